@@ -54,15 +54,16 @@ static inline void list_remove(struct list *node)
 
 #define list_entry(node, type, member) container_of(node, type, member)
 
-#define LIST_FOREACH(item, head, member)                                                           \
-    for ((item) = list_entry((head)->next, __typeof__(*(item)), member); &(item)->member != (head); \
+#define LIST_FOREACH(item, head, member)                                 \
+    for ((item) = list_entry((head)->next, __typeof__(*(item)), member); \
+         &(item)->member != (head);                                      \
          (item) = list_entry((item)->member.next, __typeof__(*(item)), member))
 
 /* As LIST_FOREACH, but the body may remove the present item. */
-#define LIST_FOREACH_SAFE(item, following, head, member)                                           \
-    for ((item) = list_entry((head)->next, __typeof__(*(item)), member),                           \
-        (following) = list_entry((item)->member.next, __typeof__(*(item)), member);                \
-         &(item)->member != (head); (item) = (following),                                          \
+#define LIST_FOREACH_SAFE(item, following, head, member)                            \
+    for ((item) = list_entry((head)->next, __typeof__(*(item)), member),            \
+        (following) = list_entry((item)->member.next, __typeof__(*(item)), member); \
+         &(item)->member != (head); (item) = (following),                           \
         (following) = list_entry((item)->member.next, __typeof__(*(item)), member))
 
 #endif

@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: MIT */
+#include "base/fd.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+
+int file_read(const char *path, size_t limit, char **ret_data, size_t *ret_size)
+{
+    cleanup_close int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+    cleanup_free char *data = NULL;
+    size_t size = 0, capacity = 4096;
+    struct stat status;
+
+    if (fd < 0 || fstat(fd, &status) < 0)
+        return -errno;
+    if (S_ISDIR(status.st_mode))
+        return -EISDIR;
+    if (!S_ISREG(status.st_mode))
+        return -EINVAL;
+    data = malloc(capacity);
+    if (!data)
+        return -ENOMEM;
+    for (;;) {
+        ssize_t got = read(fd, data + size, capacity - size - 1);
+
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got < 0)
+            return -errno;
+        if (got == 0)
+            break;
+        size += (size_t)got;
+        if (size > limit)
+            return -EFBIG;
+        if (size + 1 == capacity) {
+            char *larger = realloc(data, capacity * 2);
+
+            if (!larger)
+                return -ENOMEM;
+            data = larger;
+            capacity *= 2;
+        }
+    }
+    data[size] = '\0';
+    *ret_data = TAKE_PTR(data);
+    *ret_size = size;
+    return 0;
+}
+
+int write_all(int fd, const void *data, size_t size)
+{
+    const char *p = data;
+
+    while (size > 0) {
+        ssize_t written = write(fd, p, size);
+
+        if (written < 0 && errno == EINTR)
+            continue;
+        if (written < 0)
+            return -errno;
+        p += written;
+        size -= (size_t)written;
+    }
+    return 0;
+}
+
+int fd_set_nonblock(int fd, bool nonblock)
+{
+    int flags = fcntl(fd, F_GETFL);
+
+    if (flags < 0)
+        return -errno;
+    flags = nonblock ? flags | O_NONBLOCK : flags & ~O_NONBLOCK;
+    return fcntl(fd, F_SETFL, flags) < 0 ? -errno : 0;
+}
+
+int fd_count(void)
+{
+    DIR *directory = opendir("/proc/self/fd");
+    int count = 0;
+
+    if (!directory)
+        return -errno;
+    while (readdir(directory))
+        count++;
+    closedir(directory);
+    /* Less ".", ".." and the directory's own descriptor. */
+    return count - 3;
+}

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: MIT */
+/* File descriptors and small files. */
+#ifndef REEVE_BASE_FD_H
+#define REEVE_BASE_FD_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/macro.h"
+
+/* Reads a whole regular file of at most limit bytes; *ret_data is terminated and the caller's to
+ * free. Returns 0 or a negative errno, -EFBIG past the limit. */
+int file_read(const char *path, size_t limit, char **ret_data, size_t *ret_size);
+
+/* Writes all of it, going on after partial writes and EINTR. Returns 0 or a negative errno. */
+int write_all(int fd, const void *data, size_t size);
+
+/* Sets or clears O_NONBLOCK. Returns 0 or a negative errno. */
+int fd_set_nonblock(int fd, bool nonblock);
+
+/* How many descriptors this process has open, or a negative errno. */
+int fd_count(void);
+
+#endif

@@ -1,0 +1,270 @@
+/* SPDX-License-Identifier: MIT */
+#include "base/text.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+static bool text_reserve(struct text *text, size_t more)
+{
+    size_t capacity = text->capacity ? text->capacity : 128;
+    char *data;
+
+    if (text->failed)
+        return false;
+    if (text->length + more + 1 <= text->capacity)
+        return true;
+    while (capacity < text->length + more + 1)
+        capacity *= 2;
+    data = realloc(text->data, capacity);
+    if (!data) {
+        text->failed = true;
+        return false;
+    }
+    text->data = data;
+    text->capacity = capacity;
+    return true;
+}
+
+void text_append_bytes(struct text *text, const void *bytes, size_t size)
+{
+    if (size == 0 || !text_reserve(text, size))
+        return;
+    memcpy(text->data + text->length, bytes, size);
+    text->length += size;
+    text->data[text->length] = '\0';
+}
+
+void text_append(struct text *text, const char *string)
+{
+    text_append_bytes(text, string, strlen(string));
+}
+
+void text_append_vformat(struct text *text, const char *format, va_list args)
+{
+    va_list again;
+    int length;
+
+    va_copy(again, args);
+    length = vsnprintf(NULL, 0, format, again);
+    va_end(again);
+    if (length < 0 || !text_reserve(text, (size_t)length))
+        return;
+    vsnprintf(text->data + text->length, (size_t)length + 1, format, args);
+    text->length += (size_t)length;
+}
+
+void text_append_format(struct text *text, const char *format, ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    text_append_vformat(text, format, args);
+    va_end(args);
+}
+
+const char *text_string(const struct text *text)
+{
+    return text->data ? text->data : "";
+}
+
+char *text_finish(struct text *text)
+{
+    char *data = NULL;
+
+    if (!text->failed && text_reserve(text, 0)) {
+        text->data[text->length] = '\0';
+        data = TAKE_PTR(text->data);
+    }
+    text_free(text);
+    return data;
+}
+
+void text_free(struct text *text)
+{
+    free(text->data);
+    *text = (struct text){0};
+}
+
+int strings_take(struct strings *strings, char *string)
+{
+    char **items;
+
+    if (!string)
+        return -ENOMEM;
+    items = reallocarray(strings->items, strings->count + 2, sizeof(*items));
+    if (!items) {
+        free(string);
+        return -ENOMEM;
+    }
+    items[strings->count++] = string;
+    items[strings->count] = NULL;
+    strings->items = items;
+    return 0;
+}
+
+int strings_add(struct strings *strings, const char *string)
+{
+    return strings_take(strings, strdup(string));
+}
+
+void strings_free(struct strings *strings)
+{
+    for (size_t i = 0; i < strings->count; i++)
+        free(strings->items[i]);
+    free(strings->items);
+    *strings = (struct strings){0};
+}
+
+char *format_new(const char *format, ...)
+{
+    va_list args;
+    char *string;
+    int r;
+
+    va_start(args, format);
+    r = vasprintf(&string, format, args);
+    va_end(args);
+    return r < 0 ? NULL : string;
+}
+
+void string_copy(char *target, size_t size, const char *source)
+{
+    size_t length = strlen(source);
+
+    if (size == 0)
+        return;
+    if (length >= size) {
+        length = size - 1;
+        while (length > 0 && ((unsigned char)source[length] & 0xC0) == 0x80)
+            length--;
+    }
+    memcpy(target, source, length);
+    target[length] = '\0';
+}
+
+int bool_parse(const char *text, bool *ret_value)
+{
+    static const char *const yes[] = {"yes", "true", "on", "1", "y", "t"};
+    static const char *const no[] = {"no", "false", "off", "0", "n", "f"};
+
+    for (size_t i = 0; i < ARRAY_SIZE(yes); i++) {
+        if (strcasecmp(text, yes[i]) == 0) {
+            *ret_value = true;
+            return 0;
+        }
+        if (strcasecmp(text, no[i]) == 0) {
+            *ret_value = false;
+            return 0;
+        }
+    }
+    return -EINVAL;
+}
+
+int integer_parse(const char *text, long long minimum, long long maximum, long long *ret_value)
+{
+    char *end;
+    long long value;
+
+    /* strtoll would skip leading blanks and take "+1": neither is a plain number. */
+    if (*text != '-' && (*text < '0' || *text > '9'))
+        return -EINVAL;
+    errno = 0;
+    value = strtoll(text, &end, 10);
+    if (end == text || *end != '\0')
+        return -EINVAL;
+    if (errno == ERANGE || value < minimum || value > maximum)
+        return -ERANGE;
+    *ret_value = value;
+    return 0;
+}
+
+#define NAME_LENGTH_MAX 63
+
+unsigned name_distance(const char *a, const char *b)
+{
+    unsigned rows[3][NAME_LENGTH_MAX + 1];
+    size_t a_length = strlen(a), b_length = strlen(b);
+
+    if (a_length > NAME_LENGTH_MAX || b_length > NAME_LENGTH_MAX)
+        return UINT_MAX;
+    for (size_t j = 0; j <= b_length; j++)
+        rows[0][j] = (unsigned)j;
+    for (size_t i = 1; i <= a_length; i++) {
+        unsigned *row = rows[i % 3], *above = rows[(i - 1) % 3], *two_above = rows[(i + 1) % 3];
+
+        row[0] = (unsigned)i;
+        for (size_t j = 1; j <= b_length; j++) {
+            unsigned shift = MIN(above[j], row[j - 1]);
+
+            row[j] = above[j - 1] + (a[i - 1] != b[j - 1]);
+            row[j] = MIN(row[j], shift + 1);
+            if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1])
+                row[j] = MIN(row[j], two_above[j - 2] + 1);
+        }
+    }
+    return rows[a_length % 3][b_length];
+}
+
+const char *name_nearest(const char *name, const char *candidate, const char *best_so_far,
+                         unsigned *best)
+{
+    unsigned distance = name_distance(name, candidate);
+    unsigned allowed = MAX(2U, (unsigned)strlen(candidate) / 3);
+
+    if (distance < *best && distance <= allowed && distance < strlen(candidate)) {
+        *best = distance;
+        return candidate;
+    }
+    return best_so_far;
+}
+
+/* The length of the valid UTF-8 character at text, or 0: no overlong forms, surrogates, or values
+ * past U+10FFFF, as in the Unicode standard's table 3-7. */
+static size_t utf8_length(const unsigned char *text)
+{
+    unsigned char low = 0x80, high = 0xBF;
+    size_t length;
+
+    if (text[0] < 0x80)
+        return 1;
+    if (text[0] >= 0xC2 && text[0] <= 0xDF) {
+        length = 2;
+    } else if (text[0] >= 0xE0 && text[0] <= 0xEF) {
+        length = 3;
+        low = text[0] == 0xE0 ? 0xA0 : 0x80;
+        high = text[0] == 0xED ? 0x9F : 0xBF;
+    } else if (text[0] >= 0xF0 && text[0] <= 0xF4) {
+        length = 4;
+        low = text[0] == 0xF0 ? 0x90 : 0x80;
+        high = text[0] == 0xF4 ? 0x8F : 0xBF;
+    } else {
+        return 0;
+    }
+    if (text[1] < low || text[1] > high)
+        return 0;
+    for (size_t i = 2; i < length; i++)
+        if (text[i] < 0x80 || text[i] > 0xBF)
+            return 0;
+    return length;
+}
+
+void text_sanitise(char *text)
+{
+    unsigned char *p = (unsigned char *)text;
+
+    while (*p != '\0') {
+        size_t length = utf8_length(p);
+
+        if (*p == '\t')
+            *p = ' ';
+        else if (length == 0 || *p < 0x20 || *p == 0x7F)
+            *p = '?';
+        /* C1 control characters are U+0080 to U+009F. */
+        else if (length == 2 && p[0] == 0xC2 && p[1] < 0xA0)
+            p[0] = p[1] = '?';
+        p += length > 0 ? length : 1;
+    }
+}

@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Text: a growing buffer, lists of strings, the nearest name, and making foreign bytes printable.
+ */
+#ifndef REEVE_BASE_TEXT_H
+#define REEVE_BASE_TEXT_H
+
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/macro.h"
+
+/*
+ * A growing text. Zero-initialised it is empty and ready. A failed allocation makes it `failed`:
+ * later appends do nothing, and text_finish() returns NULL, so that a caller checks once.
+ */
+struct text {
+    char *data;
+    size_t length;
+    size_t capacity;
+    bool failed;
+};
+
+void text_append(struct text *text, const char *string);
+void text_append_bytes(struct text *text, const void *bytes, size_t size);
+void text_append_format(struct text *text, const char *format, ...) printf_like(2, 3);
+void text_append_vformat(struct text *text, const char *format, va_list args) printf_like(2, 0);
+/* The text so far, "" when empty; valid until the next append. */
+const char *text_string(const struct text *text);
+/* Hands the text over to the caller, who frees it; NULL when an allocation had failed. */
+char *text_finish(struct text *text);
+void text_free(struct text *text);
+#define cleanup_text cleanup(text_free)
+
+/* A growing list of strings that it owns; NULL-terminated once it has an item. */
+struct strings {
+    char **items;
+    size_t count;
+};
+
+/* Both return 0 or -ENOMEM; the first copies. */
+int strings_add(struct strings *strings, const char *string);
+int strings_take(struct strings *strings, char *string);
+void strings_free(struct strings *strings);
+#define cleanup_strings cleanup(strings_free)
+
+/* malloc'd text or NULL when out of memory. */
+char *format_new(const char *format, ...) printf_like(1, 2);
+
+/* As strncpy, but always terminated: cuts at size - 1, at a UTF-8 character's border. */
+void string_copy(char *target, size_t size, const char *source);
+
+static inline bool string_equal(const char *a, const char *b)
+{
+    return a == b || (a && b && __builtin_strcmp(a, b) == 0);
+}
+
+/* "yes", "true", "on", "1" and their opposites, as in systemd. Returns 0 or -EINVAL. */
+int bool_parse(const char *text, bool *ret_value);
+
+/* A whole decimal number with nothing around it. Returns 0, -EINVAL or -ERANGE. */
+int integer_parse(const char *text, long long minimum, long long maximum, long long *ret_value);
+
+/*
+ * How many edits (insert, remove, replace, swap neighbours) lead from a to b. Names longer than 63
+ * bytes are as far as can be.
+ */
+unsigned name_distance(const char *a, const char *b);
+
+/*
+ * The candidate nearest to name, or NULL when none is near enough for "did you mean" to help: more
+ * than a third of its letters, at least two, would have to change. *best is the distance to beat
+ * and is lowered; start with UINT_MAX.
+ */
+const char *name_nearest(const char *name, const char *candidate, const char *best_so_far,
+                         unsigned *best);
+
+/*
+ * Replaces, in place, every control character, invalid UTF-8 sequence and line break by '?', so
+ * that a foreign text cannot forge log lines or break JSON. Tabs become blanks.
+ */
+void text_sanitise(char *text);
+
+#endif
