@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The messages between supervisor and host: one packet of a SOCK_SEQPACKET socketpair each.
+ *
+ * Commands go down, events come up; levels (counters, states, times) are not sent at all but stand
+ * in the scoreboard. A packet is a fixed header and then the fields that the schema of its type
+ * names, in the schema's order, in the machine's own byte order: both ends are one machine, and
+ * HELLO compares the versions. Decoding trusts nothing: a packet with an unknown type, a field cut
+ * short, a string without end, or bytes left over is -EBADMSG, and the supervisor ends a host that
+ * sends one.
+ *
+ *     supervisor                          host
+ *     HELLO ------------------------------>
+ *          <------------------------------ HELLO (or exit 3 when the versions differ)
+ *     LOAD, OPTION..., START ------------->    also ... CHECK (no init), ... RELOAD (new options)
+ *          <------------ OPTION_ERROR..., FAILED | CHECKED | READY | RELOADED
+ *     RUN, SUBMIT ------------------------>
+ *          <------------------- ACCEPTED, RESULT
+ *     STOP ------------------------------->
+ *          <------------------------------ PROGRESS..., STOPPED
+ *     EXIT ------------------------------->    the host ends with 0
+ *
+ * Every request with an id is answered by exactly one RESULT, unless the host dies first.
+ */
+#ifndef REEVE_WIRE_MESSAGE_H
+#define REEVE_WIRE_MESSAGE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* Raised by every change that the other end could misread. */
+#define WIRE_VERSION 1
+
+/* The largest payload of a job; what is larger belongs into a file that the job names. */
+#define WIRE_JOB_DATA_MAX (64 * 1024)
+
+/* The largest packet: a job with its names, or an option with its value. */
+#define WIRE_PACKET_MAX (WIRE_JOB_DATA_MAX + 8 * 1024)
+
+/* The descriptors that a host inherits. */
+#define WIRE_FD_CONTROL    3
+#define WIRE_FD_SCOREBOARD 4
+
+enum wire_type {
+    /* Either way: the first message of each end. */
+    WIRE_HELLO = 1,
+    /* Down. */
+    WIRE_LOAD,   /* begins the description of a module: name is its section, path its .so */
+    WIRE_OPTION, /* one line of its section; a repeated key is a list */
+    WIRE_START,  /* ends it: load, validate, init, then run the tasks */
+    WIRE_CHECK,  /* ends it: load and validate only; answered by OPTION_ERROR... CHECKED */
+    WIRE_RELOAD, /* ends it: give the running module its new options */
+    WIRE_STOP,   /* drain, cancel, fini; text is the cause */
+    WIRE_RUN,    /* run the task `name` now */
+    WIRE_SUBMIT, /* a job for the pool `name` */
+    WIRE_EXIT,   /* end the process; text is the cause */
+    /* Up. */
+    WIRE_OPTION_ERROR, /* one error in a line of the section */
+    WIRE_CHECKED,      /* code is the number of errors */
+    WIRE_READY,        /* text is the module's version or summary */
+    WIRE_FAILED,       /* did not start; name is the stage: load, options, init */
+    WIRE_RELOADED,     /* code 0, or -EOPNOTSUPP: restart me, or an error */
+    WIRE_ACCEPTED,     /* a run or job was taken in; number is its number */
+    WIRE_RESULT,       /* the end of a request: code and text, duration */
+    WIRE_OVERDUE,      /* the task `name` ignores its cancel; text is its stack or what is known */
+    WIRE_PROGRESS,     /* text says what the module is doing while it starts or stops */
+    WIRE_STOPPED,      /* number is how many jobs were reported lost */
+    WIRE_TYPE_MAX,
+};
+
+/* Flags; which type they belong to. */
+#define WIRE_HELLO_CHECK_ONLY 0x1u /* HELLO down: this host only ever checks; sandbox it fully */
+#define WIRE_FAILED_PERMANENT 0x1u /* FAILED: another attempt cannot succeed (ABI, options) */
+#define WIRE_STOP_DRAIN_QUEUE 0x1u /* STOP: run the queued jobs too, as far as the drain allows */
+#define WIRE_OPTION_UNKNOWN_KEY                                                          \
+    0x1u                     /* OPTION_ERROR: nobody knows the key; value is the nearest \
+                              */
+#define WIRE_RESULT_RUN 0x1u /* RESULT, ACCEPTED: of a task's run, not of a job */
+
+/*
+ * Every field of every type; the schema in message.c tells which a type carries. Strings are never
+ * NULL after decoding, and point into the packet. Durations and monotonic times are nanoseconds.
+ */
+struct wire_message {
+    enum wire_type type;
+    uint32_t version;    /* HELLO: WIRE_VERSION */
+    uint32_t scoreboard; /* HELLO: SCOREBOARD_VERSION */
+    uint32_t module;     /* the module's slot in this host and in its scoreboard */
+    uint32_t flags;
+    uint32_t line;
+    int32_t code;     /* 0 or a negative errno, or a count for CHECKED */
+    uint64_t request; /* the asker's id, echoed in the answers; 0: nobody waits */
+    uint64_t number;  /* a run's or a job's number, or a count */
+    int64_t drain;    /* STOP: time for work that is under way */
+    int64_t grace;    /* HELLO, STOP: time between cancel and SIGKILL */
+    int64_t timeout;  /* SUBMIT: the job's deadline from now, 0 for the pool's own */
+    int64_t duration; /* RESULT: how long it took; OVERDUE: since the cancel */
+    const char *name;
+    const char *path;
+    const char *key;
+    const char *value;
+    const char *text;
+    const void *data;
+    size_t size; /* of data */
+};
+
+/*
+ * Encodes into buffer. Strings that are NULL are sent as "". Returns the packet's size, or
+ * -EMSGSIZE when it would exceed the buffer, which cannot happen with WIRE_PACKET_MAX bytes unless
+ * the strings are out of bounds.
+ */
+int wire_encode(const struct wire_message *message, void *buffer, size_t size);
+
+/* Decodes a packet; what *ret_message points to lives in the packet. Returns 0 or -EBADMSG. */
+int wire_decode(const void *packet, size_t size, struct wire_message *ret_message);
+
+/*
+ * Sends one packet with MSG_NOSIGNAL; whether it blocks is the socket's own setting. Returns 0,
+ * -EMSGSIZE, -EAGAIN when the peer's queue is full, -EPIPE or another negative errno. Each send is
+ * one packet, so several threads may send at once.
+ */
+int wire_send(int fd, const struct wire_message *message);
+
+/*
+ * Receives one packet into a buffer of WIRE_PACKET_MAX bytes and decodes it. Returns 1, 0 at end of
+ * file, -EAGAIN when nothing is there and the socket does not block, -EBADMSG (also for a packet
+ * that was too large), or another negative errno. Descriptors that a peer attached are dropped.
+ */
+int wire_receive(int fd, void *buffer, struct wire_message *ret_message);
+
+/* "LOAD" and the like, for logs. */
+const char *wire_type_name(enum wire_type type);
+
+#endif

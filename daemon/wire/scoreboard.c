@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: MIT */
+#include "daemon/wire/scoreboard.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdatomic.h>
+#include <stddef.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/macro.h"
+
+/* The layout is a contract between two programs: a change must raise SCOREBOARD_VERSION. */
+_Static_assert(sizeof(struct scoreboard_head) == 8, "layout of version 1");
+_Static_assert(offsetof(struct scoreboard, crash) == 16, "layout of version 1");
+
+/* How often a reader tries before it calls a record torn. A writer is inside for well under a
+ * microsecond, so that more attempts only help against one that was descheduled inside. */
+#define READ_ATTEMPTS 8
+
+int scoreboard_create(const char *name, int *ret_fd, const struct scoreboard **ret_board)
+{
+    cleanup_close int fd = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
+    struct {
+        uint32_t magic;
+        uint32_t version;
+    } header = {SCOREBOARD_MAGIC, SCOREBOARD_VERSION};
+    void *board;
+
+    if (fd < 0 || ftruncate(fd, sizeof(struct scoreboard)) < 0)
+        return -errno;
+    if (pwrite(fd, &header, sizeof(header), 0) != (ssize_t)sizeof(header))
+        return -EIO;
+    if (fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) < 0)
+        return -errno;
+    board = mmap(NULL, sizeof(struct scoreboard), PROT_READ, MAP_SHARED, fd, 0);
+    if (board == MAP_FAILED)
+        return -errno;
+    *ret_board = board;
+    *ret_fd = TAKE_FD(fd);
+    return 0;
+}
+
+void scoreboard_unmap(const struct scoreboard *board)
+{
+    if (board)
+        munmap((void *)(uintptr_t)board, sizeof(*board));
+}
+
+int scoreboard_map(int fd, struct scoreboard **ret_board)
+{
+    struct stat status;
+    struct scoreboard *board;
+
+    if (fstat(fd, &status) < 0)
+        return -errno;
+    if (status.st_size != (off_t)sizeof(*board))
+        return -EPROTO;
+    board = mmap(NULL, sizeof(*board), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    if (board == MAP_FAILED)
+        return -errno;
+    if (board->magic != SCOREBOARD_MAGIC || board->version != SCOREBOARD_VERSION) {
+        munmap(board, sizeof(*board));
+        return -EPROTO;
+    }
+    board->pid = getpid();
+    *ret_board = board;
+    return 0;
+}
+
+static _Atomic uint32_t *sequence_of(const void *record)
+{
+    return (_Atomic uint32_t *)(uintptr_t)record;
+}
+
+void scoreboard_write_begin(void *record)
+{
+    _Atomic uint32_t *sequence = sequence_of(record);
+
+    atomic_store_explicit(sequence, atomic_load_explicit(sequence, memory_order_relaxed) + 1,
+                          memory_order_relaxed);
+    /* The odd value must be seen before any of the writes that follow. */
+    atomic_thread_fence(memory_order_release);
+}
+
+void scoreboard_write_end(void *record)
+{
+    _Atomic uint32_t *sequence = sequence_of(record);
+
+    atomic_store_explicit(sequence, atomic_load_explicit(sequence, memory_order_relaxed) + 1,
+                          memory_order_release);
+}
+
+bool scoreboard_read(const void *record, void *copy, size_t size)
+{
+    _Atomic uint32_t *sequence = sequence_of(record);
+
+    for (int attempt = 0; attempt < READ_ATTEMPTS; attempt++) {
+        uint32_t before = atomic_load_explicit(sequence, memory_order_acquire);
+
+        /* Another process may write meanwhile: the copy counts only if the counter stood still. */
+        memcpy(copy, record, size);
+        atomic_thread_fence(memory_order_acquire);
+        if (before % 2 == 0 && atomic_load_explicit(sequence, memory_order_relaxed) == before)
+            return true;
+    }
+    return false;
+}
+
+#define TERMINATE(array) ((array)[sizeof(array) - 1] = '\0')
+
+bool scoreboard_read_module(const struct scoreboard *board, unsigned i, struct scoreboard_module *m)
+{
+    bool whole = scoreboard_read(&board->modules[i], m, sizeof(*m));
+
+    TERMINATE(m->name);
+    TERMINATE(m->activity);
+    TERMINATE(m->health_text);
+    return whole;
+}
+
+bool scoreboard_read_task(const struct scoreboard *board, unsigned i, struct scoreboard_task *t)
+{
+    bool whole = scoreboard_read(&board->tasks[i], t, sizeof(*t));
+
+    TERMINATE(t->name);
+    TERMINATE(t->last_text);
+    TERMINATE(t->progress);
+    return whole;
+}
+
+bool scoreboard_read_pool(const struct scoreboard *board, unsigned i, struct scoreboard_pool *p)
+{
+    bool whole = scoreboard_read(&board->pools[i], p, sizeof(*p));
+
+    TERMINATE(p->name);
+    TERMINATE(p->last_text);
+    return whole;
+}
+
+bool scoreboard_read_thread(const struct scoreboard *board, unsigned i, struct scoreboard_thread *t)
+{
+    bool whole = scoreboard_read(&board->threads[i], t, sizeof(*t));
+
+    TERMINATE(t->what);
+    return whole;
+}
+
+bool scoreboard_read_crash(const struct scoreboard *board, struct scoreboard_crash *crash)
+{
+    bool whole = scoreboard_read(&board->crash, crash, sizeof(*crash));
+
+    TERMINATE(crash->what);
+    for (unsigned i = 0; i < SCOREBOARD_FRAMES; i++)
+        TERMINATE(crash->frames[i].object);
+    if (crash->frame_count > SCOREBOARD_FRAMES)
+        crash->frame_count = SCOREBOARD_FRAMES;
+    return whole;
+}

@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The scoreboard: shared memory in which a host publishes how things stand.
+ *
+ * Properties: the supervisor reads without waiting for a host and without a system call, and still
+ * reads after the host is dead. Nothing that a host writes can make the supervisor crash, block or
+ * read past the mapping.
+ *
+ * Operation: the supervisor creates, sizes and seals (shrink, grow, seal) a new memfd for every
+ * incarnation of a host, and maps it read-only itself. The layout is fixed: a header, then arrays
+ * of fixed-size records for modules, tasks, pools and threads, and one crash record. Records are
+ * handed out from the front; a task or pool that finds no free one shares the last, the overflow
+ * record. Each record has a sequence counter that is odd while its one writer is inside. A reader
+ * copies the record out, and takes the copy when the counter was even and is unchanged; after a few
+ * attempts it reports the record torn: a host that was killed while writing leaves it odd for ever.
+ *
+ * Safety: one writer a record at a time (the host's own locks see to it; the supervisor never
+ * writes). Sizes and counts come from this header's constants, never from the shared memory;
+ * strings are terminated in the copy.
+ *
+ * All times are CLOCK_MONOTONIC nanoseconds unless they say realtime; 0 means never or none.
+ */
+#ifndef REEVE_WIRE_SCOREBOARD_H
+#define REEVE_WIRE_SCOREBOARD_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Raised by every change of layout or meaning. */
+#define SCOREBOARD_VERSION 1
+
+#define SCOREBOARD_MODULES 32
+#define SCOREBOARD_TASKS   256
+#define SCOREBOARD_POOLS   64
+#define SCOREBOARD_THREADS 320
+#define SCOREBOARD_FRAMES  32
+
+#define SCOREBOARD_NAME_SIZE 64
+#define SCOREBOARD_TEXT_SIZE 512
+
+/* In every record, first. A record is in use once `used` is 1. */
+struct scoreboard_head {
+    uint32_t sequence;
+    uint32_t used;
+};
+
+/* enum scoreboard_module.state: what the host itself knows of its module. */
+enum {
+    SCOREBOARD_MODULE_LOADING = 1,
+    SCOREBOARD_MODULE_READY,
+    SCOREBOARD_MODULE_STOPPING,
+    SCOREBOARD_MODULE_STOPPED,
+};
+
+struct scoreboard_module {
+    struct scoreboard_head head;
+    uint32_t state;
+    int32_t health_code; /* what health() returned last: 0 or a negative errno */
+    int64_t health_at;   /* when health() returned last; 0: the module has none */
+    int64_t busy_since;  /* init, reload, health or fini runs since then; 0: none */
+    int64_t busy_until;  /* when that is overdue */
+    char name[SCOREBOARD_NAME_SIZE];
+    char activity[SCOREBOARD_NAME_SIZE]; /* "init", "fini", ... while busy */
+    char health_text[SCOREBOARD_TEXT_SIZE];
+};
+
+enum {
+    SCOREBOARD_TASK_WAITING = 1, /* for next_due */
+    SCOREBOARD_TASK_RUNNING,
+    SCOREBOARD_TASK_CANCELLED, /* still running, its context is cancelled */
+    SCOREBOARD_TASK_STOPPED,   /* runs no more: the module stops, or on-error = stop */
+};
+
+struct scoreboard_task {
+    struct scoreboard_head head;
+    uint32_t module; /* slot */
+    uint32_t state;
+    uint64_t run;      /* number of the run that is under way or was the last; the first is 1 */
+    uint64_t runs;     /* ended, however they ended */
+    uint64_t failures; /* ended with an error of their own */
+    uint64_t timeouts; /* cancelled by their timeout (and counted as failures) */
+    uint64_t cancels;  /* cancelled by a stop or reload (not counted as failures) */
+    uint64_t skipped;  /* ticks that found the task still running */
+    int64_t interval;  /* 0: runs on request only */
+    int64_t next_due;  /* when the next run should start; 0: none is planned */
+    int64_t started_at;
+    int64_t busy_until; /* while it runs: when its timeout and grace are over; 0: no limit */
+    int64_t ended_at;
+    int64_t succeeded_at;
+    int64_t started_realtime;
+    int64_t last_duration;
+    int64_t total_duration;
+    int64_t worst_lateness;   /* start after next_due */
+    int64_t worst_cancel;     /* from a cancel to the run's return */
+    int32_t last_code;        /* of the last run that ended: 0 or a negative errno */
+    uint32_t failures_in_row; /* since the last success */
+    char name[SCOREBOARD_NAME_SIZE];
+    char last_text[SCOREBOARD_TEXT_SIZE]; /* the last run's error text, "" after a success */
+    char progress[SCOREBOARD_TEXT_SIZE];  /* what the task last said of itself */
+};
+
+struct scoreboard_pool {
+    struct scoreboard_head head;
+    uint32_t module;
+    uint32_t workers;
+    uint32_t capacity; /* of the queue */
+    uint32_t queued;
+    uint32_t active;
+    int32_t last_code;
+    uint64_t accepted; /* = finished + failed + lost + queued + active */
+    uint64_t finished;
+    uint64_t failed;
+    uint64_t lost;
+    uint64_t rejected; /* submits refused: full, stopping, too large */
+    uint64_t retried;
+    int64_t last_failure_at;
+    int64_t oldest_queued_at;
+    int64_t total_duration;
+    char name[SCOREBOARD_NAME_SIZE];
+    char last_text[SCOREBOARD_TEXT_SIZE]; /* of the last job that failed */
+};
+
+/* A worker thread; what it runs. */
+struct scoreboard_thread {
+    struct scoreboard_head head;
+    uint32_t module;
+    int32_t tid;
+    uint64_t run;
+    int64_t since;                   /* when it began what it runs; 0: idle */
+    char what[SCOREBOARD_NAME_SIZE]; /* task or pool */
+};
+
+struct scoreboard_frame {
+    uint64_t offset; /* from the object's load address */
+    char object[SCOREBOARD_NAME_SIZE];
+};
+
+/* Written by the signal handler, once. */
+struct scoreboard_crash {
+    struct scoreboard_head head;
+    int32_t signal;
+    int32_t code; /* si_code */
+    uint64_t address;
+    uint64_t instruction;
+    uint32_t module; /* slot, or UINT32_MAX when the thread ran no module's function */
+    int32_t tid;
+    uint64_t run;
+    uint32_t frame_count;
+    char what[SCOREBOARD_NAME_SIZE];
+    struct scoreboard_frame frames[SCOREBOARD_FRAMES];
+};
+
+struct scoreboard {
+    uint32_t magic;
+    uint32_t version;
+    int32_t pid; /* the host's, for people who look at the memory */
+    uint32_t reserved;
+    struct scoreboard_crash crash;
+    struct scoreboard_module modules[SCOREBOARD_MODULES];
+    struct scoreboard_task tasks[SCOREBOARD_TASKS];
+    struct scoreboard_pool pools[SCOREBOARD_POOLS];
+    struct scoreboard_thread threads[SCOREBOARD_THREADS];
+};
+
+#define SCOREBOARD_MAGIC 0x52565342u
+
+/* The supervisor's side ------------------------------------------------------------------------ */
+
+/*
+ * Makes a sealed memfd of the right size with its header written, and maps it read-only. The memory
+ * costs only the pages that are written. Returns 0 or a negative errno; the caller closes *ret_fd
+ * once the host has it, and ends with scoreboard_unmap().
+ */
+int scoreboard_create(const char *name, int *ret_fd, const struct scoreboard **ret_board);
+
+void scoreboard_unmap(const struct scoreboard *board);
+
+/*
+ * Copies a record out. Returns true and a consistent copy, or false when the record stayed torn;
+ * the copy is then whatever was seen, fit for "last seen" texts only. Strings must still be
+ * terminated by scoreboard_terminate_*, which the typed readers below do.
+ */
+bool scoreboard_read(const void *record, void *copy, size_t size);
+
+bool scoreboard_read_module(const struct scoreboard *board, unsigned i,
+                            struct scoreboard_module *m);
+bool scoreboard_read_task(const struct scoreboard *board, unsigned i, struct scoreboard_task *t);
+bool scoreboard_read_pool(const struct scoreboard *board, unsigned i, struct scoreboard_pool *p);
+bool scoreboard_read_thread(const struct scoreboard *board, unsigned i,
+                            struct scoreboard_thread *t);
+bool scoreboard_read_crash(const struct scoreboard *board, struct scoreboard_crash *crash);
+
+/* The host's side ------------------------------------------------------------------------------ */
+
+/* Maps the inherited descriptor for writing. Returns 0, -EPROTO for another version or size, or a
+ * negative errno. */
+int scoreboard_map(int fd, struct scoreboard **ret_board);
+
+/*
+ * Brackets every change of a record; between the two only its one writer touches it. Both are
+ * async-signal-safe and never block.
+ */
+void scoreboard_write_begin(void *record);
+void scoreboard_write_end(void *record);
+
+#endif
