@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: MIT */
+#include "daemon/config/check.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/clock.h"
+#include "daemon/config/address.h"
+
+/* A host has room for so many modules in its scoreboard. */
+#define TENANTS_MAX 32
+
+static bool is_file(const char *path, struct config_file_id *ret_id)
+{
+    struct stat status;
+
+    if (stat(path, &status) < 0)
+        return false;
+    ret_id->device = status.st_dev;
+    ret_id->inode = status.st_ino;
+    ret_id->mtime = status.st_mtim.tv_sec * NSEC_PER_SEC + status.st_mtim.tv_nsec;
+    return true;
+}
+
+static void find_object(const struct config *config, struct config_module *module,
+                        struct config_errors *errors)
+{
+    cleanup_text struct text tried = {0};
+
+    if (strchr(module->load, '/')) {
+        module->path = strdup(module->load);
+        if (!module->path)
+            errors->failed = true;
+        else if (!is_file(module->path, &module->file_id))
+            config_error(errors, module->file, module->line, "[module:%s] load = %s: %s",
+                         module->name, module->load, strerror(errno));
+        return;
+    }
+    for (size_t i = 0; i < config->modules_path.count; i++) {
+        char *path = format_new("%s/%s.so", config->modules_path.items[i], module->load);
+
+        if (path && is_file(path, &module->file_id)) {
+            module->path = path;
+            return;
+        }
+        text_append_format(&tried, "%s%s", i > 0 ? ", " : "", path ? path : "");
+        free(path);
+    }
+    config_error(errors, module->file, module->line,
+                 "[module:%s] load = %s: there is no such module; looked for %s", module->name,
+                 module->load, text_string(&tried));
+}
+
+static void check_names(const struct config *config, const struct config_module *module,
+                        const char *key, const struct strings *names, struct config_errors *errors)
+{
+    for (size_t i = 0; i < names->count; i++) {
+        const char *name = names->items[i], *nearest;
+
+        if (config_find(config, name))
+            continue;
+        nearest = config_nearest(config, name);
+        config_error(errors, module->file, module->line,
+                     "[module:%s] %s = %s: there is no [module:%s]%s%s%s", module->name, key, name,
+                     name, nearest ? "; did you mean " : "", nearest ? nearest : "",
+                     nearest ? "?" : "");
+    }
+}
+
+/* Depth-first search over `after` and `requires`; path holds the modules on the way. */
+struct walk {
+    const struct config *config;
+    const struct config_module **path;
+    size_t depth;
+    bool *done;
+    struct config_errors *errors;
+};
+
+static size_t index_of(const struct config *config, const struct config_module *module)
+{
+    size_t i = 0;
+
+    while (config->modules[i] != module)
+        i++;
+    return i;
+}
+
+static void report_circle(struct walk *walk, size_t start)
+{
+    cleanup_text struct text circle = {0};
+    const struct config_module *module = walk->path[start];
+
+    for (size_t i = start; i < walk->depth; i++)
+        text_append_format(&circle, "%s -> ", walk->path[i]->name);
+    config_error(walk->errors, module->file, module->line,
+                 "[module:%s] waits for itself: %s%s; take one `after` or `requires` away",
+                 module->name, text_string(&circle), module->name);
+}
+
+static void visit(struct walk *walk, const struct config_module *module)
+{
+    const struct strings *lists[] = {&module->after, &module->requires};
+
+    for (size_t i = 0; i < walk->depth; i++)
+        if (walk->path[i] == module) {
+            report_circle(walk, i);
+            return;
+        }
+    if (walk->done[index_of(walk->config, module)])
+        return;
+    walk->path[walk->depth++] = module;
+    for (size_t l = 0; l < ARRAY_SIZE(lists); l++)
+        for (size_t i = 0; i < lists[l]->count; i++) {
+            const struct config_module *next = config_find(walk->config, lists[l]->items[i]);
+
+            if (next)
+                visit(walk, next);
+        }
+    walk->depth--;
+    walk->done[index_of(walk->config, module)] = true;
+}
+
+static void check_circles(const struct config *config, struct config_errors *errors)
+{
+    struct walk walk = {.config = config, .errors = errors};
+
+    walk.path = calloc(config->module_count + 1, sizeof(struct config_module *));
+    walk.done = calloc(config->module_count + 1, sizeof(bool));
+    if (!walk.path || !walk.done)
+        errors->failed = true;
+    else
+        for (size_t i = 0; i < config->module_count; i++)
+            visit(&walk, config->modules[i]);
+    free(walk.path);
+    free(walk.done);
+}
+
+static void check_tenants(const struct config *config, struct config_errors *errors)
+{
+    for (size_t i = 0; i < config->module_count; i++) {
+        const struct config_module *module = config->modules[i];
+        size_t tenants = 0;
+
+        for (size_t j = 0; j <= i; j++) {
+            const struct config_module *other = config->modules[j];
+
+            if (strcmp(module->host, other->host) != 0)
+                continue;
+            tenants++;
+            if (j < i && module->path && string_equal(module->path, other->path))
+                config_error(
+                    errors, module->file, module->line,
+                    "[module:%s] and [module:%s] load the same %s in one host \"%s\", where "
+                    "they would share its variables: give one of them another host",
+                    module->name, other->name, module->path, module->host);
+        }
+        if (tenants == TENANTS_MAX + 1)
+            config_error(errors, module->file, module->line,
+                         "[module:%s] is one more than the %d modules that a host takes",
+                         module->name, TENANTS_MAX);
+    }
+}
+
+void config_check(struct config *config, struct config_errors *errors)
+{
+    for (size_t i = 0; i < config->module_count; i++) {
+        struct config_module *module = config->modules[i];
+
+        if (module->load)
+            find_object(config, module, errors);
+        check_names(config, module, "after", &module->after, errors);
+        check_names(config, module, "requires", &module->requires, errors);
+    }
+    check_circles(config, errors);
+    check_tenants(config, errors);
+    for (size_t i = 0; i < config->listen.count; i++) {
+        struct address address;
+
+        if (address_parse(config->listen.items[i], &address) < 0)
+            config_error(errors, config->files.items[0], 0,
+                         "[daemon] listen = %s: expected ADDRESS:PORT with a numeric address, such "
+                         "as 127.0.0.1:8080 or [::1]:8080",
+                         config->listen.items[i]);
+    }
+}

@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: MIT */
+/* What a whole configuration must fulfil, once its files are read. */
+#ifndef REEVE_CONFIG_CHECK_H
+#define REEVE_CONFIG_CHECK_H
+
+#include "daemon/config/config.h"
+
+/*
+ * Finds each module's .so, checks that `after` and `requires` name modules and form no circle, and
+ * that listening addresses are addresses. Adds what is wrong to errors.
+ */
+void config_check(struct config *config, struct config_errors *errors);
+
+#endif

@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The life of a configuration value: places, look-up, comparison. Reading is in load.c, and what a
+ * whole configuration must fulfil in check.c.
+ */
+#include "daemon/config/config.h"
+
+#include <limits.h>
+#include <string.h>
+
+static const char *from_environment(const char *name, const char *fallback)
+{
+    const char *value = secure_getenv(name);
+
+    return value && *value == '/' ? value : fallback;
+}
+
+void config_places_init(struct config_places *ret_places)
+{
+    ret_places->runtime = from_environment("RUNTIME_DIRECTORY", "/run/reeve");
+    ret_places->state = from_environment("STATE_DIRECTORY", "/var/lib/reeve");
+    ret_places->modules = from_environment("REEVE_MODULE_PATH", REEVE_MODULE_DIR);
+}
+
+static void config_module_free(struct config_module *module)
+{
+    for (size_t i = 0; i < module->option_count; i++) {
+        free(module->options[i].key);
+        free(module->options[i].value);
+    }
+    free(module->options);
+    free(module->name);
+    free(module->load);
+    free(module->path);
+    free(module->host);
+    strings_free(&module->after);
+    strings_free(&module->requires);
+    free(module);
+}
+
+void config_free(struct config *config)
+{
+    if (!config)
+        return;
+    for (size_t i = 0; i < config->module_count; i++)
+        config_module_free(config->modules[i]);
+    free(config->modules);
+    free(config->control);
+    strings_free(&config->listen);
+    strings_free(&config->host_names);
+    strings_free(&config->modules_path);
+    strings_free(&config->include);
+    strings_free(&config->files);
+    free(config);
+}
+
+struct config_module *config_find(const struct config *config, const char *name)
+{
+    for (size_t i = 0; i < config->module_count; i++)
+        if (strcmp(config->modules[i]->name, name) == 0)
+            return config->modules[i];
+    return NULL;
+}
+
+const char *config_nearest(const struct config *config, const char *name)
+{
+    const char *nearest = NULL;
+    unsigned best = UINT_MAX;
+
+    for (size_t i = 0; i < config->module_count; i++)
+        nearest = name_nearest(name, config->modules[i]->name, nearest, &best);
+    return nearest;
+}
+
+/* The lines where options stand do not matter, only what they say. */
+static bool same_options(const struct config_module *a, const struct config_module *b)
+{
+    if (a->option_count != b->option_count)
+        return false;
+    for (size_t i = 0; i < a->option_count; i++)
+        if (strcmp(a->options[i].key, b->options[i].key) != 0 ||
+            strcmp(a->options[i].value, b->options[i].value) != 0)
+            return false;
+    return true;
+}
+
+static bool same_strings(const struct strings *a, const struct strings *b)
+{
+    if (a->count != b->count)
+        return false;
+    for (size_t i = 0; i < a->count; i++)
+        if (strcmp(a->items[i], b->items[i]) != 0)
+            return false;
+    return true;
+}
+
+static bool same_policy(const struct config_module *a, const struct config_module *b)
+{
+    return a->restart == b->restart && a->on_failed == b->on_failed &&
+           a->essential == b->essential && a->drain_queue == b->drain_queue &&
+           a->restart_delay == b->restart_delay && a->restart_delay_max == b->restart_delay_max &&
+           a->restart_reset == b->restart_reset &&
+           a->restart_limit.count == b->restart_limit.count &&
+           a->restart_limit.window == b->restart_limit.window && a->drain == b->drain &&
+           a->grace == b->grace && a->start_timeout == b->start_timeout &&
+           a->reload_timeout == b->reload_timeout && same_strings(&a->after, &b->after) &&
+           same_strings(&a->requires, &b->requires);
+}
+
+enum config_change config_compare(const struct config_module *before,
+                                  const struct config_module *after)
+{
+    if (strcmp(before->path, after->path) != 0 || strcmp(before->host, after->host) != 0 ||
+        before->file_id.device != after->file_id.device ||
+        before->file_id.inode != after->file_id.inode ||
+        before->file_id.mtime != after->file_id.mtime)
+        return CONFIG_RESTART;
+    if (!same_options(before, after))
+        return CONFIG_RELOAD;
+    return same_policy(before, after) ? CONFIG_SAME : CONFIG_POLICY;
+}

@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The configuration as a value: read from files, checked as a whole, compared with another one, and
+ * never changed once it is in use.
+ */
+#ifndef REEVE_CONFIG_CONFIG_H
+#define REEVE_CONFIG_CONFIG_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "base/log.h"
+#include "base/text.h"
+#include "daemon/config/errors.h"
+
+/* A key that is not the supervisor's: the module's own, as written, with its place. */
+struct config_option {
+    char *key;
+    char *value;
+    const char *file; /* one of config.files */
+    unsigned line;
+};
+
+enum config_restart { CONFIG_RESTART_ALWAYS, CONFIG_RESTART_ON_FAILURE, CONFIG_RESTART_NEVER };
+enum config_on_failed { CONFIG_ON_FAILED_CONTINUE, CONFIG_ON_FAILED_EXIT };
+
+/* "5/60s": at most count events within window. */
+struct config_rate {
+    unsigned count;
+    int64_t window;
+};
+
+/* Which .so a path named when the configuration was read: a changed file is a changed module. */
+struct config_file_id {
+    dev_t device;
+    ino_t inode;
+    int64_t mtime;
+};
+
+/* A [module:NAME] section. */
+struct config_module {
+    char *name;
+    const char *file;
+    unsigned line;
+    char *load; /* as written */
+    char *path; /* the .so that it names */
+    struct config_file_id file_id;
+    char *host; /* the host's name: the module's own unless several share one */
+    enum config_restart restart;
+    enum config_on_failed on_failed;
+    bool essential;
+    bool drain_queue;
+    int64_t restart_delay;
+    int64_t restart_delay_max;
+    int64_t restart_reset;
+    struct config_rate restart_limit;
+    struct strings after;
+    struct strings requires;
+    int64_t drain;
+    int64_t grace;
+    int64_t start_timeout;
+    int64_t reload_timeout;
+    struct config_option *options;
+    size_t option_count;
+};
+
+/* The [daemon] section and all modules, in the files' order. */
+struct config {
+    struct strings files; /* the main file first */
+    struct strings listen;
+    struct strings host_names;
+    struct strings modules_path;
+    struct strings include;
+    char *control;
+    enum log_level log_level;
+    int64_t shutdown_timeout;
+    int64_t drain_delay;
+    unsigned connections_max;
+    struct config_module **modules;
+    size_t module_count;
+};
+
+/*
+ * Where things are unless the configuration says otherwise. Under systemd these come from the
+ * unit's RuntimeDirectory= and StateDirectory= (systemd.exec(5)); REEVE_MODULE_PATH is for running
+ * from a build tree.
+ */
+struct config_places {
+    const char *runtime; /* the control socket's folder */
+    const char *state;   /* the hosts' working directory: relative paths of modules start here */
+    const char *modules;
+};
+
+void config_places_init(struct config_places *ret_places);
+
+/*
+ * Reads path and what it includes. Every error found is added to errors; then, or when there is no
+ * memory, NULL is returned. Does not look into .so files: modules check their own options.
+ */
+struct config *config_load(const char *path, const struct config_places *places,
+                           struct config_errors *errors);
+
+void config_free(struct config *config);
+static inline void config_free_pointer(struct config **config)
+{
+    config_free(*config);
+}
+#define cleanup_config cleanup(config_free_pointer)
+
+struct config_module *config_find(const struct config *config, const char *name);
+
+/* The nearest module's name, or NULL: for "did you mean". */
+const char *config_nearest(const struct config *config, const char *name);
+
+/*
+ * How two versions of a module differ, from nothing to a different program. RELOAD: only the
+ * module's own options. POLICY: only what the supervisor itself uses, with no need to touch the
+ * module.
+ */
+enum config_change { CONFIG_SAME, CONFIG_POLICY, CONFIG_RELOAD, CONFIG_RESTART };
+enum config_change config_compare(const struct config_module *before,
+                                  const struct config_module *after);
+
+#endif

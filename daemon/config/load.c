@@ -1,0 +1,296 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Reading: files into sections, keys into settings. The main file is read first and then what its
+ * `include` patterns match, in the order of names; an included file may not include further ones.
+ */
+#include <ctype.h>
+#include <errno.h>
+#include <glob.h>
+#include <limits.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "daemon/config/check.h"
+#include "daemon/config/config.h"
+#include "daemon/config/ini.h"
+#include "daemon/config/settings.h"
+
+#define MODULE_PREFIX "module:"
+
+/* At most so many settings in one table; a bit for each tells which were given. */
+#define SETTINGS_MAX 64
+
+struct loader {
+    struct config *config;
+    struct config_errors *errors;
+    const char *file; /* the file that is being read: one of config->files */
+    bool main_file;
+    /* The section that is being read. Both NULL: a refused one. */
+    const struct setting *table;
+    void *base;
+    struct config_module *module;
+    unsigned section_line;
+    unsigned given[SETTINGS_MAX]; /* the line of each setting of the table, 0: not yet */
+    bool daemon_seen;
+};
+
+static size_t table_index(const struct loader *loader, const struct setting *setting)
+{
+    return (size_t)(setting - loader->table);
+}
+
+/* What must hold once a section is complete. */
+static void finish_section(struct loader *loader)
+{
+    if (!loader->table)
+        return;
+    for (const struct setting *s = loader->table; s->key; s++)
+        if (s->required && loader->given[table_index(loader, s)] == 0)
+            config_error(loader->errors, loader->file, loader->section_line,
+                         "[module:%s] needs the key \"%s\": %s", loader->module->name, s->key,
+                         s->help);
+    if (loader->module && !loader->module->host)
+        loader->module->host = strdup(loader->module->name);
+    loader->table = NULL;
+}
+
+static bool module_name_is_valid(const char *name)
+{
+    if (*name == '\0' || !isalnum((unsigned char)*name))
+        return false;
+    for (; *name != '\0'; name++)
+        if (!isalnum((unsigned char)*name) && *name != '-' && *name != '_' && *name != '.')
+            return false;
+    return true;
+}
+
+static struct config_module *add_module(struct loader *loader, const char *name, unsigned line)
+{
+    struct config *config = loader->config;
+    struct config_module *module = calloc(1, sizeof(*module));
+    struct config_module **modules =
+        reallocarray(config->modules, config->module_count + 1, sizeof(struct config_module *));
+
+    if (modules)
+        config->modules = modules;
+    if (!module || !modules || !(module->name = strdup(name))) {
+        free(module);
+        loader->errors->failed = true;
+        return NULL;
+    }
+    module->file = loader->file;
+    module->line = line;
+    settings_init(module_settings, module);
+    config->modules[config->module_count++] = module;
+    return module;
+}
+
+static void begin_module(struct loader *loader, const char *name, unsigned line)
+{
+    const struct config_module *other = config_find(loader->config, name);
+
+    if (!module_name_is_valid(name)) {
+        config_error(loader->errors, loader->file, line,
+                     "[module:%s]: a module's name begins with a letter or digit and has letters, "
+                     "digits, '-', '_' and '.'",
+                     name);
+    } else if (other) {
+        config_error(loader->errors, loader->file, line, "[module:%s] stands already at %s:%u",
+                     name, other->file, other->line);
+    } else {
+        loader->module = add_module(loader, name, line);
+        loader->base = loader->module;
+        loader->table = loader->module ? module_settings : NULL;
+    }
+}
+
+static void begin_section(void *arg, const char *section, unsigned line)
+{
+    struct loader *loader = arg;
+
+    finish_section(loader);
+    loader->module = NULL;
+    loader->section_line = line;
+    memset(loader->given, 0, sizeof(loader->given));
+    if (strcmp(section, "daemon") == 0 && loader->main_file) {
+        loader->table = daemon_settings;
+        loader->base = loader->config;
+    } else if (strcmp(section, "daemon") == 0) {
+        config_error(loader->errors, loader->file, line, "[daemon] belongs into the main file, %s",
+                     loader->config->files.items[0]);
+    } else if (strncmp(section, MODULE_PREFIX, strlen(MODULE_PREFIX)) == 0) {
+        begin_module(loader, section + strlen(MODULE_PREFIX), line);
+    } else {
+        config_error(loader->errors, loader->file, line,
+                     "unknown section [%s]: expected [daemon] or [module:NAME]", section);
+    }
+}
+
+static void add_option(struct loader *loader, const char *key, const char *value, unsigned line)
+{
+    struct config_module *module = loader->module;
+    struct config_option *options =
+        reallocarray(module->options, module->option_count + 1, sizeof(*options));
+    struct config_option *option;
+
+    if (!options) {
+        loader->errors->failed = true;
+        return;
+    }
+    module->options = options;
+    option = &options[module->option_count++];
+    *option = (struct config_option){strdup(key), strdup(value), loader->file, line};
+    if (!option->key || !option->value)
+        loader->errors->failed = true;
+}
+
+static void unknown_daemon_key(struct loader *loader, const char *key, unsigned line)
+{
+    unsigned best = UINT_MAX;
+    const char *nearest = setting_nearest(daemon_settings, key, NULL, &best);
+
+    config_error(loader->errors, loader->file, line, "[daemon] has no key \"%s\"%s%s%s", key,
+                 nearest ? "; did you mean \"" : "", nearest ? nearest : "", nearest ? "\"?" : "");
+}
+
+static void take_value(void *arg, const char *section, const char *key, const char *value,
+                       unsigned line)
+{
+    struct loader *loader = arg;
+    const struct setting *setting;
+    const char *expected;
+    unsigned *given;
+
+    if (!loader->table)
+        return;
+    setting = setting_find(loader->table, key);
+    if (!setting) {
+        /* The module itself knows its own keys and its tasks'. */
+        if (loader->module)
+            add_option(loader, key, value, line);
+        else
+            unknown_daemon_key(loader, key, line);
+        return;
+    }
+    given = &loader->given[table_index(loader, setting)];
+    if (*given > 0 && !setting->list) {
+        config_error(loader->errors, loader->file, line, "[%s] %s is given twice, first in line %u",
+                     section, key, *given);
+        return;
+    }
+    *given = line;
+    expected = setting_apply(setting, loader->base, value);
+    if (expected)
+        config_error(loader->errors, loader->file, line, "[%s] %s = %s: expected %s", section, key,
+                     value, expected);
+}
+
+static int read_file(struct loader *loader, const char *path)
+{
+    static const struct ini_handler handler = {begin_section, take_value};
+    int r;
+
+    if (strings_add(&loader->config->files, path) < 0) {
+        loader->errors->failed = true;
+        return -ENOMEM;
+    }
+    loader->file = loader->config->files.items[loader->config->files.count - 1];
+    r = ini_read(loader->file, &handler, loader, loader->errors);
+    finish_section(loader);
+    return r;
+}
+
+/* Paths in a file are relative to the main file's folder. *path is replaced. */
+static void make_absolute(struct loader *loader, char **path)
+{
+    const char *file = loader->config->files.items[0];
+    const char *slash = strrchr(file, '/');
+    char *absolute;
+
+    if (!*path || **path == '/' || !slash)
+        return;
+    absolute = format_new("%.*s/%s", (int)(slash - file), file, *path);
+    if (!absolute) {
+        loader->errors->failed = true;
+        return;
+    }
+    free(*path);
+    *path = absolute;
+}
+
+static int report_unreadable(const char *path, int error)
+{
+    /* glob() goes on; read errors of what it finds are reported by reading. A folder that cannot be
+     * searched would otherwise look like one without matches. */
+    (void)path;
+    return error != ENOENT;
+}
+
+static void read_includes(struct loader *loader)
+{
+    for (size_t i = 0; i < loader->config->include.count; i++) {
+        const char *pattern = loader->config->include.items[i];
+        bool literal = strpbrk(pattern, "*?[") == NULL;
+        glob_t matches;
+        int r = glob(pattern, GLOB_ERR, report_unreadable, &matches);
+
+        if (r == 0) {
+            for (size_t j = 0; j < matches.gl_pathc; j++)
+                read_file(loader, matches.gl_pathv[j]);
+            globfree(&matches);
+        } else if (r != GLOB_NOMATCH || literal) {
+            config_error(loader->errors, loader->config->files.items[0], 0,
+                         "[daemon] include = %s: %s", pattern,
+                         r == GLOB_NOMATCH ? "there is no such file"
+                                           : "the folder cannot be searched");
+        }
+    }
+}
+
+static void fill_in(struct loader *loader, const struct config_places *places)
+{
+    struct config *config = loader->config;
+
+    if (config->listen.count == 0 &&
+        strings_add(&config->listen, setting_find(daemon_settings, "listen")->fallback) < 0)
+        loader->errors->failed = true;
+    if (config->modules_path.count == 0 && strings_add(&config->modules_path, places->modules) < 0)
+        loader->errors->failed = true;
+    if (!config->control && !(config->control = format_new("%s/control", places->runtime)))
+        loader->errors->failed = true;
+    make_absolute(loader, &config->control);
+    for (size_t i = 0; i < config->modules_path.count; i++)
+        make_absolute(loader, &config->modules_path.items[i]);
+    for (size_t i = 0; i < config->module_count; i++)
+        if (config->modules[i]->load && strchr(config->modules[i]->load, '/'))
+            make_absolute(loader, &config->modules[i]->load);
+}
+
+struct config *config_load(const char *path, const struct config_places *places,
+                           struct config_errors *errors)
+{
+    cleanup_config struct config *config = calloc(1, sizeof(*config));
+    struct loader loader = {.config = config, .errors = errors, .main_file = true};
+    char *real = realpath(path, NULL);
+    int r;
+
+    if (!config || (!real && errno == ENOMEM)) {
+        errors->failed = true;
+        free(real);
+        return NULL;
+    }
+    settings_init(daemon_settings, config);
+    /* A file that is not there is reported by its own name. */
+    r = read_file(&loader, real ? real : path);
+    free(real);
+    if (r < 0)
+        return NULL;
+    loader.main_file = false;
+    for (size_t i = 0; i < config->include.count; i++)
+        make_absolute(&loader, &config->include.items[i]);
+    read_includes(&loader);
+    fill_in(&loader, places);
+    if (!errors->failed)
+        config_check(config, errors);
+    return config_errors_any(errors) ? NULL : TAKE_PTR(config);
+}

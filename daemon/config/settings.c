@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: MIT */
+#include "daemon/config/settings.h"
+
+#include <assert.h>
+#include <ctype.h>
+#include <limits.h>
+#include <string.h>
+
+#include "base/duration.h"
+
+static const char *parse_string(const char *text, void *target)
+{
+    char **string = target;
+
+    if (*text == '\0')
+        return "a value";
+    free(*string);
+    *string = strdup(text);
+    return *string ? NULL : "more memory";
+}
+
+static const char *parse_item(const char *text, void *target)
+{
+    if (*text == '\0')
+        return "a value";
+    return strings_add(target, text) < 0 ? "more memory" : NULL;
+}
+
+/* Names with blanks between them. */
+static const char *parse_words(const char *text, void *target)
+{
+    while (*text != '\0') {
+        size_t length = strcspn(text, " \t");
+
+        if (length > 0 && strings_take(target, strndup(text, length)) < 0)
+            return "more memory";
+        text += length;
+        text += strspn(text, " \t");
+    }
+    return NULL;
+}
+
+static const char *parse_bool(const char *text, void *target)
+{
+    return bool_parse(text, target) < 0 ? "yes or no" : NULL;
+}
+
+static const char *parse_duration(const char *text, void *target)
+{
+    return duration_parse(text, target) < 0 ? "a duration with its unit, such as 500ms, 30s or 5min"
+                                            : NULL;
+}
+
+static const char *parse_rate(const char *text, void *target)
+{
+    struct config_rate *rate = target, parsed;
+    const char *slash = strchr(text, '/');
+    char count[16];
+    long long number;
+
+    if (!slash || slash == text || (size_t)(slash - text) >= sizeof(count))
+        return "COUNT/DURATION, such as 5/60s";
+    memcpy(count, text, (size_t)(slash - text));
+    count[slash - text] = '\0';
+    /* The supervisor remembers as many restarts as the largest count. */
+    if (integer_parse(count, 1, 1000, &number) < 0 ||
+        duration_parse(slash + 1, &parsed.window) < 0 || parsed.window <= 0)
+        return "COUNT/DURATION with a count of 1 to 1000, such as 5/60s";
+    parsed.count = (unsigned)number;
+    *rate = parsed;
+    return NULL;
+}
+
+static const char *parse_restart(const char *text, void *target)
+{
+    static const char *const names[] = {"always", "on-failure", "never"};
+
+    for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+        if (strcmp(text, names[i]) == 0) {
+            *(enum config_restart *)target = (enum config_restart)i;
+            return NULL;
+        }
+    return "always, on-failure or never";
+}
+
+static const char *parse_on_failed(const char *text, void *target)
+{
+    if (strcmp(text, "continue") != 0 && strcmp(text, "exit") != 0)
+        return "continue or exit";
+    *(enum config_on_failed *)target =
+        *text == 'e' ? CONFIG_ON_FAILED_EXIT : CONFIG_ON_FAILED_CONTINUE;
+    return NULL;
+}
+
+static const char *parse_log_level(const char *text, void *target)
+{
+    return log_level_parse(text, target) < 0 ? "error, warning, notice, info or debug" : NULL;
+}
+
+static const char *parse_connections(const char *text, void *target)
+{
+    long long number;
+
+    if (integer_parse(text, 1, 100000, &number) < 0)
+        return "a number from 1 to 100000";
+    *(unsigned *)target = (unsigned)number;
+    return NULL;
+}
+
+/* Host names share the rules of module names, as both become parts of file and process names. */
+static const char *parse_name(const char *text, void *target)
+{
+    for (const char *p = text; *p != '\0'; p++)
+        if (!isalnum((unsigned char)*p) && *p != '-' && *p != '_' && *p != '.')
+            return "a name of letters, digits, '-', '_' and '.'";
+    return strlen(text) > 40 ? "a name of at most 40 characters" : parse_string(text, target);
+}
+
+#define DAEMON(member) offsetof(struct config, member)
+
+const struct setting daemon_settings[] = {
+    {"listen", parse_item, DAEMON(listen), "127.0.0.1:8080", .list = true,
+     .help = "ADDRESS:PORT where health and metrics are served over HTTP"},
+    {"host-name", parse_item, DAEMON(host_names), NULL, .list = true,
+     .help = "name that a request's Host header may have besides localhost and IP addresses"},
+    {"control", parse_string, DAEMON(control), NULL,
+     .help = "path of the socket that reevectl uses; by default in the runtime directory"},
+    {"modules", parse_item, DAEMON(modules_path), NULL, .list = true,
+     .help = "folder with modules that `load = NAME` finds"},
+    {"include", parse_item, DAEMON(include), NULL, .list = true,
+     .help = "pattern of further files, relative to this one"},
+    {"log-level", parse_log_level, DAEMON(log_level), "info",
+     .help = "least important level that is logged"},
+    {"max-connections", parse_connections, DAEMON(connections_max), "512",
+     .help = "HTTP connections at once; the one idle for longest makes place"},
+    {"drain-delay", parse_duration, DAEMON(drain_delay), "0",
+     .help = "time between turning unready and stopping, for load balancers"},
+    {"shutdown-timeout", parse_duration, DAEMON(shutdown_timeout), "30s",
+     .help = "longest time that a whole shutdown may take"},
+    {NULL},
+};
+
+#define MODULE(member) offsetof(struct config_module, member)
+
+const struct setting module_settings[] = {
+    {"load", parse_string, MODULE(load), NULL, .required = true,
+     .help = "name of a module in the module path, or the path of a .so"},
+    {"host", parse_name, MODULE(host), NULL,
+     .help = "name of the process to share with other modules of the same host"},
+    {"essential", parse_bool, MODULE(essential), "yes",
+     .help = "whether this module's failure is the whole daemon's"},
+    {"after", parse_words, MODULE(after), NULL, .list = true,
+     .help = "modules that must be ready before this one starts"},
+    {"requires", parse_words, MODULE(requires), NULL, .list = true,
+     .help = "as after, and this module restarts when they do"},
+    {"restart", parse_restart, MODULE(restart), "on-failure",
+     .help = "when to start a module again that ended: always, on-failure, never"},
+    {"restart-delay", parse_duration, MODULE(restart_delay), "500ms",
+     .help = "delay before the first restart; doubles with each further one"},
+    {"restart-delay-max", parse_duration, MODULE(restart_delay_max), "1min",
+     .help = "longest delay between restarts"},
+    {"restart-reset", parse_duration, MODULE(restart_reset), "1min",
+     .help = "time that a module must stay ready for the delay to start anew"},
+    {"restart-limit", parse_rate, MODULE(restart_limit), "10/60s",
+     .help = "restarts within a time after which the module counts as failed"},
+    {"on-failed", parse_on_failed, MODULE(on_failed), "continue",
+     .help = "what the daemon does when the module has failed: continue or exit"},
+    {"start-timeout", parse_duration, MODULE(start_timeout), "30s",
+     .help = "time for loading and init"},
+    {"reload-timeout", parse_duration, MODULE(reload_timeout), "10s",
+     .help = "time for taking new options; past it the module is restarted"},
+    {"drain", parse_duration, MODULE(drain), "10s",
+     .help = "time for work under way to end by itself when the module stops"},
+    {"drain-queue", parse_bool, MODULE(drain_queue), "no",
+     .help = "whether queued jobs are run too while draining"},
+    {"grace", parse_duration, MODULE(grace), "5s", .help = "time between a cancel and SIGKILL"},
+    {NULL},
+};
+
+const struct setting *setting_find(const struct setting *table, const char *key)
+{
+    for (; table->key; table++)
+        if (strcmp(table->key, key) == 0)
+            return table;
+    return NULL;
+}
+
+const char *setting_nearest(const struct setting *table, const char *key, const char *so_far,
+                            unsigned *best)
+{
+    for (; table->key; table++)
+        so_far = name_nearest(key, table->key, so_far, best);
+    return so_far;
+}
+
+const char *setting_apply(const struct setting *setting, void *base, const char *value)
+{
+    return setting->parse(value, (char *)base + setting->offset);
+}
+
+void settings_init(const struct setting *table, void *base)
+{
+    for (; table->key; table++)
+        /* A list's default counts only when nothing was given; config.c adds it then. */
+        if (table->fallback && !table->list) {
+            const char *expected unused = setting_apply(table, base, table->fallback);
+
+            assert(!expected);
+        }
+}
