@@ -1,0 +1,422 @@
+/* SPDX-License-Identifier: MIT */
+#include "daemon/loop/http.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <event2/buffer.h>
+#include <event2/bufferevent.h>
+#include <event2/event.h>
+#include <event2/http.h>
+#include <event2/keyvalq_struct.h>
+#include <event2/listener.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/duration.h"
+#include "base/log.h"
+#include "daemon/loop/http_connection.h"
+#include "daemon/loop/internal.h"
+#include "daemon/loop/loop.h"
+
+/* How long accepting pauses when descriptors or memory ran out; an ended connection ends the pause.
+ */
+#define ACCEPT_PAUSE (100 * NSEC_PER_MSEC)
+
+struct listener {
+    struct list list;
+    struct evconnlistener *listener;
+    struct evhttp_bound_socket *bound;
+};
+
+struct http_server {
+    struct list servers;
+    struct loop *loop;
+    struct evhttp *http;
+    struct http_options options;
+    struct http_connections connections;
+    struct list listeners;
+    struct loop_timer *accept_again;
+    /* Given up at EMFILE, so that the waiting peer can at least be told by a close. */
+    int spare_fd;
+    bool draining;
+    bool drained;
+    struct loop_timer *drain_timer;
+    void (*done)(void *arg);
+    void *done_arg;
+};
+
+struct http_request {
+    struct http_server *server;
+    struct evhttp_request *request;
+    struct evkeyvalq parameters;
+    bool parameters_parsed;
+    char *path;
+};
+
+/* evhttp takes the listener's argument for itself, so that an accept error must be traced to its
+ * server through this list. Main thread only, as everything here. */
+static struct list all_servers = {&all_servers, &all_servers};
+
+/* Listening ------------------------------------------------------------------------------------ */
+
+static void set_accepting(struct http_server *server, bool accepting)
+{
+    struct listener *listener;
+
+    LIST_FOREACH (listener, &server->listeners, list)
+        if (accepting)
+            evconnlistener_enable(listener->listener);
+        else
+            evconnlistener_disable(listener->listener);
+}
+
+static void accept_again(void *arg)
+{
+    struct http_server *server = arg;
+
+    if (!server->draining)
+        set_accepting(server, true);
+}
+
+static void finish_drain(void *arg)
+{
+    struct http_server *server = arg;
+
+    if (server->drained)
+        return;
+    server->drained = true;
+    http_connections_cut(&server->connections, false);
+    server->done(server->done_arg);
+}
+
+static void connection_ended(void *arg)
+{
+    struct http_server *server = arg;
+
+    if (!server->draining)
+        loop_timer_arm(server->accept_again, 0);
+    else if (server->connections.count == 0 && !server->drained)
+        loop_timer_arm(server->drain_timer, 0);
+}
+
+/* evhttp accepted a connection and asks for its bufferevent; NULL makes it use one of its own,
+ * which would then have no deadlines, but memory that is out is out for that one too. */
+static struct bufferevent *connection_accepted(struct event_base *base unused, void *arg)
+{
+    struct http_server *server = arg;
+    struct bufferevent *bufferevent = http_connection_create(&server->connections);
+
+    /* The new one counts already. Accepting goes on when a connection has ended. */
+    if (server->connections.count >= server->options.connections_max) {
+        http_connections_shed(&server->connections);
+        set_accepting(server, false);
+    }
+    return bufferevent;
+}
+
+static int open_spare(void)
+{
+    return open("/dev/null", O_RDONLY | O_CLOEXEC);
+}
+
+static struct http_server *find_server(const struct evconnlistener *evlistener)
+{
+    struct http_server *server;
+    struct listener *listener;
+
+    LIST_FOREACH (server, &all_servers, servers)
+        LIST_FOREACH (listener, &server->listeners, list)
+            if (listener->listener == evlistener)
+                return server;
+    return NULL;
+}
+
+static void accept_failed(struct evconnlistener *evlistener, void *arg unused)
+{
+    int error = errno, fd;
+    struct http_server *server = find_server(evlistener);
+
+    if (!server)
+        return;
+    log_warning("cannot accept a connection: %s; accepting pauses", strerror(error));
+    if ((error == EMFILE || error == ENFILE) && server->spare_fd >= 0) {
+        close(server->spare_fd);
+        fd = accept4(evconnlistener_get_fd(evlistener), NULL, NULL, SOCK_CLOEXEC);
+        if (fd >= 0)
+            close(fd);
+        server->spare_fd = open_spare();
+    }
+    set_accepting(server, false);
+    loop_timer_arm(server->accept_again, ACCEPT_PAUSE);
+}
+
+int http_server_add_listener(struct http_server *server, int fd)
+{
+    struct listener *listener = calloc(1, sizeof(*listener));
+
+    if (!listener) {
+        close(fd);
+        return -ENOMEM;
+    }
+    listener->listener = evconnlistener_new(loop_event_base(server->loop), NULL, listener,
+                                            LEV_OPT_CLOSE_ON_EXEC | LEV_OPT_CLOSE_ON_FREE, 0, fd);
+    if (!listener->listener) {
+        free(listener);
+        close(fd);
+        return -ENOMEM;
+    }
+    listener->bound = evhttp_bind_listener(server->http, listener->listener);
+    if (!listener->bound) {
+        evconnlistener_free(listener->listener);
+        free(listener);
+        return -ENOMEM;
+    }
+    evconnlistener_set_error_cb(listener->listener, accept_failed);
+    list_append(&server->listeners, &listener->list);
+    return 0;
+}
+
+static void remove_listeners(struct http_server *server)
+{
+    struct listener *listener, *next;
+
+    LIST_FOREACH_SAFE (listener, next, &server->listeners, list) {
+        list_remove(&listener->list);
+        evhttp_del_accept_socket(server->http, listener->bound);
+        free(listener);
+    }
+}
+
+/* Requests ------------------------------------------------------------------------------------- */
+
+static int request_fd(struct evhttp_request *request)
+{
+    struct evhttp_connection *connection = evhttp_request_get_connection(request);
+
+    return connection ? bufferevent_getfd(evhttp_connection_get_bufferevent(connection)) : -1;
+}
+
+static void request_came(struct evhttp_request *evrequest, void *arg)
+{
+    struct http_server *server = arg;
+    struct http_request *request = calloc(1, sizeof(*request));
+
+    if (!request) {
+        evhttp_send_error(evrequest, HTTP_SERVUNAVAIL, NULL);
+        return;
+    }
+    request->server = server;
+    request->request = evrequest;
+    http_connection_working(&server->connections, request_fd(evrequest));
+    server->options.handler(request, server->options.arg);
+}
+
+enum http_method http_request_method(const struct http_request *request)
+{
+    switch (evhttp_request_get_command(request->request)) {
+    case EVHTTP_REQ_GET:
+        return HTTP_METHOD_GET;
+    case EVHTTP_REQ_HEAD:
+        return HTTP_METHOD_HEAD;
+    case EVHTTP_REQ_POST:
+        return HTTP_METHOD_POST;
+    default:
+        return HTTP_METHOD_OTHER;
+    }
+}
+
+const char *http_request_path(const struct http_request *request)
+{
+    struct http_request *writable = (struct http_request *)(uintptr_t)request;
+    const struct evhttp_uri *uri = evhttp_request_get_evhttp_uri(request->request);
+    const char *path = uri ? evhttp_uri_get_path(uri) : NULL;
+    size_t size;
+
+    if (!request->path && path) {
+        writable->path = evhttp_uridecode(path, 0, &size);
+        /* A %00 in it would hide the rest from every string function. */
+        if (request->path && strlen(request->path) != size)
+            writable->path[0] = '\0';
+    }
+    return request->path ? request->path : "";
+}
+
+const char *http_request_header(const struct http_request *request, const char *name)
+{
+    return evhttp_find_header(evhttp_request_get_input_headers(request->request), name);
+}
+
+/* evhttp's own parser refuses a parameter without "=", such as "?verbose". */
+static void parse_parameters(struct http_request *request)
+{
+    const struct evhttp_uri *uri = evhttp_request_get_evhttp_uri(request->request);
+    const char *query = uri ? evhttp_uri_get_query(uri) : NULL;
+    char *copy = strdup(query ? query : ""), *position = copy, *item;
+
+    /* This is how the list is initialised without the macros of sys/queue.h. */
+    evhttp_parse_query_str("", &request->parameters);
+    request->parameters_parsed = true;
+    while (position && (item = strsep(&position, "&"))) {
+        char *value = strchr(item, '='), *name, *decoded;
+
+        if (value)
+            *value++ = '\0';
+        name = evhttp_uridecode(item, 1, NULL);
+        decoded = evhttp_uridecode(value ? value : "", 1, NULL);
+        if (name && decoded && *name != '\0')
+            evhttp_add_header(&request->parameters, name, decoded);
+        free(name);
+        free(decoded);
+    }
+    free(copy);
+}
+
+const char *http_request_parameter(struct http_request *request, const char *name)
+{
+    if (!request->parameters_parsed)
+        parse_parameters(request);
+    return evhttp_find_header(&request->parameters, name);
+}
+
+const void *http_request_body(struct http_request *request, size_t *ret_size)
+{
+    struct evbuffer *buffer = evhttp_request_get_input_buffer(request->request);
+
+    *ret_size = evbuffer_get_length(buffer);
+    if (*ret_size == 0)
+        return "";
+    return evbuffer_pullup(buffer, -1);
+}
+
+int http_request_fd(const struct http_request *request)
+{
+    return request_fd(request->request);
+}
+
+/* Answers -------------------------------------------------------------------------------------- */
+
+static void answer_sent(struct evhttp_request *evrequest, void *arg)
+{
+    struct http_server *server = arg;
+
+    http_connection_done(&server->connections, request_fd(evrequest));
+    /* Somebody may be waiting in the backlog. */
+    if (server->connections.count >= server->options.connections_max)
+        http_connections_shed(&server->connections);
+}
+
+static void add_headers(struct http_request *request, const struct http_response *response)
+{
+    struct evkeyvalq *headers = evhttp_request_get_output_headers(request->request);
+    char length[24];
+
+    if (response->content_type)
+        evhttp_add_header(headers, "Content-Type", response->content_type);
+    snprintf(length, sizeof(length), "%zu", response->size);
+    evhttp_add_header(headers, "Content-Length", length);
+    /* What is served changes by the second, and is for nobody to keep or to guess at. */
+    evhttp_add_header(headers, "Cache-Control", "no-store");
+    evhttp_add_header(headers, "X-Content-Type-Options", "nosniff");
+    if (request->server->draining)
+        evhttp_add_header(headers, "Connection", "close");
+    for (const struct http_header *h = response->headers; h && h->name; h++)
+        evhttp_add_header(headers, h->name, h->value);
+}
+
+void http_respond(struct http_request *request, const struct http_response *response)
+{
+    struct http_server *server = request->server;
+    struct evbuffer *body = evbuffer_new();
+    bool head = http_request_method(request) == HTTP_METHOD_HEAD;
+
+    add_headers(request, response);
+    if (body && !head && response->size > 0)
+        evbuffer_add(body, response->body, response->size);
+    http_connection_writing(&server->connections, request_fd(request->request));
+    evhttp_request_set_on_complete_cb(request->request, answer_sent, server);
+    /* NULL: evhttp knows the reason phrases. */
+    evhttp_send_reply(request->request, response->status, NULL, body);
+    if (body)
+        evbuffer_free(body);
+    if (request->parameters_parsed)
+        evhttp_clear_headers(&request->parameters);
+    free(request->path);
+    free(request);
+}
+
+/* The server ----------------------------------------------------------------------------------- */
+
+int http_server_create(struct loop *loop, const struct http_options *options,
+                       struct http_server **ret_server)
+{
+    struct http_server *server = calloc(1, sizeof(*server));
+
+    if (!server)
+        return -ENOMEM;
+    *server = (struct http_server){.loop = loop, .options = *options, .spare_fd = open_spare()};
+    list_append(&all_servers, &server->servers);
+    list_init(&server->listeners);
+    list_init(&server->connections.list);
+    server->connections.base = loop_event_base(loop);
+    server->connections.options = &server->options;
+    server->connections.ended = connection_ended;
+    server->connections.arg = server;
+    server->http = evhttp_new(loop_event_base(loop));
+    if (!server->http || loop_timer_create(loop, accept_again, server, &server->accept_again) < 0 ||
+        loop_timer_create(loop, finish_drain, server, &server->drain_timer) < 0) {
+        http_server_destroy(server);
+        return -ENOMEM;
+    }
+    evhttp_set_bevcb(server->http, connection_accepted, server);
+    evhttp_set_gencb(server->http, request_came, server);
+    evhttp_set_max_headers_size(server->http, (ev_ssize_t)options->header_max);
+    evhttp_set_max_body_size(server->http, (ev_ssize_t)options->body_max);
+    evhttp_set_default_content_type(server->http, NULL);
+    /* All that evhttp knows, so that the handler can answer 405 where a path is known. */
+    evhttp_set_allowed_methods(server->http, EVHTTP_REQ_GET | EVHTTP_REQ_POST | EVHTTP_REQ_HEAD |
+                                                 EVHTTP_REQ_PUT | EVHTTP_REQ_DELETE |
+                                                 EVHTTP_REQ_OPTIONS | EVHTTP_REQ_TRACE |
+                                                 EVHTTP_REQ_CONNECT | EVHTTP_REQ_PATCH);
+    *ret_server = server;
+    return 0;
+}
+
+void http_server_destroy(struct http_server *server)
+{
+    if (!server)
+        return;
+    server->draining = server->drained = true;
+    remove_listeners(server);
+    if (server->http)
+        evhttp_free(server->http);
+    /* Bufferevents end in a later turn of the loop; give it that turn. */
+    while (server->connections.count > 0 &&
+           event_base_loop(loop_event_base(server->loop), EVLOOP_NONBLOCK | EVLOOP_ONCE) == 0)
+        ;
+    http_connections_finish(&server->connections);
+    loop_timer_destroy(server->accept_again);
+    loop_timer_destroy(server->drain_timer);
+    if (server->spare_fd >= 0)
+        close(server->spare_fd);
+    list_remove(&server->servers);
+    free(server);
+}
+
+void http_server_drain(struct http_server *server, int64_t timeout, void (*done)(void *arg),
+                       void *arg)
+{
+    assert(!server->draining);
+    server->draining = true;
+    server->done = done;
+    server->done_arg = arg;
+    remove_listeners(server);
+    http_connections_cut(&server->connections, true);
+    loop_timer_arm(server->drain_timer, server->connections.count == 0 ? 0 : timeout);
+}
+
+size_t http_server_connections(const struct http_server *server)
+{
+    return server->connections.count;
+}

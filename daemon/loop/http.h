@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * An HTTP server on libevent's evhttp, with the limits that evhttp lacks.
+ *
+ * evhttp parses requests and writes answers; around it each connection has a record with a deadline
+ * for what it is doing: waiting for a request (idle), sending us one (from its first byte to its
+ * last), or taking our answer. A connection that misses its deadline is shut down. When there are
+ * too many, the one idle for longest makes place, and when none is idle, accepting pauses.
+ */
+#ifndef REEVE_LOOP_HTTP_H
+#define REEVE_LOOP_HTTP_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+struct loop;
+struct http_server;
+struct http_request;
+
+/* Called for every well-formed request of whatever method and path; must lead to exactly one
+ * http_respond(), at once or later. */
+typedef void (*http_handler)(struct http_request *request, void *arg);
+
+struct http_options {
+    size_t connections_max;
+    size_t header_max; /* bytes of the request line and all headers */
+    size_t body_max;
+    int64_t request_timeout; /* from the first byte of a request to its last */
+    int64_t write_timeout;   /* for the peer to take an answer */
+    int64_t idle_timeout;    /* between requests, and before the first */
+    http_handler handler;
+    void *arg;
+};
+
+/* Returns 0 or -ENOMEM. */
+int http_server_create(struct loop *loop, const struct http_options *options,
+                       struct http_server **ret_server);
+/* Ends all connections at once. No request may be unanswered. */
+void http_server_destroy(struct http_server *server);
+
+/* Accepts from a listening socket, which the server takes over in any case. Returns 0 or -ENOMEM.
+ */
+int http_server_add_listener(struct http_server *server, int fd);
+
+/*
+ * Stops listening, ends idle connections, lets requests under way be answered, and calls done
+ * (once, never from within this call) when no connection is left or after at most timeout ns, when
+ * those left are cut.
+ */
+void http_server_drain(struct http_server *server, int64_t timeout, void (*done)(void *arg),
+                       void *arg);
+
+size_t http_server_connections(const struct http_server *server);
+
+enum http_method { HTTP_METHOD_GET, HTTP_METHOD_HEAD, HTTP_METHOD_POST, HTTP_METHOD_OTHER };
+
+enum http_method http_request_method(const struct http_request *request);
+/* The decoded path; "" when it could not be decoded. */
+const char *http_request_path(const struct http_request *request);
+/* A header's value or NULL. */
+const char *http_request_header(const struct http_request *request, const char *name);
+/* A query parameter's decoded value; "" for one without; NULL when it is not there. */
+const char *http_request_parameter(struct http_request *request, const char *name);
+/* The body, not terminated; valid until the answer. */
+const void *http_request_body(struct http_request *request, size_t *ret_size);
+/* The socket, for SO_PEERCRED; -1 when the peer is gone. */
+int http_request_fd(const struct http_request *request);
+
+struct http_header {
+    const char *name;
+    const char *value;
+};
+
+struct http_response {
+    int status;
+    const char *content_type; /* NULL with an empty body */
+    const void *body;
+    size_t size;
+    const struct http_header *headers; /* further ones, ended by a NULL name; may be NULL */
+};
+
+/* Answers and ends the request, also when its peer is gone. A HEAD gets the headers only. */
+void http_respond(struct http_request *request, const struct http_response *response);
+
+#endif

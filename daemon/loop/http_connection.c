@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: MIT */
+#include "daemon/loop/http_connection.h"
+
+#include <event2/buffer.h>
+#include <event2/bufferevent.h>
+#include <event2/event.h>
+#include <sys/socket.h>
+
+#include "base/duration.h"
+
+enum state {
+    STATE_IDLE,    /* waits for a request's first byte */
+    STATE_READING, /* some of a request has come */
+    STATE_WORKING, /* the request is whole and waits for its answer */
+    STATE_WRITING, /* the peer is to take the answer */
+    STATE_CUT,     /* was shut down; evhttp will notice and end it */
+};
+
+struct http_connection {
+    struct http_connections *connections;
+    struct list list;
+    struct bufferevent *socket;
+    struct event *timer;
+    enum state state;
+    int fd; /* in by_fd; -1 until the first byte came */
+};
+
+static void connection_cut(struct http_connection *connection)
+{
+    int fd = bufferevent_getfd(connection->socket);
+
+    connection->state = STATE_CUT;
+    evtimer_del(connection->timer);
+    /* evhttp sees the end of file and takes the connection down by its own rules. */
+    if (fd >= 0)
+        shutdown(fd, SHUT_RDWR);
+}
+
+static void deadline_passed(evutil_socket_t fd unused, short what unused, void *arg)
+{
+    connection_cut(arg);
+}
+
+static void set_state(struct http_connection *connection, enum state state)
+{
+    struct http_connections *connections = connection->connections;
+    const struct http_options *options = connections->options;
+    int64_t ns = 0;
+
+    connection->state = state;
+    list_remove(&connection->list);
+    list_append(&connections->list, &connection->list);
+    switch (state) {
+    case STATE_IDLE:
+        ns = options->idle_timeout;
+        break;
+    case STATE_READING:
+        ns = options->request_timeout;
+        break;
+    case STATE_WRITING:
+        ns = options->write_timeout;
+        break;
+    case STATE_WORKING:
+    case STATE_CUT:
+        break;
+    }
+    if (ns > 0) {
+        struct timeval delay = {ns / NSEC_PER_SEC, ns % NSEC_PER_SEC / NSEC_PER_USEC};
+
+        evtimer_add(connection->timer, &delay);
+    } else {
+        evtimer_del(connection->timer);
+    }
+}
+
+static bool remember_fd(struct http_connection *connection)
+{
+    struct http_connections *connections = connection->connections;
+    int fd = bufferevent_getfd(connection->socket);
+
+    if (fd < 0)
+        return false;
+    if ((size_t)fd >= connections->by_fd_size) {
+        size_t size = MAX((size_t)fd + 1, connections->by_fd_size * 2);
+        struct http_connection **by_fd =
+            reallocarray(connections->by_fd, size, sizeof(struct http_connection *));
+
+        if (!by_fd)
+            return false;
+        for (size_t i = connections->by_fd_size; i < size; i++)
+            by_fd[i] = NULL;
+        connections->by_fd = by_fd;
+        connections->by_fd_size = size;
+    }
+    connections->by_fd[fd] = connection;
+    connection->fd = fd;
+    return true;
+}
+
+/* Passes everything on; evhttp must not see a byte of a connection that we could not find again. */
+static enum bufferevent_filter_result bytes_came(struct evbuffer *source, struct evbuffer *target,
+                                                 ev_ssize_t limit,
+                                                 enum bufferevent_flush_mode mode unused, void *arg)
+{
+    struct http_connection *connection = arg;
+
+    if (connection->fd < 0 && !remember_fd(connection))
+        return BEV_ERROR;
+    if (connection->state == STATE_IDLE && evbuffer_get_length(source) > 0)
+        set_state(connection, STATE_READING);
+    return evbuffer_remove_buffer(source, target, limit > 0 ? (size_t)limit : SIZE_MAX >> 1) < 0
+               ? BEV_ERROR
+               : BEV_OK;
+}
+
+static void connection_ended(void *arg)
+{
+    struct http_connection *connection = arg;
+    struct http_connections *connections = connection->connections;
+
+    if (connection->fd >= 0 && connections->by_fd[connection->fd] == connection)
+        connections->by_fd[connection->fd] = NULL;
+    list_remove(&connection->list);
+    event_free(connection->timer);
+    free(connection);
+    connections->count--;
+    connections->ended(connections->arg);
+}
+
+struct bufferevent *http_connection_create(struct http_connections *connections)
+{
+    struct http_connection *connection = calloc(1, sizeof(*connection));
+    struct bufferevent *filter = NULL;
+
+    if (!connection)
+        return NULL;
+    *connection = (struct http_connection){.connections = connections, .fd = -1};
+    list_init(&connection->list);
+    connection->timer = evtimer_new(connections->base, deadline_passed, connection);
+    connection->socket = bufferevent_socket_new(connections->base, -1, BEV_OPT_CLOSE_ON_FREE);
+    if (connection->timer && connection->socket)
+        filter = bufferevent_filter_new(connection->socket, bytes_came, NULL, BEV_OPT_CLOSE_ON_FREE,
+                                        connection_ended, connection);
+    if (!filter) {
+        if (connection->timer)
+            event_free(connection->timer);
+        if (connection->socket)
+            bufferevent_free(connection->socket);
+        free(connection);
+        return NULL;
+    }
+    connections->count++;
+    set_state(connection, STATE_IDLE);
+    return filter;
+}
+
+static struct http_connection *find(struct http_connections *connections, int fd)
+{
+    return fd >= 0 && (size_t)fd < connections->by_fd_size ? connections->by_fd[fd] : NULL;
+}
+
+void http_connection_working(struct http_connections *connections, int fd)
+{
+    struct http_connection *connection = find(connections, fd);
+
+    if (connection && connection->state != STATE_CUT)
+        set_state(connection, STATE_WORKING);
+}
+
+void http_connection_writing(struct http_connections *connections, int fd)
+{
+    struct http_connection *connection = find(connections, fd);
+
+    if (connection && connection->state != STATE_CUT)
+        set_state(connection, STATE_WRITING);
+}
+
+void http_connection_done(struct http_connections *connections, int fd)
+{
+    struct http_connection *connection = find(connections, fd);
+
+    /* What a pipelining client sent ahead passed the filter long ago: evhttp parses it next, and if
+     * it is not whole, its rest finds the connection reading. */
+    if (connection && connection->state != STATE_CUT)
+        set_state(connection, STATE_IDLE);
+}
+
+bool http_connections_shed(struct http_connections *connections)
+{
+    struct http_connection *connection;
+
+    LIST_FOREACH (connection, &connections->list, list)
+        if (connection->state == STATE_IDLE) {
+            connection_cut(connection);
+            return true;
+        }
+    return false;
+}
+
+void http_connections_cut(struct http_connections *connections, bool idle_only)
+{
+    struct http_connection *connection;
+
+    LIST_FOREACH (connection, &connections->list, list)
+        if (connection->state == STATE_IDLE || (!idle_only && connection->state != STATE_CUT))
+            connection_cut(connection);
+}
+
+void http_connections_finish(struct http_connections *connections)
+{
+    free(connections->by_fd);
+    connections->by_fd = NULL;
+    connections->by_fd_size = 0;
+}
