@@ -1,0 +1,311 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The life of a host process: spawned at the spawner's pace, up after HELLO, and ended, which is
+ * certain only when its pidfd says so. Whatever goes wrong leads to a kill and then to one ended().
+ */
+#include "daemon/supervisor/host_internal.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/duration.h"
+#include "base/log.h"
+#include "base/text.h"
+#include "daemon/loop/loop.h"
+#include "daemon/supervisor/output.h"
+#include "daemon/supervisor/spawn.h"
+#include "daemon/supervisor/stray.h"
+
+/* From exec to HELLO; nothing of a module runs in it. */
+#define HELLO_TIMEOUT (10 * NSEC_PER_SEC)
+
+struct spawner {
+    struct list queue;
+    struct loop_timer *timer;
+};
+
+static void timer_expired(void *arg);
+
+int host_create(struct loop *loop, struct spawner *spawner, const struct host_options *options,
+                const struct host_events *events, void *arg, struct host **ret_host)
+{
+    struct host *host = calloc(1, sizeof(*host));
+
+    if (!host)
+        return -ENOMEM;
+    *host = (struct host){
+        .loop = loop,
+        .spawner = spawner,
+        .events = events,
+        .arg = arg,
+        .name = strdup(options->name),
+        .program = strdup(options->program),
+        .directory = strdup(options->directory),
+        .slots = options->slots,
+        .check_only = options->check_only,
+        .grace = options->grace,
+        .channel = -1,
+    };
+    list_init(&host->waiting);
+    list_init(&host->queue);
+    if (!host->name || !host->program || !host->directory ||
+        loop_timer_create(loop, timer_expired, host, &host->timer) < 0) {
+        host_destroy(host);
+        return -ENOMEM;
+    }
+    *ret_host = host;
+    return 0;
+}
+
+/* Frees what belongs to an incarnation, except the scoreboard. */
+static void release_incarnation(struct host *host)
+{
+    host_channel_close(host);
+    output_destroy(host->output);
+    host->output = NULL;
+    loop_child_destroy(host->child);
+    host->child = NULL;
+    host->pid = 0;
+    if (host->timer)
+        loop_timer_disarm(host->timer);
+    list_remove(&host->waiting);
+}
+
+void host_destroy(struct host *host)
+{
+    if (!host)
+        return;
+    if (host->child) {
+        loop_child_kill(host->child, SIGKILL);
+        stray_adopt(host->pid);
+    }
+    release_incarnation(host);
+    scoreboard_unmap(host->board);
+    loop_timer_destroy(host->timer);
+    free(host->name);
+    free(host->program);
+    free(host->directory);
+    free(host);
+}
+
+enum host_state host_state(const struct host *host)
+{
+    return host->state;
+}
+
+const char *host_name(const struct host *host)
+{
+    return host->name;
+}
+
+pid_t host_pid(const struct host *host)
+{
+    return host->pid;
+}
+
+const struct scoreboard *host_scoreboard(const struct host *host)
+{
+    return host->board;
+}
+
+void host_set_slots(struct host *host, uint32_t slots)
+{
+    host->slots = slots;
+}
+
+static void report_end(struct host *host, const struct host_end *end)
+{
+    release_incarnation(host);
+    host->state = HOST_ABSENT;
+    host->events->ended(host, end, host->arg);
+}
+
+static void describe_end(const struct host *host, const struct loop_exit *exit,
+                         struct host_end *ret_end)
+{
+    *ret_end = (struct host_end){.clean = exit->code == 0, .asked = host->exit_asked};
+    if (host->why[0] != '\0') {
+        ret_end->clean = false;
+        string_copy(ret_end->text, sizeof(ret_end->text), host->why);
+    } else if (exit->signal != 0) {
+        snprintf(ret_end->text, sizeof(ret_end->text), "killed by SIG%s%s",
+                 sigabbrev_np(exit->signal), exit->core ? ", core dumped" : "");
+    } else {
+        snprintf(ret_end->text, sizeof(ret_end->text), "exit code %d", exit->code);
+    }
+}
+
+static void process_ended(pid_t pid unused, const struct loop_exit *exit, void *arg)
+{
+    struct host *host = arg;
+    struct host_end end;
+
+    host_channel_drain(host);
+    stray_kill_all();
+    describe_end(host, exit, &end);
+    report_end(host, &end);
+}
+
+static void timer_expired(void *arg)
+{
+    struct host *host = arg;
+    char grace[DURATION_TEXT_SIZE];
+
+    if (host->state == HOST_SPAWNING)
+        host_kill(host, "it did not say hello within %s",
+                  duration_format(HELLO_TIMEOUT, grace, sizeof(grace)));
+    else if (host->state == HOST_ENDING)
+        host_kill(host, "it did not exit within %s",
+                  duration_format(host->grace, grace, sizeof(grace)));
+}
+
+static int say_hello(struct host *host)
+{
+    struct wire_message hello = {
+        .type = WIRE_HELLO,
+        .version = WIRE_VERSION,
+        .scoreboard = SCOREBOARD_VERSION,
+        .flags = host->check_only ? WIRE_HELLO_CHECK_ONLY : 0,
+        .grace = host->grace,
+        .name = host->name,
+    };
+
+    host_send(host, &hello);
+    loop_timer_arm(host->timer, HELLO_TIMEOUT);
+    return 0;
+}
+
+/* Makes everything that the process needs, then the process. */
+static int start_process(struct host *host)
+{
+    cleanup_close int board_fd = -1, output_fd = -1, host_end = -1;
+    struct spawn_options options = {
+        .program = host->program, .name = host->name, .directory = host->directory};
+    int sockets[2], r;
+
+    scoreboard_unmap(host->board);
+    host->board = NULL;
+    r = scoreboard_create("reeve-scoreboard", &board_fd, &host->board);
+    if (r < 0)
+        return r;
+    r = output_create(host->loop, host->name, &host->output, &output_fd);
+    if (r < 0)
+        return r;
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sockets) < 0)
+        return -errno;
+    host_end = sockets[1];
+    r = host_channel_open(host, sockets[0]);
+    if (r < 0)
+        return r;
+    options.control = host_end;
+    options.scoreboard = board_fd;
+    options.output = output_fd;
+    r = spawn_host(&options, &host->pid);
+    if (r < 0)
+        return r;
+    r = loop_child_create(host->loop, host->pid, process_ended, host, &host->child);
+    if (r < 0) {
+        kill(host->pid, SIGKILL);
+        stray_adopt(host->pid);
+        return r;
+    }
+    return say_hello(host);
+}
+
+static void spawn_next(void *arg)
+{
+    struct spawner *spawner = arg;
+    struct host_end end = {0};
+    struct host *host;
+    int r;
+
+    if (list_is_empty(&spawner->queue))
+        return;
+    host = list_entry(spawner->queue.next, struct host, waiting);
+    list_remove(&host->waiting);
+    if (!list_is_empty(&spawner->queue))
+        loop_timer_arm(spawner->timer, 0);
+    if (host->state == HOST_ENDING) {
+        end.asked = true;
+        string_copy(end.text, sizeof(end.text), "not started: no longer wanted");
+        report_end(host, &end);
+        return;
+    }
+    r = start_process(host);
+    if (r < 0) {
+        snprintf(end.text, sizeof(end.text), "cannot start %s: %s", host->program, strerror(-r));
+        report_end(host, &end);
+    }
+}
+
+int spawner_create(struct loop *loop, struct spawner **ret_spawner)
+{
+    struct spawner *spawner = calloc(1, sizeof(*spawner));
+
+    if (!spawner)
+        return -ENOMEM;
+    list_init(&spawner->queue);
+    if (loop_timer_create(loop, spawn_next, spawner, &spawner->timer) < 0) {
+        free(spawner);
+        return -ENOMEM;
+    }
+    *ret_spawner = spawner;
+    return 0;
+}
+
+void spawner_destroy(struct spawner *spawner)
+{
+    if (!spawner)
+        return;
+    loop_timer_destroy(spawner->timer);
+    free(spawner);
+}
+
+void host_start(struct host *host)
+{
+    host->state = HOST_SPAWNING;
+    host->exit_asked = false;
+    host->why[0] = '\0';
+    list_append(&host->spawner->queue, &host->waiting);
+    loop_timer_arm(host->spawner->timer, 0);
+}
+
+void host_exit(struct host *host, const char *cause)
+{
+    struct wire_message message = {.type = WIRE_EXIT, .text = cause};
+
+    if (host->state != HOST_UP && host->state != HOST_SPAWNING)
+        return;
+    host->exit_asked = true;
+    if (host->child)
+        host_send(host, &message);
+    if (host->state == HOST_ENDING)
+        return;
+    host->state = HOST_ENDING;
+    if (host->child)
+        loop_timer_arm(host->timer, host->grace);
+}
+
+void host_kill(struct host *host, const char *why, ...)
+{
+    va_list args;
+    int r;
+
+    if (host->state == HOST_ABSENT)
+        return;
+    if (host->why[0] == '\0') {
+        va_start(args, why);
+        vsnprintf(host->why, sizeof(host->why), why, args);
+        va_end(args);
+        text_sanitise(host->why);
+    }
+    host->state = HOST_ENDING;
+    loop_timer_disarm(host->timer);
+    r = host->child ? loop_child_kill(host->child, SIGKILL) : 0;
+    if (r < 0 && r != -ESRCH)
+        log_error("[%s] cannot kill process %d: %s", host->name, (int)host->pid, strerror(-r));
+}

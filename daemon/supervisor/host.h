@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A host process as the supervisor sees it: its life, its socket, its scoreboard, its output. A
+ * host knows nothing of modules' states; it tells its owner what came up the socket and how it
+ * ended.
+ *
+ * A host record outlives its processes: each host_start() is a new incarnation with a new socket
+ * and a new scoreboard. The last scoreboard can be read until the next start.
+ */
+#ifndef REEVE_SUPERVISOR_HOST_H
+#define REEVE_SUPERVISOR_HOST_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "daemon/wire/message.h"
+#include "daemon/wire/scoreboard.h"
+
+struct host;
+struct loop;
+struct spawner;
+
+/* How an incarnation ended. */
+struct host_end {
+    bool clean;     /* exit code 0 */
+    bool asked;     /* after host_exit(): expected */
+    char text[512]; /* "killed by SIGSEGV", "exit code 3", "task web/check hangs: killed" */
+};
+
+struct host_events {
+    /* The host said HELLO: it can be given commands. */
+    void (*up)(struct host *host, void *arg);
+    /* Anything else that it said; module is below the slot count. */
+    void (*message)(struct host *host, const struct wire_message *message, void *arg);
+    /* The process is gone, or could not be started. The owner may start or destroy the host here.
+     */
+    void (*ended)(struct host *host, const struct host_end *end, void *arg);
+};
+
+struct host_options {
+    const char *name;
+    const char *program;
+    const char *directory;
+    uint32_t slots; /* how many modules it is given */
+    bool check_only;
+    int64_t grace; /* for ending by itself when the supervisor dies or says EXIT */
+};
+
+/* Strings are copied. Returns 0 or -ENOMEM. */
+int host_create(struct loop *loop, struct spawner *spawner, const struct host_options *options,
+                const struct host_events *events, void *arg, struct host **ret_host);
+/* A process that is still there is killed and forgotten: it is reaped as a stray. */
+void host_destroy(struct host *host);
+
+enum host_state {
+    HOST_ABSENT,   /* no process */
+    HOST_SPAWNING, /* waits for its turn, or for HELLO */
+    HOST_UP,
+    HOST_ENDING, /* told to exit, or killed; the process is still there */
+};
+
+enum host_state host_state(const struct host *host);
+const char *host_name(const struct host *host);
+/* 0 without a process. */
+pid_t host_pid(const struct host *host);
+/* Of the present or last incarnation; NULL before the first. */
+const struct scoreboard *host_scoreboard(const struct host *host);
+
+/* Only for an absent host: changes how many modules the next incarnation has. */
+void host_set_slots(struct host *host, uint32_t slots);
+
+/* Starts a process, at the spawner's pace; up() or ended() follows. The host must be absent. */
+void host_start(struct host *host);
+
+/* Queues a message. A host whose queue is full is killed. Does nothing unless the host is up. */
+void host_send(struct host *host, const struct wire_message *message);
+
+/* Tells it to exit; past its grace it is killed. */
+void host_exit(struct host *host, const char *cause);
+
+/* Kills it and its session at once; why becomes the text of its end. */
+void host_kill(struct host *host, const char *why, ...) __attribute__((format(printf, 2, 3)));
+
+/* The spawner: processes are started one a turn of the loop, since each takes a millisecond. */
+int spawner_create(struct loop *loop, struct spawner **ret_spawner);
+void spawner_destroy(struct spawner *spawner);
+
+#endif

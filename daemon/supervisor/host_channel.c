@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The supervisor's end of a host's socket: raw packets under the loop.
+ *
+ * A host that does not read has its packets queued up to a bound and is then killed; one that
+ * floods us is read at most BATCH packets a turn, so that other hosts and probes get theirs.
+ */
+#include <errno.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "daemon/loop/loop.h"
+#include "daemon/supervisor/host_internal.h"
+
+#define BATCH     64
+#define QUEUE_MAX 256
+
+struct packet {
+    struct list list;
+    size_t size;
+    unsigned char data[];
+};
+
+static void queue_clear(struct host *host)
+{
+    struct packet *packet, *next;
+
+    LIST_FOREACH_SAFE (packet, next, &host->queue, list) {
+        list_remove(&packet->list);
+        free(packet);
+    }
+    host->queue_count = 0;
+}
+
+static void watch(struct host *host)
+{
+    loop_io_watch(host->channel_io, LOOP_READ | (list_is_empty(&host->queue) ? 0 : LOOP_WRITE));
+}
+
+static void write_queue(struct host *host)
+{
+    struct packet *packet, *next;
+
+    LIST_FOREACH_SAFE (packet, next, &host->queue, list) {
+        /* An error that is not about room shows as end of file in reading, and ends the host there.
+         */
+        if (send(host->channel, packet->data, packet->size, MSG_NOSIGNAL) < 0 &&
+            (errno == EAGAIN || errno == EINTR || errno == ENOBUFS))
+            break;
+        list_remove(&packet->list);
+        free(packet);
+        host->queue_count--;
+    }
+    watch(host);
+}
+
+void host_send(struct host *host, const struct wire_message *message)
+{
+    static unsigned char buffer[WIRE_PACKET_MAX];
+    struct packet *packet;
+    int size;
+
+    if (host->state != HOST_UP && host->state != HOST_SPAWNING)
+        return;
+    size = wire_encode(message, buffer, sizeof(buffer));
+    if (size < 0) {
+        host_kill(host, "a %s command is too large to send", wire_type_name(message->type));
+        return;
+    }
+    packet = host->queue_count < QUEUE_MAX ? malloc(sizeof(*packet) + (size_t)size) : NULL;
+    if (!packet) {
+        host_kill(host, "it does not read its commands: %zu are waiting", host->queue_count);
+        return;
+    }
+    packet->size = (size_t)size;
+    memcpy(packet->data, buffer, (size_t)size);
+    list_append(&host->queue, &packet->list);
+    host->queue_count++;
+    write_queue(host);
+}
+
+static bool is_known(const struct host *host, const struct wire_message *message)
+{
+    return message->type >= WIRE_OPTION_ERROR && message->module < host->slots;
+}
+
+/* Returns false when reading must end for now: nothing there, or the host is no longer up. */
+static bool read_one(struct host *host)
+{
+    static unsigned char buffer[WIRE_PACKET_MAX];
+    struct wire_message message;
+    int r = wire_receive(host->channel, buffer, &message);
+
+    if (r == -EAGAIN)
+        return false;
+    if (r == 0 || r == -ECONNRESET || r == -EPIPE) {
+        /* It closed its end: it is dying, or has no business to live. Its exit will tell more. */
+        loop_io_watch(host->channel_io, 0);
+        if (host->state == HOST_UP || host->state == HOST_SPAWNING)
+            host_kill(host, "it closed its control socket");
+        return false;
+    }
+    if (r < 0) {
+        host_kill(host, "it sent what is no message: %s", strerror(-r));
+        return false;
+    }
+    if (message.type == WIRE_HELLO && host->state == HOST_SPAWNING) {
+        if (message.version != WIRE_VERSION || message.scoreboard != SCOREBOARD_VERSION) {
+            host_kill(host, "%s speaks wire version %u and scoreboard version %u, not %u and %u",
+                      host->program, message.version, message.scoreboard, WIRE_VERSION,
+                      SCOREBOARD_VERSION);
+            return false;
+        }
+        loop_timer_disarm(host->timer);
+        host->state = HOST_UP;
+        host->events->up(host, host->arg);
+    } else if (host->state == HOST_SPAWNING || !is_known(host, &message)) {
+        host_kill(host, "it sent an unexpected message %s for module %u",
+                  wire_type_name(message.type), message.module);
+    } else {
+        host->events->message(host, &message, host->arg);
+    }
+    /* The owner may have killed the host; it never destroys it from these calls. */
+    return host->state == HOST_UP;
+}
+
+static void channel_ready(int fd unused, unsigned events, void *arg)
+{
+    struct host *host = arg;
+
+    if (events & LOOP_WRITE)
+        write_queue(host);
+    if (!(events & LOOP_READ))
+        return;
+    for (int i = 0; i < BATCH && read_one(host); i++)
+        ;
+    /* A host that is ending is not listened to any more. */
+    if (host->state == HOST_ENDING && host->channel_io)
+        loop_io_watch(host->channel_io, 0);
+}
+
+void host_channel_drain(struct host *host)
+{
+    /* As much as a socket's buffer can hold of the smallest packets, and then some. */
+    for (int i = 0; i < 4096 && read_one(host); i++)
+        ;
+}
+
+int host_channel_open(struct host *host, int fd)
+{
+    int r;
+
+    list_init(&host->queue);
+    host->channel = fd;
+    r = fd_set_nonblock(fd, true);
+    return r < 0
+               ? r
+               : loop_io_create(host->loop, fd, LOOP_READ, channel_ready, host, &host->channel_io);
+}
+
+void host_channel_close(struct host *host)
+{
+    if (host->channel < 0)
+        return;
+    loop_io_destroy(host->channel_io);
+    host->channel_io = NULL;
+    queue_clear(host);
+    close(host->channel);
+    host->channel = -1;
+}

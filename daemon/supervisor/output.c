@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: MIT */
+#include "daemon/supervisor/output.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/fd.h"
+#include "base/log.h"
+#include "base/text.h"
+#include "daemon/loop/loop.h"
+
+/* A host may log so many lines a second on average, and a burst now and then. */
+#define LINES_PER_SECOND 200
+#define LINES_BURST      1000
+
+#define LINE_SIZE 2048
+
+struct output {
+    char name[64];
+    int fd;
+    struct loop_io *io;
+    char line[LINE_SIZE];
+    size_t used;
+    int64_t tokens; /* in nanoseconds: a line costs NSEC_PER_SEC / LINES_PER_SECOND */
+    int64_t refilled_at;
+    unsigned long dropped;
+};
+
+#define LINE_COST (NSEC_PER_SEC / LINES_PER_SECOND)
+
+static void say_dropped(struct output *output)
+{
+    if (output->dropped > 0)
+        log_warning("[%s] %lu lines were dropped: it logs more than %d lines a second",
+                    output->name, output->dropped, LINES_PER_SECOND);
+    output->dropped = 0;
+}
+
+static bool take_token(struct output *output)
+{
+    int64_t now = clock_monotonic();
+
+    output->tokens = MIN(output->tokens + now - output->refilled_at, LINES_BURST * LINE_COST);
+    output->refilled_at = now;
+    if (output->tokens < LINE_COST) {
+        output->dropped++;
+        return false;
+    }
+    output->tokens -= LINE_COST;
+    say_dropped(output);
+    return true;
+}
+
+/* "<4>[web/check#12] text": both parts are optional, since modules print what they like. */
+static void pass_on(struct output *output, char *line)
+{
+    enum log_level level = LOG_LEVEL_INFO;
+
+    if (line[0] == '<' && line[1] >= '0' && line[1] <= '7' && line[2] == '>') {
+        level = (enum log_level)MAX(line[1] - '0', (int)LOG_LEVEL_ERROR);
+        line += 3;
+    }
+    if (*line == '\0' || !take_token(output))
+        return;
+    if (*line == '[')
+        log_line(level, "%s", line);
+    else
+        log_line(level, "[%s] %s", output->name, line);
+}
+
+static void take_bytes(struct output *output, const char *bytes, size_t size)
+{
+    for (size_t i = 0; i < size; i++) {
+        if (bytes[i] == '\n') {
+            output->line[output->used] = '\0';
+            pass_on(output, output->line);
+            output->used = 0;
+        } else if (output->used < LINE_SIZE - 1) {
+            /* What a line has beyond that is cut. */
+            output->line[output->used++] = bytes[i] != '\0' ? bytes[i] : '?';
+        }
+    }
+}
+
+/* Returns false at the end or when nothing is there. */
+static bool read_some(struct output *output)
+{
+    char bytes[4096];
+    ssize_t size = read(output->fd, bytes, sizeof(bytes));
+
+    if (size > 0)
+        take_bytes(output, bytes, (size_t)size);
+    else if (size == 0)
+        loop_io_watch(output->io, 0);
+    return size > 0;
+}
+
+static void output_ready(int fd unused, unsigned events unused, void *arg)
+{
+    /* One read a turn: a host that floods its pipe must not hold up the loop. */
+    read_some(arg);
+}
+
+int output_create(struct loop *loop, const char *name, struct output **ret_output, int *ret_fd)
+{
+    struct output *output = calloc(1, sizeof(*output));
+    int fds[2], r;
+
+    if (!output)
+        return -ENOMEM;
+    if (pipe2(fds, O_CLOEXEC) < 0) {
+        r = -errno;
+        free(output);
+        return r;
+    }
+    string_copy(output->name, sizeof(output->name), name);
+    output->fd = fds[0];
+    output->tokens = LINES_BURST * LINE_COST;
+    output->refilled_at = clock_monotonic();
+    r = fd_set_nonblock(fds[0], true);
+    if (r == 0)
+        r = loop_io_create(loop, fds[0], LOOP_READ, output_ready, output, &output->io);
+    if (r < 0) {
+        close(fds[0]);
+        close(fds[1]);
+        free(output);
+        return r;
+    }
+    *ret_output = output;
+    *ret_fd = fds[1];
+    return 0;
+}
+
+void output_destroy(struct output *output)
+{
+    if (!output)
+        return;
+    /* What a dead host left behind is at most a pipe's capacity. A stray may hold the other end and
+     * go on writing, so the number of reads is bounded. */
+    for (int i = 0; i < 16 && read_some(output); i++)
+        ;
+    if (output->used > 0)
+        take_bytes(output, "\n", 1);
+    say_dropped(output);
+    loop_io_destroy(output->io);
+    close(output->fd);
+    free(output);
+}

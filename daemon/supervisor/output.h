@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What a host prints: its log lines and whatever its modules write to stdout and stderr. Lines pass
+ * into our log behind a token bucket; what is too much is dropped and counted, never stored.
+ */
+#ifndef REEVE_SUPERVISOR_OUTPUT_H
+#define REEVE_SUPERVISOR_OUTPUT_H
+
+struct loop;
+struct output;
+
+/* Makes a pipe and reads it. *ret_fd is the end for the host, which the caller closes. Returns 0 or
+ * a negative errno. */
+int output_create(struct loop *loop, const char *name, struct output **ret_output, int *ret_fd);
+
+/* Reads what is still in the pipe, says what was dropped, and ends. */
+void output_destroy(struct output *output);
+
+#endif

@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: MIT */
+#include "daemon/supervisor/policy.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/duration.h"
+#include "base/macro.h"
+
+/* Past so many doublings every delay is at its cap: 500 ms would be 6 days. */
+#define DOUBLINGS_MAX 20U
+
+static int64_t backoff(const struct config_module *settings, unsigned streak, uint32_t random)
+{
+    int64_t delay = settings->restart_delay;
+
+    for (unsigned i = 0; i < MIN(streak, DOUBLINGS_MAX) && delay < settings->restart_delay_max; i++)
+        delay *= 2;
+    delay = MIN(delay, MAX(settings->restart_delay_max, settings->restart_delay));
+    /* From 3/4 to 5/4, in 1024 steps. */
+    return delay / 4 * 3 + delay / 2 / 1024 * (int64_t)(random % 1024);
+}
+
+static unsigned restarts_within(const struct policy_history *history, int64_t since)
+{
+    unsigned count = 0;
+
+    for (unsigned i = 0; i < history->size; i++)
+        count += history->times[i] != 0 && history->times[i] >= since;
+    return count;
+}
+
+static bool may_restart(const struct config_module *settings, enum policy_end end)
+{
+    switch (settings->restart) {
+    case CONFIG_RESTART_ALWAYS:
+        return true;
+    case CONFIG_RESTART_ON_FAILURE:
+        return end != POLICY_END_CLEAN;
+    case CONFIG_RESTART_NEVER:
+        break;
+    }
+    return false;
+}
+
+static struct policy_decision refuse(enum policy_verdict verdict, const char *reason)
+{
+    struct policy_decision decision = {.verdict = verdict};
+
+    snprintf(decision.reason, sizeof(decision.reason), "%s", reason);
+    return decision;
+}
+
+struct policy_decision policy_decide(const struct config_module *settings,
+                                     const struct policy_history *history,
+                                     const struct policy_facts *facts)
+{
+    struct policy_decision decision = {.verdict = POLICY_RESTART};
+    char delay[DURATION_TEXT_SIZE], window[DURATION_TEXT_SIZE];
+    unsigned streak, recent;
+
+    if (facts->end == POLICY_END_PERMANENT)
+        return refuse(POLICY_FAILED, "not restarted: trying again cannot help");
+    if (!may_restart(settings, facts->end))
+        return facts->end == POLICY_END_CLEAN
+                   ? refuse(POLICY_STOPPED, "not restarted: it ended cleanly")
+                   : refuse(POLICY_FAILED, "not restarted: restart = never");
+    decision.stable =
+        facts->ready_since != 0 && facts->now - facts->ready_since >= settings->restart_reset;
+    streak = decision.stable ? 0 : history->streak;
+    if (facts->end == POLICY_END_NEIGHBOUR) {
+        decision.delay = backoff(settings, 0, facts->random);
+        snprintf(
+            decision.reason, sizeof(decision.reason), "restarts in %s with its host",
+            duration_format(decision.delay / NSEC_PER_MSEC * NSEC_PER_MSEC, delay, sizeof(delay)));
+        return decision;
+    }
+    recent = restarts_within(history, facts->now - settings->restart_limit.window);
+    if (recent >= settings->restart_limit.count) {
+        decision.verdict = POLICY_FAILED;
+        snprintf(decision.reason, sizeof(decision.reason),
+                 "not restarted: %u restarts within %s (restart-limit)", recent,
+                 duration_format(settings->restart_limit.window, window, sizeof(window)));
+        return decision;
+    }
+    decision.delay = backoff(settings, streak, facts->random);
+    snprintf(decision.reason, sizeof(decision.reason), "restart %u in %s", streak + 1,
+             duration_format(decision.delay / NSEC_PER_MSEC * NSEC_PER_MSEC, delay, sizeof(delay)));
+    return decision;
+}
+
+void policy_record(struct policy_history *history, const struct policy_decision *decision,
+                   int64_t now)
+{
+    history->streak = decision->stable ? 1 : history->streak + 1;
+    if (history->size == 0)
+        return;
+    history->times[history->next] = now;
+    history->next = (history->next + 1) % history->size;
+}
+
+int policy_history_resize(struct policy_history *history, unsigned size)
+{
+    int64_t *times;
+
+    if (size == history->size)
+        return 0;
+    times = calloc(size, sizeof(*times));
+    if (!times)
+        return -ENOMEM;
+    /* The newest first, as far as they fit; the ring's next place is the oldest. */
+    for (unsigned i = 0; i < MIN(size, history->size); i++)
+        times[size - 1 - i] =
+            history->times[(history->next + history->size - 1 - i) % history->size];
+    free(history->times);
+    history->times = times;
+    history->size = size;
+    history->next = 0;
+    return 0;
+}
+
+void policy_history_clear(struct policy_history *history)
+{
+    for (unsigned i = 0; i < history->size; i++)
+        history->times[i] = 0;
+    history->streak = 0;
+}
+
+void policy_history_free(struct policy_history *history)
+{
+    free(history->times);
+    *history = (struct policy_history){0};
+}

@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: MIT */
+#include "daemon/supervisor/spawn.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <spawn.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/macro.h"
+#include "base/text.h"
+#include "daemon/wire/message.h"
+
+extern char **environ;
+
+static const char *const private_variables[] = {
+    "NOTIFY_SOCKET=",         "LISTEN_",         "WATCHDOG_",
+    "CREDENTIALS_DIRECTORY=", "JOURNAL_STREAM=", "REEVE_MODULE_PATH=",
+};
+
+static bool is_private(const char *variable)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(private_variables); i++)
+        if (strncmp(variable, private_variables[i], strlen(private_variables[i])) == 0)
+            return true;
+    return false;
+}
+
+/* The strings stay the environment's own. */
+static char **make_environment(void)
+{
+    size_t count = 0, kept = 0;
+    char **list;
+
+    while (environ[count])
+        count++;
+    list = calloc(count + 1, sizeof(char *));
+    for (size_t i = 0; list && i < count; i++)
+        if (!is_private(environ[i]))
+            list[kept++] = environ[i];
+    return list;
+}
+
+/* A source above every target, so that no dup2() overwrites the source of a later one. */
+static int move_up(int fd)
+{
+    int moved = fcntl(fd, F_DUPFD_CLOEXEC, WIRE_FD_SCOREBOARD + 1);
+
+    return moved < 0 ? -errno : moved;
+}
+
+static int add_descriptors(posix_spawn_file_actions_t *actions, const char *directory, int control,
+                           int scoreboard, int output)
+{
+    int r = posix_spawn_file_actions_addopen(actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
+
+    if (r == 0)
+        r = posix_spawn_file_actions_adddup2(actions, output, STDOUT_FILENO);
+    if (r == 0)
+        r = posix_spawn_file_actions_adddup2(actions, output, STDERR_FILENO);
+    if (r == 0)
+        r = posix_spawn_file_actions_adddup2(actions, control, WIRE_FD_CONTROL);
+    if (r == 0)
+        r = posix_spawn_file_actions_adddup2(actions, scoreboard, WIRE_FD_SCOREBOARD);
+    if (r == 0)
+        r = posix_spawn_file_actions_addchdir_np(actions, directory);
+    return r;
+}
+
+static int set_attributes(posix_spawnattr_t *attributes)
+{
+    sigset_t none, all;
+    int r;
+
+    sigemptyset(&none);
+    sigfillset(&all);
+    r = posix_spawnattr_setsigmask(attributes, &none);
+    if (r == 0)
+        r = posix_spawnattr_setsigdefault(attributes, &all);
+    if (r == 0)
+        r = posix_spawnattr_setflags(attributes, POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGMASK |
+                                                     POSIX_SPAWN_SETSIGDEF);
+    return r;
+}
+
+int spawn_host(const struct spawn_options *options, pid_t *ret_pid)
+{
+    cleanup_close int control = move_up(options->control);
+    cleanup_close int scoreboard = move_up(options->scoreboard);
+    cleanup_close int output = move_up(options->output);
+    cleanup_free char **environment = make_environment();
+    char *argv[] = {(char *)"reeve-host", (char *)"--supervised", (char *)(uintptr_t)options->name,
+                    NULL};
+    posix_spawn_file_actions_t actions;
+    posix_spawnattr_t attributes;
+    int r;
+
+    if (control < 0 || scoreboard < 0 || output < 0)
+        return -EMFILE;
+    if (!environment)
+        return -ENOMEM;
+    r = posix_spawn_file_actions_init(&actions);
+    if (r != 0)
+        return -r;
+    r = posix_spawnattr_init(&attributes);
+    if (r == 0) {
+        r = set_attributes(&attributes);
+        if (r == 0)
+            r = add_descriptors(&actions, options->directory, control, scoreboard, output);
+        if (r == 0)
+            r = posix_spawn(ret_pid, options->program, &actions, &attributes, argv, environment);
+        posix_spawnattr_destroy(&attributes);
+    }
+    posix_spawn_file_actions_destroy(&actions);
+    return -r;
+}

@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: MIT */
+#include "daemon/supervisor/stray.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/list.h"
+#include "base/log.h"
+#include "daemon/loop/loop.h"
+
+struct stray {
+    struct list list;
+    pid_t pid;
+    struct loop_child *child;
+};
+
+/* There is one set of children per process, so this is the process's own state. */
+static struct {
+    struct loop *loop;
+    bool (*is_known)(pid_t pid, void *arg);
+    void *arg;
+    struct list list;
+} strays;
+
+static void stray_free(struct stray *stray)
+{
+    list_remove(&stray->list);
+    loop_child_destroy(stray->child);
+    free(stray);
+}
+
+static void stray_ended(pid_t pid unused, const struct loop_exit *exit unused, void *arg)
+{
+    stray_free(arg);
+    /* Its own children are ours now. */
+    stray_kill_all();
+}
+
+static bool is_adopted(pid_t pid)
+{
+    struct stray *stray;
+
+    LIST_FOREACH (stray, &strays.list, list)
+        if (stray->pid == pid)
+            return true;
+    return false;
+}
+
+void stray_adopt(pid_t pid)
+{
+    struct stray *stray = calloc(1, sizeof(*stray));
+    int r = -ENOMEM;
+
+    if (stray) {
+        list_append(&strays.list, &stray->list);
+        stray->pid = pid;
+        r = loop_child_create(strays.loop, pid, stray_ended, stray, &stray->child);
+    }
+    if (r < 0) {
+        log_error("cannot watch process %d, which stays unreaped: %s", (int)pid, strerror(-r));
+        if (stray)
+            stray_free(stray);
+    }
+}
+
+void stray_kill_all(void)
+{
+    /* The kernel's list of this thread's children: the supervisor has only one thread. */
+    FILE *file = fopen("/proc/thread-self/children", "re");
+    int pid;
+
+    if (!file)
+        return;
+    while (fscanf(file, "%d", &pid) == 1) {
+        if (strays.is_known(pid, strays.arg) || is_adopted(pid))
+            continue;
+        log_warning("killing process %d, left behind by a host that ended", pid);
+        kill(pid, SIGKILL);
+        stray_adopt(pid);
+    }
+    fclose(file);
+}
+
+int stray_start(struct loop *loop, bool (*is_known)(pid_t pid, void *arg), void *arg)
+{
+    strays.loop = loop;
+    strays.is_known = is_known;
+    strays.arg = arg;
+    list_init(&strays.list);
+    return prctl(PR_SET_CHILD_SUBREAPER, 1) < 0 ? -errno : 0;
+}
+
+void stray_stop(void)
+{
+    struct stray *stray, *next;
+
+    if (!strays.loop)
+        return;
+    LIST_FOREACH_SAFE (stray, next, &strays.list, list) {
+        waitpid(stray->pid, NULL, 0);
+        stray_free(stray);
+    }
+    strays.loop = NULL;
+}

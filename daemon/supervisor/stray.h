@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Processes that hosts leave behind. The supervisor is a subreaper: what a dead host had started
+ * and not ended becomes the supervisor's child, and is killed and reaped here.
+ */
+#ifndef REEVE_SUPERVISOR_STRAY_H
+#define REEVE_SUPERVISOR_STRAY_H
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+struct loop;
+
+/* Makes this process a subreaper. is_known tells the children that are hosts. Returns 0 or a
+ * negative errno. */
+int stray_start(struct loop *loop, bool (*is_known)(pid_t pid, void *arg), void *arg);
+void stray_stop(void);
+
+/* Kills every child that is not known. */
+void stray_kill_all(void);
+
+/* Reaps a child that has been sent SIGKILL and that nobody else watches. */
+void stray_adopt(pid_t pid);
+
+#endif
