@@ -38,9 +38,15 @@ static void config_module_free(struct config_module *module)
     free(module);
 }
 
+struct config *config_ref(struct config *config)
+{
+    config->references++;
+    return config;
+}
+
 void config_free(struct config *config)
 {
-    if (!config)
+    if (!config || --config->references > 0)
         return;
     for (size_t i = 0; i < config->module_count; i++)
         config_module_free(config->modules[i]);

@@ -67,6 +67,7 @@ struct config_module {
 
 /* The [daemon] section and all modules, in the files' order. */
 struct config {
+    unsigned references;
     struct strings files; /* the main file first */
     struct strings listen;
     struct strings host_names;
@@ -101,6 +102,8 @@ void config_places_init(struct config_places *ret_places);
 struct config *config_load(const char *path, const struct config_places *places,
                            struct config_errors *errors);
 
+/* Several may hold one; the last config_free() frees it. */
+struct config *config_ref(struct config *config);
 void config_free(struct config *config);
 static inline void config_free_pointer(struct config **config)
 {

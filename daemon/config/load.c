@@ -279,6 +279,7 @@ struct config *config_load(const char *path, const struct config_places *places,
         free(real);
         return NULL;
     }
+    config->references = 1;
     settings_init(daemon_settings, config);
     /* A file that is not there is reported by its own name. */
     r = read_file(&loader, real ? real : path);

@@ -28,6 +28,9 @@ struct spawner {
     struct loop_timer *timer;
 };
 
+/* Every host of this process, whoever owns it: to tell its children from strays. */
+static struct list all_hosts = {&all_hosts, &all_hosts};
+
 static void timer_expired(void *arg);
 
 int host_create(struct loop *loop, struct spawner *spawner, const struct host_options *options,
@@ -45,11 +48,11 @@ int host_create(struct loop *loop, struct spawner *spawner, const struct host_op
         .name = strdup(options->name),
         .program = strdup(options->program),
         .directory = strdup(options->directory),
-        .slots = options->slots,
         .check_only = options->check_only,
         .grace = options->grace,
         .channel = -1,
     };
+    list_append(&all_hosts, &host->all);
     list_init(&host->waiting);
     list_init(&host->queue);
     if (!host->name || !host->program || !host->directory ||
@@ -84,6 +87,7 @@ void host_destroy(struct host *host)
         stray_adopt(host->pid);
     }
     release_incarnation(host);
+    list_remove(&host->all);
     scoreboard_unmap(host->board);
     loop_timer_destroy(host->timer);
     free(host->name);
@@ -112,9 +116,20 @@ const struct scoreboard *host_scoreboard(const struct host *host)
     return host->board;
 }
 
-void host_set_slots(struct host *host, uint32_t slots)
+void host_set_grace(struct host *host, int64_t grace)
 {
-    host->slots = slots;
+    host->grace = grace;
+}
+
+bool host_is_process(pid_t pid, bool descendants)
+{
+    pid_t session = descendants && pid > 0 ? getsid(pid) : -1;
+    const struct host *host;
+
+    LIST_FOREACH (host, &all_hosts, all)
+        if (host->pid > 0 && (host->pid == pid || host->pid == session))
+            return true;
+    return false;
 }
 
 static void report_end(struct host *host, const struct host_end *end)

@@ -31,7 +31,7 @@ struct host_end {
 struct host_events {
     /* The host said HELLO: it can be given commands. */
     void (*up)(struct host *host, void *arg);
-    /* Anything else that it said; module is below the slot count. */
+    /* Anything else that it said; module is below SCOREBOARD_MODULES. */
     void (*message)(struct host *host, const struct wire_message *message, void *arg);
     /* The process is gone, or could not be started. The owner may start or destroy the host here.
      */
@@ -42,7 +42,6 @@ struct host_options {
     const char *name;
     const char *program;
     const char *directory;
-    uint32_t slots; /* how many modules it is given */
     bool check_only;
     int64_t grace; /* for ending by itself when the supervisor dies or says EXIT */
 };
@@ -67,8 +66,8 @@ pid_t host_pid(const struct host *host);
 /* Of the present or last incarnation; NULL before the first. */
 const struct scoreboard *host_scoreboard(const struct host *host);
 
-/* Only for an absent host: changes how many modules the next incarnation has. */
-void host_set_slots(struct host *host, uint32_t slots);
+/* For the next EXIT, and from the next incarnation on for the death of the supervisor. */
+void host_set_grace(struct host *host, int64_t grace);
 
 /* Starts a process, at the spawner's pace; up() or ended() follows. The host must be absent. */
 void host_start(struct host *host);
@@ -81,6 +80,9 @@ void host_exit(struct host *host, const char *cause);
 
 /* Kills it and its session at once; why becomes the text of its end. */
 void host_kill(struct host *host, const char *why, ...) __attribute__((format(printf, 2, 3)));
+
+/* Whether the process is one of our hosts, or (with descendants) in the session of one. */
+bool host_is_process(pid_t pid, bool descendants);
 
 /* The spawner: processes are started one a turn of the loop, since each takes a millisecond. */
 int spawner_create(struct loop *loop, struct spawner **ret_spawner);

@@ -81,9 +81,9 @@ void host_send(struct host *host, const struct wire_message *message)
     write_queue(host);
 }
 
-static bool is_known(const struct host *host, const struct wire_message *message)
+static bool comes_up(const struct wire_message *message)
 {
-    return message->type >= WIRE_OPTION_ERROR && message->module < host->slots;
+    return message->type >= WIRE_OPTION_ERROR && message->module < SCOREBOARD_MODULES;
 }
 
 /* Returns false when reading must end for now: nothing there, or the host is no longer up. */
@@ -116,7 +116,7 @@ static bool read_one(struct host *host)
         loop_timer_disarm(host->timer);
         host->state = HOST_UP;
         host->events->up(host, host->arg);
-    } else if (host->state == HOST_SPAWNING || !is_known(host, &message)) {
+    } else if (host->state == HOST_SPAWNING || !comes_up(&message)) {
         host_kill(host, "it sent an unexpected message %s for module %u",
                   wire_type_name(message.type), message.module);
     } else {

@@ -12,6 +12,7 @@ struct loop_timer;
 struct output;
 
 struct host {
+    struct list all;     /* of this process */
     struct list waiting; /* in the spawner's queue */
     struct loop *loop;
     struct spawner *spawner;
@@ -20,7 +21,6 @@ struct host {
     char *name;
     char *program;
     char *directory;
-    uint32_t slots;
     bool check_only;
     int64_t grace;
 

@@ -11,6 +11,7 @@
 #include "base/list.h"
 #include "base/log.h"
 #include "daemon/loop/loop.h"
+#include "daemon/supervisor/host.h"
 
 struct stray {
     struct list list;
@@ -21,8 +22,6 @@ struct stray {
 /* There is one set of children per process, so this is the process's own state. */
 static struct {
     struct loop *loop;
-    bool (*is_known)(pid_t pid, void *arg);
-    void *arg;
     struct list list;
 } strays;
 
@@ -76,7 +75,7 @@ void stray_kill_all(void)
     if (!file)
         return;
     while (fscanf(file, "%d", &pid) == 1) {
-        if (strays.is_known(pid, strays.arg) || is_adopted(pid))
+        if (host_is_process(pid, false) || is_adopted(pid))
             continue;
         log_warning("killing process %d, left behind by a host that ended", pid);
         kill(pid, SIGKILL);
@@ -85,11 +84,9 @@ void stray_kill_all(void)
     fclose(file);
 }
 
-int stray_start(struct loop *loop, bool (*is_known)(pid_t pid, void *arg), void *arg)
+int stray_start(struct loop *loop)
 {
     strays.loop = loop;
-    strays.is_known = is_known;
-    strays.arg = arg;
     list_init(&strays.list);
     return prctl(PR_SET_CHILD_SUBREAPER, 1) < 0 ? -errno : 0;
 }

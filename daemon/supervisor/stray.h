@@ -6,17 +6,15 @@
 #ifndef REEVE_SUPERVISOR_STRAY_H
 #define REEVE_SUPERVISOR_STRAY_H
 
-#include <stdbool.h>
 #include <sys/types.h>
 
 struct loop;
 
-/* Makes this process a subreaper. is_known tells the children that are hosts. Returns 0 or a
- * negative errno. */
-int stray_start(struct loop *loop, bool (*is_known)(pid_t pid, void *arg), void *arg);
+/* Makes this process a subreaper. Returns 0 or a negative errno. */
+int stray_start(struct loop *loop);
 void stray_stop(void);
 
-/* Kills every child that is not known. */
+/* Kills every child that is not a host. */
 void stray_kill_all(void);
 
 /* Reaps a child that has been sent SIGKILL and that nobody else watches. */

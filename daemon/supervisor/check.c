@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: MIT */
+#include "daemon/supervisor/check.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <string.h>
+
+#include "base/duration.h"
+#include "base/list.h"
+#include "daemon/config/settings.h"
+#include "daemon/loop/loop.h"
+#include "daemon/supervisor/host.h"
+
+/* A module's constructors and validators should be done in milliseconds. */
+#define CHECK_TIMEOUT (10 * NSEC_PER_SEC)
+#define CHECK_GRACE   (2 * NSEC_PER_SEC)
+
+struct job {
+    struct list list;
+    struct check *check;
+    const struct config_module *module;
+    struct host *host;
+    struct loop_timer *timer;
+    bool answered;
+    bool ended;
+};
+
+struct check {
+    struct check_options options;
+    struct config_errors *errors;
+    struct list jobs;
+    struct loop_timer *done_timer;
+};
+
+void check_add_option_error(struct config_errors *errors, const struct config_module *module,
+                            const struct wire_message *message)
+{
+    const char *nearest = NULL, *file = module->file;
+    unsigned best = UINT_MAX, line = module->line;
+    char key[256], text[512];
+
+    string_copy(key, sizeof(key), message->key);
+    string_copy(text, sizeof(text), message->text);
+    text_sanitise(key);
+    text_sanitise(text);
+    /* A place counts only if it is one that we gave: no host makes up file names. */
+    for (size_t i = 0; i < module->option_count; i++)
+        if (strcmp(module->options[i].key, message->key) == 0 &&
+            module->options[i].line == message->line &&
+            strcmp(module->options[i].file, message->path) == 0) {
+            file = module->options[i].file;
+            line = module->options[i].line;
+        }
+    if (message->flags & WIRE_OPTION_UNKNOWN_KEY) {
+        nearest = setting_nearest(module_settings, key, NULL, &best);
+        nearest = name_nearest(key, message->value, nearest, &best);
+    }
+    config_error(errors, file, line, "[module:%s] %s%s%.64s%s", module->name, text,
+                 nearest ? "; did you mean \"" : "", nearest ? nearest : "", nearest ? "\"?" : "");
+}
+
+static void send_module(struct job *job)
+{
+    const struct config_module *module = job->module;
+    struct wire_message message = {.type = WIRE_LOAD, .name = module->name, .path = module->path};
+
+    host_send(job->host, &message);
+    for (size_t i = 0; i < module->option_count; i++) {
+        const struct config_option *option = &module->options[i];
+
+        message = (struct wire_message){.type = WIRE_OPTION,
+                                        .key = option->key,
+                                        .value = option->value,
+                                        .path = option->file,
+                                        .line = option->line};
+        host_send(job->host, &message);
+    }
+    message = (struct wire_message){.type = WIRE_CHECK};
+    host_send(job->host, &message);
+}
+
+static void host_up(struct host *host unused, void *arg)
+{
+    send_module(arg);
+}
+
+static void host_message(struct host *host, const struct wire_message *message, void *arg)
+{
+    struct job *job = arg;
+
+    switch (message->type) {
+    case WIRE_OPTION_ERROR:
+        check_add_option_error(job->check->errors, job->module, message);
+        return;
+    case WIRE_FAILED:
+        config_error(job->check->errors, job->module->file, job->module->line, "[module:%s] %.480s",
+                     job->module->name, message->text);
+        break;
+    case WIRE_CHECKED:
+        break;
+    default:
+        return;
+    }
+    job->answered = true;
+    host_exit(host, "checked");
+}
+
+static void host_ended(struct host *host unused, const struct host_end *end, void *arg)
+{
+    struct job *job = arg;
+    struct check *check = job->check;
+    bool all_ended = true;
+
+    if (!job->answered)
+        config_error(check->errors, job->module->file, job->module->line,
+                     "[module:%s] %s ended while it was being checked: %s", job->module->name,
+                     job->module->path, end->text);
+    job->ended = true;
+    loop_timer_disarm(job->timer);
+    LIST_FOREACH (job, &check->jobs, list)
+        all_ended = all_ended && job->ended;
+    if (all_ended)
+        loop_timer_arm(check->done_timer, 0);
+}
+
+static void job_late(void *arg)
+{
+    struct job *job = arg;
+
+    host_kill(job->host, "it did not answer within 10s");
+}
+
+static void all_done(void *arg)
+{
+    struct check *check = arg;
+    struct check_options options = check->options;
+
+    check_cancel(check);
+    options.done(options.arg);
+}
+
+static int add_job(struct check *check, const struct config_module *module)
+{
+    static const struct host_events events = {host_up, host_message, host_ended};
+    struct job *job = calloc(1, sizeof(*job));
+    struct host_options options = {
+        .name = module->name,
+        .program = check->options.host_program,
+        .directory = check->options.directory,
+        .check_only = true,
+        .grace = CHECK_GRACE,
+    };
+
+    if (!job)
+        return -ENOMEM;
+    list_append(&check->jobs, &job->list);
+    job->check = check;
+    job->module = module;
+    if (loop_timer_create(check->options.loop, job_late, job, &job->timer) < 0 ||
+        host_create(check->options.loop, check->options.spawner, &options, &events, job,
+                    &job->host) < 0)
+        return -ENOMEM;
+    loop_timer_arm(job->timer, CHECK_TIMEOUT);
+    host_start(job->host);
+    return 0;
+}
+
+int check_start(const struct check_options *options, const struct config *config,
+                struct config_errors *errors, struct check **ret_check)
+{
+    struct check *check = calloc(1, sizeof(*check));
+
+    if (!check)
+        return -ENOMEM;
+    check->options = *options;
+    check->errors = errors;
+    list_init(&check->jobs);
+    if (loop_timer_create(options->loop, all_done, check, &check->done_timer) < 0) {
+        check_cancel(check);
+        return -ENOMEM;
+    }
+    for (size_t i = 0; i < config->module_count; i++)
+        if (!options->wanted || options->wanted(config->modules[i], options->arg))
+            if (add_job(check, config->modules[i]) < 0) {
+                check_cancel(check);
+                return -ENOMEM;
+            }
+    if (list_is_empty(&check->jobs))
+        loop_timer_arm(check->done_timer, 0);
+    *ret_check = check;
+    return 0;
+}
+
+void check_cancel(struct check *check)
+{
+    struct job *job, *next;
+
+    if (!check)
+        return;
+    LIST_FOREACH_SAFE (job, next, &check->jobs, list) {
+        list_remove(&job->list);
+        host_destroy(job->host);
+        loop_timer_destroy(job->timer);
+        free(job);
+    }
+    loop_timer_destroy(check->done_timer);
+    free(check);
+}

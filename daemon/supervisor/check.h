@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Asking modules about their own options without starting them: each module is loaded and
+ * validated, without init, in a sandboxed host of its own that ends right after.
+ */
+#ifndef REEVE_SUPERVISOR_CHECK_H
+#define REEVE_SUPERVISOR_CHECK_H
+
+#include "daemon/config/config.h"
+
+struct check;
+struct loop;
+struct spawner;
+struct wire_message;
+
+struct check_options {
+    struct loop *loop;
+    struct spawner *spawner;
+    const char *host_program;
+    const char *directory;
+    /* Which modules of the configuration are asked; NULL: all. */
+    bool (*wanted)(const struct config_module *module, void *arg);
+    /* Called once, in a later turn of the loop, when every module has answered or its host has
+     * ended; the check is gone when it returns. */
+    void (*done)(void *arg);
+    void *arg;
+};
+
+/*
+ * Starts a check; errors are added to errors, and both it and config must live until done or
+ * check_cancel(). Returns 0 or -ENOMEM.
+ */
+int check_start(const struct check_options *options, const struct config *config,
+                struct config_errors *errors, struct check **ret_check);
+/* Ends it without a call of done. */
+void check_cancel(struct check *check);
+
+/* Adds an OPTION_ERROR with its place and the nearest key of all that may stand there. */
+void check_add_option_error(struct config_errors *errors, const struct config_module *module,
+                            const struct wire_message *message);
+
+#endif

@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: MIT */
+#include "daemon/supervisor/judge.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/duration.h"
+#include "base/text.h"
+
+/* How late a task may start before it counts as not having run: a busy machine is not a fault. */
+#define LATE_SLACK (2 * NSEC_PER_SEC)
+
+static void worsen(enum health *health, enum health at_least)
+{
+    *health = MAX(*health, at_least);
+}
+
+static char *cut_to_ms(int64_t ns, char *buffer, size_t size)
+{
+    return duration_format(ns / NSEC_PER_MSEC * NSEC_PER_MSEC, buffer, size);
+}
+
+void judge_task(struct snapshot_task *task, bool essential, int64_t now)
+{
+    const struct scoreboard_task *r = &task->record;
+    enum health bad = essential ? HEALTH_FAIL : HEALTH_WARN;
+    bool busy = r->state == SCOREBOARD_TASK_RUNNING || r->state == SCOREBOARD_TASK_CANCELLED;
+    char text[DURATION_TEXT_SIZE];
+
+    task->health = HEALTH_PASS;
+    task->output[0] = '\0';
+    if (busy && r->busy_until > 0 && now > r->busy_until) {
+        worsen(&task->health, bad);
+        snprintf(task->output, sizeof(task->output), "run %llu hangs: busy for %s",
+                 (unsigned long long)r->run, cut_to_ms(now - r->started_at, text, sizeof(text)));
+    } else if (!busy && r->next_due > 0 && now > r->next_due + LATE_SLACK) {
+        worsen(&task->health, bad);
+        snprintf(task->output, sizeof(task->output), "should have run %s ago and did not",
+                 cut_to_ms(now - r->next_due, text, sizeof(text)));
+    } else if (r->last_code < 0) {
+        worsen(&task->health, HEALTH_WARN);
+        snprintf(task->output, sizeof(task->output), "%s",
+                 r->last_text[0] ? r->last_text : strerror(-r->last_code));
+    }
+}
+
+static void judge_state(struct snapshot_module *module, const struct unit *unit, enum phase phase)
+{
+    bool first_start = phase <= PHASE_STARTING;
+
+    switch (unit->state) {
+    case UNIT_READY:
+    case UNIT_STATE_COUNT:
+        break;
+    case UNIT_STOPPED:
+        /* Somebody stopped it, or it ended as it may. An essential one is still missed. */
+        worsen(&module->health, module->essential ? HEALTH_FAIL : HEALTH_PASS);
+        break;
+    case UNIT_CHECKING:
+    case UNIT_WAITING:
+    case UNIT_STARTING:
+    case UNIT_STOPPING:
+        worsen(&module->health, module->essential && !first_start ? HEALTH_FAIL : HEALTH_WARN);
+        break;
+    case UNIT_BACKOFF:
+    case UNIT_FAILED:
+        worsen(&module->health, module->essential ? HEALTH_FAIL : HEALTH_WARN);
+        break;
+    }
+    if (unit->state != UNIT_READY)
+        snprintf(module->output, sizeof(module->output), "%s%s%s%s%s", unit_state_name(unit->state),
+                 unit->reason[0] ? ": " : "", unit->reason, unit->activity[0] ? "; " : "",
+                 unit->activity);
+}
+
+void judge_module(struct snapshot_module *module, const struct unit *unit, enum phase phase,
+                  int health_code, const char *health_text)
+{
+    bool succeeded = module->task_count == 0;
+
+    module->health = HEALTH_PASS;
+    judge_state(module, unit, phase);
+    for (size_t i = 0; i < module->task_count; i++) {
+        worsen(&module->health, module->tasks[i].health);
+        if (module->tasks[i].record.succeeded_at > unit->ready_since)
+            succeeded = true;
+    }
+    if (unit->state == UNIT_READY && health_code < 0) {
+        worsen(&module->health, module->essential ? HEALTH_FAIL : HEALTH_WARN);
+        snprintf(module->output, sizeof(module->output), "%s",
+                 health_text[0] ? health_text : strerror(-health_code));
+    }
+    /* A crash is shown until the module has done something well again. */
+    if (unit->crash[0] != '\0' && !(unit->state == UNIT_READY && succeeded))
+        string_copy(module->crash, sizeof(module->crash), unit->crash);
+}
+
+void judge_all(struct snapshot *snapshot)
+{
+    bool essential_ready = true;
+
+    snapshot->health = HEALTH_PASS;
+    for (size_t i = 0; i < snapshot->module_count; i++) {
+        const struct snapshot_module *module = &snapshot->modules[i];
+
+        worsen(&snapshot->health, module->health);
+        snapshot->modules_ready += module->ready;
+        if (module->essential && !module->ready)
+            essential_ready = false;
+    }
+    snapshot->started = snapshot->phase >= PHASE_RUNNING;
+    snapshot->ready = snapshot->phase == PHASE_RUNNING && essential_ready;
+    if (snapshot->phase != PHASE_RUNNING)
+        worsen(&snapshot->health, HEALTH_WARN);
+}

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The health truth: pure functions from what is known to pass, warn or fail, with the reason.
+ *
+ * A task that returned an error is a warning: it runs, and says what is wrong. A task that should
+ * have run and did not, or that runs past its time, means that the module does not do its work: a
+ * failure for an essential module, a warning for another. The same holds for a module that is not
+ * ready.
+ */
+#ifndef REEVE_SUPERVISOR_JUDGE_H
+#define REEVE_SUPERVISOR_JUDGE_H
+
+#include "daemon/supervisor/snapshot.h"
+
+/* Fills in the task's health and output. */
+void judge_task(struct snapshot_task *task, bool essential, int64_t now);
+
+/* Fills in the module's from its state and tasks (already judged). health_code and health_text are
+ * what its own health() said. */
+void judge_module(struct snapshot_module *module, const struct unit *unit, enum phase phase,
+                  int health_code, const char *health_text);
+
+/* Fills in the whole's. */
+void judge_all(struct snapshot *snapshot);
+
+#endif

@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: MIT */
+#include "daemon/supervisor/request.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/text.h"
+#include "daemon/supervisor/tenancy.h"
+#include "daemon/supervisor/unit.h"
+
+struct request {
+    struct list list;
+    uint64_t id;
+    const struct unit *unit;
+    uint64_t number;
+    request_fn fn;
+    void *arg;
+};
+
+void requests_init(struct requests *requests)
+{
+    list_init(&requests->list);
+    requests->next_id = 1;
+}
+
+static void answer_last(struct request *request, const struct request_answer *answer)
+{
+    list_remove(&request->list);
+    request->fn(answer, request->arg);
+    free(request);
+}
+
+static void answer_all(struct requests *requests, const struct unit *unit, int code,
+                       const char *text)
+{
+    struct request *request, *next;
+
+    LIST_FOREACH_SAFE (request, next, &requests->list, list) {
+        struct request_answer answer = {
+            .final = true, .number = request->number, .code = code, .text = text};
+
+        if (!unit || request->unit == unit)
+            answer_last(request, &answer);
+    }
+}
+
+void requests_finish(struct requests *requests)
+{
+    answer_all(requests, NULL, -ECANCELED, "reeved stops");
+}
+
+void requests_host_ended(struct requests *requests, const struct unit *unit, const char *why)
+{
+    cleanup_free char *text = format_new("the module's host ended: %s", why);
+
+    answer_all(requests, unit, -EPIPE, text ? text : "the module's host ended");
+}
+
+static int add_request(struct requests *requests, struct unit *unit, request_fn fn, void *arg,
+                       uint64_t *ret_id)
+{
+    struct request *request;
+
+    if (unit->state != UNIT_READY || !unit->attached)
+        return -EAGAIN;
+    request = calloc(1, sizeof(*request));
+    if (!request)
+        return -ENOMEM;
+    *request = (struct request){.id = requests->next_id++, .unit = unit, .fn = fn, .arg = arg};
+    list_append(&requests->list, &request->list);
+    *ret_id = request->id;
+    return 0;
+}
+
+int request_run(struct requests *requests, struct unit *unit, const char *task, request_fn fn,
+                void *arg)
+{
+    struct wire_message message = {.type = WIRE_RUN, .module = unit->slot, .name = task};
+    int r = add_request(requests, unit, fn, arg, &message.request);
+
+    if (r == 0)
+        host_send(unit->tenancy->host, &message);
+    return r;
+}
+
+int request_submit(struct requests *requests, struct unit *unit, const char *pool, const void *data,
+                   size_t size, int64_t timeout, request_fn fn, void *arg)
+{
+    struct wire_message message = {.type = WIRE_SUBMIT,
+                                   .module = unit->slot,
+                                   .name = pool,
+                                   .data = data,
+                                   .size = size,
+                                   .timeout = timeout};
+    int r;
+
+    if (size > WIRE_JOB_DATA_MAX)
+        return -EMSGSIZE;
+    r = add_request(requests, unit, fn, arg, &message.request);
+    if (r == 0)
+        host_send(unit->tenancy->host, &message);
+    return r;
+}
+
+void request_answered(struct requests *requests, const struct unit *unit,
+                      const struct wire_message *message)
+{
+    struct request *request, *next;
+    struct request_answer answer = {
+        .number = message->number, .code = message->code, .duration = message->duration};
+
+    LIST_FOREACH_SAFE (request, next, &requests->list, list) {
+        cleanup_free char *text = NULL;
+
+        /* A host answers for its own modules only. */
+        if (request->id != message->request || request->unit != unit)
+            continue;
+        if (message->type == WIRE_ACCEPTED) {
+            request->number = message->number;
+            answer.text = "";
+            request->fn(&answer, request->arg);
+            return;
+        }
+        text = strdup(message->text);
+        if (text)
+            text_sanitise(text);
+        answer.final = true;
+        answer.text = text ? text : "";
+        answer_last(request, &answer);
+        return;
+    }
+}

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Runs and jobs that somebody asked for from outside. Each request gets one final answer: from the
+ * host, or from here when the host ends first.
+ */
+#ifndef REEVE_SUPERVISOR_REQUEST_H
+#define REEVE_SUPERVISOR_REQUEST_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/list.h"
+
+struct unit;
+struct wire_message;
+
+struct request_answer {
+    bool final;      /* else: it was accepted under this number */
+    uint64_t number; /* of the run or job; 0 when it was not accepted */
+    int code;        /* 0 or a negative errno */
+    int64_t duration;
+    const char *text; /* why it failed; "" after a success */
+};
+
+typedef void (*request_fn)(const struct request_answer *answer, void *arg);
+
+struct requests {
+    struct list list;
+    uint64_t next_id;
+};
+
+void requests_init(struct requests *requests);
+/* Answers all that are left with -ECANCELED. */
+void requests_finish(struct requests *requests);
+
+/*
+ * Both return 0, and then fn is called with the answers in later turns of the loop; -EAGAIN when
+ * the module is not ready, -EMSGSIZE past WIRE_JOB_DATA_MAX, or -ENOMEM. data is copied; timeout is
+ * the job's deadline in ns, 0 for the pool's own.
+ */
+int request_run(struct requests *requests, struct unit *unit, const char *task, request_fn fn,
+                void *arg);
+int request_submit(struct requests *requests, struct unit *unit, const char *pool, const void *data,
+                   size_t size, int64_t timeout, request_fn fn, void *arg);
+
+/* An ACCEPTED or RESULT came from the unit's host. */
+void request_answered(struct requests *requests, const struct unit *unit,
+                      const struct wire_message *message);
+/* The unit's host is gone: what it was asked is answered with -EPIPE and why. */
+void requests_host_ended(struct requests *requests, const struct unit *unit, const char *why);
+
+#endif

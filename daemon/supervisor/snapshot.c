@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: MIT */
+#include "daemon/supervisor/snapshot.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/text.h"
+#include "daemon/supervisor/host.h"
+#include "daemon/supervisor/judge.h"
+#include "daemon/supervisor/supervisor_internal.h"
+#include "daemon/supervisor/tenancy.h"
+
+/* Health is to be true within one second; a burst of probes shares one reading of the scoreboards.
+ */
+#define FRESH (20 * NSEC_PER_MSEC)
+
+const char *health_name(enum health health)
+{
+    static const char *const names[] = {"pass", "warn", "fail"};
+
+    return names[health];
+}
+
+const char *phase_name(enum phase phase)
+{
+    static const char *const names[] = {
+        [PHASE_CHECKING] = "checking", [PHASE_STARTING] = "starting", [PHASE_RUNNING] = "running",
+        [PHASE_DRAINING] = "draining", [PHASE_STOPPING] = "stopping", [PHASE_STOPPED] = "stopped",
+    };
+
+    return names[phase];
+}
+
+static int take_tasks(struct snapshot_module *module, const struct tally *tally, int64_t now)
+{
+    if (tally->task_count == 0)
+        return 0;
+    module->tasks = calloc(tally->task_count, sizeof(*module->tasks));
+    if (!module->tasks)
+        return -ENOMEM;
+    module->task_count = tally->task_count;
+    for (size_t i = 0; i < tally->task_count; i++) {
+        module->tasks[i].record = tally->tasks[i];
+        judge_task(&module->tasks[i], module->essential, now);
+    }
+    return 0;
+}
+
+/* What the module's own health() said, if it is there and has one. */
+static int read_own_health(const struct unit *unit, const struct scoreboard *board,
+                           struct snapshot_module *module, struct scoreboard_module *ret_record)
+{
+    *ret_record = (struct scoreboard_module){0};
+    if (!board || unit->state != UNIT_READY || unit->slot >= SCOREBOARD_MODULES ||
+        !scoreboard_read_module(board, unit->slot, ret_record) || !ret_record->head.used)
+        return 0;
+    text_sanitise(ret_record->health_text);
+    module->health_at = ret_record->health_at;
+    return ret_record->health_at > 0 ? ret_record->health_code : 0;
+}
+
+static int take_module(const struct unit *unit, const struct snapshot *snapshot,
+                       struct snapshot_module *module)
+{
+    const struct host *host = unit->tenancy->host;
+    const struct scoreboard *board = unit->attached ? host_scoreboard(host) : NULL;
+    struct scoreboard_module record;
+    struct tally tally;
+    int code, r;
+
+    module->name = strdup(unit->name);
+    if (!module->name)
+        return -ENOMEM;
+    module->state = unit->state;
+    module->ready = unit->state == UNIT_READY;
+    module->essential = unit->settings->essential;
+    module->state_since = unit->state_since;
+    module->pid = unit->attached ? host_pid(host) : 0;
+    module->starts = unit->starts;
+    module->restarts = unit->restarts;
+    module->jobs_lost = unit->jobs_lost;
+    string_copy(module->host, sizeof(module->host), host_name(host));
+    r = tally_copy(&unit->tally, board, unit->slot, &tally);
+    if (r < 0)
+        return r;
+    r = take_tasks(module, &tally, snapshot->taken);
+    free(tally.tasks);
+    module->pools = tally.pools;
+    module->pool_count = tally.pool_count;
+    if (r < 0)
+        return r;
+    code = read_own_health(unit, board, module, &record);
+    judge_module(module, unit, snapshot->phase, code, record.health_text);
+    return 0;
+}
+
+int snapshot_take(struct supervisor *supervisor, struct snapshot **ret_snapshot)
+{
+    struct snapshot *snapshot = calloc(1, sizeof(*snapshot));
+    struct unit *unit;
+    size_t count = 0;
+
+    if (!snapshot)
+        return -ENOMEM;
+    LIST_FOREACH (unit, &supervisor->units, list)
+        count++;
+    snapshot->taken = clock_monotonic();
+    snapshot->taken_realtime = clock_realtime();
+    snapshot->started_at = supervisor->started_at;
+    snapshot->generation = supervisor->generation;
+    snapshot->phase = supervisor->phase;
+    snapshot->reloading = supervisor->reloading;
+    snapshot->cause = supervisor->cause;
+    snapshot->modules = calloc(count + 1, sizeof(*snapshot->modules));
+    if (!snapshot->modules) {
+        snapshot_free(snapshot);
+        return -ENOMEM;
+    }
+    LIST_FOREACH (unit, &supervisor->units, list) {
+        if (unit->removed)
+            continue;
+        if (take_module(unit, snapshot, &snapshot->modules[snapshot->module_count++]) < 0) {
+            snapshot_free(snapshot);
+            return -ENOMEM;
+        }
+    }
+    judge_all(snapshot);
+    *ret_snapshot = snapshot;
+    return 0;
+}
+
+void snapshot_free(struct snapshot *snapshot)
+{
+    if (!snapshot)
+        return;
+    for (size_t i = 0; i < snapshot->module_count; i++) {
+        free(snapshot->modules[i].name);
+        free(snapshot->modules[i].tasks);
+        free(snapshot->modules[i].pools);
+    }
+    free(snapshot->modules);
+    free(snapshot);
+}
+
+bool snapshot_is_stale(const struct snapshot *snapshot, const struct supervisor *supervisor)
+{
+    return snapshot->generation != supervisor->generation ||
+           clock_monotonic() - snapshot->taken > FRESH;
+}
+
+const struct snapshot_module *snapshot_find(const struct snapshot *snapshot, const char *name)
+{
+    for (size_t i = 0; i < snapshot->module_count; i++)
+        if (strcmp(snapshot->modules[i].name, name) == 0)
+            return &snapshot->modules[i];
+    return NULL;
+}

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * One consistent picture of everything, with its time. All that the outside is told (health,
+ * metrics, the control socket, the status line, the watchdog's ping) is read from one of these, so
+ * that no two answers of one moment contradict each other.
+ */
+#ifndef REEVE_SUPERVISOR_SNAPSHOT_H
+#define REEVE_SUPERVISOR_SNAPSHOT_H
+
+#include "daemon/supervisor/supervisor.h"
+#include "daemon/supervisor/tally.h"
+#include "daemon/supervisor/unit.h"
+
+/* As in draft-inadarei-api-health-check. */
+enum health { HEALTH_PASS, HEALTH_WARN, HEALTH_FAIL };
+
+struct snapshot_task {
+    struct scoreboard_task record;
+    enum health health;
+    char output[640]; /* why it is not well; "" when it is */
+};
+
+struct snapshot_module {
+    char *name;
+    enum unit_state state;
+    enum health health;
+    bool essential;
+    bool ready;
+    int64_t state_since;
+    pid_t pid;
+    uint64_t starts;
+    uint64_t restarts;
+    uint64_t jobs_lost;
+    int64_t health_at; /* when its own health() answered last; 0: it has none */
+    char host[64];
+    char output[1200]; /* why it is not well */
+    char crash[512];
+    struct snapshot_task *tasks;
+    size_t task_count;
+    struct scoreboard_pool *pools;
+    size_t pool_count;
+};
+
+struct snapshot {
+    int64_t taken; /* monotonic */
+    int64_t taken_realtime;
+    int64_t started_at;
+    uint64_t generation;
+    enum phase phase;
+    enum health health;
+    bool reloading;
+    bool ready;   /* /readyz */
+    bool started; /* /startupz */
+    struct cause cause;
+    size_t modules_ready;
+    struct snapshot_module *modules;
+    size_t module_count;
+};
+
+/* Takes one. Returns 0 or -ENOMEM. */
+int snapshot_take(struct supervisor *supervisor, struct snapshot **ret_snapshot);
+void snapshot_free(struct snapshot *snapshot);
+
+/* Whether it is too old to be shown: something has changed since, or time has. */
+bool snapshot_is_stale(const struct snapshot *snapshot, const struct supervisor *supervisor);
+
+const struct snapshot_module *snapshot_find(const struct snapshot *snapshot, const char *name);
+
+/* "pass", "warn", "fail". */
+const char *health_name(enum health health);
+const char *phase_name(enum phase phase);
+
+#endif

@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The supervisor: the root of the context tree. It owns units and hosts, starts them in order,
+ * stops them in reverse, reloads, and tells the edge when something changed. One thread; nothing
+ * here blocks.
+ */
+#ifndef REEVE_SUPERVISOR_SUPERVISOR_H
+#define REEVE_SUPERVISOR_SUPERVISOR_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "daemon/config/config.h"
+#include "daemon/supervisor/cause.h"
+#include "daemon/supervisor/request.h"
+
+struct loop;
+struct supervisor;
+struct unit;
+
+/* Where the daemon as a whole is. */
+enum phase {
+    PHASE_CHECKING, /* modules validate their options; nothing runs yet */
+    PHASE_STARTING, /* until every essential module was ready once */
+    PHASE_RUNNING,
+    PHASE_DRAINING, /* unready, but still at work: drain-delay */
+    PHASE_STOPPING,
+    PHASE_STOPPED, /* no unit, no host */
+};
+
+enum supervisor_event {
+    SUPERVISOR_STARTED,   /* PHASE_RUNNING */
+    SUPERVISOR_RELOADING, /* a reload began */
+    SUPERVISOR_RELOADED,  /* it ended, well or not */
+    SUPERVISOR_DRAINING,  /* it will stop: supervisor_cause() says why */
+    SUPERVISOR_STOPPED,   /* PHASE_STOPPED: the loop may end */
+    SUPERVISOR_CHANGED,   /* a unit's state, or something that a status line would tell */
+};
+
+struct supervisor_options {
+    const char *config_path; /* read again by a reload */
+    const char *host_program;
+    struct config_places places; /* the strings stay the caller's, for ever */
+    /* Called for every event; it may call back into the supervisor. */
+    void (*observer)(enum supervisor_event event, void *arg);
+    void *arg;
+};
+
+/* Takes over config. Returns 0 or a negative errno. */
+int supervisor_create(struct loop *loop, const struct supervisor_options *options,
+                      struct config *config, struct supervisor **ret_supervisor);
+/* Only before supervisor_start() or in PHASE_STOPPED. */
+void supervisor_destroy(struct supervisor *supervisor);
+
+/* Starts checking and then all modules. */
+void supervisor_start(struct supervisor *supervisor);
+
+/* Cancels the root context: stops everything in order, within shutdown-timeout. Later calls do
+ * nothing. */
+void supervisor_stop(struct supervisor *supervisor, const struct cause *cause);
+/* Kills every host at once. */
+void supervisor_kill(struct supervisor *supervisor);
+
+/*
+ * Reads the configuration again and applies what changed; if anything is wrong the old one stays.
+ * done (may be NULL) is called once, with the errors, none after a success. A reload that is asked
+ * for during another one begins when that one has ended.
+ */
+typedef void (*reload_fn)(const struct strings *errors, void *arg);
+void supervisor_reload(struct supervisor *supervisor, reload_fn done, void *arg);
+
+enum phase supervisor_phase(const struct supervisor *supervisor);
+/* Why it stops; code 0: it does not. */
+const struct cause *supervisor_cause(const struct supervisor *supervisor);
+/* 0, or 1 when it stops because something failed. */
+int supervisor_exit_code(const struct supervisor *supervisor);
+const struct config *supervisor_config(const struct supervisor *supervisor);
+struct requests *supervisor_requests(struct supervisor *supervisor);
+struct unit *supervisor_find(struct supervisor *supervisor, const char *name);
+
+#endif

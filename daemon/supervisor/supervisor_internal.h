@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: MIT */
+/* The supervisor's record, for the files of this folder. */
+#ifndef REEVE_SUPERVISOR_SUPERVISOR_INTERNAL_H
+#define REEVE_SUPERVISOR_SUPERVISOR_INTERNAL_H
+
+#include "base/list.h"
+#include "daemon/supervisor/supervisor.h"
+
+#include "daemon/supervisor/unit.h"
+
+struct check;
+struct loop_timer;
+struct spawner;
+struct watch;
+struct wire_message;
+
+/* Somebody who waits for a reload to end. */
+struct reload_waiter {
+    struct list list;
+    reload_fn done;
+    void *arg;
+};
+
+struct supervisor {
+    struct loop *loop;
+    const char *config_path;
+    const char *host_program;
+    struct config_places places;
+    void (*observer)(enum supervisor_event event, void *arg);
+    void *arg;
+
+    struct config *config;
+    struct list units;
+    struct list tenancies;
+    struct spawner *spawner;
+    struct requests requests;
+    struct watch *watch;
+
+    enum phase phase;
+    struct cause cause;
+    int exit_code;
+    int64_t started_at;
+    uint64_t generation; /* raised by every change, so that a snapshot knows that it is old */
+
+    struct loop_timer *settle_timer; /* a change was made: look at all units in the next turn */
+    struct loop_timer *stop_timer;   /* drain-delay, then shutdown-timeout */
+
+    /* Errors of the first check, in the order in which hosts report them. */
+    struct config_errors check_errors;
+
+    /* The reload that is under way: new_config while modules check it, then applied. */
+    bool reloading;
+    struct check *check;
+    struct config *new_config;
+    struct config_errors reload_errors;
+    struct list waiters;      /* for the reload under way */
+    struct list next_waiters; /* asked during it: for the next */
+    bool reload_again;
+};
+
+/* supervisor.c: something changed; all units are looked at in the next turn of the loop. */
+void supervisor_changed(struct supervisor *supervisor);
+/* A unit entered a state; before is the one that it left. */
+void supervisor_unit_changed(struct unit *unit, enum unit_state before);
+void supervisor_fail(struct supervisor *supervisor, const char *text);
+void supervisor_notify(struct supervisor *supervisor, enum supervisor_event event);
+
+/* check.c: an OPTION_ERROR as text, with the nearest key of all that may stand there. */
+void supervisor_option_error(struct unit *unit, const struct wire_message *message);
+
+/* reload.c: called in each settling: ends a reload whose units have come to rest. */
+void reload_settle(struct supervisor *supervisor);
+/* The supervisor goes away: whoever waits is told. */
+void reload_finish(struct supervisor *supervisor);
+
+#endif

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What a module's tasks and pools did in all its incarnations: the counters of dead ones, to be
+ * added to those of the living, and how they stood last.
+ */
+#ifndef REEVE_SUPERVISOR_TALLY_H
+#define REEVE_SUPERVISOR_TALLY_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "daemon/wire/scoreboard.h"
+
+/* Zero-initialised it is empty. `module` in the records means nothing here. */
+struct tally {
+    struct scoreboard_task *tasks;
+    size_t task_count;
+    struct scoreboard_pool *pools;
+    size_t pool_count;
+};
+
+/* Takes in all records of a module's slot from the scoreboard of a host that is dead: what was
+ * running was cut, jobs that were neither finished nor failed are lost. A record that finds no
+ * memory is not counted. Returns how many jobs were lost. */
+uint64_t tally_close(struct tally *tally, const struct scoreboard *board, uint32_t slot);
+
+/*
+ * Copies the tally, with the records of a living host's slot added to it; board may be NULL. A
+ * record that stays torn shows what the tally knows of it. Returns 0 or -ENOMEM.
+ */
+int tally_copy(const struct tally *tally, const struct scoreboard *board, uint32_t slot,
+               struct tally *ret_copy);
+
+void tally_free(struct tally *tally);
+
+#endif

@@ -1,0 +1,287 @@
+/* SPDX-License-Identifier: MIT */
+#include "daemon/supervisor/tenancy.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <string.h>
+
+#include "base/duration.h"
+#include "base/log.h"
+#include "daemon/supervisor/crash.h"
+#include "daemon/supervisor/request.h"
+#include "daemon/supervisor/supervisor_internal.h"
+#include "daemon/supervisor/unit.h"
+
+static void host_came_up(struct host *host, void *arg);
+static void host_said(struct host *host, const struct wire_message *message, void *arg);
+static void host_went(struct host *host, const struct host_end *end, void *arg);
+
+static const struct host_events events = {host_came_up, host_said, host_went};
+
+static struct tenancy *find_tenancy(struct supervisor *supervisor, const char *name)
+{
+    struct tenancy *tenancy;
+
+    LIST_FOREACH (tenancy, &supervisor->tenancies, list)
+        if (strcmp(host_name(tenancy->host), name) == 0)
+            return tenancy;
+    return NULL;
+}
+
+static struct tenancy *make_tenancy(struct supervisor *supervisor, const struct unit *unit)
+{
+    struct tenancy *tenancy = calloc(1, sizeof(*tenancy));
+    struct host_options options = {
+        .name = unit->settings->host,
+        .program = supervisor->host_program,
+        .directory = supervisor->places.state,
+        .grace = unit->settings->grace,
+    };
+
+    if (!tenancy)
+        return NULL;
+    tenancy->supervisor = supervisor;
+    list_init(&tenancy->units);
+    if (host_create(supervisor->loop, supervisor->spawner, &options, &events, tenancy,
+                    &tenancy->host) < 0) {
+        free(tenancy);
+        return NULL;
+    }
+    list_append(&supervisor->tenancies, &tenancy->list);
+    return tenancy;
+}
+
+static struct unit *find_slot(const struct tenancy *tenancy, uint32_t slot)
+{
+    struct unit *unit;
+
+    LIST_FOREACH (unit, &tenancy->units, tenancy_list)
+        if (unit->slot == slot)
+            return unit;
+    return NULL;
+}
+
+int tenancy_join(struct supervisor *supervisor, struct unit *unit)
+{
+    struct tenancy *tenancy = find_tenancy(supervisor, unit->settings->host);
+
+    if (!tenancy)
+        tenancy = make_tenancy(supervisor, unit);
+    if (!tenancy)
+        return -ENOMEM;
+    unit->slot = 0;
+    /* The configuration allows no more tenants than there are slots. During a reload those that
+     * leave may still be there beside those that come; a slot past the end then refuses to start.
+     */
+    while (find_slot(tenancy, unit->slot))
+        unit->slot++;
+    list_append(&tenancy->units, &unit->tenancy_list);
+    unit->tenancy = tenancy;
+    return 0;
+}
+
+void tenancy_leave(struct unit *unit)
+{
+    struct tenancy *tenancy = unit->tenancy;
+
+    if (!tenancy)
+        return;
+    list_remove(&unit->tenancy_list);
+    unit->tenancy = NULL;
+    if (!list_is_empty(&tenancy->units))
+        return;
+    list_remove(&tenancy->list);
+    host_destroy(tenancy->host);
+    free(tenancy);
+}
+
+void tenancy_attach(struct unit *unit)
+{
+    struct host *host = unit->tenancy->host;
+
+    switch (host_state(host)) {
+    case HOST_ABSENT:
+        unit->attached = true;
+        host_set_grace(host, unit->settings->grace);
+        host_start(host);
+        break;
+    case HOST_SPAWNING:
+        unit->attached = true;
+        break;
+    case HOST_UP:
+        unit->attached = true;
+        unit_handle(unit, UNIT_EVENT_HOST_UP, NULL);
+        break;
+    case HOST_ENDING:
+        /* host_went() starts the next incarnation. */
+        unit->attached = false;
+        break;
+    }
+}
+
+bool tenancy_release(struct unit *unit, const char *cause)
+{
+    struct unit *other;
+
+    if (!unit->attached)
+        return false;
+    LIST_FOREACH (other, &unit->tenancy->units, tenancy_list)
+        if (other != unit && other->attached) {
+            unit->attached = false;
+            return false;
+        }
+    host_exit(unit->tenancy->host, cause);
+    return true;
+}
+
+void tenancy_send_module(struct unit *unit, enum wire_type how)
+{
+    struct host *host = unit->tenancy->host;
+    const struct config_module *settings = unit->settings;
+    struct wire_message message = {
+        .type = WIRE_LOAD, .module = unit->slot, .name = settings->name, .path = settings->path};
+
+    host_send(host, &message);
+    for (size_t i = 0; i < settings->option_count; i++) {
+        const struct config_option *option = &settings->options[i];
+
+        message = (struct wire_message){.type = WIRE_OPTION,
+                                        .module = unit->slot,
+                                        .key = option->key,
+                                        .value = option->value,
+                                        .path = option->file,
+                                        .line = option->line};
+        host_send(host, &message);
+    }
+    message = (struct wire_message){
+        .type = how, .module = unit->slot, .timeout = settings->reload_timeout};
+    host_send(host, &message);
+}
+
+static void host_came_up(struct host *host unused, void *arg)
+{
+    struct tenancy *tenancy = arg;
+    struct unit *unit, *next;
+
+    LIST_FOREACH_SAFE (unit, next, &tenancy->units, tenancy_list)
+        if (unit->attached)
+            unit_handle(unit, UNIT_EVENT_HOST_UP, NULL);
+}
+
+static void task_overdue(struct unit *unit, const struct wire_message *message)
+{
+    char since[DURATION_TEXT_SIZE];
+
+    log_error("[%s/%s#%llu] ignores its cancellation since %s: %s", unit->name, message->name,
+              (unsigned long long)message->number,
+              duration_format(message->duration, since, sizeof(since)), message->text);
+    host_kill(unit->tenancy->host, "task %s/%s hangs: it ignored its cancellation for %s",
+              unit->name, message->name, since);
+}
+
+static void host_said(struct host *host, const struct wire_message *message, void *arg)
+{
+    struct tenancy *tenancy = arg;
+    struct unit *unit = find_slot(tenancy, message->module);
+    struct unit_input input = {.message = message};
+
+    if (!unit || !unit->attached) {
+        host_kill(host, "it sent %s for module %u, which it does not have",
+                  wire_type_name(message->type), message->module);
+        return;
+    }
+    switch (message->type) {
+    case WIRE_OPTION_ERROR:
+        supervisor_option_error(unit, message);
+        break;
+    case WIRE_CHECKED:
+        unit_handle(unit, UNIT_EVENT_CHECKED, &input);
+        break;
+    case WIRE_READY:
+        unit_handle(unit, UNIT_EVENT_READY, &input);
+        break;
+    case WIRE_FAILED:
+        unit_handle(unit, UNIT_EVENT_MODULE_FAILED, &input);
+        break;
+    case WIRE_STOPPED:
+        unit_handle(unit, UNIT_EVENT_MODULE_STOPPED, &input);
+        break;
+    case WIRE_RELOADED:
+        unit_handle(unit, UNIT_EVENT_RELOADED, &input);
+        break;
+    case WIRE_ACCEPTED:
+    case WIRE_RESULT:
+        request_answered(&tenancy->supervisor->requests, unit, message);
+        break;
+    case WIRE_OVERDUE:
+        task_overdue(unit, message);
+        break;
+    case WIRE_PROGRESS:
+        string_copy(unit->activity, sizeof(unit->activity), message->text);
+        text_sanitise(unit->activity);
+        supervisor_changed(tenancy->supervisor);
+        break;
+    default:
+        host_kill(host, "it sent an unexpected %s", wire_type_name(message->type));
+    }
+}
+
+/* Who was at fault when several lived in the host: the one that the crash record names. */
+static uint32_t guilty_slot(const struct tenancy *tenancy)
+{
+    const struct scoreboard *board = host_scoreboard(tenancy->host);
+    struct scoreboard_crash crash;
+
+    if (!board)
+        return UINT32_MAX;
+    scoreboard_read_crash(board, &crash);
+    return crash.head.used && crash.module < SCOREBOARD_MODULES ? crash.module : UINT32_MAX;
+}
+
+static void close_books(struct tenancy *tenancy, struct unit *unit, bool expected)
+{
+    const struct scoreboard *board = host_scoreboard(tenancy->host);
+    uint64_t lost;
+
+    if (!board)
+        return;
+    lost = tally_close(&unit->tally, board, unit->slot);
+    unit->jobs_lost += lost;
+    if (lost > 0)
+        log_line(expected ? LOG_LEVEL_NOTICE : LOG_LEVEL_ERROR,
+                 "[%s] %llu jobs were lost with its host", unit->name, (unsigned long long)lost);
+    if (!expected)
+        crash_describe(board, unit->slot, unit->crash, sizeof(unit->crash));
+}
+
+static void host_went(struct host *host, const struct host_end *end, void *arg)
+{
+    struct tenancy *tenancy = arg;
+    uint32_t guilty = guilty_slot(tenancy);
+    struct unit *unit, *next;
+    bool wanted = false;
+
+    /* What belonged to the dead incarnation first, while its scoreboard is there. */
+    LIST_FOREACH (unit, &tenancy->units, tenancy_list)
+        if (unit->attached)
+            close_books(tenancy, unit, end->asked);
+    LIST_FOREACH_SAFE (unit, next, &tenancy->units, tenancy_list) {
+        struct unit_input input = {.end = end,
+                                   .neighbour = guilty != UINT32_MAX && guilty != unit->slot};
+
+        if (!unit->attached)
+            continue;
+        unit->attached = false;
+        requests_host_ended(&tenancy->supervisor->requests, unit, end->text);
+        unit_handle(unit, UNIT_EVENT_HOST_ENDED, &input);
+    }
+    /* Those that were to start while the old incarnation was still ending. */
+    LIST_FOREACH (unit, &tenancy->units, tenancy_list)
+        if (unit->state == UNIT_STARTING && !unit->attached) {
+            unit->attached = true;
+            wanted = true;
+        }
+    if (wanted && host_state(host) == HOST_ABSENT)
+        host_start(host);
+    supervisor_changed(tenancy->supervisor);
+}

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A tenancy is a host and the units that live in it: mostly one, several when their sections name
+ * the same host. It turns what the host does into events of units, and ends a host that nobody
+ * needs.
+ */
+#ifndef REEVE_SUPERVISOR_TENANCY_H
+#define REEVE_SUPERVISOR_TENANCY_H
+
+#include "base/list.h"
+#include "daemon/supervisor/host.h"
+
+struct supervisor;
+struct unit;
+
+struct tenancy {
+    struct list list; /* in the supervisor */
+    struct supervisor *supervisor;
+    struct list units;
+    struct host *host;
+};
+
+/* Puts a unit into the tenancy of its settings' host, which is made if need be. Returns 0 or
+ * -ENOMEM. */
+int tenancy_join(struct supervisor *supervisor, struct unit *unit);
+/* Takes it out; the last to leave takes the tenancy along. The unit must not be attached. */
+void tenancy_leave(struct unit *unit);
+
+/*
+ * Makes the unit part of the host's present incarnation, starting one if there is none. Where the
+ * old incarnation is still ending, the unit is attached to the next one, which follows by itself.
+ * UNIT_EVENT_HOST_UP follows, at once if the host is up.
+ */
+void tenancy_attach(struct unit *unit);
+
+/*
+ * The unit needs its host no more. When no other does, the host is told to exit and true is
+ * returned: the unit stays attached, and UNIT_EVENT_HOST_ENDED follows.
+ */
+bool tenancy_release(struct unit *unit, const char *cause);
+
+/* Sends LOAD and the unit's options, then how: WIRE_START, WIRE_CHECK or WIRE_RELOAD. */
+void tenancy_send_module(struct unit *unit, enum wire_type how);
+
+#endif

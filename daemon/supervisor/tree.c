@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: MIT */
+#include "daemon/supervisor/tree.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "daemon/supervisor/supervisor_internal.h"
+#include "daemon/supervisor/unit.h"
+
+static bool names(const struct strings *list, const char *name)
+{
+    for (size_t i = 0; i < list->count; i++)
+        if (strcmp(list->items[i], name) == 0)
+            return true;
+    return false;
+}
+
+bool tree_may_start(const struct unit *unit)
+{
+    const struct unit *other;
+
+    LIST_FOREACH (other, &unit->supervisor->units, list) {
+        if (other->state != UNIT_READY && names(&unit->settings->requires, other->name))
+            return false;
+        if (other->state != UNIT_READY && !unit_is_down(other) &&
+            names(&unit->settings->after, other->name))
+            return false;
+    }
+    return true;
+}
+
+bool tree_may_stop(const struct unit *unit)
+{
+    const struct unit *other;
+
+    LIST_FOREACH (other, &unit->supervisor->units, list)
+        if (!unit_is_down(other) && (names(&other->settings->after, unit->name) ||
+                                     names(&other->settings->requires, unit->name)))
+            return false;
+    return true;
+}
+
+void tree_restart_requirers(struct unit *unit)
+{
+    struct cause cause = {.code = -ECANCELED};
+    struct unit_input input = {.cause = &cause};
+    struct unit *other;
+
+    snprintf(cause.text, sizeof(cause.text), "module %s, which it requires, is %s", unit->name,
+             unit_state_name(unit->state));
+    LIST_FOREACH (other, &unit->supervisor->units, list)
+        if ((other->state == UNIT_READY || other->state == UNIT_STARTING) &&
+            names(&other->settings->requires, unit->name)) {
+            log_notice("[%s] restarts: %s", other->name, cause.text);
+            unit_handle(other, UNIT_EVENT_STOP, &input);
+        }
+}

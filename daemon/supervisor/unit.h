@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A unit is the supervisor's record of one module: its state, why it is in it, and its history. It
+ * is also the module's node in the context tree: its cause is handed to the host with every stop.
+ *
+ * The state machine is a table of states and events (unit.c). Events come from the module's host,
+ * from timers, and from the supervisor, which is told of every change of state.
+ */
+#ifndef REEVE_SUPERVISOR_UNIT_H
+#define REEVE_SUPERVISOR_UNIT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/list.h"
+#include "daemon/config/config.h"
+#include "daemon/supervisor/cause.h"
+#include "daemon/supervisor/policy.h"
+#include "daemon/supervisor/tally.h"
+
+struct host_end;
+struct loop_timer;
+struct supervisor;
+struct tenancy;
+struct wire_message;
+
+enum unit_state {
+    UNIT_STOPPED,
+    UNIT_CHECKING, /* before the first start: its options are validated, nothing runs */
+    UNIT_WAITING,  /* for the modules that it comes after */
+    UNIT_STARTING,
+    UNIT_READY,
+    UNIT_STOPPING,
+    UNIT_BACKOFF, /* for its next start */
+    UNIT_FAILED,  /* given up; a person or a reload can start it again */
+    UNIT_STATE_COUNT,
+};
+
+enum unit_event {
+    UNIT_EVENT_CHECK,          /* validate before the first start */
+    UNIT_EVENT_CHECKED,        /* the host has validated: message */
+    UNIT_EVENT_START,          /* it is wanted */
+    UNIT_EVENT_PROCEED,        /* all that it comes after is there */
+    UNIT_EVENT_HOST_UP,        /* its host takes commands */
+    UNIT_EVENT_READY,          /* message */
+    UNIT_EVENT_MODULE_FAILED,  /* message: did not start, or gave up */
+    UNIT_EVENT_HOST_ENDED,     /* end; neighbour: another tenant's fault */
+    UNIT_EVENT_STOP,           /* cause; `wanted` tells whether it comes back */
+    UNIT_EVENT_MODULE_STOPPED, /* message */
+    UNIT_EVENT_RELOAD,         /* the configuration has new options for it */
+    UNIT_EVENT_RELOADED,       /* message */
+    UNIT_EVENT_TIMEOUT,        /* of whatever the state waits for */
+    UNIT_EVENT_COUNT,
+};
+
+/* What comes with an event; only the parts named above. */
+struct unit_input {
+    const struct wire_message *message;
+    const struct host_end *end;
+    bool neighbour;
+    const struct cause *cause;
+};
+
+struct unit {
+    struct list list;         /* in the supervisor, in the configuration's order */
+    struct list tenancy_list; /* in its tenancy */
+    struct supervisor *supervisor;
+    struct tenancy *tenancy;
+    uint32_t slot;
+    /* Part of the host's present incarnation: what happens to the host happens to it. */
+    bool attached;
+
+    char *name;
+    struct config *config; /* a reference to what settings is in */
+    const struct config_module *settings;
+
+    enum unit_state state;
+    int64_t state_since;
+    int64_t ready_since; /* 0 unless it is or was ready in this incarnation */
+    bool wanted;         /* should run: comes back after a stop */
+    bool removed;        /* no longer configured: goes away once it is stopped */
+    bool reloading;      /* READY: waits for RELOADED */
+    bool settle_pending; /* a reload waits for it to reach a lasting state */
+    bool failed_running; /* STOPPING: because it failed; the policy decides what is next */
+    bool give_up;        /* STOPPING: and then it counts as failed */
+    struct cause cause;  /* of the present or last stop */
+    char reason[512];    /* why it is in its state, in words; "" when all is well */
+    char crash[512];     /* the last crash, until the next success */
+    char activity[256];  /* what it says it is doing while it starts or stops */
+    struct policy_history history;
+    struct tally tally;
+    uint64_t starts;
+    uint64_t restarts;
+    uint64_t jobs_lost;
+    struct loop_timer *timer;
+};
+
+/* Takes a reference to config. Returns 0 or -ENOMEM. */
+int unit_create(struct supervisor *supervisor, struct config *config,
+                const struct config_module *settings, struct unit **ret_unit);
+void unit_destroy(struct unit *unit);
+
+/* New settings from a new configuration, to be used from now on. Returns 0 or -ENOMEM. */
+int unit_set_settings(struct unit *unit, struct config *config,
+                      const struct config_module *settings);
+
+/* input may be NULL for events that carry nothing. */
+void unit_handle(struct unit *unit, enum unit_event event, const struct unit_input *input);
+
+/* "ready" and the like. */
+const char *unit_state_name(enum unit_state state);
+
+/* Neither ready nor at rest. */
+static inline bool unit_is_moving(const struct unit *unit)
+{
+    return unit->state == UNIT_CHECKING || unit->state == UNIT_WAITING ||
+           unit->state == UNIT_STARTING || unit->state == UNIT_STOPPING || unit->reloading;
+}
+
+/* No part of it runs or will run by itself. */
+static inline bool unit_is_down(const struct unit *unit)
+{
+    return unit->state == UNIT_STOPPED || unit->state == UNIT_FAILED;
+}
+
+#endif

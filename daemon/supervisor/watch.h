@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The supervisor's own eye on hosts that cannot report for themselves: stopped, starved, or with a
+ * runtime that is broken. Hosts publish until when each task may be busy; one timer is armed for
+ * the earliest of these, and when it has passed and the task is still at it, the host is killed.
+ */
+#ifndef REEVE_SUPERVISOR_WATCH_H
+#define REEVE_SUPERVISOR_WATCH_H
+
+struct supervisor;
+struct watch;
+
+int watch_create(struct supervisor *supervisor, struct watch **ret_watch);
+void watch_destroy(struct watch *watch);
+
+/* Looks at all scoreboards and arms the timer. To be called when a host may have begun something
+ * with an earlier limit than any before. */
+void watch_update(struct watch *watch);
+
+#endif
