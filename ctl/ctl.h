@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: MIT */
+/* What the files of reevectl share. */
+#ifndef REEVE_CTL_CTL_H
+#define REEVE_CTL_CTL_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#define CTL_SOCKET "/run/reeve/control"
+
+enum { CTL_EXIT_FAILURE = 1, CTL_EXIT_USAGE = 2, CTL_EXIT_UNREACHABLE = 3 };
+
+struct ctl {
+    const char *socket;
+    const char *timeout; /* of a job; NULL: the pool's own */
+    bool json;
+    bool wait;
+    bool colour;
+};
+
+/* A query parameter; a list ends with a NULL name. A name of NULL before the last is skipped. */
+struct ctl_parameter {
+    const char *name;
+    const char *value;
+};
+
+/*
+ * Sends a request and reads the JSON answer, which is the caller's, NULL after an error. Errors are
+ * printed with what to do about them. Returns 0 or an exit code. Blocks until the daemon answers.
+ */
+int ctl_request(const struct ctl *ctl, const char *method, const char *path,
+                const struct ctl_parameter *parameters, const void *body, size_t size,
+                json_t **ret_answer);
+
+/* Asks for a run or a job and prints its number or, with --wait, how it went. Returns an exit code:
+ * a run or job that failed is a failure. */
+int ctl_request_number(const struct ctl *ctl, const char *path,
+                       const struct ctl_parameter *parameters, const void *body, size_t size,
+                       const char *what);
+
+void print_status(const struct ctl *ctl, const json_t *status);
+void print_result(const struct ctl *ctl, const json_t *result, const char *what);
+void print_reloaded(const struct ctl *ctl, const json_t *answer);
+
+#endif

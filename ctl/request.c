@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: MIT */
+/* Requests over the control socket, by libcurl. */
+#include <curl/curl.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/text.h"
+#include "ctl/ctl.h"
+
+/* An answer is a status of at most a few hundred modules. */
+#define ANSWER_MAX (64 * 1024 * 1024)
+
+static size_t take_bytes(char *data, size_t size, size_t count, void *arg)
+{
+    struct text *answer = arg;
+
+    if (answer->length + size * count > ANSWER_MAX)
+        return 0;
+    text_append_bytes(answer, data, size * count);
+    return answer->failed ? 0 : size * count;
+}
+
+/* The host in the URL means nothing on a unix socket. */
+static char *make_url(CURL *curl, const char *path, const struct ctl_parameter *parameters)
+{
+    struct text url = {0};
+    char separator = '?';
+
+    text_append_format(&url, "http://reeved%s", path);
+    for (; parameters && (parameters->name || parameters->value); parameters++) {
+        char *value;
+
+        if (!parameters->name)
+            continue;
+        value = curl_easy_escape(curl, parameters->value, 0);
+        text_append_format(&url, "%c%s=%s", separator, parameters->name, value ? value : "");
+        curl_free(value);
+        separator = '&';
+    }
+    return text_finish(&url);
+}
+
+static int report_unreachable(const struct ctl *ctl, CURLcode code, long os_error)
+{
+    if (os_error == ENOENT || os_error == ECONNREFUSED)
+        fprintf(stderr,
+                "reevectl: no reeved listens at %s: %s; start it (systemctl start reeve), or name "
+                "its socket with -s\n",
+                ctl->socket, strerror((int)os_error));
+    else if (os_error == EACCES)
+        fprintf(stderr, "reevectl: %s: permission denied; try it as root or as reeved's user\n",
+                ctl->socket);
+    else
+        fprintf(stderr, "reevectl: %s: %s\n", ctl->socket, curl_easy_strerror(code));
+    return CTL_EXIT_UNREACHABLE;
+}
+
+static int take_answer(const struct ctl *ctl, long status, const struct text *answer,
+                       json_t **ret_answer)
+{
+    json_error_t error;
+    json_t *json = json_loads(text_string(answer), 0, &error);
+    const json_t *errors;
+    size_t i;
+    json_t *item;
+
+    if (!json) {
+        fprintf(stderr, "reevectl: %s did not answer with JSON (HTTP %ld): is it a reeved?\n",
+                ctl->socket, status);
+        return CTL_EXIT_UNREACHABLE;
+    }
+    if (status < 300) {
+        *ret_answer = json;
+        return 0;
+    }
+    fprintf(stderr, "reevectl: %s\n",
+            json_string_value(json_object_get(json, "error"))
+                ? json_string_value(json_object_get(json, "error"))
+                : "refused");
+    errors = json_object_get(json, "errors");
+    json_array_foreach(errors, i, item) fprintf(stderr, "%s\n", json_string_value(item));
+    json_decref(json);
+    return CTL_EXIT_FAILURE;
+}
+
+static int perform(const struct ctl *ctl, CURL *curl, json_t **ret_answer)
+{
+    cleanup_text struct text answer = {0};
+    long status = 0, os_error = 0;
+    CURLcode code;
+
+    curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, take_bytes);
+    curl_easy_setopt(curl, CURLOPT_WRITEDATA, &answer);
+    code = curl_easy_perform(curl);
+    if (code != CURLE_OK) {
+        curl_easy_getinfo(curl, CURLINFO_OS_ERRNO, &os_error);
+        return report_unreachable(ctl, code, os_error);
+    }
+    curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &status);
+    return take_answer(ctl, status, &answer, ret_answer);
+}
+
+int ctl_request(const struct ctl *ctl, const char *method, const char *path,
+                const struct ctl_parameter *parameters, const void *body, size_t size,
+                json_t **ret_answer)
+{
+    CURL *curl = curl_easy_init();
+    cleanup_free char *url = curl ? make_url(curl, path, parameters) : NULL;
+    struct curl_slist *headers = NULL;
+    int r;
+
+    *ret_answer = NULL;
+    if (!url) {
+        curl_easy_cleanup(curl);
+        fputs("reevectl: out of memory\n", stderr);
+        return CTL_EXIT_FAILURE;
+    }
+    curl_easy_setopt(curl, CURLOPT_URL, url);
+    curl_easy_setopt(curl, CURLOPT_UNIX_SOCKET_PATH, ctl->socket);
+    curl_easy_setopt(curl, CURLOPT_NOPROXY, "*");
+    if (strcmp(method, "POST") == 0) {
+        curl_easy_setopt(curl, CURLOPT_POST, 1L);
+        curl_easy_setopt(curl, CURLOPT_POSTFIELDS, size > 0 ? body : "");
+        curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE, (long)size);
+        headers = curl_slist_append(headers, "Content-Type: application/octet-stream");
+        /* No waiting for "100 Continue". */
+        headers = curl_slist_append(headers, "Expect:");
+        curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
+    }
+    r = perform(ctl, curl, ret_answer);
+    curl_slist_free_all(headers);
+    curl_easy_cleanup(curl);
+    return r;
+}
+
+int ctl_request_number(const struct ctl *ctl, const char *path,
+                       const struct ctl_parameter *parameters, const void *body, size_t size,
+                       const char *what)
+{
+    json_t *answer;
+    int r = ctl_request(ctl, "POST", path, parameters, body, size, &answer);
+
+    if (r != 0)
+        return r;
+    print_result(ctl, answer, what);
+    r = json_integer_value(json_object_get(answer, "code")) < 0 ? CTL_EXIT_FAILURE : 0;
+    json_decref(answer);
+    return r;
+}

@@ -1,0 +1,265 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The control socket: HTTP and JSON over a unix socket, for reevectl and for curl --unix-socket.
+ * Its peers are known by SO_PEERCRED: root and the daemon's own user.
+ *
+ *     GET  /v1/status                              what reevectl status shows
+ *     POST /v1/run?module=M&task=T[&wait]          202 with the run's number, or 200 with its
+ * result POST /v1/submit?module=M&pool=P[&wait][&timeout=30s]   the body is the job's data; as
+ * above POST /v1/reload                              200 when it is done, 409 with the errors
+ *
+ * Errors are {"error": TEXT, "code": ERRNO NAME}; the probes' paths answer here too.
+ */
+#include <errno.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/duration.h"
+#include "base/log.h"
+#include "daemon/edge/edge_internal.h"
+
+#define JSON_TYPE "application/json"
+
+static void respond_error(struct http_request *request, int status, int code, const char *format,
+                          ...) printf_like(4, 5);
+static void respond_error(struct http_request *request, int status, int code, const char *format,
+                          ...)
+{
+    const char *name = strerrorname_np(-code);
+    char text[700];
+    va_list args;
+
+    va_start(args, format);
+    vsnprintf(text, sizeof(text), format, args);
+    va_end(args);
+    edge_respond_json(request, status, JSON_TYPE,
+                      json_pack("{s:s, s:s}", "error", text, "code", name ? name : "?"));
+}
+
+/* Peers ------------------------------------------------------------------------------------------
+ */
+
+static bool peer_may(struct http_request *request)
+{
+    struct ucred peer;
+    socklen_t size = sizeof(peer);
+    int fd = http_request_fd(request);
+
+    if (fd < 0 || getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) < 0) {
+        respond_error(request, 403, -EACCES, "who are you?");
+        return false;
+    }
+    if (peer.uid == 0 || peer.uid == geteuid())
+        return true;
+    log_warning("control: refused uid %u, pid %d", (unsigned)peer.uid, (int)peer.pid);
+    respond_error(request, 403, -EACCES, "only root and the daemon's own user may do this");
+    return false;
+}
+
+/* Runs and jobs ----------------------------------------------------------------------------------
+ */
+
+/* A request that waits for its answer from a host. */
+struct waiting {
+    struct http_request *request;
+    bool wait; /* for the result, not only the acceptance */
+};
+
+static int status_of(int code)
+{
+    switch (code) {
+    case 0:
+        return 200;
+    case -ENOENT:
+        return 404;
+    case -EAGAIN:
+    case -ENOBUFS:
+    case -EBUSY:
+        return 503;
+    default:
+        return 500;
+    }
+}
+
+/* The answers of a request that was accepted and is not waited for have nobody to go to. */
+static void answered(const struct request_answer *answer, void *arg)
+{
+    struct waiting *waiting = arg;
+    struct http_request *request = waiting->request;
+
+    if (!answer->final && waiting->wait)
+        return;
+    if (request) {
+        waiting->request = NULL;
+        if (!answer->final)
+            edge_respond_json(request, 202, JSON_TYPE,
+                              json_pack("{s:I}", "number", (json_int_t)answer->number));
+        else if (answer->code < 0 && answer->number == 0)
+            respond_error(request, status_of(answer->code), answer->code, "%s",
+                          answer->text[0] ? answer->text : strerror(-answer->code));
+        else
+            /* A run that failed is a good answer to the question how it went. */
+            edge_respond_json(request, 200, JSON_TYPE,
+                              json_pack("{s:I, s:i, s:s, s:s, s:f}", "number",
+                                        (json_int_t)answer->number, "code", answer->code, "name",
+                                        answer->code < 0 && strerrorname_np(-answer->code)
+                                            ? strerrorname_np(-answer->code)
+                                            : "OK",
+                                        "text", answer->text, "seconds",
+                                        (double)answer->duration / NSEC_PER_SEC));
+    }
+    if (answer->final)
+        free(waiting);
+}
+
+/* The module that ?module= names; answers and returns NULL when there is none. */
+static struct unit *find_unit(struct edge *edge, struct http_request *request)
+{
+    const char *name = http_request_parameter(request, "module");
+    const struct config *config = supervisor_config(edge->supervisor);
+    struct unit *unit = name ? supervisor_find(edge->supervisor, name) : NULL;
+    const char *nearest;
+
+    if (unit)
+        return unit;
+    nearest = name ? config_nearest(config, name) : NULL;
+    respond_error(request, 404, -ENOENT, "there is no module \"%s\"%s%s%s", name ? name : "",
+                  nearest ? "; did you mean \"" : "", nearest ? nearest : "", nearest ? "\"?" : "");
+    return NULL;
+}
+
+static void respond_refused(struct http_request *request, const struct unit *unit, int code)
+{
+    if (code == -EAGAIN)
+        respond_error(request, 503, code, "module %s is %s%s%s", unit->name,
+                      unit_state_name(unit->state), unit->reason[0] ? ": " : "", unit->reason);
+    else
+        respond_error(request, status_of(code), code, "%s", strerror(-code));
+}
+
+static struct waiting *make_waiting(struct http_request *request)
+{
+    struct waiting *waiting = calloc(1, sizeof(*waiting));
+
+    if (!waiting) {
+        respond_error(request, 503, -ENOMEM, "out of memory");
+        return NULL;
+    }
+    waiting->request = request;
+    waiting->wait = http_request_parameter(request, "wait") != NULL;
+    return waiting;
+}
+
+static void serve_run(struct edge *edge, struct http_request *request)
+{
+    const char *task = http_request_parameter(request, "task");
+    struct unit *unit = find_unit(edge, request);
+    struct waiting *waiting;
+    int r;
+
+    if (!unit)
+        return;
+    waiting = make_waiting(request);
+    if (!waiting)
+        return;
+    r = request_run(supervisor_requests(edge->supervisor), unit, task ? task : "", answered,
+                    waiting);
+    if (r < 0) {
+        free(waiting);
+        respond_refused(request, unit, r);
+    }
+}
+
+static void serve_submit(struct edge *edge, struct http_request *request)
+{
+    const char *pool = http_request_parameter(request, "pool");
+    const char *timeout_text = http_request_parameter(request, "timeout");
+    struct unit *unit = find_unit(edge, request);
+    struct waiting *waiting;
+    int64_t timeout = 0;
+    const void *data;
+    size_t size;
+    int r;
+
+    if (!unit)
+        return;
+    if (timeout_text && duration_parse(timeout_text, &timeout) < 0) {
+        respond_error(request, 400, -EINVAL, "timeout = %s: expected a duration such as 30s",
+                      timeout_text);
+        return;
+    }
+    waiting = make_waiting(request);
+    if (!waiting)
+        return;
+    data = http_request_body(request, &size);
+    r = request_submit(supervisor_requests(edge->supervisor), unit, pool ? pool : "", data, size,
+                       timeout, answered, waiting);
+    if (r < 0) {
+        free(waiting);
+        respond_refused(request, unit, r);
+    }
+}
+
+/* The rest ---------------------------------------------------------------------------------------
+ */
+
+static void reload_done(const struct strings *errors, void *arg)
+{
+    struct http_request *request = arg;
+    json_t *list = json_array();
+
+    for (size_t i = 0; i < errors->count; i++)
+        json_array_append_new(list, json_string(errors->items[i]));
+    if (errors->count == 0)
+        edge_respond_json(request, 200, JSON_TYPE, json_pack("{s:o}", "errors", list));
+    else
+        edge_respond_json(request, 409, JSON_TYPE,
+                          json_pack("{s:s, s:s, s:o}", "error",
+                                    "the configuration was not applied as a whole", "code",
+                                    "EINVAL", "errors", list));
+}
+
+static void serve_reload(struct edge *edge, struct http_request *request)
+{
+    supervisor_reload(edge->supervisor, reload_done, request);
+}
+
+static void serve_status(struct edge *edge, struct http_request *request)
+{
+    const struct snapshot *snapshot = edge_snapshot(edge);
+
+    edge_respond_json(request, 200, JSON_TYPE,
+                      snapshot ? status_json(snapshot, &edge->addresses) : NULL);
+}
+
+static const struct route {
+    const char *path;
+    enum http_method method;
+    void (*serve)(struct edge *edge, struct http_request *request);
+} routes[] = {
+    {"/v1/status", HTTP_METHOD_GET, serve_status},
+    {"/v1/run", HTTP_METHOD_POST, serve_run},
+    {"/v1/submit", HTTP_METHOD_POST, serve_submit},
+    {"/v1/reload", HTTP_METHOD_POST, serve_reload},
+};
+
+void edge_control_handler(struct http_request *request, void *arg)
+{
+    struct edge *edge = arg;
+    const char *path = http_request_path(request);
+
+    if (!peer_may(request))
+        return;
+    for (size_t i = 0; i < ARRAY_SIZE(routes); i++)
+        if (strcmp(path, routes[i].path) == 0) {
+            if (http_request_method(request) == routes[i].method)
+                routes[i].serve(edge, request);
+            else
+                respond_error(request, 405, -EINVAL, "%s wants %s", path,
+                              routes[i].method == HTTP_METHOD_GET ? "GET" : "POST");
+            return;
+        }
+    if (!edge_serve_public(edge, request))
+        respond_error(request, 404, -ENOENT, "there is no %s", path);
+}

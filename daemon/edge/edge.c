@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: MIT */
+#include "daemon/edge/edge_internal.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/duration.h"
+#include "base/log.h"
+#include "daemon/wire/message.h"
+
+/* Limits of both servers; the design gives the reasons for the times. */
+#define REQUEST_TIMEOUT (5 * NSEC_PER_SEC)
+#define WRITE_TIMEOUT   (10 * NSEC_PER_SEC)
+#define IDLE_TIMEOUT    (120 * NSEC_PER_SEC)
+#define DRAIN_TIMEOUT   (30 * NSEC_PER_SEC)
+#define HEADER_MAX      (8 * 1024)
+/* Probes have no body at all. */
+#define PUBLIC_BODY_MAX     1024
+#define CONTROL_CONNECTIONS 64
+
+const struct snapshot *edge_snapshot(struct edge *edge)
+{
+    struct snapshot *snapshot;
+
+    if (edge->snapshot && !snapshot_is_stale(edge->snapshot, edge->supervisor))
+        return edge->snapshot;
+    if (snapshot_take(edge->supervisor, &snapshot) < 0) {
+        log_error("no memory for a snapshot: answers are from an old one");
+        return edge->snapshot;
+    }
+    snapshot_free(edge->snapshot);
+    edge->snapshot = snapshot;
+    return snapshot;
+}
+
+void edge_respond_text(struct http_request *request, int status, const char *format, ...)
+{
+    struct http_response response = {.status = status, .content_type = "text/plain; charset=utf-8"};
+    char line[512];
+    va_list args;
+
+    va_start(args, format);
+    /* A byte stays free for the line end. */
+    vsnprintf(line, sizeof(line) - 1, format, args);
+    va_end(args);
+    strcat(line, "\n");
+    response.body = line;
+    response.size = strlen(line);
+    http_respond(request, &response);
+}
+
+void edge_respond_json(struct http_request *request, int status, const char *type, json_t *json)
+{
+    struct http_response response = {.status = status, .content_type = type};
+    char *body = json ? json_dumps(json, JSON_INDENT(2)) : NULL;
+
+    json_decref(json);
+    if (!body) {
+        edge_respond_text(request, 503, "out of memory");
+        return;
+    }
+    /* A document's last line ends as every line does: kind to a terminal. The end is written over
+     * the terminator. */
+    response.size = strlen(body);
+    body[response.size++] = '\n';
+    response.body = body;
+    http_respond(request, &response);
+    free(body);
+}
+
+static int create_servers(struct edge *edge, const struct config *config)
+{
+    struct http_options options = {
+        .connections_max = config->connections_max,
+        .header_max = HEADER_MAX,
+        .body_max = PUBLIC_BODY_MAX,
+        .request_timeout = REQUEST_TIMEOUT,
+        .write_timeout = WRITE_TIMEOUT,
+        .idle_timeout = IDLE_TIMEOUT,
+        .handler = edge_http_handler,
+        .arg = edge,
+    };
+    int r = http_server_create(edge->loop, &options, &edge->http);
+
+    if (r < 0)
+        return r;
+    options.handler = edge_control_handler;
+    options.connections_max = CONTROL_CONNECTIONS;
+    options.body_max = WIRE_JOB_DATA_MAX;
+    return http_server_create(edge->loop, &options, &edge->control);
+}
+
+/* Sockets are bound at once, so that an address in use is known before any module starts. */
+static int bind_sockets(struct edge *edge, const struct config *config)
+{
+    int fd;
+
+    for (size_t i = 0; i < config->listen.count; i++) {
+        fd = listen_tcp(config->listen.items[i], &edge->addresses);
+        if (fd < 0)
+            return fd;
+        if (http_server_add_listener(edge->http, fd) < 0)
+            return -ENOMEM;
+    }
+    fd = listen_unix(config->control);
+    if (fd < 0)
+        return fd;
+    edge->control_path = strdup(config->control);
+    if (http_server_add_listener(edge->control, fd) < 0 || !edge->control_path)
+        return -ENOMEM;
+    return 0;
+}
+
+int edge_create(struct loop *loop, const struct config *config, struct edge **ret_edge)
+{
+    struct edge *edge = calloc(1, sizeof(*edge));
+    int r;
+
+    if (!edge)
+        return -ENOMEM;
+    edge->loop = loop;
+    r = create_servers(edge, config);
+    if (r == 0)
+        r = bind_sockets(edge, config);
+    if (r == 0)
+        r = systemd_create(edge, &edge->systemd);
+    if (r < 0) {
+        edge_destroy(edge);
+        return r;
+    }
+    for (size_t i = 0; i < edge->addresses.count; i++)
+        log_notice("health is served at http://%s/health", edge->addresses.items[i]);
+    *ret_edge = edge;
+    return 0;
+}
+
+void edge_attach(struct edge *edge, struct supervisor *supervisor)
+{
+    edge->supervisor = supervisor;
+}
+
+void edge_destroy(struct edge *edge)
+{
+    if (!edge)
+        return;
+    http_server_destroy(edge->http);
+    http_server_destroy(edge->control);
+    if (edge->control_path)
+        unlink(edge->control_path);
+    free(edge->control_path);
+    systemd_destroy(edge->systemd);
+    snapshot_free(edge->snapshot);
+    strings_free(&edge->addresses);
+    free(edge);
+}
+
+void edge_observe(struct edge *edge, enum supervisor_event event)
+{
+    systemd_observe(edge->systemd, event);
+}
+
+static void server_drained(void *arg)
+{
+    struct edge *edge = arg;
+
+    if (--edge->draining == 0)
+        edge->drained(edge->drained_arg);
+}
+
+void edge_drain(struct edge *edge, void (*done)(void *arg), void *arg)
+{
+    edge->drained = done;
+    edge->drained_arg = arg;
+    edge->draining = 2;
+    http_server_drain(edge->http, DRAIN_TIMEOUT, server_drained, edge);
+    http_server_drain(edge->control, DRAIN_TIMEOUT, server_drained, edge);
+}

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: MIT */
+/* What the files of this folder share. */
+#ifndef REEVE_EDGE_EDGE_INTERNAL_H
+#define REEVE_EDGE_EDGE_INTERNAL_H
+
+#include <jansson.h>
+
+#include "daemon/edge/edge.h"
+#include "daemon/loop/http.h"
+#include "daemon/supervisor/snapshot.h"
+
+struct systemd;
+
+struct edge {
+    struct loop *loop;
+    struct supervisor *supervisor;
+    struct http_server *http;    /* health and metrics, over TCP */
+    struct http_server *control; /* everything, over a unix socket */
+    char *control_path;
+    struct snapshot *snapshot; /* the last one taken; look at it through edge_snapshot() */
+    struct systemd *systemd;
+    struct strings addresses; /* where HTTP really listens */
+    unsigned draining;        /* servers that have not finished their drain */
+    void (*drained)(void *arg);
+    void *drained_arg;
+};
+
+/* A snapshot that is fresh enough to be shown; the old one when there is no memory; NULL only when
+ * there never was any. Valid until the next call. */
+const struct snapshot *edge_snapshot(struct edge *edge);
+
+/* http.c: serves /livez, /readyz, /startupz, /health, /metrics. Returns false for another path. */
+bool edge_serve_public(struct edge *edge, struct http_request *request);
+void edge_http_handler(struct http_request *request, void *arg);
+
+/* control.c */
+void edge_control_handler(struct http_request *request, void *arg);
+
+/* Answers with one line of text. */
+void edge_respond_text(struct http_request *request, int status, const char *format, ...)
+    printf_like(3, 4);
+/* Answers with JSON; takes over the value. NULL, for want of memory, answers 503. */
+void edge_respond_json(struct http_request *request, int status, const char *type, json_t *json);
+
+/* health.c: the application/health+json document. */
+json_t *health_json(const struct snapshot *snapshot);
+/* status.c: everything that a snapshot knows, for reevectl. */
+json_t *status_json(const struct snapshot *snapshot, const struct strings *addresses);
+/* metrics.c: appends the exposition; open_metrics chooses between the two text formats. */
+void metrics_write(const struct snapshot *snapshot, size_t connections, bool open_metrics,
+                   struct text *text);
+
+/* listen.c: all return a listening, non-blocking socket or a negative errno, after logging why. */
+int listen_tcp(const char *address, struct strings *bound);
+int listen_unix(const char *path);
+
+/* systemd.c */
+int systemd_create(struct edge *edge, struct systemd **ret_systemd);
+void systemd_destroy(struct systemd *systemd);
+void systemd_observe(struct systemd *systemd, enum supervisor_event event);
+
+#endif

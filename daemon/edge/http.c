@@ -1,0 +1,256 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The paths for probes. They answer GET and HEAD, 405 to other methods, 404 elsewhere. An error is
+ * one line, without addresses or stacks: those are for the control socket.
+ */
+#include <arpa/inet.h>
+#include <string.h>
+#include <strings.h>
+
+#include "daemon/edge/edge_internal.h"
+
+/* Host ------------------------------------------------------------------------------------------
+ */
+
+/* Cuts "host:port" and "[v6]:port" down to the host. */
+static bool cut_port(const char *value, char *host, size_t size)
+{
+    const char *end;
+
+    if (*value == '[') {
+        end = strchr(++value, ']');
+        if (!end)
+            return false;
+    } else {
+        end = value + strcspn(value, ":");
+    }
+    if (end == value || (size_t)(end - value) >= size)
+        return false;
+    memcpy(host, value, (size_t)(end - value));
+    host[end - value] = '\0';
+    return true;
+}
+
+/*
+ * A browser that was led here under another name (DNS rebinding) sends that name. Addresses,
+ * "localhost" and configured names are what a probe uses; HTTP/1.0 probes send no Host at all.
+ */
+static bool host_is_ours(const struct edge *edge, struct http_request *request)
+{
+    const struct config *config = supervisor_config(edge->supervisor);
+    const char *value = http_request_header(request, "Host");
+    unsigned char address[sizeof(struct in6_addr)];
+    char host[256];
+
+    if (!value || *value == '\0')
+        return true;
+    if (!cut_port(value, host, sizeof(host)))
+        return false;
+    if (inet_pton(AF_INET, host, address) == 1 || inet_pton(AF_INET6, host, address) == 1 ||
+        strcasecmp(host, "localhost") == 0)
+        return true;
+    for (size_t i = 0; i < config->host_names.count; i++)
+        if (strcasecmp(host, config->host_names.items[i]) == 0)
+            return true;
+    return false;
+}
+
+/* Probes -----------------------------------------------------------------------------------------
+ */
+
+/* What a probe path tests, as a whole and of a single module. */
+struct probe {
+    const char *path;
+    bool (*whole)(const struct snapshot *snapshot);
+    bool (*module)(const struct snapshot_module *module);
+};
+
+static bool is_live(const struct snapshot *snapshot unused)
+{
+    /* Whoever reads this answer has shown that the loop turns. */
+    return true;
+}
+
+static bool is_ready(const struct snapshot *snapshot)
+{
+    return snapshot->ready;
+}
+
+static bool is_started(const struct snapshot *snapshot)
+{
+    return snapshot->started;
+}
+
+static bool module_is_live(const struct snapshot_module *module)
+{
+    return module->state != UNIT_FAILED;
+}
+
+static bool module_is_ready(const struct snapshot_module *module)
+{
+    return module->ready;
+}
+
+static bool module_is_started(const struct snapshot_module *module)
+{
+    return module->starts > 0 && module->state != UNIT_STARTING;
+}
+
+static const struct probe probes[] = {
+    {"/livez", is_live, module_is_live},
+    {"/readyz", is_ready, module_is_ready},
+    {"/startupz", is_started, module_is_started},
+};
+
+/* A line for each module, as Kubernetes' own probes show them. */
+static void respond_verbose(struct http_request *request, const struct probe *probe,
+                            const struct snapshot *snapshot)
+{
+    bool good = probe->whole(snapshot);
+    cleanup_text struct text text = {0};
+    struct http_response response = {.status = good ? 200 : 503,
+                                     .content_type = "text/plain; charset=utf-8"};
+
+    for (size_t i = 0; i < snapshot->module_count; i++) {
+        const struct snapshot_module *module = &snapshot->modules[i];
+        bool module_good = probe->module(module);
+
+        text_append_format(&text, "[%s]%s %s%s\n", module_good ? "+" : "-", module->name,
+                           module_good ? "ok" : unit_state_name(module->state),
+                           module->essential ? "" : " (not essential)");
+    }
+    text_append_format(&text, "%s check %s: %s\n", probe->path + 1, good ? "passed" : "failed",
+                       phase_name(snapshot->phase));
+    response.body = text_string(&text);
+    response.size = text.length;
+    http_respond(request, &response);
+}
+
+static void respond_probe(struct http_request *request, const struct probe *probe,
+                          const struct snapshot *snapshot)
+{
+    if (http_request_parameter(request, "verbose"))
+        respond_verbose(request, probe, snapshot);
+    else if (probe->whole(snapshot))
+        edge_respond_text(request, 200, "ok");
+    else
+        edge_respond_text(request, 503, "%s: %zu of %zu modules ready", phase_name(snapshot->phase),
+                          snapshot->modules_ready, snapshot->module_count);
+}
+
+static void respond_module_probe(struct http_request *request, const struct probe *probe,
+                                 const struct snapshot *snapshot, const char *name)
+{
+    const struct snapshot_module *module = snapshot_find(snapshot, name);
+
+    if (!module)
+        edge_respond_text(request, 404, "no such module");
+    else if (probe->module(module))
+        edge_respond_text(request, 200, "ok");
+    else
+        edge_respond_text(request, 503, "%s", unit_state_name(module->state));
+}
+
+/* Documents --------------------------------------------------------------------------------------
+ */
+
+static void respond_health(struct edge *edge unused, struct http_request *request,
+                           const struct snapshot *snapshot)
+{
+    edge_respond_json(request, snapshot->health == HEALTH_FAIL ? 503 : 200,
+                      "application/health+json", health_json(snapshot));
+}
+
+static void respond_metrics(struct edge *edge, struct http_request *request,
+                            const struct snapshot *snapshot)
+{
+    const char *accept = http_request_header(request, "Accept");
+    bool open_metrics = accept && strstr(accept, "application/openmetrics-text");
+    cleanup_text struct text text = {0};
+    struct http_response response = {
+        .status = 200,
+        .content_type = open_metrics ? "application/openmetrics-text; version=1.0.0; charset=utf-8"
+                                     : "text/plain; version=0.0.4; charset=utf-8"};
+
+    metrics_write(snapshot, http_server_connections(edge->http), open_metrics, &text);
+    if (text.failed) {
+        edge_respond_text(request, 503, "out of memory");
+        return;
+    }
+    response.body = text_string(&text);
+    response.size = text.length;
+    http_respond(request, &response);
+}
+
+static const struct document {
+    const char *path;
+    void (*respond)(struct edge *edge, struct http_request *request,
+                    const struct snapshot *snapshot);
+} documents[] = {
+    {"/health", respond_health},
+    {"/metrics", respond_metrics},
+};
+
+/* Routing ----------------------------------------------------------------------------------------
+ */
+
+static bool method_is_allowed(struct http_request *request)
+{
+    static const struct http_header allow[] = {{"Allow", "GET, HEAD"}, {NULL, NULL}};
+    static const char text[] = "only GET and HEAD\n";
+    struct http_response response = {.status = 405,
+                                     .content_type = "text/plain; charset=utf-8",
+                                     .body = text,
+                                     .size = sizeof(text) - 1,
+                                     .headers = allow};
+    enum http_method method = http_request_method(request);
+
+    if (method == HTTP_METHOD_GET || method == HTTP_METHOD_HEAD)
+        return true;
+    http_respond(request, &response);
+    return false;
+}
+
+bool edge_serve_public(struct edge *edge, struct http_request *request)
+{
+    const char *path = http_request_path(request);
+    const struct snapshot *snapshot = edge_snapshot(edge);
+
+    if (!snapshot) {
+        edge_respond_text(request, 503, "out of memory");
+        return true;
+    }
+    for (size_t i = 0; i < ARRAY_SIZE(documents); i++)
+        if (strcmp(path, documents[i].path) == 0) {
+            if (method_is_allowed(request))
+                documents[i].respond(edge, request, snapshot);
+            return true;
+        }
+    for (size_t i = 0; i < ARRAY_SIZE(probes); i++) {
+        size_t length = strlen(probes[i].path);
+
+        if (strncmp(path, probes[i].path, length) != 0 ||
+            (path[length] != '\0' && path[length] != '/'))
+            continue;
+        if (!method_is_allowed(request))
+            return true;
+        if (path[length] == '\0')
+            respond_probe(request, &probes[i], snapshot);
+        else
+            respond_module_probe(request, &probes[i], snapshot, path + length + 1);
+        return true;
+    }
+    return false;
+}
+
+void edge_http_handler(struct http_request *request, void *arg)
+{
+    struct edge *edge = arg;
+
+    if (!host_is_ours(edge, request))
+        edge_respond_text(request, 421,
+                          "this Host is not served: use an address, localhost, or a host-name "
+                          "of the configuration");
+    else if (!edge_serve_public(edge, request))
+        edge_respond_text(request, 404, "not found");
+}

@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: MIT */
+/* Listening sockets, with errors that say what to do. */
+#include <errno.h>
+#include <netinet/in.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "daemon/config/address.h"
+#include "daemon/edge/edge_internal.h"
+
+#define BACKLOG 1024
+
+static int bind_tcp(const struct address *address)
+{
+    cleanup_close int fd =
+        socket(address->storage.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    int yes = 1, no = 0;
+
+    if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof(yes)) < 0)
+        return -errno;
+    /* "*" means both families. */
+    if (address->storage.ss_family == AF_INET6 &&
+        setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &no, sizeof(no)) < 0)
+        return -errno;
+    if (bind(fd, (const struct sockaddr *)&address->storage, address->length) < 0 ||
+        listen(fd, BACKLOG) < 0)
+        return -errno;
+    return TAKE_FD(fd);
+}
+
+int listen_tcp(const char *text, struct strings *bound)
+{
+    struct address address, actual = {.length = sizeof(actual.storage)};
+    char name[ADDRESS_TEXT_SIZE];
+    int fd, r = address_parse(text, &address);
+
+    fd = r < 0 ? r : bind_tcp(&address);
+    if (fd < 0) {
+        log_error("cannot listen at %s: %s%s", text, strerror(-fd),
+                  fd == -EADDRINUSE ? "; stop who uses it (ss -ltnp tells), or choose another port "
+                                      "with `listen` in [daemon]"
+                                    : "");
+        return fd;
+    }
+    if (getsockname(fd, (struct sockaddr *)&actual.storage, &actual.length) < 0 ||
+        strings_add(bound, address_format(&actual, name, sizeof(name))) < 0) {
+        close(fd);
+        return -ENOMEM;
+    }
+    return fd;
+}
+
+/* Whether somebody answers at the socket; what a crash left behind refuses connections. */
+static bool is_in_use(const struct sockaddr_un *address)
+{
+    cleanup_close int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+    return fd < 0 || connect(fd, (const struct sockaddr *)address, sizeof(*address)) == 0 ||
+           errno != ECONNREFUSED;
+}
+
+static int bind_unix(const struct sockaddr_un *address)
+{
+    cleanup_close int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    mode_t mask;
+    int r;
+
+    if (fd < 0)
+        return -errno;
+    /* Never, not even for a moment, open to others. */
+    mask = umask(0177);
+    r = bind(fd, (const struct sockaddr *)address, sizeof(*address)) < 0 ? -errno : 0;
+    if (r == -EADDRINUSE && !is_in_use(address) && unlink(address->sun_path) == 0)
+        r = bind(fd, (const struct sockaddr *)address, sizeof(*address)) < 0 ? -errno : 0;
+    umask(mask);
+    if (r < 0)
+        return r;
+    return listen(fd, BACKLOG) < 0 ? -errno : TAKE_FD(fd);
+}
+
+int listen_unix(const char *path)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    int fd;
+
+    if (strlen(path) >= sizeof(address.sun_path)) {
+        log_error("cannot listen at %s: a socket's path has at most %zu bytes", path,
+                  sizeof(address.sun_path) - 1);
+        return -ENAMETOOLONG;
+    }
+    string_copy(address.sun_path, sizeof(address.sun_path), path);
+    fd = bind_unix(&address);
+    if (fd == -EADDRINUSE)
+        log_error("cannot listen at %s: another reeved uses it; stop that one, or give this one "
+                  "another `control` in [daemon]",
+                  path);
+    else if (fd < 0)
+        log_error("cannot listen at %s: %s", path, strerror(-fd));
+    return fd;
+}

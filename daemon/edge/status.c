@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: MIT */
+/* Everything that a snapshot knows, as JSON for the control socket. Times are seconds. */
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/duration.h"
+#include "daemon/edge/edge_internal.h"
+
+static json_t *seconds(int64_t ns)
+{
+    return json_real((double)ns / NSEC_PER_SEC);
+}
+
+/* How long ago, or null for never. */
+static json_t *age(const struct snapshot *snapshot, int64_t monotonic)
+{
+    return monotonic > 0 ? seconds(snapshot->taken - monotonic) : json_null();
+}
+
+static const char *task_state(const struct scoreboard_task *task)
+{
+    switch (task->state) {
+    case SCOREBOARD_TASK_WAITING:
+        return "waiting";
+    case SCOREBOARD_TASK_RUNNING:
+        return "running";
+    case SCOREBOARD_TASK_CANCELLED:
+        return "cancelled";
+    default:
+        return "stopped";
+    }
+}
+
+static json_t *task_json(const struct snapshot *snapshot, const struct snapshot_task *task)
+{
+    const struct scoreboard_task *r = &task->record;
+    json_t *json =
+        json_pack("{s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:i, s:s, s:s}", "name",
+                  r->name, "state", task_state(r), "status", health_name(task->health), "output",
+                  task->output, "run", (json_int_t)r->run, "runs", (json_int_t)r->runs, "failures",
+                  (json_int_t)r->failures, "timeouts", (json_int_t)r->timeouts, "cancels",
+                  (json_int_t)r->cancels, "skipped", (json_int_t)r->skipped, "last_code",
+                  (int)r->last_code, "last_error", r->last_text, "progress", r->progress);
+
+    if (!json)
+        return NULL;
+    json_object_set_new(json, "interval", r->interval > 0 ? seconds(r->interval) : json_null());
+    json_object_set_new(json, "next_in",
+                        r->next_due > 0 ? seconds(r->next_due - snapshot->taken) : json_null());
+    json_object_set_new(json, "started", age(snapshot, r->started_at));
+    json_object_set_new(json, "ended", age(snapshot, r->ended_at));
+    json_object_set_new(json, "succeeded", age(snapshot, r->succeeded_at));
+    json_object_set_new(json, "last_duration",
+                        r->ended_at > 0 ? seconds(r->last_duration) : json_null());
+    return json;
+}
+
+static json_t *pool_json(const struct scoreboard_pool *pool)
+{
+    return json_pack("{s:s, s:i, s:i, s:i, s:i, s:I, s:I, s:I, s:I, s:I, s:I, s:s}", "name",
+                     pool->name, "workers", (int)pool->workers, "capacity", (int)pool->capacity,
+                     "queued", (int)pool->queued, "active", (int)pool->active, "accepted",
+                     (json_int_t)pool->accepted, "finished", (json_int_t)pool->finished, "failed",
+                     (json_int_t)pool->failed, "lost", (json_int_t)pool->lost, "rejected",
+                     (json_int_t)pool->rejected, "retried", (json_int_t)pool->retried, "last_error",
+                     pool->last_text);
+}
+
+static json_t *module_json(const struct snapshot *snapshot, const struct snapshot_module *module)
+{
+    json_t *tasks = json_array(), *pools = json_array();
+
+    for (size_t i = 0; i < module->task_count; i++)
+        json_array_append_new(tasks, task_json(snapshot, &module->tasks[i]));
+    for (size_t i = 0; i < module->pool_count; i++)
+        json_array_append_new(pools, pool_json(&module->pools[i]));
+    return json_pack("{s:s, s:s, s:s, s:b, s:s, s:s, s:s, s:i, s:o, s:I, s:I, s:I, s:o, s:o}",
+                     "name", module->name, "state", unit_state_name(module->state), "status",
+                     health_name(module->health), "essential", module->essential, "output",
+                     module->output, "crash", module->crash, "host", module->host, "pid",
+                     (int)module->pid, "since", age(snapshot, module->state_since), "starts",
+                     (json_int_t)module->starts, "restarts", (json_int_t)module->restarts,
+                     "jobs_lost", (json_int_t)module->jobs_lost, "tasks", tasks, "pools", pools);
+}
+
+json_t *status_json(const struct snapshot *snapshot, const struct strings *addresses)
+{
+    json_t *modules = json_array(), *listen = json_array();
+    char time[CLOCK_TEXT_SIZE];
+
+    for (size_t i = 0; i < snapshot->module_count; i++)
+        json_array_append_new(modules, module_json(snapshot, &snapshot->modules[i]));
+    for (size_t i = 0; i < addresses->count; i++)
+        json_array_append_new(listen, json_string(addresses->items[i]));
+    return json_pack("{s:s, s:i, s:s, s:s, s:b, s:b, s:s, s:s, s:o, s:o, s:o}", "version",
+                     REEVE_VERSION, "pid", (int)getpid(), "phase", phase_name(snapshot->phase),
+                     "status", health_name(snapshot->health), "ready", snapshot->ready, "reloading",
+                     snapshot->reloading, "cause", snapshot->cause.text, "time",
+                     clock_format(snapshot->taken_realtime, time, sizeof(time)), "uptime",
+                     age(snapshot, snapshot->started_at), "listen", listen, "modules", modules);
+}

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: MIT */
+/* Where this reeved finds its parts: installed, or in the tree that it was built in. */
+#ifndef REEVE_PLACES_H
+#define REEVE_PLACES_H
+
+#include <limits.h>
+
+#include "daemon/config/config.h"
+
+struct places {
+    char host_program[PATH_MAX];
+    char modules[PATH_MAX];
+    struct config_places config;
+};
+
+/* Returns 0 or a negative errno. The strings in it live as long as it does and must not move. */
+int places_find(struct places *ret_places);
+
+/* Makes the runtime and state folders where they are missing. Errors are logged. Returns 0 or a
+ * negative errno. */
+int places_prepare(const struct places *places);
+
+#endif
