@@ -109,8 +109,8 @@ static int command_submit(const struct ctl *ctl, char **arguments)
         ctl, "/v1/submit",
         (const struct ctl_parameter[]){{"module", module},
                                        {"pool", pool},
-                                       {ctl->timeout ? "timeout" : NULL, ctl->timeout},
                                        {ctl->wait ? "wait" : NULL, ""},
+                                       {ctl->timeout ? "timeout" : NULL, ctl->timeout},
                                        {NULL, NULL}},
         data, size, "job");
 }

@@ -12,7 +12,7 @@
 
 #include "daemon/config/check.h"
 #include "daemon/config/config.h"
-#include "daemon/config/ini.h"
+#include "daemon/config/ini_file.h"
 #include "daemon/config/settings.h"
 
 #define MODULE_PREFIX "module:"

@@ -20,7 +20,9 @@ struct http_connection {
     struct http_connections *connections;
     struct list list;
     struct bufferevent *socket;
+    struct bufferevent *filter;
     struct event *timer;
+    struct event *flush;
     enum state state;
     int fd; /* in by_fd; -1 until the first byte came */
 };
@@ -113,6 +115,37 @@ static enum bufferevent_filter_result bytes_came(struct evbuffer *source, struct
                : BEV_OK;
 }
 
+/*
+ * evhttp adds its answer to a bufferevent whose writing it enables only afterwards; a filter of
+ * libevent 2.1 passes on what is added while it is enabled, and would keep that answer until the
+ * socket next became writable, which it already is. So every addition is flushed a turn later.
+ */
+static void output_added(struct evbuffer *buffer unused, const struct evbuffer_cb_info *info,
+                         void *arg)
+{
+    struct http_connection *connection = arg;
+
+    if (info->n_added > 0)
+        event_active(connection->flush, EV_TIMEOUT, 0);
+}
+
+static void flush_output(evutil_socket_t fd unused, short what unused, void *arg)
+{
+    struct http_connection *connection = arg;
+
+    bufferevent_flush(connection->filter, EV_WRITE, BEV_NORMAL);
+}
+
+static void connection_free(struct http_connection *connection)
+{
+    list_remove(&connection->list);
+    if (connection->timer)
+        event_free(connection->timer);
+    if (connection->flush)
+        event_free(connection->flush);
+    free(connection);
+}
+
 static void connection_ended(void *arg)
 {
     struct http_connection *connection = arg;
@@ -120,9 +153,7 @@ static void connection_ended(void *arg)
 
     if (connection->fd >= 0 && connections->by_fd[connection->fd] == connection)
         connections->by_fd[connection->fd] = NULL;
-    list_remove(&connection->list);
-    event_free(connection->timer);
-    free(connection);
+    connection_free(connection);
     connections->count--;
     connections->ended(connections->arg);
 }
@@ -130,28 +161,33 @@ static void connection_ended(void *arg)
 struct bufferevent *http_connection_create(struct http_connections *connections)
 {
     struct http_connection *connection = calloc(1, sizeof(*connection));
-    struct bufferevent *filter = NULL;
+    struct event_base *base = connections->base;
 
     if (!connection)
         return NULL;
     *connection = (struct http_connection){.connections = connections, .fd = -1};
     list_init(&connection->list);
-    connection->timer = evtimer_new(connections->base, deadline_passed, connection);
-    connection->socket = bufferevent_socket_new(connections->base, -1, BEV_OPT_CLOSE_ON_FREE);
-    if (connection->timer && connection->socket)
-        filter = bufferevent_filter_new(connection->socket, bytes_came, NULL, BEV_OPT_CLOSE_ON_FREE,
-                                        connection_ended, connection);
-    if (!filter) {
-        if (connection->timer)
-            event_free(connection->timer);
+    connection->timer = evtimer_new(base, deadline_passed, connection);
+    connection->flush = evtimer_new(base, flush_output, connection);
+    connection->socket = bufferevent_socket_new(base, -1, BEV_OPT_CLOSE_ON_FREE);
+    if (connection->timer && connection->flush && connection->socket)
+        connection->filter =
+            bufferevent_filter_new(connection->socket, bytes_came, NULL, BEV_OPT_CLOSE_ON_FREE,
+                                   connection_ended, connection);
+    if (!connection->filter) {
         if (connection->socket)
             bufferevent_free(connection->socket);
-        free(connection);
+        connection_free(connection);
         return NULL;
     }
     connections->count++;
     set_state(connection, STATE_IDLE);
-    return filter;
+    if (!evbuffer_add_cb(bufferevent_get_output(connection->filter), output_added, connection)) {
+        /* Ends the record too; evhttp then uses a bufferevent of its own, or fails. */
+        bufferevent_free(connection->filter);
+        return NULL;
+    }
+    return connection->filter;
 }
 
 static struct http_connection *find(struct http_connections *connections, int fd)

@@ -8,8 +8,8 @@
  * before inih sees it; what inih would misread is an error that names file and line, and all errors
  * of a file are found in one pass.
  */
-#ifndef REEVE_CONFIG_INI_H
-#define REEVE_CONFIG_INI_H
+#ifndef REEVE_CONFIG_INI_FILE_H
+#define REEVE_CONFIG_INI_FILE_H
 
 #include "daemon/config/errors.h"
 

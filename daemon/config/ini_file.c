@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "daemon/config/ini.h"
+#include "daemon/config/ini_file.h"
 
 #include <ctype.h>
 #include <errno.h>
