@@ -218,11 +218,10 @@ static void make_absolute(struct loader *loader, char **path)
     *path = absolute;
 }
 
-static int report_unreadable(const char *path, int error)
+/* A folder that is not there has no matches; one that cannot be searched must not look like that.
+ */
+static int folder_is_unreadable(const char *path unused, int error)
 {
-    /* glob() goes on; read errors of what it finds are reported by reading. A folder that cannot be
-     * searched would otherwise look like one without matches. */
-    (void)path;
     return error != ENOENT;
 }
 
@@ -232,7 +231,7 @@ static void read_includes(struct loader *loader)
         const char *pattern = loader->config->include.items[i];
         bool literal = strpbrk(pattern, "*?[") == NULL;
         glob_t matches;
-        int r = glob(pattern, GLOB_ERR, report_unreadable, &matches);
+        int r = glob(pattern, 0, folder_is_unreadable, &matches);
 
         if (r == 0) {
             for (size_t j = 0; j < matches.gl_pathc; j++)

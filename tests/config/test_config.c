@@ -1,0 +1,329 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The configuration from files in a temporary folder: every trap of inih, every kind of error with
+ * its file and line, and all errors of a file at once.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <ftw.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include <cmocka.h>
+
+#include "base/duration.h"
+#include "daemon/config/address.h"
+#include "daemon/config/config.h"
+#include "daemon/config/settings.h"
+
+static char folder[] = "/tmp/reeve-config-XXXXXX";
+static struct config_places places = {.runtime = "/run/x", .state = "/var/x"};
+
+static void write_file(const char *name, const char *text)
+{
+    char path[256];
+    FILE *file;
+
+    snprintf(path, sizeof(path), "%s/%s", folder, name);
+    file = fopen(path, "we");
+    assert_non_null(file);
+    fputs(text, file);
+    fclose(file);
+}
+
+static int make_folder(void **state)
+{
+    (void)state;
+    if (!mkdtemp(folder))
+        return -1;
+    places.modules = folder;
+    write_file("one.so", "");
+    write_file("two.so", "");
+    return 0;
+}
+
+static int remove_one(const char *path, const struct stat *status, int type, struct FTW *ftw)
+{
+    (void)status;
+    (void)type;
+    (void)ftw;
+    return remove(path);
+}
+
+static int remove_folder(void **state)
+{
+    (void)state;
+    return nftw(folder, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+}
+
+static struct config *load(const char *text, struct config_errors *errors)
+{
+    char path[256];
+
+    write_file("reeve.ini", text);
+    snprintf(path, sizeof(path), "%s/reeve.ini", folder);
+    return config_load(path, &places, errors);
+}
+
+/* The text must be refused with exactly these errors, each a part of a line, in order. */
+static void refuse(const char *text, const char *const *parts)
+{
+    struct config_errors errors = {0};
+    struct config *config = load(text, &errors);
+    size_t i = 0;
+
+    assert_null(config);
+    for (; parts[i]; i++) {
+        if (i >= errors.texts.count)
+            fail_msg("missing error: %s", parts[i]);
+        if (!strstr(errors.texts.items[i], parts[i]))
+            fail_msg("expected \"%s\", got \"%s\"", parts[i], errors.texts.items[i]);
+    }
+    if (errors.texts.count > i)
+        fail_msg("unexpected error: %s", errors.texts.items[i]);
+    config_errors_free(&errors);
+}
+
+#define REFUSE(text, ...) refuse(text, (const char *const[]){__VA_ARGS__, NULL})
+
+static void test_whole(void **state)
+{
+    struct config_errors errors = {0};
+    struct config *config = load("; a comment\n"
+                                 "# another\n"
+                                 "\n"
+                                 "   \n"
+                                 "[daemon]\n"
+                                 "listen = 127.0.0.1:0\n"
+                                 "listen=[::1]:0\r\n"
+                                 "shutdown-timeout = 1min 30s\n"
+                                 "[module:web]\n"
+                                 "load = one\n"
+                                 "url = https://example.org/;x=1\n"
+                                 "url = b\n"
+                                 "check.every = 30s\n"
+                                 "restart = always\n"
+                                 "requires = db\n"
+                                 "[module:db]\n"
+                                 "load = two\n"
+                                 "essential = no\n",
+                                 &errors);
+    struct config_module *web;
+    (void)state;
+
+    if (errors.texts.count > 0)
+        fail_msg("%s", errors.texts.items[0]);
+    assert_non_null(config);
+    assert_int_equal(config->listen.count, 2);
+    assert_string_equal(config->listen.items[1], "[::1]:0");
+    assert_int_equal(config->shutdown_timeout, 90 * NSEC_PER_SEC);
+    assert_string_equal(config->control, "/run/x/control");
+    web = config_find(config, "web");
+    assert_non_null(web);
+    assert_int_equal(web->restart, CONFIG_RESTART_ALWAYS);
+    assert_true(web->essential);
+    assert_int_equal(web->option_count, 3);
+    assert_string_equal(web->options[0].value, "https://example.org/;x=1");
+    assert_int_equal(web->options[1].line, 12);
+    assert_string_equal(web->host, "web");
+    assert_int_equal(web->line, 9);
+    assert_false(config_find(config, "db")->essential);
+    config_free(config);
+}
+
+static void test_traps_of_inih(void **state)
+{
+    char text[12000], name[80];
+    (void)state;
+
+    REFUSE("[module:a]\nload = one\n  more = x\n",
+           "reeve.ini:3: a line may not begin with a blank");
+    REFUSE("[module:a]\nload = one\n  ; indented\n", "reeve.ini:3: a line may not begin");
+    REFUSE("[module:a]\nload = one\ncommand = sh -c \"a ; b\"\n",
+           "reeve.ini:3: a blank before ';'");
+    REFUSE("[module:a]\nload = one\nevery = 5s\t; note\n", "reeve.ini:3: a blank before ';'");
+    REFUSE("[module:a]\nload: one\n", "reeve.ini:2: expected KEY = VALUE",
+           "needs the key \"load\"");
+    REFUSE("[module:a] x\nload = one\n", "reeve.ini:1: nothing may follow");
+    REFUSE("[module:a\nload = one\n", "reeve.ini:1: a section needs a closing ']'");
+    REFUSE("load = one\n", "reeve.ini:1: the key \"load\" stands before the first");
+    REFUSE("[module:a]\nload = one\nnonsense\n", "reeve.ini:3: expected KEY = VALUE");
+    REFUSE("[module:a]\nload = one\n= x\n", "reeve.ini:3: a key has 1 to 49");
+    REFUSE("[]\n", "reeve.ini:1: a section's name has 1 to 49");
+    REFUSE("[module:a]\nload = one\n[module:a]\n", "reeve.ini:3: section [module:a] appears twice");
+    REFUSE("[module:a]\nload = one\nx = \x01\n", "reeve.ini:3: control character 0x01");
+    /* An empty section is a module without its keys, not nothing. */
+    REFUSE("[module:a]\n", "reeve.ini:1: [module:a] needs the key \"load\"");
+    /* Long lines, comments too, and long names. */
+    memset(text, 'x', sizeof(text));
+    memcpy(text, "[module:a]\nload = one\n;", 23);
+    strcpy(text + 23 + 10000, "\nbad\n");
+    REFUSE(text, "reeve.ini:3: the line has 1000", "reeve.ini:4: expected KEY = VALUE");
+    memset(name, 'k', sizeof(name));
+    name[50] = '\0';
+    snprintf(text, sizeof(text), "[module:a]\nload = one\n%s = 1\n", name);
+    REFUSE(text, "reeve.ini:3: a key has 1 to 49 characters, this one 50");
+}
+
+static void test_all_errors_at_once(void **state)
+{
+    (void)state;
+    REFUSE("[daemon]\n"
+           "lisen = 127.0.0.1:0\n"
+           "shutdown-timeout = 30\n"
+           "listen = localhost:80\n"
+           "[nonsense]\n"
+           "ignored = 1\n"
+           "[module:web]\n"
+           "load = nothere\n"
+           "restart = sometimes\n"
+           "essential = perhaps\n"
+           "restart-limit = 5\n"
+           "grace = 1s\n"
+           "grace = 2s\n"
+           "after = wep\n"
+           "[module:we b]\n",
+           "reeve.ini:2: [daemon] has no key \"lisen\"; did you mean \"listen\"?",
+           "reeve.ini:3: [daemon] shutdown-timeout = 30: expected a duration",
+           "reeve.ini:5: unknown section [nonsense]",
+           "reeve.ini:9: [module:web] restart = sometimes",
+           "reeve.ini:10: [module:web] essential = perhaps: expected yes or no",
+           "reeve.ini:11: [module:web] restart-limit = 5",
+           "reeve.ini:13: [module:web] grace is given twice, first in line 12",
+           "reeve.ini:15: [module:we b]: a module's name",
+           "reeve.ini:7: [module:web] load = nothere: there is no such module; looked for /tmp/",
+           "reeve.ini:7: [module:web] after = wep: there is no [module:wep]; did you mean web?",
+           "[daemon] listen = localhost:80: expected ADDRESS:PORT");
+}
+
+static void test_order_and_hosts(void **state)
+{
+    (void)state;
+    REFUSE("[module:a]\nload = one\nafter = b\n[module:b]\nload = two\nrequires = a\n",
+           "[module:a] waits for itself: a -> b -> a");
+    REFUSE("[module:a]\nload = one\nafter = a\n", "[module:a] waits for itself: a -> a");
+    REFUSE("[module:a]\nload = one\nhost = h\n[module:b]\nload = one\nhost = h\n", "load the same");
+}
+
+static void test_files(void **state)
+{
+    struct config_errors errors = {0};
+    struct config *config;
+    char path[256];
+    (void)state;
+
+    snprintf(path, sizeof(path), "%s/none.ini", folder);
+    assert_null(config_load(path, &places, &errors));
+    assert_non_null(strstr(errors.texts.items[0], "none.ini: cannot read the file: No such file"));
+    config_errors_free(&errors);
+    assert_null(config_load(folder, &places, &errors));
+    assert_non_null(strstr(errors.texts.items[0], "cannot read the file: Is a directory"));
+    config_errors_free(&errors);
+    REFUSE("[daemon]\ninclude = nothere.ini\n", "include = ");
+    /* A pattern that matches nothing is an empty folder; what it matches is read in order. */
+    config = load("[daemon]\ninclude = conf.d/*.ini\n", &errors);
+    assert_non_null(config);
+    config_free(config);
+    snprintf(path, sizeof(path), "%s/conf.d", folder);
+    assert_int_equal(mkdir(path, 0755), 0);
+    write_file("conf.d/b.ini", "[module:b]\nload = one\n");
+    write_file("conf.d/a.ini", "[module:a]\nload = two\n");
+    config = load("[daemon]\ninclude = conf.d/*.ini\n", &errors);
+    assert_non_null(config);
+    assert_string_equal(config->modules[0]->name, "a");
+    config_free(config);
+    write_file("conf.d/a.ini", "[daemon]\nlisten = 127.0.0.1:1\n[module:b]\nload = two\n");
+    REFUSE("[daemon]\ninclude = conf.d/*.ini\n", "a.ini:1: [daemon] belongs into the main file",
+           "b.ini:1: [module:b] stands already at ");
+}
+
+static enum config_change change(const char *before, const char *after)
+{
+    struct config_errors errors = {0};
+    struct config *a = load(before, &errors), *b = load(after, &errors);
+    enum config_change result;
+
+    assert_non_null(a);
+    assert_non_null(b);
+    result = config_compare(a->modules[0], b->modules[0]);
+    config_free(a);
+    config_free(b);
+    return result;
+}
+
+static void test_compare(void **state)
+{
+    static const char base[] = "[module:a]\nload = one\nx = 1\n";
+    (void)state;
+
+    assert_int_equal(change(base, base), CONFIG_SAME);
+    assert_int_equal(change(base, "\n\n[module:a]\nx = 1\nload = one\n"), CONFIG_SAME);
+    assert_int_equal(change(base, "[module:a]\nload = one\nx = 1\ngrace = 9s\n"), CONFIG_POLICY);
+    assert_int_equal(change(base, "[module:a]\nload = one\nx = 2\n"), CONFIG_RELOAD);
+    assert_int_equal(change(base, "[module:a]\nload = one\n"), CONFIG_RELOAD);
+    assert_int_equal(change(base, "[module:a]\nload = two\nx = 1\n"), CONFIG_RESTART);
+    assert_int_equal(change(base, "[module:a]\nload = one\nx = 1\nhost = h\n"), CONFIG_RESTART);
+}
+
+static void test_addresses(void **state)
+{
+    static const char *const good[] = {"127.0.0.1:0", "[::1]:8080", "0.0.0.0:65535"};
+    static const char *const bad[] = {
+        "",       ":80",   "127.0.0.1",    "127.0.0.1:", "127.0.0.1:65536", "127.0.0.1:-1",
+        "::1:80", "[]:80", "localhost:80", "[::1]",      "1.2.3:80",        "127.0.0.1:80x",
+    };
+    struct address address;
+    char text[ADDRESS_TEXT_SIZE];
+    (void)state;
+
+    for (size_t i = 0; i < ARRAY_SIZE(good); i++) {
+        assert_int_equal(address_parse(good[i], &address), 0);
+        assert_string_equal(address_format(&address, text, sizeof(text)), good[i]);
+    }
+    assert_int_equal(address_parse("*:80", &address), 0);
+    for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
+        assert_int_equal(address_parse(bad[i], &address), -EINVAL);
+}
+
+/* Every setting's default is one that its own parser takes, and every one has a help text. */
+static void test_settings(void **state)
+{
+    const struct setting *tables[] = {daemon_settings, module_settings};
+    (void)state;
+
+    for (size_t t = 0; t < ARRAY_SIZE(tables); t++)
+        for (const struct setting *s = tables[t]; s->key; s++) {
+            union {
+                struct config daemon;
+                struct config_module module;
+            } target;
+
+            memset(&target, 0, sizeof(target));
+            assert_non_null(s->help);
+            if (s->fallback)
+                assert_null(setting_apply(s, &target, s->fallback));
+            if (s->list)
+                strings_free((struct strings *)(void *)((char *)&target + s->offset));
+        }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_whole),
+        cmocka_unit_test(test_traps_of_inih),
+        cmocka_unit_test(test_all_errors_at_once),
+        cmocka_unit_test(test_order_and_hosts),
+        cmocka_unit_test(test_files),
+        cmocka_unit_test(test_compare),
+        cmocka_unit_test(test_addresses),
+        cmocka_unit_test(test_settings),
+    };
+
+    return cmocka_run_group_tests_name("config", tests, make_folder, remove_folder);
+}

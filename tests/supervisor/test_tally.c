@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: MIT */
+/* The books over several incarnations, and what is made of jobs that a dead host left. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "base/text.h"
+#include "daemon/supervisor/tally.h"
+
+struct fixture {
+    const struct scoreboard *board;
+    struct scoreboard *host;
+};
+
+static int make_board(void **state)
+{
+    static struct fixture fixture;
+    int fd;
+
+    if (scoreboard_create("test", &fd, &fixture.board) < 0 || scoreboard_map(fd, &fixture.host) < 0)
+        return -1;
+    close(fd);
+    *state = &fixture;
+    return 0;
+}
+
+static int drop_board(void **state)
+{
+    struct fixture *fixture = *state;
+
+    munmap(fixture->host, sizeof(*fixture->host));
+    scoreboard_unmap(fixture->board);
+    return 0;
+}
+
+static void set_task(struct scoreboard *host, unsigned i, uint32_t slot, const char *name,
+                     uint64_t runs)
+{
+    struct scoreboard_task *task = &host->tasks[i];
+
+    scoreboard_write_begin(task);
+    task->head.used = 1;
+    task->module = slot;
+    task->runs = runs;
+    task->ended_at = 1000 + (int64_t)runs;
+    string_copy(task->name, sizeof(task->name), name);
+    scoreboard_write_end(task);
+}
+
+static void test_counters_add_up(void **state)
+{
+    struct fixture *fixture = *state;
+    struct tally tally = {0}, copy;
+
+    set_task(fixture->host, 0, 0, "check", 3);
+    set_task(fixture->host, 1, 1, "other", 50);
+    set_task(fixture->host, 2, 0, "sweep", 1);
+    assert_int_equal(tally_close(&tally, fixture->board, 0), 0);
+    assert_int_equal(tally.task_count, 2);
+    /* The next incarnation begins at zero; the sum does not. */
+    set_task(fixture->host, 0, 0, "check", 4);
+    assert_int_equal(tally_copy(&tally, fixture->board, 0, &copy), 0);
+    assert_string_equal(copy.tasks[0].name, "check");
+    assert_int_equal(copy.tasks[0].runs, 7);
+    tally_free(&copy);
+    /* Without a host it stays as it was. */
+    assert_int_equal(tally_copy(&tally, NULL, 0, &copy), 0);
+    assert_int_equal(copy.tasks[0].runs, 3);
+    tally_free(&copy);
+    tally_free(&tally);
+}
+
+static void test_jobs_are_accounted_for(void **state)
+{
+    struct fixture *fixture = *state;
+    struct scoreboard_pool *pool = &fixture->host->pools[0];
+    struct tally tally = {0};
+
+    scoreboard_write_begin(pool);
+    pool->head.used = 1;
+    string_copy(pool->name, sizeof(pool->name), "convert");
+    pool->accepted = 10;
+    pool->finished = 4;
+    pool->failed = 1;
+    pool->lost = 1;
+    pool->queued = 2;
+    pool->active = 2;
+    /* The host dies inside: the record stays torn, and still counts. */
+    assert_int_equal(tally_close(&tally, fixture->board, 0), 4);
+    assert_int_equal(tally.pools[0].lost, 5);
+    assert_int_equal(tally.pools[0].queued, 0);
+    assert_int_equal(tally.pools[0].accepted,
+                     tally.pools[0].finished + tally.pools[0].failed + tally.pools[0].lost);
+    scoreboard_write_end(pool);
+    tally_free(&tally);
+}
+
+static void test_foreign_texts_are_printable(void **state)
+{
+    struct fixture *fixture = *state;
+    struct tally tally = {0};
+
+    set_task(fixture->host, 0, 0, "evil\x1b[2J\n", 1);
+    tally_close(&tally, fixture->board, 0);
+    assert_string_equal(tally.tasks[0].name, "evil?[2J?");
+    tally_free(&tally);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_counters_add_up, make_board, drop_board),
+        cmocka_unit_test_setup_teardown(test_jobs_are_accounted_for, make_board, drop_board),
+        cmocka_unit_test_setup_teardown(test_foreign_texts_are_printable, make_board, drop_board),
+    };
+
+    return cmocka_run_group_tests_name("tally", tests, NULL, NULL);
+}
