@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "daemon/loop/http_connection.h"
 
+#include <errno.h>
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>
 #include <event2/event.h>
@@ -22,7 +23,7 @@ struct http_connection {
     struct bufferevent *socket;
     struct bufferevent *filter;
     struct event *timer;
-    struct event *flush;
+    struct event *writable; /* more of the answer may be written */
     enum state state;
     int fd; /* in by_fd; -1 until the first byte came */
 };
@@ -75,6 +76,8 @@ static void set_state(struct http_connection *connection, enum state state)
     }
 }
 
+static void flush_output(evutil_socket_t fd, short what, void *arg);
+
 static bool remember_fd(struct http_connection *connection)
 {
     struct http_connections *connections = connection->connections;
@@ -96,7 +99,8 @@ static bool remember_fd(struct http_connection *connection)
     }
     connections->by_fd[fd] = connection;
     connection->fd = fd;
-    return true;
+    return event_assign(connection->writable, connections->base, fd, EV_WRITE, flush_output,
+                        connection) == 0;
 }
 
 /* Passes everything on; evhttp must not see a byte of a connection that we could not find again. */
@@ -116,9 +120,33 @@ static enum bufferevent_filter_result bytes_came(struct evbuffer *source, struct
 }
 
 /*
+ * Writes straight to the socket. Were the bytes only passed on to the socket's own bufferevent,
+ * evhttp would take them for sent: it would end a connection that is to be closed with its answer
+ * still in that buffer, and no deadline could tell whether the peer takes it.
+ */
+static enum bufferevent_filter_result bytes_go(struct evbuffer *source,
+                                               struct evbuffer *target unused,
+                                               ev_ssize_t limit unused,
+                                               enum bufferevent_flush_mode mode unused, void *arg)
+{
+    struct http_connection *connection = arg;
+
+    if (connection->fd < 0 || connection->state == STATE_CUT)
+        return BEV_ERROR;
+    if (evbuffer_write(source, connection->fd) < 0 && errno != EAGAIN && errno != EINTR) {
+        connection_cut(connection);
+        return BEV_ERROR;
+    }
+    if (evbuffer_get_length(source) == 0)
+        return BEV_OK;
+    event_add(connection->writable, NULL);
+    return BEV_NEED_MORE;
+}
+
+/*
  * evhttp adds its answer to a bufferevent whose writing it enables only afterwards; a filter of
- * libevent 2.1 passes on what is added while it is enabled, and would keep that answer until the
- * socket next became writable, which it already is. So every addition is flushed a turn later.
+ * libevent 2.1 takes what is added while it is enabled, and would keep that answer for ever. So
+ * every addition is flushed a turn later.
  */
 static void output_added(struct evbuffer *buffer unused, const struct evbuffer_cb_info *info,
                          void *arg)
@@ -126,7 +154,7 @@ static void output_added(struct evbuffer *buffer unused, const struct evbuffer_c
     struct http_connection *connection = arg;
 
     if (info->n_added > 0)
-        event_active(connection->flush, EV_TIMEOUT, 0);
+        event_active(connection->writable, EV_WRITE, 0);
 }
 
 static void flush_output(evutil_socket_t fd unused, short what unused, void *arg)
@@ -141,8 +169,8 @@ static void connection_free(struct http_connection *connection)
     list_remove(&connection->list);
     if (connection->timer)
         event_free(connection->timer);
-    if (connection->flush)
-        event_free(connection->flush);
+    if (connection->writable)
+        event_free(connection->writable);
     free(connection);
 }
 
@@ -168,11 +196,11 @@ struct bufferevent *http_connection_create(struct http_connections *connections)
     *connection = (struct http_connection){.connections = connections, .fd = -1};
     list_init(&connection->list);
     connection->timer = evtimer_new(base, deadline_passed, connection);
-    connection->flush = evtimer_new(base, flush_output, connection);
+    connection->writable = event_new(base, -1, EV_WRITE, flush_output, connection);
     connection->socket = bufferevent_socket_new(base, -1, BEV_OPT_CLOSE_ON_FREE);
-    if (connection->timer && connection->flush && connection->socket)
+    if (connection->timer && connection->writable && connection->socket)
         connection->filter =
-            bufferevent_filter_new(connection->socket, bytes_came, NULL, BEV_OPT_CLOSE_ON_FREE,
+            bufferevent_filter_new(connection->socket, bytes_came, bytes_go, BEV_OPT_CLOSE_ON_FREE,
                                    connection_ended, connection);
     if (!connection->filter) {
         if (connection->socket)

@@ -2,9 +2,10 @@
 /*
  * What is known of one HTTP connection beside evhttp, and its deadlines.
  *
- * Operation: evhttp asks for a bufferevent for each connection it accepted and gets a filter that
- * passes everything through. The filter's input callback sees the first byte of a request; the free
- * callback of its context is the end of the connection, whoever ends it.
+ * Operation: evhttp asks for a bufferevent for each connection it accepted and gets a filter. Its
+ * input callback passes everything on and sees the first byte of a request; its output callback
+ * writes straight to the socket, so that evhttp takes an answer for sent when the kernel has it;
+ * the free callback of its context is the end of the connection, whoever ends it.
  */
 #ifndef REEVE_LOOP_HTTP_CONNECTION_H
 #define REEVE_LOOP_HTTP_CONNECTION_H

@@ -1,0 +1,234 @@
+# SPDX-License-Identifier: MIT
+"""Runs the real binaries in a temporary folder.
+
+Nothing here sleeps to synchronise: a test waits for a log line (a blocking read), for a message on a
+socket, or, for a state that only a question can tell, asks until a deadline has passed.
+"""
+import contextlib
+import http.client
+import json
+import os
+import re
+import select
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import unittest
+
+BUILD = os.environ["REEVE_BUILD"]
+REEVED = os.path.join(BUILD, "daemon", "reeved")
+REEVECTL = os.path.join(BUILD, "ctl", "reevectl")
+# A machine under load, sanitizers included, is slow and not broken.
+PATIENCE = 60.0
+
+
+class Waiting(AssertionError):
+    """What was waited for did not come."""
+
+
+def wait_until(question, what, patience=PATIENCE):
+    """Asks until the answer is true, and returns it."""
+    deadline = time.monotonic() + patience
+    pause = threading.Event()
+    while True:
+        answer = question()
+        if answer:
+            return answer
+        if time.monotonic() > deadline:
+            raise Waiting(f"waited {patience} s for {what}; the last answer was {answer!r}")
+        pause.wait(0.01)
+
+
+class UnixConnection(http.client.HTTPConnection):
+    """HTTP over the control socket."""
+
+    def __init__(self, path):
+        super().__init__("reeved", timeout=PATIENCE)
+        self.path = path
+
+    def connect(self):
+        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.sock.settimeout(PATIENCE)
+        self.sock.connect(self.path)
+
+
+class Daemon:
+    """A reeved with its own folders. The configuration's [daemon] section listens at port 0."""
+
+    def __init__(self, config, daemon="", environment=None):
+        self.folder = tempfile.mkdtemp(prefix="reeve-test-")
+        self.state = os.path.join(self.folder, "state")
+        self.config_path = os.path.join(self.folder, "reeve.ini")
+        self.control = os.path.join(self.folder, "control")
+        self.daemon = daemon
+        self.environment = environment or {}
+        self.log = []
+        self.log_lock = threading.Condition()
+        self.process = None
+        self.reader = None
+        os.mkdir(self.state)
+        self.write(config)
+
+    def write(self, config):
+        with open(self.config_path + ".new", "w", encoding="utf-8") as file:
+            file.write(f"[daemon]\nlisten = 127.0.0.1:0\n{self.daemon}\n{config}")
+        os.rename(self.config_path + ".new", self.config_path)
+
+    def start(self, *arguments):
+        environment = dict(os.environ, RUNTIME_DIRECTORY=self.folder, STATE_DIRECTORY=self.state)
+        environment.pop("NOTIFY_SOCKET", None)
+        environment.update(self.environment)
+        self.process = subprocess.Popen(
+            [REEVED, "-c", self.config_path, *arguments], stderr=subprocess.PIPE,
+            stdout=subprocess.DEVNULL, stdin=subprocess.DEVNULL, env=environment, text=True,
+            errors="replace")
+        self.reader = threading.Thread(target=self._read, daemon=True)
+        self.reader.start()
+        return self
+
+    def _read(self):
+        for line in self.process.stderr:
+            with self.log_lock:
+                self.log.append(line.rstrip("\n"))
+                self.log_lock.notify_all()
+        with self.log_lock:
+            self.log.append(None)
+            self.log_lock.notify_all()
+
+    def wait_log(self, pattern, start=0):
+        """Waits for a line that matches; returns the match."""
+        deadline = time.monotonic() + PATIENCE
+        with self.log_lock:
+            seen = start
+            while True:
+                for line in self.log[seen:]:
+                    match = line is not None and re.search(pattern, line)
+                    if match:
+                        return match
+                seen = len(self.log)
+                if self.log and self.log[-1] is None:
+                    raise Waiting(f"reeved ended without {pattern!r}:\n{self.text()}")
+                if not self.log_lock.wait(deadline - time.monotonic()):
+                    raise Waiting(f"no {pattern!r} in the log:\n{self.text()}")
+
+    def text(self):
+        return "\n".join(line for line in self.log if line is not None)
+
+    def mark(self):
+        """A place in the log, to wait for lines after it."""
+        with self.log_lock:
+            return len(self.log)
+
+    @property
+    def port(self):
+        return int(self.wait_log(r"health is served at http://127\.0\.0\.1:(\d+)/").group(1))
+
+    def wait_started(self):
+        self.wait_log(r" started$")
+        return self
+
+    def request(self, path, method="GET", headers=None):
+        """Returns status, headers and body."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE)
+        with contextlib.closing(connection):
+            connection.request(method, path, headers=headers or {})
+            response = connection.getresponse()
+            return response.status, response.headers, response.read().decode()
+
+    def health(self):
+        status, _, body = self.request("/health")
+        document = json.loads(body)
+        document["http"] = status
+        return document
+
+    def check(self, name):
+        """One check of the health document, such as "web:state"."""
+        return self.health()["checks"].get(name, [None])[0]
+
+    def ask(self, path, method="GET", body=None):
+        connection = UnixConnection(self.control)
+        with contextlib.closing(connection):
+            connection.request(method, path, body=body)
+            response = connection.getresponse()
+            return response.status, json.loads(response.read())
+
+    def status(self):
+        return self.ask("/v1/status")[1]
+
+    def module(self, name):
+        return next(m for m in self.status()["modules"] if m["name"] == name)
+
+    def ctl(self, *arguments, stdin=""):
+        return subprocess.run([REEVECTL, "-s", self.control, *arguments], input=stdin,
+                              capture_output=True, text=True, timeout=PATIENCE, check=False)
+
+    def signal(self, number):
+        self.process.send_signal(number)
+
+    def wait(self):
+        code = self.process.wait(PATIENCE)
+        self.reader.join(PATIENCE)
+        return code
+
+    def stop(self):
+        """Ends it by SIGTERM; returns the exit code."""
+        self.signal(signal.SIGTERM)
+        return self.wait()
+
+    def close(self):
+        if self.process and self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
+        if self.reader:
+            self.reader.join(PATIENCE)
+            self.process.stderr.close()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+class DaemonTest(unittest.TestCase):
+    """A test case whose daemons are ended, and whose hosts must be gone with them."""
+
+    def daemon(self, config="", daemon="", environment=None, start=True):
+        instance = Daemon(config, daemon, environment)
+        self.addCleanup(instance.close)
+        return instance.start() if start else instance
+
+    def run_reeved(self, config, *arguments, daemon=""):
+        """Runs reeved to its end; returns exit code and what it printed."""
+        instance = Daemon(config, daemon)
+        self.addCleanup(instance.close)
+        environment = dict(os.environ, RUNTIME_DIRECTORY=instance.folder,
+                           STATE_DIRECTORY=instance.state)
+        done = subprocess.run([REEVED, "-c", instance.config_path, *arguments], text=True,
+                              capture_output=True, env=environment, timeout=PATIENCE, check=False)
+        return done.returncode, done.stderr
+
+
+def processes_in_session(pid):
+    """Ids of all processes whose session is pid's."""
+    found = []
+    for entry in os.listdir("/proc"):
+        if entry.isdigit():
+            with contextlib.suppress(OSError):
+                with open(f"/proc/{entry}/stat", encoding="utf-8", errors="replace") as file:
+                    fields = file.read().rsplit(")", 1)[1].split()
+                if int(fields[3]) == pid and fields[0] != "Z":
+                    found.append(int(entry))
+    return found
+
+
+def is_alive(pid):
+    try:
+        with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as file:
+            return file.read().rsplit(")", 1)[1].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def main():
+    unittest.main(argv=[sys.argv[0], "-v", *sys.argv[1:]])

@@ -1,0 +1,167 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""The listener for probes: paths, methods, formats, and its limits against bad clients."""
+import contextlib
+import json
+import socket
+import threading
+import unittest
+
+import harness
+
+
+class Paths(harness.DaemonTest):
+    @classmethod
+    def setUpClass(cls):
+        cls.shared = harness.Daemon("").start().wait_started()
+        cls.addClassCleanup(cls.shared.close)
+
+    def test_probes_answer(self):
+        for path in ("/livez", "/readyz", "/startupz"):
+            status, headers, body = self.shared.request(path)
+            self.assertEqual((status, body), (200, "ok\n"))
+            self.assertEqual(headers["Cache-Control"], "no-store")
+        self.assertIn("readyz check passed", self.shared.request("/readyz?verbose")[2])
+        self.assertEqual(self.shared.request("/readyz/nobody")[0], 404)
+
+    def test_health_is_its_media_type(self):
+        status, headers, body = self.shared.request("/health")
+        self.assertEqual(status, 200)
+        self.assertEqual(headers["Content-Type"], "application/health+json")
+        document = json.loads(body)
+        self.assertEqual(document["status"], "pass")
+        self.assertIn("reeved:uptime", document["checks"])
+
+    def test_head_has_the_length_and_no_body(self):
+        for path in ("/livez", "/metrics"):
+            full = self.shared.request(path)
+            status, headers, body = self.shared.request(path, "HEAD")
+            self.assertEqual((status, body), (200, ""))
+            if path == "/livez":
+                self.assertEqual(headers["Content-Length"], str(len(full[2])))
+
+    def test_other_methods_and_paths(self):
+        for method in ("POST", "PUT", "DELETE", "OPTIONS", "PATCH", "TRACE"):
+            headers = {"Content-Length": "0"}
+            status, answer, _ = self.shared.request("/health", method, headers)
+            self.assertEqual(status, 405, method)
+            self.assertEqual(answer["Allow"], "GET, HEAD")
+        for path in ("/", "/healthz", "/health/", "/livezz", "/%2e%2e/etc/passwd", "/livez%00"):
+            self.assertEqual(self.shared.request(path)[0], 404, path)
+        # What the control socket serves is not to be had over TCP.
+        for path in ("/v1/status", "/v1/reload"):
+            self.assertEqual(self.shared.request(path, "POST")[0], 404)
+
+    def test_host_header(self):
+        for host in ("localhost", "localhost:99", "127.0.0.1:1", "10.1.2.3", "[::1]:80"):
+            self.assertEqual(self.shared.request("/livez", headers={"Host": host})[0], 200, host)
+        for host in ("evil.example", "localhost.evil.example", "127.0.0.1.evil.example", "[::1"):
+            self.assertEqual(self.shared.request("/livez", headers={"Host": host})[0], 421, host)
+
+    def test_metrics_formats(self):
+        status, headers, body = self.shared.request("/metrics")
+        self.assertEqual(status, 200)
+        self.assertTrue(headers["Content-Type"].startswith("text/plain; version=0.0.4"))
+        self.assertIn("\nreeve_ready 1\n", body)
+        _, headers, body = self.shared.request(
+            "/metrics", headers={"Accept": "application/openmetrics-text; version=1.0.0"})
+        self.assertTrue(headers["Content-Type"].startswith("application/openmetrics-text"))
+        self.assertTrue(body.endswith("# EOF\n"))
+
+
+class Limits(harness.DaemonTest):
+    def connect(self, daemon):
+        client = socket.create_connection(("127.0.0.1", daemon.port), harness.PATIENCE)
+        self.addCleanup(client.close)
+        return client
+
+    def read_all(self, client):
+        parts = []
+        try:
+            while part := client.recv(65536):
+                parts.append(part)
+        except ConnectionResetError:
+            pass
+        return b"".join(parts)
+
+    def test_a_trickling_request_is_cut(self):
+        daemon = self.daemon().wait_started()
+        client = self.connect(daemon)
+        ended = threading.Event()
+
+        def trickle():
+            for byte in b"GET /health HTTP/1.1\r\nX: " + b"x" * 10000:
+                try:
+                    client.send(bytes([byte]))
+                except OSError:
+                    return
+                if ended.wait(0.2):
+                    return
+
+        writer = threading.Thread(target=trickle, daemon=True)
+        writer.start()
+        # A good client is served meanwhile; the bad one gets its end and no answer.
+        self.assertEqual(daemon.request("/livez")[0], 200)
+        self.assertEqual(self.read_all(client), b"")
+        ended.set()
+        writer.join()
+        self.assertEqual(daemon.stop(), 0)
+
+    def test_bad_requests(self):
+        daemon = self.daemon().wait_started()
+        for request in (b"NONSENSE\r\n\r\n", b"GET / HTTP/9.9\r\n\r\n", b"\0" * 100 + b"\r\n\r\n",
+                        b"GET /livez HTTP/1.1\r\nbroken header\r\n\r\n",
+                        b"GET /livez HTTP/1.1\r\nX: " + b"x" * 20000 + b"\r\n\r\n",
+                        b"POST /livez HTTP/1.1\r\nContent-Length: 99999999\r\n\r\n",
+                        b"POST /livez HTTP/1.1\r\nContent-Length: -5\r\n\r\n",
+                        b"POST /livez HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nZZ\r\n"):
+            client = self.connect(daemon)
+            client.sendall(request)
+            # The server may have ended the connection already.
+            with contextlib.suppress(OSError):
+                client.shutdown(socket.SHUT_WR)
+            answer = self.read_all(client)
+            self.assertNotIn(b"200 OK", answer.split(b"\r\n")[0], request[:40])
+            self.assertEqual(daemon.request("/livez")[0], 200)
+        self.assertEqual(daemon.stop(), 0)
+
+    def test_pipelined_requests_are_answered_in_order(self):
+        daemon = self.daemon().wait_started()
+        client = self.connect(daemon)
+        client.sendall(b"GET /livez HTTP/1.1\r\n\r\n" * 20 +
+                       b"GET /readyz HTTP/1.1\r\nConnection: close\r\n\r\n")
+        self.assertEqual(self.read_all(client).count(b"HTTP/1.1 200 OK"), 21)
+        self.assertEqual(daemon.stop(), 0)
+
+    def test_the_oldest_idle_connection_makes_place(self):
+        daemon = self.daemon(daemon="max-connections = 8").wait_started()
+        idle = [self.connect(daemon) for _ in range(30)]
+        for _ in range(20):
+            self.assertEqual(daemon.request("/livez")[0], 200)
+        # The first ones were cut, so their reading ends.
+        self.assertEqual(self.read_all(idle[0]), b"")
+        self.assertEqual(daemon.stop(), 0)
+
+    def test_many_connections_at_once(self):
+        daemon = self.daemon(daemon="max-connections = 64").wait_started()
+        failures = []
+
+        def hammer():
+            for _ in range(50):
+                try:
+                    if daemon.request("/health")[0] != 200:
+                        failures.append("status")
+                except OSError as error:
+                    failures.append(repr(error))
+
+        threads = [threading.Thread(target=hammer) for _ in range(16)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        self.assertEqual(failures, [])
+        self.assertEqual(daemon.stop(), 0)
+
+
+if __name__ == "__main__":
+    harness.main()
