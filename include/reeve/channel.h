@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Channels: bounded queues of fixed-size elements between threads, and select over them.
+ *
+ * Capacity 0 is a rendezvous: a send returns once a receiver has taken the element. Closing wakes
+ * everybody: receivers drain what is buffered and then get -EPIPE; sending on a closed channel is
+ * -EPIPE. A context that is done wins over a channel that is ready. Any thread may call anything.
+ */
+#ifndef REEVE_CHANNEL_H
+#define REEVE_CHANNEL_H
+
+#include <stddef.h>
+
+#include <reeve/context.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct rv_channel;
+
+/* One reference is the caller's. Returns 0, -EINVAL for an element_size of 0 or sizes that
+ * overflow, or -ENOMEM. */
+int rv_channel_create(size_t element_size, size_t capacity, struct rv_channel **ret_channel);
+struct rv_channel *rv_channel_ref(struct rv_channel *channel);
+/* NULL does nothing. Elements that are left are dropped. Returns NULL. */
+struct rv_channel *rv_channel_unref(struct rv_channel *channel);
+
+/* Copies *element in, blocking while there is no room. Returns 0, -EPIPE, or the context's code,
+ * and then nothing was sent. */
+int rv_channel_send(struct rv_context *ctx, struct rv_channel *channel, const void *element);
+/* Copies the next element out, blocking while there is none. Returns 0, -EPIPE, or the context's
+ * code. */
+int rv_channel_recv(struct rv_context *ctx, struct rv_channel *channel, void *ret_element);
+/* As above without blocking: -EAGAIN instead. */
+int rv_channel_try_send(struct rv_channel *channel, const void *element);
+int rv_channel_try_recv(struct rv_channel *channel, void *ret_element);
+
+/* Returns 0, or -EPIPE when it is closed already. */
+int rv_channel_close(struct rv_channel *channel);
+
+/* Elements in the buffer now, and what it holds. */
+size_t rv_channel_length(struct rv_channel *channel);
+size_t rv_channel_capacity(const struct rv_channel *channel);
+size_t rv_channel_element_size(const struct rv_channel *channel);
+
+/* One alternative of a select; made with the macros below. */
+struct rv_clause {
+    enum { RV_CLAUSE_SEND, RV_CLAUSE_RECV, RV_CLAUSE_FD } kind;
+    struct rv_channel *channel; /* NULL: never ready */
+    void *element;              /* to send from or receive into */
+    int fd;
+    short events;  /* to wait for */
+    short revents; /* what was ready */
+    int result;    /* of the clause that was chosen: 0 or -EPIPE */
+};
+
+#define RV_SEND(channel_, element_)                                                            \
+    {                                                                                          \
+        .kind = RV_CLAUSE_SEND, .channel = (channel_), .element = (void *)(element_), .fd = -1 \
+    }
+#define RV_RECV(channel_, element_)                                                    \
+    {                                                                                  \
+        .kind = RV_CLAUSE_RECV, .channel = (channel_), .element = (element_), .fd = -1 \
+    }
+#define RV_READY(fd_, events_)                                 \
+    {                                                          \
+        .kind = RV_CLAUSE_FD, .fd = (fd_), .events = (events_) \
+    }
+
+/* A select has at most so many clauses. */
+#define RV_SELECT_MAX 64
+
+/*
+ * Waits until one clause can proceed, does it, and returns its index; its result says whether the
+ * channel was closed (-EPIPE). Among several that are ready the choice is fair. Returns -EAGAIN
+ * after timeout (0: without waiting), the context's code, or -EINVAL for more than RV_SELECT_MAX
+ * clauses. Without any clause it waits for the timeout or the context.
+ */
+int rv_select(struct rv_context *ctx, struct rv_clause *clauses, size_t count, rv_duration timeout);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: MIT */
+/* Running a program to its end, with its output captured. */
+#ifndef REEVE_COMMAND_H
+#define REEVE_COMMAND_H
+
+#include <stddef.h>
+
+#include <reeve/context.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct rv_command_options {
+    size_t size;              /* sizeof(struct rv_command_options) */
+    const char *directory;    /* working directory; NULL: the caller's */
+    char *const *environment; /* NULL: the caller's */
+    const void *input;        /* for its standard input */
+    size_t input_size;
+    size_t output_max; /* bytes kept of stdout and stderr together; 0: 64 KiB; the rest is read and
+                          dropped */
+    rv_duration grace; /* between SIGTERM and SIGKILL after a cancel; 0: 5 s */
+};
+
+struct rv_command_result {
+    char *output; /* stdout and stderr as they came, terminated; the caller's to free() */
+    size_t output_size;
+    int truncated; /* output was dropped */
+    int exit_code; /* -1 when a signal killed it */
+    int signal;    /* 0 when it exited */
+};
+
+/*
+ * Runs argv[0], found in PATH, in a process group of its own with default signals and no other
+ * descriptors than 0 to 2, and waits for its end. When ctx is done its group gets SIGTERM, and
+ * SIGKILL after the grace; what is left of the group when the program has ended gets SIGKILL too.
+ *
+ * Returns 0 when it exited with 0; the context's code after a cancel; -ECHILD, with a text that
+ * tells the exit code or signal, when it failed; -ENOENT and the like when it could not be run.
+ * options and ret_result may be NULL. *ret_result is filled in whenever the program ran, and zeroed
+ * otherwise.
+ */
+int rv_command_run(struct rv_context *ctx, char *const *argv,
+                   const struct rv_command_options *options, struct rv_command_result *ret_result);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Contexts: a tree that carries cancellation, deadlines and values down to whoever works.
+ *
+ * A context is done once it is cancelled or its deadline has passed; it stays so. When it becomes
+ * done, all its descendants are done too, before anybody is woken. The first cause wins, and
+ * children inherit it; a child's cancel never touches its parent. Whatever can block in this
+ * library takes a context first and returns soon after it is done.
+ *
+ * A context is reference counted: creating gives one reference, which rv_context_unref() gives
+ * back. Giving back the last one cancels a context that is not done, as nobody could cancel it
+ * later. A child keeps its parent's memory. All functions may be called from any thread; only
+ * rv_context_wait() blocks, and where said rv_after_stop().
+ */
+#ifndef REEVE_CONTEXT_H
+#define REEVE_CONTEXT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include <reeve/duration.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct rv_context;
+struct rv_after;
+
+/* Why a context is done. */
+struct rv_cause {
+    int code; /* -ECANCELED, -ETIMEDOUT or whatever rv_context_cancel() was given; 0: it is not done
+               */
+    char text[252];
+};
+
+/* The root: never done, no deadline, no values. Need not be unreferenced. */
+struct rv_context *rv_context_background(void);
+
+/*
+ * All of these make a child of parent; *ret_ctx is the caller's. A parent that is done makes a
+ * child that is done. Return 0 or -ENOMEM.
+ */
+int rv_context_with_cancel(struct rv_context *parent, struct rv_context **ret_ctx);
+/* Done with -ETIMEDOUT after `timeout`; an earlier deadline of the parent wins. 0 or less: at once.
+ */
+int rv_context_with_timeout(struct rv_context *parent, rv_duration timeout,
+                            struct rv_context **ret_ctx);
+/* The same for a point of CLOCK_MONOTONIC. */
+int rv_context_with_deadline(struct rv_context *parent, rv_duration deadline,
+                             struct rv_context **ret_ctx);
+/* Carries a value; key is compared by address, and both pointers stay the caller's. */
+int rv_context_with_value(struct rv_context *parent, const void *key, void *value,
+                          struct rv_context **ret_ctx);
+/* Has the parent's values and names, but is not done when the parent is. */
+int rv_context_without_cancel(struct rv_context *parent, struct rv_context **ret_ctx);
+/*
+ * Done when the process receives one of the signals of a 0-terminated list; the cause names the
+ * signal and its sender. While such a context is not done, the signals do nothing else. -EINVAL for
+ * a signal that cannot be caught, -EAGAIN when no thread can be had.
+ */
+int rv_context_with_signals(struct rv_context *parent, const int *signals,
+                            struct rv_context **ret_ctx);
+
+/* Cancels with a code (0 means -ECANCELED) and a text (NULL: the code's). Does nothing if it is
+ * done. */
+void rv_context_cancel(struct rv_context *ctx, int code, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* 0, or why the context is done: a negative errno. One atomic load. */
+int rv_context_err(const struct rv_context *ctx);
+/* Fills in the cause; code 0 and an empty text if it is not done. Returns the code. */
+int rv_context_cause(const struct rv_context *ctx, struct rv_cause *ret_cause);
+/* Whether there is a deadline; then *ret_deadline is the earliest that counts. */
+bool rv_context_deadline(const struct rv_context *ctx, rv_duration *ret_deadline);
+/* The nearest value for key going up the tree, or NULL. */
+void *rv_context_value(const struct rv_context *ctx, const void *key);
+
+/* Blocks until ctx is done and returns its code. */
+int rv_context_wait(struct rv_context *ctx);
+
+/* A descriptor that becomes readable when ctx is done, for poll() and event loops; it belongs to
+ * the context and must not be read or closed. Returns it or -EMFILE and the like. */
+int rv_context_fd(struct rv_context *ctx);
+
+/*
+ * Runs fn on a thread of the runtime once ctx is done, with no lock held; at once if it is done
+ * already. Returns 0 and *ret_after, or -ENOMEM. Ownership: end with rv_after_stop().
+ */
+int rv_context_after(struct rv_context *ctx, void (*fn)(void *arg), void *arg,
+                     struct rv_after **ret_after);
+/*
+ * Frees the registration. Returns true when fn will never run because of this call; else it has
+ * run: if it is running, this waits for its end (unless called from within it).
+ */
+bool rv_after_stop(struct rv_after *after);
+
+struct rv_context *rv_context_ref(struct rv_context *ctx);
+/* NULL does nothing. Returns NULL. */
+struct rv_context *rv_context_unref(struct rv_context *ctx);
+
+/* Names ------------------------------------------------------------------------------------------
+ */
+
+/* Who works under a context: for the log and for people. Inherited; a NULL field is the parent's.
+ */
+struct rv_labels {
+    const char *module;
+    const char *task; /* or pool */
+    uint64_t run;     /* or job; 0 for the parent's */
+};
+
+/* A child with labels; the strings are copied. 0 or -ENOMEM. */
+int rv_context_with_labels(struct rv_context *parent, const struct rv_labels *labels,
+                           struct rv_context **ret_ctx);
+/* The labels that count; valid as long as ctx is. Fields may be NULL or 0. */
+struct rv_labels rv_context_labels(const struct rv_context *ctx);
+
+/* A node of the live tree, as rv_context_visit() shows it. */
+struct rv_context_info {
+    unsigned depth;
+    int err;
+    rv_duration created;
+    rv_duration deadline; /* RV_FOREVER for none */
+    struct rv_labels labels;
+};
+
+/* Calls fn for ctx and all its live descendants, parents first, until fn returns other than 0;
+ * returns that. fn runs under locks of the tree: it must not call this library. */
+int rv_context_visit(struct rv_context *ctx,
+                     int (*fn)(const struct rv_context_info *info, void *arg), void *arg);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

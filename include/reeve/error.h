@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Errors: a negative errno that says what kind, and a text that says what happened.
+ *
+ * The text belongs to the calling thread's current function. It is cleared before the runtime calls
+ * one of yours, and copied into the run's, job's or group's result when yours returns. At most
+ * RV_ERROR_TEXT_SIZE bytes are kept, the terminator included.
+ */
+#ifndef REEVE_ERROR_H
+#define REEVE_ERROR_H
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define RV_ERROR_TEXT_SIZE 512
+
+/*
+ * Starts a text: `return rv_fail(-ENOENT, "no section %s", name);`. The text of err itself is
+ * added: "no section a: No such file or directory". Returns err, which should be negative. Never
+ * blocks; any thread.
+ */
+int rv_fail(int err, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/*
+ * Puts a prefix before the present text, or before the text of err when there is none:
+ * `return rv_wrap(r, "poll %s", name);` makes "poll a: no section b: ...". Returns err.
+ */
+int rv_wrap(int err, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* The present text of the calling thread, "" if none; valid until the thread's next rv_fail(),
+ * rv_wrap() or rv_error_clear(). */
+const char *rv_error_text(void);
+
+void rv_error_clear(void);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

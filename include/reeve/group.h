@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Groups: functions that run in parallel and are joined. The first error cancels the group's
+ * context, with that error as the cause, and is what rv_group_wait() returns.
+ */
+#ifndef REEVE_GROUP_H
+#define REEVE_GROUP_H
+
+#include <reeve/context.h>
+#include <reeve/error.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct rv_group;
+
+/* What a runtime thread runs: 0 or a negative errno, with a text from rv_fail() or rv_wrap(). */
+typedef int (*rv_function)(struct rv_context *ctx, void *arg);
+
+/* The group's context is a child of ctx. Returns 0 or -ENOMEM. Ends with rv_group_wait(). */
+int rv_group_create(struct rv_context *ctx, struct rv_group **ret_group);
+
+/* At most so many functions run at once; 0 for no limit. Before the first rv_group_go(). */
+void rv_group_set_limit(struct rv_group *group, unsigned limit);
+
+/* Belongs to the group; a reference may be taken. */
+struct rv_context *rv_group_context(struct rv_group *group);
+
+/*
+ * Runs fn(group's context, arg) on a thread of the runtime. When the limit is reached it blocks,
+ * but for a short run-up of accepted starts. Returns 0: fn will run; or the cause once the group is
+ * cancelled: fn never runs; or -EAGAIN when no thread can be had and none of the group's will
+ * become free.
+ */
+int rv_group_go(struct rv_group *group, rv_function fn, void *arg);
+/* As above, but -EAGAIN instead of blocking; nothing is queued. */
+int rv_group_try_go(struct rv_group *group, rv_function fn, void *arg);
+
+/*
+ * Waits until all functions have returned, cancels the group's context, frees the group, and
+ * returns the first error with its text, or 0. A cancel is passed on to the functions, which end
+ * the wait by returning. One thread, once.
+ */
+int rv_group_wait(struct rv_group *group);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

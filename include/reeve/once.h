@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Once: a function that runs exactly once however many call. All get the same result, an error with
+ * its text included. No single caller's cancel ends the run: a caller whose context is done stops
+ * waiting.
+ */
+#ifndef REEVE_ONCE_H
+#define REEVE_ONCE_H
+
+#include <reeve/group.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Zero-initialised: has not run. Its memory must last as long as it may be called; rv_once_finish()
+ * frees what an error left. The member is the library's own. */
+struct rv_once {
+    void *state;
+};
+
+#define RV_ONCE_INIT \
+    {                \
+        0            \
+    }
+
+/*
+ * Runs fn(context, arg) if it never ran, and waits for its end. The context has the first caller's
+ * values and is not cancelled. Returns fn's result; the caller's context's code; -EDEADLK when
+ * called from within fn (with its context, or on its thread); or -ENOMEM, and then nothing ran.
+ */
+int rv_once_do(struct rv_context *ctx, struct rv_once *once, rv_function fn, void *arg);
+
+/* The same for a value, which all callers get: *ret_value stays untouched after an error. */
+typedef int (*rv_value_function)(struct rv_context *ctx, void *arg, void **ret_value);
+int rv_once_value(struct rv_context *ctx, struct rv_once *once, rv_value_function fn, void *arg,
+                  void **ret_value);
+
+/* Frees what it holds and makes it ready to run again. Nobody may be calling it. */
+void rv_once_finish(struct rv_once *once);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

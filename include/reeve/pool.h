@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Pools: a bounded number of workers and a bounded queue of jobs. A full queue makes submitters
+ * wait.
+ *
+ * Every job that was accepted ends as exactly one of finished, failed or lost, and is reported so:
+ * lost are those that a cancel kept from starting. After a cancel nothing more is accepted or
+ * started, and jobs in flight see it through their context.
+ */
+#ifndef REEVE_POOL_H
+#define REEVE_POOL_H
+
+#include <reeve/group.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct rv_pool;
+
+enum rv_job_state { RV_JOB_FINISHED, RV_JOB_FAILED, RV_JOB_LOST };
+
+/* How a job ended. */
+struct rv_job_end {
+    rv_function fn;
+    void *arg;
+    enum rv_job_state state;
+    int code;             /* 0, its error, or for a lost one the cause of the cancel */
+    unsigned attempts;    /* 0 for a lost one that never started */
+    const char *text;     /* its error text; valid during the call */
+    rv_duration duration; /* of the last attempt */
+};
+
+struct rv_pool_options {
+    size_t size;             /* sizeof(struct rv_pool_options) */
+    unsigned workers;        /* 0: as many as there are processors */
+    size_t queue;            /* jobs that can wait; 0: 1024 */
+    rv_duration timeout;     /* of one attempt; 0: none */
+    unsigned retries;        /* further attempts after a failure */
+    rv_duration backoff;     /* before the first retry; doubles, with jitter; 0: 100 ms */
+    rv_duration backoff_max; /* 0: 1 minute */
+    /* Called once for each accepted job, on a worker or on whoever cancels or destroys; may be
+     * NULL. Must not block for long, nor destroy the pool. */
+    void (*ended)(const struct rv_job_end *end, void *arg);
+    void *arg;
+};
+
+struct rv_pool_stats {
+    unsigned workers;
+    size_t capacity;
+    size_t queued; /* those that wait for a retry included */
+    size_t active;
+    uint64_t accepted; /* = finished + failed + lost + queued + active */
+    uint64_t finished;
+    uint64_t failed;
+    uint64_t lost;
+    uint64_t retried; /* attempts after the first */
+};
+
+/*
+ * Reserves the workers' threads. The pool's context is a child of ctx. options may be NULL. Returns
+ * 0, -EAGAIN when the threads cannot be had, -EINVAL, or -ENOMEM.
+ */
+int rv_pool_create(struct rv_context *ctx, const struct rv_pool_options *options,
+                   struct rv_pool **ret_pool);
+
+/*
+ * Puts fn(context, arg) in the queue, blocking while it is full. ctx is the submitter's: it ends
+ * the blocking, not the job. Returns 0: the job is accepted; or ctx's code, or the pool's cause
+ * once it is cancelled or -EPIPE once it drains: fn never runs.
+ */
+int rv_pool_submit(struct rv_context *ctx, struct rv_pool *pool, rv_function fn, void *arg);
+/* As above, but -EAGAIN instead of blocking. */
+int rv_pool_try_submit(struct rv_pool *pool, rv_function fn, void *arg);
+
+/* Accepts nothing more, and waits until every accepted job has ended, retries included. Returns 0
+ * or ctx's code when that comes first; jobs then go on. */
+int rv_pool_drain(struct rv_context *ctx, struct rv_pool *pool);
+
+/* Ends jobs that wait as lost, with this cause; those in flight see the cancel. Does not block. */
+void rv_pool_cancel(struct rv_pool *pool, int code, const char *text);
+
+/* Cancels what is left, waits for jobs in flight to return, and frees. NULL does nothing. Not from
+ * a job of the pool. */
+void rv_pool_destroy(struct rv_pool *pool);
+
+void rv_pool_stats(struct rv_pool *pool, struct rv_pool_stats *ret_stats);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The runtime's threads. They are made when needed, kept for reuse, and blocked for all signals. A
+ * parked runtime costs nothing: no polling and no wake-up while nothing is due.
+ */
+#ifndef REEVE_RUNTIME_H
+#define REEVE_RUNTIME_H
+
+#include <stddef.h>
+
+#include <reeve/duration.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct rv_runtime_options {
+    size_t size;          /* sizeof(struct rv_runtime_options) */
+    unsigned threads_max; /* 0: 256 */
+    size_t stack_size;    /* 0: 256 KiB */
+};
+
+struct rv_runtime_stats {
+    unsigned threads; /* the timer's included */
+    unsigned idle;
+    unsigned reserved; /* by pools and fans */
+    size_t timers;
+};
+
+/* For threads that are made from now on. Returns 0 or -EINVAL. */
+int rv_runtime_configure(const struct rv_runtime_options *options);
+
+void rv_runtime_stats(struct rv_runtime_stats *ret_stats);
+
+/* Ends all idle threads and waits for them, for tests that count threads. New ones are made when
+ * needed. */
+void rv_runtime_trim(void);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

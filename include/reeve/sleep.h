@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: MIT */
+/* Sleeping and waiting for a descriptor, cancellably. */
+#ifndef REEVE_SLEEP_H
+#define REEVE_SLEEP_H
+
+#include <reeve/context.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Sleeps for d. Returns 0, or the context's code as soon as it is done. */
+int rv_sleep(struct rv_context *ctx, rv_duration d);
+
+/*
+ * Waits until fd is ready for events (POLLIN, POLLOUT, ... of poll(2)) or has an error. Returns the
+ * ready events, 0 after timeout, the context's code, or -EBADF and the like. timeout is in ns;
+ * RV_FOREVER waits without limit, 0 only looks.
+ */
+int rv_poll(struct rv_context *ctx, int fd, short events, rv_duration timeout);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Tickers and periodic functions. Ticks stay on a grid of the interval: there is no drift, and
+ * whoever is late loses ticks and never gets a burst of them.
+ */
+#ifndef REEVE_TICKER_H
+#define REEVE_TICKER_H
+
+#include <reeve/group.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct rv_ticker;
+struct rv_periodic;
+
+/* The first tick is one interval from now. Returns 0, -EINVAL for an interval of 0 or less, or
+ * -ENOMEM. */
+int rv_ticker_create(rv_duration interval, struct rv_ticker **ret_ticker);
+/* Nobody may be waiting. NULL does nothing. */
+void rv_ticker_destroy(struct rv_ticker *ticker);
+/* Blocks until the next tick; returns at once for one that passed since the last call. *ret_time
+ * (may be NULL) is when the tick was due. Returns 0, the context's code, or -EPIPE once it is
+ * stopped. */
+int rv_ticker_wait(struct rv_context *ctx, struct rv_ticker *ticker, rv_duration *ret_time);
+/* A new grid from now. Wakes nobody early: who waits gets the new grid's first tick. Returns 0,
+ * -EINVAL. */
+int rv_ticker_reset(struct rv_ticker *ticker, rv_duration interval);
+/* No more ticks: wakes who waits. */
+void rv_ticker_stop(struct rv_ticker *ticker);
+
+/* Runs fn at once and then on every tick, on the calling thread, until it fails or ctx is done.
+ * Returns fn's error with its text or the context's code; -EINVAL. */
+int rv_periodic_run(struct rv_context *ctx, rv_duration interval, rv_function fn, void *arg);
+
+struct rv_periodic_spec {
+    size_t size; /* sizeof(struct rv_periodic_spec) */
+    rv_duration interval;
+    rv_duration delay; /* before the first run; 0: at once */
+    /* Called once when it has ended, on a thread of the runtime: with fn's error and text, or the
+     * code of the context. May be NULL. */
+    void (*ended)(int code, const char *text, void *arg);
+};
+
+/*
+ * As rv_periodic_run(), but in the background, and without a thread while it waits: all share one
+ * timer. fn runs on threads of the runtime, never twice at once; each run has a context of its own,
+ * a child of ctx, that is cancelled when the run returns. Returns 0, -EINVAL, -EAGAIN when the
+ * timer's thread cannot be started, or -ENOMEM. Ends with rv_periodic_stop().
+ */
+int rv_periodic_start(struct rv_context *ctx, const struct rv_periodic_spec *spec, rv_function fn,
+                      void *arg, struct rv_periodic **ret_periodic);
+
+/* Cancels a run that is under way, waits for it to return (unless called from within it or
+ * `ended`), and frees. Returns how it ended: fn's error, or the context's code, or -ECANCELED. */
+int rv_periodic_stop(struct rv_periodic *periodic);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,313 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Running a program.
+ *
+ * The program leads a process group of its own, so that what it starts can be signalled with it.
+ * Its end is seen by a pidfd; its group is killed before it is reaped, while its id cannot be taken
+ * over by another process.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <reeve/command.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "base/macro.h"
+#include "lib/internal.h"
+
+extern char **environ;
+
+struct command {
+    struct rv_context *ctx;
+    struct rv_command_options options;
+    struct rv_command_result *result;
+    pid_t pid;
+    int pidfd;
+    int output; /* read end; -1 after its end */
+    char *text;
+    size_t text_size;
+    bool truncated;
+    bool out_of_memory;
+};
+
+/* What the program reads: all of the input, from a file in memory, which needs no attention later.
+ */
+static int open_input(const struct rv_command_options *options)
+{
+    cleanup_close int fd = -1;
+    int r;
+
+    if (options->input_size == 0) {
+        fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+        return fd < 0 ? -errno : TAKE_FD(fd);
+    }
+    fd = memfd_create("reeve-input", MFD_CLOEXEC);
+    if (fd < 0)
+        return -errno;
+    r = write_all(fd, options->input, options->input_size);
+    if (r < 0)
+        return r;
+    return lseek(fd, 0, SEEK_SET) < 0 ? -errno : TAKE_FD(fd);
+}
+
+static int set_attributes(posix_spawnattr_t *attributes)
+{
+    sigset_t none, all;
+    int r;
+
+    sigemptyset(&none);
+    sigfillset(&all);
+    r = posix_spawnattr_setsigmask(attributes, &none);
+    if (r == 0)
+        r = posix_spawnattr_setsigdefault(attributes, &all);
+    if (r == 0)
+        r = posix_spawnattr_setpgroup(attributes, 0);
+    if (r == 0)
+        r = posix_spawnattr_setflags(attributes, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK |
+                                                     POSIX_SPAWN_SETSIGDEF);
+    return r;
+}
+
+static int set_descriptors(posix_spawn_file_actions_t *actions, const char *directory, int input,
+                           int output)
+{
+    int r = posix_spawn_file_actions_adddup2(actions, input, STDIN_FILENO);
+
+    if (r == 0)
+        r = posix_spawn_file_actions_adddup2(actions, output, STDOUT_FILENO);
+    if (r == 0)
+        r = posix_spawn_file_actions_adddup2(actions, output, STDERR_FILENO);
+    if (r == 0 && directory)
+        r = posix_spawn_file_actions_addchdir_np(actions, directory);
+    if (r == 0)
+        r = posix_spawn_file_actions_addclosefrom_np(actions, STDERR_FILENO + 1);
+    return r;
+}
+
+static int spawn(struct command *command, char *const *argv, int input, int output)
+{
+    char *const *environment =
+        command->options.environment ? command->options.environment : environ;
+    posix_spawn_file_actions_t actions;
+    posix_spawnattr_t attributes;
+    int r = posix_spawn_file_actions_init(&actions);
+
+    if (r != 0)
+        return -r;
+    r = posix_spawnattr_init(&attributes);
+    if (r == 0) {
+        r = set_attributes(&attributes);
+        if (r == 0)
+            r = set_descriptors(&actions, command->options.directory, input, output);
+        if (r == 0)
+            r = posix_spawnp(&command->pid, argv[0], &actions, &attributes, argv, environment);
+        posix_spawnattr_destroy(&attributes);
+    }
+    posix_spawn_file_actions_destroy(&actions);
+    return -r;
+}
+
+/* Above the standard descriptors, onto which they are copied. */
+static int move_up(int fd)
+{
+    int moved;
+
+    if (fd < 0 || fd > STDERR_FILENO)
+        return fd;
+    moved = fcntl(fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+    close(fd);
+    return moved < 0 ? -errno : moved;
+}
+
+static int start(struct command *command, char *const *argv)
+{
+    cleanup_close int input = move_up(open_input(&command->options));
+    cleanup_close int write_end = -1;
+    int ends[2], r;
+
+    if (input < 0)
+        return input;
+    if (pipe2(ends, O_CLOEXEC) < 0)
+        return -errno;
+    command->output = ends[0];
+    write_end = move_up(ends[1]);
+    r = fd_set_nonblock(command->output, true);
+    if (r == 0 && write_end < 0)
+        r = write_end;
+    if (r == 0)
+        r = spawn(command, argv, input, write_end);
+    if (r < 0)
+        return r;
+    command->pidfd = (int)syscall(SYS_pidfd_open, command->pid, 0);
+    if (command->pidfd < 0) {
+        r = -errno;
+        kill(-command->pid, SIGKILL);
+        waitpid(command->pid, NULL, 0);
+    }
+    return r;
+}
+
+static void keep(struct command *command, const char *bytes, size_t size)
+{
+    size_t room = command->options.output_max - command->text_size;
+    char *larger;
+
+    if (size > room) {
+        command->truncated = true;
+        size = room;
+    }
+    if (size == 0 || command->out_of_memory)
+        return;
+    larger = realloc(command->text, command->text_size + size + 1);
+    if (!larger) {
+        command->out_of_memory = true;
+        return;
+    }
+    memcpy(larger + command->text_size, bytes, size);
+    command->text = larger;
+    command->text_size += size;
+    larger[command->text_size] = '\0';
+}
+
+/* Reads what is there. */
+static void read_output(struct command *command)
+{
+    char bytes[4096];
+    ssize_t size;
+
+    while (command->output >= 0) {
+        size = read(command->output, bytes, sizeof(bytes));
+        if (size < 0 && (errno == EAGAIN || errno == EINTR))
+            return;
+        if (size <= 0) {
+            close(command->output);
+            command->output = -1;
+            return;
+        }
+        keep(command, bytes, (size_t)size);
+    }
+}
+
+/* Until the program has ended. Returns 0, or the context's code when it was cancelled meanwhile. */
+static int wait_end(struct command *command)
+{
+    struct context_hook hook = {0};
+    struct wait wait;
+    rv_duration deadline = RV_FOREVER;
+    int cancelled = 0;
+
+    wait_init(&wait);
+    hook.wait = &wait;
+    if (context_hook_add(command->ctx, &hook) != 0)
+        wait_claim(&wait, WAIT_CANCEL);
+    for (;;) {
+        struct pollfd fds[3] = {{.fd = command->pidfd, .events = POLLIN},
+                                {.fd = command->output, .events = POLLIN}};
+
+        if (cancelled == 0 && wait_result(&wait) == WAIT_CANCEL) {
+            cancelled = rv_context_err(command->ctx);
+            kill(-command->pid, SIGTERM);
+            deadline = deadline_after(command->options.grace);
+        }
+        if (deadline != RV_FOREVER && rv_now() >= deadline) {
+            kill(-command->pid, SIGKILL);
+            deadline = RV_FOREVER;
+        }
+        if (parker_poll(wait.parker, fds, 2, deadline) < 0)
+            /* Without a descriptor to be woken by: what cannot be waited for is ended. */
+            kill(-command->pid, SIGKILL);
+        if (fds[1].revents)
+            read_output(command);
+        if (fds[0].revents)
+            break;
+    }
+    context_hook_remove(command->ctx, &hook);
+    return cancelled;
+}
+
+static int judge(const struct command *command, const siginfo_t *info, const char *name)
+{
+    struct rv_command_result *result = command->result;
+    bool exited = info->si_code == CLD_EXITED;
+
+    result->exit_code = exited ? info->si_status : -1;
+    result->signal = exited ? 0 : info->si_status;
+    if (exited && info->si_status == 0)
+        return 0;
+    rv_error_clear();
+    if (exited)
+        rv_fail(-ECHILD, "%s: exit code %d", name, info->si_status);
+    else
+        rv_fail(-ECHILD, "%s: killed by SIG%s", name, sigabbrev_np(info->si_status));
+    return -ECHILD;
+}
+
+static int reap(struct command *command, const char *name)
+{
+    siginfo_t info = {0};
+    int r;
+
+    kill(-command->pid, SIGKILL);
+    do {
+        r = waitid(P_PID, (id_t)command->pid, &info, WEXITED);
+    } while (r < 0 && errno == EINTR);
+    /* A process that left the group may hold the pipe for ever: only what is there counts. */
+    read_output(command);
+    return r < 0 ? rv_fail(-errno, "%s: lost its exit status", name) : judge(command, &info, name);
+}
+
+static void give_result(struct command *command)
+{
+    struct rv_command_result *result = command->result;
+
+    result->output = TAKE_PTR(command->text);
+    if (!result->output)
+        result->output = strdup("");
+    result->output_size = command->text_size;
+    result->truncated = command->truncated || command->out_of_memory;
+}
+
+int rv_command_run(struct rv_context *ctx, char *const *argv,
+                   const struct rv_command_options *options, struct rv_command_result *ret_result)
+{
+    struct rv_command_result unwanted = {0};
+    struct command command = {
+        .ctx = ctx, .result = ret_result ? ret_result : &unwanted, .pidfd = -1, .output = -1};
+    int r = rv_context_err(ctx), cancelled;
+
+    *command.result = (struct rv_command_result){0};
+    if (r != 0)
+        return r;
+    if (options && options->size < sizeof(*options))
+        return -EINVAL;
+    if (options)
+        command.options = *options;
+    if (command.options.output_max == 0)
+        command.options.output_max = (size_t)64 * 1024;
+    if (command.options.grace <= 0)
+        command.options.grace = 5 * RV_SECOND;
+    r = start(&command, argv);
+    if (r < 0) {
+        rv_fail(r, "cannot run %s", argv[0]);
+    } else {
+        cancelled = wait_end(&command);
+        r = reap(&command, argv[0]);
+        give_result(&command);
+        if (cancelled != 0)
+            r = cancelled;
+    }
+    if (command.pidfd >= 0)
+        close(command.pidfd);
+    if (command.output >= 0)
+        close(command.output);
+    free(unwanted.output);
+    free(command.text);
+    return r;
+}

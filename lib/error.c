@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: MIT */
+#include <reeve/error.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/text.h"
+#include "lib/internal.h"
+
+static __thread char current[RV_ERROR_TEXT_SIZE];
+
+static const char *name_of(int err, char *buffer, size_t size)
+{
+    return strerror_r(err < 0 ? -err : err, buffer, size);
+}
+
+int rv_fail(int err, const char *format, ...)
+{
+    char text[RV_ERROR_TEXT_SIZE], name[128];
+    va_list args;
+    size_t length;
+
+    /* Through a buffer of its own: an argument may be the present text. */
+    va_start(args, format);
+    vsnprintf(text, sizeof(text), format, args);
+    va_end(args);
+    string_copy(current, sizeof(current), text);
+    length = strlen(current);
+    snprintf(current + length, sizeof(current) - length, ": %s", name_of(err, name, sizeof(name)));
+    return err;
+}
+
+int rv_wrap(int err, const char *format, ...)
+{
+    char text[2 * RV_ERROR_TEXT_SIZE], name[128];
+    va_list args;
+    int length;
+
+    va_start(args, format);
+    length = vsnprintf(text, RV_ERROR_TEXT_SIZE, format, args);
+    va_end(args);
+    if (length >= RV_ERROR_TEXT_SIZE)
+        length = RV_ERROR_TEXT_SIZE - 1;
+    if (length < 0)
+        length = 0;
+    snprintf(text + length, sizeof(text) - (size_t)length, ": %s",
+             current[0] ? current : name_of(err, name, sizeof(name)));
+    string_copy(current, sizeof(current), text);
+    return err;
+}
+
+const char *rv_error_text(void)
+{
+    return current;
+}
+
+void rv_error_clear(void)
+{
+    current[0] = '\0';
+}
+
+void error_set_text(const char *text)
+{
+    if (text != current)
+        string_copy(current, sizeof(current), text);
+}
+
+int call_function(rv_function fn, struct rv_context *ctx, void *arg)
+{
+    rv_error_clear();
+    return fn(ctx, arg);
+}

@@ -1,0 +1,315 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The threads of the runtime: made when needed, kept for reuse, at most threads_max.
+ *
+ * Properties: executor_start() runs at once or fails; queued work waits for a thread and is never
+ * lost; reserved threads can always be had by who reserved them. An idle executor has no wake-ups.
+ *
+ * Operation: an idle thread waits on a condition of its own with the function that it is given
+ * next. Queued work is taken by idle threads; further threads are added for it at once up to the
+ * number of processors, and then one each millisecond in which nothing was taken from the queue: so
+ * short work does not bring up hundreds of threads, and work that blocks does not hold up the rest
+ * for long.
+ *
+ * Safety: `lock` protects everything here. A thread is on the idle list or busy, never both;
+ * whoever takes it off the list under the lock owns its next run.
+ */
+#include <assert.h>
+#include <errno.h>
+#include <reeve/runtime.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/macro.h"
+#include "lib/internal.h"
+
+#define STALL RV_MILLISECOND
+
+struct thread {
+    struct list list; /* in idle_threads */
+    pthread_cond_t given;
+    void (*fn)(void *arg);
+    void *arg;
+    bool quit;
+};
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t ended =
+    PTHREAD_COND_INITIALIZER; /* a thread has quit, for rv_runtime_trim() */
+static struct list idle_threads = {&idle_threads, &idle_threads};
+static struct list queue = {&queue, &queue};
+static unsigned threads, idle_count, reserved, queue_workers, threads_max = 256;
+static size_t stack_size = 256 * 1024;
+static uint64_t taken; /* from the queue, ever */
+
+static void check_stall(struct timer *timer);
+static struct timer stall_timer = {.fn = check_stall};
+static uint64_t taken_at_check;
+static bool stall_watched;
+
+static struct work *take_work(void)
+{
+    struct work *work;
+
+    if (list_is_empty(&queue))
+        return NULL;
+    work = list_entry(queue.next, struct work, list);
+    list_remove(&work->list);
+    taken++;
+    return work;
+}
+
+/* Runs queued work until there is none. Called with the lock, which it gives up meanwhile, and
+ * counted among the queue's workers by whoever sent it here. */
+static void drain_queue(void)
+{
+    struct work *work;
+
+    while ((work = take_work())) {
+        pthread_mutex_unlock(&lock);
+        work->fn(work);
+        pthread_mutex_lock(&lock);
+    }
+    queue_workers--;
+}
+
+/* Called with the lock. Returns false when the thread is to end. */
+static bool wait_idle(struct thread *self)
+{
+    list_prepend(&idle_threads, &self->list);
+    idle_count++;
+    while (!self->fn && !self->quit)
+        pthread_cond_wait(&self->given, &lock);
+    return !self->quit;
+}
+
+static void run_given(struct thread *self)
+{
+    void (*fn)(void *arg) = self->fn;
+    void *arg = self->arg;
+
+    self->fn = NULL;
+    pthread_mutex_unlock(&lock);
+    fn(arg);
+    pthread_mutex_lock(&lock);
+}
+
+static void drain_as_function(void *arg)
+{
+    (void)arg;
+    pthread_mutex_lock(&lock);
+    drain_queue();
+    pthread_mutex_unlock(&lock);
+}
+
+static void *run(void *arg)
+{
+    struct thread *self = arg;
+
+    pthread_mutex_lock(&lock);
+    do {
+        run_given(self);
+        if (!list_is_empty(&queue)) {
+            queue_workers++;
+            drain_queue();
+        }
+    } while (wait_idle(self));
+    threads--;
+    pthread_cond_broadcast(&ended);
+    pthread_mutex_unlock(&lock);
+    pthread_cond_destroy(&self->given);
+    free(self);
+    return NULL;
+}
+
+/* Called with the lock. */
+static int make_thread(void (*fn)(void *arg), void *arg)
+{
+    struct thread *self = calloc(1, sizeof(*self));
+    pthread_attr_t attributes;
+    sigset_t all, before;
+    pthread_t id;
+    int r;
+
+    if (!self)
+        return -EAGAIN;
+    list_init(&self->list);
+    pthread_cond_init(&self->given, NULL);
+    self->fn = fn;
+    self->arg = arg;
+    pthread_attr_init(&attributes);
+    pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
+    pthread_attr_setstacksize(&attributes, stack_size);
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    r = pthread_create(&id, &attributes, run, self);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    pthread_attr_destroy(&attributes);
+    if (r != 0) {
+        pthread_cond_destroy(&self->given);
+        free(self);
+        return -EAGAIN;
+    }
+    threads++;
+    return 0;
+}
+
+/* Called with the lock. `limit` threads may exist. */
+static int start_within(unsigned limit, void (*fn)(void *arg), void *arg)
+{
+    struct thread *thread;
+
+    if (idle_count == 0)
+        return threads < limit ? make_thread(fn, arg) : -EAGAIN;
+    thread = list_entry(idle_threads.next, struct thread, list);
+    list_remove(&thread->list);
+    idle_count--;
+    thread->fn = fn;
+    thread->arg = arg;
+    pthread_cond_signal(&thread->given);
+    return 0;
+}
+
+/* Called with the lock: threads that are promised and not running yet must stay free. */
+static bool is_spoken_for(void)
+{
+    return threads - idle_count + reserved >= threads_max;
+}
+
+int executor_start(void (*fn)(void *arg), void *arg)
+{
+    int r = -EAGAIN;
+
+    pthread_mutex_lock(&lock);
+    if (!is_spoken_for())
+        r = start_within(threads_max, fn, arg);
+    pthread_mutex_unlock(&lock);
+    return r;
+}
+
+int executor_reserve(unsigned n)
+{
+    int r = -EAGAIN;
+
+    pthread_mutex_lock(&lock);
+    if (threads - idle_count + reserved + n <= threads_max) {
+        reserved += n;
+        r = 0;
+    }
+    pthread_mutex_unlock(&lock);
+    return r;
+}
+
+void executor_unreserve(unsigned n)
+{
+    pthread_mutex_lock(&lock);
+    assert(reserved >= n);
+    reserved -= n;
+    pthread_mutex_unlock(&lock);
+}
+
+int executor_start_reserved(void (*fn)(void *arg), void *arg)
+{
+    int r;
+
+    pthread_mutex_lock(&lock);
+    assert(reserved > 0);
+    r = start_within(threads_max, fn, arg);
+    /* From now on it counts as busy. */
+    if (r == 0)
+        reserved--;
+    pthread_mutex_unlock(&lock);
+    return r;
+}
+
+static unsigned processors(void)
+{
+    static _Atomic long known;
+
+    if (known == 0)
+        known = sysconf(_SC_NPROCESSORS_ONLN);
+    return known > 0 ? (unsigned)known : 1;
+}
+
+/* Called with the lock. */
+static bool add_queue_worker(void)
+{
+    if (is_spoken_for() || start_within(threads_max, drain_as_function, NULL) < 0)
+        return false;
+    queue_workers++;
+    return true;
+}
+
+static void check_stall(struct timer *timer)
+{
+    bool stalled, more;
+
+    pthread_mutex_lock(&lock);
+    more = !list_is_empty(&queue);
+    stalled = more && taken == taken_at_check;
+    taken_at_check = taken;
+    if (stalled)
+        add_queue_worker();
+    stall_watched = more;
+    pthread_mutex_unlock(&lock);
+    if (more)
+        timer_arm(timer, rv_now() + STALL);
+}
+
+void executor_queue(struct work *work)
+{
+    bool watch;
+
+    pthread_mutex_lock(&lock);
+    list_append(&queue, &work->list);
+    watch = !(queue_workers < processors() && add_queue_worker()) && !stall_watched;
+    if (watch) {
+        stall_watched = true;
+        taken_at_check = taken;
+    }
+    pthread_mutex_unlock(&lock);
+    if (watch)
+        timer_arm(&stall_timer, rv_now() + STALL);
+}
+
+int rv_runtime_configure(const struct rv_runtime_options *options)
+{
+    if (options->size < sizeof(*options) ||
+        (options->stack_size != 0 && options->stack_size < (size_t)16 * 1024))
+        return -EINVAL;
+    pthread_mutex_lock(&lock);
+    threads_max = options->threads_max ? options->threads_max : 256;
+    stack_size = options->stack_size ? options->stack_size : (size_t)256 * 1024;
+    pthread_mutex_unlock(&lock);
+    return 0;
+}
+
+void rv_runtime_stats(struct rv_runtime_stats *ret_stats)
+{
+    size_t timers = timer_count();
+
+    pthread_mutex_lock(&lock);
+    *ret_stats = (struct rv_runtime_stats){
+        .threads = threads, .idle = idle_count, .reserved = reserved, .timers = timers};
+    pthread_mutex_unlock(&lock);
+}
+
+void rv_runtime_trim(void)
+{
+    unsigned target;
+
+    pthread_mutex_lock(&lock);
+    target = threads - idle_count;
+    while (!list_is_empty(&idle_threads)) {
+        struct thread *thread = list_entry(idle_threads.next, struct thread, list);
+
+        list_remove(&thread->list);
+        idle_count--;
+        thread->quit = true;
+        pthread_cond_signal(&thread->given);
+    }
+    while (threads > target)
+        pthread_cond_wait(&ended, &lock);
+    pthread_mutex_unlock(&lock);
+}

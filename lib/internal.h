@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the files of the runtime share.
+ *
+ * Lock order, outermost first: a context's tree lock, a context's hook lock, an object's own lock
+ * (channel, pool, ...), the timer's lock, the executor's lock. A hook's function runs under the
+ * hook lock, so an object never adds or removes a hook while it holds its own lock.
+ */
+#ifndef REEVE_LIB_INTERNAL_H
+#define REEVE_LIB_INTERNAL_H
+
+#include <poll.h>
+#include <pthread.h>
+#include <reeve/context.h>
+#include <reeve/error.h>
+#include <reeve/group.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/list.h"
+
+/* Parking (parker.c) -----------------------------------------------------------------------------
+ */
+
+/*
+ * Where a thread sleeps. Every thread that ever blocks has one; its memory is never given back,
+ * only reused, so that a late rv_unpark() of a thread that has moved on is a spurious wake-up and
+ * nothing worse.
+ */
+struct parker;
+
+struct parker *parker_self(void);
+/* Sleeps until unparked or the deadline (monotonic, RV_FOREVER for none). May return early: callers
+ * check what they wait for. Returns false after the deadline. */
+bool parker_park(struct parker *parker, rv_duration deadline);
+/* The same, but one of the descriptors being ready ends it too. Returns poll()'s count of those, or
+ * a negative errno. fds has room for one more than count, at its end. */
+int parker_poll(struct parker *parker, struct pollfd *fds, size_t count, rv_duration deadline);
+/* Ends the present or the next park. */
+void parker_unpark(struct parker *parker);
+
+/* Waiting for one of several things --------------------------------------------------------------
+ */
+
+/* Lives on the waiter's stack. Whoever claims it first decides the result; only that one may touch
+ * what the waiter waits with. */
+struct wait {
+    _Atomic int result; /* WAIT_PENDING until claimed */
+    struct parker *parker;
+};
+
+#define WAIT_PENDING 0
+#define WAIT_CANCEL  -1
+#define WAIT_TIMEOUT -2
+
+static inline void wait_init(struct wait *wait)
+{
+    atomic_init(&wait->result, WAIT_PENDING);
+    wait->parker = parker_self();
+}
+
+static inline bool wait_claim(struct wait *wait, int result)
+{
+    int expected = WAIT_PENDING;
+
+    return atomic_compare_exchange_strong_explicit(&wait->result, &expected, result,
+                                                   memory_order_acq_rel, memory_order_acquire);
+}
+
+static inline int wait_result(const struct wait *wait)
+{
+    return atomic_load_explicit(&wait->result, memory_order_acquire);
+}
+
+/* Parks until the wait is claimed, by the deadline at the latest. Returns its result. */
+int wait_for(struct wait *wait, rv_duration deadline);
+
+/* A deadline from a timeout; RV_FOREVER stays. */
+rv_duration deadline_after(rv_duration timeout);
+
+/* Contexts (context.c) ---------------------------------------------------------------------------
+ */
+
+/*
+ * Something that happens when a context becomes done: a wait is claimed with WAIT_CANCEL, or fn is
+ * called under the context's hook lock. Lives with its owner, who removes it before it goes away.
+ */
+struct context_hook {
+    struct list list;
+    _Atomic bool linked;
+    struct wait *wait;
+    void (*fn)(struct context_hook *hook);
+};
+
+/* Returns 0, or the context's code when it is done: then the hook was not added. */
+int context_hook_add(struct rv_context *ctx, struct context_hook *hook);
+/* After it the hook neither is nor will be run; whether it was is for its owner to know. */
+void context_hook_remove(struct rv_context *ctx, struct context_hook *hook);
+
+/* A reference, unless the last one is gone already. */
+bool context_try_ref(struct rv_context *ctx);
+/* As rv_context_cancel() with a finished text. */
+void context_cancel_text(struct rv_context *ctx, int code, const char *text);
+/* A child that inherits all, for one run. */
+int context_with_run(struct rv_context *parent, rv_duration timeout, struct rv_context **ret_ctx);
+/* Whether ctx is, or descends from, one that carries key = value anywhere above. */
+bool context_has_value(const struct rv_context *ctx, const void *key, const void *value);
+
+/* Timers (timer.c) -------------------------------------------------------------------------------
+ */
+
+/* Lives with its owner; zeroed but for fn it is ready. fn runs on the timer's thread, with no lock
+ * held, must not block, and may add or remove timers, this one included. */
+struct timer {
+    rv_duration due;
+    size_t index; /* in the heap, plus one; 0: not armed */
+    void (*fn)(struct timer *timer);
+};
+
+/* Returns 0, or -EAGAIN when the timer's thread cannot be started. A timer that is armed is moved.
+ */
+int timer_arm(struct timer *timer, rv_duration due);
+/* Disarms it; if fn is running, waits for its end unless called from it. Returns whether it was
+ * armed. */
+bool timer_remove(struct timer *timer);
+/* Disarms without waiting. */
+bool timer_disarm(struct timer *timer);
+size_t timer_count(void);
+
+/* Threads (executor.c) ---------------------------------------------------------------------------
+ */
+
+/* Runs fn(arg) at once, on an idle thread or a new one. Returns 0 or -EAGAIN. */
+int executor_start(void (*fn)(void *arg), void *arg);
+
+/* Work that waits for a thread if need be. Lives with its owner, who may free it from within fn. */
+struct work {
+    struct list list;
+    void (*fn)(struct work *work);
+};
+/* Never fails: when no thread can be had, the work waits for one. */
+void executor_queue(struct work *work);
+
+/* Threads that are set aside; executor_start_reserved() then cannot fail for want of them. Returns
+ * 0 or -EAGAIN. */
+int executor_reserve(unsigned count);
+void executor_unreserve(unsigned count);
+int executor_start_reserved(void (*fn)(void *arg), void *arg);
+
+/* Errors (error.c) -------------------------------------------------------------------------------
+ */
+
+/* Makes text the calling thread's: of a function that ran elsewhere. */
+void error_set_text(const char *text);
+
+/* Calls a function of the user's: its text begins empty, and is the thread's when it returns. */
+int call_function(rv_function fn, struct rv_context *ctx, void *arg);
+
+#endif

@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Once.
+ *
+ * Properties: the function runs exactly once; everybody gets its result; a caller's cancel ends
+ * only that caller's wait.
+ *
+ * Operation: the first caller installs a record by compare-and-swap, and has the function run on a
+ * thread of the runtime, or on its own if none can be had. All callers then wait for the record to
+ * be done.
+ *
+ * Safety: the record is published with release and never changes hands again; its lock protects
+ * `waiters` and the result until `done` is set, with release; after that nothing changes. A context
+ * below the run's carries the record, which is how a call from within is recognised; a thread that
+ * runs one remembers it too.
+ */
+#include <errno.h>
+#include <reeve/once.h>
+#include <stdlib.h>
+
+#include "base/macro.h"
+#include "base/text.h"
+#include "lib/internal.h"
+
+struct once_record {
+    _Atomic bool done;
+    pthread_mutex_t lock;
+    struct list waiters;
+    struct rv_context *ctx; /* the run's */
+    rv_function fn;
+    rv_value_function value_fn;
+    void *arg;
+    void *value;
+    int code;
+    char text[RV_ERROR_TEXT_SIZE];
+};
+
+struct once_waiter {
+    struct list list;
+    struct wait wait;
+};
+
+static const char once_key;
+static __thread const struct once_record *running;
+
+static _Atomic(struct once_record *) *slot_of(struct rv_once *once)
+{
+    return (_Atomic(struct once_record *) *)(void *)&once->state;
+}
+
+static void record_free(struct once_record *record)
+{
+    if (!record)
+        return;
+    pthread_mutex_destroy(&record->lock);
+    rv_context_unref(record->ctx);
+    free(record);
+}
+
+static struct once_record *record_create(struct rv_context *ctx, rv_function fn,
+                                         rv_value_function value_fn, void *arg)
+{
+    struct once_record *record = calloc(1, sizeof(*record));
+    struct rv_context *detached;
+    int r;
+
+    if (!record)
+        return NULL;
+    pthread_mutex_init(&record->lock, NULL);
+    list_init(&record->waiters);
+    record->fn = fn;
+    record->value_fn = value_fn;
+    record->arg = arg;
+    r = rv_context_without_cancel(ctx, &detached);
+    if (r == 0) {
+        r = rv_context_with_value(detached, &once_key, record, &record->ctx);
+        rv_context_unref(detached);
+    }
+    if (r < 0) {
+        record_free(record);
+        return NULL;
+    }
+    return record;
+}
+
+static void run(void *arg)
+{
+    struct once_record *record = arg;
+    const struct once_record *before = running;
+    int r;
+
+    running = record;
+    rv_error_clear();
+    r = record->fn ? record->fn(record->ctx, record->arg)
+                   : record->value_fn(record->ctx, record->arg, &record->value);
+    running = before;
+    rv_context_cancel(record->ctx, 0, NULL);
+    pthread_mutex_lock(&record->lock);
+    record->code = r;
+    string_copy(record->text, sizeof(record->text), r < 0 ? rv_error_text() : "");
+    atomic_store_explicit(&record->done, true, memory_order_release);
+    while (!list_is_empty(&record->waiters)) {
+        struct once_waiter *waiter = list_entry(record->waiters.next, struct once_waiter, list);
+
+        list_remove(&waiter->list);
+        if (wait_claim(&waiter->wait, 1))
+            parker_unpark(waiter->wait.parker);
+    }
+    pthread_mutex_unlock(&record->lock);
+}
+
+static int finish(const struct once_record *record, void **ret_value)
+{
+    if (record->code < 0)
+        error_set_text(record->text);
+    else if (ret_value)
+        *ret_value = record->value;
+    return record->code;
+}
+
+static int wait_done(struct rv_context *ctx, struct once_record *record, void **ret_value)
+{
+    struct once_waiter waiter;
+    struct context_hook hook = {.wait = &waiter.wait};
+    bool done;
+
+    wait_init(&waiter.wait);
+    list_init(&waiter.list);
+    pthread_mutex_lock(&record->lock);
+    done = atomic_load_explicit(&record->done, memory_order_relaxed);
+    if (!done)
+        list_append(&record->waiters, &waiter.list);
+    pthread_mutex_unlock(&record->lock);
+    if (!done) {
+        if (context_hook_add(ctx, &hook) != 0)
+            wait_claim(&waiter.wait, WAIT_CANCEL);
+        else
+            wait_for(&waiter.wait, RV_FOREVER);
+        context_hook_remove(ctx, &hook);
+        pthread_mutex_lock(&record->lock);
+        list_remove(&waiter.list);
+        pthread_mutex_unlock(&record->lock);
+        if (wait_result(&waiter.wait) == WAIT_CANCEL)
+            return rv_context_err(ctx);
+    }
+    return finish(record, ret_value);
+}
+
+static int call(struct rv_context *ctx, struct rv_once *once, rv_function fn,
+                rv_value_function value_fn, void *arg, void **ret_value)
+{
+    _Atomic(struct once_record *) *slot = slot_of(once);
+    struct once_record *record = atomic_load_explicit(slot, memory_order_acquire), *mine;
+    int r;
+
+    if (record && atomic_load_explicit(&record->done, memory_order_acquire))
+        return finish(record, ret_value);
+    if (record && (running == record || context_has_value(ctx, &once_key, record)))
+        return rv_fail(-EDEADLK, "once called from within itself");
+    r = rv_context_err(ctx);
+    if (r != 0)
+        return r;
+    if (!record) {
+        mine = record_create(ctx, fn, value_fn, arg);
+        if (!mine)
+            return -ENOMEM;
+        if (!atomic_compare_exchange_strong(slot, &record, mine)) {
+            record_free(mine);
+        } else {
+            record = mine;
+            if (executor_start(run, record) < 0)
+                run(record);
+        }
+    }
+    return wait_done(ctx, record, ret_value);
+}
+
+int rv_once_do(struct rv_context *ctx, struct rv_once *once, rv_function fn, void *arg)
+{
+    return call(ctx, once, fn, NULL, arg, NULL);
+}
+
+int rv_once_value(struct rv_context *ctx, struct rv_once *once, rv_value_function fn, void *arg,
+                  void **ret_value)
+{
+    return call(ctx, once, NULL, fn, arg, ret_value);
+}
+
+void rv_once_finish(struct rv_once *once)
+{
+    struct once_record *record = once->state;
+
+    /* The run's thread may be about to let go of the lock. */
+    if (record) {
+        pthread_mutex_lock(&record->lock);
+        pthread_mutex_unlock(&record->lock);
+    }
+    record_free(record);
+    once->state = NULL;
+}

@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Parking.
+ *
+ * Properties: an unpark is never lost: if it comes before the park, the park returns at once. No
+ * sleep and no spin while parked.
+ *
+ * Operation: one word. EMPTY: awake, nothing pending. NOTIFIED: an unpark is pending. PARKED:
+ * asleep in futex(2). POLLING: asleep in poll(2), with an eventfd of the thread's own among the
+ * descriptors.
+ *
+ * Safety: only the owner moves the word to PARKED or POLLING, and back to EMPTY; unpark only
+ * exchanges it for NOTIFIED, and wakes by what it found. Memory that was written before an unpark
+ * is seen after the park: exchange is release there, and acquire here.
+ */
+#include <errno.h>
+#include <linux/futex.h>
+#include <stdlib.h>
+#include <sys/eventfd.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/macro.h"
+#include "lib/internal.h"
+
+enum { EMPTY, NOTIFIED, PARKED, POLLING };
+
+struct parker {
+    _Atomic int state;
+    int event_fd; /* -1 until the thread first polls */
+    struct parker *next_free;
+};
+
+static pthread_mutex_t free_lock = PTHREAD_MUTEX_INITIALIZER; /* protects free_list */
+static struct parker *free_list;
+static pthread_key_t self_key;
+static pthread_once_t self_once = PTHREAD_ONCE_INIT;
+static __thread struct parker *self;
+
+static void release_self(void *arg)
+{
+    struct parker *parker = arg;
+
+    /* Descriptors are scarcer than memory: an idle parker keeps none. A late unpark that still sees
+     * POLLING cannot be: the owner has left poll before it ends. */
+    if (parker->event_fd >= 0)
+        close(parker->event_fd);
+    parker->event_fd = -1;
+    self = NULL;
+    pthread_mutex_lock(&free_lock);
+    parker->next_free = free_list;
+    free_list = parker;
+    pthread_mutex_unlock(&free_lock);
+}
+
+static void make_key(void)
+{
+    if (pthread_key_create(&self_key, release_self) != 0)
+        abort();
+}
+
+struct parker *parker_self(void)
+{
+    if (self)
+        return self;
+    pthread_once(&self_once, make_key);
+    pthread_mutex_lock(&free_lock);
+    self = free_list;
+    if (self)
+        free_list = self->next_free;
+    pthread_mutex_unlock(&free_lock);
+    if (!self) {
+        self = calloc(1, sizeof(*self));
+        /* A thread that cannot even wait has no way to report anything. */
+        if (!self)
+            abort();
+        self->event_fd = -1;
+    }
+    pthread_setspecific(self_key, self);
+    return self;
+}
+
+static long futex(_Atomic int *word, int operation, int value, const struct timespec *timeout)
+{
+    return syscall(SYS_futex, word, operation, value, timeout, NULL, FUTEX_BITSET_MATCH_ANY);
+}
+
+bool parker_park(struct parker *parker, rv_duration deadline)
+{
+    struct timespec until = {deadline / RV_SECOND, deadline % RV_SECOND};
+    int expected = EMPTY;
+    bool in_time = true;
+
+    if (atomic_compare_exchange_strong(&parker->state, &expected, PARKED)) {
+        /* A deadline in the past returns at once. The bitset form takes an absolute time of
+         * CLOCK_MONOTONIC. */
+        while (atomic_load(&parker->state) == PARKED)
+            if (futex(&parker->state, FUTEX_WAIT_BITSET_PRIVATE, PARKED,
+                      deadline == RV_FOREVER ? NULL : &until) < 0 &&
+                errno == ETIMEDOUT) {
+                in_time = false;
+                break;
+            }
+    }
+    return atomic_exchange(&parker->state, EMPTY) == NOTIFIED || in_time;
+}
+
+static int poll_until(struct pollfd *fds, nfds_t count, rv_duration deadline)
+{
+    for (;;) {
+        rv_duration left = deadline == RV_FOREVER ? 0 : MAX(deadline - rv_now(), INT64_C(0));
+        struct timespec timeout = {left / RV_SECOND, left % RV_SECOND};
+        int r = ppoll(fds, count, deadline == RV_FOREVER ? NULL : &timeout, NULL);
+
+        if (r >= 0 || errno != EINTR)
+            return r < 0 ? -errno : r;
+    }
+}
+
+int parker_poll(struct parker *parker, struct pollfd *fds, size_t count, rv_duration deadline)
+{
+    int expected = EMPTY, r;
+    uint64_t value;
+
+    if (parker->event_fd < 0) {
+        parker->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+        if (parker->event_fd < 0)
+            return -errno;
+    }
+    fds[count] = (struct pollfd){.fd = parker->event_fd, .events = POLLIN};
+    if (!atomic_compare_exchange_strong(&parker->state, &expected, POLLING)) {
+        atomic_store(&parker->state, EMPTY);
+        return poll_until(fds, (nfds_t)count, 0);
+    }
+    r = poll_until(fds, (nfds_t)count + 1, deadline);
+    if (atomic_exchange(&parker->state, EMPTY) == NOTIFIED) {
+        /* The writer may not have written yet: wait for it, it is about to. */
+        struct pollfd event = {.fd = parker->event_fd, .events = POLLIN};
+
+        while (read(parker->event_fd, &value, sizeof(value)) < 0 && errno == EAGAIN)
+            poll(&event, 1, -1);
+    }
+    if (r > 0 && fds[count].revents)
+        r--;
+    return r;
+}
+
+void parker_unpark(struct parker *parker)
+{
+    uint64_t one = 1;
+
+    switch (atomic_exchange(&parker->state, NOTIFIED)) {
+    case PARKED:
+        futex(&parker->state, FUTEX_WAKE_PRIVATE, 1, NULL);
+        break;
+    case POLLING:
+        (void)!write(parker->event_fd, &one, sizeof(one));
+        break;
+    default:
+        break;
+    }
+}
+
+int wait_for(struct wait *wait, rv_duration deadline)
+{
+    int result;
+
+    while ((result = wait_result(wait)) == WAIT_PENDING)
+        if (!parker_park(wait->parker, deadline))
+            wait_claim(wait, WAIT_TIMEOUT);
+    return result;
+}
+
+rv_duration rv_now(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return now.tv_sec * RV_SECOND + now.tv_nsec;
+}
+
+rv_duration deadline_after(rv_duration timeout)
+{
+    rv_duration deadline;
+
+    if (timeout == RV_FOREVER || __builtin_add_overflow(rv_now(), timeout, &deadline))
+        return RV_FOREVER;
+    return deadline;
+}

@@ -1,0 +1,232 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Periodic functions without a thread of their own.
+ *
+ * Properties: runs start on the grid of the interval and never overlap; a tick that finds the
+ * function running is lost. After the context is done, or an error, no run starts.
+ *
+ * Operation: waiting, the record has a timer in the common heap. The timer queues it as work; a
+ * thread runs the function, and arms the timer for the next point of the grid that is still to
+ * come. The end, however it came, is work too, so that `ended` is always called on a thread of the
+ * runtime.
+ *
+ * Safety: the lock protects state, cancelled, run and the result. States follow each other only as
+ * drawn, and each change is made by one party: waiting -> queued by whoever disarms the timer or by
+ * the timer itself; queued -> running -> waiting or ended by the thread that took the work.
+ */
+#include <errno.h>
+#include <reeve/ticker.h>
+#include <stdlib.h>
+
+#include "base/macro.h"
+#include "base/text.h"
+#include "lib/internal.h"
+
+struct rv_periodic {
+    struct timer timer;
+    struct work work;
+    struct context_hook hook;
+    struct rv_context *ctx; /* a reference */
+    struct rv_context *run; /* of the run under way */
+    rv_function fn;
+    void *arg;
+    void (*ended)(int code, const char *text, void *arg);
+    rv_duration interval;
+    rv_duration due;
+    pthread_mutex_t lock;
+    pthread_cond_t changed;
+    pthread_t thread; /* that runs fn */
+    enum { PERIODIC_WAITING, PERIODIC_QUEUED, PERIODIC_RUNNING, PERIODIC_ENDED } state;
+    bool cancelled;
+    bool free_when_done;
+    int code;
+};
+
+static void timer_due(struct timer *timer)
+{
+    struct rv_periodic *periodic = container_of(timer, struct rv_periodic, timer);
+
+    pthread_mutex_lock(&periodic->lock);
+    periodic->state = PERIODIC_QUEUED;
+    pthread_mutex_unlock(&periodic->lock);
+    executor_queue(&periodic->work);
+}
+
+/* Under the lock: a record that waits is taken out of its waiting, to end. */
+static void end_waiting(struct rv_periodic *periodic)
+{
+    /* Else its timer runs at this moment, and queues it. */
+    if (periodic->state == PERIODIC_WAITING && timer_disarm(&periodic->timer)) {
+        periodic->state = PERIODIC_QUEUED;
+        executor_queue(&periodic->work);
+    }
+}
+
+static void context_done(struct context_hook *hook)
+{
+    struct rv_periodic *periodic = container_of(hook, struct rv_periodic, hook);
+
+    pthread_mutex_lock(&periodic->lock);
+    periodic->cancelled = true;
+    end_waiting(periodic);
+    pthread_mutex_unlock(&periodic->lock);
+}
+
+static void periodic_free(struct rv_periodic *periodic)
+{
+    pthread_mutex_destroy(&periodic->lock);
+    pthread_cond_destroy(&periodic->changed);
+    rv_context_unref(periodic->ctx);
+    free(periodic);
+}
+
+static int run_once(struct rv_periodic *periodic)
+{
+    struct rv_context *run;
+    int r = rv_context_with_cancel(periodic->ctx, &run);
+
+    if (r < 0)
+        return rv_fail(r, "no memory for the run's context");
+    pthread_mutex_lock(&periodic->lock);
+    periodic->run = run;
+    periodic->thread = pthread_self();
+    periodic->state = PERIODIC_RUNNING;
+    pthread_mutex_unlock(&periodic->lock);
+    r = call_function(periodic->fn, run, periodic->arg);
+    pthread_mutex_lock(&periodic->lock);
+    periodic->run = NULL;
+    pthread_mutex_unlock(&periodic->lock);
+    rv_context_cancel(run, 0, NULL);
+    rv_context_unref(run);
+    return r;
+}
+
+/* The first point of the grid that is still to come. */
+static void advance(struct rv_periodic *periodic)
+{
+    rv_duration now = rv_now();
+
+    periodic->due += periodic->interval;
+    if (periodic->due <= now)
+        periodic->due += ((now - periodic->due) / periodic->interval + 1) * periodic->interval;
+}
+
+static void end(struct rv_periodic *periodic, int code)
+{
+    char text[RV_ERROR_TEXT_SIZE];
+    bool last;
+
+    string_copy(text, sizeof(text), rv_error_text());
+    if (periodic->ended)
+        periodic->ended(code, text, periodic->arg);
+    pthread_mutex_lock(&periodic->lock);
+    periodic->code = code;
+    periodic->state = PERIODIC_ENDED;
+    last = periodic->free_when_done;
+    pthread_cond_broadcast(&periodic->changed);
+    pthread_mutex_unlock(&periodic->lock);
+    if (last)
+        periodic_free(periodic);
+}
+
+static void work_due(struct work *work)
+{
+    struct rv_periodic *periodic = container_of(work, struct rv_periodic, work);
+    bool cancelled;
+    int r = 0;
+
+    rv_error_clear();
+    pthread_mutex_lock(&periodic->lock);
+    cancelled = periodic->cancelled;
+    pthread_mutex_unlock(&periodic->lock);
+    if (!cancelled)
+        r = run_once(periodic);
+    pthread_mutex_lock(&periodic->lock);
+    if (r >= 0 && !periodic->cancelled) {
+        advance(periodic);
+        periodic->state = PERIODIC_WAITING;
+        r = timer_arm(&periodic->timer, periodic->due);
+        if (r == 0) {
+            pthread_mutex_unlock(&periodic->lock);
+            return;
+        }
+        periodic->state = PERIODIC_QUEUED;
+    }
+    /* So that `ended` too may stop it from within. */
+    periodic->thread = pthread_self();
+    periodic->state = PERIODIC_RUNNING;
+    pthread_mutex_unlock(&periodic->lock);
+    if (r >= 0)
+        r = rv_context_err(periodic->ctx);
+    end(periodic, r < 0 ? r : -ECANCELED);
+}
+
+int rv_periodic_start(struct rv_context *ctx, const struct rv_periodic_spec *spec, rv_function fn,
+                      void *arg, struct rv_periodic **ret_periodic)
+{
+    struct rv_periodic *periodic;
+    int r;
+
+    if (spec->size < sizeof(*spec) || spec->interval <= 0 || spec->delay < 0)
+        return -EINVAL;
+    r = rv_context_err(ctx);
+    if (r != 0)
+        return r;
+    periodic = calloc(1, sizeof(*periodic));
+    if (!periodic)
+        return -ENOMEM;
+    pthread_mutex_init(&periodic->lock, NULL);
+    pthread_cond_init(&periodic->changed, NULL);
+    list_init(&periodic->hook.list);
+    periodic->timer.fn = timer_due;
+    periodic->work.fn = work_due;
+    periodic->hook.fn = context_done;
+    periodic->ctx = rv_context_ref(ctx);
+    periodic->fn = fn;
+    periodic->arg = arg;
+    periodic->ended = spec->ended;
+    periodic->interval = spec->interval;
+    periodic->due = deadline_after(spec->delay);
+    r = timer_arm(&periodic->timer, periodic->due);
+    if (r < 0) {
+        periodic_free(periodic);
+        return r;
+    }
+    *ret_periodic = periodic;
+    if (context_hook_add(ctx, &periodic->hook) != 0)
+        context_done(&periodic->hook);
+    return 0;
+}
+
+int rv_periodic_stop(struct rv_periodic *periodic)
+{
+    struct rv_context *run = NULL;
+    int code;
+
+    context_hook_remove(periodic->ctx, &periodic->hook);
+    pthread_mutex_lock(&periodic->lock);
+    periodic->cancelled = true;
+    end_waiting(periodic);
+    if (periodic->run)
+        run = rv_context_ref(periodic->run);
+    if (periodic->state == PERIODIC_RUNNING && pthread_equal(periodic->thread, pthread_self())) {
+        periodic->free_when_done = true;
+        pthread_mutex_unlock(&periodic->lock);
+        rv_context_unref(run);
+        return -ECANCELED;
+    }
+    pthread_mutex_unlock(&periodic->lock);
+    if (run) {
+        rv_context_cancel(run, 0, "the periodic function is stopped");
+        rv_context_unref(run);
+    }
+    pthread_mutex_lock(&periodic->lock);
+    while (periodic->state != PERIODIC_ENDED)
+        pthread_cond_wait(&periodic->changed, &periodic->lock);
+    code = periodic->code;
+    pthread_mutex_unlock(&periodic->lock);
+    /* The timer's function may not have returned yet. */
+    timer_remove(&periodic->timer);
+    periodic_free(periodic);
+    return code;
+}

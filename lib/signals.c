@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Contexts that signals end.
+ *
+ * Operation: a handler writes number and sender into a pipe, which is all that a handler may do; a
+ * thread of our own, started with the first such context, reads it and cancels. When the last
+ * context that wants a signal is done, the signal's former action is put back.
+ *
+ * Safety: `lock` protects the registrations and counts. A registration goes away in the hook of its
+ * context, under that context's hook lock; the thread takes a reference to a context under `lock`
+ * and cancels without it.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/macro.h"
+#include "lib/internal.h"
+
+struct registration {
+    struct list list;
+    struct context_hook hook;
+    struct rv_context *ctx; /* no reference: the hook ends it first */
+    sigset_t signals;
+    bool fired;
+};
+
+struct arrival {
+    int signal;
+    pid_t pid;
+    uid_t uid;
+};
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static struct list registrations = {&registrations, &registrations};
+static unsigned wanted[NSIG];
+static struct sigaction former[NSIG];
+static int pipe_ends[2] = {-1, -1};
+
+static void signal_came(int signal, siginfo_t *info, void *context)
+{
+    struct arrival arrival = {signal, info->si_pid, info->si_uid};
+    int saved = errno;
+
+    (void)context;
+    /* A full pipe holds thousands of earlier arrivals. */
+    (void)!write(pipe_ends[1], &arrival, sizeof(arrival));
+    errno = saved;
+}
+
+/* The next context that the signal ends, with a reference; each once. */
+static struct rv_context *next_context(int signal)
+{
+    struct rv_context *ctx = NULL;
+    struct registration *registration;
+
+    pthread_mutex_lock(&lock);
+    LIST_FOREACH (registration, &registrations, list)
+        if (!registration->fired && sigismember(&registration->signals, signal) == 1) {
+            registration->fired = true;
+            if (context_try_ref(registration->ctx)) {
+                ctx = registration->ctx;
+                break;
+            }
+        }
+    pthread_mutex_unlock(&lock);
+    return ctx;
+}
+
+static void *watch(void *arg)
+{
+    struct arrival arrival;
+
+    (void)arg;
+    for (;;) {
+        struct rv_context *ctx;
+
+        if (read(pipe_ends[0], &arrival, sizeof(arrival)) != (ssize_t)sizeof(arrival))
+            continue;
+        while ((ctx = next_context(arrival.signal))) {
+            rv_context_cancel(ctx, -ECANCELED, "SIG%s from pid %d uid %u",
+                              sigabbrev_np(arrival.signal), (int)arrival.pid,
+                              (unsigned)arrival.uid);
+            rv_context_unref(ctx);
+        }
+    }
+    return NULL;
+}
+
+/* Under the lock. */
+static int start_watcher(void)
+{
+    pthread_attr_t attributes;
+    sigset_t all, before;
+    pthread_t thread;
+    int r;
+
+    if (pipe_ends[0] >= 0)
+        return 0;
+    if (pipe2(pipe_ends, O_CLOEXEC) < 0)
+        return -errno;
+    fcntl(pipe_ends[1], F_SETFL, O_NONBLOCK);
+    pthread_attr_init(&attributes);
+    pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    r = pthread_create(&thread, &attributes, watch, NULL);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    pthread_attr_destroy(&attributes);
+    if (r != 0) {
+        close(pipe_ends[0]);
+        close(pipe_ends[1]);
+        pipe_ends[0] = pipe_ends[1] = -1;
+    }
+    return r == 0 ? 0 : -EAGAIN;
+}
+
+/* Under the lock. */
+static void release_signals(const sigset_t *signals)
+{
+    for (int signal = 1; signal < NSIG; signal++)
+        if (sigismember(signals, signal) == 1 && --wanted[signal] == 0)
+            sigaction(signal, &former[signal], NULL);
+}
+
+/* Under the lock. */
+static int take_signals(const int *list, sigset_t *ret_taken)
+{
+    struct sigaction action = {.sa_sigaction = signal_came, .sa_flags = SA_SIGINFO | SA_RESTART};
+
+    sigfillset(&action.sa_mask);
+    sigemptyset(ret_taken);
+    for (; *list != 0; list++) {
+        if (*list < 1 || *list >= NSIG) {
+            release_signals(ret_taken);
+            return -EINVAL;
+        }
+        if (sigismember(ret_taken, *list) == 1)
+            continue;
+        if (wanted[*list] == 0 && sigaction(*list, &action, &former[*list]) < 0) {
+            release_signals(ret_taken);
+            return -EINVAL;
+        }
+        wanted[*list]++;
+        sigaddset(ret_taken, *list);
+    }
+    return 0;
+}
+
+static void context_done(struct context_hook *hook)
+{
+    struct registration *registration = container_of(hook, struct registration, hook);
+
+    pthread_mutex_lock(&lock);
+    list_remove(&registration->list);
+    release_signals(&registration->signals);
+    pthread_mutex_unlock(&lock);
+    free(registration);
+}
+
+int rv_context_with_signals(struct rv_context *parent, const int *signals,
+                            struct rv_context **ret_ctx)
+{
+    struct registration *registration = calloc(1, sizeof(*registration));
+    struct rv_context *ctx;
+    int r;
+
+    if (!registration)
+        return -ENOMEM;
+    r = rv_context_with_cancel(parent, &ctx);
+    if (r < 0) {
+        free(registration);
+        return r;
+    }
+    list_init(&registration->list);
+    list_init(&registration->hook.list);
+    registration->hook.fn = context_done;
+    registration->ctx = ctx;
+    pthread_mutex_lock(&lock);
+    r = start_watcher();
+    if (r == 0)
+        r = take_signals(signals, &registration->signals);
+    if (r == 0)
+        list_append(&registrations, &registration->list);
+    pthread_mutex_unlock(&lock);
+    if (r < 0) {
+        rv_context_unref(ctx);
+        free(registration);
+        return r;
+    }
+    if (context_hook_add(ctx, &registration->hook) != 0)
+        context_done(&registration->hook);
+    *ret_ctx = ctx;
+    return 0;
+}

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <reeve/sleep.h>
+
+#include "lib/internal.h"
+
+int rv_sleep(struct rv_context *ctx, rv_duration d)
+{
+    struct context_hook hook = {0};
+    struct wait wait;
+    int err;
+
+    wait_init(&wait);
+    hook.wait = &wait;
+    err = context_hook_add(ctx, &hook);
+    if (err != 0)
+        return err;
+    wait_for(&wait, deadline_after(d));
+    context_hook_remove(ctx, &hook);
+    return wait_result(&wait) == WAIT_CANCEL ? rv_context_err(ctx) : 0;
+}
+
+int rv_poll(struct rv_context *ctx, int fd, short events, rv_duration timeout)
+{
+    struct pollfd fds[2] = {{.fd = fd, .events = events}};
+    rv_duration deadline = deadline_after(timeout);
+    struct context_hook hook = {0};
+    struct wait wait;
+    int r;
+
+    wait_init(&wait);
+    hook.wait = &wait;
+    r = context_hook_add(ctx, &hook);
+    if (r != 0)
+        return r;
+    /* An unpark that was meant for something earlier ends a poll early. */
+    do {
+        r = parker_poll(wait.parker, fds, 1, deadline);
+    } while (r == 0 && wait_result(&wait) == WAIT_PENDING &&
+             (deadline == RV_FOREVER || rv_now() < deadline));
+    context_hook_remove(ctx, &hook);
+    if (wait_result(&wait) == WAIT_CANCEL)
+        return rv_context_err(ctx);
+    if (r > 0)
+        return fds[0].revents & POLLNVAL ? -EBADF : fds[0].revents;
+    return r;
+}

@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * One heap of timers and one thread for all deadlines and periodic functions.
+ *
+ * Properties: the thread sleeps until the earliest timer is due, and for ever when there is none.
+ * Arming and disarming are O(log n).
+ *
+ * Operation: a heap with four children a node, which has half the levels of a binary one; each
+ * timer knows its place. The thread takes a due timer out, and calls its function without the lock.
+ *
+ * Safety: `lock` protects the heap and `running`. Removing a timer whose function runs waits for
+ * `idle`, so that its owner may free it then; the thread does not look at a timer after it has
+ * called its function. A timer that becomes the earliest signals `changed` under the lock, so the
+ * thread either sees it or is woken by it.
+ */
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+
+#include "base/macro.h"
+#include "lib/internal.h"
+
+#define ARITY 4
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t changed; /* on the monotonic clock: made with the thread */
+static pthread_cond_t idle = PTHREAD_COND_INITIALIZER;
+static struct timer **heap;
+static size_t count, capacity;
+static struct timer *running;
+static pthread_t thread;
+static bool started;
+
+static void place(size_t i, struct timer *timer)
+{
+    heap[i] = timer;
+    timer->index = i + 1;
+}
+
+static void sift_up(size_t i, struct timer *timer)
+{
+    while (i > 0 && heap[(i - 1) / ARITY]->due > timer->due) {
+        place(i, heap[(i - 1) / ARITY]);
+        i = (i - 1) / ARITY;
+    }
+    place(i, timer);
+}
+
+static void sift_down(size_t i, struct timer *timer)
+{
+    for (;;) {
+        size_t first = i * ARITY + 1, least = first;
+
+        if (first >= count)
+            break;
+        for (size_t j = first + 1; j < MIN(first + ARITY, count); j++)
+            if (heap[j]->due < heap[least]->due)
+                least = j;
+        if (heap[least]->due >= timer->due)
+            break;
+        place(i, heap[least]);
+        i = least;
+    }
+    place(i, timer);
+}
+
+static void take_out(struct timer *timer)
+{
+    size_t i = timer->index - 1;
+    struct timer *last = heap[--count];
+
+    timer->index = 0;
+    if (last == timer)
+        return;
+    if (i > 0 && heap[(i - 1) / ARITY]->due > last->due)
+        sift_up(i, last);
+    else
+        sift_down(i, last);
+}
+
+static void run_due(void)
+{
+    struct timer *timer = heap[0];
+
+    take_out(timer);
+    running = timer;
+    pthread_mutex_unlock(&lock);
+    timer->fn(timer);
+    pthread_mutex_lock(&lock);
+    running = NULL;
+    pthread_cond_broadcast(&idle);
+}
+
+static void *run(void *arg)
+{
+    (void)arg;
+    pthread_mutex_lock(&lock);
+    for (;;) {
+        if (count == 0) {
+            pthread_cond_wait(&changed, &lock);
+        } else if (heap[0]->due <= rv_now()) {
+            run_due();
+        } else {
+            struct timespec until = {heap[0]->due / RV_SECOND, heap[0]->due % RV_SECOND};
+
+            pthread_cond_timedwait(&changed, &lock, &until);
+        }
+    }
+    return NULL;
+}
+
+/* Under the lock. The thread lives as long as the process: it costs nothing while it waits. */
+static int start_thread(void)
+{
+    pthread_condattr_t condition;
+    pthread_attr_t attributes;
+    sigset_t all, before;
+    int r;
+
+    if (started)
+        return 0;
+    pthread_condattr_init(&condition);
+    pthread_condattr_setclock(&condition, CLOCK_MONOTONIC);
+    pthread_cond_init(&changed, &condition);
+    pthread_condattr_destroy(&condition);
+    pthread_attr_init(&attributes);
+    pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    r = pthread_create(&thread, &attributes, run, NULL);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    pthread_attr_destroy(&attributes);
+    started = r == 0;
+    return started ? 0 : -EAGAIN;
+}
+
+static int reserve_place(void)
+{
+    size_t larger = capacity ? capacity * 2 : 64;
+    struct timer **grown;
+
+    if (count < capacity)
+        return 0;
+    grown = reallocarray(heap, larger, sizeof(struct timer *));
+    if (!grown)
+        return -ENOMEM;
+    heap = grown;
+    capacity = larger;
+    return 0;
+}
+
+int timer_arm(struct timer *timer, rv_duration due)
+{
+    int r = 0;
+
+    pthread_mutex_lock(&lock);
+    if (timer->index > 0)
+        take_out(timer);
+    else
+        r = reserve_place();
+    if (r == 0)
+        r = start_thread();
+    if (r == 0) {
+        timer->due = due;
+        sift_up(count++, timer);
+        if (timer->index == 1)
+            pthread_cond_signal(&changed);
+    }
+    pthread_mutex_unlock(&lock);
+    return r;
+}
+
+static bool remove_and(struct timer *timer, bool wait)
+{
+    bool armed;
+
+    pthread_mutex_lock(&lock);
+    armed = timer->index > 0;
+    if (armed)
+        take_out(timer);
+    while (wait && running == timer && !pthread_equal(thread, pthread_self()))
+        pthread_cond_wait(&idle, &lock);
+    pthread_mutex_unlock(&lock);
+    return armed;
+}
+
+bool timer_remove(struct timer *timer)
+{
+    return remove_and(timer, true);
+}
+
+bool timer_disarm(struct timer *timer)
+{
+    return remove_and(timer, false);
+}
+
+size_t timer_count(void)
+{
+    size_t n;
+
+    pthread_mutex_lock(&lock);
+    n = count;
+    pthread_mutex_unlock(&lock);
+    return n;
+}
