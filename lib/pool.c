@@ -210,6 +210,18 @@ int rv_pool_drain(struct rv_context *ctx, struct rv_pool *pool)
     return empty ? 0 : wait_on_list(ctx, pool, &waiter);
 }
 
+void rv_pool_discard(struct rv_pool *pool, int code, const char *text)
+{
+    struct rv_cause cause = {.code = code};
+
+    string_copy(cause.text, sizeof(cause.text), text ? text : "");
+    pthread_mutex_lock(&pool->lock);
+    pool->draining = true;
+    pool_wake_waiters(&pool->submitters, SIZE_MAX);
+    pool_lose_all(pool, &cause);
+    pthread_mutex_unlock(&pool->lock);
+}
+
 void rv_pool_cancel(struct rv_pool *pool, int code, const char *text)
 {
     context_cancel_text(pool->ctx, code ? code : -ECANCELED, text);

@@ -80,5 +80,7 @@ void pool_wake_worker(struct rv_pool *pool);
 void pool_wake_all_workers(struct rv_pool *pool);
 void pool_wake_waiters(struct list *waiters, size_t count);
 bool pool_is_empty(const struct rv_pool *pool);
+/* Gives the lock up for the reports. */
+void pool_lose_all(struct rv_pool *pool, const struct rv_cause *cause);
 
 #endif

@@ -104,14 +104,6 @@ static void report(struct rv_pool *pool, const struct job *job, enum rv_job_stat
         pool->options.ended(&end, pool->options.arg);
 }
 
-static void report_lost(struct rv_pool *pool, const struct job *job)
-{
-    struct rv_cause cause;
-
-    rv_context_cause(pool->ctx, &cause);
-    report(pool, job, RV_JOB_LOST, cause.code, cause.text, 0);
-}
-
 static void retry_due(struct timer *timer)
 {
     struct retry *retry = container_of(timer, struct retry, timer);
@@ -197,10 +189,6 @@ static uint64_t *run_job(struct rv_pool *pool, struct job *job)
     rv_duration duration = 0;
     int r;
 
-    if (rv_context_err(pool->ctx) != 0) {
-        report_lost(pool, job);
-        return &pool->lost;
-    }
     r = attempt(pool, job, &duration);
     if (r >= 0) {
         report(pool, job, RV_JOB_FINISHED, 0, "", duration);
@@ -213,7 +201,7 @@ static uint64_t *run_job(struct rv_pool *pool, struct job *job)
 }
 
 /* With the lock, which it gives up for the reports. */
-static void lose_all(struct rv_pool *pool)
+void pool_lose_all(struct rv_pool *pool, const struct rv_cause *cause)
 {
     struct retry *retry, *next;
 
@@ -231,7 +219,7 @@ static void lose_all(struct rv_pool *pool)
 
         pool->active++;
         pthread_mutex_unlock(&pool->lock);
-        report_lost(pool, &job);
+        report(pool, &job, RV_JOB_LOST, cause->code, cause->text, 0);
         pthread_mutex_lock(&pool->lock);
         pool->active--;
         pool->lost++;
@@ -263,12 +251,13 @@ void pool_work(void *arg)
 {
     struct rv_pool *pool = arg;
     struct worker worker = {.parker = parker_self()};
+    struct rv_cause cause;
 
     list_init(&worker.list);
     pthread_mutex_lock(&pool->lock);
     for (;;) {
-        if (rv_context_err(pool->ctx) != 0)
-            lose_all(pool);
+        if (rv_context_cause(pool->ctx, &cause) != 0)
+            pool_lose_all(pool, &cause);
         else if (pool->length > 0) {
             work_once(pool);
             continue;

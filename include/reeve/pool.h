@@ -77,6 +77,10 @@ int rv_pool_try_submit(struct rv_pool *pool, rv_function fn, void *arg);
  * or ctx's code when that comes first; jobs then go on. */
 int rv_pool_drain(struct rv_context *ctx, struct rv_pool *pool);
 
+/* Accepts nothing more, and ends jobs that wait as lost, with this code and text; those in flight
+ * go on to their end. Does not block. */
+void rv_pool_discard(struct rv_pool *pool, int code, const char *text);
+
 /* Ends jobs that wait as lost, with this cause; those in flight see the cancel. Does not block. */
 void rv_pool_cancel(struct rv_pool *pool, int code, const char *text);
 

@@ -32,6 +32,10 @@ int rv_runtime_configure(const struct rv_runtime_options *options);
 
 void rv_runtime_stats(struct rv_runtime_stats *ret_stats);
 
+/* Where rv_progress() of <reeve/module.h> goes; for hosts. Called on the thread that says it. Must
+ * be set before modules run. */
+void rv_runtime_set_progress(void (*sink)(const char *text));
+
 /* Ends all idle threads and waits for them, for tests that count threads. New ones are made when
  * needed. */
 void rv_runtime_trim(void);

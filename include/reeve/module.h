@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The module ABI: one table, one exported symbol. A module is one C file of ordinary blocking code:
+ *
+ *     #include <reeve/module.h>
+ *
+ *     struct probe { char *url; rv_duration timeout; };
+ *
+ *     static int check(struct rv_context *ctx, void *state) { ... }
+ *
+ *     RV_MODULE(
+ *         .name = "probe",
+ *         .summary = "Fetches a URL and reports whether it answered",
+ *         .state_size = sizeof(struct probe),
+ *         .options = RV_OPTIONS(
+ *             RV_OPTION_STRING(struct probe, url, .required = true, .help = "URL to fetch"),
+ *             RV_OPTION_DURATION(struct probe, timeout, .fallback = "5s", .help = "time for one
+ * fetch")), .tasks = RV_TASKS({.name = "check", .run = check, .every = "30s"}),
+ *     );
+ *
+ * built with `cc -shared -fPIC -o probe.so probe.c -lreeve`. Functions return 0 or a negative
+ * errno, with a text from rv_fail() or rv_wrap(). They run on threads of the runtime, with all
+ * signals blocked; runs of different tasks and jobs of pools run at the same time, a task never
+ * twice. They may block as long as their context is not done.
+ */
+#ifndef REEVE_MODULE_H
+#define REEVE_MODULE_H
+
+#include <reeve/channel.h>
+#include <reeve/command.h>
+#include <reeve/context.h>
+#include <reeve/duration.h>
+#include <reeve/error.h>
+#include <reeve/fan.h>
+#include <reeve/group.h>
+#include <reeve/job.h>
+#include <reeve/log.h>
+#include <reeve/once.h>
+#include <reeve/option.h>
+#include <reeve/pool.h>
+#include <reeve/runtime.h>
+#include <reeve/semaphore.h>
+#include <reeve/sleep.h>
+#include <reeve/ticker.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Raised by every change that an old module or an old host could misread. */
+#define RV_MODULE_ABI 1
+
+/* Something to do on a schedule. The texts are defaults: NAME.every and so on in the section win.
+ */
+struct rv_task {
+    const char *name;
+    int (*run)(struct rv_context *ctx, void *state);
+    const char *every;   /* NULL: only on request */
+    const char *timeout; /* of a run; NULL: none */
+    const char *help;
+};
+
+/* Workers with a queue, for jobs from outside (reevectl submit). */
+struct rv_module_pool {
+    const char *name;
+    int (*run)(struct rv_context *ctx, const struct rv_job *job, void *state);
+    unsigned workers;    /* 0: as many as there are processors */
+    unsigned queue;      /* 0: 1024 */
+    unsigned retries;    /* further attempts after a failure */
+    const char *timeout; /* of an attempt; NULL: none */
+    const char *backoff; /* before the first retry; NULL: 100ms */
+    const char *help;
+};
+
+/* A table with the size of its elements as the module knew them: what a newer host has more is
+ * zero. */
+struct rv_table {
+    const void *items;
+    size_t count;
+    size_t item_size;
+};
+
+struct rv_module {
+    size_t size; /* of this struct as the module knew it */
+    uint32_t abi;
+    const char *name;
+    const char *version; /* the module's own; may be NULL */
+    const char *summary;
+    size_t state_size; /* zeroed, then options are bound to it */
+    struct rv_table options;
+    struct rv_table tasks;
+    struct rv_table pools;
+    /* All four may be NULL. init: before any task; what it leaves behind after an error, it must
+     * undo itself. fini: after the last task and job. */
+    int (*init)(struct rv_context *ctx, void *state);
+    void (*fini)(void *state);
+    /* Options in state are the new ones; no run or job is in flight. An error makes the module
+     * fail. A module without it is restarted instead. */
+    int (*reload)(struct rv_context *ctx, void *state);
+    /* Asked every ten seconds: 0 when well. */
+    int (*health)(struct rv_context *ctx, void *state);
+};
+
+/* Says what the present run or job is doing, or found: shown in /health and reevectl status until
+ * it says something else. Cut at 511 bytes. Does nothing outside a host. */
+void rv_progress(struct rv_context *ctx, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+#define RV_TABLE_(type, ...)                                                             \
+    {                                                                                    \
+        (const type[]){__VA_ARGS__}, sizeof((const type[]){__VA_ARGS__}) / sizeof(type), \
+            sizeof(type)                                                                 \
+    }
+#define RV_OPTIONS(...) RV_TABLE_(struct rv_option, __VA_ARGS__)
+#define RV_TASKS(...)   RV_TABLE_(struct rv_task, __VA_ARGS__)
+#define RV_POOLS(...)   RV_TABLE_(struct rv_module_pool, __VA_ARGS__)
+
+/* An ELF note that the host reads before it loads the file, since loading runs constructors. */
+struct rv_module_note {
+    uint32_t owner_size;
+    uint32_t description_size;
+    uint32_t type;
+    char owner[8];
+    uint32_t abi;
+};
+#define RV_MODULE_NOTE_OWNER "reeve"
+#define RV_MODULE_NOTE_TYPE  1
+
+#define RV_MODULE(...)                                                                             \
+    __attribute__((section(".note.reeve"), used,                                                   \
+                   aligned(4))) static const struct rv_module_note rv_module_note = {              \
+        sizeof(RV_MODULE_NOTE_OWNER), sizeof(uint32_t), RV_MODULE_NOTE_TYPE, RV_MODULE_NOTE_OWNER, \
+        RV_MODULE_ABI};                                                                            \
+    extern const struct rv_module rv_module;                                                       \
+    __attribute__((visibility("default"))) const struct rv_module rv_module = {                    \
+        .size = sizeof(struct rv_module), .abi = RV_MODULE_ABI, __VA_ARGS__}
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
