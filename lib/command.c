@@ -241,12 +241,9 @@ static int judge(const struct command *command, const siginfo_t *info, const cha
     result->signal = exited ? 0 : info->si_status;
     if (exited && info->si_status == 0)
         return 0;
-    rv_error_clear();
     if (exited)
-        rv_fail(-ECHILD, "%s: exit code %d", name, info->si_status);
-    else
-        rv_fail(-ECHILD, "%s: killed by SIG%s", name, sigabbrev_np(info->si_status));
-    return -ECHILD;
+        return rv_fail_text(-ECHILD, "%s: exit code %d", name, info->si_status);
+    return rv_fail_text(-ECHILD, "%s: killed by SIG%s", name, sigabbrev_np(info->si_status));
 }
 
 static int reap(struct command *command, const char *name)

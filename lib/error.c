@@ -30,6 +30,18 @@ int rv_fail(int err, const char *format, ...)
     return err;
 }
 
+int rv_fail_text(int err, const char *format, ...)
+{
+    char text[RV_ERROR_TEXT_SIZE];
+    va_list args;
+
+    va_start(args, format);
+    vsnprintf(text, sizeof(text), format, args);
+    va_end(args);
+    string_copy(current, sizeof(current), text);
+    return err;
+}
+
 int rv_wrap(int err, const char *format, ...)
 {
     char text[2 * RV_ERROR_TEXT_SIZE], name[128];

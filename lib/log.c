@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 #include <reeve/log.h>
-#include <reeve/module.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -119,25 +118,4 @@ void rv_log_set_sink(rv_log_sink sink, void *arg)
 {
     log_sink_arg = arg;
     log_sink = sink;
-}
-
-static void (*progress_sink)(const char *text);
-
-void rv_runtime_set_progress(void (*sink)(const char *text))
-{
-    progress_sink = sink;
-}
-
-void rv_progress(struct rv_context *ctx, const char *format, ...)
-{
-    char text[512];
-    va_list args;
-
-    (void)ctx;
-    if (!progress_sink)
-        return;
-    va_start(args, format);
-    vsnprintf(text, sizeof(text), format, args);
-    va_end(args);
-    progress_sink(text);
 }

@@ -46,7 +46,9 @@ static json_t *task_json(const struct snapshot *snapshot, const struct snapshot_
         return NULL;
     json_object_set_new(json, "interval", r->interval > 0 ? seconds(r->interval) : json_null());
     json_object_set_new(json, "next_in",
-                        r->next_due > 0 ? seconds(r->next_due - snapshot->taken) : json_null());
+                        r->next_due > 0 && r->state == SCOREBOARD_TASK_WAITING
+                            ? seconds(r->next_due - snapshot->taken)
+                            : json_null());
     json_object_set_new(json, "started", age(snapshot, r->started_at));
     json_object_set_new(json, "ended", age(snapshot, r->ended_at));
     json_object_set_new(json, "succeeded", age(snapshot, r->succeeded_at));

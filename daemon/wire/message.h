@@ -72,7 +72,7 @@ enum wire_type {
 #define WIRE_HELLO_CHECK_ONLY 0x1u /* HELLO down: this host only ever checks; sandbox it fully */
 #define WIRE_FAILED_PERMANENT 0x1u /* FAILED: another attempt cannot succeed (ABI, options) */
 #define WIRE_STOP_DRAIN_QUEUE 0x1u /* STOP: run the queued jobs too, as far as the drain allows */
-#define WIRE_OPTION_UNKNOWN_KEY                                                          \
+#define WIRE_OPTION_UNKNOWN_KEY \
     0x1u                     /* OPTION_ERROR: nobody knows the key; value is the nearest \
                               */
 #define WIRE_RESULT_RUN 0x1u /* RESULT, ACCEPTED: of a task's run, not of a job */

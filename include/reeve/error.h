@@ -22,6 +22,9 @@ extern "C" {
  */
 int rv_fail(int err, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
+/* As rv_fail(), but the text is complete as it is: nothing of err is added. */
+int rv_fail_text(int err, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
 /*
  * Puts a prefix before the present text, or before the text of err when there is none:
  * `return rv_wrap(r, "poll %s", name);` makes "poll a: no section b: ...". Returns err.

@@ -101,6 +101,14 @@ struct rv_module {
     int (*health)(struct rv_context *ctx, void *state);
 };
 
+/*
+ * Submits a job to a pool of the module's own, from one of its tasks; blocks while the queue is
+ * full. The data is copied. Returns 0; the context's code; -ENOENT when there is no such pool;
+ * -EPIPE while the module stops; -EMSGSIZE past RV_JOB_DATA_MAX; -ENOMEM; or -ENOSYS outside a
+ * host.
+ */
+int rv_submit(struct rv_context *ctx, const char *pool, const void *data, size_t size);
+
 /* Says what the present run or job is doing, or found: shown in /health and reevectl status until
  * it says something else. Cut at 511 bytes. Does nothing outside a host. */
 void rv_progress(struct rv_context *ctx, const char *format, ...)

@@ -14,6 +14,8 @@
 extern "C" {
 #endif
 
+struct rv_context;
+
 struct rv_runtime_options {
     size_t size;          /* sizeof(struct rv_runtime_options) */
     unsigned threads_max; /* 0: 256 */
@@ -35,6 +37,10 @@ void rv_runtime_stats(struct rv_runtime_stats *ret_stats);
 /* Where rv_progress() of <reeve/module.h> goes; for hosts. Called on the thread that says it. Must
  * be set before modules run. */
 void rv_runtime_set_progress(void (*sink)(const char *text));
+
+/* Where rv_submit() goes; as above. */
+void rv_runtime_set_submit(int (*sink)(struct rv_context *ctx, const char *pool, const void *data,
+                                       size_t size));
 
 /* Ends all idle threads and waits for them, for tests that count threads. New ones are made when
  * needed. */

@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: MIT */
+#include "daemon/host/board.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/text.h"
+#include "daemon/host/crash.h"
+
+static struct scoreboard *board;
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* protects who has which record */
+
+static __thread struct board_activity activity = {.slot = UINT32_MAX};
+static __thread struct scoreboard_thread *thread_record;
+static pthread_key_t thread_key;
+
+static void release_thread(void *record)
+{
+    struct scoreboard_thread *mine = record;
+
+    pthread_mutex_lock(&lock);
+    scoreboard_write_begin(mine);
+    mine->tid = 0;
+    mine->since = 0;
+    scoreboard_write_end(mine);
+    pthread_mutex_unlock(&lock);
+}
+
+int board_open(int fd)
+{
+    if (pthread_key_create(&thread_key, release_thread) != 0)
+        return -EAGAIN;
+    if (fd >= 0)
+        return scoreboard_map(fd, &board);
+    board = calloc(1, sizeof(*board));
+    return board ? 0 : -ENOMEM;
+}
+
+struct scoreboard_module *board_module(uint32_t slot, const char *name)
+{
+    struct scoreboard_module *record = &board->modules[slot];
+
+    scoreboard_write_begin(record);
+    record->head.used = 1;
+    string_copy(record->name, sizeof(record->name), name);
+    scoreboard_write_end(record);
+    return record;
+}
+
+struct scoreboard_task *board_task(uint32_t slot, const char *name)
+{
+    struct scoreboard_task *record = NULL;
+
+    pthread_mutex_lock(&lock);
+    for (unsigned i = 0; i < SCOREBOARD_TASKS; i++) {
+        record = &board->tasks[i];
+        if (!record->head.used || (record->module == slot && strcmp(record->name, name) == 0))
+            break;
+    }
+    scoreboard_write_begin(record);
+    record->module = slot;
+    string_copy(record->name, sizeof(record->name), name);
+    record->head.used = 1;
+    scoreboard_write_end(record);
+    pthread_mutex_unlock(&lock);
+    return record;
+}
+
+struct scoreboard_pool *board_pool(uint32_t slot, const char *name)
+{
+    struct scoreboard_pool *record = NULL;
+
+    pthread_mutex_lock(&lock);
+    for (unsigned i = 0; i < SCOREBOARD_POOLS; i++) {
+        record = &board->pools[i];
+        if (!record->head.used || (record->module == slot && strcmp(record->name, name) == 0))
+            break;
+    }
+    scoreboard_write_begin(record);
+    record->module = slot;
+    string_copy(record->name, sizeof(record->name), name);
+    record->head.used = 1;
+    scoreboard_write_end(record);
+    pthread_mutex_unlock(&lock);
+    return record;
+}
+
+struct scoreboard_crash *board_crash(void)
+{
+    return board ? &board->crash : NULL;
+}
+
+/* A record of its own for as long as the thread lives; none when there are more threads than
+ * records. */
+static void take_thread_record(void)
+{
+    pthread_mutex_lock(&lock);
+    for (unsigned i = 0; i < SCOREBOARD_THREADS && !thread_record; i++)
+        if (board->threads[i].tid == 0) {
+            thread_record = &board->threads[i];
+            thread_record->tid = gettid();
+        }
+    pthread_mutex_unlock(&lock);
+    if (thread_record)
+        pthread_setspecific(thread_key, thread_record);
+}
+
+void board_enter(uint32_t slot, const char *what, uint64_t run)
+{
+    crash_prepare_thread();
+    activity = (struct board_activity){slot, what, run};
+    if (!thread_record)
+        take_thread_record();
+    if (!thread_record)
+        return;
+    scoreboard_write_begin(thread_record);
+    thread_record->head.used = 1;
+    thread_record->module = slot;
+    thread_record->run = run;
+    thread_record->since = rv_now();
+    string_copy(thread_record->what, sizeof(thread_record->what), what);
+    scoreboard_write_end(thread_record);
+}
+
+void board_leave(void)
+{
+    activity.slot = UINT32_MAX;
+    activity.what = NULL;
+    if (!thread_record)
+        return;
+    scoreboard_write_begin(thread_record);
+    thread_record->since = 0;
+    scoreboard_write_end(thread_record);
+}
+
+const struct board_activity *board_activity(void)
+{
+    return &activity;
+}

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The host's pen: records of the scoreboard are handed out and written here, and what each thread
+ * runs is known, for the scoreboard and for the crash handler.
+ *
+ * Without a supervisor (--run) the board is memory of the host's own that nobody reads.
+ */
+#ifndef REEVE_HOST_BOARD_H
+#define REEVE_HOST_BOARD_H
+
+#include <reeve/context.h>
+
+#include "daemon/wire/scoreboard.h"
+
+/* Maps the inherited scoreboard, or makes private memory for fd -1. Returns 0 or a negative errno.
+ */
+int board_open(int fd);
+
+/* The record of a module's slot, of a new task or pool; the last one is shared when there are too
+ * many. A module that starts again gets its records of the same names back. */
+struct scoreboard_module *board_module(uint32_t slot, const char *name);
+struct scoreboard_task *board_task(uint32_t slot, const char *name);
+struct scoreboard_pool *board_pool(uint32_t slot, const char *name);
+struct scoreboard_crash *board_crash(void);
+
+/* What the calling thread runs from now on, until board_leave(): for the thread's record and for a
+ * crash. The name must live until then. */
+void board_enter(uint32_t slot, const char *what, uint64_t run);
+void board_leave(void);
+
+/* For the crash handler: what the calling thread runs; async-signal-safe. */
+struct board_activity {
+    uint32_t slot; /* UINT32_MAX: nothing of a module */
+    const char *what;
+    uint64_t run;
+};
+const struct board_activity *board_activity(void);
+
+#endif

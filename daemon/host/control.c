@@ -1,0 +1,270 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The control thread: commands in, events out. It never runs code of a module, so it answers
+ * whatever modules do.
+ *
+ * When the supervisor is gone, everything is cancelled, and past the grace the process ends for
+ * sure.
+ */
+#include "daemon/host/control.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/macro.h"
+#include "base/text.h"
+#include "daemon/host/board.h"
+#include "daemon/host/crash.h"
+#include "daemon/host/log_sink.h"
+#include "daemon/host/module.h"
+#include "daemon/host/sandbox.h"
+
+#define EXIT_WIRE 3
+
+struct control {
+    struct rv_context *host;
+    struct rv_group *group; /* the modules' threads */
+    struct host_module *modules[SCOREBOARD_MODULES];
+    rv_duration grace;
+};
+
+/* A socket that is full blocks the thread that has something to say, as long as the supervisor
+ * lives. */
+static void emit(const struct wire_message *message)
+{
+    int r = wire_send(WIRE_FD_CONTROL, message);
+
+    if (r < 0 && r != -EPIPE && r != -ECONNRESET)
+        rv_log(NULL, RV_LOG_ERROR, "cannot tell the supervisor %s: %s",
+               wire_type_name(message->type), strerror(-r));
+}
+
+static void fail(uint32_t slot, const char *stage, int code, const char *text)
+{
+    struct wire_message message = {
+        .type = WIRE_FAILED, .module = slot, .code = code, .name = stage, .text = text};
+
+    emit(&message);
+}
+
+/* Commands
+ * ----------------------------------------------------------------------------------------- */
+
+/* The same code twice in one process would share its variables. */
+static bool is_loaded_elsewhere(const struct control *control, uint32_t slot, const char *path)
+{
+    for (uint32_t i = 0; i < SCOREBOARD_MODULES; i++)
+        if (i != slot && control->modules[i] && strcmp(control->modules[i]->path, path) == 0)
+            return true;
+    return false;
+}
+
+static void load(struct control *control, const struct wire_message *message)
+{
+    struct host_module **module = &control->modules[message->module];
+    int r;
+
+    if (*module) {
+        option_lines_free(&(*module)->lines);
+        return;
+    }
+    if (is_loaded_elsewhere(control, message->module, message->path)) {
+        fail(message->module, "load", -EEXIST, "the same .so is loaded in this host already");
+        return;
+    }
+    r = module_create(control->host, control->group, message->module, message->name, message->path,
+                      module);
+    if (r < 0)
+        fail(message->module, "load", r, strerror(-r));
+}
+
+static void operate(struct control *control, const struct wire_message *message,
+                    enum module_op_kind kind)
+{
+    struct host_module *module = control->modules[message->module];
+    struct module_op op = {
+        .kind = kind,
+        .drain = message->drain,
+        .grace = message->grace,
+        .drain_queue = message->flags & WIRE_STOP_DRAIN_QUEUE,
+    };
+    int r;
+
+    if (!module)
+        return;
+    string_copy(op.cause, sizeof(op.cause), message->text);
+    if (kind != MODULE_OP_STOP) {
+        op.lines = module->lines;
+        module->lines = (struct option_lines){0};
+    } else {
+        /* Nothing is to be accepted between this command and the moment when it is done. */
+        pthread_mutex_lock(&module->lock);
+        module->ready = false;
+        pthread_mutex_unlock(&module->lock);
+    }
+    r = module_operate(module, &op);
+    if (r < 0) {
+        option_lines_free(&op.lines);
+        fail(message->module, "command", r, "too many commands wait for the module");
+    }
+}
+
+static void take_option(struct control *control, const struct wire_message *message)
+{
+    struct host_module *module = control->modules[message->module];
+
+    if (module && option_lines_add(&module->lines, message->key, message->value, message->path,
+                                   message->line) < 0)
+        fail(message->module, "options", -ENOMEM, "out of memory");
+}
+
+static void refuse_unloaded(const struct wire_message *message)
+{
+    struct wire_message answer = {.type = WIRE_RESULT,
+                                  .module = message->module,
+                                  .request = message->request,
+                                  .code = -EAGAIN,
+                                  .text = "the module is not loaded"};
+
+    emit(&answer);
+}
+
+/* Returns false when the process is to end. */
+static bool obey(struct control *control, const struct wire_message *message)
+{
+    struct host_module *module =
+        message->module < SCOREBOARD_MODULES ? control->modules[message->module] : NULL;
+
+    if (message->module >= SCOREBOARD_MODULES)
+        return true;
+    switch (message->type) {
+    case WIRE_LOAD:
+        load(control, message);
+        break;
+    case WIRE_OPTION:
+        take_option(control, message);
+        break;
+    case WIRE_START:
+        operate(control, message, MODULE_OP_START);
+        break;
+    case WIRE_CHECK:
+        operate(control, message, MODULE_OP_CHECK);
+        break;
+    case WIRE_RELOAD:
+        operate(control, message, MODULE_OP_RELOAD);
+        break;
+    case WIRE_STOP:
+        operate(control, message, MODULE_OP_STOP);
+        break;
+    case WIRE_RUN:
+        if (module)
+            module_run(module, message->name, message->request);
+        else
+            refuse_unloaded(message);
+        break;
+    case WIRE_SUBMIT:
+        if (module)
+            module_submit(module, message->name, message->request, message->timeout, message->data,
+                          message->size);
+        else
+            refuse_unloaded(message);
+        break;
+    case WIRE_EXIT:
+        return false;
+    default:
+        break;
+    }
+    return true;
+}
+
+/* The end
+ * ------------------------------------------------------------------------------------------ */
+
+static int end_for_sure(struct rv_context *ctx, void *arg)
+{
+    rv_sleep(ctx, *(rv_duration *)arg);
+    _exit(1);
+}
+
+/* Nobody is left to stop us: everything is cancelled, and the process ends at the grace at the
+ * latest. */
+static void end_orphaned(struct control *control)
+{
+    struct module_op op = {.kind = MODULE_OP_STOP, .cause = "the supervisor is gone"};
+    struct rv_group *clock;
+
+    if (rv_group_create(rv_context_background(), &clock) < 0 ||
+        rv_group_go(clock, end_for_sure, &control->grace) < 0)
+        _exit(1);
+    for (uint32_t i = 0; i < SCOREBOARD_MODULES; i++)
+        if (control->modules[i]) {
+            rv_context_cancel(control->modules[i]->root, -ECANCELED, "%s", op.cause);
+            module_operate(control->modules[i], &op);
+        }
+}
+
+static void end_modules(struct control *control)
+{
+    struct module_op op = {.kind = MODULE_OP_END};
+
+    for (uint32_t i = 0; i < SCOREBOARD_MODULES; i++)
+        if (control->modules[i] && module_operate(control->modules[i], &op) < 0)
+            _exit(1);
+    rv_group_wait(control->group);
+    for (uint32_t i = 0; i < SCOREBOARD_MODULES; i++)
+        module_destroy(control->modules[i]);
+    rv_context_unref(control->host);
+}
+
+static int say_hello(struct control *control, unsigned char *buffer)
+{
+    struct wire_message message,
+        hello = {.type = WIRE_HELLO, .version = WIRE_VERSION, .scoreboard = SCOREBOARD_VERSION};
+
+    if (wire_receive(WIRE_FD_CONTROL, buffer, &message) != 1 || message.type != WIRE_HELLO)
+        return -EPROTO;
+    if (message.version != WIRE_VERSION || message.scoreboard != SCOREBOARD_VERSION) {
+        rv_log(NULL, RV_LOG_ERROR, "reeved speaks wire version %u, this reeve-host version %d",
+               message.version, WIRE_VERSION);
+        return -EPROTO;
+    }
+    control->grace = message.grace;
+    if (sandbox_enter(message.flags & WIRE_HELLO_CHECK_ONLY) < 0)
+        return -EPROTO;
+    emit(&hello);
+    return 0;
+}
+
+int control_serve(void)
+{
+    static unsigned char buffer[WIRE_PACKET_MAX];
+    struct control control = {0};
+    struct wire_message message;
+    int r;
+
+    module_set_emit(emit);
+    log_sink_install();
+    if (board_open(WIRE_FD_SCOREBOARD) < 0 || crash_install() < 0) {
+        fputs("reeve-host: no scoreboard at descriptor 4: it is started by reeved, or with --run\n",
+              stderr);
+        return EXIT_WIRE;
+    }
+    if (say_hello(&control, buffer) < 0)
+        return EXIT_WIRE;
+    if (rv_context_with_cancel(rv_context_background(), &control.host) < 0 ||
+        rv_group_create(rv_context_background(), &control.group) < 0)
+        return 1;
+    do {
+        r = wire_receive(WIRE_FD_CONTROL, buffer, &message);
+    } while (r == 1 && obey(&control, &message));
+    if (r != 1) {
+        rv_log(NULL, RV_LOG_ERROR, "the supervisor is gone: ending");
+        end_orphaned(&control);
+    }
+    end_modules(&control);
+    return r == 1 ? 0 : 1;
+}

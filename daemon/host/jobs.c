@@ -1,0 +1,296 @@
+/* SPDX-License-Identifier: MIT */
+#include "daemon/host/jobs.h"
+
+#include <errno.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/text.h"
+#include "daemon/host/board.h"
+
+/* Safety: the lock protects the record and the counts, which go on where an earlier runner of the
+ * same name left them. */
+struct pool_runner {
+    struct host_module *module;
+    const struct rv_module_pool *definition;
+    const struct pool_settings *settings;
+    struct rv_pool *pool;
+    pthread_mutex_t lock;
+    struct scoreboard_pool *record;
+    struct {
+        uint64_t accepted, finished, failed, lost, rejected;
+    } counts;
+    uint64_t retried_before;
+    _Atomic uint64_t next_id;
+};
+
+struct host_job {
+    struct pool_runner *runner;
+    struct rv_job job;
+    uint64_t request;
+    rv_duration timeout; /* its own; 0: the pool's */
+    char data[];
+};
+
+const char *jobs_name(const struct pool_runner *runner)
+{
+    return runner->definition->name;
+}
+
+/* Under the lock. What waits is the pool's own number, and the rest is in flight. */
+static void publish(struct pool_runner *runner)
+{
+    struct scoreboard_pool *record = runner->record;
+    struct rv_pool_stats stats;
+    uint64_t open = runner->counts.accepted - runner->counts.finished - runner->counts.failed -
+                    runner->counts.lost;
+
+    rv_pool_stats(runner->pool, &stats);
+    scoreboard_write_begin(record);
+    record->workers = stats.workers;
+    record->capacity = (uint32_t)stats.capacity;
+    record->queued = (uint32_t)MIN(stats.queued, open);
+    record->active = (uint32_t)(open - MIN(stats.queued, open));
+    record->accepted = runner->counts.accepted;
+    record->finished = runner->counts.finished;
+    record->failed = runner->counts.failed;
+    record->lost = runner->counts.lost;
+    record->retried = runner->retried_before + stats.retried;
+    record->rejected = runner->counts.rejected;
+    scoreboard_write_end(record);
+}
+
+static void note_end(struct pool_runner *runner, const struct rv_job_end *end, const char *text)
+{
+    struct scoreboard_pool *record = runner->record;
+
+    pthread_mutex_lock(&runner->lock);
+    runner->counts.finished += end->state == RV_JOB_FINISHED;
+    runner->counts.failed += end->state == RV_JOB_FAILED;
+    runner->counts.lost += end->state == RV_JOB_LOST;
+    scoreboard_write_begin(record);
+    record->total_duration += end->duration;
+    if (end->state != RV_JOB_FINISHED) {
+        record->last_code = end->code;
+        record->last_failure_at = rv_now();
+        string_copy(record->last_text, sizeof(record->last_text), text);
+    }
+    scoreboard_write_end(record);
+    publish(runner);
+    pthread_mutex_unlock(&runner->lock);
+}
+
+static void answer(struct pool_runner *runner, uint64_t request, uint64_t id, int code,
+                   rv_duration duration, const char *text)
+{
+    struct wire_message message = {
+        .type = WIRE_RESULT,
+        .module = runner->module->slot,
+        .request = request,
+        .number = id,
+        .code = code,
+        .duration = duration,
+        .name = jobs_name(runner),
+        .text = text,
+    };
+
+    if (request != 0)
+        module_emit(&message);
+}
+
+static int run_job(struct rv_context *ctx, void *arg)
+{
+    struct host_job *job = arg;
+    struct pool_runner *runner = job->runner;
+    struct rv_labels labels = {.task = jobs_name(runner), .run = job->job.id};
+    struct rv_context *labelled, *timed;
+    int r = rv_context_with_labels(ctx, &labels, &labelled);
+
+    if (r == 0) {
+        r = rv_context_with_deadline(
+            labelled, job->timeout > 0 ? rv_now() + job->timeout : RV_FOREVER, &timed);
+        rv_context_unref(labelled);
+    }
+    if (r < 0)
+        return rv_fail(r, "no memory for the job's context");
+    job->job.attempt++;
+    rv_context_deadline(timed, &job->job.deadline);
+    board_enter(runner->module->slot, jobs_name(runner), job->job.id);
+    r = runner->definition->run(timed, &job->job, runner->module->bound.state);
+    board_leave();
+    if (r < 0)
+        rv_log(timed, RV_LOG_WARNING, "attempt %u failed: %s", job->job.attempt,
+               rv_error_text()[0] ? rv_error_text() : strerror(-r));
+    rv_context_cancel(timed, 0, "the job has returned");
+    rv_context_unref(timed);
+    return r;
+}
+
+static void job_ended(const struct rv_job_end *end, void *arg)
+{
+    struct pool_runner *runner = arg;
+    struct host_job *job = end->arg;
+    const char *text = end->text[0] || end->code == 0 ? end->text : strerror(-end->code);
+
+    if (end->state == RV_JOB_LOST) {
+        pthread_mutex_lock(&runner->module->lock);
+        runner->module->lost++;
+        pthread_mutex_unlock(&runner->module->lock);
+    }
+    note_end(runner, end, text);
+    answer(runner, job->request, job->job.id, end->code, end->duration, text);
+    free(job);
+}
+
+int jobs_create(struct host_module *module, const struct rv_module_pool *definition,
+                const struct pool_settings *settings, struct pool_runner **ret_runner)
+{
+    struct pool_runner *runner = calloc(1, sizeof(*runner));
+    struct rv_pool_options options = {
+        .size = sizeof(options),
+        .workers = (unsigned)settings->workers,
+        .queue = (size_t)settings->queue,
+        .timeout = settings->timeout,
+        .retries = (unsigned)settings->retries,
+        .backoff = settings->backoff,
+        .ended = job_ended,
+        .arg = runner,
+    };
+    int r;
+
+    if (!runner)
+        return -ENOMEM;
+    runner->module = module;
+    runner->definition = definition;
+    runner->settings = settings;
+    pthread_mutex_init(&runner->lock, NULL);
+    runner->record = board_pool(module->slot, definition->name);
+    runner->counts.accepted = runner->record->accepted;
+    runner->counts.finished = runner->record->finished;
+    runner->counts.failed = runner->record->failed;
+    runner->counts.lost = runner->record->lost;
+    runner->counts.rejected = runner->record->rejected;
+    runner->retried_before = runner->record->retried;
+    runner->next_id = runner->counts.accepted + runner->counts.rejected + 1;
+    r = rv_pool_create(module->work, &options, &runner->pool);
+    if (r < 0) {
+        pthread_mutex_destroy(&runner->lock);
+        free(runner);
+        return rv_wrap(r, "pool %s with %lld workers", definition->name,
+                       (long long)settings->workers);
+    }
+    pthread_mutex_lock(&runner->lock);
+    publish(runner);
+    pthread_mutex_unlock(&runner->lock);
+    *ret_runner = runner;
+    return 0;
+}
+
+static struct host_job *make_job(struct pool_runner *runner, const void *data, size_t size)
+{
+    struct host_job *job = malloc(sizeof(*job) + size + 1);
+
+    if (!job)
+        return NULL;
+    *job = (struct host_job){.runner = runner};
+    if (size > 0)
+        memcpy(job->data, data, size);
+    job->data[size] = '\0';
+    job->job = (struct rv_job){
+        .id = runner->next_id++,
+        .attempts = (unsigned)runner->settings->retries + 1,
+        .data = job->data,
+        .size = size,
+    };
+    return job;
+}
+
+/* The numbers change before the job can end, so that the books always balance. */
+/* ctx NULL: without blocking. */
+static int submit(struct rv_context *ctx, struct pool_runner *runner, struct host_job *job)
+{
+    int r;
+
+    pthread_mutex_lock(&runner->lock);
+    runner->counts.accepted++;
+    pthread_mutex_unlock(&runner->lock);
+    r = ctx ? rv_pool_submit(ctx, runner->pool, run_job, job)
+            : rv_pool_try_submit(runner->pool, run_job, job);
+    pthread_mutex_lock(&runner->lock);
+    if (r < 0) {
+        runner->counts.accepted--;
+        runner->counts.rejected++;
+    }
+    publish(runner);
+    pthread_mutex_unlock(&runner->lock);
+    return r;
+}
+
+void jobs_submit(struct pool_runner *runner, uint64_t request, rv_duration timeout,
+                 const void *data, size_t size)
+{
+    struct host_job *job = make_job(runner, data, size);
+    struct wire_message message = {
+        .type = WIRE_ACCEPTED, .module = runner->module->slot, .request = request};
+    int r;
+
+    if (!job) {
+        answer(runner, request, 0, -ENOMEM, 0, "out of memory");
+        return;
+    }
+    job->request = request;
+    job->timeout = timeout;
+    message.number = job->job.id;
+    r = submit(NULL, runner, job);
+    if (r == 0 && request != 0) {
+        module_emit(&message);
+    } else if (r < 0) {
+        free(job);
+        answer(runner, request, 0, r, 0,
+               r == -EAGAIN  ? "the queue is full"
+               : r == -EPIPE ? "the module stops"
+                             : strerror(-r));
+    }
+}
+
+int jobs_submit_wait(struct rv_context *ctx, struct pool_runner *runner, const void *data,
+                     size_t size)
+{
+    struct host_job *job = make_job(runner, data, size);
+    int r = job ? submit(ctx, runner, job) : -ENOMEM;
+
+    if (r < 0)
+        free(job);
+    return r;
+}
+
+void jobs_refuse(struct pool_runner *runner, bool drain_queue, const char *cause)
+{
+    struct rv_context *done;
+
+    if (!drain_queue) {
+        rv_pool_discard(runner->pool, -ECANCELED, cause);
+        return;
+    }
+    /* Draining begins with refusing; a context that is done makes it end there. */
+    if (rv_context_with_timeout(rv_context_background(), 0, &done) == 0) {
+        rv_pool_drain(done, runner->pool);
+        rv_context_unref(done);
+    }
+}
+
+void jobs_wait(struct rv_context *ctx, struct pool_runner *runner)
+{
+    rv_pool_drain(ctx, runner->pool);
+}
+
+void jobs_destroy(struct pool_runner *runner)
+{
+    rv_pool_cancel(runner->pool, -ECANCELED, "the module stops");
+    /* Every end is reported, and published, before the pool goes. */
+    rv_pool_drain(rv_context_background(), runner->pool);
+    rv_pool_destroy(runner->pool);
+    pthread_mutex_destroy(&runner->lock);
+    free(runner);
+}

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: MIT */
+/* Running a module's pool: jobs from outside, their bytes copied, their ends reported. */
+#ifndef REEVE_HOST_JOBS_H
+#define REEVE_HOST_JOBS_H
+
+#include "daemon/host/module.h"
+
+/* definition and settings must outlive the runner. Returns 0 or a negative errno. */
+int jobs_create(struct host_module *module, const struct rv_module_pool *definition,
+                const struct pool_settings *settings, struct pool_runner **ret_runner);
+
+const char *jobs_name(const struct pool_runner *runner);
+
+/* ACCEPTED and RESULT follow; -EAGAIN when the queue is full. Does not block. */
+void jobs_submit(struct pool_runner *runner, uint64_t request, rv_duration timeout,
+                 const void *data, size_t size);
+
+/* The same from a task of the module: blocks while the queue is full. Returns 0, ctx's code, -EPIPE
+ * or -ENOMEM. */
+int jobs_submit_wait(struct rv_context *ctx, struct pool_runner *runner, const void *data,
+                     size_t size);
+
+/* Accepts no more; queued jobs are lost with this cause unless they are to be run. */
+void jobs_refuse(struct pool_runner *runner, bool drain_queue, const char *cause);
+/* Waits for the jobs that are left while ctx is not done. */
+void jobs_wait(struct rv_context *ctx, struct pool_runner *runner);
+/* Waits for jobs in flight, and frees. The context was cancelled before, or nothing is left. */
+void jobs_destroy(struct pool_runner *runner);
+
+#endif

@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: MIT */
+#include "daemon/host/loader.h"
+
+#include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <gelf.h>
+#include <libelf.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/macro.h"
+
+/* No table of a sane module is longer. */
+#define TABLE_MAX 1024
+
+static int check_file(int fd, const char *path)
+{
+    struct stat status;
+
+    if (fstat(fd, &status) < 0)
+        return rv_fail(-errno, "%s", path);
+    if (!S_ISREG(status.st_mode))
+        return rv_fail_text(-EACCES, "%s is not a regular file", path);
+    if (status.st_uid != 0 && status.st_uid != geteuid())
+        return rv_fail_text(-EACCES, "%s belongs to uid %u: it must be root's or one's own", path,
+                            (unsigned)status.st_uid);
+    if (status.st_mode & (S_IWGRP | S_IWOTH))
+        return rv_fail_text(-EACCES, "%s can be written by others: chmod go-w it", path);
+    return 0;
+}
+
+/* Looks through a segment of notes. Returns the ABI version, or 0 when it is not there. */
+static uint32_t find_note(Elf *elf, const GElf_Phdr *segment)
+{
+    Elf_Data *data = elf_getdata_rawchunk(elf, (int64_t)segment->p_offset, segment->p_filesz,
+                                          segment->p_align == 8 ? ELF_T_NHDR8 : ELF_T_NHDR);
+    size_t offset = 0, name, description;
+    GElf_Nhdr header;
+    uint32_t abi;
+
+    while (data && (offset = gelf_getnote(data, offset, &header, &name, &description)) > 0)
+        if (header.n_type == RV_MODULE_NOTE_TYPE &&
+            header.n_namesz == sizeof(RV_MODULE_NOTE_OWNER) &&
+            memcmp((char *)data->d_buf + name, RV_MODULE_NOTE_OWNER, header.n_namesz) == 0 &&
+            header.n_descsz == sizeof(abi)) {
+            memcpy(&abi, (char *)data->d_buf + description, sizeof(abi));
+            return abi;
+        }
+    return 0;
+}
+
+/* The ABI version that the file names, 0 if it is an ELF file without, or -ENOEXEC. */
+static int64_t read_abi(int fd)
+{
+    Elf *elf;
+    size_t count;
+    int64_t abi = 0;
+
+    elf_version(EV_CURRENT);
+    elf = elf_begin(fd, ELF_C_READ, NULL);
+    if (!elf || elf_kind(elf) != ELF_K_ELF || elf_getphdrnum(elf, &count) < 0) {
+        elf_end(elf);
+        return -ENOEXEC;
+    }
+    for (size_t i = 0; i < count && abi == 0; i++) {
+        GElf_Phdr segment;
+
+        if (gelf_getphdr(elf, (int)i, &segment) && segment.p_type == PT_NOTE)
+            abi = find_note(elf, &segment);
+    }
+    elf_end(elf);
+    return abi;
+}
+
+static int check_note(int fd, const char *path)
+{
+    int64_t abi = read_abi(fd);
+
+    if (abi < 0)
+        return rv_fail_text((int)abi, "%s is not a shared object", path);
+    if (abi == 0)
+        return rv_fail_text(-ENOEXEC, "%s is not a module of reeve: it has no RV_MODULE note",
+                            path);
+    if (abi != RV_MODULE_ABI)
+        return rv_fail_text(
+            -EPROTO,
+            "%s is built for module ABI version %u, this reeve-host has version %d: "
+            "build it anew",
+            path, (unsigned)abi, RV_MODULE_ABI);
+    return 0;
+}
+
+/* Copies a table into elements of our size. */
+static int copy_table(const struct rv_table *table, size_t our_size, const char *what,
+                      const char *path, void *ret_items, size_t *ret_count)
+{
+    char *items;
+
+    *ret_count = 0;
+    if (table->count == 0)
+        return 0;
+    if (table->item_size > our_size || table->count > TABLE_MAX)
+        return rv_fail_text(-EINVAL, "%s: its table of %s is %s", path, what,
+                            table->count > TABLE_MAX ? "too long"
+                                                     : "newer than this reeve-host: update reeve");
+    items = calloc(table->count, our_size);
+    if (!items)
+        return -ENOMEM;
+    for (size_t i = 0; i < table->count; i++)
+        memcpy(items + i * our_size, (const char *)table->items + i * table->item_size,
+               table->item_size);
+    memcpy(ret_items, &items, sizeof(items));
+    *ret_count = table->count;
+    return 0;
+}
+
+static int check_names(const struct loaded_module *loaded, const char *path)
+{
+    for (size_t i = 0; i < loaded->option_count; i++)
+        if (!loaded->options[i].name || loaded->options[i].type < RV_TYPE_STRING ||
+            loaded->options[i].type > RV_TYPE_SECRET ||
+            loaded->options[i].offset >= loaded->module.state_size)
+            return rv_fail_text(-EINVAL, "%s: option %zu has no name, type or place in the state",
+                                path, i);
+    for (size_t i = 0; i < loaded->task_count; i++)
+        if (!loaded->tasks[i].name || !loaded->tasks[i].run)
+            return rv_fail_text(-EINVAL, "%s: task %zu has no name or function", path, i);
+    for (size_t i = 0; i < loaded->pool_count; i++)
+        if (!loaded->pools[i].name || !loaded->pools[i].run)
+            return rv_fail_text(-EINVAL, "%s: pool %zu has no name or function", path, i);
+    return 0;
+}
+
+static int take_tables(const struct rv_module *module, const char *path,
+                       struct loaded_module *loaded)
+{
+    int r;
+
+    if (module->abi != RV_MODULE_ABI || !module->name)
+        return rv_fail_text(-EINVAL, "%s: its table does not match its note", path);
+    if (module->size > sizeof(loaded->module))
+        return rv_fail_text(-EINVAL, "%s: its table is newer than this reeve-host: update reeve",
+                            path);
+    memcpy(&loaded->module, module, module->size);
+    r = copy_table(&loaded->module.options, sizeof(struct rv_option), "options", path,
+                   &loaded->options, &loaded->option_count);
+    if (r == 0)
+        r = copy_table(&loaded->module.tasks, sizeof(struct rv_task), "tasks", path, &loaded->tasks,
+                       &loaded->task_count);
+    if (r == 0)
+        r = copy_table(&loaded->module.pools, sizeof(struct rv_module_pool), "pools", path,
+                       &loaded->pools, &loaded->pool_count);
+    return r < 0 ? r : check_names(loaded, path);
+}
+
+int loader_load(const char *path, struct loaded_module *ret_loaded)
+{
+    cleanup_close int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+    const struct rv_module *module;
+    void *handle;
+    int r;
+
+    *ret_loaded = (struct loaded_module){0};
+    if (fd < 0)
+        return rv_fail(-errno, "%s", path);
+    r = check_file(fd, path);
+    if (r == 0)
+        r = check_note(fd, path);
+    if (r < 0)
+        return r;
+    handle = dlopen(path, RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
+    if (!handle) {
+        const char *why = dlerror();
+
+        return rv_fail_text(-ELIBBAD, "cannot load %s: %s", path, why ? why : "?");
+    }
+    module = dlsym(handle, "rv_module");
+    if (!module)
+        return rv_fail_text(-ENOEXEC, "%s has no symbol rv_module", path);
+    r = take_tables(module, path, ret_loaded);
+    if (r < 0)
+        loader_free(ret_loaded);
+    return r;
+}
+
+void loader_free(struct loaded_module *loaded)
+{
+    free(loaded->options);
+    free(loaded->tasks);
+    free(loaded->pools);
+    *loaded = (struct loaded_module){0};
+}

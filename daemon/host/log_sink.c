@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: MIT */
+#include "daemon/host/log_sink.h"
+
+#include <reeve/module.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/text.h"
+#include "daemon/host/task.h"
+
+/* A pipe takes up to 4096 bytes in one piece. */
+#define LINE_SIZE 3072
+
+/* "<4>[web/check#12] text key=value" */
+static void write_record(const struct rv_log_record *record, void *arg unused)
+{
+    const struct rv_labels *labels = &record->labels;
+    char line[LINE_SIZE], number[32] = "";
+    int used;
+
+    if (labels->run > 0)
+        snprintf(number, sizeof(number), "#%llu", (unsigned long long)labels->run);
+    used = snprintf(line, sizeof(line) - 1, "<%d>", record->level);
+    if (labels->module)
+        used += snprintf(line + used, sizeof(line) - 1 - (size_t)used, "[%.64s%s%.64s%s] ",
+                         labels->module, labels->task ? "/" : "", labels->task ? labels->task : "",
+                         number);
+    string_copy(line + used, sizeof(line) - 1 - (size_t)used, record->text);
+    for (size_t i = 0; i < record->field_count; i++) {
+        size_t length = strlen(line);
+
+        snprintf(line + length, sizeof(line) - 1 - length, " %s=%s", record->fields[i].key,
+                 record->fields[i].value);
+    }
+    text_sanitise(line);
+    strcat(line, "\n");
+    (void)!write(STDERR_FILENO, line, strlen(line));
+}
+
+void log_sink_install(void)
+{
+    rv_log_set_sink(write_record, NULL);
+    rv_runtime_set_progress(task_progress);
+    rv_runtime_set_submit(module_submit_own);
+}

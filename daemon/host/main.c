@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: MIT */
+/* reeve-host: runs modules for reeved, or one alone. */
+#include <stdio.h>
+#include <string.h>
+
+#include "daemon/host/control.h"
+#include "daemon/host/run.h"
+
+static int print_help(FILE *file)
+{
+    fputs("Usage: reeve-host --run FILE.so [KEY=VALUE]...\n"
+          "Runs one module in the foreground until SIGINT or SIGTERM; logs to the terminal.\n"
+          "\n"
+          "  --run FILE.so KEY=VALUE  the keys are those of the module's section in an ini file\n"
+          "  --supervised NAME        how reeved starts it\n"
+          "  --version, --help\n",
+          file);
+    return file == stdout ? 0 : 2;
+}
+
+int main(int argc, char **argv)
+{
+    if (argc >= 3 && strcmp(argv[1], "--run") == 0)
+        return run_alone(argc - 2, argv + 2);
+    if (argc == 3 && strcmp(argv[1], "--supervised") == 0)
+        return control_serve();
+    if (argc == 2 && strcmp(argv[1], "--version") == 0) {
+        printf("reeve-host %s\n", REEVE_VERSION);
+        return 0;
+    }
+    return print_help(argc == 2 && strcmp(argv[1], "--help") == 0 ? stdout : stderr);
+}

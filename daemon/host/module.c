@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: MIT */
+#include "daemon/host/module.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/text.h"
+#include "daemon/host/board.h"
+#include "daemon/host/jobs.h"
+#include "daemon/host/module_life.h"
+#include "daemon/host/task.h"
+
+/* Operations that wait; a supervisor sends the next one when the last was answered. */
+#define OPS_MAX 8
+
+static module_emit_fn emit_fn;
+
+void module_set_emit(module_emit_fn emit)
+{
+    emit_fn = emit;
+}
+
+void module_emit(const struct wire_message *message)
+{
+    emit_fn(message);
+}
+
+void module_give_up(struct host_module *module, const char *stage, int code, const char *text)
+{
+    char whole[700];
+    struct wire_message message = {
+        .type = WIRE_FAILED, .module = module->slot, .code = code, .name = stage, .text = whole};
+
+    snprintf(whole, sizeof(whole), "%s: %s", stage, text);
+    module_emit(&message);
+}
+
+void module_begin_activity(struct host_module *module, const char *what)
+{
+    struct scoreboard_module *record = module->record;
+
+    board_enter(module->slot, what, 0);
+    scoreboard_write_begin(record);
+    record->busy_since = rv_now();
+    string_copy(record->activity, sizeof(record->activity), what);
+    scoreboard_write_end(record);
+}
+
+void module_end_activity(struct host_module *module)
+{
+    struct scoreboard_module *record = module->record;
+
+    board_leave();
+    scoreboard_write_begin(record);
+    record->busy_since = 0;
+    record->activity[0] = '\0';
+    scoreboard_write_end(record);
+}
+
+static const char module_key;
+
+/* The runner cannot go away: the task that calls this has not returned yet. */
+int module_submit_own(struct rv_context *ctx, const char *pool, const void *data, size_t size)
+{
+    struct host_module *module = rv_context_value(ctx, &module_key);
+
+    if (size > RV_JOB_DATA_MAX)
+        return -EMSGSIZE;
+    for (size_t i = 0; module && i < module->code.pool_count; i++)
+        if (strcmp(jobs_name(module->pool_runners[i]), pool) == 0)
+            return jobs_submit_wait(ctx, module->pool_runners[i], data, size);
+    return rv_fail(-ENOENT, "no pool %s", pool);
+}
+
+static int make_root(struct rv_context *host, struct host_module *module)
+{
+    struct rv_labels labels = {.module = module->name};
+    struct rv_context *labelled;
+    int r = rv_context_with_labels(host, &labels, &labelled);
+
+    if (r < 0)
+        return r;
+    r = rv_context_with_value(labelled, &module_key, module, &module->root);
+    rv_context_unref(labelled);
+    return r;
+}
+
+/* The module's thread. */
+static int work(struct rv_context *ctx unused, void *arg)
+{
+    struct host_module *module = arg;
+    struct module_op *op;
+
+    /* Not cancelled with the host: the last operations are what ends it in order. */
+    while (rv_channel_recv(rv_context_background(), module->ops, &op) == 0) {
+        bool last = op->kind == MODULE_OP_END;
+
+        life_do(module, op);
+        option_lines_free(&op->lines);
+        free(op);
+        if (last)
+            break;
+    }
+    return 0;
+}
+
+int module_create(struct rv_context *host, struct rv_group *group, uint32_t slot, const char *name,
+                  const char *path, struct host_module **ret_module)
+{
+    struct host_module *module = calloc(1, sizeof(*module));
+    int r;
+
+    if (!module)
+        return -ENOMEM;
+    module->slot = slot;
+    module->name = strdup(name);
+    module->path = strdup(path);
+    pthread_mutex_init(&module->lock, NULL);
+    module->record = board_module(slot, name);
+    r = module->name && module->path ? make_root(host, module) : -ENOMEM;
+    if (r == 0)
+        r = rv_channel_create(sizeof(struct module_op *), OPS_MAX, &module->ops);
+    if (r == 0)
+        r = rv_group_go(group, work, module);
+    if (r < 0) {
+        module_destroy(module);
+        return r;
+    }
+    *ret_module = module;
+    return 0;
+}
+
+void module_destroy(struct host_module *module)
+{
+    if (!module)
+        return;
+    option_lines_free(&module->lines);
+    options_free(&module->bound);
+    loader_free(&module->code);
+    rv_channel_unref(module->ops);
+    rv_context_unref(module->root);
+    pthread_mutex_destroy(&module->lock);
+    free(module->name);
+    free(module->path);
+    free(module);
+}
+
+int module_operate(struct host_module *module, const struct module_op *op)
+{
+    struct module_op *copy = malloc(sizeof(*copy));
+    int r;
+
+    if (!copy)
+        return -ENOMEM;
+    *copy = *op;
+    r = rv_channel_try_send(module->ops, &copy);
+    if (r < 0)
+        free(copy);
+    return r;
+}
+
+static void refuse(struct host_module *module, uint64_t request, uint32_t flags, int code,
+                   const char *text)
+{
+    struct wire_message message = {.type = WIRE_RESULT,
+                                   .module = module->slot,
+                                   .flags = flags,
+                                   .request = request,
+                                   .code = code,
+                                   .text = text};
+
+    module_emit(&message);
+}
+
+/* "there is no task "chek"; it has check, sweep" */
+static void refuse_unknown(struct host_module *module, uint64_t request, uint32_t flags,
+                           const char *what, const char *name)
+{
+    cleanup_text struct text text = {0};
+    bool tasks = flags & WIRE_RESULT_RUN;
+    size_t count = tasks ? module->code.task_count : module->code.pool_count;
+
+    text_append_format(&text, "module %s has no %s \"%.64s\"", module->name, what, name);
+    for (size_t i = 0; i < count; i++)
+        text_append_format(&text, "%s%s", i == 0 ? "; it has " : ", ",
+                           tasks ? module->code.tasks[i].name : module->code.pools[i].name);
+    refuse(module, request, flags, -ENOENT, text_string(&text));
+}
+
+void module_run(struct host_module *module, const char *task, uint64_t request)
+{
+    struct task_runner *found = NULL;
+    bool ready;
+
+    pthread_mutex_lock(&module->lock);
+    ready = module->ready;
+    for (size_t i = 0; ready && i < module->code.task_count; i++)
+        if (strcmp(task_name(module->task_runners[i]), task) == 0)
+            found = module->task_runners[i];
+    /* Under the lock, so that the runner cannot go away meanwhile; it does not block. */
+    if (found)
+        task_run(found, request);
+    pthread_mutex_unlock(&module->lock);
+    if (!ready)
+        refuse(module, request, WIRE_RESULT_RUN, -EAGAIN, "the module is not ready");
+    else if (!found)
+        refuse_unknown(module, request, WIRE_RESULT_RUN, "task", task);
+}
+
+void module_submit(struct host_module *module, const char *pool, uint64_t request,
+                   rv_duration timeout, const void *data, size_t size)
+{
+    struct pool_runner *found = NULL;
+    bool ready;
+
+    pthread_mutex_lock(&module->lock);
+    ready = module->ready;
+    for (size_t i = 0; ready && i < module->code.pool_count; i++)
+        if (strcmp(jobs_name(module->pool_runners[i]), pool) == 0)
+            found = module->pool_runners[i];
+    pthread_mutex_unlock(&module->lock);
+    /* The control thread is the one that queues the stop which would end the runner. */
+    if (found)
+        jobs_submit(found, request, timeout, data, size);
+    else if (!ready)
+        refuse(module, request, 0, -EAGAIN, "the module is not ready");
+    else
+        refuse_unknown(module, request, 0, "pool", pool);
+}

@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * One module in its host: its state, its two contexts, its tasks and pools, and its life.
+ *
+ * Operations (start, check, reload, stop) are done one after the other by a thread of the module's
+ * own, so that no module can hold up the control socket or another module. Runs and submits come
+ * from the control thread and find the module ready or not.
+ */
+#ifndef REEVE_HOST_MODULE_H
+#define REEVE_HOST_MODULE_H
+
+#include <pthread.h>
+#include <reeve/module.h>
+
+#include "daemon/host/options.h"
+#include "daemon/wire/message.h"
+#include "daemon/wire/scoreboard.h"
+
+struct host_module;
+struct pool_runner;
+struct task_runner;
+
+/* Where events go: to the supervisor, or to the terminal. Any thread. */
+typedef void (*module_emit_fn)(const struct wire_message *message);
+void module_set_emit(module_emit_fn emit);
+void module_emit(const struct wire_message *message);
+
+enum module_op_kind {
+    MODULE_OP_START = 1,
+    MODULE_OP_CHECK,
+    MODULE_OP_RELOAD,
+    MODULE_OP_STOP,
+    MODULE_OP_END, /* the module's thread ends */
+};
+
+struct module_op {
+    enum module_op_kind kind;
+    struct option_lines lines; /* owned; of START, CHECK and RELOAD */
+    rv_duration drain;         /* of STOP, as the rest */
+    rv_duration grace;
+    bool drain_queue;
+    char cause[256];
+};
+
+struct host_module {
+    uint32_t slot;
+    char *name;
+    char *path;
+    struct option_lines lines; /* that come in; of the control thread */
+
+    struct rv_context *root;  /* labelled with the module's name */
+    struct rv_context *tasks; /* of runs; NULL unless started */
+    struct rv_context *work;  /* of jobs, and of runs that may finish */
+    struct rv_channel *ops;
+
+    /* Of the module's thread. */
+    bool loaded;
+    struct loaded_module code;
+    struct bound_options bound;
+    struct rv_periodic *health;
+    struct scoreboard_module *record;
+
+    pthread_mutex_t lock; /* protects what follows */
+    bool ready;           /* takes runs and submits */
+    uint64_t lost;        /* jobs, during this stop */
+    struct task_runner **task_runners;
+    struct pool_runner **pool_runners;
+};
+
+/* Returns 0 or a negative errno; ends with module_destroy(), after MODULE_OP_END was done. */
+int module_create(struct rv_context *host, struct rv_group *group, uint32_t slot, const char *name,
+                  const char *path, struct host_module **ret_module);
+void module_destroy(struct host_module *module);
+
+/* Queues an operation, which takes over its lines. Returns 0, or an error when too many wait. */
+int module_operate(struct host_module *module, const struct module_op *op);
+
+/* Answered by ACCEPTED and RESULT. */
+void module_run(struct host_module *module, const char *task, uint64_t request);
+void module_submit(struct host_module *module, const char *pool, uint64_t request,
+                   rv_duration timeout, const void *data, size_t size);
+
+/* rv_submit(): ctx leads to the module. */
+int module_submit_own(struct rv_context *ctx, const char *pool, const void *data, size_t size);
+
+/* Says that something of the module failed for good: the supervisor restarts it. */
+void module_give_up(struct host_module *module, const char *stage, int code, const char *text);
+
+/* Brackets a call into the module, for the record: "init" and so on. */
+void module_begin_activity(struct host_module *module, const char *what);
+void module_end_activity(struct host_module *module);
+
+#endif

@@ -1,0 +1,406 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Start, check, reload and stop. Everything that a start made is undone in reverse by a stop, and
+ * by a start that fails half way.
+ */
+#include "daemon/host/module_life.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/text.h"
+#include "daemon/host/board.h"
+#include "daemon/host/crash.h"
+#include "daemon/host/jobs.h"
+#include "daemon/host/task.h"
+
+#define HEALTH_INTERVAL (10 * RV_SECOND)
+
+static void set_state(struct host_module *module, uint32_t state)
+{
+    scoreboard_write_begin(module->record);
+    module->record->state = state;
+    scoreboard_write_end(module->record);
+}
+
+static const char *error_text(int r)
+{
+    return rv_error_text()[0] ? rv_error_text() : strerror(-r);
+}
+
+static void tell_failed(struct host_module *module, const char *stage, int code, bool permanent,
+                        const char *text)
+{
+    struct wire_message message = {.type = WIRE_FAILED,
+                                   .module = module->slot,
+                                   .flags = permanent ? WIRE_FAILED_PERMANENT : 0,
+                                   .code = code,
+                                   .name = stage,
+                                   .text = text};
+
+    module_emit(&message);
+}
+
+static void tell_option_error(const struct option_error *error, void *arg)
+{
+    struct host_module *module = arg;
+    struct wire_message message = {
+        .type = WIRE_OPTION_ERROR,
+        .module = module->slot,
+        .flags = error->unknown ? WIRE_OPTION_UNKNOWN_KEY : 0,
+        .key = error->key,
+        .value = error->nearest,
+        .path = error->file,
+        .line = error->line,
+        .text = error->text,
+    };
+
+    module_emit(&message);
+}
+
+/* Loads the code, once. Returns 0 or a negative errno with a text. */
+static int load(struct host_module *module)
+{
+    int r;
+
+    if (module->loaded)
+        return 0;
+    module_begin_activity(module, "load");
+    r = loader_load(module->path, &module->code);
+    module_end_activity(module);
+    if (r < 0)
+        return r;
+    module->loaded = true;
+    crash_map_objects();
+    return 0;
+}
+
+static void check(struct host_module *module, const struct module_op *op)
+{
+    struct wire_message message = {.type = WIRE_CHECKED, .module = module->slot};
+    struct bound_options bound;
+    int r = load(module);
+
+    if (r < 0) {
+        tell_failed(module, "load", r, true, error_text(r));
+        return;
+    }
+    r = options_bind(&module->code, &op->lines, tell_option_error, module, &bound);
+    if (r < 0) {
+        tell_failed(module, "options", r, false, strerror(-r));
+        return;
+    }
+    if (r == 0)
+        options_free(&bound);
+    message.code = r;
+    module_emit(&message);
+}
+
+/* Starting
+ * ----------------------------------------------------------------------------------------- */
+
+static void make_not_ready(struct host_module *module)
+{
+    pthread_mutex_lock(&module->lock);
+    module->ready = false;
+    pthread_mutex_unlock(&module->lock);
+}
+
+static void destroy_runners(struct host_module *module)
+{
+    for (size_t i = 0; module->task_runners && i < module->code.task_count; i++)
+        if (module->task_runners[i])
+            task_destroy(module->task_runners[i]);
+    for (size_t i = 0; module->pool_runners && i < module->code.pool_count; i++)
+        if (module->pool_runners[i])
+            jobs_destroy(module->pool_runners[i]);
+    free(module->task_runners);
+    free(module->pool_runners);
+    module->task_runners = NULL;
+    module->pool_runners = NULL;
+    module->tasks = rv_context_unref(module->tasks);
+    module->work = rv_context_unref(module->work);
+}
+
+static void cancel_runners(struct host_module *module, const char *cause)
+{
+    if (module->tasks)
+        rv_context_cancel(module->tasks, -ECANCELED, "%s", cause);
+    if (module->work)
+        rv_context_cancel(module->work, -ECANCELED, "%s", cause);
+}
+
+/* Pools before tasks, whose runs may submit to them. */
+static int create_runners(struct host_module *module)
+{
+    const struct loaded_module *code = &module->code;
+    int r = rv_context_with_cancel(module->root, &module->tasks);
+
+    if (r == 0)
+        r = rv_context_with_cancel(module->root, &module->work);
+    module->task_runners = calloc(code->task_count + 1, sizeof(struct task_runner *));
+    module->pool_runners = calloc(code->pool_count + 1, sizeof(struct pool_runner *));
+    if (!module->task_runners || !module->pool_runners)
+        r = -ENOMEM;
+    for (size_t i = 0; r == 0 && i < code->pool_count; i++)
+        r = jobs_create(module, &code->pools[i], &module->bound.pools[i], &module->pool_runners[i]);
+    for (size_t i = 0; r == 0 && i < code->task_count; i++)
+        r = task_create(module, &code->tasks[i], &module->bound.tasks[i], &module->task_runners[i]);
+    if (r < 0) {
+        cancel_runners(module, "it could not be started");
+        destroy_runners(module);
+    }
+    return r;
+}
+
+static int ask_health(struct rv_context *ctx, void *arg)
+{
+    struct host_module *module = arg;
+    struct scoreboard_module *record = module->record;
+    int r;
+
+    board_enter(module->slot, "health", 0);
+    rv_error_clear();
+    r = module->code.module.health(ctx, module->bound.state);
+    board_leave();
+    if (rv_context_err(ctx) != 0)
+        return 0;
+    scoreboard_write_begin(record);
+    record->health_code = MIN(r, 0);
+    record->health_at = rv_now();
+    string_copy(record->health_text, sizeof(record->health_text), r < 0 ? error_text(r) : "");
+    scoreboard_write_end(record);
+    return 0;
+}
+
+static void start_health(struct host_module *module)
+{
+    struct rv_periodic_spec spec = {.size = sizeof(spec), .interval = HEALTH_INTERVAL};
+
+    if (module->code.module.health &&
+        rv_periodic_start(module->tasks, &spec, ask_health, module, &module->health) < 0)
+        rv_log(module->root, RV_LOG_WARNING, "its health() will not be asked: no thread");
+}
+
+static void stop_health(struct host_module *module)
+{
+    if (module->health)
+        rv_periodic_stop(module->health);
+    module->health = NULL;
+}
+
+static int call_init(struct host_module *module)
+{
+    int r = 0;
+
+    if (!module->code.module.init)
+        return 0;
+    module_begin_activity(module, "init");
+    rv_error_clear();
+    r = module->code.module.init(module->root, module->bound.state);
+    module_end_activity(module);
+    return MIN(r, 0);
+}
+
+static void call_fini(struct host_module *module)
+{
+    if (!module->code.module.fini)
+        return;
+    module_begin_activity(module, "fini");
+    module->code.module.fini(module->bound.state);
+    module_end_activity(module);
+}
+
+static int init_and_run(struct host_module *module, const char **ret_stage)
+{
+    int r;
+
+    *ret_stage = "init";
+    r = call_init(module);
+    if (r < 0)
+        return r;
+    *ret_stage = "start";
+    r = create_runners(module);
+    if (r < 0)
+        call_fini(module);
+    return r;
+}
+
+static void start(struct host_module *module, const struct module_op *op)
+{
+    struct wire_message ready = {.type = WIRE_READY, .module = module->slot};
+    const char *stage = "load";
+    int r;
+
+    set_state(module, SCOREBOARD_MODULE_LOADING);
+    r = load(module);
+    if (r == 0) {
+        stage = "options";
+        r = options_bind(&module->code, &op->lines, tell_option_error, module, &module->bound);
+        if (r > 0) {
+            tell_failed(module, stage, -EINVAL, true, "its options are wrong");
+            return;
+        }
+    }
+    if (r < 0) {
+        tell_failed(module, stage, r, r != -ENOMEM, error_text(r));
+        return;
+    }
+    r = init_and_run(module, &stage);
+    if (r < 0) {
+        char text[RV_ERROR_TEXT_SIZE];
+
+        string_copy(text, sizeof(text), error_text(r));
+        options_free(&module->bound);
+        tell_failed(module, stage, r, false, text);
+        return;
+    }
+    start_health(module);
+    pthread_mutex_lock(&module->lock);
+    module->ready = true;
+    pthread_mutex_unlock(&module->lock);
+    set_state(module, SCOREBOARD_MODULE_READY);
+    ready.text = module->code.module.version ? module->code.module.version : "";
+    module_emit(&ready);
+}
+
+/* Stopping
+ * ----------------------------------------------------------------------------------------- */
+
+static void wait_for_work(struct host_module *module, rv_duration drain)
+{
+    struct rv_context *limit;
+
+    if (rv_context_with_timeout(rv_context_background(), drain, &limit) < 0)
+        return;
+    for (size_t i = 0; i < module->code.pool_count; i++)
+        jobs_wait(limit, module->pool_runners[i]);
+    for (size_t i = 0; i < module->code.task_count; i++)
+        if (module->bound.tasks[i].on_stop == TASK_ON_STOP_FINISH)
+            task_wait(limit, module->task_runners[i]);
+    rv_context_unref(limit);
+}
+
+/* Refuse, cancel tasks, let work go on for the drain, cancel it, wait for all of it to return. */
+static void end_runners(struct host_module *module, const struct module_op *op)
+{
+    struct wire_message progress = {
+        .type = WIRE_PROGRESS, .module = module->slot, .text = "waiting for work under way"};
+
+    make_not_ready(module);
+    for (size_t i = 0; i < module->code.pool_count; i++)
+        jobs_refuse(module->pool_runners[i], op->drain_queue, op->cause);
+    rv_context_cancel(module->tasks, -ECANCELED, "%s", op->cause);
+    module_emit(&progress);
+    wait_for_work(module, op->drain);
+    rv_context_cancel(module->work, -ECANCELED, "%s", op->cause);
+    progress.text = "waiting for what was cancelled to return";
+    module_emit(&progress);
+    stop_health(module);
+    destroy_runners(module);
+}
+
+static void stop(struct host_module *module, const struct module_op *op)
+{
+    struct wire_message message = {.type = WIRE_STOPPED, .module = module->slot};
+
+    if (module->task_runners) {
+        set_state(module, SCOREBOARD_MODULE_STOPPING);
+        end_runners(module, op);
+        call_fini(module);
+        options_free(&module->bound);
+    }
+    set_state(module, SCOREBOARD_MODULE_STOPPED);
+    message.number = module->lost;
+    module->lost = 0;
+    module_emit(&message);
+}
+
+/* Reloading
+ * ---------------------------------------------------------------------------------------- */
+
+static void tell_reloaded(struct host_module *module, int code, const char *text)
+{
+    struct wire_message message = {
+        .type = WIRE_RELOADED, .module = module->slot, .code = code, .text = text};
+
+    module_emit(&message);
+}
+
+/* The live state keeps its address, as the module may; only what options are bound to changes. */
+static int exchange_options(struct host_module *module, struct bound_options *fresh)
+{
+    struct bound_options old = module->bound;
+    void *state = old.state;
+    int r;
+
+    options_copy(&module->code, fresh, state);
+    module_begin_activity(module, "reload");
+    rv_error_clear();
+    r = module->code.module.reload(module->root, state);
+    module_end_activity(module);
+    /* The old strings may go now; the old state block stays, with the new strings. */
+    old.state = fresh->state;
+    module->bound = *fresh;
+    module->bound.state = state;
+    options_free(&old);
+    return MIN(r, 0);
+}
+
+static void reload(struct host_module *module, const struct module_op *op)
+{
+    struct module_op pause = {.drain = RV_FOREVER, .drain_queue = true};
+    struct bound_options fresh;
+    char text[RV_ERROR_TEXT_SIZE];
+    int r;
+
+    if (!module->task_runners || !module->code.module.reload) {
+        tell_reloaded(module, -EOPNOTSUPP, "");
+        return;
+    }
+    r = options_bind(&module->code, &op->lines, tell_option_error, module, &fresh);
+    if (r != 0) {
+        tell_reloaded(module, r < 0 ? r : -EINVAL, "its options are wrong");
+        return;
+    }
+    string_copy(pause.cause, sizeof(pause.cause), "reload");
+    end_runners(module, &pause);
+    r = exchange_options(module, &fresh);
+    string_copy(text, sizeof(text), r < 0 ? error_text(r) : "");
+    if (r == 0) {
+        r = create_runners(module);
+        string_copy(text, sizeof(text), r < 0 ? error_text(r) : "");
+    }
+    if (r == 0) {
+        start_health(module);
+        pthread_mutex_lock(&module->lock);
+        module->ready = true;
+        pthread_mutex_unlock(&module->lock);
+    } else {
+        call_fini(module);
+        options_free(&module->bound);
+    }
+    set_state(module, r == 0 ? SCOREBOARD_MODULE_READY : SCOREBOARD_MODULE_STOPPED);
+    tell_reloaded(module, r, text);
+}
+
+void life_do(struct host_module *module, struct module_op *op)
+{
+    switch (op->kind) {
+    case MODULE_OP_START:
+        start(module, op);
+        break;
+    case MODULE_OP_CHECK:
+        check(module, op);
+        break;
+    case MODULE_OP_RELOAD:
+        reload(module, op);
+        break;
+    case MODULE_OP_STOP:
+        stop(module, op);
+        break;
+    case MODULE_OP_END:
+        break;
+    }
+}

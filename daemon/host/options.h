@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Binding a section's lines to a module's state, its tasks and its pools. Every error is told, each
+ * with its line; nothing of the module runs.
+ */
+#ifndef REEVE_HOST_OPTIONS_H
+#define REEVE_HOST_OPTIONS_H
+
+#include "daemon/host/loader.h"
+
+/* A line of the section, as the supervisor sent it. */
+struct option_line {
+    char *key;
+    char *value;
+    char *file;
+    unsigned line;
+};
+
+struct option_lines {
+    struct option_line *items;
+    size_t count;
+};
+
+/* Copies. Returns 0 or -ENOMEM. */
+int option_lines_add(struct option_lines *lines, const char *key, const char *value,
+                     const char *file, unsigned line);
+void option_lines_free(struct option_lines *lines);
+
+enum task_overlap { TASK_OVERLAP_SKIP, TASK_OVERLAP_QUEUE };
+enum task_on_error { TASK_ON_ERROR_CONTINUE, TASK_ON_ERROR_RESTART, TASK_ON_ERROR_STOP };
+enum task_on_stop { TASK_ON_STOP_CANCEL, TASK_ON_STOP_FINISH };
+
+struct task_settings {
+    rv_duration every; /* 0: on request only */
+    rv_duration timeout;
+    rv_duration grace; /* between a cancel and being called hung */
+    enum task_overlap overlap;
+    enum task_on_error on_error;
+    enum task_on_stop on_stop;
+};
+
+struct pool_settings {
+    int64_t workers;
+    int64_t queue;
+    int64_t retries;
+    rv_duration timeout;
+    rv_duration backoff;
+};
+
+/* All that a section says. The state's strings are owned here. */
+struct bound_options {
+    void *state; /* of the module's state_size; NULL when that is 0 */
+    struct task_settings *tasks;
+    struct pool_settings *pools;
+    char **strings;
+    size_t string_count;
+    void **arrays; /* of lists */
+    size_t array_count;
+};
+
+/* What is told of an error: line 0 for one that has none. unknown: nobody has such a key; nearest
+ * may be NULL. */
+struct option_error {
+    const char *key;
+    const char *file;
+    unsigned line;
+    const char *text;
+    bool unknown;
+    const char *nearest;
+};
+
+typedef void (*option_error_fn)(const struct option_error *error, void *arg);
+
+/* Returns the number of errors, each of which was told, or -ENOMEM. */
+int options_bind(const struct loaded_module *loaded, const struct option_lines *lines,
+                 option_error_fn fn, void *arg, struct bound_options *ret_bound);
+void options_free(struct bound_options *bound);
+
+/* Copies what options of `from` are bound to over those of the state at `state`, and nothing else.
+ */
+void options_copy(const struct loaded_module *loaded, const struct bound_options *from,
+                  void *state);
+
+#endif

@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: MIT */
+#include "daemon/host/run.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/macro.h"
+#include "base/text.h"
+#include "daemon/host/board.h"
+#include "daemon/host/crash.h"
+#include "daemon/host/module.h"
+#include "daemon/host/task.h"
+
+#define STOP_DRAIN (10 * RV_SECOND)
+
+/* Events of the one module, for the main thread; there are never more under way. */
+struct event {
+    enum wire_type type;
+};
+static struct rv_channel *events;
+
+static void emit(const struct wire_message *message)
+{
+    struct event event = {message->type};
+
+    switch (message->type) {
+    case WIRE_OPTION_ERROR:
+        fprintf(stderr, "reeve-host: %s%s%s%s\n", message->text,
+                message->value && message->value[0] ? "; did you mean \"" : "",
+                message->value ? message->value : "",
+                message->value && message->value[0] ? "\"?" : "");
+        return;
+    case WIRE_FAILED:
+        fprintf(stderr, "reeve-host: %s failed: %s\n", message->name, message->text);
+        break;
+    case WIRE_OVERDUE:
+        fprintf(stderr, "reeve-host: task %s run %llu ignores its cancellation; %s\n",
+                message->name, (unsigned long long)message->number, message->text);
+        return;
+    case WIRE_READY:
+        rv_log(NULL, RV_LOG_INFO, "ready");
+        break;
+    case WIRE_STOPPED:
+        break;
+    default:
+        return;
+    }
+    rv_channel_send(rv_context_background(), events, &event);
+}
+
+static int take_options(struct module_op *op, int count, char **arguments)
+{
+    for (int i = 0; i < count; i++) {
+        char *equals = strchr(arguments[i], '=');
+
+        if (!equals || equals == arguments[i]) {
+            fprintf(stderr, "reeve-host: \"%s\": expected KEY=VALUE\n", arguments[i]);
+            return -EINVAL;
+        }
+        *equals = '\0';
+        if (option_lines_add(&op->lines, arguments[i], equals + 1, "command line",
+                             (unsigned)i + 1) < 0)
+            return -ENOMEM;
+    }
+    return 0;
+}
+
+/* Waits for an event of the module. Returns its type, or 0 once ctx is done. */
+static enum wire_type next_event(struct rv_context *ctx)
+{
+    struct event event;
+
+    return rv_channel_recv(ctx, events, &event) == 0 ? event.type : (enum wire_type)0;
+}
+
+static int stop(struct host_module *module, const char *cause)
+{
+    struct module_op op = {.kind = MODULE_OP_STOP, .drain = STOP_DRAIN};
+    int r;
+
+    string_copy(op.cause, sizeof(op.cause), cause);
+    r = module_operate(module, &op);
+    while (r == 0 && next_event(rv_context_background()) != WIRE_STOPPED)
+        ;
+    return r;
+}
+
+static int run_until(struct rv_context *ctx, struct host_module *module)
+{
+    struct rv_cause cause;
+    enum wire_type type;
+
+    if (next_event(rv_context_background()) != WIRE_READY)
+        return 1;
+    type = next_event(ctx);
+    rv_context_cause(ctx, &cause);
+    rv_log(NULL, RV_LOG_NOTICE, "stopping: %s", type ? "the module gave up" : cause.text);
+    stop(module, type ? "the module gave up" : cause.text);
+    return type ? 1 : 0;
+}
+
+static int start(struct rv_context *ctx, int count, char **arguments)
+{
+    struct module_op op = {.kind = MODULE_OP_START}, end = {.kind = MODULE_OP_END};
+    const char *slash = strrchr(arguments[0], '/');
+    cleanup_free char *path = realpath(arguments[0], NULL);
+    struct host_module *module;
+    struct rv_group *group;
+    char name[64];
+    int code = 1;
+
+    if (!path) {
+        fprintf(stderr, "reeve-host: %s: %s\n", arguments[0], strerror(errno));
+        return 1;
+    }
+    string_copy(name, sizeof(name), slash ? slash + 1 : arguments[0]);
+    name[strcspn(name, ".")] = '\0';
+    if (take_options(&op, count - 1, arguments + 1) < 0) {
+        option_lines_free(&op.lines);
+        return 1;
+    }
+    if (rv_group_create(rv_context_background(), &group) < 0)
+        return 1;
+    if (module_create(rv_context_background(), group, 0, name, path, &module) == 0) {
+        if (module_operate(module, &op) == 0)
+            code = run_until(ctx, module);
+        module_operate(module, &end);
+        rv_group_wait(group);
+        module_destroy(module);
+    }
+    return code;
+}
+
+int run_alone(int count, char **arguments)
+{
+    static const int signals[] = {SIGINT, SIGTERM, 0};
+    struct rv_context *ctx;
+    int code;
+
+    module_set_emit(emit);
+    rv_runtime_set_progress(task_progress);
+    rv_runtime_set_submit(module_submit_own);
+    if (board_open(-1) < 0 || crash_install() < 0 ||
+        rv_channel_create(sizeof(struct event), 16, &events) < 0 ||
+        rv_context_with_signals(rv_context_background(), signals, &ctx) < 0) {
+        fputs("reeve-host: out of memory or threads\n", stderr);
+        return 1;
+    }
+    code = start(ctx, count, arguments);
+    rv_context_unref(ctx);
+    rv_channel_unref(events);
+    return code;
+}

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: MIT */
+/* The keys that every task and pool of a module has: TASK.every, POOL.workers and so on. */
+#ifndef REEVE_HOST_SETTINGS_H
+#define REEVE_HOST_SETTINGS_H
+
+#include "daemon/host/options.h"
+
+typedef void (*settings_error_fn)(const char *text, void *arg);
+
+/* What the module's own tables say. */
+void settings_defaults(const struct loaded_module *loaded, struct task_settings *tasks,
+                       struct pool_settings *pools, settings_error_fn fn, void *arg);
+
+/* Returns false when the key is not of this kind; errors in its value are told. */
+bool settings_apply(const struct loaded_module *loaded, const char *key, const char *value,
+                    struct task_settings *tasks, struct pool_settings *pools, settings_error_fn fn,
+                    void *arg);
+
+/* Puts the nearest such key into nearest if it beats *best. */
+void settings_nearest(const struct loaded_module *loaded, const char *key, char *nearest,
+                      size_t size, unsigned *best);
+
+#endif

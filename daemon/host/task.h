@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: MIT */
+/* Running a task on its schedule and on request, one run at a time. */
+#ifndef REEVE_HOST_TASK_H
+#define REEVE_HOST_TASK_H
+
+#include "daemon/host/module.h"
+
+/* The schedule begins at once. definition and settings must outlive the runner. Returns 0 or a
+ * negative errno. */
+int task_create(struct host_module *module, const struct rv_task *definition,
+                const struct task_settings *settings, struct task_runner **ret_runner);
+
+const char *task_name(const struct task_runner *runner);
+
+/* A run now; ACCEPTED and RESULT follow, the latter at once with -EBUSY when a run is under way and
+ * overlap = skip. Does not block. */
+void task_run(struct task_runner *runner, uint64_t request);
+
+/* Waits for a run that may finish (on-stop = finish) while ctx is not done. */
+void task_wait(struct rv_context *ctx, struct task_runner *runner);
+
+/* Ends the schedule, waits for the run under way to return, and frees. The contexts were cancelled
+ * before. */
+void task_destroy(struct task_runner *runner);
+
+/* rv_progress() of the calling thread's run. */
+void task_progress(const char *text);
+
+#endif

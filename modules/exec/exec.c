@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * exec - runs a command on a schedule
+ *
+ * A cron with timeouts, captured output and no overlap: a run that is still going on when the next
+ * is due is not joined by a second one. Several commands are several sections.
+ *
+ * Options
+ *
+ *     command = TEXT           run by /bin/sh -c; required
+ *     directory = PATH         where it runs. Default: the state folder
+ *     log-output = always | failure | never
+ *                              when its output, stdout and stderr, is logged. Default: failure
+ *     output-max = SIZE        how much of the output is kept. Default: 16K
+ *     grace = DURATION         between SIGTERM and SIGKILL when it is cancelled. Default: 3s
+ *
+ * Tasks
+ *
+ *     run                      every 1min, with run.timeout = 1min unless it is set
+ *
+ * Exit code 0 is a success; any other, and a signal, is a failure, whose text has the last line of
+ * the output.
+ *
+ * Example
+ *
+ *     [module:backup]
+ *     load = exec
+ *     command = restic backup /srv
+ *     run.every = 6h
+ *     run.timeout = 2h
+ */
+#include <errno.h>
+#include <reeve/module.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct exec {
+    char *command;
+    char *directory;
+    int log_output;
+    uint64_t output_max;
+    rv_duration grace;
+};
+
+enum { LOG_ALWAYS, LOG_FAILURE, LOG_NEVER };
+static const char *const log_choices[] = {"always", "failure", "never", NULL};
+
+static void log_lines(struct rv_context *ctx, enum rv_log_level level, char *output)
+{
+    char *line, *position = output;
+
+    while ((line = strsep(&position, "\n")))
+        if (*line != '\0')
+            rv_log(ctx, level, "%s", line);
+}
+
+/* The last line that is not empty; the output stays as it is. */
+static const char *last_line(const char *output, size_t size, int *ret_length)
+{
+    size_t end = size, start;
+
+    while (end > 0 && (output[end - 1] == '\n' || output[end - 1] == '\0'))
+        end--;
+    for (start = end; start > 0 && output[start - 1] != '\n'; start--)
+        ;
+    *ret_length = (int)(end - start > 200 ? 200 : end - start);
+    return output + start;
+}
+
+static int run(struct rv_context *ctx, void *state)
+{
+    const struct exec *exec = state;
+    char *const argv[] = {(char *)"/bin/sh", (char *)"-c", exec->command, NULL};
+    struct rv_command_options options = {
+        .size = sizeof(options),
+        .directory = exec->directory,
+        .output_max = (size_t)exec->output_max,
+        .grace = exec->grace,
+    };
+    struct rv_command_result result;
+    const char *line;
+    int length, r = rv_command_run(ctx, argv, &options, &result);
+
+    if (!result.output)
+        return rv_wrap(r, "run");
+    line = last_line(result.output, result.output_size, &length);
+    if (r == 0)
+        rv_progress(ctx, "exit code 0%s%.*s", length > 0 ? "; " : "", length, line);
+    else if (rv_context_err(ctx) == -ETIMEDOUT)
+        r = rv_fail_text(-ETIMEDOUT, "the command was ended by its timeout%s%.*s",
+                         length > 0 ? "; " : "", length, line);
+    else if (r == -ECHILD && result.signal)
+        r = rv_fail_text(r, "killed by SIG%s%s%.*s", sigabbrev_np(result.signal),
+                         length > 0 ? "; " : "", length, line);
+    else if (r == -ECHILD)
+        r = rv_fail_text(r, "exit code %d%s%.*s", result.exit_code, length > 0 ? "; " : "", length,
+                         line);
+    if (exec->log_output == LOG_ALWAYS || (r < 0 && exec->log_output == LOG_FAILURE))
+        log_lines(ctx, r < 0 ? RV_LOG_WARNING : RV_LOG_INFO, result.output);
+    free(result.output);
+    return r;
+}
+
+static int reload(struct rv_context *ctx, void *state)
+{
+    (void)ctx;
+    (void)state;
+    return 0;
+}
+
+RV_MODULE(.name = "exec", .version = "1", .summary = "Runs a command on a schedule",
+          .state_size = sizeof(struct exec),
+          .options = RV_OPTIONS(RV_OPTION_STRING(struct exec, command, .required = true,
+                                                 .help = "command for /bin/sh -c"),
+                                RV_OPTION_PATH(struct exec, directory, .help = "where it runs"),
+                                RV_OPTION_ENUM(struct exec, log_output, .fallback = "failure",
+                                               .choices = log_choices,
+                                               .help = "when its output is logged"),
+                                RV_OPTION_SIZE(struct exec, output_max, .fallback = "16K",
+                                               .minimum = 1, .maximum = 16 * 1024 * 1024,
+                                               .help = "how much of its output is kept"),
+                                RV_OPTION_DURATION(struct exec, grace, .fallback = "3s",
+                                                   .help = "time between SIGTERM and SIGKILL")),
+          .tasks = RV_TASKS({.name = "run",
+                             .run = run,
+                             .every = "1min",
+                             .timeout = "1min",
+                             .help = "runs the command"}),
+          .reload = reload, );

@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * heartbeat - writes the time into a file, and logs it
+ *
+ * The example and template: copy this file, rename what it names, and build it with
+ *
+ *     cc -shared -fPIC -o mine.so mine.c $(pkg-config --cflags --libs reeve)
+ *
+ * Options
+ *
+ *     file = PATH      where the time is written, as one line of RFC 3339 in UTC; replaced as a
+ *                      whole, so that a reader sees the old or the new line. Default: heartbeat
+ *     log = yes | no   whether each beat is logged. Default: no
+ *
+ * Tasks
+ *
+ *     beat             every 10s
+ *
+ * Example
+ *
+ *     [module:heartbeat]
+ *     load = heartbeat
+ *     file = /run/reeve/heartbeat
+ *     beat.every = 5s
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <reeve/module.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+/* The module's state: first what options are bound to, then what is its own. It is zeroed before.
+ */
+struct heartbeat {
+    char *file;
+    bool log;
+};
+
+static int write_file(const char *path, const char *text)
+{
+    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644), r = 0;
+
+    if (fd < 0)
+        return rv_fail(-errno, "open %s", path);
+    if (write(fd, text, strlen(text)) != (ssize_t)strlen(text))
+        r = rv_fail(errno ? -errno : -EIO, "write %s", path);
+    if (close(fd) < 0 && r == 0)
+        r = rv_fail(-errno, "close %s", path);
+    return r;
+}
+
+/* A task: it runs on a thread of the runtime and may block as long as ctx is not done. */
+static int beat(struct rv_context *ctx, void *state)
+{
+    struct heartbeat *heartbeat = state;
+    char path[4096], now[40];
+    time_t seconds = time(NULL);
+    struct tm tm;
+    int r;
+
+    gmtime_r(&seconds, &tm);
+    strftime(now, sizeof(now), "%Y-%m-%dT%H:%M:%SZ\n", &tm);
+    if (snprintf(path, sizeof(path), "%s.new", heartbeat->file) >= (int)sizeof(path))
+        return rv_fail(-ENAMETOOLONG, "%.100s...", heartbeat->file);
+    r = write_file(path, now);
+    if (r < 0)
+        return r;
+    if (rename(path, heartbeat->file) < 0)
+        return rv_fail(-errno, "rename %s to %s", path, heartbeat->file);
+    now[strcspn(now, "\n")] = '\0';
+    rv_progress(ctx, "last beat at %s", now);
+    if (heartbeat->log)
+        rv_log(ctx, RV_LOG_INFO, "beat");
+    return 0;
+}
+
+/* Takes new options without a restart: there is nothing else to change. */
+static int reload(struct rv_context *ctx, void *state)
+{
+    (void)ctx;
+    (void)state;
+    return 0;
+}
+
+RV_MODULE(.name = "heartbeat", .version = "1",
+          .summary = "Writes the time into a file, and logs it",
+          .state_size = sizeof(struct heartbeat),
+          .options = RV_OPTIONS(RV_OPTION_PATH(struct heartbeat, file, .fallback = "heartbeat",
+                                               .help = "file for the time"),
+                                RV_OPTION_BOOL(struct heartbeat, log, .fallback = "no",
+                                               .help = "whether to log each beat")),
+          .tasks = RV_TASKS({.name = "beat",
+                             .run = beat,
+                             .every = "10s",
+                             .timeout = "30s",
+                             .help = "writes the time"}),
+          .reload = reload, );

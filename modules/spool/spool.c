@@ -1,0 +1,249 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * spool - runs a command for each file that arrives in a folder
+ *
+ * A file is complete when it was renamed in, or was closed and no writer has it open. Its command
+ * is run with the file's path as $1; then the file is moved to done/, or after all retries to
+ * failed/, with the command's output beside it as NAME.output. A name that exists there gets a
+ * suffix. Names that begin with a dot, folders and anything that is not a regular file are left
+ * alone.
+ *
+ * Commands run at least once: when the host dies or stops in the middle, the file is still in the
+ * folder, and the next start takes it up again. Nothing in done/ runs again.
+ *
+ * Options
+ *
+ *     directory = PATH     the folder, made with done/ and failed/ in it; required
+ *     command = TEXT       run by /bin/sh -c, with the file as "$1"; required
+ *     grace = DURATION     between SIGTERM and SIGKILL. Default: 3s
+ *
+ * Tasks and pools
+ *
+ *     watch                runs as long as the module does
+ *     process              the commands: process.workers = 2 at once, process.retries = 2 more
+ *                          attempts after process.backoff = 1s and twice that, process.timeout =
+ *                          10min for one
+ *
+ * A stop lets commands under way end for up to the module's `drain`, and then cancels them.
+ *
+ * Example
+ *
+ *     [module:invoices]
+ *     load = spool
+ *     directory = /srv/invoices
+ *     command = pdftotext "$1" -
+ */
+#include "modules/spool/spool.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/inotify.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* How often files that a writer had open at the scan are looked at again: their close is seen at
+ * once, so this is only for a close that was missed. */
+#define RESCAN_INTERVAL (60 * RV_SECOND)
+
+/* Returns false when the file is claimed already, or there is no memory. */
+static bool claim(struct spool *spool, const char *name)
+{
+    struct claimed *mine = calloc(1, sizeof(*mine));
+    bool taken = !mine || strlen(name) >= sizeof(mine->name);
+
+    pthread_mutex_lock(&spool->lock);
+    for (struct claimed *other = spool->claims; other && !taken; other = other->next)
+        taken = strcmp(other->name, name) == 0;
+    if (!taken) {
+        strcpy(mine->name, name);
+        mine->next = spool->claims;
+        spool->claims = mine;
+    }
+    pthread_mutex_unlock(&spool->lock);
+    if (taken)
+        free(mine);
+    return !taken;
+}
+
+static bool is_wanted(const struct spool *spool, const char *name)
+{
+    struct stat status;
+
+    return name[0] != '.' &&
+           fstatat(spool->directory_fd, name, &status, AT_SYMLINK_NOFOLLOW) == 0 &&
+           S_ISREG(status.st_mode);
+}
+
+static int submit(struct rv_context *ctx, struct spool *spool, const char *name)
+{
+    int r;
+
+    if (!is_wanted(spool, name) || !claim(spool, name))
+        return 0;
+    r = rv_submit(ctx, "process", name, strlen(name));
+    if (r < 0) {
+        spool_release(spool, name);
+        return rv_wrap(r, "take in %s", name);
+    }
+    return 0;
+}
+
+/* All that is there already; for what came before the watch, and after the kernel dropped events.
+ */
+static int scan(struct rv_context *ctx, struct spool *spool)
+{
+    int fd = openat(spool->directory_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC), r = 0;
+    DIR *directory = fd < 0 ? NULL : fdopendir(fd);
+    struct dirent *entry;
+
+    if (!directory) {
+        if (fd >= 0)
+            close(fd);
+        return rv_fail(-errno, "scan %s", spool->directory);
+    }
+    while (r == 0 && (entry = readdir(directory)))
+        if (is_wanted(spool, entry->d_name) && spool_is_complete(spool, entry->d_name))
+            r = submit(ctx, spool, entry->d_name);
+    closedir(directory);
+    return r;
+}
+
+static int take_event(struct rv_context *ctx, struct spool *spool,
+                      const struct inotify_event *event)
+{
+    if (event->mask & IN_Q_OVERFLOW) {
+        rv_log(ctx, RV_LOG_WARNING, "the kernel dropped events: scanning the folder");
+        return scan(ctx, spool);
+    }
+    if (event->mask & (IN_DELETE_SELF | IN_MOVE_SELF | IN_IGNORED | IN_UNMOUNT))
+        return rv_fail(-ENOENT, "%s is gone", spool->directory);
+    if (event->mask & IN_ISDIR || event->len == 0)
+        return 0;
+    /* A second writer may still have it. */
+    if (event->mask & IN_CLOSE_WRITE && !spool_is_complete(spool, event->name))
+        return 0;
+    return submit(ctx, spool, event->name);
+}
+
+static int take_events(struct rv_context *ctx, struct spool *spool)
+{
+    _Alignas(struct inotify_event) char buffer[16 * 1024];
+    ssize_t size = read(spool->inotify_fd, buffer, sizeof(buffer));
+    int r = 0;
+
+    if (size < 0)
+        return errno == EAGAIN || errno == EINTR ? 0 : rv_fail(-errno, "inotify");
+    for (char *p = buffer; r == 0 && p < buffer + size;) {
+        const struct inotify_event *event = (const struct inotify_event *)(void *)p;
+
+        p += sizeof(*event) + event->len;
+        r = take_event(ctx, spool, event);
+    }
+    return r;
+}
+
+static int watch(struct rv_context *ctx, void *state)
+{
+    struct spool *spool = state;
+    int r = scan(ctx, spool);
+
+    while (r == 0) {
+        rv_progress(ctx, "watching %s", spool->directory);
+        r = rv_poll(ctx, spool->inotify_fd, POLLIN, RESCAN_INTERVAL);
+        if (r > 0)
+            r = take_events(ctx, spool);
+        else if (r == 0)
+            r = scan(ctx, spool);
+    }
+    return r;
+}
+
+static int open_folder(int parent, const char *path)
+{
+    int fd;
+
+    if (mkdirat(parent, path, 0755) < 0 && errno != EEXIST)
+        return rv_fail(-errno, "make the folder %s", path);
+    fd = openat(parent, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    return fd < 0 ? rv_fail(-errno, "open the folder %s", path) : fd;
+}
+
+static int open_folders(struct spool *spool)
+{
+    spool->directory_fd = open_folder(AT_FDCWD, spool->directory);
+    if (spool->directory_fd < 0)
+        return spool->directory_fd;
+    spool->done_fd = open_folder(spool->directory_fd, "done");
+    if (spool->done_fd < 0)
+        return spool->done_fd;
+    spool->failed_fd = open_folder(spool->directory_fd, "failed");
+    if (spool->failed_fd < 0)
+        return spool->failed_fd;
+    spool->inotify_fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+    if (spool->inotify_fd < 0 || inotify_add_watch(spool->inotify_fd, spool->directory,
+                                                   IN_CLOSE_WRITE | IN_MOVED_TO | IN_DELETE_SELF |
+                                                       IN_MOVE_SELF | IN_ONLYDIR) < 0)
+        return rv_fail(-errno, "watch %s", spool->directory);
+    return 0;
+}
+
+static void close_folders(struct spool *spool)
+{
+    const int fds[] = {spool->directory_fd, spool->done_fd, spool->failed_fd, spool->inotify_fd};
+
+    for (size_t i = 0; i < sizeof(fds) / sizeof(fds[0]); i++)
+        if (fds[i] >= 0)
+            close(fds[i]);
+    pthread_mutex_destroy(&spool->lock);
+}
+
+static int init(struct rv_context *ctx, void *state)
+{
+    struct spool *spool = state;
+    int r;
+
+    (void)ctx;
+    spool->directory_fd = spool->done_fd = spool->failed_fd = spool->inotify_fd = -1;
+    pthread_mutex_init(&spool->lock, NULL);
+    r = open_folders(spool);
+    if (r < 0)
+        close_folders(spool);
+    return r;
+}
+
+static void fini(void *state)
+{
+    struct spool *spool = state;
+
+    /* Of jobs that a stop kept from starting, or interrupted. */
+    while (spool->claims)
+        spool_release(spool, spool->claims->name);
+    close_folders(spool);
+}
+
+RV_MODULE(.name = "spool", .version = "1",
+          .summary = "Runs a command for each file that arrives in a folder",
+          .state_size = sizeof(struct spool),
+          .options = RV_OPTIONS(
+              RV_OPTION_PATH(struct spool, directory, .required = true, .help = "folder to watch"),
+              RV_OPTION_STRING(struct spool, command, .required = true,
+                               .help = "command for /bin/sh -c, with the file as \"$1\""),
+              RV_OPTION_DURATION(struct spool, grace, .fallback = "3s",
+                                 .help = "time between SIGTERM and SIGKILL")),
+          .tasks = RV_TASKS({.name = "watch",
+                             .run = watch,
+                             .every = "1s",
+                             .help = "takes in files as they arrive"}),
+          .pools = RV_POOLS({.name = "process",
+                             .run = spool_process,
+                             .workers = 2,
+                             .queue = 256,
+                             .retries = 2,
+                             .timeout = "10min",
+                             .backoff = "1s",
+                             .help = "runs the command for a file"}),
+          .init = init, .fini = fini, );
