@@ -173,9 +173,11 @@ static void timer_expired(void *arg)
     if (host->state == HOST_SPAWNING)
         host_kill(host, "it did not say hello within %s",
                   duration_format(HELLO_TIMEOUT, grace, sizeof(grace)));
-    else if (host->state == HOST_ENDING)
+    else if (host->state == HOST_ENDING && host->exit_asked)
         host_kill(host, "it did not exit within %s",
                   duration_format(host->grace, grace, sizeof(grace)));
+    else if (host->state == HOST_ENDING)
+        host_kill(host, "it closed its control socket and lived on");
 }
 
 static int say_hello(struct host *host)

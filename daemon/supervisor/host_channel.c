@@ -10,12 +10,16 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/duration.h"
 #include "base/fd.h"
 #include "daemon/loop/loop.h"
 #include "daemon/supervisor/host_internal.h"
 
 #define BATCH     64
 #define QUEUE_MAX 256
+
+/* From the end of its socket to the end of its process, a core dump included. */
+#define CLOSED_GRACE (5 * NSEC_PER_SEC)
 
 struct packet {
     struct list list;
@@ -96,10 +100,12 @@ static bool read_one(struct host *host)
     if (r == -EAGAIN)
         return false;
     if (r == 0 || r == -ECONNRESET || r == -EPIPE) {
-        /* It closed its end: it is dying, or has no business to live. Its exit will tell more. */
+        /* It is dying: its exit will tell more. One that only closed its end is killed soon. */
         loop_io_watch(host->channel_io, 0);
-        if (host->state == HOST_UP || host->state == HOST_SPAWNING)
-            host_kill(host, "it closed its control socket");
+        if (host->state == HOST_UP || host->state == HOST_SPAWNING) {
+            host->state = HOST_ENDING;
+            loop_timer_arm(host->timer, CLOSED_GRACE);
+        }
         return false;
     }
     if (r < 0) {

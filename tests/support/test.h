@@ -48,6 +48,8 @@ static inline void caller_start(struct caller *caller, int (*call)(void *arg), v
 }
 
 /* Waits until the kernel says that the thread sleeps: it is inside its call, and blocked. */
+/* Under valgrind threads take turns, and one that waits for its turn sleeps too: the tests hold all the same, as a
+ * call that has not blocked yet must do the same as one that has. */
 static inline void caller_wait_blocked(const struct caller *caller)
 {
     char path[64], state = 'R';

@@ -1,0 +1,119 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""Everything that can be wrong before a start: a clear error that names the place, a non-zero exit,
+and nothing left running."""
+import os
+import shutil
+import socket
+import subprocess
+
+import harness
+
+MODULES = os.path.join(harness.BUILD, "modules")
+BAD = os.path.join(harness.BUILD, "tests", "integration")
+
+
+class BadInput(harness.DaemonTest):
+    def refuse(self, config, *parts, daemon="", check=True):
+        """Both a start and --check must name every part; --check only finds what needs no init."""
+        runs = [()] + ([("--check",)] if check else [])
+        for arguments in runs:
+            code, errors = self.run_reeved(config, *arguments, daemon=daemon)
+            self.assertEqual(code, 1, errors)
+            for part in parts:
+                self.assertIn(part, errors, arguments)
+
+    def test_configuration(self):
+        self.refuse("[module:a]\nload = exec\ncommand = true\nrun.every = 5\n",
+                    "reeve.ini:7: [module:a] run.every = 5: expected a duration")
+        self.refuse("[module:a]\nload = exec\n", 'the key "command" is missing')
+        self.refuse("[module:a]\nload = exec\ncommand = x\ngrase = 3s\n",
+                    'reeve.ini:7: [module:a] unknown key "grase"; did you mean "grace"?')
+        self.refuse("[module:a]\nload = nothere\n",
+                    "reeve.ini:4: [module:a] load = nothere: there is no such module; looked for ")
+        self.refuse("[module:a]\nload = exec\n;" + "x" * 10000 + "\n", "the line has 10001 characters")
+        self.refuse("[module:a]\nload = exec\ncommand = sh -c \"a ; b\"\n", "a blank before ';'")
+        # All errors at once, of several modules.
+        self.refuse("[module:a]\nload = exec\ncommand = x\nx = 1\n[module:b]\nload = httpcheck\n"
+                    "expect-status = 7\n", '[module:a] unknown key "x"',
+                    "expect-status = 7 is out of range", '[module:b] the key "url" is missing')
+
+    def test_check_accepts_the_good(self):
+        daemon = harness.Daemon("[module:a]\nload = exec\ncommand = true\n")
+        self.addCleanup(daemon.close)
+        done = subprocess.run([harness.REEVED, "-c", daemon.config_path, "--check"], check=False,
+                              capture_output=True, text=True, timeout=harness.PATIENCE)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn("good, 1 modules", done.stdout)
+
+    def test_objects(self):
+        folder = harness.Daemon("")
+        self.addCleanup(folder.close)
+        text = os.path.join(folder.folder, "text.so")
+        with open(text, "w", encoding="utf-8") as file:
+            file.write("not an object\n")
+        self.refuse(f"[module:a]\nload = {text}\n", f"{text} is not a shared object")
+        self.refuse(f"[module:a]\nload = {BAD}/plain.so\n",
+                    "plain.so is not a module of reeve: it has no RV_MODULE note")
+        # Nothing of it runs: its constructor would make a file.
+        trace = os.path.join(folder.folder, "trace")
+        os.environ["REEVE_TEST_TRACE"] = trace
+        self.addCleanup(os.environ.pop, "REEVE_TEST_TRACE")
+        self.refuse(f"[module:a]\nload = {BAD}/future.so\n",
+                    "is built for module ABI version 999, this reeve-host has version 1")
+        self.assertFalse(os.path.exists(trace))
+        loose = os.path.join(folder.folder, "loose.so")
+        shutil.copy(os.path.join(MODULES, "heartbeat.so"), loose)
+        os.chmod(loose, 0o666)
+        self.refuse(f"[module:a]\nload = {loose}\n", "can be written by others: chmod go-w")
+
+    def test_init_that_fails(self):
+        self.refuse(f"[module:a]\nload = {BAD}/badinit.so\n",
+                    "essential module a could not start: init failed: no such luck", check=False)
+        # One that is not essential backs off, and the daemon runs.
+        daemon = self.daemon(f"[module:a]\nload = {BAD}/badinit.so\nessential = no\n"
+                             "restart-delay = 1000s\nrestart-delay-max = 1000s\n").wait_started()
+        daemon.wait_log(r"\[a\] init failed: no such luck")
+        harness.wait_until(lambda: daemon.module("a")["state"] == "backoff", "backoff")
+        self.assertEqual(daemon.health()["status"], "warn")
+        self.assertEqual(daemon.stop(), 0)
+
+    def test_port_in_use(self):
+        other = socket.create_server(("127.0.0.1", 0))
+        self.addCleanup(other.close)
+        address = f"127.0.0.1:{other.getsockname()[1]}"
+        self.refuse("", f"cannot listen at {address}: Address already in use; stop who uses it",
+                    daemon=f"listen = {address}", check=False)
+
+    def test_arguments(self):
+        for arguments in (["--nonsense"], ["extra"], ["-c"]):
+            done = subprocess.run([harness.REEVED, *arguments], check=False, capture_output=True,
+                                  text=True, timeout=harness.PATIENCE)
+            self.assertEqual(done.returncode, 1)
+            self.assertIn("reeved --help", done.stderr)
+        for argument in ("--help", "--version"):
+            done = subprocess.run([harness.REEVED, argument], check=False, capture_output=True,
+                                  text=True, timeout=harness.PATIENCE)
+            self.assertEqual(done.returncode, 0)
+            self.assertIn("reeved", done.stdout)
+
+    def test_host_alone(self):
+        host = os.path.join(harness.BUILD, "daemon", "host", "reeve-host")
+        done = subprocess.run([host, "--run", os.path.join(MODULES, "exec.so"), "comand=x"],
+                              check=False, capture_output=True, text=True, timeout=harness.PATIENCE)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn('unknown key "comand"; did you mean "command"?', done.stderr)
+        process = subprocess.Popen([host, "--run", os.path.join(MODULES, "exec.so"),
+                                    "command=echo alone", "log-output=always"],
+                                   stderr=subprocess.PIPE, text=True)
+        self.addCleanup(process.stderr.close)
+        for line in process.stderr:
+            if "alone" in line:
+                break
+        process.terminate()
+        process.stderr.read()
+        self.assertEqual(process.wait(harness.PATIENCE), 0)
+
+
+if __name__ == "__main__":
+    harness.main()
