@@ -145,6 +145,7 @@ static void stop_unit(struct unit *unit, const char *why)
 static void apply_remove(struct unit *unit, const char *why)
 {
     unit->removed = true;
+    unit->settle_pending = true;
     unit->wanted = false;
     stop_unit(unit, why);
 }

@@ -1,13 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* Semaphores, once, tickers and periodic functions, commands, errors and the log. */
-#include <reeve/command.h>
+/* Semaphores, once, tickers and periodic functions, errors and the log. */
 #include <reeve/log.h>
 #include <reeve/once.h>
 #include <reeve/runtime.h>
 #include <reeve/semaphore.h>
 #include <reeve/sleep.h>
 #include <reeve/ticker.h>
-#include <signal.h>
 
 #include "tests/support/test.h"
 
@@ -328,100 +326,6 @@ static void test_periodic_may_stop_itself(void **state)
     wait_value(&periodic_ends, 1);
 }
 
-/* Commands ---------------------------------------------------------------------------------------
- */
-
-static int run(const char *script, const struct rv_command_options *options,
-               struct rv_command_result *result)
-{
-    char *const argv[] = {(char *)"sh", (char *)"-c", (char *)(uintptr_t)script, NULL};
-
-    return rv_command_run(bg, argv, options, result);
-}
-
-static void test_command(void **state)
-{
-    struct rv_command_options options = {.size = sizeof(options)};
-    struct rv_command_result result;
-    char *const nothing[] = {(char *)"/nonexistent/program", NULL};
-    (void)state;
-
-    assert_int_equal(run("echo out; echo err >&2", &options, &result), 0);
-    assert_string_equal(result.output, "out\nerr\n");
-    free(result.output);
-    assert_int_equal(run("exit 3", NULL, &result), -ECHILD);
-    assert_int_equal(result.exit_code, 3);
-    assert_non_null(strstr(rv_error_text(), "sh: exit code 3"));
-    free(result.output);
-    assert_int_equal(run("kill -SEGV $$", NULL, &result), -ECHILD);
-    assert_int_equal(result.signal, SIGSEGV);
-    assert_non_null(strstr(rv_error_text(), "killed by SIGSEGV"));
-    free(result.output);
-    options.input = "hello";
-    options.input_size = 5;
-    assert_int_equal(run("cat", &options, &result), 0);
-    assert_string_equal(result.output, "hello");
-    free(result.output);
-    options.output_max = 10;
-    assert_int_equal(run("yes | head -c 1000000", &options, &result), 0);
-    assert_int_equal(result.output_size, 10);
-    assert_true(result.truncated);
-    free(result.output);
-    assert_int_equal(rv_command_run(bg, nothing, NULL, &result), -ENOENT);
-    assert_null(result.output);
-    /* What it leaves behind in its group does not hold it up, nor live on. */
-    assert_int_equal(run("sleep 1000 & echo started", NULL, &result), 0);
-    assert_string_equal(result.output, "started\n");
-    free(result.output);
-    /* No descriptor but the standard ones (ls has one for the folder), and no signal blocked. */
-    assert_int_equal(
-        run("ls /proc/self/fd | tr -d '\\n'; grep SigBlk /proc/self/status", NULL, &result), 0);
-    assert_string_equal(result.output, "0123SigBlk:\t0000000000000000\n");
-    free(result.output);
-}
-
-struct command_call {
-    struct rv_context *ctx;
-    const char *script;
-    struct rv_command_result result;
-};
-
-static int call_command(void *arg)
-{
-    struct command_call *call = arg;
-    char *const argv[] = {(char *)"sh", (char *)"-c", (char *)(uintptr_t)call->script, NULL};
-    struct rv_command_options options = {.size = sizeof(options), .grace = 10 * RV_MILLISECOND};
-
-    return rv_command_run(call->ctx, argv, &options, &call->result);
-}
-
-static void test_command_cancel(void **state)
-{
-    static const struct {
-        const char *script;
-        int signal;
-    } cases[] = {
-        {"sleep 1000", SIGTERM},
-        {"trap '' TERM; sleep 1000; sleep 1000", SIGKILL}, /* past the grace */
-    };
-    (void)state;
-
-    for (size_t i = 0; i < 2; i++) {
-        struct command_call call = {.script = cases[i].script};
-        struct caller caller;
-
-        rv_context_with_cancel(bg, &call.ctx);
-        caller_start(&caller, call_command, &call);
-        caller_wait_blocked(&caller);
-        rv_context_cancel(call.ctx, -ESHUTDOWN, NULL);
-        assert_int_equal(caller_join(&caller), -ESHUTDOWN);
-        /* It may have been ended before its trap was set. */
-        assert_true(call.result.signal == cases[i].signal || call.result.signal == SIGTERM);
-        free(call.result.output);
-        rv_context_unref(call.ctx);
-    }
-}
-
 /* Errors and the log -----------------------------------------------------------------------------
  */
 
@@ -494,8 +398,6 @@ int main(void)
         cmocka_unit_test(test_periodic_start),
         cmocka_unit_test(test_periodics_need_no_threads),
         cmocka_unit_test(test_periodic_may_stop_itself),
-        cmocka_unit_test(test_command),
-        cmocka_unit_test(test_command_cancel),
         cmocka_unit_test(test_errors),
         cmocka_unit_test(test_log),
     };
