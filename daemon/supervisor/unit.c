@@ -125,6 +125,7 @@ static void act_check_failed(struct unit *unit, const struct unit_input *input)
                  "[module:%s] %s", unit->name, text);
     set_reason(unit, "%s", text);
     unit->give_up = true;
+    tenancy_release(unit, "its module failed the check");
     become_down(unit);
 }
 
