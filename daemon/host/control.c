@@ -22,6 +22,7 @@
 #include "daemon/host/log_sink.h"
 #include "daemon/host/module.h"
 #include "daemon/host/sandbox.h"
+#include "daemon/host/session.h"
 
 #define EXIT_WIRE 3
 
@@ -187,6 +188,7 @@ static bool obey(struct control *control, const struct wire_message *message)
 static int end_for_sure(struct rv_context *ctx, void *arg)
 {
     rv_sleep(ctx, *(rv_duration *)arg);
+    session_kill_others();
     _exit(1);
 }
 
@@ -266,5 +268,7 @@ int control_serve(void)
         end_orphaned(&control);
     }
     end_modules(&control);
+    if (r != 1)
+        session_kill_others();
     return r == 1 ? 0 : 1;
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* reeve-host: runs modules for reeved, or one alone. */
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -20,6 +21,8 @@ static int print_help(FILE *file)
 
 int main(int argc, char **argv)
 {
+    /* Whoever reads our output may go first: then there is an orderly end, or a log, to see to. */
+    signal(SIGPIPE, SIG_IGN);
     if (argc >= 3 && strcmp(argv[1], "--run") == 0)
         return run_alone(argc - 2, argv + 2);
     if (argc == 3 && strcmp(argv[1], "--supervised") == 0)

@@ -2,16 +2,22 @@
 #include "daemon/supervisor/stray.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/list.h"
 #include "base/log.h"
 #include "daemon/loop/loop.h"
 #include "daemon/supervisor/host.h"
+
+/* How long the end waits for killed processes: one that writes to a dead disk may take for ever. */
+#define STOP_PATIENCE (5 * NSEC_PER_SEC)
 
 struct stray {
     struct list list;
@@ -91,15 +97,41 @@ int stray_start(struct loop *loop)
     return prctl(PR_SET_CHILD_SUBREAPER, 1) < 0 ? -errno : 0;
 }
 
+/* Waits for a child of ours, which has been killed, for what is left until the deadline. */
+static bool reap_by(pid_t pid, int64_t deadline)
+{
+    int64_t left = deadline - clock_monotonic();
+    struct pollfd poll_fd = {.events = POLLIN};
+    bool reaped;
+
+    poll_fd.fd = (int)syscall(SYS_pidfd_open, pid, 0);
+    if (poll_fd.fd >= 0 && left > 0)
+        poll(&poll_fd, 1, (int)(left / NSEC_PER_MSEC) + 1);
+    reaped = waitpid(pid, NULL, WNOHANG) != 0;
+    if (poll_fd.fd >= 0)
+        close(poll_fd.fd);
+    return reaped;
+}
+
 void stray_stop(void)
 {
+    int64_t deadline = clock_monotonic() + STOP_PATIENCE;
     struct stray *stray, *next;
+    bool all_gone = true;
 
     if (!strays.loop)
         return;
-    LIST_FOREACH_SAFE (stray, next, &strays.list, list) {
-        waitpid(stray->pid, NULL, 0);
-        stray_free(stray);
+    /* Whenever one is reaped, its own children become ours: until there are none. */
+    while (all_gone && !list_is_empty(&strays.list)) {
+        LIST_FOREACH_SAFE (stray, next, &strays.list, list) {
+            all_gone = reap_by(stray->pid, deadline) && all_gone;
+            stray_free(stray);
+        }
+        stray_kill_all();
     }
+    LIST_FOREACH_SAFE (stray, next, &strays.list, list)
+        stray_free(stray);
+    if (!all_gone)
+        log_error("processes left behind by hosts did not end after SIGKILL");
     strays.loop = NULL;
 }

@@ -12,6 +12,8 @@ struct loop;
 
 /* Makes this process a subreaper. Returns 0 or a negative errno. */
 int stray_start(struct loop *loop);
+/* At the end: reaps what was killed, and kills and reaps what they leave in turn. Blocks for 5 s at
+ * most. */
 void stray_stop(void);
 
 /* Kills every child that is not a host. */

@@ -24,7 +24,7 @@ BUILD = os.environ["REEVE_BUILD"]
 REEVED = os.path.join(BUILD, "daemon", "reeved")
 REEVECTL = os.path.join(BUILD, "ctl", "reevectl")
 # A machine under load, sanitizers included, is slow and not broken.
-PATIENCE = 60.0
+PATIENCE = float(os.environ.get("REEVE_PATIENCE", 60.0))
 
 
 class Waiting(AssertionError):
@@ -187,7 +187,23 @@ class Daemon:
         if self.reader:
             self.reader.join(PATIENCE)
             self.process.stderr.close()
-        shutil.rmtree(self.folder, ignore_errors=True)
+        try:
+            wait_until(lambda: not self.processes(), "the end of what reeved had started")
+        finally:
+            for pid in self.processes():
+                with contextlib.suppress(OSError):
+                    os.kill(pid, signal.SIGKILL)
+            shutil.rmtree(self.folder, ignore_errors=True)
+
+    def processes(self):
+        """Ids of everything that runs with our folder in its environment: hosts, and theirs."""
+        found = []
+        for entry in filter(str.isdigit, os.listdir("/proc")):
+            with contextlib.suppress(OSError):
+                with open(f"/proc/{entry}/environ", "rb") as file:
+                    if b"=" + self.state.encode() in file.read() and is_alive(entry):
+                        found.append(int(entry))
+        return found
 
 
 class DaemonTest(unittest.TestCase):
@@ -207,19 +223,6 @@ class DaemonTest(unittest.TestCase):
         done = subprocess.run([REEVED, "-c", instance.config_path, *arguments], text=True,
                               capture_output=True, env=environment, timeout=PATIENCE, check=False)
         return done.returncode, done.stderr
-
-
-def processes_in_session(pid):
-    """Ids of all processes whose session is pid's."""
-    found = []
-    for entry in os.listdir("/proc"):
-        if entry.isdigit():
-            with contextlib.suppress(OSError):
-                with open(f"/proc/{entry}/stat", encoding="utf-8", errors="replace") as file:
-                    fields = file.read().rsplit(")", 1)[1].split()
-                if int(fields[3]) == pid and fields[0] != "Z":
-                    found.append(int(entry))
-    return found
 
 
 def is_alive(pid):

@@ -153,21 +153,34 @@ class Modules(harness.DaemonTest):
         self.assertEqual((pool["retried"], pool["accepted"], pool["lost"]), (1, 1, 0))
         self.assertEqual(daemon.stop(), 0, daemon.text())
 
+    # A command that ignores SIGTERM, as does what it started; "family" tells their ids.
+    STUBBORN = ("command = trap '' TERM; sleep 1000 & echo $$ $! > family.new; mv family.new family; "
+                "while :; do wait; done\n")
+
+    def family(self, daemon):
+        with open(self.wait_file(daemon, "family"), encoding="utf-8") as file:
+            return [int(pid) for pid in file.read().split()]
+
     def test_a_second_signal_ends_at_once(self):
-        daemon = self.daemon("[module:slow]\nload = exec\ncommand = trap '' TERM; touch begun; "
-                             "while :; do sleep 1000; done\ngrace = 1000s\ndrain = 1000s\n"
-                             "run.grace = 1000s\n", daemon="shutdown-timeout = 1000s").wait_started()
-        self.wait_file(daemon, "begun")
+        daemon = self.daemon("[module:slow]\nload = exec\n" + self.STUBBORN + "grace = 1000s\n"
+                             "drain = 1000s\nrun.grace = 1000s\n",
+                             daemon="shutdown-timeout = 1000s").wait_started()
+        family = self.family(daemon)
         daemon.signal(signal.SIGINT)
         daemon.wait_log("stopping: SIGINT")
         daemon.signal(signal.SIGINT)
         self.assertEqual(daemon.wait(), 1)
         self.assertIn("ending at once", daemon.text())
+        for pid in family:
+            self.assertFalse(harness.is_alive(pid), "left behind")
 
     def test_hosts_end_with_their_supervisor(self):
-        daemon = self.daemon(HEARTBEAT + "[module:other]\nload = exec\ncommand = true\n").wait_started()
-        pids = [daemon.module(name)["pid"] for name in ("heartbeat", "other")]
+        daemon = self.daemon(HEARTBEAT + "[module:other]\nload = exec\ncommand = true\n"
+                             "[module:stubborn]\nload = exec\ngrace = 100ms\n"
+                             "run.grace = 1000s\n" + self.STUBBORN).wait_started()
+        pids = [daemon.module(name)["pid"] for name in ("heartbeat", "other", "stubborn")]
         os.kill(pids[1], signal.SIGSTOP)
+        pids += self.family(daemon)
         daemon.signal(signal.SIGKILL)
         daemon.wait()
         for pid in pids:

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: MIT */
+#include "daemon/host/session.h"
+
+#include <ctype.h>
+#include <dirent.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+/* What is killed may have forked since the folder was read; each sweep leaves less. */
+#define SWEEPS 8
+
+static int kill_sweep(void)
+{
+    DIR *folder = opendir("/proc");
+    struct dirent *entry;
+    int killed = 0;
+
+    if (!folder)
+        return 0;
+    while ((entry = readdir(folder))) {
+        pid_t pid = isdigit((unsigned char)entry->d_name[0]) ? atoi(entry->d_name) : 0;
+
+        if (pid > 0 && pid != getpid() && getsid(pid) == getsid(0) && kill(pid, SIGKILL) == 0)
+            killed++;
+    }
+    closedir(folder);
+    return killed;
+}
+
+void session_kill_others(void)
+{
+    /* Only of a session of one's own: with --run it is the terminal's. */
+    if (getsid(0) != getpid())
+        return;
+    for (int i = 0; i < SWEEPS && kill_sweep() > 0; i++)
+        ;
+}

@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: MIT */
+/* The host's session: what modules start lives in it, unless it goes out of its way to leave. */
+#ifndef REEVE_HOST_SESSION_H
+#define REEVE_HOST_SESSION_H
+
+/*
+ * Sends SIGKILL to every other process of this process's session. For the end of a host whose
+ * supervisor is gone: otherwise the supervisor, as a subreaper, kills what a host leaves behind.
+ */
+void session_kill_others(void);
+
+#endif
