@@ -71,6 +71,9 @@ static void add_module(json_t *checks, const struct snapshot *snapshot,
     if (check)
         json_object_set_new(check, "observedValue", json_string(unit_state_name(module->state)));
     add_check(checks, module->name, "state", check);
+    if (module->crash.summary[0] != '\0')
+        add_check(checks, module->name, "crash",
+                  make_check(snapshot, "component", HEALTH_WARN, module->crash.summary));
     for (size_t i = 0; i < module->task_count; i++)
         add_task(checks, snapshot, module, &module->tasks[i]);
     for (size_t i = 0; i < module->pool_count; i++)

@@ -71,7 +71,11 @@ static json_t *pool_json(const struct scoreboard_pool *pool)
 static json_t *module_json(const struct snapshot *snapshot, const struct snapshot_module *module)
 {
     json_t *tasks = json_array(), *pools = json_array();
+    const struct crash *crash = &module->crash;
+    char text[sizeof(crash->summary) + sizeof(crash->place) + 1] = "";
 
+    if (crash->summary[0] != '\0')
+        snprintf(text, sizeof(text), "%s %s", crash->summary, crash->place);
     for (size_t i = 0; i < module->task_count; i++)
         json_array_append_new(tasks, task_json(snapshot, &module->tasks[i]));
     for (size_t i = 0; i < module->pool_count; i++)
@@ -79,8 +83,8 @@ static json_t *module_json(const struct snapshot *snapshot, const struct snapsho
     return json_pack("{s:s, s:s, s:s, s:b, s:s, s:s, s:s, s:i, s:o, s:I, s:I, s:I, s:o, s:o}",
                      "name", module->name, "state", unit_state_name(module->state), "status",
                      health_name(module->health), "essential", module->essential, "output",
-                     module->output, "crash", module->crash, "host", module->host, "pid",
-                     (int)module->pid, "since", age(snapshot, module->state_since), "starts",
+                     module->output, "crash", text, "host", module->host, "pid", (int)module->pid,
+                     "since", age(snapshot, module->state_since), "starts",
                      (json_int_t)module->starts, "restarts", (json_int_t)module->restarts,
                      "jobs_lost", (json_int_t)module->jobs_lost, "tasks", tasks, "pools", pools);
 }

@@ -95,8 +95,12 @@ static void operate(struct control *control, const struct wire_message *message,
     };
     int r;
 
-    if (!module)
+    if (!module) {
+        /* A stop may come before the load: there is nothing to stop, and that is an answer. */
+        if (kind == MODULE_OP_STOP)
+            emit(&(struct wire_message){.type = WIRE_STOPPED, .module = message->module});
         return;
+    }
     string_copy(op.cause, sizeof(op.cause), message->text);
     if (kind != MODULE_OP_STOP) {
         op.lines = module->lines;

@@ -9,8 +9,8 @@
  * waits. A run that is cancelled is watched: when it has not returned within its grace it is
  * reported overdue.
  *
- * Safety: the lock protects busy, pending and the record, which the run, its progress and the watch
- * all write.
+ * Safety: the lock protects what changes in the runner, and the record, which the run, its progress
+ * and the watch all write.
  */
 #include "daemon/host/task.h"
 
@@ -30,8 +30,8 @@ struct task_runner {
     struct rv_group *requests; /* runs on request */
     rv_duration base;          /* the schedule's first point */
     pthread_mutex_t lock;
-    pthread_cond_t free_again;
     struct scoreboard_task *record;
+    struct rv_channel *idle; /* closed when the runner is free again, for who waits for it */
     bool busy;
     bool stopped;     /* on-error = stop */
     bool pending;     /* overlap = queue: run again right after */
@@ -162,6 +162,13 @@ static void publish_end(struct task_runner *runner, const struct run *run, int c
     pthread_mutex_unlock(&runner->lock);
 }
 
+static void stop_running(struct task_runner *runner)
+{
+    pthread_mutex_lock(&runner->lock);
+    runner->stopped = true;
+    pthread_mutex_unlock(&runner->lock);
+}
+
 static void react(struct task_runner *runner, struct rv_context *ctx, int code, const char *text,
                   uint32_t failed_before)
 {
@@ -177,7 +184,7 @@ static void react(struct task_runner *runner, struct rv_context *ctx, int code, 
     if (runner->settings->on_error == TASK_ON_ERROR_RESTART)
         module_give_up(runner->module, stage, code, text);
     else if (runner->settings->on_error == TASK_ON_ERROR_STOP)
-        runner->stopped = true;
+        stop_running(runner);
 }
 
 /* A run
@@ -309,7 +316,8 @@ static bool take_pending(struct task_runner *runner, uint64_t *ret_request)
     runner->pending = false;
     if (!pending) {
         runner->busy = false;
-        pthread_cond_broadcast(&runner->free_again);
+        if (runner->idle)
+            rv_channel_close(runner->idle);
     }
     pthread_mutex_unlock(&runner->lock);
     if (!pending)
@@ -327,25 +335,33 @@ static void run_all(struct task_runner *runner, uint64_t request, rv_duration du
     } while (take_pending(runner, &request));
 }
 
-static int tick(struct rv_context *ctx, void *arg)
+/* Counts the points of the schedule that came while it ran. Returns whether there is to be another
+ * run. */
+static bool count_missed(struct task_runner *runner, rv_duration due)
 {
-    struct task_runner *runner = arg;
-    rv_duration now = rv_now(), due;
-    uint64_t missed;
+    uint64_t missed = (uint64_t)((rv_now() - due) / runner->settings->every);
+    bool go_on;
 
-    (void)ctx;
-    due = runner->base + (now - runner->base) / runner->settings->every * runner->settings->every;
-    run_all(runner, 0, due);
-    /* Points of the schedule that came while we ran. */
-    missed = (uint64_t)((rv_now() - due) / runner->settings->every);
+    pthread_mutex_lock(&runner->lock);
     if (missed > 0) {
-        pthread_mutex_lock(&runner->lock);
         scoreboard_write_begin(runner->record);
         runner->record->skipped += missed;
         scoreboard_write_end(runner->record);
-        pthread_mutex_unlock(&runner->lock);
     }
-    return runner->stopped ? -ECANCELED : 0;
+    go_on = !runner->stopped;
+    pthread_mutex_unlock(&runner->lock);
+    return go_on;
+}
+
+static int tick(struct rv_context *ctx, void *arg)
+{
+    struct task_runner *runner = arg;
+    rv_duration every = runner->settings->every;
+    rv_duration due = runner->base + (rv_now() - runner->base) / every * every;
+
+    (void)ctx;
+    run_all(runner, 0, due);
+    return count_missed(runner, due) ? 0 : -ECANCELED;
 }
 
 struct request_run {
@@ -406,7 +422,6 @@ int task_create(struct host_module *module, const struct rv_task *definition,
     runner->settings = settings;
     runner->base = rv_now();
     pthread_mutex_init(&runner->lock, NULL);
-    pthread_cond_init(&runner->free_again, NULL);
     runner->record = board_task(module->slot, definition->name);
     publish_schedule(runner);
     /* Requests are runs like others: their cancel comes through the run's own context. */
@@ -423,17 +438,21 @@ int task_create(struct host_module *module, const struct rv_task *definition,
 
 void task_wait(struct rv_context *ctx, struct task_runner *runner)
 {
-    /* Runs under way are few and short against this wait's own limit: looking now and then will do
-     * while a module stops. */
-    for (;;) {
-        bool busy;
+    struct rv_channel *idle = NULL;
+    bool busy;
 
-        pthread_mutex_lock(&runner->lock);
-        busy = runner->busy;
-        pthread_mutex_unlock(&runner->lock);
-        if (!busy || rv_sleep(ctx, 5 * RV_MILLISECOND) != 0)
-            return;
-    }
+    if (rv_channel_create(1, 0, &idle) < 0)
+        return;
+    pthread_mutex_lock(&runner->lock);
+    busy = runner->busy;
+    runner->idle = idle;
+    pthread_mutex_unlock(&runner->lock);
+    if (busy)
+        (void)rv_channel_recv(ctx, idle, &busy);
+    pthread_mutex_lock(&runner->lock);
+    runner->idle = NULL;
+    pthread_mutex_unlock(&runner->lock);
+    rv_channel_unref(idle);
 }
 
 void task_destroy(struct task_runner *runner)
@@ -447,7 +466,6 @@ void task_destroy(struct task_runner *runner)
     runner->record->next_due = 0;
     scoreboard_write_end(runner->record);
     pthread_mutex_destroy(&runner->lock);
-    pthread_cond_destroy(&runner->free_again);
     free(runner);
 }
 

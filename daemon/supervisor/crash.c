@@ -2,6 +2,7 @@
 #include "daemon/supervisor/crash.h"
 
 #include <inttypes.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -14,25 +15,39 @@ static const char *file_name(const char *path)
     return slash ? slash + 1 : path;
 }
 
-void crash_describe(const struct scoreboard *board, uint32_t slot, char *buffer, size_t size)
+static void describe_place(const struct scoreboard_crash *record, struct crash *crash)
 {
     cleanup_text struct text text = {0};
-    struct scoreboard_crash crash;
+    int signal = record->signal;
+
+    /* For other signals the field holds something else. */
+    if (signal == SIGSEGV || signal == SIGBUS || signal == SIGILL || signal == SIGFPE)
+        text_append_format(&text, "at address 0x%" PRIx64 ", ", record->address);
+    text_append(&text, "frames:");
+    for (uint32_t i = 0; i < record->frame_count; i++)
+        text_append_format(&text, " %s+0x%" PRIx64, file_name(record->frames[i].object),
+                           record->frames[i].offset);
+    string_copy(crash->place, sizeof(crash->place), text_string(&text));
+    text_sanitise(crash->place);
+}
+
+void crash_read(const struct scoreboard *board, uint32_t slot, struct crash *ret_crash)
+{
+    char run[32] = "";
+    struct scoreboard_crash record;
     const char *signal;
 
+    *ret_crash = (struct crash){0};
     /* A torn record of a process that died while writing it still says what it can. */
-    scoreboard_read_crash(board, &crash);
-    if (!crash.head.used || (crash.module != slot && crash.module < SCOREBOARD_MODULES))
+    scoreboard_read_crash(board, &record);
+    if (!record.head.used || (record.module != slot && record.module < SCOREBOARD_MODULES))
         return;
-    signal = sigabbrev_np(crash.signal);
-    text_append_format(&text, "SIG%s at 0x%" PRIx64, signal ? signal : "?", crash.address);
-    if (crash.what[0] != '\0')
-        text_append_format(&text, " in %s", crash.what);
-    if (crash.run > 0)
-        text_append_format(&text, " run %" PRIu64, crash.run);
-    for (uint32_t i = 0; i < crash.frame_count; i++)
-        text_append_format(&text, "%s%s+0x%" PRIx64, i == 0 ? ": " : " ",
-                           file_name(crash.frames[i].object), crash.frames[i].offset);
-    string_copy(buffer, size, text_string(&text));
-    text_sanitise(buffer);
+    string_copy(ret_crash->task, sizeof(ret_crash->task), record.what);
+    text_sanitise(ret_crash->task);
+    signal = sigabbrev_np(record.signal);
+    if (record.run > 0)
+        snprintf(run, sizeof(run), " run %" PRIu64, record.run);
+    snprintf(ret_crash->summary, sizeof(ret_crash->summary), "SIG%s%s%s%s", signal ? signal : "?",
+             ret_crash->task[0] ? " in " : "", ret_crash->task, run);
+    describe_place(&record, ret_crash);
 }

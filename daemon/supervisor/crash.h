@@ -8,10 +8,14 @@
 
 #include "daemon/wire/scoreboard.h"
 
-/*
- * Writes "SIGSEGV at 0x10 in check run 12: probe.so+0x1139 libc.so.6+0x3c050 ..." if the record is
- * there, and it concerns the slot or nobody in particular. Otherwise the buffer stays as it is.
- */
-void crash_describe(const struct scoreboard *board, uint32_t slot, char *buffer, size_t size);
+/* The last crash of a module. All are "" when there was none. */
+struct crash {
+    char task[SCOREBOARD_NAME_SIZE]; /* or pool, init, ...: what ran */
+    char summary[160];               /* "SIGSEGV in check run 12": fit for everybody */
+    char place[512]; /* "at address 0x10, frames: probe.so+0x1139 ...": for operators only */
+};
+
+/* Reads the record, if there is one and it concerns the slot or nobody in particular. */
+void crash_read(const struct scoreboard *board, uint32_t slot, struct crash *ret_crash);
 
 #endif

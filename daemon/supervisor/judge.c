@@ -74,26 +74,34 @@ static void judge_state(struct snapshot_module *module, const struct unit *unit,
                  unit->activity);
 }
 
+/* What crashed must have gone well since: the task, or the start when no task was running. */
+static bool has_recovered(const struct snapshot_module *module, const struct unit *unit)
+{
+    for (size_t i = 0; i < module->task_count; i++) {
+        const struct scoreboard_task *task = &module->tasks[i].record;
+
+        if (strcmp(task->name, unit->crash.task) == 0)
+            return unit->state == UNIT_READY && task->succeeded_at > unit->ready_since;
+    }
+    return unit->state == UNIT_READY;
+}
+
 void judge_module(struct snapshot_module *module, const struct unit *unit, enum phase phase,
                   int health_code, const char *health_text)
 {
-    bool succeeded = module->task_count == 0;
-
     module->health = HEALTH_PASS;
     judge_state(module, unit, phase);
-    for (size_t i = 0; i < module->task_count; i++) {
+    for (size_t i = 0; i < module->task_count; i++)
         worsen(&module->health, module->tasks[i].health);
-        if (module->tasks[i].record.succeeded_at > unit->ready_since)
-            succeeded = true;
-    }
     if (unit->state == UNIT_READY && health_code < 0) {
         worsen(&module->health, module->essential ? HEALTH_FAIL : HEALTH_WARN);
         snprintf(module->output, sizeof(module->output), "%s",
                  health_text[0] ? health_text : strerror(-health_code));
     }
-    /* A crash is shown until the module has done something well again. */
-    if (unit->crash[0] != '\0' && !(unit->state == UNIT_READY && succeeded))
-        string_copy(module->crash, sizeof(module->crash), unit->crash);
+    if (unit->crash.summary[0] != '\0' && !has_recovered(module, unit)) {
+        module->crash = unit->crash;
+        worsen(&module->health, HEALTH_WARN);
+    }
 }
 
 void judge_all(struct snapshot *snapshot)

@@ -33,8 +33,8 @@ struct snapshot_module {
     uint64_t jobs_lost;
     int64_t health_at; /* when its own health() answered last; 0: it has none */
     char host[64];
-    char output[1200]; /* why it is not well */
-    char crash[512];
+    char output[1200];  /* why it is not well */
+    struct crash crash; /* until what crashed has succeeded */
     struct snapshot_task *tasks;
     size_t task_count;
     struct scoreboard_pool *pools;

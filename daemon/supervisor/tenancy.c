@@ -211,6 +211,8 @@ static void host_said(struct host *host, const struct wire_message *message, voi
         break;
     case WIRE_ACCEPTED:
     case WIRE_RESULT:
+        /* Who has the result and then asks for health must not be shown how it was before. */
+        tenancy->supervisor->generation++;
         request_answered(&tenancy->supervisor->requests, unit, message);
         break;
     case WIRE_OVERDUE:
@@ -251,7 +253,7 @@ static void close_books(struct tenancy *tenancy, struct unit *unit, bool expecte
         log_line(expected ? LOG_LEVEL_NOTICE : LOG_LEVEL_ERROR,
                  "[%s] %llu jobs were lost with its host", unit->name, (unsigned long long)lost);
     if (!expected)
-        crash_describe(board, unit->slot, unit->crash, sizeof(unit->crash));
+        crash_read(board, unit->slot, &unit->crash);
 }
 
 static void host_went(struct host *host, const struct host_end *end, void *arg)

@@ -68,6 +68,7 @@ static void decide(struct unit *unit, enum policy_end end)
 {
     struct policy_facts facts = {
         .end = end, .now = clock_monotonic(), .ready_since = unit->ready_since};
+    const struct crash *crash = &unit->crash;
     struct policy_decision decision;
     size_t length = strlen(unit->reason);
 
@@ -78,8 +79,9 @@ static void decide(struct unit *unit, enum policy_end end)
     }
     (void)!getrandom(&facts.random, sizeof(facts.random), GRND_NONBLOCK);
     decision = policy_decide(unit->settings, &unit->history, &facts);
-    log_line(end == POLICY_END_CLEAN ? LOG_LEVEL_NOTICE : LOG_LEVEL_ERROR, "[%s] %s; %s%s%s",
-             unit->name, unit->reason, decision.reason, unit->crash[0] ? "; " : "", unit->crash);
+    log_line(end == POLICY_END_CLEAN ? LOG_LEVEL_NOTICE : LOG_LEVEL_ERROR, "[%s] %s; %s%s%s %s",
+             unit->name, unit->reason, decision.reason, crash->summary[0] ? "; " : "",
+             crash->summary, crash->place);
     snprintf(unit->reason + length, sizeof(unit->reason) - length, "; %s", decision.reason);
     if (decision.verdict == POLICY_RESTART) {
         policy_record(&unit->history, &decision, facts.now);
@@ -210,6 +212,21 @@ static void send_stop(struct unit *unit)
     loop_timer_arm(unit->timer, settings->drain + settings->grace + STOP_SLACK);
 }
 
+/* It is down: whoever still wants it gets it started again. */
+static void finish_stop(struct unit *unit)
+{
+    if (unit->failed_running) {
+        unit->failed_running = false;
+        decide(unit, POLICY_END_FAILURE);
+        return;
+    }
+    unit->ready_since = 0;
+    if (unit->wanted && !unit->give_up && unit->supervisor->phase < PHASE_STOPPING)
+        enter(unit, UNIT_WAITING);
+    else
+        become_down(unit);
+}
+
 static void take_cause(struct unit *unit, const struct unit_input *input)
 {
     if (input && input->cause)
@@ -222,7 +239,7 @@ static void act_stop(struct unit *unit, const struct unit_input *input)
     if (unit->attached)
         send_stop(unit);
     else
-        become_down(unit);
+        finish_stop(unit);
 }
 
 /* While it is being checked nothing of it runs: its host may just end. */
@@ -241,7 +258,7 @@ static void act_stop_waiting(struct unit *unit, const struct unit_input *input)
         enter(unit, UNIT_STOPPING);
         return;
     }
-    become_down(unit);
+    finish_stop(unit);
 }
 
 static void act_rest(struct unit *unit, const struct unit_input *input)
@@ -258,20 +275,6 @@ static void act_gave_up(struct unit *unit, const struct unit_input *input)
     unit->cause.code = -ECANCELED;
     string_copy(unit->cause.text, sizeof(unit->cause.text), unit->reason);
     send_stop(unit);
-}
-
-static void finish_stop(struct unit *unit)
-{
-    if (unit->failed_running) {
-        unit->failed_running = false;
-        decide(unit, POLICY_END_FAILURE);
-        return;
-    }
-    unit->ready_since = 0;
-    if (unit->wanted && !unit->give_up && unit->supervisor->phase < PHASE_STOPPING)
-        enter(unit, UNIT_WAITING);
-    else
-        become_down(unit);
 }
 
 static void act_stopped(struct unit *unit, const struct unit_input *input)

@@ -15,6 +15,7 @@
 #include "base/list.h"
 #include "daemon/config/config.h"
 #include "daemon/supervisor/cause.h"
+#include "daemon/supervisor/crash.h"
 #include "daemon/supervisor/policy.h"
 #include "daemon/supervisor/tally.h"
 
@@ -85,7 +86,7 @@ struct unit {
     bool give_up;        /* STOPPING: and then it counts as failed */
     struct cause cause;  /* of the present or last stop */
     char reason[512];    /* why it is in its state, in words; "" when all is well */
-    char crash[512];     /* the last crash, until the next success */
+    struct crash crash;  /* how its last incarnation ended, if by a crash */
     char activity[256];  /* what it says it is doing while it starts or stops */
     struct policy_history history;
     struct tally tally;

@@ -57,6 +57,25 @@ class UnixConnection(http.client.HTTPConnection):
         self.sock.connect(self.path)
 
 
+class Later:
+    """A question asked on a thread of its own."""
+
+    def __init__(self, question, name):
+        self.name = name
+        self.answers = []
+        self.thread = threading.Thread(target=lambda: self.answers.append(question()), daemon=True)
+        self.thread.start()
+
+    def is_done(self):
+        return bool(self.answers)
+
+    def answer(self):
+        self.thread.join(PATIENCE)
+        if not self.answers:
+            raise Waiting(f"no answer to {self.name}")
+        return self.answers[0]
+
+
 class Daemon:
     """A reeved with its own folders. The configuration's [daemon] section listens at port 0."""
 
@@ -157,11 +176,23 @@ class Daemon:
             response = connection.getresponse()
             return response.status, json.loads(response.read())
 
+    def ask_later(self, path, method="GET", body=None):
+        """Asks in the background."""
+        return Later(lambda: self.ask(path, method, body), f"{method} {path}")
+
     def status(self):
         return self.ask("/v1/status")[1]
 
     def module(self, name):
         return next(m for m in self.status()["modules"] if m["name"] == name)
+
+    def kill(self, name, number=signal.SIGKILL):
+        """Sends a signal to the module's host; returns its pid."""
+        pid = self.module(name)["pid"]
+        # kill(0) would be for us all.
+        assert pid > 0, f"{name} has no host"
+        os.kill(pid, number)
+        return pid
 
     def ctl(self, *arguments, stdin=""):
         return subprocess.run([REEVECTL, "-s", self.control, *arguments], input=stdin,

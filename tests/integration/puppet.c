@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A module that does what a test tells it: its task "act" and its pool "work" perform the action
+ * that the file `script` holds, or the job's data. Each writes what it saw into the file `trace`.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <reeve/module.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+struct puppet {
+    char *label;
+    char *script;
+    char *trace;
+    char *on_init;
+    char *on_reload;
+    char *health_file;
+};
+
+/* Volatile, so that the compiler does not see what it points to. */
+static int *volatile nowhere = (int *)(uintptr_t)0x10;
+
+static void trace(const struct puppet *puppet, const char *what, const char *more)
+{
+    char line[700];
+    int fd = open(puppet->trace, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
+    int length = snprintf(line, sizeof(line), "%s %s%s\n", puppet->label, what, more);
+
+    if (fd < 0 || write(fd, line, (size_t)length) != length)
+        abort();
+    close(fd);
+}
+
+/* Returns the file's text in buffer, "" when there is none. */
+static const char *read_text(const char *path, char *buffer, size_t size)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    ssize_t length = fd < 0 ? 0 : read(fd, buffer, size - 1);
+
+    if (fd >= 0)
+        close(fd);
+    buffer[length > 0 ? length : 0] = '\0';
+    return buffer;
+}
+
+static int wait_for_cancel(struct rv_context *ctx, const struct puppet *puppet)
+{
+    struct rv_cause cause;
+
+    trace(puppet, "waits", "");
+    rv_sleep(ctx, RV_FOREVER);
+    rv_context_cause(ctx, &cause);
+    trace(puppet, "cancelled: ", cause.text);
+    return rv_context_err(ctx);
+}
+
+/* Cannot be cancelled: ends when the test opens and closes the fifo's other end. */
+static int wait_for_fifo(const struct puppet *puppet, const char *path)
+{
+    char buffer[16];
+
+    trace(puppet, "reads", "");
+    read_text(path, buffer, sizeof(buffer));
+    trace(puppet, "has read", "");
+    return 0;
+}
+
+static int perform(struct rv_context *ctx, const struct puppet *puppet, const char *action)
+{
+    if (strncmp(action, "fail", 4) == 0)
+        return rv_fail_text(-EIO, "as told");
+    if (strncmp(action, "crash", 5) == 0)
+        *nowhere = 1;
+    if (strncmp(action, "abort", 5) == 0)
+        abort();
+    if (strncmp(action, "exit", 4) == 0)
+        exit(7);
+    if (strncmp(action, "wait", 4) == 0)
+        return wait_for_cancel(ctx, puppet);
+    if (strncmp(action, "fifo ", 5) == 0)
+        return wait_for_fifo(puppet, action + 5);
+    if (strncmp(action, "ignore", 6) == 0) {
+        trace(puppet, "ignores", "");
+        for (;;)
+            pause();
+    }
+    if (strncmp(action, "signal-parent", 13) == 0 && kill(getppid(), SIGTERM) < 0)
+        return rv_fail(-errno, "kill");
+    if (strncmp(action, "note", 4) == 0)
+        trace(puppet, "noted", "");
+    return 0;
+}
+
+static int act(struct rv_context *ctx, void *state)
+{
+    const struct puppet *puppet = state;
+    char action[256];
+
+    return perform(ctx, puppet, read_text(puppet->script, action, sizeof(action)));
+}
+
+static int tick(struct rv_context *ctx, void *state)
+{
+    (void)ctx;
+    (void)state;
+    return 0;
+}
+
+static int work(struct rv_context *ctx, const struct rv_job *job, void *state)
+{
+    char action[256];
+
+    snprintf(action, sizeof(action), "%.*s", (int)job->size, (const char *)job->data);
+    return perform(ctx, state, action);
+}
+
+static int init(struct rv_context *ctx, void *state)
+{
+    const struct puppet *puppet = state;
+
+    trace(puppet, "init", "");
+    return perform(ctx, puppet, puppet->on_init);
+}
+
+static void fini(void *state)
+{
+    trace(state, "fini", "");
+}
+
+static int reload(struct rv_context *ctx, void *state)
+{
+    const struct puppet *puppet = state;
+
+    trace(puppet, "reload", "");
+    return perform(ctx, puppet, puppet->on_reload);
+}
+
+static int health(struct rv_context *ctx, void *state)
+{
+    const struct puppet *puppet = state;
+    char text[100];
+
+    (void)ctx;
+    read_text(puppet->health_file, text, sizeof(text));
+    return text[0] ? rv_fail_text(-EIO, "%s", text) : 0;
+}
+
+RV_MODULE(.name = "puppet", .version = "7", .summary = "Does what a test tells it",
+          .state_size = sizeof(struct puppet),
+          .options = RV_OPTIONS(RV_OPTION_STRING(struct puppet, label, .fallback = "puppet"),
+                                RV_OPTION_PATH(struct puppet, script, .fallback = "script"),
+                                RV_OPTION_PATH(struct puppet, trace, .fallback = "trace"),
+                                RV_OPTION_STRING(struct puppet, on_init, .fallback = "nothing"),
+                                RV_OPTION_STRING(struct puppet, on_reload, .fallback = "nothing"),
+                                RV_OPTION_PATH(struct puppet, health_file, .fallback = "health")),
+          .tasks = RV_TASKS({.name = "act", .run = act},
+                            {.name = "tick", .run = tick, .every = "20ms"}),
+          .pools = RV_POOLS({.name = "work", .run = work, .workers = 1}), .init = init,
+          .fini = fini, .reload = reload, .health = health);

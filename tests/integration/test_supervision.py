@@ -1,0 +1,415 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""Modules that misbehave: what the supervisor does about it, and what it says."""
+import os
+import shutil
+import signal
+
+import harness
+
+PUPPET = os.path.join(harness.BUILD, "tests", "integration", "puppet.so")
+HEARTBEAT = "[module:heart]\nload = heartbeat\nbeat.every = 20ms\n"
+
+
+def puppet(name, *lines):
+    """A section of a puppet that restarts fast, and backs off for ever only when told."""
+    return "\n".join([f"[module:{name}]", f"load = {PUPPET}", f"label = {name}",
+                      f"script = {name}.script", "restart-delay = 1ms", *lines, ""])
+
+
+class PuppetTest(harness.DaemonTest):
+    def path(self, daemon, name):
+        return os.path.join(daemon.state, name)
+
+    def script(self, daemon, name, action):
+        """What the next run of its task "act" does."""
+        with open(self.path(daemon, name + ".script"), "w", encoding="utf-8") as file:
+            file.write(action)
+
+    def act(self, daemon, name, action):
+        """Starts a run, without waiting for its end."""
+        self.script(daemon, name, action)
+        done = daemon.ctl("run", f"{name}/act")
+        self.assertEqual(done.returncode, 0, done.stderr)
+
+    def trace(self, daemon):
+        try:
+            with open(self.path(daemon, "trace"), encoding="utf-8") as file:
+                return file.read().splitlines()
+        except FileNotFoundError:
+            return []
+
+    def wait_trace(self, daemon, line, count=1):
+        harness.wait_until(lambda: self.trace(daemon).count(line) >= count, line)
+
+    def task(self, daemon, module, name):
+        return next(t for t in daemon.module(module)["tasks"] if t["name"] == name)
+
+    def wait_restarted(self, daemon, name, pid):
+        """Until the module is ready again in another process."""
+        return harness.wait_until(
+            lambda: (m := daemon.module(name))["state"] == "ready" and m["pid"] not in (0, pid) and
+            m["pid"],
+            f"{name} to be restarted")
+
+
+class Order(PuppetTest):
+    def test_start_and_stop_follow_after(self):
+        daemon = self.daemon(puppet("c", "after = b") + puppet("b", "requires = a") +
+                             puppet("a")).wait_started()
+        self.assertEqual(daemon.stop(), 0, daemon.text())
+        self.assertEqual(self.trace(daemon),
+                         ["a init", "b init", "c init", "c fini", "b fini", "a fini"])
+
+    def test_requires_restarts_with_it_and_after_does_not(self):
+        daemon = self.daemon(puppet("a") + puppet("needs", "requires = a") +
+                             puppet("follows", "after = a")).wait_started()
+        pids = {m["name"]: m["pid"] for m in daemon.status()["modules"]}
+        daemon.kill("a")
+        self.wait_restarted(daemon, "a", pids["a"])
+        daemon.wait_log(r"\[needs\] restarts: module a, which it requires, is backoff")
+        self.wait_restarted(daemon, "needs", pids["needs"])
+        self.assertEqual(daemon.module("follows")["pid"], pids["follows"])
+        # The restart was an orderly one.
+        self.assertEqual([line for line in self.trace(daemon) if line.startswith("needs")],
+                         ["needs init", "needs fini", "needs init"])
+        self.assertEqual(daemon.stop(), 0, daemon.text())
+
+    def test_a_stop_while_modules_restart_takes_no_timeout(self):
+        # The stop meets hosts that were spawned and have not yet said hello.
+        daemon = self.daemon("".join(puppet(f"p{i}", "essential = no", "drain = 1000s",
+                                            "restart-limit = 1000/1s") for i in range(8)),
+                             daemon="shutdown-timeout = 1000s").wait_started()
+        for i in range(8):
+            daemon.kill(f"p{i}")
+        self.assertEqual(daemon.stop(), 0, daemon.text())
+
+
+class Starts(PuppetTest):
+    def test_init_that_does_not_return(self):
+        daemon = self.daemon(puppet("slow", "on-init = wait", "essential = no",
+                                    "start-timeout = 50ms", "restart-limit = 2/1000s")).wait_started()
+        daemon.wait_log(r"\[slow\] module slow was not ready within 50ms \(start-timeout\); restart 1")
+        daemon.wait_log(r"\[slow\] .*not restarted: 2 restarts within .* \(restart-limit\)")
+        module = harness.wait_until(
+            lambda: (m := daemon.module("slow"))["state"] == "failed" and m, "failed")
+        self.assertEqual(module["restarts"], 2)
+        self.assertEqual(daemon.health()["status"], "warn")
+        self.assertEqual(daemon.stop(), 0, daemon.text())
+
+    def test_an_essential_one_that_fails_later(self):
+        daemon = self.daemon(puppet("a", "restart-limit = 1/1000s")).wait_started()
+        self.wait_restarted(daemon, "a", daemon.kill("a"))
+        daemon.kill("a")
+        harness.wait_until(lambda: daemon.module("a")["state"] == "failed", "failed")
+        document = daemon.health()
+        self.assertEqual((document["status"], document["http"]), ("fail", 503))
+        self.assertIn("restart-limit", document["checks"]["a:state"][0]["output"])
+        self.assertEqual(daemon.request("/readyz")[0], 503)
+        self.assertEqual(daemon.request("/livez")[0], 200)
+        self.assertEqual(daemon.stop(), 0, daemon.text())
+
+    def test_on_failed_exit(self):
+        daemon = self.daemon(HEARTBEAT + puppet("a", "restart = never", "on-failed = exit"))
+        daemon.wait_started().kill("a")
+        self.assertEqual(daemon.wait(), 1)
+        self.assertIn("reeved ends: module a failed and on-failed = exit: killed by SIGKILL; "
+                      "not restarted: restart = never", daemon.text())
+
+    def test_restart_never_after_a_clean_end(self):
+        daemon = self.daemon(puppet("a", "essential = no", "restart = on-failure")).wait_started()
+        self.act(daemon, "a", "exit")
+        # exit() within a module is an end that nobody asked for.
+        self.wait_restarted(daemon, "a", 0)
+        daemon.wait_log(r"\[a\] exit code 7; restart 1")
+        self.assertEqual(daemon.stop(), 0, daemon.text())
+
+
+class Crashes(PuppetTest):
+    def test_facts(self):
+        daemon = self.daemon(HEARTBEAT + puppet("bad")).wait_started()
+        heart, pid = daemon.module("heart")["pid"], daemon.module("bad")["pid"]
+        for action, name, run, address in (("crash", "SIGSEGV", 1, " at address 0x10,"),
+                                           ("abort", "SIGABRT", 2, "")):
+            mark = daemon.mark()
+            self.act(daemon, "bad", action)
+            daemon.wait_log(rf"\[bad\] killed by {name}.*; restart .*; {name} in act run {run}"
+                            rf"{address} frames: \S+\+0x", mark)
+            pid = self.wait_restarted(daemon, "bad", pid)
+            # It is told until the task has done well again: without addresses to everybody.
+            self.assertEqual(daemon.check("bad:crash")["output"], f"{name} in act run {run}")
+            self.assertEqual(daemon.health()["status"], "warn")
+            if action == "crash":
+                self.assertRegex(daemon.module("bad")["crash"],
+                                 r"^SIGSEGV in act run 1 at address 0x10, frames: puppet\.so\+0x")
+            self.script(daemon, "bad", "nothing")
+            self.assertEqual(daemon.ctl("run", "bad/act", "--wait").returncode, 0)
+            self.assertIsNone(daemon.check("bad:crash"))
+        self.assertEqual(daemon.module("heart")["pid"], heart)
+        self.assertEqual(daemon.health()["status"], "pass")
+        self.assertEqual(daemon.stop(), 0, daemon.text())
+
+    def test_a_shared_host_blames_who_crashed(self):
+        daemon = self.daemon(
+            puppet("bad", "host = both") + "[module:heart]\nload = heartbeat\nhost = both\n"
+            "restart-delay = 1ms\nrestart-limit = 1/1000s\n").wait_started()
+        for _ in range(3):
+            pid, mark = daemon.module("heart")["pid"], daemon.mark()
+            self.assertEqual(daemon.module("bad")["pid"], pid)
+            self.act(daemon, "bad", "crash")
+            daemon.wait_log(r"\[heart\] .*restarts in .* with its host", mark)
+            self.wait_restarted(daemon, "bad", pid)
+            self.wait_restarted(daemon, "heart", pid)
+        # The neighbour's limit of one was not touched.
+        self.assertEqual(daemon.stop(), 0, daemon.text())
+
+    def test_the_same_object_twice_in_a_host(self):
+        code, errors = self.run_reeved(puppet("a", "host = both") + puppet("b", "host = both"))
+        self.assertEqual(code, 1)
+        self.assertIn('[module:b] and [module:a] load the same', errors)
+
+    def test_jobs_that_were_lost_are_counted(self):
+        daemon = self.daemon(puppet("a")).wait_started()
+        pid = daemon.module("a")["pid"]
+        for action in ("wait", "nothing", "nothing"):
+            self.assertEqual(daemon.ctl("submit", "a/work", stdin=action).returncode, 0)
+        self.wait_trace(daemon, "a waits")
+        daemon.kill("a")
+        daemon.wait_log(r"\[a\] 3 jobs were lost with its host")
+        self.wait_restarted(daemon, "a", pid)
+        pool = daemon.module("a")["pools"][0]
+        self.assertEqual((pool["accepted"], pool["finished"], pool["failed"], pool["lost"]),
+                         (3, 0, 0, 3))
+        self.assertEqual(daemon.stop(), 0, daemon.text())
+
+
+class Hangs(PuppetTest):
+    def test_a_timeout_is_honoured(self):
+        daemon = self.daemon(puppet("a", "act.timeout = 20ms", "act.grace = 1000s")).wait_started()
+        pid = daemon.module("a")["pid"]
+        self.act(daemon, "a", "wait")
+        daemon.wait_log(r"\[a/act#1\] failed: ")
+        task = harness.wait_until(lambda: (t := self.task(daemon, "a", "act"))["runs"] and t, "run")
+        self.assertEqual((task["failures"], task["timeouts"]), (1, 1))
+        self.assertEqual(daemon.module("a")["pid"], pid)
+        self.assertEqual(daemon.stop(), 0, daemon.text())
+
+    def test_a_task_that_ignores_its_cancel(self):
+        daemon = self.daemon(HEARTBEAT + puppet("a", "act.timeout = 20ms",
+                                                "act.grace = 20ms")).wait_started()
+        pid = daemon.module("a")["pid"]
+        self.act(daemon, "a", "ignore")
+        daemon.wait_log(r"\[a/act#1\] ignores its cancellation since 20ms: cancelled because of: ")
+        daemon.wait_log(r"\[a\] task a/act hangs: it ignored its cancellation for 20ms; restart 1")
+        self.wait_restarted(daemon, "a", pid)
+        self.assertEqual(daemon.stop(), 0, daemon.text())
+
+    def test_a_stopped_host_is_told(self):
+        daemon = self.daemon(HEARTBEAT + puppet("a")).wait_started()
+        pid = daemon.kill("a", signal.SIGSTOP)
+        check = harness.wait_until(
+            lambda: (c := daemon.check("a/tick:duration"))["status"] == "fail" and c, "fail")
+        self.assertRegex(check["output"], "should have run .* ago and did not|hangs")
+        self.assertEqual(daemon.request("/health")[0], 503)
+        os.kill(pid, signal.SIGCONT)
+        harness.wait_until(lambda: daemon.request("/health")[0] == 200, "pass")
+        self.assertEqual(daemon.stop(), 0, daemon.text())
+
+    def test_a_module_that_does_not_stop_is_killed(self):
+        daemon = self.daemon(puppet("a", "drain = 10ms", "grace = 10ms",
+                                    "act.grace = 1000s")).wait_started()
+        self.act(daemon, "a", "ignore")
+        self.wait_trace(daemon, "a ignores")
+        self.assertEqual(daemon.stop(), 0, daemon.text())
+        self.assertIn("module a did not stop within its drain and grace", daemon.text())
+
+
+class Causes(PuppetTest):
+    def test_a_cancelled_task_can_say_why(self):
+        daemon = self.daemon(puppet("a")).wait_started()
+        self.act(daemon, "a", "wait")
+        self.wait_trace(daemon, "a waits")
+        self.assertEqual(daemon.stop(), 0, daemon.text())
+        self.assertIn(f"a cancelled: SIGTERM from pid {os.getpid()} uid {os.getuid()}",
+                      self.trace(daemon))
+
+    def test_work_goes_on_until_the_drain_is_over(self):
+        daemon = self.daemon(puppet("a", "drain = 20ms")).wait_started()
+        self.assertEqual(daemon.ctl("submit", "a/work", stdin="wait").returncode, 0)
+        self.assertEqual(daemon.ctl("submit", "a/work", stdin="note").returncode, 0)
+        self.wait_trace(daemon, "a waits")
+        self.assertEqual(daemon.stop(), 0, daemon.text())
+        self.assertIn(f"a cancelled: SIGTERM from pid {os.getpid()} uid {os.getuid()}",
+                      self.trace(daemon))
+        # What was queued never ran, and that is told.
+        self.assertNotIn("a noted", self.trace(daemon))
+        self.assertRegex(daemon.text(), r"\[a\] 1 queued jobs were not run: SIGTERM from")
+
+    def test_drain_queue_runs_what_was_accepted(self):
+        daemon = self.daemon(puppet("a", "drain = 1000s", "drain-queue = yes"),
+                             daemon="shutdown-timeout = 1000s").wait_started()
+        os.mkfifo(self.path(daemon, "fifo"))
+        for action in ("fifo fifo", "note", "note"):
+            self.assertEqual(daemon.ctl("submit", "a/work", stdin=action).returncode, 0)
+        self.wait_trace(daemon, "a reads")
+        daemon.signal(signal.SIGTERM)
+        daemon.wait_log("stopping: SIGTERM")
+        with open(self.path(daemon, "fifo"), "w", encoding="utf-8"):
+            pass
+        self.assertEqual(daemon.wait(), 0, daemon.text())
+        self.assertEqual(self.trace(daemon).count("a noted"), 2)
+
+    def test_on_stop_finish(self):
+        daemon = self.daemon(puppet("a", "act.on-stop = finish", "drain = 1000s"),
+                             daemon="shutdown-timeout = 1000s").wait_started()
+        os.mkfifo(self.path(daemon, "fifo"))
+        self.act(daemon, "a", "fifo fifo")
+        self.wait_trace(daemon, "a reads")
+        daemon.signal(signal.SIGTERM)
+        daemon.wait_log("stopping: SIGTERM")
+        harness.wait_until(lambda: daemon.module("a")["state"] == "stopping", "stopping")
+        with open(self.path(daemon, "fifo"), "w", encoding="utf-8"):
+            pass
+        self.assertEqual(daemon.wait(), 0, daemon.text())
+        self.assertEqual(self.trace(daemon)[-2:], ["a has read", "a fini"])
+
+    def test_a_host_cannot_end_its_supervisor(self):
+        daemon = self.daemon(puppet("a")).wait_started()
+        self.script(daemon, "a", "signal-parent")
+        done = daemon.ctl("run", "a/act", "--wait")
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("Operation not permitted", done.stdout + done.stderr)
+        self.assertEqual(daemon.status()["phase"], "running")
+        self.assertEqual(daemon.stop(), 0, daemon.text())
+
+
+class Tasks(PuppetTest):
+    def test_on_error(self):
+        daemon = self.daemon(puppet("go", "act.on-error = continue") +
+                             puppet("again", "act.on-error = restart") +
+                             puppet("rest", "act.on-error = stop")).wait_started()
+        pids = {m["name"]: m["pid"] for m in daemon.status()["modules"]}
+        for name in ("go", "again", "rest"):
+            self.act(daemon, name, "fail")
+            daemon.wait_log(rf"\[{name}/act#1\] failed: as told")
+        self.wait_restarted(daemon, "again", pids["again"])
+        daemon.wait_log(r"\[again\] .*as told; restart 1")
+        harness.wait_until(lambda: self.task(daemon, "rest", "act")["state"] == "stopped", "stopped")
+        self.assertEqual(daemon.ctl("run", "rest/act", "--wait").returncode, 1)
+        self.assertEqual((daemon.module("go")["pid"], daemon.module("rest")["pid"]),
+                         (pids["go"], pids["rest"]))
+        self.assertEqual(daemon.check("go/act:duration")["status"], "warn")
+        self.script(daemon, "go", "nothing")
+        self.assertEqual(daemon.ctl("run", "go/act", "--wait").returncode, 0)
+        self.assertEqual(daemon.check("go/act:duration")["status"], "pass")
+        daemon.wait_log(r"\[go/act#2\] succeeded again after 1 failures")
+        self.assertEqual(daemon.stop(), 0, daemon.text())
+
+    def test_overlap(self):
+        daemon = self.daemon(puppet("skips") + puppet("queues", "act.overlap = queue")).wait_started()
+        for name in ("skips", "queues"):
+            os.mkfifo(self.path(daemon, name + ".fifo"))
+            self.act(daemon, name, f"fifo {name}.fifo")
+            self.wait_trace(daemon, f"{name} reads")
+        refused = daemon.ctl("run", "skips/act")
+        self.assertEqual(refused.returncode, 1)
+        self.assertIn("under way already", refused.stderr)
+        # The queue holds one: of two more, one waits and one is refused.
+        more = [daemon.ask_later("/v1/run?module=queues&task=act&wait", "POST") for _ in range(2)]
+        harness.wait_until(lambda: [later for later in more if later.is_done()], "a refusal")
+        self.script(daemon, "queues", "note")
+        for name in ("skips", "queues"):
+            with open(self.path(daemon, name + ".fifo"), "w", encoding="utf-8"):
+                pass
+        answers = sorted((later.answer() for later in more), key=lambda answer: answer[0])
+        self.assertEqual(answers[0][0], 200, answers)
+        self.assertIn("under way already", answers[1][1]["error"])
+        self.assertIn("queues noted", self.trace(daemon))
+        self.assertEqual(daemon.stop(), 0, daemon.text())
+
+    def test_health_of_its_own(self):
+        daemon = self.daemon(puppet("a", "essential = no"), start=False)
+        with open(self.path(daemon, "health"), "w", encoding="utf-8") as file:
+            file.write("half empty")
+        daemon.start().wait_started()
+        check = harness.wait_until(
+            lambda: (c := daemon.check("a:state")).get("output") == "half empty" and c, "a report")
+        self.assertEqual(check["status"], "warn")
+        self.assertEqual(daemon.stop(), 0, daemon.text())
+
+
+class Reloads(PuppetTest):
+    def test_another_object(self):
+        daemon = self.daemon(start=False)
+        copy = os.path.join(daemon.folder, "copy.so")
+        shutil.copy(PUPPET, copy)
+        daemon.write(puppet("same") + puppet("new").replace(PUPPET, copy))
+        daemon.start().wait_started()
+        before = {m["name"]: m["pid"] for m in daemon.status()["modules"]}
+        shutil.copy(PUPPET, copy + ".new")
+        os.rename(copy + ".new", copy)
+        done = daemon.ctl("reload")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        after = {m["name"]: m["pid"] for m in daemon.status()["modules"]}
+        self.assertEqual(after["same"], before["same"])
+        self.assertNotEqual(after["new"], before["new"])
+        self.assertEqual(daemon.stop(), 0, daemon.text())
+
+    def test_a_reload_that_fails_leaves_that_module_failed(self):
+        daemon = self.daemon(puppet("a", "essential = no") + puppet("b")).wait_started()
+        pid = daemon.module("b")["pid"]
+        daemon.write(puppet("a", "essential = no", "on-reload = fail") + puppet("b"))
+        self.assertEqual(daemon.ctl("reload").returncode, 1)
+        daemon.wait_log(r"\[a\] reload failed: as told")
+        self.assertEqual(daemon.module("a")["state"], "failed")
+        self.assertEqual(daemon.module("b")["pid"], pid)
+        # Another configuration gets it back.
+        daemon.write(puppet("a", "essential = no") + puppet("b"))
+        self.assertEqual(daemon.ctl("reload").returncode, 0)
+        self.assertEqual(daemon.module("a")["state"], "ready")
+        self.assertEqual(daemon.stop(), 0, daemon.text())
+
+    def test_a_reload_that_hangs_becomes_a_restart(self):
+        daemon = self.daemon(puppet("a", "reload-timeout = 20ms", "grace = 20ms",
+                                    "drain = 20ms")).wait_started()
+        pid = daemon.module("a")["pid"]
+        daemon.write(puppet("a", "reload-timeout = 20ms", "on-reload = wait", "grace = 20ms",
+                            "drain = 20ms"))
+        self.assertEqual(daemon.ctl("reload").returncode, 0)
+        daemon.wait_log(r"\[a\] restarts: it did not reload within reload-timeout")
+        self.wait_restarted(daemon, "a", pid)
+        self.assertEqual(daemon.stop(), 0, daemon.text())
+
+    def test_signals_during_a_reload_are_not_lost(self):
+        daemon = self.daemon(puppet("a")).wait_started()
+        for generation in range(20):
+            daemon.write(puppet("a", f"restart-limit = {generation + 5}/1s"))
+            daemon.signal(signal.SIGHUP)
+        daemon.write(puppet("a") + puppet("last"))
+        daemon.signal(signal.SIGHUP)
+        harness.wait_until(lambda: [m["name"] for m in daemon.status()["modules"]] == ["a", "last"],
+                           "the last configuration")
+        self.assertEqual(daemon.module("a")["starts"], 1)
+        self.assertEqual(daemon.stop(), 0, daemon.text())
+
+    def test_drop_ins(self):
+        daemon = self.daemon(puppet("a"), "include = conf.d/*.ini", start=False)
+        os.mkdir(os.path.join(daemon.folder, "conf.d"))
+        drop_in = os.path.join(daemon.folder, "conf.d", "b.ini")
+        with open(drop_in, "w", encoding="utf-8") as file:
+            file.write(puppet("b"))
+        daemon.start().wait_started()
+        self.assertEqual([m["name"] for m in daemon.status()["modules"]], ["a", "b"])
+        with open(drop_in, "w", encoding="utf-8") as file:
+            file.write("\n" + puppet("b", "restrat = never"))
+        done = daemon.ctl("reload")
+        self.assertEqual(done.returncode, 1)
+        self.assertRegex(done.stderr, r'conf\.d/b\.ini:7: \[module:b\] unknown key "restrat"')
+        os.unlink(drop_in)
+        self.assertEqual(daemon.ctl("reload").returncode, 0)
+        self.assertEqual([m["name"] for m in daemon.status()["modules"]], ["a"])
+        self.assertEqual(daemon.stop(), 0, daemon.text())
+
+
+if __name__ == "__main__":
+    harness.main()
