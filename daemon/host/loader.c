@@ -52,8 +52,9 @@ static uint32_t find_note(Elf *elf, const GElf_Phdr *segment)
     return 0;
 }
 
-/* The ABI version that the file names, 0 if it is an ELF file without, or -ENOEXEC. */
-static int64_t read_abi(int fd)
+/* The ABI version that the file names, 0 if it is an ELF file without, -ENOEXEC, or -ENODATA for a
+ * file that ends before its segments do: using what is missing would be a bus error. */
+static int64_t read_abi(int fd, uint64_t file_size)
 {
     Elf *elf;
     size_t count;
@@ -61,14 +62,18 @@ static int64_t read_abi(int fd)
 
     elf_version(EV_CURRENT);
     elf = elf_begin(fd, ELF_C_READ, NULL);
-    if (!elf || elf_kind(elf) != ELF_K_ELF || elf_getphdrnum(elf, &count) < 0) {
+    if (!elf || elf_kind(elf) != ELF_K_ELF || elf_getphdrnum(elf, &count) < 0 || count == 0) {
         elf_end(elf);
         return -ENOEXEC;
     }
-    for (size_t i = 0; i < count && abi == 0; i++) {
+    for (size_t i = 0; i < count && abi >= 0; i++) {
         GElf_Phdr segment;
 
-        if (gelf_getphdr(elf, (int)i, &segment) && segment.p_type == PT_NOTE)
+        if (!gelf_getphdr(elf, (int)i, &segment))
+            abi = -ENODATA;
+        else if (segment.p_offset > file_size || segment.p_filesz > file_size - segment.p_offset)
+            abi = -ENODATA;
+        else if (segment.p_type == PT_NOTE && abi == 0)
             abi = find_note(elf, &segment);
     }
     elf_end(elf);
@@ -77,8 +82,11 @@ static int64_t read_abi(int fd)
 
 static int check_note(int fd, const char *path)
 {
-    int64_t abi = read_abi(fd);
+    struct stat status;
+    int64_t abi = fstat(fd, &status) < 0 ? -errno : read_abi(fd, (uint64_t)status.st_size);
 
+    if (abi == -ENODATA)
+        return rv_fail_text(-ENOEXEC, "%s is cut short: copy or build it anew", path);
     if (abi < 0)
         return rv_fail_text((int)abi, "%s is not a shared object", path);
     if (abi == 0)
@@ -117,12 +125,36 @@ static int copy_table(const struct rv_table *table, size_t our_size, const char 
     return 0;
 }
 
+size_t loader_option_size(enum rv_option_type type)
+{
+    switch (type) {
+    case RV_TYPE_LIST:
+        return sizeof(struct rv_list);
+    case RV_TYPE_BOOL:
+        return sizeof(bool);
+    case RV_TYPE_ENUM:
+        return sizeof(int);
+    case RV_TYPE_INT:
+    case RV_TYPE_SIZE:
+    case RV_TYPE_DURATION:
+        return sizeof(int64_t);
+    default:
+        return sizeof(char *);
+    }
+}
+
+static bool is_option_good(const struct loaded_module *loaded, const struct rv_option *option)
+{
+    size_t room = loaded->module.state_size;
+
+    return option->name && option->type >= RV_TYPE_STRING && option->type <= RV_TYPE_SECRET &&
+           option->offset <= room && room - option->offset >= loader_option_size(option->type);
+}
+
 static int check_names(const struct loaded_module *loaded, const char *path)
 {
     for (size_t i = 0; i < loaded->option_count; i++)
-        if (!loaded->options[i].name || loaded->options[i].type < RV_TYPE_STRING ||
-            loaded->options[i].type > RV_TYPE_SECRET ||
-            loaded->options[i].offset >= loaded->module.state_size)
+        if (!is_option_good(loaded, &loaded->options[i]))
             return rv_fail_text(-EINVAL, "%s: option %zu has no name, type or place in the state",
                                 path, i);
     for (size_t i = 0; i < loaded->task_count; i++)

@@ -337,31 +337,13 @@ int options_bind(const struct loaded_module *loaded, const struct option_lines *
     return binder.failed ? -ENOMEM : binder.errors;
 }
 
-static size_t size_of(enum rv_option_type type)
-{
-    switch (type) {
-    case RV_TYPE_LIST:
-        return sizeof(struct rv_list);
-    case RV_TYPE_BOOL:
-        return sizeof(bool);
-    case RV_TYPE_ENUM:
-        return sizeof(int);
-    case RV_TYPE_INT:
-    case RV_TYPE_SIZE:
-    case RV_TYPE_DURATION:
-        return sizeof(int64_t);
-    default:
-        return sizeof(char *);
-    }
-}
-
 void options_copy(const struct loaded_module *loaded, const struct bound_options *from, void *state)
 {
     for (size_t i = 0; i < loaded->option_count; i++) {
         const struct rv_option *option = &loaded->options[i];
 
         memcpy((char *)state + option->offset, (const char *)from->state + option->offset,
-               size_of(option->type));
+               loader_option_size(option->type));
     }
 }
 

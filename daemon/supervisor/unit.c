@@ -79,9 +79,9 @@ static void decide(struct unit *unit, enum policy_end end)
     }
     (void)!getrandom(&facts.random, sizeof(facts.random), GRND_NONBLOCK);
     decision = policy_decide(unit->settings, &unit->history, &facts);
-    log_line(end == POLICY_END_CLEAN ? LOG_LEVEL_NOTICE : LOG_LEVEL_ERROR, "[%s] %s; %s%s%s %s",
+    log_line(end == POLICY_END_CLEAN ? LOG_LEVEL_NOTICE : LOG_LEVEL_ERROR, "[%s] %s; %s%s%s%s%s",
              unit->name, unit->reason, decision.reason, crash->summary[0] ? "; " : "",
-             crash->summary, crash->place);
+             crash->summary, crash->place[0] ? " " : "", crash->place);
     snprintf(unit->reason + length, sizeof(unit->reason) - length, "; %s", decision.reason);
     if (decision.verdict == POLICY_RESTART) {
         policy_record(&unit->history, &decision, facts.now);

@@ -116,12 +116,12 @@ class Starts(PuppetTest):
         self.assertIn("reeved ends: module a failed and on-failed = exit: killed by SIGKILL; "
                       "not restarted: restart = never", daemon.text())
 
-    def test_restart_never_after_a_clean_end(self):
-        daemon = self.daemon(puppet("a", "essential = no", "restart = on-failure")).wait_started()
+    def test_an_exit_that_nobody_asked_for(self):
+        daemon = self.daemon(puppet("a")).wait_started()
+        pid = daemon.module("a")["pid"]
         self.act(daemon, "a", "exit")
-        # exit() within a module is an end that nobody asked for.
-        self.wait_restarted(daemon, "a", 0)
-        daemon.wait_log(r"\[a\] exit code 7; restart 1")
+        daemon.wait_log(r"\[a\] exit code 7; restart 1 in \S+$")
+        self.wait_restarted(daemon, "a", pid)
         self.assertEqual(daemon.stop(), 0, daemon.text())
 
 

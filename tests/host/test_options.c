@@ -1,0 +1,239 @@
+/* SPDX-License-Identifier: MIT */
+/* Lines of a section bound to a module's state, its tasks and its pools. */
+#include "daemon/host/options.h"
+#include "tests/support/test.h"
+
+struct state {
+    char *text;
+    char *path;
+    char *password;
+    struct rv_list urls;
+    bool flag;
+    int64_t number;
+    uint64_t bytes;
+    rv_duration delay;
+    int colour;
+    int own; /* not an option */
+};
+
+static const char *const colours[] = {"red", "green", NULL};
+
+static const struct rv_option options[] = {
+    RV_OPTION_STRING(struct state, text, .required = true, .help = "what to say"),
+    RV_OPTION_PATH(struct state, path, .fallback = "here"),
+    RV_OPTION_SECRET(struct state, password),
+    RV_OPTION_LIST(struct state, urls, .fallback = "http://one/"),
+    RV_OPTION_BOOL(struct state, flag, .fallback = "yes"),
+    RV_OPTION_INT(struct state, number, .fallback = "-3", .minimum = -5, .maximum = 5),
+    RV_OPTION_SIZE(struct state, bytes, .fallback = "64K"),
+    RV_OPTION_DURATION(struct state, delay, .fallback = "1min 30s"),
+    RV_OPTION_ENUM(struct state, colour, .fallback = "green", .choices = colours),
+};
+
+static const struct rv_task tasks[] = {{.name = "check", .every = "30s", .timeout = "10s"}};
+static const struct rv_module_pool pools[] = {{.name = "convert", .workers = 4}};
+
+/* The host's tables are its own copies, which nobody writes. */
+static const struct loaded_module loaded = {
+    .module = {.name = "test", .state_size = sizeof(struct state)},
+    .options = (struct rv_option *)options,
+    .option_count = sizeof(options) / sizeof(options[0]),
+    .tasks = (struct rv_task *)tasks,
+    .task_count = 1,
+    .pools = (struct rv_module_pool *)pools,
+    .pool_count = 1,
+};
+
+/* "line:text" of every error, a line each. */
+static char errors[4096];
+
+static void note_error(const struct option_error *error, void *arg)
+{
+    size_t used = strlen(errors);
+
+    (void)arg;
+    snprintf(errors + used, sizeof(errors) - used, "%u:%s%s%s\n", error->line, error->text,
+             error->nearest ? "; nearest " : "", error->nearest ? error->nearest : "");
+}
+
+/* Binds "key = value" lines, which are numbered from 1. */
+static int bind_text(const char *text, struct bound_options *ret_bound)
+{
+    struct option_lines lines = {0};
+    char copy[1024], *save = NULL;
+    unsigned number = 0;
+    int r;
+
+    errors[0] = '\0';
+    snprintf(copy, sizeof(copy), "%s", text);
+    for (char *line = strtok_r(copy, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
+        char *value = strstr(line, " = ");
+
+        assert_non_null(value);
+        *value = '\0';
+        assert_int_equal(option_lines_add(&lines, line, value + 3, "test.ini", ++number), 0);
+    }
+    r = options_bind(&loaded, &lines, note_error, NULL, ret_bound);
+    option_lines_free(&lines);
+    return r;
+}
+
+static void defaults(void **unused)
+{
+    struct bound_options bound;
+    const struct state *state;
+
+    (void)unused;
+    assert_int_equal(bind_text("text = hello", &bound), 0);
+    state = bound.state;
+    assert_string_equal(state->text, "hello");
+    assert_string_equal(state->path, "here");
+    assert_null(state->password);
+    assert_int_equal(state->urls.count, 1);
+    assert_string_equal(state->urls.items[0], "http://one/");
+    assert_null(state->urls.items[1]);
+    assert_true(state->flag);
+    assert_int_equal(state->number, -3);
+    assert_int_equal(state->bytes, 65536);
+    assert_int_equal(state->delay, 90 * RV_SECOND);
+    assert_int_equal(state->colour, 1);
+    assert_int_equal(bound.tasks[0].every, 30 * RV_SECOND);
+    assert_int_equal(bound.tasks[0].timeout, 10 * RV_SECOND);
+    assert_int_equal(bound.tasks[0].overlap, TASK_OVERLAP_SKIP);
+    assert_int_equal(bound.pools[0].workers, 4);
+    options_free(&bound);
+}
+
+static void every_value(void **unused)
+{
+    struct bound_options bound;
+    const struct state *state;
+
+    (void)unused;
+    assert_int_equal(bind_text("text = a = b ; c\npath = /x y\npassword = s3cret\n"
+                               "urls = http://a/\nflag = off\nurls = http://b/\nnumber = 5\n"
+                               "bytes = 1.5G\ndelay = 250ms\ncolour = red\n"
+                               "check.every = 5s\ncheck.timeout = 0\ncheck.grace = 1s\n"
+                               "check.overlap = queue\ncheck.on-error = restart\n"
+                               "check.on-stop = finish\nconvert.workers = 200\n"
+                               "convert.queue = 7\nconvert.retries = 0\nconvert.timeout = 3s\n"
+                               "convert.backoff = 20ms",
+                               &bound),
+                     0);
+    state = bound.state;
+    assert_string_equal(state->text, "a = b ; c");
+    assert_string_equal(state->path, "/x y");
+    assert_string_equal(state->password, "s3cret");
+    assert_int_equal(state->urls.count, 2);
+    assert_string_equal(state->urls.items[1], "http://b/");
+    assert_null(state->urls.items[2]);
+    assert_false(state->flag);
+    assert_int_equal(state->number, 5);
+    assert_int_equal(state->bytes, 1610612736);
+    assert_int_equal(state->delay, 250 * RV_MILLISECOND);
+    assert_int_equal(state->colour, 0);
+    assert_int_equal(bound.tasks[0].every, 5 * RV_SECOND);
+    assert_int_equal(bound.tasks[0].timeout, 0);
+    assert_int_equal(bound.tasks[0].grace, RV_SECOND);
+    assert_int_equal(bound.tasks[0].overlap, TASK_OVERLAP_QUEUE);
+    assert_int_equal(bound.tasks[0].on_error, TASK_ON_ERROR_RESTART);
+    assert_int_equal(bound.tasks[0].on_stop, TASK_ON_STOP_FINISH);
+    assert_int_equal(bound.pools[0].workers, 200);
+    assert_int_equal(bound.pools[0].queue, 7);
+    assert_int_equal(bound.pools[0].retries, 0);
+    assert_int_equal(bound.pools[0].timeout, 3 * RV_SECOND);
+    assert_int_equal(bound.pools[0].backoff, 20 * RV_MILLISECOND);
+    options_free(&bound);
+}
+
+static void every_error(void **unused)
+{
+    static const struct {
+        const char *text;
+        const char *expected;
+    } cases[] = {
+        {"path = x", "0:the key \"text\" is missing: what to say\n"},
+        {"text = a\ntext = b", "2:text is given twice, first in line 1\n"},
+        {"text = a\npath = ", "2:path: expected a path\n"},
+        {"text = a\nflag = maybe", "2:flag = maybe: expected yes or no\n"},
+        {"text = a\nnumber = 6", "2:number = 6 is out of range: from -5 to 5\n"},
+        {"text = a\nnumber = 1.5", "2:number = 1.5: expected a whole number\n"},
+        {"text = a\nnumber = 99999999999999999999",
+         "2:number = 99999999999999999999: expected a whole number\n"},
+        {"text = a\nbytes = -1", "2:bytes = -1: expected a size such as 512, 64K or 1.5G\n"},
+        {"text = a\ndelay = 5",
+         "2:delay = 5: expected a duration with its unit, such as 500ms, 30s or 5min\n"},
+        {"text = a\ncolour = blue", "2:colour = blue: expected one of red, green\n"},
+        {"text = a\nown = 1", "2:unknown key \"own\"\n"},
+        {"text = a\nflog = yes", "2:unknown key \"flog\"; nearest flag\n"},
+        {"text = a\ncheck.evry = 1s", "2:unknown key \"check.evry\"; nearest check.every\n"},
+        {"text = a\nchck.every = 1s", "2:unknown key \"chck.every\"; nearest check.every\n"},
+        {"text = a\ncheck.every = 0s",
+         "2:check.every = 0s: expected a duration of at least 1ms, or never\n"},
+        {"text = a\ncheck.overlap = maybe", "2:check.overlap = maybe: expected skip or queue\n"},
+        {"text = a\nconvert.workers = 0",
+         "2:convert.workers = 0: expected a number from 1 to 200\n"},
+        /* All of them, not just the first. */
+        {"flag = x\nzzzzzzzzzz = 1\nnumber = y",
+         "0:the key \"text\" is missing: what to say\n1:flag = x: expected yes or no\n"
+         "3:number = y: expected a whole number\n2:unknown key \"zzzzzzzzzz\"\n"},
+    };
+    struct bound_options bound;
+
+    (void)unused;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        int count = bind_text(cases[i].text, &bound), lines = 0;
+
+        assert_string_equal(errors, cases[i].expected);
+        for (const char *p = errors; *p != '\0'; p++)
+            lines += *p == '\n';
+        assert_int_equal(count, lines);
+        assert_null(bound.state);
+    }
+}
+
+/* Whatever is wrong around it, a secret's value is in no text. */
+static void secrets_stay_secret(void **unused)
+{
+    struct bound_options bound;
+
+    (void)unused;
+    assert_true(bind_text("text = a\npassword = s3cret\npassword = s3cret", &bound) > 0);
+    assert_null(strstr(errors, "s3cret"));
+    assert_true(bind_text("password = s3cret\nflag = x", &bound) > 0);
+    assert_null(strstr(errors, "s3cret"));
+}
+
+/* A reload changes what options are bound to, and nothing else of the live state. */
+static void options_are_copied_alone(void **unused)
+{
+    struct bound_options before, after;
+    struct state *state;
+
+    (void)unused;
+    assert_int_equal(bind_text("text = old\nurls = http://a/", &before), 0);
+    assert_int_equal(bind_text("text = new\nflag = no\nnumber = 1", &after), 0);
+    state = before.state;
+    state->own = 42;
+    options_copy(&loaded, &after, state);
+    assert_int_equal(state->own, 42);
+    assert_string_equal(state->text, "new");
+    assert_string_equal(state->urls.items[0], "http://one/");
+    assert_false(state->flag);
+    assert_int_equal(state->number, 1);
+    options_free(&before);
+    options_free(&after);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(defaults),
+        cmocka_unit_test(every_value),
+        cmocka_unit_test(every_error),
+        cmocka_unit_test(secrets_stay_secret),
+        cmocka_unit_test(options_are_copied_alone),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
