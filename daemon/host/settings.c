@@ -110,36 +110,52 @@ static const struct setting pool_table[] = {
     {"backoff", parse_duration, offsetof(struct pool_settings, backoff)},
 };
 
-/* A duration of the module's own table. */
-static void take_default(const char *name, const char *what, const char *text, int64_t *target,
-                         settings_error_fn fn, void *arg)
+/* A default of the module's own table. */
+static void take_default(const struct setting *table, const char *name, const char *suffix,
+                         const char *text, void *base, settings_error_fn fn, void *arg)
 {
+    const char *expected;
     char error[256];
 
-    if (!text || duration_parse(text, target) == 0)
+    while (strcmp(table->suffix, suffix) != 0)
+        table++;
+    expected = text ? table->parse(text, (char *)base + table->offset) : NULL;
+    if (!expected)
         return;
     snprintf(error, sizeof(error), "the module itself is wrong: its %s.%s is \"%s\": expected %s",
-             name, what, text, duration_expected);
+             name, suffix, text, expected);
     fn(error, arg);
+}
+
+static void task_defaults(const struct rv_task *task, struct task_settings *settings,
+                          settings_error_fn fn, void *arg)
+{
+    const struct {
+        const char *suffix;
+        const char *text;
+    } defaults[] = {
+        {"every", task->every},     {"timeout", task->timeout},   {"grace", task->grace},
+        {"overlap", task->overlap}, {"on-error", task->on_error}, {"on-stop", task->on_stop},
+    };
+
+    *settings = (struct task_settings){.grace = DEFAULT_GRACE};
+    for (size_t i = 0; i < ARRAY_SIZE(defaults); i++)
+        take_default(task_table, task->name, defaults[i].suffix, defaults[i].text, settings, fn,
+                     arg);
 }
 
 void settings_defaults(const struct loaded_module *loaded, struct task_settings *tasks,
                        struct pool_settings *pools, settings_error_fn fn, void *arg)
 {
-    for (size_t i = 0; i < loaded->task_count; i++) {
-        const struct rv_task *task = &loaded->tasks[i];
-
-        tasks[i] = (struct task_settings){.grace = DEFAULT_GRACE};
-        take_default(task->name, "every", task->every, &tasks[i].every, fn, arg);
-        take_default(task->name, "timeout", task->timeout, &tasks[i].timeout, fn, arg);
-    }
+    for (size_t i = 0; i < loaded->task_count; i++)
+        task_defaults(&loaded->tasks[i], &tasks[i], fn, arg);
     for (size_t i = 0; i < loaded->pool_count; i++) {
         const struct rv_module_pool *pool = &loaded->pools[i];
 
         pools[i] = (struct pool_settings){
             .workers = pool->workers, .queue = pool->queue, .retries = pool->retries};
-        take_default(pool->name, "timeout", pool->timeout, &pools[i].timeout, fn, arg);
-        take_default(pool->name, "backoff", pool->backoff, &pools[i].backoff, fn, arg);
+        take_default(pool_table, pool->name, "timeout", pool->timeout, &pools[i], fn, arg);
+        take_default(pool_table, pool->name, "backoff", pool->backoff, &pools[i], fn, arg);
     }
 }
 

@@ -8,15 +8,13 @@
  *
  *     static int check(struct rv_context *ctx, void *state) { ... }
  *
- *     RV_MODULE(
- *         .name = "probe",
- *         .summary = "Fetches a URL and reports whether it answered",
- *         .state_size = sizeof(struct probe),
- *         .options = RV_OPTIONS(
- *             RV_OPTION_STRING(struct probe, url, .required = true, .help = "URL to fetch"),
- *             RV_OPTION_DURATION(struct probe, timeout, .fallback = "5s", .help = "time for one
- * fetch")), .tasks = RV_TASKS({.name = "check", .run = check, .every = "30s"}),
- *     );
+ *     RV_MODULE(.name = "probe",
+ *               .summary = "Fetches a URL and reports whether it answered",
+ *               .state_size = sizeof(struct probe),
+ *               .options = RV_OPTIONS(
+ *                   RV_OPTION_STRING(struct probe, url, .required = true),
+ *                   RV_OPTION_DURATION(struct probe, timeout, .fallback = "5s")),
+ *               .tasks = RV_TASKS({.name = "check", .run = check, .every = "30s"}));
  *
  * built with `cc -shared -fPIC -o probe.so probe.c -lreeve`. Functions return 0 or a negative
  * errno, with a text from rv_fail() or rv_wrap(). They run on threads of the runtime, with all
@@ -58,6 +56,10 @@ struct rv_task {
     const char *every;   /* NULL: only on request */
     const char *timeout; /* of a run; NULL: none */
     const char *help;
+    const char *grace;    /* to honour a cancel; NULL: 5s. Past it the host is killed. */
+    const char *overlap;  /* "skip" (NULL) or "queue": what to do when a run is due during one */
+    const char *on_error; /* "continue" (NULL), "restart" the module, or "stop" the task */
+    const char *on_stop;  /* "cancel" (NULL) or "finish": what a stop does to a run */
 };
 
 /* Workers with a queue, for jobs from outside (reevectl submit). */

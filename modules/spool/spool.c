@@ -19,7 +19,8 @@
  *
  * Tasks and pools
  *
- *     watch                runs as long as the module does
+ *     watch                runs as long as the module does; when the folder goes away the module
+ *                          restarts, which makes it again
  *     process              the commands: process.workers = 2 at once, process.retries = 2 more
  *                          attempts after process.backoff = 1s and twice that, process.timeout =
  *                          10min for one
@@ -92,6 +93,14 @@ static int submit(struct rv_context *ctx, struct spool *spool, const char *name)
     return 0;
 }
 
+/* Removed, though we have it open. */
+static bool is_gone(const struct spool *spool)
+{
+    struct stat status;
+
+    return fstat(spool->directory_fd, &status) == 0 && status.st_nlink == 0;
+}
+
 /* All that is there already; for what came before the watch, and after the kernel dropped events.
  */
 static int scan(struct rv_context *ctx, struct spool *spool)
@@ -105,6 +114,8 @@ static int scan(struct rv_context *ctx, struct spool *spool)
             close(fd);
         return rv_fail(-errno, "scan %s", spool->directory);
     }
+    if (is_gone(spool))
+        r = rv_fail_text(-ENOENT, "%s is gone", spool->directory);
     while (r == 0 && (entry = readdir(directory)))
         if (is_wanted(spool, entry->d_name) && spool_is_complete(spool, entry->d_name))
             r = submit(ctx, spool, entry->d_name);
@@ -120,8 +131,18 @@ static int take_event(struct rv_context *ctx, struct spool *spool,
         return scan(ctx, spool);
     }
     if (event->mask & (IN_DELETE_SELF | IN_MOVE_SELF | IN_IGNORED | IN_UNMOUNT))
-        return rv_fail(-ENOENT, "%s is gone", spool->directory);
-    if (event->mask & IN_ISDIR || event->len == 0)
+        return rv_fail_text(-ENOENT, "%s is gone", spool->directory);
+    if (event->len == 0)
+        return 0;
+    if (event->mask & IN_ISDIR) {
+        bool away = event->mask & (IN_DELETE | IN_MOVED_FROM);
+
+        /* Of the folder itself the kernel tells only when nobody has it open any more, as we do. */
+        if (away && (strcmp(event->name, "done") == 0 || strcmp(event->name, "failed") == 0))
+            return rv_fail_text(-ENOENT, "%s/%s is gone", spool->directory, event->name);
+        return 0;
+    }
+    if (!(event->mask & (IN_CLOSE_WRITE | IN_MOVED_TO)))
         return 0;
     /* A second writer may still have it. */
     if (event->mask & IN_CLOSE_WRITE && !spool_is_complete(spool, event->name))
@@ -184,9 +205,10 @@ static int open_folders(struct spool *spool)
     if (spool->failed_fd < 0)
         return spool->failed_fd;
     spool->inotify_fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
-    if (spool->inotify_fd < 0 || inotify_add_watch(spool->inotify_fd, spool->directory,
-                                                   IN_CLOSE_WRITE | IN_MOVED_TO | IN_DELETE_SELF |
-                                                       IN_MOVE_SELF | IN_ONLYDIR) < 0)
+    if (spool->inotify_fd < 0 ||
+        inotify_add_watch(spool->inotify_fd, spool->directory,
+                          IN_CLOSE_WRITE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE |
+                              IN_DELETE_SELF | IN_MOVE_SELF | IN_ONLYDIR) < 0)
         return rv_fail(-errno, "watch %s", spool->directory);
     return 0;
 }
@@ -237,6 +259,8 @@ RV_MODULE(.name = "spool", .version = "1",
           .tasks = RV_TASKS({.name = "watch",
                              .run = watch,
                              .every = "1s",
+                             /* The folder is gone: init makes it again, or says why it cannot. */
+                             .on_error = "restart",
                              .help = "takes in files as they arrive"}),
           .pools = RV_POOLS({.name = "process",
                              .run = spool_process,

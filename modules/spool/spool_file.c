@@ -21,16 +21,20 @@ static int open_output(const struct spool *spool, const char *name)
                   O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0644);
 }
 
-static void keep_output(const struct spool *spool, const char *name,
+static void keep_output(struct rv_context *ctx, const struct spool *spool, const char *name,
                         const struct rv_command_result *result)
 {
-    int fd = result->output ? open_output(spool, name) : -1;
+    int fd = open_output(spool, name);
+    ssize_t size = 0;
 
-    if (fd < 0)
-        return;
-    if (write(fd, result->output, result->output_size) < 0)
-        rv_log(NULL, RV_LOG_WARNING, "cannot write the output of %s: %s", name, strerror(errno));
-    close(fd);
+    if (fd >= 0 && result->output)
+        size = write(fd, result->output, result->output_size);
+    if (fd < 0 || size < 0)
+        rv_log(ctx, RV_LOG_WARNING, "cannot keep the output of %s: %s", name, strerror(errno));
+    else if ((size_t)size != result->output_size)
+        rv_log(ctx, RV_LOG_WARNING, "the output of %s is cut: the disk is full", name);
+    if (fd >= 0)
+        close(fd);
 }
 
 /* Renames without overwriting: a.txt, a.txt.1, a.txt.2, ... Fills in the name that it got. */
@@ -50,15 +54,15 @@ static int move_file(const struct spool *spool, const char *name, int target_fd,
     return -EEXIST;
 }
 
-static void move_output(const struct spool *spool, const char *name, int target_fd,
-                        const char *new_name)
+static void move_output(struct rv_context *ctx, const struct spool *spool, const char *name,
+                        int target_fd, const char *new_name)
 {
     char output[300], new_output[320];
 
     snprintf(output, sizeof(output), ".%.250s.output", name);
     snprintf(new_output, sizeof(new_output), "%.250s.output", new_name);
     if (renameat(spool->directory_fd, output, target_fd, new_output) < 0 && errno != ENOENT)
-        rv_log(NULL, RV_LOG_WARNING, "cannot move the output of %s: %s", name, strerror(errno));
+        rv_log(ctx, RV_LOG_WARNING, "cannot move the output of %s: %s", name, strerror(errno));
 }
 
 void spool_release(struct spool *spool, const char *name)
@@ -75,13 +79,13 @@ void spool_release(struct spool *spool, const char *name)
     pthread_mutex_unlock(&spool->lock);
 }
 
-static int finish_file(struct spool *spool, const char *name, int target)
+static int finish_file(struct rv_context *ctx, struct spool *spool, const char *name, int target)
 {
     char new_name[300];
     int r = move_file(spool, name, target, new_name, sizeof(new_name));
 
     if (r == 0)
-        move_output(spool, name, target, new_name);
+        move_output(ctx, spool, name, target, new_name);
     spool_release(spool, name);
     return r < 0 && r != -ENOENT ? rv_fail(r, "move %s", name) : 0;
 }
@@ -99,7 +103,7 @@ static int run_command(struct rv_context *ctx, const struct spool *spool, const 
     snprintf(path, sizeof(path), "%s%s/%s", spool->directory[0] == '/' ? "" : "./",
              spool->directory, name);
     r = rv_command_run(ctx, argv, &options, &result);
-    keep_output(spool, name, &result);
+    keep_output(ctx, spool, name, &result);
     free(result.output);
     return r < 0 ? rv_wrap(r, "%s", name) : 0;
 }
@@ -112,21 +116,28 @@ int spool_process(struct rv_context *ctx, const struct rv_job *job, void *state)
     char text[RV_ERROR_TEXT_SIZE];
     int r;
 
-    if (fstatat(spool->directory_fd, name, &status, AT_SYMLINK_NOFOLLOW) < 0) {
-        /* Somebody took it away again. */
+    /* A job may come from outside. */
+    if (name[0] == '.' || strchr(name, '/'))
+        return rv_fail_text(-EINVAL, "\"%s\" is not the name of a file in the folder", name);
+    if (fstatat(spool->directory_fd, name, &status, AT_SYMLINK_NOFOLLOW) < 0)
+        r = -errno;
+    else
+        r = S_ISREG(status.st_mode) ? 0 : -EINVAL;
+    if (r < 0) {
         spool_release(spool, name);
-        return errno == ENOENT ? 0 : rv_fail(-errno, "%s", name);
+        /* Somebody took it away again. */
+        return r == -ENOENT ? 0 : rv_fail(r, "%s", name);
     }
     r = run_command(ctx, spool, name);
     /* What a stop interrupted stays where it is, and claimed: the next start finds it. */
     if (rv_context_err(ctx) != 0 && rv_context_err(ctx) != -ETIMEDOUT)
         return r;
     if (r == 0)
-        return finish_file(spool, name, spool->done_fd);
+        return finish_file(ctx, spool, name, spool->done_fd);
     if (job->attempt < job->attempts)
         return r;
     snprintf(text, sizeof(text), "%s", rv_error_text());
-    if (finish_file(spool, name, spool->failed_fd) < 0)
+    if (finish_file(ctx, spool, name, spool->failed_fd) < 0)
         return -EIO;
     return rv_fail_text(r, "moved to failed/: %s", text);
 }

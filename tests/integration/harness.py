@@ -204,6 +204,7 @@ class Daemon:
     def wait(self):
         code = self.process.wait(PATIENCE)
         self.reader.join(PATIENCE)
+        self.process.stderr.close()
         return code
 
     def stop(self):

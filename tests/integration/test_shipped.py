@@ -1,0 +1,227 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""The shipped modules at their edges: exec, httpcheck and spool on input that is not nice."""
+import contextlib
+import http.server
+import os
+import shutil
+import socket
+import threading
+
+import harness
+
+
+class Exec(harness.DaemonTest):
+    def fail(self, *lines):
+        """Runs a command once; returns the text of its failure."""
+        daemon = self.daemon("\n".join(["[module:x]", "load = exec", "run.every = 1000s", *lines,
+                                        ""])).wait_started()
+        text = daemon.wait_log(r"\[x/run#1\] failed: (.*)").group(1)
+        self.assertEqual(daemon.stop(), 0, daemon.text())
+        return text, daemon.text()
+
+    def test_failures_say_why(self):
+        text, log = self.fail("command = echo one; echo two >&2; exit 3")
+        self.assertEqual(text, "exit code 3; two")
+        self.assertRegex(log, r"\[x/run#1\] one\n.*\[x/run#1\] two")
+        self.assertEqual(self.fail("command = kill -KILL $$")[0], "killed by SIGKILL")
+        self.assertEqual(self.fail("command = nosuchcommand-reeve")[0].split(";")[0], "exit code 127")
+        text, log = self.fail("command = echo begun; sleep 1000", "run.timeout = 200ms")
+        self.assertEqual(text, "the command was ended by its timeout; begun")
+        text, log = self.fail("command = true", "directory = /nosuchfolder")
+        self.assertIn("cannot run /bin/sh: No such file or directory", text)
+
+    def test_output_is_bounded_and_cannot_forge_log_lines(self):
+        _, log = self.fail("command = yes | head -c 100000; printf 'a\\033[31m\\rb\\n'; exit 1",
+                           "output-max = 10")
+        self.assertLess(log.count("[x/run#1] y"), 6)
+        _, log = self.fail("command = printf 'a\\033[31m\\rb\\n'; exit 1")
+        self.assertNotIn("\033", log)
+        self.assertRegex(log, r"\[x/run#1\] a\?\[31m\?b")
+
+    def test_no_descriptor_and_no_secret_is_inherited(self):
+        daemon = self.daemon("[module:x]\nload = exec\nrun.every = 1000s\n"
+                             "command = ls /proc/self/fd | tr '\\n' ' '; env; echo end\n"
+                             "log-output = always\noutput-max = 64K\n",
+                             environment={"WATCHDOG_USEC": "1", "LISTEN_FDS": "0",
+                                          "CREDENTIALS_DIRECTORY": "/secret"}).wait_started()
+        daemon.wait_log(r"\[x/run#1\] end")
+        # ls itself has the folder open as 3.
+        daemon.wait_log(r"\[x/run#1\] 0 1 2 3 ")
+        for name in ("NOTIFY_SOCKET", "WATCHDOG_USEC", "LISTEN_FDS", "CREDENTIALS_DIRECTORY"):
+            self.assertNotIn(name, daemon.text())
+        self.assertEqual(daemon.stop(), 0, daemon.text())
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        if self.path == "/moved":
+            self.send_response(302)
+            self.send_header("Location", "/good")
+        elif self.path == "/away":
+            self.send_response(302)
+            self.send_header("Location", "file:///etc/passwd")
+        else:
+            self.send_response(200)
+        self.send_header("Content-Length", "11")
+        self.end_headers()
+        with contextlib.suppress(OSError):
+            self.wfile.write(b'{"ok":true}')
+
+    def log_message(self, *_):
+        pass
+
+
+class Httpcheck(harness.DaemonTest):
+    def setUp(self):
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.server.server_port}"
+        thread = threading.Thread(target=self.server.serve_forever, daemon=True)
+        thread.start()
+        self.addCleanup(self.server.server_close)
+        self.addCleanup(self.server.shutdown)
+
+    def check(self, *lines):
+        """One check; returns the task as reevectl status shows it."""
+        daemon = self.daemon("\n".join(["[module:web]", "load = httpcheck", "essential = no",
+                                        "check.every = 1000s", *lines, ""])).wait_started()
+        task = harness.wait_until(
+            lambda: (t := daemon.module("web")["tasks"]) and t[0]["runs"] and t[0], "a check")
+        self.assertEqual(daemon.stop(), 0, daemon.text())
+        return task
+
+    def test_what_is_good(self):
+        for lines in ([f"url = {self.url}/good", 'expect-body = "ok":true'],
+                      [f"url = {self.url}/moved", "expect-status = 302"],
+                      [f"url = {self.url}/moved", "follow-redirects = yes"]):
+            task = self.check(*lines)
+            self.assertEqual((task["failures"], task["last_error"]), (0, ""))
+            self.assertRegex(task["progress"], r"http://\S+ \d+ ms$")
+
+    def test_what_is_not(self):
+        closed = socket.create_server(("127.0.0.1", 0))
+        refused = f"http://127.0.0.1:{closed.getsockname()[1]}/"
+        closed.close()
+        silent = socket.create_server(("127.0.0.1", 0))
+        self.addCleanup(silent.close)
+        mute = f"http://127.0.0.1:{silent.getsockname()[1]}/"
+        for lines, expected in (
+                ([f"url = {self.url}/good", "expect-body = broken"], 'the body has no "broken"'),
+                ([f"url = {self.url}/moved"], "status 302, expected 200"),
+                ([f"url = {self.url}/away", "follow-redirects = yes"], 'Protocol "file"'),
+                ([f"url = {refused}"], "Failed to connect"),
+                ([f"url = {mute}", "timeout = 100ms"], "timed out"),
+        ):
+            task = self.check(*lines)
+            self.assertEqual(task["failures"], 1)
+            self.assertIn(expected, task["last_error"])
+        # One bad URL does not keep the others from being fetched.
+        task = self.check(f"url = {refused}", f"url = {self.url}/good")
+        self.assertIn("1 of 2 URLs failed: " + refused, task["last_error"])
+        self.assertRegex(task["progress"], rf"{self.url}/good \d+ ms$")
+
+    def test_a_stop_does_not_wait_for_a_server(self):
+        silent = socket.create_server(("127.0.0.1", 0))
+        self.addCleanup(silent.close)
+        daemon = self.daemon(
+            f"[module:web]\nload = httpcheck\nurl = http://127.0.0.1:{silent.getsockname()[1]}/\n"
+            "timeout = 1000s\ngrace = 1000s\n", daemon="shutdown-timeout = 1000s").wait_started()
+        # The request has come, and is never answered.
+        connection, _ = silent.accept()
+        with connection:
+            self.assertEqual(daemon.stop(), 0, daemon.text())
+
+    def test_only_the_web(self):
+        code, errors = self.run_reeved("[module:web]\nload = httpcheck\nurl = file:///etc/passwd\n")
+        self.assertEqual(code, 1)
+        self.assertIn("url = file:///etc/passwd: expected http:// or https://", errors)
+
+
+class Spool(harness.DaemonTest):
+    def spool(self, command, *lines, **options):
+        return self.daemon("\n".join(["[module:spool]", "load = spool", "directory = spool",
+                                      f"command = {command}", "process.backoff = 1ms",
+                                      "restart-delay = 1ms", *lines, ""]), **options)
+
+    def path(self, daemon, *names):
+        return os.path.join(daemon.state, "spool", *names)
+
+    def put(self, daemon, name):
+        with open(self.path(daemon, ".new"), "w", encoding="utf-8") as file:
+            file.write(name)
+        os.rename(self.path(daemon, ".new"), self.path(daemon, name))
+
+    def wait_done(self, daemon, *names):
+        for name in names:
+            harness.wait_until(lambda: os.path.exists(self.path(daemon, "done", name)), name)
+
+    def test_what_is_there_at_the_start(self):
+        daemon = self.spool('cat "$1"', start=False)
+        os.makedirs(self.path(daemon, "folder"))
+        self.put(daemon, "whole")
+        self.put(daemon, ".hidden")
+        os.symlink("/etc/passwd", self.path(daemon, "link"))
+        os.mkfifo(self.path(daemon, "fifo"))
+        with open(self.path(daemon, "growing"), "w", encoding="utf-8") as writer:
+            daemon.start().wait_started()
+            self.wait_done(daemon, "whole.output")
+            # Somebody still writes it.
+            self.assertTrue(os.path.exists(self.path(daemon, "growing")))
+            writer.write("all of it")
+        self.wait_done(daemon, "growing.output")
+        with open(self.path(daemon, "done", "growing.output"), encoding="utf-8") as file:
+            self.assertEqual(file.read(), "all of it")
+        # What is no file of ours is left alone.
+        for name in (".hidden", "link", "fifo", "folder"):
+            self.assertTrue(os.path.lexists(self.path(daemon, name)), name)
+        self.assertEqual(sorted(os.listdir(self.path(daemon, "failed"))), [])
+        self.assertEqual(daemon.stop(), 0, daemon.text())
+
+    def test_more_files_than_the_queue_holds(self):
+        daemon = self.spool("true", "process.queue = 2", "process.workers = 3").wait_started()
+        names = [f"file{i}" for i in range(300)]
+        for name in names:
+            self.put(daemon, name)
+        self.wait_done(daemon, *names)
+        pool = daemon.module("spool")["pools"][0]
+        self.assertEqual((pool["accepted"], pool["finished"]), (300, 300))
+        self.assertEqual(daemon.stop(), 0, daemon.text())
+
+    def test_a_job_from_outside_stays_in_the_folder(self):
+        daemon = self.spool("touch ../ran", "process.retries = 0").wait_started()
+        for name in ("../reeve.ini", "/etc/passwd", ".hidden", "done"):
+            done = daemon.ctl("submit", "spool/process", "--wait", stdin=name)
+            self.assertEqual(done.returncode, 1, name)
+        self.assertFalse(os.path.exists(os.path.join(daemon.folder, "ran")))
+        self.assertTrue(os.path.exists(daemon.config_path))
+        self.assertEqual(daemon.stop(), 0, daemon.text())
+
+    def test_a_folder_that_goes_away(self):
+        daemon = self.spool("true").wait_started()
+        shutil.rmtree(self.path(daemon))
+        daemon.wait_log(r"\[spool\] .*spool\S* is gone; restart")
+        harness.wait_until(lambda: os.path.isdir(self.path(daemon, "failed")), "a new folder")
+        self.put(daemon, "later")
+        self.wait_done(daemon, "later")
+        self.assertEqual(daemon.stop(), 0, daemon.text())
+
+    def test_a_stop_in_the_middle_runs_it_again(self):
+        daemon = self.spool('echo run >> runs; test -e go || sleep 1000', "drain = 0",
+                            "grace = 1000s", daemon="shutdown-timeout = 1000s").wait_started()
+        self.put(daemon, "job")
+        runs = os.path.join(daemon.state, "runs")
+        harness.wait_until(lambda: os.path.exists(runs) and os.path.getsize(runs), "a run")
+        self.assertEqual(daemon.stop(), 0, daemon.text())
+        self.assertTrue(os.path.exists(self.path(daemon, "job")))
+        with open(os.path.join(daemon.state, "go"), "w", encoding="utf-8"):
+            pass
+        daemon.log.clear()
+        daemon.start().wait_started()
+        self.wait_done(daemon, "job")
+        with open(runs, encoding="utf-8") as file:
+            self.assertEqual(file.read(), "run\nrun\n")
+        self.assertEqual(daemon.stop(), 0, daemon.text())
+
+
+if __name__ == "__main__":
+    harness.main()
