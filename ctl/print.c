@@ -26,19 +26,26 @@ static long long get_number(const json_t *object, const char *key)
     return json_integer_value(json_object_get(object, key));
 }
 
-/* Seconds as a duration, to the second or, below ten seconds, to the millisecond; "-" for null. */
+/* How exact a duration is shown: of what takes long nobody wants to read the milliseconds. */
+static int64_t precision(int64_t ns)
+{
+    if (ns >= 10 * NSEC_PER_SEC)
+        return NSEC_PER_SEC;
+    return ns >= 10 * NSEC_PER_MSEC ? NSEC_PER_MSEC : 10 * NSEC_PER_USEC;
+}
+
+/* Seconds as a duration; "-" for null. */
 static char *get_duration(const json_t *object, const char *key, char *buffer, size_t size)
 {
     const json_t *value = json_object_get(object, key);
-    int64_t ns, unit;
+    int64_t ns;
 
     if (!json_is_number(value)) {
         string_copy(buffer, size, "-");
         return buffer;
     }
     ns = (int64_t)(json_number_value(value) * (double)NSEC_PER_SEC);
-    unit = ns < 10 * NSEC_PER_SEC ? NSEC_PER_MSEC : NSEC_PER_SEC;
-    return duration_format(ns / unit * unit, buffer, size);
+    return duration_format(ns / precision(ns) * precision(ns), buffer, size);
 }
 
 static const char *colour_of(const char *status)
