@@ -67,8 +67,6 @@ static void tell_waiters(struct supervisor *supervisor)
     }
 }
 
-static void begin(struct supervisor *supervisor);
-
 static void end(struct supervisor *supervisor)
 {
     for (size_t i = 0; i < supervisor->reload_errors.texts.count; i++)
@@ -82,24 +80,24 @@ static void end(struct supervisor *supervisor)
     tell_waiters(supervisor);
     config_errors_free(&supervisor->reload_errors);
     supervisor_notify(supervisor, SUPERVISOR_RELOADED);
-    if (supervisor->reload_again && supervisor->phase < PHASE_DRAINING) {
-        struct reload_waiter *waiter, *next;
+    supervisor_changed(supervisor);
+}
 
-        supervisor->reload_again = false;
-        LIST_FOREACH_SAFE (waiter, next, &supervisor->next_waiters, list) {
-            list_remove(&waiter->list);
-            list_append(&supervisor->waiters, &waiter->list);
-        }
-        begin(supervisor);
+/* Those that asked during the reload before, or during the first check, wait for the next. */
+static void promote_waiters(struct supervisor *supervisor)
+{
+    struct reload_waiter *waiter, *next;
+
+    LIST_FOREACH_SAFE (waiter, next, &supervisor->next_waiters, list) {
+        list_remove(&waiter->list);
+        list_append(&supervisor->waiters, &waiter->list);
     }
 }
 
-void reload_settle(struct supervisor *supervisor)
+static void finish_if_settled(struct supervisor *supervisor)
 {
     struct unit *unit;
 
-    if (!supervisor->reloading || supervisor->check)
-        return;
     LIST_FOREACH (unit, &supervisor->units, list)
         if (unit->settle_pending && unit_is_moving(unit) && supervisor->phase < PHASE_DRAINING)
             return;
@@ -115,13 +113,8 @@ void reload_settle(struct supervisor *supervisor)
 
 void reload_finish(struct supervisor *supervisor)
 {
-    struct reload_waiter *waiter, *next;
-
     check_cancel(TAKE_PTR(supervisor->check));
-    LIST_FOREACH_SAFE (waiter, next, &supervisor->next_waiters, list) {
-        list_remove(&waiter->list);
-        list_append(&supervisor->waiters, &waiter->list);
-    }
+    promote_waiters(supervisor);
     if (!list_is_empty(&supervisor->waiters))
         config_error(&supervisor->reload_errors, supervisor->config_path, 0,
                      "not reloaded: reeved stops");
@@ -286,24 +279,47 @@ static void begin(struct supervisor *supervisor)
     }
 }
 
+static bool may_begin(const struct supervisor *supervisor)
+{
+    return !supervisor->reloading && supervisor->phase > PHASE_CHECKING &&
+           supervisor->phase < PHASE_DRAINING;
+}
+
+void reload_settle(struct supervisor *supervisor)
+{
+    if (supervisor->reloading && !supervisor->check)
+        finish_if_settled(supervisor);
+    if (supervisor->reload_again && may_begin(supervisor)) {
+        supervisor->reload_again = false;
+        promote_waiters(supervisor);
+        begin(supervisor);
+    }
+}
+
+static void refuse(const struct supervisor *supervisor, reload_fn done, void *arg)
+{
+    struct config_errors errors = {0};
+
+    config_error(&errors, supervisor->config_path, 0, "not reloaded: reeved stops");
+    if (done)
+        done(&errors.texts, arg);
+    config_errors_free(&errors);
+}
+
 void supervisor_reload(struct supervisor *supervisor, reload_fn done, void *arg)
 {
-    struct reload_waiter *waiter = calloc(1, sizeof(*waiter));
+    struct reload_waiter *waiter;
 
+    if (supervisor->phase >= PHASE_DRAINING) {
+        refuse(supervisor, done, arg);
+        return;
+    }
+    waiter = calloc(1, sizeof(*waiter));
     /* Without memory the reload happens all the same; only nobody hears of its end. */
     if (waiter) {
         *waiter = (struct reload_waiter){.done = done, .arg = arg};
-        list_append(supervisor->reloading || supervisor->phase == PHASE_CHECKING
-                        ? &supervisor->next_waiters
-                        : &supervisor->waiters,
-                    &waiter->list);
+        list_append(&supervisor->next_waiters, &waiter->list);
     }
-    if (supervisor->phase >= PHASE_DRAINING) {
-        reload_finish(supervisor);
-        return;
-    }
-    if (supervisor->reloading || supervisor->phase == PHASE_CHECKING)
-        supervisor->reload_again = true;
-    else
-        begin(supervisor);
+    supervisor->reload_again = true;
+    supervisor_changed(supervisor);
 }

@@ -392,6 +392,17 @@ class Reloads(PuppetTest):
         self.assertEqual(daemon.module("a")["starts"], 1)
         self.assertEqual(daemon.stop(), 0, daemon.text())
 
+    def test_a_signal_during_the_start_is_not_lost(self):
+        modules = "".join(puppet(f"p{i}") for i in range(10))
+        for _ in range(5):
+            daemon = self.daemon(modules)
+            daemon.wait_log("health is served")
+            daemon.write(modules + puppet("last"))
+            daemon.signal(signal.SIGHUP)
+            harness.wait_until(lambda: daemon.status()["modules"][-1]["name"] == "last",
+                               "the last configuration")
+            self.assertEqual(daemon.stop(), 0, daemon.text())
+
     def test_drop_ins(self):
         daemon = self.daemon(puppet("a"), "include = conf.d/*.ini", start=False)
         os.mkdir(os.path.join(daemon.folder, "conf.d"))
