@@ -2,6 +2,9 @@
 # SPDX-License-Identifier: MIT
 """The listener for probes: paths, methods, formats, and its limits against bad clients."""
 import contextlib
+import os
+import resource
+import signal
 import json
 import socket
 import threading
@@ -140,6 +143,33 @@ class Limits(harness.DaemonTest):
             self.assertEqual(daemon.request("/livez")[0], 200)
         # The first ones were cut, so their reading ends.
         self.assertEqual(self.read_all(idle[0]), b"")
+        self.assertEqual(daemon.stop(), 0)
+
+    def test_out_of_descriptors(self):
+        daemon = self.daemon("[module:heart]\nload = heartbeat\nrestart-delay = 1ms\n"
+                             "restart-limit = 1000/1s\n",
+                             daemon="max-connections = 1000").wait_started()
+        heart = daemon.module("heart")["pid"]
+        used = len(os.listdir(f"/proc/{daemon.process.pid}/fd"))
+        early = self.connect(daemon)
+        limits = resource.prlimit(daemon.process.pid, resource.RLIMIT_NOFILE)
+        resource.prlimit(daemon.process.pid, resource.RLIMIT_NOFILE, (used + 4, limits[1]))
+        flood = [self.connect(daemon) for _ in range(40)]
+        daemon.wait_log("Too many open files")
+        # Who has a connection is served.
+        early.sendall(b"GET /livez HTTP/1.1\r\n\r\n")
+        self.assertIn(b"200 OK", early.recv(65536))
+        # A host that dies cannot be had again, which is said, and tried until it can.
+        os.kill(heart, signal.SIGKILL)
+        daemon.wait_log(r"\[heart\] cannot start .*reeve-host: Too many open files; restart")
+        mark = daemon.mark()
+        for client in flood:
+            client.close()
+        resource.prlimit(daemon.process.pid, resource.RLIMIT_NOFILE, limits)
+        daemon.wait_log(r"\[heart\] ready", mark)
+        self.assertEqual(daemon.request("/readyz")[0], 200)
+        # It did not turn in circles meanwhile: the log would show it.
+        self.assertLess(daemon.text().count("cannot accept"), 50)
         self.assertEqual(daemon.stop(), 0)
 
     def test_many_connections_at_once(self):
