@@ -88,6 +88,34 @@ struct scoreboard_pool *board_pool(uint32_t slot, const char *name)
     return record;
 }
 
+void board_begin_books(uint32_t slot)
+{
+    pthread_mutex_lock(&lock);
+    for (unsigned i = 0; i < SCOREBOARD_TASKS && board->tasks[i].head.used; i++) {
+        struct scoreboard_task *task = &board->tasks[i], fresh = {.module = slot, .run = task->run};
+
+        if (task->module != slot)
+            continue;
+        scoreboard_write_begin(task);
+        fresh.head = task->head;
+        memcpy(fresh.name, task->name, sizeof(fresh.name));
+        *task = fresh;
+        scoreboard_write_end(task);
+    }
+    for (unsigned i = 0; i < SCOREBOARD_POOLS && board->pools[i].head.used; i++) {
+        struct scoreboard_pool *pool = &board->pools[i], fresh = {.module = slot};
+
+        if (pool->module != slot)
+            continue;
+        scoreboard_write_begin(pool);
+        fresh.head = pool->head;
+        memcpy(fresh.name, pool->name, sizeof(fresh.name));
+        *pool = fresh;
+        scoreboard_write_end(pool);
+    }
+    pthread_mutex_unlock(&lock);
+}
+
 struct scoreboard_crash *board_crash(void)
 {
     return board ? &board->crash : NULL;

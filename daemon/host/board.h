@@ -23,6 +23,10 @@ struct scoreboard_task *board_task(uint32_t slot, const char *name);
 struct scoreboard_pool *board_pool(uint32_t slot, const char *name);
 struct scoreboard_crash *board_crash(void);
 
+/* A module that starts in a host where it ran before: its counters begin at zero, since the
+ * supervisor has taken in those of its last life. Run numbers go on. */
+void board_begin_books(uint32_t slot);
+
 /* What the calling thread runs from now on, until board_leave(): for the thread's record and for a
  * crash. The name must live until then. */
 void board_enter(uint32_t slot, const char *what, uint64_t run);

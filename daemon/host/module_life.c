@@ -234,6 +234,7 @@ static void start(struct host_module *module, const struct module_op *op)
     int r;
 
     set_state(module, SCOREBOARD_MODULE_LOADING);
+    board_begin_books(module->slot);
     r = load(module);
     if (r == 0) {
         stage = "options";

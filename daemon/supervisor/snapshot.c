@@ -61,7 +61,7 @@ static int read_own_health(const struct unit *unit, const struct scoreboard *boa
     return ret_record->health_at > 0 ? ret_record->health_code : 0;
 }
 
-static int take_module(const struct unit *unit, const struct snapshot *snapshot,
+static int take_module(struct unit *unit, const struct snapshot *snapshot,
                        struct snapshot_module *module)
 {
     const struct host *host = unit->tenancy->host;

@@ -22,40 +22,44 @@ static void clean_pool(struct scoreboard_pool *pool)
     text_sanitise(pool->last_text);
 }
 
-static struct scoreboard_task *find_task(struct tally *tally, const char *name)
+/* The record of that name, which is added, empty, if there is none. NULL without memory, and past the
+ * number that a board can hold: a host that renames its records must not make us grow. */
+static struct scoreboard_task *find_task(struct scoreboard_task **tasks, size_t *count,
+                                         const char *name)
 {
-    struct scoreboard_task *tasks;
+    struct scoreboard_task *grown;
 
-    for (size_t i = 0; i < tally->task_count; i++)
-        if (strcmp(tally->tasks[i].name, name) == 0)
-            return &tally->tasks[i];
-    if (tally->task_count >= SCOREBOARD_TASKS)
+    for (size_t i = 0; i < *count; i++)
+        if (strcmp((*tasks)[i].name, name) == 0)
+            return &(*tasks)[i];
+    if (*count >= SCOREBOARD_TASKS)
         return NULL;
-    tasks = reallocarray(tally->tasks, tally->task_count + 1, sizeof(*tasks));
-    if (!tasks)
+    grown = reallocarray(*tasks, *count + 1, sizeof(*grown));
+    if (!grown)
         return NULL;
-    tally->tasks = tasks;
-    tasks[tally->task_count] = (struct scoreboard_task){0};
-    string_copy(tasks[tally->task_count].name, sizeof(tasks->name), name);
-    return &tasks[tally->task_count++];
+    *tasks = grown;
+    grown[*count] = (struct scoreboard_task){0};
+    string_copy(grown[*count].name, sizeof(grown->name), name);
+    return &grown[(*count)++];
 }
 
-static struct scoreboard_pool *find_pool(struct tally *tally, const char *name)
+static struct scoreboard_pool *find_pool(struct scoreboard_pool **pools, size_t *count,
+                                         const char *name)
 {
-    struct scoreboard_pool *pools;
+    struct scoreboard_pool *grown;
 
-    for (size_t i = 0; i < tally->pool_count; i++)
-        if (strcmp(tally->pools[i].name, name) == 0)
-            return &tally->pools[i];
-    if (tally->pool_count >= SCOREBOARD_POOLS)
+    for (size_t i = 0; i < *count; i++)
+        if (strcmp((*pools)[i].name, name) == 0)
+            return &(*pools)[i];
+    if (*count >= SCOREBOARD_POOLS)
         return NULL;
-    pools = reallocarray(tally->pools, tally->pool_count + 1, sizeof(*pools));
-    if (!pools)
+    grown = reallocarray(*pools, *count + 1, sizeof(*grown));
+    if (!grown)
         return NULL;
-    tally->pools = pools;
-    pools[tally->pool_count] = (struct scoreboard_pool){0};
-    string_copy(pools[tally->pool_count].name, sizeof(pools->name), name);
-    return &pools[tally->pool_count++];
+    *pools = grown;
+    grown[*count] = (struct scoreboard_pool){0};
+    string_copy(grown[*count].name, sizeof(grown->name), name);
+    return &grown[(*count)++];
 }
 
 /* Levels are the newer record's, counters are added up. */
@@ -103,63 +107,124 @@ static void add_pool(struct scoreboard_pool *sum, const struct scoreboard_pool *
     *sum = total;
 }
 
-static void add_tasks(struct tally *tally, const struct scoreboard *board, uint32_t slot, bool dead)
+/* Dead hosts -------------------------------------------------------------------------------------
+ */
+
+static void close_tasks(struct tally *tally, const struct scoreboard *board, uint32_t slot)
 {
     for (unsigned i = 0; i < SCOREBOARD_TASKS; i++) {
         struct scoreboard_task task, *sum;
-        bool whole = scoreboard_read_task(board, i, &task);
 
+        /* Torn for ever: what was seen has to do. */
+        scoreboard_read_task(board, i, &task);
         if (!task.head.used)
             break;
-        if (task.module != slot || (!whole && !dead))
+        if (task.module != slot)
             continue;
         clean_task(&task);
-        if (dead) {
-            task.state = SCOREBOARD_TASK_STOPPED;
-            task.next_due = task.busy_until = 0;
-        }
-        sum = find_task(tally, task.name);
+        task.state = SCOREBOARD_TASK_STOPPED;
+        task.next_due = task.busy_until = 0;
+        sum = find_task(&tally->tasks, &tally->task_count, task.name);
         if (sum)
             add_task(sum, &task);
     }
 }
 
-static uint64_t add_pools(struct tally *tally, const struct scoreboard *board, uint32_t slot,
-                          bool dead)
+static uint64_t close_pools(struct tally *tally, const struct scoreboard *board, uint32_t slot)
 {
     uint64_t all_lost = 0;
 
     for (unsigned i = 0; i < SCOREBOARD_POOLS; i++) {
         struct scoreboard_pool pool, *sum;
-        bool whole = scoreboard_read_pool(board, i, &pool);
         uint64_t ended;
 
+        scoreboard_read_pool(board, i, &pool);
         if (!pool.head.used)
             break;
-        if (pool.module != slot || (!whole && !dead))
+        if (pool.module != slot)
             continue;
         clean_pool(&pool);
         ended = pool.finished + pool.failed + pool.lost;
-        if (dead && ended < pool.accepted) {
+        if (ended < pool.accepted) {
             all_lost += pool.accepted - ended;
             pool.lost += pool.accepted - ended;
         }
-        if (dead)
-            pool.queued = pool.active = 0;
-        sum = find_pool(tally, pool.name);
+        pool.queued = pool.active = 0;
+        sum = find_pool(&tally->pools, &tally->pool_count, pool.name);
         if (sum)
             add_pool(sum, &pool);
     }
     return all_lost;
 }
 
-uint64_t tally_close(struct tally *tally, const struct scoreboard *board, uint32_t slot)
+static void forget_seen(struct tally *tally)
 {
-    add_tasks(tally, board, slot, true);
-    return add_pools(tally, board, slot, true);
+    free(tally->seen_tasks);
+    free(tally->seen_pools);
+    tally->seen_tasks = NULL;
+    tally->seen_pools = NULL;
+    tally->seen_task_count = tally->seen_pool_count = 0;
 }
 
-int tally_copy(const struct tally *tally, const struct scoreboard *board, uint32_t slot,
+uint64_t tally_close(struct tally *tally, const struct scoreboard *board, uint32_t slot)
+{
+    forget_seen(tally);
+    close_tasks(tally, board, slot);
+    return close_pools(tally, board, slot);
+}
+
+/* Living hosts -----------------------------------------------------------------------------------
+ */
+
+static void add_living_tasks(struct tally *tally, const struct scoreboard *board, uint32_t slot,
+                             struct tally *copy)
+{
+    for (unsigned i = 0; i < SCOREBOARD_TASKS; i++) {
+        struct scoreboard_task task, *seen, *sum;
+        bool whole = scoreboard_read_task(board, i, &task);
+
+        if (!task.head.used)
+            break;
+        if (task.module != slot)
+            continue;
+        clean_task(&task);
+        seen = find_task(&tally->seen_tasks, &tally->seen_task_count, task.name);
+        if (whole && seen)
+            *seen = task;
+        else if (!whole && seen && seen->head.used)
+            task = *seen;
+        else if (!whole)
+            task.next_due = task.busy_until = 0;
+        sum = find_task(&copy->tasks, &copy->task_count, task.name);
+        if (sum)
+            add_task(sum, &task);
+    }
+}
+
+static void add_living_pools(struct tally *tally, const struct scoreboard *board, uint32_t slot,
+                             struct tally *copy)
+{
+    for (unsigned i = 0; i < SCOREBOARD_POOLS; i++) {
+        struct scoreboard_pool pool, *seen, *sum;
+        bool whole = scoreboard_read_pool(board, i, &pool);
+
+        if (!pool.head.used)
+            break;
+        if (pool.module != slot)
+            continue;
+        clean_pool(&pool);
+        seen = find_pool(&tally->seen_pools, &tally->seen_pool_count, pool.name);
+        if (whole && seen)
+            *seen = pool;
+        else if (!whole && seen && seen->head.used)
+            pool = *seen;
+        sum = find_pool(&copy->pools, &copy->pool_count, pool.name);
+        if (sum)
+            add_pool(sum, &pool);
+    }
+}
+
+int tally_copy(struct tally *tally, const struct scoreboard *board, uint32_t slot,
                struct tally *ret_copy)
 {
     struct tally copy = {0};
@@ -181,8 +246,8 @@ int tally_copy(const struct tally *tally, const struct scoreboard *board, uint32
         copy.pool_count = tally->pool_count;
     }
     if (board) {
-        add_tasks(&copy, board, slot, false);
-        add_pools(&copy, board, slot, false);
+        add_living_tasks(tally, board, slot, &copy);
+        add_living_pools(tally, board, slot, &copy);
     }
     *ret_copy = copy;
     return 0;
@@ -192,5 +257,6 @@ void tally_free(struct tally *tally)
 {
     free(tally->tasks);
     free(tally->pools);
+    forget_seen(tally);
     *tally = (struct tally){0};
 }

@@ -17,6 +17,12 @@ struct tally {
     size_t task_count;
     struct scoreboard_pool *pools;
     size_t pool_count;
+    /* The living incarnation's records as they were last read whole, by name. A host that is
+     * preempted, or stopped, in the middle of a write leaves a record torn for as long. */
+    struct scoreboard_task *seen_tasks;
+    size_t seen_task_count;
+    struct scoreboard_pool *seen_pools;
+    size_t seen_pool_count;
 };
 
 /* Takes in all records of a module's slot from the scoreboard of a host that is dead: what was
@@ -26,9 +32,10 @@ uint64_t tally_close(struct tally *tally, const struct scoreboard *board, uint32
 
 /*
  * Copies the tally, with the records of a living host's slot added to it; board may be NULL. A
- * record that stays torn shows what the tally knows of it. Returns 0 or -ENOMEM.
+ * record that stays torn shows how it was when it was last whole, and if it never was, what can be
+ * read of it, without any time by which it could be judged. Returns 0 or -ENOMEM.
  */
-int tally_copy(const struct tally *tally, const struct scoreboard *board, uint32_t slot,
+int tally_copy(struct tally *tally, const struct scoreboard *board, uint32_t slot,
                struct tally *ret_copy);
 
 void tally_free(struct tally *tally);

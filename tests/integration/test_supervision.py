@@ -75,6 +75,23 @@ class Order(PuppetTest):
                          ["needs init", "needs fini", "needs init"])
         self.assertEqual(daemon.stop(), 0, daemon.text())
 
+    def test_a_restart_in_a_shared_host_counts_once(self):
+        daemon = self.daemon(puppet("a") + puppet("needs", "requires = a", "host = both") +
+                             "[module:heart]\nload = heartbeat\nhost = both\n").wait_started()
+        pid = daemon.module("needs")["pid"]
+        for _ in range(3):
+            self.assertEqual(daemon.ctl("run", "needs/act", "--wait").returncode, 0)
+        self.assertEqual(daemon.ctl("submit", "needs/work", "--wait", stdin="nothing").returncode, 0)
+        daemon.kill("a")
+        self.wait_trace(daemon, "needs init", 2)
+        harness.wait_until(lambda: daemon.module("needs")["state"] == "ready", "ready")
+        self.assertEqual(daemon.module("needs")["pid"], pid)
+        self.assertEqual(self.task(daemon, "needs", "act")["runs"], 3)
+        self.assertEqual(daemon.module("needs")["pools"][0]["finished"], 1)
+        self.assertEqual(daemon.ctl("run", "needs/act", "--wait").returncode, 0)
+        self.assertEqual(self.task(daemon, "needs", "act")["runs"], 4)
+        self.assertEqual(daemon.stop(), 0, daemon.text())
+
     def test_a_stop_while_modules_restart_takes_no_timeout(self):
         # The stop meets hosts that were spawned and have not yet said hello.
         daemon = self.daemon("".join(puppet(f"p{i}", "essential = no", "drain = 1000s",

@@ -101,6 +101,38 @@ static void test_jobs_are_accounted_for(void **state)
     tally_free(&tally);
 }
 
+/* A host that is preempted or stopped in the middle of a write is alive, and so are its records. */
+static void test_a_torn_record_shows_how_it_was(void **state)
+{
+    struct fixture *fixture = *state;
+    struct scoreboard_task *task = &fixture->host->tasks[0];
+    struct tally tally = {0}, copy;
+
+    /* Never seen whole: no time of it may be judged by. */
+    set_task(fixture->host, 0, 0, "check", 3);
+    scoreboard_write_begin(task);
+    task->next_due = 1;
+    assert_int_equal(tally_copy(&tally, fixture->board, 0, &copy), 0);
+    assert_int_equal(copy.task_count, 1);
+    assert_string_equal(copy.tasks[0].name, "check");
+    assert_int_equal(copy.tasks[0].next_due, 0);
+    tally_free(&copy);
+    scoreboard_write_end(task);
+    assert_int_equal(tally_copy(&tally, fixture->board, 0, &copy), 0);
+    assert_int_equal(copy.tasks[0].runs, 3);
+    assert_int_equal(copy.tasks[0].next_due, 1);
+    tally_free(&copy);
+    /* Half of the next write. */
+    scoreboard_write_begin(task);
+    task->runs = 4;
+    assert_int_equal(tally_copy(&tally, fixture->board, 0, &copy), 0);
+    assert_int_equal(copy.task_count, 1);
+    assert_int_equal(copy.tasks[0].runs, 3);
+    tally_free(&copy);
+    scoreboard_write_end(task);
+    tally_free(&tally);
+}
+
 static void test_foreign_texts_are_printable(void **state)
 {
     struct fixture *fixture = *state;
@@ -118,6 +150,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_counters_add_up, make_board, drop_board),
         cmocka_unit_test_setup_teardown(test_jobs_are_accounted_for, make_board, drop_board),
         cmocka_unit_test_setup_teardown(test_foreign_texts_are_printable, make_board, drop_board),
+        cmocka_unit_test_setup_teardown(test_a_torn_record_shows_how_it_was, make_board,
+                                        drop_board),
     };
 
     return cmocka_run_group_tests_name("tally", tests, NULL, NULL);
