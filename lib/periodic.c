@@ -8,7 +8,7 @@
  * Operation: waiting, the record has a timer in the common heap. The timer queues it as work; a
  * thread runs the function, and arms the timer for the next point of the grid that is still to
  * come. The end, however it came, is work too, so that `ended` is always called on a thread of the
- * runtime.
+ * runtime. Where the owner has a `next` of its own, that takes the place of the grid.
  *
  * Safety: the lock protects state, cancelled, run and the result. States follow each other only as
  * drawn, and each change is made by one party: waiting -> queued by whoever disarms the timer or by
@@ -17,6 +17,7 @@
 #include <errno.h>
 #include <reeve/ticker.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/macro.h"
 #include "base/text.h"
@@ -31,6 +32,7 @@ struct rv_periodic {
     rv_function fn;
     void *arg;
     void (*ended)(int code, const char *text, void *arg);
+    rv_duration (*next)(void *arg);
     rv_duration interval;
     rv_duration due;
     pthread_mutex_t lock;
@@ -106,6 +108,10 @@ static void advance(struct rv_periodic *periodic)
 {
     rv_duration now = rv_now();
 
+    if (periodic->next) {
+        periodic->due = periodic->next(periodic->arg);
+        return;
+    }
     periodic->due += periodic->interval;
     if (periodic->due <= now)
         periodic->due += ((now - periodic->due) / periodic->interval + 1) * periodic->interval;
@@ -161,13 +167,39 @@ static void work_due(struct work *work)
     end(periodic, r < 0 ? r : -ECANCELED);
 }
 
-int rv_periodic_start(struct rv_context *ctx, const struct rv_periodic_spec *spec, rv_function fn,
+void rv_periodic_reschedule(struct rv_periodic *periodic)
+{
+    pthread_mutex_lock(&periodic->lock);
+    /* Else it is about to run, runs, or has ended: then next is asked anyway, or never again. */
+    if (periodic->next && periodic->state == PERIODIC_WAITING && timer_disarm(&periodic->timer)) {
+        periodic->due = periodic->next(periodic->arg);
+        if (timer_arm(&periodic->timer, periodic->due) < 0) {
+            /* The place of the timer that was just taken out is free, so this cannot be. */
+            periodic->state = PERIODIC_QUEUED;
+            executor_queue(&periodic->work);
+        }
+    }
+    pthread_mutex_unlock(&periodic->lock);
+}
+
+/* What a caller's older header did not have is zero. */
+static int take_spec(const struct rv_periodic_spec *given, struct rv_periodic_spec *ret_spec)
+{
+    *ret_spec = (struct rv_periodic_spec){0};
+    if (given->size < offsetof(struct rv_periodic_spec, next) || given->size > sizeof(*ret_spec))
+        return -EINVAL;
+    memcpy(ret_spec, given, given->size);
+    return (ret_spec->interval <= 0 && !ret_spec->next) || ret_spec->delay < 0 ? -EINVAL : 0;
+}
+
+int rv_periodic_start(struct rv_context *ctx, const struct rv_periodic_spec *given, rv_function fn,
                       void *arg, struct rv_periodic **ret_periodic)
 {
+    struct rv_periodic_spec spec;
     struct rv_periodic *periodic;
     int r;
 
-    if (spec->size < sizeof(*spec) || spec->interval <= 0 || spec->delay < 0)
+    if (take_spec(given, &spec) < 0)
         return -EINVAL;
     r = rv_context_err(ctx);
     if (r != 0)
@@ -184,9 +216,10 @@ int rv_periodic_start(struct rv_context *ctx, const struct rv_periodic_spec *spe
     periodic->ctx = rv_context_ref(ctx);
     periodic->fn = fn;
     periodic->arg = arg;
-    periodic->ended = spec->ended;
-    periodic->interval = spec->interval;
-    periodic->due = deadline_after(spec->delay);
+    periodic->ended = spec.ended;
+    periodic->next = spec.next;
+    periodic->interval = spec.interval;
+    periodic->due = spec.next ? spec.next(arg) : deadline_after(spec.delay);
     r = timer_arm(&periodic->timer, periodic->due);
     if (r < 0) {
         periodic_free(periodic);

@@ -41,6 +41,13 @@ struct rv_periodic_spec {
     /* Called once when it has ended, on a thread of the runtime: with fn's error and text, or the
      * code of the context. May be NULL. */
     void (*ended)(int code, const char *text, void *arg);
+    /*
+     * Decides when each run starts, on the monotonic clock, in place of interval and delay: asked at
+     * the start, after each run, and by rv_periodic_reschedule(). What has passed is due at once,
+     * RV_FOREVER is never. Called on any thread; must neither block nor call rv_periodic functions.
+     * NULL: the grid of interval.
+     */
+    rv_duration (*next)(void *arg);
 };
 
 /*
@@ -51,6 +58,10 @@ struct rv_periodic_spec {
  */
 int rv_periodic_start(struct rv_context *ctx, const struct rv_periodic_spec *spec, rv_function fn,
                       void *arg, struct rv_periodic **ret_periodic);
+
+/* What spec.next goes by has changed: while it waits, next is asked again. Does nothing without a
+ * next. Any thread, as long as the periodic function lives. */
+void rv_periodic_reschedule(struct rv_periodic *periodic);
 
 /* Cancels a run that is under way, waits for it to return (unless called from within it or
  * `ended`), and frees. Returns how it ended: fn's error, or the context's code, or -ECANCELED. */

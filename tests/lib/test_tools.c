@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Semaphores, once, tickers and periodic functions, errors and the log. */
+/* Semaphores, once, tickers, errors and the log. */
 #include <reeve/log.h>
 #include <reeve/once.h>
 #include <reeve/runtime.h>
@@ -215,117 +215,6 @@ static void test_ticker_cancel_stop_reset(void **state)
     rv_ticker_destroy(tick.ticker);
 }
 
-static int count_to_three(struct rv_context *ctx, void *arg)
-{
-    (void)ctx;
-    return ++*(int *)arg == 3 ? rv_fail(-EDOM, "three") : 0;
-}
-
-static void test_periodic_run(void **state)
-{
-    int count = 0;
-    (void)state;
-
-    assert_int_equal(rv_periodic_run(bg, 100 * RV_MICROSECOND, count_to_three, &count), -EDOM);
-    assert_int_equal(count, 3);
-    assert_string_equal(rv_error_text(), "three: Numerical argument out of domain");
-}
-
-static _Atomic int periodic_runs, periodic_ends, periodic_overlaps, periodic_inside, periodic_code;
-
-static int periodic_fn(struct rv_context *ctx, void *arg)
-{
-    (void)arg;
-    if (atomic_fetch_add(&periodic_inside, 1) != 0)
-        atomic_fetch_add(&periodic_overlaps, 1);
-    rv_sleep(ctx, 200 * RV_MICROSECOND);
-    atomic_fetch_sub(&periodic_inside, 1);
-    atomic_fetch_add(&periodic_runs, 1);
-    return 0;
-}
-
-static void periodic_ended(int code, const char *text, void *arg)
-{
-    (void)text;
-    (void)arg;
-    atomic_store(&periodic_code, code);
-    atomic_fetch_add(&periodic_ends, 1);
-}
-
-static void test_periodic_start(void **state)
-{
-    struct rv_periodic_spec spec = {
-        .size = sizeof(spec), .interval = 100 * RV_MICROSECOND, .ended = periodic_ended};
-    struct rv_periodic *periodic;
-    struct rv_context *ctx;
-    (void)state;
-
-    rv_context_with_cancel(bg, &ctx);
-    assert_int_equal(rv_periodic_start(ctx, &spec, periodic_fn, NULL, &periodic), 0);
-    while (atomic_load(&periodic_runs) < 20)
-        sched_yield();
-    rv_context_cancel(ctx, -ESHUTDOWN, NULL);
-    wait_value(&periodic_ends, 1);
-    assert_int_equal(periodic_code, -ESHUTDOWN);
-    assert_int_equal(periodic_overlaps, 0);
-    assert_int_equal(rv_periodic_stop(periodic), -ESHUTDOWN);
-    rv_context_unref(ctx);
-}
-
-static _Atomic int mass_runs;
-
-static int mass_fn(struct rv_context *ctx, void *arg)
-{
-    (void)ctx;
-    (void)arg;
-    atomic_fetch_add(&mass_runs, 1);
-    return 0;
-}
-
-static void test_periodics_need_no_threads(void **state)
-{
-    enum { COUNT = 5000 };
-    static struct rv_periodic *periodics[COUNT];
-    struct rv_periodic_spec spec = {.size = sizeof(spec), .interval = RV_HOUR};
-    struct rv_runtime_stats stats;
-    (void)state;
-
-    for (int i = 0; i < COUNT; i++)
-        assert_int_equal(rv_periodic_start(bg, &spec, mass_fn, NULL, &periodics[i]), 0);
-    while (atomic_load(&mass_runs) < COUNT)
-        sched_yield();
-    rv_runtime_stats(&stats);
-    assert_true(stats.timers >= COUNT - 1);
-    assert_true(stats.threads < 64);
-    for (int i = 0; i < COUNT; i++)
-        assert_int_equal(rv_periodic_stop(periodics[i]), -ECANCELED);
-}
-
-static int stop_itself(struct rv_context *ctx, void *arg)
-{
-    struct rv_periodic *periodic;
-
-    while (!(periodic = atomic_load((_Atomic(struct rv_periodic *) *)arg)))
-        sched_yield();
-    (void)ctx;
-    rv_periodic_stop(periodic);
-    return 0;
-}
-
-static void test_periodic_may_stop_itself(void **state)
-{
-    struct rv_periodic_spec spec = {
-        .size = sizeof(spec), .interval = RV_MILLISECOND, .ended = periodic_ended};
-    _Atomic(struct rv_periodic *) slot = NULL;
-    struct rv_periodic *periodic;
-    (void)state;
-
-    atomic_store(&periodic_ends, 0);
-    assert_int_equal(rv_periodic_start(bg, &spec, stop_itself, &slot, &periodic), 0);
-    atomic_store(&slot, periodic);
-    wait_value(&periodic_ends, 1);
-}
-
 /* Errors and the log -----------------------------------------------------------------------------
  */
 
@@ -394,10 +283,6 @@ int main(void)
         cmocka_unit_test(test_once_reentry_and_value),
         cmocka_unit_test(test_ticker_keeps_its_grid),
         cmocka_unit_test(test_ticker_cancel_stop_reset),
-        cmocka_unit_test(test_periodic_run),
-        cmocka_unit_test(test_periodic_start),
-        cmocka_unit_test(test_periodics_need_no_threads),
-        cmocka_unit_test(test_periodic_may_stop_itself),
         cmocka_unit_test(test_errors),
         cmocka_unit_test(test_log),
     };
