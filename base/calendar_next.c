@@ -1,0 +1,262 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Finds the next elapse: starts a microsecond after the given time, and from the year down to the
+ * second moves each part on to the first value that its field allows. A part that moved sets the
+ * smaller ones to their start; a part without any value left adds one to the next larger one; and
+ * then all is looked at again. Each time a part has been set, the local time is turned into an
+ * instant and back: if it comes back as another one (day 30 of February, an hour in a gap), the
+ * search goes on from there.
+ *
+ * Which instant a local time in a fold is depends on the offset that was found last, as in
+ * mktime(), so the search carries that along (see zone_to_seconds()).
+ */
+#include <errno.h>
+#include <stdlib.h>
+
+#include "base/calendar.h"
+#include "base/calendar_private.h"
+#include "base/clock.h"
+
+/*
+ * The time only moves on, so that the search ends by itself in 2199, after a few thousand steps even
+ * for `Mon *-02-30`. The limit is for zones that nobody has thought of. Systemd has 1000, and gives up
+ * on some expressions that elapse or end later.
+ */
+#define MAX_STEPS 100000
+
+struct search {
+    const struct calendar *calendar;
+    struct civil time;
+    int microsecond;
+    int offset;      /* the last one found, in seconds east of Greenwich */
+    int64_t seconds; /* the instant of `time`, once all parts fit */
+};
+
+/* What came of setting a part. */
+enum outcome {
+    FITS,
+    MOVED, /* there is no such local time; `time` is a later one now */
+    NONE,  /* the field has no value left, or none that leads forward */
+};
+
+static int *part_of(struct civil *time, size_t part)
+{
+    int *const parts[CALENDAR_PARTS] = {
+        [CALENDAR_YEAR] = &time->year,     [CALENDAR_MONTH] = &time->month,
+        [CALENDAR_DAY] = &time->day,       [CALENDAR_HOUR] = &time->hour,
+        [CALENDAR_MINUTE] = &time->minute, [CALENDAR_SECOND] = &time->second,
+    };
+
+    return parts[part];
+}
+
+static int lowest(size_t part)
+{
+    return part == CALENDAR_MONTH || part == CALENDAR_DAY ? 1 : 0;
+}
+
+static void reset_below(struct search *search, size_t part)
+{
+    for (size_t i = part + 1; i < CALENDAR_PARTS; i++)
+        *part_of(&search->time, i) = lowest(i);
+    search->microsecond = 0;
+}
+
+/* The instant of a local time and what a clock shows then. Times before 1970 count as none. */
+static int look_up(struct search *search, const struct civil *time, struct civil *ret_time)
+{
+    int r = zone_to_seconds(search->calendar->zone, time, &search->offset, &search->seconds);
+
+    if (r < 0)
+        return r;
+    if (search->seconds < 0)
+        return -ERANGE;
+    zone_to_civil(search->calendar->zone, search->seconds, ret_time);
+    return 0;
+}
+
+/* The n-th last day of the month, or -1 when it is in another month. */
+static int day_from_end(struct search *search, int n)
+{
+    struct civil time = search->time, found;
+
+    time.month++;
+    time.day = 1 - n;
+    if (look_up(search, &time, &found) < 0 || found.month != search->time.month)
+        return -1;
+    return found.day;
+}
+
+/* The days that a span from the end means in the month of the search. */
+static struct calendar_span span_from_end(struct search *search, const struct calendar_span *span)
+{
+    int first = day_from_end(search, span->start), last = day_from_end(search, span->stop);
+
+    if (last > 0)
+        return (struct calendar_span){last, first, span->repeat};
+    return (struct calendar_span){first, last, span->repeat};
+}
+
+/* The first value of the field from value on. Returns false when there is none. */
+static bool match_field(struct search *search, size_t part, int value, int *ret_value)
+{
+    const struct calendar_field *field = &search->calendar->fields[part];
+    bool from_end = part == CALENDAR_DAY && search->calendar->from_end, found = field->count == 0;
+    int best = value;
+
+    for (size_t i = 0; i < field->count; i++) {
+        struct calendar_span span = field->spans[i];
+        int candidate;
+
+        if (from_end)
+            span = span_from_end(search, &span);
+        candidate = span.start;
+        if (candidate < value) {
+            int past = value - span.start;
+
+            if (span.repeat == 0)
+                continue;
+            candidate += (past + span.repeat - 1) / span.repeat * span.repeat;
+            if (span.stop >= 0 && candidate > span.stop)
+                continue;
+        }
+        if (!found || candidate < best)
+            best = candidate;
+        found = true;
+    }
+    *ret_value = best;
+    return found;
+}
+
+/* The largest part in which two times differ, or CALENDAR_PARTS; *ret_order is -1, 0 or 1. */
+static size_t compare_times(struct civil *a, struct civil *b, int *ret_order)
+{
+    for (size_t i = 0; i < CALENDAR_PARTS; i++) {
+        int left = *part_of(a, i), right = *part_of(b, i);
+
+        *ret_order = (left > right) - (left < right);
+        if (*ret_order != 0)
+            return i;
+    }
+    return CALENDAR_PARTS;
+}
+
+/* Whether there is such a local time. Turned back by the zone (see Dublin) counts as no value. */
+static enum outcome check_time(struct search *search)
+{
+    struct civil found;
+    size_t part;
+    int order;
+
+    if (search->time.year > CALENDAR_MAX_YEAR || look_up(search, &search->time, &found) < 0)
+        return NONE;
+    part = compare_times(&found, &search->time, &order);
+    if (order < 0)
+        return NONE;
+    if (order == 0)
+        return FITS;
+    /* Day 33 of March is 2 April, but the search must not miss the first. */
+    if (part < CALENDAR_SECOND)
+        *part_of(&found, part + 1) = lowest(part + 1);
+    if (part == CALENDAR_YEAR)
+        found.day = lowest(CALENDAR_DAY);
+    search->time = found;
+    return MOVED;
+}
+
+/* Sets one part to the first value from its present one on. */
+static enum outcome set_part(struct search *search, size_t part)
+{
+    int *target = part_of(&search->time, part), before = *target, value;
+    bool second = part == CALENDAR_SECOND;
+
+    if (second)
+        before = before * USEC_PER_SEC + search->microsecond;
+    if (!match_field(search, part, before, &value))
+        return NONE;
+    *target = second ? value / USEC_PER_SEC : value;
+    if (value != before)
+        reset_below(search, part);
+    if (second)
+        search->microsecond = value % USEC_PER_SEC;
+    return check_time(search);
+}
+
+static bool weekday_matches(const struct search *search)
+{
+    unsigned weekdays = search->calendar->weekdays;
+    const struct civil *time = &search->time;
+
+    return weekdays == 0 ||
+           weekdays & (1U << civil_weekday(civil_to_days(time->year, time->month, time->day)));
+}
+
+/* Adds one to a part; the time may then be out of range until the next look-up. */
+static void advance(struct search *search, size_t part)
+{
+    ++*part_of(&search->time, part);
+    reset_below(search, part);
+}
+
+/*
+ * Brings all parts into range. Where the zone answers a time in a gap with one before it, the
+ * search would come back here for ever: it goes on behind the gap instead.
+ */
+static void bring_into_range(struct search *search)
+{
+    struct civil found;
+    int64_t back;
+
+    if (look_up(search, &search->time, &found) < 0)
+        return;
+    back = civil_to_seconds(&search->time) - civil_to_seconds(&found);
+    if (back > 0)
+        search->offset = zone_to_civil(search->calendar->zone, search->seconds + back, &found);
+    search->time = found;
+}
+
+/* Sets all parts once. Returns 1 when they fit, 0 to go on, or -ENOENT. */
+static int step(struct search *search)
+{
+    bring_into_range(search);
+    for (size_t part = CALENDAR_YEAR; part < CALENDAR_PARTS; part++) {
+        enum outcome outcome = set_part(search, part);
+
+        if (part == CALENDAR_YEAR && outcome != FITS)
+            return -ENOENT;
+        if (outcome == MOVED)
+            return 0;
+        if (outcome == NONE) {
+            advance(search, part - 1);
+            return 0;
+        }
+        if (part == CALENDAR_DAY && !weekday_matches(search)) {
+            advance(search, CALENDAR_DAY);
+            return 0;
+        }
+    }
+    return 1;
+}
+
+int calendar_next(const struct calendar *calendar, int64_t after_ns, int64_t *ret_ns)
+{
+    int64_t start = MAX(divide_floor(after_ns, NSEC_PER_USEC) + 1, INT64_C(0));
+    struct search search = {.calendar = calendar, .microsecond = (int)(start % USEC_PER_SEC)};
+
+    search.offset = zone_to_civil(calendar->zone, start / USEC_PER_SEC, &search.time);
+    for (int steps = 0; steps < MAX_STEPS; steps++) {
+        int r = step(&search);
+
+        if (r < 0)
+            return r;
+        if (r == 0)
+            continue;
+        if (search.seconds * USEC_PER_SEC + search.microsecond >= start) {
+            *ret_ns = (search.seconds * USEC_PER_SEC + search.microsecond) * NSEC_PER_USEC;
+            return 0;
+        }
+        /* In a fold the second pass can lead back to the first one: leave the hour. */
+        advance(&search, CALENDAR_HOUR);
+    }
+    return -ENOENT;
+}
