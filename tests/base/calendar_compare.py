@@ -1,0 +1,299 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""Compares base/calendar.c with systemd-analyze calendar: normalised forms, elapses, refusals.
+
+usage: calendar_compare.py TOOL [SEED [COUNT]]
+
+Besides the fixed list below COUNT expressions are made from SEED. A run without a seed, as in the suite, is
+the same each time, and takes a sample of the zones and base times; with one it takes all of them. Where a
+difference is found by other seeds, it belongs into the fixed list once it is understood.
+Skipped (exit code 77) without systemd-analyze.
+"""
+import concurrent.futures
+import datetime
+import itertools
+import os
+import random
+import re
+import shutil
+import subprocess
+import sys
+
+SKIP = 77
+ITERATIONS = 6
+SAMPLE = 50
+DEFAULT_SEED = 252
+ZONES = [
+    "UTC", "Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "Asia/Kathmandu", "America/St_Johns",
+    "Africa/Casablanca", "Pacific/Apia", "Europe/Dublin", "CET-1CEST,M3.5.0,M10.5.0/3", "EST5EDT",
+]
+
+# Near the ends of years, leap days, and changes of the offset, in UTC.
+BASES = [
+    "2000-02-28 23:59:59", "2006-10-29 02:00:00", "2011-12-29 20:00:00", "2015-12-31 22:59:59",
+    "2018-10-28 00:10:00", "2019-03-31 00:30:00", "2020-02-27 12:00:00", "2021-03-27 23:30:00", "2021-04-03 14:50:00",
+    "2021-10-02 15:20:00", "2022-03-13 06:40:00", "2022-11-06 05:30:00", "2022-12-31 23:59:30",
+    "2023-03-26 00:59:59", "2023-10-29 00:45:00", "2024-03-10 01:20:00", "2024-12-28 06:00:00", "2037-10-24 23:00:00",
+    "2096-12-31 00:00:00",
+]
+
+# Where systemd 252 is wrong and reeve is not, with the reason. Not compared, but its answers are shown
+# not to be ours, so that the list does not outlive what it excuses.
+WRONG_IN_SYSTEMD = [
+    ("UTC", "2022-12-28 00:00:00", "*-*-1,20/7",
+     "day 34 of December becomes 3 January, and the first is missed; corrected upstream after 252"),
+    ("America/New_York", "2006-10-29 02:00:00", "8,0/10:16",
+     "30:00 becomes 06:00 after the change of that day; going back to 00:00 it keeps the new offset, and 00:16 is missed"),
+    ("Africa/Casablanca", "2024-12-28 06:00:00", "1/5,1-*",
+     "month 16 becomes April, with another offset than 1 January, which is missed in the same way"),
+    ("Europe/Berlin", "2023-01-10 00:00:00", "03:00 CEST",
+     "a local abbreviation for the season that is not now never elapses; here it is an offset"),
+    ("Europe/Dublin", "2020-02-27 12:00:00", "*-*~1..7/2",
+     "behind a gap with negative saving it goes on with the offset before it, and counts days of the month wrongly"),
+    ("Europe/Dublin", "2016-03-26 00:00:00", "3,11-09,06,27",
+     "for the same reason it misses November"),
+]
+
+EXPRESSIONS = """
+Thu,Fri 2012-*-1,5 11:12:13|Sat,Thu,Mon..Wed,Sat..Sun|Mon,Sun 12-*-* 2,1:23|Wed *-1|Wed..Wed,Wed *-1
+Wed, 17:48|Wed..Sat,Tue 12-10-15 1:2:3|*-*-7 0:0:0|10-15|monday *-12-* 17:00|Mon,Fri *-*-3,1,2 *:30:45
+12,14,13,12:20,10,30|12..14:10,20,30|mon,fri *-1/2-1,3 *:30:45|03-05 08:05:40|08:05:40|05:40
+Sat,Sun 12-05 08:05:40|Sat,Sun 08:05:40|2003-03-05 05:40|05:40:23.4200004/3.1700005|2003-02..04-05
+2003-03-05 05:40 UTC|2003-03-05|03-05|minutely|hourly|daily|daily UTC|monthly|weekly|weekly Pacific/Auckland
+yearly|annually|anually|quarterly|semiannually|semi-annually|biannually|bi-annually|MINUTELY|Daily utc|*:2/3
+*-02~03|Mon *-05~07/1|*-*~1|*~1|*-*~28|*-*~01,25|*-*~1..3|*-*~1..7/2|*-02~1 23:59:59|Sun *-*~1..7|*-*~5/2
+*-02-29|Mon *-02-29|*-02-30|*-02-29..31|*-04,06-31|*-*-31|*-*-29..31|*-*-30/1|2024-02-29 12:00|2199-12-31 23:59:59
+2096/4-02-29|2000..2100/25-1-1|2198..2199-1-1|1970-1-1|69-1-1|70-1-1|0-1-1|99-12-31|24-2-29|*/2-1-1
+00:00|23:59:59|24:00|*:60|*:*:60|*:*:59.9999999|*:*:59.999999|*:*:*|*:*|*|*-*|*-*-*|*-*-* *|*-*-* *:*|*:*:*/2
+02:30|02:00|02:59:59|03:00|01:00|01:30|00:30|23:30|*:0/15|*:0/20:30|*:15,45|0/2:0|1/2:0|2..3:0/10|0..23:00
+Sun 02:30|Sun 01..03:00/30|*-03,10-* 02:30|Sun *-03-25..31 02:30|*-*-* 02:*:00|*-11-1..7 01:30|*-04-1..7 01:45
+02:30 Europe/Berlin|01:30 Europe/London|hourly Australia/Lord_Howe|*:0/30 America/St_Johns|daily Pacific/Apia
+02:00 Africa/Casablanca|Sun *-*-* 01:00:00 Europe/Dublin|*:0/10 Asia/Kathmandu|Mon..Fri 09:30 America/New_York
+2:00 posixrules|2:00 Etc/GMT+5|2:00 Etc/UTC|2:00 Etc/GMT|2:00 MET|2:00 Asia/Tehran|2:00 America/Sao_Paulo UTC
+2:00 europe/berlin|2:00 Europe/Nowhere|2:00 Europe|2:00 ../zoneinfo/UTC|2:00 /usr/share/zoneinfo/UTC|2:00 Europe//Berlin
+2:00 Europe/Berlin/|2:00 Europe/./Berlin|2:00 zone.tab|2:00  UTC|2:00 UTC |UTC| UTC|Europe/Berlin| Europe/Berlin|2:00 +5
+@0|@5|@1700000000|@4102444800 UTC|Mon @1700000000|@1700000000 Europe/Berlin|@|@ 5|@+5|@-0|@-5|@7000000000
+@7258118399|@7258118400|@99999999999999999999|@1.5|@5 03:00|@5x|Fri @4102444800
+xyz||3|3 |2:00 | 2:00|1:2:3:4|+1:00|0x1:00|1:0x1|1::2|:1|1:|1:1:|1,2,3,,4:00|,1:00|1,:00|1..:00|..1:00|1...2:00
+Mon,|Mon, |Mon,,|Mon,,Tue|Mon..|Mon.. 3:00|Mon-Fri|Mon-Fri 3:00|Mon-|Mon..Wed..Fri|Fri..Mon|Mon.Tue|Mon3:00|Mo|Mond
+Monday..friday|MON,tUe 1:00|Mon Tue|Mon  Tue|Mon   3:00|Mon..Sun 4:00|Mon,Tue,Wed,Thu,Fri,Sat,Sun 4:00|Mon,Wed,Fri
+Sat..Sun|Mon,Tue 5:00|Mon..Wed,Fri..Sun|Tue,,|Mon_3:00|Mon\t3:00
+0/0:0|0/1:0|0/23:0|0/24:0|1/23:0|*:0/59|*:0/60|*:1/59|*-1/11-1|*-1/12-1|*-2/11-1|*-*-1/30|*-*-2/30|*-*-1/31
+9..5:0|1..1:0|*:0..1/1|*:0..59/7|*:0..59/60|*-1..12/13-1|*-1..12/11-1|0..22/5:0|5..6/4:0|*:5..5/3|*:*:0..0|*:*:1..1
+*:*:1..3|*:*:1..3/1|*:*:1.5..3.5|*:*:1.5..2|*:*:1.5..2/0.25|*:*:0/0.3|*:*:0/1|*:*:0/1,5|*:*:5,0/1|*:*:0/59|*:*:0/60
+*:*:0.5|*:*:0.5/0.25|*:*:0.0000001|*:*:0.0000005|*:*:1.|*:*:1.x|*:*:.5|*:*:1..2.5|*:*:1...5|*:*:0/0.0000001
+*:*:0.1..0.9/0.2|*:*:0..0.5/0.1|3:00:00.1234567|*:*:0/0.000001|*:*:59/1|*:*:58/1|1.5:00|*:1.5|*-*-1.5
+*-*~29|*-*~31|*-*~0|*-*~01,28|*-*~3..1|*-*~03/2..1|*-*~28/27|*-*~28/28|*-*~2/1|*-*~1/1|*-*~*|*~*|*~*-1|*~1-1
+*-*-0|*-0-1|*-13-1|*-*-32|1969-1-1|2200-1-1|2022-1/15-3|100-1-1|1970/229-1-1|1970/230-1-1|2147483648:0|9999999999-1-1
+99999999999999999999:00|2022-01-01-01|2022-01-01T03:00|2022-01-01  03:00|2022-01-01 |2022-01-01 03:00 x|2022-1-1 3
+*-1,7,3,3,1-5,5,1|5,5,5:0|1..5,3..4,1..5:0|8..18/2,9..17/4,23:00/20|*-*-1..7,15..21|*-*-10..20/3,1
+12:00:00,30|12:0,30:0/10|*-12-31 23:59:59.999999|*-1-1 0:0:0.000001
+""".strip("\n")
+
+
+class Generator:
+    """Expressions from a seed: mostly good ones, some with a value out of range or a letter lost."""
+
+    def __init__(self, seed):
+        self.random = random.Random(seed)
+
+    def number(self, low, high, fraction):
+        text = str(self.random.randint(low, high))
+        if self.random.random() < 0.2:
+            text = text.zfill(2)
+        if fraction and self.random.random() < 0.3:
+            text += "." + "".join(self.random.choices("0123456789", k=self.random.randint(1, 8)))
+        return text
+
+    def span(self, low, high, fraction):
+        text = self.number(low, high, fraction)
+        kind = self.random.random()
+        if kind < 0.25:
+            text += ".." + self.number(int(float(text)), high, fraction)
+            if self.random.random() < 0.5:
+                text += "/" + self.number(1, max(2, (high - low) // 3), fraction)
+        elif kind < 0.45:
+            text += "/" + self.number(1, max(2, (high - low) // 2), fraction)
+        return text
+
+    def field(self, low, high, fraction=False, any_part=0.4):
+        if self.random.random() < any_part:
+            return "*"
+        count = self.random.choice([1, 1, 1, 2, 3])
+        return ",".join(self.span(low, high, fraction) for _ in range(count))
+
+    def weekdays(self):
+        days = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"]
+        parts = []
+        for _ in range(self.random.choice([1, 1, 2, 3])):
+            ends = sorted(self.random.sample(range(7), self.random.choice([1, 2])))
+            names = [days[i] if self.random.random() < 0.2 else days[i][:3] for i in ends]
+            parts.append("..".join(names))
+        return ",".join(parts)
+
+    def date(self):
+        day = self.random.choice("--~")
+        text = self.field(1, 12) + day + self.field(1, 31 if day == "-" else 28)
+        if self.random.random() < 0.6:
+            text = self.field(self.random.choice([1970, 2000, 2015]), 2060, any_part=0.8) + "-" + text
+        return text
+
+    def time(self):
+        text = self.field(0, 23) + ":" + self.field(0, 59)
+        if self.random.random() < 0.5:
+            text += ":" + self.field(0, 59, fraction=True)
+        return text
+
+    def expression(self):
+        parts = []
+        if self.random.random() < 0.3:
+            parts.append(self.weekdays())
+        if self.random.random() < 0.6:
+            parts.append(self.date())
+        if self.random.random() < 0.8 or not parts:
+            parts.append(self.time())
+        if self.random.random() < 0.15:
+            parts.append(self.random.choice(ZONES[:9]))
+        text = " ".join(parts)
+        if self.random.random() < 0.1:
+            at = self.random.randrange(len(text))
+            text = text[:at] + self.random.choice(["", "-", ":", "9", ".", "..", " ", "/", "~"]) + text[at + 1:]
+        return text
+
+
+def seconds_of(stamp):
+    moment = datetime.datetime.strptime(stamp, "%Y-%m-%d %H:%M:%S")
+    return int(moment.replace(tzinfo=datetime.timezone.utc).timestamp())
+
+
+def environment(zone):
+    return dict(os.environ, TZ=zone, LC_ALL="C", SYSTEMD_COLORS="0", SYSTEMD_LOG_LEVEL="err")
+
+
+def ask_reeve(tool, zone, base, expressions):
+    """For each expression None (refused), or its normalised form and the elapses in seconds."""
+    result = subprocess.run(
+        [tool, str(seconds_of(base)), str(ITERATIONS)], input="".join(e + "\n" for e in expressions), text=True,
+        capture_output=True, env=environment(zone), check=True)
+    answers = {}
+    for expression, line in zip(expressions, result.stdout.splitlines(), strict=True):
+        form, *elapses = line.split("\t")
+        refused = form.startswith("refused ")
+        answers[expression] = None if refused else (form, [int(e.split(".")[0]) for e in elapses])
+    return answers
+
+
+STAMP = re.compile(r"\w{3} (\d{4}-\d\d-\d\d \d\d:\d\d:\d\d) (.*)")
+
+
+def ask_systemd(zone, base, expressions):
+    """As ask_reeve(), from the text for people: blocks of "Name: value" lines, refused ones left out."""
+    result = subprocess.run(
+        ["systemd-analyze", "calendar", f"--base-time={base} UTC", f"--iterations={ITERATIONS}", "--", *expressions],
+        text=True, capture_output=True, env=environment(zone), check=False)
+    failed = set(re.findall(r"Failed to parse calendar specification '(.*)': ", result.stderr))
+    stuck = set(re.findall(r"Failed to determine next elapse for '(.*)': ", result.stderr))
+    answers = {e: None for e in expressions}
+    blocks = iter([b for b in re.split(r"\n\s*\n|\n$", result.stdout) if b.strip()])
+    for expression in expressions:
+        if expression in failed:
+            continue
+        if expression in stuck:
+            answers[expression] = "stuck"
+            continue
+        lines = [line.strip().split(": ", 1) for line in next(blocks).splitlines()]
+        original = [value for name, value in lines if name == "Original form"]
+        form = [value for name, value in lines if name == "Normalized form"][0]
+        if (original or [form])[0].strip() != expression.strip():
+            raise AssertionError(f"systemd-analyze answers {original or form} where {expression!r} was next")
+        elapses = []
+        for name, value in lines:
+            stamp = STAMP.fullmatch(value)
+            if stamp and name == "(in UTC)":
+                elapses[-1] = seconds_of(stamp[1])
+            elif stamp and name.startswith(("Next", "Iter")):
+                elapses.append(seconds_of(stamp[1]))
+        answers[expression] = (form, elapses)
+    return answers
+
+
+def show(answer):
+    if not isinstance(answer, tuple):
+        return {None: "refused"}.get(answer, answer)
+    stamps = [datetime.datetime.fromtimestamp(e, datetime.timezone.utc).strftime("%F %T") for e in answer[1]]
+    return f"{answer[0]} | {', '.join(stamps) or 'never'}"
+
+
+FORM = re.compile(r"(?:[A-Z]\S* )?[^ -]+-([^-~]+)[-~](\S+) ([^:]+):.*")
+
+
+def before_dublins_gap(seconds):
+    """Within the hour before the one that is left out in Dublin, where winter is the daylight saving time."""
+    moment = datetime.datetime.fromtimestamp(seconds, datetime.timezone.utc)
+    return moment.month == 3 and moment.day >= 25 and moment.weekday() == 6 and moment.hour == 0
+
+
+def excused(zone, base, ours, theirs):
+    """Whether they differ as the examples in WRONG_IN_SYSTEMD do, which generated expressions run into."""
+    if not isinstance(ours, tuple) or not isinstance(theirs, tuple) or ours[0] != theirs[0]:
+        return False
+    pairs = list(itertools.zip_longest(ours[1], theirs[1]))
+    first = next(i for i, (mine, other) in enumerate(pairs) if mine != other)
+    mine, other = pairs[first]
+    before = ours[1][first - 1] if first > 0 else seconds_of(base)
+    if (zone == "Europe/Dublin" or "Europe/Dublin" in ours[0]) and before_dublins_gap(before):
+        return True
+    # A repetition without an end runs over the day, month or year, and theirs misses what is first then.
+    spans = ",".join(FORM.fullmatch(ours[0]).groups()).split(",")
+    runs_over = any(re.fullmatch(r"\d+/\d+", span) for span in spans)
+    return runs_over and mine is not None and (other is None or mine < other)
+
+
+def compare(tool, zone, base, expressions):
+    """The differences in one zone after one base time, as texts."""
+    ours = ask_reeve(tool, zone, base, expressions)
+    theirs = ask_systemd(zone, base, expressions)
+    # After 1000 steps systemd is stuck; we may then know more.
+    return [f"{expression!r} in {zone} after {base}:\n  reeve:   {show(ours[expression])}\n"
+            f"  systemd: {show(theirs[expression])}"
+            for expression in expressions
+            if theirs[expression] not in (ours[expression], "stuck")
+            and not excused(zone, base, ours[expression], theirs[expression])]
+
+
+def check_exceptions(tool):
+    stale = 0
+    for zone, base, expression, reason in WRONG_IN_SYSTEMD:
+        if ask_reeve(tool, zone, base, [expression]) == ask_systemd(zone, base, [expression]):
+            stale += 1
+            print(f"{expression!r} in {zone} is no longer different: {reason}")
+    return stale
+
+
+def main():
+    tool = sys.argv[1]
+    seed = int(sys.argv[2]) if len(sys.argv) > 2 else DEFAULT_SEED
+    count = int(sys.argv[3]) if len(sys.argv) > 3 else 150
+    if not shutil.which("systemd-analyze"):
+        print("systemd-analyze is not installed")
+        return SKIP
+    generator = Generator(seed)
+    expressions = [e for line in EXPRESSIONS.split("\n") for e in line.split("|")]
+    expressions += [generator.expression() for _ in range(count)]
+    expressions = list(dict.fromkeys(expressions))
+    places = [(zone, base) for zone in ZONES for base in BASES]
+    if len(sys.argv) <= 2:
+        places = generator.random.sample(places, SAMPLE)
+    print(f"seed {seed}: {len(expressions)} expressions, {len(places)} zones and base times", flush=True)
+    with concurrent.futures.ThreadPoolExecutor(2) as executor:
+        results = list(executor.map(lambda place: compare(tool, *place, expressions), places))
+    differences = [text for texts in results for text in texts]
+    for text in differences:
+        print(text)
+    stale = check_exceptions(tool)
+    print(f"{len(differences)} differ (seed {seed})")
+    return 1 if differences or stale else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
