@@ -72,7 +72,8 @@ void host_set_grace(struct host *host, int64_t grace);
 /* Starts a process, at the spawner's pace; up() or ended() follows. The host must be absent. */
 void host_start(struct host *host);
 
-/* Queues a message. A host whose queue is full is killed. Does nothing unless the host is up. */
+/* Queues a message. A host whose queue is full is killed. Does nothing unless the host has a process
+ * that is not ending. */
 void host_send(struct host *host, const struct wire_message *message);
 
 /* Tells it to exit; past its grace it is killed. */

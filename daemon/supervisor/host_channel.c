@@ -66,7 +66,7 @@ void host_send(struct host *host, const struct wire_message *message)
     struct packet *packet;
     int size;
 
-    if (host->state != HOST_UP && host->state != HOST_SPAWNING)
+    if ((host->state != HOST_UP && host->state != HOST_SPAWNING) || host->channel < 0)
         return;
     size = wire_encode(message, buffer, sizeof(buffer));
     if (size < 0) {

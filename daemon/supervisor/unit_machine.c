@@ -221,13 +221,23 @@ static void take_cause(struct unit *unit, const struct unit_input *input)
         unit->cause = *input->cause;
 }
 
+/* Nothing of it runs: its host, if it has one, may just end, or be there for others. */
+static void stop_idle(struct unit *unit)
+{
+    if (tenancy_release(unit, unit->cause.text))
+        enter(unit, UNIT_STOPPING);
+    else
+        finish_stop(unit);
+}
+
 static void act_stop(struct unit *unit, const struct unit_input *input)
 {
     take_cause(unit, input);
-    if (unit->attached)
+    /* A host that still waits for its turn to be spawned cannot be told anything. */
+    if (unit->attached && host_pid(unit->tenancy->host) > 0)
         send_stop(unit);
     else
-        finish_stop(unit);
+        stop_idle(unit);
 }
 
 /* While it is being checked nothing of it runs: its host may just end. */
@@ -242,11 +252,7 @@ static void act_stop_check(struct unit *unit, const struct unit_input *input)
 static void act_stop_waiting(struct unit *unit, const struct unit_input *input)
 {
     take_cause(unit, input);
-    if (tenancy_release(unit, unit->cause.text)) {
-        enter(unit, UNIT_STOPPING);
-        return;
-    }
-    finish_stop(unit);
+    stop_idle(unit);
 }
 
 static void act_rest(struct unit *unit, const struct unit_input *input)

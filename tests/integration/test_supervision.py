@@ -93,12 +93,15 @@ class Order(PuppetTest):
         self.assertEqual(daemon.stop(), 0, daemon.text())
 
     def test_a_stop_while_modules_restart_takes_no_timeout(self):
-        # The stop meets hosts that were spawned and have not yet said hello.
+        # The stop meets hosts that wait for their turn to be spawned, and such that have not yet said
+        # hello.
         daemon = self.daemon("".join(puppet(f"p{i}", "essential = no", "drain = 1000s",
-                                            "restart-limit = 1000/1s") for i in range(8)),
+                                            "restart-limit = 1000/1s") for i in range(24)),
                              daemon="shutdown-timeout = 1000s").wait_started()
-        for i in range(8):
-            daemon.kill(f"p{i}")
+        mark, pids = daemon.mark(), [m["pid"] for m in daemon.status()["modules"]]
+        for pid in pids:
+            os.kill(pid, signal.SIGKILL)
+        daemon.wait_log(r"killed by SIGKILL; restart", mark)
         self.assertEqual(daemon.stop(), 0, daemon.text())
 
 
