@@ -44,6 +44,7 @@ static json_t *task_json(const struct snapshot *snapshot, const struct snapshot_
 
     if (!json)
         return NULL;
+    json_object_set_new(json, "schedule", json_string(r->schedule));
     json_object_set_new(json, "interval", r->interval > 0 ? seconds(r->interval) : json_null());
     json_object_set_new(json, "next_in",
                         r->next_due > 0 && r->state == SCOREBOARD_TASK_WAITING
@@ -72,10 +73,9 @@ static json_t *module_json(const struct snapshot *snapshot, const struct snapsho
 {
     json_t *tasks = json_array(), *pools = json_array();
     const struct crash *crash = &module->crash;
-    char text[sizeof(crash->summary) + sizeof(crash->place) + 1] = "";
+    char text[sizeof(struct crash)];
 
-    if (crash->summary[0] != '\0')
-        snprintf(text, sizeof(text), "%s %s", crash->summary, crash->place);
+    crash_describe(crash, text, sizeof(text));
     for (size_t i = 0; i < module->task_count; i++)
         json_array_append_new(tasks, task_json(snapshot, &module->tasks[i]));
     for (size_t i = 0; i < module->pool_count; i++)

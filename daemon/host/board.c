@@ -116,9 +116,19 @@ void board_begin_books(uint32_t slot)
     pthread_mutex_unlock(&lock);
 }
 
-struct scoreboard_crash *board_crash(void)
+struct scoreboard_stack *board_crash(void)
 {
     return board ? &board->crash : NULL;
+}
+
+struct scoreboard_stack *board_hang(void)
+{
+    return &board->hang;
+}
+
+struct scoreboard_object *board_object(unsigned i)
+{
+    return &board->objects[i];
 }
 
 /* A record of its own for as long as the thread lives; none when there are more threads than
@@ -162,6 +172,20 @@ void board_leave(void)
     scoreboard_write_begin(thread_record);
     thread_record->since = 0;
     scoreboard_write_end(thread_record);
+}
+
+pid_t board_longest_call(uint32_t slot, char *what, uint64_t *ret_run)
+{
+    struct scoreboard_thread longest = {0}, thread;
+
+    for (unsigned i = 0; i < SCOREBOARD_THREADS; i++)
+        if (scoreboard_read_thread(board, i, &thread) && thread.head.used && thread.tid > 0 &&
+            thread.since > 0 && thread.module == slot &&
+            (longest.since == 0 || thread.since < longest.since))
+            longest = thread;
+    memcpy(what, longest.what, sizeof(longest.what));
+    *ret_run = longest.run;
+    return longest.tid;
 }
 
 const struct board_activity *board_activity(void)

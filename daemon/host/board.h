@@ -9,6 +9,7 @@
 #define REEVE_HOST_BOARD_H
 
 #include <reeve/context.h>
+#include <sys/types.h>
 
 #include "daemon/wire/scoreboard.h"
 
@@ -21,7 +22,10 @@ int board_open(int fd);
 struct scoreboard_module *board_module(uint32_t slot, const char *name);
 struct scoreboard_task *board_task(uint32_t slot, const char *name);
 struct scoreboard_pool *board_pool(uint32_t slot, const char *name);
-struct scoreboard_crash *board_crash(void);
+struct scoreboard_stack *board_crash(void);
+struct scoreboard_stack *board_hang(void);
+/* i is below SCOREBOARD_OBJECTS. */
+struct scoreboard_object *board_object(unsigned i);
 
 /* A module that starts in a host where it ran before: its counters begin at zero, since the
  * supervisor has taken in those of its last life. Run numbers go on. */
@@ -31,6 +35,10 @@ void board_begin_books(uint32_t slot);
  * crash. The name must live until then. */
 void board_enter(uint32_t slot, const char *what, uint64_t run);
 void board_leave(void);
+
+/* The thread that has been in a call of the module for longest. Returns its id, 0 for none; what must
+ * have room for SCOREBOARD_NAME_SIZE bytes. */
+pid_t board_longest_call(uint32_t slot, char *what, uint64_t *ret_run);
 
 /* For the crash handler: what the calling thread runs; async-signal-safe. */
 struct board_activity {

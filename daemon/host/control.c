@@ -19,6 +19,7 @@
 #include "base/text.h"
 #include "daemon/host/board.h"
 #include "daemon/host/crash.h"
+#include "daemon/host/hang.h"
 #include "daemon/host/log_sink.h"
 #include "daemon/host/module.h"
 #include "daemon/host/sandbox.h"
@@ -71,6 +72,7 @@ static void load(struct control *control, const struct wire_message *message)
 
     if (*module) {
         option_lines_free(&(*module)->lines);
+        last_runs_free(&(*module)->new_last_runs);
         return;
     }
     if (is_loaded_elsewhere(control, message->module, message->path)) {
@@ -104,7 +106,9 @@ static void operate(struct control *control, const struct wire_message *message,
     string_copy(op.cause, sizeof(op.cause), message->text);
     if (kind != MODULE_OP_STOP) {
         op.lines = module->lines;
+        op.last_runs = module->new_last_runs;
         module->lines = (struct option_lines){0};
+        module->new_last_runs = (struct last_runs){0};
     } else {
         /* Nothing is to be accepted between this command and the moment when it is done. */
         pthread_mutex_lock(&module->lock);
@@ -113,7 +117,7 @@ static void operate(struct control *control, const struct wire_message *message,
     }
     r = module_operate(module, &op);
     if (r < 0) {
-        option_lines_free(&op.lines);
+        module_op_free(&op);
         fail(message->module, "command", r, "too many commands wait for the module");
     }
 }
@@ -127,6 +131,15 @@ static void take_option(struct control *control, const struct wire_message *mess
         fail(message->module, "options", -ENOMEM, "out of memory");
 }
 
+/* Without memory for it the task runs as if it never had. */
+static void take_last_run(struct control *control, const struct wire_message *message)
+{
+    struct host_module *module = control->modules[message->module];
+
+    if (module)
+        (void)last_runs_add(&module->new_last_runs, message->name, (int64_t)message->number);
+}
+
 static void refuse_unloaded(const struct wire_message *message)
 {
     struct wire_message answer = {.type = WIRE_RESULT,
@@ -136,6 +149,16 @@ static void refuse_unloaded(const struct wire_message *message)
                                   .text = "the module is not loaded"};
 
     emit(&answer);
+}
+
+static void note_stack(uint32_t slot)
+{
+    char what[SCOREBOARD_NAME_SIZE];
+    uint64_t run;
+    pid_t tid = board_longest_call(slot, what, &run);
+
+    if (tid > 0)
+        hang_note(tid, slot, what, run);
 }
 
 /* Returns false when the process is to end. */
@@ -152,6 +175,9 @@ static bool obey(struct control *control, const struct wire_message *message)
         break;
     case WIRE_OPTION:
         take_option(control, message);
+        break;
+    case WIRE_LAST_RUN:
+        take_last_run(control, message);
         break;
     case WIRE_START:
         operate(control, message, MODULE_OP_START);
@@ -177,6 +203,9 @@ static bool obey(struct control *control, const struct wire_message *message)
                           message->size);
         else
             refuse_unloaded(message);
+        break;
+    case WIRE_STACK:
+        note_stack(message->module);
         break;
     case WIRE_EXIT:
         return false;

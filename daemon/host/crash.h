@@ -7,13 +7,10 @@
 #ifndef REEVE_HOST_CRASH_H
 #define REEVE_HOST_CRASH_H
 
-/* Installs the handlers. Returns 0 or a negative errno. */
+/* Installs the handlers, of crashes and of hangs. Returns 0 or a negative errno. */
 int crash_install(void);
 
-/* Takes a picture of the loaded objects, for the frames; after every load. */
-void crash_map_objects(void);
-
-/* Gives the calling thread a stack to crash on, once. */
+/* Gives the calling thread a stack to crash on, and lets the signals through; once. */
 void crash_prepare_thread(void);
 
 #endif

@@ -8,6 +8,7 @@
 
 #include "base/text.h"
 #include "daemon/host/board.h"
+#include "daemon/host/overdue.h"
 
 /* Safety: the lock protects the record and the counts, which go on where an earlier runner of the
  * same name left them. */
@@ -105,6 +106,12 @@ static int run_job(struct rv_context *ctx, void *arg)
     struct pool_runner *runner = job->runner;
     struct rv_labels labels = {.task = jobs_name(runner), .run = job->job.id};
     struct rv_context *labelled, *timed;
+    struct overdue overdue = {
+        .slot = runner->module->slot,
+        .name = jobs_name(runner),
+        .number = job->job.id,
+        .grace = runner->settings->grace,
+    };
     int r = rv_context_with_labels(ctx, &labels, &labelled);
 
     if (r == 0) {
@@ -116,9 +123,12 @@ static int run_job(struct rv_context *ctx, void *arg)
         return rv_fail(r, "no memory for the job's context");
     job->job.attempt++;
     rv_context_deadline(timed, &job->job.deadline);
+    overdue.ctx = timed;
+    overdue_begin(&overdue);
     board_enter(runner->module->slot, jobs_name(runner), job->job.id);
     r = runner->definition->run(timed, &job->job, runner->module->bound.state);
     board_leave();
+    overdue_end(&overdue);
     if (r < 0)
         rv_log(timed, RV_LOG_WARNING, "attempt %u failed: %s", job->job.attempt,
                rv_error_text()[0] ? rv_error_text() : strerror(-r));

@@ -97,7 +97,7 @@ static int work(struct rv_context *ctx unused, void *arg)
         bool last = op->kind == MODULE_OP_END;
 
         life_do(module, op);
-        option_lines_free(&op->lines);
+        module_op_free(op);
         free(op);
         if (last)
             break;
@@ -136,6 +136,8 @@ void module_destroy(struct host_module *module)
     if (!module)
         return;
     option_lines_free(&module->lines);
+    last_runs_free(&module->new_last_runs);
+    last_runs_free(&module->last_runs);
     options_free(&module->bound);
     loader_free(&module->code);
     rv_channel_unref(module->ops);
@@ -144,6 +146,12 @@ void module_destroy(struct host_module *module)
     free(module->name);
     free(module->path);
     free(module);
+}
+
+void module_op_free(struct module_op *op)
+{
+    option_lines_free(&op->lines);
+    last_runs_free(&op->last_runs);
 }
 
 int module_operate(struct host_module *module, const struct module_op *op)

@@ -12,6 +12,7 @@
 #include <pthread.h>
 #include <reeve/module.h>
 
+#include "daemon/host/last_runs.h"
 #include "daemon/host/options.h"
 #include "daemon/wire/message.h"
 #include "daemon/wire/scoreboard.h"
@@ -35,8 +36,9 @@ enum module_op_kind {
 
 struct module_op {
     enum module_op_kind kind;
-    struct option_lines lines; /* owned; of START, CHECK and RELOAD */
-    rv_duration drain;         /* of STOP, as the rest */
+    struct option_lines lines;  /* owned; of START, CHECK and RELOAD */
+    struct last_runs last_runs; /* owned; of START */
+    rv_duration drain;          /* of STOP, as the rest */
     rv_duration grace;
     bool drain_queue;
     char cause[256];
@@ -46,7 +48,9 @@ struct host_module {
     uint32_t slot;
     char *name;
     char *path;
-    struct option_lines lines; /* that come in; of the control thread */
+    /* That come in; of the control thread. */
+    struct option_lines lines;
+    struct last_runs new_last_runs;
 
     struct rv_context *root;  /* labelled with the module's name */
     struct rv_context *tasks; /* of runs; NULL unless started */
@@ -57,6 +61,7 @@ struct host_module {
     bool loaded;
     struct loaded_module code;
     struct bound_options bound;
+    struct last_runs last_runs; /* of the last start */
     struct rv_periodic *health;
     struct scoreboard_module *record;
 
@@ -72,8 +77,11 @@ int module_create(struct rv_context *host, struct rv_group *group, uint32_t slot
                   const char *path, struct host_module **ret_module);
 void module_destroy(struct host_module *module);
 
-/* Queues an operation, which takes over its lines. Returns 0, or an error when too many wait. */
+/* Queues an operation, which takes over what it owns. Returns 0, or an error when too many wait. */
 int module_operate(struct host_module *module, const struct module_op *op);
+
+/* Frees what an operation owns, when it was not queued. */
+void module_op_free(struct module_op *op);
 
 /* Answered by ACCEPTED and RESULT. */
 void module_run(struct host_module *module, const char *task, uint64_t request);

@@ -11,7 +11,7 @@
 
 #include "base/text.h"
 #include "daemon/host/board.h"
-#include "daemon/host/crash.h"
+#include "daemon/host/frames.h"
 #include "daemon/host/jobs.h"
 #include "daemon/host/task.h"
 
@@ -72,7 +72,7 @@ static int load(struct host_module *module)
     if (r < 0)
         return r;
     module->loaded = true;
-    crash_map_objects();
+    frames_map_objects();
     return 0;
 }
 
@@ -146,7 +146,9 @@ static int create_runners(struct host_module *module)
     for (size_t i = 0; r == 0 && i < code->pool_count; i++)
         r = jobs_create(module, &code->pools[i], &module->bound.pools[i], &module->pool_runners[i]);
     for (size_t i = 0; r == 0 && i < code->task_count; i++)
-        r = task_create(module, &code->tasks[i], &module->bound.tasks[i], &module->task_runners[i]);
+        r = task_create(module, &code->tasks[i], &module->bound.tasks[i],
+                        last_runs_find(&module->last_runs, code->tasks[i].name),
+                        &module->task_runners[i]);
     if (r < 0) {
         cancel_runners(module, "it could not be started");
         destroy_runners(module);
@@ -227,7 +229,7 @@ static int init_and_run(struct host_module *module, const char **ret_stage)
     return r;
 }
 
-static void start(struct host_module *module, const struct module_op *op)
+static void start(struct host_module *module, struct module_op *op)
 {
     struct wire_message ready = {.type = WIRE_READY, .module = module->slot};
     const char *stage = "load";
@@ -235,6 +237,9 @@ static void start(struct host_module *module, const struct module_op *op)
 
     set_state(module, SCOREBOARD_MODULE_LOADING);
     board_begin_books(module->slot);
+    last_runs_free(&module->last_runs);
+    module->last_runs = op->last_runs;
+    op->last_runs = (struct last_runs){0};
     r = load(module);
     if (r == 0) {
         stage = "options";

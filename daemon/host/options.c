@@ -312,6 +312,8 @@ static void bind_settings(struct binder *binder)
                             binder->bound->pools, tell_setting, &errors))
             tell_unknown(binder, line);
     }
+    errors.line = NULL;
+    settings_check(binder->loaded, binder->bound->tasks, tell_setting, &errors);
 }
 
 int options_bind(const struct loaded_module *loaded, const struct option_lines *lines,
@@ -324,6 +326,7 @@ int options_bind(const struct loaded_module *loaded, const struct option_lines *
         .state = calloc(1, loaded->module.state_size + 1),
         .tasks = calloc(loaded->task_count + 1, sizeof(struct task_settings)),
         .pools = calloc(loaded->pool_count + 1, sizeof(struct pool_settings)),
+        .task_count = loaded->task_count,
     };
     if (!ret_bound->state || !ret_bound->tasks || !ret_bound->pools) {
         options_free(ret_bound);
@@ -359,6 +362,8 @@ void options_free(struct bound_options *bound)
     free(bound->strings);
     free(bound->arrays);
     free(bound->state);
+    if (bound->tasks)
+        settings_free(bound->tasks, bound->task_count);
     free(bound->tasks);
     free(bound->pools);
     *bound = (struct bound_options){0};

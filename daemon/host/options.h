@@ -7,6 +7,7 @@
 #define REEVE_HOST_OPTIONS_H
 
 #include "daemon/host/loader.h"
+#include "daemon/host/schedule.h"
 
 /* A line of the section, as the supervisor sent it. */
 struct option_line {
@@ -31,12 +32,13 @@ enum task_on_error { TASK_ON_ERROR_CONTINUE, TASK_ON_ERROR_RESTART, TASK_ON_ERRO
 enum task_on_stop { TASK_ON_STOP_CANCEL, TASK_ON_STOP_FINISH };
 
 struct task_settings {
-    rv_duration every; /* 0: on request only */
+    struct schedule_rule schedule;
     rv_duration timeout;
     rv_duration grace; /* between a cancel and being called hung */
     enum task_overlap overlap;
     enum task_on_error on_error;
     enum task_on_stop on_stop;
+    uint32_t given; /* a bit for each key that the section has; of settings.c */
 };
 
 struct pool_settings {
@@ -45,12 +47,15 @@ struct pool_settings {
     int64_t retries;
     rv_duration timeout;
     rv_duration backoff;
+    rv_duration grace; /* as of a task */
+    uint32_t given;
 };
 
 /* All that a section says. The state's strings are owned here. */
 struct bound_options {
     void *state; /* of the module's state_size; NULL when that is 0 */
     struct task_settings *tasks;
+    size_t task_count;
     struct pool_settings *pools;
     char **strings;
     size_t string_count;

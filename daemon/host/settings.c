@@ -4,11 +4,15 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/calendar.h"
 #include "base/duration.h"
 #include "base/text.h"
 
 /* How long a task may go on after its cancel before it is called hung. */
 #define DEFAULT_GRACE (5 * RV_SECOND)
+
+/* The longest pause after failures, where a task has a backoff. */
+#define DEFAULT_BACKOFF_MAX (10 * RV_MINUTE)
 
 static const char duration_expected[] = "a duration with its unit, such as 500ms, 30s or 5min";
 
@@ -16,6 +20,9 @@ static const char *parse_duration(const char *text, void *target)
 {
     return duration_parse(text, target) < 0 ? duration_expected : NULL;
 }
+
+/* Longer ones are mistakes, and sums of them with the clock must not overflow. */
+#define INTERVAL_MAX (3660 * 24 * RV_HOUR)
 
 static const char *parse_interval(const char *text, void *target)
 {
@@ -25,9 +32,51 @@ static const char *parse_interval(const char *text, void *target)
         *interval = 0;
         return NULL;
     }
-    return duration_parse(text, interval) < 0 || *interval < RV_MILLISECOND
-               ? "a duration of at least 1ms, or never"
+    return duration_parse(text, interval) < 0 || *interval < RV_MILLISECOND ||
+                   *interval > INTERVAL_MAX
+               ? "a duration of 1ms to ten years, or never"
                : NULL;
+}
+
+static const char *parse_part(const char *text, void *target)
+{
+    int64_t *part = target;
+
+    return duration_parse(text, part) < 0 || *part > INTERVAL_MAX
+               ? "a duration with its unit, such as 500ms, 30s or 5min, of at most ten years"
+               : NULL;
+}
+
+static const char *parse_yes_no(const char *text, void *target)
+{
+    return bool_parse(text, target) < 0 ? "yes or no" : NULL;
+}
+
+static const char *parse_catch_up(const char *text, void *target)
+{
+    enum schedule_catch_up *catch_up = target;
+    bool yes;
+
+    if (bool_parse(text, &yes) < 0)
+        return "yes or no";
+    *catch_up = yes ? SCHEDULE_CATCH_UP_YES : SCHEDULE_CATCH_UP_NO;
+    return NULL;
+}
+
+/* One more; the first of a section takes the place of the module's own. */
+static const char *parse_at(const char *text, void *target)
+{
+    struct schedule_rule *rule = target;
+    const char *expected = NULL;
+    int r;
+
+    if (rule->at_count == SCHEDULE_CALENDARS_MAX)
+        return "at most 16 of them for a task";
+    r = calendar_parse(text, &rule->at[rule->at_count], &expected);
+    if (r < 0)
+        return expected ? expected : "a calendar expression, such as Mon..Fri 03:00 or daily";
+    rule->at_count++;
+    return NULL;
 }
 
 static const char *parse_choice(const char *text, void *target, const char *const *names)
@@ -91,23 +140,37 @@ struct setting {
     const char *suffix;
     const char *(*parse)(const char *text, void *target);
     size_t offset;
+    bool list; /* may be given several times */
 };
+
+#define TASK(member) offsetof(struct task_settings, member)
+#define POOL(member) offsetof(struct pool_settings, member)
+
+/* The bit of a key in `given`. */
+#define GIVEN_EVERY (UINT32_C(1) << 0)
+#define GIVEN_AT    (UINT32_C(1) << 1)
 
 static const struct setting task_table[] = {
-    {"every", parse_interval, offsetof(struct task_settings, every)},
-    {"timeout", parse_duration, offsetof(struct task_settings, timeout)},
-    {"grace", parse_duration, offsetof(struct task_settings, grace)},
-    {"overlap", parse_overlap, offsetof(struct task_settings, overlap)},
-    {"on-error", parse_on_error, offsetof(struct task_settings, on_error)},
-    {"on-stop", parse_on_stop, offsetof(struct task_settings, on_stop)},
+    {"every", parse_interval, TASK(schedule.every)},
+    {"at", parse_at, TASK(schedule), .list = true},
+    {"align", parse_yes_no, TASK(schedule.align)},
+    {"offset", parse_part, TASK(schedule.offset)},
+    {"jitter", parse_part, TASK(schedule.jitter)},
+    {"catch-up", parse_catch_up, TASK(schedule.catch_up)},
+    {"backoff", parse_part, TASK(schedule.backoff)},
+    {"backoff-max", parse_part, TASK(schedule.backoff_max)},
+    {"timeout", parse_duration, TASK(timeout)},
+    {"grace", parse_duration, TASK(grace)},
+    {"overlap", parse_overlap, TASK(overlap)},
+    {"on-error", parse_on_error, TASK(on_error)},
+    {"on-stop", parse_on_stop, TASK(on_stop)},
 };
+_Static_assert(ARRAY_SIZE(task_table) <= 32, "a bit for each key");
 
 static const struct setting pool_table[] = {
-    {"workers", parse_workers, offsetof(struct pool_settings, workers)},
-    {"queue", parse_queue, offsetof(struct pool_settings, queue)},
-    {"retries", parse_retries, offsetof(struct pool_settings, retries)},
-    {"timeout", parse_duration, offsetof(struct pool_settings, timeout)},
-    {"backoff", parse_duration, offsetof(struct pool_settings, backoff)},
+    {"workers", parse_workers, POOL(workers)},  {"queue", parse_queue, POOL(queue)},
+    {"retries", parse_retries, POOL(retries)},  {"timeout", parse_duration, POOL(timeout)},
+    {"backoff", parse_duration, POOL(backoff)}, {"grace", parse_duration, POOL(grace)},
 };
 
 /* A default of the module's own table. */
@@ -134,11 +197,15 @@ static void task_defaults(const struct rv_task *task, struct task_settings *sett
         const char *suffix;
         const char *text;
     } defaults[] = {
-        {"every", task->every},     {"timeout", task->timeout},   {"grace", task->grace},
-        {"overlap", task->overlap}, {"on-error", task->on_error}, {"on-stop", task->on_stop},
+        {"every", task->every},     {"at", task->at},
+        {"jitter", task->jitter},   {"catch-up", task->catch_up},
+        {"timeout", task->timeout}, {"grace", task->grace},
+        {"overlap", task->overlap}, {"on-error", task->on_error},
+        {"on-stop", task->on_stop},
     };
 
-    *settings = (struct task_settings){.grace = DEFAULT_GRACE};
+    *settings =
+        (struct task_settings){.grace = DEFAULT_GRACE, .schedule.backoff_max = DEFAULT_BACKOFF_MAX};
     for (size_t i = 0; i < ARRAY_SIZE(defaults); i++)
         take_default(task_table, task->name, defaults[i].suffix, defaults[i].text, settings, fn,
                      arg);
@@ -153,26 +220,69 @@ void settings_defaults(const struct loaded_module *loaded, struct task_settings 
         const struct rv_module_pool *pool = &loaded->pools[i];
 
         pools[i] = (struct pool_settings){
-            .workers = pool->workers, .queue = pool->queue, .retries = pool->retries};
+            .workers = pool->workers,
+            .queue = pool->queue,
+            .retries = pool->retries,
+            .grace = DEFAULT_GRACE,
+        };
         take_default(pool_table, pool->name, "timeout", pool->timeout, &pools[i], fn, arg);
         take_default(pool_table, pool->name, "backoff", pool->backoff, &pools[i], fn, arg);
+        take_default(pool_table, pool->name, "grace", pool->grace, &pools[i], fn, arg);
     }
 }
 
-/* Returns false when the key is not NAME.SUFFIX of the table. */
-static bool apply(const struct setting *table, size_t count, const char *name, void *base,
-                  const char *key, const char *value, settings_error_fn fn, void *arg)
+static void drop_calendars(struct schedule_rule *rule)
 {
-    size_t length = strlen(name);
+    for (unsigned i = 0; i < rule->at_count; i++)
+        calendar_free(rule->at[i]);
+    rule->at_count = 0;
+}
+
+/* A section that says when a task runs says all of it: the module's own schedule is gone. */
+static void replace_schedule(struct task_settings *task, uint32_t bit)
+{
+    if (bit != GIVEN_EVERY && bit != GIVEN_AT)
+        return;
+    if (!(task->given & GIVEN_AT))
+        drop_calendars(&task->schedule);
+    if (!(task->given & GIVEN_EVERY))
+        task->schedule.every = 0;
+}
+
+struct target {
+    const struct setting *table;
+    size_t count;
+    const char *name;
+    void *base;
+    uint32_t *given;
+    struct task_settings *task; /* NULL for a pool */
+};
+
+/* Returns false when the key is not NAME.SUFFIX of the table. */
+static bool apply(const struct target *target, const char *key, const char *value,
+                  settings_error_fn fn, void *arg)
+{
+    size_t length = strlen(target->name);
     const char *expected;
     char error[256];
 
-    if (strncmp(key, name, length) != 0 || key[length] != '.')
+    if (strncmp(key, target->name, length) != 0 || key[length] != '.')
         return false;
-    for (size_t i = 0; i < count; i++) {
-        if (strcmp(key + length + 1, table[i].suffix) != 0)
+    for (size_t i = 0; i < target->count; i++) {
+        const struct setting *setting = &target->table[i];
+        uint32_t bit = UINT32_C(1) << i;
+
+        if (strcmp(key + length + 1, setting->suffix) != 0)
             continue;
-        expected = table[i].parse(value, (char *)base + table[i].offset);
+        if ((*target->given & bit) && !setting->list) {
+            snprintf(error, sizeof(error), "%.60s is given twice", key);
+            fn(error, arg);
+            return true;
+        }
+        if (target->task)
+            replace_schedule(target->task, bit);
+        *target->given |= bit;
+        expected = setting->parse(value, (char *)target->base + setting->offset);
         if (expected) {
             snprintf(error, sizeof(error), "%.60s = %.60s: expected %s", key, value, expected);
             fn(error, arg);
@@ -186,15 +296,57 @@ bool settings_apply(const struct loaded_module *loaded, const char *key, const c
                     struct task_settings *tasks, struct pool_settings *pools, settings_error_fn fn,
                     void *arg)
 {
-    for (size_t i = 0; i < loaded->task_count; i++)
-        if (apply(task_table, ARRAY_SIZE(task_table), loaded->tasks[i].name, &tasks[i], key, value,
-                  fn, arg))
+    for (size_t i = 0; i < loaded->task_count; i++) {
+        struct target target = {task_table, ARRAY_SIZE(task_table), loaded->tasks[i].name,
+                                &tasks[i],  &tasks[i].given,        &tasks[i]};
+
+        if (apply(&target, key, value, fn, arg))
             return true;
-    for (size_t i = 0; i < loaded->pool_count; i++)
-        if (apply(pool_table, ARRAY_SIZE(pool_table), loaded->pools[i].name, &pools[i], key, value,
-                  fn, arg))
+    }
+    for (size_t i = 0; i < loaded->pool_count; i++) {
+        struct target target = {pool_table, ARRAY_SIZE(pool_table), loaded->pools[i].name,
+                                &pools[i],  &pools[i].given,        NULL};
+
+        if (apply(&target, key, value, fn, arg))
             return true;
+    }
     return false;
+}
+
+static const char *wrong_together(const struct task_settings *task)
+{
+    const struct schedule_rule *rule = &task->schedule;
+
+    if (rule->every > 0 && rule->at_count > 0)
+        return "every and at exclude each other: say when it runs in one way";
+    if (rule->align && rule->every == 0)
+        return "align needs every: it is the interval that is aligned";
+    if (rule->every > 0 && rule->jitter >= rule->every)
+        return "jitter must be shorter than every";
+    if (rule->backoff > rule->backoff_max)
+        return "backoff-max must not be shorter than backoff";
+    return NULL;
+}
+
+void settings_check(const struct loaded_module *loaded, const struct task_settings *tasks,
+                    settings_error_fn fn, void *arg)
+{
+    char error[256];
+
+    for (size_t i = 0; i < loaded->task_count; i++) {
+        const char *wrong = wrong_together(&tasks[i]);
+
+        if (!wrong)
+            continue;
+        snprintf(error, sizeof(error), "task %.60s: %s", loaded->tasks[i].name, wrong);
+        fn(error, arg);
+    }
+}
+
+void settings_free(struct task_settings *tasks, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        drop_calendars(&tasks[i].schedule);
 }
 
 static void compare(const struct setting *table, size_t count, const char *name, const char *key,

@@ -16,6 +16,13 @@ bool settings_apply(const struct loaded_module *loaded, const char *key, const c
                     struct task_settings *tasks, struct pool_settings *pools, settings_error_fn fn,
                     void *arg);
 
+/* What must hold of each task's settings together. */
+void settings_check(const struct loaded_module *loaded, const struct task_settings *tasks,
+                    settings_error_fn fn, void *arg);
+
+/* Frees what the settings of so many tasks own, not the array itself. */
+void settings_free(struct task_settings *tasks, size_t count);
+
 /* Puts the nearest such key into nearest if it beats *best. */
 void settings_nearest(const struct loaded_module *loaded, const char *key, char *nearest,
                       size_t size, unsigned *best);

@@ -5,280 +5,31 @@
  * Properties: never two runs at once; run numbers count up over restarts of the module within the
  * host; every request is answered once.
  *
- * Operation: the schedule is a periodic function of the runtime, which needs no thread while it
- * waits. A run that is cancelled is watched: when it has not returned within its grace it is
- * reported overdue.
+ * Operation: the schedule decides when a periodic function of the runtime runs next, which needs no
+ * thread while it waits. Points that pass during a run are counted, not made up for.
  *
  * Safety: the lock protects what changes in the runner, and the record, which the run, its progress
- * and the watch all write.
+ * and the watch all write. The runtime asks for the next start under a lock of its own, so nothing
+ * of the periodic function may be called under ours.
  */
-#include "daemon/host/task.h"
-
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 
 #include "base/clock.h"
 #include "base/text.h"
 #include "daemon/host/board.h"
-
-struct task_runner {
-    struct host_module *module;
-    const struct rv_task *definition;
-    const struct task_settings *settings;
-    struct rv_periodic *periodic;
-    struct rv_group *requests; /* runs on request */
-    rv_duration base;          /* the schedule's first point */
-    pthread_mutex_t lock;
-    struct scoreboard_task *record;
-    struct rv_channel *idle; /* closed when the runner is free again, for who waits for it */
-    bool busy;
-    bool stopped;     /* on-error = stop */
-    bool pending;     /* overlap = queue: run again right after */
-    uint64_t request; /* of the pending run */
-};
-
-static __thread struct task_runner *current;
-
-/* The run under way, for the thread that watches its cancel. */
-struct run {
-    struct task_runner *runner;
-    struct rv_context *ctx;
-    struct rv_context *returned; /* done when the function has returned */
-    uint64_t number;
-    rv_duration cancelled_at; /* under the runner's lock */
-};
+#include "daemon/host/task_internal.h"
+#include "daemon/host/wall_clock.h"
 
 const char *task_name(const struct task_runner *runner)
 {
     return runner->definition->name;
 }
 
-static void answer(struct task_runner *runner, uint64_t request, uint64_t number, int code,
-                   rv_duration duration, const char *text)
-{
-    struct wire_message message = {
-        .type = WIRE_RESULT,
-        .module = runner->module->slot,
-        .flags = WIRE_RESULT_RUN,
-        .request = request,
-        .number = number,
-        .code = code,
-        .duration = duration,
-        .name = task_name(runner),
-        .text = text,
-    };
-
-    if (request != 0)
-        module_emit(&message);
-}
-
-static void accepted(struct task_runner *runner, uint64_t request, uint64_t number)
-{
-    struct wire_message message = {.type = WIRE_ACCEPTED,
-                                   .module = runner->module->slot,
-                                   .flags = WIRE_RESULT_RUN,
-                                   .request = request,
-                                   .number = number};
-
-    if (request != 0)
-        module_emit(&message);
-}
-
-/* A run's end ------------------------------------------------------------------------------------
+/* One run at a time ------------------------------------------------------------------------------
  */
-
-/* On a thread of its own, once the run's context is done. */
-static void watch_cancelled(void *arg)
-{
-    struct run *run = arg;
-    struct task_runner *runner = run->runner;
-    struct wire_message message = {.type = WIRE_OVERDUE,
-                                   .module = runner->module->slot,
-                                   .number = run->number,
-                                   .duration = runner->settings->grace,
-                                   .name = task_name(runner)};
-    struct rv_cause cause;
-    char text[400];
-
-    pthread_mutex_lock(&runner->lock);
-    run->cancelled_at = rv_now();
-    scoreboard_write_begin(runner->record);
-    runner->record->state = SCOREBOARD_TASK_CANCELLED;
-    scoreboard_write_end(runner->record);
-    pthread_mutex_unlock(&runner->lock);
-    if (rv_sleep(run->returned, runner->settings->grace) != 0)
-        return;
-    rv_context_cause(run->ctx, &cause);
-    snprintf(text, sizeof(text), "cancelled because of: %s", cause.text);
-    message.text = text;
-    module_emit(&message);
-}
-
-static void count_end(struct scoreboard_task *record, int code, int ctx_err)
-{
-    record->runs++;
-    record->last_code = code;
-    if (code >= 0) {
-        record->failures_in_row = 0;
-        record->succeeded_at = record->ended_at;
-    } else if (ctx_err != 0 && ctx_err != -ETIMEDOUT) {
-        record->cancels++;
-        record->last_code = 0;
-    } else {
-        record->failures++;
-        record->failures_in_row++;
-        record->timeouts += ctx_err == -ETIMEDOUT;
-    }
-}
-
-/* The first point of the schedule that is still to come. */
-static rv_duration next_point(const struct task_runner *runner, rv_duration now)
-{
-    rv_duration every = runner->settings->every;
-
-    return every == 0 ? 0 : runner->base + ((now - runner->base) / every + 1) * every;
-}
-
-static void publish_end(struct task_runner *runner, const struct run *run, int code, int ctx_err,
-                        const char *text)
-{
-    struct scoreboard_task *record = runner->record;
-    rv_duration now = rv_now();
-
-    pthread_mutex_lock(&runner->lock);
-    scoreboard_write_begin(record);
-    record->ended_at = now;
-    record->last_duration = now - record->started_at;
-    record->total_duration += record->last_duration;
-    count_end(record, code, ctx_err);
-    if (run->cancelled_at > 0)
-        record->worst_cancel = MAX(record->worst_cancel, now - run->cancelled_at);
-    string_copy(record->last_text, sizeof(record->last_text), record->last_code < 0 ? text : "");
-    record->busy_until = 0;
-    record->next_due = runner->stopped ? 0 : next_point(runner, now);
-    record->state = runner->stopped ? SCOREBOARD_TASK_STOPPED : SCOREBOARD_TASK_WAITING;
-    scoreboard_write_end(record);
-    pthread_mutex_unlock(&runner->lock);
-}
-
-static void stop_running(struct task_runner *runner)
-{
-    pthread_mutex_lock(&runner->lock);
-    runner->stopped = true;
-    pthread_mutex_unlock(&runner->lock);
-}
-
-static void react(struct task_runner *runner, struct rv_context *ctx, int code, const char *text,
-                  uint32_t failed_before)
-{
-    char stage[96];
-
-    if (code >= 0) {
-        if (failed_before > 0)
-            rv_log(ctx, RV_LOG_NOTICE, "succeeded again after %u failures", failed_before);
-        return;
-    }
-    rv_log(ctx, RV_LOG_WARNING, "failed: %s", text);
-    snprintf(stage, sizeof(stage), "task %.64s", task_name(runner));
-    if (runner->settings->on_error == TASK_ON_ERROR_RESTART)
-        module_give_up(runner->module, stage, code, text);
-    else if (runner->settings->on_error == TASK_ON_ERROR_STOP)
-        stop_running(runner);
-}
-
-/* A run
- * --------------------------------------------------------------------------------------------- */
-
-static int make_run_context(struct task_runner *runner, uint64_t number,
-                            struct rv_context **ret_ctx)
-{
-    struct rv_context *parent = runner->settings->on_stop == TASK_ON_STOP_FINISH
-                                    ? runner->module->work
-                                    : runner->module->tasks;
-    struct rv_labels labels = {.task = task_name(runner), .run = number};
-    struct rv_context *labelled;
-    int r = rv_context_with_labels(parent, &labels, &labelled);
-
-    if (r < 0 || runner->settings->timeout == 0) {
-        *ret_ctx = labelled;
-        return r;
-    }
-    r = rv_context_with_timeout(labelled, runner->settings->timeout, ret_ctx);
-    rv_context_unref(labelled);
-    return r;
-}
-
-static void publish_begin(struct task_runner *runner, rv_duration due)
-{
-    struct scoreboard_task *record = runner->record;
-    const struct task_settings *settings = runner->settings;
-    rv_duration now = rv_now();
-
-    scoreboard_write_begin(record);
-    record->run++;
-    record->state = SCOREBOARD_TASK_RUNNING;
-    record->started_at = now;
-    record->started_realtime = clock_realtime();
-    record->busy_until = settings->timeout > 0 ? now + settings->timeout + settings->grace : 0;
-    if (due > 0)
-        record->worst_lateness = MAX(record->worst_lateness, now - due);
-    scoreboard_write_end(record);
-}
-
-static int call(struct task_runner *runner, struct run *run)
-{
-    struct rv_after *after = NULL;
-    int r;
-
-    if (rv_context_after(run->ctx, watch_cancelled, run, &after) < 0)
-        after = NULL;
-    board_enter(runner->module->slot, task_name(runner), run->number);
-    current = runner;
-    rv_error_clear();
-    r = runner->definition->run(run->ctx, runner->module->bound.state);
-    current = NULL;
-    board_leave();
-    rv_context_cancel(run->returned, 0, NULL);
-    if (after)
-        rv_after_stop(after);
-    return r;
-}
-
-/* One run from begin to end, by the thread that made the runner busy. */
-static void run_once(struct task_runner *runner, uint64_t request, rv_duration due)
-{
-    struct run run = {.runner = runner};
-    char text[RV_ERROR_TEXT_SIZE] = "";
-    uint32_t failed_before;
-    int r, ctx_err = 0;
-
-    pthread_mutex_lock(&runner->lock);
-    failed_before = runner->record->failures_in_row;
-    publish_begin(runner, due);
-    run.number = runner->record->run;
-    pthread_mutex_unlock(&runner->lock);
-    accepted(runner, request, run.number);
-    r = make_run_context(runner, run.number, &run.ctx);
-    if (r == 0)
-        r = rv_context_with_cancel(rv_context_background(), &run.returned);
-    if (r == 0) {
-        r = call(runner, &run);
-        ctx_err = rv_context_err(run.ctx);
-    } else {
-        rv_fail(r, "no memory for the run");
-    }
-    if (r < 0)
-        string_copy(text, sizeof(text), rv_error_text()[0] ? rv_error_text() : strerror(-r));
-    if (ctx_err == 0 || ctx_err == -ETIMEDOUT)
-        react(runner, run.ctx, r, text, failed_before);
-    publish_end(runner, &run, r, ctx_err, text);
-    answer(runner, request, run.number, MIN(r, 0), runner->record->last_duration, text);
-    if (run.ctx)
-        rv_context_cancel(run.ctx, 0, "the run has returned");
-    rv_context_unref(run.ctx);
-    rv_context_unref(run.returned);
-}
 
 /* Makes the runner busy, or notes what was missed. */
 static bool begin(struct task_runner *runner, uint64_t request)
@@ -301,7 +52,7 @@ static bool begin(struct task_runner *runner, uint64_t request)
     }
     pthread_mutex_unlock(&runner->lock);
     if (!mine)
-        answer(runner, request, 0, -EBUSY, 0, "a run is under way already, or the task is stopped");
+        task_refuse(runner, request, -EBUSY, "a run is under way already, or the task is stopped");
     return mine;
 }
 
@@ -321,7 +72,7 @@ static bool take_pending(struct task_runner *runner, uint64_t *ret_request)
     }
     pthread_mutex_unlock(&runner->lock);
     if (!pending)
-        answer(runner, *ret_request, 0, -ECANCELED, 0, "the module stops");
+        task_refuse(runner, *ret_request, -ECANCELED, "the module stops");
     return pending;
 }
 
@@ -330,19 +81,76 @@ static void run_all(struct task_runner *runner, uint64_t request, rv_duration du
     if (!begin(runner, request))
         return;
     do {
-        run_once(runner, request, due);
+        task_run_once(runner, request, due);
         due = 0;
     } while (take_pending(runner, &request));
 }
 
-/* Counts the points of the schedule that came while it ran. Returns whether there is to be another
- * run. */
+/* The schedule -----------------------------------------------------------------------------------
+ */
+
+static struct schedule_now read_clocks(void)
+{
+    return (struct schedule_now){rv_now(), clock_realtime()};
+}
+
+static void publish_due(struct task_runner *runner)
+{
+    struct scoreboard_task *record = runner->record;
+    rv_duration due = runner->schedule.due;
+
+    scoreboard_write_begin(record);
+    record->next_due = due == RV_FOREVER || runner->stopped ? 0 : due;
+    scoreboard_write_end(record);
+}
+
+/* Asked by the runtime: when is the next start? */
+static rv_duration next_start(void *arg)
+{
+    struct task_runner *runner = arg;
+    struct schedule_now now = read_clocks();
+    rv_duration due;
+
+    pthread_mutex_lock(&runner->lock);
+    if (runner->plan == TASK_PLAN_NEXT)
+        schedule_plan(&runner->schedule, &now, runner->record->failures_in_row);
+    else if (runner->plan == TASK_PLAN_AGAIN)
+        schedule_clock_was_set(&runner->schedule, &now);
+    runner->plan = TASK_PLAN_AGAIN;
+    publish_due(runner);
+    due = runner->schedule.due;
+    pthread_mutex_unlock(&runner->lock);
+    return due;
+}
+
+static void clock_was_set(void *arg)
+{
+    struct task_runner *runner = arg;
+
+    rv_periodic_reschedule(runner->periodic);
+}
+
+static rv_duration start_planned(struct task_runner *runner)
+{
+    rv_duration due;
+
+    pthread_mutex_lock(&runner->lock);
+    runner->plan = TASK_PLAN_NEXT;
+    due = runner->schedule.due;
+    schedule_started(&runner->schedule);
+    pthread_mutex_unlock(&runner->lock);
+    return due;
+}
+
+/* Counts the points that came while it ran. Returns whether there is to be another run. */
 static bool count_missed(struct task_runner *runner, rv_duration due)
 {
-    uint64_t missed = (uint64_t)((rv_now() - due) / runner->settings->every);
+    struct schedule_now now = read_clocks();
+    uint64_t missed;
     bool go_on;
 
     pthread_mutex_lock(&runner->lock);
+    missed = schedule_missed(&runner->schedule, due, &now);
     if (missed > 0) {
         scoreboard_write_begin(runner->record);
         runner->record->skipped += missed;
@@ -353,16 +161,17 @@ static bool count_missed(struct task_runner *runner, rv_duration due)
     return go_on;
 }
 
-static int tick(struct rv_context *ctx, void *arg)
+static int tick(struct rv_context *ctx unused, void *arg)
 {
     struct task_runner *runner = arg;
-    rv_duration every = runner->settings->every;
-    rv_duration due = runner->base + (rv_now() - runner->base) / every * every;
+    rv_duration due = start_planned(runner);
 
-    (void)ctx;
     run_all(runner, 0, due);
     return count_missed(runner, due) ? 0 : -ECANCELED;
 }
+
+/* Requests ---------------------------------------------------------------------------------------
+ */
 
 struct request_run {
     struct task_runner *runner;
@@ -390,28 +199,48 @@ void task_run(struct task_runner *runner, uint64_t request)
     }
     if (r < 0) {
         free(run);
-        answer(runner, request, 0, r, 0, "no thread is free for the run");
+        task_refuse(runner, request, r, "no thread is free for the run");
     }
 }
 
 /* Life -------------------------------------------------------------------------------------------
  */
 
-static void publish_schedule(struct task_runner *runner)
+static void begin_schedule(struct task_runner *runner, int64_t last_run)
 {
     struct scoreboard_task *record = runner->record;
+    const struct schedule_rule *rule = &runner->settings->schedule;
+    struct schedule_now now = read_clocks();
+    uint64_t seed = (uint64_t)now.monotonic;
 
+    (void)!getrandom(&seed, sizeof(seed), GRND_NONBLOCK);
+    schedule_begin(&runner->schedule, rule, &now, MAX(last_run, record->started_realtime), seed);
     scoreboard_write_begin(record);
-    record->interval = runner->settings->every;
-    record->next_due = runner->settings->every > 0 ? runner->base : 0;
+    record->interval = rule->every;
+    record->kept = schedule_is_kept(rule);
+    schedule_format(rule, record->schedule, sizeof(record->schedule));
     record->state = SCOREBOARD_TASK_WAITING;
     scoreboard_write_end(record);
+    publish_due(runner);
+}
+
+static int start_schedule(struct task_runner *runner)
+{
+    struct rv_periodic_spec spec = {.size = sizeof(spec), .next = next_start};
+    const struct schedule_rule *rule = &runner->settings->schedule;
+    int r = 0;
+
+    if (schedule_is_planned(rule))
+        r = rv_periodic_start(runner->module->tasks, &spec, tick, runner, &runner->periodic);
+    if (r == 0 && schedule_is_of_wall_clock(rule))
+        r = wall_clock_watch(clock_was_set, runner, &runner->clock);
+    return r;
 }
 
 int task_create(struct host_module *module, const struct rv_task *definition,
-                const struct task_settings *settings, struct task_runner **ret_runner)
+                const struct task_settings *settings, int64_t last_run,
+                struct task_runner **ret_runner)
 {
-    struct rv_periodic_spec spec = {.size = sizeof(spec), .interval = settings->every};
     struct task_runner *runner = calloc(1, sizeof(*runner));
     int r;
 
@@ -420,14 +249,13 @@ int task_create(struct host_module *module, const struct rv_task *definition,
     runner->module = module;
     runner->definition = definition;
     runner->settings = settings;
-    runner->base = rv_now();
     pthread_mutex_init(&runner->lock, NULL);
     runner->record = board_task(module->slot, definition->name);
-    publish_schedule(runner);
+    begin_schedule(runner, last_run);
     /* Requests are runs like others: their cancel comes through the run's own context. */
     r = rv_group_create(rv_context_background(), &runner->requests);
-    if (r == 0 && settings->every > 0)
-        r = rv_periodic_start(module->tasks, &spec, tick, runner, &runner->periodic);
+    if (r == 0)
+        r = start_schedule(runner);
     if (r < 0) {
         task_destroy(runner);
         return r;
@@ -457,6 +285,7 @@ void task_wait(struct rv_context *ctx, struct task_runner *runner)
 
 void task_destroy(struct task_runner *runner)
 {
+    wall_clock_forget(runner->clock);
     if (runner->periodic)
         rv_periodic_stop(runner->periodic);
     if (runner->requests)
@@ -467,17 +296,4 @@ void task_destroy(struct task_runner *runner)
     scoreboard_write_end(runner->record);
     pthread_mutex_destroy(&runner->lock);
     free(runner);
-}
-
-void task_progress(const char *text)
-{
-    struct task_runner *runner = current;
-
-    if (!runner)
-        return;
-    pthread_mutex_lock(&runner->lock);
-    scoreboard_write_begin(runner->record);
-    string_copy(runner->record->progress, sizeof(runner->record->progress), text);
-    scoreboard_write_end(runner->record);
-    pthread_mutex_unlock(&runner->lock);
 }

@@ -5,10 +5,12 @@
 
 #include "daemon/host/module.h"
 
-/* The schedule begins at once. definition and settings must outlive the runner. Returns 0 or a
- * negative errno. */
+/* The schedule begins at once; last_run is the real time at which the task last started in an
+ * earlier life, or 0. definition and settings must outlive the runner. Returns 0 or a negative
+ * errno. */
 int task_create(struct host_module *module, const struct rv_task *definition,
-                const struct task_settings *settings, struct task_runner **ret_runner);
+                const struct task_settings *settings, int64_t last_run,
+                struct task_runner **ret_runner);
 
 const char *task_name(const struct task_runner *runner);
 

@@ -3,6 +3,7 @@
 
 #include <inttypes.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -15,39 +16,90 @@ static const char *file_name(const char *path)
     return slash ? slash + 1 : path;
 }
 
-static void describe_place(const struct scoreboard_crash *record, struct crash *crash)
+/* Addresses are known only for faults; for other signals the field holds something else. */
+static void describe_facts(const struct scoreboard_stack *record, struct crash *crash)
 {
-    cleanup_text struct text text = {0};
     int signal = record->signal;
 
-    /* For other signals the field holds something else. */
     if (signal == SIGSEGV || signal == SIGBUS || signal == SIGILL || signal == SIGFPE)
-        text_append_format(&text, "at address 0x%" PRIx64 ", ", record->address);
-    text_append(&text, "frames:");
-    for (uint32_t i = 0; i < record->frame_count; i++)
-        text_append_format(&text, " %s+0x%" PRIx64, file_name(record->frames[i].object),
-                           record->frames[i].offset);
-    string_copy(crash->place, sizeof(crash->place), text_string(&text));
-    text_sanitise(crash->place);
+        snprintf(crash->facts, sizeof(crash->facts), "at address 0x%" PRIx64, record->address);
+    else
+        string_copy(crash->facts, sizeof(crash->facts), record->state);
+    text_sanitise(crash->facts);
 }
 
-void crash_read(const struct scoreboard *board, uint32_t slot, struct crash *ret_crash)
+static void take_frames(const struct scoreboard *board, const struct scoreboard_stack *record,
+                        struct crash_frames *frames)
 {
+    struct scoreboard_object object;
+
+    *frames = (struct crash_frames){.count = record->frame_count};
+    for (unsigned i = 0; i < frames->count; i++) {
+        scoreboard_read_object(board, record->frames[i].object, &object);
+        frames->frames[i].offset = record->frames[i].offset;
+        memcpy(frames->frames[i].path, object.path, sizeof(object.path));
+    }
+}
+
+static void describe_frames(const struct crash_frames *frames, struct crash *crash)
+{
+    cleanup_text struct text text = {0};
+
+    for (unsigned i = 0; i < frames->count; i++)
+        text_append_format(&text, "%s%s+0x%" PRIx64, i == 0 ? "" : " ",
+                           file_name(frames->frames[i].path), frames->frames[i].offset);
+    string_copy(crash->frames, sizeof(crash->frames), text_string(&text));
+    text_sanitise(crash->frames);
+}
+
+static void describe_summary(const struct scoreboard_stack *record, struct crash *crash)
+{
+    const char *signal = sigabbrev_np(record->signal);
     char run[32] = "";
-    struct scoreboard_crash record;
-    const char *signal;
+
+    if (record->run > 0)
+        snprintf(run, sizeof(run), " run %" PRIu64, record->run);
+    snprintf(crash->summary, sizeof(crash->summary), "%s%s%s%s%s", record->signal ? "SIG" : "hang",
+             record->signal == 0 ? ""
+             : signal            ? signal
+                                 : "?",
+             crash->task[0] ? " in " : "", crash->task, run);
+}
+
+static bool concerns(const struct scoreboard_stack *record, uint32_t slot)
+{
+    return record->head.used && (record->module == slot || record->module >= SCOREBOARD_MODULES);
+}
+
+void crash_read(const struct scoreboard *board, uint32_t slot, struct crash *ret_crash,
+                struct crash_frames *ret_frames)
+{
+    static uint64_t last_id;
+    struct scoreboard_stack record;
+    struct crash_frames frames;
 
     *ret_crash = (struct crash){0};
+    if (ret_frames)
+        ret_frames->count = 0;
     /* A torn record of a process that died while writing it still says what it can. */
-    scoreboard_read_crash(board, &record);
-    if (!record.head.used || (record.module != slot && record.module < SCOREBOARD_MODULES))
+    scoreboard_read_stack(&board->crash, &record);
+    if (!concerns(&record, slot))
+        scoreboard_read_stack(&board->hang, &record);
+    if (!concerns(&record, slot))
         return;
+    ret_crash->id = ++last_id;
     string_copy(ret_crash->task, sizeof(ret_crash->task), record.what);
     text_sanitise(ret_crash->task);
-    signal = sigabbrev_np(record.signal);
-    if (record.run > 0)
-        snprintf(run, sizeof(run), " run %" PRIu64, record.run);
-    snprintf(ret_crash->summary, sizeof(ret_crash->summary), "SIG%s%s%s%s", signal ? signal : "?",
-             ret_crash->task[0] ? " in " : "", ret_crash->task, run);
-    describe_place(&record, ret_crash);
+    describe_summary(&record, ret_crash);
+    describe_facts(&record, ret_crash);
+    take_frames(board, &record, &frames);
+    describe_frames(&frames, ret_crash);
+    if (ret_frames)
+        *ret_frames = frames;
+}
+
+void crash_describe(const struct crash *crash, char *buffer, size_t size)
+{
+    snprintf(buffer, size, "%s%s%s%s%s", crash->summary, crash->facts[0] ? " " : "", crash->facts,
+             crash->frames[0] ? ", frames: " : "", crash->frames);
 }

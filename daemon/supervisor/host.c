@@ -23,6 +23,9 @@
 /* From exec to HELLO; nothing of a module runs in it. */
 #define HELLO_TIMEOUT (10 * NSEC_PER_SEC)
 
+/* For a host that hangs to note a stack. */
+#define STACK_PATIENCE (300 * NSEC_PER_MSEC)
+
 struct spawner {
     struct list queue;
     struct loop_timer *timer;
@@ -307,6 +310,35 @@ void host_exit(struct host *host, const char *cause)
         loop_timer_arm(host->timer, host->grace);
 }
 
+/* The first reason counts. */
+static void set_why(struct host *host, const char *why, va_list args)
+{
+    if (host->why[0] != '\0')
+        return;
+    vsnprintf(host->why, sizeof(host->why), why, args);
+    text_sanitise(host->why);
+}
+
+void host_kill_hanging(struct host *host, uint32_t slot, const char *why, ...)
+{
+    struct wire_message message = {.type = WIRE_STACK, .module = slot};
+    va_list args;
+
+    va_start(args, why);
+    set_why(host, why, args);
+    va_end(args);
+    if (host->state != HOST_UP) {
+        host_kill(host, "it hangs");
+        return;
+    }
+    host_send(host, &message);
+    if (host->state != HOST_UP)
+        return;
+    host->state = HOST_ENDING;
+    host->exit_asked = false;
+    loop_timer_arm(host->timer, STACK_PATIENCE);
+}
+
 void host_kill(struct host *host, const char *why, ...)
 {
     va_list args;
@@ -314,12 +346,9 @@ void host_kill(struct host *host, const char *why, ...)
 
     if (host->state == HOST_ABSENT)
         return;
-    if (host->why[0] == '\0') {
-        va_start(args, why);
-        vsnprintf(host->why, sizeof(host->why), why, args);
-        va_end(args);
-        text_sanitise(host->why);
-    }
+    va_start(args, why);
+    set_why(host, why, args);
+    va_end(args);
     host->state = HOST_ENDING;
     loop_timer_disarm(host->timer);
     r = host->child ? loop_child_kill(host->child, SIGKILL) : 0;

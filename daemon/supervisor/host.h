@@ -82,6 +82,11 @@ void host_exit(struct host *host, const char *cause);
 /* Kills it and its session at once; why becomes the text of its end. */
 void host_kill(struct host *host, const char *why, ...) __attribute__((format(printf, 2, 3)));
 
+/* The same for a host whose module hangs: it may first note the stack of what the module in the slot
+ * does, for a moment, and is not listened to any more. */
+void host_kill_hanging(struct host *host, uint32_t slot, const char *why, ...)
+    __attribute__((format(printf, 3, 4)));
+
 /* Whether the process is one of our hosts, or (with descendants) in the session of one. */
 bool host_is_process(pid_t pid, bool descendants);
 

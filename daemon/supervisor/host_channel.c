@@ -90,7 +90,7 @@ static bool comes_up(const struct wire_message *message)
     return message->type >= WIRE_OPTION_ERROR && message->module < SCOREBOARD_MODULES;
 }
 
-/* Returns false when reading must end for now: nothing there, or the host is no longer up. */
+/* Returns false when there is nothing more to read for now. */
 static bool read_one(struct host *host)
 {
     static unsigned char buffer[WIRE_PACKET_MAX];
@@ -128,8 +128,7 @@ static bool read_one(struct host *host)
     } else {
         host->events->message(host, &message, host->arg);
     }
-    /* The owner may have killed the host; it never destroys it from these calls. */
-    return host->state == HOST_UP;
+    return true;
 }
 
 static void channel_ready(int fd unused, unsigned events, void *arg)
@@ -140,7 +139,8 @@ static void channel_ready(int fd unused, unsigned events, void *arg)
         write_queue(host);
     if (!(events & LOOP_READ))
         return;
-    for (int i = 0; i < BATCH && read_one(host); i++)
+    /* The owner may kill the host meanwhile; it never destroys it from these calls. */
+    for (int i = 0; i < BATCH && host->state != HOST_ENDING && read_one(host); i++)
         ;
     /* A host that is ending is not listened to any more. */
     if (host->state == HOST_ENDING && host->channel_io)
@@ -149,6 +149,7 @@ static void channel_ready(int fd unused, unsigned events, void *arg)
 
 void host_channel_drain(struct host *host)
 {
+    /* Also of one that was being killed: what it had finished before is finished. */
     /* As much as a socket's buffer can hold of the smallest packets, and then some. */
     for (int i = 0; i < 4096 && read_one(host); i++)
         ;

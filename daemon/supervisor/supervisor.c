@@ -16,8 +16,10 @@
 #include "base/log.h"
 #include "daemon/loop/loop.h"
 #include "daemon/supervisor/check.h"
+#include "daemon/supervisor/ledger.h"
 #include "daemon/supervisor/stray.h"
 #include "daemon/supervisor/supervisor_internal.h"
+#include "daemon/supervisor/symbols.h"
 #include "daemon/supervisor/tenancy.h"
 #include "daemon/supervisor/tree.h"
 #include "daemon/supervisor/unit.h"
@@ -258,6 +260,10 @@ int supervisor_create(struct loop *loop, const struct supervisor_options *option
     if (r == 0)
         r = watch_create(supervisor, &supervisor->watch);
     if (r == 0)
+        r = ledger_create(loop, options->places.state, &supervisor->ledger);
+    if (r == 0)
+        r = symbols_create(supervisor, &supervisor->symbols);
+    if (r == 0)
         r = stray_start(loop);
     for (size_t i = 0; r == 0 && i < config->module_count; i++) {
         struct unit *unit;
@@ -282,8 +288,10 @@ void supervisor_destroy(struct supervisor *supervisor)
     reload_finish(supervisor);
     LIST_FOREACH_SAFE (unit, next, &supervisor->units, list)
         unit_destroy(unit);
+    symbols_destroy(supervisor->symbols);
     stray_stop();
     watch_destroy(supervisor->watch);
+    ledger_destroy(supervisor->ledger);
     spawner_destroy(supervisor->spawner);
     loop_timer_destroy(supervisor->settle_timer);
     loop_timer_destroy(supervisor->stop_timer);

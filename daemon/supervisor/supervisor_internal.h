@@ -9,8 +9,10 @@
 #include "daemon/supervisor/unit.h"
 
 struct check;
+struct ledger;
 struct loop_timer;
 struct spawner;
+struct symbols;
 struct watch;
 struct wire_message;
 
@@ -35,6 +37,8 @@ struct supervisor {
     struct spawner *spawner;
     struct requests requests;
     struct watch *watch;
+    struct ledger *ledger;
+    struct symbols *symbols;
 
     enum phase phase;
     struct cause cause;

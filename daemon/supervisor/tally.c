@@ -14,6 +14,7 @@ static void clean_task(struct scoreboard_task *task)
     text_sanitise(task->name);
     text_sanitise(task->last_text);
     text_sanitise(task->progress);
+    text_sanitise(task->schedule);
 }
 
 static void clean_pool(struct scoreboard_pool *pool)
@@ -83,6 +84,8 @@ static void add_task(struct scoreboard_task *sum, const struct scoreboard_task *
         total.failures_in_row = sum->failures_in_row;
         memcpy(total.last_text, sum->last_text, sizeof(total.last_text));
     }
+    if (task->started_realtime == 0)
+        total.started_realtime = sum->started_realtime;
     if (task->succeeded_at == 0)
         total.succeeded_at = sum->succeeded_at;
     *sum = total;

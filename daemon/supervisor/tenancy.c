@@ -8,8 +8,10 @@
 #include "base/duration.h"
 #include "base/log.h"
 #include "daemon/supervisor/crash.h"
+#include "daemon/supervisor/ledger.h"
 #include "daemon/supervisor/request.h"
 #include "daemon/supervisor/supervisor_internal.h"
+#include "daemon/supervisor/symbols.h"
 #include "daemon/supervisor/unit.h"
 
 static void host_came_up(struct host *host, void *arg);
@@ -134,6 +136,15 @@ bool tenancy_release(struct unit *unit, const char *cause)
     return true;
 }
 
+static void send_last_run(const char *task, int64_t started, void *arg)
+{
+    const struct unit *unit = arg;
+    struct wire_message message = {
+        .type = WIRE_LAST_RUN, .module = unit->slot, .number = (uint64_t)started, .name = task};
+
+    host_send(unit->tenancy->host, &message);
+}
+
 void tenancy_send_module(struct unit *unit, enum wire_type how)
 {
     struct host *host = unit->tenancy->host;
@@ -153,6 +164,8 @@ void tenancy_send_module(struct unit *unit, enum wire_type how)
                                         .line = option->line};
         host_send(host, &message);
     }
+    if (how == WIRE_START)
+        ledger_each(unit->supervisor->ledger, unit->name, send_last_run, unit);
     message = (struct wire_message){
         .type = how, .module = unit->slot, .timeout = settings->reload_timeout};
     host_send(host, &message);
@@ -175,8 +188,8 @@ static void task_overdue(struct unit *unit, const struct wire_message *message)
     log_error("[%s/%s#%llu] ignores its cancellation since %s: %s", unit->name, message->name,
               (unsigned long long)message->number,
               duration_format(message->duration, since, sizeof(since)), message->text);
-    host_kill(unit->tenancy->host, "task %s/%s hangs: it ignored its cancellation for %s",
-              unit->name, message->name, since);
+    host_kill(unit->tenancy->host, "%s/%s hangs: it ignored its cancellation for %s", unit->name,
+              message->name, since);
 }
 
 static void host_said(struct host *host, const struct wire_message *message, void *arg)
@@ -228,32 +241,39 @@ static void host_said(struct host *host, const struct wire_message *message, voi
     }
 }
 
-/* Who was at fault when several lived in the host: the one that the crash record names. */
+/* Who was at fault when several lived in the host: the one that the record of the crash,
+ * or of the hang, names. */
 static uint32_t guilty_slot(const struct tenancy *tenancy)
 {
     const struct scoreboard *board = host_scoreboard(tenancy->host);
-    struct scoreboard_crash crash;
+    struct scoreboard_stack stack;
 
     if (!board)
         return UINT32_MAX;
-    scoreboard_read_crash(board, &crash);
-    return crash.head.used && crash.module < SCOREBOARD_MODULES ? crash.module : UINT32_MAX;
+    scoreboard_read_stack(&board->crash, &stack);
+    if (!stack.head.used)
+        scoreboard_read_stack(&board->hang, &stack);
+    return stack.head.used && stack.module < SCOREBOARD_MODULES ? stack.module : UINT32_MAX;
 }
 
 static void close_books(struct tenancy *tenancy, struct unit *unit, bool expected)
 {
     const struct scoreboard *board = host_scoreboard(tenancy->host);
+    struct crash_frames frames;
     uint64_t lost;
 
     if (!board)
         return;
+    ledger_read_board(tenancy->supervisor->ledger, unit->name, board, unit->slot);
     lost = tally_close(&unit->tally, board, unit->slot);
     unit->jobs_lost += lost;
     if (lost > 0)
         log_line(expected ? LOG_LEVEL_NOTICE : LOG_LEVEL_ERROR,
                  "[%s] %llu jobs were lost with its host", unit->name, (unsigned long long)lost);
-    if (!expected)
-        crash_read(board, unit->slot, &unit->crash);
+    if (!expected) {
+        crash_read(board, unit->slot, &unit->crash, &frames);
+        symbols_look_up(tenancy->supervisor->symbols, unit, &frames);
+    }
 }
 
 static void host_went(struct host *host, const struct host_end *end, void *arg)

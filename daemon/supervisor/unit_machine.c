@@ -13,6 +13,7 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "daemon/loop/loop.h"
+#include "daemon/supervisor/ledger.h"
 #include "daemon/supervisor/supervisor_internal.h"
 #include "daemon/supervisor/tenancy.h"
 
@@ -56,8 +57,8 @@ static void decide(struct unit *unit, enum policy_end end)
 {
     struct policy_facts facts = {
         .end = end, .now = clock_monotonic(), .ready_since = unit->ready_since};
-    const struct crash *crash = &unit->crash;
     struct policy_decision decision;
+    char crash[sizeof(struct crash)];
     size_t length = strlen(unit->reason);
 
     unit->ready_since = 0;
@@ -67,9 +68,9 @@ static void decide(struct unit *unit, enum policy_end end)
     }
     (void)!getrandom(&facts.random, sizeof(facts.random), GRND_NONBLOCK);
     decision = policy_decide(unit->settings, &unit->history, &facts);
-    log_line(end == POLICY_END_CLEAN ? LOG_LEVEL_NOTICE : LOG_LEVEL_ERROR, "[%s] %s; %s%s%s%s%s",
-             unit->name, unit->reason, decision.reason, crash->summary[0] ? "; " : "",
-             crash->summary, crash->place[0] ? " " : "", crash->place);
+    crash_describe(&unit->crash, crash, sizeof(crash));
+    log_line(end == POLICY_END_CLEAN ? LOG_LEVEL_NOTICE : LOG_LEVEL_ERROR, "[%s] %s; %s%s%s",
+             unit->name, unit->reason, decision.reason, crash[0] ? "; " : "", crash);
     snprintf(unit->reason + length, sizeof(unit->reason) - length, "; %s", decision.reason);
     if (decision.verdict == POLICY_RESTART) {
         policy_record(&unit->history, &decision, facts.now);
@@ -168,8 +169,9 @@ static void act_start_late(struct unit *unit, const struct unit_input *input unu
 {
     char text[DURATION_TEXT_SIZE];
 
-    host_kill(unit->tenancy->host, "module %s was not ready within %s (start-timeout)", unit->name,
-              duration_format(unit->settings->start_timeout, text, sizeof(text)));
+    host_kill_hanging(unit->tenancy->host, unit->slot,
+                      "module %s was not ready within %s (start-timeout)", unit->name,
+                      duration_format(unit->settings->start_timeout, text, sizeof(text)));
 }
 
 static void act_start_failed(struct unit *unit, const struct unit_input *input)
@@ -282,14 +284,17 @@ static void act_stopped(struct unit *unit, const struct unit_input *input)
     if (tenancy_release(unit, unit->cause.text))
         return; /* its host is ending: HOST_ENDED finishes the stop */
     board = host_scoreboard(unit->tenancy->host);
-    if (board)
+    if (board) {
+        ledger_read_board(unit->supervisor->ledger, unit->name, board, unit->slot);
         tally_close(&unit->tally, board, unit->slot);
+    }
     finish_stop(unit);
 }
 
 static void act_stop_late(struct unit *unit, const struct unit_input *input unused)
 {
-    host_kill(unit->tenancy->host, "module %s did not stop within its drain and grace", unit->name);
+    host_kill_hanging(unit->tenancy->host, unit->slot,
+                      "module %s did not stop within its drain and grace", unit->name);
 }
 
 static void act_host_ended(struct unit *unit, const struct unit_input *input)

@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "daemon/loop/loop.h"
 #include "daemon/supervisor/host.h"
+#include "daemon/supervisor/ledger.h"
 #include "daemon/supervisor/supervisor_internal.h"
 #include "daemon/supervisor/tenancy.h"
 #include "daemon/supervisor/unit.h"
@@ -43,8 +44,9 @@ static int64_t look_at(struct tenancy *tenancy, int64_t now)
         busy = task.state == SCOREBOARD_TASK_RUNNING || task.state == SCOREBOARD_TASK_CANCELLED;
         if (busy && task.busy_until > 0 && now > task.busy_until + WATCH_SLACK) {
             text_sanitise(task.name);
-            host_kill(tenancy->host, "task %s hangs: run %llu is busy past its timeout and grace",
-                      task.name, (unsigned long long)task.run);
+            host_kill_hanging(tenancy->host, task.module,
+                              "task %s hangs: run %llu is busy past its timeout and grace",
+                              task.name, (unsigned long long)task.run);
             return INT64_MAX;
         }
         if (busy && task.busy_until > 0)
@@ -55,10 +57,25 @@ static int64_t look_at(struct tenancy *tenancy, int64_t now)
     return earliest;
 }
 
+/* What is due within a slack has started by the next look, so no start is missed. */
+static void note_starts(struct watch *watch)
+{
+    struct unit *unit;
+
+    LIST_FOREACH (unit, &watch->supervisor->units, list) {
+        const struct scoreboard *board = host_scoreboard(unit->tenancy->host);
+
+        if (unit->attached && board)
+            ledger_read_board(watch->supervisor->ledger, unit->name, board, unit->slot);
+    }
+}
+
 void watch_update(struct watch *watch)
 {
     int64_t now = clock_monotonic(), earliest = INT64_MAX;
     struct tenancy *tenancy;
+
+    note_starts(watch);
 
     LIST_FOREACH (tenancy, &watch->supervisor->tenancies, list)
         earliest = MIN(earliest, look_at(tenancy, now));

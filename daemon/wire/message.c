@@ -46,6 +46,7 @@ static const struct schema {
     [WIRE_HELLO] = {"HELLO", {U32(version), U32(scoreboard), U32(flags), U64(grace), STRING(name)}},
     [WIRE_LOAD] = {"LOAD", {U32(module), STRING(name), STRING(path)}},
     [WIRE_OPTION] = {"OPTION", {U32(module), STRING(key), STRING(value), STRING(path), U32(line)}},
+    [WIRE_LAST_RUN] = {"LAST_RUN", {U32(module), U64(number), STRING(name)}},
     [WIRE_START] = {"START", {U32(module)}},
     [WIRE_CHECK] = {"CHECK", {U32(module)}},
     [WIRE_RELOAD] = {"RELOAD", {U32(module), U64(timeout)}},
@@ -53,6 +54,8 @@ static const struct schema {
     [WIRE_RUN] = {"RUN", {U32(module), U64(request), STRING(name)}},
     [WIRE_SUBMIT] = {"SUBMIT", {U32(module), U64(request), U64(timeout), STRING(name), DATA}},
     [WIRE_EXIT] = {"EXIT", {STRING(text)}},
+    [WIRE_STACK] = {"STACK", {U32(module)}},
+    [WIRE_FRAME] = {"FRAME", {U32(module), U32(line), U32(flags), U64(number), STRING(path)}},
     [WIRE_OPTION_ERROR] = {"OPTION_ERROR",
                            {U32(module), U32(flags), STRING(key), STRING(value), STRING(path),
                             U32(line), STRING(text)}},
@@ -68,6 +71,7 @@ static const struct schema {
                       {U32(module), U64(number), U64(duration), STRING(name), STRING(text)}},
     [WIRE_PROGRESS] = {"PROGRESS", {U32(module), STRING(text)}},
     [WIRE_STOPPED] = {"STOPPED", {U32(module), U64(number), U32(code), STRING(text)}},
+    [WIRE_SYMBOL] = {"SYMBOL", {U32(module), U32(line), STRING(text)}},
 };
 
 /* What every packet begins with. */

@@ -12,7 +12,7 @@
  *     supervisor                          host
  *     HELLO ------------------------------>
  *          <------------------------------ HELLO (or exit 3 when the versions differ)
- *     LOAD, OPTION..., START ------------->    also ... CHECK (no init), ... RELOAD (new options)
+ *     LOAD, OPTION..., LAST_RUN..., START ->   also ... CHECK (no init), ... RELOAD (new options)
  *          <------------ OPTION_ERROR..., FAILED | CHECKED | READY | RELOADED
  *     RUN, SUBMIT ------------------------>
  *          <------------------- ACCEPTED, RESULT
@@ -29,7 +29,7 @@
 #include <stdint.h>
 
 /* Raised by every change that the other end could misread. */
-#define WIRE_VERSION 1
+#define WIRE_VERSION 2
 
 /* The largest payload of a job; what is larger belongs into a file that the job names. */
 #define WIRE_JOB_DATA_MAX (64 * 1024)
@@ -45,15 +45,18 @@ enum wire_type {
     /* Either way: the first message of each end. */
     WIRE_HELLO = 1,
     /* Down. */
-    WIRE_LOAD,   /* begins the description of a module: name is its section, path its .so */
-    WIRE_OPTION, /* one line of its section; a repeated key is a list */
-    WIRE_START,  /* ends it: load, validate, init, then run the tasks */
-    WIRE_CHECK,  /* ends it: load and validate only; answered by OPTION_ERROR... CHECKED */
-    WIRE_RELOAD, /* ends it: give the running module its new options */
-    WIRE_STOP,   /* drain, cancel, fini; text is the cause */
-    WIRE_RUN,    /* run the task `name` now */
-    WIRE_SUBMIT, /* a job for the pool `name` */
-    WIRE_EXIT,   /* end the process; text is the cause */
+    WIRE_LOAD,     /* begins the description of a module: name is its section, path its .so */
+    WIRE_OPTION,   /* one line of its section; a repeated key is a list */
+    WIRE_LAST_RUN, /* when the task `name` last started: number is a real time */
+    WIRE_START,    /* ends it: load, validate, init, then run the tasks */
+    WIRE_CHECK,    /* ends it: load and validate only; answered by OPTION_ERROR... CHECKED */
+    WIRE_RELOAD,   /* ends it: give the running module its new options */
+    WIRE_STOP,     /* drain, cancel, fini; text is the cause */
+    WIRE_RUN,      /* run the task `name` now */
+    WIRE_SUBMIT,   /* a job for the pool `name` */
+    WIRE_EXIT,     /* end the process; text is the cause */
+    WIRE_STACK,    /* note the stack of what the module runs for longest: it will be killed */
+    WIRE_FRAME,    /* to reeve-symbols: what is at offset `number` of the file `path`? */
     /* Up. */
     WIRE_OPTION_ERROR, /* one error in a line of the section */
     WIRE_CHECKED,      /* code is the number of errors */
@@ -65,6 +68,7 @@ enum wire_type {
     WIRE_OVERDUE,      /* the task `name` ignores its cancel; text is its stack or what is known */
     WIRE_PROGRESS,     /* text says what the module is doing while it starts or stops */
     WIRE_STOPPED,      /* number is how many jobs were reported lost */
+    WIRE_SYMBOL,       /* text answers the FRAME of the same number in the row, `line` */
     WIRE_TYPE_MAX,
 };
 
@@ -73,9 +77,10 @@ enum wire_type {
 #define WIRE_FAILED_PERMANENT 0x1u /* FAILED: another attempt cannot succeed (ABI, options) */
 #define WIRE_STOP_DRAIN_QUEUE 0x1u /* STOP: run the queued jobs too, as far as the drain allows */
 #define WIRE_OPTION_UNKNOWN_KEY \
-    0x1u                     /* OPTION_ERROR: nobody knows the key; value is the nearest \
+    0x1u                       /* OPTION_ERROR: nobody knows the key; value is the nearest \
                               */
-#define WIRE_RESULT_RUN 0x1u /* RESULT, ACCEPTED: of a task's run, not of a job */
+#define WIRE_FRAME_RETURN 0x1u /* FRAME: the address after a call, not of an instruction */
+#define WIRE_RESULT_RUN   0x1u /* RESULT, ACCEPTED: of a task's run, not of a job */
 
 /*
  * Every field of every type; the schema in message.c tells which a type carries. Strings are never

@@ -128,6 +128,7 @@ bool scoreboard_read_task(const struct scoreboard *board, unsigned i, struct sco
     TERMINATE(t->name);
     TERMINATE(t->last_text);
     TERMINATE(t->progress);
+    TERMINATE(t->schedule);
     return whole;
 }
 
@@ -148,14 +149,23 @@ bool scoreboard_read_thread(const struct scoreboard *board, unsigned i, struct s
     return whole;
 }
 
-bool scoreboard_read_crash(const struct scoreboard *board, struct scoreboard_crash *crash)
+bool scoreboard_read_stack(const struct scoreboard_stack *record, struct scoreboard_stack *stack)
 {
-    bool whole = scoreboard_read(&board->crash, crash, sizeof(*crash));
+    bool whole = scoreboard_read(record, stack, sizeof(*stack));
 
-    TERMINATE(crash->what);
-    for (unsigned i = 0; i < SCOREBOARD_FRAMES; i++)
-        TERMINATE(crash->frames[i].object);
-    if (crash->frame_count > SCOREBOARD_FRAMES)
-        crash->frame_count = SCOREBOARD_FRAMES;
+    TERMINATE(stack->what);
+    TERMINATE(stack->state);
+    if (stack->frame_count > SCOREBOARD_FRAMES)
+        stack->frame_count = SCOREBOARD_FRAMES;
     return whole;
+}
+
+void scoreboard_read_object(const struct scoreboard *board, unsigned i,
+                            struct scoreboard_object *object)
+{
+    *object = (struct scoreboard_object){0};
+    if (i >= SCOREBOARD_OBJECTS)
+        return;
+    memcpy(object, &board->objects[i], sizeof(*object));
+    TERMINATE(object->path);
 }

@@ -8,7 +8,7 @@
  *
  * Operation: the supervisor creates, sizes and seals (shrink, grow, seal) a new memfd for every
  * incarnation of a host, and maps it read-only itself. The layout is fixed: a header, then arrays
- * of fixed-size records for modules, tasks, pools and threads, and one crash record. Records are
+ * of fixed-size records for modules, tasks, pools and threads, and a stack each of a crash and a hang. Records are
  * handed out from the front; a task or pool that finds no free one shares the last, the overflow
  * record. Each record has a sequence counter that is odd while its one writer is inside. A reader
  * copies the record out, and takes the copy when the counter was even and is unchanged; after a few
@@ -28,16 +28,19 @@
 #include <stdint.h>
 
 /* Raised by every change of layout or meaning. */
-#define SCOREBOARD_VERSION 1
+#define SCOREBOARD_VERSION 2
 
 #define SCOREBOARD_MODULES 32
 #define SCOREBOARD_TASKS   256
 #define SCOREBOARD_POOLS   64
 #define SCOREBOARD_THREADS 320
 #define SCOREBOARD_FRAMES  32
+#define SCOREBOARD_OBJECTS 128
 
-#define SCOREBOARD_NAME_SIZE 64
-#define SCOREBOARD_TEXT_SIZE 512
+#define SCOREBOARD_NAME_SIZE     64
+#define SCOREBOARD_TEXT_SIZE     512
+#define SCOREBOARD_SCHEDULE_SIZE 128
+#define SCOREBOARD_PATH_SIZE     256
 
 /* In every record, first. A record is in use once `used` is 1. */
 struct scoreboard_head {
@@ -82,19 +85,22 @@ struct scoreboard_task {
     uint64_t timeouts; /* cancelled by their timeout (and counted as failures) */
     uint64_t cancels;  /* cancelled by a stop or reload (not counted as failures) */
     uint64_t skipped;  /* ticks that found the task still running */
-    int64_t interval;  /* 0: runs on request only */
+    int64_t interval;  /* 0: none */
     int64_t next_due;  /* when the next run should start; 0: none is planned */
     int64_t started_at;
     int64_t busy_until; /* while it runs: when its timeout and grace are over; 0: no limit */
     int64_t ended_at;
     int64_t succeeded_at;
-    int64_t started_realtime;
+    int64_t started_realtime; /* of the last run, in nanoseconds since the epoch */
     int64_t last_duration;
     int64_t total_duration;
     int64_t worst_lateness;   /* start after next_due */
     int64_t worst_cancel;     /* from a cancel to the run's return */
     int32_t last_code;        /* of the last run that ended: 0 or a negative errno */
     uint32_t failures_in_row; /* since the last success */
+    uint32_t kept;            /* the last start is worth keeping while the daemon is down */
+    uint32_t reserved;
+    char schedule[SCOREBOARD_SCHEDULE_SIZE]; /* "every 30s"; "": on request only */
     char name[SCOREBOARD_NAME_SIZE];
     char last_text[SCOREBOARD_TEXT_SIZE]; /* the last run's error text, "" after a success */
     char progress[SCOREBOARD_TEXT_SIZE];  /* what the task last said of itself */
@@ -131,16 +137,22 @@ struct scoreboard_thread {
     char what[SCOREBOARD_NAME_SIZE]; /* task or pool */
 };
 
-struct scoreboard_frame {
-    uint64_t offset; /* from the object's load address */
-    char object[SCOREBOARD_NAME_SIZE];
+/* A loaded file, for the frames of stacks. */
+struct scoreboard_object {
+    char path[SCOREBOARD_PATH_SIZE];
 };
 
-/* Written by the signal handler, once. */
-struct scoreboard_crash {
+struct scoreboard_frame {
+    uint64_t offset; /* from the object's load address; the address itself without an object */
+    uint32_t object; /* index, or UINT32_MAX */
+    uint32_t reserved;
+};
+
+/* The stack of a thread that crashed or hangs; written by its signal handler, once. */
+struct scoreboard_stack {
     struct scoreboard_head head;
-    int32_t signal;
-    int32_t code; /* si_code */
+    int32_t signal; /* that it crashed by; 0 for one that hangs */
+    int32_t code;   /* si_code */
     uint64_t address;
     uint64_t instruction;
     uint32_t module; /* slot, or UINT32_MAX when the thread ran no module's function */
@@ -148,6 +160,7 @@ struct scoreboard_crash {
     uint64_t run;
     uint32_t frame_count;
     char what[SCOREBOARD_NAME_SIZE];
+    char state[SCOREBOARD_NAME_SIZE]; /* what a thread that hangs waits for in the kernel */
     struct scoreboard_frame frames[SCOREBOARD_FRAMES];
 };
 
@@ -156,7 +169,9 @@ struct scoreboard {
     uint32_t version;
     int32_t pid; /* the host's, for people who look at the memory */
     uint32_t reserved;
-    struct scoreboard_crash crash;
+    struct scoreboard_stack crash;
+    struct scoreboard_stack hang;
+    struct scoreboard_object objects[SCOREBOARD_OBJECTS];
     struct scoreboard_module modules[SCOREBOARD_MODULES];
     struct scoreboard_task tasks[SCOREBOARD_TASKS];
     struct scoreboard_pool pools[SCOREBOARD_POOLS];
@@ -189,7 +204,11 @@ bool scoreboard_read_task(const struct scoreboard *board, unsigned i, struct sco
 bool scoreboard_read_pool(const struct scoreboard *board, unsigned i, struct scoreboard_pool *p);
 bool scoreboard_read_thread(const struct scoreboard *board, unsigned i,
                             struct scoreboard_thread *t);
-bool scoreboard_read_crash(const struct scoreboard *board, struct scoreboard_crash *crash);
+/* Of &board->crash or &board->hang. */
+bool scoreboard_read_stack(const struct scoreboard_stack *record, struct scoreboard_stack *stack);
+/* The path of a loaded file; "" for an index past the end. Written before frames that name it. */
+void scoreboard_read_object(const struct scoreboard *board, unsigned i,
+                            struct scoreboard_object *object);
 
 /* The host's side ------------------------------------------------------------------------------ */
 

@@ -60,6 +60,12 @@ struct rv_task {
     const char *overlap;  /* "skip" (NULL) or "queue": what to do when a run is due during one */
     const char *on_error; /* "continue" (NULL), "restart" the module, or "stop" the task */
     const char *on_stop;  /* "cancel" (NULL) or "finish": what a stop does to a run */
+    /* In place of every: when it runs by the wall clock, in the syntax of systemd.time(7), such as
+     * "Mon..Fri 03:00"; NULL: by every. */
+    const char *at;
+    const char *jitter;   /* each start is put off by a random part of it; NULL: none */
+    const char *catch_up; /* "yes" or "no": one run at the start for those missed while nothing
+                             ran; NULL: yes for every, no for at */
 };
 
 /* Workers with a queue, for jobs from outside (reevectl submit). */
@@ -72,6 +78,7 @@ struct rv_module_pool {
     const char *timeout; /* of an attempt; NULL: none */
     const char *backoff; /* before the first retry; NULL: 100ms */
     const char *help;
+    const char *grace; /* for a job to honour a cancel; NULL: 5s. Past it the host is killed. */
 };
 
 /* A table with the size of its elements as the module knew them: what a newer host has more is

@@ -97,7 +97,7 @@ static void defaults(void **unused)
     assert_int_equal(state->bytes, 65536);
     assert_int_equal(state->delay, 90 * RV_SECOND);
     assert_int_equal(state->colour, 1);
-    assert_int_equal(bound.tasks[0].every, 30 * RV_SECOND);
+    assert_int_equal(bound.tasks[0].schedule.every, 30 * RV_SECOND);
     assert_int_equal(bound.tasks[0].timeout, 10 * RV_SECOND);
     assert_int_equal(bound.tasks[0].overlap, TASK_OVERLAP_SKIP);
     assert_int_equal(bound.pools[0].workers, 4);
@@ -132,7 +132,7 @@ static void every_value(void **unused)
     assert_int_equal(state->bytes, 1610612736);
     assert_int_equal(state->delay, 250 * RV_MILLISECOND);
     assert_int_equal(state->colour, 0);
-    assert_int_equal(bound.tasks[0].every, 5 * RV_SECOND);
+    assert_int_equal(bound.tasks[0].schedule.every, 5 * RV_SECOND);
     assert_int_equal(bound.tasks[0].timeout, 0);
     assert_int_equal(bound.tasks[0].grace, RV_SECOND);
     assert_int_equal(bound.tasks[0].overlap, TASK_OVERLAP_QUEUE);
@@ -143,6 +143,33 @@ static void every_value(void **unused)
     assert_int_equal(bound.pools[0].retries, 0);
     assert_int_equal(bound.pools[0].timeout, 3 * RV_SECOND);
     assert_int_equal(bound.pools[0].backoff, 20 * RV_MILLISECOND);
+    options_free(&bound);
+}
+
+static void schedules(void **unused)
+{
+    struct bound_options bound;
+    const struct schedule_rule *rule;
+    char text[256];
+
+    (void)unused;
+    /* A calendar takes the place of the module's own interval. */
+    assert_int_equal(bind_text("text = a\ncheck.at = Mon..Fri 03:00 UTC\ncheck.at = Sat 05:00 UTC\n"
+                               "check.jitter = 1min\ncheck.offset = 5s\ncheck.catch-up = yes\n"
+                               "check.backoff = 1s\ncheck.backoff-max = 3s",
+                               &bound),
+                     0);
+    rule = &bound.tasks[0].schedule;
+    schedule_format(rule, text, sizeof(text));
+    assert_string_equal(text, "at Mon..Fri *-*-* 03:00:00 UTC, Sat *-*-* 05:00:00 UTC");
+    assert_int_equal(rule->jitter, RV_MINUTE);
+    assert_int_equal(rule->offset, 5 * RV_SECOND);
+    assert_int_equal(rule->catch_up, SCHEDULE_CATCH_UP_YES);
+    assert_int_equal(rule->backoff, RV_SECOND);
+    assert_int_equal(rule->backoff_max, 3 * RV_SECOND);
+    options_free(&bound);
+    assert_int_equal(bind_text("text = a\ncheck.every = never\ncheck.align = no", &bound), 0);
+    assert_false(schedule_is_planned(&bound.tasks[0].schedule));
     options_free(&bound);
 }
 
@@ -168,8 +195,20 @@ static void every_error(void **unused)
         {"text = a\nflog = yes", "2:unknown key \"flog\"; nearest flag\n"},
         {"text = a\ncheck.evry = 1s", "2:unknown key \"check.evry\"; nearest check.every\n"},
         {"text = a\nchck.every = 1s", "2:unknown key \"chck.every\"; nearest check.every\n"},
+        {"text = a\ncheck.every = 1s\ncheck.every = 2s", "3:check.every is given twice\n"},
+        {"text = a\ncheck.at = noon",
+         "2:check.at = noon: expected a calendar expression such as Mon..Fri 03:00\n"},
+        {"text = a\ncheck.every = 1s\ncheck.at = daily",
+         "0:task check: every and at exclude each other: say when it runs in one way\n"},
+        {"text = a\ncheck.at = daily\ncheck.align = yes",
+         "0:task check: align needs every: it is the interval that is aligned\n"},
+        {"text = a\ncheck.jitter = 30s", "0:task check: jitter must be shorter than every\n"},
+        {"text = a\ncheck.backoff = 1h",
+         "0:task check: backoff-max must not be shorter than backoff\n"},
+        {"text = a\ncheck.every = 11y",
+         "2:check.every = 11y: expected a duration of 1ms to ten years, or never\n"},
         {"text = a\ncheck.every = 0s",
-         "2:check.every = 0s: expected a duration of at least 1ms, or never\n"},
+         "2:check.every = 0s: expected a duration of 1ms to ten years, or never\n"},
         {"text = a\ncheck.overlap = maybe", "2:check.overlap = maybe: expected skip or queue\n"},
         {"text = a\nconvert.workers = 0",
          "2:convert.workers = 0: expected a number from 1 to 200\n"},
@@ -230,6 +269,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(defaults),
         cmocka_unit_test(every_value),
+        cmocka_unit_test(schedules),
         cmocka_unit_test(every_error),
         cmocka_unit_test(secrets_stay_secret),
         cmocka_unit_test(options_are_copied_alone),

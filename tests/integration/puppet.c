@@ -69,6 +69,18 @@ static int wait_for_fifo(const struct puppet *puppet, const char *path)
     return 0;
 }
 
+/* Not even its stack can be taken by a signal. */
+static void ignore_everything(const struct puppet *puppet)
+{
+    sigset_t all;
+
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, NULL);
+    trace(puppet, "is deaf", "");
+    for (;;)
+        pause();
+}
+
 static int perform(struct rv_context *ctx, const struct puppet *puppet, const char *action)
 {
     if (strncmp(action, "fail", 4) == 0)
@@ -83,6 +95,8 @@ static int perform(struct rv_context *ctx, const struct puppet *puppet, const ch
         return wait_for_cancel(ctx, puppet);
     if (strncmp(action, "fifo ", 5) == 0)
         return wait_for_fifo(puppet, action + 5);
+    if (strncmp(action, "deaf", 4) == 0)
+        ignore_everything(puppet);
     if (strncmp(action, "ignore", 6) == 0) {
         trace(puppet, "ignores", "");
         for (;;)

@@ -32,7 +32,7 @@ OWNED = {
     r"systemd/.*": ["daemon/edge"],
     r"jansson\.h": ["daemon/edge", "ctl"],
     r"libsmartcols/.*": ["ctl"],
-    r"seccomp\.h|libelf\.h|gelf\.h": ["daemon/host"],
+    r"seccomp\.h|libelf\.h|gelf\.h|elfutils/.*": ["daemon/host"],
 }
 
 INCLUDE = re.compile(r'^\s*#\s*include\s+([<"])([^>"]+)[>"]', re.M)

@@ -109,7 +109,8 @@ static void test_garbage_is_bounded(void **state)
 {
     const struct scoreboard *board;
     struct scoreboard *host;
-    struct scoreboard_crash crash;
+    struct scoreboard_stack crash;
+    struct scoreboard_object object;
     struct scoreboard_module module;
     struct scoreboard_pool pool;
     struct scoreboard_thread thread;
@@ -119,9 +120,12 @@ static void test_garbage_is_bounded(void **state)
     assert_int_equal(scoreboard_create("test", &fd, &board), 0);
     assert_int_equal(scoreboard_map(fd, &host), 0);
     memset(host, 0xFF, sizeof(*host));
-    assert_false(scoreboard_read_crash(board, &crash));
+    assert_false(scoreboard_read_stack(&board->crash, &crash));
     assert_true(crash.frame_count <= SCOREBOARD_FRAMES);
-    assert_true(strlen(crash.frames[0].object) < SCOREBOARD_NAME_SIZE);
+    scoreboard_read_object(board, crash.frames[0].object, &object);
+    assert_string_equal(object.path, "");
+    scoreboard_read_object(board, 0, &object);
+    assert_true(strlen(object.path) < SCOREBOARD_PATH_SIZE);
     scoreboard_read_module(board, 0, &module);
     assert_true(strlen(module.health_text) < SCOREBOARD_TEXT_SIZE);
     scoreboard_read_pool(board, 0, &pool);

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * reeve-symbols: names the frames of a stack for reeved. It speaks the hosts' protocol on the same
+ * descriptors, sandboxed as a check is, and runs no code of a module; it is a program of its own so
+ * that no host has to map what reads debug information.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+
+#include "base/macro.h"
+#include "daemon/host/sandbox.h"
+#include "daemon/host/symbols.h"
+#include "daemon/wire/message.h"
+#include "daemon/wire/scoreboard.h"
+
+/* Debug information that takes more than this is damaged, or meant to. */
+#define CPU_SECONDS_MAX 10
+#define MEMORY_MAX      ((rlim_t)1 << 30)
+
+static unsigned char buffer[WIRE_PACKET_MAX];
+
+static void limit(void)
+{
+    struct rlimit cpu = {CPU_SECONDS_MAX, CPU_SECONDS_MAX};
+    struct rlimit memory unused = {MEMORY_MAX, MEMORY_MAX};
+
+    setrlimit(RLIMIT_CPU, &cpu);
+#ifndef __SANITIZE_ADDRESS__ /* which maps terabytes that it never touches */
+    setrlimit(RLIMIT_DATA, &memory);
+#endif
+    /* Files come from this machine only. */
+    unsetenv("DEBUGINFOD_URLS");
+}
+
+static int say_hello(void)
+{
+    struct wire_message message,
+        hello = {.type = WIRE_HELLO, .version = WIRE_VERSION, .scoreboard = SCOREBOARD_VERSION};
+
+    if (wire_receive(WIRE_FD_CONTROL, buffer, &message) != 1 || message.type != WIRE_HELLO ||
+        sandbox_enter(true) < 0)
+        return -1;
+    return wire_send(WIRE_FD_CONTROL, &hello);
+}
+
+static void answer(const struct wire_message *frame)
+{
+    char text[512];
+    struct wire_message symbol = {
+        .type = WIRE_SYMBOL, .module = frame->module, .line = frame->line, .text = text};
+
+    symbols_describe(frame->path, frame->number, frame->flags & WIRE_FRAME_RETURN, text,
+                     sizeof(text));
+    wire_send(WIRE_FD_CONTROL, &symbol);
+}
+
+int main(int argc, char **argv)
+{
+    struct wire_message message;
+
+    if (argc == 2 && strcmp(argv[1], "--version") == 0) {
+        printf("reeve-symbols %s\n", REEVE_VERSION);
+        return 0;
+    }
+    if (argc != 3 || strcmp(argv[1], "--supervised") != 0) {
+        fputs("reeve-symbols is started by reeved, to name the frames of a stack.\n", stderr);
+        return 2;
+    }
+    limit();
+    if (say_hello() < 0)
+        return 3;
+    while (wire_receive(WIRE_FD_CONTROL, buffer, &message) == 1 && message.type == WIRE_FRAME)
+        answer(&message);
+    return 0;
+}

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: MIT */
+/* A task's runner, for the files that make it up: task.c its schedule and requests, task_run.c one
+ * run from begin to end. */
+#ifndef REEVE_HOST_TASK_INTERNAL_H
+#define REEVE_HOST_TASK_INTERNAL_H
+
+#include "daemon/host/schedule.h"
+#include "daemon/host/task.h"
+
+struct task_runner {
+    struct host_module *module;
+    const struct rv_task *definition;
+    const struct task_settings *settings;
+    struct rv_periodic *periodic;
+    struct rv_group *requests; /* runs on request */
+    struct wall_clock *clock;  /* of a schedule that goes by it */
+    pthread_mutex_t lock;      /* protects what follows, and the record */
+    struct scoreboard_task *record;
+    struct schedule schedule;
+    /* What the schedule is asked for next: its first start; after a start, the one that follows; else
+     * it waits, and the time of day was set. */
+    enum { TASK_PLAN_FIRST, TASK_PLAN_NEXT, TASK_PLAN_AGAIN } plan;
+    struct rv_channel *idle; /* closed when the runner is free again, for who waits for it */
+    bool busy;
+    bool stopped;     /* on-error = stop */
+    bool pending;     /* overlap = queue: run again right after */
+    uint64_t request; /* of the pending run */
+};
+
+/* One run from begin to end, by the thread that made the runner busy. due is when it was to start; 0
+ * for one on request. */
+void task_run_once(struct task_runner *runner, uint64_t request, rv_duration due);
+
+/* Ends a request without a run. */
+void task_refuse(struct task_runner *runner, uint64_t request, int code, const char *text);
+
+#endif

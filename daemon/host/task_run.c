@@ -1,0 +1,252 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * One run of a task: its context, the call, what is published of it, and what its error leads to.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/text.h"
+#include "daemon/host/board.h"
+#include "daemon/host/overdue.h"
+#include "daemon/host/task_internal.h"
+
+static __thread struct task_runner *current;
+
+/* The run under way. */
+struct run {
+    struct task_runner *runner;
+    struct rv_context *ctx;
+    uint64_t number;
+    rv_duration cancelled_at; /* under the runner's lock */
+};
+
+static void answer(struct task_runner *runner, uint64_t request, uint64_t number, int code,
+                   rv_duration duration, const char *text)
+{
+    struct wire_message message = {
+        .type = WIRE_RESULT,
+        .module = runner->module->slot,
+        .flags = WIRE_RESULT_RUN,
+        .request = request,
+        .number = number,
+        .code = code,
+        .duration = duration,
+        .name = task_name(runner),
+        .text = text,
+    };
+
+    if (request != 0)
+        module_emit(&message);
+}
+
+static void accepted(struct task_runner *runner, uint64_t request, uint64_t number)
+{
+    struct wire_message message = {.type = WIRE_ACCEPTED,
+                                   .module = runner->module->slot,
+                                   .flags = WIRE_RESULT_RUN,
+                                   .request = request,
+                                   .number = number};
+
+    if (request != 0)
+        module_emit(&message);
+}
+
+void task_refuse(struct task_runner *runner, uint64_t request, int code, const char *text)
+{
+    answer(runner, request, 0, code, 0, text);
+}
+
+/* A run's end ------------------------------------------------------------------------------------
+ */
+
+static void run_was_cancelled(void *arg)
+{
+    struct run *run = arg;
+    struct task_runner *runner = run->runner;
+
+    pthread_mutex_lock(&runner->lock);
+    run->cancelled_at = rv_now();
+    scoreboard_write_begin(runner->record);
+    runner->record->state = SCOREBOARD_TASK_CANCELLED;
+    scoreboard_write_end(runner->record);
+    pthread_mutex_unlock(&runner->lock);
+}
+
+static void count_end(struct scoreboard_task *record, int code, int ctx_err)
+{
+    record->runs++;
+    record->last_code = code;
+    if (code >= 0) {
+        record->failures_in_row = 0;
+        record->succeeded_at = record->ended_at;
+    } else if (ctx_err != 0 && ctx_err != -ETIMEDOUT) {
+        record->cancels++;
+        record->last_code = 0;
+    } else {
+        record->failures++;
+        record->failures_in_row++;
+        record->timeouts += ctx_err == -ETIMEDOUT;
+    }
+}
+
+static rv_duration planned(const struct task_runner *runner)
+{
+    return runner->schedule.due == RV_FOREVER ? 0 : runner->schedule.due;
+}
+
+static void publish_end(struct task_runner *runner, const struct run *run, int code, int ctx_err,
+                        const char *text)
+{
+    struct scoreboard_task *record = runner->record;
+    rv_duration now = rv_now();
+
+    pthread_mutex_lock(&runner->lock);
+    scoreboard_write_begin(record);
+    record->ended_at = now;
+    record->last_duration = now - record->started_at;
+    record->total_duration += record->last_duration;
+    count_end(record, code, ctx_err);
+    if (run->cancelled_at > 0)
+        record->worst_cancel = MAX(record->worst_cancel, now - run->cancelled_at);
+    string_copy(record->last_text, sizeof(record->last_text), record->last_code < 0 ? text : "");
+    record->busy_until = 0;
+    /* During a planned run nothing is planned; its end plans the next. */
+    record->next_due = runner->stopped || runner->plan != TASK_PLAN_AGAIN ? 0 : planned(runner);
+    record->state = runner->stopped ? SCOREBOARD_TASK_STOPPED : SCOREBOARD_TASK_WAITING;
+    scoreboard_write_end(record);
+    pthread_mutex_unlock(&runner->lock);
+}
+
+static void stop_running(struct task_runner *runner)
+{
+    pthread_mutex_lock(&runner->lock);
+    runner->stopped = true;
+    pthread_mutex_unlock(&runner->lock);
+}
+
+static void react(struct task_runner *runner, struct rv_context *ctx, int code, const char *text,
+                  uint32_t failed_before)
+{
+    char stage[96];
+
+    if (code >= 0) {
+        if (failed_before > 0)
+            rv_log(ctx, RV_LOG_NOTICE, "succeeded again after %u failures", failed_before);
+        return;
+    }
+    rv_log(ctx, RV_LOG_WARNING, "failed: %s", text);
+    snprintf(stage, sizeof(stage), "task %.64s", task_name(runner));
+    if (runner->settings->on_error == TASK_ON_ERROR_RESTART)
+        module_give_up(runner->module, stage, code, text);
+    else if (runner->settings->on_error == TASK_ON_ERROR_STOP)
+        stop_running(runner);
+}
+
+/* A run
+ * --------------------------------------------------------------------------------------------- */
+
+static int make_run_context(struct task_runner *runner, uint64_t number,
+                            struct rv_context **ret_ctx)
+{
+    struct rv_context *parent = runner->settings->on_stop == TASK_ON_STOP_FINISH
+                                    ? runner->module->work
+                                    : runner->module->tasks;
+    struct rv_labels labels = {.task = task_name(runner), .run = number};
+    struct rv_context *labelled;
+    int r = rv_context_with_labels(parent, &labels, &labelled);
+
+    if (r < 0 || runner->settings->timeout == 0) {
+        *ret_ctx = labelled;
+        return r;
+    }
+    r = rv_context_with_timeout(labelled, runner->settings->timeout, ret_ctx);
+    rv_context_unref(labelled);
+    return r;
+}
+
+static void publish_begin(struct task_runner *runner, rv_duration due)
+{
+    struct scoreboard_task *record = runner->record;
+    const struct task_settings *settings = runner->settings;
+    rv_duration now = rv_now();
+
+    scoreboard_write_begin(record);
+    record->run++;
+    record->state = SCOREBOARD_TASK_RUNNING;
+    record->started_at = now;
+    record->started_realtime = clock_realtime();
+    record->busy_until = settings->timeout > 0 ? now + settings->timeout + settings->grace : 0;
+    if (due > 0)
+        record->worst_lateness = MAX(record->worst_lateness, now - due);
+    scoreboard_write_end(record);
+}
+
+static int call(struct task_runner *runner, struct run *run)
+{
+    struct overdue overdue = {
+        .ctx = run->ctx,
+        .slot = runner->module->slot,
+        .name = task_name(runner),
+        .number = run->number,
+        .grace = runner->settings->grace,
+        .cancelled = run_was_cancelled,
+        .arg = run,
+    };
+    int r;
+
+    overdue_begin(&overdue);
+    board_enter(runner->module->slot, task_name(runner), run->number);
+    current = runner;
+    rv_error_clear();
+    r = runner->definition->run(run->ctx, runner->module->bound.state);
+    current = NULL;
+    board_leave();
+    overdue_end(&overdue);
+    return r;
+}
+
+/* One run from begin to end, by the thread that made the runner busy. */
+void task_run_once(struct task_runner *runner, uint64_t request, rv_duration due)
+{
+    struct run run = {.runner = runner};
+    char text[RV_ERROR_TEXT_SIZE] = "";
+    uint32_t failed_before;
+    int r, ctx_err = 0;
+
+    pthread_mutex_lock(&runner->lock);
+    failed_before = runner->record->failures_in_row;
+    publish_begin(runner, due);
+    run.number = runner->record->run;
+    pthread_mutex_unlock(&runner->lock);
+    accepted(runner, request, run.number);
+    r = make_run_context(runner, run.number, &run.ctx);
+    if (r == 0) {
+        r = call(runner, &run);
+        ctx_err = rv_context_err(run.ctx);
+    } else {
+        rv_fail(r, "no memory for the run");
+    }
+    if (r < 0)
+        string_copy(text, sizeof(text), rv_error_text()[0] ? rv_error_text() : strerror(-r));
+    if (ctx_err == 0 || ctx_err == -ETIMEDOUT)
+        react(runner, run.ctx, r, text, failed_before);
+    publish_end(runner, &run, r, ctx_err, text);
+    answer(runner, request, run.number, MIN(r, 0), runner->record->last_duration, text);
+    if (run.ctx)
+        rv_context_cancel(run.ctx, 0, "the run has returned");
+    rv_context_unref(run.ctx);
+}
+
+void task_progress(const char *text)
+{
+    struct task_runner *runner = current;
+
+    if (!runner)
+        return;
+    pthread_mutex_lock(&runner->lock);
+    scoreboard_write_begin(runner->record);
+    string_copy(runner->record->progress, sizeof(runner->record->progress), text);
+    scoreboard_write_end(runner->record);
+    pthread_mutex_unlock(&runner->lock);
+}

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * When each task last started. It is told to a module that starts, so that its schedules go on where
+ * they were; those of long intervals and of the wall clock are kept in a file of the state folder,
+ * over restarts of the daemon.
+ */
+#ifndef REEVE_SUPERVISOR_LEDGER_H
+#define REEVE_SUPERVISOR_LEDGER_H
+
+#include <stdint.h>
+
+#include "daemon/wire/scoreboard.h"
+
+struct ledger;
+struct loop;
+
+/*
+ * Reads the file in the folder, if there is one. A file that is damaged is told and does not count.
+ * Returns 0 or -ENOMEM.
+ */
+int ledger_create(struct loop *loop, const char *folder, struct ledger **ret_ledger);
+
+/* Writes what has changed, waiting for the disk: only after the loop has ended. */
+void ledger_destroy(struct ledger *ledger);
+
+/* Notes the starts of a module's tasks from its host's scoreboard. What is to be kept is written soon
+ * after. */
+void ledger_read_board(struct ledger *ledger, const char *module, const struct scoreboard *board,
+                       uint32_t slot);
+
+/* Calls fn for each task of the module that is known to have run. */
+void ledger_each(const struct ledger *ledger, const char *module,
+                 void (*fn)(const char *task, int64_t started, void *arg), void *arg);
+
+#endif

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Function names and lines for the stack of a module that crashed or hung. They are looked up by a
+ * process of its own, reeve-symbols, which is sandboxed as a check is: the files are whatever the dead
+ * host named, and reading debug information is a large piece of code.
+ */
+#ifndef REEVE_SUPERVISOR_SYMBOLS_H
+#define REEVE_SUPERVISOR_SYMBOLS_H
+
+#include "daemon/supervisor/crash.h"
+
+struct supervisor;
+struct symbols;
+struct unit;
+
+int symbols_create(struct supervisor *supervisor, struct symbols **ret_symbols);
+void symbols_destroy(struct symbols *symbols);
+
+/*
+ * Starts looking up the frames of the unit's crash. What is found is logged, and takes the place of
+ * the bare frames in the unit's record. Does nothing when the program is not there, without memory,
+ * or while too many are being looked up: the bare frames were logged already.
+ */
+void symbols_look_up(struct symbols *symbols, const struct unit *unit,
+                     const struct crash_frames *frames);
+
+#endif

@@ -1,0 +1,50 @@
+# SPDX-License-Identifier: MIT
+"""What tests share that drive puppet.so, a module that does what it is told."""
+import os
+
+import harness
+
+PUPPET = os.path.join(harness.BUILD, "tests", "integration", "puppet.so")
+HEARTBEAT = "[module:heart]\nload = heartbeat\nbeat.every = 20ms\n"
+
+
+def puppet(name, *lines):
+    """A section of a puppet that restarts fast, and backs off for ever only when told."""
+    return "\n".join([f"[module:{name}]", f"load = {PUPPET}", f"label = {name}",
+                      f"script = {name}.script", "restart-delay = 1ms", *lines, ""])
+
+
+class PuppetTest(harness.DaemonTest):
+    def path(self, daemon, name):
+        return os.path.join(daemon.state, name)
+
+    def script(self, daemon, name, action):
+        """What the next run of its task "act" does."""
+        with open(self.path(daemon, name + ".script"), "w", encoding="utf-8") as file:
+            file.write(action)
+
+    def act(self, daemon, name, action):
+        """Starts a run, without waiting for its end."""
+        self.script(daemon, name, action)
+        done = daemon.ctl("run", f"{name}/act")
+        self.assertEqual(done.returncode, 0, done.stderr)
+
+    def trace(self, daemon):
+        try:
+            with open(self.path(daemon, "trace"), encoding="utf-8") as file:
+                return file.read().splitlines()
+        except FileNotFoundError:
+            return []
+
+    def wait_trace(self, daemon, line, count=1):
+        harness.wait_until(lambda: self.trace(daemon).count(line) >= count, line)
+
+    def task(self, daemon, module, name):
+        return next(t for t in daemon.module(module)["tasks"] if t["name"] == name)
+
+    def wait_restarted(self, daemon, name, pid):
+        """Until the module is ready again in another process."""
+        return harness.wait_until(
+            lambda: (m := daemon.module(name))["state"] == "ready" and m["pid"] not in (0, pid) and
+            m["pid"],
+            f"{name} to be restarted")

@@ -1,0 +1,186 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""When tasks run: over restarts, after failures, and when the time of day is set."""
+import calendar
+import os
+import signal
+import struct
+import time
+
+import harness
+from puppetry import PuppetTest, puppet
+
+HOUR = 3600 * 10**9
+STEPCLOCK = os.path.join(harness.BUILD, "tests", "integration", "libstepclock.so")
+
+
+class Schedules(PuppetTest):
+    def last_runs(self, daemon):
+        with open(self.path(daemon, "last-runs"), encoding="utf-8") as file:
+            return file.read()
+
+    def write_last_run(self, daemon, name, ago):
+        with open(self.path(daemon, "last-runs"), "w", encoding="utf-8") as file:
+            file.write(f"reeve last runs 1\n{time.time_ns() - ago} {name}\nend\n")
+
+    def restart(self, daemon):
+        """The same folder, another life."""
+        daemon.log.clear()
+        return daemon.start().wait_started()
+
+
+class Restarts(Schedules):
+    CONFIG = puppet("a", "act.every = 1h", "act.jitter = 1ms")
+
+    def test_a_long_interval_goes_on_where_it_was(self):
+        daemon = self.daemon(self.CONFIG, start=False)
+        self.script(daemon, "a", "note")
+        daemon.start().wait_started()
+        self.wait_trace(daemon, "a noted")
+        self.assertEqual(daemon.stop(), 0, daemon.text())
+        self.assertRegex(self.last_runs(daemon), r"\n\d{19} a act\nend\n$")
+        # It ran a moment ago: the new life waits for the rest of the hour.
+        self.restart(daemon)
+        task = self.task(daemon, "a", "act")
+        self.assertTrue(3500 < task["next_in"] < 3601, task)
+        self.assertEqual(task["schedule"], "every 1h")
+        self.assertEqual(daemon.stop(), 0, daemon.text())
+        self.assertEqual(self.trace(daemon).count("a noted"), 1)
+        # It should have run in the meantime: once, soon.
+        self.write_last_run(daemon, "a act", 5 * HOUR)
+        self.restart(daemon)
+        self.wait_trace(daemon, "a noted", 2)
+        self.assertEqual(daemon.stop(), 0, daemon.text())
+        self.assertEqual(self.trace(daemon).count("a noted"), 2)
+
+    def test_a_killed_daemon_has_kept_it(self):
+        daemon = self.daemon(self.CONFIG, start=False)
+        self.script(daemon, "a", "note")
+        daemon.start().wait_started()
+        self.wait_trace(daemon, "a noted")
+        harness.wait_until(lambda: os.path.exists(self.path(daemon, "last-runs")), "the file")
+        daemon.signal(signal.SIGKILL)
+        daemon.wait()
+        self.restart(daemon)
+        self.assertTrue(self.task(daemon, "a", "act")["next_in"] > 3500)
+        self.assertEqual(daemon.stop(), 0, daemon.text())
+
+    def test_a_crashed_module_does_not_run_it_again(self):
+        daemon = self.daemon(self.CONFIG, start=False)
+        self.script(daemon, "a", "note")
+        daemon.start().wait_started()
+        self.wait_trace(daemon, "a noted")
+        self.wait_restarted(daemon, "a", daemon.kill("a"))
+        self.assertTrue(self.task(daemon, "a", "act")["next_in"] > 3500)
+        self.assertEqual(daemon.stop(), 0, daemon.text())
+
+    def test_catch_up_of_the_calendar(self):
+        yesterday = puppet("late", "act.at = daily", "act.catch-up = yes", "act.jitter = 1ms")
+        daemon = self.daemon(yesterday + puppet("not", "act.at = daily"), start=False)
+        self.script(daemon, "late", "note")
+        self.script(daemon, "not", "note")
+        with open(self.path(daemon, "last-runs"), "w", encoding="utf-8") as file:
+            ago = time.time_ns() - 30 * HOUR
+            file.write(f"reeve last runs 1\n{ago} late act\n{ago} not act\nend\n")
+        daemon.start().wait_started()
+        self.wait_trace(daemon, "late noted")
+        self.assertEqual(self.task(daemon, "not", "act")["schedule"], "at *-*-* 00:00:00")
+        self.assertEqual(daemon.stop(), 0, daemon.text())
+        self.assertEqual(self.trace(daemon).count("late noted"), 1)
+        self.assertNotIn("not noted", self.trace(daemon))
+
+    def test_a_damaged_file_stops_nobody(self):
+        daemon = self.daemon(self.CONFIG, start=False)
+        with open(self.path(daemon, "last-runs"), "wb") as file:
+            file.write(b"\0\xff rubbish")
+        daemon.start().wait_started()
+        daemon.wait_log(r"warning .*last-runs, with the times of last runs, is not used: it is damaged")
+        self.assertEqual(daemon.stop(), 0, daemon.text())
+
+
+class Failures(Schedules):
+    def test_backoff(self):
+        daemon = self.daemon(puppet("a", "act.every = 10ms", "act.backoff = 1h",
+                                    "act.backoff-max = 2h"), start=False)
+        self.script(daemon, "a", "fail")
+        daemon.start().wait_started()
+        task = harness.wait_until(
+            lambda: (t := self.task(daemon, "a", "act"))["runs"] and t["next_in"] and t, "a run")
+        self.assertTrue(3500 < task["next_in"] < 3601, task)
+        # A run on request that goes well does not wait, and ends it with the next plan.
+        self.script(daemon, "a", "nothing")
+        self.assertEqual(daemon.ctl("run", "a/act", "--wait").returncode, 0)
+        ticks = self.task(daemon, "a", "tick")["runs"]
+        harness.wait_until(lambda: self.task(daemon, "a", "tick")["runs"] > ticks + 10, "ticks")
+        self.assertEqual(self.task(daemon, "a", "act")["runs"], 2)
+        self.assertEqual(daemon.stop(), 0, daemon.text())
+
+    def test_errors_name_the_line(self):
+        code, errors = self.run_reeved(puppet("a", "act.at = Mon..Xyz", "tick.jitter = 1h"))
+        self.assertEqual(code, 1)
+        self.assertRegex(errors, r"reeve\.ini:\d+: \[module:a\] act\.at = Mon\.\.Xyz: expected "
+                                 "weekdays such as Mon..Fri")
+        self.assertIn("task tick: jitter must be shorter than every", errors)
+
+
+class ClockSteps(Schedules):
+    """Half past of every hour, from ten past on a summer's day, with the clock in our hands."""
+
+    def setUp(self):
+        self.now = calendar.timegm((2026, 6, 15, 12, 10, 0))
+
+    def start_shifted(self, config):
+        daemon = self.daemon(config, start=False)
+        self.shift = os.path.join(daemon.folder, "shift")
+        self.fifo = os.path.join(daemon.folder, "fifo")
+        os.mkfifo(self.fifo)
+        with open(self.shift, "wb") as file:
+            file.write(struct.pack("=q", 0))
+        daemon.environment.update(LD_PRELOAD=STEPCLOCK, STEPCLOCK_FILE=self.shift,
+                                  STEPCLOCK_FIFO=self.fifo,
+                                  ASAN_OPTIONS=os.environ.get("ASAN_OPTIONS", "") +
+                                  ":verify_asan_link_order=0")
+        self.set_clock(self.now)
+        self.script(daemon, "a", "note")
+        return daemon.start().wait_started()
+
+    def set_clock(self, seconds):
+        with open(self.shift, "r+b") as file:
+            file.write(struct.pack("=q", (seconds - int(time.time())) * 10**9))
+
+    def step(self, seconds):
+        self.set_clock(seconds)
+        fifo = os.open(self.fifo, os.O_RDWR)
+        os.write(fifo, b"!")
+        os.close(fifo)
+
+    def wait_next(self, daemon, seconds):
+        harness.wait_until(
+            lambda: (t := self.task(daemon, "a", "act"))["next_in"] and
+            abs(t["next_in"] - seconds) < 60, f"a run in {seconds} s")
+
+    def test_the_calendar_follows_and_intervals_do_not(self):
+        daemon = self.start_shifted(puppet("a", "act.at = *:30 UTC"))
+        self.wait_next(daemon, 1200)
+        # An hour forward: half past twelve has passed and runs, once; half past one is next.
+        self.step(self.now + 3600)
+        self.wait_trace(daemon, "a noted", 1)
+        self.wait_next(daemon, 1200)
+        # And back: half past twelve comes again.
+        self.step(self.now)
+        self.wait_next(daemon, 1200)
+        self.step(self.now + 300)
+        self.wait_next(daemon, 900)
+        self.step(self.now + 1500)
+        self.wait_trace(daemon, "a noted", 2)
+        self.wait_next(daemon, 3300)
+        tick = self.task(daemon, "a", "tick")
+        self.assertTrue(tick["runs"] > 0)
+        # An hour has 180,000 ticks of 20 ms.
+        self.assertTrue(tick["skipped"] < 10000, tick)
+        self.assertEqual(daemon.stop(), 0, daemon.text())
+        self.assertEqual(self.trace(daemon).count("a noted"), 2)
+
+
+if __name__ == "__main__":
+    harness.main()
