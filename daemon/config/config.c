@@ -108,9 +108,9 @@ static bool same_policy(const struct config_module *a, const struct config_modul
            a->restart_reset == b->restart_reset &&
            a->restart_limit.count == b->restart_limit.count &&
            a->restart_limit.window == b->restart_limit.window && a->drain == b->drain &&
-           a->grace == b->grace && a->start_timeout == b->start_timeout &&
-           a->reload_timeout == b->reload_timeout && same_strings(&a->after, &b->after) &&
-           same_strings(&a->requires, &b->requires);
+           a->drain_stall == b->drain_stall && a->grace == b->grace &&
+           a->start_timeout == b->start_timeout && a->reload_timeout == b->reload_timeout &&
+           same_strings(&a->after, &b->after) && same_strings(&a->requires, &b->requires);
 }
 
 enum config_change config_compare(const struct config_module *before,

@@ -58,6 +58,7 @@ struct config_module {
     struct strings after;
     struct strings requires;
     int64_t drain;
+    int64_t drain_stall;
     int64_t grace;
     int64_t start_timeout;
     int64_t reload_timeout;

@@ -171,6 +171,8 @@ const struct setting module_settings[] = {
      .help = "time for taking new options; past it the module is restarted"},
     {"drain", parse_duration, MODULE(drain), "10s",
      .help = "time for work under way to end by itself when the module stops"},
+    {"drain-stall", parse_duration, MODULE(drain_stall), "30s",
+     .help = "work that does not move for so long while draining is not waited for any more"},
     {"drain-queue", parse_bool, MODULE(drain_queue), "no",
      .help = "whether queued jobs are run too while draining"},
     {"grace", parse_duration, MODULE(grace), "5s", .help = "time between a cancel and SIGKILL"},

@@ -92,6 +92,7 @@ static void operate(struct control *control, const struct wire_message *message,
     struct module_op op = {
         .kind = kind,
         .drain = message->drain,
+        .stall = message->timeout,
         .grace = message->grace,
         .drain_queue = message->flags & WIRE_STOP_DRAIN_QUEUE,
     };

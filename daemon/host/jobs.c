@@ -8,6 +8,7 @@
 
 #include "base/text.h"
 #include "daemon/host/board.h"
+#include "daemon/host/drain.h"
 #include "daemon/host/overdue.h"
 
 /* Safety: the lock protects the record and the counts, which go on where an earlier runner of the
@@ -25,6 +26,9 @@ struct pool_runner {
     uint64_t retried_before;
     _Atomic uint64_t next_id;
 };
+
+/* Whose job the thread runs. */
+static __thread struct pool_runner *current;
 
 struct host_job {
     struct pool_runner *runner;
@@ -126,7 +130,9 @@ static int run_job(struct rv_context *ctx, void *arg)
     overdue.ctx = timed;
     overdue_begin(&overdue);
     board_enter(runner->module->slot, jobs_name(runner), job->job.id);
+    current = runner;
     r = runner->definition->run(timed, &job->job, runner->module->bound.state);
+    current = NULL;
     board_leave();
     overdue_end(&overdue);
     if (r < 0)
@@ -149,6 +155,7 @@ static void job_ended(const struct rv_job_end *end, void *arg)
         pthread_mutex_unlock(&runner->module->lock);
     }
     note_end(runner, end, text);
+    drain_note_progress(runner->module);
     answer(runner, job->request, job->job.id, end->code, end->duration, text);
     free(job);
 }
@@ -290,9 +297,9 @@ void jobs_refuse(struct pool_runner *runner, bool drain_queue, const char *cause
     }
 }
 
-void jobs_wait(struct rv_context *ctx, struct pool_runner *runner)
+bool jobs_wait(struct rv_context *ctx, struct pool_runner *runner)
 {
-    rv_pool_drain(ctx, runner->pool);
+    return rv_pool_drain(ctx, runner->pool) == 0;
 }
 
 void jobs_destroy(struct pool_runner *runner)
@@ -303,4 +310,19 @@ void jobs_destroy(struct pool_runner *runner)
     rv_pool_destroy(runner->pool);
     pthread_mutex_destroy(&runner->lock);
     free(runner);
+}
+
+bool jobs_progress(const char *text)
+{
+    struct pool_runner *runner = current;
+
+    if (!runner)
+        return false;
+    pthread_mutex_lock(&runner->lock);
+    scoreboard_write_begin(runner->record);
+    string_copy(runner->record->progress, sizeof(runner->record->progress), text);
+    scoreboard_write_end(runner->record);
+    pthread_mutex_unlock(&runner->lock);
+    drain_note_progress(runner->module);
+    return true;
 }

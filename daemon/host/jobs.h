@@ -22,9 +22,12 @@ int jobs_submit_wait(struct rv_context *ctx, struct pool_runner *runner, const v
 
 /* Accepts no more; queued jobs are lost with this cause unless they are to be run. */
 void jobs_refuse(struct pool_runner *runner, bool drain_queue, const char *cause);
-/* Waits for the jobs that are left while ctx is not done. */
-void jobs_wait(struct rv_context *ctx, struct pool_runner *runner);
+/* Waits for the jobs that are left while ctx is not done. Returns whether all have ended. */
+bool jobs_wait(struct rv_context *ctx, struct pool_runner *runner);
 /* Waits for jobs in flight, and frees. The context was cancelled before, or nothing is left. */
 void jobs_destroy(struct pool_runner *runner);
+
+/* rv_progress() of the calling thread's job. Returns false when it runs none. */
+bool jobs_progress(const char *text);
 
 #endif

@@ -41,6 +41,6 @@ static void write_record(const struct rv_log_record *record, void *arg unused)
 void log_sink_install(void)
 {
     rv_log_set_sink(write_record, NULL);
-    rv_runtime_set_progress(task_progress);
+    rv_runtime_set_progress(module_progress);
     rv_runtime_set_submit(module_submit_own);
 }

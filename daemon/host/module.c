@@ -73,6 +73,12 @@ int module_submit_own(struct rv_context *ctx, const char *pool, const void *data
     return rv_fail(-ENOENT, "no pool %s", pool);
 }
 
+void module_progress(const char *text)
+{
+    if (!task_progress(text))
+        jobs_progress(text);
+}
+
 static int make_root(struct rv_context *host, struct host_module *module)
 {
     struct rv_labels labels = {.module = module->name};

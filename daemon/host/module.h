@@ -11,6 +11,7 @@
 
 #include <pthread.h>
 #include <reeve/module.h>
+#include <stdatomic.h>
 
 #include "daemon/host/last_runs.h"
 #include "daemon/host/options.h"
@@ -39,6 +40,7 @@ struct module_op {
     struct option_lines lines;  /* owned; of START, CHECK and RELOAD */
     struct last_runs last_runs; /* owned; of START */
     rv_duration drain;          /* of STOP, as the rest */
+    rv_duration stall;
     rv_duration grace;
     bool drain_queue;
     char cause[256];
@@ -65,6 +67,8 @@ struct host_module {
     struct rv_periodic *health;
     struct scoreboard_module *record;
 
+    _Atomic rv_duration moved_at; /* when something of its work last did */
+
     pthread_mutex_t lock; /* protects what follows */
     bool ready;           /* takes runs and submits */
     uint64_t lost;        /* jobs, during this stop */
@@ -90,6 +94,9 @@ void module_submit(struct host_module *module, const char *pool, uint64_t reques
 
 /* rv_submit(): ctx leads to the module. */
 int module_submit_own(struct rv_context *ctx, const char *pool, const void *data, size_t size);
+
+/* rv_progress(), of whatever the calling thread runs. */
+void module_progress(const char *text);
 
 /* Says that something of the module failed for good: the supervisor restarts it. */
 void module_give_up(struct host_module *module, const char *stage, int code, const char *text);

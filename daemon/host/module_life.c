@@ -11,6 +11,7 @@
 
 #include "base/text.h"
 #include "daemon/host/board.h"
+#include "daemon/host/drain.h"
 #include "daemon/host/frames.h"
 #include "daemon/host/jobs.h"
 #include "daemon/host/task.h"
@@ -274,20 +275,6 @@ static void start(struct host_module *module, struct module_op *op)
 /* Stopping
  * ----------------------------------------------------------------------------------------- */
 
-static void wait_for_work(struct host_module *module, rv_duration drain)
-{
-    struct rv_context *limit;
-
-    if (rv_context_with_timeout(rv_context_background(), drain, &limit) < 0)
-        return;
-    for (size_t i = 0; i < module->code.pool_count; i++)
-        jobs_wait(limit, module->pool_runners[i]);
-    for (size_t i = 0; i < module->code.task_count; i++)
-        if (module->bound.tasks[i].on_stop == TASK_ON_STOP_FINISH)
-            task_wait(limit, module->task_runners[i]);
-    rv_context_unref(limit);
-}
-
 /* Refuse, cancel tasks, let work go on for the drain, cancel it, wait for all of it to return. */
 static void end_runners(struct host_module *module, const struct module_op *op)
 {
@@ -299,7 +286,7 @@ static void end_runners(struct host_module *module, const struct module_op *op)
         jobs_refuse(module->pool_runners[i], op->drain_queue, op->cause);
     rv_context_cancel(module->tasks, -ECANCELED, "%s", op->cause);
     module_emit(&progress);
-    wait_for_work(module, op->drain);
+    drain_wait(module, op->drain, op->stall);
     rv_context_cancel(module->work, -ECANCELED, "%s", op->cause);
     progress.text = "waiting for what was cancelled to return";
     module_emit(&progress);
@@ -356,7 +343,7 @@ static int exchange_options(struct host_module *module, struct bound_options *fr
 
 static void reload(struct host_module *module, const struct module_op *op)
 {
-    struct module_op pause = {.drain = RV_FOREVER, .drain_queue = true};
+    struct module_op pause = {.drain = RV_FOREVER, .stall = RV_FOREVER, .drain_queue = true};
     struct bound_options fresh;
     char text[RV_ERROR_TEXT_SIZE];
     int r;

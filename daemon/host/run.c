@@ -78,7 +78,7 @@ static enum wire_type next_event(struct rv_context *ctx)
 
 static int stop(struct host_module *module, const char *cause)
 {
-    struct module_op op = {.kind = MODULE_OP_STOP, .drain = STOP_DRAIN};
+    struct module_op op = {.kind = MODULE_OP_STOP, .drain = STOP_DRAIN, .stall = STOP_DRAIN};
     int r;
 
     string_copy(op.cause, sizeof(op.cause), cause);
@@ -141,7 +141,7 @@ int run_alone(int count, char **arguments)
     int code;
 
     module_set_emit(emit);
-    rv_runtime_set_progress(task_progress);
+    rv_runtime_set_progress(module_progress);
     rv_runtime_set_submit(module_submit_own);
     if (board_open(-1) < 0 || crash_install() < 0 ||
         rv_channel_create(sizeof(struct event), 16, &events) < 0 ||

@@ -264,23 +264,25 @@ int task_create(struct host_module *module, const struct rv_task *definition,
     return 0;
 }
 
-void task_wait(struct rv_context *ctx, struct task_runner *runner)
+bool task_wait(struct rv_context *ctx, struct task_runner *runner)
 {
     struct rv_channel *idle = NULL;
+    char nothing;
     bool busy;
 
     if (rv_channel_create(1, 0, &idle) < 0)
-        return;
+        return false;
     pthread_mutex_lock(&runner->lock);
     busy = runner->busy;
     runner->idle = idle;
     pthread_mutex_unlock(&runner->lock);
     if (busy)
-        (void)rv_channel_recv(ctx, idle, &busy);
+        busy = rv_channel_recv(ctx, idle, &nothing) != -EPIPE;
     pthread_mutex_lock(&runner->lock);
     runner->idle = NULL;
     pthread_mutex_unlock(&runner->lock);
     rv_channel_unref(idle);
+    return !busy;
 }
 
 void task_destroy(struct task_runner *runner)

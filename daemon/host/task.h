@@ -18,14 +18,14 @@ const char *task_name(const struct task_runner *runner);
  * overlap = skip. Does not block. */
 void task_run(struct task_runner *runner, uint64_t request);
 
-/* Waits for a run that may finish (on-stop = finish) while ctx is not done. */
-void task_wait(struct rv_context *ctx, struct task_runner *runner);
+/* Waits for a run that may finish (on-stop = finish) while ctx is not done. Returns whether it has. */
+bool task_wait(struct rv_context *ctx, struct task_runner *runner);
 
 /* Ends the schedule, waits for the run under way to return, and frees. The contexts were cancelled
  * before. */
 void task_destroy(struct task_runner *runner);
 
-/* rv_progress() of the calling thread's run. */
-void task_progress(const char *text);
+/* rv_progress() of the calling thread's run. Returns false when it runs none. */
+bool task_progress(const char *text);
 
 #endif

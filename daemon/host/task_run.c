@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/text.h"
 #include "daemon/host/board.h"
+#include "daemon/host/drain.h"
 #include "daemon/host/overdue.h"
 #include "daemon/host/task_internal.h"
 
@@ -116,6 +117,7 @@ static void publish_end(struct task_runner *runner, const struct run *run, int c
     record->state = runner->stopped ? SCOREBOARD_TASK_STOPPED : SCOREBOARD_TASK_WAITING;
     scoreboard_write_end(record);
     pthread_mutex_unlock(&runner->lock);
+    drain_note_progress(runner->module);
 }
 
 static void stop_running(struct task_runner *runner)
@@ -238,15 +240,17 @@ void task_run_once(struct task_runner *runner, uint64_t request, rv_duration due
     rv_context_unref(run.ctx);
 }
 
-void task_progress(const char *text)
+bool task_progress(const char *text)
 {
     struct task_runner *runner = current;
 
     if (!runner)
-        return;
+        return false;
     pthread_mutex_lock(&runner->lock);
     scoreboard_write_begin(runner->record);
     string_copy(runner->record->progress, sizeof(runner->record->progress), text);
     scoreboard_write_end(runner->record);
     pthread_mutex_unlock(&runner->lock);
+    drain_note_progress(runner->module);
+    return true;
 }

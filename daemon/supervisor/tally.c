@@ -21,6 +21,7 @@ static void clean_pool(struct scoreboard_pool *pool)
 {
     text_sanitise(pool->name);
     text_sanitise(pool->last_text);
+    text_sanitise(pool->progress);
 }
 
 /* The record of that name, which is added, empty, if there is none. NULL without memory, and past the

@@ -193,6 +193,7 @@ static void send_stop(struct unit *unit)
         .module = unit->slot,
         .flags = settings->drain_queue ? WIRE_STOP_DRAIN_QUEUE : 0,
         .drain = settings->drain,
+        .timeout = settings->drain_stall,
         .grace = settings->grace,
         .text = unit->cause.text,
     };

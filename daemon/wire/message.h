@@ -98,7 +98,8 @@ struct wire_message {
     uint64_t number;  /* a run's or a job's number, or a count */
     int64_t drain;    /* STOP: time for work that is under way */
     int64_t grace;    /* HELLO, STOP: time between cancel and SIGKILL */
-    int64_t timeout;  /* SUBMIT: the job's deadline from now, 0 for the pool's own */
+    int64_t timeout;  /* SUBMIT: the job's deadline from now, 0 for the pool's own; STOP: how long
+                         work may go on without moving */
     int64_t duration; /* RESULT: how long it took; OVERDUE: since the cancel */
     const char *name;
     const char *path;

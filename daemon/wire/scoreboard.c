@@ -138,6 +138,7 @@ bool scoreboard_read_pool(const struct scoreboard *board, unsigned i, struct sco
 
     TERMINATE(p->name);
     TERMINATE(p->last_text);
+    TERMINATE(p->progress);
     return whole;
 }
 

@@ -125,6 +125,7 @@ struct scoreboard_pool {
     int64_t total_duration;
     char name[SCOREBOARD_NAME_SIZE];
     char last_text[SCOREBOARD_TEXT_SIZE]; /* of the last job that failed */
+    char progress[SCOREBOARD_TEXT_SIZE];  /* what a job last said of itself */
 };
 
 /* A worker thread; what it runs. */

@@ -69,6 +69,18 @@ static int wait_for_fifo(const struct puppet *puppet, const char *path)
     return 0;
 }
 
+/* Three seconds of work that moves, and does not look whether it is cancelled. */
+static int take_steps(struct rv_context *ctx, const struct puppet *puppet)
+{
+    trace(puppet, "steps", "");
+    for (int i = 0; i < 60; i++) {
+        rv_sleep(rv_context_background(), 50 * RV_MILLISECOND);
+        rv_progress(ctx, "step %d", i);
+    }
+    trace(puppet, rv_context_err(ctx) == 0 ? "has stepped" : "was cut", "");
+    return 0;
+}
+
 /* Not even its stack can be taken by a signal. */
 static void ignore_everything(const struct puppet *puppet)
 {
@@ -95,6 +107,8 @@ static int perform(struct rv_context *ctx, const struct puppet *puppet, const ch
         return wait_for_cancel(ctx, puppet);
     if (strncmp(action, "fifo ", 5) == 0)
         return wait_for_fifo(puppet, action + 5);
+    if (strncmp(action, "step", 4) == 0)
+        return take_steps(ctx, puppet);
     if (strncmp(action, "deaf", 4) == 0)
         ignore_everything(puppet);
     if (strncmp(action, "ignore", 6) == 0) {

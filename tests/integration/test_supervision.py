@@ -241,6 +241,24 @@ class Causes(PuppetTest):
         self.assertIn(f"a cancelled: SIGTERM from pid {os.getpid()} uid {os.getuid()}",
                       self.trace(daemon))
 
+    def test_work_that_does_not_move_is_cut(self):
+        daemon = self.daemon(puppet("a", "drain = 1000s", "drain-stall = 50ms"),
+                             daemon="shutdown-timeout = 2000s").wait_started()
+        self.assertEqual(daemon.ctl("submit", "a/work", stdin="wait").returncode, 0)
+        self.wait_trace(daemon, "a waits")
+        self.assertEqual(daemon.stop(), 0, daemon.text())
+        self.assertIn("the drain is cut short: nothing has moved for 50ms (drain-stall)",
+                      daemon.text())
+
+    def test_work_that_moves_has_the_whole_drain(self):
+        daemon = self.daemon(puppet("a", "drain = 1000s", "drain-stall = 2s"),
+                             daemon="shutdown-timeout = 2000s").wait_started()
+        self.assertEqual(daemon.ctl("submit", "a/work", stdin="step").returncode, 0)
+        self.wait_trace(daemon, "a steps")
+        self.assertEqual(daemon.stop(), 0, daemon.text())
+        self.assertIn("a has stepped", self.trace(daemon))
+        self.assertNotIn("cut short", daemon.text())
+
     def test_work_goes_on_until_the_drain_is_over(self):
         daemon = self.daemon(puppet("a", "drain = 20ms")).wait_started()
         self.assertEqual(daemon.ctl("submit", "a/work", stdin="wait").returncode, 0)

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: MIT */
+#include "daemon/host/drain.h"
+
+#include "base/duration.h"
+#include "base/macro.h"
+#include "daemon/host/jobs.h"
+#include "daemon/host/task.h"
+
+void drain_note_progress(struct host_module *module)
+{
+    atomic_store(&module->moved_at, rv_now());
+}
+
+static rv_duration after(rv_duration start, rv_duration time)
+{
+    rv_duration end;
+
+    return __builtin_add_overflow(start, time, &end) ? RV_FOREVER : end;
+}
+
+/* Returns whether all work has ended by then. */
+static bool wait_until(struct host_module *module, rv_duration deadline)
+{
+    struct rv_context *limit;
+    bool ended = true;
+
+    if (rv_context_with_deadline(rv_context_background(), deadline, &limit) < 0)
+        return false;
+    for (size_t i = 0; i < module->code.pool_count && ended; i++)
+        ended = jobs_wait(limit, module->pool_runners[i]);
+    for (size_t i = 0; i < module->code.task_count && ended; i++)
+        if (module->bound.tasks[i].on_stop == TASK_ON_STOP_FINISH)
+            ended = task_wait(limit, module->task_runners[i]);
+    rv_context_unref(limit);
+    return ended;
+}
+
+bool drain_wait(struct host_module *module, rv_duration budget, rv_duration stall)
+{
+    rv_duration end = after(rv_now(), budget), deadline;
+    char text[DURATION_TEXT_SIZE];
+
+    drain_note_progress(module);
+    do {
+        deadline = MIN(end, after(atomic_load(&module->moved_at), stall));
+        if (wait_until(module, deadline))
+            return true;
+    } while (rv_now() < MIN(end, after(atomic_load(&module->moved_at), stall)));
+    if (rv_now() < end)
+        rv_log(module->root, RV_LOG_WARNING,
+               "the drain is cut short: nothing has moved for %s (drain-stall)",
+               duration_format(stall, text, sizeof(text)));
+    return false;
+}

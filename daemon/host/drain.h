@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Waiting for a module's work to end by itself: as long as something moves, and never longer than its
+ * budget. A job or run that ends is a move, and so is rv_progress().
+ */
+#ifndef REEVE_HOST_DRAIN_H
+#define REEVE_HOST_DRAIN_H
+
+#include "daemon/host/module.h"
+
+/* Something of the module's work has moved. Any thread. */
+void drain_note_progress(struct host_module *module);
+
+/* Waits for all jobs, and for runs that may finish. Returns whether they all ended. */
+bool drain_wait(struct host_module *module, rv_duration budget, rv_duration stall);
+
+#endif
