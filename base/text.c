@@ -118,6 +118,16 @@ void strings_free(struct strings *strings)
     *strings = (struct strings){0};
 }
 
+bool strings_equal(const struct strings *a, const struct strings *b)
+{
+    if (a->count != b->count)
+        return false;
+    for (size_t i = 0; i < a->count; i++)
+        if (strcmp(a->items[i], b->items[i]) != 0)
+            return false;
+    return true;
+}
+
 char *format_new(const char *format, ...)
 {
     va_list args;

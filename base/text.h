@@ -43,6 +43,8 @@ struct strings {
 int strings_add(struct strings *strings, const char *string);
 int strings_take(struct strings *strings, char *string);
 void strings_free(struct strings *strings);
+/* Whether both have the same items in the same order. */
+bool strings_equal(const struct strings *a, const struct strings *b);
 #define cleanup_strings cleanup(strings_free)
 
 /* malloc'd text or NULL when out of memory. */

@@ -136,11 +136,28 @@ static void check_circles(const struct config *config, struct config_errors *err
     free(walk.done);
 }
 
+/* A process has one user, one memory and one view of the files. Returns whether an error was told. */
+static bool check_same_limits(const struct config_module *module, const struct config_module *other,
+                              struct config_errors *errors)
+{
+    const char *key = config_limits_differ(&module->limits, &other->limits);
+
+    if (!key)
+        return false;
+    config_error(
+        errors, module->file, module->line,
+        "[module:%s] and [module:%s] share the host \"%s\" and differ in \"%s\": limits and "
+        "sandbox are the process's, so they must be the same, or the hosts others",
+        module->name, other->name, module->host, key);
+    return true;
+}
+
 static void check_tenants(const struct config *config, struct config_errors *errors)
 {
     for (size_t i = 0; i < config->module_count; i++) {
         const struct config_module *module = config->modules[i];
         size_t tenants = 0;
+        bool told = false;
 
         for (size_t j = 0; j <= i; j++) {
             const struct config_module *other = config->modules[j];
@@ -154,6 +171,8 @@ static void check_tenants(const struct config *config, struct config_errors *err
                     "[module:%s] and [module:%s] load the same %s in one host \"%s\", where "
                     "they would share its variables: give one of them another host",
                     module->name, other->name, module->path, module->host);
+            if (j < i && !told)
+                told = check_same_limits(module, other, errors);
         }
         if (tenants == TENANTS_MAX + 1)
             config_error(errors, module->file, module->line,

@@ -35,6 +35,7 @@ static void config_module_free(struct config_module *module)
     free(module->host);
     strings_free(&module->after);
     strings_free(&module->requires);
+    config_limits_free(&module->limits);
     free(module);
 }
 
@@ -90,16 +91,6 @@ static bool same_options(const struct config_module *a, const struct config_modu
     return true;
 }
 
-static bool same_strings(const struct strings *a, const struct strings *b)
-{
-    if (a->count != b->count)
-        return false;
-    for (size_t i = 0; i < a->count; i++)
-        if (strcmp(a->items[i], b->items[i]) != 0)
-            return false;
-    return true;
-}
-
 static bool same_policy(const struct config_module *a, const struct config_module *b)
 {
     return a->restart == b->restart && a->on_failed == b->on_failed &&
@@ -110,7 +101,7 @@ static bool same_policy(const struct config_module *a, const struct config_modul
            a->restart_limit.window == b->restart_limit.window && a->drain == b->drain &&
            a->drain_stall == b->drain_stall && a->grace == b->grace &&
            a->start_timeout == b->start_timeout && a->reload_timeout == b->reload_timeout &&
-           same_strings(&a->after, &b->after) && same_strings(&a->requires, &b->requires);
+           strings_equal(&a->after, &b->after) && strings_equal(&a->requires, &b->requires);
 }
 
 enum config_change config_compare(const struct config_module *before,
@@ -119,7 +110,8 @@ enum config_change config_compare(const struct config_module *before,
     if (strcmp(before->path, after->path) != 0 || strcmp(before->host, after->host) != 0 ||
         before->file_id.device != after->file_id.device ||
         before->file_id.inode != after->file_id.inode ||
-        before->file_id.mtime != after->file_id.mtime)
+        before->file_id.mtime != after->file_id.mtime ||
+        config_limits_differ(&before->limits, &after->limits))
         return CONFIG_RESTART;
     if (!same_options(before, after))
         return CONFIG_RELOAD;

@@ -13,6 +13,7 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "daemon/config/errors.h"
+#include "daemon/config/limits.h"
 
 /* A key that is not the supervisor's: the module's own, as written, with its place. */
 struct config_option {
@@ -62,6 +63,7 @@ struct config_module {
     int64_t grace;
     int64_t start_timeout;
     int64_t reload_timeout;
+    struct config_limits limits;
     struct config_option *options;
     size_t option_count;
 };

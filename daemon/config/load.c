@@ -23,6 +23,7 @@
 struct loader {
     struct config *config;
     struct config_errors *errors;
+    const struct config_places *places;
     const char *file; /* the file that is being read: one of config->files */
     bool main_file;
     /* The section that is being read. Both NULL: a refused one. */
@@ -153,6 +154,43 @@ static void unknown_daemon_key(struct loader *loader, const char *key, unsigned 
                  nearest ? "; did you mean \"" : "", nearest ? nearest : "", nearest ? "\"?" : "");
 }
 
+/*
+ * Makes the paths of a list absolute, from the first one on, and looks whether they are there. What
+ * cannot be seen by whoever checks, or lies in a state folder that is still to be made, may be.
+ */
+static void take_paths(struct loader *loader, const char *section, const struct setting *setting,
+                       size_t first, unsigned line)
+{
+    struct strings *list = (struct strings *)(void *)((char *)loader->base + setting->offset);
+    const char *state = loader->places->state;
+
+    for (size_t i = first; i < list->count; i++) {
+        bool relative = *list->items[i] != '/';
+        char *path = relative ? format_new("%s/%s", state, list->items[i]) : NULL;
+
+        if (relative && !path) {
+            loader->errors->failed = true;
+            return;
+        }
+        if (access(path ? path : list->items[i], F_OK) < 0 && errno != EACCES &&
+            !(relative && access(state, F_OK) < 0))
+            config_error(loader->errors, loader->file, line, "[%s] %s = %s: %s%s", section,
+                         setting->key, list->items[i], strerror(errno),
+                         relative ? " (in the state folder)" : "");
+        if (path) {
+            free(list->items[i]);
+            list->items[i] = path;
+        }
+    }
+}
+
+static size_t list_length(const struct loader *loader, const struct setting *setting)
+{
+    const void *list = (const char *)loader->base + setting->offset;
+
+    return setting->paths ? ((const struct strings *)list)->count : 0;
+}
+
 static void take_value(void *arg, const char *section, const char *key, const char *value,
                        unsigned line)
 {
@@ -160,6 +198,7 @@ static void take_value(void *arg, const char *section, const char *key, const ch
     const struct setting *setting;
     const char *expected;
     unsigned *given;
+    size_t length;
 
     if (!loader->table)
         return;
@@ -179,7 +218,10 @@ static void take_value(void *arg, const char *section, const char *key, const ch
         return;
     }
     *given = line;
+    length = list_length(loader, setting);
     expected = setting_apply(setting, loader->base, value);
+    if (!expected && setting->paths)
+        take_paths(loader, section, setting, length, line);
     if (expected)
         config_error(loader->errors, loader->file, line, "[%s] %s = %s: expected %s", section, key,
                      value, expected);
@@ -269,7 +311,8 @@ struct config *config_load(const char *path, const struct config_places *places,
                            struct config_errors *errors)
 {
     cleanup_config struct config *config = calloc(1, sizeof(*config));
-    struct loader loader = {.config = config, .errors = errors, .main_file = true};
+    struct loader loader = {
+        .config = config, .errors = errors, .places = places, .main_file = true};
     char *real = realpath(path, NULL);
     int r;
 

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/duration.h"
+#include "base/size.h"
 
 static const char *parse_string(const char *text, void *target)
 {
@@ -116,6 +117,62 @@ static const char *parse_name(const char *text, void *target)
     return strlen(text) > 40 ? "a name of at most 40 characters" : parse_string(text, target);
 }
 
+static const char *parse_memory(const char *text, void *target)
+{
+    uint64_t bytes;
+
+    /* Less is not enough to load anything, and more likely a forgotten unit. */
+    if (size_parse(text, &bytes) < 0 || bytes < (1 << 20))
+        return "a size of at least 1M, such as 64M or 1.5G";
+    *(uint64_t *)target = bytes;
+    return NULL;
+}
+
+static const char *parse_nofile(const char *text, void *target)
+{
+    long long number;
+
+    /* The host itself needs a handful. */
+    if (integer_parse(text, 16, 1 << 30, &number) < 0)
+        return "a number of at least 16";
+    *(unsigned *)target = (unsigned)number;
+    return NULL;
+}
+
+static const char *parse_nice(const char *text, void *target)
+{
+    long long number;
+
+    if (integer_parse(text, -20, 19, &number) < 0)
+        return "a number from -20 to 19";
+    *(struct config_nice *)target = (struct config_nice){.given = true, .value = (int)number};
+    return NULL;
+}
+
+static const char *parse_cpu(const char *text, void *target)
+{
+    const char *percent = strchr(text, '%');
+    char digits[16];
+    long long number;
+
+    if (!percent || percent[1] != '\0' || (size_t)(percent - text) >= sizeof(digits))
+        return "a percentage of one processor, such as 50% or 150%";
+    memcpy(digits, text, (size_t)(percent - text));
+    digits[percent - text] = '\0';
+    if (integer_parse(digits, 1, 1000000, &number) < 0)
+        return "a percentage of one processor, from 1% up";
+    *(unsigned *)target = (unsigned)number;
+    return NULL;
+}
+
+static const char *parse_sandbox(const char *text, void *target)
+{
+    if (strcmp(text, "warn") != 0 && strcmp(text, "strict") != 0)
+        return "warn or strict";
+    *(enum config_sandbox *)target = *text == 's' ? CONFIG_SANDBOX_STRICT : CONFIG_SANDBOX_WARN;
+    return NULL;
+}
+
 #define DAEMON(member) offsetof(struct config, member)
 
 const struct setting daemon_settings[] = {
@@ -176,6 +233,23 @@ const struct setting module_settings[] = {
     {"drain-queue", parse_bool, MODULE(drain_queue), "no",
      .help = "whether queued jobs are run too while draining"},
     {"grace", parse_duration, MODULE(grace), "5s", .help = "time between a cancel and SIGKILL"},
+    {"memory-max", parse_memory, MODULE(limits.memory_max), NULL,
+     .help = "memory that the module's host may take"},
+    {"cpu-max", parse_cpu, MODULE(limits.cpu_max), NULL,
+     .help = "processor time that the host may take, in percent of one processor"},
+    {"nofile", parse_nofile, MODULE(limits.nofile), NULL,
+     .help = "descriptors that the host may have open"},
+    {"nice", parse_nice, MODULE(limits.nice), NULL, .help = "nice level of the host, -20 to 19"},
+    {"user", parse_string, MODULE(limits.user), NULL,
+     .help = "user that the host runs as; needs root or CAP_SETUID"},
+    {"read-only", parse_words, MODULE(limits.read_only), NULL, .list = true, .paths = true,
+     .help = "the only paths that may be read, beside read-write and what every program needs"},
+    {"read-write", parse_words, MODULE(limits.read_write), NULL, .list = true, .paths = true,
+     .help = "the only paths beneath which anything may be written"},
+    {"network", parse_bool, MODULE(limits.network), "yes",
+     .help = "whether the module may have sockets other than those of AF_UNIX"},
+    {"sandbox", parse_sandbox, MODULE(limits.sandbox), "warn",
+     .help = "what becomes of a limit that cannot be enforced: warn or strict"},
     {NULL},
 };
 

@@ -20,6 +20,7 @@ struct setting {
     const char *fallback; /* NULL: none, or worked out from other settings */
     bool list;            /* may be given several times; each adds to a struct strings */
     bool required;
+    bool paths; /* a list of paths, relative to the state folder, of things that must exist */
     const char *help;
 };
 

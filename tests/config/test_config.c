@@ -268,6 +268,85 @@ static void test_compare(void **state)
     assert_int_equal(change(base, "[module:a]\nload = one\n"), CONFIG_RELOAD);
     assert_int_equal(change(base, "[module:a]\nload = two\nx = 1\n"), CONFIG_RESTART);
     assert_int_equal(change(base, "[module:a]\nload = one\nx = 1\nhost = h\n"), CONFIG_RESTART);
+    assert_int_equal(change(base, "[module:a]\nload = one\nx = 1\nnice = 0\n"), CONFIG_RESTART);
+    assert_int_equal(change(base, "[module:a]\nload = one\nx = 1\nread-write = /\n"),
+                     CONFIG_RESTART);
+    assert_int_equal(change(base, "[module:a]\nload = one\nx = 1\nsandbox = strict\n"),
+                     CONFIG_RESTART);
+}
+
+static void test_limits(void **state)
+{
+    struct config_errors errors = {0};
+    struct config *config = load("[module:a]\n"
+                                 "load = one\n"
+                                 "memory-max = 64M\n"
+                                 "cpu-max = 150%\n"
+                                 "nofile = 64\n"
+                                 "nice = -3\n"
+                                 "user = nobody\n"
+                                 "read-only = /usr  /etc\n"
+                                 "read-only = .\n"
+                                 "read-write = /tmp\n"
+                                 "network = no\n"
+                                 "sandbox = strict\n"
+                                 "[module:b]\n"
+                                 "load = two\n",
+                                 &errors);
+    const struct config_limits *limits;
+    struct config_limits copy;
+    (void)state;
+
+    if (errors.texts.count > 0)
+        fail_msg("%s", errors.texts.items[0]);
+    limits = &config_find(config, "a")->limits;
+    assert_int_equal(limits->memory_max, 64 << 20);
+    assert_int_equal(limits->cpu_max, 150);
+    assert_int_equal(limits->nofile, 64);
+    assert_true(limits->nice.given);
+    assert_int_equal(limits->nice.value, -3);
+    assert_string_equal(limits->user, "nobody");
+    assert_int_equal(limits->read_only.count, 3);
+    assert_string_equal(limits->read_only.items[1], "/etc");
+    assert_string_equal(limits->read_only.items[2], "/var/x/.");
+    assert_string_equal(limits->read_write.items[0], "/tmp");
+    assert_false(limits->network);
+    assert_int_equal(limits->sandbox, CONFIG_SANDBOX_STRICT);
+    assert_int_equal(config_limits_copy(limits, &copy), 0);
+    assert_null(config_limits_differ(limits, &copy));
+    copy.nice.value = 4;
+    assert_string_equal(config_limits_differ(limits, &copy), "nice");
+    config_limits_free(&copy);
+    limits = &config_find(config, "b")->limits;
+    assert_int_equal(limits->memory_max, 0);
+    assert_false(limits->nice.given);
+    assert_true(limits->network);
+    assert_int_equal(limits->sandbox, CONFIG_SANDBOX_WARN);
+    config_free(config);
+}
+
+static void test_limits_refused(void **state)
+{
+    (void)state;
+    REFUSE("[module:a]\nload = one\nmemory-max = 64\n", "reeve.ini:3: [module:a] memory-max = 64: "
+                                                        "expected a size of at least 1M");
+    REFUSE("[module:a]\nload = one\ncpu-max = 50\n", "expected a percentage of one processor");
+    REFUSE("[module:a]\nload = one\ncpu-max = 0%\n", "expected a percentage of one processor");
+    REFUSE("[module:a]\nload = one\ncpu-max = 5%%\n", "expected a percentage of one processor");
+    REFUSE("[module:a]\nload = one\nnofile = 3\n", "expected a number of at least 16");
+    REFUSE("[module:a]\nload = one\nnice = 20\n", "expected a number from -20 to 19");
+    REFUSE("[module:a]\nload = one\nnetwork = some\n", "expected yes or no");
+    REFUSE("[module:a]\nload = one\nsandbox = lax\n", "expected warn or strict");
+    REFUSE("[module:a]\nload = one\nread-only = /usr\nread-only = /usr /nowhere\n",
+           "reeve.ini:4: [module:a] read-only = /nowhere: No such file or directory");
+    /* The state folder of this test is the one that holds the files. */
+    places.state = folder;
+    REFUSE("[module:a]\nload = one\nread-write = . nowhere\n",
+           "reeve.ini:3: [module:a] read-write = nowhere: No such file or directory (in the state "
+           "folder)");
+    places.state = "/var/x";
+    REFUSE("[module:a]\nload = one\nhost = h\nnice = 3\n[module:b]\nload = two\nhost = h\n",
+           "reeve.ini:5: [module:b] and [module:a] share the host \"h\" and differ in \"nice\"");
 }
 
 static void test_addresses(void **state)
@@ -321,6 +400,8 @@ int main(void)
         cmocka_unit_test(test_order_and_hosts),
         cmocka_unit_test(test_files),
         cmocka_unit_test(test_compare),
+        cmocka_unit_test(test_limits),
+        cmocka_unit_test(test_limits_refused),
         cmocka_unit_test(test_addresses),
         cmocka_unit_test(test_settings),
     };
