@@ -20,12 +20,13 @@
 #include "daemon/host/board.h"
 #include "daemon/host/crash.h"
 #include "daemon/host/hang.h"
+#include "daemon/host/hello.h"
 #include "daemon/host/log_sink.h"
 #include "daemon/host/module.h"
-#include "daemon/host/sandbox.h"
 #include "daemon/host/session.h"
 
-#define EXIT_WIRE 3
+#define EXIT_WIRE    3
+#define EXIT_REFUSED 4
 
 struct control {
     struct rv_context *host;
@@ -256,25 +257,6 @@ static void end_modules(struct control *control)
     rv_context_unref(control->host);
 }
 
-static int say_hello(struct control *control, unsigned char *buffer)
-{
-    struct wire_message message,
-        hello = {.type = WIRE_HELLO, .version = WIRE_VERSION, .scoreboard = SCOREBOARD_VERSION};
-
-    if (wire_receive(WIRE_FD_CONTROL, buffer, &message) != 1 || message.type != WIRE_HELLO)
-        return -EPROTO;
-    if (message.version != WIRE_VERSION || message.scoreboard != SCOREBOARD_VERSION) {
-        rv_log(NULL, RV_LOG_ERROR, "reeved speaks wire version %u, this reeve-host version %d",
-               message.version, WIRE_VERSION);
-        return -EPROTO;
-    }
-    control->grace = message.grace;
-    if (sandbox_enter(message.flags & WIRE_HELLO_CHECK_ONLY) < 0)
-        return -EPROTO;
-    emit(&hello);
-    return 0;
-}
-
 int control_serve(void)
 {
     static unsigned char buffer[WIRE_PACKET_MAX];
@@ -289,8 +271,9 @@ int control_serve(void)
               stderr);
         return EXIT_WIRE;
     }
-    if (say_hello(&control, buffer) < 0)
-        return EXIT_WIRE;
+    r = hello_exchange(buffer, &control.grace);
+    if (r < 0)
+        return r == -EPROTO ? EXIT_WIRE : EXIT_REFUSED;
     if (rv_context_with_cancel(rv_context_background(), &control.host) < 0 ||
         rv_group_create(rv_context_background(), &control.group) < 0)
         return 1;

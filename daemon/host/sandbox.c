@@ -2,122 +2,134 @@
 #include "daemon/host/sandbox.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <reeve/log.h>
-#include <seccomp.h>
 #include <signal.h>
+#include <stdarg.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 
-#include "base/macro.h"
+#include "daemon/host/sandbox_internal.h"
 
-/* What reaches into another process. */
-static const int intrusive[] = {SCMP_SYS(ptrace), SCMP_SYS(process_vm_readv),
-                                SCMP_SYS(process_vm_writev)};
-
-/* Whose first argument is a process. */
-static const int signalling[] = {SCMP_SYS(kill),
-                                 SCMP_SYS(tkill),
-                                 SCMP_SYS(tgkill),
-                                 SCMP_SYS(rt_sigqueueinfo),
-                                 SCMP_SYS(rt_tgsigqueueinfo),
-                                 SCMP_SYS(pidfd_open)};
-
-/* What a check has no business with. */
-static const int active[] = {
-    SCMP_SYS(socket),   SCMP_SYS(connect),  SCMP_SYS(bind),     SCMP_SYS(execve),
-    SCMP_SYS(execveat), SCMP_SYS(fork),     SCMP_SYS(vfork),    SCMP_SYS(unlink),
-    SCMP_SYS(unlinkat), SCMP_SYS(rename),   SCMP_SYS(renameat), SCMP_SYS(renameat2),
-    SCMP_SYS(mkdir),    SCMP_SYS(mkdirat),  SCMP_SYS(rmdir),    SCMP_SYS(truncate),
-    SCMP_SYS(chmod),    SCMP_SYS(fchmodat), SCMP_SYS(chown),    SCMP_SYS(fchownat),
-    SCMP_SYS(link),     SCMP_SYS(linkat),   SCMP_SYS(symlink),  SCMP_SYS(symlinkat),
-    SCMP_SYS(creat),
-};
-
-/* Rules that name the call only. One that this architecture lacks needs none. */
-static int deny_calls(scmp_filter_ctx filter, const int *calls, size_t count)
+static int take_text(const char *value, char **target)
 {
-    for (size_t i = 0; i < count; i++) {
-        int r = seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM), calls[i], 0);
+    free(*target);
+    *target = strdup(value);
+    return *target ? 0 : -ENOMEM;
+}
 
-        if (r < 0 && r != -EDOM)
-            return r;
-    }
+static int take_number(const char *value, uint64_t *target)
+{
+    long long number;
+
+    if (integer_parse(value, 1, INT64_MAX, &number) < 0)
+        return -EINVAL;
+    *target = (uint64_t)number;
     return 0;
 }
 
-static int deny_signals(scmp_filter_ctx filter, pid_t supervisor, pid_t group)
+static int take_nice(struct sandbox *sandbox, const char *value)
 {
-    /* Process ids are 32 bits wide: the upper half of the register says nothing. */
-    const uint32_t targets[] = {(uint32_t)supervisor, (uint32_t)-group, (uint32_t)-1};
+    long long number;
 
-    for (size_t i = 0; i < ARRAY_SIZE(signalling); i++)
-        for (size_t j = 0; j < ARRAY_SIZE(targets); j++) {
-            int r = seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM), signalling[i], 1,
-                                     SCMP_A0_32(SCMP_CMP_EQ, targets[j]));
-
-            if (r < 0 && r != -EDOM)
-                return r;
-        }
+    if (integer_parse(value, -20, 19, &number) < 0)
+        return -EINVAL;
+    sandbox->nice = (int)number;
+    sandbox->nice_given = true;
     return 0;
 }
 
-/* Opening for writing: the access mode is in the low two bits of the flags. */
-static int deny_writing(scmp_filter_ctx filter)
+int sandbox_take(struct sandbox *sandbox, const char *key, const char *value)
 {
-    int r = 0;
-
-    for (uint64_t mode = O_WRONLY; mode <= O_RDWR && r == 0; mode++) {
-        r = seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(openat), 1,
-                             SCMP_A2(SCMP_CMP_MASKED_EQ, O_ACCMODE, mode));
-        if (r == 0)
-            r = seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(open), 1,
-                                 SCMP_A1(SCMP_CMP_MASKED_EQ, O_ACCMODE, mode));
-        if (r == -EDOM)
-            r = 0;
+    if (strcmp(key, "cgroup") == 0)
+        return take_text(value, &sandbox->cgroup);
+    if (strcmp(key, "memory-data") == 0)
+        return take_number(value, &sandbox->memory_data);
+    if (strcmp(key, "cpu-max") == 0)
+        return take_text(value, &sandbox->cpu_max);
+    if (strcmp(key, "nofile") == 0)
+        return take_number(value, &sandbox->nofile);
+    if (strcmp(key, "nice") == 0)
+        return take_nice(sandbox, value);
+    if (strcmp(key, "user") == 0)
+        return take_text(value, &sandbox->user);
+    if (strcmp(key, "read-only") == 0)
+        return strings_add(&sandbox->read_only, value);
+    if (strcmp(key, "read-write") == 0)
+        return strings_add(&sandbox->read_write, value);
+    if (strcmp(key, "module-folder") == 0)
+        return strings_add(&sandbox->module_folders, value);
+    if (strcmp(key, "network") == 0) {
+        sandbox->no_network = strcmp(value, "no") == 0;
+        return 0;
     }
-    return r;
+    if (strcmp(key, "sandbox") == 0) {
+        sandbox->strict = strcmp(value, "strict") == 0;
+        return 0;
+    }
+    return -EINVAL;
 }
 
-static int load_filter(bool check_only)
+void sandbox_finish(struct sandbox *sandbox)
 {
-    scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ALLOW);
-    pid_t supervisor = getppid();
-    int r;
-
-    if (!filter)
-        return -ENOMEM;
-    r = deny_calls(filter, intrusive, ARRAY_SIZE(intrusive));
-    if (r == 0)
-        r = deny_signals(filter, supervisor, getpgid(supervisor));
-    if (r == 0 && check_only)
-        r = deny_calls(filter, active, ARRAY_SIZE(active));
-    if (r == 0 && check_only)
-        r = deny_writing(filter);
-    if (r == 0)
-        r = seccomp_load(filter);
-    seccomp_release(filter);
-    return r;
+    free(sandbox->cgroup);
+    free(sandbox->cpu_max);
+    free(sandbox->user);
+    strings_free(&sandbox->read_only);
+    strings_free(&sandbox->read_write);
+    strings_free(&sandbox->module_folders);
 }
 
-int sandbox_enter(bool check_only)
+int sandbox_cannot(struct sandbox *sandbox, const char *format, ...)
 {
-    pid_t supervisor = getppid();
-    int r;
+    char text[sizeof(sandbox->reason)];
+    va_list args;
 
-    /* A stopped host must run to see that its supervisor is gone. */
+    va_start(args, format);
+    vsnprintf(text, sizeof(text), format, args);
+    va_end(args);
+    if (!sandbox->strict) {
+        rv_log(NULL, RV_LOG_WARNING, "sandbox: not enforced: %s", text);
+        return 0;
+    }
+    return sandbox_refuse(sandbox, "sandbox = strict: %.200s", text);
+}
+
+int sandbox_refuse(struct sandbox *sandbox, const char *format, ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    vsnprintf(sandbox->reason, sizeof(sandbox->reason), format, args);
+    va_end(args);
+    return -EPERM;
+}
+
+/* A stopped host must run to see that its supervisor is gone. */
+static int watch_supervisor(pid_t supervisor)
+{
     prctl(PR_SET_PDEATHSIG, SIGCONT);
-    if (getppid() != supervisor)
-        return -ESRCH;
-    if (getpriority(PRIO_PROCESS, 0) < 0)
+    return getppid() == supervisor ? 0 : -ESRCH;
+}
+
+int sandbox_enter(struct sandbox *sandbox)
+{
+    pid_t supervisor = getppid();
+    int r, abi = 0;
+
+    r = watch_supervisor(supervisor);
+    if (r == 0 && !sandbox->check_only)
+        r = sandbox_limit(sandbox);
+    else if (r == 0 && getpriority(PRIO_PROCESS, 0) < 0)
         setpriority(PRIO_PROCESS, 0, 0);
-    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
-        rv_log(NULL, RV_LOG_WARNING, "sandbox: cannot give up new privileges: %s", strerror(errno));
-    r = load_filter(check_only);
-    if (r < 0)
-        rv_log(NULL, RV_LOG_WARNING, "sandbox: no system call filter: %s", strerror(-r));
-    return 0;
+    if (r == 0)
+        r = sandbox_change_user(sandbox);
+    /* A change of the user has cleared it. */
+    if (r == 0)
+        r = watch_supervisor(supervisor);
+    if (r == 0 && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+        r = sandbox_cannot(sandbox, "new privileges cannot be given up: %s", strerror(errno));
+    if (r == 0 && !sandbox->check_only)
+        r = sandbox_restrict_files(sandbox, &abi);
+    return r < 0 ? r : sandbox_filter_calls(sandbox, supervisor, abi);
 }

@@ -1,16 +1,51 @@
 /* SPDX-License-Identifier: MIT */
-/* What a host gives up between exec and the first dlopen. */
+/*
+ * What a host gives up between exec and the first dlopen: its limits, its user, most of the file
+ * system, the network, and the system calls that no module needs.
+ *
+ * The supervisor sends the rules as keys and values (LIMIT); what they mean is in message.h. A rule
+ * that cannot be enforced here is told in a warning, or with `sandbox = strict` refused.
+ */
 #ifndef REEVE_HOST_SANDBOX_H
 #define REEVE_HOST_SANDBOX_H
 
 #include <stdbool.h>
+#include <stdint.h>
+
+#include "base/text.h"
+
+struct sandbox {
+    bool check_only; /* the strictest filter, and of the rules only the user */
+    bool strict;
+    bool no_network;
+    bool nice_given;
+    int nice;
+    uint64_t memory_data;
+    uint64_t nofile;
+    char *cgroup;
+    char *cpu_max;
+    char *user;
+    struct strings read_only;
+    struct strings read_write;
+    struct strings module_folders;
+    char reason[256]; /* why it was refused */
+};
+
+/* Takes one rule in. Returns 0, -EINVAL for a key or value that it does not know, or -ENOMEM. */
+int sandbox_take(struct sandbox *sandbox, const char *key, const char *value);
 
 /*
- * No new privileges; the supervisor's death wakes a stopped host; nice 0 at least; and a seccomp
- * filter that denies ptrace, process_vm_* and signals to the supervisor, its group and everybody
- * (EPERM). check_only denies writing files, the network and new processes too. What the kernel
- * lacks is warned of on stderr. Returns 0, or -ESRCH when the supervisor is gone already.
+ * Enters it, for good: the cgroup, limits and user that were asked for; no new privileges; the
+ * supervisor's death wakes a stopped host; nice 0 at least; Landlock; and a seccomp filter that
+ * denies (EPERM) what reaches into other processes or the machine: ptrace, mounts, namespaces,
+ * modules, clocks, keys, signals to the supervisor, its group and everybody. check_only denies
+ * writing files, the network and new processes too.
+ *
+ * Must run on the only thread. Returns 0, -ESRCH when the supervisor is gone already, or another
+ * negative errno with `reason` set.
  */
-int sandbox_enter(bool check_only);
+int sandbox_enter(struct sandbox *sandbox);
+
+void sandbox_finish(struct sandbox *sandbox);
 
 #endif

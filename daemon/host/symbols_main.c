@@ -10,10 +10,9 @@
 #include <sys/resource.h>
 
 #include "base/macro.h"
-#include "daemon/host/sandbox.h"
+#include "daemon/host/hello.h"
 #include "daemon/host/symbols.h"
 #include "daemon/wire/message.h"
-#include "daemon/wire/scoreboard.h"
 
 /* Debug information that takes more than this is damaged, or meant to. */
 #define CPU_SECONDS_MAX 10
@@ -34,17 +33,6 @@ static void limit(void)
     unsetenv("DEBUGINFOD_URLS");
 }
 
-static int say_hello(void)
-{
-    struct wire_message message,
-        hello = {.type = WIRE_HELLO, .version = WIRE_VERSION, .scoreboard = SCOREBOARD_VERSION};
-
-    if (wire_receive(WIRE_FD_CONTROL, buffer, &message) != 1 || message.type != WIRE_HELLO ||
-        sandbox_enter(true) < 0)
-        return -1;
-    return wire_send(WIRE_FD_CONTROL, &hello);
-}
-
 static void answer(const struct wire_message *frame)
 {
     char text[512];
@@ -59,6 +47,7 @@ static void answer(const struct wire_message *frame)
 int main(int argc, char **argv)
 {
     struct wire_message message;
+    int64_t grace;
 
     if (argc == 2 && strcmp(argv[1], "--version") == 0) {
         printf("reeve-symbols %s\n", REEVE_VERSION);
@@ -69,7 +58,7 @@ int main(int argc, char **argv)
         return 2;
     }
     limit();
-    if (say_hello() < 0)
+    if (hello_exchange(buffer, &grace) < 0)
         return 3;
     while (wire_receive(WIRE_FD_CONTROL, buffer, &message) == 1 && message.type == WIRE_FRAME)
         answer(&message);

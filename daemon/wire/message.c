@@ -43,14 +43,18 @@ static const struct schema {
     const char *name;
     struct field fields[FIELDS_MAX];
 } schemas[WIRE_TYPE_MAX] = {
-    [WIRE_HELLO] = {"HELLO", {U32(version), U32(scoreboard), U32(flags), U64(grace), STRING(name)}},
+    [WIRE_HELLO] = {"HELLO",
+                    {U32(version), U32(scoreboard), U32(flags), U64(grace), U64(number),
+                     STRING(name), STRING(text)}},
+    [WIRE_LIMIT] = {"LIMIT", {STRING(key), STRING(value)}},
     [WIRE_LOAD] = {"LOAD", {U32(module), STRING(name), STRING(path)}},
     [WIRE_OPTION] = {"OPTION", {U32(module), STRING(key), STRING(value), STRING(path), U32(line)}},
     [WIRE_LAST_RUN] = {"LAST_RUN", {U32(module), U64(number), STRING(name)}},
     [WIRE_START] = {"START", {U32(module)}},
     [WIRE_CHECK] = {"CHECK", {U32(module)}},
     [WIRE_RELOAD] = {"RELOAD", {U32(module), U64(timeout)}},
-    [WIRE_STOP] = {"STOP", {U32(module), U32(flags), U64(drain), U64(timeout), U64(grace), STRING(text)}},
+    [WIRE_STOP] = {"STOP",
+                   {U32(module), U32(flags), U64(drain), U64(timeout), U64(grace), STRING(text)}},
     [WIRE_RUN] = {"RUN", {U32(module), U64(request), STRING(name)}},
     [WIRE_SUBMIT] = {"SUBMIT", {U32(module), U64(request), U64(timeout), STRING(name), DATA}},
     [WIRE_EXIT] = {"EXIT", {STRING(text)}},

@@ -10,8 +10,9 @@
  * sends one.
  *
  *     supervisor                          host
- *     HELLO ------------------------------>
- *          <------------------------------ HELLO (or exit 3 when the versions differ)
+ *     HELLO, LIMIT... -------------------->    what the host must give up before any module code
+ *          <------------------------------ HELLO (with the reason if it cannot; or exit 3 when the
+ *                                          versions differ)
  *     LOAD, OPTION..., LAST_RUN..., START ->   also ... CHECK (no init), ... RELOAD (new options)
  *          <------------ OPTION_ERROR..., FAILED | CHECKED | READY | RELOADED
  *     RUN, SUBMIT ------------------------>
@@ -19,6 +20,15 @@
  *     STOP ------------------------------->
  *          <------------------------------ PROGRESS..., STOPPED
  *     EXIT ------------------------------->    the host ends with 0
+ *
+ * The LIMITs, as keys and values; their values are checked already:
+ *
+ *     cgroup = FOLDER         the control group to enter first
+ *     memory-data = BYTES     memory-max, where no control group can enforce it
+ *     cpu-max = PERCENT       where no control group can enforce it: to be told
+ *     nofile, nice, user      as in the section
+ *     read-only, read-write = PATH       once for each; module-folder = PATH for each tenant's .so
+ *     network = no, sandbox = strict     left out otherwise
  *
  * Every request with an id is answered by exactly one RESULT, unless the host dies first.
  */
@@ -45,8 +55,9 @@ enum wire_type {
     /* Either way: the first message of each end. */
     WIRE_HELLO = 1,
     /* Down. */
-    WIRE_LOAD,     /* begins the description of a module: name is its section, path its .so */
-    WIRE_OPTION,   /* one line of its section; a repeated key is a list */
+    WIRE_LIMIT,  /* follows HELLO, which says how many: one limit or sandbox rule, key and value */
+    WIRE_LOAD,   /* begins the description of a module: name is its section, path its .so */
+    WIRE_OPTION, /* one line of its section; a repeated key is a list */
     WIRE_LAST_RUN, /* when the task `name` last started: number is a real time */
     WIRE_START,    /* ends it: load, validate, init, then run the tasks */
     WIRE_CHECK,    /* ends it: load and validate only; answered by OPTION_ERROR... CHECKED */
@@ -95,7 +106,7 @@ struct wire_message {
     uint32_t line;
     int32_t code;     /* 0 or a negative errno, or a count for CHECKED */
     uint64_t request; /* the asker's id, echoed in the answers; 0: nobody waits */
-    uint64_t number;  /* a run's or a job's number, or a count */
+    uint64_t number;  /* a run's or a job's number, or a count; HELLO down: LIMITs that follow */
     int64_t drain;    /* STOP: time for work that is under way */
     int64_t grace;    /* HELLO, STOP: time between cancel and SIGKILL */
     int64_t timeout;  /* SUBMIT: the job's deadline from now, 0 for the pool's own; STOP: how long

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: MIT */
+#include "daemon/host/hello.h"
+
+#include <errno.h>
+#include <reeve/log.h>
+#include <string.h>
+
+#include "daemon/host/sandbox.h"
+#include "daemon/wire/message.h"
+#include "daemon/wire/scoreboard.h"
+
+static int receive_hello(void *buffer, struct sandbox *sandbox, int64_t *ret_grace,
+                         uint64_t *ret_limits)
+{
+    struct wire_message message;
+
+    if (wire_receive(WIRE_FD_CONTROL, buffer, &message) != 1 || message.type != WIRE_HELLO)
+        return -EPROTO;
+    if (message.version != WIRE_VERSION || message.scoreboard != SCOREBOARD_VERSION) {
+        rv_log(NULL, RV_LOG_ERROR, "reeved speaks wire version %u, this reeve-host version %d",
+               message.version, WIRE_VERSION);
+        return -EPROTO;
+    }
+    sandbox->check_only = message.flags & WIRE_HELLO_CHECK_ONLY;
+    *ret_grace = message.grace;
+    *ret_limits = message.number;
+    return 0;
+}
+
+/* A rule that this program does not know is not one to go on without. */
+static int receive_limits(void *buffer, struct sandbox *sandbox, uint64_t count)
+{
+    struct wire_message message;
+    int r = 0;
+
+    for (uint64_t i = 0; i < count && r == 0; i++) {
+        if (wire_receive(WIRE_FD_CONTROL, buffer, &message) != 1 || message.type != WIRE_LIMIT)
+            return -EPROTO;
+        r = sandbox_take(sandbox, message.key, message.value);
+        if (r < 0)
+            snprintf(sandbox->reason, sizeof(sandbox->reason), "%.64s = %.128s: %s", message.key,
+                     message.value, strerror(-r));
+    }
+    return r;
+}
+
+int hello_exchange(void *buffer, int64_t *ret_grace)
+{
+    struct sandbox sandbox = {0};
+    struct wire_message hello = {.type = WIRE_HELLO,
+                                 .version = WIRE_VERSION,
+                                 .scoreboard = SCOREBOARD_VERSION,
+                                 .text = sandbox.reason};
+    uint64_t limits;
+    int r = receive_hello(buffer, &sandbox, ret_grace, &limits), sent = 0;
+
+    if (r == 0)
+        r = receive_limits(buffer, &sandbox, limits);
+    if (r == 0)
+        r = sandbox_enter(&sandbox);
+    if (r == 0 || sandbox.reason[0] != '\0')
+        sent = wire_send(WIRE_FD_CONTROL, &hello);
+    sandbox_finish(&sandbox);
+    return r < 0 ? r : sent;
+}
