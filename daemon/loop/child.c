@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
 #include <signal.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/duration.h"
 #include "daemon/loop/loop.h"
 
 struct loop_child {
@@ -26,14 +28,21 @@ static int send_signal(int pidfd, int signal)
     return (int)syscall(SYS_pidfd_send_signal, pidfd, signal, NULL, 0);
 }
 
+static int64_t to_ns(struct timeval time)
+{
+    return time.tv_sec * NSEC_PER_SEC + time.tv_usec * NSEC_PER_USEC;
+}
+
 static void child_ended(int fd unused, unsigned events unused, void *arg)
 {
     struct loop_child *child = arg;
     struct loop_exit ended = {.code = -1};
     siginfo_t info = {0};
+    struct rusage usage = {0};
     int r;
 
-    r = waitid(P_PID, (id_t)child->pid, &info, WEXITED | WNOHANG);
+    /* The kernel's call tells what the C library's does not. */
+    r = (int)syscall(SYS_waitid, P_PID, child->pid, &info, WEXITED | WNOHANG, &usage);
     if ((r == 0 && info.si_pid == 0) || (r < 0 && errno != ECHILD))
         return;
     /* After ECHILD somebody else reaped it, and what happened will never be known: code -1. */
@@ -43,6 +52,7 @@ static void child_ended(int fd unused, unsigned events unused, void *arg)
         ended.signal = info.si_status;
         ended.core = info.si_code == CLD_DUMPED;
     }
+    ended.cpu = to_ns(usage.ru_utime) + to_ns(usage.ru_stime);
     loop_io_watch(child->io, 0);
     child->fn(child->pid, &ended, child->arg);
 }

@@ -81,9 +81,10 @@ struct loop_child;
 
 /* How a child ended. */
 struct loop_exit {
-    int code;   /* its exit status, or -1 */
-    int signal; /* the signal that killed it, or 0 */
-    bool core;  /* a core was dumped */
+    int code;    /* its exit status, or -1 */
+    int signal;  /* the signal that killed it, or 0 */
+    bool core;   /* a core was dumped */
+    int64_t cpu; /* ns, user and system, with the children that it had waited for */
 };
 typedef void (*loop_child_fn)(pid_t pid, const struct loop_exit *exit, void *arg);
 

@@ -111,7 +111,10 @@ static void host_ended(struct host *host unused, const struct host_end *end, voi
     struct check *check = job->check;
     bool all_ended = true;
 
-    if (!job->answered)
+    if (!job->answered && end->refused)
+        config_error(check->errors, job->module->file, job->module->line, "[module:%s] %.480s",
+                     job->module->name, end->text);
+    else if (!job->answered)
         config_error(check->errors, job->module->file, job->module->line,
                      "[module:%s] %s ended while it was being checked: %s", job->module->name,
                      job->module->path, end->text);
@@ -150,6 +153,7 @@ static int add_job(struct check *check, const struct config_module *module)
         .check_only = true,
         .grace = CHECK_GRACE,
     };
+    const struct strings none = {0};
 
     if (!job)
         return -ENOMEM;
@@ -160,6 +164,7 @@ static int add_job(struct check *check, const struct config_module *module)
         host_create(check->options.loop, check->options.spawner, &options, &events, job,
                     &job->host) < 0)
         return -ENOMEM;
+    host_set_limits(job->host, &module->limits, &none);
     loop_timer_arm(job->timer, CHECK_TIMEOUT);
     host_start(job->host);
     return 0;

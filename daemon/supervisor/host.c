@@ -12,16 +12,20 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "base/duration.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/text.h"
 #include "daemon/loop/loop.h"
+#include "daemon/supervisor/cgroup.h"
 #include "daemon/supervisor/output.h"
 #include "daemon/supervisor/spawn.h"
 #include "daemon/supervisor/stray.h"
 
 /* From exec to HELLO; nothing of a module runs in it. */
 #define HELLO_TIMEOUT (10 * NSEC_PER_SEC)
+
+/* How old a figure of what a host takes may be. */
+#define USAGE_FRESH NSEC_PER_SEC
 
 /* For a host that hangs to note a stack. */
 #define STACK_PATIENCE (300 * NSEC_PER_MSEC)
@@ -76,6 +80,7 @@ static void release_incarnation(struct host *host)
     loop_child_destroy(host->child);
     host->child = NULL;
     host->pid = 0;
+    cgroup_destroy(TAKE_PTR(host->cgroup));
     if (host->timer)
         loop_timer_disarm(host->timer);
     list_remove(&host->waiting);
@@ -96,6 +101,8 @@ void host_destroy(struct host *host)
     free(host->name);
     free(host->program);
     free(host->directory);
+    config_limits_free(&host->limits);
+    strings_free(&host->folders);
     free(host);
 }
 
@@ -124,6 +131,22 @@ void host_set_grace(struct host *host, int64_t grace)
     host->grace = grace;
 }
 
+bool host_usage(struct host *host, struct usage *ret_usage, int64_t *ret_cpu)
+{
+    int64_t now = clock_monotonic();
+    struct usage usage;
+
+    if (host->pid > 0 && (host->usage_at == 0 || now - host->usage_at >= USAGE_FRESH)) {
+        host->usage_at = now;
+        /* One that is ending has no memory to tell of; its last figures stay. */
+        if (usage_read(host->pid, &usage) == 0)
+            host->usage = usage;
+    }
+    *ret_usage = host->usage;
+    *ret_cpu = host->cpu_before + host->usage.cpu;
+    return host->pid > 0 && host->usage.threads > 0;
+}
+
 bool host_is_process(pid_t pid, bool descendants)
 {
     pid_t session = descendants && pid > 0 ? getsid(pid) : -1;
@@ -145,14 +168,17 @@ static void report_end(struct host *host, const struct host_end *end)
 static void describe_end(const struct host *host, const struct loop_exit *exit,
                          struct host_end *ret_end)
 {
-    *ret_end = (struct host_end){.clean = exit->code == 0, .asked = host->exit_asked};
+    *ret_end = (struct host_end){
+        .clean = exit->code == 0, .asked = host->exit_asked, .refused = host->refused};
     if (host->why[0] != '\0') {
         ret_end->clean = false;
         string_copy(ret_end->text, sizeof(ret_end->text), host->why);
-    } else if (exit->signal != 0) {
+    } else if (exit->signal != 0 &&
+               !(exit->signal == SIGKILL &&
+                 host_limits_explain(host, ret_end->text, sizeof(ret_end->text)))) {
         snprintf(ret_end->text, sizeof(ret_end->text), "killed by SIG%s%s",
                  sigabbrev_np(exit->signal), exit->core ? ", core dumped" : "");
-    } else {
+    } else if (exit->signal == 0) {
         snprintf(ret_end->text, sizeof(ret_end->text), "exit code %d", exit->code);
     }
 }
@@ -163,6 +189,10 @@ static void process_ended(pid_t pid unused, const struct loop_exit *exit, void *
     struct host_end end;
 
     host_channel_drain(host);
+    /* What was shown of it last may be a tick more than what it took in the end. */
+    host->cpu_before += MAX(exit->cpu, host->usage.cpu);
+    host->usage = (struct usage){0};
+    host->usage_at = 0;
     stray_kill_all();
     describe_end(host, exit, &end);
     report_end(host, &end);
@@ -191,10 +221,12 @@ static int say_hello(struct host *host)
         .scoreboard = SCOREBOARD_VERSION,
         .flags = host->check_only ? WIRE_HELLO_CHECK_ONLY : 0,
         .grace = host->grace,
+        .number = host_limits_count(host),
         .name = host->name,
     };
 
     host_send(host, &hello);
+    host_limits_send(host);
     loop_timer_arm(host->timer, HELLO_TIMEOUT);
     return 0;
 }
@@ -207,6 +239,8 @@ static int start_process(struct host *host)
         .program = host->program, .name = host->name, .directory = host->directory};
     int sockets[2], r;
 
+    if (host->limits_error < 0)
+        return host->limits_error;
     scoreboard_unmap(host->board);
     host->board = NULL;
     r = scoreboard_create("reeve-scoreboard", &board_fd, &host->board);
@@ -224,6 +258,7 @@ static int start_process(struct host *host)
     options.control = host_end;
     options.scoreboard = board_fd;
     options.output = output_fd;
+    host_limits_prepare(host);
     r = spawn_host(&options, &host->pid);
     if (r < 0)
         return r;
@@ -289,6 +324,7 @@ void host_start(struct host *host)
 {
     host->state = HOST_SPAWNING;
     host->exit_asked = false;
+    host->refused = false;
     host->why[0] = '\0';
     list_append(&host->spawner->queue, &host->waiting);
     loop_timer_arm(host->spawner->timer, 0);

@@ -17,14 +17,18 @@
 #include "daemon/wire/message.h"
 #include "daemon/wire/scoreboard.h"
 
+struct config_limits;
 struct host;
 struct loop;
+struct strings;
+struct usage;
 struct spawner;
 
 /* How an incarnation ended. */
 struct host_end {
     bool clean;     /* exit code 0 */
     bool asked;     /* after host_exit(): expected */
+    bool refused;   /* it cannot give up what its limits ask: trying again cannot help */
     char text[512]; /* "killed by SIGSEGV", "exit code 3", "task web/check hangs: killed" */
 };
 
@@ -68,6 +72,24 @@ const struct scoreboard *host_scoreboard(const struct host *host);
 
 /* For the next EXIT, and from the next incarnation on for the death of the supervisor. */
 void host_set_grace(struct host *host, int64_t grace);
+
+/*
+ * What the host may take and touch from its next incarnation on; both are copied. module_folders are
+ * those of the .so files that it will load, which it must be able to read. A host that only checks
+ * takes just the user. Without memory for it the next start fails.
+ */
+void host_set_limits(struct host *host, const struct config_limits *limits,
+                     const struct strings *module_folders);
+
+/* Whether its present incarnation was started with these. */
+bool host_has_limits(const struct host *host, const struct config_limits *limits);
+
+/*
+ * What it takes: *ret_cpu is the processor time of all its incarnations in ns, user and system, with
+ * what their children took. *ret_usage is of the present one, read at most once a second. Returns
+ * false, with the processor time alone, when there is no process.
+ */
+bool host_usage(struct host *host, struct usage *ret_usage, int64_t *ret_cpu);
 
 /* Starts a process, at the spawner's pace; up() or ended() follows. The host must be absent. */
 void host_start(struct host *host);

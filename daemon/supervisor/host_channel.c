@@ -119,6 +119,11 @@ static bool read_one(struct host *host)
                       SCOREBOARD_VERSION);
             return false;
         }
+        if (message.text[0] != '\0') {
+            host->refused = true;
+            host_kill(host, "%s", message.text);
+            return false;
+        }
         loop_timer_disarm(host->timer);
         host->state = HOST_UP;
         host->events->up(host, host->arg);

@@ -4,8 +4,11 @@
 #define REEVE_SUPERVISOR_HOST_INTERNAL_H
 
 #include "base/list.h"
+#include "daemon/config/limits.h"
 #include "daemon/supervisor/host.h"
+#include "daemon/supervisor/usage.h"
 
+struct cgroup;
 struct loop_child;
 struct loop_io;
 struct loop_timer;
@@ -26,12 +29,24 @@ struct host {
 
     enum host_state state;
     bool exit_asked;
+    bool refused;  /* it said in its HELLO that it cannot do as its limits ask */
     char why[512]; /* host_kill()'s text */
     pid_t pid;
     struct loop_child *child;
     struct loop_timer *timer; /* HELLO is due, or the grace after EXIT is over */
     const struct scoreboard *board;
     struct output *output;
+
+    bool limited;     /* limits and folders are set, or: */
+    int limits_error; /* -ENOMEM: they could not be, and there is no start without them */
+    struct config_limits limits;
+    struct strings folders; /* of the .so files that it will load */
+    bool told_memory;       /* that memory-max is not a control group's, once */
+    struct cgroup *cgroup;
+
+    int64_t cpu_before; /* ns that dead incarnations took */
+    struct usage usage; /* of this one, as last read */
+    int64_t usage_at;   /* monotonic; 0: never */
 
     int channel;
     struct loop_io *channel_io;
@@ -44,5 +59,13 @@ int host_channel_open(struct host *host, int fd);
 /* Takes in what a dead host had still sent. */
 void host_channel_drain(struct host *host);
 void host_channel_close(struct host *host);
+
+/* host_limits.c: makes the control group of the next incarnation, if there are any. */
+void host_limits_prepare(struct host *host);
+/* How many LIMITs host_limits_send() will send. */
+uint64_t host_limits_count(struct host *host);
+void host_limits_send(struct host *host);
+/* Whether the kernel killed it for one of its limits, and which. */
+bool host_limits_explain(const struct host *host, char *ret_text, size_t size);
 
 #endif

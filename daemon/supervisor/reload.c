@@ -29,6 +29,10 @@ static bool host_restarts(const struct config *before, const struct config *afte
         const struct config_module *module = after->modules[i];
         const struct config_module *old = config_find(before, module->name);
 
+        /* A host can read the folders of those that it was started with, and no others. */
+        if ((!old || strcmp(old->host, host) != 0) && strcmp(module->host, host) == 0 &&
+            module->limits.read_only.count > 0)
+            return true;
         if (old && strcmp(module->host, host) == 0 && strcmp(old->host, host) == 0 &&
             config_compare(old, module) == CONFIG_RESTART)
             return true;
@@ -163,7 +167,7 @@ static void apply_restart(struct unit *unit)
     if (unit_is_down(unit) || unit->state == UNIT_BACKOFF)
         unit_handle(unit, UNIT_EVENT_START, NULL);
     else
-        stop_unit(unit, "reload: its .so changed");
+        stop_unit(unit, "reload: its .so, its limits or its sandbox changed");
 }
 
 static void apply_one(struct supervisor *supervisor, const struct config_module *module)

@@ -15,6 +15,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "daemon/loop/loop.h"
+#include "daemon/supervisor/cgroup.h"
 #include "daemon/supervisor/check.h"
 #include "daemon/supervisor/ledger.h"
 #include "daemon/supervisor/stray.h"
@@ -265,6 +266,8 @@ int supervisor_create(struct loop *loop, const struct supervisor_options *option
         r = symbols_create(supervisor, &supervisor->symbols);
     if (r == 0)
         r = stray_start(loop);
+    if (r == 0)
+        r = cgroups_start(loop);
     for (size_t i = 0; r == 0 && i < config->module_count; i++) {
         struct unit *unit;
 
@@ -290,6 +293,7 @@ void supervisor_destroy(struct supervisor *supervisor)
         unit_destroy(unit);
     symbols_destroy(supervisor->symbols);
     stray_stop();
+    cgroups_stop();
     watch_destroy(supervisor->watch);
     ledger_destroy(supervisor->ledger);
     spawner_destroy(supervisor->spawner);

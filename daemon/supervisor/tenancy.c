@@ -97,15 +97,47 @@ void tenancy_leave(struct unit *unit)
     free(tenancy);
 }
 
+/* Where the tenants' .so files are: a host that may read only some paths must read these. */
+static int find_folders(const struct tenancy *tenancy, struct strings *ret_folders)
+{
+    const struct unit *unit;
+
+    LIST_FOREACH (unit, &tenancy->units, tenancy_list) {
+        const char *path = unit->settings->path, *slash = strrchr(path, '/');
+
+        if (strings_take(ret_folders, format_new("%.*s/", (int)(slash ? slash - path : 0), path)) <
+            0)
+            return -ENOMEM;
+    }
+    return 0;
+}
+
+/* A new incarnation; tenants have the same limits, so any one's will do. */
+static void start_host(struct unit *unit)
+{
+    struct host *host = unit->tenancy->host;
+    cleanup_strings struct strings folders = {0};
+
+    host_set_grace(host, unit->settings->grace);
+    /* A folder that is missing for want of memory is one that cannot be read, which is told. */
+    (void)find_folders(unit->tenancy, &folders);
+    host_set_limits(host, &unit->settings->limits, &folders);
+    host_start(host);
+}
+
 void tenancy_attach(struct unit *unit)
 {
     struct host *host = unit->tenancy->host;
 
+    /* After a reload its other tenants are about to leave it; what it gave up it cannot change. */
+    if (host_state(host) != HOST_ABSENT && !host_has_limits(host, &unit->settings->limits)) {
+        unit->attached = false;
+        return;
+    }
     switch (host_state(host)) {
     case HOST_ABSENT:
         unit->attached = true;
-        host_set_grace(host, unit->settings->grace);
-        host_start(host);
+        start_host(unit);
         break;
     case HOST_SPAWNING:
         unit->attached = true;
@@ -280,8 +312,7 @@ static void host_went(struct host *host, const struct host_end *end, void *arg)
 {
     struct tenancy *tenancy = arg;
     uint32_t guilty = guilty_slot(tenancy);
-    struct unit *unit, *next;
-    bool wanted = false;
+    struct unit *unit, *next, *wanted = NULL;
 
     /* What belonged to the dead incarnation first, while its scoreboard is there. */
     LIST_FOREACH (unit, &tenancy->units, tenancy_list)
@@ -301,9 +332,9 @@ static void host_went(struct host *host, const struct host_end *end, void *arg)
     LIST_FOREACH (unit, &tenancy->units, tenancy_list)
         if (unit->state == UNIT_STARTING && !unit->attached) {
             unit->attached = true;
-            wanted = true;
+            wanted = unit;
         }
     if (wanted && host_state(host) == HOST_ABSENT)
-        host_start(host);
+        start_host(wanted);
     supervisor_changed(tenancy->supervisor);
 }

@@ -112,8 +112,13 @@ static void act_check_failed(struct unit *unit, const struct unit_input *input)
         become_down(unit);
         return;
     }
-    config_error(&unit->supervisor->check_errors, unit->settings->file, unit->settings->line,
-                 "[module:%s] %s", unit->name, text);
+    /* What this machine cannot enforce is no error in what is written; only who cannot do without
+     * the module ends for it. */
+    if (input->end && input->end->refused && !unit->settings->essential)
+        log_error("[%s] %s; not started: trying again cannot help", unit->name, text);
+    else
+        config_error(&unit->supervisor->check_errors, unit->settings->file, unit->settings->line,
+                     "[module:%s] %s", unit->name, text);
     set_reason(unit, "%s", text);
     unit->give_up = true;
     tenancy_release(unit, "its module failed the check");
@@ -301,7 +306,9 @@ static void act_stop_late(struct unit *unit, const struct unit_input *input unus
 static void act_host_ended(struct unit *unit, const struct unit_input *input)
 {
     set_reason(unit, "%s", input->end->text);
-    if (input->neighbour)
+    if (input->end->refused)
+        decide(unit, POLICY_END_PERMANENT);
+    else if (input->neighbour)
         decide(unit, POLICY_END_NEIGHBOUR);
     else
         decide(unit, input->end->clean ? POLICY_END_CLEAN : POLICY_END_FAILURE);
