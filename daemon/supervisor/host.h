@@ -81,8 +81,9 @@ void host_set_grace(struct host *host, int64_t grace);
 void host_set_limits(struct host *host, const struct config_limits *limits,
                      const struct strings *module_folders);
 
-/* Whether its present incarnation was started with these. */
-bool host_has_limits(const struct host *host, const struct config_limits *limits);
+/* Whether its present incarnation was started with these, and can load the .so. */
+bool host_has_limits(const struct host *host, const struct config_limits *limits,
+                     const char *module_path);
 
 /*
  * What it takes: *ret_cpu is the processor time of all its incarnations in ns, user and system, with

@@ -143,7 +143,23 @@ void host_set_limits(struct host *host, const struct config_limits *limits,
         host->limits_error = copy_strings(module_folders, &host->folders);
 }
 
-bool host_has_limits(const struct host *host, const struct config_limits *limits)
+/* A host that may read everything can load from everywhere. */
+static bool can_load(const struct host *host, const char *path)
 {
-    return host->limited && !config_limits_differ(&host->limits, limits);
+    size_t length = strlen(path);
+    bool found = host->limits.read_only.count == 0;
+
+    while (length > 0 && path[length - 1] != '/')
+        length--;
+    for (size_t i = 0; i < host->folders.count && !found; i++)
+        found = strncmp(host->folders.items[i], path, length) == 0 &&
+                host->folders.items[i][length] == '\0';
+    return found;
+}
+
+bool host_has_limits(const struct host *host, const struct config_limits *limits,
+                     const char *module_path)
+{
+    return host->limited && !config_limits_differ(&host->limits, limits) &&
+           can_load(host, module_path);
 }

@@ -130,7 +130,8 @@ void tenancy_attach(struct unit *unit)
     struct host *host = unit->tenancy->host;
 
     /* After a reload its other tenants are about to leave it; what it gave up it cannot change. */
-    if (host_state(host) != HOST_ABSENT && !host_has_limits(host, &unit->settings->limits)) {
+    if (host_state(host) != HOST_ABSENT &&
+        !host_has_limits(host, &unit->settings->limits, unit->settings->path)) {
         unit->attached = false;
         return;
     }

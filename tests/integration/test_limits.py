@@ -1,0 +1,355 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""Limits and sandboxes: for each key a module that tries to break it."""
+import contextlib
+import json
+import os
+import pwd
+import re
+import signal
+import subprocess
+import unittest
+import urllib.parse
+
+import harness
+
+BREAKER = os.path.join(harness.BUILD, "tests", "integration", "breaker.so")
+OTHER = os.path.join(harness.BUILD, "tests", "integration", "puppet.so")
+IS_ROOT = os.getuid() == 0
+# The name of an answer, as the breaker gives one.
+ANSWER = "EREMOTEIO"
+
+
+def is_sanitized():
+    with open(harness.REEVED, "rb") as file:
+        return b"__asan_init" in file.read()
+
+
+def breaker(name, *lines):
+    return "\n".join([f"[module:{name}]", f"load = {BREAKER}", "restart-delay = 1ms", *lines, ""])
+
+
+def landlock_abi():
+    """0 where the kernel has none."""
+    import ctypes
+    return max(0, ctypes.CDLL(None).syscall(444, None, 0, 1))
+
+
+class LimitsTest(harness.DaemonTest):
+    def attempt(self, daemon, action, name="a"):
+        """Lets the module try it; returns the errno's name, or what it answered."""
+        status, answer = daemon.ask(f"/v1/submit?module={name}&pool=try&wait", "POST",
+                                    action.encode())
+        self.assertEqual(status, 200, answer)
+        return answer["text"] if answer["name"] == ANSWER else answer["name"]
+
+    def assert_attempts(self, daemon, expected, *actions):
+        for action in actions:
+            self.assertEqual(self.attempt(daemon, action), expected, action)
+
+    def make(self, daemon, name, mode=0o644):
+        path = os.path.join(daemon.state, name)
+        with open(path, "w", encoding="utf-8") as file:
+            file.write("text")
+        os.chmod(path, mode)
+        return path
+
+    def folder(self, daemon, name, mode=0o755):
+        path = os.path.join(daemon.state, name)
+        os.mkdir(path)
+        os.chmod(path, mode)
+        return path
+
+
+class Limits(LimitsTest):
+    @unittest.skipIf(is_sanitized(), "a sanitizer's memory cannot be bounded")
+    def test_memory(self):
+        daemon = self.daemon(breaker("a", "memory-max = 64M") + breaker("b")).wait_started()
+        daemon.wait_log(r"\[a\] memory-max = 64M bounds its private data \(RLIMIT_DATA\)")
+        self.assertEqual(self.attempt(daemon, "leak"), "ENOMEM")
+        self.assertEqual(self.attempt(daemon, "leak", "b"), "OK")
+        # It lives on, and was told once.
+        pid = daemon.kill("a")
+        harness.wait_until(lambda: daemon.module("a")["pid"] not in (0, pid) and
+                           daemon.module("a")["state"] == "ready", "a restart")
+        self.assertEqual(self.attempt(daemon, "leak"), "ENOMEM")
+        self.assertEqual(daemon.text().count("RLIMIT_DATA"), 1)
+        self.assertEqual(daemon.stop(), 0, daemon.text())
+
+    def test_descriptors(self):
+        daemon = self.daemon(breaker("a", "nofile = 40")).wait_started()
+        self.assertEqual(self.attempt(daemon, "fds"), "EMFILE")
+        self.assertEqual(daemon.stop(), 0, daemon.text())
+
+    def test_more_descriptors_than_there_are(self):
+        if self.can_raise():
+            self.skipTest("may raise the hard limit")
+        config = breaker("a", "nofile = 999999999", "essential = no", "sandbox = {}")
+        daemon = self.daemon(config.format("warn")).wait_started()
+        daemon.wait_log(r"\[a\] sandbox: not enforced: nofile = 999999999: ")
+        self.assertEqual(daemon.stop(), 0, daemon.text())
+        self.assert_refused(config.format("strict"), "sandbox = strict: nofile = 999999999: ")
+
+    @staticmethod
+    def can_raise():
+        code = "import resource as r; r.setrlimit(r.RLIMIT_NOFILE, (999999999, 999999999))"
+        return subprocess.run(["python3", "-c", code], stderr=subprocess.DEVNULL,
+                              check=False).returncode == 0
+
+    def test_nice(self):
+        daemon = self.daemon(breaker("a", "nice = 7") + breaker("b", "nice = 0")).wait_started()
+        self.assertEqual(self.attempt(daemon, "nice"), "7")
+        if os.getpriority(os.PRIO_PROCESS, 0) == 0:
+            self.assertEqual(self.attempt(daemon, "nice", "b"), "0")
+        self.assertEqual(daemon.stop(), 0, daemon.text())
+
+    def assert_refused(self, config, reason):
+        """A module that is not essential fails for good; the daemon and its neighbour live."""
+        daemon = self.daemon(config + breaker("b")).wait_started()
+        harness.wait_until(lambda: daemon.module("a")["state"] == "failed", "failed")
+        self.assertIn(reason, daemon.health()["checks"]["a:state"][0]["output"])
+        self.assertEqual(daemon.health()["status"], "warn")
+        self.assertEqual(daemon.module("a")["pid"], 0)
+        self.assertRegex(daemon.text(), rf"\[a\] {re.escape(reason)}.*; not started: trying again "
+                                        r"cannot help")
+        self.assertEqual(daemon.stop(), 0, daemon.text())
+
+    def test_cpu_without_a_control_group(self):
+        daemon = self.daemon(breaker("a", "cpu-max = 50%")).wait_started()
+        daemon.wait_log(r"\[a\] sandbox: not enforced: cpu-max = 50%: no control group with the cpu "
+                        r"controller is delegated to reeved")
+        self.assertEqual(self.attempt(daemon, "spin 10"), "OK")
+        self.assertEqual(daemon.stop(), 0, daemon.text())
+        self.assert_refused(breaker("a", "cpu-max = 50%", "sandbox = strict", "essential = no"),
+                            "sandbox = strict: cpu-max = 50%: no control group")
+
+    def test_an_essential_module_that_is_refused_ends_the_start(self):
+        code, errors = self.run_reeved(breaker("a", "cpu-max = 50%", "sandbox = strict"))
+        self.assertEqual(code, 1)
+        self.assertRegex(errors, r"reeve\.ini:\d+: \[module:a\] sandbox = strict: cpu-max = 50%: ")
+
+    def test_a_reload_restarts_with_the_new_limits(self):
+        daemon = self.daemon(breaker("a", "nice = 3") + breaker("b")).wait_started()
+        before = {m["name"]: m["pid"] for m in daemon.status()["modules"]}
+        daemon.write(breaker("a", "nice = 4") + breaker("b"))
+        self.assertEqual(daemon.ctl("reload").returncode, 0)
+        self.assertEqual(self.attempt(daemon, "nice"), "4")
+        self.assertNotEqual(daemon.module("a")["pid"], before["a"])
+        self.assertEqual(daemon.module("b")["pid"], before["b"])
+        # Both ways between refused and not.
+        daemon.write(breaker("a", "cpu-max = 5%", "sandbox = strict", "essential = no") + breaker("b"))
+        done = daemon.ctl("reload")
+        self.assertIn("sandbox = strict: cpu-max = 5%", done.stderr)
+        self.assertEqual(daemon.module("a")["state"], "failed")
+        daemon.write(breaker("a", "cpu-max = 5%") + breaker("b"))
+        self.assertEqual(daemon.ctl("reload").returncode, 0)
+        self.assertEqual(self.attempt(daemon, "nice"), "0" if self.is_normal() else "OK")
+        self.assertEqual(daemon.stop(), 0, daemon.text())
+
+    @staticmethod
+    def is_normal():
+        return os.getpriority(os.PRIO_PROCESS, 0) <= 0
+
+    def test_tenants_of_a_host(self):
+        shared = breaker("a", "host = both", "nice = 3") + \
+            f"[module:b]\nload = {OTHER}\nhost = both\n"
+        code, errors = self.run_reeved(shared)
+        self.assertEqual(code, 1)
+        self.assertRegex(errors, r"\[module:b\] and \[module:a\] share the host \"both\" and differ "
+                                 r"in \"nice\"")
+        daemon = self.daemon(shared + "nice = 3\n").wait_started()
+        pid = daemon.module("a")["pid"]
+        daemon.write(shared.replace("nice = 3", "nice = 5") + "nice = 5\n")
+        self.assertEqual(daemon.ctl("reload").returncode, 0)
+        self.assertEqual(self.attempt(daemon, "nice"), "5")
+        self.assertEqual(daemon.module("b")["pid"], daemon.module("a")["pid"])
+        self.assertNotEqual(daemon.module("a")["pid"], pid)
+        self.assertEqual(daemon.stop(), 0, daemon.text())
+
+    def test_a_tenant_at_rest_does_not_come_back_with_the_old_limits(self):
+        shared = breaker("a", "host = both", "nice = {0}", "drain = 1000s") + \
+            f"[module:b]\nload = {OTHER}\nhost = both\nnice = {{0}}\nessential = no\n"
+        daemon = self.daemon(shared.format(3) + "restart = never\non-init = fail\n").wait_started()
+        harness.wait_until(lambda: daemon.module("b")["state"] == "failed", "failed")
+        daemon.write(shared.format(5))
+        self.assertEqual(daemon.ctl("reload").returncode, 0)
+        self.assertEqual(self.attempt(daemon, "nice"), "5")
+        self.assertEqual(daemon.module("b")["state"], "ready")
+        self.assertEqual(daemon.module("b")["pid"], daemon.module("a")["pid"])
+        self.assertEqual(daemon.stop(), 0, daemon.text())
+
+
+class Calls(LimitsTest):
+    def test_every_host_is_denied_what_no_module_needs(self):
+        daemon = self.daemon(breaker("a")).wait_started()
+        names = self.attempt(daemon, "call").split()
+        self.assertGreater(len(names), 30)
+        for name in names:
+            self.assertEqual(self.attempt(daemon, f"call {name}"),
+                             "ENOSYS" if name == "clone3" else "EPERM", name)
+        # Threads and processes are made as ever.
+        self.assert_attempts(daemon, "OK", "exec /bin/true", "socket inet", "socket unix",
+                             "socket netlink", "socket pair")
+        self.assertEqual(daemon.stop(), 0, daemon.text())
+
+    def test_no_network(self):
+        daemon = self.daemon(breaker("a", "network = no", "sandbox = strict")).wait_started()
+        self.assert_attempts(daemon, "EACCES", "socket inet", "socket inet6", "socket netlink")
+        self.assert_attempts(daemon, "OK", "socket unix", "socket pair")
+        self.assertEqual(daemon.stop(), 0, daemon.text())
+
+
+@unittest.skipIf(landlock_abi() == 0, "this kernel has no Landlock")
+class Files(LimitsTest):
+    def prepare(self, *lines):
+        daemon = self.daemon(breaker("a", *lines, "sandbox = strict"), start=False)
+        for name in ("mine", "other"):
+            self.folder(daemon, name)
+            self.make(daemon, f"{name}/file")
+        return daemon.start().wait_started()
+
+    def test_read_write_alone(self):
+        daemon = self.prepare("read-write = mine")
+        self.assert_attempts(daemon, "OK", "read mine/file", "read other/file", "read /etc/passwd",
+                             "write mine/file", "write mine/new", "mkdir mine/folder",
+                             "rename mine/new mine/folder/new", "truncate mine/file",
+                             "unlink mine/file", "write /dev/null", "exec /bin/true")
+        self.assert_attempts(daemon, "EACCES", "write other/file", "write other/new",
+                             "mkdir other/folder", "truncate other/file", "unlink other/file",
+                             f"write {daemon.folder}/outside", "cut other/file")
+        self.assertIn(self.attempt(daemon, "rename other/file mine/stolen"), ("EACCES", "EXDEV"))
+        self.assertIn(self.attempt(daemon, "rename mine/folder/new other/new"), ("EACCES", "EXDEV"))
+        with open(os.path.join(daemon.state, "other/file"), encoding="utf-8") as file:
+            self.assertEqual(file.read(), "text")
+        self.assertEqual(daemon.stop(), 0, daemon.text())
+
+    def test_read_only(self):
+        daemon = self.prepare("read-only = mine /usr/bin", "read-write = other/file")
+        self.assert_attempts(daemon, "OK", "read mine/file", "read other/file", "write other/file",
+                             "read /dev/urandom", "write /dev/null", "read /proc/self/status",
+                             f"read {BREAKER}", "exec /usr/bin/true")
+        for path in ("/etc/localtime", "/etc/resolv.conf", "/etc/nsswitch.conf", "/etc/hosts"):
+            if os.path.exists(path):
+                self.assert_attempts(daemon, "OK", f"read {path}")
+        self.assert_attempts(daemon, "EACCES", "read /etc/passwd", "write mine/file", "read other",
+                             "write mine/new", "unlink other/file", "write other/new", "read .",
+                             f"read {daemon.config_path}", "read /proc/1/status",
+                             f"exec {harness.REEVECTL}")
+        self.assertEqual(daemon.stop(), 0, daemon.text())
+
+    def test_a_path_that_is_not_there(self):
+        for arguments in ((), ("--check",)):
+            code, errors = self.run_reeved(breaker("a", "read-only = /usr", "read-only = nowhere"),
+                                           *arguments)
+            self.assertEqual(code, 1)
+            self.assertRegex(errors, r"reeve\.ini:8: \[module:a\] read-only = nowhere: No such file or "
+                                     r"directory \(in the state folder\)")
+
+    def test_a_new_tenant_from_another_folder(self):
+        tenant = breaker("a", "host = both", "read-only = .")
+        daemon = self.daemon(tenant).wait_started()
+        pid = daemon.module("a")["pid"]
+        daemon.write(tenant + "[module:heart]\nload = heartbeat\nhost = both\nread-only = .\n")
+        self.assertEqual(daemon.ctl("reload").returncode, 0, daemon.text())
+        self.assertEqual(daemon.module("heart")["state"], "ready")
+        self.assertNotEqual(daemon.module("a")["pid"], pid)
+        self.assertEqual(daemon.stop(), 0, daemon.text())
+
+
+@unittest.skipUnless(IS_ROOT, "only root can change users")
+class Users(LimitsTest):
+    USER = pwd.getpwnam("nobody")
+
+    def start(self, *configs):
+        daemon = self.daemon("".join(configs), start=False)
+        os.chmod(daemon.folder, 0o711)
+        return daemon.start().wait_started()
+
+    def test_who_it_is(self):
+        daemon = self.start(breaker("a", "user = nobody", "sandbox = strict"))
+        uid, gid = self.USER.pw_uid, self.USER.pw_gid
+        groups = len(os.getgrouplist("nobody", gid))
+        self.assertEqual(self.attempt(daemon, "whoami"),
+                         f"uid {uid} {uid} {uid} gid {gid} {gid} {gid} groups {groups} caps 0 "
+                         f"home {self.USER.pw_dir} user nobody")
+        self.assert_attempts(daemon, "EPERM", "root")
+        # It can look at itself, and a core dump can be taken.
+        self.assert_attempts(daemon, "OK", "read /proc/self/maps")
+        self.assertEqual(daemon.stop(), 0, daemon.text())
+
+    def test_it_is_contained(self):
+        daemon = self.start(breaker("a", "user = nobody"), breaker("b"),
+                            breaker("c", "user = daemon"))
+        secret = self.make(daemon, "secret", 0o600)
+        self.assert_attempts(daemon, "EACCES", f"read {secret}", "write secret", "write new")
+        for pid in [daemon.process.pid] + [daemon.module(name)["pid"] for name in "bc"]:
+            self.assert_attempts(daemon, "EPERM", f"signal {pid}", f"trace {pid}")
+            self.assert_attempts(daemon, "EACCES", f"read /proc/{pid}/mem",
+                                 f"read /proc/{pid}/environ")
+        self.assertEqual(daemon.stop(), 0, daemon.text())
+
+    def test_it_is_killed_and_comes_back(self):
+        daemon = self.start(breaker("a", "user = nobody"))
+        pid = daemon.module("a")["pid"]
+        stray = int(self.attempt(daemon, "stray"))
+        os.kill(pid, signal.SIGSTOP)
+        # The supervisor kills it: it does not stop within its drain and grace.
+        daemon.write(breaker("a", "user = nobody", "nice = 1", "drain = 10ms", "grace = 10ms"))
+        self.assertEqual(daemon.ctl("reload").returncode, 0)
+        daemon.wait_log(r"\[a\] while stopping: module a did not stop within its drain and grace")
+        self.assertNotEqual(daemon.module("a")["pid"], pid)
+        harness.wait_until(lambda: not harness.is_alive(stray), "the end of the stray")
+        self.assertIn(f"uid {self.USER.pw_uid} ", self.attempt(daemon, "whoami"))
+        self.assertEqual(daemon.stop(), 0, daemon.text())
+
+    def test_a_stopped_host_ends_with_its_supervisor(self):
+        daemon = self.start(breaker("a", "user = nobody", "grace = 10ms"))
+        pid = daemon.kill("a", signal.SIGSTOP)
+        daemon.signal(signal.SIGKILL)
+        daemon.wait()
+        harness.wait_until(lambda: not harness.is_alive(pid), "the end of the host")
+
+    def test_no_such_user(self):
+        config = breaker("a", "user = no-such-user", "essential = no")
+        code, errors = self.run_reeved(config, "--check")
+        self.assertEqual(code, 1)
+        self.assertRegex(errors, r"reeve\.ini:\d+: \[module:a\] user = no-such-user: there is no such "
+                                 r"user")
+        daemon = self.daemon(config).wait_started()
+        self.assertIn("there is no such user", daemon.module("a")["output"])
+        self.assertEqual(daemon.stop(), 0, daemon.text())
+
+
+class Unprivileged(LimitsTest):
+    """reeved that is not root; root drops to another user for it."""
+
+    def run_as_nobody(self, config, *arguments):
+        instance = harness.Daemon(config)
+        self.addCleanup(instance.close)
+        environment = dict(os.environ, RUNTIME_DIRECTORY=instance.folder,
+                           STATE_DIRECTORY=instance.state)
+        user = {"user": "nobody", "group": "nogroup", "extra_groups": []} if IS_ROOT else {}
+        if IS_ROOT:
+            for path in (instance.folder, instance.state, instance.config_path):
+                os.chown(path, pwd.getpwnam("nobody").pw_uid, -1)
+        try:
+            done = subprocess.run([harness.REEVED, "-c", instance.config_path, *arguments],
+                                  text=True, capture_output=True, env=environment, check=False,
+                                  timeout=harness.PATIENCE, **user)
+        except PermissionError:
+            self.skipTest("another user cannot reach the build folder")
+        return done.returncode, done.stderr
+
+    def test_it_cannot_change_users(self):
+        code, errors = self.run_as_nobody(breaker("a", "user = daemon"))
+        self.assertEqual(code, 1)
+        self.assertRegex(errors, r"\[module:a\] user = daemon: Operation not permitted; it takes root "
+                                 r"or CAP_SETUID and CAP_SETGID")
+
+    def test_it_can_check(self):
+        code, errors = self.run_as_nobody(breaker("a", "user = daemon"), "--check")
+        self.assertEqual((code, errors), (0, ""))
+
+
+if __name__ == "__main__":
+    harness.main()
