@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/duration.h"
 #include "daemon/edge/edge_internal.h"
+#include "daemon/supervisor/bill.h"
 
 static json_t *seconds(int64_t ns)
 {
@@ -69,7 +70,28 @@ static json_t *pool_json(const struct scoreboard_pool *pool)
                      pool->last_text);
 }
 
-static json_t *module_json(const struct snapshot *snapshot, const struct snapshot_module *module)
+/* What a host takes; shared by its tenants. Figures of a process are null without one. */
+static json_t *usage_json(const struct bill_host *host)
+{
+    json_t *json = json_pack("{s:o}", "cpu_seconds", seconds(host->cpu));
+    const struct usage *usage = &host->usage;
+    bool running = host->running;
+
+    if (!json)
+        return NULL;
+    json_object_set_new(json, "resident_bytes",
+                        running ? json_integer((json_int_t)usage->resident) : json_null());
+    json_object_set_new(json, "private_bytes",
+                        running ? json_integer((json_int_t)usage->private_bytes) : json_null());
+    json_object_set_new(json, "open_fds",
+                        running && usage->open_fds >= 0 ? json_integer((json_int_t)usage->open_fds)
+                                                        : json_null());
+    json_object_set_new(json, "threads", running ? json_integer(usage->threads) : json_null());
+    return json;
+}
+
+static json_t *module_json(const struct snapshot *snapshot, const struct snapshot_module *module,
+                           const struct bill_host *host)
 {
     json_t *tasks = json_array(), *pools = json_array();
     const struct crash *crash = &module->crash;
@@ -80,22 +102,27 @@ static json_t *module_json(const struct snapshot *snapshot, const struct snapsho
         json_array_append_new(tasks, task_json(snapshot, &module->tasks[i]));
     for (size_t i = 0; i < module->pool_count; i++)
         json_array_append_new(pools, pool_json(&module->pools[i]));
-    return json_pack("{s:s, s:s, s:s, s:b, s:s, s:s, s:s, s:i, s:o, s:I, s:I, s:I, s:o, s:o}",
+    return json_pack("{s:s, s:s, s:s, s:b, s:s, s:s, s:s, s:i, s:o, s:I, s:I, s:I, s:o, s:o, s:o}",
                      "name", module->name, "state", unit_state_name(module->state), "status",
                      health_name(module->health), "essential", module->essential, "output",
                      module->output, "crash", text, "host", module->host, "pid", (int)module->pid,
                      "since", age(snapshot, module->state_since), "starts",
                      (json_int_t)module->starts, "restarts", (json_int_t)module->restarts,
-                     "jobs_lost", (json_int_t)module->jobs_lost, "tasks", tasks, "pools", pools);
+                     "jobs_lost", (json_int_t)module->jobs_lost, "tasks", tasks, "pools", pools,
+                     "usage", host ? usage_json(host) : json_null());
 }
 
 json_t *status_json(const struct snapshot *snapshot, const struct strings *addresses)
 {
     json_t *modules = json_array(), *listen = json_array();
+    cleanup_bill struct bill bill;
     char time[CLOCK_TEXT_SIZE];
 
+    /* Without memory for it the rest is told all the same. */
+    (void)bill_take(snapshot, &bill);
     for (size_t i = 0; i < snapshot->module_count; i++)
-        json_array_append_new(modules, module_json(snapshot, &snapshot->modules[i]));
+        json_array_append_new(modules, module_json(snapshot, &snapshot->modules[i],
+                                                   bill_find(&bill, snapshot->modules[i].host)));
     for (size_t i = 0; i < addresses->count; i++)
         json_array_append_new(listen, json_string(addresses->items[i]));
     return json_pack("{s:s, s:i, s:s, s:s, s:b, s:b, s:s, s:s, s:o, s:o, s:o}", "version",

@@ -106,6 +106,7 @@ int snapshot_take(struct supervisor *supervisor, struct snapshot **ret_snapshot)
         return -ENOMEM;
     LIST_FOREACH (unit, &supervisor->units, list)
         count++;
+    snapshot->supervisor = supervisor;
     snapshot->taken = clock_monotonic();
     snapshot->taken_realtime = clock_realtime();
     snapshot->started_at = supervisor->started_at;

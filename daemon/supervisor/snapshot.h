@@ -42,7 +42,8 @@ struct snapshot_module {
 };
 
 struct snapshot {
-    int64_t taken; /* monotonic */
+    struct supervisor *supervisor; /* whose it is: for bill_take() */
+    int64_t taken;                 /* monotonic */
     int64_t taken_realtime;
     int64_t started_at;
     uint64_t generation;
