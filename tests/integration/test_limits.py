@@ -2,14 +2,13 @@
 # SPDX-License-Identifier: MIT
 """Limits and sandboxes: for each key a module that tries to break it."""
 import contextlib
-import json
 import os
 import pwd
 import re
 import signal
 import subprocess
 import unittest
-import urllib.parse
+import unittest.mock
 
 import harness
 
@@ -317,6 +316,188 @@ class Users(LimitsTest):
                                  r"user")
         daemon = self.daemon(config).wait_started()
         self.assertIn("there is no such user", daemon.module("a")["output"])
+        self.assertEqual(daemon.stop(), 0, daemon.text())
+
+
+def find_unified():
+    """Where control groups of version 2 are mounted."""
+    with open("/proc/self/mountinfo", encoding="utf-8") as file:
+        return next((line.split()[4] for line in file if " - cgroup2 " in line), None)
+
+
+class Groups(LimitsTest):
+    """A delegated group of the test's own. Where no controller is there (the older hierarchy has
+    them), what groups do without one can be tested all the same."""
+
+    def setUp(self):
+        mount = find_unified()
+        if not mount:
+            self.skipTest("no control groups of version 2")
+        self.group = os.path.join(mount, f"reeve-test-{os.getpid()}")
+        try:
+            os.mkdir(self.group)
+        except OSError as error:
+            self.skipTest(f"no control group can be made: {error}")
+        self.addCleanup(self.remove)
+        try:
+            os.setxattr(self.group, "user.delegate", b"1")
+        except OSError as error:
+            self.skipTest(f"a control group cannot be marked as delegated: {error}")
+
+    def remove(self):
+        with contextlib.suppress(OSError):
+            with open(os.path.join(self.group, "cgroup.kill"), "w", encoding="utf-8") as file:
+                file.write("1")
+
+        def is_gone():
+            for folder, _, _ in os.walk(self.group, topdown=False):
+                with contextlib.suppress(OSError):
+                    os.rmdir(folder)
+            return not os.path.exists(self.group)
+        harness.wait_until(is_gone, "the end of the control group")
+
+    def start(self, config):
+        """reeved in the group, as if systemd had started it there."""
+        daemon = self.daemon(config, start=False)
+        procs = os.path.join(self.group, "cgroup.procs")
+
+        def enter():
+            with open(procs, "w", encoding="utf-8") as file:
+                file.write("0")
+        reeved, start = harness.subprocess.Popen, daemon.start
+
+        def popen(*arguments, **keywords):
+            return reeved(*arguments, **keywords, preexec_fn=enter)
+        with unittest.mock.patch.object(harness.subprocess, "Popen", popen):
+            start()
+        return daemon.wait_started()
+
+    @staticmethod
+    def group_of(pid):
+        with open(f"/proc/{pid}/cgroup", encoding="utf-8") as file:
+            return next(line.strip()[3:] for line in file if line.startswith("0::"))
+
+    def groups(self):
+        return sorted(entry.name for entry in os.scandir(self.group) if entry.is_dir())
+
+    def has(self, controller):
+        with open(os.path.join(self.group, "cgroup.controllers"), encoding="utf-8") as file:
+            return controller in file.read().split()
+
+    def test_life(self):
+        daemon = self.start(breaker("a") + breaker("b", *(["user = nobody"] if IS_ROOT else [])))
+        daemon.wait_log("hosts have control groups in " + re.escape(self.group))
+        self.assertTrue(self.group_of(daemon.process.pid).endswith("/supervisor"))
+        for name in "ab":
+            pid = daemon.module(name)["pid"]
+            self.assertRegex(self.group_of(pid), rf"/host-{name}-\d+$")
+        self.assertEqual(len(self.groups()), 3)
+        # Who dies takes its group along, and what was in it, wherever that hid.
+        pid, stray = daemon.module("a")["pid"], int(self.attempt(daemon, "stray"))
+        self.assertEqual(self.group_of(stray), self.group_of(pid))
+        old = os.path.basename(self.group_of(pid))
+        daemon.kill("a")
+        harness.wait_until(lambda: not harness.is_alive(stray), "the end of the stray")
+        harness.wait_until(lambda: old not in self.groups() and len(self.groups()) == 3,
+                           "a new group in place of the old one")
+        self.assertEqual(daemon.stop(), 0, daemon.text())
+        self.assertEqual(self.groups(), ["supervisor"])
+
+    def test_the_next_supervisor_finds_it_as_it_is(self):
+        daemon = self.start(breaker("a"))
+        daemon.signal(signal.SIGKILL)
+        daemon.wait()
+        daemon.close()
+        self.assertIn("supervisor", self.groups())
+        daemon = self.start(breaker("a"))
+        harness.wait_until(lambda: len(self.groups()) == 2, "the old group's removal")
+        self.assertEqual(daemon.stop(), 0, daemon.text())
+
+    def test_limits(self):
+        daemon = self.start(breaker("a", "memory-max = 64M", "cpu-max = 50%"))
+        group = os.path.join(self.group, os.path.basename(self.group_of(daemon.module("a")["pid"])))
+        if not self.has("cpu"):
+            daemon.wait_log(r"\[a\] sandbox: not enforced: cpu-max = 50%: no control group with the cpu")
+        else:
+            with open(os.path.join(group, "cpu.max"), encoding="utf-8") as file:
+                self.assertEqual(file.read(), "50000 100000\n")
+        if not self.has("memory"):
+            daemon.wait_log(r"\[a\] memory-max = 64M bounds its private data \(RLIMIT_DATA\)")
+        else:
+            daemon.ask_later("/v1/submit?module=a&pool=try&wait", "POST", b"leak")
+            daemon.wait_log(r"\[a\] killed by the kernel: it exceeded memory-max = 64M; restart")
+        self.assertEqual(daemon.stop(), 0, daemon.text())
+
+    def test_without_the_mark(self):
+        os.removexattr(self.group, "user.delegate")
+        daemon = self.start(breaker("a"))
+        self.assertEqual(self.group_of(daemon.process.pid), self.group_of(daemon.module("a")["pid"]))
+        self.assertEqual(self.groups(), [])
+        self.assertEqual(daemon.stop(), 0, daemon.text())
+
+
+class Bill(LimitsTest):
+    def metrics(self, daemon):
+        """Samples by name and labels, after looking at the form of the whole."""
+        samples, families = {}, set()
+        for line in daemon.request("/metrics")[2].splitlines():
+            if line.startswith("# TYPE "):
+                name, kind = line.split()[2:]
+                self.assertNotIn(name, families)
+                self.assertEqual(kind == "counter", name.endswith("_total"), line)
+                families.add(name)
+            elif not line.startswith("#"):
+                name, value = line.rsplit(" ", 1)
+                self.assertIn(name.split("{")[0], families, line)
+                self.assertNotIn(name, samples)
+                samples[name] = float(value)
+        return samples
+
+    def test_hosts(self):
+        daemon = self.daemon(breaker("a") + breaker("b", "host = both") +
+                             f"[module:c]\nload = {OTHER}\nhost = both\n").wait_started()
+        a, both = '{host="a",module="a"}', '{host="both"}'
+        before = self.metrics(daemon)
+        self.assertEqual(self.attempt(daemon, "spin 300"), "OK")
+        samples = harness.wait_until(
+            lambda: (s := self.metrics(daemon))[f"reeve_host_cpu_seconds_total{a}"] >= 0.25 and s,
+            "the processor time")
+        self.assertLess(before[f"reeve_host_cpu_seconds_total{a}"], 0.25)
+        for labels in (a, both):
+            self.assertGreater(samples[f"reeve_host_resident_bytes{labels}"], 1 << 20)
+            self.assertGreater(samples[f"reeve_host_private_bytes{labels}"], 1 << 14)
+            self.assertGreaterEqual(samples[f"reeve_host_open_fds{labels}"], 5)
+            self.assertGreaterEqual(samples[f"reeve_host_threads{labels}"], 2)
+        # What a dead process took stays counted.
+        pid = daemon.kill("a")
+        harness.wait_until(lambda: daemon.module("a")["pid"] not in (0, pid), "a restart")
+        after = self.metrics(daemon)[f"reeve_host_cpu_seconds_total{a}"]
+        self.assertGreaterEqual(after, samples[f"reeve_host_cpu_seconds_total{a}"])
+        usage = daemon.module("a")["usage"]
+        self.assertGreaterEqual(usage["cpu_seconds"], after)
+        self.assertGreater(usage["resident_bytes"], usage["private_bytes"])
+        self.assertEqual(daemon.stop(), 0, daemon.text())
+
+    def test_without_a_process(self):
+        daemon = self.daemon(breaker("a", "restart = never", "essential = no")).wait_started()
+        daemon.kill("a")
+        harness.wait_until(lambda: daemon.module("a")["state"] == "failed", "failed")
+        names = [name for name in self.metrics(daemon) if name.startswith("reeve_host_")]
+        self.assertEqual(names, ['reeve_host_cpu_seconds_total{host="a",module="a"}'])
+        self.assertIsNone(daemon.module("a")["usage"]["threads"])
+        self.assertEqual(daemon.stop(), 0, daemon.text())
+
+    def test_the_supervisor(self):
+        daemon = self.daemon(breaker("a")).wait_started()
+        samples = self.metrics(daemon)
+        for name in ("cpu_seconds_total", "resident_memory_bytes", "open_fds", "max_fds",
+                     "start_time_seconds"):
+            self.assertIn(f"process_{name}", samples)
+        self.assertLess(samples["process_open_fds"], samples["process_max_fds"])
+        self.assertLess(abs(samples["process_start_time_seconds"] - os.stat(daemon.folder).st_mtime),
+                        harness.PATIENCE)
+        self.assertEqual(self.metrics(daemon)["process_start_time_seconds"],
+                         samples["process_start_time_seconds"])
         self.assertEqual(daemon.stop(), 0, daemon.text())
 
 
