@@ -3,6 +3,9 @@
 #ifndef REEVE_HOST_SESSION_H
 #define REEVE_HOST_SESSION_H
 
+/* Before a sandbox in which /proc cannot be read: keeps it open for session_kill_others(). */
+void session_prepare(void);
+
 /*
  * Sends SIGKILL to every other process of this process's session. For the end of a host whose
  * supervisor is gone: otherwise the supervisor, as a subreaper, kills what a host leaves behind.

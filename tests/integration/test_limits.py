@@ -5,6 +5,7 @@ import contextlib
 import os
 import pwd
 import re
+import shutil
 import signal
 import subprocess
 import unittest
@@ -235,6 +236,21 @@ class Files(LimitsTest):
                              f"read {daemon.config_path}", "read /proc/1/status",
                              f"exec {harness.REEVECTL}")
         self.assertEqual(daemon.stop(), 0, daemon.text())
+
+    def test_what_a_host_started_ends_with_it(self):
+        # Also when the host may not look into /proc, and nobody is left to sweep for it.
+        daemon = self.daemon(
+            "[module:a]\nload = exec\ngrace = 50ms\nrun.grace = 1000s\nread-write = .\n"
+            "read-only = /bin /usr/bin\ncommand = trap '' TERM; sleep 1000 & echo $$ $! > family.new; "
+            "mv family.new family; while :; do wait; done\n").wait_started()
+        path = os.path.join(daemon.state, "family")
+        harness.wait_until(lambda: os.path.exists(path), "the family")
+        with open(path, encoding="utf-8") as file:
+            family = [int(pid) for pid in file.read().split()]
+        daemon.signal(signal.SIGKILL)
+        daemon.wait()
+        for pid in family:
+            harness.wait_until(lambda: not harness.is_alive(pid), f"the end of {pid}")
 
     def test_a_path_that_is_not_there(self):
         for arguments in ((), ("--check",)):
@@ -526,6 +542,40 @@ class Unprivileged(LimitsTest):
         self.assertEqual(code, 1)
         self.assertRegex(errors, r"\[module:a\] user = daemon: Operation not permitted; it takes root "
                                  r"or CAP_SETUID and CAP_SETGID")
+
+    def test_capabilities_for_changing_users_reach_no_module(self):
+        """As the systemd drop-in has it: a user of its own, with what it takes to start others."""
+        if not IS_ROOT or not shutil.which("setpriv"):
+            self.skipTest("takes root and setpriv")
+        daemon = self.daemon(breaker("a") + breaker("b", "user = daemon", "grace = 10ms",
+                                                    "drain = 10ms"), start=False)
+        for path in (daemon.folder, daemon.state, daemon.config_path):
+            os.chown(path, pwd.getpwnam("nobody").pw_uid, -1)
+        # The state folder of another user's host must be in reach.
+        os.chmod(daemon.folder, 0o711)
+        popen = subprocess.Popen
+
+        def start(arguments, **keywords):
+            names = "+setuid,+setgid,+kill,+net_bind_service"
+            return popen(["setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups",
+                          f"--inh-caps={names}", f"--ambient-caps={names}", *arguments], **keywords)
+        with unittest.mock.patch.object(subprocess, "Popen", start):
+            daemon.start()
+        try:
+            daemon.wait_started()
+        except harness.Waiting:
+            if "setpriv" in daemon.text():
+                self.skipTest(daemon.text())
+            raise
+        nobody, other = pwd.getpwnam("nobody").pw_uid, pwd.getpwnam("daemon").pw_uid
+        # What is for modules stays (CAP_NET_BIND_SERVICE), the rest is gone.
+        self.assertRegex(self.attempt(daemon, "whoami"), rf"^uid {nobody} .* caps 400 ")
+        self.assertRegex(self.attempt(daemon, "whoami", "b"), rf"^uid {other} .* caps 0 ")
+        for name in "ab":
+            self.assertEqual(self.attempt(daemon, "root", name), "EPERM")
+        daemon.kill("b", signal.SIGSTOP)
+        self.assertEqual(daemon.stop(), 0, daemon.text())
+        self.assertIn("module b did not stop within its drain and grace", daemon.text())
 
     def test_it_can_check(self):
         code, errors = self.run_as_nobody(breaker("a", "user = daemon"), "--check")
