@@ -76,6 +76,7 @@ static void release_incarnation(struct host *host)
     loop_child_destroy(host->child);
     host->child = NULL;
     host->pid = 0;
+    host->stopped_at = 0;
     if (host->timer)
         loop_timer_disarm(host->timer);
     list_remove(&host->waiting);
@@ -117,6 +118,16 @@ pid_t host_pid(const struct host *host)
 const struct scoreboard *host_scoreboard(const struct host *host)
 {
     return host->board;
+}
+
+bool host_is_stopped(const struct host *host)
+{
+    return host->stopped_at > 0;
+}
+
+struct list *host_all(void)
+{
+    return &all_hosts;
 }
 
 void host_set_grace(struct host *host, int64_t grace)

@@ -28,6 +28,7 @@ struct host {
     bool exit_asked;
     char why[512]; /* host_kill()'s text */
     pid_t pid;
+    int64_t stopped_at; /* by a signal, since then; 0: it is not */
     struct loop_child *child;
     struct loop_timer *timer; /* HELLO is due, or the grace after EXIT is over */
     const struct scoreboard *board;
@@ -38,6 +39,9 @@ struct host {
     struct list queue; /* packets that the socket had no room for */
     size_t queue_count;
 };
+
+/* Every host of this process, whoever owns it; linked by `all`. */
+struct list *host_all(void);
 
 /* host_channel.c: takes over the supervisor's end of the socketpair. Returns 0 or -ENOMEM. */
 int host_channel_open(struct host *host, int fd);

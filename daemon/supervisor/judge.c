@@ -7,9 +7,12 @@
 
 #include "base/duration.h"
 #include "base/text.h"
+#include "daemon/supervisor/host.h"
+#include "daemon/supervisor/tenancy.h"
 
-/* How late a task may start before it counts as not having run: a busy machine is not a fault. */
-#define LATE_SLACK (2 * NSEC_PER_SEC)
+/* How late a task may start before it counts as not having run: a busy machine is not a fault, and yet
+ * health is to be true within one second. */
+#define LATE_SLACK (900 * NSEC_PER_MSEC)
 
 static void worsen(enum health *health, enum health at_least)
 {
@@ -93,6 +96,10 @@ void judge_module(struct snapshot_module *module, const struct unit *unit, enum 
     judge_state(module, unit, phase);
     for (size_t i = 0; i < module->task_count; i++)
         worsen(&module->health, module->tasks[i].health);
+    if (unit->attached && host_is_stopped(unit->tenancy->host)) {
+        worsen(&module->health, module->essential ? HEALTH_FAIL : HEALTH_WARN);
+        snprintf(module->output, sizeof(module->output), "its process is stopped by a signal");
+    }
     if (unit->state == UNIT_READY && health_code < 0) {
         worsen(&module->health, module->essential ? HEALTH_FAIL : HEALTH_WARN);
         snprintf(module->output, sizeof(module->output), "%s",

@@ -16,6 +16,7 @@
 #include "base/log.h"
 #include "daemon/loop/loop.h"
 #include "daemon/supervisor/check.h"
+#include "daemon/supervisor/host_stops.h"
 #include "daemon/supervisor/ledger.h"
 #include "daemon/supervisor/stray.h"
 #include "daemon/supervisor/supervisor_internal.h"
@@ -175,6 +176,12 @@ static void settle(void *arg)
     supervisor_notify(supervisor, SUPERVISOR_CHANGED);
 }
 
+/* One was stopped or continued by a signal. */
+static void hosts_changed(void *arg)
+{
+    supervisor_changed(arg);
+}
+
 /* Starting and stopping ------------------------------------------------------------------------ */
 
 void supervisor_start(struct supervisor *supervisor)
@@ -258,6 +265,8 @@ int supervisor_create(struct loop *loop, const struct supervisor_options *option
     if (r == 0)
         r = spawner_create(loop, &supervisor->spawner);
     if (r == 0)
+        r = host_stops_create(loop, hosts_changed, supervisor, &supervisor->host_stops);
+    if (r == 0)
         r = watch_create(supervisor, &supervisor->watch);
     if (r == 0)
         r = ledger_create(loop, options->places.state, &supervisor->ledger);
@@ -291,6 +300,7 @@ void supervisor_destroy(struct supervisor *supervisor)
     symbols_destroy(supervisor->symbols);
     stray_stop();
     watch_destroy(supervisor->watch);
+    host_stops_destroy(supervisor->host_stops);
     ledger_destroy(supervisor->ledger);
     spawner_destroy(supervisor->spawner);
     loop_timer_destroy(supervisor->settle_timer);

@@ -212,6 +212,29 @@ class Hangs(PuppetTest):
         harness.wait_until(lambda: daemon.request("/health")[0] == 200, "pass")
         self.assertEqual(daemon.stop(), 0, daemon.text())
 
+    def test_a_stopped_host_without_anything_due(self):
+        daemon = self.daemon(HEARTBEAT + puppet("a", "tick.every = never",
+                                                "grace = 100ms")).wait_started()
+        pid = daemon.kill("a", signal.SIGSTOP)
+        daemon.wait_log(rf"\[a\] process {pid} was stopped by SIGSTOP: it is killed unless it is "
+                        r"continued within 100ms \(grace\)")
+        daemon.wait_log(r"\[a\] it was stopped for 100ms; restart 1 ")
+        self.wait_restarted(daemon, "a", pid)
+        self.assertEqual(daemon.stop(), 0, daemon.text())
+
+    def test_a_stopped_host_that_is_continued(self):
+        daemon = self.daemon(HEARTBEAT + puppet("a", "tick.every = never",
+                                                "grace = 1000s")).wait_started()
+        pid = daemon.kill("a", signal.SIGSTOP)
+        check = harness.wait_until(
+            lambda: (c := daemon.check("a:state"))["status"] == "fail" and c, "fail")
+        self.assertEqual(check["output"], "its process is stopped by a signal")
+        self.assertEqual(daemon.request("/health")[0], 503)
+        os.kill(pid, signal.SIGCONT)
+        harness.wait_until(lambda: daemon.request("/health")[0] == 200, "pass")
+        self.assertEqual(daemon.module("a")["pid"], pid)
+        self.assertEqual(daemon.stop(), 0, daemon.text())
+
     def test_a_module_that_does_not_stop_is_killed(self):
         daemon = self.daemon(puppet("a", "drain = 10ms", "grace = 10ms",
                                     "act.grace = 1000s")).wait_started()
