@@ -208,6 +208,8 @@ void supervisor_stop(struct supervisor *supervisor, const struct cause *cause)
         return;
     log_notice("stopping: %s", cause->text);
     supervisor->cause = *cause;
+    /* It may quote a reason, cut within a character. */
+    text_sanitise(supervisor->cause.text);
     supervisor->phase = PHASE_DRAINING;
     supervisor_notify(supervisor, SUPERVISOR_DRAINING);
     /* Nobody was sent here yet by a load balancer when the start was never complete. */
