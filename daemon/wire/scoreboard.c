@@ -30,10 +30,10 @@ int scoreboard_create(const char *name, int *ret_fd, const struct scoreboard **r
     } header = {SCOREBOARD_MAGIC, SCOREBOARD_VERSION};
     void *board;
 
-    if (fd < 0 || ftruncate(fd, sizeof(struct scoreboard)) < 0)
+    /* None of these waits for anything, so that a signal cannot interrupt one for good. */
+    if (fd < 0 || TEMP_FAILURE_RETRY(ftruncate(fd, sizeof(struct scoreboard))) < 0 ||
+        TEMP_FAILURE_RETRY(pwrite(fd, &header, sizeof(header), 0)) < 0)
         return -errno;
-    if (pwrite(fd, &header, sizeof(header), 0) != (ssize_t)sizeof(header))
-        return -EIO;
     if (fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) < 0)
         return -errno;
     board = mmap(NULL, sizeof(struct scoreboard), PROT_READ, MAP_SHARED, fd, 0);

@@ -161,7 +161,7 @@ class Limits(harness.DaemonTest):
         self.assertIn(b"200 OK", early.recv(65536))
         # A host that dies cannot be had again, which is said, and tried until it can.
         os.kill(heart, signal.SIGKILL)
-        daemon.wait_log(r"\[heart\] cannot start .*reeve-host: Too many open files; restart")
+        daemon.wait_log(r"\[heart\] cannot start .*reeve-host: .*Too many open files; restart")
         mark = daemon.mark()
         for client in flood:
             client.close()
