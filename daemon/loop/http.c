@@ -394,6 +394,8 @@ void http_server_destroy(struct http_server *server)
         return;
     server->draining = server->drained = true;
     remove_listeners(server);
+    /* Answers are written a turn after they were given. */
+    event_base_loop(loop_event_base(server->loop), EVLOOP_NONBLOCK | EVLOOP_ONCE);
     if (server->http)
         evhttp_free(server->http);
     /* Bufferevents end in a later turn of the loop; give it that turn. */

@@ -274,14 +274,21 @@ int supervisor_create(struct loop *loop, const struct supervisor_options *option
     return 0;
 }
 
+void supervisor_answer_all(struct supervisor *supervisor)
+{
+    if (!supervisor)
+        return;
+    requests_finish(&supervisor->requests);
+    reload_finish(supervisor);
+}
+
 void supervisor_destroy(struct supervisor *supervisor)
 {
     struct unit *unit, *next;
 
     if (!supervisor)
         return;
-    requests_finish(&supervisor->requests);
-    reload_finish(supervisor);
+    supervisor_answer_all(supervisor);
     LIST_FOREACH_SAFE (unit, next, &supervisor->units, list)
         unit_destroy(unit);
     stray_stop();
