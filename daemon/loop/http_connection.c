@@ -29,6 +29,17 @@ struct http_connection {
     int fd; /* in by_fd; -1 until the first byte came */
 };
 
+/* A bufferevent that evhttp has freed lives on until the next turn, and this record with it; it must
+ * not be touched any more, or libevent ends it twice. Freeing takes its callbacks away; one that was
+ * only just accepted has none yet, and is not to be cut either. */
+static bool is_over(const struct http_connection *connection)
+{
+    bufferevent_event_cb event_cb;
+
+    bufferevent_getcb(connection->filter, NULL, NULL, &event_cb, NULL);
+    return event_cb == NULL;
+}
+
 /* evhttp does not look whether reading could be enabled: the kernel may have refused to watch. */
 static bool is_deaf(const struct http_connection *connection)
 {
@@ -40,6 +51,8 @@ static void connection_cut(struct http_connection *connection)
 {
     int fd = bufferevent_getfd(connection->socket);
 
+    if (is_over(connection))
+        return;
     /* evhttp sees the end of file and takes the connection down by its own rules. Where it would
      * not see it, it is told. */
     if (is_deaf(connection))
@@ -173,6 +186,8 @@ static void flush_output(evutil_socket_t fd unused, short what unused, void *arg
 {
     struct http_connection *connection = arg;
 
+    if (is_over(connection))
+        return;
     /* Nobody hears what the peer sends: it had better come again. */
     if (connection->state == STATE_IDLE && is_deaf(connection))
         connection_cut(connection);

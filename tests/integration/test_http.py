@@ -128,6 +128,16 @@ class Limits(harness.DaemonTest):
             self.assertEqual(daemon.request("/livez")[0], 200)
         self.assertEqual(daemon.stop(), 0)
 
+    def test_a_client_that_closes_its_half_first(self):
+        daemon = self.daemon().wait_started()
+        for version in (b"1.0", b"1.1"):
+            client = self.connect(daemon)
+            client.sendall(b"GET /livez HTTP/" + version + b"\r\n\r\n")
+            client.shutdown(socket.SHUT_WR)
+            self.assertIn(b" 200 OK\r\n", self.read_all(client))
+        self.assertEqual(daemon.stop(), 0)
+        self.assertNotIn("libevent", daemon.text())
+
     def test_pipelined_requests_are_answered_in_order(self):
         daemon = self.daemon().wait_started()
         client = self.connect(daemon)
