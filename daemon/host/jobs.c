@@ -104,6 +104,16 @@ static void answer(struct pool_runner *runner, uint64_t request, uint64_t id, in
         module_emit(&message);
 }
 
+/* Who submits may ask for any time. */
+static rv_duration deadline_after(rv_duration timeout)
+{
+    rv_duration deadline;
+
+    if (timeout <= 0 || __builtin_add_overflow(rv_now(), timeout, &deadline))
+        return RV_FOREVER;
+    return deadline;
+}
+
 static int run_job(struct rv_context *ctx, void *arg)
 {
     struct host_job *job = arg;
@@ -119,8 +129,7 @@ static int run_job(struct rv_context *ctx, void *arg)
     int r = rv_context_with_labels(ctx, &labels, &labelled);
 
     if (r == 0) {
-        r = rv_context_with_deadline(
-            labelled, job->timeout > 0 ? rv_now() + job->timeout : RV_FOREVER, &timed);
+        r = rv_context_with_deadline(labelled, deadline_after(job->timeout), &timed);
         rv_context_unref(labelled);
     }
     if (r < 0)

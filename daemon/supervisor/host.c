@@ -194,7 +194,7 @@ static void timer_expired(void *arg)
         host_kill(host, "it closed its control socket and lived on");
 }
 
-static int say_hello(struct host *host)
+static void say_hello(struct host *host)
 {
     struct wire_message hello = {
         .type = WIRE_HELLO,
@@ -207,11 +207,10 @@ static int say_hello(struct host *host)
 
     host_send(host, &hello);
     loop_timer_arm(host->timer, HELLO_TIMEOUT);
-    return 0;
 }
 
-/* Makes everything that the process needs, then the process. */
-static int start_process(struct host *host)
+/* Makes everything that the process needs, then the process. *ret_what says what is missing. */
+static int start_process(struct host *host, const char **ret_what)
 {
     cleanup_close int board_fd = -1, output_fd = -1, host_end = -1;
     struct spawn_options options = {
@@ -220,37 +219,44 @@ static int start_process(struct host *host)
 
     scoreboard_unmap(host->board);
     host->board = NULL;
+    *ret_what = "no scoreboard: ";
     r = scoreboard_create("reeve-scoreboard", &board_fd, &host->board);
     if (r < 0)
         return r;
+    *ret_what = "no pipe for its output: ";
     r = output_create(host->loop, host->name, &host->output, &output_fd);
     if (r < 0)
         return r;
+    *ret_what = "no socket: ";
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sockets) < 0)
         return -errno;
     host_end = sockets[1];
     r = host_channel_open(host, sockets[0]);
     if (r < 0)
         return r;
+    *ret_what = "";
     options.control = host_end;
     options.scoreboard = board_fd;
     options.output = output_fd;
     r = spawn_host(&options, &host->pid);
     if (r < 0)
         return r;
+    *ret_what = "cannot watch its process: ";
     r = loop_child_create(host->loop, host->pid, process_ended, host, &host->child);
     if (r < 0) {
         kill(host->pid, SIGKILL);
         stray_adopt(host->pid);
         return r;
     }
-    return say_hello(host);
+    say_hello(host);
+    return 0;
 }
 
 static void spawn_next(void *arg)
 {
     struct spawner *spawner = arg;
     struct host_end end = {0};
+    const char *what;
     struct host *host;
     int r;
 
@@ -266,9 +272,10 @@ static void spawn_next(void *arg)
         report_end(host, &end);
         return;
     }
-    r = start_process(host);
+    r = start_process(host, &what);
     if (r < 0) {
-        snprintf(end.text, sizeof(end.text), "cannot start %s: %s", host->program, strerror(-r));
+        snprintf(end.text, sizeof(end.text), "cannot start %s: %s%s", host->program, what,
+                 strerror(-r));
         report_end(host, &end);
     }
 }

@@ -36,6 +36,9 @@ struct host {
 
     int channel;
     struct loop_io *channel_io;
+    struct loop_timer *channel_timer; /* ends a pause for want of memory */
+    bool paused;
+    bool starved;      /* and it was said, and is not yet over */
     struct list queue; /* packets that the socket had no room for */
     size_t queue_count;
 };
@@ -43,7 +46,8 @@ struct host {
 /* Every host of this process, whoever owns it; linked by `all`. */
 struct list *host_all(void);
 
-/* host_channel.c: takes over the supervisor's end of the socketpair. Returns 0 or -ENOMEM. */
+/* host_channel.c: takes over the supervisor's end of the socketpair. Returns 0 or a negative errno.
+ */
 int host_channel_open(struct host *host, int fd);
 /* Takes in what a dead host had still sent. */
 void host_channel_drain(struct host *host);

@@ -217,6 +217,8 @@ void supervisor_stop(struct supervisor *supervisor, const struct cause *cause)
         return;
     log_notice("stopping: %s", cause->text);
     supervisor->cause = *cause;
+    /* It may quote a reason, cut within a character. */
+    text_sanitise(supervisor->cause.text);
     supervisor->phase = PHASE_DRAINING;
     supervisor_notify(supervisor, SUPERVISOR_DRAINING);
     /* Nobody was sent here yet by a load balancer when the start was never complete. */
@@ -287,14 +289,21 @@ int supervisor_create(struct loop *loop, const struct supervisor_options *option
     return 0;
 }
 
+void supervisor_answer_all(struct supervisor *supervisor)
+{
+    if (!supervisor)
+        return;
+    requests_finish(&supervisor->requests);
+    reload_finish(supervisor);
+}
+
 void supervisor_destroy(struct supervisor *supervisor)
 {
     struct unit *unit, *next;
 
     if (!supervisor)
         return;
-    requests_finish(&supervisor->requests);
-    reload_finish(supervisor);
+    supervisor_answer_all(supervisor);
     LIST_FOREACH_SAFE (unit, next, &supervisor->units, list)
         unit_destroy(unit);
     symbols_destroy(supervisor->symbols);

@@ -50,7 +50,8 @@ static const struct schema {
     [WIRE_START] = {"START", {U32(module)}},
     [WIRE_CHECK] = {"CHECK", {U32(module)}},
     [WIRE_RELOAD] = {"RELOAD", {U32(module), U64(timeout)}},
-    [WIRE_STOP] = {"STOP", {U32(module), U32(flags), U64(drain), U64(timeout), U64(grace), STRING(text)}},
+    [WIRE_STOP] = {"STOP",
+                   {U32(module), U32(flags), U64(drain), U64(timeout), U64(grace), STRING(text)}},
     [WIRE_RUN] = {"RUN", {U32(module), U64(request), STRING(name)}},
     [WIRE_SUBMIT] = {"SUBMIT", {U32(module), U64(request), U64(timeout), STRING(name), DATA}},
     [WIRE_EXIT] = {"EXIT", {STRING(text)}},
@@ -85,6 +86,12 @@ struct header {
 const char *wire_type_name(enum wire_type type)
 {
     return type > 0 && type < WIRE_TYPE_MAX ? schemas[type].name : "?";
+}
+
+int wire_code(int32_t code)
+{
+    /* The kernel's own bound of an errno. */
+    return code <= 0 && code >= -4095 ? code : -EPROTO;
 }
 
 struct cursor {

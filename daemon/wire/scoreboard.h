@@ -15,8 +15,9 @@
  * attempts it reports the record torn: a host that was killed while writing leaves it odd for ever.
  *
  * Safety: one writer a record at a time (the host's own locks see to it; the supervisor never
- * writes). Sizes and counts come from this header's constants, never from the shared memory;
- * strings are terminated in the copy.
+ * writes). Sizes and counts come from this header's constants, never from the shared memory; in the
+ * copy strings are terminated, times and durations lie between 0 and SCOREBOARD_TIME_MAX, and codes
+ * are 0 or a negative errno.
  *
  * All times are CLOCK_MONOTONIC nanoseconds unless they say realtime; 0 means never or none.
  */
@@ -36,6 +37,9 @@
 #define SCOREBOARD_THREADS 320
 #define SCOREBOARD_FRAMES  32
 #define SCOREBOARD_OBJECTS 128
+
+/* Any two of these, and a little, may be added or subtracted. */
+#define SCOREBOARD_TIME_MAX (INT64_MAX / 4)
 
 #define SCOREBOARD_NAME_SIZE     64
 #define SCOREBOARD_TEXT_SIZE     512

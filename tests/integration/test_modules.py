@@ -189,8 +189,11 @@ class Modules(harness.DaemonTest):
 
 class Control(harness.DaemonTest):
     def test_run_and_submit(self):
-        daemon = self.daemon(HEARTBEAT + "[module:spool]\nload = spool\ndirectory = spool\n"
+        daemon = self.daemon("[module:heartbeat]\nload = heartbeat\nbeat.every = 1h\n"
+                             "[module:spool]\nload = spool\ndirectory = spool\n"
                              "command = true\n").wait_started()
+        # A run of its own would be in the way.
+        harness.wait_until(lambda: daemon.module("heartbeat")["tasks"][0]["runs"], "the first run")
         done = daemon.ctl("run", "heartbeat/beat", "--wait")
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertRegex(done.stdout, r"run \d+ succeeded in")
