@@ -329,6 +329,7 @@ void host_exit(struct host *host, const char *cause)
 }
 
 /* The first reason counts. */
+static void set_why(struct host *host, const char *why, va_list args) printf_like(2, 0);
 static void set_why(struct host *host, const char *why, va_list args)
 {
     if (host->why[0] != '\0')

@@ -23,11 +23,13 @@
 static const struct {
     size_t offset, size, count;
 } kinds[] = {
-    {offsetof(struct scoreboard, crash), sizeof(struct scoreboard_crash), 1},
+    {offsetof(struct scoreboard, crash), sizeof(struct scoreboard_stack), 1},
     RECORDS(modules),
     RECORDS(tasks),
     RECORDS(pools),
     RECORDS(threads),
+    {offsetof(struct scoreboard, hang), sizeof(struct scoreboard_stack), 1},
+    RECORDS(objects),
 };
 
 static void patch(struct scoreboard *board, const uint8_t **data, size_t *size)
@@ -45,7 +47,8 @@ static void patch(struct scoreboard *board, const uint8_t **data, size_t *size)
     /* Mostly the first ones, since a reader stops where a record is not used; but also the last. */
     record = (struct scoreboard_head *)(void *)((char *)board + kinds[kind].offset +
                                                 head.index % kinds[kind].count * kinds[kind].size);
-    if (head.kind < 128)
+    /* An object has no head. */
+    if (head.kind < 128 && kinds[kind].offset != offsetof(struct scoreboard, objects))
         record->used = 1;
     offset = head.offset % kinds[kind].size;
     fuzz_take(data, size, (char *)record + offset,
@@ -117,6 +120,7 @@ static void answer(struct world *world)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct scoreboard *board = make_board(data, size);
+    struct crash_frames frames;
     struct world world;
     struct unit *unit;
 
@@ -129,7 +133,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     LIST_FOREACH (unit, &world.supervisor->units, list) {
         tally_close(&unit->tally, board, unit->slot);
         tally_close(&unit->tally, board, unit->slot);
-        crash_read(board, unit->slot, &unit->crash);
+        crash_read(board, unit->slot, &unit->crash, &frames);
+        fuzz_check(frames.count <= SCOREBOARD_FRAMES, "too many frames");
+        for (unsigned i = 0; i < frames.count; i++)
+            fuzz_check(strlen(frames.frames[i].path) < SCOREBOARD_PATH_SIZE, "no end");
     }
     answer(&world);
     watch_update(world.supervisor->watch);
