@@ -76,7 +76,9 @@ static void note_end(struct pool_runner *runner, const struct rv_job_end *end, c
     runner->counts.lost += end->state == RV_JOB_LOST;
     scoreboard_write_begin(record);
     record->total_duration += end->duration;
-    if (end->state != RV_JOB_FINISHED) {
+    if (end->state == RV_JOB_FINISHED) {
+        record->succeeded_at = rv_now();
+    } else {
         record->last_code = end->code;
         record->last_failure_at = rv_now();
         string_copy(record->last_text, sizeof(record->last_text), text);
@@ -135,6 +137,10 @@ static int run_job(struct rv_context *ctx, void *arg)
     if (r < 0)
         return rv_fail(r, "no memory for the job's context");
     job->job.attempt++;
+    /* It is not in the queue any more. */
+    pthread_mutex_lock(&runner->lock);
+    publish(runner);
+    pthread_mutex_unlock(&runner->lock);
     rv_context_deadline(timed, &job->job.deadline);
     overdue.ctx = timed;
     overdue_begin(&overdue);

@@ -24,7 +24,7 @@
 #define HELLO_TIMEOUT (10 * NSEC_PER_SEC)
 
 /* For a host that hangs to note a stack. */
-#define STACK_PATIENCE (300 * NSEC_PER_MSEC)
+#define STACK_PATIENCE (700 * NSEC_PER_MSEC)
 
 struct spawner {
     struct list queue;

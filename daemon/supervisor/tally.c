@@ -114,6 +114,8 @@ static void add_pool(struct scoreboard_pool *sum, const struct scoreboard_pool *
         total.last_code = sum->last_code;
         memcpy(total.last_text, sum->last_text, sizeof(total.last_text));
     }
+    if (pool->succeeded_at == 0)
+        total.succeeded_at = sum->succeeded_at;
     *sum = total;
 }
 

@@ -62,13 +62,18 @@ int scoreboard_map(int fd, struct scoreboard **ret_board)
     board = mmap(NULL, sizeof(*board), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
     if (board == MAP_FAILED)
         return -errno;
-    if (board->magic != SCOREBOARD_MAGIC || board->version != SCOREBOARD_VERSION) {
+    if (!scoreboard_is_intact(board)) {
         munmap(board, sizeof(*board));
         return -EPROTO;
     }
     board->pid = getpid();
     *ret_board = board;
     return 0;
+}
+
+bool scoreboard_is_intact(const struct scoreboard *board)
+{
+    return board->magic == SCOREBOARD_MAGIC && board->version == SCOREBOARD_VERSION;
 }
 
 static _Atomic uint32_t *sequence_of(const void *record)
@@ -163,6 +168,7 @@ bool scoreboard_read_pool(const struct scoreboard *board, unsigned i, struct sco
     TERMINATE(p->progress);
     p->last_code = wire_code(p->last_code);
     bound(&p->last_failure_at);
+    bound(&p->succeeded_at);
     bound(&p->oldest_queued_at);
     bound(&p->total_duration);
     return whole;

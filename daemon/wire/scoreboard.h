@@ -125,6 +125,7 @@ struct scoreboard_pool {
     uint64_t rejected; /* submits refused: full, stopping, too large */
     uint64_t retried;
     int64_t last_failure_at;
+    int64_t succeeded_at; /* when a job last did */
     int64_t oldest_queued_at;
     int64_t total_duration;
     char name[SCOREBOARD_NAME_SIZE];
@@ -195,6 +196,10 @@ struct scoreboard {
 int scoreboard_create(const char *name, int *ret_fd, const struct scoreboard **ret_board);
 
 void scoreboard_unmap(const struct scoreboard *board);
+
+/* Whether the header is still as it was made: a host that writes where it should not has ruined the
+ * rest too. */
+bool scoreboard_is_intact(const struct scoreboard *board);
 
 /*
  * Copies a record out. Returns true and a consistent copy, or false when the record stayed torn;
