@@ -98,6 +98,7 @@ static bool write_line(enum log_level level, const char *text)
 void log_line(enum log_level level, const char *format, ...)
 {
     char text[LINE_SIZE - 64], note[80];
+    int error = errno;
     va_list args;
 
     if (level > level_max)
@@ -114,4 +115,5 @@ void log_line(enum log_level level, const char *format, ...)
     }
     if (!write_line(level, text))
         dropped++;
+    errno = error;
 }

@@ -28,7 +28,8 @@ void log_set_level(enum log_level level);
 int log_level_parse(const char *text, enum log_level *ret_level);
 const char *log_level_name(enum log_level level);
 
-/* Main thread only. The text is cut at about 2 KiB, and made printable. */
+/* Main thread only. The text is cut at about 2 KiB, and made printable. errno stays as it was: the
+ * caller, libevent at times, may yet look at it. */
 void log_line(enum log_level level, const char *format, ...) printf_like(2, 3);
 
 #define log_error(...)   log_line(LOG_LEVEL_ERROR, __VA_ARGS__)

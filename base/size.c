@@ -48,7 +48,8 @@ int size_parse(const char *text, uint64_t *ret_bytes)
     r = parse_unit(text, &shift);
     if (digits == 0 || r < 0 || (scale > 1 && shift == 0))
         return -EINVAL;
-    value = (value << shift) / scale;
+    /* Rounded up, so that the tenths that size_format() writes are the same when read again. */
+    value = ((value << shift) + scale - 1) / scale;
     if (value > INT64_MAX)
         return -ERANGE;
     *ret_bytes = (uint64_t)value;
@@ -57,20 +58,20 @@ int size_parse(const char *text, uint64_t *ret_bytes)
 
 char *size_format(uint64_t bytes, char *buffer, size_t size)
 {
+    unsigned tenths, shift;
     int unit = -1;
-    uint64_t scaled = bytes, rest = 0;
 
-    while (scaled >= 1024 && unit < (int)sizeof(unit_letters) - 2) {
-        rest = scaled % 1024;
-        scaled /= 1024;
+    while (bytes >> (10 * (unsigned)(unit + 1)) >= 1024 && unit < (int)sizeof(unit_letters) - 2)
         unit++;
-    }
-    if (unit < 0)
+    if (unit < 0) {
         snprintf(buffer, size, "%" PRIu64, bytes);
-    else if (rest * 10 / 1024 == 0)
-        snprintf(buffer, size, "%" PRIu64 "%c", scaled, unit_letters[unit]);
+        return buffer;
+    }
+    shift = 10 * (unsigned)(unit + 1);
+    tenths = (unsigned)((bytes & ((UINT64_C(1) << shift) - 1)) * 10 >> shift);
+    if (tenths == 0)
+        snprintf(buffer, size, "%" PRIu64 "%c", bytes >> shift, unit_letters[unit]);
     else
-        snprintf(buffer, size, "%" PRIu64 ".%u%c", scaled, (unsigned)(rest * 10 / 1024),
-                 unit_letters[unit]);
+        snprintf(buffer, size, "%" PRIu64 ".%u%c", bytes >> shift, tenths, unit_letters[unit]);
     return buffer;
 }

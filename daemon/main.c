@@ -219,6 +219,13 @@ static void signal_came(int signal, const struct loop_sender *sender, void *arg)
     }
 }
 
+static int cannot(const char *what, int r)
+{
+    log_error("cannot %s: %s", what, strerror(-r));
+    return r;
+}
+
+/* Whatever fails has been named when it returns. */
 static int create_daemon(struct daemon *daemon, const struct arguments *arguments,
                          const struct places *places, struct config *config)
 {
@@ -232,15 +239,33 @@ static int create_daemon(struct daemon *daemon, const struct arguments *argument
     };
     int r = loop_create(&daemon->loop);
 
-    if (r == 0)
-        r = loop_signals_create(daemon->loop, signals, signal_came, daemon, &daemon->signals);
-    if (r == 0)
-        r = edge_create(daemon->loop, config, &daemon->edge);
-    if (r == 0)
-        r = supervisor_create(daemon->loop, &options, config_ref(config), &daemon->supervisor);
-    if (r == 0)
-        edge_attach(daemon->edge, daemon->supervisor);
-    return r;
+    if (r < 0)
+        return cannot("make the event loop", r);
+    r = loop_signals_create(daemon->loop, signals, signal_came, daemon, &daemon->signals);
+    if (r < 0)
+        return cannot("receive signals", r);
+    r = edge_create(daemon->loop, config, &daemon->edge);
+    if (r < 0)
+        return cannot("serve health and control", r);
+    r = supervisor_create(daemon->loop, &options, config_ref(config), &daemon->supervisor);
+    if (r < 0)
+        return cannot("supervise modules", r);
+    edge_attach(daemon->edge, daemon->supervisor);
+    return 0;
+}
+
+/* Returns the exit code. */
+static int loop_until_stopped(struct daemon *daemon)
+{
+    int r;
+
+    supervisor_start(daemon->supervisor);
+    r = loop_run(daemon->loop);
+    if (r < 0) {
+        cannot("wait for events", r);
+        return 1;
+    }
+    return daemon->cut_short ? 1 : supervisor_exit_code(daemon->supervisor);
 }
 
 static int run_daemon(const struct arguments *arguments, const struct places *places)
@@ -260,20 +285,17 @@ static int run_daemon(const struct arguments *arguments, const struct places *pl
     r = places_prepare(places);
     if (r == 0)
         r = create_daemon(&daemon, arguments, places, config);
-    if (r == 0) {
-        supervisor_start(daemon.supervisor);
-        r = loop_run(daemon.loop);
-        code = daemon.cut_short ? 1 : supervisor_exit_code(daemon.supervisor);
-    }
-    if (r < 0)
-        log_error("reeved ends: %s", strerror(-r));
+    if (r == 0)
+        code = loop_until_stopped(&daemon);
+    /* While there is somebody to carry the answers. */
+    supervisor_answer_all(daemon.supervisor);
     edge_destroy(daemon.edge);
     supervisor_destroy(daemon.supervisor);
     loop_signals_destroy(daemon.signals);
     loop_destroy(daemon.loop);
-    if (r == 0 && code == 0)
+    if (code == 0)
         log_notice("stopped");
-    return r < 0 ? 1 : code;
+    return code;
 }
 
 int main(int argc, char **argv)

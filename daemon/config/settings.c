@@ -3,6 +3,7 @@
 
 #include <assert.h>
 #include <ctype.h>
+#include <errno.h>
 #include <limits.h>
 #include <string.h>
 
@@ -46,10 +47,20 @@ static const char *parse_bool(const char *text, void *target)
     return bool_parse(text, target) < 0 ? "yes or no" : NULL;
 }
 
+/* So that a few of them can be doubled and added to the time of day without an overflow. */
+#define LONGEST (3650 * 86400 * NSEC_PER_SEC)
+
 static const char *parse_duration(const char *text, void *target)
 {
-    return duration_parse(text, target) < 0 ? "a duration with its unit, such as 500ms, 30s or 5min"
-                                            : NULL;
+    int64_t ns;
+    int r = duration_parse(text, &ns);
+
+    if (r == -EINVAL)
+        return "a duration with its unit, such as 500ms, 30s or 5min";
+    if (r < 0 || ns > LONGEST)
+        return "a duration of at most 3650d";
+    *(int64_t *)target = ns;
+    return NULL;
 }
 
 static const char *parse_rate(const char *text, void *target)
@@ -65,7 +76,8 @@ static const char *parse_rate(const char *text, void *target)
     count[slash - text] = '\0';
     /* The supervisor remembers as many restarts as the largest count. */
     if (integer_parse(count, 1, 1000, &number) < 0 ||
-        duration_parse(slash + 1, &parsed.window) < 0 || parsed.window <= 0)
+        duration_parse(slash + 1, &parsed.window) < 0 || parsed.window <= 0 ||
+        parsed.window > LONGEST)
         return "COUNT/DURATION with a count of 1 to 1000, such as 5/60s";
     parsed.count = (unsigned)number;
     *rate = parsed;

@@ -33,6 +33,8 @@ static void respond_error(struct http_request *request, int status, int code, co
     va_start(args, format);
     vsnprintf(text, sizeof(text), format, args);
     va_end(args);
+    /* It may quote the peer, who can send what no JSON can hold. */
+    text_sanitise(text);
     edge_respond_json(request, status, JSON_TYPE,
                       json_pack("{s:s, s:s}", "error", text, "code", name ? name : "?"));
 }

@@ -92,25 +92,34 @@ static int create_servers(struct edge *edge, const struct config *config)
     return http_server_create(edge->loop, &options, &edge->control);
 }
 
+static int serve_at(struct http_server *server, const char *address, int fd)
+{
+    int r = http_server_add_listener(server, fd);
+
+    if (r < 0)
+        log_error("cannot accept connections at %s: %s", address, strerror(-r));
+    return r;
+}
+
 /* Sockets are bound at once, so that an address in use is known before any module starts. */
 static int bind_sockets(struct edge *edge, const struct config *config)
 {
-    int fd;
+    int fd, r;
 
     for (size_t i = 0; i < config->listen.count; i++) {
         fd = listen_tcp(config->listen.items[i], &edge->addresses);
         if (fd < 0)
             return fd;
-        if (http_server_add_listener(edge->http, fd) < 0)
-            return -ENOMEM;
+        r = serve_at(edge->http, config->listen.items[i], fd);
+        if (r < 0)
+            return r;
     }
     fd = listen_unix(config->control);
     if (fd < 0)
         return fd;
     edge->control_path = strdup(config->control);
-    if (http_server_add_listener(edge->control, fd) < 0 || !edge->control_path)
-        return -ENOMEM;
-    return 0;
+    r = serve_at(edge->control, config->control, fd);
+    return r == 0 && !edge->control_path ? -ENOMEM : r;
 }
 
 int edge_create(struct loop *loop, const struct config *config, struct edge **ret_edge)

@@ -54,13 +54,25 @@ int listen_tcp(const char *text, struct strings *bound)
     return fd;
 }
 
-/* Whether somebody answers at the socket; what a crash left behind refuses connections. */
-static bool is_in_use(const struct sockaddr_un *address)
+/* Takes away what a crash left behind, which refuses connections. Returns 0, -EADDRINUSE when somebody
+ * answers, or another negative errno. */
+static int remove_stale(const struct sockaddr_un *address)
 {
     cleanup_close int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 
-    return fd < 0 || connect(fd, (const struct sockaddr *)address, sizeof(*address)) == 0 ||
-           errno != ECONNREFUSED;
+    if (fd < 0)
+        return -errno;
+    /* EAGAIN: it lives, with a full backlog. */
+    if (connect(fd, (const struct sockaddr *)address, sizeof(*address)) == 0 || errno == EAGAIN)
+        return -EADDRINUSE;
+    if (errno != ECONNREFUSED)
+        return -errno;
+    return unlink(address->sun_path) < 0 ? -errno : 0;
+}
+
+static int bind_to(int fd, const struct sockaddr_un *address)
+{
+    return bind(fd, (const struct sockaddr *)address, sizeof(*address)) < 0 ? -errno : 0;
 }
 
 static int bind_unix(const struct sockaddr_un *address)
@@ -73,9 +85,11 @@ static int bind_unix(const struct sockaddr_un *address)
         return -errno;
     /* Never, not even for a moment, open to others. */
     mask = umask(0177);
-    r = bind(fd, (const struct sockaddr *)address, sizeof(*address)) < 0 ? -errno : 0;
-    if (r == -EADDRINUSE && !is_in_use(address) && unlink(address->sun_path) == 0)
-        r = bind(fd, (const struct sockaddr *)address, sizeof(*address)) < 0 ? -errno : 0;
+    r = bind_to(fd, address);
+    if (r == -EADDRINUSE) {
+        r = remove_stale(address);
+        r = r < 0 ? r : bind_to(fd, address);
+    }
     umask(mask);
     if (r < 0)
         return r;

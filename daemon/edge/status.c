@@ -61,13 +61,13 @@ static json_t *task_json(const struct snapshot *snapshot, const struct snapshot_
 
 static json_t *pool_json(const struct scoreboard_pool *pool)
 {
-    return json_pack("{s:s, s:i, s:i, s:i, s:i, s:I, s:I, s:I, s:I, s:I, s:I, s:s}", "name",
-                     pool->name, "workers", (int)pool->workers, "capacity", (int)pool->capacity,
-                     "queued", (int)pool->queued, "active", (int)pool->active, "accepted",
-                     (json_int_t)pool->accepted, "finished", (json_int_t)pool->finished, "failed",
-                     (json_int_t)pool->failed, "lost", (json_int_t)pool->lost, "rejected",
-                     (json_int_t)pool->rejected, "retried", (json_int_t)pool->retried, "last_error",
-                     pool->last_text);
+    return json_pack("{s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:s}", "name",
+                     pool->name, "workers", (json_int_t)pool->workers, "capacity",
+                     (json_int_t)pool->capacity, "queued", (json_int_t)pool->queued, "active",
+                     (json_int_t)pool->active, "accepted", (json_int_t)pool->accepted, "finished",
+                     (json_int_t)pool->finished, "failed", (json_int_t)pool->failed, "lost",
+                     (json_int_t)pool->lost, "rejected", (json_int_t)pool->rejected, "retried",
+                     (json_int_t)pool->retried, "last_error", pool->last_text);
 }
 
 /* What a host takes; shared by its tenants. Figures of a process are null without one. */

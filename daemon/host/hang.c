@@ -21,7 +21,7 @@
 #include "daemon/host/board.h"
 #include "daemon/host/frames.h"
 
-#define PATIENCE (200 * NSEC_PER_MSEC)
+#define PATIENCE (500 * NSEC_PER_MSEC)
 
 static _Atomic pid_t target;
 static sem_t taken;

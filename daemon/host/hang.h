@@ -18,7 +18,7 @@ int hang_signal(void);
 
 /*
  * Fills the scoreboard's record of a hang. Only the first one is noted, since a host that has one is
- * about to end. Blocks for at most a fifth of a second. Returns whether it was the first.
+ * about to end. Blocks for half a second as a rule, at most two. Returns whether it was the first.
  */
 bool hang_note(pid_t tid, uint32_t slot, const char *what, uint64_t run);
 

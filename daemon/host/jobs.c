@@ -76,7 +76,9 @@ static void note_end(struct pool_runner *runner, const struct rv_job_end *end, c
     runner->counts.lost += end->state == RV_JOB_LOST;
     scoreboard_write_begin(record);
     record->total_duration += end->duration;
-    if (end->state != RV_JOB_FINISHED) {
+    if (end->state == RV_JOB_FINISHED) {
+        record->succeeded_at = rv_now();
+    } else {
         record->last_code = end->code;
         record->last_failure_at = rv_now();
         string_copy(record->last_text, sizeof(record->last_text), text);
@@ -104,6 +106,16 @@ static void answer(struct pool_runner *runner, uint64_t request, uint64_t id, in
         module_emit(&message);
 }
 
+/* Who submits may ask for any time. */
+static rv_duration deadline_after(rv_duration timeout)
+{
+    rv_duration deadline;
+
+    if (timeout <= 0 || __builtin_add_overflow(rv_now(), timeout, &deadline))
+        return RV_FOREVER;
+    return deadline;
+}
+
 static int run_job(struct rv_context *ctx, void *arg)
 {
     struct host_job *job = arg;
@@ -119,13 +131,16 @@ static int run_job(struct rv_context *ctx, void *arg)
     int r = rv_context_with_labels(ctx, &labels, &labelled);
 
     if (r == 0) {
-        r = rv_context_with_deadline(
-            labelled, job->timeout > 0 ? rv_now() + job->timeout : RV_FOREVER, &timed);
+        r = rv_context_with_deadline(labelled, deadline_after(job->timeout), &timed);
         rv_context_unref(labelled);
     }
     if (r < 0)
         return rv_fail(r, "no memory for the job's context");
     job->job.attempt++;
+    /* It is not in the queue any more. */
+    pthread_mutex_lock(&runner->lock);
+    publish(runner);
+    pthread_mutex_unlock(&runner->lock);
     rv_context_deadline(timed, &job->job.deadline);
     overdue.ctx = timed;
     overdue_begin(&overdue);

@@ -37,20 +37,18 @@ static void child_ended(int fd unused, unsigned events unused, void *arg)
 {
     struct loop_child *child = arg;
     struct loop_exit ended = {.code = -1};
-    siginfo_t info = {0};
     struct rusage usage = {0};
-    int r;
+    int status;
+    pid_t r = wait4(child->pid, &status, WNOHANG, &usage);
 
-    /* The kernel's call tells what the C library's does not. */
-    r = (int)syscall(SYS_waitid, P_PID, child->pid, &info, WEXITED | WNOHANG, &usage);
-    if ((r == 0 && info.si_pid == 0) || (r < 0 && errno != ECHILD))
+    if (r == 0 || (r < 0 && errno != ECHILD))
         return;
     /* After ECHILD somebody else reaped it, and what happened will never be known: code -1. */
-    if (r == 0 && info.si_code == CLD_EXITED) {
-        ended.code = info.si_status;
-    } else if (r == 0) {
-        ended.signal = info.si_status;
-        ended.core = info.si_code == CLD_DUMPED;
+    if (r > 0 && WIFEXITED(status)) {
+        ended.code = WEXITSTATUS(status);
+    } else if (r > 0) {
+        ended.signal = WTERMSIG(status);
+        ended.core = WCOREDUMP(status);
     }
     ended.cpu = to_ns(usage.ru_utime) + to_ns(usage.ru_stime);
     loop_io_watch(child->io, 0);

@@ -61,23 +61,32 @@ static struct list all_servers = {&all_servers, &all_servers};
 
 /* Listening ------------------------------------------------------------------------------------ */
 
-static void set_accepting(struct http_server *server, bool accepting)
+static void stop_accepting(struct http_server *server)
 {
     struct listener *listener;
 
     LIST_FOREACH (listener, &server->listeners, list)
-        if (accepting)
-            evconnlistener_enable(listener->listener);
-        else
-            evconnlistener_disable(listener->listener);
+        evconnlistener_disable(listener->listener);
+}
+
+static int open_spare(void)
+{
+    return open("/dev/null", O_RDONLY | O_CLOEXEC);
 }
 
 static void accept_again(void *arg)
 {
     struct http_server *server = arg;
+    struct listener *listener;
 
-    if (!server->draining)
-        set_accepting(server, true);
+    if (server->draining)
+        return;
+    if (server->spare_fd < 0)
+        server->spare_fd = open_spare();
+    /* The kernel may refuse to watch a listener, too. */
+    LIST_FOREACH (listener, &server->listeners, list)
+        if (evconnlistener_enable(listener->listener) < 0)
+            loop_timer_arm(server->accept_again, ACCEPT_PAUSE);
 }
 
 static void finish_drain(void *arg)
@@ -111,14 +120,9 @@ static struct bufferevent *connection_accepted(struct event_base *base unused, v
     /* The new one counts already. Accepting goes on when a connection has ended. */
     if (server->connections.count >= server->options.connections_max) {
         http_connections_shed(&server->connections);
-        set_accepting(server, false);
+        stop_accepting(server);
     }
     return bufferevent;
-}
-
-static int open_spare(void)
-{
-    return open("/dev/null", O_RDONLY | O_CLOEXEC);
 }
 
 static struct http_server *find_server(const struct evconnlistener *evlistener)
@@ -148,7 +152,7 @@ static void accept_failed(struct evconnlistener *evlistener, void *arg unused)
             close(fd);
         server->spare_fd = open_spare();
     }
-    set_accepting(server, false);
+    stop_accepting(server);
     loop_timer_arm(server->accept_again, ACCEPT_PAUSE);
 }
 
@@ -175,7 +179,8 @@ int http_server_add_listener(struct http_server *server, int fd)
     }
     evconnlistener_set_error_cb(listener->listener, accept_failed);
     list_append(&server->listeners, &listener->list);
-    return 0;
+    /* Binding enabled it, and did not say whether that went well. */
+    return evconnlistener_enable(listener->listener) < 0 ? -errno : 0;
 }
 
 static void remove_listeners(struct http_server *server)
@@ -389,6 +394,8 @@ void http_server_destroy(struct http_server *server)
         return;
     server->draining = server->drained = true;
     remove_listeners(server);
+    /* Answers are written a turn after they were given. */
+    event_base_loop(loop_event_base(server->loop), EVLOOP_NONBLOCK | EVLOOP_ONCE);
     if (server->http)
         evhttp_free(server->http);
     /* Bufferevents end in a later turn of the loop; give it that turn. */

@@ -37,11 +37,12 @@ struct http_options {
 /* Returns 0 or -ENOMEM. */
 int http_server_create(struct loop *loop, const struct http_options *options,
                        struct http_server **ret_server);
-/* Ends all connections at once. No request may be unanswered. */
+/* Ends all connections at once, once they were given what they take without waiting. No request may
+ * be unanswered. */
 void http_server_destroy(struct http_server *server);
 
-/* Accepts from a listening socket, which the server takes over in any case. Returns 0 or -ENOMEM.
- */
+/* Accepts from a listening socket, which the server takes over in any case. Returns 0 or a negative
+ * errno. */
 int http_server_add_listener(struct http_server *server, int fd);
 
 /*

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>
+#include <event2/bufferevent_struct.h>
 #include <event2/event.h>
 #include <sys/socket.h>
 
@@ -28,13 +29,37 @@ struct http_connection {
     int fd; /* in by_fd; -1 until the first byte came */
 };
 
+/* A bufferevent that evhttp has freed lives on until the next turn, and this record with it; it must
+ * not be touched any more, or libevent ends it twice. Freeing takes its callbacks away; one that was
+ * only just accepted has none yet, and is not to be cut either. */
+static bool is_over(const struct http_connection *connection)
+{
+    bufferevent_event_cb event_cb;
+
+    bufferevent_getcb(connection->filter, NULL, NULL, &event_cb, NULL);
+    return event_cb == NULL;
+}
+
+/* evhttp does not look whether reading could be enabled: the kernel may have refused to watch. */
+static bool is_deaf(const struct http_connection *connection)
+{
+    return (connection->state == STATE_IDLE || connection->state == STATE_READING) &&
+           !event_pending(&connection->socket->ev_read, EV_READ, NULL);
+}
+
 static void connection_cut(struct http_connection *connection)
 {
     int fd = bufferevent_getfd(connection->socket);
 
+    if (is_over(connection))
+        return;
+    /* evhttp sees the end of file and takes the connection down by its own rules. Where it would
+     * not see it, it is told. */
+    if (is_deaf(connection))
+        bufferevent_trigger_event(connection->filter, BEV_EVENT_READING | BEV_EVENT_EOF,
+                                  BEV_TRIG_DEFER_CALLBACKS);
     connection->state = STATE_CUT;
     evtimer_del(connection->timer);
-    /* evhttp sees the end of file and takes the connection down by its own rules. */
     if (fd >= 0)
         shutdown(fd, SHUT_RDWR);
 }
@@ -161,7 +186,13 @@ static void flush_output(evutil_socket_t fd unused, short what unused, void *arg
 {
     struct http_connection *connection = arg;
 
-    bufferevent_flush(connection->filter, EV_WRITE, BEV_NORMAL);
+    if (is_over(connection))
+        return;
+    /* Nobody hears what the peer sends: it had better come again. */
+    if (connection->state == STATE_IDLE && is_deaf(connection))
+        connection_cut(connection);
+    else
+        bufferevent_flush(connection->filter, EV_WRITE, BEV_NORMAL);
 }
 
 static void connection_free(struct http_connection *connection)
@@ -215,6 +246,8 @@ struct bufferevent *http_connection_create(struct http_connections *connections)
         bufferevent_free(connection->filter);
         return NULL;
     }
+    /* In the next turn evhttp has begun to read, or could not. */
+    event_active(connection->writable, EV_WRITE, 0);
     return connection->filter;
 }
 
@@ -245,8 +278,10 @@ void http_connection_done(struct http_connections *connections, int fd)
 
     /* What a pipelining client sent ahead passed the filter long ago: evhttp parses it next, and if
      * it is not whole, its rest finds the connection reading. */
-    if (connection && connection->state != STATE_CUT)
+    if (connection && connection->state != STATE_CUT) {
         set_state(connection, STATE_IDLE);
+        event_active(connection->writable, EV_WRITE, 0);
+    }
 }
 
 bool http_connections_shed(struct http_connections *connections)

@@ -5,12 +5,21 @@
 #include <event2/event.h>
 
 #include "base/duration.h"
+#include "base/list.h"
 #include "base/log.h"
 #include "daemon/loop/internal.h"
 
+/* How soon a watch is tried again that the kernel refused: memory and room come back, or not, in
+ * their own time. */
+#define RETRY_USEC 100000
+
 struct loop {
     struct event_base *base;
+    struct list refused; /* sources whose watch is to be tried again */
+    struct event *retry;
 };
+
+static void try_again(evutil_socket_t fd, short what, void *arg);
 
 static void log_message(int severity, const char *message)
 {
@@ -45,6 +54,12 @@ int loop_create(struct loop **ret_loop)
         free(loop);
         return -ENOMEM;
     }
+    list_init(&loop->refused);
+    loop->retry = evtimer_new(loop->base, try_again, loop);
+    if (!loop->retry) {
+        loop_destroy(loop);
+        return -ENOMEM;
+    }
     *ret_loop = loop;
     return 0;
 }
@@ -53,6 +68,8 @@ void loop_destroy(struct loop *loop)
 {
     if (!loop)
         return;
+    if (loop->retry)
+        event_free(loop->retry);
     event_base_free(loop->base);
     free(loop);
     libevent_global_shutdown();
@@ -74,8 +91,9 @@ struct event_base *loop_event_base(struct loop *loop)
 }
 
 struct loop_io {
+    struct list refused; /* in the loop's list */
+    struct loop *loop;
     struct event *event;
-    struct event_base *base;
     int fd;
     unsigned watched;
     loop_io_fn fn;
@@ -90,46 +108,84 @@ static void io_ready(evutil_socket_t fd, short what, void *arg)
     io->fn(fd, events, io->arg);
 }
 
+/* Makes the kernel watch for what io->watched says. Returns 0 or a negative errno. */
+static int set_watch(struct loop_io *io)
+{
+    short what = EV_PERSIST;
+
+    event_del(io->event);
+    list_remove(&io->refused);
+    if (io->watched == 0)
+        return 0;
+    what |= io->watched & LOOP_READ ? EV_READ : 0;
+    what |= io->watched & LOOP_WRITE ? EV_WRITE : 0;
+    event_assign(io->event, io->loop->base, io->fd, what, io_ready, io);
+    return event_add(io->event, NULL) < 0 ? -errno : 0;
+}
+
+static void keep_watch(struct loop_io *io)
+{
+    static const struct timeval delay = {.tv_usec = RETRY_USEC};
+
+    if (set_watch(io) == 0)
+        return;
+    /* libevent has logged why. */
+    list_append(&io->loop->refused, &io->refused);
+    evtimer_add(io->loop->retry, &delay);
+}
+
+static void try_again(evutil_socket_t fd unused, short what unused, void *arg)
+{
+    struct loop *loop = arg;
+    struct list refused;
+
+    /* Those that are refused again go to the loop's own list. */
+    list_init(&refused);
+    while (!list_is_empty(&loop->refused)) {
+        struct list *node = loop->refused.next;
+
+        list_remove(node);
+        list_append(&refused, node);
+    }
+    while (!list_is_empty(&refused))
+        keep_watch(list_entry(refused.next, struct loop_io, refused));
+}
+
 int loop_io_create(struct loop *loop, int fd, unsigned events, loop_io_fn fn, void *arg,
                    struct loop_io **ret_io)
 {
     struct loop_io *io = calloc(1, sizeof(*io));
+    int r;
 
     if (!io)
         return -ENOMEM;
-    *io = (struct loop_io){.base = loop->base, .fd = fd, .fn = fn, .arg = arg};
+    *io = (struct loop_io){.loop = loop, .fd = fd, .watched = events, .fn = fn, .arg = arg};
+    list_init(&io->refused);
     io->event = event_new(loop->base, fd, EV_READ | EV_PERSIST, io_ready, io);
-    if (!io->event) {
-        free(io);
-        return -ENOMEM;
+    r = io->event ? set_watch(io) : -ENOMEM;
+    if (r < 0) {
+        loop_io_destroy(io);
+        return r;
     }
-    loop_io_watch(io, events);
     *ret_io = io;
     return 0;
 }
 
 void loop_io_watch(struct loop_io *io, unsigned events)
 {
-    short what = EV_PERSIST;
-
     if (events == io->watched)
         return;
     io->watched = events;
-    event_del(io->event);
-    if (events == 0)
-        return;
-    what |= events & LOOP_READ ? EV_READ : 0;
-    what |= events & LOOP_WRITE ? EV_WRITE : 0;
-    event_assign(io->event, io->base, io->fd, what, io_ready, io);
-    if (event_add(io->event, NULL) < 0)
-        log_error("cannot watch descriptor %d: %m", io->fd);
+    keep_watch(io);
 }
 
 void loop_io_destroy(struct loop_io *io)
 {
     if (!io)
         return;
-    event_free(io->event);
+    list_remove(&io->refused);
+    if (io->event)
+        event_free(io->event);
     free(io);
 }
 

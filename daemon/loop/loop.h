@@ -34,11 +34,12 @@ void loop_stop(struct loop *loop);
 struct loop_io;
 typedef void (*loop_io_fn)(int fd, unsigned events, void *arg);
 
-/* Watches fd, level-triggered; it stays the caller's and must outlive the source. Returns 0 or
- * -ENOMEM. */
+/* Watches fd, level-triggered; it stays the caller's and must outlive the source. Returns 0 or a
+ * negative errno: the kernel may refuse (-ENOMEM, -ENOSPC). */
 int loop_io_create(struct loop *loop, int fd, unsigned events, loop_io_fn fn, void *arg,
                    struct loop_io **ret_io);
-/* What to watch for from now on; 0 pauses. */
+/* What to watch for from now on; 0 pauses. Where the kernel refuses, it is tried again until it does
+ * not. */
 void loop_io_watch(struct loop_io *io, unsigned events);
 void loop_io_destroy(struct loop_io *io);
 

@@ -12,7 +12,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "base/clock.h"
+#include "base/duration.h"
 #include "base/log.h"
 #include "base/text.h"
 #include "daemon/loop/loop.h"
@@ -24,11 +24,8 @@
 /* From exec to HELLO; nothing of a module runs in it. */
 #define HELLO_TIMEOUT (10 * NSEC_PER_SEC)
 
-/* How old a figure of what a host takes may be. */
-#define USAGE_FRESH NSEC_PER_SEC
-
 /* For a host that hangs to note a stack. */
-#define STACK_PATIENCE (300 * NSEC_PER_MSEC)
+#define STACK_PATIENCE (700 * NSEC_PER_MSEC)
 
 struct spawner {
     struct list queue;
@@ -81,6 +78,7 @@ static void release_incarnation(struct host *host)
     host->child = NULL;
     host->pid = 0;
     cgroup_destroy(TAKE_PTR(host->cgroup));
+    host->stopped_at = 0;
     if (host->timer)
         loop_timer_disarm(host->timer);
     list_remove(&host->waiting);
@@ -126,25 +124,19 @@ const struct scoreboard *host_scoreboard(const struct host *host)
     return host->board;
 }
 
+bool host_is_stopped(const struct host *host)
+{
+    return host->stopped_at > 0;
+}
+
+struct list *host_all(void)
+{
+    return &all_hosts;
+}
+
 void host_set_grace(struct host *host, int64_t grace)
 {
     host->grace = grace;
-}
-
-bool host_usage(struct host *host, struct usage *ret_usage, int64_t *ret_cpu)
-{
-    int64_t now = clock_monotonic();
-    struct usage usage;
-
-    if (host->pid > 0 && (host->usage_at == 0 || now - host->usage_at >= USAGE_FRESH)) {
-        host->usage_at = now;
-        /* One that is ending has no memory to tell of; its last figures stay. */
-        if (usage_read(host->pid, &usage) == 0)
-            host->usage = usage;
-    }
-    *ret_usage = host->usage;
-    *ret_cpu = host->cpu_before + host->usage.cpu;
-    return host->pid > 0 && host->usage.threads > 0;
 }
 
 bool host_is_process(pid_t pid, bool descendants)
@@ -189,10 +181,7 @@ static void process_ended(pid_t pid unused, const struct loop_exit *exit, void *
     struct host_end end;
 
     host_channel_drain(host);
-    /* What was shown of it last may be a tick more than what it took in the end. */
-    host->cpu_before += MAX(exit->cpu, host->usage.cpu);
-    host->usage = (struct usage){0};
-    host->usage_at = 0;
+    host_usage_close(host, exit->cpu);
     stray_kill_all();
     describe_end(host, exit, &end);
     report_end(host, &end);
@@ -213,7 +202,7 @@ static void timer_expired(void *arg)
         host_kill(host, "it closed its control socket and lived on");
 }
 
-static int say_hello(struct host *host)
+static void say_hello(struct host *host)
 {
     struct wire_message hello = {
         .type = WIRE_HELLO,
@@ -228,33 +217,37 @@ static int say_hello(struct host *host)
     host_send(host, &hello);
     host_limits_send(host);
     loop_timer_arm(host->timer, HELLO_TIMEOUT);
-    return 0;
 }
 
-/* Makes everything that the process needs, then the process. */
-static int start_process(struct host *host)
+/* Makes everything that the process needs, then the process. *ret_what says what is missing. */
+static int start_process(struct host *host, const char **ret_what)
 {
     cleanup_close int board_fd = -1, output_fd = -1, host_end = -1;
     struct spawn_options options = {
         .program = host->program, .name = host->name, .directory = host->directory};
     int sockets[2], r;
 
+    *ret_what = "no memory for its limits: ";
     if (host->limits_error < 0)
         return host->limits_error;
     scoreboard_unmap(host->board);
     host->board = NULL;
+    *ret_what = "no scoreboard: ";
     r = scoreboard_create("reeve-scoreboard", &board_fd, &host->board);
     if (r < 0)
         return r;
+    *ret_what = "no pipe for its output: ";
     r = output_create(host->loop, host->name, &host->output, &output_fd);
     if (r < 0)
         return r;
+    *ret_what = "no socket: ";
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sockets) < 0)
         return -errno;
     host_end = sockets[1];
     r = host_channel_open(host, sockets[0]);
     if (r < 0)
         return r;
+    *ret_what = "";
     options.control = host_end;
     options.scoreboard = board_fd;
     options.output = output_fd;
@@ -262,19 +255,22 @@ static int start_process(struct host *host)
     r = spawn_host(&options, &host->pid);
     if (r < 0)
         return r;
+    *ret_what = "cannot watch its process: ";
     r = loop_child_create(host->loop, host->pid, process_ended, host, &host->child);
     if (r < 0) {
         kill(host->pid, SIGKILL);
         stray_adopt(host->pid);
         return r;
     }
-    return say_hello(host);
+    say_hello(host);
+    return 0;
 }
 
 static void spawn_next(void *arg)
 {
     struct spawner *spawner = arg;
     struct host_end end = {0};
+    const char *what;
     struct host *host;
     int r;
 
@@ -290,9 +286,10 @@ static void spawn_next(void *arg)
         report_end(host, &end);
         return;
     }
-    r = start_process(host);
+    r = start_process(host, &what);
     if (r < 0) {
-        snprintf(end.text, sizeof(end.text), "cannot start %s: %s", host->program, strerror(-r));
+        snprintf(end.text, sizeof(end.text), "cannot start %s: %s%s", host->program, what,
+                 strerror(-r));
         report_end(host, &end);
     }
 }

@@ -67,6 +67,8 @@ enum host_state host_state(const struct host *host);
 const char *host_name(const struct host *host);
 /* 0 without a process. */
 pid_t host_pid(const struct host *host);
+/* Whether somebody has stopped it by a signal. */
+bool host_is_stopped(const struct host *host);
 /* Of the present or last incarnation; NULL before the first. */
 const struct scoreboard *host_scoreboard(const struct host *host);
 

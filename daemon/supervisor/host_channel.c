@@ -3,7 +3,9 @@
  * The supervisor's end of a host's socket: raw packets under the loop.
  *
  * A host that does not read has its packets queued up to a bound and is then killed; one that
- * floods us is read at most BATCH packets a turn, so that other hosts and probes get theirs.
+ * floods us is read at most BATCH packets a turn, so that other hosts and probes get theirs. When
+ * the kernel has no memory for a packet, the socket is left alone for a moment: it would stay
+ * readable or writable, and the loop would spin.
  */
 #include <errno.h>
 #include <string.h>
@@ -12,6 +14,7 @@
 
 #include "base/duration.h"
 #include "base/fd.h"
+#include "base/log.h"
 #include "daemon/loop/loop.h"
 #include "daemon/supervisor/host_internal.h"
 
@@ -20,6 +23,9 @@
 
 /* From the end of its socket to the end of its process, a core dump included. */
 #define CLOSED_GRACE (5 * NSEC_PER_SEC)
+
+/* How long a socket is left alone when the kernel has no memory for its packets. */
+#define PAUSE (50 * NSEC_PER_MSEC)
 
 struct packet {
     struct list list;
@@ -40,7 +46,26 @@ static void queue_clear(struct host *host)
 
 static void watch(struct host *host)
 {
-    loop_io_watch(host->channel_io, LOOP_READ | (list_is_empty(&host->queue) ? 0 : LOOP_WRITE));
+    /* A host that is ending is not listened to any more, but may still be told to exit. */
+    unsigned events = (host->state == HOST_ENDING ? 0 : LOOP_READ) |
+                      (list_is_empty(&host->queue) ? 0 : LOOP_WRITE);
+
+    loop_io_watch(host->channel_io, host->paused ? 0 : events);
+}
+
+static bool is_for_want_of_memory(int error)
+{
+    return error == ENOMEM || error == ENOBUFS;
+}
+
+static void pause_channel(struct host *host, const char *what, int error)
+{
+    if (!host->starved)
+        log_warning("[%s] cannot %s its socket: %s; trying again", host->name, what,
+                    strerror(error));
+    host->paused = host->starved = true;
+    loop_timer_arm(host->channel_timer, PAUSE);
+    watch(host);
 }
 
 static void write_queue(struct host *host)
@@ -48,11 +73,20 @@ static void write_queue(struct host *host)
     struct packet *packet, *next;
 
     LIST_FOREACH_SAFE (packet, next, &host->queue, list) {
-        /* An error that is not about room shows as end of file in reading, and ends the host there.
-         */
-        if (send(host->channel, packet->data, packet->size, MSG_NOSIGNAL) < 0 &&
-            (errno == EAGAIN || errno == EINTR || errno == ENOBUFS))
+        ssize_t sent = send(host->channel, packet->data, packet->size, MSG_NOSIGNAL);
+
+        if (sent < 0 && (errno == EAGAIN || errno == EINTR))
             break;
+        if (sent < 0 && is_for_want_of_memory(errno)) {
+            pause_channel(host, "write to", errno);
+            return;
+        }
+        /* That the host has closed it shows as end of file in reading, and ends the host there. */
+        if (sent < 0 && errno != EPIPE && errno != ECONNRESET) {
+            host_kill(host, "its socket cannot be written to: %s", strerror(errno));
+            return;
+        }
+        host->starved = false;
         list_remove(&packet->list);
         free(packet);
         host->queue_count--;
@@ -82,7 +116,8 @@ void host_send(struct host *host, const struct wire_message *message)
     memcpy(packet->data, buffer, (size_t)size);
     list_append(&host->queue, &packet->list);
     host->queue_count++;
-    write_queue(host);
+    if (!host->paused)
+        write_queue(host);
 }
 
 static bool comes_up(const struct wire_message *message)
@@ -99,6 +134,11 @@ static bool read_one(struct host *host)
 
     if (r == -EAGAIN)
         return false;
+    if (r < 0 && is_for_want_of_memory(-r)) {
+        pause_channel(host, "read from", -r);
+        return false;
+    }
+    host->starved = false;
     if (r == 0 || r == -ECONNRESET || r == -EPIPE) {
         /* It is dying: its exit will tell more. One that only closed its end is killed soon. */
         loop_io_watch(host->channel_io, 0);
@@ -109,7 +149,10 @@ static bool read_one(struct host *host)
         return false;
     }
     if (r < 0) {
-        host_kill(host, "it sent what is no message: %s", strerror(-r));
+        if (r == -EBADMSG)
+            host_kill(host, "it sent what is no message");
+        else
+            host_kill(host, "its socket cannot be read: %s", strerror(-r));
         return false;
     }
     if (message.type == WIRE_HELLO && host->state == HOST_SPAWNING) {
@@ -147,9 +190,16 @@ static void channel_ready(int fd unused, unsigned events, void *arg)
     /* The owner may kill the host meanwhile; it never destroys it from these calls. */
     for (int i = 0; i < BATCH && host->state != HOST_ENDING && read_one(host); i++)
         ;
-    /* A host that is ending is not listened to any more. */
     if (host->state == HOST_ENDING && host->channel_io)
-        loop_io_watch(host->channel_io, 0);
+        watch(host);
+}
+
+static void pause_over(void *arg)
+{
+    struct host *host = arg;
+
+    host->paused = false;
+    write_queue(host);
 }
 
 void host_channel_drain(struct host *host)
@@ -164,21 +214,25 @@ int host_channel_open(struct host *host, int fd)
 {
     int r;
 
-    list_init(&host->queue);
     host->channel = fd;
+    host->paused = host->starved = false;
     r = fd_set_nonblock(fd, true);
-    return r < 0
-               ? r
-               : loop_io_create(host->loop, fd, LOOP_READ, channel_ready, host, &host->channel_io);
+    if (r == 0)
+        r = loop_timer_create(host->loop, pause_over, host, &host->channel_timer);
+    if (r == 0)
+        r = loop_io_create(host->loop, fd, LOOP_READ, channel_ready, host, &host->channel_io);
+    return r;
 }
 
 void host_channel_close(struct host *host)
 {
+    queue_clear(host);
     if (host->channel < 0)
         return;
     loop_io_destroy(host->channel_io);
     host->channel_io = NULL;
-    queue_clear(host);
+    loop_timer_destroy(host->channel_timer);
+    host->channel_timer = NULL;
     close(host->channel);
     host->channel = -1;
 }

@@ -32,6 +32,7 @@ struct host {
     bool refused;  /* it said in its HELLO that it cannot do as its limits ask */
     char why[512]; /* host_kill()'s text */
     pid_t pid;
+    int64_t stopped_at; /* by a signal, since then; 0: it is not */
     struct loop_child *child;
     struct loop_timer *timer; /* HELLO is due, or the grace after EXIT is over */
     const struct scoreboard *board;
@@ -50,15 +51,25 @@ struct host {
 
     int channel;
     struct loop_io *channel_io;
+    struct loop_timer *channel_timer; /* ends a pause for want of memory */
+    bool paused;
+    bool starved;      /* and it was said, and is not yet over */
     struct list queue; /* packets that the socket had no room for */
     size_t queue_count;
 };
 
-/* host_channel.c: takes over the supervisor's end of the socketpair. Returns 0 or -ENOMEM. */
+/* Every host of this process, whoever owns it; linked by `all`. */
+struct list *host_all(void);
+
+/* host_channel.c: takes over the supervisor's end of the socketpair. Returns 0 or a negative errno.
+ */
 int host_channel_open(struct host *host, int fd);
 /* Takes in what a dead host had still sent. */
 void host_channel_drain(struct host *host);
 void host_channel_close(struct host *host);
+
+/* host_usage.c: the process has ended, and took so much processor time. */
+void host_usage_close(struct host *host, int64_t cpu);
 
 /* host_limits.c: makes the control group of the next incarnation, if there are any. */
 void host_limits_prepare(struct host *host);

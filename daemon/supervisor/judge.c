@@ -7,9 +7,12 @@
 
 #include "base/duration.h"
 #include "base/text.h"
+#include "daemon/supervisor/host.h"
+#include "daemon/supervisor/tenancy.h"
 
-/* How late a task may start before it counts as not having run: a busy machine is not a fault. */
-#define LATE_SLACK (2 * NSEC_PER_SEC)
+/* How late a task may start before it counts as not having run: a busy machine is not a fault, and yet
+ * health is to be true within one second. */
+#define LATE_SLACK (900 * NSEC_PER_MSEC)
 
 static void worsen(enum health *health, enum health at_least)
 {
@@ -74,7 +77,8 @@ static void judge_state(struct snapshot_module *module, const struct unit *unit,
                  unit->activity);
 }
 
-/* What crashed must have gone well since: the task, or the start when no task was running. */
+/* What crashed must have gone well since: the task, a job of the pool, or the start when neither was
+ * running. */
 static bool has_recovered(const struct snapshot_module *module, const struct unit *unit)
 {
     for (size_t i = 0; i < module->task_count; i++) {
@@ -83,6 +87,9 @@ static bool has_recovered(const struct snapshot_module *module, const struct uni
         if (strcmp(task->name, unit->crash.task) == 0)
             return unit->state == UNIT_READY && task->succeeded_at > unit->ready_since;
     }
+    for (size_t i = 0; i < module->pool_count; i++)
+        if (strcmp(module->pools[i].name, unit->crash.task) == 0)
+            return unit->state == UNIT_READY && module->pools[i].succeeded_at > unit->ready_since;
     return unit->state == UNIT_READY;
 }
 
@@ -93,6 +100,15 @@ void judge_module(struct snapshot_module *module, const struct unit *unit, enum 
     judge_state(module, unit, phase);
     for (size_t i = 0; i < module->task_count; i++)
         worsen(&module->health, module->tasks[i].health);
+    if (unit->state == UNIT_READY && unit->attached && host_scoreboard(unit->tenancy->host) &&
+        !scoreboard_is_intact(host_scoreboard(unit->tenancy->host))) {
+        worsen(&module->health, module->essential ? HEALTH_FAIL : HEALTH_WARN);
+        snprintf(module->output, sizeof(module->output), "it has damaged its scoreboard");
+    }
+    if (unit->attached && host_is_stopped(unit->tenancy->host)) {
+        worsen(&module->health, module->essential ? HEALTH_FAIL : HEALTH_WARN);
+        snprintf(module->output, sizeof(module->output), "its process is stopped by a signal");
+    }
     if (unit->state == UNIT_READY && health_code < 0) {
         worsen(&module->health, module->essential ? HEALTH_FAIL : HEALTH_WARN);
         snprintf(module->output, sizeof(module->output), "%s",

@@ -85,6 +85,14 @@ static void take_bytes(struct output *output, const char *bytes, size_t size)
     }
 }
 
+/* Readable for ever would be a loop that spins. */
+static void stop_reading(struct output *output, int error)
+{
+    loop_io_watch(output->io, 0);
+    if (error != 0)
+        log_warning("[%s] its output cannot be read any more: %s", output->name, strerror(error));
+}
+
 /* Returns false at the end or when nothing is there. */
 static bool read_some(struct output *output)
 {
@@ -93,8 +101,8 @@ static bool read_some(struct output *output)
 
     if (size > 0)
         take_bytes(output, bytes, (size_t)size);
-    else if (size == 0)
-        loop_io_watch(output->io, 0);
+    else if (size == 0 || (errno != EAGAIN && errno != EINTR))
+        stop_reading(output, size < 0 ? errno : 0);
     return size > 0;
 }
 

@@ -108,7 +108,7 @@ void request_answered(struct requests *requests, const struct unit *unit,
 {
     struct request *request, *next;
     struct request_answer answer = {
-        .number = message->number, .code = message->code, .duration = message->duration};
+        .number = message->number, .code = wire_code(message->code), .duration = message->duration};
 
     LIST_FOREACH_SAFE (request, next, &requests->list, list) {
         cleanup_free char *text = NULL;

@@ -97,7 +97,7 @@ int spawn_host(const struct spawn_options *options, pid_t *ret_pid)
     int r;
 
     if (control < 0 || scoreboard < 0 || output < 0)
-        return -EMFILE;
+        return control < 0 ? control : scoreboard < 0 ? scoreboard : output;
     if (!environment)
         return -ENOMEM;
     r = posix_spawn_file_actions_init(&actions);

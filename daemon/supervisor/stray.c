@@ -19,16 +19,21 @@
 /* How long the end waits for killed processes: one that writes to a dead disk may take for ever. */
 #define STOP_PATIENCE (5 * NSEC_PER_SEC)
 
+/* How soon it is tried again to list children or to watch one, when that failed. */
+#define RETRY (100 * NSEC_PER_MSEC)
+
 struct stray {
     struct list list;
     pid_t pid;
-    struct loop_child *child;
+    struct loop_child *child; /* NULL: it could not be watched yet */
 };
 
 /* There is one set of children per process, so this is the process's own state. */
 static struct {
     struct loop *loop;
     struct list list;
+    struct loop_timer *retry;
+    bool failing; /* it has been said that something fails */
 } strays;
 
 static void stray_free(struct stray *stray)
@@ -55,31 +60,50 @@ static bool is_adopted(pid_t pid)
     return false;
 }
 
+/* What fails for want of memory or descriptors is done later, and said once. */
+static void do_later(const char *what, int error)
+{
+    if (!strays.failing)
+        log_warning("cannot %s: %s; trying again", what, strerror(error));
+    strays.failing = true;
+    loop_timer_arm(strays.retry, RETRY);
+}
+
+/* Returns false when it must be tried again. */
+static bool watch(struct stray *stray)
+{
+    int r = stray->child
+                ? 0
+                : loop_child_create(strays.loop, stray->pid, stray_ended, stray, &stray->child);
+
+    if (r < 0)
+        do_later("watch a process left behind", -r);
+    return r == 0;
+}
+
 void stray_adopt(pid_t pid)
 {
     struct stray *stray = calloc(1, sizeof(*stray));
-    int r = -ENOMEM;
 
-    if (stray) {
-        list_append(&strays.list, &stray->list);
-        stray->pid = pid;
-        r = loop_child_create(strays.loop, pid, stray_ended, stray, &stray->child);
+    if (!stray) {
+        /* It is found among the children then. */
+        do_later("keep a process left behind in mind", ENOMEM);
+        return;
     }
-    if (r < 0) {
-        log_error("cannot watch process %d, which stays unreaped: %s", (int)pid, strerror(-r));
-        if (stray)
-            stray_free(stray);
-    }
+    list_append(&strays.list, &stray->list);
+    stray->pid = pid;
+    watch(stray);
 }
 
-void stray_kill_all(void)
+/* Returns 0 or a negative errno when the children could not be listed. */
+static int kill_all(void)
 {
     /* The kernel's list of this thread's children: the supervisor has only one thread. */
     FILE *file = fopen("/proc/thread-self/children", "re");
     int pid;
 
     if (!file)
-        return;
+        return -errno;
     while (fscanf(file, "%d", &pid) == 1) {
         if (host_is_process(pid, false) || is_adopted(pid))
             continue;
@@ -88,29 +112,59 @@ void stray_kill_all(void)
         stray_adopt(pid);
     }
     fclose(file);
+    return 0;
+}
+
+void stray_kill_all(void)
+{
+    int r = kill_all();
+
+    if (r < 0)
+        do_later("list the processes left behind", -r);
+}
+
+static void try_again(void *arg unused)
+{
+    struct stray *stray;
+    bool all_watched = true;
+    int r = kill_all();
+
+    LIST_FOREACH (stray, &strays.list, list)
+        all_watched = watch(stray) && all_watched;
+    if (r < 0)
+        do_later("list the processes left behind", -r);
+    else if (all_watched)
+        strays.failing = false;
 }
 
 int stray_start(struct loop *loop)
 {
+    int r = loop_timer_create(loop, try_again, NULL, &strays.retry);
+
+    if (r < 0)
+        return r;
     strays.loop = loop;
     list_init(&strays.list);
     return prctl(PR_SET_CHILD_SUBREAPER, 1) < 0 ? -errno : 0;
 }
 
-/* Waits for a child of ours, which has been killed, for what is left until the deadline. */
+/* Waits for a child of ours, which has been killed, until the deadline. */
 static bool reap_by(pid_t pid, int64_t deadline)
 {
-    int64_t left = deadline - clock_monotonic();
-    struct pollfd poll_fd = {.events = POLLIN};
-    bool reaped;
+    /* Ended, or no child of ours any more. */
+    while (waitpid(pid, NULL, WNOHANG) == 0) {
+        int64_t left = deadline - clock_monotonic();
+        struct pollfd poll_fd = {.fd = (int)syscall(SYS_pidfd_open, pid, 0), .events = POLLIN};
 
-    poll_fd.fd = (int)syscall(SYS_pidfd_open, pid, 0);
-    if (poll_fd.fd >= 0 && left > 0)
-        poll(&poll_fd, 1, (int)(left / NSEC_PER_MSEC) + 1);
-    reaped = waitpid(pid, NULL, WNOHANG) != 0;
-    if (poll_fd.fd >= 0)
-        close(poll_fd.fd);
-    return reaped;
+        if (left > 0)
+            /* Without a descriptor to wait for: look every now and then. */
+            poll(&poll_fd, 1, poll_fd.fd < 0 ? 10 : (int)(left / NSEC_PER_MSEC) + 1);
+        if (poll_fd.fd >= 0)
+            close(poll_fd.fd);
+        if (left <= 0)
+            return false;
+    }
+    return true;
 }
 
 void stray_stop(void)
@@ -118,20 +172,27 @@ void stray_stop(void)
     int64_t deadline = clock_monotonic() + STOP_PATIENCE;
     struct stray *stray, *next;
     bool all_gone = true;
+    int r;
 
     if (!strays.loop)
         return;
     /* Whenever one is reaped, its own children become ours: until there are none. */
-    while (all_gone && !list_is_empty(&strays.list)) {
+    do {
         LIST_FOREACH_SAFE (stray, next, &strays.list, list) {
             all_gone = reap_by(stray->pid, deadline) && all_gone;
             stray_free(stray);
         }
-        stray_kill_all();
-    }
+        r = kill_all();
+        if (r < 0)
+            poll(NULL, 0, 10);
+    } while (all_gone && (r < 0 ? clock_monotonic() < deadline : !list_is_empty(&strays.list)));
     LIST_FOREACH_SAFE (stray, next, &strays.list, list)
         stray_free(stray);
+    if (r < 0)
+        log_error("cannot list the processes left behind: %s; some may live on", strerror(-r));
     if (!all_gone)
         log_error("processes left behind by hosts did not end after SIGKILL");
+    loop_timer_destroy(strays.retry);
+    strays.retry = NULL;
     strays.loop = NULL;
 }

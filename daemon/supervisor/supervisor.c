@@ -17,6 +17,7 @@
 #include "daemon/loop/loop.h"
 #include "daemon/supervisor/cgroup.h"
 #include "daemon/supervisor/check.h"
+#include "daemon/supervisor/host_stops.h"
 #include "daemon/supervisor/ledger.h"
 #include "daemon/supervisor/stray.h"
 #include "daemon/supervisor/supervisor_internal.h"
@@ -176,6 +177,12 @@ static void settle(void *arg)
     supervisor_notify(supervisor, SUPERVISOR_CHANGED);
 }
 
+/* One was stopped or continued by a signal. */
+static void hosts_changed(void *arg)
+{
+    supervisor_changed(arg);
+}
+
 /* Starting and stopping ------------------------------------------------------------------------ */
 
 void supervisor_start(struct supervisor *supervisor)
@@ -211,6 +218,8 @@ void supervisor_stop(struct supervisor *supervisor, const struct cause *cause)
         return;
     log_notice("stopping: %s", cause->text);
     supervisor->cause = *cause;
+    /* It may quote a reason, cut within a character. */
+    text_sanitise(supervisor->cause.text);
     supervisor->phase = PHASE_DRAINING;
     supervisor_notify(supervisor, SUPERVISOR_DRAINING);
     /* Nobody was sent here yet by a load balancer when the start was never complete. */
@@ -259,6 +268,8 @@ int supervisor_create(struct loop *loop, const struct supervisor_options *option
     if (r == 0)
         r = spawner_create(loop, &supervisor->spawner);
     if (r == 0)
+        r = host_stops_create(loop, hosts_changed, supervisor, &supervisor->host_stops);
+    if (r == 0)
         r = watch_create(supervisor, &supervisor->watch);
     if (r == 0)
         r = ledger_create(loop, options->places.state, &supervisor->ledger);
@@ -281,20 +292,28 @@ int supervisor_create(struct loop *loop, const struct supervisor_options *option
     return 0;
 }
 
+void supervisor_answer_all(struct supervisor *supervisor)
+{
+    if (!supervisor)
+        return;
+    requests_finish(&supervisor->requests);
+    reload_finish(supervisor);
+}
+
 void supervisor_destroy(struct supervisor *supervisor)
 {
     struct unit *unit, *next;
 
     if (!supervisor)
         return;
-    requests_finish(&supervisor->requests);
-    reload_finish(supervisor);
+    supervisor_answer_all(supervisor);
     LIST_FOREACH_SAFE (unit, next, &supervisor->units, list)
         unit_destroy(unit);
     symbols_destroy(supervisor->symbols);
     stray_stop();
     cgroups_stop();
     watch_destroy(supervisor->watch);
+    host_stops_destroy(supervisor->host_stops);
     ledger_destroy(supervisor->ledger);
     spawner_destroy(supervisor->spawner);
     loop_timer_destroy(supervisor->settle_timer);

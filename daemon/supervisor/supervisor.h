@@ -49,7 +49,10 @@ struct supervisor_options {
 /* Takes over config. Returns 0 or a negative errno. */
 int supervisor_create(struct loop *loop, const struct supervisor_options *options,
                       struct config *config, struct supervisor **ret_supervisor);
-/* Only before supervisor_start() or in PHASE_STOPPED. */
+/* Answers everybody who still waits for a run, a job or a reload, since it will not come to that. To
+ * be called before those who asked go away. NULL does nothing. */
+void supervisor_answer_all(struct supervisor *supervisor);
+/* Kills what still runs. */
 void supervisor_destroy(struct supervisor *supervisor);
 
 /* Starts checking and then all modules. */

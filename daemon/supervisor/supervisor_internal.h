@@ -9,6 +9,7 @@
 #include "daemon/supervisor/unit.h"
 
 struct check;
+struct host_stops;
 struct ledger;
 struct loop_timer;
 struct spawner;
@@ -35,6 +36,7 @@ struct supervisor {
     struct list units;
     struct list tenancies;
     struct spawner *spawner;
+    struct host_stops *host_stops;
     struct requests requests;
     struct watch *watch;
     struct ledger *ledger;

@@ -21,6 +21,9 @@
 /* A module that crashes again and again must not keep more processes busy than this. */
 #define JOBS_MAX 2
 
+/* Stacks whose names are remembered: one that crashes in a loop does so in one place. */
+#define KNOWN_MAX 16
+
 #define JOB_TIMEOUT (10 * NSEC_PER_SEC)
 #define JOB_GRACE   NSEC_PER_SEC
 
@@ -31,14 +34,22 @@ struct job {
     struct loop_timer *timer;
     char *module;
     uint64_t crash_id;
+    char *key;
     struct crash_frames frames;
     char *texts[SCOREBOARD_FRAMES];
     unsigned answers;
 };
 
+struct known {
+    char *key;
+    char *text;
+};
+
 struct symbols {
     struct supervisor *supervisor;
     char *program;
+    struct known known[KNOWN_MAX];
+    unsigned next_known; /* to be overwritten */
     struct list jobs;
     unsigned job_count;
 };
@@ -52,22 +63,58 @@ static void job_free(struct job *job)
     for (size_t i = 0; i < ARRAY_SIZE(job->texts); i++)
         free(job->texts[i]);
     free(job->module);
+    free(job->key);
     free(job);
 }
 
-/* From the innermost frame outwards, one line in the log. */
-static void tell(struct job *job)
+/* The same frames of the same file: another build of a module may have others at these places. */
+static char *make_key(const struct unit *unit)
+{
+    return format_new("%s %" PRId64 " %s", unit->settings->path, unit->settings->file_id.mtime,
+                      unit->crash.frames);
+}
+
+static const char *find_known(const struct symbols *symbols, const char *key)
+{
+    for (size_t i = 0; i < KNOWN_MAX; i++)
+        if (string_equal(symbols->known[i].key, key))
+            return symbols->known[i].text;
+    return NULL;
+}
+
+/* Takes over both. */
+static void remember(struct symbols *symbols, char *key, char *text)
+{
+    struct known *known = &symbols->known[symbols->next_known];
+
+    free(known->key);
+    free(known->text);
+    *known = (struct known){key, text};
+    symbols->next_known = (symbols->next_known + 1) % KNOWN_MAX;
+}
+
+static void tell(struct unit *unit, const char *text)
+{
+    log_error("[%s] stack of %s: %s", unit->name, unit->crash.summary, text);
+    string_copy(unit->crash.frames, sizeof(unit->crash.frames), text);
+    supervisor_changed(unit->supervisor);
+}
+
+/* From the innermost frame outwards. */
+static void all_answered(struct job *job)
 {
     struct unit *unit = supervisor_find(job->symbols->supervisor, job->module);
-    cleanup_text struct text text = {0};
+    struct text text = {0};
+    char *whole;
 
     for (unsigned i = 0; i < job->frames.count; i++)
         text_append_format(&text, "%s%s", i == 0 ? "" : ", ", job->texts[i] ? job->texts[i] : "?");
-    if (!unit || unit->crash.id != job->crash_id || text.failed)
+    whole = text_finish(&text);
+    if (!whole)
         return;
-    log_error("[%s] stack of %s: %s", job->module, unit->crash.summary, text_string(&text));
-    string_copy(unit->crash.frames, sizeof(unit->crash.frames), text_string(&text));
-    supervisor_changed(job->symbols->supervisor);
+    if (unit && unit->crash.id == job->crash_id)
+        tell(unit, whole);
+    remember(job->symbols, TAKE_PTR(job->key), whole);
 }
 
 static void host_up(struct host *host, void *arg)
@@ -101,7 +148,7 @@ static void host_message(struct host *host, const struct wire_message *message, 
         text_sanitise(job->texts[message->line]);
     if (++job->answers < job->frames.count)
         return;
-    tell(job);
+    all_answered(job);
     host_exit(host, "all symbols are known");
 }
 
@@ -122,7 +169,8 @@ static void job_late(void *arg)
     host_kill(job->host, "it did not answer within 10s");
 }
 
-static struct job *job_create(struct symbols *symbols, const struct unit *unit)
+/* Takes over key. */
+static struct job *job_create(struct symbols *symbols, const struct unit *unit, char *key)
 {
     static const struct host_events events = {host_up, host_message, host_ended};
     struct supervisor *supervisor = symbols->supervisor;
@@ -135,9 +183,12 @@ static struct job *job_create(struct symbols *symbols, const struct unit *unit)
     };
     struct job *job = calloc(1, sizeof(*job));
 
-    if (!job)
+    if (!job) {
+        free(key);
         return NULL;
+    }
     job->symbols = symbols;
+    job->key = key;
     symbols->job_count++;
     list_append(&symbols->jobs, &job->list);
     job->module = strdup(unit->name);
@@ -151,15 +202,23 @@ static struct job *job_create(struct symbols *symbols, const struct unit *unit)
     return job;
 }
 
-void symbols_look_up(struct symbols *symbols, const struct unit *unit,
-                     const struct crash_frames *frames)
+void symbols_look_up(struct symbols *symbols, struct unit *unit, const struct crash_frames *frames)
 {
+    const char *known;
     struct job *job;
+    char *key;
 
-    if (frames->count == 0 || symbols->job_count >= JOBS_MAX ||
-        access(symbols->program, X_OK) < 0 || symbols->supervisor->phase >= PHASE_STOPPING)
+    if (frames->count == 0 || symbols->supervisor->phase >= PHASE_STOPPING)
         return;
-    job = job_create(symbols, unit);
+    key = make_key(unit);
+    known = key ? find_known(symbols, key) : NULL;
+    if (known)
+        tell(unit, known);
+    if (!key || known || symbols->job_count >= JOBS_MAX || access(symbols->program, X_OK) < 0) {
+        free(key);
+        return;
+    }
+    job = job_create(symbols, unit, key);
     if (!job)
         return;
     job->frames = *frames;
@@ -196,6 +255,10 @@ void symbols_destroy(struct symbols *symbols)
         return;
     LIST_FOREACH_SAFE (job, next, &symbols->jobs, list)
         job_free(job);
+    for (size_t i = 0; i < KNOWN_MAX; i++) {
+        free(symbols->known[i].key);
+        free(symbols->known[i].text);
+    }
     free(symbols->program);
     free(symbols);
 }

@@ -13,11 +13,19 @@
 struct supervisor;
 struct unit;
 
+/* The first task's record that was half-written at the last look, and since when; since 0: none. */
+struct torn_record {
+    unsigned task;
+    uint32_t sequence;
+    int64_t since;
+};
+
 struct tenancy {
     struct list list; /* in the supervisor */
     struct supervisor *supervisor;
     struct list units;
     struct host *host;
+    struct torn_record torn; /* of watch.c */
 };
 
 /* Puts a unit into the tenancy of its settings' host, which is made if need be. Returns 0 or

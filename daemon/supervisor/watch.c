@@ -17,6 +17,9 @@
 /* What a host gets to report a task of its own before the supervisor steps in. */
 #define WATCH_SLACK NSEC_PER_SEC
 
+/* How long a writer of a record may take, preempted or not. */
+#define TORN_MAX (5 * NSEC_PER_SEC)
+
 /* A task that starts soon may then be busy only so long: look again when it has started. A host
  * that is ready is looked at no less often than this, and no more often than once a slack. */
 struct watch {
@@ -24,36 +27,59 @@ struct watch {
     struct loop_timer *timer;
 };
 
-/* The earliest time after which something of the host's must have changed; INT64_MAX: none. Kills
- * the host when that time has passed for something that is still busy. */
+/* A record that nobody finishes writing: its writer is gone, or never was one. */
+static bool is_damaged(struct tenancy *tenancy, unsigned i, uint32_t sequence, int64_t now)
+{
+    struct torn_record *torn = &tenancy->torn;
+
+    if (torn->since == 0 || torn->task != i || torn->sequence != sequence)
+        *torn = (struct torn_record){.task = i, .sequence = sequence, .since = now};
+    return now - torn->since > TORN_MAX && !host_is_stopped(tenancy->host);
+}
+
+/* When something of the task must have changed; INT64_MAX: never. Kills the host when that time has
+ * passed for one that is still busy. */
+static int64_t look_at_task(struct tenancy *tenancy, struct scoreboard_task *task, int64_t now)
+{
+    bool busy = task->state == SCOREBOARD_TASK_RUNNING || task->state == SCOREBOARD_TASK_CANCELLED;
+
+    if (busy && task->busy_until > 0 && now > task->busy_until + WATCH_SLACK) {
+        text_sanitise(task->name);
+        host_kill_hanging(tenancy->host, task->module,
+                          "task %s hangs: run %llu is busy past its timeout and grace", task->name,
+                          (unsigned long long)task->run);
+    } else if (busy && task->busy_until > 0) {
+        return task->busy_until + WATCH_SLACK;
+    } else if (!busy && task->next_due > 0) {
+        return MAX(task->next_due, now) + WATCH_SLACK;
+    }
+    return INT64_MAX;
+}
+
+/* The earliest time after which something of the host's must have changed; INT64_MAX: none. */
 static int64_t look_at(struct tenancy *tenancy, int64_t now)
 {
     const struct scoreboard *board = host_scoreboard(tenancy->host);
     int64_t earliest = INT64_MAX;
+    bool torn = false;
 
     if (host_state(tenancy->host) != HOST_UP || !board)
         return INT64_MAX;
-    for (unsigned i = 0; i < SCOREBOARD_TASKS; i++) {
+    if (!scoreboard_is_intact(board))
+        host_kill(tenancy->host, "it has damaged its scoreboard");
+    for (unsigned i = 0; i < SCOREBOARD_TASKS && host_state(tenancy->host) == HOST_UP; i++) {
         struct scoreboard_task task;
-        bool busy;
+        bool whole = scoreboard_read_task(board, i, &task);
 
-        if (!scoreboard_read_task(board, i, &task))
-            continue;
+        if (!whole && !torn && is_damaged(tenancy, i, task.head.sequence, now))
+            host_kill(tenancy->host, "it has damaged its scoreboard: a record stays half-written");
+        torn = torn || !whole;
         if (!task.head.used)
             break;
-        busy = task.state == SCOREBOARD_TASK_RUNNING || task.state == SCOREBOARD_TASK_CANCELLED;
-        if (busy && task.busy_until > 0 && now > task.busy_until + WATCH_SLACK) {
-            text_sanitise(task.name);
-            host_kill_hanging(tenancy->host, task.module,
-                              "task %s hangs: run %llu is busy past its timeout and grace",
-                              task.name, (unsigned long long)task.run);
-            return INT64_MAX;
-        }
-        if (busy && task.busy_until > 0)
-            earliest = MIN(earliest, task.busy_until + WATCH_SLACK);
-        else if (!busy && task.next_due > 0)
-            earliest = MIN(earliest, MAX(task.next_due, now) + WATCH_SLACK);
+        earliest = MIN(earliest, whole ? look_at_task(tenancy, &task, now) : now + WATCH_SLACK);
     }
+    if (!torn)
+        tenancy->torn.since = 0;
     return earliest;
 }
 

@@ -91,6 +91,12 @@ const char *wire_type_name(enum wire_type type)
     return type > 0 && type < WIRE_TYPE_MAX ? schemas[type].name : "?";
 }
 
+int wire_code(int32_t code)
+{
+    /* The kernel's own bound of an errno. */
+    return code <= 0 && code >= -4095 ? code : -EPROTO;
+}
+
 struct cursor {
     unsigned char *position;
     size_t left;

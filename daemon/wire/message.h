@@ -145,6 +145,9 @@ int wire_send(int fd, const struct wire_message *message);
  */
 int wire_receive(int fd, void *buffer, struct wire_message *ret_message);
 
+/* A code as a host wrote it, made what it should be: 0 or a negative errno; else -EPROTO. */
+int wire_code(int32_t code);
+
 /* "LOAD" and the like, for logs. */
 const char *wire_type_name(enum wire_type type);
 

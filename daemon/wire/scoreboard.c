@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/macro.h"
+#include "daemon/wire/message.h"
 
 /* The layout is a contract between two programs: a change must raise SCOREBOARD_VERSION. */
 _Static_assert(sizeof(struct scoreboard_head) == 8, "layout of version 1");
@@ -29,10 +30,10 @@ int scoreboard_create(const char *name, int *ret_fd, const struct scoreboard **r
     } header = {SCOREBOARD_MAGIC, SCOREBOARD_VERSION};
     void *board;
 
-    if (fd < 0 || ftruncate(fd, sizeof(struct scoreboard)) < 0)
+    /* None of these waits for anything, so that a signal cannot interrupt one for good. */
+    if (fd < 0 || TEMP_FAILURE_RETRY(ftruncate(fd, sizeof(struct scoreboard))) < 0 ||
+        TEMP_FAILURE_RETRY(pwrite(fd, &header, sizeof(header), 0)) < 0)
         return -errno;
-    if (pwrite(fd, &header, sizeof(header), 0) != (ssize_t)sizeof(header))
-        return -EIO;
     if (fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) < 0)
         return -errno;
     board = mmap(NULL, sizeof(struct scoreboard), PROT_READ, MAP_SHARED, fd, 0);
@@ -61,13 +62,18 @@ int scoreboard_map(int fd, struct scoreboard **ret_board)
     board = mmap(NULL, sizeof(*board), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
     if (board == MAP_FAILED)
         return -errno;
-    if (board->magic != SCOREBOARD_MAGIC || board->version != SCOREBOARD_VERSION) {
+    if (!scoreboard_is_intact(board)) {
         munmap(board, sizeof(*board));
         return -EPROTO;
     }
     board->pid = getpid();
     *ret_board = board;
     return 0;
+}
+
+bool scoreboard_is_intact(const struct scoreboard *board)
+{
+    return board->magic == SCOREBOARD_MAGIC && board->version == SCOREBOARD_VERSION;
 }
 
 static _Atomic uint32_t *sequence_of(const void *record)
@@ -109,6 +115,12 @@ bool scoreboard_read(const void *record, void *copy, size_t size)
     return false;
 }
 
+/* A host may write anything: a time that no clock of ours shows would overflow in every sum. */
+static void bound(int64_t *time)
+{
+    *time = MAX(MIN(*time, SCOREBOARD_TIME_MAX), INT64_C(0));
+}
+
 #define TERMINATE(array) ((array)[sizeof(array) - 1] = '\0')
 
 bool scoreboard_read_module(const struct scoreboard *board, unsigned i, struct scoreboard_module *m)
@@ -118,8 +130,20 @@ bool scoreboard_read_module(const struct scoreboard *board, unsigned i, struct s
     TERMINATE(m->name);
     TERMINATE(m->activity);
     TERMINATE(m->health_text);
+    m->health_code = wire_code(m->health_code);
+    bound(&m->health_at);
+    bound(&m->busy_since);
+    bound(&m->busy_until);
     return whole;
 }
+
+#define TIME(member) offsetof(struct scoreboard_task, member)
+
+static const size_t task_times[] = {
+    TIME(interval),       TIME(next_due),       TIME(started_at),       TIME(busy_until),
+    TIME(ended_at),       TIME(succeeded_at),   TIME(started_realtime), TIME(last_duration),
+    TIME(total_duration), TIME(worst_lateness), TIME(worst_cancel),
+};
 
 bool scoreboard_read_task(const struct scoreboard *board, unsigned i, struct scoreboard_task *t)
 {
@@ -129,6 +153,9 @@ bool scoreboard_read_task(const struct scoreboard *board, unsigned i, struct sco
     TERMINATE(t->last_text);
     TERMINATE(t->progress);
     TERMINATE(t->schedule);
+    t->last_code = wire_code(t->last_code);
+    for (size_t field = 0; field < ARRAY_SIZE(task_times); field++)
+        bound((int64_t *)(void *)((char *)t + task_times[field]));
     return whole;
 }
 
@@ -139,6 +166,11 @@ bool scoreboard_read_pool(const struct scoreboard *board, unsigned i, struct sco
     TERMINATE(p->name);
     TERMINATE(p->last_text);
     TERMINATE(p->progress);
+    p->last_code = wire_code(p->last_code);
+    bound(&p->last_failure_at);
+    bound(&p->succeeded_at);
+    bound(&p->oldest_queued_at);
+    bound(&p->total_duration);
     return whole;
 }
 
@@ -147,6 +179,7 @@ bool scoreboard_read_thread(const struct scoreboard *board, unsigned i, struct s
     bool whole = scoreboard_read(&board->threads[i], t, sizeof(*t));
 
     TERMINATE(t->what);
+    bound(&t->since);
     return whole;
 }
 

@@ -15,8 +15,9 @@
  * attempts it reports the record torn: a host that was killed while writing leaves it odd for ever.
  *
  * Safety: one writer a record at a time (the host's own locks see to it; the supervisor never
- * writes). Sizes and counts come from this header's constants, never from the shared memory;
- * strings are terminated in the copy.
+ * writes). Sizes and counts come from this header's constants, never from the shared memory; in the
+ * copy strings are terminated, times and durations lie between 0 and SCOREBOARD_TIME_MAX, and codes
+ * are 0 or a negative errno.
  *
  * All times are CLOCK_MONOTONIC nanoseconds unless they say realtime; 0 means never or none.
  */
@@ -36,6 +37,9 @@
 #define SCOREBOARD_THREADS 320
 #define SCOREBOARD_FRAMES  32
 #define SCOREBOARD_OBJECTS 128
+
+/* Any two of these, and a little, may be added or subtracted. */
+#define SCOREBOARD_TIME_MAX (INT64_MAX / 4)
 
 #define SCOREBOARD_NAME_SIZE     64
 #define SCOREBOARD_TEXT_SIZE     512
@@ -121,6 +125,7 @@ struct scoreboard_pool {
     uint64_t rejected; /* submits refused: full, stopping, too large */
     uint64_t retried;
     int64_t last_failure_at;
+    int64_t succeeded_at; /* when a job last did */
     int64_t oldest_queued_at;
     int64_t total_duration;
     char name[SCOREBOARD_NAME_SIZE];
@@ -191,6 +196,10 @@ struct scoreboard {
 int scoreboard_create(const char *name, int *ret_fd, const struct scoreboard **ret_board);
 
 void scoreboard_unmap(const struct scoreboard *board);
+
+/* Whether the header is still as it was made: a host that writes where it should not has ruined the
+ * rest too. */
+bool scoreboard_is_intact(const struct scoreboard *board);
 
 /*
  * Copies a record out. Returns true and a consistent copy, or false when the record stayed torn;

@@ -93,6 +93,18 @@ static void ignore_everything(const struct puppet *puppet)
         pause();
 }
 
+/* Which outlive the run, and ignore what can be ignored. */
+static void leave_children(const struct puppet *puppet)
+{
+    for (int i = 0; i < 3; i++)
+        if (fork() == 0) {
+            signal(SIGTERM, SIG_IGN);
+            for (;;)
+                pause();
+        }
+    trace(puppet, "has children", "");
+}
+
 static int perform(struct rv_context *ctx, const struct puppet *puppet, const char *action)
 {
     if (strncmp(action, "fail", 4) == 0)
@@ -107,6 +119,8 @@ static int perform(struct rv_context *ctx, const struct puppet *puppet, const ch
         return wait_for_cancel(ctx, puppet);
     if (strncmp(action, "fifo ", 5) == 0)
         return wait_for_fifo(puppet, action + 5);
+    if (strncmp(action, "children", 8) == 0)
+        leave_children(puppet);
     if (strncmp(action, "step", 4) == 0)
         return take_steps(ctx, puppet);
     if (strncmp(action, "deaf", 4) == 0)

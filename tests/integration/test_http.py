@@ -128,6 +128,16 @@ class Limits(harness.DaemonTest):
             self.assertEqual(daemon.request("/livez")[0], 200)
         self.assertEqual(daemon.stop(), 0)
 
+    def test_a_client_that_closes_its_half_first(self):
+        daemon = self.daemon().wait_started()
+        for version in (b"1.0", b"1.1"):
+            client = self.connect(daemon)
+            client.sendall(b"GET /livez HTTP/" + version + b"\r\n\r\n")
+            client.shutdown(socket.SHUT_WR)
+            self.assertIn(b" 200 OK\r\n", self.read_all(client))
+        self.assertEqual(daemon.stop(), 0)
+        self.assertNotIn("libevent", daemon.text())
+
     def test_pipelined_requests_are_answered_in_order(self):
         daemon = self.daemon().wait_started()
         client = self.connect(daemon)
@@ -161,7 +171,7 @@ class Limits(harness.DaemonTest):
         self.assertIn(b"200 OK", early.recv(65536))
         # A host that dies cannot be had again, which is said, and tried until it can.
         os.kill(heart, signal.SIGKILL)
-        daemon.wait_log(r"\[heart\] cannot start .*reeve-host: Too many open files; restart")
+        daemon.wait_log(r"\[heart\] cannot start .*reeve-host: .*Too many open files; restart")
         mark = daemon.mark()
         for client in flood:
             client.close()

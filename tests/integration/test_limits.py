@@ -304,7 +304,7 @@ class Users(LimitsTest):
         self.assertEqual(daemon.stop(), 0, daemon.text())
 
     def test_it_is_killed_and_comes_back(self):
-        daemon = self.start(breaker("a", "user = nobody"))
+        daemon = self.start(breaker("a", "user = nobody", "grace = 1000s"))
         pid = daemon.module("a")["pid"]
         stray = int(self.attempt(daemon, "stray"))
         os.kill(pid, signal.SIGSTOP)
@@ -318,7 +318,7 @@ class Users(LimitsTest):
         self.assertEqual(daemon.stop(), 0, daemon.text())
 
     def test_a_stopped_host_ends_with_its_supervisor(self):
-        daemon = self.start(breaker("a", "user = nobody", "grace = 10ms"))
+        daemon = self.start(breaker("a", "user = nobody", "grace = 100s"))
         pid = daemon.kill("a", signal.SIGSTOP)
         daemon.signal(signal.SIGKILL)
         daemon.wait()
@@ -575,7 +575,8 @@ class Unprivileged(LimitsTest):
             self.assertEqual(self.attempt(daemon, "root", name), "EPERM")
         daemon.kill("b", signal.SIGSTOP)
         self.assertEqual(daemon.stop(), 0, daemon.text())
-        self.assertIn("module b did not stop within its drain and grace", daemon.text())
+        # For either reason it was killed, by who is not root.
+        self.assertRegex(daemon.text(), r"\[b\] .*(did not stop within|it was stopped for)")
 
     def test_it_can_check(self):
         code, errors = self.run_as_nobody(breaker("a", "user = daemon"), "--check")

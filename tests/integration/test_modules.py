@@ -106,12 +106,12 @@ class Modules(harness.DaemonTest):
     def test_a_stop_finishes_work_and_tells_tasks_why(self):
         daemon = self.daemon(
             "[module:spool]\nload = spool\ndirectory = spool\n"
-            "command = touch \"$1.begun\"; read x < fifo; echo finished\n"
+            "command = touch begun; read x < fifo; echo finished\n"
             "[module:sleeper]\nload = exec\ncommand = sleep 1000\nrun.every = 1h\n"
             "run.timeout = 1h\nrun.on-error = continue\n").wait_started()
         os.mkfifo(os.path.join(daemon.state, "fifo"))
         self.spool(daemon, "job")
-        self.wait_file(daemon, "spool", "job.begun")
+        self.wait_file(daemon, "begun")
         harness.wait_until(lambda: daemon.module("sleeper")["tasks"][0]["state"] == "running", "run")
         pids = [daemon.module(name)["pid"] for name in ("spool", "sleeper")]
         daemon.signal(signal.SIGTERM)
@@ -189,8 +189,11 @@ class Modules(harness.DaemonTest):
 
 class Control(harness.DaemonTest):
     def test_run_and_submit(self):
-        daemon = self.daemon(HEARTBEAT + "[module:spool]\nload = spool\ndirectory = spool\n"
+        daemon = self.daemon("[module:heartbeat]\nload = heartbeat\nbeat.every = 1h\n"
+                             "[module:spool]\nload = spool\ndirectory = spool\n"
                              "command = true\n").wait_started()
+        # A run of its own would be in the way.
+        harness.wait_until(lambda: daemon.module("heartbeat")["tasks"][0]["runs"], "the first run")
         done = daemon.ctl("run", "heartbeat/beat", "--wait")
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertRegex(done.stdout, r"run \d+ succeeded in")

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: MIT
 """Modules that misbehave: what the supervisor does about it, and what it says."""
 import os
+import resource
 import shutil
 import signal
 
@@ -169,6 +170,8 @@ class Hangs(PuppetTest):
         daemon.wait_log(r"\[a/act#1\] failed: ")
         task = harness.wait_until(lambda: (t := self.task(daemon, "a", "act"))["runs"] and t, "run")
         self.assertEqual((task["failures"], task["timeouts"]), (1, 1))
+        self.assertRegex(daemon.request("/metrics")[2],
+                         r'reeve_task_worst_cancel_seconds\{module="a",task="act"\} 0?\.?\d*[1-9]')
         self.assertEqual(daemon.module("a")["pid"], pid)
         self.assertEqual(daemon.stop(), 0, daemon.text())
 
@@ -212,6 +215,29 @@ class Hangs(PuppetTest):
         harness.wait_until(lambda: daemon.request("/health")[0] == 200, "pass")
         self.assertEqual(daemon.stop(), 0, daemon.text())
 
+    def test_a_stopped_host_without_anything_due(self):
+        daemon = self.daemon(HEARTBEAT + puppet("a", "tick.every = never",
+                                                "grace = 100ms")).wait_started()
+        pid = daemon.kill("a", signal.SIGSTOP)
+        daemon.wait_log(rf"\[a\] process {pid} was stopped by SIGSTOP: it is killed unless it is "
+                        r"continued within 100ms \(grace\)")
+        daemon.wait_log(r"\[a\] it was stopped for 100ms; restart 1 ")
+        self.wait_restarted(daemon, "a", pid)
+        self.assertEqual(daemon.stop(), 0, daemon.text())
+
+    def test_a_stopped_host_that_is_continued(self):
+        daemon = self.daemon(HEARTBEAT + puppet("a", "tick.every = never",
+                                                "grace = 1000s")).wait_started()
+        pid = daemon.kill("a", signal.SIGSTOP)
+        check = harness.wait_until(
+            lambda: (c := daemon.check("a:state"))["status"] == "fail" and c, "fail")
+        self.assertEqual(check["output"], "its process is stopped by a signal")
+        self.assertEqual(daemon.request("/health")[0], 503)
+        os.kill(pid, signal.SIGCONT)
+        harness.wait_until(lambda: daemon.request("/health")[0] == 200, "pass")
+        self.assertEqual(daemon.module("a")["pid"], pid)
+        self.assertEqual(daemon.stop(), 0, daemon.text())
+
     def test_a_module_that_does_not_stop_is_killed(self):
         daemon = self.daemon(puppet("a", "drain = 10ms", "grace = 10ms",
                                     "act.grace = 1000s")).wait_started()
@@ -229,6 +255,40 @@ class Hangs(PuppetTest):
         daemon.wait_log(r"\[a\] stack of hang in work run 1: .*work at puppet\.c:\d+, ")
         self.wait_restarted(daemon, "a", pid)
         self.assertEqual(daemon.module("a")["pools"][0]["lost"], 1)
+        self.assertEqual(daemon.stop(), 0, daemon.text())
+
+
+class Ends(PuppetTest):
+    def test_the_death_of_the_supervisor_takes_every_host_along(self):
+        # One is at work, one hangs and hears no signal, one is stopped, one has left children about.
+        daemon = self.daemon("".join(puppet(name, "grace = 300ms", "act.grace = 1000s")
+                                     for name in ("works", "deaf", "stopped", "parent"))).wait_started()
+        self.act(daemon, "works", "wait")
+        self.act(daemon, "deaf", "deaf")
+        self.act(daemon, "parent", "children")
+        for line in ("works waits", "deaf is deaf", "parent has children"):
+            self.wait_trace(daemon, line)
+        daemon.kill("stopped", signal.SIGSTOP)
+        self.assertGreater(len(daemon.processes()), 5)
+        daemon.signal(signal.SIGKILL)
+        daemon.wait()
+        harness.wait_until(lambda: not daemon.processes(), "the end of all hosts and their children")
+        # What could hear why it ends was told.
+        self.assertIn("works cancelled: the supervisor is gone", self.trace(daemon))
+
+    def test_a_core_dump_is_still_made(self):
+        with open("/proc/sys/kernel/core_pattern", encoding="utf-8") as file:
+            pattern = file.read().strip()
+        soft, hard = resource.getrlimit(resource.RLIMIT_CORE)
+        if hard == 0 or pattern == "":
+            self.skipTest("no core dumps on this machine")
+        resource.setrlimit(resource.RLIMIT_CORE, (hard, hard))
+        self.addCleanup(resource.setrlimit, resource.RLIMIT_CORE, (soft, hard))
+        daemon = self.daemon(puppet("a")).wait_started()
+        pid = daemon.module("a")["pid"]
+        self.act(daemon, "a", "abort")
+        daemon.wait_log(r"\[a\] killed by SIGABRT, core dumped; restart 1 .*; SIGABRT in act run 1")
+        self.wait_restarted(daemon, "a", pid)
         self.assertEqual(daemon.stop(), 0, daemon.text())
 
 

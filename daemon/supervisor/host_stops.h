@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Hosts that somebody stops (SIGSTOP, or a terminal's). Such a host is silent and has nothing due
+ * perhaps for hours, so the kernel is asked to tell: it is unhealthy at once, and killed when it has
+ * not been continued within its grace. A debugger's stops are not told, and harm nobody.
+ */
+#ifndef REEVE_SUPERVISOR_HOST_STOPS_H
+#define REEVE_SUPERVISOR_HOST_STOPS_H
+
+struct host_stops;
+struct loop;
+
+/* changed is called when a host was stopped or continued. One of these for a process. Returns 0 or a
+ * negative errno. */
+int host_stops_create(struct loop *loop, void (*changed)(void *arg), void *arg,
+                      struct host_stops **ret_stops);
+void host_stops_destroy(struct host_stops *stops);
+
+#endif

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: MIT */
+/* The file of last runs: whatever is in it, what was taken from it is written so that it is read as
+ * the same again. */
+#include "tests/fuzz/fuzz.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "base/log.h"
+#include "base/text.h"
+#include "daemon/loop/loop.h"
+#include "daemon/supervisor/ledger.h"
+
+static struct loop *loop;
+static char folder[256], path[300];
+
+static void prepare(void)
+{
+    const char *temporary = getenv("TMPDIR");
+
+    if (loop)
+        return;
+    log_set_level((enum log_level)0);
+    snprintf(folder, sizeof(folder), "%s/ledger-XXXXXX", temporary ? temporary : "/tmp");
+    fuzz_check(mkdtemp(folder), "no folder");
+    snprintf(path, sizeof(path), "%s/last-runs", folder);
+    fuzz_check(loop_create(&loop) == 0, "no loop");
+}
+
+static void append(const char *task, int64_t started, void *arg)
+{
+    fuzz_check(started > 0, "no time");
+    text_append_format(arg, "%s %lld\n", task, (long long)started);
+}
+
+static char *read_all(struct ledger *ledger)
+{
+    struct text text = {0};
+
+    ledger_each(ledger, "web", append, &text);
+    ledger_each(ledger, "m", append, &text);
+    text_append(&text, "");
+    return text_finish(&text);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    static struct scoreboard board;
+    struct ledger *ledger;
+    char *before, *after;
+    int fd;
+
+    prepare();
+    fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    fuzz_check(fd >= 0 && write_all(fd, data, size) == 0, "cannot write %s", path);
+    close(fd);
+    fuzz_check(ledger_create(loop, folder, &ledger) == 0, "no ledger");
+    /* Something changes, so that it is written. */
+    board.tasks[0].head.used = 1;
+    board.tasks[0].kept = 1;
+    board.tasks[0].started_realtime++;
+    strcpy(board.tasks[0].name, "t");
+    ledger_read_board(ledger, "m", &board, 0);
+    before = read_all(ledger);
+    ledger_destroy(ledger);
+    fuzz_check(ledger_create(loop, folder, &ledger) == 0, "no ledger");
+    after = read_all(ledger);
+    fuzz_check(strcmp(before, after) == 0, "written as something else");
+    ledger_destroy(ledger);
+    free(before);
+    free(after);
+    return 0;
+}

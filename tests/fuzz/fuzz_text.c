@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Durations, sizes, booleans, numbers and foreign texts. What was parsed is written and parsed
+ * again: a text that we write means what it was made from, as far as it shows, and is written the
+ * same again.
+ */
+#include "tests/fuzz/fuzz.h"
+
+#include <limits.h>
+
+#include "base/duration.h"
+#include "base/size.h"
+#include "base/text.h"
+
+static void check_duration(int64_t ns)
+{
+    char text[DURATION_TEXT_SIZE], again[DURATION_TEXT_SIZE];
+    int64_t parsed;
+
+    duration_format(ns, text, sizeof(text));
+    fuzz_check(strlen(text) < sizeof(text) - 1, "%s is cut", text);
+    if (ns < 0)
+        return;
+    fuzz_check(duration_parse(text, &parsed) == 0, "%lld ns is written %s, which is no duration",
+               (long long)ns, text);
+    /* Cut, never rounded up: by less than a thousandth of the smallest unit that is shown. */
+    fuzz_check(parsed <= ns && ns - parsed < NSEC_PER_MSEC, "%lld ns is written %s", (long long)ns,
+               text);
+    duration_format(parsed, again, sizeof(again));
+    fuzz_check(strcmp(text, again) == 0, "%s is written %s", text, again);
+}
+
+static void check_size(uint64_t bytes)
+{
+    char text[SIZE_TEXT_SIZE], again[SIZE_TEXT_SIZE];
+    uint64_t parsed;
+
+    size_format(bytes, text, sizeof(text));
+    fuzz_check(strlen(text) < sizeof(text) - 1, "%s is cut", text);
+    if (bytes > INT64_MAX)
+        return;
+    fuzz_check(size_parse(text, &parsed) == 0, "%llu bytes are written %s, which is no size",
+               (unsigned long long)bytes, text);
+    size_format(parsed, again, sizeof(again));
+    fuzz_check(strcmp(text, again) == 0, "%s is written %s", text, again);
+}
+
+static void check_texts(const char *text)
+{
+    char *sanitised = strdup(text), *again;
+    unsigned best = UINT_MAX;
+    long long number;
+    char cut[16];
+    bool truth;
+
+    text_sanitise(sanitised);
+    again = strdup(sanitised);
+    text_sanitise(again);
+    fuzz_check(strcmp(sanitised, again) == 0, "sanitised text is not clean");
+    fuzz_check(strlen(sanitised) == strlen(text), "sanitising changed the length");
+    /* A clean text that is cut by our own means stays clean. */
+    string_copy(cut, sizeof(cut), sanitised);
+    free(again);
+    again = strdup(cut);
+    text_sanitise(again);
+    fuzz_check(strcmp(cut, again) == 0, "a copy was cut within a character");
+    if (integer_parse(text, -10, LLONG_MAX, &number) == 0)
+        fuzz_check(number >= -10, "%s is out of range", text);
+    bool_parse(text, &truth);
+    name_nearest(text, "restart-delay", NULL, &best);
+    fuzz_check(name_distance(text, text) == 0 || strlen(text) > 63, "%s is not itself", text);
+    free(sanitised);
+    free(again);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    char *text = fuzz_string(data, size);
+    int64_t ns;
+    uint64_t bytes;
+
+    if (duration_parse(text, &ns) == 0) {
+        fuzz_check(ns >= 0, "%s is negative", text);
+        check_duration(ns);
+    }
+    if (size_parse(text, &bytes) == 0)
+        check_size(bytes);
+    check_texts(text);
+    free(text);
+    /* And values that no text would lead to. */
+    fuzz_take(&data, &size, &ns, sizeof(ns));
+    check_duration(ns);
+    check_size((uint64_t)ns);
+    return 0;
+}

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A supervisor for fuzz targets, without processes: three modules that are ready, a and b in the
+ * host "both" and c in its own, whose hosts are sockets that the target reads and writes, and whose
+ * scoreboards are memory of the target's.
+ */
+#ifndef REEVE_TESTS_FUZZ_WORLD_H
+#define REEVE_TESTS_FUZZ_WORLD_H
+
+#include "daemon/edge/edge_internal.h"
+#include "daemon/supervisor/host_internal.h"
+#include "daemon/supervisor/supervisor_internal.h"
+#include "daemon/supervisor/tenancy.h"
+
+#define WORLD_HOSTS 2
+
+struct world {
+    struct loop *loop;
+    struct supervisor *supervisor;
+    struct edge edge;
+    struct host *hosts[WORLD_HOSTS];
+    int channels[WORLD_HOSTS]; /* the hosts' ends */
+};
+
+/* What does not change is made by the first and lives as long as the process. */
+void world_init(struct world *world);
+void world_finish(struct world *world);
+
+#endif

@@ -1,0 +1,292 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A module that does everything wrong, one thing at a time: the job's data says which. Its task "tick"
+ * is honest work in the same process.
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <pthread.h>
+#include <reeve/module.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+
+/* Volatile, so that the compiler does not see what it points to. */
+static char *volatile nowhere;
+
+static int dereference_null(struct rv_context *ctx)
+{
+    (void)ctx;
+    *nowhere = 1;
+    return 0;
+}
+
+static int deeper(volatile char *before)
+{
+    volatile char frame[4096];
+
+    frame[0] = *before;
+    return nowhere ? 0 : deeper(frame) + frame[0];
+}
+
+static int overflow_stack(struct rv_context *ctx)
+{
+    volatile char first = 0;
+
+    (void)ctx;
+    return deeper(&first);
+}
+
+/* What the allocator keeps of its blocks lies between them. */
+static int corrupt_heap(struct rv_context *ctx)
+{
+    char *blocks[64];
+
+    (void)ctx;
+    for (int i = 0; i < 64; i++)
+        blocks[i] = malloc(200);
+    for (int i = 0; i < 64; i++)
+        if (blocks[i]) {
+            char *volatile past = blocks[i];
+
+            memset(past, 0xA5, 240);
+        }
+    for (int i = 0; i < 64; i++)
+        free(blocks[i]);
+    abort(); /* an allocator that did not notice */
+}
+
+static int call_abort(struct rv_context *ctx)
+{
+    (void)ctx;
+    abort();
+}
+
+static int call_exit(struct rv_context *ctx)
+{
+    (void)ctx;
+    exit(0);
+}
+
+static int spin(struct rv_context *ctx)
+{
+    volatile unsigned long count = 0;
+
+    (void)ctx;
+    while (nowhere == NULL)
+        count++;
+    return 0;
+}
+
+static int sleep_with_lock(struct rv_context *ctx)
+{
+    (void)ctx;
+    pthread_mutex_lock(&lock);
+    while (!nowhere)
+        pause();
+    return 0;
+}
+
+static int ignore_cancel(struct rv_context *ctx)
+{
+    while (!nowhere)
+        if (rv_sleep(ctx, RV_SECOND) != 0)
+            poll(NULL, 0, 1000);
+    return 0;
+}
+
+static int block_signals(struct rv_context *ctx)
+{
+    sigset_t all;
+
+    (void)ctx;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, NULL);
+    while (!nowhere)
+        pause();
+    return 0;
+}
+
+/* Until there are none left: for as long as the process lives. */
+static int leak_descriptors(struct rv_context *ctx)
+{
+    int fd, count = 0;
+
+    while ((fd = open("/dev/null", O_RDONLY | O_CLOEXEC)) >= 0)
+        count++;
+    rv_progress(ctx, "%d descriptors", count);
+    return rv_fail(-errno, "open");
+}
+
+static void *wait_for_ever(void *arg)
+{
+    (void)arg;
+    for (;;)
+        pause();
+    return NULL;
+}
+
+/* A bounded number, as the machine has other users. */
+static int leak_threads(struct rv_context *ctx)
+{
+    pthread_attr_t small;
+    pthread_t thread;
+    int count = 0;
+
+    pthread_attr_init(&small);
+    pthread_attr_setstacksize(&small, 32 * 1024);
+    while (count < 1000 && pthread_create(&thread, &small, wait_for_ever, NULL) == 0)
+        count++;
+    pthread_attr_destroy(&small);
+    rv_progress(ctx, "%d threads", count);
+    return 0;
+}
+
+static int close_everything(struct rv_context *ctx)
+{
+    (void)ctx;
+    for (int fd = 0; fd < 1024; fd++)
+        close(fd);
+    return 0;
+}
+
+/* The memory in which the host tells how things stand. */
+static int smear_scoreboard(struct rv_context *ctx)
+{
+    FILE *maps = fopen("/proc/self/maps", "re");
+    char line[512];
+    int found = 0;
+
+    (void)ctx;
+    while (maps && fgets(line, sizeof(line), maps)) {
+        char *start, *end;
+
+        if (!strstr(line, "memfd:reeve-scoreboard"))
+            continue;
+        start = (char *)strtoul(line, &end, 16);
+        memset(start, 0xFF, (size_t)((char *)strtoul(end + 1, NULL, 16) - start));
+        found = 1;
+    }
+    if (maps)
+        fclose(maps);
+    return found ? 0 : rv_fail_text(-ENOENT, "there is no scoreboard");
+}
+
+static int smear_socket(struct rv_context *ctx)
+{
+    (void)ctx;
+    return send(3, "rubbish", 7, MSG_NOSIGNAL) < 0 ? rv_fail(-errno, "send") : 0;
+}
+
+static int flood_socket(struct rv_context *ctx)
+{
+    char packet[512] = "";
+
+    (void)ctx;
+    while (!nowhere)
+        send(3, packet, sizeof(packet), MSG_NOSIGNAL | MSG_DONTWAIT);
+    return 0;
+}
+
+/* In sessions of their own, deaf to everything that can be blocked. */
+static int leave_children(struct rv_context *ctx)
+{
+    int status = 0;
+
+    (void)ctx;
+    for (int i = 0; i < 5; i++) {
+        pid_t pid = fork();
+
+        if (pid < 0)
+            status = -errno;
+        if (pid == 0) {
+            setsid();
+            if (fork() > 0)
+                _exit(0);
+            for (;;)
+                pause();
+        }
+    }
+    if (status < 0)
+        return rv_fail(status, "fork");
+    abort();
+}
+
+static int flood_log(struct rv_context *ctx)
+{
+    for (int i = 0; rv_context_err(ctx) == 0 && i < 200000; i++)
+        rv_log(ctx, RV_LOG_ERROR, "flood %d \x1b[2J\nERROR forged line", i);
+    return 0;
+}
+
+/* Each of these is to fail. */
+static int signal_supervisor(struct rv_context *ctx)
+{
+    pid_t parent = getppid();
+
+    (void)ctx;
+    if (kill(parent, SIGKILL) == 0 || kill(parent, SIGTERM) == 0 ||
+        kill(-getpgid(parent), SIGKILL) == 0)
+        return rv_fail_text(-EPROTO, "the signal was sent");
+    return 0;
+}
+
+static int touch_lock(void)
+{
+    pthread_mutex_lock(&lock);
+    pthread_mutex_unlock(&lock);
+    return 0;
+}
+
+static const struct {
+    const char *name;
+    int (*fn)(struct rv_context *ctx);
+} actions[] = {
+    {"null", dereference_null},
+    {"stack", overflow_stack},
+    {"heap", corrupt_heap},
+    {"abort", call_abort},
+    {"exit", call_exit},
+    {"spin", spin},
+    {"lock", sleep_with_lock},
+    {"ignore", ignore_cancel},
+    {"deaf", block_signals},
+    {"fds", leak_descriptors},
+    {"threads", leak_threads},
+    {"close", close_everything},
+    {"smear-scoreboard", smear_scoreboard},
+    {"smear-socket", smear_socket},
+    {"flood-socket", flood_socket},
+    {"children", leave_children},
+    {"flood-log", flood_log},
+    {"signal", signal_supervisor},
+};
+
+static int act(struct rv_context *ctx, const struct rv_job *job, void *state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof(actions) / sizeof(actions[0]); i++)
+        if (strlen(actions[i].name) == job->size &&
+            memcmp(actions[i].name, job->data, job->size) == 0)
+            return actions[i].fn(ctx);
+    return rv_fail_text(-EINVAL, "there is no such action");
+}
+
+static int tick(struct rv_context *ctx, void *state)
+{
+    (void)ctx;
+    (void)state;
+    return touch_lock();
+    return 0;
+}
+
+RV_MODULE(.name = "hostile", .summary = "Does everything wrong, when told to",
+          .tasks = RV_TASKS({.name = "tick", .run = tick, .every = "20ms"}),
+          .pools = RV_POOLS({.name = "act", .run = act, .workers = 1}), );

@@ -1,0 +1,245 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""One module does everything wrong; what becomes of it, of its neighbours, and of the truth.
+
+Each attack has a daemon of its own with two neighbours that tick every 20 ms. Beside its checks it
+prints how the neighbours fared, how long the module was away, and when /health told: figures for
+people, since no test asserts a time.
+"""
+import http.client
+import json
+import os
+import re
+import sys
+import threading
+import time
+
+import harness
+
+HOSTILE = os.path.join(harness.BUILD, "tests", "integration", "hostile.so")
+NEIGHBOURS = "".join(f"[module:{name}]\nload = heartbeat\nfile = {name}\nbeat.every = 20ms\n"
+                     for name in ("left", "right"))
+# A sanitizer ends the process in a way of its own, or takes what a module needs for an attack.
+SANITIZED = "asan" in os.path.basename(harness.BUILD)
+
+
+class HealthWatch:
+    """Asks /health all the time, and notes each change of what it says of a module."""
+
+    def __init__(self, port, module):
+        self.port, self.module = port, module
+        self.answers = []
+        self.failures = []
+        self.count = 0
+        self.slowest = 0
+        self.done = False
+        self.thread = threading.Thread(target=self._run, daemon=True)
+        self.thread.start()
+
+    def _run(self):
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=harness.PATIENCE)
+        pause = threading.Event()
+        while not self.done:
+            begun = time.monotonic()
+            try:
+                connection.request("GET", "/health")
+                document = json.loads(connection.getresponse().read())
+            except (OSError, ValueError, http.client.HTTPException) as error:
+                self.failures.append(repr(error))
+                connection.close()
+                continue
+            now = time.monotonic()
+            self.count += 1
+            self.slowest = max(self.slowest, now - begun)
+            state = document["checks"][f"{self.module}:state"][0]
+            seen = (document["status"], state["observedValue"], state["status"])
+            if not self.answers or self.answers[-1][1] != seen:
+                self.answers.append((now, seen, state.get("output", "")))
+            pause.wait(0.005)
+        connection.close()
+
+    def close(self):
+        self.done = True
+        self.thread.join(harness.PATIENCE)
+
+
+def metric(text, name, **labels):
+    for line in text.splitlines():
+        if line.startswith(name + "{") and all(f'{k}="{v}"' in line for k, v in labels.items()):
+            return float(line.rsplit(" ", 1)[1])
+    raise AssertionError(f"no {name} {labels} in:\n{text}")
+
+
+class Hostile(harness.DaemonTest):
+    def start(self, *lines):
+        return self.daemon(NEIGHBOURS + "\n".join(
+            ["[module:evil]", f"load = {HOSTILE}", "restart-delay = 1ms", "grace = 200ms",
+             "act.grace = 200ms", "tick.timeout = 1h", *lines, ""])).wait_started()
+
+    def attack(self, action, expected, *lines, restarts=True):
+        """Performs an action; returns the daemon when the module is well again."""
+        daemon = self.start(*lines)
+        before = {m["name"]: m["pid"] for m in daemon.status()["modules"]}
+        watch = HealthWatch(daemon.port, "evil")
+        self.addCleanup(watch.close)
+        harness.wait_until(lambda: watch.answers, "a first answer")
+        mark, begun = daemon.mark(), time.monotonic()
+        # It may be over before the host has said that it took the job.
+        daemon.ctl("submit", "evil/act", stdin=action)
+        if expected:
+            daemon.wait_log(expected, mark)
+        if restarts:
+            harness.wait_until(lambda: (m := daemon.module("evil"))["state"] == "ready" and
+                               m["pid"] not in (0, before["evil"]), "a restart")
+            harness.wait_until(lambda: daemon.module("evil")["tasks"][0]["succeeded"] is not None and
+                               daemon.module("evil")["pools"][0]["active"] == 0, "its ticks")
+        self.neighbours_live(daemon, before)
+        watch.close()
+        self.report(daemon, watch, action, begun)
+        self.assertEqual(watch.failures, [])
+        return daemon
+
+    def neighbours_live(self, daemon, before):
+        for name in ("left", "right"):
+            module = daemon.module(name)
+            runs = module["tasks"][0]["runs"]
+            harness.wait_until(lambda n=name, r=runs: daemon.module(n)["tasks"][0]["runs"] > r + 5,
+                               f"{name}'s ticks")
+            self.assertEqual((module["pid"], module["restarts"]), (before[name], 0))
+
+    def report(self, daemon, watch, action, begun):
+        metrics = daemon.request("/metrics")[2]
+        lateness = max(metric(metrics, "reeve_task_worst_lateness_seconds", module=name, task="beat")
+                       for name in ("left", "right"))
+        told = [f"{now - begun:.3f} s {seen[1]}/{seen[0]}" for now, seen, _ in watch.answers[1:]]
+        print(f"{action:17} neighbours' worst tick gap {20 + lateness * 1000:5.1f} ms; /health "
+              f"answered {watch.count} times, at worst in {watch.slowest * 1000:.1f} ms, and said: "
+              f"{'; '.join(told) or 'pass throughout'}", file=sys.stderr)
+
+    def finish(self, daemon):
+        """Everything of it is gone, and jobs balance."""
+        pool = daemon.module("evil")["pools"][0]
+        self.assertEqual(pool["accepted"], pool["finished"] + pool["failed"] + pool["lost"])
+        self.assertEqual(daemon.stop(), 0, daemon.text())
+
+    def told(self, daemon):
+        """What /health says of the crash until the task has done well again."""
+        return daemon.check("evil:crash")["output"]
+
+
+class Crashes(Hostile):
+    def crash(self, action, signal, where=True):
+        daemon = self.attack(action, rf"\[evil\] killed by SIG{signal}.*restart 1 ")
+        if where:
+            daemon.wait_log(r"\[evil\] stack of SIG\w+ in act run 1: .* at hostile\.c:\d+")
+        self.assertRegex(self.told(daemon), f"^SIG{signal} in act run 1$")
+        self.assertEqual(daemon.health()["status"], "warn")
+        self.finish(daemon)
+
+    @harness.unittest.skipIf(SANITIZED, "ASan takes the signal")
+    def test_null(self):
+        self.crash("null", "SEGV")
+
+    @harness.unittest.skipIf(SANITIZED, "ASan takes the signal")
+    def test_stack(self):
+        self.crash("stack", "SEGV")
+
+    @harness.unittest.skipIf(SANITIZED, "ASan sees it first")
+    def test_heap(self):
+        # The allocator notices, or runs into it.
+        self.crash("heap", "(ABRT|SEGV)")
+
+    def test_abort(self):
+        self.crash("abort", "ABRT")
+
+    @harness.unittest.skipIf(SANITIZED, "LeakSanitizer exits in a way of its own")
+    def test_exit(self):
+        # It ended cleanly, without having been asked: on-failure is not enough to bring it back.
+        daemon = self.attack("exit", r"\[evil\] exit code 0; restart 1 ", "restart = always")
+        self.finish(daemon)
+
+
+class Hangs(Hostile):
+    def hang(self, action, facts):
+        daemon = self.attack(action, r"\[evil\] evil/act hangs: it ignored its cancellation for "
+                             r"200ms; restart 1 .*; hang in act run 1 " + facts, "act.timeout = 100ms")
+        self.assertEqual(self.told(daemon), "hang in act run 1")
+        self.finish(daemon)
+        return daemon
+
+    def test_spin(self):
+        self.hang("spin", "running")
+
+    def test_ignore(self):
+        self.hang("ignore", r"sleeping.*, frames: .*hostile\.so")
+
+    def test_deaf(self):
+        self.hang("deaf", r"sleeping( in \w+)?$")
+
+    def test_lock(self):
+        # The honest task waits for the lock, so its ticks are missed, and that is told too.
+        self.hang("lock", r"sleeping.*, frames: .*hostile\.so")
+
+    def test_stop_while_it_hangs(self):
+        daemon = self.start("drain = 50ms")
+        self.assertEqual(daemon.ctl("submit", "evil/act", stdin="deaf").returncode, 0)
+        harness.wait_until(lambda: daemon.module("evil")["pools"][0]["active"] == 1, "the job")
+        self.assertEqual(daemon.stop(), 0, daemon.text())
+        self.assertRegex(daemon.text(), r"evil/act hangs|did not stop within its drain and grace")
+        self.assertIn("[evil] 1 jobs were lost with its host", daemon.text())
+
+
+class Resources(Hostile):
+    def test_fds(self):
+        daemon = self.attack("fds", r"\[evil/act#1\] attempt 1 failed: open: Too many open files",
+                             restarts=False)
+        # It is still there, tells what it can, and can be stopped.
+        self.assertEqual(daemon.module("evil")["state"], "ready")
+        self.finish(daemon)
+
+    def test_threads(self):
+        daemon = self.attack("threads", None, restarts=False)
+        harness.wait_until(lambda: daemon.module("evil")["pools"][0]["finished"] == 1, "the job")
+        self.finish(daemon)
+
+
+class Interfaces(Hostile):
+    def test_close(self):
+        # It cannot say any more that its job is done; saying so is what fails, and ends it.
+        daemon = self.attack("close", r"\[evil\] (it closed its control socket|exit code \d+).*; restart 1 ")
+        self.finish(daemon)
+
+    def test_smear_scoreboard(self):
+        daemon = self.attack("smear-scoreboard",
+                             r"\[evil\] it has damaged its scoreboard; restart 1 ")
+        daemon.stop()
+
+    def test_smear_socket(self):
+        daemon = self.attack("smear-socket", r"\[evil\] it sent what is no message; restart 1 ")
+        self.finish(daemon)
+
+    def test_flood_socket(self):
+        daemon = self.attack("flood-socket", r"\[evil\] it sent what is no message; restart 1 ")
+        self.finish(daemon)
+
+    def test_children(self):
+        daemon = self.attack("children", r"killing process \d+, left behind by a host that ended")
+        self.finish(daemon)
+        self.assertEqual(daemon.processes(), [])
+
+    def test_flood_log(self):
+        daemon = self.attack("flood-log", r"\[evil\] \d+ lines were dropped: it logs more than",
+                             restarts=False)
+        harness.wait_until(lambda: daemon.module("evil")["pools"][0]["active"] == 0, "its end")
+        self.assertIsNone(re.search(r"^(\S+ \w+ +)?ERROR forged", daemon.text(), re.M))
+        self.assertNotIn("\x1b", daemon.text())
+        self.finish(daemon)
+
+    def test_signal(self):
+        daemon = self.attack("signal", None, restarts=False)
+        harness.wait_until(lambda: daemon.module("evil")["pools"][0]["finished"] == 1, "the job")
+        self.finish(daemon)
+
+
+if __name__ == "__main__":
+    harness.main()
