@@ -52,11 +52,14 @@ static void ignore(enum supervisor_event event unused, void *arg unused)
 
 static void fake_host(struct world *world, struct host *host, size_t i)
 {
+    const struct strings none = {0};
     int sockets[2];
 
     fuzz_check(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sockets) == 0, "no sockets");
     fuzz_check(host_channel_open(host, sockets[0]) == 0, "no channel");
     fuzz_check(fd_set_nonblock(sockets[1], true) == 0, "it blocks");
+    /* As if started with these: a unit joins no process that has other limits. */
+    host_set_limits(host, &config->modules[0]->limits, &none);
     host->state = HOST_UP;
     world->hosts[i] = host;
     world->channels[i] = sockets[1];
