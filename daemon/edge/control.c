@@ -3,10 +3,14 @@
  * The control socket: HTTP and JSON over a unix socket, for reevectl and for curl --unix-socket.
  * Its peers are known by SO_PEERCRED: root and the daemon's own user.
  *
- *     GET  /v1/status                              what reevectl status shows
- *     POST /v1/run?module=M&task=T[&wait]          202 with the run's number, or 200 with its
- * result POST /v1/submit?module=M&pool=P[&wait][&timeout=30s]   the body is the job's data; as
- * above POST /v1/reload                              200 when it is done, 409 with the errors
+ *     GET  /v1/status                          what reevectl status shows
+ *     POST /v1/run?module=M&task=T[&wait]      202 with the run's number, or 200 with its result
+ *     POST /v1/submit?module=M&pool=P[&wait][&timeout=30s]
+ *                                              the body is the job's data; answers as run
+ *     POST /v1/start?module=M[&wait]           202 when it has begun, or 200 when it is done
+ *     POST /v1/stop?module=M[&wait]            as start
+ *     POST /v1/restart?module=M[&wait]         as start
+ *     POST /v1/reload                          200 when it is done, 409 with the errors
  *
  * Errors are {"error": TEXT, "code": ERRNO NAME}; the probes' paths answer here too.
  */
@@ -18,6 +22,7 @@
 #include "base/duration.h"
 #include "base/log.h"
 #include "daemon/edge/edge_internal.h"
+#include "daemon/supervisor/operate.h"
 
 #define JSON_TYPE "application/json"
 
@@ -203,6 +208,67 @@ static void serve_submit(struct edge *edge, struct http_request *request)
     }
 }
 
+/* Starting and stopping modules ------------------------------------------------------------------
+ */
+
+static void operated(int code, const char *text, void *arg)
+{
+    struct http_request *request = arg;
+
+    if (code == 0)
+        edge_respond_json(request, 200, JSON_TYPE, json_object());
+    else
+        respond_error(request, code == -EIO ? 500 : 409, code, "%s", text);
+}
+
+/* "reevectl (pid 12 uid 0)": who asked, for the log and for the tasks that are cancelled. */
+static void describe_peer(struct http_request *request, struct cause *ret_cause)
+{
+    struct ucred peer = {0};
+    socklen_t size = sizeof(peer);
+
+    getsockopt(http_request_fd(request), SOL_SOCKET, SO_PEERCRED, &peer, &size);
+    *ret_cause = (struct cause){.code = -ECANCELED};
+    snprintf(ret_cause->text, sizeof(ret_cause->text), "asked for by pid %d uid %u", (int)peer.pid,
+             (unsigned)peer.uid);
+}
+
+static void serve_operation(struct edge *edge, struct http_request *request,
+                            enum operation operation)
+{
+    bool wait = http_request_parameter(request, "wait") != NULL;
+    struct unit *unit = find_unit(edge, request);
+    struct cause cause;
+    int r;
+
+    if (!unit)
+        return;
+    describe_peer(request, &cause);
+    r = operate(unit, operation, &cause, wait ? operated : NULL, request);
+    if (r == -EBUSY)
+        respond_error(request, 503, r, "reeved is %s: try again when it runs",
+                      phase_name(supervisor_phase(edge->supervisor)));
+    else if (r < 0)
+        respond_error(request, 503, r, "%s", strerror(-r));
+    else if (!wait)
+        edge_respond_json(request, 202, JSON_TYPE, json_object());
+}
+
+static void serve_start(struct edge *edge, struct http_request *request)
+{
+    serve_operation(edge, request, OPERATE_START);
+}
+
+static void serve_stop(struct edge *edge, struct http_request *request)
+{
+    serve_operation(edge, request, OPERATE_STOP);
+}
+
+static void serve_restart(struct edge *edge, struct http_request *request)
+{
+    serve_operation(edge, request, OPERATE_RESTART);
+}
+
 /* The rest ---------------------------------------------------------------------------------------
  */
 
@@ -243,6 +309,9 @@ static const struct route {
     {"/v1/status", HTTP_METHOD_GET, serve_status},
     {"/v1/run", HTTP_METHOD_POST, serve_run},
     {"/v1/submit", HTTP_METHOD_POST, serve_submit},
+    {"/v1/start", HTTP_METHOD_POST, serve_start},
+    {"/v1/stop", HTTP_METHOD_POST, serve_stop},
+    {"/v1/restart", HTTP_METHOD_POST, serve_restart},
     {"/v1/reload", HTTP_METHOD_POST, serve_reload},
 };
 

@@ -158,6 +158,9 @@ static void apply_add(struct supervisor *supervisor, const struct config_module 
 
 static void apply_restart(struct unit *unit)
 {
+    /* Whoever stopped it will start it, with the new settings. */
+    if (unit->held)
+        return;
     unit->settle_pending = true;
     unit->wanted = true;
     if (unit_is_down(unit) || unit->state == UNIT_BACKOFF)
@@ -189,7 +192,7 @@ static void apply_one(struct supervisor *supervisor, const struct config_module 
         log_info("[%s] reload: %s", unit->name, reload_step_name(step));
     if (step == RELOAD_RESTART) {
         apply_restart(unit);
-    } else if (step == RELOAD_OPTIONS) {
+    } else if (step == RELOAD_OPTIONS && !unit->held) {
         unit->settle_pending = true;
         unit_handle(unit, UNIT_EVENT_RELOAD, NULL);
     }
