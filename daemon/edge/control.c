@@ -11,6 +11,7 @@
  *     POST /v1/stop?module=M[&wait]            as start
  *     POST /v1/restart?module=M[&wait]         as start
  *     POST /v1/reload                          200 when it is done, 409 with the errors
+ *     GET  /v1/plan                            200 with what a reload would do, 409 with the errors
  *
  * Errors are {"error": TEXT, "code": ERRNO NAME}; the probes' paths answer here too.
  */
@@ -23,6 +24,7 @@
 #include "base/log.h"
 #include "daemon/edge/edge_internal.h"
 #include "daemon/supervisor/operate.h"
+#include "daemon/supervisor/plan.h"
 
 #define JSON_TYPE "application/json"
 
@@ -272,20 +274,53 @@ static void serve_restart(struct edge *edge, struct http_request *request)
 /* The rest ---------------------------------------------------------------------------------------
  */
 
-static void reload_done(const struct strings *errors, void *arg)
+static void respond_errors(struct http_request *request, const char *text,
+                           const struct strings *errors)
 {
-    struct http_request *request = arg;
     json_t *list = json_array();
 
     for (size_t i = 0; i < errors->count; i++)
         json_array_append_new(list, json_string(errors->items[i]));
-    if (errors->count == 0)
-        edge_respond_json(request, 200, JSON_TYPE, json_pack("{s:o}", "errors", list));
+    edge_respond_json(
+        request, 409, JSON_TYPE,
+        json_pack("{s:s, s:s, s:o}", "error", text, "code", "EINVAL", "errors", list));
+}
+
+static void reload_done(const struct strings *errors, void *arg)
+{
+    struct http_request *request = arg;
+
+    if (errors->count > 0)
+        respond_errors(request, "the configuration was not applied as a whole", errors);
     else
-        edge_respond_json(request, 409, JSON_TYPE,
-                          json_pack("{s:s, s:s, s:o}", "error",
-                                    "the configuration was not applied as a whole", "code",
-                                    "EINVAL", "errors", list));
+        edge_respond_json(request, 200, JSON_TYPE, json_pack("{s:[]}", "errors"));
+}
+
+static void planned(const struct plan_result *result, void *arg)
+{
+    struct http_request *request = arg;
+    json_t *steps = json_array();
+
+    if (result->errors->count > 0) {
+        json_decref(steps);
+        respond_errors(request, "the configuration has errors: a reload would change nothing",
+                       result->errors);
+        return;
+    }
+    for (size_t i = 0; i < result->step_count; i++)
+        json_array_append_new(steps, json_pack("{s:s, s:s, s:b}", "module", result->steps[i].module,
+                                               "step", reload_step_name(result->steps[i].step),
+                                               "held", result->steps[i].held));
+    edge_respond_json(request, 200, JSON_TYPE,
+                      json_pack("{s:o, s:b}", "steps", steps, "needs_restart", result->fixed));
+}
+
+static void serve_plan(struct edge *edge, struct http_request *request)
+{
+    int r = plan_start(edge->supervisor, planned, request);
+
+    if (r < 0)
+        respond_error(request, 503, r, "%s", strerror(-r));
 }
 
 static void serve_reload(struct edge *edge, struct http_request *request)
@@ -313,6 +348,7 @@ static const struct route {
     {"/v1/stop", HTTP_METHOD_POST, serve_stop},
     {"/v1/restart", HTTP_METHOD_POST, serve_restart},
     {"/v1/reload", HTTP_METHOD_POST, serve_reload},
+    {"/v1/plan", HTTP_METHOD_GET, serve_plan},
 };
 
 void edge_control_handler(struct http_request *request, void *arg)

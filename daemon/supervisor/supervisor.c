@@ -266,6 +266,7 @@ int supervisor_create(struct loop *loop, const struct supervisor_options *option
     list_init(&supervisor->next_waiters);
     requests_init(&supervisor->requests);
     operations_init(&supervisor->operations);
+    plans_init(&supervisor->plans);
     r = loop_timer_create(loop, settle, supervisor, &supervisor->settle_timer);
     if (r == 0)
         r = loop_timer_create(loop, stop_timer_expired, supervisor, &supervisor->stop_timer);
@@ -300,6 +301,7 @@ void supervisor_answer_all(struct supervisor *supervisor)
         return;
     requests_finish(&supervisor->requests);
     operations_finish(&supervisor->operations);
+    plans_finish(&supervisor->plans);
     reload_finish(supervisor);
 }
 

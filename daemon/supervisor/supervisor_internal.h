@@ -5,6 +5,7 @@
 
 #include "base/list.h"
 #include "daemon/supervisor/operate.h"
+#include "daemon/supervisor/plan.h"
 #include "daemon/supervisor/supervisor.h"
 
 #include "daemon/supervisor/unit.h"
@@ -40,6 +41,7 @@ struct supervisor {
     struct host_stops *host_stops;
     struct requests requests;
     struct operations operations;
+    struct plans plans;
     struct watch *watch;
     struct ledger *ledger;
     struct symbols *symbols;

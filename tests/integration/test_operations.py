@@ -121,5 +121,51 @@ class Operations(PuppetTest):
         self.assertEqual(daemon.wait(), 0, daemon.text())
 
 
+class Plans(PuppetTest):
+    def plan(self, daemon):
+        status, answer = daemon.ask("/v1/plan")
+        self.assertEqual(status, 200, answer)
+        return {s["module"]: s["step"] for s in answer["steps"]}, answer["needs_restart"]
+
+    def test_what_a_reload_would_do(self):
+        daemon = self.daemon(puppet("same") + puppet("options") + puppet("gone")).wait_started()
+        pids = {m["name"]: m["pid"] for m in daemon.status()["modules"]}
+        keep = {"same": "keep", "options": "keep", "gone": "keep"}
+        self.assertEqual(self.plan(daemon), (keep, False))
+        daemon.write(puppet("same") + puppet("options", "act.timeout = 5s") + HEARTBEAT)
+        steps = {"same": "keep", "options": "reload", "heart": "add", "gone": "remove"}
+        self.assertEqual(self.plan(daemon)[0], steps)
+        daemon.daemon = "max-connections = 77"
+        daemon.write(puppet("same"))
+        self.assertTrue(self.plan(daemon)[1])
+        # Nothing has happened.
+        self.assertEqual({m["name"]: m["pid"] for m in daemon.status()["modules"]}, pids)
+        self.assertNotIn("act.timeout", daemon.text())
+        self.assertEqual(daemon.stop(), 0, daemon.text())
+
+    def test_errors(self):
+        daemon = self.daemon(puppet("a")).wait_started()
+        daemon.write(puppet("a", "act.timeuot = 5s"))
+        status, answer = daemon.ask("/v1/plan")
+        self.assertEqual(status, 409)
+        self.assertRegex(answer["errors"][0],
+                         r'reeve\.ini:\d+: .*unknown key "act\.timeuot"; did you mean "act\.timeout"')
+        daemon.write("[module:a]\n")
+        status, answer = daemon.ask("/v1/plan")
+        self.assertEqual(status, 409)
+        self.assertIn('needs the key "load"', answer["errors"][0])
+        self.assertEqual(daemon.module("a")["state"], "ready")
+        self.assertEqual(daemon.stop(), 0, daemon.text())
+
+    def test_reeved_stops_meanwhile(self):
+        daemon = self.daemon("".join(puppet(f"m{i}") for i in range(20))).wait_started()
+        plans = [daemon.ask_later("/v1/plan") for _ in range(5)]
+        daemon.signal(harness.signal.SIGTERM)
+        for plan in plans:
+            with harness.contextlib.suppress(harness.Waiting):
+                self.assertIn(plan.answer()[0], (200, 409, 503))
+        self.assertEqual(daemon.wait(), 0, daemon.text())
+
+
 if __name__ == "__main__":
     harness.main()
