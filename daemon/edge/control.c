@@ -3,10 +3,15 @@
  * The control socket: HTTP and JSON over a unix socket, for reevectl and for curl --unix-socket.
  * Its peers are known by SO_PEERCRED: root and the daemon's own user.
  *
- *     GET  /v1/status                              what reevectl status shows
- *     POST /v1/run?module=M&task=T[&wait]          202 with the run's number, or 200 with its
- * result POST /v1/submit?module=M&pool=P[&wait][&timeout=30s]   the body is the job's data; as
- * above POST /v1/reload                              200 when it is done, 409 with the errors
+ *     GET  /v1/status                          what reevectl status shows
+ *     POST /v1/run?module=M&task=T[&wait]      202 with the run's number, or 200 with its result
+ *     POST /v1/submit?module=M&pool=P[&wait][&timeout=30s]
+ *                                              the body is the job's data; answers as run
+ *     POST /v1/start?module=M[&wait]           202 when it has begun, or 200 when it is done
+ *     POST /v1/stop?module=M[&wait]            as start
+ *     POST /v1/restart?module=M[&wait]         as start
+ *     POST /v1/reload                          200 when it is done, 409 with the errors
+ *     GET  /v1/plan                            200 with what a reload would do, 409 with the errors
  *
  * Errors are {"error": TEXT, "code": ERRNO NAME}; the probes' paths answer here too.
  */
@@ -18,6 +23,8 @@
 #include "base/duration.h"
 #include "base/log.h"
 #include "daemon/edge/edge_internal.h"
+#include "daemon/supervisor/operate.h"
+#include "daemon/supervisor/plan.h"
 
 #define JSON_TYPE "application/json"
 
@@ -203,23 +210,117 @@ static void serve_submit(struct edge *edge, struct http_request *request)
     }
 }
 
+/* Starting and stopping modules ------------------------------------------------------------------
+ */
+
+static void operated(int code, const char *text, void *arg)
+{
+    struct http_request *request = arg;
+
+    if (code == 0)
+        edge_respond_json(request, 200, JSON_TYPE, json_object());
+    else
+        respond_error(request, code == -EIO ? 500 : 409, code, "%s", text);
+}
+
+/* "reevectl (pid 12 uid 0)": who asked, for the log and for the tasks that are cancelled. */
+static void describe_peer(struct http_request *request, struct cause *ret_cause)
+{
+    struct ucred peer = {0};
+    socklen_t size = sizeof(peer);
+
+    getsockopt(http_request_fd(request), SOL_SOCKET, SO_PEERCRED, &peer, &size);
+    *ret_cause = (struct cause){.code = -ECANCELED};
+    snprintf(ret_cause->text, sizeof(ret_cause->text), "asked for by pid %d uid %u", (int)peer.pid,
+             (unsigned)peer.uid);
+}
+
+static void serve_operation(struct edge *edge, struct http_request *request,
+                            enum operation operation)
+{
+    bool wait = http_request_parameter(request, "wait") != NULL;
+    struct unit *unit = find_unit(edge, request);
+    struct cause cause;
+    int r;
+
+    if (!unit)
+        return;
+    describe_peer(request, &cause);
+    r = operate(unit, operation, &cause, wait ? operated : NULL, request);
+    if (r == -EBUSY)
+        respond_error(request, 503, r, "reeved is %s: try again when it runs",
+                      phase_name(supervisor_phase(edge->supervisor)));
+    else if (r < 0)
+        respond_error(request, 503, r, "%s", strerror(-r));
+    else if (!wait)
+        edge_respond_json(request, 202, JSON_TYPE, json_object());
+}
+
+static void serve_start(struct edge *edge, struct http_request *request)
+{
+    serve_operation(edge, request, OPERATE_START);
+}
+
+static void serve_stop(struct edge *edge, struct http_request *request)
+{
+    serve_operation(edge, request, OPERATE_STOP);
+}
+
+static void serve_restart(struct edge *edge, struct http_request *request)
+{
+    serve_operation(edge, request, OPERATE_RESTART);
+}
+
 /* The rest ---------------------------------------------------------------------------------------
  */
 
-static void reload_done(const struct strings *errors, void *arg)
+static void respond_errors(struct http_request *request, const char *text,
+                           const struct strings *errors)
 {
-    struct http_request *request = arg;
     json_t *list = json_array();
 
     for (size_t i = 0; i < errors->count; i++)
         json_array_append_new(list, json_string(errors->items[i]));
-    if (errors->count == 0)
-        edge_respond_json(request, 200, JSON_TYPE, json_pack("{s:o}", "errors", list));
+    edge_respond_json(
+        request, 409, JSON_TYPE,
+        json_pack("{s:s, s:s, s:o}", "error", text, "code", "EINVAL", "errors", list));
+}
+
+static void reload_done(const struct strings *errors, void *arg)
+{
+    struct http_request *request = arg;
+
+    if (errors->count > 0)
+        respond_errors(request, "the configuration was not applied as a whole", errors);
     else
-        edge_respond_json(request, 409, JSON_TYPE,
-                          json_pack("{s:s, s:s, s:o}", "error",
-                                    "the configuration was not applied as a whole", "code",
-                                    "EINVAL", "errors", list));
+        edge_respond_json(request, 200, JSON_TYPE, json_pack("{s:[]}", "errors"));
+}
+
+static void planned(const struct plan_result *result, void *arg)
+{
+    struct http_request *request = arg;
+    json_t *steps = json_array();
+
+    if (result->errors->count > 0) {
+        json_decref(steps);
+        respond_errors(request, "the configuration has errors: a reload would change nothing",
+                       result->errors);
+        return;
+    }
+    for (size_t i = 0; i < result->step_count; i++)
+        json_array_append_new(steps, json_pack("{s:s, s:s, s:b}", "module", result->steps[i].module,
+                                               "step", reload_step_name(result->steps[i].step),
+                                               "held", result->steps[i].held));
+    edge_respond_json(request, 200, JSON_TYPE,
+                      json_pack("{s:o, s:b}", "steps", steps, "needs_restart", result->fixed));
+}
+
+static void serve_plan(struct edge *edge, struct http_request *request)
+{
+    int r = plan_start(edge->supervisor, planned, request);
+
+    if (r < 0)
+        respond_error(request, 503, r, "%s", strerror(-r));
 }
 
 static void serve_reload(struct edge *edge, struct http_request *request)
@@ -243,7 +344,11 @@ static const struct route {
     {"/v1/status", HTTP_METHOD_GET, serve_status},
     {"/v1/run", HTTP_METHOD_POST, serve_run},
     {"/v1/submit", HTTP_METHOD_POST, serve_submit},
+    {"/v1/start", HTTP_METHOD_POST, serve_start},
+    {"/v1/stop", HTTP_METHOD_POST, serve_stop},
+    {"/v1/restart", HTTP_METHOD_POST, serve_restart},
     {"/v1/reload", HTTP_METHOD_POST, serve_reload},
+    {"/v1/plan", HTTP_METHOD_GET, serve_plan},
 };
 
 void edge_control_handler(struct http_request *request, void *arg)

@@ -32,6 +32,24 @@ static const char *task_state(const struct scoreboard_task *task)
     }
 }
 
+/* The next runs, as real times: points of the wall clock, or of the interval's grid. */
+static json_t *next_json(const struct snapshot *snapshot, const struct scoreboard_task *task)
+{
+    json_t *next = json_array();
+    char time[CLOCK_TEXT_SIZE];
+
+    for (size_t i = 0; i < SCOREBOARD_POINTS && task->next_due > 0; i++) {
+        int64_t point = task->points[i];
+
+        if (point == 0 && task->points[0] == 0 && (i == 0 || task->interval > 0))
+            point = snapshot->taken_realtime + task->next_due - snapshot->taken +
+                    (int64_t)i * MIN(task->interval, SCOREBOARD_TIME_MAX / SCOREBOARD_POINTS);
+        if (point > 0)
+            json_array_append_new(next, json_string(clock_format(point, time, sizeof(time))));
+    }
+    return next;
+}
+
 static json_t *task_json(const struct snapshot *snapshot, const struct snapshot_task *task)
 {
     const struct scoreboard_task *r = &task->record;
@@ -46,6 +64,7 @@ static json_t *task_json(const struct snapshot *snapshot, const struct snapshot_
     if (!json)
         return NULL;
     json_object_set_new(json, "schedule", json_string(r->schedule));
+    json_object_set_new(json, "next", next_json(snapshot, r));
     json_object_set_new(json, "interval", r->interval > 0 ? seconds(r->interval) : json_null());
     json_object_set_new(json, "next_in",
                         r->next_due > 0 && r->state == SCOREBOARD_TASK_WAITING

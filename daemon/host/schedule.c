@@ -229,6 +229,17 @@ uint64_t schedule_missed(const struct schedule *schedule, rv_duration since,
     return missed;
 }
 
+void schedule_points(const struct schedule *schedule, int64_t *points, size_t count)
+{
+    int64_t point = schedule_is_of_wall_clock(schedule->rule) ? schedule->planned : 0;
+
+    for (size_t i = 0; i < count; i++) {
+        points[i] = point != INT64_MAX ? point : 0;
+        if (points[i] != 0)
+            point = next_of_clock(schedule->rule, point);
+    }
+}
+
 void schedule_format(const struct schedule_rule *rule, char *buffer, size_t size)
 {
     cleanup_text struct text text = {0};

@@ -88,6 +88,10 @@ rv_duration schedule_clock_was_set(struct schedule *schedule, const struct sched
 uint64_t schedule_missed(const struct schedule *schedule, rv_duration since,
                          const struct schedule_now *now);
 
+/* The next points of a schedule by the wall clock, from the planned one on: real times without jitter,
+ * 0 where there are no more. All 0 for an interval. */
+void schedule_points(const struct schedule *schedule, int64_t *points, size_t count);
+
 /* Writes "every 30s", "at Mon..Fri 03:00:00" and the like; "" for a task without schedule. */
 void schedule_format(const struct schedule_rule *rule, char *buffer, size_t size);
 

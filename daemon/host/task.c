@@ -101,6 +101,7 @@ static void publish_due(struct task_runner *runner)
 
     scoreboard_write_begin(record);
     record->next_due = due == RV_FOREVER || runner->stopped ? 0 : due;
+    schedule_points(&runner->schedule, record->points, SCOREBOARD_POINTS);
     scoreboard_write_end(record);
 }
 

@@ -57,6 +57,16 @@ enum reload_step reload_plan(const struct config *before, const struct config *a
     return change == CONFIG_RELOAD ? RELOAD_OPTIONS : RELOAD_KEEP;
 }
 
+bool reload_changes_fixed(const struct config *before, const struct config *after)
+{
+    bool same = before->listen.count == after->listen.count;
+
+    for (size_t i = 0; same && i < before->listen.count; i++)
+        same = strcmp(before->listen.items[i], after->listen.items[i]) == 0;
+    return !same || strcmp(before->control, after->control) != 0 ||
+           before->connections_max != after->connections_max;
+}
+
 /* Ending --------------------------------------------------------------------------------------- */
 
 static void tell_waiters(struct supervisor *supervisor)
@@ -162,6 +172,9 @@ static void apply_add(struct supervisor *supervisor, const struct config_module 
 
 static void apply_restart(struct unit *unit)
 {
+    /* Whoever stopped it will start it, with the new settings. */
+    if (unit->held)
+        return;
     unit->settle_pending = true;
     unit->wanted = true;
     if (unit_is_down(unit) || unit->state == UNIT_BACKOFF)
@@ -193,7 +206,7 @@ static void apply_one(struct supervisor *supervisor, const struct config_module 
         log_info("[%s] reload: %s", unit->name, reload_step_name(step));
     if (step == RELOAD_RESTART) {
         apply_restart(unit);
-    } else if (step == RELOAD_OPTIONS) {
+    } else if (step == RELOAD_OPTIONS && !unit->held) {
         unit->settle_pending = true;
         unit_handle(unit, UNIT_EVENT_RELOAD, NULL);
     }
@@ -242,18 +255,6 @@ static void checked(void *arg)
     supervisor_changed(supervisor);
 }
 
-/* What a running daemon cannot change; saying so beats ignoring it. */
-static void warn_fixed(const struct config *before, const struct config *after)
-{
-    bool same = before->listen.count == after->listen.count;
-
-    for (size_t i = 0; same && i < before->listen.count; i++)
-        same = strcmp(before->listen.items[i], after->listen.items[i]) == 0;
-    if (!same || strcmp(before->control, after->control) != 0 ||
-        before->connections_max != after->connections_max)
-        log_warning("listen, control and max-connections change only with a restart of reeved");
-}
-
 static void begin(struct supervisor *supervisor)
 {
     struct check_options options = {
@@ -274,7 +275,9 @@ static void begin(struct supervisor *supervisor)
         end(supervisor);
         return;
     }
-    warn_fixed(supervisor->config, supervisor->new_config);
+    /* Saying so beats ignoring it. */
+    if (reload_changes_fixed(supervisor->config, supervisor->new_config))
+        log_warning("listen, control and max-connections change only with a restart of reeved");
     if (check_start(&options, supervisor->new_config, &supervisor->reload_errors,
                     &supervisor->check) < 0) {
         config_error(&supervisor->reload_errors, supervisor->config_path, 0,

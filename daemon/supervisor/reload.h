@@ -17,6 +17,9 @@ enum reload_step {
 enum reload_step reload_plan(const struct config *before, const struct config *after,
                              const char *name);
 
+/* Whether something differs that a running daemon cannot change. */
+bool reload_changes_fixed(const struct config *before, const struct config *after);
+
 /* "keep", "reload", "restart", "add", "remove". */
 const char *reload_step_name(enum reload_step step);
 

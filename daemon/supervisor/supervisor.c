@@ -154,6 +154,7 @@ static void remove_gone(struct supervisor *supervisor)
     LIST_FOREACH_SAFE (unit, next, &supervisor->units, list)
         if (unit->removed && unit_is_down(unit) && !unit->attached) {
             requests_host_ended(&supervisor->requests, unit, "it was removed");
+            operate_forget(unit);
             log_info("[%s] removed", unit->name);
             unit_destroy(unit);
         }
@@ -166,8 +167,10 @@ static void settle(void *arg)
     remove_gone(supervisor);
     if (supervisor->phase == PHASE_CHECKING)
         finish_checking(supervisor);
-    if (is_running_phase(supervisor->phase))
+    if (is_running_phase(supervisor->phase)) {
+        operate_settle(supervisor);
         start_next(supervisor);
+    }
     if (supervisor->phase == PHASE_STARTING)
         finish_starting(supervisor);
     if (supervisor->phase == PHASE_STOPPING)
@@ -221,6 +224,7 @@ void supervisor_stop(struct supervisor *supervisor, const struct cause *cause)
     /* It may quote a reason, cut within a character. */
     text_sanitise(supervisor->cause.text);
     supervisor->phase = PHASE_DRAINING;
+    operations_finish(&supervisor->operations);
     supervisor_notify(supervisor, SUPERVISOR_DRAINING);
     /* Nobody was sent here yet by a load balancer when the start was never complete. */
     loop_timer_arm(supervisor->stop_timer, was_running ? supervisor->config->drain_delay : 0);
@@ -262,6 +266,8 @@ int supervisor_create(struct loop *loop, const struct supervisor_options *option
     list_init(&supervisor->waiters);
     list_init(&supervisor->next_waiters);
     requests_init(&supervisor->requests);
+    operations_init(&supervisor->operations);
+    plans_init(&supervisor->plans);
     r = loop_timer_create(loop, settle, supervisor, &supervisor->settle_timer);
     if (r == 0)
         r = loop_timer_create(loop, stop_timer_expired, supervisor, &supervisor->stop_timer);
@@ -297,6 +303,8 @@ void supervisor_answer_all(struct supervisor *supervisor)
     if (!supervisor)
         return;
     requests_finish(&supervisor->requests);
+    operations_finish(&supervisor->operations);
+    plans_finish(&supervisor->plans);
     reload_finish(supervisor);
 }
 

@@ -4,6 +4,8 @@
 #define REEVE_SUPERVISOR_SUPERVISOR_INTERNAL_H
 
 #include "base/list.h"
+#include "daemon/supervisor/operate.h"
+#include "daemon/supervisor/plan.h"
 #include "daemon/supervisor/supervisor.h"
 
 #include "daemon/supervisor/unit.h"
@@ -38,6 +40,8 @@ struct supervisor {
     struct spawner *spawner;
     struct host_stops *host_stops;
     struct requests requests;
+    struct operations operations;
+    struct plans plans;
     struct watch *watch;
     struct ledger *ledger;
     struct symbols *symbols;

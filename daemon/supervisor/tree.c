@@ -17,12 +17,19 @@ static bool names(const struct strings *list, const char *name)
     return false;
 }
 
+bool tree_requires(const struct unit *unit, const struct unit *other)
+{
+    return names(&unit->settings->requires, other->name);
+}
+
 bool tree_may_start(const struct unit *unit)
 {
     const struct unit *other;
 
     LIST_FOREACH (other, &unit->supervisor->units, list) {
-        if (other->state != UNIT_READY && names(&unit->settings->requires, other->name))
+        /* One that is about to go down is not there any more. */
+        if ((other->state != UNIT_READY || other->plan != UNIT_PLAN_NONE) &&
+            tree_requires(unit, other))
             return false;
         if (other->state != UNIT_READY && !unit_is_down(other) &&
             names(&unit->settings->after, other->name))
@@ -52,7 +59,7 @@ void tree_restart_requirers(struct unit *unit)
              unit_state_name(unit->state));
     LIST_FOREACH (other, &unit->supervisor->units, list)
         if ((other->state == UNIT_READY || other->state == UNIT_STARTING) &&
-            names(&other->settings->requires, unit->name)) {
+            tree_requires(other, unit)) {
             log_notice("[%s] restarts: %s", other->name, cause.text);
             unit_handle(other, UNIT_EVENT_STOP, &input);
         }

@@ -13,6 +13,9 @@ struct unit;
  */
 bool tree_may_start(const struct unit *unit);
 
+/* Whether the unit requires the other directly. */
+bool tree_requires(const struct unit *unit, const struct unit *other);
+
 /* Whether all that come after the unit, or require it, are down. */
 bool tree_may_stop(const struct unit *unit);
 

@@ -54,6 +54,9 @@ enum unit_event {
     UNIT_EVENT_COUNT,
 };
 
+/* What a person has asked for and has not begun yet: see operate.h. */
+enum unit_plan { UNIT_PLAN_NONE, UNIT_PLAN_DOWN, UNIT_PLAN_BOUNCE };
+
 /* What comes with an event; only the parts named above. */
 struct unit_input {
     const struct wire_message *message;
@@ -79,6 +82,8 @@ struct unit {
     int64_t state_since;
     int64_t ready_since; /* 0 unless it is or was ready in this incarnation */
     bool wanted;         /* should run: comes back after a stop */
+    bool held;           /* a person stopped it: only a person starts it again */
+    enum unit_plan plan;
     bool removed;        /* no longer configured: goes away once it is stopped */
     bool reloading;      /* READY: waits for RELOADED */
     bool settle_pending; /* a reload waits for it to reach a lasting state */

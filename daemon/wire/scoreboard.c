@@ -156,6 +156,8 @@ bool scoreboard_read_task(const struct scoreboard *board, unsigned i, struct sco
     t->last_code = wire_code(t->last_code);
     for (size_t field = 0; field < ARRAY_SIZE(task_times); field++)
         bound((int64_t *)(void *)((char *)t + task_times[field]));
+    for (size_t point = 0; point < SCOREBOARD_POINTS; point++)
+        bound(&t->points[point]);
     return whole;
 }
 

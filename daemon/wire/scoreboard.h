@@ -37,6 +37,7 @@
 #define SCOREBOARD_THREADS 320
 #define SCOREBOARD_FRAMES  32
 #define SCOREBOARD_OBJECTS 128
+#define SCOREBOARD_POINTS  5
 
 /* Any two of these, and a little, may be added or subtracted. */
 #define SCOREBOARD_TIME_MAX (INT64_MAX / 4)
@@ -104,6 +105,8 @@ struct scoreboard_task {
     uint32_t failures_in_row; /* since the last success */
     uint32_t kept;            /* the last start is worth keeping while the daemon is down */
     uint32_t reserved;
+    /* The next points of a schedule by the wall clock, jitter left out; real times, 0: no more. */
+    int64_t points[SCOREBOARD_POINTS];
     char schedule[SCOREBOARD_SCHEDULE_SIZE]; /* "every 30s"; "": on request only */
     char name[SCOREBOARD_NAME_SIZE];
     char last_text[SCOREBOARD_TEXT_SIZE]; /* the last run's error text, "" after a success */

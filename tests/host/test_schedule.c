@@ -270,6 +270,27 @@ static void test_an_end_of_all_points(void **state)
     calendar_free(past.at[0]);
 }
 
+static void test_points(void **state)
+{
+    struct schedule_rule rule = {.at = {utc("2026-11-24 *:30"), utc("2026-11-24 23:59")},
+                                 .at_count = 2};
+    struct schedule_rule interval = {.every = 3600 * S};
+    struct schedule schedule = begin(&rule, 0);
+    int64_t points[14];
+    (void)state;
+
+    schedule_points(&schedule, points, 14);
+    for (int64_t i = 0; i < 12; i++)
+        assert_int_equal(points[i], NOON + i * 3600 * S + 1800 * S);
+    assert_int_equal(points[12], NOON + 43140 * S);
+    assert_int_equal(points[13], 0);
+    schedule = begin(&interval, 0);
+    schedule_points(&schedule, points, 1);
+    assert_int_equal(points[0], 0);
+    for (unsigned i = 0; i < 2; i++)
+        calendar_free(rule.at[i]);
+}
+
 static void test_format(void **state)
 {
     struct schedule_rule rule = {.every = 90 * S, .align = true}, none = {0};
@@ -301,6 +322,7 @@ int main(void)
         cmocka_unit_test(test_aligned),
         cmocka_unit_test(test_the_clock_is_set),
         cmocka_unit_test(test_an_end_of_all_points),
+        cmocka_unit_test(test_points),
         cmocka_unit_test(test_format),
     };
 

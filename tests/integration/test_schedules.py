@@ -44,6 +44,7 @@ class Restarts(Schedules):
         task = self.task(daemon, "a", "act")
         self.assertTrue(3500 < task["next_in"] < 3601, task)
         self.assertEqual(task["schedule"], "every 1h")
+        self.assertEqual(len(task["next"]), 5)
         self.assertEqual(daemon.stop(), 0, daemon.text())
         self.assertEqual(self.trace(daemon).count("a noted"), 1)
         # It should have run in the meantime: once, soon.
@@ -162,6 +163,8 @@ class ClockSteps(Schedules):
     def test_the_calendar_follows_and_intervals_do_not(self):
         daemon = self.start_shifted(puppet("a", "act.at = *:30 UTC"))
         self.wait_next(daemon, 1200)
+        self.assertEqual(self.task(daemon, "a", "act")["next"],
+                         [f"2026-06-15T{hour}:30:00.000Z" for hour in range(12, 17)])
         # An hour forward: half past twelve has passed and runs, once; half past one is next.
         self.step(self.now + 3600)
         self.wait_trace(daemon, "a noted", 1)

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What people do to single modules: start, stop, restart. Modules that require one go down before it
+ * and, in a restart, come up after it; a start brings up what the module requires.
+ *
+ * All is done step by step in the settling of the supervisor. What a person stopped stays down until a
+ * person starts it: no reload and no restart of another module does.
+ */
+#ifndef REEVE_SUPERVISOR_OPERATE_H
+#define REEVE_SUPERVISOR_OPERATE_H
+
+#include "base/list.h"
+
+struct cause;
+struct supervisor;
+struct unit;
+
+enum operation { OPERATE_START, OPERATE_STOP, OPERATE_RESTART };
+
+/*
+ * Called once, when the module and those that go along have arrived, or cannot: code 0, or a negative
+ * errno with a text: -EIO (it failed or rests in backoff, with its reason), -ECANCELED (another
+ * operation came, it was removed, or reeved stops). text lives until the call returns.
+ */
+typedef void (*operate_fn)(int code, const char *text, void *arg);
+
+struct operations {
+    struct list list;
+};
+
+void operations_init(struct operations *operations);
+/* Everybody who still waits is told that reeved stops. */
+void operations_finish(struct operations *operations);
+
+/*
+ * Begins. done may be NULL for who does not wait. Returns 0, -EBUSY while reeved stops or has not
+ * started yet, or -ENOMEM; done is then not called.
+ */
+int operate(struct unit *unit, enum operation operation, const struct cause *cause, operate_fn done,
+            void *arg);
+
+/* Called in each settling: takes the steps that have become possible, and tells who waits. */
+void operate_settle(struct supervisor *supervisor);
+
+/* Nobody may wait for a unit that goes away. */
+void operate_forget(struct unit *unit);
+
+#endif

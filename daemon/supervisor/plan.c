@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: MIT */
+#include "daemon/supervisor/plan.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "daemon/loop/loop.h"
+#include "daemon/supervisor/check.h"
+#include "daemon/supervisor/supervisor_internal.h"
+#include "daemon/supervisor/unit.h"
+
+struct plan {
+    struct list list;
+    struct supervisor *supervisor;
+    struct config *config; /* the new one; NULL when it has errors */
+    struct config_errors errors;
+    struct check *check;
+    struct loop_timer *timer; /* when there is nothing to check */
+    plan_fn done;
+    void *arg;
+};
+
+static void plan_free(struct plan *plan)
+{
+    list_remove(&plan->list);
+    check_cancel(plan->check);
+    loop_timer_destroy(plan->timer);
+    config_errors_free(&plan->errors);
+    config_free(plan->config);
+    free(plan);
+}
+
+static void add_step(const struct plan *plan, struct plan_result *result, struct plan_step *steps,
+                     const char *module)
+{
+    const struct unit *unit = supervisor_find(plan->supervisor, module);
+
+    steps[result->step_count++] = (struct plan_step){
+        .module = module,
+        .step = reload_plan(plan->supervisor->config, plan->config, module),
+        .held = unit && unit->held,
+    };
+}
+
+/* In the order of the new configuration, and then what is no longer there. */
+static void compare(const struct plan *plan, struct plan_result *result, struct plan_step *steps)
+{
+    const struct config *before = plan->supervisor->config;
+
+    for (size_t i = 0; i < plan->config->module_count; i++)
+        add_step(plan, result, steps, plan->config->modules[i]->name);
+    for (size_t i = 0; i < before->module_count; i++)
+        if (!config_find(plan->config, before->modules[i]->name))
+            add_step(plan, result, steps, before->modules[i]->name);
+    result->fixed = reload_changes_fixed(before, plan->config);
+}
+
+static void tell(struct plan *plan)
+{
+    struct plan_result result = {.errors = &plan->errors.texts};
+    cleanup_free struct plan_step *steps = NULL;
+    size_t most;
+
+    if (plan->config && !config_errors_any(&plan->errors)) {
+        most = plan->config->module_count + plan->supervisor->config->module_count;
+        steps = calloc(most + 1, sizeof(*steps));
+        if (steps)
+            compare(plan, &result, steps);
+        else
+            config_error(&plan->errors, plan->supervisor->config_path, 0, "out of memory");
+    }
+    result.steps = steps;
+    plan->done(&result, plan->arg);
+    plan_free(plan);
+}
+
+static void checked(void *arg)
+{
+    struct plan *plan = arg;
+
+    plan->check = NULL;
+    tell(plan);
+}
+
+static void not_checked(void *arg)
+{
+    tell(arg);
+}
+
+void plans_init(struct plans *plans)
+{
+    list_init(&plans->list);
+}
+
+void plans_finish(struct plans *plans)
+{
+    struct plan *plan, *next;
+
+    LIST_FOREACH_SAFE (plan, next, &plans->list, list) {
+        config_error(&plan->errors, plan->supervisor->config_path, 0, "not checked: reeved stops");
+        tell(plan);
+    }
+}
+
+static int begin(struct plan *plan)
+{
+    struct supervisor *supervisor = plan->supervisor;
+    struct check_options options = {
+        .loop = supervisor->loop,
+        .spawner = supervisor->spawner,
+        .host_program = supervisor->host_program,
+        .directory = supervisor->places.state,
+        .done = checked,
+        .arg = plan,
+    };
+
+    plan->config = config_load(supervisor->config_path, &supervisor->places, &plan->errors);
+    if (plan->config)
+        return check_start(&options, plan->config, &plan->errors, &plan->check);
+    loop_timer_arm(plan->timer, 0);
+    return 0;
+}
+
+int plan_start(struct supervisor *supervisor, plan_fn done, void *arg)
+{
+    struct plan *plan = calloc(1, sizeof(*plan));
+    int r;
+
+    if (!plan)
+        return -ENOMEM;
+    *plan = (struct plan){.supervisor = supervisor, .done = done, .arg = arg};
+    list_append(&supervisor->plans.list, &plan->list);
+    r = loop_timer_create(supervisor->loop, not_checked, plan, &plan->timer);
+    if (r == 0)
+        r = begin(plan);
+    if (r < 0)
+        plan_free(plan);
+    return r;
+}

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What a reload would do, without doing it: the configuration is read, every module in it is asked
+ * about its options, and the result is compared with what is in force.
+ */
+#ifndef REEVE_SUPERVISOR_PLAN_H
+#define REEVE_SUPERVISOR_PLAN_H
+
+#include "base/list.h"
+#include "daemon/supervisor/reload.h"
+
+struct supervisor;
+
+struct plan_step {
+    const char *module;
+    enum reload_step step;
+    bool held; /* a person has stopped the module: it stays so */
+};
+
+struct plan_result {
+    const struct strings *errors; /* none: a reload would be applied */
+    const struct plan_step *steps;
+    size_t step_count;
+    bool fixed; /* something of [daemon] has changed that only a restart of reeved applies */
+};
+
+/* The result lives until the call returns. */
+typedef void (*plan_fn)(const struct plan_result *result, void *arg);
+
+struct plans {
+    struct list list;
+};
+
+void plans_init(struct plans *plans);
+/* Everybody who waits is told that reeved stops. */
+void plans_finish(struct plans *plans);
+
+/* Calls done once, in a later turn of the loop. Any number may be under way, beside a reload too.
+ * Returns 0 or -ENOMEM; done is then not called. */
+int plan_start(struct supervisor *supervisor, plan_fn done, void *arg);
+
+#endif

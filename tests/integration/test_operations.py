@@ -1,0 +1,171 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""Start, stop and restart single modules over the control socket."""
+import os
+
+import harness
+from puppetry import HEARTBEAT, PuppetTest, puppet
+
+
+class Operations(PuppetTest):
+    def operate(self, daemon, what, name, status=200):
+        answer = daemon.ask(f"/v1/{what}?module={name}&wait", "POST")
+        self.assertEqual(answer[0], status, answer)
+        return answer[1]
+
+    def state(self, daemon, name):
+        return daemon.module(name)["state"]
+
+    def test_stop_and_start(self):
+        daemon = self.daemon(HEARTBEAT + puppet("a")).wait_started()
+        heart = daemon.module("heart")["pid"]
+        self.act(daemon, "a", "wait")
+        self.wait_trace(daemon, "a waits")
+        self.operate(daemon, "stop", "a")
+        self.assertEqual(self.state(daemon, "a"), "stopped")
+        # Its tasks can say why, and who misses it is told.
+        self.assertIn(f"a cancelled: asked for by pid {os.getpid()} uid {os.getuid()}",
+                      self.trace(daemon))
+        self.assertEqual(daemon.request("/health")[0], 503)
+        self.assertEqual(daemon.check("a:state")["observedValue"], "stopped")
+        # Twice is as good as once.
+        self.operate(daemon, "stop", "a")
+        self.operate(daemon, "start", "a")
+        self.operate(daemon, "start", "a")
+        self.assertEqual(self.state(daemon, "a"), "ready")
+        self.assertEqual(daemon.request("/health")[0], 200)
+        self.assertEqual(self.trace(daemon).count("a init"), 2)
+        self.assertEqual(daemon.module("heart")["pid"], heart)
+        self.assertEqual(daemon.stop(), 0, daemon.text())
+
+    def test_those_that_require_it_go_along(self):
+        daemon = self.daemon(puppet("a") + puppet("b", "requires = a") + puppet("c", "requires = b") +
+                             puppet("d", "after = a")).wait_started()
+        pid = daemon.module("d")["pid"]
+        self.operate(daemon, "restart", "a")
+        harness.wait_until(lambda: self.state(daemon, "c") == "ready", "all to be back")
+        inits = ["a init", "b init", "c init"]
+        trace = [line for line in self.trace(daemon) if not line.startswith("d")]
+        self.assertEqual(trace, inits + ["c fini", "b fini", "a fini"] + inits)
+        self.operate(daemon, "stop", "b")
+        self.assertEqual([self.state(daemon, n) for n in "abcd"], ["ready", "stopped", "stopped", "ready"])
+        # What only comes after it is none of its business.
+        self.assertEqual(daemon.module("d")["pid"], pid)
+        # A restart of what they require does not bring up what a person stopped.
+        self.operate(daemon, "restart", "a")
+        self.assertEqual([self.state(daemon, n) for n in "bc"], ["stopped", "stopped"])
+        self.operate(daemon, "stop", "a")
+        # A start brings up what it needs, and no more.
+        self.operate(daemon, "start", "b")
+        self.assertEqual([self.state(daemon, n) for n in "abc"], ["ready", "ready", "stopped"])
+        self.assertEqual(daemon.stop(), 0, daemon.text())
+
+    def test_a_stop_waits_for_work(self):
+        daemon = self.daemon(puppet("a", "drain = 1000s", "drain-stall = 1000s"),
+                             daemon="shutdown-timeout = 1000s").wait_started()
+        os.mkfifo(self.path(daemon, "fifo"))
+        self.assertEqual(daemon.ctl("submit", "a/work", stdin="fifo fifo").returncode, 0)
+        self.wait_trace(daemon, "a reads")
+        stop = daemon.ask_later("/v1/stop?module=a&wait", "POST")
+        harness.wait_until(lambda: self.state(daemon, "a") == "stopping", "the stop")
+        harness.wait_until(
+            lambda: "waiting for work under way" in daemon.check("a:state")["output"], "its words")
+        self.assertFalse(stop.is_done())
+        # Another one takes its place; the first is told.
+        start = daemon.ask_later("/v1/start?module=a&wait", "POST")
+        self.assertEqual(stop.answer()[0], 409)
+        with open(self.path(daemon, "fifo"), "w", encoding="utf-8"):
+            pass
+        self.assertEqual(start.answer()[0], 200)
+        self.assertEqual(self.trace(daemon), ["a init", "a reads", "a has read", "a fini", "a init"])
+        self.assertEqual(daemon.stop(), 0, daemon.text())
+
+    def test_a_start_that_fails(self):
+        daemon = self.daemon(puppet("a", "on-init = fail", "essential = no",
+                                    "restart-limit = 1/1000s")).wait_started()
+        harness.wait_until(lambda: self.state(daemon, "a") == "failed", "failed")
+        answer = self.operate(daemon, "start", "a", 500)
+        self.assertRegex(answer["error"], "module a is (backoff|failed): init failed: as told")
+        self.operate(daemon, "stop", "a")
+        self.assertEqual(daemon.stop(), 0, daemon.text())
+
+    def test_a_reload_leaves_it_stopped(self):
+        config = puppet("a", "act.timeout = 5s")
+        daemon = self.daemon(HEARTBEAT + config).wait_started()
+        self.operate(daemon, "stop", "a")
+        daemon.write(HEARTBEAT + config.replace("5s", "7s"))
+        self.assertEqual(daemon.ctl("reload").returncode, 0)
+        self.assertEqual(self.state(daemon, "a"), "stopped")
+        self.operate(daemon, "start", "a")
+        self.assertEqual(self.state(daemon, "a"), "ready")
+        self.assertEqual(daemon.stop(), 0, daemon.text())
+
+    def test_answers_without_waiting_and_at_the_end(self):
+        daemon = self.daemon(puppet("a", "drain = 1000s", "grace = 100ms",
+                                    "drain-stall = 1000s"),
+                             daemon="shutdown-timeout = 1000s").wait_started()
+        self.assertEqual(daemon.ask("/v1/restart?module=a", "POST")[0], 202)
+        harness.wait_until(lambda: daemon.module("a")["starts"] == 2 and
+                           self.state(daemon, "a") == "ready", "the restart")
+        self.assertEqual(daemon.ask("/v1/stop?module=b", "POST")[0], 404)
+        self.assertEqual(daemon.ask("/v1/stop?module=a")[0], 405)
+        os.mkfifo(self.path(daemon, "fifo"))
+        self.assertEqual(daemon.ctl("submit", "a/work", stdin="fifo fifo").returncode, 0)
+        self.wait_trace(daemon, "a reads")
+        stop = daemon.ask_later("/v1/stop?module=a&wait", "POST")
+        harness.wait_until(lambda: self.state(daemon, "a") == "stopping", "the stop")
+        daemon.signal(harness.signal.SIGTERM)
+        self.assertEqual(stop.answer(), (409, {"error": "reeved stops", "code": "ECANCELED"}))
+        with open(self.path(daemon, "fifo"), "w", encoding="utf-8"):
+            pass
+        self.assertEqual(daemon.wait(), 0, daemon.text())
+
+
+class Plans(PuppetTest):
+    def plan(self, daemon):
+        status, answer = daemon.ask("/v1/plan")
+        self.assertEqual(status, 200, answer)
+        return {s["module"]: s["step"] for s in answer["steps"]}, answer["needs_restart"]
+
+    def test_what_a_reload_would_do(self):
+        daemon = self.daemon(puppet("same") + puppet("options") + puppet("gone")).wait_started()
+        pids = {m["name"]: m["pid"] for m in daemon.status()["modules"]}
+        keep = {"same": "keep", "options": "keep", "gone": "keep"}
+        self.assertEqual(self.plan(daemon), (keep, False))
+        daemon.write(puppet("same") + puppet("options", "act.timeout = 5s") + HEARTBEAT)
+        steps = {"same": "keep", "options": "reload", "heart": "add", "gone": "remove"}
+        self.assertEqual(self.plan(daemon)[0], steps)
+        daemon.daemon = "max-connections = 77"
+        daemon.write(puppet("same"))
+        self.assertTrue(self.plan(daemon)[1])
+        # Nothing has happened.
+        self.assertEqual({m["name"]: m["pid"] for m in daemon.status()["modules"]}, pids)
+        self.assertNotIn("act.timeout", daemon.text())
+        self.assertEqual(daemon.stop(), 0, daemon.text())
+
+    def test_errors(self):
+        daemon = self.daemon(puppet("a")).wait_started()
+        daemon.write(puppet("a", "act.timeuot = 5s"))
+        status, answer = daemon.ask("/v1/plan")
+        self.assertEqual(status, 409)
+        self.assertRegex(answer["errors"][0],
+                         r'reeve\.ini:\d+: .*unknown key "act\.timeuot"; did you mean "act\.timeout"')
+        daemon.write("[module:a]\n")
+        status, answer = daemon.ask("/v1/plan")
+        self.assertEqual(status, 409)
+        self.assertIn('needs the key "load"', answer["errors"][0])
+        self.assertEqual(daemon.module("a")["state"], "ready")
+        self.assertEqual(daemon.stop(), 0, daemon.text())
+
+    def test_reeved_stops_meanwhile(self):
+        daemon = self.daemon("".join(puppet(f"m{i}") for i in range(20))).wait_started()
+        plans = [daemon.ask_later("/v1/plan") for _ in range(5)]
+        daemon.signal(harness.signal.SIGTERM)
+        for plan in plans:
+            with harness.contextlib.suppress(harness.Waiting):
+                self.assertIn(plan.answer()[0], (200, 409, 503))
+        self.assertEqual(daemon.wait(), 0, daemon.text())
+
+
+if __name__ == "__main__":
+    harness.main()
