@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: MIT
 """Limits and sandboxes: for each key a module that tries to break it."""
 import contextlib
+import ctypes
+import errno
 import os
 import pwd
 import re
@@ -29,10 +31,22 @@ def breaker(name, *lines):
     return "\n".join([f"[module:{name}]", f"load = {BREAKER}", "restart-delay = 1ms", *lines, ""])
 
 
+LANDLOCK_CREATE_RULESET = 444
+
+
 def landlock_abi():
     """0 where the kernel has none."""
-    import ctypes
-    return max(0, ctypes.CDLL(None).syscall(444, None, 0, 1))
+    return max(0, ctypes.CDLL(None).syscall(LANDLOCK_CREATE_RULESET, None, 0, 1))
+
+
+def hide_landlock():
+    """For this process and what it starts, as with a kernel that lacks it."""
+    library = ctypes.CDLL("libseccomp.so.2")
+    library.seccomp_init.restype = ctypes.c_void_p
+    filter_ = ctypes.c_void_p(library.seccomp_init(0x7fff0000))
+    if library.seccomp_rule_add(filter_, 0x00050000 | errno.ENOSYS, LANDLOCK_CREATE_RULESET, 0) or \
+            library.seccomp_load(filter_):
+        raise OSError("no filter")
 
 
 class LimitsTest(harness.DaemonTest):
@@ -46,6 +60,15 @@ class LimitsTest(harness.DaemonTest):
     def assert_attempts(self, daemon, expected, *actions):
         for action in actions:
             self.assertEqual(self.attempt(daemon, action), expected, action)
+
+    def start_as(self, daemon, before=None, prefix=()):
+        """Starts reeved by another program, or with a call before it is executed."""
+        popen = subprocess.Popen
+
+        def start(arguments, **keywords):
+            return popen([*prefix, *arguments], preexec_fn=before, **keywords)
+        with unittest.mock.patch.object(subprocess, "Popen", start):
+            return daemon.start()
 
     def make(self, daemon, name, mode=0o644):
         path = os.path.join(daemon.state, name)
@@ -112,6 +135,10 @@ class Limits(LimitsTest):
         self.assertEqual(daemon.module("a")["pid"], 0)
         self.assertRegex(daemon.text(), rf"\[a\] {re.escape(reason)}.*; not started: trying again "
                                         r"cannot help")
+        # Whoever asks again is told again.
+        done = daemon.ctl("start", "a")
+        self.assertNotEqual(done.returncode, 0)
+        self.assertIn(reason, done.stderr)
         self.assertEqual(daemon.stop(), 0, daemon.text())
 
     def test_cpu_without_a_control_group(self):
@@ -271,6 +298,23 @@ class Files(LimitsTest):
         self.assertEqual(daemon.stop(), 0, daemon.text())
 
 
+class OlderKernels(LimitsTest):
+    def test_without_landlock(self):
+        config = breaker("a", "read-write = .", "essential = no", "sandbox = {}")
+        for sandbox in ("warn", "strict"):
+            daemon = self.daemon(config.format(sandbox), start=False)
+            self.start_as(daemon, hide_landlock).wait_started()
+            text = "read-only and read-write: this kernel has no Landlock: Function not implemented"
+            if sandbox == "warn":
+                daemon.wait_log(rf"\[a\] sandbox: not enforced: {text}")
+                self.assert_attempts(daemon, "OK", f"write {daemon.folder}/outside")
+            else:
+                harness.wait_until(lambda: daemon.module("a")["state"] == "failed", "failed")
+                self.assertIn(f"sandbox = strict: {text}",
+                              daemon.health()["checks"]["a:state"][0]["output"])
+            self.assertEqual(daemon.stop(), 0, daemon.text())
+
+
 @unittest.skipUnless(IS_ROOT, "only root can change users")
 class Users(LimitsTest):
     USER = pwd.getpwnam("nobody")
@@ -380,13 +424,7 @@ class Groups(LimitsTest):
         def enter():
             with open(procs, "w", encoding="utf-8") as file:
                 file.write("0")
-        reeved, start = harness.subprocess.Popen, daemon.start
-
-        def popen(*arguments, **keywords):
-            return reeved(*arguments, **keywords, preexec_fn=enter)
-        with unittest.mock.patch.object(harness.subprocess, "Popen", popen):
-            start()
-        return daemon.wait_started()
+        return self.start_as(daemon, enter).wait_started()
 
     @staticmethod
     def group_of(pid):
@@ -553,14 +591,9 @@ class Unprivileged(LimitsTest):
             os.chown(path, pwd.getpwnam("nobody").pw_uid, -1)
         # The state folder of another user's host must be in reach.
         os.chmod(daemon.folder, 0o711)
-        popen = subprocess.Popen
-
-        def start(arguments, **keywords):
-            names = "+setuid,+setgid,+kill,+net_bind_service"
-            return popen(["setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups",
-                          f"--inh-caps={names}", f"--ambient-caps={names}", *arguments], **keywords)
-        with unittest.mock.patch.object(subprocess, "Popen", start):
-            daemon.start()
+        names = "+setuid,+setgid,+kill,+net_bind_service"
+        self.start_as(daemon, prefix=("setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups",
+                                      f"--inh-caps={names}", f"--ambient-caps={names}"))
         try:
             daemon.wait_started()
         except harness.Waiting:
