@@ -7,6 +7,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "base/macro.h"
+
 #define CTL_SOCKET "/run/reeve/control"
 
 enum { CTL_EXIT_FAILURE = 1, CTL_EXIT_USAGE = 2, CTL_EXIT_UNREACHABLE = 3 };
@@ -16,6 +18,8 @@ struct ctl {
     const char *timeout; /* of a job; NULL: the pool's own */
     bool json;
     bool wait;
+    bool no_wait;
+    bool plan;
     bool colour;
 };
 
@@ -33,14 +37,16 @@ int ctl_request(const struct ctl *ctl, const char *method, const char *path,
                 const struct ctl_parameter *parameters, const void *body, size_t size,
                 json_t **ret_answer);
 
-/* Asks for a run or a job and prints its number or, with --wait, how it went. Returns an exit code:
- * a run or job that failed is a failure. */
-int ctl_request_number(const struct ctl *ctl, const char *path,
-                       const struct ctl_parameter *parameters, const void *body, size_t size,
-                       const char *what);
+/*
+ * The same for what takes time: while the daemon has not answered, watch is called now and then; it may
+ * make requests of its own.
+ */
+int ctl_request_watched(const struct ctl *ctl, const char *method, const char *path,
+                        const struct ctl_parameter *parameters,
+                        void (*watch)(const struct ctl *ctl, void *arg), void *arg,
+                        json_t **ret_answer);
 
-void print_status(const struct ctl *ctl, const json_t *status);
-void print_result(const struct ctl *ctl, const json_t *result, const char *what);
-void print_reloaded(const struct ctl *ctl, const json_t *answer);
+/* Prints the error and where help is. Returns CTL_EXIT_USAGE. */
+int ctl_usage_error(const char *format, ...) printf_like(1, 2);
 
 #endif

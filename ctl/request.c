@@ -84,7 +84,42 @@ static int take_answer(const struct ctl *ctl, long status, const struct text *an
     return CTL_EXIT_FAILURE;
 }
 
-static int perform(const struct ctl *ctl, CURL *curl, json_t **ret_answer)
+/* How often a caller who waits is called, in milliseconds. */
+#define WATCH_INTERVAL 500
+
+struct watch {
+    void (*fn)(const struct ctl *ctl, void *arg);
+    void *arg;
+};
+
+/* One transfer; the watch is called whenever nothing has come for a while. */
+static CURLcode transfer(const struct ctl *ctl, CURL *curl, const struct watch *watch)
+{
+    CURLM *multi = curl_multi_init();
+    CURLcode code = CURLE_OUT_OF_MEMORY;
+    int running = 1, left, events;
+    CURLMsg *message;
+
+    if (!multi || curl_multi_add_handle(multi, curl) != CURLM_OK) {
+        curl_multi_cleanup(multi);
+        return code;
+    }
+    while (curl_multi_perform(multi, &running) == CURLM_OK && running > 0) {
+        if (curl_multi_poll(multi, NULL, 0, WATCH_INTERVAL, &events) != CURLM_OK)
+            break;
+        if (events == 0)
+            watch->fn(ctl, watch->arg);
+    }
+    while ((message = curl_multi_info_read(multi, &left)))
+        if (message->msg == CURLMSG_DONE)
+            code = message->data.result;
+    curl_multi_remove_handle(multi, curl);
+    curl_multi_cleanup(multi);
+    return code;
+}
+
+static int perform(const struct ctl *ctl, CURL *curl, const struct watch *watch,
+                   json_t **ret_answer)
 {
     cleanup_text struct text answer = {0};
     long status = 0, os_error = 0;
@@ -92,7 +127,7 @@ static int perform(const struct ctl *ctl, CURL *curl, json_t **ret_answer)
 
     curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, take_bytes);
     curl_easy_setopt(curl, CURLOPT_WRITEDATA, &answer);
-    code = curl_easy_perform(curl);
+    code = watch ? transfer(ctl, curl, watch) : curl_easy_perform(curl);
     if (code != CURLE_OK) {
         curl_easy_getinfo(curl, CURLINFO_OS_ERRNO, &os_error);
         return report_unreachable(ctl, code, os_error);
@@ -101,9 +136,14 @@ static int perform(const struct ctl *ctl, CURL *curl, json_t **ret_answer)
     return take_answer(ctl, status, &answer, ret_answer);
 }
 
-int ctl_request(const struct ctl *ctl, const char *method, const char *path,
-                const struct ctl_parameter *parameters, const void *body, size_t size,
-                json_t **ret_answer)
+struct body {
+    const void *data;
+    size_t size;
+};
+
+static int request(const struct ctl *ctl, const char *method, const char *path,
+                   const struct ctl_parameter *parameters, const struct body *body,
+                   const struct watch *watch, json_t **ret_answer)
 {
     CURL *curl = curl_easy_init();
     cleanup_free char *url = curl ? make_url(curl, path, parameters) : NULL;
@@ -121,30 +161,35 @@ int ctl_request(const struct ctl *ctl, const char *method, const char *path,
     curl_easy_setopt(curl, CURLOPT_NOPROXY, "*");
     if (strcmp(method, "POST") == 0) {
         curl_easy_setopt(curl, CURLOPT_POST, 1L);
-        curl_easy_setopt(curl, CURLOPT_POSTFIELDS, size > 0 ? body : "");
-        curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE, (long)size);
+        curl_easy_setopt(curl, CURLOPT_POSTFIELDS, body->size > 0 ? body->data : "");
+        curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE, (long)body->size);
         headers = curl_slist_append(headers, "Content-Type: application/octet-stream");
         /* No waiting for "100 Continue". */
         headers = curl_slist_append(headers, "Expect:");
         curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
     }
-    r = perform(ctl, curl, ret_answer);
+    r = perform(ctl, curl, watch, ret_answer);
     curl_slist_free_all(headers);
     curl_easy_cleanup(curl);
     return r;
 }
 
-int ctl_request_number(const struct ctl *ctl, const char *path,
-                       const struct ctl_parameter *parameters, const void *body, size_t size,
-                       const char *what)
+int ctl_request(const struct ctl *ctl, const char *method, const char *path,
+                const struct ctl_parameter *parameters, const void *data, size_t size,
+                json_t **ret_answer)
 {
-    json_t *answer;
-    int r = ctl_request(ctl, "POST", path, parameters, body, size, &answer);
+    const struct body body = {data, size};
 
-    if (r != 0)
-        return r;
-    print_result(ctl, answer, what);
-    r = json_integer_value(json_object_get(answer, "code")) < 0 ? CTL_EXIT_FAILURE : 0;
-    json_decref(answer);
-    return r;
+    return request(ctl, method, path, parameters, &body, NULL, ret_answer);
+}
+
+int ctl_request_watched(const struct ctl *ctl, const char *method, const char *path,
+                        const struct ctl_parameter *parameters,
+                        void (*fn)(const struct ctl *ctl, void *arg), void *arg,
+                        json_t **ret_answer)
+{
+    const struct watch watch = {fn, arg};
+    const struct body none = {0};
+
+    return request(ctl, method, path, parameters, &none, &watch, ret_answer);
 }

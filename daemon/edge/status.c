@@ -32,21 +32,31 @@ static const char *task_state(const struct scoreboard_task *task)
     }
 }
 
-/* The next runs, as real times: points of the wall clock, or of the interval's grid. */
-static json_t *next_json(const struct snapshot *snapshot, const struct scoreboard_task *task)
+static void add_time(json_t *list, int64_t realtime)
 {
-    json_t *next = json_array();
     char time[CLOCK_TEXT_SIZE];
 
-    for (size_t i = 0; i < SCOREBOARD_POINTS && task->next_due > 0; i++) {
-        int64_t point = task->points[i];
+    json_array_append_new(list, json_string(clock_format(realtime, time, sizeof(time))));
+}
 
-        if (point == 0 && task->points[0] == 0 && (i == 0 || task->interval > 0))
-            point = snapshot->taken_realtime + task->next_due - snapshot->taken +
-                    (int64_t)i * MIN(task->interval, SCOREBOARD_TIME_MAX / SCOREBOARD_POINTS);
-        if (point > 0)
-            json_array_append_new(next, json_string(clock_format(point, time, sizeof(time))));
-    }
+/* The next runs, as real times: points of the wall clock, or of the interval's grid. What a run that
+ * is under way was due for is past. */
+static json_t *next_json(const struct snapshot *snapshot, const struct scoreboard_task *task)
+{
+    int64_t due = task->next_due - snapshot->taken, missed = 0;
+    json_t *next = json_array();
+
+    if (task->next_due == 0)
+        return next;
+    for (size_t i = 0; i < SCOREBOARD_POINTS && task->points[0] != 0; i++)
+        if (task->points[i] > snapshot->taken_realtime)
+            add_time(next, task->points[i]);
+    if (task->points[0] == 0 && task->interval > 0 && due <= 0)
+        missed = -due / task->interval + 1;
+    for (int64_t i = 0; i < SCOREBOARD_POINTS && task->points[0] == 0 && task->interval > 0 &&
+                        task->interval < SCOREBOARD_TIME_MAX / (2 * SCOREBOARD_POINTS);
+         i++)
+        add_time(next, snapshot->taken_realtime + due + (missed + i) * task->interval);
     return next;
 }
 

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: MIT */
+/* The commands of reevectl: words are those behind the command, as many as its row in main.c allows.
+ * They return exit codes. */
+#ifndef REEVE_CTL_COMMANDS_H
+#define REEVE_CTL_COMMANDS_H
+
+#include "ctl/ctl.h"
+
+/* show.c */
+int command_status(const struct ctl *ctl, int count, char **words);
+int command_list(const struct ctl *ctl, int count, char **words);
+int command_show(const struct ctl *ctl, int count, char **words);
+
+/* operate.c */
+int command_start(const struct ctl *ctl, int count, char **words);
+int command_stop(const struct ctl *ctl, int count, char **words);
+int command_restart(const struct ctl *ctl, int count, char **words);
+int command_reload(const struct ctl *ctl, int count, char **words);
+int command_check(const struct ctl *ctl, int count, char **words);
+
+/* work.c */
+int command_run(const struct ctl *ctl, int count, char **words);
+int command_submit(const struct ctl *ctl, int count, char **words);
+
+#endif

@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What takes time: start, stop, restart, reload, check. While the daemon is at it, what it waits for is
+ * told on standard error, a line for each change.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/text.h"
+#include "ctl/commands.h"
+#include "ctl/table.h"
+
+/* What was told last, so that nothing is told twice. */
+struct waiting {
+    const char *module; /* NULL: all that are on the move */
+    char told[4096];
+};
+
+static bool is_moving(const json_t *module)
+{
+    static const char *const moving[] = {"checking", "waiting", "starting", "stopping", "backoff"};
+
+    for (size_t i = 0; i < ARRAY_SIZE(moving); i++)
+        if (strcmp(get_text(module, "state"), moving[i]) == 0)
+            return true;
+    return false;
+}
+
+/* "web: stopping; waiting for work under way", for each module that is on its way. */
+static void tell_waiting(const struct ctl *ctl, void *arg)
+{
+    cleanup_text struct text text = {0};
+    struct waiting *waiting = arg;
+    json_t *status, *module;
+    size_t i;
+
+    if (ctl->json || ctl_request(ctl, "GET", "/v1/status", NULL, NULL, 0, &status) != 0)
+        return;
+    json_array_foreach(json_object_get(status, "modules"), i, module) if (is_moving(module))
+        text_append_format(&text, "%s%s: %s", text.length > 0 ? ", " : "", get_text(module, "name"),
+                           get_text(module, "output"));
+    json_decref(status);
+    if (text.length == 0 || strcmp(waiting->told, text_string(&text)) == 0)
+        return;
+    string_copy(waiting->told, sizeof(waiting->told), text_string(&text));
+    text_sanitise(waiting->told);
+    fprintf(stderr, "waiting: %s\n", waiting->told);
+}
+
+static int request(const struct ctl *ctl, const char *method, const char *path, const char *module,
+                   json_t **ret_answer)
+{
+    struct waiting waiting = {.module = module};
+    const struct ctl_parameter parameters[] = {{module ? "module" : NULL, module ? module : ""},
+                                               {ctl->no_wait ? NULL : "wait", ""},
+                                               {NULL, NULL}};
+
+    return ctl_request_watched(ctl, method, path, parameters, tell_waiting, &waiting, ret_answer);
+}
+
+static int operate(const struct ctl *ctl, const char *path, const char *done, const char *begun,
+                   int count, char **modules)
+{
+    int result = 0;
+
+    for (int i = 0; i < count; i++) {
+        json_t *answer;
+        int r = request(ctl, "POST", path, modules[i], &answer);
+
+        if (r == 0 && ctl->json)
+            print_json(answer);
+        else if (r == 0)
+            printf("%s %s\n", modules[i], ctl->no_wait ? begun : done);
+        result = result != 0 ? result : r;
+        json_decref(answer);
+    }
+    return result;
+}
+
+int command_start(const struct ctl *ctl, int count, char **words)
+{
+    return operate(ctl, "/v1/start", "started", "is being started", count, words);
+}
+
+int command_stop(const struct ctl *ctl, int count, char **words)
+{
+    return operate(ctl, "/v1/stop", "stopped", "is being stopped", count, words);
+}
+
+int command_restart(const struct ctl *ctl, int count, char **words)
+{
+    return operate(ctl, "/v1/restart", "restarted", "is being restarted", count, words);
+}
+
+static void print_plan(const struct ctl *ctl, const json_t *plan)
+{
+    static const char *const columns[] = {"MODULE", "STEP", "NOTES", NULL};
+    struct table *table = table_create(ctl, columns);
+    json_t *step;
+    size_t i;
+
+    json_array_foreach(json_object_get(plan, "steps"), i, step)
+    {
+        table_line(table);
+        table_cell(table, "%s", get_text(step, "module"));
+        table_cell(table, "%s", get_text(step, "step"));
+        table_cell(table, "%s",
+                   json_is_true(json_object_get(step, "held")) ? "stays stopped until it is started"
+                                                               : "");
+    }
+    table_print(table);
+    if (json_is_true(json_object_get(plan, "needs_restart")))
+        puts("\nlisten, control and max-connections change only with a restart of reeved.");
+}
+
+int command_reload(const struct ctl *ctl, int count unused, char **words unused)
+{
+    json_t *answer;
+    int r = request(ctl, ctl->plan ? "GET" : "POST", ctl->plan ? "/v1/plan" : "/v1/reload", NULL,
+                    &answer);
+
+    if (r == 0 && ctl->json)
+        print_json(answer);
+    else if (r == 0 && ctl->plan)
+        print_plan(ctl, answer);
+    else if (r == 0)
+        puts("reloaded");
+    json_decref(answer);
+    return r;
+}
+
+int command_check(const struct ctl *ctl, int count unused, char **words unused)
+{
+    json_t *answer;
+    int r = request(ctl, "GET", "/v1/plan", NULL, &answer);
+
+    if (r == 0 && ctl->json)
+        print_json(answer);
+    else if (r == 0)
+        puts("the configuration is good");
+    json_decref(answer);
+    return r;
+}
