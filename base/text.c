@@ -118,6 +118,15 @@ void strings_free(struct strings *strings)
     *strings = (struct strings){0};
 }
 
+int strings_append(struct strings *strings, const struct strings *more)
+{
+    int r = 0;
+
+    for (size_t i = 0; i < more->count && r == 0; i++)
+        r = strings_add(strings, more->items[i]);
+    return r;
+}
+
 bool strings_equal(const struct strings *a, const struct strings *b)
 {
     if (a->count != b->count)

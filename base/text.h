@@ -42,6 +42,8 @@ struct strings {
 /* Both return 0 or -ENOMEM; the first copies. */
 int strings_add(struct strings *strings, const char *string);
 int strings_take(struct strings *strings, char *string);
+/* Copies of all of another list's. Returns 0 or -ENOMEM, with some of them added. */
+int strings_append(struct strings *strings, const struct strings *more);
 void strings_free(struct strings *strings);
 /* Whether both have the same items in the same order. */
 bool strings_equal(const struct strings *a, const struct strings *b);

@@ -27,23 +27,14 @@ const char *config_limits_differ(const struct config_limits *a, const struct con
     return NULL;
 }
 
-static int copy_strings(const struct strings *from, struct strings *to)
-{
-    int r = 0;
-
-    for (size_t i = 0; i < from->count && r == 0; i++)
-        r = strings_add(to, from->items[i]);
-    return r;
-}
-
 int config_limits_copy(const struct config_limits *limits, struct config_limits *ret_copy)
 {
     *ret_copy = *limits;
     ret_copy->read_only = ret_copy->read_write = (struct strings){0};
     ret_copy->user = limits->user ? strdup(limits->user) : NULL;
     if ((limits->user && !ret_copy->user) ||
-        copy_strings(&limits->read_only, &ret_copy->read_only) < 0 ||
-        copy_strings(&limits->read_write, &ret_copy->read_write) < 0) {
+        strings_append(&ret_copy->read_only, &limits->read_only) < 0 ||
+        strings_append(&ret_copy->read_write, &limits->read_write) < 0) {
         config_limits_free(ret_copy);
         return -ENOMEM;
     }

@@ -122,15 +122,6 @@ bool host_limits_explain(const struct host *host, char *ret_text, size_t size)
     return true;
 }
 
-static int copy_strings(const struct strings *from, struct strings *to)
-{
-    int r = 0;
-
-    for (size_t i = 0; i < from->count && r == 0; i++)
-        r = strings_add(to, from->items[i]);
-    return r;
-}
-
 void host_set_limits(struct host *host, const struct config_limits *limits,
                      const struct strings *module_folders)
 {
@@ -140,7 +131,7 @@ void host_set_limits(struct host *host, const struct config_limits *limits,
     /* To start without them would be to lose them in silence. */
     host->limits_error = config_limits_copy(limits, &host->limits);
     if (host->limits_error == 0)
-        host->limits_error = copy_strings(module_folders, &host->folders);
+        host->limits_error = strings_append(&host->folders, module_folders);
 }
 
 /* A host that may read everything can load from everywhere. */
