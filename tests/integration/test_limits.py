@@ -307,6 +307,7 @@ class OlderKernels(LimitsTest):
             text = "read-only and read-write: this kernel has no Landlock: Function not implemented"
             if sandbox == "warn":
                 daemon.wait_log(rf"\[a\] sandbox: not enforced: {text}")
+                daemon.wait_log(r"\[a\] ready")
                 self.assert_attempts(daemon, "OK", f"write {daemon.folder}/outside")
             else:
                 harness.wait_until(lambda: daemon.module("a")["state"] == "failed", "failed")
