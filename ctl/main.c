@@ -22,6 +22,7 @@ static const struct command {
     {"status", "", 0, 0, "what the daemon and its modules are doing", command_status},
     {"list", "", 0, 0, "each task's schedule and its next five runs", command_list},
     {"show", "MODULE", 1, 1, "all that is known of a module", command_show},
+    {"tree", "", 0, 0, "the live contexts of all processes: ages, deadlines, causes", command_tree},
     {"start", "MODULE...", 1, 1000, "start modules, and what they require", command_start},
     {"stop", "MODULE...", 1, 1000, "stop modules, and those that require them", command_stop},
     {"restart", "MODULE...", 1, 1000, "stop and start again", command_restart},

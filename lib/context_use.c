@@ -277,6 +277,7 @@ int rv_context_visit(struct rv_context *ctx,
     pthread_mutex_lock(&ctx->top->tree_lock);
     for (struct rv_context *node = ctx; node && r == 0; node = next_in_tree(node, ctx, &depth)) {
         struct rv_context_info info = {
+            .context = node,
             .depth = depth,
             .err = rv_context_err(node),
             .created = node->created,

@@ -4,6 +4,7 @@
  * Its peers are known by SO_PEERCRED: root and the daemon's own user.
  *
  *     GET  /v1/status                          what reevectl status shows
+ *     GET  /v1/tree                            the live contexts, of all processes
  *     POST /v1/run?module=M&task=T[&wait]      202 with the run's number, or 200 with its result
  *     POST /v1/submit?module=M&pool=P[&wait][&timeout=30s]
  *                                              the body is the job's data; answers as run
@@ -342,6 +343,7 @@ static const struct route {
     void (*serve)(struct edge *edge, struct http_request *request);
 } routes[] = {
     {"/v1/status", HTTP_METHOD_GET, serve_status},
+    {"/v1/tree", HTTP_METHOD_GET, tree_serve},
     {"/v1/run", HTTP_METHOD_POST, serve_run},
     {"/v1/submit", HTTP_METHOD_POST, serve_submit},
     {"/v1/start", HTTP_METHOD_POST, serve_start},

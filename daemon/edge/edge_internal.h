@@ -36,6 +36,9 @@ void edge_http_handler(struct http_request *request, void *arg);
 /* control.c */
 void edge_control_handler(struct http_request *request, void *arg);
 
+/* tree.c: answers with the live context tree, once the hosts have. */
+void tree_serve(struct edge *edge, struct http_request *request);
+
 /* Answers with one line of text. */
 void edge_respond_text(struct http_request *request, int status, const char *format, ...)
     printf_like(3, 4);

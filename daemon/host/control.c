@@ -18,6 +18,7 @@
 #include "base/macro.h"
 #include "base/text.h"
 #include "daemon/host/board.h"
+#include "daemon/host/context_tree.h"
 #include "daemon/host/crash.h"
 #include "daemon/host/hang.h"
 #include "daemon/host/hello.h"
@@ -210,6 +211,12 @@ static bool obey(struct control *control, const struct wire_message *message)
         if (module)
             module_submit(module, message->name, message->request, message->timeout, message->data,
                           message->size);
+        else
+            refuse_unloaded(message);
+        break;
+    case WIRE_TREE:
+        if (module)
+            context_tree_send(module, message->request);
         else
             refuse_unloaded(message);
         break;

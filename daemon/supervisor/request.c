@@ -103,6 +103,43 @@ int request_submit(struct requests *requests, struct unit *unit, const char *poo
     return r;
 }
 
+int request_tree(struct requests *requests, struct unit *unit, request_fn fn, void *arg)
+{
+    struct wire_message message = {.type = WIRE_TREE, .module = unit->slot};
+    int r = add_request(requests, unit, fn, arg, &message.request);
+
+    if (r == 0)
+        host_send(unit->tenancy->host, &message);
+    return r;
+}
+
+void requests_forget(struct requests *requests, request_fn fn, void *arg)
+{
+    struct request *request, *next;
+
+    LIST_FOREACH_SAFE (request, next, &requests->list, list)
+        if (request->fn == fn && request->arg == arg) {
+            list_remove(&request->list);
+            free(request);
+        }
+}
+
+static void answer_node(const struct request *request, const struct wire_message *message)
+{
+    char name[SCOREBOARD_NAME_SIZE];
+    struct request_node node = {.depth = message->line,
+                                .err = wire_code(message->code),
+                                .run = message->number,
+                                .age = message->duration,
+                                .deadline = message->deadline,
+                                .name = name};
+    struct request_answer answer = {.node = &node, .text = ""};
+
+    string_copy(name, sizeof(name), message->name);
+    text_sanitise(name);
+    request->fn(&answer, request->arg);
+}
+
 void request_answered(struct requests *requests, const struct unit *unit,
                       const struct wire_message *message)
 {
@@ -116,6 +153,10 @@ void request_answered(struct requests *requests, const struct unit *unit,
         /* A host answers for its own modules only. */
         if (request->id != message->request || request->unit != unit)
             continue;
+        if (message->type == WIRE_NODE) {
+            answer_node(request, message);
+            return;
+        }
         if (message->type == WIRE_ACCEPTED) {
             request->number = message->number;
             answer.text = "";

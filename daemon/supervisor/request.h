@@ -14,10 +14,21 @@
 struct unit;
 struct wire_message;
 
+/* A live context of a module's. */
+struct request_node {
+    unsigned depth;
+    int err;      /* 0, or why it is done */
+    uint64_t run; /* or job; 0 for none */
+    int64_t age;
+    int64_t deadline; /* on the monotonic clock; INT64_MAX for none */
+    const char *name; /* printable; lives until the call returns */
+};
+
 struct request_answer {
-    bool final;      /* else: it was accepted under this number */
-    uint64_t number; /* of the run or job; 0 when it was not accepted */
-    int code;        /* 0 or a negative errno */
+    bool final; /* else: it was accepted under this number, or a node has come */
+    const struct request_node *node; /* of request_tree(); else NULL */
+    uint64_t number;                 /* of the run or job; 0 when it was not accepted */
+    int code;                        /* 0 or a negative errno */
     int64_t duration;
     const char *text; /* why it failed; "" after a success */
 };
@@ -43,7 +54,13 @@ int request_run(struct requests *requests, struct unit *unit, const char *task, 
 int request_submit(struct requests *requests, struct unit *unit, const char *pool, const void *data,
                    size_t size, int64_t timeout, request_fn fn, void *arg);
 
-/* An ACCEPTED or RESULT came from the unit's host. */
+/* Asks for the module's live contexts: an answer for each, parents first, and a final one with their
+ * number. Returns as the others. */
+int request_tree(struct requests *requests, struct unit *unit, request_fn fn, void *arg);
+/* Nobody waits for the answers any more. */
+void requests_forget(struct requests *requests, request_fn fn, void *arg);
+
+/* An ACCEPTED, NODE or RESULT came from the unit's host. */
 void request_answered(struct requests *requests, const struct unit *unit,
                       const struct wire_message *message);
 /* The unit's host is gone: what it was asked is answered with -EPIPE and why. */

@@ -261,6 +261,9 @@ static void host_said(struct host *host, const struct wire_message *message, voi
         tenancy->supervisor->generation++;
         request_answered(&tenancy->supervisor->requests, unit, message);
         break;
+    case WIRE_NODE:
+        request_answered(&tenancy->supervisor->requests, unit, message);
+        break;
     case WIRE_OVERDUE:
         task_overdue(unit, message);
         break;

@@ -58,6 +58,7 @@ static const struct schema {
     [WIRE_RUN] = {"RUN", {U32(module), U64(request), STRING(name)}},
     [WIRE_SUBMIT] = {"SUBMIT", {U32(module), U64(request), U64(timeout), STRING(name), DATA}},
     [WIRE_EXIT] = {"EXIT", {STRING(text)}},
+    [WIRE_TREE] = {"TREE", {U32(module), U64(request)}},
     [WIRE_STACK] = {"STACK", {U32(module)}},
     [WIRE_FRAME] = {"FRAME", {U32(module), U32(line), U32(flags), U64(number), STRING(path)}},
     [WIRE_OPTION_ERROR] = {"OPTION_ERROR",
@@ -75,6 +76,9 @@ static const struct schema {
                       {U32(module), U64(number), U64(duration), STRING(name), STRING(text)}},
     [WIRE_PROGRESS] = {"PROGRESS", {U32(module), STRING(text)}},
     [WIRE_STOPPED] = {"STOPPED", {U32(module), U64(number), U32(code), STRING(text)}},
+    [WIRE_NODE] = {"NODE",
+                   {U32(module), U64(request), U32(line), U32(code), U64(number), U64(deadline),
+                    U64(duration), STRING(name)}},
     [WIRE_SYMBOL] = {"SYMBOL", {U32(module), U32(line), STRING(text)}},
 };
 

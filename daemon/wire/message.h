@@ -66,6 +66,7 @@ enum wire_type {
     WIRE_RUN,      /* run the task `name` now */
     WIRE_SUBMIT,   /* a job for the pool `name` */
     WIRE_EXIT,     /* end the process; text is the cause */
+    WIRE_TREE,     /* show the module's live contexts: NODE..., RESULT */
     WIRE_STACK,    /* note the stack of what the module runs for longest: it will be killed */
     WIRE_FRAME,    /* to reeve-symbols: what is at offset `number` of the file `path`? */
     /* Up. */
@@ -79,6 +80,7 @@ enum wire_type {
     WIRE_OVERDUE,      /* the task `name` ignores its cancel; text is its stack or what is known */
     WIRE_PROGRESS,     /* text says what the module is doing while it starts or stops */
     WIRE_STOPPED,      /* number is how many jobs were reported lost */
+    WIRE_NODE,         /* a live context: depth is line, name its task or pool, number the run */
     WIRE_SYMBOL,       /* text answers the FRAME of the same number in the row, `line` */
     WIRE_TYPE_MAX,
 };
@@ -111,7 +113,8 @@ struct wire_message {
     int64_t grace;    /* HELLO, STOP: time between cancel and SIGKILL */
     int64_t timeout;  /* SUBMIT: the job's deadline from now, 0 for the pool's own; STOP: how long
                          work may go on without moving */
-    int64_t duration; /* RESULT: how long it took; OVERDUE: since the cancel */
+    int64_t deadline; /* NODE: on the monotonic clock; INT64_MAX for none */
+    int64_t duration; /* NODE: its age; RESULT: how long it took; OVERDUE: since the cancel */
     const char *name;
     const char *path;
     const char *key;

@@ -118,6 +118,7 @@ struct rv_labels rv_context_labels(const struct rv_context *ctx);
 
 /* A node of the live tree, as rv_context_visit() shows it. */
 struct rv_context_info {
+    const struct rv_context *context; /* to be compared only */
     unsigned depth;
     int err;
     rv_duration created;
