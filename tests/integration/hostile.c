@@ -114,6 +114,18 @@ static int block_signals(struct rv_context *ctx)
     return 0;
 }
 
+/* Until there is none left, every page of it in use; and then as one that takes that for impossible. */
+static int leak_memory(struct rv_context *ctx)
+{
+    const size_t piece = 1 << 20;
+    char *memory;
+
+    (void)ctx;
+    while ((memory = malloc(piece)))
+        memset(memory, 1, piece);
+    abort();
+}
+
 /* Until there are none left: for as long as the process lives. */
 static int leak_descriptors(struct rv_context *ctx)
 {
@@ -258,6 +270,7 @@ static const struct {
     {"lock", sleep_with_lock},
     {"ignore", ignore_cancel},
     {"deaf", block_signals},
+    {"memory", leak_memory},
     {"fds", leak_descriptors},
     {"threads", leak_threads},
     {"close", close_everything},

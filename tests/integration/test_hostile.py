@@ -19,8 +19,6 @@ import harness
 HOSTILE = os.path.join(harness.BUILD, "tests", "integration", "hostile.so")
 NEIGHBOURS = "".join(f"[module:{name}]\nload = heartbeat\nfile = {name}\nbeat.every = 20ms\n"
                      for name in ("left", "right"))
-# A sanitizer ends the process in a way of its own, or takes what a module needs for an attack.
-SANITIZED = "asan" in os.path.basename(harness.BUILD)
 
 
 class HealthWatch:
@@ -136,15 +134,15 @@ class Crashes(Hostile):
         self.assertEqual(daemon.health()["status"], "warn")
         self.finish(daemon)
 
-    @harness.unittest.skipIf(SANITIZED, "ASan takes the signal")
+    @harness.unittest.skipIf(harness.SANITIZED, "ASan takes the signal")
     def test_null(self):
         self.crash("null", "SEGV")
 
-    @harness.unittest.skipIf(SANITIZED, "ASan takes the signal")
+    @harness.unittest.skipIf(harness.SANITIZED, "ASan takes the signal")
     def test_stack(self):
         self.crash("stack", "SEGV")
 
-    @harness.unittest.skipIf(SANITIZED, "ASan sees it first")
+    @harness.unittest.skipIf(harness.SANITIZED, "ASan sees it first")
     def test_heap(self):
         # The allocator notices, or runs into it.
         self.crash("heap", "(ABRT|SEGV)")
@@ -152,7 +150,7 @@ class Crashes(Hostile):
     def test_abort(self):
         self.crash("abort", "ABRT")
 
-    @harness.unittest.skipIf(SANITIZED, "LeakSanitizer exits in a way of its own")
+    @harness.unittest.skipIf(harness.SANITIZED, "LeakSanitizer exits in a way of its own")
     def test_exit(self):
         # It ended cleanly, without having been asked: on-failure is not enough to bring it back.
         daemon = self.attack("exit", r"\[evil\] exit code 0; restart 1 ", "restart = always")
@@ -190,6 +188,12 @@ class Hangs(Hostile):
 
 
 class Resources(Hostile):
+    @harness.unittest.skipIf(harness.SANITIZED, "ASan's memory cannot be limited")
+    def test_memory(self):
+        daemon = self.attack("memory", r"\[evil\] killed by (SIGABRT|the kernel: it exceeded "
+                             r"memory-max).*; restart 1 ", "memory-max = 64M")
+        self.finish(daemon)
+
     def test_fds(self):
         daemon = self.attack("fds", r"\[evil/act#1\] attempt 1 failed: open: Too many open files",
                              restarts=False)

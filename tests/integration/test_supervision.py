@@ -276,6 +276,7 @@ class Ends(PuppetTest):
         # What could hear why it ends was told.
         self.assertIn("works cancelled: the supervisor is gone", self.trace(daemon))
 
+    @harness.unittest.skipIf(harness.SANITIZED, "ASan's terabytes are not to be dumped")
     def test_a_core_dump_is_still_made(self):
         with open("/proc/sys/kernel/core_pattern", encoding="utf-8") as file:
             pattern = file.read().strip()
