@@ -53,6 +53,8 @@ void config_free(struct config *config)
         config_module_free(config->modules[i]);
     free(config->modules);
     free(config->control);
+    peers_free(&config->control_read);
+    peers_free(&config->control_write);
     strings_free(&config->listen);
     strings_free(&config->host_names);
     strings_free(&config->modules_path);

@@ -14,6 +14,7 @@
 #include "base/text.h"
 #include "daemon/config/errors.h"
 #include "daemon/config/limits.h"
+#include "daemon/config/peers.h"
 
 /* A key that is not the supervisor's: the module's own, as written, with its place. */
 struct config_option {
@@ -77,6 +78,8 @@ struct config {
     struct strings modules_path;
     struct strings include;
     char *control;
+    struct config_peers control_read;  /* may look, beside those who may change */
+    struct config_peers control_write; /* may change, beside root and the daemon's own user */
     enum log_level log_level;
     int64_t shutdown_timeout;
     int64_t drain_delay;

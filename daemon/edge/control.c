@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The control socket: HTTP and JSON over a unix socket, for reevectl and for curl --unix-socket.
- * Its peers are known by SO_PEERCRED: root and the daemon's own user.
+ * What is asked by GET only looks, what is asked by POST changes something: peers.c tells who may.
  *
  *     GET  /v1/status                          what reevectl status shows
  *     GET  /v1/tree                            the live contexts, of all processes
@@ -29,10 +29,7 @@
 
 #define JSON_TYPE "application/json"
 
-static void respond_error(struct http_request *request, int status, int code, const char *format,
-                          ...) printf_like(4, 5);
-static void respond_error(struct http_request *request, int status, int code, const char *format,
-                          ...)
+void edge_respond_error(struct http_request *request, int status, int code, const char *format, ...)
 {
     const char *name = strerrorname_np(-code);
     char text[700];
@@ -45,26 +42,6 @@ static void respond_error(struct http_request *request, int status, int code, co
     text_sanitise(text);
     edge_respond_json(request, status, JSON_TYPE,
                       json_pack("{s:s, s:s}", "error", text, "code", name ? name : "?"));
-}
-
-/* Peers ------------------------------------------------------------------------------------------
- */
-
-static bool peer_may(struct http_request *request)
-{
-    struct ucred peer;
-    socklen_t size = sizeof(peer);
-    int fd = http_request_fd(request);
-
-    if (fd < 0 || getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) < 0) {
-        respond_error(request, 403, -EACCES, "who are you?");
-        return false;
-    }
-    if (peer.uid == 0 || peer.uid == geteuid())
-        return true;
-    log_warning("control: refused uid %u, pid %d", (unsigned)peer.uid, (int)peer.pid);
-    respond_error(request, 403, -EACCES, "only root and the daemon's own user may do this");
-    return false;
 }
 
 /* Runs and jobs ----------------------------------------------------------------------------------
@@ -106,8 +83,8 @@ static void answered(const struct request_answer *answer, void *arg)
             edge_respond_json(request, 202, JSON_TYPE,
                               json_pack("{s:I}", "number", (json_int_t)answer->number));
         else if (answer->code < 0 && answer->number == 0)
-            respond_error(request, status_of(answer->code), answer->code, "%s",
-                          answer->text[0] ? answer->text : strerror(-answer->code));
+            edge_respond_error(request, status_of(answer->code), answer->code, "%s",
+                               answer->text[0] ? answer->text : strerror(-answer->code));
         else
             /* A run that failed is a good answer to the question how it went. */
             edge_respond_json(request, 200, JSON_TYPE,
@@ -134,18 +111,19 @@ static struct unit *find_unit(struct edge *edge, struct http_request *request)
     if (unit)
         return unit;
     nearest = name ? config_nearest(config, name) : NULL;
-    respond_error(request, 404, -ENOENT, "there is no module \"%s\"%s%s%s", name ? name : "",
-                  nearest ? "; did you mean \"" : "", nearest ? nearest : "", nearest ? "\"?" : "");
+    edge_respond_error(request, 404, -ENOENT, "there is no module \"%s\"%s%s%s", name ? name : "",
+                       nearest ? "; did you mean \"" : "", nearest ? nearest : "",
+                       nearest ? "\"?" : "");
     return NULL;
 }
 
 static void respond_refused(struct http_request *request, const struct unit *unit, int code)
 {
     if (code == -EAGAIN)
-        respond_error(request, 503, code, "module %s is %s%s%s", unit->name,
-                      unit_state_name(unit->state), unit->reason[0] ? ": " : "", unit->reason);
+        edge_respond_error(request, 503, code, "module %s is %s%s%s", unit->name,
+                           unit_state_name(unit->state), unit->reason[0] ? ": " : "", unit->reason);
     else
-        respond_error(request, status_of(code), code, "%s", strerror(-code));
+        edge_respond_error(request, status_of(code), code, "%s", strerror(-code));
 }
 
 static struct waiting *make_waiting(struct http_request *request)
@@ -153,7 +131,7 @@ static struct waiting *make_waiting(struct http_request *request)
     struct waiting *waiting = calloc(1, sizeof(*waiting));
 
     if (!waiting) {
-        respond_error(request, 503, -ENOMEM, "out of memory");
+        edge_respond_error(request, 503, -ENOMEM, "out of memory");
         return NULL;
     }
     waiting->request = request;
@@ -195,8 +173,8 @@ static void serve_submit(struct edge *edge, struct http_request *request)
     if (!unit)
         return;
     if (timeout_text && duration_parse(timeout_text, &timeout) < 0) {
-        respond_error(request, 400, -EINVAL, "timeout = %s: expected a duration such as 30s",
-                      timeout_text);
+        edge_respond_error(request, 400, -EINVAL, "timeout = %s: expected a duration such as 30s",
+                           timeout_text);
         return;
     }
     waiting = make_waiting(request);
@@ -221,19 +199,16 @@ static void operated(int code, const char *text, void *arg)
     if (code == 0)
         edge_respond_json(request, 200, JSON_TYPE, json_object());
     else
-        respond_error(request, code == -EIO ? 500 : 409, code, "%s", text);
+        edge_respond_error(request, code == -EIO ? 500 : 409, code, "%s", text);
 }
 
-/* "reevectl (pid 12 uid 0)": who asked, for the log and for the tasks that are cancelled. */
-static void describe_peer(struct http_request *request, struct cause *ret_cause)
+static void describe_cause(struct http_request *request, struct cause *ret_cause)
 {
-    struct ucred peer = {0};
-    socklen_t size = sizeof(peer);
+    char peer[64];
 
-    getsockopt(http_request_fd(request), SOL_SOCKET, SO_PEERCRED, &peer, &size);
     *ret_cause = (struct cause){.code = -ECANCELED};
-    snprintf(ret_cause->text, sizeof(ret_cause->text), "asked for by pid %d uid %u", (int)peer.pid,
-             (unsigned)peer.uid);
+    snprintf(ret_cause->text, sizeof(ret_cause->text), "asked for by %s",
+             peer_describe(request, peer, sizeof(peer)));
 }
 
 static void serve_operation(struct edge *edge, struct http_request *request,
@@ -246,13 +221,13 @@ static void serve_operation(struct edge *edge, struct http_request *request,
 
     if (!unit)
         return;
-    describe_peer(request, &cause);
+    describe_cause(request, &cause);
     r = operate(unit, operation, &cause, wait ? operated : NULL, request);
     if (r == -EBUSY)
-        respond_error(request, 503, r, "reeved is %s: try again when it runs",
-                      phase_name(supervisor_phase(edge->supervisor)));
+        edge_respond_error(request, 503, r, "reeved is %s: try again when it runs",
+                           phase_name(supervisor_phase(edge->supervisor)));
     else if (r < 0)
-        respond_error(request, 503, r, "%s", strerror(-r));
+        edge_respond_error(request, 503, r, "%s", strerror(-r));
     else if (!wait)
         edge_respond_json(request, 202, JSON_TYPE, json_object());
 }
@@ -321,7 +296,7 @@ static void serve_plan(struct edge *edge, struct http_request *request)
     int r = plan_start(edge->supervisor, planned, request);
 
     if (r < 0)
-        respond_error(request, 503, r, "%s", strerror(-r));
+        edge_respond_error(request, 503, r, "%s", strerror(-r));
 }
 
 static void serve_reload(struct edge *edge, struct http_request *request)
@@ -358,17 +333,17 @@ void edge_control_handler(struct http_request *request, void *arg)
     struct edge *edge = arg;
     const char *path = http_request_path(request);
 
-    if (!peer_may(request))
+    if (!peer_may(edge, request, http_request_method(request) == HTTP_METHOD_POST))
         return;
     for (size_t i = 0; i < ARRAY_SIZE(routes); i++)
         if (strcmp(path, routes[i].path) == 0) {
             if (http_request_method(request) == routes[i].method)
                 routes[i].serve(edge, request);
             else
-                respond_error(request, 405, -EINVAL, "%s wants %s", path,
-                              routes[i].method == HTTP_METHOD_GET ? "GET" : "POST");
+                edge_respond_error(request, 405, -EINVAL, "%s wants %s", path,
+                                   routes[i].method == HTTP_METHOD_GET ? "GET" : "POST");
             return;
         }
     if (!edge_serve_public(edge, request))
-        respond_error(request, 404, -ENOENT, "there is no %s", path);
+        edge_respond_error(request, 404, -ENOENT, "there is no %s", path);
 }

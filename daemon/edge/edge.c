@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdarg.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/duration.h"
@@ -114,7 +115,7 @@ static int bind_sockets(struct edge *edge, const struct config *config)
         if (r < 0)
             return r;
     }
-    fd = listen_unix(config->control);
+    fd = listen_unix(config->control, peer_socket_mode(config));
     if (fd < 0)
         return fd;
     edge->control_path = strdup(config->control);
@@ -165,8 +166,19 @@ void edge_destroy(struct edge *edge)
     free(edge);
 }
 
+/* Who may use the socket may have changed; who is connected is asked anew with each request. */
+static void set_socket_mode(const struct edge *edge)
+{
+    mode_t mode = peer_socket_mode(supervisor_config(edge->supervisor));
+
+    if (chmod(edge->control_path, mode) < 0)
+        log_warning("cannot set the mode of %s: %s", edge->control_path, strerror(errno));
+}
+
 void edge_observe(struct edge *edge, enum supervisor_event event)
 {
+    if (event == SUPERVISOR_RELOADED)
+        set_socket_mode(edge);
     systemd_observe(edge->systemd, event);
 }
 

@@ -33,6 +33,14 @@ const struct snapshot *edge_snapshot(struct edge *edge);
 bool edge_serve_public(struct edge *edge, struct http_request *request);
 void edge_http_handler(struct http_request *request, void *arg);
 
+/* peers.c: who is at the other end of the control socket, and what the settings let them do. Answers
+ * 403 and returns false when it is not enough. */
+bool peer_may(struct edge *edge, struct http_request *request, bool change);
+/* "pid 12 uid 0", for the log and for the tasks that are cancelled. Returns buffer. */
+char *peer_describe(struct http_request *request, char *buffer, size_t size);
+/* The mode of the socket: open to all, who are then asked who they are, when the settings name anybody. */
+mode_t peer_socket_mode(const struct config *config);
+
 /* control.c */
 void edge_control_handler(struct http_request *request, void *arg);
 
@@ -42,6 +50,9 @@ void tree_serve(struct edge *edge, struct http_request *request);
 /* Answers with one line of text. */
 void edge_respond_text(struct http_request *request, int status, const char *format, ...)
     printf_like(3, 4);
+/* The control socket's {"error": TEXT, "code": ERRNO NAME}; code is a negative errno. */
+void edge_respond_error(struct http_request *request, int status, int code, const char *format, ...)
+    printf_like(4, 5);
 /* Answers with JSON; takes over the value. NULL, for want of memory, answers 503. */
 void edge_respond_json(struct http_request *request, int status, const char *type, json_t *json);
 
@@ -55,7 +66,7 @@ void metrics_write(const struct snapshot *snapshot, size_t connections, bool ope
 
 /* listen.c: all return a listening, non-blocking socket or a negative errno, after logging why. */
 int listen_tcp(const char *address, struct strings *bound);
-int listen_unix(const char *path);
+int listen_unix(const char *path, mode_t mode);
 
 /* systemd.c */
 int systemd_create(struct edge *edge, struct systemd **ret_systemd);

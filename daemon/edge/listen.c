@@ -75,7 +75,7 @@ static int bind_to(int fd, const struct sockaddr_un *address)
     return bind(fd, (const struct sockaddr *)address, sizeof(*address)) < 0 ? -errno : 0;
 }
 
-static int bind_unix(const struct sockaddr_un *address)
+static int bind_unix(const struct sockaddr_un *address, mode_t mode)
 {
     cleanup_close int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     mode_t mask;
@@ -83,8 +83,8 @@ static int bind_unix(const struct sockaddr_un *address)
 
     if (fd < 0)
         return -errno;
-    /* Never, not even for a moment, open to others. */
-    mask = umask(0177);
+    /* Never, not even for a moment, open to more than it is to be. */
+    mask = umask(0777 & ~mode);
     r = bind_to(fd, address);
     if (r == -EADDRINUSE) {
         r = remove_stale(address);
@@ -96,7 +96,7 @@ static int bind_unix(const struct sockaddr_un *address)
     return listen(fd, BACKLOG) < 0 ? -errno : TAKE_FD(fd);
 }
 
-int listen_unix(const char *path)
+int listen_unix(const char *path, mode_t mode)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
     int fd;
@@ -107,7 +107,7 @@ int listen_unix(const char *path)
         return -ENAMETOOLONG;
     }
     string_copy(address.sun_path, sizeof(address.sun_path), path);
-    fd = bind_unix(&address);
+    fd = bind_unix(&address, mode);
     if (fd == -EADDRINUSE)
         log_error("cannot listen at %s: another reeved uses it; stop that one, or give this one "
                   "another `control` in [daemon]",

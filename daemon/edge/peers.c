@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Peers of the control socket are known by what the kernel says of them (SO_PEERCRED, SO_PEERGROUPS),
+ * which is how they were when they connected. Root and the daemon's own user may do everything.
+ */
+#include <errno.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "daemon/edge/edge_internal.h"
+
+#define GROUPS_MAX 1024
+
+struct peer {
+    struct ucred credentials;
+    gid_t groups[GROUPS_MAX];
+    size_t group_count;
+};
+
+static int read_peer(struct http_request *request, struct peer *ret_peer)
+{
+    socklen_t size = sizeof(ret_peer->credentials),
+              groups_size = sizeof(ret_peer->groups) - sizeof(gid_t);
+    int fd = http_request_fd(request);
+
+    if (fd < 0 || getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &ret_peer->credentials, &size) < 0)
+        return fd < 0 ? -EBADF : -errno;
+    /* With more groups than there is room for, only the own one counts. */
+    if (getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, ret_peer->groups, &groups_size) < 0)
+        groups_size = 0;
+    ret_peer->group_count = groups_size / sizeof(gid_t);
+    ret_peer->groups[ret_peer->group_count++] = ret_peer->credentials.gid;
+    return 0;
+}
+
+static bool is_named(const struct config_peers *peers, const struct peer *peer)
+{
+    return peers_have(peers, peer->credentials.uid, peer->groups, peer->group_count);
+}
+
+bool peer_may(struct edge *edge, struct http_request *request, bool change)
+{
+    const struct config *config = supervisor_config(edge->supervisor);
+    struct peer peer;
+
+    if (read_peer(request, &peer) < 0) {
+        edge_respond_error(request, 403, -EACCES, "who are you?");
+        return false;
+    }
+    if (peer.credentials.uid == 0 || peer.credentials.uid == geteuid() ||
+        is_named(&config->control_write, &peer) ||
+        (!change && is_named(&config->control_read, &peer)))
+        return true;
+    log_warning("control: refused uid %u, pid %d: it may not %s", (unsigned)peer.credentials.uid,
+                (int)peer.credentials.pid, change ? "change anything" : "look");
+    edge_respond_error(
+        request, 403, -EACCES,
+        "user %u may not %s: root, the daemon's own user and those of %s in [daemon] may",
+        (unsigned)peer.credentials.uid, change ? "do this" : "look",
+        change ? "control-write" : "control-read and control-write");
+    return false;
+}
+
+char *peer_describe(struct http_request *request, char *buffer, size_t size)
+{
+    struct peer peer;
+
+    if (read_peer(request, &peer) < 0)
+        snprintf(buffer, size, "somebody");
+    else
+        snprintf(buffer, size, "pid %d uid %u", (int)peer.credentials.pid,
+                 (unsigned)peer.credentials.uid);
+    return buffer;
+}
+
+mode_t peer_socket_mode(const struct config *config)
+{
+    return peers_any(&config->control_read) || peers_any(&config->control_write) ? 0666 : 0600;
+}
