@@ -18,6 +18,8 @@
 
 static enum log_level level_max = LOG_LEVEL_INFO;
 static uint64_t dropped;
+static void (*observer)(enum log_level level, const char *text, void *arg);
+static void *observer_arg;
 
 static const char *const level_names[] = {
     [LOG_LEVEL_ERROR] = "error", [LOG_LEVEL_WARNING] = "warning", [LOG_LEVEL_NOTICE] = "notice",
@@ -27,6 +29,12 @@ static const char *const level_names[] = {
 void log_set_level(enum log_level level)
 {
     level_max = level;
+}
+
+void log_set_observer(void (*fn)(enum log_level level, const char *text, void *arg), void *arg)
+{
+    observer = fn;
+    observer_arg = arg;
 }
 
 int log_level_parse(const char *text, enum log_level *ret_level)
@@ -107,6 +115,8 @@ void log_line(enum log_level level, const char *format, ...)
     vsnprintf(text, sizeof(text), format, args);
     va_end(args);
     text_sanitise(text);
+    if (observer)
+        observer(level, text, observer_arg);
     if (dropped > 0) {
         snprintf(note, sizeof(note), "%llu log lines were dropped: stderr was not being read",
                  (unsigned long long)dropped);

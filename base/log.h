@@ -32,6 +32,10 @@ const char *log_level_name(enum log_level level);
  * caller, libevent at times, may yet look at it. */
 void log_line(enum log_level level, const char *format, ...) printf_like(2, 3);
 
+/* Calls fn with each line that is written, printable and without its prefix; NULL: nobody. fn must not
+ * log. */
+void log_set_observer(void (*fn)(enum log_level level, const char *text, void *arg), void *arg);
+
 #define log_error(...)   log_line(LOG_LEVEL_ERROR, __VA_ARGS__)
 #define log_warning(...) log_line(LOG_LEVEL_WARNING, __VA_ARGS__)
 #define log_notice(...)  log_line(LOG_LEVEL_NOTICE, __VA_ARGS__)

@@ -12,6 +12,12 @@ int command_list(const struct ctl *ctl, int count, char **words);
 int command_show(const struct ctl *ctl, int count, char **words);
 int command_tree(const struct ctl *ctl, int count, char **words);
 
+/* logs.c */
+int command_logs(const struct ctl *ctl, int count, char **words);
+
+/* top.c */
+int command_top(const struct ctl *ctl, int count, char **words);
+
 /* operate.c */
 int command_start(const struct ctl *ctl, int count, char **words);
 int command_stop(const struct ctl *ctl, int count, char **words);

@@ -20,6 +20,8 @@ struct ctl {
     bool wait;
     bool no_wait;
     bool plan;
+    bool follow;       /* logs */
+    const char *lines; /* logs: how many at the most; NULL: all that there are */
     bool colour;
 };
 

@@ -23,6 +23,8 @@ static const struct command {
     {"list", "", 0, 0, "each task's schedule and its next five runs", command_list},
     {"show", "MODULE", 1, 1, "all that is known of a module", command_show},
     {"tree", "", 0, 0, "the live contexts of all processes: ages, deadlines, causes", command_tree},
+    {"logs", "[MODULE]", 0, 1, "the last lines of the log; -f for those that follow", command_logs},
+    {"top", "", 0, 0, "live: runs, failures, queues, latency, CPU and memory", command_top},
     {"start", "MODULE...", 1, 1000, "start modules, and what they require", command_start},
     {"stop", "MODULE...", 1, 1000, "stop modules, and those that require them", command_stop},
     {"restart", "MODULE...", 1, 1000, "stop and start again", command_restart},
@@ -47,6 +49,8 @@ static void print_help(void)
            "      --wait         run, submit: wait for the end, and say how it went\n"
            "      --no-wait      start, stop, restart: do not wait until it is done\n"
            "      --plan         reload: only say what it would do\n"
+           "  -f, --follow       logs: go on with what is written from now on\n"
+           "  -n, --lines N      logs: the last N\n"
            "      --timeout 30s  submit: the job's deadline\n"
            "      --json         print the daemon's own answer\n"
            "      --version, -h, --help\n"
@@ -87,13 +91,15 @@ static int parse_options(int argc, char **argv, struct ctl *ctl)
         {"no-wait", no_argument, NULL, OPTION_NO_WAIT},
         {"plan", no_argument, NULL, OPTION_PLAN},
         {"timeout", required_argument, NULL, OPTION_TIMEOUT},
+        {"follow", no_argument, NULL, 'f'},
+        {"lines", required_argument, NULL, 'n'},
         {"version", no_argument, NULL, OPTION_VERSION},
         {"help", no_argument, NULL, 'h'},
         {NULL, 0, NULL, 0},
     };
     int option;
 
-    while ((option = getopt_long(argc, argv, "s:h", options, NULL)) != -1)
+    while ((option = getopt_long(argc, argv, "s:fn:h", options, NULL)) != -1)
         switch (option) {
         case 's':
             ctl->socket = optarg;
@@ -103,6 +109,12 @@ static int parse_options(int argc, char **argv, struct ctl *ctl)
             break;
         case OPTION_WAIT:
             ctl->wait = true;
+            break;
+        case 'f':
+            ctl->follow = true;
+            break;
+        case 'n':
+            ctl->lines = optarg;
             break;
         case OPTION_NO_WAIT:
             ctl->no_wait = true;

@@ -4,6 +4,7 @@
  * What is asked by GET only looks, what is asked by POST changes something: peers.c tells who may.
  *
  *     GET  /v1/status                          what reevectl status shows
+ *     GET  /v1/logs[?module=M][&after=N][&lines=K]  the last lines of the log
  *     GET  /v1/tree                            the live contexts, of all processes
  *     POST /v1/run?module=M&task=T[&wait]      202 with the run's number, or 200 with its result
  *     POST /v1/submit?module=M&pool=P[&wait][&timeout=30s]
@@ -24,6 +25,7 @@
 #include "base/duration.h"
 #include "base/log.h"
 #include "daemon/edge/edge_internal.h"
+#include "daemon/edge/log_ring.h"
 #include "daemon/supervisor/operate.h"
 #include "daemon/supervisor/plan.h"
 
@@ -312,12 +314,32 @@ static void serve_status(struct edge *edge, struct http_request *request)
                       snapshot ? status_json(snapshot, &edge->addresses) : NULL);
 }
 
+/* The last ones, of a module or of all; after tells which the asker has seen already. */
+static void serve_logs(struct edge *edge, struct http_request *request)
+{
+    const char *module = http_request_parameter(request, "module");
+    const char *after = http_request_parameter(request, "after");
+    const char *most = http_request_parameter(request, "lines");
+    long long number = 0, lines = 10000;
+
+    if (module && !find_unit(edge, request))
+        return;
+    if ((after && integer_parse(after, 0, INT64_MAX, &number) < 0) ||
+        (most && integer_parse(most, 0, 10000, &lines) < 0)) {
+        edge_respond_error(request, 400, -EINVAL, "after and lines are numbers");
+        return;
+    }
+    edge_respond_json(request, 200, JSON_TYPE,
+                      log_ring_json(edge->log_ring, module, (uint64_t)number, (size_t)lines));
+}
+
 static const struct route {
     const char *path;
     enum http_method method;
     void (*serve)(struct edge *edge, struct http_request *request);
 } routes[] = {
     {"/v1/status", HTTP_METHOD_GET, serve_status},
+    {"/v1/logs", HTTP_METHOD_GET, serve_logs},
     {"/v1/tree", HTTP_METHOD_GET, tree_serve},
     {"/v1/run", HTTP_METHOD_POST, serve_run},
     {"/v1/submit", HTTP_METHOD_POST, serve_submit},

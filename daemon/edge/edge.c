@@ -9,6 +9,7 @@
 
 #include "base/duration.h"
 #include "base/log.h"
+#include "daemon/edge/log_ring.h"
 #include "daemon/wire/message.h"
 
 /* Limits of both servers; the design gives the reasons for the times. */
@@ -131,7 +132,9 @@ int edge_create(struct loop *loop, const struct config *config, struct edge **re
     if (!edge)
         return -ENOMEM;
     edge->loop = loop;
-    r = create_servers(edge, config);
+    r = log_ring_create(&edge->log_ring);
+    if (r == 0)
+        r = create_servers(edge, config);
     if (r == 0)
         r = bind_sockets(edge, config);
     if (r == 0)
@@ -161,6 +164,7 @@ void edge_destroy(struct edge *edge)
         unlink(edge->control_path);
     free(edge->control_path);
     systemd_destroy(edge->systemd);
+    log_ring_destroy(edge->log_ring);
     snapshot_free(edge->snapshot);
     strings_free(&edge->addresses);
     free(edge);

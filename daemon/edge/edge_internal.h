@@ -9,6 +9,7 @@
 #include "daemon/loop/http.h"
 #include "daemon/supervisor/snapshot.h"
 
+struct log_ring;
 struct systemd;
 
 struct edge {
@@ -19,6 +20,7 @@ struct edge {
     char *control_path;
     struct snapshot *snapshot; /* the last one taken; look at it through edge_snapshot() */
     struct systemd *systemd;
+    struct log_ring *log_ring;
     struct strings addresses; /* where HTTP really listens */
     unsigned draining;        /* servers that have not finished their drain */
     void (*drained)(void *arg);

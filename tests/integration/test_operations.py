@@ -211,6 +211,52 @@ class Tree(PuppetTest):
         self.assertEqual(daemon.stop(), 0, daemon.text())
 
 
+class Looks(PuppetTest):
+    def test_logs(self):
+        daemon = self.daemon(puppet("a") + puppet("ab")).wait_started()
+        self.act(daemon, "a", "fail")
+        daemon.wait_log(r"\[a/act#1\] failed: as told")
+        lines = daemon.ctl("logs", "a").stdout.splitlines()
+        self.assertTrue(all("[a]" in line or "[a/" in line for line in lines), lines)
+        self.assertRegex(lines[-1], r"warning +\[a/act#1\] failed: as told$")
+        self.assertEqual(daemon.ctl("logs", "a", "-n", "1").stdout.splitlines(), lines[-1:])
+        self.assertEqual(daemon.ctl("logs", "-n", "many").returncode, 1)
+        self.assertIn('did you mean "ab"', daemon.ctl("logs", "abc").stderr)
+        # What follows comes too, until the daemon ends.
+        with harness.subprocess.Popen([harness.REEVECTL, "-s", daemon.control, "logs", "-f", "ab"],
+                                      stdout=harness.subprocess.PIPE,
+                                      stderr=harness.subprocess.PIPE, text=True) as follow:
+            self.assertIn("[ab] ready", follow.stdout.readline())
+            self.act(daemon, "ab", "fail")
+            self.assertIn("[ab/act#1] failed: as told", follow.stdout.readline())
+            self.assertEqual(daemon.stop(), 0, daemon.text())
+            self.assertEqual(follow.wait(harness.PATIENCE), 3)
+
+    def test_the_log_in_memory_is_bounded(self):
+        daemon = self.daemon(puppet("a"), daemon="log-level = debug").wait_started()
+        for _ in range(30):
+            daemon.ctl("reload")
+        answer = daemon.ask("/v1/logs")[1]
+        self.assertEqual(answer["lines"][-1]["number"], answer["last"])
+        newest = daemon.ask(f"/v1/logs?after={answer['last'] - 2}&lines=2")[1]["lines"]
+        self.assertLessEqual(len(newest), 2)
+        self.assertEqual(daemon.ask("/v1/logs?after=-1")[0], 400)
+        self.assertEqual(daemon.stop(), 0, daemon.text())
+
+    def test_top_list_and_show(self):
+        daemon = self.daemon(puppet("a", "act.at = daily")).wait_started()
+        top = daemon.ctl("top").stdout
+        self.assertRegex(top, r"(?m)^a +ready +[1-9]\d*\.\d +0\.0 +0 +0 ")
+        listed = harness.json.loads(daemon.ctl("list", "--json").stdout)
+        self.assertEqual({t["task"]: t["schedule"] for t in listed},
+                         {"act": "at *-*-* 00:00:00", "tick": "every 20ms"})
+        self.assertEqual([len(t["next"]) for t in listed], [5, 5])
+        self.assertRegex(daemon.ctl("list").stdout, r"(?m)^a/act +at \*-\*-\* 00:00:00 ")
+        self.assertRegex(daemon.ctl("show", "a").stdout, r"(?m)^state +ready$")
+        self.assertIn('there is no module "ab"', daemon.ctl("show", "ab").stderr)
+        self.assertEqual(daemon.stop(), 0, daemon.text())
+
+
 NOBODY, NOGROUP = 65534, 65534
 
 

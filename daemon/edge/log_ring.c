@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: MIT */
+#include "daemon/edge/log_ring.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/list.h"
+#include "base/log.h"
+#include "base/text.h"
+
+/* Of all lines together; the supervisor is to stay small. */
+#define BYTES_MAX (128 * 1024)
+
+struct line {
+    struct list list;
+    uint64_t number;
+    int64_t realtime;
+    enum log_level level;
+    size_t size; /* of the whole record */
+    char text[];
+};
+
+struct log_ring {
+    struct list lines; /* the oldest first */
+    size_t bytes;
+    uint64_t last_number;
+};
+
+static void drop(struct log_ring *ring, struct line *line)
+{
+    ring->bytes -= line->size;
+    list_remove(&line->list);
+    free(line);
+}
+
+static void take_line(enum log_level level, const char *text, void *arg)
+{
+    struct log_ring *ring = arg;
+    size_t length = strlen(text), size = sizeof(struct line) + length + 1;
+    struct line *line = malloc(size);
+
+    ring->last_number++;
+    if (!line)
+        return;
+    *line = (struct line){
+        .number = ring->last_number, .realtime = clock_realtime(), .level = level, .size = size};
+    memcpy(line->text, text, length + 1);
+    list_append(&ring->lines, &line->list);
+    ring->bytes += size;
+    while (ring->bytes > BYTES_MAX)
+        drop(ring, list_entry(ring->lines.next, struct line, list));
+}
+
+int log_ring_create(struct log_ring **ret_ring)
+{
+    struct log_ring *ring = calloc(1, sizeof(*ring));
+
+    if (!ring)
+        return -ENOMEM;
+    list_init(&ring->lines);
+    log_set_observer(take_line, ring);
+    *ret_ring = ring;
+    return 0;
+}
+
+void log_ring_destroy(struct log_ring *ring)
+{
+    struct line *line, *next;
+
+    if (!ring)
+        return;
+    log_set_observer(NULL, NULL);
+    LIST_FOREACH_SAFE (line, next, &ring->lines, list)
+        drop(ring, line);
+    free(ring);
+}
+
+/* "[web] ..." and "[web/check#12] ..." are of the module web. */
+static bool is_of(const struct line *line, const char *module)
+{
+    size_t length = strlen(module);
+
+    return line->text[0] == '[' && strncmp(line->text + 1, module, length) == 0 &&
+           (line->text[length + 1] == ']' || line->text[length + 1] == '/');
+}
+
+json_t *log_ring_json(const struct log_ring *ring, const char *module, uint64_t after, size_t most)
+{
+    json_t *lines = json_array();
+    char time[CLOCK_TEXT_SIZE];
+    const struct line *line;
+    size_t matching = 0;
+
+    LIST_FOREACH (line, &ring->lines, list)
+        matching += line->number > after && (!module || is_of(line, module));
+    LIST_FOREACH (line, &ring->lines, list) {
+        if (line->number <= after || (module && !is_of(line, module)) || matching-- > most)
+            continue;
+        json_array_append_new(lines,
+                              json_pack("{s:I, s:s, s:s, s:s}", "number", (json_int_t)line->number,
+                                        "time", clock_format(line->realtime, time, sizeof(time)),
+                                        "level", log_level_name(line->level), "text", line->text));
+    }
+    return json_pack("{s:o, s:I}", "lines", lines, "last", (json_int_t)ring->last_number);
+}
