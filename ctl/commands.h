@@ -10,6 +10,7 @@
 int command_status(const struct ctl *ctl, int count, char **words);
 int command_list(const struct ctl *ctl, int count, char **words);
 int command_show(const struct ctl *ctl, int count, char **words);
+int command_names(const struct ctl *ctl, int count, char **words);
 int command_tree(const struct ctl *ctl, int count, char **words);
 
 /* logs.c */

@@ -32,6 +32,8 @@ static const struct command {
     {"submit", "MODULE/POOL", 1, 1, "submit a job; its data is read from standard input",
      command_submit},
     {"reload", "", 0, 0, "read the configuration again and apply what changed", command_reload},
+    {"names", "KIND", 1, 1, "names of modules, tasks or pools, a line each, for completion",
+     command_names},
     {"check", "", 0, 0, "find every error that a start would find", command_check},
 };
 

@@ -320,3 +320,34 @@ int command_tree(const struct ctl *ctl, int count unused, char **words unused)
     json_decref(tree);
     return 0;
 }
+
+/* names -----------------------------------------------------------------------------------------
+ */
+
+static void print_names(const json_t *module, const char *parts)
+{
+    json_t *part;
+    size_t i;
+
+    json_array_foreach(json_object_get(module, parts), i, part)
+        printf("%s/%s\n", get_text(module, "name"), get_text(part, "name"));
+}
+
+int command_names(const struct ctl *ctl, int count unused, char **words)
+{
+    json_t *status, *module;
+    size_t i;
+    int r;
+
+    if (strcmp(words[0], "modules") != 0 && strcmp(words[0], "tasks") != 0 &&
+        strcmp(words[0], "pools") != 0)
+        return ctl_usage_error("names wants modules, tasks or pools");
+    r = get_status(ctl, &status);
+    if (r != 0)
+        return r;
+    json_array_foreach(json_object_get(status, "modules"), i,
+                       module) if (strcmp(words[0], "modules") == 0) puts(get_text(module, "name"));
+    else print_names(module, words[0]);
+    json_decref(status);
+    return 0;
+}

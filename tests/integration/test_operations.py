@@ -243,6 +243,42 @@ class Looks(PuppetTest):
         self.assertEqual(daemon.ask("/v1/logs?after=-1")[0], 400)
         self.assertEqual(daemon.stop(), 0, daemon.text())
 
+    def test_completion(self):
+        """bash's, with the few helpers that bash-completion would bring."""
+        daemon = self.daemon(puppet("alpha") + puppet("beta")).wait_started()
+        script = os.path.join(os.path.dirname(__file__), "..", "..", "ctl", "completion",
+                              "reevectl.bash")
+
+        def complete(*words):
+            program = """
+                _init_completion() { cur=${COMP_WORDS[COMP_CWORD]}; prev=${COMP_WORDS[COMP_CWORD-1]}
+                                     words=("${COMP_WORDS[@]}"); cword=$COMP_CWORD; }
+                _filedir() { :; }
+                source "$1"; shift
+                COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _reevectl; printf '%s\\n' "${COMPREPLY[@]}"
+            """
+            environment = dict(os.environ, REEVE_CONTROL=daemon.control,
+                               PATH=os.path.dirname(harness.REEVECTL) + ":" + os.environ["PATH"])
+            done = harness.subprocess.run(["bash", "-c", program, "bash", script, "reevectl", *words],
+                                          capture_output=True, text=True, env=environment, check=True)
+            return done.stdout.split()
+
+        self.assertEqual(complete("re"), ["restart", "reload"])
+        self.assertEqual(complete("--no"), ["--no-wait"])
+        self.assertEqual(complete("stop", "al"), ["alpha"])
+        self.assertEqual(complete("--json", "show", ""), ["alpha", "beta"])
+        self.assertEqual(complete("run", "beta/"), ["beta/act", "beta/tick"])
+        self.assertEqual(complete("submit", ""), ["alpha/work", "beta/work"])
+        # Every command of the help is known to both shells.
+        with open(os.path.join(os.path.dirname(script), "_reevectl"), encoding="utf-8") as file:
+            zsh = file.read()
+        for line in daemon.ctl("--help").stdout.split("\n\n")[1].splitlines():
+            name = line.split()[0]
+            if name != "names":
+                self.assertIn(name, complete(name), name)
+                self.assertRegex(zsh, rf"['\"]{name}:")
+        self.assertEqual(daemon.stop(), 0, daemon.text())
+
     def test_top_list_and_show(self):
         daemon = self.daemon(puppet("a", "act.at = daily")).wait_started()
         top = daemon.ctl("top").stdout
