@@ -271,7 +271,7 @@ static void print_node(const json_t *node)
     const char *done = json_string_value(json_object_get(node, "done"));
     char age[DURATION_TEXT_SIZE], left[DURATION_TEXT_SIZE], name[160];
     long long run = get_number(node, "run");
-    int depth = (int)get_number(node, "depth");
+    int depth = (int)MIN(MAX(get_number(node, "depth"), 0), 64);
 
     snprintf(name, sizeof(name), "%s",
              *get_text(node, "name") ? get_text(node, "name") : "context");

@@ -113,6 +113,10 @@ void board_begin_books(uint32_t slot)
         *pool = fresh;
         scoreboard_write_end(pool);
     }
+    /* Last: until then the old numbers are known to be counted, and zeros need no counting. */
+    scoreboard_write_begin(&board->modules[slot]);
+    board->modules[slot].books++;
+    scoreboard_write_end(&board->modules[slot]);
     pthread_mutex_unlock(&lock);
 }
 
@@ -146,7 +150,7 @@ static void take_thread_record(void)
         pthread_setspecific(thread_key, thread_record);
 }
 
-void board_enter(uint32_t slot, const char *what, uint64_t run)
+void board_enter(uint32_t slot, const char *what, uint64_t run, rv_duration busy_until)
 {
     crash_prepare_thread();
     activity = (struct board_activity){slot, what, run};
@@ -159,6 +163,7 @@ void board_enter(uint32_t slot, const char *what, uint64_t run)
     thread_record->module = slot;
     thread_record->run = run;
     thread_record->since = rv_now();
+    thread_record->busy_until = busy_until;
     string_copy(thread_record->what, sizeof(thread_record->what), what);
     scoreboard_write_end(thread_record);
 }
@@ -170,7 +175,7 @@ void board_leave(void)
     if (!thread_record)
         return;
     scoreboard_write_begin(thread_record);
-    thread_record->since = 0;
+    thread_record->since = thread_record->busy_until = 0;
     scoreboard_write_end(thread_record);
 }
 

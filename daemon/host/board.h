@@ -27,13 +27,14 @@ struct scoreboard_stack *board_hang(void);
 /* i is below SCOREBOARD_OBJECTS. */
 struct scoreboard_object *board_object(unsigned i);
 
-/* A module that starts in a host where it ran before: its counters begin at zero, since the
- * supervisor has taken in those of its last life. Run numbers go on. */
+/* A module that starts, perhaps in a host where it ran before: its counters begin at zero, since the
+ * supervisor has taken in those of its last life, and books tells that they have. Run numbers go on.
+ * The module's record must be locked. */
 void board_begin_books(uint32_t slot);
 
 /* What the calling thread runs from now on, until board_leave(): for the thread's record and for a
- * crash. The name must live until then. */
-void board_enter(uint32_t slot, const char *what, uint64_t run);
+ * crash. The name must live until then. busy_until is when it hangs; 0: it may take for ever. */
+void board_enter(uint32_t slot, const char *what, uint64_t run, rv_duration busy_until);
 void board_leave(void);
 
 /* The thread that has been in a call of the module for longest. Returns its id, 0 for none; what must

@@ -120,10 +120,7 @@ static void operate(struct control *control, const struct wire_message *message,
         module->lines = (struct option_lines){0};
         module->new_last_runs = (struct last_runs){0};
     } else {
-        /* Nothing is to be accepted between this command and the moment when it is done. */
-        pthread_mutex_lock(&module->lock);
-        module->ready = false;
-        pthread_mutex_unlock(&module->lock);
+        module_expect_stop(module);
     }
     r = module_operate(module, &op);
     if (r < 0) {

@@ -19,12 +19,12 @@ static rv_duration after(rv_duration start, rv_duration time)
 }
 
 /* Returns whether all work has ended by then. */
-static bool wait_until(struct host_module *module, rv_duration deadline)
+static bool wait_until(struct rv_context *ctx, struct host_module *module, rv_duration deadline)
 {
     struct rv_context *limit;
     bool ended = true;
 
-    if (rv_context_with_deadline(rv_context_background(), deadline, &limit) < 0)
+    if (rv_context_with_deadline(ctx, deadline, &limit) < 0)
         return false;
     for (size_t i = 0; i < module->code.pool_count && ended; i++)
         ended = jobs_wait(limit, module->pool_runners[i]);
@@ -35,7 +35,8 @@ static bool wait_until(struct host_module *module, rv_duration deadline)
     return ended;
 }
 
-bool drain_wait(struct host_module *module, rv_duration budget, rv_duration stall)
+bool drain_wait(struct rv_context *ctx, struct host_module *module, rv_duration budget,
+                rv_duration stall)
 {
     rv_duration end = after(rv_now(), budget), deadline;
     char text[DURATION_TEXT_SIZE];
@@ -43,8 +44,10 @@ bool drain_wait(struct host_module *module, rv_duration budget, rv_duration stal
     drain_note_progress(module);
     do {
         deadline = MIN(end, after(atomic_load(&module->moved_at), stall));
-        if (wait_until(module, deadline))
+        if (wait_until(ctx, module, deadline))
             return true;
+        if (rv_context_err(ctx) != 0)
+            return false;
     } while (rv_now() < MIN(end, after(atomic_load(&module->moved_at), stall)));
     if (rv_now() < end)
         rv_log(module->root, RV_LOG_WARNING,

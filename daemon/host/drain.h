@@ -11,7 +11,9 @@
 /* Something of the module's work has moved. Any thread. */
 void drain_note_progress(struct host_module *module);
 
-/* Waits for all jobs, and for runs that may finish. Returns whether they all ended. */
-bool drain_wait(struct host_module *module, rv_duration budget, rv_duration stall);
+/* Waits for all jobs, and for runs that may finish, while ctx is not done. Returns whether they all
+ * ended. */
+bool drain_wait(struct rv_context *ctx, struct host_module *module, rv_duration budget,
+                rv_duration stall);
 
 #endif

@@ -77,6 +77,9 @@ bool hang_note(pid_t tid, uint32_t slot, const char *what, uint64_t run)
 
     if (atomic_exchange(&noted, true))
         return false;
+    /* What a handler that came too late for an earlier one has left. */
+    while (sem_trywait(&taken) == 0)
+        ;
     scoreboard_write_begin(hang);
     hang->head.used = 1;
     hang->frame_count = 0;

@@ -144,11 +144,9 @@ static int run_job(struct rv_context *ctx, void *arg)
     rv_context_deadline(timed, &job->job.deadline);
     overdue.ctx = timed;
     overdue_begin(&overdue);
-    board_enter(runner->module->slot, jobs_name(runner), job->job.id);
     current = runner;
     r = runner->definition->run(timed, &job->job, runner->module->bound.state);
     current = NULL;
-    board_leave();
     overdue_end(&overdue);
     if (r < 0)
         rv_log(timed, RV_LOG_WARNING, "attempt %u failed: %s", job->job.attempt,

@@ -26,7 +26,8 @@ void module_emit(const struct wire_message *message)
     emit_fn(message);
 }
 
-void module_give_up(struct host_module *module, const char *stage, int code, const char *text)
+static void tell_given_up(const struct host_module *module, const char *stage, int code,
+                          const char *text)
 {
     char whole[700];
     struct wire_message message = {
@@ -36,15 +37,59 @@ void module_give_up(struct host_module *module, const char *stage, int code, con
     module_emit(&message);
 }
 
+void module_give_up(struct host_module *module, const char *stage, int code, const char *text)
+{
+    bool announced;
+
+    pthread_mutex_lock(&module->lock);
+    announced = module->announced;
+    if (!announced && !module->give_up.any) {
+        module->give_up.any = true;
+        module->give_up.code = code;
+        string_copy(module->give_up.stage, sizeof(module->give_up.stage), stage);
+        string_copy(module->give_up.text, sizeof(module->give_up.text), text);
+    }
+    pthread_mutex_unlock(&module->lock);
+    if (announced)
+        tell_given_up(module, stage, code, text);
+}
+
+void module_announce(struct host_module *module, const struct wire_message *ready)
+{
+    bool failed;
+
+    module_emit(ready);
+    pthread_mutex_lock(&module->lock);
+    module->announced = true;
+    failed = module->give_up.any;
+    module->give_up.any = false;
+    pthread_mutex_unlock(&module->lock);
+    /* Nobody writes it any more. */
+    if (failed)
+        tell_given_up(module, module->give_up.stage, module->give_up.code, module->give_up.text);
+}
+
+void module_expect_stop(struct host_module *module)
+{
+    pthread_mutex_lock(&module->lock);
+    module->ready = false;
+    module->stop_asked = true;
+    if (module->pause)
+        rv_context_cancel(module->pause, -ECANCELED, "the module stops");
+    pthread_mutex_unlock(&module->lock);
+}
+
 void module_begin_activity(struct host_module *module, const char *what)
 {
     struct scoreboard_module *record = module->record;
 
-    board_enter(module->slot, what, 0);
+    board_enter(module->slot, what, 0, 0);
+    pthread_mutex_lock(&module->record_lock);
     scoreboard_write_begin(record);
     record->busy_since = rv_now();
     string_copy(record->activity, sizeof(record->activity), what);
     scoreboard_write_end(record);
+    pthread_mutex_unlock(&module->record_lock);
 }
 
 void module_end_activity(struct host_module *module)
@@ -52,10 +97,12 @@ void module_end_activity(struct host_module *module)
     struct scoreboard_module *record = module->record;
 
     board_leave();
+    pthread_mutex_lock(&module->record_lock);
     scoreboard_write_begin(record);
     record->busy_since = 0;
     record->activity[0] = '\0';
     scoreboard_write_end(record);
+    pthread_mutex_unlock(&module->record_lock);
 }
 
 static const char module_key;
@@ -123,6 +170,7 @@ int module_create(struct rv_context *host, struct rv_group *group, uint32_t slot
     module->name = strdup(name);
     module->path = strdup(path);
     pthread_mutex_init(&module->lock, NULL);
+    pthread_mutex_init(&module->record_lock, NULL);
     module->record = board_module(slot, name);
     r = module->name && module->path ? make_root(host, module) : -ENOMEM;
     if (r == 0)
@@ -149,6 +197,7 @@ void module_destroy(struct host_module *module)
     rv_channel_unref(module->ops);
     rv_context_unref(module->root);
     pthread_mutex_destroy(&module->lock);
+    pthread_mutex_destroy(&module->record_lock);
     free(module->name);
     free(module->path);
     free(module);

@@ -69,9 +69,19 @@ struct host_module {
 
     _Atomic rv_duration moved_at; /* when something of its work last did */
 
+    pthread_mutex_t record_lock; /* protects record, which the health check writes too */
+
     pthread_mutex_t lock; /* protects what follows */
-    bool ready;           /* takes runs and submits */
-    uint64_t lost;        /* jobs, during this stop */
+    bool announced;       /* READY was sent: what comes after it may be */
+    struct {
+        bool any;
+        int code;
+        char stage[96], text[RV_ERROR_TEXT_SIZE];
+    } give_up;                /* that came before READY */
+    bool stop_asked;          /* a STOP waits behind the operation under way */
+    struct rv_context *pause; /* of a reload: cancelled by a STOP */
+    bool ready;               /* takes runs and submits */
+    uint64_t lost;            /* jobs, during this stop */
     struct task_runner **task_runners;
     struct pool_runner **pool_runners;
 };
@@ -98,8 +108,15 @@ int module_submit_own(struct rv_context *ctx, const char *pool, const void *data
 /* rv_progress(), of whatever the calling thread runs. */
 void module_progress(const char *text);
 
-/* Says that something of the module failed for good: the supervisor restarts it. */
+/* Says that something of the module failed for good: the supervisor restarts it. Before READY it waits
+ * for that: else it would look like a start that failed, of a module that is up. */
 void module_give_up(struct host_module *module, const char *stage, int code, const char *text);
+
+/* Sends READY, and then a failure that came before it. */
+void module_announce(struct host_module *module, const struct wire_message *ready);
+
+/* A STOP has come: nothing is accepted any more, and a reload that waits for work gives way to it. */
+void module_expect_stop(struct host_module *module);
 
 /* Brackets a call into the module, for the record: "init" and so on. */
 void module_begin_activity(struct host_module *module, const char *what);

@@ -20,9 +20,11 @@
 
 static void set_state(struct host_module *module, uint32_t state)
 {
+    pthread_mutex_lock(&module->record_lock);
     scoreboard_write_begin(module->record);
     module->record->state = state;
     scoreboard_write_end(module->record);
+    pthread_mutex_unlock(&module->record_lock);
 }
 
 static const char *error_text(int r)
@@ -108,6 +110,18 @@ static void make_not_ready(struct host_module *module)
     pthread_mutex_unlock(&module->lock);
 }
 
+/* Returns false when a stop waits, which goes first. */
+static bool make_ready(struct host_module *module)
+{
+    bool may;
+
+    pthread_mutex_lock(&module->lock);
+    may = !module->stop_asked;
+    module->ready = may;
+    pthread_mutex_unlock(&module->lock);
+    return may;
+}
+
 static void destroy_runners(struct host_module *module)
 {
     for (size_t i = 0; module->task_runners && i < module->code.task_count; i++)
@@ -163,17 +177,19 @@ static int ask_health(struct rv_context *ctx, void *arg)
     struct scoreboard_module *record = module->record;
     int r;
 
-    board_enter(module->slot, "health", 0);
+    board_enter(module->slot, "health", 0, 0);
     rv_error_clear();
     r = module->code.module.health(ctx, module->bound.state);
     board_leave();
     if (rv_context_err(ctx) != 0)
         return 0;
+    pthread_mutex_lock(&module->record_lock);
     scoreboard_write_begin(record);
     record->health_code = MIN(r, 0);
     record->health_at = rv_now();
     string_copy(record->health_text, sizeof(record->health_text), r < 0 ? error_text(r) : "");
     scoreboard_write_end(record);
+    pthread_mutex_unlock(&module->record_lock);
     return 0;
 }
 
@@ -237,7 +253,12 @@ static void start(struct host_module *module, struct module_op *op)
     int r;
 
     set_state(module, SCOREBOARD_MODULE_LOADING);
+    pthread_mutex_lock(&module->lock);
+    module->announced = module->give_up.any = false;
+    pthread_mutex_unlock(&module->lock);
+    pthread_mutex_lock(&module->record_lock);
     board_begin_books(module->slot);
+    pthread_mutex_unlock(&module->record_lock);
     last_runs_free(&module->last_runs);
     module->last_runs = op->last_runs;
     op->last_runs = (struct last_runs){0};
@@ -264,19 +285,18 @@ static void start(struct host_module *module, struct module_op *op)
         return;
     }
     start_health(module);
-    pthread_mutex_lock(&module->lock);
-    module->ready = true;
-    pthread_mutex_unlock(&module->lock);
+    make_ready(module);
     set_state(module, SCOREBOARD_MODULE_READY);
     ready.text = module->code.module.version ? module->code.module.version : "";
-    module_emit(&ready);
+    module_announce(module, &ready);
 }
 
 /* Stopping
  * ----------------------------------------------------------------------------------------- */
 
-/* Refuse, cancel tasks, let work go on for the drain, cancel it, wait for all of it to return. */
-static void end_runners(struct host_module *module, const struct module_op *op)
+/* Refuses, cancels tasks, and lets work go on for the drain, or until ctx is done. Returns whether all
+ * of it has ended. */
+static bool drain(struct rv_context *ctx, struct host_module *module, const struct module_op *op)
 {
     struct wire_message progress = {
         .type = WIRE_PROGRESS, .module = module->slot, .text = "waiting for work under way"};
@@ -286,9 +306,17 @@ static void end_runners(struct host_module *module, const struct module_op *op)
         jobs_refuse(module->pool_runners[i], op->drain_queue, op->cause);
     rv_context_cancel(module->tasks, -ECANCELED, "%s", op->cause);
     module_emit(&progress);
-    drain_wait(module, op->drain, op->stall);
+    return drain_wait(ctx, module, op->drain, op->stall);
+}
+
+/* Cancels what is left, and waits for all of it to return. */
+static void end_runners(struct host_module *module, const struct module_op *op)
+{
+    struct wire_message progress = {.type = WIRE_PROGRESS,
+                                    .module = module->slot,
+                                    .text = "waiting for what was cancelled to return"};
+
     rv_context_cancel(module->work, -ECANCELED, "%s", op->cause);
-    progress.text = "waiting for what was cancelled to return";
     module_emit(&progress);
     stop_health(module);
     destroy_runners(module);
@@ -300,11 +328,15 @@ static void stop(struct host_module *module, const struct module_op *op)
 
     if (module->task_runners) {
         set_state(module, SCOREBOARD_MODULE_STOPPING);
+        drain(rv_context_background(), module, op);
         end_runners(module, op);
         call_fini(module);
         options_free(&module->bound);
     }
     set_state(module, SCOREBOARD_MODULE_STOPPED);
+    pthread_mutex_lock(&module->lock);
+    module->stop_asked = false;
+    pthread_mutex_unlock(&module->lock);
     message.number = module->lost;
     module->lost = 0;
     module_emit(&message);
@@ -341,9 +373,34 @@ static int exchange_options(struct host_module *module, struct bound_options *fr
     return MIN(r, 0);
 }
 
+/* Waits until no run or job is in flight, however long that takes: whoever set a time for it sends a
+ * STOP when that is over, and then the work that is left is the stop's. Returns false in that case. */
+static bool pause_work(struct host_module *module)
+{
+    struct module_op pause = {
+        .drain = RV_FOREVER, .stall = RV_FOREVER, .drain_queue = true, .cause = "reload"};
+    struct rv_context *ctx;
+    bool ended;
+
+    if (rv_context_with_cancel(module->root, &ctx) < 0)
+        return false;
+    pthread_mutex_lock(&module->lock);
+    module->pause = ctx;
+    if (module->stop_asked)
+        rv_context_cancel(ctx, -ECANCELED, NULL);
+    pthread_mutex_unlock(&module->lock);
+    ended = rv_context_err(ctx) == 0 && drain(ctx, module, &pause);
+    pthread_mutex_lock(&module->lock);
+    module->pause = NULL;
+    pthread_mutex_unlock(&module->lock);
+    rv_context_unref(ctx);
+    if (ended)
+        end_runners(module, &pause);
+    return ended;
+}
+
 static void reload(struct host_module *module, const struct module_op *op)
 {
-    struct module_op pause = {.drain = RV_FOREVER, .stall = RV_FOREVER, .drain_queue = true};
     struct bound_options fresh;
     char text[RV_ERROR_TEXT_SIZE];
     int r;
@@ -357,8 +414,11 @@ static void reload(struct host_module *module, const struct module_op *op)
         tell_reloaded(module, r < 0 ? r : -EINVAL, "its options are wrong");
         return;
     }
-    string_copy(pause.cause, sizeof(pause.cause), "reload");
-    end_runners(module, &pause);
+    if (!pause_work(module)) {
+        options_free(&fresh);
+        tell_reloaded(module, -ECANCELED, "a stop came before the work under way had ended");
+        return;
+    }
     r = exchange_options(module, &fresh);
     string_copy(text, sizeof(text), r < 0 ? error_text(r) : "");
     if (r == 0) {
@@ -367,9 +427,7 @@ static void reload(struct host_module *module, const struct module_op *op)
     }
     if (r == 0) {
         start_health(module);
-        pthread_mutex_lock(&module->lock);
-        module->ready = true;
-        pthread_mutex_unlock(&module->lock);
+        make_ready(module);
     } else {
         call_fini(module);
         options_free(&module->bound);

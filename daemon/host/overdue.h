@@ -25,8 +25,11 @@ struct overdue {
     pid_t tid;
 };
 
-/* Before the call, on its thread. Without memory the call is not watched: the supervisor has an eye
- * of its own. */
+/*
+ * Before the call, on its thread, whose record it fills in. The watch needs a thread once the context
+ * is done; where the module has used them all up, or there is no memory, the supervisor still sees by
+ * the thread's record that a call with a deadline takes too long.
+ */
 void overdue_begin(struct overdue *overdue);
 
 /* After it, on the same thread; waits for `cancelled` and for a report under way. */

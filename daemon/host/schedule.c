@@ -153,10 +153,24 @@ static void begin_clock(struct schedule *schedule, const struct schedule_now *no
     }
 }
 
-rv_duration schedule_clock_was_set(struct schedule *schedule, const struct schedule_now *now)
+static rv_duration backoff(const struct schedule_rule *rule, unsigned failures)
+{
+    rv_duration delay = rule->backoff;
+
+    if (failures == 0 || delay == 0)
+        return 0;
+    while (--failures > 0 && delay < rule->backoff_max)
+        delay = add(delay, delay);
+    return MIN(delay, MAX(rule->backoff_max, rule->backoff));
+}
+
+rv_duration schedule_clock_was_set(struct schedule *schedule, const struct schedule_now *now,
+                                   unsigned failures)
 {
     if (!schedule_is_of_wall_clock(schedule->rule))
         return schedule->due;
+    if (backoff(schedule->rule, failures) > 0)
+        return schedule_plan(schedule, now, failures);
     if (schedule->planned != 0 && schedule->planned <= now->realtime)
         schedule->due = now->monotonic;
     else
@@ -184,15 +198,9 @@ void schedule_started(struct schedule *schedule)
     schedule->planned = 0;
 }
 
-static rv_duration backoff(const struct schedule_rule *rule, unsigned failures)
+void schedule_resumed(struct schedule *schedule, const struct schedule_now *now)
 {
-    rv_duration delay = rule->backoff;
-
-    if (failures == 0 || delay == 0)
-        return 0;
-    while (--failures > 0 && delay < rule->backoff_max)
-        delay = add(delay, delay);
-    return MIN(delay, MAX(rule->backoff_max, rule->backoff));
+    schedule->last = now->realtime;
 }
 
 rv_duration schedule_plan(struct schedule *schedule, const struct schedule_now *now,

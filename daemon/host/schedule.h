@@ -79,9 +79,13 @@ void schedule_started(struct schedule *schedule);
 rv_duration schedule_plan(struct schedule *schedule, const struct schedule_now *now,
                           unsigned failures);
 
-/* The time of day was set: sets due anew. A planned point that has passed by it is due now; a clock
+/* A run starts now for a point that was missed: what is missed from here on is counted from now. */
+void schedule_resumed(struct schedule *schedule, const struct schedule_now *now);
+
+/* The time of day was set: sets due anew, after as many failures in a row. A planned point that has passed by it is due now; a clock
  * set back lets points come again. */
-rv_duration schedule_clock_was_set(struct schedule *schedule, const struct schedule_now *now);
+rv_duration schedule_clock_was_set(struct schedule *schedule, const struct schedule_now *now,
+                                   unsigned failures);
 
 /* How many points have come and passed while a run went on that began for the present one; at most
  * about a thousand are counted. */

@@ -116,7 +116,7 @@ static rv_duration next_start(void *arg)
     if (runner->plan == TASK_PLAN_NEXT)
         schedule_plan(&runner->schedule, &now, runner->record->failures_in_row);
     else if (runner->plan == TASK_PLAN_AGAIN)
-        schedule_clock_was_set(&runner->schedule, &now);
+        schedule_clock_was_set(&runner->schedule, &now, runner->record->failures_in_row);
     runner->plan = TASK_PLAN_AGAIN;
     publish_due(runner);
     due = runner->schedule.due;
@@ -143,15 +143,23 @@ static rv_duration start_planned(struct task_runner *runner)
     return due;
 }
 
-/* Counts the points that came while it ran. Returns whether there is to be another run. */
-static bool count_missed(struct task_runner *runner, rv_duration due)
+/* Counts the points that came while it ran; with overlap = queue one of them is made up for at once.
+ * Returns whether there is to be another run, and *ret_again whether now. */
+static bool count_missed(struct task_runner *runner, rv_duration *due, bool *ret_again)
 {
     struct schedule_now now = read_clocks();
     uint64_t missed;
     bool go_on;
 
     pthread_mutex_lock(&runner->lock);
-    missed = schedule_missed(&runner->schedule, due, &now);
+    missed = schedule_missed(&runner->schedule, *due, &now);
+    *ret_again = missed > 0 && runner->settings->overlap == TASK_OVERLAP_QUEUE &&
+                 !runner->stopped && rv_context_err(runner->module->tasks) == 0;
+    if (*ret_again) {
+        missed--;
+        *due = now.monotonic;
+        schedule_resumed(&runner->schedule, &now);
+    }
     if (missed > 0) {
         scoreboard_write_begin(runner->record);
         runner->record->skipped += missed;
@@ -166,9 +174,13 @@ static int tick(struct rv_context *ctx unused, void *arg)
 {
     struct task_runner *runner = arg;
     rv_duration due = start_planned(runner);
+    bool go_on, again;
 
-    run_all(runner, 0, due);
-    return count_missed(runner, due) ? 0 : -ECANCELED;
+    do {
+        run_all(runner, 0, due);
+        go_on = count_missed(runner, &due, &again);
+    } while (again);
+    return go_on ? 0 : -ECANCELED;
 }
 
 /* Requests ---------------------------------------------------------------------------------------
@@ -235,6 +247,9 @@ static int start_schedule(struct task_runner *runner)
         r = rv_periodic_start(runner->module->tasks, &spec, tick, runner, &runner->periodic);
     if (r == 0 && schedule_is_of_wall_clock(rule))
         r = wall_clock_watch(clock_was_set, runner, &runner->clock);
+    /* It may have been set between the first look at it and the watch. */
+    if (r == 0 && runner->clock)
+        clock_was_set(runner);
     return r;
 }
 

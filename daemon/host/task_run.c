@@ -198,12 +198,10 @@ static int call(struct task_runner *runner, struct run *run)
     int r;
 
     overdue_begin(&overdue);
-    board_enter(runner->module->slot, task_name(runner), run->number);
     current = runner;
     rv_error_clear();
     r = runner->definition->run(run->ctx, runner->module->bound.state);
     current = NULL;
-    board_leave();
     overdue_end(&overdue);
     return r;
 }

@@ -58,8 +58,8 @@ static void *wait_for_changes(void *arg)
         if (size < 0 && errno == ECANCELED) {
             arm(fd);
             tell_all();
-        } else if (size < 0 && errno != EINTR) {
-            /* A module has closed it: there is nothing to wait for any more. */
+        } else if (size != sizeof(expirations) && !(size < 0 && errno == EINTR)) {
+            /* A module has closed it, and perhaps something else has its number now. */
             return NULL;
         }
     }

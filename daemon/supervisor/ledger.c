@@ -5,7 +5,8 @@
  *
  * It is written under another name and renamed, so that a daemon that dies leaves the old or the new
  * one. The loop may not wait for a disk, so it is not synced there; a machine that loses its power
- * may then find an empty file under the right name, and so the one before is kept beside it.
+ * may then find an empty file under the right name, and so one that is a minute older is kept beside
+ * it.
  */
 #include "daemon/supervisor/ledger.h"
 
@@ -32,6 +33,12 @@
 /* Starts that come together are written together. */
 #define SAVE_DELAY NSEC_PER_SEC
 
+/* After a write that failed. */
+#define RETRY_DELAY (2 * NSEC_PER_SEC)
+
+/* The kernel writes back what is older than half a minute (vm.dirty_expire_centisecs). */
+#define SETTLED (60 * NSEC_PER_SEC)
+
 #define FIRST_LINE "reeve last runs 1"
 #define LAST_LINE  "end"
 
@@ -46,8 +53,9 @@ struct ledger {
     char *path, *new_path, *old_path;
     struct entry *entries;
     size_t count;
-    bool changed; /* since it was written */
-    bool failing; /* the last write failed, which was told */
+    bool changed;       /* since it was written; then the timer is armed */
+    int64_t written_at; /* monotonic; 0: in an earlier life */
+    bool failing;       /* the last write failed, which was told */
     struct loop_timer *timer;
 };
 
@@ -197,12 +205,19 @@ static int write_new(const struct ledger *ledger, bool wait)
     return r;
 }
 
-static int replace(const struct ledger *ledger)
+/* The old file stays until the one that follows it has had the time to reach the disk. */
+static int replace(struct ledger *ledger)
 {
+    int64_t now = clock_monotonic();
+
     /* Between the two renames there is no file but the old one, which is read then. */
-    if (rename(ledger->path, ledger->old_path) < 0 && errno != ENOENT)
+    if ((ledger->written_at == 0 || now - ledger->written_at > SETTLED) &&
+        rename(ledger->path, ledger->old_path) < 0 && errno != ENOENT)
         return -errno;
-    return rename(ledger->new_path, ledger->path) < 0 ? -errno : 0;
+    if (rename(ledger->new_path, ledger->path) < 0)
+        return -errno;
+    ledger->written_at = now;
+    return 0;
 }
 
 static void save(struct ledger *ledger, bool wait)
@@ -224,7 +239,11 @@ static void save(struct ledger *ledger, bool wait)
 
 static void save_due(void *arg)
 {
-    save(arg, false);
+    struct ledger *ledger = arg;
+
+    save(ledger, false);
+    if (ledger->changed)
+        loop_timer_arm(ledger->timer, RETRY_DELAY);
 }
 
 /* ------------------------------------------------------------------------------------------------

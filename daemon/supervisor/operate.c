@@ -59,9 +59,11 @@ static void mark_down(struct unit *unit, enum unit_plan plan, const struct cause
 {
     struct unit *other;
 
-    /* One that rests anyway is not brought up by a restart of what it requires. */
-    if (plan == UNIT_PLAN_BOUNCE && unit_is_down(unit))
+    /* One that rests anyway is not brought up by a restart of what it requires; and one that many ways
+     * lead to is marked once. */
+    if ((plan == UNIT_PLAN_BOUNCE && unit_is_down(unit)) || unit->mark == unit->supervisor->mark)
         return;
+    unit->mark = unit->supervisor->mark;
     unit->plan = plan;
     unit->cause = *cause;
     if (plan == UNIT_PLAN_DOWN)
@@ -75,6 +77,9 @@ static void mark_up(struct unit *unit)
 {
     struct unit *other;
 
+    if (unit->mark == unit->supervisor->mark)
+        return;
+    unit->mark = unit->supervisor->mark;
     unit->plan = UNIT_PLAN_NONE;
     unit->held = false;
     if (unit->state != UNIT_READY && unit->state != UNIT_STARTING)
@@ -105,6 +110,7 @@ int operate(struct unit *unit, enum operation operation, const struct cause *cau
             .unit = unit, .operation = operation, .starts = unit->starts, .done = done, .arg = arg};
         list_append(&supervisor->operations.list, &waiter->list);
     }
+    supervisor->mark++;
     if (operation == OPERATE_STOP)
         mark_down(unit, UNIT_PLAN_DOWN, cause);
     else if (operation == OPERATE_RESTART && !unit_is_down(unit))

@@ -157,7 +157,7 @@ static void apply_remove(struct unit *unit, const char *why)
     stop_unit(unit, why);
 }
 
-static void apply_add(struct supervisor *supervisor, const struct config_module *module)
+static void apply_add(struct supervisor *supervisor, const struct config_module *module, bool held)
 {
     struct unit *unit;
 
@@ -166,6 +166,9 @@ static void apply_add(struct supervisor *supervisor, const struct config_module 
                      "[module:%s] not added: out of memory", module->name);
         return;
     }
+    unit->held = held;
+    if (held)
+        return;
     unit->settle_pending = true;
     unit_handle(unit, UNIT_EVENT_START, NULL);
 }
@@ -189,12 +192,12 @@ static void apply_one(struct supervisor *supervisor, const struct config_module 
     enum reload_step step = reload_plan(supervisor->config, supervisor->new_config, module->name);
 
     if (!unit) {
-        apply_add(supervisor, module);
+        apply_add(supervisor, module, false);
         return;
     }
     if (strcmp(unit->settings->host, module->host) != 0) {
         apply_remove(unit, "reload: it moves to another host");
-        apply_add(supervisor, module);
+        apply_add(supervisor, module, unit->held);
         return;
     }
     if (unit_set_settings(unit, supervisor->new_config, module) < 0) {

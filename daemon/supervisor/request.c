@@ -14,6 +14,7 @@ struct request {
     uint64_t id;
     const struct unit *unit;
     uint64_t number;
+    unsigned nodes; /* that were answered */
     request_fn fn;
     void *arg;
 };
@@ -124,17 +125,29 @@ void requests_forget(struct requests *requests, request_fn fn, void *arg)
         }
 }
 
-static void answer_node(const struct request *request, const struct wire_message *message)
+/* A host may send what it likes, as often as it likes, until it is told apart from a good one. */
+#define NODES_MAX 256
+#define DEPTH_MAX 64U
+
+static int64_t bound_time(int64_t time)
+{
+    return MIN(MAX(time, 0), SCOREBOARD_TIME_MAX);
+}
+
+static void answer_node(struct request *request, const struct wire_message *message)
 {
     char name[SCOREBOARD_NAME_SIZE];
-    struct request_node node = {.depth = message->line,
-                                .err = wire_code(message->code),
-                                .run = message->number,
-                                .age = message->duration,
-                                .deadline = message->deadline,
-                                .name = name};
+    struct request_node node = {
+        .depth = MIN(message->line, DEPTH_MAX),
+        .err = wire_code(message->code),
+        .run = message->number,
+        .age = bound_time(message->duration),
+        .deadline = message->deadline == INT64_MAX ? INT64_MAX : bound_time(message->deadline),
+        .name = name};
     struct request_answer answer = {.node = &node, .text = ""};
 
+    if (request->nodes++ >= NODES_MAX)
+        return;
     string_copy(name, sizeof(name), message->name);
     text_sanitise(name);
     request->fn(&answer, request->arg);

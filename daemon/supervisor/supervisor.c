@@ -149,12 +149,16 @@ static void stop_next(struct supervisor *supervisor)
 
 static void remove_gone(struct supervisor *supervisor)
 {
-    struct unit *unit, *next;
+    struct unit *unit, *next, *heir;
 
     LIST_FOREACH_SAFE (unit, next, &supervisor->units, list)
         if (unit->removed && unit_is_down(unit) && !unit->attached) {
             requests_host_ended(&supervisor->requests, unit, "it was removed");
             operate_forget(unit);
+            /* One that moved to another host goes on there. */
+            heir = supervisor_find(supervisor, unit->name);
+            if (heir)
+                tally_absorb(&heir->tally, &unit->tally);
             log_info("[%s] removed", unit->name);
             unit_destroy(unit);
         }

@@ -41,6 +41,7 @@ struct supervisor {
     struct host_stops *host_stops;
     struct requests requests;
     struct operations operations;
+    uint64_t mark; /* of the last walk of an operation */
     struct plans plans;
     struct watch *watch;
     struct ledger *ledger;

@@ -178,9 +178,48 @@ static void forget_seen(struct tally *tally)
     tally->seen_task_count = tally->seen_pool_count = 0;
 }
 
+/* A host's own number, whatever it says: wrong ones spoil the counts of its own module only. */
+static uint32_t read_books(const struct scoreboard *board, uint32_t slot)
+{
+    struct scoreboard_module module;
+
+    if (slot >= SCOREBOARD_MODULES)
+        return 0;
+    scoreboard_read_module(board, slot, &module);
+    return module.books;
+}
+
+void tally_new_host(struct tally *tally)
+{
+    tally->closed_books = 0;
+}
+
+void tally_absorb(struct tally *tally, const struct tally *other)
+{
+    for (size_t i = 0; i < other->task_count; i++) {
+        struct scoreboard_task *sum =
+            find_task(&tally->tasks, &tally->task_count, other->tasks[i].name);
+
+        if (sum)
+            add_task(sum, &other->tasks[i]);
+    }
+    for (size_t i = 0; i < other->pool_count; i++) {
+        struct scoreboard_pool *sum =
+            find_pool(&tally->pools, &tally->pool_count, other->pools[i].name);
+
+        if (sum)
+            add_pool(sum, &other->pools[i]);
+    }
+}
+
 uint64_t tally_close(struct tally *tally, const struct scoreboard *board, uint32_t slot)
 {
+    uint32_t books = read_books(board, slot);
+
     forget_seen(tally);
+    if (books == tally->closed_books)
+        return 0;
+    tally->closed_books = books;
     close_tasks(tally, board, slot);
     return close_pools(tally, board, slot);
 }
@@ -257,7 +296,7 @@ int tally_copy(struct tally *tally, const struct scoreboard *board, uint32_t slo
         memcpy(copy.pools, tally->pools, tally->pool_count * sizeof(*copy.pools));
         copy.pool_count = tally->pool_count;
     }
-    if (board) {
+    if (board && read_books(board, slot) != tally->closed_books) {
         add_living_tasks(tally, board, slot, &copy);
         add_living_pools(tally, board, slot, &copy);
     }

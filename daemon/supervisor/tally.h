@@ -13,6 +13,9 @@
 
 /* Zero-initialised it is empty. `module` in the records means nothing here. */
 struct tally {
+    /* The host's books that have been taken in, by the number in the module's record: until the host
+     * begins new ones, what stands in them is known. 0: none of this host's. */
+    uint32_t closed_books;
     struct scoreboard_task *tasks;
     size_t task_count;
     struct scoreboard_pool *pools;
@@ -25,10 +28,16 @@ struct tally {
     size_t seen_pool_count;
 };
 
-/* Takes in all records of a module's slot from the scoreboard of a host that is dead: what was
+/* Takes in all records of a module's slot once from the scoreboard of a host that is dead: what was
  * running was cut, jobs that were neither finished nor failed are lost. A record that finds no
  * memory is not counted. Returns how many jobs were lost. */
 uint64_t tally_close(struct tally *tally, const struct scoreboard *board, uint32_t slot);
+
+/* A new host begins with new books. */
+void tally_new_host(struct tally *tally);
+
+/* Adds all of another tally, of the same module, which is about to go. */
+void tally_absorb(struct tally *tally, const struct tally *other);
 
 /*
  * Copies the tally, with the records of a living host's slot added to it; board may be NULL. A

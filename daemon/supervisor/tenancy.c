@@ -13,6 +13,7 @@
 #include "daemon/supervisor/supervisor_internal.h"
 #include "daemon/supervisor/symbols.h"
 #include "daemon/supervisor/unit.h"
+#include "daemon/supervisor/watch.h"
 
 static void host_came_up(struct host *host, void *arg);
 static void host_said(struct host *host, const struct wire_message *message, void *arg);
@@ -261,6 +262,9 @@ static void host_said(struct host *host, const struct wire_message *message, voi
         tenancy->supervisor->generation++;
         request_answered(&tenancy->supervisor->requests, unit, message);
         break;
+    case WIRE_BUSY:
+        watch_expect(tenancy->supervisor->watch, message->deadline);
+        break;
     case WIRE_NODE:
         request_answered(&tenancy->supervisor->requests, unit, message);
         break;
@@ -292,24 +296,25 @@ static uint32_t guilty_slot(const struct tenancy *tenancy)
     return stack.head.used && stack.module < SCOREBOARD_MODULES ? stack.module : UINT32_MAX;
 }
 
-static void close_books(struct tenancy *tenancy, struct unit *unit, bool expected)
+void tenancy_close_books(struct unit *unit, bool expected)
 {
-    const struct scoreboard *board = host_scoreboard(tenancy->host);
+    struct supervisor *supervisor = unit->supervisor;
+    const struct scoreboard *board = host_scoreboard(unit->tenancy->host);
     struct crash_frames frames;
     uint64_t lost;
 
     if (!board)
         return;
-    ledger_read_board(tenancy->supervisor->ledger, unit->name, board, unit->slot);
+    ledger_read_board(supervisor->ledger, unit->name, board, unit->slot);
     lost = tally_close(&unit->tally, board, unit->slot);
     unit->jobs_lost += lost;
     if (lost > 0)
         log_line(expected ? LOG_LEVEL_NOTICE : LOG_LEVEL_ERROR,
                  "[%s] %llu jobs were lost with its host", unit->name, (unsigned long long)lost);
-    if (!expected) {
-        crash_read(board, unit->slot, &unit->crash, &frames);
-        symbols_look_up(tenancy->supervisor->symbols, unit, &frames);
-    }
+    if (expected)
+        return;
+    crash_read(board, unit->slot, &unit->crash, &frames);
+    symbols_look_up(supervisor->symbols, unit, &frames);
 }
 
 static void host_went(struct host *host, const struct host_end *end, void *arg)
@@ -319,9 +324,11 @@ static void host_went(struct host *host, const struct host_end *end, void *arg)
     struct unit *unit, *next, *wanted = NULL;
 
     /* What belonged to the dead incarnation first, while its scoreboard is there. */
-    LIST_FOREACH (unit, &tenancy->units, tenancy_list)
+    LIST_FOREACH (unit, &tenancy->units, tenancy_list) {
         if (unit->attached)
-            close_books(tenancy, unit, end->asked);
+            tenancy_close_books(unit, end->asked);
+        tally_new_host(&unit->tally);
+    }
     LIST_FOREACH_SAFE (unit, next, &tenancy->units, tenancy_list) {
         struct unit_input input = {.end = end,
                                    .neighbour = guilty != UINT32_MAX && guilty != unit->slot};

@@ -47,6 +47,13 @@ void tenancy_attach(struct unit *unit);
  */
 bool tenancy_release(struct unit *unit, const char *cause);
 
+/*
+ * Takes the unit's part of the host's scoreboard into its tally, once: its host has ended, or it has
+ * been stopped in one that lives on. Unless that was expected, what the host noted of a crash or a hang
+ * is taken too.
+ */
+void tenancy_close_books(struct unit *unit, bool expected);
+
 /* Sends LOAD and the unit's options, then how: WIRE_START, WIRE_CHECK or WIRE_RELOAD. */
 void tenancy_send_module(struct unit *unit, enum wire_type how);
 

@@ -84,6 +84,7 @@ struct unit {
     bool wanted;         /* should run: comes back after a stop */
     bool held;           /* a person stopped it: only a person starts it again */
     enum unit_plan plan;
+    uint64_t mark;       /* of the last operation's walk that came by */
     bool removed;        /* no longer configured: goes away once it is stopped */
     bool reloading;      /* READY: waits for RELOADED */
     bool settle_pending; /* a reload waits for it to reach a lasting state */

@@ -13,7 +13,6 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "daemon/loop/loop.h"
-#include "daemon/supervisor/ledger.h"
 #include "daemon/supervisor/supervisor_internal.h"
 #include "daemon/supervisor/tenancy.h"
 
@@ -184,6 +183,8 @@ static void act_start_failed(struct unit *unit, const struct unit_input *input)
     const struct wire_message *message = input->message;
 
     set_reason(unit, "%s failed: %s", message->name, message->text);
+    /* Its pools may have taken jobs before it failed. */
+    tenancy_close_books(unit, true);
     tenancy_release(unit, "its module did not start");
     unit->attached = false;
     decide(unit,
@@ -282,18 +283,13 @@ static void act_gave_up(struct unit *unit, const struct unit_input *input)
 static void act_stopped(struct unit *unit, const struct unit_input *input)
 {
     const struct wire_message *message = input->message;
-    const struct scoreboard *board;
 
     if (message->number > 0)
         log_warning("[%s] %llu queued jobs were not run: %s", unit->name,
                     (unsigned long long)message->number, unit->cause.text);
     if (tenancy_release(unit, unit->cause.text))
         return; /* its host is ending: HOST_ENDED finishes the stop */
-    board = host_scoreboard(unit->tenancy->host);
-    if (board) {
-        ledger_read_board(unit->supervisor->ledger, unit->name, board, unit->slot);
-        tally_close(&unit->tally, board, unit->slot);
-    }
+    tenancy_close_books(unit, true);
     finish_stop(unit);
 }
 

@@ -25,6 +25,7 @@
 struct watch {
     struct supervisor *supervisor;
     struct loop_timer *timer;
+    int64_t look_at; /* when the timer is due; INT64_MAX: it is not armed */
 };
 
 /* A record that nobody finishes writing: its writer is gone, or never was one. */
@@ -56,6 +57,37 @@ static int64_t look_at_task(struct tenancy *tenancy, struct scoreboard_task *tas
     return INT64_MAX;
 }
 
+/* The same of what a thread runs: jobs have no record of their own. */
+static int64_t look_at_thread(struct tenancy *tenancy, struct scoreboard_thread *thread,
+                              int64_t now)
+{
+    if (thread->since == 0 || thread->busy_until == 0)
+        return INT64_MAX;
+    if (now <= thread->busy_until + WATCH_SLACK)
+        return thread->busy_until + WATCH_SLACK;
+    text_sanitise(thread->what);
+    host_kill_hanging(tenancy->host, thread->module,
+                      "%s hangs: run %llu is busy past its timeout and grace", thread->what,
+                      (unsigned long long)thread->run);
+    return INT64_MAX;
+}
+
+static int64_t look_at_threads(struct tenancy *tenancy, int64_t now)
+{
+    const struct scoreboard *board = host_scoreboard(tenancy->host);
+    int64_t earliest = INT64_MAX;
+
+    for (unsigned i = 0; i < SCOREBOARD_THREADS && host_state(tenancy->host) == HOST_UP; i++) {
+        struct scoreboard_thread thread;
+        bool whole = scoreboard_read_thread(board, i, &thread);
+
+        if (!thread.head.used)
+            break;
+        earliest = MIN(earliest, whole ? look_at_thread(tenancy, &thread, now) : now + WATCH_SLACK);
+    }
+    return earliest;
+}
+
 /* The earliest time after which something of the host's must have changed; INT64_MAX: none. */
 static int64_t look_at(struct tenancy *tenancy, int64_t now)
 {
@@ -80,7 +112,7 @@ static int64_t look_at(struct tenancy *tenancy, int64_t now)
     }
     if (!torn)
         tenancy->torn.since = 0;
-    return earliest;
+    return MIN(earliest, look_at_threads(tenancy, now));
 }
 
 /* What is due within a slack has started by the next look, so no start is missed. */
@@ -105,10 +137,23 @@ void watch_update(struct watch *watch)
 
     LIST_FOREACH (tenancy, &watch->supervisor->tenancies, list)
         earliest = MIN(earliest, look_at(tenancy, now));
+    watch->look_at = earliest == INT64_MAX ? INT64_MAX : MAX(earliest, now + WATCH_SLACK);
     if (earliest == INT64_MAX)
         loop_timer_disarm(watch->timer);
     else
-        loop_timer_arm(watch->timer, MAX(earliest - now, WATCH_SLACK));
+        loop_timer_arm(watch->timer, watch->look_at - now);
+}
+
+void watch_expect(struct watch *watch, int64_t time)
+{
+    int64_t now = clock_monotonic();
+
+    /* A host may say anything. */
+    time = MAX(MIN(time, SCOREBOARD_TIME_MAX), now) + WATCH_SLACK;
+    if (time >= watch->look_at)
+        return;
+    watch->look_at = time;
+    loop_timer_arm(watch->timer, time - now);
 }
 
 static void look_again(void *arg)
@@ -123,6 +168,7 @@ int watch_create(struct supervisor *supervisor, struct watch **ret_watch)
     if (!watch)
         return -ENOMEM;
     watch->supervisor = supervisor;
+    watch->look_at = INT64_MAX;
     if (loop_timer_create(supervisor->loop, look_again, watch, &watch->timer) < 0) {
         free(watch);
         return -ENOMEM;

@@ -7,6 +7,8 @@
 #ifndef REEVE_SUPERVISOR_WATCH_H
 #define REEVE_SUPERVISOR_WATCH_H
 
+#include <stdint.h>
+
 struct supervisor;
 struct watch;
 
@@ -16,5 +18,9 @@ void watch_destroy(struct watch *watch);
 /* Looks at all scoreboards and arms the timer. To be called when a host may have begun something
  * with an earlier limit than any before. */
 void watch_update(struct watch *watch);
+
+/* A host says that something may hang from a time on; it is looked at then, and what it publishes of
+ * later ones is found there. */
+void watch_expect(struct watch *watch, int64_t time);
 
 #endif

@@ -76,6 +76,7 @@ static const struct schema {
                       {U32(module), U64(number), U64(duration), STRING(name), STRING(text)}},
     [WIRE_PROGRESS] = {"PROGRESS", {U32(module), STRING(text)}},
     [WIRE_STOPPED] = {"STOPPED", {U32(module), U64(number), U32(code), STRING(text)}},
+    [WIRE_BUSY] = {"BUSY", {U32(module), U64(deadline)}},
     [WIRE_NODE] = {"NODE",
                    {U32(module), U64(request), U32(line), U32(code), U64(number), U64(deadline),
                     U64(duration), STRING(name)}},

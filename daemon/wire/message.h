@@ -80,6 +80,7 @@ enum wire_type {
     WIRE_OVERDUE,      /* the task `name` ignores its cancel; text is its stack or what is known */
     WIRE_PROGRESS,     /* text says what the module is doing while it starts or stops */
     WIRE_STOPPED,      /* number is how many jobs were reported lost */
+    WIRE_BUSY,         /* something of the module is busy until `deadline` at the most: look then */
     WIRE_NODE,         /* a live context: depth is line, name its task or pool, number the run */
     WIRE_SYMBOL,       /* text answers the FRAME of the same number in the row, `line` */
     WIRE_TYPE_MAX,
@@ -113,7 +114,7 @@ struct wire_message {
     int64_t grace;    /* HELLO, STOP: time between cancel and SIGKILL */
     int64_t timeout;  /* SUBMIT: the job's deadline from now, 0 for the pool's own; STOP: how long
                          work may go on without moving */
-    int64_t deadline; /* NODE: on the monotonic clock; INT64_MAX for none */
+    int64_t deadline; /* BUSY, NODE: on the monotonic clock; INT64_MAX for none */
     int64_t duration; /* NODE: its age; RESULT: how long it took; OVERDUE: since the cancel */
     const char *name;
     const char *path;

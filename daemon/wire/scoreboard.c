@@ -182,6 +182,7 @@ bool scoreboard_read_thread(const struct scoreboard *board, unsigned i, struct s
 
     TERMINATE(t->what);
     bound(&t->since);
+    bound(&t->busy_until);
     return whole;
 }
 

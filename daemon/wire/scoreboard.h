@@ -68,6 +68,8 @@ struct scoreboard_module {
     int64_t health_at;   /* when health() returned last; 0: the module has none */
     int64_t busy_since;  /* init, reload, health or fini runs since then; 0: none */
     int64_t busy_until;  /* when that is overdue */
+    uint32_t books;      /* how often the counters of its tasks and pools have begun at zero */
+    uint32_t reserved;
     char name[SCOREBOARD_NAME_SIZE];
     char activity[SCOREBOARD_NAME_SIZE]; /* "init", "fini", ... while busy */
     char health_text[SCOREBOARD_TEXT_SIZE];
@@ -143,6 +145,7 @@ struct scoreboard_thread {
     int32_t tid;
     uint64_t run;
     int64_t since;                   /* when it began what it runs; 0: idle */
+    int64_t busy_until;              /* when its timeout and grace are over; 0: no limit */
     char what[SCOREBOARD_NAME_SIZE]; /* task or pool */
 };
 

@@ -225,7 +225,7 @@ static int64_t set_clock(struct schedule *schedule, int64_t mono, int64_t real)
 {
     struct schedule_now now = {UPTIME + mono, NOON + real};
 
-    return schedule_clock_was_set(schedule, &now) - UPTIME;
+    return schedule_clock_was_set(schedule, &now, 0) - UPTIME;
 }
 
 static void test_the_clock_is_set(void **state)

@@ -100,6 +100,19 @@ class Operations(PuppetTest):
         self.assertEqual(self.state(daemon, "a"), "ready")
         self.assertEqual(daemon.stop(), 0, daemon.text())
 
+    def test_a_reload_that_moves_it_leaves_it_stopped(self):
+        daemon = self.daemon(HEARTBEAT + puppet("a", "tick.every = never")).wait_started()
+        for _ in range(3):
+            self.assertEqual(daemon.ctl("run", "a/act", "--wait").returncode, 0)
+        self.operate(daemon, "stop", "a")
+        daemon.write(HEARTBEAT + puppet("a", "tick.every = never", "host = elsewhere"))
+        self.assertEqual(daemon.ctl("reload").returncode, 0)
+        self.assertEqual(self.state(daemon, "a"), "stopped")
+        self.operate(daemon, "start", "a")
+        # It is the same module: its counters go on.
+        self.assertEqual(daemon.module("a")["tasks"][0]["runs"], 3)
+        self.assertEqual(daemon.stop(), 0, daemon.text())
+
     def test_answers_without_waiting_and_at_the_end(self):
         daemon = self.daemon(puppet("a", "drain = 1000s", "grace = 100ms",
                                     "drain-stall = 1000s"),

@@ -99,6 +99,20 @@ class Restarts(Schedules):
         self.assertEqual(daemon.stop(), 0, daemon.text())
 
 
+    def test_a_write_that_fails_is_tried_again(self):
+        daemon = self.daemon(self.CONFIG, start=False)
+        self.script(daemon, "a", "note")
+        # A folder is in the way.
+        os.mkdir(self.path(daemon, "last-runs.new"))
+        daemon.start().wait_started()
+        self.wait_trace(daemon, "a noted")
+        daemon.wait_log(r"warning .*cannot keep the times of last runs in .*: Is a directory; after")
+        os.rmdir(self.path(daemon, "last-runs.new"))
+        daemon.wait_log(r"notice .*the times of last runs are kept again")
+        self.assertIn(" a act\n", self.last_runs(daemon))
+        self.assertEqual(daemon.stop(), 0, daemon.text())
+
+
 class Failures(Schedules):
     def test_backoff(self):
         daemon = self.daemon(puppet("a", "act.every = 10ms", "act.backoff = 1h",
@@ -183,6 +197,28 @@ class ClockSteps(Schedules):
         self.assertTrue(tick["skipped"] < 10000, tick)
         self.assertEqual(daemon.stop(), 0, daemon.text())
         self.assertEqual(self.trace(daemon).count("a noted"), 2)
+
+
+    def run_over_two_points(self, overlap):
+        """From 12:30 on a run is under way; when it ends it is 14:40."""
+        daemon = self.start_shifted(puppet("a", "act.at = *:30 UTC", f"act.overlap = {overlap}"))
+        os.mkfifo(self.path(daemon, "long"))
+        self.script(daemon, "a", "fifo long")
+        self.wait_next(daemon, 1200)
+        self.step(self.now + 1200)
+        self.wait_trace(daemon, "a reads")
+        self.script(daemon, "a", "note")
+        self.set_clock(self.now + 9000)
+        with open(self.path(daemon, "long"), "w", encoding="utf-8"):
+            pass
+        self.wait_next(daemon, 3000)
+        task = self.task(daemon, "a", "act")
+        self.assertEqual(daemon.stop(), 0, daemon.text())
+        return self.trace(daemon).count("a noted"), task["skipped"]
+
+    def test_overlap_of_a_schedule(self):
+        self.assertEqual(self.run_over_two_points("skip"), (0, 2))
+        self.assertEqual(self.run_over_two_points("queue"), (1, 1))
 
 
 if __name__ == "__main__":

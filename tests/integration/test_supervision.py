@@ -104,6 +104,36 @@ class Starts(PuppetTest):
         self.assertEqual(daemon.stop(), 0, daemon.text())
 
 
+    def start_failing(self, action, *lines):
+        """A module whose first run, at once, fails: again and again in a new life."""
+        daemon = self.daemon(
+            puppet("bad", "act.every = 10ms", "act.on-error = restart", "restart-limit = 1000/1s",
+                   "restart-delay-max = 1ms", "tick.every = never", "essential = no", *lines) +
+            "[module:heart]\nload = heartbeat\nhost = both\nbeat.every = 20ms\n", start=False)
+        self.script(daemon, "bad", action)
+        daemon.start().wait_started()
+        harness.wait_until(lambda: self.trace(daemon).count("bad init") > 15, "some lives")
+        return daemon
+
+    def test_a_task_that_fails_before_its_module_is_ready(self):
+        # The module is up all the same: its neighbour in the host must not notice.
+        daemon = self.start_failing("fail", "host = both")
+        heart = daemon.module("heart")
+        self.assertEqual((heart["state"], heart["restarts"]), ("ready", 0))
+        self.assertEqual(daemon.stop(), 0, daemon.text())
+
+    def test_jobs_of_a_module_that_fails_at_once_are_in_the_books(self):
+        daemon = self.start_failing("submit-and-fail")
+        self.script(daemon, "bad", "nothing")
+        harness.wait_until(lambda: (m := daemon.module("bad"))["state"] == "ready" and
+                           m["tasks"][0]["succeeded"] is not None and
+                           m["pools"][0]["active"] + m["pools"][0]["queued"] == 0, "peace")
+        pool = daemon.module("bad")["pools"][0]
+        self.assertEqual(pool["accepted"], pool["finished"] + pool["failed"] + pool["lost"])
+        self.assertEqual(pool["accepted"], self.trace(daemon).count("bad submitted"))
+        self.assertEqual(daemon.stop(), 0, daemon.text())
+
+
 class Crashes(PuppetTest):
     def test_facts(self):
         daemon = self.daemon(HEARTBEAT + puppet("bad")).wait_started()
@@ -213,6 +243,18 @@ class Hangs(PuppetTest):
         self.assertEqual(daemon.request("/health")[0], 503)
         os.kill(pid, signal.SIGCONT)
         harness.wait_until(lambda: daemon.request("/health")[0] == 200, "pass")
+        self.assertEqual(daemon.stop(), 0, daemon.text())
+
+    def test_a_job_that_hangs_when_no_thread_is_left(self):
+        # Nobody in the host can notice; nothing of the module is due, and nothing else happens.
+        daemon = self.daemon(HEARTBEAT + puppet("a", "work.timeout = 50ms", "work.grace = 50ms",
+                                                "tick.every = never")).wait_started()
+        pid = daemon.module("a")["pid"]
+        self.act(daemon, "a", "threads")
+        self.wait_trace(daemon, "a has all threads")
+        self.assertEqual(daemon.ctl("submit", "a/work", stdin="ignore").returncode, 0)
+        daemon.wait_log(r"\[a\] work hangs: run 1 is busy past its timeout and grace; restart 1 ")
+        self.wait_restarted(daemon, "a", pid)
         self.assertEqual(daemon.stop(), 0, daemon.text())
 
     def test_a_stopped_host_without_anything_due(self):
@@ -426,6 +468,35 @@ class Tasks(PuppetTest):
 
 
 class Reloads(PuppetTest):
+    def start_with_work(self, *lines):
+        """A job is under way, and a reload waits for it."""
+        config = puppet("a", "tick.every = never", "on-reload = nothing", *lines)
+        daemon = self.daemon(config, daemon="shutdown-timeout = 1000s").wait_started()
+        self.assertEqual(daemon.ctl("submit", "a/work", stdin="wait").returncode, 0)
+        self.wait_trace(daemon, "a waits")
+        daemon.write(config.replace("on-reload = nothing", "on-reload = note"))
+        later = daemon.ask_later("/v1/reload", "POST")
+        daemon.wait_log(r"\[a\] reload: reload")
+        return daemon, later
+
+    def test_a_stop_during_a_reload_that_waits_for_work(self):
+        daemon, _ = self.start_with_work("reload-timeout = 1000s", "drain = 10ms")
+        pid = os.getpid()
+        self.assertEqual(daemon.stop(), 0, daemon.text())
+        # An orderly stop: the job was told, and the module came to its end.
+        self.assertIn(f"a cancelled: SIGTERM from pid {pid} uid {os.getuid()}", self.trace(daemon))
+        self.assertEqual(self.trace(daemon)[-1], "a fini")
+        self.assertNotIn("lost", daemon.text())
+
+    def test_work_that_outlasts_a_reload(self):
+        daemon, later = self.start_with_work("reload-timeout = 50ms", "drain = 10ms")
+        daemon.wait_log(r"\[a\] restarts: it did not reload within reload-timeout")
+        self.assertEqual(later.answer()[0], 200)
+        self.assertIn("a cancelled: it did not reload within reload-timeout", self.trace(daemon))
+        self.assertEqual(self.trace(daemon)[-2:], ["a fini", "a init"])
+        self.assertEqual(daemon.module("a")["pools"][0]["lost"], 0)
+        self.assertEqual(daemon.stop(), 0, daemon.text())
+
     def test_another_object(self):
         daemon = self.daemon(start=False)
         copy = os.path.join(daemon.folder, "copy.so")
