@@ -105,15 +105,6 @@ static void leave_children(const struct puppet *puppet)
     trace(puppet, "has children", "");
 }
 
-/* As fast as it can, and then it fails: every job that was taken is written down. */
-static int submit_and_fail(struct rv_context *ctx, const struct puppet *puppet)
-{
-    for (int i = 0; i < 20; i++)
-        if (rv_submit(ctx, "work", "nothing", 7) == 0)
-            trace(puppet, "submitted", "");
-    return rv_fail_text(-EIO, "as told");
-}
-
 static int wait_silently(struct rv_context *ctx, void *arg)
 {
     (void)arg;
@@ -151,8 +142,6 @@ static int perform(struct rv_context *ctx, const struct puppet *puppet, const ch
         return wait_for_cancel(ctx, puppet);
     if (strncmp(action, "fifo ", 5) == 0)
         return wait_for_fifo(puppet, action + 5);
-    if (strncmp(action, "submit-and-fail", 15) == 0)
-        return submit_and_fail(ctx, puppet);
     if (strncmp(action, "threads", 7) == 0)
         return use_all_threads(ctx, puppet);
     if (strncmp(action, "children", 8) == 0)

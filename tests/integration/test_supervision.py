@@ -104,33 +104,33 @@ class Starts(PuppetTest):
         self.assertEqual(daemon.stop(), 0, daemon.text())
 
 
-    def start_failing(self, action, *lines):
-        """A module whose first run, at once, fails: again and again in a new life."""
-        daemon = self.daemon(
-            puppet("bad", "act.every = 10ms", "act.on-error = restart", "restart-limit = 1000/1s",
-                   "restart-delay-max = 1ms", "tick.every = never", "essential = no", *lines) +
-            "[module:heart]\nload = heartbeat\nhost = both\nbeat.every = 20ms\n", start=False)
-        self.script(daemon, "bad", action)
-        daemon.start().wait_started()
-        harness.wait_until(lambda: self.trace(daemon).count("bad init") > 15, "some lives")
+    def start_hasty(self, *lines):
+        """A module that fails before it is ready: again and again in a new life."""
+        hasty = os.path.join(harness.BUILD, "tests", "integration", "hasty.so")
+        daemon = self.daemon("\n".join(
+            ["[module:hasty]", f"load = {hasty}", "restart-limit = 1000/1s", "restart-delay = 1ms",
+             "restart-delay-max = 1ms", "essential = no", *lines, ""]) +
+            "[module:heart]\nload = heartbeat\nhost = both\nbeat.every = 20ms\n").wait_started()
+        harness.wait_until(lambda: daemon.module("hasty")["starts"] > 100, "some lives")
         return daemon
 
     def test_a_task_that_fails_before_its_module_is_ready(self):
         # The module is up all the same: its neighbour in the host must not notice.
-        daemon = self.start_failing("fail", "host = both")
+        daemon = self.start_hasty("host = both")
         heart = daemon.module("heart")
-        self.assertEqual((heart["state"], heart["restarts"]), ("ready", 0))
+        self.assertEqual((heart["state"], heart["restarts"]), ("ready", 0), daemon.text())
         self.assertEqual(daemon.stop(), 0, daemon.text())
 
     def test_jobs_of_a_module_that_fails_at_once_are_in_the_books(self):
-        daemon = self.start_failing("submit-and-fail")
-        self.script(daemon, "bad", "nothing")
-        harness.wait_until(lambda: (m := daemon.module("bad"))["state"] == "ready" and
+        daemon = self.start_hasty("submits = yes")
+        with open(self.path(daemon, "calm"), "w", encoding="utf-8"):
+            pass
+        harness.wait_until(lambda: (m := daemon.module("hasty"))["state"] == "ready" and
                            m["tasks"][0]["succeeded"] is not None and
                            m["pools"][0]["active"] + m["pools"][0]["queued"] == 0, "peace")
-        pool = daemon.module("bad")["pools"][0]
+        pool = daemon.module("hasty")["pools"][0]
         self.assertEqual(pool["accepted"], pool["finished"] + pool["failed"] + pool["lost"])
-        self.assertEqual(pool["accepted"], self.trace(daemon).count("bad submitted"))
+        self.assertEqual(pool["accepted"], len(self.trace(daemon)))
         self.assertEqual(daemon.stop(), 0, daemon.text())
 
 
