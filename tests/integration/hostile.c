@@ -28,6 +28,27 @@ static int dereference_null(struct rv_context *ctx)
     return 0;
 }
 
+static void *crash_at_the_barrier(void *barrier)
+{
+    pthread_barrier_wait(barrier);
+    *nowhere = 1;
+    return NULL;
+}
+
+/* In three threads at once. */
+static int crash_together(struct rv_context *ctx)
+{
+    pthread_barrier_t barrier;
+    pthread_t thread;
+
+    (void)ctx;
+    pthread_barrier_init(&barrier, NULL, 3);
+    for (int i = 0; i < 2; i++)
+        pthread_create(&thread, NULL, crash_at_the_barrier, &barrier);
+    crash_at_the_barrier(&barrier);
+    return 0;
+}
+
 static int deeper(volatile char *before)
 {
     volatile char frame[4096];
@@ -262,6 +283,7 @@ static const struct {
     int (*fn)(struct rv_context *ctx);
 } actions[] = {
     {"null", dereference_null},
+    {"together", crash_together},
     {"stack", overflow_stack},
     {"heap", corrupt_heap},
     {"abort", call_abort},
