@@ -25,7 +25,11 @@
     (SECBIT_NOROOT | SECBIT_NOROOT_LOCKED | SECBIT_NO_SETUID_FIXUP_LOCKED | \
      SECBIT_KEEP_CAPS_LOCKED | SECBIT_NO_CAP_AMBIENT_RAISE | SECBIT_NO_CAP_AMBIENT_RAISE_LOCKED)
 
-static const int supervisors_capabilities[] = {CAP_SETUID, CAP_SETGID, CAP_SETPCAP, CAP_KILL};
+/* The last is the way into the supervisor's memory (/proc/PID/mem): that it is not dumpable keeps
+ * out its own user, but not who may trace everything. It must be out of root's hosts too. */
+static const int supervisors_capabilities[] = {CAP_SETUID, CAP_SETGID, CAP_SETPCAP, CAP_KILL,
+                                               CAP_SYS_PTRACE};
+#define ROOTS_FIRST (ARRAY_SIZE(supervisors_capabilities) - 1)
 
 static void get_capabilities(struct __user_cap_data_struct data[2])
 {
@@ -58,14 +62,14 @@ static int keep_user(struct sandbox *sandbox)
 {
     struct __user_cap_data_struct data[2];
 
-    if (geteuid() == 0)
-        return 0;
     get_capabilities(data);
-    for (size_t i = 0; i < ARRAY_SIZE(supervisors_capabilities); i++) {
+    for (size_t i = geteuid() == 0 ? ROOTS_FIRST : 0; i < ARRAY_SIZE(supervisors_capabilities);
+         i++) {
         int capability = supervisors_capabilities[i];
         uint32_t mask = ~CAP_TO_MASK(capability);
 
         prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_LOWER, capability, 0, 0);
+        (void)prctl(PR_CAPBSET_DROP, capability, 0, 0, 0);
         data[CAP_TO_INDEX(capability)].effective &= mask;
         data[CAP_TO_INDEX(capability)].permitted &= mask;
         data[CAP_TO_INDEX(capability)].inheritable &= mask;

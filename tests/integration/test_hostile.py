@@ -254,7 +254,8 @@ class Interfaces(Hostile):
 
     def test_signal(self):
         daemon = self.attack("signal", None, restarts=False)
-        harness.wait_until(lambda: daemon.module("evil")["pools"][0]["finished"] == 1, "the job")
+        done = daemon.ctl("submit", "evil/act", "--wait", stdin="signal")
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
         self.finish(daemon)
 
 
