@@ -16,6 +16,7 @@
 
 struct sandbox {
     bool check_only; /* the strictest filter, and of the rules only the user */
+    bool reader;     /* check_only; reads only what read_only and module_folders name */
     bool strict;
     bool no_network;
     bool nice_given;

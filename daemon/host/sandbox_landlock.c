@@ -165,6 +165,8 @@ int sandbox_restrict_files(struct sandbox *sandbox, int *ret_abi)
     if (!reading && sandbox->read_write.count == 0)
         return 0;
     abi = find_abi();
+    if (abi < 0 && sandbox->reader)
+        return 0; /* it looks at names itself */
     if (abi < 0)
         return sandbox_cannot(sandbox, "read-only and read-write: this kernel has no Landlock: %s",
                               strerror(-abi));
@@ -173,7 +175,7 @@ int sandbox_restrict_files(struct sandbox *sandbox, int *ret_abi)
     fd = (int)syscall(SYS_landlock_create_ruleset, &attributes, sizeof(attributes), 0);
     if (fd < 0)
         return sandbox_cannot(sandbox, "read-only and read-write: %s", strerror(errno));
-    if (reading)
+    if (reading && !sandbox->reader)
         session_prepare();
     ruleset.fd = fd;
     allow_needed(&ruleset);

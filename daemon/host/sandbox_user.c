@@ -6,16 +6,22 @@
  * follows.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <grp.h>
 #include <linux/capability.h>
 #include <linux/securebits.h>
 #include <pwd.h>
 #include <string.h>
+#include <sys/fsuid.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "base/fd.h"
 #include "daemon/host/sandbox_internal.h"
+
+/* Where the user database has none. */
+#define NOBODY 65534
 
 /* As many as the kernel's sets have bits. */
 #define CAPABILITIES 64
@@ -87,7 +93,7 @@ static int change(struct sandbox *sandbox, const struct passwd *user)
     if (initgroups(user->pw_name, user->pw_gid) < 0 ||
         setresgid(user->pw_gid, user->pw_gid, user->pw_gid) < 0 ||
         setresuid(user->pw_uid, user->pw_uid, user->pw_uid) < 0) {
-        if (errno == EPERM && sandbox->check_only)
+        if (errno == EPERM && sandbox->check_only && !sandbox->reader)
             return 0; /* `reeved --check` may be anybody's */
         return sandbox_refuse(sandbox,
                               "user = %.64s: %s; it takes root or CAP_SETUID and CAP_SETGID",
@@ -110,7 +116,58 @@ static int set_environment(struct sandbox *sandbox, const struct passwd *user)
     return 0;
 }
 
-int sandbox_change_user(struct sandbox *sandbox)
+/* With the file system's user for a moment, as who stays root must not give it up. */
+static bool can_read_as(const struct sandbox *sandbox, uid_t uid, gid_t gid)
+{
+    bool can = true;
+
+    setfsgid(gid);
+    setfsuid(uid);
+    for (size_t i = 0; i < sandbox->module_folders.count && can; i++) {
+        cleanup_close int fd =
+            open(sandbox->module_folders.items[i], O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+
+        can = fd >= 0;
+    }
+    setfsuid(0);
+    setfsgid(getegid());
+    return can;
+}
+
+/* Root without a capability is still root's files' owner, which is what it takes to read a module
+ * that nobody else may. */
+static int become_nobody(struct sandbox *sandbox)
+{
+    char buffer[16384];
+    struct passwd entry, *user = NULL;
+    uid_t uid = NOBODY;
+    gid_t gid = NOBODY;
+
+    if (getpwnam_r("nobody", &entry, buffer, sizeof(buffer), &user) == 0 && user) {
+        uid = user->pw_uid;
+        gid = user->pw_gid;
+    }
+    for (int i = 0; i < CAPABILITIES; i++)
+        (void)prctl(PR_CAPBSET_DROP, i, 0, 0, 0);
+    (void)prctl(PR_SET_SECUREBITS, SECUREBITS, 0, 0, 0);
+    if (setgroups(0, NULL) < 0 || !can_read_as(sandbox, uid, gid) || setresgid(gid, gid, gid) < 0 ||
+        setresuid(uid, uid, uid) < 0)
+        return 0;
+    return setuid(0) == 0 ? sandbox_refuse(sandbox, "the way back to root cannot be closed") : 0;
+}
+
+/* A reader has no code of a module that would need a capability, and nobody is to look into it. */
+static int leave_rights(struct sandbox *sandbox)
+{
+    int r = geteuid() == 0 ? become_nobody(sandbox) : 0;
+
+    prctl(PR_SET_DUMPABLE, 0);
+    if (r == 0 && drop_capabilities() < 0)
+        r = sandbox_refuse(sandbox, "capabilities cannot be given up");
+    return r;
+}
+
+static int take_user(struct sandbox *sandbox)
 {
     char buffer[16384];
     struct passwd entry, *user = NULL;
@@ -128,4 +185,11 @@ int sandbox_change_user(struct sandbox *sandbox)
     if (user->pw_uid == geteuid() && user->pw_gid == getegid())
         return keep_user(sandbox);
     return change(sandbox, user);
+}
+
+int sandbox_change_user(struct sandbox *sandbox)
+{
+    int r = take_user(sandbox);
+
+    return r == 0 && sandbox->reader ? leave_rights(sandbox) : r;
 }
