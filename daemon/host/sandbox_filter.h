@@ -18,9 +18,9 @@
 #define CALL_FILE_SETATTR   469
 
 /*
- * For an argument that the kernel takes for an int: a caller may put anything into the upper half of
- * its register, and SCMP_A0_32 and its like compare that too. As SCMP_CMP_NE denies what they differ
- * in, it needs no such care.
+ * For an argument that the kernel takes for an int: a caller may put anything into the upper half
+ * of its register, and SCMP_A0_32 and its like compare that too. As SCMP_CMP_NE denies what they
+ * differ in, it needs no such care.
  */
 #define filter_low(argument, value) \
     SCMP_CMP64(argument, SCMP_CMP_MASKED_EQ, UINT32_MAX, (uint32_t)(value))

@@ -162,8 +162,8 @@ static int deny_ranking(scmp_filter_ctx filter, pid_t supervisor)
     return r;
 }
 
-/* A descriptor may send signals to whoever is named as its owner: only the host itself may be. Where
- * the owner stands in memory, nobody may be named. */
+/* A descriptor may send signals to whoever is named as its owner: only the host itself may be.
+ * Where the owner stands in memory, nobody may be named. */
 static int deny_owners(scmp_filter_ctx filter)
 {
     static const int fcntls[] = {SCMP_SYS(fcntl), SCMP_SYS(fcntl64)};

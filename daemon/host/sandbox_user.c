@@ -62,7 +62,8 @@ static int drop_capabilities(void)
 
 /*
  * A supervisor that is not root has these to start hosts under other users; one that runs under the
- * supervisor's own must not inherit the way to them. What else a drop-in gave is for modules.
+ * supervisor's own must not inherit the way to them. What else a drop-in gave is for modules, and
+ * so is what root has, but for tracing.
  */
 static int keep_user(struct sandbox *sandbox)
 {

@@ -109,9 +109,11 @@ static int find_debuginfo(Dwfl_Module *module, void **data, const char *name, Dw
     if (link && strchr(link, '/'))
         return -1;
     found = dwfl_standard_find_debuginfo(module, data, name, base, file, link, crc, ret_path);
-    if (found < 0 || !*ret_path)
-        return found;
+    if (found < 0)
+        return -1;
     close(found);
+    if (!*ret_path)
+        return -1;
     path = TAKE_PTR(*ret_path);
     return open_allowed(path, ret_path);
 }

@@ -9,8 +9,9 @@
 
 #include "base/text.h"
 
-/* Adds to the list what every stack may be of: the system's libraries, reeve-host, libreeve. Notes
- * whose files are to be trusted; to be called before any right is given up. Returns 0 or -ENOMEM. */
+/* Adds to the list what every stack may be of: the system's libraries, reeve-host, libreeve.
+ * Notes whose files are to be trusted; to be called before any right is given up. Returns 0 or
+ * -ENOMEM. */
 int symbols_name_system(struct strings *paths);
 
 /* Lets these files, and what is below these folders, be opened. Returns 0 or -ENOMEM. */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * reeve-symbols: names the frames of a stack for reeved. It speaks the hosts' protocol on the same
- * descriptors, sandboxed as a check is and as a reader of few files, and runs no code of a module; it
- * is a program of its own so that no host has to map what reads debug information.
+ * descriptors, sandboxed as a check is and as a reader of few files, and runs no code of a module;
+ * it is a program of its own so that no host has to map what reads debug information.
  */
 #include <stdio.h>
 #include <stdlib.h>

@@ -179,7 +179,7 @@ static int limit_job(struct host *host, const struct config_module *settings)
         format_new("%.*s", slash ? (int)(slash - settings->path) : 0, settings->path);
     int r = folder ? strings_add(&own, settings->path) : -ENOMEM;
 
-    if (r == 0)
+    if (r == 0 && folder[0] != '\0')
         r = strings_add(&own, folder);
     if (r == 0)
         host_set_limits(host, &settings->limits, &own);
