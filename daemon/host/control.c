@@ -24,6 +24,7 @@
 #include "daemon/host/hello.h"
 #include "daemon/host/log_sink.h"
 #include "daemon/host/module.h"
+#include "daemon/host/sandbox.h"
 #include "daemon/host/session.h"
 
 #define EXIT_WIRE    3
@@ -271,6 +272,7 @@ static void end_modules(struct control *control)
 int control_serve(void)
 {
     static unsigned char buffer[WIRE_PACKET_MAX];
+    struct sandbox sandbox = {0};
     struct control control = {0};
     struct wire_message message;
     int r;
@@ -282,7 +284,8 @@ int control_serve(void)
               stderr);
         return EXIT_WIRE;
     }
-    r = hello_exchange(buffer, &control.grace);
+    r = hello_exchange(buffer, &sandbox, &control.grace);
+    sandbox_finish(&sandbox);
     if (r < 0)
         return r == -EPROTO ? EXIT_WIRE : EXIT_REFUSED;
     if (rv_context_with_cancel(rv_context_background(), &control.host) < 0 ||

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/text.h"
@@ -17,34 +18,51 @@
 
 #define ALTERNATE_SIZE (64 * 1024)
 
+/* For the first thread that crashes to note its stack. */
+#define PATIENCE_SECONDS 5
+
 static const int crash_signals[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGTRAP, SIGSYS};
 static pthread_key_t stack_key;
 static __thread bool prepared;
 
-static void crashed(int signal, siginfo_t *info, void *context)
+static void note(int signal, const siginfo_t *info, const void *context)
 {
-    static _Atomic bool first_taken;
     struct scoreboard_stack *crash = board_crash();
     const struct board_activity *activity = board_activity();
 
-    /* Of several threads that crash together the first one counts. */
-    if (crash && !atomic_exchange(&first_taken, true)) {
-        scoreboard_write_begin(crash);
-        crash->head.used = 1;
-        crash->signal = signal;
-        crash->code = info->si_code;
-        crash->address = (uint64_t)(uintptr_t)info->si_addr;
-        crash->module = activity->slot;
-        crash->tid = gettid();
-        crash->run = activity->run;
-        if (activity->what)
-            string_copy(crash->what, sizeof(crash->what), activity->what);
-        frames_note(crash, context);
-        scoreboard_write_end(crash);
-    }
-    /* The default action is back (SA_RESETHAND): a fault comes again when we return; what was sent
-     * must be sent again. */
-    if (info->si_code <= 0)
+    if (!crash)
+        return;
+    scoreboard_write_begin(crash);
+    crash->head.used = 1;
+    crash->signal = signal;
+    crash->code = info->si_code;
+    crash->address = (uint64_t)(uintptr_t)info->si_addr;
+    crash->module = activity->slot;
+    crash->tid = gettid();
+    crash->run = activity->run;
+    if (activity->what)
+        string_copy(crash->what, sizeof(crash->what), activity->what);
+    frames_note(crash, context);
+    scoreboard_write_end(crash);
+}
+
+/* Every signal is blocked meanwhile: a fault in here kills at once. */
+static void crashed(int signal, siginfo_t *info, void *context)
+{
+    static const struct timespec patience = {PATIENCE_SECONDS, 0};
+    static const struct sigaction fallback = {.sa_handler = SIG_DFL};
+    static _Atomic bool first_taken;
+
+    /* Of several threads that crash together the first one counts. It ends the process when its
+     * stack is noted; the others must not do so before, unless it never comes that far. */
+    if (!atomic_exchange(&first_taken, true))
+        note(signal, info, context);
+    else
+        nanosleep(&patience, NULL);
+    sigaction(signal, &fallback, NULL);
+    /* A fault comes again when we return; what was sent must be sent again, and after these two the
+     * thread would go on behind the place. */
+    if (info->si_code <= 0 || signal == SIGTRAP || signal == SIGSYS)
         raise(signal);
 }
 
@@ -81,8 +99,7 @@ void crash_prepare_thread(void)
 
 int crash_install(void)
 {
-    struct sigaction action = {.sa_sigaction = crashed,
-                               .sa_flags = SA_SIGINFO | SA_ONSTACK | SA_RESETHAND};
+    struct sigaction action = {.sa_sigaction = crashed, .sa_flags = SA_SIGINFO | SA_ONSTACK};
 
     if (pthread_key_create(&stack_key, free_stack) != 0)
         return -EAGAIN;

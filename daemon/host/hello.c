@@ -44,22 +44,20 @@ static int receive_limits(void *buffer, struct sandbox *sandbox, uint64_t count)
     return r;
 }
 
-int hello_exchange(void *buffer, int64_t *ret_grace)
+int hello_exchange(void *buffer, struct sandbox *sandbox, int64_t *ret_grace)
 {
-    struct sandbox sandbox = {0};
     struct wire_message hello = {.type = WIRE_HELLO,
                                  .version = WIRE_VERSION,
                                  .scoreboard = SCOREBOARD_VERSION,
-                                 .text = sandbox.reason};
+                                 .text = sandbox->reason};
     uint64_t limits;
-    int r = receive_hello(buffer, &sandbox, ret_grace, &limits), sent = 0;
+    int r = receive_hello(buffer, sandbox, ret_grace, &limits), sent = 0;
 
     if (r == 0)
-        r = receive_limits(buffer, &sandbox, limits);
+        r = receive_limits(buffer, sandbox, limits);
     if (r == 0)
-        r = sandbox_enter(&sandbox);
-    if (r == 0 || sandbox.reason[0] != '\0')
+        r = sandbox_enter(sandbox);
+    if (r == 0 || sandbox->reason[0] != '\0')
         sent = wire_send(WIRE_FD_CONTROL, &hello);
-    sandbox_finish(&sandbox);
     return r < 0 ? r : sent;
 }

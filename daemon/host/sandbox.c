@@ -129,7 +129,7 @@ int sandbox_enter(struct sandbox *sandbox)
         r = watch_supervisor(supervisor);
     if (r == 0 && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
         r = sandbox_cannot(sandbox, "new privileges cannot be given up: %s", strerror(errno));
-    if (r == 0 && !sandbox->check_only)
+    if (r == 0 && (!sandbox->check_only || sandbox->reader))
         r = sandbox_restrict_files(sandbox, &abi);
     return r < 0 ? r : sandbox_filter_calls(sandbox, supervisor, abi);
 }

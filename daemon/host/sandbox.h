@@ -16,6 +16,7 @@
 
 struct sandbox {
     bool check_only; /* the strictest filter, and of the rules only the user */
+    bool reader;     /* check_only; reads only what read_only and module_folders name */
     bool strict;
     bool no_network;
     bool nice_given;
@@ -35,11 +36,19 @@ struct sandbox {
 int sandbox_take(struct sandbox *sandbox, const char *key, const char *value);
 
 /*
- * Enters it, for good: the cgroup, limits and user that were asked for; no new privileges; the
- * supervisor's death wakes a stopped host; nice 0 at least; Landlock; and a seccomp filter that
- * denies (EPERM) what reaches into other processes or the machine: ptrace, mounts, namespaces,
- * modules, clocks, keys, signals to the supervisor, its group and everybody. check_only denies
- * writing files, the network and new processes too.
+ * Enters it, for good: the cgroup, limits and user that were asked for; no new privileges, and no
+ * CAP_SYS_PTRACE; the supervisor's death wakes a stopped host; nice 0 at least; Landlock; and a
+ * seccomp filter that denies (EPERM) what reaches into other processes or the machine: ptrace,
+ * mounts, namespaces, modules, clocks, keys; signals to the supervisor, its group and everybody;
+ * its limits, priority and scheduling; a descriptor's owner other than the host. clone3(),
+ * pidfd_send_signal() and where needed openat2() do not exist (ENOSYS), since a filter cannot see
+ * what they would do.
+ *
+ * check_only denies besides whatever could be left behind: opening files but to read what is there,
+ * changing their names, modes, owners, times and attributes, IPC objects; the network; new
+ * processes; signals to others. A reader is nobody where it would be root, if the module's files
+ * can be read so, and has no capability; Landlock lets it read what was named and what every
+ * program needs.
  *
  * Must run on the only thread. Returns 0, -ESRCH when the supervisor is gone already, or another
  * negative errno with `reason` set.

@@ -118,13 +118,13 @@ static int allow(const struct ruleset *ruleset, const char *path, uint64_t right
 }
 
 /* What is not there needs no rule: it stays out of reach, also once it comes. */
-static void allow_own(const struct ruleset *ruleset, const struct strings *paths, const char *key,
-                      uint64_t rights)
+static void allow_own(const struct ruleset *ruleset, const struct sandbox *sandbox,
+                      const struct strings *paths, const char *key, uint64_t rights)
 {
     for (size_t i = 0; i < paths->count; i++) {
         int r = allow(ruleset, paths->items[i], rights);
 
-        if (r < 0)
+        if (r < 0 && !sandbox->reader)
             rv_log(NULL, RV_LOG_WARNING, "sandbox: %s = %s stays out of reach: %s", key,
                    paths->items[i], strerror(-r));
     }
@@ -165,6 +165,8 @@ int sandbox_restrict_files(struct sandbox *sandbox, int *ret_abi)
     if (!reading && sandbox->read_write.count == 0)
         return 0;
     abi = find_abi();
+    if (abi < 0 && sandbox->reader)
+        return 0; /* it looks at names itself */
     if (abi < 0)
         return sandbox_cannot(sandbox, "read-only and read-write: this kernel has no Landlock: %s",
                               strerror(-abi));
@@ -173,13 +175,13 @@ int sandbox_restrict_files(struct sandbox *sandbox, int *ret_abi)
     fd = (int)syscall(SYS_landlock_create_ruleset, &attributes, sizeof(attributes), 0);
     if (fd < 0)
         return sandbox_cannot(sandbox, "read-only and read-write: %s", strerror(errno));
-    if (reading)
+    if (reading && !sandbox->reader)
         session_prepare();
     ruleset.fd = fd;
     allow_needed(&ruleset);
-    allow_own(&ruleset, &sandbox->module_folders, "load", READING);
-    allow_own(&ruleset, &sandbox->read_only, "read-only", READING);
-    allow_own(&ruleset, &sandbox->read_write, "read-write", READING | WRITING);
+    allow_own(&ruleset, sandbox, &sandbox->module_folders, "load", READING);
+    allow_own(&ruleset, sandbox, &sandbox->read_only, "read-only", READING);
+    allow_own(&ruleset, sandbox, &sandbox->read_write, "read-write", READING | WRITING);
     if (syscall(SYS_landlock_restrict_self, fd, 0) < 0)
         return sandbox_cannot(sandbox, "read-only and read-write: %s", strerror(errno));
     *ret_abi = abi;

@@ -9,9 +9,12 @@
 #include <sched.h>
 #include <seccomp.h>
 #include <string.h>
+#include <sys/ioctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "daemon/host/sandbox_filter.h"
 #include "daemon/host/sandbox_internal.h"
 
 /* What no module needs: reaching into other processes, the kernel, or the machine's set-up. */
@@ -20,8 +23,11 @@ static const int denied[] = {
     SCMP_SYS(process_vm_readv),
     SCMP_SYS(process_vm_writev),
     SCMP_SYS(process_madvise),
+    SCMP_SYS(process_mrelease),
     SCMP_SYS(pidfd_getfd),
     SCMP_SYS(kcmp),
+    SCMP_SYS(move_pages),
+    SCMP_SYS(migrate_pages),
     SCMP_SYS(userfaultfd),
     SCMP_SYS(perf_event_open),
     SCMP_SYS(bpf),
@@ -36,6 +42,7 @@ static const int denied[] = {
     SCMP_SYS(mount_setattr),
     SCMP_SYS(move_mount),
     SCMP_SYS(open_tree),
+    CALL_OPEN_TREE_ATTR,
     SCMP_SYS(fsopen),
     SCMP_SYS(fsconfig),
     SCMP_SYS(fsmount),
@@ -54,6 +61,9 @@ static const int denied[] = {
     SCMP_SYS(finit_module),
     SCMP_SYS(delete_module),
     SCMP_SYS(reboot),
+    SCMP_SYS(sethostname),
+    SCMP_SYS(setdomainname),
+    SCMP_SYS(vhangup),
     SCMP_SYS(swapon),
     SCMP_SYS(swapoff),
     SCMP_SYS(iopl),
@@ -80,24 +90,23 @@ static const int denied[] = {
 static const uint64_t namespaces[] = {CLONE_NEWNS,   CLONE_NEWCGROUP, CLONE_NEWUTS, CLONE_NEWIPC,
                                       CLONE_NEWUSER, CLONE_NEWPID,    CLONE_NEWNET};
 
-/* Whose first argument is a process. */
-static const int signalling[] = {SCMP_SYS(kill),
-                                 SCMP_SYS(tkill),
-                                 SCMP_SYS(tgkill),
-                                 SCMP_SYS(rt_sigqueueinfo),
-                                 SCMP_SYS(rt_tgsigqueueinfo),
-                                 SCMP_SYS(pidfd_open)};
-
-/* What a check has no business with. */
-static const int active[] = {
-    SCMP_SYS(socket),   SCMP_SYS(connect),  SCMP_SYS(bind),     SCMP_SYS(execve),
-    SCMP_SYS(execveat), SCMP_SYS(fork),     SCMP_SYS(vfork),    SCMP_SYS(unlink),
-    SCMP_SYS(unlinkat), SCMP_SYS(rename),   SCMP_SYS(renameat), SCMP_SYS(renameat2),
-    SCMP_SYS(mkdir),    SCMP_SYS(mkdirat),  SCMP_SYS(rmdir),    SCMP_SYS(truncate),
-    SCMP_SYS(chmod),    SCMP_SYS(fchmodat), SCMP_SYS(chown),    SCMP_SYS(fchownat),
-    SCMP_SYS(link),     SCMP_SYS(linkat),   SCMP_SYS(symlink),  SCMP_SYS(symlinkat),
-    SCMP_SYS(creat),
+/* Whose first argument is a process: each does to the supervisor what no module may. */
+static const int aimed[] = {
+    SCMP_SYS(kill),
+    SCMP_SYS(tkill),
+    SCMP_SYS(tgkill),
+    SCMP_SYS(rt_sigqueueinfo),
+    SCMP_SYS(rt_tgsigqueueinfo),
+    SCMP_SYS(pidfd_open),
+    SCMP_SYS(prlimit64),
+    SCMP_SYS(sched_setaffinity),
+    SCMP_SYS(sched_setparam),
+    SCMP_SYS(sched_setscheduler),
+    SCMP_SYS(sched_setattr),
 };
+
+/* Whose first argument says what the second is: a process, a group, or a user. */
+static const int ranked[] = {SCMP_SYS(setpriority), SCMP_SYS(ioprio_set)};
 
 /* A rule that this architecture has no call for needs none. */
 static int rule_result(int r)
@@ -105,35 +114,73 @@ static int rule_result(int r)
     return r == -EDOM ? 0 : r;
 }
 
-static int deny(scmp_filter_ctx filter, int error, int call)
+int filter_deny(scmp_filter_ctx filter, int error, int call)
 {
     return rule_result(seccomp_rule_add(filter, SCMP_ACT_ERRNO((uint16_t)error), call, 0));
 }
 
-static int deny_if(scmp_filter_ctx filter, int error, int call, struct scmp_arg_cmp condition)
+int filter_deny_if(scmp_filter_ctx filter, int error, int call, struct scmp_arg_cmp condition)
 {
     return rule_result(
         seccomp_rule_add(filter, SCMP_ACT_ERRNO((uint16_t)error), call, 1, condition));
 }
 
-static int deny_calls(scmp_filter_ctx filter, const int *calls, size_t count)
+int filter_deny_all(scmp_filter_ctx filter, const int *calls, size_t count)
 {
     int r = 0;
 
     for (size_t i = 0; i < count && r == 0; i++)
-        r = deny(filter, EPERM, calls[i]);
+        r = filter_deny(filter, EPERM, calls[i]);
     return r;
 }
 
-static int deny_signals(scmp_filter_ctx filter, pid_t supervisor, pid_t group)
+static int deny_aiming(scmp_filter_ctx filter, pid_t supervisor, pid_t group)
 {
-    /* Process ids are 32 bits wide: the upper half of the register says nothing. */
     const uint32_t targets[] = {(uint32_t)supervisor, (uint32_t)-group, (uint32_t)-1};
     int r = 0;
 
-    for (size_t i = 0; i < ARRAY_SIZE(signalling); i++)
+    for (size_t i = 0; i < ARRAY_SIZE(aimed); i++)
         for (size_t j = 0; j < ARRAY_SIZE(targets) && r == 0; j++)
-            r = deny_if(filter, EPERM, signalling[i], SCMP_A0_32(SCMP_CMP_EQ, targets[j]));
+            r = filter_deny_if(filter, EPERM, aimed[i], filter_low(0, targets[j]));
+    /* A descriptor does not tell whose it is, and a folder of /proc is one too. Who finds no such
+     * call takes kill(). */
+    return r < 0 ? r : filter_deny(filter, ENOSYS, SCMP_SYS(pidfd_send_signal));
+}
+
+/* The kinds are 0 and up in one call, 1 and up in the other: process, group, user. */
+static int deny_ranking(scmp_filter_ctx filter, pid_t supervisor)
+{
+    int r = 0;
+
+    for (uint32_t i = 0; i < ARRAY_SIZE(ranked) && r == 0; i++) {
+        r = filter_deny_if(filter, EPERM, ranked[i], filter_low(1, (uint32_t)supervisor));
+        if (r == 0)
+            r = filter_deny_if(filter, EPERM, ranked[i], filter_low(0, PRIO_PGRP + i));
+        if (r == 0)
+            r = filter_deny_if(filter, EPERM, ranked[i], filter_low(0, PRIO_USER + i));
+    }
+    return r;
+}
+
+/* A descriptor may send signals to whoever is named as its owner: only the host itself may be.
+ * Where the owner stands in memory, nobody may be named. */
+static int deny_owners(scmp_filter_ctx filter)
+{
+    static const int fcntls[] = {SCMP_SYS(fcntl), SCMP_SYS(fcntl64)};
+    static const uint32_t commands[] = {F_SETOWN_EX, F_SETSIG};
+    static const uint32_t ioctls[] = {FIOSETOWN, SIOCSPGRP, TIOCSTI};
+    int r = 0;
+
+    for (size_t i = 0; i < ARRAY_SIZE(fcntls) && r == 0; i++) {
+        for (size_t j = 0; j < ARRAY_SIZE(commands) && r == 0; j++)
+            r = filter_deny_if(filter, EPERM, fcntls[i], filter_low(1, commands[j]));
+        if (r == 0)
+            r = rule_result(seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM), fcntls[i], 2,
+                                             filter_low(1, F_SETOWN),
+                                             SCMP_A2(SCMP_CMP_NE, (uint32_t)getpid())));
+    }
+    for (size_t i = 0; i < ARRAY_SIZE(ioctls) && r == 0; i++)
+        r = filter_deny_if(filter, EPERM, SCMP_SYS(ioctl), filter_low(1, ioctls[i]));
     return r;
 }
 
@@ -141,64 +188,56 @@ static int deny_signals(scmp_filter_ctx filter, pid_t supervisor, pid_t group)
 static int deny_namespaces(scmp_filter_ctx filter)
 {
     /* Its flags are in memory. The C library takes clone() instead when there is none. */
-    int r = deny(filter, ENOSYS, SCMP_SYS(clone3));
+    int r = filter_deny(filter, ENOSYS, SCMP_SYS(clone3));
 
     for (size_t i = 0; i < ARRAY_SIZE(namespaces) && r == 0; i++)
-        r = deny_if(filter, EPERM, SCMP_SYS(clone),
-                    SCMP_A0(SCMP_CMP_MASKED_EQ, namespaces[i], namespaces[i]));
+        r = filter_deny_if(filter, EPERM, SCMP_SYS(clone),
+                           SCMP_A0(SCMP_CMP_MASKED_EQ, namespaces[i], namespaces[i]));
     return r;
 }
 
 static int deny_network(scmp_filter_ctx filter)
 {
-    return deny_if(filter, EACCES, SCMP_SYS(socket), SCMP_A0_32(SCMP_CMP_NE, AF_UNIX));
+    return filter_deny_if(filter, EACCES, SCMP_SYS(socket), SCMP_A0(SCMP_CMP_NE, AF_UNIX));
 }
 
-/* Opening with one of the flags of mask as in `value`. */
-static int deny_opening(scmp_filter_ctx filter, int error, uint64_t mask, uint64_t value)
+int filter_deny_opening(scmp_filter_ctx filter, int error, uint64_t mask, uint64_t value)
 {
-    int r = deny_if(filter, error, SCMP_SYS(openat), SCMP_A2(SCMP_CMP_MASKED_EQ, mask, value));
+    int r =
+        filter_deny_if(filter, error, SCMP_SYS(openat), SCMP_A2(SCMP_CMP_MASKED_EQ, mask, value));
 
     return r < 0 ? r
-                 : deny_if(filter, error, SCMP_SYS(open), SCMP_A1(SCMP_CMP_MASKED_EQ, mask, value));
-}
-
-/* The access mode is in the low two bits of the flags. */
-static int deny_writing(scmp_filter_ctx filter)
-{
-    int r = deny_opening(filter, EPERM, O_ACCMODE, O_WRONLY);
-
-    if (r == 0)
-        r = deny_opening(filter, EPERM, O_ACCMODE, O_RDWR);
-    /* Its flags are in memory. */
-    return r < 0 ? r : deny(filter, ENOSYS, SCMP_SYS(openat2));
+                 : filter_deny_if(filter, error, SCMP_SYS(open),
+                                  SCMP_A1(SCMP_CMP_MASKED_EQ, mask, value));
 }
 
 /* What Landlock before ABI 3 lets through: cutting a file that may only be read, by its name. */
 static int deny_truncating(scmp_filter_ctx filter)
 {
-    int r = deny(filter, EACCES, SCMP_SYS(truncate));
+    int r = filter_deny(filter, EACCES, SCMP_SYS(truncate));
 
     if (r == 0)
-        r = deny(filter, EACCES, SCMP_SYS(truncate64));
+        r = filter_deny(filter, EACCES, SCMP_SYS(truncate64));
     if (r == 0)
-        r = deny_opening(filter, EACCES, O_ACCMODE | O_TRUNC, O_RDONLY | O_TRUNC);
-    return r < 0 ? r : deny(filter, ENOSYS, SCMP_SYS(openat2));
+        r = filter_deny_opening(filter, EACCES, O_ACCMODE | O_TRUNC, O_RDONLY | O_TRUNC);
+    return r < 0 ? r : filter_deny(filter, ENOSYS, SCMP_SYS(openat2));
 }
 
 static int add_rules(scmp_filter_ctx filter, const struct sandbox *sandbox, pid_t supervisor,
                      int landlock_abi)
 {
-    int r = deny_calls(filter, denied, ARRAY_SIZE(denied));
+    int r = filter_deny_all(filter, denied, ARRAY_SIZE(denied));
 
     if (r == 0)
-        r = deny_signals(filter, supervisor, getpgid(supervisor));
+        r = deny_aiming(filter, supervisor, getpgid(supervisor));
+    if (r == 0)
+        r = deny_ranking(filter, supervisor);
+    if (r == 0)
+        r = deny_owners(filter);
     if (r == 0)
         r = deny_namespaces(filter);
-    if (r == 0 && sandbox->check_only) {
-        r = deny_calls(filter, active, ARRAY_SIZE(active));
-        return r < 0 ? r : deny_writing(filter);
-    }
+    if (r == 0 && sandbox->check_only)
+        return filter_deny_activity(filter);
     if (r == 0 && sandbox->no_network)
         r = deny_network(filter);
     if (r == 0 && landlock_abi > 0 && landlock_abi < 3)

@@ -6,16 +6,22 @@
  * follows.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <grp.h>
 #include <linux/capability.h>
 #include <linux/securebits.h>
 #include <pwd.h>
 #include <string.h>
+#include <sys/fsuid.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "base/fd.h"
 #include "daemon/host/sandbox_internal.h"
+
+/* Where the user database has none. */
+#define NOBODY 65534
 
 /* As many as the kernel's sets have bits. */
 #define CAPABILITIES 64
@@ -25,7 +31,11 @@
     (SECBIT_NOROOT | SECBIT_NOROOT_LOCKED | SECBIT_NO_SETUID_FIXUP_LOCKED | \
      SECBIT_KEEP_CAPS_LOCKED | SECBIT_NO_CAP_AMBIENT_RAISE | SECBIT_NO_CAP_AMBIENT_RAISE_LOCKED)
 
-static const int supervisors_capabilities[] = {CAP_SETUID, CAP_SETGID, CAP_SETPCAP, CAP_KILL};
+/* The last is the way into the supervisor's memory (/proc/PID/mem): that it is not dumpable keeps
+ * out its own user, but not who may trace everything. It must be out of root's hosts too. */
+static const int supervisors_capabilities[] = {CAP_SETUID, CAP_SETGID, CAP_SETPCAP, CAP_KILL,
+                                               CAP_SYS_PTRACE};
+#define ROOTS_FIRST (ARRAY_SIZE(supervisors_capabilities) - 1)
 
 static void get_capabilities(struct __user_cap_data_struct data[2])
 {
@@ -52,20 +62,21 @@ static int drop_capabilities(void)
 
 /*
  * A supervisor that is not root has these to start hosts under other users; one that runs under the
- * supervisor's own must not inherit the way to them. What else a drop-in gave is for modules.
+ * supervisor's own must not inherit the way to them. What else a drop-in gave is for modules, and
+ * so is what root has, but for tracing.
  */
 static int keep_user(struct sandbox *sandbox)
 {
     struct __user_cap_data_struct data[2];
 
-    if (geteuid() == 0)
-        return 0;
     get_capabilities(data);
-    for (size_t i = 0; i < ARRAY_SIZE(supervisors_capabilities); i++) {
+    for (size_t i = geteuid() == 0 ? ROOTS_FIRST : 0; i < ARRAY_SIZE(supervisors_capabilities);
+         i++) {
         int capability = supervisors_capabilities[i];
         uint32_t mask = ~CAP_TO_MASK(capability);
 
         prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_LOWER, capability, 0, 0);
+        (void)prctl(PR_CAPBSET_DROP, capability, 0, 0, 0);
         data[CAP_TO_INDEX(capability)].effective &= mask;
         data[CAP_TO_INDEX(capability)].permitted &= mask;
         data[CAP_TO_INDEX(capability)].inheritable &= mask;
@@ -83,7 +94,7 @@ static int change(struct sandbox *sandbox, const struct passwd *user)
     if (initgroups(user->pw_name, user->pw_gid) < 0 ||
         setresgid(user->pw_gid, user->pw_gid, user->pw_gid) < 0 ||
         setresuid(user->pw_uid, user->pw_uid, user->pw_uid) < 0) {
-        if (errno == EPERM && sandbox->check_only)
+        if (errno == EPERM && sandbox->check_only && !sandbox->reader)
             return 0; /* `reeved --check` may be anybody's */
         return sandbox_refuse(sandbox,
                               "user = %.64s: %s; it takes root or CAP_SETUID and CAP_SETGID",
@@ -106,7 +117,58 @@ static int set_environment(struct sandbox *sandbox, const struct passwd *user)
     return 0;
 }
 
-int sandbox_change_user(struct sandbox *sandbox)
+/* With the file system's user for a moment, as who stays root must not give it up. */
+static bool can_read_as(const struct sandbox *sandbox, uid_t uid, gid_t gid)
+{
+    bool can = true;
+
+    setfsgid(gid);
+    setfsuid(uid);
+    for (size_t i = 0; i < sandbox->module_folders.count && can; i++) {
+        cleanup_close int fd =
+            open(sandbox->module_folders.items[i], O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+
+        can = fd >= 0;
+    }
+    setfsuid(0);
+    setfsgid(getegid());
+    return can;
+}
+
+/* Root without a capability is still root's files' owner, which is what it takes to read a module
+ * that nobody else may. */
+static int become_nobody(struct sandbox *sandbox)
+{
+    char buffer[16384];
+    struct passwd entry, *user = NULL;
+    uid_t uid = NOBODY;
+    gid_t gid = NOBODY;
+
+    if (getpwnam_r("nobody", &entry, buffer, sizeof(buffer), &user) == 0 && user) {
+        uid = user->pw_uid;
+        gid = user->pw_gid;
+    }
+    for (int i = 0; i < CAPABILITIES; i++)
+        (void)prctl(PR_CAPBSET_DROP, i, 0, 0, 0);
+    (void)prctl(PR_SET_SECUREBITS, SECUREBITS, 0, 0, 0);
+    if (setgroups(0, NULL) < 0 || !can_read_as(sandbox, uid, gid) || setresgid(gid, gid, gid) < 0 ||
+        setresuid(uid, uid, uid) < 0)
+        return 0;
+    return setuid(0) == 0 ? sandbox_refuse(sandbox, "the way back to root cannot be closed") : 0;
+}
+
+/* A reader has no code of a module that would need a capability, and nobody is to look into it. */
+static int leave_rights(struct sandbox *sandbox)
+{
+    int r = geteuid() == 0 ? become_nobody(sandbox) : 0;
+
+    prctl(PR_SET_DUMPABLE, 0);
+    if (r == 0 && drop_capabilities() < 0)
+        r = sandbox_refuse(sandbox, "capabilities cannot be given up");
+    return r;
+}
+
+static int take_user(struct sandbox *sandbox)
 {
     char buffer[16384];
     struct passwd entry, *user = NULL;
@@ -124,4 +186,11 @@ int sandbox_change_user(struct sandbox *sandbox)
     if (user->pw_uid == geteuid() && user->pw_gid == getegid())
         return keep_user(sandbox);
     return change(sandbox, user);
+}
+
+int sandbox_change_user(struct sandbox *sandbox)
+{
+    int r = take_user(sandbox);
+
+    return r == 0 && sandbox->reader ? leave_rights(sandbox) : r;
 }

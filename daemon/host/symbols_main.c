@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * reeve-symbols: names the frames of a stack for reeved. It speaks the hosts' protocol on the same
- * descriptors, sandboxed as a check is, and runs no code of a module; it is a program of its own so
- * that no host has to map what reads debug information.
+ * descriptors, sandboxed as a check is and as a reader of few files, and runs no code of a module;
+ * it is a program of its own so that no host has to map what reads debug information.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,6 +11,7 @@
 
 #include "base/macro.h"
 #include "daemon/host/hello.h"
+#include "daemon/host/sandbox.h"
 #include "daemon/host/symbols.h"
 #include "daemon/wire/message.h"
 
@@ -46,6 +47,7 @@ static void answer(const struct wire_message *frame)
 
 int main(int argc, char **argv)
 {
+    struct sandbox sandbox = {.reader = true};
     struct wire_message message;
     int64_t grace;
 
@@ -58,8 +60,13 @@ int main(int argc, char **argv)
         return 2;
     }
     limit();
-    if (hello_exchange(buffer, &grace) < 0)
+    if (symbols_name_system(&sandbox.read_only) < 0)
+        return 1;
+    if (hello_exchange(buffer, &sandbox, &grace) < 0)
         return 3;
+    if (symbols_allow(&sandbox.read_only) < 0 || symbols_allow(&sandbox.module_folders) < 0)
+        return 1;
+    sandbox_finish(&sandbox);
     while (wire_receive(WIRE_FD_CONTROL, buffer, &message) == 1 && message.type == WIRE_FRAME)
         answer(&message);
     return 0;

@@ -66,6 +66,7 @@ static void each_limit(struct host *host, emit_fn *emit, uint64_t *count)
         return;
     if (limits->user)
         emit(host, "user", limits->user, count);
+    each_path(host, emit, count, "module-folder", &host->folders);
     if (host->check_only)
         return;
     each_share(host, emit, count);
@@ -75,7 +76,6 @@ static void each_limit(struct host *host, emit_fn *emit, uint64_t *count)
         each_number(host, emit, count, "nice", limits->nice.value);
     each_path(host, emit, count, "read-only", &limits->read_only);
     each_path(host, emit, count, "read-write", &limits->read_write);
-    each_path(host, emit, count, "module-folder", &host->folders);
     if (!limits->network)
         emit(host, "network", "no", count);
     if (limits->sandbox == CONFIG_SANDBOX_STRICT)

@@ -169,6 +169,23 @@ static void job_late(void *arg)
     host_kill(job->host, "it did not answer within 10s");
 }
 
+/* The user that the module runs as, or an even lesser one, and of all files only its own: the .so
+ * and what lies beside it. */
+static int limit_job(struct host *host, const struct config_module *settings)
+{
+    cleanup_strings struct strings own = {0};
+    const char *slash = strrchr(settings->path, '/');
+    cleanup_free char *folder =
+        format_new("%.*s", slash ? (int)(slash - settings->path) : 0, settings->path);
+    int r = folder ? strings_add(&own, settings->path) : -ENOMEM;
+
+    if (r == 0 && folder[0] != '\0')
+        r = strings_add(&own, folder);
+    if (r == 0)
+        host_set_limits(host, &settings->limits, &own);
+    return r;
+}
+
 /* Takes over key. */
 static struct job *job_create(struct symbols *symbols, const struct unit *unit, char *key)
 {
@@ -195,7 +212,8 @@ static struct job *job_create(struct symbols *symbols, const struct unit *unit, 
     job->crash_id = unit->crash.id;
     if (!job->module || loop_timer_create(supervisor->loop, job_late, job, &job->timer) < 0 ||
         host_create(supervisor->loop, supervisor->spawner, &options, &events, job, &job->host) <
-            0) {
+            0 ||
+        limit_job(job->host, unit->settings) < 0) {
         job_free(job);
         return NULL;
     }

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Function names and lines for the stack of a module that crashed or hung. They are looked up by a
- * process of its own, reeve-symbols, which is sandboxed as a check is: the files are whatever the dead
- * host named, and reading debug information is a large piece of code.
+ * process of its own, reeve-symbols: the files are whatever the dead host named, and reading debug
+ * information is a large piece of code. It is sandboxed as a check is, under the module's user or a
+ * lesser one, and opens only the module's files, ours and the system's.
  */
 #ifndef REEVE_SUPERVISOR_SYMBOLS_H
 #define REEVE_SUPERVISOR_SYMBOLS_H

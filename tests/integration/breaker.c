@@ -7,6 +7,8 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <linux/capability.h>
+#include <netdb.h>
+#include <pthread.h>
 #include <reeve/module.h>
 #include <sched.h>
 #include <signal.h>
@@ -266,6 +268,10 @@ static int call(char *arguments)
         {"open_by_handle_at", SYS_open_by_handle_at, -1},
         {"name_to_handle_at", SYS_name_to_handle_at, -1},
         {"acct", SYS_acct, 1},
+        {"sethostname", SYS_sethostname, 1},
+        {"process_mrelease", SYS_process_mrelease, -1},
+        {"move_pages", SYS_move_pages, -1},
+        {"migrate_pages", SYS_migrate_pages, -1},
         {"quotactl", SYS_quotactl, -1},
         {"pidfd_getfd", SYS_pidfd_getfd, -1},
         {"ptrace", SYS_ptrace, -1},
@@ -286,17 +292,77 @@ static int call(char *arguments)
     return *arguments == '\0' ? say(text) : -EINVAL;
 }
 
+/* What libraries do with processes of their own, all of which must work. */
+static int act_ordinarily(char *arguments)
+{
+    char path[] = "/bin/true", *argv[] = {path, NULL};
+    struct sched_param parameter = {0};
+    struct rlimit limit;
+    siginfo_t info;
+    cpu_set_t set;
+    int ends[2], fd;
+    pid_t pid;
+
+    (void)arguments;
+    if (posix_spawn(&pid, path, NULL, NULL, argv, NULL) != 0)
+        return rv_fail(-errno, "posix_spawn");
+    fd = (int)syscall(SYS_pidfd_open, pid, 0);
+    if (fd < 0 || waitid(P_PIDFD, (id_t)fd, &info, WEXITED) < 0)
+        return rv_fail(-errno, "pidfd");
+    if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || setrlimit(RLIMIT_NOFILE, &limit) < 0 ||
+        prlimit(getpid(), RLIMIT_NOFILE, &limit, NULL) < 0)
+        return rv_fail(-errno, "prlimit");
+    if (sched_getaffinity(0, sizeof(set), &set) < 0 ||
+        sched_setaffinity(0, sizeof(set), &set) < 0 ||
+        sched_setscheduler(gettid(), SCHED_OTHER, &parameter) < 0 ||
+        pthread_setaffinity_np(pthread_self(), sizeof(set), &set) != 0)
+        return rv_fail(-errno, "sched");
+    if (setpriority(PRIO_PROCESS, 0, 1) < 0 || setpriority(PRIO_PROCESS, (id_t)gettid(), 2) < 0)
+        return rv_fail(-errno, "setpriority");
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) < 0 ||
+        fcntl(ends[0], F_SETOWN, getpid()) < 0 || fcntl(ends[0], F_SETFL, O_NONBLOCK) < 0)
+        return rv_fail(-errno, "fcntl");
+    close(fd);
+    close(ends[0]);
+    close(ends[1]);
+    return 0;
+}
+
+static int resolve(char *arguments)
+{
+    struct addrinfo *found = NULL;
+    int r = getaddrinfo(arguments, "80", NULL, &found);
+
+    if (r == 0)
+        freeaddrinfo(found);
+    return r == 0 ? 0 : rv_fail_text(-EIO, "%s", gai_strerror(r));
+}
+
 static const struct {
     const char *word;
     int (*perform)(char *arguments);
 } actions[] = {
-    {"leak", leak},          {"fds", open_files},     {"spin", spin},
-    {"nice", tell_nice},     {"socket", make_socket}, {"read", read_path},
-    {"write", write_path},   {"cut", cut_path},       {"truncate", truncate_path},
-    {"unlink", remove_path}, {"mkdir", make_folder},  {"rename", rename_path},
-    {"exec", execute},       {"whoami", who_am_i},    {"root", become_root},
-    {"signal", send_signal}, {"trace", trace},        {"stray", leave_stray},
+    {"leak", leak},
+    {"fds", open_files},
+    {"spin", spin},
+    {"nice", tell_nice},
+    {"socket", make_socket},
+    {"read", read_path},
+    {"write", write_path},
+    {"cut", cut_path},
+    {"truncate", truncate_path},
+    {"unlink", remove_path},
+    {"mkdir", make_folder},
+    {"rename", rename_path},
+    {"exec", execute},
+    {"whoami", who_am_i},
+    {"root", become_root},
+    {"signal", send_signal},
+    {"trace", trace},
+    {"stray", leave_stray},
     {"call", call},
+    {"ordinary", act_ordinarily},
+    {"resolve", resolve},
 };
 
 static int attempt(struct rv_context *ctx, const struct rv_job *job, void *state)

@@ -16,6 +16,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "reach.h"
+
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 
 /* Volatile, so that the compiler does not see what it points to. */
@@ -25,6 +27,27 @@ static int dereference_null(struct rv_context *ctx)
 {
     (void)ctx;
     *nowhere = 1;
+    return 0;
+}
+
+static void *crash_at_the_barrier(void *barrier)
+{
+    pthread_barrier_wait(barrier);
+    *nowhere = 1;
+    return NULL;
+}
+
+/* In three threads at once. */
+static int crash_together(struct rv_context *ctx)
+{
+    pthread_barrier_t barrier;
+    pthread_t thread;
+
+    (void)ctx;
+    pthread_barrier_init(&barrier, NULL, 3);
+    for (int i = 0; i < 2; i++)
+        pthread_create(&thread, NULL, crash_at_the_barrier, &barrier);
+    crash_at_the_barrier(&barrier);
     return 0;
 }
 
@@ -191,6 +214,30 @@ static int smear_scoreboard(struct rv_context *ctx)
     return found ? 0 : rv_fail_text(-ENOENT, "there is no scoreboard");
 }
 
+/* Another file in place of our own, for the frames of a crash. */
+static int name_another_file(struct rv_context *ctx)
+{
+    FILE *maps = fopen("/proc/self/maps", "re");
+    const char *other = getenv("HOSTILE_OBJECT");
+    char line[512];
+
+    (void)ctx;
+    while (maps && other && fgets(line, sizeof(line), maps)) {
+        char *start, *end, *own;
+
+        if (!strstr(line, "memfd:reeve-scoreboard"))
+            continue;
+        start = (char *)strtoul(line, &end, 16);
+        end = (char *)strtoul(end + 1, NULL, 16);
+        own = memmem(start, (size_t)(end - start), "/hostile.so", 11);
+        while (own && own > start && own[-1] != '\0')
+            own--;
+        if (own)
+            strcpy(own, other);
+    }
+    abort();
+}
+
 static int smear_socket(struct rv_context *ctx)
 {
     (void)ctx;
@@ -238,16 +285,12 @@ static int flood_log(struct rv_context *ctx)
     return 0;
 }
 
-/* Each of these is to fail. */
 static int signal_supervisor(struct rv_context *ctx)
 {
-    pid_t parent = getppid();
+    const char *way = reach_process(getppid());
 
     (void)ctx;
-    if (kill(parent, SIGKILL) == 0 || kill(parent, SIGTERM) == 0 ||
-        kill(-getpgid(parent), SIGKILL) == 0)
-        return rv_fail_text(-EPROTO, "the signal was sent");
-    return 0;
+    return way ? rv_fail_text(-EPROTO, "the supervisor is in reach by %s", way) : 0;
 }
 
 static int touch_lock(void)
@@ -262,6 +305,7 @@ static const struct {
     int (*fn)(struct rv_context *ctx);
 } actions[] = {
     {"null", dereference_null},
+    {"together", crash_together},
     {"stack", overflow_stack},
     {"heap", corrupt_heap},
     {"abort", call_abort},
@@ -276,6 +320,7 @@ static const struct {
     {"close", close_everything},
     {"smear-scoreboard", smear_scoreboard},
     {"smear-socket", smear_socket},
+    {"name-another", name_another_file},
     {"flood-socket", flood_socket},
     {"children", leave_children},
     {"flood-log", flood_log},

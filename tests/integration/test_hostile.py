@@ -147,6 +147,19 @@ class Crashes(Hostile):
         # The allocator notices, or runs into it.
         self.crash("heap", "(ABRT|SEGV)")
 
+    @harness.unittest.skipIf(harness.SANITIZED, "ASan takes the signal")
+    def test_together(self):
+        # The threads that come second must not end the process while the first notes its stack.
+        daemon = self.start("restart-limit = 1000/1s", "restart-delay-max = 1ms")
+        for _ in range(25):
+            pid, mark = daemon.module("evil")["pid"], daemon.mark()
+            daemon.ctl("submit", "evil/act", stdin="together")
+            end = daemon.wait_log(r"\[evil\] (killed by SIGSEGV.*)", mark).group(1)
+            self.assertRegex(end, r"frames: .*hostile\.(so\+0x|c:)")
+            harness.wait_until(lambda p=pid: (m := daemon.module("evil"))["state"] == "ready" and
+                               m["pid"] not in (0, p), "a restart")
+        self.finish(daemon)
+
     def test_abort(self):
         self.crash("abort", "ABRT")
 
@@ -241,7 +254,8 @@ class Interfaces(Hostile):
 
     def test_signal(self):
         daemon = self.attack("signal", None, restarts=False)
-        harness.wait_until(lambda: daemon.module("evil")["pools"][0]["finished"] == 1, "the job")
+        done = daemon.ctl("submit", "evil/act", "--wait", stdin="signal")
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
         self.finish(daemon)
 
 

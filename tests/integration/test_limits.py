@@ -16,6 +16,7 @@ import unittest.mock
 import harness
 
 BREAKER = os.path.join(harness.BUILD, "tests", "integration", "breaker.so")
+HOSTILE = os.path.join(harness.BUILD, "tests", "integration", "hostile.so")
 OTHER = os.path.join(harness.BUILD, "tests", "integration", "puppet.so")
 IS_ROOT = os.getuid() == 0
 # The name of an answer, as the breaker gives one.
@@ -216,7 +217,7 @@ class Calls(LimitsTest):
                              "ENOSYS" if name == "clone3" else "EPERM", name)
         # Threads and processes are made as ever.
         self.assert_attempts(daemon, "OK", "exec /bin/true", "socket inet", "socket unix",
-                             "socket netlink", "socket pair")
+                             "socket netlink", "socket pair", "ordinary", "resolve localhost")
         self.assertEqual(daemon.stop(), 0, daemon.text())
 
     def test_no_network(self):
@@ -611,6 +612,25 @@ class Unprivileged(LimitsTest):
         self.assertEqual(daemon.stop(), 0, daemon.text())
         # For either reason it was killed, by who is not root.
         self.assertRegex(daemon.text(), r"\[b\] .*(did not stop within|it was stopped for)")
+
+    def test_a_host_of_the_same_user_does_not_reach_it(self):
+        """Where the kernel alone would let it: only the filter is in the way."""
+        if not IS_ROOT or not shutil.which("setpriv"):
+            self.skipTest("takes root and setpriv")
+        daemon = self.daemon(f"[module:evil]\nload = {HOSTILE}\n", start=False)
+        for path in (daemon.folder, daemon.state, daemon.config_path):
+            os.chown(path, pwd.getpwnam("nobody").pw_uid, -1)
+        self.start_as(daemon, prefix=("setpriv", "--reuid=nobody", "--regid=nogroup",
+                                      "--clear-groups"))
+        try:
+            daemon.wait_started()
+        except harness.Waiting:
+            if "setpriv" in daemon.text():
+                self.skipTest(daemon.text())
+            raise
+        done = daemon.ctl("submit", "evil/act", "--wait", stdin="signal")
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        self.assertEqual(daemon.stop(), 0, daemon.text())
 
     def test_it_can_check(self):
         code, errors = self.run_as_nobody(breaker("a", "user = daemon"), "--check")

@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What a host that only checks is denied besides: the constructors of a module that is looked at
+ * must leave nothing behind, in files or elsewhere, and reach nobody. It reads files, has threads
+ * and memory, and that is all. ftruncate() and fallocate() stay: no descriptor that can be written
+ * is a file's, and memfd_create() is of little use without.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/fs.h>
+#include <sched.h>
+#include <unistd.h>
+
+#include "base/macro.h"
+#include "daemon/host/sandbox_filter.h"
+
+static const int active[] = {
+    SCMP_SYS(socket),
+    SCMP_SYS(connect),
+    SCMP_SYS(bind),
+    SCMP_SYS(execve),
+    SCMP_SYS(execveat),
+    SCMP_SYS(fork),
+    SCMP_SYS(vfork),
+    SCMP_SYS(tkill),
+    SCMP_SYS(setpriority),
+    SCMP_SYS(ioprio_set),
+    /* Names. */
+    SCMP_SYS(creat),
+    SCMP_SYS(unlink),
+    SCMP_SYS(unlinkat),
+    SCMP_SYS(rename),
+    SCMP_SYS(renameat),
+    SCMP_SYS(renameat2),
+    SCMP_SYS(mkdir),
+    SCMP_SYS(mkdirat),
+    SCMP_SYS(rmdir),
+    SCMP_SYS(mknod),
+    SCMP_SYS(mknodat),
+    SCMP_SYS(link),
+    SCMP_SYS(linkat),
+    SCMP_SYS(symlink),
+    SCMP_SYS(symlinkat),
+    /* What a file is: to change most of it takes no right to write it. */
+    SCMP_SYS(truncate),
+    SCMP_SYS(truncate64),
+    SCMP_SYS(chmod),
+    SCMP_SYS(fchmod),
+    SCMP_SYS(fchmodat),
+    CALL_FCHMODAT2,
+    SCMP_SYS(chown),
+    SCMP_SYS(chown32),
+    SCMP_SYS(fchown),
+    SCMP_SYS(fchown32),
+    SCMP_SYS(lchown),
+    SCMP_SYS(lchown32),
+    SCMP_SYS(fchownat),
+    SCMP_SYS(utime),
+    SCMP_SYS(utimes),
+    SCMP_SYS(futimesat),
+    SCMP_SYS(utimensat),
+    SCMP_SYS(utimensat_time64),
+    SCMP_SYS(setxattr),
+    SCMP_SYS(lsetxattr),
+    SCMP_SYS(fsetxattr),
+    CALL_SETXATTRAT,
+    SCMP_SYS(removexattr),
+    SCMP_SYS(lremovexattr),
+    SCMP_SYS(fremovexattr),
+    CALL_REMOVEXATTRAT,
+    CALL_FILE_SETATTR,
+    /* What outlives a process without being a file. */
+    SCMP_SYS(mq_open),
+    SCMP_SYS(mq_unlink),
+    SCMP_SYS(shmget),
+    SCMP_SYS(shmctl),
+    SCMP_SYS(semget),
+    SCMP_SYS(semctl),
+    SCMP_SYS(msgget),
+    SCMP_SYS(msgctl),
+};
+
+/* Whose first argument is a process: only this one. */
+static const int signalling[] = {SCMP_SYS(kill), SCMP_SYS(tgkill), SCMP_SYS(rt_sigqueueinfo),
+                                 SCMP_SYS(rt_tgsigqueueinfo)};
+
+/* Attributes that can be set through a descriptor for reading. */
+static const uint32_t attributes[] = {FS_IOC_SETFLAGS, FS_IOC32_SETFLAGS, FS_IOC_FSSETXATTR,
+                                      FS_IOC32_SETVERSION, FS_IOC_SETVERSION};
+
+/* Only reading what is there; the access mode is in the low two bits. Mode 3 is for drivers alone,
+ * and asks for the right to write. */
+static int deny_writing(scmp_filter_ctx filter)
+{
+    static const uint64_t flags[] = {O_CREAT, O_TRUNC, O_TMPFILE & ~O_DIRECTORY};
+    int r = 0;
+
+    for (uint64_t mode = O_WRONLY; mode <= O_ACCMODE && r == 0; mode++)
+        r = filter_deny_opening(filter, EPERM, O_ACCMODE, mode);
+    for (size_t i = 0; i < ARRAY_SIZE(flags) && r == 0; i++)
+        r = filter_deny_opening(filter, EPERM, flags[i], flags[i]);
+    for (size_t i = 0; i < ARRAY_SIZE(attributes) && r == 0; i++)
+        r = filter_deny_if(filter, EPERM, SCMP_SYS(ioctl), filter_low(1, attributes[i]));
+    /* Its flags are in memory. */
+    return r < 0 ? r : filter_deny(filter, ENOSYS, SCMP_SYS(openat2));
+}
+
+static int deny_reaching(scmp_filter_ctx filter)
+{
+    int r = filter_deny_if(filter, EPERM, SCMP_SYS(clone),
+                           SCMP_A0(SCMP_CMP_MASKED_EQ, CLONE_THREAD, 0));
+
+    for (size_t i = 0; i < ARRAY_SIZE(signalling) && r == 0; i++)
+        r = filter_deny_if(filter, EPERM, signalling[i], SCMP_A0(SCMP_CMP_NE, (uint32_t)getpid()));
+    return r;
+}
+
+int filter_deny_activity(scmp_filter_ctx filter)
+{
+    int r = filter_deny_all(filter, active, ARRAY_SIZE(active));
+
+    if (r == 0)
+        r = deny_writing(filter);
+    return r < 0 ? r : deny_reaching(filter);
+}
