@@ -1,0 +1,172 @@
+# SPDX-License-Identifier: MIT
+"""/health of reeved beside a bare evhttp server that gives a fixed body of the same size.
+
+Throughput: both servers run, idle, and the same client asks one after the other. Latency: a module
+of the daemon keeps every core busy while the client asks at a modest fixed rate. The client then runs
+above all others, so that what is measured is the server's waiting and not its own.
+"""
+import contextlib
+import json
+import os
+import random
+import re
+import shutil
+import statistics
+import subprocess
+import tempfile
+import time
+
+HEARTBEATS = 10
+# Connections, requests.
+LOADS = [(1, 15000), (16, 40000), (64, 40000)]
+RATE, RATE_REQUESTS, RATE_CONNECTIONS = 1000, 4000, 8
+CLIENT_NICE = -15
+RATIO_TARGET, P99_TARGET = 0.9, 2000.0
+
+
+class Server:
+    """A server that runs until its context ends; port is where."""
+
+    def __init__(self, process, port):
+        self.process, self.port = process, port
+
+    def set_nice(self, nice):
+        os.setpriority(os.PRIO_PROCESS, self.process.pid, nice)
+
+
+@contextlib.contextmanager
+def ended(process):
+    try:
+        yield process
+    finally:
+        process.terminate()
+        process.communicate()
+
+
+@contextlib.contextmanager
+def bare_server(folder, size):
+    with ended(subprocess.Popen([os.path.join(folder, "health_evhttp"), str(size)],
+                                stdout=subprocess.PIPE, text=True)) as process:
+        yield Server(process, int(process.stdout.readline()))
+
+
+def write_config(path, build, busy):
+    modules = [f"[module:heart-{i}]\nload = heartbeat\nfile = heart-{i}\n"
+               for i in range(HEARTBEATS)]
+    if busy:
+        modules.append(f"[module:spin]\nload = {build}/bench/spin.so\n"
+                       f"spin.workers = {os.cpu_count()}\n")
+    with open(path, "w", encoding="utf-8") as file:
+        file.write("[daemon]\nlisten = 127.0.0.1:0\n" + "".join(modules))
+
+
+@contextlib.contextmanager
+def reeved(build, busy=False):
+    folder = tempfile.mkdtemp(prefix="reeve-bench-")
+    environment = dict(os.environ, RUNTIME_DIRECTORY=folder, STATE_DIRECTORY=folder)
+    environment.pop("NOTIFY_SOCKET", None)
+    config = os.path.join(folder, "reeve.ini")
+    write_config(config, build, busy)
+    try:
+        with ended(subprocess.Popen([f"{build}/daemon/reeved", "-c", config], env=environment,
+                                    stderr=subprocess.PIPE, text=True, errors="replace")) as process:
+            port, log = None, []
+            for line in process.stderr:
+                log.append(line)
+                match = re.search(r"served at http://127\.0\.0\.1:(\d+)/", line)
+                port = int(match.group(1)) if match else port
+                if re.search(r" started$", line):
+                    break
+            else:
+                raise RuntimeError("reeved did not start:\n" + "".join(log))
+            yield Server(process, port)
+    finally:
+        shutil.rmtree(folder)
+
+
+def ask(folder, server, path, connections, count, rate=None, nice=None):
+    """One run of the client: what it measured."""
+    arguments = [os.path.join(folder, "health_client"), str(server.port), path, str(connections),
+                 str(count)] + ([str(rate)] if rate else [])
+    done = subprocess.run(
+        arguments, capture_output=True, text=True, timeout=300, check=False,
+        preexec_fn=lambda: os.setpriority(os.PRIO_PROCESS, 0, nice) if nice is not None else None)
+    if done.returncode != 0:
+        raise RuntimeError(done.stderr)
+    return json.loads(done.stdout)
+
+
+def spread(values):
+    return f"{min(values):.2f} to {max(values):.2f}"
+
+
+def throughput(folder, rounds):
+    """Requests a second of both servers, interleaved; ratios are taken within a round."""
+    build, report = os.path.dirname(folder), []
+    print(f"/health and /livez, requests a second; reeved with {HEARTBEATS} modules, medians of "
+          f"{rounds} rounds")
+    print("  path      connections     reeved       bare   ratio  (from, to)        target")
+    with contextlib.ExitStack() as stack:
+        server = stack.enter_context(reeved(build))
+        peers = {}
+        for path in ("/health", "/livez"):
+            size = ask(folder, server, path, 1, 1)["bytes"]
+            peers[path] = [("reeved", server),
+                           ("bare", stack.enter_context(bare_server(folder, size)))]
+        for path, pair in peers.items():
+            for connections, count in LOADS:
+                rates = {"reeved": [], "bare": []}
+                for _ in range(rounds):
+                    for name, peer in random.sample(pair, len(pair)):
+                        result = ask(folder, peer, path, connections, count)
+                        rates[name].append(result["result"] / result["seconds"])
+                ratios = [a / b for a, b in zip(rates["reeved"], rates["bare"])]
+                print(f"  {path:8}  {connections:11}  {statistics.median(rates['reeved']):9.0f}  "
+                      f"{statistics.median(rates['bare']):9.0f}   {statistics.median(ratios):.2f}   "
+                      f"({spread(ratios)})    >= {RATIO_TARGET}", flush=True)
+                report.append({"path": path, "connections": connections, "rates": rates,
+                               "ratios": ratios})
+    return report
+
+
+def cpu_busy():
+    """Busy and all ticks of the machine so far."""
+    with open("/proc/stat", encoding="utf-8") as file:
+        fields = [int(field) for field in file.readline().split()[1:9]]
+    return sum(fields) - fields[3] - fields[4], sum(fields)
+
+
+def latency(folder, rounds):
+    """Percentiles while pools keep the cores busy, reeved above its hosts and beside them."""
+    build, report = os.path.dirname(folder), []
+    root = os.geteuid() == 0
+    print(f"\n/health at {RATE} requests a second while a pool keeps all {os.cpu_count()} cores "
+          f"busy; microseconds, medians of {rounds} rounds")
+    if not root:
+        print("  not root: reeved cannot be above its hosts, nor the client above all")
+    print("  reeved           p50       p99     p99.9       max   (p99 from, to)      target p99")
+    with reeved(build, busy=True) as server:
+        time.sleep(0.5)  # the pool fills the cores
+        runs = {nice: [] for nice in ((-10, 0) if root else (0,))}
+        before = cpu_busy()
+        for _ in range(rounds):
+            for nice in random.sample(list(runs), len(runs)):
+                server.set_nice(nice)
+                runs[nice].append(ask(folder, server, "/health", RATE_CONNECTIONS, RATE_REQUESTS,
+                                      RATE, CLIENT_NICE if root else None))
+        after = cpu_busy()
+        for nice, results in runs.items():
+            middle = {key: statistics.median(r[key] for r in results)
+                      for key in ("p50", "p99", "p999", "max")}
+            p99 = [r["p99"] for r in results]
+            print(f"  at nice {nice:3}  {middle['p50']:8.0f}  {middle['p99']:8.0f}  "
+                  f"{middle['p999']:8.0f}  {middle['max']:8.0f}   ({min(p99):.0f} to {max(p99):.0f})"
+                  f"{'':8}{f'< {P99_TARGET:.0f}' if nice < 0 else ''}", flush=True)
+            report.append({"nice": nice, "results": results})
+    print(f"  cores were busy for {(after[0] - before[0]) / (after[1] - before[1]):.0%} of the time")
+    return report
+
+
+def run(folder, rounds):
+    """Prints both tables; returns all figures."""
+    return {"throughput": throughput(folder, rounds), "latency": latency(folder, rounds)}
