@@ -30,6 +30,7 @@ const struct snapshot *edge_snapshot(struct edge *edge)
         log_error("no memory for a snapshot: answers are from an old one");
         return edge->snapshot;
     }
+    edge_forget_documents(edge);
     snapshot_free(edge->snapshot);
     edge->snapshot = snapshot;
     return snapshot;
@@ -160,6 +161,7 @@ void edge_destroy(struct edge *edge)
         unlink(edge->control_path);
     free(edge->control_path);
     systemd_destroy(edge->systemd);
+    edge_forget_documents(edge);
     snapshot_free(edge->snapshot);
     strings_free(&edge->addresses);
     free(edge);
