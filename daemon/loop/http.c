@@ -17,6 +17,7 @@
 #include "base/duration.h"
 #include "base/log.h"
 #include "daemon/loop/http_connection.h"
+#include "daemon/loop/http_framing.h"
 #include "daemon/loop/internal.h"
 #include "daemon/loop/loop.h"
 
@@ -203,6 +204,20 @@ static int request_fd(struct evhttp_request *request)
     return connection ? bufferevent_getfd(evhttp_connection_get_bufferevent(connection)) : -1;
 }
 
+/* Whatever follows may be a part of it. */
+static void refuse_request(struct http_request *request)
+{
+    static const struct http_header headers[] = {{"Connection", "close"}, {NULL, NULL}};
+    static const char text[] = "it is not clear where this request ends, or who is to have it\n";
+    static const struct http_response response = {.status = 400,
+                                                  .content_type = "text/plain; charset=utf-8",
+                                                  .body = text,
+                                                  .size = sizeof(text) - 1,
+                                                  .headers = headers};
+
+    http_respond(request, &response);
+}
+
 static void request_came(struct evhttp_request *evrequest, void *arg)
 {
     struct http_server *server = arg;
@@ -216,7 +231,10 @@ static void request_came(struct evhttp_request *evrequest, void *arg)
     request->server = server;
     request->request = evrequest;
     http_connection_working(&server->connections, fd);
-    server->options.handler(request, server->options.arg);
+    if (http_framing_is_clear(evrequest))
+        server->options.handler(request, server->options.arg);
+    else
+        refuse_request(request);
     http_connection_waiting(&server->connections, fd);
 }
 

@@ -360,6 +360,25 @@ class Malformed(AttackTest):
                     client.close()
         self.assert_stops(daemon)
 
+    def test_a_second_request_cannot_be_smuggled(self):
+        """What a proxy takes for a body is never taken for a request."""
+        daemon = self.target()
+        hidden = b"GET /metrics HTTP/1.1\r\n\r\n"
+        length = str(len(hidden)).encode()
+        with self.attacked(daemon):
+            for headers in (b"Content-Length: " + length + b"\r\nContent-Length: 0",
+                            b"Content-Length: 0\r\nContent-Length: " + length,
+                            b"Content-Length: +" + length, b"Content-Length: " + length + b" 0",
+                            b"Content-Length: " + length + b"\r\nTransfer-Encoding: nothing",
+                            b"Transfer-Encoding: xchunked\r\nContent-Length: " + length,
+                            b"Content-Length : " + length):
+                client = self.connect(daemon)
+                send_and_end(client, b"POST /livez HTTP/1.1\r\n" + headers + b"\r\n\r\n" + hidden)
+                answers = read_answers(client)
+                self.assertLessEqual(len(answers), 1, headers)
+                self.assertNotIn(b"reeve_", b"".join(a[2] for a in answers), headers)
+        self.assert_stops(daemon)
+
 
 class Tools(AttackTest):
     def tool(self, *arguments):
