@@ -19,6 +19,8 @@ struct http_connection {
     struct bufferevent *filter;
     struct event *writable; /* more of the answer may be written */
     struct event *closed;   /* the peer has gone; only while it waits for long */
+    struct event *keeper;   /* see keep_watch() */
+    bool keeper_fired;      /* since it was added or reading began again */
     enum http_connection_state state;
     int64_t since; /* in this state */
     int fd;        /* in by_fd; -1 until the first byte came */
@@ -72,6 +74,28 @@ static void choose_reading(struct http_connection *connection)
         bufferevent_disable(connection->socket, EV_READ);
 }
 
+/*
+ * evhttp turns reading off and on again for each request, which would be two system calls more. So a
+ * second event, that does nothing, watches the same descriptor, and the kernel's watch stays as it
+ * is. When something comes all the same while nothing is to be read, it would fire in every turn:
+ * then it goes, until a request is awaited again. (It also fires once for what was just read.)
+ */
+static void keep_watch(struct http_connection *connection)
+{
+    connection->keeper_fired = false;
+    if (connection->fd >= 0 && !event_pending(connection->keeper, EV_READ, NULL))
+        event_add(connection->keeper, NULL);
+}
+
+static void keeper_fired(evutil_socket_t fd unused, short what unused, void *arg)
+{
+    struct http_connection *connection = arg;
+
+    if (connection->keeper_fired && !is_watched(connection))
+        event_del(connection->keeper);
+    connection->keeper_fired = true;
+}
+
 static void arm(struct http_connection_queue *queue, int64_t ns)
 {
     /* Rounded up, so that a deadline has passed when its timer expires. */
@@ -93,6 +117,8 @@ static void set_state(struct http_connection *connection, enum http_connection_s
     if (queue->timeout > 0 && !evtimer_pending(queue->timer, NULL))
         arm(queue, queue->timeout);
     choose_reading(connection);
+    if (is_to_be_watched(connection))
+        keep_watch(connection);
 }
 
 static void connection_cut(struct http_connection *connection)
@@ -153,7 +179,9 @@ static bool remember_fd(struct http_connection *connection)
     return event_assign(connection->writable, connections->base, fd, EV_WRITE, flush_output,
                         connection) == 0 &&
            event_assign(connection->closed, connections->base, fd, EV_CLOSED | EV_ET | EV_PERSIST,
-                        peer_left, connection) == 0;
+                        peer_left, connection) == 0 &&
+           event_assign(connection->keeper, connections->base, fd, EV_READ | EV_PERSIST,
+                        keeper_fired, connection) == 0;
 }
 
 /* Passes everything on; evhttp must not see a byte of a connection that we could not find again. */
@@ -240,6 +268,8 @@ static void connection_free(struct http_connection *connection)
     list_remove(&connection->list);
     if (connection->closed)
         event_free(connection->closed);
+    if (connection->keeper)
+        event_free(connection->keeper);
     if (connection->writable)
         event_free(connection->writable);
     free(connection);
@@ -267,9 +297,10 @@ struct bufferevent *http_connection_create(struct http_connections *connections)
     *connection = (struct http_connection){.connections = connections, .fd = -1};
     list_init(&connection->list);
     connection->closed = event_new(base, -1, EV_CLOSED, peer_left, connection);
+    connection->keeper = event_new(base, -1, EV_READ, keeper_fired, connection);
     connection->writable = event_new(base, -1, EV_WRITE, flush_output, connection);
     connection->socket = bufferevent_socket_new(base, -1, BEV_OPT_CLOSE_ON_FREE);
-    if (connection->closed && connection->writable && connection->socket)
+    if (connection->closed && connection->keeper && connection->writable && connection->socket)
         connection->filter =
             bufferevent_filter_new(connection->socket, bytes_came, bytes_go, BEV_OPT_CLOSE_ON_FREE,
                                    connection_ended, connection);
@@ -308,8 +339,11 @@ void http_connection_waiting(struct http_connections *connections, int fd)
 {
     struct http_connection *connection = find(connections, fd);
 
-    if (connection && connection->state == HTTP_CONNECTION_WORKING)
-        event_add(connection->closed, NULL);
+    if (!connection || connection->state != HTTP_CONNECTION_WORKING)
+        return;
+    /* One descriptor cannot be watched both by level and by edge. */
+    event_del(connection->keeper);
+    event_add(connection->closed, NULL);
 }
 
 void http_connection_writing(struct http_connections *connections, int fd)
