@@ -130,7 +130,7 @@ def crowd(work, items):
 
 
 class AttackTest(puppetry.PuppetTest):
-    CONFIG = puppetry.HEARTBEAT + puppetry.puppet("puppet")
+    CONFIG = puppetry.HEARTBEAT + puppetry.puppet("puppet", "drain = 50ms", "grace = 50ms")
 
     def target(self, daemon="", config=None):
         """A daemon to attack. ASan is told not to hoard what is freed."""

@@ -201,8 +201,10 @@ class Many(AttackTest):
                     client = self.connect(daemon, receive=4096)
                     client.sendall(request)
                     reset(client)
+            # In the middle of an answer.
+            for request in (METRICS, HEALTH * 10, METRICS * 50, GET + GET[:20]):
                 client = self.connect(daemon, receive=4096)
-                client.sendall(request + METRICS)
+                client.sendall(request)
                 client.recv(10)
                 reset(client)
             for request in (SUBMIT, SUBMIT + b"x" * 100, waiting):
