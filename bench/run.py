@@ -12,6 +12,9 @@ import statistics
 import subprocess
 import sys
 
+sys.dont_write_bytecode = True  # not beside the sources
+import health  # noqa: E402 pylint: disable=wrong-import-position
+
 PEERS = ["reeve", "condvar", "go"]
 # Name, program, arguments: a count of jobs and of workers.
 WORKS = [(f"1,000,000 empty jobs, {workers} workers", "pool", ["1000000", str(workers)])
@@ -40,8 +43,8 @@ def measure(folder, program, arguments, rounds):
     return {peer: seconds[peer] for peer in PEERS if peer in seconds}
 
 
-def main():
-    folder, rounds = sys.argv[1], int(os.environ.get("ROUNDS", "7"))
+def run_pools(folder, rounds):
+    """Prints how the peers did; returns all figures."""
     report = []
     print(f"Medians of {rounds} interleaved rounds; ratio: the peer's time over reeve's.\n")
     for name, program, arguments in WORKS:
@@ -56,11 +59,29 @@ def main():
                   f"from {min(seconds[peer]) * 1000:.1f} to {max(seconds[peer]) * 1000:.1f}   "
                   f"ratio {medians[peer] / medians['reeve']:.2f}")
         report.append({"work": name, "seconds": seconds, "medians": medians})
+    return report
+
+
+# What `./dev bench NAME` can name; each is a function of the build folder and the number of rounds.
+BENCHMARKS = {"pool": run_pools, "health": health.run}
+
+
+def main():
+    folder, rounds = sys.argv[1], int(os.environ.get("ROUNDS", "7"))
+    chosen = os.environ.get("BENCH", "").split() or list(BENCHMARKS)
+    unknown = [name for name in chosen if name not in BENCHMARKS]
+    if unknown:
+        sys.exit(f"bench: there is no {unknown[0]}; there are {', '.join(BENCHMARKS)}")
+    report = {}
+    for name in chosen:
+        print(f"{name}\n{'-' * len(name)}")
+        report[name] = BENCHMARKS[name](folder, rounds)
+        print()
     path = os.path.join(folder, "bench.json")
     with open(path, "w", encoding="utf-8") as file:
         json.dump(report, file, indent=2)
     root = os.environ.get("MESON_SOURCE_ROOT", ".")
-    print(f"\nAll figures are in {os.path.relpath(path, root)}")
+    print(f"All figures are in {os.path.relpath(path, root)}")
 
 
 if __name__ == "__main__":

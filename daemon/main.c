@@ -20,6 +20,7 @@
 #include "daemon/edge/edge.h"
 #include "daemon/loop/loop.h"
 #include "daemon/places.h"
+#include "daemon/priority.h"
 #include "daemon/supervisor/check.h"
 #include "daemon/supervisor/host.h"
 #include "daemon/supervisor/stray.h"
@@ -308,6 +309,9 @@ int main(int argc, char **argv)
         return r < 0 ? 1 : 0;
     umask(0022);
     signal(SIGPIPE, SIG_IGN);
+    /* Of what is ours in /proc nothing is to be written any more once we are not dumpable. */
+    if (!arguments.check)
+        priority_claim();
     /* A host under the same user must not read or trace us. */
     prctl(PR_SET_DUMPABLE, 0);
     r = places_find(&places);

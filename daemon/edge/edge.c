@@ -32,6 +32,7 @@ const struct snapshot *edge_snapshot(struct edge *edge)
         log_error("no memory for a snapshot: answers are from an old one");
         return edge->snapshot;
     }
+    edge_forget_documents(edge);
     snapshot_free(edge->snapshot);
     edge->snapshot = snapshot;
     return snapshot;
@@ -165,6 +166,7 @@ void edge_destroy(struct edge *edge)
     free(edge->control_path);
     systemd_destroy(edge->systemd);
     log_ring_destroy(edge->log_ring);
+    edge_forget_documents(edge);
     snapshot_free(edge->snapshot);
     strings_free(&edge->addresses);
     free(edge);

@@ -5,12 +5,16 @@
 
 #include <jansson.h>
 
+#include "base/text.h"
 #include "daemon/edge/edge.h"
 #include "daemon/loop/http.h"
 #include "daemon/supervisor/snapshot.h"
 
 struct log_ring;
 struct systemd;
+
+/* What is written once for a snapshot; see document.c. */
+enum document { DOCUMENT_HEALTH, DOCUMENT_METRICS, DOCUMENT_OPEN_METRICS, DOCUMENT_COUNT };
 
 struct edge {
     struct loop *loop;
@@ -19,6 +23,7 @@ struct edge {
     struct http_server *control; /* everything, over a unix socket */
     char *control_path;
     struct snapshot *snapshot; /* the last one taken; look at it through edge_snapshot() */
+    struct text documents[DOCUMENT_COUNT]; /* of that snapshot; empty until somebody asks */
     struct systemd *systemd;
     struct log_ring *log_ring;
     struct strings addresses; /* where HTTP really listens */
@@ -57,6 +62,11 @@ void edge_respond_error(struct http_request *request, int status, int code, cons
     printf_like(4, 5);
 /* Answers with JSON; takes over the value. NULL, for want of memory, answers 503. */
 void edge_respond_json(struct http_request *request, int status, const char *type, json_t *json);
+
+/* document.c: answers with a document of the present snapshot. */
+void edge_respond_document(struct edge *edge, struct http_request *request, int status,
+                           enum document document);
+void edge_forget_documents(struct edge *edge);
 
 /* health.c: the application/health+json document. */
 json_t *health_json(const struct snapshot *snapshot);

@@ -154,35 +154,24 @@ static void respond_module_probe(struct http_request *request, const struct prob
 /* Documents --------------------------------------------------------------------------------------
  */
 
-static void respond_health(struct edge *edge unused, struct http_request *request,
+static void respond_health(struct edge *edge, struct http_request *request,
                            const struct snapshot *snapshot)
 {
-    edge_respond_json(request, snapshot->health == HEALTH_FAIL ? 503 : 200,
-                      "application/health+json", health_json(snapshot));
+    edge_respond_document(edge, request, snapshot->health == HEALTH_FAIL ? 503 : 200,
+                          DOCUMENT_HEALTH);
 }
 
 static void respond_metrics(struct edge *edge, struct http_request *request,
-                            const struct snapshot *snapshot)
+                            const struct snapshot *snapshot unused)
 {
     const char *accept = http_request_header(request, "Accept");
     bool open_metrics = accept && strstr(accept, "application/openmetrics-text");
-    cleanup_text struct text text = {0};
-    struct http_response response = {
-        .status = 200,
-        .content_type = open_metrics ? "application/openmetrics-text; version=1.0.0; charset=utf-8"
-                                     : "text/plain; version=0.0.4; charset=utf-8"};
 
-    metrics_write(snapshot, http_server_connections(edge->http), open_metrics, &text);
-    if (text.failed) {
-        edge_respond_text(request, 503, "out of memory");
-        return;
-    }
-    response.body = text_string(&text);
-    response.size = text.length;
-    http_respond(request, &response);
+    edge_respond_document(edge, request, 200,
+                          open_metrics ? DOCUMENT_OPEN_METRICS : DOCUMENT_METRICS);
 }
 
-static const struct document {
+static const struct {
     const char *path;
     void (*respond)(struct edge *edge, struct http_request *request,
                     const struct snapshot *snapshot);

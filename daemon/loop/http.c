@@ -17,6 +17,7 @@
 #include "base/duration.h"
 #include "base/log.h"
 #include "daemon/loop/http_connection.h"
+#include "daemon/loop/http_framing.h"
 #include "daemon/loop/internal.h"
 #include "daemon/loop/loop.h"
 
@@ -203,10 +204,25 @@ static int request_fd(struct evhttp_request *request)
     return connection ? bufferevent_getfd(evhttp_connection_get_bufferevent(connection)) : -1;
 }
 
+/* Whatever follows may be a part of it. */
+static void refuse_request(struct http_request *request)
+{
+    static const struct http_header headers[] = {{"Connection", "close"}, {NULL, NULL}};
+    static const char text[] = "it is not clear where this request ends, or who is to have it\n";
+    static const struct http_response response = {.status = 400,
+                                                  .content_type = "text/plain; charset=utf-8",
+                                                  .body = text,
+                                                  .size = sizeof(text) - 1,
+                                                  .headers = headers};
+
+    http_respond(request, &response);
+}
+
 static void request_came(struct evhttp_request *evrequest, void *arg)
 {
     struct http_server *server = arg;
     struct http_request *request = calloc(1, sizeof(*request));
+    int fd = request_fd(evrequest);
 
     if (!request) {
         evhttp_send_error(evrequest, HTTP_SERVUNAVAIL, NULL);
@@ -214,8 +230,12 @@ static void request_came(struct evhttp_request *evrequest, void *arg)
     }
     request->server = server;
     request->request = evrequest;
-    http_connection_working(&server->connections, request_fd(evrequest));
-    server->options.handler(request, server->options.arg);
+    http_connection_working(&server->connections, fd);
+    if (http_framing_is_clear(evrequest))
+        server->options.handler(request, server->options.arg);
+    else
+        refuse_request(request);
+    http_connection_waiting(&server->connections, fd);
 }
 
 enum http_method http_request_method(const struct http_request *request)
@@ -363,13 +383,13 @@ int http_server_create(struct loop *loop, const struct http_options *options,
     *server = (struct http_server){.loop = loop, .options = *options, .spare_fd = open_spare()};
     list_append(&all_servers, &server->servers);
     list_init(&server->listeners);
-    list_init(&server->connections.list);
     server->connections.base = loop_event_base(loop);
     server->connections.options = &server->options;
     server->connections.ended = connection_ended;
     server->connections.arg = server;
     server->http = evhttp_new(loop_event_base(loop));
-    if (!server->http || loop_timer_create(loop, accept_again, server, &server->accept_again) < 0 ||
+    if (http_connections_init(&server->connections) < 0 || !server->http ||
+        loop_timer_create(loop, accept_again, server, &server->accept_again) < 0 ||
         loop_timer_create(loop, finish_drain, server, &server->drain_timer) < 0) {
         http_server_destroy(server);
         return -ENOMEM;

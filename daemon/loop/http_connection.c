@@ -6,27 +6,24 @@
 #include <event2/bufferevent.h>
 #include <event2/bufferevent_struct.h>
 #include <event2/event.h>
+#include <poll.h>
 #include <sys/socket.h>
 
+#include "base/clock.h"
 #include "base/duration.h"
-
-enum state {
-    STATE_IDLE,    /* waits for a request's first byte */
-    STATE_READING, /* some of a request has come */
-    STATE_WORKING, /* the request is whole and waits for its answer */
-    STATE_WRITING, /* the peer is to take the answer */
-    STATE_CUT,     /* was shut down; evhttp will notice and end it */
-};
 
 struct http_connection {
     struct http_connections *connections;
     struct list list;
     struct bufferevent *socket;
     struct bufferevent *filter;
-    struct event *timer;
     struct event *writable; /* more of the answer may be written */
-    enum state state;
-    int fd; /* in by_fd; -1 until the first byte came */
+    struct event *closed;   /* the peer has gone; only while it waits for long */
+    struct event *keeper;   /* see keep_watch() */
+    bool keeper_fired;      /* since it was added or reading began again */
+    enum http_connection_state state;
+    int64_t since; /* in this state */
+    int fd;        /* in by_fd; -1 until the first byte came */
 };
 
 /* A bufferevent that evhttp has freed lives on until the next turn, and this record with it; it must
@@ -40,11 +37,88 @@ static bool is_over(const struct http_connection *connection)
     return event_cb == NULL;
 }
 
-/* evhttp does not look whether reading could be enabled: the kernel may have refused to watch. */
-static bool is_deaf(const struct http_connection *connection)
+static bool awaits_request(const struct http_connection *connection)
 {
-    return (connection->state == STATE_IDLE || connection->state == STATE_READING) &&
-           !event_pending(&connection->socket->ev_read, EV_READ, NULL);
+    return connection->state <= HTTP_CONNECTION_READING;
+}
+
+static bool is_watched(const struct http_connection *connection)
+{
+    return event_pending(&connection->socket->ev_read, EV_READ, NULL);
+}
+
+static bool is_to_be_watched(const struct http_connection *connection)
+{
+    return awaits_request(connection) && bufferevent_get_enabled(connection->socket) & EV_READ;
+}
+
+/*
+ * Reads from the socket only while a request is awaited, and no more than the largest one needs: a
+ * peer that sends ahead for ever, or a chunk's size without an end, must not fill our memory. What
+ * has no room within the limit is not a good request, and its deadline ends it.
+ */
+static void choose_reading(struct http_connection *connection)
+{
+    const struct http_options *options = connection->connections->options;
+    size_t held = evbuffer_get_length(bufferevent_get_input(connection->filter));
+    bool reads = awaits_request(connection) && held <= options->header_max + options->body_max;
+
+    /* The end that was made for it must come through. */
+    if (connection->state == HTTP_CONNECTION_CUT)
+        return;
+    if (reads == !!(bufferevent_get_enabled(connection->socket) & EV_READ))
+        return;
+    if (reads)
+        bufferevent_enable(connection->socket, EV_READ);
+    else
+        bufferevent_disable(connection->socket, EV_READ);
+}
+
+/*
+ * evhttp turns reading off and on again for each request, which would be two system calls more. So a
+ * second event, that does nothing, watches the same descriptor, and the kernel's watch stays as it
+ * is. When something comes all the same while nothing is to be read, it would fire in every turn:
+ * then it goes, until a request is awaited again. (It also fires once for what was just read.)
+ */
+static void keep_watch(struct http_connection *connection)
+{
+    connection->keeper_fired = false;
+    if (connection->fd >= 0 && !event_pending(connection->keeper, EV_READ, NULL))
+        event_add(connection->keeper, NULL);
+}
+
+static void keeper_fired(evutil_socket_t fd unused, short what unused, void *arg)
+{
+    struct http_connection *connection = arg;
+
+    if (connection->keeper_fired && !is_watched(connection))
+        event_del(connection->keeper);
+    connection->keeper_fired = true;
+}
+
+static void arm(struct http_connection_queue *queue, int64_t ns)
+{
+    /* Rounded up, so that a deadline has passed when its timer expires. */
+    int64_t us = (ns + NSEC_PER_USEC - 1) / NSEC_PER_USEC;
+    struct timeval delay = {us / 1000000, us % 1000000};
+
+    evtimer_add(queue->timer, &delay);
+}
+
+static void set_state(struct http_connection *connection, enum http_connection_state state)
+{
+    struct http_connection_queue *queue = &connection->connections->queues[state];
+
+    connection->state = state;
+    connection->since = clock_monotonic();
+    list_remove(&connection->list);
+    list_append(&queue->list, &connection->list);
+    event_del(connection->closed);
+    if (queue->timeout > 0 && !evtimer_pending(queue->timer, NULL))
+        arm(queue, queue->timeout);
+    choose_reading(connection);
+    if (is_to_be_watched(connection))
+        keep_watch(connection);
 }
 
 static void connection_cut(struct http_connection *connection)
@@ -55,53 +129,31 @@ static void connection_cut(struct http_connection *connection)
         return;
     /* evhttp sees the end of file and takes the connection down by its own rules. Where it would
      * not see it, it is told. */
-    if (is_deaf(connection))
+    if (!is_watched(connection))
         bufferevent_trigger_event(connection->filter, BEV_EVENT_READING | BEV_EVENT_EOF,
                                   BEV_TRIG_DEFER_CALLBACKS);
-    connection->state = STATE_CUT;
-    evtimer_del(connection->timer);
+    set_state(connection, HTTP_CONNECTION_CUT);
     if (fd >= 0)
         shutdown(fd, SHUT_RDWR);
 }
 
 static void deadline_passed(evutil_socket_t fd unused, short what unused, void *arg)
 {
-    connection_cut(arg);
-}
+    struct http_connection_queue *queue = arg;
+    struct http_connection *connection, *next;
+    int64_t now = clock_monotonic();
 
-static void set_state(struct http_connection *connection, enum state state)
-{
-    struct http_connections *connections = connection->connections;
-    const struct http_options *options = connections->options;
-    int64_t ns = 0;
-
-    connection->state = state;
-    list_remove(&connection->list);
-    list_append(&connections->list, &connection->list);
-    switch (state) {
-    case STATE_IDLE:
-        ns = options->idle_timeout;
-        break;
-    case STATE_READING:
-        ns = options->request_timeout;
-        break;
-    case STATE_WRITING:
-        ns = options->write_timeout;
-        break;
-    case STATE_WORKING:
-    case STATE_CUT:
-        break;
-    }
-    if (ns > 0) {
-        struct timeval delay = {ns / NSEC_PER_SEC, ns % NSEC_PER_SEC / NSEC_PER_USEC};
-
-        evtimer_add(connection->timer, &delay);
-    } else {
-        evtimer_del(connection->timer);
+    LIST_FOREACH_SAFE (connection, next, &queue->list, list) {
+        if (connection->since + queue->timeout > now) {
+            arm(queue, connection->since + queue->timeout - now);
+            return;
+        }
+        connection_cut(connection);
     }
 }
 
 static void flush_output(evutil_socket_t fd, short what, void *arg);
+static void peer_left(evutil_socket_t fd, short what, void *arg);
 
 static bool remember_fd(struct http_connection *connection)
 {
@@ -125,7 +177,11 @@ static bool remember_fd(struct http_connection *connection)
     connections->by_fd[fd] = connection;
     connection->fd = fd;
     return event_assign(connection->writable, connections->base, fd, EV_WRITE, flush_output,
-                        connection) == 0;
+                        connection) == 0 &&
+           event_assign(connection->closed, connections->base, fd, EV_CLOSED | EV_ET | EV_PERSIST,
+                        peer_left, connection) == 0 &&
+           event_assign(connection->keeper, connections->base, fd, EV_READ | EV_PERSIST,
+                        keeper_fired, connection) == 0;
 }
 
 /* Passes everything on; evhttp must not see a byte of a connection that we could not find again. */
@@ -137,11 +193,12 @@ static enum bufferevent_filter_result bytes_came(struct evbuffer *source, struct
 
     if (connection->fd < 0 && !remember_fd(connection))
         return BEV_ERROR;
-    if (connection->state == STATE_IDLE && evbuffer_get_length(source) > 0)
-        set_state(connection, STATE_READING);
-    return evbuffer_remove_buffer(source, target, limit > 0 ? (size_t)limit : SIZE_MAX >> 1) < 0
-               ? BEV_ERROR
-               : BEV_OK;
+    if (connection->state < HTTP_CONNECTION_READING && evbuffer_get_length(source) > 0)
+        set_state(connection, HTTP_CONNECTION_READING);
+    if (evbuffer_remove_buffer(source, target, limit > 0 ? (size_t)limit : SIZE_MAX >> 1) < 0)
+        return BEV_ERROR;
+    choose_reading(connection);
+    return BEV_OK;
 }
 
 /*
@@ -156,7 +213,7 @@ static enum bufferevent_filter_result bytes_go(struct evbuffer *source,
 {
     struct http_connection *connection = arg;
 
-    if (connection->fd < 0 || connection->state == STATE_CUT)
+    if (connection->fd < 0 || connection->state == HTTP_CONNECTION_CUT)
         return BEV_ERROR;
     if (evbuffer_write(source, connection->fd) < 0 && errno != EAGAIN && errno != EINTR) {
         connection_cut(connection);
@@ -188,18 +245,31 @@ static void flush_output(evutil_socket_t fd unused, short what unused, void *arg
 
     if (is_over(connection))
         return;
-    /* Nobody hears what the peer sends: it had better come again. */
-    if (connection->state == STATE_IDLE && is_deaf(connection))
+    /* evhttp does not look whether the kernel took the watch. Nobody hears what this peer sends: it
+     * had better come again. */
+    if (is_to_be_watched(connection) && !is_watched(connection))
         connection_cut(connection);
     else
         bufferevent_flush(connection->filter, EV_WRITE, BEV_NORMAL);
 }
 
+/* Also after a peer has closed only its half; that one still wants its answer. */
+static void peer_left(evutil_socket_t fd, short what unused, void *arg)
+{
+    struct http_connection *connection = arg;
+    struct pollfd state = {.fd = fd};
+
+    if (poll(&state, 1, 0) == 1 && state.revents & (POLLHUP | POLLERR))
+        connection_cut(connection);
+}
+
 static void connection_free(struct http_connection *connection)
 {
     list_remove(&connection->list);
-    if (connection->timer)
-        event_free(connection->timer);
+    if (connection->closed)
+        event_free(connection->closed);
+    if (connection->keeper)
+        event_free(connection->keeper);
     if (connection->writable)
         event_free(connection->writable);
     free(connection);
@@ -226,10 +296,11 @@ struct bufferevent *http_connection_create(struct http_connections *connections)
         return NULL;
     *connection = (struct http_connection){.connections = connections, .fd = -1};
     list_init(&connection->list);
-    connection->timer = evtimer_new(base, deadline_passed, connection);
+    connection->closed = event_new(base, -1, EV_CLOSED, peer_left, connection);
+    connection->keeper = event_new(base, -1, EV_READ, keeper_fired, connection);
     connection->writable = event_new(base, -1, EV_WRITE, flush_output, connection);
     connection->socket = bufferevent_socket_new(base, -1, BEV_OPT_CLOSE_ON_FREE);
-    if (connection->timer && connection->writable && connection->socket)
+    if (connection->closed && connection->keeper && connection->writable && connection->socket)
         connection->filter =
             bufferevent_filter_new(connection->socket, bytes_came, bytes_go, BEV_OPT_CLOSE_ON_FREE,
                                    connection_ended, connection);
@@ -240,7 +311,7 @@ struct bufferevent *http_connection_create(struct http_connections *connections)
         return NULL;
     }
     connections->count++;
-    set_state(connection, STATE_IDLE);
+    set_state(connection, HTTP_CONNECTION_NEW);
     if (!evbuffer_add_cb(bufferevent_get_output(connection->filter), output_added, connection)) {
         /* Ends the record too; evhttp then uses a bufferevent of its own, or fails. */
         bufferevent_free(connection->filter);
@@ -260,53 +331,104 @@ void http_connection_working(struct http_connections *connections, int fd)
 {
     struct http_connection *connection = find(connections, fd);
 
-    if (connection && connection->state != STATE_CUT)
-        set_state(connection, STATE_WORKING);
+    if (connection && connection->state != HTTP_CONNECTION_CUT)
+        set_state(connection, HTTP_CONNECTION_WORKING);
+}
+
+void http_connection_waiting(struct http_connections *connections, int fd)
+{
+    struct http_connection *connection = find(connections, fd);
+
+    if (!connection || connection->state != HTTP_CONNECTION_WORKING)
+        return;
+    /* One descriptor cannot be watched both by level and by edge. */
+    event_del(connection->keeper);
+    event_add(connection->closed, NULL);
 }
 
 void http_connection_writing(struct http_connections *connections, int fd)
 {
     struct http_connection *connection = find(connections, fd);
 
-    if (connection && connection->state != STATE_CUT)
-        set_state(connection, STATE_WRITING);
+    if (connection && connection->state != HTTP_CONNECTION_CUT)
+        set_state(connection, HTTP_CONNECTION_WRITING);
 }
 
 void http_connection_done(struct http_connections *connections, int fd)
 {
     struct http_connection *connection = find(connections, fd);
 
-    /* What a pipelining client sent ahead passed the filter long ago: evhttp parses it next, and if
-     * it is not whole, its rest finds the connection reading. */
-    if (connection && connection->state != STATE_CUT) {
-        set_state(connection, STATE_IDLE);
+    /* Of a pipelining client the next request may be here, as a whole or in part. */
+    if (connection && connection->state != HTTP_CONNECTION_CUT) {
+        size_t held = evbuffer_get_length(bufferevent_get_input(connection->filter));
+
+        set_state(connection, held > 0 ? HTTP_CONNECTION_READING : HTTP_CONNECTION_IDLE);
         event_active(connection->writable, EV_WRITE, 0);
     }
 }
 
-bool http_connections_shed(struct http_connections *connections)
+/* The one that has been in a state for longest; NULL when there is none. */
+static struct http_connection *oldest(struct http_connections *connections,
+                                      enum http_connection_state state)
 {
     struct http_connection *connection;
 
-    LIST_FOREACH (connection, &connections->list, list)
-        if (connection->state == STATE_IDLE) {
-            connection_cut(connection);
-            return true;
-        }
-    return false;
+    LIST_FOREACH (connection, &connections->queues[state].list, list)
+        if (!is_over(connection))
+            return connection;
+    return NULL;
+}
+
+bool http_connections_shed(struct http_connections *connections)
+{
+    struct http_connection *chosen = oldest(connections, HTTP_CONNECTION_NEW);
+    struct http_connection *idle = oldest(connections, HTTP_CONNECTION_IDLE);
+    struct http_connection *reading = oldest(connections, HTTP_CONNECTION_READING);
+
+    if (!chosen)
+        chosen = idle && (!reading || idle->since <= reading->since) ? idle : reading;
+    if (!chosen)
+        chosen = oldest(connections, HTTP_CONNECTION_WRITING);
+    if (chosen)
+        connection_cut(chosen);
+    return chosen != NULL;
 }
 
 void http_connections_cut(struct http_connections *connections, bool idle_only)
 {
-    struct http_connection *connection;
+    struct http_connection *connection, *next;
 
-    LIST_FOREACH (connection, &connections->list, list)
-        if (connection->state == STATE_IDLE || (!idle_only && connection->state != STATE_CUT))
-            connection_cut(connection);
+    for (size_t i = 0; i < HTTP_CONNECTION_CUT; i++)
+        if (i <= HTTP_CONNECTION_IDLE || !idle_only)
+            LIST_FOREACH_SAFE (connection, next, &connections->queues[i].list, list)
+                connection_cut(connection);
+}
+
+int http_connections_init(struct http_connections *connections)
+{
+    const struct http_options *options = connections->options;
+
+    connections->queues[HTTP_CONNECTION_NEW].timeout = options->idle_timeout;
+    connections->queues[HTTP_CONNECTION_IDLE].timeout = options->idle_timeout;
+    connections->queues[HTTP_CONNECTION_READING].timeout = options->request_timeout;
+    connections->queues[HTTP_CONNECTION_WRITING].timeout = options->write_timeout;
+    for (size_t i = 0; i < HTTP_CONNECTION_STATES; i++)
+        list_init(&connections->queues[i].list);
+    for (size_t i = 0; i < HTTP_CONNECTION_STATES; i++) {
+        struct http_connection_queue *queue = &connections->queues[i];
+
+        queue->timer = evtimer_new(connections->base, deadline_passed, queue);
+        if (!queue->timer)
+            return -ENOMEM;
+    }
+    return 0;
 }
 
 void http_connections_finish(struct http_connections *connections)
 {
+    for (size_t i = 0; i < HTTP_CONNECTION_STATES; i++)
+        if (connections->queues[i].timer)
+            event_free(connections->queues[i].timer);
     free(connections->by_fd);
     connections->by_fd = NULL;
     connections->by_fd_size = 0;

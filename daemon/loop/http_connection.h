@@ -6,6 +6,9 @@
  * input callback passes everything on and sees the first byte of a request; its output callback
  * writes straight to the socket, so that evhttp takes an answer for sent when the kernel has it;
  * the free callback of its context is the end of the connection, whoever ends it.
+ *
+ * A connection is read only while it waits for a request. So what a peer sends ahead stays with the
+ * kernel, and a peer that closes its half after the request gets its answer nevertheless.
  */
 #ifndef REEVE_LOOP_HTTP_CONNECTION_H
 #define REEVE_LOOP_HTTP_CONNECTION_H
@@ -14,14 +17,33 @@
 #include "daemon/loop/http.h"
 
 struct bufferevent;
+struct event;
 struct event_base;
 struct http_connection;
+
+enum http_connection_state {
+    HTTP_CONNECTION_NEW,     /* waits for its first byte */
+    HTTP_CONNECTION_IDLE,    /* had an answer, and waits for a next request */
+    HTTP_CONNECTION_READING, /* some of a request has come */
+    HTTP_CONNECTION_WORKING, /* the request is whole and waits for its answer */
+    HTTP_CONNECTION_WRITING, /* the peer is to take the answer */
+    HTTP_CONNECTION_CUT,     /* was shut down; evhttp will notice and end it */
+    HTTP_CONNECTION_STATES,
+};
+
+/* Those in one state, the longest first. They all have the same time, so that one timer, for the
+ * first, does for all. */
+struct http_connection_queue {
+    struct list list;
+    int64_t timeout; /* 0: none */
+    struct event *timer;
+};
 
 /* All connections of a server, and which descriptor is whose. */
 struct http_connections {
     struct event_base *base;
     const struct http_options *options;
-    struct list list; /* the one whose state changed longest ago first */
+    struct http_connection_queue queues[HTTP_CONNECTION_STATES];
     size_t count;
     struct http_connection **by_fd;
     size_t by_fd_size;
@@ -29,21 +51,33 @@ struct http_connections {
     void *arg;
 };
 
+/* Readies what has base, options, ended and arg; the rest must be 0. Returns 0 or -ENOMEM; finish it
+ * in either case. */
+int http_connections_init(struct http_connections *connections);
+void http_connections_finish(struct http_connections *connections);
+
 /* Makes the bufferevent of a new connection; NULL when there is no memory. */
 struct bufferevent *http_connection_create(struct http_connections *connections);
 
 /* The connection's request arrived whole and is being worked on, for as long as that takes. */
 void http_connection_working(struct http_connections *connections, int fd);
+/* The request has not been answered in its own turn: from now on it is watched for a peer that goes
+ * away. Does nothing when it has. */
+void http_connection_waiting(struct http_connections *connections, int fd);
 /* The answer is being sent. */
 void http_connection_writing(struct http_connections *connections, int fd);
 /* The answer was sent; a next request may already be there. */
 void http_connection_done(struct http_connections *connections, int fd);
 
-/* Ends the connection that has been idle for longest. Returns false when none is idle. */
+/*
+ * Ends one to make place: of those that never sent a byte the oldest; then the one that has been
+ * idle, or sending its request, for longest; then the one that has been taking its answer for
+ * longest. One that waits for its answer is never ended. So neither a flood of connections nor one
+ * of requests that are never whole gets at a client that asks. Returns false when there is none to
+ * end.
+ */
 bool http_connections_shed(struct http_connections *connections);
 /* Ends all that are idle, or all. */
 void http_connections_cut(struct http_connections *connections, bool idle_only);
-
-void http_connections_finish(struct http_connections *connections);
 
 #endif

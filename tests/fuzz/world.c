@@ -102,6 +102,7 @@ void world_finish(struct world *world)
         world->hosts[i]->board = NULL;
         close(world->channels[i]);
     }
+    edge_forget_documents(&world->edge);
     snapshot_free(world->edge.snapshot);
     supervisor_destroy(world->supervisor);
 }
