@@ -150,7 +150,8 @@ static int run_check(const struct arguments *arguments, const struct places *pla
         fprintf(stderr, "reeved: out of memory\n");
     config_errors_free(&errors);
     if (!failed)
-        printf("%s: good, %zu modules\n", arguments->config_path, config->module_count);
+        printf("%s: good, %zu module%s\n", arguments->config_path, config->module_count,
+               config->module_count == 1 ? "" : "s");
     return failed ? 1 : 0;
 }
 

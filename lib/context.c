@@ -85,6 +85,8 @@ int rv_context_cause(const struct rv_context *ctx, struct rv_cause *ret_cause)
     /* Written before err was, and not changed after. */
     if (ctx->cause)
         *ret_cause = ctx->cause->cause;
+    else if (ret_cause->code == -ETIMEDOUT)
+        string_copy(ret_cause->text, sizeof(ret_cause->text), "its deadline has passed");
     else
         string_copy(ret_cause->text, sizeof(ret_cause->text),
                     strerror_r(-ret_cause->code, name, sizeof(name)));

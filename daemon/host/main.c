@@ -12,7 +12,7 @@ static int print_help(FILE *file)
     fputs("Usage: reeve-host --run FILE.so [KEY=VALUE]...\n"
           "Runs one module in the foreground until SIGINT or SIGTERM; logs to the terminal.\n"
           "\n"
-          "  --run FILE.so KEY=VALUE  the keys are those of the module's section in an ini file\n"
+          "  --run FILE.so KEY=VALUE  the module's own keys, and those of its tasks and pools\n"
           "  --supervised NAME        how reeved starts it\n"
           "  --version, --help\n",
           file);

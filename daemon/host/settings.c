@@ -313,28 +313,36 @@ bool settings_apply(const struct loaded_module *loaded, const char *key, const c
     return false;
 }
 
-static const char *wrong_together(const struct task_settings *task)
+/* What is wrong with them, or NULL; it may be in buffer. */
+static const char *wrong_together(const struct task_settings *task, char *buffer, size_t size)
 {
     const struct schedule_rule *rule = &task->schedule;
+    char text[DURATION_TEXT_SIZE];
 
     if (rule->every > 0 && rule->at_count > 0)
         return "every and at exclude each other: say when it runs in one way";
     if (rule->align && rule->every == 0)
         return "align needs every: it is the interval that is aligned";
-    if (rule->every > 0 && rule->jitter >= rule->every)
-        return "jitter must be shorter than every";
-    if (rule->backoff > rule->backoff_max)
-        return "backoff-max must not be shorter than backoff";
+    if (rule->every > 0 && rule->jitter >= rule->every) {
+        snprintf(buffer, size, "jitter must be shorter than every, which is %s",
+                 duration_format(rule->every, text, sizeof(text)));
+        return buffer;
+    }
+    if (rule->backoff > rule->backoff_max) {
+        snprintf(buffer, size, "backoff must not be longer than backoff-max, which is %s",
+                 duration_format(rule->backoff_max, text, sizeof(text)));
+        return buffer;
+    }
     return NULL;
 }
 
 void settings_check(const struct loaded_module *loaded, const struct task_settings *tasks,
                     settings_error_fn fn, void *arg)
 {
-    char error[256];
+    char error[256], buffer[128];
 
     for (size_t i = 0; i < loaded->task_count; i++) {
-        const char *wrong = wrong_together(&tasks[i]);
+        const char *wrong = wrong_together(&tasks[i], buffer, sizeof(buffer));
 
         if (!wrong)
             continue;

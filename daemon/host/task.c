@@ -34,10 +34,11 @@ const char *task_name(const struct task_runner *runner)
 /* Makes the runner busy, or notes what was missed. */
 static bool begin(struct task_runner *runner, uint64_t request)
 {
-    bool mine;
+    bool mine, stopped;
 
     pthread_mutex_lock(&runner->lock);
-    mine = !runner->busy && !runner->stopped;
+    stopped = runner->stopped;
+    mine = !runner->busy && !stopped;
     if (mine) {
         runner->busy = true;
     } else if (runner->busy && runner->settings->overlap == TASK_OVERLAP_QUEUE &&
@@ -52,7 +53,9 @@ static bool begin(struct task_runner *runner, uint64_t request)
     }
     pthread_mutex_unlock(&runner->lock);
     if (!mine)
-        task_refuse(runner, request, -EBUSY, "a run is under way already, or the task is stopped");
+        task_refuse(runner, request, -EBUSY,
+                    stopped ? "the task is stopped: it has failed, and its on-error = stop"
+                            : "a run is under way already");
     return mine;
 }
 

@@ -143,6 +143,10 @@ static void react(struct task_runner *runner, struct rv_context *ctx, int code, 
         module_give_up(runner->module, stage, code, text);
     else if (runner->settings->on_error == TASK_ON_ERROR_STOP)
         stop_running(runner);
+    if (runner->settings->on_error == TASK_ON_ERROR_STOP)
+        rv_log(ctx, RV_LOG_ERROR,
+               "runs no more (on-error = stop): reevectl restart %s starts it again",
+               runner->module->name);
 }
 
 /* A run
@@ -210,7 +214,7 @@ static int call(struct task_runner *runner, struct run *run)
 void task_run_once(struct task_runner *runner, uint64_t request, rv_duration due)
 {
     struct run run = {.runner = runner};
-    char text[RV_ERROR_TEXT_SIZE] = "";
+    char text[RV_ERROR_TEXT_SIZE] = "", limit[DURATION_TEXT_SIZE];
     uint32_t failed_before;
     int r, ctx_err = 0;
 
@@ -229,6 +233,11 @@ void task_run_once(struct task_runner *runner, uint64_t request, rv_duration due
     }
     if (r < 0)
         string_copy(text, sizeof(text), rv_error_text()[0] ? rv_error_text() : strerror(-r));
+    /* "Connection timed out" would send people looking for a connection. */
+    if (r == -ETIMEDOUT && ctx_err == -ETIMEDOUT && rv_error_text()[0] == '\0')
+        snprintf(text, sizeof(text), "not done within %s (%.64s.timeout)",
+                 duration_format(runner->settings->timeout, limit, sizeof(limit)),
+                 task_name(runner));
     if (ctx_err == 0 || ctx_err == -ETIMEDOUT)
         react(runner, run.ctx, r, text, failed_before);
     publish_end(runner, &run, r, ctx_err, text);

@@ -206,7 +206,7 @@ static void apply_one(struct supervisor *supervisor, const struct config_module 
         return;
     }
     if (step != RELOAD_KEEP)
-        log_info("[%s] reload: %s", unit->name, reload_step_name(step));
+        log_info("[%s] new settings: %s", unit->name, reload_step_name(step));
     if (step == RELOAD_RESTART) {
         apply_restart(unit);
     } else if (step == RELOAD_OPTIONS && !unit->held) {
@@ -222,7 +222,7 @@ static void apply(struct supervisor *supervisor)
 
     LIST_FOREACH (unit, &supervisor->units, list)
         if (!unit->removed && !config_find(config, unit->name)) {
-            log_info("[%s] reload: remove", unit->name);
+            log_info("[%s] new settings: remove", unit->name);
             apply_remove(unit, "reload: it is no longer configured");
         }
     for (size_t i = 0; i < config->module_count; i++)

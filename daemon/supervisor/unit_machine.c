@@ -66,7 +66,11 @@ static void decide(struct unit *unit, enum policy_end end)
         return;
     }
     (void)!getrandom(&facts.random, sizeof(facts.random), GRND_NONBLOCK);
-    decision = policy_decide(unit->settings, &unit->history, &facts);
+    decision =
+        unit->supervisor->phase == PHASE_STARTING && unit->settings->essential
+            ? (struct policy_decision){POLICY_FAILED, .reason = "not restarted: at the first "
+                                                                "start reeved ends with it"}
+            : policy_decide(unit->settings, &unit->history, &facts);
     crash_describe(&unit->crash, crash, sizeof(crash));
     log_line(end == POLICY_END_CLEAN ? LOG_LEVEL_NOTICE : LOG_LEVEL_ERROR, "[%s] %s; %s%s%s",
              unit->name, unit->reason, decision.reason, crash[0] ? "; " : "", crash);

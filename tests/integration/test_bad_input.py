@@ -44,7 +44,7 @@ class BadInput(harness.DaemonTest):
         done = subprocess.run([harness.REEVED, "-c", daemon.config_path, "--check"], check=False,
                               capture_output=True, text=True, timeout=harness.PATIENCE)
         self.assertEqual(done.returncode, 0, done.stderr)
-        self.assertIn("good, 1 modules", done.stdout)
+        self.assertIn("good, 1 module", done.stdout)
 
     def test_objects(self):
         folder = harness.Daemon("")

@@ -135,7 +135,7 @@ class Failures(Schedules):
         self.assertEqual(code, 1)
         self.assertRegex(errors, r"reeve\.ini:\d+: \[module:a\] act\.at = Mon\.\.Xyz: expected "
                                  "weekdays such as Mon..Fri")
-        self.assertIn("task tick: jitter must be shorter than every", errors)
+        self.assertIn("task tick: jitter must be shorter than every, which is 20ms", errors)
 
 
 class ClockSteps(Schedules):

@@ -476,7 +476,7 @@ class Reloads(PuppetTest):
         self.wait_trace(daemon, "a waits")
         daemon.write(config.replace("on-reload = nothing", "on-reload = note"))
         later = daemon.ask_later("/v1/reload", "POST")
-        daemon.wait_log(r"\[a\] reload: reload")
+        daemon.wait_log(r"\[a\] new settings: reload")
         return daemon, later
 
     def test_a_stop_during_a_reload_that_waits_for_work(self):
