@@ -104,9 +104,10 @@ static void print_plan(const struct ctl *ctl, const json_t *plan)
         table_line(table);
         table_cell(table, "%s", get_text(step, "module"));
         table_cell(table, "%s", get_text(step, "step"));
-        table_cell(table, "%s",
-                   json_is_true(json_object_get(step, "held")) ? "stays stopped until it is started"
-                                                               : "");
+        if (json_is_true(json_object_get(step, "held")))
+            table_cell(table, "stays stopped until it is started");
+        else if (*get_text(step, "because"))
+            table_cell(table, "it requires %s, which restarts", get_text(step, "because"));
     }
     table_print(table);
     if (json_is_true(json_object_get(plan, "needs_restart")))

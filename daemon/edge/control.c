@@ -286,9 +286,10 @@ static void planned(const struct plan_result *result, void *arg)
         return;
     }
     for (size_t i = 0; i < result->step_count; i++)
-        json_array_append_new(steps, json_pack("{s:s, s:s, s:b}", "module", result->steps[i].module,
-                                               "step", reload_step_name(result->steps[i].step),
-                                               "held", result->steps[i].held));
+        json_array_append_new(steps,
+                              json_pack("{s:s, s:s, s:s?, s:b}", "module", result->steps[i].module,
+                                        "step", reload_step_name(result->steps[i].step), "because",
+                                        result->steps[i].because, "held", result->steps[i].held));
     edge_respond_json(request, 200, JSON_TYPE,
                       json_pack("{s:o, s:b}", "steps", steps, "needs_restart", result->fixed));
 }

@@ -97,6 +97,7 @@ static void check(struct host_module *module, const struct module_op *op)
     if (r == 0)
         options_free(&bound);
     message.code = r;
+    message.flags = module->code.module.reload ? WIRE_CHECKED_RELOADS : 0;
     module_emit(&message);
 }
 

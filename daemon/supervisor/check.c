@@ -97,6 +97,9 @@ static void host_message(struct host *host, const struct wire_message *message, 
                      job->module->name, message->text);
         break;
     case WIRE_CHECKED:
+        if (job->check->options.checked && !job->answered)
+            job->check->options.checked(job->module, message->flags & WIRE_CHECKED_RELOADS,
+                                        job->check->options.arg);
         break;
     default:
         return;

@@ -20,6 +20,9 @@ struct check_options {
     const char *directory;
     /* Which modules of the configuration are asked; NULL: all. */
     bool (*wanted)(const struct config_module *module, void *arg);
+    /* Called for each module whose host has answered well; reloads: it can take new options while it
+     * runs. NULL: nobody wants to know. */
+    void (*checked)(const struct config_module *module, bool reloads, void *arg);
     /* Called once, in a later turn of the loop, when every module has answered or its host has
      * ended; the check is gone when it returns. */
     void (*done)(void *arg);

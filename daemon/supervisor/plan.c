@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "daemon/loop/loop.h"
 #include "daemon/supervisor/check.h"
@@ -16,6 +17,7 @@ struct plan {
     struct config_errors errors;
     struct check *check;
     struct loop_timer *timer; /* when there is nothing to check */
+    struct strings steady;    /* modules that take new options only by a restart */
     plan_fn done;
     void *arg;
 };
@@ -27,17 +29,49 @@ static void plan_free(struct plan *plan)
     loop_timer_destroy(plan->timer);
     config_errors_free(&plan->errors);
     config_free(plan->config);
+    strings_free(&plan->steady);
     free(plan);
+}
+
+static bool has(const struct strings *names, const char *name)
+{
+    for (size_t i = 0; i < names->count; i++)
+        if (strcmp(names->items[i], name) == 0)
+            return true;
+    return false;
+}
+
+/* What goes down takes along what requires it. Returns whether a step has changed. */
+static bool spread_restarts(const struct plan *plan, struct plan_step *steps, size_t count)
+{
+    bool changed = false;
+
+    for (size_t i = 0; i < count; i++)
+        for (size_t j = 0; j < count; j++) {
+            const struct config_module *module = config_find(plan->config, steps[i].module);
+
+            if (!module || steps[j].step != RELOAD_RESTART || steps[j].held ||
+                (steps[i].step != RELOAD_KEEP && steps[i].step != RELOAD_OPTIONS) ||
+                !has(&module->requires, steps[j].module))
+                continue;
+            steps[i].step = RELOAD_RESTART;
+            steps[i].because = steps[j].module;
+            changed = true;
+        }
+    return changed;
 }
 
 static void add_step(const struct plan *plan, struct plan_result *result, struct plan_step *steps,
                      const char *module)
 {
     const struct unit *unit = supervisor_find(plan->supervisor, module);
+    enum reload_step step = reload_plan(plan->supervisor->config, plan->config, module);
 
+    if (step == RELOAD_OPTIONS && has(&plan->steady, module))
+        step = RELOAD_RESTART;
     steps[result->step_count++] = (struct plan_step){
         .module = module,
-        .step = reload_plan(plan->supervisor->config, plan->config, module),
+        .step = step,
         .held = unit && unit->held,
     };
 }
@@ -52,6 +86,8 @@ static void compare(const struct plan *plan, struct plan_result *result, struct 
     for (size_t i = 0; i < before->module_count; i++)
         if (!config_find(plan->config, before->modules[i]->name))
             add_step(plan, result, steps, before->modules[i]->name);
+    while (spread_restarts(plan, steps, result->step_count))
+        ;
     result->fixed = reload_changes_fixed(before, plan->config);
 }
 
@@ -82,6 +118,15 @@ static void checked(void *arg)
     tell(plan);
 }
 
+/* Without memory for it the plan says reload where a restart will come. */
+static void module_checked(const struct config_module *module, bool reloads, void *arg)
+{
+    struct plan *plan = arg;
+
+    if (!reloads)
+        (void)strings_add(&plan->steady, module->name);
+}
+
 static void not_checked(void *arg)
 {
     tell(arg);
@@ -110,6 +155,7 @@ static int begin(struct plan *plan)
         .spawner = supervisor->spawner,
         .host_program = supervisor->host_program,
         .directory = supervisor->places.state,
+        .checked = module_checked,
         .done = checked,
         .arg = plan,
     };

@@ -14,7 +14,8 @@ struct supervisor;
 struct plan_step {
     const char *module;
     enum reload_step step;
-    bool held; /* a person has stopped the module: it stays so */
+    const char *because; /* it restarts since this module, which it requires, does; or NULL */
+    bool held;           /* a person has stopped the module: it stays so */
 };
 
 struct plan_result {

@@ -64,7 +64,7 @@ static const struct schema {
     [WIRE_OPTION_ERROR] = {"OPTION_ERROR",
                            {U32(module), U32(flags), STRING(key), STRING(value), STRING(path),
                             U32(line), STRING(text)}},
-    [WIRE_CHECKED] = {"CHECKED", {U32(module), U32(code)}},
+    [WIRE_CHECKED] = {"CHECKED", {U32(module), U32(flags), U32(code)}},
     [WIRE_READY] = {"READY", {U32(module), STRING(text)}},
     [WIRE_FAILED] = {"FAILED", {U32(module), U32(flags), U32(code), STRING(name), STRING(text)}},
     [WIRE_RELOADED] = {"RELOADED", {U32(module), U32(code), STRING(text)}},

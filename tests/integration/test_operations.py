@@ -156,6 +156,26 @@ class Plans(PuppetTest):
         self.assertNotIn("act.timeout", daemon.text())
         self.assertEqual(daemon.stop(), 0, daemon.text())
 
+    def test_restarts_and_whom_they_take_along(self):
+        # spool takes new options only by a restart; the puppets take them as they run.
+        heart = "[module:heart]\nload = spool\ndirectory = spool\ncommand = true {}\n"
+        rest = puppet("b", "requires = heart") + puppet("c", "requires = b") + puppet("d", "after = c")
+        daemon = self.daemon(heart.format("old") + rest).wait_started()
+        daemon.write(heart.format("new") + rest)
+        plan = daemon.ask("/v1/plan")[1]
+        self.assertEqual([(s["module"], s["step"], s["because"]) for s in plan["steps"]],
+                         [("heart", "restart", None), ("b", "restart", "heart"),
+                          ("c", "restart", "b"), ("d", "keep", None)])
+        self.assertRegex(daemon.ctl("reload", "--plan").stdout,
+                         r"(?m)^c +restart it requires b, which restarts")
+        pids = {m["name"]: m["pid"] for m in daemon.status()["modules"]}
+        self.assertEqual(daemon.ctl("reload").returncode, 0)
+        harness.wait_until(lambda: all(m["state"] == "ready" for m in daemon.status()["modules"]) and
+                           daemon.module("c")["pid"] != pids["c"], "all to be back")
+        kept = {m["name"] for m in daemon.status()["modules"] if m["pid"] == pids[m["name"]]}
+        self.assertEqual(kept, {"d"})
+        self.assertEqual(daemon.stop(), 0, daemon.text())
+
     def test_errors(self):
         daemon = self.daemon(puppet("a")).wait_started()
         daemon.write(puppet("a", "act.timeuot = 5s"))
