@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Start, check, reload and stop. Everything that a start made is undone in reverse by a stop, and
- * by a start that fails half way.
+ * Start, check and stop; a reload is in module_reload.c. Everything that a start made is undone in
+ * reverse by a stop, and by a start that fails half way.
  */
-#include "daemon/host/module_life.h"
+#include "daemon/host/module_life_internal.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -18,7 +18,7 @@
 
 #define HEALTH_INTERVAL (10 * RV_SECOND)
 
-static void set_state(struct host_module *module, uint32_t state)
+void life_set_state(struct host_module *module, uint32_t state)
 {
     pthread_mutex_lock(&module->record_lock);
     scoreboard_write_begin(module->record);
@@ -27,7 +27,7 @@ static void set_state(struct host_module *module, uint32_t state)
     pthread_mutex_unlock(&module->record_lock);
 }
 
-static const char *error_text(int r)
+const char *life_error_text(int r)
 {
     return rv_error_text()[0] ? rv_error_text() : strerror(-r);
 }
@@ -45,7 +45,7 @@ static void tell_failed(struct host_module *module, const char *stage, int code,
     module_emit(&message);
 }
 
-static void tell_option_error(const struct option_error *error, void *arg)
+void life_tell_option_error(const struct option_error *error, void *arg)
 {
     struct host_module *module = arg;
     struct wire_message message = {
@@ -86,10 +86,10 @@ static void check(struct host_module *module, const struct module_op *op)
     int r = load(module);
 
     if (r < 0) {
-        tell_failed(module, "load", r, true, error_text(r));
+        tell_failed(module, "load", r, true, life_error_text(r));
         return;
     }
-    r = options_bind(&module->code, &op->lines, tell_option_error, module, &bound);
+    r = options_bind(&module->code, &op->lines, life_tell_option_error, module, &bound);
     if (r < 0) {
         tell_failed(module, "options", r, false, strerror(-r));
         return;
@@ -112,7 +112,7 @@ static void make_not_ready(struct host_module *module)
 }
 
 /* Returns false when a stop waits, which goes first. */
-static bool make_ready(struct host_module *module)
+bool life_make_ready(struct host_module *module)
 {
     bool may;
 
@@ -148,7 +148,7 @@ static void cancel_runners(struct host_module *module, const char *cause)
 }
 
 /* Pools before tasks, whose runs may submit to them. */
-static int create_runners(struct host_module *module)
+int life_create_runners(struct host_module *module)
 {
     const struct loaded_module *code = &module->code;
     int r = rv_context_with_cancel(module->root, &module->tasks);
@@ -188,13 +188,13 @@ static int ask_health(struct rv_context *ctx, void *arg)
     scoreboard_write_begin(record);
     record->health_code = MIN(r, 0);
     record->health_at = rv_now();
-    string_copy(record->health_text, sizeof(record->health_text), r < 0 ? error_text(r) : "");
+    string_copy(record->health_text, sizeof(record->health_text), r < 0 ? life_error_text(r) : "");
     scoreboard_write_end(record);
     pthread_mutex_unlock(&module->record_lock);
     return 0;
 }
 
-static void start_health(struct host_module *module)
+void life_start_health(struct host_module *module)
 {
     struct rv_periodic_spec spec = {.size = sizeof(spec), .interval = HEALTH_INTERVAL};
 
@@ -223,7 +223,7 @@ static int call_init(struct host_module *module)
     return MIN(r, 0);
 }
 
-static void call_fini(struct host_module *module)
+void life_call_fini(struct host_module *module)
 {
     if (!module->code.module.fini)
         return;
@@ -241,9 +241,9 @@ static int init_and_run(struct host_module *module, const char **ret_stage)
     if (r < 0)
         return r;
     *ret_stage = "start";
-    r = create_runners(module);
+    r = life_create_runners(module);
     if (r < 0)
-        call_fini(module);
+        life_call_fini(module);
     return r;
 }
 
@@ -253,7 +253,7 @@ static void start(struct host_module *module, struct module_op *op)
     const char *stage = "load";
     int r;
 
-    set_state(module, SCOREBOARD_MODULE_LOADING);
+    life_set_state(module, SCOREBOARD_MODULE_LOADING);
     pthread_mutex_lock(&module->lock);
     module->announced = module->give_up.any = false;
     pthread_mutex_unlock(&module->lock);
@@ -266,28 +266,28 @@ static void start(struct host_module *module, struct module_op *op)
     r = load(module);
     if (r == 0) {
         stage = "options";
-        r = options_bind(&module->code, &op->lines, tell_option_error, module, &module->bound);
+        r = options_bind(&module->code, &op->lines, life_tell_option_error, module, &module->bound);
         if (r > 0) {
             tell_failed(module, stage, -EINVAL, true, "its options are wrong");
             return;
         }
     }
     if (r < 0) {
-        tell_failed(module, stage, r, r != -ENOMEM, error_text(r));
+        tell_failed(module, stage, r, r != -ENOMEM, life_error_text(r));
         return;
     }
     r = init_and_run(module, &stage);
     if (r < 0) {
         char text[RV_ERROR_TEXT_SIZE];
 
-        string_copy(text, sizeof(text), error_text(r));
+        string_copy(text, sizeof(text), life_error_text(r));
         options_free(&module->bound);
         tell_failed(module, stage, r, false, text);
         return;
     }
-    start_health(module);
-    make_ready(module);
-    set_state(module, SCOREBOARD_MODULE_READY);
+    life_start_health(module);
+    life_make_ready(module);
+    life_set_state(module, SCOREBOARD_MODULE_READY);
     ready.text = module->code.module.version ? module->code.module.version : "";
     module_announce(module, &ready);
 }
@@ -297,7 +297,7 @@ static void start(struct host_module *module, struct module_op *op)
 
 /* Refuses, cancels tasks, and lets work go on for the drain, or until ctx is done. Returns whether all
  * of it has ended. */
-static bool drain(struct rv_context *ctx, struct host_module *module, const struct module_op *op)
+bool life_drain(struct rv_context *ctx, struct host_module *module, const struct module_op *op)
 {
     struct wire_message progress = {
         .type = WIRE_PROGRESS, .module = module->slot, .text = "waiting for work under way"};
@@ -311,7 +311,7 @@ static bool drain(struct rv_context *ctx, struct host_module *module, const stru
 }
 
 /* Cancels what is left, and waits for all of it to return. */
-static void end_runners(struct host_module *module, const struct module_op *op)
+void life_end_runners(struct host_module *module, const struct module_op *op)
 {
     struct wire_message progress = {.type = WIRE_PROGRESS,
                                     .module = module->slot,
@@ -328,113 +328,19 @@ static void stop(struct host_module *module, const struct module_op *op)
     struct wire_message message = {.type = WIRE_STOPPED, .module = module->slot};
 
     if (module->task_runners) {
-        set_state(module, SCOREBOARD_MODULE_STOPPING);
-        drain(rv_context_background(), module, op);
-        end_runners(module, op);
-        call_fini(module);
+        life_set_state(module, SCOREBOARD_MODULE_STOPPING);
+        life_drain(rv_context_background(), module, op);
+        life_end_runners(module, op);
+        life_call_fini(module);
         options_free(&module->bound);
     }
-    set_state(module, SCOREBOARD_MODULE_STOPPED);
+    life_set_state(module, SCOREBOARD_MODULE_STOPPED);
     pthread_mutex_lock(&module->lock);
     module->stop_asked = false;
     pthread_mutex_unlock(&module->lock);
     message.number = module->lost;
     module->lost = 0;
     module_emit(&message);
-}
-
-/* Reloading
- * ---------------------------------------------------------------------------------------- */
-
-static void tell_reloaded(struct host_module *module, int code, const char *text)
-{
-    struct wire_message message = {
-        .type = WIRE_RELOADED, .module = module->slot, .code = code, .text = text};
-
-    module_emit(&message);
-}
-
-/* The live state keeps its address, as the module may; only what options are bound to changes. */
-static int exchange_options(struct host_module *module, struct bound_options *fresh)
-{
-    struct bound_options old = module->bound;
-    void *state = old.state;
-    int r;
-
-    options_copy(&module->code, fresh, state);
-    module_begin_activity(module, "reload");
-    rv_error_clear();
-    r = module->code.module.reload(module->root, state);
-    module_end_activity(module);
-    /* The old strings may go now; the old state block stays, with the new strings. */
-    old.state = fresh->state;
-    module->bound = *fresh;
-    module->bound.state = state;
-    options_free(&old);
-    return MIN(r, 0);
-}
-
-/* Waits until no run or job is in flight, however long that takes: whoever set a time for it sends a
- * STOP when that is over, and then the work that is left is the stop's. Returns false in that case. */
-static bool pause_work(struct host_module *module)
-{
-    struct module_op pause = {
-        .drain = RV_FOREVER, .stall = RV_FOREVER, .drain_queue = true, .cause = "reload"};
-    struct rv_context *ctx;
-    bool ended;
-
-    if (rv_context_with_cancel(module->root, &ctx) < 0)
-        return false;
-    pthread_mutex_lock(&module->lock);
-    module->pause = ctx;
-    if (module->stop_asked)
-        rv_context_cancel(ctx, -ECANCELED, NULL);
-    pthread_mutex_unlock(&module->lock);
-    ended = rv_context_err(ctx) == 0 && drain(ctx, module, &pause);
-    pthread_mutex_lock(&module->lock);
-    module->pause = NULL;
-    pthread_mutex_unlock(&module->lock);
-    rv_context_unref(ctx);
-    if (ended)
-        end_runners(module, &pause);
-    return ended;
-}
-
-static void reload(struct host_module *module, const struct module_op *op)
-{
-    struct bound_options fresh;
-    char text[RV_ERROR_TEXT_SIZE];
-    int r;
-
-    if (!module->task_runners || !module->code.module.reload) {
-        tell_reloaded(module, -EOPNOTSUPP, "");
-        return;
-    }
-    r = options_bind(&module->code, &op->lines, tell_option_error, module, &fresh);
-    if (r != 0) {
-        tell_reloaded(module, r < 0 ? r : -EINVAL, "its options are wrong");
-        return;
-    }
-    if (!pause_work(module)) {
-        options_free(&fresh);
-        tell_reloaded(module, -ECANCELED, "a stop came before the work under way had ended");
-        return;
-    }
-    r = exchange_options(module, &fresh);
-    string_copy(text, sizeof(text), r < 0 ? error_text(r) : "");
-    if (r == 0) {
-        r = create_runners(module);
-        string_copy(text, sizeof(text), r < 0 ? error_text(r) : "");
-    }
-    if (r == 0) {
-        start_health(module);
-        make_ready(module);
-    } else {
-        call_fini(module);
-        options_free(&module->bound);
-    }
-    set_state(module, r == 0 ? SCOREBOARD_MODULE_READY : SCOREBOARD_MODULE_STOPPED);
-    tell_reloaded(module, r, text);
 }
 
 void life_do(struct host_module *module, struct module_op *op)
@@ -447,7 +353,7 @@ void life_do(struct host_module *module, struct module_op *op)
         check(module, op);
         break;
     case MODULE_OP_RELOAD:
-        reload(module, op);
+        life_reload(module, op);
         break;
     case MODULE_OP_STOP:
         stop(module, op);

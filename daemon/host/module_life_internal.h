@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: MIT */
+/* Steps of a module's life, for module_life.c and module_reload.c. All are of the module's thread. */
+#ifndef REEVE_HOST_MODULE_LIFE_INTERNAL_H
+#define REEVE_HOST_MODULE_LIFE_INTERNAL_H
+
+#include "daemon/host/module_life.h"
+
+void life_set_state(struct host_module *module, uint32_t state);
+/* The error's text, or that of the code. */
+const char *life_error_text(int r);
+/* Sends one error of the options; arg is the module. */
+void life_tell_option_error(const struct option_error *error, void *arg);
+
+/* Makes tasks and pools, and starts the schedules. Returns 0 or a negative errno with a text; then there
+ * is none. */
+int life_create_runners(struct host_module *module);
+void life_start_health(struct host_module *module);
+/* Returns false when a stop waits, which goes first. */
+bool life_make_ready(struct host_module *module);
+
+/* Refuses, cancels tasks, and lets work go on for the drain, or until ctx is done. Returns whether all
+ * of it has ended. */
+bool life_drain(struct rv_context *ctx, struct host_module *module, const struct module_op *op);
+/* Cancels what is left, and waits for all of it to return. */
+void life_end_runners(struct host_module *module, const struct module_op *op);
+void life_call_fini(struct host_module *module);
+
+/* MODULE_OP_RELOAD. */
+void life_reload(struct host_module *module, const struct module_op *op);
+
+#endif
