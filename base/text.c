@@ -127,6 +127,14 @@ int strings_append(struct strings *strings, const struct strings *more)
     return r;
 }
 
+bool strings_have(const struct strings *strings, const char *string)
+{
+    for (size_t i = 0; i < strings->count; i++)
+        if (strcmp(strings->items[i], string) == 0)
+            return true;
+    return false;
+}
+
 bool strings_equal(const struct strings *a, const struct strings *b)
 {
     if (a->count != b->count)

@@ -47,6 +47,9 @@ int strings_append(struct strings *strings, const struct strings *more);
 void strings_free(struct strings *strings);
 /* Whether both have the same items in the same order. */
 bool strings_equal(const struct strings *a, const struct strings *b);
+
+/* Whether one of them is the string. */
+bool strings_have(const struct strings *strings, const char *string);
 #define cleanup_strings cleanup(strings_free)
 
 /* malloc'd text or NULL when out of memory. */

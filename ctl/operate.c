@@ -12,7 +12,6 @@
 
 /* What was told last, so that nothing is told twice. */
 struct waiting {
-    const char *module; /* NULL: all that are on the move */
     char told[4096];
 };
 
@@ -50,7 +49,7 @@ static void tell_waiting(const struct ctl *ctl, void *arg)
 static int request(const struct ctl *ctl, const char *method, const char *path, const char *module,
                    json_t **ret_answer)
 {
-    struct waiting waiting = {.module = module};
+    struct waiting waiting = {0};
     const struct ctl_parameter parameters[] = {{module ? "module" : NULL, module ? module : ""},
                                                {ctl->no_wait ? NULL : "wait", ""},
                                                {NULL, NULL}};

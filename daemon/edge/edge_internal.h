@@ -70,6 +70,8 @@ void edge_forget_documents(struct edge *edge);
 
 /* health.c: the application/health+json document. */
 json_t *health_json(const struct snapshot *snapshot);
+/* status.c: nanoseconds as the seconds of our JSON. */
+json_t *edge_seconds(int64_t ns);
 /* status.c: everything that a snapshot knows, for reevectl. */
 json_t *status_json(const struct snapshot *snapshot, const struct strings *addresses);
 /* metrics.c: appends the exposition; open_metrics chooses between the two text formats. */

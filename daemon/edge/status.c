@@ -7,7 +7,7 @@
 #include "daemon/edge/edge_internal.h"
 #include "daemon/supervisor/bill.h"
 
-static json_t *seconds(int64_t ns)
+json_t *edge_seconds(int64_t ns)
 {
     return json_real((double)ns / NSEC_PER_SEC);
 }
@@ -15,7 +15,7 @@ static json_t *seconds(int64_t ns)
 /* How long ago, or null for never. */
 static json_t *age(const struct snapshot *snapshot, int64_t monotonic)
 {
-    return monotonic > 0 ? seconds(snapshot->taken - monotonic) : json_null();
+    return monotonic > 0 ? edge_seconds(snapshot->taken - monotonic) : json_null();
 }
 
 static const char *task_state(const struct scoreboard_task *task)
@@ -75,16 +75,17 @@ static json_t *task_json(const struct snapshot *snapshot, const struct snapshot_
         return NULL;
     json_object_set_new(json, "schedule", json_string(r->schedule));
     json_object_set_new(json, "next", next_json(snapshot, r));
-    json_object_set_new(json, "interval", r->interval > 0 ? seconds(r->interval) : json_null());
+    json_object_set_new(json, "interval",
+                        r->interval > 0 ? edge_seconds(r->interval) : json_null());
     json_object_set_new(json, "next_in",
                         r->next_due > 0 && r->state == SCOREBOARD_TASK_WAITING
-                            ? seconds(r->next_due - snapshot->taken)
+                            ? edge_seconds(r->next_due - snapshot->taken)
                             : json_null());
     json_object_set_new(json, "started", age(snapshot, r->started_at));
     json_object_set_new(json, "ended", age(snapshot, r->ended_at));
     json_object_set_new(json, "succeeded", age(snapshot, r->succeeded_at));
     json_object_set_new(json, "last_duration",
-                        r->ended_at > 0 ? seconds(r->last_duration) : json_null());
+                        r->ended_at > 0 ? edge_seconds(r->last_duration) : json_null());
     return json;
 }
 
@@ -102,7 +103,7 @@ static json_t *pool_json(const struct scoreboard_pool *pool)
 /* What a host takes; shared by its tenants. Figures of a process are null without one. */
 static json_t *usage_json(const struct bill_host *host)
 {
-    json_t *json = json_pack("{s:o}", "cpu_seconds", seconds(host->cpu));
+    json_t *json = json_pack("{s:o}", "cpu_seconds", edge_seconds(host->cpu));
     const struct usage *usage = &host->usage;
     bool running = host->running;
 

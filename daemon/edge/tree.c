@@ -63,20 +63,16 @@ static void respond_when_complete(struct gathering *gathering)
     loop_timer_arm(gathering->timer, 0);
 }
 
-static json_t *seconds(int64_t ns)
-{
-    return json_real((double)ns / NSEC_PER_SEC);
-}
-
 static void add_node(struct branch *branch, const struct request_node *node)
 {
     const char *err = node->err < 0 ? strerrorname_np(-node->err) : NULL;
     json_t *json = json_pack("{s:i, s:s, s:I, s:o}", "depth", (int)node->depth, "name", node->name,
-                             "run", (json_int_t)node->run, "age", seconds(node->age));
+                             "run", (json_int_t)node->run, "age", edge_seconds(node->age));
 
     json_object_set_new(json, "deadline_in",
-                        node->deadline == INT64_MAX ? json_null()
-                                                    : seconds(node->deadline - clock_monotonic()));
+                        node->deadline == INT64_MAX
+                            ? json_null()
+                            : edge_seconds(node->deadline - clock_monotonic()));
     json_object_set_new(json, "done", err ? json_string(err) : json_null());
     json_array_append_new(branch->nodes, json);
 }
@@ -102,7 +98,7 @@ static void add_module(struct gathering *gathering, json_t *modules, struct unit
     json_t *nodes = json_array();
     json_t *module = json_pack("{s:s, s:s, s:o, s:s, s:o}", "name", unit->name, "state",
                                unit_state_name(unit->state), "age",
-                               seconds(clock_monotonic() - unit->state_since), "cause",
+                               edge_seconds(clock_monotonic() - unit->state_since), "cause",
                                unit->cause.text, "nodes", nodes);
 
     json_array_append_new(modules, module);
@@ -138,7 +134,7 @@ void tree_serve(struct edge *edge, struct http_request *request)
     gathering->request = request;
     list_init(&gathering->branches);
     gathering->tree = json_pack("{s:s, s:o, s:s, s:o}", "name", "reeved", "age",
-                                seconds(snapshot->taken - snapshot->started_at), "cause",
+                                edge_seconds(snapshot->taken - snapshot->started_at), "cause",
                                 snapshot->cause.text, "modules", modules);
     loop_timer_arm(gathering->timer, PATIENCE);
     for (size_t i = 0; i < snapshot->module_count; i++) {

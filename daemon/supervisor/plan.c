@@ -33,14 +33,6 @@ static void plan_free(struct plan *plan)
     free(plan);
 }
 
-static bool has(const struct strings *names, const char *name)
-{
-    for (size_t i = 0; i < names->count; i++)
-        if (strcmp(names->items[i], name) == 0)
-            return true;
-    return false;
-}
-
 /* What goes down takes along what requires it. Returns whether a step has changed. */
 static bool spread_restarts(const struct plan *plan, struct plan_step *steps, size_t count)
 {
@@ -52,7 +44,7 @@ static bool spread_restarts(const struct plan *plan, struct plan_step *steps, si
 
             if (!module || steps[j].step != RELOAD_RESTART || steps[j].held ||
                 (steps[i].step != RELOAD_KEEP && steps[i].step != RELOAD_OPTIONS) ||
-                !has(&module->requires, steps[j].module))
+                !strings_have(&module->requires, steps[j].module))
                 continue;
             steps[i].step = RELOAD_RESTART;
             steps[i].because = steps[j].module;
@@ -67,7 +59,7 @@ static void add_step(const struct plan *plan, struct plan_result *result, struct
     const struct unit *unit = supervisor_find(plan->supervisor, module);
     enum reload_step step = reload_plan(plan->supervisor->config, plan->config, module);
 
-    if (step == RELOAD_OPTIONS && has(&plan->steady, module))
+    if (step == RELOAD_OPTIONS && strings_have(&plan->steady, module))
         step = RELOAD_RESTART;
     steps[result->step_count++] = (struct plan_step){
         .module = module,

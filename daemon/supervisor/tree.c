@@ -9,17 +9,9 @@
 #include "daemon/supervisor/supervisor_internal.h"
 #include "daemon/supervisor/unit.h"
 
-static bool names(const struct strings *list, const char *name)
-{
-    for (size_t i = 0; i < list->count; i++)
-        if (strcmp(list->items[i], name) == 0)
-            return true;
-    return false;
-}
-
 bool tree_requires(const struct unit *unit, const struct unit *other)
 {
-    return names(&unit->settings->requires, other->name);
+    return strings_have(&unit->settings->requires, other->name);
 }
 
 bool tree_may_start(const struct unit *unit)
@@ -32,7 +24,7 @@ bool tree_may_start(const struct unit *unit)
             tree_requires(unit, other))
             return false;
         if (other->state != UNIT_READY && !unit_is_down(other) &&
-            names(&unit->settings->after, other->name))
+            strings_have(&unit->settings->after, other->name))
             return false;
     }
     return true;
@@ -43,8 +35,8 @@ bool tree_may_stop(const struct unit *unit)
     const struct unit *other;
 
     LIST_FOREACH (other, &unit->supervisor->units, list)
-        if (!unit_is_down(other) && (names(&other->settings->after, unit->name) ||
-                                     names(&other->settings->requires, unit->name)))
+        if (!unit_is_down(other) && (strings_have(&other->settings->after, unit->name) ||
+                                     strings_have(&other->settings->requires, unit->name)))
             return false;
     return true;
 }
