@@ -3,7 +3,9 @@
  * The threads of the runtime: made when needed, kept for reuse, at most threads_max.
  *
  * Properties: executor_start() runs at once or fails; queued work waits for a thread and is never
- * lost; reserved threads can always be had by who reserved them. An idle executor has no wake-ups.
+ * lost; reserved threads can always be had by who reserved them. A thread whose function has called
+ * executor_retire() counts as free from then on: whoever waits for the end of a pool finds room for
+ * the next. An idle executor has no wake-ups.
  *
  * Operation: an idle thread waits on a condition of its own with the function that it is given
  * next. Queued work is taken by idle threads; further threads are added for it at once up to the
@@ -11,8 +13,10 @@
  * short work does not bring up hundreds of threads, and work that blocks does not hold up the rest
  * for long.
  *
- * Safety: `lock` protects everything here. A thread is on the idle list or busy, never both;
- * whoever takes it off the list under the lock owns its next run.
+ * Safety: `lock` protects everything here. A thread is idle (on the list), busy, or retiring, which
+ * lasts only until its function returns: after executor_retire() it takes no lock but this one, so
+ * who needs a thread at the limit may wait for it, whatever locks he holds. Whoever takes a thread
+ * off the idle list under the lock owns its next run.
  */
 #include <assert.h>
 #include <errno.h>
@@ -32,16 +36,18 @@ struct thread {
     void (*fn)(void *arg);
     void *arg;
     bool quit;
+    bool retiring;
 };
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static pthread_cond_t ended =
-    PTHREAD_COND_INITIALIZER; /* a thread has quit, for rv_runtime_trim() */
+static pthread_cond_t settled =
+    PTHREAD_COND_INITIALIZER; /* a thread has quit, or is no longer retiring */
 static struct list idle_threads = {&idle_threads, &idle_threads};
 static struct list queue = {&queue, &queue};
-static unsigned threads, idle_count, reserved, queue_workers, threads_max = 256;
+static unsigned threads, idle_count, retiring, reserved, queue_workers, threads_max = 256;
 static size_t stack_size = 256 * 1024;
-static uint64_t taken; /* from the queue, ever */
+static uint64_t taken;                      /* from the queue, ever */
+static __thread struct thread *self_thread; /* NULL where the thread is not ours */
 
 static void check_stall(struct timer *timer);
 static struct timer stall_timer = {.fn = check_stall};
@@ -93,6 +99,29 @@ static void run_given(struct thread *self)
     pthread_mutex_unlock(&lock);
     fn(arg);
     pthread_mutex_lock(&lock);
+    if (self->retiring) {
+        self->retiring = false;
+        retiring--;
+        pthread_cond_broadcast(&settled);
+    }
+}
+
+void executor_retire(void)
+{
+    /* Where a thread could not be had, callers run their functions themselves. */
+    if (!self_thread)
+        return;
+    pthread_mutex_lock(&lock);
+    if (!self_thread->retiring)
+        retiring++;
+    self_thread->retiring = true;
+    pthread_mutex_unlock(&lock);
+}
+
+/* Called with the lock: threads that work, or are promised to work. */
+static unsigned committed(void)
+{
+    return threads - idle_count - retiring + reserved;
 }
 
 static void drain_as_function(void *arg)
@@ -107,16 +136,18 @@ static void *run(void *arg)
 {
     struct thread *self = arg;
 
+    self_thread = self;
     pthread_mutex_lock(&lock);
     do {
         run_given(self);
-        if (!list_is_empty(&queue)) {
+        /* It was free to others already, who may have been promised it. */
+        if (!list_is_empty(&queue) && committed() <= threads_max) {
             queue_workers++;
             drain_queue();
         }
     } while (wait_idle(self));
     threads--;
-    pthread_cond_broadcast(&ended);
+    pthread_cond_broadcast(&settled);
     pthread_mutex_unlock(&lock);
     pthread_cond_destroy(&self->given);
     free(self);
@@ -155,13 +186,17 @@ static int make_thread(void (*fn)(void *arg), void *arg)
     return 0;
 }
 
-/* Called with the lock. `limit` threads may exist. */
-static int start_within(unsigned limit, void (*fn)(void *arg), void *arg)
+/* Called with the lock, which it may give up to wait for a thread that retires; the thread that is
+ * wanted is among the reserved ones, and no longer is afterwards. */
+static int start_promised(void (*fn)(void *arg), void *arg)
 {
     struct thread *thread;
 
+    while (idle_count == 0 && threads >= threads_max && retiring > 0)
+        pthread_cond_wait(&settled, &lock);
+    reserved--;
     if (idle_count == 0)
-        return threads < limit ? make_thread(fn, arg) : -EAGAIN;
+        return threads < threads_max ? make_thread(fn, arg) : -EAGAIN;
     thread = list_entry(idle_threads.next, struct thread, list);
     list_remove(&thread->list);
     idle_count--;
@@ -171,19 +206,21 @@ static int start_within(unsigned limit, void (*fn)(void *arg), void *arg)
     return 0;
 }
 
-/* Called with the lock: threads that are promised and not running yet must stay free. */
-static bool is_spoken_for(void)
+/* Called with the lock, as start_promised(). Threads that are promised to others stay free. */
+static int start(void (*fn)(void *arg), void *arg)
 {
-    return threads - idle_count + reserved >= threads_max;
+    if (committed() >= threads_max)
+        return -EAGAIN;
+    reserved++;
+    return start_promised(fn, arg);
 }
 
 int executor_start(void (*fn)(void *arg), void *arg)
 {
-    int r = -EAGAIN;
+    int r;
 
     pthread_mutex_lock(&lock);
-    if (!is_spoken_for())
-        r = start_within(threads_max, fn, arg);
+    r = start(fn, arg);
     pthread_mutex_unlock(&lock);
     return r;
 }
@@ -193,7 +230,7 @@ int executor_reserve(unsigned n)
     int r = -EAGAIN;
 
     pthread_mutex_lock(&lock);
-    if (threads - idle_count + reserved + n <= threads_max) {
+    if (committed() + n <= threads_max) {
         reserved += n;
         r = 0;
     }
@@ -215,10 +252,9 @@ int executor_start_reserved(void (*fn)(void *arg), void *arg)
 
     pthread_mutex_lock(&lock);
     assert(reserved > 0);
-    r = start_within(threads_max, fn, arg);
-    /* From now on it counts as busy. */
-    if (r == 0)
-        reserved--;
+    r = start_promised(fn, arg);
+    if (r < 0)
+        reserved++; /* the caller's still */
     pthread_mutex_unlock(&lock);
     return r;
 }
@@ -235,10 +271,12 @@ static unsigned processors(void)
 /* Called with the lock. */
 static bool add_queue_worker(void)
 {
-    if (is_spoken_for() || start_within(threads_max, drain_as_function, NULL) < 0)
-        return false;
+    /* Counted first: starting may give the lock up. */
     queue_workers++;
-    return true;
+    if (start(drain_as_function, NULL) == 0)
+        return true;
+    queue_workers--;
+    return false;
 }
 
 static void check_stall(struct timer *timer)
@@ -300,6 +338,8 @@ void rv_runtime_trim(void)
     unsigned target;
 
     pthread_mutex_lock(&lock);
+    while (retiring > 0)
+        pthread_cond_wait(&settled, &lock);
     target = threads - idle_count;
     while (!list_is_empty(&idle_threads)) {
         struct thread *thread = list_entry(idle_threads.next, struct thread, list);
@@ -310,6 +350,6 @@ void rv_runtime_trim(void)
         pthread_cond_signal(&thread->given);
     }
     while (threads > target)
-        pthread_cond_wait(&ended, &lock);
+        pthread_cond_wait(&settled, &lock);
     pthread_mutex_unlock(&lock);
 }

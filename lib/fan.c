@@ -68,6 +68,7 @@ static void work(void *arg)
     free(item);
     free(result);
     pthread_mutex_lock(&fan->lock);
+    executor_retire();
     if (--fan->running == 0)
         pthread_cond_signal(&fan->all_done);
     pthread_mutex_unlock(&fan->lock);

@@ -123,6 +123,7 @@ static void work(void *arg)
             fail(group, r);
         pthread_mutex_lock(&group->lock);
     }
+    executor_retire();
     if (--group->workers == 0)
         pthread_cond_broadcast(&group->all_done);
     else

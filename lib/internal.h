@@ -134,6 +134,10 @@ size_t timer_count(void);
 /* Runs fn(arg) at once, on an idle thread or a new one. Returns 0 or -EAGAIN. */
 int executor_start(void (*fn)(void *arg), void *arg);
 
+/* Called by such a function as the last thing that it does under its owner's lock: from then on its
+ * thread counts as free, so that whoever learns of its end finds room. It takes no lock after. */
+void executor_retire(void);
+
 /* Work that waits for a thread if need be. Lives with its owner, who may free it from within fn. */
 struct work {
     struct list list;

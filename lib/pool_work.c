@@ -266,6 +266,7 @@ void pool_work(void *arg)
             break;
         wait_idle(pool, &worker);
     }
+    executor_retire();
     if (--pool->workers == 0)
         pthread_cond_broadcast(&pool->workers_gone);
     else

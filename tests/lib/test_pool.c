@@ -256,6 +256,11 @@ static void test_threads_are_limited(void **state)
     rv_pool_destroy(a);
     assert_int_equal(rv_pool_create(bg, &options, &b), 0);
     rv_pool_destroy(b);
+    /* Whoever has waited for a pool's end finds its threads free, every time. */
+    for (int i = 0; i < 500; i++) {
+        assert_int_equal(rv_pool_create(bg, &options, &a), 0);
+        rv_pool_destroy(a);
+    }
     limit.threads_max = 0;
     rv_runtime_configure(&limit);
 }
