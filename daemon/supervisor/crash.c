@@ -88,6 +88,7 @@ void crash_read(const struct scoreboard *board, uint32_t slot, struct crash *ret
     if (!concerns(&record, slot))
         return;
     ret_crash->id = ++last_id;
+    ret_crash->hang = record.signal == 0;
     string_copy(ret_crash->task, sizeof(ret_crash->task), record.what);
     text_sanitise(ret_crash->task);
     describe_summary(&record, ret_crash);

@@ -3,6 +3,7 @@
 #ifndef REEVE_SUPERVISOR_CRASH_H
 #define REEVE_SUPERVISOR_CRASH_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -11,6 +12,7 @@
 /* The last crash or hang of a module. All are "" when there was none. */
 struct crash {
     uint64_t id; /* tells one from the next, for whoever comes back with its symbols */
+    bool hang;   /* no signal ended it: something went on for too long */
     char task[SCOREBOARD_NAME_SIZE]; /* or pool, init, ...: what ran */
     char summary[160];               /* "SIGSEGV in check run 12": fit for everybody */
     char facts[96];    /* "at address 0x10", "sleeping in futex_wait": for operators */

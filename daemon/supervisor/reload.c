@@ -85,7 +85,10 @@ static void end(struct supervisor *supervisor)
 {
     for (size_t i = 0; i < supervisor->reload_errors.texts.count; i++)
         log_error("%s", supervisor->reload_errors.texts.items[i]);
-    if (config_errors_any(&supervisor->reload_errors))
+    supervisor->reloads.ended++;
+    supervisor->reloads.last_failed = config_errors_any(&supervisor->reload_errors);
+    supervisor->reloads.failed += supervisor->reloads.last_failed;
+    if (supervisor->reloads.last_failed)
         log_error("reload failed: the old configuration stays in force where it can");
     else
         log_notice("reloaded");

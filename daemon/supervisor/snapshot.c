@@ -82,6 +82,8 @@ static int take_module(struct unit *unit, const struct snapshot *snapshot,
     module->pid = unit->attached ? host_pid(host) : 0;
     module->starts = unit->starts;
     module->restarts = unit->restarts;
+    module->crashes = unit->crashes;
+    module->hangs = unit->hangs;
     module->jobs_lost = unit->jobs_lost;
     string_copy(module->host, sizeof(module->host), host_name(host));
     r = tally_copy(&unit->tally, board, unit->slot, &tally);
@@ -115,6 +117,7 @@ int snapshot_take(struct supervisor *supervisor, struct snapshot **ret_snapshot)
     snapshot->generation = supervisor->generation;
     snapshot->phase = supervisor->phase;
     snapshot->reloading = supervisor->reloading;
+    snapshot->reloads = supervisor->reloads;
     snapshot->cause = supervisor->cause;
     snapshot->modules = calloc(count + 1, sizeof(*snapshot->modules));
     if (!snapshot->modules) {

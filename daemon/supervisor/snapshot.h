@@ -30,6 +30,8 @@ struct snapshot_module {
     pid_t pid;
     uint64_t starts;
     uint64_t restarts;
+    uint64_t crashes;
+    uint64_t hangs;
     uint64_t jobs_lost;
     int64_t health_at; /* when its own health() answered last; 0: it has none */
     char host[64];
@@ -52,6 +54,7 @@ struct snapshot {
     bool reloading;
     bool ready;   /* /readyz */
     bool started; /* /startupz */
+    struct reload_counts reloads;
     struct cause cause;
     size_t modules_ready;
     struct snapshot_module *modules;

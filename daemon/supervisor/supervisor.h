@@ -37,6 +37,12 @@ enum supervisor_event {
     SUPERVISOR_CHANGED,   /* a unit's state, or something that a status line would tell */
 };
 
+struct reload_counts {
+    uint64_t ended;
+    uint64_t failed; /* of those */
+    bool last_failed;
+};
+
 struct supervisor_options {
     const char *config_path; /* read again by a reload */
     const char *host_program;

@@ -67,6 +67,7 @@ struct supervisor {
     struct list waiters;      /* for the reload under way */
     struct list next_waiters; /* asked during it: for the next */
     bool reload_again;
+    struct reload_counts reloads;
 };
 
 /* supervisor.c: something changed; all units are looked at in the next turn of the loop. */

@@ -314,6 +314,8 @@ void tenancy_close_books(struct unit *unit, bool expected)
     if (expected)
         return;
     crash_read(board, unit->slot, &unit->crash, &frames);
+    if (unit->crash.id > 0)
+        ++*(unit->crash.hang ? &unit->hangs : &unit->crashes);
     symbols_look_up(supervisor->symbols, unit, &frames);
 }
 

@@ -98,6 +98,8 @@ struct unit {
     struct tally tally;
     uint64_t starts;
     uint64_t restarts;
+    uint64_t crashes; /* that left a record of it */
+    uint64_t hangs;
     uint64_t jobs_lost;
     struct loop_timer *timer;
 };
