@@ -10,6 +10,7 @@
 #include "daemon/loop/http.h"
 #include "daemon/supervisor/snapshot.h"
 
+struct exposition;
 struct log_ring;
 struct systemd;
 
@@ -74,6 +75,8 @@ json_t *health_json(const struct snapshot *snapshot);
 json_t *edge_seconds(int64_t ns);
 /* status.c: everything that a snapshot knows, for reevectl. */
 json_t *status_json(const struct snapshot *snapshot, const struct strings *addresses);
+/* metrics_bill.c: what hosts and the supervisor take. */
+void metrics_write_bill(const struct exposition *exposition, const struct snapshot *snapshot);
 /* metrics.c: appends the exposition; open_metrics chooses between the two text formats. */
 void metrics_write(const struct snapshot *snapshot, size_t connections, bool open_metrics,
                    struct text *text);

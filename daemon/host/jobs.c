@@ -34,7 +34,8 @@ struct host_job {
     struct pool_runner *runner;
     struct rv_job job;
     uint64_t request;
-    rv_duration timeout; /* its own; 0: the pool's */
+    rv_duration submitted_at; /* what a full queue held its submitter up is part of its waiting */
+    rv_duration timeout;      /* its own; 0: the pool's */
     char data[];
 };
 
@@ -66,6 +67,19 @@ static void publish(struct pool_runner *runner)
     scoreboard_write_end(record);
 }
 
+/* It is not in the queue any more. */
+static void note_begin(struct pool_runner *runner, const struct host_job *job)
+{
+    pthread_mutex_lock(&runner->lock);
+    if (job->job.attempt == 1) {
+        scoreboard_write_begin(runner->record);
+        histogram_observe(&runner->record->job_wait, rv_now() - job->submitted_at);
+        scoreboard_write_end(runner->record);
+    }
+    publish(runner);
+    pthread_mutex_unlock(&runner->lock);
+}
+
 static void note_end(struct pool_runner *runner, const struct rv_job_end *end, const char *text)
 {
     struct scoreboard_pool *record = runner->record;
@@ -75,7 +89,8 @@ static void note_end(struct pool_runner *runner, const struct rv_job_end *end, c
     runner->counts.failed += end->state == RV_JOB_FAILED;
     runner->counts.lost += end->state == RV_JOB_LOST;
     scoreboard_write_begin(record);
-    record->total_duration += end->duration;
+    if (end->state != RV_JOB_LOST)
+        histogram_observe(&record->job_duration, end->duration);
     if (end->state == RV_JOB_FINISHED) {
         record->succeeded_at = rv_now();
     } else {
@@ -137,10 +152,7 @@ static int run_job(struct rv_context *ctx, void *arg)
     if (r < 0)
         return rv_fail(r, "no memory for the job's context");
     job->job.attempt++;
-    /* It is not in the queue any more. */
-    pthread_mutex_lock(&runner->lock);
-    publish(runner);
-    pthread_mutex_unlock(&runner->lock);
+    note_begin(runner, job);
     rv_context_deadline(timed, &job->job.deadline);
     overdue.ctx = timed;
     overdue_begin(&overdue);
@@ -223,7 +235,7 @@ static struct host_job *make_job(struct pool_runner *runner, const void *data, s
 
     if (!job)
         return NULL;
-    *job = (struct host_job){.runner = runner};
+    *job = (struct host_job){.runner = runner, .submitted_at = rv_now()};
     if (size > 0)
         memcpy(job->data, data, size);
     job->data[size] = '\0';

@@ -106,7 +106,7 @@ static void publish_end(struct task_runner *runner, const struct run *run, int c
     scoreboard_write_begin(record);
     record->ended_at = now;
     record->last_duration = now - record->started_at;
-    record->total_duration += record->last_duration;
+    histogram_observe(&record->run_duration, record->last_duration);
     count_end(record, code, ctx_err);
     if (run->cancelled_at > 0)
         record->worst_cancel = MAX(record->worst_cancel, now - run->cancelled_at);
@@ -183,8 +183,10 @@ static void publish_begin(struct task_runner *runner, rv_duration due)
     record->started_at = now;
     record->started_realtime = clock_realtime();
     record->busy_until = settings->timeout > 0 ? now + settings->timeout + settings->grace : 0;
-    if (due > 0)
+    if (due > 0) {
         record->worst_lateness = MAX(record->worst_lateness, now - due);
+        histogram_observe(&record->lateness, now - due);
+    }
     scoreboard_write_end(record);
 }
 

@@ -64,12 +64,6 @@ static struct scoreboard_pool *find_pool(struct scoreboard_pool **pools, size_t 
     return &grown[(*count)++];
 }
 
-/* Sums over many incarnations, each of which may have lied. */
-static int64_t add_times(int64_t a, int64_t b)
-{
-    return MIN(a + b, SCOREBOARD_TIME_MAX);
-}
-
 /* Levels are the newer record's, counters are added up. */
 static void add_task(struct scoreboard_task *sum, const struct scoreboard_task *task)
 {
@@ -80,7 +74,8 @@ static void add_task(struct scoreboard_task *sum, const struct scoreboard_task *
     total.timeouts += sum->timeouts;
     total.cancels += sum->cancels;
     total.skipped += sum->skipped;
-    total.total_duration = add_times(total.total_duration, sum->total_duration);
+    histogram_add(&total.run_duration, &sum->run_duration);
+    histogram_add(&total.lateness, &sum->lateness);
     total.worst_lateness = MAX(total.worst_lateness, sum->worst_lateness);
     total.worst_cancel = MAX(total.worst_cancel, sum->worst_cancel);
     /* A new incarnation that has not run yet has nothing newer to say. */
@@ -108,7 +103,8 @@ static void add_pool(struct scoreboard_pool *sum, const struct scoreboard_pool *
     total.lost += sum->lost;
     total.rejected += sum->rejected;
     total.retried += sum->retried;
-    total.total_duration = add_times(total.total_duration, sum->total_duration);
+    histogram_add(&total.job_duration, &sum->job_duration);
+    histogram_add(&total.job_wait, &sum->job_wait);
     if (pool->last_failure_at == 0 && sum->last_failure_at != 0) {
         total.last_failure_at = sum->last_failure_at;
         total.last_code = sum->last_code;

@@ -140,9 +140,9 @@ bool scoreboard_read_module(const struct scoreboard *board, unsigned i, struct s
 #define TIME(member) offsetof(struct scoreboard_task, member)
 
 static const size_t task_times[] = {
-    TIME(interval),       TIME(next_due),       TIME(started_at),       TIME(busy_until),
-    TIME(ended_at),       TIME(succeeded_at),   TIME(started_realtime), TIME(last_duration),
-    TIME(total_duration), TIME(worst_lateness), TIME(worst_cancel),
+    TIME(interval),       TIME(next_due),     TIME(started_at),       TIME(busy_until),
+    TIME(ended_at),       TIME(succeeded_at), TIME(started_realtime), TIME(last_duration),
+    TIME(worst_lateness), TIME(worst_cancel),
 };
 
 bool scoreboard_read_task(const struct scoreboard *board, unsigned i, struct scoreboard_task *t)
@@ -158,6 +158,8 @@ bool scoreboard_read_task(const struct scoreboard *board, unsigned i, struct sco
         bound((int64_t *)(void *)((char *)t + task_times[field]));
     for (size_t point = 0; point < SCOREBOARD_POINTS; point++)
         bound(&t->points[point]);
+    histogram_limit(&t->run_duration);
+    histogram_limit(&t->lateness);
     return whole;
 }
 
@@ -172,7 +174,8 @@ bool scoreboard_read_pool(const struct scoreboard *board, unsigned i, struct sco
     bound(&p->last_failure_at);
     bound(&p->succeeded_at);
     bound(&p->oldest_queued_at);
-    bound(&p->total_duration);
+    histogram_limit(&p->job_duration);
+    histogram_limit(&p->job_wait);
     return whole;
 }
 

@@ -28,8 +28,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "daemon/wire/histogram.h"
+
 /* Raised by every change of layout or meaning. */
-#define SCOREBOARD_VERSION 2
+#define SCOREBOARD_VERSION 3
 
 #define SCOREBOARD_MODULES 32
 #define SCOREBOARD_TASKS   256
@@ -100,7 +102,6 @@ struct scoreboard_task {
     int64_t succeeded_at;
     int64_t started_realtime; /* of the last run, in nanoseconds since the epoch */
     int64_t last_duration;
-    int64_t total_duration;
     int64_t worst_lateness;   /* start after next_due */
     int64_t worst_cancel;     /* from a cancel to the run's return */
     int32_t last_code;        /* of the last run that ended: 0 or a negative errno */
@@ -113,6 +114,8 @@ struct scoreboard_task {
     char name[SCOREBOARD_NAME_SIZE];
     char last_text[SCOREBOARD_TEXT_SIZE]; /* the last run's error text, "" after a success */
     char progress[SCOREBOARD_TEXT_SIZE];  /* what the task last said of itself */
+    struct histogram run_duration;        /* of runs that ended: as many as runs */
+    struct histogram lateness;            /* of planned starts, after next_due */
 };
 
 struct scoreboard_pool {
@@ -132,10 +135,11 @@ struct scoreboard_pool {
     int64_t last_failure_at;
     int64_t succeeded_at; /* when a job last did */
     int64_t oldest_queued_at;
-    int64_t total_duration;
     char name[SCOREBOARD_NAME_SIZE];
     char last_text[SCOREBOARD_TEXT_SIZE]; /* of the last job that failed */
     char progress[SCOREBOARD_TEXT_SIZE];  /* what a job last said of itself */
+    struct histogram job_duration;        /* of last attempts: as many as finished + failed */
+    struct histogram job_wait;            /* from the submit to the first attempt */
 };
 
 /* A worker thread; what it runs. */

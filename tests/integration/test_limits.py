@@ -502,6 +502,8 @@ class Bill(LimitsTest):
                 self.assertNotIn(name, families)
                 self.assertEqual(kind == "counter", name.endswith("_total"), line)
                 families.add(name)
+                if kind == "histogram":
+                    families.update(name + part for part in ("_bucket", "_sum", "_count"))
             elif not line.startswith("#"):
                 name, value = line.rsplit(" ", 1)
                 self.assertIn(name.split("{")[0], families, line)

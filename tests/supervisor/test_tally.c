@@ -52,6 +52,7 @@ static void set_task(struct scoreboard *host, unsigned i, uint32_t slot, const c
     task->module = slot;
     task->runs = runs;
     task->ended_at = 1000 + (int64_t)runs;
+    task->run_duration = (struct histogram){.sum = (int64_t)runs, .counts = {[1] = runs}};
     string_copy(task->name, sizeof(task->name), name);
     scoreboard_write_end(task);
 }
@@ -77,6 +78,8 @@ static void test_counters_add_up(void **state)
     assert_int_equal(tally_copy(&tally, fixture->board, 0, &copy), 0);
     assert_string_equal(copy.tasks[0].name, "check");
     assert_int_equal(copy.tasks[0].runs, 7);
+    assert_int_equal(copy.tasks[0].run_duration.counts[1], 7);
+    assert_int_equal(copy.tasks[0].run_duration.sum, 7);
     tally_free(&copy);
     /* Without a host it stays as it was. */
     assert_int_equal(tally_copy(&tally, NULL, 0, &copy), 0);

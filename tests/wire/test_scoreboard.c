@@ -113,6 +113,7 @@ static void test_garbage_is_bounded(void **state)
     struct scoreboard_object object;
     struct scoreboard_module module;
     struct scoreboard_pool pool;
+    struct scoreboard_task task;
     struct scoreboard_thread thread;
     int fd;
     (void)state;
@@ -130,6 +131,11 @@ static void test_garbage_is_bounded(void **state)
     assert_true(strlen(module.health_text) < SCOREBOARD_TEXT_SIZE);
     scoreboard_read_pool(board, 0, &pool);
     assert_true(strlen(pool.last_text) < SCOREBOARD_TEXT_SIZE);
+    assert_int_equal(pool.job_wait.counts[0], HISTOGRAM_COUNT_MAX);
+    assert_int_equal(pool.job_duration.sum, 0);
+    scoreboard_read_task(board, 0, &task);
+    assert_int_equal(task.lateness.counts[HISTOGRAM_BOUNDS], HISTOGRAM_COUNT_MAX);
+    assert_int_equal(task.run_duration.sum, 0);
     scoreboard_read_thread(board, 0, &thread);
     assert_true(strlen(thread.what) < SCOREBOARD_NAME_SIZE);
     munmap(host, sizeof(*host));
