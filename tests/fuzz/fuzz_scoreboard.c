@@ -91,6 +91,26 @@ static void check_document(json_t *json, const char *what)
     json_decref(json);
 }
 
+/* Whatever the counts were, what is shown of them can be added up without overflow. */
+static void check_histogram(const struct histogram *histogram)
+{
+    fuzz_check(histogram->sum >= 0 && histogram->sum <= SCOREBOARD_TIME_MAX, "a sum without limit");
+    for (size_t i = 0; i < HISTOGRAM_BUCKETS; i++)
+        fuzz_check(histogram->counts[i] <= HISTOGRAM_COUNT_MAX, "a count without limit");
+}
+
+static void check_histograms(const struct snapshot_module *module)
+{
+    for (size_t i = 0; i < module->task_count; i++) {
+        check_histogram(&module->tasks[i].record.run_duration);
+        check_histogram(&module->tasks[i].record.lateness);
+    }
+    for (size_t i = 0; i < module->pool_count; i++) {
+        check_histogram(&module->pools[i].job_duration);
+        check_histogram(&module->pools[i].job_wait);
+    }
+}
+
 static void answer(struct world *world)
 {
     struct strings addresses = {0};
@@ -109,6 +129,7 @@ static void answer(struct world *world)
                        json_array_size(json_object_get(module, "pools")) ==
                            snapshot->modules[i].pool_count,
                    "a part of %s is missing", snapshot->modules[i].name);
+        check_histograms(&snapshot->modules[i]);
     }
     check_document(status, "status");
     metrics_write(snapshot, 0, true, &text);
