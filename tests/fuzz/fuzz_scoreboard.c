@@ -55,12 +55,20 @@ static void patch(struct scoreboard *board, const uint8_t **data, size_t *size)
               MIN((size_t)head.count, kinds[kind].size - offset));
 }
 
+static void begin_books(struct scoreboard *board)
+{
+    for (size_t i = 0; i < SCOREBOARD_MODULES; i++)
+        board->modules[i].books++;
+}
+
 static struct scoreboard *make_board(const uint8_t *data, size_t size)
 {
     struct scoreboard *board = calloc(1, sizeof(*board));
 
     if (!board)
         abort();
+    /* Nothing of a module that has not begun its books is looked at. */
+    begin_books(board);
     while (size > 0)
         patch(board, &data, &size);
     return board;
@@ -153,6 +161,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     /* As when the hosts died: twice, so that sums of sums are made too. */
     LIST_FOREACH (unit, &world.supervisor->units, list) {
         tally_close(&unit->tally, board, unit->slot);
+        begin_books(board);
         tally_close(&unit->tally, board, unit->slot);
         crash_read(board, unit->slot, &unit->crash, &frames);
         fuzz_check(frames.count <= SCOREBOARD_FRAMES, "too many frames");
