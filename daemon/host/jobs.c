@@ -44,8 +44,9 @@ const char *jobs_name(const struct pool_runner *runner)
     return runner->definition->name;
 }
 
-/* Under the lock. What waits is the pool's own number, and the rest is in flight. */
-static void publish(struct pool_runner *runner)
+/* Between begin_change() and end_change() the record may be written, under the lock. What waits is the
+ * pool's own number, and the rest is in flight. */
+static struct scoreboard_pool *begin_change(struct pool_runner *runner)
 {
     struct scoreboard_pool *record = runner->record;
     struct rv_pool_stats stats;
@@ -64,31 +65,41 @@ static void publish(struct pool_runner *runner)
     record->lost = runner->counts.lost;
     record->retried = runner->retried_before + stats.retried;
     record->rejected = runner->counts.rejected;
+    return record;
+}
+
+static void end_change(struct scoreboard_pool *record)
+{
     scoreboard_write_end(record);
+}
+
+static void publish(struct pool_runner *runner)
+{
+    end_change(begin_change(runner));
 }
 
 /* It is not in the queue any more. */
 static void note_begin(struct pool_runner *runner, const struct host_job *job)
 {
+    struct scoreboard_pool *record;
+
     pthread_mutex_lock(&runner->lock);
-    if (job->job.attempt == 1) {
-        scoreboard_write_begin(runner->record);
-        histogram_observe(&runner->record->job_wait, rv_now() - job->submitted_at);
-        scoreboard_write_end(runner->record);
-    }
-    publish(runner);
+    record = begin_change(runner);
+    if (job->job.attempt == 1)
+        histogram_observe(&record->job_wait, rv_now() - job->submitted_at);
+    end_change(record);
     pthread_mutex_unlock(&runner->lock);
 }
 
 static void note_end(struct pool_runner *runner, const struct rv_job_end *end, const char *text)
 {
-    struct scoreboard_pool *record = runner->record;
+    struct scoreboard_pool *record;
 
     pthread_mutex_lock(&runner->lock);
     runner->counts.finished += end->state == RV_JOB_FINISHED;
     runner->counts.failed += end->state == RV_JOB_FAILED;
     runner->counts.lost += end->state == RV_JOB_LOST;
-    scoreboard_write_begin(record);
+    record = begin_change(runner);
     if (end->state != RV_JOB_LOST)
         histogram_observe(&record->job_duration, end->duration);
     if (end->state == RV_JOB_FINISHED) {
@@ -98,8 +109,7 @@ static void note_end(struct pool_runner *runner, const struct rv_job_end *end, c
         record->last_failure_at = rv_now();
         string_copy(record->last_text, sizeof(record->last_text), text);
     }
-    scoreboard_write_end(record);
-    publish(runner);
+    end_change(record);
     pthread_mutex_unlock(&runner->lock);
 }
 
