@@ -84,8 +84,8 @@ class Formats(MetricsTest):
         super().setUpClass()
         # Made by one of the tests' own methods, and ended with the class.
         maker = cls("test_promtool_finds_nothing")
-        cls.shared = maker.eventful()
         cls.addClassCleanup(maker.doCleanups)
+        cls.shared = maker.eventful()
 
     def test_promtool_finds_nothing(self):
         self.assertEqual(run(["promtool", "check", "metrics"], self.scrape(self.shared)), (0, ""))
