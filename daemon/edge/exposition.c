@@ -69,17 +69,41 @@ void exposition_family(const struct exposition *exposition, const struct metric 
         text_append_format(exposition->text, "# UNIT %s %s\n", metric->name, unit);
 }
 
+/* Most values are whole numbers, for which printf() takes too long: an answer has thousands. */
+static void append_number(struct text *text, uint64_t number)
+{
+    char digits[20];
+    size_t place = sizeof(digits);
+
+    do
+        digits[--place] = (char)('0' + number % 10);
+    while ((number /= 10) > 0);
+    text_append_bytes(text, digits + place, sizeof(digits) - place);
+}
+
+static void append_value(struct text *text, double value)
+{
+    if (value >= 0 && value < 0x1p53 && (double)(uint64_t)value == value)
+        append_number(text, (uint64_t)value);
+    else
+        text_append_format(text, "%.17g", value);
+    text_append_bytes(text, "\n", 1);
+}
+
 void exposition_sample(const struct exposition *exposition, const struct metric *metric,
                        const struct label labels[METRIC_LABELS], double value)
 {
     struct text *text = exposition->text;
-    cleanup_text struct text all = {0};
 
-    append_labels(&all, labels);
-    text->failed = text->failed || all.failed;
-    text_append_format(text, "%s%s%s%s%s %.17g\n", metric->name, suffix(metric->type),
-                       all.length > 0 ? "{" : "", text_string(&all), all.length > 0 ? "}" : "",
-                       value);
+    text_append(text, metric->name);
+    text_append(text, suffix(metric->type));
+    if (labels) {
+        text_append_bytes(text, "{", 1);
+        append_labels(text, labels);
+        text_append_bytes(text, "}", 1);
+    }
+    text_append_bytes(text, " ", 1);
+    append_value(text, value);
 }
 
 void exposition_histogram(const struct exposition *exposition, const struct metric *metric,
@@ -87,21 +111,23 @@ void exposition_histogram(const struct exposition *exposition, const struct metr
                           const struct histogram *histogram)
 {
     struct text *text = exposition->text;
-    cleanup_text struct text all = {0};
-    const char *name = metric->name, *comma;
+    cleanup_text struct text all = {0}, head = {0};
     uint64_t count = 0;
 
     append_labels(&all, labels);
-    text->failed = text->failed || all.failed;
-    comma = all.length > 0 ? "," : "";
+    text_append_format(&head, "%s_bucket{%s,le=\"", metric->name, text_string(&all));
+    text->failed = text->failed || all.failed || head.failed;
     for (unsigned i = 0; i < HISTOGRAM_BUCKETS; i++) {
         count += histogram->counts[i];
-        text_append_format(text, "%s_bucket{%s%sle=\"%s\"} %" PRIu64 "\n", name, text_string(&all),
-                           comma, i < HISTOGRAM_BOUNDS ? histogram_bound(i) : "+Inf", count);
+        text_append_bytes(text, text_string(&head), head.length);
+        text_append(text, i < HISTOGRAM_BOUNDS ? histogram_bound(i) : "+Inf");
+        text_append(text, "\"} ");
+        append_number(text, count);
+        text_append_bytes(text, "\n", 1);
     }
-    text_append_format(text, "%s_sum{%s} %.17g\n%s_count{%s} %" PRIu64 "\n", name,
-                       text_string(&all), (double)histogram->sum / NSEC_PER_SEC, name,
-                       text_string(&all), count);
+    text_append_format(text, "%s_sum{%s} ", metric->name, text_string(&all));
+    append_value(text, (double)histogram->sum / NSEC_PER_SEC);
+    text_append_format(text, "%s_count{%s} %" PRIu64 "\n", metric->name, text_string(&all), count);
 }
 
 void exposition_end(const struct exposition *exposition)

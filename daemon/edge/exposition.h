@@ -38,9 +38,11 @@ struct exposition {
 /* A family's samples follow its head, and nothing else's come between them. */
 void exposition_family(const struct exposition *exposition, const struct metric *metric);
 
-/* labels may be NULL for none. Of all types but HISTOGRAM; that of INFO is 1. */
+/* labels may be NULL for none, and else there is one at least. Of all types but HISTOGRAM; the value of
+ * INFO is 1. */
 void exposition_sample(const struct exposition *exposition, const struct metric *metric,
                        const struct label labels[METRIC_LABELS], double value);
+/* There is a label at least. */
 void exposition_histogram(const struct exposition *exposition, const struct metric *metric,
                           const struct label labels[METRIC_LABELS],
                           const struct histogram *histogram);
