@@ -110,7 +110,7 @@ static const struct module_metric {
     {{"reeve_module_crashes", COUNTER, "Times that a crash was recorded in the module."},
      module_crashes},
     {{"reeve_module_hangs", COUNTER,
-      "Times that a hang was recorded in the module: ignored cancels, late starts and stops."},
+      "Times that the module's host was killed since something of it went on for too long."},
      module_hangs},
     {{"reeve_module_jobs_lost", COUNTER, "Jobs lost with hosts that ended."}, module_jobs_lost},
 };

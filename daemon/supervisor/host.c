@@ -160,8 +160,11 @@ static void report_end(struct host *host, const struct host_end *end)
 static void describe_end(const struct host *host, const struct loop_exit *exit,
                          struct host_end *ret_end)
 {
-    *ret_end = (struct host_end){
-        .clean = exit->code == 0, .asked = host->exit_asked, .refused = host->refused};
+    *ret_end = (struct host_end){.clean = exit->code == 0,
+                                 .asked = host->exit_asked,
+                                 .refused = host->refused,
+                                 .hung = host->hung,
+                                 .hung_slot = host->hung_slot};
     if (host->why[0] != '\0') {
         ret_end->clean = false;
         string_copy(ret_end->text, sizeof(ret_end->text), host->why);
@@ -322,6 +325,7 @@ void host_start(struct host *host)
     host->state = HOST_SPAWNING;
     host->exit_asked = false;
     host->refused = false;
+    host->hung = false;
     host->why[0] = '\0';
     list_append(&host->spawner->queue, &host->waiting);
     loop_timer_arm(host->spawner->timer, 0);
@@ -353,11 +357,20 @@ static void set_why(struct host *host, const char *why, va_list args)
     text_sanitise(host->why);
 }
 
+void host_note_hang(struct host *host, uint32_t slot)
+{
+    if (host->hung || host->state == HOST_ABSENT)
+        return;
+    host->hung = true;
+    host->hung_slot = slot;
+}
+
 void host_kill_hanging(struct host *host, uint32_t slot, const char *why, ...)
 {
     struct wire_message message = {.type = WIRE_STACK, .module = slot};
     va_list args;
 
+    host_note_hang(host, slot);
     va_start(args, why);
     set_why(host, why, args);
     va_end(args);

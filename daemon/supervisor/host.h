@@ -26,8 +26,10 @@ struct spawner;
 
 /* How an incarnation ended. */
 struct host_end {
-    bool clean;     /* exit code 0 */
-    bool asked;     /* after host_exit(): expected */
+    bool clean; /* exit code 0 */
+    bool asked; /* after host_exit(): expected */
+    bool hung;  /* it was killed because of something in hung_slot that hung */
+    uint32_t hung_slot;
     bool refused;   /* it cannot give up what its limits ask: trying again cannot help */
     char text[512]; /* "killed by SIGSEGV", "exit code 3", "task web/check hangs: killed" */
 };
@@ -106,6 +108,9 @@ void host_exit(struct host *host, const char *cause);
 
 /* Kills it and its session at once; why becomes the text of its end. */
 void host_kill(struct host *host, const char *why, ...) __attribute__((format(printf, 2, 3)));
+
+/* A module of it hangs; said before the kill. The first counts. */
+void host_note_hang(struct host *host, uint32_t slot);
 
 /* The same for a host whose module hangs: it may first note the stack of what the module in the slot
  * does, for a moment, and is not listened to any more. */

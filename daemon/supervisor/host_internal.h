@@ -29,7 +29,9 @@ struct host {
 
     enum host_state state;
     bool exit_asked;
-    bool refused;  /* it said in its HELLO that it cannot do as its limits ask */
+    bool refused; /* it said in its HELLO that it cannot do as its limits ask */
+    bool hung;    /* and that is why it is killed */
+    uint32_t hung_slot;
     char why[512]; /* host_kill()'s text */
     pid_t pid;
     int64_t stopped_at; /* by a signal, since then; 0: it is not */

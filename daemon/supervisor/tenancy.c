@@ -222,6 +222,7 @@ static void task_overdue(struct unit *unit, const struct wire_message *message)
     log_error("[%s/%s#%llu] ignores its cancellation since %s: %s", unit->name, message->name,
               (unsigned long long)message->number,
               duration_format(message->duration, since, sizeof(since)), message->text);
+    host_note_hang(unit->tenancy->host, unit->slot);
     host_kill(unit->tenancy->host, "%s/%s hangs: it ignored its cancellation for %s", unit->name,
               message->name, since);
 }
@@ -314,8 +315,7 @@ void tenancy_close_books(struct unit *unit, bool expected)
     if (expected)
         return;
     crash_read(board, unit->slot, &unit->crash, &frames);
-    if (unit->crash.id > 0)
-        ++*(unit->crash.hang ? &unit->hangs : &unit->crashes);
+    unit->crashes += unit->crash.id > 0 && !unit->crash.hang;
     symbols_look_up(supervisor->symbols, unit, &frames);
 }
 
@@ -338,6 +338,7 @@ static void host_went(struct host *host, const struct host_end *end, void *arg)
         if (!unit->attached)
             continue;
         unit->attached = false;
+        unit->hangs += end->hung && end->hung_slot == unit->slot;
         requests_host_ended(&tenancy->supervisor->requests, unit, end->text);
         unit_handle(unit, UNIT_EVENT_HOST_ENDED, &input);
     }

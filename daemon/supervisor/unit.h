@@ -99,7 +99,7 @@ struct unit {
     uint64_t starts;
     uint64_t restarts;
     uint64_t crashes; /* that left a record of it */
-    uint64_t hangs;
+    uint64_t hangs;   /* for which its host was killed */
     uint64_t jobs_lost;
     struct loop_timer *timer;
 };
