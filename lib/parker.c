@@ -130,7 +130,8 @@ int parker_poll(struct parker *parker, struct pollfd *fds, size_t count, rv_dura
     }
     fds[count] = (struct pollfd){.fd = parker->event_fd, .events = POLLIN};
     if (!atomic_compare_exchange_strong(&parker->state, &expected, POLLING)) {
-        atomic_store(&parker->state, EMPTY);
+        /* An exchange: what came before an unpark that it swallows must be seen after it. */
+        atomic_exchange(&parker->state, EMPTY);
         return poll_until(fds, (nfds_t)count, 0);
     }
     r = poll_until(fds, (nfds_t)count + 1, deadline);
