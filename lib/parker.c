@@ -185,6 +185,8 @@ rv_duration deadline_after(rv_duration timeout)
 {
     rv_duration deadline;
 
+    /* What has passed is due now; a time before the clock's start would not be one. */
+    timeout = MAX(timeout, INT64_C(0));
     if (timeout == RV_FOREVER || __builtin_add_overflow(rv_now(), timeout, &deadline))
         return RV_FOREVER;
     return deadline;
