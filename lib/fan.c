@@ -41,11 +41,13 @@ static void fail(struct fan *fan, int code)
 static int drain(struct fan *fan, void *item, void *result)
 {
     for (;;) {
-        int r = rv_channel_recv(fan->ctx, fan->in, item);
+        int r;
 
+        /* Of what ran on this thread before, or of an item that was fine after all. */
+        rv_error_clear();
+        r = rv_channel_recv(fan->ctx, fan->in, item);
         if (r < 0)
             return r == -EPIPE ? 0 : r;
-        rv_error_clear();
         r = fan->fn(fan->ctx, item, result, fan->arg);
         if (r == 0) {
             rv_error_clear();
