@@ -110,8 +110,8 @@ int rv_pool_create(struct rv_context *ctx, const struct rv_pool_options *options
     list_init(&pool->hook.list);
     pool->hook.fn = pool_cancelled;
     pool->capacity = pool->options.queue;
-    pool->ring_size = pool->capacity + pool->options.workers;
-    pool->ring = calloc(pool->ring_size, sizeof(*pool->ring));
+    if (!__builtin_add_overflow(pool->capacity, pool->options.workers, &pool->ring_size))
+        pool->ring = calloc(pool->ring_size, sizeof(*pool->ring));
     r = pool->ring ? rv_context_with_cancel(ctx, &pool->ctx) : -ENOMEM;
     if (r == 0)
         r = start_workers(pool);

@@ -287,6 +287,20 @@ static void test_room_is_handed_on(void **state)
     }
 }
 
+static void test_options_that_cannot_be(void **state)
+{
+    struct rv_pool_options options = {.size = sizeof(options) - 1};
+    struct rv_pool *pool = NULL;
+    (void)state;
+
+    assert_int_equal(rv_pool_create(bg, &options, &pool), -EINVAL);
+    /* A queue whose size overflows. */
+    options = (struct rv_pool_options){.size = sizeof(options), .workers = 2, .queue = SIZE_MAX};
+    assert_int_equal(rv_pool_create(bg, &options, &pool), -ENOMEM);
+    assert_null(pool);
+    rv_pool_destroy(pool);
+}
+
 static void test_threads_are_limited(void **state)
 {
     struct rv_pool_options options = {.size = sizeof(options), .workers = 6};
@@ -327,6 +341,7 @@ int main(void)
         cmocka_unit_test(test_destroy_with_retries_waiting),
         cmocka_unit_test(test_books_balance_under_cancel),
         cmocka_unit_test(test_room_is_handed_on),
+        cmocka_unit_test(test_options_that_cannot_be),
         cmocka_unit_test(test_threads_are_limited),
     };
 
