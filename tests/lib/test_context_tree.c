@@ -330,8 +330,10 @@ static int visit_on_and_on(void *arg)
 {
     int seen = 0;
 
-    while (!atomic_load(&stop_visiting))
+    while (!atomic_load(&stop_visiting)) {
         rv_context_visit(arg, read_labels, &seen);
+        sched_yield();
+    }
     return seen;
 }
 
