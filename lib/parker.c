@@ -32,8 +32,21 @@ struct parker {
     struct parker *next_free;
 };
 
-static pthread_mutex_t free_lock = PTHREAD_MUTEX_INITIALIZER; /* protects free_list */
+/*
+ * For threads that block for the first time while memory is out. What blocks cannot always fail: a
+ * join that returned early would leave the caller with functions that still use his memory, and
+ * receivers take any error for the end of the channel. A parker is small and used again, so a few
+ * set aside carry a process over an allocation that failed; one whose memory is gone for good has
+ * no threads left to start (that is -EAGAIN), and so hardly gets beyond them. If it does it ends,
+ * as a crash can be supervised and a thread that neither waits nor returns cannot.
+ */
+#define RESERVE 64
+
+static pthread_mutex_t free_lock = PTHREAD_MUTEX_INITIALIZER; /* protects what follows */
 static struct parker *free_list;
+static struct parker reserve[RESERVE];
+static size_t reserve_used;
+
 static pthread_key_t self_key;
 static pthread_once_t self_once = PTHREAD_ONCE_INIT;
 static __thread struct parker *self;
@@ -60,6 +73,19 @@ static void make_key(void)
         abort();
 }
 
+static struct parker *take_reserve(void)
+{
+    struct parker *parker = NULL;
+
+    pthread_mutex_lock(&free_lock);
+    if (reserve_used < RESERVE)
+        parker = &reserve[reserve_used++];
+    pthread_mutex_unlock(&free_lock);
+    if (!parker)
+        abort();
+    return parker;
+}
+
 struct parker *parker_self(void)
 {
     if (self)
@@ -72,9 +98,8 @@ struct parker *parker_self(void)
     pthread_mutex_unlock(&free_lock);
     if (!self) {
         self = calloc(1, sizeof(*self));
-        /* A thread that cannot even wait has no way to report anything. */
         if (!self)
-            abort();
+            self = take_reserve();
         self->event_fd = -1;
     }
     pthread_setspecific(self_key, self);
