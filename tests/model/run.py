@@ -1,0 +1,75 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""Checks one protocol model exhaustively, and that the check can fail.
+
+run.py MODEL.pml: verifies the model as it is, which must hold, and once for each BUG_ that it tests
+with #ifdef or #ifndef, which must not: a property that no broken protocol violates says nothing.
+Without spin or a compiler it skips (77).
+
+A search that was cut short, for depth or memory, counts as a failure.
+"""
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
+
+SKIPPED = 77
+DEPTH = 1000000
+# States are compressed; 1 GiB is far more than any of the models needs.
+COMPILE = ["-O1", "-w", "-DSAFETY", "-DCOLLAPSE", "-DMEMLIM=1024"]
+
+
+def verify(model, bug):
+    """Returns (errors, states, what kind of error or why it does not count)."""
+    with tempfile.TemporaryDirectory() as folder:
+        spin = ["spin", "-a"] + ([f"-D{bug}"] if bug else []) + [model]
+        generated = subprocess.run(spin, cwd=folder, capture_output=True, text=True)
+        if generated.returncode != 0 or "rror" in generated.stdout:
+            return None, 0, generated.stdout + generated.stderr
+        compiled = subprocess.run(["cc", *COMPILE, "-o", "pan", "pan.c"], cwd=folder,
+                                  capture_output=True, text=True)
+        if compiled.returncode != 0:
+            return None, 0, compiled.stderr
+        # -n: no list of unreached states.
+        ran = subprocess.run([os.path.join(folder, "pan"), f"-m{DEPTH}", "-n"], cwd=folder,
+                             capture_output=True, text=True)
+        text = ran.stdout + ran.stderr
+    errors = re.search(r"errors: (\d+)", text)
+    states = re.search(r"^\s*(\d+) states, stored", text, re.M)
+    if not errors:
+        return None, 0, text
+    if int(errors[1]) == 0 and ("max search depth too small" in text
+                                or "Search not completed" in text):
+        return None, 0, text
+    kind = re.search(r"pan:\d*:? ?(.*?)(?: \(at depth \d+\))?$", text, re.M)
+    return int(errors[1]), int(states[1]) if states else 0, kind[1] if kind else ""
+
+
+def main(model):
+    if not shutil.which("spin") or not shutil.which("cc"):
+        print("spin or cc is missing")
+        return SKIPPED
+    model = os.path.abspath(model)
+    with open(model, encoding="utf-8") as file:
+        bugs = sorted(set(re.findall(r"^\s*#ifn?def (BUG_\w+)", file.read(), re.M)))
+    if not bugs:
+        print("the model has no broken variant")
+        return 1
+    name, failed = os.path.basename(model), False
+    with ThreadPoolExecutor(2) as threads:
+        results = threads.map(lambda bug: verify(model, bug), [None] + bugs)
+        for bug, (errors, states, kind) in zip([None] + bugs, results):
+            good = errors == 0 if bug is None else bool(errors)
+            failed = failed or not good
+            found = "holds" if errors == 0 else kind
+            print(f"{'ok' if good else 'NOT OK'}: {name} {bug or ''}: {found}, {states} states")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    if len(sys.argv) != 2:
+        sys.exit(__doc__)
+    sys.exit(main(sys.argv[1]))
