@@ -10,7 +10,7 @@
  * Here                     there
  * lock[], closed[]         channel->lock, channel->closed
  * buffered[]               channel->length, for a capacity of one
- * senders[], receivers[]   the queues of struct channel_waiter
+ * ..._waits[]              the queues of struct channel_waiter
  * result[], token[]        struct wait, and its parker (parker.pml)
  * claim(), serve()         wait_claim(), claim_first() with what follows
  * send_now(), recv_now()   channel_send_now(), channel_recv_now()
@@ -23,22 +23,20 @@
  * Checked: an element is received once, or its sender is told that it was not sent; none is lost
  * and none doubled; nobody sleeps for ever while his counterpart does, or after a close or cancel
  * (no invalid end state); nobody's stack is touched after he has returned; nobody stays in a queue.
+ *
+ * Variants: CAPACITY=0 CAPACITY=1
  */
-#ifndef CAPACITY
-#define CAPACITY 0
-#endif
 #define SELECTOR 2 /* the senders are 0 and 1, as their channels */
 
 mtype = { PENDING, CANCEL, TAKEN0, TAKEN1, SENT, REFUSED, WITHDRAWN };
 
 bool lock[2], closed[2], buffered[2];
-chan senders[2] = [1] of { byte };
-chan receivers[2] = [1] of { byte };
+bool sender_waits[2], receiver_waits[2]; /* in the queue of a channel; each has one at most */
 
 mtype result[3] = PENDING;
 bool token[3], cancelled[3], hooked[3], gone[3], served_by_close[3];
 mtype outcome[2] = PENDING; /* of the senders */
-byte received[2];           /* how often */
+byte received[2];           /* how often, as the selector sees it */
 bool selector_done;
 
 inline take(ch) { atomic { !lock[ch] -> lock[ch] = true } }
@@ -55,19 +53,21 @@ inline claim(who, with)
 
 #define taken(ch) (ch == 0 -> TAKEN0 : TAKEN1)
 
-/* The first of a queue that can be served, or none: the queues hold one at most. */
-inline serve(queue, ch)
+/* The first of a queue that can be served, or none. */
+inline serve(waits, ch, who)
 {
     won = false;
     if
-    :: queue[ch] ? other ->
+    :: waits ->
+        waits = false;
+        other = who;
 #ifndef BUG_NO_CLAIM
-        claim(other, taken(ch))
+        claim(who, taken(ch))
 #else
         won = true;
-        result[other] = taken(ch)
+        result[who] = taken(ch)
 #endif
-    :: empty(queue[ch])
+    :: else
     fi
 }
 
@@ -80,11 +80,10 @@ inline send_now(ch)
     if
     :: refused -> done = true
     :: else ->
-        serve(receivers, ch);
+        serve(receiver_waits[ch], ch, SELECTOR);
         if
         :: won ->
             assert(!gone[other]);
-            received[ch]++;
             woken = true;
             done = true
         :: !won && CAPACITY > 0 && !buffered[ch] -> buffered[ch] = true; done = true
@@ -100,17 +99,15 @@ inline recv_now(ch)
     refused = false;
     if
     :: buffered[ch] ->
-        received[ch]++;
         buffered[ch] = false;
-        serve(senders, ch);
+        serve(sender_waits[ch], ch, ch);
         if :: won -> buffered[ch] = true; woken = true :: else fi;
         done = true
     :: else ->
-        serve(senders, ch);
+        serve(sender_waits[ch], ch, ch);
         if
         :: won ->
             assert(!gone[other]);
-            received[ch]++;
             woken = true;
             done = true
         :: !won && closed[ch] -> refused = true; done = true
@@ -161,11 +158,11 @@ proctype sender(byte me)
     take(me);
     send_now(me);
 #ifndef BUG_QUEUE_UNLOCKED
-    if :: !done -> senders[me] ! me :: else fi;
+    if :: !done -> sender_waits[me] = true :: else fi;
     give(me);
 #else
     give(me);
-    if :: !done -> take(me); senders[me] ! me; give(me) :: else fi;
+    if :: !done -> take(me); sender_waits[me] = true; give(me) :: else fi;
 #endif
     if :: woken -> token[other] = true :: else fi;
     if
@@ -174,7 +171,7 @@ proctype sender(byte me)
         hook(me);
 #ifndef BUG_NO_RELOCK
         take(me);
-        if :: senders[me] ?? [eval(me)] -> senders[me] ?? eval(me) :: else fi;
+        sender_waits[me] = false;
         give(me);
 #endif
         if
@@ -204,35 +201,39 @@ active proctype selector()
     do
     :: over || received[0] + received[1] == 2 -> break
     :: else ->
-        result[SELECTOR] = PENDING;
+        atomic { gone[SELECTOR] = false; result[SELECTOR] = PENDING };
         served_by_close[SELECTOR] = false;
         done = false;
         take_all();
         if /* from a random clause on */
-        :: try_one(0); try_one(1)
-        :: try_one(1); try_one(0)
+        :: skip -> try_one(0); try_one(1)
+        :: skip -> try_one(1); try_one(0)
         fi;
         if
-        :: !done -> receivers[0] ! SELECTOR; receivers[1] ! SELECTOR
+        :: !done -> receiver_waits[0] = true; receiver_waits[1] = true
         :: else
         fi;
         give_all();
         if :: woken -> token[other] = true :: else fi;
         if
-        :: done -> over = refused
+        :: done && refused -> over = true
+        :: done && !refused -> received[chosen]++
         :: else ->
             hook(SELECTOR);
             take_all();
-            if :: receivers[0] ?? [SELECTOR] -> receivers[0] ?? SELECTOR :: else fi;
+            receiver_waits[0] = false;
 #ifndef BUG_STAY_QUEUED
-            if :: receivers[1] ?? [SELECTOR] -> receivers[1] ?? SELECTOR :: else fi;
+            receiver_waits[1] = false;
 #endif
             give_all();
-            over = result[SELECTOR] == CANCEL || served_by_close[SELECTOR]
-        fi
+            if
+            :: result[SELECTOR] == CANCEL || served_by_close[SELECTOR] -> over = true
+            :: else -> chosen = (result[SELECTOR] == TAKEN0 -> 0 : 1); received[chosen]++
+            fi
+        fi;
+        gone[SELECTOR] = true;
+        assert(!receiver_waits[0] && !receiver_waits[1])
     od;
-    gone[SELECTOR] = true;
-    assert(empty(receivers[0]) && empty(receivers[1]));
     selector_done = true
 }
 
@@ -246,12 +247,12 @@ active proctype closer()
     :: take(0);
         closed[0] = true;
 #ifndef BUG_CLOSE_RECEIVERS_ONLY
-        serve(senders, 0);
+        serve(sender_waits[0], 0, 0);
         if :: won -> served_by_close[other] = true; token[other] = true :: else fi;
 #endif
-        serve(receivers, 0);
+        serve(receiver_waits[0], 0, SELECTOR);
         if :: won -> served_by_close[other] = true; token[other] = true :: else fi;
-        assert(empty(senders[0]) && empty(receivers[0]));
+        assert(!sender_waits[0] && !receiver_waits[0]);
         give(0)
     fi
 }
@@ -266,17 +267,13 @@ active proctype canceller()
     :: skip
     fi;
     selector_done;
-#ifdef BUG_CLOSE_RECEIVERS_ONLY
-    /* Only to be seen where nobody else wakes the sender. */
+    /* A close has woken its sender. */
     if :: closed[0] :: else -> cancel(0) fi;
-#else
-    cancel(0);
-#endif
     cancel(1);
     outcome[0] != PENDING && outcome[1] != PENDING;
     assert(received[0] + buffered[0] == (outcome[0] == SENT -> 1 : 0));
     assert(received[1] + buffered[1] == (outcome[1] == SENT -> 1 : 0));
-    assert(empty(senders[0]) && empty(senders[1]))
+    assert(!sender_waits[0] && !sender_waits[1])
 }
 
 init

@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: MIT
 """Checks one protocol model exhaustively, and that the check can fail.
 
-run.py MODEL.pml: verifies the model as it is, which must hold, and once for each BUG_ that it tests
-with #ifdef or #ifndef, which must not: a property that no broken protocol violates says nothing.
+run.py MODEL.pml: verifies the model as it is, which must hold in each of its "Variants:", and once
+for each BUG_ that it tests with #ifdef or #ifndef, which must not hold in some: a property that no
+broken protocol violates says nothing.
 Without spin or a compiler it skips (77).
 
 A search that was cut short, for depth or memory, counts as a failure.
@@ -22,10 +23,10 @@ DEPTH = 1000000
 COMPILE = ["-O1", "-w", "-DSAFETY", "-DCOLLAPSE", "-DMEMLIM=1024"]
 
 
-def verify(model, bug):
+def verify(model, defines):
     """Returns (errors, states, what kind of error or why it does not count)."""
     with tempfile.TemporaryDirectory() as folder:
-        spin = ["spin", "-a"] + ([f"-D{bug}"] if bug else []) + [model]
+        spin = ["spin", "-a", *(f"-D{define}" for define in defines), model]
         generated = subprocess.run(spin, cwd=folder, capture_output=True, text=True)
         if generated.returncode != 0 or "rror" in generated.stdout:
             return None, 0, generated.stdout + generated.stderr
@@ -48,25 +49,38 @@ def verify(model, bug):
     return int(errors[1]), int(states[1]) if states else 0, kind[1] if kind else ""
 
 
+def check(model, bug, variants):
+    """Whether a model holds in all variants, or a broken one does not in some."""
+    for variant in variants:
+        errors, states, kind = verify(model, variant + ([bug] if bug else []))
+        found = "holds" if errors == 0 else kind[:400]
+        print(f"{bug or 'the model'} {' '.join(variant)}: {found}, {states} states", flush=True)
+        if bug and errors:
+            return True
+        if errors is None or (not bug and errors):
+            return False
+    return not bug
+
+
 def main(model):
     if not shutil.which("spin") or not shutil.which("cc"):
         print("spin or cc is missing")
         return SKIPPED
     model = os.path.abspath(model)
     with open(model, encoding="utf-8") as file:
-        bugs = sorted(set(re.findall(r"^\s*#ifn?def (BUG_\w+)", file.read(), re.M)))
+        text = file.read()
+    bugs = sorted(set(re.findall(r"^\s*#ifn?def (BUG_\w+)", text, re.M)))
+    named = re.search(r"^ \* Variants: (.*)$", text, re.M)
+    variants = [[define] for define in named[1].split()] if named else [[]]
     if not bugs:
         print("the model has no broken variant")
         return 1
-    name, failed = os.path.basename(model), False
     with ThreadPoolExecutor(2) as threads:
-        results = threads.map(lambda bug: verify(model, bug), [None] + bugs)
-        for bug, (errors, states, kind) in zip([None] + bugs, results):
-            good = errors == 0 if bug is None else bool(errors)
-            failed = failed or not good
-            found = "holds" if errors == 0 else kind
-            print(f"{'ok' if good else 'NOT OK'}: {name} {bug or ''}: {found}, {states} states")
-    return 1 if failed else 0
+        good = list(threads.map(lambda bug: check(model, bug, variants), [None] + bugs))
+    for bug, is_good in zip([None] + bugs, good):
+        if not is_good:
+            print(f"NOT OK: {'the model does not hold' if bug is None else bug + ' is not found'}")
+    return 0 if all(good) else 1
 
 
 if __name__ == "__main__":
