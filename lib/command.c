@@ -2,9 +2,17 @@
 /*
  * Running a program.
  *
- * The program leads a process group of its own, so that what it starts can be signalled with it.
- * Its end is seen by a pidfd; its group is killed before it is reaped, while its id cannot be taken
- * over by another process.
+ * Properties: what was started has ended and is reaped when the call returns, and nothing of its
+ * process group lives on. A program that ends is never signalled under an id that is another's.
+ *
+ * Operation: the program leads a process group of its own, so that what it starts can be signalled
+ * with it. Its end is seen by a pidfd, its output by a pipe, a cancel by the hook's unpark, all in
+ * one poll. What could be missing later (a descriptor to be woken by, memory for an output) is had
+ * before it is started.
+ *
+ * Safety: its group is killed before it is reaped, while its id cannot be taken over by another
+ * process. All of a run is on its caller's stack and used by his thread alone, but for the wait that
+ * the context's hook claims.
  */
 #include <errno.h>
 #include <fcntl.h>

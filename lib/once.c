@@ -3,13 +3,14 @@
  * Once.
  *
  * Properties: the function runs exactly once; everybody gets its result; a caller's cancel ends
- * only that caller's wait.
+ * only that caller's wait. Finishing waits for a run that all its callers have left.
  *
  * Operation: the first caller installs a record by compare-and-swap, and has the function run on a
  * thread of the runtime, or on its own if none can be had. All callers then wait for the record to
  * be done.
  *
- * Safety: the record is published with release and never changes hands again; its lock protects
+ * Safety: the record is published with release and never changes hands again until it is
+ * finished; its lock protects
  * `waiters` and the result until `done` is set, with release; after that nothing changes. A context
  * below the run's carries the record, which is how a call from within is recognised; a thread that
  * runs one remembers it too.

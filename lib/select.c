@@ -2,6 +2,10 @@
 /*
  * Select: one of several operations on channels and descriptors.
  *
+ * Properties: at most one clause is done, and its index returned; the others have no effect. All
+ * clauses are looked at in one moment. No clause that is ready again and again is passed over for
+ * ever.
+ *
  * Operation: all channels are locked, in the order of their addresses, each once. If some clause
  * can proceed, one of those is chosen at random and done. Else a waiter is queued at every channel,
  * all sharing one wait, and the thread parks, in poll() when there are descriptors. Whoever claims
