@@ -15,8 +15,6 @@
 #define THREADS 4
 #define SLOTS   16
 
-static struct rv_context *bg;
-
 /* Contexts that all threads share. The lock is for the slots: whoever takes a context out, or looks
  * at one, has a reference of his own. */
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
@@ -339,7 +337,6 @@ static void test_periodics(void **state)
 static int setup(void **state)
 {
     (void)state;
-    bg = rv_context_background();
     seed_stress();
     return 0;
 }
