@@ -261,7 +261,7 @@ static void test_the_nearest_value_counts(void **state)
 /* Many at once -----------------------------------------------------------------------------------
  */
 
-#define NODES 85 /* a root and four children a node, three deep */
+#define NODES 21 /* a root and four children a node, two deep */
 
 static int cancel_it(void *arg)
 {
