@@ -11,8 +11,8 @@
  * before it is started.
  *
  * Safety: its group is killed before it is reaped, while its id cannot be taken over by another
- * process. All of a run is on its caller's stack and used by his thread alone, but for the wait that
- * the context's hook claims.
+ * process. All of a run is on its caller's stack and used by his thread alone, but for the wait
+ * that the context's hook claims.
  */
 #include <errno.h>
 #include <fcntl.h>

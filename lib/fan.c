@@ -2,13 +2,13 @@
 /*
  * Fans.
  *
- * Properties: each item that was taken from `in` is given to fn once. `out` is closed exactly once by
- * the fan, after the last worker has ended, however it ended. The first error wins, and ends the
- * other workers.
+ * Properties: each item that was taken from `in` is given to fn once. `out` is closed exactly once
+ * by the fan, after the last worker has ended, however it ended. The first error wins, and ends
+ * the other workers.
  *
- * Operation: workers with reserved threads receive, call fn and send, each until `in` is closed and
- * empty or something fails; an error cancels the context that all of them receive and send with. The
- * caller waits for the last of them and closes `out`.
+ * Operation: workers with reserved threads receive, call fn and send, each until `in` is closed
+ * and empty or something fails; an error cancels the context that all of them receive and send
+ * with. The caller waits for the last of them and closes `out`.
  *
  * Safety: the fan lives on the caller's stack; the lock protects `running`, `code` and `text`, the
  * rest does not change while workers run. A worker touches the fan for the last time in giving up

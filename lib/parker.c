@@ -10,9 +10,9 @@
  * descriptors.
  *
  * Safety: only the owner moves the word to PARKED or POLLING, and back to EMPTY; unpark only
- * exchanges it for NOTIFIED, and wakes by what it found; an unpark that found POLLING writes to the
- * eventfd, and the owner does not leave the poll before it has read that. Memory that was written before an unpark
- * is seen after the park: exchange is release there, and acquire here.
+ * exchanges it for NOTIFIED, and wakes by what it found; an unpark that found POLLING writes to
+ * the eventfd, and the owner does not leave the poll before it has read that. Memory that was
+ * written before an unpark is seen after the park: exchange is release there, and acquire here.
  */
 #include <errno.h>
 #include <linux/futex.h>

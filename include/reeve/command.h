@@ -36,7 +36,8 @@ struct rv_command_result {
  * SIGKILL after the grace; what is left of the group when the program has ended gets SIGKILL too.
  *
  * Returns 0 when it exited with 0; the context's code after a cancel; -ECHILD, with a text that
- * tells the exit code or signal, when it failed; -ENOENT, -ENOMEM and the like when it could not be run.
+ * tells the exit code or signal, when it failed; -ENOENT, -ENOMEM and the like when it could not be
+ * run.
  * options and ret_result may be NULL. *ret_result is filled in whenever the program ran, and zeroed
  * otherwise.
  */

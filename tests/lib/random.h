@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Randomness for stress tests: REEVE_SEED, or one of its own, which is printed so that a failure can
- * be tried again. Threads still take turns as they please; the seed only repeats what they try.
+ * Randomness for stress tests: REEVE_SEED, or one of its own, which is printed so that a failure
+ * can be tried again. Threads still take turns as they please; the seed only repeats what they
+ * try.
  */
 #ifndef REEVE_TESTS_LIB_RANDOM_H
 #define REEVE_TESTS_LIB_RANDOM_H

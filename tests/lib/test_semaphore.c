@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Weighted semaphores: never more than there is, first come first served, and nobody is left behind. */
+/* Weighted semaphores: never more than there is, first come first served, nobody left behind. */
 #include <reeve/semaphore.h>
 #include <reeve/sleep.h>
 #include <signal.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Making every allocating call of a scenario fail once. The program that includes this is linked with
- * the runtime's objects and -Wl,--wrap for each call below.
+ * Making every allocating call of a scenario fail once. The program that includes this is linked
+ * with the runtime's objects and -Wl,--wrap for each call below.
  */
 #ifndef REEVE_TESTS_LIB_TORTURE_H
 #define REEVE_TESTS_LIB_TORTURE_H
@@ -139,7 +139,7 @@ static inline void test_scenario(void **state)
         fail_msg("only %d calls fail in it", nth - 1);
 }
 
-/* ThreadSanitizer waits for a second at the end of each process with threads, for more to report. */
+/* ThreadSanitizer waits for a second at the end of each process, for more to report. */
 const char *__tsan_default_options(void);
 const char *__tsan_default_options(void)
 {

@@ -12,8 +12,8 @@
  * unparker                 whoever claims a wait and calls parker_unpark()
  * owner                    wait_for(), or a loop around parker_poll(), once a round
  *
- * Checked: no wake-up is lost (the owner ends: no invalid end state); an eventfd that was written is
- * read again, or all later polls would return at once.
+ * Checked: no wake-up is lost (the owner ends: no invalid end state); an eventfd that was written
+ * is read again, or all later polls would return at once.
  */
 #define ROUNDS 3
 

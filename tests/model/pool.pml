@@ -242,7 +242,11 @@ active proctype destroyer()
     returned == SUBMITTERS;
     if
     :: skip
-    :: atomic { draining = true; drainer_waits = length + running > 0; drainer_token = !drainer_waits };
+    :: atomic {
+            draining = true;
+            drainer_waits = length + running > 0;
+            drainer_token = !drainer_waits
+        };
         drainer_token;
         assert(length + running == 0)
     fi;

@@ -49,8 +49,8 @@ static inline void caller_start(struct caller *caller, int (*call)(void *arg), v
     assert_int_equal(pthread_create(&caller->thread, NULL, caller_run, caller), 0);
 }
 
-/* Whether a thread is inside a call that waits for others: futex(2) as parking and conditions use it,
- * or a poll. Waiting for a mutex, or under valgrind for one's turn, does not count. */
+/* Whether a thread is inside a call that waits for others: futex(2) as parking and conditions use
+ * it, or a poll. Waiting for a mutex, or under valgrind for one's turn, does not count. */
 static inline bool thread_is_blocked(int tid)
 {
     unsigned long operation = 0;
