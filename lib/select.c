@@ -120,10 +120,14 @@ static int try_all(struct select *select, struct parker **ret_wake)
     return -EAGAIN;
 }
 
-/* With all locks. */
+/* With all locks. From a random clause on: a channel that is in several is served through the one
+ * that comes first. */
 static void enqueue_all(struct select *select)
 {
-    for (size_t i = 0; i < select->count; i++) {
+    size_t start = select->count > 1 ? random_below(select->count) : 0;
+
+    for (size_t n = 0; n < select->count; n++) {
+        size_t i = (start + n) % select->count;
         const struct rv_clause *clause = &select->clauses[i];
 
         select->waiters[i] = (struct channel_waiter){
