@@ -2,9 +2,17 @@
 /*
  * Running a program.
  *
- * The program leads a process group of its own, so that what it starts can be signalled with it.
- * Its end is seen by a pidfd; its group is killed before it is reaped, while its id cannot be taken
- * over by another process.
+ * Properties: what was started has ended and is reaped when the call returns, and nothing of its
+ * process group lives on. A program that ends is never signalled under an id that is another's.
+ *
+ * Operation: the program leads a process group of its own, so that what it starts can be signalled
+ * with it. Its end is seen by a pidfd, its output by a pipe, a cancel by the hook's unpark, all in
+ * one poll. What could be missing later (a descriptor to be woken by, memory for an output) is had
+ * before it is started.
+ *
+ * Safety: its group is killed before it is reaped, while its id cannot be taken over by another
+ * process. All of a run is on its caller's stack and used by his thread alone, but for the wait
+ * that the context's hook claims.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -31,7 +39,7 @@ struct command {
     pid_t pid;
     int pidfd;
     int output; /* read end; -1 after its end */
-    char *text;
+    char *text; /* terminated */
     size_t text_size;
     bool truncated;
     bool out_of_memory;
@@ -221,8 +229,7 @@ static int wait_end(struct command *command)
             deadline = RV_FOREVER;
         }
         if (parker_poll(wait.parker, fds, 2, deadline) < 0)
-            /* Without a descriptor to be woken by: what cannot be waited for is ended. */
-            kill(-command->pid, SIGKILL);
+            break; /* what cannot be waited for is ended */
         if (fds[1].revents)
             read_output(command);
         if (fds[0].revents)
@@ -260,13 +267,23 @@ static int reap(struct command *command, const char *name)
     return r < 0 ? rv_fail(-errno, "%s: lost its exit status", name) : judge(command, &info, name);
 }
 
+/* What must not be missing later is had before the program runs. */
+static int prepare(struct command *command)
+{
+    struct pollfd none;
+    int r = parker_poll(parker_self(), &none, 0, 0);
+
+    if (r < 0)
+        return r;
+    command->text = strdup("");
+    return command->text ? 0 : -ENOMEM;
+}
+
 static void give_result(struct command *command)
 {
     struct rv_command_result *result = command->result;
 
     result->output = TAKE_PTR(command->text);
-    if (!result->output)
-        result->output = strdup("");
     result->output_size = command->text_size;
     result->truncated = command->truncated || command->out_of_memory;
 }
@@ -290,7 +307,9 @@ int rv_command_run(struct rv_context *ctx, char *const *argv,
         command.options.output_max = (size_t)64 * 1024;
     if (command.options.grace <= 0)
         command.options.grace = 5 * RV_SECOND;
-    r = start(&command, argv);
+    r = prepare(&command);
+    if (r == 0)
+        r = start(&command, argv);
     if (r < 0) {
         rv_fail(r, "cannot run %s", argv[0]);
     } else {

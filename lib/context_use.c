@@ -243,7 +243,10 @@ int rv_context_with_labels(struct rv_context *parent, const struct rv_labels *la
         .run = merged.run,
     };
     (*ret_ctx)->own_labels = own;
+    /* It is in the tree already, for rv_context_visit() to see. */
+    pthread_mutex_lock(&(*ret_ctx)->top->tree_lock);
     (*ret_ctx)->labels = &own->labels;
+    pthread_mutex_unlock(&(*ret_ctx)->top->tree_lock);
     return 0;
 }
 

@@ -279,10 +279,22 @@ static bool add_queue_worker(void)
     return false;
 }
 
+/* Without a timer, the next work to be queued tries again; what is queued waits for a thread that
+ * becomes free. */
+static void watch_stall(void)
+{
+    if (timer_arm(&stall_timer, rv_now() + STALL) == 0)
+        return;
+    pthread_mutex_lock(&lock);
+    stall_watched = false;
+    pthread_mutex_unlock(&lock);
+}
+
 static void check_stall(struct timer *timer)
 {
     bool stalled, more;
 
+    (void)timer;
     pthread_mutex_lock(&lock);
     more = !list_is_empty(&queue);
     stalled = more && taken == taken_at_check;
@@ -292,7 +304,7 @@ static void check_stall(struct timer *timer)
     stall_watched = more;
     pthread_mutex_unlock(&lock);
     if (more)
-        timer_arm(timer, rv_now() + STALL);
+        watch_stall();
 }
 
 void executor_queue(struct work *work)
@@ -308,7 +320,7 @@ void executor_queue(struct work *work)
     }
     pthread_mutex_unlock(&lock);
     if (watch)
-        timer_arm(&stall_timer, rv_now() + STALL);
+        watch_stall();
 }
 
 int rv_runtime_configure(const struct rv_runtime_options *options)

@@ -1,5 +1,19 @@
 /* SPDX-License-Identifier: MIT */
-/* Fans: workers with reserved threads between two channels; the last one's end closes the second.
+/*
+ * Fans.
+ *
+ * Properties: each item that was taken from `in` is given to fn once. `out` is closed exactly once
+ * by the fan, after the last worker has ended, however it ended. The first error wins, and ends
+ * the other workers.
+ *
+ * Operation: workers with reserved threads receive, call fn and send, each until `in` is closed
+ * and empty or something fails; an error cancels the context that all of them receive and send
+ * with. The caller waits for the last of them and closes `out`.
+ *
+ * Safety: the fan lives on the caller's stack; the lock protects `running`, `code` and `text`, the
+ * rest does not change while workers run. A worker touches the fan for the last time in giving up
+ * the lock in which it counts itself out, and the caller takes that lock before he returns. Buffers
+ * for an item and a result are each worker's own.
  */
 #include <errno.h>
 #include <reeve/fan.h>
@@ -8,7 +22,6 @@
 #include "base/text.h"
 #include "lib/internal.h"
 
-/* Safety: the lock protects running, code and text; the rest does not change while workers run. */
 struct fan {
     struct rv_context *ctx;
     struct rv_channel *in;
@@ -41,11 +54,13 @@ static void fail(struct fan *fan, int code)
 static int drain(struct fan *fan, void *item, void *result)
 {
     for (;;) {
-        int r = rv_channel_recv(fan->ctx, fan->in, item);
+        int r;
 
+        /* Of what ran on this thread before, or of an item that was fine after all. */
+        rv_error_clear();
+        r = rv_channel_recv(fan->ctx, fan->in, item);
         if (r < 0)
             return r == -EPIPE ? 0 : r;
-        rv_error_clear();
         r = fan->fn(fan->ctx, item, result, fan->arg);
         if (r == 0) {
             rv_error_clear();

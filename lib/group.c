@@ -179,6 +179,9 @@ int rv_group_go(struct rv_group *group, rv_function fn, void *arg)
         if (r == -EBUSY) {
             wait_init(&waiter.wait);
             list_append(&group->waiters, &waiter.list);
+        } else if (r == -EAGAIN) {
+            /* No function of ours will end and wake the next one, who is to hear the same. */
+            wake_one(group);
         }
         pthread_mutex_unlock(&group->lock);
         if (r != -EBUSY)

@@ -1,4 +1,13 @@
 /* SPDX-License-Identifier: MIT */
+/*
+ * The log.
+ *
+ * Properties: a record is one line in one write, whoever else writes. A record that is above the
+ * level costs an atomic load.
+ *
+ * Safety: there is no lock. The level is atomic; the sink is set before other threads log, and
+ * called by any thread, several at once. All that a record is made of is on its caller's stack.
+ */
 #include <reeve/log.h>
 #include <stdarg.h>
 #include <stdio.h>

@@ -3,13 +3,14 @@
  * Once.
  *
  * Properties: the function runs exactly once; everybody gets its result; a caller's cancel ends
- * only that caller's wait.
+ * only that caller's wait. Finishing waits for a run that all its callers have left.
  *
  * Operation: the first caller installs a record by compare-and-swap, and has the function run on a
  * thread of the runtime, or on its own if none can be had. All callers then wait for the record to
  * be done.
  *
- * Safety: the record is published with release and never changes hands again; its lock protects
+ * Safety: the record is published with release and never changes hands again until it is
+ * finished; its lock protects
  * `waiters` and the result until `done` is set, with release; after that nothing changes. A context
  * below the run's carries the record, which is how a call from within is recognised; a thread that
  * runs one remembers it too.
@@ -118,7 +119,8 @@ static int finish(const struct once_record *record, void **ret_value)
     return record->code;
 }
 
-static int wait_done(struct rv_context *ctx, struct once_record *record, void **ret_value)
+/* Returns 0 when the record is done, or ctx's code when that comes first. */
+static int wait_done(struct rv_context *ctx, struct once_record *record)
 {
     struct once_waiter waiter;
     struct context_hook hook = {.wait = &waiter.wait};
@@ -143,7 +145,7 @@ static int wait_done(struct rv_context *ctx, struct once_record *record, void **
         if (wait_result(&waiter.wait) == WAIT_CANCEL)
             return rv_context_err(ctx);
     }
-    return finish(record, ret_value);
+    return 0;
 }
 
 static int call(struct rv_context *ctx, struct rv_once *once, rv_function fn,
@@ -172,7 +174,8 @@ static int call(struct rv_context *ctx, struct rv_once *once, rv_function fn,
                 run(record);
         }
     }
-    return wait_done(ctx, record, ret_value);
+    r = wait_done(ctx, record);
+    return r == 0 ? finish(record, ret_value) : r;
 }
 
 int rv_once_do(struct rv_context *ctx, struct rv_once *once, rv_function fn, void *arg)
@@ -190,8 +193,11 @@ void rv_once_finish(struct rv_once *once)
 {
     struct once_record *record = once->state;
 
-    /* The run's thread may be about to let go of the lock. */
     if (record) {
+        /* Callers that were cancelled have left a run behind, perhaps. */
+        rv_context_cancel(record->ctx, 0, "the once is finished");
+        wait_done(rv_context_background(), record);
+        /* The run's thread may be about to let go of the lock. */
         pthread_mutex_lock(&record->lock);
         pthread_mutex_unlock(&record->lock);
     }

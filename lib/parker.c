@@ -10,8 +10,9 @@
  * descriptors.
  *
  * Safety: only the owner moves the word to PARKED or POLLING, and back to EMPTY; unpark only
- * exchanges it for NOTIFIED, and wakes by what it found. Memory that was written before an unpark
- * is seen after the park: exchange is release there, and acquire here.
+ * exchanges it for NOTIFIED, and wakes by what it found; an unpark that found POLLING writes to
+ * the eventfd, and the owner does not leave the poll before it has read that. Memory that was
+ * written before an unpark is seen after the park: exchange is release there, and acquire here.
  */
 #include <errno.h>
 #include <linux/futex.h>
@@ -32,8 +33,21 @@ struct parker {
     struct parker *next_free;
 };
 
-static pthread_mutex_t free_lock = PTHREAD_MUTEX_INITIALIZER; /* protects free_list */
+/*
+ * For threads that block for the first time while memory is out. What blocks cannot always fail: a
+ * join that returned early would leave the caller with functions that still use his memory, and
+ * receivers take any error for the end of the channel. A parker is small and used again, so a few
+ * set aside carry a process over an allocation that failed; one whose memory is gone for good has
+ * no threads left to start (that is -EAGAIN), and so hardly gets beyond them. If it does it ends,
+ * as a crash can be supervised and a thread that neither waits nor returns cannot.
+ */
+#define RESERVE 64
+
+static pthread_mutex_t free_lock = PTHREAD_MUTEX_INITIALIZER; /* protects what follows */
 static struct parker *free_list;
+static struct parker reserve[RESERVE];
+static size_t reserve_used;
+
 static pthread_key_t self_key;
 static pthread_once_t self_once = PTHREAD_ONCE_INIT;
 static __thread struct parker *self;
@@ -60,6 +74,19 @@ static void make_key(void)
         abort();
 }
 
+static struct parker *take_reserve(void)
+{
+    struct parker *parker = NULL;
+
+    pthread_mutex_lock(&free_lock);
+    if (reserve_used < RESERVE)
+        parker = &reserve[reserve_used++];
+    pthread_mutex_unlock(&free_lock);
+    if (!parker)
+        abort();
+    return parker;
+}
+
 struct parker *parker_self(void)
 {
     if (self)
@@ -72,9 +99,8 @@ struct parker *parker_self(void)
     pthread_mutex_unlock(&free_lock);
     if (!self) {
         self = calloc(1, sizeof(*self));
-        /* A thread that cannot even wait has no way to report anything. */
         if (!self)
-            abort();
+            self = take_reserve();
         self->event_fd = -1;
     }
     pthread_setspecific(self_key, self);
@@ -130,7 +156,8 @@ int parker_poll(struct parker *parker, struct pollfd *fds, size_t count, rv_dura
     }
     fds[count] = (struct pollfd){.fd = parker->event_fd, .events = POLLIN};
     if (!atomic_compare_exchange_strong(&parker->state, &expected, POLLING)) {
-        atomic_store(&parker->state, EMPTY);
+        /* An exchange: what came before an unpark that it swallows must be seen after it. */
+        atomic_exchange(&parker->state, EMPTY);
         return poll_until(fds, (nfds_t)count, 0);
     }
     r = poll_until(fds, (nfds_t)count + 1, deadline);
@@ -184,6 +211,8 @@ rv_duration deadline_after(rv_duration timeout)
 {
     rv_duration deadline;
 
+    /* What has passed is due now; a time before the clock's start would not be one. */
+    timeout = MAX(timeout, INT64_C(0));
     if (timeout == RV_FOREVER || __builtin_add_overflow(rv_now(), timeout, &deadline))
         return RV_FOREVER;
     return deadline;

@@ -220,15 +220,25 @@ int rv_periodic_start(struct rv_context *ctx, const struct rv_periodic_spec *giv
     periodic->next = spec.next;
     periodic->interval = spec.interval;
     periodic->due = spec.next ? spec.next(arg) : deadline_after(spec.delay);
-    r = timer_arm(&periodic->timer, periodic->due);
-    if (r < 0) {
-        periodic_free(periodic);
-        return r;
-    }
-    *ret_periodic = periodic;
+    /* Until its timer is armed it is as if queued: the context's end only notes itself. */
+    periodic->state = PERIODIC_QUEUED;
     if (context_hook_add(ctx, &periodic->hook) != 0)
         context_done(&periodic->hook);
-    return 0;
+    /* The first run, which may stop it by *ret_periodic, waits for the lock. */
+    pthread_mutex_lock(&periodic->lock);
+    r = timer_arm(&periodic->timer, periodic->due);
+    if (r == 0) {
+        *ret_periodic = periodic;
+        periodic->state = PERIODIC_WAITING;
+        if (periodic->cancelled)
+            end_waiting(periodic);
+    }
+    pthread_mutex_unlock(&periodic->lock);
+    if (r < 0) {
+        context_hook_remove(ctx, &periodic->hook);
+        periodic_free(periodic);
+    }
+    return r;
 }
 
 int rv_periodic_stop(struct rv_periodic *periodic)

@@ -110,8 +110,8 @@ int rv_pool_create(struct rv_context *ctx, const struct rv_pool_options *options
     list_init(&pool->hook.list);
     pool->hook.fn = pool_cancelled;
     pool->capacity = pool->options.queue;
-    pool->ring_size = pool->capacity + pool->options.workers;
-    pool->ring = calloc(pool->ring_size, sizeof(*pool->ring));
+    if (!__builtin_add_overflow(pool->capacity, pool->options.workers, &pool->ring_size))
+        pool->ring = calloc(pool->ring_size, sizeof(*pool->ring));
     r = pool->ring ? rv_context_with_cancel(ctx, &pool->ctx) : -ENOMEM;
     if (r == 0)
         r = start_workers(pool);
@@ -152,14 +152,13 @@ static int submit_now(struct rv_pool *pool, const struct job *job)
 int rv_pool_submit(struct rv_context *ctx, struct rv_pool *pool, rv_function fn, void *arg)
 {
     struct job job = {.fn = fn, .arg = arg};
-    int r;
+    int r = rv_context_err(ctx);
 
+    if (r != 0)
+        return r;
     for (;;) {
         struct pool_waiter waiter;
 
-        r = rv_context_err(ctx);
-        if (r != 0)
-            return r;
         pthread_mutex_lock(&pool->lock);
         r = submit_now(pool, &job);
         if (r == -EAGAIN) {
@@ -172,8 +171,10 @@ int rv_pool_submit(struct rv_context *ctx, struct rv_pool *pool, rv_function fn,
         if (r != -EAGAIN)
             return r;
         r = wait_on_list(ctx, pool, &waiter);
+        if (r == 0)
+            r = rv_context_err(ctx);
         if (r != 0) {
-            /* Room that was meant for us may be somebody else's. */
+            /* Room that we were woken for is somebody else's now. */
             pthread_mutex_lock(&pool->lock);
             pool_wake_waiters(&pool->submitters, 1);
             pthread_mutex_unlock(&pool->lock);

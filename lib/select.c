@@ -2,6 +2,10 @@
 /*
  * Select: one of several operations on channels and descriptors.
  *
+ * Properties: at most one clause is done, and its index returned; the others have no effect. All
+ * clauses are looked at in one moment. No clause that is ready again and again is passed over for
+ * ever.
+ *
  * Operation: all channels are locked, in the order of their addresses, each once. If some clause
  * can proceed, one of those is chosen at random and done. Else a waiter is queued at every channel,
  * all sharing one wait, and the thread parks, in poll() when there are descriptors. Whoever claims
@@ -116,10 +120,14 @@ static int try_all(struct select *select, struct parker **ret_wake)
     return -EAGAIN;
 }
 
-/* With all locks. */
+/* With all locks. From a random clause on: a channel that is in several is served through the one
+ * that comes first. */
 static void enqueue_all(struct select *select)
 {
-    for (size_t i = 0; i < select->count; i++) {
+    size_t start = select->count > 1 ? random_below(select->count) : 0;
+
+    for (size_t n = 0; n < select->count; n++) {
+        size_t i = (start + n) % select->count;
         const struct rv_clause *clause = &select->clauses[i];
 
         select->waiters[i] = (struct channel_waiter){

@@ -5,6 +5,10 @@
  * Properties: first come, first served: nobody is served while somebody waits in front. A waiter
  * that gives up lets those behind it have what it had kept them from.
  *
+ * Operation: who cannot be served at once queues. A release, and a waiter that gives up, serve the
+ * queue from its front as far as there is enough: what is served is taken off for the waiter, and
+ * its wait claimed; one that was cancelled meanwhile cannot be claimed and is dropped.
+ *
  * Safety: the lock protects all fields. Waiters are served under it, and take it once more before
  * they return, so that their stack stays until then.
  */

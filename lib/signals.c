@@ -2,6 +2,10 @@
 /*
  * Contexts that signals end.
  *
+ * Properties: a signal ends every context that waits for it when it arrives, each once, with the
+ * sender in the cause. While one of them is not done the signal does nothing else, and when the
+ * last one is done its former action is back.
+ *
  * Operation: a handler writes number and sender into a pipe, which is all that a handler may do; a
  * thread of our own, started with the first such context, reads it and cancels. When the last
  * context that wants a signal is done, the signal's former action is put back.

@@ -1,4 +1,16 @@
 /* SPDX-License-Identifier: MIT */
+/*
+ * Sleeping and polling.
+ *
+ * Properties: both end soon after their context is done, and a sleep not before its time. A context
+ * that is done wins over a descriptor that is ready.
+ *
+ * Operation: the context's hook claims a wait on the caller's stack and unparks its thread, which
+ * sleeps in its parker until then, or polls with the parker's own descriptor among the others.
+ *
+ * Safety: as everywhere with hooks: the hook is taken off the context before the function returns,
+ * and with it the last pointer to its stack.
+ */
 #include <errno.h>
 #include <reeve/sleep.h>
 

@@ -1,9 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Tickers: a grid and who waits for its next point. There is no timer behind them: a waiter sleeps
- * with the point as its deadline.
+ * Tickers: a grid and who waits for its next point.
  *
- * Safety: the lock protects all fields. Waiters are woken by a reset or stop only, and look again.
+ * Properties: a tick is a point of the grid, is given out once, and never before its time. Ticks
+ * that nobody took are one, the latest. A stop ends all waits, for good.
+ *
+ * Operation: there is no timer behind a ticker: a waiter sleeps with the next point as its
+ * deadline, and looks again when it wakes. The first that looks takes the tick and moves the next
+ * point beyond now; the others sleep on. A reset moves the grid and wakes everybody to look at it.
+ *
+ * Safety: the lock protects all fields. A waiter is on the list before the lock is given up in
+ * which it saw the grid, so that a reset or stop finds it, and takes the lock once more before it
+ * leaves.
  */
 #include <errno.h>
 #include <reeve/ticker.h>

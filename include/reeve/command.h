@@ -25,7 +25,7 @@ struct rv_command_options {
 struct rv_command_result {
     char *output; /* stdout and stderr as they came, terminated; the caller's to free() */
     size_t output_size;
-    int truncated; /* output was dropped */
+    int truncated; /* output was dropped: it was too long, or memory was short */
     int exit_code; /* -1 when a signal killed it */
     int signal;    /* 0 when it exited */
 };
@@ -36,7 +36,8 @@ struct rv_command_result {
  * SIGKILL after the grace; what is left of the group when the program has ended gets SIGKILL too.
  *
  * Returns 0 when it exited with 0; the context's code after a cancel; -ECHILD, with a text that
- * tells the exit code or signal, when it failed; -ENOENT and the like when it could not be run.
+ * tells the exit code or signal, when it failed; -ENOENT, -ENOMEM and the like when it could not be
+ * run.
  * options and ret_result may be NULL. *ret_result is filled in whenever the program ran, and zeroed
  * otherwise.
  */

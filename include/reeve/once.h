@@ -13,8 +13,8 @@
 extern "C" {
 #endif
 
-/* Zero-initialised: has not run. Its memory must last as long as it may be called; rv_once_finish()
- * frees what an error left. The member is the library's own. */
+/* Zero-initialised: has not run. Its memory must last as long as it may be called or its function
+ * runs; rv_once_finish() frees what it holds. The member is the library's own. */
 struct rv_once {
     void *state;
 };
@@ -26,8 +26,9 @@ struct rv_once {
 
 /*
  * Runs fn(context, arg) if it never ran, and waits for its end. The context has the first caller's
- * values and is not cancelled. Returns fn's result; the caller's context's code; -EDEADLK when
- * called from within fn (with its context, or on its thread); or -ENOMEM, and then nothing ran.
+ * values and is not cancelled, but by rv_once_finish(). Returns fn's result; the caller's context's
+ * code; -EDEADLK when called from within fn (with its context, or on its thread); or -ENOMEM, and
+ * then nothing ran.
  */
 int rv_once_do(struct rv_context *ctx, struct rv_once *once, rv_function fn, void *arg);
 
@@ -36,7 +37,9 @@ typedef int (*rv_value_function)(struct rv_context *ctx, void *arg, void **ret_v
 int rv_once_value(struct rv_context *ctx, struct rv_once *once, rv_value_function fn, void *arg,
                   void **ret_value);
 
-/* Frees what it holds and makes it ready to run again. Nobody may be calling it. */
+/* Frees what it holds and makes it ready to run again. Nobody may be calling it; a run that is
+ * under way all the same, as its callers gave up, is cancelled and waited for. Not from within fn.
+ */
 void rv_once_finish(struct rv_once *once);
 
 #ifdef __cplusplus

@@ -23,7 +23,7 @@ struct rv_runtime_options {
 };
 
 struct rv_runtime_stats {
-    unsigned threads; /* the timer's included */
+    unsigned threads; /* the timer's, and that of signals, not included */
     unsigned idle;
     unsigned reserved; /* by pools and fans */
     size_t timers;

@@ -53,7 +53,8 @@ struct rv_periodic_spec {
 /*
  * As rv_periodic_run(), but in the background, and without a thread while it waits: all share one
  * timer. fn runs on threads of the runtime, never twice at once; each run has a context of its own,
- * a child of ctx, that is cancelled when the run returns. Returns 0, -EINVAL, -EAGAIN when the
+ * a child of ctx, that is cancelled when the run returns. *ret_periodic is set before the first run
+ * begins. Returns 0, -EINVAL, -EAGAIN when the
  * timer's thread cannot be started, or -ENOMEM. Ends with rv_periodic_stop().
  */
 int rv_periodic_start(struct rv_context *ctx, const struct rv_periodic_spec *spec, rv_function fn,

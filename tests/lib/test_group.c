@@ -179,6 +179,38 @@ static void test_fan_ends_by_error_and_cancel(void **state)
     }
 }
 
+static int fail_here(struct rv_context *ctx, void *arg)
+{
+    (void)ctx;
+    (void)arg;
+    return rv_fail(-EIO, "of the past");
+}
+
+/* A fan that is cancelled has no text of what ran on its threads before. */
+static void test_fan_has_no_text_of_others(void **state)
+{
+    struct fan_call call = {0};
+    struct rv_group *group;
+    struct caller caller;
+    (void)state;
+
+    rv_group_create(bg, &group);
+    for (int i = 0; i < 8; i++)
+        rv_group_go(group, fail_here, NULL);
+    rv_group_wait(group);
+    rv_context_with_cancel(bg, &call.ctx);
+    rv_channel_create(sizeof(int), 8, &call.in);
+    rv_channel_create(sizeof(long long), 0, &call.out);
+    caller_start(&caller, call_fan, &call);
+    caller_wait_blocked(&caller);
+    rv_context_cancel(call.ctx, -ESHUTDOWN, NULL);
+    assert_int_equal(caller_join(&caller), -ESHUTDOWN);
+    assert_string_equal(call.text, "");
+    rv_channel_unref(call.in);
+    rv_channel_unref(call.out);
+    rv_context_unref(call.ctx);
+}
+
 static int setup(void **state)
 {
     (void)state;
@@ -194,6 +226,7 @@ int main(void)
         cmocka_unit_test(test_cancel_while_go_blocks),
         cmocka_unit_test(test_fan),
         cmocka_unit_test(test_fan_ends_by_error_and_cancel),
+        cmocka_unit_test(test_fan_has_no_text_of_others),
     };
 
     return cmocka_run_group_tests_name("group", tests, setup, NULL);

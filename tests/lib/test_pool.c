@@ -242,6 +242,65 @@ static void test_books_balance_under_cancel(void **state)
     }
 }
 
+/* A submitter that is cancelled just as it gets room leaves the room to the next one. */
+struct handover {
+    struct rv_context *cancelled;
+};
+
+static int cancel_the_first(struct rv_context *ctx, void *arg)
+{
+    struct handover *handover = arg;
+
+    (void)ctx;
+    rv_context_cancel(handover->cancelled, 0, NULL);
+    return 0;
+}
+
+static void test_room_is_handed_on(void **state)
+{
+    (void)state;
+    for (int round = 0; round < 300; round++) {
+        struct ends ends;
+        struct rv_pool *pool =
+            make_pool(bg, (struct rv_pool_options){.workers = 1, .queue = 1}, &ends);
+        struct submission first = {.pool = pool}, second = {.ctx = bg, .pool = pool};
+        struct handover handover = {0};
+        struct caller callers[2];
+        int r;
+
+        reset();
+        rv_context_with_cancel(bg, &first.ctx);
+        handover.cancelled = first.ctx;
+        assert_int_equal(rv_pool_submit(bg, pool, until_released, NULL), 0);
+        wait_value(&running, 1);
+        assert_int_equal(rv_pool_submit(bg, pool, cancel_the_first, &handover), 0);
+        caller_start(&callers[0], call_submit, &first);
+        caller_wait_blocked(&callers[0]);
+        caller_start(&callers[1], call_submit, &second);
+        caller_wait_blocked(&callers[1]);
+        atomic_store(&release_all, 1);
+        r = caller_join(&callers[0]);
+        assert_true(r == 0 || r == -ECANCELED);
+        assert_int_equal(caller_join(&callers[1]), 0);
+        rv_pool_destroy(pool);
+        rv_context_unref(first.ctx);
+    }
+}
+
+static void test_options_that_cannot_be(void **state)
+{
+    struct rv_pool_options options = {.size = sizeof(options) - 1};
+    struct rv_pool *pool = NULL;
+    (void)state;
+
+    assert_int_equal(rv_pool_create(bg, &options, &pool), -EINVAL);
+    /* A queue whose size overflows. */
+    options = (struct rv_pool_options){.size = sizeof(options), .workers = 2, .queue = SIZE_MAX};
+    assert_int_equal(rv_pool_create(bg, &options, &pool), -ENOMEM);
+    assert_null(pool);
+    rv_pool_destroy(pool);
+}
+
 static void test_threads_are_limited(void **state)
 {
     struct rv_pool_options options = {.size = sizeof(options), .workers = 6};
@@ -281,6 +340,8 @@ int main(void)
         cmocka_unit_test(test_retries_and_deadlines),
         cmocka_unit_test(test_destroy_with_retries_waiting),
         cmocka_unit_test(test_books_balance_under_cancel),
+        cmocka_unit_test(test_room_is_handed_on),
+        cmocka_unit_test(test_options_that_cannot_be),
         cmocka_unit_test(test_threads_are_limited),
     };
 

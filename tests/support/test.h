@@ -15,12 +15,14 @@
 #include <cmocka.h>
 
 #include <errno.h>
+#include <linux/futex.h>
 #include <pthread.h>
 #include <sched.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 /* A thread that makes one call which may block, and what came of it. */
@@ -47,26 +49,35 @@ static inline void caller_start(struct caller *caller, int (*call)(void *arg), v
     assert_int_equal(pthread_create(&caller->thread, NULL, caller_run, caller), 0);
 }
 
-/* Waits until the kernel says that the thread sleeps: it is inside its call, and blocked. */
-/* Under valgrind threads take turns, and one that waits for its turn sleeps too: the tests hold all the same, as a
- * call that has not blocked yet must do the same as one that has. */
+/* Whether a thread is inside a call that waits for others: futex(2) as parking and conditions use
+ * it, or a poll. Waiting for a mutex, or under valgrind for one's turn, does not count. */
+static inline bool thread_is_blocked(int tid)
+{
+    unsigned long operation = 0;
+    char path[64];
+    long number = -1;
+    FILE *file;
+
+    snprintf(path, sizeof(path), "/proc/self/task/%d/syscall", tid);
+    file = fopen(path, "re");
+    if (!file)
+        return true; /* it has ended already; the result will tell */
+    if (fscanf(file, "%ld 0x%*x 0x%lx", &number, &operation) < 1)
+        number = -1; /* "running" */
+    fclose(file);
+    if (number == SYS_futex)
+        return (operation & FUTEX_CMD_MASK) == FUTEX_WAIT_BITSET;
+#ifdef SYS_poll
+    if (number == SYS_poll)
+        return true;
+#endif
+    return number == SYS_ppoll;
+}
+
 static inline void caller_wait_blocked(const struct caller *caller)
 {
-    char path[64], state = 'R';
-
-    while (atomic_load(&caller->tid) == 0)
+    while (atomic_load(&caller->tid) == 0 || !thread_is_blocked(atomic_load(&caller->tid)))
         sched_yield();
-    snprintf(path, sizeof(path), "/proc/self/task/%d/stat", atomic_load(&caller->tid));
-    while (state != 'S') {
-        FILE *file = fopen(path, "re");
-
-        if (!file)
-            return; /* it has ended already; the result will tell */
-        if (fscanf(file, "%*d (%*[^)]) %c", &state) != 1)
-            state = 'R';
-        fclose(file);
-        sched_yield();
-    }
 }
 
 static inline int caller_join(struct caller *caller)

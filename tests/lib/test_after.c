@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: MIT */
+/* Functions that run after a context's end, and what else hangs on that end. */
+#include <poll.h>
+#include <reeve/context.h>
+#include <reeve/sleep.h>
+
+#include "tests/support/test.h"
+
+static struct rv_context *bg;
+
+struct note {
+    _Atomic int ran, go_on;
+};
+
+static void run_note(void *arg)
+{
+    struct note *note = arg;
+
+    atomic_fetch_add(&note->ran, 1);
+    while (!atomic_load(&note->go_on))
+        sched_yield();
+}
+
+static struct rv_context *child_of(struct rv_context *parent)
+{
+    struct rv_context *ctx;
+
+    assert_int_equal(rv_context_with_cancel(parent, &ctx), 0);
+    return ctx;
+}
+
+static struct rv_after *after(struct rv_context *ctx, struct note *note)
+{
+    struct rv_after *registered;
+
+    assert_int_equal(rv_context_after(ctx, run_note, note, &registered), 0);
+    return registered;
+}
+
+static void test_not_before_and_once_after(void **state)
+{
+    struct rv_context *root = child_of(bg), *ctx = child_of(root);
+    struct note note = {.go_on = 1};
+    struct rv_after *registered = after(ctx, &note);
+    (void)state;
+
+    assert_int_equal(rv_sleep(bg, RV_MILLISECOND), 0);
+    assert_int_equal(note.ran, 0);
+    rv_context_cancel(root, 0, NULL);
+    wait_value(&note.ran, 1);
+    rv_context_cancel(ctx, 0, NULL);
+    rv_context_cancel(root, 0, NULL);
+    assert_false(rv_after_stop(registered));
+    assert_int_equal(note.ran, 1);
+    rv_context_unref(ctx);
+    rv_context_unref(root);
+}
+
+static void test_after_a_deadline(void **state)
+{
+    struct note note = {.go_on = 1};
+    struct rv_after *registered;
+    struct rv_context *ctx;
+    (void)state;
+
+    rv_context_with_timeout(bg, RV_MILLISECOND, &ctx);
+    registered = after(ctx, &note);
+    wait_value(&note.ran, 1);
+    assert_false(rv_after_stop(registered));
+    rv_context_unref(ctx);
+}
+
+static void test_stopped_it_never_runs(void **state)
+{
+    struct rv_context *ctx = child_of(bg);
+    struct note note = {.go_on = 1}, other = {.go_on = 1};
+    struct rv_after *stopped = after(ctx, &note), *kept = after(ctx, &other);
+    (void)state;
+
+    assert_true(rv_after_stop(stopped));
+    rv_context_cancel(ctx, 0, NULL);
+    wait_value(&other.ran, 1);
+    assert_false(rv_after_stop(kept));
+    assert_int_equal(note.ran, 0);
+    rv_context_unref(ctx);
+}
+
+static void test_the_cancel_does_not_wait_for_it(void **state)
+{
+    struct rv_context *ctx = child_of(bg);
+    struct note notes[8] = {0};
+    struct rv_after *registered[8];
+    (void)state;
+
+    for (int i = 0; i < 8; i++)
+        registered[i] = after(ctx, &notes[i]);
+    rv_context_cancel(ctx, 0, NULL);
+    /* All of them run beside each other: none waits for the end of another. */
+    for (int i = 0; i < 8; i++)
+        wait_value(&notes[i].ran, 1);
+    for (int i = 0; i < 8; i++)
+        atomic_store(&notes[i].go_on, 1);
+    for (int i = 0; i < 8; i++)
+        assert_false(rv_after_stop(registered[i]));
+    rv_context_unref(ctx);
+}
+
+/* It holds the context: giving back one's own reference neither frees it nor makes it done. */
+static void test_it_keeps_its_context(void **state)
+{
+    struct rv_context *root = child_of(bg), *ctx = child_of(root);
+    struct note note = {.go_on = 1};
+    struct rv_after *registered = after(ctx, &note);
+    (void)state;
+
+    rv_context_unref(ctx);
+    rv_context_cancel(root, 0, NULL);
+    wait_value(&note.ran, 1);
+    assert_false(rv_after_stop(registered));
+    rv_context_unref(root);
+}
+
+struct race {
+    struct rv_context *ctx;
+    _Atomic int go;
+};
+
+static int cancel_on_go(void *arg)
+{
+    struct race *race = arg;
+
+    while (!atomic_load(&race->go))
+        sched_yield();
+    rv_context_cancel(race->ctx, 0, NULL);
+    return 0;
+}
+
+/* Stop's answer is the truth: true and it never ran, false and it has run to its end. */
+static void test_stop_against_cancel(void **state)
+{
+    (void)state;
+    for (int round = 0; round < 300; round++) {
+        struct race race = {.ctx = child_of(bg)};
+        struct note note = {.go_on = 1};
+        struct rv_after *registered = after(race.ctx, &note);
+        struct caller caller;
+        bool never;
+
+        caller_start(&caller, cancel_on_go, &race);
+        atomic_store(&race.go, 1);
+        never = rv_after_stop(registered);
+        assert_int_equal(note.ran, never ? 0 : 1);
+        caller_join(&caller);
+        assert_int_equal(note.ran, never ? 0 : 1);
+        rv_context_unref(race.ctx);
+    }
+}
+
+/* Who asks for a descriptor while the cancel is under way gets one that becomes readable. */
+static void test_fd_against_cancel(void **state)
+{
+    (void)state;
+    for (int round = 0; round < 300; round++) {
+        struct race race = {.ctx = child_of(bg)};
+        struct caller caller;
+        struct pollfd fd;
+
+        caller_start(&caller, cancel_on_go, &race);
+        atomic_store(&race.go, 1);
+        fd = (struct pollfd){.fd = rv_context_fd(race.ctx), .events = POLLIN};
+        assert_int_equal(poll(&fd, 1, -1), 1);
+        assert_int_equal(rv_context_err(race.ctx), -ECANCELED);
+        caller_join(&caller);
+        rv_context_unref(race.ctx);
+    }
+}
+
+static int setup(void **state)
+{
+    (void)state;
+    bg = rv_context_background();
+    return 0;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_not_before_and_once_after),
+        cmocka_unit_test(test_after_a_deadline),
+        cmocka_unit_test(test_stopped_it_never_runs),
+        cmocka_unit_test(test_the_cancel_does_not_wait_for_it),
+        cmocka_unit_test(test_it_keeps_its_context),
+        cmocka_unit_test(test_stop_against_cancel),
+        cmocka_unit_test(test_fd_against_cancel),
+    };
+
+    return cmocka_run_group_tests_name("after", tests, setup, NULL);
+}
