@@ -34,11 +34,30 @@ struct parker *parker_self(void);
 /* Sleeps until unparked or the deadline (monotonic, RV_FOREVER for none). May return early: callers
  * check what they wait for. Returns false after the deadline. */
 bool parker_park(struct parker *parker, rv_duration deadline);
+/* The same, without looking for an unpark first. */
+bool parker_sleep(struct parker *parker, rv_duration deadline);
 /* The same, but one of the descriptors being ready ends it too. Returns poll()'s count of those, or
  * a negative errno. fds has room for one more than count, at its end. */
 int parker_poll(struct parker *parker, struct pollfd *fds, size_t count, rv_duration deadline);
-/* Ends the present or the next park. */
+/* hope_spin() with the calling thread's own hope. */
+bool parker_look(unsigned pace, bool (*is_ready)(const void *arg), const void *arg);
+/* Ends the present or the next park. NULL does nothing. */
 void parker_unpark(struct parker *parker);
+
+/* Whether it pays to look at a word for a while before sleeping, as learned from the last times. */
+struct hope {
+    int left;
+};
+/* Looks until is_ready(arg), for at most 20 us, if there is hope; `pace` is how many pauses are
+ * between two looks, as looking takes the memory from whoever writes it. Returns whether it was. */
+bool hope_spin(struct hope *hope, unsigned pace, bool (*is_ready)(const void *arg),
+               const void *arg);
+/* After a sleep: what it took, the waking included. */
+void hope_learn(struct hope *hope, rv_duration slept);
+
+/* A mutex that is held for some tens of nanoseconds: who finds it taken looks again a few times
+ * before sleeping. */
+void short_mutex_init(pthread_mutex_t *mutex);
 
 /* Waiting for one of several things --------------------------------------------------------------
  */

@@ -2,12 +2,15 @@
 /*
  * Parking.
  *
- * Properties: an unpark is never lost: if it comes before the park, the park returns at once. No
- * sleep and no spin while parked.
+ * Properties: an unpark is never lost: if it comes before the park, the park returns at once. A
+ * thread that waits for long does not spin.
  *
  * Operation: one word. EMPTY: awake, nothing pending. NOTIFIED: an unpark is pending. PARKED:
  * asleep in futex(2). POLLING: asleep in poll(2), with an eventfd of the thread's own among the
- * descriptors.
+ * descriptors. To fall asleep and be woken costs more than most waits of threads that pass work to
+ * each other. So a thread whose last waits were short looks at its word for a while before it
+ * sleeps, giving way to whoever else wants its processor; it stops doing so when that was in vain,
+ * and no more threads do it at a time than there are processors.
  *
  * Safety: only the owner moves the word to PARKED or POLLING, and back to EMPTY; unpark only
  * exchanges it for NOTIFIED, and wakes by what it found; an unpark that found POLLING writes to
@@ -16,6 +19,7 @@
  */
 #include <errno.h>
 #include <linux/futex.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
 #include <sys/syscall.h>
@@ -27,9 +31,15 @@
 
 enum { EMPTY, NOTIFIED, PARKED, POLLING };
 
+#define SPIN_FOR   (20 * RV_MICROSECOND)
+#define SHORT_WAIT (50 * RV_MICROSECOND) /* of a sleep, with the time that waking takes */
+#define HOPE_MAX   4
+#define PAUSES     32 /* between two looks at the clock */
+
 struct parker {
     _Atomic int state;
-    int event_fd; /* -1 until the thread first polls */
+    struct hope hope; /* the owner's */
+    int event_fd;     /* -1 until the thread first polls */
     struct parker *next_free;
 };
 
@@ -112,24 +122,104 @@ static long futex(_Atomic int *word, int operation, int value, const struct time
     return syscall(SYS_futex, word, operation, value, timeout, NULL, FUTEX_BITSET_MATCH_ANY);
 }
 
-bool parker_park(struct parker *parker, rv_duration deadline)
+static unsigned processors(void)
+{
+    static _Atomic long known;
+
+    if (known == 0)
+        known = sysconf(_SC_NPROCESSORS_ONLN);
+    return known > 0 ? (unsigned)known : 1;
+}
+
+static void relax(void)
+{
+#if defined(__x86_64__) || defined(__i386__)
+    __builtin_ia32_pause();
+#elif defined(__aarch64__)
+    __asm__ volatile("yield");
+#endif
+}
+
+bool hope_spin(struct hope *hope, unsigned pace, bool (*is_ready)(const void *arg), const void *arg)
+{
+    static _Atomic unsigned spinners;
+    bool ready = false;
+    rv_duration start;
+
+    if (hope->left == 0)
+        return false;
+    start = rv_now();
+    if (atomic_fetch_add_explicit(&spinners, 1, memory_order_relaxed) < processors())
+        do {
+            for (unsigned i = 1; i <= PAUSES && !ready; i++) {
+                relax();
+                ready = i % pace == 0 && is_ready(arg);
+            }
+            if (!ready)
+                sched_yield();
+        } while (!ready && rv_now() - start < SPIN_FOR);
+    atomic_fetch_sub_explicit(&spinners, 1, memory_order_relaxed);
+    if (ready)
+        hope->left = HOPE_MAX;
+    return ready;
+}
+
+void hope_learn(struct hope *hope, rv_duration slept)
+{
+    if (slept < SHORT_WAIT)
+        hope->left = MIN(hope->left + 1, HOPE_MAX);
+    else
+        hope->left = MAX(hope->left - 1, 0);
+}
+
+static bool sleep_until(struct parker *parker, rv_duration deadline)
 {
     struct timespec until = {deadline / RV_SECOND, deadline % RV_SECOND};
+
+    /* A deadline in the past returns at once. The bitset form takes an absolute time of
+     * CLOCK_MONOTONIC. */
+    while (atomic_load(&parker->state) == PARKED)
+        if (futex(&parker->state, FUTEX_WAIT_BITSET_PRIVATE, PARKED,
+                  deadline == RV_FOREVER ? NULL : &until) < 0 &&
+            errno == ETIMEDOUT)
+            return false;
+    return true;
+}
+
+bool parker_sleep(struct parker *parker, rv_duration deadline)
+{
     int expected = EMPTY;
     bool in_time = true;
 
-    if (atomic_compare_exchange_strong(&parker->state, &expected, PARKED)) {
-        /* A deadline in the past returns at once. The bitset form takes an absolute time of
-         * CLOCK_MONOTONIC. */
-        while (atomic_load(&parker->state) == PARKED)
-            if (futex(&parker->state, FUTEX_WAIT_BITSET_PRIVATE, PARKED,
-                      deadline == RV_FOREVER ? NULL : &until) < 0 &&
-                errno == ETIMEDOUT) {
-                in_time = false;
-                break;
-            }
-    }
+    if (atomic_compare_exchange_strong(&parker->state, &expected, PARKED))
+        in_time = sleep_until(parker, deadline);
     return atomic_exchange(&parker->state, EMPTY) == NOTIFIED || in_time;
+}
+
+bool parker_look(unsigned pace, bool (*is_ready)(const void *arg), const void *arg)
+{
+    return hope_spin(&parker_self()->hope, pace, is_ready, arg);
+}
+
+static bool is_notified(const void *arg)
+{
+    const struct parker *parker = arg;
+
+    return atomic_load_explicit(&parker->state, memory_order_relaxed) != EMPTY;
+}
+
+bool parker_park(struct parker *parker, rv_duration deadline)
+{
+    bool in_time = true;
+
+    if (!is_notified(parker) && !hope_spin(&parker->hope, 1, is_notified, parker)) {
+        rv_duration start = rv_now();
+
+        in_time = parker_sleep(parker, deadline);
+        hope_learn(&parker->hope, rv_now() - start);
+        return in_time;
+    }
+    return atomic_exchange(&parker->state, EMPTY) == NOTIFIED;
 }
 
 static int poll_until(struct pollfd *fds, nfds_t count, rv_duration deadline)
@@ -177,6 +267,8 @@ void parker_unpark(struct parker *parker)
 {
     uint64_t one = 1;
 
+    if (!parker)
+        return;
     switch (atomic_exchange(&parker->state, NOTIFIED)) {
     case PARKED:
         futex(&parker->state, FUTEX_WAKE_PRIVATE, 1, NULL);
@@ -197,6 +289,16 @@ int wait_for(struct wait *wait, rv_duration deadline)
         if (!parker_park(wait->parker, deadline))
             wait_claim(wait, WAIT_TIMEOUT);
     return result;
+}
+
+void short_mutex_init(pthread_mutex_t *mutex)
+{
+    pthread_mutexattr_t attributes;
+
+    pthread_mutexattr_init(&attributes);
+    pthread_mutexattr_settype(&attributes, PTHREAD_MUTEX_ADAPTIVE_NP);
+    pthread_mutex_init(mutex, &attributes);
+    pthread_mutexattr_destroy(&attributes);
 }
 
 rv_duration rv_now(void)

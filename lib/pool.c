@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "base/macro.h"
@@ -10,7 +11,8 @@
 
 /* Waits on one of the pool's lists, to which the caller has added the waiter. Returns 0 or ctx's
  * code. */
-static int wait_on_list(struct rv_context *ctx, struct rv_pool *pool, struct pool_waiter *waiter)
+static int wait_on_list(struct rv_context *ctx, struct rv_pool *pool, struct pool_waiter *waiter,
+                        rv_duration deadline)
 {
     struct context_hook hook = {.wait = &waiter->wait};
     int r = 0;
@@ -18,14 +20,23 @@ static int wait_on_list(struct rv_context *ctx, struct rv_pool *pool, struct poo
     if (context_hook_add(ctx, &hook) != 0)
         wait_claim(&waiter->wait, WAIT_CANCEL);
     else
-        wait_for(&waiter->wait, RV_FOREVER);
+        wait_for(&waiter->wait, deadline);
     context_hook_remove(ctx, &hook);
     pthread_mutex_lock(&pool->lock);
     list_remove(&waiter->list);
+    pool_tell_of_submitters(pool);
     pthread_mutex_unlock(&pool->lock);
     if (wait_result(&waiter->wait) == WAIT_CANCEL)
         r = rv_context_err(ctx);
     return r;
+}
+
+/* With the lock: nothing more is accepted. */
+static void stop_accepting(struct rv_pool *pool)
+{
+    atomic_fetch_or(&pool->ring.tail, RING_STOP);
+    pool_wake_all_waiters(&pool->submitters);
+    pool_tell_of_submitters(pool);
 }
 
 /* Under the pool's context's hook lock: only marks and wakes; workers report what is lost. */
@@ -34,8 +45,8 @@ static void pool_cancelled(struct context_hook *hook)
     struct rv_pool *pool = container_of(hook, struct rv_pool, hook);
 
     pthread_mutex_lock(&pool->lock);
+    stop_accepting(pool);
     pool_wake_all_workers(pool);
-    pool_wake_waiters(&pool->submitters, SIZE_MAX);
     pthread_mutex_unlock(&pool->lock);
 }
 
@@ -82,37 +93,39 @@ static void pool_free(struct rv_pool *pool)
     rv_context_unref(pool->ctx);
     pthread_mutex_destroy(&pool->lock);
     pthread_cond_destroy(&pool->workers_gone);
-    free(pool->ring);
+    ring_finish(&pool->ring);
     free(pool);
 }
 
 int rv_pool_create(struct rv_context *ctx, const struct rv_pool_options *options,
                    struct rv_pool **ret_pool)
 {
-    struct rv_pool *pool = calloc(1, sizeof(*pool));
+    struct rv_pool *pool;
     int r;
 
-    if (options && options->size < sizeof(*options)) {
-        free(pool);
+    if (options && options->size < sizeof(*options))
         return -EINVAL;
-    }
+    /* The ring's words have cache lines of their own. */
+    pool = aligned_alloc(_Alignof(struct rv_pool), sizeof(*pool));
     if (!pool)
         return -ENOMEM;
+    memset(pool, 0, sizeof(*pool));
     if (options)
         pool->options = *options;
     set_defaults(&pool->options);
-    pthread_mutex_init(&pool->lock, NULL);
+    short_mutex_init(&pool->lock);
     pthread_cond_init(&pool->workers_gone, NULL);
     list_init(&pool->idle);
+    list_init(&pool->workers_list);
     list_init(&pool->submitters);
     list_init(&pool->drainers);
     list_init(&pool->retries);
+    list_init(&pool->due);
     list_init(&pool->hook.list);
     pool->hook.fn = pool_cancelled;
-    pool->capacity = pool->options.queue;
-    if (!__builtin_add_overflow(pool->capacity, pool->options.workers, &pool->ring_size))
-        pool->ring = calloc(pool->ring_size, sizeof(*pool->ring));
-    r = pool->ring ? rv_context_with_cancel(ctx, &pool->ctx) : -ENOMEM;
+    r = ring_init(&pool->ring, sizeof(struct job), pool->options.queue);
+    if (r == 0)
+        r = rv_context_with_cancel(ctx, &pool->ctx);
     if (r == 0)
         r = start_workers(pool);
     if (r < 0) {
@@ -125,6 +138,16 @@ int rv_pool_create(struct rv_context *ctx, const struct rv_pool_options *options
     return 0;
 }
 
+static void wake_worker(struct rv_pool *pool)
+{
+    struct parker *wake;
+
+    pthread_mutex_lock(&pool->lock);
+    wake = pool_wake_worker(pool);
+    pthread_mutex_unlock(&pool->lock);
+    parker_unpark(wake);
+}
+
 static int refuse(struct rv_pool *pool)
 {
     struct rv_cause cause;
@@ -134,81 +157,108 @@ static int refuse(struct rv_pool *pool)
     return cause.code;
 }
 
-/* Under the lock. Returns 0, -EAGAIN when there is no room, -EPIPE, or -ECANCELED. */
-static int submit_now(struct rv_pool *pool, const struct job *job)
+/* Returns 0, -EAGAIN when there is no room, or why nothing is accepted. */
+static int submit_now(struct rv_pool *pool, rv_function fn, void *arg)
 {
+    struct job job = {.fn = fn, .arg = arg};
+    struct ring_cell *cell;
+    uint64_t ticket;
+    bool tell;
+    int r;
+
     if (rv_context_err(pool->ctx) != 0)
-        return -ECANCELED;
-    if (pool->draining)
-        return -EPIPE;
-    if (pool->length + pool->retry_count >= pool->capacity)
-        return -EAGAIN;
-    pool_push(pool, job);
-    pool->accepted++;
-    pool_wake_worker(pool);
-    return 0;
+        return refuse(pool);
+    r = ring_push_begin(&pool->ring, &cell, &ticket, &tell);
+    if (r == 0) {
+        memcpy(cell->element, &job, sizeof(job));
+        ring_pushed(&pool->ring, cell, ticket);
+        if (tell)
+            wake_worker(pool);
+    } else if (r == -EPIPE && rv_context_err(pool->ctx) != 0) {
+        r = refuse(pool);
+    }
+    return r;
+}
+
+/* With the lock. Room that comes after this wakes whoever waits; room that came before is seen. */
+static bool must_wait(struct rv_pool *pool, struct pool_waiter *waiter)
+{
+    wait_init(&waiter->wait);
+    list_append(&pool->submitters, &waiter->list);
+    pool_tell_of_submitters(pool);
+    if ((int64_t)ring_length(&pool->ring) >= atomic_load(&pool->ring.capacity) &&
+        !(atomic_load(&pool->ring.tail) & RING_STOP))
+        return true;
+    list_remove(&waiter->list);
+    pool_tell_of_submitters(pool);
+    return false;
+}
+
+/* `since` is when the submitter first found no room. Workers may put it off for a while from then;
+ * once that is over it has to look for itself, as the room may be there already. */
+static int wait_for_room(struct rv_context *ctx, struct rv_pool *pool, rv_duration since)
+{
+    struct pool_waiter waiter = {.since = since};
+    bool put_off = rv_now() - since < POOL_PUT_OFF;
+    struct parker *wake;
+    bool wait;
+    int r;
+
+    pthread_mutex_lock(&pool->lock);
+    wait = must_wait(pool, &waiter);
+    pthread_mutex_unlock(&pool->lock);
+    if (!wait)
+        return 0;
+    r = wait_on_list(ctx, pool, &waiter, put_off ? since + POOL_PUT_OFF : RV_FOREVER);
+    if (r == 0)
+        r = rv_context_err(ctx);
+    if (r != 0) {
+        /* Room that we were woken for is somebody else's now. */
+        pthread_mutex_lock(&pool->lock);
+        wake = pool_wake_submitter(pool);
+        pthread_mutex_unlock(&pool->lock);
+        parker_unpark(wake);
+    }
+    return r;
 }
 
 int rv_pool_submit(struct rv_context *ctx, struct rv_pool *pool, rv_function fn, void *arg)
 {
-    struct job job = {.fn = fn, .arg = arg};
+    rv_duration since = 0;
     int r = rv_context_err(ctx);
 
     if (r != 0)
         return r;
-    for (;;) {
-        struct pool_waiter waiter;
-
-        pthread_mutex_lock(&pool->lock);
-        r = submit_now(pool, &job);
-        if (r == -EAGAIN) {
-            wait_init(&waiter.wait);
-            list_append(&pool->submitters, &waiter.list);
-        }
-        pthread_mutex_unlock(&pool->lock);
-        if (r == -ECANCELED)
-            return refuse(pool);
+    do {
+        r = submit_now(pool, fn, arg);
         if (r != -EAGAIN)
             return r;
-        r = wait_on_list(ctx, pool, &waiter);
-        if (r == 0)
-            r = rv_context_err(ctx);
-        if (r != 0) {
-            /* Room that we were woken for is somebody else's now. */
-            pthread_mutex_lock(&pool->lock);
-            pool_wake_waiters(&pool->submitters, 1);
-            pthread_mutex_unlock(&pool->lock);
-            return r;
-        }
-    }
+        if (since == 0)
+            since = rv_now();
+        r = wait_for_room(ctx, pool, since);
+    } while (r == 0);
+    return r;
 }
 
 int rv_pool_try_submit(struct rv_pool *pool, rv_function fn, void *arg)
 {
-    struct job job = {.fn = fn, .arg = arg};
-    int r;
-
-    pthread_mutex_lock(&pool->lock);
-    r = submit_now(pool, &job);
-    pthread_mutex_unlock(&pool->lock);
-    return r == -ECANCELED ? refuse(pool) : r;
+    return submit_now(pool, fn, arg);
 }
 
 int rv_pool_drain(struct rv_context *ctx, struct rv_pool *pool)
 {
     struct pool_waiter waiter;
-    bool empty;
+    bool wait;
 
     pthread_mutex_lock(&pool->lock);
-    pool->draining = true;
-    pool_wake_waiters(&pool->submitters, SIZE_MAX);
-    empty = pool_is_empty(pool);
-    if (!empty) {
+    stop_accepting(pool);
+    wait = !pool_has_ended_all(pool);
+    if (wait) {
         wait_init(&waiter.wait);
         list_append(&pool->drainers, &waiter.list);
     }
     pthread_mutex_unlock(&pool->lock);
-    return empty ? 0 : wait_on_list(ctx, pool, &waiter);
+    return wait ? wait_on_list(ctx, pool, &waiter, RV_FOREVER) : 0;
 }
 
 void rv_pool_discard(struct rv_pool *pool, int code, const char *text)
@@ -217,8 +267,7 @@ void rv_pool_discard(struct rv_pool *pool, int code, const char *text)
 
     string_copy(cause.text, sizeof(cause.text), text ? text : "");
     pthread_mutex_lock(&pool->lock);
-    pool->draining = true;
-    pool_wake_waiters(&pool->submitters, SIZE_MAX);
+    stop_accepting(pool);
     pool_lose_all(pool, &cause);
     pthread_mutex_unlock(&pool->lock);
 }
@@ -245,17 +294,29 @@ void rv_pool_destroy(struct rv_pool *pool)
 
 void rv_pool_stats(struct rv_pool *pool, struct rv_pool_stats *ret_stats)
 {
+    struct worker *worker;
+    size_t active = 0;
+
     pthread_mutex_lock(&pool->lock);
     *ret_stats = (struct rv_pool_stats){
         .workers = pool->options.workers,
-        .capacity = pool->capacity,
-        .queued = pool->length + pool->retry_count,
-        .active = pool->active,
-        .accepted = pool->accepted,
+        .capacity = pool->options.queue,
         .finished = pool->finished,
         .failed = pool->failed,
         .lost = pool->lost,
         .retried = pool->retried,
     };
+    /* Workers go on meanwhile. What has ended is read first and what was accepted last, so that
+     * what is between them is never less than it should be. */
+    LIST_FOREACH (worker, &pool->workers_list, all_list) {
+        ret_stats->finished += atomic_load_explicit(&worker->finished, memory_order_acquire);
+        ret_stats->failed += atomic_load_explicit(&worker->failed, memory_order_acquire);
+        active += atomic_load_explicit(&worker->busy, memory_order_acquire);
+    }
+    ret_stats->accepted = ring_pushes(&pool->ring);
     pthread_mutex_unlock(&pool->lock);
+    ret_stats->queued =
+        ret_stats->accepted - ret_stats->finished - ret_stats->failed - ret_stats->lost;
+    ret_stats->active = active < ret_stats->queued ? active : ret_stats->queued;
+    ret_stats->queued -= ret_stats->active;
 }

@@ -1,20 +1,27 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Pools from within, for pool.c (submitting, life) and pool_work.c (workers, retries).
+ * Pools from within, for pool.c (submitting, life), pool_work.c (workers), pool_claim.c (what a
+ * worker takes at once) and pool_retry.c.
  *
  * Properties: accepted = finished + failed + lost + queued + active, at every moment. After the
  * pool's context is done no job starts. Every accepted job is reported once. No job waits while a
- * worker idles.
+ * worker idles, but for the time that waking one takes.
  *
- * Operation: a ring of jobs; a worker takes one at a time. At most one wake-up of a worker is in
- * flight: the woken worker wakes the next if there is more to do. Jobs that wait for a retry keep
- * their place in the capacity: submitters wait for them too. When the context
- * is done, workers report what is left as lost.
+ * Operation: jobs pass through a ring (ring.h), without a lock as long as nobody sleeps. RING_STOP
+ * on its tail: nothing more is accepted. RING_TELL on its tail: a worker idles and should be woken;
+ * on its head: a submitter waits for room. At most one wake-up of a worker is in flight: the woken
+ * worker wakes the next if there is more to do, in the ring or in somebody's claim. A worker that
+ * finds nothing looks at the ring for a while if that has paid of late; nobody needs to be woken
+ * while one looks. Where jobs are short, submitters that found the queue full are woken when half of
+ * it is free, but wait no longer for that than POOL_PUT_OFF. Jobs that wait for a retry keep their place in the capacity: submitters wait for
+ * them too. When the context is done, workers report what is left as lost.
  *
- * Safety: the lock protects everything but ctx and options. An idle worker is on the idle list, and
- * whoever takes it off unparks it; it takes the lock before it looks at anything, so no wake-up is
- * lost. Submitters that wait take the lock once more before they return. Retries are freed by
- * whoever takes them out of `retries` under the lock.
+ * Safety: the lock protects everything but ctx, options, the ring, and what has a comment of its
+ * own. Who is about to sleep sets his flag first and looks at the ring then; a push or pop that
+ * came before the flag is seen by that look, one that comes after sees the flag: so no wake-up is
+ * lost. An idle worker is on the idle list, and whoever takes it off unparks it. A submitter that
+ * waits takes the lock once more before it returns. Retries are freed by whoever takes them out of
+ * `due` under the lock.
  */
 #ifndef REEVE_LIB_POOL_H
 #define REEVE_LIB_POOL_H
@@ -22,6 +29,7 @@
 #include <reeve/pool.h>
 
 #include "lib/internal.h"
+#include "lib/ring.h"
 
 struct job {
     rv_function fn;
@@ -31,56 +39,105 @@ struct job {
 
 /* A job that waits for its next attempt. */
 struct retry {
-    struct list list;
+    struct list list; /* in retries until its timer is due, then in due */
     struct timer timer;
     struct rv_pool *pool;
     struct job job;
 };
 
+#define CLAIM_MAX 256
+
 struct worker {
-    struct list list; /* in idle */
+    struct list list;     /* in idle */
+    struct list all_list; /* in workers_list */
     struct parker *parker;
     bool idle;
+    struct job *jobs; /* CLAIM_MAX, made when first needed; filled by itself, with the lock */
+    _Atomic uint64_t claim;
+    /* Written by itself alone, read by whoever adds up. */
+    _Atomic uint64_t finished, failed;
+    _Atomic bool busy; /* in a job */
+    /* Its own. */
+    struct hope hope;
+    rv_duration job_time; /* what its jobs took of late, each; 0: unknown */
 };
 
 struct rv_pool {
     struct rv_context *ctx;
     struct context_hook hook;
     struct rv_pool_options options;
+    struct ring ring; /* of struct job */
     pthread_mutex_t lock;
     pthread_cond_t workers_gone;
-    struct job *ring;
-    size_t ring_size; /* capacity, and a place for each job that a worker may put aside */
-    size_t capacity;
-    size_t head, length;
+    struct list workers_list;
     struct list idle;
-    bool waking;
-    struct list submitters; /* that wait for room */
+    bool waking;            /* a wake-up of a worker is in flight */
+    bool looked_for;        /* a worker looks at the ring */
+    bool tells_of_workers;  /* RING_TELL on the tail */
+    struct list submitters; /* that wait for room; RING_TELL on the head while there are any */
     struct list drainers;   /* that wait for the end of all jobs */
     struct list retries;
-    size_t retry_count;
-    unsigned workers; /* that have not ended */
-    size_t active;    /* taken by workers, and not reported */
-    bool draining;
+    struct list due;
+    _Atomic size_t due_count; /* read without the lock */
+    size_t retry_count;       /* in retries and due */
+    unsigned workers;         /* that have not ended */
+    _Atomic bool draining;    /* read without the lock */
     bool stopping;
-    uint64_t accepted, finished, failed, lost, retried;
+    uint64_t finished, failed; /* of workers that have ended */
+    uint64_t lost, retried;
 };
 
 /* A submitter or drainer. */
 struct pool_waiter {
     struct list list;
     struct wait wait;
+    rv_duration since; /* when the submitter found no room */
 };
+
+/* For so long after that, workers whose jobs are short may let a submitter wait for half the queue.
+ * The submitter looks for itself when it is over. */
+#define POOL_PUT_OFF (500 * RV_MICROSECOND)
+
+/* pool_claim.c */
+
+/* How many jobs a worker should take now. */
+size_t claim_size(const struct rv_pool *pool, struct worker *worker);
+/* Makes the first jobs of its array the worker's claim. With the lock. */
+void claim_publish(struct worker *worker, size_t count);
+/* The worker's next job. */
+bool claim_next(struct worker *worker, struct job *ret_job);
+size_t claim_left(const struct worker *worker);
+/* Somebody else takes up to half of it, at most `limit` and at least one. Returns how many; 0 when
+ * nothing was left. With the lock. */
+size_t claim_take_away(struct worker *worker, struct job *jobs, size_t limit);
+
+/* pool_retry.c */
+
+/* Puts a failed job aside for its next attempt. Returns false when it has none, or there is no
+ * memory. */
+bool retry_put_aside(struct rv_pool *pool, const struct job *job);
+/* With the lock: a job whose time has come. */
+bool retry_take(struct rv_pool *pool, struct job *ret_job);
+/* With the lock: makes the time of all have come. */
+void retry_hasten(struct rv_pool *pool);
+
+/* pool_wake.c; all with the lock. Those that wake one return whom to unpark after it; NULL for
+ * nobody. */
+struct parker *pool_wake_worker(struct rv_pool *pool);
+struct parker *pool_wake_submitter(struct rv_pool *pool);
+void pool_wake_all_workers(struct rv_pool *pool);
+void pool_wake_all_waiters(struct list *waiters);
+struct parker *pool_take_off_idle(struct worker *worker);
+/* Set or clear the flags for those who wait. */
+void pool_tell_of_workers(struct rv_pool *pool);
+void pool_tell_of_submitters(struct rv_pool *pool);
+/* Whether every job that was accepted has ended, however; who waits for that is woken. */
+bool pool_has_ended_all(const struct rv_pool *pool);
+void pool_check_drained(struct rv_pool *pool);
 
 /* pool_work.c */
 void pool_work(void *arg);
-/* All with the lock. */
-void pool_push(struct rv_pool *pool, const struct job *job);
-void pool_wake_worker(struct rv_pool *pool);
-void pool_wake_all_workers(struct rv_pool *pool);
-void pool_wake_waiters(struct list *waiters, size_t count);
-bool pool_is_empty(const struct rv_pool *pool);
-/* Gives the lock up for the reports. */
+/* With the lock, which it gives up for the reports. */
 void pool_lose_all(struct rv_pool *pool, const struct rv_cause *cause);
 
 #endif

@@ -1,87 +1,52 @@
 /* SPDX-License-Identifier: MIT */
-#include <assert.h>
-#include <errno.h>
+/* A pool's workers; pool.h has the protocol. */
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/macro.h"
 #include "lib/pool.h"
 
+/* What is not worth the waking of a submitter; about what that takes. */
+#define SHORT_JOB (5 * RV_MICROSECOND)
+#define LOOK_PACE 32
+
 /* With the lock ----------------------------------------------------------------------------------
  */
 
-void pool_push(struct rv_pool *pool, const struct job *job)
+static bool has_work(const struct rv_pool *pool)
 {
-    size_t place = pool->head + pool->length++;
+    const struct worker *worker;
 
-    assert(pool->length <= pool->ring_size);
-    pool->ring[place >= pool->ring_size ? place - pool->ring_size : place] = *job;
+    if (ring_length(&pool->ring) > 0 || atomic_load(&pool->due_count) > 0)
+        return true;
+    LIST_FOREACH (worker, &pool->workers_list, all_list)
+        if (claim_left(worker) > 0)
+            return true;
+    return false;
 }
 
-static struct job pop(struct rv_pool *pool)
-{
-    struct job job = pool->ring[pool->head];
-
-    pool->head = pool->head + 1 == pool->ring_size ? 0 : pool->head + 1;
-    pool->length--;
-    return job;
-}
-
-static void unpark(struct worker *worker)
-{
-    list_remove(&worker->list);
-    worker->idle = false;
-    parker_unpark(worker->parker);
-}
-
-void pool_wake_worker(struct rv_pool *pool)
-{
-    if (pool->waking || list_is_empty(&pool->idle))
-        return;
-    pool->waking = true;
-    unpark(list_entry(pool->idle.next, struct worker, list));
-}
-
-void pool_wake_all_workers(struct rv_pool *pool)
-{
-    while (!list_is_empty(&pool->idle))
-        unpark(list_entry(pool->idle.next, struct worker, list));
-}
-
-void pool_wake_waiters(struct list *waiters, size_t count)
-{
-    while (count > 0 && !list_is_empty(waiters)) {
-        struct pool_waiter *waiter = list_entry(waiters->next, struct pool_waiter, list);
-
-        list_remove(&waiter->list);
-        if (wait_claim(&waiter->wait, 1)) {
-            parker_unpark(waiter->wait.parker);
-            count--;
-        }
-    }
-}
-
-bool pool_is_empty(const struct rv_pool *pool)
-{
-    return pool->length + pool->retry_count + pool->active == 0;
-}
-
-static void check_drained(struct rv_pool *pool)
-{
-    if (pool_is_empty(pool))
-        pool_wake_waiters(&pool->drainers, SIZE_MAX);
-}
-
+/* Gives the lock up meanwhile. */
 static void wait_idle(struct rv_pool *pool, struct worker *worker)
 {
+    rv_duration start = rv_now();
+
     worker->idle = true;
     list_prepend(&pool->idle, &worker->list);
+    pool_tell_of_workers(pool);
+    if (has_work(pool)) {
+        pool_take_off_idle(worker);
+        pool_tell_of_workers(pool);
+        return;
+    }
     while (worker->idle) {
         pthread_mutex_unlock(&pool->lock);
-        parker_park(worker->parker, RV_FOREVER);
+        parker_sleep(worker->parker, RV_FOREVER);
         pthread_mutex_lock(&pool->lock);
     }
+    hope_learn(&worker->hope, rv_now() - start);
     /* Whoever woke us may have been the one wake-up in flight; it has landed. */
     pool->waking = false;
+    pool_tell_of_workers(pool);
 }
 
 /* Without the lock -------------------------------------------------------------------------------
@@ -102,64 +67,6 @@ static void report(struct rv_pool *pool, const struct job *job, enum rv_job_stat
 
     if (pool->options.ended)
         pool->options.ended(&end, pool->options.arg);
-}
-
-static void retry_due(struct timer *timer)
-{
-    struct retry *retry = container_of(timer, struct retry, timer);
-    struct rv_pool *pool = retry->pool;
-
-    pthread_mutex_lock(&pool->lock);
-    list_remove(&retry->list);
-    pool->retry_count--;
-    pool_push(pool, &retry->job);
-    /* A cancelled pool's workers report it as lost. */
-    pool_wake_worker(pool);
-    pthread_mutex_unlock(&pool->lock);
-    free(retry);
-}
-
-static rv_duration backoff(const struct rv_pool_options *options, unsigned attempts)
-{
-    rv_duration delay = options->backoff;
-
-    for (unsigned i = 1; i < attempts && delay < options->backoff_max; i++)
-        delay = delay > options->backoff_max / 2 ? options->backoff_max : delay * 2;
-    delay = MIN(delay, options->backoff_max);
-    /* From 3/4 to 5/4, so that jobs that failed together do not come back together. */
-    return delay / 4 * 3 + delay / 2 / 1024 * ((rv_now() >> 4) % 1024);
-}
-
-/* Puts a failed job aside for its next attempt. Returns false when it has none, or there is no
- * memory. */
-static bool put_aside(struct rv_pool *pool, const struct job *job)
-{
-    struct retry *retry;
-
-    if (job->attempts > pool->options.retries || rv_context_err(pool->ctx) != 0)
-        return false;
-    retry = calloc(1, sizeof(*retry));
-    if (!retry)
-        return false;
-    retry->timer.fn = retry_due;
-    retry->pool = pool;
-    retry->job = *job;
-    pthread_mutex_lock(&pool->lock);
-    list_append(&pool->retries, &retry->list);
-    pool->retry_count++;
-    pool->retried++;
-    pool->active--;
-    if (timer_arm(&retry->timer, rv_now() + backoff(&pool->options, job->attempts)) < 0) {
-        list_remove(&retry->list);
-        pool->retry_count--;
-        pool->retried--;
-        pool->active++;
-        pthread_mutex_unlock(&pool->lock);
-        free(retry);
-        return false;
-    }
-    pthread_mutex_unlock(&pool->lock);
-    return true;
 }
 
 static int attempt(struct rv_pool *pool, struct job *job, rv_duration *ret_duration)
@@ -183,93 +90,271 @@ static int attempt(struct rv_pool *pool, struct job *job, rv_duration *ret_durat
     return r;
 }
 
-/* Returns the counter of how it ended, or NULL when it waits for a retry. */
-static uint64_t *run_job(struct rv_pool *pool, struct job *job)
+static void count_one(_Atomic uint64_t *counter)
+{
+    /* With release: who sees it also sees the job taken. */
+    atomic_store_explicit(counter, atomic_load_explicit(counter, memory_order_relaxed) + 1,
+                          memory_order_release);
+}
+
+static void run_job(struct rv_pool *pool, struct worker *worker, struct job *job)
 {
     rv_duration duration = 0;
     int r;
 
+    atomic_store_explicit(&worker->busy, true, memory_order_relaxed);
     r = attempt(pool, job, &duration);
     if (r >= 0) {
         report(pool, job, RV_JOB_FINISHED, 0, "", duration);
-        return &pool->finished;
+        count_one(&worker->finished);
+    } else if (!retry_put_aside(pool, job)) {
+        report(pool, job, RV_JOB_FAILED, r, rv_error_text(), duration);
+        count_one(&worker->failed);
     }
-    if (put_aside(pool, job))
-        return NULL;
-    report(pool, job, RV_JOB_FAILED, r, rv_error_text(), duration);
-    return &pool->failed;
+    atomic_store_explicit(&worker->busy, false, memory_order_relaxed);
+}
+
+/* With the lock: from another's claim. Of several the worker claims the rest. */
+static bool steal(struct rv_pool *pool, struct worker *worker, struct job *ret_job)
+{
+    struct worker *other;
+    struct job one, *jobs = worker->jobs ? worker->jobs : &one;
+
+    LIST_FOREACH (other, &pool->workers_list, all_list) {
+        size_t count = claim_take_away(other, jobs, worker->jobs ? CLAIM_MAX : 1);
+
+        if (count == 0)
+            continue;
+        *ret_job = jobs[--count];
+        if (worker->jobs)
+            claim_publish(worker, count);
+        return true;
+    }
+    return false;
+}
+
+/* With the lock: a job that nobody has begun, wherever it is. */
+static bool take_any(struct rv_pool *pool, struct job *ret_job)
+{
+    struct worker *other;
+    uint64_t ticket;
+    bool tell;
+
+    if (ring_pop_begin(&pool->ring, 1, &ticket, &tell) > 0) {
+        struct ring_cell *cell = ring_cell(&pool->ring, ticket);
+
+        memcpy(ret_job, cell->element, sizeof(*ret_job));
+        ring_popped(&pool->ring, cell, ticket);
+        return true;
+    }
+    if (retry_take(pool, ret_job))
+        return true;
+    LIST_FOREACH (other, &pool->workers_list, all_list)
+        if (claim_take_away(other, ret_job, 1) > 0)
+            return true;
+    return false;
 }
 
 /* With the lock, which it gives up for the reports. */
 void pool_lose_all(struct rv_pool *pool, const struct rv_cause *cause)
 {
-    struct retry *retry, *next;
+    struct job job;
 
-    /* One whose timer runs at this moment comes into the ring by itself. */
-    LIST_FOREACH_SAFE (retry, next, &pool->retries, list) {
-        if (!timer_disarm(&retry->timer))
-            continue;
-        list_remove(&retry->list);
-        pool->retry_count--;
-        pool_push(pool, &retry->job);
-        free(retry);
-    }
-    while (pool->length > 0) {
-        struct job job = pop(pool);
-
-        pool->active++;
+    retry_hasten(pool);
+    while (take_any(pool, &job)) {
         pthread_mutex_unlock(&pool->lock);
         report(pool, &job, RV_JOB_LOST, cause->code, cause->text, 0);
         pthread_mutex_lock(&pool->lock);
-        pool->active--;
         pool->lost++;
     }
-    check_drained(pool);
+    pool_check_drained(pool);
 }
 
-/* With the lock, which it gives up while the job runs. */
-static void work_once(struct rv_pool *pool)
+/* Whether those who wait for room should wait for more of it: where jobs are short, half the queue
+ * is free in no time, and to wake a submitter for each job costs more than the job. */
+static bool may_put_off(const struct rv_pool *pool, const struct worker *worker)
 {
-    struct job job = pop(pool);
-    uint64_t *ended;
+    const struct pool_waiter *first;
 
-    pool->active++;
-    pool_wake_waiters(&pool->submitters, 1);
-    if (pool->length > 0)
-        pool_wake_worker(pool);
-    pthread_mutex_unlock(&pool->lock);
-    ended = run_job(pool, &job);
+    if (worker->job_time > SHORT_JOB || list_is_empty(&pool->submitters))
+        return false;
+    first = list_entry(pool->submitters.next, const struct pool_waiter, list);
+    return (int64_t)ring_length(&pool->ring) > atomic_load(&pool->ring.capacity) / 2 &&
+           rv_now() - first->since < POOL_PUT_OFF;
+}
+
+/* After jobs have left the ring, and others may want what there is now. */
+static void wake_others(struct rv_pool *pool, const struct worker *worker, bool wake_worker)
+{
+    int64_t room = atomic_load(&pool->ring.capacity) - (int64_t)ring_length(&pool->ring);
+    struct parker *other, *submitter = NULL;
+
     pthread_mutex_lock(&pool->lock);
-    if (ended) {
-        ++*ended;
-        pool->active--;
+    other = wake_worker ? pool_wake_worker(pool) : NULL;
+    if (!may_put_off(pool, worker))
+        for (; room > 0; room--) {
+            parker_unpark(submitter);
+            submitter = pool_wake_submitter(pool);
+            if (!submitter)
+                break;
+        }
+    pthread_mutex_unlock(&pool->lock);
+    parker_unpark(other);
+    parker_unpark(submitter);
+}
+
+/* From the ring. More than one becomes the worker's claim. */
+static bool pop(struct rv_pool *pool, struct worker *worker, struct job *ret_job)
+{
+    size_t size = claim_size(pool, worker);
+    struct job *jobs = size > 1 ? worker->jobs : ret_job;
+    bool tell_submitters = false, more;
+    uint64_t ticket;
+    int count;
+
+    if (size > 1)
+        pthread_mutex_lock(&pool->lock);
+    count = ring_pop_begin(&pool->ring, size, &ticket, &tell_submitters);
+    for (int i = 0; i < count; i++) {
+        struct ring_cell *cell = ring_cell(&pool->ring, ticket + (unsigned)i);
+
+        memcpy(&jobs[i], cell->element, sizeof(*jobs));
+        ring_popped(&pool->ring, cell, ticket + (unsigned)i);
     }
-    check_drained(pool);
+    if (size > 1) {
+        claim_publish(worker, (size_t)count);
+        if (count > 0)
+            claim_next(worker, ret_job); /* whoever would take it away has to have the lock */
+        pthread_mutex_unlock(&pool->lock);
+    }
+    if (count <= 0)
+        return false;
+    more = count > 1 || ring_length(&pool->ring) > 0;
+    more = more && (atomic_load(&pool->ring.tail) & RING_TELL);
+    if (more || tell_submitters)
+        wake_others(pool, worker, more);
+    return true;
+}
+
+static bool take_work(struct rv_pool *pool, struct worker *worker, struct job *ret_job)
+{
+    struct parker *submitter = NULL;
+    bool taken;
+
+    if (atomic_load(&pool->due_count) == 0 && pop(pool, worker, ret_job))
+        return true;
+    pthread_mutex_lock(&pool->lock);
+    taken = retry_take(pool, ret_job);
+    if (taken)
+        submitter = pool_wake_submitter(pool);
+    else
+        taken = steal(pool, worker, ret_job);
+    pthread_mutex_unlock(&pool->lock);
+    parker_unpark(submitter);
+    return taken;
+}
+
+/* Returns false when there is nothing to do. */
+static bool work_once(struct rv_pool *pool, struct worker *worker)
+{
+    rv_duration start;
+    struct job job;
+    unsigned count = 0;
+
+    if (!take_work(pool, worker, &job))
+        return false;
+    start = rv_now();
+    do {
+        run_job(pool, worker, &job);
+        count++;
+    } while (rv_context_err(pool->ctx) == 0 && claim_next(worker, &job));
+    worker->job_time = (rv_now() - start) / count + 1;
+    return true;
+}
+
+static bool has_jobs(const void *arg)
+{
+    const struct rv_pool *pool = arg;
+
+    return ring_length(&pool->ring) > 0;
+}
+
+/* Looks at the ring where that has paid. Returns false when it is not worth it. */
+static bool look_for_work(struct rv_pool *pool, struct worker *worker)
+{
+    bool may;
+
+    if (worker->hope.left == 0)
+        return false;
+    pthread_mutex_lock(&pool->lock);
+    pool_check_drained(pool);
+    may = !pool->looked_for && !pool->stopping;
+    if (may) {
+        pool->looked_for = true;
+        pool_tell_of_workers(pool);
+        pthread_mutex_unlock(&pool->lock);
+        hope_spin(&worker->hope, LOOK_PACE, has_jobs, pool);
+        pthread_mutex_lock(&pool->lock);
+        pool->looked_for = false;
+        pool_tell_of_workers(pool);
+    }
+    pthread_mutex_unlock(&pool->lock);
+    return may;
+}
+
+/* Waits for work. Returns false when the worker is to end, and then with the lock. */
+static bool rest(struct rv_pool *pool, struct worker *worker)
+{
+    pthread_mutex_lock(&pool->lock);
+    pool_check_drained(pool);
+    if (pool->stopping && ring_length(&pool->ring) == 0 && pool->retry_count == 0)
+        return false;
+    wait_idle(pool, worker);
+    pthread_mutex_unlock(&pool->lock);
+    return true;
+}
+
+static void lose_all(struct rv_pool *pool)
+{
+    struct rv_cause cause;
+
+    rv_context_cause(pool->ctx, &cause);
+    pthread_mutex_lock(&pool->lock);
+    pool_lose_all(pool, &cause);
+    pthread_mutex_unlock(&pool->lock);
 }
 
 void pool_work(void *arg)
 {
     struct rv_pool *pool = arg;
     struct worker worker = {.parker = parker_self()};
-    struct rv_cause cause;
+    bool looked = false, going = true;
 
     list_init(&worker.list);
     pthread_mutex_lock(&pool->lock);
-    for (;;) {
-        if (rv_context_cause(pool->ctx, &cause) != 0)
-            pool_lose_all(pool, &cause);
-        else if (pool->length > 0) {
-            work_once(pool);
+    list_append(&pool->workers_list, &worker.all_list);
+    pthread_mutex_unlock(&pool->lock);
+    while (going) {
+        if (rv_context_err(pool->ctx) != 0) {
+            lose_all(pool);
+        } else if (work_once(pool, &worker)) {
+            looked = false;
+            continue;
+        } else if (!looked && look_for_work(pool, &worker)) {
+            looked = true;
             continue;
         }
-        if (pool->stopping && pool->length + pool->retry_count == 0)
-            break;
-        wait_idle(pool, &worker);
+        going = rest(pool, &worker);
+        looked = false;
     }
+    list_remove(&worker.all_list);
+    pool->finished += worker.finished;
+    pool->failed += worker.failed;
     executor_retire();
     if (--pool->workers == 0)
         pthread_cond_broadcast(&pool->workers_gone);
     else
         pool_wake_all_workers(pool);
     pthread_mutex_unlock(&pool->lock);
+    free(worker.jobs);
 }
