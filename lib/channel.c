@@ -5,24 +5,33 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Pauses between two looks at a ring. */
+#define LOOK_PACE 8
+
 int rv_channel_create(size_t element_size, size_t capacity, struct rv_channel **ret_channel)
 {
     struct rv_channel *channel;
-    size_t size;
+    int r = 0;
 
-    if (element_size == 0 || __builtin_mul_overflow(element_size, capacity, &size) ||
-        __builtin_add_overflow(size, sizeof(*channel), &size))
+    if (element_size == 0)
         return -EINVAL;
-    channel = malloc(size);
+    /* The ring's words have cache lines of their own. */
+    channel = aligned_alloc(_Alignof(struct rv_channel), sizeof(*channel));
     if (!channel)
         return -ENOMEM;
     memset(channel, 0, sizeof(*channel));
+    if (capacity > 0)
+        r = ring_init(&channel->ring, element_size, capacity);
+    if (r < 0) {
+        free(channel);
+        return r;
+    }
     atomic_init(&channel->references, 1);
     channel->element_size = element_size;
     channel->capacity = capacity;
-    pthread_mutex_init(&channel->lock, NULL);
-    list_init(&channel->senders);
-    list_init(&channel->receivers);
+    short_mutex_init(&channel->lock);
+    list_init(&channel->senders.waiters);
+    list_init(&channel->receivers.waiters);
     *ret_channel = channel;
     return 0;
 }
@@ -37,136 +46,296 @@ struct rv_channel *rv_channel_unref(struct rv_channel *channel)
 {
     if (channel && atomic_fetch_sub_explicit(&channel->references, 1, memory_order_acq_rel) == 1) {
         pthread_mutex_destroy(&channel->lock);
+        if (channel->capacity > 0)
+            ring_finish(&channel->ring);
         free(channel);
     }
     return NULL;
 }
 
-/* The queue's first waiter that can still be served, claimed. */
-static struct channel_waiter *claim_first(struct list *queue)
+/* Through the ring -------------------------------------------------------------------------------
+ */
+
+static int push(struct rv_channel *channel, const void *element, bool *ret_tell)
 {
-    while (!list_is_empty(queue)) {
-        struct channel_waiter *waiter = list_entry(queue->next, struct channel_waiter, list);
+    struct ring_cell *cell;
+    uint64_t ticket = 0;
+    int r = ring_push_begin(&channel->ring, &cell, &ticket, ret_tell);
 
-        channel_dequeue(waiter);
-        if (wait_claim(waiter->wait, waiter->token))
-            return waiter;
-    }
-    return NULL;
-}
-
-static void copy(struct rv_channel *channel, void *target, const void *source)
-{
-    if (target)
-        memcpy(target, source, channel->element_size);
-}
-
-static unsigned char *slot(struct rv_channel *channel, size_t i)
-{
-    size_t place = channel->head + i;
-
-    if (place >= channel->capacity)
-        place -= channel->capacity;
-    return channel->buffer + place * channel->element_size;
-}
-
-int channel_send_now(struct rv_channel *channel, const void *element, struct parker **ret_wake)
-{
-    struct channel_waiter *receiver;
-
-    if (channel->closed)
-        return -EPIPE;
-    /* A receiver waits only while the buffer is empty. */
-    receiver = claim_first(&channel->receivers);
-    if (receiver) {
-        copy(channel, receiver->element, element);
-        *ret_wake = receiver->wait->parker;
-        return 0;
-    }
-    if (channel->length == channel->capacity)
-        return -EAGAIN;
-    copy(channel, slot(channel, channel->length++), element);
+    if (r < 0)
+        return r;
+    ring_copy(&channel->ring, cell->element, element);
+    ring_pushed(&channel->ring, cell, ticket);
     return 0;
 }
 
-int channel_recv_now(struct rv_channel *channel, void *element, struct parker **ret_wake)
+static int pop(struct rv_channel *channel, void *element, bool *ret_tell)
+{
+    struct ring_cell *cell;
+    uint64_t ticket = 0;
+
+    if (ring_pop_begin(&channel->ring, 1, &ticket, ret_tell) == 0)
+        return -EAGAIN;
+    cell = ring_cell(&channel->ring, ticket);
+    if (element)
+        ring_copy(&channel->ring, element, cell->element);
+    ring_popped(&channel->ring, cell, ticket);
+    return 0;
+}
+
+int channel_push(struct rv_channel *channel, const void *element)
+{
+    bool tell = false;
+    int r = push(channel, element, &tell);
+
+    if (tell)
+        parker_unpark(channel_serve(channel, false));
+    return r;
+}
+
+int channel_pop(struct rv_channel *channel, void *element)
+{
+    bool tell = false;
+    int r = pop(channel, element, &tell);
+
+    if (r == 0 && tell)
+        parker_unpark(channel_serve(channel, true));
+    return r;
+}
+
+static void serve(struct rv_channel *channel, bool sender)
+{
+    struct parker *wake;
+
+    pthread_mutex_lock(&channel->lock);
+    wake = channel_serve(channel, sender);
+    pthread_mutex_unlock(&channel->lock);
+    parker_unpark(wake);
+}
+
+static int send_through(struct rv_channel *channel, const void *element)
+{
+    bool tell = false;
+    int r = push(channel, element, &tell);
+
+    if (tell)
+        serve(channel, false);
+    return r;
+}
+
+static int recv_through(struct rv_channel *channel, void *element)
+{
+    bool tell = false;
+    int r = pop(channel, element, &tell);
+
+    /* What was sent before the close is still to be had; after it nothing comes. */
+    if (r == -EAGAIN && atomic_load(&channel->closed)) {
+        r = pop(channel, element, &tell);
+        return r == -EAGAIN ? -EPIPE : r;
+    }
+    if (tell && r == 0)
+        serve(channel, true);
+    return r;
+}
+
+/* The ring was empty: takes the element of a sender who waits, though another is being woken. */
+static int take_from_sender(struct rv_channel *channel, void *element)
 {
     struct channel_waiter *sender;
+    struct parker *wake = NULL;
+    int r;
 
-    if (channel->length > 0) {
-        copy(channel, element, slot(channel, 0));
-        channel->head = channel->head + 1 == channel->capacity ? 0 : channel->head + 1;
-        channel->length--;
-        /* A sender waits only while the buffer is full: its element is the next in line. */
-        sender = claim_first(&channel->senders);
-        if (sender)
-            copy(channel, slot(channel, channel->length++), sender->element);
-    } else {
-        sender = claim_first(&channel->senders);
-        if (!sender)
-            return channel->closed ? -EPIPE : -EAGAIN;
-        copy(channel, element, sender->element);
-    }
-    if (sender)
-        *ret_wake = sender->wait->parker;
+    pthread_mutex_lock(&channel->lock);
+    /* Somebody may just have let one in. */
+    r = channel_pop(channel, element);
+    sender = r < 0 ? channel_claim(channel, true, &wake) : NULL;
+    if (sender && element)
+        ring_copy(&channel->ring, element, sender->element);
+    pthread_mutex_unlock(&channel->lock);
+    parker_unpark(wake);
+    return sender ? 0 : r;
+}
+
+/* The ring is full: gives the oldest element to a receiver who waits, though another is being
+ * woken. */
+static int make_room(struct rv_channel *channel)
+{
+    struct channel_waiter *receiver;
+    struct parker *wake = NULL;
+
+    pthread_mutex_lock(&channel->lock);
+    receiver = channel_claim(channel, false, &wake);
+    if (receiver)
+        receiver->retry = channel_pop(channel, receiver->element) < 0;
+    pthread_mutex_unlock(&channel->lock);
+    parker_unpark(wake);
+    return receiver ? 0 : -EAGAIN;
+}
+
+/* Face to face -----------------------------------------------------------------------------------
+ */
+
+static int meet(struct rv_channel *channel, void *element, bool send)
+{
+    struct parker *wake = NULL;
+    int r;
+
+    pthread_mutex_lock(&channel->lock);
+    r = channel_meet(channel, element, send, &wake);
+    pthread_mutex_unlock(&channel->lock);
+    parker_unpark(wake);
+    return r;
+}
+
+int channel_meet(struct rv_channel *channel, void *element, bool send, struct parker **ret_wake)
+{
+    struct channel_waiter *other;
+    void *target;
+
+    if (atomic_load(&channel->closed))
+        return -EPIPE;
+    other = channel_claim(channel, !send, ret_wake);
+    if (!other)
+        return -EAGAIN;
+    target = send ? other->element : element;
+    if (target)
+        memcpy(target, send ? element : other->element, channel->element_size);
     return 0;
 }
 
-void channel_enqueue(struct rv_channel *channel, struct channel_waiter *waiter, bool sender)
+/* Operations -------------------------------------------------------------------------------------
+ */
+
+int channel_send_now(struct rv_channel *channel, const void *element)
 {
-    waiter->linked = true;
-    waiter->closed = false;
-    list_append(sender ? &channel->senders : &channel->receivers, &waiter->list);
+    int r;
+
+    /* What is sent is only read. */
+    if (channel->capacity == 0)
+        return meet(channel, (void *)(uintptr_t)element, true);
+    r = send_through(channel, element);
+    while (r == -EAGAIN && atomic_load(&channel->receivers.count) > 0 && make_room(channel) == 0)
+        r = send_through(channel, element);
+    return r;
 }
 
-void channel_dequeue(struct channel_waiter *waiter)
+int channel_recv_now(struct rv_channel *channel, void *element)
 {
-    if (waiter->linked)
-        list_remove(&waiter->list);
-    waiter->linked = false;
+    int r;
+
+    if (channel->capacity == 0)
+        return meet(channel, element, false);
+    r = recv_through(channel, element);
+    if (r == -EAGAIN && atomic_load(&channel->senders.count) > 0)
+        r = take_from_sender(channel, element);
+    return r;
+}
+
+static bool may_send(const void *arg)
+{
+    return channel_is_ready(arg, true);
+}
+
+static bool may_recv(const void *arg)
+{
+    return channel_is_ready(arg, false);
+}
+
+static int try_for_a_while(struct rv_channel *channel, struct channel_waiter *waiter)
+{
+    int r;
+
+    do
+        r = waiter->sender ? channel_send_now(channel, waiter->element)
+                           : channel_recv_now(channel, waiter->element);
+    while (r == -EAGAIN && channel->capacity > 0 &&
+           parker_look(LOOK_PACE, waiter->sender ? may_send : may_recv, channel));
+    return r;
+}
+
+/* Queues the waiter, unless its operation can be done now. Returns -EAGAIN when it is to wait, -EBUSY
+ * when it is to try again, or as channel_meet(). */
+static int queue(struct rv_channel *channel, struct channel_waiter *waiter)
+{
+    struct parker *wake = NULL;
+    int r = -EAGAIN;
+
+    pthread_mutex_lock(&channel->lock);
+    if (channel->capacity == 0)
+        r = channel_meet(channel, waiter->element, waiter->sender, &wake);
+    if (r == -EAGAIN) {
+        wait_init(waiter->wait);
+        if (waiter->sender && waiter->since == 0 && channel->capacity > 1)
+            waiter->since = rv_now();
+        channel_enqueue(channel, waiter);
+        if (channel_is_ready(channel, waiter->sender)) {
+            wake = channel_dequeue(channel, waiter);
+            r = -EBUSY;
+        }
+    }
+    pthread_mutex_unlock(&channel->lock);
+    parker_unpark(wake);
+    return r;
+}
+
+/* Until when a waiter may have been put off, and must look for itself. */
+static rv_duration patience(const struct channel_waiter *waiter)
+{
+    if (waiter->since == 0 || rv_now() - waiter->since >= CHANNEL_PUT_OFF)
+        return RV_FOREVER;
+    return waiter->since + CHANNEL_PUT_OFF;
+}
+
+/* Returns 0, -EPIPE, ctx's code, or -EBUSY when it is to try again. */
+static int wait_served(struct rv_context *ctx, struct rv_channel *channel,
+                       struct channel_waiter *waiter)
+{
+    struct context_hook hook = {.wait = waiter->wait};
+    struct parker *wake;
+
+    if (context_hook_add(ctx, &hook) != 0)
+        wait_claim(waiter->wait, WAIT_CANCEL);
+    else
+        wait_for(waiter->wait, patience(waiter));
+    context_hook_remove(ctx, &hook);
+    pthread_mutex_lock(&channel->lock);
+    wake = channel_dequeue(channel, waiter);
+    pthread_mutex_unlock(&channel->lock);
+    parker_unpark(wake);
+    if (wait_result(waiter->wait) == WAIT_CANCEL)
+        return rv_context_err(ctx);
+    if (wait_result(waiter->wait) == WAIT_TIMEOUT) {
+        waiter->retry = true; /* its place is in front still */
+        return -EBUSY;
+    }
+    if (waiter->closed)
+        return -EPIPE;
+    return waiter->retry ? -EBUSY : 0;
 }
 
 /* The common part of send and receive: try, else wait until served, closed or cancelled. */
 static int operate(struct rv_context *ctx, struct rv_channel *channel, void *element, bool send)
 {
-    struct channel_waiter waiter = {.element = element, .token = 1};
-    struct context_hook hook = {0};
-    struct parker *wake = NULL;
     struct wait wait;
-    int r = rv_context_err(ctx);
+    struct channel_waiter waiter = {.wait = &wait, .element = element, .token = 1, .sender = send};
+    int r;
 
-    if (r != 0)
-        return r;
-    pthread_mutex_lock(&channel->lock);
-    r = send ? channel_send_now(channel, element, &wake)
-             : channel_recv_now(channel, element, &wake);
-    if (r == -EAGAIN) {
-        wait_init(&wait);
-        waiter.wait = &wait;
-        channel_enqueue(channel, &waiter, send);
-    }
-    pthread_mutex_unlock(&channel->lock);
-    if (wake)
-        parker_unpark(wake);
-    if (r != -EAGAIN)
-        return r;
-    hook.wait = &wait;
-    if (context_hook_add(ctx, &hook) != 0)
-        wait_claim(&wait, WAIT_CANCEL);
-    else
-        wait_for(&wait, RV_FOREVER);
-    context_hook_remove(ctx, &hook);
-    pthread_mutex_lock(&channel->lock);
-    channel_dequeue(&waiter);
-    pthread_mutex_unlock(&channel->lock);
-    if (wait_result(&wait) == WAIT_CANCEL)
-        return rv_context_err(ctx);
-    return waiter.closed ? -EPIPE : 0;
+    do {
+        r = rv_context_err(ctx);
+        if (r != 0)
+            return r;
+        r = try_for_a_while(channel, &waiter);
+        if (r != -EAGAIN)
+            return r;
+        r = queue(channel, &waiter);
+        if (r == -EAGAIN)
+            r = wait_served(ctx, channel, &waiter);
+    } while (r == -EBUSY);
+    return r;
 }
 
 int rv_channel_send(struct rv_context *ctx, struct rv_channel *channel, const void *element)
 {
-    /* A sender's element is only read. */
     return operate(ctx, channel, (void *)(uintptr_t)element, true);
 }
 
@@ -177,39 +346,12 @@ int rv_channel_recv(struct rv_context *ctx, struct rv_channel *channel, void *re
 
 int rv_channel_try_send(struct rv_channel *channel, const void *element)
 {
-    struct parker *wake = NULL;
-    int r;
-
-    pthread_mutex_lock(&channel->lock);
-    r = channel_send_now(channel, element, &wake);
-    pthread_mutex_unlock(&channel->lock);
-    if (wake)
-        parker_unpark(wake);
-    return r;
+    return channel_send_now(channel, element);
 }
 
 int rv_channel_try_recv(struct rv_channel *channel, void *ret_element)
 {
-    struct parker *wake = NULL;
-    int r;
-
-    pthread_mutex_lock(&channel->lock);
-    r = channel_recv_now(channel, ret_element, &wake);
-    pthread_mutex_unlock(&channel->lock);
-    if (wake)
-        parker_unpark(wake);
-    return r;
-}
-
-/* Under the lock: those that are woken cannot leave before it is given up. */
-static void close_waiters(struct list *queue)
-{
-    struct channel_waiter *waiter;
-
-    while ((waiter = claim_first(queue))) {
-        waiter->closed = true;
-        parker_unpark(waiter->wait->parker);
-    }
+    return channel_recv_now(channel, ret_element);
 }
 
 int rv_channel_close(struct rv_channel *channel)
@@ -217,12 +359,14 @@ int rv_channel_close(struct rv_channel *channel)
     int r = 0;
 
     pthread_mutex_lock(&channel->lock);
-    if (channel->closed) {
+    if (atomic_load(&channel->closed)) {
         r = -EPIPE;
     } else {
-        channel->closed = true;
-        close_waiters(&channel->senders);
-        close_waiters(&channel->receivers);
+        /* Whoever sees it closed then finds that nothing more is pushed. */
+        if (channel->capacity > 0)
+            atomic_fetch_or(&channel->ring.tail, RING_STOP);
+        atomic_store(&channel->closed, true);
+        channel_release_all(channel);
     }
     pthread_mutex_unlock(&channel->lock);
     return r;
@@ -230,12 +374,7 @@ int rv_channel_close(struct rv_channel *channel)
 
 size_t rv_channel_length(struct rv_channel *channel)
 {
-    size_t length;
-
-    pthread_mutex_lock(&channel->lock);
-    length = channel->length;
-    pthread_mutex_unlock(&channel->lock);
-    return length;
+    return channel->capacity > 0 ? ring_length(&channel->ring) : 0;
 }
 
 size_t rv_channel_capacity(const struct rv_channel *channel)

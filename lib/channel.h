@@ -1,19 +1,33 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Channels from within, for channel.c and select.c.
+ * Channels from within, for channel.c (operations), channel_wait.c (those who wait) and select.c.
  *
  * Properties: elements come out in the order in which they went in; each is received once. A
- * blocked operation is either done by its counterpart or withdrawn, never both.
+ * blocked operation is either done by its counterpart or withdrawn, never both. Nobody waits while
+ * there is an element for him, or room, but for the time that waking takes.
  *
- * Operation: a ring of elements, and two queues of waiters. An operation that can be done is done
- * under the lock, directly with the counterpart that has waited longest: its wait is claimed first,
- * and one that cannot be claimed any more (cancelled, or served through another clause of its
- * select) is dropped. Otherwise the operation queues a waiter and parks.
+ * Operation: with a capacity, a ring of elements (ring.h), through which operations go without the
+ * lock, and two queues of waiters. RING_STOP on the tail: the channel is closed. RING_TELL on the
+ * tail: a receiver waits; on the head: a sender does; who is told takes the lock and serves the
+ * first in line: claims his wait, moves his element, and unparks him. To wake a thread for every
+ * element costs more than most elements are worth, so on each side one wake-up is in flight at a
+ * time: meanwhile nobody is told, elements and room are for whoever comes, and the woken one, when
+ * he has landed, serves the next in line if there is still something for him. Who finds nothing in
+ * the ring takes from a waiting counterpart all the same. Should others have been quicker than a
+ * waiter who is already claimed, he is told to try again, and queues in front then. Where that has
+ * paid of late, an operation looks at the ring for a while before it waits. A sender that has just
+ * begun to wait is left alone until half of the ring is free, as that is soon where elements flow;
+ * after CHANNEL_PUT_OFF he looks for himself, and is woken for every place from then on.
  *
- * Safety: the lock protects all fields and the waiters' `linked`, `closed` and the memory behind
- * `element`. A waiter takes the lock once more after it has woken, even when it was served, so its
- * stack stays until its counterpart has let go. No wake-up is lost, as checking and queueing happen
- * under one lock, and unparking before parking is remembered.
+ * Without a capacity all is done with the lock, directly with the counterpart that has waited
+ * longest.
+ *
+ * Safety: the lock protects the queues, the counts, the waiters' fields and the memory behind
+ * `element`. Who is about to wait sets the flag first and looks at the ring then; an operation that
+ * came before the flag is seen by that look, and one that comes after is told: no wake-up is lost.
+ * A waiter takes the lock once more after it has woken, even when it was served, so its stack stays
+ * until its counterpart has let go. One that cannot be claimed any more (cancelled, or served
+ * through another clause of its select) is dropped from its queue.
  */
 #ifndef REEVE_LIB_CHANNEL_H
 #define REEVE_LIB_CHANNEL_H
@@ -21,34 +35,70 @@
 #include <reeve/channel.h>
 
 #include "lib/internal.h"
+#include "lib/ring.h"
+
+/* Those who wait on one side of a channel. */
+struct channel_side {
+    struct list waiters;
+    _Atomic unsigned count; /* of waiters; read without the lock */
+    unsigned waking;        /* served, and not back with the lock yet; only with a capacity */
+    bool told_of;           /* RING_TELL is set for them */
+};
 
 struct rv_channel {
     _Atomic unsigned references;
     size_t element_size;
     size_t capacity;
+    struct ring ring; /* with a capacity */
     pthread_mutex_t lock;
-    bool closed;
-    size_t length;
-    size_t head; /* the oldest element */
-    struct list senders;
-    struct list receivers;
-    unsigned char buffer[];
+    _Atomic bool closed; /* changed with the lock */
+    struct channel_side senders;
+    struct channel_side receivers;
 };
+
+#define CHANNEL_PUT_OFF (200 * RV_MICROSECOND)
 
 struct channel_waiter {
     struct list list;
     struct wait *wait;
     void *element;
-    int token; /* the wait's result when this waiter is served */
+    rv_duration since; /* when a sender began to wait; 0: must not be put off */
+    int token;         /* the wait's result when this waiter is served */
+    bool sender;
     bool linked;
-    bool closed; /* served by a close */
+    bool counted; /* among those that are waking */
+    bool closed;  /* served by a close */
+    bool retry;   /* somebody else was quicker */
 };
 
-/* All with the lock. The first two do the operation if it can be done now: 0, -EPIPE or -EAGAIN. A
- * thread to be woken is left in *ret_wake, to be unparked without the lock. */
-int channel_send_now(struct rv_channel *channel, const void *element, struct parker **ret_wake);
-int channel_recv_now(struct rv_channel *channel, void *element, struct parker **ret_wake);
-void channel_enqueue(struct rv_channel *channel, struct channel_waiter *waiter, bool sender);
-void channel_dequeue(struct channel_waiter *waiter);
+/* channel.c */
+
+/* An element into the ring or out of it: 0, -EAGAIN, or -EPIPE. With the lock; serves whoever is to
+ * be told of it. */
+int channel_push(struct rv_channel *channel, const void *element);
+int channel_pop(struct rv_channel *channel, void *element);
+/* What a send or receive can do now: 0, -EPIPE or -EAGAIN. Without the lock. */
+int channel_send_now(struct rv_channel *channel, const void *element);
+int channel_recv_now(struct rv_channel *channel, void *element);
+/* The same for a channel without a capacity. With the lock; whom to unpark after is in *ret_wake.
+ */
+int channel_meet(struct rv_channel *channel, void *element, bool send, struct parker **ret_wake);
+
+/* channel_wait.c; all with the lock. */
+
+/* Queues it, in front when it has waited before. */
+void channel_enqueue(struct rv_channel *channel, struct channel_waiter *waiter);
+/* Whether an operation of this side need not wait; after channel_enqueue(). */
+bool channel_is_ready(const struct rv_channel *channel, bool sender);
+/* Instead of waiting, or after. Serves the next in line if it is time, and returns whom to unpark,
+ * or NULL. */
+struct parker *channel_dequeue(struct rv_channel *channel, struct channel_waiter *waiter);
+/* The first in line who can still be claimed, counted as waking. Leaves his parker in *ret_wake. */
+struct channel_waiter *channel_claim(struct rv_channel *channel, bool sender,
+                                     struct parker **ret_wake);
+/* Serves the first in line of that side if it is time. */
+struct parker *channel_serve(struct rv_channel *channel, bool sender);
+/* The channel has just been closed. */
+void channel_release_all(struct rv_channel *channel);
 
 #endif

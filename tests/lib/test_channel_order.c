@@ -312,6 +312,38 @@ static void test_many_consumers(void **state)
     rv_channel_unref(stage.out);
 }
 
+/* Nobody left over -------------------------------------------------------------------------------
+ */
+
+static void send_and_receive(size_t capacity, int senders, int receivers)
+{
+    struct rv_channel *channel;
+    struct end ends[7];
+    struct caller callers[7];
+
+    rv_channel_create(sizeof(int), capacity, &channel);
+    for (int i = 0; i < senders + receivers; i++) {
+        ends[i] = (struct end){.channel = channel, .value = i};
+        caller_start(&callers[i], i < senders ? call_send : call_recv, &ends[i]);
+    }
+    for (int i = 0; i < senders + receivers; i++)
+        assert_true(caller_join(&callers[i]) >= 0);
+    assert_int_equal(rv_channel_length(channel), senders - receivers);
+    rv_channel_unref(channel);
+}
+
+/* What stays in the buffer in the end, nobody comes for: those who sent it must have been let go by
+ * those who made room. */
+static void test_more_sends_than_receives(void **state)
+{
+    (void)state;
+    for (int round = 0; round < 500; round++) {
+        send_and_receive(1, 2, 1);
+        send_and_receive(1, 4, 3);
+        send_and_receive(2, 4, 2);
+    }
+}
+
 static int setup(void **state)
 {
     (void)state;
@@ -330,6 +362,7 @@ int main(void)
         cmocka_unit_test(test_memory_travels_with_elements),
         cmocka_unit_test(test_large_and_odd_sizes),
         cmocka_unit_test(test_many_consumers),
+        cmocka_unit_test(test_more_sends_than_receives),
     };
 
     return cmocka_run_group_tests_name("channel order", tests, setup, NULL);
