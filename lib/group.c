@@ -1,67 +1,37 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * Groups.
- *
- * Properties: at most `limit` functions run at once. A function that was accepted runs; one that
- * was refused never does. The first error wins.
- *
- * Operation: a worker runs functions from a short queue until it is empty, and then gives its
- * thread back. go() starts a worker while there are fewer than the limit, else it adds to the
- * queue, else it waits for room.
- *
- * Safety: the lock protects all fields but ctx. Starts that wait take the lock once more before
- * they return.
- */
+#include "lib/group.h"
+
 #include <assert.h>
 #include <errno.h>
-#include <reeve/group.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/macro.h"
 #include "base/text.h"
-#include "lib/internal.h"
-
-/* Accepted starts that wait for a worker: enough that a worker that ends finds the next one there.
- */
-#define RUN_UP 32
-
-struct start {
-    rv_function fn;
-    void *arg;
-};
-
-struct rv_group {
-    struct rv_context *ctx;
-    pthread_mutex_t lock;
-    pthread_cond_t all_done;
-    unsigned limit; /* 0: none */
-    unsigned workers;
-    struct start queue[RUN_UP];
-    size_t head, length;
-    struct list waiters; /* starts that wait for room */
-    int code;            /* the first error */
-    char text[RV_ERROR_TEXT_SIZE];
-};
-
-struct group_waiter {
-    struct list list;
-    struct wait wait;
-};
 
 int rv_group_create(struct rv_context *ctx, struct rv_group **ret_group)
 {
-    struct rv_group *group = calloc(1, sizeof(*group));
+    /* The ring's words have cache lines of their own. */
+    struct rv_group *group = aligned_alloc(_Alignof(struct rv_group), sizeof(*group));
 
     if (!group)
         return -ENOMEM;
-    if (rv_context_with_cancel(ctx, &group->ctx) < 0) {
+    memset(group, 0, sizeof(*group));
+    if (ring_init(&group->ring, sizeof(struct start), RUN_UP) < 0) {
         free(group);
         return -ENOMEM;
     }
-    pthread_mutex_init(&group->lock, NULL);
+    if (rv_context_with_cancel(ctx, &group->ctx) < 0) {
+        ring_finish(&group->ring);
+        free(group);
+        return -ENOMEM;
+    }
+    short_mutex_init(&group->lock);
     pthread_cond_init(&group->all_done, NULL);
     list_init(&group->waiters);
+    group->watch.fn = group_watch_due;
+    atomic_fetch_or(&group->ring.tail, RING_STOP);
+    group->stopped = true;
     *ret_group = group;
     return 0;
 }
@@ -76,82 +46,74 @@ struct rv_context *rv_group_context(struct rv_group *group)
     return group->ctx;
 }
 
-/* Under the lock: somebody who waits for room may try again. */
-static void wake_one(struct rv_group *group)
+/* Without the lock. Returns 0, -EAGAIN when the ring is full, -EPIPE when the lock is needed. */
+static int push(struct rv_group *group, const struct start *start)
 {
-    while (!list_is_empty(&group->waiters)) {
-        struct group_waiter *waiter = list_entry(group->waiters.next, struct group_waiter, list);
+    struct ring_cell *cell;
+    uint64_t ticket;
+    bool tell;
+    int r = ring_push_begin(&group->ring, &cell, &ticket, &tell);
 
-        list_remove(&waiter->list);
-        if (wait_claim(&waiter->wait, 1)) {
-            parker_unpark(waiter->wait.parker);
-            return;
-        }
-    }
-}
-
-static void fail(struct rv_group *group, int code)
-{
-    bool first;
-
-    pthread_mutex_lock(&group->lock);
-    first = group->code == 0;
-    if (first) {
-        group->code = code;
-        string_copy(group->text, sizeof(group->text), rv_error_text());
-    }
-    pthread_mutex_unlock(&group->lock);
-    if (first)
-        context_cancel_text(group->ctx, code, group->text[0] ? group->text : NULL);
-}
-
-static void work(void *arg)
-{
-    struct rv_group *group = arg;
-
-    pthread_mutex_lock(&group->lock);
-    while (group->length > 0) {
-        struct start start = group->queue[group->head];
-        int r;
-
-        group->head = (group->head + 1) % RUN_UP;
-        group->length--;
-        wake_one(group);
-        pthread_mutex_unlock(&group->lock);
-        r = call_function(start.fn, group->ctx, start.arg);
-        if (r < 0)
-            fail(group, r);
-        pthread_mutex_lock(&group->lock);
-    }
-    executor_retire();
-    if (--group->workers == 0)
-        pthread_cond_broadcast(&group->all_done);
-    else
-        wake_one(group);
-    pthread_mutex_unlock(&group->lock);
-}
-
-/* Under the lock. Returns 0 when the function was accepted, -EBUSY when the limit is reached,
- * -EAGAIN when the group has no thread and none can be had. */
-static int accept_start(struct rv_group *group, const struct start *start, size_t run_up)
-{
-    bool may_start = group->limit == 0 || group->workers < group->limit;
-    int r = -EBUSY;
-
-    if (group->length >= (may_start ? RUN_UP : run_up))
-        return -EBUSY;
-    if (may_start) {
-        r = executor_start(work, group);
-        if (r == 0)
-            group->workers++;
-        else if (group->workers == 0)
-            return -EAGAIN;
-    }
-    /* Without a worker of its own it may wait for one that ends. */
-    if (r < 0 && group->length >= run_up)
-        return -EBUSY;
-    group->queue[(group->head + group->length++) % RUN_UP] = *start;
+    if (r < 0)
+        return r;
+    memcpy(cell->element, start, sizeof(*start));
+    ring_pushed(&group->ring, cell, ticket);
     return 0;
+}
+
+/* With the lock, for a start that needs it. Returns 0; -EBUSY when it has to wait for room; -EPIPE
+ * when it may try without the lock; -EAGAIN when the group has no thread and none can be had. */
+static int push_locked(struct rv_group *group, const struct start *start)
+{
+    if (!group->stopped || group_keep_up(group))
+        return -EPIPE;
+    if (group_start_worker(group) < 0 && group->workers == 0) {
+        /* No function of ours will end and wake those who wait: they are to hear the same. */
+        group_wake_waiters(group);
+        return -EAGAIN;
+    }
+    if (!group->stopped)
+        return -EPIPE;
+    /* Without a worker of its own it waits for one that ends. */
+    if (ring_length(&group->ring) >= RUN_UP)
+        return -EBUSY;
+    ring_push_stopped(&group->ring, start);
+    return 0;
+}
+
+/* With the lock. Room that comes after this wakes whoever waits; room that came before is seen. */
+static bool must_wait(struct rv_group *group, struct group_waiter *waiter)
+{
+    wait_init(&waiter->wait);
+    list_append(&group->waiters, &waiter->list);
+    group_tell_of_waiters(group);
+    if (ring_length(&group->ring) >= RUN_UP)
+        return true;
+    list_remove(&waiter->list);
+    group_tell_of_waiters(group);
+    return false;
+}
+
+static void wait_for_room(struct rv_group *group)
+{
+    struct group_waiter waiter;
+    struct context_hook hook = {.wait = &waiter.wait};
+    bool wait;
+
+    pthread_mutex_lock(&group->lock);
+    wait = must_wait(group, &waiter);
+    pthread_mutex_unlock(&group->lock);
+    if (!wait)
+        return;
+    if (context_hook_add(group->ctx, &hook) != 0)
+        wait_claim(&waiter.wait, WAIT_CANCEL);
+    else
+        wait_for(&waiter.wait, RV_FOREVER);
+    context_hook_remove(group->ctx, &hook);
+    pthread_mutex_lock(&group->lock);
+    list_remove(&waiter.list);
+    group_tell_of_waiters(group);
+    pthread_mutex_unlock(&group->lock);
 }
 
 static int refuse(struct rv_group *group)
@@ -169,61 +131,60 @@ int rv_group_go(struct rv_group *group, rv_function fn, void *arg)
     int r;
 
     for (;;) {
-        struct group_waiter waiter;
-        struct context_hook hook = {.wait = &waiter.wait};
-
         if (rv_context_err(group->ctx) != 0)
             return refuse(group);
-        pthread_mutex_lock(&group->lock);
-        r = accept_start(group, &start, RUN_UP);
-        if (r == -EBUSY) {
-            wait_init(&waiter.wait);
-            list_append(&group->waiters, &waiter.list);
+        r = push(group, &start);
+        if (r == -EPIPE) {
+            pthread_mutex_lock(&group->lock);
+            r = push_locked(group, &start);
+            pthread_mutex_unlock(&group->lock);
+            if (r == -EAGAIN)
+                return r;
         } else if (r == -EAGAIN) {
-            /* No function of ours will end and wake the next one, who is to hear the same. */
-            wake_one(group);
+            r = -EBUSY;
         }
-        pthread_mutex_unlock(&group->lock);
-        if (r != -EBUSY)
-            return r;
-        if (context_hook_add(group->ctx, &hook) != 0)
-            wait_claim(&waiter.wait, WAIT_CANCEL);
-        else
-            wait_for(&waiter.wait, RV_FOREVER);
-        context_hook_remove(group->ctx, &hook);
-        pthread_mutex_lock(&group->lock);
-        list_remove(&waiter.list);
-        pthread_mutex_unlock(&group->lock);
+        if (r == 0)
+            return 0;
+        if (r == -EBUSY)
+            wait_for_room(group);
     }
 }
 
 int rv_group_try_go(struct rv_group *group, rv_function fn, void *arg)
 {
     struct start start = {fn, arg};
-    int r;
+    int r = -EAGAIN;
 
     if (rv_context_err(group->ctx) != 0)
         return refuse(group);
     pthread_mutex_lock(&group->lock);
-    r = accept_start(group, &start, 0);
+    /* A worker that looks for work, or one of its own. */
+    if (ring_length(&group->ring) == 0 &&
+        (group->looking || (group_may_start_more(group) && group_start_worker(group) == 0)))
+        r = push(group, &start);
+    if (r == -EPIPE)
+        r = push_locked(group, &start) == 0 ? 0 : -EAGAIN;
     pthread_mutex_unlock(&group->lock);
-    return r == -EBUSY ? -EAGAIN : r;
+    return r;
 }
 
 int rv_group_wait(struct rv_group *group)
 {
     int code;
 
+    atomic_store(&group->joining, true);
     pthread_mutex_lock(&group->lock);
     while (group->workers > 0)
         pthread_cond_wait(&group->all_done, &group->lock);
     pthread_mutex_unlock(&group->lock);
+    timer_remove(&group->watch);
     context_cancel_text(group->ctx, -ECANCELED, "the group has ended");
     rv_context_unref(group->ctx);
     code = group->code;
     error_set_text(group->text);
     pthread_mutex_destroy(&group->lock);
     pthread_cond_destroy(&group->all_done);
+    ring_finish(&group->ring);
     free(group);
     return code;
 }

@@ -1,0 +1,246 @@
+/* SPDX-License-Identifier: MIT */
+/* A group's workers; group.h has the protocol. */
+#include <errno.h>
+#include <string.h>
+
+#include "base/macro.h"
+#include "base/text.h"
+#include "lib/group.h"
+
+/* Pauses between two looks at the ring. */
+#define LOOK_PACE 16
+
+/* What is not worth the starting of a worker, and how many a worker measures at once. */
+#define SHORT_RUN   (2 * RV_MICROSECOND)
+#define MEASURED_BY 16
+#define WATCH       RV_MILLISECOND
+
+bool group_may_start_more(const struct rv_group *group)
+{
+    return group->limit == 0 || group->workers < group->limit;
+}
+
+/* Under the lock. */
+static void update_stop(struct rv_group *group)
+{
+    bool stop =
+        group_may_start_more(group) && !group->starting && !group->looking && !group->keeping_up;
+
+    if (stop && !group->stopped)
+        atomic_fetch_or(&group->ring.tail, RING_STOP);
+    if (!stop && group->stopped)
+        atomic_fetch_and(&group->ring.tail, ~RING_STOP);
+    group->stopped = stop;
+}
+
+void group_tell_of_waiters(struct rv_group *group)
+{
+    if (list_is_empty(&group->waiters))
+        atomic_fetch_and(&group->ring.head, ~RING_TELL);
+    else
+        atomic_fetch_or(&group->ring.head, RING_TELL);
+}
+
+/* Under the lock: as many as there is room for may try again. */
+void group_wake_waiters(struct rv_group *group)
+{
+    size_t length = ring_length(&group->ring);
+
+    while (length < RUN_UP && !list_is_empty(&group->waiters)) {
+        struct group_waiter *waiter = list_entry(group->waiters.next, struct group_waiter, list);
+
+        list_remove(&waiter->list);
+        if (wait_claim(&waiter->wait, 1)) {
+            parker_unpark(waiter->wait.parker);
+            length++;
+        }
+    }
+    group_tell_of_waiters(group);
+}
+
+static void fail(struct rv_group *group, int code)
+{
+    bool first;
+
+    pthread_mutex_lock(&group->lock);
+    first = group->code == 0;
+    if (first) {
+        group->code = code;
+        string_copy(group->text, sizeof(group->text), rv_error_text());
+    }
+    pthread_mutex_unlock(&group->lock);
+    if (first)
+        context_cancel_text(group->ctx, code, group->text[0] ? group->text : NULL);
+}
+
+static void work(void *arg);
+
+/* Under the lock: one more worker. Returns 0 or -EAGAIN. */
+int group_start_worker(struct rv_group *group)
+{
+    int r = executor_start(work, group);
+
+    if (r < 0)
+        return r;
+    if (group->left_at != 0 && !group->looking)
+        hope_learn(&group->hope, rv_now() - group->left_at);
+    group->left_at = 0;
+    group->workers++;
+    group->starting = true;
+    update_stop(group);
+    return 0;
+}
+
+void group_watch_due(struct timer *timer)
+{
+    struct rv_group *group = container_of(timer, struct rv_group, watch);
+    uint64_t left = atomic_load(&group->ring.head) / RING_ONE;
+
+    pthread_mutex_lock(&group->lock);
+    if (ring_length(&group->ring) > 0 && left != group->seen && !group->joining) {
+        group->seen = left;
+        timer_arm(timer, rv_now() + WATCH); /* its place in the heap is free */
+    } else {
+        group->keeping_up = false;
+        if (ring_length(&group->ring) > 0)
+            atomic_store_explicit(&group->run_time, 0, memory_order_relaxed); /* no longer true */
+        update_stop(group);
+        if (ring_length(&group->ring) > 0 && group_may_start_more(group))
+            group_start_worker(group); /* it starts the next */
+    }
+    pthread_mutex_unlock(&group->lock);
+}
+
+/* Under the lock: whether the workers that there are will do for now. */
+bool group_keep_up(struct rv_group *group)
+{
+    rv_duration run_time = atomic_load_explicit(&group->run_time, memory_order_relaxed);
+
+    if (group->workers == 0 || run_time == 0 || run_time > SHORT_RUN || group->joining)
+        return false;
+    if (!group->keeping_up) {
+        group->seen = atomic_load(&group->ring.head) / RING_ONE;
+        group->keeping_up = timer_arm(&group->watch, rv_now() + WATCH) == 0;
+        update_stop(group);
+    }
+    return group->keeping_up;
+}
+
+/* Under the lock, by a worker that leaves starts in the ring. */
+static void see_to_rest(struct rv_group *group)
+{
+    if (group->stopped && ring_length(&group->ring) > 0 && !group_keep_up(group))
+        group_start_worker(group); /* without a thread it is for those that are there */
+}
+
+/* After a start has left the ring. */
+static void after_pop(struct rv_group *group, bool tell)
+{
+    bool more = ring_length(&group->ring) > 0;
+    bool wake = tell && ring_length(&group->ring) <= RUN_UP / 2;
+
+    /* While the tail is not stopped, somebody else sees to the rest. */
+    more = more && (atomic_load(&group->ring.tail) & RING_STOP);
+    if (!more && !wake)
+        return;
+    pthread_mutex_lock(&group->lock);
+    see_to_rest(group);
+    if (wake)
+        group_wake_waiters(group);
+    pthread_mutex_unlock(&group->lock);
+}
+
+static bool run_one(struct rv_group *group)
+{
+    struct ring_cell *cell;
+    struct start start;
+    uint64_t ticket;
+    bool tell;
+    int r;
+
+    if (ring_pop_begin(&group->ring, 1, &ticket, &tell) <= 0)
+        return false;
+    cell = ring_cell(&group->ring, ticket);
+    memcpy(&start, cell->element, sizeof(start));
+    ring_popped(&group->ring, cell, ticket);
+    after_pop(group, tell);
+    r = call_function(start.fn, group->ctx, start.arg);
+    if (r < 0)
+        fail(group, r);
+    return true;
+}
+
+/* Runs what is in the ring, until it is empty. Returns whether there was anything. */
+static bool run_all(struct rv_group *group)
+{
+    rv_duration start = rv_now(), now;
+    unsigned count = 0;
+    bool going, any = false;
+
+    do {
+        going = run_one(group);
+        any = any || going;
+        count += going;
+        if (count == 0 || (going && count < MEASURED_BY))
+            continue;
+        now = rv_now();
+        atomic_store_explicit(&group->run_time, (now - start) / count + 1, memory_order_relaxed);
+        start = now;
+        count = 0;
+    } while (going);
+    return any;
+}
+
+static bool has_work(const void *arg)
+{
+    const struct rv_group *group = arg;
+
+    return ring_length(&group->ring) > 0 ||
+           atomic_load_explicit(&group->joining, memory_order_relaxed);
+}
+
+/* Under the lock, which it gives up: waits a while for something to run. */
+static void look_for_work(struct rv_group *group)
+{
+    group->looking = true;
+    update_stop(group);
+    pthread_mutex_unlock(&group->lock);
+    hope_spin(&group->hope, LOOK_PACE, has_work, group);
+    pthread_mutex_lock(&group->lock);
+    group->looking = false;
+    update_stop(group);
+}
+
+static void work(void *arg)
+{
+    struct rv_group *group = arg;
+    bool looked = false;
+
+    pthread_mutex_lock(&group->lock);
+    group->starting = false;
+    for (;;) {
+        update_stop(group);
+        pthread_mutex_unlock(&group->lock);
+        if (run_all(group))
+            looked = false;
+        pthread_mutex_lock(&group->lock);
+        if (!looked && group->hope.left > 0 && !group->looking && !atomic_load(&group->joining)) {
+            look_for_work(group);
+            looked = true;
+            continue;
+        }
+        if (--group->workers == 0)
+            group->keeping_up = false;
+        group->left_at = rv_now();
+        update_stop(group);
+        /* Unless somebody else is about to look, who comes now needs the lock. */
+        if (ring_length(&group->ring) == 0)
+            break;
+        group->workers++;
+    }
+    executor_retire();
+    group_wake_waiters(group);
+    if (group->workers == 0)
+        pthread_cond_broadcast(&group->all_done);
+    pthread_mutex_unlock(&group->lock);
+}
