@@ -26,6 +26,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/text.h"
@@ -228,6 +229,15 @@ static void deadline_passed(struct timer *timer)
 /* Making and freeing ------------------------------------------------------------------------------
  */
 
+/* To the next tick of the kernel below: enough for an age, and nearly free. */
+static rv_duration coarse_now(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+    return now.tv_sec * RV_SECOND + now.tv_nsec;
+}
+
 /* A node with nothing of its own. `attach` links it to its parent, whose cancel is then its own. */
 static struct rv_context *make(struct rv_context *parent, bool attach)
 {
@@ -244,7 +254,7 @@ static struct rv_context *make(struct rv_context *parent, bool attach)
     list_init(&ctx->hooks);
     ctx->fd = -1;
     ctx->timer.fn = deadline_passed;
-    ctx->created = rv_now();
+    ctx->created = coarse_now();
     ctx->parent = rv_context_ref(parent);
     ctx->labels = parent->labels;
     attach = attach && parent != &background;
@@ -307,7 +317,7 @@ int rv_context_with_deadline(struct rv_context *parent, rv_duration deadline,
     if (earlier)
         ctx->deadline = deadline;
     attach_to_parent(ctx);
-    if (earlier && deadline <= ctx->created)
+    if (earlier && deadline <= rv_now())
         cancel(ctx, -ETIMEDOUT, NULL);
     else if (earlier && rv_context_err(ctx) == 0) {
         ctx->has_timer = true;

@@ -9,10 +9,10 @@
 
 #include "lib/context.h"
 
-int rv_context_err(const struct rv_context *ctx)
-{
-    return atomic_load_explicit(&ctx->err, memory_order_acquire);
-}
+/* For who cannot inline. */
+extern inline int rv_context_err(const struct rv_context *ctx);
+_Static_assert(offsetof(struct rv_context, err) == 0 && sizeof(_Atomic int) == sizeof(int),
+               "rv_context_err() reads it there");
 
 bool rv_context_deadline(const struct rv_context *ctx, rv_duration *ret_deadline)
 {

@@ -28,10 +28,10 @@ struct once_record {
     pthread_mutex_t lock;
     struct list waiters;
     struct rv_context *ctx; /* the run's */
+    struct rv_once *once;   /* told of success */
     rv_function fn;
     rv_value_function value_fn;
     void *arg;
-    void *value;
     int code;
     char text[RV_ERROR_TEXT_SIZE];
 };
@@ -58,8 +58,8 @@ static void record_free(struct once_record *record)
     free(record);
 }
 
-static struct once_record *record_create(struct rv_context *ctx, rv_function fn,
-                                         rv_value_function value_fn, void *arg)
+static struct once_record *record_create(struct rv_context *ctx, struct rv_once *once,
+                                         rv_function fn, rv_value_function value_fn, void *arg)
 {
     struct once_record *record = calloc(1, sizeof(*record));
     struct rv_context *detached;
@@ -69,6 +69,7 @@ static struct once_record *record_create(struct rv_context *ctx, rv_function fn,
         return NULL;
     pthread_mutex_init(&record->lock, NULL);
     list_init(&record->waiters);
+    record->once = once;
     record->fn = fn;
     record->value_fn = value_fn;
     record->arg = arg;
@@ -93,13 +94,15 @@ static void run(void *arg)
     running = record;
     rv_error_clear();
     r = record->fn ? record->fn(record->ctx, record->arg)
-                   : record->value_fn(record->ctx, record->arg, &record->value);
+                   : record->value_fn(record->ctx, record->arg, &record->once->value);
     running = before;
     rv_context_cancel(record->ctx, 0, NULL);
     pthread_mutex_lock(&record->lock);
     record->code = r;
     string_copy(record->text, sizeof(record->text), r < 0 ? rv_error_text() : "");
     atomic_store_explicit(&record->done, true, memory_order_release);
+    if (r == 0)
+        __atomic_store_n(&record->once->succeeded, 1, __ATOMIC_RELEASE);
     while (!list_is_empty(&record->waiters)) {
         struct once_waiter *waiter = list_entry(record->waiters.next, struct once_waiter, list);
 
@@ -115,7 +118,7 @@ static int finish(const struct once_record *record, void **ret_value)
     if (record->code < 0)
         error_set_text(record->text);
     else if (ret_value)
-        *ret_value = record->value;
+        *ret_value = record->once->value;
     return record->code;
 }
 
@@ -163,7 +166,7 @@ static int call(struct rv_context *ctx, struct rv_once *once, rv_function fn,
     if (r != 0)
         return r;
     if (!record) {
-        mine = record_create(ctx, fn, value_fn, arg);
+        mine = record_create(ctx, once, fn, value_fn, arg);
         if (!mine)
             return -ENOMEM;
         if (!atomic_compare_exchange_strong(slot, &record, mine)) {
@@ -178,7 +181,11 @@ static int call(struct rv_context *ctx, struct rv_once *once, rv_function fn,
     return r == 0 ? finish(record, ret_value) : r;
 }
 
-int rv_once_do(struct rv_context *ctx, struct rv_once *once, rv_function fn, void *arg)
+/* For who cannot inline. */
+extern inline int rv_once_do(struct rv_context *ctx, struct rv_once *once, rv_function fn,
+                             void *arg);
+
+int rv_once_run(struct rv_context *ctx, struct rv_once *once, rv_function fn, void *arg)
 {
     return call(ctx, once, fn, NULL, arg, NULL);
 }
@@ -202,5 +209,5 @@ void rv_once_finish(struct rv_once *once)
         pthread_mutex_unlock(&record->lock);
     }
     record_free(record);
-    once->state = NULL;
+    *once = (struct rv_once)RV_ONCE_INIT;
 }

@@ -67,8 +67,12 @@ int rv_context_with_signals(struct rv_context *parent, const int *signals,
 void rv_context_cancel(struct rv_context *ctx, int code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* 0, or why the context is done: a negative errno. One atomic load. */
-int rv_context_err(const struct rv_context *ctx);
+/* 0, or why the context is done: a negative errno. One atomic load, without a call: that a context
+ * begins with this number is part of the ABI. */
+inline int rv_context_err(const struct rv_context *ctx)
+{
+    return __atomic_load_n((const int *)(const void *)ctx, __ATOMIC_ACQUIRE);
+}
 /* Fills in the cause; code 0 and an empty text if it is not done. Returns the code. */
 int rv_context_cause(const struct rv_context *ctx, struct rv_cause *ret_cause);
 /* Whether there is a deadline; then *ret_deadline is the earliest that counts. */

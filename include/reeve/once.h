@@ -14,9 +14,11 @@ extern "C" {
 #endif
 
 /* Zero-initialised: has not run. Its memory must last as long as it may be called or its function
- * runs; rv_once_finish() frees what it holds. The member is the library's own. */
+ * runs; rv_once_finish() frees what it holds. The members are the library's own. */
 struct rv_once {
     void *state;
+    void *value;
+    int succeeded; /* not 0 once the function has run and returned 0 */
 };
 
 #define RV_ONCE_INIT \
@@ -30,7 +32,15 @@ struct rv_once {
  * code; -EDEADLK when called from within fn (with its context, or on its thread); or -ENOMEM, and
  * then nothing ran.
  */
-int rv_once_do(struct rv_context *ctx, struct rv_once *once, rv_function fn, void *arg);
+int rv_once_run(struct rv_context *ctx, struct rv_once *once, rv_function fn, void *arg);
+
+/* As rv_once_run(), and without a call once fn has run and returned 0. */
+inline int rv_once_do(struct rv_context *ctx, struct rv_once *once, rv_function fn, void *arg)
+{
+    if (__builtin_expect(__atomic_load_n(&once->succeeded, __ATOMIC_ACQUIRE), 1))
+        return 0;
+    return rv_once_run(ctx, once, fn, arg);
+}
 
 /* The same for a value, which all callers get: *ret_value stays untouched after an error. */
 typedef int (*rv_value_function)(struct rv_context *ctx, void *arg, void **ret_value);
