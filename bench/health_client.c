@@ -12,19 +12,30 @@
  */
 #include <arpa/inet.h>
 #include <errno.h>
+#include <inttypes.h>
 #include <netinet/tcp.h>
 #include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <sys/timerfd.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "bench/histogram.h"
-#include "bench/program.h"
 
 #define CONNECTIONS_MAX 1024
 #define ANSWER_MAX      (256 * 1024)
+
+static double seconds_now(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+}
 
 struct connection {
     int fd;
@@ -115,17 +126,17 @@ static void receive(struct connection *connection)
     connection->have += (size_t)n;
     if (!is_whole(connection))
         return;
-    histogram_add(&client.latencies, (uint64_t)((program_now() - connection->due) * 1e9));
+    histogram_add(&client.latencies, (uint64_t)((seconds_now() - connection->due) * 1e9));
     connection->busy = false;
     client.received++;
     if (client.rate == 0 && client.sent < client.count)
-        send_request(connection, program_now());
+        send_request(connection, seconds_now());
 }
 
 /* Sends what is due on whatever connections are free; what finds none waits, and is late. */
 static void send_due(void)
 {
-    double now = program_now(), due = 0;
+    double now = seconds_now(), due = 0;
     struct itimerspec next = {0};
 
     for (unsigned i = 0; i < client.connection_count && client.sent < client.count; i++) {
@@ -169,7 +180,7 @@ static void print_result(void)
 
     printf("{\"seconds\": %.9f, \"result\": %" PRIu64 ", \"bytes\": %zu, \"p50\": %.1f, "
            "\"p99\": %.1f, \"p999\": %.1f, \"max\": %.1f}\n",
-           program_now() - client.started, client.received, client.bytes,
+           seconds_now() - client.started, client.received, client.bytes,
            (double)histogram_percentile(h, 0.5) / 1e3, (double)histogram_percentile(h, 0.99) / 1e3,
            (double)histogram_percentile(h, 0.999) / 1e3, (double)h->max / 1e3);
 }
@@ -195,12 +206,12 @@ int main(int argc, char **argv)
         fail("epoll");
     for (unsigned i = 0; i < connections; i++)
         open_connection((unsigned)atoi(argv[1]));
-    client.started = program_now();
+    client.started = seconds_now();
     if (client.rate > 0)
         send_due();
     else
         for (unsigned i = 0; i < connections && client.sent < client.count; i++)
-            send_request(client.connections[i], program_now());
+            send_request(client.connections[i], seconds_now());
     run();
     print_result();
     return 0;

@@ -1,19 +1,17 @@
 /* SPDX-License-Identifier: MIT */
-/* Empty jobs through what one writes by hand: a ring, a mutex, two condition variables. */
+/* What one writes by hand: a ring, a mutex, two condition variables. */
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <stdlib.h>
 
-#include "bench/program.h"
-
-#define QUEUE       1024
-#define WORKERS_MAX 256
+#include "bench/runtime/program.h"
 
 static struct {
     pthread_mutex_t lock;
     pthread_cond_t room, work;
-    void (*jobs[QUEUE])(void);
-    unsigned head, used;
+    void (**jobs)(void);
+    size_t head, used, size;
     bool closed;
 } pool = {
     .lock = PTHREAD_MUTEX_INITIALIZER,
@@ -41,7 +39,7 @@ static void *run(void *arg)
             return NULL;
         }
         next = pool.jobs[pool.head];
-        pool.head = (pool.head + 1) % QUEUE;
+        pool.head = (pool.head + 1) % pool.size;
         pool.used--;
         pthread_cond_signal(&pool.room);
         pthread_mutex_unlock(&pool.lock);
@@ -52,32 +50,34 @@ static void *run(void *arg)
 static void submit(void (*fn)(void))
 {
     pthread_mutex_lock(&pool.lock);
-    while (pool.used == QUEUE)
+    while (pool.used == pool.size)
         pthread_cond_wait(&pool.room, &pool.lock);
-    pool.jobs[(pool.head + pool.used++) % QUEUE] = fn;
+    pool.jobs[(pool.head + pool.used++) % pool.size] = fn;
     pthread_cond_signal(&pool.work);
     pthread_mutex_unlock(&pool.lock);
 }
 
-int main(int argc, char **argv)
+static uint64_t condvar_pool(const struct size *size)
 {
-    pthread_t threads[WORKERS_MAX];
-    struct program program;
+    pthread_t *threads = calloc(size->workers, sizeof(*threads));
 
-    program_start(&program, argc, argv);
-    if (program.workers > WORKERS_MAX)
-        return 1;
-    for (unsigned i = 0; i < program.workers; i++)
-        if (pthread_create(&threads[i], NULL, run, NULL) != 0)
-            return 1;
-    for (uint64_t i = 0; i < program.count; i++)
+    pool.size = size->capacity;
+    pool.jobs = calloc(pool.size, sizeof(*pool.jobs));
+    for (unsigned i = 0; i < size->workers; i++)
+        check(-pthread_create(&threads[i], NULL, run, NULL), "pthread_create");
+    begin();
+    for (uint64_t i = 0; i < size->count; i++)
         submit(job);
     pthread_mutex_lock(&pool.lock);
     pool.closed = true;
     pthread_cond_broadcast(&pool.work);
     pthread_mutex_unlock(&pool.lock);
-    for (unsigned i = 0; i < program.workers; i++)
+    for (unsigned i = 0; i < size->workers; i++)
         pthread_join(threads[i], NULL);
-    program_finish(&program, atomic_load(&done));
-    return 0;
+    end();
+    free(threads);
+    free(pool.jobs);
+    return atomic_load(&done);
 }
+
+const struct work works[] = {{"pool", condvar_pool}, {NULL, NULL}};

@@ -1,0 +1,208 @@
+# SPDX-License-Identifier: MIT
+"""The runtime beside its peers: which works, in which sizes, against whom, with which target.
+
+A row compares libreeve's seconds (or another figure) with the best of its peers. `target` is what
+the ratio peer / reeve should reach, or, with `at_most`, what reeve / peer may be.
+"""
+import json
+import os
+import random
+import statistics
+import subprocess
+import sys
+from dataclasses import dataclass
+
+
+@dataclass
+class Side:
+    """One peer's way of doing a row's work: a work of its program, and the sizes."""
+    peer: str
+    work: str
+    count: int
+    workers: int = 1
+    capacity: int = 1
+    name: str = ""
+
+    @property
+    def label(self):
+        return self.name or self.peer
+
+
+@dataclass
+class Row:
+    title: str
+    sides: list            # the first one is reeve's
+    target: float = 0      # 0: reported only
+    at_most: bool = False
+    figure: str = "seconds"
+    scale: float = 1       # of the peers' figure, to make it comparable
+    same_result: bool = True
+    rounds: int = 0        # 0: as asked for
+
+
+def pool(workers):
+    size = {"count": 1_000_000, "workers": workers, "capacity": 1024}
+    return Row(f"1,000,000 empty jobs through a pool, {workers} workers",
+               [Side(p, "pool", **size) for p in ("reeve", "condvar", "glib", "uv", "go")], 2)
+
+
+def group(limit):
+    size = {"count": 1_000_000, "workers": limit}
+    return Row(f"1,000,000 tasks through a group, limit {limit}",
+               [Side("reeve", "group", **size), Side("go", "errgroup", name="go errgroup", **size),
+                Side("go", "semaphore", name="go semaphore", **size)], 1.5)
+
+
+def fan(capacity, peer_capacity, target):
+    return Row(f"fan of 250,000 items, 4 workers, capacity {capacity}, Go's {peer_capacity}",
+               [Side("reeve", "fan", 250_000, 4, capacity),
+                Side("go", "fan", 250_000, 4, peer_capacity)], target)
+
+
+def channel(pairs):
+    size = {"count": 1_000_000, "workers": pairs, "capacity": 1024}
+    return Row(f"channel {pairs} to {pairs}, capacity 1024, 1,000,000 elements",
+               [Side("reeve", "channel", **size), Side("go", "channel", **size)], 2)
+
+
+def busy(steps):
+    """The inline peer has one core; the pool's two workers have two."""
+    return Row("250,000 jobs of 1 us, 2 workers, against both cores inline",
+               [Side("reeve", "busy", 250_000, 2, steps),
+                Side("bare", "busy", 250_000, 1, steps, name="inline, halved")], 0.92, scale=0.5)
+
+
+def periodic(figure, title, target):
+    size = {"count": 100_000, "workers": 5}
+    return Row(f"100,000 periodic functions of 1 s, for 5 s: {title}",
+               [Side("reeve", "periodic", **size), Side("go", "periodic", **size)],
+               target, figure=figure, at_most=True, rounds=1)
+
+
+def rows(steps):
+    """`steps` of burn() take a microsecond here."""
+    latency = {"count": 2000}
+    fast = {"count": 200_000_000}
+    return {
+        "pool": [pool(2), pool(8), pool(64), busy(steps)],
+        "latency": [Row(f"one job for an idle pool until it has started, {p}",
+                        [Side("reeve", "latency", capacity=64, **latency),
+                         Side("bare", "latency", name="futex", **latency)], 1.5, True, p)
+                    for p in ("p50", "p99")],
+        "group": [group(2), group(64)],
+        "channel": [channel(1), channel(4), fan(256, 256, 1.5), fan(256, 0, 2), fan(0, 0, 0),
+                    Row("ping-pong of 200,000, capacity 0",
+                        [Side("reeve", "ping-pong", 200_000),
+                         Side("bare", "ping-pong", 200_000, name="futex")], 3),
+                    Row("ping-pong of 200,000, capacity 0, and Go",
+                        [Side("reeve", "ping-pong", 200_000), Side("go", "ping-pong", 200_000)])],
+        "context": [Row("1,000,000 contexts made and cancelled",
+                        [Side("reeve", "contexts", 1_000_000), Side("go", "contexts", 1_000_000)],
+                        2),
+                    Row("cancel of a tree of 100 x 1000 contexts",
+                        [Side("reeve", "tree", 1000, 100), Side("go", "tree", 1000, 100)], 5),
+                    Row("cancel until 1,000 waiting threads have run",
+                        [Side("reeve", "waiters", 1, 1000),
+                         Side("bare", "waiters", 1, 1000, name="futex")], 1.3, True),
+                    Row("cancel until 1,000 waiters have run, and goroutines",
+                        [Side("reeve", "waiters", 1, 1000), Side("go", "waiters", 1, 1000)]),
+                    Row("is a context done? 200,000,000 times",
+                        [Side("reeve", "check", **fast),
+                         Side("bare", "check", name="atomic load", **fast)], 1.5, True),
+                    Row("once, when it has run, 200,000,000 times",
+                        [Side("reeve", "once", **fast),
+                         Side("bare", "once", name="atomic load", **fast)], 1.5, True)],
+        "periodic": [Row("100,000 periodic functions of 1 s, for 5 s: p99 late",
+                         [Side("reeve", "periodic", 100_000, 5)], 0.001, True, "p99", rounds=1),
+                     periodic("cpu", "processor time", 0.5),
+                     periodic("bytes", "memory", 0.2)],
+    }
+
+
+def run_once(folder, side):
+    program = os.path.join(folder, f"peer_{side.peer}")
+    done = subprocess.run([program, side.work, str(side.count), str(side.workers),
+                           str(side.capacity)], capture_output=True, text=True, timeout=600,
+                          check=False)
+    if done.returncode != 0:
+        sys.exit(f"bench: {side.label} {side.work}: {done.stderr.strip() or done.returncode}")
+    return json.loads(done.stdout)
+
+
+def measure(folder, row, rounds):
+    """Each side once a round, in an order that changes. Returns the figures of each label."""
+    sides = [s for s in row.sides if os.path.exists(os.path.join(folder, f"peer_{s.peer}"))]
+    figures = {side.label: [] for side in sides}
+    for _ in range(row.rounds or rounds):
+        results = set()
+        for side in random.sample(sides, len(sides)):
+            outcome = run_once(folder, side)
+            figures[side.label].append(outcome[row.figure])
+            results.add(outcome["result"])
+        if row.same_result and len(results) != 1:
+            sys.exit(f"bench: {row.title}: the peers produced different results: {results}")
+    return figures
+
+
+def judge(row, medians):
+    """Returns the best peer, the ratio to it and whether the target is met (None: there is none)."""
+    ours = medians[row.sides[0].label]
+    peers = {label: value * row.scale for label, value in medians.items()
+             if label != row.sides[0].label}
+    if not peers:
+        met = ours <= row.target if len(row.sides) == 1 else None
+        return "", 0, met
+    best = min(peers, key=peers.get)
+    ratio = ours / peers[best] if row.at_most else peers[best] / ours
+    if not row.target:
+        return best, ratio, None
+    return best, ratio, ratio <= row.target if row.at_most else ratio >= row.target
+
+
+def show(seconds):
+    if seconds >= 100_000:  # bytes
+        return f"{seconds / 2 ** 20:.1f} MiB"
+    for unit, size in (("s", 1), ("ms", 1e-3), ("us", 1e-6)):
+        if seconds >= size:
+            return f"{seconds / size:.1f} {unit}"
+    return f"{seconds * 1e9:.1f} ns"
+
+
+def run_row(folder, row, rounds):
+    figures = measure(folder, row, rounds)
+    medians = {label: statistics.median(values) for label, values in figures.items()}
+    best, ratio, met = judge(row, medians)
+    print(row.title)
+    for side in row.sides:
+        if side.label not in figures:
+            print(f"  {side.label:14} skipped: not installed")
+            continue
+        values = figures[side.label]
+        print(f"  {side.label:14} {show(medians[side.label]):>10}   "
+              f"from {show(min(values))} to {show(max(values))}")
+    if best:
+        verdict = {None: "", True: ", met", False: ", MISSED"}[met]
+        kind = "reeve / " + best if row.at_most else best + " / reeve"
+        wanted = f", target {'at most' if row.at_most else 'at least'} {row.target}" \
+            if row.target else ""
+        print(f"  {kind}: {ratio:.2f}{wanted}{verdict}")
+    elif met is not None:
+        print(f"  target at most {show(row.target)}{', met' if met else ', MISSED'}")
+    sys.stdout.flush()
+    return {"title": row.title, "figure": row.figure, "figures": figures, "medians": medians,
+            "best": best, "ratio": ratio, "target": row.target, "at_most": row.at_most, "met": met}
+
+
+def calibrate(folder):
+    return run_once(folder, Side("bare", "calibrate", 1))["result"]
+
+
+def runner(name):
+    def run(folder, rounds):
+        folder = os.path.join(folder, "runtime")
+        print(f"Medians of {rounds} interleaved rounds.\n")
+        return [run_row(folder, row, rounds) for row in rows(calibrate(folder))[name]]
+    return run
+
+
+NAMES = ["pool", "latency", "group", "channel", "context", "periodic"]
