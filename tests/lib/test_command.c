@@ -59,6 +59,7 @@ static void test_command(void **state)
 struct command_call {
     struct rv_context *ctx;
     const char *script;
+    rv_duration grace;
     struct rv_command_result result;
 };
 
@@ -66,7 +67,7 @@ static int call_command(void *arg)
 {
     struct command_call *call = arg;
     char *const argv[] = {(char *)"sh", (char *)"-c", (char *)(uintptr_t)call->script, NULL};
-    struct rv_command_options options = {.size = sizeof(options), .grace = 10 * RV_MILLISECOND};
+    struct rv_command_options options = {.size = sizeof(options), .grace = call->grace};
 
     return rv_command_run(call->ctx, argv, &options, &call->result);
 }
@@ -75,15 +76,16 @@ static void test_command_cancel(void **state)
 {
     static const struct {
         const char *script;
+        rv_duration grace;
         int signal;
     } cases[] = {
-        {"sleep 1000", SIGTERM},
-        {"trap '' TERM; sleep 1000; sleep 1000", SIGKILL}, /* past the grace */
+        {"sleep 1000", RV_HOUR, SIGTERM},
+        {"trap '' TERM; sleep 1000; sleep 1000", 10 * RV_MILLISECOND, SIGKILL}, /* past it */
     };
     (void)state;
 
     for (size_t i = 0; i < 2; i++) {
-        struct command_call call = {.script = cases[i].script};
+        struct command_call call = {.script = cases[i].script, .grace = cases[i].grace};
         struct caller caller;
 
         rv_context_with_cancel(bg, &call.ctx);
