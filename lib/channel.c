@@ -8,6 +8,9 @@
 /* Pauses between two looks at a ring. */
 #define LOOK_PACE 8
 
+/* Of channels in which enough can gather. */
+#define FLOW_CAPACITY 64
+
 int rv_channel_create(size_t element_size, size_t capacity, struct rv_channel **ret_channel)
 {
     struct rv_channel *channel;
@@ -56,11 +59,11 @@ struct rv_channel *rv_channel_unref(struct rv_channel *channel)
 /* Through the ring -------------------------------------------------------------------------------
  */
 
-static int push(struct rv_channel *channel, const void *element, bool *ret_tell)
+static int push(struct rv_channel *channel, const void *element, struct ring_signs *ret_signs)
 {
     struct ring_cell *cell;
     uint64_t ticket = 0;
-    int r = ring_push_begin(&channel->ring, &cell, &ticket, ret_tell);
+    int r = ring_push_begin(&channel->ring, &cell, &ticket, ret_signs);
 
     if (r < 0)
         return r;
@@ -69,12 +72,12 @@ static int push(struct rv_channel *channel, const void *element, bool *ret_tell)
     return 0;
 }
 
-static int pop(struct rv_channel *channel, void *element, bool *ret_tell)
+static int pop(struct rv_channel *channel, void *element, struct ring_signs *ret_signs)
 {
     struct ring_cell *cell;
     uint64_t ticket = 0;
 
-    if (ring_pop_begin(&channel->ring, 1, &ticket, ret_tell) == 0)
+    if (ring_pop_begin(&channel->ring, 1, &ticket, ret_signs) == 0)
         return -EAGAIN;
     cell = ring_cell(&channel->ring, ticket);
     if (element)
@@ -85,20 +88,20 @@ static int pop(struct rv_channel *channel, void *element, bool *ret_tell)
 
 int channel_push(struct rv_channel *channel, const void *element)
 {
-    bool tell = false;
-    int r = push(channel, element, &tell);
+    struct ring_signs signs;
+    int r = push(channel, element, &signs);
 
-    if (tell)
+    if (r == 0 && signs.tell)
         parker_unpark(channel_serve(channel, false));
     return r;
 }
 
 int channel_pop(struct rv_channel *channel, void *element)
 {
-    bool tell = false;
-    int r = pop(channel, element, &tell);
+    struct ring_signs signs;
+    int r = pop(channel, element, &signs);
 
-    if (r == 0 && tell)
+    if (r == 0 && signs.tell)
         parker_unpark(channel_serve(channel, true));
     return r;
 }
@@ -113,27 +116,46 @@ static void serve(struct rv_channel *channel, bool sender)
     parker_unpark(wake);
 }
 
+/* Before an operation of a thread whose last one met the other side. */
+static void gather(struct rv_channel *channel, bool send)
+{
+    struct flow *flow = parker_flow();
+    size_t length;
+
+    if (!flow->tight || channel->capacity < FLOW_CAPACITY)
+        return;
+    flow_gather(flow, true);
+    length = ring_length(&channel->ring);
+    flow_learn(flow, send ? channel->capacity - length : length);
+}
+
 static int send_through(struct rv_channel *channel, const void *element)
 {
-    bool tell = false;
-    int r = push(channel, element, &tell);
+    struct ring_signs signs;
+    int r;
 
-    if (tell)
+    gather(channel, true);
+    r = push(channel, element, &signs);
+    parker_flow()->tight = signs.tight;
+    if (r == 0 && signs.tell)
         serve(channel, false);
     return r;
 }
 
 static int recv_through(struct rv_channel *channel, void *element)
 {
-    bool tell = false;
-    int r = pop(channel, element, &tell);
+    struct ring_signs signs;
+    int r;
 
+    gather(channel, false);
+    r = pop(channel, element, &signs);
+    parker_flow()->tight = signs.tight;
     /* What was sent before the close is still to be had; after it nothing comes. */
     if (r == -EAGAIN && atomic_load(&channel->closed)) {
-        r = pop(channel, element, &tell);
+        r = pop(channel, element, &signs);
         return r == -EAGAIN ? -EPIPE : r;
     }
-    if (tell && r == 0)
+    if (r == 0 && signs.tell)
         serve(channel, true);
     return r;
 }

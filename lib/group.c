@@ -51,8 +51,8 @@ static int push(struct rv_group *group, const struct start *start)
 {
     struct ring_cell *cell;
     uint64_t ticket;
-    bool tell;
-    int r = ring_push_begin(&group->ring, &cell, &ticket, &tell);
+    struct ring_signs signs;
+    int r = ring_push_begin(&group->ring, &cell, &ticket, &signs);
 
     if (r < 0)
         return r;

@@ -155,15 +155,15 @@ static bool run_one(struct rv_group *group)
     struct ring_cell *cell;
     struct start start;
     uint64_t ticket;
-    bool tell;
+    struct ring_signs signs;
     int r;
 
-    if (ring_pop_begin(&group->ring, 1, &ticket, &tell) <= 0)
+    if (ring_pop_begin(&group->ring, 1, &ticket, &signs) <= 0)
         return false;
     cell = ring_cell(&group->ring, ticket);
     memcpy(&start, cell->element, sizeof(start));
     ring_popped(&group->ring, cell, ticket);
-    after_pop(group, tell);
+    after_pop(group, signs.tell);
     r = call_function(start.fn, group->ctx, start.arg);
     if (r < 0)
         fail(group, r);

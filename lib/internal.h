@@ -55,6 +55,23 @@ bool hope_spin(struct hope *hope, unsigned pace, bool (*is_ready)(const void *ar
 /* After a sleep: what it took, the waking included. */
 void hope_learn(struct hope *hope, rv_duration slept);
 
+/*
+ * Whether it pays to leave something alone for about 2 us, so that more of it gathers. Who takes
+ * each piece as soon as it is there shares a cache line with who brings it all the time, and both
+ * wait for it more than they work; who comes back for twenty at once has the line to himself.
+ */
+struct flow {
+    int left;
+    unsigned since; /* times without gathering, after which it is tried again */
+    bool tight;     /* a channel's last operation met the other side */
+};
+/* Leaves it alone, if that has paid; lets other threads run, if it is to give way. */
+void flow_gather(struct flow *flow, bool give_way);
+/* How much there was then. */
+void flow_learn(struct flow *flow, size_t count);
+/* The calling thread's own. */
+struct flow *parker_flow(void);
+
 /* A mutex that is held for some tens of nanoseconds: who finds it taken looks again a few times
  * before sleeping. */
 void short_mutex_init(pthread_mutex_t *mutex);

@@ -36,10 +36,16 @@ enum { EMPTY, NOTIFIED, PARKED, POLLING };
 #define HOPE_MAX   4
 #define PAUSES     32 /* between two looks at the clock */
 
+#define GATHER_PAUSES   64
+#define GATHERED_ENOUGH 16
+#define GATHER_HOPE     16
+#define GATHER_EVERY    32
+
 struct parker {
     _Atomic int state;
-    struct hope hope; /* the owner's */
-    int event_fd;     /* -1 until the thread first polls */
+    struct hope hope; /* the owner's, as is flow */
+    struct flow flow;
+    int event_fd; /* -1 until the thread first polls */
     struct parker *next_free;
 };
 
@@ -289,6 +295,29 @@ int wait_for(struct wait *wait, rv_duration deadline)
         if (!parker_park(wait->parker, deadline))
             wait_claim(wait, WAIT_TIMEOUT);
     return result;
+}
+
+void flow_gather(struct flow *flow, bool give_way)
+{
+    if (flow->left == 0 && ++flow->since % GATHER_EVERY > 0)
+        return;
+    if (give_way)
+        sched_yield();
+    for (int i = 0; i < GATHER_PAUSES; i++)
+        relax();
+}
+
+void flow_learn(struct flow *flow, size_t count)
+{
+    if (count >= GATHERED_ENOUGH)
+        flow->left = GATHER_HOPE;
+    else if (flow->left > 0)
+        flow->left--;
+}
+
+struct flow *parker_flow(void)
+{
+    return &parker_self()->flow;
 }
 
 void short_mutex_init(pthread_mutex_t *mutex)

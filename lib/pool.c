@@ -163,16 +163,16 @@ static int submit_now(struct rv_pool *pool, rv_function fn, void *arg)
     struct job job = {.fn = fn, .arg = arg};
     struct ring_cell *cell;
     uint64_t ticket;
-    bool tell;
+    struct ring_signs signs;
     int r;
 
     if (rv_context_err(pool->ctx) != 0)
         return refuse(pool);
-    r = ring_push_begin(&pool->ring, &cell, &ticket, &tell);
+    r = ring_push_begin(&pool->ring, &cell, &ticket, &signs);
     if (r == 0) {
         memcpy(cell->element, &job, sizeof(job));
         ring_pushed(&pool->ring, cell, ticket);
-        if (tell)
+        if (signs.tell)
             wake_worker(pool);
     } else if (r == -EPIPE && rv_context_err(pool->ctx) != 0) {
         r = refuse(pool);

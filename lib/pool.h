@@ -59,6 +59,8 @@ struct worker {
     _Atomic bool busy; /* in a job */
     /* Its own. */
     struct hope hope;
+    struct flow flow;
+    bool coming_back;     /* for more, not from a rest */
     rv_duration job_time; /* what its jobs took of late, each; 0: unknown */
 };
 

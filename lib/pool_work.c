@@ -10,6 +10,9 @@
 #define SHORT_JOB (5 * RV_MICROSECOND)
 #define LOOK_PACE 32
 
+/* Of jobs that are so short others may gather meanwhile. */
+#define FLOWING_JOB (500 * RV_NANOSECOND)
+
 /* With the lock ----------------------------------------------------------------------------------
  */
 
@@ -138,9 +141,9 @@ static bool take_any(struct rv_pool *pool, struct job *ret_job)
 {
     struct worker *other;
     uint64_t ticket;
-    bool tell;
+    struct ring_signs signs;
 
-    if (ring_pop_begin(&pool->ring, 1, &ticket, &tell) > 0) {
+    if (ring_pop_begin(&pool->ring, 1, &ticket, &signs) > 0) {
         struct ring_cell *cell = ring_cell(&pool->ring, ticket);
 
         memcpy(ret_job, cell->element, sizeof(*ret_job));
@@ -206,15 +209,21 @@ static void wake_others(struct rv_pool *pool, const struct worker *worker, bool 
 /* From the ring. More than one becomes the worker's claim. */
 static bool pop(struct rv_pool *pool, struct worker *worker, struct job *ret_job)
 {
-    size_t size = claim_size(pool, worker);
-    struct job *jobs = size > 1 ? worker->jobs : ret_job;
-    bool tell_submitters = false, more;
+    bool gather = worker->coming_back && worker->job_time < FLOWING_JOB;
+    struct job *jobs;
+    size_t size;
+    struct ring_signs signs;
+    bool more;
     uint64_t ticket;
     int count;
 
+    if (gather)
+        flow_gather(&worker->flow, false);
+    size = claim_size(pool, worker);
+    jobs = size > 1 ? worker->jobs : ret_job;
     if (size > 1)
         pthread_mutex_lock(&pool->lock);
-    count = ring_pop_begin(&pool->ring, size, &ticket, &tell_submitters);
+    count = ring_pop_begin(&pool->ring, size, &ticket, &signs);
     for (int i = 0; i < count; i++) {
         struct ring_cell *cell = ring_cell(&pool->ring, ticket + (unsigned)i);
 
@@ -227,11 +236,14 @@ static bool pop(struct rv_pool *pool, struct worker *worker, struct job *ret_job
             claim_next(worker, ret_job); /* whoever would take it away has to have the lock */
         pthread_mutex_unlock(&pool->lock);
     }
+    worker->coming_back = count > 0;
     if (count <= 0)
         return false;
+    if (gather)
+        flow_learn(&worker->flow, (size_t)count);
     more = count > 1 || ring_length(&pool->ring) > 0;
     more = more && (atomic_load(&pool->ring.tail) & RING_TELL);
-    if (more || tell_submitters)
+    if (more || signs.tell)
         wake_others(pool, worker, more);
     return true;
 }

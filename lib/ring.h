@@ -39,6 +39,8 @@
 
 #define RING_AHEAD 32 /* cells to fetch before they are needed */
 
+#define RING_FEW 8
+
 #define CACHE_LINE 64
 
 struct ring_cell {
@@ -54,6 +56,12 @@ struct ring {
     _Alignas(CACHE_LINE) _Atomic uint64_t tail;
     _Atomic uint64_t head_seen; /* a ticket that head has reached */
     _Alignas(CACHE_LINE) _Atomic uint64_t head;
+};
+
+/* What an operation has found on the way. */
+struct ring_signs {
+    bool tell;  /* RING_TELL was set */
+    bool tight; /* the other side is only a few cells away: who comes back at once meets it there */
 };
 
 /* Returns 0, -EINVAL when it is too large, or -ENOMEM. */
@@ -81,26 +89,30 @@ static inline uint64_t ring_lap(const struct ring *ring, uint64_t ticket)
     return ticket & ~ring->mask;
 }
 
-/* Whether a push with this ticket would exceed the capacity. */
-static inline bool ring_is_full(struct ring *ring, uint64_t ticket)
+/* Whether a push with this ticket would exceed the capacity. *ret_tight: it would have but for a few
+ * pops that have just been. */
+static inline bool ring_is_full(struct ring *ring, uint64_t ticket, bool *ret_tight)
 {
     int64_t capacity = atomic_load_explicit(&ring->capacity, memory_order_relaxed);
-    uint64_t head = atomic_load_explicit(&ring->head_seen, memory_order_relaxed);
+    uint64_t seen = atomic_load_explicit(&ring->head_seen, memory_order_relaxed), head;
 
-    if ((int64_t)(ticket - head) < capacity)
+    if ((int64_t)(ticket - seen) < capacity)
         return false;
     head = atomic_load(&ring->head) / RING_ONE;
     atomic_store_explicit(&ring->head_seen, head, memory_order_relaxed);
+    *ret_tight = head - seen < RING_FEW;
     return (int64_t)(ticket - head) >= capacity;
 }
 
 /* Takes a ticket for a push. Returns -EAGAIN when it is full, -EPIPE when it is stopped. The
  * caller copies its element to *ret_cell's and calls ring_pushed(). */
 static inline int ring_push_begin(struct ring *ring, struct ring_cell **ret_cell,
-                                  uint64_t *ret_ticket, bool *ret_tell)
+                                  uint64_t *ret_ticket, struct ring_signs *ret_signs)
 {
     uint64_t word = atomic_load_explicit(&ring->tail, memory_order_relaxed);
     unsigned turns = 0;
+
+    ret_signs->tell = ret_signs->tight = false;
 
     for (;;) {
         uint64_t ticket = word / RING_ONE;
@@ -110,7 +122,7 @@ static inline int ring_push_begin(struct ring *ring, struct ring_cell **ret_cell
         __builtin_prefetch(ring_cell(ring, ticket + RING_AHEAD), 1);
         if (word & RING_STOP)
             return -EPIPE;
-        if (ring_is_full(ring, ticket)) {
+        if (ring_is_full(ring, ticket, &ret_signs->tight)) {
             uint64_t now = atomic_load(&ring->tail);
 
             if (now == word)
@@ -124,7 +136,7 @@ static inline int ring_push_begin(struct ring *ring, struct ring_cell **ret_cell
         } else if (atomic_compare_exchange_weak(&ring->tail, &word, word + RING_ONE)) {
             *ret_cell = cell;
             *ret_ticket = ticket;
-            *ret_tell = word & RING_TELL;
+            ret_signs->tell = word & RING_TELL;
             return 0;
         }
     }
@@ -150,10 +162,12 @@ static inline size_t ring_filled(const struct ring *ring, uint64_t ticket, size_
 /* Takes the tickets of up to `limit` elements. Returns how many, 0 when it is empty, or -EPIPE when
  * popping is stopped. For each the caller copies its element and calls ring_popped(). */
 static inline int ring_pop_begin(struct ring *ring, size_t limit, uint64_t *ret_ticket,
-                                 bool *ret_tell)
+                                 struct ring_signs *ret_signs)
 {
     uint64_t word = atomic_load_explicit(&ring->head, memory_order_relaxed);
     unsigned turns = 0;
+
+    ret_signs->tell = ret_signs->tight = false;
 
     for (;;) {
         uint64_t ticket = word / RING_ONE;
@@ -172,7 +186,8 @@ static inline int ring_pop_begin(struct ring *ring, size_t limit, uint64_t *ret_
             word = now;
         } else if (atomic_compare_exchange_weak(&ring->head, &word, word + count * RING_ONE)) {
             *ret_ticket = ticket;
-            *ret_tell = word & RING_TELL;
+            ret_signs->tell = word & RING_TELL;
+            ret_signs->tight = ring_filled(ring, ticket + count, 1) == 0;
             return (int)count;
         }
     }
