@@ -42,7 +42,7 @@ class Row:
 
 def pool(workers):
     size = {"count": 1_000_000, "workers": workers, "capacity": 1024}
-    return Row(f"1,000,000 empty jobs through a pool, {workers} workers",
+    return Row(f"1,000,000 nearly empty jobs through a pool, {workers} workers",
                [Side(p, "pool", **size) for p in ("reeve", "condvar", "glib", "uv", "go")], 2)
 
 

@@ -10,7 +10,10 @@
 static struct {
     pthread_mutex_t lock;
     pthread_cond_t room, work;
-    void (**jobs)(void);
+    struct job {
+        void (*run)(uint64_t arg);
+        uint64_t arg;
+    } * jobs;
     size_t head, used, size;
     bool closed;
 } pool = {
@@ -20,14 +23,14 @@ static struct {
 };
 static _Atomic uint64_t done;
 
-static void job(void)
+static void add(uint64_t arg)
 {
-    atomic_fetch_add_explicit(&done, 1, memory_order_relaxed);
+    atomic_fetch_add_explicit(&done, arg, memory_order_relaxed);
 }
 
 static void *run(void *arg)
 {
-    void (*next)(void);
+    struct job next;
 
     (void)arg;
     for (;;) {
@@ -43,16 +46,16 @@ static void *run(void *arg)
         pool.used--;
         pthread_cond_signal(&pool.room);
         pthread_mutex_unlock(&pool.lock);
-        next();
+        next.run(next.arg);
     }
 }
 
-static void submit(void (*fn)(void))
+static void submit(void (*fn)(uint64_t arg), uint64_t arg)
 {
     pthread_mutex_lock(&pool.lock);
     while (pool.used == pool.size)
         pthread_cond_wait(&pool.room, &pool.lock);
-    pool.jobs[(pool.head + pool.used++) % pool.size] = fn;
+    pool.jobs[(pool.head + pool.used++) % pool.size] = (struct job){fn, arg};
     pthread_cond_signal(&pool.work);
     pthread_mutex_unlock(&pool.lock);
 }
@@ -67,7 +70,7 @@ static uint64_t condvar_pool(const struct size *size)
         check(-pthread_create(&threads[i], NULL, run, NULL), "pthread_create");
     begin();
     for (uint64_t i = 0; i < size->count; i++)
-        submit(job);
+        submit(add, i);
     pthread_mutex_lock(&pool.lock);
     pool.closed = true;
     pthread_cond_broadcast(&pool.work);

@@ -6,7 +6,7 @@
 
 #include "bench/runtime/program.h"
 
-static _Atomic uint64_t done;
+static _Atomic uint64_t done, sum;
 static _Atomic uint64_t awaited; /* wake the submitter at so many; 0 for not */
 static GMutex lock;
 static GCond room;
@@ -15,7 +15,7 @@ static void job(gpointer data, gpointer arg)
 {
     uint64_t now = atomic_fetch_add(&done, 1) + 1;
 
-    (void)data;
+    atomic_fetch_add(&sum, GPOINTER_TO_SIZE(data) - 1);
     (void)arg;
     if (now != atomic_load(&awaited))
         return;
@@ -44,11 +44,12 @@ static uint64_t glib_pool(const struct size *size)
     for (uint64_t i = 0; i < size->count; i++) {
         if (i - atomic_load(&done) >= size->capacity)
             wait_for(i - size->capacity / 2);
-        g_thread_pool_push(pool, GUINT_TO_POINTER(1), NULL);
+        /* It takes no NULL. */
+        g_thread_pool_push(pool, GSIZE_TO_POINTER(i + 1), NULL);
     }
     g_thread_pool_free(pool, FALSE, TRUE);
     end();
-    return atomic_load(&done);
+    return atomic_load(&sum);
 }
 
 const struct work works[] = {{"pool", glib_pool}, {NULL, NULL}};

@@ -14,8 +14,7 @@ static uint64_t left;
 
 static void job(uv_work_t *request)
 {
-    (void)request;
-    atomic_fetch_add_explicit(&done, 1, memory_order_relaxed);
+    atomic_fetch_add_explicit(&done, (uintptr_t)request->data, memory_order_relaxed);
 }
 
 static void submit(uv_work_t *request);
@@ -30,7 +29,7 @@ static void submit(uv_work_t *request)
 {
     if (left == 0)
         return;
-    left--;
+    request->data = (void *)(uintptr_t)--left;
     check(uv_queue_work(uv_default_loop(), request, job, after), "uv_queue_work");
 }
 

@@ -11,24 +11,30 @@ import (
 	"golang.org/x/sync/semaphore"
 )
 
-// Empty jobs through goroutines that range over a channel.
+// A function and its argument, as reeve's pool takes them: a closure would cost an allocation a job.
+type job struct {
+	run func(uint64)
+	arg uint64
+}
+
+// Nearly empty jobs through goroutines that range over a channel.
 func pool(s size) uint64 {
 	var done uint64
 	var wait sync.WaitGroup
-	jobs := make(chan func(), s.capacity)
+	jobs := make(chan job, s.capacity)
 	for i := 0; i < s.workers; i++ {
 		wait.Add(1)
 		go func() {
 			defer wait.Done()
 			for job := range jobs {
-				job()
+				job.run(job.arg)
 			}
 		}()
 	}
-	job := func() { atomic.AddUint64(&done, 1) }
+	add := func(arg uint64) { atomic.AddUint64(&done, arg) }
 	begin()
 	for i := uint64(0); i < s.count; i++ {
-		jobs <- job
+		jobs <- job{add, i}
 	}
 	close(jobs)
 	wait.Wait()
