@@ -10,11 +10,13 @@ import os
 import sys
 
 sys.dont_write_bytecode = True  # not beside the sources
+import daemon  # noqa: E402 pylint: disable=wrong-import-position
 import health  # noqa: E402 pylint: disable=wrong-import-position
 import runtime_works  # noqa: E402 pylint: disable=wrong-import-position
 
 # What `./dev bench NAME` can name; each is a function of the build folder and the number of rounds.
 BENCHMARKS = {name: runtime_works.runner(name) for name in runtime_works.NAMES}
+BENCHMARKS["daemon"] = daemon.run
 BENCHMARKS["health"] = health.run
 
 
