@@ -39,14 +39,16 @@ struct thread {
     bool retiring;
 };
 
-static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+/* Held for some tens of nanoseconds: who finds it taken looks again before sleeping. */
+static pthread_mutex_t lock = PTHREAD_ADAPTIVE_MUTEX_INITIALIZER_NP;
 static pthread_cond_t settled =
     PTHREAD_COND_INITIALIZER; /* a thread has quit, or is no longer retiring */
 static struct list idle_threads = {&idle_threads, &idle_threads};
 static struct list queue = {&queue, &queue};
 static unsigned threads, idle_count, retiring, reserved, queue_workers, threads_max = 256;
 static size_t stack_size = 256 * 1024;
-static uint64_t taken;                      /* from the queue, ever */
+static unsigned queued, arriving; /* in the queue; workers for it that have not looked yet */
+static uint64_t taken;            /* from it, ever */
 static __thread struct thread *self_thread; /* NULL where the thread is not ours */
 
 static void check_stall(struct timer *timer);
@@ -62,6 +64,7 @@ static struct work *take_work(void)
         return NULL;
     work = list_entry(queue.next, struct work, list);
     list_remove(&work->list);
+    queued--;
     taken++;
     return work;
 }
@@ -128,6 +131,7 @@ static void drain_as_function(void *arg)
 {
     (void)arg;
     pthread_mutex_lock(&lock);
+    arriving--;
     drain_queue();
     pthread_mutex_unlock(&lock);
 }
@@ -273,9 +277,11 @@ static bool add_queue_worker(void)
 {
     /* Counted first: starting may give the lock up. */
     queue_workers++;
+    arriving++;
     if (start(drain_as_function, NULL) == 0)
         return true;
     queue_workers--;
+    arriving--;
     return false;
 }
 
@@ -307,17 +313,48 @@ static void check_stall(struct timer *timer)
         watch_stall();
 }
 
+static __thread bool gathering; /* this thread's work is only queued, until it lets go */
+
+/* Called with the lock: threads for what is queued. Returns whether to watch for a stall. */
+static bool serve_queue(void)
+{
+    bool served = false, watch;
+
+    while (queue_workers < processors() && arriving < queued && add_queue_worker())
+        served = true;
+    watch = !served && !stall_watched;
+    if (watch) {
+        stall_watched = true;
+        taken_at_check = taken;
+    }
+    return watch;
+}
+
 void executor_queue(struct work *work)
 {
     bool watch;
 
     pthread_mutex_lock(&lock);
     list_append(&queue, &work->list);
-    watch = !(queue_workers < processors() && add_queue_worker()) && !stall_watched;
-    if (watch) {
-        stall_watched = true;
-        taken_at_check = taken;
-    }
+    queued++;
+    watch = !gathering && serve_queue();
+    pthread_mutex_unlock(&lock);
+    if (watch)
+        watch_stall();
+}
+
+void executor_gather(void)
+{
+    gathering = true;
+}
+
+void executor_let_go(void)
+{
+    bool watch;
+
+    gathering = false;
+    pthread_mutex_lock(&lock);
+    watch = queued > 0 && serve_queue();
     pthread_mutex_unlock(&lock);
     if (watch)
         watch_stall();

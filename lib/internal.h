@@ -182,6 +182,11 @@ struct work {
 /* Never fails: when no thread can be had, the work waits for one. */
 void executor_queue(struct work *work);
 
+/* What the calling thread queues from now on gets its threads when it lets go: to wake one for each
+ * of many costs more than most are worth. It must let go soon. */
+void executor_gather(void);
+void executor_let_go(void);
+
 /* Threads that are set aside; executor_start_reserved() then cannot fail for want of them. Returns
  * 0 or -EAGAIN. */
 int executor_reserve(unsigned count);
