@@ -116,6 +116,12 @@ def rows(steps):
                          [Side("reeve", "periodic", 100_000, 5)], 0.001, True, "p99", rounds=1),
                      periodic("cpu", "processor time", 0.5),
                      periodic("bytes", "memory", 0.2)],
+        "idle": [Row(f"{title}, of an idle runtime or 100,000 jobs",
+                     [Side("reeve", "idle", 100_000, 10)], 0.5, True, figure, rounds=1)
+                 for figure, title in (("wakeups", "wake-ups in 10 s"),
+                                       ("allocations", "allocations"),
+                                       ("busy_after_drain", "threads busy after the drain"),
+                                       ("left_after_trim", "threads left after a trim"))],
     }
 
 
@@ -159,8 +165,13 @@ def judge(row, medians):
     return best, ratio, ratio <= row.target if row.at_most else ratio >= row.target
 
 
-def show(seconds):
-    if seconds >= 100_000:  # bytes
+COUNTS = ("wakeups", "allocations", "busy_after_drain", "left_after_trim")
+
+
+def show(seconds, figure="seconds"):
+    if figure in COUNTS:
+        return f"{seconds:.0f}"
+    if figure == "bytes":
         return f"{seconds / 2 ** 20:.1f} MiB"
     for unit, size in (("s", 1), ("ms", 1e-3), ("us", 1e-6)):
         if seconds >= size:
@@ -178,8 +189,8 @@ def run_row(folder, row, rounds):
             print(f"  {side.label:14} skipped: not installed")
             continue
         values = figures[side.label]
-        print(f"  {side.label:14} {show(medians[side.label]):>10}   "
-              f"from {show(min(values))} to {show(max(values))}")
+        print(f"  {side.label:14} {show(medians[side.label], row.figure):>10}   from "
+              f"{show(min(values), row.figure)} to {show(max(values), row.figure)}")
     if best:
         verdict = {None: "", True: ", met", False: ", MISSED"}[met]
         kind = "reeve / " + best if row.at_most else best + " / reeve"
@@ -187,7 +198,8 @@ def run_row(folder, row, rounds):
             if row.target else ""
         print(f"  {kind}: {ratio:.2f}{wanted}{verdict}")
     elif met is not None:
-        print(f"  target at most {show(row.target)}{', met' if met else ', MISSED'}")
+        target = "none" if row.figure in COUNTS else f"at most {show(row.target)}"
+        print(f"  target {target}{', met' if met else ', MISSED'}")
     sys.stdout.flush()
     return {"title": row.title, "figure": row.figure, "figures": figures, "medians": medians,
             "best": best, "ratio": ratio, "target": row.target, "at_most": row.at_most, "met": met}
@@ -205,4 +217,4 @@ def runner(name):
     return run
 
 
-NAMES = ["pool", "latency", "group", "channel", "context", "periodic"]
+NAMES = ["pool", "latency", "group", "channel", "context", "periodic", "idle"]

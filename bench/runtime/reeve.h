@@ -18,5 +18,6 @@ uint64_t reeve_waiters(const struct size *size);
 uint64_t reeve_check(const struct size *size);
 uint64_t reeve_once(const struct size *size);
 uint64_t reeve_periodic(const struct size *size);
+uint64_t reeve_idle(const struct size *size);
 
 #endif
