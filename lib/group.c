@@ -154,13 +154,15 @@ int rv_group_try_go(struct rv_group *group, rv_function fn, void *arg)
 {
     struct start start = {fn, arg};
     int r = -EAGAIN;
+    size_t length;
 
     if (rv_context_err(group->ctx) != 0)
         return refuse(group);
     pthread_mutex_lock(&group->lock);
-    /* A worker that looks for work, or one of its own. */
-    if (ring_length(&group->ring) == 0 &&
-        (group->looking || (group_may_start_more(group) && group_start_worker(group) == 0)))
+    length = ring_length(&group->ring);
+    /* A worker that is about to look and has nothing yet, or one more. */
+    if (length < RUN_UP && (length < group->arriving + group->looking ||
+                            (group_may_start_more(group) && group_start_worker(group) == 0)))
         r = push(group, &start);
     if (r == -EPIPE)
         r = push_locked(group, &start) == 0 ? 0 : -EAGAIN;

@@ -8,8 +8,8 @@
  * Operation: starts pass through a short ring (ring.h) to workers, which run on threads of the
  * runtime for as long as there is something to run. RING_STOP on its tail: a start needs the lock,
  * as a worker may have to be started for it; it is clear while the limit is reached, or a worker is
- * about to look at the ring anyway: one that has been started and not yet looked (at most one at a
- * time; it starts the next if there is more), one that found nothing and looks for a while before
+ * about to look at the ring anyway: one that has been started and not yet looked (it starts the
+ * next if there is more), one that found nothing and looks for a while before
  * it ends, or one whose functions have been so short that to start another worker would take longer
  * than to run what is there. Should it be wrong in that, a timer finds that nothing has left the
  * ring for a millisecond, and workers are started for all. RING_TELL on the head: somebody waits
@@ -45,7 +45,7 @@ struct rv_group {
     pthread_mutex_t lock;
     pthread_cond_t all_done;
     unsigned workers;
-    bool starting;       /* one of them has not looked at the ring yet */
+    unsigned arriving;   /* of them, who have not looked at the ring yet */
     bool looking;        /* one of them looks for a while before it ends */
     bool keeping_up;     /* a worker is, with short functions; `watch` is armed */
     bool stopped;        /* RING_STOP on the tail */

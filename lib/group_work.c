@@ -23,8 +23,8 @@ bool group_may_start_more(const struct rv_group *group)
 /* Under the lock. */
 static void update_stop(struct rv_group *group)
 {
-    bool stop =
-        group_may_start_more(group) && !group->starting && !group->looking && !group->keeping_up;
+    bool stop = group_may_start_more(group) && group->arriving == 0 && !group->looking &&
+                !group->keeping_up;
 
     if (stop && !group->stopped)
         atomic_fetch_or(&group->ring.tail, RING_STOP);
@@ -86,7 +86,7 @@ int group_start_worker(struct rv_group *group)
         hope_learn(&group->hope, rv_now() - group->left_at);
     group->left_at = 0;
     group->workers++;
-    group->starting = true;
+    group->arriving++;
     update_stop(group);
     return 0;
 }
@@ -217,7 +217,7 @@ static void work(void *arg)
     bool looked = false;
 
     pthread_mutex_lock(&group->lock);
-    group->starting = false;
+    group->arriving--;
     for (;;) {
         update_stop(group);
         pthread_mutex_unlock(&group->lock);

@@ -211,6 +211,21 @@ static void test_fan_has_no_text_of_others(void **state)
     rv_context_unref(call.ctx);
 }
 
+/* Each gets a thread of its own at once, while there are threads. */
+static void test_tries_get_threads(void **state)
+{
+    struct rv_group *group;
+    (void)state;
+
+    for (int round = 0; round < 20; round++) {
+        rv_group_create(bg, &group);
+        for (int i = 0; i < 20; i++)
+            assert_int_equal(rv_group_try_go(group, until_cancelled, NULL), 0);
+        rv_context_cancel(rv_group_context(group), -ECANCELED, NULL);
+        rv_group_wait(group);
+    }
+}
+
 static int setup(void **state)
 {
     (void)state;
@@ -227,6 +242,7 @@ int main(void)
         cmocka_unit_test(test_fan),
         cmocka_unit_test(test_fan_ends_by_error_and_cancel),
         cmocka_unit_test(test_fan_has_no_text_of_others),
+        cmocka_unit_test(test_tries_get_threads),
     };
 
     return cmocka_run_group_tests_name("group", tests, setup, NULL);
