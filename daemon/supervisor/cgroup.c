@@ -76,7 +76,35 @@ static bool is_delegated(const char *path)
            access(path, W_OK) == 0 && access(control, W_OK) == 0;
 }
 
-/* Of a supervisor that was killed. Those that still have processes stay. */
+static void remove_empty(void *arg unused)
+{
+    struct cgroup *cgroup, *next;
+
+    LIST_FOREACH_SAFE (cgroup, next, &groups.leaving, list)
+        if (rmdir(cgroup->path) == 0 || errno != EBUSY) {
+            list_remove(&cgroup->list);
+            free(cgroup->path);
+            free(cgroup);
+        }
+    if (list_is_empty(&groups.leaving))
+        return;
+    groups.delay = MIN(groups.delay * 2, REMOVE_DELAY_MAX);
+    loop_timer_arm(groups.timer, groups.delay);
+}
+
+static void remove_later(const char *name)
+{
+    struct cgroup *cgroup = calloc(1, sizeof(*cgroup));
+
+    if (!cgroup || !(cgroup->path = format_new("%s/%s", groups.root, name))) {
+        free(cgroup);
+        return;
+    }
+    list_append(&groups.leaving, &cgroup->list);
+}
+
+/* Of a supervisor that was killed. Its hosts have their grace, and even who has exited leaves the group
+ * a moment later: those that still have processes are tried again. */
 static void sweep(void)
 {
     DIR *folder = opendir(groups.root);
@@ -85,9 +113,12 @@ static void sweep(void)
     if (!folder)
         return;
     while ((entry = readdir(folder)))
-        if (strncmp(entry->d_name, PREFIX, strlen(PREFIX)) == 0)
-            (void)unlinkat(dirfd(folder), entry->d_name, AT_REMOVEDIR);
+        if (strncmp(entry->d_name, PREFIX, strlen(PREFIX)) == 0 &&
+            unlinkat(dirfd(folder), entry->d_name, AT_REMOVEDIR) < 0 && errno == EBUSY)
+            remove_later(entry->d_name);
     closedir(folder);
+    groups.delay = REMOVE_DELAY / 2;
+    remove_empty(NULL);
 }
 
 /* Into the leaf, so that the group itself is empty and can hand its controllers down. */
@@ -125,22 +156,6 @@ static int find_own(char *ret_path, size_t size)
     if (r == 0)
         r = file_read("/proc/self/cgroup", FILE_MAX, &membership, &length);
     return r < 0 ? r : cgroup_find(mounts, membership, ret_path, size);
-}
-
-static void remove_empty(void *arg unused)
-{
-    struct cgroup *cgroup, *next;
-
-    LIST_FOREACH_SAFE (cgroup, next, &groups.leaving, list)
-        if (rmdir(cgroup->path) == 0 || errno != EBUSY) {
-            list_remove(&cgroup->list);
-            free(cgroup->path);
-            free(cgroup);
-        }
-    if (list_is_empty(&groups.leaving))
-        return;
-    groups.delay = MIN(groups.delay * 2, REMOVE_DELAY_MAX);
-    loop_timer_arm(groups.timer, groups.delay);
 }
 
 int cgroups_start(struct loop *loop)

@@ -469,6 +469,18 @@ class Groups(LimitsTest):
         harness.wait_until(lambda: len(self.groups()) == 2, "the old group's removal")
         self.assertEqual(daemon.stop(), 0, daemon.text())
 
+    def test_an_old_group_goes_when_it_is_empty(self):
+        """Who has ended may still be in its group when the next supervisor starts."""
+        old = os.path.join(self.group, "host-a-77")
+        os.mkdir(old)
+        with subprocess.Popen(["cat"], stdin=subprocess.PIPE) as late:
+            with open(os.path.join(old, "cgroup.procs"), "w", encoding="utf-8") as file:
+                file.write(str(late.pid))
+            daemon = self.start(breaker("a"))
+            self.assertIn("host-a-77", self.groups())
+        harness.wait_until(lambda: "host-a-77" not in self.groups(), "the old group's removal")
+        self.assertEqual(daemon.stop(), 0, daemon.text())
+
     def test_limits(self):
         daemon = self.start(breaker("a", "memory-max = 64M", "cpu-max = 50%"))
         group = os.path.join(self.group, os.path.basename(self.group_of(daemon.module("a")["pid"])))
