@@ -39,11 +39,32 @@ static bool is_named(const struct config_peers *peers, const struct peer *peer)
     return peers_have(peers, peer->credentials.uid, peer->groups, peer->group_count);
 }
 
+/*
+ * No browser connects to a unix socket. Should something between a browser and the socket do it (a proxy
+ * that somebody put there for convenience), then the page is not who was let in: a browser says that a
+ * page asks in headers that no page can leave out.
+ */
+static bool comes_from_page(const struct http_request *request)
+{
+    static const char *const headers[] = {"Origin", "Sec-Fetch-Site", "Sec-Fetch-Mode",
+                                          "Sec-Fetch-Dest", "Sec-Fetch-User"};
+
+    for (size_t i = 0; i < ARRAY_SIZE(headers); i++)
+        if (http_request_header(request, headers[i]))
+            return true;
+    return false;
+}
+
 bool peer_may(struct edge *edge, struct http_request *request, bool change)
 {
     const struct config *config = supervisor_config(edge->supervisor);
     struct peer peer;
 
+    if (comes_from_page(request)) {
+        log_warning("control: refused a request that a web page made in a browser");
+        edge_respond_error(request, 403, -EACCES, "the control socket is not for web pages");
+        return false;
+    }
     if (read_peer(request, &peer) < 0) {
         edge_respond_error(request, 403, -EACCES, "who are you?");
         return false;

@@ -171,10 +171,10 @@ class Daemon:
         """One check of the health document, such as "web:state"."""
         return self.health()["checks"].get(name, [None])[0]
 
-    def ask(self, path, method="GET", body=None):
+    def ask(self, path, method="GET", body=None, headers=None):
         connection = UnixConnection(self.control)
         with contextlib.closing(connection):
-            connection.request(method, path, body=body)
+            connection.request(method, path, body=body, headers=headers or {})
             response = connection.getresponse()
             return response.status, json.loads(response.read())
 

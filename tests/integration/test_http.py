@@ -3,6 +3,7 @@
 """The listener for probes: paths, methods, formats, and its limits against bad clients."""
 import contextlib
 import os
+import re
 import resource
 import signal
 import json
@@ -11,6 +12,8 @@ import threading
 import unittest
 
 import harness
+
+SOURCE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
 
 
 class Paths(harness.DaemonTest):
@@ -60,6 +63,67 @@ class Paths(harness.DaemonTest):
             self.assertEqual(self.shared.request("/livez", headers={"Host": host})[0], 200, host)
         for host in ("evil.example", "localhost.evil.example", "127.0.0.1.evil.example", "[::1"):
             self.assertEqual(self.shared.request("/livez", headers={"Host": host})[0], 421, host)
+
+    # What a browser adds to the requests of a page, which the page cannot leave out.
+    PAGES = ({"Origin": "https://evil.example"}, {"Origin": "null"},
+             {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "no-cors", "Sec-Fetch-Dest": "image"},
+             {"Sec-Fetch-Site": "none", "Sec-Fetch-User": "?1"}, {"Origin": "http://localhost"})
+
+    def control_routes(self):
+        """Method and path of every route, as control.c has them."""
+        with open(os.path.join(SOURCE, "daemon", "edge", "control.c"), encoding="utf-8") as file:
+            routes = re.findall(r'{"(/v1/\w+)", HTTP_METHOD_(\w+), \w+}', file.read())
+        self.assertGreater(len(routes), 5)
+        return routes
+
+    def test_a_page_cannot_make_the_listener_do_anything(self):
+        port = self.shared.port
+        hosts = ({}, {"Host": f"127.0.0.1:{port}"}, {"Host": f"localhost:{port}"},
+                 {"Host": "evil.example"})
+        pid = self.shared.status()["pid"]
+        for path, _ in self.control_routes():
+            for method in ("GET", "POST", "HEAD", "PUT", "DELETE", "OPTIONS", "PATCH"):
+                for headers in [{**host, **page} for host in hosts for page in ({}, *self.PAGES)]:
+                    answer = self.shared.request(path, method, {"Content-Length": "0", **headers})
+                    foreign = headers.get("Host") == "evil.example"
+                    self.assertIn(answer[0], (421,) if foreign else (404, 405),
+                                  (method, path, headers))
+                    self.assert_closed_to_pages(answer[1])
+        self.assertNotIn("reload", self.shared.text())
+        self.assertEqual(self.shared.status()["pid"], pid)
+
+    def assert_closed_to_pages(self, headers):
+        for name in headers:
+            self.assertFalse(name.lower().startswith(("access-control-", "timing-allow")), name)
+
+    def test_a_page_cannot_read_what_probes_can(self):
+        for path in ("/health", "/metrics", "/livez", "/readyz"):
+            for page in self.PAGES:
+                # Answered, without the headers that would let a page see the answer.
+                status, headers, _ = self.shared.request(path, headers=page)
+                self.assertEqual(status, 200)
+                self.assert_closed_to_pages(headers)
+                # A preflight is not let pass either.
+                status, headers, _ = self.shared.request(
+                    path, "OPTIONS", {"Access-Control-Request-Method": "POST", **page})
+                self.assertEqual(status, 405)
+                self.assert_closed_to_pages(headers)
+                self.assertEqual(self.shared.request(path, "POST",
+                                                     {"Content-Length": "0", **page})[0], 405)
+                # Rebinding: the page's own name, resolved to this machine.
+                for host in ("evil.example", f"evil.example:{self.shared.port}"):
+                    status, headers, body = self.shared.request(path, headers={"Host": host, **page})
+                    self.assertEqual(status, 421)
+                    self.assertNotIn("reeve", body)
+                    self.assert_closed_to_pages(headers)
+
+    def test_the_control_socket_is_not_for_pages(self):
+        for path, method in (*self.control_routes(), ("/health", "GET"), ("/nothing", "GET")):
+            for page in self.PAGES:
+                status, answer = self.shared.ask(path, method, headers=page)
+                self.assertEqual((status, answer["code"]), (403, "EACCES"), (path, page))
+        self.assertNotIn("reload", self.shared.text())
+        self.assertEqual(self.shared.ask("/v1/plan", headers={"User-Agent": "curl/8"})[0], 200)
 
     def test_metrics_formats(self):
         status, headers, body = self.shared.request("/metrics")
