@@ -4,14 +4,13 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <gelf.h>
-#include <libelf.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/macro.h"
+#include "daemon/host/note.h"
 
 /* No table of a sane module is longer. */
 #define TABLE_MAX 1024
@@ -32,58 +31,9 @@ static int check_file(int fd, const char *path)
     return 0;
 }
 
-/* Looks through a segment of notes. Returns the ABI version, or 0 when it is not there. */
-static uint32_t find_note(Elf *elf, const GElf_Phdr *segment)
-{
-    Elf_Data *data = elf_getdata_rawchunk(elf, (int64_t)segment->p_offset, segment->p_filesz,
-                                          segment->p_align == 8 ? ELF_T_NHDR8 : ELF_T_NHDR);
-    size_t offset = 0, name, description;
-    GElf_Nhdr header;
-    uint32_t abi;
-
-    while (data && (offset = gelf_getnote(data, offset, &header, &name, &description)) > 0)
-        if (header.n_type == RV_MODULE_NOTE_TYPE &&
-            header.n_namesz == sizeof(RV_MODULE_NOTE_OWNER) &&
-            memcmp((char *)data->d_buf + name, RV_MODULE_NOTE_OWNER, header.n_namesz) == 0 &&
-            header.n_descsz == sizeof(abi)) {
-            memcpy(&abi, (char *)data->d_buf + description, sizeof(abi));
-            return abi;
-        }
-    return 0;
-}
-
-/* The ABI version that the file names, 0 if it is an ELF file without, -ENOEXEC, or -ENODATA for a
- * file that ends before its segments do: using what is missing would be a bus error. */
-static int64_t read_abi(int fd, uint64_t file_size)
-{
-    Elf *elf;
-    size_t count;
-    int64_t abi = 0;
-
-    elf_version(EV_CURRENT);
-    elf = elf_begin(fd, ELF_C_READ, NULL);
-    if (!elf || elf_kind(elf) != ELF_K_ELF || elf_getphdrnum(elf, &count) < 0 || count == 0) {
-        elf_end(elf);
-        return -ENOEXEC;
-    }
-    for (size_t i = 0; i < count && abi >= 0; i++) {
-        GElf_Phdr segment;
-
-        if (!gelf_getphdr(elf, (int)i, &segment))
-            abi = -ENODATA;
-        else if (segment.p_offset > file_size || segment.p_filesz > file_size - segment.p_offset)
-            abi = -ENODATA;
-        else if (segment.p_type == PT_NOTE && abi == 0)
-            abi = find_note(elf, &segment);
-    }
-    elf_end(elf);
-    return abi;
-}
-
 static int check_note(int fd, const char *path)
 {
-    struct stat status;
-    int64_t abi = fstat(fd, &status) < 0 ? -errno : read_abi(fd, (uint64_t)status.st_size);
+    int64_t abi = note_read_abi(fd);
 
     if (abi == -ENODATA)
         return rv_fail_text(-ENOEXEC, "%s is cut short: copy or build it anew", path);

@@ -5,17 +5,20 @@
 #include <string.h>
 
 #include "daemon/host/control.h"
+#include "daemon/host/describe.h"
 #include "daemon/host/run.h"
 
 static int print_help(FILE *file)
 {
-    fputs("Usage: reeve-host --run FILE.so [KEY=VALUE]...\n"
-          "Runs one module in the foreground until SIGINT or SIGTERM; logs to the terminal.\n"
-          "\n"
-          "  --run FILE.so KEY=VALUE  the module's own keys, and those of its tasks and pools\n"
-          "  --supervised NAME        how reeved starts it\n"
-          "  --version, --help\n",
-          file);
+    fputs(
+        "Usage: reeve-host --run FILE.so [KEY=VALUE]...\n"
+        "Runs one module in the foreground until SIGINT or SIGTERM; logs to the terminal.\n"
+        "\n"
+        "  --run FILE.so KEY=VALUE  the module's own keys, and those of its tasks and pools\n"
+        "  --describe FILE.so       what the module is, for reevectl; its code runs in a sandbox\n"
+        "  --supervised NAME        how reeved starts it\n"
+        "  --version, --help\n",
+        file);
     return file == stdout ? 0 : 2;
 }
 
@@ -25,6 +28,8 @@ int main(int argc, char **argv)
     signal(SIGPIPE, SIG_IGN);
     if (argc >= 3 && strcmp(argv[1], "--run") == 0)
         return run_alone(argc - 2, argv + 2);
+    if (argc == 3 && strcmp(argv[1], "--describe") == 0)
+        return describe_file(argv[2]);
     if (argc == 3 && strcmp(argv[1], "--supervised") == 0)
         return control_serve();
     if (argc == 2 && strcmp(argv[1], "--version") == 0) {

@@ -67,8 +67,7 @@ static void tell(struct binder *binder, const struct option_line *line, const ch
     binder->fn(&error, binder->arg);
 }
 
-/* "a_b" is the key "a-b". */
-static void key_of(const char *name, char *key, size_t size)
+void option_key(const char *name, char *key, size_t size)
 {
     string_copy(key, size, name);
     for (; *key != '\0'; key++)
@@ -81,7 +80,7 @@ static const struct rv_option *find_option(const struct loaded_module *loaded, c
     char name[64];
 
     for (size_t i = 0; i < loaded->option_count; i++) {
-        key_of(loaded->options[i].name, name, sizeof(name));
+        option_key(loaded->options[i].name, name, sizeof(name));
         if (strcmp(name, key) == 0)
             return &loaded->options[i];
     }
@@ -241,7 +240,7 @@ static void bind_option(struct binder *binder, const struct rv_option *option)
     const struct option_line *first = NULL;
     char key[64];
 
-    key_of(option->name, key, sizeof(key));
+    option_key(option->name, key, sizeof(key));
     if (option->type == RV_TYPE_LIST) {
         bind_list(binder, option, key);
         return;
@@ -274,7 +273,7 @@ static void tell_unknown(struct binder *binder, const struct option_line *line)
 
     snprintf(text, sizeof(text), "unknown key \"%.64s\"", line->key);
     for (size_t i = 0; i < loaded->option_count; i++) {
-        key_of(loaded->options[i].name, candidate, sizeof(candidate));
+        option_key(loaded->options[i].name, candidate, sizeof(candidate));
         if (name_nearest(line->key, candidate, NULL, &best))
             string_copy(nearest, sizeof(nearest), candidate);
     }

@@ -27,6 +27,9 @@ int option_lines_add(struct option_lines *lines, const char *key, const char *va
                      const char *file, unsigned line);
 void option_lines_free(struct option_lines *lines);
 
+/* The key of an option's name: "a_b" is "a-b". */
+void option_key(const char *name, char *key, size_t size);
+
 enum task_overlap { TASK_OVERLAP_SKIP, TASK_OVERLAP_QUEUE };
 enum task_on_error { TASK_ON_ERROR_CONTINUE, TASK_ON_ERROR_RESTART, TASK_ON_ERROR_STOP };
 enum task_on_stop { TASK_ON_STOP_CANCEL, TASK_ON_STOP_FINISH };
