@@ -30,9 +30,11 @@
  *     run.timeout = 2h
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <reeve/module.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 struct exec {
     char *command;
@@ -67,6 +69,18 @@ static const char *last_line(const char *output, size_t size, int *ret_length)
     return output + start;
 }
 
+/* The command's start would fail too, and not say which of the two is missing. */
+static int check_directory(const struct exec *exec)
+{
+    int fd = exec->directory ? open(exec->directory, O_PATH | O_DIRECTORY | O_CLOEXEC) : -1;
+
+    if (exec->directory && fd < 0)
+        return rv_fail(-errno, "directory = %s", exec->directory);
+    if (fd >= 0)
+        close(fd);
+    return 0;
+}
+
 static int run(struct rv_context *ctx, void *state)
 {
     const struct exec *exec = state;
@@ -79,8 +93,11 @@ static int run(struct rv_context *ctx, void *state)
     };
     struct rv_command_result result;
     const char *line;
-    int length, r = rv_command_run(ctx, argv, &options, &result);
+    int length, r = check_directory(exec);
 
+    if (r < 0)
+        return r;
+    r = rv_command_run(ctx, argv, &options, &result);
     if (!result.output)
         return rv_wrap(r, "run");
     line = last_line(result.output, result.output_size, &length);
