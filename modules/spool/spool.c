@@ -85,7 +85,8 @@ static int submit(struct rv_context *ctx, struct spool *spool, const char *name)
 
     if (!is_wanted(spool, name) || !claim(spool, name))
         return 0;
-    r = rv_submit(ctx, "process", name, strlen(name));
+    /* With the terminator, by which its job is known as ours. */
+    r = rv_submit(ctx, "process", name, strlen(name) + 1);
     if (r < 0) {
         spool_release(spool, name);
         return rv_wrap(r, "take in %s", name);

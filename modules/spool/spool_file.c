@@ -108,6 +108,12 @@ static int run_command(struct rv_context *ctx, const struct spool *spool, const 
     return r < 0 ? rv_wrap(r, "%s", name) : 0;
 }
 
+/* Its jobs have the terminator too. */
+static bool is_of_watch(const struct rv_job *job)
+{
+    return job->size == strlen(job->data) + 1;
+}
+
 int spool_process(struct rv_context *ctx, const struct rv_job *job, void *state)
 {
     struct spool *spool = state;
@@ -125,8 +131,9 @@ int spool_process(struct rv_context *ctx, const struct rv_job *job, void *state)
         r = S_ISREG(status.st_mode) ? 0 : -EINVAL;
     if (r < 0) {
         spool_release(spool, name);
-        /* Somebody took it away again. */
-        return r == -ENOENT ? 0 : rv_fail(r, "%s", name);
+        /* The watch has seen it: somebody took it away again. Who submits a name that is not there is
+         * mistaken. */
+        return r == -ENOENT && is_of_watch(job) ? 0 : rv_fail(r, "%s/%s", spool->directory, name);
     }
     r = run_command(ctx, spool, name);
     /* What a stop interrupted stays where it is, and claimed: the next start finds it. */

@@ -202,9 +202,8 @@ class Control(harness.DaemonTest):
         self.assertIn('module heartbeat has no task "bet"; it has beat', done.stderr)
         done = daemon.ctl("run", "hartbeat/beat")
         self.assertIn('there is no module "hartbeat"; did you mean "heartbeat"?', done.stderr)
-        # A job from outside: a file that is not there is nothing to do.
         done = daemon.ctl("submit", "spool/process", "--wait", stdin="nothere")
-        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual(done.returncode, 1, done.stderr)
         done = daemon.ctl("submit", "spool/process", stdin="x" * 70000)
         self.assertEqual(done.returncode, 1)
         self.assertIn("64 KiB", done.stderr)

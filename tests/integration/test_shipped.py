@@ -194,6 +194,25 @@ class Spool(harness.DaemonTest):
             self.assertEqual(done.returncode, 1, name)
         self.assertFalse(os.path.exists(os.path.join(daemon.folder, "ran")))
         self.assertTrue(os.path.exists(daemon.config_path))
+        done = daemon.ctl("submit", "spool/process", "--wait", stdin="nosuch")
+        self.assertEqual(done.returncode, 1)
+        self.assertRegex(done.stdout, r"failed after \S+: spool/nosuch: No such file or directory "
+                         r"\(ENOENT\)")
+        self.assertEqual(daemon.stop(), 0, daemon.text())
+
+    def test_a_file_that_is_taken_away_again_is_no_failure(self):
+        daemon = self.spool("touch ready; cat fifo", "process.workers = 1").wait_started()
+        os.mkfifo(os.path.join(daemon.state, "fifo"))
+        self.put(daemon, "first")
+        harness.wait_until(lambda: os.path.exists(os.path.join(daemon.state, "ready")), "the first")
+        self.put(daemon, "second")
+        pool = lambda: daemon.module("spool")["pools"][0]
+        harness.wait_until(lambda: pool()["queued"] == 1, "the second to be queued")
+        os.unlink(self.path(daemon, "second"))
+        with open(os.path.join(daemon.state, "fifo"), "w", encoding="utf-8"):
+            pass
+        harness.wait_until(lambda: pool()["finished"] == 2, "both")
+        self.assertEqual(pool()["failed"], 0)
         self.assertEqual(daemon.stop(), 0, daemon.text())
 
     def test_a_folder_that_goes_away(self):
