@@ -6,11 +6,18 @@
 
 #include "ctl/ctl.h"
 
+/* main.c */
+void ctl_print_help(void);
+
 /* show.c */
 int command_status(const struct ctl *ctl, int count, char **words);
 int command_list(const struct ctl *ctl, int count, char **words);
-int command_show(const struct ctl *ctl, int count, char **words);
 int command_names(const struct ctl *ctl, int count, char **words);
+
+/* show_module.c */
+int command_show(const struct ctl *ctl, int count, char **words);
+
+/* tree.c */
 int command_tree(const struct ctl *ctl, int count, char **words);
 
 /* logs.c */
@@ -29,5 +36,11 @@ int command_check(const struct ctl *ctl, int count, char **words);
 /* work.c */
 int command_run(const struct ctl *ctl, int count, char **words);
 int command_submit(const struct ctl *ctl, int count, char **words);
+
+/* describe.c */
+int command_describe(const struct ctl *ctl, int count, char **words);
+
+/* modules.c */
+int command_modules(const struct ctl *ctl, int count, char **words);
 
 #endif

@@ -11,10 +11,18 @@
 
 #define CTL_SOCKET "/run/reeve/control"
 
-enum { CTL_EXIT_FAILURE = 1, CTL_EXIT_USAGE = 2, CTL_EXIT_UNREACHABLE = 3 };
+/* docs/reevectl.md says what each stands for. */
+enum {
+    CTL_EXIT_FAILURE = 1,
+    CTL_EXIT_USAGE = 2,
+    CTL_EXIT_UNREACHABLE = 3,
+    CTL_EXIT_DENIED = 4,
+    CTL_EXIT_UNKNOWN = 5,
+};
 
 struct ctl {
     const char *socket;
+    const char *config;  /* describe, modules; NULL: reeved's default, if it is there */
     const char *timeout; /* of a job; NULL: the pool's own */
     bool json;
     bool wait;
@@ -22,6 +30,7 @@ struct ctl {
     bool plan;
     bool follow;       /* logs */
     const char *lines; /* logs: how many at the most; NULL: all that there are */
+    const char *since; /* logs: a duration or a time */
     bool colour;
 };
 

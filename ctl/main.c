@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * reevectl: arguments and the table of commands. It speaks HTTP and JSON to the daemon's control
- * socket (request.c) and prints tables for people or the daemon's JSON for programs.
+ * reevectl: the table of commands. Most speak HTTP and JSON to the daemon's control socket (request.c)
+ * and print tables for people or JSON for programs.
  */
 #include <getopt.h>
 #include <stdio.h>
@@ -11,33 +11,48 @@
 
 #include "base/text.h"
 #include "ctl/commands.h"
+#include "ctl/options.h"
+
+#define CTL_LOGS (CTL_JSON | CTL_FOLLOW | CTL_LINES | CTL_SINCE)
 
 static const struct command {
     const char *name;
     const char *words; /* as the help shows them */
     int least, most;
+    uint32_t options; /* beside those that every command takes */
     const char *help;
     int (*run)(const struct ctl *ctl, int count, char **words);
 } commands[] = {
-    {"status", "", 0, 0, "what the daemon and its modules are doing", command_status},
-    {"list", "", 0, 0, "each task's schedule and its next five runs", command_list},
-    {"show", "MODULE", 1, 1, "all that is known of a module", command_show},
-    {"tree", "", 0, 0, "the live contexts of all processes: ages, deadlines, causes", command_tree},
-    {"logs", "[MODULE]", 0, 1, "the last lines of the log; -f for those that follow", command_logs},
-    {"top", "", 0, 0, "live: runs, failures, queues, latency, CPU and memory", command_top},
-    {"start", "MODULE...", 1, 1000, "start modules, and what they require", command_start},
-    {"stop", "MODULE...", 1, 1000, "stop modules, and those that require them", command_stop},
-    {"restart", "MODULE...", 1, 1000, "stop and start again", command_restart},
-    {"run", "MODULE/TASK", 1, 1, "run a task now; --wait for how it went", command_run},
-    {"submit", "MODULE/POOL", 1, 1, "submit a job; its data is read from standard input",
-     command_submit},
-    {"reload", "", 0, 0, "read the configuration again and apply what changed", command_reload},
-    {"names", "KIND", 1, 1, "names of modules, tasks or pools, a line each, for completion",
+    {"status", "", 0, 0, CTL_JSON, "what the daemon and its modules are doing", command_status},
+    {"list", "", 0, 0, CTL_JSON, "each task's schedule and its next five runs", command_list},
+    {"show", "MODULE", 1, 1, CTL_JSON, "all that is known of a module", command_show},
+    {"tree", "", 0, 0, CTL_JSON, "the live contexts of all processes: ages, deadlines, causes",
+     command_tree},
+    {"logs", "[MODULE]", 0, 1, CTL_LOGS, "the last lines of the log; -f for those that follow",
+     command_logs},
+    {"top", "", 0, 0, 0, "live: runs, failures, queues, latency, CPU and memory", command_top},
+    {"start", "MODULE...", 1, 1000, CTL_JSON | CTL_NO_WAIT, "start modules, and what they require",
+     command_start},
+    {"stop", "MODULE...", 1, 1000, CTL_JSON | CTL_NO_WAIT,
+     "stop modules, and those that require them", command_stop},
+    {"restart", "MODULE...", 1, 1000, CTL_JSON | CTL_NO_WAIT, "stop and start again",
+     command_restart},
+    {"run", "MODULE/TASK", 1, 1, CTL_JSON | CTL_WAIT, "run a task now; --wait for how it went",
+     command_run},
+    {"submit", "MODULE/POOL", 1, 1, CTL_JSON | CTL_WAIT | CTL_TIMEOUT,
+     "submit a job; its data is read from standard input", command_submit},
+    {"reload", "", 0, 0, CTL_JSON | CTL_PLAN, "read the configuration again and apply what changed",
+     command_reload},
+    {"check", "", 0, 0, CTL_JSON, "find every error that a start would find", command_check},
+    {"modules", "", 0, 0, CTL_JSON | CTL_CONFIG, "what is in the module path; needs no daemon",
+     command_modules},
+    {"describe", "FILE.so", 1, 1, CTL_JSON | CTL_CONFIG,
+     "a module's options, tasks and pools, by file or name; needs no daemon", command_describe},
+    {"names", "KIND", 1, 1, 0, "names of modules, tasks or pools, a line each, for completion",
      command_names},
-    {"check", "", 0, 0, "find every error that a start would find", command_check},
 };
 
-static void print_help(void)
+void ctl_print_help(void)
 {
     char left[64];
 
@@ -46,30 +61,18 @@ static void print_help(void)
         snprintf(left, sizeof(left), "%s %s", commands[i].name, commands[i].words);
         printf("  %-20s %s\n", left, commands[i].help);
     }
-    printf("\n"
-           "  -s, --socket PATH  the daemon's control socket (default: $REEVE_CONTROL, else %s)\n"
-           "      --wait         run, submit: wait for the end, and say how it went\n"
-           "      --no-wait      start, stop, restart: do not wait until it is done\n"
-           "      --plan         reload: only say what it would do\n"
-           "  -f, --follow       logs: go on with what is written from now on\n"
-           "  -n, --lines N      logs: the last N\n"
-           "      --timeout 30s  submit: the job's deadline\n"
-           "      --json         print the daemon's own answer\n"
-           "      --version, -h, --help\n"
-           "\n"
-           "Exit codes: 0 done; 1 the daemon refused or what was asked for failed; 2 wrong usage;\n"
-           "3 the daemon cannot be reached.\n",
-           CTL_SOCKET);
+    putchar('\n');
+    options_print_help();
+    fputs("\n"
+          "Exit codes:\n"
+          "  0  done, and well\n"
+          "  1  the daemon refused, or what was asked for failed\n"
+          "  2  wrong usage: nothing was asked for\n"
+          "  3  no daemon answers at the socket\n"
+          "  4  no permission: to use the socket, or to ask for this\n"
+          "  5  there is no such module, task or pool\n",
+          stdout);
 }
-
-enum {
-    OPTION_JSON = 256,
-    OPTION_WAIT,
-    OPTION_NO_WAIT,
-    OPTION_PLAN,
-    OPTION_TIMEOUT,
-    OPTION_VERSION
-};
 
 int ctl_usage_error(const char *format, ...)
 {
@@ -83,65 +86,13 @@ int ctl_usage_error(const char *format, ...)
     return CTL_EXIT_USAGE;
 }
 
-/* Returns 0 to go on, or the exit code + 1. */
-static int parse_options(int argc, char **argv, struct ctl *ctl)
+static int call(const struct command *command, const struct ctl *ctl, uint32_t given, int count,
+                char **words)
 {
-    static const struct option options[] = {
-        {"socket", required_argument, NULL, 's'},
-        {"json", no_argument, NULL, OPTION_JSON},
-        {"wait", no_argument, NULL, OPTION_WAIT},
-        {"no-wait", no_argument, NULL, OPTION_NO_WAIT},
-        {"plan", no_argument, NULL, OPTION_PLAN},
-        {"timeout", required_argument, NULL, OPTION_TIMEOUT},
-        {"follow", no_argument, NULL, 'f'},
-        {"lines", required_argument, NULL, 'n'},
-        {"version", no_argument, NULL, OPTION_VERSION},
-        {"help", no_argument, NULL, 'h'},
-        {NULL, 0, NULL, 0},
-    };
-    int option;
+    const char *foreign = options_find_foreign(given, command->options);
 
-    while ((option = getopt_long(argc, argv, "s:fn:h", options, NULL)) != -1)
-        switch (option) {
-        case 's':
-            ctl->socket = optarg;
-            break;
-        case OPTION_JSON:
-            ctl->json = true;
-            break;
-        case OPTION_WAIT:
-            ctl->wait = true;
-            break;
-        case 'f':
-            ctl->follow = true;
-            break;
-        case 'n':
-            ctl->lines = optarg;
-            break;
-        case OPTION_NO_WAIT:
-            ctl->no_wait = true;
-            break;
-        case OPTION_PLAN:
-            ctl->plan = true;
-            break;
-        case OPTION_TIMEOUT:
-            ctl->timeout = optarg;
-            break;
-        case OPTION_VERSION:
-            printf("reevectl %s\n", REEVE_VERSION);
-            return 1;
-        case 'h':
-            print_help();
-            return 1;
-        default:
-            fputs("Try `reevectl --help`.\n", stderr);
-            return CTL_EXIT_USAGE + 1;
-        }
-    return 0;
-}
-
-static int call(const struct command *command, const struct ctl *ctl, int count, char **words)
-{
+    if (foreign)
+        return ctl_usage_error("%s does not take %s", command->name, foreign);
     if (count >= command->least && count <= command->most)
         return command->run(ctl, count, words);
     if (command->most == 0)
@@ -149,14 +100,14 @@ static int call(const struct command *command, const struct ctl *ctl, int count,
     return ctl_usage_error("%s wants %s", command->name, command->words);
 }
 
-static int run_command(const struct ctl *ctl, int count, char **words)
+static int run_command(const struct ctl *ctl, uint32_t given, int count, char **words)
 {
     const char *nearest = NULL;
     unsigned best = -1U;
 
     for (size_t i = 0; i < ARRAY_SIZE(commands); i++) {
         if (strcmp(words[0], commands[i].name) == 0)
-            return call(&commands[i], ctl, count - 1, words + 1);
+            return call(&commands[i], ctl, given, count - 1, words + 1);
         nearest = name_nearest(words[0], commands[i].name, nearest, &best);
     }
     return ctl_usage_error("there is no command \"%s\"%s%s%s", words[0],
@@ -167,7 +118,8 @@ static int run_command(const struct ctl *ctl, int count, char **words)
 int main(int argc, char **argv)
 {
     struct ctl ctl = {.socket = getenv("REEVE_CONTROL")};
-    int r = parse_options(argc, argv, &ctl);
+    uint32_t given;
+    int r = options_parse(argc, argv, &ctl, &given);
 
     if (r != 0)
         return r - 1;
@@ -176,5 +128,5 @@ int main(int argc, char **argv)
     ctl.colour = isatty(STDOUT_FILENO) && !getenv("NO_COLOR");
     if (optind == argc)
         return ctl_usage_error("what should it do?");
-    return run_command(&ctl, argc - optind, argv + optind);
+    return run_command(&ctl, given, argc - optind, argv + optind);
 }

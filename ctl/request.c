@@ -48,10 +48,11 @@ static int report_unreachable(const struct ctl *ctl, CURLcode code, long os_erro
                 "reevectl: no reeved listens at %s: %s; start it (systemctl start reeve), or name "
                 "its socket with -s\n",
                 ctl->socket, strerror((int)os_error));
-    else if (os_error == EACCES)
+    else if (os_error == EACCES) {
         fprintf(stderr, "reevectl: %s: permission denied; try it as root or as reeved's user\n",
                 ctl->socket);
-    else
+        return CTL_EXIT_DENIED;
+    } else
         fprintf(stderr, "reevectl: %s: %s\n", ctl->socket, curl_easy_strerror(code));
     return CTL_EXIT_UNREACHABLE;
 }
@@ -81,7 +82,7 @@ static int take_answer(const struct ctl *ctl, long status, const struct text *an
     errors = json_object_get(json, "errors");
     json_array_foreach(errors, i, item) fprintf(stderr, "%s\n", json_string_value(item));
     json_decref(json);
-    return CTL_EXIT_FAILURE;
+    return status == 403 ? CTL_EXIT_DENIED : status == 404 ? CTL_EXIT_UNKNOWN : CTL_EXIT_FAILURE;
 }
 
 /* How often a caller who waits is called, in milliseconds. */

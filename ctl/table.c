@@ -121,6 +121,19 @@ char *get_duration(const json_t *object, const char *key, char *buffer, size_t s
     return duration_format(ns / precision(ns) * precision(ns), buffer, size);
 }
 
+char *format_rough(double seconds, char *buffer, size_t size)
+{
+    int64_t ns = (int64_t)(seconds * (double)NSEC_PER_SEC), exact = NSEC_PER_MSEC;
+
+    if (ns >= 3600 * NSEC_PER_SEC)
+        exact = 60 * NSEC_PER_SEC;
+    else if (ns >= 10 * NSEC_PER_SEC)
+        exact = NSEC_PER_SEC;
+    else if (ns >= NSEC_PER_SEC)
+        exact = 100 * NSEC_PER_MSEC;
+    return duration_format((ns + exact / 2) / exact * exact, buffer, size);
+}
+
 char *get_local_time(const char *text, char *buffer, size_t size)
 {
     struct tm tm = {0};

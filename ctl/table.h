@@ -26,6 +26,8 @@ const char *get_text(const json_t *object, const char *key);
 long long get_number(const json_t *object, const char *key);
 /* Seconds as a duration; "-" for null. Returns buffer. */
 char *get_duration(const json_t *object, const char *key, char *buffer, size_t size);
+/* Seconds, as exactly as one says such things: "1.1s", "27s", "3h 5min". Returns buffer. */
+char *format_rough(double seconds, char *buffer, size_t size);
 /* A time in UTC as the reader's local time, without its fraction. Returns buffer. */
 char *get_local_time(const char *text, char *buffer, size_t size);
 

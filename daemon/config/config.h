@@ -108,6 +108,11 @@ void config_places_init(struct config_places *ret_places);
 struct config *config_load(const char *path, const struct config_places *places,
                            struct config_errors *errors);
 
+/* The same for who only looks: what could be read of it is returned, errors or not. A module may be
+ * without load and path then. NULL: there is no such file, or no memory. */
+struct config *config_read(const char *path, const struct config_places *places,
+                           struct config_errors *errors);
+
 /* Several may hold one; the last config_free() frees it. */
 struct config *config_ref(struct config *config);
 void config_free(struct config *config);

@@ -307,7 +307,7 @@ static void fill_in(struct loader *loader, const struct config_places *places)
             make_absolute(loader, &config->modules[i]->load);
 }
 
-struct config *config_load(const char *path, const struct config_places *places,
+struct config *config_read(const char *path, const struct config_places *places,
                            struct config_errors *errors)
 {
     cleanup_config struct config *config = calloc(1, sizeof(*config));
@@ -333,7 +333,16 @@ struct config *config_load(const char *path, const struct config_places *places,
         make_absolute(&loader, &config->include.items[i]);
     read_includes(&loader);
     fill_in(&loader, places);
-    if (!errors->failed)
-        config_check(config, errors);
+    if (errors->failed)
+        return NULL;
+    config_check(config, errors);
+    return TAKE_PTR(config);
+}
+
+struct config *config_load(const char *path, const struct config_places *places,
+                           struct config_errors *errors)
+{
+    cleanup_config struct config *config = config_read(path, places, errors);
+
     return config_errors_any(errors) ? NULL : TAKE_PTR(config);
 }

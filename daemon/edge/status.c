@@ -39,6 +39,19 @@ static void add_time(json_t *list, int64_t realtime)
     json_array_append_new(list, json_string(clock_format(realtime, time, sizeof(time))));
 }
 
+static bool is_running(const struct scoreboard_task *task)
+{
+    return task->state == SCOREBOARD_TASK_RUNNING || task->state == SCOREBOARD_TASK_CANCELLED;
+}
+
+/* A run that has taken longer than its interval, as one that goes on for as long as its module does:
+ * when the next begins is not known. */
+static bool has_overrun(const struct snapshot *snapshot, const struct scoreboard_task *task)
+{
+    return is_running(task) && task->interval > 0 &&
+           snapshot->taken - task->started_at > task->interval;
+}
+
 /* The next runs, as real times: points of the wall clock, or of the interval's grid. What a run that
  * is under way was due for is past. */
 static json_t *next_json(const struct snapshot *snapshot, const struct scoreboard_task *task)
@@ -46,7 +59,7 @@ static json_t *next_json(const struct snapshot *snapshot, const struct scoreboar
     int64_t due = task->next_due - snapshot->taken, missed = 0;
     json_t *next = json_array();
 
-    if (task->next_due == 0)
+    if (task->next_due == 0 || has_overrun(snapshot, task))
         return next;
     for (size_t i = 0; i < SCOREBOARD_POINTS && task->points[0] != 0; i++)
         if (task->points[i] > snapshot->taken_realtime)
@@ -81,6 +94,8 @@ static json_t *task_json(const struct snapshot *snapshot, const struct snapshot_
                         r->next_due > 0 && r->state == SCOREBOARD_TASK_WAITING
                             ? edge_seconds(r->next_due - snapshot->taken)
                             : json_null());
+    json_object_set_new(json, "running_for",
+                        is_running(r) ? age(snapshot, r->started_at) : json_null());
     json_object_set_new(json, "started", age(snapshot, r->started_at));
     json_object_set_new(json, "ended", age(snapshot, r->ended_at));
     json_object_set_new(json, "succeeded", age(snapshot, r->succeeded_at));

@@ -236,8 +236,8 @@ int describe_file(const char *path)
     r = enter_sandbox();
     /* A name without a slash would be looked for among the libraries. */
     if (r == 0 && !realpath(path, real)) {
-        r = -errno;
-        put_error(strerror(errno));
+        r = rv_fail(-errno, "%s", path);
+        put_error(rv_error_text());
     }
     if (r == 0) {
         put_file(real);

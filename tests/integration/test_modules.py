@@ -198,7 +198,7 @@ class Control(harness.DaemonTest):
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertRegex(done.stdout, r"run \d+ succeeded in")
         done = daemon.ctl("run", "heartbeat/bet", "--wait")
-        self.assertEqual(done.returncode, 1)
+        self.assertEqual(done.returncode, 5)
         self.assertIn('module heartbeat has no task "bet"; it has beat', done.stderr)
         done = daemon.ctl("run", "hartbeat/beat")
         self.assertIn('there is no module "hartbeat"; did you mean "heartbeat"?', done.stderr)

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: MIT
 """Start, stop and restart single modules over the control socket."""
 import os
+import re
 
 import harness
 from puppetry import HEARTBEAT, PuppetTest, puppet
@@ -253,7 +254,7 @@ class Looks(PuppetTest):
         self.assertTrue(all("[a]" in line or "[a/" in line for line in lines), lines)
         self.assertRegex(lines[-1], r"warning +\[a/act#1\] failed: as told$")
         self.assertEqual(daemon.ctl("logs", "a", "-n", "1").stdout.splitlines(), lines[-1:])
-        self.assertEqual(daemon.ctl("logs", "-n", "many").returncode, 1)
+        self.assertEqual(daemon.ctl("logs", "-n", "many").returncode, 2)
         self.assertIn('did you mean "ab"', daemon.ctl("logs", "abc").stderr)
         # What follows comes too, until the daemon ends.
         with harness.subprocess.Popen([harness.REEVECTL, "-s", daemon.control, "logs", "-f", "ab"],
@@ -302,6 +303,8 @@ class Looks(PuppetTest):
         self.assertEqual(complete("--json", "show", ""), ["alpha", "beta"])
         self.assertEqual(complete("run", "beta/"), ["beta/act", "beta/tick"])
         self.assertEqual(complete("submit", ""), ["alpha/work", "beta/work"])
+        self.assertEqual(complete("describe", "he"), ["heartbeat"])
+        self.assertEqual(complete("--since", "1h", "logs", "b"), ["beta"])
         # Every command of the help is known to both shells.
         with open(os.path.join(os.path.dirname(script), "_reevectl"), encoding="utf-8") as file:
             zsh = file.read()
@@ -310,6 +313,10 @@ class Looks(PuppetTest):
             if name != "names":
                 self.assertIn(name, complete(name), name)
                 self.assertRegex(zsh, rf"['\"]{name}:")
+        # And every option.
+        for name in re.findall(r"(?m)^ .*?(--[a-z-]+)", daemon.ctl("--help").stdout.split("\n\n")[2]):
+            self.assertIn(name, complete(name), name)
+            self.assertIn(name, zsh)
         self.assertEqual(daemon.stop(), 0, daemon.text())
 
     def test_top_list_and_show(self):
@@ -345,7 +352,7 @@ class Peers(PuppetTest):
     def test_nobody_is_named(self):
         daemon = self.start_open()
         done = self.as_nobody(daemon, "status")
-        self.assertEqual(done.returncode, 3)
+        self.assertEqual(done.returncode, 4)
         self.assertIn("permission denied; try it as root or as reeved's user", done.stderr)
         self.assertEqual(daemon.stop(), 0, daemon.text())
 
@@ -356,7 +363,7 @@ class Peers(PuppetTest):
         for words in (["run", "a/act"], ["submit", "a/work"], ["stop", "a"], ["start", "a"],
                       ["restart", "a"], ["reload"]):
             done = self.as_nobody(daemon, *words)
-            self.assertEqual(done.returncode, 1, words)
+            self.assertEqual(done.returncode, 4, words)
             self.assertIn("user 65534 may not do this: root, the daemon's own user and those of "
                           "control-write in [daemon] may", done.stderr)
         daemon.wait_log(r"warning control: refused uid 65534, pid \d+: it may not change anything")
@@ -373,12 +380,12 @@ class Peers(PuppetTest):
         daemon.write(puppet("a"))
         self.assertEqual(self.as_nobody(daemon, "reload").returncode, 0)
         done = self.as_nobody(daemon, "status")
-        self.assertEqual(done.returncode, 1)
+        self.assertEqual(done.returncode, 4)
         self.assertIn("may not look", done.stderr)
         daemon.daemon = ""
         daemon.write(puppet("a"))
         self.assertEqual(daemon.ctl("reload").returncode, 0)
-        harness.wait_until(lambda: self.as_nobody(daemon, "status").returncode == 3, "a closed socket")
+        harness.wait_until(lambda: self.as_nobody(daemon, "status").returncode == 4, "a closed socket")
         self.assertEqual(daemon.stop(), 0, daemon.text())
 
     def test_errors(self):

@@ -21,7 +21,7 @@ LAYERS = {
     "daemon/edge": ["base", "daemon/wire", "daemon/config", "daemon/loop", "daemon/supervisor"],
     "daemon/host": ["base", "include/reeve", "daemon/wire"],
     "daemon": ["base", "daemon/config", "daemon/loop", "daemon/supervisor", "daemon/edge"],
-    "ctl": ["base"],
+    "ctl": ["base", "daemon/config"],
     "modules": ["include/reeve", "base"],
 }
 

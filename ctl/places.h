@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: MIT */
+/* Where the rest of reeve is: installed, or in the build tree that this program lies in. */
+#ifndef REEVE_CTL_PLACES_H
+#define REEVE_CTL_PLACES_H
+
+#include "daemon/config/config.h"
+
+void places_find_host(char *ret_program, size_t size);
+
+/* As reeved has them. What they point to stays as long as the program runs. */
+void places_find(struct config_places *ret_places);
+
+#endif

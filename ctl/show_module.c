@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: MIT */
+/* All that is known of a module. */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/duration.h"
+#include "base/size.h"
+#include "base/text.h"
+#include "ctl/commands.h"
+#include "ctl/table.h"
+
+static char *write_ago(const json_t *value, char *buffer, size_t size)
+{
+    char text[DURATION_TEXT_SIZE];
+
+    snprintf(buffer, size, "%s ago", format_rough(json_number_value(value), text, sizeof(text)));
+    return buffer;
+}
+
+static char *write_in(const json_t *value, char *buffer, size_t size)
+{
+    char text[DURATION_TEXT_SIZE];
+    double seconds = json_number_value(value);
+
+    if (seconds < 0)
+        snprintf(buffer, size, "now");
+    else
+        snprintf(buffer, size, "in %s", format_rough(seconds, text, sizeof(text)));
+    return buffer;
+}
+
+static char *write_code(const json_t *value, char *buffer, size_t size)
+{
+    int code = (int)json_integer_value(value);
+    const char *name = code < 0 ? strerrorname_np(-code) : NULL;
+
+    if (name)
+        snprintf(buffer, size, "%s: %s", name, strerror(-code));
+    else
+        snprintf(buffer, size, "%d%s", code, code == 0 ? ": no error" : "");
+    return buffer;
+}
+
+static char *write_size(const json_t *value, char *buffer, size_t size)
+{
+    return size_format((uint64_t)MAX(json_integer_value(value), 0), buffer, size);
+}
+
+/* How a member is told where its type alone does not say it. */
+static const struct format {
+    const char *key;
+    char *(*write)(const json_t *value, char *buffer, size_t size);
+} formats[] = {
+    {"since", write_ago},           {"started", write_ago},        {"ended", write_ago},
+    {"succeeded", write_ago},       {"next_in", write_in},         {"last_code", write_code},
+    {"resident_bytes", write_size}, {"private_bytes", write_size},
+};
+
+/* NULL: this member is not shown. */
+static const char *write_value(const json_t *object, const char *key, const json_t *value,
+                               char *buffer, size_t size)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(formats); i++)
+        if (strcmp(formats[i].key, key) == 0 && json_is_number(value))
+            return formats[i].write(value, buffer, size);
+    if (json_is_string(value))
+        string_copy(buffer, size, json_string_value(value));
+    else if (json_is_integer(value))
+        snprintf(buffer, size, "%lld", json_integer_value(value));
+    else if (json_is_real(value))
+        get_duration(object, key, buffer, size);
+    else if (json_is_boolean(value))
+        string_copy(buffer, size, json_is_true(value) ? "yes" : "no");
+    else
+        return NULL;
+    text_sanitise(buffer);
+    return *buffer != '\0' ? buffer : NULL;
+}
+
+/* "last_error" is "last error" to people. */
+static void print_key(const char *key, int depth, int width)
+{
+    printf("%*s", depth, "");
+    for (; *key != '\0'; key++, width--)
+        putchar(*key == '_' ? ' ' : *key);
+    printf("%*s ", MAX(width, 0), "");
+}
+
+static void show_list(const char *key, const json_t *list, int depth);
+
+/* Members of an object, a line each; objects and lists in it are indented. */
+static void show_object(const json_t *object, int depth)
+{
+    const char *key, *text;
+    char buffer[1400];
+    json_t *value;
+
+    json_object_foreach((json_t *)(uintptr_t)object, key, value)
+    {
+        if (json_is_array(value)) {
+            show_list(key, value, depth);
+        } else if (json_is_object(value)) {
+            printf("%*s%s:\n", depth, "", key);
+            show_object(value, depth + 4);
+        } else if ((text = write_value(object, key, value, buffer, sizeof(buffer)))) {
+            print_key(key, depth, 18 - depth);
+            puts(text);
+        }
+    }
+}
+
+static void show_list(const char *key, const json_t *list, int depth)
+{
+    char text[64];
+    json_t *item;
+    size_t i;
+
+    if (json_array_size(list) > 0)
+        printf("%*s%s:\n", depth, "", key);
+    json_array_foreach(list, i, item)
+    {
+        if (json_is_object(item)) {
+            show_object(item, depth + 4);
+            if (i + 1 < json_array_size(list))
+                putchar('\n');
+        } else if (json_is_string(item)) {
+            /* Points of time. */
+            printf("%*s%s\n", depth + 4, "",
+                   get_local_time(json_string_value(item), text, sizeof(text)));
+        }
+    }
+}
+
+static int get_status(const struct ctl *ctl, json_t **ret_status)
+{
+    return ctl_request(ctl, "GET", "/v1/status", NULL, NULL, 0, ret_status);
+}
+
+static const json_t *find_module(const json_t *status, const char *name)
+{
+    const char *nearest = NULL;
+    unsigned best = -1U;
+    json_t *module;
+    size_t i;
+
+    json_array_foreach(json_object_get(status, "modules"), i, module)
+    {
+        if (strcmp(get_text(module, "name"), name) == 0)
+            return module;
+        nearest = name_nearest(name, get_text(module, "name"), nearest, &best);
+    }
+    fprintf(stderr, "reevectl: there is no module \"%s\"%s%s%s\n", name,
+            nearest ? "; did you mean \"" : "", nearest ? nearest : "", nearest ? "\"?" : "");
+    return NULL;
+}
+
+int command_show(const struct ctl *ctl, int count unused, char **words)
+{
+    const json_t *module;
+    json_t *status;
+    int r = get_status(ctl, &status);
+
+    if (r != 0)
+        return r;
+    module = find_module(status, words[0]);
+    if (!module)
+        r = CTL_EXIT_UNKNOWN;
+    else if (ctl->json)
+        print_json(module);
+    else
+        show_object(module, 0);
+    json_decref(status);
+    return r;
+}
