@@ -8,17 +8,23 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/log_record.h"
 #include "base/text.h"
 
 /* A pipe takes up to PIPE_BUF (4096) bytes without blocking once poll() said that it has room. */
-#define LINE_SIZE 2304
+#define LINE_SIZE 4096
+#define TEXT_SIZE 2240
+
+#define JOURNAL_SOCKET "/run/systemd/journal/socket"
 
 static enum log_level level_max = LOG_LEVEL_INFO;
+static enum log_format format_now;
 static uint64_t dropped;
-static void (*observer)(enum log_level level, const char *text, void *arg);
+static void (*observer)(const struct log_record *record, void *arg);
 static void *observer_arg;
 
 static const char *const level_names[] = {
@@ -26,12 +32,41 @@ static const char *const level_names[] = {
     [LOG_LEVEL_INFO] = "info",   [LOG_LEVEL_DEBUG] = "debug",
 };
 
+static const struct {
+    const char *name;
+    const char *id;
+} events[] = {
+    [LOG_EVENT_NONE] = {NULL, NULL},
+    [LOG_EVENT_START] = {"start", "aaa6445bcd7a46f9adb3aa227e5761fb"},
+    [LOG_EVENT_READY] = {"ready", "823bddafa264423eace8caa466896f04"},
+    [LOG_EVENT_CRASH] = {"crash", "310c976137f54157a6bc19ad62b08158"},
+    [LOG_EVENT_HANG] = {"hang", "78580eebe1704f5bb8ad792782d48fa3"},
+    [LOG_EVENT_RESTART] = {"restart", "1d883d93d2794fe3ac9dfed9f5f293ce"},
+    [LOG_EVENT_GIVE_UP] = {"give-up", "a890b52760af4841a7d0657e62554447"},
+};
+_Static_assert(ARRAY_SIZE(events) == LOG_EVENT_COUNT, "each event has its row");
+
+const char *log_event_name(enum log_event event)
+{
+    return events[event].name;
+}
+
+const char *log_event_id(enum log_event event)
+{
+    return events[event].id;
+}
+
+void log_set_format(enum log_format format)
+{
+    format_now = format;
+}
+
 void log_set_level(enum log_level level)
 {
     level_max = level;
 }
 
-void log_set_observer(void (*fn)(enum log_level level, const char *text, void *arg), void *arg)
+void log_set_observer(void (*fn)(const struct log_record *record, void *arg), void *arg)
 {
     observer = fn;
     observer_arg = arg;
@@ -81,49 +116,111 @@ static bool write_now(const char *line, size_t size)
     return written >= 0;
 }
 
-static size_t format_prefix(char *line, size_t size, enum log_level level)
+bool log_goes_to_journal(void)
 {
-    char now[CLOCK_TEXT_SIZE];
-
-    if (stderr_is_journal())
-        return (size_t)snprintf(line, size, "<%d>", level);
-    return (size_t)snprintf(line, size, "%s %-7s ",
-                            clock_format(clock_realtime(), now, sizeof(now)), level_names[level]);
+    return stderr_is_journal();
 }
 
-static bool write_line(enum log_level level, const char *text)
+/* For people, and for sd-daemon(3)'s prefix. */
+static size_t write_text(const struct log_record *record, char *line, size_t size)
 {
-    char line[LINE_SIZE];
-    size_t prefix = format_prefix(line, sizeof(line), level), length;
+    char now[CLOCK_TEXT_SIZE];
+    size_t length;
 
+    if (stderr_is_journal())
+        snprintf(line, size, "<%d>", (int)record->level);
+    else
+        snprintf(line, size, "%s %-7s ", clock_format(record->realtime, now, sizeof(now)),
+                 level_names[record->level]);
+    length = strlen(line);
     /* One byte stays free for the line's end. */
-    string_copy(line + prefix, sizeof(line) - prefix - 1, text);
+    string_copy(line + length, size - length - 1, record->text);
     length = strlen(line);
     line[length++] = '\n';
-    return write_now(line, length);
+    return length;
+}
+
+/* Returns 0, -EAGAIN when it is not read fast enough, or another negative errno when there is none. */
+static int send_to_journal(const struct log_record *record)
+{
+    static const struct sockaddr_un address = {.sun_family = AF_UNIX, .sun_path = JOURNAL_SOCKET};
+    static int fd = -1;
+    char datagram[LINE_SIZE];
+    size_t size = log_record_write_journal(record, datagram, sizeof(datagram));
+
+    if (fd < 0)
+        fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (fd < 0)
+        return -errno;
+    /* Not connected once and for all: the journal may be restarted. */
+    return sendto(fd, datagram, size, MSG_DONTWAIT | MSG_NOSIGNAL,
+                  (const struct sockaddr *)&address, sizeof(address)) < 0
+               ? -errno
+               : 0;
+}
+
+static bool write_record(const struct log_record *record)
+{
+    char line[LINE_SIZE];
+    int r = stderr_is_journal() ? send_to_journal(record) : -ENOENT;
+
+    if (r == 0 || r == -EAGAIN)
+        return r == 0;
+    if (format_now == LOG_FORMAT_JSON && !stderr_is_journal())
+        return write_now(line, log_record_write_json(record, line, sizeof(line)));
+    return write_now(line, write_text(record, line, sizeof(line)));
+}
+
+static void say_dropped(void)
+{
+    char note[80];
+    struct log_record record = {
+        .level = LOG_LEVEL_WARNING, .realtime = clock_realtime(), .text = note};
+
+    snprintf(note, sizeof(note), "%llu log lines were dropped: stderr was not being read",
+             (unsigned long long)dropped);
+    if (write_record(&record))
+        dropped = 0;
+}
+
+static void log_record_text(enum log_event event, enum log_level level, const char *format,
+                            va_list args) printf_like(3, 0);
+static void log_record_text(enum log_event event, enum log_level level, const char *format,
+                            va_list args)
+{
+    char text[TEXT_SIZE];
+    struct log_record record = {
+        .level = level, .event = event, .realtime = clock_realtime(), .text = text};
+    int error = errno;
+
+    if (level > level_max)
+        return;
+    vsnprintf(text, sizeof(text), format, args);
+    text_sanitise(text);
+    log_record_parse(&record);
+    if (observer)
+        observer(&record, observer_arg);
+    if (dropped > 0)
+        say_dropped();
+    if (!write_record(&record))
+        dropped++;
+    errno = error;
 }
 
 void log_line(enum log_level level, const char *format, ...)
 {
-    char text[LINE_SIZE - 64], note[80];
-    int error = errno;
     va_list args;
 
-    if (level > level_max)
-        return;
     va_start(args, format);
-    vsnprintf(text, sizeof(text), format, args);
+    log_record_text(LOG_EVENT_NONE, level, format, args);
     va_end(args);
-    text_sanitise(text);
-    if (observer)
-        observer(level, text, observer_arg);
-    if (dropped > 0) {
-        snprintf(note, sizeof(note), "%llu log lines were dropped: stderr was not being read",
-                 (unsigned long long)dropped);
-        if (write_line(LOG_LEVEL_WARNING, note))
-            dropped = 0;
-    }
-    if (!write_line(level, text))
-        dropped++;
-    errno = error;
+}
+
+void log_about(enum log_event event, enum log_level level, const char *format, ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    log_record_text(event, level, format, args);
+    va_end(args);
 }

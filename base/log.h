@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The supervisor's log: one line on stderr a record, prefixed as sd-daemon(3) says when systemd
- * reads it, else with the time and level. A write never blocks: a line that stderr cannot take at
- * once is dropped and counted, and the next line that gets through says how many were.
+ * The supervisor's log: under systemd, whose journal stderr is then, records with fields; else one line
+ * on stderr a record, to be read by people or as JSON. A write never blocks: a line that cannot be taken
+ * at once is dropped and counted, and the next line that gets through says how many were.
  * Hosts log through libreeve, into a pipe that the supervisor reads.
  */
 #ifndef REEVE_BASE_LOG_H
@@ -21,6 +21,31 @@ enum log_level {
     LOG_LEVEL_DEBUG = 7,
 };
 
+/* What a record is about, for programs that look for it: each has a MESSAGE_ID (sd_journal_print(3)). */
+enum log_event {
+    LOG_EVENT_NONE,
+    LOG_EVENT_START,   /* a module starts for the first time */
+    LOG_EVENT_READY,   /* its init is through */
+    LOG_EVENT_CRASH,   /* its host died of itself */
+    LOG_EVENT_HANG,    /* its host was killed because something of it hung */
+    LOG_EVENT_RESTART, /* it starts again, for whatever reason */
+    LOG_EVENT_GIVE_UP, /* it will not be started again */
+    LOG_EVENT_COUNT
+};
+
+/* "crash" and the like; NULL for none. */
+const char *log_event_name(enum log_event event);
+/* 32 hexadecimal digits, which never change; NULL for none. */
+const char *log_event_id(enum log_event event);
+
+enum log_format { LOG_FORMAT_TEXT, LOG_FORMAT_JSON };
+
+/* What lines on stderr are; LOG_FORMAT_TEXT unless it is set. The journal has its own. */
+void log_set_format(enum log_format format);
+
+/* Whether records go to the journal. */
+bool log_goes_to_journal(void);
+
 /* Levels above this one are not written; LOG_LEVEL_INFO unless it is set. */
 void log_set_level(enum log_level level);
 
@@ -32,9 +57,14 @@ const char *log_level_name(enum log_level level);
  * caller, libevent at times, may yet look at it. */
 void log_line(enum log_level level, const char *format, ...) printf_like(2, 3);
 
-/* Calls fn with each line that is written, printable and without its prefix; NULL: nobody. fn must not
- * log. */
-void log_set_observer(void (*fn)(enum log_level level, const char *text, void *arg), void *arg);
+/* The same for one of the events. */
+void log_about(enum log_event event, enum log_level level, const char *format, ...)
+    printf_like(3, 4);
+
+struct log_record;
+
+/* Calls fn with each record that is written; NULL: nobody. fn must not log. */
+void log_set_observer(void (*fn)(const struct log_record *record, void *arg), void *arg);
 
 #define log_error(...)   log_line(LOG_LEVEL_ERROR, __VA_ARGS__)
 #define log_warning(...) log_line(LOG_LEVEL_WARNING, __VA_ARGS__)

@@ -284,6 +284,7 @@ static int run_daemon(const struct arguments *arguments, const struct places *pl
     if (!config)
         return 1;
     log_set_level(config->log_level);
+    log_set_format(config->log_format);
     r = places_prepare(places);
     if (r == 0)
         r = create_daemon(&daemon, arguments, places, config);

@@ -81,6 +81,7 @@ struct config {
     struct config_peers control_read;  /* may look, beside those who may change */
     struct config_peers control_write; /* may change, beside root and the daemon's own user */
     enum log_level log_level;
+    enum log_format log_format;
     int64_t shutdown_timeout;
     int64_t drain_delay;
     unsigned connections_max;

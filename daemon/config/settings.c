@@ -110,6 +110,14 @@ static const char *parse_log_level(const char *text, void *target)
     return log_level_parse(text, target) < 0 ? "error, warning, notice, info or debug" : NULL;
 }
 
+static const char *parse_log_format(const char *text, void *target)
+{
+    if (strcmp(text, "text") != 0 && strcmp(text, "json") != 0)
+        return "text or json";
+    *(enum log_format *)target = *text == 'j' ? LOG_FORMAT_JSON : LOG_FORMAT_TEXT;
+    return NULL;
+}
+
 static const char *parse_connections(const char *text, void *target)
 {
     long long number;
@@ -204,6 +212,8 @@ const struct setting daemon_settings[] = {
      .help = "pattern of further files, relative to this one"},
     {"log-level", parse_log_level, DAEMON(log_level), "info",
      .help = "least important level that is logged"},
+    {"log-format", parse_log_format, DAEMON(log_format), "text",
+     .help = "what lines on stderr are where no journal reads them: text or json"},
     {"max-connections", parse_connections, DAEMON(connections_max), "512",
      .help = "HTTP connections at once; the one idle for longest makes place"},
     {"drain-delay", parse_duration, DAEMON(drain_delay), "0",

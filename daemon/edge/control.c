@@ -322,6 +322,7 @@ static void serve_logs(struct edge *edge, struct http_request *request)
     const char *after = http_request_parameter(request, "after");
     const char *most = http_request_parameter(request, "lines");
     long long number = 0, lines = 10000;
+    json_t *json;
 
     if (module && !find_unit(edge, request))
         return;
@@ -330,8 +331,11 @@ static void serve_logs(struct edge *edge, struct http_request *request)
         edge_respond_error(request, 400, -EINVAL, "after and lines are numbers");
         return;
     }
-    edge_respond_json(request, 200, JSON_TYPE,
-                      log_ring_json(edge->log_ring, module, (uint64_t)number, (size_t)lines));
+    json = log_ring_json(edge->log_ring, module, (uint64_t)number, (size_t)lines);
+    /* Who has the rest, for who asks. */
+    json_object_set_new(json, "journal", json_boolean(log_goes_to_journal()));
+    json_object_set_new(json, "unit", systemd_unit_json());
+    edge_respond_json(request, 200, JSON_TYPE, json);
 }
 
 static const struct route {

@@ -88,6 +88,8 @@ int listen_unix(const char *path, mode_t mode);
 /* systemd.c */
 int systemd_create(struct edge *edge, struct systemd **ret_systemd);
 void systemd_destroy(struct systemd *systemd);
+/* The name of the unit that this is; null outside of any. */
+json_t *systemd_unit_json(void);
 void systemd_observe(struct systemd *systemd, enum supervisor_event event);
 
 #endif

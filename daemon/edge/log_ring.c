@@ -7,7 +7,7 @@
 
 #include "base/clock.h"
 #include "base/list.h"
-#include "base/log.h"
+#include "base/log_record.h"
 #include "base/text.h"
 
 /* Of all lines together; the supervisor is to stay small. */
@@ -18,6 +18,7 @@ struct line {
     uint64_t number;
     int64_t realtime;
     enum log_level level;
+    enum log_event event;
     size_t size; /* of the whole record */
     char text[];
 };
@@ -35,18 +36,21 @@ static void drop(struct log_ring *ring, struct line *line)
     free(line);
 }
 
-static void take_line(enum log_level level, const char *text, void *arg)
+static void take_line(const struct log_record *record, void *arg)
 {
     struct log_ring *ring = arg;
-    size_t length = strlen(text), size = sizeof(struct line) + length + 1;
+    size_t length = strlen(record->text), size = sizeof(struct line) + length + 1;
     struct line *line = malloc(size);
 
     ring->last_number++;
     if (!line)
         return;
-    *line = (struct line){
-        .number = ring->last_number, .realtime = clock_realtime(), .level = level, .size = size};
-    memcpy(line->text, text, length + 1);
+    *line = (struct line){.number = ring->last_number,
+                          .realtime = record->realtime,
+                          .level = record->level,
+                          .event = record->event,
+                          .size = size};
+    memcpy(line->text, record->text, length + 1);
     list_append(&ring->lines, &line->list);
     ring->bytes += size;
     while (ring->bytes > BYTES_MAX)
@@ -86,10 +90,30 @@ static bool is_of(const struct line *line, const char *module)
            (line->text[length + 1] == ']' || line->text[length + 1] == '/');
 }
 
+static json_t *or_null(const char *text)
+{
+    return text && *text != '\0' ? json_string(text) : json_null();
+}
+
+static json_t *line_json(const struct line *line)
+{
+    struct log_record record = {.text = line->text};
+    char time[CLOCK_TEXT_SIZE];
+
+    /* Not kept with the line, as it stands in its text. */
+    log_record_parse(&record);
+    return json_pack(
+        "{s:I, s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:s}", "number", (json_int_t)line->number, "time",
+        clock_format(line->realtime, time, sizeof(time)), "level", log_level_name(line->level),
+        "module", or_null(record.module), "task", or_null(record.task), "run",
+        record.run > 0 ? json_integer((json_int_t)record.run) : json_null(), "event",
+        or_null(log_event_name(line->event)), "message_id", or_null(log_event_id(line->event)),
+        "text", line->text);
+}
+
 json_t *log_ring_json(const struct log_ring *ring, const char *module, uint64_t after, size_t most)
 {
     json_t *lines = json_array();
-    char time[CLOCK_TEXT_SIZE];
     const struct line *line;
     size_t matching = 0;
 
@@ -98,10 +122,7 @@ json_t *log_ring_json(const struct log_ring *ring, const char *module, uint64_t 
     LIST_FOREACH (line, &ring->lines, list) {
         if (line->number <= after || (module && !is_of(line, module)) || matching-- > most)
             continue;
-        json_array_append_new(lines,
-                              json_pack("{s:I, s:s, s:s, s:s}", "number", (json_int_t)line->number,
-                                        "time", clock_format(line->realtime, time, sizeof(time)),
-                                        "level", log_level_name(line->level), "text", line->text));
+        json_array_append_new(lines, line_json(line));
     }
     return json_pack("{s:o, s:I}", "lines", lines, "last", (json_int_t)ring->last_number);
 }

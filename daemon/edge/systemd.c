@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <string.h>
 #include <systemd/sd-daemon.h>
+#include <systemd/sd-login.h>
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -99,6 +100,15 @@ void systemd_observe(struct systemd *systemd, enum supervisor_event event)
         break;
     }
     update_status(systemd);
+}
+
+json_t *systemd_unit_json(void)
+{
+    char *unit = NULL;
+    json_t *json = sd_pid_get_unit(0, &unit) < 0 ? json_null() : json_string(unit);
+
+    free(unit);
+    return json;
 }
 
 int systemd_create(struct edge *edge, struct systemd **ret_systemd)

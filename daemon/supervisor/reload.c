@@ -233,6 +233,7 @@ static void apply(struct supervisor *supervisor)
     config_free(supervisor->config);
     supervisor->config = config_ref(config);
     log_set_level(config->log_level);
+    log_set_format(config->log_format);
 }
 
 /* Beginning ------------------------------------------------------------------------------------ */

@@ -51,8 +51,8 @@ static void become_down(struct unit *unit)
     unit->give_up = false;
 }
 
-/* It ended without having been asked to: restart, rest or give up. */
-static void decide(struct unit *unit, enum policy_end end)
+/* It ended without having been asked to: restart, rest or give up. event: what the end is in the log. */
+static void decide(struct unit *unit, enum policy_end end, enum log_event event)
 {
     struct policy_facts facts = {
         .end = end, .now = clock_monotonic(), .ready_since = unit->ready_since};
@@ -72,8 +72,11 @@ static void decide(struct unit *unit, enum policy_end end)
                                                                 "start reeved ends with it"}
             : policy_decide(unit->settings, &unit->history, &facts);
     crash_describe(&unit->crash, crash, sizeof(crash));
-    log_line(end == POLICY_END_CLEAN ? LOG_LEVEL_NOTICE : LOG_LEVEL_ERROR, "[%s] %s; %s%s%s",
-             unit->name, unit->reason, decision.reason, crash[0] ? "; " : "", crash);
+    log_about(event, end == POLICY_END_CLEAN ? LOG_LEVEL_NOTICE : LOG_LEVEL_ERROR,
+              "[%s] %s; %s%s%s", unit->name, unit->reason, decision.reason, crash[0] ? "; " : "",
+              crash);
+    if (decision.verdict == POLICY_FAILED)
+        log_about(LOG_EVENT_GIVE_UP, LOG_LEVEL_ERROR, "[%s] given up", unit->name);
     snprintf(unit->reason + length, sizeof(unit->reason) - length, "; %s", decision.reason);
     if (decision.verdict == POLICY_RESTART) {
         policy_record(&unit->history, &decision, facts.now);
@@ -118,7 +121,8 @@ static void act_check_failed(struct unit *unit, const struct unit_input *input)
     /* What this machine cannot enforce is no error in what is written; only who cannot do without
      * the module ends for it. */
     if (input->end && input->end->refused && !unit->settings->essential)
-        log_error("[%s] %s; not started: trying again cannot help", unit->name, text);
+        log_about(LOG_EVENT_GIVE_UP, LOG_LEVEL_ERROR,
+                  "[%s] %s; not started: trying again cannot help", unit->name, text);
     else
         config_error(&unit->supervisor->check_errors, unit->settings->file, unit->settings->line,
                      "[module:%s] %s", unit->name, text);
@@ -154,6 +158,8 @@ static void act_retry(struct unit *unit, const struct unit_input *input unused)
 static void act_launch(struct unit *unit, const struct unit_input *input unused)
 {
     enter(unit, UNIT_STARTING);
+    log_about(unit->starts > 0 ? LOG_EVENT_RESTART : LOG_EVENT_START, LOG_LEVEL_INFO, "[%s] %s",
+              unit->name, unit->starts > 0 ? "starting again" : "starting");
     unit->starts++;
     unit->cause = (struct cause){0};
     loop_timer_arm(unit->timer, unit->settings->start_timeout);
@@ -170,7 +176,7 @@ static void act_ready(struct unit *unit, const struct unit_input *input unused)
     unit->ready_since = clock_monotonic();
     set_reason(unit, "%s", "");
     enter(unit, UNIT_READY);
-    log_info("[%s] ready", unit->name);
+    log_about(LOG_EVENT_READY, LOG_LEVEL_INFO, "[%s] ready", unit->name);
 }
 
 static void act_start_late(struct unit *unit, const struct unit_input *input unused)
@@ -191,8 +197,8 @@ static void act_start_failed(struct unit *unit, const struct unit_input *input)
     tenancy_close_books(unit, true);
     tenancy_release(unit, "its module did not start");
     unit->attached = false;
-    decide(unit,
-           message->flags & WIRE_FAILED_PERMANENT ? POLICY_END_PERMANENT : POLICY_END_FAILURE);
+    decide(unit, message->flags & WIRE_FAILED_PERMANENT ? POLICY_END_PERMANENT : POLICY_END_FAILURE,
+           LOG_EVENT_NONE);
 }
 
 static void send_stop(struct unit *unit)
@@ -218,7 +224,7 @@ static void finish_stop(struct unit *unit)
 {
     if (unit->failed_running) {
         unit->failed_running = false;
-        decide(unit, POLICY_END_FAILURE);
+        decide(unit, POLICY_END_FAILURE, LOG_EVENT_NONE);
         return;
     }
     unit->ready_since = 0;
@@ -303,21 +309,31 @@ static void act_stop_late(struct unit *unit, const struct unit_input *input unus
                       "module %s did not stop within its drain and grace", unit->name);
 }
 
+/* A host that ended with a code of its own has crashed too: nobody had asked it to end. */
+static enum log_event event_of(const struct host_end *end)
+{
+    if (end->clean || end->asked)
+        return LOG_EVENT_NONE;
+    return end->hung ? LOG_EVENT_HANG : LOG_EVENT_CRASH;
+}
+
 static void act_host_ended(struct unit *unit, const struct unit_input *input)
 {
     set_reason(unit, "%s", input->end->text);
     if (input->end->refused)
-        decide(unit, POLICY_END_PERMANENT);
+        decide(unit, POLICY_END_PERMANENT, LOG_EVENT_NONE);
     else if (input->neighbour)
-        decide(unit, POLICY_END_NEIGHBOUR);
+        decide(unit, POLICY_END_NEIGHBOUR, LOG_EVENT_NONE);
     else
-        decide(unit, input->end->clean ? POLICY_END_CLEAN : POLICY_END_FAILURE);
+        decide(unit, input->end->clean ? POLICY_END_CLEAN : POLICY_END_FAILURE,
+               event_of(input->end));
 }
 
 static void act_host_ended_stopping(struct unit *unit, const struct unit_input *input)
 {
     if (!input->end->asked)
-        log_warning("[%s] while stopping: %s", unit->name, input->end->text);
+        log_about(event_of(input->end), LOG_LEVEL_WARNING, "[%s] while stopping: %s", unit->name,
+                  input->end->text);
     finish_stop(unit);
 }
 
@@ -359,7 +375,7 @@ static void act_reloaded(struct unit *unit, const struct unit_input *input)
         restart(unit, "it takes new options only by a restart");
     } else {
         set_reason(unit, "reload failed: %s", message->text);
-        log_error("[%s] %s", unit->name, unit->reason);
+        log_about(LOG_EVENT_GIVE_UP, LOG_LEVEL_ERROR, "[%s] %s", unit->name, unit->reason);
         unit->give_up = true;
         unit->cause.code = -ECANCELED;
         string_copy(unit->cause.text, sizeof(unit->cause.text), unit->reason);

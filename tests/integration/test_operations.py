@@ -260,11 +260,35 @@ class Looks(PuppetTest):
         with harness.subprocess.Popen([harness.REEVECTL, "-s", daemon.control, "logs", "-f", "ab"],
                                       stdout=harness.subprocess.PIPE,
                                       stderr=harness.subprocess.PIPE, text=True) as follow:
+            self.assertIn("[ab] starting", follow.stdout.readline())
             self.assertIn("[ab] ready", follow.stdout.readline())
             self.act(daemon, "ab", "fail")
             self.assertIn("[ab/act#1] failed: as told", follow.stdout.readline())
             self.assertEqual(daemon.stop(), 0, daemon.text())
             self.assertEqual(follow.wait(harness.PATIENCE), 3)
+
+    def test_json_lines(self):
+        daemon = self.daemon(puppet("a"), daemon="log-format = json")
+        daemon.wait_log('"text":"started"')
+        self.act(daemon, "a", "fail")
+        daemon.wait_log(r"\[a/act#1\] failed")
+        daemon.daemon = "log-format = text"
+        daemon.write(puppet("a"))
+        self.assertEqual(daemon.ctl("reload").returncode, 0)
+        shown = [harness.json.loads(line)
+                 for line in daemon.ctl("logs", "--json").stdout.splitlines()]
+        self.assertEqual(daemon.stop(), 0, daemon.text())
+        written = [harness.json.loads(line) for line in daemon.log if line and line[0] == "{"]
+        # The same as its memory has, but for the numbers.
+        for line in shown:
+            del line["number"]
+        self.assertEqual(written, shown[:len(written)])
+        failure = next(line for line in written if "as told" in line["text"])
+        self.assertEqual((failure["module"], failure["task"], failure["run"], failure["level"]),
+                         ("a", "act", 1, "warning"))
+        self.assertEqual([line["event"] for line in written if line["event"]], ["start", "ready"])
+        # A reload changes it.
+        self.assertRegex(daemon.log[-2], r"Z notice +stopped$")
 
     def test_the_log_in_memory_is_bounded(self):
         daemon = self.daemon(puppet("a"), daemon="log-level = debug").wait_started()

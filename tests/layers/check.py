@@ -29,7 +29,7 @@ LAYERS = {
 OWNED = {
     r"event2?/.*|event\.h|evhttp\.h": ["daemon/loop"],
     r"ini\.h": ["daemon/config"],
-    r"systemd/.*": ["daemon/edge"],
+    r"systemd/.*": ["daemon/edge", "ctl"],
     r"jansson\.h": ["daemon/edge", "ctl"],
     r"libsmartcols/.*": ["ctl"],
     r"seccomp\.h|libelf\.h|gelf\.h|elfutils/.*": ["daemon/host"],
