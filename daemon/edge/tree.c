@@ -96,10 +96,10 @@ static void add_module(struct gathering *gathering, json_t *modules, struct unit
 {
     struct branch *branch = calloc(1, sizeof(*branch));
     json_t *nodes = json_array();
-    json_t *module = json_pack("{s:s, s:s, s:o, s:s, s:o}", "name", unit->name, "state",
+    json_t *module = json_pack("{s:s, s:s, s:o, s:s, s:b, s:n, s:o}", "name", unit->name, "state",
                                unit_state_name(unit->state), "age",
                                edge_seconds(clock_monotonic() - unit->state_since), "cause",
-                               unit->cause.text, "nodes", nodes);
+                               unit->cause.text, "silent", false, "contexts", "nodes", nodes);
 
     json_array_append_new(modules, module);
     if (!branch || !module) {
