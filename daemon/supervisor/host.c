@@ -240,7 +240,8 @@ static int start_process(struct host *host, const char **ret_what)
     if (r < 0)
         return r;
     *ret_what = "no pipe for its output: ";
-    r = output_create(host->loop, host->name, &host->output, &output_fd);
+    r = output_create(host->loop, host->name, host->events->owns, host->arg, &host->output,
+                      &output_fd);
     if (r < 0)
         return r;
     *ret_what = "no socket: ";

@@ -42,6 +42,8 @@ struct host_events {
     /* The process is gone, or could not be started. The owner may start or destroy the host here.
      */
     void (*ended)(struct host *host, const struct host_end *end, void *arg);
+    /* Whether a module is one of its own, and so may be named in what it logs. NULL: that of its name. */
+    bool (*owns)(const char *module, void *arg);
 };
 
 struct host_options {

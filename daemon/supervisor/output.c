@@ -8,7 +8,7 @@
 
 #include "base/clock.h"
 #include "base/fd.h"
-#include "base/log.h"
+#include "base/log_record.h"
 #include "base/text.h"
 #include "daemon/loop/loop.h"
 
@@ -20,6 +20,8 @@
 
 struct output {
     char name[64];
+    bool (*owns)(const char *module, void *arg); /* NULL: only that of its name */
+    void *arg;
     int fd;
     struct loop_io *io;
     char line[LINE_SIZE];
@@ -54,6 +56,15 @@ static bool take_token(struct output *output)
     return true;
 }
 
+static bool is_own(const struct output *output, const char *line)
+{
+    struct log_record record = {.text = line};
+
+    log_record_parse(&record);
+    return record.module[0] != '\0' && (strcmp(record.module, output->name) == 0 ||
+                                        (output->owns && output->owns(record.module, output->arg)));
+}
+
 /* "<4>[web/check#12] text": both parts are optional, since modules print what they like. */
 static void pass_on(struct output *output, char *line)
 {
@@ -65,7 +76,7 @@ static void pass_on(struct output *output, char *line)
     }
     if (*line == '\0' || !take_token(output))
         return;
-    if (*line == '[')
+    if (is_own(output, line))
         log_line(level, "%s", line);
     else
         log_line(level, "[%s] %s", output->name, line);
@@ -112,7 +123,8 @@ static void output_ready(int fd unused, unsigned events unused, void *arg)
     read_some(arg);
 }
 
-int output_create(struct loop *loop, const char *name, struct output **ret_output, int *ret_fd)
+int output_create(struct loop *loop, const char *name, bool (*owns)(const char *module, void *arg),
+                  void *arg, struct output **ret_output, int *ret_fd)
 {
     struct output *output = calloc(1, sizeof(*output));
     int fds[2], r;
@@ -125,6 +137,8 @@ int output_create(struct loop *loop, const char *name, struct output **ret_outpu
         return r;
     }
     string_copy(output->name, sizeof(output->name), name);
+    output->owns = owns;
+    output->arg = arg;
     output->fd = fds[0];
     output->tokens = LINES_BURST * LINE_COST;
     output->refilled_at = clock_monotonic();

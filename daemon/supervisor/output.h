@@ -6,12 +6,19 @@
 #ifndef REEVE_SUPERVISOR_OUTPUT_H
 #define REEVE_SUPERVISOR_OUTPUT_H
 
+#include <stdbool.h>
+
 struct loop;
 struct output;
 
-/* Makes a pipe and reads it. *ret_fd is the end for the host, which the caller closes. Returns 0 or
- * a negative errno. */
-int output_create(struct loop *loop, const char *name, struct output **ret_output, int *ret_fd);
+/*
+ * Makes a pipe and reads it. A line that begins with "[MODULE" is passed on as it is if owns says that the
+ * module is one of the host's, or if it has the host's name: a module must not put words into another's
+ * mouth. Any other gets the host's name before it. *ret_fd is the end for the host, which the caller closes. Returns 0 or
+ * a negative errno.
+ */
+int output_create(struct loop *loop, const char *name, bool (*owns)(const char *module, void *arg),
+                  void *arg, struct output **ret_output, int *ret_fd);
 
 /* Reads what is still in the pipe, says what was dropped, and ends. */
 void output_destroy(struct output *output);

@@ -19,7 +19,8 @@ static void host_came_up(struct host *host, void *arg);
 static void host_said(struct host *host, const struct wire_message *message, void *arg);
 static void host_went(struct host *host, const struct host_end *end, void *arg);
 
-static const struct host_events events = {host_came_up, host_said, host_went};
+static bool is_tenant(const char *module, void *arg);
+static const struct host_events events = {host_came_up, host_said, host_went, is_tenant};
 
 static struct tenancy *find_tenancy(struct supervisor *supervisor, const char *name)
 {
@@ -52,6 +53,17 @@ static struct tenancy *make_tenancy(struct supervisor *supervisor, const struct 
     }
     list_append(&supervisor->tenancies, &tenancy->list);
     return tenancy;
+}
+
+static bool is_tenant(const char *module, void *arg)
+{
+    const struct tenancy *tenancy = arg;
+    const struct unit *unit;
+
+    LIST_FOREACH (unit, &tenancy->units, tenancy_list)
+        if (strcmp(unit->name, module) == 0)
+            return true;
+    return false;
 }
 
 static struct unit *find_slot(const struct tenancy *tenancy, uint32_t slot)

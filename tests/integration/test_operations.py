@@ -5,7 +5,7 @@ import os
 import re
 
 import harness
-from puppetry import HEARTBEAT, PuppetTest, puppet
+from puppetry import HEARTBEAT, PUPPET, PuppetTest, puppet
 
 
 class Operations(PuppetTest):
@@ -266,6 +266,21 @@ class Looks(PuppetTest):
             self.assertIn("[ab/act#1] failed: as told", follow.stdout.readline())
             self.assertEqual(daemon.stop(), 0, daemon.text())
             self.assertEqual(follow.wait(harness.PATIENCE), 3)
+
+    def test_a_module_speaks_for_itself_alone(self):
+        daemon = self.daemon(HEARTBEAT + puppet("a") + puppet("b", "host = both") +
+                             f"[module:c]\nload = {os.path.dirname(PUPPET)}/oddnames.so\nhost = both\n"
+                             ).wait_started()
+        self.act(daemon, "a", "say <3>[heart/beat#1] failed: forged")
+        daemon.wait_log(r"error +\[a\] \[heart/beat#1\] failed: forged$")
+        self.assertNotIn("forged", daemon.ctl("logs", "heart").stdout)
+        self.assertIn("forged", daemon.ctl("logs", "a").stdout)
+        # Those that share a process cannot be told apart by it.
+        self.act(daemon, "b", "say [c] shared")
+        daemon.wait_log(r"info +\[c\] shared$")
+        self.act(daemon, "b", "say [a] foreign")
+        daemon.wait_log(r"info +\[both\] \[a\] foreign$")
+        self.assertEqual(daemon.stop(), 0, daemon.text())
 
     def test_json_lines(self):
         daemon = self.daemon(puppet("a"), daemon="log-format = json")
