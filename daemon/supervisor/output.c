@@ -8,78 +8,109 @@
 
 #include "base/clock.h"
 #include "base/fd.h"
+#include "base/list.h"
 #include "base/log_record.h"
 #include "base/text.h"
 #include "daemon/loop/loop.h"
 
-/* A host may log so many lines a second on average, and a burst now and then. */
+/* A module may log so many lines a second on average, and a burst now and then. */
 #define LINES_PER_SECOND 200
 #define LINES_BURST      1000
 
 #define LINE_SIZE 2048
 
+/* What a module may still log: one that shares its host must not take the others' share. */
+struct bucket {
+    struct list list;
+    char name[LOG_NAME_SIZE];
+    int64_t tokens; /* in nanoseconds: a line costs NSEC_PER_SEC / LINES_PER_SECOND */
+    int64_t refilled_at;
+    unsigned long dropped;
+};
+
 struct output {
-    char name[64];
+    struct bucket own;                           /* of what names no module; always the first */
     bool (*owns)(const char *module, void *arg); /* NULL: only that of its name */
     void *arg;
     int fd;
     struct loop_io *io;
     char line[LINE_SIZE];
     size_t used;
-    int64_t tokens; /* in nanoseconds: a line costs NSEC_PER_SEC / LINES_PER_SECOND */
-    int64_t refilled_at;
-    unsigned long dropped;
 };
 
 #define LINE_COST (NSEC_PER_SEC / LINES_PER_SECOND)
 
-static void say_dropped(struct output *output)
+static void bucket_init(struct bucket *bucket, const char *name)
 {
-    if (output->dropped > 0)
-        log_warning("[%s] %lu lines were dropped: it logs more than %d lines a second",
-                    output->name, output->dropped, LINES_PER_SECOND);
-    output->dropped = 0;
+    string_copy(bucket->name, sizeof(bucket->name), name);
+    bucket->tokens = LINES_BURST * LINE_COST;
+    bucket->refilled_at = clock_monotonic();
 }
 
-static bool take_token(struct output *output)
+static void say_dropped(struct bucket *bucket)
+{
+    if (bucket->dropped > 0)
+        log_warning("[%s] %lu lines were dropped: it logs more than %d lines a second",
+                    bucket->name, bucket->dropped, LINES_PER_SECOND);
+    bucket->dropped = 0;
+}
+
+static bool take_token(struct bucket *bucket)
 {
     int64_t now = clock_monotonic();
 
-    output->tokens = MIN(output->tokens + now - output->refilled_at, LINES_BURST * LINE_COST);
-    output->refilled_at = now;
-    if (output->tokens < LINE_COST) {
-        output->dropped++;
+    bucket->tokens = MIN(bucket->tokens + now - bucket->refilled_at, LINES_BURST * LINE_COST);
+    bucket->refilled_at = now;
+    if (bucket->tokens < LINE_COST) {
+        bucket->dropped++;
         return false;
     }
-    output->tokens -= LINE_COST;
-    say_dropped(output);
+    bucket->tokens -= LINE_COST;
+    say_dropped(bucket);
     return true;
 }
 
-static bool is_own(const struct output *output, const char *line)
+/* The module's bucket, there are no more than tenants; that of the host for a name that is none of its
+ * own, or without memory. */
+static struct bucket *find_bucket(struct output *output, const char *module)
 {
-    struct log_record record = {.text = line};
+    struct bucket *bucket;
 
-    log_record_parse(&record);
-    return record.module[0] != '\0' && (strcmp(record.module, output->name) == 0 ||
-                                        (output->owns && output->owns(record.module, output->arg)));
+    if (strcmp(module, output->own.name) == 0 || *module == '\0' || !output->owns ||
+        !output->owns(module, output->arg))
+        return &output->own;
+    LIST_FOREACH (bucket, &output->own.list, list)
+        if (strcmp(bucket->name, module) == 0)
+            return bucket;
+    bucket = malloc(sizeof(*bucket));
+    if (!bucket)
+        return &output->own;
+    *bucket = (struct bucket){0};
+    bucket_init(bucket, module);
+    list_append(&output->own.list, &bucket->list);
+    return bucket;
 }
 
 /* "<4>[web/check#12] text": both parts are optional, since modules print what they like. */
 static void pass_on(struct output *output, char *line)
 {
     enum log_level level = LOG_LEVEL_INFO;
+    struct log_record record;
+    struct bucket *bucket;
 
     if (line[0] == '<' && line[1] >= '0' && line[1] <= '7' && line[2] == '>') {
         level = (enum log_level)MAX(line[1] - '0', (int)LOG_LEVEL_ERROR);
         line += 3;
     }
-    if (*line == '\0' || !take_token(output))
+    record.text = line;
+    log_record_parse(&record);
+    bucket = find_bucket(output, record.module);
+    if (*line == '\0' || !take_token(bucket))
         return;
-    if (is_own(output, line))
+    if (strcmp(bucket->name, record.module) == 0)
         log_line(level, "%s", line);
     else
-        log_line(level, "[%s] %s", output->name, line);
+        log_line(level, "[%s] %s", output->own.name, line);
 }
 
 static void take_bytes(struct output *output, const char *bytes, size_t size)
@@ -101,7 +132,8 @@ static void stop_reading(struct output *output, int error)
 {
     loop_io_watch(output->io, 0);
     if (error != 0)
-        log_warning("[%s] its output cannot be read any more: %s", output->name, strerror(error));
+        log_warning("[%s] its output cannot be read any more: %s", output->own.name,
+                    strerror(error));
 }
 
 /* Returns false at the end or when nothing is there. */
@@ -136,12 +168,11 @@ int output_create(struct loop *loop, const char *name, bool (*owns)(const char *
         free(output);
         return r;
     }
-    string_copy(output->name, sizeof(output->name), name);
+    bucket_init(&output->own, name);
+    list_init(&output->own.list);
     output->owns = owns;
     output->arg = arg;
     output->fd = fds[0];
-    output->tokens = LINES_BURST * LINE_COST;
-    output->refilled_at = clock_monotonic();
     r = fd_set_nonblock(fds[0], true);
     if (r == 0)
         r = loop_io_create(loop, fds[0], LOOP_READ, output_ready, output, &output->io);
@@ -158,6 +189,8 @@ int output_create(struct loop *loop, const char *name, bool (*owns)(const char *
 
 void output_destroy(struct output *output)
 {
+    struct bucket *bucket, *next;
+
     if (!output)
         return;
     /* What a dead host left behind is at most a pipe's capacity. A stray may hold the other end and
@@ -166,7 +199,12 @@ void output_destroy(struct output *output)
         ;
     if (output->used > 0)
         take_bytes(output, "\n", 1);
-    say_dropped(output);
+    say_dropped(&output->own);
+    LIST_FOREACH_SAFE (bucket, next, &output->own.list, list) {
+        say_dropped(bucket);
+        list_remove(&bucket->list);
+        free(bucket);
+    }
     loop_io_destroy(output->io);
     close(output->fd);
     free(output);

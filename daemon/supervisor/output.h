@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What a host prints: its log lines and whatever its modules write to stdout and stderr. Lines pass
- * into our log behind a token bucket; what is too much is dropped and counted, never stored.
+ * into our log behind a token bucket for each module; what is too much is dropped and counted, never stored.
  */
 #ifndef REEVE_SUPERVISOR_OUTPUT_H
 #define REEVE_SUPERVISOR_OUTPUT_H

@@ -142,6 +142,8 @@ static int perform(struct rv_context *ctx, const struct puppet *puppet, const ch
         return wait_for_cancel(ctx, puppet);
     if (strncmp(action, "fifo ", 5) == 0)
         return wait_for_fifo(puppet, action + 5);
+    for (int i = 0; i < 1500 && strncmp(action, "say-often ", 10) == 0; i++)
+        dprintf(STDERR_FILENO, "%s\n", action + 10);
     if (strncmp(action, "say ", 4) == 0)
         dprintf(STDERR_FILENO, "%s\n", action + 4);
     if (strncmp(action, "threads", 7) == 0)

@@ -282,6 +282,25 @@ class Looks(PuppetTest):
         daemon.wait_log(r"info +\[both\] \[a\] foreign$")
         self.assertEqual(daemon.stop(), 0, daemon.text())
 
+    def test_one_tenant_cannot_use_up_anothers_lines(self):
+        daemon = self.daemon(puppet("a", "host = both") +
+                             f"[module:c]\nload = {os.path.dirname(PUPPET)}/breaker.so\nhost = both\n"
+                             ).wait_started()
+        def say(action):
+            self.script(daemon, "a", action)
+            self.assertEqual(daemon.ctl("run", "a/act", "--wait").returncode, 0)
+        say("say-often [a] more and more")
+        say("say [c] is heard")
+        daemon.wait_log(r"\[c\] is heard")
+
+        def is_told():
+            # With its next line that passes.
+            say("say [a] once more")
+            return re.search(r"\[a\] \d+ lines were dropped: it logs more than", daemon.text())
+        harness.wait_until(is_told, "the count of dropped lines")
+        self.assertNotIn("[c] 1 lines were dropped", daemon.text())
+        self.assertEqual(daemon.stop(), 0, daemon.text())
+
     def test_json_lines(self):
         daemon = self.daemon(puppet("a"), daemon="log-format = json")
         daemon.wait_log('"text":"started"')
