@@ -132,9 +132,11 @@ class Journal(PuppetTest):
             self.wait_event("a", "restart")
             self.wait_event("a", "ready", 2)
         with self.subTest("a hang"):
+            self.wait_event("b", "ready")
             self.act(daemon, "b", "ignore")
             self.wait_event("b", "hang")
         with self.subTest("the end of it"):
+            self.wait_event("gone", "ready")
             daemon.kill("gone")
             self.wait_event("gone", "give-up")
         with self.subTest("a task and its run"):

@@ -89,7 +89,7 @@ class Json(PuppetTest):
         """A daemon in which there is something to say about everything."""
         daemon = self.daemon(
             HEARTBEAT + puppet("a", "act.timeout = 1h", "drain = 10ms") +
-            puppet("b", "essential = no") + puppet("c", "requires = b")
+            puppet("b") + puppet("c", "requires = b")
         ).wait_started()
         self.act(daemon, "b", "fail")
         daemon.wait_log(r"\[b/act#1\] failed")
@@ -263,7 +263,7 @@ class People(PuppetTest):
         self.assertEqual(daemon.stop(), 0, daemon.text())
 
     def test_status_has_no_stack(self):
-        daemon = self.daemon(puppet("a", "essential = no", "tick.every = never")).wait_started()
+        daemon = self.daemon(puppet("a", "tick.every = never")).wait_started()
         pid = daemon.module("a")["pid"]
         self.act(daemon, "a", "crash")
         self.wait_restarted(daemon, "a", pid)
