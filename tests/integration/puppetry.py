@@ -26,7 +26,12 @@ class PuppetTest(harness.DaemonTest):
     def act(self, daemon, name, action):
         """Starts a run, without waiting for its end."""
         self.script(daemon, name, action)
-        done = daemon.ctl("run", f"{name}/act")
+
+        def ask():
+            # What a run did can be seen a moment before the next may begin.
+            answer = daemon.ctl("run", f"{name}/act")
+            return None if "a run is under way already" in answer.stderr else answer
+        done = harness.wait_until(ask, f"a run of {name}/act")
         self.assertEqual(done.returncode, 0, done.stderr)
 
     def trace(self, daemon):
