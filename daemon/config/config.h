@@ -74,6 +74,7 @@ struct config {
     unsigned references;
     struct strings files; /* the main file first */
     struct strings listen;
+    bool page; /* for people, beside health */
     struct strings host_names;
     struct strings modules_path;
     struct strings include;

@@ -198,6 +198,8 @@ static const char *parse_sandbox(const char *text, void *target)
 const struct setting daemon_settings[] = {
     {"listen", parse_item, DAEMON(listen), "127.0.0.1:8080", .list = true,
      .help = "ADDRESS:PORT where health and metrics are served over HTTP"},
+    {"page", parse_bool, DAEMON(page), "yes",
+     .help = "whether a page for people is served there at /, too"},
     {"host-name", parse_item, DAEMON(host_names), NULL, .list = true,
      .help = "name that a request's Host header may have besides localhost and IP addresses"},
     {"control", parse_string, DAEMON(control), NULL,

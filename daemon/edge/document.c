@@ -13,16 +13,25 @@ static int append_bytes(const char *bytes, size_t size, void *arg)
     return 0;
 }
 
-static void write_health(struct edge *edge unused, const struct snapshot *snapshot,
-                         struct text *text)
+/* Takes over the value. */
+static void write_json(struct text *text, json_t *json)
 {
-    json_t *json = health_json(snapshot);
-
     if (!json || json_dump_callback(json, append_bytes, text, JSON_INDENT(2)) < 0)
         text->failed = true;
     json_decref(json);
     /* A document's last line ends as every line does: kind to a terminal. */
     text_append(text, "\n");
+}
+
+static void write_health(struct edge *edge unused, const struct snapshot *snapshot,
+                         struct text *text)
+{
+    write_json(text, health_json(snapshot));
+}
+
+static void write_page(struct edge *edge unused, const struct snapshot *snapshot, struct text *text)
+{
+    write_json(text, page_json(snapshot));
 }
 
 static void write_metrics(struct edge *edge, const struct snapshot *snapshot, struct text *text)
@@ -44,6 +53,7 @@ static const struct {
     [DOCUMENT_METRICS] = {"text/plain; version=0.0.4; charset=utf-8", write_metrics},
     [DOCUMENT_OPEN_METRICS] = {"application/openmetrics-text; version=1.0.0; charset=utf-8",
                                write_open_metrics},
+    [DOCUMENT_PAGE] = {"application/json", write_page},
 };
 
 _Static_assert(ARRAY_SIZE(documents) == DOCUMENT_COUNT, "each document has its row");

@@ -15,7 +15,13 @@ struct log_ring;
 struct systemd;
 
 /* What is written once for a snapshot; see document.c. */
-enum document { DOCUMENT_HEALTH, DOCUMENT_METRICS, DOCUMENT_OPEN_METRICS, DOCUMENT_COUNT };
+enum document {
+    DOCUMENT_HEALTH,
+    DOCUMENT_METRICS,
+    DOCUMENT_OPEN_METRICS,
+    DOCUMENT_PAGE,
+    DOCUMENT_COUNT
+};
 
 struct edge {
     struct loop *loop;
@@ -68,6 +74,10 @@ void edge_respond_json(struct http_request *request, int status, const char *typ
 void edge_respond_document(struct edge *edge, struct http_request *request, int status,
                            enum document document);
 void edge_forget_documents(struct edge *edge);
+
+/* page.c: the page for people, and what it shows. */
+void page_serve(struct http_request *request);
+json_t *page_json(const struct snapshot *snapshot);
 
 /* health.c: the application/health+json document. */
 json_t *health_json(const struct snapshot *snapshot);

@@ -171,13 +171,30 @@ static void respond_metrics(struct edge *edge, struct http_request *request,
                           open_metrics ? DOCUMENT_OPEN_METRICS : DOCUMENT_METRICS);
 }
 
+/* The page for people, unless it is turned off. */
+
+static void respond_page(struct edge *edge unused, struct http_request *request,
+                         const struct snapshot *snapshot unused)
+{
+    page_serve(request);
+}
+
+static void respond_page_state(struct edge *edge, struct http_request *request,
+                               const struct snapshot *snapshot unused)
+{
+    edge_respond_document(edge, request, 200, DOCUMENT_PAGE);
+}
+
 static const struct {
     const char *path;
     void (*respond)(struct edge *edge, struct http_request *request,
                     const struct snapshot *snapshot);
+    bool page;
 } documents[] = {
-    {"/health", respond_health},
-    {"/metrics", respond_metrics},
+    {"/health", respond_health, false},
+    {"/metrics", respond_metrics, false},
+    {"/", respond_page, true},
+    {"/page.json", respond_page_state, true},
 };
 
 /* Routing ----------------------------------------------------------------------------------------
@@ -210,7 +227,8 @@ bool edge_serve_public(struct edge *edge, struct http_request *request)
         return true;
     }
     for (size_t i = 0; i < ARRAY_SIZE(documents); i++)
-        if (strcmp(path, documents[i].path) == 0) {
+        if (strcmp(path, documents[i].path) == 0 &&
+            (!documents[i].page || supervisor_config(edge->supervisor)->page)) {
             if (method_is_allowed(request))
                 documents[i].respond(edge, request, snapshot);
             return true;

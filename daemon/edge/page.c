@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The page for people at "/", and what its script asks for again and again. Both are read only, and
+ * say no more than /health and /metrics do: an error is its first line. The state is a document of
+ * the snapshot, so that no reader of the page, however many there are, asks a host for anything; the
+ * context tree is what the scoreboard tells of it.
+ */
+#include "daemon/edge/page.h"
+
+#include <string.h>
+
+#include "base/duration.h"
+#include "daemon/edge/edge_internal.h"
+
+/* The first line, as a probe over TCP may see it. */
+static json_t *first_line(const char *text)
+{
+    return json_stringn(text, strcspn(text, "\n"));
+}
+
+static bool is_running(const struct scoreboard_task *task)
+{
+    return task->state == SCOREBOARD_TASK_RUNNING || task->state == SCOREBOARD_TASK_CANCELLED;
+}
+
+static json_t *task_state(const struct snapshot *snapshot, const struct snapshot_task *task)
+{
+    const struct scoreboard_task *r = &task->record;
+    const char *state = r->state == SCOREBOARD_TASK_RUNNING     ? "running"
+                        : r->state == SCOREBOARD_TASK_CANCELLED ? "cancelled"
+                        : r->state == SCOREBOARD_TASK_WAITING   ? "waiting"
+                                                                : "stopped";
+    bool planned = r->state == SCOREBOARD_TASK_WAITING && r->next_due > 0;
+
+    return json_pack(
+        "{s:s, s:s, s:s, s:s, s:o, s:I, s:I, s:I, s:o, s:o, s:o}", "name", r->name, "state", state,
+        "health", health_name(task->health), "schedule", r->schedule, "output",
+        first_line(task->output), "run", (json_int_t)r->run, "runs", (json_int_t)r->runs,
+        "failures", (json_int_t)r->failures, "run_sum", edge_seconds(r->run_duration.sum),
+        "running", is_running(r) ? edge_seconds(snapshot->taken - r->started_at) : json_null(),
+        "next_in", planned ? edge_seconds(r->next_due - snapshot->taken) : json_null());
+}
+
+static json_t *pool_state(const struct snapshot *snapshot, const struct scoreboard_pool *pool)
+{
+    /* A failure that a success has followed is history. */
+    bool failing = pool->last_failure_at > pool->succeeded_at;
+    (void)snapshot;
+
+    return json_pack("{s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:o}", "name", pool->name,
+                     "workers", (json_int_t)pool->workers, "capacity", (json_int_t)pool->capacity,
+                     "queued", (json_int_t)pool->queued, "active", (json_int_t)pool->active,
+                     "finished", (json_int_t)pool->finished, "failed", (json_int_t)pool->failed,
+                     "lost", (json_int_t)pool->lost, "job_sum",
+                     edge_seconds(pool->job_duration.sum), "output",
+                     first_line(failing ? pool->last_text : ""));
+}
+
+static json_t *module_state(const struct snapshot *snapshot, const struct snapshot_module *module)
+{
+    json_t *tasks = json_array(), *pools = json_array();
+
+    for (size_t i = 0; i < module->task_count; i++)
+        json_array_append_new(tasks, task_state(snapshot, &module->tasks[i]));
+    for (size_t i = 0; i < module->pool_count; i++)
+        json_array_append_new(pools, pool_state(snapshot, &module->pools[i]));
+    return json_pack("{s:s, s:s, s:s, s:b, s:b, s:o, s:o, s:o, s:o}", "name", module->name, "state",
+                     unit_state_name(module->state), "health", health_name(module->health), "ready",
+                     module->ready, "essential", module->essential, "since",
+                     edge_seconds(snapshot->taken - module->state_since), "output",
+                     first_line(module->output), "tasks", tasks, "pools", pools);
+}
+
+json_t *page_json(const struct snapshot *snapshot)
+{
+    json_t *modules = json_array();
+
+    for (size_t i = 0; i < snapshot->module_count; i++)
+        json_array_append_new(modules, module_state(snapshot, &snapshot->modules[i]));
+    return json_pack("{s:s, s:s, s:s, s:o, s:o, s:o}", "version", REEVE_VERSION, "health",
+                     health_name(snapshot->health), "phase", phase_name(snapshot->phase), "uptime",
+                     edge_seconds(snapshot->taken - snapshot->started_at), "cause",
+                     snapshot->cause.code != 0 ? first_line(snapshot->cause.text) : json_null(),
+                     "modules", modules);
+}
+
+void page_serve(struct http_request *request)
+{
+    const struct http_header headers[] = {{"Content-Security-Policy", page_policy},
+                                          {"X-Content-Type-Options", "nosniff"},
+                                          {"Referrer-Policy", "no-referrer"},
+                                          {"Cross-Origin-Resource-Policy", "same-origin"},
+                                          {"Cross-Origin-Opener-Policy", "same-origin"},
+                                          {"Cache-Control", "no-cache"},
+                                          {NULL, NULL}};
+    struct http_response response = {.status = 200,
+                                     .content_type = "text/html; charset=utf-8",
+                                     .body = (const char *)page_html,
+                                     .size = page_size,
+                                     .headers = headers};
+
+    http_respond(request, &response);
+}
