@@ -127,6 +127,8 @@ void retry_hasten(struct rv_pool *pool);
  * nobody. */
 struct parker *pool_wake_worker(struct rv_pool *pool);
 struct parker *pool_wake_submitter(struct rv_pool *pool);
+/* As many as there is room for; unparks all but the one that it returns. */
+struct parker *pool_wake_submitters(struct rv_pool *pool);
 void pool_wake_all_workers(struct rv_pool *pool);
 void pool_wake_all_waiters(struct list *waiters);
 struct parker *pool_take_off_idle(struct worker *worker);

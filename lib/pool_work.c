@@ -194,18 +194,12 @@ static bool may_put_off(const struct rv_pool *pool, const struct worker *worker)
 /* After jobs have left the ring, and others may want what there is now. */
 static void wake_others(struct rv_pool *pool, const struct worker *worker, bool wake_worker)
 {
-    int64_t room = atomic_load(&pool->ring.capacity) - (int64_t)ring_length(&pool->ring);
     struct parker *other, *submitter = NULL;
 
     pthread_mutex_lock(&pool->lock);
     other = wake_worker ? wake_next(pool) : NULL;
     if (!may_put_off(pool, worker))
-        for (; room > 0; room--) {
-            parker_unpark(submitter);
-            submitter = pool_wake_submitter(pool);
-            if (!submitter)
-                break;
-        }
+        submitter = pool_wake_submitters(pool);
     pthread_mutex_unlock(&pool->lock);
     parker_unpark(other);
     parker_unpark(submitter);
