@@ -265,8 +265,8 @@ static int queue(struct rv_channel *channel, struct channel_waiter *waiter)
         r = channel_meet(channel, waiter->element, waiter->sender, &wake);
     if (r == -EAGAIN) {
         wait_init(waiter->wait);
-        if (waiter->sender && waiter->since == 0 && channel->capacity > 1)
-            waiter->since = rv_now();
+        if (waiter->sender && waiter->patience == 0 && channel->capacity > 1)
+            waiter->patience = rv_now() + CHANNEL_PUT_OFF;
         channel_enqueue(channel, waiter);
         if (channel_is_ready(channel, waiter->sender)) {
             wake = channel_dequeue(channel, waiter);
@@ -276,14 +276,6 @@ static int queue(struct rv_channel *channel, struct channel_waiter *waiter)
     pthread_mutex_unlock(&channel->lock);
     parker_unpark(wake);
     return r;
-}
-
-/* Until when a waiter may have been put off, and must look for itself. */
-static rv_duration patience(const struct channel_waiter *waiter)
-{
-    if (waiter->since == 0 || rv_now() - waiter->since >= CHANNEL_PUT_OFF)
-        return RV_FOREVER;
-    return waiter->since + CHANNEL_PUT_OFF;
 }
 
 /* Returns 0, -EPIPE, ctx's code, or -EBUSY when it is to try again. */
@@ -296,7 +288,7 @@ static int wait_served(struct rv_context *ctx, struct rv_channel *channel,
     if (context_hook_add(ctx, &hook) != 0)
         wait_claim(waiter->wait, WAIT_CANCEL);
     else
-        wait_for(waiter->wait, patience(waiter));
+        wait_for(waiter->wait, waiter->patience != 0 ? waiter->patience : RV_FOREVER);
     context_hook_remove(ctx, &hook);
     pthread_mutex_lock(&channel->lock);
     wake = channel_dequeue(channel, waiter);
@@ -305,6 +297,7 @@ static int wait_served(struct rv_context *ctx, struct rv_channel *channel,
     if (wait_result(waiter->wait) == WAIT_CANCEL)
         return rv_context_err(ctx);
     if (wait_result(waiter->wait) == WAIT_TIMEOUT) {
+        waiter->patience = RV_FOREVER;
         waiter->retry = true; /* its place is in front still */
         return -EBUSY;
     }
