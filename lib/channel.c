@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/macro.h"
+
 /* Pauses between two looks at a ring. */
 #define LOOK_PACE 8
 
@@ -367,7 +369,8 @@ int rv_channel_close(struct rv_channel *channel)
 
 size_t rv_channel_length(struct rv_channel *channel)
 {
-    return channel->capacity > 0 ? ring_length(&channel->ring) : 0;
+    /* Counted while others push and pop it may come out as more than there can be. */
+    return channel->capacity > 0 ? MIN(ring_length(&channel->ring), channel->capacity) : 0;
 }
 
 size_t rv_channel_capacity(const struct rv_channel *channel)
