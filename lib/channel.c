@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/macro.h"
+
 /* Pauses between two looks at a ring. */
 #define LOOK_PACE 8
 
@@ -287,8 +289,8 @@ static int queue(struct rv_channel *channel, struct channel_waiter *waiter)
         r = channel_meet(channel, waiter->element, waiter->sender, &wake);
     if (r == -EAGAIN) {
         wait_init(waiter->wait);
-        if (waiter->sender && waiter->since == 0 && channel->capacity > 1)
-            waiter->since = rv_now();
+        if (waiter->sender && waiter->patience == 0 && channel->capacity > 1)
+            waiter->patience = rv_now() + CHANNEL_PUT_OFF;
         channel_enqueue(channel, waiter);
         if (channel_is_ready(channel, waiter->sender)) {
             wake = channel_dequeue(channel, waiter);
@@ -298,14 +300,6 @@ static int queue(struct rv_channel *channel, struct channel_waiter *waiter)
     pthread_mutex_unlock(&channel->lock);
     parker_unpark(wake);
     return r;
-}
-
-/* Until when a waiter may have been put off, and must look for itself. */
-static rv_duration patience(const struct channel_waiter *waiter)
-{
-    if (waiter->since == 0 || rv_now() - waiter->since >= CHANNEL_PUT_OFF)
-        return RV_FOREVER;
-    return waiter->since + CHANNEL_PUT_OFF;
 }
 
 /* Returns 0, -EPIPE, ctx's code, or -EBUSY when it is to try again. */
@@ -318,7 +312,7 @@ static int wait_served(struct rv_context *ctx, struct rv_channel *channel,
     if (context_hook_add(ctx, &hook) != 0)
         wait_claim(waiter->wait, WAIT_CANCEL);
     else
-        wait_for(waiter->wait, patience(waiter));
+        wait_for(waiter->wait, waiter->patience != 0 ? waiter->patience : RV_FOREVER);
     context_hook_remove(ctx, &hook);
     pthread_mutex_lock(&channel->lock);
     wake = channel_dequeue(channel, waiter);
@@ -327,6 +321,7 @@ static int wait_served(struct rv_context *ctx, struct rv_channel *channel,
     if (wait_result(waiter->wait) == WAIT_CANCEL)
         return rv_context_err(ctx);
     if (wait_result(waiter->wait) == WAIT_TIMEOUT) {
+        waiter->patience = RV_FOREVER;
         waiter->retry = true; /* its place is in front still */
         return -EBUSY;
     }
@@ -396,7 +391,8 @@ int rv_channel_close(struct rv_channel *channel)
 
 size_t rv_channel_length(struct rv_channel *channel)
 {
-    return channel->capacity > 0 ? ring_length(&channel->ring) : 0;
+    /* Counted while others push and pop it may come out as more than there can be. */
+    return channel->capacity > 0 ? MIN(ring_length(&channel->ring), channel->capacity) : 0;
 }
 
 size_t rv_channel_capacity(const struct rv_channel *channel)

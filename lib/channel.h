@@ -17,7 +17,9 @@
  * waiter who is already claimed, he is told to try again, and queues in front then. Where that has
  * paid of late, an operation looks at the ring for a while before it waits. A sender that has just
  * begun to wait is left alone until half of the ring is free, as that is soon where elements flow;
- * after CHANNEL_PUT_OFF he looks for himself, and is woken for every place from then on.
+ * after CHANNEL_PUT_OFF he looks for himself, and is woken for every place from then on. Who puts
+ * him off and he himself go by the one time that he has set before he could be seen, so he is never
+ * put off and without a time-out.
  *
  * Without a capacity all is done with the lock, directly with the counterpart that has waited
  * longest.
@@ -62,8 +64,9 @@ struct channel_waiter {
     struct list list;
     struct wait *wait;
     void *element;
-    rv_duration since; /* when a sender began to wait; 0: must not be put off */
-    int token;         /* the wait's result when this waiter is served */
+    rv_duration patience; /* until when a sender may be put off, and then looks for itself; 0 or
+                             RV_FOREVER: must not be */
+    int token;            /* the wait's result when this waiter is served */
     bool sender;
     bool linked;
     bool counted; /* among those that are waking */

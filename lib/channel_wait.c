@@ -96,7 +96,7 @@ static bool may_put_off(const struct rv_channel *channel)
         ring_length(&channel->ring) <= channel->capacity / 2)
         return false;
     first = list_entry(channel->senders.waiters.next, const struct channel_waiter, list);
-    return first->since != 0 && rv_now() - first->since < CHANNEL_PUT_OFF;
+    return first->patience != 0 && first->patience != RV_FOREVER && rv_now() < first->patience;
 }
 
 struct parker *channel_serve(struct rv_channel *channel, bool sender)

@@ -94,19 +94,23 @@ int group_start_worker(struct rv_group *group)
 void group_watch_due(struct timer *timer)
 {
     struct rv_group *group = container_of(timer, struct rv_group, watch);
-    uint64_t left = atomic_load(&group->ring.head) / RING_ONE;
+    uint64_t left;
+    bool more;
 
     pthread_mutex_lock(&group->lock);
-    if (ring_length(&group->ring) > 0 && left != group->seen && !group->joining) {
+    left = atomic_load(&group->ring.head) / RING_ONE;
+    more = ring_length(&group->ring) > 0;
+    /* Its place in the heap may be somebody else's by now, and then there is no watch any more. */
+    if (more && left != group->seen && !group->joining && timer_arm(timer, rv_now() + WATCH) == 0) {
         group->seen = left;
-        timer_arm(timer, rv_now() + WATCH); /* its place in the heap is free */
     } else {
         group->keeping_up = false;
-        if (ring_length(&group->ring) > 0)
+        if (more)
             atomic_store_explicit(&group->run_time, 0, memory_order_relaxed); /* no longer true */
         update_stop(group);
-        if (ring_length(&group->ring) > 0 && group_may_start_more(group))
-            group_start_worker(group); /* it starts the next */
+        /* It starts the next. What came after the look at the ring, and before the flag, counts. */
+        if (group->stopped && ring_length(&group->ring) > 0)
+            group_start_worker(group);
     }
     pthread_mutex_unlock(&group->lock);
 }

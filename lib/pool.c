@@ -212,10 +212,11 @@ static int wait_for_room(struct rv_context *ctx, struct rv_pool *pool, rv_durati
     r = wait_on_list(ctx, pool, &waiter, put_off ? since + POOL_PUT_OFF : RV_FOREVER);
     if (r == 0)
         r = rv_context_err(ctx);
-    if (r != 0) {
-        /* Room that we were woken for is somebody else's now. */
+    if (r != 0 || wait_result(&waiter.wait) == WAIT_TIMEOUT) {
+        /* Room that we were woken for is somebody else's now; and those behind may have been put
+         * off because we were. */
         pthread_mutex_lock(&pool->lock);
-        wake = pool_wake_submitter(pool);
+        wake = pool_wake_submitters(pool);
         pthread_mutex_unlock(&pool->lock);
         parker_unpark(wake);
     }

@@ -10,11 +10,13 @@
  * Operation: jobs pass through a ring (ring.h), without a lock as long as nobody sleeps. RING_STOP
  * on its tail: nothing more is accepted. RING_TELL on its tail: a worker idles and should be woken;
  * on its head: a submitter waits for room. At most one wake-up of a worker is in flight: the woken
- * worker wakes the next if there is more to do, in the ring or in somebody's claim. A worker that
- * finds nothing looks at the ring for a while if that has paid of late; nobody needs to be woken
- * while one looks. Where jobs are short, submitters that found the queue full are woken when half of
- * it is free, but wait no longer for that than POOL_PUT_OFF. Jobs that wait for a retry keep their place in the capacity: submitters wait for
- * them too. When the context is done, workers report what is left as lost.
+ * worker wakes the next if there is more to do once it has taken a job: in the ring, in somebody's
+ * claim, or due again. A worker that finds nothing looks at the ring for a while if that has paid of
+ * late; nobody needs to be woken while one looks, and who has looked wakes the next as if woken.
+ * Where jobs are short, submitters that found the queue full are woken when half of it is free, but
+ * the first in line waits no longer for that than POOL_PUT_OFF, and then sees to those behind, who
+ * may have been put off with it. Jobs that wait for a retry keep their place in the capacity:
+ * submitters wait for them too. When the context is done, workers report what is left as lost.
  *
  * Safety: the lock protects everything but ctx, options, the ring, and what has a comment of its
  * own. Who is about to sleep sets his flag first and looks at the ring then; a push or pop that
@@ -58,6 +60,7 @@ struct worker {
     _Atomic uint64_t finished, failed;
     _Atomic bool busy; /* in a job */
     /* Its own. */
+    bool landed; /* was woken or has looked, and taken nothing since */
     struct hope hope;
     struct flow flow;
     bool coming_back;     /* for more, not from a rest */
@@ -83,7 +86,6 @@ struct rv_pool {
     _Atomic size_t due_count; /* read without the lock */
     size_t retry_count;       /* in retries and due */
     unsigned workers;         /* that have not ended */
-    _Atomic bool draining;    /* read without the lock */
     bool stopping;
     uint64_t finished, failed; /* of workers that have ended */
     uint64_t lost, retried;
@@ -127,6 +129,8 @@ void retry_hasten(struct rv_pool *pool);
  * nobody. */
 struct parker *pool_wake_worker(struct rv_pool *pool);
 struct parker *pool_wake_submitter(struct rv_pool *pool);
+/* As many as there is room for; unparks all but the one that it returns. */
+struct parker *pool_wake_submitters(struct rv_pool *pool);
 void pool_wake_all_workers(struct rv_pool *pool);
 void pool_wake_all_waiters(struct list *waiters);
 struct parker *pool_take_off_idle(struct worker *worker);

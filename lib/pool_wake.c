@@ -72,6 +72,19 @@ struct parker *pool_wake_submitter(struct rv_pool *pool)
     return parker;
 }
 
+struct parker *pool_wake_submitters(struct rv_pool *pool)
+{
+    int64_t room = atomic_load(&pool->ring.capacity) - (int64_t)ring_length(&pool->ring);
+    struct parker *parker = NULL, *next;
+
+    for (; room > 0 && (next = wake_waiter(&pool->submitters)); room--) {
+        parker_unpark(parker);
+        parker = next;
+    }
+    pool_tell_of_submitters(pool);
+    return parker;
+}
+
 void pool_wake_all_waiters(struct list *waiters)
 {
     struct parker *parker;

@@ -28,6 +28,13 @@ static bool has_work(const struct rv_pool *pool)
     return false;
 }
 
+/* Nobody was told of work that came while a wake-up was in flight or a worker looked; and what is in
+ * claims or due is told to nobody at all. Returns whom to unpark, or NULL. */
+static struct parker *wake_next(struct rv_pool *pool)
+{
+    return !list_is_empty(&pool->idle) && has_work(pool) ? pool_wake_worker(pool) : NULL;
+}
+
 /* Gives the lock up meanwhile. */
 static void wait_idle(struct rv_pool *pool, struct worker *worker)
 {
@@ -49,6 +56,7 @@ static void wait_idle(struct rv_pool *pool, struct worker *worker)
     hope_learn(&worker->hope, rv_now() - start);
     /* Whoever woke us may have been the one wake-up in flight; it has landed. */
     pool->waking = false;
+    worker->landed = true;
     pool_tell_of_workers(pool);
 }
 
@@ -189,18 +197,12 @@ static bool may_put_off(const struct rv_pool *pool, const struct worker *worker)
 /* After jobs have left the ring, and others may want what there is now. */
 static void wake_others(struct rv_pool *pool, const struct worker *worker, bool wake_worker)
 {
-    int64_t room = atomic_load(&pool->ring.capacity) - (int64_t)ring_length(&pool->ring);
     struct parker *other, *submitter = NULL;
 
     pthread_mutex_lock(&pool->lock);
-    other = wake_worker ? pool_wake_worker(pool) : NULL;
+    other = wake_worker ? wake_next(pool) : NULL;
     if (!may_put_off(pool, worker))
-        for (; room > 0; room--) {
-            parker_unpark(submitter);
-            submitter = pool_wake_submitter(pool);
-            if (!submitter)
-                break;
-        }
+        submitter = pool_wake_submitters(pool);
     pthread_mutex_unlock(&pool->lock);
     parker_unpark(other);
     parker_unpark(submitter);
@@ -241,8 +243,9 @@ static bool pop(struct rv_pool *pool, struct worker *worker, struct job *ret_job
         return false;
     if (gather)
         flow_learn(&worker->flow, (size_t)count);
-    more = count > 1 || ring_length(&pool->ring) > 0;
+    more = worker->landed || count > 1 || ring_length(&pool->ring) > 0;
     more = more && (atomic_load(&pool->ring.tail) & RING_TELL);
+    worker->landed = false;
     if (more || signs.tell)
         wake_others(pool, worker, more);
     return true;
@@ -250,7 +253,7 @@ static bool pop(struct rv_pool *pool, struct worker *worker, struct job *ret_job
 
 static bool take_work(struct rv_pool *pool, struct worker *worker, struct job *ret_job)
 {
-    struct parker *submitter = NULL;
+    struct parker *other = NULL, *submitter = NULL;
     bool taken;
 
     if (atomic_load(&pool->due_count) == 0 && pop(pool, worker, ret_job))
@@ -261,7 +264,12 @@ static bool take_work(struct rv_pool *pool, struct worker *worker, struct job *r
         submitter = pool_wake_submitter(pool);
     else
         taken = steal(pool, worker, ret_job);
+    if (taken) {
+        other = wake_next(pool);
+        worker->landed = false;
+    }
     pthread_mutex_unlock(&pool->lock);
+    parker_unpark(other);
     parker_unpark(submitter);
     return taken;
 }
@@ -308,6 +316,7 @@ static bool look_for_work(struct rv_pool *pool, struct worker *worker)
         hope_spin(&worker->hope, LOOK_PACE, has_jobs, pool);
         pthread_mutex_lock(&pool->lock);
         pool->looked_for = false;
+        worker->landed = true;
         pool_tell_of_workers(pool);
     }
     pthread_mutex_unlock(&pool->lock);

@@ -17,9 +17,14 @@
  *
  * Safety: as flags and tickets share a word, setting a flag falls either before a push, which then
  * sees it, or after, and then who has set it sees the new ticket: no third party needs a fence to
- * agree on who has to act. Who sees a ticket whose cell is not ready waits for it: its owner has
- * only the copy of one element left to do (though it may lose its processor while at it, hence the
- * yield).
+ * agree on who has to act. For that both are read-modify-writes of the word, and all looks at tail
+ * and head that decide something are sequentially consistent: who has set a flag and looks cannot
+ * read an older ticket. An element is published by the release of its cell's number and seen by the
+ * acquire of that; so is that the cell is empty again. head_seen may be behind, also go back; it
+ * only says "not full", and the number of the cell has the last word. Who sees a ticket whose cell
+ * is not ready waits for it: its owner has only the copy of one element left to do, though it may
+ * lose its processor while at it, hence the yield. (Under SCHED_FIFO a thread that yields to nobody
+ * of lesser priority could wait for ever: the threads of a process are to have one policy.)
  * Idea: D. Vyukov, "Bounded MPMC queue".
  */
 #ifndef REEVE_LIB_RING_H
@@ -109,7 +114,8 @@ static inline bool ring_is_full(struct ring *ring, uint64_t ticket, bool *ret_ti
 static inline int ring_push_begin(struct ring *ring, struct ring_cell **ret_cell,
                                   uint64_t *ret_ticket, struct ring_signs *ret_signs)
 {
-    uint64_t word = atomic_load_explicit(&ring->tail, memory_order_relaxed);
+    /* Acquire: "full" is true of one moment only if head is read after it. */
+    uint64_t word = atomic_load_explicit(&ring->tail, memory_order_acquire);
     unsigned turns = 0;
 
     ret_signs->tell = ret_signs->tight = false;
@@ -132,7 +138,7 @@ static inline int ring_push_begin(struct ring *ring, struct ring_cell **ret_cell
                    ring_lap(ring, ticket)) {
             /* Somebody else has the ticket, or the last lap's element is about to be gone. */
             ring_relax(&turns);
-            word = atomic_load_explicit(&ring->tail, memory_order_relaxed);
+            word = atomic_load_explicit(&ring->tail, memory_order_acquire);
         } else if (atomic_compare_exchange_weak(&ring->tail, &word, word + RING_ONE)) {
             *ret_cell = cell;
             *ret_ticket = ticket;
@@ -164,7 +170,8 @@ static inline size_t ring_filled(const struct ring *ring, uint64_t ticket, size_
 static inline int ring_pop_begin(struct ring *ring, size_t limit, uint64_t *ret_ticket,
                                  struct ring_signs *ret_signs)
 {
-    uint64_t word = atomic_load_explicit(&ring->head, memory_order_relaxed);
+    /* Acquire: "empty" is true of one moment only if tail is read after it. */
+    uint64_t word = atomic_load_explicit(&ring->head, memory_order_acquire);
     unsigned turns = 0;
 
     ret_signs->tell = ret_signs->tight = false;
@@ -224,7 +231,10 @@ static inline void ring_push_stopped(struct ring *ring, const void *element)
     atomic_store(&ring->tail, word + RING_ONE);
 }
 
-/* How many are inside, or on their way in; a moment's truth. */
+/* How many are inside, or on their way in or out. Head is read first: while others push and pop it
+ * may be too many, even more than the capacity, and never too few, so nobody sleeps by it for want
+ * of an element that is there. Who sleeps for want of room has set RING_TELL: every pop that it did
+ * not count comes after that, and is told. */
 static inline size_t ring_length(const struct ring *ring)
 {
     uint64_t head = atomic_load(&ring->head) / RING_ONE;

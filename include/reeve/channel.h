@@ -4,7 +4,9 @@
  *
  * Capacity 0 is a rendezvous: a send returns once a receiver has taken the element. Closing wakes
  * everybody: receivers drain what is buffered and then get -EPIPE; sending on a closed channel is
- * -EPIPE. A context that is done wins over a channel that is ready. Any thread may call anything.
+ * -EPIPE. A context that is done wins over a channel that is ready. Any thread may call anything,
+ * with a reference that lasts until its call returns: a receiver may have the element, and give its
+ * own reference up, before the sender's call is over.
  */
 #ifndef REEVE_CHANNEL_H
 #define REEVE_CHANNEL_H
@@ -39,7 +41,7 @@ int rv_channel_try_recv(struct rv_channel *channel, void *ret_element);
 /* Returns 0, or -EPIPE when it is closed already. */
 int rv_channel_close(struct rv_channel *channel);
 
-/* Elements in the buffer now, and what it holds. */
+/* Elements in the buffer (while others send and receive only about), and what it holds. */
 size_t rv_channel_length(struct rv_channel *channel);
 size_t rv_channel_capacity(const struct rv_channel *channel);
 size_t rv_channel_element_size(const struct rv_channel *channel);

@@ -40,7 +40,8 @@ int rv_group_try_go(struct rv_group *group, rv_function fn, void *arg);
 /*
  * Waits until all functions have returned, cancels the group's context, frees the group, and
  * returns the first error with its text, or 0. A cancel is passed on to the functions, which end
- * the wait by returning. One thread, once.
+ * the wait by returning. One thread, once, when no other call on the group is going on but those
+ * that its own functions make.
  */
 int rv_group_wait(struct rv_group *group);
 

@@ -85,7 +85,8 @@ void rv_pool_discard(struct rv_pool *pool, int code, const char *text);
 void rv_pool_cancel(struct rv_pool *pool, int code, const char *text);
 
 /* Cancels what is left, waits for jobs in flight to return, and frees. NULL does nothing. Not from
- * a job of the pool. */
+ * a job of the pool, and not before every other call on the pool has returned: a job may run, and
+ * tell somebody, before the submit that put it in the queue is over. */
 void rv_pool_destroy(struct rv_pool *pool);
 
 void rv_pool_stats(struct rv_pool *pool, struct rv_pool_stats *ret_stats);

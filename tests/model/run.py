@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: MIT
 """Checks one protocol model exhaustively, and that the check can fail.
 
-run.py MODEL.pml: verifies the model as it is, which must hold in each of its "Variants:", and once
+run.py MODEL.pml: verifies the model as it is, which must hold in each of its "Variants:" (defines,
+several with commas between them), and once
 for each BUG_ that it tests with #ifdef or #ifndef, which must not hold in some: a property that no
 broken protocol violates says nothing.
 Without spin or a compiler it skips (77).
@@ -73,7 +74,7 @@ def main(model):
         text = file.read()
     bugs = sorted(set(re.findall(r"^\s*#ifn?def (BUG_\w+)", text, re.M)))
     named = re.search(r"^ \* Variants: (.*)$", text, re.M)
-    variants = [[define] for define in named[1].split()] if named else [[]]
+    variants = [defines.split(",") for defines in named[1].split()] if named else [[]]
     if not bugs:
         print("the model has no broken variant")
         return 1
