@@ -10,9 +10,6 @@
 /* Pauses between two looks at a ring. */
 #define LOOK_PACE 8
 
-/* Of channels in which enough can gather. */
-#define FLOW_CAPACITY 64
-
 int rv_channel_create(size_t element_size, size_t capacity, struct rv_channel **ret_channel)
 {
     struct rv_channel *channel;
@@ -58,144 +55,6 @@ struct rv_channel *rv_channel_unref(struct rv_channel *channel)
     return NULL;
 }
 
-/* Through the ring -------------------------------------------------------------------------------
- */
-
-static int push(struct rv_channel *channel, const void *element, struct ring_signs *ret_signs)
-{
-    struct ring_cell *cell;
-    uint64_t ticket = 0;
-    int r = ring_push_begin(&channel->ring, &cell, &ticket, ret_signs);
-
-    if (r < 0)
-        return r;
-    ring_copy(&channel->ring, cell->element, element);
-    ring_pushed(&channel->ring, cell, ticket);
-    return 0;
-}
-
-static int pop(struct rv_channel *channel, void *element, struct ring_signs *ret_signs)
-{
-    struct ring_cell *cell;
-    uint64_t ticket = 0;
-
-    if (ring_pop_begin(&channel->ring, 1, &ticket, ret_signs) == 0)
-        return -EAGAIN;
-    cell = ring_cell(&channel->ring, ticket);
-    if (element)
-        ring_copy(&channel->ring, element, cell->element);
-    ring_popped(&channel->ring, cell, ticket);
-    return 0;
-}
-
-int channel_push(struct rv_channel *channel, const void *element)
-{
-    struct ring_signs signs;
-    int r = push(channel, element, &signs);
-
-    if (r == 0 && signs.tell)
-        parker_unpark(channel_serve(channel, false));
-    return r;
-}
-
-int channel_pop(struct rv_channel *channel, void *element)
-{
-    struct ring_signs signs;
-    int r = pop(channel, element, &signs);
-
-    if (r == 0 && signs.tell)
-        parker_unpark(channel_serve(channel, true));
-    return r;
-}
-
-static void serve(struct rv_channel *channel, bool sender)
-{
-    struct parker *wake;
-
-    pthread_mutex_lock(&channel->lock);
-    wake = channel_serve(channel, sender);
-    pthread_mutex_unlock(&channel->lock);
-    parker_unpark(wake);
-}
-
-/* Before an operation of a thread whose last one met the other side. */
-static void gather(struct rv_channel *channel, bool send)
-{
-    struct flow *flow = parker_flow();
-    size_t length;
-
-    if (!flow->tight || channel->capacity < FLOW_CAPACITY)
-        return;
-    flow_gather(flow, true);
-    length = ring_length(&channel->ring);
-    flow_learn(flow, send ? channel->capacity - length : length);
-}
-
-static int send_through(struct rv_channel *channel, const void *element)
-{
-    struct ring_signs signs;
-    int r;
-
-    gather(channel, true);
-    r = push(channel, element, &signs);
-    parker_flow()->tight = signs.tight;
-    if (r == 0 && signs.tell)
-        serve(channel, false);
-    return r;
-}
-
-static int recv_through(struct rv_channel *channel, void *element)
-{
-    struct ring_signs signs;
-    int r;
-
-    gather(channel, false);
-    r = pop(channel, element, &signs);
-    parker_flow()->tight = signs.tight;
-    /* What was sent before the close is still to be had; after it nothing comes. */
-    if (r == -EAGAIN && atomic_load(&channel->closed)) {
-        r = pop(channel, element, &signs);
-        return r == -EAGAIN ? -EPIPE : r;
-    }
-    if (r == 0 && signs.tell)
-        serve(channel, true);
-    return r;
-}
-
-/* The ring was empty: takes the element of a sender who waits, though another is being woken. */
-static int take_from_sender(struct rv_channel *channel, void *element)
-{
-    struct channel_waiter *sender;
-    struct parker *wake = NULL;
-    int r;
-
-    pthread_mutex_lock(&channel->lock);
-    /* Somebody may just have let one in. */
-    r = channel_pop(channel, element);
-    sender = r < 0 ? channel_claim(channel, true, &wake) : NULL;
-    if (sender && element)
-        ring_copy(&channel->ring, element, sender->element);
-    pthread_mutex_unlock(&channel->lock);
-    parker_unpark(wake);
-    return sender ? 0 : r;
-}
-
-/* The ring is full: gives the oldest element to a receiver who waits, though another is being
- * woken. */
-static int make_room(struct rv_channel *channel)
-{
-    struct channel_waiter *receiver;
-    struct parker *wake = NULL;
-
-    pthread_mutex_lock(&channel->lock);
-    receiver = channel_claim(channel, false, &wake);
-    if (receiver)
-        receiver->retry = channel_pop(channel, receiver->element) < 0;
-    pthread_mutex_unlock(&channel->lock);
-    parker_unpark(wake);
-    return receiver ? 0 : -EAGAIN;
-}
-
 /* Face to face -----------------------------------------------------------------------------------
  */
 
@@ -237,9 +96,10 @@ int channel_send_now(struct rv_channel *channel, const void *element)
     /* What is sent is only read. */
     if (channel->capacity == 0)
         return meet(channel, (void *)(uintptr_t)element, true);
-    r = send_through(channel, element);
-    while (r == -EAGAIN && atomic_load(&channel->receivers.count) > 0 && make_room(channel) == 0)
-        r = send_through(channel, element);
+    r = channel_send_through(channel, element);
+    while (r == -EAGAIN && atomic_load(&channel->receivers.count) > 0 &&
+           channel_make_room(channel) == 0)
+        r = channel_send_through(channel, element);
     return r;
 }
 
@@ -249,9 +109,9 @@ int channel_recv_now(struct rv_channel *channel, void *element)
 
     if (channel->capacity == 0)
         return meet(channel, element, false);
-    r = recv_through(channel, element);
+    r = channel_recv_through(channel, element);
     if (r == -EAGAIN && atomic_load(&channel->senders.count) > 0)
-        r = take_from_sender(channel, element);
+        r = channel_take_from_sender(channel, element);
     return r;
 }
 

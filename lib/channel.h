@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Channels from within, for channel.c (operations), channel_wait.c (those who wait) and select.c.
+ * Channels from within, for channel.c (operations), channel_ring.c, channel_wait.c (those who wait)
+ * and select.c.
  *
  * Properties: elements come out in the order in which they went in; each is received once. A
  * blocked operation is either done by its counterpart or withdrawn, never both. Nobody waits while
@@ -74,12 +75,23 @@ struct channel_waiter {
     bool retry;   /* somebody else was quicker */
 };
 
-/* channel.c */
+/* channel_ring.c; of channels with a capacity. */
 
 /* An element into the ring or out of it: 0, -EAGAIN, or -EPIPE. With the lock; serves whoever is to
  * be told of it. */
 int channel_push(struct rv_channel *channel, const void *element);
 int channel_pop(struct rv_channel *channel, void *element);
+/* The same for those who have not got the lock. */
+int channel_send_through(struct rv_channel *channel, const void *element);
+int channel_recv_through(struct rv_channel *channel, void *element);
+/* The ring was empty: takes the element of a sender who waits, though another is being woken. */
+int channel_take_from_sender(struct rv_channel *channel, void *element);
+/* The ring was full: gives the oldest element to a receiver who waits, though another is being
+ * woken. */
+int channel_make_room(struct rv_channel *channel);
+
+/* channel.c */
+
 /* What a send or receive can do now: 0, -EPIPE or -EAGAIN. Without the lock. */
 int channel_send_now(struct rv_channel *channel, const void *element);
 int channel_recv_now(struct rv_channel *channel, void *element);

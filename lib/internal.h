@@ -44,6 +44,9 @@ bool parker_look(unsigned pace, bool (*is_ready)(const void *arg), const void *a
 /* Ends the present or the next park. NULL does nothing. */
 void parker_unpark(struct parker *parker);
 
+/* Patience (patience.c) --------------------------------------------------------------------------
+ */
+
 /* Whether it pays to look at a word for a while before sleeping, as learned from the last times. */
 struct hope {
     int left;

@@ -31,16 +31,6 @@
 
 enum { EMPTY, NOTIFIED, PARKED, POLLING };
 
-#define SPIN_FOR   (20 * RV_MICROSECOND)
-#define SHORT_WAIT (50 * RV_MICROSECOND) /* of a sleep, with the time that waking takes */
-#define HOPE_MAX   4
-#define PAUSES     32 /* between two looks at the clock */
-
-#define GATHER_PAUSES   64
-#define GATHERED_ENOUGH 16
-#define GATHER_HOPE     16
-#define GATHER_EVERY    32
-
 struct parker {
     _Atomic int state;
     struct hope hope; /* the owner's, as is flow */
@@ -126,56 +116,6 @@ struct parker *parker_self(void)
 static long futex(_Atomic int *word, int operation, int value, const struct timespec *timeout)
 {
     return syscall(SYS_futex, word, operation, value, timeout, NULL, FUTEX_BITSET_MATCH_ANY);
-}
-
-static unsigned processors(void)
-{
-    static _Atomic long known;
-
-    if (known == 0)
-        known = sysconf(_SC_NPROCESSORS_ONLN);
-    return known > 0 ? (unsigned)known : 1;
-}
-
-static void relax(void)
-{
-#if defined(__x86_64__) || defined(__i386__)
-    __builtin_ia32_pause();
-#elif defined(__aarch64__)
-    __asm__ volatile("yield");
-#endif
-}
-
-bool hope_spin(struct hope *hope, unsigned pace, bool (*is_ready)(const void *arg), const void *arg)
-{
-    static _Atomic unsigned spinners;
-    bool ready = false;
-    rv_duration start;
-
-    if (hope->left == 0)
-        return false;
-    start = rv_now();
-    if (atomic_fetch_add_explicit(&spinners, 1, memory_order_relaxed) < processors())
-        do {
-            for (unsigned i = 1; i <= PAUSES && !ready; i++) {
-                relax();
-                ready = i % pace == 0 && is_ready(arg);
-            }
-            if (!ready)
-                sched_yield();
-        } while (!ready && rv_now() - start < SPIN_FOR);
-    atomic_fetch_sub_explicit(&spinners, 1, memory_order_relaxed);
-    if (ready)
-        hope->left = HOPE_MAX;
-    return ready;
-}
-
-void hope_learn(struct hope *hope, rv_duration slept)
-{
-    if (slept < SHORT_WAIT)
-        hope->left = MIN(hope->left + 1, HOPE_MAX);
-    else
-        hope->left = MAX(hope->left - 1, 0);
 }
 
 static bool sleep_until(struct parker *parker, rv_duration deadline)
@@ -297,37 +237,9 @@ int wait_for(struct wait *wait, rv_duration deadline)
     return result;
 }
 
-void flow_gather(struct flow *flow, bool give_way)
-{
-    if (flow->left == 0 && ++flow->since % GATHER_EVERY > 0)
-        return;
-    if (give_way)
-        sched_yield();
-    for (int i = 0; i < GATHER_PAUSES; i++)
-        relax();
-}
-
-void flow_learn(struct flow *flow, size_t count)
-{
-    if (count >= GATHERED_ENOUGH)
-        flow->left = GATHER_HOPE;
-    else if (flow->left > 0)
-        flow->left--;
-}
-
 struct flow *parker_flow(void)
 {
     return &parker_self()->flow;
-}
-
-void short_mutex_init(pthread_mutex_t *mutex)
-{
-    pthread_mutexattr_t attributes;
-
-    pthread_mutexattr_init(&attributes);
-    pthread_mutexattr_settype(&attributes, PTHREAD_MUTEX_ADAPTIVE_NP);
-    pthread_mutex_init(mutex, &attributes);
-    pthread_mutexattr_destroy(&attributes);
 }
 
 rv_duration rv_now(void)
