@@ -228,7 +228,8 @@ static void work(void *arg)
         if (run_all(group))
             looked = false;
         pthread_mutex_lock(&group->lock);
-        if (!looked && group->hope.left > 0 && !group->looking && !atomic_load(&group->joining)) {
+        /* The hope is the looker's while there is one. */
+        if (!looked && !group->looking && group->hope.left > 0 && !atomic_load(&group->joining)) {
             look_for_work(group);
             looked = true;
             continue;
