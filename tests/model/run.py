@@ -73,8 +73,9 @@ def main(model):
     with open(model, encoding="utf-8") as file:
         text = file.read()
     bugs = sorted(set(re.findall(r"^\s*#ifn?def (BUG_\w+)", text, re.M)))
-    named = re.search(r"^ \* Variants: (.*)$", text, re.M)
-    variants = [defines.split(",") for defines in named[1].split()] if named else [[]]
+    named = re.search(r"^ \* Variants: (.*(?:\n \*  +.*)*)$", text, re.M)
+    variants = ([defines.split(",") for defines in named[1].replace(" *", " ").split()]
+                if named else [[]])
     if not bugs:
         print("the model has no broken variant")
         return 1
