@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Groups: lib/group.c and lib/group_work.c, with a run-up of RUN_UP, two that start STARTS functions
- * and one less, and THREADS threads at most.
+ * Groups: lib/group.c and lib/group_work.c, with a run-up of RUN_UP, two that start functions, one
+ * STARTS and the other one less, and THREADS threads at most.
  *
  * Checked under sequential consistency; memory order is for ThreadSanitizer and tests/lib/. A push
  * or pop is one step with the flags that it saw (ring.pml). A claimed wait is woken (parker.pml).
  *
  * Here                     there
- * lock                     group->lock; what is done with it between two looks at the ring is a step
+ * lock                     group->lock; what is done with it between looks at the ring is a step
  * length, progress         group->ring: how many are in it; whether any has left it since `seen`
  * stop, tell               RING_STOP on its tail, RING_TELL on its head
  * workers, starting, ...   the fields of the same name
  * armed                    group->watch; that a millisecond passes is a step of timer
- * worker                   a thread of the executor: work(), run_all(), after_pop(), look_for_work()
+ * worker                   a thread of the executor: work(), after_pop(), look_for_work()
  * starter                  rv_group_go(), with push_locked() and wait_for_room()
  * timer                    group_watch_due()
  * joiner                   rv_group_wait()
