@@ -7,16 +7,17 @@
  * pool's context is done no job starts. Every accepted job is reported once. No job waits while a
  * worker idles, but for the time that waking one takes.
  *
- * Operation: jobs pass through a ring (ring.h), without a lock as long as nobody sleeps. RING_STOP
- * on its tail: nothing more is accepted. RING_TELL on its tail: a worker idles and should be woken;
- * on its head: a submitter waits for room. At most one wake-up of a worker is in flight: the woken
- * worker wakes the next if there is more to do once it has taken a job: in the ring, in somebody's
- * claim, or due again. A worker that finds nothing looks at the ring for a while if that has paid of
- * late; nobody needs to be woken while one looks, and who has looked wakes the next as if woken.
- * Where jobs are short, submitters that found the queue full are woken when half of it is free, but
- * the first in line waits no longer for that than POOL_PUT_OFF, and then sees to those behind, who
- * may have been put off with it. Jobs that wait for a retry keep their place in the capacity:
- * submitters wait for them too. When the context is done, workers report what is left as lost.
+ * Operation: jobs pass through a ring (ring.h), without a lock as long as nobody sleeps, but for
+ * workers that take several at once. RING_STOP on its tail: nothing more is accepted. RING_TELL on
+ * its tail: a worker idles and should be woken; on its head: a submitter waits for room. At most
+ * one wake-up of a worker is in flight: the woken worker wakes the next if there is more to do
+ * once it has taken a job: in the ring, in somebody's claim, or due again. A worker that finds
+ * nothing looks at the ring for a while if that has paid of late; nobody needs to be woken while
+ * one looks, and who has looked wakes the next as if woken. Where jobs are short, submitters that
+ * found the queue full are woken when half of it is free, but the first in line waits no longer
+ * for that than POOL_PUT_OFF, and then sees to those behind, who may have been put off with it.
+ * Jobs that wait for a retry keep their place in the capacity: submitters wait for them too. When
+ * the context is done, workers report what is left as lost.
  *
  * Safety: the lock protects everything but ctx, options, the ring, and what has a comment of its
  * own. Who is about to sleep sets his flag first and looks at the ring then; a push or pop that

@@ -1,282 +1,427 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Channels with select: lib/channel.c, lib/select.c, and the claim of struct wait.
+ * Channels with select: lib/channel.c, lib/channel_wait.c, lib/select.c, and the claim of struct
+ * wait.
  *
- * Two channels of capacity CAPACITY, a sender of one element at each, a thread that selects over
- * receiving from both until it has what was sent, and whoever cancels and closes at any moment.
+ * One or two senders, and who receives: one or two plainly, or one by a select of two clauses, as
+ * the variant says. A close, or the cancel of a sender or receiver, comes at any moment or never;
+ * when nothing moves any more (`timeout`), what is left is looked at, and everybody sent home.
  *
- * Checked under sequential consistency; memory order is for ThreadSanitizer and tests/lib/.
+ * Checked under sequential consistency; memory order is for ThreadSanitizer and tests/lib/. A push
+ * or pop is one step with the flags that it saw (ring.pml). A wait that is claimed is woken
+ * (parker.pml).
  *
  * Here                     there
  * lock[], closed[]         channel->lock, channel->closed
- * buffered[]               channel->length, for a capacity of one
- * ..._waits[]              the queues of struct channel_waiter
- * result[], token[]        struct wait, and its parker (parker.pml)
- * claim(), serve()         wait_claim(), claim_first() with what follows
- * send_now(), recv_now()   channel_send_now(), channel_recv_now()
- * sender                   operate()
- * selector                 rv_select() with try_all(), enqueue_all(), dequeue_all()
- * closer                   rv_channel_close() of channel 0
- * hook(), canceller        context_hook_add(), run_hooks() (context.pml)
- * gone[]                   a waiter has returned: its stack is no more
+ * ring[], stop[], tell[]   channel->ring; RING_STOP on its tail; RING_TELL for each side
+ * queue[], waking[]        the waiters of a side, and those that are claimed and not back
+ * result[]                 struct wait
+ * retry[], counted[]       the fields of struct channel_waiter
+ * patient[]                waiter->patience: may be put off, and wakes by itself in the end
+ * claim(), serve_...()     channel_claim(), channel_serve() with serve_waiter(), both ways
+ * push(), pop()            channel_push(), channel_pop() and, told, what follows without the lock
+ * sender, receiver         operate() with queue() and wait_served()
+ * selector                 rv_select() with try_all(), queue_all(), wait_all()
+ * closer, canceller        rv_channel_close(), context_hook_add() and run_hooks() (context.pml)
  *
- * Checked: an element is received once, or its sender is told that it was not sent; none is lost
- * and none doubled; nobody sleeps for ever while his counterpart does, or after a close or cancel
- * (no invalid end state); nobody's stack is touched after he has returned; nobody stays in a queue.
+ * Checked: elements come out once each, in their sender's order, and each is received or its sender
+ * told that it was not sent; when nothing moves, nobody waits while there is an element for him, or
+ * room, or his channel is closed, or he is cancelled; no waiter stays in a queue, none is touched
+ * after he has returned, no wake-up stays in flight.
  *
- * Variants: CAPACITY=0 CAPACITY=1
+ * Variants: ONE_CHANNEL_TWICE MEET FEWER_RECEIVES TWO_RECEIVERS TWO_CLAUSES TWO_SENDERS
  */
-#define SELECTOR 2 /* the senders are 0 and 1, as their channels */
+#define NONE 99
 
-mtype = { PENDING, CANCEL, TAKEN0, TAKEN1, SENT, REFUSED, WITHDRAWN };
+#ifdef MEET /* without a capacity; a select over both channels */
+#define CAPACITY 0
+#define EACH     1
+#define TO(me)   (me)
+#endif
+#ifdef TWO_SENDERS /* and a receiver, until it is closed */
+#define CAPACITY 1
+#define EACH     (2 - me)
+#define TO(me)   0
+#define PLAIN
+#define ONE_RECEIVER
+#endif
+#ifdef TWO_RECEIVERS
+#define CAPACITY 1
+#define EACH     2
+#define TO(me)   0
+#define PLAIN
+#define ONE_SENDER
+#endif
+#ifdef FEWER_RECEIVES /* which is full; so a sender that is served leaves half of it full */
+#define CAPACITY 3
+#define FILLED   3
+#define EACH     1
+#define TO(me)   0
+#define PLAIN
+#define TAKES 1
+#define ONE_RECEIVER
+#endif
+#ifdef TWO_CLAUSES
+#define CAPACITY 1
+#define EACH     (2 - me)
+#define TO(me)   (me)
+#endif
+#ifdef ONE_CHANNEL_TWICE /* in both clauses */
+#define CAPACITY 1
+#define EACH     2
+#define TO(me)   0
+#define SECOND   0
+#define ONE_SENDER
+#endif
+#ifndef SECOND
+#define SECOND 1
+#endif
+#ifndef FILLED
+#define FILLED 0
+#endif
 
-bool lock[2], closed[2], buffered[2];
-bool sender_waits[2], receiver_waits[2]; /* in the queue of a channel; each has one at most */
+mtype = { PENDING, CANCEL, OVER, TOKEN0, TOKEN1, CLOSED };
+mtype = { OK, AGAIN, PIPE, GONE };
 
-mtype result[3] = PENDING;
-bool token[3], cancelled[3], hooked[3], gone[3], served_by_close[3];
-mtype outcome[2] = PENDING; /* of the senders */
-byte received[2];           /* how often, as the selector sees it */
-bool selector_done;
+/* Receivers of a channel are its side 0, senders side 1. */
+#define SIDE(channel, side) ((channel) * 2 + (side))
+#define RECEIVERS(channel)  SIDE(channel, 0)
+#define SENDERS(channel)    SIDE(channel, 1)
 
-inline take(ch) { atomic { !lock[ch] -> lock[ch] = true } }
-inline give(ch) { lock[ch] = false }
+bool lock[2], closed[2], stop[2];
+chan ring[2] = [3] of { byte };
+chan queue[4] = [4] of { byte }; /* of waiters: a party's number, twice, and the clause's */
+bool tell[4];
+byte waking[4];
 
-inline claim(who, with)
+mtype result[4] = PENDING;
+bool retry[8], counted[8], by_close[8];
+bool patient[4], waits[4], gone[4] = true, cancelled[4], done[4];
+
+byte element[2], got[4]; /* an element is its sender's number, times four, and a count from one */
+byte out[3];             /* how many of a sender's (2: of those that were there) have come out */
+byte sent, received;
+
+#include "channel_now.pml"
+
+/* With the context's hook; a sender that may be put off wakes by itself. */
+inline wait_served()
 {
     atomic {
-        assert(!gone[who]);
-        won = result[who] == PENDING;
-        if :: won -> result[who] = with :: else fi
-    }
-}
-
-#define taken(ch) (ch == 0 -> TAKEN0 : TAKEN1)
-
-/* The first of a queue that can be served, or none. */
-inline serve(waits, ch, who)
-{
-    won = false;
-    if
-    :: waits ->
-        waits = false;
-        other = who;
-#ifndef BUG_NO_CLAIM
-        claim(who, taken(ch))
-#else
-        won = true;
-        result[who] = taken(ch)
-#endif
-    :: else
-    fi
-}
-
-/* With the lock. Sets done if it could be done, and wakes with woken. */
-inline send_now(ch)
-{
-    done = false;
-    woken = false;
-    refused = closed[ch];
-    if
-    :: refused -> done = true
-    :: else ->
-        serve(receiver_waits[ch], ch, SELECTOR);
         if
-        :: won ->
-            assert(!gone[other]);
-            woken = true;
-            done = true
-        :: !won && CAPACITY > 0 && !buffered[ch] -> buffered[ch] = true; done = true
-        :: else
+        :: cancelled[me] && result[me] == PENDING -> result[me] = CANCEL
+        :: else -> waits[me] = true
         fi
-    fi
-}
-
-inline recv_now(ch)
-{
-    done = false;
-    woken = false;
-    refused = false;
-    if
-    :: buffered[ch] ->
-        buffered[ch] = false;
-        serve(sender_waits[ch], ch, ch);
-        if :: won -> buffered[ch] = true; woken = true :: else fi;
-        done = true
-    :: else ->
-        serve(sender_waits[ch], ch, ch);
-        if
-        :: won ->
-            assert(!gone[other]);
-            woken = true;
-            done = true
-        :: !won && closed[ch] -> refused = true; done = true
-        :: else
-        fi
-    fi
-}
-
-/* Until its result is there: a park returns for its token only. */
-inline wait_for(me)
-{
+    };
     do
-    :: result[me] != PENDING -> break
-    :: result[me] == PENDING -> atomic { token[me] -> token[me] = false }
+    :: atomic { result[me] != PENDING -> waits[me] = false; break }
+#ifndef BUG_SLEEPS_PUT_OFF
+    :: atomic { patient[me] && result[me] == PENDING -> result[me] = OVER }
+#endif
     od
 }
 
-/* The context's hook: claims the wait at once if the context is done already. */
-inline hook(me)
+inline receive_one()
 {
-    atomic {
-        early = cancelled[me];
-        if :: !early -> hooked[me] = true :: else fi
-    };
-    if
-    :: early -> claim(me, CANCEL)
-    :: else -> wait_for(me)
-    fi;
-    hooked[me] = false
+    assert(got[me] != 0);
+    received++;
+    got[me] = 0
 }
+
+proctype sender(byte me)
+{
+    byte w = NONE, x, count;
+    bool told, waited, ready;
+    mtype r;
+
+again:
+    atomic {
+        r = AGAIN;
+        ready = false;
+        if :: cancelled[me] || count == EACH -> goto the_end :: else fi;
+        element[me] = me * 4 + count + 1
+    };
+    send_now(TO(me));
+    if :: r == OK -> goto success :: r == PIPE -> goto the_end :: else fi;
+    take(TO(me));
+#if CAPACITY == 0
+    meet_receiver(TO(me));
+    if :: r != AGAIN -> give(TO(me)) :: else fi;
+    if :: r == OK -> goto success :: r == PIPE -> goto the_end :: else fi;
+#endif
+    atomic {
+        result[me] = PENDING;
+        gone[me] = false;
+        patient[me] = CAPACITY > 1 && !waited;
+        enqueue(SENDERS(TO(me)), me * 2)
+    };
+    ready = closed[TO(me)] || (CAPACITY > 0 && len(ring[TO(me)]) < CAPACITY);
+    if
+    :: ready ->
+        dequeue(SENDERS(TO(me)), me * 2);
+        gone[me] = true;
+        serve_senders(TO(me));
+        give(TO(me));
+        goto again
+    :: else -> give(TO(me))
+    fi;
+    wait_served();
+    take(TO(me));
+    dequeue(SENDERS(TO(me)), me * 2);
+    serve_senders(TO(me));
+    gone[me] = true;
+    give(TO(me));
+    if
+    :: result[me] == CANCEL || by_close[me * 2] -> goto the_end
+    :: result[me] == OVER -> waited = true; patient[me] = false; retry[me * 2] = true; goto again
+    :: result[me] == TOKEN0 && retry[me * 2] -> goto again
+    :: else
+    fi;
+success:
+    atomic { sent++; count++; waited = false; patient[me] = false };
+    goto again;
+the_end:
+    done[me] = true
+}
+
+#ifdef PLAIN
+proctype receiver(byte me)
+{
+    byte w = NONE, x, count;
+    bool told, ready;
+    mtype r;
+
+again:
+    atomic { r = AGAIN; ready = false; if :: cancelled[me] -> goto the_end :: else fi };
+#ifdef TAKES
+    if :: count == TAKES -> goto the_end :: else fi;
+#endif
+    recv_now(0);
+    if :: r == OK -> goto success :: r == PIPE -> goto the_end :: else fi;
+    take(0);
+#ifndef BUG_LOOK_FIRST
+    atomic { result[me] = PENDING; gone[me] = false; enqueue(RECEIVERS(0), me * 2) };
+    ready = closed[0] || len(ring[0]) > 0;
+#else
+    ready = closed[0] || len(ring[0]) > 0;
+    atomic { result[me] = PENDING; gone[me] = false; enqueue(RECEIVERS(0), me * 2) };
+#endif
+    if
+    :: ready ->
+        dequeue(RECEIVERS(0), me * 2);
+        gone[me] = true;
+        serve_receivers(0);
+        give(0);
+        goto again
+    :: else -> give(0)
+    fi;
+    wait_served();
+    take(0);
+    dequeue(RECEIVERS(0), me * 2);
+#ifndef BUG_NOBODY_NEXT
+    serve_receivers(0);
+#endif
+    gone[me] = true;
+    give(0);
+    if
+    :: result[me] == CANCEL || by_close[me * 2] -> goto the_end
+    :: result[me] == TOKEN0 && retry[me * 2] -> goto again
+    :: else
+    fi;
+success:
+    atomic { receive_one(); count++ };
+    goto again;
+the_end:
+    done[me] = true
+}
+#else
+#if SECOND == 0
+#define TAKE_ALL take(0)
+#define GIVE_ALL give(0)
+#else
+#define TAKE_ALL take(0); take(1)
+#define GIVE_ALL give(1); give(0)
+#endif
+
+inline try_clause(ch)
+{
+    if :: r == AGAIN -> recv_now(ch) :: else fi
+}
+
+inline dequeue_all()
+{
+    dequeue(RECEIVERS(0), me * 2);
+#if CAPACITY > 0
+    serve_receivers(0);
+#endif
+    dequeue(RECEIVERS(SECOND), me * 2 + 1);
+#if CAPACITY > 0
+    serve_receivers(SECOND)
+#endif
+}
+
+proctype selector(byte me)
+{
+    byte w = NONE, x;
+    bool told, ready;
+    mtype r;
+
+again:
+    atomic { r = AGAIN; ready = false; if :: cancelled[me] -> goto the_end :: else fi };
+    if /* from a random clause on */
+    :: skip; try_clause(0); try_clause(SECOND)
+    :: skip; try_clause(SECOND); try_clause(0)
+    fi;
+    if :: r == OK -> goto success :: r == PIPE -> goto the_end :: else fi;
+    TAKE_ALL;
+#if CAPACITY == 0
+    meet_sender(0);
+    if :: r == AGAIN -> meet_sender(SECOND) :: else fi;
+    if :: r != AGAIN -> GIVE_ALL :: else fi;
+    if :: r == OK -> goto success :: r == PIPE -> goto the_end :: else fi;
+#endif
+    atomic {
+        result[me] = PENDING;
+        gone[me] = false;
+        enqueue(RECEIVERS(0), me * 2)
+    };
+    ready = closed[0] || len(ring[0]) > 0;
+    atomic { enqueue(RECEIVERS(SECOND), me * 2 + 1) };
+    ready = ready || closed[SECOND] || len(ring[SECOND]) > 0;
+    if
+    :: ready ->
+#ifndef BUG_NOT_ABANDONED
+        result[me] = OVER;
+#endif
+        dequeue_all();
+        gone[me] = true;
+        GIVE_ALL;
+        goto again
+    :: else -> GIVE_ALL
+    fi;
+    wait_served();
+    TAKE_ALL;
+#ifndef BUG_STAY_QUEUED
+    dequeue_all();
+#endif
+    gone[me] = true;
+    GIVE_ALL;
+    if
+    :: result[me] == CANCEL -> goto the_end
+    :: else
+    fi;
+    x = (result[me] == TOKEN0 -> me * 2 : me * 2 + 1);
+    if
+    :: by_close[x] -> goto the_end
+    :: !by_close[x] && retry[x] -> x = 0; goto again
+    :: else -> x = 0
+    fi;
+success:
+    atomic { receive_one() };
+    goto again;
+the_end:
+    done[me] = true
+}
+#endif
 
 inline cancel(who)
 {
     atomic {
         cancelled[who] = true;
-        if
-        :: hooked[who] -> hooked[who] = false; claim(who, CANCEL); token[who] = true
-        :: else
-        fi
+        if :: waits[who] && result[who] == PENDING -> result[who] = CANCEL :: else fi
     }
-}
-
-proctype sender(byte me)
-{
-    bool won, done, woken, refused, early;
-    byte other;
-
-    take(me);
-    send_now(me);
-#ifndef BUG_QUEUE_UNLOCKED
-    if :: !done -> sender_waits[me] = true :: else fi;
-    give(me);
-#else
-    give(me);
-    if :: !done -> take(me); sender_waits[me] = true; give(me) :: else fi;
-#endif
-    if :: woken -> token[other] = true :: else fi;
-    if
-    :: done -> outcome[me] = (refused -> REFUSED : SENT)
-    :: else ->
-        hook(me);
-#ifndef BUG_NO_RELOCK
-        take(me);
-        sender_waits[me] = false;
-        give(me);
-#endif
-        if
-        :: result[me] == CANCEL -> outcome[me] = WITHDRAWN
-        :: else -> outcome[me] = (served_by_close[me] -> REFUSED : SENT)
-        fi
-    fi;
-    gone[me] = true
-}
-
-inline take_all() { take(0); take(1) }
-inline give_all() { give(1); give(0) }
-
-inline try_one(ch)
-{
-    if
-    :: !done -> recv_now(ch); if :: done -> chosen = ch :: else fi
-    :: else
-    fi
-}
-
-active proctype selector()
-{
-    bool won, done, woken, refused, early, over;
-    byte other, chosen;
-
-    do
-    :: over || received[0] + received[1] == 2 -> break
-    :: else ->
-        atomic { gone[SELECTOR] = false; result[SELECTOR] = PENDING };
-        served_by_close[SELECTOR] = false;
-        done = false;
-        take_all();
-        if /* from a random clause on */
-        :: skip -> try_one(0); try_one(1)
-        :: skip -> try_one(1); try_one(0)
-        fi;
-        if
-        :: !done -> receiver_waits[0] = true; receiver_waits[1] = true
-        :: else
-        fi;
-        give_all();
-        if :: woken -> token[other] = true :: else fi;
-        if
-        :: done && refused -> over = true
-        :: done && !refused -> received[chosen]++
-        :: else ->
-            hook(SELECTOR);
-            take_all();
-            receiver_waits[0] = false;
-#ifndef BUG_STAY_QUEUED
-            receiver_waits[1] = false;
-#endif
-            give_all();
-            if
-            :: result[SELECTOR] == CANCEL || served_by_close[SELECTOR] -> over = true
-            :: else -> chosen = (result[SELECTOR] == TAKEN0 -> 0 : 1); received[chosen]++
-            fi
-        fi;
-        gone[SELECTOR] = true;
-        assert(!receiver_waits[0] && !receiver_waits[1])
-    od;
-    selector_done = true
 }
 
 active proctype closer()
 {
-    bool won;
-    byte other;
+    byte w = NONE, x;
+    bool told;
 
     if
     :: skip
+    :: cancel(0)
+    :: cancel(2)
     :: take(0);
+        stop[0] = true;
         closed[0] = true;
-#ifndef BUG_CLOSE_RECEIVERS_ONLY
-        serve(sender_waits[0], 0, 0);
-        if :: won -> served_by_close[other] = true; token[other] = true :: else fi;
-#endif
-        serve(receiver_waits[0], 0, SELECTOR);
-        if :: won -> served_by_close[other] = true; token[other] = true :: else fi;
-        assert(!sender_waits[0] && !receiver_waits[0]);
+        atomic {
+            do
+            :: claim(SENDERS(0)); if :: w == NONE -> break :: else -> by_close[w] = true fi
+            od
+        };
+        do
+        :: atomic { claim(RECEIVERS(0)) };
+            if
+            :: w == NONE -> break
+            :: CAPACITY == 0 && w != NONE -> by_close[w] = true
+            :: else ->
+                pop_for(0);
+                atomic { by_close[w] = retry[w]; retry[w] = false }
+            fi
+        od;
+        forget();
         give(0)
     fi
 }
 
-/* The selector, at any moment or never; then who is left without a counterpart. */
-active proctype canceller()
+inline look_at_receiver(who, ch)
 {
-    bool won;
+    assert(done[who] || (waits[who] && !closed[ch] && !cancelled[who] && len(ring[ch]) == 0 &&
+        len(queue[SENDERS(ch)]) == 0))
+}
 
-    if
-    :: cancel(SELECTOR)
-    :: skip
-    fi;
-    selector_done;
-    /* A close has woken its sender. */
-    if :: closed[0] :: else -> cancel(0) fi;
-    cancel(1);
-    outcome[0] != PENDING && outcome[1] != PENDING;
-    assert(received[0] + buffered[0] == (outcome[0] == SENT -> 1 : 0));
-    assert(received[1] + buffered[1] == (outcome[1] == SENT -> 1 : 0));
-    assert(!sender_waits[0] && !sender_waits[1])
+inline look_at_sender(who)
+{
+    assert(done[who] || (waits[who] && !closed[TO(who)] && !cancelled[who] &&
+        len(ring[TO(who)]) == CAPACITY))
 }
 
 init
 {
-    atomic { run sender(0); run sender(1) }
+    byte i;
+
+    atomic {
+        do
+        :: len(ring[0]) < FILLED -> i++; ring[0]!8 + i
+        :: else -> break
+        od;
+        i = 0;
+        run sender(0);
+#ifndef ONE_SENDER
+        run sender(1);
+#else
+        done[1] = true;
+#endif
+#ifdef PLAIN
+        run receiver(2);
+#ifndef ONE_RECEIVER
+        run receiver(3)
+#else
+        done[3] = true
+#endif
+#else
+        run selector(2);
+        done[3] = true
+#endif
+    };
+    timeout;
+    d_step {
+        look_at_sender(0);
+        look_at_sender(1);
+        look_at_receiver(2, 0);
+        look_at_receiver(3, 0);
+#ifndef PLAIN
+        look_at_receiver(2, SECOND)
+#endif
+    };
+    cancel(0);
+    cancel(1);
+    cancel(2);
+    cancel(3);
+    done[0] && done[1] && done[2] && done[3];
+    assert(received == out[0] + out[1] + out[2]);
+    assert(sent + FILLED == received + len(ring[0]) + len(ring[1]));
+    for (i : 0 .. 3) {
+        assert(len(queue[i]) == 0 && waking[i] == 0)
+    }
 }

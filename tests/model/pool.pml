@@ -1,264 +1,456 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Pools: lib/pool.c and lib/pool_work.c, two workers, a full queue of QUEUE places, and two
- * submitters.
+ * Pools: lib/pool.c, lib/pool_work.c, lib/pool_claim.c, lib/pool_wake.c, and of lib/pool_retry.c
+ * what becomes due.
  *
- * Checked under sequential consistency; memory order is for ThreadSanitizer and tests/lib/.
+ * Checked under sequential consistency; memory order is for ThreadSanitizer and tests/lib/. A push
+ * or pop is one step with the flags that it saw (ring.pml). Who is taken off a list is woken
+ * (parker.pml).
  *
  * Here                     there
- * atomic { ... }           what is done under pool->lock: all that others do without it, claiming a
- *                          wait and marking the context, are single steps, too
- * length, waking           pool->length, waking
- * idle[], idle_first       worker->idle and the list pool->idle: the last one to idle is first
- * waiting[], result[]      pool->submitters and their waits
- * token[]                  the parkers (parker.pml): workers, submitters, who drains
- * worker                   pool_work() with work_once(), wait_idle(), pool_lose_all()
- * submitter                rv_pool_submit(), of one job; the first one's context may be cancelled
- * destroyer                rv_pool_drain() or none, then rv_pool_destroy()
- * canceller                rv_pool_cancel() with pool_cancelled(), at any moment or never
+ * lock                     pool->lock; what is done with it between two looks at the ring is a step
+ * length, capacity, stop   pool->ring and RING_STOP on its tail
+ * tell_workers             RING_TELL on its tail, for idle workers
+ * tell_submitters          RING_TELL on its head, for those who wait for room
+ * claim[]                  how many jobs are left of a worker's claim
+ * due, later               pool->due, pool->retries
+ * waking, looked_for       pool->waking, looked_for
+ * idle[], landed           worker->idle, landed
+ * line, result[], patient[] pool->submitters, their waits, and whether one wakes by itself
+ * worker                   pool_work(), with work_once(), look_for_work(), rest()
+ * submitter                rv_pool_submit()
+ * timer                    timer_due() of a retry
+ * owner                    rv_pool_drain() or none, rv_pool_destroy()
+ * canceller                rv_pool_cancel() with pool_cancelled(), or a submitter's context
  *
- * Checked: accepted = finished + lost, once both are done; no job starts after a cancel; no job
- * waits while a worker idles (a job that runs ends only when that is so, and must end); nobody
- * sleeps for ever (no invalid end state).
+ * Checked: every job that was accepted has ended, finished or lost, when a drain returns and when
+ * the pool is gone; no job waits while a worker idles, and no submitter while there is room: jobs
+ * end only when that is so, and must end; nobody sleeps for ever (no invalid end state).
  *
- * Variants: QUEUE=1 QUEUE=2
+ * Variants: CLAIMS LOOKING RETRY ROOM
  */
+#ifdef CLAIMS /* three workers, jobs that one of them may claim */
+#define WORKERS    3
+#define SUBMITTERS 1
+#define EACH       3
+#define JOBS       0
+#define QUEUE      4
+#define BATCH      3
+#define QUIET
+#endif
+#ifdef LOOKING /* likewise with two, who look before they idle */
+#define WORKERS    2
+#define SUBMITTERS 1
+#define EACH       2
+#define JOBS       1
+#define QUEUE      2
+#define BATCH      2
+#endif
+#ifdef ROOM /* two submitters at a full queue, which two workers leave more than half full */
 #define WORKERS    2
 #define SUBMITTERS 2
-#define NOBODY     9
+#define JOBS       5
+#define QUEUE      5
+#define BATCH      1
+#define QUIET
+#endif
+#ifdef RETRY /* two of the jobs wait for their next attempt */
+#define WORKERS    2
+#define SUBMITTERS 1
+#define JOBS       0
+#define LATER      2
+#define QUEUE      3
+#define BATCH      1
+#endif
+#ifndef EACH
+#define EACH 1
+#endif
+#ifndef LATER
+#define LATER 0
+#endif
+#define NOBODY 9
 
-mtype = { PENDING, SERVED, CANCEL };
+mtype = { PENDING, SERVED, CANCEL, OVER };
 
-bool waking, cancelled, stopping, draining;
-byte length = QUEUE, running, accepted = QUEUE, finished, lost; /* it begins full */
-bool idle[WORKERS], worker_token[WORKERS];
-byte idle_first = NOBODY, idle_second = NOBODY;
-byte workers = WORKERS;
+bool lock, stop, tell_workers, tell_submitters, waking, looked_for, cancelled, stopping;
+byte length = JOBS, due, later = LATER, claim[WORKERS];
+short capacity = QUEUE - LATER;
+bool idle[WORKERS];
+byte idlers, workers = WORKERS;
 
-bool waiting[SUBMITTERS], submitter_token[SUBMITTERS], submitter_cancelled;
-byte first_waiting = NOBODY; /* of the submitters, who came first */
-mtype result[SUBMITTERS] = PENDING;
-byte gave_up, returned;
-bool drainer_waits, drainer_token;
+chan line = [2] of { byte };
+mtype result[2] = PENDING;
+bool patient[2], waits[2], submitter_cancelled;
 
-/* With the lock: takes a worker off the idle list and unparks it. */
-inline unpark_first()
-{
-    atomic {
-        idle[idle_first] = false;
-        worker_token[idle_first] = true;
-        idle_first = idle_second;
-        idle_second = NOBODY
-    }
-}
+byte accepted = JOBS + LATER, running, ended, returned;
+bool drainer_waits;
 
-inline wake_worker()
-{
-    if
-    :: !waking && idle_first != NOBODY -> waking = true; unpark_first()
-    :: else
-    fi
-}
+#define LEFT (length + due + claim[0] + (WORKERS > 1 -> claim[WORKERS - 1] : 0) + \
+    (WORKERS > 2 -> claim[1] : 0))
 
-inline wake_all_workers()
-{
-    do
-    :: idle_first != NOBODY -> unpark_first()
-    :: else -> break
-    od
-}
-
-/* With the lock: the next submitter that can be claimed. */
-inline wake_submitter()
-{
-    woke = false;
-    do
-    :: woke || first_waiting == NOBODY -> break
-    :: else ->
-        next = first_waiting;
-        leave_list(next);
-        atomic {
-            if
-            :: result[next] == PENDING ->
-                result[next] = SERVED;
-                submitter_token[next] = true;
-                woke = true
-            :: else
-            fi
-        }
-    od;
-    next = 0;
-    woke = false
-}
-
-inline leave_list(who)
-{
-    atomic {
-        waiting[who] = false;
-        if
-        :: first_waiting == who -> first_waiting = (waiting[1 - who] -> 1 - who : NOBODY)
-        :: else
-        fi
-    }
-}
-
-inline check_drained()
-{
-    if
-    :: drainer_waits && length + running == 0 -> drainer_waits = false; drainer_token = true
-    :: else
-    fi
-}
-
-inline be_idle(who)
-{
-    atomic { idle[who] = true; idle_second = idle_first; idle_first = who }
-}
+#include "pool_wake.pml"
 
 proctype worker(byte me)
 {
-    byte next;
-    bool woke;
+    byte x, count;
+    short room;
+    bool woke, tell, landed, looked, more;
 
-    do
-    :: atomic { cancelled && length > 0 -> length--; running++ };
-        /* pool_lose_all() reports it as lost, without the lock. */
-        atomic { running--; lost++; check_drained() }
-    :: atomic {
-            !cancelled && length > 0 ->
-            length--;
-            running++;
-            wake_submitter();
-#ifndef BUG_NO_CHAIN
-            if :: length > 0 -> wake_worker() :: else fi
-#endif
-        };
-        /* The job, which does not end while another one waits beside an idle worker. */
-        length == 0 || idle_first == NOBODY || cancelled;
-        atomic { finished++; running--; check_drained() }
-    :: atomic { length == 0 && stopping -> workers--; wake_all_workers(); break }
-#ifndef BUG_IDLE_UNLOCKED
-    :: atomic { length == 0 && !stopping -> be_idle(me) };
+again:
+    if :: cancelled -> goto lose_all :: else fi;
+    /* take_work() */
+    atomic { count = 0; tell = false; more = false };
+    if
+    :: due == 0 ->
+        if
+        :: true ->
+            atomic {
+                if
+                :: length > 0 -> length--; count = 1; running++; tell = tell_submitters
+                :: else
+                fi
+            }
+        :: BATCH > 1 -> /* into its claim, with the lock */
+            atomic {
+            !lock ->
+                if
+                :: length > 0 ->
+                    count = (length < BATCH -> length : BATCH);
+                    length = length - count;
+                    claim[me] = count - 1;
+                    running++;
+                    tell = tell_submitters
+                :: else
+                fi
+            }
+        fi
+    :: else
+    fi;
+    if
+    :: count > 0 ->
+#ifndef BUG_LANDED_BLIND
+        more = landed || count > 1 || length > 0;
 #else
-    :: length == 0 && !stopping -> be_idle(me);
+        more = count > 1 || length > 0;
 #endif
-        /* Its token comes only with its being taken off the list. */
+        atomic { more = more && tell_workers; landed = false };
+        if
+        :: more || tell ->
+            /* wake_others() */
+            atomic {
+                !lock ->
+                if :: more && LEFT > 0 -> wake_worker() :: else fi;
+                if
+                :: len(line) > 0 ->
+                    line?<x>;
+                    if
+                    :: patient[x] && length > capacity / 2 -> x = 0 /* put off */
+                    :: x = 0; wake_submitters()
+                    fi
+                :: else
+                fi
+            }
+        :: else
+        fi;
+        goto run_it
+    :: else
+    fi;
+    atomic {
+        !lock ->
+        if
+        :: due > 0 ->
+            due--;
+            capacity++;
+            count = 1;
+            wake_submitter()
+        :: due == 0 && claim[0] > 0 -> claim[0]--; count = 1
+        :: due == 0 && claim[0] == 0 && WORKERS > 1 && claim[WORKERS - 1] > 0 ->
+            claim[WORKERS - 1]--;
+            count = 1
+        :: due == 0 && claim[0] == 0 && WORKERS > 2 && claim[WORKERS - 1] == 0 &&
+            claim[1 % WORKERS] > 0 ->
+            claim[1 % WORKERS]--;
+            count = 1
+        :: else
+        fi;
+        if
+        :: count > 0 ->
+            running++;
+#ifndef BUG_THIEF_ALONE
+            if :: LEFT > 0 -> wake_worker() :: else fi;
+#endif
+            landed = false
+        :: else
+        fi
+    };
+    if :: count > 0 -> goto run_it :: else fi;
+    /* look_for_work() */
+    if
+#ifndef QUIET
+    :: !looked ->
         atomic {
-            worker_token[me] ->
-            worker_token[me] = false;
-            assert(!idle[me]);
-#ifndef BUG_WAKING_STAYS
-            waking = false
+            !lock ->
+            check_drained();
+            if
+            :: !looked_for && !stopping -> looked_for = true; looked = true; tell_of_workers()
+            :: else
+            fi
+        };
+        if
+        :: looked ->
+            atomic { !lock -> looked_for = false; landed = true; tell_of_workers() };
+            goto again
+        :: else
+        fi
 #endif
+    :: true
+    fi;
+    goto rest;
+run_it:
+    atomic { looked = false; count = 0; tell = false; more = false };
+    /* The job, which does not end while another one waits beside an idle worker; or while there is a
+     * submitter, for whom two places become free. */
+    atomic {
+#ifndef ROOM
+        cancelled || LEFT == 0 || idlers == 0 ->
+#else
+        cancelled || returned == SUBMITTERS ->
+#endif
+        running--;
+        ended++
+    };
+    atomic {
+        if
+        :: !cancelled && claim[me] > 0 -> claim[me]--; running++; goto run_it
+        :: else -> goto again
+        fi
+    };
+lose_all: /* there one after the other, reported without the lock */
+    do
+    :: atomic {
+            !lock && LEFT + later > 0 ->
+            count = LEFT + later;
+            running = running + count;
+            length = 0;
+            due = 0;
+            later = 0;
+            claim[0] = 0;
+            claim[WORKERS - 1] = 0;
+            claim[1 % WORKERS] = 0
+        };
+        atomic {
+            !lock ->
+            running = running - count;
+            ended = ended + count;
+            count = 0;
+            check_drained()
         }
-    od
+    :: atomic { LEFT + later == 0 -> break }
+    od;
+rest:
+    /* wait_idle(), with the lock until it sleeps */
+    atomic {
+        !lock ->
+        looked = false;
+        check_drained();
+        if
+        :: stopping && length == 0 && due + later == 0 ->
+            workers--;
+            if :: workers > 0 -> wake_all_workers() :: else fi;
+            goto the_end
+        :: else
+        fi;
+        lock = true;
+#ifndef BUG_LOOK_FIRST
+        idle[me] = true;
+        idlers++;
+        tell_of_workers()
+#endif
+    };
+    atomic {
+#ifndef BUG_LOOK_FIRST
+        if :: LEFT > 0 -> take_off_idle(me); tell_of_workers(); give(); goto again :: else fi;
+#else
+        if :: LEFT > 0 -> give(); goto again :: else fi
+    };
+    atomic {
+        idle[me] = true;
+        idlers++;
+        tell_of_workers();
+#endif
+        give()
+    };
+    atomic {
+        !idle[me] && !lock ->
+#ifndef BUG_WAKING_STAYS
+        waking = false;
+#endif
+        landed = true;
+        tell_of_workers();
+        goto again
+    };
+the_end:
+    skip
+}
+
+inline leave_line(who)
+{
+    if :: line??[eval(who)] -> line??eval(who) :: else fi;
+    tell_of_submitters()
 }
 
 proctype submitter(byte me)
 {
-    byte next;
-    bool woke, over, waits;
+    byte x, count;
+    short room;
+    bool woke, tell, waited;
 
-    do
-    :: over -> break
-    :: else ->
-        atomic {
-            waits = false;
-            if
-            :: cancelled || draining -> gave_up++; over = true
-            :: !cancelled && !draining && length < QUEUE ->
-                length++;
-                accepted++;
-                wake_worker();
-                over = true
-            :: else ->
-                result[me] = PENDING;
-                waiting[me] = true;
-                if :: first_waiting == NOBODY -> first_waiting = me :: else fi;
-                waits = true
-            fi
-        };
+again:
+    atomic {
+        tell = false;
+        if :: cancelled || (me == 0 && submitter_cancelled) -> goto give_up :: else fi
+    };
+    /* submit_now() */
+    atomic {
         if
-        :: waits ->
-            /* wait_for() */
-            do
-            :: result[me] != PENDING -> break
-            :: result[me] == PENDING ->
-                atomic { submitter_token[me] -> submitter_token[me] = false }
-            od;
-            leave_list(me);
-            if
-            :: result[me] == CANCEL || (me == 0 && submitter_cancelled) ->
-#ifndef BUG_ROOM_KEPT
-                atomic { wake_submitter() };
-#endif
-                gave_up++;
-                over = true
-            :: else
-            fi
-        :: else
+        :: stop -> goto give_up
+        :: !stop && length < capacity -> length++; accepted++; tell = tell_workers
+        :: else -> goto no_room
         fi
+    };
+    if :: tell -> atomic { !lock -> wake_worker() } :: else fi;
+    atomic {
+        count++;
+        waited = false;
+        if :: count == EACH -> goto give_up :: else -> goto again fi
+    };
+no_room:
+    atomic {
+        !lock ->
+        lock = true;
+        result[me] = PENDING;
+        patient[me] = !waited;
+        line!me;
+        tell_of_submitters()
+    };
+    if
+    :: atomic { length < capacity || stop -> leave_line(me); give(); goto again }
+    :: atomic { length >= capacity && !stop -> give() }
+    fi;
+    atomic {
+        if
+        :: me == 0 && submitter_cancelled && result[me] == PENDING -> result[me] = CANCEL
+        :: else -> waits[me] = true
+        fi
+    };
+    do
+    :: atomic { result[me] != PENDING -> waits[me] = false; break }
+    :: atomic { patient[me] && result[me] == PENDING -> result[me] = OVER }
     od;
+    atomic { !lock -> leave_line(me) };
+    if
+    :: result[me] == OVER -> waited = true
+    :: else
+    fi;
+    patient[me] = false;
+    if
+#ifndef BUG_ROOM_KEPT
+    :: result[me] == CANCEL || cancelled || (me == 0 && submitter_cancelled) ->
+        atomic { !lock -> wake_submitters() };
+        goto give_up
+#endif
+#ifndef BUG_TIME_OUT_ALONE
+    :: result[me] == OVER -> atomic { !lock -> wake_submitters() }
+#endif
+    :: else
+    fi;
+    goto again;
+give_up:
     returned++
 }
 
-/* The first submitter's context, at any moment or never. */
-active proctype submitter_canceller()
+#if LATER > 0
+active proctype timer()
 {
-    if
-    :: skip
-    :: submitter_cancelled = true;
-        atomic {
-            if
-            :: waiting[0] && result[0] == PENDING -> result[0] = CANCEL; submitter_token[0] = true
-            :: else
-            fi
-        }
-    fi
+    do
+    :: atomic { !lock && later > 0 -> later--; due++; wake_worker() }
+    :: atomic { !lock && later == 0 -> break }
+    od
+}
+#endif
+
+inline stop_accepting()
+{
+    stop = true;
+    do
+    :: len(line) > 0 -> wake_submitter()
+    :: else -> break
+    od
 }
 
 inline cancel_pool()
 {
     cancelled = true;
-    atomic { wake_all_workers(); wake_submitter(); wake_submitter() }
+    atomic { !lock -> stop_accepting(); wake_all_workers() }
 }
 
 active proctype canceller()
 {
-    byte next;
+    byte x;
     bool woke;
 
     if
     :: skip
+#ifndef QUIET
     :: cancel_pool()
+#endif
+#ifndef CLAIMS
+    :: atomic {
+            submitter_cancelled = true;
+            if :: waits[0] && result[0] == PENDING -> result[0] = CANCEL :: else fi
+        }
+#endif
     fi
 }
 
-active proctype destroyer()
+active proctype owner()
 {
-    byte next;
+    byte x;
     bool woke;
 
     returned == SUBMITTERS;
     if
+#ifndef CLAIMS /* where a cancel would release jobs that wait for each other */
     :: skip
+#endif
+#ifndef ROOM
     :: atomic {
-            draining = true;
-            drainer_waits = length + running > 0;
-            drainer_token = !drainer_waits
+            !lock ->
+            stop_accepting();
+            drainer_waits = ended != accepted
         };
-        drainer_token;
-        assert(length + running == 0)
+        !drainer_waits;
+        assert(LEFT == 0 && later == 0 && running == 0)
+#endif
     fi;
     cancel_pool();
-    atomic { stopping = true; wake_all_workers() };
+    atomic { !lock -> stopping = true; wake_all_workers() };
     workers == 0;
-    assert(length == 0 && running == 0);
-    assert(accepted == finished + lost);
-    assert(accepted + gave_up == SUBMITTERS + QUEUE)
+    !lock; /* pthread_cond_wait() comes back with it */
+    assert(LEFT == 0 && later == 0 && running == 0);
+    assert(accepted == ended)
 }
 
 init
 {
-    atomic { run worker(0); run worker(1); run submitter(0); run submitter(1) }
+    byte i;
+
+    atomic {
+        for (i : 0 .. WORKERS - 1) {
+            run worker(i)
+        }
+        for (i : 0 .. SUBMITTERS - 1) {
+            run submitter(i)
+        }
+    }
 }

@@ -3,9 +3,9 @@
 """Checks one protocol model exhaustively, and that the check can fail.
 
 run.py MODEL.pml: verifies the model as it is, which must hold in each of its "Variants:" (defines,
-several with commas between them), and once
-for each BUG_ that it tests with #ifdef or #ifndef, which must not hold in some: a property that no
-broken protocol violates says nothing.
+several with commas between them), and once for each BUG_ that it, or what it includes, tests with
+#ifdef or #ifndef, which must not hold in some: a property that no broken protocol violates says
+nothing.
 Without spin or a compiler it skips (77).
 
 A search that was cut short, for depth or memory, counts as a failure.
@@ -72,9 +72,14 @@ def main(model):
     model = os.path.abspath(model)
     with open(model, encoding="utf-8") as file:
         text = file.read()
-    bugs = sorted(set(re.findall(r"^\s*#ifn?def (BUG_\w+)", text, re.M)))
-    named = re.search(r"^ \* Variants: (.*)$", text, re.M)
-    variants = [defines.split(",") for defines in named[1].split()] if named else [[]]
+    parts = text
+    for name in re.findall(r'^#include "(.+)"$', text, re.M):
+        with open(os.path.join(os.path.dirname(model), name), encoding="utf-8") as file:
+            parts += file.read()
+    bugs = sorted(set(re.findall(r"^\s*#ifn?def (BUG_\w+)", parts, re.M)))
+    named = re.search(r"^ \* Variants: (.*(?:\n \*  +.*)*)$", text, re.M)
+    variants = ([defines.split(",") for defines in named[1].replace(" *", " ").split()]
+                if named else [[]])
     if not bugs:
         print("the model has no broken variant")
         return 1

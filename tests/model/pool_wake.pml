@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: MIT */
+/* For pool.pml: who is woken; all with the lock. */
+inline give() { lock = false }
+
+inline tell_of_workers() { tell_workers = idlers > 0 && !waking && !looked_for }
+inline tell_of_submitters() { tell_submitters = len(line) > 0 }
+
+/* All with the lock. */
+inline take_off_idle(who)
+{
+    idle[who] = false;
+    idlers--
+}
+
+inline wake_worker()
+{
+    if
+    :: !waking && !looked_for && idlers > 0 ->
+        waking = true;
+        if
+        :: idle[0] -> take_off_idle(0)
+        :: WORKERS > 1 && !idle[0] && idle[WORKERS - 1] -> take_off_idle(WORKERS - 1)
+        :: WORKERS > 2 && !idle[0] && !idle[WORKERS - 1] -> take_off_idle(1)
+        fi;
+        tell_of_workers()
+    :: else
+    fi
+}
+
+inline wake_all_workers()
+{
+    if :: idle[0] -> take_off_idle(0) :: else fi;
+    if :: WORKERS > 1 && idle[WORKERS - 1] -> take_off_idle(WORKERS - 1) :: else fi;
+    if :: WORKERS > 2 && idle[1 % WORKERS] -> take_off_idle(1 % WORKERS) :: else fi;
+    tell_of_workers()
+}
+
+inline wake_submitter()
+{
+    woke = false;
+    do
+    :: woke || len(line) == 0 -> break
+    :: else ->
+        line?x;
+        if :: result[x] == PENDING -> result[x] = SERVED; woke = true :: else fi;
+        x = 0
+    od;
+    woke = false;
+    tell_of_submitters()
+}
+
+inline wake_submitters()
+{
+    room = capacity - length;
+    do
+    :: room > 0 && len(line) > 0 -> wake_submitter(); room--
+    :: else -> break
+    od;
+    room = 0
+}
+
+inline check_drained()
+{
+    if :: drainer_waits && ended == accepted -> drainer_waits = false :: else fi
+}
