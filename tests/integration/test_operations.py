@@ -114,6 +114,15 @@ class Operations(PuppetTest):
         self.assertEqual(daemon.module("a")["tasks"][0]["runs"], 3)
         self.assertEqual(daemon.stop(), 0, daemon.text())
 
+    def test_a_run_that_is_answered_is_over(self):
+        """Who has waited for a run can ask for the next, however long the end of its contexts takes."""
+        daemon = self.daemon(puppet("a")).wait_started()
+        self.script(daemon, "a", "contexts")
+        for _ in range(10):
+            status, answer = daemon.ask("/v1/run?module=a&task=act&wait", "POST")
+            self.assertEqual(status, 200, answer)
+        self.assertEqual(daemon.stop(), 0, daemon.text())
+
     def test_answers_without_waiting_and_at_the_end(self):
         daemon = self.daemon(puppet("a", "drain = 1000s", "grace = 100ms",
                                     "drain-stall = 1000s"),
