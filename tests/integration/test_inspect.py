@@ -149,8 +149,10 @@ class Describe(Inspecting):
         self.assertFalse(os.path.exists(self.path("trace")))
 
     def test_a_constructor_that_does_not_end(self):
-        told = self.describe(DESCRIBED, constructor="pause", code=1)
-        self.assertIn("did not end within 10s", told["error"])
+        # Also one that has closed all that it could write to.
+        for what in ("pause", "close"):
+            told = self.describe(DESCRIBED, constructor=what, code=1)
+            self.assertIn("did not end within 10s", told["error"])
 
 
 class Modules(Inspecting):
