@@ -21,6 +21,7 @@
 #include "base/clock.h"
 #include "base/text.h"
 #include "ctl/places.h"
+#include "ctl/table.h"
 
 #define TIME_MAX   (10 * NSEC_PER_SEC)
 #define OUTPUT_MAX (1024 * 1024)
@@ -165,7 +166,7 @@ static bool take_record(json_t *document, char *line)
 
 static json_t *make_document(const char *path)
 {
-    json_t *document = json_pack("{s:s}", "file", path);
+    json_t *document = json_pack("{s:o}", "file", make_printable(path));
 
     for (size_t i = 0; i < ARRAY_SIZE(records); i++)
         if (records[i].list)
