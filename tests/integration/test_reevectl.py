@@ -238,6 +238,15 @@ class Usage(harness.unittest.TestCase):
         commands = self.ctl("--help").stdout.split("\n\n")[1]
         self.assertEqual({line.split()[0] for line in commands.splitlines()}, set(self.TAKEN))
 
+    def test_output_that_cannot_be_written(self):
+        for words in (["--help"], ["--version"], ["describe", DESCRIBED],
+                      ["describe", "--json", DESCRIBED]):
+            with open("/dev/full", "w", encoding="utf-8") as full:
+                done = subprocess.run([harness.REEVECTL, *words], stdout=full, check=False, text=True,
+                                      stderr=subprocess.PIPE, timeout=harness.PATIENCE)
+            self.assertEqual(done.returncode, 1, words)
+            self.assertIn("cannot write its output", done.stderr)
+
     def test_values(self):
         for words in (["logs", "-n", "x"], ["logs", "-n", "-1"], ["logs", "--since", "yesterday-ish"],
                       ["submit", "a/b", "--timeout", "3"], ["submit", "a/b", "--timeout", "0"]):
