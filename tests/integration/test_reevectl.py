@@ -109,7 +109,7 @@ class Json(PuppetTest):
         status = self.ctl_json(daemon, "status")
         self.compare("status", [status])
         self.compare("list", [self.ctl_json(daemon, "list")])
-        self.compare("tree", [self.ctl_json(daemon, "tree")])
+        self.compare("tree", [json.loads(self.tree(daemon, "--json"))])
         lines = [json.loads(line) for line in daemon.ctl("logs", "--json").stdout.splitlines()]
         self.compare("logs", lines)
         # A module is what status has of it.
@@ -296,7 +296,7 @@ class People(PuppetTest):
         daemon = self.daemon(puppet("a", "work.timeout = 1h", "drain = 10ms")).wait_started()
         self.assertEqual(daemon.ctl("submit", "a/work", stdin="wait").returncode, 0)
         self.wait_trace(daemon, "a waits")
-        shown = daemon.ctl("tree").stdout
+        shown = self.tree(daemon)
         self.assertRegex(shown, r"(?m)^    work .*\n      \(pool\) ")
         self.assertNotRegex(shown, r"(?m)^ *\d|^ *context ")
         self.assertEqual(daemon.stop(), 0, daemon.text())
