@@ -350,7 +350,8 @@ class Looks(PuppetTest):
 
     def test_completion(self):
         """bash's, with the few helpers that bash-completion would bring."""
-        daemon = self.daemon(puppet("alpha") + puppet("beta")).wait_started()
+        odd = f"[module:odd]\nload = {os.path.dirname(PUPPET)}/oddnames.so\n"
+        daemon = self.daemon(puppet("alpha") + puppet("beta") + odd).wait_started()
         script = os.path.join(os.path.dirname(__file__), "..", "..", "ctl", "completion",
                               "reevectl.bash")
 
@@ -365,15 +366,19 @@ class Looks(PuppetTest):
             environment = dict(os.environ, REEVE_CONTROL=daemon.control,
                                PATH=os.path.dirname(harness.REEVECTL) + ":" + os.environ["PATH"])
             done = harness.subprocess.run(["bash", "-c", program, "bash", script, "reevectl", *words],
-                                          capture_output=True, text=True, env=environment, check=True)
-            return done.stdout.split()
+                                          capture_output=True, text=True, env=environment, check=True,
+                                          cwd=daemon.folder)
+            return done.stdout.splitlines()
 
         self.assertEqual(complete("re"), ["restart", "reload"])
         self.assertEqual(complete("--no"), ["--no-wait"])
         self.assertEqual(complete("stop", "al"), ["alpha"])
-        self.assertEqual(complete("--json", "show", ""), ["alpha", "beta"])
+        self.assertEqual(complete("--json", "show", ""), ["alpha", "beta", "odd"])
         self.assertEqual(complete("run", "beta/"), ["beta/act", "beta/tick"])
-        self.assertEqual(complete("submit", ""), ["alpha/work", "beta/work"])
+        self.assertEqual(complete("submit", "")[:2], ["alpha/work", "beta/work"])
+        # Names are a module's own: for the shell they are words, and nothing that it does.
+        self.assertIn(r"odd/\$\(touch\ ran\)", complete("run", "odd/"))
+        self.assertFalse(os.path.exists(os.path.join(daemon.folder, "ran")))
         self.assertEqual(complete("describe", "he"), ["heartbeat"])
         self.assertEqual(complete("--since", "1h", "logs", "b"), ["beta"])
         # Every command of the help is known to both shells.
