@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "base/text.h"
@@ -138,6 +139,9 @@ int main(int argc, char **argv)
         return finish_output(r - 1);
     if (!ctl.socket || *ctl.socket == '\0')
         ctl.socket = CTL_SOCKET;
+    /* curl would speak of a host name. */
+    if (strlen(ctl.socket) >= sizeof(((struct sockaddr_un *)NULL)->sun_path))
+        return ctl_usage_error("--socket %s: the path is too long for a socket", ctl.socket);
     ctl.colour = isatty(STDOUT_FILENO) && !getenv("NO_COLOR");
     if (optind == argc)
         return ctl_usage_error("what should it do?");

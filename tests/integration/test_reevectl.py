@@ -254,6 +254,8 @@ class Usage(harness.unittest.TestCase):
         for words in (["run", "a"], ["submit", "/b"], ["names", "things"], ["show"], ["show", "a", "b"],
                       ["status", "a"], [], ["--frobnicate"]):
             self.refuse(*words, reason="reevectl")
+        self.refuse("-s", "x" * 108, "status", reason="too long for a socket")
+        self.assertEqual(self.ctl("-s", "x" * 107, "status").returncode, 3)
         for since in ("2h", "2026-03-01", "2026-03-01 14:00", "14:00", "14:00:30",
                       "2026-03-01T14:00:00.5Z"):
             self.assertEqual(self.ctl("logs", "--since", since).returncode, 3, since)
