@@ -14,12 +14,14 @@
 #include <spawn.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "base/text.h"
 #include "ctl/places.h"
+#include "ctl/table.h"
 
 #define TIME_MAX   (10 * NSEC_PER_SEC)
 #define OUTPUT_MAX (1024 * 1024)
@@ -164,7 +166,7 @@ static bool take_record(json_t *document, char *line)
 
 static json_t *make_document(const char *path)
 {
-    json_t *document = json_pack("{s:s}", "file", path);
+    json_t *document = json_pack("{s:o}", "file", make_printable(path));
 
     for (size_t i = 0; i < ARRAY_SIZE(records); i++)
         if (records[i].list)
@@ -210,13 +212,9 @@ static int spawn(const char *program, const char *path, int output, pid_t *ret_p
     return -r;
 }
 
-/* Reads to the end. Returns 0, -ETIMEDOUT, -EFBIG or another negative errno. */
-static int read_output(int fd, struct text *text)
+/* Returns 0 once there is something to read, -ETIMEDOUT or another negative errno. */
+static int await(int fd, int64_t deadline)
 {
-    int64_t deadline = clock_monotonic() + TIME_MAX;
-    char bytes[4096];
-    ssize_t size;
-
     for (;;) {
         struct pollfd poll_fd = {.fd = fd, .events = POLLIN};
         int64_t left = deadline - clock_monotonic();
@@ -224,8 +222,18 @@ static int read_output(int fd, struct text *text)
 
         if (r < 0 && errno == EINTR)
             continue;
-        if (r <= 0)
-            return r < 0 ? -errno : -ETIMEDOUT;
+        return r > 0 ? 0 : r < 0 ? -errno : -ETIMEDOUT;
+    }
+}
+
+/* Reads to the end. Returns 0, -ETIMEDOUT, -EFBIG or another negative errno. */
+static int read_output(int fd, int64_t deadline, struct text *text)
+{
+    char bytes[4096];
+    ssize_t size;
+    int r;
+
+    while ((r = await(fd, deadline)) == 0) {
         size = read(fd, bytes, sizeof(bytes));
         if (size <= 0)
             return size < 0 ? -errno : 0;
@@ -233,6 +241,15 @@ static int read_output(int fd, struct text *text)
         if (text->failed || text->length > OUTPUT_MAX)
             return text->failed ? -ENOMEM : -EFBIG;
     }
+    return r;
+}
+
+/* Who has closed its output has not ended yet. */
+static int await_end(pid_t pid, int64_t deadline)
+{
+    cleanup_close int fd = (int)syscall(SYS_pidfd_open, pid, 0);
+
+    return fd < 0 ? -errno : await(fd, deadline);
 }
 
 static void set_error(json_t *document, const char *format, ...) printf_like(2, 3);
@@ -273,6 +290,7 @@ static void explain_end(json_t *document, const struct end *end)
 /* Returns 0 or a negative errno, told already, when it could not be started. */
 static int run_host(const char *path, struct text *text, struct end *ret_end)
 {
+    const int64_t deadline = clock_monotonic() + TIME_MAX;
     char program[PATH_MAX];
     cleanup_close int output = -1;
     int fds[2], r;
@@ -289,7 +307,9 @@ static int run_host(const char *path, struct text *text, struct end *ret_end)
         fprintf(stderr, "reevectl: cannot run %s: %s\n", program, strerror(-r));
         return r;
     }
-    ret_end->r = read_output(output, text);
+    ret_end->r = read_output(output, deadline, text);
+    if (ret_end->r == 0)
+        ret_end->r = await_end(pid, deadline);
     if (ret_end->r < 0)
         kill(pid, SIGKILL);
     while (waitpid(pid, &ret_end->status, 0) < 0 && errno == EINTR)

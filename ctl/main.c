@@ -3,10 +3,12 @@
  * reevectl: the table of commands. Most speak HTTP and JSON to the daemon's control socket (request.c)
  * and print tables for people or JSON for programs.
  */
+#include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "base/text.h"
@@ -115,6 +117,18 @@ static int run_command(const struct ctl *ctl, uint32_t given, int count, char **
                            nearest ? "\"?" : "");
 }
 
+/* What could not be written was not done well. */
+static int finish_output(int code)
+{
+    errno = 0;
+    if (fflush(stdout) == 0 && !ferror(stdout))
+        return code;
+    /* Of what was written earlier the reason is not known any more. */
+    fprintf(stderr, "reevectl: cannot write its output%s%s\n", errno != 0 ? ": " : "",
+            errno != 0 ? strerror(errno) : "");
+    return code != 0 ? code : CTL_EXIT_FAILURE;
+}
+
 int main(int argc, char **argv)
 {
     struct ctl ctl = {.socket = getenv("REEVE_CONTROL")};
@@ -122,11 +136,14 @@ int main(int argc, char **argv)
     int r = options_parse(argc, argv, &ctl, &given);
 
     if (r != 0)
-        return r - 1;
+        return finish_output(r - 1);
     if (!ctl.socket || *ctl.socket == '\0')
         ctl.socket = CTL_SOCKET;
+    /* curl would speak of a host name. */
+    if (strlen(ctl.socket) >= sizeof(((struct sockaddr_un *)NULL)->sun_path))
+        return ctl_usage_error("--socket %s: the path is too long for a socket", ctl.socket);
     ctl.colour = isatty(STDOUT_FILENO) && !getenv("NO_COLOR");
     if (optind == argc)
         return ctl_usage_error("what should it do?");
-    return run_command(&ctl, given, argc - optind, argv + optind);
+    return finish_output(run_command(&ctl, given, argc - optind, argv + optind));
 }

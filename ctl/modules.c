@@ -65,8 +65,9 @@ static int add_module(json_t *list, const struct config *config, const char *nam
 {
     static const char *const members[] = {"version", "summary", "abi", "runtime", "error"};
     json_t *document = path ? inspect_file(path) : NULL;
-    json_t *module = json_pack("{s:s, s:s?, s:b, s:o}", "name", name, "file", path, "shadowed",
-                               shadowed, "sections", find_sections(config, path, name));
+    json_t *module = json_pack("{s:o, s:o, s:b, s:o}", "name", make_printable(name), "file",
+                               make_printable(path), "shadowed", shadowed, "sections",
+                               find_sections(config, path, name));
 
     if (!module || (path && !document)) {
         json_decref(document);
@@ -198,7 +199,7 @@ static json_t *make_folders(const struct strings *folders)
     json_t *list = json_array();
 
     for (size_t i = 0; i < folders->count; i++)
-        json_array_append_new(list, json_string(folders->items[i]));
+        json_array_append_new(list, make_printable(folders->items[i]));
     return list;
 }
 
@@ -223,8 +224,9 @@ int command_modules(const struct ctl *ctl, int count unused, char **words unused
     other = add_others(list, config);
     r = r != 0 ? r : other;
     if (ctl->json) {
-        document = json_pack("{s:s?, s:o, s:O}", "config", config ? config->files.items[0] : NULL,
-                             "folders", make_folders(&folders), "modules", list);
+        document = json_pack("{s:o, s:o, s:O}", "config",
+                             make_printable(config ? config->files.items[0] : NULL), "folders",
+                             make_folders(&folders), "modules", list);
         print_json(document);
         json_decref(document);
     } else {

@@ -82,6 +82,17 @@ void table_print(struct table *table)
     free(table);
 }
 
+json_t *make_printable(const char *text)
+{
+    cleanup_free char *copy = text ? strdup(text) : NULL;
+
+    if (!text)
+        return json_null();
+    if (copy)
+        text_sanitise(copy);
+    return copy ? json_string(copy) : NULL;
+}
+
 void print_json(const json_t *json)
 {
     json_dumpf(json, stdout, JSON_INDENT(2));

@@ -31,6 +31,9 @@ char *format_rough(double seconds, char *buffer, size_t size);
 /* A time in UTC as the reader's local time, without its fraction. Returns buffer. */
 char *get_local_time(const char *text, char *buffer, size_t size);
 
+/* Of a text that may be anything, as a file's name may: what cannot be printed is '?' in it. Null for
+ * NULL; NULL without memory. */
+json_t *make_printable(const char *text);
 void print_json(const json_t *json);
 
 #endif

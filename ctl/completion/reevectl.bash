@@ -1,8 +1,18 @@
 # SPDX-License-Identifier: MIT
 # Completion of reevectl for bash; installed as share/bash-completion/completions/reevectl.
+
 # What `describe` finds by its name.
 _reevectl_files() {
     reevectl modules 2>/dev/null | sed -n '2,$s/ .*//p'
+}
+
+# Offers the lines of its input that begin like the word. Names of tasks and pools are whatever a module
+# calls them: not for `compgen -W`, which would run what they say.
+_reevectl_offer() {
+    local line
+    while IFS= read -r line; do
+        [[ $line != "$cur"* ]] || COMPREPLY+=("$(printf '%q' "$line")")
+    done
 }
 
 _reevectl() {
@@ -35,15 +45,15 @@ _reevectl() {
     else
         case $command in
         show | logs | start | stop | restart)
-            mapfile -t COMPREPLY < <(compgen -W "$(reevectl names modules 2>/dev/null)" -- "$cur")
+            _reevectl_offer < <(reevectl names modules 2>/dev/null)
             ;;
         describe)
             # A file, or the name of one in the module path.
             _filedir so
-            mapfile -t -O "${#COMPREPLY[@]}" COMPREPLY < <(compgen -W "$(_reevectl_files)" -- "$cur")
+            _reevectl_offer < <(_reevectl_files)
             ;;
-        run) mapfile -t COMPREPLY < <(compgen -W "$(reevectl names tasks 2>/dev/null)" -- "$cur") ;;
-        submit) mapfile -t COMPREPLY < <(compgen -W "$(reevectl names pools 2>/dev/null)" -- "$cur") ;;
+        run) _reevectl_offer < <(reevectl names tasks 2>/dev/null) ;;
+        submit) _reevectl_offer < <(reevectl names pools 2>/dev/null) ;;
         esac
     fi
 } && complete -F _reevectl reevectl

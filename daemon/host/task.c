@@ -81,12 +81,20 @@ static bool take_pending(struct task_runner *runner, uint64_t *ret_request)
 
 static void run_all(struct task_runner *runner, uint64_t request, rv_duration due)
 {
+    struct task_end end;
+    uint64_t next;
+    bool again;
+
     if (!begin(runner, request))
         return;
     do {
-        task_run_once(runner, request, due);
+        task_run_once(runner, request, due, &end);
         due = 0;
-    } while (take_pending(runner, &request));
+        again = take_pending(runner, &next);
+        /* Only now: whoever is told that it is over may ask for the next at once. */
+        task_answer(runner, request, &end);
+        request = next;
+    } while (again);
 }
 
 /* The schedule -----------------------------------------------------------------------------------

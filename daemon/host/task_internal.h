@@ -27,9 +27,21 @@ struct task_runner {
     uint64_t request; /* of the pending run */
 };
 
+/* How a run ended, for who asked for it. */
+struct task_end {
+    uint64_t number; /* of the run; 0: there was none */
+    int code;
+    rv_duration duration;
+    char text[RV_ERROR_TEXT_SIZE];
+};
+
 /* One run from begin to end, by the thread that made the runner busy. due is when it was to start; 0
- * for one on request. */
-void task_run_once(struct task_runner *runner, uint64_t request, rv_duration due);
+ * for one on request, whose request is accepted here, and answered by the caller. */
+void task_run_once(struct task_runner *runner, uint64_t request, rv_duration due,
+                   struct task_end *ret_end);
+
+/* Nothing for request 0. */
+void task_answer(struct task_runner *runner, uint64_t request, const struct task_end *end);
 
 /* Ends a request without a run. */
 void task_refuse(struct task_runner *runner, uint64_t request, int code, const char *text);

@@ -22,19 +22,18 @@ struct run {
     rv_duration cancelled_at; /* under the runner's lock */
 };
 
-static void answer(struct task_runner *runner, uint64_t request, uint64_t number, int code,
-                   rv_duration duration, const char *text)
+void task_answer(struct task_runner *runner, uint64_t request, const struct task_end *end)
 {
     struct wire_message message = {
         .type = WIRE_RESULT,
         .module = runner->module->slot,
         .flags = WIRE_RESULT_RUN,
         .request = request,
-        .number = number,
-        .code = code,
-        .duration = duration,
+        .number = end->number,
+        .code = end->code,
+        .duration = end->duration,
         .name = task_name(runner),
-        .text = text,
+        .text = end->text,
     };
 
     if (request != 0)
@@ -55,7 +54,10 @@ static void accepted(struct task_runner *runner, uint64_t request, uint64_t numb
 
 void task_refuse(struct task_runner *runner, uint64_t request, int code, const char *text)
 {
-    answer(runner, request, 0, code, 0, text);
+    struct task_end end = {.code = code};
+
+    string_copy(end.text, sizeof(end.text), text);
+    task_answer(runner, request, &end);
 }
 
 /* A run's end ------------------------------------------------------------------------------------
@@ -213,13 +215,15 @@ static int call(struct task_runner *runner, struct run *run)
 }
 
 /* One run from begin to end, by the thread that made the runner busy. */
-void task_run_once(struct task_runner *runner, uint64_t request, rv_duration due)
+void task_run_once(struct task_runner *runner, uint64_t request, rv_duration due,
+                   struct task_end *ret_end)
 {
     struct run run = {.runner = runner};
-    char text[RV_ERROR_TEXT_SIZE] = "", limit[DURATION_TEXT_SIZE];
+    char *const text = ret_end->text, limit[DURATION_TEXT_SIZE];
     uint32_t failed_before;
     int r, ctx_err = 0;
 
+    *text = '\0';
     pthread_mutex_lock(&runner->lock);
     failed_before = runner->record->failures_in_row;
     publish_begin(runner, due);
@@ -234,16 +238,19 @@ void task_run_once(struct task_runner *runner, uint64_t request, rv_duration due
         rv_fail(r, "no memory for the run");
     }
     if (r < 0)
-        string_copy(text, sizeof(text), rv_error_text()[0] ? rv_error_text() : strerror(-r));
+        string_copy(text, sizeof(ret_end->text),
+                    rv_error_text()[0] ? rv_error_text() : strerror(-r));
     /* "Connection timed out" would send people looking for a connection. */
     if (r == -ETIMEDOUT && ctx_err == -ETIMEDOUT && rv_error_text()[0] == '\0')
-        snprintf(text, sizeof(text), "not done within %s (%.64s.timeout)",
+        snprintf(text, sizeof(ret_end->text), "not done within %s (%.64s.timeout)",
                  duration_format(runner->settings->timeout, limit, sizeof(limit)),
                  task_name(runner));
     if (ctx_err == 0 || ctx_err == -ETIMEDOUT)
         react(runner, run.ctx, r, text, failed_before);
     publish_end(runner, &run, r, ctx_err, text);
-    answer(runner, request, run.number, MIN(r, 0), runner->record->last_duration, text);
+    ret_end->number = run.number;
+    ret_end->code = MIN(r, 0);
+    ret_end->duration = runner->record->last_duration;
     if (run.ctx)
         rv_context_cancel(run.ctx, 0, "the run has returned");
     rv_context_unref(run.ctx);

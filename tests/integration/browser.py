@@ -7,42 +7,60 @@ import re
 import shutil
 import subprocess
 import tempfile
+import urllib.error
 import urllib.request
 
 from harness import wait_until
 
 
-class Browser:
-    """Until the context ends. Everything is in a temporary folder."""
+class Driver:
+    """chromedriver, for all browsers of a test class. Everything is in a temporary folder."""
 
-    def __init__(self, width=1280, height=900, dark=False):
+    def __init__(self):
+        self.place = tempfile.mkdtemp(prefix="reeve-browser-")
+        self.output = os.path.join(self.place, "output")
+        for _ in range(5):
+            # To a file: nobody reads a pipe that the browsers write to for as long as they run.
+            with open(self.output, "w", encoding="utf-8") as output:
+                self.process = subprocess.Popen(
+                    ["chromedriver", "--port=0"], stdout=output, stderr=output, cwd=self.place,
+                    env={"HOME": self.place, "TMPDIR": self.place,
+                         "PATH": "/usr/local/bin:/usr/bin:/bin"})
+            # It takes one port twice, for IPv4 and IPv6, and ends if the second is not to be had.
+            wait_until(lambda: self.port() or self.process.poll() is not None, "chromedriver")
+            if self.port():
+                return
+        raise RuntimeError(f"chromedriver does not start: {self.text()}")
+
+    def text(self):
+        with open(self.output, encoding="utf-8") as output:
+            return output.read()
+
+    def port(self):
+        found = re.search(r"successfully on port (\d+)", self.text())
+        return found and int(found[1])
+
+    def close(self):
+        self.process.terminate()
+        self.process.wait(60)
+        # Its processes may still be writing as they end.
+        shutil.rmtree(self.place, ignore_errors=True)
+
+
+class Browser:
+    """A browser of its own, until the context ends."""
+
+    def __init__(self, driver, width=1280, height=900, dark=False):
+        self.driver = driver
+        self.profile = tempfile.mkdtemp(prefix="profile-", dir=driver.place)
         self.options = {"args": ["--headless=new", "--no-sandbox", "--disable-gpu",
                                  "--disable-dev-shm-usage", "--disable-background-networking",
                                  "--no-first-run", f"--window-size={width},{height}",
-                                 "--hide-scrollbars"]}
+                                 "--hide-scrollbars", f"--user-data-dir={self.profile}"]}
         self.size, self.dark = (width, height), dark
-        self.log = []
 
     def __enter__(self):
-        self.place = tempfile.TemporaryDirectory(prefix="reeve-browser-")
-        # To a file: nobody reads a pipe that the browser writes to for as long as it runs.
-        self.output = os.path.join(self.place.name, "output")
-        with open(self.output, "w", encoding="utf-8") as output:
-            self.driver = subprocess.Popen(
-                ["chromedriver", "--port=0"], stdout=output, stderr=output, cwd=self.place.name,
-                env={"HOME": self.place.name, "TMPDIR": self.place.name,
-                     "PATH": "/usr/local/bin:/usr/bin:/bin"})
-        try:
-            self.begin()
-        except BaseException:
-            self.__exit__()
-            raise
-        return self
-
-    def begin(self):
-        port = wait_until(self.port, "chromedriver")
-        self.base = f"http://127.0.0.1:{port}"
-        self.options["args"].append(f"--user-data-dir={self.place.name}/profile")
+        self.base = f"http://127.0.0.1:{self.driver.port()}"
         capabilities = {"browserName": "chrome", "goog:chromeOptions": self.options,
                         "goog:loggingPrefs": {"browser": "ALL", "performance": "ALL"}}
         session = self.ask("POST", "/session", {"capabilities": {"alwaysMatch": capabilities}})
@@ -53,24 +71,20 @@ class Browser:
                       deviceScaleFactor=1, mobile=width < 600)
         self.devtools("Emulation.setEmulatedMedia", features=[
             {"name": "prefers-color-scheme", "value": "dark" if self.dark else "light"}])
-
-    def port(self):
-        with open(self.output, encoding="utf-8") as output:
-            found = re.search(r"successfully on port (\d+)", output.read())
-        return found and int(found[1])
+        return self
 
     def __exit__(self, *_):
-        self.driver.terminate()
-        self.driver.wait(60)
-        # Its processes may still be writing as they end.
-        shutil.rmtree(self.place.name, ignore_errors=True)
+        self.ask("DELETE", "")
 
     def ask(self, method, path, body=None):
         request = urllib.request.Request(self.base + path, method=method,
                                          data=None if body is None else json.dumps(body).encode(),
                                          headers={"Content-Type": "application/json"})
-        with urllib.request.urlopen(request, timeout=120) as answer:
-            return json.load(answer)["value"]
+        try:
+            with urllib.request.urlopen(request, timeout=120) as answer:
+                return json.load(answer)["value"]
+        except urllib.error.HTTPError as error:
+            raise RuntimeError(f"{method} {path}: {error.read().decode()[:1000]}") from error
 
     def devtools(self, command, **parameters):
         return self.ask("POST", "/goog/cdp/execute", {"cmd": command, "params": parameters})

@@ -33,6 +33,12 @@ __attribute__((constructor)) static void do_as_told(void)
     if (strcmp(what, "pause") == 0)
         for (;;)
             pause();
+    /* As far as who reads its records can tell, it has ended. */
+    for (int fd = 0; strcmp(what, "close") == 0; fd++)
+        if (fd < 64)
+            close(fd);
+        else
+            pause();
     if (strcmp(what, "print") == 0) {
         puts("module\tname=forged\nend\n\033[31m");
         fflush(stdout);

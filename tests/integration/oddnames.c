@@ -32,5 +32,7 @@ RV_MODULE(.name = "oddnames", .summary = "Has odd names",
                                      "8901234567890123456789b",
                              .run = tick,
                              .every = "20ms"},
+                            /* For a shell that completes words. */
+                            {.name = "$(touch ran)", .run = tick, .every = "20ms"},
                             {.name = "", .run = tick, .every = "20ms"}),
           .pools = RV_POOLS({.name = "po\"ol\\", .run = work, .workers = 1}));

@@ -44,6 +44,16 @@ class PuppetTest(harness.DaemonTest):
     def wait_trace(self, daemon, line, count=1):
         harness.wait_until(lambda: self.trace(daemon).count(line) >= count, line)
 
+    def tree(self, daemon, *words):
+        """What `tree` prints once every host has answered, which on a busy machine may take longer than
+        the daemon waits for it."""
+        def ask():
+            done = daemon.ctl("tree", *words)
+            self.assertEqual(done.returncode, 0, done.stderr)
+            silent = '"silent": true' in done.stdout or "does not answer" in done.stdout
+            return None if silent else done.stdout
+        return harness.wait_until(ask, "all hosts to answer")
+
     def task(self, daemon, module, name):
         return next(t for t in daemon.module(module)["tasks"] if t["name"] == name)
 

@@ -37,7 +37,7 @@ class Inspecting(unittest.TestCase):
         return json.loads(done.stdout)
 
     def write(self, name, text):
-        with open(self.path(name), "w", encoding="utf-8") as file:
+        with open(self.path(name), "w", encoding="utf-8", errors="surrogateescape") as file:
             file.write(text)
         return self.path(name)
 
@@ -149,8 +149,10 @@ class Describe(Inspecting):
         self.assertFalse(os.path.exists(self.path("trace")))
 
     def test_a_constructor_that_does_not_end(self):
-        told = self.describe(DESCRIBED, constructor="pause", code=1)
-        self.assertIn("did not end within 10s", told["error"])
+        # Also one that has closed all that it could write to.
+        for what in ("pause", "close"):
+            told = self.describe(DESCRIBED, constructor=what, code=1)
+            self.assertIn("did not end within 10s", told["error"])
 
 
 class Modules(Inspecting):
@@ -195,6 +197,25 @@ class Modules(Inspecting):
         shown = self.ctl("modules", "-c", config).stdout
         self.assertRegex(shown, r"(?m)^good +1 a, b +\S*first/good.so +Has one of everything$")
         self.assertRegex(shown, r"(?m)^good +1 - +\S+ +not found by its name, which an earlier folder")
+
+    def test_names_that_cannot_be_printed(self):
+        """Neither hidden nor in the way of the others, nor a terminal's master."""
+        os.mkdir(self.path("lib"))
+        for name in ("a.so", "b\udcff\033[31m.so", "c.so"):
+            shutil.copy(DESCRIBED, self.path("lib", name))
+        config = self.write("r.ini", "[daemon]\nmodules = lib\n[module:x]\nload = \udcff.so\n")
+        _, modules = self.modules(config)
+        self.assertEqual([name for name, _ in modules], ["a", "b??[31m", "c", "?.so"])
+        self.assertEqual(modules["b??[31m", False]["summary"], "Has one of everything")
+        self.assertEqual(modules["b??[31m", False]["file"], self.path("lib", "b??[31m.so"))
+        self.assertNotIn("\033", self.ctl("modules", "-c", config).stdout)
+        told = self.describe(self.path("lib", "b\udcff\033[31m.so"))
+        self.assertEqual(told["name"], "described")
+        for constructor in ("crash", None):
+            done = self.ctl("describe", self.path("lib", "b\udcff\033[31m.so"), constructor=constructor)
+            self.assertEqual(done.returncode, 1 if constructor else 0)
+            self.assertNotIn("\033", done.stdout + done.stderr)
+            self.assertIn("b??[31m.so", done.stdout + done.stderr)
 
     @unittest.skipUnless(os.geteuid() == 0, "needs root, to give a file away")
     def test_whose_they_are(self):

@@ -114,6 +114,15 @@ class Operations(PuppetTest):
         self.assertEqual(daemon.module("a")["tasks"][0]["runs"], 3)
         self.assertEqual(daemon.stop(), 0, daemon.text())
 
+    def test_a_run_that_is_answered_is_over(self):
+        """Who has waited for a run can ask for the next, however long the end of its contexts takes."""
+        daemon = self.daemon(puppet("a")).wait_started()
+        self.script(daemon, "a", "contexts")
+        for _ in range(10):
+            status, answer = daemon.ask("/v1/run?module=a&task=act&wait", "POST")
+            self.assertEqual(status, 200, answer)
+        self.assertEqual(daemon.stop(), 0, daemon.text())
+
     def test_answers_without_waiting_and_at_the_end(self):
         daemon = self.daemon(puppet("a", "drain = 1000s", "grace = 100ms",
                                     "drain-stall = 1000s"),
@@ -207,22 +216,25 @@ class Tree(PuppetTest):
         self.assertEqual(status, 200, tree)
         return next(m for m in tree["modules"] if m["name"] == name)
 
+    def wait_nodes(self, daemon, name):
+        """Once its host has answered within the time that the daemon gives it."""
+        return harness.wait_until(
+            lambda: None if (tree := self.nodes(daemon, name))["silent"] else tree, "an answer")
+
     def test_live_contexts(self):
         daemon = self.daemon(puppet("a", "act.timeout = 1h", "tick.every = never", "drain = 10ms") +
                              puppet("b", "tick.every = never")).wait_started()
         self.act(daemon, "a", "wait")
         self.assertEqual(daemon.ctl("submit", "a/work", stdin="wait").returncode, 0)
         self.wait_trace(daemon, "a waits", 2)
-        nodes = self.nodes(daemon, "a")["nodes"]
+        nodes = self.wait_nodes(daemon, "a")["nodes"]
         path = [(n["depth"], n["name"], n["run"]) for n in nodes]
         self.assertEqual(path[0], (0, "a", 0))
         self.assertIn((1, "tasks", 0), path)
         act = next(n for n in nodes if n["name"] == "act" and n["deadline_in"])
         self.assertTrue(3500 < act["deadline_in"] <= 3600, act)
         self.assertTrue(any(n["name"] == "work" and n["run"] == 1 for n in nodes), nodes)
-        shown = daemon.ctl("tree")
-        self.assertEqual(shown.returncode, 0, shown.stderr)
-        self.assertRegex(shown.stdout, r"(?m)^ +act#1  .* old, deadline in 59min")
+        self.assertRegex(self.tree(daemon), r"(?m)^ +act#1  .* old, deadline in 59min")
         # What is not there, or does not answer, is said and holds up nobody.
         daemon.ask("/v1/stop?module=b&wait", "POST")
         daemon.kill("a", harness.signal.SIGSTOP)
@@ -230,7 +242,7 @@ class Tree(PuppetTest):
         self.assertIn("asked for by pid", self.nodes(daemon, "b")["cause"])
         self.assertTrue(self.nodes(daemon, "a")["silent"])
         daemon.kill("a", harness.signal.SIGCONT)
-        harness.wait_until(lambda: not self.nodes(daemon, "a").get("silent"), "an answer")
+        self.wait_nodes(daemon, "a")
         self.assertEqual(daemon.stop(), 0, daemon.text())
 
     def test_many(self):
@@ -238,10 +250,10 @@ class Tree(PuppetTest):
         for _ in range(150):
             self.assertEqual(daemon.ask("/v1/submit?module=a&pool=work", "POST", "wait")[0], 202)
         self.wait_trace(daemon, "a waits", 150)
-        tree = self.nodes(daemon, "a")
+        tree = self.wait_nodes(daemon, "a")
         self.assertEqual(len(tree["nodes"]), 256)
         self.assertGreater(tree["contexts"], 256)
-        self.assertIn("more", daemon.ctl("tree").stdout)
+        self.assertIn("more", self.tree(daemon))
         self.assertEqual(daemon.stop(), 0, daemon.text())
 
 
@@ -338,7 +350,8 @@ class Looks(PuppetTest):
 
     def test_completion(self):
         """bash's, with the few helpers that bash-completion would bring."""
-        daemon = self.daemon(puppet("alpha") + puppet("beta")).wait_started()
+        odd = f"[module:odd]\nload = {os.path.dirname(PUPPET)}/oddnames.so\n"
+        daemon = self.daemon(puppet("alpha") + puppet("beta") + odd).wait_started()
         script = os.path.join(os.path.dirname(__file__), "..", "..", "ctl", "completion",
                               "reevectl.bash")
 
@@ -353,15 +366,19 @@ class Looks(PuppetTest):
             environment = dict(os.environ, REEVE_CONTROL=daemon.control,
                                PATH=os.path.dirname(harness.REEVECTL) + ":" + os.environ["PATH"])
             done = harness.subprocess.run(["bash", "-c", program, "bash", script, "reevectl", *words],
-                                          capture_output=True, text=True, env=environment, check=True)
-            return done.stdout.split()
+                                          capture_output=True, text=True, env=environment, check=True,
+                                          cwd=daemon.folder)
+            return done.stdout.splitlines()
 
         self.assertEqual(complete("re"), ["restart", "reload"])
         self.assertEqual(complete("--no"), ["--no-wait"])
         self.assertEqual(complete("stop", "al"), ["alpha"])
-        self.assertEqual(complete("--json", "show", ""), ["alpha", "beta"])
+        self.assertEqual(complete("--json", "show", ""), ["alpha", "beta", "odd"])
         self.assertEqual(complete("run", "beta/"), ["beta/act", "beta/tick"])
-        self.assertEqual(complete("submit", ""), ["alpha/work", "beta/work"])
+        self.assertEqual(complete("submit", "")[:2], ["alpha/work", "beta/work"])
+        # Names are a module's own: for the shell they are words, and nothing that it does.
+        self.assertIn(r"odd/\$\(touch\ ran\)", complete("run", "odd/"))
+        self.assertFalse(os.path.exists(os.path.join(daemon.folder, "ran")))
         self.assertEqual(complete("describe", "he"), ["heartbeat"])
         self.assertEqual(complete("--since", "1h", "logs", "b"), ["beta"])
         # Every command of the help is known to both shells.

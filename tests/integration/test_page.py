@@ -6,7 +6,7 @@ import os
 import sys
 
 import harness
-from browser import Browser
+from browser import Browser, Driver
 from harness import DaemonTest, wait_until
 
 MODULES = """
@@ -48,9 +48,14 @@ class Page(DaemonTest):
 
 
 class InBrowser(Page):
+    @classmethod
+    def setUpClass(cls):
+        cls.driver = Driver()
+        cls.addClassCleanup(cls.driver.close)
+
     def test_it_shows_what_is_and_keeps_up(self):
         daemon, url = self.start()
-        with Browser() as browser:
+        with Browser(self.driver) as browser:
             browser.open(url)
             for module in ("heart", "failing", "spool", "idle"):
                 self.wait_text(browser, module)
@@ -73,7 +78,7 @@ class InBrowser(Page):
 
     def test_it_asks_nobody_else(self):
         _, url = self.start()
-        with Browser() as browser:
+        with Browser(self.driver) as browser:
             browser.open(url)
             self.wait_text(browser, "heart")
             # The new tab that it began with is the browser's own.
@@ -93,14 +98,14 @@ class InBrowser(Page):
 
     def test_what_a_module_says_is_text(self):
         _, url = self.start()
-        with Browser() as browser:
+        with Browser(self.driver) as browser:
             browser.open(url)
             self.wait_text(browser, "<b>here</b>")
             self.assertEqual(browser.run("return document.querySelectorAll('main b').length"), 0)
 
     def test_it_says_when_nobody_answers(self):
         daemon, url = self.start()
-        with Browser() as browser:
+        with Browser(self.driver) as browser:
             browser.open(url)
             self.wait_text(browser, "heart")
             daemon.process.kill()
@@ -110,7 +115,7 @@ class InBrowser(Page):
         _, url = self.start()
         colours = []
         for dark in (False, True):
-            with Browser(dark=dark) as browser:
+            with Browser(self.driver, dark=dark) as browser:
                 browser.open(url)
                 self.wait_text(browser, "heart")
                 colours.append(self.contrasts(browser))
@@ -144,7 +149,7 @@ class InBrowser(Page):
 
     def test_on_a_phone(self):
         _, url = self.start()
-        with Browser(360, 740) as browser:
+        with Browser(self.driver, 360, 740) as browser:
             browser.open(url)
             self.wait_text(browser, "no such thing")
             width, inner = browser.run(
@@ -154,7 +159,7 @@ class InBrowser(Page):
 
     def test_with_the_keyboard_alone(self):
         _, url = self.start()
-        with Browser() as browser:
+        with Browser(self.driver) as browser:
             browser.open(url)
             self.wait_text(browser, "root")
             focused = "return document.activeElement.innerText"

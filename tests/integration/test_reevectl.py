@@ -109,7 +109,7 @@ class Json(PuppetTest):
         status = self.ctl_json(daemon, "status")
         self.compare("status", [status])
         self.compare("list", [self.ctl_json(daemon, "list")])
-        self.compare("tree", [self.ctl_json(daemon, "tree")])
+        self.compare("tree", [json.loads(self.tree(daemon, "--json"))])
         lines = [json.loads(line) for line in daemon.ctl("logs", "--json").stdout.splitlines()]
         self.compare("logs", lines)
         # A module is what status has of it.
@@ -238,6 +238,15 @@ class Usage(harness.unittest.TestCase):
         commands = self.ctl("--help").stdout.split("\n\n")[1]
         self.assertEqual({line.split()[0] for line in commands.splitlines()}, set(self.TAKEN))
 
+    def test_output_that_cannot_be_written(self):
+        for words in (["--help"], ["--version"], ["describe", DESCRIBED],
+                      ["describe", "--json", DESCRIBED]):
+            with open("/dev/full", "w", encoding="utf-8") as full:
+                done = subprocess.run([harness.REEVECTL, *words], stdout=full, check=False, text=True,
+                                      stderr=subprocess.PIPE, timeout=harness.PATIENCE)
+            self.assertEqual(done.returncode, 1, words)
+            self.assertIn("cannot write its output", done.stderr)
+
     def test_values(self):
         for words in (["logs", "-n", "x"], ["logs", "-n", "-1"], ["logs", "--since", "yesterday-ish"],
                       ["submit", "a/b", "--timeout", "3"], ["submit", "a/b", "--timeout", "0"]):
@@ -245,6 +254,8 @@ class Usage(harness.unittest.TestCase):
         for words in (["run", "a"], ["submit", "/b"], ["names", "things"], ["show"], ["show", "a", "b"],
                       ["status", "a"], [], ["--frobnicate"]):
             self.refuse(*words, reason="reevectl")
+        self.refuse("-s", "x" * 108, "status", reason="too long for a socket")
+        self.assertEqual(self.ctl("-s", "x" * 107, "status").returncode, 3)
         for since in ("2h", "2026-03-01", "2026-03-01 14:00", "14:00", "14:00:30",
                       "2026-03-01T14:00:00.5Z"):
             self.assertEqual(self.ctl("logs", "--since", since).returncode, 3, since)
@@ -287,7 +298,7 @@ class People(PuppetTest):
         daemon = self.daemon(puppet("a", "work.timeout = 1h", "drain = 10ms")).wait_started()
         self.assertEqual(daemon.ctl("submit", "a/work", stdin="wait").returncode, 0)
         self.wait_trace(daemon, "a waits")
-        shown = daemon.ctl("tree").stdout
+        shown = self.tree(daemon)
         self.assertRegex(shown, r"(?m)^    work .*\n      \(pool\) ")
         self.assertNotRegex(shown, r"(?m)^ *\d|^ *context ")
         self.assertEqual(daemon.stop(), 0, daemon.text())
