@@ -247,8 +247,8 @@ static struct rv_context *make(struct rv_context *parent, bool attach)
         return NULL;
     memset(ctx, 0, sizeof(*ctx));
     atomic_init(&ctx->references, 1);
-    pthread_mutex_init(&ctx->hook_lock, NULL);
-    pthread_mutex_init(&ctx->tree_lock, NULL);
+    ctx->hook_lock = (pthread_mutex_t)PTHREAD_MUTEX_INITIALIZER; /* without a call */
+    ctx->tree_lock = (pthread_mutex_t)PTHREAD_MUTEX_INITIALIZER;
     list_init(&ctx->children);
     list_init(&ctx->sibling);
     list_init(&ctx->hooks);
