@@ -7,31 +7,22 @@
 /* Of channels in which enough can gather. */
 #define FLOW_CAPACITY 64
 
+/* Most elements are a pointer or a number: then the copy is no call. */
 static int push(struct rv_channel *channel, const void *element, struct ring_signs *ret_signs)
 {
-    struct ring_cell *cell;
-    uint64_t ticket = 0;
-    int r = ring_push_begin(&channel->ring, &cell, &ticket, ret_signs);
+    size_t size = channel->element_size;
 
-    if (r < 0)
-        return r;
-    ring_copy(&channel->ring, cell->element, element);
-    ring_pushed(&channel->ring, cell, ticket);
-    return 0;
+    return size == sizeof(uint64_t)
+               ? ring_push(&channel->ring, element, sizeof(uint64_t), ret_signs)
+               : ring_push(&channel->ring, element, size, ret_signs);
 }
 
 static int pop(struct rv_channel *channel, void *element, struct ring_signs *ret_signs)
 {
-    struct ring_cell *cell;
-    uint64_t ticket = 0;
+    size_t size = channel->element_size;
 
-    if (ring_pop_begin(&channel->ring, 1, &ticket, ret_signs) == 0)
-        return -EAGAIN;
-    cell = ring_cell(&channel->ring, ticket);
-    if (element)
-        ring_copy(&channel->ring, element, cell->element);
-    ring_popped(&channel->ring, cell, ticket);
-    return 0;
+    return size == sizeof(uint64_t) ? ring_pop(&channel->ring, element, sizeof(uint64_t), ret_signs)
+                                    : ring_pop(&channel->ring, element, size, ret_signs);
 }
 
 int channel_push(struct rv_channel *channel, const void *element)

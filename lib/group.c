@@ -49,16 +49,9 @@ struct rv_context *rv_group_context(struct rv_group *group)
 /* Without the lock. Returns 0, -EAGAIN when the ring is full, -EPIPE when the lock is needed. */
 static int push(struct rv_group *group, const struct start *start)
 {
-    struct ring_cell *cell;
-    uint64_t ticket;
     struct ring_signs signs;
-    int r = ring_push_begin(&group->ring, &cell, &ticket, &signs);
 
-    if (r < 0)
-        return r;
-    memcpy(cell->element, start, sizeof(*start));
-    ring_pushed(&group->ring, cell, ticket);
-    return 0;
+    return ring_push(&group->ring, start, sizeof(*start), &signs);
 }
 
 /* With the lock, for a start that needs it. Returns 0; -EBUSY when it has to wait for room; -EPIPE

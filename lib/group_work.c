@@ -156,17 +156,12 @@ static void after_pop(struct rv_group *group, bool tell)
 
 static bool run_one(struct rv_group *group)
 {
-    struct ring_cell *cell;
     struct start start;
-    uint64_t ticket;
     struct ring_signs signs;
     int r;
 
-    if (ring_pop_begin(&group->ring, 1, &ticket, &signs) <= 0)
+    if (ring_pop(&group->ring, &start, sizeof(start), &signs) < 0)
         return false;
-    cell = ring_cell(&group->ring, ticket);
-    memcpy(&start, cell->element, sizeof(start));
-    ring_popped(&group->ring, cell, ticket);
     after_pop(group, signs.tell);
     r = call_function(start.fn, group->ctx, start.arg);
     if (r < 0)

@@ -161,17 +161,13 @@ static int refuse(struct rv_pool *pool)
 static int submit_now(struct rv_pool *pool, rv_function fn, void *arg)
 {
     struct job job = {.fn = fn, .arg = arg};
-    struct ring_cell *cell;
-    uint64_t ticket;
     struct ring_signs signs;
     int r;
 
     if (rv_context_err(pool->ctx) != 0)
         return refuse(pool);
-    r = ring_push_begin(&pool->ring, &cell, &ticket, &signs);
+    r = ring_push(&pool->ring, &job, sizeof(job), &signs);
     if (r == 0) {
-        memcpy(cell->element, &job, sizeof(job));
-        ring_pushed(&pool->ring, cell, ticket);
         if (signs.tell)
             wake_worker(pool);
     } else if (r == -EPIPE && rv_context_err(pool->ctx) != 0) {

@@ -148,16 +148,10 @@ static bool steal(struct rv_pool *pool, struct worker *worker, struct job *ret_j
 static bool take_any(struct rv_pool *pool, struct job *ret_job)
 {
     struct worker *other;
-    uint64_t ticket;
     struct ring_signs signs;
 
-    if (ring_pop_begin(&pool->ring, 1, &ticket, &signs) > 0) {
-        struct ring_cell *cell = ring_cell(&pool->ring, ticket);
-
-        memcpy(ret_job, cell->element, sizeof(*ret_job));
-        ring_popped(&pool->ring, cell, ticket);
+    if (ring_pop(&pool->ring, ret_job, sizeof(*ret_job), &signs) == 0)
         return true;
-    }
     if (retry_take(pool, ret_job))
         return true;
     LIST_FOREACH (other, &pool->workers_list, all_list)

@@ -215,6 +215,39 @@ static inline void ring_copy(const struct ring *ring, void *target, const void *
         memcpy(target, source, ring->element_size);
 }
 
+/* One element in. `size` is the ring's element size, given where a compiler knows it. As
+ * ring_push_begin(). */
+static inline int ring_push(struct ring *ring, const void *element, size_t size,
+                            struct ring_signs *ret_signs)
+{
+    struct ring_cell *cell;
+    uint64_t ticket = 0;
+    int r = ring_push_begin(ring, &cell, &ticket, ret_signs);
+
+    if (r < 0)
+        return r;
+    memcpy(cell->element, element, size);
+    ring_pushed(ring, cell, ticket);
+    return 0;
+}
+
+/* One element out; NULL drops it. Returns 0, -EAGAIN when it is empty, or -EPIPE. */
+static inline int ring_pop(struct ring *ring, void *ret_element, size_t size,
+                           struct ring_signs *ret_signs)
+{
+    uint64_t ticket = 0;
+    int r = ring_pop_begin(ring, 1, &ticket, ret_signs);
+    struct ring_cell *cell;
+
+    if (r <= 0)
+        return r == 0 ? -EAGAIN : r;
+    cell = ring_cell(ring, ticket);
+    if (ret_element)
+        memcpy(ret_element, cell->element, size);
+    ring_popped(ring, cell, ticket);
+    return 0;
+}
+
 /* Where the tail is stopped, and a lock lets in one at a time, he can still push with this. There
  * is room. */
 static inline void ring_push_stopped(struct ring *ring, const void *element)
