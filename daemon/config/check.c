@@ -181,13 +181,18 @@ static void check_tenants(const struct config *config, struct config_errors *err
     }
 }
 
-void config_check(struct config *config, struct config_errors *errors)
+void config_find_objects(struct config *config, struct config_errors *errors)
+{
+    for (size_t i = 0; i < config->module_count; i++)
+        if (config->modules[i]->load)
+            find_object(config, config->modules[i], errors);
+}
+
+void config_check(const struct config *config, struct config_errors *errors)
 {
     for (size_t i = 0; i < config->module_count; i++) {
-        struct config_module *module = config->modules[i];
+        const struct config_module *module = config->modules[i];
 
-        if (module->load)
-            find_object(config, module, errors);
         check_names(config, module, "after", &module->after, errors);
         check_names(config, module, "requires", &module->requires, errors);
     }

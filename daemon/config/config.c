@@ -60,6 +60,12 @@ void config_free(struct config *config)
     strings_free(&config->modules_path);
     strings_free(&config->include);
     strings_free(&config->files);
+    for (size_t i = 0; i < config->entry_count; i++) {
+        free(config->entries[i].section);
+        free(config->entries[i].key);
+        free(config->entries[i].value);
+    }
+    free(config->entries);
     free(config);
 }
 

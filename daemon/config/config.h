@@ -69,10 +69,21 @@ struct config_module {
     size_t option_count;
 };
 
+/* A line as it was written; one without a key begins its section. */
+struct config_entry {
+    const char *file; /* one of config.files */
+    unsigned line;
+    char *section;
+    char *key; /* NULL: the section begins */
+    char *value;
+};
+
 /* The [daemon] section and all modules, in the files' order. */
 struct config {
     unsigned references;
-    struct strings files; /* the main file first */
+    struct strings files;         /* the main file first */
+    struct config_entry *entries; /* all that was read, for config_rebuild() */
+    size_t entry_count;
     struct strings listen;
     bool page; /* for people, beside health */
     struct strings host_names;
@@ -114,6 +125,16 @@ struct config *config_load(const char *path, const struct config_places *places,
  * without load and path then. NULL: there is no such file, or no memory. */
 struct config *config_read(const char *path, const struct config_places *places,
                            struct config_errors *errors);
+
+/*
+ * Makes a configuration again from the files and entries of one that is in force, without a look at
+ * the machine: what the .so files are, and whether paths exist, was found when it was read, and files
+ * may have changed since. path and file_id of the modules are the caller's to set. Both lists are
+ * copied. Errors and NULL as from config_load(): a setting that this version does not know.
+ */
+struct config *config_rebuild(const struct strings *files, const struct config_entry *entries,
+                              size_t entry_count, const struct config_places *places,
+                              struct config_errors *errors);
 
 /* Several may hold one; the last config_free() frees it. */
 struct config *config_ref(struct config *config);

@@ -24,6 +24,7 @@ struct loader {
     struct config *config;
     struct config_errors *errors;
     const struct config_places *places;
+    bool in_force;    /* it was good when it was read: what the machine has is not looked at */
     const char *file; /* the file that is being read: one of config->files */
     bool main_file;
     /* The section that is being read. Both NULL: a refused one. */
@@ -34,6 +35,29 @@ struct loader {
     unsigned given[SETTINGS_MAX]; /* the line of each setting of the table, 0: not yet */
     bool daemon_seen;
 };
+
+/* Takes in the line, for who must make the same configuration again. */
+static void note_entry(struct loader *loader, const char *section, const char *key,
+                       const char *value, unsigned line)
+{
+    struct config *config = loader->config;
+    struct config_entry *entries, entry = {.file = loader->file, .line = line};
+
+    entries = reallocarray(config->entries, config->entry_count + 1, sizeof(*entries));
+    if (entries)
+        config->entries = entries;
+    entry.section = strdup(section);
+    entry.key = key ? strdup(key) : NULL;
+    entry.value = key ? strdup(value) : NULL;
+    if (!entries || !entry.section || (key && (!entry.key || !entry.value))) {
+        free(entry.section);
+        free(entry.key);
+        free(entry.value);
+        loader->errors->failed = true;
+        return;
+    }
+    entries[config->entry_count++] = entry;
+}
 
 static size_t table_index(const struct loader *loader, const struct setting *setting)
 {
@@ -109,6 +133,7 @@ static void begin_section(void *arg, const char *section, unsigned line)
 {
     struct loader *loader = arg;
 
+    note_entry(loader, section, NULL, NULL, line);
     finish_section(loader);
     loader->module = NULL;
     loader->section_line = line;
@@ -172,8 +197,8 @@ static void take_paths(struct loader *loader, const char *section, const struct 
             loader->errors->failed = true;
             return;
         }
-        if (access(path ? path : list->items[i], F_OK) < 0 && errno != EACCES &&
-            !(relative && access(state, F_OK) < 0))
+        if (!loader->in_force && access(path ? path : list->items[i], F_OK) < 0 &&
+            errno != EACCES && !(relative && access(state, F_OK) < 0))
             config_error(loader->errors, loader->file, line, "[%s] %s = %s: %s%s", section,
                          setting->key, list->items[i], strerror(errno),
                          relative ? " (in the state folder)" : "");
@@ -200,6 +225,7 @@ static void take_value(void *arg, const char *section, const char *key, const ch
     unsigned *given;
     size_t length;
 
+    note_entry(loader, section, key, value, line);
     if (!loader->table)
         return;
     setting = setting_find(loader->table, key);
@@ -335,6 +361,7 @@ struct config *config_read(const char *path, const struct config_places *places,
     fill_in(&loader, places);
     if (errors->failed)
         return NULL;
+    config_find_objects(config, errors);
     config_check(config, errors);
     return TAKE_PTR(config);
 }
@@ -344,5 +371,50 @@ struct config *config_load(const char *path, const struct config_places *places,
 {
     cleanup_config struct config *config = config_read(path, places, errors);
 
+    return config_errors_any(errors) ? NULL : TAKE_PTR(config);
+}
+
+/* Which file an entry is of; the main file for a name that is none of them. */
+static size_t file_index(const struct strings *files, const char *file)
+{
+    for (size_t i = 0; i < files->count; i++)
+        if (strcmp(files->items[i], file) == 0)
+            return i;
+    return 0;
+}
+
+struct config *config_rebuild(const struct strings *files, const struct config_entry *entries,
+                              size_t entry_count, const struct config_places *places,
+                              struct config_errors *errors)
+{
+    cleanup_config struct config *config = calloc(1, sizeof(*config));
+    struct loader loader = {.config = config, .errors = errors, .places = places, .in_force = true};
+
+    if (!config || files->count == 0) {
+        errors->failed = true;
+        return NULL;
+    }
+    config->references = 1;
+    settings_init(daemon_settings, config);
+    if (strings_append(&config->files, files) < 0)
+        errors->failed = true;
+    for (size_t i = 0; i < entry_count && !errors->failed; i++) {
+        size_t file = file_index(&config->files, entries[i].file);
+
+        loader.file = config->files.items[file];
+        loader.main_file = file == 0;
+        if (!entries[i].key)
+            begin_section(&loader, entries[i].section, entries[i].line);
+        else
+            take_value(&loader, entries[i].section, entries[i].key, entries[i].value,
+                       entries[i].line);
+    }
+    finish_section(&loader);
+    for (size_t i = 0; i < config->include.count; i++)
+        make_absolute(&loader, &config->include.items[i]);
+    if (!errors->failed)
+        fill_in(&loader, places);
+    if (!errors->failed)
+        config_check(config, errors);
     return config_errors_any(errors) ? NULL : TAKE_PTR(config);
 }

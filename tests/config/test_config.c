@@ -36,6 +36,14 @@ static void write_file(const char *name, const char *text)
     fclose(file);
 }
 
+static void remove_file(const char *name)
+{
+    char path[256];
+
+    snprintf(path, sizeof(path), "%s/%s", folder, name);
+    assert_int_equal(unlink(path), 0);
+}
+
 static int make_folder(void **state)
 {
     (void)state;
@@ -391,18 +399,58 @@ static void test_settings(void **state)
         }
 }
 
+/* What is in force can be made again, whatever has become of the files. */
+static void test_rebuild(void **state)
+{
+    struct config_errors errors = {0};
+    struct config *config, *again;
+
+    (void)state;
+    write_file("gone.so", "");
+    config = load("[daemon]\ndrain-delay = 3s\nhost-name = x\nhost-name = y\n"
+                  "[module:m]\nload = ./gone.so\nown = 1\nown = 2\n"
+                  "[module:empty]\nload = one\n",
+                  &errors);
+    assert_non_null(config);
+    remove_file("gone.so");
+    remove_file("reeve.ini");
+    again = config_rebuild(&config->files, config->entries, config->entry_count, &places, &errors);
+    assert_false(config_errors_any(&errors));
+    assert_non_null(again);
+    assert_int_equal(again->drain_delay, config->drain_delay);
+    assert_int_equal(again->host_names.count, 2);
+    assert_string_equal(again->control, config->control);
+    assert_int_equal(again->module_count, config->module_count);
+    for (size_t i = 0; i < config->module_count; i++) {
+        struct config_module *before = config->modules[i], *after = again->modules[i];
+
+        assert_null(after->path);
+        after->path = strdup(before->path);
+        after->file_id = before->file_id;
+        assert_int_equal(config_compare(before, after), CONFIG_SAME);
+        assert_string_equal(after->file, before->file);
+        assert_int_equal(after->line, before->line);
+    }
+    config_free(again);
+    /* What this version does not know is an error with its place. */
+    free(config->entries[1].key);
+    config->entries[1].key = strdup("from-the-future");
+    again = config_rebuild(&config->files, config->entries, config->entry_count, &places, &errors);
+    assert_null(again);
+    assert_int_equal(errors.texts.count, 1);
+    assert_non_null(strstr(errors.texts.items[0], "reeve.ini:2: [daemon] has no key"));
+    config_errors_free(&errors);
+    config_free(config);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_whole),
-        cmocka_unit_test(test_traps_of_inih),
-        cmocka_unit_test(test_all_errors_at_once),
-        cmocka_unit_test(test_order_and_hosts),
-        cmocka_unit_test(test_files),
-        cmocka_unit_test(test_compare),
-        cmocka_unit_test(test_limits),
-        cmocka_unit_test(test_limits_refused),
-        cmocka_unit_test(test_addresses),
+        cmocka_unit_test(test_rebuild),         cmocka_unit_test(test_whole),
+        cmocka_unit_test(test_traps_of_inih),   cmocka_unit_test(test_all_errors_at_once),
+        cmocka_unit_test(test_order_and_hosts), cmocka_unit_test(test_files),
+        cmocka_unit_test(test_compare),         cmocka_unit_test(test_limits),
+        cmocka_unit_test(test_limits_refused),  cmocka_unit_test(test_addresses),
         cmocka_unit_test(test_settings),
     };
 

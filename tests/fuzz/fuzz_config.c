@@ -86,6 +86,28 @@ static void use_module(const struct config_module *module)
     policy_history_free(&history);
 }
 
+/* As a live upgrade makes it again. */
+static void rebuild(const struct config *config, const struct config_places *places)
+{
+    struct config_errors errors = {0};
+    struct config *again =
+        config_rebuild(&config->files, config->entries, config->entry_count, places, &errors);
+
+    fuzz_check(again && !config_errors_any(&errors), "what was accepted cannot be made again");
+    fuzz_check(!reload_changes_fixed(config, again), "what was made again listens elsewhere");
+    fuzz_check(again->module_count == config->module_count, "it has other modules");
+    for (size_t i = 0; i < config->module_count; i++) {
+        const struct config_module *module = config->modules[i];
+        struct config_module *other = again->modules[i];
+
+        other->path = strdup(module->path);
+        other->file_id = module->file_id;
+        fuzz_check(other->path && config_compare(module, other) == CONFIG_SAME,
+                   "%s differs when it is made again", module->name);
+    }
+    config_free(again);
+}
+
 static void use_config(const struct config *config, const struct config_places *places)
 {
     struct config_errors errors = {0};
@@ -104,6 +126,7 @@ static void use_config(const struct config *config, const struct config_places *
                    "%s differs from itself", module->name);
     }
     config_free(again);
+    rebuild(config, places);
 }
 
 /* It would read whatever lies around on this machine. */
