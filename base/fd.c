@@ -76,6 +76,11 @@ int fd_set_nonblock(int fd, bool nonblock)
     return fcntl(fd, F_SETFL, flags) < 0 ? -errno : 0;
 }
 
+int fd_set_cloexec(int fd, bool cloexec)
+{
+    return fcntl(fd, F_SETFD, cloexec ? FD_CLOEXEC : 0) < 0 ? -errno : 0;
+}
+
 int fd_count(void)
 {
     DIR *directory = opendir("/proc/self/fd");

@@ -19,6 +19,9 @@ int write_all(int fd, const void *data, size_t size);
 /* Sets or clears O_NONBLOCK. Returns 0 or a negative errno. */
 int fd_set_nonblock(int fd, bool nonblock);
 
+/* Sets or clears FD_CLOEXEC. Returns 0 or -EBADF. */
+int fd_set_cloexec(int fd, bool cloexec);
+
 /* How many descriptors this process has open, or a negative errno. */
 int fd_count(void);
 

@@ -1,6 +1,4 @@
 /* SPDX-License-Identifier: MIT */
-#include "daemon/loop/http.h"
-
 #include <assert.h>
 #include <errno.h>
 #include <event2/buffer.h>
@@ -16,8 +14,9 @@
 
 #include "base/duration.h"
 #include "base/log.h"
-#include "daemon/loop/http_connection.h"
 #include "daemon/loop/http_framing.h"
+#include "daemon/loop/http_handover.h"
+#include "daemon/loop/http_internal.h"
 #include "daemon/loop/internal.h"
 #include "daemon/loop/loop.h"
 
@@ -25,44 +24,13 @@
  */
 #define ACCEPT_PAUSE (100 * NSEC_PER_MSEC)
 
-struct listener {
-    struct list list;
-    struct evconnlistener *listener;
-    struct evhttp_bound_socket *bound;
-};
-
-struct http_server {
-    struct list servers;
-    struct loop *loop;
-    struct evhttp *http;
-    struct http_options options;
-    struct http_connections connections;
-    struct list listeners;
-    struct loop_timer *accept_again;
-    /* Given up at EMFILE, so that the waiting peer can at least be told by a close. */
-    int spare_fd;
-    bool draining;
-    bool drained;
-    struct loop_timer *drain_timer;
-    void (*done)(void *arg);
-    void *done_arg;
-};
-
-struct http_request {
-    struct http_server *server;
-    struct evhttp_request *request;
-    struct evkeyvalq parameters;
-    bool parameters_parsed;
-    char *path;
-};
-
 /* evhttp takes the listener's argument for itself, so that an accept error must be traced to its
  * server through this list. Main thread only, as everything here. */
 static struct list all_servers = {&all_servers, &all_servers};
 
 /* Listening ------------------------------------------------------------------------------------ */
 
-static void stop_accepting(struct http_server *server)
+void http_server_stop_accepting(struct http_server *server)
 {
     struct listener *listener;
 
@@ -80,7 +48,7 @@ static void accept_again(void *arg)
     struct http_server *server = arg;
     struct listener *listener;
 
-    if (server->draining)
+    if (server->draining || server->connections.held)
         return;
     if (server->spare_fd < 0)
         server->spare_fd = open_spare();
@@ -121,7 +89,7 @@ static struct bufferevent *connection_accepted(struct event_base *base unused, v
     /* The new one counts already. Accepting goes on when a connection has ended. */
     if (server->connections.count >= server->options.connections_max) {
         http_connections_shed(&server->connections);
-        stop_accepting(server);
+        http_server_stop_accepting(server);
     }
     return bufferevent;
 }
@@ -153,7 +121,7 @@ static void accept_failed(struct evconnlistener *evlistener, void *arg unused)
             close(fd);
         server->spare_fd = open_spare();
     }
-    stop_accepting(server);
+    http_server_stop_accepting(server);
     loop_timer_arm(server->accept_again, ACCEPT_PAUSE);
 }
 
@@ -184,7 +152,7 @@ int http_server_add_listener(struct http_server *server, int fd)
     return evconnlistener_enable(listener->listener) < 0 ? -errno : 0;
 }
 
-static void remove_listeners(struct http_server *server)
+void http_server_remove_listeners(struct http_server *server)
 {
     struct listener *listener, *next;
 
@@ -231,7 +199,10 @@ static void request_came(struct evhttp_request *evrequest, void *arg)
     request->server = server;
     request->request = evrequest;
     http_connection_working(&server->connections, fd);
-    if (http_framing_is_clear(evrequest))
+    if (server->resumption) {
+        server->resumed = true;
+        server->resumption->came(request, server->resumption->arg);
+    } else if (http_framing_is_clear(evrequest))
         server->options.handler(request, server->options.arg);
     else
         refuse_request(request);
@@ -413,7 +384,7 @@ void http_server_destroy(struct http_server *server)
     if (!server)
         return;
     server->draining = server->drained = true;
-    remove_listeners(server);
+    http_server_remove_listeners(server);
     /* Answers are written a turn after they were given. */
     event_base_loop(loop_event_base(server->loop), EVLOOP_NONBLOCK | EVLOOP_ONCE);
     if (server->http)
@@ -438,7 +409,7 @@ void http_server_drain(struct http_server *server, int64_t timeout, void (*done)
     server->draining = true;
     server->done = done;
     server->done_arg = arg;
-    remove_listeners(server);
+    http_server_remove_listeners(server);
     http_connections_cut(&server->connections, true);
     loop_timer_arm(server->drain_timer, server->connections.count == 0 ? 0 : timeout);
 }

@@ -1,6 +1,4 @@
 /* SPDX-License-Identifier: MIT */
-#include "daemon/loop/http_connection.h"
-
 #include <errno.h>
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>
@@ -11,25 +9,12 @@
 
 #include "base/clock.h"
 #include "base/duration.h"
-
-struct http_connection {
-    struct http_connections *connections;
-    struct list list;
-    struct bufferevent *socket;
-    struct bufferevent *filter;
-    struct event *writable; /* more of the answer may be written */
-    struct event *closed;   /* the peer has gone; only while it waits for long */
-    struct event *keeper;   /* see keep_watch() */
-    bool keeper_fired;      /* since it was added or reading began again */
-    enum http_connection_state state;
-    int64_t since; /* in this state */
-    int fd;        /* in by_fd; -1 until the first byte came */
-};
+#include "daemon/loop/http_connection_internal.h"
 
 /* A bufferevent that evhttp has freed lives on until the next turn, and this record with it; it must
  * not be touched any more, or libevent ends it twice. Freeing takes its callbacks away; one that was
  * only just accepted has none yet, and is not to be cut either. */
-static bool is_over(const struct http_connection *connection)
+bool http_connection_is_over(const struct http_connection *connection)
 {
     bufferevent_event_cb event_cb;
 
@@ -63,6 +48,9 @@ static void choose_reading(struct http_connection *connection)
     size_t held = evbuffer_get_length(bufferevent_get_input(connection->filter));
     bool reads = awaits_request(connection) && held <= options->header_max + options->body_max;
 
+    /* What has begun to come is taken in; of what has not, whoever follows us does. */
+    if (connection->connections->held && connection->state != HTTP_CONNECTION_READING)
+        reads = false;
     /* The end that was made for it must come through. */
     if (connection->state == HTTP_CONNECTION_CUT)
         return;
@@ -105,6 +93,13 @@ static void arm(struct http_connection_queue *queue, int64_t ns)
     evtimer_add(queue->timer, &delay);
 }
 
+void http_connection_resume(struct http_connection *connection)
+{
+    choose_reading(connection);
+    if (is_to_be_watched(connection))
+        keep_watch(connection);
+}
+
 static void set_state(struct http_connection *connection, enum http_connection_state state)
 {
     struct http_connection_queue *queue = &connection->connections->queues[state];
@@ -116,16 +111,14 @@ static void set_state(struct http_connection *connection, enum http_connection_s
     event_del(connection->closed);
     if (queue->timeout > 0 && !evtimer_pending(queue->timer, NULL))
         arm(queue, queue->timeout);
-    choose_reading(connection);
-    if (is_to_be_watched(connection))
-        keep_watch(connection);
+    http_connection_resume(connection);
 }
 
 static void connection_cut(struct http_connection *connection)
 {
     int fd = bufferevent_getfd(connection->socket);
 
-    if (is_over(connection))
+    if (http_connection_is_over(connection))
         return;
     /* evhttp sees the end of file and takes the connection down by its own rules. Where it would
      * not see it, it is told. */
@@ -243,7 +236,7 @@ static void flush_output(evutil_socket_t fd unused, short what unused, void *arg
 {
     struct http_connection *connection = arg;
 
-    if (is_over(connection))
+    if (http_connection_is_over(connection))
         return;
     /* evhttp does not look whether the kernel took the watch. Nobody hears what this peer sends: it
      * had better come again. */
@@ -280,6 +273,8 @@ static void connection_ended(void *arg)
     struct http_connection *connection = arg;
     struct http_connections *connections = connection->connections;
 
+    if (connections->newest == connection)
+        connections->newest = NULL;
     if (connection->fd >= 0 && connections->by_fd[connection->fd] == connection)
         connections->by_fd[connection->fd] = NULL;
     connection_free(connection);
@@ -311,6 +306,7 @@ struct bufferevent *http_connection_create(struct http_connections *connections)
         return NULL;
     }
     connections->count++;
+    connections->newest = connection;
     set_state(connection, HTTP_CONNECTION_NEW);
     if (!evbuffer_add_cb(bufferevent_get_output(connection->filter), output_added, connection)) {
         /* Ends the record too; evhttp then uses a bufferevent of its own, or fails. */
@@ -331,8 +327,18 @@ void http_connection_working(struct http_connections *connections, int fd)
 {
     struct http_connection *connection = find(connections, fd);
 
-    if (connection && connection->state != HTTP_CONNECTION_CUT)
-        set_state(connection, HTTP_CONNECTION_WORKING);
+    if (!connection || connection->state == HTTP_CONNECTION_CUT)
+        return;
+    connection->movable = false;
+    set_state(connection, HTTP_CONNECTION_WORKING);
+}
+
+void http_connection_set_movable(struct http_connections *connections, int fd)
+{
+    struct http_connection *connection = find(connections, fd);
+
+    if (connection && connection->state == HTTP_CONNECTION_WORKING)
+        connection->movable = true;
 }
 
 void http_connection_waiting(struct http_connections *connections, int fd)
@@ -374,7 +380,7 @@ static struct http_connection *oldest(struct http_connections *connections,
     struct http_connection *connection;
 
     LIST_FOREACH (connection, &connections->queues[state].list, list)
-        if (!is_over(connection))
+        if (!http_connection_is_over(connection))
             return connection;
     return NULL;
 }

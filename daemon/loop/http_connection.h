@@ -45,6 +45,8 @@ struct http_connections {
     const struct http_options *options;
     struct http_connection_queue queues[HTTP_CONNECTION_STATES];
     size_t count;
+    bool held;                      /* no further request is read: see http_handover.h */
+    struct http_connection *newest; /* the one that was made last, while it lives */
     struct http_connection **by_fd;
     size_t by_fd_size;
     void (*ended)(void *arg); /* after each end */
@@ -61,6 +63,8 @@ struct bufferevent *http_connection_create(struct http_connections *connections)
 
 /* The connection's request arrived whole and is being worked on, for as long as that takes. */
 void http_connection_working(struct http_connections *connections, int fd);
+/* Its request can be answered by whoever follows us in a live upgrade. */
+void http_connection_set_movable(struct http_connections *connections, int fd);
 /* The request has not been answered in its own turn: from now on it is watched for a peer that goes
  * away. Does nothing when it has. */
 void http_connection_waiting(struct http_connections *connections, int fd);

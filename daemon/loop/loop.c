@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <event2/event.h>
 
+#include "base/clock.h"
 #include "base/duration.h"
 #include "base/list.h"
 #include "base/log.h"
@@ -191,6 +192,7 @@ void loop_io_destroy(struct loop_io *io)
 
 struct loop_timer {
     struct event *event;
+    int64_t due; /* monotonic; 0: not armed */
     loop_timer_fn fn;
     void *arg;
 };
@@ -199,6 +201,7 @@ static void timer_expired(evutil_socket_t fd unused, short what unused, void *ar
 {
     struct loop_timer *timer = arg;
 
+    timer->due = 0;
     timer->fn(timer->arg);
 }
 
@@ -229,14 +232,22 @@ void loop_timer_arm(struct loop_timer *timer, int64_t ns)
         delay.tv_sec = us / 1000000;
         delay.tv_usec = us % 1000000;
     }
+    timer->due = clock_monotonic() + MAX(ns, INT64_C(0));
     if (evtimer_add(timer->event, &delay) < 0)
         log_error("cannot arm a timer: %m");
 }
 
+int64_t loop_timer_due(const struct loop_timer *timer)
+{
+    return timer->due;
+}
+
 void loop_timer_disarm(struct loop_timer *timer)
 {
-    if (timer)
-        evtimer_del(timer->event);
+    if (!timer)
+        return;
+    timer->due = 0;
+    evtimer_del(timer->event);
 }
 
 void loop_timer_destroy(struct loop_timer *timer)

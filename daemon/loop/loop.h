@@ -54,6 +54,8 @@ int loop_timer_create(struct loop *loop, loop_timer_fn fn, void *arg,
  */
 void loop_timer_arm(struct loop_timer *timer, int64_t ns);
 void loop_timer_disarm(struct loop_timer *timer);
+/* When it will run, on the monotonic clock; 0 when it is not armed. */
+int64_t loop_timer_due(const struct loop_timer *timer);
 void loop_timer_destroy(struct loop_timer *timer);
 
 /* Signals -------------------------------------------------------------------------------------- */

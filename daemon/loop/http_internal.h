@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: MIT */
+/* The records of a server, for http.c and http_handover.c. */
+#ifndef REEVE_LOOP_HTTP_INTERNAL_H
+#define REEVE_LOOP_HTTP_INTERNAL_H
+
+#include <event2/keyvalq_struct.h>
+
+#include "base/list.h"
+#include "daemon/loop/http.h"
+#include "daemon/loop/http_connection.h"
+
+struct evconnlistener;
+struct evhttp;
+struct evhttp_bound_socket;
+struct evhttp_request;
+struct http_resumption;
+struct loop_timer;
+
+struct listener {
+    struct list list;
+    struct evconnlistener *listener;
+    struct evhttp_bound_socket *bound;
+};
+
+struct http_server {
+    struct list servers;
+    struct loop *loop;
+    struct evhttp *http;
+    struct http_options options;
+    struct http_connections connections;
+    struct list listeners;
+    struct loop_timer *accept_again;
+    /* Given up at EMFILE, so that the waiting peer can at least be told by a close. */
+    int spare_fd;
+    /* While one is adopted: who gets the request that was made for it, and whether it has come. */
+    const struct http_resumption *resumption;
+    bool resumed;
+    bool draining;
+    bool drained;
+    struct loop_timer *drain_timer;
+    void (*done)(void *arg);
+    void *done_arg;
+};
+
+struct http_request {
+    struct http_server *server;
+    struct evhttp_request *request;
+    struct evkeyvalq parameters;
+    bool parameters_parsed;
+    char *path;
+};
+
+/* Takes the listeners away, and closes them. */
+void http_server_remove_listeners(struct http_server *server);
+/* Accepts no more; until accept_again expires. */
+void http_server_stop_accepting(struct http_server *server);
+
+#endif
