@@ -33,6 +33,9 @@ int command_restart(const struct ctl *ctl, int count, char **words);
 int command_reload(const struct ctl *ctl, int count, char **words);
 int command_check(const struct ctl *ctl, int count, char **words);
 
+/* upgrade.c */
+int command_upgrade(const struct ctl *ctl, int count, char **words);
+
 /* work.c */
 int command_run(const struct ctl *ctl, int count, char **words);
 int command_submit(const struct ctl *ctl, int count, char **words);

@@ -46,6 +46,8 @@ static const struct command {
     {"reload", "", 0, 0, CTL_JSON | CTL_PLAN, "read the configuration again and apply what changed",
      command_reload},
     {"check", "", 0, 0, CTL_JSON, "find every error that a start would find", command_check},
+    {"upgrade", "", 0, 0, CTL_JSON, "go over to the reeved that is installed now; modules go on",
+     command_upgrade},
     {"modules", "", 0, 0, CTL_JSON | CTL_CONFIG, "what is in the module path; needs no daemon",
      command_modules},
     {"describe", "FILE.so", 1, 1, CTL_JSON | CTL_CONFIG,

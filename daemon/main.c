@@ -4,10 +4,11 @@
  *
  * Everything that can be wrong is found before the first module starts: the configuration, the
  * addresses, the folders. Then signals: SIGTERM and SIGINT stop, and a second one ends at once;
- * SIGHUP reloads.
+ * SIGHUP reloads; SIGUSR2 replaces the program while everything goes on.
  */
 #include <errno.h>
 #include <getopt.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -18,15 +19,19 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "daemon/edge/edge.h"
+#include "daemon/handover.h"
 #include "daemon/loop/loop.h"
 #include "daemon/places.h"
 #include "daemon/priority.h"
 #include "daemon/supervisor/check.h"
 #include "daemon/supervisor/host.h"
+#include "daemon/supervisor/state.h"
 #include "daemon/supervisor/stray.h"
+#include "daemon/upgrade.h"
 
 struct daemon {
     struct loop *loop;
+    struct upgrade *upgrade;
     struct loop_signals *signals;
     struct edge *edge;
     struct supervisor *supervisor;
@@ -37,6 +42,8 @@ struct daemon {
 struct arguments {
     const char *config_path;
     bool check;
+    int check_state; /* descriptors of the state of a live upgrade; -1: none */
+    int resume;
 };
 
 static void print_help(void)
@@ -48,12 +55,26 @@ static void print_help(void)
         "  -c, --config FILE  configuration (default %s)\n"
         "      --check        check the configuration and every module's options, start nothing;\n"
         "                     exits with 0 when all is well, else with 1\n"
+        "      --check-state FD, --resume FD\n"
+        "                     what a live upgrade (`reevectl upgrade`) calls the new program with\n"
         "      --version      print the version\n"
         "  -h, --help         print this\n"
         "\n"
-        "Signals: SIGTERM, SIGINT stop (a second one at once); SIGHUP reloads.\n"
+        "Signals: SIGTERM, SIGINT stop (a second one at once); SIGHUP reloads; SIGUSR2 upgrades.\n"
         "See reeved(8), reeve.ini(5), and `reevectl --help`.\n",
         REEVE_CONFIG_FILE);
+}
+
+static int parse_descriptor(const char *option, const char *text, int *ret_fd)
+{
+    long long number;
+
+    if (integer_parse(text, 3, INT_MAX, &number) < 0) {
+        fprintf(stderr, "reeved: %s %s: expected the number of a descriptor\n", option, text);
+        return -EINVAL;
+    }
+    *ret_fd = (int)number;
+    return 0;
 }
 
 /* Returns 0 to go on, 1 to exit well, or -EINVAL. */
@@ -62,6 +83,8 @@ static int parse_arguments(int argc, char **argv, struct arguments *arguments)
     static const struct option options[] = {
         {"config", required_argument, NULL, 'c'},
         {"check", no_argument, NULL, 'k'},
+        {"check-state", required_argument, NULL, 's'},
+        {"resume", required_argument, NULL, 'r'},
         {"version", no_argument, NULL, 'v'},
         {"help", no_argument, NULL, 'h'},
         {NULL, 0, NULL, 0},
@@ -75,6 +98,14 @@ static int parse_arguments(int argc, char **argv, struct arguments *arguments)
             break;
         case 'k':
             arguments->check = true;
+            break;
+        case 's':
+            if (parse_descriptor("--check-state", optarg, &arguments->check_state) < 0)
+                return -EINVAL;
+            break;
+        case 'r':
+            if (parse_descriptor("--resume", optarg, &arguments->resume) < 0)
+                return -EINVAL;
             break;
         case 'v':
             printf("reeved %s\n", REEVE_VERSION);
@@ -214,6 +245,9 @@ static void signal_came(int signal, const struct loop_sender *sender, void *arg)
     if (signal == SIGHUP) {
         log_notice("reloading: %s", cause.text);
         supervisor_reload(daemon->supervisor, NULL, NULL);
+    } else if (signal == SIGUSR2) {
+        log_notice("asked to upgrade: %s", cause.text);
+        upgrade_begin(daemon->upgrade, NULL, NULL);
     } else if (supervisor_phase(daemon->supervisor) >= PHASE_DRAINING) {
         end_at_once(daemon, cause.text);
     } else {
@@ -227,11 +261,38 @@ static int cannot(const char *what, int r)
     return r;
 }
 
-/* Whatever fails has been named when it returns. */
-static int create_daemon(struct daemon *daemon, const struct arguments *arguments,
-                         const struct places *places, struct config *config)
+/* What asks for it over the control socket. */
+static void upgrade_asked(edge_upgrade_fn done, void *done_arg, void *arg)
 {
-    static const int signals[] = {SIGTERM, SIGINT, SIGHUP, 0};
+    struct daemon *daemon = arg;
+
+    upgrade_begin(daemon->upgrade, done, done_arg);
+}
+
+/* Makes the supervisor: a new one, or the one that was handed over. */
+static int create_supervisor(struct daemon *daemon, const struct supervisor_options *options,
+                             struct config *config, const json_t *state)
+{
+    struct state_error error = {0};
+    int r;
+
+    if (!state) {
+        r = supervisor_create(daemon->loop, options, config_ref(config), &daemon->supervisor);
+        return r < 0 ? cannot("supervise modules", r) : 0;
+    }
+    r = supervisor_restore(daemon->loop, options, config_ref(config),
+                           json_object_get(state, "supervisor"), &daemon->supervisor, &error);
+    if (r < 0)
+        log_error("cannot take over from the program before: %s",
+                  error.text[0] ? error.text : strerror(-r));
+    return r;
+}
+
+/* Whatever fails has been named when it returns. state is what was handed over, or NULL. */
+static int create_daemon(struct daemon *daemon, const struct arguments *arguments,
+                         const struct places *places, struct config *config, const json_t *state)
+{
+    static const int signals[] = {SIGTERM, SIGINT, SIGHUP, SIGUSR2, 0};
     struct supervisor_options options = {
         .config_path = arguments->config_path,
         .host_program = places->host_program,
@@ -239,6 +300,7 @@ static int create_daemon(struct daemon *daemon, const struct arguments *argument
         .observer = observe,
         .arg = daemon,
     };
+    struct upgrade_options upgrade = {.config_path = arguments->config_path};
     int r = loop_create(&daemon->loop);
 
     if (r < 0)
@@ -246,23 +308,29 @@ static int create_daemon(struct daemon *daemon, const struct arguments *argument
     r = loop_signals_create(daemon->loop, signals, signal_came, daemon, &daemon->signals);
     if (r < 0)
         return cannot("receive signals", r);
-    r = edge_create(daemon->loop, config, &daemon->edge);
+    r = edge_create(daemon->loop, config, state != NULL, &daemon->edge);
     if (r < 0)
         return cannot("serve health and control", r);
-    r = supervisor_create(daemon->loop, &options, config_ref(config), &daemon->supervisor);
+    r = create_supervisor(daemon, &options, config, state);
     if (r < 0)
-        return cannot("supervise modules", r);
+        return r;
     edge_attach(daemon->edge, daemon->supervisor);
-    return 0;
+    upgrade.loop = daemon->loop;
+    upgrade.edge = daemon->edge;
+    upgrade.supervisor = daemon->supervisor;
+    r = upgrade_create(&upgrade, &daemon->upgrade);
+    if (r < 0)
+        return cannot("prepare for upgrades", r);
+    edge_set_upgrade(daemon->edge, upgrade_asked, daemon);
+    r = state ? edge_resume(daemon->edge, json_object_get(state, "edge")) : 0;
+    return r < 0 ? cannot("take over the connections", r) : 0;
 }
 
 /* Returns the exit code. */
 static int loop_until_stopped(struct daemon *daemon)
 {
-    int r;
+    int r = loop_run(daemon->loop);
 
-    supervisor_start(daemon->supervisor);
-    r = loop_run(daemon->loop);
     if (r < 0) {
         cannot("wait for events", r);
         return 1;
@@ -270,27 +338,61 @@ static int loop_until_stopped(struct daemon *daemon)
     return daemon->cut_short ? 1 : supervisor_exit_code(daemon->supervisor);
 }
 
-static int run_daemon(const struct arguments *arguments, const struct places *places)
+/* From the file, or as it was handed over: then *ret_state is all that was. */
+static struct config *find_config(const struct arguments *arguments, const struct places *places,
+                                  json_t **ret_state)
 {
+    struct state_error error = {0};
     struct config_errors errors = {0};
-    cleanup_config struct config *config =
-        config_load(arguments->config_path, &places->config, &errors);
-    struct daemon daemon = {0};
-    int r, code = 1;
+    struct config *config = NULL;
 
+    if (arguments->resume >= 0) {
+        *ret_state = handover_read(arguments->resume, places, &config, &error);
+        if (!*ret_state)
+            log_error("cannot take over from the program before: %s", error.text);
+        close(arguments->resume);
+        return *ret_state ? config : NULL;
+    }
+    config = config_load(arguments->config_path, &places->config, &errors);
     for (size_t i = 0; i < errors.texts.count; i++)
         log_error("%s", errors.texts.items[i]);
     config_errors_free(&errors);
+    return config;
+}
+
+static void tell_takeover(const struct daemon *daemon, const json_t *state)
+{
+    const char *before = json_string_value(json_object_get(state, "version"));
+
+    log_notice("reeved %s has taken over from %s: generation %llu, %u hosts", REEVE_VERSION,
+               before ? before : "another",
+               (unsigned long long)supervisor_upgrades(daemon->supervisor) + 1,
+               supervisor_living_hosts(daemon->supervisor));
+}
+
+static int run_daemon(const struct arguments *arguments, const struct places *places)
+{
+    json_t *state = NULL;
+    cleanup_config struct config *config = find_config(arguments, places, &state);
+    struct daemon daemon = {0};
+    int r, code = 1;
+
     if (!config)
         return 1;
     log_set_level(config->log_level);
     log_set_format(config->log_format);
     r = places_prepare(places);
     if (r == 0)
-        r = create_daemon(&daemon, arguments, places, config);
+        r = create_daemon(&daemon, arguments, places, config, state);
+    if (r == 0 && state)
+        tell_takeover(&daemon, state);
+    else if (r == 0)
+        supervisor_start(daemon.supervisor);
+    json_decref(state);
     if (r == 0)
         code = loop_until_stopped(&daemon);
     /* While there is somebody to carry the answers. */
+    upgrade_destroy(daemon.upgrade);
     supervisor_answer_all(daemon.supervisor);
     edge_destroy(daemon.edge);
     supervisor_destroy(daemon.supervisor);
@@ -303,7 +405,8 @@ static int run_daemon(const struct arguments *arguments, const struct places *pl
 
 int main(int argc, char **argv)
 {
-    struct arguments arguments = {.config_path = REEVE_CONFIG_FILE};
+    struct arguments arguments = {
+        .config_path = REEVE_CONFIG_FILE, .check_state = -1, .resume = -1};
     struct places places;
     int r = parse_arguments(argc, argv, &arguments);
 
@@ -312,7 +415,7 @@ int main(int argc, char **argv)
     umask(0022);
     signal(SIGPIPE, SIG_IGN);
     /* Of what is ours in /proc nothing is to be written any more once we are not dumpable. */
-    if (!arguments.check)
+    if (!arguments.check && arguments.check_state < 0)
         priority_claim();
     /* A host under the same user must not read or trace us. */
     prctl(PR_SET_DUMPABLE, 0);
@@ -321,5 +424,7 @@ int main(int argc, char **argv)
         log_error("cannot find reeve-host: %s", strerror(-r));
         return 1;
     }
+    if (arguments.check_state >= 0)
+        return handover_check(arguments.check_state, &places);
     return arguments.check ? run_check(&arguments, &places) : run_daemon(&arguments, &places);
 }

@@ -14,6 +14,7 @@
  *     POST /v1/restart?module=M[&wait]         as start
  *     POST /v1/reload                          200 when it is done, 409 with the errors
  *     GET  /v1/plan                            200 with what a reload would do, 409 with the errors
+ *     POST /v1/upgrade                         202 right before the new program takes over, or 409
  *
  * Errors are {"error": TEXT, "code": ERRNO NAME}; the probes' paths answer here too.
  */
@@ -26,10 +27,9 @@
 #include "base/log.h"
 #include "daemon/edge/edge_internal.h"
 #include "daemon/edge/log_ring.h"
+#include "daemon/loop/http_handover.h"
 #include "daemon/supervisor/operate.h"
 #include "daemon/supervisor/plan.h"
-
-#define JSON_TYPE "application/json"
 
 void edge_respond_error(struct http_request *request, int status, int code, const char *format, ...)
 {
@@ -42,68 +42,12 @@ void edge_respond_error(struct http_request *request, int status, int code, cons
     va_end(args);
     /* It may quote the peer, who can send what no JSON can hold. */
     text_sanitise(text);
-    edge_respond_json(request, status, JSON_TYPE,
+    edge_respond_json(request, status, EDGE_JSON_TYPE,
                       json_pack("{s:s, s:s}", "error", text, "code", name ? name : "?"));
 }
 
-/* Runs and jobs ----------------------------------------------------------------------------------
- */
-
-/* A request that waits for its answer from a host. */
-struct waiting {
-    struct http_request *request;
-    bool wait; /* for the result, not only the acceptance */
-};
-
-static int status_of(int code)
-{
-    switch (code) {
-    case 0:
-        return 200;
-    case -ENOENT:
-        return 404;
-    case -EAGAIN:
-    case -ENOBUFS:
-    case -EBUSY:
-        return 503;
-    default:
-        return 500;
-    }
-}
-
-/* The answers of a request that was accepted and is not waited for have nobody to go to. */
-static void answered(const struct request_answer *answer, void *arg)
-{
-    struct waiting *waiting = arg;
-    struct http_request *request = waiting->request;
-
-    if (!answer->final && waiting->wait)
-        return;
-    if (request) {
-        waiting->request = NULL;
-        if (!answer->final)
-            edge_respond_json(request, 202, JSON_TYPE,
-                              json_pack("{s:I}", "number", (json_int_t)answer->number));
-        else if (answer->code < 0 && answer->number == 0)
-            edge_respond_error(request, status_of(answer->code), answer->code, "%s",
-                               answer->text[0] ? answer->text : strerror(-answer->code));
-        else
-            /* A run that failed is a good answer to the question how it went. */
-            edge_respond_json(request, 200, JSON_TYPE,
-                              json_pack("{s:I, s:i, s:s, s:s, s:f}", "number",
-                                        (json_int_t)answer->number, "code", answer->code, "name",
-                                        answer->code < 0 && strerrorname_np(-answer->code)
-                                            ? strerrorname_np(-answer->code)
-                                            : "OK",
-                                        "text", answer->text, "seconds",
-                                        (double)answer->duration / NSEC_PER_SEC));
-    }
-    if (answer->final)
-        free(waiting);
-}
-
 /* The module that ?module= names; answers and returns NULL when there is none. */
-static struct unit *find_unit(struct edge *edge, struct http_request *request)
+struct unit *edge_find_unit(struct edge *edge, struct http_request *request)
 {
     const char *name = http_request_parameter(request, "module");
     const struct config *config = supervisor_config(edge->supervisor);
@@ -119,78 +63,6 @@ static struct unit *find_unit(struct edge *edge, struct http_request *request)
     return NULL;
 }
 
-static void respond_refused(struct http_request *request, const struct unit *unit, int code)
-{
-    if (code == -EAGAIN)
-        edge_respond_error(request, 503, code, "module %s is %s%s%s", unit->name,
-                           unit_state_name(unit->state), unit->reason[0] ? ": " : "", unit->reason);
-    else
-        edge_respond_error(request, status_of(code), code, "%s", strerror(-code));
-}
-
-static struct waiting *make_waiting(struct http_request *request)
-{
-    struct waiting *waiting = calloc(1, sizeof(*waiting));
-
-    if (!waiting) {
-        edge_respond_error(request, 503, -ENOMEM, "out of memory");
-        return NULL;
-    }
-    waiting->request = request;
-    waiting->wait = http_request_parameter(request, "wait") != NULL;
-    return waiting;
-}
-
-static void serve_run(struct edge *edge, struct http_request *request)
-{
-    const char *task = http_request_parameter(request, "task");
-    struct unit *unit = find_unit(edge, request);
-    struct waiting *waiting;
-    int r;
-
-    if (!unit)
-        return;
-    waiting = make_waiting(request);
-    if (!waiting)
-        return;
-    r = request_run(supervisor_requests(edge->supervisor), unit, task ? task : "", answered,
-                    waiting);
-    if (r < 0) {
-        free(waiting);
-        respond_refused(request, unit, r);
-    }
-}
-
-static void serve_submit(struct edge *edge, struct http_request *request)
-{
-    const char *pool = http_request_parameter(request, "pool");
-    const char *timeout_text = http_request_parameter(request, "timeout");
-    struct unit *unit = find_unit(edge, request);
-    struct waiting *waiting;
-    int64_t timeout = 0;
-    const void *data;
-    size_t size;
-    int r;
-
-    if (!unit)
-        return;
-    if (timeout_text && duration_parse(timeout_text, &timeout) < 0) {
-        edge_respond_error(request, 400, -EINVAL, "timeout = %s: expected a duration such as 30s",
-                           timeout_text);
-        return;
-    }
-    waiting = make_waiting(request);
-    if (!waiting)
-        return;
-    data = http_request_body(request, &size);
-    r = request_submit(supervisor_requests(edge->supervisor), unit, pool ? pool : "", data, size,
-                       timeout, answered, waiting);
-    if (r < 0) {
-        free(waiting);
-        respond_refused(request, unit, r);
-    }
-}
-
 /* Starting and stopping modules ------------------------------------------------------------------
  */
 
@@ -199,7 +71,7 @@ static void operated(int code, const char *text, void *arg)
     struct http_request *request = arg;
 
     if (code == 0)
-        edge_respond_json(request, 200, JSON_TYPE, json_object());
+        edge_respond_json(request, 200, EDGE_JSON_TYPE, json_object());
     else
         edge_respond_error(request, code == -EIO ? 500 : 409, code, "%s", text);
 }
@@ -217,7 +89,7 @@ static void serve_operation(struct edge *edge, struct http_request *request,
                             enum operation operation)
 {
     bool wait = http_request_parameter(request, "wait") != NULL;
-    struct unit *unit = find_unit(edge, request);
+    struct unit *unit = edge_find_unit(edge, request);
     struct cause cause;
     int r;
 
@@ -231,7 +103,7 @@ static void serve_operation(struct edge *edge, struct http_request *request,
     else if (r < 0)
         edge_respond_error(request, 503, r, "%s", strerror(-r));
     else if (!wait)
-        edge_respond_json(request, 202, JSON_TYPE, json_object());
+        edge_respond_json(request, 202, EDGE_JSON_TYPE, json_object());
 }
 
 static void serve_start(struct edge *edge, struct http_request *request)
@@ -260,7 +132,7 @@ static void respond_errors(struct http_request *request, const char *text,
     for (size_t i = 0; i < errors->count; i++)
         json_array_append_new(list, json_string(errors->items[i]));
     edge_respond_json(
-        request, 409, JSON_TYPE,
+        request, 409, EDGE_JSON_TYPE,
         json_pack("{s:s, s:s, s:o}", "error", text, "code", "EINVAL", "errors", list));
 }
 
@@ -271,7 +143,7 @@ static void reload_done(const struct strings *errors, void *arg)
     if (errors->count > 0)
         respond_errors(request, "the configuration was not applied as a whole", errors);
     else
-        edge_respond_json(request, 200, JSON_TYPE, json_pack("{s:[]}", "errors"));
+        edge_respond_json(request, 200, EDGE_JSON_TYPE, json_pack("{s:[]}", "errors"));
 }
 
 static void planned(const struct plan_result *result, void *arg)
@@ -290,7 +162,7 @@ static void planned(const struct plan_result *result, void *arg)
                               json_pack("{s:s, s:s, s:s?, s:b}", "module", result->steps[i].module,
                                         "step", reload_step_name(result->steps[i].step), "because",
                                         result->steps[i].because, "held", result->steps[i].held));
-    edge_respond_json(request, 200, JSON_TYPE,
+    edge_respond_json(request, 200, EDGE_JSON_TYPE,
                       json_pack("{s:o, s:b}", "steps", steps, "needs_restart", result->fixed));
 }
 
@@ -307,12 +179,35 @@ static void serve_reload(struct edge *edge, struct http_request *request)
     supervisor_reload(edge->supervisor, reload_done, request);
 }
 
+/* The answer comes from the old program, at the last moment; that the new one answers the next request
+ * shows that it runs. */
+static void upgrade_decided(int code, const char *text, const struct edge_upgrade *upgrade,
+                            void *arg)
+{
+    struct http_request *request = arg;
+
+    if (code < 0)
+        edge_respond_error(request, 409, code, "%s", text);
+    else
+        edge_respond_json(request, 202, EDGE_JSON_TYPE,
+                          json_pack("{s:I, s:s, s:s, s:i, s:i}", "generation",
+                                    (json_int_t)upgrade->generation, "version", upgrade->version,
+                                    "from", REEVE_VERSION, "kept", (int)upgrade->kept, "replaced",
+                                    (int)upgrade->replaced));
+}
+
+static void serve_upgrade(struct edge *edge, struct http_request *request)
+{
+    /* Were it not, it would hold up what it asks for. */
+    http_request_set_movable(request);
+    edge->upgrade(upgrade_decided, request, edge->upgrade_arg);
+}
+
 static void serve_status(struct edge *edge, struct http_request *request)
 {
     const struct snapshot *snapshot = edge_snapshot(edge);
 
-    edge_respond_json(request, 200, JSON_TYPE,
-                      snapshot ? status_json(snapshot, &edge->addresses) : NULL);
+    edge_respond_json(request, 200, EDGE_JSON_TYPE, snapshot ? status_json(edge, snapshot) : NULL);
 }
 
 /* The last ones, of a module or of all; after tells which the asker has seen already. */
@@ -324,7 +219,7 @@ static void serve_logs(struct edge *edge, struct http_request *request)
     long long number = 0, lines = 10000;
     json_t *json;
 
-    if (module && !find_unit(edge, request))
+    if (module && !edge_find_unit(edge, request))
         return;
     if ((after && integer_parse(after, 0, INT64_MAX, &number) < 0) ||
         (most && integer_parse(most, 0, 10000, &lines) < 0)) {
@@ -335,7 +230,7 @@ static void serve_logs(struct edge *edge, struct http_request *request)
     /* Who has the rest, for who asks. */
     json_object_set_new(json, "journal", json_boolean(log_goes_to_journal()));
     json_object_set_new(json, "unit", systemd_unit_json());
-    edge_respond_json(request, 200, JSON_TYPE, json);
+    edge_respond_json(request, 200, EDGE_JSON_TYPE, json);
 }
 
 static const struct route {
@@ -346,13 +241,14 @@ static const struct route {
     {"/v1/status", HTTP_METHOD_GET, serve_status},
     {"/v1/logs", HTTP_METHOD_GET, serve_logs},
     {"/v1/tree", HTTP_METHOD_GET, tree_serve},
-    {"/v1/run", HTTP_METHOD_POST, serve_run},
-    {"/v1/submit", HTTP_METHOD_POST, serve_submit},
+    {"/v1/run", HTTP_METHOD_POST, work_serve_run},
+    {"/v1/submit", HTTP_METHOD_POST, work_serve_submit},
     {"/v1/start", HTTP_METHOD_POST, serve_start},
     {"/v1/stop", HTTP_METHOD_POST, serve_stop},
     {"/v1/restart", HTTP_METHOD_POST, serve_restart},
     {"/v1/reload", HTTP_METHOD_POST, serve_reload},
     {"/v1/plan", HTTP_METHOD_GET, serve_plan},
+    {"/v1/upgrade", HTTP_METHOD_POST, serve_upgrade},
 };
 
 void edge_control_handler(struct http_request *request, void *arg)

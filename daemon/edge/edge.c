@@ -95,37 +95,8 @@ static int create_servers(struct edge *edge, const struct config *config)
     return http_server_create(edge->loop, &options, &edge->control);
 }
 
-static int serve_at(struct http_server *server, const char *address, int fd)
-{
-    int r = http_server_add_listener(server, fd);
-
-    if (r < 0)
-        log_error("cannot accept connections at %s: %s", address, strerror(-r));
-    return r;
-}
-
-/* Sockets are bound at once, so that an address in use is known before any module starts. */
-static int bind_sockets(struct edge *edge, const struct config *config)
-{
-    int fd, r;
-
-    for (size_t i = 0; i < config->listen.count; i++) {
-        fd = listen_tcp(config->listen.items[i], &edge->addresses);
-        if (fd < 0)
-            return fd;
-        r = serve_at(edge->http, config->listen.items[i], fd);
-        if (r < 0)
-            return r;
-    }
-    fd = listen_unix(config->control, peer_socket_mode(config));
-    if (fd < 0)
-        return fd;
-    edge->control_path = strdup(config->control);
-    r = serve_at(edge->control, config->control, fd);
-    return r == 0 && !edge->control_path ? -ENOMEM : r;
-}
-
-int edge_create(struct loop *loop, const struct config *config, struct edge **ret_edge)
+int edge_create(struct loop *loop, const struct config *config, bool successor,
+                struct edge **ret_edge)
 {
     struct edge *edge = calloc(1, sizeof(*edge));
     int r;
@@ -136,16 +107,16 @@ int edge_create(struct loop *loop, const struct config *config, struct edge **re
     r = log_ring_create(&edge->log_ring);
     if (r == 0)
         r = create_servers(edge, config);
+    if (r == 0 && successor)
+        edge_hold(edge);
+    else if (r == 0)
+        r = sockets_bind(edge, config);
     if (r == 0)
-        r = bind_sockets(edge, config);
-    if (r == 0)
-        r = systemd_create(edge, &edge->systemd);
+        r = systemd_create(edge, successor, &edge->systemd);
     if (r < 0) {
         edge_destroy(edge);
         return r;
     }
-    for (size_t i = 0; i < edge->addresses.count; i++)
-        log_notice("health is served at http://%s/health", edge->addresses.items[i]);
     *ret_edge = edge;
     return 0;
 }
@@ -155,13 +126,26 @@ void edge_attach(struct edge *edge, struct supervisor *supervisor)
     edge->supervisor = supervisor;
 }
 
+void edge_set_upgrade(struct edge *edge,
+                      void (*upgrade)(edge_upgrade_fn done, void *done_arg, void *arg), void *arg)
+{
+    edge->upgrade = upgrade;
+    edge->upgrade_arg = arg;
+}
+
+void edge_upgrade_failed(struct edge *edge, const char *text)
+{
+    string_copy(edge->upgrade_error, sizeof(edge->upgrade_error), text);
+    text_sanitise(edge->upgrade_error);
+}
+
 void edge_destroy(struct edge *edge)
 {
     if (!edge)
         return;
     http_server_destroy(edge->http);
     http_server_destroy(edge->control);
-    if (edge->control_path)
+    if (edge->control_path && edge->control_is_ours)
         unlink(edge->control_path);
     free(edge->control_path);
     systemd_destroy(edge->systemd);
@@ -172,19 +156,10 @@ void edge_destroy(struct edge *edge)
     free(edge);
 }
 
-/* Who may use the socket may have changed; who is connected is asked anew with each request. */
-static void set_socket_mode(const struct edge *edge)
-{
-    mode_t mode = peer_socket_mode(supervisor_config(edge->supervisor));
-
-    if (chmod(edge->control_path, mode) < 0)
-        log_warning("cannot set the mode of %s: %s", edge->control_path, strerror(errno));
-}
-
 void edge_observe(struct edge *edge, enum supervisor_event event)
 {
     if (event == SUPERVISOR_RELOADED)
-        set_socket_mode(edge);
+        sockets_set_mode(edge, supervisor_config(edge->supervisor));
     systemd_observe(edge->systemd, event);
 }
 

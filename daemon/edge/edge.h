@@ -6,20 +6,65 @@
 #ifndef REEVE_EDGE_EDGE_H
 #define REEVE_EDGE_EDGE_H
 
+#include "daemon/state/fields.h"
 #include "daemon/supervisor/supervisor.h"
 
 struct edge;
 struct loop;
 
 /*
- * Binds the listening addresses and the control socket of the configuration. Errors are logged with
- * what to do about them. Returns 0 or a negative errno.
+ * Binds the listening addresses and the control socket of the configuration, or takes those that
+ * systemd passes (sd_listen_fds(3)): sockets named "health" take the place of the addresses, one named
+ * "control" that of the control socket. Errors are logged with what to do about them. Returns 0 or a
+ * negative errno.
+ *
+ * successor: binds nothing; edge_resume() follows.
  */
-int edge_create(struct loop *loop, const struct config *config, struct edge **ret_edge);
+int edge_create(struct loop *loop, const struct config *config, bool successor,
+                struct edge **ret_edge);
 void edge_destroy(struct edge *edge);
 
 /* Begins to answer; before it, connections wait in the backlog. The supervisor must outlive it. */
 void edge_attach(struct edge *edge, struct supervisor *supervisor);
+
+/* Live upgrade: what the new program will be, for who asked. */
+struct edge_upgrade {
+    uint64_t generation; /* 1 is the program that was started first */
+    const char *version;
+    unsigned kept;     /* hosts that go on as they are */
+    unsigned replaced; /* hosts of another wire version */
+};
+
+/* code 0: the new program takes over at once; else a negative errno, with why not. */
+typedef void (*edge_upgrade_fn)(int code, const char *text, const struct edge_upgrade *upgrade,
+                                void *arg);
+
+/* Who carries out `reevectl upgrade`; upgrade calls done once, now or later. */
+void edge_set_upgrade(struct edge *edge,
+                      void (*upgrade)(edge_upgrade_fn done, void *done_arg, void *arg), void *arg);
+/* Tells it by the status. */
+void edge_upgrade_failed(struct edge *edge, const char *text);
+
+/* Begins to read no further request, accepts no connection; and the opposite. */
+void edge_hold(struct edge *edge);
+void edge_release(struct edge *edge);
+/* While held: whether every connection can be handed over. */
+bool edge_is_quiet(const struct edge *edge);
+
+/* Whether somebody waits for a run or a job: an answer that only its host can give, to whoever
+ * understands it. */
+bool edge_has_waiting(const struct edge *edge);
+
+/* What is handed over: listeners, connections, who waits for what, the last lines of the log. NULL
+ * without memory. Then descriptors are to outlive an exec, or not. */
+json_t *edge_save(const struct edge *edge);
+void edge_keep_descriptors(struct edge *edge, bool keep);
+
+/* Whether what was saved can be read. Returns 0 or -EBADMSG. */
+int edge_check_state(const json_t *state, struct state_error *error);
+
+/* Takes it over, after edge_attach(), and serves. Returns 0 or a negative errno. */
+int edge_resume(struct edge *edge, const json_t *state);
 
 /* To be passed every event of the supervisor. */
 void edge_observe(struct edge *edge, enum supervisor_event event);

@@ -14,6 +14,8 @@ struct exposition;
 struct log_ring;
 struct systemd;
 
+#define EDGE_JSON_TYPE "application/json"
+
 /* What is written once for a snapshot; see document.c. */
 enum document {
     DOCUMENT_HEALTH,
@@ -29,12 +31,16 @@ struct edge {
     struct http_server *http;    /* health and metrics, over TCP */
     struct http_server *control; /* everything, over a unix socket */
     char *control_path;
+    bool control_is_ours;      /* else systemd made it, and takes it away */
     struct snapshot *snapshot; /* the last one taken; look at it through edge_snapshot() */
     struct text documents[DOCUMENT_COUNT]; /* of that snapshot; empty until somebody asks */
     struct systemd *systemd;
     struct log_ring *log_ring;
     struct strings addresses; /* where HTTP really listens */
-    unsigned draining;        /* servers that have not finished their drain */
+    void (*upgrade)(edge_upgrade_fn done, void *done_arg, void *arg);
+    void *upgrade_arg;
+    char upgrade_error[512]; /* why the last one did not happen; "" otherwise */
+    unsigned draining;       /* servers that have not finished their drain */
     void (*drained)(void *arg);
     void *drained_arg;
 };
@@ -57,6 +63,16 @@ mode_t peer_socket_mode(const struct config *config);
 
 /* control.c */
 void edge_control_handler(struct http_request *request, void *arg);
+
+/* The module that ?module= names; answers and returns NULL when there is none. */
+struct unit *edge_find_unit(struct edge *edge, struct http_request *request);
+
+/* work.c: runs and jobs; and who waits for one, in a live upgrade. */
+void work_serve_run(struct edge *edge, struct http_request *request);
+void work_serve_submit(struct edge *edge, struct http_request *request);
+json_t *work_save(const struct edge *edge);
+bool work_check_state(const json_t *list);
+int work_resume(struct edge *edge, const json_t *list);
 
 /* tree.c: answers with the live context tree, once the hosts have. */
 void tree_serve(struct edge *edge, struct http_request *request);
@@ -84,7 +100,7 @@ json_t *health_json(const struct snapshot *snapshot);
 /* status.c: nanoseconds as the seconds of our JSON. */
 json_t *edge_seconds(int64_t ns);
 /* status.c: everything that a snapshot knows, for reevectl. */
-json_t *status_json(const struct snapshot *snapshot, const struct strings *addresses);
+json_t *status_json(const struct edge *edge, const struct snapshot *snapshot);
 /* metrics_bill.c: what hosts and the supervisor take. */
 void metrics_write_bill(const struct exposition *exposition, const struct snapshot *snapshot);
 /* metrics.c: appends the exposition; open_metrics chooses between the two text formats. */
@@ -94,9 +110,32 @@ void metrics_write(const struct snapshot *snapshot, size_t connections, bool ope
 /* listen.c: all return a listening, non-blocking socket or a negative errno, after logging why. */
 int listen_tcp(const char *address, struct strings *bound);
 int listen_unix(const char *path, mode_t mode);
+/* Adds where a TCP socket listens. Returns 0 or a negative errno. */
+int listen_add_address(int fd, struct strings *addresses);
+
+/* sockets.c: listens where the configuration or systemd says, and logs where. Returns 0 or a negative
+ * errno. */
+int sockets_bind(struct edge *edge, const struct config *config);
+/* Accepts from a listening socket, which is taken over; failure is logged. */
+int sockets_serve(struct http_server *server, const char *address, int fd);
+/* Who may use the control socket may have changed; who is connected is asked anew with each request. */
+void sockets_set_mode(const struct edge *edge, const struct config *config);
+
+/* inherited.c: the sockets that systemd passes, once in a process's life. */
+enum { INHERITED_MAX = 32 };
+struct inherited {
+    size_t health_count;
+    int health[INHERITED_MAX];
+    int control; /* -1: none */
+    char *control_path;
+};
+/* Takes them; what is not of use is an error, which is logged. Returns 0 or a negative errno. */
+int inherited_take(struct inherited *ret_inherited);
+/* A descriptor of a listening unix socket; its path, allocated. */
+char *inherited_path(int fd);
 
 /* systemd.c */
-int systemd_create(struct edge *edge, struct systemd **ret_systemd);
+int systemd_create(struct edge *edge, bool successor, struct systemd **ret_systemd);
 void systemd_destroy(struct systemd *systemd);
 /* The name of the unit that this is; null outside of any. */
 json_t *systemd_unit_json(void);

@@ -32,10 +32,19 @@ static int bind_tcp(const struct address *address)
     return TAKE_FD(fd);
 }
 
+int listen_add_address(int fd, struct strings *addresses)
+{
+    struct address actual = {.length = sizeof(actual.storage)};
+    char name[ADDRESS_TEXT_SIZE];
+
+    if (getsockname(fd, (struct sockaddr *)&actual.storage, &actual.length) < 0)
+        return -errno;
+    return strings_add(addresses, address_format(&actual, name, sizeof(name)));
+}
+
 int listen_tcp(const char *text, struct strings *bound)
 {
-    struct address address, actual = {.length = sizeof(actual.storage)};
-    char name[ADDRESS_TEXT_SIZE];
+    struct address address;
     int fd, r = address_parse(text, &address);
 
     fd = r < 0 ? r : bind_tcp(&address);
@@ -46,10 +55,10 @@ int listen_tcp(const char *text, struct strings *bound)
                                     : "");
         return fd;
     }
-    if (getsockname(fd, (struct sockaddr *)&actual.storage, &actual.length) < 0 ||
-        strings_add(bound, address_format(&actual, name, sizeof(name))) < 0) {
+    r = listen_add_address(fd, bound);
+    if (r < 0) {
         close(fd);
-        return -ENOMEM;
+        return r;
     }
     return fd;
 }

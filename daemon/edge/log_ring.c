@@ -36,23 +36,30 @@ static void drop(struct log_ring *ring, struct line *line)
     free(line);
 }
 
+static struct line *make_line(uint64_t number, int64_t realtime, enum log_level level,
+                              enum log_event event, const char *text)
+{
+    size_t length = strlen(text), size = sizeof(struct line) + length + 1;
+    struct line *line = malloc(size);
+
+    if (!line)
+        return NULL;
+    *line = (struct line){
+        .number = number, .realtime = realtime, .level = level, .event = event, .size = size};
+    memcpy(line->text, text, length + 1);
+    return line;
+}
+
 static void take_line(const struct log_record *record, void *arg)
 {
     struct log_ring *ring = arg;
-    size_t length = strlen(record->text), size = sizeof(struct line) + length + 1;
-    struct line *line = malloc(size);
+    struct line *line = make_line(++ring->last_number, record->realtime, record->level,
+                                  record->event, record->text);
 
-    ring->last_number++;
     if (!line)
         return;
-    *line = (struct line){.number = ring->last_number,
-                          .realtime = record->realtime,
-                          .level = record->level,
-                          .event = record->event,
-                          .size = size};
-    memcpy(line->text, record->text, length + 1);
     list_append(&ring->lines, &line->list);
-    ring->bytes += size;
+    ring->bytes += line->size;
     while (ring->bytes > BYTES_MAX)
         drop(ring, list_entry(ring->lines.next, struct line, list));
 }
@@ -125,4 +132,47 @@ json_t *log_ring_json(const struct log_ring *ring, const char *module, uint64_t 
         json_array_append_new(lines, line_json(line));
     }
     return json_pack("{s:o, s:I}", "lines", lines, "last", (json_int_t)ring->last_number);
+}
+
+json_t *log_ring_save(const struct log_ring *ring)
+{
+    json_t *lines = json_array();
+    const struct line *line;
+
+    LIST_FOREACH (line, &ring->lines, list)
+        json_array_append_new(lines, json_pack("[I, I, i, i, s]", (json_int_t)line->number,
+                                               (json_int_t)line->realtime, (int)line->level,
+                                               (int)line->event, line->text));
+    return json_pack("{s:I, s:o}", "last", (json_int_t)ring->last_number, "lines", lines);
+}
+
+void log_ring_resume(struct log_ring *ring, const json_t *state)
+{
+    uint64_t last = (uint64_t)json_integer_value(json_object_get(state, "last"));
+    const json_t *lines = json_object_get(state, "lines");
+    struct line *line;
+
+    /* What was logged since the program began comes after. */
+    LIST_FOREACH (line, &ring->lines, list)
+        line->number += last;
+    ring->last_number += last;
+    for (size_t i = json_array_size(lines); i > 0; i--) {
+        json_int_t number, realtime;
+        int level, event;
+        const char *text;
+
+        if (json_unpack(json_array_get(lines, i - 1), "[I, I, i, i, s]", &number, &realtime, &level,
+                        &event, &text) < 0 ||
+            event < 0 || event >= LOG_EVENT_COUNT || level < LOG_LEVEL_ERROR ||
+            level > LOG_LEVEL_DEBUG)
+            continue;
+        line = make_line((uint64_t)number, realtime, (enum log_level)level, (enum log_event)event,
+                         text);
+        if (!line)
+            return;
+        list_prepend(&ring->lines, &line->list);
+        ring->bytes += line->size;
+    }
+    while (ring->bytes > BYTES_MAX)
+        drop(ring, list_entry(ring->lines.next, struct line, list));
 }

@@ -21,4 +21,8 @@ void log_ring_destroy(struct log_ring *ring);
  */
 json_t *log_ring_json(const struct log_ring *ring, const char *module, uint64_t after, size_t most);
 
+/* For a live upgrade: all lines; and puts them before those that there are. */
+json_t *log_ring_save(const struct log_ring *ring);
+void log_ring_resume(struct log_ring *ring, const json_t *state);
+
 #endif

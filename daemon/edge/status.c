@@ -157,9 +157,9 @@ static json_t *module_json(const struct snapshot *snapshot, const struct snapsho
                      "usage", host ? usage_json(host) : json_null());
 }
 
-json_t *status_json(const struct snapshot *snapshot, const struct strings *addresses)
+json_t *status_json(const struct edge *edge, const struct snapshot *snapshot)
 {
-    json_t *modules = json_array(), *listen = json_array();
+    json_t *modules = json_array(), *listen = json_array(), *json;
     cleanup_bill struct bill bill;
     char time[CLOCK_TEXT_SIZE];
 
@@ -168,12 +168,19 @@ json_t *status_json(const struct snapshot *snapshot, const struct strings *addre
     for (size_t i = 0; i < snapshot->module_count; i++)
         json_array_append_new(modules, module_json(snapshot, &snapshot->modules[i],
                                                    bill_find(&bill, snapshot->modules[i].host)));
-    for (size_t i = 0; i < addresses->count; i++)
-        json_array_append_new(listen, json_string(addresses->items[i]));
-    return json_pack("{s:s, s:i, s:s, s:s, s:b, s:b, s:s, s:s, s:o, s:o, s:o}", "version",
+    for (size_t i = 0; i < edge->addresses.count; i++)
+        json_array_append_new(listen, json_string(edge->addresses.items[i]));
+    json = json_pack("{s:s, s:i, s:s, s:s, s:b, s:b, s:s, s:s, s:o, s:o, s:o}", "version",
                      REEVE_VERSION, "pid", (int)getpid(), "phase", phase_name(snapshot->phase),
                      "status", health_name(snapshot->health), "ready", snapshot->ready, "reloading",
                      snapshot->reloading, "cause", snapshot->cause.text, "time",
                      clock_format(snapshot->taken_realtime, time, sizeof(time)), "uptime",
                      age(snapshot, snapshot->started_at), "listen", listen, "modules", modules);
+    if (!json)
+        return NULL;
+    json_object_set_new(json, "generation", json_integer((json_int_t)snapshot->upgrades + 1));
+    json_object_set_new(json, "replacing", json_boolean(snapshot->rolling));
+    json_object_set_new(json, "hosts_to_replace", json_integer(snapshot->foreign_hosts));
+    json_object_set_new(json, "upgrade_error", json_string(edge->upgrade_error));
+    return json;
 }

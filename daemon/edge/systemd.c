@@ -111,7 +111,7 @@ json_t *systemd_unit_json(void)
     return json;
 }
 
-int systemd_create(struct edge *edge, struct systemd **ret_systemd)
+int systemd_create(struct edge *edge, bool successor, struct systemd **ret_systemd)
 {
     struct systemd *systemd = calloc(1, sizeof(*systemd));
     uint64_t usec = 0;
@@ -119,6 +119,7 @@ int systemd_create(struct edge *edge, struct systemd **ret_systemd)
     if (!systemd)
         return -ENOMEM;
     systemd->edge = edge;
+    systemd->started = successor;
     if (sd_watchdog_enabled(0, &usec) > 0) {
         systemd->watchdog_interval = (int64_t)usec * NSEC_PER_USEC / 2;
         if (loop_timer_create(edge->loop, ping, systemd, &systemd->watchdog) < 0) {

@@ -16,9 +16,9 @@ static int receive_hello(void *buffer, struct sandbox *sandbox, int64_t *ret_gra
 
     if (wire_receive(WIRE_FD_CONTROL, buffer, &message) != 1 || message.type != WIRE_HELLO)
         return -EPROTO;
-    if (message.version != WIRE_VERSION || message.scoreboard != SCOREBOARD_VERSION) {
+    if (message.version != wire_version || message.scoreboard != scoreboard_version) {
         rv_log(NULL, RV_LOG_ERROR, "reeved speaks wire version %u, this reeve-host version %d",
-               message.version, WIRE_VERSION);
+               message.version, wire_version);
         return -EPROTO;
     }
     sandbox->check_only = message.flags & WIRE_HELLO_CHECK_ONLY;
@@ -47,8 +47,8 @@ static int receive_limits(void *buffer, struct sandbox *sandbox, uint64_t count)
 int hello_exchange(void *buffer, struct sandbox *sandbox, int64_t *ret_grace)
 {
     struct wire_message hello = {.type = WIRE_HELLO,
-                                 .version = WIRE_VERSION,
-                                 .scoreboard = SCOREBOARD_VERSION,
+                                 .version = wire_version,
+                                 .scoreboard = scoreboard_version,
                                  .text = sandbox->reason};
     uint64_t limits;
     int r = receive_hello(buffer, sandbox, ret_grace, &limits), sent = 0;

@@ -122,7 +122,7 @@ static void sweep(void)
 }
 
 /* Into the leaf, so that the group itself is empty and can hand its controllers down. */
-static int take_over(const char *path)
+static int take_over(const char *path, bool successor)
 {
     cleanup_free char *leaf = format_new("%s/" LEAF, path);
     int r;
@@ -141,6 +141,8 @@ static int take_over(const char *path)
     }
     groups.memory = write_file(path, "cgroup.subtree_control", "+memory") == 0;
     groups.cpu = write_file(path, "cgroup.subtree_control", "+cpu") == 0;
+    if (successor)
+        return 0;
     sweep();
     log_notice("hosts have control groups in %s, %s memory-max, %s cpu-max", path,
                groups.memory ? "with" : "without", groups.cpu ? "with" : "without");
@@ -158,7 +160,7 @@ static int find_own(char *ret_path, size_t size)
     return r < 0 ? r : cgroup_find(mounts, membership, ret_path, size);
 }
 
-int cgroups_start(struct loop *loop)
+int cgroups_start(struct loop *loop, bool successor)
 {
     char path[PATH_MAX], *slash;
 
@@ -174,8 +176,9 @@ int cgroups_start(struct loop *loop)
         if (!is_delegated(path))
             return 0;
     }
-    return loop_timer_create(loop, remove_empty, NULL, &groups.timer) < 0 ? -ENOMEM
-                                                                          : take_over(path);
+    return loop_timer_create(loop, remove_empty, NULL, &groups.timer) < 0
+               ? -ENOMEM
+               : take_over(path, successor);
 }
 
 void cgroups_stop(void)
@@ -263,6 +266,22 @@ struct cgroup *cgroup_create(const char *host, const struct config_limits *limit
         limit_memory(cgroup, host, limits->memory_max);
     if (limits->cpu_max > 0 && groups.cpu)
         limit_cpu(cgroup, host, limits->cpu_max);
+    return cgroup;
+}
+
+struct cgroup *cgroup_adopt(const char *path, bool limits_memory, bool limits_cpu)
+{
+    struct cgroup *cgroup = groups.root ? calloc(1, sizeof(*cgroup)) : NULL;
+
+    if (!cgroup)
+        return NULL;
+    *cgroup = (struct cgroup){
+        .path = strdup(path), .limits_memory = limits_memory, .limits_cpu = limits_cpu};
+    list_init(&cgroup->list);
+    if (!cgroup->path) {
+        free(cgroup);
+        return NULL;
+    }
     return cgroup;
 }
 

@@ -20,13 +20,15 @@ struct config_limits;
 struct loop;
 
 /* Looks for a delegated group and takes it over. Without one, nothing of this file does anything.
- * Returns 0 or -ENOMEM. */
-int cgroups_start(struct loop *loop);
+ * successor: the groups in it are those of living hosts, to be adopted. Returns 0 or -ENOMEM. */
+int cgroups_start(struct loop *loop, bool successor);
 /* At the end: removes what is empty. */
 void cgroups_stop(void);
 
 /* A group for a new incarnation of a host; NULL where there are none, or after logging why. */
 struct cgroup *cgroup_create(const char *host, const struct config_limits *limits);
+/* The group of a host that an earlier life of this process made, with what it enforces. */
+struct cgroup *cgroup_adopt(const char *path, bool limits_memory, bool limits_cpu);
 /* Kills what is in it, and removes it, later if need be. NULL does nothing. */
 void cgroup_destroy(struct cgroup *cgroup);
 

@@ -54,6 +54,7 @@ int host_create(struct loop *loop, struct spawner *spawner, const struct host_op
         .directory = strdup(options->directory),
         .check_only = options->check_only,
         .grace = options->grace,
+        .board_fd = -1,
         .channel = -1,
     };
     list_append(&all_hosts, &host->all);
@@ -79,6 +80,7 @@ static void release_incarnation(struct host *host)
     host->pid = 0;
     cgroup_destroy(TAKE_PTR(host->cgroup));
     host->stopped_at = 0;
+    host->foreign = host->dismissed = false;
     if (host->timer)
         loop_timer_disarm(host->timer);
     list_remove(&host->waiting);
@@ -95,6 +97,8 @@ void host_destroy(struct host *host)
     release_incarnation(host);
     list_remove(&host->all);
     scoreboard_unmap(host->board);
+    if (host->board_fd >= 0)
+        close(host->board_fd);
     loop_timer_destroy(host->timer);
     free(host->name);
     free(host->program);
@@ -190,6 +194,11 @@ static void process_ended(pid_t pid unused, const struct loop_exit *exit, void *
     report_end(host, &end);
 }
 
+int host_watch_process(struct host *host)
+{
+    return loop_child_create(host->loop, host->pid, process_ended, host, &host->child);
+}
+
 static void timer_expired(void *arg)
 {
     struct host *host = arg;
@@ -209,8 +218,8 @@ static void say_hello(struct host *host)
 {
     struct wire_message hello = {
         .type = WIRE_HELLO,
-        .version = WIRE_VERSION,
-        .scoreboard = SCOREBOARD_VERSION,
+        .version = wire_version,
+        .scoreboard = scoreboard_version,
         .flags = host->check_only ? WIRE_HELLO_CHECK_ONLY : 0,
         .grace = host->grace,
         .number = host_limits_count(host),
@@ -225,7 +234,7 @@ static void say_hello(struct host *host)
 /* Makes everything that the process needs, then the process. *ret_what says what is missing. */
 static int start_process(struct host *host, const char **ret_what)
 {
-    cleanup_close int board_fd = -1, output_fd = -1, host_end = -1;
+    cleanup_close int output_fd = -1, host_end = -1;
     struct spawn_options options = {
         .program = host->program, .name = host->name, .directory = host->directory};
     int sockets[2], r;
@@ -235,8 +244,10 @@ static int start_process(struct host *host, const char **ret_what)
         return host->limits_error;
     scoreboard_unmap(host->board);
     host->board = NULL;
+    if (host->board_fd >= 0)
+        close(TAKE_FD(host->board_fd));
     *ret_what = "no scoreboard: ";
-    r = scoreboard_create("reeve-scoreboard", &board_fd, &host->board);
+    r = scoreboard_create("reeve-scoreboard", &host->board_fd, &host->board);
     if (r < 0)
         return r;
     *ret_what = "no pipe for its output: ";
@@ -253,14 +264,14 @@ static int start_process(struct host *host, const char **ret_what)
         return r;
     *ret_what = "";
     options.control = host_end;
-    options.scoreboard = board_fd;
+    options.scoreboard = host->board_fd;
     options.output = output_fd;
     host_limits_prepare(host);
     r = spawn_host(&options, &host->pid);
     if (r < 0)
         return r;
     *ret_what = "cannot watch its process: ";
-    r = loop_child_create(host->loop, host->pid, process_ended, host, &host->child);
+    r = host_watch_process(host);
     if (r < 0) {
         kill(host->pid, SIGKILL);
         stray_adopt(host->pid);
@@ -346,6 +357,21 @@ void host_exit(struct host *host, const char *cause)
     host->state = HOST_ENDING;
     if (host->child)
         loop_timer_arm(host->timer, host->grace);
+}
+
+bool host_is_foreign(const struct host *host)
+{
+    return host->foreign;
+}
+
+void host_dismiss(struct host *host, const char *cause)
+{
+    struct wire_message message = {.type = WIRE_EXIT, .text = cause};
+
+    if (host->state != HOST_UP || host->dismissed)
+        return;
+    host->dismissed = host->exit_asked = true;
+    host_send(host, &message);
 }
 
 /* The first reason counts. */

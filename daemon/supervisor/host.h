@@ -108,6 +108,13 @@ void host_send(struct host *host, const struct wire_message *message);
 /* Tells it to exit; past its grace it is killed. */
 void host_exit(struct host *host, const char *cause);
 
+/* Whether it was started by a reeved before an upgrade and speaks another version than this one. */
+bool host_is_foreign(const struct host *host);
+
+/* Tells a foreign host, all of whose modules have been sent STOP, to exit when they have stopped. It
+ * cannot say when they have: how long that may take is the owner's to watch. */
+void host_dismiss(struct host *host, const char *cause);
+
 /* Kills it and its session at once; why becomes the text of its end. */
 void host_kill(struct host *host, const char *why, ...) __attribute__((format(printf, 2, 3)));
 

@@ -102,6 +102,8 @@ void host_send(struct host *host, const struct wire_message *message)
 
     if ((host->state != HOST_UP && host->state != HOST_SPAWNING) || host->channel < 0)
         return;
+    if (host->foreign && message->type != WIRE_STOP && message->type != WIRE_EXIT)
+        return;
     size = wire_encode(message, buffer, sizeof(buffer));
     if (size < 0) {
         host_kill(host, "a %s command is too large to send", wire_type_name(message->type));
@@ -134,6 +136,9 @@ static bool read_one(struct host *host)
 
     if (r == -EAGAIN)
         return false;
+    /* Another version's messages; that they are taken out lets it go on. */
+    if (host->foreign && (r > 0 || r == -EBADMSG))
+        return true;
     if (r < 0 && is_for_want_of_memory(-r)) {
         pause_channel(host, "read from", -r);
         return false;
@@ -156,10 +161,10 @@ static bool read_one(struct host *host)
         return false;
     }
     if (message.type == WIRE_HELLO && host->state == HOST_SPAWNING) {
-        if (message.version != WIRE_VERSION || message.scoreboard != SCOREBOARD_VERSION) {
+        if (message.version != wire_version || message.scoreboard != scoreboard_version) {
             host_kill(host, "%s speaks wire version %u and scoreboard version %u, not %u and %u",
-                      host->program, message.version, message.scoreboard, WIRE_VERSION,
-                      SCOREBOARD_VERSION);
+                      host->program, message.version, message.scoreboard, wire_version,
+                      scoreboard_version);
             return false;
         }
         if (message.text[0] != '\0') {

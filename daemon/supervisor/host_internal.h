@@ -36,9 +36,14 @@ struct host {
     pid_t pid;
     int64_t stopped_at; /* by a signal, since then; 0: it is not */
     struct loop_child *child;
-    struct loop_timer *timer; /* HELLO is due, or the grace after EXIT is over */
-    const struct scoreboard *board;
+    struct loop_timer *timer;       /* HELLO is due, or the grace after EXIT is over */
+    const struct scoreboard *board; /* NULL, too, of a host that has one of another version */
+    int board_fd;                   /* its memory, for whoever follows us; -1 before the first */
     struct output *output;
+    /* It speaks another version than we do, and knows of us only STOP and EXIT: what it says is not
+     * listened to. */
+    bool foreign;
+    bool dismissed; /* a foreign one was told to exit once it has stopped */
 
     bool limited;     /* limits and folders are set, or: */
     int limits_error; /* -ENOMEM: they could not be, and there is no start without them */
@@ -62,6 +67,9 @@ struct host {
 
 /* Every host of this process, whoever owns it; linked by `all`. */
 struct list *host_all(void);
+
+/* host.c: watches the process of host->pid. Returns 0 or a negative errno. */
+int host_watch_process(struct host *host);
 
 /* host_channel.c: takes over the supervisor's end of the socketpair. Returns 0 or a negative errno.
  */

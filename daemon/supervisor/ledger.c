@@ -318,3 +318,44 @@ void ledger_destroy(struct ledger *ledger)
     free(ledger->old_path);
     free(ledger);
 }
+
+json_t *ledger_save(const struct ledger *ledger)
+{
+    json_t *list = json_array();
+
+    for (size_t i = 0; list && i < ledger->count; i++) {
+        const struct entry *entry = &ledger->entries[i];
+
+        if (json_array_append_new(list,
+                                  json_pack("{s:s, s:s, s:I, s:b}", "module", entry->module, "task",
+                                            entry->task, "started", (json_int_t)entry->started,
+                                            "kept", entry->kept)) < 0) {
+            json_decref(list);
+            return NULL;
+        }
+    }
+    return list;
+}
+
+int ledger_load(struct ledger *ledger, const json_t *state, struct state_error *error)
+{
+    for (size_t i = 0; i < json_array_size(state); i++) {
+        json_t *item = json_array_get(state, i);
+        const char *module, *task;
+        json_int_t started;
+        int kept;
+
+        if (json_unpack(item, "{s:s, s:s, s:I, s:b}", "module", &module, "task", &task, "started",
+                        &started, "kept", &kept) < 0 ||
+            started <= 0) {
+            snprintf(error->text, sizeof(error->text), "the time of a last run cannot be read");
+            return -EBADMSG;
+        }
+        /* Without a ledger it is only checked. */
+        if (ledger && note(ledger, module, task, started, kept))
+            ledger->changed = true;
+    }
+    if (ledger && ledger->changed)
+        loop_timer_arm(ledger->timer, SAVE_DELAY);
+    return 0;
+}

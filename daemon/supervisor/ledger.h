@@ -9,6 +9,7 @@
 
 #include <stdint.h>
 
+#include "daemon/state/fields.h"
 #include "daemon/wire/scoreboard.h"
 
 struct ledger;
@@ -31,5 +32,10 @@ void ledger_read_board(struct ledger *ledger, const char *module, const struct s
 /* Calls fn for each task of the module that is known to have run. */
 void ledger_each(const struct ledger *ledger, const char *module,
                  void (*fn)(const char *task, int64_t started, void *arg), void *arg);
+
+/* For a live upgrade: all that is known, also of what is not kept in the file; and takes it in. NULL
+ * without memory; 0, -EBADMSG or -ENOMEM. */
+json_t *ledger_save(const struct ledger *ledger);
+int ledger_load(struct ledger *ledger, const json_t *state, struct state_error *error);
 
 #endif

@@ -155,36 +155,63 @@ static void output_ready(int fd unused, unsigned events unused, void *arg)
     read_some(arg);
 }
 
-int output_create(struct loop *loop, const char *name, bool (*owns)(const char *module, void *arg),
-                  void *arg, struct output **ret_output, int *ret_fd)
+int output_adopt(struct loop *loop, const char *name, bool (*owns)(const char *module, void *arg),
+                 void *arg, int fd, const char *rest, struct output **ret_output)
 {
     struct output *output = calloc(1, sizeof(*output));
-    int fds[2], r;
+    int r = output ? fd_set_nonblock(fd, true) : -ENOMEM;
 
-    if (!output)
-        return -ENOMEM;
-    if (pipe2(fds, O_CLOEXEC) < 0) {
-        r = -errno;
-        free(output);
-        return r;
+    if (r == 0) {
+        bucket_init(&output->own, name);
+        list_init(&output->own.list);
+        output->owns = owns;
+        output->arg = arg;
+        output->fd = fd;
+        take_bytes(output, rest, strlen(rest));
+        r = loop_io_create(loop, fd, LOOP_READ, output_ready, output, &output->io);
     }
-    bucket_init(&output->own, name);
-    list_init(&output->own.list);
-    output->owns = owns;
-    output->arg = arg;
-    output->fd = fds[0];
-    r = fd_set_nonblock(fds[0], true);
-    if (r == 0)
-        r = loop_io_create(loop, fds[0], LOOP_READ, output_ready, output, &output->io);
     if (r < 0) {
-        close(fds[0]);
-        close(fds[1]);
+        close(fd);
         free(output);
         return r;
     }
     *ret_output = output;
-    *ret_fd = fds[1];
     return 0;
+}
+
+int output_create(struct loop *loop, const char *name, bool (*owns)(const char *module, void *arg),
+                  void *arg, struct output **ret_output, int *ret_fd)
+{
+    int fds[2], r;
+
+    if (pipe2(fds, O_CLOEXEC) < 0)
+        return -errno;
+    r = output_adopt(loop, name, owns, arg, fds[0], "", ret_output);
+    if (r < 0)
+        close(fds[1]);
+    else
+        *ret_fd = fds[1];
+    return r;
+}
+
+int output_fd(const struct output *output)
+{
+    return output->fd;
+}
+
+const char *output_rest(struct output *output)
+{
+    output->line[output->used] = '\0';
+    return output->line;
+}
+
+void output_tell_dropped(struct output *output)
+{
+    struct bucket *bucket;
+
+    say_dropped(&output->own);
+    LIST_FOREACH (bucket, &output->own.list, list)
+        say_dropped(bucket);
 }
 
 void output_destroy(struct output *output)
@@ -199,9 +226,8 @@ void output_destroy(struct output *output)
         ;
     if (output->used > 0)
         take_bytes(output, "\n", 1);
-    say_dropped(&output->own);
+    output_tell_dropped(output);
     LIST_FOREACH_SAFE (bucket, next, &output->own.list, list) {
-        say_dropped(bucket);
         list_remove(&bucket->list);
         free(bucket);
     }

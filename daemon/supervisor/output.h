@@ -20,6 +20,17 @@ struct output;
 int output_create(struct loop *loop, const char *name, bool (*owns)(const char *module, void *arg),
                   void *arg, struct output **ret_output, int *ret_fd);
 
+/*
+ * For a live upgrade: the end of the pipe that is read; what has been read of a line that is not yet
+ * complete; and an output of both. What was dropped so far is told by output_tell_dropped(). *ret_output
+ * owns fd, which is closed on failure. Returns 0 or a negative errno.
+ */
+int output_fd(const struct output *output);
+const char *output_rest(struct output *output);
+void output_tell_dropped(struct output *output);
+int output_adopt(struct loop *loop, const char *name, bool (*owns)(const char *module, void *arg),
+                 void *arg, int fd, const char *rest, struct output **ret_output);
+
 /* Reads what is still in the pipe, says what was dropped, and ends. */
 void output_destroy(struct output *output);
 

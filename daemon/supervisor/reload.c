@@ -295,7 +295,8 @@ static void begin(struct supervisor *supervisor)
 
 static bool may_begin(const struct supervisor *supervisor)
 {
-    return !supervisor->reloading && supervisor->phase > PHASE_CHECKING &&
+    /* A host of another version could not be given new options. */
+    return !supervisor->reloading && !supervisor->rolling && supervisor->phase > PHASE_CHECKING &&
            supervisor->phase < PHASE_DRAINING;
 }
 

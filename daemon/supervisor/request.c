@@ -63,7 +63,8 @@ static int add_request(struct requests *requests, struct unit *unit, request_fn 
 {
     struct request *request;
 
-    if (unit->state != UNIT_READY || !unit->attached)
+    /* After an upgrade a host may speak another version: it is about to be replaced. */
+    if (unit->state != UNIT_READY || !unit->attached || host_is_foreign(unit->tenancy->host))
         return -EAGAIN;
     request = calloc(1, sizeof(*request));
     if (!request)
@@ -112,6 +113,29 @@ int request_tree(struct requests *requests, struct unit *unit, request_fn fn, vo
     if (r == 0)
         host_send(unit->tenancy->host, &message);
     return r;
+}
+
+void requests_each(const struct requests *requests,
+                   void (*fn)(uint64_t id, const char *module, uint64_t number, request_fn answered,
+                              void *waiting, void *arg),
+                   void *arg)
+{
+    const struct request *request;
+
+    LIST_FOREACH (request, &requests->list, list)
+        fn(request->id, request->unit->name, request->number, request->fn, request->arg, arg);
+}
+
+int request_resume(struct requests *requests, struct unit *unit, uint64_t id, uint64_t number,
+                   request_fn fn, void *arg)
+{
+    struct request *request = calloc(1, sizeof(*request));
+
+    if (!request)
+        return -ENOMEM;
+    *request = (struct request){.id = id, .unit = unit, .number = number, .fn = fn, .arg = arg};
+    list_append(&requests->list, &request->list);
+    return 0;
 }
 
 void requests_forget(struct requests *requests, request_fn fn, void *arg)

@@ -60,6 +60,17 @@ int request_tree(struct requests *requests, struct unit *unit, request_fn fn, vo
 /* Nobody waits for the answers any more. */
 void requests_forget(struct requests *requests, request_fn fn, void *arg);
 
+/*
+ * For a live upgrade: calls fn for every run and job that is waited for, with who waits; and waits,
+ * for somebody, for what an earlier life of this process asked for. Returns 0 or -ENOMEM.
+ */
+void requests_each(const struct requests *requests,
+                   void (*fn)(uint64_t id, const char *module, uint64_t number, request_fn answered,
+                              void *waiting, void *arg),
+                   void *arg);
+int request_resume(struct requests *requests, struct unit *unit, uint64_t id, uint64_t number,
+                   request_fn fn, void *arg);
+
 /* An ACCEPTED, NODE or RESULT came from the unit's host. */
 void request_answered(struct requests *requests, const struct unit *unit,
                       const struct wire_message *message);

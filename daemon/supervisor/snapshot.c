@@ -117,6 +117,9 @@ int snapshot_take(struct supervisor *supervisor, struct snapshot **ret_snapshot)
     snapshot->generation = supervisor->generation;
     snapshot->phase = supervisor->phase;
     snapshot->reloading = supervisor->reloading;
+    snapshot->upgrades = supervisor->upgrades;
+    snapshot->rolling = supervisor->rolling;
+    snapshot->foreign_hosts = supervisor_foreign_hosts(supervisor);
     snapshot->reloads = supervisor->reloads;
     snapshot->cause = supervisor->cause;
     snapshot->modules = calloc(count + 1, sizeof(*snapshot->modules));

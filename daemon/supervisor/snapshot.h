@@ -52,8 +52,11 @@ struct snapshot {
     enum phase phase;
     enum health health;
     bool reloading;
-    bool ready;   /* /readyz */
-    bool started; /* /startupz */
+    bool ready;             /* /readyz */
+    bool started;           /* /startupz */
+    uint64_t upgrades;      /* live ones, of this process */
+    bool rolling;           /* hosts of another wire version are being replaced */
+    unsigned foreign_hosts; /* that are still to be */
     struct reload_counts reloads;
     struct cause cause;
     size_t modules_ready;

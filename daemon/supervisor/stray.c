@@ -34,6 +34,7 @@ static struct {
     struct list list;
     struct loop_timer *retry;
     bool failing; /* it has been said that something fails */
+    pid_t spared;
 } strays;
 
 static void stray_free(struct stray *stray)
@@ -105,7 +106,7 @@ static int kill_all(void)
     if (!file)
         return -errno;
     while (fscanf(file, "%d", &pid) == 1) {
-        if (host_is_process(pid, false) || is_adopted(pid))
+        if (pid == strays.spared || host_is_process(pid, false) || is_adopted(pid))
             continue;
         log_warning("killing process %d, left behind by a host that ended", pid);
         kill(pid, SIGKILL);
@@ -121,6 +122,11 @@ void stray_kill_all(void)
 
     if (r < 0)
         do_later("list the processes left behind", -r);
+}
+
+void stray_spare(pid_t pid)
+{
+    strays.spared = pid;
 }
 
 static void try_again(void *arg unused)

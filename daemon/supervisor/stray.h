@@ -16,8 +16,11 @@ int stray_start(struct loop *loop);
  * most. */
 void stray_stop(void);
 
-/* Kills every child that is not a host. */
+/* Kills every child that is not a host, and not spared. */
 void stray_kill_all(void);
+
+/* One child of our own that is no host; 0: none any more. */
+void stray_spare(pid_t pid);
 
 /* Reaps a child that has been sent SIGKILL and that nobody else watches. */
 void stray_adopt(pid_t pid);

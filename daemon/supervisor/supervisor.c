@@ -19,6 +19,7 @@
 #include "daemon/supervisor/check.h"
 #include "daemon/supervisor/host_stops.h"
 #include "daemon/supervisor/ledger.h"
+#include "daemon/supervisor/roll.h"
 #include "daemon/supervisor/stray.h"
 #include "daemon/supervisor/supervisor_internal.h"
 #include "daemon/supervisor/symbols.h"
@@ -179,6 +180,7 @@ static void settle(void *arg)
         finish_starting(supervisor);
     if (supervisor->phase == PHASE_STOPPING)
         stop_next(supervisor);
+    roll_settle(supervisor);
     reload_settle(supervisor);
     watch_update(supervisor->watch);
     supervisor_notify(supervisor, SUPERVISOR_CHANGED);
@@ -288,7 +290,7 @@ int supervisor_create(struct loop *loop, const struct supervisor_options *option
     if (r == 0)
         r = stray_start(loop);
     if (r == 0)
-        r = cgroups_start(loop);
+        r = cgroups_start(loop, options->successor);
     for (size_t i = 0; r == 0 && i < config->module_count; i++) {
         struct unit *unit;
 

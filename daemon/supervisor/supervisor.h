@@ -47,6 +47,7 @@ struct supervisor_options {
     const char *config_path; /* read again by a reload */
     const char *host_program;
     struct config_places places; /* the strings stay the caller's, for ever */
+    bool successor;              /* it follows another in this process: hosts are there already */
     /* Called for every event; it may call back into the supervisor. */
     void (*observer)(enum supervisor_event event, void *arg);
     void *arg;

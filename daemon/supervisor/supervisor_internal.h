@@ -51,6 +51,8 @@ struct supervisor {
     struct cause cause;
     int exit_code;
     int64_t started_at;
+    uint64_t upgrades;   /* how often this process has changed its program */
+    bool rolling;        /* hosts of another wire version are being replaced */
     uint64_t generation; /* raised by every change, so that a snapshot knows that it is old */
 
     struct loop_timer *settle_timer; /* a change was made: look at all units in the next turn */
@@ -76,6 +78,11 @@ void supervisor_changed(struct supervisor *supervisor);
 void supervisor_unit_changed(struct unit *unit, enum unit_state before);
 void supervisor_fail(struct supervisor *supervisor, const char *text);
 void supervisor_notify(struct supervisor *supervisor, enum supervisor_event event);
+
+/* roll.c: how many hosts speak another version than we do; and after a restore: whether there are any
+ * to replace. */
+unsigned supervisor_foreign_hosts(const struct supervisor *supervisor);
+void supervisor_hosts_restored(struct supervisor *supervisor);
 
 /* check.c: an OPTION_ERROR as text, with the nearest key of all that may stand there. */
 void supervisor_option_error(struct unit *unit, const struct wire_message *message);

@@ -125,8 +125,8 @@ static int find_folders(const struct tenancy *tenancy, struct strings *ret_folde
     return 0;
 }
 
-/* A new incarnation; tenants have the same limits, so any one's will do. */
-static void start_host(struct unit *unit)
+/* Tenants have the same limits, so any one's will do; but during a reload some may be about to leave. */
+void tenancy_set_limits(const struct unit *unit)
 {
     struct host *host = unit->tenancy->host;
     cleanup_strings struct strings folders = {0};
@@ -135,7 +135,13 @@ static void start_host(struct unit *unit)
     /* A folder that is missing for want of memory is one that cannot be read, which is told. */
     (void)find_folders(unit->tenancy, &folders);
     host_set_limits(host, &unit->settings->limits, &folders);
-    host_start(host);
+}
+
+/* A new incarnation. */
+static void start_host(struct unit *unit)
+{
+    tenancy_set_limits(unit);
+    host_start(unit->tenancy->host);
 }
 
 void tenancy_attach(struct unit *unit)

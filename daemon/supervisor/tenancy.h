@@ -41,6 +41,9 @@ void tenancy_leave(struct unit *unit);
  */
 void tenancy_attach(struct unit *unit);
 
+/* Tells the unit's host what its tenants may take and touch, from its next start on. */
+void tenancy_set_limits(const struct unit *unit);
+
 /*
  * The unit needs its host no more. When no other does, the host is told to exit and true is
  * returned: the unit stays attached, and UNIT_EVENT_HOST_ENDED follows.

@@ -38,8 +38,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Raised by every change that the other end could misread. */
-#define WIRE_VERSION 2
+/*
+ * Raised by every change that the other end could misread. STOP and EXIT keep their numbers and their
+ * layout in all versions: a supervisor that was upgraded ends hosts of another version by them. It is
+ * a variable (version.c), so that one can be linked anew with another.
+ */
+extern const uint32_t wire_version;
 
 /* The largest payload of a job; what is larger belongs into a file that the job names. */
 #define WIRE_JOB_DATA_MAX (64 * 1024)
@@ -103,8 +107,8 @@ enum wire_type {
  */
 struct wire_message {
     enum wire_type type;
-    uint32_t version;    /* HELLO: WIRE_VERSION */
-    uint32_t scoreboard; /* HELLO: SCOREBOARD_VERSION */
+    uint32_t version;    /* HELLO: wire_version */
+    uint32_t scoreboard; /* HELLO: scoreboard_version */
     uint32_t module;     /* the module's slot in this host and in its scoreboard */
     uint32_t flags;
     uint32_t line;

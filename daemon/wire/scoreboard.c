@@ -13,7 +13,7 @@
 #include "base/macro.h"
 #include "daemon/wire/message.h"
 
-/* The layout is a contract between two programs: a change must raise SCOREBOARD_VERSION. */
+/* The layout is a contract between two programs: a change must raise scoreboard_version. */
 _Static_assert(sizeof(struct scoreboard_head) == 8, "layout of version 1");
 _Static_assert(offsetof(struct scoreboard, crash) == 16, "layout of version 1");
 
@@ -27,7 +27,7 @@ int scoreboard_create(const char *name, int *ret_fd, const struct scoreboard **r
     struct {
         uint32_t magic;
         uint32_t version;
-    } header = {SCOREBOARD_MAGIC, SCOREBOARD_VERSION};
+    } header = {SCOREBOARD_MAGIC, scoreboard_version};
     void *board;
 
     /* None of these waits for anything, so that a signal cannot interrupt one for good. */
@@ -41,6 +41,26 @@ int scoreboard_create(const char *name, int *ret_fd, const struct scoreboard **r
         return -errno;
     *ret_board = board;
     *ret_fd = TAKE_FD(fd);
+    return 0;
+}
+
+int scoreboard_attach(int fd, const struct scoreboard **ret_board)
+{
+    struct stat status;
+    void *board;
+
+    if (fstat(fd, &status) < 0)
+        return -errno;
+    if (status.st_size != (off_t)sizeof(struct scoreboard))
+        return -EPROTO;
+    board = mmap(NULL, sizeof(struct scoreboard), PROT_READ, MAP_SHARED, fd, 0);
+    if (board == MAP_FAILED)
+        return -errno;
+    if (!scoreboard_is_intact(board)) {
+        munmap(board, sizeof(struct scoreboard));
+        return -EPROTO;
+    }
+    *ret_board = board;
     return 0;
 }
 
@@ -73,7 +93,7 @@ int scoreboard_map(int fd, struct scoreboard **ret_board)
 
 bool scoreboard_is_intact(const struct scoreboard *board)
 {
-    return board->magic == SCOREBOARD_MAGIC && board->version == SCOREBOARD_VERSION;
+    return board->magic == SCOREBOARD_MAGIC && board->version == scoreboard_version;
 }
 
 static _Atomic uint32_t *sequence_of(const void *record)

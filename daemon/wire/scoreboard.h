@@ -30,8 +30,8 @@
 
 #include "daemon/wire/histogram.h"
 
-/* Raised by every change of layout or meaning. */
-#define SCOREBOARD_VERSION 3
+/* Raised by every change of layout or meaning; a variable, as wire_version is. */
+extern const uint32_t scoreboard_version;
 
 #define SCOREBOARD_MODULES 32
 #define SCOREBOARD_TASKS   256
@@ -204,6 +204,10 @@ struct scoreboard {
  * once the host has it, and ends with scoreboard_unmap().
  */
 int scoreboard_create(const char *name, int *ret_fd, const struct scoreboard **ret_board);
+
+/* Maps the descriptor of one that scoreboard_create() made, in this process or in the one before it.
+ * Returns 0, -EPROTO for another version or size, or a negative errno. */
+int scoreboard_attach(int fd, const struct scoreboard **ret_board);
 
 void scoreboard_unmap(const struct scoreboard *board);
 

@@ -88,6 +88,7 @@ class Daemon:
         self.control = os.path.join(self.folder, "control")
         self.daemon = daemon
         self.environment = environment or {}
+        self.program = REEVED
         self.log = []
         self.log_lock = threading.Condition()
         self.process = None
@@ -105,7 +106,7 @@ class Daemon:
         environment.pop("NOTIFY_SOCKET", None)
         environment.update(self.environment)
         self.process = subprocess.Popen(
-            [REEVED, "-c", self.config_path, *arguments], stderr=subprocess.PIPE,
+            [self.program, "-c", self.config_path, *arguments], stderr=subprocess.PIPE,
             stdout=subprocess.DEVNULL, stdin=subprocess.DEVNULL, env=environment, text=True,
             errors="replace")
         self.reader = threading.Thread(target=self._read, daemon=True)

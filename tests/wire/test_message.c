@@ -177,11 +177,35 @@ static void test_sockets(void **state)
     close(sockets[0]);
 }
 
+/* What a supervisor of any version must be able to tell a host of any other: the bytes of STOP and EXIT
+ * never change. (Here those of a little-endian machine.) */
+static void test_what_every_version_understands(void **state)
+{
+    static const char stop[] = "EWVR\x09\0\0\0"                   /* magic, type */
+                               "\3\0\0\0\1\0\0\0"                 /* module, flags */
+                               "\1\0\0\0\0\0\0\0\3\0\0\0\0\0\0\0" /* drain, stall */
+                               "\2\0\0\0\0\0\0\0text";            /* grace, cause */
+    static const char end[] = "EWVR\x0c\0\0\0text";
+    struct wire_message message = full(WIRE_STOP);
+
+    (void)state;
+    if (__BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__)
+        skip();
+    assert_int_equal(wire_encode(&message, buffer, sizeof(buffer)), sizeof(stop));
+    assert_memory_equal(buffer, stop, sizeof(stop));
+    message = full(WIRE_EXIT);
+    assert_int_equal(wire_encode(&message, buffer, sizeof(buffer)), sizeof(end));
+    assert_memory_equal(buffer, end, sizeof(end));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_round_trip),      cmocka_unit_test(test_every_cut_is_refused),
-        cmocka_unit_test(test_foreign_packets), cmocka_unit_test(test_random_packets),
+        cmocka_unit_test(test_what_every_version_understands),
+        cmocka_unit_test(test_round_trip),
+        cmocka_unit_test(test_every_cut_is_refused),
+        cmocka_unit_test(test_foreign_packets),
+        cmocka_unit_test(test_random_packets),
         cmocka_unit_test(test_sockets),
     };
 

@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: MIT */
+/* The edge as one program hands it to the next, in a live upgrade: sockets, and who waits. */
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "base/log.h"
+#include "daemon/edge/edge_internal.h"
+#include "daemon/edge/log_ring.h"
+#include "daemon/loop/http_handover.h"
+
+void edge_hold(struct edge *edge)
+{
+    http_server_hold(edge->http);
+    http_server_hold(edge->control);
+}
+
+void edge_release(struct edge *edge)
+{
+    http_server_release(edge->http);
+    http_server_release(edge->control);
+}
+
+bool edge_is_quiet(const struct edge *edge)
+{
+    return http_server_is_quiet(edge->http) && http_server_is_quiet(edge->control);
+}
+
+void edge_keep_descriptors(struct edge *edge, bool keep)
+{
+    http_server_keep_descriptors(edge->http, keep);
+    http_server_keep_descriptors(edge->control, keep);
+}
+
+static void save_socket(int fd, bool listener, void *arg)
+{
+    json_t *server = arg;
+
+    json_array_append_new(json_object_get(server, listener ? "listeners" : "connections"),
+                          json_integer(fd));
+}
+
+static json_t *save_server(const struct http_server *server)
+{
+    json_t *json = json_pack("{s:[], s:[]}", "listeners", "connections");
+
+    if (json)
+        http_server_each(server, save_socket, json);
+    return json;
+}
+
+json_t *edge_save(const struct edge *edge)
+{
+    return json_pack("{s:o, s:o, s:b, s:o, s:o}", "health", save_server(edge->http), "control",
+                     save_server(edge->control), "control_is_ours", edge->control_is_ours,
+                     "waiting", work_save(edge), "log", log_ring_save(edge->log_ring));
+}
+
+static bool are_descriptors(const json_t *list)
+{
+    for (size_t i = 0; i < json_array_size(list); i++)
+        if (json_integer_value(json_array_get(list, i)) <= STDERR_FILENO)
+            return false;
+    return json_is_array(list);
+}
+
+static bool is_server(const json_t *server)
+{
+    return are_descriptors(json_object_get(server, "listeners")) &&
+           are_descriptors(json_object_get(server, "connections"));
+}
+
+int edge_check_state(const json_t *state, struct state_error *error)
+{
+    if (is_server(json_object_get(state, "health")) &&
+        is_server(json_object_get(state, "control")) &&
+        work_check_state(json_object_get(state, "waiting")))
+        return 0;
+    snprintf(error->text, sizeof(error->text), "the sockets, or who waits, cannot be read");
+    return -EBADMSG;
+}
+
+static int adopt_connections(struct http_server *server, const json_t *list)
+{
+    for (size_t i = 0; i < json_array_size(list); i++) {
+        int r = http_server_adopt(server, (int)json_integer_value(json_array_get(list, i)), NULL);
+
+        if (r < 0)
+            return r;
+    }
+    return 0;
+}
+
+static int adopt_listeners(struct edge *edge, const json_t *state)
+{
+    const json_t *health = json_object_get(json_object_get(state, "health"), "listeners");
+    const json_t *control = json_object_get(json_object_get(state, "control"), "listeners");
+    int r = 0;
+
+    for (size_t i = 0; i < json_array_size(health) && r == 0; i++) {
+        int fd = (int)json_integer_value(json_array_get(health, i));
+
+        r = fd_set_cloexec(fd, true);
+        if (r == 0)
+            r = listen_add_address(fd, &edge->addresses);
+        if (r == 0)
+            r = sockets_serve(edge->http, edge->addresses.items[i], fd);
+    }
+    for (size_t i = 0; i < json_array_size(control) && r == 0; i++) {
+        int fd = (int)json_integer_value(json_array_get(control, i));
+
+        r = fd_set_cloexec(fd, true);
+        free(edge->control_path);
+        edge->control_path = inherited_path(fd);
+        if (r == 0 && !edge->control_path)
+            r = -EBADMSG;
+        if (r == 0)
+            r = sockets_serve(edge->control, edge->control_path, fd);
+    }
+    edge->control_is_ours = json_is_true(json_object_get(state, "control_is_ours"));
+    return r;
+}
+
+int edge_resume(struct edge *edge, const json_t *state)
+{
+    int r = adopt_connections(edge->http,
+                              json_object_get(json_object_get(state, "health"), "connections"));
+
+    log_ring_resume(edge->log_ring, json_object_get(state, "log"));
+    if (r == 0)
+        r = adopt_connections(edge->control,
+                              json_object_get(json_object_get(state, "control"), "connections"));
+    if (r == 0)
+        r = work_resume(edge, json_object_get(state, "waiting"));
+    if (r == 0)
+        r = adopt_listeners(edge, state);
+    if (r == 0)
+        edge_release(edge);
+    return r;
+}

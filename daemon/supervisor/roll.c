@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: MIT */
+#include "daemon/supervisor/roll.h"
+
+#include <errno.h>
+#include <stdio.h>
+
+#include "base/log.h"
+#include "daemon/supervisor/supervisor_internal.h"
+#include "daemon/supervisor/tenancy.h"
+#include "daemon/supervisor/unit.h"
+
+unsigned supervisor_foreign_hosts(const struct supervisor *supervisor)
+{
+    const struct tenancy *tenancy;
+    unsigned count = 0;
+
+    LIST_FOREACH (tenancy, &supervisor->tenancies, list)
+        count += host_is_foreign(tenancy->host);
+    return count;
+}
+
+/* The host reads its commands in their order: EXIT is obeyed when every STOP has been. */
+static void end_host(struct tenancy *tenancy, const struct cause *cause)
+{
+    struct unit_input input = {.cause = cause};
+    struct unit *unit, *next;
+
+    LIST_FOREACH_SAFE (unit, next, &tenancy->units, tenancy_list)
+        if (unit->attached && unit->state != UNIT_STOPPING)
+            unit_handle(unit, UNIT_EVENT_STOP, &input);
+    host_dismiss(tenancy->host, cause->text);
+}
+
+static bool has_stopping(const struct tenancy *tenancy, struct cause *ret_cause)
+{
+    const struct unit *unit;
+
+    LIST_FOREACH (unit, &tenancy->units, tenancy_list)
+        if (unit->attached && unit->state == UNIT_STOPPING) {
+            *ret_cause = unit->cause;
+            return true;
+        }
+    return false;
+}
+
+/* One that is given up is not waited for; one in its backoff is: what it needs may be on its way. */
+static bool anything_moves(const struct supervisor *supervisor)
+{
+    const struct unit *unit;
+
+    LIST_FOREACH (unit, &supervisor->units, list)
+        if (unit_is_moving(unit) || unit->state == UNIT_BACKOFF)
+            return true;
+    return false;
+}
+
+static void replace_next(struct supervisor *supervisor)
+{
+    struct cause cause = {.code = -ECANCELED};
+    struct tenancy *tenancy;
+
+    LIST_FOREACH (tenancy, &supervisor->tenancies, list)
+        if (host_is_foreign(tenancy->host)) {
+            snprintf(cause.text, sizeof(cause.text),
+                     "upgrade: its host does not speak wire version %u", wire_version);
+            log_notice("the host %s is replaced: it does not speak wire version %u",
+                       host_name(tenancy->host), wire_version);
+            end_host(tenancy, &cause);
+            return;
+        }
+}
+
+void roll_settle(struct supervisor *supervisor)
+{
+    struct tenancy *tenancy;
+    struct cause cause;
+
+    if (!supervisor->rolling)
+        return;
+    if (supervisor_foreign_hosts(supervisor) == 0) {
+        supervisor->rolling = anything_moves(supervisor);
+        if (!supervisor->rolling)
+            log_notice("all hosts speak wire version %u", wire_version);
+        return;
+    }
+    LIST_FOREACH (tenancy, &supervisor->tenancies, list)
+        if (host_is_foreign(tenancy->host) && has_stopping(tenancy, &cause))
+            end_host(tenancy, &cause);
+    if (supervisor->phase == PHASE_RUNNING && !anything_moves(supervisor))
+        replace_next(supervisor);
+}
+
+void supervisor_hosts_restored(struct supervisor *supervisor)
+{
+    unsigned count = supervisor_foreign_hosts(supervisor);
+
+    supervisor->rolling = count > 0;
+    if (count > 0)
+        log_notice("%u hosts are replaced, one by one: they do not speak wire version %u", count,
+                   wire_version);
+}

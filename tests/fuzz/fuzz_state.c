@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: MIT */
+/* What a program before this one is said to have handed over: whatever it is, it is read or refused. */
+#include "tests/fuzz/fuzz.h"
+
+#include "base/log.h"
+#include "daemon/config_state.h"
+#include "daemon/edge/edge.h"
+#include "daemon/supervisor/state.h"
+
+static const struct config_places places = {"/run/reeve", "/var/lib/reeve",
+                                            "/usr/lib/reeve/modules"};
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    struct state_error error = {0};
+    struct config *config;
+    json_t *json = json_loadb((const char *)data, size, 0, NULL), *again;
+
+    log_set_level((enum log_level)0);
+    config = json ? config_restore(json_object_get(json, "config"), &places, &error) : NULL;
+    if (config) {
+        (void)supervisor_check_state(json_object_get(json, "supervisor"), config, &error);
+        /* What was read is written so that it can be read. */
+        again = config_save(config);
+        config_free(config);
+        config = config_restore(again, &places, &error);
+        fuzz_check(config, "a configuration that was read cannot be read again: %s", error.text);
+        config_free(config);
+        json_decref(again);
+    }
+    (void)edge_check_state(json_object_get(json, "edge"), &error);
+    json_decref(json);
+    return 0;
+}

@@ -1,0 +1,369 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""Live upgrades to a program of the same wire version: nobody notices."""
+import contextlib
+import http.client
+import os
+import signal
+import socket
+import threading
+
+import harness
+import puppetry
+import upgrading
+from puppetry import HEARTBEAT, puppet
+
+
+class Keeps(upgrading.UpgradeTest):
+    def test_process_hosts_and_state(self):
+        daemon = self.installed(HEARTBEAT + puppet("p") + puppet("held") + puppet("sick").replace("1ms", "1h"))
+        daemon.ctl("stop", "held")
+        os.kill(daemon.module("sick")["pid"], signal.SIGKILL)
+        harness.wait_until(lambda: daemon.module("sick")["state"] == "backoff", "the backoff")
+        harness.wait_until(lambda: self.task(daemon, "heart", "beat")["runs"] > 3, "some runs")
+        before = daemon.status()
+        pids = self.pids(daemon)
+        text = self.upgrade(daemon, 2)
+        self.assertIn("2 hosts kept", text)
+        after = daemon.status()
+        self.assertEqual(after["pid"], before["pid"])
+        self.assertEqual(after["pid"], daemon.process.pid)
+        self.assertEqual(self.pids(daemon), pids)
+        self.assertEqual(after["listen"], before["listen"])
+        self.assertGreaterEqual(after["uptime"], before["uptime"])
+        self.assertEqual(after["generation"], 2)
+        for old, new in zip(before["modules"], after["modules"]):
+            for member in "name", "state", "starts", "restarts", "host", "output":
+                self.assertEqual(old[member], new[member], (old["name"], member))
+            for old_task, new_task in zip(old["tasks"], new["tasks"]):
+                self.assertGreaterEqual(new_task["runs"], old_task["runs"])
+        self.assertIn("killed by SIGKILL", daemon.module("sick")["output"])
+        # And all of it can be used.
+        self.assertEqual(daemon.ctl("start", "held").returncode, 0)
+        self.assertEqual(daemon.ctl("restart", "p").returncode, 0)
+        self.assertEqual(daemon.ctl("run", "p/act", "--wait").returncode, 0)
+        self.assertEqual(daemon.stop(), 0)
+        # No module but the restarted one was started, or stopped, more often than asked for.
+        self.assertEqual(self.trace(daemon).count("p init"), 2)
+        self.assertEqual(self.trace(daemon).count("p fini"), 2)
+
+    def test_many_times(self):
+        daemon = self.installed(HEARTBEAT + puppet("p"))
+        pids = self.pids(daemon)
+        self.upgrade(daemon, 2)
+        count = len(os.listdir(f"/proc/{daemon.process.pid}/fd"))
+        for generation in range(3, 13):
+            self.upgrade(daemon, generation)
+        self.assertEqual(self.pids(daemon), pids)
+        harness.wait_until(
+            lambda: len(os.listdir(f"/proc/{daemon.process.pid}/fd")) == count,
+            f"as many descriptors as before: {count}")
+        self.assertEqual(daemon.stop(), 0)
+
+    def test_who_waits_is_answered_by_the_next(self):
+        daemon = self.installed(puppet("p") + puppet("q"))
+        fifo = os.path.join(daemon.folder, "fifo")
+        os.mkfifo(fifo)
+        self.script(daemon, "p", "fifo " + fifo)
+        run = daemon.ask_later("/v1/run?module=p&task=act&wait", "POST")
+        self.wait_trace(daemon, "p reads")
+        job = daemon.ask_later("/v1/submit?module=q&pool=work&wait", "POST", b"fifo " + fifo.encode())
+        self.wait_trace(daemon, "q reads")
+        self.upgrade(daemon, 2)
+        self.upgrade(daemon, 3)
+        self.assertFalse(run.is_done() or job.is_done())
+        with open(fifo, "w", encoding="utf-8"):
+            pass
+        for later in run, job:
+            status, answer = later.answer()
+            self.assertEqual((status, answer["code"]), (200, 0), answer)
+            self.assertGreater(answer["number"], 0)
+
+    def test_who_waits_and_leaves(self):
+        daemon = self.installed(puppet("p"))
+        self.script(daemon, "p", "wait")
+        with contextlib.closing(harness.UnixConnection(daemon.control)) as connection:
+            connection.request("POST", "/v1/run?module=p&task=act&wait")
+            self.wait_trace(daemon, "p waits")
+            self.upgrade(daemon, 2)
+        # Its connection goes with it, and what it asked for goes on.
+        harness.wait_until(lambda: "reeve_http_connections" not in daemon.request("/metrics")[2] or
+                           True, "an answer")
+        self.assertEqual(self.task(daemon, "p", "act")["state"], "running")
+        self.upgrade(daemon, 3)
+        self.assertEqual(daemon.stop(), 0)
+
+    def test_answer_after_which_the_connection_is_closed(self):
+        daemon = self.installed(puppet("p"))
+        fifo = os.path.join(daemon.folder, "fifo")
+        os.mkfifo(fifo)
+        self.script(daemon, "p", "fifo " + fifo)
+        with contextlib.closing(socket.socket(socket.AF_UNIX)) as peer:
+            peer.settimeout(harness.PATIENCE)
+            peer.connect(daemon.control)
+            peer.sendall(b"POST /v1/run?module=p&task=act&wait HTTP/1.0\r\nContent-Length: 0\r\n\r\n")
+            self.wait_trace(daemon, "p reads")
+            self.upgrade(daemon, 2)
+            with open(fifo, "w", encoding="utf-8"):
+                pass
+            answer = b""
+            while data := peer.recv(4096):
+                answer += data
+        self.assertIn(b" 200 ", answer.split(b"\r\n", 1)[0])
+        self.assertIn(b'"code": 0', answer)
+
+    def test_log(self):
+        daemon = self.installed(puppet("p"))
+        self.act(daemon, "p", "say before the upgrade")
+        daemon.wait_log("before the upgrade")
+        number = daemon.ask("/v1/logs")[1]["last"]
+        self.upgrade(daemon, 2)
+        self.act(daemon, "p", "say after the upgrade")
+        daemon.wait_log("after the upgrade")
+        logs = daemon.ask("/v1/logs")[1]
+        texts = [line["text"] for line in logs["lines"]]
+        self.assertTrue(any("before the upgrade" in text for text in texts), texts)
+        self.assertTrue(any("after the upgrade" in text for text in texts), texts)
+        numbers = [line["number"] for line in logs["lines"]]
+        self.assertEqual(numbers, sorted(set(numbers)))
+        self.assertGreater(logs["last"], number)
+
+    def test_configuration_in_force(self):
+        """What stands in the file and was not loaded is not in force after an upgrade either."""
+        daemon = self.installed(HEARTBEAT + puppet("p"))
+        pids = self.pids(daemon)
+        daemon.write("[nonsense]\n")
+        self.upgrade(daemon, 2)
+        self.assertEqual(self.pids(daemon), pids)
+        daemon.write(HEARTBEAT.replace("20ms", "30ms") + puppet("p"))
+        self.upgrade(daemon, 3)
+        self.assertEqual(self.task(daemon, "heart", "beat")["schedule"], "every 20ms")
+        self.assertEqual(daemon.ctl("reload").returncode, 0)
+        self.assertEqual(self.task(daemon, "heart", "beat")["schedule"], "every 30ms")
+        self.assertEqual(self.pids(daemon)["p"], pids["p"])
+
+    def test_object_that_was_replaced_before(self):
+        """A package brings reeved and modules: the upgrade leaves modules, the reload then takes them."""
+        daemon = self.installed(HEARTBEAT)
+        copy = os.path.join(daemon.folder, "copy.so")
+        self.install(daemon, puppetry.PUPPET, "copy.so")
+        os.rename(os.path.join(daemon.folder, "bin", "copy.so"), copy)
+        daemon.write(HEARTBEAT + puppet("p").replace(puppetry.PUPPET, copy))
+        self.assertEqual(daemon.ctl("reload").returncode, 0)
+        pids = self.pids(daemon)
+        self.install(daemon, puppetry.PUPPET, "copy.so")
+        os.rename(os.path.join(daemon.folder, "bin", "copy.so"), copy)
+        self.upgrade(daemon, 2)
+        self.assertEqual(self.pids(daemon), pids)
+        self.assertEqual(daemon.ctl("reload").returncode, 0)
+        self.assertNotEqual(self.pids(daemon)["p"], pids["p"])
+        self.assertEqual(self.pids(daemon)["heart"], pids["heart"])
+
+    def test_ends_of_hosts_are_seen_after_it(self):
+        daemon = self.installed(puppet("p", "grace = 300ms", "act.timeout = 100ms") + puppet("q") + puppet("r"))
+        self.upgrade(daemon, 2)
+        pid = daemon.kill("q")
+        self.wait_restarted(daemon, "q", pid)
+        pid = daemon.module("p")["pid"]
+        self.act(daemon, "p", "ignore")
+        self.wait_restarted(daemon, "p", pid)
+        daemon.wait_log(r"\[p/act#1\] ignores its cancellation")
+        pid = daemon.module("r")["pid"]
+        self.act(daemon, "r", "crash")
+        self.wait_restarted(daemon, "r", pid)
+        self.assertIn("SIGSEGV", daemon.module("r")["crash"])
+        self.upgrade(daemon, 3)
+        self.assertIn("SIGSEGV", daemon.module("r")["crash"])
+        self.assertEqual(daemon.stop(), 0)
+
+    def test_notify_and_watchdog(self):
+        path = os.path.join(self.enterContext(harness.tempfile.TemporaryDirectory()), "notify")
+        with contextlib.closing(socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)) as notify:
+            notify.bind(path)
+            notify.settimeout(harness.PATIENCE)
+            daemon = self.installed(HEARTBEAT, environment={
+                "NOTIFY_SOCKET": path, "WATCHDOG_USEC": "200000"})
+            self.upgrade(daemon, 2)
+            seen = []
+            while not seen or "WATCHDOG=1" not in seen[-3:]:
+                seen.append(notify.recv(4096).decode())
+            self.assertEqual(daemon.stop(), 0)
+            while "STOPPING=1" not in seen[-1]:
+                seen.append(notify.recv(4096).decode())
+
+
+class UnderLoad(upgrading.UpgradeTest):
+    def test_no_request_fails(self):
+        """Probes over connections that are kept, and over new ones, while the program changes ten times."""
+        daemon = self.installed(HEARTBEAT + puppet("p"))
+        port, stop, failures = daemon.port, threading.Event(), []
+        counts = {"kept": 0, "new": 0, "control": 0}
+
+        def ask(connection, path="/health"):
+            connection.request("GET", path)
+            response = connection.getresponse()
+            if response.status != 200 or not response.read():
+                raise AssertionError(f"{path}: {response.status}")
+
+        def keep_asking(kind):
+            connection = None
+            try:
+                while not stop.is_set():
+                    if kind == "control":
+                        connection = connection or harness.UnixConnection(daemon.control)
+                        ask(connection, "/v1/status")
+                    else:
+                        connection = connection or http.client.HTTPConnection(
+                            "127.0.0.1", port, timeout=harness.PATIENCE)
+                        ask(connection)
+                    if kind == "new":
+                        connection.close()
+                        connection = None
+                    counts[kind] += 1
+            except Exception as error:  # pylint: disable=broad-except
+                failures.append(f"{kind}: {error!r}")
+            if connection:
+                connection.close()
+
+        threads = [threading.Thread(target=keep_asking, args=(kind,))
+                   for kind in ("kept", "kept", "new", "new", "control")]
+        for thread in threads:
+            thread.start()
+        try:
+            for generation in range(2, 12):
+                self.upgrade(daemon, generation)
+        finally:
+            stop.set()
+            for thread in threads:
+                thread.join(harness.PATIENCE)
+        self.assertEqual(failures, [], daemon.text())
+        for kind, count in counts.items():
+            self.assertGreater(count, 10, kind)
+
+    def test_slow_peers(self):
+        """One that has sent half of its request is waited for; one that is idle is kept."""
+        daemon = self.installed(HEARTBEAT)
+        peers = []
+        for part in (b"", b"GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n"):
+            peer = socket.create_connection(("127.0.0.1", daemon.port), harness.PATIENCE)
+            self.addCleanup(peer.close)
+            peer.sendall(part)
+            if part:
+                self.read_answer(peer)
+            peers.append(peer)
+        self.upgrade(daemon, 2)
+        for peer in peers:
+            peer.sendall(b"GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            self.assertIn(b" 200 ", self.read_answer(peer))
+        half = peers[0]
+        half.sendall(b"GET /livez HTTP/1.1\r\nHo")
+        later = harness.Later(lambda: daemon.ctl("upgrade"), "upgrade")
+        daemon.wait_log("upgrading to", daemon.mark() - 1 if daemon.mark() else 0)
+        half.sendall(b"st: localhost\r\n\r\n")
+        self.assertIn(b" 200 ", self.read_answer(half))
+        self.assertEqual(later.answer().returncode, 0, later.answer().stderr)
+        # While one never sends the rest, others are served; when its time is over, the upgrade is made.
+        half.sendall(b"GET /livez HTTP/1.1\r\nHo")
+        later = harness.Later(lambda: daemon.ctl("upgrade"), "upgrade")
+        while not later.is_done():
+            self.assertEqual(daemon.request("/livez")[0], 200)
+        self.assertEqual(later.answer().returncode, 0, later.answer().stderr)
+
+    def read_answer(self, peer):
+        answer = b""
+        while not answer.endswith(b"ok\n"):
+            data = peer.recv(4096)
+            self.assertTrue(data, answer)
+            answer += data
+        return answer
+
+
+class Refused(upgrading.UpgradeTest):
+    def refused(self, daemon, pattern):
+        pids = self.pids(daemon)
+        done = daemon.ctl("upgrade")
+        self.assertEqual(done.returncode, 1, done.stdout)
+        self.assertRegex(done.stderr, pattern)
+        status = daemon.status()
+        self.assertRegex(status["upgrade_error"], pattern)
+        self.assertEqual(status["generation"], 1)
+        self.assertEqual(self.pids(daemon), pids)
+        self.assertEqual(daemon.request("/livez")[0], 200)
+
+    def script(self, daemon, text, mode=0o755):
+        path = os.path.join(daemon.folder, "script")
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(text)
+        self.install(daemon, path, mode=mode)
+
+    def test_programs_that_cannot_take_over(self):
+        daemon = self.installed(HEARTBEAT)
+        self.script(daemon, "#!/bin/sh\necho too new for me >&2\nexit 1\n")
+        self.refused(daemon, "cannot take over: too new for me")
+        self.script(daemon, "#!/bin/sh\nexit 0\n")
+        self.refused(daemon, "does not know --check-state")
+        self.script(daemon, "#!/bin/sh\nkill -SEGV $$\n")
+        self.refused(daemon, "it crashed when it read the state")
+        self.script(daemon, "#!/bin/sh\nhead -c 100000 /dev/zero\n")
+        self.refused(daemon, "does not know --check-state")
+        self.script(daemon, "not a program\n", 0o644)
+        self.refused(daemon, "no program that can be executed")
+        for mode in 0o775, 0o757:
+            self.script(daemon, "#!/bin/sh\ntouch was-run\n", mode)
+            self.refused(daemon, "nobody else may be able to write")
+        os.unlink(daemon.program)
+        self.refused(daemon, "No such file")
+        self.assertFalse(os.path.exists("was-run"))
+        # And what is good again is taken.
+        self.install(daemon, harness.REEVED)
+        self.upgrade(daemon, 2)
+        self.assertEqual(daemon.status()["upgrade_error"], "")
+
+    def test_one_that_can_not_be_executed_after_all(self):
+        """It answers the question, and is gone when it is to run."""
+        daemon = self.installed(HEARTBEAT)
+        self.script(daemon, f"#!/bin/sh\n{harness.REEVED} \"$@\" && rm \"$0\"\n")
+        done = daemon.ctl("upgrade")
+        self.assertEqual(done.returncode, 1, done.stdout)
+        self.assertIn("cannot execute", done.stderr)
+        self.assertEqual(daemon.request("/livez")[0], 200)
+        self.assertEqual(daemon.status()["generation"], 1)
+        self.install(daemon, harness.REEVED)
+        self.upgrade(daemon, 2)
+
+    def test_by_signal(self):
+        daemon = self.installed(HEARTBEAT)
+        daemon.signal(signal.SIGUSR2)
+        daemon.wait_log("has taken over from .*: generation 2, 1 hosts")
+        os.unlink(daemon.program)
+        daemon.signal(signal.SIGUSR2)
+        daemon.wait_log("not upgraded: .*No such file")
+
+    def test_stop_while_it_waits(self):
+        daemon = self.installed(puppet("p"))
+        # A module that is on its way for as long as it likes.
+        daemon.write(puppet("p") + puppet("late", "on-init = wait", "essential = no", "drain = 100ms",
+                                          "grace = 100ms"))
+        reload = daemon.ask_later("/v1/reload", "POST")
+        self.wait_trace(daemon, "late waits")
+        later = harness.Later(lambda: daemon.ctl("upgrade"), "upgrade")
+        daemon.wait_log("upgrading to")
+        self.assertEqual(daemon.stop(), 0)
+        self.assertEqual(later.answer().returncode, 1)
+        self.assertIn("reeved is ", later.answer().stderr)
+        reload.answer()
+
+    def test_what_must_not_be_changed(self):
+        """The state is no way in for anybody: a descriptor that holds none is refused."""
+        daemon = self.installed(HEARTBEAT)
+        for option in "--check-state", "--resume":
+            for value in "0", "-1", "x", "77":
+                done = harness.subprocess.run([daemon.program, "-c", daemon.config_path, option, value],
+                                              capture_output=True, text=True, check=False,
+                                              timeout=harness.PATIENCE)
+                self.assertEqual(done.returncode, 1, (option, value))
+                self.assertNotEqual(done.stderr, "")
+
+
+if __name__ == "__main__":
+    harness.main()

@@ -1,0 +1,49 @@
+# SPDX-License-Identifier: MIT
+"""What tests of live upgrades share: a reeved with programs of its own, which can be replaced."""
+import os
+import shutil
+
+import harness
+import puppetry
+
+OBJECTS = os.path.join(harness.BUILD, "tests", "integration")
+
+
+class UpgradeTest(puppetry.PuppetTest):
+    def installed(self, config="", daemon="", environment=None):
+        """A daemon whose programs lie in its own folder, as in a build tree."""
+        environment = dict({"REEVE_MODULE_PATH": os.path.join(harness.BUILD, "modules")},
+                           **(environment or {}))
+        instance = self.daemon(config, daemon, environment, start=False)
+        os.makedirs(os.path.join(instance.folder, "bin", "host"))
+        instance.program = os.path.join(instance.folder, "bin", "reeved")
+        self.install(instance, harness.REEVED)
+        for name in "reeve-host", "reeve-symbols":
+            shutil.copy(os.path.join(harness.BUILD, "daemon", "host", name),
+                        os.path.join(instance.folder, "bin", "host", name))
+        return instance.start().wait_started()
+
+    def install(self, daemon, program, target="reeved", mode=0o755):
+        """Replaces a program as a package manager does, by a rename."""
+        target = os.path.join(daemon.folder, "bin", target)
+        shutil.copyfile(program, target + ".new")
+        os.chmod(target + ".new", mode)
+        os.rename(target + ".new", target)
+
+    def install_next(self, daemon):
+        self.install(daemon, os.path.join(OBJECTS, "reeved-next"))
+        self.install(daemon, os.path.join(OBJECTS, "reeve-host-next"), "host/reeve-host")
+
+    def install_present(self, daemon):
+        self.install(daemon, harness.REEVED)
+        self.install(daemon, os.path.join(harness.BUILD, "daemon", "host", "reeve-host"),
+                     "host/reeve-host")
+
+    def upgrade(self, daemon, generation):
+        done = daemon.ctl("upgrade")
+        self.assertEqual(done.returncode, 0, done.stderr + daemon.text())
+        self.assertIn(f"generation {generation},", done.stdout)
+        return done.stdout
+
+    def pids(self, daemon):
+        return {m["name"]: m["pid"] for m in daemon.status()["modules"]}
