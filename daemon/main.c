@@ -7,8 +7,6 @@
  * SIGHUP reloads; SIGUSR2 replaces the program while everything goes on.
  */
 #include <errno.h>
-#include <getopt.h>
-#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -17,16 +15,15 @@
 #include <unistd.h>
 
 #include "base/log.h"
-#include "base/text.h"
+#include "daemon/arguments.h"
 #include "daemon/edge/edge.h"
 #include "daemon/handover.h"
 #include "daemon/loop/loop.h"
+#include "daemon/options_check.h"
 #include "daemon/places.h"
 #include "daemon/priority.h"
-#include "daemon/supervisor/check.h"
 #include "daemon/supervisor/host.h"
 #include "daemon/supervisor/state.h"
-#include "daemon/supervisor/stray.h"
 #include "daemon/upgrade.h"
 
 struct daemon {
@@ -38,153 +35,6 @@ struct daemon {
     bool cut_short; /* a second signal came */
     bool draining;
 };
-
-struct arguments {
-    const char *config_path;
-    bool check;
-    int check_state; /* descriptors of the state of a live upgrade; -1: none */
-    int resume;
-};
-
-static void print_help(void)
-{
-    printf(
-        "Usage: reeved [-c FILE] [--check]\n"
-        "Supervises modules: runs their tasks and pools, restarts what fails, answers /health.\n"
-        "\n"
-        "  -c, --config FILE  configuration (default %s)\n"
-        "      --check        check the configuration and every module's options, start nothing;\n"
-        "                     exits with 0 when all is well, else with 1\n"
-        "      --check-state FD, --resume FD\n"
-        "                     what a live upgrade (`reevectl upgrade`) calls the new program with\n"
-        "      --version      print the version\n"
-        "  -h, --help         print this\n"
-        "\n"
-        "Signals: SIGTERM, SIGINT stop (a second one at once); SIGHUP reloads; SIGUSR2 upgrades.\n"
-        "See reeved(8), reeve.ini(5), and `reevectl --help`.\n",
-        REEVE_CONFIG_FILE);
-}
-
-static int parse_descriptor(const char *option, const char *text, int *ret_fd)
-{
-    long long number;
-
-    if (integer_parse(text, 3, INT_MAX, &number) < 0) {
-        fprintf(stderr, "reeved: %s %s: expected the number of a descriptor\n", option, text);
-        return -EINVAL;
-    }
-    *ret_fd = (int)number;
-    return 0;
-}
-
-/* Returns 0 to go on, 1 to exit well, or -EINVAL. */
-static int parse_arguments(int argc, char **argv, struct arguments *arguments)
-{
-    static const struct option options[] = {
-        {"config", required_argument, NULL, 'c'},
-        {"check", no_argument, NULL, 'k'},
-        {"check-state", required_argument, NULL, 's'},
-        {"resume", required_argument, NULL, 'r'},
-        {"version", no_argument, NULL, 'v'},
-        {"help", no_argument, NULL, 'h'},
-        {NULL, 0, NULL, 0},
-    };
-    int option;
-
-    while ((option = getopt_long(argc, argv, "c:h", options, NULL)) != -1)
-        switch (option) {
-        case 'c':
-            arguments->config_path = optarg;
-            break;
-        case 'k':
-            arguments->check = true;
-            break;
-        case 's':
-            if (parse_descriptor("--check-state", optarg, &arguments->check_state) < 0)
-                return -EINVAL;
-            break;
-        case 'r':
-            if (parse_descriptor("--resume", optarg, &arguments->resume) < 0)
-                return -EINVAL;
-            break;
-        case 'v':
-            printf("reeved %s\n", REEVE_VERSION);
-            return 1;
-        case 'h':
-            print_help();
-            return 1;
-        default:
-            fprintf(stderr, "Try `reeved --help`.\n");
-            return -EINVAL;
-        }
-    if (optind < argc) {
-        fprintf(stderr, "reeved: unexpected argument \"%s\"; try `reeved --help`.\n", argv[optind]);
-        return -EINVAL;
-    }
-    return 0;
-}
-
-/* --check ----------------------------------------------------------------------------------------
- */
-
-static void check_done(void *arg)
-{
-    loop_stop(arg);
-}
-
-/* Asks every module about its options. The errors go on in errors. */
-static int check_modules(const struct places *places, const struct config *config,
-                         struct config_errors *errors)
-{
-    struct check_options options = {
-        .host_program = places->host_program, .directory = "/", .done = check_done};
-    struct spawner *spawner = NULL;
-    struct loop *loop = NULL;
-    struct check *check;
-    int r = loop_create(&loop);
-
-    if (r == 0)
-        r = spawner_create(loop, &spawner);
-    if (r == 0)
-        r = stray_start(loop);
-    if (r == 0) {
-        options.loop = loop;
-        options.spawner = spawner;
-        options.arg = loop;
-        r = check_start(&options, config, errors, &check);
-    }
-    if (r == 0)
-        r = loop_run(loop);
-    stray_stop();
-    spawner_destroy(spawner);
-    loop_destroy(loop);
-    return r;
-}
-
-static int run_check(const struct arguments *arguments, const struct places *places)
-{
-    struct config_errors errors = {0};
-    cleanup_config struct config *config =
-        config_load(arguments->config_path, &places->config, &errors);
-    bool failed;
-
-    if (config) {
-        int r = check_modules(places, config, &errors);
-
-        if (r < 0)
-            config_error(&errors, arguments->config_path, 0, "not checked: %s", strerror(-r));
-    }
-    failed = config_errors_any(&errors);
-    for (size_t i = 0; i < errors.texts.count; i++)
-        fprintf(stderr, "%s\n", errors.texts.items[i]);
-    if (errors.failed)
-        fprintf(stderr, "reeved: out of memory\n");
-    config_errors_free(&errors);
-    if (!failed)
-        printf("%s: good, %zu module%s\n", arguments->config_path, config->module_count,
-               config->module_count == 1 ? "" : "s");
-    return failed ? 1 : 0;
-}
 
 /* Running ----------------------------------------------------------------------------------------
  */
@@ -408,7 +258,7 @@ int main(int argc, char **argv)
     struct arguments arguments = {
         .config_path = REEVE_CONFIG_FILE, .check_state = -1, .resume = -1};
     struct places places;
-    int r = parse_arguments(argc, argv, &arguments);
+    int r = arguments_parse(argc, argv, &arguments);
 
     if (r != 0)
         return r < 0 ? 1 : 0;
@@ -426,5 +276,6 @@ int main(int argc, char **argv)
     }
     if (arguments.check_state >= 0)
         return handover_check(arguments.check_state, &places);
-    return arguments.check ? run_check(&arguments, &places) : run_daemon(&arguments, &places);
+    return arguments.check ? options_check(arguments.config_path, &places)
+                           : run_daemon(&arguments, &places);
 }

@@ -27,11 +27,6 @@
 /* For a host that hangs to note a stack. */
 #define STACK_PATIENCE (700 * NSEC_PER_MSEC)
 
-struct spawner {
-    struct list queue;
-    struct loop_timer *timer;
-};
-
 /* Every host of this process, whoever owns it: to tell its children from strays. */
 static struct list all_hosts = {&all_hosts, &all_hosts};
 
@@ -154,7 +149,7 @@ bool host_is_process(pid_t pid, bool descendants)
     return false;
 }
 
-static void report_end(struct host *host, const struct host_end *end)
+void host_report_end(struct host *host, const struct host_end *end)
 {
     release_incarnation(host);
     host->state = HOST_ABSENT;
@@ -191,7 +186,7 @@ static void process_ended(pid_t pid unused, const struct loop_exit *exit, void *
     host_usage_close(host, exit->cpu);
     stray_kill_all();
     describe_end(host, exit, &end);
-    report_end(host, &end);
+    host_report_end(host, &end);
 }
 
 int host_watch_process(struct host *host)
@@ -231,8 +226,7 @@ static void say_hello(struct host *host)
     loop_timer_arm(host->timer, HELLO_TIMEOUT);
 }
 
-/* Makes everything that the process needs, then the process. *ret_what says what is missing. */
-static int start_process(struct host *host, const char **ret_what)
+int host_start_process(struct host *host, const char **ret_what)
 {
     cleanup_close int output_fd = -1, host_end = -1;
     struct spawn_options options = {
@@ -281,57 +275,6 @@ static int start_process(struct host *host, const char **ret_what)
     return 0;
 }
 
-static void spawn_next(void *arg)
-{
-    struct spawner *spawner = arg;
-    struct host_end end = {0};
-    const char *what;
-    struct host *host;
-    int r;
-
-    if (list_is_empty(&spawner->queue))
-        return;
-    host = list_entry(spawner->queue.next, struct host, waiting);
-    list_remove(&host->waiting);
-    if (!list_is_empty(&spawner->queue))
-        loop_timer_arm(spawner->timer, 0);
-    if (host->state == HOST_ENDING) {
-        end.asked = true;
-        string_copy(end.text, sizeof(end.text), "not started: no longer wanted");
-        report_end(host, &end);
-        return;
-    }
-    r = start_process(host, &what);
-    if (r < 0) {
-        snprintf(end.text, sizeof(end.text), "cannot start %s: %s%s", host->program, what,
-                 strerror(-r));
-        report_end(host, &end);
-    }
-}
-
-int spawner_create(struct loop *loop, struct spawner **ret_spawner)
-{
-    struct spawner *spawner = calloc(1, sizeof(*spawner));
-
-    if (!spawner)
-        return -ENOMEM;
-    list_init(&spawner->queue);
-    if (loop_timer_create(loop, spawn_next, spawner, &spawner->timer) < 0) {
-        free(spawner);
-        return -ENOMEM;
-    }
-    *ret_spawner = spawner;
-    return 0;
-}
-
-void spawner_destroy(struct spawner *spawner)
-{
-    if (!spawner)
-        return;
-    loop_timer_destroy(spawner->timer);
-    free(spawner);
-}
-
 void host_start(struct host *host)
 {
     host->state = HOST_SPAWNING;
@@ -339,8 +282,7 @@ void host_start(struct host *host)
     host->refused = false;
     host->hung = false;
     host->why[0] = '\0';
-    list_append(&host->spawner->queue, &host->waiting);
-    loop_timer_arm(host->spawner->timer, 0);
+    spawner_add(host->spawner, host);
 }
 
 void host_exit(struct host *host, const char *cause)

@@ -68,6 +68,15 @@ struct host {
 /* Every host of this process, whoever owns it; linked by `all`. */
 struct list *host_all(void);
 
+/* spawner.c: the host is started when its turn comes. */
+void spawner_add(struct spawner *spawner, struct host *host);
+
+/* host.c: makes everything that the process needs, then the process; *ret_what says what is missing.
+ * Returns 0 or a negative errno. */
+int host_start_process(struct host *host, const char **ret_what);
+/* host.c: there is no process, or none any more. */
+void host_report_end(struct host *host, const struct host_end *end);
+
 /* host.c: watches the process of host->pid. Returns 0 or a negative errno. */
 int host_watch_process(struct host *host);
 

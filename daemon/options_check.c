@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: MIT */
+#include "daemon/options_check.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "daemon/loop/loop.h"
+#include "daemon/supervisor/check.h"
+#include "daemon/supervisor/host.h"
+#include "daemon/supervisor/stray.h"
+
+static void check_done(void *arg)
+{
+    loop_stop(arg);
+}
+
+/* Asks every module about its options. The errors go on in errors. */
+static int check_modules(const struct places *places, const struct config *config,
+                         struct config_errors *errors)
+{
+    struct check_options options = {
+        .host_program = places->host_program, .directory = "/", .done = check_done};
+    struct spawner *spawner = NULL;
+    struct loop *loop = NULL;
+    struct check *check;
+    int r = loop_create(&loop);
+
+    if (r == 0)
+        r = spawner_create(loop, &spawner);
+    if (r == 0)
+        r = stray_start(loop);
+    if (r == 0) {
+        options.loop = loop;
+        options.spawner = spawner;
+        options.arg = loop;
+        r = check_start(&options, config, errors, &check);
+    }
+    if (r == 0)
+        r = loop_run(loop);
+    stray_stop();
+    spawner_destroy(spawner);
+    loop_destroy(loop);
+    return r;
+}
+
+int options_check(const char *config_path, const struct places *places)
+{
+    struct config_errors errors = {0};
+    cleanup_config struct config *config = config_load(config_path, &places->config, &errors);
+    bool failed;
+
+    if (config) {
+        int r = check_modules(places, config, &errors);
+
+        if (r < 0)
+            config_error(&errors, config_path, 0, "not checked: %s", strerror(-r));
+    }
+    failed = config_errors_any(&errors);
+    for (size_t i = 0; i < errors.texts.count; i++)
+        fprintf(stderr, "%s\n", errors.texts.items[i]);
+    if (errors.failed)
+        fprintf(stderr, "reeved: out of memory\n");
+    config_errors_free(&errors);
+    if (!failed)
+        printf("%s: good, %zu module%s\n", config_path, config->module_count,
+               config->module_count == 1 ? "" : "s");
+    return failed ? 1 : 0;
+}
