@@ -46,14 +46,16 @@ class ServiceTest(container.ContainerTest):
     def start(self):
         self.container.systemctl("start", "reeve")
 
-    def begin(self, *command):
+    def begin(self, *command, **options):
         """Starts a command in the container; it is ended with the test."""
-        process = self.container.popen(*command)
+        process = self.container.popen(*command, **options)
 
         def end():
             if process.poll() is None:
                 process.kill()
             process.wait()
+            if process.stdout:
+                process.stdout.close()
         self.addCleanup(end)
         return process
 
