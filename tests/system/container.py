@@ -36,7 +36,7 @@ PATIENCE = float(os.environ.get("REEVE_PATIENCE", 60.0))
 SKIPPED = 77
 
 CLONE_NEWNS = 0x00020000
-MS_NODEV, MS_NOSUID, MS_REC, MS_PRIVATE = 4, 2, 0x4000, 1 << 18
+MS_BIND, MS_REC, MS_PRIVATE = 0x1000, 0x4000, 1 << 18
 PR_SET_PDEATHSIG = 1
 
 # What a boot needs that is neither in /usr nor in /etc.
@@ -87,10 +87,14 @@ def enter_namespace():
     try:
         mount("none", "/", "none", MS_REC | MS_PRIVATE)
     except OSError as error:
-        # In a chroot / need not be a mount; then nothing may be shared in the first place.
+        # In a chroot / need not be a mount, which systemd-nspawn wants it to be: so it becomes one. That
+        # is no way for mounts that others would see.
         with open("/proc/self/mountinfo", encoding="utf-8") as file:
             if error.errno != errno.EINVAL or " shared:" in file.read():
                 raise
+        mount("/", "/mnt", "none", MS_REC | MS_BIND)
+        os.chroot("/mnt")
+        os.chdir("/")
 
 
 def wait_until(question, what, patience=PATIENCE):
@@ -286,8 +290,8 @@ class Container:
             ready.bind(notify)
             self.console = open(os.path.join(self.folder, "console"), "w+b")
             self.process = subprocess.Popen(
-                ["unshare", "--pid", "--mount-proc", "--fork", "--kill-child", "--",
-                 "systemd-nspawn", "--quiet", "--register=no", "--keep-unit", "-D", self.root,
+                ["unshare", "--pid", "--mount-proc", "--propagation=unchanged", "--fork", "--kill-child",
+                 "--", "systemd-nspawn", "--quiet", "--register=no", "--keep-unit", "-D", self.root,
                  "--private-network", "--notify-ready=yes", "--link-journal=no", "--resolv-conf=off",
                  "--timezone=off", "--kill-signal=SIGRTMIN+4", "--console=pipe", "--boot",
                  "systemd.unit=multi-user.target"],
