@@ -206,6 +206,8 @@ static struct config *find_config(const struct arguments *arguments, const struc
     config = config_load(arguments->config_path, &places->config, &errors);
     for (size_t i = 0; i < errors.texts.count; i++)
         log_error("%s", errors.texts.items[i]);
+    if (errors.texts.count > 0)
+        edge_tell_failure(errors.texts.items[0]);
     config_errors_free(&errors);
     return config;
 }

@@ -7,6 +7,6 @@
 
 /* Reads the configuration and asks every module about its options; prints what is wrong, or that all is
  * good. Returns the exit code. */
-int options_check(const char *config_path, const struct places *places);
+int options_check(const char *config_path, struct places *places);
 
 #endif

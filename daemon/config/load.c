@@ -12,6 +12,7 @@
 
 #include "daemon/config/check.h"
 #include "daemon/config/config.h"
+#include "daemon/config/credentials.h"
 #include "daemon/config/ini_file.h"
 #include "daemon/config/settings.h"
 
@@ -371,6 +372,8 @@ struct config *config_load(const char *path, const struct config_places *places,
 {
     cleanup_config struct config *config = config_read(path, places, errors);
 
+    if (config)
+        credentials_resolve(config, places, errors);
     return config_errors_any(errors) ? NULL : TAKE_PTR(config);
 }
 
@@ -416,5 +419,8 @@ struct config *config_rebuild(const struct strings *files, const struct config_e
         fill_in(&loader, places);
     if (!errors->failed)
         config_check(config, errors);
+    /* systemd does not change them while the service runs. */
+    if (!errors->failed)
+        credentials_resolve(config, places, errors);
     return config_errors_any(errors) ? NULL : TAKE_PTR(config);
 }

@@ -5,6 +5,7 @@
 
 #include <jansson.h>
 
+#include "base/clock.h"
 #include "base/text.h"
 #include "daemon/edge/edge.h"
 #include "daemon/loop/http.h"
@@ -133,6 +134,12 @@ struct inherited {
 int inherited_take(struct inherited *ret_inherited);
 /* A descriptor of a listening unix socket; its path, allocated. */
 char *inherited_path(int fd);
+
+/* How long requests under way may take when all else has stopped. */
+#define EDGE_DRAIN_TIMEOUT (30 * NSEC_PER_SEC)
+
+/* status_line.c: what `systemctl status` says. */
+void status_line(const struct snapshot *snapshot, char *ret_line, size_t size);
 
 /* systemd.c */
 int systemd_create(struct edge *edge, bool successor, struct systemd **ret_systemd);

@@ -4,11 +4,11 @@
 #include "daemon/wire/scoreboard.h"
 
 #ifndef WIRE_VERSION
-#define WIRE_VERSION 2
+#define WIRE_VERSION 3
 #endif
 
 #ifndef SCOREBOARD_VERSION
-#define SCOREBOARD_VERSION 3
+#define SCOREBOARD_VERSION 4
 #endif
 
 const uint32_t wire_version = WIRE_VERSION;

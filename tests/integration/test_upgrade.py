@@ -178,18 +178,27 @@ class Keeps(upgrading.UpgradeTest):
 
     def test_notify_and_watchdog(self):
         path = os.path.join(self.enterContext(harness.tempfile.TemporaryDirectory()), "notify")
+        seen = []
         with contextlib.closing(socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)) as notify:
             notify.bind(path)
-            notify.settimeout(harness.PATIENCE)
+
+            def read():
+                while (message := notify.recv(4096)) != b"end":
+                    seen.append(message.decode())
+
+            reader = threading.Thread(target=read, daemon=True)
+            reader.start()
             daemon = self.installed(HEARTBEAT, environment={
                 "NOTIFY_SOCKET": path, "WATCHDOG_USEC": "200000"})
             self.upgrade(daemon, 2)
-            seen = []
-            while not seen or "WATCHDOG=1" not in seen[-3:]:
-                seen.append(notify.recv(4096).decode())
+            mark = len(seen)
+            harness.wait_until(lambda: seen[mark:].count("WATCHDOG=1") > 3, "pings")
             self.assertEqual(daemon.stop(), 0)
-            while "STOPPING=1" not in seen[-1]:
-                seen.append(notify.recv(4096).decode())
+            with contextlib.closing(socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)) as end:
+                end.sendto(b"end", path)
+            reader.join(harness.PATIENCE)
+        self.assertEqual(len([message for message in seen if "READY=1" in message]), 1)
+        self.assertTrue(any("STOPPING=1" in message for message in seen[mark:]), seen)
 
 
 class UnderLoad(upgrading.UpgradeTest):
