@@ -17,7 +17,7 @@ _reevectl_offer() {
 
 _reevectl() {
     local cur prev words cword command= i
-    local commands="status list show tree logs top start stop restart run submit reload check modules describe"
+    local commands="status list show tree logs top start stop restart run submit reload check upgrade modules describe"
     local options="--socket --wait --no-wait --plan --follow --lines --since --timeout --config --json --version --help"
 
     _init_completion || return

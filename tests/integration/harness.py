@@ -89,6 +89,7 @@ class Daemon:
         self.daemon = daemon
         self.environment = environment or {}
         self.program = REEVED
+        self.pass_fds = ()
         self.log = []
         self.log_lock = threading.Condition()
         self.process = None
@@ -108,7 +109,7 @@ class Daemon:
         self.process = subprocess.Popen(
             [self.program, "-c", self.config_path, *arguments], stderr=subprocess.PIPE,
             stdout=subprocess.DEVNULL, stdin=subprocess.DEVNULL, env=environment, text=True,
-            errors="replace")
+            errors="replace", pass_fds=self.pass_fds)
         self.reader = threading.Thread(target=self._read, daemon=True)
         self.reader.start()
         return self

@@ -223,7 +223,7 @@ class Usage(harness.unittest.TestCase):
         "start": ["--json", "--no-wait"], "stop": ["--json", "--no-wait"],
         "restart": ["--json", "--no-wait"], "run": ["--json", "--wait"],
         "submit": ["--json", "--wait", "--timeout"], "reload": ["--json", "--plan"],
-        "check": ["--json"], "modules": ["--json", "-c"], "describe": ["--json", "-c"], "names": []}
+        "check": ["--json"], "upgrade": ["--json"], "modules": ["--json", "-c"], "describe": ["--json", "-c"], "names": []}
 
     def test_options_that_do_not_apply(self):
         for command, taken in self.TAKEN.items():

@@ -10,6 +10,7 @@ import threading
 
 import harness
 import puppetry
+import test_reevectl
 import upgrading
 from puppetry import HEARTBEAT, puppet
 
@@ -46,6 +47,17 @@ class Keeps(upgrading.UpgradeTest):
         # No module but the restarted one was started, or stopped, more often than asked for.
         self.assertEqual(self.trace(daemon).count("p init"), 2)
         self.assertEqual(self.trace(daemon).count("p fini"), 2)
+
+    def test_json(self):
+        """As docs/reevectl.md has it."""
+        daemon = self.installed(HEARTBEAT)
+        done = daemon.ctl("upgrade", "--json")
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        answer = harness.json.loads(done.stdout)
+        self.assertEqual(answer, {"generation": 2, "version": daemon.status()["version"],
+                                  "from": daemon.status()["version"], "kept": 1, "replaced": 0})
+        _, sections = test_reevectl.read_document()
+        self.assertEqual(answer.keys(), sections["upgrade"].keys())
 
     def test_many_times(self):
         daemon = self.installed(HEARTBEAT + puppet("p"))
