@@ -267,13 +267,13 @@ int main(int argc, char **argv)
     umask(0022);
     signal(SIGPIPE, SIG_IGN);
     /* Of what is ours in /proc nothing is to be written any more once we are not dumpable. */
-    if (!arguments.check && arguments.check_state < 0)
+    if (!arguments.check && arguments.check_state < 0 && arguments.resume < 0)
         priority_claim();
     /* A host under the same user must not read or trace us. */
     prctl(PR_SET_DUMPABLE, 0);
     r = places_find(&places);
     if (r < 0) {
-        log_error("cannot find reeve-host: %s", strerror(-r));
+        fprintf(stderr, "reeved: cannot find reeve-host: %s\n", strerror(-r));
         return 1;
     }
     if (arguments.check_state >= 0)

@@ -24,6 +24,10 @@
  */
 #define ACCEPT_PAUSE (100 * NSEC_PER_MSEC)
 
+/* At the end: who has only just connected is about to ask, and was accepted by us, not by whoever
+ * follows. */
+#define NEW_PATIENCE (200 * NSEC_PER_MSEC)
+
 /* evhttp takes the listener's argument for itself, so that an accept error must be traced to its
  * server through this list. Main thread only, as everything here. */
 static struct list all_servers = {&all_servers, &all_servers};
@@ -65,8 +69,15 @@ static void finish_drain(void *arg)
     if (server->drained)
         return;
     server->drained = true;
-    http_connections_cut(&server->connections, false);
+    http_connections_cut(&server->connections, HTTP_CONNECTION_NEW, HTTP_CONNECTION_WRITING);
     server->done(server->done_arg);
+}
+
+static void cut_new(void *arg)
+{
+    struct http_server *server = arg;
+
+    http_connections_cut(&server->connections, HTTP_CONNECTION_NEW, HTTP_CONNECTION_IDLE);
 }
 
 static void connection_ended(void *arg)
@@ -361,6 +372,7 @@ int http_server_create(struct loop *loop, const struct http_options *options,
     server->http = evhttp_new(loop_event_base(loop));
     if (http_connections_init(&server->connections) < 0 || !server->http ||
         loop_timer_create(loop, accept_again, server, &server->accept_again) < 0 ||
+        loop_timer_create(loop, cut_new, server, &server->new_timer) < 0 ||
         loop_timer_create(loop, finish_drain, server, &server->drain_timer) < 0) {
         http_server_destroy(server);
         return -ENOMEM;
@@ -396,6 +408,7 @@ void http_server_destroy(struct http_server *server)
     http_connections_finish(&server->connections);
     loop_timer_destroy(server->accept_again);
     loop_timer_destroy(server->drain_timer);
+    loop_timer_destroy(server->new_timer);
     if (server->spare_fd >= 0)
         close(server->spare_fd);
     list_remove(&server->servers);
@@ -410,7 +423,8 @@ void http_server_drain(struct http_server *server, int64_t timeout, void (*done)
     server->done = done;
     server->done_arg = arg;
     http_server_remove_listeners(server);
-    http_connections_cut(&server->connections, true);
+    http_connections_cut(&server->connections, HTTP_CONNECTION_IDLE, HTTP_CONNECTION_IDLE);
+    loop_timer_arm(server->new_timer, NEW_PATIENCE);
     loop_timer_arm(server->drain_timer, server->connections.count == 0 ? 0 : timeout);
 }
 

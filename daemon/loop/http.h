@@ -46,7 +46,8 @@ void http_server_destroy(struct http_server *server);
 int http_server_add_listener(struct http_server *server, int fd);
 
 /*
- * Stops listening, ends idle connections, lets requests under way be answered, and calls done
+ * Stops listening, ends idle connections, lets requests under way be answered, and those that come at
+ * once on new connections, and calls done
  * (once, never from within this call) when no connection is left or after at most timeout ns, when
  * those left are cut.
  */

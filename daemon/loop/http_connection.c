@@ -400,14 +400,14 @@ bool http_connections_shed(struct http_connections *connections)
     return chosen != NULL;
 }
 
-void http_connections_cut(struct http_connections *connections, bool idle_only)
+void http_connections_cut(struct http_connections *connections, enum http_connection_state first,
+                          enum http_connection_state last)
 {
     struct http_connection *connection, *next;
 
-    for (size_t i = 0; i < HTTP_CONNECTION_CUT; i++)
-        if (i <= HTTP_CONNECTION_IDLE || !idle_only)
-            LIST_FOREACH_SAFE (connection, next, &connections->queues[i].list, list)
-                connection_cut(connection);
+    for (size_t i = first; i <= last; i++)
+        LIST_FOREACH_SAFE (connection, next, &connections->queues[i].list, list)
+            connection_cut(connection);
 }
 
 int http_connections_init(struct http_connections *connections)

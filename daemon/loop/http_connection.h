@@ -81,7 +81,8 @@ void http_connection_done(struct http_connections *connections, int fd);
  * end.
  */
 bool http_connections_shed(struct http_connections *connections);
-/* Ends all that are idle, or all. */
-void http_connections_cut(struct http_connections *connections, bool idle_only);
+/* Ends all in the states from first to last. */
+void http_connections_cut(struct http_connections *connections, enum http_connection_state first,
+                          enum http_connection_state last);
 
 #endif

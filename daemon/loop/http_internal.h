@@ -38,6 +38,7 @@ struct http_server {
     bool draining;
     bool drained;
     struct loop_timer *drain_timer;
+    struct loop_timer *new_timer; /* for those that have connected and not yet asked */
     void (*done)(void *arg);
     void *done_arg;
 };
