@@ -5,6 +5,7 @@ import os
 
 import loading
 import service
+import test_hardening
 from container import BUILD, wait_until
 from service import ServiceTest, puppet
 
@@ -114,6 +115,42 @@ class Upgrade(ServiceTest):
         self.assertNotEqual(after["q"]["pid"], before["q"]["pid"])
         for name in "heart", "p":
             self.assertEqual(after[name]["pid"], before[name]["pid"])
+
+
+class WithDropIns(test_hardening.HardeningTest):
+    """The new program has the rights and the control groups of the old one."""
+
+    def test_users_and_groups(self):
+        self.ship("users.conf", "limits.conf")
+        self.container.run("useradd", "--system", "--no-create-home", "other", check=False)
+        self.container.run("sh", "-c", f"mkdir -p {service.STATE}/o && chown reeve: {service.STATE} && "
+                           f"chown other: {service.STATE}/o")
+        self.configure(puppet("own") + "\n".join(
+            ["[module:other]", f"load = {service.PUPPET}", "user = other", "label = other",
+             f"trace = {service.STATE}/o/trace", f"script = {service.STATE}/o/script",
+             "act.timeout = 100ms", "act.grace = 100ms", "restart-delay = 10ms", ""]))
+        self.start()
+        before = self.modules()
+        self.ctl("upgrade")
+        self.assertEqual(self.modules()["other"]["pid"], before["other"]["pid"])
+        # A host of another user that hangs is killed, and started again as that user, in a group of its own.
+        self.container.write(f"{service.STATE}/o/script", "ignore")
+        self.ctl("run", "other/act")
+        pid = wait_until(lambda: (m := self.modules()["other"])["state"] == "ready" and
+                         m["pid"] not in (0, before["other"]["pid"]) and m["pid"],
+                         "the host to be replaced")
+        self.assertEqual(self.proc_status(pid)["Uid"].split(), [str(self.user_id("other"))] * 4)
+        for module in self.modules().values():
+            self.assertIn("/reeve.service/host-" + module["name"], self.proc(module["pid"], "cgroup"))
+        # What a host of before the upgrade leaves behind goes with its group.
+        self.ctl("submit", "own/work", stdin="children")
+        self.wait_trace("own has children")
+        self.kill(self.modules()["own"]["pid"])
+        wait_until(lambda: self.modules()["own"]["state"] == "ready" and len(self.processes()) == 3,
+                   "what it left to be gone")
+        self.container.systemctl("stop", "reeve")
+        self.assertEqual(self.container.show("Result"), "success")
+        self.assertEqual(self.processes(), [])
 
 
 if __name__ == "__main__":
