@@ -279,9 +279,15 @@ int control_serve(void)
 
     module_set_emit(emit);
     log_sink_install();
-    if (board_open(WIRE_FD_SCOREBOARD) < 0 || crash_install() < 0) {
-        fputs("reeve-host: no scoreboard at descriptor 4: it is started by reeved, or with --run\n",
-              stderr);
+    r = board_open(WIRE_FD_SCOREBOARD);
+    if (r == 0)
+        r = crash_install();
+    if (r < 0) {
+        fputs(
+            r == -EPROTO
+                ? "reeve-host: reeved is of another version: `reevectl upgrade` brings it to this one\n"
+                : "reeve-host: no scoreboard at descriptor 4: it is started by reeved, or with --run\n",
+            stderr);
         return EXIT_WIRE;
     }
     r = hello_exchange(buffer, &sandbox, &control.grace);
