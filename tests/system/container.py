@@ -192,7 +192,6 @@ class Container:
     def _make_root(self):
         sweep_folders()
         self.folder = tempfile.mkdtemp(prefix=f"{FOLDER}{os.getpid()}-")
-        enter_namespace()
         mount("tmpfs", self.folder, "tmpfs", 0, "mode=0755,size=2g")
         self.root = os.path.join(self.folder, "root")
         os.mkdir(self.root)
@@ -255,7 +254,9 @@ class Container:
         return found
 
     def _make_groups(self):
-        self.groups = []
+        if not self._hierarchies():
+            # A chroot may have no more than a plain sysfs.
+            mount("cgroup2", "/sys/fs/cgroup", "cgroup2")
         for point in self._hierarchies():
             # What a killed test left behind.
             for name in os.listdir(point):
@@ -279,6 +280,7 @@ class Container:
         if reason:
             raise Impossible(reason)
         try:
+            enter_namespace()
             self._make_groups()
             self._make_root()
         except OSError as error:
