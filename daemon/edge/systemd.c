@@ -112,7 +112,7 @@ static int64_t last_move(const struct snapshot *snapshot)
         if (snapshot->phase >= PHASE_STOPPING ? is_down(module) : module->ready)
             moved = MAX(moved, module->state_since);
         /* Those that wait for their turn still run as ever. */
-        if (module->state == UNIT_STOPPING)
+        if (snapshot->phase >= PHASE_STOPPING && module->state == UNIT_STOPPING)
             moved = MAX(moved, module->moved_at);
     }
     return moved;

@@ -110,6 +110,11 @@ def wait_until(question, what, patience=PATIENCE):
         pause.wait(0.05)
 
 
+def build_options():
+    with open(os.path.join(BUILD, "meson-info/intro-buildoptions.json"), encoding="utf-8") as file:
+        return {option["name"]: option["value"] for option in json.load(file)}
+
+
 def is_gone(pid):
     return not os.path.exists(f"/proc/{pid}")
 
@@ -160,10 +165,9 @@ class Container:
             return "there is no systemd-nspawn (package systemd-container)"
         if not os.path.exists("/usr/lib/systemd/systemd"):
             return "there is no systemd to boot"
-        with open(os.path.join(BUILD, "meson-info/intro-buildoptions.json"), encoding="utf-8") as file:
-            options = {option["name"]: option["value"] for option in json.load(file)}
-        if options["prefix"] != "/usr":
-            return f"the build is one for {options['prefix']}: meson configure --prefix=/usr " \
+        prefix = build_options()["prefix"]
+        if prefix != "/usr":
+            return f"the build is one for {prefix}: meson configure --prefix=/usr " \
                    "--sysconfdir=/etc --localstatedir=/var"
         return None
 
@@ -188,7 +192,6 @@ class Container:
     def _make_root(self):
         sweep_folders()
         self.folder = tempfile.mkdtemp(prefix=f"{FOLDER}{os.getpid()}-")
-        enter_namespace()
         mount("tmpfs", self.folder, "tmpfs", 0, "mode=0755,size=2g")
         self.root = os.path.join(self.folder, "root")
         os.mkdir(self.root)
@@ -211,6 +214,11 @@ class Container:
                               timeout=PATIENCE, check=False)
         if done.returncode != 0:
             raise Failure(f"meson install failed:\n{done.stdout}{done.stderr}")
+        # What is left to do after an installation from source: where meson cannot ask Debian, libraries go
+        # where Debian does not look.
+        options = build_options()
+        self.write("etc/ld.so.conf.d/reeve.conf", os.path.join(options["prefix"], options["libdir"]) + "\n")
+        subprocess.run(["ldconfig", "-r", self.root], timeout=PATIENCE, check=True)
 
     def write(self, path, text, mode=0o644):
         """A file of root's."""
@@ -246,7 +254,9 @@ class Container:
         return found
 
     def _make_groups(self):
-        self.groups = []
+        if not self._hierarchies():
+            # A chroot may have no more than a plain sysfs.
+            mount("cgroup2", "/sys/fs/cgroup", "cgroup2")
         for point in self._hierarchies():
             # What a killed test left behind.
             for name in os.listdir(point):
@@ -270,6 +280,7 @@ class Container:
         if reason:
             raise Impossible(reason)
         try:
+            enter_namespace()
             self._make_groups()
             self._make_root()
         except OSError as error:

@@ -136,6 +136,23 @@ command = ! cat /proc/meminfo && ! touch /etc/x && ! ls /home/. && ! unshare -m 
         self.assertEqual(self.container.read(f"{STATE}/all"), "yes\n")
 
 
+    def test_a_crash_is_explained_and_leaves_nothing(self):
+        """Stacks are taken, named by a process of their own, and strays are found, in this sandbox too."""
+        self.configure(puppet("a", "restart-delay = 10ms"))
+        self.start()
+        pid = self.host("a")
+        self.ctl("submit", "a/work", stdin="children")
+        self.wait_trace("a has children")
+        self.assertEqual(len(self.processes()), 5)
+        # It may be gone before it could say that it took the job.
+        self.ctl("submit", "a/work", stdin="crash", check=False)
+        wait_until(lambda: (m := self.modules()["a"])["pid"] not in (0, pid) and m["state"] == "ready",
+                   "a restart")
+        wait_until(lambda: re.search(r"perform at puppet\.c:\d+", self.container.journal("-u", "reeve")),
+                   "the stack with its names")
+        wait_until(lambda: len(self.processes()) == 2, "what it left to be gone")
+
+
 class Priority(HardeningTest):
     def nice(self, pid):
         return int(self.proc(pid, "stat").rsplit(")", 1)[1].split()[16])
