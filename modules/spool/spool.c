@@ -83,8 +83,13 @@ static int submit(struct rv_context *ctx, struct spool *spool, const char *name)
 {
     int r;
 
-    if (!is_wanted(spool, name) || !claim(spool, name))
+    if (!claim(spool, name))
         return 0;
+    /* Only now: the job before gives up its claim when it has moved the file away. */
+    if (!is_wanted(spool, name)) {
+        spool_release(spool, name);
+        return 0;
+    }
     /* With the terminator, by which its job is known as ours. */
     r = rv_submit(ctx, "process", name, strlen(name) + 1);
     if (r < 0) {

@@ -183,8 +183,10 @@ class Spool(harness.DaemonTest):
         for name in names:
             self.put(daemon, name)
         self.wait_done(daemon, *names)
-        pool = daemon.module("spool")["pools"][0]
-        self.assertEqual((pool["accepted"], pool["finished"]), (300, 300))
+        pool = lambda: daemon.module("spool")["pools"][0]
+        # A file is in its place a moment before its job has ended.
+        harness.wait_until(lambda: pool()["finished"] == pool()["accepted"], "all jobs")
+        self.assertEqual(pool()["accepted"], 300)
         self.assertEqual(daemon.stop(), 0, daemon.text())
 
     def test_a_job_from_outside_stays_in_the_folder(self):
