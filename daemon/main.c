@@ -280,6 +280,8 @@ static int run_daemon(const struct arguments *arguments, const struct places *pl
 
     for (size_t i = 0; i < errors.texts.count; i++)
         log_error("%s", errors.texts.items[i]);
+    if (errors.texts.count > 0)
+        edge_tell_failure(errors.texts.items[0]);
     config_errors_free(&errors);
     if (!config)
         return 1;

@@ -1,14 +1,25 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Counts the results in meson's test logs and prints them as the last line of `./dev test`.
+"""Counts the results in meson's test logs and prints them as the last lines of `./dev test`.
 
-A log that is missing or empty counts as a failure: a suite that did not run has not passed.
+A log that is missing or empty counts as a failure: a suite that did not run has not passed. What was
+skipped is named with its reason: a test that prints "SKIPPED: REASON" has one, and so has each that
+unittest skipped within a test that passed.
 """
 import json
+import re
 import sys
 
 PASSED = {"OK", "EXPECTEDFAIL"}
 SKIPPED = {"SKIP"}
+
+
+def reasons(result):
+    """Why all or a part of it was skipped."""
+    said = result.get("stdout", "") + "\n" + result.get("stderr", "")
+    whole = re.findall(r"^SKIPPED: (.*)$", said, re.MULTILINE)
+    parts = re.findall(r"\.\.\. skipped ['\"](.*)['\"]$", said, re.MULTILINE)
+    return sorted(set(whole + parts))
 
 
 def main(paths):
@@ -24,6 +35,8 @@ def main(paths):
             print(f"summary: {path}: no test ran", file=sys.stderr)
             failed += 1
         for result in results:
+            for reason in reasons(result):
+                print(f"SKIPPED: {path}: {result['name']}: {reason}", file=sys.stderr)
             if result["result"] in PASSED:
                 passed += 1
             elif result["result"] in SKIPPED:

@@ -16,7 +16,6 @@
 #define REQUEST_TIMEOUT (5 * NSEC_PER_SEC)
 #define WRITE_TIMEOUT   (10 * NSEC_PER_SEC)
 #define IDLE_TIMEOUT    (120 * NSEC_PER_SEC)
-#define DRAIN_TIMEOUT   (30 * NSEC_PER_SEC)
 #define HEADER_MAX      (8 * 1024)
 /* Probes have no body at all. */
 #define PUBLIC_BODY_MAX     1024
@@ -201,6 +200,6 @@ void edge_drain(struct edge *edge, void (*done)(void *arg), void *arg)
     edge->drained = done;
     edge->drained_arg = arg;
     edge->draining = 2;
-    http_server_drain(edge->http, DRAIN_TIMEOUT, server_drained, edge);
-    http_server_drain(edge->control, DRAIN_TIMEOUT, server_drained, edge);
+    http_server_drain(edge->http, EDGE_DRAIN_TIMEOUT, server_drained, edge);
+    http_server_drain(edge->control, EDGE_DRAIN_TIMEOUT, server_drained, edge);
 }

@@ -18,6 +18,9 @@ struct loop;
 int edge_create(struct loop *loop, const struct config *config, struct edge **ret_edge);
 void edge_destroy(struct edge *edge);
 
+/* Tells systemd, for `systemctl status`, why there is no daemon. */
+void edge_tell_failure(const char *text);
+
 /* Begins to answer; before it, connections wait in the backlog. The supervisor must outlive it. */
 void edge_attach(struct edge *edge, struct supervisor *supervisor);
 

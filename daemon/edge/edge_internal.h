@@ -5,6 +5,7 @@
 
 #include <jansson.h>
 
+#include "base/clock.h"
 #include "base/text.h"
 #include "daemon/edge/edge.h"
 #include "daemon/loop/http.h"
@@ -94,6 +95,12 @@ void metrics_write(const struct snapshot *snapshot, size_t connections, bool ope
 /* listen.c: all return a listening, non-blocking socket or a negative errno, after logging why. */
 int listen_tcp(const char *address, struct strings *bound);
 int listen_unix(const char *path, mode_t mode);
+
+/* How long requests under way may take when all else has stopped. */
+#define EDGE_DRAIN_TIMEOUT (30 * NSEC_PER_SEC)
+
+/* status_line.c: what `systemctl status` says. */
+void status_line(const struct snapshot *snapshot, char *ret_line, size_t size);
 
 /* systemd.c */
 int systemd_create(struct edge *edge, struct systemd **ret_systemd);

@@ -1,5 +1,16 @@
 /* SPDX-License-Identifier: MIT */
-/* What systemd is told: sd_notify(3). Without systemd all of it does nothing. */
+/*
+ * What systemd is told: sd_notify(3). Without systemd all of it does nothing.
+ *
+ * TimeoutStartSec= and TimeoutStopSec= of the unit are not for what moves. While the daemon starts,
+ * each module that becomes ready has systemd wait (EXTEND_TIMEOUT_USEC) for as long as the next may take
+ * to start: the longest start-timeout of those that are not ready. While it stops, each sign of progress
+ * has it wait for as long as work may go on without another one: the longest drain-stall (or drain, if
+ * that is shorter) and grace of the modules that are left. Signs of progress are a module that has
+ * stopped, and, of one that is stopping, a run or job that ended or called rv_progress(): the same that
+ * drain-stall counts. Where nothing moves, nothing is asked for, and systemd's own timeout holds. What is bounded by the configuration, or by us, is asked for at once:
+ * drain-delay, and the end of requests under way. A stop that moves for ever is ended by shutdown-timeout.
+ */
 #include <errno.h>
 #include <inttypes.h>
 #include <string.h>
@@ -11,18 +22,26 @@
 #include "daemon/edge/edge_internal.h"
 #include "daemon/loop/loop.h"
 
+/* How often it is looked whether work moves: nobody tells. */
+#define LOOK_INTERVAL (500 * NSEC_PER_MSEC)
+
+/* Beside what is asked for: for messages on their way, on a busy machine. */
+#define EXTENSION_SLACK (5 * NSEC_PER_SEC)
+
 struct systemd {
     struct edge *edge;
     struct loop_timer *watchdog; /* NULL: systemd does not ask for it */
     int64_t watchdog_interval;
+    struct loop_timer *look; /* runs while the daemon stops; NULL: there is no systemd */
     bool started;
-    char status[256]; /* what it was told last */
+    int64_t moved;    /* the newest sign of progress that it was told of */
+    char status[512]; /* what it was told last */
 };
 
 static void notify(const char *format, ...) printf_like(1, 2);
 static void notify(const char *format, ...)
 {
-    char state[512];
+    char state[640];
     va_list args;
     int r;
 
@@ -34,47 +53,130 @@ static void notify(const char *format, ...)
         log_warning("cannot notify systemd: %s", strerror(-r));
 }
 
+void edge_tell_failure(const char *text)
+{
+    char line[512];
+
+    string_copy(line, sizeof(line), text);
+    text_sanitise(line);
+    notify("STATUS=not started: %s", line);
+}
+
+static void update_status(struct systemd *systemd)
+{
+    const struct snapshot *snapshot = edge_snapshot(systemd->edge);
+    char status[sizeof(systemd->status)];
+
+    if (!snapshot)
+        return;
+    status_line(snapshot, status, sizeof(status));
+    if (strcmp(status, systemd->status) == 0)
+        return;
+    string_copy(systemd->status, sizeof(systemd->status), status);
+    notify("STATUS=%s", status);
+}
+
 /* The ping comes from the loop, as the answers to probes do: a loop that does not turn is not well,
- * however busy or idle modules are. */
+ * however busy or idle modules are. What is wrong with a task changes without an event, so the
+ * status is looked at again with each. */
 static void ping(void *arg)
 {
     struct systemd *systemd = arg;
 
     notify("WATCHDOG=1");
+    if (systemd->edge->supervisor)
+        update_status(systemd);
     loop_timer_arm(systemd->watchdog, systemd->watchdog_interval);
 }
 
-static void describe(struct systemd *systemd, char *status, size_t size)
-{
-    const struct snapshot *snapshot = edge_snapshot(systemd->edge);
-    const char *worst = NULL, *output = "";
+/* Progress ------------------------------------------------------------------------------------- */
 
-    if (!snapshot) {
-        string_copy(status, size, "out of memory");
-        return;
-    }
-    for (size_t i = 0; i < snapshot->module_count && !worst; i++)
-        if (snapshot->modules[i].health == HEALTH_FAIL) {
-            worst = snapshot->modules[i].name;
-            output = snapshot->modules[i].output;
-        }
-    if (snapshot->cause.text[0] != '\0')
-        snprintf(status, size, "%s: %s", phase_name(snapshot->phase), snapshot->cause.text);
-    else
-        snprintf(status, size, "%s: %zu of %zu modules ready%s%s%s%.120s",
-                 phase_name(snapshot->phase), snapshot->modules_ready, snapshot->module_count,
-                 worst ? "; " : "", worst ? worst : "", worst ? " " : "", output);
+static void extend(int64_t time)
+{
+    notify("EXTEND_TIMEOUT_USEC=%" PRId64, (time + EXTENSION_SLACK) / NSEC_PER_USEC);
 }
 
-static void update_status(struct systemd *systemd)
+static bool is_down(const struct snapshot_module *module)
 {
-    char status[sizeof(systemd->status)];
+    return module->state == UNIT_STOPPED || module->state == UNIT_FAILED;
+}
 
-    describe(systemd, status, sizeof(status));
-    if (strcmp(status, systemd->status) == 0)
+static int64_t last_move(const struct snapshot *snapshot)
+{
+    int64_t moved = 0;
+
+    for (size_t i = 0; i < snapshot->module_count; i++) {
+        const struct snapshot_module *module = &snapshot->modules[i];
+
+        /* One that fails again and again while others start makes no progress. */
+        if (snapshot->phase >= PHASE_STOPPING ? is_down(module) : module->ready)
+            moved = MAX(moved, module->state_since);
+        /* Those that wait for their turn still run as ever. */
+        if (module->state == UNIT_STOPPING)
+            moved = MAX(moved, module->moved_at);
+    }
+    return moved;
+}
+
+/* How long it may take until there is the next sign of progress, or the end. */
+static int64_t patience(const struct snapshot *snapshot, const struct config *config)
+{
+    int64_t longest = 0;
+
+    for (size_t i = 0; i < snapshot->module_count; i++) {
+        const struct snapshot_module *module = &snapshot->modules[i];
+        const struct config_module *settings = config_find(config, module->name);
+
+        if (!settings)
+            continue;
+        if (snapshot->phase >= PHASE_STOPPING && !is_down(module))
+            longest = MAX(longest, MIN(settings->drain_stall, settings->drain) + settings->grace);
+        else if (snapshot->phase < PHASE_STOPPING && !module->ready)
+            longest = MAX(longest, settings->start_timeout);
+    }
+    return longest;
+}
+
+static bool is_on_the_move(enum phase phase)
+{
+    return phase == PHASE_STARTING || phase == PHASE_STOPPING;
+}
+
+static void look_for_progress(struct systemd *systemd)
+{
+    const struct snapshot *snapshot = edge_snapshot(systemd->edge);
+    int64_t moved;
+
+    if (!systemd->look || !snapshot || !is_on_the_move(snapshot->phase))
         return;
-    string_copy(systemd->status, sizeof(systemd->status), status);
-    notify("STATUS=%s", status);
+    moved = last_move(snapshot);
+    if (moved <= systemd->moved)
+        return;
+    systemd->moved = moved;
+    extend(patience(snapshot, supervisor_config(systemd->edge->supervisor)));
+}
+
+static void look(void *arg)
+{
+    struct systemd *systemd = arg;
+
+    look_for_progress(systemd);
+    update_status(systemd);
+    loop_timer_arm(systemd->look, LOOK_INTERVAL);
+}
+
+static void begin_stop(struct systemd *systemd)
+{
+    const struct config *config = supervisor_config(systemd->edge->supervisor);
+
+    notify("STOPPING=1");
+    if (!systemd->look)
+        return;
+    /* To be told to stop is no progress yet. */
+    systemd->moved = clock_monotonic();
+    if (config->drain_delay > 0)
+        extend(config->drain_delay);
+    loop_timer_arm(systemd->look, LOOK_INTERVAL);
 }
 
 void systemd_observe(struct systemd *systemd, enum supervisor_event event)
@@ -93,12 +195,15 @@ void systemd_observe(struct systemd *systemd, enum supervisor_event event)
             notify("READY=1");
         break;
     case SUPERVISOR_DRAINING:
-        notify("STOPPING=1");
+        begin_stop(systemd);
         break;
     case SUPERVISOR_STOPPED:
+        extend(EDGE_DRAIN_TIMEOUT);
+        break;
     case SUPERVISOR_CHANGED:
         break;
     }
+    look_for_progress(systemd);
     update_status(systemd);
 }
 
@@ -115,17 +220,22 @@ int systemd_create(struct edge *edge, struct systemd **ret_systemd)
 {
     struct systemd *systemd = calloc(1, sizeof(*systemd));
     uint64_t usec = 0;
+    int r = 0;
 
     if (!systemd)
         return -ENOMEM;
     systemd->edge = edge;
-    if (sd_watchdog_enabled(0, &usec) > 0) {
+    if (secure_getenv("NOTIFY_SOCKET"))
+        r = loop_timer_create(edge->loop, look, systemd, &systemd->look);
+    if (r == 0 && sd_watchdog_enabled(0, &usec) > 0) {
         systemd->watchdog_interval = (int64_t)usec * NSEC_PER_USEC / 2;
-        if (loop_timer_create(edge->loop, ping, systemd, &systemd->watchdog) < 0) {
-            free(systemd);
-            return -ENOMEM;
-        }
-        loop_timer_arm(systemd->watchdog, 0);
+        r = loop_timer_create(edge->loop, ping, systemd, &systemd->watchdog);
+        if (r == 0)
+            loop_timer_arm(systemd->watchdog, 0);
+    }
+    if (r < 0) {
+        systemd_destroy(systemd);
+        return r;
     }
     *ret_systemd = systemd;
     return 0;
@@ -136,5 +246,6 @@ void systemd_destroy(struct systemd *systemd)
     if (!systemd)
         return;
     loop_timer_destroy(systemd->watchdog);
+    loop_timer_destroy(systemd->look);
     free(systemd);
 }

@@ -120,6 +120,11 @@ void board_begin_books(uint32_t slot)
     pthread_mutex_unlock(&lock);
 }
 
+_Atomic int64_t *board_moved(uint32_t slot)
+{
+    return &board->moved[slot < SCOREBOARD_MODULES ? slot : SCOREBOARD_MODULES - 1];
+}
+
 struct scoreboard_stack *board_crash(void)
 {
     return board ? &board->crash : NULL;

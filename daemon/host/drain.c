@@ -3,12 +3,17 @@
 
 #include "base/duration.h"
 #include "base/macro.h"
+#include "daemon/host/board.h"
 #include "daemon/host/jobs.h"
 #include "daemon/host/task.h"
 
 void drain_note_progress(struct host_module *module)
 {
-    atomic_store(&module->moved_at, rv_now());
+    rv_duration now = rv_now();
+
+    atomic_store(&module->moved_at, now);
+    /* For systemd, which waits for a stop as long as it moves. */
+    atomic_store_explicit(board_moved(module->slot), now, memory_order_relaxed);
 }
 
 static rv_duration after(rv_duration start, rv_duration time)
@@ -41,7 +46,7 @@ bool drain_wait(struct rv_context *ctx, struct host_module *module, rv_duration 
     rv_duration end = after(rv_now(), budget), deadline;
     char text[DURATION_TEXT_SIZE];
 
-    drain_note_progress(module);
+    atomic_store(&module->moved_at, rv_now());
     do {
         deadline = MIN(end, after(atomic_load(&module->moved_at), stall));
         if (wait_until(ctx, module, deadline))

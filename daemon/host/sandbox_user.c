@@ -45,10 +45,15 @@ static void get_capabilities(struct __user_cap_data_struct data[2])
     syscall(SYS_capget, &header, data);
 }
 
+/* Who has no others is not stopped by a filter that denies capset, as that of the shipped unit does. */
 static int set_capabilities(const struct __user_cap_data_struct data[2])
 {
     struct __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, 0};
+    struct __user_cap_data_struct present[2];
 
+    get_capabilities(present);
+    if (memcmp(present, data, sizeof(present)) == 0)
+        return 0;
     return syscall(SYS_capset, &header, data) < 0 ? -errno : 0;
 }
 

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "base/text.h"
 #include "daemon/supervisor/check.h"
 #include "daemon/supervisor/supervisor_internal.h"
 #include "daemon/supervisor/tenancy.h"
@@ -88,6 +89,10 @@ static void end(struct supervisor *supervisor)
     supervisor->reloads.ended++;
     supervisor->reloads.last_failed = config_errors_any(&supervisor->reload_errors);
     supervisor->reloads.failed += supervisor->reloads.last_failed;
+    string_copy(supervisor->reloads.last_error, sizeof(supervisor->reloads.last_error),
+                supervisor->reload_errors.texts.count > 0 ? supervisor->reload_errors.texts.items[0]
+                                                          : "");
+    text_sanitise(supervisor->reloads.last_error);
     if (supervisor->reloads.last_failed)
         log_error("reload failed: the old configuration stays in force where it can");
     else

@@ -95,6 +95,7 @@ static int take_module(struct unit *unit, const struct snapshot *snapshot,
     module->pool_count = tally.pool_count;
     if (r < 0)
         return r;
+    module->moved_at = board ? scoreboard_read_moved(board, unit->slot) : 0;
     code = read_own_health(unit, board, module, &record);
     judge_module(module, unit, snapshot->phase, code, record.health_text);
     return 0;

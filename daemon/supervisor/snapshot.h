@@ -33,6 +33,7 @@ struct snapshot_module {
     uint64_t crashes;
     uint64_t hangs;
     uint64_t jobs_lost;
+    int64_t moved_at;  /* when its work last did; 0: never in this incarnation */
     int64_t health_at; /* when its own health() answered last; 0: it has none */
     char host[64];
     char output[1200];  /* why it is not well */

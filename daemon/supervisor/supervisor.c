@@ -88,6 +88,7 @@ void supervisor_unit_changed(struct unit *unit, enum unit_state before)
 /* All modules have been asked about their options: either nothing starts, or everything. */
 static void finish_checking(struct supervisor *supervisor)
 {
+    char text[CAUSE_TEXT_SIZE];
     struct unit *unit;
 
     LIST_FOREACH (unit, &supervisor->units, list)
@@ -99,7 +100,10 @@ static void finish_checking(struct supervisor *supervisor)
     }
     for (size_t i = 0; i < supervisor->check_errors.texts.count; i++)
         log_error("%s", supervisor->check_errors.texts.items[i]);
-    supervisor_fail(supervisor, "the configuration has errors");
+    snprintf(text, sizeof(text), "the configuration has errors: %.150s",
+             supervisor->check_errors.texts.count > 0 ? supervisor->check_errors.texts.items[0]
+                                                      : "out of memory");
+    supervisor_fail(supervisor, text);
 }
 
 static void start_next(struct supervisor *supervisor)

@@ -41,6 +41,7 @@ struct reload_counts {
     uint64_t ended;
     uint64_t failed; /* of those */
     bool last_failed;
+    char last_error[256]; /* the first of them, if it failed */
 };
 
 struct supervisor_options {

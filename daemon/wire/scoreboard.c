@@ -200,6 +200,15 @@ bool scoreboard_read_stack(const struct scoreboard_stack *record, struct scorebo
     return whole;
 }
 
+int64_t scoreboard_read_moved(const struct scoreboard *board, unsigned i)
+{
+    int64_t moved =
+        i < SCOREBOARD_MODULES ? atomic_load_explicit(&board->moved[i], memory_order_relaxed) : 0;
+
+    bound(&moved);
+    return moved;
+}
+
 void scoreboard_read_object(const struct scoreboard *board, unsigned i,
                             struct scoreboard_object *object)
 {

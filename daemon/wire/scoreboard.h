@@ -31,7 +31,7 @@
 #include "daemon/wire/histogram.h"
 
 /* Raised by every change of layout or meaning. */
-#define SCOREBOARD_VERSION 3
+#define SCOREBOARD_VERSION 4
 
 #define SCOREBOARD_MODULES 32
 #define SCOREBOARD_TASKS   256
@@ -192,6 +192,9 @@ struct scoreboard {
     struct scoreboard_task tasks[SCOREBOARD_TASKS];
     struct scoreboard_pool pools[SCOREBOARD_POOLS];
     struct scoreboard_thread threads[SCOREBOARD_THREADS];
+    /* When something of each module's work last moved: a run or job ended, or told its progress. Written
+     * for each, by any thread, and so outside of the records. */
+    _Atomic int64_t moved[SCOREBOARD_MODULES];
 };
 
 #define SCOREBOARD_MAGIC 0x52565342u
@@ -226,6 +229,8 @@ bool scoreboard_read_thread(const struct scoreboard *board, unsigned i,
                             struct scoreboard_thread *t);
 /* Of &board->crash or &board->hang. */
 bool scoreboard_read_stack(const struct scoreboard_stack *record, struct scoreboard_stack *stack);
+/* When work of the module's last moved; 0: never. */
+int64_t scoreboard_read_moved(const struct scoreboard *board, unsigned i);
 /* The path of a loaded file; "" for an index past the end. Written before frames that name it. */
 void scoreboard_read_object(const struct scoreboard *board, unsigned i,
                             struct scoreboard_object *object);

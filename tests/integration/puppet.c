@@ -141,6 +141,15 @@ static void leave_contexts(struct rv_context *ctx)
     }
 }
 
+/* Takes all of a processor, until it is cancelled. */
+static int spin(struct rv_context *ctx, const struct puppet *puppet)
+{
+    trace(puppet, "spins", "");
+    while (rv_context_err(ctx) == 0)
+        ;
+    return 0;
+}
+
 static int perform(struct rv_context *ctx, const struct puppet *puppet, const char *action)
 {
     if (strncmp(action, "fail", 4) == 0)
@@ -167,6 +176,8 @@ static int perform(struct rv_context *ctx, const struct puppet *puppet, const ch
         leave_contexts(ctx);
     if (strncmp(action, "step", 4) == 0)
         return take_steps(ctx, puppet);
+    if (strncmp(action, "spin", 4) == 0)
+        return spin(ctx, puppet);
     if (strncmp(action, "deaf", 4) == 0)
         ignore_everything(puppet);
     if (strncmp(action, "ignore", 6) == 0) {
