@@ -369,10 +369,10 @@ class Container:
         self.close()
 
 
-def main(prepare=None):
+def main(prepare=None, kind=Container):
     """Boots once, and runs the tests of the file that was started in it; they find it in
     ContainerTest.container. prepare(container) is called before the first of them."""
-    container = Container()
+    container = kind()
     try:
         container.start()
     except Impossible as reason:
