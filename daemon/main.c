@@ -130,13 +130,28 @@ static int check_modules(const struct places *places, const struct config *confi
     return r;
 }
 
-static int run_check(const struct arguments *arguments, const struct places *places)
+/* Outside of the service nobody knows what a credential is. */
+static void note_unchecked(const struct config_module *module)
+{
+    for (size_t i = 0; i < module->option_count; i++)
+        if (module->options[i].unchecked)
+            fprintf(stderr,
+                    "%s:%u: [module:%s] %s = %s: not checked, as there is no "
+                    "CREDENTIALS_DIRECTORY\n",
+                    module->options[i].file, module->options[i].line, module->name,
+                    module->options[i].key, module->options[i].value);
+}
+
+static int run_check(const struct arguments *arguments, struct places *places)
 {
     struct config_errors errors = {0};
-    cleanup_config struct config *config =
-        config_load(arguments->config_path, &places->config, &errors);
+    cleanup_config struct config *config = NULL;
     bool failed;
 
+    places->config.credentials_optional = true;
+    config = config_load(arguments->config_path, &places->config, &errors);
+    for (size_t i = 0; config && i < config->module_count; i++)
+        note_unchecked(config->modules[i]);
     if (config) {
         int r = check_modules(places, config, &errors);
 

@@ -20,6 +20,8 @@ void config_places_init(struct config_places *ret_places)
     ret_places->runtime = from_environment("RUNTIME_DIRECTORY", "/run/reeve");
     ret_places->state = from_environment("STATE_DIRECTORY", "/var/lib/reeve");
     ret_places->modules = from_environment("REEVE_MODULE_PATH", REEVE_MODULE_DIR);
+    ret_places->credentials = from_environment("CREDENTIALS_DIRECTORY", NULL);
+    ret_places->credentials_optional = false;
 }
 
 static void config_module_free(struct config_module *module)
@@ -27,6 +29,9 @@ static void config_module_free(struct config_module *module)
     for (size_t i = 0; i < module->option_count; i++) {
         free(module->options[i].key);
         free(module->options[i].value);
+        if (module->options[i].secret)
+            explicit_bzero(module->options[i].secret, strlen(module->options[i].secret));
+        free(module->options[i].secret);
     }
     free(module->options);
     free(module->name);
@@ -88,7 +93,8 @@ static bool same_options(const struct config_module *a, const struct config_modu
         return false;
     for (size_t i = 0; i < a->option_count; i++)
         if (strcmp(a->options[i].key, b->options[i].key) != 0 ||
-            strcmp(a->options[i].value, b->options[i].value) != 0)
+            strcmp(a->options[i].value, b->options[i].value) != 0 ||
+            !string_equal(a->options[i].secret, b->options[i].secret))
             return false;
     return true;
 }

@@ -22,6 +22,8 @@ struct config_option {
     char *value;
     const char *file; /* one of config.files */
     unsigned line;
+    char *secret;   /* what `credential:NAME` stands for: never to be shown; else NULL */
+    bool unchecked; /* that could not be looked at, and is a placeholder */
 };
 
 enum config_restart { CONFIG_RESTART_ALWAYS, CONFIG_RESTART_ON_FAILURE, CONFIG_RESTART_NEVER };
@@ -99,6 +101,8 @@ struct config_places {
     const char *runtime; /* the control socket's folder */
     const char *state;   /* the hosts' working directory: relative paths of modules start here */
     const char *modules;
+    const char *credentials;   /* NULL: systemd gave none */
+    bool credentials_optional; /* who only checks may do without */
 };
 
 void config_places_init(struct config_places *ret_places);

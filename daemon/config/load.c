@@ -12,6 +12,7 @@
 
 #include "daemon/config/check.h"
 #include "daemon/config/config.h"
+#include "daemon/config/credentials.h"
 #include "daemon/config/ini_file.h"
 #include "daemon/config/settings.h"
 
@@ -344,5 +345,7 @@ struct config *config_load(const char *path, const struct config_places *places,
 {
     cleanup_config struct config *config = config_read(path, places, errors);
 
+    if (config)
+        credentials_resolve(config, places, errors);
     return config_errors_any(errors) ? NULL : TAKE_PTR(config);
 }

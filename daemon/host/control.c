@@ -135,7 +135,7 @@ static void take_option(struct control *control, const struct wire_message *mess
     struct host_module *module = control->modules[message->module];
 
     if (module && option_lines_add(&module->lines, message->key, message->value, message->path,
-                                   message->line) < 0)
+                                   message->line, message->flags & WIRE_OPTION_CREDENTIAL) < 0)
         fail(message->module, "options", -ENOMEM, "out of memory");
 }
 

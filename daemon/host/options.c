@@ -22,10 +22,10 @@ struct binder {
 };
 
 int option_lines_add(struct option_lines *lines, const char *key, const char *value,
-                     const char *file, unsigned line)
+                     const char *file, unsigned line, bool credential)
 {
     struct option_line *items = reallocarray(lines->items, lines->count + 1, sizeof(*items));
-    struct option_line item = {strdup(key), strdup(value), strdup(file), line};
+    struct option_line item = {strdup(key), strdup(value), strdup(file), line, credential};
 
     if (items)
         lines->items = items;
@@ -43,6 +43,7 @@ void option_lines_free(struct option_lines *lines)
 {
     for (size_t i = 0; i < lines->count; i++) {
         free(lines->items[i].key);
+        explicit_bzero(lines->items[i].value, strlen(lines->items[i].value));
         free(lines->items[i].value);
         free(lines->items[i].file);
     }
@@ -235,12 +236,31 @@ static void bind_list(struct binder *binder, const struct rv_option *option, con
              option->help ? option->help : "it is required");
 }
 
+/* Values of all types but one occur in errors, and whatever a module does with them. Returns whether one
+ * was told. */
+static bool refuse_credentials(struct binder *binder, const char *key)
+{
+    bool refused = false;
+
+    for (size_t i = 0; i < binder->lines->count; i++) {
+        const struct option_line *line = &binder->lines->items[i];
+
+        if (!line->credential || strcmp(line->key, key) != 0)
+            continue;
+        tell(binder, line, key, "%s: only an option of the type secret can be a credential", key);
+        refused = true;
+    }
+    return refused;
+}
+
 static void bind_option(struct binder *binder, const struct rv_option *option)
 {
     const struct option_line *first = NULL;
     char key[64];
 
     option_key(option->name, key, sizeof(key));
+    if (option->type != RV_TYPE_SECRET && refuse_credentials(binder, key))
+        return;
     if (option->type == RV_TYPE_LIST) {
         bind_list(binder, option, key);
         return;
@@ -295,6 +315,15 @@ static void tell_setting(const char *text, void *arg)
     tell(errors->binder, errors->line, errors->line ? errors->line->key : "", "%s", text);
 }
 
+static bool is_setting(const struct loaded_module *loaded, const char *key)
+{
+    char nearest[64];
+    unsigned distance = UINT_MAX;
+
+    settings_nearest(loaded, key, nearest, sizeof(nearest), &distance);
+    return distance == 0;
+}
+
 static void bind_settings(struct binder *binder)
 {
     struct setting_errors errors = {binder, NULL};
@@ -307,8 +336,13 @@ static void bind_settings(struct binder *binder)
         if (find_option(binder->loaded, line->key))
             continue;
         errors.line = line;
-        if (!settings_apply(binder->loaded, line->key, line->value, binder->bound->tasks,
-                            binder->bound->pools, tell_setting, &errors))
+        /* Whoever reads a value may name it in an error. */
+        if (line->credential && is_setting(binder->loaded, line->key))
+            refuse_credentials(binder, line->key);
+        else if (line->credential)
+            tell_unknown(binder, line);
+        else if (!settings_apply(binder->loaded, line->key, line->value, binder->bound->tasks,
+                                 binder->bound->pools, tell_setting, &errors))
             tell_unknown(binder, line);
     }
     errors.line = NULL;

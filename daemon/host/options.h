@@ -15,6 +15,7 @@ struct option_line {
     char *value;
     char *file;
     unsigned line;
+    bool credential; /* the value is never to be shown */
 };
 
 struct option_lines {
@@ -24,7 +25,7 @@ struct option_lines {
 
 /* Copies. Returns 0 or -ENOMEM. */
 int option_lines_add(struct option_lines *lines, const char *key, const char *value,
-                     const char *file, unsigned line);
+                     const char *file, unsigned line, bool credential);
 void option_lines_free(struct option_lines *lines);
 
 /* The key of an option's name: "a_b" is "a-b". */

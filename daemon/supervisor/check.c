@@ -65,16 +65,8 @@ static void send_module(struct job *job)
     struct wire_message message = {.type = WIRE_LOAD, .name = module->name, .path = module->path};
 
     host_send(job->host, &message);
-    for (size_t i = 0; i < module->option_count; i++) {
-        const struct config_option *option = &module->options[i];
-
-        message = (struct wire_message){.type = WIRE_OPTION,
-                                        .key = option->key,
-                                        .value = option->value,
-                                        .path = option->file,
-                                        .line = option->line};
-        host_send(job->host, &message);
-    }
+    for (size_t i = 0; i < module->option_count; i++)
+        host_send_option(job->host, 0, &module->options[i]);
     message = (struct wire_message){.type = WIRE_CHECK};
     host_send(job->host, &message);
 }

@@ -18,6 +18,7 @@
 #include "daemon/wire/scoreboard.h"
 
 struct config_limits;
+struct config_option;
 struct host;
 struct loop;
 struct strings;
@@ -104,6 +105,9 @@ void host_start(struct host *host);
 /* Queues a message. A host whose queue is full is killed. Does nothing unless the host has a process
  * that is not ending. */
 void host_send(struct host *host, const struct wire_message *message);
+
+/* An option of the module in the slot. */
+void host_send_option(struct host *host, uint32_t slot, const struct config_option *option);
 
 /* Tells it to exit; past its grace it is killed. */
 void host_exit(struct host *host, const char *cause);

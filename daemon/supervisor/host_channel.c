@@ -15,6 +15,7 @@
 #include "base/duration.h"
 #include "base/fd.h"
 #include "base/log.h"
+#include "daemon/config/config.h"
 #include "daemon/loop/loop.h"
 #include "daemon/supervisor/host_internal.h"
 
@@ -30,8 +31,16 @@
 struct packet {
     struct list list;
     size_t size;
+    bool secret; /* to be wiped */
     unsigned char data[];
 };
+
+static void packet_free(struct packet *packet)
+{
+    if (packet->secret)
+        explicit_bzero(packet->data, packet->size);
+    free(packet);
+}
 
 static void queue_clear(struct host *host)
 {
@@ -39,7 +48,7 @@ static void queue_clear(struct host *host)
 
     LIST_FOREACH_SAFE (packet, next, &host->queue, list) {
         list_remove(&packet->list);
-        free(packet);
+        packet_free(packet);
     }
     host->queue_count = 0;
 }
@@ -88,7 +97,7 @@ static void write_queue(struct host *host)
         }
         host->starved = false;
         list_remove(&packet->list);
-        free(packet);
+        packet_free(packet);
         host->queue_count--;
     }
     watch(host);
@@ -113,11 +122,27 @@ void host_send(struct host *host, const struct wire_message *message)
         return;
     }
     packet->size = (size_t)size;
+    packet->secret = message->type == WIRE_OPTION && (message->flags & WIRE_OPTION_CREDENTIAL);
     memcpy(packet->data, buffer, (size_t)size);
+    if (packet->secret)
+        explicit_bzero(buffer, (size_t)size);
     list_append(&host->queue, &packet->list);
     host->queue_count++;
     if (!host->paused)
         write_queue(host);
+}
+
+void host_send_option(struct host *host, uint32_t slot, const struct config_option *option)
+{
+    struct wire_message message = {.type = WIRE_OPTION,
+                                   .module = slot,
+                                   .flags = option->secret ? WIRE_OPTION_CREDENTIAL : 0,
+                                   .key = option->key,
+                                   .value = option->secret ? option->secret : option->value,
+                                   .path = option->file,
+                                   .line = option->line};
+
+    host_send(host, &message);
 }
 
 static bool comes_up(const struct wire_message *message)

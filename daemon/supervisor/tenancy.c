@@ -199,17 +199,8 @@ void tenancy_send_module(struct unit *unit, enum wire_type how)
         .type = WIRE_LOAD, .module = unit->slot, .name = settings->name, .path = settings->path};
 
     host_send(host, &message);
-    for (size_t i = 0; i < settings->option_count; i++) {
-        const struct config_option *option = &settings->options[i];
-
-        message = (struct wire_message){.type = WIRE_OPTION,
-                                        .module = unit->slot,
-                                        .key = option->key,
-                                        .value = option->value,
-                                        .path = option->file,
-                                        .line = option->line};
-        host_send(host, &message);
-    }
+    for (size_t i = 0; i < settings->option_count; i++)
+        host_send_option(host, unit->slot, &settings->options[i]);
     if (how == WIRE_START)
         ledger_each(unit->supervisor->ledger, unit->name, send_last_run, unit);
     message = (struct wire_message){

@@ -27,7 +27,7 @@ enum rv_option_type {
     RV_TYPE_DURATION,   /* rv_duration: 500ms, 30s, 1h 30min */
     RV_TYPE_PATH,       /* char *: relative ones start at the state folder; not empty */
     RV_TYPE_ENUM,       /* int: the index of the choice */
-    RV_TYPE_SECRET,     /* char *: never shown in logs or errors */
+    RV_TYPE_SECRET,     /* char *: never shown in logs or errors; alone may be `credential:NAME` */
 };
 
 /* What a list option is bound to. */

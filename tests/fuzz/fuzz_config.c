@@ -127,7 +127,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
     write_files(text, size);
     free(text);
-    places = (struct config_places){.runtime = folder, .state = folder, .modules = folder};
+    places = (struct config_places){
+        .runtime = folder, .state = folder, .modules = folder, .credentials = folder};
     config = config_load(main_path, &places, &errors);
     fuzz_check(!config == config_errors_any(&errors), "a configuration and errors, or neither");
     for (size_t i = 0; i < errors.texts.count; i++)

@@ -56,7 +56,7 @@ static void note_error(const struct option_error *error, void *arg)
              error->nearest ? "; nearest " : "", error->nearest ? error->nearest : "");
 }
 
-/* Binds "key = value" lines, which are numbered from 1. */
+/* Binds "key = value" lines, which are numbered from 1. A value of SECRET... is a credential's. */
 static int bind_text(const char *text, struct bound_options *ret_bound)
 {
     struct option_lines lines = {0};
@@ -71,7 +71,9 @@ static int bind_text(const char *text, struct bound_options *ret_bound)
 
         assert_non_null(value);
         *value = '\0';
-        assert_int_equal(option_lines_add(&lines, line, value + 3, "test.ini", ++number), 0);
+        assert_int_equal(option_lines_add(&lines, line, value + 3, "test.ini", ++number,
+                                          strncmp(value + 3, "SECRET", 6) == 0),
+                         0);
     }
     r = options_bind(&loaded, &lines, note_error, NULL, ret_bound);
     option_lines_free(&lines);
@@ -265,6 +267,34 @@ static void options_are_copied_alone(void **unused)
     options_free(&after);
 }
 
+/* Only a secret's value is in no error: any other option refuses a credential, without naming it. */
+static void test_credentials(void **state)
+{
+    struct bound_options bound;
+
+    (void)state;
+    assert_int_equal(bind_text("text = a\npassword = SECRET1", &bound), 0);
+    assert_string_equal(((struct state *)bound.state)->password, "SECRET1");
+    options_free(&bound);
+    assert_int_equal(bind_text("text = SECRET1\nurls = x\nurls = SECRET2\nnumber = SECRET3\n"
+                               "colour = SECRET4\ncheck.every = SECRET5\npath = SECRET6\n"
+                               "convert.workers = SECRET7\npasword = SECRET8",
+                               &bound),
+                     8);
+    assert_string_equal(errors, "1:text: only an option of the type secret can be a credential\n"
+                                "7:path: only an option of the type secret can be a credential\n"
+                                "3:urls: only an option of the type secret can be a credential\n"
+                                "4:number: only an option of the type secret can be a credential\n"
+                                "5:colour: only an option of the type secret can be a credential\n"
+                                "6:check.every: only an option of the type secret can be a "
+                                "credential\n"
+                                "8:convert.workers: only an option of the type secret can be a "
+                                "credential\n"
+                                "9:unknown key \"pasword\"; nearest password\n");
+    assert_true(bind_text("text = a\npassword = SECRET1\npassword = SECRET2", &bound) > 0);
+    assert_null(strstr(errors, "SECRET"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -274,6 +304,7 @@ int main(void)
         cmocka_unit_test(every_error),
         cmocka_unit_test(secrets_stay_secret),
         cmocka_unit_test(options_are_copied_alone),
+        cmocka_unit_test(test_credentials),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

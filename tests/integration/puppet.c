@@ -19,6 +19,8 @@ struct puppet {
     char *on_init;
     char *on_reload;
     char *health_file;
+    char *password;
+    struct rv_list words;
 };
 
 /* Volatile, so that the compiler does not see what it points to. */
@@ -176,6 +178,8 @@ static int perform(struct rv_context *ctx, const struct puppet *puppet, const ch
         leave_contexts(ctx);
     if (strncmp(action, "step", 4) == 0)
         return take_steps(ctx, puppet);
+    if (strncmp(action, "reveal", 6) == 0)
+        trace(puppet, "has the password ", puppet->password ? puppet->password : "");
     if (strncmp(action, "spin", 4) == 0)
         return spin(ctx, puppet);
     if (strncmp(action, "deaf", 4) == 0)
@@ -253,7 +257,9 @@ RV_MODULE(.name = "puppet", .version = "7", .summary = "Does what a test tells i
                                 RV_OPTION_PATH(struct puppet, trace, .fallback = "trace"),
                                 RV_OPTION_STRING(struct puppet, on_init, .fallback = "nothing"),
                                 RV_OPTION_STRING(struct puppet, on_reload, .fallback = "nothing"),
-                                RV_OPTION_PATH(struct puppet, health_file, .fallback = "health")),
+                                RV_OPTION_PATH(struct puppet, health_file, .fallback = "health"),
+                                RV_OPTION_SECRET(struct puppet, password),
+                                RV_OPTION_LIST(struct puppet, words)),
           .tasks = RV_TASKS({.name = "act", .run = act},
                             {.name = "tick", .run = tick, .every = "20ms"}),
           .pools = RV_POOLS({.name = "work", .run = work, .workers = 1}), .init = init,

@@ -3,17 +3,20 @@
 
 The root is made in a temporary folder: overlays show this machine's /usr and /etc, all else is empty, so
 that nothing of its homes, its /var or its /run is in there, and no service of its own starts. What is
-written goes to a tmpfs. All of that is mounted in a mount namespace of this process alone, and the
-container's processes die with systemd-nspawn, which dies with us: whatever kills a test, nothing stays.
+written goes to a tmpfs. All of that is mounted in a mount namespace of this process alone, and
+systemd-nspawn runs in a process namespace whose first process dies with us: whatever kills a test, no mount
+and no process stays. An empty folder and empty control groups may; the next test takes them away.
 
 Where that is impossible (not root, no systemd-nspawn, no overlays) Container.missing() says why, and
 the tests are skipped.
 """
 import contextlib
 import ctypes
+import errno
 import functools
 import json
 import os
+import re
 import select
 import shlex
 import shutil
@@ -33,7 +36,7 @@ PATIENCE = float(os.environ.get("REEVE_PATIENCE", 60.0))
 SKIPPED = 77
 
 CLONE_NEWNS = 0x00020000
-MS_NODEV, MS_NOSUID, MS_REC, MS_PRIVATE = 4, 2, 0x4000, 1 << 18
+MS_BIND, MS_REC, MS_PRIVATE = 0x1000, 0x4000, 1 << 18
 PR_SET_PDEATHSIG = 1
 
 # What a boot needs that is neither in /usr nor in /etc.
@@ -46,8 +49,9 @@ MASKED = ("getty.target", "systemd-logind.service", "systemd-firstboot.service",
           "systemd-tmpfiles-clean.timer", "machines.target", "dbus.service", "dbus.socket",
           "remote-fs.target", "cryptsetup.target")
 
-# Of the container's own control groups; the rest of the name is our process id.
+# Of the container's own control groups, and of its folder; the rest of the name has our process id.
 GROUP = "reeve-test-"
+FOLDER = "reeve-container-"
 
 libc = ctypes.CDLL(None, use_errno=True)
 
@@ -80,7 +84,17 @@ def die_with_parent():
 def enter_namespace():
     """From here on what this process mounts is its own, and gone when it is."""
     call("unshare", libc.unshare(CLONE_NEWNS))
-    mount("none", "/", "none", MS_REC | MS_PRIVATE)
+    try:
+        mount("none", "/", "none", MS_REC | MS_PRIVATE)
+    except OSError as error:
+        # In a chroot / need not be a mount, which systemd-nspawn wants it to be: so it becomes one. That
+        # is no way for mounts that others would see.
+        with open("/proc/self/mountinfo", encoding="utf-8") as file:
+            if error.errno != errno.EINVAL or " shared:" in file.read():
+                raise
+        mount("/", "/mnt", "none", MS_REC | MS_BIND)
+        os.chroot("/mnt")
+        os.chdir("/")
 
 
 def wait_until(question, what, patience=PATIENCE):
@@ -94,6 +108,19 @@ def wait_until(question, what, patience=PATIENCE):
         if time.monotonic() > deadline:
             raise Failure(f"waited {patience} s for {what}; the last answer was {answer!r}")
         pause.wait(0.05)
+
+
+def is_gone(pid):
+    return not os.path.exists(f"/proc/{pid}")
+
+
+def sweep_folders():
+    """Those of tests that were killed: empty, as what was mounted there went with them."""
+    for name in os.listdir(tempfile.gettempdir()):
+        pid = name.removeprefix(FOLDER).split("-")[0]
+        if name.startswith(FOLDER) and pid.isdigit() and is_gone(pid):
+            with contextlib.suppress(OSError):
+                os.rmdir(os.path.join(tempfile.gettempdir(), name))
 
 
 def remove_group(path):
@@ -159,7 +186,8 @@ class Container:
               f"lowerdir=/{name},upperdir={upper},workdir={work}")
 
     def _make_root(self):
-        self.folder = tempfile.mkdtemp(prefix="reeve-container-")
+        sweep_folders()
+        self.folder = tempfile.mkdtemp(prefix=f"{FOLDER}{os.getpid()}-")
         enter_namespace()
         mount("tmpfs", self.folder, "tmpfs", 0, "mode=0755,size=2g")
         self.root = os.path.join(self.folder, "root")
@@ -222,7 +250,7 @@ class Container:
         for point in self._hierarchies():
             # What a killed test left behind.
             for name in os.listdir(point):
-                if name.startswith(GROUP) and not os.path.exists(f"/proc/{name[len(GROUP):]}"):
+                if name.startswith(GROUP) and is_gone(name.removeprefix(GROUP)):
                     remove_group(os.path.join(point, name))
             self.groups.append(os.path.join(point, f"{GROUP}{os.getpid()}"))
             os.makedirs(self.groups[-1], exist_ok=True)
@@ -262,7 +290,8 @@ class Container:
             ready.bind(notify)
             self.console = open(os.path.join(self.folder, "console"), "w+b")
             self.process = subprocess.Popen(
-                ["systemd-nspawn", "--quiet", "--register=no", "--keep-unit", "-D", self.root,
+                ["unshare", "--pid", "--mount-proc", "--propagation=unchanged", "--fork", "--kill-child",
+                 "--", "systemd-nspawn", "--quiet", "--register=no", "--keep-unit", "-D", self.root,
                  "--private-network", "--notify-ready=yes", "--link-journal=no", "--resolv-conf=off",
                  "--timezone=off", "--kill-signal=SIGRTMIN+4", "--console=pipe", "--boot",
                  "systemd.unit=multi-user.target"],
@@ -285,11 +314,24 @@ class Container:
                     raise Failure(f"the container did not boot:\n{said}")
                 fields = dict(line.split("=", 1) for line in ready.recv(4096).decode().splitlines()
                               if "=" in line)
-                self.leader = int(fields.get("X_NSPAWN_LEADER_PID", self.leader or 0)) or None
+                if "X_NSPAWN_LEADER_PID" in fields:
+                    self.leader = self._find_leader(int(fields["X_NSPAWN_LEADER_PID"]))
                 if fields.get("READY") == "1" and self.leader:
                     return
         finally:
             os.close(end)
+
+    def _find_leader(self, inner):
+        """Our id of the process that systemd-nspawn, in a process namespace of its own, knows as inner."""
+        for entry in filter(str.isdigit, os.listdir("/proc")):
+            with contextlib.suppress(OSError):
+                with open(f"/proc/{entry}/status", encoding="utf-8") as file:
+                    ids = re.search(r"^NSpid:\s*(.*)$", file.read(), re.MULTILINE).group(1).split()
+                with open(f"/proc/{entry}/cgroup", encoding="utf-8") as file:
+                    ours = f"/{GROUP}{os.getpid()}/" in file.read()
+                if ours and ids[-2:] == [str(inner), "1"]:
+                    return int(entry)
+        raise Failure(f"there is no process {inner} of the container")
 
     def said(self):
         """What came to the console."""
@@ -346,6 +388,7 @@ class Container:
                     self.run("systemctl", "poweroff", "--no-block", check=False, timeout=10)
                     self.process.wait(20)
             if self.process.poll() is None:
+                # Its child, the first of the namespace, is killed by the kernel, and all others with it.
                 self.process.kill()
             self.process.wait()
         if self.console:
