@@ -1,18 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 #include "daemon/host/settings.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/calendar.h"
 #include "base/duration.h"
 #include "base/text.h"
-
-/* How long a task may go on after its cancel before it is called hung. */
-#define DEFAULT_GRACE (5 * RV_SECOND)
-
-/* The longest pause after failures, where a task has a backoff. */
-#define DEFAULT_BACKOFF_MAX (10 * RV_MINUTE)
 
 static const char duration_expected[] = "a duration with its unit, such as 500ms, 30s or 5min";
 
@@ -140,6 +135,8 @@ struct setting {
     const char *suffix;
     const char *(*parse)(const char *text, void *target);
     size_t offset;
+    const char *fallback; /* when neither the section nor the module's table has it; NULL: zero */
+    const char *help;
     bool list; /* may be given several times */
 };
 
@@ -151,27 +148,66 @@ struct setting {
 #define GIVEN_AT    (UINT32_C(1) << 1)
 
 static const struct setting task_table[] = {
-    {"every", parse_interval, TASK(schedule.every)},
-    {"at", parse_at, TASK(schedule), .list = true},
-    {"align", parse_yes_no, TASK(schedule.align)},
-    {"offset", parse_part, TASK(schedule.offset)},
-    {"jitter", parse_part, TASK(schedule.jitter)},
-    {"catch-up", parse_catch_up, TASK(schedule.catch_up)},
-    {"backoff", parse_part, TASK(schedule.backoff)},
-    {"backoff-max", parse_part, TASK(schedule.backoff_max)},
-    {"timeout", parse_duration, TASK(timeout)},
-    {"grace", parse_duration, TASK(grace)},
-    {"overlap", parse_overlap, TASK(overlap)},
-    {"on-error", parse_on_error, TASK(on_error)},
-    {"on-stop", parse_on_stop, TASK(on_stop)},
+    {"every", parse_interval, TASK(schedule.every), NULL,
+     "interval between the starts of runs, or never: then it runs on request only"},
+    {"at", parse_at, TASK(schedule), NULL,
+     "points of the wall clock when it runs, in the syntax of systemd.time(7)", .list = true},
+    {"align", parse_yes_no, TASK(schedule.align), "no",
+     "whether the interval is counted from the epoch (UTC): 1h runs on the hour"},
+    {"offset", parse_part, TASK(schedule.offset), "0", "puts every point off by this much"},
+    {"jitter", parse_part, TASK(schedule.jitter), "0",
+     "puts each start off by a random part of this"},
+    {"catch-up", parse_catch_up, TASK(schedule.catch_up), NULL,
+     "whether one run at the start stands for those that were missed while nothing ran"},
+    {"backoff", parse_part, TASK(schedule.backoff), "0",
+     "no run for so long after a failure; doubles with each further one"},
+    {"backoff-max", parse_part, TASK(schedule.backoff_max), "10min", "longest pause of backoff"},
+    {"timeout", parse_duration, TASK(timeout), NULL,
+     "time after which a run is cancelled; none by default"},
+    {"grace", parse_duration, TASK(grace), "5s",
+     "time for a run to honour its cancel; then its stack is noted and its host is killed"},
+    {"overlap", parse_overlap, TASK(overlap), "skip",
+     "what becomes of a run that is due during another one: skip or queue"},
+    {"on-error", parse_on_error, TASK(on_error), "continue",
+     "what follows the failure of a run: continue, restart the module, or stop the task"},
+    {"on-stop", parse_on_stop, TASK(on_stop), "cancel",
+     "what a stop of the module does to a run: cancel it, or let it finish within the drain"},
 };
 _Static_assert(ARRAY_SIZE(task_table) <= 32, "a bit for each key");
 
 static const struct setting pool_table[] = {
-    {"workers", parse_workers, POOL(workers)},  {"queue", parse_queue, POOL(queue)},
-    {"retries", parse_retries, POOL(retries)},  {"timeout", parse_duration, POOL(timeout)},
-    {"backoff", parse_duration, POOL(backoff)}, {"grace", parse_duration, POOL(grace)},
+    {"workers", parse_workers, POOL(workers), NULL,
+     "jobs that run at once; by default as many as there are processors"},
+    {"queue", parse_queue, POOL(queue), NULL, "jobs that can wait; by default 1024"},
+    {"retries", parse_retries, POOL(retries), "0", "further attempts after a failure"},
+    {"timeout", parse_duration, POOL(timeout), NULL,
+     "time after which an attempt is cancelled; none by default"},
+    {"backoff", parse_duration, POOL(backoff), NULL,
+     "pause before the first retry, by default 100ms; doubles with each further one"},
+    {"grace", parse_duration, POOL(grace), "5s",
+     "time for a job to honour its cancel; then its stack is noted and its host is killed"},
 };
+
+void settings_visit(settings_visitor fn, void *arg)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(task_table); i++)
+        fn("TASK", task_table[i].suffix, task_table[i].fallback, task_table[i].list,
+           task_table[i].help, arg);
+    for (size_t i = 0; i < ARRAY_SIZE(pool_table); i++)
+        fn("POOL", pool_table[i].suffix, pool_table[i].fallback, pool_table[i].list,
+           pool_table[i].help, arg);
+}
+
+static void take_fallbacks(const struct setting *table, size_t count, void *base)
+{
+    for (size_t i = 0; i < count; i++)
+        if (table[i].fallback) {
+            const char *expected unused =
+                table[i].parse(table[i].fallback, (char *)base + table[i].offset);
+
+            assert(!expected);
+        }
+}
 
 /* A default of the module's own table. */
 static void take_default(const struct setting *table, const char *name, const char *suffix,
@@ -204,8 +240,8 @@ static void task_defaults(const struct rv_task *task, struct task_settings *sett
         {"on-stop", task->on_stop},
     };
 
-    *settings =
-        (struct task_settings){.grace = DEFAULT_GRACE, .schedule.backoff_max = DEFAULT_BACKOFF_MAX};
+    *settings = (struct task_settings){0};
+    take_fallbacks(task_table, ARRAY_SIZE(task_table), settings);
     for (size_t i = 0; i < ARRAY_SIZE(defaults); i++)
         take_default(task_table, task->name, defaults[i].suffix, defaults[i].text, settings, fn,
                      arg);
@@ -219,12 +255,11 @@ void settings_defaults(const struct loaded_module *loaded, struct task_settings 
     for (size_t i = 0; i < loaded->pool_count; i++) {
         const struct rv_module_pool *pool = &loaded->pools[i];
 
-        pools[i] = (struct pool_settings){
-            .workers = pool->workers,
-            .queue = pool->queue,
-            .retries = pool->retries,
-            .grace = DEFAULT_GRACE,
-        };
+        pools[i] = (struct pool_settings){0};
+        take_fallbacks(pool_table, ARRAY_SIZE(pool_table), &pools[i]);
+        pools[i].workers = pool->workers;
+        pools[i].queue = pool->queue;
+        pools[i].retries = pool->retries;
         take_default(pool_table, pool->name, "timeout", pool->timeout, &pools[i], fn, arg);
         take_default(pool_table, pool->name, "backoff", pool->backoff, &pools[i], fn, arg);
         take_default(pool_table, pool->name, "grace", pool->grace, &pools[i], fn, arg);

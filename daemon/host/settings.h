@@ -23,6 +23,11 @@ void settings_check(const struct loaded_module *loaded, const struct task_settin
 /* Frees what the settings of so many tasks own, not the array itself. */
 void settings_free(struct task_settings *tasks, size_t count);
 
+/* Calls fn for each key, for the manual: of is TASK or POOL; fallback may be NULL. */
+typedef void (*settings_visitor)(const char *of, const char *suffix, const char *fallback,
+                                 bool list, const char *help, void *arg);
+void settings_visit(settings_visitor fn, void *arg);
+
 /* Puts the nearest such key into nearest if it beats *best. */
 void settings_nearest(const struct loaded_module *loaded, const char *key, char *nearest,
                       size_t size, unsigned *best);

@@ -21,11 +21,13 @@ extern "C" {
 
 struct rv_channel;
 
-/* One reference is the caller's. Returns 0, -EINVAL for an element_size of 0 or sizes that
+/* Makes a channel of elements of so many bytes, with room for so many of them. One reference is the
+ * caller's. Returns 0, -EINVAL for an element_size of 0 or sizes that
  * overflow, or -ENOMEM. */
 int rv_channel_create(size_t element_size, size_t capacity, struct rv_channel **ret_channel);
+/* Takes a reference more. Returns channel. */
 struct rv_channel *rv_channel_ref(struct rv_channel *channel);
-/* NULL does nothing. Elements that are left are dropped. Returns NULL. */
+/* Gives a reference back. NULL does nothing. With the last one, elements that are left are dropped. Returns NULL. */
 struct rv_channel *rv_channel_unref(struct rv_channel *channel);
 
 /* Copies *element in, blocking while there is no room. Returns 0, -EPIPE, or the context's code,
@@ -38,7 +40,8 @@ int rv_channel_recv(struct rv_context *ctx, struct rv_channel *channel, void *re
 int rv_channel_try_send(struct rv_channel *channel, const void *element);
 int rv_channel_try_recv(struct rv_channel *channel, void *ret_element);
 
-/* Returns 0, or -EPIPE when it is closed already. */
+/* Nothing more can be sent; what is buffered can be received. Returns 0, or -EPIPE when it is
+ * closed already. */
 int rv_channel_close(struct rv_channel *channel);
 
 /* Elements in the buffer (while others send and receive only about), and what it holds. */
@@ -57,6 +60,8 @@ struct rv_clause {
     int result;    /* of the clause that was chosen: 0 or -EPIPE */
 };
 
+/* The clauses of an array of struct rv_clause: send *element, receive into *element, or wait for
+ * events of poll(2) on a descriptor. */
 #define RV_SEND(channel_, element_)                                                            \
     {                                                                                          \
         .kind = RV_CLAUSE_SEND, .channel = (channel_), .element = (void *)(element_), .fd = -1 \

@@ -34,30 +34,32 @@ struct rv_cause {
     char text[252];
 };
 
-/* The root: never done, no deadline, no values. Need not be unreferenced. */
+/* The root: never done, no deadline, no values. Need not be unreferenced. Never NULL. */
 struct rv_context *rv_context_background(void);
 
 /*
- * All of these make a child of parent; *ret_ctx is the caller's. A parent that is done makes a
- * child that is done. Return 0 or -ENOMEM.
+ * A child that rv_context_cancel() ends. This and all the following make a child of parent;
+ * *ret_ctx is the caller's, who gives it back with rv_context_unref(). A parent that is done makes
+ * a child that is done. Returns 0 or -ENOMEM.
  */
 int rv_context_with_cancel(struct rv_context *parent, struct rv_context **ret_ctx);
-/* Done with -ETIMEDOUT after `timeout`; an earlier deadline of the parent wins. 0 or less: at once.
- */
+/* Done with -ETIMEDOUT after timeout; an earlier deadline of the parent wins. 0 or less: at once.
+ * Returns 0 or -ENOMEM. */
 int rv_context_with_timeout(struct rv_context *parent, rv_duration timeout,
                             struct rv_context **ret_ctx);
-/* The same for a point of CLOCK_MONOTONIC. */
+/* The same for a point of CLOCK_MONOTONIC. Returns 0 or -ENOMEM. */
 int rv_context_with_deadline(struct rv_context *parent, rv_duration deadline,
                              struct rv_context **ret_ctx);
-/* Carries a value; key is compared by address, and both pointers stay the caller's. */
+/* Carries a value; key is compared by address, and both pointers stay the caller's. Returns 0 or
+ * -ENOMEM. */
 int rv_context_with_value(struct rv_context *parent, const void *key, void *value,
                           struct rv_context **ret_ctx);
-/* Has the parent's values and names, but is not done when the parent is. */
+/* Has the parent's values and names, but is not done when the parent is. Returns 0 or -ENOMEM. */
 int rv_context_without_cancel(struct rv_context *parent, struct rv_context **ret_ctx);
 /*
  * Done when the process receives one of the signals of a 0-terminated list; the cause names the
- * signal and its sender. While such a context is not done, the signals do nothing else. -EINVAL for
- * a signal that cannot be caught, -EAGAIN when no thread can be had.
+ * signal and its sender. While such a context is not done, the signals do nothing else. Returns 0,
+ * -EINVAL for a signal that cannot be caught, -EAGAIN when no thread can be had, or -ENOMEM.
  */
 int rv_context_with_signals(struct rv_context *parent, const int *signals,
                             struct rv_context **ret_ctx);
@@ -67,17 +69,18 @@ int rv_context_with_signals(struct rv_context *parent, const int *signals,
 void rv_context_cancel(struct rv_context *ctx, int code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* 0, or why the context is done: a negative errno. One atomic load, without a call: that a context
- * begins with this number is part of the ABI. */
+/* Whether, and why, the context is done. One atomic load, without a call: that a context begins
+ * with this number is part of the ABI. Returns 0 while it is not done, or a negative errno:
+ * -ECANCELED, -ETIMEDOUT, or whatever rv_context_cancel() was given. */
 inline int rv_context_err(const struct rv_context *ctx)
 {
     return __atomic_load_n((const int *)(const void *)ctx, __ATOMIC_ACQUIRE);
 }
 /* Fills in the cause; code 0 and an empty text if it is not done. Returns the code. */
 int rv_context_cause(const struct rv_context *ctx, struct rv_cause *ret_cause);
-/* Whether there is a deadline; then *ret_deadline is the earliest that counts. */
+/* Returns whether there is a deadline; then *ret_deadline is the earliest that counts. */
 bool rv_context_deadline(const struct rv_context *ctx, rv_duration *ret_deadline);
-/* The nearest value for key going up the tree, or NULL. */
+/* Returns the nearest value for key going up the tree, or NULL. */
 void *rv_context_value(const struct rv_context *ctx, const void *key);
 
 /* Blocks until ctx is done and returns its code. */
@@ -99,8 +102,9 @@ int rv_context_after(struct rv_context *ctx, void (*fn)(void *arg), void *arg,
  */
 bool rv_after_stop(struct rv_after *after);
 
+/* Takes a reference more, to be given back by rv_context_unref(). Returns ctx. */
 struct rv_context *rv_context_ref(struct rv_context *ctx);
-/* NULL does nothing. Returns NULL. */
+/* Gives a reference back. NULL does nothing. Returns NULL. */
 struct rv_context *rv_context_unref(struct rv_context *ctx);
 
 /* Names ------------------------------------------------------------------------------------------
@@ -114,7 +118,7 @@ struct rv_labels {
     uint64_t run;     /* or job; 0 for the parent's */
 };
 
-/* A child with labels; the strings are copied. 0 or -ENOMEM. */
+/* A child with labels; the strings are copied. Returns 0 or -ENOMEM. */
 int rv_context_with_labels(struct rv_context *parent, const struct rv_labels *labels,
                            struct rv_context **ret_ctx);
 /* The labels that count; valid as long as ctx is. Fields may be NULL or 0. */

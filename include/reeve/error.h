@@ -35,6 +35,7 @@ int rv_wrap(int err, const char *format, ...) __attribute__((format(printf, 2, 3
  * rv_wrap() or rv_error_clear(). */
 const char *rv_error_text(void);
 
+/* Forgets the calling thread's text. Never blocks. */
 void rv_error_clear(void);
 
 #ifdef __cplusplus

@@ -38,7 +38,7 @@ struct rv_log_record {
     size_t field_count;
 };
 
-/* ctx may be NULL. The text is cut at 2 KiB. Any thread; blocks as long as the sink does. */
+/* Writes a record, the second with further fields. ctx may be NULL. The text is cut at 2 KiB. Any thread; blocks as long as the sink does. */
 void rv_log(struct rv_context *ctx, enum rv_log_level level, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 void rv_log_fields(struct rv_context *ctx, enum rv_log_level level, const struct rv_field *fields,

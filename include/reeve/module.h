@@ -89,6 +89,7 @@ struct rv_table {
     size_t item_size;
 };
 
+/* What a module is. RV_MODULE() fills in size and abi; only name is needed. */
 struct rv_module {
     size_t size; /* of this struct as the module knew it */
     uint32_t abi;
@@ -128,6 +129,7 @@ void rv_progress(struct rv_context *ctx, const char *format, ...)
         (const type[]){__VA_ARGS__}, sizeof((const type[]){__VA_ARGS__}) / sizeof(type), \
             sizeof(type)                                                                 \
     }
+/* The tables of a module, one initialiser for each element. */
 #define RV_OPTIONS(...) RV_TABLE_(struct rv_option, __VA_ARGS__)
 #define RV_TASKS(...)   RV_TABLE_(struct rv_task, __VA_ARGS__)
 #define RV_POOLS(...)   RV_TABLE_(struct rv_module_pool, __VA_ARGS__)
@@ -143,6 +145,8 @@ struct rv_module_note {
 #define RV_MODULE_NOTE_OWNER "reeve"
 #define RV_MODULE_NOTE_TYPE  1
 
+/* Defines the module: takes the initialisers of struct rv_module. Once in a file, outside of any
+ * function, and once in a module. */
 #define RV_MODULE(...)                                                                             \
     __attribute__((section(".note.reeve"), used,                                                   \
                    aligned(4))) static const struct rv_module_note rv_module_note = {              \

@@ -17,6 +17,7 @@
 extern "C" {
 #endif
 
+/* What a member is, and what it is written as in a file. */
 enum rv_option_type {
     RV_TYPE_STRING = 1, /* char * */
     RV_TYPE_LIST,       /* struct rv_list: the key may be repeated */
@@ -35,6 +36,7 @@ struct rv_list {
     size_t count;
 };
 
+/* A key of a module's section. The macros fill in name, type and offset. */
 struct rv_option {
     const char *name; /* the member; underscores are dashes in files */
     enum rv_option_type type;
@@ -52,7 +54,11 @@ struct rv_option {
         .name = #member_, .type = (type_), .offset = offsetof(state_, member_), __VA_ARGS__ \
     }
 
-/* RV_OPTION_STRING(struct probe, url, .required = true, .help = "URL to fetch") */
+/*
+ * An option for a member of the state; what follows are initialisers of struct rv_option:
+ *
+ *     RV_OPTION_STRING(struct probe, url, .required = true, .help = "URL to fetch")
+ */
 #define RV_OPTION_STRING(state, ...)   RV_OPTION_(RV_TYPE_STRING, state, __VA_ARGS__)
 #define RV_OPTION_LIST(state, ...)     RV_OPTION_(RV_TYPE_LIST, state, __VA_ARGS__)
 #define RV_OPTION_BOOL(state, ...)     RV_OPTION_(RV_TYPE_BOOL, state, __VA_ARGS__)

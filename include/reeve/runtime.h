@@ -29,9 +29,10 @@ struct rv_runtime_stats {
     size_t timers;
 };
 
-/* For threads that are made from now on. Returns 0 or -EINVAL. */
+/* How many threads there may be, and their stacks, for those that are made from now on. Returns 0 or -EINVAL. */
 int rv_runtime_configure(const struct rv_runtime_options *options);
 
+/* How many threads and timers there are now. Does not block; any thread. */
 void rv_runtime_stats(struct rv_runtime_stats *ret_stats);
 
 /* Where rv_progress() of <reeve/module.h> goes; for hosts. Called on the thread that says it. Must

@@ -16,9 +16,9 @@ extern "C" {
 
 struct rv_semaphore;
 
-/* Returns 0 or -ENOMEM. */
+/* Makes a semaphore of which so much can be had in all. Returns 0 or -ENOMEM. */
 int rv_semaphore_create(uint64_t size, struct rv_semaphore **ret_semaphore);
-/* Nobody may be waiting. NULL does nothing. */
+/* Frees it. Nobody may be waiting. NULL does nothing. */
 void rv_semaphore_destroy(struct rv_semaphore *semaphore);
 
 /* Blocks until `weight` can be had. Returns 0; the context's code; or -EINVAL when weight is more

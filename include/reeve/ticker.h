@@ -15,10 +15,10 @@ extern "C" {
 struct rv_ticker;
 struct rv_periodic;
 
-/* The first tick is one interval from now. Returns 0, -EINVAL for an interval of 0 or less, or
+/* Makes a ticker; the first tick is one interval from now. Returns 0, -EINVAL for an interval of 0 or less, or
  * -ENOMEM. */
 int rv_ticker_create(rv_duration interval, struct rv_ticker **ret_ticker);
-/* Nobody may be waiting. NULL does nothing. */
+/* Frees it. Nobody may be waiting. NULL does nothing. */
 void rv_ticker_destroy(struct rv_ticker *ticker);
 /* Blocks until the next tick; returns at once for one that passed since the last call. *ret_time
  * (may be NULL) is when the tick was due. Returns 0, the context's code, or -EPIPE once it is

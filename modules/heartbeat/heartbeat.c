@@ -2,9 +2,8 @@
 /*
  * heartbeat - writes the time into a file, and logs it
  *
- * The example and template: copy this file, rename what it names, and build it with
- *
- *     cc -shared -fPIC -o mine.so mine.c $(pkg-config --cflags --libs reeve)
+ * Whoever reads the file, or looks at its age, knows that tasks run. It is also the smallest example of
+ * a module; one to begin with is the template of reeve-module(7).
  *
  * Options
  *

@@ -24,6 +24,8 @@ LAYERS = {
     "daemon": ["base", "daemon/wire", "daemon/config", "daemon/loop", "daemon/state", "daemon/supervisor", "daemon/edge"],
     "ctl": ["base", "daemon/config"],
     "modules": ["include/reeve", "base"],
+    "man": ["base", "include/reeve", "daemon/config", "daemon/host"],
+    "template": ["include/reeve"],
 }
 
 # Header (or its folder) -> the only folders that may include it.
