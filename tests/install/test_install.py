@@ -118,7 +118,8 @@ class Install(unittest.TestCase):
             if stat.S_ISLNK(status.st_mode):
                 self.assertFalse(os.readlink(path).startswith("/"), name)
                 continue
-            program = "/bin/" in name or "/sbin/" in name or "/libexec/" in name or ".so" in name
+            program = "/bin/" in name or "/sbin/" in name or "/libexec/" in name or \
+                re.search(r"\.so(\.|$)", name)
             expected = 0o755 if stat.S_ISDIR(status.st_mode) or program else 0o644
             self.assertEqual(oct(stat.S_IMODE(status.st_mode)), oct(expected), name)
 
