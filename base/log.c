@@ -177,7 +177,7 @@ static void say_dropped(void)
     struct log_record record = {
         .level = LOG_LEVEL_WARNING, .realtime = clock_realtime(), .text = note};
 
-    snprintf(note, sizeof(note), "%llu log lines were dropped: stderr was not being read",
+    snprintf(note, sizeof(note), "%llu log lines were dropped: the log was not being read",
              (unsigned long long)dropped);
     if (write_record(&record))
         dropped = 0;

@@ -88,7 +88,7 @@ static void swallow(struct world *world)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static uint8_t bytes[WIRE_PACKET_MAX];
-    struct strings addresses = {0};
+    struct edge edge = {0};
     struct world world;
     struct snapshot *snapshot;
     json_t *json;
@@ -111,7 +111,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         swallow(&world);
     }
     fuzz_check(snapshot_take(world.supervisor, &snapshot) == 0, "no snapshot");
-    json = status_json(snapshot, &addresses);
+    json = status_json(&edge, snapshot);
     fuzz_check(json, "the status cannot be told");
     json_decref(json);
     snapshot_free(snapshot);

@@ -121,14 +121,14 @@ static void check_histograms(const struct snapshot_module *module)
 
 static void answer(struct world *world)
 {
-    struct strings addresses = {0};
+    struct edge edge = {0};
     struct snapshot *snapshot;
     struct text text = {0};
     json_t *status;
 
     fuzz_check(snapshot_take(world->supervisor, &snapshot) == 0, "no snapshot");
     check_document(health_json(snapshot), "health");
-    status = status_json(snapshot, &addresses);
+    status = status_json(&edge, snapshot);
     for (size_t i = 0; i < snapshot->module_count; i++) {
         json_t *module = json_array_get(json_object_get(status, "modules"), i);
 
