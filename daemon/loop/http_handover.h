@@ -42,7 +42,8 @@ struct http_resumption {
 
 /*
  * Takes over a connection, fd in any case; resumption is NULL for one that waits for a request. The
- * server must be held and have no listeners yet. Turns the loop. Returns 0 or a negative errno.
+ * server must be held and have no listeners yet. Turns the loop, in which nothing else happens. Returns 0
+ * or a negative errno.
  */
 int http_server_adopt(struct http_server *server, int fd, const struct http_resumption *resumption);
 
