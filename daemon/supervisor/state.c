@@ -31,6 +31,11 @@ uint64_t supervisor_upgrades(const struct supervisor *supervisor)
     return supervisor->upgrades;
 }
 
+uint64_t supervisor_reloads(const struct supervisor *supervisor)
+{
+    return supervisor->reloads.ended;
+}
+
 unsigned supervisor_living_hosts(const struct supervisor *supervisor)
 {
     const struct tenancy *tenancy;

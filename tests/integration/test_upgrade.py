@@ -341,9 +341,11 @@ class Refused(upgrading.UpgradeTest):
         self.assertEqual(daemon.status()["upgrade_error"], "")
 
     def test_one_that_can_not_be_executed_after_all(self):
-        """It answers the question, and is gone when it is to run."""
+        """It answers the question, and what it needs is gone when it is to run."""
         daemon = self.installed(HEARTBEAT)
-        self.script(daemon, f"#!/bin/sh\n{harness.REEVED} \"$@\" && rm \"$0\"\n")
+        shell = os.path.join(daemon.folder, "sh")
+        os.symlink("/bin/sh", shell)
+        self.script(daemon, f"#!{shell}\n{harness.REEVED} \"$@\" && rm {shell}\n")
         done = daemon.ctl("upgrade")
         self.assertEqual(done.returncode, 1, done.stdout)
         self.assertIn("cannot execute", done.stderr)

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
 """Live upgrades at the wrong moment: what happens while one program follows the other."""
+import contextlib
 import os
 import signal
 import socket
@@ -67,6 +68,61 @@ class TakingOver(upgrading.UpgradeTest):
         daemon.signal(signal.SIGTERM)
         daemon.wait_log("has taken over from .*: generation 2, 1 hosts")
         self.assertEqual(daemon.wait(), 0)
+
+
+class BetweenCheckAndExec(upgrading.UpgradeTest):
+    """A peer that has sent half of its request holds up the exec after the new program was asked."""
+
+    def begin(self, daemon):
+        half = socket.create_connection(("127.0.0.1", daemon.port), harness.PATIENCE)
+        self.addCleanup(half.close)
+        half.sendall(LIVEZ[:20])
+        self.asked = os.path.join(daemon.folder, "asked")
+        self.write_program(daemon, f'echo >>{self.asked}; exec {harness.REEVED} "$@"')
+        later = harness.Later(lambda: daemon.ctl("upgrade"), "upgrade")
+        self.wait_asked(1)
+        return half, later
+
+    def wait_asked(self, count):
+        harness.wait_until(lambda: self.runs() >= count, "the program to be asked")
+
+    def runs(self):
+        """How often the new program was executed."""
+        with contextlib.suppress(FileNotFoundError), open(self.asked, encoding="utf-8") as file:
+            return len(file.readlines())
+        return 0
+
+    def write_program(self, daemon, text):
+        path = os.path.join(daemon.folder, "script")
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(f"#!/bin/sh\n{text}\n")
+        self.install(daemon, path)
+
+    def end(self, half):
+        half.sendall(LIVEZ[20:])
+        self.assertIn(b" 200 ", half.recv(4096))
+
+    def test_another_program(self):
+        daemon = self.installed(HEARTBEAT)
+        half, later = self.begin(daemon)
+        self.write_program(daemon, "echo not me >&2; exit 1")
+        self.end(half)
+        done = later.answer()
+        self.assertEqual(done.returncode, 1, done.stdout)
+        self.assertIn("cannot take over: not me", done.stderr)
+        self.assertEqual(daemon.status()["generation"], 1)
+        self.assertEqual(daemon.stop(), 0)
+
+    def test_another_configuration(self):
+        daemon = self.installed(HEARTBEAT)
+        half, later = self.begin(daemon)
+        daemon.write(HEARTBEAT + puppet("p"))
+        self.assertEqual(daemon.ctl("reload").returncode, 0)
+        self.end(half)
+        self.assertIn("generation 2,", later.answer().stdout)
+        # Asked, asked again, and then executed in place.
+        self.assertEqual(self.runs(), 3)
+        self.assertEqual(daemon.stop(), 0)
 
 
 if __name__ == "__main__":
