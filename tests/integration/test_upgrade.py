@@ -202,14 +202,25 @@ class Keeps(upgrading.UpgradeTest):
             reader.start()
             daemon = self.installed(HEARTBEAT, environment={
                 "NOTIFY_SOCKET": path, "WATCHDOG_USEC": "200000"})
+            good = os.path.join(daemon.folder, "good.ini")
+            os.rename(daemon.config_path, good)
+            daemon.write("[nonsense]\n")
+            self.assertEqual(daemon.ctl("reload").returncode, 1)
+            os.rename(good, daemon.config_path)
+            # The new program says the same of how things are.
+            status = next(text for text in reversed(seen) if text.startswith("STATUS="))
+            self.assertIn("the last reload failed: ", status)
+            mark = len(seen)
             self.upgrade(daemon, 2)
+            harness.wait_until(lambda: status in seen[mark:], status)
             mark = len(seen)
             harness.wait_until(lambda: seen[mark:].count("WATCHDOG=1") > 3, "pings")
             self.assertEqual(daemon.stop(), 0)
             with contextlib.closing(socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)) as end:
                 end.sendto(b"end", path)
             reader.join(harness.PATIENCE)
-        self.assertEqual(len([message for message in seen if "READY=1" in message]), 1)
+        # At the start, and after the reload.
+        self.assertEqual(len([message for message in seen if "READY=1" in message]), 2)
         self.assertTrue(any("STOPPING=1" in message for message in seen[mark:]), seen)
 
 
