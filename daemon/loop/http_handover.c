@@ -82,7 +82,12 @@ bool http_server_is_quiet(const struct http_server *server)
 
 void http_request_set_movable(struct http_request *request)
 {
-    http_connection_set_movable(&request->server->connections, http_request_fd(request));
+    http_connection_set_movable(&request->server->connections, http_request_fd(request), true);
+}
+
+void http_request_set_harmless(struct http_request *request)
+{
+    http_connection_set_movable(&request->server->connections, http_request_fd(request), false);
 }
 
 bool http_request_closes(const struct http_request *request)

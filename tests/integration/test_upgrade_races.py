@@ -5,6 +5,7 @@ import contextlib
 import os
 import signal
 import socket
+import time
 
 import harness
 import upgrading
@@ -13,6 +14,7 @@ from puppetry import HEARTBEAT, puppet
 # So many connections take the new program some time to take over: a window for all that may happen.
 MANY = 400
 LIVEZ = b"GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n"
+POST = b"POST /v1/%s HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n"
 
 
 class TakingOver(upgrading.UpgradeTest):
@@ -68,6 +70,57 @@ class TakingOver(upgrading.UpgradeTest):
         daemon.signal(signal.SIGTERM)
         daemon.wait_log("has taken over from .*: generation 2, 1 hosts")
         self.assertEqual(daemon.wait(), 0)
+
+
+class Pipelined(upgrading.UpgradeTest):
+    """A peer that sends its next request before it has its answer."""
+
+    def connect(self, daemon, data):
+        peer = socket.socket(socket.AF_UNIX)
+        self.addCleanup(peer.close)
+        peer.settimeout(harness.PATIENCE)
+        peer.connect(daemon.control)
+        peer.sendall(data)
+        return peer
+
+    def read_until(self, peer, end):
+        data = b""
+        while not data.endswith(end):
+            more = peer.recv(4096)
+            self.assertTrue(more, data)
+            data += more
+        return data
+
+    def is_held(self, daemon):
+        """Whether an answer took as long as it does when no request is read."""
+        before = time.monotonic()
+        self.assertEqual(daemon.request("/livez")[0], 200)
+        return time.monotonic() - before > 0.1
+
+    def test_behind_one_that_waits(self):
+        """What was read already is only in the memory of the old program, which answers it."""
+        daemon = self.installed(puppet("p"))
+        fifo = os.path.join(daemon.folder, "fifo")
+        os.mkfifo(fifo)
+        self.script(daemon, "p", "fifo " + fifo)
+        peer = self.connect(daemon, POST % b"run?module=p&task=act&wait" + LIVEZ)
+        self.wait_trace(daemon, "p reads")
+        later = harness.Later(lambda: daemon.ctl("upgrade"), "upgrade")
+        # Until it holds up the upgrade, or, if that did not wait for it, the new program is there.
+        harness.wait_until(lambda: self.is_held(daemon) or "executing" in daemon.text(), "the upgrade")
+        with open(fifo, "w", encoding="utf-8"):
+            pass
+        answers = self.read_until(peer, b"ok\n")
+        self.assertEqual(answers.count(b"HTTP/1.1 200 "), 2, answers)
+        self.assertIn("generation 2,", later.answer().stdout)
+
+    def test_behind_the_upgrade(self):
+        daemon = self.installed(HEARTBEAT)
+        peer = self.connect(daemon, POST % b"upgrade" + LIVEZ)
+        answers = self.read_until(peer, b"ok\n")
+        self.assertIn(b"HTTP/1.1 202 ", answers)
+        self.assertIn(b"HTTP/1.1 200 ", answers)
+        daemon.wait_log("generation 2, 1 hosts")
 
 
 class BetweenCheckAndExec(upgrading.UpgradeTest):
