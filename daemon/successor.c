@@ -7,7 +7,6 @@
 #include <signal.h>
 #include <spawn.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -46,7 +45,7 @@ int successor_find(char *ret_path, size_t size)
     return 0;
 }
 
-int successor_is_trusted(const char *path, char *ret_why, size_t size)
+int successor_is_trusted(const char *path, struct stat *ret_status, char *ret_why, size_t size)
 {
     struct stat status;
     int r = 0;
@@ -63,8 +62,20 @@ int successor_is_trusted(const char *path, char *ret_why, size_t size)
                  "%s must belong to root, or to the user of reeved, and nobody else may be able to "
                  "write to it",
                  path);
+    } else {
+        *ret_status = status;
     }
     return r;
+}
+
+bool successor_is_same(const char *path, const struct stat *status)
+{
+    struct stat now;
+
+    /* The last is changed by whatever changes the others, or the content. */
+    return stat(path, &now) == 0 && now.st_dev == status->st_dev && now.st_ino == status->st_ino &&
+           now.st_ctim.tv_sec == status->st_ctim.tv_sec &&
+           now.st_ctim.tv_nsec == status->st_ctim.tv_nsec;
 }
 
 static void successor_free(struct successor *successor)

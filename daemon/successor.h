@@ -3,7 +3,9 @@
 #ifndef REEVE_SUCCESSOR_H
 #define REEVE_SUCCESSOR_H
 
+#include <stdbool.h>
 #include <stddef.h>
+#include <sys/stat.h>
 
 #include "daemon/handover.h"
 
@@ -14,8 +16,11 @@ struct successor;
 int successor_find(char *ret_path, size_t size);
 
 /* Whether the file may be executed in our place: a program, of root or ourselves, that nobody else can
- * write to. Returns 0, or a negative errno with a sentence in ret_why. */
-int successor_is_trusted(const char *path, char *ret_why, size_t size);
+ * write to. Returns 0, with what the file is in ret_status, or a negative errno with a sentence in
+ * ret_why. */
+int successor_is_trusted(const char *path, struct stat *ret_status, char *ret_why, size_t size);
+/* Whether the file still is the one that was asked about. */
+bool successor_is_same(const char *path, const struct stat *status);
 
 /* answer is NULL when it cannot take the state over; why says why. */
 typedef void (*successor_fn)(const struct handover_answer *answer, const char *why, void *arg);

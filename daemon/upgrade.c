@@ -43,6 +43,8 @@ struct upgrade {
     struct loop_timer *timer;
     struct successor *successor;
     struct handover_answer answer; /* of the new program */
+    struct stat checked;           /* the program that gave it, */
+    uint64_t checked_reloads;      /* and how many reloads there had been */
     int64_t deadline;
     int64_t held_since;
     struct list waiters;
@@ -64,6 +66,14 @@ static bool is_settled(const struct upgrade *upgrade, char *ret_what, size_t siz
         return true;
     snprintf(ret_what, size, "somebody waits for a run or a job, whose host is to be replaced");
     return false;
+}
+
+/* Whether what was checked is what would be executed, with what it would read. Anything may have happened
+ * since, while a slow peer was waited for: another package, another configuration. */
+static bool is_as_checked(const struct upgrade *upgrade)
+{
+    return upgrade->checked_reloads == supervisor_reloads(upgrade->options.supervisor) &&
+           successor_is_same(upgrade->program, &upgrade->checked);
 }
 
 static void tell(struct upgrade *upgrade, int code, const char *text)
@@ -156,7 +166,7 @@ static void look_while_holding(struct upgrade *upgrade)
     char what[256];
 
     /* Somebody may have begun something, or stop us. */
-    if (!is_settled(upgrade, what, sizeof(what))) {
+    if (!is_settled(upgrade, what, sizeof(what)) || !is_as_checked(upgrade)) {
         edge_release(upgrade->options.edge);
         upgrade->stage = PAUSING;
         loop_timer_arm(upgrade->timer, HOLD_PAUSE);
@@ -196,12 +206,20 @@ static void checked(const struct handover_answer *answer, const char *why, void 
 
 static void check(struct upgrade *upgrade)
 {
-    cleanup_close int state =
-        handover_write(upgrade->options.supervisor, upgrade->options.edge, scoreboard_version);
-    int r = state < 0 ? state
-                      : successor_check(upgrade->options.loop, upgrade->program, state, checked,
-                                        upgrade, &upgrade->successor);
+    cleanup_close int state = -1;
+    char why[PATH_MAX + 200];
+    int r = successor_is_trusted(upgrade->program, &upgrade->checked, why, sizeof(why));
 
+    if (r < 0) {
+        fail(upgrade, r, "%s", why);
+        return;
+    }
+    upgrade->checked_reloads = supervisor_reloads(upgrade->options.supervisor);
+    r = state =
+        handover_write(upgrade->options.supervisor, upgrade->options.edge, scoreboard_version);
+    if (r >= 0)
+        r = successor_check(upgrade->options.loop, upgrade->program, state, checked, upgrade,
+                            &upgrade->successor);
     if (r < 0)
         fail(upgrade, r, "the new program could not be asked: %s", strerror(-r));
     else
@@ -216,7 +234,7 @@ static void look(void *arg)
     if (upgrade->stage >= HOLDING) {
         look_while_holding(upgrade);
     } else if (is_settled(upgrade, what, sizeof(what))) {
-        if (upgrade->stage == WAITING) {
+        if (upgrade->stage == WAITING || !is_as_checked(upgrade)) {
             check(upgrade);
         } else {
             edge_hold(upgrade->options.edge);
@@ -233,8 +251,6 @@ static void look(void *arg)
 void upgrade_begin(struct upgrade *upgrade, edge_upgrade_fn done, void *arg)
 {
     struct waiter *waiter = done ? calloc(1, sizeof(*waiter)) : NULL;
-    char why[PATH_MAX + 200];
-    int r;
 
     if (done && !waiter) {
         done(-ENOMEM, "out of memory", NULL, arg);
@@ -248,11 +264,6 @@ void upgrade_begin(struct upgrade *upgrade, edge_upgrade_fn done, void *arg)
         return;
     log_notice("upgrading to %s", upgrade->program);
     edge_upgrade_failed(upgrade->options.edge, "");
-    r = successor_is_trusted(upgrade->program, why, sizeof(why));
-    if (r < 0) {
-        fail(upgrade, r, "%s", why);
-        return;
-    }
     upgrade->stage = WAITING;
     upgrade->deadline = clock_monotonic() + PATIENCE;
     loop_timer_arm(upgrade->timer, 0);

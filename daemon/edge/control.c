@@ -199,7 +199,7 @@ static void upgrade_decided(int code, const char *text, const struct edge_upgrad
 static void serve_upgrade(struct edge *edge, struct http_request *request)
 {
     /* Were it not, it would hold up what it asks for. */
-    http_request_set_movable(request);
+    http_request_set_harmless(request);
     edge->upgrade(upgrade_decided, request, edge->upgrade_arg);
 }
 

@@ -81,15 +81,21 @@ int edge_check_state(const json_t *state, struct state_error *error)
     return -EBADMSG;
 }
 
-static int adopt_connections(struct http_server *server, const json_t *list)
+/* One that cannot be taken over, for want of descriptors say, is closed, which a client of HTTP has to
+ * expect: it is no reason to end all others, and the modules. */
+static void adopt_connections(struct http_server *server, const json_t *list)
 {
+    size_t lost = 0;
+    int error = 0;
+
     for (size_t i = 0; i < json_array_size(list); i++) {
         int r = http_server_adopt(server, (int)json_integer_value(json_array_get(list, i)), NULL);
 
-        if (r < 0)
-            return r;
+        lost += r < 0;
+        error = r < 0 ? -r : error;
     }
-    return 0;
+    if (lost > 0)
+        log_warning("%zu idle connections could not be taken over: %s", lost, strerror(error));
 }
 
 static int adopt_listeners(struct edge *edge, const json_t *state)
@@ -124,15 +130,13 @@ static int adopt_listeners(struct edge *edge, const json_t *state)
 
 int edge_resume(struct edge *edge, const json_t *state)
 {
-    int r = adopt_connections(edge->http,
-                              json_object_get(json_object_get(state, "health"), "connections"));
+    int r;
 
     log_ring_resume(edge->log_ring, json_object_get(state, "log"));
-    if (r == 0)
-        r = adopt_connections(edge->control,
-                              json_object_get(json_object_get(state, "control"), "connections"));
-    if (r == 0)
-        r = work_resume(edge, json_object_get(state, "waiting"));
+    adopt_connections(edge->http, json_object_get(json_object_get(state, "health"), "connections"));
+    adopt_connections(edge->control,
+                      json_object_get(json_object_get(state, "control"), "connections"));
+    r = work_resume(edge, json_object_get(state, "waiting"));
     if (r == 0)
         r = adopt_listeners(edge, state);
     if (r == 0)

@@ -333,12 +333,13 @@ void http_connection_working(struct http_connections *connections, int fd)
     set_state(connection, HTTP_CONNECTION_WORKING);
 }
 
-void http_connection_set_movable(struct http_connections *connections, int fd)
+void http_connection_set_movable(struct http_connections *connections, int fd, bool alone)
 {
     struct http_connection *connection = find(connections, fd);
 
     if (connection && connection->state == HTTP_CONNECTION_WORKING)
-        connection->movable = true;
+        connection->movable =
+            !alone || evbuffer_get_length(bufferevent_get_input(connection->filter)) == 0;
 }
 
 void http_connection_waiting(struct http_connections *connections, int fd)

@@ -63,8 +63,9 @@ struct bufferevent *http_connection_create(struct http_connections *connections)
 
 /* The connection's request arrived whole and is being worked on, for as long as that takes. */
 void http_connection_working(struct http_connections *connections, int fd);
-/* Its request can be answered by whoever follows us in a live upgrade. */
-void http_connection_set_movable(struct http_connections *connections, int fd);
+/* Its request does not hold up a live upgrade. With alone, only if nothing has come behind it: that is in
+ * our memory, which goes. */
+void http_connection_set_movable(struct http_connections *connections, int fd, bool alone);
 /* The request has not been answered in its own turn: from now on it is watched for a peer that goes
  * away. Does nothing when it has. */
 void http_connection_waiting(struct http_connections *connections, int fd);

@@ -15,7 +15,7 @@ struct http_connection {
     struct event *keeper;   /* see keep_watch() */
     bool keeper_fired;      /* since it was added or reading began again */
     enum http_connection_state state;
-    bool movable;  /* its request waits, and whoever follows us in a live upgrade can answer it */
+    bool movable;  /* its request waits, and holds up no live upgrade */
     int64_t since; /* in this state */
     int fd;        /* in by_fd; -1 until the first byte came */
 };

@@ -82,7 +82,12 @@ bool http_server_is_quiet(const struct http_server *server)
 
 void http_request_set_movable(struct http_request *request)
 {
-    http_connection_set_movable(&request->server->connections, http_request_fd(request));
+    http_connection_set_movable(&request->server->connections, http_request_fd(request), true);
+}
+
+void http_request_set_harmless(struct http_request *request)
+{
+    http_connection_set_movable(&request->server->connections, http_request_fd(request), false);
 }
 
 bool http_request_closes(const struct http_request *request)
@@ -155,22 +160,27 @@ static int send_request(int fd, const struct http_resumption *resumption)
     return write_all(fd, text, strlen(text));
 }
 
-/* Lets evhttp accept the connection, and read the request if there is to be one. */
+/* Lets evhttp accept the connection, and read the request if there is to be one. Nothing else happens
+ * meanwhile: a host's answer would come before whoever waits for it is known, and a signal could stop or
+ * replace a program that is not whole yet. */
 static int let_it_come(struct http_server *server)
 {
     struct event_base *base = loop_event_base(server->loop);
+    int r = -EIO;
 
+    loop_suspend(server->loop, true);
     server->connections.newest = NULL;
-    for (int i = 0; i < TURNS_MAX; i++) {
+    for (int i = 0; i < TURNS_MAX && r < 0; i++) {
         struct http_connection *newest = server->connections.newest;
 
         if (newest && bufferevent_getfd(newest->socket) >= 0 &&
             (!server->resumption || server->resumed))
-            return 0;
-        if (event_base_loop(base, EVLOOP_NONBLOCK | EVLOOP_ONCE) < 0)
+            r = 0;
+        else if (event_base_loop(base, EVLOOP_NONBLOCK | EVLOOP_ONCE) < 0)
             break;
     }
-    return -EIO;
+    loop_suspend(server->loop, false);
+    return r;
 }
 
 /* From now on the connection's descriptor means what fd does. */

@@ -19,8 +19,11 @@ void http_server_release(struct http_server *server);
 /* While held: whether every connection can be handed over. */
 bool http_server_is_quiet(const struct http_server *server);
 
-/* Whoever follows can answer this request, which is to be answered later. */
+/* Whoever follows can answer this request, which is to be answered later. If its peer has sent more behind
+ * it, its answer is waited for all the same. */
 void http_request_set_movable(struct http_request *request);
+/* The request is answered before anybody follows. */
+void http_request_set_harmless(struct http_request *request);
 /* Whether the connection is to be closed after its answer. */
 bool http_request_closes(const struct http_request *request);
 
@@ -42,7 +45,8 @@ struct http_resumption {
 
 /*
  * Takes over a connection, fd in any case; resumption is NULL for one that waits for a request. The
- * server must be held and have no listeners yet. Turns the loop. Returns 0 or a negative errno.
+ * server must be held and have no listeners yet. Turns the loop, in which nothing else happens. Returns 0
+ * or a negative errno.
  */
 int http_server_adopt(struct http_server *server, int fd, const struct http_resumption *resumption);
 

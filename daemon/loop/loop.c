@@ -18,6 +18,7 @@ struct loop {
     struct event_base *base;
     struct list refused; /* sources whose watch is to be tried again */
     struct event *retry;
+    bool suspended; /* see internal.h */
 };
 
 static void try_again(evutil_socket_t fd, short what, void *arg);
@@ -91,6 +92,11 @@ struct event_base *loop_event_base(struct loop *loop)
     return loop->base;
 }
 
+void loop_suspend(struct loop *loop, bool suspended)
+{
+    loop->suspended = suspended;
+}
+
 struct loop_io {
     struct list refused; /* in the loop's list */
     struct loop *loop;
@@ -106,7 +112,9 @@ static void io_ready(evutil_socket_t fd, short what, void *arg)
     struct loop_io *io = arg;
     unsigned events = (what & EV_READ ? LOOP_READ : 0) | (what & EV_WRITE ? LOOP_WRITE : 0);
 
-    io->fn(fd, events, io->arg);
+    /* What is ready stays so, and is told again. */
+    if (!io->loop->suspended)
+        io->fn(fd, events, io->arg);
 }
 
 /* Makes the kernel watch for what io->watched says. Returns 0 or a negative errno. */
@@ -191,6 +199,7 @@ void loop_io_destroy(struct loop_io *io)
 }
 
 struct loop_timer {
+    struct loop *loop;
     struct event *event;
     int64_t due; /* monotonic; 0: not armed */
     loop_timer_fn fn;
@@ -199,8 +208,13 @@ struct loop_timer {
 
 static void timer_expired(evutil_socket_t fd unused, short what unused, void *arg)
 {
+    static const struct timeval next_turn = {0};
     struct loop_timer *timer = arg;
 
+    if (timer->loop->suspended) {
+        evtimer_add(timer->event, &next_turn);
+        return;
+    }
     timer->due = 0;
     timer->fn(timer->arg);
 }
@@ -211,7 +225,7 @@ int loop_timer_create(struct loop *loop, loop_timer_fn fn, void *arg, struct loo
 
     if (!timer)
         return -ENOMEM;
-    *timer = (struct loop_timer){.fn = fn, .arg = arg};
+    *timer = (struct loop_timer){.loop = loop, .fn = fn, .arg = arg};
     timer->event = evtimer_new(loop->base, timer_expired, timer);
     if (!timer->event) {
         free(timer);

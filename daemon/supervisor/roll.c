@@ -43,13 +43,21 @@ static bool has_stopping(const struct tenancy *tenancy, struct cause *ret_cause)
     return false;
 }
 
-/* One that is given up is not waited for; one in its backoff is: what it needs may be on its way. */
+/* One that is given up is not waited for. One in its backoff, or that waits for another, is, if it was
+ * well before: what it needs may be on its way. One that was not then may not be for hours. */
+static bool moves(const struct unit *unit)
+{
+    if (unit->state == UNIT_BACKOFF || unit->state == UNIT_WAITING)
+        return unit->rolled;
+    return unit_is_moving(unit);
+}
+
 static bool anything_moves(const struct supervisor *supervisor)
 {
     const struct unit *unit;
 
     LIST_FOREACH (unit, &supervisor->units, list)
-        if (unit_is_moving(unit) || unit->state == UNIT_BACKOFF)
+        if (moves(unit))
             return true;
     return false;
 }
@@ -93,7 +101,10 @@ void roll_settle(struct supervisor *supervisor)
 void supervisor_hosts_restored(struct supervisor *supervisor)
 {
     unsigned count = supervisor_foreign_hosts(supervisor);
+    struct unit *unit;
 
+    LIST_FOREACH (unit, &supervisor->units, list)
+        unit->rolled = unit->state == UNIT_READY && host_is_foreign(unit->tenancy->host);
     supervisor->rolling = count > 0;
     if (count > 0)
         log_notice("%u hosts are replaced, one by one: they do not speak wire version %u", count,

@@ -23,12 +23,18 @@ static const struct state_field fields[] = {
     STATE_MEMBER(STATE_UINT, struct supervisor, reloads.ended, "reloads"),
     STATE_MEMBER(STATE_UINT, struct supervisor, reloads.failed, "reloads_failed"),
     STATE_MEMBER(STATE_BOOL, struct supervisor, reloads.last_failed, "reload_failed_last"),
+    STATE_MEMBER(STATE_TEXT, struct supervisor, reloads.last_error, "reload_error_last"),
     STATE_END,
 };
 
 uint64_t supervisor_upgrades(const struct supervisor *supervisor)
 {
     return supervisor->upgrades;
+}
+
+uint64_t supervisor_reloads(const struct supervisor *supervisor)
+{
+    return supervisor->reloads.ended;
 }
 
 unsigned supervisor_living_hosts(const struct supervisor *supervisor)

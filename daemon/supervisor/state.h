@@ -14,6 +14,8 @@
 
 /* How often the program has been replaced, and how many hosts there are now. */
 uint64_t supervisor_upgrades(const struct supervisor *supervisor);
+/* How many reloads have ended: another number means that another configuration may be in force. */
+uint64_t supervisor_reloads(const struct supervisor *supervisor);
 unsigned supervisor_living_hosts(const struct supervisor *supervisor);
 
 /* Whether nothing moves; else ret_what says what does. */

@@ -84,9 +84,10 @@ struct unit {
     bool wanted;         /* should run: comes back after a stop */
     bool held;           /* a person stopped it: only a person starts it again */
     enum unit_plan plan;
-    uint64_t mark;       /* of the last operation's walk that came by */
-    bool removed;        /* no longer configured: goes away once it is stopped */
-    bool reloading;      /* READY: waits for RELOADED */
+    uint64_t mark;  /* of the last operation's walk that came by */
+    bool rolled;    /* its host was of another wire version: the next waits for it to come back */
+    bool removed;   /* no longer configured: goes away once it is stopped */
+    bool reloading; /* READY: waits for RELOADED */
     bool settle_pending; /* a reload waits for it to reach a lasting state */
     bool failed_running; /* STOPPING: because it failed; the policy decides what is next */
     bool give_up;        /* STOPPING: and then it counts as failed */

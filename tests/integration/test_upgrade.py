@@ -63,12 +63,12 @@ class Keeps(upgrading.UpgradeTest):
         daemon = self.installed(HEARTBEAT + puppet("p"))
         pids = self.pids(daemon)
         self.upgrade(daemon, 2)
-        count = len(os.listdir(f"/proc/{daemon.process.pid}/fd"))
+        count = self.descriptors(daemon)
         for generation in range(3, 13):
             self.upgrade(daemon, generation)
         self.assertEqual(self.pids(daemon), pids)
         harness.wait_until(
-            lambda: len(os.listdir(f"/proc/{daemon.process.pid}/fd")) == count,
+            lambda: self.descriptors(daemon) == count,
             f"as many descriptors as before: {count}")
         self.assertEqual(daemon.stop(), 0)
 
@@ -91,18 +91,22 @@ class Keeps(upgrading.UpgradeTest):
             self.assertEqual((status, answer["code"]), (200, 0), answer)
             self.assertGreater(answer["number"], 0)
 
+    def descriptors(self, daemon):
+        return len(os.listdir(f"/proc/{daemon.process.pid}/fd"))
+
     def test_who_waits_and_leaves(self):
         daemon = self.installed(puppet("p"))
         self.script(daemon, "p", "wait")
+        self.upgrade(daemon, 2)
+        before = self.descriptors(daemon)
         with contextlib.closing(harness.UnixConnection(daemon.control)) as connection:
             connection.request("POST", "/v1/run?module=p&task=act&wait")
             self.wait_trace(daemon, "p waits")
-            self.upgrade(daemon, 2)
+            self.upgrade(daemon, 3)
         # Its connection goes with it, and what it asked for goes on.
-        harness.wait_until(lambda: "reeve_http_connections" not in daemon.request("/metrics")[2] or
-                           True, "an answer")
+        harness.wait_until(lambda: self.descriptors(daemon) == before, "its descriptor to be closed")
         self.assertEqual(self.task(daemon, "p", "act")["state"], "running")
-        self.upgrade(daemon, 3)
+        self.upgrade(daemon, 4)
         self.assertEqual(daemon.stop(), 0)
 
     def test_answer_after_which_the_connection_is_closed(self):
@@ -202,14 +206,25 @@ class Keeps(upgrading.UpgradeTest):
             reader.start()
             daemon = self.installed(HEARTBEAT, environment={
                 "NOTIFY_SOCKET": path, "WATCHDOG_USEC": "200000"})
+            good = os.path.join(daemon.folder, "good.ini")
+            os.rename(daemon.config_path, good)
+            daemon.write("[nonsense]\n")
+            self.assertEqual(daemon.ctl("reload").returncode, 1)
+            os.rename(good, daemon.config_path)
+            # The new program says the same of how things are.
+            status = next(text for text in reversed(seen) if text.startswith("STATUS="))
+            self.assertIn("the last reload failed: ", status)
+            mark = len(seen)
             self.upgrade(daemon, 2)
+            harness.wait_until(lambda: status in seen[mark:], status)
             mark = len(seen)
             harness.wait_until(lambda: seen[mark:].count("WATCHDOG=1") > 3, "pings")
             self.assertEqual(daemon.stop(), 0)
             with contextlib.closing(socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)) as end:
                 end.sendto(b"end", path)
             reader.join(harness.PATIENCE)
-        self.assertEqual(len([message for message in seen if "READY=1" in message]), 1)
+        # At the start, and after the reload.
+        self.assertEqual(len([message for message in seen if "READY=1" in message]), 2)
         self.assertTrue(any("STOPPING=1" in message for message in seen[mark:]), seen)
 
 
@@ -341,9 +356,11 @@ class Refused(upgrading.UpgradeTest):
         self.assertEqual(daemon.status()["upgrade_error"], "")
 
     def test_one_that_can_not_be_executed_after_all(self):
-        """It answers the question, and is gone when it is to run."""
+        """It answers the question, and what it needs is gone when it is to run."""
         daemon = self.installed(HEARTBEAT)
-        self.script(daemon, f"#!/bin/sh\n{harness.REEVED} \"$@\" && rm \"$0\"\n")
+        shell = os.path.join(daemon.folder, "sh")
+        os.symlink("/bin/sh", shell)
+        self.script(daemon, f"#!{shell}\n{harness.REEVED} \"$@\" && rm {shell}\n")
         done = daemon.ctl("upgrade")
         self.assertEqual(done.returncode, 1, done.stdout)
         self.assertIn("cannot execute", done.stderr)

@@ -120,6 +120,28 @@ class Replaced(upgrading.UpgradeTest):
         self.assertEqual({m["state"] for m in daemon.status()["modules"]}, {"ready"})
         self.assertEqual(daemon.stop(), 0)
 
+    def test_one_that_was_not_well_before(self):
+        """It may be in its backoff for hours, and so may be who needs it: nobody waits for them."""
+        # The host of "waits" is there, since its options were checked.
+        daemon = self.installed(puppet("sick", "essential = no", "on-init = crash").replace("1ms", "1h") +
+                                puppet("waits", "requires = sick", "essential = no") +
+                                puppet("p") + puppet("q"))
+        states = {"sick": "backoff", "waits": "waiting", "p": "ready", "q": "ready"}
+        self.wait_states(daemon, states)
+        pids = self.pids(daemon)
+        self.assertGreater(pids["waits"], 0)
+        self.install_next(daemon)
+        self.assertIn("3 replaced", self.upgrade(daemon, 2))
+        self.wait_states(daemon, states)
+        for name in "waits", "p", "q":
+            self.assertNotEqual(self.pids(daemon)[name], pids[name])
+        # What is held back while hosts are replaced is possible again.
+        self.assertEqual(daemon.ctl("reload").returncode, 0)
+        self.assertEqual(daemon.stop(), 0)
+
+    def wait_states(self, daemon, states):
+        harness.wait_until(lambda: {m["name"]: m["state"] for m in daemon.status()["modules"]} == states, states)
+
     def test_stop_while_hosts_are_replaced(self):
         daemon = self.installed(puppet("p") + puppet("q"))
         fifo = os.path.join(daemon.folder, "fifo")
