@@ -19,10 +19,25 @@ static json_int_t get_integer(const json_t *object, const char *name)
     return json_integer_value(json_object_get(object, name));
 }
 
+static void pause_a_moment(void)
+{
+    const struct timespec delay = {.tv_nsec = LOOK};
+
+    nanosleep(&delay, NULL);
+}
+
+/* When something has come between the answer and the exec, the old program still answers, and may yet
+ * try again. */
 static int status_of_new(const struct ctl *ctl, json_int_t generation, json_t **ret_status)
 {
-    int r = ctl_request(ctl, "GET", "/v1/status", NULL, NULL, 0, ret_status);
+    int r;
 
+    while ((r = ctl_request(ctl, "GET", "/v1/status", NULL, NULL, 0, ret_status)) == 0 &&
+           get_integer(*ret_status, "generation") < generation &&
+           json_is_true(json_object_get(*ret_status, "upgrading"))) {
+        json_decref(TAKE_PTR(*ret_status));
+        pause_a_moment();
+    }
     if (r != 0 || get_integer(*ret_status, "generation") >= generation)
         return r;
     fprintf(stderr, "reevectl: %s\n",
@@ -34,7 +49,6 @@ static int status_of_new(const struct ctl *ctl, json_int_t generation, json_t **
 /* Until hosts of another wire version have been replaced, one by one. */
 static int wait_for_hosts(const struct ctl *ctl, json_int_t generation)
 {
-    const struct timespec delay = {.tv_nsec = LOOK};
     json_int_t told = -1;
     bool replacing = true;
     int r = 0;
@@ -50,7 +64,7 @@ static int wait_for_hosts(const struct ctl *ctl, json_int_t generation)
         }
         json_decref(status);
         if (r == 0 && replacing)
-            nanosleep(&delay, NULL);
+            pause_a_moment();
     }
     return r;
 }

@@ -22,6 +22,9 @@
 #define PATIENCE (60 * NSEC_PER_SEC)
 #define LOOK     (20 * NSEC_PER_MSEC)
 
+/* And all of it, however often a program must be asked again because it has been replaced meanwhile. */
+#define PATIENCE_MAX (3 * PATIENCE)
+
 /* Peers that are slow to send their request, or to take their answer, must not keep all others waiting
  * for long: then things go on for a while, and it is tried again. */
 #define HOLD_MAX   (200 * NSEC_PER_MSEC)
@@ -46,6 +49,7 @@ struct upgrade {
     struct stat checked;           /* the program that gave it, */
     uint64_t checked_reloads;      /* and how many reloads there had been */
     int64_t deadline;
+    int64_t last_deadline;
     int64_t held_since;
     struct list waiters;
 };
@@ -106,7 +110,7 @@ static void fail(struct upgrade *upgrade, int code, const char *format, ...)
     va_end(args);
     text_sanitise(text);
     log_error("not upgraded: %s", text);
-    edge_upgrade_failed(upgrade->options.edge, text);
+    edge_upgrade_tell(upgrade->options.edge, false, text);
     if (upgrade->stage >= HOLDING)
         edge_release(upgrade->options.edge);
     upgrade->stage = IDLE;
@@ -199,7 +203,7 @@ static void checked(const struct handover_answer *answer, const char *why, void 
         return;
     }
     upgrade->answer = *answer;
-    upgrade->deadline = clock_monotonic() + PATIENCE;
+    upgrade->deadline = MIN(clock_monotonic() + PATIENCE, upgrade->last_deadline);
     upgrade->stage = PAUSING;
     loop_timer_arm(upgrade->timer, 0);
 }
@@ -234,11 +238,13 @@ static void look(void *arg)
     if (upgrade->stage >= HOLDING) {
         look_while_holding(upgrade);
     } else if (is_settled(upgrade, what, sizeof(what))) {
-        if (upgrade->stage == WAITING || !is_as_checked(upgrade)) {
-            check(upgrade);
-        } else {
+        if (upgrade->stage != WAITING && is_as_checked(upgrade)) {
             edge_hold(upgrade->options.edge);
             hold(upgrade, HOLDING);
+        } else if (clock_monotonic() < upgrade->last_deadline) {
+            check(upgrade);
+        } else {
+            fail(upgrade, -EBUSY, "%s was replaced again and again; try again", upgrade->program);
         }
     } else if (supervisor_phase(upgrade->options.supervisor) > PHASE_RUNNING ||
                clock_monotonic() > upgrade->deadline) {
@@ -263,9 +269,10 @@ void upgrade_begin(struct upgrade *upgrade, edge_upgrade_fn done, void *arg)
     if (upgrade->stage != IDLE)
         return;
     log_notice("upgrading to %s", upgrade->program);
-    edge_upgrade_failed(upgrade->options.edge, "");
+    edge_upgrade_tell(upgrade->options.edge, true, "");
     upgrade->stage = WAITING;
     upgrade->deadline = clock_monotonic() + PATIENCE;
+    upgrade->last_deadline = clock_monotonic() + PATIENCE_MAX;
     loop_timer_arm(upgrade->timer, 0);
 }
 

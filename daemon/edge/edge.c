@@ -132,9 +132,10 @@ void edge_set_upgrade(struct edge *edge,
     edge->upgrade_arg = arg;
 }
 
-void edge_upgrade_failed(struct edge *edge, const char *text)
+void edge_upgrade_tell(struct edge *edge, bool under_way, const char *error)
 {
-    string_copy(edge->upgrade_error, sizeof(edge->upgrade_error), text);
+    edge->upgrading = under_way;
+    string_copy(edge->upgrade_error, sizeof(edge->upgrade_error), error);
     text_sanitise(edge->upgrade_error);
 }
 

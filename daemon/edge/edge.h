@@ -45,8 +45,8 @@ typedef void (*edge_upgrade_fn)(int code, const char *text, const struct edge_up
 /* Who carries out `reevectl upgrade`; upgrade calls done once, now or later. */
 void edge_set_upgrade(struct edge *edge,
                       void (*upgrade)(edge_upgrade_fn done, void *done_arg, void *arg), void *arg);
-/* Tells it by the status. */
-void edge_upgrade_failed(struct edge *edge, const char *text);
+/* For the status: whether one is under way, and why the last one did not happen, "" if it did. */
+void edge_upgrade_tell(struct edge *edge, bool under_way, const char *error);
 
 /* Begins to read no further request, accepts no connection; and the opposite. */
 void edge_hold(struct edge *edge);

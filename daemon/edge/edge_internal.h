@@ -40,6 +40,7 @@ struct edge {
     struct strings addresses; /* where HTTP really listens */
     void (*upgrade)(edge_upgrade_fn done, void *done_arg, void *arg);
     void *upgrade_arg;
+    bool upgrading;
     char upgrade_error[512]; /* why the last one did not happen; "" otherwise */
     unsigned draining;       /* servers that have not finished their drain */
     void (*drained)(void *arg);

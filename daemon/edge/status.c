@@ -179,6 +179,7 @@ json_t *status_json(const struct edge *edge, const struct snapshot *snapshot)
     if (!json)
         return NULL;
     json_object_set_new(json, "generation", json_integer((json_int_t)snapshot->upgrades + 1));
+    json_object_set_new(json, "upgrading", json_boolean(edge->upgrading));
     json_object_set_new(json, "replacing", json_boolean(snapshot->rolling));
     json_object_set_new(json, "hosts_to_replace", json_integer(snapshot->foreign_hosts));
     json_object_set_new(json, "upgrade_error", json_string(edge->upgrade_error));

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/duration.h"
+#include "base/log.h"
 #include "daemon/edge/edge_internal.h"
 #include "daemon/loop/http_handover.h"
 
@@ -226,11 +227,10 @@ static void take_over(struct http_request *request, void *arg)
 
 int work_resume(struct edge *edge, const json_t *list)
 {
-    int r = 0;
-
-    for (size_t i = 0; i < json_array_size(list) && r == 0; i++) {
+    for (size_t i = 0; i < json_array_size(list); i++) {
         struct taken taken;
         struct http_resumption resumption = {.came = take_over, .arg = &taken};
+        int r;
 
         if (!read_taken(json_array_get(list, i), &taken))
             return -EBADMSG;
@@ -238,6 +238,10 @@ int work_resume(struct edge *edge, const json_t *list)
         taken.unit = supervisor_find(edge->supervisor, taken.module);
         resumption.closes = taken.closes;
         r = http_server_adopt(edge->control, taken.fd, &resumption);
+        /* The run goes on; only who asked for it does not hear of its end. */
+        if (r < 0)
+            log_warning("[%s] who waits for an answer could not be taken over: %s", taken.module,
+                        strerror(-r));
     }
-    return r;
+    return 0;
 }

@@ -31,7 +31,7 @@ bool http_request_closes(const struct http_request *request);
 void http_server_each(const struct http_server *server,
                       void (*fn)(int fd, bool listener, void *arg), void *arg);
 
-/* Whether the descriptors of all listeners and connections outlive an exec. */
+/* Whether the descriptors of all listeners, and of connections that can be handed over, outlive an exec. */
 void http_server_keep_descriptors(struct http_server *server, bool keep);
 
 /* What is to become of a connection whose request came before. */
