@@ -65,7 +65,7 @@ static const struct row {
     {CTL_CONFIG, "config", 'c', "FILE", offsetof(struct ctl, config), NULL,
      "describe, modules: whose module path (default: " REEVE_CONFIG_FILE ")"},
     {CTL_JSON, "json", 0, NULL, offsetof(struct ctl, json), NULL,
-     "JSON for programs, described in docs/reevectl.md"},
+     "JSON for programs, see reevectl(1)"},
 };
 
 #define ROWS ARRAY_SIZE(rows)

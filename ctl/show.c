@@ -96,6 +96,8 @@ static void print_head(const json_t *status)
            *get_text(status, "cause") ? "; " : "", get_text(status, "cause"));
     json_array_foreach(json_object_get(status, "listen"), i, address)
         printf("health at http://%s/health\n", json_string_value(address));
+    if (*get_text(status, "upgrade_error"))
+        printf("the last upgrade failed: %s\n", get_text(status, "upgrade_error"));
     putchar('\n');
 }
 

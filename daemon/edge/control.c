@@ -136,12 +136,15 @@ static void respond_errors(struct http_request *request, const char *text,
         json_pack("{s:s, s:s, s:o}", "error", text, "code", "EINVAL", "errors", list));
 }
 
-static void reload_done(const struct strings *errors, void *arg)
+static void reload_done(const struct strings *errors, bool applied, void *arg)
 {
     struct http_request *request = arg;
 
     if (errors->count > 0)
-        respond_errors(request, "the configuration was not applied as a whole", errors);
+        respond_errors(request,
+                       applied ? "the new configuration is in force, but not all works"
+                               : "the configuration has errors: nothing was changed",
+                       errors);
     else
         edge_respond_json(request, 200, EDGE_JSON_TYPE, json_pack("{s:[]}", "errors"));
 }

@@ -70,20 +70,28 @@ bool reload_changes_fixed(const struct config *before, const struct config *afte
 
 /* Ending --------------------------------------------------------------------------------------- */
 
-static void tell_waiters(struct supervisor *supervisor)
+/* Errors are found before anything is touched, or after, by a module that does not get going. */
+static bool is_applied(const struct supervisor *supervisor)
+{
+    return supervisor->new_config && supervisor->new_config == supervisor->config;
+}
+
+static void tell_waiters(struct supervisor *supervisor, bool applied)
 {
     struct reload_waiter *waiter, *next;
 
     LIST_FOREACH_SAFE (waiter, next, &supervisor->waiters, list) {
         list_remove(&waiter->list);
         if (waiter->done)
-            waiter->done(&supervisor->reload_errors.texts, waiter->arg);
+            waiter->done(&supervisor->reload_errors.texts, applied, waiter->arg);
         free(waiter);
     }
 }
 
 static void end(struct supervisor *supervisor)
 {
+    bool applied = is_applied(supervisor);
+
     for (size_t i = 0; i < supervisor->reload_errors.texts.count; i++)
         log_error("%s", supervisor->reload_errors.texts.items[i]);
     supervisor->reloads.ended++;
@@ -94,12 +102,13 @@ static void end(struct supervisor *supervisor)
                                                           : "");
     text_sanitise(supervisor->reloads.last_error);
     if (supervisor->reloads.last_failed)
-        log_error("reload failed: the old configuration stays in force where it can");
+        log_error(applied ? "reload failed: the new configuration is in force, but not all works"
+                          : "reload failed: the old configuration stays in force");
     else
         log_notice("reloaded");
     config_free(TAKE_PTR(supervisor->new_config));
     supervisor->reloading = false;
-    tell_waiters(supervisor);
+    tell_waiters(supervisor, applied);
     config_errors_free(&supervisor->reload_errors);
     supervisor_notify(supervisor, SUPERVISOR_RELOADED);
     supervisor_changed(supervisor);
@@ -140,7 +149,7 @@ void reload_finish(struct supervisor *supervisor)
     if (!list_is_empty(&supervisor->waiters))
         config_error(&supervisor->reload_errors, supervisor->config_path, 0,
                      "not reloaded: reeved stops");
-    tell_waiters(supervisor);
+    tell_waiters(supervisor, is_applied(supervisor));
     config_errors_free(&supervisor->reload_errors);
     config_free(TAKE_PTR(supervisor->new_config));
 }
@@ -322,7 +331,7 @@ static void refuse(const struct supervisor *supervisor, reload_fn done, void *ar
 
     config_error(&errors, supervisor->config_path, 0, "not reloaded: reeved stops");
     if (done)
-        done(&errors.texts, arg);
+        done(&errors.texts, false, arg);
     config_errors_free(&errors);
 }
 

@@ -30,6 +30,8 @@
 
 void supervisor_notify(struct supervisor *supervisor, enum supervisor_event event)
 {
+    /* What is told is new: a snapshot that was taken for a probe a moment ago does not have it. */
+    supervisor->generation++;
     supervisor->observer(event, supervisor->arg);
 }
 

@@ -34,12 +34,11 @@ struct rv_command_result {
  * Runs argv[0], found in PATH, in a process group of its own with default signals and no other
  * descriptors than 0 to 2, and waits for its end. When ctx is done its group gets SIGTERM, and
  * SIGKILL after the grace; what is left of the group when the program has ended gets SIGKILL too.
+ * options and ret_result may be NULL.
  *
  * Returns 0 when it exited with 0; the context's code after a cancel; -ECHILD, with a text that
  * tells the exit code or signal, when it failed; -ENOENT, -ENOMEM and the like when it could not be
- * run.
- * options and ret_result may be NULL. *ret_result is filled in whenever the program ran, and zeroed
- * otherwise.
+ * run. *ret_result is filled in whenever the program ran, and zeroed otherwise.
  */
 int rv_command_run(struct rv_context *ctx, char *const *argv,
                    const struct rv_command_options *options, struct rv_command_result *ret_result);

@@ -13,9 +13,9 @@ extern "C" {
 int rv_sleep(struct rv_context *ctx, rv_duration d);
 
 /*
- * Waits until fd is ready for events (POLLIN, POLLOUT, ... of poll(2)) or has an error. Returns the
- * ready events, 0 after timeout, the context's code, or -EBADF and the like. timeout is in ns;
- * RV_FOREVER waits without limit, 0 only looks.
+ * Waits until fd is ready for events (POLLIN, POLLOUT, ... of poll(2)) or has an error. RV_FOREVER as
+ * the timeout waits without limit, 0 only looks. Returns the ready events, 0 after timeout, the
+ * context's code, or -EBADF and the like.
  */
 int rv_poll(struct rv_context *ctx, int fd, short events, rv_duration timeout);
 

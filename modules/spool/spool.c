@@ -8,6 +8,10 @@
  * suffix. Names that begin with a dot, folders and anything that is not a regular file are left
  * alone.
  *
+ * So the command leaves the file where it is, and writes nothing else into the folder: that would
+ * be another file that has arrived. The folder must be one that the daemon may write to: beside the
+ * state folder reeve.service needs a drop-in with ReadWritePaths=, as for the one below.
+ *
  * Commands run at least once: when the host dies or stops in the middle, the file is still in the
  * folder, and the next start takes it up again. Nothing in done/ runs again.
  *

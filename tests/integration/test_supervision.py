@@ -517,9 +517,19 @@ class Reloads(PuppetTest):
         daemon = self.daemon(puppet("a", "essential = no") + puppet("b")).wait_started()
         pid = daemon.module("b")["pid"]
         daemon.write(puppet("a", "essential = no", "on-reload = fail") + puppet("b"))
-        self.assertEqual(daemon.ctl("reload").returncode, 1)
+        done = daemon.ctl("reload")
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("the new configuration is in force, but not all works", done.stderr)
         daemon.wait_log(r"\[a\] reload failed: as told")
+        daemon.wait_log("reload failed: the new configuration is in force, but not all works")
         self.assertEqual(daemon.module("a")["state"], "failed")
+        self.assertEqual(daemon.module("b")["pid"], pid)
+        # Errors that are found before are another matter, whatever the one before left behind.
+        daemon.write("[nonsense]\n")
+        done = daemon.ctl("reload")
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("the configuration has errors: nothing was changed", done.stderr)
+        daemon.wait_log("reload failed: the old configuration stays in force")
         self.assertEqual(daemon.module("b")["pid"], pid)
         # Another configuration gets it back.
         daemon.write(puppet("a", "essential = no") + puppet("b"))

@@ -1,10 +1,12 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
 """What systemd is told, read from a notify socket of the test's own."""
+import http.client
 import os
 import signal
 import socket
 import tempfile
+import threading
 
 import harness
 from puppetry import PuppetTest, puppet
@@ -66,6 +68,36 @@ class Notify(PuppetTest):
         while "failed" in (status := self.wait_for("STATUS")):
             pass
         self.assertEqual(status, "running: 1 of 1 modules ready")
+
+    def test_status_of_a_start_that_is_probed(self):
+        """Answers that are given between the readiness of the last module and the end of the start."""
+        over = threading.Event()
+
+        def probe(port):
+            connection = http.client.HTTPConnection("127.0.0.1", port, timeout=harness.PATIENCE)
+            while not over.is_set():
+                connection.request("GET", "/readyz")
+                connection.getresponse().read()
+            connection.close()
+        for _ in range(5):
+            daemon = self.daemon(puppet("a", "on-init = fifo gate"), start=False,
+                                 environment={"NOTIFY_SOCKET": self.notify})
+            os.mkfifo(self.path(daemon, "gate"))
+            daemon.start()
+            self.wait_trace(daemon, "a reads")
+            over.clear()
+            probes = [threading.Thread(target=probe, args=(daemon.port,)) for _ in range(3)]
+            try:
+                for thread in probes:
+                    thread.start()
+                with open(self.path(daemon, "gate"), "wb"):
+                    pass
+                self.assertEqual(self.wait_status("running"), "running: 1 of 1 modules ready")
+            finally:
+                over.set()
+                for thread in probes:
+                    thread.join()
+            self.assertEqual(daemon.stop(), 0, daemon.text())
 
     def test_status_tells_the_worst_task(self):
         daemon = self.daemon(puppet("a"), environment={"NOTIFY_SOCKET": self.notify, "WATCHDOG_USEC": "200000"})

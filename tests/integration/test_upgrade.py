@@ -235,6 +235,7 @@ class Refused(upgrading.UpgradeTest):
         self.assertRegex(done.stderr, pattern)
         status = daemon.status()
         self.assertRegex(status["upgrade_error"], pattern)
+        self.assertRegex(daemon.ctl("status").stdout, f"(?m)^the last upgrade failed: .*{pattern}")
         self.assertEqual(status["generation"], 1)
         self.assertEqual(self.pids(daemon), pids)
         self.assertEqual(daemon.request("/livez")[0], 200)
@@ -267,6 +268,7 @@ class Refused(upgrading.UpgradeTest):
         self.install(daemon, harness.REEVED)
         self.upgrade(daemon, 2)
         self.assertEqual(daemon.status()["upgrade_error"], "")
+        self.assertNotIn("last upgrade", daemon.ctl("status").stdout)
 
     def test_one_that_can_not_be_executed_after_all(self):
         """It answers the question, and what it needs is gone when it is to run."""
