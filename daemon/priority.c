@@ -11,6 +11,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -39,7 +40,11 @@ void priority_claim(void)
     /* Not our session: started from a shell, say, which is not to be raised with us. */
     if (nice >= 0 || errno != 0 || getsid(0) != getpid())
         return;
+    /* The file is root's for whoever is not dumpable, as a program is that its user cannot read. There is
+     * no host yet that could make use of it. */
+    prctl(PR_SET_DUMPABLE, 1);
     r = set_session_nice(nice);
+    prctl(PR_SET_DUMPABLE, 0);
     if (r < 0)
         log_info("cannot give the session our niceness: %s", strerror(-r));
     setrlimit(RLIMIT_NICE, &none);
