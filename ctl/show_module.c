@@ -25,7 +25,7 @@ static char *write_in(const json_t *value, char *buffer, size_t size)
     if (seconds < 0)
         snprintf(buffer, size, "now");
     else
-        snprintf(buffer, size, "in %s", format_rough(seconds, text, sizeof(text)));
+        string_copy(buffer, size, format_rough(seconds, text, sizeof(text)));
     return buffer;
 }
 
