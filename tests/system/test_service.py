@@ -42,7 +42,9 @@ class Start(ServiceTest):
         status = next(line for line in shown.splitlines() if line.strip().startswith("Status:"))
         for reason in reasons:
             self.assertIn(reason, status)
-            self.assertIn(reason, self.container.journal("-u", "reeve", "-n", "20"))
+            # journald may be behind.
+            wait_until(lambda: reason in self.container.journal("-u", "reeve", "-n", "20"),
+                       f"{reason} in the journal")
         self.assertEqual(self.container.show("ActiveState"), "failed")
         self.assertEqual(self.processes(), [])
 
