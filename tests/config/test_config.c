@@ -5,99 +5,15 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <ftw.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
-
-#include <cmocka.h>
 
 #include "base/duration.h"
 #include "daemon/config/address.h"
 #include "daemon/config/config.h"
 #include "daemon/config/settings.h"
-
-static char folder[] = "/tmp/reeve-config-XXXXXX";
-static struct config_places places = {.runtime = "/run/x", .state = "/var/x"};
-
-static void write_file(const char *name, const char *text)
-{
-    char path[256];
-    FILE *file;
-
-    snprintf(path, sizeof(path), "%s/%s", folder, name);
-    file = fopen(path, "we");
-    assert_non_null(file);
-    fputs(text, file);
-    fclose(file);
-}
-
-static void remove_file(const char *name)
-{
-    char path[256];
-
-    snprintf(path, sizeof(path), "%s/%s", folder, name);
-    assert_int_equal(unlink(path), 0);
-}
-
-static int make_folder(void **state)
-{
-    (void)state;
-    if (!mkdtemp(folder))
-        return -1;
-    places.modules = folder;
-    write_file("one.so", "");
-    write_file("two.so", "");
-    return 0;
-}
-
-static int remove_one(const char *path, const struct stat *status, int type, struct FTW *ftw)
-{
-    (void)status;
-    (void)type;
-    (void)ftw;
-    return remove(path);
-}
-
-static int remove_folder(void **state)
-{
-    (void)state;
-    return nftw(folder, remove_one, 8, FTW_DEPTH | FTW_PHYS);
-}
-
-static struct config *load(const char *text, struct config_errors *errors)
-{
-    char path[256];
-
-    write_file("reeve.ini", text);
-    snprintf(path, sizeof(path), "%s/reeve.ini", folder);
-    return config_load(path, &places, errors);
-}
-
-/* The text must be refused with exactly these errors, each a part of a line, in order. */
-static void refuse(const char *text, const char *const *parts)
-{
-    struct config_errors errors = {0};
-    struct config *config = load(text, &errors);
-    size_t i = 0;
-
-    assert_null(config);
-    for (; parts[i]; i++) {
-        if (i >= errors.texts.count)
-            fail_msg("missing error: %s", parts[i]);
-        if (!strstr(errors.texts.items[i], parts[i]))
-            fail_msg("expected \"%s\", got \"%s\"", parts[i], errors.texts.items[i]);
-    }
-    if (errors.texts.count > i)
-        fail_msg("unexpected error: %s", errors.texts.items[i]);
-    config_errors_free(&errors);
-}
-
-#define REFUSE(text, ...) refuse(text, (const char *const[]){__VA_ARGS__, NULL})
+#include "tests/config/files.h"
 
 static void test_whole(void **state)
 {
@@ -225,11 +141,11 @@ static void test_files(void **state)
     char path[256];
     (void)state;
 
-    snprintf(path, sizeof(path), "%s/none.ini", folder);
+    snprintf(path, sizeof(path), "%s/none.ini", config_folder);
     assert_null(config_load(path, &places, &errors));
     assert_non_null(strstr(errors.texts.items[0], "none.ini: cannot read the file: No such file"));
     config_errors_free(&errors);
-    assert_null(config_load(folder, &places, &errors));
+    assert_null(config_load(config_folder, &places, &errors));
     assert_non_null(strstr(errors.texts.items[0], "cannot read the file: Is a directory"));
     config_errors_free(&errors);
     REFUSE("[daemon]\ninclude = nothere.ini\n", "include = ");
@@ -237,7 +153,7 @@ static void test_files(void **state)
     config = load("[daemon]\ninclude = conf.d/*.ini\n", &errors);
     assert_non_null(config);
     config_free(config);
-    snprintf(path, sizeof(path), "%s/conf.d", folder);
+    snprintf(path, sizeof(path), "%s/conf.d", config_folder);
     assert_int_equal(mkdir(path, 0755), 0);
     write_file("conf.d/b.ini", "[module:b]\nload = one\n");
     write_file("conf.d/a.ini", "[module:a]\nload = two\n");
@@ -348,7 +264,7 @@ static void test_limits_refused(void **state)
     REFUSE("[module:a]\nload = one\nread-only = /usr\nread-only = /usr /nowhere\n",
            "reeve.ini:4: [module:a] read-only = /nowhere: No such file or directory");
     /* The state folder of this test is the one that holds the files. */
-    places.state = folder;
+    places.state = config_folder;
     REFUSE("[module:a]\nload = one\nread-write = . nowhere\n",
            "reeve.ini:3: [module:a] read-write = nowhere: No such file or directory (in the state "
            "folder)");
@@ -443,160 +359,15 @@ static void test_rebuild(void **state)
     config_free(config);
 }
 
-/* Credentials ---------------------------------------------------------------------------------- */
-
-#define MODULE_ONE "[module:one]\nload = one\n"
-
-static void write_bytes(const char *name, const void *bytes, size_t size)
-{
-    char path[256];
-    FILE *file;
-
-    snprintf(path, sizeof(path), "%s/%s", folder, name);
-    file = fopen(path, "we");
-    assert_non_null(file);
-    assert_int_equal(fwrite(bytes, 1, size, file), size);
-    fclose(file);
-}
-
-/* What the option's credential is when the file has these bytes. */
-static void expect_secret(const char *bytes, const char *secret)
-{
-    struct config_errors errors = {0};
-    struct config *config;
-
-    write_file("db", bytes);
-    config = load(MODULE_ONE "url = x\npassword = credential:db\n", &errors);
-    assert_non_null(config);
-    assert_string_equal(config->modules[0]->options[1].value, "credential:db");
-    assert_string_equal(config->modules[0]->options[1].secret, secret);
-    assert_false(config->modules[0]->options[1].unchecked);
-    assert_null(config->modules[0]->options[0].secret);
-    config_free(config);
-}
-
-static void test_credential(void **state)
-{
-    (void)state;
-    places.credentials = folder;
-    expect_secret("s3cret", "s3cret");
-    expect_secret("s3cret\n", "s3cret");
-    expect_secret("s3cret\n\n", "s3cret\n");
-    expect_secret("two\nlines\r\n", "two\nlines\r");
-    expect_secret(" \t", " \t");
-    places.credentials = NULL;
-}
-
-static void test_credential_size(void **state)
-{
-    static char most[64 * 1024 + 2];
-
-    (void)state;
-    places.credentials = folder;
-    memset(most, 'x', sizeof(most));
-    most[64 * 1024] = '\0';
-    expect_secret(most, most);
-    most[64 * 1024] = '\n';
-    write_bytes("long", most, 64 * 1024 + 1);
-    most[64 * 1024] = 'x';
-    write_bytes("longer", most, 64 * 1024 + 1);
-    write_bytes("longest", most, sizeof(most));
-    REFUSE(MODULE_ONE "a = credential:longer\nb = credential:longest\nc = credential:long\n",
-           "reeve.ini:3: [module:one] a = credential:longer: it is larger than 64K",
-           "reeve.ini:4: [module:one] b = credential:longest: it is larger than 64K");
-    places.credentials = NULL;
-}
-
-static void test_credential_refused(void **state)
-{
-    (void)state;
-    places.credentials = folder;
-    write_file("empty", "");
-    write_file("line", "\n");
-    write_bytes("nul", "s3c\0ret", 7);
-    REFUSE(MODULE_ONE "a = credential:missing\n"
-                      "b = credential:empty\n"
-                      "c = credential:line\n"
-                      "d = credential:nul\n"
-                      "e = credential:\n"
-                      "f = credential:../reeve.ini\n"
-                      "g = credential:..\n"
-                      "h = credential:a b\n",
-           "reeve.ini:3: [module:one] a = credential:missing: the service has no such credential",
-           "reeve.ini:4: [module:one] b = credential:empty: it is empty",
-           "reeve.ini:5: [module:one] c = credential:line: it is empty",
-           "reeve.ini:6: [module:one] d = credential:nul: it has a NUL byte",
-           "reeve.ini:7: [module:one] e = credential:: expected the name of a credential",
-           "reeve.ini:8: [module:one] f = credential:../reeve.ini: expected the name",
-           "reeve.ini:9: [module:one] g = credential:..: expected the name",
-           "reeve.ini:10: [module:one] h = credential:a b: expected the name");
-    places.credentials = "/nonexistent";
-    REFUSE(MODULE_ONE "a = credential:db\n", "reeve.ini:3: [module:one] a = credential:db: ");
-    places.credentials = NULL;
-    REFUSE(MODULE_ONE "a = credential:db\n",
-           "reeve.ini:3: [module:one] a = credential:db: credentials are systemd's to give, and "
-           "there is no CREDENTIALS_DIRECTORY");
-}
-
-/* Who only checks gets a placeholder, and knows that it is one. A bad name is bad everywhere. */
-static void test_credential_unchecked(void **state)
-{
-    struct config_errors errors = {0};
-    struct config *config;
-
-    (void)state;
-    places.credentials_optional = true;
-    config = load(MODULE_ONE "a = credential:db\nb = c\n", &errors);
-    assert_non_null(config);
-    assert_true(config->modules[0]->options[0].unchecked);
-    assert_non_null(config->modules[0]->options[0].secret);
-    assert_false(config->modules[0]->options[1].unchecked);
-    config_free(config);
-    REFUSE(MODULE_ONE "a = credential:/db\n", "expected the name of a credential");
-    places.credentials = folder;
-    REFUSE(MODULE_ONE "a = credential:missing\n", "the service has no such credential");
-    places.credentials = NULL;
-    places.credentials_optional = false;
-}
-
-static void test_credential_changes(void **state)
-{
-    struct config_errors errors = {0};
-    struct config *configs[3];
-
-    (void)state;
-    places.credentials = folder;
-    for (int i = 0; i < 3; i++) {
-        write_file("db", i < 2 ? "same\n" : "other\n");
-        configs[i] = load(MODULE_ONE "a = credential:db\n", &errors);
-        assert_non_null(configs[i]);
-    }
-    assert_int_equal(config_compare(configs[0]->modules[0], configs[1]->modules[0]), CONFIG_SAME);
-    assert_int_equal(config_compare(configs[1]->modules[0], configs[2]->modules[0]), CONFIG_RELOAD);
-    for (int i = 0; i < 3; i++)
-        config_free(configs[i]);
-    places.credentials = NULL;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_rebuild),
-        cmocka_unit_test(test_whole),
-        cmocka_unit_test(test_traps_of_inih),
-        cmocka_unit_test(test_all_errors_at_once),
-        cmocka_unit_test(test_order_and_hosts),
-        cmocka_unit_test(test_files),
-        cmocka_unit_test(test_compare),
-        cmocka_unit_test(test_limits),
-        cmocka_unit_test(test_limits_refused),
-        cmocka_unit_test(test_addresses),
+        cmocka_unit_test(test_rebuild),         cmocka_unit_test(test_whole),
+        cmocka_unit_test(test_traps_of_inih),   cmocka_unit_test(test_all_errors_at_once),
+        cmocka_unit_test(test_order_and_hosts), cmocka_unit_test(test_files),
+        cmocka_unit_test(test_compare),         cmocka_unit_test(test_limits),
+        cmocka_unit_test(test_limits_refused),  cmocka_unit_test(test_addresses),
         cmocka_unit_test(test_settings),
-        cmocka_unit_test(test_credential),
-        cmocka_unit_test(test_credential_size),
-        cmocka_unit_test(test_credential_refused),
-        cmocka_unit_test(test_credential_unchecked),
-        cmocka_unit_test(test_credential_changes),
     };
 
     return cmocka_run_group_tests_name("config", tests, make_folder, remove_folder);
