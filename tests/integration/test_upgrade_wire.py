@@ -51,12 +51,17 @@ class Replaced(upgrading.UpgradeTest):
         self.assertEqual(daemon.ctl("run", "q/act", "--wait").returncode, 0)
         self.assertEqual(daemon.stop(), 0)
 
-    def test_work_is_drained_and_others_serve(self):
-        daemon = self.installed(puppet("p") + puppet("q") + puppet("r"))
+    def begin_job(self, daemon):
+        """A job of p that is under way until the fifo, which is returned, is opened and closed."""
         fifo = os.path.join(daemon.folder, "fifo")
         os.mkfifo(fifo)
         self.assertEqual(daemon.ctl("submit", "p/work", stdin="fifo " + fifo).returncode, 0)
         self.wait_trace(daemon, "p reads")
+        return fifo
+
+    def test_work_is_drained_and_others_serve(self):
+        daemon = self.installed(puppet("p") + puppet("q") + puppet("r"))
+        fifo = self.begin_job(daemon)
         pids = self.pids(daemon)
         self.install_next(daemon)
         later = harness.Later(lambda: daemon.ctl("upgrade"), "upgrade")
@@ -144,10 +149,7 @@ class Replaced(upgrading.UpgradeTest):
 
     def test_stop_while_hosts_are_replaced(self):
         daemon = self.installed(puppet("p") + puppet("q"))
-        fifo = os.path.join(daemon.folder, "fifo")
-        os.mkfifo(fifo)
-        self.assertEqual(daemon.ctl("submit", "p/work", stdin="fifo " + fifo).returncode, 0)
-        self.wait_trace(daemon, "p reads")
+        fifo = self.begin_job(daemon)
         self.install_next(daemon)
         harness.Later(lambda: daemon.ctl("upgrade"), "upgrade")
         daemon.wait_log("the host p is replaced")
@@ -162,10 +164,7 @@ class Replaced(upgrading.UpgradeTest):
 
     def test_host_that_dies_meanwhile(self):
         daemon = self.installed(puppet("p") + puppet("q"))
-        fifo = os.path.join(daemon.folder, "fifo")
-        os.mkfifo(fifo)
-        self.assertEqual(daemon.ctl("submit", "p/work", stdin="fifo " + fifo).returncode, 0)
-        self.wait_trace(daemon, "p reads")
+        fifo = self.begin_job(daemon)
         self.install_next(daemon)
         later = harness.Later(lambda: daemon.ctl("upgrade"), "upgrade")
         daemon.wait_log("the host p is replaced")
