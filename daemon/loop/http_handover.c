@@ -31,27 +31,27 @@
  * few. */
 #define TURNS_MAX 100
 
-void http_server_hold(struct http_server *server)
+/* Every connection reads, or not, as it is to from now on. */
+static void set_held(struct http_server *server, bool held)
 {
     struct http_connection *connection;
 
-    server->connections.held = true;
-    http_server_stop_accepting(server);
+    server->connections.held = held;
     for (size_t i = 0; i < HTTP_CONNECTION_CUT; i++)
         LIST_FOREACH (connection, &server->connections.queues[i].list, list)
             if (!http_connection_is_over(connection))
                 http_connection_resume(connection);
 }
 
+void http_server_hold(struct http_server *server)
+{
+    http_server_stop_accepting(server);
+    set_held(server, true);
+}
+
 void http_server_release(struct http_server *server)
 {
-    struct http_connection *connection;
-
-    server->connections.held = false;
-    for (size_t i = 0; i < HTTP_CONNECTION_CUT; i++)
-        LIST_FOREACH (connection, &server->connections.queues[i].list, list)
-            if (!http_connection_is_over(connection))
-                http_connection_resume(connection);
+    set_held(server, false);
     loop_timer_arm(server->accept_again, 0);
 }
 

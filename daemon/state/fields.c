@@ -227,18 +227,3 @@ int state_read(const json_t *object, const struct state_field *fields, void *rec
     }
     return r;
 }
-
-const json_t *state_member(const json_t *object, const char *name, json_type type,
-                           struct state_error *error)
-{
-    static const char *const types[] = {[JSON_OBJECT] = "an object",
-                                        [JSON_ARRAY] = "a list",
-                                        [JSON_STRING] = "a text",
-                                        [JSON_INTEGER] = "a number"};
-    const json_t *value = json_object_get(object, name);
-
-    if (!value || json_typeof(value) == type)
-        return value;
-    refuse(name, types[type], error);
-    return NULL;
-}

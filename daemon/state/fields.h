@@ -61,9 +61,4 @@ json_t *state_text(const char *text);
 json_t *state_bytes(const char *bytes);
 char *state_take_bytes(const json_t *value);
 
-/* The object's or array's member, of that type. NULL when it is missing; with another type ret_error
- * is filled in too. */
-const json_t *state_member(const json_t *object, const char *name, json_type type,
-                           struct state_error *error);
-
 #endif

@@ -34,10 +34,7 @@ struct record {
     bool cgroup_cpu;
 };
 
-#define FIELD(kind, member)                                                                  \
-    {                                                                                        \
-#member, kind, offsetof(struct record, member), sizeof(((struct record *)0)->member) \
-    }
+#define FIELD(kind, member) STATE_MEMBER(kind, struct record, member, #member)
 
 static const struct state_field fields[] = {
     FIELD(STATE_BOOL, up),          FIELD(STATE_INT, pid),
