@@ -64,7 +64,7 @@ static int request_number(const struct ctl *ctl, const char *path,
 
 int command_run(const struct ctl *ctl, int count unused, char **arguments)
 {
-    char *module, *task;
+    char *module = NULL, *task = NULL;
     int r = split_target("run", "TASK", arguments[0], &module, &task);
 
     if (r != 0)
@@ -80,7 +80,7 @@ int command_submit(const struct ctl *ctl, int count unused, char **arguments)
 {
     /* One more than the daemon takes, so that it is the daemon who says that it is too much. */
     static char data[64 * 1024 + 1];
-    char *module, *pool;
+    char *module = NULL, *pool = NULL;
     size_t size;
     int r = split_target("submit", "POOL", arguments[0], &module, &pool);
 

@@ -1,16 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* Schedules: times in, times out. No clock is read, so every moment is tried at once. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <string.h>
-
-#include <cmocka.h>
 
 #include "base/calendar.h"
 #include "base/zone.h"
 #include "daemon/host/schedule.h"
+#include "tests/support/cmocka.h"
 
 #define S RV_SECOND
 
@@ -82,7 +77,7 @@ static void test_offset_and_jitter(void **state)
     for (int64_t i = 0; i < 1000; i++) {
         int64_t due = schedule.due - UPTIME - 3 * S - i * 10 * S;
 
-        assert_in_range(due, 0, 4 * S);
+        assert_between(due, 0, 4 * S);
         least = due < least ? due : least;
         most = due > most ? due : most;
         next_after_run(&schedule, S / 10, 0);
@@ -104,7 +99,7 @@ static void test_an_interval_goes_on_where_it_was(void **state)
     assert_int_equal(next_after_run(&schedule, S, 0), 6000 * S);
     /* Missed: soon, but not together with all others. */
     schedule = begin(&hourly, NOON - 5 * 3600 * S);
-    assert_in_range(schedule.due, UPTIME, UPTIME + 30 * S);
+    assert_between(schedule.due, UPTIME, UPTIME + 30 * S);
     assert_int_equal(next_after_run(&schedule, 60 * S, 0), 3600 * S);
     /* A short interval that was missed is due now. */
     schedule = begin(&tick, NOON - 3600 * S);
@@ -178,7 +173,7 @@ static void test_catch_up_of_the_calendar(void **state)
     assert_int_equal(schedule.due, UPTIME + three);
     rule.catch_up = SCHEDULE_CATCH_UP_YES;
     schedule = begin(&rule, NOON - 3 * 86400 * S);
-    assert_in_range(schedule.due, UPTIME, UPTIME + 30 * S);
+    assert_between(schedule.due, UPTIME, UPTIME + 30 * S);
     assert_int_equal(next_after_run(&schedule, S, 0), three);
     /* Not when it has run since, not when it never ran, not for a time to come. */
     schedule = begin(&rule, NOON - 8 * 3600 * S);
@@ -205,7 +200,7 @@ static void test_catch_up_is_no_stampede(void **state)
         in_second[(schedule.due - UPTIME) / S]++;
     }
     for (int i = 0; i < 30; i++)
-        assert_in_range(in_second[i], 5, 100);
+        assert_between(in_second[i], 5, 100);
 }
 
 static void test_aligned(void **state)

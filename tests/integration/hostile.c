@@ -100,11 +100,9 @@ static int call_exit(struct rv_context *ctx)
 
 static int spin(struct rv_context *ctx)
 {
-    volatile unsigned long count = 0;
-
     (void)ctx;
     while (nowhere == NULL)
-        count++;
+        ;
     return 0;
 }
 

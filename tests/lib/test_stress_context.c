@@ -225,7 +225,7 @@ static int run_once(struct rv_context *ctx, void *arg, void **ret_value)
     return shared->round % 5 == 4 ? -EIO : 0;
 }
 
-static int call_once(void *arg)
+static int call_do_once(void *arg)
 {
     struct once_call *call = arg;
     struct shared_once *shared = call->shared;
@@ -253,7 +253,7 @@ static void test_once(void **state)
 
         for (unsigned i = 0; i < THREADS; i++) {
             calls[i] = (struct once_call){&shared, i};
-            caller_start(&callers[i], call_once, &calls[i]);
+            caller_start(&callers[i], call_do_once, &calls[i]);
         }
         for (unsigned i = 0; i < THREADS; i++)
             assert_int_equal(caller_join(&callers[i]), 0);

@@ -83,7 +83,7 @@ struct once_call {
     char text[64];
 };
 
-static int call_once(void *arg)
+static int call_do_once(void *arg)
 {
     struct once_call *call = arg;
     int r = rv_once_do(call->ctx, &shared_once, run_once, &call->err);
@@ -102,7 +102,7 @@ static void test_once(void **state)
         calls[i] = (struct once_call){.ctx = bg, .err = -ECONNREFUSED};
         if (i == 0)
             rv_context_with_cancel(bg, &calls[i].ctx);
-        caller_start(&callers[i], call_once, &calls[i]);
+        caller_start(&callers[i], call_do_once, &calls[i]);
         if (i == 0)
             wait_value(&once_runs, 1);
     }
