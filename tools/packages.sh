@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: MIT
+# Sourced by ./dev: the Debian packages that each command needs, by the names of apt in Debian 12 and later.
+
+# Without these nothing is built.
+build_packages='gcc libc6-dev meson ninja-build pkg-config python3
+    libcurl4-openssl-dev libdw-dev libelf-dev libevent-dev libinih-dev libjansson-dev libseccomp-dev
+    libsmartcols-dev libsystemd-dev python3-docutils'
+run_packages='curl' # `./dev run` prints commands to try
+# Without these a part of the tests cannot be built or run at all.
+test_packages='g++ libcmocka-dev clang libclang-rt-dev valgrind procps iproute2 tzdata curl'
+# A test whose tool is not to be had is skipped, and names it.
+tool_packages='spin systemd systemd-container slowhttptest wrk haproxy monit prometheus
+    python3-prometheus-client chromium chromium-driver fonts-dejavu-core man-db build-essential debhelper'
+# A peer that is not to be had is left out of the measurements, and named.
+peer_packages='golang-go golang-golang-x-sync-dev libglib2.0-dev libuv1-dev supervisor collectd-core s6
+    python3-matplotlib'
+style_packages='clang-format'
+# debian/control has what the build itself needs.
+deb_packages='build-essential debhelper dpkg-dev fakeroot git libcmocka-dev lintian man-db procps'
+roots_packages='debootstrap git'
+vm_packages='debootstrap git qemu-system-x86 e2fsprogs'
+# Of all these, the packages that bring a service of their own.
+service_packages='haproxy monit prometheus supervisor collectd-core'
+
+say() {
+    printf 'dev: %s\n' "$*" >&2
+}
+
+is_root() {
+    [ "$(id -u)" -eq 0 ]
+}
+
+as_root() {
+    if is_root; then
+        "$@"
+    elif command -v sudo >/dev/null 2>&1; then
+        sudo "$@"
+    else
+        say "this takes root, and there is no sudo: $*"
+        exit 1
+    fi
+}
+
+is_installed() {
+    [ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null)" = installed ]
+}
+
+# Whether apt's lists, if it has any, have no such package: then there is no use in asking again.
+is_unknown() {
+    [ -n "$(find /var/lib/apt/lists -name '*_Packages*' -print -quit 2>/dev/null)" ] &&
+        ! apt-cache show "$1" >/dev/null 2>&1
+}
+
+# need PACKAGE... [-- OPTIONAL...]: installs what is missing. Ends this program when a PACKAGE cannot be had.
+need() {
+    missing= services= optional=
+    for package in "$@"; do
+        if [ "$package" = -- ]; then
+            optional=yes
+            missing="$missing --"
+        elif ! is_installed "$package" && ! { [ "$optional" ] && is_unknown "$package"; }; then
+            missing="$missing $package"
+            case " $service_packages " in
+            *" $package "*) services="$services $package" ;;
+            esac
+        fi
+    done
+    [ -n "${missing# --}" ] || return 0
+    # shellcheck disable=SC2086 # a list of names
+    say "installing packages:$(printf ' %s' $missing | sed 's/ --//')"
+    log=$(mktemp)
+    # By its standard input, as root may be unable to read this folder.
+    # shellcheck disable=SC2086 # a list of names
+    if ! as_root env DEBIAN_FRONTEND=noninteractive LC_ALL=C services="$services" \
+        sh -s -- $missing <tools/install-packages.sh 2>"$log" >&3; then
+        tail -n 40 "$log" >&2
+        say "apt could not install the packages; all that it said is in $log"
+        exit 1
+    fi 3>&2
+    rm -f "$log"
+}

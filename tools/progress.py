@@ -1,0 +1,167 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""Runs a step that takes long, and says how far it is.
+
+    progress.py compile FOLDER [TARGET...]     ninja: "compiling in build: 120 of 412"
+    progress.py test FOLDER [OPTION...]        meson test: its lines, and what has been running for long
+    progress.py log FILE WHAT -- COMMAND...    any command: what it prints goes to the file
+
+A line comes at least every ten seconds, on standard error. What the tools themselves have to say, such as a
+warning, is passed on; "no work to do" and the like are not. Exits with the code of the tool.
+"""
+import json
+import os
+import re
+import selectors
+import subprocess
+import sys
+import time
+
+# Nobody is to wait longer than ten seconds without a word.
+SILENCE = 8
+
+
+def say(text):
+    print(f"dev: {text}", file=sys.stderr, flush=True)
+
+
+def lines_of(process, on_silence):
+    """Yields what the process prints, line by line; calls on_silence() whenever SILENCE passes without one."""
+    rest = b""
+    os.set_blocking(process.stdout.fileno(), False)
+    with selectors.DefaultSelector() as selector:
+        selector.register(process.stdout, selectors.EVENT_READ)
+        due = time.monotonic() + SILENCE
+        while True:
+            if not selector.select(max(0, due - time.monotonic())):
+                on_silence()
+                due = time.monotonic() + SILENCE
+                continue
+            data = process.stdout.read(65536)
+            *lines, rest = (rest + data).split(b"\n")
+            for line in lines:
+                due = time.monotonic() + SILENCE
+                yield line.decode(errors="replace").rstrip("\r")
+            if not data:
+                if rest:
+                    yield rest.decode(errors="replace")
+                return
+
+
+def compile_folder(folder, targets):
+    process = subprocess.Popen(["ninja", "-C", folder, *targets], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                               stderr=subprocess.STDOUT, env=dict(os.environ, NINJA_STATUS="[%f/%t] "))
+    done, told = "", time.monotonic()
+    begun = told
+
+    def tell():
+        nonlocal told
+        told = time.monotonic()
+        say(f"compiling in {folder}: {done or 'beginning'}")
+
+    for line in lines_of(process, tell):
+        step = re.match(r"\[(\d+)/(\d+)\] ", line)
+        if step:
+            done = f"{step[1]} of {step[2]}"
+            if time.monotonic() - told >= SILENCE:
+                tell()
+        elif not re.match(r"ninja: (Entering directory|no work to do)|samu: |INFO: ", line):
+            print(line, file=sys.stderr, flush=True)
+    code = process.wait()
+    if code == 0 and told > begun:
+        say(f"compiled {folder} in {time.monotonic() - begun:.0f} s")
+    return code
+
+
+class Running:
+    """Which tests run at a moment: meson tells only of those that have ended."""
+
+    def __init__(self, folder, meson):
+        listed = subprocess.run(["meson", "introspect", "--tests", folder], capture_output=True, text=True, check=True)
+        self.names = {tuple(test["cmd"]): test["name"] for test in json.loads(listed.stdout)}
+        self.meson = meson
+
+    def __call__(self):
+        found = []
+        for pid in self._below(self.meson.pid):
+            try:
+                with open(f"/proc/{pid}/cmdline", encoding="utf-8", errors="replace") as file:
+                    command = tuple(file.read().split("\0")[:-1])
+                age = time.time() - os.stat(f"/proc/{pid}").st_mtime
+            except OSError:
+                continue
+            found += [f"{name} ({age:.0f} s)" for cmd, name in self.names.items()
+                      if cmd == command[-len(cmd):]]
+        return found
+
+    def _below(self, pid, depth=3):
+        """Its children and theirs: meson may run below sudo, and a test below valgrind."""
+        found = []
+        try:
+            for thread in os.listdir(f"/proc/{pid}/task"):
+                with open(f"/proc/{pid}/task/{thread}/children", encoding="ascii") as file:
+                    found += file.read().split()
+        except OSError:
+            pass
+        return found + [other for child in found if depth > 1 for other in self._below(child, depth - 1)]
+
+
+def test_folder(folder, options):
+    # REEVE_SUDO: what puts root's rights before it.
+    process = subprocess.Popen([*os.environ.get("REEVE_SUDO", "").split(), "meson", "test", "-C", folder, "--no-rebuild",
+                                "--print-errorlogs", *options],
+                               stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    running = Running(folder, process)
+    last = "none"
+
+    def tell():
+        say(f"{last} done; running: {', '.join(running()) or 'none'}")
+
+    for line in lines_of(process, tell):
+        step = re.match(r" *(\d+)/(\d+) ", line)
+        if step:
+            last = f"{step[1]} of {step[2]}"
+        if not re.match(r"ninja: |Full log written", line):
+            print(line, file=sys.stderr, flush=True)
+    return process.wait()
+
+
+def log_command(path, arguments):
+    what, dashes, *command = arguments
+    if dashes != "--":
+        sys.exit(__doc__)
+    process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    begun = told = time.monotonic()
+    last = "beginning"
+
+    def tell():
+        nonlocal told
+        told = time.monotonic()
+        say(f"{what}: {told - begun:.0f} s, {last}")
+
+    with open(path, "w", encoding="utf-8") as log:
+        for line in lines_of(process, tell):
+            print(line, file=log, flush=True)
+            # debhelper's steps, and ninja's or meson's count within them.
+            step = re.match(r"\s*(dh_\w+)|(\[\d+/\d+\])|\s*(\d+/\d+) ", line)
+            last = next(filter(None, step.groups())) if step else last
+            if time.monotonic() - told >= SILENCE:
+                tell()
+    return process.wait()
+
+
+WORKS = {"compile": compile_folder, "test": test_folder, "log": log_command}
+
+
+def main(arguments):
+    if len(arguments) < 2 or arguments[0] not in WORKS:
+        sys.exit(__doc__)
+    try:
+        return WORKS[arguments[0]](arguments[1], arguments[2:])
+    except KeyboardInterrupt:
+        # The tool has got the signal too, and has said so.
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
