@@ -1,0 +1,201 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""What `./dev releases [RELEASE...]` does: the commands of ./dev on bare roots of Debian's releases.
+
+On the releases of FIRST_CLASS everything is done twice, each time from a bare root: by root, in the README's
+order, and by a user with sudo, in the opposite one. What ran must be the same. On the others reeve is built and
+its plain tests are run. Output goes to build/releases/RELEASE/; the last line counts the tests that ran in all
+roots, and each other command as one.
+
+Releases go by number or name: 12, bookworm, 13, trixie, testing, unstable. CONTRIBUTING.md says how one is added.
+"""
+import argparse
+import dataclasses
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+import time
+
+import roots
+
+SOURCE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+# Far more than a command takes on two busy processors; what takes longer hangs.
+LIMIT = 90 * 60
+USER = "developer"
+
+
+@dataclasses.dataclass(frozen=True)
+class Release:
+    number: str  # or its name, where it has none
+    suite: str   # what mirrors call it
+    stable: bool # it has updates and security updates
+
+    def __str__(self):
+        return self.number
+
+
+FIRST_CLASS = [Release("12", "bookworm", True), Release("13", "trixie", True)]
+OTHERS = [Release("testing", "testing", False), Release("unstable", "sid", False)]
+RELEASES = FIRST_CLASS + OTHERS
+
+
+def find_release(name):
+    for release in RELEASES:
+        if name in (release.number, release.suite):
+            return release
+    known = ", ".join(f"{release.number} ({release.suite})" for release in RELEASES)
+    raise roots.Trouble(f"there is no release \"{name}\" here: {known}")
+
+
+def say(text):
+    print(f"releases: {text}", file=sys.stderr, flush=True)
+
+
+class Count:
+    """What passed, failed and was skipped, as `./dev test` counts it."""
+
+    def __init__(self):
+        self.passed = self.failed = self.skipped = 0
+
+    def add(self, passed, failed, skipped):
+        self.passed += passed
+        self.failed += failed
+        self.skipped += skipped
+
+    def __str__(self):
+        return f"{self.passed} passed, {self.failed} failed, {self.skipped} skipped"
+
+
+LAST_LINE = re.compile(r"(\d+) passed, (\d+) failed, (\d+) skipped")
+
+
+class Walk:
+    """One way through the commands in one bare root."""
+
+    def __init__(self, root, user, count):
+        self.root, self.user, self.count = root, user, count
+        self.logs = os.path.join(SOURCE, "build/releases", str(root.release), user)
+        os.makedirs(self.logs, exist_ok=True)
+        self.tests = None
+
+    def name(self, what):
+        return f"Debian {self.root.release}, {'root' if self.user == 'root' else 'with sudo'}: {what}"
+
+    def report(self, what, begun, good, counted=None):
+        self.count.add(*counted or (int(good), int(not good), 0))
+        words = "{} passed, {} failed, {} skipped".format(*counted) if counted else "passed" if good else "FAILED"
+        minutes, seconds = divmod(int(time.monotonic() - begun), 60)
+        say(f"{self.name(what)}: {words} ({minutes} min {seconds} s)")
+
+    def begin(self, command):
+        say(self.name(command))
+        return subprocess.Popen(self.root.argv(command, self.user), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                                stderr=subprocess.STDOUT, text=True, errors="replace", start_new_session=True)
+
+    def lines(self, process, what):
+        """Yields what a command prints, and keeps it; what ./dev says of its progress is shown."""
+        guard = threading.Timer(LIMIT, os.killpg, (process.pid, signal.SIGKILL))
+        guard.start()
+        with open(os.path.join(self.logs, re.sub(r"\W+", "-", what).strip("-") + ".log"), "w", encoding="utf-8") as log:
+            for line in process.stdout:
+                log.write(line)
+                log.flush()
+                if re.match(r"dev:|SKIPPED:|FAILED:", line):
+                    print(f"    {line}", end="", file=sys.stderr, flush=True)
+                yield line
+        guard.cancel()
+
+    def command(self, command):
+        """Runs a command of ./dev to its end."""
+        begun = time.monotonic()
+        process = self.begin(command)
+        last = ""
+        for line in self.lines(process, command):
+            last = line.strip() or last
+        code = process.wait()
+        counted = LAST_LINE.fullmatch(last) if " test" in command else None
+        if counted:
+            self.tests = tuple(int(number) for number in counted.groups())
+            if code != 0 and self.tests[1] == 0:
+                self.report(command, begun, False)
+            self.report(command, begun, code == 0, self.tests)
+        else:
+            # Tests without a last line, too, have failed.
+            self.report(command, begun, code == 0 and " test" not in command)
+
+    def run(self):
+        """`./dev run`, what the README says to try while it runs, and Ctrl-C."""
+        begun = time.monotonic()
+        process = self.begin("./dev run")
+        tried = None
+        for line in self.lines(process, "run"):
+            if tried is None and re.search(r" notice  started$", line):
+                tried = self.try_readme()
+                os.killpg(process.pid, signal.SIGINT)
+        self.report("./dev run", begun, process.wait() == 0 and tried is True)
+
+    def try_readme(self):
+        with open(os.path.join(SOURCE, "README.md"), encoding="utf-8") as file:
+            block = re.search(r"While it runs, elsewhere:\n\n((?:    .*\n)+)", file.read())[1]
+        for line in block.splitlines():
+            done = self.root.run(line.strip(), self.user, check=False)
+            if done.returncode != 0 or not done.stdout:
+                say(f"the README's `{line.strip()}`: exit code {done.returncode}\n{done.stdout}")
+                return False
+        return True
+
+
+def walk_first_class(release, count):
+    commands = [None, "./dev test", "./dev deb", "ROUNDS=1 IDLE_SECONDS=2 ./dev bench pool daemon", "./dev fuzz 2",
+                "./dev build"]
+    seen = {}
+    for user in ("root", USER):
+        with roots.Root(release, f"{release.suite}-{user}", SOURCE, say) as root:
+            if user != "root":
+                root.add_user(user)
+            walk = Walk(root, user, count)
+            for command in commands if user == "root" else reversed(commands):
+                walk.command(command) if command else walk.run()
+            seen[user] = walk.tests
+    same = seen["root"] == seen[USER]
+    count.add(int(same), int(not same), 0)
+    say(f"Debian {release}: root and a user with sudo ran {'the same' if same else 'other'} tests: {seen}")
+
+
+def walk_other(release, count):
+    with roots.Root(release, f"{release.suite}-root", SOURCE, say) as root:
+        walk = Walk(root, "root", count)
+        walk.command("./dev build")
+        walk.command("./dev test --quick")
+
+
+def main():
+    parser = argparse.ArgumentParser(prog="./dev releases", description=__doc__.split("\n\n", maxsplit=1)[1],
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("release", nargs="*", help="default: all")
+    chosen = [find_release(name) for name in parser.parse_args().release] or RELEASES
+    roots.enter_namespaces()
+    dirty = subprocess.run(["git", "-c", "safe.directory=*", "-C", SOURCE, "status", "--short"], capture_output=True,
+                           text=True, check=True).stdout
+    if dirty:
+        say("only what is committed is tried; this is not:\n" + dirty.rstrip())
+    count = Count()
+    for release in chosen:
+        try:
+            (walk_first_class if release in FIRST_CLASS else walk_other)(release, count)
+        except (roots.Trouble, OSError, subprocess.CalledProcessError) as trouble:
+            say(f"Debian {release}: {trouble}")
+            count.add(0, 1, 0)
+    print(count)
+    return 1 if count.failed or not count.passed else 0
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except roots.Trouble as trouble:
+        say(str(trouble))
+        sys.exit(2)
