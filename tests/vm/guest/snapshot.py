@@ -1,0 +1,51 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""Tells as JSON in what state each file of the state folder is: snapshot.py FOLDER [FILE]
+
+Files of producer.py are "good", or say how much of them there is; so do their outputs, which are checksums. Of
+others the first bytes are shown.
+"""
+import hashlib
+import json
+import os
+import re
+import sys
+
+from producer import content
+
+DROPPED = re.compile(r"\.?(\w+-\d+-(\d+)-(?:synced|plain))(?:\.\d+)?(\.output)?(?:\.\d+)?")
+
+
+def state_of(name, data):
+    dropped = DROPPED.fullmatch(name)
+    if not dropped:
+        return data[:4096].decode(errors="replace")
+    want = content(dropped[1], int(dropped[2]))
+    if dropped[3]:
+        good = data.split() and data.split()[0].decode(errors="replace") == hashlib.sha256(want).hexdigest()
+    else:
+        good = data == want
+    return "good" if good else f"{len(data)} bytes"
+
+
+def main(folder, target=None):
+    found = {}
+    for top, _, names in os.walk(folder):
+        for name in names:
+            path = os.path.join(top, name)
+            try:
+                with open(path, "rb") as file:
+                    found[os.path.relpath(path, folder)] = state_of(name, file.read())
+            except FileNotFoundError:
+                # It was moved in the meantime.
+                continue
+    text = json.dumps(found)
+    if target:
+        with open(target, "w", encoding="utf-8") as file:
+            file.write(text)
+    else:
+        print(text)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

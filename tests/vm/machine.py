@@ -1,0 +1,180 @@
+# SPDX-License-Identifier: MIT
+"""A virtual machine in qemu: with KVM where it works, else emulated, which is some ten times slower.
+
+It has a disk, a console that is kept in a file, and a port to the agent in it (guest/agent.py); no network but its
+own loopback.
+"""
+import base64
+import fcntl
+import json
+import os
+import random
+import re
+import signal
+import socket
+import subprocess
+import time
+
+# An emulated machine beside busy processes is slow, not broken.
+BOOT_PATIENCE = 600
+KVM_PATIENCE = 120
+PATIENCE = 300
+KVM_CREATE_VM = 0xAE01
+
+
+class Failure(Exception):
+    """Something in the machine did not go as it must."""
+
+
+class Machine:
+    def __init__(self, folder, say):
+        self.folder, self.say = folder, say
+        self.process = None
+        self.kvm = has_kvm()
+        self.console_path = os.path.join(folder, "console.log")
+        open(self.console_path, "wb").close()
+
+    def path(self, name):
+        return os.path.join(self.folder, name)
+
+    def console(self, start=0):
+        with open(self.console_path, encoding="utf-8", errors="replace") as file:
+            file.seek(start)
+            return file.read()
+
+    def mark(self):
+        return os.path.getsize(self.console_path)
+
+    # Power ---------------------------------------------------------------------------------------
+
+    def arguments(self):
+        accelerator = ["-accel", "kvm", "-cpu", "host"] if self.kvm else \
+                      ["-accel", "tcg,thread=multi", "-cpu", "max,la57=off,pmu=off"]
+        return ["qemu-system-x86_64", *accelerator, "-machine", "q35,sata=off,smbus=off", "-smp", "2", "-m", "1024",
+                "-no-reboot", "-display", "none", "-nodefaults", "-kernel", self.path("vmlinuz"),
+                "-initrd", self.path("initrd"), "-append",
+                "root=/dev/vda rw console=ttyS0 panic=-1 mitigations=off quiet systemd.show_status=false",
+                "-drive", f"file={self.path('disk.img')},format=raw,if=virtio,cache=writeback",
+                "-chardev", f"file,id=console,path={self.console_path},append=on", "-serial", "chardev:console",
+                "-device", "virtio-serial-pci",
+                "-chardev", f"socket,id=agent,path={self.path('agent.sock')},server=on,wait=off",
+                "-device", "virtserialport,chardev=agent,name=agent",
+                "-object", "rng-random,id=random,filename=/dev/urandom", "-device", "virtio-rng-pci,rng=random"]
+
+    def start(self):
+        """Returns after how many seconds the agent answers."""
+        try:
+            return self._start(KVM_PATIENCE if self.kvm else BOOT_PATIENCE)
+        except Failure:
+            # A machine within a machine may begin and never get on.
+            if not self.kvm:
+                raise
+            self.say("it does not boot with KVM: going on without")
+            self.cut()
+            self.kvm = False
+            return self._start(BOOT_PATIENCE)
+
+    def _start(self, patience):
+        begun = time.monotonic()
+        if os.path.exists(self.path("agent.sock")):
+            os.unlink(self.path("agent.sock"))
+        with open(self.path("qemu.log"), "ab") as log:
+            self.process = subprocess.Popen(self.arguments(), stdin=subprocess.DEVNULL, stdout=log,
+                                            stderr=subprocess.STDOUT, start_new_session=True)
+        told = begun
+        while time.monotonic() - begun < patience:
+            if self.process.poll() is not None:
+                with open(self.path("qemu.log"), encoding="utf-8", errors="replace") as log:
+                    raise Failure(f"qemu ended: {log.read()[-1000:]}")
+            try:
+                self.ask({"run": "true"}, 3)
+                return time.monotonic() - begun
+            except (OSError, ConnectionError):
+                time.sleep(0.2)
+            if time.monotonic() - told > 10:
+                told = time.monotonic()
+                self.say(f"booting, {told - begun:.0f} s")
+        raise Failure(f"the machine did not boot within {patience} s:\n{self.console()[-2000:]}")
+
+    def cut(self):
+        """The power goes."""
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGKILL)
+        self.process.wait()
+
+    def stop(self):
+        """Ends it in order, if it does."""
+        if not self.process or self.process.poll() is not None:
+            return
+        try:
+            self.ask({"run": "systemctl poweroff --no-block"}, 30)
+            self.process.wait(PATIENCE)
+        except (OSError, ConnectionError, subprocess.TimeoutExpired):
+            self.cut()
+
+    # Commands ------------------------------------------------------------------------------------
+
+    def ask(self, request, timeout):
+        """Sends a request to the agent and returns its answer."""
+        request = dict(request, id=random.randrange(1 << 30), timeout=timeout)
+        deadline = time.monotonic() + timeout + 10
+        with socket.socket(socket.AF_UNIX) as link:
+            link.settimeout(timeout + 10)
+            link.connect(self.path("agent.sock"))
+            # A line end first, for what may be left of an earlier request.
+            link.sendall(b"\n" + json.dumps(request).encode() + b"\n")
+            rest = b""
+            while True:
+                link.settimeout(max(0.1, deadline - time.monotonic()))
+                data = link.recv(65536)
+                if not data:
+                    raise ConnectionError("the machine is gone")
+                *lines, rest = (rest + data).split(b"\n")
+                for line in lines:
+                    try:
+                        answer = json.loads(line)
+                    except ValueError:
+                        continue
+                    if answer.get("id") == request["id"]:
+                        return answer
+
+    def run(self, command, check=True, timeout=PATIENCE):
+        """Runs a line of bash. Returns its output; with check a failure is an exception, else (code, output)."""
+        try:
+            answer = self.ask({"run": command}, timeout)
+        except OSError as error:
+            raise Failure(f"`{command}`: {error}; the console ends with:\n{self.console()[-1500:]}") from error
+        if not check:
+            return answer["code"], answer["output"]
+        if answer["code"] != 0:
+            raise Failure(f"`{command}`: exit code {answer['code']}\n{answer['output']}")
+        return answer["output"]
+
+    def write(self, path, text, mode=0o644):
+        data = base64.b64encode(text.encode()).decode()
+        self.ask({"write": path, "data": data, "mode": mode}, 60)
+
+    def wait(self, command, pattern, patience=PATIENCE):
+        """Runs a command again and again until its output has the pattern; returns the match."""
+        deadline = time.monotonic() + patience
+        while True:
+            code, output = self.run(command, check=False)
+            found = re.search(pattern, output, re.M)
+            if found:
+                return found
+            if time.monotonic() > deadline:
+                raise Failure(f"`{command}` did not say {pattern!r} within {patience} s; at last ({code}):\n{output}")
+            time.sleep(0.3)
+
+
+def has_kvm():
+    """Whether a machine can be made with KVM: the file may be there without that."""
+    try:
+        device = os.open("/dev/kvm", os.O_RDWR | os.O_CLOEXEC)
+        try:
+            os.close(fcntl.ioctl(device, KVM_CREATE_VM, 0))
+        finally:
+            os.close(device)
+        return True
+    except OSError:
+        return False

@@ -1,0 +1,151 @@
+# SPDX-License-Identifier: MIT
+"""Power cuts while files go through a spool: every file and stamp is accounted for.
+
+qemu is killed, so whatever the guest had not yet given to its disk is gone. (What it has given counts as written: a
+disk that lies about its cache is not played.) Half of the files are dropped as the manual of the spool says, fsync
+and rename; of these none may be lost, cut short, done without its output, or done twice. The other half shows what
+becomes of files that are dropped without.
+"""
+import json
+import random
+import re
+import time
+
+from machine import Failure
+from scenarios import CONFIG, DROP_INS, HEALTH, UNIT, expect, journal
+
+STATE = "/var/lib/reeve"
+SPOOL = f"{STATE}/cuts"
+SECONDS = (8, 14)
+
+SECTIONS = """[module:cuts]
+load = spool
+directory = cuts
+command = sha256sum < "$1"
+essential = no
+[module:daily]
+load = exec
+command = date -u +%s >> daily-runs; sync daily-runs
+run.every = 24h
+essential = no
+[module:beat]
+load = heartbeat
+file = cut-beat
+beat.every = 500ms
+essential = no
+"""
+
+# Looks before reeved does.
+SNAPSHOT = f"""[Unit]
+DefaultDependencies=no
+RequiresMountsFor=/var/lib
+Before={UNIT}
+[Service]
+Type=oneshot
+ExecStart=/usr/bin/python3 /root/snapshot.py {STATE} /run/before.json
+[Install]
+WantedBy=multi-user.target
+"""
+
+
+def prepare(vm):
+    vm.run(f"rm -rf {DROP_INS} {CONFIG}; mkdir -p {DROP_INS}")
+    vm.write(CONFIG, SECTIONS)
+    vm.write("/etc/systemd/system/before-reeve.service", SNAPSHOT)
+    vm.run(f"systemctl daemon-reload && systemctl enable before-reeve.service && systemctl restart {UNIT}")
+    vm.wait("reevectl status", r"cuts +ready")
+    vm.wait(f"cat {STATE}/daily-runs", r"^\d+$")
+    # The first second after a start is the one in which a last run is written.
+    vm.wait(f"cat {STATE}/last-runs", r"daily")
+    vm.run("sync")
+
+
+def places(found, name):
+    """Where a dropped file is: "incoming", "done" or "failed", with its state and that of its output."""
+    result = []
+    for path, state in found.items():
+        match = re.fullmatch(r"cuts/(?:(done|failed)/)?" + re.escape(name) + r"(?:\.\d+)?", path)
+        if match:
+            folder = match[1] or "incoming"
+            result.append((folder, state, found.get(path + ".output") if match[1] else None))
+    return result
+
+
+def judge(found, name, synced):
+    """A word for how a file stands; None when that is as it must be."""
+    there = places(found, name)
+    if not there:
+        return "lost"
+    if len(there) > 1:
+        return "twice"
+    folder, state, output = there[0]
+    if folder == "failed":
+        return "failed"
+    if state != "good":
+        return f"{folder}, file of {state}"
+    if folder == "done" and output != "good":
+        return "done without its output" if output is None else f"done, output of {output}"
+    return None
+
+
+def account(found, dropped, moment):
+    """Counts, and raises for synced files that are not right."""
+    wrong = {}
+    plain = {}
+    for name in dropped:
+        word = judge(found, name, True)
+        if word and name.endswith("-synced"):
+            wrong.setdefault(word, []).append(name)
+        elif word:
+            plain[word] = plain.get(word, 0) + 1
+    expect(not wrong, f"{moment}, of the synced files: " + "; ".join(f"{len(names)} {word} ({names[0]})"
+                                                                     for word, names in wrong.items()))
+    return plain
+
+
+def check_stamps(found):
+    """Last runs and the heartbeat are whole."""
+    last_runs = found.get("last-runs", "")
+    expect(re.fullmatch(r"reeve last runs 1\n(\d+ \S+ \S+\n)+end\n", last_runs), f"last-runs is {last_runs!r}")
+    expect("daily" in last_runs, "last-runs has lost the daily task")
+    beat = found.get("cut-beat", "")
+    expect(re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ\n", beat), f"the heartbeat is {beat!r}")
+
+
+def one_cut(vm, number):
+    mark = vm.mark()
+    vm.run(f"systemd-run --quiet --unit=producer{number} python3 /root/producer.py {SPOOL} cut{number}")
+    time.sleep(random.uniform(*SECONDS))
+    vm.cut()
+    dropped = re.findall(r"DROPPED (\S+-(?:synced|plain))\r?\n", vm.console(mark))
+    expect(len(dropped) > 4, f"cut {number}: only {len(dropped)} files were dropped")
+    vm.start()
+    before = json.loads(vm.run("cat /run/before.json"))
+    account(before, dropped, f"cut {number}, before reeved started")
+    check_stamps(before)
+    vm.wait(f"curl -s -m 10 {HEALTH}", r'"status": ?"(pass|warn)"')
+    # What was in the folder is taken up again, and nothing is left of it.
+    vm.wait(f"find {SPOOL} -maxdepth 1 -type f -name 'cut*' | wc -l", r"^0$")
+    vm.wait("reevectl status --json | tr -d ' \\n'", r'"name":"cuts"')
+    after = json.loads(vm.run(f"python3 /root/snapshot.py {STATE}"))
+    plain = account(after, dropped, f"cut {number}, afterwards")
+    runs = after["daily-runs"].split()
+    expect(len(runs) == 1, f"cut {number}: the daily task ran {len(runs)} times")
+    expect("damaged" not in journal(vm, "last-runs"), f"cut {number}: the last runs were damaged")
+    synced = sum(name.endswith("-synced") for name in dropped)
+    left = [path for path in after if path.startswith("cuts/.")]
+    return synced, len(dropped) - synced, sum(plain.values()), plain, left
+
+
+def power_cuts(vm, count, say):
+    """Returns a line of figures."""
+    prepare(vm)
+    totals, kinds = [0, 0, 0], {}
+    for number in range(1, count + 1):
+        *figures, plain, left = one_cut(vm, number)
+        totals = [total + figure for total, figure in zip(totals, figures)]
+        for word, many in plain.items():
+            kinds[word] = kinds.get(word, 0) + many
+        say(f"cut {number} of {count}: {figures[0]} synced files, 0 wrong; {figures[1]} others: {plain or 'all right'}; "
+            f"dot files left: {len(left)}")
+    return f"{count} cuts, {totals[0]} synced files, 0 wrong; of {totals[1]} others {totals[2]} wrong: {kinds}"

@@ -1,0 +1,95 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""What `./dev vm [RELEASE] [SCENARIO...]` does: boots Debian 12 and 13 with reeve's packages in qemu.
+
+A real systemd is process 1 there, with the kernel and the control groups of the release. Without a RELEASE both
+are tried, without a SCENARIO all. The installation comes first in any case. What is committed is what is installed.
+Disks and logs are in build/vm/RELEASE/.
+"""
+import argparse
+import os
+import subprocess
+import sys
+import time
+
+import image
+import machine
+import powercut
+import scenarios
+from image import SOURCE, roots
+from releases import FIRST_CLASS, Count, find_release
+
+# So many cuts are made each time.
+CUTS = 10
+
+
+def say(text):
+    print(f"vm: {text}", file=sys.stderr, flush=True)
+
+
+def attempt(release, name, work, count):
+    """Runs a scenario and reports. Returns whether it went well."""
+    begun = time.monotonic()
+    say(f"Debian {release}: {name}")
+    try:
+        figures = work()
+    except (machine.Failure, OSError, KeyError, ValueError) as failure:
+        count.add(0, 1, 0)
+        print(f"FAILED: Debian {release}: {name}: {failure}", file=sys.stderr, flush=True)
+        return False
+    count.add(1, 0, 0)
+    say(f"Debian {release}: {name}: passed ({time.monotonic() - begun:.0f} s): {figures}")
+    return True
+
+
+def try_release(release, chosen, cuts, count):
+    folder = os.path.join(SOURCE, "build/vm", str(release))
+    os.makedirs(folder, exist_ok=True)
+
+    def tell(text):
+        say(f"Debian {release}: {text}")
+
+    image.make_disk(release, folder, tell)
+    vm = machine.Machine(folder, tell)
+    tell(f"booting {'with KVM' if vm.kvm else 'emulated, as there is no KVM: this takes some ten times longer'}")
+    tell(f"booted in {vm.start():.0f} s")
+    try:
+        if not attempt(release, "install", lambda: scenarios.install(vm), count):
+            return
+        for scenario in scenarios.SCENARIOS:
+            if scenario.__name__ in chosen:
+                attempt(release, scenario.__name__, lambda work=scenario: work(vm), count)
+        if "power_cuts" in chosen:
+            attempt(release, "power_cuts", lambda: powercut.power_cuts(vm, cuts, tell), count)
+    finally:
+        vm.stop()
+
+
+def main():
+    names = ["install", *(scenario.__name__ for scenario in scenarios.SCENARIOS), "power_cuts"]
+    parser = argparse.ArgumentParser(prog="./dev vm", description=__doc__.split("\n\n", maxsplit=1)[1],
+                                     formatter_class=argparse.RawDescriptionHelpFormatter,
+                                     epilog="Scenarios: " + ", ".join(names))
+    parser.add_argument("--cuts", type=int, default=CUTS, help=f"how many power cuts (default {CUTS})")
+    parser.add_argument("words", nargs="*", metavar="RELEASE | SCENARIO")
+    arguments = parser.parse_args()
+    chosen = [word.replace("-", "_") for word in arguments.words if word.replace("-", "_") in names]
+    releases = [find_release(word) for word in arguments.words if word.replace("-", "_") not in names]
+    roots.enter_namespaces()
+    count = Count()
+    for release in releases or FIRST_CLASS:
+        try:
+            try_release(release, chosen or names, arguments.cuts, count)
+        except (roots.Trouble, machine.Failure, OSError, subprocess.CalledProcessError) as trouble:
+            count.add(0, 1, 0)
+            print(f"FAILED: Debian {release}: {trouble}", file=sys.stderr, flush=True)
+    print(count)
+    return 1 if count.failed or not count.passed else 0
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except roots.Trouble as trouble:
+        say(str(trouble))
+        sys.exit(2)
