@@ -39,7 +39,7 @@
 const char *file_step_text(enum file_step step)
 {
     static const char *const texts[] = {
-        [FILE_CREATE] = "create",
+        [FILE_CREATE] = "create a temporary file beside",
         [FILE_WRITE] = "write",
         [FILE_SYNC] = "sync",
         [FILE_RENAME] = "rename",
@@ -187,12 +187,18 @@ static int rename_file(int folder, const char *name, int new_folder, const char 
     return -errno;
 }
 
-/* A reserve is not worth a failure. With a link there is a file under the name all the time. */
+/* A reserve is not worth a failure. As it is made by a link, there is a file under the name all the time;
+ * and without such a file the reserve stays as it is. */
 static void keep_old(int folder, const char *name, const char *keep)
 {
-    unlinkat(folder, keep, 0);
-    if (linkat(folder, name, folder, keep, 0) < 0)
-        renameat(folder, name, folder, keep);
+    if (linkat(folder, name, folder, keep, 0) == 0 || errno == ENOENT)
+        return;
+    if (errno == EEXIST) {
+        unlinkat(folder, keep, 0);
+        if (linkat(folder, name, folder, keep, 0) == 0)
+            return;
+    }
+    renameat(folder, name, folder, keep);
 }
 
 /* ------------------------------------------------------------------------------------------------ */

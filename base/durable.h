@@ -23,7 +23,7 @@ enum file_step {
     FILE_SYNC_FOLDER, /* of its name: whether a power cut would undo the rename is unknown */
 };
 
-/* "create", "write", "sync", "rename", "sync the folder of": what could not be done with a file. */
+/* "write", "sync the folder of" and the like: what could not be done, to be followed by the name. */
 const char *file_step_text(enum file_step step);
 
 struct file_content {

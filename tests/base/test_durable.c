@@ -308,9 +308,13 @@ static void test_what_was_there_before_is_kept(void **state unused)
     expect_names(folder, "file");
     record(NULL, NULL);
     assert_int_equal(replace("file", "two", false, "old", &step), 0);
-    /* At no time is there no file. */
-    assert_string_equal(recorded(), "flock write fdatasync unlinkat linkat renameat fsync");
+    assert_string_equal(recorded(), "flock write fdatasync linkat renameat fsync");
     expect_content(folder, "old", "one");
+    record(NULL, NULL);
+    assert_int_equal(replace("file", "two", false, "old", &step), 0);
+    /* At no time is there no file. */
+    assert_string_equal(recorded(), "flock write fdatasync linkat unlinkat linkat renameat fsync");
+    expect_content(folder, "old", "two");
     record(&no_links, NULL);
     assert_int_equal(replace("file", "three", false, "old", &step), 0);
     recorded();
@@ -321,6 +325,10 @@ static void test_what_was_there_before_is_kept(void **state unused)
     recorded();
     expect_content(folder, "old", "two");
     expect_content(folder, "file", "three");
+    /* Neither does one without a file to be kept. */
+    assert_int_equal(unlinkat(folder, "file", 0), 0);
+    assert_int_equal(replace("file", "five", false, "old", &step), 0);
+    expect_content(folder, "old", "two");
     expect_names(folder, "file old");
 }
 
