@@ -2,19 +2,20 @@
 /*
  * Replacing and moving files for good.
  *
- * Properties: after a success, name and content are on the disk. A power cut before that, or a process
- * that is killed, leaves the old file or the new one under the name, and never a part of one. Writers
- * that replace the same file at once do not mix their contents.
+ * Properties: after a success, name and content are on the disk. A power cut before that leaves the old
+ * file or the new one under the name, never a part of one; so does the end of a process that is killed.
+ * Writers that replace the same file at once do not mix their contents.
  *
  * Operation: write a temporary file in the same folder, fdatasync() it, rename it, fsync() the folder.
- * A file system that does not know one of the two syncs (EINVAL) offers no more than it has done.
+ * A file system that does not know one of the two syncs answers EINVAL, which counts as success: there is
+ * no better that it could do.
  *
- * Safety: all writers of a file use the same temporary name, so that killed ones leave at most one file
- * behind. A writer locks the file that it has created (flock), and owns the temporary name from then on
- * if the name is still that file's. Only the thread that holds the lock of the file with the temporary
- * name may rename or remove it. A writer that finds the name taken waits for the lock: either the name
- * is gone by then, with its owner's rename, or its owner was killed and the file is removed. Where there
- * are no locks (some network file systems) one writer at a time is up to the caller.
+ * Safety: all writers of a file use the same temporary name, so killed ones leave at most one file behind.
+ * A writer creates the temporary file, locks it (flock), and then checks that the name still belongs to
+ * it. From then on it owns the name: only the thread that holds the lock of the file with the temporary
+ * name may rename or remove it. A writer that finds the name taken waits for the lock. By then either the
+ * owner has renamed the file, or it was killed and the file is removed. On file systems without locks
+ * (some network file systems) the caller must see to it that there is one writer at a time.
  */
 #include "base/durable.h"
 
@@ -30,7 +31,7 @@
 #include "base/macro.h"
 #include "base/text.h"
 
-/* A temporary name that is taken again and again belongs to somebody who does not follow the rules. */
+/* A writer that loses the temporary name this often has met a program that does not follow the rules. */
 #define TRIES 100
 
 #define PREFIX "."
@@ -62,12 +63,12 @@ static int sync_by(int (*call)(int fd), int fd)
     return 0;
 }
 
-/* file is one that is in the folder. */
+/* file is any file in the folder, or -1. */
 static int sync_folder(int folder, int file)
 {
     int r = sync_by(fsync, folder);
 
-    /* A folder that may be written and not read is open as a path alone (O_PATH). */
+    /* A folder that we may write to but not read is open as a path alone (O_PATH). */
     return r == -EBADF && file >= 0 ? sync_by(syncfs, file) : r;
 }
 
@@ -81,7 +82,7 @@ static int sync_content(int folder, const char *name, int *ret_fd)
     /* A symbolic link, or a socket, is nothing but its name. */
     if (errno == ELOOP || errno == ENXIO)
         return 0;
-    /* What we may not read is synced with all else on that file system. */
+    /* A file that we may not read can only be synced with its whole file system. */
     return errno == EACCES ? sync_by(syncfs, folder) : -errno;
 }
 
@@ -111,7 +112,7 @@ static bool has_name(int fd, int folder, const char *name)
            open_file.st_ino == named.st_ino && open_file.st_dev == named.st_dev;
 }
 
-/* Waits for the owner of a temporary name, and removes the file if that did not. */
+/* Waits for the owner of a temporary name, and removes the file if the owner was killed. */
 static int remove_left(int folder, const char *name)
 {
     cleanup_close int fd =
@@ -167,7 +168,7 @@ static int link_and_unlink(int folder, const char *name, int new_folder, const c
     }
     if (errno != EPERM && errno != EOPNOTSUPP && errno != ENOSYS && errno != EMLINK)
         return -errno;
-    /* No links either: what somebody puts there after this look is replaced. */
+    /* No links either: a file that somebody puts there after this look is replaced. */
     if (fstatat(new_folder, new_name, &status, AT_SYMLINK_NOFOLLOW) == 0)
         return -EEXIST;
     if (errno != ENOENT)
@@ -187,8 +188,8 @@ static int rename_file(int folder, const char *name, int new_folder, const char 
     return -errno;
 }
 
-/* A reserve is not worth a failure. As it is made by a link, there is a file under the name all the time;
- * and without such a file the reserve stays as it is. */
+/* A failure here is no reason not to replace the file. The link makes sure that there is a file under the
+ * name all the time. If there is no old file, the one that was kept before stays. */
 static void keep_old(int folder, const char *name, const char *keep)
 {
     if (linkat(folder, name, folder, keep, 0) == 0 || errno == ENOENT)

@@ -14,7 +14,7 @@
 #include <stddef.h>
 #include <sys/types.h>
 
-/* The step that failed. Up to FILE_RENAME the old file is as it was. */
+/* The step that failed. If it is FILE_RENAME or an earlier one, the old file is as it was. */
 enum file_step {
     FILE_CREATE,      /* of the temporary file */
     FILE_WRITE,       /* of its content */
@@ -23,7 +23,7 @@ enum file_step {
     FILE_SYNC_FOLDER, /* of its name: whether a power cut would undo the rename is unknown */
 };
 
-/* "write", "sync the folder of" and the like: what could not be done, to be followed by the name. */
+/* "write", "sync the folder of" and the like, for a message that continues with the file's name. */
 const char *file_step_text(enum file_step step);
 
 struct file_content {
@@ -31,19 +31,19 @@ struct file_content {
     size_t size;
     mode_t mode;   /* as for open(2): the umask is taken from it */
     bool only_new; /* never replace a file: -EEXIST */
-    const char
-        *keep; /* the name under which the replaced file stays, as far as possible; or NULL */
+    /* The name under which the replaced file stays, or NULL. A failure to keep it is no error. */
+    const char *keep;
 };
 
 /*
  * Makes a file with this content, in place of the one that has the name, if any. Readers see the old
  * file or the new one. folder is a descriptor opened for reading, and name is a name in it, without a
- * slash. A temporary file is beside it meanwhile, `.NAME.new`; what a killed writer has left there is
- * removed. Several threads and processes may replace the same file at once: the last one wins.
+ * slash. While it writes, there is a temporary file `.NAME.new` beside it; one that a killed writer left
+ * there is removed. Several threads and processes may replace the same file at once: the last one wins.
  *
  * Returns 0 when content and name are on the disk, as far as the file system can be asked to put them
- * there; else a negative errno, and *ret_step is what failed. With only_new a failure of whatever step
- * leaves nothing under the name.
+ * there; else a negative errno, and *ret_step is what failed. With only_new a failure at any step leaves
+ * nothing under the name.
  */
 int file_replace(int folder, const char *name, const struct file_content *content,
                  enum file_step *ret_step);

@@ -2,14 +2,14 @@
 /*
  * Work that may block, beside the loop.
  *
- * Properties: the loop never waits for the work, and its end is told in the loop, once. At most one
- * piece of a background is under way.
+ * Properties: the loop never waits for the work. `done` is called once for each start, in the loop. Each
+ * struct loop_background runs at most one piece of work at a time.
  *
  * Operation: each piece of work has a thread of its own, which writes to an eventfd as its last act. The
- * loop reads that, joins the thread and tells the end. Work is rare, so there is no pool.
+ * loop reads the eventfd, joins the thread and calls `done`. Work is rare, so there is no pool.
  *
  * Safety: `result` is written by the thread before it ends and read after it was joined; `busy` belongs
- * to the loop's thread. The eventfd is not closed before the thread was joined.
+ * to the loop's thread. The thread is joined before the eventfd is closed.
  */
 #include <assert.h>
 #include <errno.h>
@@ -21,7 +21,7 @@
 #include "base/fd.h"
 #include "daemon/loop/loop.h"
 
-/* Calls of files and of the disk, with a name or two on the stack. */
+/* Enough for system calls with a few paths on the stack. */
 #define STACK_SIZE ((size_t)256 * 1024)
 
 struct loop_background {
@@ -58,7 +58,7 @@ static void ended(int fd, unsigned events unused, void *arg)
     struct loop_background *background = arg;
     uint64_t count;
 
-    /* What cannot be read now is told again. */
+    /* If the read fails, the eventfd stays readable and the loop calls again. */
     if (read(fd, &count, sizeof(count)) == (ssize_t)sizeof(count) && background->busy)
         end(background);
 }
@@ -84,7 +84,7 @@ int loop_background_create(struct loop *loop, loop_work_fn work, loop_done_fn do
     return 0;
 }
 
-/* Signals are for the loop, which reads them from a descriptor. */
+/* The loop reads signals from a descriptor, so no other thread may take one. */
 static int start_thread(struct loop_background *background, const pthread_attr_t *attributes)
 {
     sigset_t all, before;

@@ -2,8 +2,8 @@
 /*
  * The event loop of the supervisor. This folder is the only one that knows libevent.
  *
- * One thread runs the loop; every callback runs in it, and none may block. What must block has a thread
- * of its own (loop_background_start()). A source may be removed from within any callback, its own
+ * One thread runs the loop; every callback runs in it, and none may block. Work that must block runs on a
+ * thread of its own (loop_background_start()). A source may be removed from within any callback, its own
  * included. Structures are opaque and owned by who made them.
  */
 #ifndef REEVE_LOOP_LOOP_H
@@ -109,21 +109,21 @@ void loop_child_destroy(struct loop_child *child);
 struct loop_background;
 
 /* Work that may block, such as waiting for a disk. It runs on a thread of its own, with all signals
- * blocked and a small stack, and must use nothing that the loop uses meanwhile: no source of the loop, no
- * log. Returns 0 or a negative errno. */
+ * blocked and a small stack. It must not touch anything that the loop's thread may use at the same time,
+ * and neither sources of the loop nor the log. Returns 0 or a negative errno. */
 typedef int (*loop_work_fn)(void *arg);
-/* Tells in the loop that the work has ended, with what it returned. */
+/* Called in the loop when the work has ended, with its result. */
 typedef void (*loop_done_fn)(int result, void *arg);
 
 /* Returns 0 or a negative errno. */
 int loop_background_create(struct loop *loop, loop_work_fn work, loop_done_fn done, void *arg,
                            struct loop_background **ret_background);
-/* Runs the work once; it must not be running. Returns 0, or -EAGAIN or -ENOMEM when there is no thread to
- * be had: then done is not called, and the caller tries again later. */
+/* Starts the work, which must not be running. Returns 0, or -EAGAIN or -ENOMEM when no thread can be
+ * created: then done is not called, and the caller tries again later. */
 int loop_background_start(struct loop_background *background);
-/* Whether the work runs, or its end is still to be told. exec() would cut it off. */
+/* Whether the work runs, or done has not been called yet. exec() would kill the thread. */
 bool loop_background_is_busy(const struct loop_background *background);
-/* Waits for the end of work that runs, and tells it: only after the loop has ended. */
+/* If the work runs, waits for its end and calls done. Only after the loop has ended. */
 void loop_background_wait(struct loop_background *background);
 /* The work must not be running. NULL does nothing. */
 void loop_background_destroy(struct loop_background *background);

@@ -4,9 +4,9 @@
  * first and a last line that tell a whole file from a part of one.
  *
  * It is replaced for good (base/durable.h), so a daemon that dies, and a machine that loses its power,
- * leave the old or the new file. The file before stays beside it, as a reserve against a disk that damages
- * files. Writing waits for the disk, so a thread of the loop's background does it; what changes meanwhile
- * is written next.
+ * leave the old or the new file. The version before is kept beside it, in case the disk damages the file.
+ * Writing waits for the disk, so it runs in the background of the loop; changes that come meanwhile are
+ * written next.
  */
 #include "daemon/supervisor/ledger.h"
 
@@ -211,7 +211,7 @@ static void describe_wrong(int r, char *buffer, size_t size)
         snprintf(buffer, size, "cannot be read (%s)", strerror(-r));
 }
 
-/* What is damaged must not take the place of the reserve, and somebody may want to see it. */
+/* A damaged file must not become the reserve at the next write. It is kept for those who want to see it. */
 static void set_aside(const struct ledger *ledger)
 {
     if (rename(ledger->path, ledger->damaged_path) < 0)

@@ -9,8 +9,8 @@
  * dot, folders and anything that is not a regular file are left alone.
  *
  * So the command leaves the file where it is, and writes nothing else into the folder: that would
- * be another file that has arrived. Where a command removes its file, nothing is moved and no output
- * is kept. The folder must be one that the daemon may write to: beside the state folder reeve.service
+ * be another file that has arrived. If a command removes its file, nothing is moved and no output is
+ * kept. The folder must be one that the daemon may write to: beside the state folder reeve.service
  * needs a drop-in with ReadWritePaths=, as for the one below.
  *
  * Commands run at least once: when the host dies or stops in the middle, or the machine loses its
@@ -24,7 +24,7 @@
  * only the move is tried again, with the job's retries and then once a minute. A restart of the module
  * forgets the result, and then the command runs again.
  *
- * The file itself is on the disk only if the program that drops it sees to that: fsync, then rename.
+ * The file itself is on the disk only if the program that drops it makes sure of that: fsync, then rename.
  * A file that was only copied may be empty after a power cut, and is then processed as an empty one.
  * From a shell, for a folder `in`:
  *
@@ -69,8 +69,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* How often files that a writer had open at the scan are looked at again: their close is seen at
- * once, so this is only for a close that was missed. */
+/* How often the folder is scanned. inotify tells of files that a writer closes, so this is for events that
+ * were missed, and for files that are processed and could not be moved. */
 #define RESCAN_INTERVAL (60 * RV_SECOND)
 
 static bool is_wanted(const struct spool *spool, const char *name)

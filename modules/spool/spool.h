@@ -49,14 +49,14 @@ struct spool {
 int claim_queue(struct spool *spool, const char *name);
 /* There is no job after all. */
 void claim_unqueue(struct spool *spool, const char *name);
-/* Drops results that wait for a move of a file that somebody has taken away. */
+/* Drops waiting results whose file somebody has removed. */
 void claim_forget_gone(struct spool *spool);
 
 /* For a job: makes it the owner, at each of its attempts. queued: the watch has submitted it. Returns 0,
  * -EALREADY when another job has the file, or -ENOMEM. */
 int claim_take(struct spool *spool, const char *name, uint64_t job, bool queued,
                struct claim **ret_claim);
-/* Leaves an ended one to the next job that comes for it. */
+/* Leaves an ended claim to the next job for its file. */
 void claim_leave(struct spool *spool, struct claim *claim);
 /* The file is nobody's again. */
 void claim_release(struct spool *spool, struct claim *claim);

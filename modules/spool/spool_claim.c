@@ -10,8 +10,8 @@
 #define JOB_QUEUED 0          /* submitted by the watch, and not begun */
 #define JOB_NONE   UINT64_MAX /* its result waits for a job to move it */
 
-/* Each result that waits has an output in memory. When so many cannot be moved, a full disk say, more
- * would not help. */
+/* Each waiting result holds an output in memory. If so many files cannot be moved, because the disk is
+ * full, say, running more commands would not help. */
 #define WAITING_MAX 100
 
 static struct claim *find(const struct spool *spool, const char *name)

@@ -25,7 +25,7 @@ static int run_command(struct rv_context *ctx, const struct spool *spool, struct
     struct rv_command_result result;
     int r;
 
-    /* Of an attempt before. */
+    /* The attempt before may have left one. */
     forget_result(claim);
     /* Never a path that the command could take for an option. */
     snprintf(path, sizeof(path), "%s%s/%s", spool->directory[0] == '/' ? "" : "./",
@@ -48,8 +48,8 @@ static bool is_same(const struct stat *a, const struct stat *b)
            a->st_mtim.tv_sec == b->st_mtim.tv_sec && a->st_mtim.tv_nsec == b->st_mtim.tv_nsec;
 }
 
-/* Whether the file is there, and whether it is the one that the result is of. Returns 0 or a negative
- * errno. */
+/* Checks that the file is there. If another file has taken its name since the command ran, forgets the
+ * result. Returns 0 or a negative errno. */
 static int look_at_file(const struct spool *spool, struct claim *claim)
 {
     struct stat status;
@@ -84,7 +84,7 @@ static int finish_file(struct rv_context *ctx, struct spool *spool, struct claim
         return 0;
     if (job->attempt == job->attempts)
         return rv_fail_text(code, "moved to failed/: %s", text);
-    /* The job that ran the command has failed already; this one has done what it was for. */
+    /* The job that ran the command has failed already. This one was only to move the file. */
     rv_log(ctx, RV_LOG_WARNING, "moved to failed/: %s", text);
     return 0;
 }
@@ -111,7 +111,7 @@ int spool_process(struct rv_context *ctx, const struct rv_job *job, void *state)
     }
     if (!claim->ended) {
         r = run_command(ctx, spool, claim);
-        /* What a stop interrupted stays where it is, and claimed: the next start finds it. */
+        /* A file that a stop interrupted stays where it is, and claimed: the next start finds it. */
         if (r < 0 && rv_context_err(ctx) != 0 && rv_context_err(ctx) != -ETIMEDOUT)
             return r;
         if (r < 0 && job->attempt < job->attempts)

@@ -2,15 +2,15 @@
 /*
  * Moving a file, with its output, to where it stays.
  *
- * Properties: no file is in done/ or failed/ without its output, whatever is cut when, and nothing that
- * exists there is overwritten.
+ * Properties: a file in done/ or failed/ has its output, even after a power cut at any moment. Nothing
+ * that exists there is overwritten.
  *
- * Operation: under the first suffix for which neither name exists the output is created for good, and
- * then the file is moved for good. A cut between the two leaves an output without its file, which is
- * still in the folder and is processed again, under the next suffix.
+ * Operation: find the first suffix for which neither name is taken, create the output for good, then move
+ * the file for good. A cut between the two leaves an output without its file. The file is still in the
+ * folder then, and is processed again under the next suffix.
  *
- * Safety: creating the output reserves the name for the file, as every job does that first. A file whose
- * own name looks like an output may still take one of the two names; then the next suffix is tried.
+ * Safety: every job creates the output first, and so reserves both names. Only a file that is itself
+ * called NAME.output can still take one of them; then the next suffix is tried.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -20,7 +20,7 @@
 
 #include "modules/spool/spool.h"
 
-/* A name may exist in done/ already: so many suffixes are tried. */
+/* How many suffixes are tried for a name that exists already. */
 #define SUFFIXES 100000
 
 struct names {
@@ -42,7 +42,7 @@ static bool exists(int folder, const char *name)
 {
     struct stat status;
 
-    /* What cannot be looked at is for the one who acts on it to tell. */
+    /* Another error shows up in the call that uses the name. */
     return fstatat(folder, name, &status, AT_SYMLINK_NOFOLLOW) == 0;
 }
 
