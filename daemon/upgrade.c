@@ -22,6 +22,9 @@
 #define PATIENCE (60 * NSEC_PER_SEC)
 #define LOOK     (20 * NSEC_PER_MSEC)
 
+/* What is waited for is told when that takes longer than it usually does. */
+#define TELL_AFTER NSEC_PER_SEC
+
 /* And all of it, however often a program must be asked again because it has been replaced meanwhile. */
 #define PATIENCE_MAX (3 * PATIENCE)
 
@@ -50,6 +53,7 @@ struct upgrade {
     uint64_t checked_reloads;      /* and how many reloads there had been */
     int64_t deadline;
     int64_t last_deadline;
+    bool told; /* what it waits for */
     int64_t held_since;
     struct list waiters;
 };
@@ -230,6 +234,15 @@ static void check(struct upgrade *upgrade)
         upgrade->stage = CHECKING;
 }
 
+/* Told once an upgrade, as many modules may be on their way one after the other. */
+static void tell_waiting(struct upgrade *upgrade, const char *what)
+{
+    if (upgrade->told || upgrade->deadline - clock_monotonic() > PATIENCE - TELL_AFTER)
+        return;
+    upgrade->told = true;
+    log_notice("the upgrade waits: %s", what);
+}
+
 static void look(void *arg)
 {
     struct upgrade *upgrade = arg;
@@ -250,6 +263,7 @@ static void look(void *arg)
                clock_monotonic() > upgrade->deadline) {
         fail(upgrade, -EBUSY, "%s; try again when nothing moves", what);
     } else {
+        tell_waiting(upgrade, what);
         loop_timer_arm(upgrade->timer, LOOK);
     }
 }
@@ -271,6 +285,7 @@ void upgrade_begin(struct upgrade *upgrade, edge_upgrade_fn done, void *arg)
     log_notice("upgrading to %s", upgrade->program);
     edge_upgrade_tell(upgrade->options.edge, true, "");
     upgrade->stage = WAITING;
+    upgrade->told = false;
     upgrade->deadline = clock_monotonic() + PATIENCE;
     upgrade->last_deadline = clock_monotonic() + PATIENCE_MAX;
     loop_timer_arm(upgrade->timer, 0);

@@ -20,6 +20,7 @@ ERRORS = {
     "-ECANCELED": "cancelled",
     "-ECHILD": "the program failed",
     "-EDEADLK": "would wait for itself",
+    "-EEXIST": "the name is taken",
     "-EINVAL": "an argument is wrong",
     "-EMFILE": "too many open descriptors",
     "-EMSGSIZE": "the data is too large",
@@ -28,6 +29,7 @@ ERRORS = {
     "-ENOSYS": "not within a host",
     "-EPIPE": "closed, stopped or draining",
     "-ETIMEDOUT": "the deadline has passed",
+    "-EXDEV": "on another file system",
 }
 
 

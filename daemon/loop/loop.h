@@ -2,8 +2,9 @@
 /*
  * The event loop of the supervisor. This folder is the only one that knows libevent.
  *
- * One thread runs the loop; every callback runs in it, and none may block. A source may be removed
- * from within any callback, its own included. Structures are opaque and owned by who made them.
+ * One thread runs the loop; every callback runs in it, and none may block. Work that must block runs on a
+ * thread of its own (loop_background_start()). A source may be removed from within any callback, its own
+ * included. Structures are opaque and owned by who made them.
  */
 #ifndef REEVE_LOOP_LOOP_H
 #define REEVE_LOOP_LOOP_H
@@ -102,5 +103,29 @@ int loop_child_create(struct loop *loop, pid_t pid, loop_child_fn fn, void *arg,
 int loop_child_kill(struct loop_child *child, int signal);
 /* Forgets a child that ended, from fn or later. */
 void loop_child_destroy(struct loop_child *child);
+
+/* Background ----------------------------------------------------------------------------------- */
+
+struct loop_background;
+
+/* Work that may block, such as waiting for a disk. It runs on a thread of its own, with all signals
+ * blocked and a small stack. It must not touch anything that the loop's thread may use at the same time,
+ * and neither sources of the loop nor the log. Returns 0 or a negative errno. */
+typedef int (*loop_work_fn)(void *arg);
+/* Called in the loop when the work has ended, with its result. */
+typedef void (*loop_done_fn)(int result, void *arg);
+
+/* Returns 0 or a negative errno. */
+int loop_background_create(struct loop *loop, loop_work_fn work, loop_done_fn done, void *arg,
+                           struct loop_background **ret_background);
+/* Starts the work, which must not be running. Returns 0, or -EAGAIN or -ENOMEM when no thread can be
+ * created: then done is not called, and the caller tries again later. */
+int loop_background_start(struct loop_background *background);
+/* Whether the work runs, or done has not been called yet. exec() would kill the thread. */
+bool loop_background_is_busy(const struct loop_background *background);
+/* If the work runs, waits for its end and calls done. Only after the loop has ended. */
+void loop_background_wait(struct loop_background *background);
+/* The work must not be running. NULL does nothing. */
+void loop_background_destroy(struct loop_background *background);
 
 #endif

@@ -3,10 +3,10 @@
  * The file: a line "STARTED MODULE TASK" each, STARTED in nanoseconds since the epoch, between a
  * first and a last line that tell a whole file from a part of one.
  *
- * It is written under another name and renamed, so that a daemon that dies leaves the old or the new
- * one. The loop may not wait for a disk, so it is not synced there; a machine that loses its power
- * may then find an empty file under the right name, and so one that is a minute older is kept beside
- * it.
+ * It is replaced for good (base/durable.h), so a daemon that dies, and a machine that loses its power,
+ * leave the old or the new file. The version before is kept beside it, in case the disk damages the file.
+ * Writing waits for the disk, so it runs in the background of the loop; changes that come meanwhile are
+ * written next.
  */
 #include "daemon/supervisor/ledger.h"
 
@@ -16,9 +16,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
-#include "base/clock.h"
+#include "base/durable.h"
+#include "base/duration.h"
 #include "base/fd.h"
 #include "base/log.h"
 #include "base/text.h"
@@ -36,8 +39,9 @@
 /* After a write that failed. */
 #define RETRY_DELAY (2 * NSEC_PER_SEC)
 
-/* The kernel writes back what is older than half a minute (vm.dirty_expire_centisecs). */
-#define SETTLED (60 * NSEC_PER_SEC)
+#define NAME         "last-runs"
+#define OLD_NAME     NAME ".old"
+#define DAMAGED_NAME NAME ".damaged"
 
 #define FIRST_LINE "reeve last runs 1"
 #define LAST_LINE  "end"
@@ -50,13 +54,15 @@ struct entry {
 };
 
 struct ledger {
-    char *path, *new_path, *old_path;
+    char *folder, *path, *old_path, *damaged_path;
     struct entry *entries;
     size_t count;
-    bool changed;       /* since it was written; then the timer is armed */
-    int64_t written_at; /* monotonic; 0: in an earlier life */
-    bool failing;       /* the last write failed, which was told */
+    bool changed; /* since the last write began; then the timer is armed, or a write is under way */
+    bool failing; /* the last write failed, which was told */
     struct loop_timer *timer;
+    struct loop_background *writer;
+    struct text content;        /* what is being written */
+    enum file_step failed_step; /* of the last write */
 };
 
 static void entry_free(struct entry *entry)
@@ -124,6 +130,13 @@ static bool note(struct ledger *ledger, const char *module, const char *task, in
     return kept;
 }
 
+static void mark_changed(struct ledger *ledger)
+{
+    if (!ledger->changed && !ledger_is_writing(ledger))
+        loop_timer_arm(ledger->timer, SAVE_DELAY);
+    ledger->changed = true;
+}
+
 /* Reading ----------------------------------------------------------------------------------------
  */
 
@@ -173,77 +186,172 @@ static int read_from(struct ledger *ledger, const char *path)
         r = strlen(data) == size ? read_lines(ledger, data) : -EBADMSG;
     if (r < 0)
         clear(ledger);
-    if (r < 0 && r != -ENOENT)
-        log_warning("%s, with the times of last runs, is not used: %s", path,
-                    r == -EBADMSG ? "it is damaged" : strerror(-r));
     return r;
+}
+
+/* "2026-01-31 12:00:00 UTC": when the file was written. */
+static void describe_time(const char *path, char *buffer, size_t size)
+{
+    struct stat status;
+    struct tm tm;
+
+    if (stat(path, &status) < 0 || !gmtime_r(&status.st_mtime, &tm) ||
+        strftime(buffer, size, "%Y-%m-%d %H:%M:%S UTC", &tm) == 0)
+        snprintf(buffer, size, "an unknown time");
+}
+
+/* "is missing" and the like. */
+static void describe_wrong(int r, char *buffer, size_t size)
+{
+    if (r == -ENOENT)
+        snprintf(buffer, size, "is missing");
+    else if (r == -EBADMSG)
+        snprintf(buffer, size, "is damaged");
+    else
+        snprintf(buffer, size, "cannot be read (%s)", strerror(-r));
+}
+
+/* A damaged file must not become the reserve at the next write. It is kept for those who want to see it. */
+static void set_aside(const struct ledger *ledger)
+{
+    if (rename(ledger->path, ledger->damaged_path) < 0)
+        unlink(ledger->path);
+}
+
+static const char *where_kept(int wrong)
+{
+    return wrong == -EBADMSG ? " (kept as " DAMAGED_NAME ")" : "";
+}
+
+/* What is used in place of the file, and what to do about it. */
+static void tell_reserve(const struct ledger *ledger, int wrong)
+{
+    char what[128], when[64];
+
+    describe_wrong(wrong, what, sizeof(what));
+    describe_time(ledger->old_path, when, sizeof(when));
+    if (wrong == -ENOENT)
+        log_notice(
+            "%s, with the times of last runs, %s: %s, written at %s, is used instead. To forget "
+            "all last runs, stop reeved and remove both",
+            ledger->path, what, OLD_NAME, when);
+    else
+        log_warning(
+            "%s, with the times of last runs, %s%s: %s, written at %s, is used instead. Tasks that "
+            "ran after that time may run once more. If this happens again, check the disk",
+            ledger->path, what, where_kept(wrong), OLD_NAME, when);
+}
+
+static void tell_nothing(const struct ledger *ledger, int wrong, int old_wrong)
+{
+    char what[128], old_what[128];
+
+    describe_wrong(wrong, what, sizeof(what));
+    describe_wrong(old_wrong, old_what, sizeof(old_what));
+    log_warning(
+        "%s, with the times of last runs, %s%s, and %s %s: tasks start as if they had never run. "
+        "If you have a copy of the file, stop reeved and put it back. If this happens again, "
+        "check the disk",
+        ledger->path, what, where_kept(wrong), OLD_NAME, old_what);
+}
+
+static void read_files(struct ledger *ledger)
+{
+    int r = read_from(ledger, ledger->path), old;
+
+    if (r == 0)
+        return;
+    if (r == -EBADMSG)
+        set_aside(ledger);
+    old = read_from(ledger, ledger->old_path);
+    if (old == 0) {
+        tell_reserve(ledger, r);
+        /* So that there are two again. */
+        mark_changed(ledger);
+    } else if (r != -ENOENT || old != -ENOENT) {
+        tell_nothing(ledger, r, old);
+    }
 }
 
 /* Writing ----------------------------------------------------------------------------------------
  */
 
-static int write_new(const struct ledger *ledger, bool wait)
+static int compose(struct ledger *ledger)
 {
-    cleanup_text struct text text = {0};
-    cleanup_close int fd = -1;
-    int r;
+    struct text *text = &ledger->content;
 
-    text_append(&text, FIRST_LINE "\n");
+    text_append(text, FIRST_LINE "\n");
     for (size_t i = 0; i < ledger->count; i++)
         if (ledger->entries[i].kept)
-            text_append_format(&text, "%" PRId64 " %s %s\n", ledger->entries[i].started,
+            text_append_format(text, "%" PRId64 " %s %s\n", ledger->entries[i].started,
                                ledger->entries[i].module, ledger->entries[i].task);
-    text_append(&text, LAST_LINE "\n");
-    if (text.failed)
-        return -ENOMEM;
-    fd = open(ledger->new_path, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
-    if (fd < 0)
-        return -errno;
-    r = write_all(fd, text.data, text.length);
-    if (r == 0 && wait && fsync(fd) < 0)
-        r = -errno;
-    return r;
+    text_append(text, LAST_LINE "\n");
+    return text->failed ? -ENOMEM : 0;
 }
 
-/* The old file stays until the one that follows it has had the time to reach the disk. */
-static int replace(struct ledger *ledger)
+/* Waits for the disk: on a thread of its own, or when the loop has ended. */
+static int write_file(void *arg)
 {
-    int64_t now = clock_monotonic();
+    struct ledger *ledger = arg;
+    cleanup_close int folder = open(ledger->folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    struct file_content content = {
+        .data = ledger->content.data,
+        .size = ledger->content.length,
+        .mode = 0600,
+        .keep = OLD_NAME,
+    };
 
-    /* Between the two renames there is no file but the old one, which is read then. */
-    if ((ledger->written_at == 0 || now - ledger->written_at > SETTLED) &&
-        rename(ledger->path, ledger->old_path) < 0 && errno != ENOENT)
-        return -errno;
-    if (rename(ledger->new_path, ledger->path) < 0)
-        return -errno;
-    ledger->written_at = now;
-    return 0;
+    ledger->failed_step = FILE_CREATE;
+    return folder < 0 ? -errno : file_replace(folder, NAME, &content, &ledger->failed_step);
 }
 
-static void save(struct ledger *ledger, bool wait)
+static void conclude(struct ledger *ledger, int r, const char *step)
 {
-    int r = write_new(ledger, wait);
-
-    if (r == 0)
-        r = replace(ledger);
-    ledger->changed = r < 0;
+    text_free(&ledger->content);
     if (r < 0 && !ledger->failing)
         log_warning(
-            "cannot keep the times of last runs in %s: %s; after a restart of reeved, tasks "
-            "may run too soon or too late",
-            ledger->path, strerror(-r));
+            "cannot keep the times of last runs: cannot %s %s: %s; after a restart of reeved, "
+            "tasks may run too soon or too late. It is tried again every %lld s",
+            step, ledger->path, strerror(-r), (long long)(RETRY_DELAY / NSEC_PER_SEC));
     else if (r == 0 && ledger->failing)
         log_notice("the times of last runs are kept again in %s", ledger->path);
     ledger->failing = r < 0;
+    ledger->changed = ledger->changed || r < 0;
+    if (ledger->changed)
+        loop_timer_arm(ledger->timer, r < 0 ? RETRY_DELAY : SAVE_DELAY);
+}
+
+static void written(int r, void *arg)
+{
+    struct ledger *ledger = arg;
+
+    conclude(ledger, r, file_step_text(ledger->failed_step));
 }
 
 static void save_due(void *arg)
 {
     struct ledger *ledger = arg;
+    int r = compose(ledger);
 
-    save(ledger, false);
-    if (ledger->changed)
-        loop_timer_arm(ledger->timer, RETRY_DELAY);
+    if (r == 0)
+        r = loop_background_start(ledger->writer);
+    if (r < 0)
+        conclude(ledger, r, "get a thread to write");
+    else
+        ledger->changed = false;
+}
+
+/* There is no loop any more. */
+static void save_at_the_end(struct ledger *ledger)
+{
+    int r;
+
+    loop_background_wait(ledger->writer);
+    if (!ledger->changed)
+        return;
+    r = compose(ledger);
+    ledger->failed_step = FILE_WRITE;
+    written(r < 0 ? r : write_file(ledger), ledger);
 }
 
 /* ------------------------------------------------------------------------------------------------
@@ -265,10 +373,13 @@ void ledger_read_board(struct ledger *ledger, const char *module, const struct s
         text_sanitise(task.name);
         changed = note(ledger, module, task.name, task.started_realtime, task.kept) || changed;
     }
-    if (!changed || ledger->changed)
-        return;
-    ledger->changed = true;
-    loop_timer_arm(ledger->timer, SAVE_DELAY);
+    if (changed)
+        mark_changed(ledger);
+}
+
+bool ledger_is_writing(const struct ledger *ledger)
+{
+    return loop_background_is_busy(ledger->writer);
 }
 
 void ledger_each(const struct ledger *ledger, const char *module,
@@ -282,24 +393,23 @@ void ledger_each(const struct ledger *ledger, const char *module,
 int ledger_create(struct loop *loop, const char *folder, struct ledger **ret_ledger)
 {
     struct ledger *ledger = calloc(1, sizeof(*ledger));
-    int r;
+    int r = -ENOMEM;
 
     if (!ledger)
         return -ENOMEM;
-    ledger->path = format_new("%s/last-runs", folder);
-    ledger->new_path = format_new("%s/last-runs.new", folder);
-    ledger->old_path = format_new("%s/last-runs.old", folder);
-    if (!ledger->path || !ledger->new_path || !ledger->old_path ||
-        loop_timer_create(loop, save_due, ledger, &ledger->timer) < 0) {
+    ledger->folder = strdup(folder);
+    ledger->path = format_new("%s/" NAME, folder);
+    ledger->old_path = format_new("%s/" OLD_NAME, folder);
+    ledger->damaged_path = format_new("%s/" DAMAGED_NAME, folder);
+    if (ledger->folder && ledger->path && ledger->old_path && ledger->damaged_path)
+        r = loop_timer_create(loop, save_due, ledger, &ledger->timer);
+    if (r == 0)
+        r = loop_background_create(loop, write_file, written, ledger, &ledger->writer);
+    if (r < 0) {
         ledger_destroy(ledger);
-        return -ENOMEM;
+        return r;
     }
-    r = read_from(ledger, ledger->path);
-    /* It must not take the place of the one before, when that is good. */
-    if (r == -EBADMSG)
-        unlink(ledger->path);
-    if (r < 0)
-        read_from(ledger, ledger->old_path);
+    read_files(ledger);
     *ret_ledger = ledger;
     return 0;
 }
@@ -308,14 +418,17 @@ void ledger_destroy(struct ledger *ledger)
 {
     if (!ledger)
         return;
-    if (ledger->changed)
-        save(ledger, true);
+    if (ledger->writer)
+        save_at_the_end(ledger);
     clear(ledger);
     free(ledger->entries);
+    loop_background_destroy(ledger->writer);
     loop_timer_destroy(ledger->timer);
+    text_free(&ledger->content);
+    free(ledger->folder);
     free(ledger->path);
-    free(ledger->new_path);
     free(ledger->old_path);
+    free(ledger->damaged_path);
     free(ledger);
 }
 
@@ -353,9 +466,7 @@ int ledger_load(struct ledger *ledger, const json_t *state, struct state_error *
         }
         /* Without a ledger it is only checked. */
         if (ledger && note(ledger, module, task, started, kept))
-            ledger->changed = true;
+            mark_changed(ledger);
     }
-    if (ledger && ledger->changed)
-        loop_timer_arm(ledger->timer, SAVE_DELAY);
     return 0;
 }

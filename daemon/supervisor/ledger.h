@@ -16,18 +16,22 @@ struct ledger;
 struct loop;
 
 /*
- * Reads the file in the folder, if there is one. A file that is damaged is told and does not count.
- * Returns 0 or -ENOMEM.
+ * Reads the file in the folder, if there is one; in place of one that cannot be used it reads the reserve,
+ * and says so. Returns 0 or a negative errno.
  */
 int ledger_create(struct loop *loop, const char *folder, struct ledger **ret_ledger);
 
-/* Writes what has changed, waiting for the disk: only after the loop has ended. */
+/* Waits for a write that is under way, and writes what has changed since: only after the loop has ended.
+ */
 void ledger_destroy(struct ledger *ledger);
 
 /* Notes the starts of a module's tasks from its host's scoreboard. What is to be kept is written soon
- * after. */
+ * after, by a thread that waits for the disk. */
 void ledger_read_board(struct ledger *ledger, const char *module, const struct scoreboard *board,
                        uint32_t slot);
+
+/* Whether that thread writes now: an exec() would cut it off. */
+bool ledger_is_writing(const struct ledger *ledger);
 
 /* Calls fn for each task of the module that is known to have run. */
 void ledger_each(const struct ledger *ledger, const char *module,

@@ -99,7 +99,8 @@ void stray_adopt(pid_t pid)
 /* Returns 0 or a negative errno when the children could not be listed. */
 static int kill_all(void)
 {
-    /* The kernel's list of this thread's children: the supervisor has only one thread. */
+    /* The kernel's list of this thread's children: no other thread of the supervisor starts any, and
+     * orphans come to the first. */
     FILE *file = fopen("/proc/thread-self/children", "re");
     int pid;
 

@@ -30,6 +30,7 @@
 #include <reeve/duration.h>
 #include <reeve/error.h>
 #include <reeve/fan.h>
+#include <reeve/file.h>
 #include <reeve/group.h>
 #include <reeve/job.h>
 #include <reeve/log.h>

@@ -8,7 +8,8 @@
  * Options
  *
  *     file = PATH      where the time is written, as one line of RFC 3339 in UTC; replaced as a
- *                      whole, so that a reader sees the old or the new line. Default: heartbeat
+ *                      whole, so that a reader sees the old or the new line, also after a power
+ *                      cut. Default: heartbeat
  *     log = yes | no   whether each beat is logged. Default: no
  *
  * Tasks
@@ -22,13 +23,10 @@
  *     file = /run/reeve/heartbeat
  *     beat.every = 5s
  */
-#include <errno.h>
 #include <fcntl.h>
 #include <reeve/module.h>
-#include <stdio.h>
 #include <string.h>
 #include <time.h>
-#include <unistd.h>
 
 /* The module's state: first what options are bound to, then what is its own. It is zeroed before.
  */
@@ -37,37 +35,20 @@ struct heartbeat {
     bool log;
 };
 
-static int write_file(const char *path, const char *text)
-{
-    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644), r = 0;
-
-    if (fd < 0)
-        return rv_fail(-errno, "open %s", path);
-    if (write(fd, text, strlen(text)) != (ssize_t)strlen(text))
-        r = rv_fail(errno ? -errno : -EIO, "write %s", path);
-    if (close(fd) < 0 && r == 0)
-        r = rv_fail(-errno, "close %s", path);
-    return r;
-}
-
 /* A task: it runs on a thread of the runtime and may block as long as ctx is not done. */
 static int beat(struct rv_context *ctx, void *state)
 {
     struct heartbeat *heartbeat = state;
-    char path[4096], now[40];
+    char now[40];
     time_t seconds = time(NULL);
     struct tm tm;
     int r;
 
     gmtime_r(&seconds, &tm);
     strftime(now, sizeof(now), "%Y-%m-%dT%H:%M:%SZ\n", &tm);
-    if (snprintf(path, sizeof(path), "%s.new", heartbeat->file) >= (int)sizeof(path))
-        return rv_fail(-ENAMETOOLONG, "%.100s...", heartbeat->file);
-    r = write_file(path, now);
+    r = rv_file_replace(AT_FDCWD, heartbeat->file, now, strlen(now), 0644);
     if (r < 0)
         return r;
-    if (rename(path, heartbeat->file) < 0)
-        return rv_fail(-errno, "rename %s to %s", path, heartbeat->file);
     now[strcspn(now, "\n")] = '\0';
     rv_progress(ctx, "last beat at %s", now);
     if (heartbeat->log)

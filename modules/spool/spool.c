@@ -4,16 +4,35 @@
  *
  * A file is complete when it was renamed in, or was closed and no writer has it open. Its command
  * is run with the file's path as $1; then the file is moved to done/, or after all retries to
- * failed/, with the command's output beside it as NAME.output. A name that exists there gets a
- * suffix. Names that begin with a dot, folders and anything that is not a regular file are left
- * alone.
+ * failed/, with the command's output beside it as NAME.output. Nothing there is overwritten: where
+ * NAME or NAME.output exists both get a suffix, NAME.1 and NAME.1.output. Names that begin with a
+ * dot, folders and anything that is not a regular file are left alone.
  *
  * So the command leaves the file where it is, and writes nothing else into the folder: that would
- * be another file that has arrived. The folder must be one that the daemon may write to: beside the
- * state folder reeve.service needs a drop-in with ReadWritePaths=, as for the one below.
+ * be another file that has arrived. If a command removes its file, nothing is moved and no output is
+ * kept. The folder must be one that the daemon may write to: beside the state folder reeve.service
+ * needs a drop-in with ReadWritePaths=, as for the one below.
  *
- * Commands run at least once: when the host dies or stops in the middle, the file is still in the
- * folder, and the next start takes it up again. Nothing in done/ runs again.
+ * Commands run at least once: when the host dies or stops in the middle, or the machine loses its
+ * power, the file is still in the folder, and the next start takes it up again. A command that must
+ * not act twice on the same file has to notice that itself. Nothing in done/ runs again, so a file is
+ * moved there only when its output is on the disk; after a power cut no file in done/ or failed/ lacks
+ * it. An output without a file beside it is of a job that is under way, or was cut off before its file
+ * was moved.
+ *
+ * If a file cannot be moved, because the disk is full, say, its command does not run again for that:
+ * only the move is tried again, with the job's retries and then once a minute. A restart of the module
+ * forgets the result, and then the command runs again.
+ *
+ * The file itself is on the disk only if the program that drops it makes sure of that: fsync, then rename.
+ * A file that was only copied may be empty after a power cut, and is then processed as an empty one.
+ * From a shell, for a folder `in`:
+ *
+ *     cp report.csv in/.report.csv && sync in/.report.csv &&
+ *         mv in/.report.csv in/report.csv && sync in
+ *
+ * The first sync is for the content, the second for the name. Until it has its name without a dot
+ * the file is not taken.
  *
  * Options
  *
@@ -50,29 +69,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* How often files that a writer had open at the scan are looked at again: their close is seen at
- * once, so this is only for a close that was missed. */
+/* How often the folder is scanned. inotify tells of files that a writer closes, so this is for events that
+ * were missed, and for files that are processed and could not be moved. */
 #define RESCAN_INTERVAL (60 * RV_SECOND)
-
-/* Returns false when the file is claimed already, or there is no memory. */
-static bool claim(struct spool *spool, const char *name)
-{
-    struct claimed *mine = calloc(1, sizeof(*mine));
-    bool taken = !mine || strlen(name) >= sizeof(mine->name);
-
-    pthread_mutex_lock(&spool->lock);
-    for (struct claimed *other = spool->claims; other && !taken; other = other->next)
-        taken = strcmp(other->name, name) == 0;
-    if (!taken) {
-        strcpy(mine->name, name);
-        mine->next = spool->claims;
-        spool->claims = mine;
-    }
-    pthread_mutex_unlock(&spool->lock);
-    if (taken)
-        free(mine);
-    return !taken;
-}
 
 static bool is_wanted(const struct spool *spool, const char *name)
 {
@@ -85,19 +84,26 @@ static bool is_wanted(const struct spool *spool, const char *name)
 
 static int submit(struct rv_context *ctx, struct spool *spool, const char *name)
 {
-    int r;
+    int r =
+        strlen(name) < sizeof(((struct claim *)NULL)->name) ? claim_queue(spool, name) : -EINVAL;
 
-    if (!claim(spool, name))
+    if (r == -EBUSY && !spool->full_told)
+        rv_log(ctx, RV_LOG_WARNING,
+               "no more files are taken in, as too many that are processed cannot be moved");
+    if (r != -EALREADY)
+        spool->full_told = r == -EBUSY;
+    /* It stays where it is, for a later scan. */
+    if (r < 0)
         return 0;
     /* Only now: the job before gives up its claim when it has moved the file away. */
     if (!is_wanted(spool, name)) {
-        spool_release(spool, name);
+        claim_unqueue(spool, name);
         return 0;
     }
     /* With the terminator, by which its job is known as ours. */
     r = rv_submit(ctx, "process", name, strlen(name) + 1);
     if (r < 0) {
-        spool_release(spool, name);
+        claim_unqueue(spool, name);
         return rv_wrap(r, "take in %s", name);
     }
     return 0;
@@ -126,6 +132,7 @@ static int scan(struct rv_context *ctx, struct spool *spool)
     }
     if (is_gone(spool))
         r = rv_fail_text(-ENOENT, "%s is gone", spool->directory);
+    claim_forget_gone(spool);
     while (r == 0 && (entry = readdir(directory)))
         if (is_wanted(spool, entry->d_name) && spool_is_complete(spool, entry->d_name))
             r = submit(ctx, spool, entry->d_name);
@@ -193,14 +200,31 @@ static int watch(struct rv_context *ctx, void *state)
     return r;
 }
 
+/* The name of a folder that was made is to be on the disk before anything is kept in it. As far as it
+ * goes: the folder above may be one that we cannot read. */
+static void sync_parent(int folder)
+{
+    int parent = openat(folder, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+    if (parent < 0)
+        return;
+    (void)fsync(parent);
+    close(parent);
+}
+
 static int open_folder(int parent, const char *path)
 {
+    bool made = mkdirat(parent, path, 0755) == 0;
     int fd;
 
-    if (mkdirat(parent, path, 0755) < 0 && errno != EEXIST)
+    if (!made && errno != EEXIST)
         return rv_fail(-errno, "make the folder %s", path);
     fd = openat(parent, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    return fd < 0 ? rv_fail(-errno, "open the folder %s", path) : fd;
+    if (fd < 0)
+        return rv_fail(-errno, "open the folder %s", path);
+    if (made)
+        sync_parent(fd);
+    return fd;
 }
 
 static int open_folders(struct spool *spool)
@@ -253,7 +277,7 @@ static void fini(void *state)
 
     /* Of jobs that a stop kept from starting, or interrupted. */
     while (spool->claims)
-        spool_release(spool, spool->claims->name);
+        claim_release(spool, spool->claims);
     close_folders(spool);
 }
 

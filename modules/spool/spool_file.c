@@ -4,93 +4,19 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "modules/spool/spool.h"
 
-/* A name may exist in done/ already: so many suffixes are tried. */
-#define SUFFIXES 100000
-
-static int open_output(const struct spool *spool, const char *name)
+static void forget_result(struct claim *claim)
 {
-    char output[300];
-
-    snprintf(output, sizeof(output), ".%.250s.output", name);
-    return openat(spool->directory_fd, output,
-                  O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0644);
+    free(claim->output);
+    claim->output = NULL;
+    claim->output_size = 0;
+    claim->ended = false;
 }
 
-static void keep_output(struct rv_context *ctx, const struct spool *spool, const char *name,
-                        const struct rv_command_result *result)
-{
-    int fd = open_output(spool, name);
-    ssize_t size = 0;
-
-    if (fd >= 0 && result->output)
-        size = write(fd, result->output, result->output_size);
-    if (fd < 0 || size < 0)
-        rv_log(ctx, RV_LOG_WARNING, "cannot keep the output of %s: %s", name, strerror(errno));
-    else if ((size_t)size != result->output_size)
-        rv_log(ctx, RV_LOG_WARNING, "the output of %s is cut: the disk is full", name);
-    if (fd >= 0)
-        close(fd);
-}
-
-/* Renames without overwriting: a.txt, a.txt.1, a.txt.2, ... Fills in the name that it got. */
-static int move_file(const struct spool *spool, const char *name, int target_fd, char *ret_name,
-                     size_t size)
-{
-    for (int i = 0; i < SUFFIXES; i++) {
-        if (i == 0)
-            snprintf(ret_name, size, "%s", name);
-        else
-            snprintf(ret_name, size, "%.240s.%d", name, i);
-        if (renameat2(spool->directory_fd, name, target_fd, ret_name, RENAME_NOREPLACE) == 0)
-            return 0;
-        if (errno != EEXIST)
-            return -errno;
-    }
-    return -EEXIST;
-}
-
-static void move_output(struct rv_context *ctx, const struct spool *spool, const char *name,
-                        int target_fd, const char *new_name)
-{
-    char output[300], new_output[320];
-
-    snprintf(output, sizeof(output), ".%.250s.output", name);
-    snprintf(new_output, sizeof(new_output), "%.250s.output", new_name);
-    if (renameat(spool->directory_fd, output, target_fd, new_output) < 0 && errno != ENOENT)
-        rv_log(ctx, RV_LOG_WARNING, "cannot move the output of %s: %s", name, strerror(errno));
-}
-
-void spool_release(struct spool *spool, const char *name)
-{
-    pthread_mutex_lock(&spool->lock);
-    for (struct claimed **link = &spool->claims; *link; link = &(*link)->next)
-        if (strcmp((*link)->name, name) == 0) {
-            struct claimed *claimed = *link;
-
-            *link = claimed->next;
-            free(claimed);
-            break;
-        }
-    pthread_mutex_unlock(&spool->lock);
-}
-
-static int finish_file(struct rv_context *ctx, struct spool *spool, const char *name, int target)
-{
-    char new_name[300];
-    int r = move_file(spool, name, target, new_name, sizeof(new_name));
-
-    if (r == 0)
-        move_output(ctx, spool, name, target, new_name);
-    spool_release(spool, name);
-    return r < 0 && r != -ENOENT ? rv_fail(r, "move %s", name) : 0;
-}
-
-static int run_command(struct rv_context *ctx, const struct spool *spool, const char *name)
+static int run_command(struct rv_context *ctx, const struct spool *spool, struct claim *claim)
 {
     char path[4400];
     char *const argv[] = {(char *)"/bin/sh", (char *)"-c", spool->command,
@@ -99,13 +25,15 @@ static int run_command(struct rv_context *ctx, const struct spool *spool, const 
     struct rv_command_result result;
     int r;
 
+    /* The attempt before may have left one. */
+    forget_result(claim);
     /* Never a path that the command could take for an option. */
     snprintf(path, sizeof(path), "%s%s/%s", spool->directory[0] == '/' ? "" : "./",
-             spool->directory, name);
+             spool->directory, claim->name);
     r = rv_command_run(ctx, argv, &options, &result);
-    keep_output(ctx, spool, name, &result);
-    free(result.output);
-    return r < 0 ? rv_wrap(r, "%s", name) : 0;
+    claim->output = result.output;
+    claim->output_size = result.output_size;
+    return r < 0 ? rv_wrap(r, "%s", claim->name) : 0;
 }
 
 /* Its jobs have the terminator too. */
@@ -114,39 +42,84 @@ static bool is_of_watch(const struct rv_job *job)
     return job->size == strlen(job->data) + 1;
 }
 
+static bool is_same(const struct stat *a, const struct stat *b)
+{
+    return a->st_dev == b->st_dev && a->st_ino == b->st_ino && a->st_size == b->st_size &&
+           a->st_mtim.tv_sec == b->st_mtim.tv_sec && a->st_mtim.tv_nsec == b->st_mtim.tv_nsec;
+}
+
+/* Checks that the file is there. If another file has taken its name since the command ran, forgets the
+ * result. Returns 0 or a negative errno. */
+static int look_at_file(const struct spool *spool, struct claim *claim)
+{
+    struct stat status;
+
+    if (fstatat(spool->directory_fd, claim->name, &status, AT_SYMLINK_NOFOLLOW) < 0)
+        return -errno;
+    if (claim->ended && !is_same(&status, &claim->file))
+        forget_result(claim);
+    return S_ISREG(status.st_mode) ? 0 : -EINVAL;
+}
+
+/* The command has ended for good. Its result is kept until the file has been moved, so that it does not
+ * run again. */
+static int finish_file(struct rv_context *ctx, struct spool *spool, struct claim *claim,
+                       const struct rv_job *job)
+{
+    const char *folder = claim->code == 0 ? "done" : "failed";
+    char text[RV_ERROR_TEXT_SIZE];
+    int r = spool_move(ctx, spool, claim), code = claim->code;
+
+    if (r < 0) {
+        rv_wrap(r, "%s is processed, and only its move to %s/ is tried again", claim->name, folder);
+        claim->ended = true;
+        (void)fstatat(spool->directory_fd, claim->name, &claim->file, AT_SYMLINK_NOFOLLOW);
+        if (job->attempt == job->attempts)
+            claim_leave(spool, claim);
+        return r;
+    }
+    memcpy(text, claim->text, sizeof(text));
+    claim_release(spool, claim);
+    if (code == 0)
+        return 0;
+    if (job->attempt == job->attempts)
+        return rv_fail_text(code, "moved to failed/: %s", text);
+    /* The job that ran the command has failed already. This one was only to move the file. */
+    rv_log(ctx, RV_LOG_WARNING, "moved to failed/: %s", text);
+    return 0;
+}
+
 int spool_process(struct rv_context *ctx, const struct rv_job *job, void *state)
 {
     struct spool *spool = state;
     const char *name = job->data;
-    struct stat status;
-    char text[RV_ERROR_TEXT_SIZE];
+    struct claim *claim;
     int r;
 
     /* A job may come from outside. */
-    if (name[0] == '.' || strchr(name, '/'))
-        return rv_fail_text(-EINVAL, "\"%s\" is not the name of a file in the folder", name);
-    if (fstatat(spool->directory_fd, name, &status, AT_SYMLINK_NOFOLLOW) < 0)
-        r = -errno;
-    else
-        r = S_ISREG(status.st_mode) ? 0 : -EINVAL;
+    if (name[0] == '.' || strchr(name, '/') || strlen(name) >= sizeof(claim->name))
+        return rv_fail_text(-EINVAL, "\"%.255s\" is not the name of a file in the folder", name);
+    r = claim_take(spool, name, job->id, is_of_watch(job), &claim);
+    if (r < 0)
+        return rv_fail(r, "%s/%s", spool->directory, name);
+    r = look_at_file(spool, claim);
     if (r < 0) {
-        spool_release(spool, name);
+        claim_release(spool, claim);
         /* The watch has seen it: somebody took it away again. Who submits a name that is not there is
          * mistaken. */
         return r == -ENOENT && is_of_watch(job) ? 0 : rv_fail(r, "%s/%s", spool->directory, name);
     }
-    r = run_command(ctx, spool, name);
-    /* What a stop interrupted stays where it is, and claimed: the next start finds it. */
-    if (rv_context_err(ctx) != 0 && rv_context_err(ctx) != -ETIMEDOUT)
-        return r;
-    if (r == 0)
-        return finish_file(ctx, spool, name, spool->done_fd);
-    if (job->attempt < job->attempts)
-        return r;
-    snprintf(text, sizeof(text), "%s", rv_error_text());
-    if (finish_file(ctx, spool, name, spool->failed_fd) < 0)
-        return -EIO;
-    return rv_fail_text(r, "moved to failed/: %s", text);
+    if (!claim->ended) {
+        r = run_command(ctx, spool, claim);
+        /* A file that a stop interrupted stays where it is, and claimed: the next start finds it. */
+        if (r < 0 && rv_context_err(ctx) != 0 && rv_context_err(ctx) != -ETIMEDOUT)
+            return r;
+        if (r < 0 && job->attempt < job->attempts)
+            return r;
+        claim->code = r;
+        snprintf(claim->text, sizeof(claim->text), "%s", r < 0 ? rv_error_text() : "");
+    }
+    return finish_file(ctx, spool, claim, job);
 }
 
 bool spool_is_complete(const struct spool *spool, const char *name)

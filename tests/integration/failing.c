@@ -2,8 +2,9 @@
 /*
  * Preloaded into reeved: makes system calls fail as a test asks. REEVE_FAILING names a file of
  * slots that the test and this share; a slot names a call, which of its calls fail (from the
- * `from`th on, `count` of them) and with which errno, and counts them all. In other programs, the
- * hosts first of all, it does nothing.
+ * `from`th on, `count` of them) and with which errno, and counts them all. With HANGS for the errno of
+ * fdatasync() it waits until the test has opened and closed a fifo, $REEVE_FAILING.fifo. In other
+ * programs, the hosts first of all, it does nothing.
  *
  * It sees what reeved and libevent call, not what libc calls within itself.
  */
@@ -42,6 +43,7 @@ struct slot {
 };
 
 #define SLOTS 64
+#define HANGS (-1)
 
 static struct slot *slots;
 
@@ -143,6 +145,32 @@ ssize_t send(int fd, const void *data, size_t size, int flags)
         return -1;
     }
     return NEXT(send)(fd, data, size, flags);
+}
+
+/* The open waits for the test to open its end, and the read for it to close that. */
+static void hang(void)
+{
+    char path[4096], byte;
+    int fd;
+
+    snprintf(path, sizeof(path), "%s.fifo", getenv("REEVE_FAILING"));
+    fd = NEXT(open)(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0 || NEXT(read)(fd, &byte, 1) != 0)
+        abort();
+    close(fd);
+}
+
+int fdatasync(int fd)
+{
+    int error = fails("fdatasync");
+
+    if (error == HANGS) {
+        hang();
+    } else if (error != 0) {
+        errno = error;
+        return -1;
+    }
+    return NEXT(fdatasync)(fd);
 }
 
 /* A removal takes no memory and cannot fail for one that was added. */

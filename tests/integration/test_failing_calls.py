@@ -69,7 +69,7 @@ class Faults:
         with open(path, "w+b") as file:
             file.truncate(64 * self.SLOT.size)
             self.memory = mmap.mmap(file.fileno(), 64 * self.SLOT.size)
-        self.names = list(CALLS)
+        self.names = list(CALLS) + ["fdatasync"]
         for i, name in enumerate(self.names):
             self.SLOT.pack_into(self.memory, i * self.SLOT.size, name.encode(), 0, 0, 0, 0)
 
@@ -85,6 +85,13 @@ class Faults:
         struct.pack_into("i", self.memory, offset + 24, getattr(errno, error))
         struct.pack_into("q", self.memory, offset + 40, count)
         struct.pack_into("q", self.memory, offset + 32, start)
+
+    def hang_once(self, name):
+        """The first call does not return before release_of() has been closed."""
+        offset = self._offset(name)
+        struct.pack_into("i", self.memory, offset + 24, -1)
+        struct.pack_into("q", self.memory, offset + 40, 1)
+        struct.pack_into("q", self.memory, offset + 32, 1)
 
     def fail_next(self, name, error, count):
         self.set(name, error, self.calls(name) + 1, count)

@@ -68,8 +68,9 @@ class Modules(harness.DaemonTest):
         self.assertEqual(daemon.request("/readyz/spool")[0], 200)
         # A file that arrives is processed, with its output beside it.
         self.spool(daemon, "a file; with $(odd) name", "content\n")
-        done = self.wait_file(daemon, "spool", "done", "a file; with $(odd) name.output")
-        with open(done, encoding="utf-8") as file:
+        # The file comes last: with it the output is there.
+        done = self.wait_file(daemon, "spool", "done", "a file; with $(odd) name")
+        with open(done + ".output", encoding="utf-8") as file:
             self.assertEqual(file.read(), "content\n")
         # A name that is there already gets a suffix.
         self.spool(daemon, "a file; with $(odd) name", "again\n")

@@ -95,19 +95,30 @@ class Restarts(Schedules):
         with open(self.path(daemon, "last-runs"), "wb") as file:
             file.write(b"\0\xff rubbish")
         daemon.start().wait_started()
-        daemon.wait_log(r"warning .*last-runs, with the times of last runs, is not used: it is damaged")
+        daemon.wait_log(r"warning .*last-runs, with the times of last runs, is damaged \(kept as "
+                        r"last-runs\.damaged\), and last-runs\.old is missing: tasks start as if")
         self.assertEqual(daemon.stop(), 0, daemon.text())
-
+        # With a reserve it says which, of when, and what to do.
+        os.rename(self.path(daemon, "last-runs"), self.path(daemon, "last-runs.old"))
+        with open(self.path(daemon, "last-runs"), "wb"):
+            pass
+        self.restart(daemon)
+        daemon.wait_log(r"warning .*last-runs, with the times of last runs, is damaged \(kept as "
+                        r"last-runs\.damaged\): last-runs\.old, written at \S+ \S+ UTC, is used instead\. .*"
+                        r"If this happens again, check the disk")
+        self.assertTrue(self.task(daemon, "a", "act")["next_in"] > 3500)
+        self.assertEqual(daemon.stop(), 0, daemon.text())
 
     def test_a_write_that_fails_is_tried_again(self):
         daemon = self.daemon(self.CONFIG, start=False)
         self.script(daemon, "a", "note")
         # A folder is in the way.
-        os.mkdir(self.path(daemon, "last-runs.new"))
+        os.mkdir(self.path(daemon, ".last-runs.new"))
         daemon.start().wait_started()
         self.wait_trace(daemon, "a noted")
-        daemon.wait_log(r"warning .*cannot keep the times of last runs in .*: Is a directory; after")
-        os.rmdir(self.path(daemon, "last-runs.new"))
+        daemon.wait_log(r"warning .*cannot keep the times of last runs: cannot create a temporary file "
+                        r"beside .*last-runs: Is a directory; after")
+        os.rmdir(self.path(daemon, ".last-runs.new"))
         daemon.wait_log(r"notice .*the times of last runs are kept again")
         self.assertIn(" a act\n", self.last_runs(daemon))
         self.assertEqual(daemon.stop(), 0, daemon.text())

@@ -226,6 +226,120 @@ class Spool(harness.DaemonTest):
         self.wait_done(daemon, "later")
         self.assertEqual(daemon.stop(), 0, daemon.text())
 
+    def content(self, daemon, *names):
+        with open(self.path(daemon, *names), encoding="utf-8") as file:
+            return file.read()
+
+    def test_nothing_is_overwritten(self):
+        daemon = self.spool('echo "of $(basename "$1")"', "process.workers = 1", start=False)
+        os.makedirs(self.path(daemon, "done"))
+        # Left by a power cut between the output and its file, say.
+        with open(self.path(daemon, "done", "a.output"), "w", encoding="utf-8") as file:
+            file.write("of somebody else")
+        daemon.start().wait_started()
+        self.put(daemon, "a")
+        self.wait_done(daemon, "a.1")
+        self.assertEqual(self.content(daemon, "done", "a.1.output"), "of a\n")
+        # A file whose name is that of an output, and then the one whose output has that name.
+        self.put(daemon, "b.output")
+        self.wait_done(daemon, "b.output")
+        self.put(daemon, "b")
+        self.wait_done(daemon, "b.1")
+        self.assertEqual(sorted(os.listdir(self.path(daemon, "done"))),
+                         ["a.1", "a.1.output", "a.output", "b.1", "b.1.output", "b.output",
+                          "b.output.output"])
+        self.assertEqual(self.content(daemon, "done", "a.output"), "of somebody else")
+        self.assertEqual(self.content(daemon, "done", "b.output"), "b.output")
+        self.assertEqual(self.content(daemon, "done", "b.output.output"), "of b.output\n")
+        long = "x" * 255
+        self.put(daemon, long)
+        self.wait_done(daemon, long)
+        self.assertEqual(self.content(daemon, "done", "x" * 248 + ".output"), f"of {long}\n")
+        self.assertEqual(daemon.stop(), 0, daemon.text())
+
+    def test_a_command_that_removes_its_file(self):
+        daemon = self.spool('echo gone; rm "$1"').wait_started()
+        self.put(daemon, "a")
+        pool = lambda: daemon.module("spool")["pools"][0]
+        harness.wait_until(lambda: pool()["finished"] == 1, "the job")
+        self.assertEqual(sorted(os.listdir(self.path(daemon))), ["done", "failed"])
+        self.assertEqual(os.listdir(self.path(daemon, "done")), [])
+        self.assertEqual(daemon.stop(), 0, daemon.text())
+
+    def runs(self, daemon):
+        with open(os.path.join(daemon.state, "runs"), encoding="utf-8") as file:
+            return file.read().split()
+
+    def blocked(self, command, folder):
+        """A spool that has run the command for the file "a", and cannot move it there."""
+        daemon = self.spool(command, "process.retries = 1", start=False)
+        # Root may write anywhere, but not in place of a folder.
+        os.makedirs(self.path(daemon, folder, ".a.output.new"))
+        daemon.start().wait_started()
+        self.put(daemon, "a")
+        daemon.wait_log(rf"attempt 2 failed: a is processed, and only its move to {folder}/ is tried again: "
+                        "create a temporary file beside a.output: Is a directory")
+        harness.wait_until(lambda: daemon.module("spool")["pools"][0]["failed"] == 1, "the job's end")
+        return daemon
+
+    def unblock(self, daemon, folder):
+        os.rmdir(self.path(daemon, folder, ".a.output.new"))
+
+    def look_again(self, daemon):
+        """As a scan does: a writer that closes the file without a change."""
+        os.close(os.open(self.path(daemon, "a"), os.O_WRONLY))
+
+    def test_a_move_that_fails_does_not_run_the_command_again(self):
+        daemon = self.blocked('echo ran >> runs; cat "$1"', "done")
+        self.assertTrue(os.path.exists(self.path(daemon, "a")))
+        mark = daemon.mark()
+        self.look_again(daemon)
+        daemon.wait_log("attempt 2 failed: a is processed, and only its move", mark)
+        self.unblock(daemon, "done")
+        self.look_again(daemon)
+        self.wait_done(daemon, "a")
+        self.assertEqual(self.content(daemon, "done", "a.output"), "a")
+        self.assertEqual(self.runs(daemon), ["ran"])
+        self.assertEqual(daemon.stop(), 0, daemon.text())
+
+    def test_a_failed_file_that_cannot_be_moved(self):
+        daemon = self.blocked('echo ran >> runs; echo why; exit 7', "failed")
+        self.assertEqual(self.runs(daemon), ["ran", "ran"])
+        self.unblock(daemon, "failed")
+        # Whoever asks for it gets the move alone.
+        done = daemon.ctl("submit", "spool/process", "--wait", stdin="a")
+        self.assertEqual(done.returncode, 0, done.stdout)
+        daemon.wait_log(r"\[spool/process#2\] moved to failed/: a: /bin/sh: exit code 7")
+        self.assertEqual(self.content(daemon, "failed", "a.output"), "why\n")
+        self.assertEqual(self.runs(daemon), ["ran", "ran"])
+        self.assertEqual(daemon.stop(), 0, daemon.text())
+
+    def test_another_file_in_place_of_one_that_could_not_be_moved(self):
+        daemon = self.blocked('echo ran >> runs; cat "$1"', "done")
+        self.unblock(daemon, "done")
+        with open(self.path(daemon, ".new"), "w", encoding="utf-8") as file:
+            file.write("another")
+        os.rename(self.path(daemon, ".new"), self.path(daemon, "a"))
+        self.wait_done(daemon, "a")
+        self.assertEqual(self.content(daemon, "done", "a.output"), "another")
+        self.assertEqual(self.runs(daemon), ["ran", "ran"])
+        self.assertEqual(daemon.stop(), 0, daemon.text())
+
+    def test_a_file_is_processed_by_one_job(self):
+        daemon = self.spool("echo ran >> runs; cat fifo", start=False)
+        os.mkfifo(os.path.join(daemon.state, "fifo"))
+        daemon.start().wait_started()
+        self.put(daemon, "a")
+        harness.wait_until(lambda: os.path.exists(os.path.join(daemon.state, "runs")), "its command")
+        done = daemon.ctl("submit", "spool/process", "--wait", stdin="a")
+        self.assertEqual(done.returncode, 1, done.stdout)
+        self.assertIn("spool/a: Operation already in progress", done.stdout)
+        with open(os.path.join(daemon.state, "fifo"), "w", encoding="utf-8"):
+            pass
+        self.wait_done(daemon, "a")
+        self.assertEqual(self.runs(daemon), ["ran"])
+        self.assertEqual(daemon.stop(), 0, daemon.text())
+
     def test_a_stop_in_the_middle_runs_it_again(self):
         daemon = self.spool('echo run >> runs; test -e go || sleep 1000', "drain = 0",
                             "grace = 1000s", daemon="shutdown-timeout = 1000s").wait_started()

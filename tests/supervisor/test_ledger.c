@@ -1,36 +1,81 @@
 /* SPDX-License-Identifier: MIT */
-/* Last runs: kept over restarts, and whatever happens to the file. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
+/* Last runs: kept over restarts, whatever happens to the file, and however long the disk takes. */
+#include "tests/support/test.h"
+
+#include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
-#include <cmocka.h>
-
+#include "base/duration.h"
 #include "base/fd.h"
+#include "base/log.h"
+#include "base/log_record.h"
 #include "base/text.h"
 #include "daemon/loop/loop.h"
 #include "daemon/supervisor/ledger.h"
 
+/* The disk, and threads, in our hands ------------------------------------------------------------ */
+
+/* What fdatasync() waits for before it returns: a byte each. Less than 0: nothing. */
+static int disk[2] = {-1, -1};
+static _Atomic int syncs; /* that have begun */
+static int refused;       /* threads that cannot be had */
+
+int __real_fdatasync(int fd);
+int __wrap_fdatasync(int fd);
+int __wrap_fdatasync(int fd)
+{
+    char byte;
+
+    atomic_fetch_add(&syncs, 1);
+    if (disk[0] >= 0 && read(disk[0], &byte, 1) != 1)
+        return errno = EIO, -1;
+    return __real_fdatasync(fd);
+}
+
+int __real_pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*fn)(void *),
+                          void *arg);
+int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*fn)(void *),
+                          void *arg);
+int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*fn)(void *),
+                          void *arg)
+{
+    if (refused > 0)
+        return refused--, EAGAIN;
+    return __real_pthread_create(thread, attributes, fn, arg);
+}
+
+static void disk_release(void)
+{
+    assert_int_equal(write(disk[1], "x", 1), 1);
+}
+
+/* ------------------------------------------------------------------------------------------------ */
+
 struct fixture {
     char folder[64];
-    char path[96], old_path[96], new_path[96];
+    char path[96], old_path[96], new_path[96], damaged_path[96];
+    struct text log;
     struct loop *loop;
+    struct ledger *ledger;
+    struct loop_timer *timer;
     const struct scoreboard *board;
     struct scoreboard *host;
 };
+
+static void note_line(const struct log_record *record, void *arg)
+{
+    text_append_format(arg, "%s\n", record->text);
+}
 
 static int setup(void **state)
 {
     static struct fixture fixture;
     int fd;
 
+    fixture = (struct fixture){0};
+    atomic_store(&syncs, 0);
+    log_set_observer(note_line, &fixture.log);
     strcpy(fixture.folder, "/tmp/reeve-ledger-XXXXXX");
     if (!mkdtemp(fixture.folder) || loop_create(&fixture.loop) < 0 ||
         scoreboard_create("test", &fd, &fixture.board) < 0 || scoreboard_map(fd, &fixture.host) < 0)
@@ -38,7 +83,9 @@ static int setup(void **state)
     close(fd);
     snprintf(fixture.path, sizeof(fixture.path), "%s/last-runs", fixture.folder);
     snprintf(fixture.old_path, sizeof(fixture.old_path), "%s/last-runs.old", fixture.folder);
-    snprintf(fixture.new_path, sizeof(fixture.new_path), "%s/last-runs.new", fixture.folder);
+    snprintf(fixture.new_path, sizeof(fixture.new_path), "%s/.last-runs.new", fixture.folder);
+    snprintf(fixture.damaged_path, sizeof(fixture.damaged_path), "%s/last-runs.damaged",
+             fixture.folder);
     *state = &fixture;
     return 0;
 }
@@ -49,7 +96,16 @@ static int teardown(void **state)
 
     munmap(fixture->host, sizeof(*fixture->host));
     scoreboard_unmap(fixture->board);
+    loop_timer_destroy(fixture->timer);
     loop_destroy(fixture->loop);
+    log_set_observer(NULL, NULL);
+    text_free(&fixture->log);
+    if (disk[0] >= 0) {
+        close(disk[0]);
+        close(disk[1]);
+        disk[0] = disk[1] = -1;
+    }
+    unlink(fixture->damaged_path);
     unlink(fixture->path);
     unlink(fixture->old_path);
     unlink(fixture->new_path);
@@ -90,6 +146,23 @@ static void expect(const struct ledger *ledger, const char *module, const char *
 
     ledger_each(ledger, module, append, &text);
     assert_string_equal(text_string(&text), expected);
+}
+
+static void expect_log(struct fixture *fixture, const char *expected)
+{
+    if (!strstr(text_string(&fixture->log), expected))
+        fail_msg("no \"%s\" in:\n%s", expected, text_string(&fixture->log));
+    text_free(&fixture->log);
+    fixture->log = (struct text){0};
+}
+
+static void expect_file(const char *path, const char *expected)
+{
+    cleanup_free char *data = NULL;
+    size_t size;
+
+    assert_int_equal(file_read(path, 4096, &data, &size), 0);
+    assert_string_equal(data, expected);
 }
 
 static void write_file(const char *path, const char *content)
@@ -150,16 +223,23 @@ static void test_a_damaged_file(void **state)
         unlink(fixture->old_path);
         ledger = make(fixture);
         expect(ledger, "web", "");
+        expect_log(fixture, "last-runs, with the times of last runs, is damaged (kept as "
+                            "last-runs.damaged), and last-runs.old is missing: tasks start as if");
         ledger_destroy(ledger);
-        /* The one before serves in its place. */
+        expect_file(fixture->damaged_path, damaged[i]);
+        /* The one before serves in its place, and there are two again. */
+        write_file(fixture->path, damaged[i]);
         write_file(fixture->old_path, "reeve last runs 1\n70 web check\nend\n");
         ledger = make(fixture);
         expect(ledger, "web", "check=70 ");
+        expect_log(fixture, "is damaged (kept as last-runs.damaged): last-runs.old, written at 2");
         ledger_destroy(ledger);
+        expect_file(fixture->path, "reeve last runs 1\n70 web check\nend\n");
+        expect_file(fixture->old_path, "reeve last runs 1\n70 web check\nend\n");
     }
 }
 
-static void test_between_the_two_renames(void **state)
+static void test_a_file_that_is_missing(void **state)
 {
     struct fixture *fixture = *state;
     struct ledger *ledger;
@@ -168,7 +248,42 @@ static void test_between_the_two_renames(void **state)
     write_file(fixture->new_path, "reeve last runs 1\n80 web check\nend\n");
     ledger = make(fixture);
     expect(ledger, "web", "check=70 ");
+    expect_log(fixture, "is missing: last-runs.old, written at 2");
     ledger_destroy(ledger);
+    /* A first start has nothing to tell. */
+    unlink(fixture->path);
+    unlink(fixture->old_path);
+    ledger_destroy(make(fixture));
+    assert_string_equal(text_string(&fixture->log), "");
+}
+
+static void test_files_that_cannot_be_read(void **state)
+{
+    struct fixture *fixture = *state;
+
+    assert_int_equal(mkdir(fixture->path, 0700), 0);
+    write_file(fixture->old_path, "rubbish");
+    ledger_destroy(make(fixture));
+    expect_log(fixture,
+               "last-runs, with the times of last runs, cannot be read (Is a directory), and "
+               "last-runs.old is damaged: ");
+    assert_int_equal(rmdir(fixture->path), 0);
+}
+
+/* The file before is the reserve. */
+static void test_the_reserve(void **state)
+{
+    struct fixture *fixture = *state;
+
+    for (int64_t i = 1; i < 4; i++) {
+        struct ledger *ledger = make(fixture);
+
+        set_task(fixture, 0, "check", i, true);
+        ledger_read_board(ledger, "web", fixture->board, 0);
+        ledger_destroy(ledger);
+    }
+    expect_file(fixture->path, "reeve last runs 1\n3 web check\nend\n");
+    expect_file(fixture->old_path, "reeve last runs 1\n2 web check\nend\n");
 }
 
 static void test_a_file_that_cannot_be_written(void **state)
@@ -181,9 +296,108 @@ static void test_a_file_that_cannot_be_written(void **state)
     set_task(fixture, 0, "check", 100, true);
     ledger_read_board(ledger, "web", fixture->board, 0);
     ledger_destroy(ledger);
+    expect_log(fixture,
+               "cannot keep the times of last runs: cannot create a temporary file beside ");
     ledger = make(fixture);
     expect(ledger, "web", "");
     ledger_destroy(ledger);
+}
+
+/* A slow disk ------------------------------------------------------------------------------------ */
+
+static void run_until_stopped(struct fixture *fixture, void (*look)(void *arg))
+{
+    if (!fixture->timer)
+        assert_int_equal(loop_timer_create(fixture->loop, look, fixture, &fixture->timer), 0);
+    loop_timer_arm(fixture->timer, 0);
+    assert_int_equal(loop_run(fixture->loop), 0);
+}
+
+/* Comes again in the loop's next turns until the disk hangs; then more happens, and the disk goes on. */
+static void look_at_hanging(void *arg)
+{
+    struct fixture *fixture = arg;
+
+    if (atomic_load(&syncs) == 1) {
+        assert_true(ledger_is_writing(fixture->ledger));
+        set_task(fixture, 0, "check", 200, true);
+        ledger_read_board(fixture->ledger, "web", fixture->board, 0);
+        disk_release();
+        disk_release();
+        loop_stop(fixture->loop);
+    } else {
+        loop_timer_arm(fixture->timer, NSEC_PER_MSEC);
+    }
+}
+
+static void look_for_the_second(void *arg)
+{
+    struct fixture *fixture = arg;
+
+    if (atomic_load(&syncs) == 2 && !ledger_is_writing(fixture->ledger))
+        loop_stop(fixture->loop);
+    else
+        loop_timer_arm(fixture->timer, NSEC_PER_MSEC);
+}
+
+static void test_the_loop_turns_while_the_disk_hangs(void **state)
+{
+    struct fixture *fixture = *state;
+
+    assert_int_equal(pipe2(disk, O_CLOEXEC), 0);
+    fixture->ledger = make(fixture);
+    set_task(fixture, 0, "check", 100, true);
+    ledger_read_board(fixture->ledger, "web", fixture->board, 0);
+    assert_false(ledger_is_writing(fixture->ledger));
+    run_until_stopped(fixture, look_at_hanging);
+    loop_timer_destroy(fixture->timer);
+    fixture->timer = NULL;
+    /* What came meanwhile is written by itself. */
+    run_until_stopped(fixture, look_for_the_second);
+    expect_file(fixture->path, "reeve last runs 1\n200 web check\nend\n");
+    expect_file(fixture->old_path, "reeve last runs 1\n100 web check\nend\n");
+    ledger_destroy(fixture->ledger);
+    assert_int_equal(atomic_load(&syncs), 2);
+}
+
+static void test_the_end_waits_for_the_disk(void **state)
+{
+    struct fixture *fixture = *state;
+
+    assert_int_equal(pipe2(disk, O_CLOEXEC), 0);
+    fixture->ledger = make(fixture);
+    set_task(fixture, 0, "check", 100, true);
+    ledger_read_board(fixture->ledger, "web", fixture->board, 0);
+    run_until_stopped(fixture, look_at_hanging);
+    ledger_destroy(fixture->ledger);
+    assert_int_equal(atomic_load(&syncs), 2);
+    expect_file(fixture->path, "reeve last runs 1\n200 web check\nend\n");
+}
+
+static void look_for_the_first(void *arg)
+{
+    struct fixture *fixture = arg;
+
+    if (atomic_load(&syncs) == 1 && !ledger_is_writing(fixture->ledger))
+        loop_stop(fixture->loop);
+    else
+        loop_timer_arm(fixture->timer, NSEC_PER_MSEC);
+}
+
+static void test_no_thread_to_write(void **state)
+{
+    struct fixture *fixture = *state;
+
+    refused = 1;
+    fixture->ledger = make(fixture);
+    set_task(fixture, 0, "check", 100, true);
+    ledger_read_board(fixture->ledger, "web", fixture->board, 0);
+    run_until_stopped(fixture, look_for_the_first);
+    assert_int_equal(refused, 0);
+    assert_non_null(strstr(text_string(&fixture->log), "cannot get a thread to write"));
+    expect_log(fixture, "the times of last runs are kept again in ");
+    expect_file(fixture->path, "reeve last runs 1\n100 web check\nend\n");
+    ledger_destroy(fixture->ledger);
 }
 
 /* A host that renames its tasks pushes out its own, and nobody else's. */
@@ -217,8 +431,15 @@ static void test_a_module_that_makes_up_tasks(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_kept_over_a_restart),          TEST(test_a_damaged_file),
-        TEST(test_between_the_two_renames),      TEST(test_a_file_that_cannot_be_written),
+        TEST(test_kept_over_a_restart),
+        TEST(test_a_damaged_file),
+        TEST(test_a_file_that_is_missing),
+        TEST(test_files_that_cannot_be_read),
+        TEST(test_the_reserve),
+        TEST(test_a_file_that_cannot_be_written),
+        TEST(test_the_loop_turns_while_the_disk_hangs),
+        TEST(test_the_end_waits_for_the_disk),
+        TEST(test_no_thread_to_write),
         TEST(test_a_module_that_makes_up_tasks),
     };
 

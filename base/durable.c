@@ -1,0 +1,267 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Replacing and moving files for good.
+ *
+ * Properties: after a success, name and content are on the disk. A power cut before that leaves the old
+ * file or the new one under the name, never a part of one; so does the end of a process that is killed.
+ * Writers that replace the same file at once do not mix their contents.
+ *
+ * Operation: write a temporary file in the same folder, fdatasync() it, rename it, fsync() the folder.
+ * A file system that does not know one of the two syncs answers EINVAL, which counts as success: there is
+ * no better that it could do.
+ *
+ * Safety: all writers of a file use the same temporary name, so killed ones leave at most one file behind.
+ * A writer creates the temporary file, locks it (flock), and then checks that the name still belongs to
+ * it. From then on it owns the name: only the thread that holds the lock of the file with the temporary
+ * name may rename or remove it. A writer that finds the name taken waits for the lock. By then either the
+ * owner has renamed the file, or it was killed and the file is removed. On file systems without locks
+ * (some network file systems) the caller must see to it that there is one writer at a time.
+ */
+#include "base/durable.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "base/macro.h"
+#include "base/text.h"
+
+/* A writer that loses the temporary name this often has met a program that does not follow the rules. */
+#define TRIES 100
+
+#define PREFIX "."
+#define SUFFIX ".new"
+
+const char *file_step_text(enum file_step step)
+{
+    static const char *const texts[] = {
+        [FILE_CREATE] = "create a temporary file beside",
+        [FILE_WRITE] = "write",
+        [FILE_SYNC] = "sync",
+        [FILE_RENAME] = "rename",
+        [FILE_SYNC_FOLDER] = "sync the folder of",
+    };
+
+    return texts[step];
+}
+
+/* Syncing ---------------------------------------------------------------------------------------- */
+
+static int sync_by(int (*call)(int fd), int fd)
+{
+    while (call(fd) < 0) {
+        if (errno == EINVAL || errno == ENOSYS || errno == EOPNOTSUPP)
+            return 0;
+        if (errno != EINTR)
+            return -errno;
+    }
+    return 0;
+}
+
+/* file is any file in the folder, or -1. */
+static int sync_folder(int folder, int file)
+{
+    int r = sync_by(fsync, folder);
+
+    /* A folder that we may write to but not read is open as a path alone (O_PATH). */
+    return r == -EBADF && file >= 0 ? sync_by(syncfs, file) : r;
+}
+
+/* Syncs the content of a file that may be of any type, mode and owner. *ret_fd is -1 when it cannot be
+ * opened. */
+static int sync_content(int folder, const char *name, int *ret_fd)
+{
+    *ret_fd = openat(folder, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+    if (*ret_fd >= 0)
+        return sync_by(fdatasync, *ret_fd);
+    /* A symbolic link, or a socket, is nothing but its name. */
+    if (errno == ELOOP || errno == ENXIO)
+        return 0;
+    /* A file that we may not read can only be synced with its whole file system. */
+    return errno == EACCES ? sync_by(syncfs, folder) : -errno;
+}
+
+/* The temporary file ----------------------------------------------------------------------------- */
+
+static void name_temporary(const char *name, char *buffer, size_t size)
+{
+    char start[NAME_MAX + 1 - (sizeof(PREFIX) - 1) - (sizeof(SUFFIX) - 1)];
+
+    /* Long names may share one: the lock keeps their writers apart. */
+    string_copy(start, sizeof(start), name);
+    snprintf(buffer, size, PREFIX "%s" SUFFIX, start);
+}
+
+/* Best effort: see the top. */
+static void lock(int fd)
+{
+    while (flock(fd, LOCK_EX) < 0 && errno == EINTR)
+        ;
+}
+
+static bool has_name(int fd, int folder, const char *name)
+{
+    struct stat open_file, named;
+
+    return fstat(fd, &open_file) == 0 && fstatat(folder, name, &named, AT_SYMLINK_NOFOLLOW) == 0 &&
+           open_file.st_ino == named.st_ino && open_file.st_dev == named.st_dev;
+}
+
+/* Waits for the owner of a temporary name, and removes the file if the owner was killed. */
+static int remove_left(int folder, const char *name)
+{
+    cleanup_close int fd =
+        openat(folder, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+
+    if (fd < 0 && errno != ELOOP)
+        return errno == ENOENT ? 0 : -errno;
+    if (fd >= 0) {
+        lock(fd);
+        if (!has_name(fd, folder, name))
+            return 0;
+    }
+    return unlinkat(folder, name, 0) < 0 && errno != ENOENT ? -errno : 0;
+}
+
+/* Returns a descriptor that owns the temporary name, or a negative errno. */
+static int create_temporary(int folder, const char *name, mode_t mode)
+{
+    for (int i = 0; i < TRIES; i++) {
+        cleanup_close int fd =
+            openat(folder, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode);
+        int r;
+
+        if (fd < 0 && errno != EEXIST)
+            return -errno;
+        if (fd >= 0) {
+            lock(fd);
+            if (has_name(fd, folder, name))
+                return TAKE_FD(fd);
+        } else {
+            r = remove_left(folder, name);
+            if (r < 0)
+                return r;
+        }
+    }
+    return -EBUSY;
+}
+
+/* Renaming --------------------------------------------------------------------------------------- */
+
+/* For file systems that do not know RENAME_NOREPLACE. */
+static int link_and_unlink(int folder, const char *name, int new_folder, const char *new_name)
+{
+    struct stat status;
+    int r;
+
+    if (linkat(folder, name, new_folder, new_name, 0) == 0) {
+        if (unlinkat(folder, name, 0) == 0)
+            return 0;
+        r = -errno;
+        unlinkat(new_folder, new_name, 0);
+        return r;
+    }
+    if (errno != EPERM && errno != EOPNOTSUPP && errno != ENOSYS && errno != EMLINK)
+        return -errno;
+    /* No links either: a file that somebody puts there after this look is replaced. */
+    if (fstatat(new_folder, new_name, &status, AT_SYMLINK_NOFOLLOW) == 0)
+        return -EEXIST;
+    if (errno != ENOENT)
+        return -errno;
+    return renameat(folder, name, new_folder, new_name) < 0 ? -errno : 0;
+}
+
+static int rename_file(int folder, const char *name, int new_folder, const char *new_name,
+                       bool only_new)
+{
+    if (!only_new)
+        return renameat(folder, name, new_folder, new_name) < 0 ? -errno : 0;
+    if (renameat2(folder, name, new_folder, new_name, RENAME_NOREPLACE) == 0)
+        return 0;
+    if (errno == EINVAL || errno == ENOSYS || errno == EOPNOTSUPP)
+        return link_and_unlink(folder, name, new_folder, new_name);
+    return -errno;
+}
+
+/* A failure here is no reason not to replace the file. The link makes sure that there is a file under the
+ * name all the time. If there is no old file, the one that was kept before stays. */
+static void keep_old(int folder, const char *name, const char *keep)
+{
+    if (linkat(folder, name, folder, keep, 0) == 0 || errno == ENOENT)
+        return;
+    if (errno == EEXIST) {
+        unlinkat(folder, keep, 0);
+        if (linkat(folder, name, folder, keep, 0) == 0)
+            return;
+    }
+    renameat(folder, name, folder, keep);
+}
+
+/* ------------------------------------------------------------------------------------------------ */
+
+static int fill(int fd, const struct file_content *content, enum file_step *ret_step)
+{
+    int r;
+
+    *ret_step = FILE_WRITE;
+    r = write_all(fd, content->data, content->size);
+    if (r < 0)
+        return r;
+    *ret_step = FILE_SYNC;
+    return sync_by(fdatasync, fd);
+}
+
+int file_replace(int folder, const char *name, const struct file_content *content,
+                 enum file_step *ret_step)
+{
+    char temporary[NAME_MAX + 1];
+    cleanup_close int fd = -1;
+    int r;
+
+    name_temporary(name, temporary, sizeof(temporary));
+    *ret_step = FILE_CREATE;
+    fd = create_temporary(folder, temporary, content->mode);
+    if (fd < 0)
+        return fd;
+    r = fill(fd, content, ret_step);
+    if (r == 0) {
+        *ret_step = FILE_RENAME;
+        if (content->keep)
+            keep_old(folder, name, content->keep);
+        r = rename_file(folder, temporary, folder, name, content->only_new);
+    }
+    if (r < 0) {
+        unlinkat(folder, temporary, 0);
+        return r;
+    }
+    *ret_step = FILE_SYNC_FOLDER;
+    r = sync_folder(folder, fd);
+    if (r < 0 && content->only_new)
+        unlinkat(folder, name, 0);
+    return r;
+}
+
+int file_move(int folder, const char *name, int new_folder, const char *new_name, bool only_new,
+              enum file_step *ret_step)
+{
+    cleanup_close int fd = -1;
+    int r;
+
+    *ret_step = FILE_SYNC;
+    r = sync_content(folder, name, &fd);
+    if (r < 0)
+        return r;
+    *ret_step = FILE_RENAME;
+    r = rename_file(folder, name, new_folder, new_name, only_new);
+    if (r < 0)
+        return r;
+    /* The new name first: a cut between the two leaves the file with both names rather than none. */
+    *ret_step = FILE_SYNC_FOLDER;
+    r = sync_folder(new_folder, fd);
+    return r == 0 && folder != new_folder ? sync_folder(folder, fd) : r;
+}

@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: MIT */
+/* Claims: which files have a job. There are never many: the queue of the pool bounds them. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "modules/spool/spool.h"
+
+/* Values of a claim's `job`, which counts from 1. */
+#define JOB_QUEUED 0          /* submitted by the watch, and not begun */
+#define JOB_NONE   UINT64_MAX /* its result waits for a job to move it */
+
+/* Each waiting result holds an output in memory. If so many files cannot be moved, because the disk is
+ * full, say, running more commands would not help. */
+#define WAITING_MAX 100
+
+static struct claim *find(const struct spool *spool, const char *name)
+{
+    for (struct claim *claim = spool->claims; claim; claim = claim->next)
+        if (strcmp(claim->name, name) == 0)
+            return claim;
+    return NULL;
+}
+
+static int add(struct spool *spool, const char *name, uint64_t job)
+{
+    struct claim *claim = calloc(1, sizeof(*claim));
+
+    if (!claim)
+        return -ENOMEM;
+    strncpy(claim->name, name, sizeof(claim->name) - 1);
+    claim->job = job;
+    claim->next = spool->claims;
+    spool->claims = claim;
+    return 0;
+}
+
+static void drop(struct spool *spool, struct claim *claim)
+{
+    struct claim **link = &spool->claims;
+
+    while (*link != claim)
+        link = &(*link)->next;
+    *link = claim->next;
+    free(claim->output);
+    free(claim);
+}
+
+int claim_queue(struct spool *spool, const char *name)
+{
+    struct claim *claim;
+    int r = 0;
+
+    pthread_mutex_lock(&spool->lock);
+    claim = find(spool, name);
+    if (claim && claim->job == JOB_NONE) {
+        claim->job = JOB_QUEUED;
+        spool->waiting--;
+    } else if (claim) {
+        r = -EALREADY;
+    } else {
+        r = spool->waiting >= WAITING_MAX ? -EBUSY : add(spool, name, JOB_QUEUED);
+    }
+    pthread_mutex_unlock(&spool->lock);
+    return r;
+}
+
+void claim_unqueue(struct spool *spool, const char *name)
+{
+    struct claim *claim;
+
+    pthread_mutex_lock(&spool->lock);
+    claim = find(spool, name);
+    if (claim && claim->job == JOB_QUEUED && claim->ended) {
+        claim->job = JOB_NONE;
+        spool->waiting++;
+    } else if (claim && claim->job == JOB_QUEUED) {
+        drop(spool, claim);
+    }
+    pthread_mutex_unlock(&spool->lock);
+}
+
+void claim_forget_gone(struct spool *spool)
+{
+    struct claim *claim, *next;
+
+    pthread_mutex_lock(&spool->lock);
+    for (claim = spool->claims; claim; claim = next) {
+        next = claim->next;
+        if (claim->job == JOB_NONE && spool_is_gone(spool, claim->name)) {
+            drop(spool, claim);
+            spool->waiting--;
+        }
+    }
+    pthread_mutex_unlock(&spool->lock);
+}
+
+int claim_take(struct spool *spool, const char *name, uint64_t job, bool queued,
+               struct claim **ret_claim)
+{
+    struct claim *claim;
+    int r = 0;
+
+    pthread_mutex_lock(&spool->lock);
+    claim = find(spool, name);
+    if (!claim) {
+        r = add(spool, name, job);
+    } else if (claim->job == JOB_NONE) {
+        claim->job = job;
+        spool->waiting--;
+    } else if (queued && claim->job == JOB_QUEUED) {
+        claim->job = job;
+    } else if (claim->job != job) {
+        r = -EALREADY;
+    }
+    if (r == 0)
+        *ret_claim = claim ? claim : spool->claims;
+    pthread_mutex_unlock(&spool->lock);
+    return r;
+}
+
+void claim_leave(struct spool *spool, struct claim *claim)
+{
+    pthread_mutex_lock(&spool->lock);
+    claim->job = JOB_NONE;
+    spool->waiting++;
+    pthread_mutex_unlock(&spool->lock);
+}
+
+void claim_release(struct spool *spool, struct claim *claim)
+{
+    pthread_mutex_lock(&spool->lock);
+    drop(spool, claim);
+    pthread_mutex_unlock(&spool->lock);
+}

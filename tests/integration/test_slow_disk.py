@@ -1,0 +1,90 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""A disk that does not answer: reeved goes on without it, and loses nothing."""
+import os
+import re
+import time
+
+import harness
+import puppetry
+import test_failing_calls
+
+CONFIG = (puppetry.HEARTBEAT + "".join(
+    f"[module:{name}]\nload = exec\ncommand = true\nrun.every = 1h\n" for name in "ab"))
+
+
+class SlowDisk(test_failing_calls.FailingTest):
+    def hanging(self, config=CONFIG):
+        """A daemon whose first write of last runs hangs; closing daemon.disk lets it go on."""
+        daemon = self.faulty(config)
+        fifo = os.path.join(daemon.folder, "failing.fifo")
+        os.mkfifo(fifo)
+        daemon.faults.hang_once("fdatasync")
+        # The open returns when the other side hangs.
+        opened = harness.Later(lambda: os.open(fifo, os.O_WRONLY), "the disk")
+        daemon.start().wait_started()
+        daemon.disk = opened.answer()
+        return daemon
+
+    def release(self, daemon):
+        os.close(daemon.disk)
+
+    def started(self, daemon, name):
+        """When its task has last started, in the file; 0 for never."""
+        try:
+            with open(os.path.join(daemon.state, "last-runs"), encoding="utf-8") as file:
+                match = re.search(rf"(?m)^(\d+) {name} run$", file.read())
+        except FileNotFoundError:
+            return 0
+        return int(match[1]) if match else 0
+
+    def test_all_else_goes_on(self):
+        daemon = self.hanging()
+        runs = daemon.module("heart")["tasks"][0]["runs"]
+        self.assertEqual(daemon.request("/livez")[0], 200)
+        self.assertEqual(daemon.health()["status"], "pass")
+        before = time.time_ns()
+        self.assertEqual(daemon.ctl("run", "a/run", "--wait").returncode, 0)
+        self.assertEqual(daemon.ctl("reload").returncode, 0)
+        self.assertEqual(daemon.ctl("restart", "b").returncode, 0)
+        harness.wait_until(lambda: daemon.module("heart")["tasks"][0]["runs"] > runs + 10, "beats")
+        self.assertEqual(self.started(daemon, "a"), 0)
+        self.assertEqual(daemon.faults.calls("fdatasync"), 1)
+        self.release(daemon)
+        # The first write is of what was known when the disk began to hang; a second one follows by itself.
+        harness.wait_until(lambda: self.started(daemon, "a") > before, "the run since then")
+        self.assertGreaterEqual(daemon.faults.calls("fdatasync"), 2)
+        self.assert_well(daemon)
+        self.assertEqual(daemon.stop(), 0, daemon.text())
+
+    def test_a_stop_waits_for_it(self):
+        daemon = self.hanging()
+        self.assertEqual(daemon.ctl("run", "a/run", "--wait").returncode, 0)
+        daemon.signal(harness.signal.SIGTERM)
+        # Everything has ended but the write.
+        harness.wait_until(lambda: not os.path.exists(daemon.control), "the end of the control socket")
+        self.assertIsNone(daemon.process.poll())
+        self.assertEqual(self.started(daemon, "a"), 0)
+        self.release(daemon)
+        self.assertEqual(daemon.wait(), 0, daemon.text())
+        self.assertGreater(self.started(daemon, "a"), 0)
+        self.assertEqual(daemon.faults.calls("fdatasync"), 2)
+
+    def test_an_upgrade_waits_for_it(self):
+        daemon = self.hanging()
+        pids = {m["name"]: m["pid"] for m in daemon.status()["modules"]}
+        self.assertEqual(daemon.ctl("run", "a/run", "--wait").returncode, 0)
+        upgrade = harness.Later(lambda: daemon.ctl("upgrade"), "upgrade")
+        daemon.wait_log("notice .*the upgrade waits: the times of last runs are being written to the disk")
+        self.assertEqual(daemon.request("/livez")[0], 200)
+        self.assertFalse(upgrade.is_done())
+        self.release(daemon)
+        self.assertEqual(upgrade.answer().returncode, 0, upgrade.answer().stderr)
+        daemon.wait_log("has taken over from .*: generation 2, 3 hosts")
+        self.assertEqual({m["name"]: m["pid"] for m in daemon.status()["modules"]}, pids)
+        self.assertEqual(daemon.stop(), 0, daemon.text())
+        self.assertGreater(self.started(daemon, "a"), 0)
+
+
+if __name__ == "__main__":
+    harness.main()
