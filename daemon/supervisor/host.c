@@ -166,13 +166,15 @@ static void describe_end(const struct host *host, const struct loop_exit *exit,
                                  .hung_slot = host->hung_slot};
     if (host->why[0] != '\0') {
         ret_end->clean = false;
+        ret_end->killed = true;
         string_copy(ret_end->text, sizeof(ret_end->text), host->why);
-    } else if (exit->signal != 0 &&
-               !(exit->signal == SIGKILL &&
-                 host_limits_explain(host, ret_end->text, sizeof(ret_end->text)))) {
+    } else if (exit->signal == SIGKILL &&
+               host_limits_explain(host, ret_end->text, sizeof(ret_end->text))) {
+        ret_end->limited = true;
+    } else if (exit->signal != 0) {
         snprintf(ret_end->text, sizeof(ret_end->text), "killed by SIG%s%s",
                  sigabbrev_np(exit->signal), exit->core ? ", core dumped" : "");
-    } else if (exit->signal == 0) {
+    } else {
         snprintf(ret_end->text, sizeof(ret_end->text), "exit code %d", exit->code);
     }
 }

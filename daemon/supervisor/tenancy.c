@@ -291,19 +291,18 @@ static void host_said(struct host *host, const struct wire_message *message, voi
     }
 }
 
-/* Who was at fault when several lived in the host: the one that the record of the crash,
- * or of the hang, names. */
-static uint32_t guilty_slot(const struct tenancy *tenancy)
+/* Which tenant was at fault: the record of the crash, or of the hang, names it. NULL: not known. */
+static const struct unit *find_guilty(const struct tenancy *tenancy)
 {
     const struct scoreboard *board = host_scoreboard(tenancy->host);
     struct scoreboard_stack stack;
 
     if (!board)
-        return UINT32_MAX;
+        return NULL;
     scoreboard_read_stack(&board->crash, &stack);
     if (!stack.head.used)
         scoreboard_read_stack(&board->hang, &stack);
-    return stack.head.used && stack.module < SCOREBOARD_MODULES ? stack.module : UINT32_MAX;
+    return stack.head.used ? find_slot(tenancy, stack.module) : NULL;
 }
 
 void tenancy_close_books(struct unit *unit, bool expected)
@@ -313,6 +312,8 @@ void tenancy_close_books(struct unit *unit, bool expected)
     struct crash_frames frames;
     uint64_t lost;
 
+    if (!expected)
+        unit->crash = (struct crash){0};
     if (!board)
         return;
     ledger_read_board(supervisor->ledger, unit->name, board, unit->slot);
@@ -331,7 +332,7 @@ void tenancy_close_books(struct unit *unit, bool expected)
 static void host_went(struct host *host, const struct host_end *end, void *arg)
 {
     struct tenancy *tenancy = arg;
-    uint32_t guilty = guilty_slot(tenancy);
+    const struct unit *guilty = find_guilty(tenancy);
     struct unit *unit, *next, *wanted = NULL;
 
     /* What belonged to the dead incarnation first, while its scoreboard is there. */
@@ -341,8 +342,7 @@ static void host_went(struct host *host, const struct host_end *end, void *arg)
         tally_new_host(&unit->tally);
     }
     LIST_FOREACH_SAFE (unit, next, &tenancy->units, tenancy_list) {
-        struct unit_input input = {.end = end,
-                                   .neighbour = guilty != UINT32_MAX && guilty != unit->slot};
+        struct unit_input input = {.end = end, .guilty = guilty != unit ? guilty : NULL};
 
         if (!unit->attached)
             continue;
