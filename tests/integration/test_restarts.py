@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
 """Why a module was last restarted, and when: reevectl says so for as long as the module runs."""
+import json
 import os
 import re
 import shutil
@@ -63,6 +64,13 @@ class Reasons(PuppetTest):
         # The frames get their names here as well.
         harness.wait_until(
             lambda: "perform at puppet.c:" in daemon.module("a")["last_restart"]["crash"], "symbols")
+        # To everybody on the network the kind is told and no more.
+        for path in "/health", "/page.json":
+            _, _, body = daemon.request(path)
+            self.assertNotRegex(body, "frames|0x10|killed by")
+        page = json.loads(daemon.request("/page.json")[2])["modules"][0]
+        self.assertEqual((page["restarts"], page["restart_kind"]), (1, "crash"))
+        self.assertGreaterEqual(page["restarted"], 0)
         self.assertEqual(daemon.stop(), 0, daemon.text())
 
     def test_other_ends(self):
