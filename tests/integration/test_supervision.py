@@ -49,6 +49,14 @@ class Order(PuppetTest):
         self.assertEqual(self.task(daemon, "needs", "act")["runs"], 4)
         self.assertEqual(daemon.stop(), 0, daemon.text())
 
+    def test_a_second_signal_ends_the_drain_delay(self):
+        daemon = self.daemon(puppet("a"), daemon="drain-delay = 1000s").wait_started()
+        daemon.signal(signal.SIGTERM)
+        daemon.wait_log(r" stopping: SIGTERM")
+        daemon.signal(signal.SIGTERM)
+        daemon.wait()
+        self.assertNotIn("starting again", daemon.text())
+
     def test_a_stop_while_modules_restart_takes_no_timeout(self):
         # The stop meets hosts that wait for their turn to be spawned, and such that have not yet said
         # hello.
