@@ -112,7 +112,8 @@ class Journal(PuppetTest):
         return [json.loads(line) for line in done.stdout.splitlines()]
 
     def wait_event(self, module, event, count=1):
-        """Until the journal has so many; returns the newest."""
+        """Until the journal has so many; returns the newest. The tests share a journal, so each names its
+        modules as no other does: what is said of another daemon's module must not count."""
         def find():
             found = [line for line in self.logs(module) if line["event"] == event]
             return found[-1] if len(found) >= count else None
@@ -189,18 +190,18 @@ class Journal(PuppetTest):
         self.assertEqual(daemon.stop(), 0)
 
     def test_a_journal_that_does_not_read_holds_up_nothing(self):
-        daemon = self.start(HEARTBEAT + puppet("a"))
+        daemon = self.start(HEARTBEAT + puppet("held"))
         Journald.process.send_signal(signal.SIGSTOP)
         # More than its socket takes, at two lines or more each.
         with open("/proc/sys/net/unix/max_dgram_qlen", encoding="utf-8") as file:
             restarts = int(file.read()) // 2 + 50
         for _ in range(restarts):
-            self.assertEqual(daemon.ask("/v1/restart?module=a&wait", "POST")[0], 200)
+            self.assertEqual(daemon.ask("/v1/restart?module=held&wait", "POST")[0], 200)
         self.assertEqual(daemon.request("/livez")[0], 200)
         Journald.process.send_signal(signal.SIGCONT)
 
         def is_told():
-            daemon.ask("/v1/restart?module=a&wait", "POST")
+            daemon.ask("/v1/restart?module=held&wait", "POST")
             return any("log lines were dropped" in line["text"] for line in self.logs())
         harness.wait_until(is_told, "the count of dropped lines")
         self.assertEqual(daemon.stop(), 0)
