@@ -44,6 +44,7 @@ int host_create(struct loop *loop, struct spawner *spawner, const struct host_op
         .spawner = spawner,
         .events = events,
         .arg = arg,
+        .output_events = {.owns = events->owns, .told = events->told, .arg = arg},
         .name = strdup(options->name),
         .program = strdup(options->program),
         .directory = strdup(options->directory),
@@ -247,8 +248,7 @@ int host_start_process(struct host *host, const char **ret_what)
     if (r < 0)
         return r;
     *ret_what = "no pipe for its output: ";
-    r = output_create(host->loop, host->name, host->events->owns, host->arg, &host->output,
-                      &output_fd);
+    r = output_create(host->loop, host->name, &host->output_events, &host->output, &output_fd);
     if (r < 0)
         return r;
     *ret_what = "no socket: ";

@@ -20,7 +20,8 @@ static void host_said(struct host *host, const struct wire_message *message, voi
 static void host_went(struct host *host, const struct host_end *end, void *arg);
 
 static bool is_tenant(const char *module, void *arg);
-static const struct host_events events = {host_came_up, host_said, host_went, is_tenant};
+static void host_told(void *arg);
+static const struct host_events events = {host_came_up, host_said, host_went, is_tenant, host_told};
 
 static struct tenancy *find_tenancy(struct supervisor *supervisor, const char *name)
 {
@@ -289,6 +290,14 @@ static void host_said(struct host *host, const struct wire_message *message, voi
     default:
         host_kill(host, "it sent an unexpected %s", wire_type_name(message->type));
     }
+}
+
+/* Its records say by now what the line says, so who has read it is not to be answered from before. */
+static void host_told(void *arg)
+{
+    struct tenancy *tenancy = arg;
+
+    tenancy->supervisor->generation++;
 }
 
 /* Which tenant was at fault: the record of the crash, or of the hang, names it. NULL: not known. */
