@@ -107,11 +107,12 @@ class Agreement(PuppetTest):
             task = self.task(daemon, "a", "act")
             self.assertGreaterEqual(task["runs"], run)
             self.assertEqual(task["last_error"], "as told")
-            self.assertEqual(daemon.check("a/act:duration")["output"], "as told")
+            self.assertNotEqual(daemon.check("a/act:duration")["status"], "pass")
             self.script(daemon, "a", "nothing")
             daemon.wait_log(r"\[a/act#\d+\] succeeded again", mark)
             self.assertEqual(self.task(daemon, "a", "act")["last_code"], 0)
-            self.assertNotIn("output", daemon.check("a/act:duration"))
+            # It may say that it is late, on a machine under load.
+            self.assertNotEqual(daemon.check("a/act:duration").get("output"), "as told")
         self.assertEqual(daemon.stop(), 0, daemon.text())
 
 

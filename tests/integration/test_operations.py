@@ -222,7 +222,8 @@ class Tree(PuppetTest):
             lambda: None if (tree := self.nodes(daemon, name))["silent"] else tree, "an answer")
 
     def test_live_contexts(self):
-        daemon = self.daemon(puppet("a", "act.timeout = 1h", "tick.every = never", "drain = 10ms") +
+        daemon = self.daemon(puppet("a", "act.timeout = 1h", "tick.every = never", "drain = 10ms",
+                                    "grace = 1000s") +
                              puppet("b", "tick.every = never")).wait_started()
         self.act(daemon, "a", "wait")
         self.assertEqual(daemon.ctl("submit", "a/work", stdin="wait").returncode, 0)
