@@ -13,10 +13,10 @@ import sys
 import unittest
 
 import harness
+import tools
 from puppetry import HEARTBEAT, PuppetTest, puppet
 
 INSIDE = "REEVE_TEST_JOURNAL"
-JOURNALD = "/lib/systemd/systemd-journald"
 SOCKETS = "/run/systemd/journal"
 RUNTIME = "/run/reeve"
 
@@ -24,14 +24,15 @@ RUNTIME = "/run/reeve"
 def missing():
     """What this machine lacks for it; None when it has all."""
     if os.geteuid() != 0:
-        return "root, for a mount namespace"
-    if not os.path.exists(JOURNALD):
-        return JOURNALD
+        return "needs root, for a mount namespace"
+    reason = tools.missing("unshare", "systemd-journald", "journalctl")
+    if reason:
+        return reason
     if not os.path.exists("/etc/machine-id") or os.path.getsize("/etc/machine-id") < 32:
-        return "a machine id"
+        return "needs a machine id"
     tried = subprocess.run(["unshare", "-m", "mount", "-t", "tmpfs", "tmpfs", "/run"],
                            capture_output=True, check=False)
-    return None if tried.returncode == 0 else "mount namespaces"
+    return None if tried.returncode == 0 else "needs mount namespaces"
 
 
 class Journald:
@@ -40,7 +41,7 @@ class Journald:
 
     @classmethod
     def start(cls):
-        cls.process = subprocess.Popen([JOURNALD], stdout=subprocess.DEVNULL,
+        cls.process = subprocess.Popen([tools.find("systemd-journald")], stdout=subprocess.DEVNULL,
                                        stderr=subprocess.DEVNULL)
         harness.wait_until(lambda: os.path.exists(f"{SOCKETS}/socket") and
                            os.path.exists(f"{SOCKETS}/stdout"), "systemd-journald")
@@ -87,7 +88,7 @@ class JournalDaemon(harness.Daemon):
         return int(self.status()["listen"][0].rsplit(":", 1)[1])
 
 
-@unittest.skipUnless(INSIDE in os.environ, f"needs {missing()}")
+@unittest.skipUnless(INSIDE in os.environ, missing())
 class Journal(PuppetTest):
     @classmethod
     def setUpClass(cls):

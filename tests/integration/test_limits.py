@@ -7,13 +7,13 @@ import errno
 import os
 import pwd
 import re
-import shutil
 import signal
 import subprocess
 import unittest
 import unittest.mock
 
 import harness
+import tools
 
 BREAKER = os.path.join(harness.BUILD, "tests", "integration", "breaker.so")
 HOSTILE = os.path.join(harness.BUILD, "tests", "integration", "hostile.so")
@@ -601,8 +601,9 @@ class Unprivileged(LimitsTest):
 
     def test_capabilities_for_changing_users_reach_no_module(self):
         """As the systemd drop-in has it: a user of its own, with what it takes to start others."""
-        if not IS_ROOT or not shutil.which("setpriv"):
-            self.skipTest("takes root and setpriv")
+        if not IS_ROOT:
+            self.skipTest("takes root")
+        tools.need("setpriv")
         daemon = self.daemon(breaker("a") + breaker("b", "user = daemon", "grace = 10ms",
                                                     "drain = 10ms"), start=False)
         for path in (daemon.folder, daemon.state, daemon.config_path):
@@ -631,8 +632,9 @@ class Unprivileged(LimitsTest):
 
     def test_a_host_of_the_same_user_does_not_reach_it(self):
         """Where the kernel alone would let it: only the filter is in the way."""
-        if not IS_ROOT or not shutil.which("setpriv"):
-            self.skipTest("takes root and setpriv")
+        if not IS_ROOT:
+            self.skipTest("takes root")
+        tools.need("setpriv")
         daemon = self.daemon(f"[module:evil]\nload = {HOSTILE}\n", start=False)
         for path in (daemon.folder, daemon.state, daemon.config_path):
             os.chown(path, pwd.getpwnam("nobody").pw_uid, -1)

@@ -5,6 +5,7 @@ import os
 import re
 
 import harness
+import tools
 from puppetry import HEARTBEAT, PUPPET, PuppetTest, puppet
 
 
@@ -349,6 +350,7 @@ class Looks(PuppetTest):
         self.assertEqual(daemon.ask("/v1/logs?after=-1")[0], 400)
         self.assertEqual(daemon.stop(), 0, daemon.text())
 
+    @tools.needs("bash")
     def test_completion(self):
         """bash's, with the few helpers that bash-completion would bring."""
         odd = f"[module:odd]\nload = {os.path.dirname(PUPPET)}/oddnames.so\n"

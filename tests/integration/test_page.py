@@ -6,6 +6,7 @@ import os
 import sys
 
 import harness
+import tools
 from browser import Browser, Driver
 from harness import DaemonTest, wait_until
 
@@ -50,6 +51,7 @@ class Page(DaemonTest):
 class InBrowser(Page):
     @classmethod
     def setUpClass(cls):
+        tools.need("chromedriver", "chromium")
         cls.driver = Driver()
         cls.addClassCleanup(cls.driver.close)
 
