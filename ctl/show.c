@@ -68,7 +68,7 @@ static int crash_length(const char *crash)
     return (int)(frames ? (size_t)(frames - crash) : strlen(crash));
 }
 
-/* "; restarted 5s ago: REASON"; "" when it was not. The crash that is told before is not told again. */
+/* "; restarted 5s ago: REASON", or "". Leaves out a crash that the line shows already. */
 static const char *describe_restart(const json_t *module, char *buffer, size_t size)
 {
     const json_t *restart = json_object_get(module, "last_restart");

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Outside tools that tests use. A test whose tool is missing is skipped, and says which one in which of Debian's
-packages; it never fails for that.
+"""Outside tools that tests use. A test whose tool is missing is skipped with the names of the tool and of its
+Debian package. It never fails for that.
 
     tools.need("curl")              within a test, setUp() or setUpClass(): skips
     @tools.needs("curl", "wrk")     the same for a test or a class
@@ -14,10 +14,10 @@ import subprocess
 import sys
 import unittest
 
-# What meson takes for "skipped".
+# The exit code that meson counts as skipped.
 SKIPPED = 77
 
-# Where each comes from.
+# The Debian package of each tool.
 PACKAGES = {
     "bash": "bash",
     "cc": "gcc",
@@ -56,12 +56,12 @@ PACKAGES = {
     "wrk": "wrk",
 }
 
-# Modules of Debian's own Python, which need not be the Python that runs the tests.
+# Modules of Debian's Python. The tests may run under another one.
 PYTHON = "/usr/bin/python3"
 PYTHON_MODULES = {"python3-prometheus-client": "prometheus_client.openmetrics.parser"}
 
 
-# Where programs are that are not in everybody's path, or in nobody's.
+# Folders of programs that need not be in PATH.
 MORE_PLACES = ":/usr/sbin:/sbin:/usr/lib/systemd:/lib/systemd"
 
 
@@ -81,7 +81,7 @@ def _is_there(tool):
 
 
 def missing(*tools):
-    """Why a test that needs them cannot run, or None."""
+    """The reason to skip a test that needs these, or None."""
     lacking = [f"{tool} (Debian package {PACKAGES[tool]})" for tool in tools if not _is_there(tool)]
     return f"needs {', '.join(lacking)}" if lacking else None
 

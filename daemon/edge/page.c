@@ -56,8 +56,8 @@ static json_t *pool_state(const struct snapshot *snapshot, const struct scoreboa
                      first_line(failing ? pool->last_text : ""));
 }
 
-/* Of the last restart everybody is told the kind, and not the reason: that may quote what only operators
- * are to see. */
+/* The page is public: it shows the kind of the last restart, but not the reason, which may quote paths
+ * and addresses. */
 static json_t *module_state(const struct snapshot *snapshot, const struct snapshot_module *module)
 {
     const struct restart *restart = &module->last_restart;

@@ -135,7 +135,7 @@ static json_t *usage_json(const struct bill_host *host)
     return json;
 }
 
-/* When it was, as an age and, for a look into a log, as a time. */
+/* The age, and the time of day, by which the place in a log can be found. */
 static json_t *restart_json(const struct snapshot *snapshot, const struct restart *restart)
 {
     char time[CLOCK_TEXT_SIZE], crash[sizeof(struct crash)];

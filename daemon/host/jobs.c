@@ -116,8 +116,8 @@ static void note_end(struct pool_runner *runner, const struct rv_job_end *end, c
     pthread_mutex_unlock(&runner->lock);
 }
 
-/* How long it took, with all attempts and the pauses between them; a job that never ran took the time
- * that it waited. */
+/* The time since its first attempt began, pauses included; of a job that never ran, since it was
+ * submitted. */
 static rv_duration time_of(const struct host_job *job)
 {
     return rv_now() - (job->begun_at > 0 ? job->begun_at : job->submitted_at);

@@ -129,7 +129,8 @@ static void stop_running(struct task_runner *runner)
     pthread_mutex_unlock(&runner->lock);
 }
 
-/* What is logged here is published already: who reads the line finds it so. */
+/* Called after the end of the run was published, so that every answer given after the line agrees with
+ * it. */
 static void tell_end(struct task_runner *runner, struct rv_context *ctx, int code, const char *text,
                      uint32_t failed_before)
 {

@@ -47,7 +47,7 @@ struct host_events {
     void (*ended)(struct host *host, const struct host_end *end, void *arg);
     /* Whether a module is one of its own, and so may be named in what it logs. NULL: that of its name. */
     bool (*owns)(const char *module, void *arg);
-    /* A line that it logged was passed on, and tells of something that has happened. May be NULL. */
+    /* A line of its output, of LOG_LEVEL_NOTICE or above, was passed on to the log. May be NULL. */
     void (*told)(void *arg);
 };
 

@@ -53,7 +53,7 @@ void operate_forget(struct unit *unit)
 /* Marking ----------------------------------------------------------------------------------------
  */
 
-/* Why a unit goes along with one that somebody has named; because: NULL for that one itself. */
+/* The cause for a unit that stops or starts together with `because`. NULL: the unit itself was named. */
 static struct cause find_cause(const struct cause *cause, const struct unit *because,
                                const char *how)
 {

@@ -14,8 +14,7 @@ struct output;
 struct output_events {
     /* Whether a module is one of the host's. NULL: that of its name alone. */
     bool (*owns)(const char *module, void *arg);
-    /* A line of LOG_LEVEL_NOTICE or above was passed on: it tells of something that has happened. May be
-     * NULL. */
+    /* A line of LOG_LEVEL_NOTICE or above was passed on. May be NULL. */
     void (*told)(void *arg);
     void *arg;
 };

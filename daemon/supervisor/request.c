@@ -43,7 +43,7 @@ static void answer_all(struct requests *requests, const struct unit *unit, int c
         struct request_answer answer = {
             .final = true, .number = request->number, .code = code, .text = text};
 
-        /* The host, which knows better, can no longer say how long it took. */
+        /* The host can no longer report how long it took. */
         if (request->accepted_at > 0)
             answer.duration = clock_monotonic() - request->accepted_at;
 

@@ -29,7 +29,7 @@ struct request_answer {
     const struct request_node *node; /* of request_tree(); else NULL */
     uint64_t number;                 /* of the run or job; 0 when it was not accepted */
     int code;                        /* 0 or a negative errno */
-    int64_t duration;                /* of what the host's end cut short: since it was accepted */
+    int64_t duration;                /* if the host died: since it was accepted */
     const char *text;                /* why it failed; "" after a success */
 };
 
@@ -69,8 +69,9 @@ struct request_record {
 };
 
 /*
- * For a live upgrade: calls fn for every run and job that somebody waits for, with that connection; and
- * waits, for a connection, for what an earlier life of this process asked for. Returns 0 or -ENOMEM.
+ * For a live upgrade. requests_each() calls fn for every run and job for which a connection waits.
+ * request_resume() makes a connection wait for a request that the program before has sent; it returns 0
+ * or -ENOMEM.
  */
 void requests_each(const struct requests *requests,
                    void (*fn)(const struct request_record *record, request_fn answered,

@@ -247,7 +247,7 @@ void supervisor_kill(struct supervisor *supervisor)
 {
     struct tenancy *tenancy;
 
-    /* What is killed before the modules were asked to stop would be restarted. */
+    /* During the drain-delay modules still run, and one whose host dies would be restarted. */
     if (supervisor->phase == PHASE_DRAINING) {
         supervisor->phase = PHASE_STOPPING;
         loop_timer_arm(supervisor->stop_timer, supervisor->config->shutdown_timeout);

@@ -292,7 +292,7 @@ static void host_said(struct host *host, const struct wire_message *message, voi
     }
 }
 
-/* Its records say by now what the line says, so who has read it is not to be answered from before. */
+/* The scoreboard already agrees with the line, but a snapshot taken before may not: it is old now. */
 static void host_told(void *arg)
 {
     struct tenancy *tenancy = arg;
@@ -300,7 +300,7 @@ static void host_told(void *arg)
     tenancy->supervisor->generation++;
 }
 
-/* Which tenant was at fault: the record of the crash, or of the hang, names it. NULL: not known. */
+/* The tenant at fault, as the record of the crash or hang names it. NULL: unknown. */
 static const struct unit *find_guilty(const struct tenancy *tenancy)
 {
     const struct scoreboard *board = host_scoreboard(tenancy->host);

@@ -95,7 +95,7 @@ struct unit {
     struct cause cause;          /* of the present or last stop */
     char reason[512];            /* why it is in its state, in words; "" when all is well */
     struct crash crash;          /* how its last incarnation ended, if by a crash */
-    struct restart next_restart; /* why its next start is one */
+    struct restart next_restart; /* the reason of the next start, if that is one */
     struct restart last_restart;
     char activity[256]; /* what it says it is doing while it starts or stops */
     struct policy_history history;

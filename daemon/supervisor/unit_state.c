@@ -16,7 +16,7 @@
 #include "daemon/supervisor/tenancy.h"
 
 #define UNIT(kind, member) STATE_MEMBER(kind, struct unit, member, #member)
-/* The id of its crash stays behind: a search for names ends with the program. */
+/* The crash's id is not handed over: no lookup of symbols survives the upgrade. */
 #define RESTART(member)                                                                  \
     STATE_MEMBER(STATE_UINT, struct unit, member.kind, #member "_kind"),                 \
         STATE_MEMBER(STATE_INT, struct unit, member.at, #member "_at"),                  \

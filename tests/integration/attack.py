@@ -130,8 +130,8 @@ def crowd(work, items):
 
 
 class AttackTest(puppetry.PuppetTest):
-    # Nothing in it is due while a test runs: the good client wants /health to pass, which on a machine
-    # under load a tick that comes too late would not let it.
+    # No task is due during a test: on a busy machine a late tick would turn /health, which the good client
+    # expects to pass.
     CONFIG = ("[module:heart]\nload = heartbeat\nbeat.every = 1h\n" +
               puppetry.puppet("puppet", "drain = 50ms", "grace = 50ms", "tick.every = never"))
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""What a line of the log says is so for whoever asks after it: on the control socket, in /health, for
-reevectl. Others ask all the time, so that there is always an answer that is as old as answers may be."""
+"""Every answer that is given after a log line agrees with that line: on the control socket, in /health, by
+reevectl. Other clients ask all the time, so that the daemon always has a snapshot of a moment before."""
 import contextlib
 import json
 import signal

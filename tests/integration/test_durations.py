@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""How long a run or job took, however it ended: never less than what its test saw pass, and never more
-than the request took."""
+"""The reported duration of a run or job, however it ended: at least the time that the test saw pass, and at
+most the time that the request took."""
 import os
 import time
 
@@ -11,7 +11,7 @@ from puppetry import PuppetTest, puppet
 
 
 class Stopwatch:
-    """Between two things that were seen to happen."""
+    """Measures the time since it was made."""
 
     def __init__(self):
         self.started = time.monotonic()
@@ -22,7 +22,7 @@ class Stopwatch:
 
 class DurationTest(PuppetTest):
     def begin_run(self, daemon, action, trace):
-        """Starts a run and returns who waits for its end, when it was asked for and when it was seen."""
+        """Returns the answer to come, and stopwatches from before the request and from after its trace."""
         self.script(daemon, "a", action)
         asked = Stopwatch()
         waiting = daemon.ask_later("/v1/run?module=a&task=act&wait", "POST")

@@ -113,8 +113,8 @@ class Journal(PuppetTest):
         return [json.loads(line) for line in done.stdout.splitlines()]
 
     def wait_event(self, module, event, count=1):
-        """Until the journal has so many; returns the newest. The tests share a journal, so each names its
-        modules as no other does: what is said of another daemon's module must not count."""
+        """Waits until the journal has so many; returns the newest. All tests share one journal, so each test
+        uses module names of its own."""
         def find():
             found = [line for line in self.logs(module) if line["event"] == event]
             return found[-1] if len(found) >= count else None

@@ -544,7 +544,7 @@ class Bill(LimitsTest):
         after = self.metrics(daemon)[f"reeve_host_cpu_seconds_total{a}"]
         self.assertGreaterEqual(after, samples[f"reeve_host_cpu_seconds_total{a}"])
         self.assertGreaterEqual(daemon.module("a")["usage"]["cpu_seconds"], after)
-        # A process that is only just there has hardly any memory, and is looked at once a second.
+        # A new process has hardly any memory, and the daemon reads its usage once a second.
         harness.wait_until(
             lambda: (u := daemon.module("a")["usage"])["resident_bytes"] and
             u["resident_bytes"] > u["private_bytes"], "its memory")

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Why a module was last restarted, and when: reevectl says so for as long as the module runs."""
+"""The reason and time of a module's last restart, which reevectl shows for as long as the module runs."""
 import json
 import os
 import re
@@ -64,7 +64,7 @@ class Reasons(PuppetTest):
         # The frames get their names here as well.
         harness.wait_until(
             lambda: "perform at puppet.c:" in daemon.module("a")["last_restart"]["crash"], "symbols")
-        # To everybody on the network the kind is told and no more.
+        # The network sees the kind and no more.
         for path in "/health", "/page.json":
             _, _, body = daemon.request(path)
             self.assertNotRegex(body, "frames|0x10|killed by")

@@ -72,7 +72,7 @@ class Order(PuppetTest):
 
 class Starts(PuppetTest):
     def test_init_that_does_not_return(self):
-        # Time enough to come to init, at one of the three attempts also on a busy machine.
+        # 500 ms let at least one of the three attempts reach init, also on a busy machine.
         daemon = self.daemon(puppet("slow", "on-init = wait", "essential = no",
                                     "start-timeout = 500ms", "restart-limit = 2/1000s")).wait_started()
         daemon.wait_log(r"\[slow\] module slow was not ready within 500ms \(start-timeout\); "

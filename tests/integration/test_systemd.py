@@ -14,7 +14,7 @@ import puppetry
 
 
 def puppet(name, *lines):
-    """One without a clockwork: on a machine under load the status would tell of a tick that is late."""
+    """A puppet without scheduled runs: on a busy machine a late tick would change the status."""
     return puppetry.puppet(name, "tick.every = never", *lines)
 
 

@@ -17,7 +17,7 @@ class UnderLoad(upgrading.UpgradeTest):
         port, stop, failures = daemon.port, threading.Event(), []
         counts = {"kept": 0, "new": 0, "control": 0}
 
-        # What is 200 whatever the tasks do: /health may well turn on a machine under load.
+        # /metrics answers 200 whatever the tasks do; /health turns when a tick is late on a busy machine.
         def ask(connection, path="/metrics"):
             connection.request("GET", path)
             response = connection.getresponse()

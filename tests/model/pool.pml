@@ -105,8 +105,8 @@ again:
     atomic { count = 0; tell = false; more = false };
     if
     :: due == 0 ->
-        /* One job without the lock, or several, into its claim, with it: which of the two is decided only
-         * here, as nobody sees a decision that is made before. */
+        /* One job without the lock, or a claim of several with it. The choice is part of the step: no other
+         * process could see it earlier. */
         atomic {
             if
             :: length > 0 -> length--; count = 1; running++; tell = tell_submitters
@@ -222,7 +222,8 @@ lose_all: /* there one after the other, reported without the lock */
     :: atomic { LEFT + later == 0 -> break }
     od;
 rest:
-    /* look_for_work(), or wait_idle() with the lock until it sleeps: decided here, as above */
+    /* look_for_work(), or wait_idle(), which keeps the lock until it sleeps. The choice is part of the
+     * step, as above. */
     atomic {
         !lock ->
         check_drained();
@@ -272,7 +273,7 @@ rest:
         tell_of_workers();
         goto again
     };
-land: /* after the look, with or without a find */
+land: /* after the look, whether it found a job or not */
     atomic { !lock -> looked_for = false; landed = true; tell_of_workers() };
     goto again;
 the_end:

@@ -6,8 +6,8 @@
 
 Without a file it takes every model of its folder. Each must hold in each of its "Variants:" (defines, several with commas between them), and with --all also
 in each of its "More:", which take long. For each BUG_ that a model, or what it includes, tests with #ifdef or
-#ifndef, it must not hold in some variant: a property that no broken protocol violates says nothing. A model that
-lists a bug as "Found in: BUG_X VARIANT; ..." says where to look first.
+#ifndef, it must not hold in some variant: a property that no broken protocol violates says nothing. A model's
+"Found in: BUG_X VARIANT; ..." names the variant in which to search first.
 
 A search that was cut short, for depth or memory, counts as a failure. Without spin or a compiler it skips (77).
 """
@@ -56,7 +56,7 @@ def search(model, defines):
 
 
 def find_models():
-    """Those of this folder that are no part of another."""
+    """The models of this folder that no other includes."""
     paths = sorted(glob.glob(os.path.join(os.path.dirname(os.path.abspath(__file__)), "*.pml")))
     parts = set()
     for path in paths:

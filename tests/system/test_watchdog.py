@@ -77,8 +77,8 @@ class Busy(ServiceTest):
             self.ctl("submit", "busy/work", stdin="spin")
         wait_until(lambda: self.trace().count("busy spins") == 8, "all workers to spin")
         times = self.watch(5)
-        # At half of the interval, so that one that is late does no harm; and never so late that systemd
-        # would have taken the daemon for stuck.
+        # Pings come at half of the interval, so that a late one does no harm. None was so late that systemd
+        # restarted the service.
         mean = (times[-1] - times[0]) / (len(times) - 1)
         self.assertGreater(mean, 0.95, times)
         self.assertEqual(self.get("/livez")[0], 200)
