@@ -68,9 +68,26 @@ static int crash_length(const char *crash)
     return (int)(frames ? (size_t)(frames - crash) : strlen(crash));
 }
 
+/* "; restarted 5s ago: REASON", or "". Leaves out a crash that the line shows already. */
+static const char *describe_restart(const json_t *module, char *buffer, size_t size)
+{
+    const json_t *restart = json_object_get(module, "last_restart");
+    const char *crash = *get_text(module, "crash") ? "" : get_text(restart, "crash");
+    char ago[DURATION_TEXT_SIZE];
+
+    *buffer = '\0';
+    if (json_is_object(restart))
+        snprintf(
+            buffer, size, "; restarted %s ago: %s%s%.*s",
+            format_rough(json_number_value(json_object_get(restart, "started")), ago, sizeof(ago)),
+            get_text(restart, "reason"), *crash ? "; " : "", crash_length(crash), crash);
+    return buffer;
+}
+
 static void add_module(struct table *table, const json_t *module)
 {
     const char *output = get_text(module, "output"), *crash = get_text(module, "crash");
+    char restart[800];
 
     table_line(table);
     table_cell(table, "%s", get_text(module, "name"));
@@ -78,8 +95,9 @@ static void add_module(struct table *table, const json_t *module)
     table_colour(table, get_text(module, "status"));
     for (int i = 0; i < 4; i++)
         table_cell(table, "%s", "");
-    table_cell(table, "%s%s%.*s%srestarts: %lld", output, *output ? "; " : "", crash_length(crash),
-               crash, *crash ? "; " : "", get_number(module, "restarts"));
+    table_cell(table, "%s%s%.*s%srestarts: %lld%s", output, *output ? "; " : "",
+               crash_length(crash), crash, *crash ? "; " : "", get_number(module, "restarts"),
+               describe_restart(module, restart, sizeof(restart)));
     add_tasks(table, module);
     add_pools(table, module);
 }

@@ -46,6 +46,11 @@ static char *write_size(const json_t *value, char *buffer, size_t size)
     return size_format((uint64_t)MAX(json_integer_value(value), 0), buffer, size);
 }
 
+static char *write_time(const json_t *value, char *buffer, size_t size)
+{
+    return get_local_time(json_string_value(value), buffer, size);
+}
+
 /* How a member is told where its type alone does not say it. */
 static const struct format {
     const char *key;
@@ -53,7 +58,7 @@ static const struct format {
 } formats[] = {
     {"since", write_ago},           {"started", write_ago},        {"ended", write_ago},
     {"succeeded", write_ago},       {"next_in", write_in},         {"last_code", write_code},
-    {"resident_bytes", write_size}, {"private_bytes", write_size},
+    {"resident_bytes", write_size}, {"private_bytes", write_size}, {"time", write_time},
 };
 
 /* NULL: this member is not shown. */
@@ -61,7 +66,7 @@ static const char *write_value(const json_t *object, const char *key, const json
                                char *buffer, size_t size)
 {
     for (size_t i = 0; i < ARRAY_SIZE(formats); i++)
-        if (strcmp(formats[i].key, key) == 0 && json_is_number(value))
+        if (strcmp(formats[i].key, key) == 0 && !json_is_null(value))
             return formats[i].write(value, buffer, size);
     if (json_is_string(value))
         string_copy(buffer, size, json_string_value(value));
@@ -78,12 +83,23 @@ static const char *write_value(const json_t *object, const char *key, const json
 }
 
 /* "last_error" is "last error" to people. */
-static void print_key(const char *key, int depth, int width)
+static void print_words(const char *key, int depth)
 {
     printf("%*s", depth, "");
-    for (; *key != '\0'; key++, width--)
+    for (; *key != '\0'; key++)
         putchar(*key == '_' ? ' ' : *key);
-    printf("%*s ", MAX(width, 0), "");
+}
+
+static void print_key(const char *key, int depth, int width)
+{
+    print_words(key, depth);
+    printf("%*s ", MAX(width - (int)strlen(key), 0), "");
+}
+
+static void print_heading(const char *key, int depth)
+{
+    print_words(key, depth);
+    puts(":");
 }
 
 static void show_list(const char *key, const json_t *list, int depth);
@@ -100,7 +116,7 @@ static void show_object(const json_t *object, int depth)
         if (json_is_array(value)) {
             show_list(key, value, depth);
         } else if (json_is_object(value)) {
-            printf("%*s%s:\n", depth, "", key);
+            print_heading(key, depth);
             show_object(value, depth + 4);
         } else if ((text = write_value(object, key, value, buffer, sizeof(buffer)))) {
             print_key(key, depth, 18 - depth);
@@ -116,7 +132,7 @@ static void show_list(const char *key, const json_t *list, int depth)
     size_t i;
 
     if (json_array_size(list) > 0)
-        printf("%*s%s:\n", depth, "", key);
+        print_heading(key, depth);
     json_array_foreach(list, i, item)
     {
         if (json_is_object(item)) {

@@ -63,7 +63,7 @@ static void observe(enum supervisor_event event, void *arg)
 
 static void describe_sender(int signal, const struct loop_sender *sender, struct cause *ret_cause)
 {
-    ret_cause->code = -ECANCELED;
+    *ret_cause = (struct cause){.code = -ECANCELED};
     if (sender->pid == 0)
         snprintf(ret_cause->text, sizeof(ret_cause->text), "SIG%s from the terminal",
                  sigabbrev_np(signal));

@@ -80,7 +80,7 @@ static void describe_cause(struct http_request *request, struct cause *ret_cause
 {
     char peer[64];
 
-    *ret_cause = (struct cause){.code = -ECANCELED};
+    *ret_cause = (struct cause){.code = -ECANCELED, .kind = CAUSE_OPERATOR};
     snprintf(ret_cause->text, sizeof(ret_cause->text), "asked for by %s",
              peer_describe(request, peer, sizeof(peer)));
 }

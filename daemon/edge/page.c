@@ -56,19 +56,27 @@ static json_t *pool_state(const struct snapshot *snapshot, const struct scoreboa
                      first_line(failing ? pool->last_text : ""));
 }
 
+/* The page is public: it shows the kind of the last restart, but not the reason, which may quote paths
+ * and addresses. */
 static json_t *module_state(const struct snapshot *snapshot, const struct snapshot_module *module)
 {
+    const struct restart *restart = &module->last_restart;
+    bool restarted = restart->kind != CAUSE_NONE;
     json_t *tasks = json_array(), *pools = json_array();
 
     for (size_t i = 0; i < module->task_count; i++)
         json_array_append_new(tasks, task_state(snapshot, &module->tasks[i]));
     for (size_t i = 0; i < module->pool_count; i++)
         json_array_append_new(pools, pool_state(snapshot, &module->pools[i]));
-    return json_pack("{s:s, s:s, s:s, s:b, s:b, s:o, s:o, s:o, s:o}", "name", module->name, "state",
-                     unit_state_name(module->state), "health", health_name(module->health), "ready",
-                     module->ready, "essential", module->essential, "since",
-                     edge_seconds(snapshot->taken - module->state_since), "output",
-                     first_line(module->output), "tasks", tasks, "pools", pools);
+    return json_pack(
+        "{s:s, s:s, s:s, s:b, s:b, s:o, s:o, s:I, s:o, s:o, s:o, s:o}", "name", module->name,
+        "state", unit_state_name(module->state), "health", health_name(module->health), "ready",
+        module->ready, "essential", module->essential, "since",
+        edge_seconds(snapshot->taken - module->state_since), "output", first_line(module->output),
+        "restarts", (json_int_t)module->restarts, "restarted",
+        restarted ? edge_seconds(snapshot->taken - restart->at) : json_null(), "restart_kind",
+        restarted ? json_string(cause_kind_name(restart->kind)) : json_null(), "tasks", tasks,
+        "pools", pools);
 }
 
 json_t *page_json(const struct snapshot *snapshot)

@@ -135,6 +135,20 @@ static json_t *usage_json(const struct bill_host *host)
     return json;
 }
 
+/* The age, and the time of day, by which the place in a log can be found. */
+static json_t *restart_json(const struct snapshot *snapshot, const struct restart *restart)
+{
+    char time[CLOCK_TEXT_SIZE], crash[sizeof(struct crash)];
+
+    if (restart->kind == CAUSE_NONE)
+        return json_null();
+    crash_describe(&restart->crash, crash, sizeof(crash));
+    return json_pack("{s:s, s:s, s:s, s:o, s:s}", "kind", cause_kind_name(restart->kind), "reason",
+                     restart->text, "crash", crash, "started", age(snapshot, restart->at), "time",
+                     clock_format(snapshot->taken_realtime - (snapshot->taken - restart->at), time,
+                                  sizeof(time)));
+}
+
 static json_t *module_json(const struct snapshot *snapshot, const struct snapshot_module *module,
                            const struct bill_host *host)
 {
@@ -147,14 +161,15 @@ static json_t *module_json(const struct snapshot *snapshot, const struct snapsho
         json_array_append_new(tasks, task_json(snapshot, &module->tasks[i]));
     for (size_t i = 0; i < module->pool_count; i++)
         json_array_append_new(pools, pool_json(&module->pools[i]));
-    return json_pack("{s:s, s:s, s:s, s:b, s:s, s:s, s:s, s:i, s:o, s:I, s:I, s:I, s:o, s:o, s:o}",
-                     "name", module->name, "state", unit_state_name(module->state), "status",
-                     health_name(module->health), "essential", module->essential, "output",
-                     module->output, "crash", text, "host", module->host, "pid", (int)module->pid,
-                     "since", age(snapshot, module->state_since), "starts",
-                     (json_int_t)module->starts, "restarts", (json_int_t)module->restarts,
-                     "jobs_lost", (json_int_t)module->jobs_lost, "tasks", tasks, "pools", pools,
-                     "usage", host ? usage_json(host) : json_null());
+    return json_pack(
+        "{s:s, s:s, s:s, s:b, s:s, s:s, s:s, s:i, s:o, s:I, s:I, s:o, s:I, s:o, s:o, s:o}", "name",
+        module->name, "state", unit_state_name(module->state), "status",
+        health_name(module->health), "essential", module->essential, "output", module->output,
+        "crash", text, "host", module->host, "pid", (int)module->pid, "since",
+        age(snapshot, module->state_since), "starts", (json_int_t)module->starts, "restarts",
+        (json_int_t)module->restarts, "last_restart", restart_json(snapshot, &module->last_restart),
+        "jobs_lost", (json_int_t)module->jobs_lost, "tasks", tasks, "pools", pools, "usage",
+        host ? usage_json(host) : json_null());
 }
 
 json_t *status_json(const struct edge *edge, const struct snapshot *snapshot)

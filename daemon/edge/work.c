@@ -143,8 +143,8 @@ void work_serve_submit(struct edge *edge, struct http_request *request)
 
 /* Live upgrade ----------------------------------------------------------------------------------- */
 
-static void save_waiting(uint64_t id, const char *module, uint64_t number, request_fn fn,
-                         void *waiting_arg, void *arg)
+static void save_waiting(const struct request_record *record, request_fn fn, void *waiting_arg,
+                         void *arg)
 {
     const struct waiting *waiting = waiting_arg;
     json_t *list = arg;
@@ -153,9 +153,11 @@ static void save_waiting(uint64_t id, const char *module, uint64_t number, reque
     if (fn != answered || !waiting->request || http_request_fd(waiting->request) < 0)
         return;
     json_array_append_new(
-        list, json_pack("{s:i, s:b, s:b, s:I, s:I, s:s}", "fd", http_request_fd(waiting->request),
-                        "closes", http_request_closes(waiting->request), "wait", waiting->wait,
-                        "id", (json_int_t)id, "number", (json_int_t)number, "module", module));
+        list,
+        json_pack("{s:i, s:b, s:b, s:I, s:I, s:I, s:s}", "fd", http_request_fd(waiting->request),
+                  "closes", http_request_closes(waiting->request), "wait", waiting->wait, "id",
+                  (json_int_t)record->id, "number", (json_int_t)record->number, "accepted_at",
+                  (json_int_t)record->accepted_at, "module", record->module));
 }
 
 json_t *work_save(const struct edge *edge)
@@ -186,13 +188,16 @@ struct taken {
     int wait;
     json_int_t id;
     json_int_t number;
+    json_int_t accepted_at;
 };
 
 static bool read_taken(json_t *item, struct taken *ret_taken)
 {
-    return json_unpack(item, "{s:i, s:b, s:b, s:I, s:I, s:s}", "fd", &ret_taken->fd, "closes",
+    ret_taken->accepted_at = 0;
+    return json_unpack(item, "{s:i, s:b, s:b, s:I, s:I, s?I, s:s}", "fd", &ret_taken->fd, "closes",
                        &ret_taken->closes, "wait", &ret_taken->wait, "id", &ret_taken->id, "number",
-                       &ret_taken->number, "module", &ret_taken->module) == 0 &&
+                       &ret_taken->number, "accepted_at", &ret_taken->accepted_at, "module",
+                       &ret_taken->module) == 0 &&
            ret_taken->fd > STDERR_FILENO;
 }
 
@@ -210,12 +215,15 @@ static void take_over(struct http_request *request, void *arg)
 {
     const struct taken *taken = arg;
     struct waiting *waiting = taken->unit ? calloc(1, sizeof(*waiting)) : NULL;
+    struct request_record record = {.id = (uint64_t)taken->id,
+                                    .number = (uint64_t)taken->number,
+                                    .accepted_at = taken->accepted_at};
     int r = taken->unit ? -ENOMEM : -EPIPE;
 
     if (waiting) {
         *waiting = (struct waiting){.request = request, .wait = taken->wait};
-        r = request_resume(supervisor_requests(taken->edge->supervisor), taken->unit,
-                           (uint64_t)taken->id, (uint64_t)taken->number, answered, waiting);
+        r = request_resume(supervisor_requests(taken->edge->supervisor), taken->unit, &record,
+                           answered, waiting);
     }
     if (r == 0) {
         http_request_set_movable(request);

@@ -35,6 +35,7 @@ struct host_job {
     struct rv_job job;
     uint64_t request;
     rv_duration submitted_at; /* what a full queue held its submitter up is part of its waiting */
+    rv_duration begun_at;     /* its first attempt; 0: there was none */
     rv_duration timeout;      /* its own; 0: the pool's */
     char data[];
 };
@@ -79,14 +80,16 @@ static void publish(struct pool_runner *runner)
 }
 
 /* It is not in the queue any more. */
-static void note_begin(struct pool_runner *runner, const struct host_job *job)
+static void note_begin(struct pool_runner *runner, struct host_job *job)
 {
     struct scoreboard_pool *record;
 
+    if (job->job.attempt == 1)
+        job->begun_at = rv_now();
     pthread_mutex_lock(&runner->lock);
     record = begin_change(runner);
     if (job->job.attempt == 1)
-        histogram_observe(&record->job_wait, rv_now() - job->submitted_at);
+        histogram_observe(&record->job_wait, job->begun_at - job->submitted_at);
     end_change(record);
     pthread_mutex_unlock(&runner->lock);
 }
@@ -111,6 +114,13 @@ static void note_end(struct pool_runner *runner, const struct rv_job_end *end, c
     }
     end_change(record);
     pthread_mutex_unlock(&runner->lock);
+}
+
+/* The time since its first attempt began, pauses included; of a job that never ran, since it was
+ * submitted. */
+static rv_duration time_of(const struct host_job *job)
+{
+    return rv_now() - (job->begun_at > 0 ? job->begun_at : job->submitted_at);
 }
 
 static void answer(struct pool_runner *runner, uint64_t request, uint64_t id, int code,
@@ -191,7 +201,7 @@ static void job_ended(const struct rv_job_end *end, void *arg)
     }
     note_end(runner, end, text);
     drain_note_progress(runner->module);
-    answer(runner, job->request, job->job.id, end->code, end->duration, text);
+    answer(runner, job->request, job->job.id, end->code, time_of(job), text);
     free(job);
 }
 

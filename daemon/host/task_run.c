@@ -129,8 +129,10 @@ static void stop_running(struct task_runner *runner)
     pthread_mutex_unlock(&runner->lock);
 }
 
-static void react(struct task_runner *runner, struct rv_context *ctx, int code, const char *text,
-                  uint32_t failed_before)
+/* Called after the end of the run was published, so that every answer given after the line agrees with
+ * it. */
+static void tell_end(struct task_runner *runner, struct rv_context *ctx, int code, const char *text,
+                     uint32_t failed_before)
 {
     char stage[96];
 
@@ -143,8 +145,6 @@ static void react(struct task_runner *runner, struct rv_context *ctx, int code, 
     snprintf(stage, sizeof(stage), "task %.64s", task_name(runner));
     if (runner->settings->on_error == TASK_ON_ERROR_RESTART)
         module_give_up(runner->module, stage, code, text);
-    else if (runner->settings->on_error == TASK_ON_ERROR_STOP)
-        stop_running(runner);
     if (runner->settings->on_error == TASK_ON_ERROR_STOP)
         rv_log(ctx, RV_LOG_ERROR,
                "runs no more (on-error = stop): reevectl restart %s starts it again",
@@ -222,6 +222,7 @@ void task_run_once(struct task_runner *runner, uint64_t request, rv_duration due
     char *const text = ret_end->text, limit[DURATION_TEXT_SIZE];
     uint32_t failed_before;
     int r, ctx_err = 0;
+    bool counts; /* it was not cancelled */
 
     *text = '\0';
     pthread_mutex_lock(&runner->lock);
@@ -245,9 +246,12 @@ void task_run_once(struct task_runner *runner, uint64_t request, rv_duration due
         snprintf(text, sizeof(ret_end->text), "not done within %s (%.64s.timeout)",
                  duration_format(runner->settings->timeout, limit, sizeof(limit)),
                  task_name(runner));
-    if (ctx_err == 0 || ctx_err == -ETIMEDOUT)
-        react(runner, run.ctx, r, text, failed_before);
+    counts = ctx_err == 0 || ctx_err == -ETIMEDOUT;
+    if (counts && r < 0 && runner->settings->on_error == TASK_ON_ERROR_STOP)
+        stop_running(runner);
     publish_end(runner, &run, r, ctx_err, text);
+    if (counts)
+        tell_end(runner, run.ctx, r, text, failed_before);
     ret_end->number = run.number;
     ret_end->code = MIN(r, 0);
     ret_end->duration = runner->record->last_duration;

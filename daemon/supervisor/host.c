@@ -44,6 +44,7 @@ int host_create(struct loop *loop, struct spawner *spawner, const struct host_op
         .spawner = spawner,
         .events = events,
         .arg = arg,
+        .output_events = {.owns = events->owns, .told = events->told, .arg = arg},
         .name = strdup(options->name),
         .program = strdup(options->program),
         .directory = strdup(options->directory),
@@ -166,13 +167,15 @@ static void describe_end(const struct host *host, const struct loop_exit *exit,
                                  .hung_slot = host->hung_slot};
     if (host->why[0] != '\0') {
         ret_end->clean = false;
+        ret_end->killed = true;
         string_copy(ret_end->text, sizeof(ret_end->text), host->why);
-    } else if (exit->signal != 0 &&
-               !(exit->signal == SIGKILL &&
-                 host_limits_explain(host, ret_end->text, sizeof(ret_end->text)))) {
+    } else if (exit->signal == SIGKILL &&
+               host_limits_explain(host, ret_end->text, sizeof(ret_end->text))) {
+        ret_end->limited = true;
+    } else if (exit->signal != 0) {
         snprintf(ret_end->text, sizeof(ret_end->text), "killed by SIG%s%s",
                  sigabbrev_np(exit->signal), exit->core ? ", core dumped" : "");
-    } else if (exit->signal == 0) {
+    } else {
         snprintf(ret_end->text, sizeof(ret_end->text), "exit code %d", exit->code);
     }
 }
@@ -245,8 +248,7 @@ int host_start_process(struct host *host, const char **ret_what)
     if (r < 0)
         return r;
     *ret_what = "no pipe for its output: ";
-    r = output_create(host->loop, host->name, host->events->owns, host->arg, &host->output,
-                      &output_fd);
+    r = output_create(host->loop, host->name, &host->output_events, &host->output, &output_fd);
     if (r < 0)
         return r;
     *ret_what = "no socket: ";

@@ -32,6 +32,8 @@ struct host_end {
     bool hung;  /* it was killed because of something in hung_slot that hung */
     uint32_t hung_slot;
     bool refused;   /* it cannot give up what its limits ask: trying again cannot help */
+    bool limited;   /* the kernel killed it for one of its limits */
+    bool killed;    /* host_kill() did, for the reason in text */
     char text[512]; /* "killed by SIGSEGV", "exit code 3", "task web/check hangs: killed" */
 };
 
@@ -45,6 +47,8 @@ struct host_events {
     void (*ended)(struct host *host, const struct host_end *end, void *arg);
     /* Whether a module is one of its own, and so may be named in what it logs. NULL: that of its name. */
     bool (*owns)(const char *module, void *arg);
+    /* A line of its output, of LOG_LEVEL_NOTICE or above, was passed on to the log. May be NULL. */
+    void (*told)(void *arg);
 };
 
 struct host_options {

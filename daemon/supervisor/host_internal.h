@@ -6,13 +6,13 @@
 #include "base/list.h"
 #include "daemon/config/limits.h"
 #include "daemon/supervisor/host.h"
+#include "daemon/supervisor/output.h"
 #include "daemon/supervisor/usage.h"
 
 struct cgroup;
 struct loop_child;
 struct loop_io;
 struct loop_timer;
-struct output;
 
 struct host {
     struct list all;     /* of this process */
@@ -40,6 +40,7 @@ struct host {
     const struct scoreboard *board; /* NULL, too, of a host that has one of another version */
     int board_fd;                   /* its memory, for whoever follows us; -1 before the first */
     struct output *output;
+    struct output_events output_events;
     /* It speaks another version than we do, and knows of us only STOP and EXIT: what it says is not
      * listened to. */
     bool foreign;

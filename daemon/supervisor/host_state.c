@@ -133,7 +133,7 @@ static int take_output(struct host *host, int fd, const json_t *state)
     const json_t *line = json_object_get(state, "line");
     cleanup_free char *rest = line ? state_take_bytes(line) : NULL;
 
-    return output_adopt(host->loop, host->name, host->events->owns, host->arg, fd, rest ? rest : "",
+    return output_adopt(host->loop, host->name, &host->output_events, fd, rest ? rest : "",
                         &host->output);
 }
 

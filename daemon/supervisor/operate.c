@@ -53,9 +53,22 @@ void operate_forget(struct unit *unit)
 /* Marking ----------------------------------------------------------------------------------------
  */
 
+/* The cause for a unit that stops or starts together with `because`. NULL: the unit itself was named. */
+static struct cause find_cause(const struct cause *cause, const struct unit *because,
+                               const char *how)
+{
+    struct cause along = *cause;
+
+    if (because)
+        snprintf(along.text, sizeof(along.text), "with module %.64s, which %s: %.100s",
+                 because->name, how, cause->text);
+    return along;
+}
+
 /* The unit, and those that require it, and those that require them: circles are refused by the
  * configuration. */
-static void mark_down(struct unit *unit, enum unit_plan plan, const struct cause *cause)
+static void mark_down(struct unit *unit, enum unit_plan plan, const struct cause *cause,
+                      const struct unit *because)
 {
     struct unit *other;
 
@@ -65,16 +78,18 @@ static void mark_down(struct unit *unit, enum unit_plan plan, const struct cause
         return;
     unit->mark = unit->supervisor->mark;
     unit->plan = plan;
-    unit->cause = *cause;
+    unit->cause = find_cause(cause, because, "it requires");
     if (plan == UNIT_PLAN_DOWN)
         unit->held = true;
     LIST_FOREACH (other, &unit->supervisor->units, list)
         if (tree_requires(other, unit) && !unit_is_down(other))
-            mark_down(other, plan, cause);
+            mark_down(other, plan, cause, unit);
 }
 
-static void mark_up(struct unit *unit)
+static void mark_up(struct unit *unit, const struct cause *cause, const struct unit *because)
 {
+    struct cause along = find_cause(cause, because, "requires it");
+    struct unit_input input = {.cause = &along};
     struct unit *other;
 
     if (unit->mark == unit->supervisor->mark)
@@ -83,10 +98,10 @@ static void mark_up(struct unit *unit)
     unit->plan = UNIT_PLAN_NONE;
     unit->held = false;
     if (unit->state != UNIT_READY && unit->state != UNIT_STARTING)
-        unit_handle(unit, UNIT_EVENT_START, NULL);
+        unit_handle(unit, UNIT_EVENT_START, &input);
     LIST_FOREACH (other, &unit->supervisor->units, list)
         if (tree_requires(unit, other) && other->state != UNIT_READY && !other->removed)
-            mark_up(other);
+            mark_up(other, cause, unit);
 }
 
 int operate(struct unit *unit, enum operation operation, const struct cause *cause, operate_fn done,
@@ -112,11 +127,11 @@ int operate(struct unit *unit, enum operation operation, const struct cause *cau
     }
     supervisor->mark++;
     if (operation == OPERATE_STOP)
-        mark_down(unit, UNIT_PLAN_DOWN, cause);
+        mark_down(unit, UNIT_PLAN_DOWN, cause, NULL);
     else if (operation == OPERATE_RESTART && !unit_is_down(unit))
-        mark_down(unit, UNIT_PLAN_BOUNCE, cause);
+        mark_down(unit, UNIT_PLAN_BOUNCE, cause, NULL);
     else
-        mark_up(unit);
+        mark_up(unit, cause, NULL);
     supervisor_changed(supervisor);
     return 0;
 }
@@ -149,7 +164,7 @@ static void step(struct unit *unit)
     unit_handle(unit, UNIT_EVENT_STOP, &input);
     /* One that was in backoff or had failed is not stopped but started again. */
     if (plan == UNIT_PLAN_BOUNCE && (unit_is_down(unit) || unit->state == UNIT_BACKOFF))
-        unit_handle(unit, UNIT_EVENT_START, NULL);
+        unit_handle(unit, UNIT_EVENT_START, &input);
 }
 
 static void look_at(struct waiter *waiter)

@@ -29,9 +29,8 @@ struct bucket {
 };
 
 struct output {
-    struct bucket own;                           /* of what names no module; always the first */
-    bool (*owns)(const char *module, void *arg); /* NULL: only that of its name */
-    void *arg;
+    struct bucket own; /* of what names no module; always the first */
+    struct output_events events;
     int fd;
     struct loop_io *io;
     char line[LINE_SIZE];
@@ -76,8 +75,8 @@ static struct bucket *find_bucket(struct output *output, const char *module)
 {
     struct bucket *bucket;
 
-    if (strcmp(module, output->own.name) == 0 || *module == '\0' || !output->owns ||
-        !output->owns(module, output->arg))
+    if (strcmp(module, output->own.name) == 0 || *module == '\0' || !output->events.owns ||
+        !output->events.owns(module, output->events.arg))
         return &output->own;
     LIST_FOREACH (bucket, &output->own.list, list)
         if (strcmp(bucket->name, module) == 0)
@@ -111,6 +110,8 @@ static void pass_on(struct output *output, char *line)
         log_line(level, "%s", line);
     else
         log_line(level, "[%s] %s", output->own.name, line);
+    if (level <= LOG_LEVEL_NOTICE && output->events.told)
+        output->events.told(output->events.arg);
 }
 
 static void take_bytes(struct output *output, const char *bytes, size_t size)
@@ -155,8 +156,8 @@ static void output_ready(int fd unused, unsigned events unused, void *arg)
     read_some(arg);
 }
 
-int output_adopt(struct loop *loop, const char *name, bool (*owns)(const char *module, void *arg),
-                 void *arg, int fd, const char *rest, struct output **ret_output)
+int output_adopt(struct loop *loop, const char *name, const struct output_events *events, int fd,
+                 const char *rest, struct output **ret_output)
 {
     struct output *output = calloc(1, sizeof(*output));
     int r = output ? fd_set_nonblock(fd, true) : -ENOMEM;
@@ -164,8 +165,7 @@ int output_adopt(struct loop *loop, const char *name, bool (*owns)(const char *m
     if (r == 0) {
         bucket_init(&output->own, name);
         list_init(&output->own.list);
-        output->owns = owns;
-        output->arg = arg;
+        output->events = *events;
         output->fd = fd;
         take_bytes(output, rest, strlen(rest));
         r = loop_io_create(loop, fd, LOOP_READ, output_ready, output, &output->io);
@@ -179,14 +179,14 @@ int output_adopt(struct loop *loop, const char *name, bool (*owns)(const char *m
     return 0;
 }
 
-int output_create(struct loop *loop, const char *name, bool (*owns)(const char *module, void *arg),
-                  void *arg, struct output **ret_output, int *ret_fd)
+int output_create(struct loop *loop, const char *name, const struct output_events *events,
+                  struct output **ret_output, int *ret_fd)
 {
     int fds[2], r;
 
     if (pipe2(fds, O_CLOEXEC) < 0)
         return -errno;
-    r = output_adopt(loop, name, owns, arg, fds[0], "", ret_output);
+    r = output_adopt(loop, name, events, fds[0], "", ret_output);
     if (r < 0)
         close(fds[1]);
     else

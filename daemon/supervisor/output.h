@@ -11,14 +11,22 @@
 struct loop;
 struct output;
 
+struct output_events {
+    /* Whether a module is one of the host's. NULL: that of its name alone. */
+    bool (*owns)(const char *module, void *arg);
+    /* A line of LOG_LEVEL_NOTICE or above was passed on. May be NULL. */
+    void (*told)(void *arg);
+    void *arg;
+};
+
 /*
- * Makes a pipe and reads it. A line that begins with "[MODULE" is passed on as it is if owns says that the
+ * Makes a pipe and reads it. A line that begins with "[MODULE" is passed on as it is if owns() says that the
  * module is one of the host's, or if it has the host's name: a module must not put words into another's
  * mouth. Any other gets the host's name before it. *ret_fd is the end for the host, which the caller closes. Returns 0 or
  * a negative errno.
  */
-int output_create(struct loop *loop, const char *name, bool (*owns)(const char *module, void *arg),
-                  void *arg, struct output **ret_output, int *ret_fd);
+int output_create(struct loop *loop, const char *name, const struct output_events *events,
+                  struct output **ret_output, int *ret_fd);
 
 /*
  * For a live upgrade: the end of the pipe that is read; what has been read of a line that is not yet
@@ -28,8 +36,8 @@ int output_create(struct loop *loop, const char *name, bool (*owns)(const char *
 int output_fd(const struct output *output);
 const char *output_rest(struct output *output);
 void output_tell_dropped(struct output *output);
-int output_adopt(struct loop *loop, const char *name, bool (*owns)(const char *module, void *arg),
-                 void *arg, int fd, const char *rest, struct output **ret_output);
+int output_adopt(struct loop *loop, const char *name, const struct output_events *events, int fd,
+                 const char *rest, struct output **ret_output);
 
 /* Reads what is still in the pipe, says what was dropped, and ends. */
 void output_destroy(struct output *output);

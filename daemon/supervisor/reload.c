@@ -156,13 +156,13 @@ void reload_finish(struct supervisor *supervisor)
 
 /* Applying ------------------------------------------------------------------------------------- */
 
-static void stop_unit(struct unit *unit, const char *why)
+static void tell_unit(struct unit *unit, enum unit_event event, const char *why)
 {
-    struct cause cause = {.code = -ECANCELED};
+    struct cause cause = {.code = -ECANCELED, .kind = CAUSE_RELOAD};
     struct unit_input input = {.cause = &cause};
 
     string_copy(cause.text, sizeof(cause.text), why);
-    unit_handle(unit, UNIT_EVENT_STOP, &input);
+    unit_handle(unit, event, &input);
 }
 
 /* A module that moves to another host must leave its old one first; a new unit takes its name. */
@@ -171,10 +171,12 @@ static void apply_remove(struct unit *unit, const char *why)
     unit->removed = true;
     unit->settle_pending = true;
     unit->wanted = false;
-    stop_unit(unit, why);
+    tell_unit(unit, UNIT_EVENT_STOP, why);
 }
 
-static void apply_add(struct supervisor *supervisor, const struct config_module *module, bool held)
+/* why: it ran before; NULL: it is new. */
+static void apply_add(struct supervisor *supervisor, const struct config_module *module, bool held,
+                      const char *why)
 {
     struct unit *unit;
 
@@ -183,6 +185,8 @@ static void apply_add(struct supervisor *supervisor, const struct config_module 
                      "[module:%s] not added: out of memory", module->name);
         return;
     }
+    if (why)
+        restart_note(&unit->next_restart, CAUSE_RELOAD, why, NULL);
     unit->held = held;
     if (held)
         return;
@@ -192,29 +196,32 @@ static void apply_add(struct supervisor *supervisor, const struct config_module 
 
 static void apply_restart(struct unit *unit)
 {
+    static const char why[] = "reload: its .so, its limits or its sandbox changed";
+
     /* Whoever stopped it will start it, with the new settings. */
     if (unit->held)
         return;
     unit->settle_pending = true;
     unit->wanted = true;
     if (unit_is_down(unit) || unit->state == UNIT_BACKOFF)
-        unit_handle(unit, UNIT_EVENT_START, NULL);
+        tell_unit(unit, UNIT_EVENT_START, why);
     else
-        stop_unit(unit, "reload: its .so, its limits or its sandbox changed");
+        tell_unit(unit, UNIT_EVENT_STOP, why);
 }
 
 static void apply_one(struct supervisor *supervisor, const struct config_module *module)
 {
+    static const char moves[] = "reload: it moves to another host";
     struct unit *unit = supervisor_find(supervisor, module->name);
     enum reload_step step = reload_plan(supervisor->config, supervisor->new_config, module->name);
 
     if (!unit) {
-        apply_add(supervisor, module, false);
+        apply_add(supervisor, module, false, NULL);
         return;
     }
     if (strcmp(unit->settings->host, module->host) != 0) {
-        apply_remove(unit, "reload: it moves to another host");
-        apply_add(supervisor, module, unit->held);
+        apply_remove(unit, moves);
+        apply_add(supervisor, module, unit->held, unit->starts > 0 ? moves : NULL);
         return;
     }
     if (unit_set_settings(unit, supervisor->new_config, module) < 0) {
@@ -228,7 +235,7 @@ static void apply_one(struct supervisor *supervisor, const struct config_module 
         apply_restart(unit);
     } else if (step == RELOAD_OPTIONS && !unit->held) {
         unit->settle_pending = true;
-        unit_handle(unit, UNIT_EVENT_RELOAD, NULL);
+        tell_unit(unit, UNIT_EVENT_RELOAD, "reload: its options changed");
     }
 }
 

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/text.h"
 #include "daemon/supervisor/tenancy.h"
 #include "daemon/supervisor/unit.h"
@@ -14,7 +15,8 @@ struct request {
     uint64_t id;
     const struct unit *unit;
     uint64_t number;
-    unsigned nodes; /* that were answered */
+    int64_t accepted_at; /* monotonic, as far as we know; 0: it was not yet */
+    unsigned nodes;      /* that were answered */
     request_fn fn;
     void *arg;
 };
@@ -40,6 +42,10 @@ static void answer_all(struct requests *requests, const struct unit *unit, int c
     LIST_FOREACH_SAFE (request, next, &requests->list, list) {
         struct request_answer answer = {
             .final = true, .number = request->number, .code = code, .text = text};
+
+        /* The host can no longer report how long it took. */
+        if (request->accepted_at > 0)
+            answer.duration = clock_monotonic() - request->accepted_at;
 
         if (!unit || request->unit == unit)
             answer_last(request, &answer);
@@ -116,24 +122,35 @@ int request_tree(struct requests *requests, struct unit *unit, request_fn fn, vo
 }
 
 void requests_each(const struct requests *requests,
-                   void (*fn)(uint64_t id, const char *module, uint64_t number, request_fn answered,
+                   void (*fn)(const struct request_record *record, request_fn answered,
                               void *waiting, void *arg),
                    void *arg)
 {
     const struct request *request;
 
-    LIST_FOREACH (request, &requests->list, list)
-        fn(request->id, request->unit->name, request->number, request->fn, request->arg, arg);
+    LIST_FOREACH (request, &requests->list, list) {
+        struct request_record record = {.id = request->id,
+                                        .number = request->number,
+                                        .accepted_at = request->accepted_at,
+                                        .module = request->unit->name};
+
+        fn(&record, request->fn, request->arg, arg);
+    }
 }
 
-int request_resume(struct requests *requests, struct unit *unit, uint64_t id, uint64_t number,
-                   request_fn fn, void *arg)
+int request_resume(struct requests *requests, struct unit *unit,
+                   const struct request_record *record, request_fn fn, void *arg)
 {
     struct request *request = calloc(1, sizeof(*request));
 
     if (!request)
         return -ENOMEM;
-    *request = (struct request){.id = id, .unit = unit, .number = number, .fn = fn, .arg = arg};
+    *request = (struct request){.id = record->id,
+                                .unit = unit,
+                                .number = record->number,
+                                .accepted_at = record->accepted_at,
+                                .fn = fn,
+                                .arg = arg};
     list_append(&requests->list, &request->list);
     return 0;
 }
@@ -196,6 +213,7 @@ void request_answered(struct requests *requests, const struct unit *unit,
         }
         if (message->type == WIRE_ACCEPTED) {
             request->number = message->number;
+            request->accepted_at = clock_monotonic();
             answer.text = "";
             request->fn(&answer, request->arg);
             return;

@@ -29,8 +29,8 @@ struct request_answer {
     const struct request_node *node; /* of request_tree(); else NULL */
     uint64_t number;                 /* of the run or job; 0 when it was not accepted */
     int code;                        /* 0 or a negative errno */
-    int64_t duration;
-    const char *text; /* why it failed; "" after a success */
+    int64_t duration;                /* if the host died: since it was accepted */
+    const char *text;                /* why it failed; "" after a success */
 };
 
 typedef void (*request_fn)(const struct request_answer *answer, void *arg);
@@ -60,16 +60,25 @@ int request_tree(struct requests *requests, struct unit *unit, request_fn fn, vo
 /* Nobody waits for the answers any more. */
 void requests_forget(struct requests *requests, request_fn fn, void *arg);
 
+/* A request as one program hands it to the next. */
+struct request_record {
+    uint64_t id;
+    uint64_t number;
+    int64_t accepted_at; /* monotonic; 0: not yet, or an earlier version did not say */
+    const char *module;
+};
+
 /*
- * For a live upgrade: calls fn for every run and job that is waited for, with who waits; and waits,
- * for somebody, for what an earlier life of this process asked for. Returns 0 or -ENOMEM.
+ * For a live upgrade. requests_each() calls fn for every run and job for which a connection waits.
+ * request_resume() makes a connection wait for a request that the program before has sent; it returns 0
+ * or -ENOMEM.
  */
 void requests_each(const struct requests *requests,
-                   void (*fn)(uint64_t id, const char *module, uint64_t number, request_fn answered,
+                   void (*fn)(const struct request_record *record, request_fn answered,
                               void *waiting, void *arg),
                    void *arg);
-int request_resume(struct requests *requests, struct unit *unit, uint64_t id, uint64_t number,
-                   request_fn fn, void *arg);
+int request_resume(struct requests *requests, struct unit *unit,
+                   const struct request_record *record, request_fn fn, void *arg);
 
 /* An ACCEPTED, NODE or RESULT came from the unit's host. */
 void request_answered(struct requests *requests, const struct unit *unit,

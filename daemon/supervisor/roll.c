@@ -64,7 +64,7 @@ static bool anything_moves(const struct supervisor *supervisor)
 
 static void replace_next(struct supervisor *supervisor)
 {
-    struct cause cause = {.code = -ECANCELED};
+    struct cause cause = {.code = -ECANCELED, .kind = CAUSE_UPGRADE};
     struct tenancy *tenancy;
 
     LIST_FOREACH (tenancy, &supervisor->tenancies, list)

@@ -85,6 +85,7 @@ static int take_module(struct unit *unit, const struct snapshot *snapshot,
     module->crashes = unit->crashes;
     module->hangs = unit->hangs;
     module->jobs_lost = unit->jobs_lost;
+    module->last_restart = unit->last_restart;
     string_copy(module->host, sizeof(module->host), host_name(host));
     r = tally_copy(&unit->tally, board, unit->slot, &tally);
     if (r < 0)

@@ -38,6 +38,7 @@ struct snapshot_module {
     char host[64];
     char output[1200];  /* why it is not well */
     struct crash crash; /* until what crashed has succeeded */
+    struct restart last_restart;
     struct snapshot_task *tasks;
     size_t task_count;
     struct scoreboard_pool *pools;

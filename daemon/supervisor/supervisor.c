@@ -247,6 +247,12 @@ void supervisor_kill(struct supervisor *supervisor)
 {
     struct tenancy *tenancy;
 
+    /* During the drain-delay modules still run, and one whose host dies would be restarted. */
+    if (supervisor->phase == PHASE_DRAINING) {
+        supervisor->phase = PHASE_STOPPING;
+        loop_timer_arm(supervisor->stop_timer, supervisor->config->shutdown_timeout);
+        supervisor_changed(supervisor);
+    }
     LIST_FOREACH (tenancy, &supervisor->tenancies, list)
         host_kill(tenancy->host, "killed by the supervisor: %s",
                   supervisor->cause.text[0] ? supervisor->cause.text : "it ends");

@@ -69,7 +69,7 @@ void supervisor_start(struct supervisor *supervisor);
 /* Cancels the root context: stops everything in order, within shutdown-timeout. Later calls do
  * nothing. */
 void supervisor_stop(struct supervisor *supervisor, const struct cause *cause);
-/* Kills every host at once. */
+/* Kills every host at once. To be called after supervisor_stop(): nothing starts again. */
 void supervisor_kill(struct supervisor *supervisor);
 
 /*

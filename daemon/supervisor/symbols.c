@@ -97,6 +97,8 @@ static void tell(struct unit *unit, const char *text)
 {
     log_error("[%s] stack of %s: %s", unit->name, unit->crash.summary, text);
     string_copy(unit->crash.frames, sizeof(unit->crash.frames), text);
+    restart_name_frames(&unit->next_restart, unit->crash.id, text);
+    restart_name_frames(&unit->last_restart, unit->crash.id, text);
     supervisor_changed(unit->supervisor);
 }
 

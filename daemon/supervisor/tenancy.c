@@ -20,7 +20,8 @@ static void host_said(struct host *host, const struct wire_message *message, voi
 static void host_went(struct host *host, const struct host_end *end, void *arg);
 
 static bool is_tenant(const char *module, void *arg);
-static const struct host_events events = {host_came_up, host_said, host_went, is_tenant};
+static void host_told(void *arg);
+static const struct host_events events = {host_came_up, host_said, host_went, is_tenant, host_told};
 
 static struct tenancy *find_tenancy(struct supervisor *supervisor, const char *name)
 {
@@ -291,19 +292,26 @@ static void host_said(struct host *host, const struct wire_message *message, voi
     }
 }
 
-/* Who was at fault when several lived in the host: the one that the record of the crash,
- * or of the hang, names. */
-static uint32_t guilty_slot(const struct tenancy *tenancy)
+/* The scoreboard already agrees with the line, but a snapshot taken before may not: it is old now. */
+static void host_told(void *arg)
+{
+    struct tenancy *tenancy = arg;
+
+    tenancy->supervisor->generation++;
+}
+
+/* The tenant at fault, as the record of the crash or hang names it. NULL: unknown. */
+static const struct unit *find_guilty(const struct tenancy *tenancy)
 {
     const struct scoreboard *board = host_scoreboard(tenancy->host);
     struct scoreboard_stack stack;
 
     if (!board)
-        return UINT32_MAX;
+        return NULL;
     scoreboard_read_stack(&board->crash, &stack);
     if (!stack.head.used)
         scoreboard_read_stack(&board->hang, &stack);
-    return stack.head.used && stack.module < SCOREBOARD_MODULES ? stack.module : UINT32_MAX;
+    return stack.head.used ? find_slot(tenancy, stack.module) : NULL;
 }
 
 void tenancy_close_books(struct unit *unit, bool expected)
@@ -313,6 +321,8 @@ void tenancy_close_books(struct unit *unit, bool expected)
     struct crash_frames frames;
     uint64_t lost;
 
+    if (!expected)
+        unit->crash = (struct crash){0};
     if (!board)
         return;
     ledger_read_board(supervisor->ledger, unit->name, board, unit->slot);
@@ -331,7 +341,7 @@ void tenancy_close_books(struct unit *unit, bool expected)
 static void host_went(struct host *host, const struct host_end *end, void *arg)
 {
     struct tenancy *tenancy = arg;
-    uint32_t guilty = guilty_slot(tenancy);
+    const struct unit *guilty = find_guilty(tenancy);
     struct unit *unit, *next, *wanted = NULL;
 
     /* What belonged to the dead incarnation first, while its scoreboard is there. */
@@ -341,8 +351,7 @@ static void host_went(struct host *host, const struct host_end *end, void *arg)
         tally_new_host(&unit->tally);
     }
     LIST_FOREACH_SAFE (unit, next, &tenancy->units, tenancy_list) {
-        struct unit_input input = {.end = end,
-                                   .neighbour = guilty != UINT32_MAX && guilty != unit->slot};
+        struct unit_input input = {.end = end, .guilty = guilty != unit ? guilty : NULL};
 
         if (!unit->attached)
             continue;

@@ -43,7 +43,7 @@ bool tree_may_stop(const struct unit *unit)
 
 void tree_restart_requirers(struct unit *unit)
 {
-    struct cause cause = {.code = -ECANCELED};
+    struct cause cause = {.code = -ECANCELED, .kind = CAUSE_DEPENDENCY};
     struct unit_input input = {.cause = &cause};
     struct unit *other;
 

@@ -17,6 +17,7 @@
 #include "daemon/supervisor/cause.h"
 #include "daemon/supervisor/crash.h"
 #include "daemon/supervisor/policy.h"
+#include "daemon/supervisor/restart.h"
 #include "daemon/supervisor/tally.h"
 
 struct host_end;
@@ -40,15 +41,15 @@ enum unit_state {
 enum unit_event {
     UNIT_EVENT_CHECK,          /* validate before the first start */
     UNIT_EVENT_CHECKED,        /* the host has validated: message */
-    UNIT_EVENT_START,          /* it is wanted */
+    UNIT_EVENT_START,          /* it is wanted; cause, unless it is the first start */
     UNIT_EVENT_PROCEED,        /* all that it comes after is there */
     UNIT_EVENT_HOST_UP,        /* its host takes commands */
     UNIT_EVENT_READY,          /* message */
     UNIT_EVENT_MODULE_FAILED,  /* message: did not start, or gave up */
-    UNIT_EVENT_HOST_ENDED,     /* end; neighbour: another tenant's fault */
+    UNIT_EVENT_HOST_ENDED,     /* end; guilty: another tenant whose fault it was */
     UNIT_EVENT_STOP,           /* cause; `wanted` tells whether it comes back */
     UNIT_EVENT_MODULE_STOPPED, /* message */
-    UNIT_EVENT_RELOAD,         /* the configuration has new options for it */
+    UNIT_EVENT_RELOAD,         /* cause; the configuration has new options for it */
     UNIT_EVENT_RELOADED,       /* message */
     UNIT_EVENT_TIMEOUT,        /* of whatever the state waits for */
     UNIT_EVENT_COUNT,
@@ -61,7 +62,7 @@ enum unit_plan { UNIT_PLAN_NONE, UNIT_PLAN_DOWN, UNIT_PLAN_BOUNCE };
 struct unit_input {
     const struct wire_message *message;
     const struct host_end *end;
-    bool neighbour;
+    const struct unit *guilty;
     const struct cause *cause;
 };
 
@@ -88,13 +89,15 @@ struct unit {
     bool rolled;    /* its host was of another wire version: the next waits for it to come back */
     bool removed;   /* no longer configured: goes away once it is stopped */
     bool reloading; /* READY: waits for RELOADED */
-    bool settle_pending; /* a reload waits for it to reach a lasting state */
-    bool failed_running; /* STOPPING: because it failed; the policy decides what is next */
-    bool give_up;        /* STOPPING: and then it counts as failed */
-    struct cause cause;  /* of the present or last stop */
-    char reason[512];    /* why it is in its state, in words; "" when all is well */
-    struct crash crash;  /* how its last incarnation ended, if by a crash */
-    char activity[256];  /* what it says it is doing while it starts or stops */
+    bool settle_pending;         /* a reload waits for it to reach a lasting state */
+    bool failed_running;         /* STOPPING: because it failed; the policy decides what is next */
+    bool give_up;                /* STOPPING: and then it counts as failed */
+    struct cause cause;          /* of the present or last stop */
+    char reason[512];            /* why it is in its state, in words; "" when all is well */
+    struct crash crash;          /* how its last incarnation ended, if by a crash */
+    struct restart next_restart; /* the reason of the next start, if that is one */
+    struct restart last_restart;
+    char activity[256]; /* what it says it is doing while it starts or stops */
     struct policy_history history;
     struct tally tally;
     uint64_t starts;

@@ -89,6 +89,13 @@ static void decide(struct unit *unit, enum policy_end end, enum log_event event)
     }
 }
 
+/* Notes that its next start is a restart for this cause. */
+static void note_restart(struct unit *unit, const struct cause *cause)
+{
+    if (cause->kind != CAUSE_NONE && (unit->starts > 0 || unit->next_restart.kind != CAUSE_NONE))
+        restart_note(&unit->next_restart, cause->kind, cause->text, NULL);
+}
+
 /* Actions -------------------------------------------------------------------------------------- */
 
 static void act_check(struct unit *unit, const struct unit_input *input unused)
@@ -137,8 +144,10 @@ static void act_check_late(struct unit *unit, const struct unit_input *input unu
     host_kill(unit->tenancy->host, "it did not check its options within start-timeout");
 }
 
-static void act_want(struct unit *unit, const struct unit_input *input unused)
+static void act_want(struct unit *unit, const struct unit_input *input)
 {
+    if (input && input->cause)
+        note_restart(unit, input->cause);
     unit->wanted = true;
     policy_history_clear(&unit->history);
     set_reason(unit, "%s", "");
@@ -161,6 +170,11 @@ static void act_launch(struct unit *unit, const struct unit_input *input unused)
     log_about(unit->starts > 0 ? LOG_EVENT_RESTART : LOG_EVENT_START, LOG_LEVEL_INFO, "[%s] %s",
               unit->name, unit->starts > 0 ? "starting again" : "starting");
     unit->starts++;
+    if (unit->next_restart.kind != CAUSE_NONE) {
+        unit->last_restart = unit->next_restart;
+        unit->last_restart.at = unit->state_since;
+        unit->next_restart = (struct restart){0};
+    }
     unit->cause = (struct cause){0};
     loop_timer_arm(unit->timer, unit->settings->start_timeout);
     tenancy_attach(unit);
@@ -193,6 +207,7 @@ static void act_start_failed(struct unit *unit, const struct unit_input *input)
     const struct wire_message *message = input->message;
 
     set_reason(unit, "%s failed: %s", message->name, message->text);
+    restart_note(&unit->next_restart, CAUSE_FAILURE, unit->reason, NULL);
     /* Its pools may have taken jobs before it failed. */
     tenancy_close_books(unit, true);
     tenancy_release(unit, "its module did not start");
@@ -228,10 +243,18 @@ static void finish_stop(struct unit *unit)
         return;
     }
     unit->ready_since = 0;
-    if (unit->wanted && !unit->give_up && unit->supervisor->phase < PHASE_STOPPING)
+    if (unit->wanted && !unit->give_up && unit->supervisor->phase < PHASE_STOPPING) {
+        note_restart(unit, &unit->cause);
         enter(unit, UNIT_WAITING);
-    else
+    } else {
         become_down(unit);
+    }
+}
+
+static void set_cause(struct unit *unit, enum cause_kind kind, const char *text)
+{
+    unit->cause = (struct cause){.code = -ECANCELED, .kind = kind};
+    string_copy(unit->cause.text, sizeof(unit->cause.text), text);
 }
 
 static void take_cause(struct unit *unit, const struct unit_input *input)
@@ -284,9 +307,9 @@ static void act_rest(struct unit *unit, const struct unit_input *input)
 static void act_gave_up(struct unit *unit, const struct unit_input *input)
 {
     set_reason(unit, "%s", input->message->text);
+    restart_note(&unit->next_restart, CAUSE_FAILURE, unit->reason, NULL);
     unit->failed_running = true;
-    unit->cause.code = -ECANCELED;
-    string_copy(unit->cause.text, sizeof(unit->cause.text), unit->reason);
+    set_cause(unit, CAUSE_FAILURE, unit->reason);
     send_stop(unit);
 }
 
@@ -317,12 +340,33 @@ static enum log_event event_of(const struct host_end *end)
     return end->hung ? LOG_EVENT_HANG : LOG_EVENT_CRASH;
 }
 
+static enum cause_kind kind_of(const struct host_end *end)
+{
+    if (end->limited)
+        return CAUSE_LIMIT;
+    if (end->hung)
+        return CAUSE_HANG;
+    if (end->killed)
+        return CAUSE_KILLED;
+    return end->clean ? CAUSE_EXIT : CAUSE_CRASH;
+}
+
 static void act_host_ended(struct unit *unit, const struct unit_input *input)
 {
+    char text[sizeof(unit->reason)];
+
     set_reason(unit, "%s", input->end->text);
+    if (input->guilty) {
+        snprintf(text, sizeof(text), "it shares its host with module %.64s: %.400s",
+                 input->guilty->name, unit->reason);
+        restart_note(&unit->next_restart, CAUSE_NEIGHBOUR, text, NULL);
+    } else {
+        restart_note(&unit->next_restart, kind_of(input->end), unit->reason,
+                     input->end->asked ? NULL : &unit->crash);
+    }
     if (input->end->refused)
         decide(unit, POLICY_END_PERMANENT, LOG_EVENT_NONE);
-    else if (input->neighbour)
+    else if (input->guilty)
         decide(unit, POLICY_END_NEIGHBOUR, LOG_EVENT_NONE);
     else
         decide(unit, input->end->clean ? POLICY_END_CLEAN : POLICY_END_FAILURE,
@@ -354,8 +398,7 @@ static void act_reload_restart(struct unit *unit, const struct unit_input *input
 static void restart(struct unit *unit, const char *why)
 {
     log_notice("[%s] restarts: %s", unit->name, why);
-    unit->cause.code = -ECANCELED;
-    string_copy(unit->cause.text, sizeof(unit->cause.text), why);
+    set_cause(unit, CAUSE_RELOAD, why);
     unit->wanted = true;
     send_stop(unit);
 }
@@ -377,8 +420,7 @@ static void act_reloaded(struct unit *unit, const struct unit_input *input)
         set_reason(unit, "reload failed: %s", message->text);
         log_about(LOG_EVENT_GIVE_UP, LOG_LEVEL_ERROR, "[%s] %s", unit->name, unit->reason);
         unit->give_up = true;
-        unit->cause.code = -ECANCELED;
-        string_copy(unit->cause.text, sizeof(unit->cause.text), unit->reason);
+        set_cause(unit, CAUSE_RELOAD, unit->reason);
         send_stop(unit);
     }
 }

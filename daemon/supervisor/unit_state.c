@@ -16,6 +16,14 @@
 #include "daemon/supervisor/tenancy.h"
 
 #define UNIT(kind, member) STATE_MEMBER(kind, struct unit, member, #member)
+/* The crash's id is not handed over: no lookup of symbols survives the upgrade. */
+#define RESTART(member)                                                                  \
+    STATE_MEMBER(STATE_UINT, struct unit, member.kind, #member "_kind"),                 \
+        STATE_MEMBER(STATE_INT, struct unit, member.at, #member "_at"),                  \
+        STATE_MEMBER(STATE_TEXT, struct unit, member.text, #member "_text"),             \
+        STATE_MEMBER(STATE_TEXT, struct unit, member.crash.summary, #member "_summary"), \
+        STATE_MEMBER(STATE_TEXT, struct unit, member.crash.facts, #member "_facts"),     \
+        STATE_MEMBER(STATE_TEXT, struct unit, member.crash.frames, #member "_frames")
 
 static const struct state_field fields[] = {
     UNIT(STATE_UINT, slot),
@@ -26,6 +34,7 @@ static const struct state_field fields[] = {
     UNIT(STATE_BOOL, held),
     UNIT(STATE_BOOL, give_up),
     STATE_MEMBER(STATE_INT, struct unit, cause.code, "cause_code"),
+    STATE_MEMBER(STATE_UINT, struct unit, cause.kind, "cause_kind"),
     STATE_MEMBER(STATE_TEXT, struct unit, cause.text, "cause_text"),
     UNIT(STATE_TEXT, reason),
     STATE_MEMBER(STATE_UINT, struct unit, crash.id, "crash_id"),
@@ -34,6 +43,8 @@ static const struct state_field fields[] = {
     STATE_MEMBER(STATE_TEXT, struct unit, crash.summary, "crash_summary"),
     STATE_MEMBER(STATE_TEXT, struct unit, crash.facts, "crash_facts"),
     STATE_MEMBER(STATE_TEXT, struct unit, crash.frames, "crash_frames"),
+    RESTART(next_restart),
+    RESTART(last_restart),
     UNIT(STATE_TEXT, activity),
     STATE_MEMBER(STATE_UINT, struct unit, history.streak, "restart_streak"),
     UNIT(STATE_UINT, starts),

@@ -9,6 +9,9 @@ import re
 import subprocess
 import sys
 
+sys.path.append(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+import tools  # pylint: disable=wrong-import-position
+
 
 def read_list(path):
     with open(path, encoding="utf-8") as file:
@@ -16,6 +19,7 @@ def read_list(path):
 
 
 def main(library, headers, symbols):
+    tools.need_or_exit("nm")
     output = subprocess.run(["nm", "-D", "--defined-only", library], check=True,
                             capture_output=True, text=True).stdout
     exported = {line.split()[-1].split("@")[0] for line in output.splitlines()

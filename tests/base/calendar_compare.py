@@ -15,11 +15,12 @@ import itertools
 import os
 import random
 import re
-import shutil
 import subprocess
 import sys
 
-SKIP = 77
+sys.path.append(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+import tools  # pylint: disable=wrong-import-position
+
 ITERATIONS = 6
 SAMPLE = 50
 DEFAULT_SEED = 252
@@ -313,9 +314,7 @@ def main():
     tool = sys.argv[1]
     seed = int(sys.argv[2]) if len(sys.argv) > 2 else DEFAULT_SEED
     count = int(sys.argv[3]) if len(sys.argv) > 3 else 150
-    if not shutil.which("systemd-analyze"):
-        print("SKIPPED: there is no systemd-analyze (package systemd)")
-        return SKIP
+    tools.need_or_exit("systemd-analyze")
     generator = Generator(seed)
     expressions = [e for line in EXPRESSIONS.split("\n") for e in line.split("|")]
     expressions += [generator.expression() for _ in range(count)]

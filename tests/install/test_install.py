@@ -12,10 +12,14 @@ import shutil
 import signal
 import stat
 import subprocess
+import sys
 import tempfile
 import threading
 import time
 import unittest
+
+sys.path.append(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+import tools  # pylint: disable=wrong-import-position
 
 SOURCE = os.environ["REEVE_SOURCE"]
 PREFIX = "/opt/x"
@@ -59,6 +63,7 @@ def namespace_command():
 class Install(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
+        tools.need("meson", "ninja", "cc", "pkg-config")
         cls.folder = tempfile.mkdtemp(prefix="reeve-install-")
         cls.addClassCleanup(shutil.rmtree, cls.folder)
         os.chmod(cls.folder, 0o755)
@@ -203,6 +208,7 @@ class Install(unittest.TestCase):
         folder = self.scratch()
         return shutil.copytree(os.path.join(self.root, "share/reeve/template"), os.path.join(folder, "hello"))
 
+    @tools.needs("make")
     def test_the_template_builds_and_runs(self):
         folder = self.copy_template()
         run(*self.inside("make", "-C", folder, "CFLAGS=-O1 -Werror"), env=self.environment())

@@ -20,6 +20,9 @@ import threading
 import time
 import unittest
 
+# tools.py is for all folders of tests.
+sys.path.append(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+
 BUILD = os.environ["REEVE_BUILD"]
 REEVED = os.path.join(BUILD, "daemon", "reeved")
 REEVECTL = os.path.join(BUILD, "ctl", "reevectl")

@@ -3,13 +3,13 @@
 import contextlib
 import os
 import re
-import shutil
 import socket
 import subprocess
 import tempfile
 import threading
 
 import harness
+import tools
 
 
 class Program:
@@ -60,13 +60,6 @@ class Program:
         self.process.stdout.close()
 
 
-def find(name):
-    """Where a program is that is not in everybody's path."""
-    place = shutil.which(name, path=os.environ["PATH"] + ":/usr/sbin")
-    assert place, f"{name} is not installed"
-    return place
-
-
 def folder_for(test):
     folder = tempfile.TemporaryDirectory(prefix="reeve-outside-")
     test.addCleanup(folder.cleanup)
@@ -99,6 +92,7 @@ backend reeved
 """
 
     def __init__(self, test, ports, options):
+        tools.need("haproxy")
         folder = folder_for(test)
         self.stats = os.path.join(folder, "stats")
         # Its listener is ours: nobody guesses a port, and who connects early waits in the backlog.
@@ -111,7 +105,7 @@ backend reeved
                 stats=self.stats, patience=int(harness.PATIENCE), listener=listener.fileno(),
                 options=options, servers="\n".join(f"    server {name} 127.0.0.1:{port} check"
                                                    for name, port in ports.items())))
-        self.program = Program(test, [find("haproxy"), "-db", "-f", path], folder, (listener.fileno(),))
+        self.program = Program(test, [tools.find("haproxy"), "-db", "-f", path], folder, (listener.fileno(),))
         harness.wait_until(self._is_up, "HAProxy's socket")
 
     def _is_up(self):

@@ -5,7 +5,6 @@ when it is over, connections, descriptors, memory and CPU time are what they wer
 import contextlib
 import os
 import resource
-import shutil
 import socket
 import struct
 import subprocess
@@ -14,6 +13,7 @@ import threading
 import unittest
 
 import harness
+import tools
 from attack import AttackTest, crowd, read_answers, until_cut
 
 GET = b"GET /readyz HTTP/1.1\r\nHost: localhost\r\n\r\n"
@@ -384,14 +384,13 @@ class Malformed(AttackTest):
 
 class Tools(AttackTest):
     def tool(self, *arguments):
-        if not shutil.which(arguments[0]):
-            self.skipTest(f"{arguments[0]} is not installed")
         with tempfile.TemporaryDirectory() as folder:
             done = subprocess.run(arguments, cwd=folder, capture_output=True, text=True, check=False,
                                   timeout=2 * harness.PATIENCE, stdin=subprocess.DEVNULL)
         self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
         return done.stdout
 
+    @tools.needs("slowhttptest")
     def test_slowhttptest(self):
         daemon = self.target()
 
@@ -404,6 +403,7 @@ class Tools(AttackTest):
                            ("-X", "-k", "5", "-w", "10", "-y", "20", "-n", "1", "-z", "5")])
         self.assert_stops(daemon)
 
+    @tools.needs("wrk")
     def test_wrk(self):
         daemon = self.target()
         with self.attacked(daemon):

@@ -13,10 +13,10 @@ import sys
 import unittest
 
 import harness
+import tools
 from puppetry import HEARTBEAT, PuppetTest, puppet
 
 INSIDE = "REEVE_TEST_JOURNAL"
-JOURNALD = "/lib/systemd/systemd-journald"
 SOCKETS = "/run/systemd/journal"
 RUNTIME = "/run/reeve"
 
@@ -24,14 +24,15 @@ RUNTIME = "/run/reeve"
 def missing():
     """What this machine lacks for it; None when it has all."""
     if os.geteuid() != 0:
-        return "root, for a mount namespace"
-    if not os.path.exists(JOURNALD):
-        return JOURNALD
+        return "needs root, for a mount namespace"
+    reason = tools.missing("unshare", "systemd-journald", "journalctl")
+    if reason:
+        return reason
     if not os.path.exists("/etc/machine-id") or os.path.getsize("/etc/machine-id") < 32:
-        return "a machine id"
+        return "needs a machine id"
     tried = subprocess.run(["unshare", "-m", "mount", "-t", "tmpfs", "tmpfs", "/run"],
                            capture_output=True, check=False)
-    return None if tried.returncode == 0 else "mount namespaces"
+    return None if tried.returncode == 0 else "needs mount namespaces"
 
 
 class Journald:
@@ -40,7 +41,7 @@ class Journald:
 
     @classmethod
     def start(cls):
-        cls.process = subprocess.Popen([JOURNALD], stdout=subprocess.DEVNULL,
+        cls.process = subprocess.Popen([tools.find("systemd-journald")], stdout=subprocess.DEVNULL,
                                        stderr=subprocess.DEVNULL)
         harness.wait_until(lambda: os.path.exists(f"{SOCKETS}/socket") and
                            os.path.exists(f"{SOCKETS}/stdout"), "systemd-journald")
@@ -87,7 +88,7 @@ class JournalDaemon(harness.Daemon):
         return int(self.status()["listen"][0].rsplit(":", 1)[1])
 
 
-@unittest.skipUnless(INSIDE in os.environ, f"needs {missing()}")
+@unittest.skipUnless(INSIDE in os.environ, missing())
 class Journal(PuppetTest):
     @classmethod
     def setUpClass(cls):
@@ -112,7 +113,8 @@ class Journal(PuppetTest):
         return [json.loads(line) for line in done.stdout.splitlines()]
 
     def wait_event(self, module, event, count=1):
-        """Until the journal has so many; returns the newest."""
+        """Waits until the journal has so many; returns the newest. All tests share one journal, so each test
+        uses module names of its own."""
         def find():
             found = [line for line in self.logs(module) if line["event"] == event]
             return found[-1] if len(found) >= count else None
@@ -189,18 +191,18 @@ class Journal(PuppetTest):
         self.assertEqual(daemon.stop(), 0)
 
     def test_a_journal_that_does_not_read_holds_up_nothing(self):
-        daemon = self.start(HEARTBEAT + puppet("a"))
+        daemon = self.start(HEARTBEAT + puppet("held"))
         Journald.process.send_signal(signal.SIGSTOP)
         # More than its socket takes, at two lines or more each.
         with open("/proc/sys/net/unix/max_dgram_qlen", encoding="utf-8") as file:
             restarts = int(file.read()) // 2 + 50
         for _ in range(restarts):
-            self.assertEqual(daemon.ask("/v1/restart?module=a&wait", "POST")[0], 200)
+            self.assertEqual(daemon.ask("/v1/restart?module=held&wait", "POST")[0], 200)
         self.assertEqual(daemon.request("/livez")[0], 200)
         Journald.process.send_signal(signal.SIGCONT)
 
         def is_told():
-            daemon.ask("/v1/restart?module=a&wait", "POST")
+            daemon.ask("/v1/restart?module=held&wait", "POST")
             return any("log lines were dropped" in line["text"] for line in self.logs())
         harness.wait_until(is_told, "the count of dropped lines")
         self.assertEqual(daemon.stop(), 0)

@@ -7,6 +7,7 @@ import subprocess
 import threading
 
 import harness
+import tools
 from exposition import Exposition
 from puppetry import HEARTBEAT, PUPPET, PuppetTest, puppet
 
@@ -14,8 +15,6 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 SOURCE = os.path.dirname(os.path.dirname(HERE))
 ODD_NAMES = os.path.join(harness.BUILD, "tests", "integration", "oddnames.so")
 OPEN_METRICS = {"Accept": "application/openmetrics-text; version=1.0.0, text/plain; q=0.5"}
-# Debian's, whose packages these are.
-PYTHON = "/usr/bin/python3"
 
 
 def run(arguments, text=""):
@@ -87,9 +86,11 @@ class Formats(MetricsTest):
         cls.addClassCleanup(maker.doCleanups)
         cls.shared = maker.eventful()
 
+    @tools.needs("promtool")
     def test_promtool_finds_nothing(self):
         self.assertEqual(run(["promtool", "check", "metrics"], self.scrape(self.shared)), (0, ""))
 
+    @tools.needs("promtool")
     def test_promtool_is_asked(self):
         """It does find what it is there for."""
         code, output = run(["promtool", "check", "metrics"],
@@ -97,13 +98,14 @@ class Formats(MetricsTest):
         self.assertNotEqual(code, 0)
         self.assertIn("_total", output)
 
+    @tools.needs("python3-prometheus-client")
     def test_the_reference_parser_reads_openmetrics(self):
         path = os.path.join(self.shared.folder, "openmetrics")
         text = self.scrape(self.shared, OPEN_METRICS)
         self.assertTrue(text.endswith("\n# EOF\n"))
         with open(path, "w", encoding="utf-8", newline="") as file:
             file.write(text)
-        code, output = run([PYTHON, os.path.join(HERE, "check_openmetrics.py"), path])
+        code, output = run([tools.PYTHON, os.path.join(HERE, "check_openmetrics.py"), path])
         self.assertEqual(code, 0, output)
         families = dict(line.split(" ", 1) for line in output.splitlines())
         for name, told in families.items():

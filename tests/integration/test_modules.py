@@ -82,9 +82,10 @@ class Modules(harness.DaemonTest):
         self.assertIn(f"{web.url}: status 500, expected 200", check["output"])
         web.status = 200
         harness.wait_until(lambda: daemon.check("web/check:duration")["status"] == "pass", "pass")
-        metrics = daemon.request("/metrics")[2]
-        self.assertIn('reeve_pool_jobs_finished_total{module="spool",pool="process"} 2', metrics)
-        self.assertIn('reeve_module_ready{module="date"} 1', metrics)
+        # The file is there a moment before its job has ended.
+        harness.wait_until(lambda: 'reeve_pool_jobs_finished_total{module="spool",pool="process"} 2' in
+                           daemon.request("/metrics")[2], "both jobs")
+        self.assertIn('reeve_module_ready{module="date"} 1', daemon.request("/metrics")[2])
         self.assertEqual(daemon.stop(), 0, daemon.text())
 
     def test_a_killed_host_comes_back_alone(self):

@@ -5,6 +5,7 @@ import os
 import re
 
 import harness
+import tools
 from puppetry import HEARTBEAT, PUPPET, PuppetTest, puppet
 
 
@@ -222,7 +223,8 @@ class Tree(PuppetTest):
             lambda: None if (tree := self.nodes(daemon, name))["silent"] else tree, "an answer")
 
     def test_live_contexts(self):
-        daemon = self.daemon(puppet("a", "act.timeout = 1h", "tick.every = never", "drain = 10ms") +
+        daemon = self.daemon(puppet("a", "act.timeout = 1h", "tick.every = never", "drain = 10ms",
+                                    "grace = 1000s") +
                              puppet("b", "tick.every = never")).wait_started()
         self.act(daemon, "a", "wait")
         self.assertEqual(daemon.ctl("submit", "a/work", stdin="wait").returncode, 0)
@@ -348,6 +350,7 @@ class Looks(PuppetTest):
         self.assertEqual(daemon.ask("/v1/logs?after=-1")[0], 400)
         self.assertEqual(daemon.stop(), 0, daemon.text())
 
+    @tools.needs("bash")
     def test_completion(self):
         """bash's, with the few helpers that bash-completion would bring."""
         odd = f"[module:odd]\nload = {os.path.dirname(PUPPET)}/oddnames.so\n"

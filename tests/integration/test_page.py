@@ -6,6 +6,7 @@ import os
 import sys
 
 import harness
+import tools
 from browser import Browser, Driver
 from harness import DaemonTest, wait_until
 
@@ -50,6 +51,7 @@ class Page(DaemonTest):
 class InBrowser(Page):
     @classmethod
     def setUpClass(cls):
+        tools.need("chromedriver", "chromium")
         cls.driver = Driver()
         cls.addClassCleanup(cls.driver.close)
 
@@ -66,6 +68,10 @@ class InBrowser(Page):
             daemon.ctl("stop", "heart")
             self.wait_text(browser, "stopped for")
             self.assertTrue(browser.run("return window.here"))
+            # Why one was restarted, also when it is well again.
+            self.assertEqual(daemon.ctl("restart", "idle").returncode, 0)
+            self.wait_text(browser, "0 restarts, restarted ")
+            self.wait_text(browser, " ago: operator")
             # Spark lines have grown points.
             wait_until(lambda: browser.run(
                 "return [...document.querySelectorAll('polyline')]"

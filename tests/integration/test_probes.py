@@ -8,10 +8,12 @@ import signal
 import subprocess
 
 import harness
+import tools
 from outside import Haproxy, Load, Program, folder_for
 from puppetry import HEARTBEAT, puppet
 
 
+@tools.needs("haproxy")
 class Balanced(harness.DaemonTest):
     # Two failed checks in a row, since a machine that stands still for an interval is no failure; so
     # twice HAProxy's interval would do just so, and the rest is for a machine under load. The drain is
@@ -82,6 +84,7 @@ class Balanced(harness.DaemonTest):
         load.wait_failure()
 
 
+@tools.needs("monit")
 class Monit(harness.DaemonTest):
     CONFIG = """set daemon 1
 set pidfile {folder}/monit.pid
@@ -100,7 +103,7 @@ check process reeved with pidfile {folder}/reeved.pid
             file.write(f"{daemon.process.pid}\n")
         with open(path, "w", encoding="utf-8", opener=lambda p, f: os.open(p, f, 0o600)) as file:
             file.write(self.CONFIG.format(folder=folder, port=daemon.port, control=daemon.control))
-        return Program(self, ["monit", "-I", "-c", path], folder)
+        return Program(self, [tools.find("monit"), "-I", "-c", path], folder)
 
     def test_health_turns_and_comes_back(self):
         daemon = self.daemon(puppet("a")).wait_started()
@@ -120,6 +123,7 @@ check process reeved with pidfile {folder}/reeved.pid
         monit.wait_line("'reeved' process is not running", mark)
 
 
+@tools.needs("curl")
 class Curl(harness.DaemonTest):
     def curl(self, *arguments):
         done = subprocess.run(["curl", "--silent", "--show-error", "--noproxy", "*", *arguments],

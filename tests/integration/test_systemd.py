@@ -9,7 +9,13 @@ import tempfile
 import threading
 
 import harness
-from puppetry import PuppetTest, puppet
+from puppetry import PuppetTest
+import puppetry
+
+
+def puppet(name, *lines):
+    """A puppet without scheduled runs: on a busy machine a late tick would change the status."""
+    return puppetry.puppet(name, "tick.every = never", *lines)
 
 
 class Notify(PuppetTest):

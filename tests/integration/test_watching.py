@@ -11,6 +11,7 @@ import unittest
 
 import harness
 import promql
+import tools
 from exposition import Exposition
 
 SOURCE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
@@ -23,6 +24,8 @@ ITS_OWN = {"up"}
 
 
 def promtool(*arguments):
+    """Skips the test where there is none."""
+    tools.need("promtool")
     done = subprocess.run(["promtool", *arguments], capture_output=True, text=True, check=False,
                           timeout=harness.PATIENCE)
     return done.returncode, done.stdout + done.stderr

@@ -13,6 +13,9 @@ import sys
 import tempfile
 import unittest
 
+sys.path.append(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+import tools  # pylint: disable=wrong-import-position
+
 BUILD = os.environ["REEVE_BUILD"]
 SOURCE = os.environ["REEVE_SOURCE"]
 PAGES = os.path.join(BUILD, "man")
@@ -180,7 +183,5 @@ class Manual(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    if not shutil.which("man") or not shutil.which("lexgrog"):
-        print("skipped: there is no man-db")
-        sys.exit(77)
+    tools.need_or_exit("man", "lexgrog", "nm")
     unittest.main()

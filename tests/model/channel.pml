@@ -29,7 +29,10 @@
  * room, or his channel is closed, or he is cancelled; no waiter stays in a queue, none is touched
  * after he has returned, no wake-up stays in flight.
  *
- * Variants: ONE_CHANNEL_TWICE MEET FEWER_RECEIVES TWO_RECEIVERS TWO_CLAUSES TWO_SENDERS
+ * Variants: ONE_CHANNEL_TWICE MEET FEWER_RECEIVES TWO_RECEIVERS TWO_CLAUSES
+ * More: TWO_SENDERS
+ * Found in: BUG_LOOK_FIRST TWO_RECEIVERS; BUG_NOBODY_NEXT TWO_RECEIVERS;
+ *     BUG_SLEEPS_PUT_OFF FEWER_RECEIVES
  */
 #define NONE 99
 

@@ -26,6 +26,8 @@
  *
  * Variants: LIMIT=9,THREADS=1,RUN_UP=2,STARTS=3 LIMIT=1,THREADS=1,RUN_UP=2,STARTS=3
  *           LIMIT=2,THREADS=2,RUN_UP=1,STARTS=2 LIMIT=9,THREADS=2,RUN_UP=2,STARTS=2
+ * Found in: BUG_NO_CHAIN LIMIT=9,THREADS=2,RUN_UP=2,STARTS=2;
+ *     BUG_NO_WATCH LIMIT=2,THREADS=2,RUN_UP=1,STARTS=2
  */
 bool lock, stop = true, tell, starting, looking, keeping_up, joining, armed, joined, cancelled;
 bool progress;

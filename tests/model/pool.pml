@@ -28,6 +28,8 @@
  * end only when that is so, and must end; nobody sleeps for ever (no invalid end state).
  *
  * Variants: CLAIMS LOOKING RETRY ROOM
+ * More: LOOKING,EACH=2 RETRY,LATER=2
+ * Found in: BUG_ROOM_KEPT ROOM; BUG_TIME_OUT_ALONE ROOM
  */
 #ifdef CLAIMS /* three workers, jobs that one of them may claim */
 #define WORKERS    3
@@ -41,7 +43,6 @@
 #ifdef LOOKING /* likewise with two, who look before they idle */
 #define WORKERS    2
 #define SUBMITTERS 1
-#define EACH       2
 #define JOBS       1
 #define QUEUE      2
 #define BATCH      2
@@ -54,13 +55,15 @@
 #define BATCH      1
 #define QUIET
 #endif
-#ifdef RETRY /* two of the jobs wait for their next attempt */
+#ifdef RETRY /* jobs that wait for their next attempt, with room for one more */
 #define WORKERS    2
 #define SUBMITTERS 1
 #define JOBS       0
-#define LATER      2
-#define QUEUE      3
-#define BATCH      1
+#ifndef LATER
+#define LATER 1
+#endif
+#define QUEUE (LATER + 1)
+#define BATCH 1
 #endif
 #ifndef EACH
 #define EACH 1
@@ -102,28 +105,20 @@ again:
     atomic { count = 0; tell = false; more = false };
     if
     :: due == 0 ->
-        if
-        :: true ->
-            atomic {
-                if
-                :: length > 0 -> length--; count = 1; running++; tell = tell_submitters
-                :: else
-                fi
-            }
-        :: BATCH > 1 -> /* into its claim, with the lock */
-            atomic {
-            !lock ->
-                if
-                :: length > 0 ->
-                    count = (length < BATCH -> length : BATCH);
-                    length = length - count;
-                    claim[me] = count - 1;
-                    running++;
-                    tell = tell_submitters
-                :: else
-                fi
-            }
-        fi
+        /* One job without the lock, or a claim of several with it. The choice is part of the step: no other
+         * process could see it earlier. */
+        atomic {
+            if
+            :: length > 0 -> length--; count = 1; running++; tell = tell_submitters
+            :: BATCH > 1 && !lock && length > 0 ->
+                count = (length < BATCH -> length : BATCH);
+                length = length - count;
+                claim[me] = count - 1;
+                running++;
+                tell = tell_submitters
+            :: length == 0
+            fi
+        }
     :: else
     fi;
     if
@@ -184,27 +179,6 @@ again:
         fi
     };
     if :: count > 0 -> goto run_it :: else fi;
-    /* look_for_work() */
-    if
-#ifndef QUIET
-    :: !looked ->
-        atomic {
-            !lock ->
-            check_drained();
-            if
-            :: !looked_for && !stopping -> looked_for = true; looked = true; tell_of_workers()
-            :: else
-            fi
-        };
-        if
-        :: looked ->
-            atomic { !lock -> looked_for = false; landed = true; tell_of_workers() };
-            goto again
-        :: else
-        fi
-#endif
-    :: true
-    fi;
     goto rest;
 run_it:
     atomic { looked = false; count = 0; tell = false; more = false };
@@ -248,11 +222,21 @@ lose_all: /* there one after the other, reported without the lock */
     :: atomic { LEFT + later == 0 -> break }
     od;
 rest:
-    /* wait_idle(), with the lock until it sleeps */
+    /* look_for_work(), or wait_idle(), which keeps the lock until it sleeps. The choice is part of the
+     * step, as above. */
     atomic {
         !lock ->
-        looked = false;
         check_drained();
+        if
+#ifndef QUIET
+        :: !looked && !looked_for && !stopping ->
+            looked_for = true;
+            looked = true;
+            tell_of_workers();
+            goto land
+#endif
+        :: looked = false
+        fi;
         if
         :: stopping && length == 0 && due + later == 0 ->
             workers--;
@@ -289,6 +273,9 @@ rest:
         tell_of_workers();
         goto again
     };
+land: /* after the look, whether it found a job or not */
+    atomic { !lock -> looked_for = false; landed = true; tell_of_workers() };
+    goto again;
 the_end:
     skip
 }

@@ -14,39 +14,45 @@ inline take_off_idle(who)
 
 inline wake_worker()
 {
-    if
-    :: !waking && !looked_for && idlers > 0 ->
-        waking = true;
+    d_step {
         if
-        :: idle[0] -> take_off_idle(0)
-        :: WORKERS > 1 && !idle[0] && idle[WORKERS - 1] -> take_off_idle(WORKERS - 1)
-        :: WORKERS > 2 && !idle[0] && !idle[WORKERS - 1] -> take_off_idle(1)
-        fi;
-        tell_of_workers()
-    :: else
-    fi
+        :: !waking && !looked_for && idlers > 0 ->
+            waking = true;
+            if
+            :: idle[0] -> take_off_idle(0)
+            :: WORKERS > 1 && !idle[0] && idle[WORKERS - 1] -> take_off_idle(WORKERS - 1)
+            :: WORKERS > 2 && !idle[0] && !idle[WORKERS - 1] -> take_off_idle(1)
+            fi;
+            tell_of_workers()
+        :: else
+        fi
+    }
 }
 
 inline wake_all_workers()
 {
-    if :: idle[0] -> take_off_idle(0) :: else fi;
-    if :: WORKERS > 1 && idle[WORKERS - 1] -> take_off_idle(WORKERS - 1) :: else fi;
-    if :: WORKERS > 2 && idle[1 % WORKERS] -> take_off_idle(1 % WORKERS) :: else fi;
-    tell_of_workers()
+    d_step {
+        if :: idle[0] -> take_off_idle(0) :: else fi;
+        if :: WORKERS > 1 && idle[WORKERS - 1] -> take_off_idle(WORKERS - 1) :: else fi;
+        if :: WORKERS > 2 && idle[1 % WORKERS] -> take_off_idle(1 % WORKERS) :: else fi;
+        tell_of_workers()
+    }
 }
 
 inline wake_submitter()
 {
-    woke = false;
-    do
-    :: woke || len(line) == 0 -> break
-    :: else ->
-        line?x;
-        if :: result[x] == PENDING -> result[x] = SERVED; woke = true :: else fi;
-        x = 0
-    od;
-    woke = false;
-    tell_of_submitters()
+    d_step {
+        woke = false;
+        do
+        :: woke || len(line) == 0 -> break
+        :: else ->
+            line?x;
+            if :: result[x] == PENDING -> result[x] = SERVED; woke = true :: else fi;
+            x = 0
+        od;
+        woke = false;
+        tell_of_submitters()
+    }
 }
 
 inline wake_submitters()

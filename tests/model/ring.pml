@@ -22,7 +22,8 @@
  * more after he has seen it closed; nobody sleeps for ever (no invalid end state).
  *
  * Variants: PUSHERS=2,POPPERS=1,CAPACITY=2 PUSHERS=2,POPPERS=1,CAPACITY=1
- *           PUSHERS=1,POPPERS=2,CAPACITY=1 PUSHERS=1,POPPERS=2,CAPACITY=2
+ *           PUSHERS=1,POPPERS=2,CAPACITY=1
+ * More: PUSHERS=1,POPPERS=2,CAPACITY=2
  */
 #ifndef BUG_ONE_CELL
 #define CELLS 2

@@ -1,45 +1,48 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Checks one protocol model exhaustively, and that the check can fail.
+"""Checks protocol models exhaustively, and that the check can fail.
 
-run.py MODEL.pml: verifies the model as it is, which must hold in each of its "Variants:" (defines,
-several with commas between them), and once for each BUG_ that it, or what it includes, tests with
-#ifdef or #ifndef, which must not hold in some: a property that no broken protocol violates says
-nothing.
-Without spin or a compiler it skips (77).
+    run.py [--all] [MODEL.pml...]
 
-A search that was cut short, for depth or memory, counts as a failure.
+Without a file it takes every model of its folder. Each must hold in each of its "Variants:" (defines, several with commas between them), and with --all also
+in each of its "More:", which take long. For each BUG_ that a model, or what it includes, tests with #ifdef or
+#ifndef, it must not hold in some variant: a property that no broken protocol violates says nothing. A model's
+"Found in: BUG_X VARIANT; ..." names the variant in which to search first.
+
+A search that was cut short, for depth or memory, counts as a failure. Without spin or a compiler it skips (77).
 """
+import glob
 import os
 import re
-import shutil
 import subprocess
 import sys
 import tempfile
+import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 
-SKIPPED = 77
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
+import tools  # pylint: disable=wrong-import-position
+
 DEPTH = 1000000
-# States are compressed; 1 GiB is far more than any of the models needs.
-COMPILE = ["-w", "-DSAFETY", "-DCOLLAPSE", "-DMEMLIM=1024"]
+# Searches take seconds, so the optimiser would take longer than it saves. Each takes less than 1 GiB.
+COMPILE = ["cc", "-O0", "-w", "-DSAFETY", "-DNOCOMP", "-DMEMLIM=1024", "-o", "pan", "pan.c"]
+SEARCHES_AT_ONCE = 2
 
 
-def verify(model, defines):
+def search(model, defines):
     """Returns (errors, states, what kind of error or why it does not count)."""
     with tempfile.TemporaryDirectory() as folder:
         spin = ["spin", "-a", *(f"-D{define}" for define in defines), model]
-        generated = subprocess.run(spin, cwd=folder, capture_output=True, text=True)
+        generated = subprocess.run(spin, cwd=folder, capture_output=True, text=True, check=False)
         if generated.returncode != 0 or "rror" in generated.stdout:
             return None, 0, generated.stdout + generated.stderr
-        # What ends at its first error is not worth the optimiser's time.
-        level = "-O0" if any(define.startswith("BUG_") for define in defines) else "-O1"
-        compiled = subprocess.run(["cc", level, *COMPILE, "-o", "pan", "pan.c"], cwd=folder,
-                                  capture_output=True, text=True)
+        compiled = subprocess.run(COMPILE, cwd=folder, capture_output=True, text=True, check=False)
         if compiled.returncode != 0:
             return None, 0, compiled.stderr
         # -n: no list of unreached states.
         ran = subprocess.run([os.path.join(folder, "pan"), f"-m{DEPTH}", "-n"], cwd=folder,
-                             capture_output=True, text=True)
+                             capture_output=True, text=True, check=False)
         text = ran.stdout + ran.stderr
     errors = re.search(r"errors: (\d+)", text)
     states = re.search(r"^\s*(\d+) states, stored", text, re.M)
@@ -52,46 +55,105 @@ def verify(model, defines):
     return int(errors[1]), int(states[1]) if states else 0, kind[1] if kind else ""
 
 
-def check(model, bug, variants):
-    """Whether a model holds in all variants, or a broken one does not in some."""
-    for variant in variants:
-        errors, states, kind = verify(model, variant + ([bug] if bug else []))
+def find_models():
+    """The models of this folder that no other includes."""
+    paths = sorted(glob.glob(os.path.join(os.path.dirname(os.path.abspath(__file__)), "*.pml")))
+    parts = set()
+    for path in paths:
+        with open(path, encoding="utf-8") as file:
+            parts.update(re.findall(r'^#include "(.+)"$', file.read(), re.M))
+    return [path for path in paths if os.path.basename(path) not in parts]
+
+
+def read_list(text, key):
+    """The words behind "KEY:" in the comment at the top, which may go on in further, indented lines."""
+    found = re.search(rf"^ \* {key}: (.*(?:\n \*  +.*)*)$", text, re.M)
+    return found[1].replace("\n *", " ") if found else ""
+
+
+class Model:
+    """A file, with what its comment says about the check."""
+
+    def __init__(self, path, everything):
+        self.path = os.path.abspath(path)
+        self.name = os.path.basename(path).removesuffix(".pml")
+        with open(self.path, encoding="utf-8") as file:
+            text = file.read()
+        parts = text
+        for name in re.findall(r'^#include "(.+)"$', text, re.M):
+            with open(os.path.join(os.path.dirname(self.path), name), encoding="utf-8") as file:
+                parts += file.read()
+        self.bugs = sorted(set(re.findall(r"^\s*#ifn?def (BUG_\w+)", parts, re.M)))
+        more = read_list(text, "More").split()
+        self.known = read_list(text, "Variants").split() + more or [""]
+        self.variants = self.known if everything else self.known[:len(self.known) - len(more)]
+        self.first = dict(item.split() for item in read_list(text, "Found in").split(";") if item)
+
+    def variants_for(self, bug):
+        """Of all variants, the one in which it is known to be found comes first."""
+        first = self.first.get(bug, self.known[0])
+        return [first] + [variant for variant in self.known if variant != first]
+
+
+class Log:
+    """A line when a search begins and when it ends, whichever thread it is of."""
+
+    def __init__(self):
+        self.lock = threading.Lock()
+
+    def say(self, line):
+        with self.lock:
+            print(line, flush=True)
+
+    def search(self, what, model, variant, bug):
+        self.say(f"{what} ...")
+        begun = time.monotonic()
+        errors, states, kind = search(model.path, variant.split(",") * bool(variant) + [bug] * bool(bug))
         found = "holds" if errors == 0 else kind[:400]
-        print(f"{bug or 'the model'} {' '.join(variant)}: {found}, {states} states", flush=True)
-        if bug and errors:
+        self.say(f"{what}: {found}, {states} states, {time.monotonic() - begun:.1f} s")
+        return errors
+
+
+def check_variant(log, model, number):
+    """Whether the model holds in one of its variants."""
+    variant = model.variants[number]
+    what = f"{model.name}, variant {number + 1} of {len(model.variants)} {variant}".rstrip()
+    if log.search(what, model, variant, None) == 0:
+        return True
+    log.say(f"NOT OK: {model.name} does not hold in {variant or 'its only variant'}")
+    return False
+
+
+def check_bug(log, model, number):
+    """Whether a broken variant is found."""
+    bug = model.bugs[number]
+    for variant in model.variants_for(bug):
+        what = f"{model.name}, broken {number + 1} of {len(model.bugs)} {bug} {variant}".rstrip()
+        errors = log.search(what, model, variant, bug)
+        if errors:
             return True
-        if errors is None or (not bug and errors):
-            return False
-    return not bug
+        if errors is None:
+            break
+    log.say(f"NOT OK: {model.name}: {bug} is not found")
+    return False
 
 
-def main(model):
-    if not shutil.which("spin") or not shutil.which("cc"):
-        print("spin or cc is missing")
-        return SKIPPED
-    model = os.path.abspath(model)
-    with open(model, encoding="utf-8") as file:
-        text = file.read()
-    parts = text
-    for name in re.findall(r'^#include "(.+)"$', text, re.M):
-        with open(os.path.join(os.path.dirname(model), name), encoding="utf-8") as file:
-            parts += file.read()
-    bugs = sorted(set(re.findall(r"^\s*#ifn?def (BUG_\w+)", parts, re.M)))
-    named = re.search(r"^ \* Variants: (.*(?:\n \*  +.*)*)$", text, re.M)
-    variants = ([defines.split(",") for defines in named[1].replace(" *", " ").split()]
-                if named else [[]])
-    if not bugs:
-        print("the model has no broken variant")
-        return 1
-    with ThreadPoolExecutor(2) as threads:
-        good = list(threads.map(lambda bug: check(model, bug, variants), [None] + bugs))
-    for bug, is_good in zip([None] + bugs, good):
-        if not is_good:
-            print(f"NOT OK: {'the model does not hold' if bug is None else bug + ' is not found'}")
-    return 0 if all(good) else 1
+def main(arguments):
+    paths = [argument for argument in arguments if argument != "--all"]
+    if any(path.startswith("-") for path in paths):
+        sys.exit(__doc__)
+    tools.need_or_exit("spin", "cc")
+    models = [Model(path, "--all" in arguments) for path in paths or find_models()]
+    for model in models:
+        if not model.bugs:
+            sys.exit(f"{model.name} has no broken variant")
+    log = Log()
+    with ThreadPoolExecutor(SEARCHES_AT_ONCE) as threads:
+        results = [threads.submit(check, log, model, number) for model in models
+                   for check, count in ((check_variant, len(model.variants)), (check_bug, len(model.bugs)))
+                   for number in range(count)]
+    return 0 if all(result.result() for result in results) else 1
 
 
 if __name__ == "__main__":
-    if len(sys.argv) != 2:
-        sys.exit(__doc__)
-    sys.exit(main(sys.argv[1]))
+    sys.exit(main(sys.argv[1:]))

@@ -29,11 +29,14 @@ import threading
 import time
 import unittest
 
+sys.path.append(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+import tools  # pylint: disable=wrong-import-position
+
 BUILD = os.environ["REEVE_BUILD"]
 # A machine under load is slow and not broken.
 PATIENCE = float(os.environ.get("REEVE_PATIENCE", 60.0))
-# What meson takes for "skipped".
-SKIPPED = 77
+# What the tests run in the container, and what makes it: all of it is this machine's.
+TOOLS = ("systemd", "systemd-nspawn", "unshare", "ip", "meson", "curl", "ps", "setpriv", "runuser")
 
 CLONE_NEWNS = 0x00020000
 MS_BIND, MS_REC, MS_PRIVATE = 0x1000, 0x4000, 1 << 18
@@ -161,10 +164,9 @@ class Container:
         """Why there can be no container here; None: there can."""
         if os.geteuid() != 0:
             return "booting a container takes root"
-        if not shutil.which("systemd-nspawn"):
-            return "there is no systemd-nspawn (package systemd-container)"
-        if not os.path.exists("/usr/lib/systemd/systemd"):
-            return "there is no systemd to boot"
+        reason = tools.missing(*TOOLS)
+        if reason:
+            return reason
         prefix = build_options()["prefix"]
         if prefix != "/usr":
             return f"the build is one for {prefix}: meson configure --prefix=/usr " \
@@ -431,7 +433,7 @@ def main(prepare=None, kind=Container):
         container.start()
     except Impossible as reason:
         print(f"SKIPPED: no test under a real systemd: {reason}", file=sys.stderr)
-        sys.exit(SKIPPED)
+        sys.exit(tools.SKIPPED)
     ContainerTest.container = container
     try:
         if prepare:

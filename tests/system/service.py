@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import time
 
 import container
 from container import BUILD, wait_until
@@ -103,6 +104,11 @@ class ServiceTest(container.ContainerTest):
 
     def wait_status(self, part):
         return wait_until(lambda: (s := self.status_text()) and part in s and s, f"{part!r} in the status")
+
+    def wait_beyond(self, timeout):
+        """Until the unit is in its state for longer than the timeout, by systemd's own clock."""
+        since = int(self.container.show("StateChangeTimestampMonotonic")) / 1e6
+        wait_until(lambda: time.monotonic() - since > timeout, "the timeout to pass")
 
     def gate(self, name):
         """A fifo that a puppet waits at, until open_gate()."""

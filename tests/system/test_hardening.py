@@ -299,6 +299,10 @@ class Limits(HardeningTest):
         self.start()
         self.ctl("run", "hog/run", "--wait", check=False)
         wait_until(lambda: "memory-max = 32M" in self.container.journal("-u", "reeve"), "the kernel's kill")
+        hog = wait_until(lambda: (m := self.modules()["hog"])["state"] == "ready" and m["last_restart"] and m,
+                         "a restart")
+        self.assertEqual(hog["last_restart"]["kind"], "limit")
+        self.assertIn("memory-max = 32M", self.ctl("status").stdout)
 
     def test_cpu_max(self):
         if "cpu" not in self.controllers():

@@ -18,7 +18,7 @@ import threading
 import unittest
 
 import container
-from container import ContainerTest, wait_until
+from container import ContainerTest, tools, wait_until
 
 SOURCE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 PACKAGES = ("reeve", "libreeve0", "libreeve-dev")
@@ -65,10 +65,7 @@ class PackageContainer(container.Container):
 
     @staticmethod
     def missing():
-        for program, package in (("dpkg-buildpackage", "dpkg-dev"), ("dh", "debhelper")):
-            if not shutil.which(program):
-                return f"there is no {program} (package {package})"
-        return container.Container.missing()
+        return tools.missing("dpkg-buildpackage", "dh") or container.Container.missing()
 
     def _install(self):
         shutil.copytree("/var/lib/dpkg", self.path("var/lib/dpkg"), dirs_exist_ok=True,

@@ -77,20 +77,15 @@ class Start(ServiceTest):
                            f"after = {before}" if before else "")
         self.configure(text)
 
-    def wait_beyond(self, timeout):
-        """Until the unit is in its state for longer than the timeout, by systemd's own clock."""
-        since = int(self.container.show("StateChangeTimestampMonotonic")) / 1e6
-        wait_until(lambda: time.monotonic() - since > timeout, "the timeout to pass")
-
     def test_may_take_long_while_modules_become_ready(self):
         names, gates = ["a", "b"], [self.gate("a.gate"), self.gate("b.gate")]
         self.chain(names, gates)
-        self.drop_in("[Service]\nTimeoutStartSec=3s\n")
+        self.drop_in("[Service]\nTimeoutStartSec=8s\n")
         begun = self.begin("systemctl", "start", "reeve")
         self.wait_trace("a reads")
         self.open_gate(gates[0])
         self.wait_trace("b reads")
-        self.wait_beyond(4)
+        self.wait_beyond(9)
         self.assertEqual(self.container.show("SubState"), "start")
         self.open_gate(gates[1])
         self.assertEqual(begun.wait(60), 0)
@@ -203,7 +198,7 @@ class Stop(ServiceTest):
     def test_may_take_long_while_jobs_end(self):
         """The same of jobs that say nothing, and end one after the other."""
         gates = [self.gate(f"gate{i}") for i in range(3)]
-        self.drop_in("[Service]\nTimeoutStopSec=3s\n")
+        self.drop_in("[Service]\nTimeoutStopSec=8s\n")
         self.configure(puppet("a", "drain = 60s", "drain-queue = yes"), "shutdown-timeout = 2min")
         self.start()
         for gate in gates:
@@ -211,10 +206,12 @@ class Stop(ServiceTest):
         self.wait_trace("a reads")
         begun = self.begin("systemctl", "stop", "reeve")
         self.wait_status("a stops")
-        since = time.monotonic()
-        for i, gate in enumerate(gates):
-            # Each takes less than the timeout, and all together more.
-            wait_until(lambda: time.monotonic() - since > 1.5 * (i + 1), "a while to pass")
+        # Each takes less than the timeout, and all together more.
+        self.open_gate(gates[0])
+        wait_until(lambda: self.trace().count("a reads") >= 2, "the second job")
+        self.wait_beyond(9)
+        self.assertIsNone(begun.poll(), "systemctl stop returned before the jobs had ended")
+        for gate in gates[1:]:
             self.open_gate(gate)
         self.assertEqual(begun.wait(60), 0)
         self.assertEqual(self.container.show("Result"), "success")
@@ -227,9 +224,7 @@ class Stop(ServiceTest):
         self.start()
         self.ctl("submit", "a/work", stdin=f"fifo {gate}")
         self.wait_trace("a reads")
-        begun = time.monotonic()
         self.assertEqual(self.stop(), "timeout")
-        self.assertLess(time.monotonic() - begun, 20)
         self.assertEqual(self.processes(), [])
 
     def test_drain_delay_is_not_cut(self):

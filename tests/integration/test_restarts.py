@@ -1,0 +1,186 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""The reason and time of a module's last restart, which reevectl shows for as long as the module runs."""
+import json
+import os
+import re
+import shutil
+import signal
+
+import harness
+import upgrading
+from puppetry import HEARTBEAT, PUPPET, PuppetTest, puppet
+
+HASTY = os.path.join(harness.BUILD, "tests", "integration", "hasty.so")
+
+
+class Reasons(PuppetTest):
+    def check(self, daemon, name, kind, reason):
+        """Once the module is ready again, it says why it was restarted; returns what it says."""
+        module = harness.wait_until(
+            lambda: (m := daemon.module(name))["state"] == "ready" and
+            (m["last_restart"] or {}).get("kind") == kind and m, f"a restart of {name} for {kind}")
+        restart = module["last_restart"]
+        self.assertRegex(restart["reason"], reason)
+        # It became ready at the earliest when it started.
+        self.assertGreaterEqual(restart["started"], module["since"])
+        return restart
+
+    def notes(self, daemon, name):
+        """What the table of `status` says of the module."""
+        return next(line for line in daemon.ctl("status").stdout.splitlines()
+                    if line.startswith(name + " "))
+
+    def succeed(self, daemon, name):
+        """A crash is forgotten once what crashed has gone well."""
+        self.script(daemon, name, "nothing")
+        self.assertEqual(daemon.ctl("run", f"{name}/act", "--wait").returncode, 0)
+
+    def test_a_first_start_is_none(self):
+        daemon = self.daemon(puppet("a")).wait_started()
+        self.assertIsNone(daemon.module("a")["last_restart"])
+        self.assertNotIn("restarted", self.notes(daemon, "a"))
+        self.assertNotIn("last restart", daemon.ctl("show", "a").stdout)
+        self.assertEqual(daemon.stop(), 0, daemon.text())
+
+    def test_a_crash(self):
+        daemon = self.daemon(puppet("a")).wait_started()
+        self.act(daemon, "a", "crash")
+        restart = self.check(daemon, "a", "crash", "^killed by SIGSEGV")
+        self.assertRegex(restart["crash"], "^SIGSEGV in act run 1 at address 0x10, frames: ")
+        # The crash itself is forgotten, the restart is not.
+        self.succeed(daemon, "a")
+        self.assertEqual(daemon.module("a")["crash"], "")
+        self.assertRegex(self.notes(daemon, "a"),
+                         r"restarts: 1; restarted \S+ ago: killed by SIGSEGV[^;]*; "
+                         r"SIGSEGV in act run 1 at address 0x10$")
+        shown = daemon.ctl("show", "a").stdout
+        self.assertRegex(shown, r"(?m)^last restart:\n"
+                                r"    kind +crash\n"
+                                r"    reason +killed by SIGSEGV.*\n"
+                                r"    crash +SIGSEGV in act run 1 at address 0x10, frames: .*\n"
+                                r"    started +\S+ ago\n"
+                                r"    time +\w{3} \d{4}-\d\d-\d\d \d\d:\d\d:\d\d")
+        # The frames get their names here as well.
+        harness.wait_until(
+            lambda: "perform at puppet.c:" in daemon.module("a")["last_restart"]["crash"], "symbols")
+        # The network sees the kind and no more.
+        for path in "/health", "/page.json":
+            _, _, body = daemon.request(path)
+            self.assertNotRegex(body, "frames|0x10|killed by")
+        page = json.loads(daemon.request("/page.json")[2])["modules"][0]
+        self.assertEqual((page["restarts"], page["restart_kind"]), (1, "crash"))
+        self.assertGreaterEqual(page["restarted"], 0)
+        self.assertEqual(daemon.stop(), 0, daemon.text())
+
+    def test_other_ends(self):
+        daemon = self.daemon(puppet("a", "act.timeout = 20ms", "act.grace = 20ms") +
+                             puppet("c", "requires = a")).wait_started()
+        for action, kind, reason in (
+                ("exit", "crash", "^exit code 7$"),
+                ("ignore", "hang", r"^a/act hangs: it ignored its cancellation for 20ms$")):
+            with self.subTest(kind):
+                self.act(daemon, "a", action)
+                restart = self.check(daemon, "a", kind, reason)
+                self.assertEqual("hang in act run" in restart["crash"], kind == "hang")
+                self.check(daemon, "c", "dependency", "^module a, which it requires, is backoff$")
+        self.assertEqual(daemon.stop(), 0, daemon.text())
+
+    def test_a_stopped_process(self):
+        daemon = self.daemon(puppet("a", "grace = 50ms", "tick.every = never")).wait_started()
+        daemon.kill("a", signal.SIGSTOP)
+        self.check(daemon, "a", "killed", "^it was stopped for 50ms$")
+        self.assertEqual(daemon.stop(), 0, daemon.text())
+
+    def test_init_and_tasks_that_fail(self):
+        daemon = self.daemon(
+            puppet("a", "act.on-error = restart") +
+            f"[module:hasty]\nload = {HASTY}\nrestart-limit = 1000/1s\nrestart-delay = 1ms\n"
+            "restart-delay-max = 1ms\nessential = no\n").wait_started()
+        self.act(daemon, "a", "fail")
+        self.check(daemon, "a", "failure", "^task act: as told$")
+        with open(self.path(daemon, "calm"), "w", encoding="utf-8"):
+            pass
+        self.check(daemon, "hasty", "failure", ".")
+        self.assertEqual(daemon.stop(), 0, daemon.text())
+
+    def test_a_shared_host(self):
+        daemon = self.daemon(puppet("bad", "host = both") + HEARTBEAT + "host = both\n"
+                             "restart-delay = 1ms\n").wait_started()
+        self.act(daemon, "bad", "crash")
+        self.check(daemon, "bad", "crash", "^killed by SIGSEGV")
+        restart = self.check(daemon, "heart", "neighbour",
+                             "^it shares its host with module bad: killed by SIGSEGV")
+        self.assertEqual(restart["crash"], "")
+        self.assertEqual(daemon.stop(), 0, daemon.text())
+
+    def test_what_people_ask_for(self):
+        daemon = self.daemon(puppet("a") + puppet("c", "requires = a")).wait_started()
+        for words, a, c in (
+                (("restart", "a"), "^asked", "^with module a, which it requires: asked for by "),
+                (("stop", "a"), None, None),
+                (("start", "c"), "^with module c, which requires it: asked for by ", "^asked"),
+                (("restart", "c"), "^with module c, which requires it: asked", "^asked")):
+            self.assertEqual(daemon.ctl(*words).returncode, 0, words)
+            if a:
+                self.check(daemon, "a", "operator", a)
+                self.check(daemon, "c", "operator", c)
+        self.assertEqual(daemon.module("c")["restarts"], 0)
+        self.assertRegex(self.notes(daemon, "c"), r"restarts: 0; restarted \S+ ago: asked for by ")
+        self.assertEqual(daemon.stop(), 0, daemon.text())
+
+    def test_one_that_somebody_starts_out_of_its_backoff(self):
+        daemon = self.daemon(puppet("a").replace("1ms", "1h") + HEARTBEAT).wait_started()
+        daemon.kill("a")
+        harness.wait_until(lambda: daemon.module("a")["state"] == "backoff", "the backoff")
+        # It has not been restarted yet.
+        self.assertIsNone(daemon.module("a")["last_restart"])
+        self.assertEqual(daemon.ctl("start", "a").returncode, 0)
+        self.check(daemon, "a", "operator", "^asked for by ")
+        self.assertEqual(daemon.stop(), 0, daemon.text())
+
+    def test_reloads(self):
+        copy = os.path.join(harness.tempfile.mkdtemp(prefix="reeve-test-"), "puppet.so")
+        self.addCleanup(shutil.rmtree, os.path.dirname(copy))
+        shutil.copy(PUPPET, copy)
+        daemon = self.daemon(puppet("a")).wait_started()
+        for section, reason in (
+                (puppet("a").replace(PUPPET, copy), "^reload: its .so, its limits or its sandbox"),
+                (puppet("a", "host = other"), "^reload: it moves to another host")):
+            daemon.write(section)
+            self.assertEqual(daemon.ctl("reload").returncode, 0, daemon.text())
+            self.check(daemon, "a", "reload", reason)
+        self.assertEqual(daemon.stop(), 0, daemon.text())
+
+
+class Upgrades(upgrading.UpgradeTest):
+    def test_it_survives_one(self):
+        daemon = self.installed(puppet("a") + puppet("sick").replace("1ms", "1h") + HEARTBEAT)
+        self.act(daemon, "a", "crash")
+        harness.wait_until(lambda: daemon.module("a")["state"] == "ready" and
+                           "perform at" in (daemon.module("a")["last_restart"] or
+                                            {"crash": ""})["crash"], "a restart")
+        daemon.kill("sick")
+        harness.wait_until(lambda: daemon.module("sick")["state"] == "backoff", "the backoff")
+        before = daemon.module("a")["last_restart"]
+        self.upgrade(daemon, 2)
+        after = daemon.module("a")["last_restart"]
+        for member in "kind", "reason", "crash":
+            self.assertEqual(before[member], after[member])
+        self.assertGreaterEqual(after["started"], before["started"])
+        self.assertIsNone(daemon.module("heart")["last_restart"])
+        self.assertEqual(daemon.stop(), 0, daemon.text())
+
+    def test_why_a_host_was_replaced(self):
+        daemon = self.installed(HEARTBEAT)
+        self.install_next(daemon)
+        self.upgrade(daemon, 2)
+        restart = daemon.module("heart")["last_restart"]
+        self.assertEqual(restart["kind"], "upgrade")
+        self.assertTrue(re.match("upgrade: its host does not speak wire version",
+                                 restart["reason"]), restart)
+        self.assertEqual(daemon.stop(), 0, daemon.text())
+
+
+if __name__ == "__main__":
+    harness.main()
