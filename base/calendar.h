@@ -51,6 +51,6 @@ static inline void calendar_free_fn(struct calendar **calendar)
 {
     calendar_free(*calendar);
 }
-#define cleanup_calendar cleanup(calendar_free_fn)
+#define cleanup_calendar _cleanup_(calendar_free_fn)
 
 #endif

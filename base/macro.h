@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Small language helpers that every layer may use.
+ * Small language helpers that every layer may use. An attribute has underlines about its name, so that no
+ * header that is included later loses a word of its own: cmocka 2 has a parameter `unused`.
  */
 #ifndef REEVE_BASE_MACRO_H
 #define REEVE_BASE_MACRO_H
@@ -29,7 +30,7 @@
     })
 
 /* A value is built under a cleanup attribute and taken out of it on success. */
-#define cleanup(function) __attribute__((cleanup(function)))
+#define _cleanup_(function) __attribute__((cleanup(function)))
 
 #define TAKE_PTR(pointer)                       \
     ({                                          \
@@ -46,26 +47,26 @@
     })
 
 #define printf_like(string, first) __attribute__((format(printf, string, first)))
-#define unused                     __attribute__((unused))
+#define _unused_                   __attribute__((unused))
 
 static inline void cleanup_free_fn(void *pointer)
 {
     free(*(void **)pointer);
 }
-#define cleanup_free cleanup(cleanup_free_fn)
+#define cleanup_free _cleanup_(cleanup_free_fn)
 
 static inline void cleanup_close_fn(int *fd)
 {
     if (*fd >= 0)
         close(*fd);
 }
-#define cleanup_close cleanup(cleanup_close_fn)
+#define cleanup_close _cleanup_(cleanup_close_fn)
 
 static inline void cleanup_fclose_fn(FILE **file)
 {
     if (*file)
         fclose(*file);
 }
-#define cleanup_fclose cleanup(cleanup_fclose_fn)
+#define cleanup_fclose _cleanup_(cleanup_fclose_fn)
 
 #endif

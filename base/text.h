@@ -31,7 +31,7 @@ const char *text_string(const struct text *text);
 /* Hands the text over to the caller, who frees it; NULL when an allocation had failed. */
 char *text_finish(struct text *text);
 void text_free(struct text *text);
-#define cleanup_text cleanup(text_free)
+#define cleanup_text _cleanup_(text_free)
 
 /* A growing list of strings that it owns; NULL-terminated once it has an item. */
 struct strings {
@@ -50,7 +50,7 @@ bool strings_equal(const struct strings *a, const struct strings *b);
 
 /* Whether one of them is the string. */
 bool strings_have(const struct strings *strings, const char *string);
-#define cleanup_strings cleanup(strings_free)
+#define cleanup_strings _cleanup_(strings_free)
 
 /* malloc'd text or NULL when out of memory. */
 char *format_new(const char *format, ...) printf_like(1, 2);

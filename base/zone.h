@@ -66,7 +66,7 @@ static inline void zone_unref_fn(struct zone **zone)
 {
     zone_unref(*zone);
 }
-#define cleanup_zone cleanup(zone_unref_fn)
+#define cleanup_zone _cleanup_(zone_unref_fn)
 
 /* The kind of time that holds at an instant; valid as long as the zone is. */
 const struct zone_kind *zone_at(const struct zone *zone, int64_t seconds);

@@ -216,7 +216,7 @@ static void print_document(const struct ctl *ctl, const json_t *document)
         print_pools(ctl, pools);
 }
 
-int command_describe(const struct ctl *ctl, int count unused, char **words)
+int command_describe(const struct ctl *ctl, int count _unused_, char **words)
 {
     cleanup_free char *path = NULL;
     const char *error;

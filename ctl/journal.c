@@ -116,7 +116,7 @@ static int64_t read_on(sd_journal *journal, void (*fn)(const json_t *line, void 
 int64_t journal_read(const struct journal_query *query, void (*fn)(const json_t *line, void *arg),
                      void *arg)
 {
-    cleanup(journal_close) sd_journal *journal = NULL;
+    _cleanup_(journal_close) sd_journal *journal = NULL;
     int64_t count;
     int r = sd_journal_open(&journal, SD_JOURNAL_LOCAL_ONLY | SD_JOURNAL_SYSTEM);
 

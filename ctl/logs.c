@@ -124,7 +124,7 @@ static int64_t print_journal(const struct ctl *ctl, const char *unit, const stru
     return journal_read(&query, take_line, (void *)(uintptr_t)ctl);
 }
 
-static void ignore(const json_t *line unused, void *arg unused)
+static void ignore(const json_t *line _unused_, void *arg _unused_)
 {
 }
 

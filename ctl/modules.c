@@ -203,7 +203,7 @@ static json_t *make_folders(const struct strings *folders)
     return list;
 }
 
-int command_modules(const struct ctl *ctl, int count unused, char **words unused)
+int command_modules(const struct ctl *ctl, int count _unused_, char **words _unused_)
 {
     cleanup_config struct config *config = NULL;
     cleanup_strings struct strings folders = {0};

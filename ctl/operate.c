@@ -113,7 +113,7 @@ static void print_plan(const struct ctl *ctl, const json_t *plan)
         puts("\nlisten, control and max-connections change only with a restart of reeved.");
 }
 
-int command_reload(const struct ctl *ctl, int count unused, char **words unused)
+int command_reload(const struct ctl *ctl, int count _unused_, char **words _unused_)
 {
     json_t *answer;
     int r = request(ctl, ctl->plan ? "GET" : "POST", ctl->plan ? "/v1/plan" : "/v1/reload", NULL,
@@ -129,7 +129,7 @@ int command_reload(const struct ctl *ctl, int count unused, char **words unused)
     return r;
 }
 
-int command_check(const struct ctl *ctl, int count unused, char **words unused)
+int command_check(const struct ctl *ctl, int count _unused_, char **words _unused_)
 {
     json_t *answer;
     int r = request(ctl, "GET", "/v1/plan", NULL, &answer);

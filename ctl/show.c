@@ -119,7 +119,7 @@ static void print_head(const json_t *status)
     putchar('\n');
 }
 
-int command_status(const struct ctl *ctl, int count unused, char **words unused)
+int command_status(const struct ctl *ctl, int count _unused_, char **words _unused_)
 {
     static const char *const columns[] = {"MODULE", "STATE", ">RUNS", ">FAILED",
                                           ">LAST",  ">NEXT", "NOTES", NULL};
@@ -192,7 +192,7 @@ static json_t *list_json(const json_t *status)
     return list;
 }
 
-int command_list(const struct ctl *ctl, int count unused, char **words unused)
+int command_list(const struct ctl *ctl, int count _unused_, char **words _unused_)
 {
     static const char *const columns[] = {"TASK", "SCHEDULE", "NEXT FIVE RUNS", NULL};
     json_t *status, *module, *task, *list;
@@ -229,7 +229,7 @@ static void print_names(const json_t *module, const char *parts)
         printf("%s/%s\n", get_text(module, "name"), get_text(part, "name"));
 }
 
-int command_names(const struct ctl *ctl, int count unused, char **words)
+int command_names(const struct ctl *ctl, int count _unused_, char **words)
 {
     json_t *status, *module;
     size_t i;

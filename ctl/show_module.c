@@ -170,7 +170,7 @@ static const json_t *find_module(const json_t *status, const char *name)
     return NULL;
 }
 
-int command_show(const struct ctl *ctl, int count unused, char **words)
+int command_show(const struct ctl *ctl, int count _unused_, char **words)
 {
     const json_t *module;
     json_t *status;

@@ -126,7 +126,7 @@ static void draw(const struct ctl *ctl, const json_t *status, const json_t *befo
     fflush(stdout);
 }
 
-int command_top(const struct ctl *ctl, int count unused, char **words unused)
+int command_top(const struct ctl *ctl, int count _unused_, char **words _unused_)
 {
     bool live = isatty(STDOUT_FILENO);
     json_t *before, *status;

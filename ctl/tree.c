@@ -65,7 +65,7 @@ static void print_branch(const json_t *module)
         printf("    and %lld more\n", get_number(module, "contexts") - (long long)i);
 }
 
-int command_tree(const struct ctl *ctl, int count unused, char **words unused)
+int command_tree(const struct ctl *ctl, int count _unused_, char **words _unused_)
 {
     char age[DURATION_TEXT_SIZE];
     json_t *tree, *module;

@@ -81,7 +81,7 @@ static void print_result(const json_t *answer)
     putchar('\n');
 }
 
-int command_upgrade(const struct ctl *ctl, int count unused, char **words unused)
+int command_upgrade(const struct ctl *ctl, int count _unused_, char **words _unused_)
 {
     json_t *answer;
     int r = ctl_request(ctl, "POST", "/v1/upgrade", NULL, NULL, 0, &answer);

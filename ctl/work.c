@@ -62,7 +62,7 @@ static int request_number(const struct ctl *ctl, const char *path,
     return r;
 }
 
-int command_run(const struct ctl *ctl, int count unused, char **arguments)
+int command_run(const struct ctl *ctl, int count _unused_, char **arguments)
 {
     char *module = NULL, *task = NULL;
     int r = split_target("run", "TASK", arguments[0], &module, &task);
@@ -76,7 +76,7 @@ int command_run(const struct ctl *ctl, int count unused, char **arguments)
         NULL, 0, "run");
 }
 
-int command_submit(const struct ctl *ctl, int count unused, char **arguments)
+int command_submit(const struct ctl *ctl, int count _unused_, char **arguments)
 {
     /* One more than the daemon takes, so that it is the daemon who says that it is too much. */
     static char data[64 * 1024 + 1];

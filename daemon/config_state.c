@@ -123,7 +123,7 @@ struct config *config_restore(const json_t *state, const struct config_places *p
                               struct state_error *error)
 {
     cleanup_strings struct strings files = {0};
-    cleanup(entries_free) struct entries entries = {0};
+    _cleanup_(entries_free) struct entries entries = {0};
     cleanup_config struct config *config = NULL;
     struct config_errors errors = {0};
 

@@ -104,12 +104,12 @@ static bool read_some(struct successor *successor)
     return size > 0;
 }
 
-static void output_ready(int fd unused, unsigned events unused, void *arg)
+static void output_ready(int fd _unused_, unsigned events _unused_, void *arg)
 {
     read_some(arg);
 }
 
-static void ended(pid_t pid unused, const struct loop_exit *exit, void *arg)
+static void ended(pid_t pid _unused_, const struct loop_exit *exit, void *arg)
 {
     struct successor *successor = arg;
     struct handover_answer answer;

@@ -147,7 +147,7 @@ static inline void config_free_pointer(struct config **config)
 {
     config_free(*config);
 }
-#define cleanup_config cleanup(config_free_pointer)
+#define cleanup_config _cleanup_(config_free_pointer)
 
 struct config_module *config_find(const struct config *config, const char *name);
 

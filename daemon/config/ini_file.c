@@ -174,7 +174,7 @@ static char *read_line(char *buffer, int size, void *stream)
 }
 
 /* inih calls this right after it read the line, so that reader->line is the value's. */
-static int take_value(void *arg, const char *section unused, const char *key, const char *value)
+static int take_value(void *arg, const char *section _unused_, const char *key, const char *value)
 {
     struct reader *reader = arg;
 

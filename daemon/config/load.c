@@ -289,7 +289,7 @@ static void make_absolute(struct loader *loader, char **path)
 
 /* A folder that is not there has no matches; one that cannot be searched must not look like that.
  */
-static int folder_is_unreadable(const char *path unused, int error)
+static int folder_is_unreadable(const char *path _unused_, int error)
 {
     return error != ENOENT;
 }

@@ -307,7 +307,7 @@ void settings_init(const struct setting *table, void *base)
     for (; table->key; table++)
         /* A list's default counts only when nothing was given; config.c adds it then. */
         if (table->fallback && !table->list) {
-            const char *expected unused = setting_apply(table, base, table->fallback);
+            const char *expected _unused_ = setting_apply(table, base, table->fallback);
 
             assert(!expected);
         }

@@ -23,13 +23,14 @@ static void write_json(struct text *text, json_t *json)
     text_append(text, "\n");
 }
 
-static void write_health(struct edge *edge unused, const struct snapshot *snapshot,
+static void write_health(struct edge *edge _unused_, const struct snapshot *snapshot,
                          struct text *text)
 {
     write_json(text, health_json(snapshot));
 }
 
-static void write_page(struct edge *edge unused, const struct snapshot *snapshot, struct text *text)
+static void write_page(struct edge *edge _unused_, const struct snapshot *snapshot,
+                       struct text *text)
 {
     write_json(text, page_json(snapshot));
 }

@@ -65,7 +65,7 @@ struct probe {
     bool (*module)(const struct snapshot_module *module);
 };
 
-static bool is_live(const struct snapshot *snapshot unused)
+static bool is_live(const struct snapshot *snapshot _unused_)
 {
     /* Whoever reads this answer has shown that the loop turns. */
     return true;
@@ -162,7 +162,7 @@ static void respond_health(struct edge *edge, struct http_request *request,
 }
 
 static void respond_metrics(struct edge *edge, struct http_request *request,
-                            const struct snapshot *snapshot unused)
+                            const struct snapshot *snapshot _unused_)
 {
     const char *accept = http_request_header(request, "Accept");
     bool open_metrics = accept && strstr(accept, "application/openmetrics-text");
@@ -173,14 +173,14 @@ static void respond_metrics(struct edge *edge, struct http_request *request,
 
 /* The page for people, unless it is turned off. */
 
-static void respond_page(struct edge *edge unused, struct http_request *request,
-                         const struct snapshot *snapshot unused)
+static void respond_page(struct edge *edge _unused_, struct http_request *request,
+                         const struct snapshot *snapshot _unused_)
 {
     page_serve(request);
 }
 
 static void respond_page_state(struct edge *edge, struct http_request *request,
-                               const struct snapshot *snapshot unused)
+                               const struct snapshot *snapshot _unused_)
 {
     edge_respond_document(edge, request, 200, DOCUMENT_PAGE);
 }

@@ -77,11 +77,11 @@ static void write_daemon(const struct exposition *exposition, const struct snaps
         }                                  \
     }
 
-#define MODULE_METRIC(function, expression)                                 \
-    static double module_##function(const struct snapshot *s unused,        \
-                                    const struct snapshot_module *m unused) \
-    {                                                                       \
-        return (double)(expression);                                        \
+#define MODULE_METRIC(function, expression)                                   \
+    static double module_##function(const struct snapshot *s _unused_,        \
+                                    const struct snapshot_module *m _unused_) \
+    {                                                                         \
+        return (double)(expression);                                          \
     }
 MODULE_METRIC(ready, m->ready)
 MODULE_METRIC(health, to_level(m->health))
@@ -145,13 +145,13 @@ static void write_modules(const struct exposition *exposition, const struct snap
 /* Tasks ------------------------------------------------------------------------------------------
  */
 
-#define TASK_METRIC(function, expression)                           \
-    static double task_##function(const struct snapshot *s unused,  \
-                                  const struct snapshot_task *task) \
-    {                                                               \
-        const struct scoreboard_task *t unused = &task->record;     \
-                                                                    \
-        return (double)(expression);                                \
+#define TASK_METRIC(function, expression)                            \
+    static double task_##function(const struct snapshot *s _unused_, \
+                                  const struct snapshot_task *task)  \
+    {                                                                \
+        const struct scoreboard_task *t _unused_ = &task->record;    \
+                                                                     \
+        return (double)(expression);                                 \
     }
 TASK_METRIC(health, to_level(task->health))
 TASK_METRIC(runs, t->runs)
@@ -237,11 +237,11 @@ static void write_tasks(const struct exposition *exposition, const struct snapsh
 /* Pools ------------------------------------------------------------------------------------------
  */
 
-#define POOL_METRIC(function, expression)                          \
-    static double pool_##function(const struct snapshot *s unused, \
-                                  const struct scoreboard_pool *p) \
-    {                                                              \
-        return (double)(expression);                               \
+#define POOL_METRIC(function, expression)                            \
+    static double pool_##function(const struct snapshot *s _unused_, \
+                                  const struct scoreboard_pool *p)   \
+    {                                                                \
+        return (double)(expression);                                 \
     }
 POOL_METRIC(workers, p->workers)
 POOL_METRIC(capacity, p->capacity)

@@ -32,7 +32,7 @@ static void name_object(struct scoreboard_object *object, const char *name)
     object->path[MAX(length, 0)] = '\0';
 }
 
-static int note_object(struct dl_phdr_info *info, size_t size unused, void *arg)
+static int note_object(struct dl_phdr_info *info, size_t size _unused_, void *arg)
 {
     unsigned *count = arg;
     struct object object = {.start = UINTPTR_MAX, .base = info->dlpi_addr};

@@ -33,7 +33,7 @@ int hang_signal(void)
     return SIGRTMIN + 5;
 }
 
-static void note_own_stack(int signal unused, siginfo_t *info unused, void *context)
+static void note_own_stack(int signal _unused_, siginfo_t *info _unused_, void *context)
 {
     pid_t self = gettid();
     int error = errno;

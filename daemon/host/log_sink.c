@@ -13,7 +13,7 @@
 #define LINE_SIZE 3072
 
 /* "<4>[web/check#12] text key=value" */
-static void write_record(const struct rv_log_record *record, void *arg unused)
+static void write_record(const struct rv_log_record *record, void *arg _unused_)
 {
     const struct rv_labels *labels = &record->labels;
     char line[LINE_SIZE], number[32] = "";

@@ -140,7 +140,7 @@ static int make_root(struct rv_context *host, struct host_module *module)
 }
 
 /* The module's thread. */
-static int work(struct rv_context *ctx unused, void *arg)
+static int work(struct rv_context *ctx _unused_, void *arg)
 {
     struct host_module *module = arg;
     struct module_op *op;

@@ -202,7 +202,7 @@ static void take_fallbacks(const struct setting *table, size_t count, void *base
 {
     for (size_t i = 0; i < count; i++)
         if (table[i].fallback) {
-            const char *expected unused =
+            const char *expected _unused_ =
                 table[i].parse(table[i].fallback, (char *)base + table[i].offset);
 
             assert(!expected);

@@ -24,7 +24,7 @@ static unsigned char buffer[WIRE_PACKET_MAX];
 static void limit(void)
 {
     struct rlimit cpu = {CPU_SECONDS_MAX, CPU_SECONDS_MAX};
-    struct rlimit memory unused = {MEMORY_MAX, MEMORY_MAX};
+    struct rlimit memory _unused_ = {MEMORY_MAX, MEMORY_MAX};
 
     setrlimit(RLIMIT_CPU, &cpu);
 #ifndef __SANITIZE_ADDRESS__ /* which maps terabytes that it never touches */

@@ -181,7 +181,7 @@ static bool count_missed(struct task_runner *runner, rv_duration *due, bool *ret
     return go_on;
 }
 
-static int tick(struct rv_context *ctx unused, void *arg)
+static int tick(struct rv_context *ctx _unused_, void *arg)
 {
     struct task_runner *runner = arg;
     rv_duration due = start_planned(runner);

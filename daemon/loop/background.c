@@ -53,7 +53,7 @@ static void end(struct loop_background *background)
     background->done(background->result, background->arg);
 }
 
-static void ended(int fd, unsigned events unused, void *arg)
+static void ended(int fd, unsigned events _unused_, void *arg)
 {
     struct loop_background *background = arg;
     uint64_t count;

@@ -33,7 +33,7 @@ static int64_t to_ns(struct timeval time)
     return time.tv_sec * NSEC_PER_SEC + time.tv_usec * NSEC_PER_USEC;
 }
 
-static void child_ended(int fd unused, unsigned events unused, void *arg)
+static void child_ended(int fd _unused_, unsigned events _unused_, void *arg)
 {
     struct loop_child *child = arg;
     struct loop_exit ended = {.code = -1};

@@ -92,7 +92,7 @@ static void connection_ended(void *arg)
 
 /* evhttp accepted a connection and asks for its bufferevent; NULL makes it use one of its own,
  * which would then have no deadlines, but memory that is out is out for that one too. */
-static struct bufferevent *connection_accepted(struct event_base *base unused, void *arg)
+static struct bufferevent *connection_accepted(struct event_base *base _unused_, void *arg)
 {
     struct http_server *server = arg;
     struct bufferevent *bufferevent = http_connection_create(&server->connections);
@@ -117,7 +117,7 @@ static struct http_server *find_server(const struct evconnlistener *evlistener)
     return NULL;
 }
 
-static void accept_failed(struct evconnlistener *evlistener, void *arg unused)
+static void accept_failed(struct evconnlistener *evlistener, void *arg _unused_)
 {
     int error = errno, fd;
     struct http_server *server = find_server(evlistener);

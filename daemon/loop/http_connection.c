@@ -75,7 +75,7 @@ static void keep_watch(struct http_connection *connection)
         event_add(connection->keeper, NULL);
 }
 
-static void keeper_fired(evutil_socket_t fd unused, short what unused, void *arg)
+static void keeper_fired(evutil_socket_t fd _unused_, short what _unused_, void *arg)
 {
     struct http_connection *connection = arg;
 
@@ -130,7 +130,7 @@ static void connection_cut(struct http_connection *connection)
         shutdown(fd, SHUT_RDWR);
 }
 
-static void deadline_passed(evutil_socket_t fd unused, short what unused, void *arg)
+static void deadline_passed(evutil_socket_t fd _unused_, short what _unused_, void *arg)
 {
     struct http_connection_queue *queue = arg;
     struct http_connection *connection, *next;
@@ -180,7 +180,8 @@ static bool remember_fd(struct http_connection *connection)
 /* Passes everything on; evhttp must not see a byte of a connection that we could not find again. */
 static enum bufferevent_filter_result bytes_came(struct evbuffer *source, struct evbuffer *target,
                                                  ev_ssize_t limit,
-                                                 enum bufferevent_flush_mode mode unused, void *arg)
+                                                 enum bufferevent_flush_mode mode _unused_,
+                                                 void *arg)
 {
     struct http_connection *connection = arg;
 
@@ -200,9 +201,9 @@ static enum bufferevent_filter_result bytes_came(struct evbuffer *source, struct
  * still in that buffer, and no deadline could tell whether the peer takes it.
  */
 static enum bufferevent_filter_result bytes_go(struct evbuffer *source,
-                                               struct evbuffer *target unused,
-                                               ev_ssize_t limit unused,
-                                               enum bufferevent_flush_mode mode unused, void *arg)
+                                               struct evbuffer *target _unused_,
+                                               ev_ssize_t limit _unused_,
+                                               enum bufferevent_flush_mode mode _unused_, void *arg)
 {
     struct http_connection *connection = arg;
 
@@ -223,7 +224,7 @@ static enum bufferevent_filter_result bytes_go(struct evbuffer *source,
  * libevent 2.1 takes what is added while it is enabled, and would keep that answer for ever. So
  * every addition is flushed a turn later.
  */
-static void output_added(struct evbuffer *buffer unused, const struct evbuffer_cb_info *info,
+static void output_added(struct evbuffer *buffer _unused_, const struct evbuffer_cb_info *info,
                          void *arg)
 {
     struct http_connection *connection = arg;
@@ -232,7 +233,7 @@ static void output_added(struct evbuffer *buffer unused, const struct evbuffer_c
         event_active(connection->writable, EV_WRITE, 0);
 }
 
-static void flush_output(evutil_socket_t fd unused, short what unused, void *arg)
+static void flush_output(evutil_socket_t fd _unused_, short what _unused_, void *arg)
 {
     struct http_connection *connection = arg;
 
@@ -247,7 +248,7 @@ static void flush_output(evutil_socket_t fd unused, short what unused, void *arg
 }
 
 /* Also after a peer has closed only its half; that one still wants its answer. */
-static void peer_left(evutil_socket_t fd, short what unused, void *arg)
+static void peer_left(evutil_socket_t fd, short what _unused_, void *arg)
 {
     struct http_connection *connection = arg;
     struct pollfd state = {.fd = fd};

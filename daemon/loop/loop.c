@@ -143,7 +143,7 @@ static void keep_watch(struct loop_io *io)
     evtimer_add(io->loop->retry, &delay);
 }
 
-static void try_again(evutil_socket_t fd unused, short what unused, void *arg)
+static void try_again(evutil_socket_t fd _unused_, short what _unused_, void *arg)
 {
     struct loop *loop = arg;
     struct list refused;
@@ -206,7 +206,7 @@ struct loop_timer {
     void *arg;
 };
 
-static void timer_expired(evutil_socket_t fd unused, short what unused, void *arg)
+static void timer_expired(evutil_socket_t fd _unused_, short what _unused_, void *arg)
 {
     static const struct timeval next_turn = {0};
     struct loop_timer *timer = arg;

@@ -13,7 +13,7 @@ struct loop_signals {
     void *arg;
 };
 
-static void signals_ready(int fd, unsigned events unused, void *arg)
+static void signals_ready(int fd, unsigned events _unused_, void *arg)
 {
     struct loop_signals *signals = arg;
     struct signalfd_siginfo info;

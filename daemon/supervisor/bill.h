@@ -34,7 +34,7 @@ struct bill {
 /* Figures are at most a second old. Does not block. Returns 0 or -ENOMEM. */
 int bill_take(const struct snapshot *snapshot, struct bill *ret_bill);
 void bill_free(struct bill *bill);
-#define cleanup_bill cleanup(bill_free)
+#define cleanup_bill _cleanup_(bill_free)
 
 /* NULL when there is none of that name. */
 const struct bill_host *bill_find(const struct bill *bill, const char *host);

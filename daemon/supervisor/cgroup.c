@@ -76,7 +76,7 @@ static bool is_delegated(const char *path)
            access(path, W_OK) == 0 && access(control, W_OK) == 0;
 }
 
-static void remove_empty(void *arg unused)
+static void remove_empty(void *arg _unused_)
 {
     struct cgroup *cgroup, *next;
 

@@ -71,7 +71,7 @@ static void send_module(struct job *job)
     host_send(job->host, &message);
 }
 
-static void host_up(struct host *host unused, void *arg)
+static void host_up(struct host *host _unused_, void *arg)
 {
     send_module(arg);
 }
@@ -100,7 +100,7 @@ static void host_message(struct host *host, const struct wire_message *message, 
     host_exit(host, "checked");
 }
 
-static void host_ended(struct host *host unused, const struct host_end *end, void *arg)
+static void host_ended(struct host *host _unused_, const struct host_end *end, void *arg)
 {
     struct job *job = arg;
     struct check *check = job->check;

@@ -180,7 +180,7 @@ static void describe_end(const struct host *host, const struct loop_exit *exit,
     }
 }
 
-static void process_ended(pid_t pid unused, const struct loop_exit *exit, void *arg)
+static void process_ended(pid_t pid _unused_, const struct loop_exit *exit, void *arg)
 {
     struct host *host = arg;
     struct host_end end;

@@ -209,7 +209,7 @@ static bool read_one(struct host *host)
     return true;
 }
 
-static void channel_ready(int fd unused, unsigned events, void *arg)
+static void channel_ready(int fd _unused_, unsigned events, void *arg)
 {
     struct host *host = arg;
 

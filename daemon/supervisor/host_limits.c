@@ -12,14 +12,14 @@
 
 typedef void emit_fn(struct host *host, const char *key, const char *value, uint64_t *count);
 
-static void count_limit(struct host *host unused, const char *key unused, const char *value unused,
-                        uint64_t *count)
+static void count_limit(struct host *host _unused_, const char *key _unused_,
+                        const char *value _unused_, uint64_t *count)
 {
     (*count)++;
 }
 
 static void send_limit(struct host *host, const char *key, const char *value,
-                       uint64_t *count unused)
+                       uint64_t *count _unused_)
 {
     struct wire_message message = {.type = WIRE_LIMIT, .key = key, .value = value};
 

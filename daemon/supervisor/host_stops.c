@@ -59,7 +59,7 @@ static bool look_at(struct host *host)
     return true;
 }
 
-static void child_changed(int signal unused, const struct loop_sender *sender unused, void *arg)
+static void child_changed(int signal _unused_, const struct loop_sender *sender _unused_, void *arg)
 {
     struct host_stops *stops = arg;
     bool any = false;

@@ -150,7 +150,7 @@ static bool read_some(struct output *output)
     return size > 0;
 }
 
-static void output_ready(int fd unused, unsigned events unused, void *arg)
+static void output_ready(int fd _unused_, unsigned events _unused_, void *arg)
 {
     /* One read a turn: a host that floods its pipe must not hold up the loop. */
     read_some(arg);

@@ -44,7 +44,7 @@ static void stray_free(struct stray *stray)
     free(stray);
 }
 
-static void stray_ended(pid_t pid unused, const struct loop_exit *exit unused, void *arg)
+static void stray_ended(pid_t pid _unused_, const struct loop_exit *exit _unused_, void *arg)
 {
     stray_free(arg);
     /* Its own children are ours now. */
@@ -130,7 +130,7 @@ void stray_spare(pid_t pid)
     strays.spared = pid;
 }
 
-static void try_again(void *arg unused)
+static void try_again(void *arg _unused_)
 {
     struct stray *stray;
     bool all_watched = true;

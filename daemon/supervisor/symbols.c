@@ -155,7 +155,7 @@ static void host_message(struct host *host, const struct wire_message *message, 
 }
 
 /* The owner of a host may destroy it here. */
-static void host_ended(struct host *host unused, const struct host_end *end, void *arg)
+static void host_ended(struct host *host _unused_, const struct host_end *end, void *arg)
 {
     struct job *job = arg;
 

@@ -215,7 +215,7 @@ void tenancy_send_module(struct unit *unit, enum wire_type how)
     host_send(host, &message);
 }
 
-static void host_came_up(struct host *host unused, void *arg)
+static void host_came_up(struct host *host _unused_, void *arg)
 {
     struct tenancy *tenancy = arg;
     struct unit *unit, *next;

@@ -98,7 +98,7 @@ static void note_restart(struct unit *unit, const struct cause *cause)
 
 /* Actions -------------------------------------------------------------------------------------- */
 
-static void act_check(struct unit *unit, const struct unit_input *input unused)
+static void act_check(struct unit *unit, const struct unit_input *input _unused_)
 {
     unit->wanted = true;
     enter(unit, UNIT_CHECKING);
@@ -106,13 +106,13 @@ static void act_check(struct unit *unit, const struct unit_input *input unused)
     tenancy_attach(unit);
 }
 
-static void act_send_check(struct unit *unit, const struct unit_input *input unused)
+static void act_send_check(struct unit *unit, const struct unit_input *input _unused_)
 {
     tenancy_send_module(unit, WIRE_CHECK);
 }
 
 /* The errors, if any, were reported one by one before. */
-static void act_checked(struct unit *unit, const struct unit_input *input unused)
+static void act_checked(struct unit *unit, const struct unit_input *input _unused_)
 {
     enter(unit, UNIT_WAITING);
 }
@@ -139,7 +139,7 @@ static void act_check_failed(struct unit *unit, const struct unit_input *input)
     become_down(unit);
 }
 
-static void act_check_late(struct unit *unit, const struct unit_input *input unused)
+static void act_check_late(struct unit *unit, const struct unit_input *input _unused_)
 {
     host_kill(unit->tenancy->host, "it did not check its options within start-timeout");
 }
@@ -154,17 +154,17 @@ static void act_want(struct unit *unit, const struct unit_input *input)
     enter(unit, UNIT_WAITING);
 }
 
-static void act_want_later(struct unit *unit, const struct unit_input *input unused)
+static void act_want_later(struct unit *unit, const struct unit_input *input _unused_)
 {
     unit->wanted = true;
 }
 
-static void act_retry(struct unit *unit, const struct unit_input *input unused)
+static void act_retry(struct unit *unit, const struct unit_input *input _unused_)
 {
     enter(unit, UNIT_WAITING);
 }
 
-static void act_launch(struct unit *unit, const struct unit_input *input unused)
+static void act_launch(struct unit *unit, const struct unit_input *input _unused_)
 {
     enter(unit, UNIT_STARTING);
     log_about(unit->starts > 0 ? LOG_EVENT_RESTART : LOG_EVENT_START, LOG_LEVEL_INFO, "[%s] %s",
@@ -180,12 +180,12 @@ static void act_launch(struct unit *unit, const struct unit_input *input unused)
     tenancy_attach(unit);
 }
 
-static void act_send_start(struct unit *unit, const struct unit_input *input unused)
+static void act_send_start(struct unit *unit, const struct unit_input *input _unused_)
 {
     tenancy_send_module(unit, WIRE_START);
 }
 
-static void act_ready(struct unit *unit, const struct unit_input *input unused)
+static void act_ready(struct unit *unit, const struct unit_input *input _unused_)
 {
     unit->ready_since = clock_monotonic();
     set_reason(unit, "%s", "");
@@ -193,7 +193,7 @@ static void act_ready(struct unit *unit, const struct unit_input *input unused)
     log_about(LOG_EVENT_READY, LOG_LEVEL_INFO, "[%s] ready", unit->name);
 }
 
-static void act_start_late(struct unit *unit, const struct unit_input *input unused)
+static void act_start_late(struct unit *unit, const struct unit_input *input _unused_)
 {
     char text[DURATION_TEXT_SIZE];
 
@@ -326,7 +326,7 @@ static void act_stopped(struct unit *unit, const struct unit_input *input)
     finish_stop(unit);
 }
 
-static void act_stop_late(struct unit *unit, const struct unit_input *input unused)
+static void act_stop_late(struct unit *unit, const struct unit_input *input _unused_)
 {
     host_kill_hanging(unit->tenancy->host, unit->slot,
                       "module %s did not stop within its drain and grace", unit->name);
@@ -381,7 +381,7 @@ static void act_host_ended_stopping(struct unit *unit, const struct unit_input *
     finish_stop(unit);
 }
 
-static void act_reload(struct unit *unit, const struct unit_input *input unused)
+static void act_reload(struct unit *unit, const struct unit_input *input _unused_)
 {
     unit->reloading = true;
     loop_timer_arm(unit->timer, unit->settings->reload_timeout);
@@ -425,7 +425,7 @@ static void act_reloaded(struct unit *unit, const struct unit_input *input)
     }
 }
 
-static void act_reload_late(struct unit *unit, const struct unit_input *input unused)
+static void act_reload_late(struct unit *unit, const struct unit_input *input _unused_)
 {
     if (unit->reloading)
         restart(unit, "it did not reload within reload-timeout");

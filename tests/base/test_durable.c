@@ -93,7 +93,7 @@ static const char *recorded(void)
 static char path[64];
 static int folder, other;
 
-static int setup(void **state unused)
+static int setup(void **state _unused_)
 {
     strcpy(path, "/tmp/reeve-durable-XXXXXX");
     if (!mkdtemp(path))
@@ -118,7 +118,7 @@ static void empty(int fd)
     closedir(directory);
 }
 
-static int teardown(void **state unused)
+static int teardown(void **state _unused_)
 {
     recorded();
     text_free(&calls);
@@ -180,7 +180,7 @@ static int replace(const char *name, const char *text, bool only_new, const char
 
 /* Replacing -------------------------------------------------------------------------------------- */
 
-static void test_the_order_of_a_replacement(void **state unused)
+static void test_the_order_of_a_replacement(void **state _unused_)
 {
     enum file_step step;
     struct stat status;
@@ -202,7 +202,7 @@ static void test_the_order_of_a_replacement(void **state unused)
     expect_names(folder, "file new");
 }
 
-static void test_each_step_fails(void **state unused)
+static void test_each_step_fails(void **state _unused_)
 {
     static const struct {
         struct fault fault;
@@ -233,7 +233,7 @@ static void test_each_step_fails(void **state unused)
     assert_int_equal(step, FILE_CREATE);
 }
 
-static void test_a_new_file_is_there_or_not(void **state unused)
+static void test_a_new_file_is_there_or_not(void **state _unused_)
 {
     static const struct fault each[] = {
         {"write", 1, ENOSPC}, {"fdatasync", 1, EIO}, {"renameat2", 1, EROFS}, {"fsync", 1, EIO}};
@@ -252,7 +252,7 @@ static void test_a_new_file_is_there_or_not(void **state unused)
     expect_content(folder, "file", "old");
 }
 
-static void test_interrupted_calls_go_on(void **state unused)
+static void test_interrupted_calls_go_on(void **state _unused_)
 {
     const struct fault sync = {"fdatasync", 1, EINTR}, sync_folder = {"fsync", 1, EINTR};
     enum file_step step;
@@ -267,7 +267,7 @@ static void test_interrupted_calls_go_on(void **state unused)
 }
 
 /* FUSE, NFS and 9p answer so, each to some of them. */
-static void test_file_systems_that_can_less(void **state unused)
+static void test_file_systems_that_can_less(void **state _unused_)
 {
     const struct fault no_lock = {"flock", 0, ENOLCK}, no_folder_sync = {"fsync", 0, EINVAL};
     const struct fault no_flags = {"renameat2", 0, EINVAL}, no_links = {"linkat", 0, EPERM};
@@ -297,7 +297,7 @@ static void test_file_systems_that_can_less(void **state unused)
     expect_content(folder, "newer", "three");
 }
 
-static void test_what_was_there_before_is_kept(void **state unused)
+static void test_what_was_there_before_is_kept(void **state _unused_)
 {
     const struct fault no_links = {"linkat", 0, EPERM};
     enum file_step step;
@@ -332,7 +332,7 @@ static void test_what_was_there_before_is_kept(void **state unused)
     expect_names(folder, "file old");
 }
 
-static void test_what_lies_in_the_way(void **state unused)
+static void test_what_lies_in_the_way(void **state _unused_)
 {
     char name[NAME_MAX + 1];
     enum file_step step;
@@ -377,7 +377,7 @@ static int write_rounds(void *arg)
     return r;
 }
 
-static void test_writers_do_not_mix(void **state unused)
+static void test_writers_do_not_mix(void **state _unused_)
 {
     struct caller callers[WRITERS];
     char letters[WRITERS] = {'a', 'b', 'c', 'd'}, data[LENGTH];
@@ -402,7 +402,7 @@ static void test_writers_do_not_mix(void **state unused)
 
 /* Moving ----------------------------------------------------------------------------------------- */
 
-static void test_the_order_of_a_move(void **state unused)
+static void test_the_order_of_a_move(void **state _unused_)
 {
     enum file_step step;
 
@@ -425,7 +425,7 @@ static void test_the_order_of_a_move(void **state unused)
     assert_int_equal(file_move(folder, "nosuch", other, "x", true, &step), -ENOENT);
 }
 
-static void test_each_step_of_a_move_fails(void **state unused)
+static void test_each_step_of_a_move_fails(void **state _unused_)
 {
     static const struct {
         struct fault fault;
@@ -452,7 +452,7 @@ static void test_each_step_of_a_move_fails(void **state unused)
     }
 }
 
-static void test_a_move_where_less_is_possible(void **state unused)
+static void test_a_move_where_less_is_possible(void **state _unused_)
 {
     const struct fault no_flags = {"renameat2", 0, EINVAL}, no_links = {"linkat", 0, EPERM};
     const struct fault no_sync = {"fsync", 0, EINVAL};
@@ -479,7 +479,7 @@ static void test_a_move_where_less_is_possible(void **state unused)
 }
 
 /* A folder that may be written and not read. */
-static void test_a_folder_without_a_descriptor_for_reading(void **state unused)
+static void test_a_folder_without_a_descriptor_for_reading(void **state _unused_)
 {
     cleanup_close int blind = openat(folder, ".", O_PATH | O_DIRECTORY | O_CLOEXEC);
     struct file_content content = {"text", 4, 0600, false, NULL};

@@ -20,7 +20,7 @@ static struct log_record parse(const char *text)
     return record;
 }
 
-static void test_parse(void **state unused)
+static void test_parse(void **state _unused_)
 {
     static const struct {
         const char *text, *module, *task;
@@ -46,7 +46,7 @@ static void test_parse(void **state unused)
     }
 }
 
-static void test_long_names_are_cut(void **state unused)
+static void test_long_names_are_cut(void **state _unused_)
 {
     char text[1024] = "[";
     struct log_record record;
@@ -58,7 +58,7 @@ static void test_long_names_are_cut(void **state unused)
     assert_string_equal(record.task, "t");
 }
 
-static void test_json(void **state unused)
+static void test_json(void **state _unused_)
 {
     struct log_record record = parse("[a/b#3] say \"x\\y\"");
     char line[512];
@@ -77,7 +77,7 @@ static void test_json(void **state unused)
 }
 
 /* However little room there is, it is one whole object, cut between characters. */
-static void test_json_is_cut(void **state unused)
+static void test_json_is_cut(void **state _unused_)
 {
     char text[301], line[1024];
 
@@ -100,7 +100,7 @@ static void test_json_is_cut(void **state unused)
     }
 }
 
-static void test_journal(void **state unused)
+static void test_journal(void **state _unused_)
 {
     struct log_record record = parse("[a/b#3] text");
     char datagram[512];

@@ -31,7 +31,7 @@ struct talk {
 
 /* The hosts' side ------------------------------------------------------------------------------ */
 
-static void host_answers(int fd, unsigned events unused, void *arg)
+static void host_answers(int fd, unsigned events _unused_, void *arg)
 {
     static unsigned char buffer[WIRE_PACKET_MAX];
     struct talk *talk = arg;
@@ -64,7 +64,7 @@ static void may_end(struct talk *talk)
         loop_stop(talk->world->loop);
 }
 
-static void client_reads(int fd, unsigned events unused, void *arg)
+static void client_reads(int fd, unsigned events _unused_, void *arg)
 {
     struct talk *talk = arg;
     char bytes[4096];
@@ -78,7 +78,7 @@ static void client_reads(int fd, unsigned events unused, void *arg)
     }
 }
 
-static void too_late(void *arg unused)
+static void too_late(void *arg _unused_)
 {
     fuzz_check(false, "the connection does not end");
 }

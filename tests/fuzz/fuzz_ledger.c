@@ -13,12 +13,12 @@
 #include "daemon/supervisor/ledger.h"
 
 /* There is no power cut here, and a disk would take most of the time. */
-int fdatasync(int fd unused)
+int fdatasync(int fd _unused_)
 {
     return 0;
 }
 
-int fsync(int fd unused)
+int fsync(int fd _unused_)
 {
     return 0;
 }

@@ -46,7 +46,7 @@ static void prepare(void)
     fuzz_check(loop_create(&loop) == 0, "no loop");
 }
 
-static void ignore(enum supervisor_event event unused, void *arg unused)
+static void ignore(enum supervisor_event event _unused_, void *arg _unused_)
 {
 }
 

@@ -80,12 +80,12 @@ static int bind_text(const char *text, struct bound_options *ret_bound)
     return r;
 }
 
-static void defaults(void **unused)
+static void defaults(void **_unused_)
 {
     struct bound_options bound;
     const struct state *state;
 
-    (void)unused;
+    (void)_unused_;
     assert_int_equal(bind_text("text = hello", &bound), 0);
     state = bound.state;
     assert_string_equal(state->text, "hello");
@@ -106,12 +106,12 @@ static void defaults(void **unused)
     options_free(&bound);
 }
 
-static void every_value(void **unused)
+static void every_value(void **_unused_)
 {
     struct bound_options bound;
     const struct state *state;
 
-    (void)unused;
+    (void)_unused_;
     assert_int_equal(bind_text("text = a = b ; c\npath = /x y\npassword = s3cret\n"
                                "urls = http://a/\nflag = off\nurls = http://b/\nnumber = 5\n"
                                "bytes = 1.5G\ndelay = 250ms\ncolour = red\n"
@@ -148,13 +148,13 @@ static void every_value(void **unused)
     options_free(&bound);
 }
 
-static void schedules(void **unused)
+static void schedules(void **_unused_)
 {
     struct bound_options bound;
     const struct schedule_rule *rule;
     char text[256];
 
-    (void)unused;
+    (void)_unused_;
     /* A calendar takes the place of the module's own interval. */
     assert_int_equal(bind_text("text = a\ncheck.at = Mon..Fri 03:00 UTC\ncheck.at = Sat 05:00 UTC\n"
                                "check.jitter = 1min\ncheck.offset = 5s\ncheck.catch-up = yes\n"
@@ -175,7 +175,7 @@ static void schedules(void **unused)
     options_free(&bound);
 }
 
-static void every_error(void **unused)
+static void every_error(void **_unused_)
 {
     static const struct {
         const char *text;
@@ -222,7 +222,7 @@ static void every_error(void **unused)
     };
     struct bound_options bound;
 
-    (void)unused;
+    (void)_unused_;
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         int count = bind_text(cases[i].text, &bound), lines = 0;
 
@@ -235,11 +235,11 @@ static void every_error(void **unused)
 }
 
 /* Whatever is wrong around it, a secret's value is in no text. */
-static void secrets_stay_secret(void **unused)
+static void secrets_stay_secret(void **_unused_)
 {
     struct bound_options bound;
 
-    (void)unused;
+    (void)_unused_;
     assert_true(bind_text("text = a\npassword = s3cret\npassword = s3cret", &bound) > 0);
     assert_null(strstr(errors, "s3cret"));
     assert_true(bind_text("password = s3cret\nflag = x", &bound) > 0);
@@ -247,12 +247,12 @@ static void secrets_stay_secret(void **unused)
 }
 
 /* A reload changes what options are bound to, and nothing else of the live state. */
-static void options_are_copied_alone(void **unused)
+static void options_are_copied_alone(void **_unused_)
 {
     struct bound_options before, after;
     struct state *state;
 
-    (void)unused;
+    (void)_unused_;
     assert_int_equal(bind_text("text = old\nurls = http://a/", &before), 0);
     assert_int_equal(bind_text("text = new\nflag = no\nnumber = 1", &after), 0);
     state = before.state;

@@ -13,12 +13,11 @@
 #include <cmocka.h>
 
 /* low <= value <= high. cmocka 2 has deprecated assert_in_range(), which 1.1 has alone. */
-#define assert_between(value, low, high)                                          \
-    do {                                                                          \
-        int64_t between_ = (value);                                               \
-        if (between_ < (low) || between_ > (high))                                \
-            fail_msg("%s is %lld, not from %s to %s", #value, (long long)between_, \
-                     #low, #high);                                                \
+#define assert_between(value, low, high)                                                         \
+    do {                                                                                         \
+        int64_t between_ = (value);                                                              \
+        if (between_ < (low) || between_ > (high))                                               \
+            fail_msg("%s is %lld, not from %s to %s", #value, (long long)between_, #low, #high); \
     } while (0)
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* A module that takes more than it should: eat touches `mib` MiB of memory, burn a whole processor. */
-#include <reeve/module.h>
 #include <errno.h>
+#include <reeve/module.h>
 #include <stdlib.h>
 
 struct hog {
@@ -31,7 +31,9 @@ static int burn(struct rv_context *ctx, void *state)
     return 0;
 }
 
-RV_MODULE(.name = "hog", .summary = "Takes memory and processor time", .state_size = sizeof(struct hog),
-          .options = RV_OPTIONS(RV_OPTION_INT(struct hog, mib, .fallback = "300", .help = "MiB to take")),
+RV_MODULE(.name = "hog", .summary = "Takes memory and processor time",
+          .state_size = sizeof(struct hog),
+          .options = RV_OPTIONS(RV_OPTION_INT(struct hog, mib, .fallback = "300",
+                                              .help = "MiB to take")),
           .tasks = RV_TASKS({.name = "eat", .run = eat, .every = "never"},
                             {.name = "burn", .run = burn, .every = "never"}), );
