@@ -87,11 +87,15 @@ class Running:
             try:
                 with open(f"/proc/{pid}/cmdline", encoding="utf-8", errors="replace") as file:
                     command = tuple(file.read().split("\0")[:-1])
-                age = time.time() - os.stat(f"/proc/{pid}").st_mtime
+                with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as file:
+                    # The 22nd field: when it was started, in ticks since the boot.
+                    started = int(file.read().rpartition(")")[2].split()[19]) / os.sysconf("SC_CLK_TCK")
+                age = time.clock_gettime(time.CLOCK_BOOTTIME) - started
             except OSError:
                 continue
+            # The first word of a script's command is its interpreter, which may be another by now.
             found += [f"{name} ({age:.0f} s)" for cmd, name in self.names.items()
-                      if cmd == command[-len(cmd):]]
+                      if (cmd[1:] or cmd) == command[-len(cmd[1:] or cmd):]]
         return found
 
     def _below(self, pid, depth=3):
