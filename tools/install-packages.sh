@@ -19,13 +19,23 @@ end() {
 trap end EXIT
 trap 'exit 1' HUP INT TERM
 
+# Progress goes to what is standard output here, wherever a part of this sends its own.
+exec 5>&1
 tell() {
-    printf 'dev:     %s\n' "$*"
+    printf 'dev:     %s\n' "$*" >&5
 }
 
-# A machine that has just booted may be busy with upgrades of its own.
+# Another apt may be at work, as on a machine that has just booted. apt waits for dpkg's lock by itself, but not for
+# those on its lists and downloads.
 apt() {
-    apt-get -o DPkg::Lock::Timeout=300 "$@" </dev/null
+    tries=0
+    until apt-get -o DPkg::Lock::Timeout=300 "$@" </dev/null 2>"$folder/errors"; do
+        cat "$folder/errors" >&2
+        grep -q 'Could not get lock\|Unable to lock' "$folder/errors" && [ $((tries += 1)) -le 60 ] || return 1
+        [ "$tries" -gt 1 ] || tell "waiting for another apt to end, for up to five minutes"
+        sleep 5
+    done
+    cat "$folder/errors" >&2
 }
 
 # Reads apt's status lines: "pmstatus:PACKAGE:PERCENT:TEXT". The fields before the text hold no colon but in
@@ -87,7 +97,8 @@ if [ -n "${services:-}" ] && [ ! -e "$policy" ]; then
     chmod 755 "$policy"
 fi
 tell "fetching the package lists"
-apt update >&2
+# A source of somebody else's that is broken must not keep Debian's packages away.
+apt update >&2 || tell "apt-get update failed; going on with the lists that are there"
 # shellcheck disable=SC2086 # a list of names
 [ -z "$required" ] || install $required
 [ $# -eq 0 ] || install_optional "$@"
