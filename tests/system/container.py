@@ -13,6 +13,7 @@ the tests are skipped.
 import contextlib
 import ctypes
 import errno
+import fcntl
 import functools
 import json
 import os
@@ -52,9 +53,8 @@ MASKED = ("getty.target", "systemd-logind.service", "systemd-firstboot.service",
           "systemd-tmpfiles-clean.timer", "machines.target", "dbus.service", "dbus.socket",
           "remote-fs.target", "cryptsetup.target")
 
-# Of the container's own control groups, and of its folder; the rest of the name has our process id.
-GROUP = "reeve-test-"
-FOLDER = "reeve-container-"
+# The name of a container's folder begins so. Its control groups have the same name.
+FOLDER = "reeve-booted-"
 
 libc = ctypes.CDLL(None, use_errno=True)
 
@@ -118,27 +118,67 @@ def build_options():
         return {option["name"]: option["value"] for option in json.load(file)}
 
 
-def is_gone(pid):
-    return not os.path.exists(f"/proc/{pid}")
+def lock_folder(path):
+    """A descriptor that holds the folder's lock. Raises BlockingIOError if another test holds it."""
+    fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(fd)
+        raise
+    return fd
 
 
-def sweep_folders():
-    """Those of tests that were killed: empty, as what was mounted there went with them."""
-    for name in os.listdir(tempfile.gettempdir()):
-        pid = name.removeprefix(FOLDER).split("-")[0]
-        if name.startswith(FOLDER) and pid.isdigit() and is_gone(pid):
+def make_folder():
+    """Path and lock of a new folder. The lock tells other tests that this one lives: its process may be in a
+    namespace that they cannot see."""
+    while True:
+        path = tempfile.mkdtemp(prefix=FOLDER)
+        # Another test may sweep it before it is locked.
+        with contextlib.suppress(FileNotFoundError, BlockingIOError):
+            fd = lock_folder(path)
+            if os.path.isdir(path):
+                return path, fd
+            os.close(fd)
+
+
+def sweep():
+    """Removes the folders and control groups that killed tests have left. All are empty: a test's mounts and
+    processes end with it."""
+    folder = tempfile.gettempdir()
+    for name in os.listdir(folder):
+        if name.startswith(FOLDER):
             with contextlib.suppress(OSError):
-                os.rmdir(os.path.join(tempfile.gettempdir(), name))
+                fd = lock_folder(os.path.join(folder, name))
+                os.rmdir(os.path.join(folder, name))
+                os.close(fd)
+    for point in hierarchies():
+        for name in os.listdir(point):
+            if name.startswith(FOLDER) and not os.path.exists(os.path.join(folder, name)):
+                remove_group(os.path.join(point, name), kill=False)
 
 
-def remove_group(path):
-    """A control group with all below it; whatever still runs in it is killed."""
-    with contextlib.suppress(OSError):
-        with open(os.path.join(path, "cgroup.kill"), "w", encoding="ascii") as file:
-            file.write("1")
+def hierarchies():
+    """Where systemd-nspawn makes groups: the unified hierarchy, and systemd's own of old."""
+    found = []
+    with open("/proc/self/mountinfo", encoding="utf-8") as file:
+        for line in file:
+            point = line.split()[4]
+            kind, options = line.split(" - ")[1].split()[0], line.rstrip().split(" ")[-1]
+            if kind == "cgroup2" or (kind == "cgroup" and "name=systemd" in options.split(",")):
+                found.append(point)
+    return found
+
+
+def remove_group(path, kill=True):
+    """A control group with all below it. What runs in it is killed, or keeps it."""
+    if kill:
+        with contextlib.suppress(OSError):
+            with open(os.path.join(path, "cgroup.kill"), "w", encoding="ascii") as file:
+                file.write("1")
     for folder, _, _ in os.walk(path, topdown=False):
-        # What was killed leaves a moment later.
-        deadline = time.monotonic() + 5
+        # A killed process leaves its group a moment later.
+        deadline = time.monotonic() + (5 if kill else 0)
         while os.path.exists(folder):
             with contextlib.suppress(OSError):
                 os.rmdir(folder)
@@ -153,6 +193,7 @@ class Container:
 
     def __init__(self):
         self.folder = None
+        self.lock = None
         self.root = None
         self.process = None
         self.leader = None
@@ -192,8 +233,6 @@ class Container:
               f"lowerdir=/{name},upperdir={upper},workdir={work}")
 
     def _make_root(self):
-        sweep_folders()
-        self.folder = tempfile.mkdtemp(prefix=f"{FOLDER}{os.getpid()}-")
         mount("tmpfs", self.folder, "tmpfs", 0, "mode=0755,size=2g")
         self.root = os.path.join(self.folder, "root")
         os.mkdir(self.root)
@@ -243,28 +282,9 @@ class Container:
 
     # Control groups: two containers must not share one ------------------------------------------
 
-    @staticmethod
-    def _hierarchies():
-        """Where systemd-nspawn makes groups: the unified hierarchy, and systemd's own of old."""
-        found = []
-        with open("/proc/self/mountinfo", encoding="utf-8") as file:
-            for line in file:
-                point = line.split()[4]
-                kind, options = line.split(" - ")[1].split()[0], line.rstrip().split(" ")[-1]
-                if kind == "cgroup2" or (kind == "cgroup" and "name=systemd" in options.split(",")):
-                    found.append(point)
-        return found
-
     def _make_groups(self):
-        if not self._hierarchies():
-            # A chroot may have no more than a plain sysfs.
-            mount("cgroup2", "/sys/fs/cgroup", "cgroup2")
-        for point in self._hierarchies():
-            # What a killed test left behind.
-            for name in os.listdir(point):
-                if name.startswith(GROUP) and is_gone(name.removeprefix(GROUP)):
-                    remove_group(os.path.join(point, name))
-            self.groups.append(os.path.join(point, f"{GROUP}{os.getpid()}"))
+        for point in hierarchies():
+            self.groups.append(os.path.join(point, os.path.basename(self.folder)))
             os.makedirs(self.groups[-1], exist_ok=True)
 
     def _enter_groups(self):
@@ -283,6 +303,11 @@ class Container:
             raise Impossible(reason)
         try:
             enter_namespace()
+            if not hierarchies():
+                # A chroot may have no more than a plain sysfs.
+                mount("cgroup2", "/sys/fs/cgroup", "cgroup2")
+            sweep()
+            self.folder, self.lock = make_folder()
             self._make_groups()
             self._make_root()
         except OSError as error:
@@ -341,7 +366,7 @@ class Container:
                 with open(f"/proc/{entry}/status", encoding="utf-8") as file:
                     ids = re.search(r"^NSpid:\s*(.*)$", file.read(), re.MULTILINE).group(1).split()
                 with open(f"/proc/{entry}/cgroup", encoding="utf-8") as file:
-                    ours = f"/{GROUP}{os.getpid()}/" in file.read()
+                    ours = f"/{os.path.basename(self.folder)}/" in file.read()
                 if ours and ids[-2:] == [str(inner), "1"]:
                     return int(entry)
         raise Failure(f"there is no process {inner} of the container")
@@ -415,7 +440,9 @@ class Container:
             subprocess.run(["umount", "--lazy", self.folder], stderr=subprocess.DEVNULL, check=False)
         if self.folder:
             shutil.rmtree(self.folder, ignore_errors=True)
-        self.folder = self.root = self.process = self.leader = self.console = None
+        if self.lock is not None:
+            os.close(self.lock)
+        self.folder = self.lock = self.root = self.process = self.leader = self.console = None
         self.groups = []
 
     def __enter__(self):
