@@ -32,7 +32,8 @@
  *         mv in/.report.csv in/report.csv && sync in
  *
  * The first sync is for the content, the second for the name. Until it has its name without a dot
- * the file is not taken.
+ * the file is not taken. Give each file a name of its own: one that arrives under the name of a file
+ * whose command still runs takes that file's place, and is moved in its stead.
  *
  * Options
  *
@@ -65,6 +66,7 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/inotify.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -82,10 +84,9 @@ static bool is_wanted(const struct spool *spool, const char *name)
            S_ISREG(status.st_mode);
 }
 
-static int submit(struct rv_context *ctx, struct spool *spool, const char *name)
+static int submit(struct rv_context *ctx, struct spool *spool, const char *name, bool arrived)
 {
-    int r =
-        strlen(name) < sizeof(((struct claim *)NULL)->name) ? claim_queue(spool, name) : -EINVAL;
+    int r = claim_queue(spool, name, arrived);
 
     if (r == -EBUSY && !spool->full_told)
         rv_log(ctx, RV_LOG_WARNING,
@@ -135,7 +136,7 @@ static int scan(struct rv_context *ctx, struct spool *spool)
     claim_forget_gone(spool);
     while (r == 0 && (entry = readdir(directory)))
         if (is_wanted(spool, entry->d_name) && spool_is_complete(spool, entry->d_name))
-            r = submit(ctx, spool, entry->d_name);
+            r = submit(ctx, spool, entry->d_name, false);
     closedir(directory);
     return r;
 }
@@ -164,7 +165,7 @@ static int take_event(struct rv_context *ctx, struct spool *spool,
     /* A second writer may still have it. */
     if (event->mask & IN_CLOSE_WRITE && !spool_is_complete(spool, event->name))
         return 0;
-    return submit(ctx, spool, event->name);
+    return submit(ctx, spool, event->name, true);
 }
 
 static int take_events(struct rv_context *ctx, struct spool *spool)
@@ -184,6 +185,23 @@ static int take_events(struct rv_context *ctx, struct spool *spool)
     return r;
 }
 
+enum { INOTIFY, WAKE };
+
+/* Returns what is ready, -EAGAIN when it is time for a scan, or another negative errno. */
+static int wait_for_more(struct rv_context *ctx, struct spool *spool)
+{
+    struct rv_clause clauses[] = {
+        [INOTIFY] = RV_READY(spool->inotify_fd, POLLIN),
+        [WAKE] = RV_READY(spool->wake_fd, POLLIN),
+    };
+    uint64_t count;
+    int r = rv_select(ctx, clauses, 2, RESCAN_INTERVAL);
+
+    if (r == WAKE)
+        (void)!read(spool->wake_fd, &count, sizeof(count));
+    return r;
+}
+
 static int watch(struct rv_context *ctx, void *state)
 {
     struct spool *spool = state;
@@ -191,10 +209,10 @@ static int watch(struct rv_context *ctx, void *state)
 
     while (r == 0) {
         rv_progress(ctx, "watching %s", spool->directory);
-        r = rv_poll(ctx, spool->inotify_fd, POLLIN, RESCAN_INTERVAL);
-        if (r > 0)
+        r = wait_for_more(ctx, spool);
+        if (r == INOTIFY)
             r = take_events(ctx, spool);
-        else if (r == 0)
+        else if (r == WAKE || r == -EAGAIN)
             r = scan(ctx, spool);
     }
     return r;
@@ -244,12 +262,14 @@ static int open_folders(struct spool *spool)
                           IN_CLOSE_WRITE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE |
                               IN_DELETE_SELF | IN_MOVE_SELF | IN_ONLYDIR) < 0)
         return rv_fail(-errno, "watch %s", spool->directory);
-    return 0;
+    spool->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    return spool->wake_fd < 0 ? rv_fail(-errno, "make an eventfd") : 0;
 }
 
 static void close_folders(struct spool *spool)
 {
-    const int fds[] = {spool->directory_fd, spool->done_fd, spool->failed_fd, spool->inotify_fd};
+    const int fds[] = {spool->directory_fd, spool->done_fd, spool->failed_fd, spool->inotify_fd,
+                       spool->wake_fd};
 
     for (size_t i = 0; i < sizeof(fds) / sizeof(fds[0]); i++)
         if (fds[i] >= 0)
@@ -263,7 +283,8 @@ static int init(struct rv_context *ctx, void *state)
     int r;
 
     (void)ctx;
-    spool->directory_fd = spool->done_fd = spool->failed_fd = spool->inotify_fd = -1;
+    spool->directory_fd = spool->done_fd = spool->failed_fd = -1;
+    spool->inotify_fd = spool->wake_fd = -1;
     pthread_mutex_init(&spool->lock, NULL);
     r = open_folders(spool);
     if (r < 0)

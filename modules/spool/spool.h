@@ -17,6 +17,7 @@ struct claim {
     struct claim *next;
     char name[256];
     uint64_t job; /* that owns it, or one of the values in spool_claim.c */
+    bool again;   /* a file of this name has arrived meanwhile */
 
     /* What came of its command. Once it has ended for good, only the move is left to do. */
     bool ended;
@@ -36,8 +37,9 @@ struct spool {
     int done_fd;
     int failed_fd;
     int inotify_fd;
+    int wake_fd;          /* an eventfd: the watch is to scan the folder */
     bool full_told;       /* that no more files are taken in; the watch's own */
-    pthread_mutex_t lock; /* protects the list, the claims' `job`, and `waiting` */
+    pthread_mutex_t lock; /* protects the list, the claims' `job` and `again`, and `waiting` */
     struct claim *claims;
     unsigned waiting; /* claims whose result waits and that no job owns */
 };
@@ -45,8 +47,10 @@ struct spool {
 /* Claims (spool_claim.c) ----------------------------------------------------------------------- */
 
 /* For the watch, before it submits a job. Returns 0; -EALREADY when a job has the file; -EBUSY when too
- * many results wait to be moved; or -ENOMEM. */
-int claim_queue(struct spool *spool, const char *name);
+ * many results wait to be moved; or -ENOMEM. arrived: inotify tells of the file. If a job has it then, it
+ * may be another one, which came after the job had moved its own: the watch is woken when the job gives
+ * up the claim. */
+int claim_queue(struct spool *spool, const char *name, bool arrived);
 /* There is no job after all. */
 void claim_unqueue(struct spool *spool, const char *name);
 /* Drops waiting results whose file somebody has removed. */

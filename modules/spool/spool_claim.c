@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "modules/spool/spool.h"
 
@@ -46,7 +47,18 @@ static void drop(struct spool *spool, struct claim *claim)
     free(claim);
 }
 
-int claim_queue(struct spool *spool, const char *name)
+/* The claim has no job any more. */
+static void wake_watch(struct spool *spool, struct claim *claim)
+{
+    uint64_t one = 1;
+
+    /* It cannot fail: the counter is far from full. */
+    if (claim->again)
+        (void)!write(spool->wake_fd, &one, sizeof(one));
+    claim->again = false;
+}
+
+int claim_queue(struct spool *spool, const char *name, bool arrived)
 {
     struct claim *claim;
     int r = 0;
@@ -57,6 +69,7 @@ int claim_queue(struct spool *spool, const char *name)
         claim->job = JOB_QUEUED;
         spool->waiting--;
     } else if (claim) {
+        claim->again = claim->again || arrived;
         r = -EALREADY;
     } else {
         r = spool->waiting >= WAITING_MAX ? -EBUSY : add(spool, name, JOB_QUEUED);
@@ -124,12 +137,14 @@ void claim_leave(struct spool *spool, struct claim *claim)
     pthread_mutex_lock(&spool->lock);
     claim->job = JOB_NONE;
     spool->waiting++;
+    wake_watch(spool, claim);
     pthread_mutex_unlock(&spool->lock);
 }
 
 void claim_release(struct spool *spool, struct claim *claim)
 {
     pthread_mutex_lock(&spool->lock);
+    wake_watch(spool, claim);
     drop(spool, claim);
     pthread_mutex_unlock(&spool->lock);
 }

@@ -280,6 +280,9 @@ class Spool(harness.DaemonTest):
         # Root may write anywhere, but not in place of a folder.
         os.makedirs(self.path(daemon, folder, ".a.output.new"))
         daemon.start().wait_started()
+        # After the first scan: a file that is scanned, and arrives as well, is looked at twice.
+        harness.wait_until(
+            lambda: daemon.module("spool")["tasks"][0]["progress"].startswith("watching"), "the watch")
         self.put(daemon, "a")
         daemon.wait_log(rf"attempt 2 failed: a is processed, and only its move to {folder}/ is tried again: "
                         "create a temporary file beside a.output: Is a directory")

@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: MIT */
+/* Claims of the spool: one job for each file, and none forgotten. */
+#include "tests/support/test.h"
+
+#include <fcntl.h>
+#include <sys/eventfd.h>
+
+#include "modules/spool/spool.h"
+
+static struct spool spool;
+
+static int setup(void **state)
+{
+    (void)state;
+    spool = (struct spool){.lock = PTHREAD_MUTEX_INITIALIZER};
+    /* Nothing of these names is there. */
+    spool.directory_fd = open("/proc/self/fd", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    spool.wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    return spool.directory_fd < 0 || spool.wake_fd < 0 ? -1 : 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    while (spool.claims)
+        claim_release(&spool, spool.claims);
+    close(spool.directory_fd);
+    close(spool.wake_fd);
+    return 0;
+}
+
+static bool woken(void)
+{
+    uint64_t count;
+
+    return read(spool.wake_fd, &count, sizeof(count)) == (ssize_t)sizeof(count);
+}
+
+static void test_one_job_for_a_file(void **state)
+{
+    struct claim *claim, *same;
+
+    (void)state;
+    assert_int_equal(claim_queue(&spool, "a", true), 0);
+    assert_int_equal(claim_queue(&spool, "a", false), -EALREADY);
+    /* One from outside does not take the place of the watch's. */
+    assert_int_equal(claim_take(&spool, "a", 7, false, &claim), -EALREADY);
+    assert_int_equal(claim_take(&spool, "a", 8, true, &claim), 0);
+    assert_int_equal(claim_take(&spool, "a", 9, true, &same), -EALREADY);
+    /* Its next attempt. */
+    assert_int_equal(claim_take(&spool, "a", 8, true, &same), 0);
+    assert_ptr_equal(claim, same);
+    claim_release(&spool, claim);
+    assert_null(spool.claims);
+    assert_false(woken());
+    assert_int_equal(claim_take(&spool, "b", 9, false, &claim), 0);
+    assert_int_equal(claim_queue(&spool, "b", false), -EALREADY);
+    claim_release(&spool, claim);
+    assert_int_equal(claim_queue(&spool, "c", true), 0);
+    claim_unqueue(&spool, "c");
+    assert_null(spool.claims);
+}
+
+static void test_a_file_that_arrives_meanwhile(void **state)
+{
+    struct claim *claim;
+
+    (void)state;
+    assert_int_equal(claim_take(&spool, "a", 1, false, &claim), 0);
+    assert_int_equal(claim_queue(&spool, "a", true), -EALREADY);
+    assert_false(woken());
+    claim_release(&spool, claim);
+    assert_true(woken());
+    /* A scan finds the file of each job, which is nothing new. */
+    assert_int_equal(claim_take(&spool, "a", 2, false, &claim), 0);
+    assert_int_equal(claim_queue(&spool, "a", false), -EALREADY);
+    claim_release(&spool, claim);
+    assert_false(woken());
+    assert_int_equal(claim_take(&spool, "a", 3, false, &claim), 0);
+    assert_int_equal(claim_queue(&spool, "a", true), -EALREADY);
+    claim->ended = true;
+    claim_leave(&spool, claim);
+    assert_true(woken());
+}
+
+static void test_results_that_wait(void **state)
+{
+    struct claim *claim;
+    char name[16];
+    unsigned count = 0;
+
+    (void)state;
+    assert_int_equal(claim_take(&spool, "a", 1, false, &claim), 0);
+    claim->ended = true;
+    claim_leave(&spool, claim);
+    assert_int_equal(claim_queue(&spool, "a", true), 0);
+    claim_unqueue(&spool, "a");
+    assert_int_equal(claim_queue(&spool, "a", true), 0);
+    assert_int_equal(claim_take(&spool, "a", 2, true, &claim), 0);
+    assert_true(claim->ended);
+    claim_leave(&spool, claim);
+    /* There is an end to what is kept in memory. */
+    while (claim_queue(&spool, "next", true) == 0) {
+        claim_unqueue(&spool, "next");
+        snprintf(name, sizeof(name), "f%u", count++);
+        assert_int_equal(claim_take(&spool, name, 100 + count, false, &claim), 0);
+        claim->ended = true;
+        claim_leave(&spool, claim);
+        assert_true(count < 1000);
+    }
+    assert_int_equal(claim_queue(&spool, "next", true), -EBUSY);
+    assert_int_equal(claim_queue(&spool, "a", true), 0);
+    /* Nobody will ask for them, but for the one that has a job. */
+    claim_forget_gone(&spool);
+    assert_int_equal(claim_queue(&spool, "next", true), 0);
+    assert_int_equal(claim_queue(&spool, "a", true), -EALREADY);
+    claim_unqueue(&spool, "next");
+    claim_unqueue(&spool, "a");
+    claim_forget_gone(&spool);
+    assert_null(spool.claims);
+    assert_int_equal(spool.waiting, 0);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(test_one_job_for_a_file),
+        TEST(test_a_file_that_arrives_meanwhile),
+        TEST(test_results_that_wait),
+    };
+
+    return cmocka_run_group_tests_name("spool_claim", tests, NULL, NULL);
+}
