@@ -54,6 +54,16 @@ class Modules(harness.DaemonTest):
         harness.wait_until(lambda: os.path.exists(path), path)
         return path
 
+    def test_a_name_that_comes_again_at_once(self):
+        daemon = self.daemon("[module:spool]\nload = spool\ndirectory = spool\ncommand = cat \"$1\"\n").wait_started()
+        # The file before is in done/, and its job still waits for the disk.
+        for number in range(20):
+            self.spool(daemon, "name", f"{number}\n")
+            done = self.wait_file(daemon, "spool", "done", f"name.{number}" if number else "name")
+            with open(done + ".output", encoding="utf-8") as file:
+                self.assertEqual(file.read(), f"{number}\n")
+        self.assertEqual(daemon.stop(), 0, daemon.text())
+
     def test_four_modules(self):
         web = Web()
         self.addCleanup(web.close)
