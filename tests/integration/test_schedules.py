@@ -92,9 +92,11 @@ class Restarts(Schedules):
 
     def test_a_damaged_file_stops_nobody(self):
         daemon = self.daemon(self.CONFIG, start=False)
+        self.script(daemon, "a", "note")
         with open(self.path(daemon, "last-runs"), "wb") as file:
             file.write(b"\0\xff rubbish")
         daemon.start().wait_started()
+        self.wait_trace(daemon, "a noted")
         daemon.wait_log(r"warning .*last-runs, with the times of last runs, is damaged \(kept as "
                         r"last-runs\.damaged\), and last-runs\.old is missing: tasks start as if")
         self.assertEqual(daemon.stop(), 0, daemon.text())
