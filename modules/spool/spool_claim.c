@@ -69,7 +69,8 @@ int claim_queue(struct spool *spool, const char *name, bool arrived)
         claim->job = JOB_QUEUED;
         spool->waiting--;
     } else if (claim) {
-        claim->again = claim->again || arrived;
+        /* A job that has not begun takes the file that is there then. */
+        claim->again = claim->again || (arrived && claim->job != JOB_QUEUED);
         r = -EALREADY;
     } else {
         r = spool->waiting >= WAITING_MAX ? -EBUSY : add(spool, name, JOB_QUEUED);
