@@ -26,7 +26,7 @@ unpack() {
     own="-qq -o Dir::Etc::sourcelist=$state/sources -o Dir::Etc::sourceparts=- -o Dir::State=$state
         -o Dir::State::lists=$state/lists -o Dir::State::status=$state/status -o Dir::Cache::archives=$state/archives
         -o Dir::Cache::pkgcache= -o Dir::Cache::srcpkgcache= -o Acquire::Languages=none -o APT::Sandbox::User=root
-        -o APT::Keep-Downloaded-Packages=true -o Dir::Etc::preferencesparts=-"
+        -o APT::Keep-Downloaded-Packages=true -o Dir::Etc::preferencesparts=$state/etc"
     # shellcheck disable=SC2086,SC2090 # a list of words
     if ! apt-get $own update >"$work/apt.log" 2>&1 ||
         ! apt-get $own install -y --no-install-recommends --download-only coreutils dash "$@" >>"$work/apt.log" 2>&1; then
