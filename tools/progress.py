@@ -53,6 +53,8 @@ def compile_folder(folder, targets):
                                stderr=subprocess.STDOUT, env=dict(os.environ, NINJA_STATUS="[%f/%t] "))
     done, told = "", time.monotonic()
     begun = told
+    # What meson says when ninja calls it, as a meson.build has changed: of interest only when it fails.
+    configuring = None
 
     def tell():
         nonlocal told
@@ -62,12 +64,17 @@ def compile_folder(folder, targets):
     for line in lines_of(process, tell):
         step = re.match(r"\[(\d+)/(\d+)\] ", line)
         if step:
+            configuring = [] if "Regenerating build files" in line else None
             done = f"{step[1]} of {step[2]}"
             if time.monotonic() - told >= SILENCE:
                 tell()
+        elif configuring is not None:
+            configuring.append(line)
         elif not re.match(r"ninja: (Entering directory|no work to do)|samu: |INFO: ", line):
             print(line, file=sys.stderr, flush=True)
     code = process.wait()
+    if code != 0 and configuring:
+        print("\n".join(configuring[-40:]), file=sys.stderr, flush=True)
     if code == 0 and told > begun:
         say(f"compiled {folder} in {time.monotonic() - begun:.0f} s")
     return code

@@ -10,6 +10,7 @@ import ctypes
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 
@@ -38,6 +39,8 @@ def mount(source, target, kind, flags=0, data=""):
 def enter_namespaces():
     """Starts this program again, in namespaces of its own. Returns there."""
     if os.environ.get(INSIDE):
+        # The first process of a namespace gets no signal that it does not handle.
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
         return
     if os.geteuid() != 0:
         raise Trouble("this takes root: it makes chroots and mounts")
