@@ -14,6 +14,7 @@ import dataclasses
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -25,6 +26,7 @@ SOURCE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file_
 # Far more than a command takes on two busy processors; what takes longer hangs.
 LIMIT = 90 * 60
 USER = "developer"
+PORT = 8080
 
 
 @dataclasses.dataclass(frozen=True)
@@ -128,6 +130,9 @@ class Walk:
 
     def run(self):
         """`./dev run`, what the README says to try while it runs, and Ctrl-C."""
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", PORT)) == 0:
+                raise roots.Trouble(f"another program listens on port {PORT}, which the sample configuration uses")
         begun = time.monotonic()
         process = self.begin("./dev run")
         tried = None
