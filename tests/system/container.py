@@ -348,7 +348,7 @@ class Container:
                 if ready not in found:
                     said = self.said()
                     if end in found and not self.leader:
-                        raise Impossible(f"systemd-nspawn cannot start: {said.strip()[-400:]}")
+                        raise Impossible(f"systemd-nspawn cannot start: {' '.join(said.split())[-400:]}")
                     raise Failure(f"the container did not boot:\n{said}")
                 fields = dict(line.split("=", 1) for line in ready.recv(4096).decode().splitlines()
                               if "=" in line)
