@@ -101,14 +101,17 @@ class Walk:
         """Yields what a command prints, and keeps it; what ./dev says of its progress is shown."""
         guard = threading.Timer(LIMIT, os.killpg, (process.pid, signal.SIGKILL))
         guard.start()
-        with open(os.path.join(self.logs, re.sub(r"\W+", "-", what).strip("-") + ".log"), "w", encoding="utf-8") as log:
-            for line in process.stdout:
-                log.write(line)
-                log.flush()
-                if re.match(r"dev:|SKIPPED:|FAILED:", line):
-                    print(f"    {line}", end="", file=sys.stderr, flush=True)
-                yield line
-        guard.cancel()
+        name = re.sub(r"\W+", "-", what).strip("-") + ".log"
+        try:
+            with open(os.path.join(self.logs, name), "w", encoding="utf-8") as log:
+                for line in process.stdout:
+                    log.write(line)
+                    log.flush()
+                    if re.match(r"dev:|SKIPPED:|FAILED:", line):
+                        print(f"    {line}", end="", file=sys.stderr, flush=True)
+                    yield line
+        finally:
+            guard.cancel()
 
     def command(self, command):
         """Runs a command of ./dev to its end."""
