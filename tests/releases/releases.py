@@ -10,7 +10,6 @@ roots, and each other command as one.
 Releases go by number or name: 12, bookworm, 13, trixie, testing, unstable. CONTRIBUTING.md says how one is added.
 """
 import argparse
-import dataclasses
 import os
 import re
 import signal
@@ -21,6 +20,7 @@ import threading
 import time
 
 import roots
+from debian import FIRST_CLASS, RELEASES, find_release, run_program, try_each
 
 SOURCE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 # Far more than a command takes on two busy processors; what takes longer hangs.
@@ -29,46 +29,8 @@ USER = "developer"
 PORT = 8080
 
 
-@dataclasses.dataclass(frozen=True)
-class Release:
-    number: str  # or its name, where it has none
-    suite: str   # what mirrors call it
-    stable: bool # it has updates and security updates
-
-    def __str__(self):
-        return self.number
-
-
-FIRST_CLASS = [Release("12", "bookworm", True), Release("13", "trixie", True)]
-OTHERS = [Release("testing", "testing", False), Release("unstable", "sid", False)]
-RELEASES = FIRST_CLASS + OTHERS
-
-
-def find_release(name):
-    for release in RELEASES:
-        if name in (release.number, release.suite):
-            return release
-    known = ", ".join(f"{release.number} ({release.suite})" for release in RELEASES)
-    raise roots.Trouble(f"there is no release \"{name}\" here: {known}")
-
-
 def say(text):
     print(f"releases: {text}", file=sys.stderr, flush=True)
-
-
-class Count:
-    """What passed, failed and was skipped, as `./dev test` counts it."""
-
-    def __init__(self):
-        self.passed = self.failed = self.skipped = 0
-
-    def add(self, passed, failed, skipped):
-        self.passed += passed
-        self.failed += failed
-        self.skipped += skipped
-
-    def __str__(self):
-        return f"{self.passed} passed, {self.failed} failed, {self.skipped} skipped"
 
 
 LAST_LINE = re.compile(r"(\d+) passed, (\d+) failed, (\d+) skipped")
@@ -190,20 +152,9 @@ def main():
                            text=True, check=True).stdout
     if dirty:
         say("only what is committed is tried; this is not:\n" + dirty.rstrip())
-    count = Count()
-    for release in chosen:
-        try:
-            (walk_first_class if release in FIRST_CLASS else walk_other)(release, count)
-        except (roots.Trouble, OSError, subprocess.CalledProcessError) as trouble:
-            say(f"Debian {release}: {trouble}")
-            count.add(0, 1, 0)
-    print(count)
-    return 1 if count.failed or not count.passed else 0
+    return try_each(chosen, lambda release, count:
+                    (walk_first_class if release in FIRST_CLASS else walk_other)(release, count))
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main())
-    except roots.Trouble as trouble:
-        say(str(trouble))
-        sys.exit(2)
+    run_program(main)

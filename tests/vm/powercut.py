@@ -11,12 +11,13 @@ import random
 import re
 import time
 
-from machine import Failure
 from scenarios import CONFIG, DROP_INS, HEALTH, UNIT, expect, journal
 
 STATE = "/var/lib/reeve"
 SPOOL = f"{STATE}/cuts"
-SECONDS = (8, 14)
+# So many files are dropped before a cut, four a second.
+FILES = (20, 50)
+PATIENCE = 300
 
 SECTIONS = """[module:cuts]
 load = spool
@@ -112,13 +113,23 @@ def check_stamps(found):
     expect(re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ\n", beat), f"the heartbeat is {beat!r}")
 
 
+def find_dropped(vm, mark):
+    return re.findall(r"DROPPED (\S+-(?:synced|plain))\r?\n", vm.console(mark))
+
+
+def wait_dropped(vm, mark, count):
+    deadline = time.monotonic() + PATIENCE
+    while len(find_dropped(vm, mark)) < count:
+        expect(time.monotonic() < deadline, f"{count} files were not dropped within {PATIENCE} s")
+        time.sleep(0.05)
+
+
 def one_cut(vm, number):
     mark = vm.mark()
     vm.run(f"systemd-run --quiet --unit=producer{number} python3 /root/producer.py {SPOOL} cut{number}")
-    time.sleep(random.uniform(*SECONDS))
+    wait_dropped(vm, mark, random.randint(*FILES))
     vm.cut()
-    dropped = re.findall(r"DROPPED (\S+-(?:synced|plain))\r?\n", vm.console(mark))
-    expect(len(dropped) > 4, f"cut {number}: only {len(dropped)} files were dropped")
+    dropped = find_dropped(vm, mark)
     vm.start()
     before = json.loads(vm.run("cat /run/before.json"))
     account(before, dropped, f"cut {number}, before reeved started")

@@ -8,7 +8,6 @@ Disks and logs are in build/vm/RELEASE/.
 """
 import argparse
 import os
-import subprocess
 import sys
 import time
 
@@ -17,7 +16,7 @@ import machine
 import powercut
 import scenarios
 from image import SOURCE, roots
-from releases import FIRST_CLASS, Count, find_release
+from debian import FIRST_CLASS, fail, find_release, run_program, try_each
 
 # So many cuts are made each time.
 CUTS = 10
@@ -33,9 +32,10 @@ def attempt(release, name, work, count):
     say(f"Debian {release}: {name}")
     try:
         figures = work()
-    except (machine.Failure, OSError, KeyError, ValueError) as failure:
-        count.add(0, 1, 0)
-        print(f"FAILED: Debian {release}: {name}: {failure}", file=sys.stderr, flush=True)
+    except Exception as failure:  # pylint: disable=broad-exception-caught
+        # An answer that no scenario has expected is a failure, too, and not the end of the others.
+        fail(count, f"Debian {release}: {name}: {failure!r}" if not isinstance(failure, machine.Failure)
+             else f"Debian {release}: {name}: {failure}")
         return False
     count.add(1, 0, 0)
     say(f"Debian {release}: {name}: passed ({time.monotonic() - begun:.0f} s): {figures}")
@@ -76,20 +76,9 @@ def main():
     chosen = [word.replace("-", "_") for word in arguments.words if word.replace("-", "_") in names]
     releases = [find_release(word) for word in arguments.words if word.replace("-", "_") not in names]
     roots.enter_namespaces()
-    count = Count()
-    for release in releases or FIRST_CLASS:
-        try:
-            try_release(release, chosen or names, arguments.cuts, count)
-        except (roots.Trouble, machine.Failure, OSError, subprocess.CalledProcessError) as trouble:
-            count.add(0, 1, 0)
-            print(f"FAILED: Debian {release}: {trouble}", file=sys.stderr, flush=True)
-    print(count)
-    return 1 if count.failed or not count.passed else 0
+    return try_each(releases or FIRST_CLASS,
+                    lambda release, count: try_release(release, chosen or names, arguments.cuts, count))
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main())
-    except roots.Trouble as trouble:
-        say(str(trouble))
-        sys.exit(2)
+    run_program(main)
