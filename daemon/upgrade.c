@@ -22,7 +22,7 @@
 #define PATIENCE (60 * NSEC_PER_SEC)
 #define LOOK     (20 * NSEC_PER_MSEC)
 
-/* What is waited for is told when that takes longer than it usually does. */
+/* An upgrade that waits longer than usual says for what. */
 #define TELL_AFTER NSEC_PER_SEC
 
 /* And all of it, however often a program must be asked again because it has been replaced meanwhile. */

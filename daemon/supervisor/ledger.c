@@ -61,7 +61,7 @@ struct ledger {
     bool failing; /* the last write failed, which was told */
     struct loop_timer *timer;
     struct loop_background *writer;
-    struct text content;        /* what is being written */
+    struct text content;        /* of the write under way */
     enum file_step failed_step; /* of the last write */
 };
 
@@ -223,7 +223,7 @@ static const char *where_kept(int wrong)
     return wrong == -EBADMSG ? " (kept as " DAMAGED_NAME ")" : "";
 }
 
-/* What is used in place of the file, and what to do about it. */
+/* Says which file is used instead, and how an operator can help. */
 static void tell_reserve(const struct ledger *ledger, int wrong)
 {
     char what[128], when[64];

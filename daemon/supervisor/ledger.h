@@ -21,7 +21,7 @@ struct loop;
  */
 int ledger_create(struct loop *loop, const char *folder, struct ledger **ret_ledger);
 
-/* Waits for a write that is under way, and writes what has changed since: only after the loop has ended.
+/* Waits for a write under way, then writes all later changes: only after the loop has ended.
  */
 void ledger_destroy(struct ledger *ledger);
 

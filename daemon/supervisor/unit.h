@@ -90,7 +90,7 @@ struct unit {
     bool removed;   /* no longer configured: goes away once it is stopped */
     bool reloading; /* READY: waits for RELOADED */
     bool settle_pending;         /* a reload waits for it to reach a lasting state */
-    bool failed_running;         /* STOPPING: because it failed; the policy decides what is next */
+    bool failed_running;         /* STOPPING: after a failure: the policy decides the next step */
     bool give_up;                /* STOPPING: and then it counts as failed */
     struct cause cause;          /* of the present or last stop */
     char reason[512];            /* why it is in its state, in words; "" when all is well */

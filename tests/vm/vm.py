@@ -72,7 +72,7 @@ def main():
                                      epilog="Scenarios: " + ", ".join(names))
     parser.add_argument("--cuts", type=int, default=CUTS, help=f"how many power cuts (default {CUTS})")
     parser.add_argument("words", nargs="*", metavar="RELEASE | SCENARIO")
-    arguments = parser.parse_args()
+    arguments = parser.parse_intermixed_args()
     chosen = [word.replace("-", "_") for word in arguments.words if word.replace("-", "_") in names]
     releases = [find_release(word) for word in arguments.words if word.replace("-", "_") not in names]
     roots.enter_namespaces()
