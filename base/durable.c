@@ -14,8 +14,10 @@
  * A writer creates the temporary file, locks it (flock), and then checks that the name still belongs to
  * it. From then on it owns the name: only the thread that holds the lock of the file with the temporary
  * name may rename or remove it. A writer that finds the name taken waits for the lock. By then either the
- * owner has renamed the file, or it was killed and the file is removed. On file systems without locks
- * (some network file systems) the caller must see to it that there is one writer at a time.
+ * owner has renamed the file, or it was killed and the file is removed. The lock ends with the rename, so
+ * that the next writer writes while this one waits for the folder. On file systems without locks (some
+ * network file systems), and where one writer cannot open the files of another, the caller must see to
+ * it that there is one writer at a time.
  */
 #include "base/durable.h"
 
@@ -31,8 +33,9 @@
 #include "base/macro.h"
 #include "base/text.h"
 
-/* A writer that loses the temporary name this often has met a program that does not follow the rules. */
-#define TRIES 100
+/* A writer tries once more whenever another one has been faster. One that loses the temporary name this
+ * often has met a program that does not follow the rules. */
+#define TRIES 10000
 
 #define PREFIX "."
 #define SUFFIX ".new"
@@ -63,13 +66,24 @@ static int sync_by(int (*call)(int fd), int fd)
     return 0;
 }
 
+/* Syncs the file system of a file, or all of them if nothing in it is open. */
+static int sync_file_system(int file)
+{
+    int r = file < 0 ? -EBADF : sync_by(syncfs, file);
+
+    if (r != -EBADF)
+        return r;
+    sync();
+    return 0;
+}
+
 /* file is any file in the folder, or -1. */
 static int sync_folder(int folder, int file)
 {
     int r = sync_by(fsync, folder);
 
     /* A folder that we may write to but not read is open as a path alone (O_PATH). */
-    return r == -EBADF && file >= 0 ? sync_by(syncfs, file) : r;
+    return r == -EBADF ? sync_file_system(file) : r;
 }
 
 /* Syncs the content of a file that may be of any type, mode and owner. *ret_fd is -1 when it cannot be
@@ -83,7 +97,7 @@ static int sync_content(int folder, const char *name, int *ret_fd)
     if (errno == ELOOP || errno == ENXIO)
         return 0;
     /* A file that we may not read can only be synced with its whole file system. */
-    return errno == EACCES ? sync_by(syncfs, folder) : -errno;
+    return errno == EACCES ? sync_file_system(folder) : -errno;
 }
 
 /* The temporary file ----------------------------------------------------------------------------- */
@@ -118,7 +132,8 @@ static int remove_left(int folder, const char *name)
     cleanup_close int fd =
         openat(folder, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
 
-    if (fd < 0 && errno != ELOOP)
+    /* A link, or a file that we may not read, is not of a writer that we could wait for. */
+    if (fd < 0 && errno != ELOOP && errno != EACCES)
         return errno == ENOENT ? 0 : -errno;
     if (fd >= 0) {
         lock(fd);
@@ -239,9 +254,10 @@ int file_replace(int folder, const char *name, const struct file_content *conten
         unlinkat(folder, temporary, 0);
         return r;
     }
+    flock(fd, LOCK_UN);
     *ret_step = FILE_SYNC_FOLDER;
     r = sync_folder(folder, fd);
-    if (r < 0 && content->only_new)
+    if (r < 0 && content->only_new && has_name(fd, folder, name))
         unlinkat(folder, name, 0);
     return r;
 }

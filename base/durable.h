@@ -37,8 +37,8 @@ struct file_content {
 
 /*
  * Makes a file with this content, in place of the one that has the name, if any. Readers see the old
- * file or the new one. folder is a descriptor opened for reading, and name is a name in it, without a
- * slash. While it writes, there is a temporary file `.NAME.new` beside it; one that a killed writer left
+ * file or the new one. folder is a descriptor opened for reading (with O_PATH more than the folder has to
+ * be synced), and name is a name in it, without a slash. While it writes, there is a temporary file `.NAME.new` beside it; one that a killed writer left
  * there is removed. Several threads and processes may replace the same file at once: the last one wins.
  *
  * Returns 0 when content and name are on the disk, as far as the file system can be asked to put them

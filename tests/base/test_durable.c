@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <sys/file.h>
+#include <sys/fsuid.h>
 #include <sys/stat.h>
 
 #include "base/durable.h"
@@ -29,10 +30,14 @@ static struct text calls;
 static struct fault faults[4];
 static int seen[4];
 static _Atomic bool recording;
+static const char *other_call; /* before it others do other_does() */
+static void (*other_does)(void);
 
 /* Returns the errno that the call is to fail with, or 0. */
 static int note(const char *call)
 {
+    if (other_call && strcmp(call, other_call) == 0)
+        other_does();
     if (!atomic_load(&recording))
         return 0;
     text_append_format(&calls, "%s%s", calls.length > 0 ? " " : "", call);
@@ -68,6 +73,20 @@ WRAP(int, renameat, (int a, const char *b, int c, const char *d), (a, b, c, d))
 WRAP(int, renameat2, (int a, const char *b, int c, const char *d, unsigned e), (a, b, c, d, e))
 WRAP(int, linkat, (int a, const char *b, int c, const char *d, int e), (a, b, c, d, e))
 WRAP(int, unlinkat, (int fd, const char *name, int flags), (fd, name, flags))
+
+void __real_sync(void);
+void __wrap_sync(void);
+void __wrap_sync(void)
+{
+    note("sync");
+    __real_sync();
+}
+
+static void others(const char *call, void (*fn)(void))
+{
+    other_call = call;
+    other_does = fn;
+}
 
 static void record(const struct fault *first, const struct fault *second)
 {
@@ -121,6 +140,7 @@ static void empty(int fd)
 static int teardown(void **state _unused_)
 {
     recorded();
+    other_call = NULL;
     text_free(&calls);
     empty(other);
     empty(folder);
@@ -188,17 +208,17 @@ static void test_the_order_of_a_replacement(void **state _unused_)
     umask(0022);
     record(NULL, NULL);
     assert_int_equal(replace("file", "one", false, NULL, &step), 0);
-    assert_string_equal(recorded(), "flock write fdatasync renameat fsync");
+    assert_string_equal(recorded(), "flock write fdatasync renameat flock fsync");
     expect_content(folder, "file", "one");
     assert_int_equal(fstatat(folder, "file", &status, 0), 0);
     assert_int_equal(status.st_mode & 07777, 0644);
     record(NULL, NULL);
     assert_int_equal(replace("file", "two", false, NULL, &step), 0);
-    assert_string_equal(recorded(), "flock write fdatasync renameat fsync");
+    assert_string_equal(recorded(), "flock write fdatasync renameat flock fsync");
     expect_content(folder, "file", "two");
     record(NULL, NULL);
     assert_int_equal(replace("new", "", true, NULL, &step), 0);
-    assert_string_equal(recorded(), "flock fdatasync renameat2 fsync");
+    assert_string_equal(recorded(), "flock fdatasync renameat2 flock fsync");
     expect_names(folder, "file new");
 }
 
@@ -252,6 +272,23 @@ static void test_a_new_file_is_there_or_not(void **state _unused_)
     expect_content(folder, "file", "old");
 }
 
+static void take_place(void)
+{
+    put(folder, "theirs", "theirs");
+    assert_int_equal(renameat(folder, "theirs", folder, "file"), 0);
+}
+
+static void test_only_what_is_new_is_taken_away(void **state _unused_)
+{
+    enum file_step step;
+
+    record(&(struct fault){"fsync", 1, EIO}, NULL);
+    others("fsync", take_place);
+    assert_int_equal(replace("file", "mine", true, NULL, &step), -EIO);
+    recorded();
+    expect_content(folder, "file", "theirs");
+}
+
 static void test_interrupted_calls_go_on(void **state _unused_)
 {
     const struct fault sync = {"fdatasync", 1, EINTR}, sync_folder = {"fsync", 1, EINTR};
@@ -259,10 +296,10 @@ static void test_interrupted_calls_go_on(void **state _unused_)
 
     record(&sync, &sync_folder);
     assert_int_equal(replace("file", "one", false, NULL, &step), 0);
-    assert_string_equal(recorded(), "flock write fdatasync fdatasync renameat fsync fsync");
+    assert_string_equal(recorded(), "flock write fdatasync fdatasync renameat flock fsync fsync");
     record(&(struct fault){"write", 1, EINTR}, &(struct fault){"flock", 1, EINTR});
     assert_int_equal(replace("file", "two", false, NULL, &step), 0);
-    assert_string_equal(recorded(), "flock flock write write fdatasync renameat fsync");
+    assert_string_equal(recorded(), "flock flock write write fdatasync renameat flock fsync");
     expect_content(folder, "file", "two");
 }
 
@@ -275,20 +312,20 @@ static void test_file_systems_that_can_less(void **state _unused_)
 
     record(&no_lock, &no_folder_sync);
     assert_int_equal(replace("file", "one", false, NULL, &step), 0);
-    assert_string_equal(recorded(), "flock write fdatasync renameat fsync");
+    assert_string_equal(recorded(), "flock write fdatasync renameat flock fsync");
     record(&no_flags, NULL);
     assert_int_equal(replace("file", "two", true, NULL, &step), -EEXIST);
     assert_string_equal(recorded(), "flock write fdatasync renameat2 linkat unlinkat");
     record(&no_flags, NULL);
     assert_int_equal(replace("new", "two", true, NULL, &step), 0);
-    assert_string_equal(recorded(), "flock write fdatasync renameat2 linkat unlinkat fsync");
+    assert_string_equal(recorded(), "flock write fdatasync renameat2 linkat unlinkat flock fsync");
     record(&no_flags, &no_links);
     assert_int_equal(replace("new", "three", true, NULL, &step), -EEXIST);
     recorded();
     expect_content(folder, "new", "two");
     record(&no_flags, &no_links);
     assert_int_equal(replace("newer", "three", true, NULL, &step), 0);
-    assert_string_equal(recorded(), "flock write fdatasync renameat2 linkat renameat fsync");
+    assert_string_equal(recorded(), "flock write fdatasync renameat2 linkat renameat flock fsync");
     /* Linked, and its first name stays: it is as if nothing had been done. */
     record(&no_flags, &(struct fault){"unlinkat", 1, EIO});
     assert_int_equal(replace("newest", "four", true, NULL, &step), -EIO);
@@ -308,12 +345,13 @@ static void test_what_was_there_before_is_kept(void **state _unused_)
     expect_names(folder, "file");
     record(NULL, NULL);
     assert_int_equal(replace("file", "two", false, "old", &step), 0);
-    assert_string_equal(recorded(), "flock write fdatasync linkat renameat fsync");
+    assert_string_equal(recorded(), "flock write fdatasync linkat renameat flock fsync");
     expect_content(folder, "old", "one");
     record(NULL, NULL);
     assert_int_equal(replace("file", "two", false, "old", &step), 0);
     /* At no time is there no file. */
-    assert_string_equal(recorded(), "flock write fdatasync linkat unlinkat linkat renameat fsync");
+    assert_string_equal(recorded(),
+                        "flock write fdatasync linkat unlinkat linkat renameat flock fsync");
     expect_content(folder, "old", "two");
     record(&no_links, NULL);
     assert_int_equal(replace("file", "three", false, "old", &step), 0);
@@ -354,6 +392,26 @@ static void test_what_lies_in_the_way(void **state _unused_)
     name[NAME_MAX] = '\0';
     assert_int_equal(replace(name, "long", false, NULL, &step), 0);
     expect_content(folder, name, "long");
+}
+
+/* As another user left it: it cannot be opened, and so not be locked either. */
+static void test_what_lies_in_the_way_and_cannot_be_read(void **state _unused_)
+{
+    const uid_t nobody = 65534;
+    enum file_step step;
+    int r;
+
+    put(folder, ".file.new", "left by another");
+    assert_int_equal(fchmodat(folder, ".file.new", 0, 0), 0);
+    if (geteuid() == 0) {
+        assert_int_equal(fchown(folder, nobody, (gid_t)-1), 0);
+        setfsuid(nobody);
+    }
+    r = replace("file", "mine", false, NULL, &step);
+    setfsuid(geteuid());
+    assert_int_equal(r, 0);
+    expect_content(folder, "file", "mine");
+    expect_names(folder, "file");
 }
 
 /* Writers at once -------------------------------------------------------------------------------- */
@@ -398,6 +456,30 @@ static void test_writers_do_not_mix(void **state _unused_)
     for (int i = 0; i < WRITERS; i++)
         assert_int_equal(caller_join(&callers[i]), 0);
     expect_names(folder, "file");
+}
+
+static int overtaken;
+
+static void overtake(void)
+{
+    if (overtaken-- > 0)
+        assert_int_equal(renameat(folder, ".file.new", folder, "of another"), 0);
+}
+
+/* Four writers that each do 50 rounds may be 150 ahead of one. */
+static void test_a_writer_that_is_overtaken_goes_on(void **state _unused_)
+{
+    enum file_step step;
+
+    overtaken = 1000;
+    others("flock", overtake);
+    assert_int_equal(replace("file", "mine", false, NULL, &step), 0);
+    expect_content(folder, "file", "mine");
+    /* There is an end to it: somebody must be removing what we make. */
+    overtaken = INT_MAX;
+    assert_int_equal(replace("file", "never", false, NULL, &step), -EBUSY);
+    assert_int_equal(step, FILE_CREATE);
+    expect_content(folder, "file", "mine");
 }
 
 /* Moving ----------------------------------------------------------------------------------------- */
@@ -487,10 +569,15 @@ static void test_a_folder_without_a_descriptor_for_reading(void **state _unused_
 
     record(NULL, NULL);
     assert_int_equal(file_replace(blind, "file", &content, &step), 0);
-    assert_string_equal(recorded(), "flock write fdatasync renameat fsync syncfs");
+    assert_string_equal(recorded(), "flock write fdatasync renameat flock fsync syncfs");
     record(NULL, NULL);
     assert_int_equal(file_move(blind, "file", other, "file", true, &step), 0);
     assert_string_equal(recorded(), "fdatasync renameat2 fsync fsync syncfs");
+    /* Nothing is open for reading then, so all file systems are synced. */
+    assert_int_equal(symlinkat("nowhere", folder, "link"), 0);
+    record(NULL, NULL);
+    assert_int_equal(file_move(blind, "link", other, "link", true, &step), 0);
+    assert_string_equal(recorded(), "renameat2 fsync fsync sync");
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -501,11 +588,14 @@ int main(void)
         TEST(test_the_order_of_a_replacement),
         TEST(test_each_step_fails),
         TEST(test_a_new_file_is_there_or_not),
+        TEST(test_only_what_is_new_is_taken_away),
         TEST(test_interrupted_calls_go_on),
         TEST(test_file_systems_that_can_less),
         TEST(test_what_was_there_before_is_kept),
         TEST(test_what_lies_in_the_way),
+        TEST(test_what_lies_in_the_way_and_cannot_be_read),
         TEST(test_writers_do_not_mix),
+        TEST(test_a_writer_that_is_overtaken_goes_on),
         TEST(test_the_order_of_a_move),
         TEST(test_each_step_of_a_move_fails),
         TEST(test_a_move_where_less_is_possible),
