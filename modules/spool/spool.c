@@ -84,6 +84,12 @@ static bool is_wanted(const struct spool *spool, const char *name)
            S_ISREG(status.st_mode);
 }
 
+static void tell_not_full(struct rv_context *ctx, struct spool *spool)
+{
+    rv_log(ctx, RV_LOG_NOTICE, "files are taken in again");
+    spool->full_told = false;
+}
+
 static int submit(struct rv_context *ctx, struct spool *spool, const char *name, bool arrived)
 {
     int r = claim_queue(spool, name, arrived);
@@ -91,8 +97,10 @@ static int submit(struct rv_context *ctx, struct spool *spool, const char *name,
     if (r == -EBUSY && !spool->full_told)
         rv_log(ctx, RV_LOG_WARNING,
                "no more files are taken in, as too many that are processed cannot be moved");
-    if (r != -EALREADY)
-        spool->full_told = r == -EBUSY;
+    if (r == -EBUSY)
+        spool->full_told = true;
+    else if (spool->full_told && !claim_is_full(spool))
+        tell_not_full(ctx, spool);
     /* It stays where it is, for a later scan. */
     if (r < 0)
         return 0;

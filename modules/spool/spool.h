@@ -18,6 +18,8 @@ struct claim {
     char name[256];
     uint64_t job; /* that owns it, or one of the values in spool_claim.c */
     bool again;   /* a file of this name has arrived meanwhile */
+    bool
+        left; /* its result has been left to a later job, and counts as waiting until it is dropped */
 
     /* What came of its command. Once it has ended for good, only the move is left to do. */
     bool ended;
@@ -39,9 +41,10 @@ struct spool {
     int inotify_fd;
     int wake_fd;          /* an eventfd: the watch is to scan the folder */
     bool full_told;       /* that no more files are taken in; the watch's own */
-    pthread_mutex_t lock; /* protects the list, the claims' `job` and `again`, and `waiting` */
+    pthread_mutex_t lock; /* protects the list, the claims' `job`, `again` and `left`, and
+                           * `waiting` */
     struct claim *claims;
-    unsigned waiting; /* claims whose result waits and that no job owns */
+    unsigned waiting; /* claims that were left */
 };
 
 /* Claims (spool_claim.c) ----------------------------------------------------------------------- */
@@ -51,6 +54,8 @@ struct spool {
  * may be another one, which came after the job had moved its own: the watch is woken when the job gives
  * up the claim. */
 int claim_queue(struct spool *spool, const char *name, bool arrived);
+/* Whether claim_queue() takes in no file that has no claim yet. */
+bool claim_is_full(struct spool *spool);
 /* There is no job after all. */
 void claim_unqueue(struct spool *spool, const char *name);
 /* Drops waiting results whose file somebody has removed. */
@@ -60,7 +65,8 @@ void claim_forget_gone(struct spool *spool);
  * -EALREADY when another job has the file, or -ENOMEM. */
 int claim_take(struct spool *spool, const char *name, uint64_t job, bool queued,
                struct claim **ret_claim);
-/* Leaves an ended claim to the next job for its file. */
+/* Leaves an ended claim to the next job for its file. It counts as waiting until it is released, whoever
+ * tries to move the file meanwhile. */
 void claim_leave(struct spool *spool, struct claim *claim);
 /* The file is nobody's again. */
 void claim_release(struct spool *spool, struct claim *claim);

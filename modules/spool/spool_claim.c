@@ -11,8 +11,8 @@
 #define JOB_QUEUED 0          /* submitted by the watch, and not begun */
 #define JOB_NONE   UINT64_MAX /* its result waits for a job to move it */
 
-/* Each waiting result holds an output in memory. If so many files cannot be moved, because the disk is
- * full, say, running more commands would not help. */
+/* Each result that waits holds an output in memory. If so many files cannot be moved, because the disk is
+ * full, say, running more commands would not help. Those that are queued by then still run. */
 #define WAITING_MAX 100
 
 static struct claim *find(const struct spool *spool, const char *name)
@@ -43,6 +43,8 @@ static void drop(struct spool *spool, struct claim *claim)
     while (*link != claim)
         link = &(*link)->next;
     *link = claim->next;
+    if (claim->left)
+        spool->waiting--;
     free(claim->output);
     free(claim);
 }
@@ -67,7 +69,6 @@ int claim_queue(struct spool *spool, const char *name, bool arrived)
     claim = find(spool, name);
     if (claim && claim->job == JOB_NONE) {
         claim->job = JOB_QUEUED;
-        spool->waiting--;
     } else if (claim) {
         /* A job that has not begun takes the file that is there then. */
         claim->again = claim->again || (arrived && claim->job != JOB_QUEUED);
@@ -79,18 +80,26 @@ int claim_queue(struct spool *spool, const char *name, bool arrived)
     return r;
 }
 
+bool claim_is_full(struct spool *spool)
+{
+    bool full;
+
+    pthread_mutex_lock(&spool->lock);
+    full = spool->waiting >= WAITING_MAX;
+    pthread_mutex_unlock(&spool->lock);
+    return full;
+}
+
 void claim_unqueue(struct spool *spool, const char *name)
 {
     struct claim *claim;
 
     pthread_mutex_lock(&spool->lock);
     claim = find(spool, name);
-    if (claim && claim->job == JOB_QUEUED && claim->ended) {
+    if (claim && claim->job == JOB_QUEUED && claim->left)
         claim->job = JOB_NONE;
-        spool->waiting++;
-    } else if (claim && claim->job == JOB_QUEUED) {
+    else if (claim && claim->job == JOB_QUEUED)
         drop(spool, claim);
-    }
     pthread_mutex_unlock(&spool->lock);
 }
 
@@ -101,10 +110,8 @@ void claim_forget_gone(struct spool *spool)
     pthread_mutex_lock(&spool->lock);
     for (claim = spool->claims; claim; claim = next) {
         next = claim->next;
-        if (claim->job == JOB_NONE && spool_is_gone(spool, claim->name)) {
+        if (claim->job == JOB_NONE && spool_is_gone(spool, claim->name))
             drop(spool, claim);
-            spool->waiting--;
-        }
     }
     pthread_mutex_unlock(&spool->lock);
 }
@@ -117,16 +124,12 @@ int claim_take(struct spool *spool, const char *name, uint64_t job, bool queued,
 
     pthread_mutex_lock(&spool->lock);
     claim = find(spool, name);
-    if (!claim) {
+    if (!claim)
         r = add(spool, name, job);
-    } else if (claim->job == JOB_NONE) {
+    else if (claim->job == JOB_NONE || (queued && claim->job == JOB_QUEUED))
         claim->job = job;
-        spool->waiting--;
-    } else if (queued && claim->job == JOB_QUEUED) {
-        claim->job = job;
-    } else if (claim->job != job) {
+    else if (claim->job != job)
         r = -EALREADY;
-    }
     if (r == 0)
         *ret_claim = claim ? claim : spool->claims;
     pthread_mutex_unlock(&spool->lock);
@@ -137,7 +140,9 @@ void claim_leave(struct spool *spool, struct claim *claim)
 {
     pthread_mutex_lock(&spool->lock);
     claim->job = JOB_NONE;
-    spool->waiting++;
+    if (!claim->left)
+        spool->waiting++;
+    claim->left = true;
     wake_watch(spool, claim);
     pthread_mutex_unlock(&spool->lock);
 }

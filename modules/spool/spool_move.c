@@ -53,18 +53,32 @@ bool spool_is_gone(const struct spool *spool, const char *name)
     return fstatat(spool->directory_fd, name, &status, AT_SYMLINK_NOFOLLOW) < 0 && errno == ENOENT;
 }
 
+/* Another file may have come under the name in the meantime. */
+static bool has_moved(const struct stat *file, int target, const char *name)
+{
+    struct stat status;
+
+    return fstatat(target, name, &status, AT_SYMLINK_NOFOLLOW) == 0 &&
+           status.st_dev == file->st_dev && status.st_ino == file->st_ino;
+}
+
 /* Returns 0, -EEXIST when a name is taken, or another negative errno. */
 static int move_as(struct rv_context *ctx, struct spool *spool, const struct claim *claim,
                    int target, const struct names *names)
 {
-    int r = rv_file_create(target, names->output, claim->output, claim->output_size, 0644);
+    struct stat file;
+    int r;
+
+    if (fstatat(spool->directory_fd, claim->name, &file, AT_SYMLINK_NOFOLLOW) < 0)
+        return rv_fail(-errno, "move %s", claim->name);
+    r = rv_file_create(target, names->output, claim->output, claim->output_size, 0644);
 
     if (r < 0)
         return r;
     r = rv_file_move(spool->directory_fd, claim->name, target, names->file, 0);
     if (r == 0)
         return 0;
-    if (spool_is_gone(spool, claim->name) && exists(target, names->file)) {
+    if (has_moved(&file, target, names->file)) {
         rv_log(
             ctx, RV_LOG_WARNING,
             "%s is processed and moved, but a power cut may bring it back, to be processed again: %s",

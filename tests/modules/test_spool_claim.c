@@ -109,6 +109,22 @@ static void test_results_that_wait(void **state)
         assert_true(count < 1000);
     }
     assert_int_equal(claim_queue(&spool, "next", true), -EBUSY);
+    assert_true(claim_is_full(&spool));
+    /* They wait as much while a scan has queued them, or a job tries once more. */
+    assert_int_equal(claim_queue(&spool, "a", true), 0);
+    assert_int_equal(claim_queue(&spool, "next", true), -EBUSY);
+    assert_int_equal(claim_take(&spool, "a", 3, true, &claim), 0);
+    assert_int_equal(claim_queue(&spool, "next", true), -EBUSY);
+    claim_leave(&spool, claim);
+    assert_int_equal(claim_take(&spool, "a", 4, true, &claim), 0);
+    claim_release(&spool, claim);
+    assert_false(claim_is_full(&spool));
+    assert_int_equal(claim_queue(&spool, "next", true), 0);
+    claim_unqueue(&spool, "next");
+    assert_int_equal(claim_take(&spool, "a", 5, false, &claim), 0);
+    claim->ended = true;
+    claim_leave(&spool, claim);
+    assert_true(claim_is_full(&spool));
     assert_int_equal(claim_queue(&spool, "a", true), 0);
     /* Nobody will ask for them, but for the one that has a job. */
     claim_forget_gone(&spool);

@@ -13,6 +13,7 @@
 static char folder[64];
 static struct spool spool;
 static int create_error, move_error; /* to fail with; move_error > 0: after the move */
+static bool comes_again;             /* after the move there is a file of its name */
 
 static void put(int fd, const char *name, const char *text)
 {
@@ -76,6 +77,8 @@ int __wrap_rv_file_move(int dir, const char *path, int new_dir, const char *new_
     if (move_error < 0)
         return rv_fail(move_error, "rename %s to %s", path, new_path);
     r = __real_rv_file_move(dir, path, new_dir, new_path, flags);
+    if (comes_again)
+        put(dir, path, "newer");
     return r == 0 && move_error > 0 ? rv_fail(-move_error, "sync the folder of %s", new_path) : r;
 }
 
@@ -83,6 +86,7 @@ static int setup(void **state)
 {
     (void)state;
     create_error = move_error = 0;
+    comes_again = false;
     strcpy(folder, "/tmp/reeve-spool-XXXXXX");
     if (!mkdtemp(folder))
         return -1;
@@ -174,6 +178,13 @@ static void test_failures_leave_the_file(void **state)
     assert_int_equal(move("file", "output"), 0);
     assert_true(has(spool.done_fd, "file", "x"));
     assert_true(has(spool.done_fd, "file.output", "output"));
+    /* So it is when the next file of that name has come already, which is not to get this output. */
+    put(spool.directory_fd, "file", "y");
+    comes_again = true;
+    assert_int_equal(move("file", "another"), 0);
+    assert_true(has(spool.done_fd, "file.1", "y"));
+    assert_true(has(spool.done_fd, "file.1.output", "another"));
+    assert_true(has(spool.directory_fd, "file", "newer"));
 }
 
 static void test_a_file_that_is_gone(void **state)
