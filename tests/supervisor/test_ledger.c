@@ -257,17 +257,64 @@ static void test_a_file_that_is_missing(void **state)
     assert_string_equal(text_string(&fixture->log), "");
 }
 
+/* A file is read and not read: a folder, and one that is too long. Neither takes the reserve's place. */
 static void test_files_that_cannot_be_read(void **state)
 {
     struct fixture *fixture = *state;
+    struct ledger *ledger;
 
     assert_int_equal(mkdir(fixture->path, 0700), 0);
     write_file(fixture->old_path, "rubbish");
     ledger_destroy(make(fixture));
     expect_log(fixture,
-               "last-runs, with the times of last runs, cannot be read (Is a directory), and "
-               "last-runs.old is damaged: ");
-    assert_int_equal(rmdir(fixture->path), 0);
+               "last-runs, with the times of last runs, cannot be read: Is a directory (kept "
+               "as last-runs.damaged), and last-runs.old is damaged: ");
+    assert_int_equal(rmdir(fixture->damaged_path), 0);
+    write_file(fixture->old_path, "reeve last runs 1\n70 web check\nend\n");
+    write_file(fixture->path, "");
+    assert_int_equal(truncate(fixture->path, 2 * 1024 * 1024), 0);
+    ledger = make(fixture);
+    expect(ledger, "web", "check=70 ");
+    expect_log(fixture,
+               "cannot be read: File too large (kept as last-runs.damaged): last-runs.old");
+    ledger_destroy(ledger);
+    expect_file(fixture->path, "reeve last runs 1\n70 web check\nend\n");
+    expect_file(fixture->old_path, "reeve last runs 1\n70 web check\nend\n");
+}
+
+/* The damaged file stays where it is, and the reserve survives the next write all the same. */
+static void test_a_damaged_file_that_cannot_be_renamed(void **state)
+{
+    struct fixture *fixture = *state;
+    struct ledger *ledger;
+
+    assert_int_equal(mkdir(fixture->damaged_path, 0700), 0);
+    write_file(fixture->path, "rubbish");
+    write_file(fixture->old_path, "reeve last runs 1\n70 web check\nend\n");
+    ledger = make(fixture);
+    expect_log(fixture, "is damaged (and cannot be renamed to last-runs.damaged: Is a directory): "
+                        "last-runs.old");
+    set_task(fixture, 0, "check", 80, true);
+    ledger_read_board(ledger, "web", fixture->board, 0);
+    ledger_destroy(ledger);
+    expect_file(fixture->path, "reeve last runs 1\n80 web check\nend\n");
+    expect_file(fixture->old_path, "reeve last runs 1\n70 web check\nend\n");
+    assert_int_equal(rmdir(fixture->damaged_path), 0);
+}
+
+/* A write that fails at its beginning does not make a bad file a good one. */
+static void test_a_write_that_fails_after_a_damaged_file(void **state)
+{
+    struct fixture *fixture = *state;
+
+    assert_int_equal(mkdir(fixture->damaged_path, 0700), 0);
+    assert_int_equal(mkdir(fixture->new_path, 0700), 0);
+    write_file(fixture->path, "rubbish");
+    write_file(fixture->old_path, "reeve last runs 1\n70 web check\nend\n");
+    ledger_destroy(make(fixture));
+    expect_file(fixture->path, "rubbish");
+    expect_file(fixture->old_path, "reeve last runs 1\n70 web check\nend\n");
+    assert_int_equal(rmdir(fixture->damaged_path), 0);
 }
 
 /* The file before is the reserve. */
@@ -435,6 +482,8 @@ int main(void)
         TEST(test_a_damaged_file),
         TEST(test_a_file_that_is_missing),
         TEST(test_files_that_cannot_be_read),
+        TEST(test_a_damaged_file_that_cannot_be_renamed),
+        TEST(test_a_write_that_fails_after_a_damaged_file),
         TEST(test_the_reserve),
         TEST(test_a_file_that_cannot_be_written),
         TEST(test_the_loop_turns_while_the_disk_hangs),
