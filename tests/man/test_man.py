@@ -137,8 +137,8 @@ class Manual(unittest.TestCase):
         verbs = re.findall(r'(?m)^    \{"(\w+)",', table)
         self.assertGreater(len(verbs), 15)
         text = self.render("reevectl.1")
-        # How far terms are indented depends on the version of groff.
-        indent = re.search(r"(?m)^ +(?=status )", text)[0]
+        # The version of groff decides how far terms are indented, and whether a text begins beside them.
+        indent = re.search(r"(?m)^ +(?=status( |$))", text)[0]
         self.assertEqual([verb for verb in verbs
                           if not re.search(rf"(?m)^{indent}(\w+ MODULE\.\.\., )*{verb}\b", text)], [])
         for program, page in ((REEVECTL, "reevectl.1"), (REEVED, "reeved.8"), (HOST, "reeve-host.8")):
