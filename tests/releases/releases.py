@@ -21,6 +21,7 @@ import time
 
 import roots
 from debian import FIRST_CLASS, RELEASES, find_release, run_program, try_each
+from telling import Ticker, follow
 
 SOURCE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 # Far more than a command takes on two busy processors; what takes longer hangs.
@@ -57,21 +58,16 @@ class Walk:
     def begin(self, command):
         say(self.name(command))
         return subprocess.Popen(self.root.argv(command, self.user), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                                stderr=subprocess.STDOUT, text=True, errors="replace", start_new_session=True)
+                                stderr=subprocess.STDOUT, start_new_session=True)
 
     def lines(self, process, what):
-        """Yields what a command prints, and keeps it; what ./dev says of its progress is shown."""
+        """Yields what a command prints, and keeps it; how far it is is shown."""
         guard = threading.Timer(LIMIT, os.killpg, (process.pid, signal.SIGKILL))
         guard.start()
         name = re.sub(r"\W+", "-", what).strip("-") + ".log"
         try:
             with open(os.path.join(self.logs, name), "w", encoding="utf-8") as log:
-                for line in process.stdout:
-                    log.write(line)
-                    log.flush()
-                    if re.match(r"dev:|SKIPPED:|FAILED:", line):
-                        print(f"    {line}", end="", file=sys.stderr, flush=True)
-                    yield line
+                yield from follow(process, log, Ticker(say, self.name(what)))
         finally:
             guard.cancel()
 
@@ -118,12 +114,19 @@ class Walk:
         return True
 
 
+def make_root(release, user):
+    log = os.path.join(SOURCE, "build/releases", str(release), f"{user}-root.log")
+    os.makedirs(os.path.dirname(log), exist_ok=True)
+    open(log, "wb").close()
+    return roots.Root(release, f"{release.suite}-{user}", SOURCE, say, log)
+
+
 def walk_first_class(release, count):
     commands = [None, "./dev test", "./dev deb", "ROUNDS=1 IDLE_SECONDS=2 ./dev bench pool daemon", "./dev fuzz 2",
                 "./dev build"]
     seen = {}
     for user in ("root", USER):
-        with roots.Root(release, f"{release.suite}-{user}", SOURCE, say) as root:
+        with make_root(release, user) as root:
             if user != "root":
                 root.add_user(user)
             walk = Walk(root, user, count)
@@ -136,7 +139,7 @@ def walk_first_class(release, count):
 
 
 def walk_other(release, count):
-    with roots.Root(release, f"{release.suite}-root", SOURCE, say) as root:
+    with make_root(release, "root") as root:
         walk = Walk(root, "root", count)
         walk.command("./dev build")
         walk.command("./dev test --quick")

@@ -11,6 +11,7 @@ import random
 import re
 import time
 
+from telling import Ticker
 from scenarios import CONFIG, DROP_INS, HEALTH, UNIT, expect, journal
 
 STATE = "/var/lib/reeve"
@@ -119,9 +120,11 @@ def find_dropped(vm, mark):
 
 def wait_dropped(vm, mark, count):
     deadline = time.monotonic() + PATIENCE
+    ticker = Ticker(vm.say, f"waiting for {count} files to be dropped")
     while len(find_dropped(vm, mark)) < count:
         expect(time.monotonic() < deadline, f"{count} files were not dropped within {PATIENCE} s")
         time.sleep(0.05)
+        ticker.tick()
 
 
 def one_cut(vm, number):

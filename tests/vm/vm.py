@@ -4,7 +4,7 @@
 
 A real systemd is process 1 there, with the kernel and the control groups of the release. Without a RELEASE both
 are tried, without a SCENARIO all. The installation comes first in any case. What is committed is what is installed.
-Disks and logs are in build/vm/RELEASE/.
+Disks and logs are in build/vm/RELEASE/; image.log there has what the building of the disk said.
 """
 import argparse
 import os
