@@ -53,7 +53,11 @@ class Walk:
         self.count.add(*counted or (int(good), int(not good), 0))
         words = "{} passed, {} failed, {} skipped".format(*counted) if counted else "passed" if good else "FAILED"
         minutes, seconds = divmod(int(time.monotonic() - begun), 60)
-        say(f"{self.name(what)}: {words} ({minutes} min {seconds} s)")
+        say(f"{self.name(what)}: {words} ({minutes} min {seconds} s)"
+            + ("" if good else f"; its log is {self.log(what)}"))
+
+    def log(self, what):
+        return os.path.join(self.logs, re.sub(r"\W+", "-", what).strip("-") + ".log")
 
     def begin(self, command):
         say(self.name(command))
@@ -62,11 +66,13 @@ class Walk:
 
     def lines(self, process, what):
         """Yields what a command prints, and keeps it; how far it is is shown."""
-        guard = threading.Timer(LIMIT, os.killpg, (process.pid, signal.SIGKILL))
+        def end_it():
+            say(f"{self.name(what)}: expected to end within {LIMIT // 60} min, still running: it is killed")
+            os.killpg(process.pid, signal.SIGKILL)
+        guard = threading.Timer(LIMIT, end_it)
         guard.start()
-        name = re.sub(r"\W+", "-", what).strip("-") + ".log"
         try:
-            with open(os.path.join(self.logs, name), "w", encoding="utf-8") as log:
+            with open(self.log(what), "w", encoding="utf-8") as log:
                 yield from follow(process, log, Ticker(say, self.name(what)))
         finally:
             guard.cancel()
@@ -97,7 +103,7 @@ class Walk:
         begun = time.monotonic()
         process = self.begin("./dev run")
         tried = None
-        for line in self.lines(process, "run"):
+        for line in self.lines(process, "./dev run"):
             if tried is None and re.search(r" notice  started$", line):
                 tried = self.try_readme()
                 os.killpg(process.pid, signal.SIGINT)
@@ -109,7 +115,8 @@ class Walk:
         for line in block.splitlines():
             done = self.root.run(line.strip(), self.user, check=False)
             if done.returncode != 0 or not done.stdout:
-                say(f"the README's `{line.strip()}`: exit code {done.returncode}\n{done.stdout}")
+                say(f"the README's `{line.strip()}`: expected exit code 0 and output, seen {done.returncode} and "
+                    f"{done.stdout or 'nothing'}")
                 return False
         return True
 
