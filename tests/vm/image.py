@@ -145,7 +145,10 @@ def make_disk(release, folder, say):
             shutil.rmtree(os.path.join(root.path, path))
         os.unlink(os.path.join(root.path, "etc/resolv.conf"))
         for name, pattern in (("vmlinuz", "vmlinuz-*"), ("initrd", "initrd.img-*")):
-            shutil.copy(max(glob.glob(os.path.join(root.path, "boot", pattern))), os.path.join(folder, name))
+            found = glob.glob(os.path.join(root.path, "boot", pattern))
+            if not found:
+                raise roots.Trouble(f"expected /boot/{pattern} of the kernel's package, seen none; see {root.log}")
+            shutil.copy(max(found), os.path.join(folder, name))
         root.unmount_machine()
         disk = os.path.join(folder, "disk.img")
         if os.path.exists(disk):
