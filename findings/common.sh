@@ -4,6 +4,9 @@
 #
 # Exit codes: 0 it behaves as it did; 1 it behaves otherwise; 2 a step failed before that could be seen, such as a
 # download; 3 a pinned version is not to be had any more; 77 it cannot be tried on this machine.
+#
+# Pinned is what Debian 12 and 13 had on 21 November 2026, and sid on 30 October 2026; of what these depend on any
+# version will do. What is gone from the mirrors is kept at snapshot.debian.org, which FINDINGS_MIRROR=URL can name.
 set -eu
 work=$(mktemp -d)
 told=
@@ -45,8 +48,8 @@ done
 unshare --map-root-user --mount true 2>/dev/null || cannot "user namespaces cannot be made (unshare --map-root-user)"
 
 # What this machine's apt gets Debian from.
-mirror=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' 'Origin: Debian' \
-    'Label: Debian' 'Component: main' | head -n 1)
+mirror=${FINDINGS_MIRROR:-$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' 'Origin: Debian' \
+    'Label: Debian' 'Component: main' | head -n 1)}
 [ "$mirror" ] || cannot "apt knows no mirror of Debian yet: apt-get update"
 
 # need_loop_mounts FILESYSTEM...: up front, as packages take minutes.
@@ -62,11 +65,11 @@ need_loop_mounts() {
 use_apt() {
     state=$work/apt-$1 command=$2
     shift 2
-    # Without the error mode an update that fetched nothing succeeds.
+    # A snapshot is past its time. Without the error mode an update that fetched nothing succeeds.
     LC_ALL=C "$command" -qq -o Dir::Etc::sourcelist="$state/sources" -o Dir::Etc::sourceparts=- -o Dir::State="$state" \
         -o Dir::State::lists="$state/lists" -o Dir::State::status="$state/status" \
         -o Dir::Cache::archives="$state/archives" -o Dir::Cache::pkgcache= -o Dir::Cache::srcpkgcache= \
-        -o Dir::Etc::preferencesparts="$state/etc" -o Acquire::Languages=none \
+        -o Dir::Etc::preferencesparts="$state/etc" -o Acquire::Languages=none -o Acquire::Check-Valid-Until=false \
         -o APT::Update::Error-Mode=any -o APT::Sandbox::User=root -o APT::Keep-Downloaded-Packages=true "$@"
 }
 

@@ -31,8 +31,8 @@ heads() {
 }
 
 mkdir -p "$work/old/tmp" "$work/new/tmp"
-unpack "$work/old" trixie python3-docutils=0.21.2+dfsg-2 python3
-unpack "$work/new" sid python3-docutils=0.23+dfsg-2 python3
+unpack "$work/old" trixie python3-docutils=0.21.2+dfsg-2 python3=3.13.5-1
+unpack "$work/new" sid python3-docutils=0.23+dfsg-2 python3=3.14.8-1
 expect 'docutils 0.21.2 capitalises' '.TH "HELLO"
 .SH NAME
 .SH SYNOPSIS' heads "$work/old"

@@ -24,7 +24,7 @@ warned() {
 
 mkdir -p "$work/old/tmp" "$work/new/tmp"
 unpack "$work/old" trixie gcc-14=14.2.0-19
-unpack "$work/new" sid gcc-16=16.2.0-4 clang-21
+unpack "$work/new" sid gcc-16=16.2.0-4 clang-21=1:21.1.8-14
 expect 'gcc 14' '' warned "$work/old" gcc-14
 expect 'clang 21' '' warned "$work/new" clang-21
 expect 'gcc 16' "busy.c:1:42: warning: variable 'count' set but not used [-Wunused-but-set-variable=]

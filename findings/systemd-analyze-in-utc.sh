@@ -19,7 +19,7 @@ far='Next elapse: Tue 2199-12-31 23:59:59 +00'
 near='Next elapse: Tue 2023-11-14 23:13:20 +01'
 near_utc='(in UTC): Tue 2023-11-14 22:13:20 UTC'
 unpack "$work/13" trixie systemd=257.13-1~deb13u1 tzdata=2026f-0+deb13u1
-unpack "$work/new" sid systemd=262.1-1 tzdata
+unpack "$work/new" sid systemd=262.1-1 tzdata=2026f-1
 for folder in 13 new; do
     expect "$folder, the far one first" "$far
 $near" calendar "$work/$folder" '2199-12-31 23:59:59' @1700000000
