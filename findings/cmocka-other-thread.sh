@@ -45,7 +45,9 @@ outcome() {
 }
 
 mkdir -p "$work/old/tmp" "$work/new/tmp"
-unpack "$work/old" trixie libcmocka-dev=1.1.7-3+b1 gcc libc6-dev
-unpack "$work/new" sid libcmocka-dev=2.0.2-1+b1 gcc libc6-dev
-expect 'cmocka 1.1.7' 'exit code 255, 0 lines of the assertion, 0 of the next test, 0 of a summary' "$(outcome "$work/old")"
-expect 'cmocka 2.0.2' 'exit code 1, 1 lines of the assertion, 0 of the next test, 0 of a summary' "$(outcome "$work/new")"
+unpack "$work/old" trixie libcmocka-dev=1.1.7-3+b1 gcc=4:14.2.0-1 libc6-dev=2.41-12+deb13u5
+unpack "$work/new" sid libcmocka-dev=2.0.2-1+b1 gcc=4:16.1.0-3 libc6-dev=2.43-7
+expect 'cmocka 1.1.7' 'exit code 255, 0 lines of the assertion, 0 of the next test, 0 of a summary' \
+    outcome "$work/old"
+expect 'cmocka 2.0.2' 'exit code 1, 1 lines of the assertion, 0 of the next test, 0 of a summary' \
+    outcome "$work/new"

@@ -25,8 +25,8 @@ scripts() {
 mkdir -p "$work/old/tmp" "$work/new/tmp"
 unpack "$work/old" bookworm debhelper=13.11.4
 unpack "$work/new" trixie debhelper=13.24.2
-expect 'debhelper 13.11.4, a unit in /lib' 'exit code 0, 2 scripts, said ""' "$(scripts "$work/old" /lib/systemd/system)"
+expect 'debhelper 13.11.4, a unit in /lib' 'exit code 0, 2 scripts, said ""' scripts "$work/old" /lib/systemd/system
 expect 'debhelper 13.11.4, a unit in /usr/lib' 'exit code 0, 0 scripts, said ""' \
-    "$(scripts "$work/old" /usr/lib/systemd/system)"
+    scripts "$work/old" /usr/lib/systemd/system
 expect 'debhelper 13.24.2, a unit in /usr/lib' 'exit code 0, 2 scripts, said ""' \
-    "$(scripts "$work/new" /usr/lib/systemd/system)"
+    scripts "$work/new" /usr/lib/systemd/system

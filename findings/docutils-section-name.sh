@@ -26,15 +26,16 @@ RST
 
 heads() {
     cp "$work/page.rst" "$1/tmp/"
-    inside "$1" python3 /usr/bin/rst2man /tmp/page.rst | grep -E '^\.(TH|SH)' | cut -d' ' -f1,2
+    inside "$1" python3 /usr/bin/rst2man /tmp/page.rst >"$work/page"
+    grep -E '^\.(TH|SH)' "$work/page" | cut -d' ' -f1,2
 }
 
 mkdir -p "$work/old/tmp" "$work/new/tmp"
-unpack "$work/old" trixie python3-docutils=0.21.2+dfsg-2 python3
-unpack "$work/new" sid python3-docutils=0.23+dfsg-2 python3
+unpack "$work/old" trixie python3-docutils=0.21.2+dfsg-2 python3=3.13.5-1
+unpack "$work/new" sid python3-docutils=0.23+dfsg-2 python3=3.14.8-1
 expect 'docutils 0.21.2 capitalises' '.TH "HELLO"
 .SH NAME
-.SH SYNOPSIS' "$(heads "$work/old")"
+.SH SYNOPSIS' heads "$work/old"
 expect 'docutils 0.23 does not' '.TH "hello"
 .SH Name
-.SH SYNOPSIS' "$(heads "$work/new")"
+.SH SYNOPSIS' heads "$work/new"

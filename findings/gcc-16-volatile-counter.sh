@@ -15,13 +15,17 @@ C
 
 warned() {
     cp "$work/busy.c" "$1/tmp/"
-    inside "$1" "$2" -Wall -Wextra -c -o /dev/null /tmp/busy.c 2>&1 | grep -oE 'busy.c:[0-9]+:[0-9]+: warning: .*' || true
+    inside "$1" "$2" -Wall -Wextra -c -o /dev/null /tmp/busy.c >"$work/said" 2>&1 || {
+        cat "$work/said" >&2
+        return 1
+    }
+    grep -oE 'busy.c:[0-9]+:[0-9]+: warning: .*' "$work/said" || true
 }
 
 mkdir -p "$work/old/tmp" "$work/new/tmp"
 unpack "$work/old" trixie gcc-14=14.2.0-19
-unpack "$work/new" sid gcc-16=16.2.0-4 clang-21
-expect 'gcc 14' '' "$(warned "$work/old" gcc-14)"
-expect 'clang 21' '' "$(warned "$work/new" clang-21)"
+unpack "$work/new" sid gcc-16=16.2.0-4 clang-21=1:21.1.8-14
+expect 'gcc 14' '' warned "$work/old" gcc-14
+expect 'clang 21' '' warned "$work/new" clang-21
 expect 'gcc 16' "busy.c:1:42: warning: variable 'count' set but not used [-Wunused-but-set-variable=]
-busy.c:2:36: warning: variable 'count' set but not used [-Wunused-but-set-variable=]" "$(warned "$work/new" gcc-16)"
+busy.c:2:36: warning: variable 'count' set but not used [-Wunused-but-set-variable=]" warned "$work/new" gcc-16

@@ -4,7 +4,7 @@
 
 A log that is missing or empty counts as a failure: a suite that did not run has not passed. What was
 skipped is named with its reason: a test that prints "SKIPPED: REASON" has one, and so has each that
-unittest skipped within a test that passed.
+unittest skipped within a test that passed. What a test says in a line "NOTE: ..." is shown, whatever its result.
 """
 import json
 import re
@@ -14,9 +14,13 @@ PASSED = {"OK", "EXPECTEDFAIL"}
 SKIPPED = {"SKIP"}
 
 
+def said_by(result):
+    return result.get("stdout", "") + "\n" + result.get("stderr", "")
+
+
 def reasons(result):
     """Why all or a part of it was skipped."""
-    said = result.get("stdout", "") + "\n" + result.get("stderr", "")
+    said = said_by(result)
     whole = re.findall(r"^SKIPPED: (.*)$", said, re.MULTILINE)
     parts = re.findall(r"\.\.\. skipped ['\"](.*)['\"]$", said, re.MULTILINE)
     return sorted(set(whole + parts))
@@ -37,6 +41,8 @@ def main(paths):
         for result in results:
             for reason in reasons(result):
                 print(f"SKIPPED: {path}: {result['name']}: {reason}", file=sys.stderr)
+            for note in re.findall(r"^NOTE: (.*)$", said_by(result), re.MULTILINE):
+                print(f"NOTE: {path}: {result['name']}: {note}", file=sys.stderr)
             if result["result"] in PASSED:
                 passed += 1
             elif result["result"] in SKIPPED:

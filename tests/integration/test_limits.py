@@ -9,6 +9,7 @@ import pwd
 import re
 import signal
 import subprocess
+import tempfile
 import unittest
 import unittest.mock
 
@@ -395,9 +396,9 @@ class Groups(LimitsTest):
         mount = find_unified()
         if not mount:
             self.skipTest("no control groups of version 2")
-        self.group = os.path.join(mount, f"reeve-test-{os.getpid()}")
         try:
-            os.mkdir(self.group)
+            # No process id in the name: another test in a namespace of its own may have the same.
+            self.group = tempfile.mkdtemp(prefix="reeve-test-", dir=mount)
         except OSError as error:
             self.skipTest(f"no control group can be made: {error}")
         self.addCleanup(self.remove)

@@ -21,6 +21,7 @@ import time
 
 import roots
 from debian import FIRST_CLASS, RELEASES, find_release, run_program, try_each
+from telling import Ticker, follow
 
 SOURCE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 # Far more than a command takes on two busy processors; what takes longer hangs.
@@ -52,26 +53,27 @@ class Walk:
         self.count.add(*counted or (int(good), int(not good), 0))
         words = "{} passed, {} failed, {} skipped".format(*counted) if counted else "passed" if good else "FAILED"
         minutes, seconds = divmod(int(time.monotonic() - begun), 60)
-        say(f"{self.name(what)}: {words} ({minutes} min {seconds} s)")
+        say(f"{self.name(what)}: {words} ({minutes} min {seconds} s)"
+            + ("" if good else f"; its log is {self.log(what)}"))
+
+    def log(self, what):
+        return os.path.join(self.logs, re.sub(r"\W+", "-", what).strip("-") + ".log")
 
     def begin(self, command):
         say(self.name(command))
         return subprocess.Popen(self.root.argv(command, self.user), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                                stderr=subprocess.STDOUT, text=True, errors="replace", start_new_session=True)
+                                stderr=subprocess.STDOUT, start_new_session=True)
 
     def lines(self, process, what):
-        """Yields what a command prints, and keeps it; what ./dev says of its progress is shown."""
-        guard = threading.Timer(LIMIT, os.killpg, (process.pid, signal.SIGKILL))
+        """Yields what a command prints, and keeps it; how far it is is shown."""
+        def end_it():
+            say(f"{self.name(what)}: expected to end within {LIMIT // 60} min, still running: it is killed")
+            os.killpg(process.pid, signal.SIGKILL)
+        guard = threading.Timer(LIMIT, end_it)
         guard.start()
-        name = re.sub(r"\W+", "-", what).strip("-") + ".log"
         try:
-            with open(os.path.join(self.logs, name), "w", encoding="utf-8") as log:
-                for line in process.stdout:
-                    log.write(line)
-                    log.flush()
-                    if re.match(r"dev:|SKIPPED:|FAILED:", line):
-                        print(f"    {line}", end="", file=sys.stderr, flush=True)
-                    yield line
+            with open(self.log(what), "w", encoding="utf-8") as log:
+                yield from follow(process, log, Ticker(say, self.name(what)))
         finally:
             guard.cancel()
 
@@ -101,7 +103,7 @@ class Walk:
         begun = time.monotonic()
         process = self.begin("./dev run")
         tried = None
-        for line in self.lines(process, "run"):
+        for line in self.lines(process, "./dev run"):
             if tried is None and re.search(r" notice  started$", line):
                 tried = self.try_readme()
                 os.killpg(process.pid, signal.SIGINT)
@@ -113,9 +115,17 @@ class Walk:
         for line in block.splitlines():
             done = self.root.run(line.strip(), self.user, check=False)
             if done.returncode != 0 or not done.stdout:
-                say(f"the README's `{line.strip()}`: exit code {done.returncode}\n{done.stdout}")
+                say(f"the README's `{line.strip()}`: expected exit code 0 and output, seen {done.returncode} and "
+                    f"{done.stdout or 'nothing'}")
                 return False
         return True
+
+
+def make_root(release, user):
+    log = os.path.join(SOURCE, "build/releases", str(release), f"{user}-root.log")
+    os.makedirs(os.path.dirname(log), exist_ok=True)
+    open(log, "wb").close()
+    return roots.Root(release, f"{release.suite}-{user}", SOURCE, say, log)
 
 
 def walk_first_class(release, count):
@@ -123,7 +133,7 @@ def walk_first_class(release, count):
                 "./dev build"]
     seen = {}
     for user in ("root", USER):
-        with roots.Root(release, f"{release.suite}-{user}", SOURCE, say) as root:
+        with make_root(release, user) as root:
             if user != "root":
                 root.add_user(user)
             walk = Walk(root, user, count)
@@ -136,7 +146,7 @@ def walk_first_class(release, count):
 
 
 def walk_other(release, count):
-    with roots.Root(release, f"{release.suite}-root", SOURCE, say) as root:
+    with make_root(release, "root") as root:
         walk = Walk(root, "root", count)
         walk.command("./dev build")
         walk.command("./dev test --quick")

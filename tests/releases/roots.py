@@ -14,6 +14,8 @@ import signal
 import subprocess
 import sys
 
+from telling import Trouble, run_long
+
 # Minbases, packages and images: about 3 GB with all releases. It may be removed at any time.
 CACHE = os.environ.get("REEVE_CACHE") or os.path.join(
     os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"), "reeve")
@@ -24,10 +26,6 @@ INSIDE = "REEVE_INSIDE_NAMESPACES"
 MS_BIND, MS_REC, MS_SLAVE = 0x1000, 0x4000, 1 << 19
 MNT_DETACH = 2
 libc = ctypes.CDLL(None, use_errno=True)
-
-
-class Trouble(Exception):
-    """What is missing or has failed, for people."""
 
 
 def mount(source, target, kind, flags=0, data=""):
@@ -81,14 +79,10 @@ def make_minbase(release, say):
     packages = package_cache(release)
     if os.path.isdir(folder):
         return folder
-    say(f"making a bare root of Debian {release} (debootstrap, about a minute)")
     shutil.rmtree(folder + ".part", ignore_errors=True)
     os.makedirs(os.path.dirname(folder), exist_ok=True)
-    with open(folder + ".log", "wb") as log:
-        done = subprocess.run(["debootstrap", "--variant=minbase", f"--cache-dir={packages}", release.suite,
-                               folder + ".part", mirrors()[0]], stdout=log, stderr=subprocess.STDOUT, check=False)
-    if done.returncode != 0:
-        raise Trouble(f"debootstrap failed; its log is {folder}.log")
+    run_long(["debootstrap", "--variant=minbase", f"--cache-dir={packages}", release.suite, folder + ".part",
+              mirrors()[0]], f"making a bare root of Debian {release}", say, folder + ".log")
     os.rename(folder + ".part", folder)
     return folder
 
@@ -124,14 +118,16 @@ def copy_settings(root, release):
 class Root:
     """An overlay over a release's minbase, with a clone of a checkout's HEAD in /src. A context manager.
 
-    A base is a folder with another system of the release, to take in place of the minbase."""
+    What its long steps say goes to the file log. A base is a folder with another system of the release, to take in
+    place of the minbase."""
 
-    def __init__(self, release, name, checkout, say, base=None):
+    def __init__(self, release, name, checkout, say, log, base=None):
         self.release = release
         self.folder = os.path.join(CACHE, "work", name)
         self.path = os.path.join(self.folder, "root")
         self.checkout = checkout
         self.say = say
+        self.log = log
         self.base = base
 
     def __enter__(self):
@@ -182,8 +178,12 @@ class Root:
             raise Trouble(f"{command}: exit code {done.returncode}\n{done.stdout[-3000:]}")
         return done
 
+    def run_long(self, command, what):
+        """As run(), a step that may take more than a few seconds."""
+        run_long(self.argv(command), what, self.say, self.log)
+
     def add_user(self, name):
         """A user who may become root by sudo without a password, and to whom the checkout belongs."""
-        self.run("apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends "
-                 f"sudo && useradd -m -s /bin/bash {name} && chown -R {name}: /src && "
-                 f"echo '{name} ALL=(ALL) NOPASSWD: ALL' >/etc/sudoers.d/{name}")
+        self.run_long("apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "
+                      f"sudo && useradd -m -s /bin/bash {name} && chown -R {name}: /src && "
+                      f"echo '{name} ALL=(ALL) NOPASSWD: ALL' >/etc/sudoers.d/{name}", f"adding the user {name}")

@@ -129,11 +129,11 @@ def lock_folder(path):
     return fd
 
 
-def make_folder():
-    """Path and lock of a new folder. The lock tells other tests that this one lives: its process may be in a
-    namespace that they cannot see."""
+def make_locked(make):
+    """Path and lock of the folder that make() makes. The lock tells other tests that its owner lives: its process
+    may be in a namespace that they cannot see."""
     while True:
-        path = tempfile.mkdtemp(prefix=FOLDER)
+        path = make()
         # Another test may sweep it before it is locked.
         with contextlib.suppress(FileNotFoundError, BlockingIOError):
             fd = lock_folder(path)
@@ -142,20 +142,38 @@ def make_folder():
             os.close(fd)
 
 
+def make_folder():
+    return make_locked(lambda: tempfile.mkdtemp(prefix=FOLDER))
+
+
+def make_group(path):
+    """As make_folder(), a control group. The folder's lock would not do for it: a test with another root or another
+    folder for temporary files sees the group alone."""
+    def make():
+        os.makedirs(path, exist_ok=True)
+        return path
+    return make_locked(make)
+
+
 def sweep():
     """Removes the folders and control groups that killed tests have left. All are empty: a test's mounts and
     processes end with it."""
-    folder = tempfile.gettempdir()
+    sweep_in(tempfile.gettempdir(), os.rmdir)
+    for point in hierarchies():
+        sweep_in(point, remove_empty_group)
+
+
+def sweep_in(folder, remove):
+    """Calls remove() for each of the tests' folders whose owner is gone."""
     for name in os.listdir(folder):
         if name.startswith(FOLDER):
+            path = os.path.join(folder, name)
             with contextlib.suppress(OSError):
-                fd = lock_folder(os.path.join(folder, name))
-                os.rmdir(os.path.join(folder, name))
-                os.close(fd)
-    for point in hierarchies():
-        for name in os.listdir(point):
-            if name.startswith(FOLDER) and not os.path.exists(os.path.join(folder, name)):
-                remove_group(os.path.join(point, name), kill=False)
+                fd = lock_folder(path)
+                try:
+                    remove(path)
+                finally:
+                    os.close(fd)
 
 
 def hierarchies():
@@ -170,22 +188,38 @@ def hierarchies():
     return found
 
 
-def remove_group(path, kill=True):
-    """A control group with all below it. What runs in it is killed, or keeps it."""
-    if kill:
+def populated(path):
+    """Whether a process is in a control group or below it. Of the old hierarchy only those that can be seen here
+    count: no more is told of it."""
+    with contextlib.suppress(FileNotFoundError):
+        with open(os.path.join(path, "cgroup.events"), encoding="ascii") as file:
+            return "populated 1" in file.read()
+    for folder, _, _ in os.walk(path):
+        # Of a process whose first thread has ended only the others are listed, as tasks.
+        with open(os.path.join(folder, "tasks"), encoding="ascii") as file:
+            if file.read():
+                return True
+    return False
+
+
+def remove_empty_group(path):
+    """Removes a control group with all below it, or nothing: what runs in it may need its empty groups, too."""
+    if not populated(path):
+        for folder, _, _ in os.walk(path, topdown=False):
+            os.rmdir(folder)
+
+
+def end_group(path):
+    """Kills what runs in a control group, and removes it with all below it."""
+    with contextlib.suppress(OSError):
+        with open(os.path.join(path, "cgroup.kill"), "w", encoding="ascii") as file:
+            file.write("1")
+    # A killed process leaves its group a moment later.
+    deadline = time.monotonic() + 5
+    while os.path.exists(path) and time.monotonic() < deadline:
         with contextlib.suppress(OSError):
-            with open(os.path.join(path, "cgroup.kill"), "w", encoding="ascii") as file:
-                file.write("1")
-    for folder, _, _ in os.walk(path, topdown=False):
-        # A killed process leaves its group a moment later.
-        deadline = time.monotonic() + (5 if kill else 0)
-        while os.path.exists(folder):
-            with contextlib.suppress(OSError):
-                os.rmdir(folder)
-                break
-            if time.monotonic() > deadline:
-                break
-            threading.Event().wait(0.01)
+            remove_empty_group(path)
+        threading.Event().wait(0.01)
 
 
 class Container:
@@ -198,7 +232,7 @@ class Container:
         self.process = None
         self.leader = None
         self.console = None
-        self.groups = []
+        self.groups = []  # of (path, lock)
 
     @staticmethod
     def missing():
@@ -283,14 +317,17 @@ class Container:
     # Control groups: two containers must not share one ------------------------------------------
 
     def _make_groups(self):
-        for point in hierarchies():
-            self.groups.append(os.path.join(point, os.path.basename(self.folder)))
-            os.makedirs(self.groups[-1], exist_ok=True)
+        """Just before they are entered: a group without a process is kept by its lock alone."""
+        try:
+            for point in hierarchies():
+                self.groups.append(make_group(os.path.join(point, os.path.basename(self.folder))))
+        except OSError as error:
+            raise Impossible(f"cannot make a control group for the container: {error}") from error
 
     def _enter_groups(self):
         """Between fork and exec."""
         die_with_parent()
-        for group in self.groups:
+        for group, _ in self.groups:
             with open(os.path.join(group, "cgroup.procs"), "w", encoding="ascii") as file:
                 file.write("0")
 
@@ -308,7 +345,6 @@ class Container:
                 mount("cgroup2", "/sys/fs/cgroup", "cgroup2")
             sweep()
             self.folder, self.lock = make_folder()
-            self._make_groups()
             self._make_root()
         except OSError as error:
             self.close()
@@ -327,6 +363,7 @@ class Container:
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as ready:
             ready.bind(notify)
             self.console = open(os.path.join(self.folder, "console"), "w+b")
+            self._make_groups()
             self.process = subprocess.Popen(
                 ["unshare", "--pid", "--mount-proc", "--propagation=unchanged", "--fork", "--kill-child",
                  "--", "systemd-nspawn", "--quiet", "--register=no", "--keep-unit", "-D", self.root,
@@ -431,8 +468,9 @@ class Container:
             self.process.wait()
         if self.console:
             self.console.close()
-        for group in self.groups:
-            remove_group(group)
+        for group, lock in self.groups:
+            end_group(group)
+            os.close(lock)
         if self.root:
             for name in ("usr", "etc"):
                 subprocess.run(["umount", "--lazy", self.path(name)], stderr=subprocess.DEVNULL,

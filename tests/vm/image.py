@@ -15,12 +15,15 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 SOURCE = os.path.dirname(os.path.dirname(HERE))
 sys.path.insert(0, os.path.join(SOURCE, "tests/releases"))
 import roots  # pylint: disable=wrong-import-position
+from telling import run_long  # pylint: disable=wrong-import-position
 
 PACKAGES = ("linux-image-cloud-amd64 initramfs-tools zstd systemd systemd-sysv udev dbus kmod python3 curl procps "
             "iproute2 libpam-systemd")
 # Only what a virtual disk needs, so that the kernel is there within a second.
 MODULES = "virtio_blk\nvirtio_pci\next4\n"
 SIZE = "3G"
+# What the steps below say, in the folder of the release.
+LOG = "image.log"
 
 AGENT = """[Unit]
 Description=Runs what the test asks for
@@ -55,6 +58,10 @@ def packages_key():
     return hashlib.sha256("\n".join(counted).encode()).hexdigest()[:16]
 
 
+def make_root(release, folder, say, base=None):
+    return roots.Root(release, f"vm-{release.suite}", SOURCE, say, os.path.join(folder, LOG), base)
+
+
 def build_packages(release, folder, say):
     """Builds the packages and the test module on a bare root. Returns the folder that has them."""
     target = os.path.join(folder, "packages-" + packages_key())
@@ -63,9 +70,9 @@ def build_packages(release, folder, say):
     for old in glob.glob(os.path.join(folder, "packages-*")):
         shutil.rmtree(old)
     say("building the packages on a bare root")
-    with roots.Root(release, f"vm-{release.suite}", SOURCE, say) as root:
-        root.run("./dev deb && cc -O1 -shared -fPIC -Iinclude -o build/deb/hog.so tests/vm/guest/hog.c "
-                 "build/deb/reeve-*/obj-*/lib/libreeve.so.0")
+    with make_root(release, folder, say) as root:
+        root.run_long("./dev deb && cc -O1 -shared -fPIC -Iinclude -o build/deb/hog.so tests/vm/guest/hog.c "
+                      "build/deb/reeve-*/obj-*/lib/libreeve.so.0", "building the packages")
         os.makedirs(target + ".part", exist_ok=True)
         for path in glob.glob(root.path + "/src/build/deb/*.deb") + [root.path + "/src/build/deb/hog.so"]:
             if "dbgsym" not in path:
@@ -74,23 +81,23 @@ def build_packages(release, folder, say):
     return target
 
 
-def make_base(release, say):
+def make_base(release, folder, say):
     """The cached folder with the system that the disk is made of."""
     base = os.path.join(roots.CACHE, "vm", release.suite)
     if os.path.isdir(base):
         return base
-    say("installing a kernel and systemd into a root (a minute)")
+    say("installing a kernel and systemd into a root")
     os.makedirs(os.path.dirname(base), exist_ok=True)
-    with roots.Root(release, f"vm-{release.suite}", SOURCE, say) as root:
+    with make_root(release, folder, say) as root:
         write(root.path, "usr/sbin/policy-rc.d", "#!/bin/sh\nexit 101\n", 0o755)
-        root.run(f"apt-get update && {INSTALL} initramfs-tools")
+        root.run_long(f"apt-get update && {INSTALL} initramfs-tools", "installing initramfs-tools")
         write(root.path, "etc/initramfs-tools/conf.d/vm", "MODULES=list\n")
         write(root.path, "etc/initramfs-tools/modules", MODULES)
-        root.run(INSTALL + PACKAGES)
+        root.run_long(INSTALL + PACKAGES, "installing a kernel and systemd")
         shutil.rmtree(base + ".part", ignore_errors=True)
         shutil.rmtree(root.path + "/src")
         # Without the mounts that lie in it: sys, dev, proc, and the packages that apt has fetched.
-        subprocess.run(["cp", "-a", "--one-file-system", root.path, base + ".part"], check=True)
+        run_long(["cp", "-a", "--one-file-system", root.path, base + ".part"], "copying it", say, root.log)
     os.unlink(os.path.join(base + ".part", "usr/sbin/policy-rc.d"))
     os.rename(base + ".part", base)
     return base
@@ -122,25 +129,28 @@ def finish_system(root, debs):
 
 def make_disk(release, folder, say):
     """Makes folder/disk.img, folder/vmlinuz and folder/initrd anew."""
+    open(os.path.join(folder, LOG), "wb").close()
     debs = build_packages(release, folder, say)
-    base = make_base(release, say)
+    base = make_base(release, folder, say)
     say("making the disk")
     # Only the dependencies are installed: what reeve's own installation does is the first thing tried.
     needed = "$(apt-get -s install --no-install-recommends /root/debs/*.deb | sed -n 's/^Inst \\([^ ]*\\) .*/\\1/p' | " \
              "grep -v reeve)"
-    with roots.Root(release, f"vm-{release.suite}", SOURCE, say, base) as root:
+    with make_root(release, folder, say, base) as root:
         shutil.rmtree(root.path + "/src")
         os.makedirs(root.path + "/src")
         finish_system(root.path, debs)
-        root.run(f"apt-get update && {INSTALL} {needed}")
+        root.run_long(f"apt-get update && {INSTALL} {needed}", "installing what the packages depend on")
         for path in ("var/lib/apt/lists", "src"):
             shutil.rmtree(os.path.join(root.path, path))
         os.unlink(os.path.join(root.path, "etc/resolv.conf"))
         for name, pattern in (("vmlinuz", "vmlinuz-*"), ("initrd", "initrd.img-*")):
-            shutil.copy(max(glob.glob(os.path.join(root.path, "boot", pattern))), os.path.join(folder, name))
+            found = glob.glob(os.path.join(root.path, "boot", pattern))
+            if not found:
+                raise roots.Trouble(f"expected /boot/{pattern} of the kernel's package, seen none; see {root.log}")
+            shutil.copy(max(found), os.path.join(folder, name))
         root.unmount_machine()
         disk = os.path.join(folder, "disk.img")
         if os.path.exists(disk):
             os.unlink(disk)
-        subprocess.run(["mke2fs", "-q", "-t", "ext4", "-d", root.path, disk, SIZE], stdout=subprocess.DEVNULL,
-                       check=True)
+        run_long(["mke2fs", "-q", "-t", "ext4", "-d", root.path, disk, SIZE], "writing the disk", say, root.log)

@@ -15,6 +15,8 @@ import socket
 import subprocess
 import time
 
+from telling import Ticker
+
 # An emulated machine beside busy processes is slow, not broken.
 BOOT_PATIENCE = 600
 KVM_PATIENCE = 120
@@ -65,11 +67,11 @@ class Machine:
         """Returns after how many seconds the agent answers."""
         try:
             return self._start(KVM_PATIENCE if self.kvm else BOOT_PATIENCE)
-        except Failure:
+        except Failure as failure:
             # A machine within a machine may begin and never get on.
             if not self.kvm:
                 raise
-            self.say("it does not boot with KVM: going on without")
+            self.say(f"it does not boot with KVM: going on without. {failure}")
             self.cut()
             self.kvm = False
             return self._start(BOOT_PATIENCE)
@@ -81,20 +83,20 @@ class Machine:
         with open(self.path("qemu.log"), "ab") as log:
             self.process = subprocess.Popen(self.arguments(), stdin=subprocess.DEVNULL, stdout=log,
                                             stderr=subprocess.STDOUT, start_new_session=True)
-        told = begun
+        ticker = Ticker(self.say, "booting")
         while time.monotonic() - begun < patience:
             if self.process.poll() is not None:
                 with open(self.path("qemu.log"), encoding="utf-8", errors="replace") as log:
-                    raise Failure(f"qemu ended: {log.read()[-1000:]}")
+                    raise Failure(f"expected the agent's answer, seen the end of qemu, with exit code "
+                                  f"{self.process.returncode}:\n{log.read()[-1000:]}")
             try:
-                self.ask({"run": "true"}, 3)
+                self.ask({"run": "true"}, 3, ticker)
                 return time.monotonic() - begun
             except (OSError, ConnectionError):
                 time.sleep(0.2)
-            if time.monotonic() - told > 10:
-                told = time.monotonic()
-                self.say(f"booting, {told - begun:.0f} s")
-        raise Failure(f"the machine did not boot within {patience} s:\n{self.console()[-2000:]}")
+            ticker.tick()
+        raise Failure(f"expected the agent's answer within {patience} s, seen none; the console ends with:\n"
+                      f"{self.console()[-2000:]}")
 
     def cut(self):
         """The power goes."""
@@ -107,15 +109,43 @@ class Machine:
         if not self.process or self.process.poll() is not None:
             return
         try:
-            self.ask({"run": "systemctl poweroff --no-block"}, 30)
-            self.process.wait(PATIENCE)
-        except (OSError, ConnectionError, subprocess.TimeoutExpired):
-            self.cut()
+            self.ask({"run": "systemctl poweroff --no-block"}, 30, Ticker(self.say, "asking it to shut down"))
+            self._wait_end()
+        except OSError as error:
+            self.say(f"it does not shut down: {error!r}")
+        self.cut()
+
+    def _wait_end(self):
+        ticker = Ticker(self.say, "shutting down")
+        deadline = time.monotonic() + PATIENCE
+        while self.process.poll() is None and time.monotonic() < deadline:
+            time.sleep(0.1)
+            ticker.tick()
+        if self.process.poll() is None:
+            self.say(f"it has not shut down within {PATIENCE} s: cutting the power")
+
+    def keep_logs(self, name):
+        """Keeps what the machine knows of a failure. Returns where that is; what it cannot give is left out."""
+        path = self.path(f"{name}.log")
+        commands = ("systemctl --failed --no-pager", "systemctl status reeve --no-pager -l -n 0", "reevectl status",
+                    "journalctl -b --no-pager -o short-monotonic | tail -n 3000")
+        kept = [self.console_path, self.path("qemu.log")]
+        if self.process and self.process.poll() is None:
+            with open(path, "w", encoding="utf-8") as file:
+                for command in commands:
+                    try:
+                        code, output = self.run(command, check=False, timeout=60)
+                    except Failure as failure:
+                        file.write(f"$ {command}\n{failure}\n")
+                        break
+                    file.write(f"$ {command}\n{output}(exit code {code})\n\n")
+            kept.insert(0, path)
+        return kept
 
     # Commands ------------------------------------------------------------------------------------
 
-    def ask(self, request, timeout):
-        """Sends a request to the agent and returns its answer."""
+    def ask(self, request, timeout, ticker):
+        """Sends a request to the agent and returns its answer. The ticker tells who waits for it."""
         request = dict(request, id=random.randrange(1 << 30), timeout=timeout)
         deadline = time.monotonic() + timeout + 10
         with socket.socket(socket.AF_UNIX) as link:
@@ -125,8 +155,7 @@ class Machine:
             link.sendall(b"\n" + json.dumps(request).encode() + b"\n")
             rest = b""
             while True:
-                link.settimeout(max(0.1, deadline - time.monotonic()))
-                data = link.recv(65536)
+                data = receive(link, deadline, ticker)
                 if not data:
                     raise ConnectionError("the machine is gone")
                 *lines, rest = (rest + data).split(b"\n")
@@ -138,33 +167,59 @@ class Machine:
                     if answer.get("id") == request["id"]:
                         return answer
 
-    def run(self, command, check=True, timeout=PATIENCE):
+    def run(self, command, check=True, timeout=PATIENCE, ticker=None):
         """Runs a line of bash. Returns its output; with check a failure is an exception, else (code, output)."""
         try:
-            answer = self.ask({"run": command}, timeout)
+            answer = self.ask({"run": command}, timeout, ticker or Ticker(self.say, f"running `{shorten(command)}`"))
         except OSError as error:
-            raise Failure(f"`{command}`: {error}; the console ends with:\n{self.console()[-1500:]}") from error
+            raise Failure(f"`{command}`: expected an answer within {timeout} s, seen {error!r}; "
+                          f"the console ends with:\n{self.console()[-1500:]}") from error
         if not check:
             return answer["code"], answer["output"]
         if answer["code"] != 0:
-            raise Failure(f"`{command}`: exit code {answer['code']}\n{answer['output']}")
+            raise Failure(f"`{command}`: expected exit code 0, seen {answer['code']} with:\n{answer['output']}")
         return answer["output"]
 
     def write(self, path, text, mode=0o644):
         data = base64.b64encode(text.encode()).decode()
-        self.ask({"write": path, "data": data, "mode": mode}, 60)
+        try:
+            answer = self.ask({"write": path, "data": data, "mode": mode}, 60, Ticker(self.say, f"writing {path}"))
+        except OSError as error:
+            raise Failure(f"writing {path}: expected an answer within 60 s, seen {error!r}") from error
+        if answer["code"] != 0:
+            raise Failure(f"writing {path}: expected no error, seen {answer['output']}")
 
     def wait(self, command, pattern, patience=PATIENCE):
         """Runs a command again and again until its output has the pattern; returns the match."""
         deadline = time.monotonic() + patience
+        ticker = Ticker(self.say, f"waiting for `{shorten(command)}` to say {pattern!r}")
         while True:
-            code, output = self.run(command, check=False)
+            code, output = self.run(command, check=False, ticker=ticker)
             found = re.search(pattern, output, re.M)
             if found:
                 return found
             if time.monotonic() > deadline:
-                raise Failure(f"`{command}` did not say {pattern!r} within {patience} s; at last ({code}):\n{output}")
+                raise Failure(f"`{command}`: expected {pattern!r} within {patience} s, seen at last, with exit code "
+                              f"{code}:\n{output}")
             time.sleep(0.3)
+
+
+def shorten(command):
+    """The beginning of a command, in one line."""
+    words = " ".join(command.split())
+    return words if len(words) <= 60 else words[:57] + "..."
+
+
+def receive(link, deadline, ticker):
+    """What comes next over a socket."""
+    while True:
+        link.settimeout(1)
+        try:
+            return link.recv(65536)
+        except TimeoutError:
+            if time.monotonic() > deadline:
+                raise
+            ticker.tick()
 
 
 def has_kvm():

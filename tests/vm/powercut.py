@@ -6,12 +6,12 @@ disk that lies about its cache is not played.) Half of the files are dropped as 
 and rename; of these none may be lost, cut short, done without its output, or done twice. The other half shows what
 becomes of files that are dropped without.
 """
-import json
 import random
 import re
 import time
 
-from scenarios import CONFIG, DROP_INS, HEALTH, UNIT, expect, journal
+from telling import Ticker
+from scenarios import CONFIG, DROP_INS, HEALTH, UNIT, expect, expect_one_run, expect_undamaged, read_json
 
 STATE = "/var/lib/reeve"
 SPOOL = f"{STATE}/cuts"
@@ -99,50 +99,59 @@ def account(found, dropped, moment):
             wrong.setdefault(word, []).append(name)
         elif word:
             plain[word] = plain.get(word, 0) + 1
-    expect(not wrong, f"{moment}, of the synced files: " + "; ".join(f"{len(names)} {word} ({names[0]})"
-                                                                     for word, names in wrong.items()))
+    expect(not wrong, f"{moment}, the {sum(name.endswith('-synced') for name in dropped)} synced files",
+           "each once, whole and, when done, with its output",
+           "; ".join(f"{len(names)} {word} ({', '.join(names[:5])})" for word, names in wrong.items()))
     return plain
 
 
-def check_stamps(found):
+def check_stamps(found, moment):
     """Last runs and the heartbeat are whole."""
-    last_runs = found.get("last-runs", "")
-    expect(re.fullmatch(r"reeve last runs 1\n(\d+ \S+ \S+\n)+end\n", last_runs), f"last-runs is {last_runs!r}")
-    expect("daily" in last_runs, "last-runs has lost the daily task")
-    beat = found.get("cut-beat", "")
-    expect(re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ\n", beat), f"the heartbeat is {beat!r}")
+    last_runs = found.get("last-runs", "no such file")
+    expect(re.fullmatch(r"reeve last runs 1\n(\d+ \S+ \S+\n)+end\n", last_runs), f"{moment}, last-runs", "a whole file",
+           repr(last_runs))
+    expect("daily" in last_runs, f"{moment}, last-runs", "a line of the daily task", repr(last_runs))
+    beat = found.get("cut-beat", "no such file")
+    expect(re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ\n", beat), f"{moment}, the heartbeat's file", "a time",
+           repr(beat))
 
 
 def find_dropped(vm, mark):
     return re.findall(r"DROPPED (\S+-(?:synced|plain))\r?\n", vm.console(mark))
 
 
-def wait_dropped(vm, mark, count):
+def wait_dropped(vm, mark, count, producer):
     deadline = time.monotonic() + PATIENCE
+    ticker = Ticker(vm.say, f"waiting for {count} files to be dropped")
     while len(find_dropped(vm, mark)) < count:
-        expect(time.monotonic() < deadline, f"{count} files were not dropped within {PATIENCE} s")
+        if time.monotonic() > deadline:
+            _, status = vm.run(f"systemctl status {producer} --no-pager -l", check=False)
+            expect(False, f"files dropped within {PATIENCE} s", count,
+                   f"{len(find_dropped(vm, mark))}; who drops them:\n{status}")
         time.sleep(0.05)
+        ticker.tick()
 
 
 def one_cut(vm, number):
     mark = vm.mark()
-    vm.run(f"systemd-run --quiet --unit=producer{number} python3 /root/producer.py {SPOOL} cut{number}")
-    wait_dropped(vm, mark, random.randint(*FILES))
+    producer = f"producer{number}"
+    vm.run(f"systemd-run --quiet --unit={producer} python3 /root/producer.py {SPOOL} cut{number}")
+    wait_dropped(vm, mark, random.randint(*FILES), producer)
     vm.cut()
     dropped = find_dropped(vm, mark)
     vm.start()
-    before = json.loads(vm.run("cat /run/before.json"))
-    account(before, dropped, f"cut {number}, before reeved started")
-    check_stamps(before)
+    moment = f"cut {number}, before reeved started"
+    before = read_json(vm, "cat /run/before.json || systemctl status before-reeve --no-pager -l")
+    account(before, dropped, moment)
+    check_stamps(before, moment)
     vm.wait(f"curl -s -m 10 {HEALTH}", r'"status": ?"(pass|warn)"')
     # What was in the folder is taken up again, and nothing is left of it.
     vm.wait(f"find {SPOOL} -maxdepth 1 -type f -name 'cut*' | wc -l", r"^0$")
     vm.wait("reevectl status --json | tr -d ' \\n'", r'"name":"cuts"')
-    after = json.loads(vm.run(f"python3 /root/snapshot.py {STATE}"))
+    after = read_json(vm, f"python3 /root/snapshot.py {STATE}")
     plain = account(after, dropped, f"cut {number}, afterwards")
-    runs = after["daily-runs"].split()
-    expect(len(runs) == 1, f"cut {number}: the daily task ran {len(runs)} times")
-    expect("damaged" not in journal(vm, "last-runs"), f"cut {number}: the last runs were damaged")
+    expect_one_run(after.get("daily-runs", "").split(), f"cut {number}, ")
+    expect_undamaged(vm)
     synced = sum(name.endswith("-synced") for name in dropped)
     left = [path for path in after if path.startswith("cuts/.")]
     return synced, len(dropped) - synced, sum(plain.values()), plain, left

@@ -14,9 +14,21 @@ GROUP = f"/sys/fs/cgroup/system.slice/{UNIT}"
 HEALTH = "http://127.0.0.1:8080/health"
 
 
-def expect(condition, what):
-    if not condition:
-        raise Failure(what)
+def expect(good, what, expected, seen):
+    if not good:
+        raise Failure(f"{what}: expected {expected}, seen {seen}")
+
+
+def expect_equal(what, expected, seen):
+    expect(seen == expected, what, repr(expected), repr(seen))
+
+
+def read_json(vm, command):
+    text = vm.run(command)
+    try:
+        return json.loads(text)
+    except ValueError as error:
+        raise Failure(f"`{command}`: expected JSON, seen ({error}):\n{text}") from error
 
 
 def configure(vm, text, *drop_ins):
@@ -43,23 +55,40 @@ def status_code(vm):
 
 
 def module(vm, name):
-    modules = json.loads(vm.run("reevectl status --json"))["modules"]
-    return next(m for m in modules if m["name"] == name)
+    modules = {found["name"]: found for found in read_json(vm, "reevectl status --json")["modules"]}
+    expect(name in modules, "the modules of reevectl status", name, ", ".join(modules) or "none")
+    return modules[name]
 
 
 def journal(vm, pattern):
-    return vm.run(f"journalctl -u {UNIT} -o cat --no-pager | grep -E '{pattern}' || true")
+    """The lines of the service's journal that have the pattern."""
+    lines = vm.run(f"journalctl -u {UNIT} -o cat --no-pager").splitlines()
+    return [line for line in lines if re.search(pattern, line)]
+
+
+def expect_logged(vm, pattern):
+    expect(journal(vm, pattern), f"the journal of {UNIT}", f"a line with {pattern!r}", "none")
+
+
+def expect_undamaged(vm):
+    lines = [line for line in journal(vm, "last-runs") if "damaged" in line]
+    expect(not lines, f"the journal of {UNIT}", "no line about damaged last runs", "\n".join(lines))
+
+
+def expect_one_run(runs, when=""):
+    expect_equal(f"{when}how often the daily task ran", 1, len(runs))
 
 
 def install(vm):
     """The packages are installed, and the service runs and is healthy without a further step."""
     output = vm.run("DEBIAN_FRONTEND=noninteractive apt-get install -y /root/debs/libreeve0_*.deb /root/debs/reeve_*.deb")
-    expect(not re.search(r"(?i)\berror|warning\b(?!.*sandbox)|failed", output), f"the installation said:\n{output}")
+    complaint = re.search(r"(?i)^.*(\berror|warning\b(?!.*sandbox)|failed).*$", output, re.M)
+    expect(not complaint, "what apt-get install said", "no complaint", f"{complaint and complaint[0]!r} in:\n{output}")
     vm.wait(f"curl -s -m 10 {HEALTH}", r'"status": ?"pass"')
-    expect(show(vm, "User") == "reeve", "the service does not run as reeve")
-    expect(vm.run("systemctl is-enabled reeve").strip() == "enabled", "the service is not enabled")
+    expect_equal("the service's user", "reeve", show(vm, "User"))
+    expect_equal("systemctl is-enabled reeve", "enabled", vm.run("systemctl is-enabled reeve || true").strip())
     # There is no man in the machine, which verify would ask for the unit's pages.
-    expect(vm.run(f"systemd-analyze --man=no verify {UNIT} 2>&1") == "", "systemd-analyze verify complains")
+    expect_equal("systemd-analyze verify", "", vm.run(f"systemd-analyze --man=no verify {UNIT} 2>&1 || true"))
     exposure = vm.run(f"systemd-analyze security {UNIT} --no-pager | tail -n 1 | grep -oE '[0-9]+\\.[0-9]+'").strip()
     versions = vm.run("uname -r; systemctl --version | head -n 1").split("\n")
     return f"kernel {versions[0]}, {versions[1]}, exposure {exposure}"
@@ -69,16 +98,15 @@ def memory_max(vm):
     """A module that takes more than memory-max is killed by its control group, and the reason is shown."""
     configure(vm, "[module:hog]\nload = /usr/lib/reeve-test/hog.so\nmemory-max = 64M\nessential = no\n", "limits.conf")
     vm.wait("reevectl status", r"hog +ready")
-    limit = vm.run(f"cat {GROUP}/host-hog-*/memory.max").strip()
-    expect(limit == str(64 << 20), f"memory.max is {limit}")
+    expect_equal("memory.max", str(64 << 20), vm.run(f"cat {GROUP}/host-hog-*/memory.max").strip())
     code, output = vm.run("reevectl run hog/eat --wait", check=False)
-    expect(code != 0, f"the run was not killed: {output}")
+    expect(code != 0, "a run that takes 300 MiB", "a failure, as it is killed", f"success: {output}")
     vm.wait("reevectl status", r"hog +ready")
-    expect(module(vm, "hog")["restarts"] == 1, "the module was not restarted once")
+    expect_equal("restarts of the module", 1, module(vm, "hog")["restarts"])
     for command in ("reevectl show hog", "reevectl status"):
         text = vm.run(command)
-        expect("memory" in text, f"`{command}` does not give the reason:\n{text}")
-    expect(journal(vm, "hog.*memory") != "", "the log does not give the reason")
+        expect("memory" in text, f"`{command}`", "the reason, with the word \"memory\"", f"none:\n{text}")
+    expect_logged(vm, "hog.*memory")
     return "64 MiB bound, 300 MiB taken: " + output.strip()
 
 
@@ -93,7 +121,8 @@ def cpu_max(vm):
     share = (int(second[-1]) - int(first[-1])) / 1e4 / (float(second[0]) - float(first[0]))
     throttled = int(vm.run(f"grep -h nr_throttled {GROUP}/host-hog-*/cpu.stat").split()[1])
     # The kernel lets a period end late where it has little time itself: no exact figure can be asked for.
-    expect(share < 40 and throttled > 0, f"it got {share:.1f} % and was throttled {throttled} times")
+    expect(share < 40 and throttled > 0, "a module with cpu-max = 20%", "less than 40 % and to be throttled",
+           f"{share:.1f} %, throttled {throttled} times")
     return f"20 % allowed, {share:.1f} % measured, throttled {throttled} times"
 
 
@@ -106,8 +135,9 @@ def user(vm):
     vm.wait("reevectl status", r"as-other +ready")
     vm.run("reevectl run as-other/run --wait", check=False)
     who = vm.run("cat /var/lib/reeve/other/who")
-    expect(re.fullmatch(r"other\nCapEff:\t0+\nNoNewPrivs:\t1\n", who), f"it ran as:\n{who}")
-    expect(vm.run("ls /var/lib/reeve/no", check=False)[0] != 0, "it wrote where it may not")
+    expect(re.fullmatch(r"other\nCapEff:\t0+\nNoNewPrivs:\t1\n", who), "whom it ran as",
+           "other, without capabilities and new privileges", f"\n{who}")
+    expect_equal("what it made where it may not write", "", vm.run("ls /var/lib/reeve/no 2>/dev/null || true"))
     return "other, no capability, no new privileges"
 
 
@@ -118,8 +148,9 @@ def watchdog(vm):
     vm.run(f"kill -STOP {before}")
     vm.wait(f"systemctl show {UNIT} -P NRestarts", r"^[1-9]")
     vm.wait(f"curl -s -m 10 {HEALTH}", r'"status": ?"pass"')
-    expect(show(vm, "MainPID") != before, "the same process still runs")
-    expect(journal(vm, "(?i)watchdog timeout") != "", "the journal does not name the watchdog")
+    now = show(vm, "MainPID")
+    expect(now != before, "the main process after a hang", f"another one than {before}", now)
+    expect_logged(vm, "(?i)watchdog timeout")
     return f"WatchdogUSec {show(vm, 'WatchdogUSec')}, restarted"
 
 
@@ -133,7 +164,8 @@ def sockets(vm):
            "touch /tmp/over; wait; rm /tmp/over")
     answers = vm.run("cat /tmp/answers").split()
     wrong = [answer for answer in answers if answer not in ("200", "503")]
-    expect(answers and not wrong, f"{len(wrong)} of {len(answers)} requests failed: {set(wrong)}")
+    expect(answers and not wrong, "answers while the service restarts", "200 or 503 to each request",
+           f"{len(wrong)} others of {len(answers)}: {', '.join(sorted(set(wrong)))}")
     reset(vm)
     return f"{len(answers)} requests over 3 restarts, none refused"
 
@@ -147,9 +179,9 @@ def upgrade(vm):
         sed -i -E 's/0\\.1\\.0-1/0.1.0-1+later/' later/$name/DEBIAN/control
         dpkg-deb -b --root-owner-group later/$name later/$name.deb >/dev/null; done""")
     output = vm.run("DEBIAN_FRONTEND=noninteractive dpkg -i /root/debs/later/*.deb")
-    expect("upgraded in place" in output, f"it was not upgraded in place:\n{output}")
-    expect(show(vm, "MainPID") == before, "the process is another one")
-    expect(show(vm, "NRestarts") == "0", "the service was restarted")
+    expect("upgraded in place" in output, "what dpkg said", '"upgraded in place"', f"\n{output}")
+    expect_equal("the main process after the upgrade", before, show(vm, "MainPID"))
+    expect_equal("restarts of the service", "0", show(vm, "NRestarts"))
     vm.wait(f"curl -s -m 10 {HEALTH}", r'"status": ?"pass"')
     return "in place, the same process"
 
@@ -164,8 +196,8 @@ def reboot(vm):
     vm.wait(f"curl -s -m 10 {HEALTH}", r'"status": ?"pass"')
     vm.wait("reevectl status", r"daily +ready")
     runs = vm.run("cat /var/lib/reeve/daily-runs").split()
-    expect(len(runs) == 1, f"the daily task ran {len(runs)} times")
-    expect("damaged" not in journal(vm, "last-runs"), "the last runs were damaged")
+    expect_one_run(runs)
+    expect_undamaged(vm)
     return f"up after {seconds:.0f} s, the daily task ran once"
 
 

@@ -4,12 +4,13 @@
 
 A real systemd is process 1 there, with the kernel and the control groups of the release. Without a RELEASE both
 are tried, without a SCENARIO all. The installation comes first in any case. What is committed is what is installed.
-Disks and logs are in build/vm/RELEASE/.
+Disks and logs are in build/vm/RELEASE/; image.log there has what the building of the disk said.
 """
 import argparse
 import os
 import sys
 import time
+import traceback
 
 import image
 import machine
@@ -26,16 +27,24 @@ def say(text):
     print(f"vm: {text}", file=sys.stderr, flush=True)
 
 
-def attempt(release, name, work, count):
+def describe(failure):
+    """What a scenario died of, for people: a Failure says it itself."""
+    if isinstance(failure, machine.Failure):
+        return str(failure)
+    # No scenario has expected that answer.
+    place = traceback.extract_tb(failure.__traceback__)[-1]
+    return f"{failure!r} in {place.name}() at {os.path.basename(place.filename)}:{place.lineno}: {place.line}"
+
+
+def attempt(release, vm, name, work, count):
     """Runs a scenario and reports. Returns whether it went well."""
     begun = time.monotonic()
     say(f"Debian {release}: {name}")
     try:
         figures = work()
     except Exception as failure:  # pylint: disable=broad-exception-caught
-        # An answer that no scenario has expected is a failure, too, and not the end of the others.
-        fail(count, f"Debian {release}: {name}: {failure!r}" if not isinstance(failure, machine.Failure)
-             else f"Debian {release}: {name}: {failure}")
+        # Whatever it is, it is not the end of the others.
+        fail(count, f"Debian {release}: {name}: {describe(failure)}\nmore is in {', '.join(vm.keep_logs(name))}")
         return False
     count.add(1, 0, 0)
     say(f"Debian {release}: {name}: passed ({time.monotonic() - begun:.0f} s): {figures}")
@@ -52,15 +61,15 @@ def try_release(release, chosen, cuts, count):
     image.make_disk(release, folder, tell)
     vm = machine.Machine(folder, tell)
     tell(f"booting {'with KVM' if vm.kvm else 'emulated, as there is no KVM: this takes some ten times longer'}")
-    tell(f"booted in {vm.start():.0f} s")
     try:
-        if not attempt(release, "install", lambda: scenarios.install(vm), count):
+        if not attempt(release, vm, "boot", lambda: f"{vm.start():.0f} s", count) or \
+           not attempt(release, vm, "install", lambda: scenarios.install(vm), count):
             return
         for scenario in scenarios.SCENARIOS:
             if scenario.__name__ in chosen:
-                attempt(release, scenario.__name__, lambda work=scenario: work(vm), count)
+                attempt(release, vm, scenario.__name__, lambda work=scenario: work(vm), count)
         if "power_cuts" in chosen:
-            attempt(release, "power_cuts", lambda: powercut.power_cuts(vm, cuts, tell), count)
+            attempt(release, vm, "power_cuts", lambda: powercut.power_cuts(vm, cuts, tell), count)
     finally:
         vm.stop()
 

@@ -25,10 +25,13 @@ def open_port():
 
 
 def write_file(ask):
-    os.makedirs(os.path.dirname(ask["write"]), exist_ok=True)
-    with open(ask["write"], "wb") as file:
-        file.write(base64.b64decode(ask["data"]))
-    os.chmod(ask["write"], ask["mode"])
+    try:
+        os.makedirs(os.path.dirname(ask["write"]), exist_ok=True)
+        with open(ask["write"], "wb") as file:
+            file.write(base64.b64decode(ask["data"]))
+        os.chmod(ask["write"], ask["mode"])
+    except OSError as error:
+        return {"code": 1, "output": str(error)}
     return {"code": 0, "output": ""}
 
 
@@ -38,7 +41,10 @@ def run(ask):
                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=ask["timeout"],
                               env=ENVIRONMENT, check=False)
     except subprocess.TimeoutExpired as expired:
-        return {"code": 124, "output": (expired.stdout or b"").decode(errors="replace")}
+        output = (expired.stdout or b"").decode(errors="replace")
+        return {"code": 124, "output": f"{output}\n(it was ended after {ask['timeout']} s)"}
+    except OSError as error:
+        return {"code": 126, "output": f"it cannot be run: {error}"}
     return {"code": done.returncode, "output": done.stdout.decode(errors="replace")}
 
 

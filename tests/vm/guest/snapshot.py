@@ -39,6 +39,8 @@ def main(folder, target=None):
             except FileNotFoundError:
                 # It was moved in the meantime.
                 continue
+            except OSError as error:
+                found[os.path.relpath(path, folder)] = f"unreadable: {error.strerror}"
     text = json.dumps(found)
     if target:
         with open(target, "w", encoding="utf-8") as file:
