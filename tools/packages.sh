@@ -85,12 +85,16 @@ need() {
 
 install_packages() {
     log=$(mktemp)
+    code=0
     # By its standard input, as root may be unable to read this folder.
-    if ! as_root env DEBIAN_FRONTEND=noninteractive LC_ALL=C services="$services" \
-        sh -s -- "$@" <tools/install-packages.sh 2>"$log" >&3; then
+    { as_root env DEBIAN_FRONTEND=noninteractive LC_ALL=C services="$services" \
+        sh -s -- "$@" <tools/install-packages.sh 2>"$log" >&3; } 3>&2 || code=$?
+    case $code in
+    0 | 75) rm -f "$log" ;; # 75: it has told who keeps it waiting
+    *)
         tail -n 40 "$log" >&2
         say "apt could not install the packages; all that it said is in $log"
-        return 1
-    fi 3>&2
-    rm -f "$log"
+        ;;
+    esac
+    return "$code"
 }
