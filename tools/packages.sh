@@ -34,15 +34,25 @@ can_try_root() {
     is_root || command -v sudo >/dev/null 2>&1
 }
 
+# With sudo_option=-n it fails in place of asking for a password.
 as_root() {
     if is_root; then
         "$@"
     elif can_try_root; then
-        sudo "$@"
+        sudo ${sudo_option:-} "$@"
     else
         say "this takes root, and there is no sudo: $*"
         return 1
     fi
+}
+
+# as_root, with what sudo takes from the environment and that decides what happens here: which tools are found, and
+# settings.
+as_root_here() {
+    for name in $(env | sed -n 's/^\(CI\|MESON_TESTTHREADS\|[a-z]*_proxy\|REEVE_[A-Z0-9_]*\)=.*/\1/p'); do
+        eval "set -- \"$name=\${$name-}\" \"\$@\""
+    done
+    as_root env "PATH=$PATH:/usr/sbin:/sbin" "$@"
 }
 
 is_installed() {

@@ -105,8 +105,8 @@ class Running:
                       if (cmd[1:] or cmd) == command[-len(cmd[1:] or cmd):]]
         return found
 
-    def _below(self, pid, depth=3):
-        """Its children and theirs: meson may run below sudo, and a test below valgrind."""
+    def _below(self, pid, depth=2):
+        """Its children and theirs: a test may run below valgrind."""
         found = []
         try:
             for thread in os.listdir(f"/proc/{pid}/task"):
@@ -118,9 +118,7 @@ class Running:
 
 
 def test_folder(folder, options):
-    # REEVE_SUDO: what puts root's rights before it.
-    process = subprocess.Popen([*os.environ.get("REEVE_SUDO", "").split(), "meson", "test", "-C", folder, "--no-rebuild",
-                                "--print-errorlogs", *options],
+    process = subprocess.Popen(["meson", "test", "-C", folder, "--no-rebuild", "--print-errorlogs", *options],
                                stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     running = Running(folder, process)
     last = "none"
