@@ -3,7 +3,8 @@
 #
 # meson looks once at what is installed and keeps the answer, but packages come and go between two commands. So
 # each build folder keeps a note of what the answer depended on: `dev-stamp` of what only a new folder can follow,
-# and `dev-packages` of what meson can look at again. configure() compares both with what is there now.
+# and `dev-packages` of what meson can look at again. configure() compares both with what is there now. A folder
+# without a stamp is not ours; an empty stamp is one of a folder that is not whole.
 
 sanitizer_options='-Db_lundef=false -Dbuildtype=debug -Doptimization=1'
 
@@ -12,31 +13,45 @@ sanitizer_options='-Db_lundef=false -Dbuildtype=debug -Doptimization=1'
 known_gcc=16
 known_clang=21
 
-# warnings_option COMPILER
+# The command of a compiler. meson, too, takes cc from the environment, and clang from tests/clang.ini.
+compiler_command() {
+    case $1 in
+    cc) echo "${CC:-cc}" ;;
+    *) echo "$1" ;;
+    esac
+}
+
+# warnings_option COMMAND
 warnings_option() {
-    version=$(printf '#ifdef __clang__\n__clang_major__\n#else\n__GNUC__\n#endif\n' | "$1" -E -P - | tail -n 1)
-    case $("$1" --version) in
+    # shellcheck disable=SC2086 # a command may have options, here and below
+    version=$(printf '#ifdef __clang__\n__clang_major__\n#else\n__GNUC__\n#endif\n' | $1 -E -P - | tail -n 1)
+    # shellcheck disable=SC2086
+    case $($1 --version) in
     *clang*) known=$known_clang ;;
     *) known=$known_gcc ;;
     esac
-    if [ "${CI:-}" ] || [ "$version" -le "$known" ]; then
+    if [ "${CI:-}" ] || [ "${version:-0}" -le "$known" ]; then
         echo -Dwerror=true
     else
         echo -Dwerror=false
     fi
 }
 
-# What only a new folder can follow.
+# describe_place COMMAND OPTION...: what only a new folder can follow. Of the compilers only the one that builds here: another
+# that comes is no reason to take files away from below a program that runs.
 describe_place() {
     pwd -P
-    printf '%s\n' "$@" "${CC:-}" "${CXX:-}" "${CFLAGS:-}" "${LDFLAGS:-}" "${PKG_CONFIG_PATH:-}"
-    for program in meson cc gcc g++ clang; do
-        "$program" --version 2>/dev/null | head -n 1
+    printf '%s\n' "$@" "${CFLAGS:-}" "${CPPFLAGS:-}" "${LDFLAGS:-}" "${PKG_CONFIG_PATH:-}"
+    for program in meson "$1"; do
+        # shellcheck disable=SC2086
+        $program --version 2>/dev/null | head -n 1
     done
 }
 
 describe_packages() {
     printf '%s\n' "$PATH"
+    # Tests compile with one of these, if it is there.
+    command -v g++ || command -v clang++ || true
     # shellcheck disable=SC2086 # lists of names
     dpkg-query -W -f '${Package} ${Version} ${db:Status-Status}\n' $build_packages $test_packages $tool_packages \
         $peer_packages 2>/dev/null || true
@@ -45,9 +60,11 @@ describe_packages() {
 # configure FOLDER COMPILER OPTION...: the folder as meson would make it now.
 configure() {
     folder=$1
-    warnings=$(warnings_option "$2")
+    command=$(compiler_command "$2")
     shift 2
-    place=$(describe_place "$@")
+    check_folder "$folder"
+    warnings=$(warnings_option "$command")
+    place=$(describe_place "$command" "$@")
     packages=$(describe_packages; echo "$warnings")
     if [ -f "$folder/build.ninja" ] && [ "$place" = "$(cat "$folder/dev-stamp" 2>/dev/null)" ]; then
         [ "$packages" != "$(cat "$folder/dev-packages" 2>/dev/null)" ] || return 0
@@ -63,14 +80,53 @@ configure() {
     printf '%s\n' "$packages" >"$folder/dev-packages"
 }
 
-# The folders of other builds lie in build/. They stay, and so does what was packed or logged.
-clear_folder() {
-    [ -d "$1" ] || return 0
-    find "$1" -mindepth 1 -maxdepth 1 ! -name asan ! -name tsan ! -name clang ! -name fuzz ! -name deb \
-        ! -name releases ! -name vm -exec rm -rf {} + || {
-        say "cannot empty $1; if another user made it, that user or root must remove it"
+# list_made FOLDER: what meson and ninja have made there. The folders of other builds lie in build/, and packages, logs,
+# and what a user has put there.
+list_made() {
+    for path in "$1"/* "$1"/.ninja_*; do
+        case ${path##*/} in
+        meson-* | build.ninja | compile_commands.json | .ninja_* | dev-*) ;;
+        *) [ -d "${path##*/}" ] || continue ;; # for each folder of sources one of objects
+        esac
+        [ ! -e "$path" ] || echo "$path"
+    done
+}
+
+# Ends this program where the folder is another's: a user's, who has made it with meson and options that we do not know, or
+# in part of another user, as when root has built there.
+check_folder() {
+    if [ -d "$1/meson-private" ] && [ ! -e "$1/dev-stamp" ]; then
+        say "$1 was made by meson and not by ./dev, which leaves it alone. Remove it, or go on with ninja -C $1 and
+    meson test -C $1"
+        exit 1
+    fi
+    foreign=$(find_foreign "$1")
+    [ -z "$foreign" ] || {
+        say "cannot write $foreign: another user, such as root, has built in $1. That user or root must remove it"
         exit 1
     }
+}
+
+find_foreign() {
+    [ -d "$1" ] || return 0
+    {
+        find "$1" -maxdepth 0 ! -writable
+        for path in $(list_made "$1"); do
+            find "$path" ! -type l ! -writable -print -quit
+        done
+    } 2>/dev/null | head -n 1
+}
+
+# Takes away what is ours in the folder, and makes it one of ours that is not whole. The stamp is emptied first: whatever
+# ends us, what is left is not taken for whole, nor for a user's.
+clear_folder() {
+    mkdir -p "$1"
+    made=
+    [ ! -e "$1/dev-stamp" ] || made=$(list_made "$1")
+    : >"$1/dev-stamp"
+    for path in $made; do
+        [ "$path" = "$1/dev-stamp" ] || rm -rf "$path"
+    done
 }
 
 run_meson() {

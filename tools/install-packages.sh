@@ -7,9 +7,15 @@
 #
 # services="NAME..." names those packages that would start a service. Services must not start because somebody
 # runs our tests: while packages are installed a policy forbids it, and afterwards new services are disabled.
+# Exits with 75 when another program has kept apt's locks for too long; that has been told.
 set -eu
 
 policy=/usr/sbin/policy-rc.d
+policy_mark="# by reeve's ./dev"
+# Seconds to wait for locks, of whatever kind, in all. Whoever calls this knows by the code that they were not enough.
+patience=300
+code_locked=75
+
 folder=$(mktemp -d)
 made_policy=
 end() {
@@ -25,17 +31,61 @@ tell() {
     printf 'dev:     %s\n' "$*" >&5
 }
 
-# Another apt may be at work, as on a machine that has just booted. apt waits for dpkg's lock by itself, but not for
-# those on its lists and downloads.
+# wait_since BEGIN WHO: tells that WHO has had a lock since BEGIN, and waits a little. Fails when patience is over; what has
+# been waited is in a file, as parts of this program run in subshells.
+wait_since() {
+    waited=$(cat "$folder/waited" 2>/dev/null || echo 0)
+    if [ "$waited" -ge "$patience" ]; then
+        tell "$2 has kept its lock for $((patience / 60)) minutes. Try again when it has ended, or end it"
+        : >"$folder/locked"
+        return 1
+    fi
+    tell "waiting for $2 to end: $waited s of at most $patience"
+    sleep 5
+    echo $((waited + $(date +%s) - $1)) >"$folder/waited"
+}
+
+# Another run of this script would take its policy away while we install. apt-get inherits the descriptor, so a lock that
+# we have got also tells that no apt of a run that was killed is left.
+lock_ourselves() {
+    exec 9>/run/reeve-dev.lock
+    while begun=$(date +%s) && ! flock -n 9; do
+        wait_since "$begun" "another ./dev that installs packages" || exit "$code_locked"
+    done
+}
+
+# Services must not start, and that is not to outlive us. What a killed run has left is known by its mark; a policy of
+# somebody else's stays as it is.
+forbid_services() {
+    if [ -f "$policy" ] && grep -q "^$policy_mark" "$policy"; then
+        rm -f "$policy"
+    fi
+    [ -n "${services:-}" ] && [ ! -e "$policy" ] || return 0
+    made_policy=yes
+    printf '#!/bin/sh\n%s, process %s, while it installs packages\nexit 101\n' "$policy_mark" "$$" >"$policy"
+    chmod 755 "$policy"
+}
+
+# Who has the lock that apt did not get.
+name_holder() {
+    holder=$(sed -n 's/.*It is held by process \([0-9]*\) (\(.*\)).*/another apt (\2, process \1)/p' "$folder/errors" | head -n 1)
+    echo "${holder:-another apt}"
+}
+
+# Another apt may be at work, as on a machine that has just booted. apt itself would wait for dpkg's lock alone, and
+# would not say for whom.
 apt() {
-    tries=0
-    until apt-get -o DPkg::Lock::Timeout=300 "$@" </dev/null 2>"$folder/errors"; do
+    while begun=$(date +%s) && ! apt-get -o DPkg::Lock::Timeout=0 "$@" </dev/null 2>"$folder/errors"; do
         cat "$folder/errors" >&2
-        grep -q 'Could not get lock\|Unable to lock' "$folder/errors" && [ $((tries += 1)) -le 60 ] || return 1
-        [ "$tries" -gt 1 ] || tell "waiting for another apt to end, for up to five minutes"
-        sleep 5
+        grep -q 'Could not get lock\|Unable to \(lock\|acquire the dpkg\)' "$folder/errors" || return 1
+        wait_since "$begun" "$(name_holder)" || return 1
     done
     cat "$folder/errors" >&2
+}
+
+# Nothing else can be installed either. Fails if it is not that.
+end_if_locked() {
+    [ -e "$folder/locked" ] && exit "$code_locked"
 }
 
 # Reads apt's status lines: "pmstatus:PACKAGE:PERCENT:TEXT". The fields before the text hold no colon but in
@@ -60,7 +110,8 @@ install() {
     {
         apt -o APT::Status-Fd=3 install -y --no-install-recommends "$@" 3>&1 >&2 || : >"$folder/failed"
     } | show_progress
-    [ ! -e "$folder/failed" ]
+    [ -e "$folder/failed" ] || return 0
+    end_if_locked
 }
 
 is_known() {
@@ -91,14 +142,11 @@ while [ $# -gt 0 ] && [ "$1" != -- ]; do
 done
 [ $# -eq 0 ] || shift
 
-if [ -n "${services:-}" ] && [ ! -e "$policy" ]; then
-    made_policy=yes
-    printf '#!/bin/sh\nexit 101\n' >"$policy"
-    chmod 755 "$policy"
-fi
+lock_ourselves
+forbid_services
 tell "fetching the package lists"
 # A source of somebody else's that is broken must not keep Debian's packages away.
-apt update >&2 || tell "apt-get update failed; going on with the lists that are there"
+apt update >&2 || end_if_locked || tell "apt-get update failed; going on with the lists that are there"
 # shellcheck disable=SC2086 # a list of names
 [ -z "$required" ] || install $required
 [ $# -eq 0 ] || install_optional "$@"

@@ -34,15 +34,25 @@ can_try_root() {
     is_root || command -v sudo >/dev/null 2>&1
 }
 
+# With sudo_option=-n it fails in place of asking for a password.
 as_root() {
     if is_root; then
         "$@"
     elif can_try_root; then
-        sudo "$@"
+        sudo ${sudo_option:-} "$@"
     else
         say "this takes root, and there is no sudo: $*"
         return 1
     fi
+}
+
+# as_root, with what sudo takes from the environment and that decides what happens here: which tools are found, and
+# settings.
+as_root_here() {
+    for name in $(env | sed -n 's/^\(CI\|MESON_TESTTHREADS\|[a-z]*_proxy\|REEVE_[A-Z0-9_]*\)=.*/\1/p'); do
+        eval "set -- \"$name=\${$name-}\" \"\$@\""
+    done
+    as_root env "PATH=$PATH:/usr/sbin:/sbin" "$@"
 }
 
 is_installed() {
@@ -85,12 +95,16 @@ need() {
 
 install_packages() {
     log=$(mktemp)
+    code=0
     # By its standard input, as root may be unable to read this folder.
-    if ! as_root env DEBIAN_FRONTEND=noninteractive LC_ALL=C services="$services" \
-        sh -s -- "$@" <tools/install-packages.sh 2>"$log" >&3; then
+    { as_root env DEBIAN_FRONTEND=noninteractive LC_ALL=C services="$services" \
+        sh -s -- "$@" <tools/install-packages.sh 2>"$log" >&3; } 3>&2 || code=$?
+    case $code in
+    0 | 75) rm -f "$log" ;; # 75: it has told who keeps it waiting
+    *)
         tail -n 40 "$log" >&2
         say "apt could not install the packages; all that it said is in $log"
-        return 1
-    fi 3>&2
-    rm -f "$log"
+        ;;
+    esac
+    return "$code"
 }

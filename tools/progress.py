@@ -9,10 +9,12 @@
 A line comes at least every ten seconds, on standard error. What the tools themselves have to say, such as a
 warning, is passed on; "no work to do" and the like are not. Exits with the code of the tool.
 """
+import contextlib
 import json
 import os
 import re
 import selectors
+import signal
 import subprocess
 import sys
 import time
@@ -23,6 +25,23 @@ SILENCE = 8
 
 def say(text):
     print(f"dev: {text}", file=sys.stderr, flush=True)
+
+
+@contextlib.contextmanager
+def started(command, **options):
+    """The process of a tool. Whatever ends us, the tool and what it has started end first."""
+    process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                               **options)
+    try:
+        yield process
+    except BaseException:
+        # A signal that was sent to us alone has not reached it.
+        process.terminate()
+        # Its children hold the pipe, too, and nobody may block on a full one.
+        for _ in lines_of(process, lambda: say("waiting for what runs to end; Ctrl-C again leaves it alone")):
+            pass
+        process.wait()
+        raise
 
 
 def lines_of(process, on_silence):
@@ -49,8 +68,6 @@ def lines_of(process, on_silence):
 
 
 def compile_folder(folder, targets):
-    process = subprocess.Popen(["ninja", "-C", folder, *targets], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                               stderr=subprocess.STDOUT, env=dict(os.environ, NINJA_STATUS="[%f/%t] "))
     done, told = "", time.monotonic()
     begun = told
     # What meson says when ninja calls it, as a meson.build has changed: of interest only when it fails.
@@ -61,18 +78,19 @@ def compile_folder(folder, targets):
         told = time.monotonic()
         say(f"compiling in {folder}: {done or 'beginning'}")
 
-    for line in lines_of(process, tell):
-        step = re.match(r"\[(\d+)/(\d+)\] ", line)
-        if step:
-            configuring = [] if "Regenerating build files" in line else None
-            done = f"{step[1]} of {step[2]}"
-            if time.monotonic() - told >= SILENCE:
-                tell()
-        elif configuring is not None:
-            configuring.append(line)
-        elif not re.match(r"ninja: (Entering directory|no work to do)|samu: |INFO: ", line):
-            print(line, file=sys.stderr, flush=True)
-    code = process.wait()
+    with started(["ninja", "-C", folder, *targets], env=dict(os.environ, NINJA_STATUS="[%f/%t] ")) as process:
+        for line in lines_of(process, tell):
+            step = re.match(r"\[(\d+)/(\d+)\] ", line)
+            if step:
+                configuring = [] if "Regenerating build files" in line else None
+                done = f"{step[1]} of {step[2]}"
+                if time.monotonic() - told >= SILENCE:
+                    tell()
+            elif configuring is not None:
+                configuring.append(line)
+            elif not re.match(r"ninja: (Entering directory|no work to do)|samu: |INFO: ", line):
+                print(line, file=sys.stderr, flush=True)
+        code = process.wait()
     if code != 0 and configuring:
         print("\n".join(configuring[-40:]), file=sys.stderr, flush=True)
     if code == 0 and told > begun:
@@ -83,14 +101,13 @@ def compile_folder(folder, targets):
 class Running:
     """Which tests run at a moment: meson tells only of those that have ended."""
 
-    def __init__(self, folder, meson):
+    def __init__(self, folder):
         listed = subprocess.run(["meson", "introspect", "--tests", folder], capture_output=True, text=True, check=True)
         self.names = {tuple(test["cmd"]): test["name"] for test in json.loads(listed.stdout)}
-        self.meson = meson
 
-    def __call__(self):
+    def below(self, meson):
         found = []
-        for pid in self._below(self.meson.pid):
+        for pid in self._children(meson):
             try:
                 with open(f"/proc/{pid}/cmdline", encoding="utf-8", errors="replace") as file:
                     command = tuple(file.read().split("\0")[:-1])
@@ -105,8 +122,8 @@ class Running:
                       if (cmd[1:] or cmd) == command[-len(cmd[1:] or cmd):]]
         return found
 
-    def _below(self, pid, depth=3):
-        """Its children and theirs: meson may run below sudo, and a test below valgrind."""
+    def _children(self, pid, depth=2):
+        """Its children and theirs: a test may run below valgrind."""
         found = []
         try:
             for thread in os.listdir(f"/proc/{pid}/task"):
@@ -114,34 +131,31 @@ class Running:
                     found += file.read().split()
         except OSError:
             pass
-        return found + [other for child in found if depth > 1 for other in self._below(child, depth - 1)]
+        return found + [other for child in found if depth > 1 for other in self._children(child, depth - 1)]
 
 
 def test_folder(folder, options):
-    # REEVE_SUDO: what puts root's rights before it.
-    process = subprocess.Popen([*os.environ.get("REEVE_SUDO", "").split(), "meson", "test", "-C", folder, "--no-rebuild",
-                                "--print-errorlogs", *options],
-                               stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-    running = Running(folder, process)
+    # This is a meson as well, which takes its time.
+    running = Running(folder)
     last = "none"
 
     def tell():
-        say(f"{last} done; running: {', '.join(running()) or 'none'}")
+        say(f"{last} done; running: {', '.join(running.below(process.pid)) or 'none'}")
 
-    for line in lines_of(process, tell):
-        step = re.match(r" *(\d+)/(\d+) ", line)
-        if step:
-            last = f"{step[1]} of {step[2]}"
-        if not re.match(r"ninja: |Full log written", line):
-            print(line, file=sys.stderr, flush=True)
-    return process.wait()
+    with started(["meson", "test", "-C", folder, "--no-rebuild", "--print-errorlogs", *options]) as process:
+        for line in lines_of(process, tell):
+            step = re.match(r" *(\d+)/(\d+) ", line)
+            if step:
+                last = f"{step[1]} of {step[2]}"
+            if not re.match(r"ninja: |Full log written", line):
+                print(line, file=sys.stderr, flush=True)
+        return process.wait()
 
 
 def log_command(path, arguments):
     what, dashes, *command = arguments
     if dashes != "--":
         sys.exit(__doc__)
-    process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     begun = told = time.monotonic()
     last = "beginning"
 
@@ -150,7 +164,7 @@ def log_command(path, arguments):
         told = time.monotonic()
         say(f"{what}: {told - begun:.0f} s, {last}")
 
-    with open(path, "w", encoding="utf-8") as log:
+    with open(path, "w", encoding="utf-8") as log, started(command) as process:
         for line in lines_of(process, tell):
             print(line, file=log, flush=True)
             # debhelper's steps, and ninja's or meson's count within them.
@@ -158,7 +172,7 @@ def log_command(path, arguments):
             last = next(filter(None, step.groups())) if step else last
             if time.monotonic() - told >= SILENCE:
                 tell()
-    return process.wait()
+        return process.wait()
 
 
 WORKS = {"compile": compile_folder, "test": test_folder, "log": log_command}
@@ -167,10 +181,10 @@ WORKS = {"compile": compile_folder, "test": test_folder, "log": log_command}
 def main(arguments):
     if len(arguments) < 2 or arguments[0] not in WORKS:
         sys.exit(__doc__)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     try:
         return WORKS[arguments[0]](arguments[1], arguments[2:])
     except KeyboardInterrupt:
-        # The tool has got the signal too, and has said so.
         return 130
 
 

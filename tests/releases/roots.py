@@ -148,8 +148,10 @@ class Root:
 
     def clone(self):
         """Only what is committed, as whoever clones the project gets it."""
-        subprocess.run(["git", "-c", "safe.directory=*", "clone", "--quiet", "--no-hardlinks", self.checkout,
-                        self.path + "/src"], check=True)
+        # The checkout is the user's. git does not hand its own options on to the side that reads there.
+        subprocess.run(["git", "-c", "safe.directory=*", "clone", "--quiet", "--no-hardlinks",
+                        "--upload-pack", "git -c 'safe.directory=*' upload-pack", self.checkout, self.path + "/src"],
+                       check=True)
 
     def unmount_machine(self):
         """Takes away what is this machine's: the root is no more than its files then."""
