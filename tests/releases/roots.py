@@ -93,6 +93,18 @@ def package_cache(release):
     return folder
 
 
+def share_packages(source, target):
+    """Links downloaded packages into another folder. Each root has one of its own, as apt locks it, and removes from it what
+    an interrupted download left."""
+    os.makedirs(os.path.join(target, "partial"), exist_ok=True)
+    for name in os.listdir(source):
+        if name.endswith(".deb"):
+            try:
+                os.link(os.path.join(source, name), os.path.join(target, name))
+            except FileExistsError:
+                pass
+
+
 def copy_settings(root, release):
     """What lets apt work in the root as it does here: mirrors, proxies, certificates, name service."""
     with open(os.path.join(root, "etc/apt/sources.list"), "w", encoding="utf-8") as file:
@@ -141,7 +153,9 @@ class Root:
         for name in ("sys", "dev"):
             mount("/" + name, f"{self.path}/{name}", "none", MS_BIND | MS_REC)
             mount("none", f"{self.path}/{name}", "none", MS_SLAVE | MS_REC)
-        mount(package_cache(self.release), self.path + "/var/cache/apt/archives", "none", MS_BIND)
+        archives = os.path.join(self.folder, "archives")
+        share_packages(package_cache(self.release), archives)
+        mount(archives, self.path + "/var/cache/apt/archives", "none", MS_BIND)
         copy_settings(self.path, self.release)
         self.clone()
         return self
@@ -159,6 +173,7 @@ class Root:
             libc.umount2(f"{self.path}/{name}".encode(), MNT_DETACH)
 
     def __exit__(self, *_):
+        share_packages(os.path.join(self.folder, "archives"), package_cache(self.release))
         libc.umount2(self.path.encode(), MNT_DETACH)
         shutil.rmtree(self.folder, ignore_errors=True)
 
