@@ -16,14 +16,37 @@ policy_mark="# by reeve's ./dev"
 patience=300
 code_locked=75
 
+lock=/run/reeve-dev.lock
+locked=
 folder=$(mktemp -d)
 made_policy=
+# Whatever ends us, no new service is to start: not while apt is still at it, nor at the next boot.
 end() {
+    trap '' HUP INT TERM
+    wait_for_apt
+    disable_services
+    allow_services
     rm -rf "$folder"
-    [ -z "$made_policy" ] || rm -f "$policy"
 }
 trap end EXIT
 trap 'exit 1' HUP INT TERM
+
+# apt-get does not end at Ctrl-C while dpkg runs. It holds the lock that it has inherited from us.
+wait_for_apt() {
+    [ -n "$locked" ] || return 0
+    exec 9>&- 8>"$lock"
+    flock -n 8 || {
+        tell "waiting for apt to come to an end with what it has begun"
+        flock 8
+    }
+}
+
+disable_services() {
+    command -v systemctl >/dev/null || return 0
+    for service in ${services:-}; do
+        ! dpkg-query -W "$service" >/dev/null 2>&1 || systemctl disable "${service%-core}" </dev/null >&2 || true
+    done
+}
 
 # Progress goes to what is standard output here, wherever a part of this sends its own.
 exec 5>&1
@@ -45,25 +68,35 @@ wait_since() {
     echo $((waited + $(date +%s) - $1)) >"$folder/waited"
 }
 
-# Another run of this script would take its policy away while we install. apt-get inherits the descriptor, so a lock that
-# we have got also tells that no apt of a run that was killed is left.
+# Another run of this script would take its policy away while we install. apt-get inherits the descriptor (and dpkg does
+# not, as a maintainer script might hand it to a service), so a lock that we have got tells that no apt-get is left of a run
+# that was killed.
 lock_ourselves() {
-    exec 9>/run/reeve-dev.lock
+    exec 9>"$lock"
     while begun=$(date +%s) && ! flock -n 9; do
         wait_since "$begun" "another ./dev that installs packages" || exit "$code_locked"
     done
+    locked=yes
 }
 
-# Services must not start, and that is not to outlive us. What a killed run has left is known by its mark; a policy of
-# somebody else's stays as it is.
+# Services must not start, and that is not to outlive us. What a killed run has left is known by its mark, and becomes ours:
+# its dpkg may still be at work. A policy of somebody else's stays as it is.
 forbid_services() {
-    if [ -f "$policy" ] && grep -q "^$policy_mark" "$policy"; then
-        rm -f "$policy"
+    if grep -q "^$policy_mark" "$policy" 2>/dev/null; then
+        made_policy=adopted
+    elif [ -n "${services:-}" ] && [ ! -e "$policy" ]; then
+        made_policy=yes
+    else
+        return 0
     fi
-    [ -n "${services:-}" ] && [ ! -e "$policy" ] || return 0
-    made_policy=yes
     printf '#!/bin/sh\n%s, process %s, while it installs packages\nexit 101\n' "$policy_mark" "$$" >"$policy"
     chmod 755 "$policy"
+}
+
+allow_services() {
+    [ -n "$made_policy" ] || return 0
+    # Without dpkg's lock we do not know whether the other one has ended; the next run will.
+    [ "$made_policy" = adopted ] && [ -e "$folder/locked" ] || rm -f "$policy"
 }
 
 # Who has the lock that apt did not get.
@@ -150,6 +183,3 @@ apt update >&2 || end_if_locked || tell "apt-get update failed; going on with th
 # shellcheck disable=SC2086 # a list of names
 [ -z "$required" ] || install $required
 [ $# -eq 0 ] || install_optional "$@"
-for service in ${services:-}; do
-    ! command -v systemctl >/dev/null || systemctl disable "${service%-core}" </dev/null >&2 || true
-done

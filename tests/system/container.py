@@ -132,7 +132,7 @@ def lock_folder(path):
 def make_locked(make):
     """Path and lock of the folder that make() makes. The lock tells other tests that its owner lives: its process
     may be in a namespace that they cannot see."""
-    while True:
+    def attempt():
         path = make()
         # Another test may sweep it before it is locked.
         with contextlib.suppress(FileNotFoundError, BlockingIOError):
@@ -140,6 +140,8 @@ def make_locked(make):
             if os.path.isdir(path):
                 return path, fd
             os.close(fd)
+        return None
+    return wait_until(attempt, "the lock of a new folder or control group")
 
 
 def make_folder():
@@ -177,15 +179,16 @@ def sweep_in(folder, remove):
 
 
 def hierarchies():
-    """Where systemd-nspawn makes groups: the unified hierarchy, and systemd's own of old."""
-    found = []
+    """Where systemd-nspawn makes groups: the unified hierarchy, and systemd's own of old. One that is mounted in several
+    places counts once, where it can be written."""
+    found = {}
     with open("/proc/self/mountinfo", encoding="utf-8") as file:
         for line in file:
-            point = line.split()[4]
-            kind, options = line.split(" - ")[1].split()[0], line.rstrip().split(" ")[-1]
-            if kind == "cgroup2" or (kind == "cgroup" and "name=systemd" in options.split(",")):
-                found.append(point)
-    return found
+            device, _, point, options = line.split()[2:6]
+            kind, own = line.split(" - ")[1].split()[0], line.rstrip().split(" ")[-1]
+            if kind == "cgroup2" or (kind == "cgroup" and "name=systemd" in own.split(",")):
+                found.setdefault(device, []).append(("rw" in options.split(","), point.startswith("/sys/fs/cgroup"), point))
+    return [max(places)[2] for places in found.values()]
 
 
 def populated(path):

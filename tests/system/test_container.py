@@ -67,6 +67,15 @@ class Beside(ContainerTest):
                 sleeper.kill()
         self.wait_swept(groups)
 
+    def test_a_hierarchy_that_is_mounted_twice(self):
+        before = container.hierarchies()
+        for point in before:
+            again = tempfile.mkdtemp()
+            self.addCleanup(os.rmdir, again)
+            container.mount(point, again, "none", container.MS_BIND)
+            self.addCleanup(container.libc.umount2, again.encode(), 0)
+        self.assertEqual(container.hierarchies(), before)
+
     def test_what_a_killed_test_left_is_swept(self):
         left, lock = container.make_folder()
         container.sweep()
