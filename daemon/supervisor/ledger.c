@@ -136,12 +136,14 @@ static void forget_read(void *arg)
     clear(arg);
 }
 
-static void read_file(struct ledger *ledger)
+static int read_file(struct ledger *ledger)
 {
     const struct ledger_reader reader = {note_read, forget_read, ledger};
+    int r = ledger_file_read(ledger->file, &reader);
 
-    if (ledger_file_read(ledger->file, &reader))
+    if (r > 0)
         mark_changed(ledger);
+    return r < 0 ? r : 0;
 }
 
 static int compose(struct ledger *ledger)
@@ -263,11 +265,12 @@ int ledger_create(struct loop *loop, const char *folder, struct ledger **ret_led
         r = loop_timer_create(loop, save_due, ledger, &ledger->timer);
     if (r == 0)
         r = loop_background_create(loop, write_file, written, ledger, &ledger->writer);
+    if (r == 0)
+        r = read_file(ledger);
     if (r < 0) {
         ledger_destroy(ledger);
         return r;
     }
-    read_file(ledger);
     *ret_ledger = ledger;
     return 0;
 }

@@ -17,7 +17,7 @@ struct loop;
 
 /*
  * Reads the file in the folder, if there is one; in place of one that cannot be used it reads the reserve,
- * and says so. Returns 0 or a negative errno.
+ * and says so. Returns 0 or a negative errno; one for a file is logged.
  */
 int ledger_create(struct loop *loop, const char *folder, struct ledger **ret_ledger);
 

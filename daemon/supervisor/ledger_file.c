@@ -23,7 +23,8 @@
 #include "base/log.h"
 #include "base/macro.h"
 
-#define FILE_MAX (1024 * 1024)
+/* A thousand modules with as many tasks as a scoreboard has, all of long names, need less. */
+#define FILE_MAX (64 * 1024 * 1024)
 
 #define NAME         "last-runs"
 #define OLD_NAME     NAME ".old"
@@ -115,6 +116,21 @@ static int read_from(const char *path, const struct ledger_reader *reader)
     return r;
 }
 
+/* Says nothing about the file: it may be a good one. */
+static bool is_of_the_moment(int r)
+{
+    return r == -EMFILE || r == -ENFILE || r == -ENOMEM || r == -EAGAIN;
+}
+
+static int tell_moment(const char *path, int r)
+{
+    log_error(
+        "cannot read %s, with the times of last runs: %s; without it tasks would run too soon or "
+        "too late",
+        path, strerror(-r));
+    return r;
+}
+
 /* A file that cannot be used is kept for those who want to see it, and out of the way of the next write.
  * Adds to the message where it is. */
 static void set_aside(const struct ledger_file *file, struct text *message)
@@ -178,7 +194,7 @@ static void tell_nothing(const struct ledger_file *file, const char *wrong, int 
         file->path, wrong, OLD_NAME, text_string(&old_wrong));
 }
 
-bool ledger_file_read(struct ledger_file *file, const struct ledger_reader *reader)
+int ledger_file_read(struct ledger_file *file, const struct ledger_reader *reader)
 {
     cleanup_text struct text wrong = {0};
     int r = read_from(file->path, reader), old;
@@ -186,10 +202,14 @@ bool ledger_file_read(struct ledger_file *file, const struct ledger_reader *read
     file->whole = r == 0;
     if (r == 0)
         return false;
+    if (is_of_the_moment(r))
+        return tell_moment(file->path, r);
+    old = read_from(file->old_path, reader);
+    if (is_of_the_moment(old))
+        return tell_moment(file->old_path, old);
     describe_wrong(r, &wrong);
     if (r != -ENOENT)
         set_aside(file, &wrong);
-    old = read_from(file->old_path, reader);
     if (old == 0)
         tell_reserve(file, r == -ENOENT, text_string(&wrong));
     else if (r != -ENOENT || old != -ENOENT)
@@ -230,6 +250,10 @@ int ledger_file_write(struct ledger_file *file, const struct text *content,
     *ret_step = FILE_CREATE;
     if (folder < 0)
         return -errno;
+    if (content->length > FILE_MAX) {
+        *ret_step = FILE_WRITE;
+        return -EFBIG;
+    }
     r = file_replace(folder, NAME, &replacement, ret_step);
     file->whole = file->whole || r == 0 || *ret_step == FILE_SYNC_FOLDER;
     return r;

@@ -30,9 +30,11 @@ struct ledger_reader {
 
 /*
  * Reads the file. One that cannot be used is renamed to last-runs.damaged, the one before it is read in its
- * place, and the log says so. Returns whether that was done, so that the file is to be written again.
+ * place, and the log says so. Returns 1 if that was done, so that the file is to be written again; else 0, also
+ * when nothing can be used. A negative errno, which was logged, is for a lack of descriptors or memory: no
+ * file is touched then.
  */
-bool ledger_file_read(struct ledger_file *file, const struct ledger_reader *reader);
+int ledger_file_read(struct ledger_file *file, const struct ledger_reader *reader);
 
 /* The content: one begin, a line for each task, one end. */
 void ledger_file_begin(struct text *text);
@@ -41,7 +43,8 @@ void ledger_file_end(struct text *text);
 
 /*
  * Replaces the file for good; the one that was there stays as last-runs.old, if it is known to be whole.
- * Waits for the disk. Returns 0 or a negative errno with the step that failed.
+ * Waits for the disk. Returns 0 or a negative errno with the step that failed: -EFBIG for more than would be
+ * read again.
  */
 int ledger_file_write(struct ledger_file *file, const struct text *content,
                       enum file_step *ret_step);

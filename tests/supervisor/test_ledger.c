@@ -4,6 +4,7 @@
 
 #include <fcntl.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 
 #include "base/duration.h"
@@ -272,7 +273,7 @@ static void test_files_that_cannot_be_read(void **state)
     assert_int_equal(rmdir(fixture->damaged_path), 0);
     write_file(fixture->old_path, "reeve last runs 1\n70 web check\nend\n");
     write_file(fixture->path, "");
-    assert_int_equal(truncate(fixture->path, 2 * 1024 * 1024), 0);
+    assert_int_equal(truncate(fixture->path, 65 * 1024 * 1024), 0);
     ledger = make(fixture);
     expect(ledger, "web", "check=70 ");
     expect_log(fixture,
@@ -280,6 +281,34 @@ static void test_files_that_cannot_be_read(void **state)
     ledger_destroy(ledger);
     expect_file(fixture->path, "reeve last runs 1\n70 web check\nend\n");
     expect_file(fixture->old_path, "reeve last runs 1\n70 web check\nend\n");
+}
+
+/* A lack of descriptors says nothing about the files. */
+static void test_a_moment_without_descriptors(void **state)
+{
+    static const char content[] = "reeve last runs 1\n70 web check\nend\n";
+    struct fixture *fixture = *state;
+    struct rlimit before, some;
+    struct ledger *ledger;
+    int free_fd = dup(0), r = -1;
+
+    close(free_fd);
+    write_file(fixture->path, content);
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+    /* Some are for its timer and the like: one more each time, until there are enough. */
+    for (int i = 0; r < 0 && i < 16; i++) {
+        some = (struct rlimit){(rlim_t)free_fd + (rlim_t)i, before.rlim_max};
+        assert_int_equal(setrlimit(RLIMIT_NOFILE, &some), 0);
+        r = ledger_create(fixture->loop, fixture->folder, &ledger);
+        assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+        if (r < 0)
+            assert_int_equal(r, -EMFILE);
+    }
+    assert_int_equal(r, 0);
+    expect(ledger, "web", "check=70 ");
+    ledger_destroy(ledger);
+    expect_log(fixture, "last-runs, with the times of last runs: Too many open files; without it");
+    expect_file(fixture->path, content);
 }
 
 /* The damaged file stays where it is, and the reserve survives the next write all the same. */
@@ -482,6 +511,7 @@ int main(void)
         TEST(test_a_damaged_file),
         TEST(test_a_file_that_is_missing),
         TEST(test_files_that_cannot_be_read),
+        TEST(test_a_moment_without_descriptors),
         TEST(test_a_damaged_file_that_cannot_be_renamed),
         TEST(test_a_write_that_fails_after_a_damaged_file),
         TEST(test_the_reserve),
