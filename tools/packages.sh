@@ -46,13 +46,19 @@ as_root() {
     fi
 }
 
-# as_root, with what sudo takes from the environment and that decides what happens here: which tools are found, and
-# settings.
-as_root_here() {
-    for name in $(env | sed -n 's/^\(CI\|MESON_TESTTHREADS\|[a-z]*_proxy\|REEVE_[A-Z0-9_]*\)=.*/\1/p'); do
+# as_root_with PATTERN COMMAND...: as_root, with those variables of our environment whose names match, as sudo takes them away.
+as_root_with() {
+    pattern=$1
+    shift
+    for name in $(env | sed -n "s/^\($pattern\)=.*/\1/p"); do
         eval "set -- \"$name=\${$name-}\" \"\$@\""
     done
-    as_root env "PATH=$PATH:/usr/sbin:/sbin" "$@"
+    as_root env "$@"
+}
+
+# With all that decides what happens here: settings, and which tools are found.
+as_root_here() {
+    as_root_with 'CI\|MESON_TESTTHREADS\|[a-z]*_proxy\|REEVE_[A-Z0-9_]*' "PATH=$PATH:/usr/sbin:/sbin" "$@"
 }
 
 is_installed() {
@@ -97,7 +103,7 @@ install_packages() {
     log=$(mktemp)
     code=0
     # By its standard input, as root may be unable to read this folder.
-    { as_root env DEBIAN_FRONTEND=noninteractive LC_ALL=C services="$services" \
+    { as_root_with '[a-z]*_proxy' DEBIAN_FRONTEND=noninteractive LC_ALL=C services="$services" \
         sh -s -- "$@" <tools/install-packages.sh 2>"$log" >&3; } 3>&2 || code=$?
     case $code in
     0 | 75) rm -f "$log" ;; # 75: it has told who keeps it waiting
