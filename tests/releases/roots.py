@@ -6,7 +6,9 @@ minbase, so a test finds it as debootstrap left it. Mounts are made in a mount n
 processes run in a pid namespace below it: enter_namespaces() must have been called before. Whatever ends this
 process takes both along; the folder with what was written stays until the next root of that name.
 """
+import contextlib
 import ctypes
+import fcntl
 import os
 import re
 import shutil
@@ -43,8 +45,33 @@ def enter_namespaces():
     if os.geteuid() != 0:
         raise Trouble("this takes root: it makes chroots and mounts")
     os.environ[INSIDE] = "yes"
-    os.execvp("unshare", ["unshare", "--mount", "--propagation=slave", "--pid", "--fork", "--kill-child",
-                          sys.executable, *sys.argv])
+    with subprocess.Popen(["unshare", "--mount", "--propagation=slave", "--pid", "--fork", "--kill-child",
+                           sys.executable, *sys.argv]) as process:
+        # unshare itself passes no signal on. Ctrl-C reaches the program inside anyway.
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, lambda *_: end_inside(process))
+        sys.exit(process.wait())
+
+
+def end_inside(process):
+    """Asks the program inside to end. It may have ended already."""
+    with contextlib.suppress(OSError):
+        with open(f"/proc/{process.pid}/task/{process.pid}/children", encoding="ascii") as file:
+            for pid in file.read().split():
+                os.kill(int(pid), signal.SIGTERM)
+
+
+def take_turn(path, say, what):
+    """The lock of what only one run may use at a time, as an open file. Waits for it, and says so."""
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    file = open(path + ".lock", "w", encoding="ascii")  # pylint: disable=consider-using-with
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        say(f"waiting for another run that has {what}")
+        fcntl.flock(file, fcntl.LOCK_EX)
+    return file
 
 
 def mirrors():
@@ -76,14 +103,13 @@ def sources_list(release):
 def make_minbase(release, say):
     """The folder of the release's minbase, made if it is not cached."""
     folder = os.path.join(CACHE, "roots", release.suite)
-    packages = package_cache(release)
-    if os.path.isdir(folder):
-        return folder
-    shutil.rmtree(folder + ".part", ignore_errors=True)
-    os.makedirs(os.path.dirname(folder), exist_ok=True)
-    run_long(["debootstrap", "--variant=minbase", f"--cache-dir={packages}", release.suite, folder + ".part",
-              mirrors()[0]], f"making a bare root of Debian {release}", say, folder + ".log")
-    os.rename(folder + ".part", folder)
+    with take_turn(folder, say, f"the bare root of Debian {release}"):
+        if os.path.isdir(folder):
+            return folder
+        shutil.rmtree(folder + ".part", ignore_errors=True)
+        run_long(["debootstrap", "--variant=minbase", f"--cache-dir={package_cache(release)}", release.suite,
+                  folder + ".part", mirrors()[0]], f"making a bare root of Debian {release}", say, folder + ".log")
+        os.rename(folder + ".part", folder)
     return folder
 
 
@@ -141,9 +167,11 @@ class Root:
         self.say = say
         self.log = log
         self.base = base
+        self.turn = None
 
     def __enter__(self):
         base = self.base or make_minbase(self.release, self.say)
+        self.turn = take_turn(self.folder, self.say, f"the folder {self.folder}")
         shutil.rmtree(self.folder, ignore_errors=True)
         for part in ("upper", "work", "root"):
             os.makedirs(os.path.join(self.folder, part))
@@ -173,9 +201,12 @@ class Root:
             libc.umount2(f"{self.path}/{name}".encode(), MNT_DETACH)
 
     def __exit__(self, *_):
+        # With all that is mounted in it. Only then nothing but our own is removed.
+        if libc.umount2(self.path.encode(), MNT_DETACH) != 0:
+            raise OSError(ctypes.get_errno(), f"cannot unmount {self.path}")
         share_packages(os.path.join(self.folder, "archives"), package_cache(self.release))
-        libc.umount2(self.path.encode(), MNT_DETACH)
         shutil.rmtree(self.folder, ignore_errors=True)
+        self.turn.close()
 
     def argv(self, command, user="root"):
         """The command that runs a shell's command line in the root, in /src."""
@@ -185,8 +216,8 @@ class Root:
         if user != "root":
             shell = ["/usr/sbin/runuser", "-u", user, "--", *shell]
         return ["chroot", self.path, "/usr/bin/env", "-i", f"HOME={home}", "TERM=dumb", f"PATH={PATH}",
-                "LC_ALL=C.UTF-8", *(f"{k}={v}" for k, v in os.environ.items() if k.startswith("REEVE_") and
-                                    k not in (INSIDE, "REEVE_CACHE")), *shell]
+                "LC_ALL=C.UTF-8", *(f"{k}={v}" for k, v in os.environ.items() if k.endswith("_proxy") or
+                                    k.startswith("REEVE_") and k not in (INSIDE, "REEVE_CACHE")), *shell]
 
     def run(self, command, user="root", check=True):
         done = subprocess.run(self.argv(command, user), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,

@@ -9,8 +9,8 @@ import time
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../tools"))
 from progress import SILENCE, lines_of  # pylint: disable=wrong-import-position
 
-# What ./dev says itself.
-TOLD = re.compile(r"dev:|SKIPPED:|FAILED:")
+# What ./dev says itself, and its summary.
+TOLD = re.compile(r"dev:|SKIPPED:|FAILED:|NOTE:")
 KEPT = 40
 
 

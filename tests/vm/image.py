@@ -89,6 +89,9 @@ def make_base(release, folder, say):
     say("installing a kernel and systemd into a root")
     os.makedirs(os.path.dirname(base), exist_ok=True)
     with make_root(release, folder, say) as root:
+        # Another run may have made it while this one waited for its turn.
+        if os.path.isdir(base):
+            return base
         write(root.path, "usr/sbin/policy-rc.d", "#!/bin/sh\nexit 101\n", 0o755)
         root.run_long(f"apt-get update && {INSTALL} initramfs-tools", "installing initramfs-tools")
         write(root.path, "etc/initramfs-tools/conf.d/vm", "MODULES=list\n")

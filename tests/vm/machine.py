@@ -33,6 +33,7 @@ class Machine:
         self.folder, self.say = folder, say
         self.process = None
         self.kvm = has_kvm()
+        self.booted = False
         self.console_path = os.path.join(folder, "console.log")
         open(self.console_path, "wb").close()
 
@@ -68,8 +69,8 @@ class Machine:
         try:
             return self._start(KVM_PATIENCE if self.kvm else BOOT_PATIENCE)
         except Failure as failure:
-            # A machine within a machine may begin and never get on.
-            if not self.kvm:
+            # A machine within a machine may begin and never get on. One that has booted with KVM has another reason.
+            if not self.kvm or self.booted:
                 raise
             self.say(f"it does not boot with KVM: going on without. {failure}")
             self.cut()
@@ -91,6 +92,7 @@ class Machine:
                                   f"{self.process.returncode}:\n{log.read()[-1000:]}")
             try:
                 self.ask({"run": "true"}, 3, ticker)
+                self.booted = True
                 return time.monotonic() - begun
             except (OSError, ConnectionError):
                 time.sleep(0.2)
@@ -105,15 +107,16 @@ class Machine:
         self.process.wait()
 
     def stop(self):
-        """Ends it in order, if it does."""
+        """Shuts it down. Raises Failure, with the power cut, if it does not end by itself."""
         if not self.process or self.process.poll() is not None:
             return
         try:
             self.ask({"run": "systemctl poweroff --no-block"}, 30, Ticker(self.say, "asking it to shut down"))
             self._wait_end()
         except OSError as error:
-            self.say(f"it does not shut down: {error!r}")
-        self.cut()
+            raise Failure(f"expected it to shut down, seen {error!r}") from error
+        finally:
+            self.cut()
 
     def _wait_end(self):
         ticker = Ticker(self.say, "shutting down")
@@ -122,7 +125,8 @@ class Machine:
             time.sleep(0.1)
             ticker.tick()
         if self.process.poll() is None:
-            self.say(f"it has not shut down within {PATIENCE} s: cutting the power")
+            raise Failure(f"expected it to shut down within {PATIENCE} s, seen it run; the console ends with:\n"
+                          f"{self.console()[-2000:]}")
 
     def keep_logs(self, name):
         """Keeps what the machine knows of a failure. Returns where that is; what it cannot give is left out."""

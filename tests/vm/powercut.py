@@ -141,7 +141,9 @@ def one_cut(vm, number):
     dropped = find_dropped(vm, mark)
     vm.start()
     moment = f"cut {number}, before reeved started"
-    before = read_json(vm, "cat /run/before.json || systemctl status before-reeve --no-pager -l")
+    # The agent may answer before that.
+    vm.wait("cat /run/before.json || systemctl status before-reeve --no-pager -l", r"^\{")
+    before = read_json(vm, "cat /run/before.json")
     account(before, dropped, moment)
     check_stamps(before, moment)
     vm.wait(f"curl -s -m 10 {HEALTH}", r'"status": ?"(pass|warn)"')
@@ -157,7 +159,7 @@ def one_cut(vm, number):
     return synced, len(dropped) - synced, sum(plain.values()), plain, left
 
 
-def power_cuts(vm, count, say):
+def power_cuts(vm, count):
     """Returns a line of figures."""
     prepare(vm)
     totals, kinds = [0, 0, 0], {}
@@ -166,6 +168,6 @@ def power_cuts(vm, count, say):
         totals = [total + figure for total, figure in zip(totals, figures)]
         for word, many in plain.items():
             kinds[word] = kinds.get(word, 0) + many
-        say(f"cut {number} of {count}: {figures[0]} synced files, 0 wrong; {figures[1]} others: {plain or 'all right'}; "
+        vm.say(f"cut {number} of {count}: {figures[0]} synced files, 0 wrong; {figures[1]} others: {plain or 'all right'}; "
             f"dot files left: {len(left)}")
     return f"{count} cuts, {totals[0]} synced files, 0 wrong; of {totals[1]} others {totals[2]} wrong: {kinds}"

@@ -7,6 +7,7 @@ are tried, without a SCENARIO all. The installation comes first in any case. Wha
 Disks and logs are in build/vm/RELEASE/; image.log there has what the building of the disk said.
 """
 import argparse
+import contextlib
 import os
 import sys
 import time
@@ -58,9 +59,14 @@ def try_release(release, chosen, cuts, count):
     def tell(text):
         say(f"Debian {release}: {text}")
 
-    image.make_disk(release, folder, tell)
-    vm = machine.Machine(folder, tell)
-    tell(f"booting {'with KVM' if vm.kvm else 'emulated, as there is no KVM: this takes some ten times longer'}")
+    with roots.take_turn(folder, tell, f"the disk in {folder}"):
+        image.make_disk(release, folder, tell)
+        vm = machine.Machine(folder, tell)
+        tell(f"booting {'with KVM' if vm.kvm else 'emulated, as there is no KVM: this takes some ten times longer'}")
+        try_machine(release, vm, chosen, cuts, count)
+
+
+def try_machine(release, vm, chosen, cuts, count):
     try:
         if not attempt(release, vm, "boot", lambda: f"{vm.start():.0f} s", count) or \
            not attempt(release, vm, "install", lambda: scenarios.install(vm), count):
@@ -69,9 +75,11 @@ def try_release(release, chosen, cuts, count):
             if scenario.__name__ in chosen:
                 attempt(release, vm, scenario.__name__, lambda work=scenario: work(vm), count)
         if "power_cuts" in chosen:
-            attempt(release, vm, "power_cuts", lambda: powercut.power_cuts(vm, cuts, tell), count)
+            attempt(release, vm, "power_cuts", lambda: powercut.power_cuts(vm, cuts), count)
     finally:
-        vm.stop()
+        # How a machine ends is what the scenario reboot looks at.
+        with contextlib.suppress(machine.Failure):
+            vm.stop()
 
 
 def main():

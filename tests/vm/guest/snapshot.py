@@ -43,8 +43,10 @@ def main(folder, target=None):
                 found[os.path.relpath(path, folder)] = f"unreadable: {error.strerror}"
     text = json.dumps(found)
     if target:
-        with open(target, "w", encoding="utf-8") as file:
+        # Whoever waits for it finds it whole.
+        with open(target + ".new", "w", encoding="utf-8") as file:
             file.write(text)
+        os.rename(target + ".new", target)
     else:
         print(text)
 
