@@ -13,6 +13,8 @@ sanitizer_options='-Db_lundef=false -Dbuildtype=debug -Doptimization=1'
 known_gcc=16
 known_clang=21
 
+borrowed= # the folder that tests of root's have
+
 # The command of a compiler. meson, too, takes cc from the environment, and clang from tests/clang.ini.
 compiler_command() {
     case $1 in
@@ -86,7 +88,8 @@ list_made() {
     for path in "$1"/* "$1"/.ninja_*; do
         case ${path##*/} in
         meson-* | build.ninja | compile_commands.json | .ninja_* | dev-*) ;;
-        *) [ -d "${path##*/}" ] || continue ;; # for each folder of sources one of objects
+        include) ;;
+        *) [ -f "${path##*/}/meson.build" ] || continue ;; # for each folder of sources one of objects
         esac
         [ ! -e "$path" ] || echo "$path"
     done
@@ -96,13 +99,19 @@ list_made() {
 # in part of another user, as when root has built there.
 check_folder() {
     if [ -d "$1/meson-private" ] && [ ! -e "$1/dev-stamp" ]; then
-        say "$1 was made by meson and not by ./dev, which leaves it alone. Remove it, or go on with ninja -C $1 and
-    meson test -C $1"
+        say "$1 was made by meson itself, or by an older ./dev, and so is left alone. Remove it, or go on with ninja -C $1
+    and meson test -C $1"
         exit 1
+    fi
+    if [ -e "$1/dev-lent" ] && ! is_root; then
+        say "tests that had borrowed $1 for root were killed: taking it back"
+        borrowed=$1
+        give_back
     fi
     foreign=$(find_foreign "$1")
     [ -z "$foreign" ] || {
-        say "cannot write $foreign: another user, such as root, has built in $1. That user or root must remove it"
+        say "cannot write $foreign: it is write-protected, or another user, such as root, has built in $1. Remove it, or have
+    that user or root remove it"
         exit 1
     }
 }
@@ -127,6 +136,29 @@ clear_folder() {
     for path in $made; do
         [ "$path" = "$1/dev-stamp" ] || rm -rf "$path"
     done
+}
+
+# borrow FOLDER: for tests that run as root. reeved takes modules only of root's or of its own user's. The note in the folder
+# outlives us if we are killed.
+borrow() {
+    borrowed=$1
+    : >"$borrowed/dev-lent"
+    own_modules root || true # the tests will say so
+}
+
+give_back() {
+    [ "$borrowed" ] || return 0
+    user=$(id -u):$(id -g)
+    if own_modules "$user" && as_root chown -R "$user" "$borrowed/meson-logs" "$borrowed/meson-private"; then
+        rm -f "$borrowed/dev-lent"
+    else
+        say "some files in $borrowed are root's now"
+    fi
+    borrowed=
+}
+
+own_modules() {
+    as_root find "$borrowed/modules" "$borrowed/tests" -name '*.so' -type f -exec chown "$1" {} +
 }
 
 run_meson() {

@@ -10,6 +10,7 @@ A line comes at least every ten seconds, on standard error. What the tools thems
 warning, is passed on; "no work to do" and the like are not. Exits with the code of the tool.
 """
 import contextlib
+import ctypes
 import json
 import os
 import re
@@ -21,6 +22,7 @@ import time
 
 # Nobody is to wait longer than ten seconds without a word.
 SILENCE = 8
+PR_SET_PDEATHSIG = 1
 
 
 def say(text):
@@ -29,19 +31,29 @@ def say(text):
 
 @contextlib.contextmanager
 def started(command, **options):
-    """The process of a tool. Whatever ends us, the tool and what it has started end first."""
+    """The process of a tool, which leads a group of its own. Whatever ends us, the tool and what it has started end first;
+    what they still have to say is passed on."""
     process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                               **options)
+                               process_group=0, **options)
     try:
         yield process
-    except BaseException:
-        # A signal that was sent to us alone has not reached it.
-        process.terminate()
+    except BaseException as end:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGINT if isinstance(end, KeyboardInterrupt) else signal.SIGTERM)
         # Its children hold the pipe, too, and nobody may block on a full one.
-        for _ in lines_of(process, lambda: say("waiting for what runs to end; Ctrl-C again leaves it alone")):
-            pass
+        for line in lines_of(process, lambda: say("waiting for what runs to end; Ctrl-C again leaves it alone")):
+            with contextlib.suppress(OSError):
+                print(line, file=sys.stderr, flush=True)
         process.wait()
         raise
+
+
+def end_with_parent():
+    """When ./dev is killed, we are to hear of it."""
+    parent = os.getppid()
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+    if os.getppid() != parent:
+        sys.exit(143)
 
 
 def lines_of(process, on_silence):
@@ -181,7 +193,9 @@ WORKS = {"compile": compile_folder, "test": test_folder, "log": log_command}
 def main(arguments):
     if len(arguments) < 2 or arguments[0] not in WORKS:
         sys.exit(__doc__)
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda number, _: sys.exit(128 + number))
+    end_with_parent()
     try:
         return WORKS[arguments[0]](arguments[1], arguments[2:])
     except KeyboardInterrupt:
