@@ -31,19 +31,21 @@ def say(text):
 
 @contextlib.contextmanager
 def started(command, **options):
-    """The process of a tool, which leads a group of its own. Whatever ends us, the tool and what it has started end first;
-    what they still have to say is passed on."""
+    """The process of a tool, which leads a group of its own. Whatever ends us, the tool and what it has started end first.
+    After Ctrl-C nobody wants to know what they still have to say."""
     process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                                process_group=0, **options)
     try:
         yield process
     except BaseException as end:
+        interrupted = isinstance(end, KeyboardInterrupt)
         with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGINT if isinstance(end, KeyboardInterrupt) else signal.SIGTERM)
+            os.killpg(process.pid, signal.SIGINT if interrupted else signal.SIGTERM)
         # Its children hold the pipe, too, and nobody may block on a full one.
         for line in lines_of(process, lambda: say("waiting for what runs to end; Ctrl-C again leaves it alone")):
             with contextlib.suppress(OSError):
-                print(line, file=sys.stderr, flush=True)
+                if not interrupted:
+                    print(line, file=sys.stderr, flush=True)
         process.wait()
         raise
 

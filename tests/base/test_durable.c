@@ -225,7 +225,9 @@ static void test_what_lies_in_the_way_and_cannot_be_read(void **state _unused_)
     put(folder, ".file.new", "left by another");
     assert_int_equal(fchmodat(folder, ".file.new", 0, 0), 0);
     if (geteuid() == 0) {
-        assert_int_equal(fchown(folder, nobody, (gid_t)-1), 0);
+        /* In a namespace with one user there is nobody else. */
+        if (fchown(folder, nobody, (gid_t)-1) < 0)
+            skip();
         setfsuid(nobody);
     }
     r = replace("file", "mine", false, NULL, &step);
