@@ -16,6 +16,9 @@ echo 20M >group/memory.max
 echo 1 >group/memory.oom.group
 sh -c "echo 0 >group/cgroup.procs; sleep 60 & dd if=/dev/zero of=/dev/null bs=50M count=1; sleep 60" &
 wait $!
+until grep -q "populated 0" group/cgroup.events; do
+    sleep 1
+done
 echo "left: $(cat group/cgroup.procs)"
 echo $(grep oom group/memory.events)'
 
