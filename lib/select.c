@@ -35,8 +35,8 @@ struct select {
 
 static int by_address(const void *a, const void *b)
 {
-    uintptr_t x = (uintptr_t) * (struct rv_channel *const *)a;
-    uintptr_t y = (uintptr_t) * (struct rv_channel *const *)b;
+    uintptr_t x = (uintptr_t)*(struct rv_channel *const *)a;
+    uintptr_t y = (uintptr_t)*(struct rv_channel *const *)b;
 
     return (x > y) - (x < y);
 }

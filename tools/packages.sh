@@ -14,7 +14,8 @@ tool_packages='spin systemd systemd-container slowhttptest wrk haproxy monit pro
 # A peer that is not to be had is left out of the measurements, and named.
 peer_packages='golang-go golang-golang-x-sync-dev libglib2.0-dev libuv1-dev supervisor collectd-core s6
     python3-matplotlib'
-style_packages='clang-format'
+# One version on all releases: the next one formats otherwise.
+style_packages='clang-format-19'
 # debian/control has what the build itself needs.
 deb_packages='build-essential debhelper dpkg-dev fakeroot git libcmocka-dev lintian man-db procps'
 roots_packages='debootstrap git'

@@ -13,7 +13,7 @@ static struct {
     struct job {
         void (*run)(uint64_t arg);
         uint64_t arg;
-    } * jobs;
+    } *jobs;
     size_t head, used, size;
     bool closed;
 } pool = {

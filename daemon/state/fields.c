@@ -15,7 +15,7 @@ static int64_t load_int(const void *place, size_t size, bool is_signed)
     case 2:
         return is_signed ? *(const int16_t *)place : *(const uint16_t *)place;
     case 4:
-        return is_signed ? (int64_t) * (const int32_t *)place : (int64_t) * (const uint32_t *)place;
+        return is_signed ? (int64_t)*(const int32_t *)place : (int64_t)*(const uint32_t *)place;
     default:
         assert(size == 8);
         return *(const int64_t *)place;

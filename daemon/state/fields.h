@@ -36,14 +36,9 @@ struct state_error {
     char text[256];
 };
 
-#define STATE_MEMBER(kind, type, member, name)                          \
-    {                                                                   \
-        name, kind, offsetof(type, member), sizeof(((type *)0)->member) \
-    }
-#define STATE_END              \
-    {                          \
-        NULL, STATE_BOOL, 0, 0 \
-    }
+#define STATE_MEMBER(kind, type, member, name) \
+    {name, kind, offsetof(type, member), sizeof(((type *)0)->member)}
+#define STATE_END {NULL, STATE_BOOL, 0, 0}
 
 /* An object with the fields of the record; NULL without memory. */
 json_t *state_write(const struct state_field *fields, const void *record);

@@ -19,22 +19,10 @@ struct field {
     size_t offset;
 };
 
-#define U32(member)                                     \
-    {                                                   \
-        KIND_U32, offsetof(struct wire_message, member) \
-    }
-#define U64(member)                                     \
-    {                                                   \
-        KIND_U64, offsetof(struct wire_message, member) \
-    }
-#define STRING(member)                                     \
-    {                                                      \
-        KIND_STRING, offsetof(struct wire_message, member) \
-    }
-#define DATA                                           \
-    {                                                  \
-        KIND_DATA, offsetof(struct wire_message, data) \
-    }
+#define U32(member)    {KIND_U32, offsetof(struct wire_message, member)}
+#define U64(member)    {KIND_U64, offsetof(struct wire_message, member)}
+#define STRING(member) {KIND_STRING, offsetof(struct wire_message, member)}
+#define DATA           {KIND_DATA, offsetof(struct wire_message, data)}
 
 /* One more than the longest schema, so that each ends with KIND_END. */
 #define FIELDS_MAX 10

@@ -62,18 +62,11 @@ struct rv_clause {
 
 /* The clauses of an array of struct rv_clause: send *element, receive into *element, or wait for
  * events of poll(2) on a descriptor. */
-#define RV_SEND(channel_, element_)                                                            \
-    {                                                                                          \
-        .kind = RV_CLAUSE_SEND, .channel = (channel_), .element = (void *)(element_), .fd = -1 \
-    }
-#define RV_RECV(channel_, element_)                                                    \
-    {                                                                                  \
-        .kind = RV_CLAUSE_RECV, .channel = (channel_), .element = (element_), .fd = -1 \
-    }
-#define RV_READY(fd_, events_)                                 \
-    {                                                          \
-        .kind = RV_CLAUSE_FD, .fd = (fd_), .events = (events_) \
-    }
+#define RV_SEND(channel_, element_) \
+    {.kind = RV_CLAUSE_SEND, .channel = (channel_), .element = (void *)(element_), .fd = -1}
+#define RV_RECV(channel_, element_) \
+    {.kind = RV_CLAUSE_RECV, .channel = (channel_), .element = (element_), .fd = -1}
+#define RV_READY(fd_, events_) {.kind = RV_CLAUSE_FD, .fd = (fd_), .events = (events_)}
 
 /* A select has at most so many clauses. */
 #define RV_SELECT_MAX 64

@@ -125,11 +125,8 @@ int rv_submit(struct rv_context *ctx, const char *pool, const void *data, size_t
 void rv_progress(struct rv_context *ctx, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
-#define RV_TABLE_(type, ...)                                                             \
-    {                                                                                    \
-        (const type[]){__VA_ARGS__}, sizeof((const type[]){__VA_ARGS__}) / sizeof(type), \
-            sizeof(type)                                                                 \
-    }
+#define RV_TABLE_(type, ...) \
+    {(const type[]){__VA_ARGS__}, sizeof((const type[]){__VA_ARGS__}) / sizeof(type), sizeof(type)}
 /* The tables of a module, one initialiser for each element. */
 #define RV_OPTIONS(...) RV_TABLE_(struct rv_option, __VA_ARGS__)
 #define RV_TASKS(...)   RV_TABLE_(struct rv_task, __VA_ARGS__)

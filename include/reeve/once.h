@@ -21,10 +21,7 @@ struct rv_once {
     int succeeded; /* not 0 once the function has run and returned 0 */
 };
 
-#define RV_ONCE_INIT \
-    {                \
-        0            \
-    }
+#define RV_ONCE_INIT {0}
 
 /*
  * Runs fn(context, arg) if it never ran, and waits for its end. The context has the first caller's

@@ -49,10 +49,8 @@ struct rv_option {
     const char *const *choices; /* of an enum, ended by NULL */
 };
 
-#define RV_OPTION_(type_, state_, member_, ...)                                             \
-    {                                                                                       \
-        .name = #member_, .type = (type_), .offset = offsetof(state_, member_), __VA_ARGS__ \
-    }
+#define RV_OPTION_(type_, state_, member_, ...) \
+    {.name = #member_, .type = (type_), .offset = offsetof(state_, member_), __VA_ARGS__}
 
 /*
  * An option for a member of the state; what follows are initialisers of struct rv_option:

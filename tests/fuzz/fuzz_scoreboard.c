@@ -14,11 +14,9 @@
 #include "daemon/supervisor/watch.h"
 #include "tests/fuzz/world.h"
 
-#define RECORDS(array)                                                                  \
-    {                                                                                   \
-        offsetof(struct scoreboard, array), sizeof(((struct scoreboard *)0)->array[0]), \
-            ARRAY_SIZE(((struct scoreboard *)0)->array)                                 \
-    }
+#define RECORDS(array)                                                               \
+    {offsetof(struct scoreboard, array), sizeof(((struct scoreboard *)0)->array[0]), \
+     ARRAY_SIZE(((struct scoreboard *)0)->array)}
 
 static const struct {
     size_t offset, size, count;

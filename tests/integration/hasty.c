@@ -49,10 +49,7 @@ static int work(struct rv_context *ctx, const struct rv_job *job, void *state)
     return 0;
 }
 
-#define TASK(n)                                   \
-    {                                             \
-        .name = "t" n, .run = rest, .every = "1h" \
-    }
+#define TASK(n) {.name = "t" n, .run = rest, .every = "1h"}
 #define TEN(n)                                                                                 \
     TASK(n "0"), TASK(n "1"), TASK(n "2"), TASK(n "3"), TASK(n "4"), TASK(n "5"), TASK(n "6"), \
         TASK(n "7"), TASK(n "8"), TASK(n "9")

@@ -286,10 +286,7 @@ static long by_migrating(pid_t pid)
     return syscall(SYS_migrate_pages, pid, 64, &nodes, &nodes);
 }
 
-#define WAY(name)        \
-    {                    \
-#name, by_##name \
-    }
+#define WAY(name) {#name, by_##name}
 
 const char *reach_process(pid_t pid)
 {

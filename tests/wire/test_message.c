@@ -131,7 +131,7 @@ static void test_sockets(void **state)
         char bytes[CMSG_SPACE(sizeof(int))];
         struct cmsghdr align;
     } control = {0};
-    struct iovec vector = {(void *)(uintptr_t) "x", 1};
+    struct iovec vector = {(void *)(uintptr_t)"x", 1};
     struct msghdr header = {.msg_iov = &vector,
                             .msg_iovlen = 1,
                             .msg_control = &control,
