@@ -78,7 +78,8 @@ static int64_t count_fds(pid_t pid)
     while (count < FDS_COUNTED_MAX && readdir(folder))
         count++;
     closedir(folder);
-    return count > 2 ? count - 2 : 0; /* "." and ".." */
+    count -= 2 + (pid == getpid()); /* ".", ".." and the folder itself */
+    return count > 0 ? count : 0;
 }
 
 static int read_text(pid_t pid, const char *name, char **ret_text)

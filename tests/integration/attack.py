@@ -158,9 +158,6 @@ class AttackTest(puppetry.PuppetTest):
         client.connect(daemon.control)
         return client
 
-    def descriptors(self, daemon):
-        return len(os.listdir(f"/proc/{daemon.process.pid}/fd"))
-
     def memory(self, daemon):
         with open(f"/proc/{daemon.process.pid}/statm", encoding="utf-8") as file:
             return int(file.read().split()[1]) * resource.getpagesize()
@@ -183,7 +180,7 @@ class AttackTest(puppetry.PuppetTest):
         """While this lasts a good client asks; after it, all must be as it was before."""
         good = GoodClient(daemon.port)
         good.wait_answers(20)
-        descriptors, memory = self.descriptors(daemon), self.memory(daemon)
+        descriptors, memory = daemon.descriptors(), self.memory(daemon)
         try:
             yield good
             good.wait_answers(20)
@@ -193,7 +190,7 @@ class AttackTest(puppetry.PuppetTest):
             finally:
                 self.assertIsNone(daemon.process.poll(), daemon.text())
         # Its own connection was counted.
-        harness.wait_until(lambda: self.descriptors(daemon) <= descriptors - 1,
+        harness.wait_until(lambda: daemon.descriptors() <= descriptors - 1,
                            f"at most {descriptors - 1} descriptors to be left open")
         self.assertLess(self.memory(daemon) - memory, memory_max)
         self.assert_rests(daemon)

@@ -4,6 +4,7 @@
 Nothing here sleeps to synchronise: a test waits for a log line (a blocking read), for a message on a
 socket, or, for a state that only a question can tell, asks until a deadline has passed.
 """
+import atexit
 import contextlib
 import http.client
 import json
@@ -23,7 +24,37 @@ import unittest
 # tools.py is for all folders of tests.
 sys.path.append(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
-BUILD = os.environ["REEVE_BUILD"]
+# What tests run, in the build folder.
+PARTS = ("daemon", "ctl", "lib", "modules", "tests/integration")
+
+
+def find_build():
+    """The build folder; for root in a user's checkout a copy. reeved takes modules only of root's or of its own user's, and
+    tests run some as other users, who may not come to a home."""
+    build = os.environ["REEVE_BUILD"]
+    if os.geteuid() != 0 or all(is_open(path) for path in (build, *(os.path.join(build, part) for part in PARTS))):
+        return build
+    folder = tempfile.mkdtemp(prefix="reeve-build-")
+    atexit.register(shutil.rmtree, folder, True)
+    copy = os.path.join(folder, os.path.basename(build))
+    for part in PARTS:
+        shutil.copytree(os.path.join(build, part), os.path.join(copy, part), symlinks=True,
+                        ignore=shutil.ignore_patterns("*.p"))
+    subprocess.run(["chmod", "-R", "go+rX", folder], check=True)
+    os.environ["REEVE_BUILD"] = copy
+    os.environ["LD_LIBRARY_PATH"] = os.environ.get("LD_LIBRARY_PATH", "").replace(build, copy)
+    return copy
+
+
+def is_open(path):
+    """Whether it is root's, and everybody may come there."""
+    steps = [path]
+    while steps[-1] != "/":
+        steps.append(os.path.dirname(steps[-1]))
+    return os.stat(path).st_uid == 0 and all(os.stat(step).st_mode & 0o001 for step in steps)
+
+
+BUILD = find_build()
 REEVED = os.path.join(BUILD, "daemon", "reeved")
 REEVECTL = os.path.join(BUILD, "ctl", "reevectl")
 # A sanitizer ends a process in a way of its own, and takes what some tests are about.
@@ -233,6 +264,18 @@ class Daemon:
                 with contextlib.suppress(OSError):
                     os.kill(pid, signal.SIGKILL)
             shutil.rmtree(self.folder, ignore_errors=True)
+
+    def descriptors(self):
+        """How many the daemon has open. Its folder in /proc is root's, so others ask itself, and do not count the
+        connection for that."""
+        try:
+            return len(os.listdir(f"/proc/{self.process.pid}/fd"))
+        except PermissionError:
+            connection = UnixConnection(self.control)
+            with contextlib.closing(connection):
+                connection.request("GET", "/metrics")
+                text = connection.getresponse().read().decode()
+            return int(re.search(r"(?m)^process_open_fds (\d+)", text)[1]) - 1
 
     def processes(self):
         """Ids of everything that runs with our folder in its environment: hosts, and theirs."""

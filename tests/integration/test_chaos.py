@@ -34,8 +34,9 @@ def module_lines(name):
 class Figures:
     """What the supervisor holds."""
 
-    def __init__(self, pid):
-        self.descriptors = len(os.listdir(f"/proc/{pid}/fd"))
+    def __init__(self, daemon):
+        pid = daemon.process.pid
+        self.descriptors = daemon.descriptors()
         self.threads = len(os.listdir(f"/proc/{pid}/task"))
         with open(f"/proc/{pid}/status", encoding="utf-8") as file:
             fields = dict(line.split(":", 1) for line in file)
@@ -51,12 +52,12 @@ class Figures:
                 f"{self.children} children, {self.threads} thread(s)")
 
 
-def figures_at_rest(pid):
+def figures_at_rest(daemon):
     """Our own last connection may still be on its way out: the least of several looks."""
     pause = threading.Event()
     looks = []
     for _ in range(20):
-        looks.append(Figures(pid))
+        looks.append(Figures(daemon))
         pause.wait(0.01)
     return min(looks, key=Figures.counts)
 
@@ -137,7 +138,7 @@ class Chaos(PuppetTest):
                              "".join(module_lines(f"m{i}") for i in range(MODULES)))
         daemon.wait_started()
         self.settle(daemon)
-        before, heart = figures_at_rest(daemon.process.pid), daemon.module("heart")["pid"]
+        before, heart = figures_at_rest(daemon), daemon.module("heart")["pid"]
         clients = [Client(daemon, SEED + i) for i in range(4)]
         for client in clients:
             self.addCleanup(client.close)
@@ -155,7 +156,7 @@ class Chaos(PuppetTest):
                               ("accepted", "finished", "failed", "lost", "rejected")})
         # What names the frames of the last crashes may still be at it.
         after = harness.wait_until(
-            lambda: (f := Figures(daemon.process.pid)).counts() == before.counts() and f,
+            lambda: (f := Figures(daemon)).counts() == before.counts() and f,
             f"the supervisor to hold no more than {before}")
         print(f"seed {SEED}, {SECONDS} s: {dict(disturbed)}; answers {dict(answers)}; books "
               f"{dict(books)}; before {before}; after {after}", file=sys.stderr)
@@ -205,10 +206,10 @@ class Restarts(PuppetTest):
         # The allocator and the tables have their size after the first few.
         warm_up = max(RESTARTS // 10, 50) // len(names)
         self.restart_all(daemon, names, warm_up)
-        before = figures_at_rest(daemon.process.pid)
+        before = figures_at_rest(daemon)
         self.restart_all(daemon, names, RESTARTS // len(names))
         after = harness.wait_until(
-            lambda: (f := Figures(daemon.process.pid)).counts() == before.counts() and f,
+            lambda: (f := Figures(daemon)).counts() == before.counts() and f,
             f"the supervisor to hold no more than {before}")
         print(f"{RESTARTS} restarts: before {before}; after {after}", file=sys.stderr)
         # A leak of 100 bytes a restart would be seen in a soak. ASan keeps freed memory on purpose.

@@ -224,7 +224,7 @@ class Limits(harness.DaemonTest):
                              "restart-limit = 1000/1s\n",
                              daemon="max-connections = 1000").wait_started()
         heart = daemon.module("heart")["pid"]
-        used = len(os.listdir(f"/proc/{daemon.process.pid}/fd"))
+        used = daemon.descriptors()
         early = self.connect(daemon)
         limits = resource.prlimit(daemon.process.pid, resource.RLIMIT_NOFILE)
         resource.prlimit(daemon.process.pid, resource.RLIMIT_NOFILE, (used + 4, limits[1]))

@@ -160,7 +160,7 @@ class Many(AttackTest):
             clients = self.open_many(daemon, count, 0)
             good.wait_answers(100)
             # The limit holds.
-            self.assertLess(self.descriptors(daemon), 512 + 100)
+            self.assertLess(daemon.descriptors(), 512 + 100)
             for client in clients:
                 client.close()
         self.assert_stops(daemon)
@@ -242,9 +242,9 @@ class HalfClosed(AttackTest):
                 harness.wait_until(lambda: self.accepted(daemon) == clients.index(client) + 1,
                                    "the job to be accepted")
             # One that goes away altogether is noticed, answer or not.
-            before = self.descriptors(daemon)
+            before = daemon.descriptors()
             clients.pop().close()
-            harness.wait_until(lambda: self.descriptors(daemon) < before, "its connection to end")
+            harness.wait_until(lambda: daemon.descriptors() < before, "its connection to end")
             self.wait_trace(daemon, "puppet reads")
             for i in range(3):
                 self.wait_trace(daemon, "puppet reads", i + 1)

@@ -63,12 +63,12 @@ class Keeps(upgrading.UpgradeTest):
         pids = self.pids(daemon)
         self.upgrade(daemon, 2)
         harness.wait_until(lambda: self.connections(daemon) == 0, "reevectl's connection to be closed")
-        count = self.descriptors(daemon)
+        count = daemon.descriptors()
         for generation in range(3, 13):
             self.upgrade(daemon, generation)
         self.assertEqual(self.pids(daemon), pids)
         harness.wait_until(
-            lambda: self.descriptors(daemon) == count,
+            lambda: daemon.descriptors() == count,
             f"as many descriptors as before: {count}")
         self.assertEqual(daemon.stop(), 0)
 
@@ -90,9 +90,6 @@ class Keeps(upgrading.UpgradeTest):
             status, answer = later.answer()
             self.assertEqual((status, answer["code"]), (200, 0), answer)
             self.assertGreater(answer["number"], 0)
-
-    def descriptors(self, daemon):
-        return len(os.listdir(f"/proc/{daemon.process.pid}/fd"))
 
     def connections(self, daemon):
         """How many sockets the daemon has accepted at its control socket, and not closed."""
