@@ -48,7 +48,8 @@ def main(paths):
             elif result["result"] in SKIPPED:
                 skipped += 1
             else:
-                print(f"FAILED: {path}: {result['name']}: {result['result']}", file=sys.stderr)
+                print(f"FAILED: {path}: {result['name']}: {result['result']}; what it said is in {path[:-len('json')]}txt",
+                      file=sys.stderr)
                 failed += 1
     print(f"{passed} passed, {failed} failed, {skipped} skipped")
     return 1 if failed else 0

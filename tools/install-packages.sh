@@ -138,8 +138,17 @@ show_progress() {
     done
 }
 
+# "Need to get 512 MB of archives.", as apt would ask before it begins.
+tell_size() {
+    size=$(apt-get --assume-no install --no-install-recommends "$@" </dev/null 2>/dev/null |
+        sed -n 's/^Need to get \(.*\) of archives.*/\1 to be fetched/p; s/^After.*, \(.*\) of additional.*/\1 on the disk/p' |
+        sed 'N;s/\n/, /')
+    [ -z "$size" ] || tell "$size"
+}
+
 install() {
     rm -f "$folder/failed"
+    tell_size "$@"
     {
         apt -o APT::Status-Fd=3 install -y --no-install-recommends "$@" 3>&1 >&2 || : >"$folder/failed"
     } | show_progress

@@ -72,6 +72,21 @@ is_unknown() {
         ! apt-cache show "$1" >/dev/null 2>&1
 }
 
+list_names() {
+    printf '%s\n' "$@" | grep -vx -e -- | tr '\n' ' ' | sed 's/ $//'
+}
+
+# can_be_root PACKAGES: whether we may install these. Asks for a password, where sudo does; says who else may do it, if not.
+can_be_root() {
+    if is_root || { can_try_root && sudo true; }; then
+        return 0
+    fi
+    # shellcheck disable=SC2086
+    say "this takes root, and $(can_try_root && echo "sudo has refused it" || echo "there is no sudo"). As root:
+    apt-get install --no-install-recommends $(list_names $1)"
+    return 1
+}
+
 # need PACKAGE... [-- OPTIONAL...]: installs what is missing. Ends this program when a PACKAGE cannot be had.
 need() {
     missing= services= optional=
@@ -87,13 +102,11 @@ need() {
         fi
     done
     [ -n "${missing# --}" ] || return 0
-    # shellcheck disable=SC2086 # a list of names
-    say "installing packages:$(printf ' %s' $missing | sed 's/ --//')"
-    if can_try_root; then
+    if can_be_root "$missing"; then
+        # shellcheck disable=SC2086 # a list of names
+        say "installing packages: $(list_names $missing)"
         # shellcheck disable=SC2086
         install_packages $missing && return 0
-    else
-        say "this takes root, and there is no sudo"
     fi
     # Tests and peers do without the optional ones, and say so.
     [ -z "${missing%% --*}" ] || exit 1
