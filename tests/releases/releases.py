@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""What `./dev releases [RELEASE...]` does: the commands of ./dev on bare roots of Debian's releases.
+"""What `./dev releases [RELEASE...] [--as root|sudo]` does: the commands of ./dev on bare roots of Debian's releases.
 
 On the releases of FIRST_CLASS everything is done twice, each time from a bare root: by root, in the README's
 order, and by a user with sudo, in the opposite one. What ran must be the same. On the others reeve is built and
@@ -129,11 +129,11 @@ def make_root(release, user):
     return roots.Root(release, f"{release.suite}-{user}", SOURCE, say, log)
 
 
-def walk_first_class(release, count):
+def walk_first_class(release, count, users):
     commands = [None, "./dev test", "./dev deb", "ROUNDS=1 IDLE_SECONDS=2 ./dev bench pool daemon", "./dev fuzz 2",
                 "./dev build"]
     seen = {}
-    for user in ("root", USER):
+    for user in users:
         with make_root(release, user) as root:
             if user != "root":
                 root.add_user(user)
@@ -141,6 +141,8 @@ def walk_first_class(release, count):
             for command in commands if user == "root" else reversed(commands):
                 walk.command(command) if command else walk.run()
             seen[user] = walk.tests
+    if len(seen) < 2:
+        return
     same = seen["root"] == seen[USER]
     count.add(int(same), int(not same), 0)
     say(f"Debian {release}: root and a user with sudo ran {'the same' if same else 'other'} tests: {seen}")
@@ -157,15 +159,18 @@ def main():
     parser = argparse.ArgumentParser(prog="./dev releases", description=__doc__.split("\n\n", maxsplit=1)[1],
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("release", nargs="*", help="default: all")
-    chosen = [find_release(name) for name in parser.parse_args().release] or RELEASES
+    parser.add_argument("--as", dest="user", choices=("root", "sudo"), help="half of it: only as that one")
+    arguments = parser.parse_args()
+    chosen = [find_release(name) for name in arguments.release] or RELEASES
+    users = {"root": ["root"], "sudo": [USER], None: ["root", USER]}[arguments.user]
     roots.enter_namespaces()
     # With its lock, it would leave an index of root's in the user's checkout.
     dirty = subprocess.run(["git", "--no-optional-locks", "-c", "safe.directory=*", "-C", SOURCE, "status", "--short"],
                            capture_output=True, text=True, check=True).stdout
     if dirty:
         say("only what is committed is tried; this is not:\n" + dirty.rstrip())
-    return try_each(chosen, lambda release, count:
-                    (walk_first_class if release in FIRST_CLASS else walk_other)(release, count))
+    return try_each(chosen, lambda release, count: walk_first_class(release, count, users)
+                    if release in FIRST_CLASS else walk_other(release, count))
 
 
 if __name__ == "__main__":
