@@ -231,7 +231,8 @@ class Root:
         run_long(self.argv(command), what, self.say, self.log)
 
     def add_user(self, name):
-        """A user who may become root by sudo without a password, and to whom the checkout belongs."""
+        """A user who may become root by sudo without a password. The checkout is the user's, and like a home on Debian 13
+        nobody else comes there."""
         self.run_long("apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "
-                      f"sudo && useradd -m -s /bin/bash {name} && chown -R {name}: /src && "
+                      f"sudo && useradd -m -s /bin/bash {name} && chown -R {name}: /src && chmod 700 /src && "
                       f"echo '{name} ALL=(ALL) NOPASSWD: ALL' >/etc/sudoers.d/{name}", f"adding the user {name}")
