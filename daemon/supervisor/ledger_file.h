@@ -23,7 +23,7 @@ const char *ledger_file_path(const struct ledger_file *file);
 struct ledger_reader {
     /* A task's last start, in nanoseconds since the epoch. */
     void (*note)(const char *module, const char *task, int64_t started, void *arg);
-    /* What was noted is of a file that turns out to be damaged. */
+    /* Drops all starts noted so far: their file turns out to be damaged. */
     void (*forget)(void *arg);
     void *arg;
 };

@@ -10,7 +10,7 @@
 #include "base/macro.h"
 #include "base/text.h"
 
-/* What is called, and what fails ----------------------------------------------------------------- */
+/* Recorded calls and their failures -------------------------------------------------------------- */
 
 static struct text calls;
 static struct fault faults[4];

@@ -79,7 +79,7 @@ static void test_a_move_where_less_is_possible(void **state _unused_)
     assert_string_equal(recorded(), "fdatasync renameat2 linkat renameat fsync fsync");
     expect_content(other, "moved", "text");
     expect_content(other, "moved.1", "newer");
-    /* What is no file has no content to be synced. */
+    /* A link has no content to be synced. */
     assert_int_equal(symlinkat("nowhere", folder, "link"), 0);
     assert_int_equal(file_move(folder, "link", other, "link", true, &step), 0);
     expect_names(other, "link moved moved.1");

@@ -5,6 +5,7 @@ It has a disk, a console that is kept in a file, and a port to the agent in it (
 own loopback.
 """
 import base64
+import contextlib
 import fcntl
 import json
 import os
@@ -122,7 +123,8 @@ class Machine:
         ticker = Ticker(self.say, "shutting down")
         deadline = time.monotonic() + PATIENCE
         while self.process.poll() is None and time.monotonic() < deadline:
-            time.sleep(0.1)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self.process.wait(1)
             ticker.tick()
         if self.process.poll() is None:
             raise Failure(f"expected it to shut down within {PATIENCE} s, seen it run; the console ends with:\n"

@@ -72,7 +72,7 @@ def places(found, name):
     return result
 
 
-def judge(found, name, synced):
+def judge(found, name):
     """A word for how a file stands; None when that is as it must be."""
     there = places(found, name)
     if not there:
@@ -94,7 +94,7 @@ def account(found, dropped, moment):
     wrong = {}
     plain = {}
     for name in dropped:
-        word = judge(found, name, True)
+        word = judge(found, name)
         if word and name.endswith("-synced"):
             wrong.setdefault(word, []).append(name)
         elif word:
