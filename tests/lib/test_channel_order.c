@@ -174,8 +174,10 @@ static int try_recv(void *arg)
 /* One element is there: of a try and a close, the try must find it. */
 static void test_a_try_beside_a_close(void **state)
 {
+    int rounds = rounds_of(300);
     (void)state;
-    for (int round = 0; round < 300; round++) {
+
+    for (int round = 0; round < rounds; round++) {
         struct end end = {.channel = make(1)};
         struct caller caller;
         int value = 1, taken;
@@ -336,8 +338,10 @@ static void send_and_receive(size_t capacity, int senders, int receivers)
  * those who made room. */
 static void test_more_sends_than_receives(void **state)
 {
+    int rounds = rounds_of(500);
     (void)state;
-    for (int round = 0; round < 500; round++) {
+
+    for (int round = 0; round < rounds; round++) {
         send_and_receive(1, 2, 1);
         send_and_receive(1, 4, 3);
         send_and_receive(2, 4, 2);

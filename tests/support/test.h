@@ -86,6 +86,15 @@ static inline int caller_join(struct caller *caller)
     return caller->result;
 }
 
+/* How often a test repeats what may go wrong now and then: fewer times below valgrind, at least once. */
+static inline int rounds_of(int usual)
+{
+    const char *divisor = getenv("REEVE_TEST_DIVISOR");
+    int rounds = divisor && atoi(divisor) > 0 ? usual / atoi(divisor) : usual;
+
+    return rounds > 0 ? rounds : 1;
+}
+
 /* Waits, without a limit of its own (meson has one), until an atomic has the value. */
 static inline void wait_value(_Atomic int *value, int wanted)
 {
