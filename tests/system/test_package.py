@@ -45,19 +45,26 @@ def make_newer(tree):
     replace(os.path.join(tree, "conf/reeve.ini"), r"\A", "; The sample of the later version.\n")
 
 
-def build(folder, name, change=None):
-    """Returns the folder with the packages."""
-    tree = os.path.join(folder, name, "reeve")
-    shutil.copytree(SOURCE, tree, symlinks=True,
-                    ignore=shutil.ignore_patterns("build*", "run", ".git", "__pycache__"))
-    if change:
-        change(tree)
-    options = {"DEB_BUILD_OPTIONS": "nocheck noautodbgsym parallel=2", "DEB_BUILD_PROFILES": "nocheck"}
-    done = subprocess.run(["dpkg-buildpackage", "-us", "-uc", "-b"], cwd=tree, stdout=subprocess.PIPE,
-                          stderr=subprocess.STDOUT, text=True, check=False,
-                          env={**os.environ, **options})
+def run_in(tree, *command):
+    done = subprocess.run(command, cwd=tree, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False,
+                          env={**os.environ, "DEB_BUILD_OPTIONS": "nocheck noautodbgsym parallel=2",
+                               "DEB_BUILD_PROFILES": "nocheck"})
     assert done.returncode == 0, done.stdout[-4000:]
-    return os.path.dirname(tree)
+
+
+def build_both(folder):
+    """Yields ("old", PATH) or ("new", PATH) for each package. It is there until the next one is asked for."""
+    tree = os.path.join(folder, "reeve")
+    shutil.copytree(SOURCE, tree, symlinks=True, ignore=shutil.ignore_patterns("build*", "run", ".git", "__pycache__"))
+    for version, change in (("old", None), ("new", make_newer)):
+        if change:
+            # All but what is compiled, which is most of the time.
+            run_in(tree, "dh_clean")
+            change(tree)
+        run_in(tree, "dpkg-buildpackage", "-us", "-uc", "-b", *(["-nc"] if change else []))
+        for path in glob.glob(os.path.join(folder, "*.deb")):
+            yield version, path
+            os.unlink(path)
 
 
 class PackageContainer(container.Container):
@@ -77,9 +84,8 @@ class PackageContainer(container.Container):
 
 def prepare(booted):
     with tempfile.TemporaryDirectory(prefix="reeve-package-") as folder:
-        for name, change in (("old", None), ("new", make_newer)):
-            for path in glob.glob(os.path.join(build(folder, name, change), "*.deb")):
-                booted.copy(path, f"/root/{name}/{os.path.basename(path).split('_')[0]}.deb", 0o644)
+        for version, path in build_both(folder):
+            booted.copy(path, f"/root/{version}/{os.path.basename(path).split('_')[0]}.deb", 0o644)
 
 
 class Probes:
