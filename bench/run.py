@@ -26,7 +26,10 @@ def main():
     chosen = os.environ.get("BENCH", "").split() or list(BENCHMARKS)
     unknown = [name for name in chosen if name not in BENCHMARKS]
     if unknown:
-        sys.exit(f"bench: there is no {unknown[0]}; there are {', '.join(BENCHMARKS)}")
+        sys.exit(f"bench: there is no benchmark \"{unknown[0]}\"; there are {', '.join(BENCHMARKS)}")
+    if folder == "--list":
+        print(*chosen, sep="\n")
+        return
     report = {}
     for name in chosen:
         print(f"{name}\n{'-' * len(name)}")

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""What `./dev releases [RELEASE...] [--as root|sudo]` does: the commands of ./dev on bare roots of Debian's releases.
+"""What `./dev releases [RELEASE...] [--as root|sudo] [--list]` does: the commands of ./dev on bare roots of Debian's releases.
 
 On the releases of FIRST_CLASS everything is done twice, each time from a bare root: by root, in the README's
 order, and by a user with sudo, in the opposite one. What ran must be the same. On the others reeve is built and
@@ -160,8 +160,12 @@ def main():
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("release", nargs="*", help="default: all")
     parser.add_argument("--as", dest="user", choices=("root", "sudo"), help="half of it: only as that one")
+    parser.add_argument("--list", action="store_true", help="only name the releases")
     arguments = parser.parse_args()
     chosen = [find_release(name) for name in arguments.release] or RELEASES
+    if arguments.list:
+        print(*chosen, sep="\n")
+        return 0
     users = {"root": ["root"], "sudo": [USER], None: ["root", USER]}[arguments.user]
     roots.enter_namespaces()
     # With its lock, it would leave an index of root's in the user's checkout.

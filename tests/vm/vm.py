@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""What `./dev vm [RELEASE] [SCENARIO...]` does: boots Debian 12 and 13 with reeve's packages in qemu.
+"""What `./dev vm [RELEASE...] [SCENARIO...] [--cuts N] [--list]` does: boots Debian 12 and 13 in qemu.
 
-A real systemd is process 1 there, with the kernel and the control groups of the release. Without a RELEASE both
-are tried, without a SCENARIO all. The installation comes first in any case. What is committed is what is installed.
-Disks and logs are in build/vm/RELEASE/; image.log there has what the building of the disk said.
+reeve's packages are installed. A real systemd is process 1 there, with the kernel and the control groups of the
+release. Without a RELEASE both are tried, without a SCENARIO all. The installation comes first in any case. What is
+committed is what is installed. Disks and logs are in build/vm/RELEASE/; image.log there has what the building of
+the disk said.
 """
 import argparse
 import contextlib
@@ -88,13 +89,16 @@ def main():
                                      formatter_class=argparse.RawDescriptionHelpFormatter,
                                      epilog="Scenarios: " + ", ".join(names))
     parser.add_argument("--cuts", type=int, default=CUTS, help=f"how many power cuts (default {CUTS})")
+    parser.add_argument("--list", action="store_true", help="only name the releases and scenarios")
     parser.add_argument("words", nargs="*", metavar="RELEASE | SCENARIO")
     arguments = parser.parse_intermixed_args()
     chosen = [word.replace("-", "_") for word in arguments.words if word.replace("-", "_") in names]
-    releases = [find_release(word) for word in arguments.words if word.replace("-", "_") not in names]
+    releases = [find_release(word) for word in arguments.words if word.replace("-", "_") not in names] or FIRST_CLASS
+    if arguments.list:
+        print(*(f"Debian {release}: {name}" for release in releases for name in chosen or names), sep="\n")
+        return 0
     roots.enter_namespaces()
-    return try_each(releases or FIRST_CLASS,
-                    lambda release, count: try_release(release, chosen or names, arguments.cuts, count))
+    return try_each(releases, lambda release, count: try_release(release, chosen or names, arguments.cuts, count))
 
 
 if __name__ == "__main__":
