@@ -50,6 +50,7 @@ static void test_paths(void **state)
     struct stat status;
 
     (void)state;
+    umask(022); /* not the one of whoever runs the tests */
     snprintf(absolute, sizeof(absolute), "%s/file", folder);
     assert_int_equal(rv_file_replace(AT_FDCWD, absolute, "one", 3, 0600), 0);
     expect("file", "one");

@@ -496,6 +496,8 @@ class Container:
 def main(prepare=None, kind=Container):
     """Boots once, and runs the tests of the file that was started in it; they find it in
     ContainerTest.container. prepare(container) is called before the first of them."""
+    # Its files are the system's, whatever is the rule for files of whoever runs the tests.
+    os.umask(0o022)
     container = kind()
     try:
         container.start()
