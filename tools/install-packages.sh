@@ -20,12 +20,14 @@ lock=/run/reeve-dev.lock
 locked=
 folder=$(mktemp -d)
 made_policy=
+pulse=
 # Whatever ends us, no new service is to start: not while apt is still at it, nor at the next boot.
 end() {
     trap '' HUP INT TERM
     wait_for_apt
     disable_services
     allow_services
+    [ -z "$pulse" ] || kill "$pulse" || true
     rm -rf "$folder"
 }
 trap end EXIT
@@ -52,6 +54,18 @@ disable_services() {
 exec 5>&1
 tell() {
     printf 'dev:     %s\n' "$*" >&5
+    echo "$*" >"$folder/doing"
+    : >"$folder/told"
+}
+
+# Nobody is to wait for more than ten seconds without a word, and a large package takes longer. Ends with us, also if we are
+# killed.
+keep_telling() {
+    exec 9>&-
+    trap 'kill "$nap"; exit' TERM
+    while sleep 4 & nap=$! && wait "$nap" && kill -0 "$$" 2>/dev/null; do
+        [ $(($(date +%s) - $(stat -c %Y "$folder/told"))) -lt 7 ] || tell "$(cat "$folder/doing")"
+    done
 }
 
 # wait_since BEGIN WHO: tells that WHO has had a lock since BEGIN, and waits a little. Fails when patience is over; what has
@@ -133,15 +147,18 @@ show_progress() {
         esac
         percent=$(expr "$line" : '.*:\([0-9]*\)\.[0-9]*:') || continue
         step="$word $((percent / 10 * 10)) %"
-        [ "$step" = "$shown" ] || tell "$step: ${line##*:}"
+        echo "$word $percent %: ${line##*:}" >"$folder/doing"
+        [ "$step" = "$shown" ] || tell "$word $percent %: ${line##*:}"
         shown=$step
     done
 }
 
-# "Need to get 512 MB of archives.", as apt would ask before it begins.
+# "Need to get 512 MB of archives.", as apt would ask before it begins. (A package alone it installs without asking, whatever
+# the answer would be; so this asks where they come from.)
 tell_size() {
-    size=$(apt-get --assume-no install --no-install-recommends "$@" </dev/null 2>/dev/null |
-        sed -n 's/^Need to get \(.*\) of archives.*/\1 to be fetched/p; s/^After.*, \(.*\) of additional.*/\1 on the disk/p' |
+    size=$(apt-get --print-uris -y install --no-install-recommends "$@" </dev/null 2>/dev/null |
+        sed -n 's|^Need to get 0 B/\(.*\) of archives.*|\1 that were fetched before|p
+            s|^Need to get \(.*\) of archives.*|\1 to be fetched|p; s/^After.*, \(.*\) of additional.*/\1 on the disk/p' |
         sed 'N;s/\n/, /')
     [ -z "$size" ] || tell "$size"
 }
@@ -187,6 +204,8 @@ done
 lock_ourselves
 forbid_services
 tell "fetching the package lists"
+keep_telling &
+pulse=$!
 # A source of somebody else's that is broken must not keep Debian's packages away.
 apt update >&2 || end_if_locked || tell "apt-get update failed; going on with the lists that are there"
 # shellcheck disable=SC2086 # a list of names
