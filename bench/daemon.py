@@ -15,6 +15,8 @@ import subprocess
 import tempfile
 import time
 
+from waiting import doing
+
 IDLE_SECONDS = int(os.environ.get("IDLE_SECONDS", "60"))
 CHILDREN = 10
 MANY = 100
@@ -180,6 +182,7 @@ def peer_idle(name, command):
     if not shutil.which(name):
         print(f"  {name:12} skipped: not installed")
         return None
+    doing(f"{name} idle")
     with tempfile.TemporaryDirectory(prefix="reeve-bench-") as where, \
             running(command(where), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
         time.sleep(3)  # its children are up
@@ -199,6 +202,7 @@ def is_supervise(pid):
 
 
 def reeved_idle(folder):
+    doing("reeved idle")
     try:
         return measure_idle(folder)
     except PermissionError as error:
@@ -243,7 +247,8 @@ def compare(title, ours, bare, target):
 
 def starts(folder, rounds):
     ours, bare = [], []
-    for _ in range(rounds):
+    for i in range(rounds):
+        doing(f"round {i + 1} of {rounds}, start of {MANY} modules")
         bare.append(bare_seconds(folder, MANY))
         with Reeved(folder, MANY) as daemon:
             ours.append(daemon.start_seconds)
@@ -252,6 +257,7 @@ def starts(folder, rounds):
 
 
 def restarts(folder, rounds):
+    doing("restarts")
     ours, bare = [], []
     with Reeved(folder, CHILDREN) as daemon:
         daemon.forget()
@@ -264,6 +270,7 @@ def restarts(folder, rounds):
 
 
 def stops(folder, rounds):
+    doing("stops")
     seconds = []
     for _ in range(rounds):
         with Reeved(folder, CHILDREN) as daemon:

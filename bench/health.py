@@ -20,6 +20,8 @@ import subprocess
 import tempfile
 import time
 
+from waiting import doing
+
 HEARTBEATS = 10
 # Connections, requests.
 LOADS = [(1, 15000), (16, 40000), (64, 40000)]
@@ -114,6 +116,7 @@ def ask(folder, server, path, connections, count, rate=None):
     """One run of the client: what it measured. With a rate, and as root, at real-time priority."""
     arguments = [os.path.join(folder, "health_client"), str(server.port), path, str(connections),
                  str(count)] + ([str(rate)] if rate else [])
+    doing(f"{count} requests for {path} over {connections} connections")
     before = server.cpu()
     done = subprocess.run(arguments, capture_output=True, text=True, timeout=300, check=False,
                           preexec_fn=real_time if rate and os.geteuid() == 0 else None)

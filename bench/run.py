@@ -14,6 +14,7 @@ sys.dont_write_bytecode = True  # not beside the sources
 import daemon  # noqa: E402 pylint: disable=wrong-import-position
 import health  # noqa: E402 pylint: disable=wrong-import-position
 import runtime_works  # noqa: E402 pylint: disable=wrong-import-position
+import waiting  # noqa: E402 pylint: disable=wrong-import-position
 
 # What `./dev bench NAME` can name; each is a function of the build folder and the number of rounds.
 BENCHMARKS = {name: runtime_works.runner(name) for name in runtime_works.NAMES}
@@ -26,23 +27,25 @@ def main():
     chosen = os.environ.get("BENCH", "").split() or list(BENCHMARKS)
     unknown = [name for name in chosen if name not in BENCHMARKS]
     if unknown:
-        sys.exit(f"bench: there is no benchmark \"{unknown[0]}\"; there are {', '.join(BENCHMARKS)}")
+        print(f"bench: there is no benchmark \"{unknown[0]}\"; there are {', '.join(BENCHMARKS)}", file=sys.stderr)
+        sys.exit(2)
     if folder == "--list":
         print(*chosen, sep="\n")
         return
     report = {}
     for name in chosen:
         print(f"{name}\n{'-' * len(name)}")
-        report[name] = BENCHMARKS[name](folder, rounds)
+        with waiting.told(name):
+            report[name] = BENCHMARKS[name](folder, rounds)
         print()
     path = os.path.join(folder, "bench.json")
     with open(path, "w", encoding="utf-8") as out:
         json.dump(report, out, indent=2)
     root = os.environ.get("MESON_SOURCE_ROOT", ".")
-    print(f"All figures are in {os.path.relpath(path, root)}")
-    # Debian's interpreter, which has Debian's matplotlib.
-    subprocess.run(["/usr/bin/python3", os.path.join(os.path.dirname(__file__), "chart.py"), path,
-                    os.path.relpath(os.path.join(folder, "bench.svg"))], check=False)
+    print(f"All figures are in {os.path.relpath(path, root)}", flush=True)
+    # Debian's interpreter, which has Debian's matplotlib. It names the chart as it is given.
+    subprocess.run(["/usr/bin/python3", os.path.join(os.path.dirname(os.path.abspath(__file__)), "chart.py"), path,
+                    os.path.relpath(os.path.join(folder, "bench.svg"), root)], cwd=root, check=False)
 
 
 if __name__ == "__main__":

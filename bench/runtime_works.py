@@ -12,6 +12,8 @@ import subprocess
 import sys
 from dataclasses import dataclass
 
+from waiting import doing
+
 
 @dataclass
 class Side:
@@ -35,7 +37,7 @@ class Row:
     target: float = 0      # 0: reported only
     at_most: bool = False
     figure: str = "seconds"
-    scale: float = 1       # of the peers' figure, to make it comparable
+    scale: float = 1       # of the peers' figure, to make it comparable; what is shown is scaled
     same_result: bool = True
     rounds: int = 0        # 0: as asked for
 
@@ -139,11 +141,13 @@ def measure(folder, row, rounds):
     """Each side once a round, in an order that changes. Returns the figures of each label."""
     sides = [s for s in row.sides if os.path.exists(os.path.join(folder, f"peer_{s.peer}"))]
     figures = {side.label: [] for side in sides}
-    for _ in range(row.rounds or rounds):
+    count = row.rounds or rounds
+    for i in range(count):
         results = set()
         for side in random.sample(sides, len(sides)):
+            doing(f"round {i + 1} of {count}, {side.label}: {row.title}")
             outcome = run_once(folder, side)
-            figures[side.label].append(outcome[row.figure])
+            figures[side.label].append(outcome[row.figure] * (1 if side is row.sides[0] else row.scale))
             results.add(outcome["result"])
         if row.same_result and len(results) != 1:
             sys.exit(f"bench: {row.title}: the peers produced different results: {results}")
@@ -153,8 +157,7 @@ def measure(folder, row, rounds):
 def judge(row, medians):
     """Returns the best peer, the ratio to it and whether the target is met (None: there is none)."""
     ours = medians[row.sides[0].label]
-    peers = {label: value * row.scale for label, value in medians.items()
-             if label != row.sides[0].label}
+    peers = {label: value for label, value in medians.items() if label != row.sides[0].label}
     if not peers:
         met = ours <= row.target if len(row.sides) == 1 else None
         return "", 0, met
