@@ -101,11 +101,11 @@ static void join_words(const json_t *object, const char *key, char *buffer, size
 
 static void print_head(const json_t *document)
 {
-    const char *runtime = get_text(document, "runtime");
+    const char *runtime = get_text(document, "runtime"), *version = get_text(document, "version");
     char functions[128];
 
     join_words(document, "functions", functions, sizeof(functions));
-    printf("%s %s: %s\n", get_text(document, "name"), get_text(document, "version"),
+    printf("%s%s%s: %s\n", get_text(document, "name"), *version ? " " : "", version,
            get_text(document, "summary"));
     printf("file       %s\n", get_text(document, "file"));
     printf("built for  module ABI %lld, %s; this is reeve %s with module ABI %lld\n",

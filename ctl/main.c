@@ -50,7 +50,7 @@ static const struct command {
      command_upgrade},
     {"modules", "", 0, 0, CTL_JSON | CTL_CONFIG, "what is in the module path; needs no daemon",
      command_modules},
-    {"describe", "FILE.so", 1, 1, CTL_JSON | CTL_CONFIG,
+    {"describe", "FILE|NAME", 1, 1, CTL_JSON | CTL_CONFIG,
      "a module's options, tasks and pools, by file or name; needs no daemon", command_describe},
     {"names", "KIND", 1, 1, 0, "names of modules, tasks or pools, a line each, for completion",
      command_names},

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The module path: that of a configuration, or where an installation has its modules. */
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -10,13 +11,16 @@
 
 static void tell_errors(const char *path, const struct config_errors *errors, bool all)
 {
+    char program[PATH_MAX];
+
+    places_find_daemon(program, sizeof(program));
     if (errors->failed)
         fputs("reevectl: out of memory\n", stderr);
     else if (all)
         for (size_t i = 0; i < errors->texts.count; i++)
             fprintf(stderr, "%s\n", errors->texts.items[i]);
     else if (errors->texts.count > 0)
-        fprintf(stderr, "reevectl: %s has errors, which `reeved --check -c %s` lists\n", path,
+        fprintf(stderr, "reevectl: %s has errors, which `%s --check -c %s` lists\n", path, program,
                 path);
 }
 

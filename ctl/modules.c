@@ -164,7 +164,7 @@ static void join_sections(const json_t *module, char *buffer, size_t size)
                          json_string_value(name));
 }
 
-static void print_modules(const struct ctl *ctl, const json_t *list)
+static void print_modules(const struct ctl *ctl, const json_t *list, const struct config *config)
 {
     static const char *const columns[] = {"MODULE", ">ABI", "SECTIONS", "FILE", "NOTES", NULL};
     struct table *table = table_create(ctl, columns);
@@ -192,6 +192,12 @@ static void print_modules(const struct ctl *ctl, const json_t *list)
                    *error ? error : get_text(module, "summary"));
     }
     table_print(table);
+    if (config)
+        printf("sections are those of %s\n", config->files.items[0]);
+    else
+        fprintf(stderr,
+                "reevectl: there is no %s, so no sections are shown; -c names another file\n",
+                REEVE_CONFIG_FILE);
 }
 
 static json_t *make_folders(const struct strings *folders)
@@ -230,7 +236,7 @@ int command_modules(const struct ctl *ctl, int count _unused_, char **words _unu
         print_json(document);
         json_decref(document);
     } else {
-        print_modules(ctl, list);
+        print_modules(ctl, list, config);
     }
     json_decref(list);
     return r;

@@ -43,6 +43,17 @@ void places_find_host(char *ret_program, size_t size)
                                                                       : REEVE_HOST_PROGRAM);
 }
 
+void places_find_daemon(char *ret_program, size_t size)
+{
+    char modules[PATH_MAX], host[PATH_MAX], top[PATH_MAX];
+
+    find_top(top, sizeof(top));
+    if (find_in_build_tree(host, modules, sizeof(host)))
+        snprintf(ret_program, size, "%.4000s/daemon/reeved", top);
+    else
+        string_copy(ret_program, size, "reeved");
+}
+
 void places_find(struct config_places *ret_places)
 {
     static char modules[PATH_MAX];

@@ -3,6 +3,7 @@
 #include <curl/curl.h>
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/text.h"
@@ -45,9 +46,10 @@ static int report_unreachable(const struct ctl *ctl, CURLcode code, long os_erro
 {
     if (os_error == ENOENT || os_error == ECONNREFUSED)
         fprintf(stderr,
-                "reevectl: no reeved listens at %s: %s; start it (systemctl start reeve), or name "
-                "its socket with -s\n",
-                ctl->socket, strerror((int)os_error));
+                "reevectl: no reeved listens at %s%s: %s; start it (systemctl start reeve; in a "
+                "checkout ./dev run), or name its socket with -s or REEVE_CONTROL\n",
+                ctl->socket, ctl->socket == getenv("REEVE_CONTROL") ? " (from REEVE_CONTROL)" : "",
+                strerror((int)os_error));
     else if (os_error == EACCES) {
         fprintf(stderr, "reevectl: %s: permission denied; try it as root or as reeved's user\n",
                 ctl->socket);

@@ -195,6 +195,7 @@ class Modules(Inspecting):
         self.assertEqual((missing["file"], missing["sections"], missing["error"]),
                          (None, ["d"], "there is no such module"))
         shown = self.ctl("modules", "-c", config).stdout
+        self.assertIn(f"sections are those of {config}\n", shown)
         self.assertRegex(shown, r"(?m)^good +1 a, b +\S*first/good.so +Has one of everything$")
         self.assertRegex(shown, r"(?m)^good +1 - +\S+ +not found by its name, which an earlier folder")
 
