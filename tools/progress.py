@@ -120,7 +120,8 @@ class Running:
         self.names = {tuple(test["cmd"]): test["name"] for test in json.loads(listed.stdout)}
 
     def below(self, meson):
-        found = []
+        """"NAME (AGE s)" of each. A process that has just been forked has its parent's command still: the older one counts."""
+        ages = {}
         for pid in self._children(meson):
             try:
                 with open(f"/proc/{pid}/cmdline", encoding="utf-8", errors="replace") as file:
@@ -132,9 +133,10 @@ class Running:
             except OSError:
                 continue
             # The first word of a script's command is its interpreter, which may be another by now.
-            found += [f"{name} ({age:.0f} s)" for cmd, name in self.names.items()
-                      if (cmd[1:] or cmd) == command[-len(cmd[1:] or cmd):]]
-        return found
+            for cmd, name in self.names.items():
+                if (cmd[1:] or cmd) == command[-len(cmd[1:] or cmd):]:
+                    ages[name] = max(age, ages.get(name, 0))
+        return [f"{name} ({age:.0f} s)" for name, age in ages.items()]
 
     def _children(self, pid, depth=2):
         """Its children and theirs: a test may run below valgrind."""
@@ -173,19 +175,19 @@ def log_command(path, arguments):
     if dashes != "--":
         sys.exit(__doc__)
     begun = told = time.monotonic()
-    last = "beginning"
+    last = ""
 
     def tell():
         nonlocal told
         told = time.monotonic()
-        say(f"{what}: {told - begun:.0f} s, {last}")
+        say(f"{what}: {told - begun:.0f} s{last}")
 
     with open(path, "w", encoding="utf-8") as log, started(command) as process:
         for line in lines_of(process, tell):
             print(line, file=log, flush=True)
             # debhelper's steps, and ninja's or meson's count within them.
             step = re.match(r"\s*(dh_\w+)|(\[\d+/\d+\])|\s*(\d+/\d+) ", line)
-            last = next(filter(None, step.groups())) if step else last
+            last = ", " + next(filter(None, step.groups())) if step else last
             if time.monotonic() - told >= SILENCE:
                 tell()
         return process.wait()
