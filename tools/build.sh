@@ -4,7 +4,8 @@
 # meson looks once at what is installed and keeps the answer, but packages come and go between two commands. So
 # each build folder keeps a note of what the answer depended on: `dev-stamp` of what only a new folder can follow,
 # and `dev-packages` of what meson can look at again. configure() compares both with what is there now. A folder
-# without a stamp is not ours; an empty stamp is one of a folder that is not whole.
+# without a stamp is not ours, and one whose options are not those of `dev-options` is not ours any more; an empty
+# stamp is one of a folder that is not whole.
 
 sanitizer_options='-Db_lundef=false -Dbuildtype=debug -Doptimization=1'
 
@@ -71,6 +72,7 @@ configure() {
     if [ -f "$folder/build.ninja" ] && [ "$place" = "$(cat "$folder/dev-stamp" 2>/dev/null)" ]; then
         [ "$packages" != "$(cat "$folder/dev-packages" 2>/dev/null)" ] || return 0
         say "configuring $folder again: packages have come, gone or changed"
+        rm -f "$folder/dev-options" # until we are through
         run_meson "$folder" configure "$folder" --clearcache "$warnings"
         run_meson "$folder" setup --reconfigure "$folder"
     else
@@ -79,6 +81,7 @@ configure() {
         run_meson "$folder" setup "$folder" "$@" "$warnings"
         printf '%s\n' "$place" >"$folder/dev-stamp"
     fi
+    cp "$folder/meson-private/cmd_line.txt" "$folder/dev-options"
     printf '%s\n' "$packages" >"$folder/dev-packages"
 }
 
@@ -100,6 +103,11 @@ list_made() {
 check_folder() {
     if [ -d "$1/meson-private" ] && [ ! -e "$1/dev-stamp" ]; then
         say "$1 was made by meson itself, or by an older ./dev, and so is left alone. Remove it, or go on with ninja -C $1
+    and meson test -C $1"
+        exit 1
+    fi
+    if [ -e "$1/dev-options" ] && ! cmp -s "$1/dev-options" "$1/meson-private/cmd_line.txt"; then
+        say "options of $1 were changed by meson itself, and so it is left alone. Remove it, or go on with ninja -C $1
     and meson test -C $1"
         exit 1
     fi
@@ -154,11 +162,12 @@ give_back() {
     borrowed=
 }
 
+# run_meson FOLDER COMMAND OPTION...
 run_meson() {
     folder=$1
     shift
     log=$(mktemp)
-    if ! meson "$@" >"$log" 2>&1; then
+    if ! python3 tools/progress.py log "$log" "configuring $folder" -- meson "$@"; then
         tail -n 40 "$log" >&2
         rm -f "$log"
         say "meson $1 failed; more is in $folder/meson-logs/meson-log.txt"
