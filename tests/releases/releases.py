@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""What `./dev releases [RELEASE...] [--as root|sudo] [--list]` does: the commands of ./dev on bare roots of Debian's releases.
+"""What `./dev releases [RELEASE...] [--as root|sudo] [--list]` does.
 
-On the releases of FIRST_CLASS everything is done twice, each time from a bare root: by root, in the README's
-order, and by a user with sudo, in the opposite one. What ran must be the same. On the others reeve is built and
-its plain tests are run. Output goes to build/releases/RELEASE/; the last line counts the tests that ran in all
-roots, and each other command as one.
+The commands of ./dev run on bare roots of Debian's releases. On 12 and 13, the stable ones that are first
+class, everything is done twice, each time from a bare root: by root, in the README's order, and by a user with
+sudo, in the opposite one. What ran must be the same. On the others reeve is built and its plain tests are run.
+Output goes to build/releases/RELEASE/; the last line counts the tests that ran in all roots, and each other
+command as one.
 
 Releases go by number or name: 12, bookworm, 13, trixie, testing, unstable. CONTRIBUTING.md says how one is added.
 """

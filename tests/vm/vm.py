@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""What `./dev vm [RELEASE...] [SCENARIO...] [--cuts N] [--list]` does: boots Debian 12 and 13 in qemu.
+"""What `./dev vm [RELEASE...] [SCENARIO...] [--cuts N] [--list]` does.
 
-reeve's packages are installed. A real systemd is process 1 there, with the kernel and the control groups of the
-release. Without a RELEASE both are tried, without a SCENARIO all. The installation comes first in any case. What is
-committed is what is installed. Disks and logs are in build/vm/RELEASE/; image.log there has what the building of
-the disk said.
+It boots Debian 12 and 13 in qemu, with reeve's packages installed. A real systemd is process 1 there, with the
+kernel and the control groups of the release. Without a RELEASE both are tried, without a SCENARIO all. The
+installation comes first in any case. What is committed is what is installed. Disks and logs are in
+build/vm/RELEASE/; image.log there has what the building of the disk said.
 """
 import argparse
 import contextlib
@@ -19,7 +19,7 @@ import machine
 import powercut
 import scenarios
 from image import SOURCE, roots
-from debian import FIRST_CLASS, fail, find_release, run_program, try_each
+from debian import FIRST_CLASS, fail, run_program, try_each
 
 # So many cuts are made each time.
 CUTS = 10
@@ -83,6 +83,14 @@ def try_machine(release, vm, chosen, cuts, count):
             vm.stop()
 
 
+def find_first_class(word, names):
+    for release in FIRST_CLASS:
+        if word in (release.number, release.suite):
+            return release
+    raise roots.Trouble(f"there is neither a release nor a scenario \"{word}\": {', '.join(str(r) for r in FIRST_CLASS)}; "
+                        + ", ".join(names))
+
+
 def main():
     names = ["install", *(scenario.__name__ for scenario in scenarios.SCENARIOS), "power_cuts"]
     parser = argparse.ArgumentParser(prog="./dev vm", description=__doc__.split("\n\n", maxsplit=1)[1],
@@ -93,7 +101,7 @@ def main():
     parser.add_argument("words", nargs="*", metavar="RELEASE | SCENARIO")
     arguments = parser.parse_intermixed_args()
     chosen = [word.replace("-", "_") for word in arguments.words if word.replace("-", "_") in names]
-    releases = [find_release(word) for word in arguments.words if word.replace("-", "_") not in names] or FIRST_CLASS
+    releases = [find_first_class(word, names) for word in arguments.words if word.replace("-", "_") not in names] or FIRST_CLASS
     if arguments.list:
         print(*(f"Debian {release}: {name}" for release in releases for name in chosen or names), sep="\n")
         return 0
