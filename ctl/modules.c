@@ -164,7 +164,7 @@ static void join_sections(const json_t *module, char *buffer, size_t size)
                          json_string_value(name));
 }
 
-static void print_modules(const struct ctl *ctl, const json_t *list, const struct config *config)
+static void print_modules(const struct ctl *ctl, const json_t *list)
 {
     static const char *const columns[] = {"MODULE", ">ABI", "SECTIONS", "FILE", "NOTES", NULL};
     struct table *table = table_create(ctl, columns);
@@ -192,12 +192,24 @@ static void print_modules(const struct ctl *ctl, const json_t *list, const struc
                    *error ? error : get_text(module, "summary"));
     }
     table_print(table);
-    if (config)
-        printf("sections are those of %s\n", config->files.items[0]);
-    else
+}
+
+/* Not beside the table, which programs may read. */
+static void tell_config(const struct config *config)
+{
+    cleanup_free char *path = NULL;
+
+    if (!config) {
         fprintf(stderr,
                 "reevectl: there is no %s, so no sections are shown; -c names another file\n",
                 REEVE_CONFIG_FILE);
+        return;
+    }
+    path = strdup(config->files.items[0]);
+    if (path)
+        text_sanitise(path);
+    fprintf(stderr, "reevectl: the sections are those of %s%s\n", path ? path : "",
+            config->files.count > 1 ? " and what it includes" : "");
 }
 
 static json_t *make_folders(const struct strings *folders)
@@ -236,7 +248,9 @@ int command_modules(const struct ctl *ctl, int count _unused_, char **words _unu
         print_json(document);
         json_decref(document);
     } else {
-        print_modules(ctl, list, config);
+        print_modules(ctl, list);
+        fflush(stdout);
+        tell_config(config);
     }
     json_decref(list);
     return r;

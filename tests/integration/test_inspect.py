@@ -194,8 +194,11 @@ class Modules(Inspecting):
         missing = modules["nosuch", False]
         self.assertEqual((missing["file"], missing["sections"], missing["error"]),
                          (None, ["d"], "there is no such module"))
-        shown = self.ctl("modules", "-c", config).stdout
-        self.assertIn(f"sections are those of {config}\n", shown)
+        done = self.ctl("modules", "-c", config)
+        shown = done.stdout
+        self.assertTrue(done.stderr.endswith(f"reevectl: the sections are those of {config}\n"), done.stderr)
+        # What completion takes from it: the first word of each line but the head.
+        self.assertEqual({line.split()[0] for line in shown.splitlines()[1:]}, {name for name, _ in modules})
         self.assertRegex(shown, r"(?m)^good +1 a, b +\S*first/good.so +Has one of everything$")
         self.assertRegex(shown, r"(?m)^good +1 - +\S+ +not found by its name, which an earlier folder")
 
