@@ -54,8 +54,13 @@ disable_services() {
 exec 5>&1
 tell() {
     printf 'dev:     %s\n' "$*" >&5
-    echo "$*" >"$folder/doing"
-    : >"$folder/told"
+    note "$*"
+    touch "$folder/told" 2>/dev/null || true
+}
+
+# What is done now. On a full disk nothing depends on it.
+note() {
+    { echo "$*" >"$folder/doing"; } 2>/dev/null || true
 }
 
 # Nobody is to wait for more than ten seconds without a word, and a large package takes longer. Ends with us, also if we are
@@ -63,7 +68,7 @@ tell() {
 keep_telling() {
     exec 9>&-
     trap 'kill "$nap"; exit' TERM
-    while sleep 4 & nap=$! && wait "$nap" && kill -0 "$$" 2>/dev/null; do
+    while sleep 2 & nap=$! && wait "$nap" && kill -0 "$$" 2>/dev/null; do
         [ $(($(date +%s) - $(stat -c %Y "$folder/told"))) -lt 7 ] || tell "$(cat "$folder/doing")"
     done
 }
@@ -147,7 +152,7 @@ show_progress() {
         esac
         percent=$(expr "$line" : '.*:\([0-9]*\)\.[0-9]*:') || continue
         step="$word $((percent / 10 * 10)) %"
-        echo "$word $percent %: ${line##*:}" >"$folder/doing"
+        note "$word $percent %: ${line##*:}"
         [ "$step" = "$shown" ] || tell "$word $percent %: ${line##*:}"
         shown=$step
     done
