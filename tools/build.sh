@@ -69,10 +69,14 @@ configure() {
     warnings=$(warnings_option "$command")
     place=$(describe_place "$command" "$@")
     packages=$(describe_packages; echo "$warnings")
-    if [ -f "$folder/build.ninja" ] && [ "$place" = "$(cat "$folder/dev-stamp" 2>/dev/null)" ]; then
-        [ "$packages" != "$(cat "$folder/dev-packages" 2>/dev/null)" ] || return 0
+    if [ -f "$folder/build.ninja" ] && [ -f "$folder/meson-private/cmd_line.txt" ] &&
+        [ "$place" = "$(cat "$folder/dev-stamp" 2>/dev/null)" ]; then
+        # Without dev-options it is the folder of an older ./dev, or of one that was killed here.
+        if [ "$packages" = "$(cat "$folder/dev-packages" 2>/dev/null)" ] && [ -e "$folder/dev-options" ]; then
+            return 0
+        fi
         say "configuring $folder again: packages have come, gone or changed"
-        rm -f "$folder/dev-options" # until we are through
+        rm -f "$folder/dev-options"
         run_meson "$folder" configure "$folder" --clearcache "$warnings"
         run_meson "$folder" setup --reconfigure "$folder"
     else
@@ -106,11 +110,6 @@ check_folder() {
     and meson test -C $1"
         exit 1
     fi
-    if [ -e "$1/dev-options" ] && ! cmp -s "$1/dev-options" "$1/meson-private/cmd_line.txt"; then
-        say "options of $1 were changed by meson itself, and so it is left alone. Remove it, or go on with ninja -C $1
-    and meson test -C $1"
-        exit 1
-    fi
     if [ -e "$1/dev-lent" ] && ! is_root; then
         say "tests that had borrowed $1 for root were killed: taking it back"
         borrowed=$1
@@ -122,6 +121,12 @@ check_folder() {
     that user or root remove it"
         exit 1
     }
+    if [ -e "$1/dev-options" ] && [ -e "$1/meson-private/cmd_line.txt" ] &&
+        ! cmp -s "$1/dev-options" "$1/meson-private/cmd_line.txt"; then
+        say "options of $1 were changed by meson itself, and so it is left alone. Remove it, or go on with ninja -C $1
+    and meson test -C $1"
+        exit 1
+    fi
 }
 
 find_foreign() {
@@ -166,14 +171,12 @@ give_back() {
 run_meson() {
     folder=$1
     shift
-    log=$(mktemp)
+    log=$folder/dev-log
     if ! python3 tools/progress.py log "$log" "configuring $folder" -- meson "$@"; then
         tail -n 40 "$log" >&2
-        rm -f "$log"
         say "meson $1 failed; more is in $folder/meson-logs/meson-log.txt"
         exit 1
     fi
-    rm -f "$log"
 }
 
 # The plain build is one for /usr, as its service is installed into a container and booted there.
