@@ -158,7 +158,7 @@ def walk_other(release, count):
 
 def main():
     parser = argparse.ArgumentParser(prog="./dev releases", description=__doc__.split("\n\n", maxsplit=1)[1],
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+                                     allow_abbrev=False, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("release", nargs="*", help="default: all")
     parser.add_argument("--as", dest="user", choices=("root", "sudo"), help="half of it: only as that one")
     parser.add_argument("--list", action="store_true", help="only name the releases")

@@ -94,7 +94,7 @@ def find_first_class(word, names):
 def main():
     names = ["install", *(scenario.__name__ for scenario in scenarios.SCENARIOS), "power_cuts"]
     parser = argparse.ArgumentParser(prog="./dev vm", description=__doc__.split("\n\n", maxsplit=1)[1],
-                                     formatter_class=argparse.RawDescriptionHelpFormatter,
+                                     allow_abbrev=False, formatter_class=argparse.RawDescriptionHelpFormatter,
                                      epilog="Scenarios: " + ", ".join(names))
     parser.add_argument("--cuts", type=int, default=CUTS, help=f"how many power cuts (default {CUTS})")
     parser.add_argument("--list", action="store_true", help="only name the releases and scenarios")
