@@ -304,6 +304,7 @@ void jobs_submit(struct pool_runner *runner, uint64_t request, rv_duration timeo
     job->request = request;
     job->timeout = timeout;
     message.number = job->job.id;
+    message.since = rv_now();
     r = submit(NULL, runner, job);
     if (r == 0 && request != 0) {
         module_emit(&message);

@@ -40,13 +40,15 @@ void task_answer(struct task_runner *runner, uint64_t request, const struct task
         module_emit(&message);
 }
 
-static void accepted(struct task_runner *runner, uint64_t request, uint64_t number)
+static void accepted(struct task_runner *runner, uint64_t request, uint64_t number,
+                     rv_duration since)
 {
     struct wire_message message = {.type = WIRE_ACCEPTED,
                                    .module = runner->module->slot,
                                    .flags = WIRE_RESULT_RUN,
                                    .request = request,
-                                   .number = number};
+                                   .number = number,
+                                   .since = since};
 
     if (request != 0)
         module_emit(&message);
@@ -220,6 +222,7 @@ void task_run_once(struct task_runner *runner, uint64_t request, rv_duration due
 {
     struct run run = {.runner = runner};
     char *const text = ret_end->text, limit[DURATION_TEXT_SIZE];
+    rv_duration since;
     uint32_t failed_before;
     int r, ctx_err = 0;
     bool counts; /* it was not cancelled */
@@ -229,8 +232,9 @@ void task_run_once(struct task_runner *runner, uint64_t request, rv_duration due
     failed_before = runner->record->failures_in_row;
     publish_begin(runner, due);
     run.number = runner->record->run;
+    since = runner->record->started_at;
     pthread_mutex_unlock(&runner->lock);
-    accepted(runner, request, run.number);
+    accepted(runner, request, run.number, since);
     r = make_run_context(runner, run.number, &run.ctx);
     if (r == 0) {
         r = call(runner, &run);

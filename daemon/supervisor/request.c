@@ -15,6 +15,7 @@ struct request {
     uint64_t id;
     const struct unit *unit;
     uint64_t number;
+    int64_t asked_at;    /* monotonic; 0: an earlier program did that */
     int64_t accepted_at; /* monotonic, as far as we know; 0: it was not yet */
     unsigned nodes;      /* that were answered */
     request_fn fn;
@@ -75,7 +76,11 @@ static int add_request(struct requests *requests, struct unit *unit, request_fn 
     request = calloc(1, sizeof(*request));
     if (!request)
         return -ENOMEM;
-    *request = (struct request){.id = requests->next_id++, .unit = unit, .fn = fn, .arg = arg};
+    *request = (struct request){.id = requests->next_id++,
+                                .unit = unit,
+                                .asked_at = clock_monotonic(),
+                                .fn = fn,
+                                .arg = arg};
     list_append(&requests->list, &request->list);
     *ret_id = request->id;
     return 0;
@@ -175,6 +180,14 @@ static int64_t bound_time(int64_t time)
     return MIN(MAX(time, 0), SCOREBOARD_TIME_MAX);
 }
 
+/* We may read an ACCEPTED late, so its time is the host's; but a host may say what it likes. */
+static int64_t bound_acceptance(const struct request *request, int64_t since)
+{
+    int64_t now = clock_monotonic();
+
+    return since <= 0 ? now : MIN(MAX(since, request->asked_at), now);
+}
+
 static void answer_node(struct request *request, const struct wire_message *message)
 {
     char name[SCOREBOARD_NAME_SIZE];
@@ -213,7 +226,7 @@ void request_answered(struct requests *requests, const struct unit *unit,
         }
         if (message->type == WIRE_ACCEPTED) {
             request->number = message->number;
-            request->accepted_at = clock_monotonic();
+            request->accepted_at = bound_acceptance(request, message->since);
             answer.text = "";
             request->fn(&answer, request->arg);
             return;

@@ -122,6 +122,7 @@ struct wire_message {
                          work may go on without moving */
     int64_t deadline; /* BUSY, NODE: on the monotonic clock; INT64_MAX for none */
     int64_t duration; /* NODE: its age; RESULT: how long it took; OVERDUE: since the cancel */
+    int64_t since;    /* ACCEPTED: when that was, on the monotonic clock */
     const char *name;
     const char *path;
     const char *key;
