@@ -135,10 +135,13 @@ class FailingTest(harness.DaemonTest):
             fields = file.read().rsplit(")", 1)[1].split()
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
-    def zombies(self, daemon):
+    def children(self, daemon):
         pid = daemon.process.pid
         with open(f"/proc/{pid}/task/{pid}/children", encoding="utf-8") as file:
-            return [child for child in file.read().split() if not harness.is_alive(child)]
+            return file.read().split()
+
+    def zombies(self, daemon):
+        return [child for child in self.children(daemon) if not harness.is_alive(child)]
 
     def health(self, daemon):
         """None: the connection was closed, as one is that could not be taken in. Not late, though."""
@@ -280,7 +283,9 @@ class WhileItRuns(FailingTest):
         with daemon.faults.failing("recvmsg", "ENOMEM", FOR_EVER):
             mark = daemon.mark()
             answer = daemon.ask_later("/v1/reload", "POST")
-            daemon.wait_log(r"\[heart\] cannot read from its socket", mark)
+            # The host that tries the new settings: then the request has come, and waits for what cannot be read.
+            harness.wait_until(lambda: len(self.children(daemon)) == 2, "the reload's own host")
+            daemon.wait_log(r"cannot read from its socket", mark)
             daemon.signal(signal.SIGTERM)
             daemon.wait_log("stopping: SIGTERM", mark)
             daemon.signal(signal.SIGINT)
