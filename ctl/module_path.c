@@ -13,15 +13,16 @@ static void tell_errors(const char *path, const struct config_errors *errors, bo
 {
     char program[PATH_MAX];
 
-    places_find_daemon(program, sizeof(program));
     if (errors->failed)
         fputs("reevectl: out of memory\n", stderr);
     else if (all)
         for (size_t i = 0; i < errors->texts.count; i++)
             fprintf(stderr, "%s\n", errors->texts.items[i]);
-    else if (errors->texts.count > 0)
+    else if (errors->texts.count > 0) {
+        places_find_daemon(program, sizeof(program));
         fprintf(stderr, "reevectl: %s has errors, which `%s --check -c %s` lists\n", path, program,
                 path);
+    }
 }
 
 int inspect_read_config(const struct ctl *ctl, struct config **ret_config)

@@ -197,7 +197,7 @@ static void print_modules(const struct ctl *ctl, const json_t *list)
 /* Not beside the table, which programs may read. */
 static void tell_config(const struct config *config)
 {
-    cleanup_free char *path = NULL;
+    json_t *path;
 
     if (!config) {
         fprintf(stderr,
@@ -205,11 +205,11 @@ static void tell_config(const struct config *config)
                 REEVE_CONFIG_FILE);
         return;
     }
-    path = strdup(config->files.items[0]);
-    if (path)
-        text_sanitise(path);
-    fprintf(stderr, "reevectl: the sections are those of %s%s\n", path ? path : "",
+    path = make_printable(config->files.items[0]);
+    fprintf(stderr, "reevectl: the sections are those of %s%s\n",
+            path ? json_string_value(path) : "",
             config->files.count > 1 ? " and what it includes" : "");
+    json_decref(path);
 }
 
 static json_t *make_folders(const struct strings *folders)
