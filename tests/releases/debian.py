@@ -23,11 +23,13 @@ OTHERS = [Release("testing", "testing", False), Release("unstable", "sid", False
 RELEASES = FIRST_CLASS + OTHERS
 
 
-def find_release(name):
-    for release in RELEASES:
+def find_release(name, among=None):
+    """Of those, or of all."""
+    among = among or RELEASES
+    for release in among:
         if name in (release.number, release.suite):
             return release
-    known = ", ".join(f"{release.number} ({release.suite})" for release in RELEASES)
+    known = ", ".join(f"{release.number} ({release.suite})" for release in among)
     raise roots.Trouble(f"there is no release \"{name}\" here: {known}")
 
 

@@ -19,7 +19,7 @@ import machine
 import powercut
 import scenarios
 from image import SOURCE, roots
-from debian import FIRST_CLASS, fail, run_program, try_each
+from debian import FIRST_CLASS, fail, find_release, run_program, try_each
 
 # So many cuts are made each time.
 CUTS = 10
@@ -83,12 +83,11 @@ def try_machine(release, vm, chosen, cuts, count):
             vm.stop()
 
 
-def find_first_class(word, names):
-    for release in FIRST_CLASS:
-        if word in (release.number, release.suite):
-            return release
-    raise roots.Trouble(f"there is neither a release nor a scenario \"{word}\": {', '.join(str(r) for r in FIRST_CLASS)}; "
-                        + ", ".join(names))
+def find_machine(word, names):
+    try:
+        return find_release(word, FIRST_CLASS)
+    except roots.Trouble as trouble:
+        raise roots.Trouble(f"{trouble}, and no such scenario: {', '.join(names)}") from None
 
 
 def main():
@@ -101,7 +100,8 @@ def main():
     parser.add_argument("words", nargs="*", metavar="RELEASE | SCENARIO")
     arguments = parser.parse_intermixed_args()
     chosen = [word.replace("-", "_") for word in arguments.words if word.replace("-", "_") in names]
-    releases = [find_first_class(word, names) for word in arguments.words if word.replace("-", "_") not in names] or FIRST_CLASS
+    releases = [find_machine(word, names) for word in arguments.words if word.replace("-", "_") not in names]
+    releases = releases or FIRST_CLASS
     if arguments.list:
         print(*(f"Debian {release}: {name}" for release in releases for name in chosen or names), sep="\n")
         return 0
