@@ -32,7 +32,7 @@ void write_file(const char *path, const char *content);
 void append_run(const char *task, int64_t started, void *text);
 /* The module's tasks, as "TASK=STARTED " each. */
 void expect_runs(const struct ledger *ledger, const char *module, const char *expected);
-/* A part of what was logged since the last such look. */
+/* Asserts that the log has this text since the last call, and forgets the lines until here. */
 void expect_log(struct fixture *fixture, const char *expected);
 void expect_file(const char *path, const char *expected);
 

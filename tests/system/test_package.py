@@ -56,12 +56,12 @@ def build_both(folder):
     """Yields ("old", PATH) or ("new", PATH) for each package. It is there until the next one is asked for."""
     tree = os.path.join(folder, "reeve")
     shutil.copytree(SOURCE, tree, symlinks=True, ignore=shutil.ignore_patterns("build*", "run", ".git", "__pycache__"))
-    for version, change in (("old", None), ("new", make_newer)):
-        if change:
-            # All but what is compiled, which is most of the time.
+    for version in "old", "new":
+        if version == "new":
+            make_newer(tree)
+            # It keeps the objects, and so does -nc: most of them serve both versions.
             run_in(tree, "dh_clean")
-            change(tree)
-        run_in(tree, "dpkg-buildpackage", "-us", "-uc", "-b", *(["-nc"] if change else []))
+        run_in(tree, "dpkg-buildpackage", "-us", "-uc", "-b", *(["-nc"] if version == "new" else []))
         for path in glob.glob(os.path.join(folder, "*.deb")):
             yield version, path
             os.unlink(path)
