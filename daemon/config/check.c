@@ -77,15 +77,6 @@ struct walk {
     struct config_errors *errors;
 };
 
-static size_t index_of(const struct config *config, const struct config_module *module)
-{
-    size_t i = 0;
-
-    while (config->modules[i] != module)
-        i++;
-    return i;
-}
-
 static void report_circle(struct walk *walk, size_t start)
 {
     cleanup_text struct text circle = {0};
@@ -107,7 +98,7 @@ static void visit(struct walk *walk, const struct config_module *module)
             report_circle(walk, i);
             return;
         }
-    if (walk->done[index_of(walk->config, module)])
+    if (walk->done[module->index])
         return;
     walk->path[walk->depth++] = module;
     for (size_t l = 0; l < ARRAY_SIZE(lists); l++)
@@ -118,7 +109,7 @@ static void visit(struct walk *walk, const struct config_module *module)
                 visit(walk, next);
         }
     walk->depth--;
-    walk->done[index_of(walk->config, module)] = true;
+    walk->done[module->index] = true;
 }
 
 static void check_circles(const struct config *config, struct config_errors *errors)
@@ -152,6 +143,14 @@ static bool check_same_limits(const struct config_module *module, const struct c
     return true;
 }
 
+/* By whatever name: the dynamic linker knows files, too. */
+static bool loads_the_same(const struct config_module *module, const struct config_module *other)
+{
+    return string_equal(module->path, other->path) ||
+           (module->file_id.inode != 0 && module->file_id.device == other->file_id.device &&
+            module->file_id.inode == other->file_id.inode);
+}
+
 static void check_tenants(const struct config *config, struct config_errors *errors)
 {
     for (size_t i = 0; i < config->module_count; i++) {
@@ -165,7 +164,7 @@ static void check_tenants(const struct config *config, struct config_errors *err
             if (strcmp(module->host, other->host) != 0)
                 continue;
             tenants++;
-            if (j < i && module->path && string_equal(module->path, other->path))
+            if (j < i && module->path && loads_the_same(module, other))
                 config_error(
                     errors, module->file, module->line,
                     "[module:%s] and [module:%s] load the same %s in one host \"%s\", where "

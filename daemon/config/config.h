@@ -45,6 +45,7 @@ struct config_file_id {
 /* A [module:NAME] section. */
 struct config_module {
     char *name;
+    size_t index; /* among the modules of its configuration */
     const char *file;
     unsigned line;
     char *load; /* as written */
@@ -99,8 +100,9 @@ struct config {
     int64_t shutdown_timeout;
     int64_t drain_delay;
     unsigned connections_max;
-    struct config_module **modules;
+    struct config_module **modules; /* in the order of the files */
     size_t module_count;
+    struct config_module **by_name; /* the same, sorted; NULL until all have been read */
 };
 
 /*
@@ -150,6 +152,15 @@ static inline void config_free_pointer(struct config **config)
 #define cleanup_config _cleanup_(config_free_pointer)
 
 struct config_module *config_find(const struct config *config, const char *name);
+
+/* All modules have been read: from now on config_find() need not look at each. Returns 0 or -ENOMEM. */
+int config_sort(struct config *config);
+
+/* Whether they are of the same file, unchanged. */
+static inline bool config_same_file(const struct config_file_id *a, const struct config_file_id *b)
+{
+    return a->device == b->device && a->inode == b->inode && a->mtime == b->mtime;
+}
 
 /* The nearest module's name, or NULL: for "did you mean". */
 const char *config_nearest(const struct config *config, const char *name);

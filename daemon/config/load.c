@@ -107,6 +107,7 @@ static struct config_module *add_module(struct loader *loader, const char *name,
     module->file = loader->file;
     module->line = line;
     settings_init(module_settings, module);
+    module->index = config->module_count;
     config->modules[config->module_count++] = module;
     return module;
 }
@@ -325,6 +326,8 @@ static void fill_in(struct loader *loader, const struct config_places *places)
     if (config->modules_path.count == 0 && strings_add(&config->modules_path, places->modules) < 0)
         loader->errors->failed = true;
     if (!config->control && !(config->control = format_new("%s/control", places->runtime)))
+        loader->errors->failed = true;
+    if (config_sort(config) < 0)
         loader->errors->failed = true;
     make_absolute(loader, &config->control);
     for (size_t i = 0; i < config->modules_path.count; i++)
