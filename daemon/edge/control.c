@@ -73,7 +73,11 @@ static void operated(int code, const char *text, void *arg)
     if (code == 0)
         edge_respond_json(request, 200, EDGE_JSON_TYPE, json_object());
     else
-        edge_respond_error(request, code == -EIO ? 500 : 409, code, "%s", text);
+        edge_respond_error(request,
+                           code == -EIO         ? 500
+                           : code == -ETIMEDOUT ? 504
+                                                : 409,
+                           code, "%s", text);
 }
 
 static void describe_cause(struct http_request *request, struct cause *ret_cause)
@@ -160,11 +164,11 @@ static void planned(const struct plan_result *result, void *arg)
                        result->errors);
         return;
     }
-    for (size_t i = 0; i < result->step_count; i++)
-        json_array_append_new(steps,
-                              json_pack("{s:s, s:s, s:s?, s:b}", "module", result->steps[i].module,
-                                        "step", reload_step_name(result->steps[i].step), "because",
-                                        result->steps[i].because, "held", result->steps[i].held));
+    for (size_t i = 0; i < result->change_count; i++)
+        json_array_append_new(
+            steps, json_pack("{s:s, s:s, s:s?, s:b}", "module", result->changes[i].module, "step",
+                             reload_step_name(result->changes[i].step), "because",
+                             result->changes[i].because, "held", result->changes[i].held));
     edge_respond_json(request, 200, EDGE_JSON_TYPE,
                       json_pack("{s:o, s:b}", "steps", steps, "needs_restart", result->fixed));
 }

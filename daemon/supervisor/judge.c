@@ -71,6 +71,9 @@ static void judge_state(struct snapshot_module *module, const struct unit *unit,
         worsen(&module->health, module->essential ? HEALTH_FAIL : HEALTH_WARN);
         break;
     }
+    if (unit->state == UNIT_READY && unit->goal != GOAL_NONE)
+        snprintf(module->output, sizeof(module->output), "about to %s: %s",
+                 unit->goal == GOAL_DOWN ? "stop" : "restart", unit->cause.text);
     if (unit->state != UNIT_READY)
         snprintf(module->output, sizeof(module->output), "%s%s%s%s%s", unit_state_name(unit->state),
                  unit->reason[0] ? ": " : "", unit->reason, unit->activity[0] ? "; " : "",

@@ -3,8 +3,8 @@
  * What people do to single modules: start, stop, restart. Modules that require one go down before it
  * and, in a restart, come up after it; a start brings up what the module requires.
  *
- * All is done step by step in the settling of the supervisor. What a person stopped stays down until a
- * person starts it: no reload and no restart of another module does.
+ * Operations set goals (goal.h), and wait for an errand. What a person stopped stays down until a person
+ * starts it: no reload and no restart of another module does.
  */
 #ifndef REEVE_SUPERVISOR_OPERATE_H
 #define REEVE_SUPERVISOR_OPERATE_H
@@ -19,8 +19,9 @@ enum operation { OPERATE_START, OPERATE_STOP, OPERATE_RESTART };
 
 /*
  * Called once, when the module and those that go along have arrived, or cannot: code 0, or a negative
- * errno with a text: -EIO (it failed or rests in backoff, with its reason), -ECANCELED (another
- * operation came, it was removed, or reeved stops). text lives until the call returns.
+ * errno with a text: -EIO (one of them failed, rests in backoff, or waits for what does not come),
+ * -ECANCELED (another operation or a reload overtook it, the module was removed, or reeved stops),
+ * -ETIMEDOUT (it is on its way still, after all its timeouts). text lives until the call returns.
  */
 typedef void (*operate_fn)(int code, const char *text, void *arg);
 
@@ -39,10 +40,7 @@ void operations_finish(struct operations *operations);
 int operate(struct unit *unit, enum operation operation, const struct cause *cause, operate_fn done,
             void *arg);
 
-/* Called in each settling: takes the steps that have become possible, and tells who waits. */
+/* Called in each settling, when all steps have been taken: tells who waits. */
 void operate_settle(struct supervisor *supervisor);
-
-/* Nobody may wait for a unit that goes away. */
-void operate_forget(struct unit *unit);
 
 #endif

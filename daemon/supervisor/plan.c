@@ -33,71 +33,18 @@ static void plan_free(struct plan *plan)
     free(plan);
 }
 
-/* What goes down takes along what requires it. Returns whether a step has changed. */
-static bool spread_restarts(const struct plan *plan, struct plan_step *steps, size_t count)
-{
-    bool changed = false;
-
-    for (size_t i = 0; i < count; i++)
-        for (size_t j = 0; j < count; j++) {
-            const struct config_module *module = config_find(plan->config, steps[i].module);
-
-            if (!module || steps[j].step != RELOAD_RESTART || steps[j].held ||
-                (steps[i].step != RELOAD_KEEP && steps[i].step != RELOAD_OPTIONS) ||
-                !strings_have(&module->requires, steps[j].module))
-                continue;
-            steps[i].step = RELOAD_RESTART;
-            steps[i].because = steps[j].module;
-            changed = true;
-        }
-    return changed;
-}
-
-static void add_step(const struct plan *plan, struct plan_result *result, struct plan_step *steps,
-                     const char *module)
-{
-    const struct unit *unit = supervisor_find(plan->supervisor, module);
-    enum reload_step step = reload_plan(plan->supervisor->config, plan->config, module);
-
-    if (step == RELOAD_OPTIONS && strings_have(&plan->steady, module))
-        step = RELOAD_RESTART;
-    steps[result->step_count++] = (struct plan_step){
-        .module = module,
-        .step = step,
-        .held = unit && unit->held,
-    };
-}
-
-/* In the order of the new configuration, and then what is no longer there. */
-static void compare(const struct plan *plan, struct plan_result *result, struct plan_step *steps)
-{
-    const struct config *before = plan->supervisor->config;
-
-    for (size_t i = 0; i < plan->config->module_count; i++)
-        add_step(plan, result, steps, plan->config->modules[i]->name);
-    for (size_t i = 0; i < before->module_count; i++)
-        if (!config_find(plan->config, before->modules[i]->name))
-            add_step(plan, result, steps, before->modules[i]->name);
-    while (spread_restarts(plan, steps, result->step_count))
-        ;
-    result->fixed = reload_changes_fixed(before, plan->config);
-}
-
 static void tell(struct plan *plan)
 {
     struct plan_result result = {.errors = &plan->errors.texts};
-    cleanup_free struct plan_step *steps = NULL;
-    size_t most;
+    cleanup_free struct reload_change *changes = NULL;
 
     if (plan->config && !config_errors_any(&plan->errors)) {
-        most = plan->config->module_count + plan->supervisor->config->module_count;
-        steps = calloc(most + 1, sizeof(*steps));
-        if (steps)
-            compare(plan, &result, steps);
-        else
+        if (reload_find_changes(plan->supervisor, plan->config, &plan->steady, &changes,
+                                &result.change_count) < 0)
             config_error(&plan->errors, plan->supervisor->config_path, 0, "out of memory");
+        result.fixed = reload_changes_fixed(plan->supervisor->config, plan->config);
     }
-    result.steps = steps;
+    result.changes = changes;
     plan->done(&result, plan->arg);
     plan_free(plan);
 }

@@ -11,17 +11,10 @@
 
 struct supervisor;
 
-struct plan_step {
-    const char *module;
-    enum reload_step step;
-    const char *because; /* it restarts since this module, which it requires, does; or NULL */
-    bool held;           /* a person has stopped the module: it stays so */
-};
-
 struct plan_result {
     const struct strings *errors; /* none: a reload would be applied */
-    const struct plan_step *steps;
-    size_t step_count;
+    const struct reload_change *changes;
+    size_t change_count;
     bool fixed; /* something of [daemon] has changed that only a restart of reeved applies */
 };
 

@@ -12,61 +12,9 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "daemon/supervisor/check.h"
+#include "daemon/supervisor/errand.h"
 #include "daemon/supervisor/supervisor_internal.h"
-#include "daemon/supervisor/tenancy.h"
 #include "daemon/supervisor/unit.h"
-
-const char *reload_step_name(enum reload_step step)
-{
-    static const char *const step_names[] = {"keep", "reload", "restart", "add", "remove"};
-
-    return step_names[step];
-}
-
-/* Code that was loaded stays loaded: another .so for one tenant takes a new process for all. */
-static bool host_restarts(const struct config *before, const struct config *after, const char *host)
-{
-    for (size_t i = 0; i < after->module_count; i++) {
-        const struct config_module *module = after->modules[i];
-        const struct config_module *old = config_find(before, module->name);
-
-        /* A host can read the folders of those that it was started with, and no others. */
-        if ((!old || strcmp(old->host, host) != 0) && strcmp(module->host, host) == 0 &&
-            module->limits.read_only.count > 0)
-            return true;
-        if (old && strcmp(module->host, host) == 0 && strcmp(old->host, host) == 0 &&
-            config_compare(old, module) == CONFIG_RESTART)
-            return true;
-    }
-    return false;
-}
-
-enum reload_step reload_plan(const struct config *before, const struct config *after,
-                             const char *name)
-{
-    const struct config_module *old = config_find(before, name);
-    const struct config_module *new = config_find(after, name);
-    enum config_change change;
-
-    if (!old)
-        return RELOAD_ADD;
-    if (!new)
-        return RELOAD_REMOVE;
-    change = config_compare(old, new);
-    if (change == CONFIG_RESTART || host_restarts(before, after, new->host))
-        return RELOAD_RESTART;
-    return change == CONFIG_RELOAD ? RELOAD_OPTIONS : RELOAD_KEEP;
-}
-
-bool reload_changes_fixed(const struct config *before, const struct config *after)
-{
-    bool same = before->listen.count == after->listen.count;
-
-    for (size_t i = 0; same && i < before->listen.count; i++)
-        same = strcmp(before->listen.items[i], after->listen.items[i]) == 0;
-    return !same || strcmp(before->control, after->control) != 0 ||
-           before->connections_max != after->connections_max;
-}
 
 /* Ending --------------------------------------------------------------------------------------- */
 
@@ -125,26 +73,39 @@ static void promote_waiters(struct supervisor *supervisor)
     }
 }
 
+/* What did not arrive, by name. Whatever waits for an operation since has been told there. */
+static void add_errors(struct supervisor *supervisor)
+{
+    const struct errand *errand = supervisor->reload_errand;
+
+    for (size_t i = 0; i < errand->count; i++) {
+        const struct errand_item *item = &errand->items[i];
+        const struct config_module *settings = item->unit ? item->unit->settings : NULL;
+
+        if (!item->settled)
+            config_error(&supervisor->reload_errors, settings->file, settings->line,
+                         "[module:%s] is %s: reeved stops before the reload has ended",
+                         settings->name, unit_state_name(item->unit->state));
+        else if (item->code < 0 && settings)
+            config_error(&supervisor->reload_errors, settings->file, settings->line,
+                         "[module:%s] %s", settings->name,
+                         item->text ? item->text : "did not come to rest");
+    }
+}
+
 static void finish_if_settled(struct supervisor *supervisor)
 {
-    struct unit *unit;
-
-    LIST_FOREACH (unit, &supervisor->units, list)
-        if (unit->settle_pending && unit_is_moving(unit) && supervisor->phase < PHASE_DRAINING)
-            return;
-    LIST_FOREACH (unit, &supervisor->units, list) {
-        if (unit->settle_pending && (unit->state == UNIT_FAILED || unit->state == UNIT_BACKOFF))
-            config_error(&supervisor->reload_errors, unit->settings->file, unit->settings->line,
-                         "[module:%s] is %s with the new configuration: %s", unit->name,
-                         unit_state_name(unit->state), unit->reason);
-        unit->settle_pending = false;
-    }
+    if (!errand_is_settled(supervisor->reload_errand) && supervisor->phase < PHASE_DRAINING)
+        return;
+    add_errors(supervisor);
+    errand_end(TAKE_PTR(supervisor->reload_errand));
     end(supervisor);
 }
 
 void reload_finish(struct supervisor *supervisor)
 {
     check_cancel(TAKE_PTR(supervisor->check));
+    errand_end(TAKE_PTR(supervisor->reload_errand));
     promote_waiters(supervisor);
     if (!list_is_empty(&supervisor->waiters))
         config_error(&supervisor->reload_errors, supervisor->config_path, 0,
@@ -152,109 +113,6 @@ void reload_finish(struct supervisor *supervisor)
     tell_waiters(supervisor, is_applied(supervisor));
     config_errors_free(&supervisor->reload_errors);
     config_free(TAKE_PTR(supervisor->new_config));
-}
-
-/* Applying ------------------------------------------------------------------------------------- */
-
-static void tell_unit(struct unit *unit, enum unit_event event, const char *why)
-{
-    struct cause cause = {.code = -ECANCELED, .kind = CAUSE_RELOAD};
-    struct unit_input input = {.cause = &cause};
-
-    string_copy(cause.text, sizeof(cause.text), why);
-    unit_handle(unit, event, &input);
-}
-
-/* A module that moves to another host must leave its old one first; a new unit takes its name. */
-static void apply_remove(struct unit *unit, const char *why)
-{
-    unit->removed = true;
-    unit->settle_pending = true;
-    unit->wanted = false;
-    tell_unit(unit, UNIT_EVENT_STOP, why);
-}
-
-/* why: it ran before; NULL: it is new. */
-static void apply_add(struct supervisor *supervisor, const struct config_module *module, bool held,
-                      const char *why)
-{
-    struct unit *unit;
-
-    if (unit_create(supervisor, supervisor->new_config, module, &unit) < 0) {
-        config_error(&supervisor->reload_errors, module->file, module->line,
-                     "[module:%s] not added: out of memory", module->name);
-        return;
-    }
-    if (why)
-        restart_note(&unit->next_restart, CAUSE_RELOAD, why, NULL);
-    unit->held = held;
-    if (held)
-        return;
-    unit->settle_pending = true;
-    unit_handle(unit, UNIT_EVENT_START, NULL);
-}
-
-static void apply_restart(struct unit *unit)
-{
-    static const char why[] = "reload: its .so, its limits or its sandbox changed";
-
-    /* Whoever stopped it will start it, with the new settings. */
-    if (unit->held)
-        return;
-    unit->settle_pending = true;
-    unit->wanted = true;
-    if (unit_is_down(unit) || unit->state == UNIT_BACKOFF)
-        tell_unit(unit, UNIT_EVENT_START, why);
-    else
-        tell_unit(unit, UNIT_EVENT_STOP, why);
-}
-
-static void apply_one(struct supervisor *supervisor, const struct config_module *module)
-{
-    static const char moves[] = "reload: it moves to another host";
-    struct unit *unit = supervisor_find(supervisor, module->name);
-    enum reload_step step = reload_plan(supervisor->config, supervisor->new_config, module->name);
-
-    if (!unit) {
-        apply_add(supervisor, module, false, NULL);
-        return;
-    }
-    if (strcmp(unit->settings->host, module->host) != 0) {
-        apply_remove(unit, moves);
-        apply_add(supervisor, module, unit->held, unit->starts > 0 ? moves : NULL);
-        return;
-    }
-    if (unit_set_settings(unit, supervisor->new_config, module) < 0) {
-        config_error(&supervisor->reload_errors, module->file, module->line,
-                     "[module:%s] keeps its old settings: out of memory", module->name);
-        return;
-    }
-    if (step != RELOAD_KEEP)
-        log_info("[%s] new settings: %s", unit->name, reload_step_name(step));
-    if (step == RELOAD_RESTART) {
-        apply_restart(unit);
-    } else if (step == RELOAD_OPTIONS && !unit->held) {
-        unit->settle_pending = true;
-        tell_unit(unit, UNIT_EVENT_RELOAD, "reload: its options changed");
-    }
-}
-
-static void apply(struct supervisor *supervisor)
-{
-    struct config *config = supervisor->new_config;
-    struct unit *unit;
-
-    LIST_FOREACH (unit, &supervisor->units, list)
-        if (!unit->removed && !config_find(config, unit->name)) {
-            log_info("[%s] new settings: remove", unit->name);
-            apply_remove(unit, "reload: it is no longer configured");
-        }
-    for (size_t i = 0; i < config->module_count; i++)
-        apply_one(supervisor, config->modules[i]);
-    config_free(supervisor->config);
-    supervisor->config = config_ref(config);
-    log_set_level(config->log_level);
-    log_set_format(config->log_format);
 }
 
 /* Beginning ------------------------------------------------------------------------------------ */
@@ -279,8 +137,22 @@ static void checked(void *arg)
         end(supervisor);
         return;
     }
-    apply(supervisor);
+    if (reload_apply(supervisor) < 0) {
+        config_error(&supervisor->reload_errors, supervisor->config_path, 0,
+                     "not reloaded: out of memory");
+        end(supervisor);
+        return;
+    }
     supervisor_changed(supervisor);
+}
+
+/* Without memory for it, it is given its options, and refuses. */
+static void module_checked(const struct config_module *module, bool reloads, void *arg)
+{
+    struct supervisor *supervisor = arg;
+
+    if (!reloads)
+        (void)strings_add(&supervisor->steady, module->name);
 }
 
 static void begin(struct supervisor *supervisor)
@@ -291,11 +163,13 @@ static void begin(struct supervisor *supervisor)
         .host_program = supervisor->host_program,
         .directory = supervisor->places.state,
         .wanted = needs_check,
+        .checked = module_checked,
         .done = checked,
         .arg = supervisor,
     };
 
     supervisor->reloading = true;
+    strings_free(&supervisor->steady);
     supervisor_notify(supervisor, SUPERVISOR_RELOADING);
     supervisor->new_config =
         config_load(supervisor->config_path, &supervisor->places, &supervisor->reload_errors);
@@ -323,7 +197,7 @@ static bool may_begin(const struct supervisor *supervisor)
 
 void reload_settle(struct supervisor *supervisor)
 {
-    if (supervisor->reloading && !supervisor->check)
+    if (supervisor->reload_errand)
         finish_if_settled(supervisor);
     if (supervisor->reload_again && may_begin(supervisor)) {
         supervisor->reload_again = false;

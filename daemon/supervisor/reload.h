@@ -1,26 +1,48 @@
 /* SPDX-License-Identifier: MIT */
-/* What a reload would do, module by module: a pure comparison of two configurations. */
+/* What a reload does, module by module: found once, for `reload --plan` and for the reload itself. */
 #ifndef REEVE_SUPERVISOR_RELOAD_H
 #define REEVE_SUPERVISOR_RELOAD_H
 
+#include <stdbool.h>
+#include <stddef.h>
+
 #include "daemon/config/config.h"
+
+struct supervisor;
 
 enum reload_step {
     RELOAD_KEEP,    /* untouched: process, counters and jobs stay */
     RELOAD_OPTIONS, /* the running module is given its new options */
-    RELOAD_RESTART, /* another .so or host */
+    RELOAD_RESTART, /* another .so, host or process; or options that it takes only so */
     RELOAD_ADD,
     RELOAD_REMOVE,
 };
 
-/* What happens to the module `name`, which one of the two has at least. */
-enum reload_step reload_plan(const struct config *before, const struct config *after,
-                             const char *name);
+/* "keep", "reload", "restart", "add", "remove". */
+const char *reload_step_name(enum reload_step step);
+
+struct reload_change {
+    const char *module; /* of one of the two configurations */
+    enum reload_step step;
+    const char *because; /* it restarts since this module, which it requires, does; or NULL */
+    bool held;           /* a person has stopped the module: it stays so */
+    bool new_process;    /* it restarts since the process of its host must end */
+};
+
+/*
+ * The changes from what is in force to another configuration: its modules in their order, then those that
+ * it does not have any more. steady: modules that take new options only by a restart. The caller frees
+ * the array. Returns 0 or -ENOMEM.
+ */
+int reload_find_changes(struct supervisor *supervisor, const struct config *after,
+                        const struct strings *steady, struct reload_change **ret_changes,
+                        size_t *ret_count);
 
 /* Whether something differs that a running daemon cannot change. */
 bool reload_changes_fixed(const struct config *before, const struct config *after);
 
-/* "keep", "reload", "restart", "add", "remove". */
-const char *reload_step_name(enum reload_step step);
+/* reload_apply.c: brings the units to the supervisor's new configuration, which is in force when it
+ * returns 0; errors of single modules are added to those of the reload. -ENOMEM: nothing was done. */
+int reload_apply(struct supervisor *supervisor);
 
 #endif

@@ -25,9 +25,14 @@ static void end_host(struct tenancy *tenancy, const struct cause *cause)
     struct unit_input input = {.cause = cause};
     struct unit *unit, *next;
 
-    LIST_FOREACH_SAFE (unit, next, &tenancy->units, tenancy_list)
-        if (unit->attached && unit->state != UNIT_STOPPING)
-            unit_handle(unit, UNIT_EVENT_STOP, &input);
+    LIST_FOREACH_SAFE (unit, next, &tenancy->units, tenancy_list) {
+        if (!unit->attached || unit->state == UNIT_STOPPING)
+            continue;
+        if (unit->goal == GOAL_DOWN)
+            unit->wanted = false;
+        unit->goal = GOAL_NONE;
+        unit_handle(unit, UNIT_EVENT_STOP, &input);
+    }
     host_dismiss(tenancy->host, cause->text);
 }
 
@@ -45,16 +50,20 @@ static bool has_stopping(const struct tenancy *tenancy, struct cause *ret_cause)
 
 /* One that is given up is not waited for. One in its backoff, or that waits for another, is, if it was
  * well before: what it needs may be on its way. One that was not then may not be for hours. */
-static bool moves(const struct unit *unit)
+static bool moves(struct unit *unit)
 {
-    if (unit->state == UNIT_BACKOFF || unit->state == UNIT_WAITING)
+    if (unit->goal != GOAL_NONE)
+        return true;
+    if (unit->state == UNIT_BACKOFF)
         return unit->rolled;
+    if (unit->state == UNIT_WAITING)
+        return unit->rolled && tree_wait(unit, NULL) != TREE_NEVER;
     return unit_is_moving(unit);
 }
 
-static bool anything_moves(const struct supervisor *supervisor)
+static bool anything_moves(struct supervisor *supervisor)
 {
-    const struct unit *unit;
+    struct unit *unit;
 
     LIST_FOREACH (unit, &supervisor->units, list)
         if (moves(unit))
@@ -66,6 +75,7 @@ static void replace_next(struct supervisor *supervisor)
 {
     struct cause cause = {.code = -ECANCELED, .kind = CAUSE_UPGRADE};
     struct tenancy *tenancy;
+    struct unit *unit;
 
     LIST_FOREACH (tenancy, &supervisor->tenancies, list)
         if (host_is_foreign(tenancy->host)) {
@@ -73,7 +83,27 @@ static void replace_next(struct supervisor *supervisor)
                      "upgrade: its host does not speak wire version %u", wire_version);
             log_notice("the host %s is replaced: it does not speak wire version %u",
                        host_name(tenancy->host), wire_version);
-            end_host(tenancy, &cause);
+            LIST_FOREACH (unit, &tenancy->units, tenancy_list)
+                if (unit->attached)
+                    goal_bounce(unit, &cause, NULL);
+            return;
+        }
+}
+
+/* Goals that wait for each other, since each host only ends as a whole: a module of one requires one of
+ * the other, and the other way round. No order is right; one of them goes first. */
+static void untie(struct supervisor *supervisor)
+{
+    struct unit *unit;
+
+    LIST_FOREACH (unit, &supervisor->units, list)
+        if (unit_is_moving(unit) && unit->state != UNIT_WAITING)
+            return;
+    LIST_FOREACH (unit, &supervisor->units, list)
+        if (unit->goal != GOAL_NONE && unit->attached && host_is_foreign(unit->tenancy->host)) {
+            struct cause cause = unit->cause;
+
+            end_host(unit->tenancy, &cause);
             return;
         }
 }
@@ -94,7 +124,11 @@ void roll_settle(struct supervisor *supervisor)
     LIST_FOREACH (tenancy, &supervisor->tenancies, list)
         if (host_is_foreign(tenancy->host) && has_stopping(tenancy, &cause))
             end_host(tenancy, &cause);
-    if (supervisor->phase == PHASE_RUNNING && !anything_moves(supervisor))
+    if (supervisor->phase != PHASE_RUNNING)
+        return;
+    if (anything_moves(supervisor))
+        untie(supervisor);
+    else
         replace_next(supervisor);
 }
 

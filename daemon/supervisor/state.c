@@ -60,7 +60,7 @@ static bool units_are_settled(const struct supervisor *supervisor, char *ret_wha
             what = "reloading";
         else if (unit->removed)
             what = "being removed";
-        else if (unit->plan != UNIT_PLAN_NONE)
+        else if (unit->goal != GOAL_NONE || (unit_is_running(unit) && tree_missing(unit)))
             what = "about to be stopped";
         else if (unit_is_moving(unit) && unit->state != UNIT_WAITING)
             what = unit_state_name(unit->state);
@@ -114,10 +114,15 @@ static json_t *save_hosts(struct supervisor *supervisor)
     LIST_FOREACH (tenancy, &supervisor->tenancies, list) {
         const struct unit *unit = list_entry(tenancy->units.next, struct unit, tenancy_list);
 
-        if (json_array_append_new(list, host_save(tenancy->host, &unit->settings->limits)) < 0) {
+        json_t *host = host_save(tenancy->host, &unit->settings->limits);
+
+        if (!host || json_object_set_new(host, "loaded", loaded_save(&tenancy->loaded)) < 0 ||
+            json_array_append(list, host) < 0) {
+            json_decref(host);
             json_decref(list);
             return NULL;
         }
+        json_decref(host);
     }
     return list;
 }
@@ -188,8 +193,11 @@ int supervisor_check_state(const json_t *state, const struct config *config,
         if (unit)
             r = unit_check_state(unit, config->modules[i], error);
     }
-    for (size_t i = 0; i < json_array_size(hosts) && r == 0; i++)
+    for (size_t i = 0; i < json_array_size(hosts) && r == 0; i++) {
         r = host_check_state(json_array_get(hosts, i), error);
+        if (r == 0)
+            r = loaded_load(NULL, json_object_get(json_array_get(hosts, i), "loaded"), error);
+    }
     if (r == 0)
         r = check_tenants(units, hosts, config, error);
     if (r == 0)
@@ -214,8 +222,26 @@ static int restore_hosts(struct supervisor *supervisor, const json_t *state,
         tenancy_set_limits(list_entry(tenancy->units.next, struct unit, tenancy_list));
         if (host && r == 0)
             r = host_adopt(tenancy->host, host, foreign, error);
+        if (host && r == 0)
+            r = loaded_load(&tenancy->loaded, json_object_get(host, "loaded"), error);
     }
     return r;
+}
+
+/* A reeved of before did not say. */
+static int close_unknown(struct supervisor *supervisor, const json_t *state)
+{
+    const json_t *hosts = json_object_get(state, "hosts");
+    struct tenancy *tenancy;
+
+    LIST_FOREACH (tenancy, &supervisor->tenancies, list) {
+        const json_t *host = find_named(hosts, host_name(tenancy->host));
+
+        if (host && json_is_true(json_object_get(host, "up")) && !json_object_get(host, "loaded") &&
+            loaded_close(&tenancy->loaded) < 0)
+            return -ENOMEM;
+    }
+    return 0;
 }
 
 static int restore_units(struct supervisor *supervisor, const json_t *state,
@@ -233,6 +259,8 @@ static int restore_units(struct supervisor *supervisor, const json_t *state,
             continue;
         }
         r = unit_restore(unit, item, error);
+        if (r == 0 && unit->attached)
+            r = tenancy_restore_slot(unit, error);
         if (r < 0)
             return r;
     }
@@ -260,6 +288,8 @@ int supervisor_restore(struct loop *loop, const struct supervisor_options *optio
         r = restore_hosts(supervisor, state, error);
     if (r == 0)
         r = restore_units(supervisor, state, error);
+    if (r == 0)
+        r = close_unknown(supervisor, state);
     if (r == 0)
         r = ledger_load(supervisor->ledger, json_object_get(state, "last_runs"), error);
     if (r < 0) {

@@ -26,6 +26,8 @@ struct reload_waiter {
     void *arg;
 };
 
+#define NAME_BUCKETS 256
+
 struct supervisor {
     struct loop *loop;
     const char *config_path;
@@ -36,12 +38,14 @@ struct supervisor {
 
     struct config *config;
     struct list units;
+    struct list names[NAME_BUCKETS]; /* the units again, by their names */
     struct list tenancies;
+    struct list errands;
     struct spawner *spawner;
     struct host_stops *host_stops;
     struct requests requests;
     struct operations operations;
-    uint64_t mark; /* of the last walk of an operation */
+    uint64_t mark; /* of the last walk of a goal */
     struct plans plans;
     struct watch *watch;
     struct ledger *ledger;
@@ -66,16 +70,27 @@ struct supervisor {
     struct check *check;
     struct config *new_config;
     struct config_errors reload_errors;
-    struct list waiters;      /* for the reload under way */
-    struct list next_waiters; /* asked during it: for the next */
+    struct strings steady;        /* modules that take new options only by a restart */
+    struct errand *reload_errand; /* from when it is applied: the units that it touched */
+    struct list waiters;          /* for the reload under way */
+    struct list next_waiters;     /* asked during it: for the next */
     bool reload_again;
     struct reload_counts reloads;
 };
+
+/* supervisor.c: what the timers and the watch over hosts call; arg: the supervisor. */
+void supervisor_settle(void *arg);
+void supervisor_stop_timer(void *arg);
+void supervisor_hosts_changed(void *arg);
 
 /* supervisor.c: something changed; all units are looked at in the next turn of the loop. */
 void supervisor_changed(struct supervisor *supervisor);
 /* A unit entered a state; before is the one that it left. */
 void supervisor_unit_changed(struct unit *unit, enum unit_state before);
+/* Where units of that name are, linked by name_list, among others. */
+struct list *supervisor_name_bucket(struct supervisor *supervisor, const char *name);
+/* A unit of that name that is removed, or moves to another host, and is not down yet; or NULL. */
+struct unit *supervisor_find_leaving(struct supervisor *supervisor, const char *name);
 void supervisor_fail(struct supervisor *supervisor, const char *text);
 void supervisor_notify(struct supervisor *supervisor, enum supervisor_event event);
 

@@ -8,6 +8,7 @@
 #include "base/duration.h"
 #include "base/log.h"
 #include "daemon/supervisor/crash.h"
+#include "daemon/supervisor/goal.h"
 #include "daemon/supervisor/ledger.h"
 #include "daemon/supervisor/request.h"
 #include "daemon/supervisor/supervisor_internal.h"
@@ -23,7 +24,7 @@ static bool is_tenant(const char *module, void *arg);
 static void host_told(void *arg);
 static const struct host_events events = {host_came_up, host_said, host_went, is_tenant, host_told};
 
-static struct tenancy *find_tenancy(struct supervisor *supervisor, const char *name)
+struct tenancy *tenancy_find(struct supervisor *supervisor, const char *name)
 {
     struct tenancy *tenancy;
 
@@ -67,30 +68,25 @@ static bool is_tenant(const char *module, void *arg)
     return false;
 }
 
+/* The unit that the present process runs in the slot. */
 static struct unit *find_slot(const struct tenancy *tenancy, uint32_t slot)
 {
     struct unit *unit;
 
     LIST_FOREACH (unit, &tenancy->units, tenancy_list)
-        if (unit->slot == slot)
+        if (unit->attached && unit->slot == slot)
             return unit;
     return NULL;
 }
 
 int tenancy_join(struct supervisor *supervisor, struct unit *unit)
 {
-    struct tenancy *tenancy = find_tenancy(supervisor, unit->settings->host);
+    struct tenancy *tenancy = tenancy_find(supervisor, unit->settings->host);
 
     if (!tenancy)
         tenancy = make_tenancy(supervisor, unit);
     if (!tenancy)
         return -ENOMEM;
-    unit->slot = 0;
-    /* The configuration allows no more tenants than there are slots. During a reload those that
-     * leave may still be there beside those that come; a slot past the end then refuses to start.
-     */
-    while (find_slot(tenancy, unit->slot))
-        unit->slot++;
     list_append(&tenancy->units, &unit->tenancy_list);
     unit->tenancy = tenancy;
     return 0;
@@ -108,6 +104,7 @@ void tenancy_leave(struct unit *unit)
         return;
     list_remove(&tenancy->list);
     host_destroy(tenancy->host);
+    loaded_clear(&tenancy->loaded);
     free(tenancy);
 }
 
@@ -141,37 +138,85 @@ void tenancy_set_limits(const struct unit *unit)
 /* A new incarnation. */
 static void start_host(struct unit *unit)
 {
+    loaded_clear(&unit->tenancy->loaded);
+    unit->tenancy->condemned = false;
     tenancy_set_limits(unit);
     host_start(unit->tenancy->host);
 }
 
+bool tenancy_suits(const struct tenancy *tenancy, const struct config_module *settings)
+{
+    const struct host *host = tenancy->host;
+    uint32_t slot;
+
+    if (host_state(host) == HOST_ABSENT)
+        return true;
+    return !host_is_foreign(host) && host_has_limits(host, &settings->limits, settings->path) &&
+           loaded_find(&tenancy->loaded, settings, &slot) == 0;
+}
+
+bool tenancy_has_room(const struct unit *unit)
+{
+    enum host_state state = host_state(unit->tenancy->host);
+
+    return state == HOST_ABSENT || (state != HOST_ENDING && !unit->tenancy->condemned &&
+                                    tenancy_suits(unit->tenancy, unit->settings));
+}
+
+void tenancy_condemn(struct tenancy *tenancy, const struct cause *cause, struct errand *errand)
+{
+    struct unit *unit;
+
+    if (tenancy->condemned || host_state(tenancy->host) == HOST_ABSENT ||
+        host_state(tenancy->host) == HOST_ENDING)
+        return;
+    tenancy->condemned = true;
+    LIST_FOREACH (unit, &tenancy->units, tenancy_list)
+        if (unit->attached)
+            goal_bounce(unit, cause, errand);
+}
+
+void tenancy_make_room(struct unit *unit)
+{
+    struct cause cause = {.code = -ECANCELED, .kind = CAUSE_RELOAD};
+
+    if (tenancy_has_room(unit) || host_is_foreign(unit->tenancy->host))
+        return;
+    snprintf(cause.text, sizeof(cause.text), "module %.64s needs a new process for its host",
+             unit->name);
+    tenancy_condemn(unit->tenancy, &cause, NULL);
+}
+
 void tenancy_attach(struct unit *unit)
 {
-    struct host *host = unit->tenancy->host;
+    struct tenancy *tenancy = unit->tenancy;
 
-    /* After a reload its other tenants are about to leave it; what it gave up it cannot change. */
-    if (host_state(host) != HOST_ABSENT &&
-        !host_has_limits(host, &unit->settings->limits, unit->settings->path)) {
-        unit->attached = false;
+    unit->attached = true;
+    if (host_state(tenancy->host) == HOST_ABSENT)
+        start_host(unit);
+    /* Who has no memory to note what is loaded where must not load anything after it. */
+    if (loaded_take(&tenancy->loaded, unit->settings, &unit->slot) < 0) {
+        host_kill(tenancy->host, "no memory for the module %s", unit->name);
         return;
     }
-    switch (host_state(host)) {
-    case HOST_ABSENT:
-        unit->attached = true;
-        start_host(unit);
-        break;
-    case HOST_SPAWNING:
-        unit->attached = true;
-        break;
-    case HOST_UP:
-        unit->attached = true;
+    if (host_state(tenancy->host) == HOST_UP)
         unit_handle(unit, UNIT_EVENT_HOST_UP, NULL);
-        break;
-    case HOST_ENDING:
-        /* host_went() starts the next incarnation. */
-        unit->attached = false;
-        break;
+}
+
+int tenancy_restore_slot(struct unit *unit, struct state_error *error)
+{
+    struct loaded_slot *slot = &unit->tenancy->loaded.slots[unit->slot];
+
+    if (slot->name && strcmp(slot->name, unit->name) != 0) {
+        snprintf(error->text, sizeof(error->text), "module %s is said to be in the slot of %s",
+                 unit->name, slot->name);
+        return -EBADMSG;
     }
+    if (slot->name)
+        return 0;
+    *slot = (struct loaded_slot){strdup(unit->settings->name), strdup(unit->settings->path),
+                                 unit->settings->file_id};
+    return slot->name && slot->path ? 0 : -ENOMEM;
 }
 
 bool tenancy_release(struct unit *unit, const char *cause)
@@ -342,7 +387,7 @@ static void host_went(struct host *host, const struct host_end *end, void *arg)
 {
     struct tenancy *tenancy = arg;
     const struct unit *guilty = find_guilty(tenancy);
-    struct unit *unit, *next, *wanted = NULL;
+    struct unit *unit, *next;
 
     /* What belonged to the dead incarnation first, while its scoreboard is there. */
     LIST_FOREACH (unit, &tenancy->units, tenancy_list) {
@@ -360,13 +405,5 @@ static void host_went(struct host *host, const struct host_end *end, void *arg)
         requests_host_ended(&tenancy->supervisor->requests, unit, end->text);
         unit_handle(unit, UNIT_EVENT_HOST_ENDED, &input);
     }
-    /* Those that were to start while the old incarnation was still ending. */
-    LIST_FOREACH (unit, &tenancy->units, tenancy_list)
-        if (unit->state == UNIT_STARTING && !unit->attached) {
-            unit->attached = true;
-            wanted = unit;
-        }
-    if (wanted && host_state(host) == HOST_ABSENT)
-        start_host(wanted);
     supervisor_changed(tenancy->supervisor);
 }

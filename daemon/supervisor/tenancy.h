@@ -9,7 +9,10 @@
 
 #include "base/list.h"
 #include "daemon/supervisor/host.h"
+#include "daemon/supervisor/loaded.h"
 
+struct cause;
+struct errand;
 struct supervisor;
 struct unit;
 
@@ -25,8 +28,13 @@ struct tenancy {
     struct supervisor *supervisor;
     struct list units;
     struct host *host;
+    struct loaded loaded;    /* by the host's present process */
+    bool condemned;          /* that process takes nobody any more: it ends with its last tenant */
     struct torn_record torn; /* of watch.c */
 };
+
+/* The one of that host's name, or NULL. */
+struct tenancy *tenancy_find(struct supervisor *supervisor, const char *name);
 
 /* Puts a unit into the tenancy of its settings' host, which is made if need be. Returns 0 or
  * -ENOMEM. */
@@ -34,12 +42,30 @@ int tenancy_join(struct supervisor *supervisor, struct unit *unit);
 /* Takes it out; the last to leave takes the tenancy along. The unit must not be attached. */
 void tenancy_leave(struct unit *unit);
 
+/* Whether the host's present process, if it has one, could run a module with these settings: it has the
+ * limits, can read the file, and has loaded nothing that is in the way. */
+bool tenancy_suits(const struct tenancy *tenancy, const struct config_module *settings);
+
+/* Whether the unit could be attached now: there is no process, or one that suits and takes tenants. */
+bool tenancy_has_room(const struct unit *unit);
+
+/* The present process, if there is one, is to end: whoever is in it is stopped, to start again in the
+ * next one. */
+void tenancy_condemn(struct tenancy *tenancy, const struct cause *cause, struct errand *errand);
+
+/* The unit may start, and nothing but the process of its host is in the way: it is condemned. */
+void tenancy_make_room(struct unit *unit);
+
 /*
- * Makes the unit part of the host's present incarnation, starting one if there is none. Where the
- * old incarnation is still ending, the unit is attached to the next one, which follows by itself.
- * UNIT_EVENT_HOST_UP follows, at once if the host is up.
+ * Makes the unit part of the host's present process, in a slot of its own, starting one if there is none.
+ * tenancy_has_room() must be so. UNIT_EVENT_HOST_UP follows, at once if the host is up; or
+ * UNIT_EVENT_HOST_ENDED.
  */
 void tenancy_attach(struct unit *unit);
+
+/* An attached unit was taken over with its slot, from a reeved that may not have said what is loaded there.
+ * Returns 0, -ENOMEM, or -EBADMSG with an error. */
+int tenancy_restore_slot(struct unit *unit, struct state_error *error);
 
 /* Tells the unit's host what its tenants may take and touch, from its next start on. */
 void tenancy_set_limits(const struct unit *unit);

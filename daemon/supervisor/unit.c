@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "daemon/loop/loop.h"
+#include "daemon/supervisor/errand.h"
 #include "daemon/supervisor/supervisor_internal.h"
 #include "daemon/supervisor/tenancy.h"
 
@@ -30,10 +31,20 @@ static void timer_expired(void *arg)
 int unit_set_settings(struct unit *unit, struct config *config,
                       const struct config_module *settings)
 {
-    int r = policy_history_resize(&unit->history, settings->restart_limit.count);
+    struct tree_edge *edges;
+    size_t edge_count;
+    int r = tree_edges_create(unit, settings, &edges, &edge_count);
 
     if (r < 0)
         return r;
+    r = policy_history_resize(&unit->history, settings->restart_limit.count);
+    if (r < 0) {
+        tree_edges_free(edges, edge_count);
+        return r;
+    }
+    tree_edges_free(unit->edges, unit->edge_count);
+    unit->edges = edges;
+    unit->edge_count = edge_count;
     config_ref(config);
     config_free(unit->config);
     unit->config = config;
@@ -52,6 +63,8 @@ int unit_create(struct supervisor *supervisor, struct config *config,
     unit->state_since = clock_monotonic();
     list_init(&unit->list);
     list_init(&unit->tenancy_list);
+    list_init(&unit->name_list);
+    list_init(&unit->dependents);
     unit->name = strdup(settings->name);
     if (!unit->name || unit_set_settings(unit, config, settings) < 0 ||
         loop_timer_create(supervisor->loop, timer_expired, unit, &unit->timer) < 0 ||
@@ -60,6 +73,7 @@ int unit_create(struct supervisor *supervisor, struct config *config,
         return -ENOMEM;
     }
     list_append(&supervisor->units, &unit->list);
+    list_append(supervisor_name_bucket(supervisor, unit->name), &unit->name_list);
     *ret_unit = unit;
     return 0;
 }
@@ -68,7 +82,11 @@ void unit_destroy(struct unit *unit)
 {
     if (!unit)
         return;
+    errands_forget(unit);
     tenancy_leave(unit);
+    tree_unlink(unit);
+    tree_edges_free(unit->edges, unit->edge_count);
+    list_remove(&unit->name_list);
     list_remove(&unit->list);
     loop_timer_destroy(unit->timer);
     policy_history_free(&unit->history);

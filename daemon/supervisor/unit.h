@@ -3,7 +3,7 @@
  * A unit is the supervisor's record of one module: its state, why it is in it, and its history. It
  * is also the module's node in the context tree: its cause is handed to the host with every stop.
  *
- * The state machine is a table of states and events (unit.c). Events come from the module's host,
+ * The state machine is a table of states and events (unit_machine.c). Events come from the module's host,
  * from timers, and from the supervisor, which is told of every change of state.
  */
 #ifndef REEVE_SUPERVISOR_UNIT_H
@@ -16,9 +16,11 @@
 #include "daemon/config/config.h"
 #include "daemon/supervisor/cause.h"
 #include "daemon/supervisor/crash.h"
+#include "daemon/supervisor/goal.h"
 #include "daemon/supervisor/policy.h"
 #include "daemon/supervisor/restart.h"
 #include "daemon/supervisor/tally.h"
+#include "daemon/supervisor/tree.h"
 
 struct host_end;
 struct loop_timer;
@@ -55,9 +57,6 @@ enum unit_event {
     UNIT_EVENT_COUNT,
 };
 
-/* What a person has asked for and has not begun yet: see operate.h. */
-enum unit_plan { UNIT_PLAN_NONE, UNIT_PLAN_DOWN, UNIT_PLAN_BOUNCE };
-
 /* What comes with an event; only the parts named above. */
 struct unit_input {
     const struct wire_message *message;
@@ -79,17 +78,26 @@ struct unit {
     struct config *config; /* a reference to what settings is in */
     const struct config_module *settings;
 
+    struct list name_list;   /* in the supervisor, with those whose names look alike */
+    struct tree_edge *edges; /* to what it requires and comes after */
+    size_t edge_count;
+    struct list dependents; /* the edges that lead to it */
+    /* tree.c: what it waits for, as found at this generation of the supervisor. */
+    uint64_t looked_at;
+    enum tree_wait wait;
+    const struct unit *culprit;
+
     enum unit_state state;
     int64_t state_since;
     int64_t ready_since; /* 0 unless it is or was ready in this incarnation */
+    bool was_ready;      /* at least once since the daemon was started */
     bool wanted;         /* should run: comes back after a stop */
     bool held;           /* a person stopped it: only a person starts it again */
-    enum unit_plan plan;
-    uint64_t mark;  /* of the last operation's walk that came by */
+    enum goal goal;
+    uint64_t mark;  /* of the last walk of a goal that came by */
     bool rolled;    /* its host was of another wire version: the next waits for it to come back */
-    bool removed;   /* no longer configured: goes away once it is stopped */
+    bool removed;   /* no longer configured, or elsewhere: goes away once it is stopped */
     bool reloading; /* READY: waits for RELOADED */
-    bool settle_pending;         /* a reload waits for it to reach a lasting state */
     bool failed_running;         /* STOPPING: after a failure: the policy decides the next step */
     bool give_up;                /* STOPPING: and then it counts as failed */
     struct cause cause;          /* of the present or last stop */
@@ -108,12 +116,13 @@ struct unit {
     struct loop_timer *timer;
 };
 
-/* Takes a reference to config. Returns 0 or -ENOMEM. */
+/* Takes a reference to config; tree_link() must follow. Returns 0 or -ENOMEM. */
 int unit_create(struct supervisor *supervisor, struct config *config,
                 const struct config_module *settings, struct unit **ret_unit);
 void unit_destroy(struct unit *unit);
 
-/* New settings from a new configuration, to be used from now on. Returns 0 or -ENOMEM. */
+/* New settings from a new configuration, to be used from now on; tree_link() must follow. Returns 0 or
+ * -ENOMEM, and then the old ones stay. */
 int unit_set_settings(struct unit *unit, struct config *config,
                       const struct config_module *settings);
 
@@ -128,6 +137,13 @@ static inline bool unit_is_moving(const struct unit *unit)
 {
     return unit->state == UNIT_CHECKING || unit->state == UNIT_WAITING ||
            unit->state == UNIT_STARTING || unit->state == UNIT_STOPPING || unit->reloading;
+}
+
+/* Something of it runs, or is about to: the modules that it requires cannot go yet. */
+static inline bool unit_is_running(const struct unit *unit)
+{
+    return unit->state == UNIT_CHECKING || unit->state == UNIT_STARTING ||
+           unit->state == UNIT_READY || unit->state == UNIT_STOPPING;
 }
 
 /* No part of it runs or will run by itself. */

@@ -1,0 +1,223 @@
+/* SPDX-License-Identifier: MIT */
+#include "daemon/supervisor/errand.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/text.h"
+#include "daemon/loop/loop.h"
+#include "daemon/supervisor/supervisor_internal.h"
+#include "daemon/supervisor/tree.h"
+#include "daemon/supervisor/unit.h"
+
+/* What a unit's steps may take beside its timeouts: a host that comes up, and one that is killed. */
+#define STEP_SLACK (15 * NSEC_PER_SEC)
+
+/* Settling --------------------------------------------------------------------------------------- */
+
+static void settle(struct errand_item *item, int code, const char *text)
+{
+    item->settled = true;
+    item->code = code;
+    item->text = text ? strdup(text) : NULL;
+    if (item->text)
+        text_sanitise(item->text);
+}
+
+/* Where it is now it stays, as far as anybody can say. */
+static bool is_at_rest(struct unit *unit)
+{
+    if (unit->goal != GOAL_NONE || unit->reloading)
+        return false;
+    if (unit->state == UNIT_WAITING)
+        return tree_wait(unit, NULL) >= TREE_LATER;
+    return unit->state == UNIT_READY || unit->state == UNIT_BACKOFF || unit_is_down(unit);
+}
+
+static void describe(const struct errand_item *item, char *buffer, size_t size)
+{
+    struct unit *unit = item->unit;
+
+    if (unit->state == UNIT_WAITING)
+        tree_describe_wait(unit, buffer, size);
+    else
+        snprintf(buffer, size, "is %s%s%s", unit_state_name(unit->state),
+                 unit->reason[0] ? ": " : "", unit->reason);
+}
+
+static void look_at(struct errand_item *item)
+{
+    bool arrived;
+    char text[900];
+
+    if (item->settled || !item->unit || !is_at_rest(item->unit))
+        return;
+    arrived = item->want == ERRAND_UP ? item->unit->state == UNIT_READY : unit_is_down(item->unit);
+    if (!arrived)
+        describe(item, text, sizeof(text));
+    settle(item, arrived ? 0 : -EIO, arrived ? NULL : text);
+}
+
+bool errand_is_settled(const struct errand *errand)
+{
+    for (size_t i = 0; i < errand->count; i++)
+        if (!errand->items[i].settled)
+            return false;
+    return true;
+}
+
+void errands_settle(struct supervisor *supervisor)
+{
+    struct errand *errand;
+
+    LIST_FOREACH (errand, &supervisor->errands, list)
+        for (size_t i = 0; i < errand->count; i++)
+            look_at(&errand->items[i]);
+}
+
+static struct errand_item *find(struct errand *errand, const struct unit *unit)
+{
+    for (size_t i = 0; i < errand->count; i++)
+        if (errand->items[i].unit == unit)
+            return &errand->items[i];
+    return NULL;
+}
+
+void errands_note(struct unit *unit)
+{
+    struct errand *errand;
+    struct errand_item *item;
+
+    LIST_FOREACH (errand, &unit->supervisor->errands, list) {
+        item = find(errand, unit);
+        if (item)
+            look_at(item);
+    }
+}
+
+void errands_forget(struct unit *unit)
+{
+    struct errand *errand;
+    struct errand_item *item;
+
+    LIST_FOREACH (errand, &unit->supervisor->errands, list) {
+        item = find(errand, unit);
+        if (!item)
+            continue;
+        if (!item->settled)
+            settle(item, item->want == ERRAND_DOWN ? 0 : -ECANCELED, "was removed");
+        item->unit = NULL;
+    }
+}
+
+/* Timeouts only end here when even a killed process does not: in the kernel, on a disk that is gone. */
+static void timed_out(void *arg)
+{
+    struct errand *errand = arg;
+    char text[300];
+
+    for (size_t i = 0; i < errand->count; i++) {
+        struct errand_item *item = &errand->items[i];
+
+        if (item->settled || !item->unit)
+            continue;
+        snprintf(text, sizeof(text), "is still %s, after all its timeouts",
+                 unit_state_name(item->unit->state));
+        settle(item, -ETIMEDOUT, text);
+    }
+    supervisor_changed(errand->supervisor);
+}
+
+/* Making ----------------------------------------------------------------------------------------- */
+
+int errand_begin(struct supervisor *supervisor, const char *what, struct errand **ret_errand)
+{
+    struct errand *errand = calloc(1, sizeof(*errand));
+    struct unit *unit;
+
+    if (!errand)
+        return -ENOMEM;
+    errand->supervisor = supervisor;
+    snprintf(errand->what, sizeof(errand->what), "%s", what);
+    list_init(&errand->list);
+    errand->size = supervisor->new_config ? supervisor->new_config->module_count : 0;
+    LIST_FOREACH (unit, &supervisor->units, list)
+        errand->size++;
+    errand->items = calloc(MAX(errand->size, 1U), sizeof(*errand->items));
+    if (!errand->items ||
+        loop_timer_create(supervisor->loop, timed_out, errand, &errand->timer) < 0) {
+        errand_end(errand);
+        return -ENOMEM;
+    }
+    list_append(&supervisor->errands, &errand->list);
+    *ret_errand = errand;
+    return 0;
+}
+
+void errand_end(struct errand *errand)
+{
+    if (!errand)
+        return;
+    list_remove(&errand->list);
+    loop_timer_destroy(errand->timer);
+    for (size_t i = 0; i < errand->count; i++)
+        free(errand->items[i].text);
+    free(errand->items);
+    free(errand);
+}
+
+static void overtake(struct supervisor *supervisor, const struct errand *by_errand,
+                     const struct unit *unit, enum errand_want want, const char *by)
+{
+    struct errand *errand;
+    struct errand_item *item;
+    char text[400];
+
+    LIST_FOREACH (errand, &supervisor->errands, list) {
+        item = errand == by_errand ? NULL : find(errand, unit);
+        if (!item || item->settled || item->want == want)
+            continue;
+        snprintf(text, sizeof(text), "is overtaken by %s", by_errand ? by_errand->what : by);
+        settle(item, -ECANCELED, text);
+    }
+}
+
+void errand_add(struct supervisor *supervisor, struct errand *errand, struct unit *unit,
+                enum errand_want want, const char *by)
+{
+    struct errand_item *item = errand ? find(errand, unit) : NULL;
+
+    overtake(supervisor, errand, unit, want, by);
+    if (item)
+        item->want = want;
+    if (item || !errand || errand->count == errand->size)
+        return;
+    item = &errand->items[errand->count++];
+    *item = (struct errand_item){.unit = unit, .want = want};
+    snprintf(item->name, sizeof(item->name), "%s", unit->name);
+}
+
+static int64_t add(int64_t a, int64_t b)
+{
+    return a > INT64_MAX - b ? INT64_MAX : a + b;
+}
+
+void errand_depart(struct errand *errand)
+{
+    int64_t longest = 0;
+
+    for (size_t i = 0; i < errand->count; i++) {
+        const struct config_module *settings = errand->items[i].unit->settings;
+
+        longest = add(longest, STEP_SLACK);
+        longest = add(longest, settings->drain);
+        longest = add(longest, settings->grace);
+        longest = add(longest, settings->start_timeout);
+        longest = add(longest, settings->reload_timeout);
+    }
+    if (longest < INT64_MAX)
+        loop_timer_arm(errand->timer, longest);
+}

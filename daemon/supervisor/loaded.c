@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: MIT */
+#include "daemon/supervisor/loaded.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+int loaded_find(const struct loaded *loaded, const struct config_module *module, uint32_t *ret_slot)
+{
+    const struct loaded_slot *slots = loaded->slots;
+    uint32_t found = SCOREBOARD_MODULES;
+
+    for (uint32_t i = 0; i < SCOREBOARD_MODULES; i++) {
+        bool same_path = slots[i].path && strcmp(slots[i].path, module->path) == 0;
+
+        if (!slots[i].name) {
+            if (found == SCOREBOARD_MODULES)
+                found = i;
+        } else if (strcmp(slots[i].name, module->name) == 0) {
+            if (!same_path || !config_same_file(&slots[i].file_id, &module->file_id))
+                return -ESTALE;
+            *ret_slot = i;
+            return 0;
+        } else if (same_path || config_same_file(&slots[i].file_id, &module->file_id)) {
+            return -EEXIST;
+        }
+    }
+    if (found == SCOREBOARD_MODULES)
+        return -ENOSPC;
+    *ret_slot = found;
+    return 0;
+}
+
+int loaded_take(struct loaded *loaded, const struct config_module *module, uint32_t *ret_slot)
+{
+    struct loaded_slot *slot;
+    int r = loaded_find(loaded, module, ret_slot);
+
+    if (r < 0)
+        return r;
+    slot = &loaded->slots[*ret_slot];
+    if (slot->name)
+        return 0;
+    *slot = (struct loaded_slot){strdup(module->name), strdup(module->path), module->file_id};
+    if (slot->name && slot->path)
+        return 0;
+    free(slot->name);
+    free(slot->path);
+    *slot = (struct loaded_slot){0};
+    return -ENOMEM;
+}
+
+int loaded_close(struct loaded *loaded)
+{
+    for (uint32_t i = 0; i < SCOREBOARD_MODULES; i++) {
+        struct loaded_slot *slot = &loaded->slots[i];
+
+        if (slot->name)
+            continue;
+        *slot = (struct loaded_slot){.name = strdup(""), .path = strdup("")};
+        if (!slot->name || !slot->path)
+            return -ENOMEM;
+    }
+    return 0;
+}
+
+void loaded_clear(struct loaded *loaded)
+{
+    for (uint32_t i = 0; i < SCOREBOARD_MODULES; i++) {
+        free(loaded->slots[i].name);
+        free(loaded->slots[i].path);
+    }
+    *loaded = (struct loaded){0};
+}
+
+json_t *loaded_save(const struct loaded *loaded)
+{
+    json_t *list = json_array();
+
+    for (uint32_t i = 0; i < SCOREBOARD_MODULES && list; i++) {
+        const struct loaded_slot *slot = &loaded->slots[i];
+        json_t *item;
+
+        if (!slot->name)
+            continue;
+        item = json_pack("{s:I, s:o, s:o, s:I, s:I, s:I}", "slot", (json_int_t)i, "name",
+                         state_text(slot->name), "path", state_bytes(slot->path), "device",
+                         (json_int_t)slot->file_id.device, "inode", (json_int_t)slot->file_id.inode,
+                         "mtime", (json_int_t)slot->file_id.mtime);
+        if (json_array_append_new(list, item) < 0) {
+            json_decref(list);
+            return NULL;
+        }
+    }
+    return list;
+}
+
+static int bad(struct state_error *error, const char *what)
+{
+    snprintf(error->text, sizeof(error->text), "what a host has loaded has %s", what);
+    return -EBADMSG;
+}
+
+static int load_slot(struct loaded *loaded, const json_t *item, struct state_error *error)
+{
+    json_int_t slot = json_integer_value(json_object_get(item, "slot"));
+    const char *name = json_string_value(json_object_get(item, "name"));
+    struct loaded_slot *to;
+
+    if (slot < 0 || slot >= (json_int_t)SCOREBOARD_MODULES)
+        return bad(error, "a slot that no host has");
+    if (!name || !json_is_string(json_object_get(item, "path")))
+        return bad(error, "a slot without a name or a path");
+    if (!loaded)
+        return 0;
+    to = &loaded->slots[slot];
+    if (to->name)
+        return bad(error, "one slot twice");
+    to->name = strdup(name);
+    to->path = state_take_bytes(json_object_get(item, "path"));
+    if (!to->name || !to->path)
+        return -ENOMEM;
+    to->file_id = (struct config_file_id){
+        .device = (dev_t)json_integer_value(json_object_get(item, "device")),
+        .inode = (ino_t)json_integer_value(json_object_get(item, "inode")),
+        .mtime = json_integer_value(json_object_get(item, "mtime"))};
+    return 0;
+}
+
+int loaded_load(struct loaded *loaded, const json_t *state, struct state_error *error)
+{
+    int r = 0;
+
+    for (size_t i = 0; i < json_array_size(state) && r == 0; i++)
+        r = load_slot(loaded, json_array_get(state, i), error);
+    return r;
+}

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What a host process has loaded, slot by slot, since it was started. Code that was loaded stays: a slot
+ * belongs to a section and to one file for as long as the process lives, whoever runs in it by now.
+ */
+#ifndef REEVE_SUPERVISOR_LOADED_H
+#define REEVE_SUPERVISOR_LOADED_H
+
+#include <stdint.h>
+
+#include "daemon/config/config.h"
+#include "daemon/state/fields.h"
+#include "daemon/wire/scoreboard.h"
+
+struct loaded_slot {
+    char *name; /* of the module; NULL: nothing was ever loaded here */
+    char *path;
+    struct config_file_id file_id;
+};
+
+/* Zero-initialised it is that of a process that has loaded nothing. */
+struct loaded {
+    struct loaded_slot slots[SCOREBOARD_MODULES];
+};
+
+/*
+ * The slot for a module: its own, or one that was never used. Returns 0; -EEXIST when its file is loaded
+ * in the slot of another, -ESTALE when another file is loaded in its own, and -ENOSPC when there is no
+ * slot left: then only a new process can run it.
+ */
+int loaded_find(const struct loaded *loaded, const struct config_module *module,
+                uint32_t *ret_slot);
+
+/* The same, and the slot is the module's from now on. Returns -ENOMEM, too. */
+int loaded_take(struct loaded *loaded, const struct config_module *module, uint32_t *ret_slot);
+
+/* What else is loaded is not known: the process takes no other module. Returns 0 or -ENOMEM. */
+int loaded_close(struct loaded *loaded);
+
+/* A new process begins with nothing. */
+void loaded_clear(struct loaded *loaded);
+
+/* NULL: no memory. */
+json_t *loaded_save(const struct loaded *loaded);
+
+/* Returns 0, -ENOMEM, or -EBADMSG with an error. NULL for loaded only checks; a NULL state has nothing. */
+int loaded_load(struct loaded *loaded, const json_t *state, struct state_error *error);
+
+#endif

@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * First every unit has its new settings, and so the whole new order among them is known; then the goals
+ * are set, and goals_settle() goes through them in that order.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/text.h"
+#include "daemon/supervisor/errand.h"
+#include "daemon/supervisor/goal.h"
+#include "daemon/supervisor/reload.h"
+#include "daemon/supervisor/supervisor_internal.h"
+#include "daemon/supervisor/tenancy.h"
+#include "daemon/supervisor/tree.h"
+#include "daemon/supervisor/unit.h"
+
+static const char moves[] = "reload: it moves to another host";
+
+static struct cause make_cause(const char *why)
+{
+    struct cause cause = {.code = -ECANCELED, .kind = CAUSE_RELOAD};
+
+    string_copy(cause.text, sizeof(cause.text), why);
+    return cause;
+}
+
+/* Settings --------------------------------------------------------------------------------------- */
+
+/* A module that moves to another host must leave its old one first; a new unit takes its name. */
+static void replace_unit(struct supervisor *supervisor, struct unit *old,
+                         const struct config_module *module)
+{
+    struct unit *unit;
+
+    if (unit_create(supervisor, supervisor->new_config, module, &unit) < 0) {
+        config_error(&supervisor->reload_errors, module->file, module->line,
+                     "[module:%s] not %s: out of memory", module->name, old ? "moved" : "added");
+        return;
+    }
+    if (!old)
+        return;
+    old->removed = true;
+    unit->held = old->held;
+    if (old->starts > 0)
+        restart_note(&unit->next_restart, CAUSE_RELOAD, moves, NULL);
+}
+
+static void set_settings(struct supervisor *supervisor, const struct config_module *module)
+{
+    struct unit *unit = supervisor_find(supervisor, module->name);
+
+    if (!unit || strcmp(unit->settings->host, module->host) != 0)
+        replace_unit(supervisor, unit, module);
+    else if (unit_set_settings(unit, supervisor->new_config, module) < 0)
+        config_error(&supervisor->reload_errors, module->file, module->line,
+                     "[module:%s] keeps its old settings: out of memory", module->name);
+}
+
+static void set_all_settings(struct supervisor *supervisor)
+{
+    struct config *config = supervisor->new_config;
+    struct unit *unit;
+
+    LIST_FOREACH (unit, &supervisor->units, list)
+        if (!config_find(config, unit->name))
+            unit->removed = true;
+    for (size_t i = 0; i < config->module_count; i++)
+        set_settings(supervisor, config->modules[i]);
+    tree_link(supervisor);
+}
+
+/* Goals ------------------------------------------------------------------------------------------ */
+
+static void go(struct supervisor *supervisor, struct unit *unit)
+{
+    bool stays = config_find(supervisor->new_config, unit->name);
+    struct cause cause = make_cause(stays ? moves : "reload: it is no longer configured");
+
+    if (!stays)
+        log_info("[%s] new settings: remove", unit->name);
+    errand_add(supervisor, supervisor->reload_errand, unit, ERRAND_DOWN, "a reload");
+    goal_fall(unit, &cause, supervisor->reload_errand);
+}
+
+static void start(struct supervisor *supervisor, struct unit *unit, enum unit_event event,
+                  const char *why)
+{
+    struct cause cause = make_cause(why);
+    struct unit_input input = {.cause = &cause};
+
+    errand_add(supervisor, supervisor->reload_errand, unit, ERRAND_UP, "a reload");
+    unit_handle(unit, event, unit->starts > 0 ? &input : NULL);
+}
+
+static void restart(struct supervisor *supervisor, struct unit *unit, bool new_process)
+{
+    const char *why = new_process
+                          ? "reload: its .so, its limits or its sandbox changed, or it shares a "
+                            "process with one whose did"
+                          : "reload: it takes new options only by a restart";
+    struct cause cause = make_cause(why);
+
+    if (!unit_is_running(unit) && !unit->attached) {
+        start(supervisor, unit, UNIT_EVENT_START, why);
+        return;
+    }
+    unit->wanted = true;
+    errand_add(supervisor, supervisor->reload_errand, unit, ERRAND_UP, "a reload");
+    goal_bounce(unit, &cause, supervisor->reload_errand);
+    if (new_process && unit->attached)
+        tenancy_condemn(unit->tenancy, &cause, supervisor->reload_errand);
+}
+
+static void set_goal(struct supervisor *supervisor, const struct reload_change *change)
+{
+    struct unit *unit = supervisor_find(supervisor, change->module);
+
+    if (!unit || change->step == RELOAD_KEEP || change->step == RELOAD_REMOVE)
+        return;
+    log_info("[%s] new settings: %s", unit->name, reload_step_name(change->step));
+    /* Whoever stopped it will start it, with the new settings. */
+    if (unit->held)
+        return;
+    if (change->step == RELOAD_ADD)
+        start(supervisor, unit, UNIT_EVENT_START, "reload: it is new");
+    else if (change->step == RELOAD_RESTART && !change->because)
+        restart(supervisor, unit, change->new_process);
+}
+
+/* The others have their goals by now: who restarts anyway has no need of a reload. */
+static void give_options(struct supervisor *supervisor, const struct reload_change *change)
+{
+    struct unit *unit = supervisor_find(supervisor, change->module);
+
+    if (unit && change->step == RELOAD_OPTIONS && !unit->held && unit->goal == GOAL_NONE)
+        start(supervisor, unit, UNIT_EVENT_RELOAD, "reload: its options changed");
+}
+
+int reload_apply(struct supervisor *supervisor)
+{
+    struct config *config = supervisor->new_config;
+    cleanup_free struct reload_change *changes = NULL;
+    struct unit *unit;
+    size_t count;
+
+    if (errand_begin(supervisor, "a reload", &supervisor->reload_errand) < 0)
+        return -ENOMEM;
+    if (reload_find_changes(supervisor, config, &supervisor->steady, &changes, &count) < 0) {
+        errand_end(TAKE_PTR(supervisor->reload_errand));
+        return -ENOMEM;
+    }
+    set_all_settings(supervisor);
+    LIST_FOREACH (unit, &supervisor->units, list)
+        if (unit->removed)
+            go(supervisor, unit);
+    for (size_t i = 0; i < count; i++)
+        set_goal(supervisor, &changes[i]);
+    for (size_t i = 0; i < count; i++)
+        give_options(supervisor, &changes[i]);
+    errand_depart(supervisor->reload_errand);
+    config_free(supervisor->config);
+    supervisor->config = config_ref(config);
+    log_set_level(config->log_level);
+    log_set_format(config->log_format);
+    return 0;
+}

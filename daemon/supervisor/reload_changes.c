@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "daemon/supervisor/reload.h"
+#include "daemon/supervisor/supervisor_internal.h"
+#include "daemon/supervisor/tenancy.h"
+#include "daemon/supervisor/unit.h"
+
+const char *reload_step_name(enum reload_step step)
+{
+    static const char *const step_names[] = {"keep", "reload", "restart", "add", "remove"};
+
+    return step_names[step];
+}
+
+bool reload_changes_fixed(const struct config *before, const struct config *after)
+{
+    bool same = before->listen.count == after->listen.count;
+
+    for (size_t i = 0; same && i < before->listen.count; i++)
+        same = strcmp(before->listen.items[i], after->listen.items[i]) == 0;
+    return !same || strcmp(before->control, after->control) != 0 ||
+           before->connections_max != after->connections_max;
+}
+
+/* Code that was loaded stays loaded: another .so for one tenant takes a new process for all; and so does
+ * one that comes into a process which cannot take it. */
+static bool needs_new_process(struct supervisor *supervisor, const struct config_module *module)
+{
+    const struct config_module *old = config_find(supervisor->config, module->name);
+    const struct tenancy *tenancy;
+
+    if (old && strcmp(old->host, module->host) == 0)
+        return config_compare(old, module) == CONFIG_RESTART;
+    tenancy = tenancy_find(supervisor, module->host);
+    return tenancy && !tenancy_suits(tenancy, module);
+}
+
+static int find_new_processes(struct supervisor *supervisor, const struct config *after,
+                              struct strings *ret_hosts)
+{
+    for (size_t i = 0; i < after->module_count; i++) {
+        const struct config_module *module = after->modules[i];
+
+        if (needs_new_process(supervisor, module) && !strings_have(ret_hosts, module->host) &&
+            strings_add(ret_hosts, module->host) < 0)
+            return -ENOMEM;
+    }
+    return 0;
+}
+
+static struct reload_change find_change(struct supervisor *supervisor,
+                                        const struct config_module *module,
+                                        const struct strings *hosts, const struct strings *steady)
+{
+    const struct config_module *old = config_find(supervisor->config, module->name);
+    const struct unit *unit = supervisor_find(supervisor, module->name);
+    struct reload_change change = {.module = module->name, .held = unit && unit->held};
+    enum config_change difference = old ? config_compare(old, module) : CONFIG_SAME;
+
+    if (!old) {
+        change.step = RELOAD_ADD;
+    } else if (difference == CONFIG_RESTART || strings_have(hosts, module->host)) {
+        change.step = RELOAD_RESTART;
+        change.new_process = true;
+    } else if (difference == CONFIG_RELOAD) {
+        change.step = strings_have(steady, module->name) ? RELOAD_RESTART : RELOAD_OPTIONS;
+    }
+    return change;
+}
+
+/* What goes down takes along what requires it. Returns whether a step has changed. */
+static bool spread_restarts(struct supervisor *supervisor, const struct config *after,
+                            struct reload_change *changes)
+{
+    bool changed = false;
+
+    for (size_t i = 0; i < after->module_count; i++) {
+        const struct config_module *module = after->modules[i];
+        const struct unit *unit = supervisor_find(supervisor, module->name);
+
+        if ((changes[i].step != RELOAD_KEEP && changes[i].step != RELOAD_OPTIONS) || !unit ||
+            unit_is_down(unit))
+            continue;
+        for (size_t j = 0; j < module->requires.count; j++) {
+            const struct config_module *other = config_find(after, module->requires.items[j]);
+            const struct reload_change *cause = other ? &changes[other->index] : NULL;
+
+            if (!cause || cause->step != RELOAD_RESTART || cause->held)
+                continue;
+            changes[i].step = RELOAD_RESTART;
+            changes[i].because = other->name;
+            changed = true;
+            break;
+        }
+    }
+    return changed;
+}
+
+int reload_find_changes(struct supervisor *supervisor, const struct config *after,
+                        const struct strings *steady, struct reload_change **ret_changes,
+                        size_t *ret_count)
+{
+    const struct config *before = supervisor->config;
+    cleanup_strings struct strings hosts = {0};
+    struct reload_change *changes;
+    size_t count = 0;
+
+    if (find_new_processes(supervisor, after, &hosts) < 0)
+        return -ENOMEM;
+    changes = calloc(before->module_count + after->module_count + 1, sizeof(*changes));
+    if (!changes)
+        return -ENOMEM;
+    for (size_t i = 0; i < after->module_count; i++)
+        changes[count++] = find_change(supervisor, after->modules[i], &hosts, steady);
+    while (spread_restarts(supervisor, after, changes))
+        ;
+    for (size_t i = 0; i < before->module_count; i++)
+        if (!config_find(after, before->modules[i]->name))
+            changes[count++] =
+                (struct reload_change){.module = before->modules[i]->name, .step = RELOAD_REMOVE};
+    *ret_changes = changes;
+    *ret_count = count;
+    return 0;
+}

@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: MIT */
+/* The supervisor's record: how it is made and goes, and what can be asked of it. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "daemon/loop/loop.h"
+#include "daemon/supervisor/cgroup.h"
+#include "daemon/supervisor/check.h"
+#include "daemon/supervisor/host.h"
+#include "daemon/supervisor/host_stops.h"
+#include "daemon/supervisor/ledger.h"
+#include "daemon/supervisor/stray.h"
+#include "daemon/supervisor/supervisor_internal.h"
+#include "daemon/supervisor/symbols.h"
+#include "daemon/supervisor/tree.h"
+#include "daemon/supervisor/unit.h"
+#include "daemon/supervisor/watch.h"
+
+int supervisor_create(struct loop *loop, const struct supervisor_options *options,
+                      struct config *config, struct supervisor **ret_supervisor)
+{
+    struct supervisor *supervisor = calloc(1, sizeof(*supervisor));
+    int r;
+
+    if (!supervisor) {
+        config_free(config);
+        return -ENOMEM;
+    }
+    *supervisor = (struct supervisor){
+        .loop = loop,
+        .config_path = options->config_path,
+        .host_program = options->host_program,
+        .places = options->places,
+        .observer = options->observer,
+        .arg = options->arg,
+        .config = config,
+    };
+    list_init(&supervisor->units);
+    for (size_t i = 0; i < NAME_BUCKETS; i++)
+        list_init(&supervisor->names[i]);
+    list_init(&supervisor->tenancies);
+    list_init(&supervisor->errands);
+    list_init(&supervisor->waiters);
+    list_init(&supervisor->next_waiters);
+    requests_init(&supervisor->requests);
+    operations_init(&supervisor->operations);
+    plans_init(&supervisor->plans);
+    r = loop_timer_create(loop, supervisor_settle, supervisor, &supervisor->settle_timer);
+    if (r == 0)
+        r = loop_timer_create(loop, supervisor_stop_timer, supervisor, &supervisor->stop_timer);
+    if (r == 0)
+        r = spawner_create(loop, &supervisor->spawner);
+    if (r == 0)
+        r = host_stops_create(loop, supervisor_hosts_changed, supervisor, &supervisor->host_stops);
+    if (r == 0)
+        r = watch_create(supervisor, &supervisor->watch);
+    if (r == 0)
+        r = ledger_create(loop, options->places.state, &supervisor->ledger);
+    if (r == 0)
+        r = symbols_create(supervisor, &supervisor->symbols);
+    if (r == 0)
+        r = stray_start(loop);
+    if (r == 0)
+        r = cgroups_start(loop, options->successor);
+    for (size_t i = 0; r == 0 && i < config->module_count; i++) {
+        struct unit *unit;
+
+        r = unit_create(supervisor, config, config->modules[i], &unit);
+    }
+    tree_link(supervisor);
+    if (r < 0) {
+        supervisor_destroy(supervisor);
+        return r;
+    }
+    *ret_supervisor = supervisor;
+    return 0;
+}
+
+void supervisor_answer_all(struct supervisor *supervisor)
+{
+    if (!supervisor)
+        return;
+    requests_finish(&supervisor->requests);
+    operations_finish(&supervisor->operations);
+    plans_finish(&supervisor->plans);
+    reload_finish(supervisor);
+}
+
+void supervisor_destroy(struct supervisor *supervisor)
+{
+    struct unit *unit, *next;
+
+    if (!supervisor)
+        return;
+    supervisor_answer_all(supervisor);
+    LIST_FOREACH_SAFE (unit, next, &supervisor->units, list)
+        unit_destroy(unit);
+    symbols_destroy(supervisor->symbols);
+    stray_stop();
+    cgroups_stop();
+    watch_destroy(supervisor->watch);
+    host_stops_destroy(supervisor->host_stops);
+    ledger_destroy(supervisor->ledger);
+    spawner_destroy(supervisor->spawner);
+    loop_timer_destroy(supervisor->settle_timer);
+    loop_timer_destroy(supervisor->stop_timer);
+    config_errors_free(&supervisor->check_errors);
+    config_free(supervisor->config);
+    free(supervisor);
+}
+
+enum phase supervisor_phase(const struct supervisor *supervisor)
+{
+    return supervisor->phase;
+}
+
+const struct cause *supervisor_cause(const struct supervisor *supervisor)
+{
+    return &supervisor->cause;
+}
+
+int supervisor_exit_code(const struct supervisor *supervisor)
+{
+    return supervisor->exit_code;
+}
+
+const struct config *supervisor_config(const struct supervisor *supervisor)
+{
+    return supervisor->config;
+}
+
+struct requests *supervisor_requests(struct supervisor *supervisor)
+{
+    return &supervisor->requests;
+}
+
+struct list *supervisor_name_bucket(struct supervisor *supervisor, const char *name)
+{
+    uint32_t hash = 2166136261U; /* FNV-1a */
+
+    for (; *name != '\0'; name++)
+        hash = (hash ^ (unsigned char)*name) * 16777619U;
+    return &supervisor->names[hash % NAME_BUCKETS];
+}
+
+struct unit *supervisor_find(struct supervisor *supervisor, const char *name)
+{
+    struct unit *unit;
+
+    LIST_FOREACH (unit, supervisor_name_bucket(supervisor, name), name_list)
+        if (!unit->removed && strcmp(unit->name, name) == 0)
+            return unit;
+    return NULL;
+}
+
+struct unit *supervisor_find_leaving(struct supervisor *supervisor, const char *name)
+{
+    struct unit *unit;
+
+    LIST_FOREACH (unit, supervisor_name_bucket(supervisor, name), name_list)
+        if (unit->removed && !unit_is_down(unit) && strcmp(unit->name, name) == 0)
+            return unit;
+    return NULL;
+}
+
+void supervisor_option_error(struct unit *unit, const struct wire_message *message)
+{
+    struct config_errors *errors = &unit->supervisor->check_errors;
+
+    check_add_option_error(errors, unit->settings, message);
+    /* Past the first check there is nobody to collect for. */
+    if (unit->state != UNIT_CHECKING && errors->texts.count > 0)
+        log_error("%s", errors->texts.items[errors->texts.count - 1]);
+}

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: MIT */
+/* Actions of a unit that is given new options. */
+#include "daemon/supervisor/unit_machine.h"
+
+#include <errno.h>
+
+#include "base/log.h"
+#include "base/text.h"
+#include "daemon/loop/loop.h"
+#include "daemon/supervisor/goal.h"
+#include "daemon/supervisor/supervisor_internal.h"
+#include "daemon/supervisor/tenancy.h"
+
+void unit_act_reload(struct unit *unit, const struct unit_input *input _unused_)
+{
+    unit->reloading = true;
+    loop_timer_arm(unit->timer, unit->settings->reload_timeout);
+    tenancy_send_module(unit, WIRE_RELOAD);
+}
+
+/* New options for a module that is not ready: it starts anew with them, if it should run. */
+void unit_act_reload_restart(struct unit *unit, const struct unit_input *input)
+{
+    unit->wanted = true;
+    unit_act_stop(unit, input);
+}
+
+/* In its turn: what requires it goes first. */
+static void restart(struct unit *unit, const char *why)
+{
+    struct cause cause = {.code = -ECANCELED, .kind = CAUSE_RELOAD};
+
+    log_notice("[%s] restarts: %s", unit->name, why);
+    string_copy(cause.text, sizeof(cause.text), why);
+    unit->reloading = false;
+    goal_bounce(unit, &cause, unit->supervisor->reload_errand);
+}
+
+void unit_act_reloaded(struct unit *unit, const struct unit_input *input)
+{
+    const struct wire_message *message = input->message;
+
+    if (!unit->reloading)
+        return;
+    unit->reloading = false;
+    loop_timer_disarm(unit->timer);
+    if (message->code == 0) {
+        log_info("[%s] reloaded", unit->name);
+        supervisor_changed(unit->supervisor);
+    } else if (message->code == -EOPNOTSUPP) {
+        restart(unit, "it takes new options only by a restart");
+    } else {
+        struct cause cause = {.code = -ECANCELED, .kind = CAUSE_RELOAD};
+
+        unit_set_reason(unit, "reload failed: %s", message->text);
+        log_about(LOG_EVENT_GIVE_UP, LOG_LEVEL_ERROR, "[%s] %s", unit->name, unit->reason);
+        string_copy(cause.text, sizeof(cause.text), unit->reason);
+        unit->give_up = true;
+        goal_fall(unit, &cause, unit->supervisor->reload_errand);
+    }
+}
+
+void unit_act_reload_late(struct unit *unit, const struct unit_input *input _unused_)
+{
+    if (unit->reloading)
+        restart(unit, "it did not reload within reload-timeout");
+}

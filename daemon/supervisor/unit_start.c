@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: MIT */
+/* Actions of a unit: its check, and its starts up to READY. */
+#include "daemon/supervisor/unit_machine.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "daemon/loop/loop.h"
+#include "daemon/supervisor/supervisor_internal.h"
+#include "daemon/supervisor/tenancy.h"
+
+void unit_act_check(struct unit *unit, const struct unit_input *input _unused_)
+{
+    unit->wanted = true;
+    unit_enter(unit, UNIT_CHECKING);
+    loop_timer_arm(unit->timer, unit->settings->start_timeout);
+    tenancy_attach(unit);
+}
+
+void unit_act_send_check(struct unit *unit, const struct unit_input *input _unused_)
+{
+    tenancy_send_module(unit, WIRE_CHECK);
+}
+
+/* The errors, if any, were reported one by one before. */
+void unit_act_checked(struct unit *unit, const struct unit_input *input _unused_)
+{
+    unit_enter(unit, UNIT_WAITING);
+}
+
+void unit_act_check_failed(struct unit *unit, const struct unit_input *input)
+{
+    const char *text = input->end ? input->end->text : input->message->text;
+
+    if (input->end && input->end->asked) {
+        unit_become_down(unit);
+        return;
+    }
+    /* What this machine cannot enforce is no error in what is written; only who cannot do without
+     * the module ends for it. */
+    if (input->end && input->end->refused && !unit->settings->essential)
+        log_about(LOG_EVENT_GIVE_UP, LOG_LEVEL_ERROR,
+                  "[%s] %s; not started: trying again cannot help", unit->name, text);
+    else
+        config_error(&unit->supervisor->check_errors, unit->settings->file, unit->settings->line,
+                     "[module:%s] %s", unit->name, text);
+    unit_set_reason(unit, "%s", text);
+    unit->give_up = true;
+    tenancy_release(unit, "its module failed the check");
+    unit_become_down(unit);
+}
+
+void unit_act_check_late(struct unit *unit, const struct unit_input *input _unused_)
+{
+    host_kill(unit->tenancy->host, "it did not check its options within start-timeout");
+}
+
+void unit_act_want(struct unit *unit, const struct unit_input *input)
+{
+    if (input && input->cause)
+        unit_note_restart(unit, input->cause);
+    unit->wanted = true;
+    policy_history_clear(&unit->history);
+    unit_set_reason(unit, "%s", "");
+    unit_enter(unit, UNIT_WAITING);
+}
+
+void unit_act_want_later(struct unit *unit, const struct unit_input *input _unused_)
+{
+    unit->wanted = true;
+}
+
+void unit_act_retry(struct unit *unit, const struct unit_input *input _unused_)
+{
+    unit_enter(unit, UNIT_WAITING);
+}
+
+void unit_act_launch(struct unit *unit, const struct unit_input *input _unused_)
+{
+    unit_enter(unit, UNIT_STARTING);
+    log_about(unit->starts > 0 ? LOG_EVENT_RESTART : LOG_EVENT_START, LOG_LEVEL_INFO, "[%s] %s",
+              unit->name, unit->starts > 0 ? "starting again" : "starting");
+    unit->starts++;
+    if (unit->next_restart.kind != CAUSE_NONE) {
+        unit->last_restart = unit->next_restart;
+        unit->last_restart.at = unit->state_since;
+        unit->next_restart = (struct restart){0};
+    }
+    unit->cause = (struct cause){0};
+    unit_set_reason(unit, "%s", "");
+    loop_timer_arm(unit->timer, unit->settings->start_timeout);
+    tenancy_attach(unit);
+}
+
+void unit_act_send_start(struct unit *unit, const struct unit_input *input _unused_)
+{
+    tenancy_send_module(unit, WIRE_START);
+}
+
+void unit_act_ready(struct unit *unit, const struct unit_input *input _unused_)
+{
+    unit->ready_since = clock_monotonic();
+    unit->was_ready = true;
+    unit_set_reason(unit, "%s", "");
+    unit_enter(unit, UNIT_READY);
+    log_about(LOG_EVENT_READY, LOG_LEVEL_INFO, "[%s] ready", unit->name);
+}
+
+void unit_act_start_late(struct unit *unit, const struct unit_input *input _unused_)
+{
+    char text[DURATION_TEXT_SIZE];
+
+    host_kill_hanging(unit->tenancy->host, unit->slot,
+                      "module %s was not ready within %s (start-timeout)", unit->name,
+                      duration_format(unit->settings->start_timeout, text, sizeof(text)));
+}
+
+void unit_act_start_failed(struct unit *unit, const struct unit_input *input)
+{
+    const struct wire_message *message = input->message;
+
+    unit_set_reason(unit, "%s failed: %s", message->name, message->text);
+    restart_note(&unit->next_restart, CAUSE_FAILURE, unit->reason, NULL);
+    /* Its pools may have taken jobs before it failed. */
+    tenancy_close_books(unit, true);
+    tenancy_release(unit, "its module did not start");
+    unit->attached = false;
+    unit_decide(unit,
+                message->flags & WIRE_FAILED_PERMANENT ? POLICY_END_PERMANENT : POLICY_END_FAILURE,
+                LOG_EVENT_NONE);
+}

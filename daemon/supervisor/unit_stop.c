@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: MIT */
+/* Actions of a unit: its stops, and ends that nobody had asked for. */
+#include "daemon/supervisor/unit_machine.h"
+
+#include <errno.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/text.h"
+#include "daemon/loop/loop.h"
+#include "daemon/supervisor/supervisor_internal.h"
+#include "daemon/supervisor/tenancy.h"
+
+/* What a stop may take beside its drain and grace: fini, and messages on their way. */
+#define STOP_SLACK (2 * NSEC_PER_SEC)
+
+static void send_stop(struct unit *unit)
+{
+    const struct config_module *settings = unit->settings;
+    struct wire_message message = {
+        .type = WIRE_STOP,
+        .module = unit->slot,
+        .flags = settings->drain_queue ? WIRE_STOP_DRAIN_QUEUE : 0,
+        .drain = settings->drain,
+        .timeout = settings->drain_stall,
+        .grace = settings->grace,
+        .text = unit->cause.text,
+    };
+
+    host_send(unit->tenancy->host, &message);
+    unit_enter(unit, UNIT_STOPPING);
+    loop_timer_arm(unit->timer, settings->drain + settings->grace + STOP_SLACK);
+}
+
+/* It is down: whoever still wants it gets it started again. */
+static void finish_stop(struct unit *unit)
+{
+    if (unit->failed_running) {
+        unit->failed_running = false;
+        unit_decide(unit, POLICY_END_FAILURE, LOG_EVENT_NONE);
+        return;
+    }
+    unit->ready_since = 0;
+    if (unit->wanted && !unit->give_up && unit->supervisor->phase < PHASE_STOPPING) {
+        unit_note_restart(unit, &unit->cause);
+        unit_enter(unit, UNIT_WAITING);
+    } else {
+        unit_become_down(unit);
+    }
+}
+
+static void set_cause(struct unit *unit, enum cause_kind kind, const char *text)
+{
+    unit->cause = (struct cause){.code = -ECANCELED, .kind = kind};
+    string_copy(unit->cause.text, sizeof(unit->cause.text), text);
+}
+
+static void take_cause(struct unit *unit, const struct unit_input *input)
+{
+    if (input && input->cause)
+        unit->cause = *input->cause;
+}
+
+/* Nothing of it runs: its host, if it has one, may just end, or be there for others. */
+static void stop_idle(struct unit *unit)
+{
+    if (tenancy_release(unit, unit->cause.text))
+        unit_enter(unit, UNIT_STOPPING);
+    else
+        finish_stop(unit);
+}
+
+void unit_act_stop(struct unit *unit, const struct unit_input *input)
+{
+    take_cause(unit, input);
+    /* A host that still waits for its turn to be spawned cannot be told anything. */
+    if (unit->attached && host_pid(unit->tenancy->host) > 0)
+        send_stop(unit);
+    else
+        stop_idle(unit);
+}
+
+/* While it is being checked nothing of it runs: its host may just end. */
+void unit_act_stop_check(struct unit *unit, const struct unit_input *input)
+{
+    take_cause(unit, input);
+    if (!tenancy_release(unit, unit->cause.text))
+        unit_become_down(unit);
+}
+
+/* The host may be up and idle since the check. */
+void unit_act_stop_waiting(struct unit *unit, const struct unit_input *input)
+{
+    take_cause(unit, input);
+    stop_idle(unit);
+}
+
+void unit_act_rest(struct unit *unit, const struct unit_input *input)
+{
+    take_cause(unit, input);
+    unit_become_down(unit);
+}
+
+/* A module that was ready has given up: stop it, and then decide. */
+void unit_act_gave_up(struct unit *unit, const struct unit_input *input)
+{
+    unit_set_reason(unit, "%s", input->message->text);
+    restart_note(&unit->next_restart, CAUSE_FAILURE, unit->reason, NULL);
+    unit->failed_running = true;
+    set_cause(unit, CAUSE_FAILURE, unit->reason);
+    send_stop(unit);
+}
+
+void unit_act_stopped(struct unit *unit, const struct unit_input *input)
+{
+    const struct wire_message *message = input->message;
+
+    if (message->number > 0)
+        log_warning("[%s] %llu queued jobs were not run: %s", unit->name,
+                    (unsigned long long)message->number, unit->cause.text);
+    if (tenancy_release(unit, unit->cause.text))
+        return; /* its host is ending: HOST_ENDED finishes the stop */
+    tenancy_close_books(unit, true);
+    finish_stop(unit);
+}
+
+void unit_act_stop_late(struct unit *unit, const struct unit_input *input _unused_)
+{
+    host_kill_hanging(unit->tenancy->host, unit->slot,
+                      "module %s did not stop within its drain and grace", unit->name);
+}
+
+/* A host that ended with a code of its own has crashed too: nobody had asked it to end. */
+static enum log_event event_of(const struct host_end *end)
+{
+    if (end->clean || end->asked)
+        return LOG_EVENT_NONE;
+    return end->hung ? LOG_EVENT_HANG : LOG_EVENT_CRASH;
+}
+
+static enum cause_kind kind_of(const struct host_end *end)
+{
+    if (end->limited)
+        return CAUSE_LIMIT;
+    if (end->hung)
+        return CAUSE_HANG;
+    if (end->killed)
+        return CAUSE_KILLED;
+    return end->clean ? CAUSE_EXIT : CAUSE_CRASH;
+}
+
+void unit_act_host_ended(struct unit *unit, const struct unit_input *input)
+{
+    char text[sizeof(unit->reason)];
+
+    unit_set_reason(unit, "%s", input->end->text);
+    if (input->guilty) {
+        snprintf(text, sizeof(text), "it shares its host with module %.64s: %.400s",
+                 input->guilty->name, unit->reason);
+        restart_note(&unit->next_restart, CAUSE_NEIGHBOUR, text, NULL);
+    } else {
+        restart_note(&unit->next_restart, kind_of(input->end), unit->reason,
+                     input->end->asked ? NULL : &unit->crash);
+    }
+    if (input->end->refused)
+        unit_decide(unit, POLICY_END_PERMANENT, LOG_EVENT_NONE);
+    else if (input->guilty)
+        unit_decide(unit, POLICY_END_NEIGHBOUR, LOG_EVENT_NONE);
+    else
+        unit_decide(unit, input->end->clean ? POLICY_END_CLEAN : POLICY_END_FAILURE,
+                    event_of(input->end));
+}
+
+void unit_act_host_ended_stopping(struct unit *unit, const struct unit_input *input)
+{
+    if (!input->end->asked)
+        log_about(event_of(input->end), LOG_LEVEL_WARNING, "[%s] while stopping: %s", unit->name,
+                  input->end->text);
+    finish_stop(unit);
+}

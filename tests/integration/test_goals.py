@@ -1,0 +1,523 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""Operations, reloads and failures that meet each other: everybody who waits hears an end, and every module is where its
+configuration and the last request say. In comments a <- b means: b requires a."""
+import os
+import shutil
+
+import harness
+from puppetry import HEARTBEAT, PUPPET, PuppetTest, puppet
+
+BREAKER = os.path.join(os.path.dirname(PUPPET), "breaker.so")
+# A drain that only the end of a job ends.
+SLOW = ("drain = 1000s", "drain-stall = 1000s", "grace = 1000s")
+
+
+class GoalTest(PuppetTest):
+    def state(self, daemon, name):
+        return daemon.module(name)["state"]
+
+    def words(self, daemon, name):
+        return daemon.check(f"{name}:state").get("output", "")
+
+    def states(self, daemon, names):
+        return [self.state(daemon, name) for name in names]
+
+    def wait_state(self, daemon, name, state):
+        harness.wait_until(lambda: self.state(daemon, name) == state, f"{name} to be {state}")
+
+    def later(self, daemon, what, name):
+        return daemon.ask_later(f"/v1/{what}?module={name}&wait", "POST")
+
+    def operate(self, daemon, what, name, status=200):
+        answer = daemon.ask(f"/v1/{what}?module={name}&wait", "POST")
+        self.assertEqual(answer[0], status, answer)
+        return answer[1]
+
+    def hold(self, daemon, name):
+        """A job of the module that its drain waits for; returns what ends it."""
+        fifo = f"{name}.fifo{len(self.trace(daemon))}"
+        os.mkfifo(self.path(daemon, fifo))
+        reads = self.trace(daemon).count(f"{name} reads")
+        self.assertEqual(daemon.ctl("submit", f"{name}/work", stdin=f"fifo {fifo}").returncode, 0)
+        self.wait_trace(daemon, f"{name} reads", reads + 1)
+
+        def release():
+            with open(self.path(daemon, fifo), "w", encoding="utf-8"):
+                pass
+        return release
+
+    def assert_overtaken(self, later, by):
+        status, answer = later.answer()
+        self.assertEqual((status, answer["code"]), (409, "ECANCELED"), answer)
+        self.assertIn(f"is overtaken by {by}", answer["error"])
+
+    def assert_nothing_to_do(self, daemon):
+        steps = {s["module"]: s["step"] for s in daemon.ask("/v1/plan")[1]["steps"]}
+        self.assertEqual(set(steps.values()) - {"keep"}, set(), steps)
+
+    def assert_stops(self, daemon, code=0):
+        self.assertEqual(daemon.stop(), code, daemon.text())
+
+
+class Overtaking(GoalTest):
+    def chain(self, slow="c"):
+        """a <- b <- c, one of which holds up its stop."""
+        return self.daemon("".join(puppet(name, *lines, *(SLOW if name == slow else ()))
+                                   for name, lines in (("a", ()), ("b", ("requires = a",)),
+                                                       ("c", ("requires = b",)))),
+                           daemon="shutdown-timeout = 1000s").wait_started()
+
+    def test_a_start_overtakes_the_stop_of_what_it_needs(self):
+        daemon = self.chain()
+        release = self.hold(daemon, "c")
+        stop = self.later(daemon, "stop", "a")
+        self.wait_state(daemon, "c", "stopping")
+        self.operate(daemon, "start", "b")
+        self.assert_overtaken(stop, "start of module b")
+        release()
+        self.wait_state(daemon, "c", "stopped")
+        self.assertEqual(self.states(daemon, "ab"), ["ready", "ready"])
+        self.operate(daemon, "start", "c")
+        self.assert_stops(daemon)
+
+    def test_a_start_overtakes_a_stop_under_way(self):
+        daemon = self.chain("b")
+        release = self.hold(daemon, "b")
+        stop = self.later(daemon, "stop", "a")
+        self.wait_state(daemon, "b", "stopping")
+        start = self.later(daemon, "start", "b")
+        self.assert_overtaken(stop, "start of module b")
+        self.assertFalse(start.is_done())
+        release()
+        self.assertEqual(start.answer()[0], 200)
+        self.assertEqual(self.states(daemon, "abc"), ["ready", "ready", "stopped"])
+        self.assert_stops(daemon)
+
+    def test_a_restart_leaves_alone_what_is_being_stopped(self):
+        daemon = self.chain()
+        release = self.hold(daemon, "c")
+        stop = self.later(daemon, "stop", "c")
+        self.wait_state(daemon, "c", "stopping")
+        restart = self.later(daemon, "restart", "b")
+        release()
+        self.assertEqual(stop.answer()[0], 200)
+        self.assertEqual(restart.answer()[0], 200)
+        self.assertEqual(self.states(daemon, "abc"), ["ready", "ready", "stopped"])
+        self.assertEqual(self.trace(daemon).count("c init"), 1)
+        self.assert_stops(daemon)
+
+    def test_a_restart_comes_back_from_a_stop(self):
+        daemon = self.chain()
+        release = self.hold(daemon, "c")
+        stop = self.later(daemon, "stop", "b")
+        self.wait_state(daemon, "c", "stopping")
+        restart = self.later(daemon, "restart", "b")
+        self.assert_overtaken(stop, "restart of module b")
+        release()
+        self.assertEqual(restart.answer()[0], 200)
+        self.assertEqual(self.trace(daemon).count("b init"), 2)
+        # Its own options are those of the file: it was held, and is not any more.
+        text = "".join(puppet(name, f"tick.timeout = {timeout}", *lines) for name, timeout, lines in
+                       (("a", "1s", ()), ("b", "7s", ("requires = a",)), ("c", "1s", ("requires = b",))))
+        daemon.write(text)
+        self.assertEqual(daemon.ctl("reload").returncode, 0)
+        self.assert_nothing_to_do(daemon)
+        self.assertEqual(self.states(daemon, "abc"), ["ready", "ready", "stopped"])
+        self.assert_stops(daemon)
+
+    def test_two_who_ask_for_the_same(self):
+        daemon = self.chain()
+        release = self.hold(daemon, "c")
+        waits = [self.later(daemon, "restart", "b"), self.later(daemon, "restart", "c"),
+                 self.later(daemon, "start", "c")]
+        self.wait_state(daemon, "c", "stopping")
+        waits.append(self.later(daemon, "restart", "c"))
+        release()
+        self.assertEqual([wait.answer()[0] for wait in waits], [200] * 4)
+        self.assertEqual(self.states(daemon, "abc"), ["ready"] * 3)
+        self.assert_stops(daemon)
+
+    def test_a_reload_overtakes_and_is_overtaken(self):
+        daemon = self.chain()
+        release = self.hold(daemon, "c")
+        stop = self.later(daemon, "stop", "b")
+        self.wait_state(daemon, "c", "stopping")
+        daemon.write(puppet("a"))
+        reload = daemon.ask_later("/v1/reload", "POST")
+        # To be removed is to be stopped: nobody is disappointed.
+        release()
+        self.assertEqual(stop.answer()[0], 200)
+        self.assertEqual(reload.answer()[0], 200)
+        daemon.write(puppet("a") + puppet("b", "requires = a", "on-init = fifo init"))
+        os.mkfifo(self.path(daemon, "init"))
+        reload = daemon.ask_later("/v1/reload", "POST")
+        self.wait_trace(daemon, "b init", 2)
+        stop = self.later(daemon, "stop", "b")
+        self.wait_state(daemon, "b", "stopping")
+        with open(self.path(daemon, "init"), "w", encoding="utf-8"):
+            pass
+        self.assertEqual(stop.answer()[0], 200)
+        status, answer = reload.answer()
+        self.assertEqual(status, 409, answer)
+        self.assertRegex(str(answer), r"\[module:b\] is overtaken by stop of module b")
+        self.assert_stops(daemon)
+
+
+class Blocked(GoalTest):
+    """What requires something that does not come."""
+
+    def broken(self):
+        return puppet("a", "on-init = fail", "essential = no", "restart-limit = 1/1000s")
+
+    def failed(self, *more):
+        daemon = self.daemon(HEARTBEAT + self.broken() + puppet("b", "requires = a", "essential = no") +
+                             "".join(more)).wait_started()
+        self.wait_state(daemon, "a", "failed")
+        return daemon
+
+    def test_a_reload_does_not_wait(self):
+        daemon = self.failed()
+        self.assertEqual(daemon.module("b")["state"], "waiting")
+        self.assertIn("waits for module a, which is failed: init failed: as told",
+                      daemon.check("b:state")["output"])
+        changed = HEARTBEAT + self.broken() + puppet("b", "requires = a", "essential = no", "words = x")
+        daemon.write(changed)
+        done = daemon.ctl("reload")
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("[module:b] waits for module a, which is failed", done.stderr)
+        # One that is new waits as well, and only that is named: of b nothing was asked.
+        daemon.write(changed + puppet("c", "requires = b", "essential = no"))
+        done = daemon.ctl("reload")
+        self.assertEqual(done.returncode, 1)
+        self.assertRegex(done.stderr, r"reeve\.ini:\d+: \[module:c\] waits for module a, which is failed: init failed")
+        self.assertNotIn("[module:b]", done.stderr)
+        self.assert_nothing_to_do(daemon)
+        # The one that repairs it is not held up.
+        daemon.write(HEARTBEAT + puppet("a") + puppet("b", "requires = a", "words = x") + puppet("c", "requires = b"))
+        done = daemon.ctl("reload")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        harness.wait_until(lambda: self.states(daemon, "abc") == ["ready"] * 3, "all to be ready")
+        self.assert_stops(daemon)
+
+    def test_a_reload_beside_one_that_is_stopped_or_in_backoff(self):
+        daemon = self.daemon(HEARTBEAT + puppet("s") + puppet("f", "on-init = fail", "essential = no",
+                                                             "restart-delay-max = 1000s").replace("1ms", "1000s")
+                             ).wait_started()
+        self.operate(daemon, "stop", "s")
+        self.wait_state(daemon, "f", "backoff")
+        daemon.write(HEARTBEAT + puppet("s") + puppet("f", "on-init = fail", "essential = no",
+                                                      "restart-delay-max = 1000s").replace("1ms", "1000s") +
+                     puppet("x", "requires = s") + puppet("y", "requires = f"))
+        done = daemon.ctl("reload")
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("[module:x] waits for module s, which is stopped", done.stderr)
+        self.assertIn("[module:y] waits for module f, which is backoff: init failed", done.stderr)
+        self.assertEqual(daemon.ctl("upgrade").returncode, 0, daemon.text())
+        self.assert_stops(daemon)
+
+    def test_operations_are_answered(self):
+        daemon = self.failed()
+        for what in ("start", "restart"):
+            answer = self.operate(daemon, what, "b", 500)
+            self.assertRegex(answer["error"], r"module b waits for module a, which is (failed|backoff): init failed")
+        self.assertIn("waits for module a", daemon.ctl("status").stdout)
+        self.operate(daemon, "stop", "b")
+        self.assert_stops(daemon)
+
+    def test_who_only_comes_after_it_does_not_wait(self):
+        daemon = self.failed(puppet("d", "after = b"))
+        self.wait_state(daemon, "d", "ready")
+        self.assert_stops(daemon)
+
+    def test_an_essential_one_ends_the_start(self):
+        code, text = self.run_reeved(self.broken() + puppet("e", "requires = a"))
+        self.assertEqual(code, 1, text)
+        self.assertRegex(text, "essential module e could not start: it waits for module a, which is failed: init failed")
+
+    def test_what_a_person_stops_during_the_start_is_not_waited_for(self):
+        config = puppet("a", "on-init = fifo init", "start-timeout = 1000s") + puppet("e", "requires = a") + HEARTBEAT
+        daemon = self.daemon(config, start=False)
+        os.mkfifo(self.path(daemon, "init"))
+        daemon.start()
+        self.wait_trace(daemon, "a init")
+        stop = self.later(daemon, "stop", "a")
+        self.wait_state(daemon, "a", "stopping")
+        with open(self.path(daemon, "init"), "w", encoding="utf-8"):
+            pass
+        self.assertEqual(stop.answer()[0], 200)
+        daemon.wait_log(r"\[a\] is essential and was never ready: it is stopped")
+        daemon.wait_started()
+        self.assertEqual(daemon.health()["http"], 503)
+        self.assert_stops(daemon)
+
+
+class InOrder(GoalTest):
+    INITS = ["a init", "b init", "c init"]
+
+    def chain(self, a=(), b=(), c=()):
+        return puppet("a", *a) + puppet("b", "requires = a", *b) + puppet("c", "requires = b", *c)
+
+    def test_a_crash_takes_down_from_the_top(self):
+        daemon = self.daemon(self.chain(c=SLOW), daemon="shutdown-timeout = 1000s").wait_started()
+        release = self.hold(daemon, "c")
+        daemon.kill("a")
+        self.wait_state(daemon, "c", "stopping")
+        # The new a is there long before; b uses the old one for as long as it is used itself.
+        self.wait_state(daemon, "a", "waiting")
+        self.assertIn("waits for module b", self.words(daemon, "a"))
+        self.assertEqual(self.state(daemon, "b"), "ready")
+        release()
+        harness.wait_until(lambda: self.states(daemon, "abc") == ["ready"] * 3, "all to be back")
+        self.assertEqual(self.trace(daemon), self.INITS + ["c reads", "c has read", "c fini", "b fini"] + self.INITS)
+        self.assert_stops(daemon)
+
+    def test_no_new_one_beside_the_old_ones_user(self):
+        daemon = self.daemon(self.chain(c=SLOW), daemon="shutdown-timeout = 1000s").wait_started()
+        release = self.hold(daemon, "c")
+        daemon.kill("b")
+        self.wait_state(daemon, "c", "stopping")
+        self.wait_state(daemon, "b", "waiting")
+        self.assertEqual(self.trace(daemon).count("b init"), 1)
+        release()
+        harness.wait_until(lambda: self.states(daemon, "abc") == ["ready"] * 3, "all to be back")
+        self.assert_stops(daemon)
+
+    def test_a_reload_is_answered_when_all_are_back(self):
+        spool = "[module:a]\nload = spool\ndirectory = spool\ncommand = true {}\n"
+        daemon = self.daemon(spool.format("old") + puppet("b", "requires = a", *SLOW) +
+                             puppet("c", "requires = b", *SLOW), daemon="shutdown-timeout = 1000s").wait_started()
+        release = self.hold(daemon, "c")
+        daemon.write(spool.format("new") + puppet("b", "requires = a", *SLOW) +
+                     puppet("c", "requires = b", "on-init = fail", "essential = no", "restart-limit = 1/1000s", *SLOW))
+        reload = daemon.ask_later("/v1/reload", "POST")
+        self.wait_state(daemon, "c", "stopping")
+        self.assertEqual(self.states(daemon, "ab"), ["ready", "ready"])
+        release()
+        status, answer = reload.answer()
+        self.assertEqual(status, 409, answer)
+        self.assertRegex(str(answer), r"\[module:c\] is (backoff|failed): init failed: as told")
+        self.assertEqual(self.states(daemon, "ab"), ["ready", "ready"])
+        order = [line for line in self.trace(daemon) if "fini" in line]
+        self.assertEqual(order, ["c fini", "b fini"])
+        self.assert_stops(daemon)
+
+    def test_removed_modules_go_in_order(self):
+        daemon = self.daemon(HEARTBEAT + self.chain()).wait_started()
+        daemon.write(HEARTBEAT)
+        self.assertEqual(daemon.ctl("reload").returncode, 0)
+        self.assertEqual(self.trace(daemon), self.INITS + ["c fini", "b fini", "a fini"])
+        self.assert_stops(daemon)
+
+    def test_what_no_longer_requires_it_stays(self):
+        daemon = self.daemon(self.chain()).wait_started()
+        pid = daemon.module("c")["pid"]
+        daemon.write(puppet("a") + puppet("c"))
+        self.assertEqual(daemon.ctl("reload").returncode, 0)
+        self.assertEqual((daemon.module("c")["pid"], self.state(daemon, "c")), (pid, "ready"))
+        self.assert_nothing_to_do(daemon)
+        self.assert_stops(daemon)
+
+    def test_a_move_takes_its_requirers_along_and_never_runs_twice(self):
+        daemon = self.daemon(self.chain(b=SLOW), daemon="shutdown-timeout = 1000s").wait_started()
+        release = self.hold(daemon, "b")
+        daemon.write(self.chain(b=("host = elsewhere", *SLOW)))
+        reload = daemon.ask_later("/v1/reload", "POST")
+        self.wait_trace(daemon, "c fini")
+        harness.wait_until(lambda: "waits for module b" in self.words(daemon, "b"), "the new b to wait")
+        self.assertEqual(self.trace(daemon).count("b init"), 1)
+        release()
+        self.assertEqual(reload.answer()[0], 200)
+        self.assertEqual(self.trace(daemon)[3:], ["b reads", "c fini", "b has read", "b fini", "b init", "c init"])
+        self.assert_nothing_to_do(daemon)
+        self.assert_stops(daemon)
+
+    def test_an_upgrade_to_another_wire_is_told_of_in_order(self):
+        """upgrade_wire has the hosts; here the order of a chain of restarts by `restart`."""
+        daemon = self.daemon(self.chain()).wait_started()
+        self.operate(daemon, "restart", "a")
+        self.assertEqual(self.states(daemon, "abc"), ["ready"] * 3)
+        self.assertEqual(self.trace(daemon), self.INITS + ["c fini", "b fini", "a fini"] + self.INITS)
+        self.assert_stops(daemon)
+
+
+class SharedHosts(GoalTest):
+    """A slot of a host is a section, its file, and that file's identity."""
+
+    def setUp(self):
+        super().setUp()
+        self.folder = harness.tempfile.mkdtemp(prefix="reeve-objects-")
+        self.addCleanup(shutil.rmtree, self.folder)
+        os.chmod(self.folder, 0o755)
+
+    def copy(self, name, source=PUPPET):
+        """A .so of its own, in place of one that was there before."""
+        path = os.path.join(self.folder, f"{name}.so")
+        shutil.copyfile(source, path + ".new")
+        os.chmod(path + ".new", 0o644)
+        os.rename(path + ".new", path)
+        return path
+
+    def tenant(self, name, path, *lines):
+        return puppet(name, "host = h", *lines).replace(PUPPET, path)
+
+    def breaker(self, name="z"):
+        return f"[module:{name}]\nload = {BREAKER}\nhost = h\n"
+
+    def tasks(self, daemon, name):
+        return sorted(task["name"] for task in daemon.module(name)["tasks"])
+
+    def assert_runs(self, daemon, name, path):
+        """The file is mapped into the module's process, under that name, and nothing was deleted since."""
+        with open(f"/proc/{daemon.module(name)['pid']}/maps", encoding="utf-8") as file:
+            maps = file.read()
+        self.assertIn(path + "\n", maps)
+        self.assertNotIn(path + " (deleted)", maps)
+
+    def reload(self, daemon, text):
+        daemon.write(text)
+        done = daemon.ctl("reload")
+        self.assertEqual(done.returncode, 0, done.stderr + daemon.text())
+        self.assert_nothing_to_do(daemon)
+
+    def test_one_that_takes_the_place_of_another(self):
+        first = self.copy("first")
+        daemon = self.daemon(self.breaker() + self.tenant("a", first)).wait_started()
+        self.reload(daemon, self.breaker())
+        heart = "[module:b]\nload = heartbeat\nbeat.every = 20ms\nhost = h\n"
+        self.reload(daemon, self.breaker() + heart)
+        self.assertEqual(self.tasks(daemon, "b"), ["beat"])
+        self.assertEqual(self.state(daemon, "b"), "ready")
+        # And the other way round.
+        self.reload(daemon, self.breaker() + self.tenant("c", first))
+        self.assertEqual(self.tasks(daemon, "c"), ["act", "tick"])
+        self.assert_stops(daemon)
+
+    def test_one_that_comes_back_is_the_same_only_with_the_same_file(self):
+        path = self.copy("first")
+        daemon = self.daemon(self.breaker() + self.tenant("a", path)).wait_started()
+        pid = daemon.module("z")["pid"]
+        self.reload(daemon, self.breaker())
+        self.reload(daemon, self.breaker() + self.tenant("a", path))
+        self.assertEqual([daemon.module(name)["pid"] for name in "az"], [pid, pid])
+        self.reload(daemon, self.breaker())
+        self.copy("first")
+        self.reload(daemon, self.breaker() + self.tenant("a", path))
+        self.assertNotEqual(daemon.module("z")["pid"], pid)
+        self.assert_runs(daemon, "a", path)
+        self.assert_stops(daemon)
+
+    def test_a_tenant_is_renamed(self):
+        path = self.copy("first")
+        daemon = self.daemon(self.breaker() + self.tenant("a", path)).wait_started()
+        pid = daemon.module("z")["pid"]
+        daemon.write(self.breaker() + self.tenant("b", path))
+        steps = {s["module"]: s["step"] for s in daemon.ask("/v1/plan")[1]["steps"]}
+        self.assertEqual(steps, {"a": "remove", "b": "add", "z": "restart"})
+        self.reload(daemon, self.breaker() + self.tenant("b", path))
+        self.assertEqual(self.states(daemon, "bz"), ["ready", "ready"])
+        self.assertNotEqual(daemon.module("b")["pid"], pid)
+        self.assertEqual(daemon.module("z")["restarts"], 0)
+        self.assert_stops(daemon)
+
+    def test_two_tenants_swap_their_names_and_files(self):
+        one, two = self.copy("one"), self.copy("two", BREAKER)
+
+        def text(a, b):
+            return f"[module:a]\nload = {a}\nhost = h\n[module:b]\nload = {b}\nhost = h\n"
+        daemon = self.daemon(text(one, two)).wait_started()
+        self.reload(daemon, text(two, one))
+        self.assertEqual(self.tasks(daemon, "b"), ["act", "tick"])
+        self.assert_runs(daemon, "a", two)
+        self.assert_stops(daemon)
+
+    def test_the_same_file_by_two_names(self):
+        path = self.copy("first")
+        os.link(path, os.path.join(self.folder, "second.so"))
+        code, text = self.run_reeved(self.tenant("a", path) +
+                                     self.tenant("b", os.path.join(self.folder, "second.so")))
+        self.assertEqual(code, 1)
+        self.assertRegex(text, r"\[module:b\] and \[module:a\] load the same .*second\.so in one host")
+
+    def test_many_come_and_go(self):
+        """More than a process has slots."""
+        path = [self.copy(f"m{i}") for i in range(3)]
+        daemon = self.daemon(self.breaker()).wait_started()
+        for i in range(40):
+            self.reload(daemon, self.breaker() + self.tenant(f"m{i}", path[i % 3]))
+            self.assertEqual(self.states(daemon, [f"m{i}", "z"]), ["ready", "ready"])
+        self.assert_stops(daemon)
+
+    def test_none_comes_back_into_a_process_that_is_to_end(self):
+        path = self.copy("first")
+        daemon = self.daemon(self.breaker() + self.tenant("a", path, *SLOW) +
+                             self.tenant("quick", self.copy("quick")), daemon="shutdown-timeout = 1000s").wait_started()
+        pid = daemon.module("a")["pid"]
+        release = self.hold(daemon, "a")
+        self.copy("quick")
+        reload = daemon.ask_later("/v1/reload", "POST")
+        self.wait_state(daemon, "quick", "waiting")
+        self.assertIn("waits for the last process of its host to end", self.words(daemon, "quick"))
+        self.assertEqual(self.state(daemon, "a"), "stopping")
+        release()
+        self.assertEqual(reload.answer()[0], 200)
+        self.assertNotEqual(daemon.module("quick")["pid"], pid)
+        self.assert_runs(daemon, "quick", os.path.join(self.folder, "quick.so"))
+        self.assert_stops(daemon)
+
+    def test_over_an_upgrade(self):
+        path = self.copy("first")
+        daemon = self.daemon(self.breaker() + self.tenant("a", path)).wait_started()
+        pid = daemon.module("z")["pid"]
+        self.reload(daemon, self.breaker())
+        self.assertEqual(daemon.ctl("upgrade").returncode, 0)
+        self.reload(daemon, self.breaker() + self.tenant("b", path))
+        self.assertEqual(self.states(daemon, "bz"), ["ready", "ready"])
+        self.assertNotEqual(daemon.module("z")["pid"], pid)
+        self.assert_stops(daemon)
+
+
+class Starts(GoalTest):
+    def test_on_failed_exit_counts_from_the_first_moment(self):
+        config = puppet("slow", "on-init = fifo init", "start-timeout = 1000s") + \
+            puppet("a", "on-init = fail", "essential = no", "on-failed = exit", "restart-limit = 1/1000s")
+        daemon = self.daemon(config, start=False)
+        os.mkfifo(self.path(daemon, "init"))
+        daemon.start()
+        daemon.wait_log("reeved ends: module a failed and on-failed = exit")
+        with open(self.path(daemon, "init"), "w", encoding="utf-8"):
+            pass
+        self.assertEqual(daemon.wait(), 1)
+
+    def test_a_neighbours_crash_is_no_failed_start(self):
+        path = os.path.join(self.enterContext(harness.tempfile.TemporaryDirectory()), "copy.so")
+        shutil.copyfile(PUPPET, path)
+        os.chmod(os.path.dirname(path), 0o755)
+        config = puppet("e", "host = h", "on-init = fifo init", "start-timeout = 1000s") + \
+            puppet("n", "host = h", "essential = no", "restart-limit = 5/1000s").replace(PUPPET, path)
+        daemon = self.daemon(config, start=False)
+        os.mkfifo(self.path(daemon, "init"))
+        daemon.start()
+        self.wait_trace(daemon, "e init")
+        self.wait_state(daemon, "n", "ready")
+        self.act(daemon, "n", "crash")
+        # Both come again, in a new process.
+        self.wait_trace(daemon, "e init", 2)
+        with open(self.path(daemon, "init"), "w", encoding="utf-8"):
+            pass
+        daemon.wait_started()
+        self.assert_stops(daemon)
+
+    def test_one_that_dies_in_the_drain_delay_is_back(self):
+        daemon = self.daemon(puppet("a") + puppet("b", "requires = a"), daemon="drain-delay = 1000s").wait_started()
+        daemon.signal(harness.signal.SIGTERM)
+        daemon.wait_log("stopping: ")
+        daemon.kill("a")
+        harness.wait_until(lambda: self.trace(daemon).count("b init") == 2 and
+                           self.states(daemon, "ab") == ["ready", "ready"], "both to be back")
+        daemon.signal(harness.signal.SIGTERM)
+        self.assertEqual(daemon.wait(), 1)
+
+
+if __name__ == "__main__":
+    harness.main()
