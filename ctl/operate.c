@@ -91,10 +91,28 @@ int command_restart(const struct ctl *ctl, int count, char **words)
     return operate(ctl, "/v1/restart", "restarted", "is being restarted", count, words);
 }
 
+/* Why, and what becomes of work under way. */
+static void describe_step(const json_t *step, char *buffer, size_t size)
+{
+    const char *because = get_text(step, "because"), *work = get_text(step, "work");
+    bool waits = strcmp(get_text(step, "step"), "reload") == 0;
+
+    if (json_is_true(json_object_get(step, "held")))
+        snprintf(buffer, size, "stays stopped until it is started");
+    else
+        snprintf(buffer, size, "%s%s%s%s%s%s", *because ? "it requires " : "", because,
+                 *because ? ", which restarts" : "", *because && *work ? "; " : "",
+                 !*work  ? ""
+                 : waits ? "when this has ended: "
+                         : "stops ",
+                 work);
+}
+
 static void print_plan(const struct ctl *ctl, const json_t *plan)
 {
     static const char *const columns[] = {"MODULE", "STEP", "NOTES", NULL};
     struct table *table = table_create(ctl, columns);
+    char notes[400];
     json_t *step;
     size_t i;
 
@@ -103,14 +121,25 @@ static void print_plan(const struct ctl *ctl, const json_t *plan)
         table_line(table);
         table_cell(table, "%s", get_text(step, "module"));
         table_cell(table, "%s", get_text(step, "step"));
-        if (json_is_true(json_object_get(step, "held")))
-            table_cell(table, "stays stopped until it is started");
-        else if (*get_text(step, "because"))
-            table_cell(table, "it requires %s, which restarts", get_text(step, "because"));
+        describe_step(step, notes, sizeof(notes));
+        if (*notes)
+            table_cell(table, "%s", notes);
     }
     table_print(table);
     if (json_is_true(json_object_get(plan, "needs_restart")))
         puts("\nlisten, control and max-connections change only with a restart of reeved.");
+}
+
+static void print_reloaded(const json_t *answer)
+{
+    json_t *note;
+    size_t i;
+
+    puts("reloaded");
+    json_array_foreach(json_object_get(answer, "notes"), i, note)
+    {
+        puts(json_string_value(note));
+    }
 }
 
 int command_reload(const struct ctl *ctl, int count _unused_, char **words _unused_)
@@ -124,7 +153,7 @@ int command_reload(const struct ctl *ctl, int count _unused_, char **words _unus
     else if (r == 0 && ctl->plan)
         print_plan(ctl, answer);
     else if (r == 0)
-        puts("reloaded");
+        print_reloaded(answer);
     json_decref(answer);
     return r;
 }

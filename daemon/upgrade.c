@@ -118,6 +118,7 @@ static void fail(struct upgrade *upgrade, int code, const char *format, ...)
     if (upgrade->stage >= HOLDING)
         edge_release(upgrade->options.edge);
     upgrade->stage = IDLE;
+    supervisor_set_quiet(upgrade->options.supervisor, false);
     loop_timer_disarm(upgrade->timer);
     tell(upgrade, code, text);
 }
@@ -285,6 +286,7 @@ void upgrade_begin(struct upgrade *upgrade, edge_upgrade_fn done, void *arg)
     log_notice("upgrading to %s", upgrade->program);
     edge_upgrade_tell(upgrade->options.edge, true, "");
     upgrade->stage = WAITING;
+    supervisor_set_quiet(upgrade->options.supervisor, true);
     upgrade->told = false;
     upgrade->deadline = clock_monotonic() + PATIENCE;
     upgrade->last_deadline = clock_monotonic() + PATIENCE_MAX;

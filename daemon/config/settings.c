@@ -251,9 +251,10 @@ const struct setting module_settings[] = {
     {"on-failed", parse_on_failed, MODULE(on_failed), "continue",
      .help = "what the daemon does when the module has failed: continue or exit"},
     {"start-timeout", parse_duration, MODULE(start_timeout), "30s",
-     .help = "time for loading and init"},
+     .help = "time for loading and init, once its process is there"},
     {"reload-timeout", parse_duration, MODULE(reload_timeout), "10s",
-     .help = "time for taking new options; past it the module is restarted"},
+     .help =
+         "time for taking new options, once work under way has ended; past it the module is restarted"},
     {"drain", parse_duration, MODULE(drain), "10s",
      .help = "time for work under way to end by itself when the module stops"},
     {"drain-stall", parse_duration, MODULE(drain_stall), "30s",

@@ -128,19 +128,25 @@ static void serve_restart(struct edge *edge, struct http_request *request)
 /* The rest ---------------------------------------------------------------------------------------
  */
 
-static void respond_errors(struct http_request *request, const char *text,
-                           const struct strings *errors)
+static json_t *pack_texts(const struct strings *texts)
 {
     json_t *list = json_array();
 
-    for (size_t i = 0; i < errors->count; i++)
-        json_array_append_new(list, json_string(errors->items[i]));
-    edge_respond_json(
-        request, 409, EDGE_JSON_TYPE,
-        json_pack("{s:s, s:s, s:o}", "error", text, "code", "EINVAL", "errors", list));
+    for (size_t i = 0; i < texts->count; i++)
+        json_array_append_new(list, json_string(texts->items[i]));
+    return list;
 }
 
-static void reload_done(const struct strings *errors, bool applied, void *arg)
+static void respond_errors(struct http_request *request, const char *text,
+                           const struct strings *errors)
+{
+    edge_respond_json(request, 409, EDGE_JSON_TYPE,
+                      json_pack("{s:s, s:s, s:o}", "error", text, "code", "EINVAL", "errors",
+                                pack_texts(errors)));
+}
+
+static void reload_done(const struct strings *errors, const struct strings *notes, bool applied,
+                        void *arg)
 {
     struct http_request *request = arg;
 
@@ -150,7 +156,8 @@ static void reload_done(const struct strings *errors, bool applied, void *arg)
                                : "the configuration has errors: nothing was changed",
                        errors);
     else
-        edge_respond_json(request, 200, EDGE_JSON_TYPE, json_pack("{s:[]}", "errors"));
+        edge_respond_json(request, 200, EDGE_JSON_TYPE,
+                          json_pack("{s:[], s:o}", "errors", "notes", pack_texts(notes)));
 }
 
 static void planned(const struct plan_result *result, void *arg)
@@ -166,9 +173,10 @@ static void planned(const struct plan_result *result, void *arg)
     }
     for (size_t i = 0; i < result->change_count; i++)
         json_array_append_new(
-            steps, json_pack("{s:s, s:s, s:s?, s:b}", "module", result->changes[i].module, "step",
-                             reload_step_name(result->changes[i].step), "because",
-                             result->changes[i].because, "held", result->changes[i].held));
+            steps, json_pack("{s:s, s:s, s:s?, s:b, s:s?}", "module", result->changes[i].module,
+                             "step", reload_step_name(result->changes[i].step), "because",
+                             result->changes[i].because, "held", result->changes[i].held, "work",
+                             result->changes[i].work));
     edge_respond_json(request, 200, EDGE_JSON_TYPE,
                       json_pack("{s:o, s:b}", "steps", steps, "needs_restart", result->fixed));
 }

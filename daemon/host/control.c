@@ -115,13 +115,15 @@ static void operate(struct control *control, const struct wire_message *message,
         return;
     }
     string_copy(op.cause, sizeof(op.cause), message->text);
+    if (kind == MODULE_OP_RELOAD)
+        module_expect_reload(module);
     if (kind != MODULE_OP_STOP) {
         op.lines = module->lines;
         op.last_runs = module->new_last_runs;
         module->lines = (struct option_lines){0};
         module->new_last_runs = (struct last_runs){0};
     } else {
-        module_expect_stop(module);
+        module_expect_stop(module, op.cause);
     }
     r = module_operate(module, &op);
     if (r < 0) {

@@ -69,6 +69,17 @@ static struct scoreboard_pool *begin_change(struct pool_runner *runner)
     return record;
 }
 
+bool jobs_are_under_way(struct pool_runner *runner)
+{
+    bool any;
+
+    pthread_mutex_lock(&runner->lock);
+    any = runner->counts.accepted >
+          runner->counts.finished + runner->counts.failed + runner->counts.lost;
+    pthread_mutex_unlock(&runner->lock);
+    return any;
+}
+
 static void end_change(struct scoreboard_pool *record)
 {
     scoreboard_write_end(record);

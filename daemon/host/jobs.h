@@ -20,6 +20,8 @@ void jobs_submit(struct pool_runner *runner, uint64_t request, rv_duration timeo
 int jobs_submit_wait(struct rv_context *ctx, struct pool_runner *runner, const void *data,
                      size_t size);
 
+bool jobs_are_under_way(struct pool_runner *runner);
+
 /* Accepts no more; queued jobs are lost with this cause unless they are to be run. */
 void jobs_refuse(struct pool_runner *runner, bool drain_queue, const char *cause);
 /* Waits for the jobs that are left while ctx is not done. Returns whether all have ended. */

@@ -69,14 +69,77 @@ void module_announce(struct host_module *module, const struct wire_message *read
         tell_given_up(module, module->give_up.stage, module->give_up.code, module->give_up.text);
 }
 
-void module_expect_stop(struct host_module *module)
+void module_expect_stop(struct host_module *module, const char *cause)
 {
     pthread_mutex_lock(&module->lock);
     module->ready = false;
     module->stop_asked = true;
-    if (module->pause)
-        rv_context_cancel(module->pause, -ECANCELED, "the module stops");
+    if (module->operation.ctx)
+        rv_context_cancel(module->operation.ctx, -ECANCELED, "%s", cause);
     pthread_mutex_unlock(&module->lock);
+}
+
+void module_expect_reload(struct host_module *module)
+{
+    pthread_mutex_lock(&module->lock);
+    module->reloads_waiting++;
+    if (module->operation.ctx && module->operation.replaceable)
+        rv_context_cancel(module->operation.ctx, -ECANCELED, "newer options have come");
+    pthread_mutex_unlock(&module->lock);
+}
+
+/* The gate --------------------------------------------------------------------------------------- */
+
+int module_shut_gate(struct host_module *module)
+{
+    struct rv_channel *gate;
+    int r = rv_channel_create(1, 0, &gate);
+
+    if (r < 0)
+        return r;
+    pthread_mutex_lock(&module->lock);
+    module->gate = gate;
+    pthread_mutex_unlock(&module->lock);
+    return 0;
+}
+
+void module_open_gate(struct host_module *module)
+{
+    struct rv_channel *gate;
+
+    pthread_mutex_lock(&module->lock);
+    gate = module->gate;
+    module->gate = NULL;
+    pthread_mutex_unlock(&module->lock);
+    if (!gate)
+        return;
+    rv_channel_close(gate);
+    rv_channel_unref(gate);
+}
+
+bool module_gate_is_shut(struct host_module *module)
+{
+    bool shut;
+
+    pthread_mutex_lock(&module->lock);
+    shut = module->gate != NULL;
+    pthread_mutex_unlock(&module->lock);
+    return shut;
+}
+
+int module_wait_for_gate(struct host_module *module)
+{
+    struct rv_channel *gate;
+    char nothing;
+    int r = 0;
+
+    pthread_mutex_lock(&module->lock);
+    gate = module->gate ? rv_channel_ref(module->gate) : NULL;
+    pthread_mutex_unlock(&module->lock);
+    if (gate)
+        r = rv_channel_recv(module->tasks, gate, &nothing);
+    rv_channel_unref(gate);
+    return r == -EPIPE ? 0 : r;
 }
 
 void module_begin_activity(struct host_module *module, const char *what)

@@ -57,6 +57,8 @@ struct host_module {
     struct rv_context *root;  /* labelled with the module's name */
     struct rv_context *tasks; /* of runs; NULL unless started */
     struct rv_context *work;  /* of jobs, and of runs that may finish */
+    /* That init() and the last reload() got: kept, as the module may have kept them, until fini(). */
+    struct rv_context *init, *reload;
     struct rv_channel *ops;
 
     /* Of the module's thread. */
@@ -79,9 +81,14 @@ struct host_module {
         char stage[96], text[RV_ERROR_TEXT_SIZE];
     } give_up;                /* that came before READY */
     bool stop_asked;          /* a STOP waits behind the operation under way */
-    struct rv_context *pause; /* of a reload: cancelled by a STOP */
-    bool ready;               /* takes runs and submits */
-    uint64_t lost;            /* jobs, during this stop */
+    unsigned reloads_waiting; /* RELOADs behind the operation under way */
+    struct {
+        struct rv_context *ctx; /* of the operation under way: cancelled by a STOP */
+        bool replaceable;       /* and by a RELOAD */
+    } operation;
+    struct rv_channel *gate; /* runs that are due wait for its close; NULL: it is open */
+    bool ready;              /* takes runs and submits */
+    uint64_t lost;           /* jobs, during this stop */
     struct task_runner **task_runners;
     struct pool_runner **pool_runners;
 };
@@ -115,8 +122,19 @@ void module_give_up(struct host_module *module, const char *stage, int code, con
 /* Sends READY, and then a failure that came before it. */
 void module_announce(struct host_module *module, const struct wire_message *ready);
 
-/* A STOP has come: nothing is accepted any more, and a reload that waits for work gives way to it. */
-void module_expect_stop(struct host_module *module);
+/* A STOP has come: nothing is accepted any more, and the operation under way gives way to it: init, and a
+ * reload that waits for work. */
+void module_expect_stop(struct host_module *module, const char *cause);
+
+/* A RELOAD has come: one before it that still waits for work is not needed any more. */
+void module_expect_reload(struct host_module *module);
+
+/* No run begins from now on: those that are due wait. */
+int module_shut_gate(struct host_module *module);
+void module_open_gate(struct host_module *module);
+bool module_gate_is_shut(struct host_module *module);
+/* Waits while the gate is shut. Returns 0, or a negative errno when tasks are cancelled. */
+int module_wait_for_gate(struct host_module *module);
 
 /* Brackets a call into the module, for the record: "init" and so on. */
 void module_begin_activity(struct host_module *module, const char *what);

@@ -210,26 +210,63 @@ static void stop_health(struct host_module *module)
     module->health = NULL;
 }
 
+int life_begin_operation(struct host_module *module, bool replaceable, struct rv_context **ret_ctx)
+{
+    int r = rv_context_with_cancel(module->root, ret_ctx);
+
+    if (r < 0)
+        return r;
+    pthread_mutex_lock(&module->lock);
+    module->operation.ctx = *ret_ctx;
+    module->operation.replaceable = replaceable;
+    if (module->stop_asked || (replaceable && module->reloads_waiting > 0))
+        rv_context_cancel(*ret_ctx, -ECANCELED, "the module stops");
+    pthread_mutex_unlock(&module->lock);
+    return 0;
+}
+
+void life_end_operation(struct host_module *module)
+{
+    pthread_mutex_lock(&module->lock);
+    module->operation.ctx = NULL;
+    pthread_mutex_unlock(&module->lock);
+}
+
+/* Its context ends with a STOP that comes meanwhile. */
 static int call_init(struct host_module *module)
 {
-    int r = 0;
+    int r;
 
     if (!module->code.module.init)
         return 0;
+    r = life_begin_operation(module, false, &module->init);
+    if (r < 0)
+        return r;
     module_begin_activity(module, "init");
     rv_error_clear();
-    r = module->code.module.init(module->root, module->bound.state);
+    r = module->code.module.init(module->init, module->bound.state);
     module_end_activity(module);
+    life_end_operation(module);
+    if (r < 0)
+        module->init = rv_context_unref(module->init);
     return MIN(r, 0);
 }
 
-void life_call_fini(struct host_module *module)
+static void call_fini(struct host_module *module)
 {
     if (!module->code.module.fini)
         return;
     module_begin_activity(module, "fini");
     module->code.module.fini(module->bound.state);
     module_end_activity(module);
+}
+
+void life_finish(struct host_module *module)
+{
+    call_fini(module);
+    module->init = rv_context_unref(module->init);
+    module->reload = rv_context_unref(module->reload);
+    options_free(&module->bound);
 }
 
 static int init_and_run(struct host_module *module, const char **ret_stage)
@@ -243,8 +280,19 @@ static int init_and_run(struct host_module *module, const char **ret_stage)
     *ret_stage = "start";
     r = life_create_runners(module);
     if (r < 0)
-        life_call_fini(module);
+        call_fini(module);
     return r;
+}
+
+/* The STOP that cancelled a start is answered by STOPPED, and that is all that is to be said. */
+static bool is_cancelled(struct host_module *module)
+{
+    bool cancelled;
+
+    pthread_mutex_lock(&module->lock);
+    cancelled = module->stop_asked;
+    pthread_mutex_unlock(&module->lock);
+    return cancelled;
 }
 
 static void start(struct host_module *module, struct module_op *op)
@@ -281,8 +329,10 @@ static void start(struct host_module *module, struct module_op *op)
         char text[RV_ERROR_TEXT_SIZE];
 
         string_copy(text, sizeof(text), life_error_text(r));
+        module->init = rv_context_unref(module->init);
         options_free(&module->bound);
-        tell_failed(module, stage, r, false, text);
+        if (!is_cancelled(module))
+            tell_failed(module, stage, r, false, text);
         return;
     }
     life_start_health(module);
@@ -331,8 +381,7 @@ static void stop(struct host_module *module, const struct module_op *op)
         life_set_state(module, SCOREBOARD_MODULE_STOPPING);
         life_drain(rv_context_background(), module, op);
         life_end_runners(module, op);
-        life_call_fini(module);
-        options_free(&module->bound);
+        life_finish(module);
     }
     life_set_state(module, SCOREBOARD_MODULE_STOPPED);
     pthread_mutex_lock(&module->lock);

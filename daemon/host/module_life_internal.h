@@ -23,7 +23,13 @@ bool life_make_ready(struct host_module *module);
 bool life_drain(struct rv_context *ctx, struct host_module *module, const struct module_op *op);
 /* Cancels what is left, and waits for all of it to return. */
 void life_end_runners(struct host_module *module, const struct module_op *op);
-void life_call_fini(struct host_module *module);
+/* fini, and what belongs to the module that has been through init. */
+void life_finish(struct host_module *module);
+
+/* A context for the operation under way, which a STOP cancels, and a RELOAD if the operation is replaceable
+ * by one; the caller unrefs it after life_end_operation(). Returns 0 or -ENOMEM. */
+int life_begin_operation(struct host_module *module, bool replaceable, struct rv_context **ret_ctx);
+void life_end_operation(struct host_module *module);
 
 /* MODULE_OP_RELOAD. */
 void life_reload(struct host_module *module, const struct module_op *op);

@@ -1,13 +1,20 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A reload: work under way ends, options are exchanged in the state where it lies, and the tasks and
- * pools begin again with their new settings.
+ * A reload: work under way ends by itself, however long that takes; then options are exchanged in the state
+ * where it lies, and the tasks and pools begin again with their new settings.
+ *
+ * While runs from before the reload go on, all goes on. Only when they have ended is the gate shut: no run
+ * begins, those that are due wait, and what has begun meanwhile ends. So a reload cuts nothing, and a long
+ * run of one task does not hold up the others.
  */
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/text.h"
+#include "daemon/host/jobs.h"
 #include "daemon/host/module_life_internal.h"
+#include "daemon/host/task.h"
 
 static void tell_reloaded(struct host_module *module, int code, const char *text)
 {
@@ -22,13 +29,21 @@ static int exchange_options(struct host_module *module, struct bound_options *fr
 {
     struct bound_options old = module->bound;
     void *state = old.state;
-    int r;
+    struct rv_context *ctx;
+    int r = life_begin_operation(module, false, &ctx);
 
+    if (r < 0) {
+        options_free(fresh);
+        return r;
+    }
+    rv_context_unref(module->reload);
+    module->reload = ctx;
     options_copy(&module->code, fresh, state);
     module_begin_activity(module, "reload");
     rv_error_clear();
-    r = module->code.module.reload(module->root, state);
+    r = module->code.module.reload(ctx, state);
     module_end_activity(module);
+    life_end_operation(module);
     /* The old strings may go now; the old state block stays, with the new strings. */
     old.state = fresh->state;
     module->bound = *fresh;
@@ -37,53 +52,100 @@ static int exchange_options(struct host_module *module, struct bound_options *fr
     return MIN(r, 0);
 }
 
-/* Waits until no run or job is in flight, however long that takes: whoever set a time for it sends a
- * STOP when that is over, and then the work that is left is the stop's. Returns false in that case. */
-static bool pause_work(struct host_module *module)
+/* Waiting ---------------------------------------------------------------------------------------- */
+
+/* A reload that waits for work under way. */
+struct wait {
+    struct host_module *module;
+    struct rv_context *ctx;
+    bool told; /* that it waits: the supervisor does, too, from then on */
+};
+
+static void tell_deferred(struct wait *wait, const char *text)
 {
+    struct wire_message message = {
+        .type = WIRE_DEFERRED, .module = wait->module->slot, .text = text};
+
+    if (!wait->told)
+        module_emit(&message);
+    wait->told = true;
+}
+
+/* Returns whether no run is under way any more, of those that were when each was looked at. */
+static bool wait_for_runs(struct wait *wait)
+{
+    struct host_module *module = wait->module;
+    char text[160];
+
+    for (size_t i = 0; i < module->code.task_count; i++) {
+        uint64_t run = task_run_under_way(module->task_runners[i]);
+
+        if (run == 0)
+            continue;
+        snprintf(text, sizeof(text), "its run %.64s#%llu has ended",
+                 task_name(module->task_runners[i]), (unsigned long long)run);
+        tell_deferred(wait, text);
+        if (!task_wait(wait->ctx, module->task_runners[i]))
+            return false;
+    }
+    return true;
+}
+
+static bool wait_for_jobs(struct wait *wait)
+{
+    struct host_module *module = wait->module;
     struct module_op pause = {
         .drain = RV_FOREVER, .stall = RV_FOREVER, .drain_queue = true, .cause = "reload"};
-    struct rv_context *ctx;
+    char text[160];
+
+    for (size_t i = 0; i < module->code.pool_count; i++)
+        if (jobs_are_under_way(module->pool_runners[i])) {
+            snprintf(text, sizeof(text), "jobs of its pool %.64s have ended",
+                     jobs_name(module->pool_runners[i]));
+            tell_deferred(wait, text);
+        }
+    return life_drain(wait->ctx, module, &pause);
+}
+
+/* Waits until nothing of the module runs. Returns false when a stop or newer options came first: then all
+ * is as it was. */
+static bool pause_work(struct wait *wait)
+{
+    struct host_module *module = wait->module;
+    struct module_op pause = {.cause = "reload"};
     bool ended;
 
-    if (rv_context_with_cancel(module->root, &ctx) < 0)
+    if (life_begin_operation(module, true, &wait->ctx) < 0)
         return false;
+    ended = wait_for_runs(wait) && module_shut_gate(module) == 0 && wait_for_runs(wait);
+    /* Pools that refuse cannot be opened again: only a stop comes before their end. */
     pthread_mutex_lock(&module->lock);
-    module->pause = ctx;
-    if (module->stop_asked)
-        rv_context_cancel(ctx, -ECANCELED, NULL);
+    module->operation.replaceable = false;
     pthread_mutex_unlock(&module->lock);
-    ended = rv_context_err(ctx) == 0 && life_drain(ctx, module, &pause);
-    pthread_mutex_lock(&module->lock);
-    module->pause = NULL;
-    pthread_mutex_unlock(&module->lock);
-    rv_context_unref(ctx);
+    ended = ended && rv_context_err(wait->ctx) == 0 && wait_for_jobs(wait);
+    life_end_operation(module);
+    wait->ctx = rv_context_unref(wait->ctx);
     if (ended)
         life_end_runners(module, &pause);
+    module_open_gate(module);
     return ended;
 }
 
-void life_reload(struct host_module *module, const struct module_op *op)
+/* Newer options came while it waited: they are next, and nobody waits for these. */
+static bool is_replaced(struct host_module *module)
 {
-    struct bound_options fresh;
-    char text[RV_ERROR_TEXT_SIZE];
-    int r;
+    bool replaced;
 
-    if (!module->task_runners || !module->code.module.reload) {
-        tell_reloaded(module, -EOPNOTSUPP, "");
-        return;
-    }
-    r = options_bind(&module->code, &op->lines, life_tell_option_error, module, &fresh);
-    if (r != 0) {
-        tell_reloaded(module, r < 0 ? r : -EINVAL, "its options are wrong");
-        return;
-    }
-    if (!pause_work(module)) {
-        options_free(&fresh);
-        tell_reloaded(module, -ECANCELED, "a stop came before the work under way had ended");
-        return;
-    }
-    r = exchange_options(module, &fresh);
+    pthread_mutex_lock(&module->lock);
+    replaced = module->reloads_waiting > 0 && !module->stop_asked;
+    pthread_mutex_unlock(&module->lock);
+    return replaced;
+}
+
+static void begin_again(struct host_module *module, int r)
+{
+    char text[RV_ERROR_TEXT_SIZE];
+
     string_copy(text, sizeof(text), r < 0 ? life_error_text(r) : "");
     if (r == 0) {
         r = life_create_runners(module);
@@ -93,9 +155,40 @@ void life_reload(struct host_module *module, const struct module_op *op)
         life_start_health(module);
         life_make_ready(module);
     } else {
-        life_call_fini(module);
-        options_free(&module->bound);
+        life_finish(module);
     }
     life_set_state(module, r == 0 ? SCOREBOARD_MODULE_READY : SCOREBOARD_MODULE_STOPPED);
     tell_reloaded(module, r, text);
+}
+
+void life_reload(struct host_module *module, const struct module_op *op)
+{
+    struct wire_message reloading = {.type = WIRE_RELOADING, .module = module->slot};
+    struct wait wait = {.module = module};
+    struct bound_options fresh;
+    int r;
+
+    pthread_mutex_lock(&module->lock);
+    module->reloads_waiting--;
+    pthread_mutex_unlock(&module->lock);
+    if (!module->task_runners || !module->code.module.reload) {
+        tell_reloaded(module, -EOPNOTSUPP, "");
+        return;
+    }
+    if (is_replaced(module))
+        return;
+    r = options_bind(&module->code, &op->lines, life_tell_option_error, module, &fresh);
+    if (r != 0) {
+        tell_reloaded(module, r < 0 ? r : -EINVAL, "its options are wrong");
+        return;
+    }
+    if (!pause_work(&wait)) {
+        options_free(&fresh);
+        if (!is_replaced(module))
+            tell_reloaded(module, -ECANCELED, "a stop came before the work under way had ended");
+        return;
+    }
+    if (wait.told)
+        module_emit(&reloading);
+    begin_again(module, exchange_options(module, &fresh));
 }

@@ -31,12 +31,24 @@ const char *task_name(const struct task_runner *runner)
 /* One run at a time ------------------------------------------------------------------------------
  */
 
-/* Makes the runner busy, or notes what was missed. */
-static bool begin(struct task_runner *runner, uint64_t request)
+enum began {
+    BEGAN,
+    PASSED, /* it is not its turn: a run is under way, or the task is stopped */
+    GATED,
+};
+
+/* Makes the runner busy, or notes what was missed. GATED: neither; a request was refused. The gate is
+ * looked at under the lock: whoever shuts it, and then finds the runner free, can be sure. */
+static enum began begin(struct task_runner *runner, uint64_t request)
 {
     bool mine, stopped;
 
     pthread_mutex_lock(&runner->lock);
+    if (module_gate_is_shut(runner->module)) {
+        pthread_mutex_unlock(&runner->lock);
+        task_refuse(runner, request, -EAGAIN, "the module is taking new options: try again");
+        return GATED;
+    }
     stopped = runner->stopped;
     mine = !runner->busy && !stopped;
     if (mine) {
@@ -56,7 +68,7 @@ static bool begin(struct task_runner *runner, uint64_t request)
         task_refuse(runner, request, -EBUSY,
                     stopped ? "the task is stopped: it has failed, and its on-error = stop"
                             : "a run is under way already");
-    return mine;
+    return mine ? BEGAN : PASSED;
 }
 
 /* Gives the runner free, or takes the run that was queued meanwhile. */
@@ -79,14 +91,13 @@ static bool take_pending(struct task_runner *runner, uint64_t *ret_request)
     return pending;
 }
 
+/* After begin(). */
 static void run_all(struct task_runner *runner, uint64_t request, rv_duration due)
 {
     struct task_end end;
     uint64_t next;
     bool again;
 
-    if (!begin(runner, request))
-        return;
     do {
         task_run_once(runner, request, due, &end);
         due = 0;
@@ -181,15 +192,45 @@ static bool count_missed(struct task_runner *runner, rv_duration *due, bool *ret
     return go_on;
 }
 
+/* While the gate is shut nothing is due: it is no fault that the task does not run. */
+static void publish_nothing_due(struct task_runner *runner)
+{
+    pthread_mutex_lock(&runner->lock);
+    scoreboard_write_begin(runner->record);
+    runner->record->next_due = 0;
+    scoreboard_write_end(runner->record);
+    pthread_mutex_unlock(&runner->lock);
+}
+
+static int begin_planned(struct task_runner *runner, enum began *ret_began)
+{
+    int r = 0;
+
+    while ((*ret_began = begin(runner, 0)) == GATED && r == 0) {
+        publish_nothing_due(runner);
+        r = module_wait_for_gate(runner->module);
+    }
+    return r;
+}
+
+/* What is planned stays so until the run begins: a reload that ends the wait for the gate leaves it to the
+ * schedule that comes after. */
 static int tick(struct rv_context *ctx _unused_, void *arg)
 {
     struct task_runner *runner = arg;
-    rv_duration due = start_planned(runner);
+    enum began began;
+    rv_duration due;
     bool go_on, again;
 
+    if (begin_planned(runner, &began) < 0)
+        return -ECANCELED;
+    due = start_planned(runner);
     do {
-        run_all(runner, 0, due);
+        if (began == BEGAN)
+            run_all(runner, 0, due);
         go_on = count_missed(runner, &due, &again);
+        if (again && begin_planned(runner, &began) < 0)
+            return -ECANCELED;
     } while (again);
     return go_on ? 0 : -ECANCELED;
 }
@@ -207,7 +248,8 @@ static int run_request(struct rv_context *ctx, void *arg)
     struct request_run *run = arg;
 
     (void)ctx;
-    run_all(run->runner, run->request, 0);
+    if (begin(run->runner, run->request) == BEGAN)
+        run_all(run->runner, run->request, 0);
     free(run);
     return 0;
 }
@@ -289,6 +331,17 @@ int task_create(struct host_module *module, const struct rv_task *definition,
     }
     *ret_runner = runner;
     return 0;
+}
+
+uint64_t task_run_under_way(struct task_runner *runner)
+{
+    uint64_t run;
+
+    pthread_mutex_lock(&runner->lock);
+    /* Between the runner's turn and the run's begin its number is that of the one before. */
+    run = runner->busy ? MAX(runner->record->run, 1U) : 0;
+    pthread_mutex_unlock(&runner->lock);
+    return run;
 }
 
 bool task_wait(struct rv_context *ctx, struct task_runner *runner)

@@ -18,6 +18,9 @@ const char *task_name(const struct task_runner *runner);
  * overlap = skip. Does not block. */
 void task_run(struct task_runner *runner, uint64_t request);
 
+/* The number of the run under way; 0: there is none. With the gate shut, none begins after that. */
+uint64_t task_run_under_way(struct task_runner *runner);
+
 /* Waits for a run that may finish (on-stop = finish) while ctx is not done. Returns whether it has. */
 bool task_wait(struct rv_context *ctx, struct task_runner *runner);
 

@@ -105,6 +105,7 @@ static void publish_end(struct task_runner *runner, const struct run *run, int c
 {
     struct scoreboard_task *record = runner->record;
     rv_duration now = rv_now();
+    struct rv_cause cause;
 
     pthread_mutex_lock(&runner->lock);
     scoreboard_write_begin(record);
@@ -115,6 +116,10 @@ static void publish_end(struct task_runner *runner, const struct run *run, int c
     if (run->cancelled_at > 0)
         record->worst_cancel = MAX(record->worst_cancel, now - run->cancelled_at);
     string_copy(record->last_text, sizeof(record->last_text), record->last_code < 0 ? text : "");
+    if (code < 0 && record->last_code == 0) {
+        rv_context_cause(run->ctx, &cause);
+        snprintf(record->last_text, sizeof(record->last_text), "cancelled: %s", cause.text);
+    }
     record->busy_until = 0;
     /* During a planned run nothing is planned; its end plans the next. */
     record->next_due = runner->stopped || runner->plan != TASK_PLAN_AGAIN ? 0 : planned(runner);
@@ -151,6 +156,15 @@ static void tell_end(struct task_runner *runner, struct rv_context *ctx, int cod
         rv_log(ctx, RV_LOG_ERROR,
                "runs no more (on-error = stop): reevectl restart %s starts it again",
                runner->module->name);
+}
+
+/* It is no failure; and yet what it was to do has not been done. */
+static void tell_cancelled(struct rv_context *ctx)
+{
+    struct rv_cause cause;
+
+    rv_context_cause(ctx, &cause);
+    rv_log(ctx, RV_LOG_NOTICE, "cancelled: %s", cause.text);
 }
 
 /* A run
@@ -256,6 +270,8 @@ void task_run_once(struct task_runner *runner, uint64_t request, rv_duration due
     publish_end(runner, &run, r, ctx_err, text);
     if (counts)
         tell_end(runner, run.ctx, r, text, failed_before);
+    else if (r < 0)
+        tell_cancelled(run.ctx);
     ret_end->number = run.number;
     ret_end->code = MIN(r, 0);
     ret_end->duration = runner->record->last_duration;

@@ -71,9 +71,13 @@ static void send_module(struct job *job)
     host_send(job->host, &message);
 }
 
+/* Until here the process has its own time for its hello, and before that it waited for its turn. */
 static void host_up(struct host *host _unused_, void *arg)
 {
-    send_module(arg);
+    struct job *job = arg;
+
+    loop_timer_arm(job->timer, CHECK_TIMEOUT);
+    send_module(job);
 }
 
 static void host_message(struct host *host, const struct wire_message *message, void *arg)
@@ -108,6 +112,10 @@ static void host_ended(struct host *host _unused_, const struct host_end *end, v
 
     if (!job->answered && end->refused)
         config_error(check->errors, job->module->file, job->module->line, "[module:%s] %.480s",
+                     job->module->name, end->text);
+    else if (!job->answered && end->not_started)
+        config_error(check->errors, job->module->file, job->module->line,
+                     "[module:%s] could not be checked, nothing is known to be wrong with it: %s",
                      job->module->name, end->text);
     else if (!job->answered)
         config_error(check->errors, job->module->file, job->module->line,
@@ -160,7 +168,6 @@ static int add_job(struct check *check, const struct config_module *module)
                     &job->host) < 0)
         return -ENOMEM;
     host_set_limits(job->host, &module->limits, &none);
-    loop_timer_arm(job->timer, CHECK_TIMEOUT);
     host_start(job->host);
     return 0;
 }

@@ -80,6 +80,7 @@ static void release_incarnation(struct host *host)
     if (host->timer)
         loop_timer_disarm(host->timer);
     list_remove(&host->waiting);
+    spawner_is_up(host->spawner, host);
 }
 
 void host_destroy(struct host *host)

@@ -199,6 +199,7 @@ static bool read_one(struct host *host)
         }
         loop_timer_disarm(host->timer);
         host->state = HOST_UP;
+        spawner_is_up(host->spawner, host);
         host->events->up(host, host->arg);
     } else if (host->state == HOST_SPAWNING || !comes_up(&message)) {
         host_kill(host, "it sent an unexpected message %s for module %u",

@@ -28,6 +28,7 @@ struct host {
     int64_t grace;
 
     enum host_state state;
+    bool starting; /* counted by the spawner */
     bool exit_asked;
     bool refused; /* it said in its HELLO that it cannot do as its limits ask */
     bool hung;    /* and that is why it is killed */
@@ -71,6 +72,8 @@ struct list *host_all(void);
 
 /* spawner.c: the host is started when its turn comes. */
 void spawner_add(struct spawner *spawner, struct host *host);
+/* It said hello, or will not any more: another may start. */
+void spawner_is_up(struct spawner *spawner, struct host *host);
 
 /* host.c: makes everything that the process needs, then the process; *ret_what says what is missing.
  * Returns 0 or a negative errno. */

@@ -74,6 +74,9 @@ static void judge_state(struct snapshot_module *module, const struct unit *unit,
     if (unit->state == UNIT_READY && unit->goal != GOAL_NONE)
         snprintf(module->output, sizeof(module->output), "about to %s: %s",
                  unit->goal == GOAL_DOWN ? "stop" : "restart", unit->cause.text);
+    else if (unit->state == UNIT_READY && unit->deferred[0] != '\0')
+        snprintf(module->output, sizeof(module->output), "takes its new options when %s",
+                 unit->deferred);
     if (unit->state != UNIT_READY)
         snprintf(module->output, sizeof(module->output), "%s%s%s%s%s", unit_state_name(unit->state),
                  unit->reason[0] ? ": " : "", unit->reason, unit->activity[0] ? "; " : "",

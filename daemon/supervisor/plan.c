@@ -36,7 +36,7 @@ static void plan_free(struct plan *plan)
 static void tell(struct plan *plan)
 {
     struct plan_result result = {.errors = &plan->errors.texts};
-    cleanup_free struct reload_change *changes = NULL;
+    struct reload_change *changes = NULL;
 
     if (plan->config && !config_errors_any(&plan->errors)) {
         if (reload_find_changes(plan->supervisor, plan->config, &plan->steady, &changes,
@@ -46,6 +46,7 @@ static void tell(struct plan *plan)
     }
     result.changes = changes;
     plan->done(&result, plan->arg);
+    reload_free_changes(changes, result.change_count);
     plan_free(plan);
 }
 

@@ -31,7 +31,8 @@ static void tell_waiters(struct supervisor *supervisor, bool applied)
     LIST_FOREACH_SAFE (waiter, next, &supervisor->waiters, list) {
         list_remove(&waiter->list);
         if (waiter->done)
-            waiter->done(&supervisor->reload_errors.texts, applied, waiter->arg);
+            waiter->done(&supervisor->reload_errors.texts, &supervisor->reload_notes, applied,
+                         waiter->arg);
         free(waiter);
     }
 }
@@ -58,6 +59,7 @@ static void end(struct supervisor *supervisor)
     supervisor->reloading = false;
     tell_waiters(supervisor, applied);
     config_errors_free(&supervisor->reload_errors);
+    strings_free(&supervisor->reload_notes);
     supervisor_notify(supervisor, SUPERVISOR_RELOADED);
     supervisor_changed(supervisor);
 }
@@ -93,11 +95,24 @@ static void add_errors(struct supervisor *supervisor)
     }
 }
 
+/* Without memory for it, status says so all the same. */
+static void add_notes(struct supervisor *supervisor)
+{
+    struct unit *unit;
+
+    LIST_FOREACH (unit, &supervisor->units, list)
+        if (unit->deferred[0] != '\0')
+            (void)strings_take(&supervisor->reload_notes,
+                               format_new("[module:%s] takes its new options when %s", unit->name,
+                                          unit->deferred));
+}
+
 static void finish_if_settled(struct supervisor *supervisor)
 {
     if (!errand_is_settled(supervisor->reload_errand) && supervisor->phase < PHASE_DRAINING)
         return;
     add_errors(supervisor);
+    add_notes(supervisor);
     errand_end(TAKE_PTR(supervisor->reload_errand));
     end(supervisor);
 }
@@ -212,7 +227,7 @@ static void refuse(const struct supervisor *supervisor, reload_fn done, void *ar
 
     config_error(&errors, supervisor->config_path, 0, "not reloaded: reeved stops");
     if (done)
-        done(&errors.texts, false, arg);
+        done(&errors.texts, &(struct strings){0}, false, arg);
     config_errors_free(&errors);
 }
 

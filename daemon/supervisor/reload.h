@@ -27,16 +27,19 @@ struct reload_change {
     const char *because; /* it restarts since this module, which it requires, does; or NULL */
     bool held;           /* a person has stopped the module: it stays so */
     bool new_process;    /* it restarts since the process of its host must end */
+    char *work; /* what is under way in the module, and is waited for or stopped; or NULL */
 };
 
 /*
  * The changes from what is in force to another configuration: its modules in their order, then those that
- * it does not have any more. steady: modules that take new options only by a restart. The caller frees
- * the array. Returns 0 or -ENOMEM.
+ * it does not have any more. steady: modules that take new options only by a restart. The caller ends
+ * with reload_free_changes(). Returns 0 or -ENOMEM.
  */
 int reload_find_changes(struct supervisor *supervisor, const struct config *after,
                         const struct strings *steady, struct reload_change **ret_changes,
                         size_t *ret_count);
+
+void reload_free_changes(struct reload_change *changes, size_t count);
 
 /* Whether something differs that a running daemon cannot change. */
 bool reload_changes_fixed(const struct config *before, const struct config *after);

@@ -120,7 +120,9 @@ static void set_goal(struct supervisor *supervisor, const struct reload_change *
 
     if (!unit || change->step == RELOAD_KEEP || change->step == RELOAD_REMOVE)
         return;
-    log_info("[%s] new settings: %s", unit->name, reload_step_name(change->step));
+    log_info("[%s] new settings: %s%s%s", unit->name, reload_step_name(change->step),
+             change->work && change->step == RELOAD_RESTART ? "; it stops " : "",
+             change->work && change->step == RELOAD_RESTART ? change->work : "");
     /* Whoever stopped it will start it, with the new settings. */
     if (unit->held)
         return;
@@ -142,7 +144,7 @@ static void give_options(struct supervisor *supervisor, const struct reload_chan
 int reload_apply(struct supervisor *supervisor)
 {
     struct config *config = supervisor->new_config;
-    cleanup_free struct reload_change *changes = NULL;
+    struct reload_change *changes;
     struct unit *unit;
     size_t count;
 
@@ -160,6 +162,7 @@ int reload_apply(struct supervisor *supervisor)
         set_goal(supervisor, &changes[i]);
     for (size_t i = 0; i < count; i++)
         give_options(supervisor, &changes[i]);
+    reload_free_changes(changes, count);
     errand_depart(supervisor->reload_errand);
     config_free(supervisor->config);
     supervisor->config = config_ref(config);

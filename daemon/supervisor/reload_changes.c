@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/text.h"
 #include "daemon/supervisor/reload.h"
 #include "daemon/supervisor/supervisor_internal.h"
 #include "daemon/supervisor/tenancy.h"
@@ -99,6 +100,41 @@ static bool spread_restarts(struct supervisor *supervisor, const struct config *
     return changed;
 }
 
+/* What is under way now, as far as its records can be read. */
+static char *find_work(struct supervisor *supervisor, const char *module)
+{
+    struct unit *unit = supervisor_find(supervisor, module);
+    const struct scoreboard *board = unit && unit->attached && host_pid(unit->tenancy->host) > 0
+                                         ? host_scoreboard(unit->tenancy->host)
+                                         : NULL;
+    cleanup_text struct text text = {0};
+
+    for (unsigned i = 0; board && i < SCOREBOARD_TASKS; i++) {
+        struct scoreboard_task task;
+
+        if (scoreboard_read_task(board, i, &task) && task.head.used && task.module == unit->slot &&
+            (task.state == SCOREBOARD_TASK_RUNNING || task.state == SCOREBOARD_TASK_CANCELLED))
+            text_append_format(&text, "%srun %s#%llu", text.length > 0 ? ", " : "", task.name,
+                               (unsigned long long)task.run);
+    }
+    for (unsigned i = 0; board && i < SCOREBOARD_POOLS; i++) {
+        struct scoreboard_pool pool;
+
+        if (scoreboard_read_pool(board, i, &pool) && pool.head.used && pool.module == unit->slot &&
+            pool.active > 0)
+            text_append_format(&text, "%s%u jobs of %s", text.length > 0 ? ", " : "", pool.active,
+                               pool.name);
+    }
+    return text.length > 0 ? strdup(text_string(&text)) : NULL;
+}
+
+void reload_free_changes(struct reload_change *changes, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        free(changes[i].work);
+    free(changes);
+}
+
 int reload_find_changes(struct supervisor *supervisor, const struct config *after,
                         const struct strings *steady, struct reload_change **ret_changes,
                         size_t *ret_count)
@@ -121,6 +157,9 @@ int reload_find_changes(struct supervisor *supervisor, const struct config *afte
         if (!config_find(after, before->modules[i]->name))
             changes[count++] =
                 (struct reload_change){.module = before->modules[i]->name, .step = RELOAD_REMOVE};
+    for (size_t i = 0; i < count; i++)
+        if (changes[i].step != RELOAD_KEEP && changes[i].step != RELOAD_ADD)
+            changes[i].work = find_work(supervisor, changes[i].module);
     *ret_changes = changes;
     *ret_count = count;
     return 0;

@@ -1,22 +1,51 @@
 /* SPDX-License-Identifier: MIT */
-/* Which host is started next: one a turn of the loop. */
+/*
+ * Which host is started next: one a turn of the loop, and only so many at once. Of a thousand processes
+ * that start together on a busy machine none says hello for a long time, and all look as if they hung.
+ */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/text.h"
 #include "daemon/loop/loop.h"
 #include "daemon/supervisor/host_internal.h"
 
+#define SPAWNS_PER_PROCESSOR 4
+
 struct spawner {
     struct list queue;
     struct loop_timer *timer;
+    unsigned starting; /* from their spawn to their hello */
+    unsigned most;
 };
+
+static void look(struct spawner *spawner)
+{
+    if (!list_is_empty(&spawner->queue) && spawner->starting < spawner->most)
+        loop_timer_arm(spawner->timer, 0);
+}
+
+static void begin(struct spawner *spawner, struct host *host)
+{
+    host->starting = true;
+    spawner->starting++;
+}
+
+void spawner_is_up(struct spawner *spawner, struct host *host)
+{
+    if (!host->starting)
+        return;
+    host->starting = false;
+    spawner->starting--;
+    look(spawner);
+}
 
 void spawner_add(struct spawner *spawner, struct host *host)
 {
     list_append(&spawner->queue, &host->waiting);
-    loop_timer_arm(spawner->timer, 0);
+    look(spawner);
 }
 
 static void spawn_next(void *arg)
@@ -31,16 +60,18 @@ static void spawn_next(void *arg)
         return;
     host = list_entry(spawner->queue.next, struct host, waiting);
     list_remove(&host->waiting);
-    if (!list_is_empty(&spawner->queue))
-        loop_timer_arm(spawner->timer, 0);
     if (host->state == HOST_ENDING) {
+        look(spawner);
         end.asked = true;
         string_copy(end.text, sizeof(end.text), "not started: no longer wanted");
         host_report_end(host, &end);
         return;
     }
+    begin(spawner, host);
+    look(spawner);
     r = host_start_process(host, &what);
     if (r < 0) {
+        end.not_started = true;
         snprintf(end.text, sizeof(end.text), "cannot start %s: %s%s", host->program, what,
                  strerror(-r));
         host_report_end(host, &end);
@@ -54,6 +85,7 @@ int spawner_create(struct loop *loop, struct spawner **ret_spawner)
     if (!spawner)
         return -ENOMEM;
     list_init(&spawner->queue);
+    spawner->most = SPAWNS_PER_PROCESSOR * (unsigned)MAX(sysconf(_SC_NPROCESSORS_ONLN), 1L);
     if (loop_timer_create(loop, spawn_next, spawner, &spawner->timer) < 0) {
         free(spawner);
         return -ENOMEM;

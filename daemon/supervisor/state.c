@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "daemon/loop/loop.h"
 #include "daemon/supervisor/host_state.h"
 #include "daemon/supervisor/ledger.h"
 #include "daemon/supervisor/snapshot.h"
@@ -45,6 +46,16 @@ unsigned supervisor_living_hosts(const struct supervisor *supervisor)
     LIST_FOREACH (tenancy, &supervisor->tenancies, list)
         count += host_state(tenancy->host) == HOST_UP;
     return count;
+}
+
+void supervisor_set_quiet(struct supervisor *supervisor, bool quiet)
+{
+    struct unit *unit;
+
+    supervisor->quiet = quiet;
+    LIST_FOREACH (unit, &supervisor->units, list)
+        if (!quiet && unit->state == UNIT_BACKOFF && loop_timer_due(unit->timer) == 0)
+            loop_timer_arm(unit->timer, 0);
 }
 
 /* Saving ----------------------------------------------------------------------------------------- */

@@ -18,6 +18,10 @@ uint64_t supervisor_upgrades(const struct supervisor *supervisor);
 uint64_t supervisor_reloads(const struct supervisor *supervisor);
 unsigned supervisor_living_hosts(const struct supervisor *supervisor);
 
+/* While it is quiet no backoff ends, except the first one in a row: with many modules in crash loops there would always be one on its way.
+ * All else that moves comes to rest by its own timeouts. */
+void supervisor_set_quiet(struct supervisor *supervisor, bool quiet);
+
 /* Whether nothing moves; else ret_what says what does. */
 bool supervisor_is_settled(const struct supervisor *supervisor, char *ret_what, size_t size);
 

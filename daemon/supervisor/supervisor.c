@@ -82,6 +82,22 @@ void supervisor_unit_changed(struct unit *unit, enum unit_state before)
 
 /* Settling ------------------------------------------------------------------------------------- */
 
+/* Nothing is wrong in the files; but an essential module that is lost already cannot start. */
+static void finish_good_check(struct supervisor *supervisor)
+{
+    char text[CAUSE_TEXT_SIZE];
+    struct unit *unit;
+
+    LIST_FOREACH (unit, &supervisor->units, list)
+        if (unit->state == UNIT_FAILED && unit->settings->essential) {
+            snprintf(text, sizeof(text), "essential module %s %.120s", unit->name, unit->reason);
+            log_error("reeved ends: %s", text);
+            supervisor_fail(supervisor, text);
+            return;
+        }
+    supervisor->phase = PHASE_STARTING;
+}
+
 /* All modules have been asked about their options: either nothing starts, or everything. */
 static void finish_checking(struct supervisor *supervisor)
 {
@@ -92,7 +108,7 @@ static void finish_checking(struct supervisor *supervisor)
         if (unit->state == UNIT_CHECKING)
             return;
     if (!config_errors_any(&supervisor->check_errors)) {
-        supervisor->phase = PHASE_STARTING;
+        finish_good_check(supervisor);
         return;
     }
     for (size_t i = 0; i < supervisor->check_errors.texts.count; i++)

@@ -75,10 +75,12 @@ void supervisor_kill(struct supervisor *supervisor);
 /*
  * Reads the configuration again and applies what changed; if the check finds anything wrong the old one
  * stays. done (may be NULL) is called once, with the errors, none after a success. Where there are some
- * although it was applied, modules did not get going with it. A reload that is asked for during another
+ * although it was applied, modules did not come to rest as planned. notes: modules that take their new
+ * options later, when work under way has ended. A reload that is asked for during another
  * one begins when that one has ended.
  */
-typedef void (*reload_fn)(const struct strings *errors, bool applied, void *arg);
+typedef void (*reload_fn)(const struct strings *errors, const struct strings *notes, bool applied,
+                          void *arg);
 void supervisor_reload(struct supervisor *supervisor, reload_fn done, void *arg);
 
 enum phase supervisor_phase(const struct supervisor *supervisor);

@@ -56,6 +56,7 @@ struct supervisor {
     int exit_code;
     int64_t started_at;
     uint64_t upgrades;   /* how often this process has changed its program */
+    bool quiet;          /* nothing begins by itself: an upgrade waits until nothing moves */
     bool rolling;        /* hosts of another wire version are being replaced */
     uint64_t generation; /* raised by every change, so that a snapshot knows that it is old */
 
@@ -70,6 +71,7 @@ struct supervisor {
     struct check *check;
     struct config *new_config;
     struct config_errors reload_errors;
+    struct strings reload_notes;
     struct strings steady;        /* modules that take new options only by a restart */
     struct errand *reload_errand; /* from when it is applied: the units that it touched */
     struct list waiters;          /* for the reload under way */

@@ -123,6 +123,7 @@ static void host_up(struct host *host, void *arg)
 {
     struct job *job = arg;
 
+    loop_timer_arm(job->timer, JOB_TIMEOUT);
     for (unsigned i = 0; i < job->frames.count; i++) {
         struct wire_message message = {
             .type = WIRE_FRAME,
@@ -242,7 +243,6 @@ void symbols_look_up(struct symbols *symbols, struct unit *unit, const struct cr
     if (!job)
         return;
     job->frames = *frames;
-    loop_timer_arm(job->timer, JOB_TIMEOUT);
     host_start(job->host);
 }
 

@@ -309,6 +309,12 @@ static void host_said(struct host *host, const struct wire_message *message, voi
     case WIRE_STOPPED:
         unit_handle(unit, UNIT_EVENT_MODULE_STOPPED, &input);
         break;
+    case WIRE_DEFERRED:
+        unit_handle(unit, UNIT_EVENT_DEFERRED, &input);
+        break;
+    case WIRE_RELOADING:
+        unit_handle(unit, UNIT_EVENT_RELOADING, NULL);
+        break;
     case WIRE_RELOADED:
         unit_handle(unit, UNIT_EVENT_RELOADED, &input);
         break;

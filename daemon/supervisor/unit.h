@@ -52,6 +52,8 @@ enum unit_event {
     UNIT_EVENT_STOP,           /* cause; `wanted` tells whether it comes back */
     UNIT_EVENT_MODULE_STOPPED, /* message */
     UNIT_EVENT_RELOAD,         /* cause; the configuration has new options for it */
+    UNIT_EVENT_DEFERRED,       /* message: the reload waits for work under way */
+    UNIT_EVENT_RELOADING,      /* and that has ended */
     UNIT_EVENT_RELOADED,       /* message */
     UNIT_EVENT_TIMEOUT,        /* of whatever the state waits for */
     UNIT_EVENT_COUNT,
@@ -98,6 +100,8 @@ struct unit {
     bool rolled;    /* its host was of another wire version: the next waits for it to come back */
     bool removed;   /* no longer configured, or elsewhere: goes away once it is stopped */
     bool reloading; /* READY: waits for RELOADED */
+    /* READY: it takes its new options when work under way has ended; which, in words. */
+    char deferred[160];
     bool failed_running;         /* STOPPING: after a failure: the policy decides the next step */
     bool give_up;                /* STOPPING: and then it counts as failed */
     struct cause cause;          /* of the present or last stop */

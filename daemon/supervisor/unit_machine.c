@@ -34,6 +34,7 @@ void unit_enter(struct unit *unit, enum unit_state state)
     unit->state_since = clock_monotonic();
     unit->activity[0] = '\0';
     unit->reloading = false;
+    unit->deferred[0] = '\0';
     log_debug("[%s] %s -> %s%s%s", unit->name, unit_state_name(before), unit_state_name(state),
               unit->reason[0] ? ": " : "", unit->reason);
     supervisor_unit_changed(unit, before);
@@ -138,6 +139,8 @@ static unit_action *const transitions[][UNIT_EVENT_COUNT] = {
             [UNIT_EVENT_HOST_ENDED] = unit_act_host_ended,
             [UNIT_EVENT_STOP] = unit_act_stop,
             [UNIT_EVENT_RELOAD] = unit_act_reload,
+            [UNIT_EVENT_DEFERRED] = unit_act_deferred,
+            [UNIT_EVENT_RELOADING] = unit_act_reloading,
             [UNIT_EVENT_RELOADED] = unit_act_reloaded,
             [UNIT_EVENT_TIMEOUT] = unit_act_reload_late,
         },

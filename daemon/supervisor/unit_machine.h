@@ -48,6 +48,8 @@ unit_action unit_act_host_ended;
 unit_action unit_act_host_ended_stopping;
 unit_action unit_act_reload;
 unit_action unit_act_reload_restart;
+unit_action unit_act_deferred;
+unit_action unit_act_reloading;
 unit_action unit_act_reloaded;
 unit_action unit_act_reload_late;
 

@@ -14,6 +14,7 @@
 void unit_act_reload(struct unit *unit, const struct unit_input *input _unused_)
 {
     unit->reloading = true;
+    unit->deferred[0] = '\0';
     loop_timer_arm(unit->timer, unit->settings->reload_timeout);
     tenancy_send_module(unit, WIRE_RELOAD);
 }
@@ -33,16 +34,42 @@ static void restart(struct unit *unit, const char *why)
     log_notice("[%s] restarts: %s", unit->name, why);
     string_copy(cause.text, sizeof(cause.text), why);
     unit->reloading = false;
+    unit->deferred[0] = '\0';
     goal_bounce(unit, &cause, unit->supervisor->reload_errand);
+}
+
+/* Whoever waits for the reload need not wait for that: all that can be done has been. */
+void unit_act_deferred(struct unit *unit, const struct unit_input *input)
+{
+    if (!unit->reloading)
+        return;
+    unit->reloading = false;
+    string_copy(unit->deferred, sizeof(unit->deferred), input->message->text);
+    text_sanitise(unit->deferred);
+    loop_timer_disarm(unit->timer);
+    log_notice("[%s] takes its new options when %s", unit->name, unit->deferred);
+    supervisor_changed(unit->supervisor);
+}
+
+/* From here on it is reload() that takes its time, and that has a limit. */
+void unit_act_reloading(struct unit *unit, const struct unit_input *input _unused_)
+{
+    if (unit->deferred[0] == '\0')
+        return;
+    unit->deferred[0] = '\0';
+    unit->reloading = true;
+    loop_timer_arm(unit->timer, unit->settings->reload_timeout);
+    supervisor_changed(unit->supervisor);
 }
 
 void unit_act_reloaded(struct unit *unit, const struct unit_input *input)
 {
     const struct wire_message *message = input->message;
 
-    if (!unit->reloading)
+    if (!unit->reloading && unit->deferred[0] == '\0')
         return;
     unit->reloading = false;
+    unit->deferred[0] = '\0';
     loop_timer_disarm(unit->timer);
     if (message->code == 0) {
         log_info("[%s] reloaded", unit->name);

@@ -12,12 +12,12 @@ void unit_act_check(struct unit *unit, const struct unit_input *input _unused_)
 {
     unit->wanted = true;
     unit_enter(unit, UNIT_CHECKING);
-    loop_timer_arm(unit->timer, unit->settings->start_timeout);
     tenancy_attach(unit);
 }
 
 void unit_act_send_check(struct unit *unit, const struct unit_input *input _unused_)
 {
+    loop_timer_arm(unit->timer, unit->settings->start_timeout);
     tenancy_send_module(unit, WIRE_CHECK);
 }
 
@@ -32,6 +32,19 @@ void unit_act_check_failed(struct unit *unit, const struct unit_input *input)
     const char *text = input->end ? input->end->text : input->message->text;
 
     if (input->end && input->end->asked) {
+        unit_become_down(unit);
+        return;
+    }
+    /* Nor is it one when there was no process to ask: it is asked again by its start. */
+    if (input->end && input->end->not_started && !unit->settings->essential) {
+        unit_set_reason(unit, "could not be checked: %s", text);
+        unit_decide(unit, POLICY_END_FAILURE, LOG_EVENT_NONE);
+        return;
+    }
+    if (input->end && input->end->not_started) {
+        unit_set_reason(unit, "could not be checked: %s", text);
+        log_about(LOG_EVENT_GIVE_UP, LOG_LEVEL_ERROR, "[%s] %s", unit->name, unit->reason);
+        unit->give_up = true;
         unit_become_down(unit);
         return;
     }
@@ -71,7 +84,9 @@ void unit_act_want_later(struct unit *unit, const struct unit_input *input _unus
 
 void unit_act_retry(struct unit *unit, const struct unit_input *input _unused_)
 {
-    unit_enter(unit, UNIT_WAITING);
+    /* One that crashes again and again waits; its timer is armed anew when it is quiet no more. */
+    if (!unit->supervisor->quiet || unit->history.streak <= 1)
+        unit_enter(unit, UNIT_WAITING);
 }
 
 void unit_act_launch(struct unit *unit, const struct unit_input *input _unused_)
@@ -87,12 +102,14 @@ void unit_act_launch(struct unit *unit, const struct unit_input *input _unused_)
     }
     unit->cause = (struct cause){0};
     unit_set_reason(unit, "%s", "");
-    loop_timer_arm(unit->timer, unit->settings->start_timeout);
     tenancy_attach(unit);
 }
 
+/* From here on it is the module that takes its time; before, its process waited for its turn, and had its
+ * own time to come up. */
 void unit_act_send_start(struct unit *unit, const struct unit_input *input _unused_)
 {
+    loop_timer_arm(unit->timer, unit->settings->start_timeout);
     tenancy_send_module(unit, WIRE_START);
 }
 

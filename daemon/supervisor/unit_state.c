@@ -46,6 +46,7 @@ static const struct state_field fields[] = {
     RESTART(next_restart),
     RESTART(last_restart),
     UNIT(STATE_TEXT, activity),
+    UNIT(STATE_TEXT, deferred),
     STATE_MEMBER(STATE_UINT, struct unit, history.streak, "restart_streak"),
     UNIT(STATE_UINT, starts),
     UNIT(STATE_UINT, restarts),
@@ -165,5 +166,7 @@ int unit_restore(struct unit *unit, const json_t *state, struct state_error *err
 
     if (r == 0 && due != 0)
         loop_timer_arm(unit->timer, due - clock_monotonic());
+    else if (r == 0 && unit->state == UNIT_BACKOFF)
+        loop_timer_arm(unit->timer, 0);
     return r;
 }

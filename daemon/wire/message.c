@@ -58,6 +58,8 @@ static const struct schema {
     [WIRE_READY] = {"READY", {U32(module), STRING(text)}},
     [WIRE_FAILED] = {"FAILED", {U32(module), U32(flags), U32(code), STRING(name), STRING(text)}},
     [WIRE_RELOADED] = {"RELOADED", {U32(module), U32(code), STRING(text)}},
+    [WIRE_DEFERRED] = {"DEFERRED", {U32(module), STRING(text)}},
+    [WIRE_RELOADING] = {"RELOADING", {U32(module)}},
     [WIRE_ACCEPTED] = {"ACCEPTED",
                        {U32(module), U32(flags), U64(request), U64(number), U64(since)}},
     [WIRE_RESULT] = {"RESULT",

@@ -87,6 +87,8 @@ enum wire_type {
     WIRE_BUSY,         /* something of the module is busy until `deadline` at the most: look then */
     WIRE_NODE,         /* a live context: depth is line, name its task or pool, number the run */
     WIRE_SYMBOL,       /* text answers the FRAME of the same number in the row, `line` */
+    WIRE_DEFERRED,     /* RELOADED will come when work under way has ended; text says which */
+    WIRE_RELOADING,    /* it has ended, after a DEFERRED: the options are exchanged now */
     WIRE_TYPE_MAX,
 };
 

@@ -102,11 +102,12 @@ struct rv_module {
     struct rv_table tasks;
     struct rv_table pools;
     /* All four may be NULL. init: before any task; what it leaves behind after an error, it must
-     * undo itself. fini: after the last task and job. */
+     * undo itself. fini: after the last task and job. The context of init and of reload is done when
+     * the module is to stop while they run, and lives until fini. */
     int (*init)(struct rv_context *ctx, void *state);
     void (*fini)(void *state);
-    /* Options in state are the new ones; no run or job is in flight. An error makes the module
-     * fail. A module without it is restarted instead. */
+    /* Options in state are the new ones; no run or job is in flight: those that were have ended by
+     * themselves. An error makes the module fail. A module without it is restarted instead. */
     int (*reload)(struct rv_context *ctx, void *state);
     /* Asked every ten seconds: 0 when well. */
     int (*health)(struct rv_context *ctx, void *state);

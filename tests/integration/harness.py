@@ -10,6 +10,7 @@ import http.client
 import json
 import os
 import re
+import resource
 import select
 import shutil
 import signal

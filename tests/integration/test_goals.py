@@ -477,6 +477,20 @@ class SharedHosts(GoalTest):
         self.assert_stops(daemon)
 
 
+class Loops(GoalTest):
+    def test_an_upgrade_beside_modules_that_crash_again_and_again(self):
+        loops = "".join(puppet(f"l{i}", "on-init = crash", "essential = no", "restart-limit = 1000/1s",
+                               "restart-delay-max = 1ms") for i in range(6))
+        daemon = self.daemon(HEARTBEAT + loops).wait_started()
+        harness.wait_until(lambda: daemon.module("l0")["restarts"] > 3, "a loop")
+        done = daemon.ctl("upgrade")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        # They go on with what they do.
+        restarts = daemon.module("l0")["restarts"]
+        harness.wait_until(lambda: daemon.module("l0")["restarts"] > restarts + 1, "the loop to go on")
+        self.assert_stops(daemon)
+
+
 class Starts(GoalTest):
     def test_on_failed_exit_counts_from_the_first_moment(self):
         config = puppet("slow", "on-init = fifo init", "start-timeout = 1000s") + \
@@ -506,6 +520,41 @@ class Starts(GoalTest):
         with open(self.path(daemon, "init"), "w", encoding="utf-8"):
             pass
         daemon.wait_started()
+        self.assert_stops(daemon)
+
+    def test_a_stop_ends_an_init_that_waits(self):
+        daemon = self.daemon(HEARTBEAT + puppet("a", "on-init = wait", "essential = no", "start-timeout = 1000s", *SLOW),
+                             daemon="shutdown-timeout = 1000s").wait_started()
+        self.wait_trace(daemon, "a waits")
+        self.operate(daemon, "stop", "a")
+        self.assertEqual(self.trace(daemon)[1:], ["a waits", f"a cancelled: asked for by pid {os.getpid()} uid {os.getuid()}"])
+        self.assertNotIn("did not stop", daemon.text())
+        # A reload() that waits, too.
+        daemon.write(HEARTBEAT + puppet("a", *SLOW))
+        self.assertEqual(daemon.ctl("reload").returncode, 0)
+        self.operate(daemon, "start", "a")
+        daemon.write(HEARTBEAT + puppet("a", "on-reload = wait", "reload-timeout = 1000s", *SLOW))
+        daemon.ask_later("/v1/reload", "POST")
+        self.wait_trace(daemon, "a waits", 2)
+        self.operate(daemon, "stop", "a")
+        self.assertNotIn("did not stop", daemon.text())
+        self.assert_stops(daemon)
+
+    def test_no_process_is_no_mistake_in_the_configuration(self):
+        """So few descriptors that some hosts cannot be started to be asked."""
+        limit = harness.resource.RLIMIT_NOFILE
+        before = harness.resource.getrlimit(limit)
+        config = "".join(puppet(f"m{i}", "essential = no", "restart-delay-max = 20ms") for i in range(8))
+        daemon = self.daemon(config, start=False)
+        # The soft limit is inherited; reeved leaves it as it is.
+        harness.resource.setrlimit(limit, (26, before[1]))
+        try:
+            daemon.start()
+        finally:
+            harness.resource.setrlimit(limit, before)
+        daemon.wait_log("could not be checked: cannot start .*Too many open files")
+        daemon.wait_started()
+        self.assertNotIn("the configuration has errors", daemon.text())
         self.assert_stops(daemon)
 
     def test_one_that_dies_in_the_drain_delay_is_back(self):

@@ -117,8 +117,8 @@ class Json(PuppetTest):
         self.assertEqual(shown.keys(), status["modules"][1].keys())
         with self.subTest("steps"):
             self.compare("check, reload --plan", [self.plan(daemon), self.ctl_json(daemon, "check")])
-        self.assertEqual(self.ctl_json(daemon, "reload"), {"errors": []})
-        self.assertEqual(self.sections["reload"], {"errors": "list of texts"})
+        self.assertEqual(self.ctl_json(daemon, "reload"), {"errors": [], "notes": []})
+        self.assertEqual(self.sections["reload"], {"errors": "list of texts", "notes": "list of texts"})
         self.assertEqual(daemon.stop(), 0, daemon.text())
 
     def plan(self, daemon):
@@ -129,8 +129,10 @@ class Json(PuppetTest):
             before = file.read()
         daemon.write(before.split("\n", 3)[3].replace(
             f"[module:b]\nload = {PUPPET}", f"[module:b]\nload = {copy}"))
+        self.act(daemon, "b", "wait")
+        self.wait_trace(daemon, "b waits")
         plan = self.ctl_json(daemon, "reload", "--plan")
-        self.assertIn({"module": "c", "step": "restart", "because": "b", "held": False},
+        self.assertIn({"module": "c", "step": "restart", "because": "b", "held": False, "work": None},
                       plan["steps"])
         return plan
 

@@ -499,14 +499,95 @@ class Reloads(PuppetTest):
         self.assertEqual(self.trace(daemon)[-1], "a fini")
         self.assertNotIn("lost", daemon.text())
 
-    def test_work_that_outlasts_a_reload(self):
-        daemon, later = self.start_with_work("reload-timeout = 50ms", "drain = 10ms")
-        daemon.wait_log(r"\[a\] restarts: it did not reload within reload-timeout")
-        self.assertEqual(later.answer()[0], 200)
-        self.assertIn("a cancelled: it did not reload within reload-timeout", self.trace(daemon))
-        self.assertEqual(self.trace(daemon)[-2:], ["a fini", "a init"])
-        self.assertEqual(daemon.module("a")["pools"][0]["lost"], 0)
+    def test_a_reload_waits_for_a_run_and_cuts_nothing(self):
+        def text(label):
+            return puppet("a", "reload-timeout = 50ms", "tick.every = 10ms").replace("label = a", f"label = {label}")
+        daemon = self.daemon(text("a")).wait_started()
+        os.mkfifo(self.path(daemon, "fifo"))
+        self.act(daemon, "a", "fifo fifo")
+        self.wait_trace(daemon, "a reads")
+        daemon.write(text("b"))
+        self.assertRegex(daemon.ctl("reload", "--plan").stdout, "(?m)^a +reload +when this has ended: run act#1")
+        done = daemon.ctl("reload")
+        self.assertEqual((done.returncode, done.stdout),
+                         (0, "reloaded\n[module:a] takes its new options when its run act#1 has ended\n"))
+        self.assertEqual(daemon.module("a")["output"], "takes its new options when its run act#1 has ended")
+        # The other task goes on meanwhile, and so does what is asked of the module.
+        runs = self.task(daemon, "a", "tick")["runs"]
+        harness.wait_until(lambda: self.task(daemon, "a", "tick")["runs"] > runs + 3, "other runs")
+        self.assertEqual(daemon.ctl("submit", "a/work", "--wait", stdin="note").returncode, 0)
+        self.assertEqual(self.trace(daemon)[-1], "a noted")
+        # Over an upgrade it is still known.
+        self.assertEqual(daemon.ctl("upgrade").returncode, 0)
+        self.assertIn("takes its new options", daemon.module("a")["output"])
+        with open(self.path(daemon, "fifo"), "w", encoding="utf-8"):
+            pass
+        daemon.wait_log(r"\[a\] reloaded")
+        self.script(daemon, "a", "note")
+        harness.wait_until(lambda: daemon.ctl("run", "a/act", "--wait").returncode == 0, "a run")
+        self.assertEqual(self.trace(daemon)[1:], ["a reads", "a noted", "a has read", "b reload", "b noted"])
+        self.assertEqual(daemon.module("a")["output"], "")
+        self.assertEqual(self.task(daemon, "a", "act")["cancels"], 0)
         self.assertEqual(daemon.stop(), 0, daemon.text())
+
+    def test_newer_options_take_the_place_of_those_that_wait(self):
+        def text(label, *lines):
+            return puppet("a", *lines).replace("label = a", f"label = {label}")
+        daemon = self.daemon(text("a")).wait_started()
+        os.mkfifo(self.path(daemon, "fifo"))
+        self.act(daemon, "a", "fifo fifo")
+        self.wait_trace(daemon, "a reads")
+        for label in "bcd":
+            daemon.write(text(label))
+            self.assertEqual(daemon.ctl("reload").returncode, 0)
+        # Wrong ones change nothing of that.
+        daemon.write(text("e", "act.timeout = never mind"))
+        self.assertEqual(daemon.ctl("reload").returncode, 1)
+        with open(self.path(daemon, "fifo"), "w", encoding="utf-8"):
+            pass
+        self.wait_trace(daemon, "d reload")
+        self.assertEqual(self.trace(daemon), ["a init", "a reads", "a has read", "d reload"])
+        self.assertEqual(daemon.stop(), 0, daemon.text())
+
+    def test_a_stop_comes_before_options_that_wait(self):
+        daemon = self.daemon(puppet("a")).wait_started()
+        self.act(daemon, "a", "wait")
+        self.wait_trace(daemon, "a waits")
+        daemon.write(puppet("a", "words = x"))
+        self.assertEqual(daemon.ctl("reload").returncode, 0)
+        self.assertEqual(daemon.ctl("restart", "a").returncode, 0)
+        self.assertEqual(self.trace(daemon)[2:], [
+            f"a cancelled: {self.task(daemon, 'a', 'act')['last_error'].removeprefix('cancelled: ')}", "a fini", "a init"])
+        self.assertEqual(daemon.module("a")["output"], "")
+        self.assertEqual(daemon.stop(), 0, daemon.text())
+
+    def test_a_reload_that_must_stop_a_run_says_so(self):
+        folder = self.enterContext(harness.tempfile.TemporaryDirectory())
+        os.chmod(folder, 0o755)
+        copy = os.path.join(folder, "copy.so")
+        shutil.copy(PUPPET, copy)
+        text = puppet("a", "tick.every = never").replace(PUPPET, copy)
+        daemon = self.daemon(text).wait_started()
+        self.act(daemon, "a", "wait")
+        self.wait_trace(daemon, "a waits")
+        shutil.copy(PUPPET, copy + ".new")
+        os.rename(copy + ".new", copy)
+        self.assertRegex(daemon.ctl("reload", "--plan").stdout, "(?m)^a +restart +stops run act#1")
+        self.assertEqual(daemon.ctl("reload").returncode, 0)
+        daemon.wait_log(r"\[a\] new settings: restart; it stops run act#1")
+        daemon.wait_log(r"notice +\[a/act#1\] cancelled: reload: its \.so")
+        task = self.task(daemon, "a", "act")
+        self.assertEqual((task["cancels"], task["failures"], task["status"]), (1, 0, "pass"))
+        self.assertRegex(task["last_error"], "cancelled: reload: ")
+        self.assertEqual(daemon.stop(), 0, daemon.text())
+
+    def test_a_reload_waits_for_jobs(self):
+        daemon, later = self.start_with_work("reload-timeout = 50ms", "drain = 10ms")
+        self.assertEqual(later.answer(), (200, {"errors": [], "notes": [
+            "[module:a] takes its new options when jobs of its pool work have ended"]}))
+        self.assertEqual(daemon.module("a")["starts"], 1)
+        self.assertEqual(daemon.stop(), 0, daemon.text())
+        self.assertNotIn("lost", daemon.text())
 
     def test_another_object(self):
         daemon = self.daemon(start=False)
