@@ -7,7 +7,6 @@
 #include <signal.h>
 #include <spawn.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/duration.h"
@@ -115,7 +114,6 @@ static void ended(pid_t pid _unused_, const struct loop_exit *exit, void *arg)
     struct handover_answer answer;
     bool good;
 
-    stray_spare(0);
     while (read_some(successor))
         ;
     successor->text[successor->length] = '\0';
@@ -198,10 +196,9 @@ static int start(struct loop *loop, const char *path, int state, struct successo
     r = loop_child_create(loop, successor->pid, ended, successor, &successor->child);
     if (r < 0) {
         kill(successor->pid, SIGKILL);
-        waitpid(successor->pid, NULL, 0);
+        stray_adopt(successor->pid);
         return r;
     }
-    stray_spare(successor->pid);
     loop_timer_arm(successor->timer, PATIENCE);
     return 0;
 }
@@ -229,8 +226,6 @@ void successor_cancel(struct successor *successor)
     if (!successor)
         return;
     (void)loop_child_kill(successor->child, SIGKILL);
-    stray_spare(0);
-    /* It is killed: this waits for the kernel only. */
-    waitpid(successor->pid, NULL, 0);
+    stray_adopt(successor->pid);
     successor_free(successor);
 }

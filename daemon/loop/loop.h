@@ -101,6 +101,14 @@ int loop_child_create(struct loop *loop, pid_t pid, loop_child_fn fn, void *arg,
 /* Sends a signal through the pidfd: never to a process that took the pid over. Returns 0 or a
  * negative errno, -ESRCH when it has ended. */
 int loop_child_kill(struct loop_child *child, int signal);
+/* Whether a child of that pid is watched, and has not ended. */
+bool loop_child_is_watched(pid_t pid);
+/*
+ * Reaps children that have ended, whoever started them: to be called after SIGCHLD. Those that are watched
+ * are told as ever, of the others orphan() hears. Returns false when there may be more, so that others have
+ * their turn: call it again soon.
+ */
+bool loop_reap_children(loop_child_fn orphan, void *arg);
 /* Forgets a child that ended, from fn or later. */
 void loop_child_destroy(struct loop_child *child);
 

@@ -6,12 +6,14 @@
 #include "daemon/supervisor/host_internal.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/duration.h"
 #include "base/log.h"
 #include "base/text.h"
@@ -90,6 +92,7 @@ void host_destroy(struct host *host)
     if (host->child) {
         loop_child_kill(host->child, SIGKILL);
         stray_adopt(host->pid);
+        stray_host_ended(host->pid, host->name);
     }
     release_incarnation(host);
     list_remove(&host->all);
@@ -151,6 +154,16 @@ bool host_is_process(pid_t pid, bool descendants)
     return false;
 }
 
+bool host_has_mark(const char *mark)
+{
+    const struct host *host;
+
+    LIST_FOREACH (host, &all_hosts, all)
+        if (host->pid > 0 && strcmp(host->mark, mark) == 0)
+            return true;
+    return false;
+}
+
 void host_report_end(struct host *host, const struct host_end *end)
 {
     release_incarnation(host);
@@ -181,14 +194,14 @@ static void describe_end(const struct host *host, const struct loop_exit *exit,
     }
 }
 
-static void process_ended(pid_t pid _unused_, const struct loop_exit *exit, void *arg)
+static void process_ended(pid_t pid, const struct loop_exit *exit, void *arg)
 {
     struct host *host = arg;
     struct host_end end;
 
     host_channel_drain(host);
     host_usage_close(host, exit->cpu);
-    stray_kill_all();
+    stray_host_ended(pid, host->name);
     describe_end(host, exit, &end);
     host_report_end(host, &end);
 }
@@ -260,6 +273,9 @@ int host_start_process(struct host *host, const char **ret_what)
     if (r < 0)
         return r;
     *ret_what = "";
+    snprintf(host->mark, sizeof(host->mark), "%s%.64s@%" PRId64, SPAWN_MARK, host->name,
+             clock_monotonic());
+    options.mark = host->mark;
     options.control = host_end;
     options.scoreboard = host->board_fd;
     options.output = output_fd;

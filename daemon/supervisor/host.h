@@ -63,7 +63,7 @@ struct host_options {
 /* Strings are copied. Returns 0 or -ENOMEM. */
 int host_create(struct loop *loop, struct spawner *spawner, const struct host_options *options,
                 const struct host_events *events, void *arg, struct host **ret_host);
-/* A process that is still there is killed and forgotten: it is reaped as a stray. */
+/* A process that is still there is killed and forgotten: it is reaped as a stray, with what it leaves behind. */
 void host_destroy(struct host *host);
 
 enum host_state {
@@ -137,6 +137,9 @@ void host_kill_hanging(struct host *host, uint32_t slot, const char *why, ...)
 
 /* Whether the process is one of our hosts, or (with descendants) in the session of one. */
 bool host_is_process(pid_t pid, bool descendants);
+
+/* Whether a host that lives has this mark: its process's variable SPAWN_MARK. */
+bool host_has_mark(const char *mark);
 
 /* The spawner: processes are started one a turn of the loop, since each takes a millisecond. */
 int spawner_create(struct loop *loop, struct spawner **ret_spawner);

@@ -35,6 +35,7 @@ struct host {
     uint32_t hung_slot;
     char why[512]; /* host_kill()'s text */
     pid_t pid;
+    char mark[128];     /* of its process: see spawn.h */
     int64_t stopped_at; /* by a signal, since then; 0: it is not */
     struct loop_child *child;
     struct loop_timer *timer;       /* HELLO is due, or the grace after EXIT is over */

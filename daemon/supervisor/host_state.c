@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "base/text.h"
 #include "daemon/supervisor/cgroup.h"
 #include "daemon/supervisor/host_internal.h"
 #include "daemon/supervisor/output.h"
@@ -29,6 +30,7 @@ struct record {
     int64_t cpu_before;
     bool told_memory;
     bool other_limits; /* it was started with others than the settings now say */
+    char mark[128];
     char *cgroup;
     bool cgroup_memory;
     bool cgroup_cpu;
@@ -37,13 +39,21 @@ struct record {
 #define FIELD(kind, member) STATE_MEMBER(kind, struct record, member, #member)
 
 static const struct state_field fields[] = {
-    FIELD(STATE_BOOL, up),          FIELD(STATE_INT, pid),
-    FIELD(STATE_INT, channel),      FIELD(STATE_INT, board),
-    FIELD(STATE_INT, output),       FIELD(STATE_INT, grace),
-    FIELD(STATE_INT, stopped_at),   FIELD(STATE_INT, cpu_before),
-    FIELD(STATE_BOOL, told_memory), FIELD(STATE_BOOL, other_limits),
-    FIELD(STATE_STRING, cgroup),    FIELD(STATE_BOOL, cgroup_memory),
-    FIELD(STATE_BOOL, cgroup_cpu),  STATE_END,
+    FIELD(STATE_BOOL, up),
+    FIELD(STATE_INT, pid),
+    FIELD(STATE_INT, channel),
+    FIELD(STATE_INT, board),
+    FIELD(STATE_INT, output),
+    FIELD(STATE_INT, grace),
+    FIELD(STATE_INT, stopped_at),
+    FIELD(STATE_INT, cpu_before),
+    FIELD(STATE_BOOL, told_memory),
+    FIELD(STATE_BOOL, other_limits),
+    FIELD(STATE_TEXT, mark),
+    FIELD(STATE_STRING, cgroup),
+    FIELD(STATE_BOOL, cgroup_memory),
+    FIELD(STATE_BOOL, cgroup_cpu),
+    STATE_END,
 };
 
 bool hosts_are_settled(unsigned owned, char *ret_what, size_t size)
@@ -88,7 +98,10 @@ json_t *host_save(const struct host *host, const struct config_limits *limits)
         .cgroup_memory = cgroup_limits_memory(host->cgroup),
         .cgroup_cpu = cgroup_limits_cpu(host->cgroup),
     };
-    json_t *json = state_write(fields, &record);
+    json_t *json;
+
+    string_copy(record.mark, sizeof(record.mark), host->mark);
+    json = state_write(fields, &record);
 
     if (!json || json_object_set_new(json, "name", state_text(host->name)) < 0 ||
         (host->output &&
@@ -175,6 +188,7 @@ int host_adopt(struct host *host, const json_t *state, bool foreign, struct stat
     if (record.up) {
         host->pid = record.pid;
         host->grace = record.grace;
+        string_copy(host->mark, sizeof(host->mark), record.mark);
         host->stopped_at = record.stopped_at;
         host->state = HOST_UP;
         host->foreign = foreign;

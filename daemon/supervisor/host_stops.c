@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A pidfd tells only of the end; so these come by SIGCHLD, which may stand for several children. */
+/* A pidfd tells only of the end; so these come by SIGCHLD, which may stand for several children, and also
+ * tells of orphans, of which there is no pidfd. */
 #include "daemon/supervisor/host_stops.h"
 
 #include <errno.h>
@@ -12,6 +13,7 @@
 #include "base/log.h"
 #include "daemon/loop/loop.h"
 #include "daemon/supervisor/host_internal.h"
+#include "daemon/supervisor/stray.h"
 
 struct host_stops {
     struct loop *loop;
@@ -35,39 +37,57 @@ static void arm(struct host_stops *stops)
         loop_timer_arm(stops->timer, earliest - now);
 }
 
-/* Takes in what the kernel has to say of one child. Returns whether anything changed. */
-static bool look_at(struct host *host)
+static void note(struct host *host, const siginfo_t *info)
 {
-    siginfo_t info = {0};
     char grace[DURATION_TEXT_SIZE];
 
-    if (host->pid == 0 ||
-        waitid(P_PID, (id_t)host->pid, &info, WSTOPPED | WCONTINUED | WNOHANG) < 0 ||
-        info.si_pid == 0)
-        return false;
-    if (info.si_code == CLD_STOPPED && host->stopped_at == 0) {
+    if (info->si_code == CLD_STOPPED && host->stopped_at == 0) {
         host->stopped_at = clock_monotonic();
         log_warning(
             "[%s] process %d was stopped by SIG%s: it is killed unless it is continued within "
             "%s (grace)",
-            host->name, (int)host->pid, sigabbrev_np(info.si_status),
+            host->name, (int)host->pid, sigabbrev_np(info->si_status),
             duration_format(host->grace, grace, sizeof(grace)));
-    } else if (info.si_code == CLD_CONTINUED && host->stopped_at != 0) {
+    } else if (info->si_code == CLD_CONTINUED && host->stopped_at != 0) {
         host->stopped_at = 0;
         log_notice("[%s] process %d was continued", host->name, (int)host->pid);
     }
-    return true;
+}
+
+static struct host *find(pid_t pid)
+{
+    struct host *host;
+
+    LIST_FOREACH (host, host_all(), all)
+        if (host->pid == pid)
+            return host;
+    return NULL;
+}
+
+/* Takes in what the kernel has to say of children that were stopped or continued: hosts and orphans. */
+static bool look_for_stops(void)
+{
+    bool any = false;
+
+    for (;;) {
+        siginfo_t info = {0};
+        struct host *host;
+
+        if (waitid(P_ALL, 0, &info, WSTOPPED | WCONTINUED | WNOHANG) < 0 || info.si_pid == 0)
+            return any;
+        host = find(info.si_pid);
+        if (host)
+            note(host, &info);
+        any = any || host;
+    }
 }
 
 static void child_changed(int signal _unused_, const struct loop_sender *sender _unused_, void *arg)
 {
     struct host_stops *stops = arg;
-    bool any = false;
-    struct host *host;
 
-    LIST_FOREACH (host, host_all(), all)
-        any = look_at(host) || any;
-    if (!any)
+    stray_reap();
+    if (!look_for_stops())
         return;
     arm(stops);
     stops->changed(stops->arg);

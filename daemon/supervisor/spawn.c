@@ -15,8 +15,14 @@
 extern char **environ;
 
 static const char *const private_variables[] = {
-    "NOTIFY_SOCKET=",         "LISTEN_",         "WATCHDOG_",
-    "CREDENTIALS_DIRECTORY=", "JOURNAL_STREAM=", "REEVE_MODULE_PATH=",
+    "NOTIFY_SOCKET=",
+    "LISTEN_",
+    "WATCHDOG_",
+    "CREDENTIALS_DIRECTORY=",
+    "JOURNAL_STREAM=",
+    "REEVE_MODULE_PATH=",
+    /* Of a reeved in whose host this one runs. */
+    "REEVE_HOST=",
 };
 
 static bool is_private(const char *variable)
@@ -27,18 +33,20 @@ static bool is_private(const char *variable)
     return false;
 }
 
-/* The strings stay the environment's own. */
-static char **make_environment(void)
+/* The strings stay the environment's own, and the mark the caller's. */
+static char **make_environment(const char *mark)
 {
     size_t count = 0, kept = 0;
     char **list;
 
     while (environ[count])
         count++;
-    list = calloc(count + 1, sizeof(char *));
+    list = calloc(count + 2, sizeof(char *));
     for (size_t i = 0; list && i < count; i++)
         if (!is_private(environ[i]))
             list[kept++] = environ[i];
+    if (list)
+        list[kept] = (char *)(uintptr_t)mark;
     return list;
 }
 
@@ -89,7 +97,7 @@ int spawn_host(const struct spawn_options *options, pid_t *ret_pid)
     cleanup_close int control = move_up(options->control);
     cleanup_close int scoreboard = move_up(options->scoreboard);
     cleanup_close int output = move_up(options->output);
-    cleanup_free char **environment = make_environment();
+    cleanup_free char **environment = make_environment(options->mark);
     char *argv[] = {(char *)"reeve-host", (char *)"--supervised", (char *)(uintptr_t)options->name,
                     NULL};
     posix_spawn_file_actions_t actions;

@@ -5,10 +5,14 @@
 
 #include <sys/types.h>
 
+/* A variable in the environment of a host and of what it starts: whose process is this? */
+#define SPAWN_MARK "REEVE_HOST="
+
 struct spawn_options {
     const char *program;   /* path of reeve-host */
     const char *name;      /* of the host, for ps */
     const char *directory; /* its working directory */
+    const char *mark;      /* SPAWN_MARK and something that is this process's alone */
     int control;           /* becomes WIRE_FD_CONTROL */
     int scoreboard;        /* becomes WIRE_FD_SCOREBOARD */
     int output;            /* becomes stdout and stderr */
@@ -17,7 +21,7 @@ struct spawn_options {
 /*
  * Starts the program in a session of its own with default signals and none blocked. What systemd
  * tells reeved alone (NOTIFY_SOCKET, LISTEN_*, WATCHDOG_*, CREDENTIALS_DIRECTORY, JOURNAL_STREAM)
- * is taken out of its environment. The descriptors stay the caller's. Blocks for about 1.5 ms.
+ * is taken out of its environment, the mark comes in. The descriptors stay the caller's. Blocks for about 1.5 ms.
  * Returns 0 or a negative errno.
  */
 int spawn_host(const struct spawn_options *options, pid_t *ret_pid);

@@ -308,7 +308,8 @@ int supervisor_restore(struct loop *loop, const struct supervisor_options *optio
         return r;
     }
     /* What was being reaped when the program changed. */
-    stray_kill_all();
+    stray_reap();
+    stray_look();
     supervisor_hosts_restored(supervisor);
     supervisor_changed(supervisor);
     *ret_supervisor = supervisor;

@@ -198,7 +198,6 @@ static void stop_next(struct supervisor *supervisor)
         return;
     supervisor->phase = PHASE_STOPPED;
     loop_timer_disarm(supervisor->stop_timer);
-    stray_kill_all();
     supervisor_notify(supervisor, SUPERVISOR_STOPPED);
 }
 

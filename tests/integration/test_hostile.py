@@ -240,7 +240,7 @@ class Interfaces(Hostile):
         self.finish(daemon)
 
     def test_children(self):
-        daemon = self.attack("children", r"killing process \d+, left behind by a host that ended")
+        daemon = self.attack("children", r"\[evil\] killing process \d+ \(.*\), left behind by its host")
         self.finish(daemon)
         self.assertEqual(daemon.processes(), [])
 
