@@ -358,6 +358,11 @@ struct config *config_read(const char *path, const struct config_places *places,
     free(real);
     if (r < 0)
         return NULL;
+    if (config->entry_count == 0 && !config_errors_any(errors))
+        config_error(
+            errors, path, 0,
+            "there is no section in it: an empty or cut file is not taken for a configuration "
+            "without modules, which is a line \"[daemon]\"");
     loader.main_file = false;
     for (size_t i = 0; i < config->include.count; i++)
         make_absolute(&loader, &config->include.items[i]);

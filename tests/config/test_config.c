@@ -81,6 +81,8 @@ static void test_traps_of_inih(void **state)
     REFUSE("[]\n", "reeve.ini:1: a section's name has 1 to 49");
     REFUSE("[module:a]\nload = one\n[module:a]\n", "reeve.ini:3: section [module:a] appears twice");
     REFUSE("[module:a]\nload = one\nx = \x01\n", "reeve.ini:3: control character 0x01");
+    REFUSE("", "reeve.ini: there is no section in it");
+    REFUSE("# nothing\n\n", "reeve.ini: there is no section in it");
     /* An empty section is a module without its keys, not nothing. */
     REFUSE("[module:a]\n", "reeve.ini:1: [module:a] needs the key \"load\"");
     /* Long lines, comments too, and long names. */

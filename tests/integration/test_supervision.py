@@ -589,6 +589,22 @@ class Reloads(PuppetTest):
         self.assertEqual(daemon.stop(), 0, daemon.text())
         self.assertNotIn("lost", daemon.text())
 
+    def test_an_empty_file_is_refused(self):
+        daemon = self.daemon(puppet("a")).wait_started()
+        pid = daemon.module("a")["pid"]
+        for text in ("", "\n# nothing\n"):
+            with open(daemon.config_path, "w", encoding="utf-8") as file:
+                file.write(text)
+            done = daemon.ctl("reload")
+            self.assertEqual(done.returncode, 1)
+            self.assertRegex(done.stderr, r"reeve\.ini: there is no section in it: an empty or cut file")
+        self.assertEqual((daemon.module("a")["pid"], daemon.module("a")["state"]), (pid, "ready"))
+        # Without modules, on purpose.
+        daemon.write("")
+        self.assertEqual(daemon.ctl("reload").returncode, 0)
+        self.assertEqual(daemon.status()["modules"], [])
+        self.assertEqual(daemon.stop(), 0, daemon.text())
+
     def test_another_object(self):
         daemon = self.daemon(start=False)
         copy = os.path.join(daemon.folder, "copy.so")
