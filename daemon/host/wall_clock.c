@@ -10,9 +10,11 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <reeve/log.h>
 #include <signal.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/timerfd.h>
 #include <unistd.h>
 
@@ -28,12 +30,16 @@ static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct list watches = {&watches, &watches};
 static bool started;
 
-/* As far in the future as the kernel takes it. */
+/* As far in the future as the kernel takes it. ECANCELED is no failure: the clock was set since the last
+ * read, or since the timer was made; it is armed all the same (timerfd_setup() of the kernel starts the timer
+ * before it looks), and that change has been told by this. Returns 1 then. */
 static int arm(int fd)
 {
     struct itimerspec never = {.it_value.tv_sec = INT64_MAX / 1000000000};
 
-    return timerfd_settime(fd, TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET, &never, NULL);
+    if (timerfd_settime(fd, TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET, &never, NULL) == 0)
+        return 0;
+    return errno == ECANCELED ? 1 : -errno;
 }
 
 static void tell_all(void)
@@ -56,10 +62,16 @@ static void *wait_for_changes(void *arg)
 
         /* Armed again before the schedules look at the clock, so that no change falls between. */
         if (size < 0 && errno == ECANCELED) {
-            arm(fd);
+            while (arm(fd) == 1)
+                ;
             tell_all();
         } else if (size != sizeof(expirations) && !(size < 0 && errno == EINTR)) {
             /* A module has closed it, and perhaps something else has its number now. */
+            rv_log(
+                NULL, RV_LOG_ERROR,
+                "the time of day is not watched any more: schedules that go by it keep to the clock as "
+                "it is now: %s",
+                size < 0 ? strerror(errno) : "the descriptor is another's");
             return NULL;
         }
     }

@@ -59,10 +59,15 @@ int timerfd_create(clockid_t clock, int flags)
 
 int timerfd_settime(int fd, int flags, const struct itimerspec *value, struct itimerspec *old)
 {
+    static int calls;
+
     (void)value;
     (void)old;
-    if (fd == fake_timer && flags == (TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET))
-        return 0;
+    if (fd == fake_timer && flags == (TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET)) {
+        /* As if the clock had been set since the timer was made: it is armed, and yet says so. */
+        errno = ECANCELED;
+        return calls++ == 0 ? -1 : 0;
+    }
     errno = EINVAL;
     return -1;
 }
