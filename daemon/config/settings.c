@@ -246,7 +246,7 @@ const struct setting module_settings[] = {
      .help = "longest delay between restarts"},
     {"restart-reset", parse_duration, MODULE(restart_reset), "1min",
      .help = "time that a module must stay ready for the delay to start anew"},
-    {"restart-limit", parse_rate, MODULE(restart_limit), "10/60s",
+    {"restart-limit", parse_rate, MODULE(restart_limit), "10/10min",
      .help = "restarts within a time after which the module counts as failed"},
     {"on-failed", parse_on_failed, MODULE(on_failed), "continue",
      .help = "what the daemon does when the module has failed: continue or exit"},

@@ -14,12 +14,13 @@
 static int64_t backoff(const struct config_module *settings, unsigned streak, uint32_t random)
 {
     int64_t delay = settings->restart_delay;
+    int64_t most = MAX(settings->restart_delay_max, settings->restart_delay);
 
     for (unsigned i = 0; i < MIN(streak, DOUBLINGS_MAX) && delay < settings->restart_delay_max; i++)
         delay *= 2;
-    delay = MIN(delay, MAX(settings->restart_delay_max, settings->restart_delay));
+    delay = MIN(delay, most);
     /* From 3/4 to 5/4, in 1024 steps. */
-    return delay / 4 * 3 + delay / 2 / 1024 * (int64_t)(random % 1024);
+    return MIN(delay / 4 * 3 + delay / 2 / 1024 * (int64_t)(random % 1024), most);
 }
 
 static unsigned restarts_within(const struct policy_history *history, int64_t since)

@@ -78,7 +78,8 @@ static void test_delays_double_to_the_cap(void **state)
         facts.random = 1023;
         high = policy_decide(&settings, &history, &facts);
         assert_int_equal(low.delay, middle[i] * SECOND / 4 * 3);
-        assert_true(high.delay > middle[i] * SECOND && high.delay <= middle[i] * SECOND / 4 * 5);
+        assert_true(high.delay > middle[i] * SECOND || high.delay == settings.restart_delay_max);
+        assert_true(high.delay <= MIN(middle[i] * SECOND / 4 * 5, settings.restart_delay_max));
         policy_record(&history, &low, facts.now);
     }
     /* A streak beyond any doubling does not overflow. */
@@ -159,11 +160,40 @@ static void test_resize_keeps_the_newest(void **state)
     policy_history_free(&history);
 }
 
+/* The defaults of reeve.ini(5), for a module that fails as soon as it starts: it is given up in a time in
+ * which somebody may still look, whatever the dice say. */
+static void test_the_default_limit_is_reached(void **state)
+{
+    static const uint32_t dice[] = {0, 511, 1023};
+    (void)state;
+
+    for (size_t i = 0; i < ARRAY_SIZE(dice); i++) {
+        struct config_module settings = {0};
+        struct policy_history history = {0};
+        struct policy_facts facts = {
+            .end = POLICY_END_FAILURE, .now = 1000 * SECOND, .random = dice[i]};
+        struct policy_decision decision;
+        int64_t began = facts.now;
+
+        settings_init(module_settings, &settings);
+        assert_int_equal(policy_history_resize(&history, settings.restart_limit.count), 0);
+        while ((decision = policy_decide(&settings, &history, &facts)).verdict == POLICY_RESTART) {
+            assert_true(decision.delay <= settings.restart_delay_max);
+            policy_record(&history, &decision, facts.now);
+            facts.now += decision.delay;
+            assert_true(facts.now - began < 600 * SECOND);
+        }
+        assert_int_equal(decision.verdict, POLICY_FAILED);
+        policy_history_free(&history);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_verdicts),
         cmocka_unit_test(test_delays_double_to_the_cap),
+        cmocka_unit_test(test_the_default_limit_is_reached),
         cmocka_unit_test(test_limit),
         cmocka_unit_test(test_stable_period_resets),
         cmocka_unit_test(test_resize_keeps_the_newest),
