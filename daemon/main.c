@@ -264,7 +264,6 @@ int main(int argc, char **argv)
 
     if (r != 0)
         return r < 0 ? 1 : 0;
-    umask(0022);
     signal(SIGPIPE, SIG_IGN);
     /* Of what is ours in /proc nothing is to be written any more once we are not dumpable. */
     if (!arguments.check && arguments.check_state < 0 && arguments.resume < 0)

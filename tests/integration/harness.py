@@ -125,6 +125,7 @@ class Daemon:
         self.environment = environment or {}
         self.program = REEVED
         self.pass_fds = ()
+        self.umask = -1  # that of the tests
         self.log = []
         self.log_lock = threading.Condition()
         self.process = None
@@ -144,7 +145,7 @@ class Daemon:
         self.process = subprocess.Popen(
             [self.program, "-c", self.config_path, *arguments], stderr=subprocess.PIPE,
             stdout=subprocess.DEVNULL, stdin=subprocess.DEVNULL, env=environment, text=True,
-            errors="replace", pass_fds=self.pass_fds)
+            errors="replace", pass_fds=self.pass_fds, umask=self.umask)
         self.reader = threading.Thread(target=self._read, daemon=True)
         self.reader.start()
         return self

@@ -43,6 +43,18 @@ class Exec(harness.DaemonTest):
         self.assertNotIn("\033", log)
         self.assertRegex(log, r"\[x/run#1\] a\?\[31m\?b")
 
+    def test_the_umask_is_that_of_the_service(self):
+        for umask, mode in ((0o077, 0o600), (0o027, 0o640), (0, 0o666)):
+            daemon = self.daemon("[module:x]\nload = exec\nrun.every = 1000s\ncommand = echo x > out.new && mv out.new out\n",
+                                 start=False)
+            daemon.umask = umask
+            daemon.start().wait_started()
+            path = os.path.join(daemon.state, "out")
+            harness.wait_until(lambda path=path: os.path.exists(path), "the file")
+            self.assertEqual(os.stat(path).st_mode & 0o777, mode)
+            self.assertEqual(daemon.ctl("status").returncode, 0)
+            self.assertEqual(daemon.stop(), 0, daemon.text())
+
     def test_no_descriptor_and_no_secret_is_inherited(self):
         daemon = self.daemon("[module:x]\nload = exec\nrun.every = 1000s\n"
                              "command = ls /proc/self/fd | tr '\\n' ' '; env; echo end\n"
