@@ -5,6 +5,7 @@
 #include <event2/bufferevent.h>
 #include <event2/event.h>
 #include <event2/http.h>
+#include <event2/http_struct.h>
 #include <event2/keyvalq_struct.h>
 #include <event2/listener.h>
 #include <fcntl.h>
@@ -194,6 +195,9 @@ static void refuse_request(struct http_request *request)
                                                   .size = sizeof(text) - 1,
                                                   .headers = headers};
 
+    /* That of a CONNECT stays open for evhttp, whatever the answer says. */
+    if (evhttp_request_get_command(request->request) == EVHTTP_REQ_CONNECT)
+        request->request->type = EVHTTP_REQ_GET;
     http_respond(request, &response);
 }
 

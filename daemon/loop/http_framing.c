@@ -27,6 +27,19 @@ static bool names_are_clear(const struct evkeyvalq *headers)
     return true;
 }
 
+/* evhttp reads no body of these, whatever their headers say, and would take it for the next request. */
+static bool body_is_read(struct evhttp_request *request)
+{
+    switch (evhttp_request_get_command(request)) {
+    case EVHTTP_REQ_HEAD:
+    case EVHTTP_REQ_TRACE:
+    case EVHTTP_REQ_CONNECT:
+        return false;
+    default:
+        return true;
+    }
+}
+
 bool http_framing_is_clear(struct evhttp_request *request)
 {
     const struct evkeyvalq *headers = evhttp_request_get_input_headers(request);
@@ -38,6 +51,8 @@ bool http_framing_is_clear(struct evhttp_request *request)
     if (lengths + codings > 1 || count(headers, "Host") > 1 || !names_are_clear(headers))
         return false;
     if (length && (length[0] == '\0' || length[strspn(length, "0123456789")] != '\0'))
+        return false;
+    if ((coding || (length && length[strspn(length, "0")] != '\0')) && !body_is_read(request))
         return false;
     return !coding || strcasecmp(coding, "chunked") == 0;
 }

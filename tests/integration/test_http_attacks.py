@@ -31,6 +31,15 @@ def send_and_end(client, request):
         client.shutdown(socket.SHUT_WR)
 
 
+def read_all(client):
+    """All that comes until the end."""
+    text = bytearray()
+    with contextlib.suppress(ConnectionResetError):
+        while part := client.recv(65536):
+            text += part
+    return bytes(text)
+
+
 def reset(client):
     """Ends a connection by RST."""
     client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
@@ -379,6 +388,28 @@ class Malformed(AttackTest):
                 answers = read_answers(client)
                 self.assertLessEqual(len(answers), 1, headers)
                 self.assertNotIn(b"reeve_", b"".join(a[2] for a in answers), headers)
+        self.assert_stops(daemon)
+
+
+    def test_a_body_is_never_taken_for_a_request(self):
+        """Whatever the method: on the control socket a request that was taken from a body would change things."""
+        daemon = self.target()
+        hidden = b"POST /v1/restart?module=heart HTTP/1.1\r\nHost: localhost\r\n\r\n"
+        chunked = b"Transfer-Encoding: chunked\r\n\r\n%x\r\n%s\r\n0\r\n\r\n" % (len(hidden), hidden)
+        sized = b"Content-Length: %d\r\n\r\n%s" % (len(hidden), hidden)
+        starts = daemon.module("heart")["starts"]
+        with self.attacked(daemon):
+            for connect in (self.connect, self.connect_control):
+                for method in (b"HEAD /livez", b"TRACE /livez", b"CONNECT localhost:80"):
+                    for rest in (sized, chunked):
+                        client = connect(daemon)
+                        client.sendall(method + b" HTTP/1.1\r\nHost: localhost\r\n" + rest)
+                        # read_answers() would wait for the body that an answer to HEAD has not.
+                        answer = read_all(client)
+                        self.assertEqual(answer.count(b"HTTP/1.1"), 1, (method, answer))
+                        self.assertTrue(answer.startswith(b"HTTP/1.1 400 "), (method, answer))
+                        self.assertIn(b"\r\nConnection: close\r\n", answer)
+        self.assertEqual(daemon.module("heart")["starts"], starts)
         self.assert_stops(daemon)
 
 
