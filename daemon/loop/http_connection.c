@@ -84,15 +84,6 @@ static void keeper_fired(evutil_socket_t fd _unused_, short what _unused_, void 
     connection->keeper_fired = true;
 }
 
-static void arm(struct http_connection_queue *queue, int64_t ns)
-{
-    /* Rounded up, so that a deadline has passed when its timer expires. */
-    int64_t us = (ns + NSEC_PER_USEC - 1) / NSEC_PER_USEC;
-    struct timeval delay = {us / 1000000, us % 1000000};
-
-    evtimer_add(queue->timer, &delay);
-}
-
 void http_connection_resume(struct http_connection *connection)
 {
     choose_reading(connection);
@@ -110,11 +101,11 @@ static void set_state(struct http_connection *connection, enum http_connection_s
     list_append(&queue->list, &connection->list);
     event_del(connection->closed);
     if (queue->timeout > 0 && !evtimer_pending(queue->timer, NULL))
-        arm(queue, queue->timeout);
+        http_connection_queue_arm(queue, queue->timeout);
     http_connection_resume(connection);
 }
 
-static void connection_cut(struct http_connection *connection)
+void http_connection_cut(struct http_connection *connection)
 {
     int fd = bufferevent_getfd(connection->socket);
 
@@ -128,21 +119,6 @@ static void connection_cut(struct http_connection *connection)
     set_state(connection, HTTP_CONNECTION_CUT);
     if (fd >= 0)
         shutdown(fd, SHUT_RDWR);
-}
-
-static void deadline_passed(evutil_socket_t fd _unused_, short what _unused_, void *arg)
-{
-    struct http_connection_queue *queue = arg;
-    struct http_connection *connection, *next;
-    int64_t now = clock_monotonic();
-
-    LIST_FOREACH_SAFE (connection, next, &queue->list, list) {
-        if (connection->since + queue->timeout > now) {
-            arm(queue, connection->since + queue->timeout - now);
-            return;
-        }
-        connection_cut(connection);
-    }
 }
 
 static void flush_output(evutil_socket_t fd, short what, void *arg);
@@ -210,7 +186,7 @@ static enum bufferevent_filter_result bytes_go(struct evbuffer *source,
     if (connection->fd < 0 || connection->state == HTTP_CONNECTION_CUT)
         return BEV_ERROR;
     if (evbuffer_write(source, connection->fd) < 0 && errno != EAGAIN && errno != EINTR) {
-        connection_cut(connection);
+        http_connection_cut(connection);
         return BEV_ERROR;
     }
     if (evbuffer_get_length(source) == 0)
@@ -242,7 +218,7 @@ static void flush_output(evutil_socket_t fd _unused_, short what _unused_, void 
     /* evhttp does not look whether the kernel took the watch. Nobody hears what this peer sends: it
      * had better come again. */
     if (is_to_be_watched(connection) && !is_watched(connection))
-        connection_cut(connection);
+        http_connection_cut(connection);
     else
         bufferevent_flush(connection->filter, EV_WRITE, BEV_NORMAL);
 }
@@ -254,7 +230,7 @@ static void peer_left(evutil_socket_t fd, short what _unused_, void *arg)
     struct pollfd state = {.fd = fd};
 
     if (poll(&state, 1, 0) == 1 && state.revents & (POLLHUP | POLLERR))
-        connection_cut(connection);
+        http_connection_cut(connection);
 }
 
 static void connection_free(struct http_connection *connection)
@@ -373,71 +349,4 @@ void http_connection_done(struct http_connections *connections, int fd)
         set_state(connection, held > 0 ? HTTP_CONNECTION_READING : HTTP_CONNECTION_IDLE);
         event_active(connection->writable, EV_WRITE, 0);
     }
-}
-
-/* The one that has been in a state for longest; NULL when there is none. */
-static struct http_connection *oldest(struct http_connections *connections,
-                                      enum http_connection_state state)
-{
-    struct http_connection *connection;
-
-    LIST_FOREACH (connection, &connections->queues[state].list, list)
-        if (!http_connection_is_over(connection))
-            return connection;
-    return NULL;
-}
-
-bool http_connections_shed(struct http_connections *connections)
-{
-    struct http_connection *chosen = oldest(connections, HTTP_CONNECTION_NEW);
-    struct http_connection *idle = oldest(connections, HTTP_CONNECTION_IDLE);
-    struct http_connection *reading = oldest(connections, HTTP_CONNECTION_READING);
-
-    if (!chosen)
-        chosen = idle && (!reading || idle->since <= reading->since) ? idle : reading;
-    if (!chosen)
-        chosen = oldest(connections, HTTP_CONNECTION_WRITING);
-    if (chosen)
-        connection_cut(chosen);
-    return chosen != NULL;
-}
-
-void http_connections_cut(struct http_connections *connections, enum http_connection_state first,
-                          enum http_connection_state last)
-{
-    struct http_connection *connection, *next;
-
-    for (size_t i = first; i <= last; i++)
-        LIST_FOREACH_SAFE (connection, next, &connections->queues[i].list, list)
-            connection_cut(connection);
-}
-
-int http_connections_init(struct http_connections *connections)
-{
-    const struct http_options *options = connections->options;
-
-    connections->queues[HTTP_CONNECTION_NEW].timeout = options->idle_timeout;
-    connections->queues[HTTP_CONNECTION_IDLE].timeout = options->idle_timeout;
-    connections->queues[HTTP_CONNECTION_READING].timeout = options->request_timeout;
-    connections->queues[HTTP_CONNECTION_WRITING].timeout = options->write_timeout;
-    for (size_t i = 0; i < HTTP_CONNECTION_STATES; i++)
-        list_init(&connections->queues[i].list);
-    for (size_t i = 0; i < HTTP_CONNECTION_STATES; i++) {
-        struct http_connection_queue *queue = &connections->queues[i];
-
-        queue->timer = evtimer_new(connections->base, deadline_passed, queue);
-        if (!queue->timer)
-            return -ENOMEM;
-    }
-    return 0;
-}
-
-void http_connections_finish(struct http_connections *connections)
-{
-    for (size_t i = 0; i < HTTP_CONNECTION_STATES; i++)
-        if (connections->queues[i].timer)
-            event_free(connections->queues[i].timer);
-    free(connections->by_fd);
-    connections->by_fd = NULL;
-    connections->by_fd_size = 0;
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The record of a connection, for http_connection.c and for its handing over, http_handover.c. */
+/* The record of a connection, for http_connection.c, for what looks at all (http_connections.c), and for its handing
+ * over (http_handover.c). */
 #ifndef REEVE_LOOP_HTTP_CONNECTION_INTERNAL_H
 #define REEVE_LOOP_HTTP_CONNECTION_INTERNAL_H
 
@@ -22,6 +23,12 @@ struct http_connection {
 
 /* Whether evhttp has freed it: it is not to be touched any more. */
 bool http_connection_is_over(const struct http_connection *connection);
+
+/* Shuts it down. */
+void http_connection_cut(struct http_connection *connection);
+
+/* The timer of those in one state is to expire in ns. */
+void http_connection_queue_arm(struct http_connection_queue *queue, int64_t ns);
 
 /* Reads again, or not, as its state wants it. */
 void http_connection_resume(struct http_connection *connection);
