@@ -5,7 +5,6 @@
 #include <event2/bufferevent.h>
 #include <event2/event.h>
 #include <event2/http.h>
-#include <event2/http_struct.h>
 #include <event2/keyvalq_struct.h>
 #include <event2/listener.h>
 #include <fcntl.h>
@@ -28,6 +27,10 @@
 /* At the end: who has only just connected is about to ask, and was accepted by us, not by whoever
  * follows. */
 #define NEW_PATIENCE (200 * NSEC_PER_MSEC)
+
+/* How much longer than it came the head of a request may be when evhttp sees it: by a Content-Length in
+ * place of chunks, and a Connection. */
+#define HEADER_ADDED_MAX 128
 
 /* evhttp takes the listener's argument for itself, so that an accept error must be traced to its
  * server through this list. Main thread only, as everything here. */
@@ -184,20 +187,14 @@ static int request_fd(struct evhttp_request *request)
     return connection ? bufferevent_getfd(evhttp_connection_get_bufferevent(connection)) : -1;
 }
 
-/* Whatever follows may be a part of it. */
-static void refuse_request(struct http_request *request)
+/* The connection ends with it, as the request that stands for the refused one says so. */
+static void refuse_request(struct http_request *request, const struct http_refusal *refusal)
 {
-    static const struct http_header headers[] = {{"Connection", "close"}, {NULL, NULL}};
-    static const char text[] = "it is not clear where this request ends, or who is to have it\n";
-    static const struct http_response response = {.status = 400,
-                                                  .content_type = "text/plain; charset=utf-8",
-                                                  .body = text,
-                                                  .size = sizeof(text) - 1,
-                                                  .headers = headers};
+    char line[128];
+    struct http_response response = {
+        .status = refusal->status, .content_type = "text/plain; charset=utf-8", .body = line};
 
-    /* That of a CONNECT stays open for evhttp, whatever the answer says. */
-    if (evhttp_request_get_command(request->request) == EVHTTP_REQ_CONNECT)
-        request->request->type = EVHTTP_REQ_GET;
+    response.size = (size_t)snprintf(line, sizeof(line), "%s\n", refusal->text);
     http_respond(request, &response);
 }
 
@@ -206,6 +203,7 @@ static void request_came(struct evhttp_request *evrequest, void *arg)
     struct http_server *server = arg;
     struct http_request *request = calloc(1, sizeof(*request));
     int fd = request_fd(evrequest);
+    const struct http_refusal *refusal;
 
     if (!request) {
         evhttp_send_error(evrequest, HTTP_SERVUNAVAIL, NULL);
@@ -213,14 +211,15 @@ static void request_came(struct evhttp_request *evrequest, void *arg)
     }
     request->server = server;
     request->request = evrequest;
-    http_connection_working(&server->connections, fd);
-    if (server->resumption) {
+    refusal = http_connection_working(&server->connections, fd);
+    if (refusal) {
+        refuse_request(request, refusal);
+    } else if (server->resumption) {
         server->resumed = true;
         server->resumption->came(request, server->resumption->arg);
-    } else if (http_framing_is_clear(evrequest))
+    } else {
         server->options.handler(request, server->options.arg);
-    else
-        refuse_request(request);
+    }
     http_connection_waiting(&server->connections, fd);
 }
 
@@ -308,6 +307,19 @@ int http_request_fd(const struct http_request *request)
 
 /* Answers -------------------------------------------------------------------------------------- */
 
+/* Where evhttp knows none but "Client Error"; else NULL. */
+static const char *reason_phrase(int status)
+{
+    switch (status) {
+    case 421:
+        return "Misdirected Request";
+    case 431:
+        return "Request Header Fields Too Large";
+    default:
+        return NULL;
+    }
+}
+
 static void answer_sent(struct evhttp_request *evrequest, void *arg)
 {
     struct http_server *server = arg;
@@ -347,8 +359,7 @@ void http_respond(struct http_request *request, const struct http_response *resp
         evbuffer_add(body, response->body, response->size);
     http_connection_writing(&server->connections, request_fd(request->request));
     evhttp_request_set_on_complete_cb(request->request, answer_sent, server);
-    /* NULL: evhttp knows the reason phrases. */
-    evhttp_send_reply(request->request, response->status, NULL, body);
+    evhttp_send_reply(request->request, response->status, reason_phrase(response->status), body);
     if (body)
         evbuffer_free(body);
     if (request->parameters_parsed)
@@ -383,14 +394,15 @@ int http_server_create(struct loop *loop, const struct http_options *options,
     }
     evhttp_set_bevcb(server->http, connection_accepted, server);
     evhttp_set_gencb(server->http, request_came, server);
-    evhttp_set_max_headers_size(server->http, (ev_ssize_t)options->header_max);
+    /* Whatever passed the framing is within the limits; these only catch an error of ours. */
+    evhttp_set_max_headers_size(server->http, (ev_ssize_t)options->header_max + HEADER_ADDED_MAX);
     evhttp_set_max_body_size(server->http, (ev_ssize_t)options->body_max);
     evhttp_set_default_content_type(server->http, NULL);
-    /* All that evhttp knows, so that the handler can answer 405 where a path is known. */
+    /* All that pass the framing, so that the handler can answer 405 where a path is known. */
     evhttp_set_allowed_methods(server->http, EVHTTP_REQ_GET | EVHTTP_REQ_POST | EVHTTP_REQ_HEAD |
                                                  EVHTTP_REQ_PUT | EVHTTP_REQ_DELETE |
                                                  EVHTTP_REQ_OPTIONS | EVHTTP_REQ_TRACE |
-                                                 EVHTTP_REQ_CONNECT | EVHTTP_REQ_PATCH);
+                                                 EVHTTP_REQ_PATCH);
     *ret_server = server;
     return 0;
 }

@@ -2,7 +2,10 @@
 /*
  * An HTTP server on libevent's evhttp, with the limits that evhttp lacks.
  *
- * evhttp parses requests and writes answers; around it each connection has a record with a deadline
+ * evhttp parses requests and writes answers. Before it, each request is framed (http_framing.h): one that is
+ * ambiguous, too large or beyond what is supported is answered here, and ends its connection.
+ *
+ * Around it each connection has a record with a deadline
  * for what it is doing: waiting for a request (idle), sending us one (from its first byte to its
  * last), or taking our answer. A connection that misses its deadline is shut down. When there are
  * too many, the one idle for longest makes place, and when none is idle, accepting pauses.
@@ -19,13 +22,13 @@ struct loop;
 struct http_server;
 struct http_request;
 
-/* Called for every well-formed request of whatever method and path; must lead to exactly one
+/* Called for every request that is not refused, of whatever method and path; must lead to exactly one
  * http_respond(), at once or later. */
 typedef void (*http_handler)(struct http_request *request, void *arg);
 
 struct http_options {
     size_t connections_max;
-    size_t header_max; /* bytes of the request line and all headers */
+    size_t header_max; /* bytes of the request line, all headers and trailers */
     size_t body_max;
     int64_t request_timeout; /* from the first byte of a request to its last */
     int64_t write_timeout;   /* for the peer to take an answer */

@@ -8,8 +8,10 @@
 #include <sys/socket.h>
 
 #include "base/clock.h"
-#include "base/duration.h"
 #include "daemon/loop/http_connection_internal.h"
+
+/* What is taken at most of a peer that is not listened to any more. */
+#define DISCARDED_MAX ((size_t)256 * 1024)
 
 /* A bufferevent that evhttp has freed lives on until the next turn, and this record with it; it must
  * not be touched any more, or libevent ends it twice. Freeing takes its callbacks away; one that was
@@ -37,16 +39,11 @@ static bool is_to_be_watched(const struct http_connection *connection)
     return awaits_request(connection) && bufferevent_get_enabled(connection->socket) & EV_READ;
 }
 
-/*
- * Reads from the socket only while a request is awaited, and no more than the largest one needs: a
- * peer that sends ahead for ever, or a chunk's size without an end, must not fill our memory. What
- * has no room within the limit is not a good request, and its deadline ends it.
- */
+/* Reads from the socket only while a request is awaited, and until it is whole: a peer that sends ahead for
+ * ever must not fill our memory. */
 static void choose_reading(struct http_connection *connection)
 {
-    const struct http_options *options = connection->connections->options;
-    size_t held = evbuffer_get_length(bufferevent_get_input(connection->filter));
-    bool reads = awaits_request(connection) && held <= options->header_max + options->body_max;
+    bool reads = awaits_request(connection) && !http_framing_is_over(&connection->framing);
 
     /* What has begun to come is taken in; of what has not, whoever follows us does. */
     if (connection->connections->held && connection->state != HTTP_CONNECTION_READING)
@@ -153,9 +150,56 @@ static bool remember_fd(struct http_connection *connection)
                         keeper_fired, connection) == 0;
 }
 
-/* Passes everything on; evhttp must not see a byte of a connection that we could not find again. */
+/* Straight to the socket, as the answers to earlier requests have gone. A peer that does not get it sends
+ * the body after a while all the same. */
+static void send_continue(const struct http_connection *connection)
+{
+    static const char text[] = "HTTP/1.1 100 Continue\r\n\r\n";
+
+    (void)send(connection->fd, text, sizeof(text) - 1, MSG_NOSIGNAL | MSG_DONTWAIT);
+}
+
+/* Frames what has come, up to the end of a request. */
+static void frame(struct http_connection *connection, struct evbuffer *source)
+{
+    size_t size = evbuffer_get_length(source);
+    const unsigned char *bytes = evbuffer_pullup(source, -1);
+
+    if (bytes)
+        evbuffer_drain(source, http_framing_take(&connection->framing, (const char *)bytes, size));
+    if (http_framing_may_continue(&connection->framing))
+        send_continue(connection);
+}
+
+/* Hands evhttp the next request if it has come as a whole, or what stands for one that is refused. Returns
+ * whether it has. */
+static bool pass_request(struct http_connection *connection, struct evbuffer *source,
+                         struct evbuffer *target)
+{
+    struct http_framing *framing = &connection->framing;
+    bool failed;
+
+    if (!awaits_request(connection) || http_framing_is_over(framing))
+        return false;
+    frame(connection, source);
+    if (connection->state < HTTP_CONNECTION_READING && http_framing_has_begun(framing))
+        set_state(connection, HTTP_CONNECTION_READING);
+    choose_reading(connection);
+    if (!http_framing_is_over(framing))
+        return false;
+    failed = framing->head.text.length == 0 ||
+             evbuffer_add(target, framing->head.text.data, framing->head.text.length) < 0 ||
+             (framing->state == HTTP_FRAMING_WHOLE && framing->body.length > 0 &&
+              evbuffer_add(target, framing->body.data, framing->body.length) < 0);
+    http_framing_release(framing);
+    if (failed)
+        http_connection_cut(connection);
+    return !failed;
+}
+
+/* evhttp must not see a byte of a connection that we could not find again. */
 static enum bufferevent_filter_result bytes_came(struct evbuffer *source, struct evbuffer *target,
-                                                 ev_ssize_t limit,
+                                                 ev_ssize_t limit _unused_,
                                                  enum bufferevent_flush_mode mode _unused_,
                                                  void *arg)
 {
@@ -163,12 +207,7 @@ static enum bufferevent_filter_result bytes_came(struct evbuffer *source, struct
 
     if (connection->fd < 0 && !remember_fd(connection))
         return BEV_ERROR;
-    if (connection->state < HTTP_CONNECTION_READING && evbuffer_get_length(source) > 0)
-        set_state(connection, HTTP_CONNECTION_READING);
-    if (evbuffer_remove_buffer(source, target, limit > 0 ? (size_t)limit : SIZE_MAX >> 1) < 0)
-        return BEV_ERROR;
-    choose_reading(connection);
-    return BEV_OK;
+    return pass_request(connection, source, target) ? BEV_OK : BEV_NEED_MORE;
 }
 
 /*
@@ -236,6 +275,7 @@ static void peer_left(evutil_socket_t fd, short what _unused_, void *arg)
 static void connection_free(struct http_connection *connection)
 {
     list_remove(&connection->list);
+    http_framing_reset(&connection->framing);
     if (connection->closed)
         event_free(connection->closed);
     if (connection->keeper)
@@ -268,6 +308,8 @@ struct bufferevent *http_connection_create(struct http_connections *connections)
         return NULL;
     *connection = (struct http_connection){.connections = connections, .fd = -1};
     list_init(&connection->list);
+    http_framing_init(&connection->framing, connections->options->header_max,
+                      connections->options->body_max);
     connection->closed = event_new(base, -1, EV_CLOSED, peer_left, connection);
     connection->keeper = event_new(base, -1, EV_READ, keeper_fired, connection);
     connection->writable = event_new(base, -1, EV_WRITE, flush_output, connection);
@@ -300,14 +342,17 @@ static struct http_connection *find(struct http_connections *connections, int fd
     return fd >= 0 && (size_t)fd < connections->by_fd_size ? connections->by_fd[fd] : NULL;
 }
 
-void http_connection_working(struct http_connections *connections, int fd)
+const struct http_refusal *http_connection_working(struct http_connections *connections, int fd)
 {
     struct http_connection *connection = find(connections, fd);
 
-    if (!connection || connection->state == HTTP_CONNECTION_CUT)
-        return;
-    connection->movable = false;
-    set_state(connection, HTTP_CONNECTION_WORKING);
+    if (!connection)
+        return NULL;
+    if (connection->state != HTTP_CONNECTION_CUT) {
+        connection->movable = false;
+        set_state(connection, HTTP_CONNECTION_WORKING);
+    }
+    return connection->framing.state == HTTP_FRAMING_REFUSED ? &connection->framing.refusal : NULL;
 }
 
 void http_connection_set_movable(struct http_connections *connections, int fd, bool alone)
@@ -316,7 +361,7 @@ void http_connection_set_movable(struct http_connections *connections, int fd, b
 
     if (connection && connection->state == HTTP_CONNECTION_WORKING)
         connection->movable =
-            !alone || evbuffer_get_length(bufferevent_get_input(connection->filter)) == 0;
+            !alone || evbuffer_get_length(bufferevent_get_input(connection->socket)) == 0;
 }
 
 void http_connection_waiting(struct http_connections *connections, int fd)
@@ -338,15 +383,34 @@ void http_connection_writing(struct http_connections *connections, int fd)
         set_state(connection, HTTP_CONNECTION_WRITING);
 }
 
+/* Much may have come of a request that is refused. To close a socket that has unread bytes resets the
+ * connection, and a reset can overtake the answer. */
+static void discard_rest(int fd)
+{
+    char bytes[4096];
+
+    for (size_t i = 0; i < DISCARDED_MAX / sizeof(bytes); i++)
+        if (recv(fd, bytes, sizeof(bytes), MSG_DONTWAIT) <= 0)
+            return;
+}
+
 void http_connection_done(struct http_connections *connections, int fd)
 {
     struct http_connection *connection = find(connections, fd);
 
-    /* Of a pipelining client the next request may be here, as a whole or in part. */
-    if (connection && connection->state != HTTP_CONNECTION_CUT) {
-        size_t held = evbuffer_get_length(bufferevent_get_input(connection->filter));
-
-        set_state(connection, held > 0 ? HTTP_CONNECTION_READING : HTTP_CONNECTION_IDLE);
-        event_active(connection->writable, EV_WRITE, 0);
+    if (!connection || connection->state == HTTP_CONNECTION_CUT)
+        return;
+    /* evhttp ends it now. What has come behind the request is not looked at. */
+    if (http_framing_closes(&connection->framing)) {
+        if (connection->framing.state == HTTP_FRAMING_REFUSED)
+            discard_rest(fd);
+        return;
     }
+    http_framing_reset(&connection->framing);
+    set_state(connection, HTTP_CONNECTION_IDLE);
+    /* Of a pipelining client the next request may be here, as a whole or in part. evhttp finds it when it
+     * begins to read again, and takes it in a later turn. */
+    pass_request(connection, bufferevent_get_input(connection->socket),
+                 bufferevent_get_input(connection->filter));
+    event_active(connection->writable, EV_WRITE, 0);
 }

@@ -3,12 +3,15 @@
  * What is known of one HTTP connection beside evhttp, and its deadlines.
  *
  * Operation: evhttp asks for a bufferevent for each connection it accepted and gets a filter. Its
- * input callback passes everything on and sees the first byte of a request; its output callback
+ * input callback frames requests (http_framing.h) and hands evhttp one at a time, when it is whole; one that
+ * is refused is replaced by another that stands for it, so that evhttp sees no byte of it and sends the
+ * answer as any other. Its output callback
  * writes straight to the socket, so that evhttp takes an answer for sent when the kernel has it;
  * the free callback of its context is the end of the connection, whoever ends it.
  *
  * A connection is read only while it waits for a request. So what a peer sends ahead stays with the
- * kernel, and a peer that closes its half after the request gets its answer nevertheless.
+ * kernel, or as the rest of what was read at once in the socket's bufferevent, and a peer that closes its half
+ * after the request gets its answer nevertheless.
  */
 #ifndef REEVE_LOOP_HTTP_CONNECTION_H
 #define REEVE_LOOP_HTTP_CONNECTION_H
@@ -20,6 +23,7 @@ struct bufferevent;
 struct event;
 struct event_base;
 struct http_connection;
+struct http_refusal;
 
 enum http_connection_state {
     HTTP_CONNECTION_NEW,     /* waits for its first byte */
@@ -61,8 +65,9 @@ void http_connections_finish(struct http_connections *connections);
 /* Makes the bufferevent of a new connection; NULL when there is no memory. */
 struct bufferevent *http_connection_create(struct http_connections *connections);
 
-/* The connection's request arrived whole and is being worked on, for as long as that takes. */
-void http_connection_working(struct http_connections *connections, int fd);
+/* The connection's request arrived whole and is being worked on, for as long as that takes. Returns why
+ * it is to be refused; NULL when it is not. */
+const struct http_refusal *http_connection_working(struct http_connections *connections, int fd);
 /* Its request does not hold up a live upgrade. With alone, only if nothing has come behind it: that is in
  * our memory, which goes. */
 void http_connection_set_movable(struct http_connections *connections, int fd, bool alone);

@@ -5,6 +5,7 @@
 #define REEVE_LOOP_HTTP_CONNECTION_INTERNAL_H
 
 #include "daemon/loop/http_connection.h"
+#include "daemon/loop/http_framing.h"
 
 struct http_connection {
     struct http_connections *connections;
@@ -15,6 +16,7 @@ struct http_connection {
     struct event *closed;   /* the peer has gone; only while it waits for long */
     struct event *keeper;   /* see keep_watch() */
     bool keeper_fired;      /* since it was added or reading began again */
+    struct http_framing framing;
     enum http_connection_state state;
     bool movable;  /* its request waits, and holds up no live upgrade */
     int64_t since; /* in this state */

@@ -1,17 +1,83 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Where a request ends. evhttp takes the first of several lengths, and a coding that it does not know
- * for none; somebody before us may have read them otherwise, and then what is a body for the one is
- * a request for the other. Such a request is refused, and its connection with it.
+ * Reads requests before evhttp does, byte by byte, and finds where each ends. What is ambiguous is refused. What is
+ * not is written anew, so that nothing is left to the reading of evhttp: a path as the target, one Host, one
+ * Content-Length of a body that is there as a whole, and Connection with a single word or none.
+ *
+ * A pure machine: it knows no descriptor, no buffer of libevent and no time. Its verdict does not depend on how the
+ * bytes were cut.
+ *
+ * What evhttp would make of requests without it (2.1.12; 2.1.13 differs only in that it refuses a length beside a
+ * coding):
+ *
+ * - It reads no body of HEAD and TRACE, whatever their lengths say, nor of a method that it does not know: the body is
+ *   the next request. Of several lengths or codings it takes the first; a coding other than "chunked" is none; a length
+ *   beside a coding is ignored. It takes "+5" for a length.
+ * - Sizes of chunks are read by strtoll(): "0x2", "+2", " 2" and "2 junk" are sizes. An extension is answered with
+ *   413. Empty lines between chunks are skipped. Fields behind the last chunk become headers of the request.
+ * - A NUL ends a line for it, the rest is not seen; a line may end in LF alone; a folded line is joined to the one
+ *   before; a name may have spaces in it.
+ * - A path that begins with two slashes is a host and a path. "http://host/path" makes a request one to a proxy, of
+ *   which it believes Proxy-Connection and not Connection. It compares no host with anything, and misses none.
+ * - Connection is compared as a whole with "close", and only its first field. A CONNECT's connection stays open
+ *   whatever the answer says.
+ * - The version may be any below 2.0, also "HTTP/+1.-5", and is sent back in the answer.
+ * - Headers over the limit are answered with 400, and lines count without their ends.
  */
 #ifndef REEVE_LOOP_HTTP_FRAMING_H
 #define REEVE_LOOP_HTTP_FRAMING_H
 
 #include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
 
-struct evhttp_request;
+#include "base/text.h"
+#include "daemon/loop/http_head.h"
 
-/* Whether there can be no two opinions on where the request ends, and on which host it is for. */
-bool http_framing_is_clear(struct evhttp_request *request);
+enum http_framing_state {
+    HTTP_FRAMING_REQUEST_LINE,
+    HTTP_FRAMING_FIELDS,
+    HTTP_FRAMING_BODY,
+    HTTP_FRAMING_CHUNK_SIZE,
+    HTTP_FRAMING_CHUNK,
+    HTTP_FRAMING_CHUNK_END,
+    HTTP_FRAMING_TRAILERS,
+    HTTP_FRAMING_WHOLE,
+    HTTP_FRAMING_REFUSED,
+};
+
+struct http_framing {
+    size_t header_max; /* bytes of the request line, all headers and trailers, with their ends */
+    size_t body_max;
+    enum http_framing_state state;
+    struct http_refusal refusal;
+    /* When it is WHOLE, the request is these two, one after the other. When it is REFUSED, head.text is a request that
+     * the refusal can answer. */
+    struct http_head head;
+    struct text body;
+    struct text line; /* the present one, so far */
+    bool cr;          /* it has its CR */
+    size_t head_size;
+    uint64_t left; /* of the body or chunk */
+};
+
+void http_framing_init(struct http_framing *framing, size_t header_max, size_t body_max);
+
+/* Takes bytes until a request is whole or refused, or there are no more. Returns how many it has taken. */
+size_t http_framing_take(struct http_framing *framing, const char *bytes, size_t size);
+
+/* Whether a request is whole or refused: nothing more is taken. */
+bool http_framing_is_over(const struct http_framing *framing);
+/* Whether something of a request has come. Empty lines before it are nothing. */
+bool http_framing_has_begun(const struct http_framing *framing);
+/* Whether the peer is to be told that it may send the body. True once. */
+bool http_framing_may_continue(struct http_framing *framing);
+/* Whether no further request is read behind this one. */
+bool http_framing_closes(const struct http_framing *framing);
+
+/* Frees the texts; what the functions above tell of a request that is over stays. */
+void http_framing_release(struct http_framing *framing);
+/* Begins with the next request. */
+void http_framing_reset(struct http_framing *framing);
 
 #endif

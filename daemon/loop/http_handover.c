@@ -156,8 +156,8 @@ static int listen_for_ourselves(struct http_server *server, struct sockaddr_un *
 
 static int send_request(int fd, const struct http_resumption *resumption)
 {
-    const char *text = resumption->closes ? "GET / HTTP/1.1\r\nConnection: close\r\n\r\n"
-                                          : "GET / HTTP/1.1\r\n\r\n";
+    const char *text = resumption->closes ? "GET / HTTP/1.1\r\nHost:\r\nConnection: close\r\n\r\n"
+                                          : "GET / HTTP/1.1\r\nHost:\r\n\r\n";
 
     return write_all(fd, text, strlen(text));
 }

@@ -36,12 +36,13 @@ def read_answers(client, count=None):
     return answers
 
 
-def read_answer(file, line):
+def read_answer(file, line, head=False):
+    """The rest of an answer whose first line has been read; that to a HEAD has no body."""
     version, status, _ = line.split(b" ", 2)
     if version not in (b"HTTP/1.1", b"HTTP/1.0"):
         raise AssertionError(f"not an answer: {line!r}")
     headers = http.client.parse_headers(file)
-    length = int(headers.get("Content-Length", 0))
+    length = 0 if head else int(headers.get("Content-Length", 0))
     body = file.read(length)
     if len(body) != length:
         raise AssertionError(f"{len(body)} of {length} bytes came: {line!r}")
