@@ -7,21 +7,21 @@
  * A pure machine: it knows no descriptor, no buffer of libevent and no time. Its verdict does not depend on how the
  * bytes were cut.
  *
- * What evhttp would make of requests without it (2.1.12; 2.1.13 differs only in that it refuses a length beside a
- * coding):
+ * What evhttp would make of requests without it, as seen with Debian's 2.1.12-stable-8+deb12u1. Releases before that
+ * update, upstream's 2.1.12 among them, also ignore a length beside a coding and make headers of trailers.
  *
  * - It reads no body of HEAD and TRACE, whatever their lengths say, nor of a method that it does not know: the body is
- *   the next request. Of several lengths or codings it takes the first; a coding other than "chunked" is none; a length
- *   beside a coding is ignored. It takes "+5" for a length.
+ *   the next request. Of several lengths or codings it takes the first. A coding other than "chunked" is none. "+5" is
+ *   a length.
  * - Sizes of chunks are read by strtoll(): "0x2", "+2", " 2" and "2 junk" are sizes. An extension is answered with
- *   413. Empty lines between chunks are skipped. Fields behind the last chunk become headers of the request.
- * - A NUL ends a line for it, the rest is not seen; a line may end in LF alone; a folded line is joined to the one
- *   before; a name may have spaces in it.
- * - A path that begins with two slashes is a host and a path. "http://host/path" makes a request one to a proxy, of
- *   which it believes Proxy-Connection and not Connection. It compares no host with anything, and misses none.
- * - Connection is compared as a whole with "close", and only its first field. A CONNECT's connection stays open
- *   whatever the answer says.
- * - The version may be any below 2.0, also "HTTP/+1.-5", and is sent back in the answer.
+ *   413. Empty lines between chunks are skipped, and the end of a chunk's line may be missing.
+ * - A line may end in LF alone, or at a NUL: the rest is not seen. A folded line is joined to the one before. A name
+ *   may have spaces in it, and a target spaces and control characters. An empty line before a request is 400.
+ * - A path that begins with two slashes is a host and a path. Of "http://host/path" only the path counts, and the
+ *   connection ends without a word in the answer. No host is compared with another, and none is missed.
+ * - Only the first Connection counts, and only if all of it is "close". A CONNECT's connection stays open whatever the
+ *   answer says.
+ * - The version may be any below 2.0, also "+1.-5", and comes back in the answer.
  * - Headers over the limit are answered with 400, and lines count without their ends.
  */
 #ifndef REEVE_LOOP_HTTP_FRAMING_H
