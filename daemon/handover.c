@@ -15,14 +15,16 @@
 /* Raised when a reader that goes by names would misread it all the same. */
 #define FORMAT 1
 
-static json_t *collect(struct supervisor *supervisor, struct edge *edge, uint32_t scoreboard)
+static json_t *collect(struct supervisor *supervisor, struct edge *edge, uint32_t scoreboard,
+                       int lock)
 {
-    return json_pack("{s:i, s:s, s:o, s:o, s:o}", "format", FORMAT, "version", REEVE_VERSION,
-                     "config", config_save(supervisor_config(supervisor)), "supervisor",
-                     supervisor_save(supervisor, scoreboard), "edge", edge_save(edge));
+    return json_pack("{s:i, s:i, s:s, s:o, s:o, s:o}", "lock", lock, "format", FORMAT, "version",
+                     REEVE_VERSION, "config", config_save(supervisor_config(supervisor)),
+                     "supervisor", supervisor_save(supervisor, scoreboard), "edge",
+                     edge_save(edge));
 }
 
-int handover_write(struct supervisor *supervisor, struct edge *edge, uint32_t scoreboard)
+int handover_write(struct supervisor *supervisor, struct edge *edge, uint32_t scoreboard, int lock)
 {
     cleanup_close int fd = memfd_create("reeve-state", MFD_CLOEXEC | MFD_ALLOW_SEALING);
     json_t *json;
@@ -30,7 +32,7 @@ int handover_write(struct supervisor *supervisor, struct edge *edge, uint32_t sc
 
     if (fd < 0)
         return -errno;
-    json = collect(supervisor, edge, scoreboard);
+    json = collect(supervisor, edge, scoreboard, lock);
     if (!json)
         return -ENOMEM;
     errno = 0;

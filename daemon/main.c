@@ -11,9 +11,9 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/fd.h"
 #include "base/log.h"
 #include "daemon/arguments.h"
 #include "daemon/edge/edge.h"
@@ -32,6 +32,7 @@ struct daemon {
     struct loop_signals *signals;
     struct edge *edge;
     struct supervisor *supervisor;
+    int lock;       /* of the state folder; -1: none */
     bool cut_short; /* a second signal came */
     bool draining;
 };
@@ -150,7 +151,8 @@ static int create_daemon(struct daemon *daemon, const struct arguments *argument
         .observer = observe,
         .arg = daemon,
     };
-    struct upgrade_options upgrade = {.config_path = arguments->config_path};
+    struct upgrade_options upgrade = {
+        .program = places->program, .config_path = arguments->config_path, .lock = daemon->lock};
     int r = loop_create(&daemon->loop);
 
     if (r < 0)
@@ -222,11 +224,26 @@ static void tell_takeover(const struct daemon *daemon, const json_t *state)
                supervisor_living_hosts(daemon->supervisor));
 }
 
+/* A program of before may not have handed one over: then nobody holds it. */
+static int take_lock(struct daemon *daemon, const struct places *places, const json_t *state)
+{
+    const json_t *lock = json_object_get(state, "lock");
+
+    if (json_is_integer(lock)) {
+        daemon->lock = (int)json_integer_value(lock);
+        if (daemon->lock >= 0)
+            (void)fd_set_cloexec(daemon->lock, true);
+        return 0;
+    }
+    daemon->lock = places_lock(places);
+    return daemon->lock == -EBUSY ? -EBUSY : 0;
+}
+
 static int run_daemon(const struct arguments *arguments, const struct places *places)
 {
     json_t *state = NULL;
     cleanup_config struct config *config = find_config(arguments, places, &state);
-    struct daemon daemon = {0};
+    struct daemon daemon = {.lock = -1};
     int r, code = 1;
 
     if (!config)
@@ -234,6 +251,8 @@ static int run_daemon(const struct arguments *arguments, const struct places *pl
     log_set_level(config->log_level);
     log_set_format(config->log_format);
     r = places_prepare(places);
+    if (r == 0)
+        r = take_lock(&daemon, places, state);
     if (r == 0)
         r = create_daemon(&daemon, arguments, places, config, state);
     if (r == 0 && state)
@@ -250,6 +269,8 @@ static int run_daemon(const struct arguments *arguments, const struct places *pl
     supervisor_destroy(daemon.supervisor);
     loop_signals_destroy(daemon.signals);
     loop_destroy(daemon.loop);
+    if (daemon.lock >= 0)
+        close(daemon.lock);
     if (code == 0)
         log_notice("stopped");
     return code;

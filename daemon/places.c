@@ -2,41 +2,87 @@
 #include "daemon/places.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/auxv.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/log.h"
 #include "base/text.h"
 
+/* Whether the path leads to the program that this process runs. */
+static bool is_this_program(const char *path)
+{
+    struct stat ours, named;
+
+    return stat("/proc/self/exe", &ours) == 0 && stat(path, &named) == 0 &&
+           ours.st_dev == named.st_dev && ours.st_ino == named.st_ino;
+}
+
+/* A path that outlives the process that was started by it. */
+static bool is_lasting(const char *path)
+{
+    return path && strncmp(path, "/proc/", 6) != 0 && strncmp(path, "/dev/fd/", 8) != 0;
+}
+
+/*
+ * The path by which the kernel was told to execute this program, symbolic links and all: where "current" leads by
+ * then is what an upgrade is to execute. Started otherwise (by the dynamic linker, under valgrind, by a
+ * descriptor) it is the file's own path.
+ */
+static int find_program(struct places *places)
+{
+    const char *name =
+        (const char *)getauxval(AT_EXECFN); /* NOLINT: the kernel gives it as a number */
+    cleanup_free char *absolute = NULL, *folder = NULL;
+    ssize_t length;
+
+    if (is_lasting(name) && name[0] != '/') {
+        folder = getcwd(NULL, 0);
+        absolute = folder ? format_new("%s/%s", folder, name) : NULL;
+        name = absolute;
+    }
+    if (is_lasting(name) && strlen(name) < sizeof(places->program) && is_this_program(name)) {
+        string_copy(places->program, sizeof(places->program), name);
+        return 0;
+    }
+    length = readlink("/proc/self/exe", places->program, sizeof(places->program));
+    if (length < 0)
+        return -errno;
+    if ((size_t)length >= sizeof(places->program))
+        return -ENAMETOOLONG;
+    places->program[length] = '\0';
+    return 0;
+}
+
 /*
  * In a build tree reeve-host lies in host/ beside this program, and the modules in ../modules. That
- * is as safe as running this program from there: who can write there can replace it too.
+ * is as safe as running this program from there: who can write there, or lead a link elsewhere, can replace it too.
  */
 static bool find_in_build_tree(struct places *places)
 {
-    char program[PATH_MAX];
-    ssize_t length = readlink("/proc/self/exe", program, sizeof(program) - 1);
-    char *slash;
+    const char *slash = strrchr(places->program, '/');
+    int length = slash ? (int)(slash - places->program) : 0;
 
-    if (length < 0)
+    if (!slash || (size_t)length + 32 > sizeof(places->program))
         return false;
-    program[length] = '\0';
-    slash = strrchr(program, '/');
-    if (!slash || (size_t)length + 32 > sizeof(program))
-        return false;
-    *slash = '\0';
-    snprintf(places->host_program, sizeof(places->host_program), "%.4000s/host/reeve-host",
-             program);
-    snprintf(places->modules, sizeof(places->modules), "%.4000s/../modules", program);
+    snprintf(places->host_program, sizeof(places->host_program), "%.*s/host/reeve-host", length,
+             places->program);
+    snprintf(places->modules, sizeof(places->modules), "%.*s/../modules", length, places->program);
     return access(places->host_program, X_OK) == 0;
 }
 
 int places_find(struct places *ret_places)
 {
     struct places *places = ret_places;
-    bool build_tree = find_in_build_tree(places);
+    int r = find_program(places);
+    bool build_tree = r == 0 && find_in_build_tree(places);
 
+    if (r < 0)
+        return r;
     config_places_init(&places->config);
     if (build_tree) {
         if (!secure_getenv("REEVE_MODULE_PATH"))
@@ -65,4 +111,41 @@ int places_prepare(const struct places *places)
     int r = make_folder(places->config.runtime, "RUNTIME_DIRECTORY");
 
     return r < 0 ? r : make_folder(places->config.state, "STATE_DIRECTORY");
+}
+
+/* Who holds it has written its pid into it. */
+static void tell_other(int fd, const char *folder)
+{
+    char text[32];
+    ssize_t length = read(fd, text, sizeof(text) - 1);
+
+    text[MAX(length, 0)] = '\0';
+    log_error(
+        "another reeved (pid %d) uses the state folder %s: stop that one, or give this one folders of "
+        "its own by STATE_DIRECTORY and RUNTIME_DIRECTORY",
+        atoi(text), folder);
+}
+
+int places_lock(const struct places *places)
+{
+    cleanup_free char *path = format_new("%s/.reeved.lock", places->config.state);
+    cleanup_close int fd =
+        path ? open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600) : -1;
+    char text[32];
+    int length = snprintf(text, sizeof(text), "%d\n", (int)getpid());
+
+    if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) < 0 && errno == EWOULDBLOCK) {
+        tell_other(fd, places->config.state);
+        return -EBUSY;
+    }
+    if (fd < 0 || (flock(fd, LOCK_EX | LOCK_NB) < 0)) {
+        log_warning(
+            "cannot lock the state folder %s: %s; a second reeved in it would not be noticed",
+            places->config.state, strerror(path ? errno : ENOMEM));
+        return -1;
+    }
+    /* Whoever finds it taken reads whose it is; that nobody can is no reason not to start. */
+    if (ftruncate(fd, 0) < 0 || pwrite(fd, text, (size_t)length, 0) != length)
+        log_debug("cannot write %s: %s", path, strerror(errno));
+    return TAKE_FD(fd);
 }

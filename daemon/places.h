@@ -8,6 +8,7 @@
 #include "daemon/config/config.h"
 
 struct places {
+    char program[PATH_MAX]; /* of this reeved, as it was started: what an upgrade executes */
     char host_program[PATH_MAX];
     char modules[PATH_MAX];
     struct config_places config;
@@ -19,5 +20,12 @@ int places_find(struct places *ret_places);
 /* Makes the runtime and state folders where they are missing. Errors are logged. Returns 0 or a
  * negative errno. */
 int places_prepare(const struct places *places);
+
+/*
+ * Takes the state folder for this reeved alone; a second one in it would run every task twice. Returns a
+ * descriptor that holds it until it is closed, in this program or the one that an upgrade executes; -EBUSY,
+ * which is logged with the pid of the other; or -1 when the file system cannot say, which is a warning.
+ */
+int places_lock(const struct places *places);
 
 #endif

@@ -32,18 +32,6 @@ struct successor {
     void *arg;
 };
 
-int successor_find(char *ret_path, size_t size)
-{
-    ssize_t length = readlink("/proc/self/exe", ret_path, size);
-
-    if (length < 0)
-        return -errno;
-    if ((size_t)length >= size)
-        return -ENAMETOOLONG;
-    ret_path[length] = '\0';
-    return 0;
-}
-
 int successor_is_trusted(const char *path, struct stat *ret_status, char *ret_why, size_t size)
 {
     struct stat status;

@@ -12,9 +12,6 @@
 struct loop;
 struct successor;
 
-/* Where this program was started from. Returns 0 or a negative errno. */
-int successor_find(char *ret_path, size_t size);
-
 /* Whether the file may be executed in our place: a program, of root or ourselves, that nobody else can
  * write to. Returns 0, with what the file is in ret_status, or a negative errno with a sentence in
  * ret_why. */

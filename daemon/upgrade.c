@@ -44,7 +44,7 @@ struct waiter {
 
 struct upgrade {
     struct upgrade_options options;
-    char program[PATH_MAX];
+    const char *program;
     enum stage stage;
     struct loop_timer *timer;
     struct successor *successor;
@@ -130,17 +130,22 @@ static void keep_descriptors(struct upgrade *upgrade, int state, bool keep)
     edge_keep_descriptors(upgrade->options.edge, keep);
     hosts_keep_descriptors(keep);
     (void)fd_set_cloexec(state, !keep);
+    if (upgrade->options.lock >= 0)
+        (void)fd_set_cloexec(upgrade->options.lock, !keep);
 }
 
 /* Returns only when it failed. */
 static void execute(struct upgrade *upgrade)
 {
     cleanup_close int state = handover_write(upgrade->options.supervisor, upgrade->options.edge,
-                                             upgrade->answer.scoreboard);
+                                             upgrade->answer.scoreboard, upgrade->options.lock);
     char number[16];
-    char *argv[] = {
-        upgrade->program,   (char *)"-c", (char *)(uintptr_t)upgrade->options.config_path,
-        (char *)"--resume", number,       NULL};
+    char *argv[] = {(char *)(uintptr_t)upgrade->program,
+                    (char *)"-c",
+                    (char *)(uintptr_t)upgrade->options.config_path,
+                    (char *)"--resume",
+                    number,
+                    NULL};
     int error;
 
     if (state < 0) {
@@ -224,8 +229,8 @@ static void check(struct upgrade *upgrade)
         return;
     }
     upgrade->checked_reloads = supervisor_reloads(upgrade->options.supervisor);
-    r = state =
-        handover_write(upgrade->options.supervisor, upgrade->options.edge, scoreboard_version);
+    r = state = handover_write(upgrade->options.supervisor, upgrade->options.edge,
+                               scoreboard_version, upgrade->options.lock);
     if (r >= 0)
         r = successor_check(upgrade->options.loop, upgrade->program, state, checked, upgrade,
                             &upgrade->successor);
@@ -302,9 +307,8 @@ int upgrade_create(const struct upgrade_options *options, struct upgrade **ret_u
         return -ENOMEM;
     upgrade->options = *options;
     list_init(&upgrade->waiters);
-    r = successor_find(upgrade->program, sizeof(upgrade->program));
-    if (r == 0)
-        r = loop_timer_create(options->loop, look, upgrade, &upgrade->timer);
+    upgrade->program = options->program;
+    r = loop_timer_create(options->loop, look, upgrade, &upgrade->timer);
     if (r < 0) {
         free(upgrade);
         return r;

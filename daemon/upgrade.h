@@ -19,13 +19,15 @@ struct loop;
 struct upgrade;
 
 struct upgrade_options {
+    const char *program;     /* what is executed: where its path leads by then */
     const char *config_path; /* for the new program's arguments */
+    int lock;                /* of the state folder, which the new program goes on to hold; or -1 */
     struct loop *loop;
     struct edge *edge;
     struct supervisor *supervisor;
 };
 
-/* Both pointers of the options must outlive it. Returns 0 or a negative errno. */
+/* All pointers of the options must outlive it. Returns 0 or a negative errno. */
 int upgrade_create(const struct upgrade_options *options, struct upgrade **ret_upgrade);
 /* Whoever waits is told that reeved stops. NULL does nothing. */
 void upgrade_destroy(struct upgrade *upgrade);

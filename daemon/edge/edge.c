@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "daemon/edge/edge_internal.h"
+#include "daemon/loop/loop.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -111,6 +112,8 @@ int edge_create(struct loop *loop, const struct config *config, bool successor,
     else if (r == 0)
         r = sockets_bind(edge, config);
     if (r == 0)
+        r = sockets_watch(edge);
+    if (r == 0)
         r = systemd_create(edge, successor, &edge->systemd);
     if (r < 0) {
         edge_destroy(edge);
@@ -145,8 +148,8 @@ void edge_destroy(struct edge *edge)
         return;
     http_server_destroy(edge->http);
     http_server_destroy(edge->control);
-    if (edge->control_path && edge->control_is_ours)
-        unlink(edge->control_path);
+    sockets_remove(edge);
+    loop_timer_destroy(edge->control_timer);
     free(edge->control_path);
     systemd_destroy(edge->systemd);
     log_ring_destroy(edge->log_ring);
@@ -159,7 +162,7 @@ void edge_destroy(struct edge *edge)
 void edge_observe(struct edge *edge, enum supervisor_event event)
 {
     if (event == SUPERVISOR_RELOADED)
-        sockets_set_mode(edge, supervisor_config(edge->supervisor));
+        sockets_look(edge);
     systemd_observe(edge->systemd, event);
 }
 

@@ -32,8 +32,14 @@ struct edge {
     struct http_server *http;    /* health and metrics, over TCP */
     struct http_server *control; /* everything, over a unix socket */
     char *control_path;
-    bool control_is_ours;      /* else systemd made it, and takes it away */
-    struct snapshot *snapshot; /* the last one taken; look at it through edge_snapshot() */
+    bool control_is_lost; /* it is not at its path, and that was said */
+    bool control_is_ours; /* else systemd made it, and takes it away */
+    struct {
+        dev_t device;
+        ino_t inode;
+    } control_id; /* of the socket at control_path, when it is ours: it alone is removed at the end */
+    struct loop_timer *control_timer; /* looks whether it is there */
+    struct snapshot *snapshot;        /* the last one taken; look at it through edge_snapshot() */
     struct text documents[DOCUMENT_COUNT]; /* of that snapshot; empty until somebody asks */
     struct systemd *systemd;
     struct log_ring *log_ring;
@@ -112,6 +118,8 @@ void metrics_write(const struct snapshot *snapshot, size_t connections, bool ope
 /* listen.c: all return a listening, non-blocking socket or a negative errno, after logging why. */
 int listen_tcp(const char *address, struct strings *bound);
 int listen_unix(const char *path, mode_t mode);
+/* The same without a word. */
+int listen_unix_quietly(const char *path, mode_t mode);
 /* Adds where a TCP socket listens. Returns 0 or a negative errno. */
 int listen_add_address(int fd, struct strings *addresses);
 
@@ -122,6 +130,15 @@ int sockets_bind(struct edge *edge, const struct config *config);
 int sockets_serve(struct http_server *server, const char *address, int fd);
 /* Who may use the control socket may have changed; who is connected is asked anew with each request. */
 void sockets_set_mode(const struct edge *edge, const struct config *config);
+/* Whether the control socket is where it should be, with the mode that it should have: else it is made anew.
+ * Called after each reload, and every minute. */
+void sockets_look(struct edge *edge);
+/* What is at control_path now is ours. Returns 0 or a negative errno. */
+int sockets_note_place(struct edge *edge);
+/* Takes away the control socket, if what is there is still ours. */
+void sockets_remove(struct edge *edge);
+/* Begins to look every minute. Returns 0 or -ENOMEM. */
+int sockets_watch(struct edge *edge);
 
 /* inherited.c: the sockets that systemd passes, once in a process's life. */
 enum { INHERITED_MAX = 32 };

@@ -52,9 +52,11 @@ static json_t *save_server(const struct http_server *server)
 
 json_t *edge_save(const struct edge *edge)
 {
-    return json_pack("{s:o, s:o, s:b, s:o, s:o}", "health", save_server(edge->http), "control",
-                     save_server(edge->control), "control_is_ours", edge->control_is_ours,
-                     "waiting", work_save(edge), "log", log_ring_save(edge->log_ring));
+    return json_pack("{s:o, s:o, s:b, s:I, s:I, s:o, s:o}", "health", save_server(edge->http),
+                     "control", save_server(edge->control), "control_is_ours",
+                     edge->control_is_ours, "control_device", (json_int_t)edge->control_id.device,
+                     "control_inode", (json_int_t)edge->control_id.inode, "waiting",
+                     work_save(edge), "log", log_ring_save(edge->log_ring));
 }
 
 static bool are_descriptors(const json_t *list)
@@ -125,6 +127,11 @@ static int adopt_listeners(struct edge *edge, const json_t *state)
             r = sockets_serve(edge->control, edge->control_path, fd);
     }
     edge->control_is_ours = json_is_true(json_object_get(state, "control_is_ours"));
+    edge->control_id.device = (dev_t)json_integer_value(json_object_get(state, "control_device"));
+    edge->control_id.inode = (ino_t)json_integer_value(json_object_get(state, "control_inode"));
+    /* A reeved of before did not say: what is there counts. */
+    if (r == 0 && edge->control_is_ours && edge->control_id.inode == 0)
+        sockets_note_place(edge);
     return r;
 }
 

@@ -68,9 +68,13 @@ int listen_tcp(const char *text, struct strings *bound)
 static int remove_stale(const struct sockaddr_un *address)
 {
     cleanup_close int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    struct stat status;
 
-    if (fd < 0)
+    if (fd < 0 || lstat(address->sun_path, &status) < 0)
         return -errno;
+    /* Whatever it is, it is not what a crash of ours has left. */
+    if (!S_ISSOCK(status.st_mode))
+        return -EEXIST;
     /* EAGAIN: it lives, with a full backlog. */
     if (connect(fd, (const struct sockaddr *)address, sizeof(*address)) == 0 || errno == EAGAIN)
         return -EADDRINUSE;
@@ -105,20 +109,29 @@ static int bind_unix(const struct sockaddr_un *address, mode_t mode)
     return listen(fd, BACKLOG) < 0 ? -errno : TAKE_FD(fd);
 }
 
-int listen_unix(const char *path, mode_t mode)
+int listen_unix_quietly(const char *path, mode_t mode)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
-    int fd;
 
-    if (strlen(path) >= sizeof(address.sun_path)) {
-        log_error("cannot listen at %s: a socket's path has at most %zu bytes", path,
-                  sizeof(address.sun_path) - 1);
+    if (strlen(path) >= sizeof(address.sun_path))
         return -ENAMETOOLONG;
-    }
     string_copy(address.sun_path, sizeof(address.sun_path), path);
-    fd = bind_unix(&address, mode);
-    if (fd == -EADDRINUSE)
+    return bind_unix(&address, mode);
+}
+
+int listen_unix(const char *path, mode_t mode)
+{
+    int fd = listen_unix_quietly(path, mode);
+
+    if (fd == -ENAMETOOLONG)
+        log_error("cannot listen at %s: a socket's path has at most %zu bytes", path,
+                  sizeof(((struct sockaddr_un *)NULL)->sun_path) - 1);
+    else if (fd == -EADDRINUSE)
         log_error("cannot listen at %s: another reeved uses it; stop that one, or give this one "
+                  "another `control` in [daemon]",
+                  path);
+    else if (fd == -EEXIST)
+        log_error("cannot listen at %s: there is a file that is no socket; take it away, or choose "
                   "another `control` in [daemon]",
                   path);
     else if (fd < 0)

@@ -47,6 +47,8 @@ void http_server_destroy(struct http_server *server);
 /* Accepts from a listening socket, which the server takes over in any case. Returns 0 or a negative
  * errno. */
 int http_server_add_listener(struct http_server *server, int fd);
+/* Listens nowhere any more; connections go on. */
+void http_server_remove_listeners(struct http_server *server);
 
 /*
  * Stops listening, ends idle connections, lets requests under way be answered, and those that come at

@@ -51,8 +51,6 @@ struct http_request {
     char *path;
 };
 
-/* Takes the listeners away, and closes them. */
-void http_server_remove_listeners(struct http_server *server);
 /* Accepts no more; until accept_again expires. */
 void http_server_stop_accepting(struct http_server *server);
 
