@@ -2,6 +2,7 @@
 #include "base/log.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <stdarg.h>
 #include <stdint.h>
@@ -102,18 +103,36 @@ static bool stderr_is_journal(void)
     return known;
 }
 
-/* stderr may be shared with others (a terminal), so it is not made non-blocking itself. */
+/* stderr may be shared with others, so it is not made non-blocking itself: a pipe or terminal is opened once
+ * more. A poll before the write is not enough, as another writer may fill the pipe in between. -1: it is neither,
+ * or cannot be opened by us. */
+static int open_stderr(void)
+{
+    static int fd = -2;
+    struct stat status;
+
+    if (fd != -2)
+        return fd;
+    fd = -1;
+    if (fstat(STDERR_FILENO, &status) == 0 && (S_ISFIFO(status.st_mode) || S_ISCHR(status.st_mode)))
+        fd = open("/proc/self/fd/2", O_WRONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
+    return fd;
+}
+
 static bool write_now(const char *line, size_t size)
 {
     struct pollfd poll_fd = {.fd = STDERR_FILENO, .events = POLLOUT};
     ssize_t written = send(STDERR_FILENO, line, size, MSG_DONTWAIT | MSG_NOSIGNAL);
+    int fd;
 
-    if (written < 0 && errno == ENOTSOCK) {
-        if (poll(&poll_fd, 1, 0) != 1 || !(poll_fd.revents & POLLOUT))
-            return false;
-        written = write(STDERR_FILENO, line, size);
-    }
-    return written >= 0;
+    if (written >= 0 || errno != ENOTSOCK)
+        return written >= 0;
+    fd = open_stderr();
+    if (fd >= 0)
+        return write(fd, line, size) >= 0;
+    if (poll(&poll_fd, 1, 0) != 1 || !(poll_fd.revents & POLLOUT))
+        return false;
+    return write(STDERR_FILENO, line, size) >= 0;
 }
 
 bool log_goes_to_journal(void)

@@ -162,6 +162,9 @@ void status_line(const struct snapshot *snapshot, char *ret_line, size_t size);
 /* systemd.c */
 int systemd_create(struct edge *edge, bool successor, struct systemd **ret_systemd);
 void systemd_destroy(struct systemd *systemd);
+/* What it has not taken yet. NULL: no memory. */
+json_t *systemd_save(const struct systemd *systemd);
+void systemd_resume(struct systemd *systemd, const json_t *state);
 /* The name of the unit that this is; null outside of any. */
 json_t *systemd_unit_json(void);
 void systemd_observe(struct systemd *systemd, enum supervisor_event event);

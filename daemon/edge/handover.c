@@ -52,11 +52,12 @@ static json_t *save_server(const struct http_server *server)
 
 json_t *edge_save(const struct edge *edge)
 {
-    return json_pack("{s:o, s:o, s:b, s:I, s:I, s:o, s:o}", "health", save_server(edge->http),
-                     "control", save_server(edge->control), "control_is_ours",
-                     edge->control_is_ours, "control_device", (json_int_t)edge->control_id.device,
-                     "control_inode", (json_int_t)edge->control_id.inode, "waiting",
-                     work_save(edge), "log", log_ring_save(edge->log_ring));
+    return json_pack("{s:o, s:o, s:o, s:b, s:I, s:I, s:o, s:o}", "notify",
+                     systemd_save(edge->systemd), "health", save_server(edge->http), "control",
+                     save_server(edge->control), "control_is_ours", edge->control_is_ours,
+                     "control_device", (json_int_t)edge->control_id.device, "control_inode",
+                     (json_int_t)edge->control_id.inode, "waiting", work_save(edge), "log",
+                     log_ring_save(edge->log_ring));
 }
 
 static bool are_descriptors(const json_t *list)
@@ -139,6 +140,7 @@ int edge_resume(struct edge *edge, const json_t *state)
 {
     int r;
 
+    systemd_resume(edge->systemd, json_object_get(state, "notify"));
     log_ring_resume(edge->log_ring, json_object_get(state, "log"));
     adopt_connections(edge->http, json_object_get(json_object_get(state, "health"), "connections"));
     adopt_connections(edge->control,

@@ -48,12 +48,34 @@ static int take_one(struct inherited *inherited, int fd, const char *name)
     return fd_set_nonblock(fd, true);
 }
 
+/* Newer libraries (262 does, 257 did not) also look whether LISTEN_PIDFDID is ours, and take nothing when it is
+ * another's. One that an earlier process has left over (by a library that does not know it) must not hide sockets that
+ * LISTEN_PID says are ours. */
+static void drop_stale_pidfd(void)
+{
+    const char *pid = getenv("LISTEN_PID");
+
+    if (pid && atol(pid) == (long)getpid())
+        unsetenv("LISTEN_PIDFDID");
+}
+
+/* The library takes out of the environment what it knows; the program after an upgrade must believe none of it. */
+static void drop_all(void)
+{
+    unsetenv("LISTEN_PID");
+    unsetenv("LISTEN_PIDFDID");
+    unsetenv("LISTEN_FDS");
+    unsetenv("LISTEN_FDNAMES");
+}
+
 int inherited_take(struct inherited *ret_inherited)
 {
     char **names = NULL;
-    /* Takes LISTEN_* out of the environment: the program after an upgrade must not believe it. */
-    int count = sd_listen_fds_with_names(1, &names), r = 0;
+    int count, r = 0;
 
+    drop_stale_pidfd();
+    count = sd_listen_fds_with_names(1, &names);
+    drop_all();
     *ret_inherited = (struct inherited){.control = -1};
     if (count < 0)
         log_error("cannot take the sockets that systemd passes: %s", strerror(-count));

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What systemd is told: sd_notify(3). Without systemd all of it does nothing.
+ * What systemd is told, as by sd_notify(3). Without systemd all of it does nothing.
  *
  * TimeoutStartSec= and TimeoutStopSec= of the unit are not for what moves. While the daemon starts,
  * each module that becomes ready has systemd wait (EXTEND_TIMEOUT_USEC) for as long as the next may take
@@ -12,7 +12,6 @@
  * drain-delay, and the end of requests under way. A stop that moves for ever is ended by shutdown-timeout.
  */
 #include <errno.h>
-#include <inttypes.h>
 #include <string.h>
 #include <systemd/sd-daemon.h>
 #include <systemd/sd-login.h>
@@ -20,6 +19,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "daemon/edge/edge_internal.h"
+#include "daemon/edge/notify.h"
 #include "daemon/loop/loop.h"
 
 /* How often it is looked whether work moves: nobody tells. */
@@ -30,6 +30,7 @@
 
 struct systemd {
     struct edge *edge;
+    struct notify *notify;
     struct loop_timer *watchdog; /* NULL: systemd does not ask for it */
     int64_t watchdog_interval;
     struct loop_timer *look; /* runs while the daemon stops; NULL: there is no systemd */
@@ -38,33 +39,20 @@ struct systemd {
     char status[512]; /* what it was told last */
 };
 
-static void notify(const char *format, ...) printf_like(1, 2);
-static void notify(const char *format, ...)
-{
-    char state[640];
-    va_list args;
-    int r;
-
-    va_start(args, format);
-    vsnprintf(state, sizeof(state), format, args);
-    va_end(args);
-    r = sd_notify(0, state);
-    if (r < 0)
-        log_warning("cannot notify systemd: %s", strerror(-r));
-}
-
 void edge_tell_failure(const char *text)
 {
-    char line[512];
+    char line[512], words[480];
 
-    string_copy(line, sizeof(line), text);
-    text_sanitise(line);
-    notify("STATUS=not started: %s", line);
+    string_copy(words, sizeof(words), text);
+    text_sanitise(words);
+    snprintf(line, sizeof(line), "not started: %s", words);
+    notify_last_words(line);
 }
 
 static void update_status(struct systemd *systemd)
 {
-    const struct snapshot *snapshot = edge_snapshot(systemd->edge);
+    const struct snapshot *snapshot =
+        notify_is_used(systemd->notify) ? edge_snapshot(systemd->edge) : NULL;
     char status[sizeof(systemd->status)];
 
     if (!snapshot)
@@ -73,7 +61,7 @@ static void update_status(struct systemd *systemd)
     if (strcmp(status, systemd->status) == 0)
         return;
     string_copy(systemd->status, sizeof(systemd->status), status);
-    notify("STATUS=%s", status);
+    notify_status(systemd->notify, status);
 }
 
 /* The ping comes from the loop, as the answers to probes do: a loop that does not turn is not well,
@@ -83,7 +71,7 @@ static void ping(void *arg)
 {
     struct systemd *systemd = arg;
 
-    notify("WATCHDOG=1");
+    notify_ping(systemd->notify);
     if (systemd->edge->supervisor)
         update_status(systemd);
     loop_timer_arm(systemd->watchdog, systemd->watchdog_interval);
@@ -91,9 +79,9 @@ static void ping(void *arg)
 
 /* Progress ------------------------------------------------------------------------------------- */
 
-static void extend(int64_t time)
+static void extend(struct systemd *systemd, int64_t time)
 {
-    notify("EXTEND_TIMEOUT_USEC=%" PRId64, (time + EXTENSION_SLACK) / NSEC_PER_USEC);
+    notify_extend(systemd->notify, time + EXTENSION_SLACK);
 }
 
 static bool is_down(const struct snapshot_module *module)
@@ -144,16 +132,20 @@ static bool is_on_the_move(enum phase phase)
 
 static void look_for_progress(struct systemd *systemd)
 {
-    const struct snapshot *snapshot = edge_snapshot(systemd->edge);
+    const struct snapshot *snapshot;
     int64_t moved;
 
-    if (!systemd->look || !snapshot || !is_on_the_move(snapshot->phase))
+    /* A snapshot costs as much as there are modules: none for nobody. */
+    if (!systemd->look || !is_on_the_move(supervisor_phase(systemd->edge->supervisor)))
+        return;
+    snapshot = edge_snapshot(systemd->edge);
+    if (!snapshot)
         return;
     moved = last_move(snapshot);
     if (moved <= systemd->moved)
         return;
     systemd->moved = moved;
-    extend(patience(snapshot, supervisor_config(systemd->edge->supervisor)));
+    extend(systemd, patience(snapshot, supervisor_config(systemd->edge->supervisor)));
 }
 
 static void look(void *arg)
@@ -169,13 +161,13 @@ static void begin_stop(struct systemd *systemd)
 {
     const struct config *config = supervisor_config(systemd->edge->supervisor);
 
-    notify("STOPPING=1");
+    notify_stopping(systemd->notify);
     if (!systemd->look)
         return;
     /* To be told to stop is no progress yet. */
     systemd->moved = clock_monotonic();
     if (config->drain_delay > 0)
-        extend(config->drain_delay);
+        extend(systemd, config->drain_delay);
     loop_timer_arm(systemd->look, LOOK_INTERVAL);
 }
 
@@ -184,21 +176,23 @@ void systemd_observe(struct systemd *systemd, enum supervisor_event event)
     switch (event) {
     case SUPERVISOR_STARTED:
         systemd->started = true;
-        notify("READY=1");
+        notify_ready(systemd->notify);
         break;
     case SUPERVISOR_RELOADING:
-        notify("RELOADING=1\nMONOTONIC_USEC=%" PRId64, clock_monotonic() / NSEC_PER_USEC);
+        /* Before the first READY there is nothing that could be reloaded, for systemd. */
+        if (systemd->started)
+            notify_reloading(systemd->notify, clock_monotonic());
         break;
     case SUPERVISOR_RELOADED:
         /* Always, or systemd would wait for ever; but never before the first one. */
-        if (systemd->started)
-            notify("READY=1");
+        if (systemd->started && supervisor_phase(systemd->edge->supervisor) < PHASE_DRAINING)
+            notify_ready(systemd->notify);
         break;
     case SUPERVISOR_DRAINING:
         begin_stop(systemd);
         break;
     case SUPERVISOR_STOPPED:
-        extend(EDGE_DRAIN_TIMEOUT);
+        extend(systemd, EDGE_DRAIN_TIMEOUT);
         break;
     case SUPERVISOR_CHANGED:
         break;
@@ -226,7 +220,8 @@ int systemd_create(struct edge *edge, bool successor, struct systemd **ret_syste
         return -ENOMEM;
     systemd->edge = edge;
     systemd->started = successor;
-    if (secure_getenv("NOTIFY_SOCKET"))
+    r = notify_create(edge->loop, &systemd->notify);
+    if (r == 0 && notify_is_used(systemd->notify))
         r = loop_timer_create(edge->loop, look, systemd, &systemd->look);
     if (r == 0 && sd_watchdog_enabled(0, &usec) > 0) {
         systemd->watchdog_interval = (int64_t)usec * NSEC_PER_USEC / 2;
@@ -242,11 +237,22 @@ int systemd_create(struct edge *edge, bool successor, struct systemd **ret_syste
     return 0;
 }
 
+json_t *systemd_save(const struct systemd *systemd)
+{
+    return notify_save(systemd->notify);
+}
+
+void systemd_resume(struct systemd *systemd, const json_t *state)
+{
+    notify_resume(systemd->notify, state);
+}
+
 void systemd_destroy(struct systemd *systemd)
 {
     if (!systemd)
         return;
     loop_timer_destroy(systemd->watchdog);
     loop_timer_destroy(systemd->look);
+    notify_destroy(systemd->notify);
     free(systemd);
 }

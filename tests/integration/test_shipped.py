@@ -59,12 +59,12 @@ class Exec(harness.DaemonTest):
         daemon = self.daemon("[module:x]\nload = exec\nrun.every = 1000s\n"
                              "command = ls /proc/self/fd | tr '\\n' ' '; env; echo end\n"
                              "log-output = always\noutput-max = 64K\n",
-                             environment={"WATCHDOG_USEC": "1", "LISTEN_FDS": "0",
+                             environment={"WATCHDOG_USEC": "1", "LISTEN_FDS": "0", "LISTEN_PIDFDID": "1",
                                           "CREDENTIALS_DIRECTORY": "/secret"}).wait_started()
         daemon.wait_log(r"\[x/run#1\] end")
         # ls itself has the folder open as 3.
         daemon.wait_log(r"\[x/run#1\] 0 1 2 3 ")
-        for name in ("NOTIFY_SOCKET", "WATCHDOG_USEC", "LISTEN_FDS", "CREDENTIALS_DIRECTORY"):
+        for name in ("NOTIFY_SOCKET", "WATCHDOG_USEC", "LISTEN_PIDFDID", "LISTEN_FDS", "CREDENTIALS_DIRECTORY"):
             self.assertNotIn(name, daemon.text())
         self.assertEqual(daemon.stop(), 0, daemon.text())
 

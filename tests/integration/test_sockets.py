@@ -34,7 +34,8 @@ class Passed(upgrading.UpgradeTest):
 
     def passed(self, config, sockets, names, daemon="", start=True):
         instance = self.daemon(config, daemon, start=False)
-        instance.environment = {"LISTEN_FDNAMES": ":".join(names),
+        # As an earlier process may have left it over: it is another's, and the sockets are ours.
+        instance.environment = {"LISTEN_FDNAMES": ":".join(names), "LISTEN_PIDFDID": "1",
                                 "TEST_FDS": " ".join(str(end.fileno()) for end in sockets)}
         instance.program = os.path.join(instance.folder, "pass")
         with open(instance.program, "w", encoding="utf-8") as file:
