@@ -19,13 +19,34 @@
 
 #define LINE_SIZE 2048
 
+/* Beside that, for the runtime's own verdicts on runs and jobs, which a flood must not take along. */
+#define VERDICTS_PER_SECOND 20
+#define VERDICTS_BURST      100
+
+/* What is kept of lines that were dropped, for a host that ends. */
+#define KEPT_LINES 8
+#define KEPT_SIZE  256
+
+/* How long after a line was dropped that is said. */
+#define TELL_AFTER NSEC_PER_SEC
+
+/* How many lines may still be logged. */
+struct allowance {
+    int64_t cost; /* ns that earn a line */
+    int64_t most;
+    int64_t left; /* ns */
+    int64_t refilled_at;
+};
+
 /* What a module may still log: one that shares its host must not take the others' share. */
 struct bucket {
     struct list list;
     char name[LOG_NAME_SIZE];
-    int64_t tokens; /* in nanoseconds: a line costs NSEC_PER_SEC / LINES_PER_SECOND */
-    int64_t refilled_at;
-    unsigned long dropped;
+    struct allowance lines, verdicts;
+    unsigned long dropped; /* and not told of yet */
+    /* The last that were dropped, since one passed; NULL: none was, or there is no memory. */
+    char (*kept)[KEPT_SIZE];
+    unsigned kept_count; /* all that came here */
 };
 
 struct output {
@@ -33,17 +54,36 @@ struct output {
     struct output_events events;
     int fd;
     struct loop_io *io;
+    struct loop_timer *tell; /* that lines were dropped */
+    bool cut;                /* the present line is longer than its buffer */
     char line[LINE_SIZE];
     size_t used;
 };
 
-#define LINE_COST (NSEC_PER_SEC / LINES_PER_SECOND)
+static struct allowance allow(int64_t per_second, int64_t burst)
+{
+    int64_t cost = NSEC_PER_SEC / per_second;
+
+    return (struct allowance){cost, burst * cost, burst * cost, clock_monotonic()};
+}
+
+static bool take(struct allowance *allowance)
+{
+    int64_t now = clock_monotonic();
+
+    allowance->left = MIN(allowance->left + now - allowance->refilled_at, allowance->most);
+    allowance->refilled_at = now;
+    if (allowance->left < allowance->cost)
+        return false;
+    allowance->left -= allowance->cost;
+    return true;
+}
 
 static void bucket_init(struct bucket *bucket, const char *name)
 {
     string_copy(bucket->name, sizeof(bucket->name), name);
-    bucket->tokens = LINES_BURST * LINE_COST;
-    bucket->refilled_at = clock_monotonic();
+    bucket->lines = allow(LINES_PER_SECOND, LINES_BURST);
+    bucket->verdicts = allow(VERDICTS_PER_SECOND, VERDICTS_BURST);
 }
 
 static void say_dropped(struct bucket *bucket)
@@ -54,18 +94,50 @@ static void say_dropped(struct bucket *bucket)
     bucket->dropped = 0;
 }
 
-static bool take_token(struct bucket *bucket)
+/* The last words of a host that ends are the ones that count. */
+static void say_kept(struct bucket *bucket)
 {
-    int64_t now = clock_monotonic();
+    unsigned count = MIN(bucket->kept_count, (unsigned)KEPT_LINES);
 
-    bucket->tokens = MIN(bucket->tokens + now - bucket->refilled_at, LINES_BURST * LINE_COST);
-    bucket->refilled_at = now;
-    if (bucket->tokens < LINE_COST) {
-        bucket->dropped++;
+    for (unsigned i = bucket->kept_count - count; bucket->kept && i != bucket->kept_count; i++)
+        log_info("[%s] of the lines that were dropped: %s", bucket->name,
+                 bucket->kept[i % KEPT_LINES]);
+    bucket->kept_count = 0;
+}
+
+static void drop(struct output *output, struct bucket *bucket, const char *line)
+{
+    bucket->dropped++;
+    if (!bucket->kept)
+        bucket->kept = calloc(KEPT_LINES, KEPT_SIZE);
+    if (bucket->kept)
+        string_copy(bucket->kept[bucket->kept_count++ % KEPT_LINES], KEPT_SIZE, line);
+    if (loop_timer_due(output->tell) == 0)
+        loop_timer_arm(output->tell, TELL_AFTER);
+}
+
+/* "[web/check#12] failed: ...": what became of a run or job. A module that forges one takes its own share. */
+static bool is_verdict(const char *line)
+{
+    const char *end = line[0] == '[' ? strchr(line, ']') : NULL;
+
+    return end && memchr(line, '#', (size_t)(end - line)) &&
+           (strncmp(end, "] failed: ", 10) == 0 || strncmp(end, "] attempt ", 10) == 0 ||
+            strncmp(end, "] cancelled: ", 13) == 0 || strncmp(end, "] succeeded again", 17) == 0);
+}
+
+static bool may_pass(struct output *output, struct bucket *bucket, const char *line)
+{
+    bool verdict = is_verdict(line);
+
+    if (!(verdict && take(&bucket->verdicts)) && !take(&bucket->lines)) {
+        drop(output, bucket, line);
         return false;
     }
-    bucket->tokens -= LINE_COST;
-    say_dropped(bucket);
+    if (!verdict) {
+        say_dropped(bucket);
+        bucket->kept_count = 0;
+    }
     return true;
 }
 
@@ -104,7 +176,7 @@ static void pass_on(struct output *output, char *line)
     record.text = line;
     log_record_parse(&record);
     bucket = find_bucket(output, record.module);
-    if (*line == '\0' || !take_token(bucket))
+    if (*line == '\0' || !may_pass(output, bucket, line))
         return;
     if (strcmp(bucket->name, record.module) == 0)
         log_line(level, "%s", line);
@@ -114,17 +186,29 @@ static void pass_on(struct output *output, char *line)
         output->events.told(output->events.arg);
 }
 
+/* A line that does not fit shows that there was more. */
+static void end_line(struct output *output)
+{
+    static const char more[] = " [...]";
+
+    if (output->cut)
+        memcpy(output->line + LINE_SIZE - sizeof(more), more, sizeof(more));
+    else
+        output->line[output->used] = '\0';
+    pass_on(output, output->line);
+    output->used = 0;
+    output->cut = false;
+}
+
 static void take_bytes(struct output *output, const char *bytes, size_t size)
 {
     for (size_t i = 0; i < size; i++) {
-        if (bytes[i] == '\n') {
-            output->line[output->used] = '\0';
-            pass_on(output, output->line);
-            output->used = 0;
-        } else if (output->used < LINE_SIZE - 1) {
-            /* What a line has beyond that is cut. */
+        if (bytes[i] == '\n')
+            end_line(output);
+        else if (output->used < LINE_SIZE - 1)
             output->line[output->used++] = bytes[i] != '\0' ? bytes[i] : '?';
-        }
+        else
+            output->cut = true;
     }
 }
 
@@ -156,6 +240,11 @@ static void output_ready(int fd _unused_, unsigned events _unused_, void *arg)
     read_some(arg);
 }
 
+static void tell_dropped(void *arg)
+{
+    output_tell_dropped(arg);
+}
+
 int output_adopt(struct loop *loop, const char *name, const struct output_events *events, int fd,
                  const char *rest, struct output **ret_output)
 {
@@ -167,11 +256,16 @@ int output_adopt(struct loop *loop, const char *name, const struct output_events
         list_init(&output->own.list);
         output->events = *events;
         output->fd = fd;
+        r = loop_timer_create(loop, tell_dropped, output, &output->tell);
+    }
+    if (r == 0) {
         take_bytes(output, rest, strlen(rest));
         r = loop_io_create(loop, fd, LOOP_READ, output_ready, output, &output->io);
     }
     if (r < 0) {
         close(fd);
+        if (output)
+            loop_timer_destroy(output->tell);
         free(output);
         return r;
     }
@@ -227,10 +321,15 @@ void output_destroy(struct output *output)
     if (output->used > 0)
         take_bytes(output, "\n", 1);
     output_tell_dropped(output);
+    say_kept(&output->own);
+    free(output->own.kept);
     LIST_FOREACH_SAFE (bucket, next, &output->own.list, list) {
+        say_kept(bucket);
         list_remove(&bucket->list);
+        free(bucket->kept);
         free(bucket);
     }
+    loop_timer_destroy(output->tell);
     loop_io_destroy(output->io);
     close(output->fd);
     free(output);

@@ -152,8 +152,21 @@ static int spin(struct rv_context *ctx, const struct puppet *puppet)
     return 0;
 }
 
+/* More than it may log, and then what counts. */
+static int flood(const struct puppet *puppet, const char *action)
+{
+    for (int i = 0; i < 1500; i++)
+        dprintf(STDERR_FILENO, "a flood\n");
+    if (strcmp(action, "flood and fail") == 0)
+        return rv_fail_text(-EIO, "as told");
+    dprintf(STDERR_FILENO, "<3>[%s] my last words\n", puppet->label);
+    _exit(7);
+}
+
 static int perform(struct rv_context *ctx, const struct puppet *puppet, const char *action)
 {
+    if (strncmp(action, "flood", 5) == 0)
+        return flood(puppet, action);
     if (strncmp(action, "fail", 4) == 0)
         return rv_fail_text(-EIO, "as told");
     if (strncmp(action, "crash", 5) == 0)

@@ -316,6 +316,23 @@ class Looks(PuppetTest):
         self.assertNotIn("[c] 1 lines were dropped", daemon.text())
         self.assertEqual(daemon.stop(), 0, daemon.text())
 
+    def test_what_counts_is_not_dropped(self):
+        daemon = self.daemon(puppet("a", "essential = no")).wait_started()
+        self.act(daemon, "a", "flood and fail")
+        daemon.wait_log(r"\[a/act#1\] failed: as told")
+        # Nothing more comes of it, and yet it is told how much is missing.
+        daemon.wait_log(r"\[a\] \d+ lines were dropped: it logs more than 200 lines a second")
+        self.assertEqual(daemon.ctl("submit", "a/work", stdin="flood and exit").returncode, 0)
+        daemon.wait_log(r"\[a\] of the lines that were dropped: \[a\] my last words")
+        daemon.wait_log(r"\[a\] exit code 7")
+        self.assertEqual(daemon.stop(), 0, daemon.text())
+
+    def test_a_line_that_is_too_long_says_so(self):
+        daemon = self.daemon("[module:x]\nload = exec\nlog-output = always\nrun.every = 1000s\noutput-max = 64K\n"
+                             "command = printf %5000s x\n").wait_started()
+        self.assertRegex(daemon.wait_log(r"\[x/run#1\] +.*$").group(0), r" \[\.\.\.\]$|x$")
+        self.assertEqual(daemon.stop(), 0, daemon.text())
+
     def test_json_lines(self):
         daemon = self.daemon(puppet("a"), daemon="log-format = json")
         daemon.wait_log('"text":"started"')
