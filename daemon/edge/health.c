@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/duration.h"
 #include "daemon/edge/edge_internal.h"
+#include "daemon/supervisor/judge.h"
 
 static json_t *make_check(const struct snapshot *snapshot, const char *type, enum health health,
                           const char *output)
@@ -52,7 +53,9 @@ static void add_task(json_t *checks, const struct snapshot *snapshot,
 static void add_pool(json_t *checks, const struct snapshot *snapshot,
                      const struct snapshot_module *module, const struct scoreboard_pool *pool)
 {
-    json_t *check = make_check(snapshot, "component", HEALTH_PASS, "");
+    const char *output;
+    enum health health = judge_pool(pool, &output);
+    json_t *check = make_check(snapshot, "component", health, output);
     char component[160];
 
     snprintf(component, sizeof(component), "%s/%s", module->name, pool->name);

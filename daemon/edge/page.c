@@ -11,6 +11,7 @@
 
 #include "base/duration.h"
 #include "daemon/edge/edge_internal.h"
+#include "daemon/supervisor/judge.h"
 
 /* The first line, as a probe over TCP may see it. */
 static json_t *first_line(const char *text)
@@ -43,17 +44,17 @@ static json_t *task_state(const struct snapshot *snapshot, const struct snapshot
 
 static json_t *pool_state(const struct snapshot *snapshot, const struct scoreboard_pool *pool)
 {
-    /* A failure that a success has followed is history. */
-    bool failing = pool->last_failure_at > pool->succeeded_at;
+    const char *output;
+
     (void)snapshot;
+    (void)judge_pool(pool, &output);
 
     return json_pack("{s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:o}", "name", pool->name,
                      "workers", (json_int_t)pool->workers, "capacity", (json_int_t)pool->capacity,
                      "queued", (json_int_t)pool->queued, "active", (json_int_t)pool->active,
                      "finished", (json_int_t)pool->finished, "failed", (json_int_t)pool->failed,
                      "lost", (json_int_t)pool->lost, "job_sum",
-                     edge_seconds(pool->job_duration.sum), "output",
-                     first_line(failing ? pool->last_text : ""));
+                     edge_seconds(pool->job_duration.sum), "output", first_line(output));
 }
 
 /* The page is public: it shows the kind of the last restart, but not the reason, which may quote paths

@@ -48,6 +48,15 @@ void judge_task(struct snapshot_task *task, bool essential, int64_t now)
     }
 }
 
+enum health judge_pool(const struct scoreboard_pool *pool, const char **ret_output)
+{
+    /* A failure that a success has followed is history. */
+    bool failing = pool->last_failure_at > pool->succeeded_at;
+
+    *ret_output = !failing ? "" : pool->last_text[0] ? pool->last_text : "the last job failed";
+    return failing ? HEALTH_WARN : HEALTH_PASS;
+}
+
 static void judge_state(struct snapshot_module *module, const struct unit *unit, enum phase phase)
 {
     bool first_start = phase <= PHASE_STARTING;
@@ -102,10 +111,14 @@ static bool has_recovered(const struct snapshot_module *module, const struct uni
 void judge_module(struct snapshot_module *module, const struct unit *unit, enum phase phase,
                   int health_code, const char *health_text)
 {
+    const char *text;
+
     module->health = HEALTH_PASS;
     judge_state(module, unit, phase);
     for (size_t i = 0; i < module->task_count; i++)
         worsen(&module->health, module->tasks[i].health);
+    for (size_t i = 0; i < module->pool_count; i++)
+        worsen(&module->health, judge_pool(&module->pools[i], &text));
     if (unit->state == UNIT_READY && unit->attached && host_scoreboard(unit->tenancy->host) &&
         !scoreboard_is_intact(host_scoreboard(unit->tenancy->host))) {
         worsen(&module->health, module->essential ? HEALTH_FAIL : HEALTH_WARN);

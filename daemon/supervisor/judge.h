@@ -5,7 +5,7 @@
  * A task that returned an error is a warning: it runs, and says what is wrong. A task that should
  * have run and did not, or that runs past its time, means that the module does not do its work: a
  * failure for an essential module, a warning for another. The same holds for a module that is not
- * ready.
+ * ready. A pool whose newest job has failed is a warning, until one succeeds.
  */
 #ifndef REEVE_SUPERVISOR_JUDGE_H
 #define REEVE_SUPERVISOR_JUDGE_H
@@ -14,6 +14,9 @@
 
 /* Fills in the task's health and output. */
 void judge_task(struct snapshot_task *task, bool essential, int64_t now);
+
+/* "" when all is well; else what the newest job that ended has failed by. */
+enum health judge_pool(const struct scoreboard_pool *pool, const char **ret_output);
 
 /* Fills in the module's from its state and tasks (already judged). health_code and health_text are
  * what its own health() said. */

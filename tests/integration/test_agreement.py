@@ -115,6 +115,19 @@ class Agreement(PuppetTest):
             self.assertNotEqual(daemon.check("a/act:duration").get("output"), "as told")
         self.assertEqual(daemon.stop(), 0, daemon.text())
 
+    def test_jobs_that_failed_and_succeeded(self):
+        daemon = self.start(puppet("a", "tick.every = never"))
+        for _ in range(ROUNDS):
+            self.assertEqual(daemon.ctl("submit", "a/work", "--wait", stdin="fail").returncode, 1)
+            check = daemon.check("a/work:queue")
+            self.assertEqual((check["status"], check["output"]), ("warn", "as told"))
+            self.assertEqual((daemon.health()["status"], daemon.module("a")["status"]), ("warn", "warn"))
+            self.assertEqual(daemon.request("/readyz")[0], 200)
+            self.assertEqual(daemon.ctl("submit", "a/work", "--wait", stdin="nothing").returncode, 0)
+            self.assertEqual(daemon.check("a/work:queue")["status"], "pass")
+            self.assertEqual(daemon.health()["status"], "pass")
+        self.assertEqual(daemon.stop(), 0, daemon.text())
+
 
 if __name__ == "__main__":
     harness.main()
