@@ -3,7 +3,7 @@
  * Running a program.
  *
  * Properties: what was started has ended and is reaped when the call returns, and nothing of its
- * process group lives on. A program that ends is never signalled under an id that is another's.
+ * process group lives on; all of the group has SIGTERM and the grace before SIGKILL. A program that ends is never signalled under an id that is another's.
  *
  * Operation: the program leads a process group of its own, so that what it starts can be signalled
  * with it. Its end is seen by a pidfd, its output by a pipe, a cancel by the hook's unpark, all in
@@ -28,7 +28,15 @@
 
 #include "base/fd.h"
 #include "base/macro.h"
+#include "lib/command_group.h"
+#include "lib/command_output.h"
 #include "lib/internal.h"
+
+/* How often it is looked for what is left of a group: new processes, and those that signals have missed. */
+#define LOOK_INTERVAL (20 * RV_MILLISECOND)
+
+/* How long one that was killed may take: it is in the kernel, on a disk that is gone, if it takes longer. */
+#define KILL_PATIENCE RV_SECOND
 
 extern char **environ;
 
@@ -39,10 +47,10 @@ struct command {
     pid_t pid;
     int pidfd;
     int output; /* read end; -1 after its end */
-    char *text; /* terminated */
-    size_t text_size;
-    bool truncated;
-    bool out_of_memory;
+    struct command_output text;
+    /* After SIGTERM: when the grace is over; RV_FOREVER before, and after SIGKILL. */
+    rv_duration deadline;
+    bool terminated; /* its group was sent SIGTERM */
 };
 
 /* What the program reads: all of the input, from a file in memory, which needs no attention later.
@@ -162,28 +170,6 @@ static int start(struct command *command, char *const *argv)
     return r;
 }
 
-static void keep(struct command *command, const char *bytes, size_t size)
-{
-    size_t room = command->options.output_max - command->text_size;
-    char *larger;
-
-    if (size > room) {
-        command->truncated = true;
-        size = room;
-    }
-    if (size == 0 || command->out_of_memory)
-        return;
-    larger = realloc(command->text, command->text_size + size + 1);
-    if (!larger) {
-        command->out_of_memory = true;
-        return;
-    }
-    memcpy(larger + command->text_size, bytes, size);
-    command->text = larger;
-    command->text_size += size;
-    larger[command->text_size] = '\0';
-}
-
 /* Reads what is there. */
 static void read_output(struct command *command)
 {
@@ -199,8 +185,17 @@ static void read_output(struct command *command)
             command->output = -1;
             return;
         }
-        keep(command, bytes, (size_t)size);
+        command_output_add(&command->text, bytes, (size_t)size);
     }
+}
+
+static void terminate(struct command *command)
+{
+    if (command->terminated)
+        return;
+    command->terminated = true;
+    kill(-command->pid, SIGTERM);
+    command->deadline = deadline_after(command->options.grace);
 }
 
 /* Until the program has ended. Returns 0, or the context's code when it was cancelled meanwhile. */
@@ -208,7 +203,6 @@ static int wait_end(struct command *command)
 {
     struct context_hook hook = {0};
     struct wait wait;
-    rv_duration deadline = RV_FOREVER;
     int cancelled = 0;
 
     wait_init(&wait);
@@ -221,14 +215,13 @@ static int wait_end(struct command *command)
 
         if (cancelled == 0 && wait_result(&wait) == WAIT_CANCEL) {
             cancelled = rv_context_err(command->ctx);
-            kill(-command->pid, SIGTERM);
-            deadline = deadline_after(command->options.grace);
+            terminate(command);
         }
-        if (deadline != RV_FOREVER && rv_now() >= deadline) {
+        if (command->deadline != RV_FOREVER && rv_now() >= command->deadline) {
             kill(-command->pid, SIGKILL);
-            deadline = RV_FOREVER;
+            command->deadline = RV_FOREVER;
         }
-        if (parker_poll(wait.parker, fds, 2, deadline) < 0)
+        if (parker_poll(wait.parker, fds, 2, command->deadline) < 0)
             break; /* what cannot be waited for is ended */
         if (fds[1].revents)
             read_output(command);
@@ -237,6 +230,49 @@ static int wait_end(struct command *command)
     }
     context_hook_remove(command->ctx, &hook);
     return cancelled;
+}
+
+/* Returns false when the deadline is over, or there is no way to wait. */
+static bool wait_member(struct command *command, int member)
+{
+    rv_duration look = deadline_after(LOOK_INTERVAL);
+    struct pollfd fds[3] = {{.fd = member, .events = POLLIN},
+                            {.fd = command->output, .events = POLLIN}};
+
+    if (rv_now() >= command->deadline ||
+        parker_poll(parker_self(), fds, 2, MIN(look, command->deadline)) < 0)
+        return false;
+    if (fds[1].revents)
+        read_output(command);
+    return true;
+}
+
+/* The program has ended, and what it started may not have: a shell dies at once of the SIGTERM that its
+ * command handles. That has its grace, too; and then a moment in which the kernel ends it. */
+static void wait_group(struct command *command)
+{
+    bool killed = command->terminated && command->deadline == RV_FOREVER, waited;
+    int member;
+
+    if (killed)
+        command->deadline = deadline_after(KILL_PATIENCE);
+    while ((member = command_group_find(command->pid)) >= 0 || member == -EMFILE ||
+           member == -ENFILE || member == -ENOMEM) {
+        /* Who has had its time to get it. */
+        if (command->terminated && !killed)
+            command_group_remind(command->pid);
+        terminate(command);
+        waited = wait_member(command, member);
+        if (member >= 0)
+            close(member);
+        if (waited)
+            continue;
+        if (killed)
+            return;
+        kill(-command->pid, SIGKILL);
+        killed = true;
+        command->deadline = deadline_after(KILL_PATIENCE);
+    }
 }
 
 static int judge(const struct command *command, const siginfo_t *info, const char *name)
@@ -275,25 +311,26 @@ static int prepare(struct command *command)
 
     if (r < 0)
         return r;
-    command->text = strdup("");
-    return command->text ? 0 : -ENOMEM;
+    return command_output_begin(&command->text, command->options.output_max);
 }
 
 static void give_result(struct command *command)
 {
     struct rv_command_result *result = command->result;
 
-    result->output = TAKE_PTR(command->text);
-    result->output_size = command->text_size;
-    result->truncated = command->truncated || command->out_of_memory;
+    result->truncated = command->text.left_out > 0 || command->text.out_of_memory;
+    result->output = command_output_take(&command->text, &result->output_size);
 }
 
 int rv_command_run(struct rv_context *ctx, char *const *argv,
                    const struct rv_command_options *options, struct rv_command_result *ret_result)
 {
     struct rv_command_result unwanted = {0};
-    struct command command = {
-        .ctx = ctx, .result = ret_result ? ret_result : &unwanted, .pidfd = -1, .output = -1};
+    struct command command = {.ctx = ctx,
+                              .result = ret_result ? ret_result : &unwanted,
+                              .pidfd = -1,
+                              .output = -1,
+                              .deadline = RV_FOREVER};
     int r = rv_context_err(ctx), cancelled;
 
     *command.result = (struct rv_command_result){0};
@@ -314,6 +351,7 @@ int rv_command_run(struct rv_context *ctx, char *const *argv,
         rv_fail(r, "cannot run %s", argv[0]);
     } else {
         cancelled = wait_end(&command);
+        wait_group(&command);
         r = reap(&command, argv[0]);
         give_result(&command);
         if (cancelled != 0)
@@ -324,6 +362,6 @@ int rv_command_run(struct rv_context *ctx, char *const *argv,
     if (command.output >= 0)
         close(command.output);
     free(unwanted.output);
-    free(command.text);
+    command_output_free(&command.text);
     return r;
 }

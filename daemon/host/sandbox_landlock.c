@@ -151,6 +151,8 @@ static void allow_needed(const struct ruleset *ruleset)
         (void)allow(ruleset, needed[i], READING);
     for (size_t i = 0; i < ARRAY_SIZE(devices); i++)
         (void)allow(ruleset, devices[i], READING | WRITING);
+    /* Names alone, which signals and ps tell as well: rv_command_run() looks for the rest of a group. */
+    (void)allow(ruleset, "/proc", LANDLOCK_ACCESS_FS_READ_DIR);
     allow_library(ruleset);
 }
 

@@ -17,13 +17,14 @@ struct rv_command_options {
     char *const *environment; /* NULL: the caller's */
     const void *input;        /* for its standard input */
     size_t input_size;
-    size_t output_max; /* bytes kept of stdout and stderr together; 0: 64 KiB; the rest is read and
-                          dropped */
-    rv_duration grace; /* between SIGTERM and SIGKILL after a cancel; 0: 5 s */
+    size_t output_max; /* bytes kept of stdout and stderr together, half of them the first and half the
+                          last; 0: 64 KiB; the rest is read and dropped */
+    rv_duration grace; /* between SIGTERM and SIGKILL; 0: 5 s */
 };
 
 struct rv_command_result {
-    char *output; /* stdout and stderr as they came, terminated; the caller's to free() */
+    char *output; /* stdout and stderr as they came, terminated; the caller's to free(). Where some was
+                     dropped stands a line "[... N bytes left out ...]", on top of output_max */
     size_t output_size;
     int truncated; /* output was dropped: it was too long, or memory was short */
     int exit_code; /* -1 when a signal killed it */
@@ -33,7 +34,8 @@ struct rv_command_result {
 /*
  * Runs argv[0], found in PATH, in a process group of its own with default signals and no other
  * descriptors than 0 to 2, and waits for its end. When ctx is done its group gets SIGTERM, and
- * SIGKILL after the grace; what is left of the group when the program has ended gets SIGKILL too.
+ * SIGKILL after the grace. So does what is left of the group when the program has ended, however it
+ * has: nothing of the group lives when the call returns. What has left the group is not touched.
  * options and ret_result may be NULL.
  *
  * Returns 0 when it exited with 0; the context's code after a cancel; -ECHILD, with a text that

@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: MIT */
+#include <fcntl.h>
+#include <poll.h>
 #include <reeve/command.h>
 #include <reeve/error.h>
 #include <signal.h>
+#include <sys/stat.h>
 
 #include "tests/support/test.h"
 
@@ -40,7 +43,8 @@ static void test_command(void **state)
     free(result.output);
     options.output_max = 10;
     assert_int_equal(run("yes | head -c 1000000", &options, &result), 0);
-    assert_int_equal(result.output_size, 10);
+    assert_string_equal(result.output, "y\ny\ny\n[... 999990 bytes left out ...]\n\ny\ny\n");
+    assert_int_equal(result.output_size, strlen(result.output));
     assert_true(result.truncated);
     free(result.output);
     assert_int_equal(rv_command_run(bg, nothing, NULL, &result), -ENOENT);
@@ -54,6 +58,112 @@ static void test_command(void **state)
         run("ls /proc/self/fd | tr -d '\\n'; grep SigBlk /proc/self/status", NULL, &result), 0);
     assert_string_equal(result.output, "0123SigBlk:\t0000000000000000\n");
     free(result.output);
+}
+
+/* What says why a program failed stands at the end. */
+static void test_the_first_and_the_last_is_kept(void **state)
+{
+    static const size_t limits[] = {1, 2, 3, 7, 100, 1000, 18893, 18894, 18895, 20000};
+    struct rv_command_options options = {.size = sizeof(options)};
+    struct rv_command_result whole, part;
+    (void)state;
+
+    assert_int_equal(run("seq 1 4000; echo 'FATAL: disk full'; exit 3", NULL, &whole), -ECHILD);
+    assert_false(whole.truncated);
+    for (size_t i = 0; i < sizeof(limits) / sizeof(limits[0]); i++) {
+        size_t most = limits[i], head = most / 2, tail = most - head;
+
+        options.output_max = most;
+        assert_int_equal(run("seq 1 4000; echo 'FATAL: disk full'; exit 3", &options, &part),
+                         -ECHILD);
+        assert_int_equal(part.truncated, most < whole.output_size);
+        if (most >= whole.output_size) {
+            assert_string_equal(part.output, whole.output);
+        } else {
+            char mark[80];
+
+            snprintf(mark, sizeof(mark), "\n[... %zu bytes left out ...]\n",
+                     whole.output_size - most);
+            assert_int_equal(part.output_size, most + strlen(mark));
+            assert_memory_equal(part.output, whole.output, head);
+            assert_memory_equal(part.output + head, mark, strlen(mark));
+            assert_string_equal(part.output + head + strlen(mark),
+                                whole.output + whole.output_size - tail);
+        }
+        free(part.output);
+    }
+    free(whole.output);
+}
+
+/* A command with a fifo by which one process tells another, or the test, that it is ready. */
+struct fifo {
+    char folder[40];
+    char path[60];
+};
+
+static void make_fifo(struct fifo *fifo)
+{
+    strcpy(fifo->folder, "/tmp/reeve-command-XXXXXX");
+    assert_non_null(mkdtemp(fifo->folder));
+    snprintf(fifo->path, sizeof(fifo->path), "%s/fifo", fifo->folder);
+    assert_int_equal(mkfifo(fifo->path, 0600), 0);
+}
+
+static void remove_fifo(struct fifo *fifo)
+{
+    unlink(fifo->path);
+    rmdir(fifo->folder);
+}
+
+/* Its child in the background says on the fifo that it is ready, and tidies up when it is told to end. */
+#define TIDIES \
+    "sh -c 'trap \"sleep 0.1; echo tidied; exit\" TERM; echo $$ > %s; while :; do sleep 0.01; done' "
+
+static void test_what_is_left_has_its_grace(void **state)
+{
+    struct rv_command_result result;
+    struct fifo fifo;
+    char script[300];
+    (void)state;
+
+    make_fifo(&fifo);
+    snprintf(script, sizeof(script), TIDIES "& read pid < %s; exit 3", fifo.path, fifo.path);
+    assert_int_equal(run(script, NULL, &result), -ECHILD);
+    assert_int_equal(result.exit_code, 3);
+    /* The shell may also tell that its sleep was ended. */
+    assert_non_null(strstr(result.output, "tidied\n"));
+    free(result.output);
+    remove_fifo(&fifo);
+}
+
+static bool is_dead(pid_t pid)
+{
+    struct pollfd poll_fd = {.fd = (int)syscall(SYS_pidfd_open, pid, 0), .events = POLLIN};
+    bool dead = poll_fd.fd < 0 || poll(&poll_fd, 1, 0) == 1;
+
+    if (poll_fd.fd >= 0)
+        close(poll_fd.fd);
+    return dead;
+}
+
+static void test_what_ignores_its_end_is_killed(void **state)
+{
+    struct rv_command_options options = {.size = sizeof(options), .grace = 50 * RV_MILLISECOND};
+    struct rv_command_result result;
+    struct fifo fifo;
+    char script[300];
+    (void)state;
+
+    make_fifo(&fifo);
+    snprintf(
+        script, sizeof(script),
+        "sh -c 'trap \"\" TERM; echo $$; echo > %s; while :; do sleep 0.01; done' & read x < %s",
+        fifo.path, fifo.path);
+    assert_int_equal(run(script, &options, &result), 0);
+    assert_true(atoi(result.output) > 1);
+    assert_true(is_dead(atoi(result.output)));
+    free(result.output);
+    remove_fifo(&fifo);
 }
 
 struct command_call {
@@ -100,6 +210,34 @@ static void test_command_cancel(void **state)
     }
 }
 
+/* A shell that does not exec its command dies at once of the signal that the command handles. */
+static void test_a_shell_does_not_take_its_commands_grace(void **state)
+{
+    struct command_call call = {.grace = RV_HOUR};
+    struct caller caller;
+    struct fifo fifo;
+    char script[300], byte;
+    int fd;
+    (void)state;
+
+    make_fifo(&fifo);
+    snprintf(script, sizeof(script), TIDIES "; true", fifo.path);
+    call.script = script;
+    rv_context_with_cancel(bg, &call.ctx);
+    caller_start(&caller, call_command, &call);
+    fd = open(fifo.path, O_RDONLY | O_CLOEXEC);
+    assert_true(fd >= 0);
+    assert_true(read(fd, &byte, 1) == 1);
+    close(fd);
+    rv_context_cancel(call.ctx, -ESHUTDOWN, NULL);
+    assert_int_equal(caller_join(&caller), -ESHUTDOWN);
+    assert_int_equal(call.result.signal, SIGTERM);
+    assert_non_null(strstr(call.result.output, "tidied\n"));
+    free(call.result.output);
+    rv_context_unref(call.ctx);
+    remove_fifo(&fifo);
+}
+
 static int setup(void **state)
 {
     (void)state;
@@ -112,6 +250,10 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_command),
         cmocka_unit_test(test_command_cancel),
+        cmocka_unit_test(test_the_first_and_the_last_is_kept),
+        cmocka_unit_test(test_what_is_left_has_its_grace),
+        cmocka_unit_test(test_what_ignores_its_end_is_killed),
+        cmocka_unit_test(test_a_shell_does_not_take_its_commands_grace),
     };
 
     return cmocka_run_group_tests_name("command", tests, setup, NULL);
