@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <getopt.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -135,8 +136,11 @@ int main(int argc, char **argv)
 {
     struct ctl ctl = {.socket = getenv("REEVE_CONTROL")};
     uint32_t given;
-    int r = options_parse(argc, argv, &ctl, &given);
+    int r;
 
+    /* One that the caller ignores would take the status of the host that describes a module. */
+    signal(SIGCHLD, SIG_DFL);
+    r = options_parse(argc, argv, &ctl, &given);
     if (r != 0)
         return finish_output(r - 1);
     if (!ctl.socket || *ctl.socket == '\0')

@@ -13,6 +13,7 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
+#include "base/dispositions.h"
 #include "base/fd.h"
 #include "base/log.h"
 #include "daemon/arguments.h"
@@ -281,11 +282,13 @@ int main(int argc, char **argv)
     struct arguments arguments = {
         .config_path = REEVE_CONFIG_FILE, .check_state = -1, .resume = -1};
     struct places places;
-    int r = arguments_parse(argc, argv, &arguments);
+    int r;
+
+    dispositions_set();
+    r = arguments_parse(argc, argv, &arguments);
 
     if (r != 0)
         return r < 0 ? 1 : 0;
-    signal(SIGPIPE, SIG_IGN);
     /* Of what is ours in /proc nothing is to be written any more once we are not dumpable. */
     if (!arguments.check && arguments.check_state < 0 && arguments.resume < 0)
         priority_claim();

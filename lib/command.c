@@ -28,6 +28,7 @@
 
 #include "base/fd.h"
 #include "base/macro.h"
+#include "lib/child_status.h"
 #include "lib/command_group.h"
 #include "lib/command_output.h"
 #include "lib/internal.h"
@@ -345,6 +346,7 @@ int rv_command_run(struct rv_context *ctx, char *const *argv,
     if (command.options.grace <= 0)
         command.options.grace = 5 * RV_SECOND;
     r = prepare(&command);
+    child_status_keep();
     if (r == 0)
         r = start(&command, argv);
     if (r < 0) {
@@ -357,6 +359,7 @@ int rv_command_run(struct rv_context *ctx, char *const *argv,
         if (cancelled != 0)
             r = cancelled;
     }
+    child_status_release();
     if (command.pidfd >= 0)
         close(command.pidfd);
     if (command.output >= 0)

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/dispositions.h"
 #include "daemon/host/control.h"
 #include "daemon/host/describe.h"
 #include "daemon/host/run.h"
@@ -24,8 +25,13 @@ static int print_help(FILE *file)
 
 int main(int argc, char **argv)
 {
+    sigset_t none;
+
     /* Whoever reads our output may go first: then there is an orderly end, or a log, to see to. */
-    signal(SIGPIPE, SIG_IGN);
+    dispositions_set();
+    /* A parent may have blocked what is to end us. */
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
     if (argc >= 3 && strcmp(argv[1], "--run") == 0)
         return run_alone(argc - 2, argv + 2);
     if (argc == 3 && strcmp(argv[1], "--describe") == 0)

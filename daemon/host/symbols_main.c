@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/resource.h>
 
+#include "base/dispositions.h"
 #include "base/macro.h"
 #include "daemon/host/hello.h"
 #include "daemon/host/sandbox.h"
@@ -51,6 +52,7 @@ int main(int argc, char **argv)
     struct wire_message message;
     int64_t grace;
 
+    dispositions_set();
     if (argc == 2 && strcmp(argv[1], "--version") == 0) {
         printf("reeve-symbols %s\n", REEVE_VERSION);
         return 0;

@@ -38,6 +38,9 @@ struct rv_command_result {
  * has: nothing of the group lives when the call returns. What has left the group is not touched.
  * options and ret_result may be NULL.
  *
+ * Where SIGCHLD is ignored (SIG_IGN, or SA_NOCLDWAIT), the kernel would drop the exit status. So it has
+ * its default as long as a program runs; other children that end meanwhile stay until they are waited for.
+ *
  * Returns 0 when it exited with 0; the context's code after a cancel; -ECHILD, with a text that
  * tells the exit code or signal, when it failed; -ENOENT, -ENOMEM and the like when it could not be
  * run. *ret_result is filled in whenever the program ran, and zeroed otherwise.

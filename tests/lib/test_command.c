@@ -238,6 +238,55 @@ static void test_a_shell_does_not_take_its_commands_grace(void **state)
     remove_fifo(&fifo);
 }
 
+static void nothing(int signal)
+{
+    (void)signal;
+}
+
+/* The kernel reaps the children of a process that ignores SIGCHLD, which may have been inherited. */
+static void test_statuses_where_sigchld_is_ignored(void **state)
+{
+    static const struct sigaction actions[] = {
+        {.sa_handler = SIG_IGN},
+        {.sa_handler = SIG_DFL, .sa_flags = SA_NOCLDWAIT},
+        {.sa_handler = nothing, .sa_flags = SA_NOCLDWAIT | SA_RESTART},
+    };
+    struct rv_command_result result;
+    struct sigaction before, after;
+    unsigned long ignored;
+
+    (void)state;
+    sigaction(SIGCHLD, NULL, &before);
+    for (size_t i = 0; i < 3; i++) {
+        struct command_call calls[8];
+        struct caller callers[8];
+
+        sigaction(SIGCHLD, &actions[i], NULL);
+        assert_int_equal(run("exit 3", NULL, &result), -ECHILD);
+        assert_int_equal(result.exit_code, 3);
+        assert_string_equal(rv_error_text(), "sh: exit code 3");
+        free(result.output);
+        for (size_t n = 0; n < 8; n++) {
+            calls[n] = (struct command_call){.ctx = bg, .script = "exit 4"};
+            caller_start(&callers[n], call_command, &calls[n]);
+        }
+        for (size_t n = 0; n < 8; n++) {
+            assert_int_equal(caller_join(&callers[n]), -ECHILD);
+            assert_int_equal(calls[n].result.exit_code, 4);
+            free(calls[n].result.output);
+        }
+        /* The program has what it has set, and commands the default. */
+        sigaction(SIGCHLD, NULL, &after);
+        assert_ptr_equal(after.sa_handler, actions[i].sa_handler);
+        assert_int_equal(after.sa_flags & SA_NOCLDWAIT, actions[i].sa_flags & SA_NOCLDWAIT);
+        assert_int_equal(run("grep SigIgn /proc/self/status", NULL, &result), 0);
+        assert_int_equal(sscanf(result.output, "SigIgn: %lx", &ignored), 1);
+        assert_false(ignored >> (SIGCHLD - 1) & 1);
+        free(result.output);
+    }
+    sigaction(SIGCHLD, &before, NULL);
+}
+
 static int setup(void **state)
 {
     (void)state;
@@ -254,6 +303,7 @@ int main(void)
         cmocka_unit_test(test_what_is_left_has_its_grace),
         cmocka_unit_test(test_what_ignores_its_end_is_killed),
         cmocka_unit_test(test_a_shell_does_not_take_its_commands_grace),
+        cmocka_unit_test(test_statuses_where_sigchld_is_ignored),
     };
 
     return cmocka_run_group_tests_name("command", tests, setup, NULL);

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: MIT */
+#include "base/dispositions.h"
+
+#include <signal.h>
+#include <stddef.h>
+
+#include "base/macro.h"
+
+/* Each would end the process, and the call that causes it may be any library's. */
+static const int ignored[] = {
+    SIGPIPE, /* write() to what nobody reads any more fails with EPIPE */
+    SIGIO, /* a lease is broken, a folder watched by dnotify has changed, or a descriptor is O_ASYNC */
+    SIGXFSZ, /* write() beyond RLIMIT_FSIZE fails with EFBIG */
+};
+
+void dispositions_set(void)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(ignored); i++)
+        signal(ignored[i], SIG_IGN);
+    /* It is inherited, and while it is ignored the kernel reaps children itself. */
+    signal(SIGCHLD, SIG_DFL);
+}

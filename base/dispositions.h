@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: MIT */
+/* What signals do to a process of ours, whatever the one that started it had set. */
+#ifndef REEVE_BASE_DISPOSITIONS_H
+#define REEVE_BASE_DISPOSITIONS_H
+
+/*
+ * Ignores the signals that a call may cause beside its result, and keeps the status of children for whoever
+ * waits for them. To be called first in main(); programs that the process starts are to begin with defaults.
+ */
+void dispositions_set(void);
+
+#endif
