@@ -168,6 +168,15 @@ static int create_temporary(int folder, const char *name, mode_t mode)
 
 /* Renaming --------------------------------------------------------------------------------------- */
 
+static bool is_one_file(int folder, const char *name, int other_folder, const char *other_name)
+{
+    struct stat one, other;
+
+    return fstatat(folder, name, &one, AT_SYMLINK_NOFOLLOW) == 0 &&
+           fstatat(other_folder, other_name, &other, AT_SYMLINK_NOFOLLOW) == 0 &&
+           one.st_ino == other.st_ino && one.st_dev == other.st_dev;
+}
+
 /* For file systems that do not know RENAME_NOREPLACE. */
 static int link_and_unlink(int folder, const char *name, int new_folder, const char *new_name)
 {
@@ -175,7 +184,8 @@ static int link_and_unlink(int folder, const char *name, int new_folder, const c
     int r;
 
     if (linkat(folder, name, new_folder, new_name, 0) == 0) {
-        if (unlinkat(folder, name, 0) == 0)
+        /* By now the old name may be another file's, which is not to be removed unseen. */
+        if (!is_one_file(folder, name, new_folder, new_name) || unlinkat(folder, name, 0) == 0)
             return 0;
         r = -errno;
         unlinkat(new_folder, new_name, 0);

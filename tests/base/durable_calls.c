@@ -36,18 +36,30 @@ static int note(const char *call)
     return 0;
 }
 
+static void note_end(const char *call)
+{
+    char text[32];
+
+    snprintf(text, sizeof(text), "after %s", call);
+    if (other_call && strcmp(text, other_call) == 0)
+        other_does();
+}
+
 #define WRAP(type, name, parameters, arguments) \
     type __real_##name parameters;              \
     type __wrap_##name parameters;              \
     type __wrap_##name parameters               \
     {                                           \
         int error = note(#name);                \
+        type r;                                 \
                                                 \
         if (error != 0) {                       \
             errno = error;                      \
             return -1;                          \
         }                                       \
-        return __real_##name arguments;         \
+        r = __real_##name arguments;            \
+        note_end(#name);                        \
+        return r;                               \
     }
 
 WRAP(ssize_t, write, (int fd, const void *data, size_t size), (fd, data, size))

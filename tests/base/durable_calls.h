@@ -19,7 +19,7 @@ struct fault {
 void record(const struct fault *first, const struct fault *second);
 /* The calls since then, with blanks between them. Ends the recording. */
 const char *recorded(void);
-/* Before the call of that name others do fn, until the test has ended. */
+/* Before the call of that name others do fn, until the test has ended; after it for "after CALL". */
 void others(const char *call, void (*fn)(void));
 
 /* Two folders of a test, one in the other. */

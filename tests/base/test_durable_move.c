@@ -85,6 +85,26 @@ static void test_a_move_where_less_is_possible(void **state _unused_)
     expect_names(other, "link moved moved.1");
 }
 
+static void come_again(void)
+{
+    put(folder, "new", "newer");
+    assert_int_equal(renameat(folder, "new", folder, "file"), 0);
+}
+
+static void test_another_file_takes_the_name_meanwhile(void **state _unused_)
+{
+    const struct fault no_flags = {"renameat2", 0, EINVAL};
+    enum file_step step;
+
+    put(folder, "file", "text");
+    others("after linkat", come_again);
+    record(&no_flags, NULL);
+    assert_int_equal(file_move(folder, "file", other, "moved", true, &step), 0);
+    recorded();
+    expect_content(other, "moved", "text");
+    expect_content(folder, "file", "newer");
+}
+
 /* A folder that may be written and not read. */
 static void test_a_folder_without_a_descriptor_for_reading(void **state _unused_)
 {
@@ -113,6 +133,7 @@ int main(void)
         TEST(test_the_order_of_a_move),
         TEST(test_each_step_of_a_move_fails),
         TEST(test_a_move_where_less_is_possible),
+        TEST(test_another_file_takes_the_name_meanwhile),
         TEST(test_a_folder_without_a_descriptor_for_reading),
     };
 
