@@ -2,16 +2,34 @@
 /*
  * spool - runs a command for each file that arrives in a folder
  *
- * A file is complete when it was renamed in, or was closed and no writer has it open. Its command
- * is run with the file's path as $1; then the file is moved to done/, or after all retries to
- * failed/, with the command's output beside it as NAME.output. Nothing there is overwritten: where
- * NAME or NAME.output exists both get a suffix, NAME.1 and NAME.1.output. Names that begin with a
- * dot, folders and anything that is not a regular file are left alone.
+ * A file is taken when it has been renamed in or closed, and no writer has it open. Its command is run with
+ * the file's path as $1; then the file is moved to done/, or after all retries to failed/, with the
+ * command's output beside it as NAME.output. Nothing there is overwritten: where NAME or NAME.output
+ * exists both get a suffix, NAME.1 and NAME.1.output. Names that begin with a dot and folders are left
+ * alone. So is what is no regular file, a symbolic link say, and a file that the module may not read; each is told of once in the log, and a file is taken when its mode or owner lets
+ * it be read. Nothing goes to failed/ that no command has seen: if none could be started, the file stays.
  *
- * So the command leaves the file where it is, and writes nothing else into the folder: that would
- * be another file that has arrived. If a command removes its file, nothing is moved and no output is
- * kept. The folder must be one that the daemon may write to: beside the state folder reeve.service
- * needs a drop-in with ReadWritePaths=, as for the one below.
+ * The command leaves the file where it is, and writes nothing else into the folder: that would be
+ * another file that has arrived, also if it is there for a moment only, as the one that `sed -i` makes. If a
+ * command removes its file, nothing is moved and no output is kept.
+ *
+ * The folder must be one that the daemon may write to: beside the state folder reeve.service needs a
+ * drop-in with ReadWritePaths=, as for the one below. It has to be in one file system with its done/ and
+ * failed/. A start proves that files can be moved, and fails with the reason where they cannot.
+ *
+ * Files that change
+ *
+ * A command has a file, and not a name. A file that is replaced, written to, or open for writing when
+ * its command ends is not moved: its command runs again, with all its attempts, once it is complete. The
+ * log says so; the output of the run before is dropped. Only versions that are gone before a command has
+ * begun with them are never seen. Still, give each file a name of its own.
+ *
+ * A command that changes or replaces its own file looks the same. Tell of it by `edits = yes`: then
+ * whatever has become of the file while its command ran is taken for the command's work. Without that such a
+ * command runs 5 times for a file; then the file is taken as it is, with a warning. Changes of somebody else
+ * count only as long as none of them falls between two runs, which are further apart from the third on.
+ *
+ * What runs again
  *
  * Commands run at least once: when the host dies or stops in the middle, or the machine loses its
  * power, the file is still in the folder, and the next start takes it up again. A command that must
@@ -21,8 +39,10 @@
  * was moved.
  *
  * If a file cannot be moved, because the disk is full, say, its command does not run again for that:
- * only the move is tried again, with the job's retries and then once a minute. A restart of the module
- * forgets the result, and then the command runs again.
+ * only the move is tried again, with the job's retries and then once a minute. A stop of the module tries it
+ * once more, and says if the result is lost with it; then the next start runs the command again.
+ *
+ * Dropping files
  *
  * The file itself is on the disk only if the program that drops it makes sure of that: fsync, then rename.
  * A file that was only copied may be empty after a power cut, and is then processed as an empty one.
@@ -32,19 +52,37 @@
  *         mv in/.report.csv in/report.csv && sync in
  *
  * The first sync is for the content, the second for the name. Until it has its name without a dot
- * the file is not taken. Give each file a name of its own: one that arrives under the name of a file
- * whose command still runs takes that file's place, and is moved in its stead.
+ * the file is not taken.
+ *
+ * A file whose writer closes it and opens it again later is taken in between, and again at the end. For a
+ * file of another user the kernel does not tell whether somebody writes it; on some network file systems
+ * it never does. There a file is taken when its writer on this machine closes it or moves it in, or else by
+ * a scan when it has not been written to for 10 seconds.
+ *
+ * On NFS, FUSE and other file systems that somebody changes elsewhere, and for changes below an overlay,
+ * the kernel tells nothing of new files: a scan finds them, once a minute. It does not see writers there
+ * either: on FUSE and an overlay a file that is still written counts as complete. What has changed when its
+ * command ends is processed again, but a writer that pauses for longer is not noticed. So rename files
+ * in.
+ *
+ * The folder itself
+ *
+ * When its path leads to another folder, because it or one above it was renamed or removed, a link in the
+ * path was changed, or something was mounted over it, over done/ or over failed/, nothing is run or moved
+ * any more, and the module restarts with the folder that is there then. That is noticed before each command
+ * and each move, at once for mounts, and within a minute else.
  *
  * Options
  *
  *     directory = PATH     the folder, made with done/ and failed/ in it; required
  *     command = TEXT       run by /bin/sh -c, with the file as "$1"; required
+ *     edits = BOOL         the command changes its file, which is no reason to run again. Default: no
  *     grace = DURATION     between SIGTERM and SIGKILL. Default: 3s
  *
  * Tasks and pools
  *
- *     watch                runs as long as the module does; when the folder goes away the module
- *                          restarts, which makes it again
+ *     watch                runs as long as the module does; when the folder goes away, or its path leads
+ *                          to another one, the module restarts, which makes or opens it again
  *     process              the commands: process.workers = 2 at once, process.retries = 2 more
  *                          attempts after process.backoff = 1s and twice that, process.timeout =
  *                          10min for one
@@ -60,254 +98,52 @@
  */
 #include "modules/spool/spool.h"
 
-#include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
-#include <poll.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/eventfd.h>
-#include <sys/inotify.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
-/* How often the folder is scanned. inotify tells of files that a writer closes, so this is for events that
- * were missed, and for files that are processed and could not be moved. */
-#define RESCAN_INTERVAL (60 * RV_SECOND)
-
-static bool is_wanted(const struct spool *spool, const char *name)
-{
-    struct stat status;
-
-    return name[0] != '.' &&
-           fstatat(spool->directory_fd, name, &status, AT_SYMLINK_NOFOLLOW) == 0 &&
-           S_ISREG(status.st_mode);
-}
-
-static void tell_not_full(struct rv_context *ctx, struct spool *spool)
-{
-    rv_log(ctx, RV_LOG_NOTICE, "files are taken in again");
-    spool->full_told = false;
-}
-
-static int submit(struct rv_context *ctx, struct spool *spool, const char *name, bool arrived)
-{
-    int r = claim_queue(spool, name, arrived);
-
-    if (r == -EBUSY && !spool->full_told)
-        rv_log(ctx, RV_LOG_WARNING,
-               "no more files are taken in, as too many that are processed cannot be moved");
-    if (r == -EBUSY)
-        spool->full_told = true;
-    else if (spool->full_told && !claim_is_full(spool))
-        tell_not_full(ctx, spool);
-    /* It stays where it is, for a later scan. */
-    if (r < 0)
-        return 0;
-    /* Only now: the job before gives up its claim when it has moved the file away. */
-    if (!is_wanted(spool, name)) {
-        claim_unqueue(spool, name);
-        return 0;
-    }
-    /* With the terminator, by which its job is known as ours. */
-    r = rv_submit(ctx, "process", name, strlen(name) + 1);
-    if (r < 0) {
-        claim_unqueue(spool, name);
-        return rv_wrap(r, "take in %s", name);
-    }
-    return 0;
-}
-
-/* Removed, though we have it open. */
-static bool is_gone(const struct spool *spool)
-{
-    struct stat status;
-
-    return fstat(spool->directory_fd, &status) == 0 && status.st_nlink == 0;
-}
-
-/* All that is there already; for what came before the watch, and after the kernel dropped events.
- */
-static int scan(struct rv_context *ctx, struct spool *spool)
-{
-    int fd = openat(spool->directory_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC), r = 0;
-    DIR *directory = fd < 0 ? NULL : fdopendir(fd);
-    struct dirent *entry;
-
-    if (!directory) {
-        if (fd >= 0)
-            close(fd);
-        return rv_fail(-errno, "scan %s", spool->directory);
-    }
-    if (is_gone(spool))
-        r = rv_fail_text(-ENOENT, "%s is gone", spool->directory);
-    claim_forget_gone(spool);
-    while (r == 0 && (entry = readdir(directory)))
-        if (is_wanted(spool, entry->d_name) && spool_is_complete(spool, entry->d_name))
-            r = submit(ctx, spool, entry->d_name, false);
-    closedir(directory);
-    return r;
-}
-
-static int take_event(struct rv_context *ctx, struct spool *spool,
-                      const struct inotify_event *event)
-{
-    if (event->mask & IN_Q_OVERFLOW) {
-        rv_log(ctx, RV_LOG_WARNING, "the kernel dropped events: scanning the folder");
-        return scan(ctx, spool);
-    }
-    if (event->mask & (IN_DELETE_SELF | IN_MOVE_SELF | IN_IGNORED | IN_UNMOUNT))
-        return rv_fail_text(-ENOENT, "%s is gone", spool->directory);
-    if (event->len == 0)
-        return 0;
-    if (event->mask & IN_ISDIR) {
-        bool away = event->mask & (IN_DELETE | IN_MOVED_FROM);
-
-        /* Of the folder itself the kernel tells only when nobody has it open any more, as we do. */
-        if (away && (strcmp(event->name, "done") == 0 || strcmp(event->name, "failed") == 0))
-            return rv_fail_text(-ENOENT, "%s/%s is gone", spool->directory, event->name);
-        return 0;
-    }
-    if (!(event->mask & (IN_CLOSE_WRITE | IN_MOVED_TO)))
-        return 0;
-    /* A second writer may still have it. */
-    if (event->mask & IN_CLOSE_WRITE && !spool_is_complete(spool, event->name))
-        return 0;
-    return submit(ctx, spool, event->name, true);
-}
-
-static int take_events(struct rv_context *ctx, struct spool *spool)
-{
-    _Alignas(struct inotify_event) char buffer[16 * 1024];
-    ssize_t size = read(spool->inotify_fd, buffer, sizeof(buffer));
-    int r = 0;
-
-    if (size < 0)
-        return errno == EAGAIN || errno == EINTR ? 0 : rv_fail(-errno, "inotify");
-    for (char *p = buffer; r == 0 && p < buffer + size;) {
-        const struct inotify_event *event = (const struct inotify_event *)(void *)p;
-
-        p += sizeof(*event) + event->len;
-        r = take_event(ctx, spool, event);
-    }
-    return r;
-}
-
-enum { INOTIFY, WAKE };
-
-/* Returns what is ready, -EAGAIN when it is time for a scan, or another negative errno. */
-static int wait_for_more(struct rv_context *ctx, struct spool *spool)
-{
-    struct rv_clause clauses[] = {
-        [INOTIFY] = RV_READY(spool->inotify_fd, POLLIN),
-        [WAKE] = RV_READY(spool->wake_fd, POLLIN),
-    };
-    uint64_t count;
-    int r = rv_select(ctx, clauses, 2, RESCAN_INTERVAL);
-
-    if (r == WAKE)
-        (void)!read(spool->wake_fd, &count, sizeof(count));
-    return r;
-}
-
-static int watch(struct rv_context *ctx, void *state)
-{
-    struct spool *spool = state;
-    int r = scan(ctx, spool);
-
-    while (r == 0) {
-        rv_progress(ctx, "watching %s", spool->directory);
-        r = wait_for_more(ctx, spool);
-        if (r == INOTIFY)
-            r = take_events(ctx, spool);
-        else if (r == WAKE || r == -EAGAIN)
-            r = scan(ctx, spool);
-    }
-    return r;
-}
-
-/* The name of a folder that was made is to be on the disk before anything is kept in it. As far as it
- * goes: the folder above may be one that we cannot read. */
-static void sync_parent(int folder)
-{
-    int parent = openat(folder, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-
-    if (parent < 0)
-        return;
-    (void)fsync(parent);
-    close(parent);
-}
-
-static int open_folder(int parent, const char *path)
-{
-    bool made = mkdirat(parent, path, 0755) == 0;
-    int fd;
-
-    if (!made && errno != EEXIST)
-        return rv_fail(-errno, "make the folder %s", path);
-    fd = openat(parent, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd < 0)
-        return rv_fail(-errno, "open the folder %s", path);
-    if (made)
-        sync_parent(fd);
-    return fd;
-}
-
-static int open_folders(struct spool *spool)
-{
-    spool->directory_fd = open_folder(AT_FDCWD, spool->directory);
-    if (spool->directory_fd < 0)
-        return spool->directory_fd;
-    spool->done_fd = open_folder(spool->directory_fd, "done");
-    if (spool->done_fd < 0)
-        return spool->done_fd;
-    spool->failed_fd = open_folder(spool->directory_fd, "failed");
-    if (spool->failed_fd < 0)
-        return spool->failed_fd;
-    spool->inotify_fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
-    if (spool->inotify_fd < 0 ||
-        inotify_add_watch(spool->inotify_fd, spool->directory,
-                          IN_CLOSE_WRITE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE |
-                              IN_DELETE_SELF | IN_MOVE_SELF | IN_ONLYDIR) < 0)
-        return rv_fail(-errno, "watch %s", spool->directory);
-    spool->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    return spool->wake_fd < 0 ? rv_fail(-errno, "make an eventfd") : 0;
-}
-
-static void close_folders(struct spool *spool)
-{
-    const int fds[] = {spool->directory_fd, spool->done_fd, spool->failed_fd, spool->inotify_fd,
-                       spool->wake_fd};
-
-    for (size_t i = 0; i < sizeof(fds) / sizeof(fds[0]); i++)
-        if (fds[i] >= 0)
-            close(fds[i]);
-    pthread_mutex_destroy(&spool->lock);
-}
 
 static int init(struct rv_context *ctx, void *state)
 {
     struct spool *spool = state;
     int r;
 
-    (void)ctx;
-    spool->directory_fd = spool->done_fd = spool->failed_fd = -1;
-    spool->inotify_fd = spool->wake_fd = -1;
     pthread_mutex_init(&spool->lock, NULL);
-    r = open_folders(spool);
-    if (r < 0)
-        close_folders(spool);
+    r = spool_open(ctx, spool);
+    if (r < 0) {
+        spool_close(spool);
+        pthread_mutex_destroy(&spool->lock);
+    }
     return r;
+}
+
+/* Results that could not be moved are lost with the process: one last try. */
+static void move_left(struct spool *spool)
+{
+    int r = spool_check_folders(spool), moved;
+
+    for (const struct claim *claim = spool->claims; claim; claim = claim->next) {
+        if (!claim->left || !claim->ended)
+            continue;
+        moved = r == 0 ? spool_move(NULL, spool, claim) : r;
+        if (moved != 0)
+            rv_log(
+                NULL, RV_LOG_WARNING,
+                "%s is processed, but cannot be moved: %s; the next start runs its command again",
+                claim->name, moved < 0 ? rv_error_text() : "it has changed");
+    }
 }
 
 static void fini(void *state)
 {
     struct spool *spool = state;
 
+    move_left(spool);
+    told_begin(spool);
+    told_end(spool);
     /* Of jobs that a stop kept from starting, or interrupted. */
     while (spool->claims)
         claim_release(spool, spool->claims);
-    close_folders(spool);
+    spool_close(spool);
+    pthread_mutex_destroy(&spool->lock);
 }
 
 RV_MODULE(.name = "spool", .version = "1",
@@ -317,10 +153,13 @@ RV_MODULE(.name = "spool", .version = "1",
               RV_OPTION_PATH(struct spool, directory, .required = true, .help = "folder to watch"),
               RV_OPTION_STRING(struct spool, command, .required = true,
                                .help = "command for /bin/sh -c, with the file as \"$1\""),
+              RV_OPTION_BOOL(
+                  struct spool, edits, .fallback = "no",
+                  .help = "the command changes its file, which is no reason to run again"),
               RV_OPTION_DURATION(struct spool, grace, .fallback = "3s",
                                  .help = "time between SIGTERM and SIGKILL")),
           .tasks = RV_TASKS({.name = "watch",
-                             .run = watch,
+                             .run = spool_watch,
                              .every = "1s",
                              /* The folder is gone: init makes it again, or says why it cannot. */
                              .on_error = "restart",

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The spool module's parts: spool.c is its task, which takes files in; spool_file.c its pool, which runs
+ * The spool module's parts: spool_watch.c is its task, which takes files in; spool_file.c its pool, which runs
  * the command for a file; spool_move.c moves a file with its output; spool_claim.c keeps two jobs from
- * taking the same file.
+ * taking the same file; spool_look.c tells what a file is; spool_folder.c opens the folders, and notices
+ * when they are others; spool_told.c remembers which files that stay were told of.
  */
 #ifndef REEVE_MODULES_SPOOL_H
 #define REEVE_MODULES_SPOOL_H
@@ -17,9 +18,16 @@ struct claim {
     struct claim *next;
     char name[256];
     uint64_t job; /* that owns it, or one of the values in spool_claim.c */
-    bool again;   /* a file of this name has arrived meanwhile */
+    bool again; /* a file of this name has arrived meanwhile, for which the watch is to be woken */
+    bool arrived; /* the same, until it is queued */
     bool
         left; /* its result has been left to a later job, and counts as waiting until it is dropped */
+
+    /* Which file it is: from the moment on at which the job began with it, as the command was given it. */
+    struct statx file;
+    bool begun;       /* the job has */
+    unsigned changes; /* runs in a row during which the file has changed */
+    rv_duration took; /* of the last run */
 
     /* What came of its command. Once it has ended for good, only the move is left to do. */
     bool ended;
@@ -27,20 +35,34 @@ struct claim {
     char text[RV_ERROR_TEXT_SIZE];
     char *output;
     size_t output_size;
-    struct stat file; /* as it was when it could not be moved */
 };
+
+/* A file that has changed during so many runs in a row is taken as it is. */
+#define SPOOL_RUNS_MAX 5
+
+struct told;
 
 struct spool {
     char *directory;
     char *command;
+    bool edits;
     rv_duration grace;
 
     int directory_fd; /* all names are relative to it */
     int done_fd;
     int failed_fd;
     int inotify_fd;
-    int wake_fd;          /* an eventfd: the watch is to scan the folder */
-    bool full_told;       /* that no more files are taken in; the watch's own */
+    int mounts_fd; /* tells of mounts; -1 when it cannot be had */
+    int wake_fd;   /* an eventfd: the watch is to scan the folder */
+
+    /* The watch's own. */
+    bool full_told;  /* that no more files are taken in */
+    bool short_told; /* that descriptors or memory are missing to look at files */
+    bool
+        unsettled; /* there are files that are taken only when nobody has written to them for a while */
+    bool many_told; /* that there are more files in `told` than it holds */
+    struct told *told;
+
     pthread_mutex_t lock; /* protects the list, the claims' `job`, `again` and `left`, and
                            * `waiting` */
     struct claim *claims;
@@ -50,15 +72,15 @@ struct spool {
 /* Claims (spool_claim.c) ----------------------------------------------------------------------- */
 
 /* For the watch, before it submits a job. Returns 0; -EALREADY when a job has the file; -EBUSY when too
- * many results wait to be moved; or -ENOMEM. arrived: inotify tells of the file. If a job has it then, it
+ * many results wait to be moved; or -ENOMEM. *arrived: inotify tells of the file. If a job has it then, it
  * may be another one, which came after the job had moved its own: the watch is woken when the job gives
- * up the claim. */
-int claim_queue(struct spool *spool, const char *name, bool arrived);
+ * up the claim. When it queues the file after that, *arrived becomes true. */
+int claim_queue(struct spool *spool, const char *name, bool *arrived);
 /* Whether claim_queue() takes in no file that has no claim yet. */
 bool claim_is_full(struct spool *spool);
 /* There is no job after all. */
 void claim_unqueue(struct spool *spool, const char *name);
-/* Drops waiting results whose file somebody has removed. */
+/* Drops claims that wait for a job and whose file somebody has removed. */
 void claim_forget_gone(struct spool *spool);
 
 /* For a job: makes it the owner, at each of its attempts. queued: the watch has submitted it. Returns 0,
@@ -68,23 +90,86 @@ int claim_take(struct spool *spool, const char *name, uint64_t job, bool queued,
 /* Leaves an ended claim to the next job for its file. It counts as waiting until it is released, whoever
  * tries to move the file meanwhile. */
 void claim_leave(struct spool *spool, struct claim *claim);
+/* Forgets the result, and leaves the rest to a job that runs the command anew: the watch is woken. */
+void claim_renew(struct spool *spool, struct claim *claim);
+/* Forgets the result. */
+void claim_forget_result(struct claim *claim);
 /* The file is nobody's again. */
 void claim_release(struct spool *spool, struct claim *claim);
+/* Has the watch scan the folder. */
+void claim_wake_watch(struct spool *spool);
 
-/* Files ---------------------------------------------------------------------------------------- */
+/* Files (spool_look.c) ------------------------------------------------------------------------- */
+
+/* What a name stands for. Symbolic links are not followed. Returns 0 or a negative errno. */
+int file_stat(int folder, const char *name, struct statx *ret_status);
+
+/* Whether both are one file, whatever its content: a name that was removed and made again is another one,
+ * also when it got the number of the old one, where the file system knows when a file was made. */
+bool file_is_same(const struct statx *a, const struct statx *b);
+
+/* The same, with the same content as far as size and time of modification tell. */
+bool file_is_unchanged(const struct statx *a, const struct statx *b);
+
+enum file_look {
+    FILE_COMPLETE,
+    FILE_UNCERTAIN, /* whether anybody has it open for writing cannot be known */
+    FILE_GROWING,   /* somebody has it open for writing */
+    FILE_GONE,
+    FILE_ODD, /* no regular file */
+    FILE_UNREADABLE,
+    FILE_UNKNOWN, /* descriptors or memory are missing to tell */
+};
+
+/* Looks at a file. Of one that is unreadable or unknown *ret_error says why, a negative errno. */
+enum file_look file_look(int folder, const char *name, int *ret_error);
+
+/* Whether it is some time since the file was written to. */
+bool file_is_settled(int folder, const char *name);
+
+/* Whether there is nothing of that name in the folder. */
+bool file_is_gone(int folder, const char *name);
+
+/* Whether the spool takes files of that name at all. */
+bool spool_takes_name(const struct spool *spool, const char *name);
+
+/* Folders (spool_folder.c) --------------------------------------------------------------------- */
+
+/* Makes and opens the folders, proves that files can be moved, and watches. Returns 0 or a negative errno
+ * with a text; then spool_close() is to be called all the same. */
+int spool_open(struct rv_context *ctx, struct spool *spool);
+void spool_close(struct spool *spool);
+
+/* Whether the folders are still those that their paths lead to. Returns 0 or a negative errno with a
+ * text. */
+int spool_check_folders(const struct spool *spool);
+
+/* What was told (spool_told.c), all of it for the watch ---------------------------------------- */
+
+/* A scan begins: what it does not come across is forgotten at its end. */
+void told_begin(struct spool *spool);
+void told_end(struct spool *spool);
+/* Returns whether this was not told of that file yet, and remembers it. */
+bool told_first(struct rv_context *ctx, struct spool *spool, const char *name, enum file_look what);
+/* Whether the file is among those that cannot be read. */
+bool told_unreadable(const struct spool *spool, const char *name);
+void told_forget(struct spool *spool, const char *name);
+/* How many cannot be read. */
+unsigned told_count(const struct spool *spool);
+
+/* Tasks and pools ----------------------------------------------------------------------------------------- */
+
+/* The task's function. It ends only with an error, after which the module is to be restarted. */
+int spool_watch(struct rv_context *ctx, void *state);
 
 /* The pool's function: runs the command for the file that the job names, and moves the file when
  * its end is certain. */
 int spool_process(struct rv_context *ctx, const struct rv_job *job, void *state);
 
 /* Moves the file of a command that has ended to done/ or failed/, with its output, for good. A file that
- * is not there any more is no error. Returns 0 or a negative errno with a text. */
+ * is not there any more is no error. Returns 0; SPOOL_CHANGED when by then the name was another file's, or
+ * the file was written to, which is then back in the folder; or a negative errno with a text. */
 int spool_move(struct rv_context *ctx, struct spool *spool, const struct claim *claim);
-
-/* Whether there is nothing of that name in the folder. */
-bool spool_is_gone(const struct spool *spool, const char *name);
-
-/* Whether a file at the scan is complete: nobody has it open for writing (F_SETLEASE). */
-bool spool_is_complete(const struct spool *spool, const char *name);
+#define SPOOL_CHANGED 1
 
 #endif

@@ -9,7 +9,7 @@
 
 /* Values of a claim's `job`, which counts from 1. */
 #define JOB_QUEUED 0          /* submitted by the watch, and not begun */
-#define JOB_NONE   UINT64_MAX /* its result waits for a job to move it */
+#define JOB_NONE   UINT64_MAX /* it waits for a job: to move its file, or to run the command anew */
 
 /* Each result that waits holds an output in memory. If so many files cannot be moved, because the disk is
  * full, say, running more commands would not help. Those that are queued by then still run. */
@@ -49,18 +49,31 @@ static void drop(struct spool *spool, struct claim *claim)
     free(claim);
 }
 
-/* The claim has no job any more. */
-static void wake_watch(struct spool *spool, struct claim *claim)
+void claim_wake_watch(struct spool *spool)
 {
     uint64_t one = 1;
 
     /* It cannot fail: the counter is far from full. */
+    (void)!write(spool->wake_fd, &one, sizeof(one));
+}
+
+/* The claim has no job any more. */
+static void give_up_job(struct spool *spool, struct claim *claim)
+{
     if (claim->again)
-        (void)!write(spool->wake_fd, &one, sizeof(one));
+        claim_wake_watch(spool);
     claim->again = false;
 }
 
-int claim_queue(struct spool *spool, const char *name, bool arrived)
+void claim_forget_result(struct claim *claim)
+{
+    free(claim->output);
+    claim->output = NULL;
+    claim->output_size = 0;
+    claim->ended = false;
+}
+
+int claim_queue(struct spool *spool, const char *name, bool *arrived)
 {
     struct claim *claim;
     int r = 0;
@@ -69,9 +82,12 @@ int claim_queue(struct spool *spool, const char *name, bool arrived)
     claim = find(spool, name);
     if (claim && claim->job == JOB_NONE) {
         claim->job = JOB_QUEUED;
+        *arrived = *arrived || claim->arrived;
+        claim->arrived = false;
     } else if (claim) {
         /* A job that has not begun takes the file that is there then. */
-        claim->again = claim->again || (arrived && claim->job != JOB_QUEUED);
+        if (*arrived && claim->job != JOB_QUEUED)
+            claim->again = claim->arrived = true;
         r = -EALREADY;
     } else {
         r = spool->waiting >= WAITING_MAX ? -EBUSY : add(spool, name, JOB_QUEUED);
@@ -96,7 +112,7 @@ void claim_unqueue(struct spool *spool, const char *name)
 
     pthread_mutex_lock(&spool->lock);
     claim = find(spool, name);
-    if (claim && claim->job == JOB_QUEUED && claim->left)
+    if (claim && claim->job == JOB_QUEUED && (claim->left || claim->changes > 0))
         claim->job = JOB_NONE;
     else if (claim && claim->job == JOB_QUEUED)
         drop(spool, claim);
@@ -110,7 +126,7 @@ void claim_forget_gone(struct spool *spool)
     pthread_mutex_lock(&spool->lock);
     for (claim = spool->claims; claim; claim = next) {
         next = claim->next;
-        if (claim->job == JOB_NONE && spool_is_gone(spool, claim->name))
+        if (claim->job == JOB_NONE && file_is_gone(spool->directory_fd, claim->name))
             drop(spool, claim);
     }
     pthread_mutex_unlock(&spool->lock);
@@ -124,12 +140,14 @@ int claim_take(struct spool *spool, const char *name, uint64_t job, bool queued,
 
     pthread_mutex_lock(&spool->lock);
     claim = find(spool, name);
-    if (!claim)
+    if (!claim) {
         r = add(spool, name, job);
-    else if (claim->job == JOB_NONE || (queued && claim->job == JOB_QUEUED))
+    } else if (claim->job == JOB_NONE || (queued && claim->job == JOB_QUEUED)) {
         claim->job = job;
-    else if (claim->job != job)
+        claim->begun = false;
+    } else if (claim->job != job) {
         r = -EALREADY;
+    }
     if (r == 0)
         *ret_claim = claim ? claim : spool->claims;
     pthread_mutex_unlock(&spool->lock);
@@ -143,14 +161,27 @@ void claim_leave(struct spool *spool, struct claim *claim)
     if (!claim->left)
         spool->waiting++;
     claim->left = true;
-    wake_watch(spool, claim);
+    give_up_job(spool, claim);
+    pthread_mutex_unlock(&spool->lock);
+}
+
+void claim_renew(struct spool *spool, struct claim *claim)
+{
+    pthread_mutex_lock(&spool->lock);
+    claim->job = JOB_NONE;
+    if (claim->left)
+        spool->waiting--;
+    claim->left = false;
+    claim_forget_result(claim);
+    claim->again = true;
+    give_up_job(spool, claim);
     pthread_mutex_unlock(&spool->lock);
 }
 
 void claim_release(struct spool *spool, struct claim *claim)
 {
     pthread_mutex_lock(&spool->lock);
-    wake_watch(spool, claim);
+    give_up_job(spool, claim);
     drop(spool, claim);
     pthread_mutex_unlock(&spool->lock);
 }

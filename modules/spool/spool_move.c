@@ -2,15 +2,18 @@
 /*
  * Moving a file, with its output, to where it stays.
  *
- * Properties: a file in done/ or failed/ has its output, even after a power cut at any moment. Nothing
- * that exists there is overwritten.
+ * Properties: a file in done/ or failed/ has its output, even after a power cut at any moment, and is the
+ * one that its command has seen. Nothing that exists there is overwritten.
  *
  * Operation: find the first suffix for which neither name is taken, create the output for good, then move
  * the file for good. A cut between the two leaves an output without its file. The file is still in the
- * folder then, and is processed again under the next suffix.
+ * folder then, and is processed again under the next suffix. A rename moves what has the name at that
+ * moment; so the file is looked at again afterwards, and one that is another one, or was written to,
+ * goes back to the folder.
  *
  * Safety: every job creates the output first, and so reserves both names. Only a file that is itself
- * called NAME.output can still take one of them; then the next suffix is tried.
+ * called NAME.output can still take one of them; then the next suffix is tried. Nobody who looks for the
+ * file by its name can write to it once it was moved, and those who have it open for writing are found.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -46,47 +49,61 @@ static bool exists(int folder, const char *name)
     return fstatat(folder, name, &status, AT_SYMLINK_NOFOLLOW) == 0;
 }
 
-bool spool_is_gone(const struct spool *spool, const char *name)
+/* Whether what was moved is the file that the command has seen, with nobody who could still change it. */
+static bool is_as_seen(const struct claim *claim, int target, const char *name)
 {
-    struct stat status;
+    struct statx status;
+    int error;
 
-    return fstatat(spool->directory_fd, name, &status, AT_SYMLINK_NOFOLLOW) < 0 && errno == ENOENT;
+    /* There is an end to it, also on a file system that shows a file otherwise at every look. */
+    if (claim->changes >= SPOOL_RUNS_MAX)
+        return true;
+    return file_stat(target, name, &status) == 0 && file_is_unchanged(&claim->file, &status) &&
+           file_look(target, name, &error) != FILE_GROWING;
 }
 
-/* Another file may have come under the name in the meantime. */
-static bool has_moved(const struct stat *file, int target, const char *name)
+/* If the name has been taken again meanwhile, it becomes a file of its own. */
+static int put_back(struct rv_context *ctx, struct spool *spool, const struct claim *claim,
+                    int target, const struct names *names)
 {
-    struct stat status;
+    struct names back;
+    int r = -EEXIST;
 
-    return fstatat(target, name, &status, AT_SYMLINK_NOFOLLOW) == 0 &&
-           status.st_dev == file->st_dev && status.st_ino == file->st_ino;
+    for (int i = 0; r == -EEXIST && i < SUFFIXES; i++) {
+        make_names(claim->name, i, &back);
+        r = rv_file_move(target, names->file, spool->directory_fd, back.file, 0);
+    }
+    if (r < 0 && exists(target, names->file)) {
+        rv_log(
+            ctx, RV_LOG_WARNING,
+            "%s was moved as %s, and is newer than what its command has seen; it cannot be moved "
+            "back: %s",
+            claim->name, names->file, rv_error_text());
+        return 0;
+    }
+    unlinkat(target, names->output, 0);
+    return SPOOL_CHANGED;
 }
 
-/* Returns 0, -EEXIST when a name is taken, or another negative errno. */
+/* Returns as spool_move(), or -EEXIST when a name is taken. */
 static int move_as(struct rv_context *ctx, struct spool *spool, const struct claim *claim,
                    int target, const struct names *names)
 {
-    struct stat file;
-    int r;
-
-    if (fstatat(spool->directory_fd, claim->name, &file, AT_SYMLINK_NOFOLLOW) < 0)
-        return rv_fail(-errno, "move %s", claim->name);
-    r = rv_file_create(target, names->output, claim->output, claim->output_size, 0644);
+    int r = rv_file_create(target, names->output, claim->output, claim->output_size, 0644);
 
     if (r < 0)
         return r;
     r = rv_file_move(spool->directory_fd, claim->name, target, names->file, 0);
-    if (r == 0)
-        return 0;
-    if (has_moved(&file, target, names->file)) {
+    if (r == -EEXIST || (r < 0 && !exists(target, names->file))) {
+        unlinkat(target, names->output, 0);
+        return r;
+    }
+    if (r < 0)
         rv_log(
             ctx, RV_LOG_WARNING,
             "%s is processed and moved, but a power cut may bring it back, to be processed again: %s",
             claim->name, rv_error_text());
-        return 0;
-    }
-    unlinkat(target, names->output, 0);
-    return r;
+    return is_as_seen(claim, target, names->file) ? 0 : put_back(ctx, spool, claim, target, names);
 }
 
 int spool_move(struct rv_context *ctx, struct spool *spool, const struct claim *claim)
@@ -96,13 +113,13 @@ int spool_move(struct rv_context *ctx, struct spool *spool, const struct claim *
 
     for (int i = 0; r == -EEXIST && i < SUFFIXES; i++) {
         /* Its command, or somebody else, has removed it. */
-        if (spool_is_gone(spool, claim->name))
+        if (file_is_gone(spool->directory_fd, claim->name))
             return 0;
         make_names(claim->name, i, &names);
         if (!exists(target, names.file) && !exists(target, names.output))
             r = move_as(ctx, spool, claim, target, &names);
     }
-    if (r < 0 && spool_is_gone(spool, claim->name))
+    if (r < 0 && file_is_gone(spool->directory_fd, claim->name))
         return 0;
     return r;
 }

@@ -2,14 +2,18 @@
 # SPDX-License-Identifier: MIT
 """The spool: which files it takes, and what becomes of them."""
 import os
+import pwd
 import shutil
+import subprocess
+import tempfile
+import unittest
 
 import harness
 
 
-class Spool(harness.DaemonTest):
-    def spool(self, command, *lines, **options):
-        return self.daemon("\n".join(["[module:spool]", "load = spool", "directory = spool",
+class SpoolTest(harness.DaemonTest):
+    def spool(self, command, *lines, directory="spool", **options):
+        return self.daemon("\n".join(["[module:spool]", "load = spool", f"directory = {directory}",
                                       f"command = {command}", "process.backoff = 1ms",
                                       "restart-delay = 1ms", *lines, ""]), **options)
 
@@ -25,6 +29,29 @@ class Spool(harness.DaemonTest):
         for name in names:
             harness.wait_until(lambda: os.path.exists(self.path(daemon, "done", name)), name)
 
+    def content(self, daemon, *names):
+        with open(self.path(daemon, *names), encoding="utf-8") as file:
+            return file.read()
+
+    def runs(self, daemon):
+        """The words that commands have written to "runs"."""
+        try:
+            with open(os.path.join(daemon.state, "runs"), encoding="utf-8") as file:
+                return file.read().split()
+        except FileNotFoundError:
+            return []
+
+    def wait_runs(self, daemon, *words):
+        harness.wait_until(lambda: self.runs(daemon) == list(words) or None, f"{words} in {daemon.state}/runs")
+
+    def wait_watch(self, daemon):
+        """Until the first scan is over: a file that is scanned, and arrives as well, is looked at twice."""
+        return harness.wait_until(
+            lambda: (text := daemon.module("spool")["tasks"][0]["progress"]).startswith("watching") and text,
+            "the watch")
+
+
+class Spool(SpoolTest):
     def test_what_is_there_at_the_start(self):
         daemon = self.spool('cat "$1"', start=False)
         os.makedirs(self.path(daemon, "folder"))
@@ -96,10 +123,6 @@ class Spool(harness.DaemonTest):
         self.wait_done(daemon, "later")
         self.assertEqual(daemon.stop(), 0, daemon.text())
 
-    def content(self, daemon, *names):
-        with open(self.path(daemon, *names), encoding="utf-8") as file:
-            return file.read()
-
     def test_nothing_is_overwritten(self):
         daemon = self.spool('echo "of $(basename "$1")"', "process.workers = 1", start=False)
         os.makedirs(self.path(daemon, "done"))
@@ -136,19 +159,13 @@ class Spool(harness.DaemonTest):
         self.assertEqual(os.listdir(self.path(daemon, "done")), [])
         self.assertEqual(daemon.stop(), 0, daemon.text())
 
-    def runs(self, daemon):
-        with open(os.path.join(daemon.state, "runs"), encoding="utf-8") as file:
-            return file.read().split()
-
     def blocked(self, command, folder):
         """A spool that has run the command for the file "a", and cannot move it there."""
         daemon = self.spool(command, "process.retries = 1", start=False)
         # Root may write anywhere, but not in place of a folder.
         os.makedirs(self.path(daemon, folder, ".a.output.new"))
         daemon.start().wait_started()
-        # After the first scan: a file that is scanned, and arrives as well, is looked at twice.
-        harness.wait_until(
-            lambda: daemon.module("spool")["tasks"][0]["progress"].startswith("watching"), "the watch")
+        self.wait_watch(daemon)
         self.put(daemon, "a")
         daemon.wait_log(rf"attempt 2 failed: a is processed, and only its move to {folder}/ is tried again: "
                         "create a temporary file beside a.output: Is a directory")
@@ -229,6 +246,303 @@ class Spool(harness.DaemonTest):
         with open(runs, encoding="utf-8") as file:
             self.assertEqual(file.read(), "run\nrun\n")
         self.assertEqual(daemon.stop(), 0, daemon.text())
+
+
+class Changes(SpoolTest):
+    """Files that become others while their commands run."""
+    COMMAND = '{ cat "$1"; echo; } >> runs; cat "$1"; cat fifo'
+
+    def held(self, *lines, command=COMMAND):
+        """A spool whose commands wait until they are let go."""
+        daemon = self.spool(command, *lines, start=False)
+        os.mkfifo(os.path.join(daemon.state, "fifo"))
+        daemon.start().wait_started()
+        self.wait_watch(daemon)
+        return daemon
+
+    def let_go(self, daemon):
+        with open(os.path.join(daemon.state, "fifo"), "w", encoding="utf-8"):
+            pass
+
+    def replace(self, daemon, name, text):
+        with open(self.path(daemon, ".new"), "w", encoding="utf-8") as file:
+            file.write(text)
+        os.rename(self.path(daemon, ".new"), self.path(daemon, name))
+
+    def append(self, daemon, name, text):
+        with open(self.path(daemon, name), "a", encoding="utf-8") as file:
+            file.write(text)
+
+    def test_each_version_is_processed(self):
+        daemon = self.held()
+        self.replace(daemon, "a", "one")
+        for runs, change, text in ((["one"], self.replace, "two"), (["one", "two"], self.append, "-more"),
+                                   (["one", "two", "two-more"], self.replace, "three")):
+            self.wait_runs(daemon, *runs)
+            change(daemon, "a", text)
+            self.let_go(daemon)
+        self.wait_runs(daemon, "one", "two", "two-more", "three")
+        self.let_go(daemon)
+        self.wait_done(daemon, "a")
+        # The outputs of the versions before are not kept beside this one.
+        self.assertEqual(sorted(os.listdir(self.path(daemon, "done"))), ["a", "a.output"])
+        for name in ("a", "a.output"):
+            self.assertEqual(self.content(daemon, "done", name), "three")
+        for what in ("was replaced", "has changed"):
+            self.assertRegex(daemon.text(), rf"\] a {what} after its command had begun, and is processed again")
+        pool = lambda: daemon.module("spool")["pools"][0]
+        harness.wait_until(lambda: pool()["finished"] == 4, "all jobs")
+        self.assertEqual(pool()["failed"], 0)
+        self.assertEqual(daemon.stop(), 0, daemon.text())
+
+    def test_a_writer_at_the_end(self):
+        daemon = self.held()
+        self.replace(daemon, "a", "one")
+        self.wait_runs(daemon, "one")
+        with open(self.path(daemon, "a"), "a", encoding="utf-8") as writer:
+            self.let_go(daemon)
+            daemon.wait_log(r"\] a was opened for writing after its command had begun, and is processed again")
+            writer.write("-more")
+        self.wait_runs(daemon, "one", "one-more")
+        self.let_go(daemon)
+        self.wait_done(daemon, "a")
+        self.assertEqual(self.content(daemon, "done", "a"), "one-more")
+        self.assertEqual(daemon.stop(), 0, daemon.text())
+
+    def test_a_failure_of_the_version_before(self):
+        daemon = self.held("process.retries = 1", command=self.COMMAND + "; exit 3")
+        self.replace(daemon, "a", "one")
+        self.wait_runs(daemon, "one")
+        self.replace(daemon, "a", "two")
+        self.let_go(daemon)
+        # Its attempts count anew.
+        self.wait_runs(daemon, "one", "two")
+        self.let_go(daemon)
+        self.wait_runs(daemon, "one", "two", "two")
+        self.let_go(daemon)
+        daemon.wait_log("moved to failed/: a: /bin/sh: exit code 3")
+        self.assertRegex(daemon.text(), r"warning \[spool/process#1\] a: /bin/sh: exit code 3; it was replaced after")
+        self.assertEqual(sorted(os.listdir(self.path(daemon, "failed"))), ["a", "a.output"])
+        self.assertEqual(self.content(daemon, "failed", "a"), "two")
+        self.assertEqual(daemon.stop(), 0, daemon.text())
+
+    def test_a_command_that_changes_its_file(self):
+        for command in ('echo ran >> runs; sed s/a/b/ "$1" > new; mv new "$1"', 'echo ran >> runs; echo more >> "$1"'):
+            with self.subTest(command):
+                daemon = self.spool(command).wait_started()
+                self.put(daemon, "a")
+                daemon.wait_log(r"a has changed during 5 runs of its command in a row, and is taken as it is; if the "
+                                "command changes it, set `edits = yes`")
+                self.wait_done(daemon, "a")
+                self.assertEqual(self.runs(daemon), ["ran"] * 5)
+                self.assertEqual(daemon.stop(), 0, daemon.text())
+                daemon = self.spool(command, "edits = yes").wait_started()
+                self.put(daemon, "a")
+                self.wait_done(daemon, "a")
+                self.assertEqual(self.runs(daemon), ["ran"])
+                self.assertEqual(daemon.stop(), 0, daemon.text())
+
+    def test_a_writer_that_opens_again_and_again(self):
+        daemon = self.spool('cat "$1"').wait_started()
+        pid = daemon.module("spool")["pid"]
+        writer = os.path.join(harness.BUILD, "tests", "integration", "reopener")
+        count = 300
+        done = subprocess.run([writer, self.path(daemon), str(count)], check=False, timeout=harness.PATIENCE)
+        self.assertEqual(done.returncode, 0)
+        harness.wait_until(lambda: sorted(os.listdir(self.path(daemon))) == ["done", "failed"], "an empty folder")
+        # The lease that tells whether there is a writer has ended nobody.
+        self.assertEqual((daemon.module("spool")["pid"], daemon.module("spool")["restarts"]), (pid, 0))
+        # What was written is there, and was seen by a command. A name that went on after it was done is a new file.
+        texts = {name: self.content(daemon, "done", name) for name in os.listdir(self.path(daemon, "done"))}
+        self.assertEqual(os.listdir(self.path(daemon, "failed")), [])
+        files = [name for name in texts if not name.endswith(".output")]
+        self.assertEqual(sum(len(texts[name]) for name in files), 20 * count)
+        for name in files:
+            self.assertEqual(texts[name], texts[name + ".output"], name)
+        self.assertEqual(daemon.stop(), 0, daemon.text())
+
+
+class Names(SpoolTest):
+    """What lies in the folder, and is not taken."""
+
+    def test_what_is_no_file_is_told_of_once(self):
+        daemon = self.spool("true", start=False)
+        os.makedirs(self.path(daemon, "folder"))
+        os.symlink("/etc/passwd", self.path(daemon, "early"))
+        daemon.start().wait_started()
+        daemon.wait_log(r"notice  \[spool/watch#1\] early is no regular file, and is left alone")
+        self.wait_watch(daemon)
+        os.symlink("nowhere", self.path(daemon, ".new"))
+        os.rename(self.path(daemon, ".new"), self.path(daemon, "late"))
+        daemon.wait_log("late is no regular file")
+        os.rename(self.path(daemon, "late"), self.path(daemon, "later"))
+        daemon.wait_log("later is no regular file")
+        # The job of a name that a link takes.
+        done = daemon.ctl("submit", "spool/process", "--wait", stdin="early")
+        self.assertIn("spool/early: Invalid argument", done.stdout)
+        self.assertEqual(daemon.text().count("early is no regular file"), 1)
+        self.assertNotIn("folder is no", daemon.text())
+        self.assertEqual(daemon.stop(), 0, daemon.text())
+
+    @unittest.skipUnless(os.geteuid() == 0, "needs root, for another user")
+    def test_what_cannot_be_read(self):
+        user = pwd.getpwnam("nobody")
+        daemon = self.spool('cat "$1"', "user = nobody", start=False)
+        os.chmod(daemon.folder, 0o711)
+        for path in (daemon.state, self.path(daemon)):
+            os.makedirs(path, exist_ok=True)
+            os.chown(path, user.pw_uid, user.pw_gid)
+        for name in ("early", ".new"):
+            with open(os.open(self.path(daemon, name), os.O_WRONLY | os.O_CREAT, 0o600), "w",
+                      encoding="utf-8") as file:
+                file.write(name)
+        daemon.start().wait_started()
+        daemon.wait_log(r"warning \[spool/watch#1\] early cannot be read: Permission denied; it stays where it is until "
+                        "its owner or mode has changed")
+        self.assertEqual(self.wait_watch(daemon), "watching spool; 1 file cannot be read")
+        # Also one that is moved in.
+        os.rename(self.path(daemon, ".new"), self.path(daemon, "late"))
+        daemon.wait_log("late cannot be read")
+        harness.wait_until(lambda: self.wait_watch(daemon) == "watching spool; 2 files cannot be read", "two")
+        os.chmod(self.path(daemon, "early"), 0o644)
+        self.wait_done(daemon, "early")
+        os.chown(self.path(daemon, "late"), user.pw_uid, user.pw_gid)
+        self.wait_done(daemon, "late")
+        harness.wait_until(lambda: self.wait_watch(daemon) == "watching spool", "none")
+        self.assertEqual(daemon.text().count("cannot be read"), 2)
+        self.assertEqual(daemon.stop(), 0, daemon.text())
+
+
+    @unittest.skipUnless(os.geteuid() == 0, "needs root, for another user")
+    def test_another_users_writer(self):
+        """There is no lease to tell that somebody writes the file; that it was just written to tells."""
+        user = pwd.getpwnam("nobody")
+        daemon = self.spool('cat "$1"', "user = nobody", start=False)
+        os.chmod(daemon.folder, 0o711)
+        for path in (daemon.state, self.path(daemon)):
+            os.makedirs(path, exist_ok=True)
+            os.chown(path, user.pw_uid, user.pw_gid)
+        self.put(daemon, "old")
+        os.utime(self.path(daemon, "old"), (0, 0))
+        with open(self.path(daemon, "growing"), "w", encoding="utf-8") as writer:
+            # By the scan at the start, which comes across both.
+            daemon.start().wait_started()
+            self.wait_done(daemon, "old")
+            self.wait_watch(daemon)
+            self.assertEqual(daemon.module("spool")["pools"][0]["accepted"], 1)
+            writer.write("whole")
+        self.wait_done(daemon, "growing")
+        self.assertEqual(self.content(daemon, "done", "growing.output"), "whole")
+        self.assertEqual(daemon.stop(), 0, daemon.text())
+
+
+class Folders(SpoolTest):
+    """A folder whose path leads elsewhere, or where files cannot be moved."""
+
+    def write(self, daemon, *names):
+        """A file that is renamed to its name, by a path in the state folder."""
+        path = os.path.join(daemon.state, *names)
+        with open(os.path.join(daemon.state, "new"), "w", encoding="utf-8") as file:
+            file.write(names[-1])
+        os.rename(os.path.join(daemon.state, "new"), path)
+
+    def wait_file(self, daemon, *names):
+        path = os.path.join(daemon.state, *names)
+        harness.wait_until(lambda: os.path.exists(path), path)
+
+    def test_a_link_in_the_path(self):
+        daemon = self.spool('echo "$1" >> runs', directory="current/in", start=False)
+        for name in ("r1", "r2"):
+            os.makedirs(os.path.join(daemon.state, name, "in"))
+        os.symlink("r1", os.path.join(daemon.state, "current"))
+        daemon.start().wait_started()
+        self.wait_watch(daemon)
+        self.write(daemon, "r1", "in", "one")
+        self.wait_file(daemon, "r1", "in", "done", "one")
+        os.symlink("r2", os.path.join(daemon.state, "new"))
+        os.rename(os.path.join(daemon.state, "new"), os.path.join(daemon.state, "current"))
+        self.write(daemon, "r2", "in", "two")
+        # The folder that is watched gets a file: its command would be given a path to nothing.
+        self.write(daemon, "r1", "in", "three")
+        daemon.wait_log("current/in leads to another folder now; restart 1")
+        self.wait_file(daemon, "r2", "in", "done", "two")
+        self.assertTrue(os.path.exists(os.path.join(daemon.state, "r1", "in", "three")))
+        self.assertEqual(os.listdir(os.path.join(daemon.state, "r1", "in", "failed")), [])
+        self.assertEqual(self.runs(daemon), ["./current/in/one", "./current/in/two"])
+        self.assertEqual(daemon.stop(), 0, daemon.text())
+
+    def test_a_folder_above_is_renamed(self):
+        daemon = self.spool('cat "$1"', directory="a/in", start=False)
+        os.mkdir(os.path.join(daemon.state, "a"))
+        daemon.start().wait_started()
+        self.wait_watch(daemon)
+        os.rename(os.path.join(daemon.state, "a"), os.path.join(daemon.state, "b"))
+        self.write(daemon, "b", "in", "three")
+        daemon.wait_log("a/in is gone; restart 1")
+        daemon.wait_log("make the folder a/in: No such file or directory; restart")
+        self.assertEqual(sorted(os.listdir(os.path.join(daemon.state, "b", "in"))), ["done", "failed", "three"])
+        self.assertEqual(os.listdir(os.path.join(daemon.state, "b", "in", "failed")), [])
+        os.rename(os.path.join(daemon.state, "b"), os.path.join(daemon.state, "a"))
+        daemon.ctl("restart", "spool")
+        self.wait_file(daemon, "a", "in", "done", "three")
+        self.assertEqual(daemon.stop(), 0, daemon.text())
+
+    def test_a_folder_that_moves_while_a_command_runs(self):
+        daemon = self.spool('echo "$1" >> runs; cat fifo; cat "$1"', directory="a/in", start=False)
+        os.mkdir(os.path.join(daemon.state, "a"))
+        os.mkfifo(os.path.join(daemon.state, "fifo"))
+        daemon.start().wait_started()
+        self.wait_watch(daemon)
+        self.write(daemon, "a", "in", "one")
+        self.wait_runs(daemon, "./a/in/one")
+        os.rename(os.path.join(daemon.state, "a"), os.path.join(daemon.state, "b"))
+        with open(os.path.join(daemon.state, "fifo"), "w", encoding="utf-8"):
+            pass
+        daemon.wait_log("attempt 1 failed: one stays where it is: a/in is gone")
+        self.assertEqual(sorted(os.listdir(os.path.join(daemon.state, "b", "in"))), ["done", "failed", "one"])
+        self.assertEqual(os.listdir(os.path.join(daemon.state, "b", "in", "failed")), [])
+        self.assertEqual(daemon.stop(), 0, daemon.text())
+
+    @unittest.skipUnless(os.path.isdir("/dev/shm") and os.stat("/dev/shm").st_dev != os.stat("/tmp").st_dev,
+                         "needs another file system at /dev/shm")
+    def test_done_in_another_file_system(self):
+        other = tempfile.mkdtemp(dir="/dev/shm", prefix="reeve-test-")
+        self.addCleanup(shutil.rmtree, other)
+        for name in ("done", "failed"):
+            daemon = self.spool('echo ran >> runs', start=False)
+            os.makedirs(self.path(daemon))
+            os.symlink(other, self.path(daemon, name))
+            self.put(daemon, "a")
+            daemon.start()
+            self.assertEqual(daemon.wait(), 1)
+            self.assertRegex(daemon.text(), rf"files cannot be moved \S+ spool.*{name}.*: Invalid cross-device link; the "
+                             "folder, its done/ and its failed/ have to be in one file system")
+            self.assertEqual(self.runs(daemon), [])
+            self.assertEqual(os.listdir(other), [])
+
+    @unittest.skipUnless(os.geteuid() == 0, "needs root, for another user")
+    def test_a_folder_without_the_right_to_write(self):
+        daemon = self.spool("true", "user = nobody", start=False)
+        os.chmod(daemon.folder, 0o711)
+        for name in ("", "done", "failed"):
+            os.makedirs(self.path(daemon, name), exist_ok=True)
+        daemon.start()
+        self.assertEqual(daemon.wait(), 1)
+        self.assertRegex(daemon.text(), r"no file can be made in spool: .*\.reeve-probe: Permission denied; the module's user "
+                         "needs the right to write there")
+
+    def test_what_could_not_be_moved_is_told_at_the_end(self):
+        daemon = self.spool("true", "process.retries = 0", start=False)
+        os.makedirs(self.path(daemon, "done", ".a.output.new"))
+        daemon.start().wait_started()
+        self.wait_watch(daemon)
+        self.put(daemon, "a")
+        daemon.wait_log("attempt 1 failed: a is processed, and only its move")
+        pool = lambda: daemon.module("spool")["pools"][0]
+        harness.wait_until(lambda: pool()["failed"] == 1, "the job's end")
+        self.assertEqual(daemon.stop(), 0, daemon.text())
+        self.assertRegex(daemon.text(), "a is processed, but cannot be moved: create a temporary file beside a.output: Is a "
+                         "directory; the next start runs its command again")
 
 
 if __name__ == "__main__":

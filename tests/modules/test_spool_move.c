@@ -3,49 +3,12 @@
  * Moving a file of the spool with its output. The two calls that commit are wrapped. Each is durable by
  * itself, so what is in the folders between the two is what a power cut may leave.
  */
-#include "tests/support/test.h"
+#include "tests/modules/spool_folders.h"
 
-#include <dirent.h>
-#include <fcntl.h>
-
-#include "modules/spool/spool.h"
-
-static char folder[64];
-static struct spool spool;
 static int create_error, move_error; /* to fail with; move_error > 0: after the move */
 static bool comes_again;             /* after the move there is a file of its name */
-
-static void put(int fd, const char *name, const char *text)
-{
-    int file = openat(fd, name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-
-    assert_true(file >= 0);
-    assert_int_equal(write(file, text, strlen(text)), strlen(text));
-    close(file);
-}
-
-static bool has(int fd, const char *name, const char *text)
-{
-    char data[64] = "";
-    int file = openat(fd, name, O_RDONLY | O_CLOEXEC);
-    bool same = file >= 0 && read(file, data, sizeof(data) - 1) >= 0 && strcmp(data, text) == 0;
-
-    if (file >= 0)
-        close(file);
-    return same;
-}
-
-static unsigned count(int fd)
-{
-    DIR *directory = fdopendir(openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-    struct dirent *entry;
-    unsigned names = 0;
-
-    while ((entry = readdir(directory)))
-        names += strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0;
-    closedir(directory);
-    return names;
-}
+static bool fails_back;              /* nothing can be moved into the folder */
+static void (*meanwhile)(void);      /* comes between the last look at the file and its move */
 
 /* Commits ------------------------------------------------------------------------------------------ */
 
@@ -71,11 +34,17 @@ int __wrap_rv_file_move(int dir, const char *path, int new_dir, const char *new_
     char output[300];
     int r;
 
+    /* Back to where it was. */
+    if (new_dir == spool.directory_fd)
+        return fails_back ? rv_fail(-EACCES, "rename %s to %s", path, new_path)
+                          : __real_rv_file_move(dir, path, new_dir, new_path, flags);
     snprintf(output, sizeof(output), "%.255s.output", new_path);
     if (fstatat(new_dir, output, &status, AT_SYMLINK_NOFOLLOW) < 0)
         atomic_fetch_add(&naked, 1);
     if (move_error < 0)
         return rv_fail(move_error, "rename %s to %s", path, new_path);
+    if (meanwhile)
+        meanwhile();
     r = __real_rv_file_move(dir, path, new_dir, new_path, flags);
     if (comes_again)
         put(dir, path, "newer");
@@ -86,41 +55,16 @@ static int setup(void **state)
 {
     (void)state;
     create_error = move_error = 0;
-    comes_again = false;
-    strcpy(folder, "/tmp/reeve-spool-XXXXXX");
-    if (!mkdtemp(folder))
-        return -1;
-    spool.directory_fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    mkdirat(spool.directory_fd, "done", 0700);
-    mkdirat(spool.directory_fd, "failed", 0700);
-    spool.done_fd = openat(spool.directory_fd, "done", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    spool.failed_fd = openat(spool.directory_fd, "failed", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    return spool.done_fd < 0 || spool.failed_fd < 0 ? -1 : 0;
-}
-
-static void empty(int fd)
-{
-    DIR *directory = fdopendir(openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-    struct dirent *entry;
-
-    while ((entry = readdir(directory)))
-        unlinkat(fd, entry->d_name, 0);
-    closedir(directory);
+    comes_again = fails_back = false;
+    meanwhile = NULL;
+    return make_folders();
 }
 
 static int teardown(void **state)
 {
     (void)state;
     assert_int_equal(atomic_load(&naked), 0);
-    empty(spool.done_fd);
-    empty(spool.failed_fd);
-    unlinkat(spool.directory_fd, "done", AT_REMOVEDIR);
-    unlinkat(spool.directory_fd, "failed", AT_REMOVEDIR);
-    empty(spool.directory_fd);
-    close(spool.done_fd);
-    close(spool.failed_fd);
-    close(spool.directory_fd);
-    return rmdir(folder);
+    return remove_folders();
 }
 
 static struct claim claim_of(const char *name, char *output)
@@ -128,6 +72,7 @@ static struct claim claim_of(const char *name, char *output)
     struct claim claim = {.output = output, .output_size = strlen(output)};
 
     snprintf(claim.name, sizeof(claim.name), "%s", name);
+    (void)file_stat(spool.directory_fd, name, &claim.file);
     return claim;
 }
 
@@ -194,6 +139,77 @@ static void test_a_file_that_is_gone(void **state)
     assert_int_equal(count(spool.done_fd), 0);
 }
 
+/* Files that change at the last moment -------------------------------------------------------------- */
+
+static void come_new(void)
+{
+    replace(spool.directory_fd, "file", "second");
+}
+
+static void come_longer(void)
+{
+    append(spool.directory_fd, "file", "more");
+}
+
+static int writer = -1;
+
+static void open_writer(void)
+{
+    if (writer >= 0)
+        close(writer);
+    writer = openat(spool.directory_fd, "file", O_WRONLY | O_APPEND | O_CLOEXEC);
+    assert_true(writer >= 0);
+}
+
+static void test_what_no_command_has_seen_goes_back(void **state)
+{
+    static void (*const ways[])(void) = {come_new, come_longer, open_writer};
+    static const char *const contents[] = {"second", "firstmore", "first"};
+
+    (void)state;
+    for (size_t i = 0; i < 3; i++) {
+        put(spool.directory_fd, "file", "first");
+        meanwhile = ways[i];
+        assert_int_equal(move("file", "output"), SPOOL_CHANGED);
+        assert_true(has(spool.directory_fd, "file", contents[i]));
+        assert_int_equal(count(spool.done_fd), 0);
+        /* It takes the place of nobody. */
+        comes_again = true;
+        assert_int_equal(move("file", "output"), SPOOL_CHANGED);
+        comes_again = false;
+        assert_true(has(spool.directory_fd, "file", "newer"));
+        assert_int_equal(count(spool.directory_fd), 4);
+        assert_int_equal(count(spool.done_fd), 0);
+        unlinkat(spool.directory_fd, "file.1", 0);
+    }
+    close(writer);
+}
+
+static void test_what_cannot_go_back_is_no_new_job(void **state)
+{
+    (void)state;
+    put(spool.directory_fd, "file", "first");
+    meanwhile = come_new;
+    fails_back = true;
+    assert_int_equal(move("file", "output"), 0);
+    assert_true(has(spool.done_fd, "file", "second"));
+    assert_true(has(spool.done_fd, "file.output", "output"));
+}
+
+static void test_there_is_an_end_to_changes(void **state)
+{
+    char output[] = "output";
+    struct claim claim;
+
+    (void)state;
+    put(spool.directory_fd, "file", "first");
+    meanwhile = come_new;
+    claim = claim_of("file", output);
+    claim.changes = SPOOL_RUNS_MAX;
+    assert_int_equal(spool_move(rv_context_background(), &spool, &claim), 0);
+    assert_true(has(spool.done_fd, "file", "second"));
+}
+
 /* Names that get into each other's way, moved at once -------------------------------------------- */
 
 struct mover {
@@ -253,6 +269,9 @@ int main(void)
         TEST(test_suffixes),
         TEST(test_failures_leave_the_file),
         TEST(test_a_file_that_is_gone),
+        TEST(test_what_no_command_has_seen_goes_back),
+        TEST(test_what_cannot_go_back_is_no_new_job),
+        TEST(test_there_is_an_end_to_changes),
         TEST(test_names_in_each_others_way),
     };
 
