@@ -5,8 +5,9 @@
  * A file is taken when it has been renamed in or closed, and no writer has it open. Its command is run with
  * the file's path as $1; then the file is moved to done/, or after all retries to failed/, with the
  * command's output beside it as NAME.output. Nothing there is overwritten: where NAME or NAME.output
- * exists both get a suffix, NAME.1 and NAME.1.output. Names that begin with a dot and folders are left
- * alone. So is what is no regular file, a symbolic link say, and a file that the module may not read; each is told of once in the log, and a file is taken when its mode or owner lets
+ * exists both get a suffix, NAME.1 and NAME.1.output. Names that begin with a dot, those that `ignore`
+ * matches, and folders are left alone. So is what is no regular file, a symbolic link say, and a file that
+ * the module may not read; each is told of once in the log, and a file is taken when its mode or owner lets
  * it be read. Nothing goes to failed/ that no command has seen: if none could be started, the file stays.
  *
  * The command leaves the file where it is, and writes nothing else into the folder: that would be
@@ -52,7 +53,8 @@
  *         mv in/.report.csv in/report.csv && sync in
  *
  * The first sync is for the content, the second for the name. Until it has its name without a dot
- * the file is not taken.
+ * the file is not taken. Programs that upload under another name are served by `ignore`: *.filepart
+ * (WinSCP), *.part, *.crdownload and *.tmp are usual.
  *
  * A file whose writer closes it and opens it again later is taken in between, and again at the end. For a
  * file of another user the kernel does not tell whether somebody writes it; on some network file systems
@@ -76,6 +78,7 @@
  *
  *     directory = PATH     the folder, made with done/ and failed/ in it; required
  *     command = TEXT       run by /bin/sh -c, with the file as "$1"; required
+ *     ignore = PATTERN     names to leave alone, as a shell's pattern (*, ?, [...]); may be repeated
  *     edits = BOOL         the command changes its file, which is no reason to run again. Default: no
  *     grace = DURATION     between SIGTERM and SIGKILL. Default: 3s
  *
@@ -101,11 +104,23 @@
 #include <errno.h>
 #include <string.h>
 
+static int check_patterns(const struct spool *spool)
+{
+    for (size_t i = 0; i < spool->ignore.count; i++)
+        if (spool->ignore.items[i][0] == '\0' || strchr(spool->ignore.items[i], '/'))
+            return rv_fail_text(-EINVAL,
+                                "ignore = %s: expected a pattern for names, without a slash",
+                                spool->ignore.items[i]);
+    return 0;
+}
+
 static int init(struct rv_context *ctx, void *state)
 {
     struct spool *spool = state;
-    int r;
+    int r = check_patterns(spool);
 
+    if (r < 0)
+        return r;
     pthread_mutex_init(&spool->lock, NULL);
     r = spool_open(ctx, spool);
     if (r < 0) {
@@ -153,6 +168,8 @@ RV_MODULE(.name = "spool", .version = "1",
               RV_OPTION_PATH(struct spool, directory, .required = true, .help = "folder to watch"),
               RV_OPTION_STRING(struct spool, command, .required = true,
                                .help = "command for /bin/sh -c, with the file as \"$1\""),
+              RV_OPTION_LIST(struct spool, ignore,
+                             .help = "pattern of names to leave alone; may be repeated"),
               RV_OPTION_BOOL(
                   struct spool, edits, .fallback = "no",
                   .help = "the command changes its file, which is no reason to run again"),

@@ -45,6 +45,7 @@ struct told;
 struct spool {
     char *directory;
     char *command;
+    struct rv_list ignore;
     bool edits;
     rv_duration grace;
 

@@ -2,6 +2,7 @@
 /* What a file is, and whether it is complete. */
 #include <errno.h>
 #include <fcntl.h>
+#include <fnmatch.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -109,6 +110,10 @@ bool file_is_settled(int folder, const char *name)
 
 bool spool_takes_name(const struct spool *spool, const char *name)
 {
-    (void)spool;
-    return name[0] != '.';
+    if (name[0] == '.')
+        return false;
+    for (size_t i = 0; i < spool->ignore.count; i++)
+        if (fnmatch(spool->ignore.items[i], name, 0) == 0)
+            return false;
+    return true;
 }

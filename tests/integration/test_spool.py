@@ -365,6 +365,29 @@ class Changes(SpoolTest):
 class Names(SpoolTest):
     """What lies in the folder, and is not taken."""
 
+    def test_names_to_leave_alone(self):
+        daemon = self.spool('cat "$1"', "ignore = *.filepart", "ignore = tmp-?", start=False)
+        os.makedirs(self.path(daemon))
+        self.put(daemon, "early.filepart")
+        daemon.start().wait_started()
+        self.put(daemon, "a.filepart")
+        self.put(daemon, "tmp-1")
+        self.put(daemon, "tmp-12")
+        self.wait_done(daemon, "tmp-12")
+        # As an upload ends.
+        os.rename(self.path(daemon, "a.filepart"), self.path(daemon, "a"))
+        self.wait_done(daemon, "a")
+        done = daemon.ctl("submit", "spool/process", "--wait", stdin="tmp-1")
+        self.assertEqual(done.returncode, 1)
+        self.assertIn('"tmp-1" is not the name of a file that the spool takes', done.stdout)
+        pool = lambda: daemon.module("spool")["pools"][0]
+        harness.wait_until(lambda: pool()["finished"] == 2, "the jobs")
+        self.assertEqual(sorted(os.listdir(self.path(daemon))), ["done", "early.filepart", "failed", "tmp-1"])
+        self.assertEqual(daemon.stop(), 0, daemon.text())
+        code, errors = self.run_reeved("[module:s]\nload = spool\ndirectory = s\ncommand = true\nignore = a/*\n")
+        self.assertEqual(code, 1)
+        self.assertIn("ignore = a/*: expected a pattern for names, without a slash", errors)
+
     def test_what_is_no_file_is_told_of_once(self):
         daemon = self.spool("true", start=False)
         os.makedirs(self.path(daemon, "folder"))
