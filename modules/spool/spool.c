@@ -130,20 +130,21 @@ static int init(struct rv_context *ctx, void *state)
     return r;
 }
 
-/* Results that could not be moved are lost with the process: one last try. */
+/* Results that could not be moved are lost with the process: one last try, until the first that fails. */
 static void move_left(struct spool *spool)
 {
-    int r = spool_check_folders(spool), moved;
+    int r = spool_check_folders(spool);
 
     for (const struct claim *claim = spool->claims; claim; claim = claim->next) {
         if (!claim->left || !claim->ended)
             continue;
-        moved = r == 0 ? spool_move(NULL, spool, claim) : r;
-        if (moved != 0)
+        if (r >= 0)
+            r = spool_move(NULL, spool, claim);
+        if (r < 0)
             rv_log(
                 NULL, RV_LOG_WARNING,
                 "%s is processed, but cannot be moved: %s; the next start runs its command again",
-                claim->name, moved < 0 ? rv_error_text() : "it has changed");
+                claim->name, rv_error_text());
     }
 }
 

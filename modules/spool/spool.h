@@ -62,6 +62,7 @@ struct spool {
     bool
         unsettled; /* there are files that are taken only when nobody has written to them for a while */
     bool many_told; /* that there are more files in `told` than it holds */
+    bool behind;    /* the queue is full, and files were left to the next scan */
     struct told *told;
 
     pthread_mutex_t lock; /* protects the list, the claims' `job`, `again` and `left`, and

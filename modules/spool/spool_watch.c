@@ -22,6 +22,8 @@
 #define RESCAN_INTERVAL (60 * RV_SECOND)
 /* The same while there are files that may still be written to. */
 #define SETTLED_INTERVAL (10 * RV_SECOND)
+/* How long a file waits for room in the queue before the folders are looked at again. */
+#define SUBMIT_MAX (30 * RV_SECOND)
 
 static void tell_not_full(struct rv_context *ctx, struct spool *spool)
 {
@@ -51,6 +53,27 @@ static void tell(struct rv_context *ctx, struct spool *spool, const char *name, 
                name, strerror(-error));
 }
 
+/* While the queue is full nothing else is looked at, the folders above all: there is an end to that, and the
+ * rest is left to a scan. */
+static int hand_over(struct rv_context *ctx, struct spool *spool, const char *name)
+{
+    struct rv_context *limited;
+    int r = rv_context_with_timeout(ctx, SUBMIT_MAX, &limited);
+
+    if (r == 0) {
+        /* With the terminator, by which its job is known as ours. */
+        r = rv_submit(limited, "process", name, strlen(name) + 1);
+        rv_context_unref(limited);
+    }
+    if (r == 0)
+        return 0;
+    claim_unqueue(spool, name);
+    if (r != -ETIMEDOUT || rv_context_err(ctx) != 0)
+        return rv_wrap(r, "take in %s", name);
+    spool->behind = true;
+    return 0;
+}
+
 static int submit(struct rv_context *ctx, struct spool *spool, const char *name, bool arrived)
 {
     enum file_look what;
@@ -73,16 +96,9 @@ static int submit(struct rv_context *ctx, struct spool *spool, const char *name,
     if (what == FILE_UNCERTAIN && (arrived || file_is_settled(spool->directory_fd, name)))
         what = FILE_COMPLETE;
     spool->unsettled = spool->unsettled || what == FILE_UNCERTAIN;
-    if (what != FILE_COMPLETE) {
-        claim_unqueue(spool, name);
-        return 0;
-    }
-    /* With the terminator, by which its job is known as ours. */
-    r = rv_submit(ctx, "process", name, strlen(name) + 1);
-    if (r < 0) {
-        claim_unqueue(spool, name);
-        return rv_wrap(r, "take in %s", name);
-    }
+    if (what == FILE_COMPLETE)
+        return hand_over(ctx, spool, name);
+    claim_unqueue(spool, name);
     return 0;
 }
 
@@ -127,10 +143,11 @@ static int scan(struct rv_context *ctx, struct spool *spool)
         return r;
     claim_forget_gone(spool);
     told_begin(spool);
-    while (r == 0 && (entry = readdir(directory)))
+    while (r == 0 && !spool->behind && (entry = readdir(directory)))
         if (is_candidate(spool, entry))
             r = submit(ctx, spool, entry->d_name, false);
-    told_end(spool);
+    if (!spool->behind)
+        told_end(spool);
     closedir(directory);
     return r;
 }
@@ -173,7 +190,7 @@ static int take_events(struct rv_context *ctx, struct spool *spool)
 
     if (size < 0)
         return errno == EAGAIN || errno == EINTR ? 0 : rv_fail(-errno, "inotify");
-    for (char *p = buffer; r == 0 && p < buffer + size;) {
+    for (char *p = buffer; r == 0 && !spool->behind && p < buffer + size;) {
         const struct inotify_event *event = (const struct inotify_event *)(void *)p;
 
         p += sizeof(*event) + event->len;
@@ -224,7 +241,7 @@ int spool_watch(struct rv_context *ctx, void *state)
 
     while (r == 0) {
         if (ready == WAKE || ready == -EAGAIN) {
-            spool->unsettled = false;
+            spool->unsettled = spool->behind = false;
             r = scan(ctx, spool);
             next_scan = rv_now() + (spool->unsettled ? SETTLED_INTERVAL : RESCAN_INTERVAL);
         } else if (ready == INOTIFY) {
@@ -236,7 +253,7 @@ int spool_watch(struct rv_context *ctx, void *state)
         }
         if (r == 0) {
             tell_progress(ctx, spool);
-            ready = wait_for_more(ctx, spool, next_scan);
+            ready = spool->behind ? -EAGAIN : wait_for_more(ctx, spool, next_scan);
         }
     }
     return r;
