@@ -80,6 +80,8 @@
  *     command = TEXT       run by /bin/sh -c, with the file as "$1"; required
  *     ignore = PATTERN     names to leave alone, as a shell's pattern (*, ?, [...]); may be repeated
  *     edits = BOOL         the command changes its file, which is no reason to run again. Default: no
+ *     output-max = SIZE    how much of a command's output is kept, up to 16M; what it leaves out is told in
+ *                          the log. Default: 64K
  *     grace = DURATION     between SIGTERM and SIGKILL. Default: 3s
  *
  * Tasks and pools
@@ -174,6 +176,8 @@ RV_MODULE(.name = "spool", .version = "1",
               RV_OPTION_BOOL(
                   struct spool, edits, .fallback = "no",
                   .help = "the command changes its file, which is no reason to run again"),
+              RV_OPTION_SIZE(struct spool, output_max, .fallback = "64K", .minimum = 1,
+                             .maximum = 16 << 20, .help = "bytes of the output to keep"),
               RV_OPTION_DURATION(struct spool, grace, .fallback = "3s",
                                  .help = "time between SIGTERM and SIGKILL")),
           .tasks = RV_TASKS({.name = "watch",

@@ -47,6 +47,7 @@ struct spool {
     char *command;
     struct rv_list ignore;
     bool edits;
+    uint64_t output_max;
     rv_duration grace;
 
     int directory_fd; /* all names are relative to it */
@@ -61,8 +62,8 @@ struct spool {
     bool short_told; /* that descriptors or memory are missing to look at files */
     bool
         unsettled; /* there are files that are taken only when nobody has written to them for a while */
-    bool many_told; /* that there are more files in `told` than it holds */
     bool behind;    /* the queue is full, and files were left to the next scan */
+    bool many_told; /* that there are more files in `told` than it holds */
     struct told *told;
 
     pthread_mutex_t lock; /* protects the list, the claims' `job`, `again` and `left`, and

@@ -215,6 +215,15 @@ class Spool(SpoolTest):
         self.assertEqual(self.runs(daemon), ["ran", "ran"])
         self.assertEqual(daemon.stop(), 0, daemon.text())
 
+    def test_an_output_that_is_cut(self):
+        daemon = self.spool("seq 1000", "output-max = 8").wait_started()
+        self.put(daemon, "a")
+        self.wait_done(daemon, "a")
+        self.assertEqual(self.content(daemon, "done", "a.output"), "1\n2\n3\n4\n")
+        daemon.wait_log(r"warning \[spool/process#1\] a: its command's output is longer than `output-max`, and what follows "
+                        "is not kept")
+        self.assertEqual(daemon.stop(), 0, daemon.text())
+
     def test_a_file_is_processed_by_one_job(self):
         daemon = self.spool("echo ran >> runs; cat fifo", start=False)
         os.mkfifo(os.path.join(daemon.state, "fifo"))
