@@ -10,7 +10,9 @@
 #include <unistd.h>
 
 #include "base/macro.h"
+#include "base/reserved.h"
 #include "daemon/host/note.h"
+#include "daemon/host/options.h"
 
 /* No table of a sane module is longer. */
 #define TABLE_MAX 1024
@@ -101,19 +103,70 @@ static bool is_option_good(const struct loaded_module *loaded, const struct rv_o
            option->offset <= room && room - option->offset >= loader_option_size(option->type);
 }
 
-static int check_names(const struct loaded_module *loaded, const char *path)
+/* A key stands for one thing. */
+static int check_options(const struct loaded_module *loaded, const char *path)
 {
-    for (size_t i = 0; i < loaded->option_count; i++)
+    char key[64], other[64];
+
+    for (size_t i = 0; i < loaded->option_count; i++) {
         if (!is_option_good(loaded, &loaded->options[i]))
             return rv_fail_text(-EINVAL, "%s: option %zu has no name, type or place in the state",
                                 path, i);
+        option_key(loaded->options[i].name, key, sizeof(key));
+        if (strchr(key, '.'))
+            return rv_fail_text(
+                -EINVAL,
+                "%s: its option \"%s\" has a dot in its name, as only keys of tasks and "
+                "pools have: rename it",
+                path, key);
+        if (key_is_reserved(key))
+            return rv_fail_text(-EINVAL,
+                                "%s: its option \"%s\" has the name of a key of reeve's own in "
+                                "reeve.ini (or of one to come, which begin with \"" RESERVED_PREFIX
+                                "\"), and would never get its value: rename it",
+                                path, key);
+        for (size_t j = 0; j < i; j++) {
+            option_key(loaded->options[j].name, other, sizeof(other));
+            if (strcmp(key, other) == 0)
+                return rv_fail_text(-EINVAL, "%s: two of its options are named \"%s\"", path, key);
+        }
+    }
+    return 0;
+}
+
+/* The name of the task, or of the pool after them. */
+static const char *work_name(const struct loaded_module *loaded, size_t i)
+{
+    return i < loaded->task_count ? loaded->tasks[i].name
+                                  : loaded->pools[i - loaded->task_count].name;
+}
+
+static int check_work(const struct loaded_module *loaded, const char *path)
+{
+    size_t count = loaded->task_count + loaded->pool_count;
+
     for (size_t i = 0; i < loaded->task_count; i++)
         if (!loaded->tasks[i].name || !loaded->tasks[i].run)
             return rv_fail_text(-EINVAL, "%s: task %zu has no name or function", path, i);
     for (size_t i = 0; i < loaded->pool_count; i++)
         if (!loaded->pools[i].name || !loaded->pools[i].run)
             return rv_fail_text(-EINVAL, "%s: pool %zu has no name or function", path, i);
+    for (size_t i = 0; i < count; i++)
+        for (size_t j = 0; j < i; j++)
+            if (strcmp(work_name(loaded, i), work_name(loaded, j)) == 0)
+                return rv_fail_text(
+                    -EINVAL,
+                    "%s: two of its tasks and pools are named \"%s\": their keys could "
+                    "not be told apart",
+                    path, work_name(loaded, i));
     return 0;
+}
+
+static int check_names(const struct loaded_module *loaded, const char *path)
+{
+    int r = check_options(loaded, path);
+
+    return r < 0 ? r : check_work(loaded, path);
 }
 
 static int take_tables(const struct rv_module *module, const char *path,

@@ -11,8 +11,11 @@
  *     directory = PATH         where it runs. Default: the state folder
  *     log-output = always | failure | never
  *                              when its output, stdout and stderr, is logged. Default: failure
- *     output-max = SIZE        how much of the output is kept. Default: 16K
- *     grace = DURATION         between SIGTERM and SIGKILL when it is cancelled. Default: 3s
+ *     output-max = SIZE        how much of the output is kept: the first and the last half of that.
+ *                              Default: 16K
+ *     kill-after = DURATION    between SIGTERM and SIGKILL: of the command when it is cancelled, and of what
+ *                              it leaves in its process group when it ends. Default: 3s. Set run.grace to
+ *                              more than this: past it the module's process is killed as hanging
  *
  * Tasks
  *
@@ -41,19 +44,46 @@ struct exec {
     char *directory;
     int log_output;
     uint64_t output_max;
-    rv_duration grace;
+    rv_duration kill_after;
 };
 
 enum { LOG_ALWAYS, LOG_FAILURE, LOG_NEVER };
 static const char *const log_choices[] = {"always", "failure", "never", NULL};
 
-static void log_lines(struct rv_context *ctx, enum rv_log_level level, char *output)
+/* So many lines are logged of an output, most of them the last. */
+#define LINES_FIRST 20
+#define LINES_LAST  100
+
+static size_t count_lines(const char *output, size_t size)
 {
+    size_t count = 0;
+
+    for (size_t i = 0; i < size; i++)
+        count += output[i] == '\n';
+    return count + (size > 0 && output[size - 1] != '\n');
+}
+
+/* What has no place in a text is made visible, or the line would end there. */
+static void replace_zeros(char *output, size_t size)
+{
+    for (size_t i = 0; i < size; i++)
+        if (output[i] == '\0')
+            output[i] = '?';
+}
+
+static void log_lines(struct rv_context *ctx, char *output, size_t size)
+{
+    size_t count = count_lines(output, size), n = 0;
     char *line, *position = output;
 
-    while ((line = strsep(&position, "\n")))
-        if (*line != '\0')
-            rv_log(ctx, level, "%s", line);
+    while ((line = strsep(&position, "\n"))) {
+        n++;
+        if (n == LINES_FIRST + 1 && count > LINES_FIRST + LINES_LAST)
+            rv_log(ctx, RV_LOG_INFO, "[... %zu lines left out ...]",
+                   count - LINES_FIRST - LINES_LAST);
+        if (*line != '\0' && (n <= LINES_FIRST || n + LINES_LAST > count))
+            rv_log(ctx, RV_LOG_INFO, "%s", line);
+    }
 }
 
 /* The last line that is not empty; the output stays as it is. */
@@ -61,7 +91,7 @@ static const char *last_line(const char *output, size_t size, int *ret_length)
 {
     size_t end = size, start;
 
-    while (end > 0 && (output[end - 1] == '\n' || output[end - 1] == '\0'))
+    while (end > 0 && output[end - 1] == '\n')
         end--;
     for (start = end; start > 0 && output[start - 1] != '\n'; start--)
         ;
@@ -89,7 +119,7 @@ static int run(struct rv_context *ctx, void *state)
         .size = sizeof(options),
         .directory = exec->directory,
         .output_max = (size_t)exec->output_max,
-        .grace = exec->grace,
+        .grace = exec->kill_after,
     };
     struct rv_command_result result;
     const char *line;
@@ -100,6 +130,7 @@ static int run(struct rv_context *ctx, void *state)
     r = rv_command_run(ctx, argv, &options, &result);
     if (!result.output)
         return rv_wrap(r, "run");
+    replace_zeros(result.output, result.output_size);
     line = last_line(result.output, result.output_size, &length);
     if (r == 0)
         rv_progress(ctx, "exit code 0%s%.*s", length > 0 ? "; " : "", length, line);
@@ -113,7 +144,7 @@ static int run(struct rv_context *ctx, void *state)
         r = rv_fail_text(r, "exit code %d%s%.*s", result.exit_code, length > 0 ? "; " : "", length,
                          line);
     if (exec->log_output == LOG_ALWAYS || (r < 0 && exec->log_output == LOG_FAILURE))
-        log_lines(ctx, r < 0 ? RV_LOG_WARNING : RV_LOG_INFO, result.output);
+        log_lines(ctx, result.output, result.output_size);
     free(result.output);
     return r;
 }
@@ -136,7 +167,7 @@ RV_MODULE(.name = "exec", .version = "1", .summary = "Runs a command on a schedu
                                 RV_OPTION_SIZE(struct exec, output_max, .fallback = "16K",
                                                .minimum = 1, .maximum = 16 * 1024 * 1024,
                                                .help = "how much of its output is kept"),
-                                RV_OPTION_DURATION(struct exec, grace, .fallback = "3s",
+                                RV_OPTION_DURATION(struct exec, kill_after, .fallback = "3s",
                                                    .help = "time between SIGTERM and SIGKILL")),
           .tasks = RV_TASKS({.name = "run",
                              .run = run,

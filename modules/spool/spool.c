@@ -82,7 +82,8 @@
  *     edits = BOOL         the command changes its file, which is no reason to run again. Default: no
  *     output-max = SIZE    how much of a command's output is kept, up to 16M; what it leaves out is told in
  *                          the log. Default: 64K
- *     grace = DURATION     between SIGTERM and SIGKILL. Default: 3s
+ *     kill-after = DURATION
+ *                          between SIGTERM and SIGKILL. Default: 3s. Set process.grace to more than this
  *
  * Tasks and pools
  *
@@ -178,7 +179,7 @@ RV_MODULE(.name = "spool", .version = "1",
                   .help = "the command changes its file, which is no reason to run again"),
               RV_OPTION_SIZE(struct spool, output_max, .fallback = "64K", .minimum = 1,
                              .maximum = 16 << 20, .help = "bytes of the output to keep"),
-              RV_OPTION_DURATION(struct spool, grace, .fallback = "3s",
+              RV_OPTION_DURATION(struct spool, kill_after, .fallback = "3s",
                                  .help = "time between SIGTERM and SIGKILL")),
           .tasks = RV_TASKS({.name = "watch",
                              .run = spool_watch,

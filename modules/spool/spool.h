@@ -48,7 +48,7 @@ struct spool {
     struct rv_list ignore;
     bool edits;
     uint64_t output_max;
-    rv_duration grace;
+    rv_duration kill_after;
 
     int directory_fd; /* all names are relative to it */
     int done_fd;

@@ -163,8 +163,9 @@ static int run_command(struct work *work)
     char path[4400];
     char *const argv[] = {(char *)"/bin/sh", (char *)"-c", spool->command,
                           (char *)"spool",   path,         NULL};
-    struct rv_command_options options = {
-        .size = sizeof(options), .output_max = (size_t)spool->output_max, .grace = spool->grace};
+    struct rv_command_options options = {.size = sizeof(options),
+                                         .output_max = (size_t)spool->output_max,
+                                         .grace = spool->kill_after};
     struct rv_command_result result;
     rv_duration start = rv_now();
     int r;
@@ -184,7 +185,7 @@ static int run_command(struct work *work)
     snprintf(claim->text, sizeof(claim->text), "%s", r < 0 ? rv_error_text() : "");
     if (result.truncated)
         rv_log(work->ctx, RV_LOG_WARNING,
-               "%s: its command's output is longer than `output-max`, and what follows is not kept",
+               "%s: its command's output is longer than `output-max`: the middle of it is not kept",
                claim->name);
     return r;
 }

@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 
 #include "base/duration.h"
+#include "base/reserved.h"
 #include "daemon/config/address.h"
 #include "daemon/config/config.h"
 #include "daemon/config/settings.h"
@@ -361,6 +362,23 @@ static void test_rebuild(void **state)
     config_free(config);
 }
 
+/* Modules are refused by the list of base/reserved.h, which knows nothing of this layer. */
+static void test_reserved_keys(void **state)
+{
+    size_t count = 0;
+    (void)state;
+
+    for (size_t i = 0; module_settings[i].key; i++) {
+        assert_true(key_is_reserved(module_settings[i].key));
+        count++;
+    }
+    for (size_t i = 0; reserved_keys[i]; i++)
+        count--;
+    assert_int_equal(count, 0);
+    assert_false(key_is_reserved("command"));
+    assert_true(key_is_reserved("reeve-anything"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -369,7 +387,7 @@ int main(void)
         cmocka_unit_test(test_order_and_hosts), cmocka_unit_test(test_files),
         cmocka_unit_test(test_compare),         cmocka_unit_test(test_limits),
         cmocka_unit_test(test_limits_refused),  cmocka_unit_test(test_addresses),
-        cmocka_unit_test(test_settings),
+        cmocka_unit_test(test_settings),        cmocka_unit_test(test_reserved_keys),
     };
 
     return cmocka_run_group_tests_name("config", tests, make_folder, remove_folder);

@@ -51,6 +51,9 @@ static void tables_that_lie_are_refused(void **state)
     (void)state;
     refuse(object("misplaced.so"), -EINVAL, "option 0 has no name, type or place in the state");
     refuse(object("unnamed.so"), -EINVAL, "task 1 has no name or function");
+    refuse(object("reserved.so"), -EINVAL,
+           "its option \"drain-stall\" has the name of a key of reeve's own");
+    refuse(object("twice.so"), -EINVAL, "two of its tasks and pools are named \"work\"");
 }
 
 static void files_that_are_no_objects(void **state)

@@ -3,6 +3,7 @@
 """The shipped modules at their edges: exec and httpcheck on input that is not nice; spool is in test_spool.py."""
 import contextlib
 import http.server
+import os
 import socket
 import threading
 
@@ -32,6 +33,33 @@ class Exec(harness.DaemonTest):
         self.assertEqual(text, "the command was ended by its timeout; begun")
         text, log = self.fail("command = true", "directory = /nosuchfolder")
         self.assertEqual(text, "directory = /nosuchfolder: No such file or directory")
+
+    def test_long_output_keeps_its_end(self):
+        text, log = self.fail("command = seq 1 4000 && echo FATAL: disk full && exit 3")
+        self.assertEqual(text, "exit code 3; FATAL: disk full")
+        self.assertRegex(log, r"\[x/run#1\] 1\n")
+        self.assertRegex(log, r"\[x/run#1\] \[\.\.\. \d+ lines left out \.\.\.\]\n")
+        self.assertRegex(log, r"info +\[x/run#1\] FATAL: disk full\n")
+        self.assertNotIn("lines were dropped", log)
+        self.assertIn("a?b", self.fail(r"command = printf 'a\000b\n'; exit 1")[1])
+
+    def test_the_time_before_it_is_killed(self):
+        script = "trap '' TERM; while :; do sleep 0.01; done"
+        for text in (f"command = {script}", f"command = sh -c \"{script}\" && true"):
+            daemon = self.daemon("\n".join(["[module:x]", "load = exec", text, "kill-after = 300ms", "run.timeout = 200ms",
+                                            "run.grace = 1000s", "run.every = 1000s", ""])).wait_started()
+            daemon.wait_log("the command was ended by its timeout")
+            task = daemon.module("x")["tasks"][0]
+            self.assertGreaterEqual(task["last_duration"], 0.5)
+            self.assertEqual(daemon.module("x")["restarts"], 0)
+            self.assertEqual(daemon.stop(), 0, daemon.text())
+        # What tidies up has its time, also below a shell.
+        daemon = self.daemon("[module:x]\nload = exec\nkill-after = 1000s\nrun.grace = 1000s\nrun.timeout = 300ms\n"
+                             "command = sh -c \"trap 'sleep 0.2; echo done > tidied; exit' TERM; "
+                             "while :; do sleep 0.01; done\" && true\nrun.every = 1000s\n").wait_started()
+        daemon.wait_log("the command was ended by its timeout")
+        self.assertTrue(os.path.exists(os.path.join(daemon.state, "tidied")))
+        self.assertEqual(daemon.stop(), 0, daemon.text())
 
     def test_output_is_bounded_and_cannot_forge_log_lines(self):
         _, log = self.fail("command = yes | head -c 100000; printf 'a\\033[31m\\rb\\n'; exit 1",

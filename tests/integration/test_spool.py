@@ -219,8 +219,8 @@ class Spool(SpoolTest):
         daemon = self.spool("seq 1000", "output-max = 8").wait_started()
         self.put(daemon, "a")
         self.wait_done(daemon, "a")
-        self.assertEqual(self.content(daemon, "done", "a.output"), "1\n2\n3\n4\n")
-        daemon.wait_log(r"warning \[spool/process#1\] a: its command's output is longer than `output-max`, and what follows "
+        self.assertEqual(self.content(daemon, "done", "a.output"), "1\n2\n\n[... 3885 bytes left out ...]\n000\n")
+        daemon.wait_log(r"warning \[spool/process#1\] a: its command's output is longer than `output-max`: the middle of it "
                         "is not kept")
         self.assertEqual(daemon.stop(), 0, daemon.text())
 
