@@ -81,11 +81,12 @@ class World:
     def find(self, name):
         return next(module for module in self.modules if module.name == name)
 
-    def requirers(self, name):
-        """Of the module, and of those: all that would go down with it."""
+    def requirers(self, name, down):
+        """Of the module, and of those: all that go down with it. Those that are down stay as they are, and so does what only
+        waits for one of them."""
         found = {name}
         for module in self.modules:
-            if found & set(module.requires):
+            if found & set(module.requires) and module.name not in down:
                 found.add(module.name)
         return found
 
@@ -192,8 +193,8 @@ class Walk(PuppetTest):
         wait = self.dice.random() < 0.7
         self.tell(f"{what} {name}" + (" and wait" if wait else ""))
         if what == "stop":
-            self.world.held |= {other for other in self.world.requirers(name)
-                                if other == name or states.get(other) not in ("stopped", "failed")}
+            self.world.held |= self.world.requirers(name, {other for other, state in states.items()
+                                                           if state in ("stopped", "failed")})
         else:
             self.world.held -= self.world.requirements(name)
         path = f"/v1/{what}?module={name}"
