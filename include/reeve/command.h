@@ -17,14 +17,16 @@ struct rv_command_options {
     char *const *environment; /* NULL: the caller's */
     const void *input;        /* for its standard input */
     size_t input_size;
-    size_t output_max; /* bytes kept of stdout and stderr together, half of them the first and half the
-                          last; 0: 64 KiB; the rest is read and dropped */
+    /* Bytes kept of stdout and stderr together, half of them the first and half the last; 0: 64 KiB. The
+     * rest is read and dropped. */
+    size_t output_max;
     rv_duration grace; /* between SIGTERM and SIGKILL; 0: 5 s */
 };
 
 struct rv_command_result {
-    char *output; /* stdout and stderr as they came, terminated; the caller's to free(). Where some was
-                     dropped stands a line "[... N bytes left out ...]", on top of output_max */
+    /* stdout and stderr as they came, terminated; the caller's to free(). Where some was dropped stands a
+     * line "[... N bytes left out ...]", on top of output_max. */
+    char *output;
     size_t output_size;
     int truncated; /* output was dropped: it was too long, or memory was short */
     int exit_code; /* -1 when a signal killed it */
