@@ -76,7 +76,8 @@ class World:
         return os.path.join(self.folder, f"copy{copy}.so")
 
     def text(self):
-        return HEARTBEAT + "".join(module.section(self.path(module.copy)) for module in self.modules)
+        heart = HEARTBEAT + "restart-delay = 1ms\nrestart-delay-max = 20ms\nrestart-limit = 1000/1s\n"
+        return heart + "".join(module.section(self.path(module.copy)) for module in self.modules)
 
     def find(self, name):
         return next(module for module in self.modules if module.name == name)
@@ -198,8 +199,12 @@ class Walk(PuppetTest):
         else:
             self.world.held -= self.world.requirements(name)
         path = f"/v1/{what}?module={name}"
+        mark = daemon.mark()
         if wait:
-            return daemon.ask_later(path + "&wait", "POST"), {200, 409, 500}
+            later = daemon.ask_later(path + "&wait", "POST")
+            # In the order in which they are noted here.
+            daemon.wait_log(rf"\[{name}\] {what}: asked for by", mark)
+            return later, {200, 409, 500}
         status, answer = daemon.ask(path, "POST")
         self.assertEqual(status, 202, answer)
         return None
