@@ -215,12 +215,17 @@ class Walk(PuppetTest):
             return
         module = self.dice.choice(modules)
         self.tell(f"kill the host of {module['name']}")
+        # One that is just being started has not its own environment yet.
+        if module["pid"] not in daemon.processes():
+            return
         with harness.contextlib.suppress(ProcessLookupError):
-            if module["pid"] in daemon.processes():
-                os.kill(module["pid"], harness.signal.SIGKILL)
+            os.kill(module["pid"], harness.signal.SIGKILL)
         # What the daemon does not know of yet, no state of its can tell.
-        harness.wait_until(lambda: all(other["pid"] != module["pid"] for other in daemon.status()["modules"]),
-                           "the daemon to see that a host has died")
+        try:
+            harness.wait_until(lambda: all(other["pid"] != module["pid"] for other in daemon.status()["modules"]),
+                               "the daemon to see that a host has died")
+        except harness.Waiting as error:
+            self.fail_here(daemon, f"{error}: process {module['pid']}, {harness.is_alive(module['pid'])}")
 
     def reload(self, daemon):
         for _ in range(self.dice.choice([1, 1, 2, 3])):
