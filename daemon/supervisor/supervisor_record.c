@@ -107,6 +107,8 @@ void supervisor_destroy(struct supervisor *supervisor)
     loop_timer_destroy(supervisor->settle_timer);
     loop_timer_destroy(supervisor->stop_timer);
     config_errors_free(&supervisor->check_errors);
+    strings_free(&supervisor->reload_notes);
+    strings_free(&supervisor->steady);
     config_free(supervisor->config);
     free(supervisor);
 }

@@ -91,8 +91,10 @@ class Notify(PuppetTest):
         self.assertEqual(daemon.stop(), 0, daemon.text())
 
     def test_a_socket_that_is_gone(self):
-        daemon = self.start(HEARTBEAT).wait_started()
+        # Without pings, which would fill the queue first.
+        daemon = self.daemon(HEARTBEAT, environment={"NOTIFY_SOCKET": self.path}).wait_started()
         os.unlink(self.path)
+        self.assertEqual(daemon.ctl("reload").returncode, 0)
         daemon.wait_log("systemd does not take its notifications: No such file or directory")
         self.assertEqual(daemon.request("/livez")[0], 200)
         again = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
