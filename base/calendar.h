@@ -2,7 +2,8 @@
 /*
  * Calendar expressions, such as `Mon..Fri 03:00` or `*-*-01 04:30 Europe/Berlin`: the syntax of
  * systemd.time(7), CALENDAR EVENTS, and the elapses that `systemd-analyze calendar` of systemd 252
- * tells. tests/base/calendar_compare.py compares the two and lists where they differ, and why.
+ * tells. tests/base/calendar_compare.py compares the two and lists where they differ, and why. One
+ * difference is wanted: an expression whose hour is `*` goes on in an hour that comes twice.
  *
  * A calendar never changes once it is parsed: any thread may ask it, and one may free it when no
  * other uses it any more. There is no global state, and nothing depends on tzset().

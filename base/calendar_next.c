@@ -8,7 +8,9 @@
  * search goes on from there.
  *
  * Which instant a local time in a fold is depends on the offset that was found last, as in
- * mktime(), so the search carries that along (see zone_to_seconds()).
+ * mktime(), so the search carries that along (see zone_to_seconds()). From the first pass it so goes
+ * on behind the fold, as in systemd: right for a time of day, which comes once a day. An expression
+ * for every hour goes on in the second pass, by a search that begins there.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -238,9 +240,9 @@ static int step(struct search *search)
     return 1;
 }
 
-int calendar_next(const struct calendar *calendar, int64_t after_ns, int64_t *ret_ns)
+/* The first elapse at or after an instant; both in microseconds. Returns 0 or -ENOENT. */
+static int search_from(const struct calendar *calendar, int64_t start, int64_t *ret_elapse)
 {
-    int64_t start = MAX(divide_floor(after_ns, NSEC_PER_USEC) + 1, INT64_C(0));
     struct search search = {.calendar = calendar, .microsecond = (int)(start % USEC_PER_SEC)};
 
     search.offset = zone_to_civil(calendar->zone, start / USEC_PER_SEC, &search.time);
@@ -251,12 +253,48 @@ int calendar_next(const struct calendar *calendar, int64_t after_ns, int64_t *re
             return r;
         if (r == 0)
             continue;
-        if (search.seconds * USEC_PER_SEC + search.microsecond >= start) {
-            *ret_ns = (search.seconds * USEC_PER_SEC + search.microsecond) * NSEC_PER_USEC;
+        *ret_elapse = search.seconds * USEC_PER_SEC + search.microsecond;
+        if (*ret_elapse >= start)
             return 0;
-        }
         /* In a fold the second pass can lead back to the first one: leave the hour. */
         advance(&search, CALENDAR_HOUR);
     }
     return -ENOENT;
+}
+
+/* Clocks go back by less than this, and not twice within it. */
+#define FOLD_MAX (4 * 3600)
+
+/* When the clock goes back, if a local time of the moment comes again then; else 0. In seconds. */
+static int64_t find_fold(const struct zone *zone, int64_t seconds)
+{
+    int64_t before = seconds, after = seconds + FOLD_MAX;
+    int offset = zone_at(zone, before)->offset, back = offset - zone_at(zone, after)->offset;
+
+    if (back <= 0)
+        return 0;
+    while (after - before > 1) {
+        int64_t middle = before + (after - before) / 2;
+
+        *(zone_at(zone, middle)->offset == offset ? &before : &after) = middle;
+    }
+    return after - seconds <= back ? after : 0;
+}
+
+int calendar_next(const struct calendar *calendar, int64_t after_ns, int64_t *ret_ns)
+{
+    int64_t start = MAX(divide_floor(after_ns, NSEC_PER_USEC) + 1, INT64_C(0)), elapse, again;
+    int64_t fold = 0;
+    int r = search_from(calendar, start, &elapse);
+
+    /* The search finds a local time that comes twice the first time only. */
+    if (calendar->fields[CALENDAR_HOUR].count == 0)
+        fold = find_fold(calendar->zone, start / USEC_PER_SEC) * USEC_PER_SEC;
+    if (fold > 0 && (r < 0 || fold < elapse) && search_from(calendar, fold, &again) == 0) {
+        elapse = r < 0 ? again : MIN(elapse, again);
+        r = 0;
+    }
+    if (r == 0)
+        *ret_ns = elapse * NSEC_PER_USEC;
+    return r;
 }

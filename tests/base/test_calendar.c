@@ -287,12 +287,39 @@ static void test_gaps_and_folds(void **state)
                    ELAPSES("2022-10-30 00:30:00", "2022-10-31 01:30:00"));
     assert_elapses("hourly", berlin, "2022-03-26 23:30:00",
                    ELAPSES("2022-03-27 00:00:00", "2022-03-27 01:00:00", "2022-03-27 02:00:00"));
-    assert_elapses("hourly", berlin, "2022-10-29 23:30:00",
-                   ELAPSES("2022-10-30 00:00:00", "2022-10-30 02:00:00"));
     assert_elapses("3:00 CET", berlin, "2022-07-01 00:00:00",
                    ELAPSES("2022-07-01 02:00:00", "2022-07-02 02:00:00"));
     assert_elapses("Sun *-03-25..31 02:30", berlin, "2022-01-01 00:00:00",
                    (const char *const[]){NULL});
+}
+
+/* Who says every hour means each of them, also the one that comes twice. Systemd leaves the second out. */
+static void test_every_hour_goes_on_in_a_fold(void **state)
+{
+    cleanup_zone struct zone *lord_howe = NULL;
+    (void)state;
+
+    assert_elapses("hourly", berlin, "2022-10-29 23:30:00",
+                   ELAPSES("2022-10-30 00:00:00", "2022-10-30 01:00:00", "2022-10-30 02:00:00"));
+    assert_elapses("minutely", berlin, "2022-10-30 00:58:00",
+                   ELAPSES("2022-10-30 00:59:00", "2022-10-30 01:00:00", "2022-10-30 01:01:00"));
+    assert_elapses("minutely", berlin, "2022-10-30 01:58:00",
+                   ELAPSES("2022-10-30 01:59:00", "2022-10-30 02:00:00", "2022-10-30 02:01:00"));
+    assert_elapses("*:20,40", berlin, "2022-10-30 00:30:00",
+                   ELAPSES("2022-10-30 00:40:00", "2022-10-30 01:20:00", "2022-10-30 01:40:00",
+                           "2022-10-30 02:20:00"));
+    assert_elapses("Sun *-10-30 *:30", berlin, "2022-10-30 00:00:00",
+                   ELAPSES("2022-10-30 00:30:00", "2022-10-30 01:30:00", "2022-10-30 02:30:00"));
+    /* Half an hour is repeated: only what falls in it comes again. */
+    assert_int_equal(zone_from_rule("<+1030>-10:30<+11>-11,M10.1.0,M4.1.0", &lord_howe), 0);
+    assert_elapses("*:15,45", lord_howe, "2022-04-02 14:00:00",
+                   ELAPSES("2022-04-02 14:15:00", "2022-04-02 14:45:00", "2022-04-02 15:15:00",
+                           "2022-04-02 15:45:00"));
+    /* Hours that are named are times of day: each once a day. */
+    assert_elapses("2:0/30", berlin, "2022-10-30 00:00:00",
+                   ELAPSES("2022-10-30 00:30:00", "2022-10-31 01:00:00"));
+    assert_elapses("00..23:00", berlin, "2022-10-29 23:30:00",
+                   ELAPSES("2022-10-30 00:00:00", "2022-10-30 02:00:00"));
 }
 
 /* Where saving is negative, a time in the gap is answered with one before it; no elapse is lost. */
@@ -355,11 +382,17 @@ static void test_local_zone(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_forms),          cmocka_unit_test(test_refusals),
-        cmocka_unit_test(test_long_lists),     cmocka_unit_test(test_elapses),
-        cmocka_unit_test(test_months),         cmocka_unit_test(test_first_day_after_overflow),
-        cmocka_unit_test(test_gaps_and_folds), cmocka_unit_test(test_negative_saving),
-        cmocka_unit_test(test_ends),           cmocka_unit_test(test_local_zone),
+        cmocka_unit_test(test_forms),
+        cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_long_lists),
+        cmocka_unit_test(test_elapses),
+        cmocka_unit_test(test_months),
+        cmocka_unit_test(test_first_day_after_overflow),
+        cmocka_unit_test(test_gaps_and_folds),
+        cmocka_unit_test(test_negative_saving),
+        cmocka_unit_test(test_every_hour_goes_on_in_a_fold),
+        cmocka_unit_test(test_ends),
+        cmocka_unit_test(test_local_zone),
     };
 
     return cmocka_run_group_tests_name("calendar", tests, set_up, tear_down);
