@@ -163,7 +163,7 @@ static void list_task(struct table *table, const json_t *module, const json_t *t
         table_cell(table, "%s%s", note,
                    json_array_size(next) == 0 && *schedule ? "; again when that has ended" : "");
     } else if (json_array_size(next) == 0) {
-        table_cell(table, "-");
+        table_cell(table, "%s", json_is_true(json_object_get(task, "never")) ? "never" : "-");
     }
     json_array_foreach(next, i, point)
     {
@@ -184,11 +184,11 @@ static json_t *list_json(const json_t *status)
 
     json_array_foreach(json_object_get(status, "modules"), i, module)
         json_array_foreach(json_object_get(module, "tasks"), j, task) json_array_append_new(
-            list,
-            json_pack("{s:O, s:O, s:O, s:O, s:O}", "module", json_object_get(module, "name"),
-                      "task", json_object_get(task, "name"), "schedule",
-                      json_object_get(task, "schedule"), "next", json_object_get(task, "next"),
-                      "running_for", json_object_get(task, "running_for")));
+            list, json_pack("{s:O, s:O, s:O, s:O, s:O, s:O}", "module",
+                            json_object_get(module, "name"), "task", json_object_get(task, "name"),
+                            "schedule", json_object_get(task, "schedule"), "next",
+                            json_object_get(task, "next"), "never", json_object_get(task, "never"),
+                            "running_for", json_object_get(task, "running_for")));
     return list;
 }
 

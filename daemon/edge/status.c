@@ -73,6 +73,13 @@ static json_t *next_json(const struct snapshot *snapshot, const struct scoreboar
     return next;
 }
 
+/* Its schedule has no point any more. While a run goes on, or is held up, none is planned either. */
+static bool never_comes(const struct scoreboard_task *task)
+{
+    return task->state == SCOREBOARD_TASK_WAITING && task->schedule[0] != '\0' &&
+           task->next_due == 0 && task->points[0] == 0 && task->interval == 0;
+}
+
 static json_t *task_json(const struct snapshot *snapshot, const struct snapshot_task *task)
 {
     const struct scoreboard_task *r = &task->record;
@@ -88,6 +95,7 @@ static json_t *task_json(const struct snapshot *snapshot, const struct snapshot_
         return NULL;
     json_object_set_new(json, "schedule", json_string(r->schedule));
     json_object_set_new(json, "next", next_json(snapshot, r));
+    json_object_set_new(json, "never", json_boolean(never_comes(r)));
     json_object_set_new(json, "interval",
                         r->interval > 0 ? edge_seconds(r->interval) : json_null());
     json_object_set_new(json, "next_in",

@@ -45,13 +45,14 @@ static void tell_failed(struct host_module *module, const char *stage, int code,
     module_emit(&message);
 }
 
-void life_tell_option_error(const struct option_error *error, void *arg)
+static void emit_option_error(const struct option_error *error, void *arg)
 {
     struct host_module *module = arg;
     struct wire_message message = {
         .type = WIRE_OPTION_ERROR,
         .module = module->slot,
-        .flags = error->unknown ? WIRE_OPTION_UNKNOWN_KEY : 0,
+        .flags =
+            (error->unknown ? WIRE_OPTION_UNKNOWN_KEY : 0) | (error->past ? WIRE_OPTION_PAST : 0),
         .key = error->key,
         .value = error->nearest,
         .path = error->file,
@@ -60,6 +61,16 @@ void life_tell_option_error(const struct option_error *error, void *arg)
     };
 
     module_emit(&message);
+}
+
+void life_tell_option_error(const struct option_error *error, void *arg)
+{
+    struct host_module *module = arg;
+
+    if (error->past)
+        rv_log(module->root, RV_LOG_WARNING, "%s:%u: %s", error->file, error->line, error->text);
+    else
+        emit_option_error(error, module);
 }
 
 /* Loads the code, once. Returns 0 or a negative errno with a text. */
@@ -89,7 +100,7 @@ static void check(struct host_module *module, const struct module_op *op)
         tell_failed(module, "load", r, true, life_error_text(r));
         return;
     }
-    r = options_bind(&module->code, &op->lines, life_tell_option_error, module, &bound);
+    r = options_bind(&module->code, &op->lines, emit_option_error, module, &bound);
     if (r < 0) {
         tell_failed(module, "options", r, false, strerror(-r));
         return;

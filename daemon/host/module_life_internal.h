@@ -9,6 +9,7 @@ void life_set_state(struct host_module *module, uint32_t state);
 /* The error's text, or that of the code. */
 const char *life_error_text(int r);
 /* Sends one error of the options; arg is the module. */
+/* As the module starts or reloads: what is past is only told in the log. */
 void life_tell_option_error(const struct option_error *error, void *arg);
 
 /* Makes tasks and pools, and starts the schedules. Returns 0 or a negative errno with a text; then there

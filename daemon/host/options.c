@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/duration.h"
 #include "base/size.h"
 #include "base/text.h"
@@ -349,6 +350,26 @@ static void bind_settings(struct binder *binder)
     settings_check(binder->loaded, binder->bound->tasks, tell_setting, &errors);
 }
 
+/* What has passed for good was right when it was written. */
+static void tell_past(struct binder *binder)
+{
+    int64_t now = clock_realtime();
+    char text[256];
+
+    for (size_t i = 0; i < binder->lines->count; i++) {
+        const struct option_line *line = &binder->lines->items[i];
+        const struct option_error error = {
+            .key = line->key, .file = line->file, .line = line->line, .text = text, .past = true};
+
+        if (line->credential ||
+            !settings_is_past(binder->loaded, binder->bound->tasks, line->key, line->value, now))
+            continue;
+        snprintf(text, sizeof(text), "%.60s = %.60s has passed, and does not come again", line->key,
+                 line->value);
+        binder->fn(&error, binder->arg);
+    }
+}
+
 int options_bind(const struct loaded_module *loaded, const struct option_lines *lines,
                  option_error_fn fn, void *arg, struct bound_options *ret_bound)
 {
@@ -368,6 +389,8 @@ int options_bind(const struct loaded_module *loaded, const struct option_lines *
     for (size_t i = 0; i < loaded->option_count; i++)
         bind_option(&binder, &loaded->options[i]);
     bind_settings(&binder);
+    if (!binder.failed && binder.errors == 0)
+        tell_past(&binder);
     if (binder.failed || binder.errors > 0)
         options_free(ret_bound);
     return binder.failed ? -ENOMEM : binder.errors;

@@ -58,6 +58,13 @@ static const char *parse_catch_up(const char *text, void *target)
     return NULL;
 }
 
+static bool never_comes(const struct calendar *calendar)
+{
+    int64_t point;
+
+    return calendar_next(calendar, -1, &point) < 0;
+}
+
 /* One more; the first of a section takes the place of the module's own. */
 static const char *parse_at(const char *text, void *target)
 {
@@ -70,6 +77,10 @@ static const char *parse_at(const char *text, void *target)
     r = calendar_parse(text, &rule->at[rule->at_count], &expected);
     if (r < 0)
         return expected ? expected : "a calendar expression, such as Mon..Fri 03:00 or daily";
+    if (never_comes(rule->at[rule->at_count])) {
+        calendar_free(rule->at[rule->at_count]);
+        return "a date that comes, which this one never does";
+    }
     rule->at_count++;
     return NULL;
 }
@@ -384,6 +395,23 @@ void settings_check(const struct loaded_module *loaded, const struct task_settin
         snprintf(error, sizeof(error), "task %.60s: %s", loaded->tasks[i].name, wrong);
         fn(error, arg);
     }
+}
+
+bool settings_is_past(const struct loaded_module *loaded, const struct task_settings *tasks,
+                      const char *key, const char *value, int64_t realtime)
+{
+    for (size_t i = 0; i < loaded->task_count; i++) {
+        cleanup_calendar struct calendar *calendar = NULL;
+        const char *expected;
+        char name[64];
+        int64_t point;
+
+        snprintf(name, sizeof(name), "%.40s.at", loaded->tasks[i].name);
+        if (strcmp(name, key) == 0)
+            return calendar_parse(value, &calendar, &expected) == 0 &&
+                   calendar_next(calendar, realtime - tasks[i].schedule.offset, &point) < 0;
+    }
+    return false;
 }
 
 void settings_free(struct task_settings *tasks, size_t count)

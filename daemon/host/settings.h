@@ -20,6 +20,10 @@ bool settings_apply(const struct loaded_module *loaded, const char *key, const c
 void settings_check(const struct loaded_module *loaded, const struct task_settings *tasks,
                     settings_error_fn fn, void *arg);
 
+/* Whether the line is a calendar of a task that does not come again after a real time. */
+bool settings_is_past(const struct loaded_module *loaded, const struct task_settings *tasks,
+                      const char *key, const char *value, int64_t realtime);
+
 /* Frees what the settings of so many tasks own, not the array itself. */
 void settings_free(struct task_settings *tasks, size_t count);
 

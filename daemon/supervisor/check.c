@@ -80,13 +80,29 @@ static void host_up(struct host *host _unused_, void *arg)
     send_module(job);
 }
 
+/* Without memory for a note it is not told. */
+static void take_option_error(struct job *job, const struct wire_message *message)
+{
+    struct strings *notes = job->check->options.notes;
+    struct config_errors *errors = job->check->errors, past = {0};
+
+    if (!notes || !(message->flags & WIRE_OPTION_PAST)) {
+        check_add_option_error(errors, job->module, message);
+        return;
+    }
+    check_add_option_error(&past, job->module, message);
+    if (past.texts.count > 0)
+        (void)strings_add(notes, past.texts.items[0]);
+    config_errors_free(&past);
+}
+
 static void host_message(struct host *host, const struct wire_message *message, void *arg)
 {
     struct job *job = arg;
 
     switch (message->type) {
     case WIRE_OPTION_ERROR:
-        check_add_option_error(job->check->errors, job->module, message);
+        take_option_error(job, message);
         return;
     case WIRE_FAILED:
         config_error(job->check->errors, job->module->file, job->module->line, "[module:%s] %.480s",

@@ -23,6 +23,8 @@ struct check_options {
     /* Called for each module whose host has answered well; reloads: it can take new options while it
      * runs. NULL: nobody wants to know. */
     void (*checked)(const struct config_module *module, bool reloads, void *arg);
+    /* Where to say that a time in the options has passed, which is no error then. NULL: it is one. */
+    struct strings *notes;
     /* Called once, in a later turn of the loop, when every module has answered or its host has
      * ended; the check is gone when it returns. */
     void (*done)(void *arg);

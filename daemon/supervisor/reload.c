@@ -179,6 +179,7 @@ static void begin(struct supervisor *supervisor)
         .directory = supervisor->places.state,
         .wanted = needs_check,
         .checked = module_checked,
+        .notes = &supervisor->reload_notes,
         .done = checked,
         .arg = supervisor,
     };

@@ -295,7 +295,9 @@ static void host_said(struct host *host, const struct wire_message *message, voi
     }
     switch (message->type) {
     case WIRE_OPTION_ERROR:
-        supervisor_option_error(unit, message);
+        /* Its host says what is past when it starts. */
+        if (!(message->flags & WIRE_OPTION_PAST))
+            supervisor_option_error(unit, message);
         break;
     case WIRE_CHECKED:
         unit_handle(unit, UNIT_EVENT_CHECKED, &input);

@@ -93,16 +93,15 @@ enum wire_type {
 };
 
 /* Flags; which type they belong to. */
-#define WIRE_HELLO_CHECK_ONLY 0x1u /* HELLO down: this host only ever checks; sandbox it fully */
-#define WIRE_FAILED_PERMANENT 0x1u /* FAILED: another attempt cannot succeed (ABI, options) */
-#define WIRE_STOP_DRAIN_QUEUE 0x1u /* STOP: run the queued jobs too, as far as the drain allows */
-#define WIRE_OPTION_UNKNOWN_KEY \
-    0x1u                            /* OPTION_ERROR: nobody knows the key; value is the nearest \
-                              */
-#define WIRE_OPTION_CREDENTIAL 0x1u /* OPTION: the value is a credential's, never to be shown */
-#define WIRE_CHECKED_RELOADS   0x1u /* CHECKED: the module can take new options while it runs */
-#define WIRE_FRAME_RETURN      0x1u /* FRAME: the address after a call, not of an instruction */
-#define WIRE_RESULT_RUN        0x1u /* RESULT, ACCEPTED: of a task's run, not of a job */
+#define WIRE_HELLO_CHECK_ONLY   0x1u /* HELLO down: this host only ever checks; sandbox it fully */
+#define WIRE_FAILED_PERMANENT   0x1u /* FAILED: another attempt cannot succeed (ABI, options) */
+#define WIRE_STOP_DRAIN_QUEUE   0x1u /* STOP: run the queued jobs too, as far as the drain allows */
+#define WIRE_OPTION_UNKNOWN_KEY 0x1u /* OPTION_ERROR: nobody has such a key; value is the nearest */
+#define WIRE_OPTION_PAST        0x2u /* OPTION_ERROR after CHECK: it does not come again; not counted */
+#define WIRE_OPTION_CREDENTIAL  0x1u /* OPTION: the value is a credential's, never to be shown */
+#define WIRE_CHECKED_RELOADS    0x1u /* CHECKED: the module can take new options while it runs */
+#define WIRE_FRAME_RETURN       0x1u /* FRAME: the address after a call, not of an instruction */
+#define WIRE_RESULT_RUN         0x1u /* RESULT, ACCEPTED: of a task's run, not of a job */
 
 /*
  * Every field of every type; the schema in message.c tells which a type carries. Strings are never

@@ -151,6 +151,60 @@ class Failures(Schedules):
         self.assertIn("task tick: jitter must be shorter than every, which is 20ms", errors)
 
 
+class Ends(Schedules):
+    """Calendars without a point to come."""
+    PAST = puppet("a", "act.at = 2020-01-01 03:00 UTC")
+
+    def test_a_day_that_there_is_not(self):
+        never = puppet("a", "act.at = *-02-30 03:00")
+        wrong = (r"reeve\.ini:\d+: \[module:a\] act\.at = \*-02-30 03:00: expected a date that comes, which this one "
+                 "never does")
+        for arguments in ([], ["--check"]):
+            code, errors = self.run_reeved(never, *arguments)
+            self.assertEqual(code, 1, errors)
+            self.assertRegex(errors, wrong)
+        daemon = self.daemon(puppet("a")).wait_started()
+        daemon.write(never)
+        done = daemon.ctl("reload")
+        self.assertEqual(done.returncode, 1)
+        self.assertRegex(done.stderr, wrong)
+        self.assertEqual(daemon.stop(), 0, daemon.text())
+
+    def test_a_check_finds_a_day_that_has_passed(self):
+        code, errors = self.run_reeved(self.PAST, "--check")
+        self.assertEqual(code, 1, errors)
+        self.assertRegex(errors, r"reeve\.ini:\d+: \[module:a\] act\.at = 2020-01-01 03:00 UTC has passed, and does not "
+                                 "come again")
+        code, errors = self.run_reeved(puppet("a", "act.at = 2199-01-01 03:00 UTC"), "--check")
+        self.assertEqual(code, 0, errors)
+
+    def test_a_day_that_has_passed_keeps_nobody_down(self):
+        daemon = self.daemon(self.PAST + puppet("b", "act.at = daily")).wait_started()
+        daemon.wait_log(r"warning .*\[a\] .*reeve\.ini:\d+: act\.at = 2020-01-01 03:00 UTC has passed, and does not come "
+                        r"again")
+        self.assertRegex(daemon.ctl("list").stdout, r"(?m)^a/act +at 2020-01-01 03:00:00 UTC +never$")
+        self.assertTrue(self.task(daemon, "a", "act")["never"])
+        self.assertFalse(self.task(daemon, "b", "act")["never"])
+        self.assertEqual(daemon.ctl("restart", "a").returncode, 0)
+        daemon.write(self.PAST + puppet("b", "act.at = 2020-02-02"))
+        done = daemon.ctl("reload")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertRegex(done.stdout + done.stderr, r"\[module:b\] act\.at = 2020-02-02 has passed, and does not come again")
+        self.assertTrue(self.task(daemon, "b", "act")["never"])
+        # Whoever asks is told.
+        done = daemon.ctl("check")
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("has passed, and does not come again", done.stdout + done.stderr)
+        self.assertEqual(daemon.stop(), 0, daemon.text())
+
+    def test_an_offset_counts(self):
+        ago = time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(time.time() - 3600))
+        code, errors = self.run_reeved(puppet("a", f"act.at = {ago}", "act.offset = 5h"), "--check")
+        self.assertEqual(code, 0, errors)
+        code, errors = self.run_reeved(puppet("a", "act.offset = 10min", f"act.at = {ago}"), "--check")
+        self.assertEqual(code, 1, errors)
+
+
 class ClockSteps(Schedules):
     """Half past of every hour, from ten past on a summer's day, with the clock in our hands."""
 
