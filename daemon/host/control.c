@@ -145,9 +145,16 @@ static void take_option(struct control *control, const struct wire_message *mess
 static void take_last_run(struct control *control, const struct wire_message *message)
 {
     struct host_module *module = control->modules[message->module];
+    const struct schedule_past past = {
+        .settled = (int64_t)message->number,
+        .open = message->deadline,
+        .passed_until = message->since,
+        .failures = message->line,
+        .owed = message->flags & WIRE_LAST_RUN_OWED,
+    };
 
     if (module)
-        (void)last_runs_add(&module->new_last_runs, message->name, (int64_t)message->number);
+        (void)last_runs_set(&module->new_last_runs, message->name, &past);
 }
 
 static void refuse_unloaded(const struct wire_message *message)

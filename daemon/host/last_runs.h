@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: MIT */
-/* When a module's tasks last started in earlier lives, as the supervisor remembers it. */
+/* How far the schedules of a module's tasks had come: in earlier lives, as the supervisor remembers it, and
+ * before a reload. */
 #ifndef REEVE_HOST_LAST_RUNS_H
 #define REEVE_HOST_LAST_RUNS_H
 
 #include <stddef.h>
-#include <stdint.h>
+
+#include "daemon/host/schedule.h"
 
 struct last_run {
     char *task;
-    int64_t started; /* real time */
+    struct schedule_past past;
 };
 
 struct last_runs {
@@ -16,10 +18,10 @@ struct last_runs {
     size_t count;
 };
 
-/* Copies. Returns 0 or -ENOMEM. */
-int last_runs_add(struct last_runs *runs, const char *task, int64_t started);
-/* 0 when it is not known. */
-int64_t last_runs_find(const struct last_runs *runs, const char *task);
+/* Copies; takes the place of what was known of the task. Returns 0 or -ENOMEM. */
+int last_runs_set(struct last_runs *runs, const char *task, const struct schedule_past *past);
+/* All 0 when the task is not known. */
+struct schedule_past last_runs_find(const struct last_runs *runs, const char *task);
 void last_runs_free(struct last_runs *runs);
 
 #endif

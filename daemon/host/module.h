@@ -65,7 +65,7 @@ struct host_module {
     bool loaded;
     struct loaded_module code;
     struct bound_options bound;
-    struct last_runs last_runs; /* of the last start */
+    struct last_runs last_runs; /* for the tasks that begin next, at a start or after a reload */
     struct rv_periodic *health;
     struct scoreboard_module *record;
 

@@ -138,7 +138,7 @@ static void destroy_runners(struct host_module *module)
 {
     for (size_t i = 0; module->task_runners && i < module->code.task_count; i++)
         if (module->task_runners[i])
-            task_destroy(module->task_runners[i]);
+            task_destroy(module->task_runners[i], &module->last_runs);
     for (size_t i = 0; module->pool_runners && i < module->code.pool_count; i++)
         if (module->pool_runners[i])
             jobs_destroy(module->pool_runners[i]);
@@ -173,8 +173,7 @@ int life_create_runners(struct host_module *module)
     for (size_t i = 0; r == 0 && i < code->pool_count; i++)
         r = jobs_create(module, &code->pools[i], &module->bound.pools[i], &module->pool_runners[i]);
     for (size_t i = 0; r == 0 && i < code->task_count; i++)
-        r = task_create(module, &code->tasks[i], &module->bound.tasks[i],
-                        last_runs_find(&module->last_runs, code->tasks[i].name),
+        r = task_create(module, &code->tasks[i], &module->bound.tasks[i], &module->last_runs,
                         &module->task_runners[i]);
     if (r < 0) {
         cancel_runners(module, "it could not be started");
@@ -367,6 +366,8 @@ bool life_drain(struct rv_context *ctx, struct host_module *module, const struct
     for (size_t i = 0; i < module->code.pool_count; i++)
         jobs_refuse(module->pool_runners[i], op->drain_queue, op->cause);
     rv_context_cancel(module->tasks, -ECANCELED, "%s", op->cause);
+    for (size_t i = 0; i < module->code.task_count; i++)
+        task_expect_nothing(module->task_runners[i]);
     module_emit(&progress);
     return drain_wait(ctx, module, op->drain, op->stall);
 }

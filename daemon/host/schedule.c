@@ -18,8 +18,6 @@
  * back by more repeats its points. */
 #define SLEW_MAX RV_MINUTE
 
-#define MISSED_MAX 1000
-
 bool schedule_is_of_wall_clock(const struct schedule_rule *rule)
 {
     return rule->at_count > 0 || (rule->align && rule->every > 0);
@@ -55,18 +53,6 @@ static rv_duration add(rv_duration a, rv_duration b)
     return __builtin_add_overflow(a, b, &sum) ? RV_FOREVER : sum;
 }
 
-/* Intervals --------------------------------------------------------------------------------------
- */
-
-static rv_duration next_of_grid(const struct schedule *schedule, rv_duration after)
-{
-    rv_duration every = schedule->rule->every;
-
-    if (after < schedule->base)
-        return schedule->base;
-    return add(schedule->base, ((after - schedule->base) / every + 1) * every);
-}
-
 static bool catches_up(const struct schedule_rule *rule)
 {
     return rule->catch_up == SCHEDULE_CATCH_UP_YES ||
@@ -80,25 +66,101 @@ static rv_duration spread(struct schedule *schedule, rv_duration interval)
     return draw(schedule, jitter > 0 ? jitter : MIN(SPREAD_MAX, interval / 10));
 }
 
-static void begin_grid(struct schedule *schedule, const struct schedule_now *now, int64_t last_run)
+static rv_duration backoff(const struct schedule_rule *rule, unsigned failures)
+{
+    rv_duration delay = rule->backoff;
+
+    if (failures == 0 || delay == 0)
+        return 0;
+    while (--failures > 0 && delay < rule->backoff_max)
+        delay = add(delay, delay);
+    return MIN(delay, MAX(rule->backoff_max, rule->backoff));
+}
+
+/* One run makes up for what has passed, so long from now. */
+static void plan_late(struct schedule *schedule, const struct schedule_now *now, rv_duration delay)
+{
+    schedule->late = true;
+    schedule->due = add(now->monotonic, delay);
+}
+
+/* Intervals --------------------------------------------------------------------------------------
+ */
+
+static rv_duration next_of_grid(const struct schedule *schedule, rv_duration after)
+{
+    rv_duration every = schedule->rule->every;
+
+    if (after < schedule->base)
+        return schedule->base;
+    return add(schedule->base, ((after - schedule->base) / every + 1) * every);
+}
+
+/* A machine that was started a short while ago may have points from before that. */
+static void open_grid(struct schedule *schedule, rv_duration point)
+{
+    schedule->open = MAX(point, INT64_C(1));
+}
+
+static void plan_grid(struct schedule *schedule, rv_duration base)
+{
+    schedule->base = base;
+    open_grid(schedule, base);
+    schedule->late = false;
+    schedule->due = add(base, draw(schedule, schedule->rule->jitter));
+}
+
+/* since: so long ago was the point before the first open one; no less than an interval. */
+static void make_up_for_grid(struct schedule *schedule, const struct schedule_now *now,
+                             rv_duration since, const struct schedule_past *past,
+                             struct schedule_gap *gap)
 {
     const struct schedule_rule *rule = schedule->rule;
-    int64_t since = MAX(now->realtime - last_run, 0);
+    rv_duration newest = since % rule->every; /* ago */
 
-    if (last_run == 0) {
-        schedule->base = add(now->monotonic, rule->offset);
-        schedule->due = add(schedule->base, draw(schedule, rule->jitter));
-    } else if (since < rule->every) {
-        schedule->base = now->monotonic - since + rule->every;
-        schedule->due = add(schedule->base, draw(schedule, rule->jitter));
-    } else if (catches_up(rule)) {
-        schedule->base = now->monotonic;
-        schedule->due =
-            add(now->monotonic, schedule_is_kept(rule) ? spread(schedule, rule->every) : 0);
+    gap->missed = (uint64_t)MIN(since / rule->every, (rv_duration)SCHEDULE_MISSED_MAX);
+    gap->first = now->realtime - since + rule->every;
+    gap->last = now->realtime - newest;
+    schedule->base = now->monotonic - newest;
+    open_grid(schedule, now->monotonic - since + rule->every);
+    if (newest <= rule->jitter && rule->jitter > 0) {
+        plan_late(schedule, now, draw(schedule, rule->jitter - newest));
+    } else if (past->owed || catches_up(rule)) {
+        bool together = catches_up(rule) && schedule_is_kept(rule);
+
+        if (!past->owed)
+            schedule->base = now->monotonic;
+        plan_late(schedule, now, together ? spread(schedule, rule->every) : 0);
     } else {
-        schedule->base = now->monotonic - since % rule->every + rule->every;
-        schedule->due = add(schedule->base, draw(schedule, rule->jitter));
+        gap->skipped = true;
+        plan_grid(schedule, schedule->base + rule->every);
     }
+}
+
+static void begin_grid(struct schedule *schedule, const struct schedule_now *now,
+                       const struct schedule_past *past, struct schedule_gap *gap)
+{
+    const struct schedule_rule *rule = schedule->rule;
+    /* What was planned may lie so far ahead; what is further was planned by a clock that was wrong. */
+    rv_duration ahead = add(rule->offset, backoff(rule, past->failures));
+    rv_duration since = MAX(now->realtime - past->settled, -ahead);
+    int64_t passed = MIN(past->passed_until, now->realtime) - past->settled;
+
+    if (past->settled == 0) {
+        plan_grid(schedule, add(now->monotonic, rule->offset));
+        /* Again in another life: to begin anew is as good, unless that would go on for ever. */
+        if (add(rule->offset, rule->jitter) < KEPT_FROM)
+            schedule->open = 0;
+        return;
+    }
+    if (passed >= rule->every) {
+        gap->in_run = (uint64_t)(passed / rule->every);
+        since -= passed / rule->every * rule->every;
+    }
+    if (since < rule->every)
+        plan_grid(schedule, now->monotonic - since + rule->every);
+    else
+        make_up_for_grid(schedule, now, since, past, gap);
 }
 
 /* The wall clock ---------------------------------------------------------------------------------
@@ -125,12 +187,21 @@ static int64_t next_of_clock(const struct schedule_rule *rule, int64_t after)
     return add(earliest, rule->offset);
 }
 
-static void plan_point(struct schedule *schedule, const struct schedule_now *now, int64_t point)
+static void put_off(struct schedule *schedule, const struct schedule_now *now, int64_t point,
+                    rv_duration by)
 {
     schedule->planned = point;
-    schedule->due = point == INT64_MAX ? RV_FOREVER
-                                       : add(add(now->monotonic, point - now->realtime),
-                                             draw(schedule, schedule->rule->jitter));
+    schedule->put_off = by;
+    schedule->late = false;
+    schedule->due = point == INT64_MAX
+                        ? RV_FOREVER
+                        : add(now->monotonic, MAX(add(point - now->realtime, by), INT64_C(0)));
+}
+
+static void plan_point(struct schedule *schedule, const struct schedule_now *now, int64_t point)
+{
+    schedule->open_realtime = point;
+    put_off(schedule, now, point, draw(schedule, schedule->rule->jitter));
 }
 
 static int64_t after_last(const struct schedule *schedule, int64_t realtime)
@@ -140,42 +211,93 @@ static int64_t after_last(const struct schedule *schedule, int64_t realtime)
     return behind ? schedule->last : realtime;
 }
 
-static void begin_clock(struct schedule *schedule, const struct schedule_now *now, int64_t last_run)
+/* How many points there are after one time, up to another. */
+static uint64_t count_points(const struct schedule_rule *rule, int64_t after, int64_t until,
+                             int64_t *ret_first, int64_t *ret_last)
 {
-    int64_t next = next_of_clock(schedule->rule, now->realtime);
+    uint64_t count = 0;
 
-    if (last_run > 0 && last_run < now->realtime && catches_up(schedule->rule) &&
-        next_of_clock(schedule->rule, last_run) <= now->realtime) {
-        schedule->planned = now->realtime;
-        schedule->due = add(now->monotonic, spread(schedule, next - now->realtime));
-    } else {
-        plan_point(schedule, now, next);
+    while (count < SCHEDULE_MISSED_MAX && (after = next_of_clock(rule, after)) <= until) {
+        *ret_last = after;
+        if (count++ == 0)
+            *ret_first = after;
     }
+    return count;
 }
 
-static rv_duration backoff(const struct schedule_rule *rule, unsigned failures)
+static void make_up_for_clock(struct schedule *schedule, const struct schedule_now *now,
+                              const struct schedule_gap *gap)
 {
-    rv_duration delay = rule->backoff;
+    const struct schedule_rule *rule = schedule->rule;
+    rv_duration left = add(gap->last, rule->jitter) - now->realtime;
 
-    if (failures == 0 || delay == 0)
-        return 0;
-    while (--failures > 0 && delay < rule->backoff_max)
-        delay = add(delay, delay);
-    return MIN(delay, MAX(rule->backoff_max, rule->backoff));
+    schedule->open_realtime = gap->first;
+    if (left >= 0) {
+        put_off(schedule, now, gap->last, rule->jitter - left + draw(schedule, left));
+        return;
+    }
+    schedule->planned = now->realtime;
+    plan_late(schedule, now,
+              catches_up(rule)
+                  ? spread(schedule, next_of_clock(rule, now->realtime) - now->realtime)
+                  : 0);
 }
 
-rv_duration schedule_clock_was_set(struct schedule *schedule, const struct schedule_now *now,
-                                   unsigned failures)
+/* Until when all points are settled, as this rule has them. */
+static int64_t settled_on_clock(const struct schedule_rule *rule, const struct schedule_now *now,
+                                const struct schedule_past *past)
 {
-    if (!schedule_is_of_wall_clock(schedule->rule))
-        return schedule->due;
-    if (backoff(schedule->rule, failures) > 0)
-        return schedule_plan(schedule, now, failures);
-    if (schedule->planned != 0 && schedule->planned <= now->realtime)
-        schedule->due = now->monotonic;
+    int64_t settled = MIN(past->settled, add(now->realtime, backoff(rule, past->failures)));
+
+    /* Nothing had come when another rule was in force: what this one has before now was never due. */
+    if (past->settled == 0 || past->open > now->realtime)
+        settled = MAX(settled, now->realtime);
+    return settled;
+}
+
+static void begin_clock(struct schedule *schedule, const struct schedule_now *now,
+                        const struct schedule_past *past, struct schedule_gap *gap)
+{
+    const struct schedule_rule *rule = schedule->rule;
+    int64_t settled = settled_on_clock(rule, now, past), first, last;
+    int64_t passed = MIN(past->passed_until, now->realtime);
+
+    if (passed > settled) {
+        gap->in_run = count_points(rule, settled, passed, &first, &last);
+        settled = passed;
+    }
+    gap->missed = count_points(rule, settled, now->realtime, &gap->first, &gap->last);
+    /* Of a rule that is gone; it had come all the same. */
+    if (gap->missed == 0 && past->open > settled && past->open <= now->realtime) {
+        gap->missed = 1;
+        gap->first = gap->last = past->open;
+    }
+    gap->skipped = gap->missed > 0 && !past->owed && !catches_up(rule) &&
+                   add(gap->last, rule->jitter) < now->realtime;
+    if (settled > now->realtime)
+        schedule->not_before = now->monotonic + (settled - now->realtime);
+    if (gap->missed == 0 || gap->skipped)
+        plan_point(schedule, now, next_of_clock(rule, MAX(settled, now->realtime)));
     else
-        plan_point(schedule, now,
-                   next_of_clock(schedule->rule, after_last(schedule, now->realtime)));
+        make_up_for_clock(schedule, now, gap);
+}
+
+rv_duration schedule_clock_was_set(struct schedule *schedule, const struct schedule_now *now)
+{
+    const struct schedule_rule *rule = schedule->rule;
+    int64_t came = schedule->late ? schedule->open_realtime : schedule->planned;
+
+    if (!schedule_is_of_wall_clock(rule))
+        return schedule->due;
+    if (came != 0 && came <= now->realtime) {
+        if (!schedule->late)
+            put_off(schedule, now, schedule->planned, schedule->put_off);
+    } else {
+        int64_t after = after_last(schedule, now->realtime);
+        rv_duration pause = MAX(schedule->not_before - now->monotonic, INT64_C(0));
+
+        plan_point(schedule, now, next_of_clock(rule, MAX(after, add(now->realtime, pause))));
+    }
     return schedule->due;
 }
 
@@ -183,24 +305,61 @@ rv_duration schedule_clock_was_set(struct schedule *schedule, const struct sched
  */
 
 void schedule_begin(struct schedule *schedule, const struct schedule_rule *rule,
-                    const struct schedule_now *now, int64_t last_run, uint64_t seed)
+                    const struct schedule_now *now, const struct schedule_past *past, uint64_t seed,
+                    struct schedule_gap *ret_gap)
 {
     *schedule = (struct schedule){.rule = rule, .random = seed ? seed : 1, .due = RV_FOREVER};
+    *ret_gap = (struct schedule_gap){0};
     if (schedule_is_of_wall_clock(rule))
-        begin_clock(schedule, now, last_run);
+        begin_clock(schedule, now, past, ret_gap);
     else if (rule->every > 0)
-        begin_grid(schedule, now, last_run);
+        begin_grid(schedule, now, past, ret_gap);
 }
 
 void schedule_started(struct schedule *schedule)
 {
-    schedule->last = schedule->planned;
-    schedule->planned = 0;
+    schedule->late = false;
+    schedule->not_before = 0;
+    if (schedule_is_of_wall_clock(schedule->rule)) {
+        schedule->last = schedule->planned;
+        schedule->planned = 0;
+        schedule->open_realtime = next_of_clock(schedule->rule, schedule->last);
+    } else {
+        open_grid(schedule, add(schedule->base, schedule->rule->every));
+    }
 }
 
-void schedule_resumed(struct schedule *schedule, const struct schedule_now *now)
+void schedule_hand_on(const struct schedule *schedule, const struct schedule_now *now,
+                      struct schedule_past *ret_past)
 {
-    schedule->last = now->realtime;
+    const struct schedule_rule *rule = schedule->rule;
+
+    *ret_past = (struct schedule_past){0};
+    if (schedule_is_of_wall_clock(rule)) {
+        ret_past->open = schedule->open_realtime;
+        ret_past->settled = ret_past->open - 1;
+    } else if (schedule->open != 0) {
+        ret_past->open = now->realtime + (schedule->open - now->monotonic);
+        ret_past->settled = ret_past->open - rule->every;
+    }
+}
+
+void schedule_resume(struct schedule *schedule, const struct schedule_now *now)
+{
+    if (schedule_is_of_wall_clock(schedule->rule))
+        schedule->planned = now->realtime;
+    else
+        schedule->base = next_of_grid(schedule, now->monotonic) - schedule->rule->every;
+    schedule->due = now->monotonic;
+}
+
+void schedule_pass(struct schedule *schedule, const struct schedule_now *now)
+{
+    if (schedule_is_of_wall_clock(schedule->rule))
+        schedule->open_realtime =
+            next_of_clock(schedule->rule, after_last(schedule, now->realtime));
+    else if (schedule->rule->every > 0)
+        open_grid(schedule, next_of_grid(schedule, now->monotonic));
 }
 
 rv_duration schedule_plan(struct schedule *schedule, const struct schedule_now *now,
@@ -208,33 +367,28 @@ rv_duration schedule_plan(struct schedule *schedule, const struct schedule_now *
 {
     rv_duration delay = backoff(schedule->rule, failures);
 
+    schedule->not_before = delay > 0 ? add(now->monotonic, delay) : 0;
     if (schedule_is_of_wall_clock(schedule->rule)) {
         int64_t after = after_last(schedule, now->realtime);
 
         plan_point(schedule, now,
                    next_of_clock(schedule->rule, MAX(after, add(now->realtime, delay))));
     } else if (schedule->rule->every > 0) {
-        schedule->due = add(next_of_grid(schedule, add(now->monotonic, delay)),
-                            draw(schedule, schedule->rule->jitter));
+        plan_grid(schedule, next_of_grid(schedule, add(now->monotonic, delay)));
     }
     return schedule->due;
 }
 
-uint64_t schedule_missed(const struct schedule *schedule, rv_duration since,
-                         const struct schedule_now *now)
+uint64_t schedule_missed(const struct schedule *schedule, const struct schedule_now *now)
 {
     const struct schedule_rule *rule = schedule->rule;
-    int64_t point = schedule->last;
-    uint64_t missed = 0;
+    int64_t first, last;
 
-    if (!schedule_is_of_wall_clock(rule))
-        return rule->every == 0 || since < schedule->base
-                   ? 0
-                   : (uint64_t)((now->monotonic - schedule->base) / rule->every -
-                                (since - schedule->base) / rule->every);
-    while (missed < MISSED_MAX && (point = next_of_clock(rule, point)) <= now->realtime)
-        missed++;
-    return missed;
+    if (schedule_is_of_wall_clock(rule))
+        return count_points(rule, schedule->last, now->realtime, &first, &last);
+    return rule->every == 0 || now->monotonic < schedule->base
+               ? 0
+               : (uint64_t)((now->monotonic - schedule->base) / rule->every);
 }
 
 void schedule_points(const struct schedule *schedule, int64_t *points, size_t count)

@@ -10,6 +10,9 @@
  *
  * Every point is put off by `offset`, and each start by a random part of `jitter`. A point that
  * passes unused is never made up for by a burst: at most one run follows it.
+ *
+ * A point is open until its run begins or it is skipped. The first open one is what a schedule hands on
+ * to the one after it, in another life of the host or of the daemon: from there on nothing was done yet.
  */
 #ifndef REEVE_HOST_SCHEDULE_H
 #define REEVE_HOST_SCHEDULE_H
@@ -47,13 +50,43 @@ struct schedule_now {
     int64_t realtime;
 };
 
+/* What is known from before the schedule began; times are real ones. All 0: the task was never seen. */
+struct schedule_past {
+    int64_t
+        settled; /* every point until then was run or skipped; of a clock that was wrong: later than now */
+    int64_t open; /* the first point after it, of whatever rule there was; 0: not known */
+    int64_t
+        passed_until; /* points until then were skipped as they came: a run was under way; 0: none */
+    unsigned failures; /* in a row */
+    bool
+        owed; /* nobody had stopped the task: what fell due meanwhile is run, whatever catch-up says */
+};
+
+/* What passed between then and now. */
+struct schedule_gap {
+    uint64_t in_run;     /* points that were skipped as they came */
+    uint64_t missed;     /* points that found nobody; at most SCHEDULE_MISSED_MAX are counted */
+    int64_t first, last; /* of those that were counted: real times, without jitter */
+    bool skipped;        /* no run makes up for them */
+};
+
+#define SCHEDULE_MISSED_MAX 1000
+
 struct schedule {
     const struct schedule_rule *rule;
-    uint64_t random;  /* state of the jitter's generator */
-    rv_duration base; /* a point of the interval's grid, on the monotonic clock */
-    int64_t planned;  /* the point of the wall clock that due belongs to; 0: none */
-    int64_t last;     /* the one of the run that began last; 0: none */
-    rv_duration due;  /* of the next start, on the monotonic clock; RV_FOREVER: never by itself */
+    uint64_t random; /* state of the jitter's generator */
+    rv_duration
+        base;        /* the point of the interval's grid that is planned, or whose run began last */
+    int64_t planned; /* the point of the wall clock that due belongs to; 0: none */
+    rv_duration put_off; /* from then until due, by jitter */
+    int64_t last;        /* the one of the run that began last; 0: none */
+    /* The first open point. Of an interval it is on the monotonic clock, and 0 while there is nothing to hand
+     * on; else it is a real time, and INT64_MAX when no point comes any more. */
+    rv_duration open;
+    int64_t open_realtime;
+    rv_duration not_before; /* the end of a pause after failures; 0: there is none */
+    bool late;              /* the planned run makes up for points whose time is over: due stays */
+    rv_duration due; /* of the next start, on the monotonic clock; RV_FOREVER: never by itself */
 };
 
 /* Whether the task runs by itself at all, and whether it goes by the wall clock. */
@@ -64,33 +97,41 @@ bool schedule_is_of_wall_clock(const struct schedule_rule *rule);
 bool schedule_is_kept(const struct schedule_rule *rule);
 
 /*
- * Begins: sets due for the first time. last_run is the real time at which the task started last, in
- * whatever life of the daemon, 0 for never: an interval goes on where it was, and what was missed
- * meanwhile is made up for by one run, spread so that tasks that all missed theirs do not start
- * together. A time in the future counts as now.
+ * Begins where the schedule before it ended: sets due for the first time. One run makes up for the points
+ * that passed meanwhile if a point among them still has time, by its jitter; if they are owed; or if they
+ * are to be caught up with. The last is put off a little, so that tasks that all missed theirs do not start
+ * together. Else they are skipped. A past that lies in the future is one up to now, except for a
+ * pause after failures.
  */
 void schedule_begin(struct schedule *schedule, const struct schedule_rule *rule,
-                    const struct schedule_now *now, int64_t last_run, uint64_t seed);
+                    const struct schedule_now *now, const struct schedule_past *past, uint64_t seed,
+                    struct schedule_gap *ret_gap);
 
-/* The planned run starts now. */
+/* The planned run starts now, or its turn was skipped. */
 void schedule_started(struct schedule *schedule);
+
+/* What the schedule after this one is to know of it, apart from how runs went. */
+void schedule_hand_on(const struct schedule *schedule, const struct schedule_now *now,
+                      struct schedule_past *ret_past);
 
 /* Sets due to the first start after now, after as many failures in a row. Returns it. */
 rv_duration schedule_plan(struct schedule *schedule, const struct schedule_now *now,
                           unsigned failures);
 
-/* A run starts now for a point that was missed: what is missed from here on is counted from now. */
-void schedule_resumed(struct schedule *schedule, const struct schedule_now *now);
+/* A run is due now for the points that a run has missed, which are open until it starts. What is missed from
+ * here on is counted from now. */
+void schedule_resume(struct schedule *schedule, const struct schedule_now *now);
 
-/* The time of day was set: sets due anew, after as many failures in a row. A planned point that has passed by it is due now; a clock
- * set back lets points come again. */
-rv_duration schedule_clock_was_set(struct schedule *schedule, const struct schedule_now *now,
-                                   unsigned failures);
+/* What came until now while a run went on is skipped. */
+void schedule_pass(struct schedule *schedule, const struct schedule_now *now);
 
-/* How many points have come and passed while a run went on that began for the present one; at most
- * about a thousand are counted. */
-uint64_t schedule_missed(const struct schedule *schedule, rv_duration since,
-                         const struct schedule_now *now);
+/* The time of day was set, or means something else in the machine's zone: sets due anew. A planned point that
+ * has passed by it is due now; a clock set back lets points come again. */
+rv_duration schedule_clock_was_set(struct schedule *schedule, const struct schedule_now *now);
+
+/* How many points have come and passed since the run began that was planned last; at most
+ * SCHEDULE_MISSED_MAX are counted. */
+uint64_t schedule_missed(const struct schedule *schedule, const struct schedule_now *now);
 
 /* The next points of a schedule by the wall clock, from the planned one on: real times without jitter,
  * 0 where there are no more. All 0 for an interval. */

@@ -6,7 +6,9 @@
  * host; every request is answered once.
  *
  * Operation: the schedule decides when a periodic function of the runtime runs next, which needs no
- * thread while it waits. Points that pass during a run are counted, not made up for.
+ * thread while it waits. Points that pass during a run are counted, not made up for. The first point that
+ * is open is published at every step, so that whatever ends the runner, the one after it knows what is
+ * still to be done.
  *
  * Safety: the lock protects what changes in the runner, and the record, which the run, its progress
  * and the watch all write. The runtime asks for the next start under a lock of its own, so nothing
@@ -57,6 +59,8 @@ static enum began begin(struct task_runner *runner, uint64_t request)
                !runner->pending) {
         runner->pending = true;
         runner->request = request;
+        runner->held.open = runner->schedule.open;
+        runner->held.open_realtime = runner->schedule.open_realtime;
         request = 0;
     } else if (request == 0) {
         scoreboard_write_begin(runner->record);
@@ -71,6 +75,39 @@ static enum began begin(struct task_runner *runner, uint64_t request)
     return mine ? BEGAN : PASSED;
 }
 
+static bool holds_a_point(const struct task_runner *runner)
+{
+    return runner->pending && runner->request == 0;
+}
+
+void task_write_open(struct task_runner *runner)
+{
+    const struct schedule *schedule = &runner->schedule;
+    struct scoreboard_task *record = runner->record;
+    bool held = holds_a_point(runner);
+
+    record->open = record->open_realtime = 0;
+    if (schedule_is_of_wall_clock(schedule->rule))
+        record->open_realtime = held ? runner->held.open_realtime : schedule->open_realtime;
+    else if (schedule_is_planned(schedule->rule))
+        record->open = held ? runner->held.open : schedule->open;
+    record->passes =
+        runner->stopped || (runner->scheduled && runner->settings->overlap == TASK_OVERLAP_SKIP);
+}
+
+/* A held run of the schedule will not be: its point stays open for the next runner. */
+static void drop_held(struct task_runner *runner)
+{
+    scoreboard_write_begin(runner->record);
+    if (runner->stopped) {
+        runner->record->skipped++;
+    } else {
+        runner->schedule.open = runner->held.open;
+        runner->schedule.open_realtime = runner->held.open_realtime;
+    }
+    scoreboard_write_end(runner->record);
+}
+
 /* Gives the runner free, or takes the run that was queued meanwhile. */
 static bool take_pending(struct task_runner *runner, uint64_t *ret_request)
 {
@@ -79,7 +116,12 @@ static bool take_pending(struct task_runner *runner, uint64_t *ret_request)
     pthread_mutex_lock(&runner->lock);
     pending = runner->pending && !runner->stopped && rv_context_err(runner->module->tasks) == 0;
     *ret_request = runner->pending ? runner->request : 0;
+    if (holds_a_point(runner) && !pending)
+        drop_held(runner);
     runner->pending = false;
+    scoreboard_write_begin(runner->record);
+    task_write_open(runner);
+    scoreboard_write_end(runner->record);
     if (!pending) {
         runner->busy = false;
         if (runner->idle)
@@ -122,8 +164,11 @@ static void publish_due(struct task_runner *runner)
     rv_duration due = runner->schedule.due;
 
     scoreboard_write_begin(record);
-    record->next_due = due == RV_FOREVER || runner->stopped ? 0 : due;
+    record->next_due =
+        due == RV_FOREVER || runner->stopped || rv_context_err(runner->module->tasks) != 0 ? 0
+                                                                                           : due;
     schedule_points(&runner->schedule, record->points, SCOREBOARD_POINTS);
+    task_write_open(runner);
     scoreboard_write_end(record);
 }
 
@@ -138,7 +183,7 @@ static rv_duration next_start(void *arg)
     if (runner->plan == TASK_PLAN_NEXT)
         schedule_plan(&runner->schedule, &now, runner->record->failures_in_row);
     else if (runner->plan == TASK_PLAN_AGAIN)
-        schedule_clock_was_set(&runner->schedule, &now, runner->record->failures_in_row);
+        schedule_clock_was_set(&runner->schedule, &now);
     runner->plan = TASK_PLAN_AGAIN;
     publish_due(runner);
     due = runner->schedule.due;
@@ -153,47 +198,61 @@ static void clock_was_set(void *arg)
     rv_periodic_reschedule(runner->periodic);
 }
 
-static rv_duration start_planned(struct task_runner *runner)
+static rv_duration start_planned(struct task_runner *runner, enum began began)
 {
     rv_duration due;
 
     pthread_mutex_lock(&runner->lock);
     runner->plan = TASK_PLAN_NEXT;
+    runner->scheduled = began == BEGAN;
     due = runner->schedule.due;
     schedule_started(&runner->schedule);
+    scoreboard_write_begin(runner->record);
+    task_write_open(runner);
+    scoreboard_write_end(runner->record);
     pthread_mutex_unlock(&runner->lock);
     return due;
 }
 
-/* Counts the points that came while it ran; with overlap = queue one of them is made up for at once.
- * Returns whether there is to be another run, and *ret_again whether now. */
-static bool count_missed(struct task_runner *runner, rv_duration *due, bool *ret_again)
+/* Counts the points that came while it ran; with overlap = queue one of them is made up for at once, or by
+ * the runner after this one. Returns whether there is to be another run, and *ret_again whether now. */
+static bool count_missed(struct task_runner *runner, bool *ret_again)
 {
     struct schedule_now now = read_clocks();
     uint64_t missed;
-    bool go_on;
+    bool held, go_on;
 
     pthread_mutex_lock(&runner->lock);
-    missed = schedule_missed(&runner->schedule, *due, &now);
-    *ret_again = missed > 0 && runner->settings->overlap == TASK_OVERLAP_QUEUE &&
-                 !runner->stopped && rv_context_err(runner->module->tasks) == 0;
-    if (*ret_again) {
-        missed--;
-        *due = now.monotonic;
-        schedule_resumed(&runner->schedule, &now);
-    }
-    if (missed > 0) {
-        scoreboard_write_begin(runner->record);
-        runner->record->skipped += missed;
-        scoreboard_write_end(runner->record);
-    }
+    missed = schedule_missed(&runner->schedule, &now);
+    held = missed > 0 && runner->settings->overlap == TASK_OVERLAP_QUEUE && !runner->stopped;
+    *ret_again = held && rv_context_err(runner->module->tasks) == 0;
+    if (*ret_again)
+        schedule_resume(&runner->schedule, &now);
+    else if (!held)
+        schedule_pass(&runner->schedule, &now);
+    runner->scheduled = false;
+    scoreboard_write_begin(runner->record);
+    if (!held || *ret_again)
+        runner->record->skipped += missed - held;
+    task_write_open(runner);
+    scoreboard_write_end(runner->record);
     go_on = !runner->stopped;
     pthread_mutex_unlock(&runner->lock);
     return go_on;
 }
 
-/* While the gate is shut nothing is due: it is no fault that the task does not run. */
-static void publish_nothing_due(struct task_runner *runner)
+/* The supervisor looks when a run is due; what has happened since then it should keep, too. */
+static void ask_for_a_look(struct task_runner *runner)
+{
+    struct wire_message message = {
+        .type = WIRE_BUSY, .module = runner->module->slot, .deadline = rv_now()};
+
+    if (schedule_is_kept(&runner->settings->schedule))
+        module_emit(&message);
+}
+
+/* While the gate is shut, or the runner ends, nothing is due: it is no fault that the task does not run. */
+void task_expect_nothing(struct task_runner *runner)
 {
     pthread_mutex_lock(&runner->lock);
     scoreboard_write_begin(runner->record);
@@ -207,7 +266,7 @@ static int begin_planned(struct task_runner *runner, enum began *ret_began)
     int r = 0;
 
     while ((*ret_began = begin(runner, 0)) == GATED && r == 0) {
-        publish_nothing_due(runner);
+        task_expect_nothing(runner);
         r = module_wait_for_gate(runner->module);
     }
     return r;
@@ -222,16 +281,15 @@ static int tick(struct rv_context *ctx _unused_, void *arg)
     rv_duration due;
     bool go_on, again;
 
-    if (begin_planned(runner, &began) < 0)
-        return -ECANCELED;
-    due = start_planned(runner);
     do {
+        if (begin_planned(runner, &began) < 0)
+            return -ECANCELED;
+        due = start_planned(runner, began);
         if (began == BEGAN)
             run_all(runner, 0, due);
-        go_on = count_missed(runner, &due, &again);
-        if (again && begin_planned(runner, &began) < 0)
-            return -ECANCELED;
+        go_on = count_missed(runner, &again);
     } while (again);
+    ask_for_a_look(runner);
     return go_on ? 0 : -ECANCELED;
 }
 
@@ -272,16 +330,55 @@ void task_run(struct task_runner *runner, uint64_t request)
 /* Life -------------------------------------------------------------------------------------------
  */
 
-static void begin_schedule(struct task_runner *runner, int64_t last_run)
+/* "of 2026-...", or "from ... to ...". */
+static void format_gap(const struct schedule_gap *gap, char *buffer, size_t size)
+{
+    char first[CLOCK_TEXT_SIZE], last[CLOCK_TEXT_SIZE];
+
+    clock_format(gap->first, first, sizeof(first));
+    clock_format(gap->last, last, sizeof(last));
+    if (gap->missed == 1)
+        snprintf(buffer, size, "the run of %s", first);
+    else if (gap->missed < SCHEDULE_MISSED_MAX)
+        snprintf(buffer, size, "%llu runs, from %s to %s", (unsigned long long)gap->missed, first,
+                 last);
+    else
+        snprintf(buffer, size, "%llu runs and more, from %s on", (unsigned long long)gap->missed,
+                 first);
+}
+
+/* What fell due while the task was not there is not passed over in silence. */
+static void tell_gap(struct task_runner *runner, const struct schedule_gap *gap)
+{
+    const struct rv_labels labels = {.task = task_name(runner)};
+    struct rv_context *ctx;
+    char text[160];
+
+    if (gap->missed == 0 || rv_context_with_labels(runner->module->tasks, &labels, &ctx) < 0)
+        return;
+    format_gap(gap, text, sizeof(text));
+    if (gap->skipped)
+        rv_log(ctx, RV_LOG_NOTICE, "skipped %s: nothing ran then, and catch-up = no", text);
+    else
+        rv_log(ctx, RV_LOG_INFO, "makes up for %s: nothing ran then", text);
+    rv_context_unref(ctx);
+}
+
+static void begin_schedule(struct task_runner *runner, const struct last_runs *last_runs)
 {
     struct scoreboard_task *record = runner->record;
     const struct schedule_rule *rule = &runner->settings->schedule;
+    const struct schedule_past past = last_runs_find(last_runs, task_name(runner));
     struct schedule_now now = read_clocks();
+    struct schedule_gap gap;
     uint64_t seed = (uint64_t)now.monotonic;
 
     (void)!getrandom(&seed, sizeof(seed), GRND_NONBLOCK);
-    schedule_begin(&runner->schedule, rule, &now, MAX(last_run, record->started_realtime), seed);
+    schedule_begin(&runner->schedule, rule, &now, &past, seed, &gap);
+    tell_gap(runner, &gap);
     scoreboard_write_begin(record);
+    record->failures_in_row = past.failures;
+    record->skipped += gap.in_run + (gap.skipped ? gap.missed : 0);
     record->interval = rule->every;
     record->kept = schedule_is_kept(rule);
     schedule_format(rule, record->schedule, sizeof(record->schedule));
@@ -307,7 +404,7 @@ static int start_schedule(struct task_runner *runner)
 }
 
 int task_create(struct host_module *module, const struct rv_task *definition,
-                const struct task_settings *settings, int64_t last_run,
+                const struct task_settings *settings, const struct last_runs *last_runs,
                 struct task_runner **ret_runner)
 {
     struct task_runner *runner = calloc(1, sizeof(*runner));
@@ -320,13 +417,13 @@ int task_create(struct host_module *module, const struct rv_task *definition,
     runner->settings = settings;
     pthread_mutex_init(&runner->lock, NULL);
     runner->record = board_task(module->slot, definition->name);
-    begin_schedule(runner, last_run);
+    begin_schedule(runner, last_runs);
     /* Requests are runs like others: their cancel comes through the run's own context. */
     r = rv_group_create(rv_context_background(), &runner->requests);
     if (r == 0)
         r = start_schedule(runner);
     if (r < 0) {
-        task_destroy(runner);
+        task_destroy(runner, NULL);
         return r;
     }
     *ret_runner = runner;
@@ -365,13 +462,28 @@ bool task_wait(struct rv_context *ctx, struct task_runner *runner)
     return !busy;
 }
 
-void task_destroy(struct task_runner *runner)
+/* Without memory for it the next runner begins as if the task had never been seen. */
+static void hand_on(const struct task_runner *runner, struct last_runs *last_runs)
+{
+    struct schedule_now now = read_clocks();
+    struct schedule_past past;
+
+    schedule_hand_on(&runner->schedule, &now, &past);
+    past.passed_until = runner->stopped ? now.realtime : 0;
+    past.failures = runner->record->failures_in_row;
+    past.owed = true;
+    (void)last_runs_set(last_runs, task_name(runner), &past);
+}
+
+void task_destroy(struct task_runner *runner, struct last_runs *last_runs)
 {
     wall_clock_forget(runner->clock);
     if (runner->periodic)
         rv_periodic_stop(runner->periodic);
     if (runner->requests)
         rv_group_wait(runner->requests);
+    if (last_runs)
+        hand_on(runner, last_runs);
     scoreboard_write_begin(runner->record);
     runner->record->state = SCOREBOARD_TASK_STOPPED;
     runner->record->next_due = 0;

@@ -5,11 +5,10 @@
 
 #include "daemon/host/module.h"
 
-/* The schedule begins at once; last_run is the real time at which the task last started in an
- * earlier life, or 0. definition and settings must outlive the runner. Returns 0 or a negative
- * errno. */
+/* The schedule begins at once, where it ended by last_runs. definition and settings must outlive the
+ * runner. Returns 0 or a negative errno. */
 int task_create(struct host_module *module, const struct rv_task *definition,
-                const struct task_settings *settings, int64_t last_run,
+                const struct task_settings *settings, const struct last_runs *last_runs,
                 struct task_runner **ret_runner);
 
 const char *task_name(const struct task_runner *runner);
@@ -24,9 +23,12 @@ uint64_t task_run_under_way(struct task_runner *runner);
 /* Waits for a run that may finish (on-stop = finish) while ctx is not done. Returns whether it has. */
 bool task_wait(struct rv_context *ctx, struct task_runner *runner);
 
-/* Ends the schedule, waits for the run under way to return, and frees. The contexts were cancelled
- * before. */
-void task_destroy(struct task_runner *runner);
+/* No run of the schedule is to be expected from now on, or until it plans again. */
+void task_expect_nothing(struct task_runner *runner);
+
+/* Ends the schedule, waits for the run under way to return, notes for the next runner of the task what its
+ * schedule owes, and frees. The contexts were cancelled before. */
+void task_destroy(struct task_runner *runner, struct last_runs *last_runs);
 
 /* rv_progress() of the calling thread's run. Returns false when it runs none. */
 bool task_progress(const char *text);

@@ -22,9 +22,15 @@ struct task_runner {
     enum { TASK_PLAN_FIRST, TASK_PLAN_NEXT, TASK_PLAN_AGAIN } plan;
     struct rv_channel *idle; /* closed when the runner is free again, for who waits for it */
     bool busy;
-    bool stopped;     /* on-error = stop */
-    bool pending;     /* overlap = queue: run again right after */
-    uint64_t request; /* of the pending run */
+    bool stopped;   /* on-error = stop */
+    bool scheduled; /* the run under way is the schedule's */
+    bool pending;   /* overlap = queue: run again right after */
+    uint64_t
+        request; /* of the pending run; 0: it is the schedule's, whose point is open until it begins */
+    struct {
+        rv_duration open;
+        int64_t open_realtime;
+    } held; /* the schedule's first open point before its run became the pending one */
 };
 
 /* How a run ended, for who asked for it. */
@@ -39,6 +45,9 @@ struct task_end {
  * for one on request, whose request is accepted here, and answered by the caller. */
 void task_run_once(struct task_runner *runner, uint64_t request, rv_duration due,
                    struct task_end *ret_end);
+
+/* Publishes which point is open, within the record's brackets and the runner's lock. */
+void task_write_open(struct task_runner *runner);
 
 /* Nothing for request 0. */
 void task_answer(struct task_runner *runner, uint64_t request, const struct task_end *end);

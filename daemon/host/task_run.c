@@ -97,7 +97,9 @@ static void count_end(struct scoreboard_task *record, int code, int ctx_err)
 
 static rv_duration planned(const struct task_runner *runner)
 {
-    return runner->schedule.due == RV_FOREVER ? 0 : runner->schedule.due;
+    bool none = runner->schedule.due == RV_FOREVER || rv_context_err(runner->module->tasks) != 0;
+
+    return none ? 0 : runner->schedule.due;
 }
 
 static void publish_end(struct task_runner *runner, const struct run *run, int code, int ctx_err,
@@ -124,6 +126,7 @@ static void publish_end(struct task_runner *runner, const struct run *run, int c
     /* During a planned run nothing is planned; its end plans the next. */
     record->next_due = runner->stopped || runner->plan != TASK_PLAN_AGAIN ? 0 : planned(runner);
     record->state = runner->stopped ? SCOREBOARD_TASK_STOPPED : SCOREBOARD_TASK_WAITING;
+    task_write_open(runner);
     scoreboard_write_end(record);
     pthread_mutex_unlock(&runner->lock);
     drain_note_progress(runner->module);

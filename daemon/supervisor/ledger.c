@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The times of last runs in memory. Writing them to the file waits for the disk, so it runs in the
+ * How far schedules have come, in memory. Writing it to the file waits for the disk, so it runs in the
  * background of the loop; changes that come meanwhile are written next.
+ *
+ * An interval counts on the monotonic clock, so its points are kept on that and become real times only when
+ * they are asked for: a time of day that was wrong, and was set since, moves nothing.
  */
 #include "daemon/supervisor/ledger.h"
 
@@ -10,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/duration.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/text.h"
 #include "daemon/loop/loop.h"
@@ -29,14 +32,21 @@
 struct entry {
     char *module;
     char *task;
-    int64_t started;
     bool kept;
+    bool by_interval;
+    /* What comes before the first open point is settled; by interval on the monotonic clock, else real times. */
+    int64_t settled;
+    int64_t open;         /* 0: not known */
+    int64_t passed_until; /* as in ledger_known, as the next */
+    uint32_t failures;
+    uint64_t noted; /* counts the changes of all, to know the oldest */
 };
 
 struct ledger {
     struct ledger_file *file;
     struct entry *entries;
     size_t count;
+    uint64_t notes; /* so far */
     bool changed; /* since the last write began; then the timer is armed, or a write is under way */
     bool failing; /* the last write failed, which was told */
     struct loop_timer *timer;
@@ -67,7 +77,7 @@ static void make_place(struct ledger *ledger, const char *module)
     for (size_t i = 0; i < ledger->count; i++) {
         if (strcmp(ledger->entries[i].module, module) != 0)
             continue;
-        if (tasks++ == 0 || ledger->entries[i].started < ledger->entries[oldest].started)
+        if (tasks++ == 0 || ledger->entries[i].noted < ledger->entries[oldest].noted)
             oldest = i;
     }
     if (tasks < TASKS_MAX)
@@ -95,19 +105,33 @@ static struct entry *add(struct ledger *ledger, const char *module, const char *
 }
 
 /* Returns whether anything that is to be kept has changed. */
-static bool note(struct ledger *ledger, const char *module, const char *task, int64_t started,
-                 bool kept)
+static bool note(struct ledger *ledger, const char *module, const struct entry *seen)
 {
-    struct entry *entry = find(ledger, module, task);
+    struct entry *entry = find(ledger, module, seen->task);
+    bool changed = !entry;
 
     if (!entry)
-        entry = add(ledger, module, task);
-    if (!entry || entry->started == started)
+        entry = add(ledger, module, seen->task);
+    if (!entry)
         return false;
-    entry->started = started;
-    kept = kept || entry->kept;
-    entry->kept = kept;
-    return kept;
+    changed = changed || entry->settled != seen->settled || entry->by_interval != seen->by_interval;
+    entry->settled = seen->settled;
+    entry->by_interval = seen->by_interval;
+    entry->open = seen->open;
+    entry->passed_until = seen->passed_until;
+    entry->failures = seen->failures;
+    entry->kept = entry->kept || seen->kept;
+    if (changed)
+        entry->noted = ++ledger->notes;
+    return changed && entry->kept;
+}
+
+/* A moment of the entry's clock as a real time, which is no earlier than the epoch. */
+static int64_t to_realtime(const struct entry *entry, int64_t time)
+{
+    if (entry->by_interval)
+        time += clock_realtime() - clock_monotonic();
+    return MAX(time, INT64_C(1));
 }
 
 static void mark_changed(struct ledger *ledger)
@@ -126,9 +150,9 @@ static void clear(struct ledger *ledger)
     ledger->count = 0;
 }
 
-static void note_read(const char *module, const char *task, int64_t started, void *arg)
+static void note_read(const char *module, char *task, int64_t settled, void *arg)
 {
-    note(arg, module, task, started, true);
+    note(arg, module, &(struct entry){.task = task, .settled = settled, .kept = true});
 }
 
 static void forget_read(void *arg)
@@ -154,7 +178,7 @@ static int compose(struct ledger *ledger)
     for (size_t i = 0; i < ledger->count; i++)
         if (ledger->entries[i].kept)
             ledger_file_line(text, ledger->entries[i].module, ledger->entries[i].task,
-                             ledger->entries[i].started);
+                             to_realtime(&ledger->entries[i], ledger->entries[i].settled));
     ledger_file_end(text);
     return text->failed ? -ENOMEM : 0;
 }
@@ -220,6 +244,21 @@ static void save_at_the_end(struct ledger *ledger)
 /* ------------------------------------------------------------------------------------------------
  */
 
+/* Returns false for a task without a schedule. */
+static bool read_task(struct scoreboard_task *task, struct entry *ret_seen)
+{
+    *ret_seen = (struct entry){
+        .task = task->name,
+        .kept = task->kept,
+        .by_interval = task->open > 0 && task->interval > 0,
+        .failures = task->failures_in_row,
+        .passed_until = task->passes ? clock_realtime() : 0,
+    };
+    ret_seen->open = ret_seen->by_interval ? task->open : task->open_realtime;
+    ret_seen->settled = ret_seen->open - (ret_seen->by_interval ? task->interval : 1);
+    return ret_seen->open > 0;
+}
+
 void ledger_read_board(struct ledger *ledger, const char *module, const struct scoreboard *board,
                        uint32_t slot)
 {
@@ -227,14 +266,15 @@ void ledger_read_board(struct ledger *ledger, const char *module, const struct s
 
     for (unsigned i = 0; i < SCOREBOARD_TASKS; i++) {
         struct scoreboard_task task;
+        struct entry seen;
         bool whole = scoreboard_read_task(board, i, &task);
 
         if (!task.head.used)
             break;
-        if (!whole || task.module != slot || task.started_realtime <= 0 || task.name[0] == '\0')
+        if (!whole || task.module != slot || task.name[0] == '\0' || !read_task(&task, &seen))
             continue;
         text_sanitise(task.name);
-        changed = note(ledger, module, task.name, task.started_realtime, task.kept) || changed;
+        changed = note(ledger, module, &seen) || changed;
     }
     if (changed)
         mark_changed(ledger);
@@ -246,11 +286,21 @@ bool ledger_is_writing(const struct ledger *ledger)
 }
 
 void ledger_each(const struct ledger *ledger, const char *module,
-                 void (*fn)(const char *task, int64_t started, void *arg), void *arg)
+                 void (*fn)(const char *task, const struct ledger_known *known, void *arg),
+                 void *arg)
 {
-    for (size_t i = 0; i < ledger->count; i++)
-        if (strcmp(ledger->entries[i].module, module) == 0)
-            fn(ledger->entries[i].task, ledger->entries[i].started, arg);
+    for (size_t i = 0; i < ledger->count; i++) {
+        const struct entry *entry = &ledger->entries[i];
+        const struct ledger_known known = {
+            .settled = to_realtime(entry, entry->settled),
+            .open = entry->open > 0 ? to_realtime(entry, entry->open) : 0,
+            .passed_until = entry->passed_until,
+            .failures = entry->failures,
+        };
+
+        if (strcmp(entry->module, module) == 0)
+            fn(entry->task, &known, arg);
+    }
 }
 
 int ledger_create(struct loop *loop, const char *folder, struct ledger **ret_ledger)
@@ -290,40 +340,62 @@ void ledger_destroy(struct ledger *ledger)
     free(ledger);
 }
 
+/* "started" is what earlier versions wrote, and understand. */
+static json_t *save_entry(const struct entry *entry)
+{
+    return json_pack(
+        "{s:s, s:s, s:I, s:b, s:I, s:I, s:I}", "module", entry->module, "task", entry->task,
+        "started", (json_int_t)to_realtime(entry, entry->settled), "kept", entry->kept, "open",
+        (json_int_t)(entry->open > 0 ? to_realtime(entry, entry->open) : 0), "passed_until",
+        (json_int_t)entry->passed_until, "failures", (json_int_t)entry->failures);
+}
+
 json_t *ledger_save(const struct ledger *ledger)
 {
     json_t *list = json_array();
 
-    for (size_t i = 0; list && i < ledger->count; i++) {
-        const struct entry *entry = &ledger->entries[i];
-
-        if (json_array_append_new(list,
-                                  json_pack("{s:s, s:s, s:I, s:b}", "module", entry->module, "task",
-                                            entry->task, "started", (json_int_t)entry->started,
-                                            "kept", entry->kept)) < 0) {
+    for (size_t i = 0; list && i < ledger->count; i++)
+        if (json_array_append_new(list, save_entry(&ledger->entries[i])) < 0) {
             json_decref(list);
             return NULL;
         }
-    }
     return list;
+}
+
+static int load_entry(json_t *item, const char **ret_module, struct entry *ret_entry)
+{
+    json_int_t settled, open = 0, passed_until = 0, failures = 0;
+    const char *task;
+    int kept;
+
+    if (json_unpack(item, "{s:s, s:s, s:I, s:b, s?I, s?I, s?I}", "module", ret_module, "task",
+                    &task, "started", &settled, "kept", &kept, "open", &open, "passed_until",
+                    &passed_until, "failures", &failures) < 0 ||
+        settled <= 0 || open < 0 || passed_until < 0 || failures < 0 || failures > UINT32_MAX)
+        return -EBADMSG;
+    *ret_entry = (struct entry){
+        .task = (char *)(uintptr_t)task,
+        .settled = settled,
+        .open = open,
+        .passed_until = passed_until,
+        .failures = (uint32_t)failures,
+        .kept = kept,
+    };
+    return 0;
 }
 
 int ledger_load(struct ledger *ledger, const json_t *state, struct state_error *error)
 {
     for (size_t i = 0; i < json_array_size(state); i++) {
-        json_t *item = json_array_get(state, i);
-        const char *module, *task;
-        json_int_t started;
-        int kept;
+        const char *module;
+        struct entry entry;
 
-        if (json_unpack(item, "{s:s, s:s, s:I, s:b}", "module", &module, "task", &task, "started",
-                        &started, "kept", &kept) < 0 ||
-            started <= 0) {
+        if (load_entry(json_array_get(state, i), &module, &entry) < 0) {
             snprintf(error->text, sizeof(error->text), "the time of a last run cannot be read");
             return -EBADMSG;
         }
         /* Without a ledger it is only checked. */
-        if (ledger && note(ledger, module, task, started, kept))
+        if (ledger && note(ledger, module, &entry))
             mark_changed(ledger);
     }
     return 0;

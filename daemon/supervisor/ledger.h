@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * When each task last started. It is told to a module that starts, so that its schedules go on where
- * they were; those of long intervals and of the wall clock are kept in a file of the state folder,
- * over restarts of the daemon.
+ * How far the schedule of each task has come. It is told to a module that starts, so that its schedules go
+ * on where they were; those of long intervals and of the wall clock are kept in a file of the state folder,
+ * over restarts of the daemon. A task is known from the moment on at which it was first seen.
  */
 #ifndef REEVE_SUPERVISOR_LEDGER_H
 #define REEVE_SUPERVISOR_LEDGER_H
@@ -25,7 +25,16 @@ int ledger_create(struct loop *loop, const char *folder, struct ledger **ret_led
  */
 void ledger_destroy(struct ledger *ledger);
 
-/* Notes the starts of a module's tasks from its host's scoreboard. What is to be kept is written soon
+/* What is known of a task; real times. */
+struct ledger_known {
+    int64_t settled; /* every point of its schedule until then was run or skipped */
+    /* Only in the life of the daemon in which they were seen; else 0. */
+    int64_t open;         /* the first point after it */
+    int64_t passed_until; /* points until then were skipped as they came */
+    uint32_t failures;    /* in a row */
+};
+
+/* Notes how far a module's tasks have come, from its host's scoreboard. What is to be kept is written soon
  * after, by a thread that waits for the disk. */
 void ledger_read_board(struct ledger *ledger, const char *module, const struct scoreboard *board,
                        uint32_t slot);
@@ -33,9 +42,10 @@ void ledger_read_board(struct ledger *ledger, const char *module, const struct s
 /* Whether that thread writes now: an exec() would cut it off. */
 bool ledger_is_writing(const struct ledger *ledger);
 
-/* Calls fn for each task of the module that is known to have run. */
+/* Calls fn for each task of the module that was seen with a schedule. */
 void ledger_each(const struct ledger *ledger, const char *module,
-                 void (*fn)(const char *task, int64_t started, void *arg), void *arg);
+                 void (*fn)(const char *task, const struct ledger_known *known, void *arg),
+                 void *arg);
 
 /* For a live upgrade: all that is known, also of what is not kept in the file; and takes it in. NULL
  * without memory; 0, -EBADMSG or -ENOMEM. */

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The file: a line "STARTED MODULE TASK" each, STARTED in nanoseconds since the epoch, between a
- * first and a last line that tell a whole file from a part of one.
+ * The file: a line "SETTLED MODULE TASK" each, between a first and a last line that tell a whole file from a
+ * part of one. Every point of the task's schedule until SETTLED, in nanoseconds since the epoch, was run or
+ * skipped. Versions up to 0.1 wrote the last start there, which a schedule can go on from as well, and read
+ * it as one.
  *
  * It is replaced for good (base/durable.h), so a daemon that dies, and a machine that loses its power,
  * leave the old or the new file. The version before is kept beside it, in case the disk damages the file.
@@ -78,15 +80,15 @@ const char *ledger_file_path(const struct ledger_file *file)
 static int read_line(char *line, const struct ledger_reader *reader)
 {
     char *module = strchr(line, ' '), *task = module ? strchr(module + 1, ' ') : NULL;
-    long long started;
+    long long settled;
 
     if (!task)
         return -EBADMSG;
     *module++ = '\0';
     *task++ = '\0';
-    if (integer_parse(line, 1, INT64_MAX, &started) < 0 || *module == '\0' || *task == '\0')
+    if (integer_parse(line, 1, INT64_MAX, &settled) < 0 || *module == '\0' || *task == '\0')
         return -EBADMSG;
-    reader->note(module, task, started, reader->arg);
+    reader->note(module, task, settled, reader->arg);
     return 0;
 }
 
@@ -225,9 +227,9 @@ void ledger_file_begin(struct text *text)
     text_append(text, FIRST_LINE "\n");
 }
 
-void ledger_file_line(struct text *text, const char *module, const char *task, int64_t started)
+void ledger_file_line(struct text *text, const char *module, const char *task, int64_t settled)
 {
-    text_append_format(text, "%" PRId64 " %s %s\n", started, module, task);
+    text_append_format(text, "%" PRId64 " %s %s\n", settled, module, task);
 }
 
 void ledger_file_end(struct text *text)

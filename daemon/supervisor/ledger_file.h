@@ -21,9 +21,9 @@ void ledger_file_destroy(struct ledger_file *file);
 const char *ledger_file_path(const struct ledger_file *file);
 
 struct ledger_reader {
-    /* A task's last start, in nanoseconds since the epoch. */
-    void (*note)(const char *module, const char *task, int64_t started, void *arg);
-    /* Drops all starts noted so far: their file turns out to be damaged. */
+    /* Until when a task's schedule is settled, in nanoseconds since the epoch. */
+    void (*note)(const char *module, char *task, int64_t settled, void *arg);
+    /* Drops all that was noted so far: their file turns out to be damaged. */
     void (*forget)(void *arg);
     void *arg;
 };
@@ -38,7 +38,7 @@ int ledger_file_read(struct ledger_file *file, const struct ledger_reader *reade
 
 /* The content: one begin, a line for each task, one end. */
 void ledger_file_begin(struct text *text);
-void ledger_file_line(struct text *text, const char *module, const char *task, int64_t started);
+void ledger_file_line(struct text *text, const char *module, const char *task, int64_t settled);
 void ledger_file_end(struct text *text);
 
 /*

@@ -13,6 +13,7 @@
 #include "daemon/supervisor/supervisor_internal.h"
 #include "daemon/supervisor/tenancy.h"
 #include "daemon/supervisor/unit_state.h"
+#include "daemon/supervisor/watch.h"
 
 #define OWN(kind, member) STATE_MEMBER(kind, struct supervisor, member, #member)
 
@@ -142,6 +143,8 @@ json_t *supervisor_save(struct supervisor *supervisor, uint32_t scoreboard)
 {
     json_t *json = state_write(fields, supervisor);
 
+    /* A host of another version is ended by a successor that cannot read its scoreboard. */
+    watch_note_schedules(supervisor->watch);
     if (!json || json_object_set_new(json, "wire", json_integer(wire_version)) < 0 ||
         json_object_set_new(json, "scoreboard", json_integer(scoreboard_version)) < 0 ||
         json_object_set_new(json, "units",

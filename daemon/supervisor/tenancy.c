@@ -234,11 +234,20 @@ bool tenancy_release(struct unit *unit, const char *cause)
     return true;
 }
 
-static void send_last_run(const char *task, int64_t started, void *arg)
+/* A pause after failures is over for one that a person has started. */
+static void send_last_run(const char *task, const struct ledger_known *known, void *arg)
 {
     const struct unit *unit = arg;
     struct wire_message message = {
-        .type = WIRE_LAST_RUN, .module = unit->slot, .number = (uint64_t)started, .name = task};
+        .type = WIRE_LAST_RUN,
+        .module = unit->slot,
+        .flags = unit->was_down ? 0 : WIRE_LAST_RUN_OWED,
+        .line = unit->was_down ? 0 : known->failures,
+        .number = (uint64_t)known->settled,
+        .deadline = known->open,
+        .since = known->passed_until,
+        .name = task,
+    };
 
     host_send(unit->tenancy->host, &message);
 }
@@ -253,8 +262,10 @@ void tenancy_send_module(struct unit *unit, enum wire_type how)
     host_send(host, &message);
     for (size_t i = 0; i < settings->option_count; i++)
         host_send_option(host, unit->slot, &settings->options[i]);
-    if (how == WIRE_START)
+    if (how == WIRE_START) {
         ledger_each(unit->supervisor->ledger, unit->name, send_last_run, unit);
+        unit->was_down = false;
+    }
     message = (struct wire_message){
         .type = how, .module = unit->slot, .timeout = settings->reload_timeout};
     host_send(host, &message);

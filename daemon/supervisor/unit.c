@@ -61,6 +61,7 @@ int unit_create(struct supervisor *supervisor, struct config *config,
         return -ENOMEM;
     unit->supervisor = supervisor;
     unit->state_since = clock_monotonic();
+    unit->was_down = true;
     list_init(&unit->list);
     list_init(&unit->tenancy_list);
     list_init(&unit->name_list);

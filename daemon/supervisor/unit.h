@@ -93,6 +93,7 @@ struct unit {
     int64_t state_since;
     int64_t ready_since; /* 0 unless it is or was ready in this incarnation */
     bool was_ready;      /* at least once since the daemon was started */
+    bool was_down;       /* since its last start: its schedules owe nothing for that time */
     bool wanted;         /* should run: comes back after a stop */
     bool held;           /* a person stopped it: only a person starts it again */
     enum goal goal;

@@ -43,6 +43,7 @@ void unit_enter(struct unit *unit, enum unit_state state)
 void unit_become_down(struct unit *unit)
 {
     unit->wanted = false;
+    unit->was_down = true;
     unit_enter(unit, unit->give_up ? UNIT_FAILED : UNIT_STOPPED);
     unit->give_up = false;
 }

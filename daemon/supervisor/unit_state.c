@@ -137,6 +137,7 @@ static int load(struct unit *unit, const json_t *state, struct state_error *erro
                  unit->settings->name, name ? name : "", unit->slot);
         return -EBADMSG;
     }
+    unit->was_down = unit->starts == 0 || unit_is_down(unit);
     load_history(&unit->history, json_object_get(state, "restarted_at"));
     return tally_load(&unit->tally, json_object_get(state, "tally"), error);
 }

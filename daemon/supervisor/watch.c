@@ -116,7 +116,7 @@ static int64_t look_at(struct tenancy *tenancy, int64_t now)
 }
 
 /* What is due within a slack has started by the next look, so no start is missed. */
-static void note_starts(struct watch *watch)
+void watch_note_schedules(struct watch *watch)
 {
     struct unit *unit;
 
@@ -133,8 +133,7 @@ void watch_update(struct watch *watch)
     int64_t now = clock_monotonic(), earliest = INT64_MAX;
     struct tenancy *tenancy;
 
-    note_starts(watch);
-
+    watch_note_schedules(watch);
     LIST_FOREACH (tenancy, &watch->supervisor->tenancies, list)
         earliest = MIN(earliest, look_at(tenancy, now));
     watch->look_at = earliest == INT64_MAX ? INT64_MAX : MAX(earliest, now + WATCH_SLACK);

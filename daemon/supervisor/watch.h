@@ -19,6 +19,9 @@ void watch_destroy(struct watch *watch);
  * with an earlier limit than any before. */
 void watch_update(struct watch *watch);
 
+/* Takes into the ledger how far schedules have come. watch_update() does so as well. */
+void watch_note_schedules(struct watch *watch);
+
 /* A host says that something may hang from a time on; it is looked at then, and what it publishes of
  * later ones is found there. */
 void watch_expect(struct watch *watch, int64_t time);

@@ -62,17 +62,19 @@ enum wire_type {
     WIRE_LIMIT,  /* follows HELLO, which says how many: one limit or sandbox rule, key and value */
     WIRE_LOAD,   /* begins the description of a module: name is its section, path its .so */
     WIRE_OPTION, /* one line of its section; a repeated key is a list */
-    WIRE_LAST_RUN, /* when the task `name` last started: number is a real time */
-    WIRE_START,    /* ends it: load, validate, init, then run the tasks */
-    WIRE_CHECK,    /* ends it: load and validate only; answered by OPTION_ERROR... CHECKED */
-    WIRE_RELOAD,   /* ends it: give the running module its new options */
-    WIRE_STOP,     /* drain, cancel, fini; text is the cause */
-    WIRE_RUN,      /* run the task `name` now */
-    WIRE_SUBMIT,   /* a job for the pool `name` */
-    WIRE_EXIT,     /* end the process; text is the cause */
-    WIRE_TREE,     /* show the module's live contexts: NODE..., RESULT */
-    WIRE_STACK,    /* note the stack of what the module runs for longest: it will be killed */
-    WIRE_FRAME,    /* to reeve-symbols: what is at offset `number` of the file `path`? */
+    WIRE_LAST_RUN, /* of the task `name`, in real times: every point of its schedule until `number` is settled,
+                      until `since` they were skipped as they came, and `deadline` is the first that is open; 0:
+                      not known. `line` counts its failures in a row. */
+    WIRE_START,  /* ends it: load, validate, init, then run the tasks */
+    WIRE_CHECK,  /* ends it: load and validate only; answered by OPTION_ERROR... CHECKED */
+    WIRE_RELOAD, /* ends it: give the running module its new options */
+    WIRE_STOP,   /* drain, cancel, fini; text is the cause */
+    WIRE_RUN,    /* run the task `name` now */
+    WIRE_SUBMIT, /* a job for the pool `name` */
+    WIRE_EXIT,   /* end the process; text is the cause */
+    WIRE_TREE,   /* show the module's live contexts: NODE..., RESULT */
+    WIRE_STACK,  /* note the stack of what the module runs for longest: it will be killed */
+    WIRE_FRAME,  /* to reeve-symbols: what is at offset `number` of the file `path`? */
     /* Up. */
     WIRE_OPTION_ERROR, /* one error in a line of the section */
     WIRE_CHECKED,      /* code is the number of errors */
@@ -93,7 +95,9 @@ enum wire_type {
 };
 
 /* Flags; which type they belong to. */
-#define WIRE_HELLO_CHECK_ONLY   0x1u /* HELLO down: this host only ever checks; sandbox it fully */
+#define WIRE_HELLO_CHECK_ONLY 0x1u /* HELLO down: this host only ever checks; sandbox it fully */
+#define WIRE_LAST_RUN_OWED \
+    0x1u /* LAST_RUN: nobody had stopped it; what fell due meanwhile is to be run */
 #define WIRE_FAILED_PERMANENT   0x1u /* FAILED: another attempt cannot succeed (ABI, options) */
 #define WIRE_STOP_DRAIN_QUEUE   0x1u /* STOP: run the queued jobs too, as far as the drain allows */
 #define WIRE_OPTION_UNKNOWN_KEY 0x1u /* OPTION_ERROR: nobody has such a key; value is the nearest */

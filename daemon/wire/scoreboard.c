@@ -160,9 +160,10 @@ bool scoreboard_read_module(const struct scoreboard *board, unsigned i, struct s
 #define TIME(member) offsetof(struct scoreboard_task, member)
 
 static const size_t task_times[] = {
-    TIME(interval),       TIME(next_due),     TIME(started_at),       TIME(busy_until),
-    TIME(ended_at),       TIME(succeeded_at), TIME(started_realtime), TIME(last_duration),
-    TIME(worst_lateness), TIME(worst_cancel),
+    TIME(interval),         TIME(next_due),      TIME(started_at),
+    TIME(busy_until),       TIME(ended_at),      TIME(succeeded_at),
+    TIME(started_realtime), TIME(last_duration), TIME(worst_lateness),
+    TIME(worst_cancel),     TIME(open),          TIME(open_realtime),
 };
 
 bool scoreboard_read_task(const struct scoreboard *board, unsigned i, struct scoreboard_task *t)

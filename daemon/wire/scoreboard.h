@@ -93,7 +93,7 @@ struct scoreboard_task {
     uint64_t failures; /* ended with an error of their own */
     uint64_t timeouts; /* cancelled by their timeout (and counted as failures) */
     uint64_t cancels;  /* cancelled by a stop or reload (not counted as failures) */
-    uint64_t skipped;  /* ticks that found the task still running */
+    uint64_t skipped;  /* points of the schedule without a run: one was under way, or nothing ran */
     int64_t interval;  /* 0: none */
     int64_t next_due;  /* when the next run should start; 0: none is planned */
     int64_t started_at;
@@ -106,8 +106,12 @@ struct scoreboard_task {
     int64_t worst_cancel;     /* from a cancel to the run's return */
     int32_t last_code;        /* of the last run that ended: 0 or a negative errno */
     uint32_t failures_in_row; /* since the last success */
-    uint32_t kept;            /* the last start is worth keeping while the daemon is down */
-    uint32_t reserved;
+    uint32_t kept;            /* how far it has come is worth keeping while the daemon is down */
+    uint32_t passes; /* points that come now are skipped: it runs, or is stopped for an error */
+    /* The schedule's first open point, jitter left out: neither was its run begun nor was it skipped. Of an
+     * interval it is in `open`, which may be past; else it is a real time, the last there is for none. */
+    int64_t open;
+    int64_t open_realtime;
     /* The next points of a schedule by the wall clock, jitter left out; real times, 0: no more. */
     int64_t points[SCOREBOARD_POINTS];
     char schedule[SCOREBOARD_SCHEDULE_SIZE]; /* "every 30s"; "": on request only */

@@ -8,7 +8,7 @@
 #endif
 
 #ifndef SCOREBOARD_VERSION
-#define SCOREBOARD_VERSION 4
+#define SCOREBOARD_VERSION 5
 #endif
 
 const uint32_t wire_version = WIRE_VERSION;

@@ -39,10 +39,10 @@ static void prepare(void)
     fuzz_check(loop_create(&loop) == 0, "no loop");
 }
 
-static void append(const char *task, int64_t started, void *arg)
+static void append(const char *task, const struct ledger_known *known, void *arg)
 {
-    fuzz_check(started > 0, "no time");
-    text_append_format(arg, "%s %lld\n", task, (long long)started);
+    fuzz_check(known->settled > 0, "no time");
+    text_append_format(arg, "%s %lld\n", task, (long long)known->settled);
 }
 
 static char *read_all(struct ledger *ledger)
@@ -70,7 +70,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     /* Something changes, so that it is written. */
     board.tasks[0].head.used = 1;
     board.tasks[0].kept = 1;
-    board.tasks[0].started_realtime++;
+    board.tasks[0].open_realtime++;
     strcpy(board.tasks[0].name, "t");
     ledger_read_board(ledger, "m", &board, 0);
     before = read_all(ledger);

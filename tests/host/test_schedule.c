@@ -29,13 +29,34 @@ static struct calendar *utc(const char *text)
     return calendar;
 }
 
-static struct schedule begin(const struct schedule_rule *rule, int64_t last_run)
+static struct schedule_gap gap; /* of the last begin */
+
+static struct schedule begin_past(const struct schedule_rule *rule, const struct schedule_now *now,
+                                  const struct schedule_past *past)
 {
-    struct schedule_now now = at(0);
     struct schedule schedule;
 
-    schedule_begin(&schedule, rule, &now, last_run, 42);
+    schedule_begin(&schedule, rule, now, past, 42, &gap);
     return schedule;
+}
+
+/* At noon; every point until then is settled, as the file says it. */
+static struct schedule begin(const struct schedule_rule *rule, int64_t settled)
+{
+    struct schedule_now now = at(0);
+
+    return begin_past(rule, &now, &(struct schedule_past){.settled = settled});
+}
+
+/* Another life begins so long after noon, with what the schedule hands on. */
+static struct schedule begin_again(const struct schedule *before, int64_t since_noon, bool owed)
+{
+    struct schedule_now now = at(since_noon);
+    struct schedule_past past;
+
+    schedule_hand_on(before, &now, &past);
+    past.owed = owed;
+    return begin_past(before->rule, &now, &past);
 }
 
 /* The next start after a run that began when it was due and took so long, from noon on. */
@@ -59,11 +80,12 @@ static void test_an_interval_stays_on_its_grid(void **state)
     assert_int_equal(next_after_run(&schedule, 0, 0), 10 * S);
     assert_int_equal(next_after_run(&schedule, 9 * S, 0), 20 * S);
     now = at(20 * S + 35 * S);
-    assert_int_equal(schedule_missed(&schedule, schedule.due, &now), 3);
+    schedule_started(&schedule);
+    assert_int_equal(schedule_missed(&schedule, &now), 3);
     assert_int_equal(next_after_run(&schedule, 35 * S, 0), 60 * S);
     /* A run that ends exactly on a point has missed that one. */
     now = at(70 * S);
-    assert_int_equal(schedule_missed(&schedule, schedule.due, &now), 1);
+    assert_int_equal(schedule_missed(&schedule, &now), 1);
     assert_int_equal(next_after_run(&schedule, 10 * S, 0), 80 * S);
 }
 
@@ -124,7 +146,8 @@ static void test_restarts_more_often_than_the_interval(void **state)
         struct schedule_now now = at(hour * 3600 * S);
         struct schedule schedule;
 
-        schedule_begin(&schedule, &daily, &now, last, (uint64_t)hour + 1);
+        schedule_begin(&schedule, &daily, &now, &(struct schedule_past){.settled = last},
+                       (uint64_t)hour + 1, &gap);
         if (schedule.due < now.monotonic + 3600 * S) {
             last = NOON + schedule.due - UPTIME;
             runs++;
@@ -196,7 +219,8 @@ static void test_catch_up_is_no_stampede(void **state)
     for (uint64_t i = 0; i < 1000; i++) {
         struct schedule schedule;
 
-        schedule_begin(&schedule, &rule, &now, NOON - 86400 * S, i * 7919 + 1);
+        schedule_begin(&schedule, &rule, &now, &(struct schedule_past){.settled = NOON - 86400 * S},
+                       i * 7919 + 1, &gap);
         in_second[(schedule.due - UPTIME) / S]++;
     }
     for (int i = 0; i < 30; i++)
@@ -210,7 +234,7 @@ static void test_aligned(void **state)
     struct schedule schedule;
     (void)state;
 
-    schedule_begin(&schedule, &rule, &now, 0, 1);
+    schedule = begin_past(&rule, &now, &(struct schedule_past){0});
     assert_int_equal(schedule.due, UPTIME + 3660 * S);
     assert_int_equal(next_after_run(&schedule, S, 0), 2 * 3600 * S + 60 * S);
 }
@@ -220,7 +244,7 @@ static int64_t set_clock(struct schedule *schedule, int64_t mono, int64_t real)
 {
     struct schedule_now now = {UPTIME + mono, NOON + real};
 
-    return schedule_clock_was_set(schedule, &now, 0) - UPTIME;
+    return schedule_clock_was_set(schedule, &now) - UPTIME;
 }
 
 static void test_the_clock_is_set(void **state)
@@ -250,6 +274,21 @@ static void test_the_clock_is_set(void **state)
     assert_int_equal(schedule.due, UPTIME + 1800 * S + 3601 * S);
     assert_int_equal(set_clock(&schedule, 1801 * S, 1798 * S), 1801 * S + 3602 * S);
     calendar_free(calendar.at[0]);
+}
+
+/* A step over a point does not take its jitter, and the time that has passed since counts. */
+static void test_the_clock_is_set_behind_a_point_with_jitter(void **state)
+{
+    struct schedule_rule rule = {.at = {utc("*:30")}, .at_count = 1, .jitter = 600 * S};
+    struct schedule schedule = begin(&rule, 0);
+    int64_t jitter = schedule.due - UPTIME - 1800 * S;
+    (void)state;
+
+    assert_between(jitter, 10 * S, 590 * S);
+    assert_int_equal(set_clock(&schedule, 600 * S, 1801 * S), 599 * S + jitter);
+    assert_int_equal(set_clock(&schedule, 601 * S, 1802 * S), 599 * S + jitter);
+    assert_int_equal(set_clock(&schedule, 601 * S, 3000 * S), 601 * S);
+    calendar_free(rule.at[0]);
 }
 
 static void test_an_end_of_all_points(void **state)
@@ -303,6 +342,261 @@ static void test_format(void **state)
         calendar_free(calendar.at[i]);
 }
 
+/* Over restarts ---------------------------------------------------------------------------------- */
+
+/* Noon and half past are due, each within ten minutes. */
+static void test_a_point_is_owed_until_its_run_begins(void **state)
+{
+    struct schedule_rule rule = {.at = {utc("*:00,30")}, .at_count = 1, .jitter = 600 * S};
+    struct schedule schedule = begin(&rule, NOON - 900 * S), next;
+    (void)state;
+
+    /* A second before, a second after, and at the last moment, whatever catch-up says. */
+    next = begin_again(&schedule, -S, false);
+    assert_between(next.due, UPTIME, UPTIME + 600 * S);
+    next = begin_again(&schedule, S, false);
+    assert_between(next.due, UPTIME + S, UPTIME + 600 * S);
+    assert_int_equal(gap.missed, 1);
+    assert_false(gap.skipped);
+    next = begin_again(&schedule, 600 * S, false);
+    assert_int_equal(next.due, UPTIME + 600 * S);
+    /* It is handed on as often as that takes. */
+    next = begin_again(&next, 600 * S, false);
+    assert_int_equal(next.due, UPTIME + 600 * S);
+    /* After that it is skipped, and said so; or run at once, if nobody had stopped the task. */
+    next = begin_again(&schedule, 601 * S, false);
+    assert_between(next.due, UPTIME + 1800 * S, UPTIME + 2400 * S);
+    assert_true(gap.skipped);
+    assert_int_equal(gap.missed, 1);
+    assert_int_equal(gap.first, NOON);
+    assert_int_equal(gap.last, NOON);
+    next = begin_again(&schedule, 601 * S, true);
+    assert_int_equal(next.due, UPTIME + 601 * S);
+    assert_false(gap.skipped);
+    /* Once its run has begun, it is not run again. */
+    schedule_started(&schedule);
+    next = begin_again(&schedule, S, true);
+    assert_between(next.due, UPTIME + 1800 * S, UPTIME + 2400 * S);
+    assert_int_equal(gap.missed, 0);
+    calendar_free(rule.at[0]);
+}
+
+static void test_a_spread_catch_up_is_owed(void **state)
+{
+    struct schedule_rule rule = {
+        .at = {utc("03:00")}, .at_count = 1, .catch_up = SCHEDULE_CATCH_UP_YES};
+    struct schedule schedule = begin(&rule, NOON - 3 * 86400 * S), next;
+    (void)state;
+
+    assert_between(schedule.due, UPTIME, UPTIME + 30 * S);
+    assert_int_equal(gap.missed, 3);
+    assert_false(gap.skipped);
+    next = begin_again(&schedule, 1, false);
+    assert_between(next.due, UPTIME, UPTIME + 30 * S + 1);
+    assert_int_equal(gap.missed, 3);
+    /* A look at the clock, and a correction of it, leave the spread as it is. */
+    assert_int_equal(set_clock(&next, 2, 2), next.due - UPTIME);
+    assert_int_equal(set_clock(&next, 2, -S / 2), next.due - UPTIME);
+    schedule_started(&next);
+    next = begin_again(&next, 60 * S, true);
+    assert_int_equal(next.due, UPTIME + 15 * 3600 * S);
+    calendar_free(rule.at[0]);
+}
+
+/* A task that has never run was seen all the same. */
+static void test_a_point_before_the_first_run_is_caught_up_with(void **state)
+{
+    struct schedule_rule rule = {
+        .at = {utc("13:00")}, .at_count = 1, .catch_up = SCHEDULE_CATCH_UP_YES};
+    struct schedule schedule = begin(&rule, 0), next;
+    (void)state;
+
+    assert_int_equal(schedule.due, UPTIME + 3600 * S);
+    next = begin_again(&schedule, 2 * 3600 * S, false);
+    assert_between(next.due, UPTIME + 2 * 3600 * S, UPTIME + 2 * 3600 * S + 30 * S);
+    calendar_free(rule.at[0]);
+}
+
+static void test_what_is_skipped_is_counted(void **state)
+{
+    struct schedule_rule calendar = {.at = {utc("*:01,31")}, .at_count = 1};
+    struct schedule_rule interval = {.every = 600 * S, .catch_up = SCHEDULE_CATCH_UP_NO};
+    (void)state;
+
+    begin(&calendar, NOON - 7200 * S);
+    assert_true(gap.skipped);
+    assert_int_equal(gap.missed, 4);
+    assert_int_equal(gap.first, NOON - 7140 * S);
+    assert_int_equal(gap.last, NOON - 1740 * S);
+    begin(&interval, NOON - 1500 * S);
+    assert_true(gap.skipped);
+    assert_int_equal(gap.missed, 2);
+    assert_int_equal(gap.first, NOON - 900 * S);
+    assert_int_equal(gap.last, NOON - 300 * S);
+    begin(&calendar, NOON - 1000 * 86400 * S);
+    assert_int_equal(gap.missed, SCHEDULE_MISSED_MAX);
+    calendar_free(calendar.at[0]);
+}
+
+/* A run of noon was under way until a second before the end; what came meanwhile is settled. */
+static void test_what_a_run_has_skipped_is_not_owed(void **state)
+{
+    struct schedule_rule calendar = {.at = {utc("*:*")}, .at_count = 1};
+    struct schedule_rule interval = {.every = 60 * S};
+    struct schedule_now now = at(210 * S);
+    struct schedule_past past = {
+        .settled = NOON, .open = NOON + 60 * S, .passed_until = NOON + 190 * S, .owed = true};
+    struct schedule schedule;
+    (void)state;
+
+    schedule = begin_past(&calendar, &now, &past);
+    assert_int_equal(gap.in_run, 3);
+    assert_int_equal(gap.missed, 0);
+    assert_int_equal(schedule.due, UPTIME + 240 * S);
+    schedule = begin_past(&interval, &now, &past);
+    assert_int_equal(gap.in_run, 3);
+    assert_int_equal(gap.missed, 0);
+    assert_int_equal(schedule.due, UPTIME + 240 * S);
+    /* Without such a run they are held until it ends, and owed. */
+    past.passed_until = 0;
+    schedule = begin_past(&calendar, &now, &past);
+    assert_int_equal(gap.missed, 3);
+    assert_int_equal(schedule.due, UPTIME + 210 * S);
+    schedule = begin_past(&interval, &now, &past);
+    assert_int_equal(gap.missed, 3);
+    assert_between(schedule.due, UPTIME + 210 * S, UPTIME + 216 * S);
+    calendar_free(calendar.at[0]);
+}
+
+/* A run has missed points, and one more follows it: until that begins they are open. */
+static void test_a_queued_run_is_owed(void **state)
+{
+    struct schedule_rule rules[] = {{.at = {utc("*:00,30")}, .at_count = 1}, {.every = 1800 * S}};
+    (void)state;
+
+    for (int i = 0; i < 2; i++) {
+        struct schedule schedule = begin(&rules[i], NOON - 1800 * S), next;
+        struct schedule_now now = at(4000 * S);
+
+        schedule_started(&schedule);
+        assert_int_equal(schedule_missed(&schedule, &now), 2);
+        schedule_resume(&schedule, &now);
+        assert_int_equal(schedule.due, UPTIME + 4000 * S);
+        next = begin_again(&schedule, 4000 * S, true);
+        assert_between(next.due, UPTIME + 4000 * S, UPTIME + (i == 0 ? 4000 : 4030) * S);
+        schedule_started(&schedule);
+        assert_int_equal(schedule_missed(&schedule, &now), 0);
+        next = begin_again(&schedule, 4000 * S, true);
+        assert_int_equal(next.due, UPTIME + 5400 * S);
+        now = at(5500 * S);
+        schedule_pass(&schedule, &now);
+        next = begin_again(&schedule, 5500 * S, true);
+        assert_int_equal(next.due, UPTIME + 7200 * S);
+    }
+    calendar_free(rules[0].at[0]);
+}
+
+static void test_jitter_does_not_move_the_grid(void **state)
+{
+    struct schedule_rule rule = {.every = 3600 * S, .jitter = 1800 * S};
+    struct schedule schedule = begin(&rule, 0);
+    (void)state;
+
+    for (int64_t hour = 0; hour < 100; hour++) {
+        int64_t point = UPTIME + hour * 3600 * S;
+
+        assert_between(schedule.due, point, point + 1800 * S);
+        /* Before its start, and while it runs. */
+        schedule = begin_again(&schedule, schedule.due - UPTIME - 1, hour % 2);
+        assert_between(schedule.due, point, point + 1800 * S);
+        schedule_started(&schedule);
+        schedule = begin_again(&schedule, schedule.due - UPTIME + 1, hour % 2);
+    }
+}
+
+static void test_backoff_goes_on(void **state)
+{
+    struct schedule_rule rules[] = {
+        {.at = {utc("*:*")}, .at_count = 1, .backoff = 600 * S, .backoff_max = 3600 * S},
+        {.every = 60 * S, .backoff = 600 * S, .backoff_max = 3600 * S}};
+    (void)state;
+
+    for (int i = 0; i < 2; i++) {
+        struct schedule schedule = begin(&rules[i], NOON - 60 * S), next;
+        struct schedule_now now = at(S), later = at(300 * S);
+        struct schedule_past past;
+
+        schedule_started(&schedule);
+        assert_int_equal(schedule_plan(&schedule, &now, 2), UPTIME + 1260 * S);
+        schedule_hand_on(&schedule, &later, &past);
+        past.failures = 2;
+        next = begin_past(&rules[i], &later, &past);
+        assert_int_equal(next.due, UPTIME + 1260 * S);
+        assert_int_equal(gap.missed, 0);
+        /* Nor does a step of the clock end it. */
+        assert_int_equal(set_clock(&next, 300 * S, 300 * S + 60 * S),
+                         i == 0 ? 1200 * S + 60 * S : 1260 * S);
+        /* Without a failure such a time is of a clock that was wrong. */
+        past.failures = 0;
+        next = begin_past(&rules[i], &later, &past);
+        assert_int_equal(next.due, UPTIME + 360 * S);
+    }
+    calendar_free(rules[0].at[0]);
+}
+
+static void test_a_past_in_the_future(void **state)
+{
+    struct schedule_rule daily = {.every = 86400 * S};
+    struct schedule_rule calendar = {
+        .at = {utc("15:00")}, .at_count = 1, .catch_up = SCHEDULE_CATCH_UP_YES};
+    struct schedule schedule = begin(&calendar, NOON + 400 * 86400 * S);
+    (void)state;
+
+    assert_int_equal(schedule.due, UPTIME + 3 * 3600 * S);
+    assert_int_equal(gap.missed, 0);
+    /* Restarts more often than the interval do not put it off for ever. */
+    schedule = begin(&daily, NOON + 400 * 86400 * S);
+    for (int64_t hour = 1; hour < 24; hour++)
+        schedule = begin_again(&schedule, hour * 3600 * S, false);
+    assert_int_equal(schedule.due, UPTIME + 86400 * S);
+    calendar_free(calendar.at[0]);
+}
+
+/* What another rule has before now was never due; what had come by the old one is owed. */
+static void test_another_rule(void **state)
+{
+    struct schedule_rule before = {.at = {utc("15:00")}, .at_count = 1};
+    struct schedule_rule after = {.at = {utc("12:30")}, .at_count = 1};
+    struct schedule_rule daily = {.every = 86400 * S};
+    struct schedule schedule = begin(&before, NOON - 60 * S);
+    struct schedule_now now = at(3600 * S);
+    struct schedule_past past;
+    (void)state;
+
+    schedule_hand_on(&schedule, &now, &past);
+    past.owed = true;
+    schedule = begin_past(&after, &now, &past);
+    assert_int_equal(gap.missed, 0);
+    assert_int_equal(schedule.due, UPTIME + (1800 + 86400) * S);
+    now = at(3 * 3600 * S + S);
+    schedule = begin(&before, NOON - 60 * S);
+    schedule_hand_on(&schedule, &now, &past);
+    past.owed = true;
+    schedule = begin_past(&after, &now, &past);
+    assert_int_equal(gap.missed, 1);
+    assert_int_equal(schedule.due, UPTIME + 3 * 3600 * S + S);
+    /* From an interval to a time of day. */
+    schedule = begin(&daily, NOON - 7200 * S);
+    now = at(3600 * S);
+    schedule_hand_on(&schedule, &now, &past);
+    past.owed = true;
+    schedule = begin_past(&after, &now, &past);
+    assert_int_equal(gap.missed, 0);
+    assert_int_equal(schedule.due, UPTIME + (1800 + 86400) * S);
+    calendar_free(before.at[0]);
+    calendar_free(after.at[0]);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -316,9 +610,20 @@ int main(void)
         cmocka_unit_test(test_catch_up_is_no_stampede),
         cmocka_unit_test(test_aligned),
         cmocka_unit_test(test_the_clock_is_set),
+        cmocka_unit_test(test_the_clock_is_set_behind_a_point_with_jitter),
         cmocka_unit_test(test_an_end_of_all_points),
         cmocka_unit_test(test_points),
         cmocka_unit_test(test_format),
+        cmocka_unit_test(test_a_point_is_owed_until_its_run_begins),
+        cmocka_unit_test(test_a_spread_catch_up_is_owed),
+        cmocka_unit_test(test_a_point_before_the_first_run_is_caught_up_with),
+        cmocka_unit_test(test_what_is_skipped_is_counted),
+        cmocka_unit_test(test_what_a_run_has_skipped_is_not_owed),
+        cmocka_unit_test(test_a_queued_run_is_owed),
+        cmocka_unit_test(test_jitter_does_not_move_the_grid),
+        cmocka_unit_test(test_backoff_goes_on),
+        cmocka_unit_test(test_a_past_in_the_future),
+        cmocka_unit_test(test_another_rule),
     };
 
     return cmocka_run_group_tests_name("schedule", tests, NULL, NULL);

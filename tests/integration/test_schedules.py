@@ -205,14 +205,18 @@ class Ends(Schedules):
         self.assertEqual(code, 1, errors)
 
 
-class ClockSteps(Schedules):
-    """Half past of every hour, from ten past on a summer's day, with the clock in our hands."""
+class SteppedTest(Schedules):
+    """Ten past twelve on a summer's day, with the clock in our hands."""
 
     def setUp(self):
         self.now = calendar.timegm((2026, 6, 15, 12, 10, 0))
 
     def start_shifted(self, config):
         daemon = self.daemon(config, start=False)
+        self.shift_clock(daemon)
+        return daemon.start().wait_started()
+
+    def shift_clock(self, daemon):
         self.shift = os.path.join(daemon.folder, "shift")
         self.fifo = os.path.join(daemon.folder, "fifo")
         os.mkfifo(self.fifo)
@@ -224,7 +228,6 @@ class ClockSteps(Schedules):
                                   ":verify_asan_link_order=0")
         self.set_clock(self.now)
         self.script(daemon, "a", "note")
-        return daemon.start().wait_started()
 
     def set_clock(self, seconds):
         with open(self.shift, "r+b") as file:
@@ -240,6 +243,10 @@ class ClockSteps(Schedules):
         harness.wait_until(
             lambda: (t := self.task(daemon, "a", "act"))["next_in"] and
             abs(t["next_in"] - seconds) < 60, f"a run in {seconds} s")
+
+
+class ClockSteps(SteppedTest):
+    """Half past of every hour."""
 
     def test_the_calendar_follows_and_intervals_do_not(self):
         daemon = self.start_shifted(puppet("a", "act.at = *:30 UTC"))
@@ -265,7 +272,6 @@ class ClockSteps(Schedules):
         self.assertEqual(daemon.stop(), 0, daemon.text())
         self.assertEqual(self.trace(daemon).count("a noted"), 2)
 
-
     def run_over_two_points(self, overlap):
         """From 12:30 on a run is under way; when it ends it is 14:40."""
         daemon = self.start_shifted(puppet("a", "act.at = *:30 UTC", f"act.overlap = {overlap}"))
@@ -286,6 +292,238 @@ class ClockSteps(Schedules):
     def test_overlap_of_a_schedule(self):
         self.assertEqual(self.run_over_two_points("skip"), (0, 2))
         self.assertEqual(self.run_over_two_points("queue"), (1, 1))
+
+
+class Owed(SteppedTest):
+    """A point that was due is owed until it was run or skipped aloud."""
+    # So long that no start comes by chance, and none that was put off comes soon.
+    LONG = 100 * 3600
+    ONCE = puppet("a", "act.at = 2026-06-15 12:30 UTC", "act.jitter = 100h")
+
+    def planned(self, daemon):
+        return self.task(daemon, "a", "act")["next_in"]
+
+    def wait_owed(self, daemon):
+        """Until its start is planned, though its point has passed."""
+        harness.wait_until(lambda: (p := self.planned(daemon)) is not None and p < self.LONG, "the owed run")
+
+    def wait_kept(self, daemon):
+        harness.wait_until(lambda: os.path.exists(self.path(daemon, "last-runs")) and
+                           " a act\n" in self.last_runs(daemon), "the file")
+
+    def over_restarts(self, daemon):
+        """Yields after each way in which a task gets another runner."""
+        self.wait_restarted(daemon, "a", daemon.kill("a"))
+        yield "a crash"
+        self.assertEqual(daemon.ctl("restart", "a").returncode, 0)
+        yield "a restart"
+        daemon.write(self.config + "on-init =\n")
+        done = daemon.ctl("reload")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        yield "a reload"
+        self.wait_kept(daemon)
+        daemon.signal(signal.SIGKILL)
+        daemon.wait()
+        self.restart(daemon)
+        yield "a crash of reeved"
+        self.assertEqual(daemon.stop(), 0, daemon.text())
+        self.restart(daemon)
+        yield "another life"
+
+    def test_between_a_point_and_its_start(self):
+        self.config = self.ONCE
+        daemon = self.start_shifted(self.config)
+        self.step(self.now + 1201)
+        self.wait_owed(daemon)
+        for _ in self.over_restarts(daemon):
+            self.wait_owed(daemon)
+        self.assertNotIn("a noted", self.trace(daemon))
+        # Its time comes, once.
+        self.step(self.now + 1200 + self.LONG + 1)
+        self.wait_trace(daemon, "a noted")
+        for how in self.over_restarts(daemon):
+            harness.wait_until(lambda: self.task(daemon, "a", "act")["never"], "the end of its schedule")
+            self.assertEqual(self.trace(daemon).count("a noted"), 1, how)
+        self.assertNotIn("skipped the run", daemon.text())
+        self.assertEqual(daemon.stop(), 0, daemon.text())
+
+    def test_a_catch_up_that_was_put_off(self):
+        """And of a task that has never run."""
+        self.config = puppet("a", "act.at = 2026-06-15 12:30 UTC", "act.catch-up = yes", "act.jitter = 100h")
+        daemon = self.start_shifted(self.config)
+        self.wait_kept(daemon)
+        self.assertEqual(daemon.stop(), 0, daemon.text())
+        # So late that only the catch-up is left.
+        self.set_clock(self.now + 1200 + 2 * self.LONG)
+        self.restart(daemon)
+        self.wait_owed(daemon)
+        for _ in self.over_restarts(daemon):
+            self.wait_owed(daemon)
+        # As it is asked for it comes.
+        daemon.write(self.config.replace("100h", "1ms"))
+        self.assertEqual(daemon.stop(), 0, daemon.text())
+        self.restart(daemon)
+        self.wait_trace(daemon, "a noted")
+        for how in self.over_restarts(daemon):
+            self.assertEqual(self.trace(daemon).count("a noted"), 1, how)
+        self.assertEqual(daemon.stop(), 0, daemon.text())
+
+    def begin_to_hold(self, *lines):
+        """From 12:30 on a run is under way; half past one has come since."""
+        daemon = self.start_shifted(puppet("a", "act.at = *:30 UTC", "act.overlap = queue", *lines))
+        self.script(daemon, "a", "wait")
+        self.wait_next(daemon, 1200)
+        self.step(self.now + 1200)
+        self.wait_trace(daemon, "a waits")
+        self.script(daemon, "a", "note")
+        self.set_clock(self.now + 5000)
+        return daemon
+
+    def test_a_queued_run_after_a_crash(self):
+        daemon = self.begin_to_hold()
+        self.wait_restarted(daemon, "a", daemon.kill("a"))
+        self.wait_trace(daemon, "a noted")
+        self.wait_next(daemon, 3400)
+        self.assertEqual(daemon.stop(), 0, daemon.text())
+        self.assertEqual(self.trace(daemon).count("a noted"), 1)
+
+    def test_a_queued_run_after_a_restart(self):
+        daemon = self.begin_to_hold()
+        self.assertEqual(daemon.ctl("restart", "a").returncode, 0)
+        self.wait_trace(daemon, "a noted")
+        self.wait_next(daemon, 3400)
+        self.assertEqual(daemon.stop(), 0, daemon.text())
+        self.assertEqual(self.trace(daemon).count("a noted"), 1)
+
+    def test_a_run_that_was_held_for_one_on_request(self):
+        daemon = self.start_shifted(puppet("a", "act.at = *:30 UTC", "act.overlap = queue"))
+        self.act(daemon, "a", "wait")
+        self.wait_trace(daemon, "a waits")
+        self.script(daemon, "a", "note")
+        self.step(self.now + 1201)
+        # Its turn has come, and the run after it is planned.
+        harness.wait_until(lambda: self.task(daemon, "a", "act")["next"][:1] == ["2026-06-15T13:30:00.000Z"],
+                           "the turn of half past twelve")
+        self.wait_restarted(daemon, "a", daemon.kill("a"))
+        self.wait_trace(daemon, "a noted")
+        self.wait_next(daemon, 3600)
+        self.assertEqual(daemon.stop(), 0, daemon.text())
+        self.assertEqual(self.trace(daemon).count("a noted"), 1)
+
+    def test_what_a_run_has_skipped_stays_so_after_a_crash(self):
+        daemon = self.start_shifted(puppet("a", "act.at = *:30 UTC"))
+        self.script(daemon, "a", "wait")
+        self.wait_next(daemon, 1200)
+        self.step(self.now + 1200)
+        self.wait_trace(daemon, "a waits")
+        self.script(daemon, "a", "note")
+        self.set_clock(self.now + 5000)
+        self.wait_restarted(daemon, "a", daemon.kill("a"))
+        self.wait_next(daemon, 3400)
+        self.assertEqual(self.task(daemon, "a", "act")["skipped"], 1)
+        self.assertEqual(daemon.stop(), 0, daemon.text())
+        self.assertNotIn("a noted", self.trace(daemon))
+
+    def test_a_point_while_a_reload_waits(self):
+        """No run begins until a job has ended; half past comes meanwhile."""
+        config = puppet("a", "act.at = *:30 UTC")
+        for overlap in ("skip", "queue"):
+            with self.subTest(overlap):
+                daemon = self.start_shifted(config + f"act.overlap = {overlap}\n")
+                os.mkfifo(self.path(daemon, "long"))
+                self.wait_next(daemon, 1200)
+                self.assertEqual(daemon.ctl("submit", "a/work", stdin="fifo long").returncode, 0)
+                self.wait_trace(daemon, "a reads")
+                daemon.write(config + f"act.overlap = {overlap}\nact.timeout = 1h\n")
+                done = daemon.ctl("reload")
+                self.assertIn("takes its new options when", done.stdout, done)
+                self.step(self.now + 1201)
+                self.assertIsNone(self.planned(daemon))
+                with open(self.path(daemon, "long"), "w", encoding="utf-8"):
+                    pass
+                daemon.wait_log(r"\[a\] reloaded")
+                self.wait_trace(daemon, "a noted")
+                self.wait_next(daemon, 3599)
+                self.assertEqual(self.trace(daemon).count("a noted"), 1)
+                self.assertEqual(self.task(daemon, "a", "act")["skipped"], 0)
+                self.assertEqual(daemon.stop(), 0, daemon.text())
+
+    def test_what_is_skipped_is_told(self):
+        daemon = self.start_shifted(puppet("a", "act.at = *:30 UTC"))
+        self.wait_next(daemon, 1200)
+        self.wait_kept(daemon)
+        self.assertEqual(daemon.stop(), 0, daemon.text())
+        self.set_clock(self.now + 3 * 3600)
+        self.restart(daemon)
+        daemon.wait_log(r"notice +\[a/act\] skipped 3 runs, from 2026-06-15T12:30:00\.000Z to "
+                        r"2026-06-15T14:30:00\.000Z: nothing ran then, and catch-up = no")
+        self.wait_next(daemon, 1200)
+        self.assertEqual(self.task(daemon, "a", "act")["skipped"], 3)
+        self.wait_restarted(daemon, "a", daemon.kill("a"))
+        # Whoever stops a module does not want its runs.
+        self.assertEqual(daemon.ctl("stop", "a").returncode, 0)
+        self.set_clock(self.now + 4 * 3600)
+        self.assertEqual(daemon.ctl("start", "a").returncode, 0)
+        daemon.wait_log(r"notice +\[a/act\] skipped the run of 2026-06-15T15:30:00\.000Z: nothing ran then")
+        self.wait_next(daemon, 1200)
+        self.assertEqual(self.task(daemon, "a", "act")["skipped"], 4)
+        self.assertEqual(daemon.stop(), 0, daemon.text())
+        self.assertEqual(daemon.text().count("skipped"), 2)
+        self.assertNotIn("a noted", self.trace(daemon))
+
+    def test_a_stamp_from_the_future(self):
+        config = puppet("a", "act.at = *:30 UTC", "act.catch-up = yes") + \
+            puppet("b", "act.every = 1h", "trace = b.trace")
+        daemon = self.daemon(config, start=False)
+        future = (self.now + 10 * 366 * 86400) * 10**9
+        with open(self.path(daemon, "last-runs"), "w", encoding="utf-8") as file:
+            file.write(f"reeve last runs 1\n{future} a act\n{future} b act\nend\n")
+        self.shift_clock(daemon)
+        daemon.start().wait_started()
+        self.wait_next(daemon, 1200)
+        self.assertTrue(self.task(daemon, "b", "act")["next_in"] < 3601)
+        # It is forgotten, so that it does no harm the next time.
+        harness.wait_until(lambda: str(future) not in self.last_runs(daemon), "another file")
+        self.step(self.now + 1201)
+        self.wait_trace(daemon, "a noted")
+        self.wait_next(daemon, 3600)
+        self.assertEqual(daemon.stop(), 0, daemon.text())
+
+    def test_an_interval_does_not_care_what_time_it_is(self):
+        daemon = self.start_shifted(puppet("a", "act.every = 1h"))
+        self.wait_trace(daemon, "a noted")
+        for clock in (self.now + 86400, self.now - 86400):
+            self.set_clock(clock)
+            self.wait_restarted(daemon, "a", daemon.kill("a"))
+            self.assertTrue(3000 < self.planned(daemon) <= 3600, self.planned(daemon))
+        self.assertEqual(daemon.stop(), 0, daemon.text())
+        self.assertEqual(self.trace(daemon).count("a noted"), 1)
+
+    def test_backoff_goes_on(self):
+        self.config = puppet("a", "act.every = 10ms", "act.backoff = 1h", "act.backoff-max = 2h")
+        daemon = self.daemon(self.config, start=False)
+        self.script(daemon, "a", "fail")
+        daemon.start().wait_started()
+        self.wait_backoff(daemon)
+        self.wait_restarted(daemon, "a", daemon.kill("a"))
+        self.wait_backoff(daemon)
+        self.assertEqual(daemon.ctl("restart", "a").returncode, 0)
+        self.wait_backoff(daemon)
+        daemon.write(self.config + "on-init =\n")
+        self.assertEqual(daemon.ctl("reload").returncode, 0)
+        self.wait_backoff(daemon)
+        # A person who stops and starts it begins anew.
+        self.script(daemon, "a", "nothing")
+        self.assertEqual(daemon.ctl("stop", "a").returncode, 0)
+        self.assertEqual(daemon.ctl("start", "a").returncode, 0)
+        harness.wait_until(lambda: self.task(daemon, "a", "act")["runs"] > 3, "runs")
+        self.assertEqual(daemon.stop(), 0, daemon.text())
+
+    def wait_backoff(self, daemon):
+        task = harness.wait_until(
+            lambda: (t := self.task(daemon, "a", "act"))["runs"] and t["next_in"] and t, "a run")
+        self.assertTrue(3000 < task["next_in"] < 3601, task)
+        self.assertEqual(task["runs"], 1)
 
 
 if __name__ == "__main__":

@@ -52,14 +52,14 @@ int ledger_teardown(void **state)
     return rmdir(fixture->folder);
 }
 
-void set_task(struct fixture *fixture, unsigned i, const char *name, int64_t started, bool kept)
+void set_task(struct fixture *fixture, unsigned i, const char *name, int64_t settled, bool kept)
 {
     struct scoreboard_task *task = &fixture->host->tasks[i];
 
     scoreboard_write_begin(task);
     task->head.used = 1;
     task->module = 0;
-    task->started_realtime = started;
+    task->open_realtime = settled + 1;
     task->kept = kept;
     string_copy(task->name, sizeof(task->name), name);
     scoreboard_write_end(task);
@@ -73,9 +73,9 @@ struct ledger *make(struct fixture *fixture)
     return ledger;
 }
 
-void append_run(const char *task, int64_t started, void *arg)
+void append_run(const char *task, const struct ledger_known *known, void *arg)
 {
-    text_append_format(arg, "%s=%lld ", task, (long long)started);
+    text_append_format(arg, "%s=%lld ", task, (long long)known->settled);
 }
 
 void expect_runs(const struct ledger *ledger, const char *module, const char *expected)

@@ -25,12 +25,12 @@ int ledger_teardown(void **state);
 
 /* A ledger of the folder, as a daemon that starts makes it. */
 struct ledger *make(struct fixture *fixture);
-void set_task(struct fixture *fixture, unsigned i, const char *name, int64_t started, bool kept);
+void set_task(struct fixture *fixture, unsigned i, const char *name, int64_t settled, bool kept);
 void write_file(const char *path, const char *content);
 
-/* For ledger_each(): appends "TASK=STARTED " to the text. */
-void append_run(const char *task, int64_t started, void *text);
-/* The module's tasks, as "TASK=STARTED " each. */
+/* For ledger_each(): appends "TASK=SETTLED " to the text. */
+void append_run(const char *task, const struct ledger_known *known, void *text);
+/* The module's tasks, as "TASK=SETTLED " each. */
 void expect_runs(const struct ledger *ledger, const char *module, const char *expected);
 /* Asserts that the log has this text since the last call, and forgets the lines until here. */
 void expect_log(struct fixture *fixture, const char *expected);

@@ -4,7 +4,8 @@
 
 #include <fcntl.h>
 
-#include "base/duration.h"
+#include "base/clock.h"
+#include "tests/support/cmocka.h"
 
 /* The disk, and threads, in our hands ------------------------------------------------------------ */
 
@@ -79,6 +80,85 @@ static void test_kept_over_a_restart(void **state)
     ledger_destroy(ledger);
     ledger = make(fixture);
     expect_runs(ledger, "web", "check=400 a task with blanks=200 ");
+    ledger_destroy(ledger);
+}
+
+static void append_all(const char *task, const struct ledger_known *known, void *arg)
+{
+    text_append_format(arg, "%s=%lld,%lld,%d,%u ", task, (long long)known->settled,
+                       (long long)known->open, known->passed_until > 0, known->failures);
+}
+
+static void expect_all(const struct ledger *ledger, const char *expected)
+{
+    cleanup_text struct text text = {0};
+
+    ledger_each(ledger, "web", append_all, &text);
+    assert_string_equal(text_string(&text), expected);
+}
+
+/* More is known in one life than in the next. */
+static void test_what_only_one_life_knows(void **state)
+{
+    struct fixture *fixture = *state;
+    struct ledger *ledger = make(fixture);
+    struct scoreboard_task *task = &fixture->host->tasks[0];
+    struct state_error error;
+    json_t *saved;
+
+    set_task(fixture, 0, "check", 100, true);
+    task->failures_in_row = 3;
+    task->passes = 1;
+    ledger_read_board(ledger, "web", fixture->board, 0);
+    expect_all(ledger, "check=100,101,1,3 ");
+    saved = ledger_save(ledger);
+    ledger_destroy(ledger);
+    ledger = make(fixture);
+    expect_all(ledger, "check=100,0,0,0 ");
+    /* A live upgrade goes on. */
+    assert_int_equal(ledger_load(ledger, saved, &error), 0);
+    expect_all(ledger, "check=100,101,1,3 ");
+    json_decref(saved);
+    /* As an earlier version saved it. */
+    saved = json_pack("[{s:s, s:s, s:i, s:b}]", "module", "web", "task", "check", "started", 50,
+                      "kept", true);
+    assert_int_equal(ledger_load(ledger, saved, &error), 0);
+    expect_all(ledger, "check=50,0,0,0 ");
+    json_decref(saved);
+    ledger_destroy(ledger);
+}
+
+static void take_known(const char *task, const struct ledger_known *known, void *arg)
+{
+    (void)task;
+    *(struct ledger_known *)arg = *known;
+}
+
+/* An interval is at home on the monotonic clock, also before the machine was started. */
+static void test_intervals(void **state)
+{
+    struct fixture *fixture = *state;
+    struct ledger *ledger = make(fixture);
+    struct scoreboard_task *task = &fixture->host->tasks[0];
+    struct ledger_known known;
+    int64_t hour = 3600 * NSEC_PER_SEC, ago, before;
+
+    set_task(fixture, 0, "check", 0, true);
+    task->open_realtime = 0;
+    task->interval = 87000 * hour;
+    task->open = clock_monotonic() + hour;
+    ledger_read_board(ledger, "web", fixture->board, 0);
+    before = clock_realtime();
+    ledger_each(ledger, "web", take_known, &known);
+    ago = before - known.settled;
+    assert_between(ago, 86999 * hour - 60 * NSEC_PER_SEC, 86999 * hour + 60 * NSEC_PER_SEC);
+    assert_int_equal(known.open - known.settled, 87000 * hour);
+    ledger_destroy(ledger);
+    ledger = make(fixture);
+    ledger_each(ledger, "web", take_known, &known);
+    ago = before - known.settled;
+    assert_between(ago, 86999 * hour - 60 * NSEC_PER_SEC, 86999 * hour + 60 * NSEC_PER_SEC);
+    assert_int_equal(known.open, 0);
     ledger_destroy(ledger);
 }
 
@@ -210,9 +290,13 @@ static void test_a_module_that_makes_up_tasks(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_kept_over_a_restart),          TEST(test_the_loop_turns_while_the_disk_hangs),
-        TEST(test_the_end_waits_for_the_disk),   TEST(test_no_thread_to_write),
+        TEST(test_kept_over_a_restart),
+        TEST(test_the_loop_turns_while_the_disk_hangs),
+        TEST(test_the_end_waits_for_the_disk),
+        TEST(test_no_thread_to_write),
         TEST(test_a_module_that_makes_up_tasks),
+        TEST(test_what_only_one_life_knows),
+        TEST(test_intervals),
     };
 
     return cmocka_run_group_tests_name("ledger", tests, NULL, NULL);
