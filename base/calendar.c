@@ -24,6 +24,17 @@ static const struct range {
     [CALENDAR_SECOND] = {0, 60 * USEC_PER_SEC - 1},
 };
 
+int calendar_look_again(const struct calendar *calendar, struct zone **ret_zone)
+{
+    return zone_look_again(calendar->zone, ret_zone);
+}
+
+void calendar_set_zone(struct calendar *calendar, struct zone *zone)
+{
+    zone_unref(calendar->zone);
+    calendar->zone = zone;
+}
+
 void calendar_free(struct calendar *calendar)
 {
     if (!calendar)

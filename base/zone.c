@@ -57,6 +57,7 @@ void zone_unref(struct zone *zone)
 {
     if (!zone || atomic_fetch_sub_explicit(&zone->references, 1, memory_order_acq_rel) > 1)
         return;
+    free(zone->path);
     free(zone->changes);
     free(zone->kinds);
     free(zone);

@@ -3,8 +3,8 @@
  * Time zones without tzset(): a zone is a value, read from a TZif file (RFC 8536) or from a rule in
  * POSIX's syntax, and never changes afterwards. So any thread may use it, while others call
  * localtime() and modules do what they like with TZ. It is counted; references may be taken and
- * given back on any thread. Nothing here blocks, except that zone_load() and zone_local() read a
- * small file.
+ * given back on any thread. Nothing here blocks, except that zone_load(), zone_local() and
+ * zone_look_again() read a small file.
  *
  * Instants are seconds since the epoch without leap seconds, within CIVIL_LIMIT.
  */
@@ -55,6 +55,14 @@ int zone_load(const char *name, struct zone **ret_zone);
  * thread may change it meanwhile. Returns 0 or -ENOMEM.
  */
 int zone_local(struct zone **ret_zone);
+
+/*
+ * Whether the file behind the zone is another one by now: the machine was moved to another zone, or has new
+ * tables. Returns 1 and the zone as it is today; 0 when nothing has changed, as for a zone without a file; or
+ * what reading says of a file that is there and cannot be used, -ENOMEM among it. A local zone whose file is
+ * gone is UTC, as in zone_local(). Reads no environment.
+ */
+int zone_look_again(const struct zone *zone, struct zone **ret_zone);
 
 /* One more reference; returns zone. */
 struct zone *zone_ref(struct zone *zone);

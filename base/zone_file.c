@@ -11,6 +11,7 @@
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/fd.h"
 #include "base/text.h"
@@ -235,44 +236,121 @@ bool zone_name_valid(const char *name)
     return before != '/';
 }
 
+static int64_t to_ns(const struct timespec *time)
+{
+    return time->tv_sec * INT64_C(1000000000) + time->tv_nsec;
+}
+
+/* Follows links: that another file is meant now is what counts. */
+static struct zone_stamp look_at(const char *path)
+{
+    struct zone_stamp stamp = {0};
+    struct stat status;
+
+    if (stat(path, &status) == 0)
+        stamp = (struct zone_stamp){
+            .device = status.st_dev,
+            .inode = status.st_ino,
+            .size = status.st_size,
+            .modified = to_ns(&status.st_mtim),
+            .changed = to_ns(&status.st_ctim),
+        };
+    return stamp;
+}
+
+static bool is_same(const struct zone_stamp *a, const struct zone_stamp *b)
+{
+    return a->device == b->device && a->inode == b->inode && a->size == b->size &&
+           a->modified == b->modified && a->changed == b->changed;
+}
+
+/* The zone is what the file at the path made it. */
+static int remember(struct zone *zone, const char *path, const struct zone_stamp *stamp)
+{
+    zone->path = strdup(path);
+    zone->stamp = *stamp;
+    return zone->path ? 0 : -ENOMEM;
+}
+
 static int load_file(const char *path, struct zone **ret_zone)
 {
+    cleanup_zone struct zone *zone = NULL;
     cleanup_free char *data = NULL;
+    /* Before the content: what is replaced in between is seen at the next look. */
+    const struct zone_stamp stamp = look_at(path);
     size_t size;
     int r = file_read(path, MAX_FILE, &data, &size);
 
-    return r < 0 ? r : zone_from_bytes(data, size, ret_zone);
+    if (r == 0)
+        r = zone_from_bytes(data, size, &zone);
+    if (r == 0)
+        r = remember(zone, path, &stamp);
+    if (r == 0)
+        *ret_zone = TAKE_PTR(zone);
+    return r;
 }
 
-static int load_below_zoneinfo(const char *name, struct zone **ret_zone)
+/* Or UTC, as long as the file is missing or cannot be used. */
+static int load_file_or_utc(const char *path, struct zone **ret_zone)
 {
-    cleanup_free char *path = format_new("%s/%s", ZONEINFO, name);
+    cleanup_zone struct zone *zone = NULL;
+    const struct zone_stamp stamp = look_at(path);
+    int r = load_file(path, ret_zone);
 
-    return path ? load_file(path, ret_zone) : -ENOMEM;
+    if (r == 0 || r == -ENOMEM)
+        return r;
+    r = zone_load("UTC", &zone);
+    if (r == 0)
+        r = remember(zone, path, &stamp);
+    if (r == 0)
+        *ret_zone = TAKE_PTR(zone);
+    return r;
 }
 
 int zone_load(const char *name, struct zone **ret_zone)
 {
+    cleanup_free char *path = NULL;
+
     if (strcmp(name, "UTC") == 0)
         return zone_from_rule("UTC0", ret_zone);
-    return zone_name_valid(name) ? load_below_zoneinfo(name, ret_zone) : -EINVAL;
+    if (!zone_name_valid(name))
+        return -EINVAL;
+    path = format_new("%s/%s", ZONEINFO, name);
+    return path ? load_file(path, ret_zone) : -ENOMEM;
 }
 
 int zone_local(struct zone **ret_zone)
 {
+    cleanup_free char *path = NULL;
     const char *name = getenv("TZ");
-    int r = -ENOENT;
+    int r;
 
-    if (!name) {
-        r = load_file(LOCALTIME, ret_zone);
-    } else {
-        name += *name == ':';
-        if (*name == '/')
-            r = load_file(name, ret_zone);
-        else if (*name != '\0')
-            r = load_below_zoneinfo(name, ret_zone);
-        if (r < 0 && r != -ENOMEM)
-            r = zone_from_rule(name, ret_zone);
-    }
-    return r < 0 && r != -ENOMEM ? zone_load("UTC", ret_zone) : r;
+    if (!name)
+        return load_file_or_utc(LOCALTIME, ret_zone);
+    name += *name == ':';
+    if (*name == '\0')
+        return zone_load("UTC", ret_zone);
+    path = *name == '/' ? strdup(name) : format_new("%s/%s", ZONEINFO, name);
+    if (!path)
+        return -ENOMEM;
+    r = load_file(path, ret_zone);
+    if (r < 0 && r != -ENOMEM)
+        r = zone_from_rule(name, ret_zone);
+    return r < 0 && r != -ENOMEM ? load_file_or_utc(path, ret_zone) : r;
+}
+
+int zone_look_again(const struct zone *zone, struct zone **ret_zone)
+{
+    const struct zone_stamp none = {0};
+    struct zone_stamp stamp;
+    int r;
+
+    if (!zone->path)
+        return 0;
+    stamp = look_at(zone->path);
+    if (is_same(&stamp, &zone->stamp))
+        return 0;
+    r = is_same(&stamp, &none) ? load_file_or_utc(zone->path, ret_zone)
+                               : load_file(zone->path, ret_zone);
+    return r < 0 ? r : 1;
 }

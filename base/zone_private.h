@@ -15,6 +15,12 @@ struct zone_change {
     size_t kind; /* index into kinds */
 };
 
+/* What tells a file from the one that was there before. All 0: there was none. */
+struct zone_stamp {
+    uint64_t device, inode;
+    int64_t size, modified, changed; /* the last two in nanoseconds since the epoch */
+};
+
 /*
  * All but the count of references is written before the zone is handed out, and only read since.
  * Before the first change holds kinds[initial]; after the last one the rule, if there is one.
@@ -28,6 +34,9 @@ struct zone {
     size_t initial;
     bool has_rule;
     struct zone_rule rule;
+    char *
+        path; /* of the file that it is, or would be, read from; NULL: no file decides what it is */
+    struct zone_stamp stamp;
 };
 
 /* An empty zone with one reference, or NULL. */

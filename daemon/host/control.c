@@ -26,6 +26,7 @@
 #include "daemon/host/module.h"
 #include "daemon/host/sandbox.h"
 #include "daemon/host/session.h"
+#include "daemon/host/wall_clock.h"
 
 #define EXIT_WIRE    3
 #define EXIT_REFUSED 4
@@ -226,6 +227,9 @@ static bool obey(struct control *control, const struct wire_message *message)
             context_tree_send(module, message->request);
         else
             refuse_unloaded(message);
+        break;
+    case WIRE_CLOCK:
+        wall_clock_look();
         break;
     case WIRE_STACK:
         note_stack(message->module);

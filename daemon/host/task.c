@@ -5,7 +5,7 @@
  * Properties: never two runs at once; run numbers count up over restarts of the module within the
  * host; every request is answered once.
  *
- * Operation: the schedule decides when a periodic function of the runtime runs next, which needs no
+ * Operation: the schedule (task_schedule.c) decides when a periodic function of the runtime runs next, which needs no
  * thread while it waits. Points that pass during a run are counted, not made up for. The first point that
  * is open is published at every step, so that whatever ends the runner, the one after it knows what is
  * still to be done.
@@ -17,9 +17,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 
-#include "base/clock.h"
 #include "base/text.h"
 #include "daemon/host/board.h"
 #include "daemon/host/task_internal.h"
@@ -75,26 +73,6 @@ static enum began begin(struct task_runner *runner, uint64_t request)
     return mine ? BEGAN : PASSED;
 }
 
-static bool holds_a_point(const struct task_runner *runner)
-{
-    return runner->pending && runner->request == 0;
-}
-
-void task_write_open(struct task_runner *runner)
-{
-    const struct schedule *schedule = &runner->schedule;
-    struct scoreboard_task *record = runner->record;
-    bool held = holds_a_point(runner);
-
-    record->open = record->open_realtime = 0;
-    if (schedule_is_of_wall_clock(schedule->rule))
-        record->open_realtime = held ? runner->held.open_realtime : schedule->open_realtime;
-    else if (schedule_is_planned(schedule->rule))
-        record->open = held ? runner->held.open : schedule->open;
-    record->passes =
-        runner->stopped || (runner->scheduled && runner->settings->overlap == TASK_OVERLAP_SKIP);
-}
-
 /* A held run of the schedule will not be: its point stays open for the next runner. */
 static void drop_held(struct task_runner *runner)
 {
@@ -116,7 +94,7 @@ static bool take_pending(struct task_runner *runner, uint64_t *ret_request)
     pthread_mutex_lock(&runner->lock);
     pending = runner->pending && !runner->stopped && rv_context_err(runner->module->tasks) == 0;
     *ret_request = runner->pending ? runner->request : 0;
-    if (holds_a_point(runner) && !pending)
+    if (task_holds_a_point(runner) && !pending)
         drop_held(runner);
     runner->pending = false;
     scoreboard_write_begin(runner->record);
@@ -153,51 +131,6 @@ static void run_all(struct task_runner *runner, uint64_t request, rv_duration du
 /* The schedule -----------------------------------------------------------------------------------
  */
 
-static struct schedule_now read_clocks(void)
-{
-    return (struct schedule_now){rv_now(), clock_realtime()};
-}
-
-static void publish_due(struct task_runner *runner)
-{
-    struct scoreboard_task *record = runner->record;
-    rv_duration due = runner->schedule.due;
-
-    scoreboard_write_begin(record);
-    record->next_due =
-        due == RV_FOREVER || runner->stopped || rv_context_err(runner->module->tasks) != 0 ? 0
-                                                                                           : due;
-    schedule_points(&runner->schedule, record->points, SCOREBOARD_POINTS);
-    task_write_open(runner);
-    scoreboard_write_end(record);
-}
-
-/* Asked by the runtime: when is the next start? */
-static rv_duration next_start(void *arg)
-{
-    struct task_runner *runner = arg;
-    struct schedule_now now = read_clocks();
-    rv_duration due;
-
-    pthread_mutex_lock(&runner->lock);
-    if (runner->plan == TASK_PLAN_NEXT)
-        schedule_plan(&runner->schedule, &now, runner->record->failures_in_row);
-    else if (runner->plan == TASK_PLAN_AGAIN)
-        schedule_clock_was_set(&runner->schedule, &now);
-    runner->plan = TASK_PLAN_AGAIN;
-    publish_due(runner);
-    due = runner->schedule.due;
-    pthread_mutex_unlock(&runner->lock);
-    return due;
-}
-
-static void clock_was_set(void *arg)
-{
-    struct task_runner *runner = arg;
-
-    rv_periodic_reschedule(runner->periodic);
-}
-
 static rv_duration start_planned(struct task_runner *runner, enum began began)
 {
     rv_duration due;
@@ -218,7 +151,7 @@ static rv_duration start_planned(struct task_runner *runner, enum began began)
  * the runner after this one. Returns whether there is to be another run, and *ret_again whether now. */
 static bool count_missed(struct task_runner *runner, bool *ret_again)
 {
-    struct schedule_now now = read_clocks();
+    struct schedule_now now = task_read_clocks();
     uint64_t missed;
     bool held, go_on;
 
@@ -249,16 +182,6 @@ static void ask_for_a_look(struct task_runner *runner)
 
     if (schedule_is_kept(&runner->settings->schedule))
         module_emit(&message);
-}
-
-/* While the gate is shut, or the runner ends, nothing is due: it is no fault that the task does not run. */
-void task_expect_nothing(struct task_runner *runner)
-{
-    pthread_mutex_lock(&runner->lock);
-    scoreboard_write_begin(runner->record);
-    runner->record->next_due = 0;
-    scoreboard_write_end(runner->record);
-    pthread_mutex_unlock(&runner->lock);
 }
 
 static int begin_planned(struct task_runner *runner, enum began *ret_began)
@@ -330,79 +253,6 @@ void task_run(struct task_runner *runner, uint64_t request)
 /* Life -------------------------------------------------------------------------------------------
  */
 
-/* "of 2026-...", or "from ... to ...". */
-static void format_gap(const struct schedule_gap *gap, char *buffer, size_t size)
-{
-    char first[CLOCK_TEXT_SIZE], last[CLOCK_TEXT_SIZE];
-
-    clock_format(gap->first, first, sizeof(first));
-    clock_format(gap->last, last, sizeof(last));
-    if (gap->missed == 1)
-        snprintf(buffer, size, "the run of %s", first);
-    else if (gap->missed < SCHEDULE_MISSED_MAX)
-        snprintf(buffer, size, "%llu runs, from %s to %s", (unsigned long long)gap->missed, first,
-                 last);
-    else
-        snprintf(buffer, size, "%llu runs and more, from %s on", (unsigned long long)gap->missed,
-                 first);
-}
-
-/* What fell due while the task was not there is not passed over in silence. */
-static void tell_gap(struct task_runner *runner, const struct schedule_gap *gap)
-{
-    const struct rv_labels labels = {.task = task_name(runner)};
-    struct rv_context *ctx;
-    char text[160];
-
-    if (gap->missed == 0 || rv_context_with_labels(runner->module->tasks, &labels, &ctx) < 0)
-        return;
-    format_gap(gap, text, sizeof(text));
-    if (gap->skipped)
-        rv_log(ctx, RV_LOG_NOTICE, "skipped %s: nothing ran then, and catch-up = no", text);
-    else
-        rv_log(ctx, RV_LOG_INFO, "makes up for %s: nothing ran then", text);
-    rv_context_unref(ctx);
-}
-
-static void begin_schedule(struct task_runner *runner, const struct last_runs *last_runs)
-{
-    struct scoreboard_task *record = runner->record;
-    const struct schedule_rule *rule = &runner->settings->schedule;
-    const struct schedule_past past = last_runs_find(last_runs, task_name(runner));
-    struct schedule_now now = read_clocks();
-    struct schedule_gap gap;
-    uint64_t seed = (uint64_t)now.monotonic;
-
-    (void)!getrandom(&seed, sizeof(seed), GRND_NONBLOCK);
-    schedule_begin(&runner->schedule, rule, &now, &past, seed, &gap);
-    tell_gap(runner, &gap);
-    scoreboard_write_begin(record);
-    record->failures_in_row = past.failures;
-    record->skipped += gap.in_run + (gap.skipped ? gap.missed : 0);
-    record->interval = rule->every;
-    record->kept = schedule_is_kept(rule);
-    schedule_format(rule, record->schedule, sizeof(record->schedule));
-    record->state = SCOREBOARD_TASK_WAITING;
-    scoreboard_write_end(record);
-    publish_due(runner);
-}
-
-static int start_schedule(struct task_runner *runner)
-{
-    struct rv_periodic_spec spec = {.size = sizeof(spec), .next = next_start};
-    const struct schedule_rule *rule = &runner->settings->schedule;
-    int r = 0;
-
-    if (schedule_is_planned(rule))
-        r = rv_periodic_start(runner->module->tasks, &spec, tick, runner, &runner->periodic);
-    if (r == 0 && schedule_is_of_wall_clock(rule))
-        r = wall_clock_watch(clock_was_set, runner, &runner->clock);
-    /* It may have been set between the first look at it and the watch. */
-    if (r == 0 && runner->clock)
-        clock_was_set(runner);
-    return r;
-}
-
 int task_create(struct host_module *module, const struct rv_task *definition,
                 const struct task_settings *settings, const struct last_runs *last_runs,
                 struct task_runner **ret_runner)
@@ -417,11 +267,11 @@ int task_create(struct host_module *module, const struct rv_task *definition,
     runner->settings = settings;
     pthread_mutex_init(&runner->lock, NULL);
     runner->record = board_task(module->slot, definition->name);
-    begin_schedule(runner, last_runs);
+    task_begin_schedule(runner, last_runs);
     /* Requests are runs like others: their cancel comes through the run's own context. */
     r = rv_group_create(rv_context_background(), &runner->requests);
     if (r == 0)
-        r = start_schedule(runner);
+        r = task_start_schedule(runner, tick);
     if (r < 0) {
         task_destroy(runner, NULL);
         return r;
@@ -462,19 +312,6 @@ bool task_wait(struct rv_context *ctx, struct task_runner *runner)
     return !busy;
 }
 
-/* Without memory for it the next runner begins as if the task had never been seen. */
-static void hand_on(const struct task_runner *runner, struct last_runs *last_runs)
-{
-    struct schedule_now now = read_clocks();
-    struct schedule_past past;
-
-    schedule_hand_on(&runner->schedule, &now, &past);
-    past.passed_until = runner->stopped ? now.realtime : 0;
-    past.failures = runner->record->failures_in_row;
-    past.owed = true;
-    (void)last_runs_set(last_runs, task_name(runner), &past);
-}
-
 void task_destroy(struct task_runner *runner, struct last_runs *last_runs)
 {
     wall_clock_forget(runner->clock);
@@ -483,7 +320,7 @@ void task_destroy(struct task_runner *runner, struct last_runs *last_runs)
     if (runner->requests)
         rv_group_wait(runner->requests);
     if (last_runs)
-        hand_on(runner, last_runs);
+        task_hand_on(runner, last_runs);
     scoreboard_write_begin(runner->record);
     runner->record->state = SCOREBOARD_TASK_STOPPED;
     runner->record->next_due = 0;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A task's runner, for the files that make it up: task.c its schedule and requests, task_run.c one
- * run from begin to end. */
+/* A task's runner, for the files that make it up: task.c its turns and requests, task_schedule.c its
+ * schedule, task_run.c one run from begin to end. */
 #ifndef REEVE_HOST_TASK_INTERNAL_H
 #define REEVE_HOST_TASK_INTERNAL_H
 
@@ -14,6 +14,7 @@ struct task_runner {
     struct rv_periodic *periodic;
     struct rv_group *requests; /* runs on request */
     struct wall_clock *clock;  /* of a schedule that goes by it */
+    bool zone_failing;         /* of its thread: that a new zone cannot be read was told */
     pthread_mutex_t lock;      /* protects what follows, and the record */
     struct scoreboard_task *record;
     struct schedule schedule;
@@ -45,6 +46,16 @@ struct task_end {
  * for one on request, whose request is accepted here, and answered by the caller. */
 void task_run_once(struct task_runner *runner, uint64_t request, rv_duration due,
                    struct task_end *ret_end);
+
+/* task_schedule.c. Without memory for what is handed on, the next runner begins as if the task had never been
+ * seen. */
+void task_begin_schedule(struct task_runner *runner, const struct last_runs *last_runs);
+int task_start_schedule(struct task_runner *runner, rv_function tick);
+void task_hand_on(const struct task_runner *runner, struct last_runs *last_runs);
+struct schedule_now task_read_clocks(void);
+
+/* The pending run is the schedule's. */
+bool task_holds_a_point(const struct task_runner *runner);
 
 /* Publishes which point is open, within the record's brackets and the runner's lock. */
 void task_write_open(struct task_runner *runner);

@@ -15,6 +15,7 @@
 #include "daemon/supervisor/errand.h"
 #include "daemon/supervisor/supervisor_internal.h"
 #include "daemon/supervisor/unit.h"
+#include "daemon/supervisor/zone_watch.h"
 
 /* Ending --------------------------------------------------------------------------------------- */
 
@@ -185,6 +186,7 @@ static void begin(struct supervisor *supervisor)
     };
 
     supervisor->reloading = true;
+    zone_watch_tell(supervisor);
     strings_free(&supervisor->steady);
     supervisor_notify(supervisor, SUPERVISOR_RELOADING);
     supervisor->new_config =

@@ -48,6 +48,7 @@ struct supervisor {
     uint64_t mark; /* of the last walk of a goal */
     struct plans plans;
     struct watch *watch;
+    struct zone_watch *zone_watch;
     struct ledger *ledger;
     struct symbols *symbols;
 

@@ -17,6 +17,7 @@
 #include "daemon/supervisor/tree.h"
 #include "daemon/supervisor/unit.h"
 #include "daemon/supervisor/watch.h"
+#include "daemon/supervisor/zone_watch.h"
 
 int supervisor_create(struct loop *loop, const struct supervisor_options *options,
                       struct config *config, struct supervisor **ret_supervisor)
@@ -56,6 +57,8 @@ int supervisor_create(struct loop *loop, const struct supervisor_options *option
         r = host_stops_create(loop, supervisor_hosts_changed, supervisor, &supervisor->host_stops);
     if (r == 0)
         r = watch_create(supervisor, &supervisor->watch);
+    if (r == 0)
+        r = zone_watch_create(supervisor, &supervisor->zone_watch);
     if (r == 0)
         r = ledger_create(loop, options->places.state, &supervisor->ledger);
     if (r == 0)
@@ -101,6 +104,7 @@ void supervisor_destroy(struct supervisor *supervisor)
     stray_stop();
     cgroups_stop();
     watch_destroy(supervisor->watch);
+    zone_watch_destroy(supervisor->zone_watch);
     host_stops_destroy(supervisor->host_stops);
     ledger_destroy(supervisor->ledger);
     spawner_destroy(supervisor->spawner);

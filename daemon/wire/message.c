@@ -51,6 +51,7 @@ static const struct schema {
     [WIRE_SUBMIT] = {"SUBMIT", {U32(module), U64(request), U64(timeout), STRING(name), DATA}},
     [WIRE_EXIT] = {"EXIT", {STRING(text)}},
     [WIRE_TREE] = {"TREE", {U32(module), U64(request)}},
+    [WIRE_CLOCK] = {"CLOCK", {U32(module)}},
     [WIRE_STACK] = {"STACK", {U32(module)}},
     [WIRE_FRAME] = {"FRAME", {U32(module), U32(line), U32(flags), U64(number), STRING(path)}},
     [WIRE_OPTION_ERROR] = {"OPTION_ERROR",

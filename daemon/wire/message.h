@@ -74,6 +74,7 @@ enum wire_type {
     WIRE_EXIT,   /* end the process; text is the cause */
     WIRE_TREE,   /* show the module's live contexts: NODE..., RESULT */
     WIRE_STACK,  /* note the stack of what the module runs for longest: it will be killed */
+    WIRE_CLOCK,  /* look whether the machine's time zone is another by now */
     WIRE_FRAME,  /* to reeve-symbols: what is at offset `number` of the file `path`? */
     /* Up. */
     WIRE_OPTION_ERROR, /* one error in a line of the section */

@@ -341,6 +341,77 @@ static void test_local(void **state)
     assert_int_equal(zone_local(&zone), 0);
 }
 
+static void write_zone(const char *path, const char *rule)
+{
+    struct image image;
+    char footer[64];
+    FILE *file = fopen(path, "we");
+
+    assert_non_null(file);
+    snprintf(footer, sizeof(footer), "\n%s\n", rule);
+    make_image(&image, '2', footer);
+    assert_int_equal(fwrite(image.bytes, 1, image.size, file), image.size);
+    fclose(file);
+}
+
+/* What a second look finds; NULL: nothing new. */
+static void expect_look(struct zone **zone, const char *name, int offset)
+{
+    struct zone *now = NULL;
+
+    assert_int_equal(zone_look_again(*zone, &now), name ? 1 : 0);
+    if (!name)
+        return;
+    zone_unref(*zone);
+    *zone = now;
+    assert_kind(*zone, seconds_at(2040, 7, 1, 0, 0), name, offset);
+}
+
+/* The machine moves, its tables are replaced, and for a while there is no file at all. */
+static void test_a_second_look(void **state)
+{
+    cleanup_zone struct zone *zone = NULL, *none = NULL;
+    char folder[] = "/tmp/test-zone-XXXXXX", path[64], new_path[64], link_path[64];
+    (void)state;
+
+    assert_non_null(mkdtemp(folder));
+    snprintf(path, sizeof(path), "%s/here", folder);
+    snprintf(new_path, sizeof(new_path), "%s/there", folder);
+    snprintf(link_path, sizeof(link_path), "%s/localtime", folder);
+    write_zone(path, BERLIN);
+    write_zone(new_path, "EST5EDT,M3.2.0,M11.1.0");
+    assert_int_equal(symlink(path, link_path), 0);
+    setenv("TZ", link_path, 1);
+    assert_int_equal(zone_local(&zone), 0);
+    /* The environment may be somebody else's by now. */
+    unsetenv("TZ");
+    expect_look(&zone, NULL, 0);
+    assert_int_equal(unlink(link_path), 0);
+    assert_int_equal(symlink(new_path, link_path), 0);
+    expect_look(&zone, "EDT", -14400);
+    expect_look(&zone, NULL, 0);
+    write_zone(path, "<+07>-7");
+    assert_int_equal(rename(path, new_path), 0);
+    expect_look(&zone, "+07", 25200);
+    /* One that cannot be used leaves all as it is, until it can. */
+    assert_int_equal(truncate(new_path, 100), 0);
+    assert_int_equal(zone_look_again(zone, &none), -EBADMSG);
+    assert_null(none);
+    write_zone(new_path, BERLIN);
+    expect_look(&zone, "CEST", 7200);
+    assert_int_equal(unlink(new_path), 0);
+    expect_look(&zone, "UTC", 0);
+    expect_look(&zone, NULL, 0);
+    write_zone(new_path, BERLIN);
+    expect_look(&zone, "CEST", 7200);
+    assert_int_equal(unlink(new_path), 0);
+    assert_int_equal(unlink(link_path), 0);
+    assert_int_equal(rmdir(folder), 0);
+    zone_unref(zone);
+    assert_int_equal(zone_from_rule(BERLIN, &zone), 0);
+    expect_look(&zone, NULL, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -348,6 +419,7 @@ int main(void)
         cmocka_unit_test(test_file),           cmocka_unit_test(test_file_damaged),
         cmocka_unit_test(test_file_truncated), cmocka_unit_test(test_file_bits),
         cmocka_unit_test(test_names),          cmocka_unit_test(test_local),
+        cmocka_unit_test(test_a_second_look),
     };
 
     return cmocka_run_group_tests_name("zone", tests, NULL, NULL);
