@@ -150,6 +150,7 @@ static void take_last_run(struct control *control, const struct wire_message *me
         .settled = (int64_t)message->number,
         .open = message->deadline,
         .passed_until = message->since,
+        .stopped = message->flags & WIRE_LAST_RUN_STOPPED,
         .failures = message->line,
         .owed = message->flags & WIRE_LAST_RUN_OWED,
     };

@@ -76,8 +76,7 @@ struct option_error {
     const char *text;
     bool unknown;
     const char *nearest;
-    bool
-        past; /* a point of time that was to come once: no error, unless somebody asks for a check */
+    bool past; /* it does not come again: no error, unless somebody asks for a check */
 };
 
 typedef void (*option_error_fn)(const struct option_error *error, void *arg);

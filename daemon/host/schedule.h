@@ -52,14 +52,13 @@ struct schedule_now {
 
 /* What is known from before the schedule began; times are real ones. All 0: the task was never seen. */
 struct schedule_past {
-    int64_t
-        settled; /* every point until then was run or skipped; of a clock that was wrong: later than now */
-    int64_t open; /* the first point after it, of whatever rule there was; 0: not known */
-    int64_t
-        passed_until; /* points until then were skipped as they came: a run was under way; 0: none */
-    unsigned failures; /* in a row */
-    bool
-        owed; /* nobody had stopped the task: what fell due meanwhile is run, whatever catch-up says */
+    /* Every point until then was run or skipped. Later than now, it is of a clock that was wrong. */
+    int64_t settled;
+    int64_t open;         /* the first point after it, of whatever rule there was; 0: not known */
+    int64_t passed_until; /* points until then were skipped as they came; 0: none */
+    bool stopped;         /* as the task was stopped for an error, and not as a run was under way */
+    unsigned failures;    /* in a row */
+    bool owed; /* nobody had stopped it: what fell due meanwhile is run, whatever catch-up says */
 };
 
 /* What passed between then and now. */
@@ -74,10 +73,9 @@ struct schedule_gap {
 
 struct schedule {
     const struct schedule_rule *rule;
-    uint64_t random; /* state of the jitter's generator */
-    rv_duration
-        base;        /* the point of the interval's grid that is planned, or whose run began last */
-    int64_t planned; /* the point of the wall clock that due belongs to; 0: none */
+    uint64_t random;     /* state of the jitter's generator */
+    rv_duration base;    /* the point of the grid that is planned, or whose run began last */
+    int64_t planned;     /* the point of the wall clock that due belongs to; 0: none */
     rv_duration put_off; /* from then until due, by jitter */
     int64_t last;        /* the one of the run that began last; 0: none */
     /* The first open point. Of an interval it is on the monotonic clock, and 0 while there is nothing to hand

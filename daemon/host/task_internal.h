@@ -23,11 +23,10 @@ struct task_runner {
     enum { TASK_PLAN_FIRST, TASK_PLAN_NEXT, TASK_PLAN_AGAIN } plan;
     struct rv_channel *idle; /* closed when the runner is free again, for who waits for it */
     bool busy;
-    bool stopped;   /* on-error = stop */
-    bool scheduled; /* the run under way is the schedule's */
-    bool pending;   /* overlap = queue: run again right after */
-    uint64_t
-        request; /* of the pending run; 0: it is the schedule's, whose point is open until it begins */
+    bool stopped;     /* on-error = stop */
+    bool scheduled;   /* the run under way is the schedule's */
+    bool pending;     /* overlap = queue: run again right after */
+    uint64_t request; /* of the pending run; 0: it is the schedule's, whose point stays open */
     struct {
         rv_duration open;
         int64_t open_realtime;

@@ -29,8 +29,12 @@ void task_write_open(struct task_runner *runner)
         record->open_realtime = held ? runner->held.open_realtime : schedule->open_realtime;
     else if (schedule_is_planned(schedule->rule))
         record->open = held ? runner->held.open : schedule->open;
-    record->passes =
-        runner->stopped || (runner->scheduled && runner->settings->overlap == TASK_OVERLAP_SKIP);
+    if (runner->stopped)
+        record->passes = SCOREBOARD_PASSES_STOPPED;
+    else if (runner->scheduled && runner->settings->overlap == TASK_OVERLAP_SKIP)
+        record->passes = SCOREBOARD_PASSES_RUNNING;
+    else
+        record->passes = SCOREBOARD_PASSES_NONE;
 }
 
 struct schedule_now task_read_clocks(void)
@@ -189,7 +193,7 @@ void task_begin_schedule(struct task_runner *runner, const struct last_runs *las
     tell_gap(runner, &gap);
     scoreboard_write_begin(record);
     record->failures_in_row = past.failures;
-    record->skipped += gap.in_run + (gap.skipped ? gap.missed : 0);
+    record->skipped += (past.stopped ? 0 : gap.in_run) + (gap.skipped ? gap.missed : 0);
     record->interval = rule->every;
     record->kept = schedule_is_kept(rule);
     schedule_format(rule, record->schedule, sizeof(record->schedule));
@@ -218,6 +222,7 @@ void task_hand_on(const struct task_runner *runner, struct last_runs *last_runs)
 
     schedule_hand_on(&runner->schedule, &now, &past);
     past.passed_until = runner->stopped ? now.realtime : 0;
+    past.stopped = runner->stopped;
     past.failures = runner->record->failures_in_row;
     past.owed = true;
     (void)last_runs_set(last_runs, task_name(runner), &past);

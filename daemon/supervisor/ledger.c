@@ -37,7 +37,8 @@ struct entry {
     /* What comes before the first open point is settled; by interval on the monotonic clock, else real times. */
     int64_t settled;
     int64_t open;         /* 0: not known */
-    int64_t passed_until; /* as in ledger_known, as the next */
+    int64_t passed_until; /* as in ledger_known, as the next two */
+    bool stopped;
     uint32_t failures;
     uint64_t noted; /* counts the changes of all, to know the oldest */
 };
@@ -119,6 +120,7 @@ static bool note(struct ledger *ledger, const char *module, const struct entry *
     entry->by_interval = seen->by_interval;
     entry->open = seen->open;
     entry->passed_until = seen->passed_until;
+    entry->stopped = seen->stopped;
     entry->failures = seen->failures;
     entry->kept = entry->kept || seen->kept;
     if (changed)
@@ -252,7 +254,8 @@ static bool read_task(struct scoreboard_task *task, struct entry *ret_seen)
         .kept = task->kept,
         .by_interval = task->open > 0 && task->interval > 0,
         .failures = task->failures_in_row,
-        .passed_until = task->passes ? clock_realtime() : 0,
+        .passed_until = task->passes != SCOREBOARD_PASSES_NONE ? clock_realtime() : 0,
+        .stopped = task->passes == SCOREBOARD_PASSES_STOPPED,
     };
     ret_seen->open = ret_seen->by_interval ? task->open : task->open_realtime;
     ret_seen->settled = ret_seen->open - (ret_seen->by_interval ? task->interval : 1);
@@ -295,6 +298,7 @@ void ledger_each(const struct ledger *ledger, const char *module,
             .settled = to_realtime(entry, entry->settled),
             .open = entry->open > 0 ? to_realtime(entry, entry->open) : 0,
             .passed_until = entry->passed_until,
+            .stopped = entry->stopped,
             .failures = entry->failures,
         };
 

@@ -31,6 +31,7 @@ struct ledger_known {
     /* Only in the life of the daemon in which they were seen; else 0. */
     int64_t open;         /* the first point after it */
     int64_t passed_until; /* points until then were skipped as they came */
+    bool stopped;         /* as the task was stopped for an error */
     uint32_t failures;    /* in a row */
 };
 

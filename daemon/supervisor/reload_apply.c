@@ -44,6 +44,7 @@ static void replace_unit(struct supervisor *supervisor, struct unit *old,
         return;
     old->removed = true;
     unit->held = old->held;
+    unit->was_down = old->was_down;
     if (old->starts > 0)
         restart_note(&unit->next_restart, CAUSE_RELOAD, moves, NULL);
 }

@@ -241,7 +241,8 @@ static void send_last_run(const char *task, const struct ledger_known *known, vo
     struct wire_message message = {
         .type = WIRE_LAST_RUN,
         .module = unit->slot,
-        .flags = unit->was_down ? 0 : WIRE_LAST_RUN_OWED,
+        .flags = (unit->was_down ? 0 : WIRE_LAST_RUN_OWED) |
+                 (known->stopped ? WIRE_LAST_RUN_STOPPED : 0),
         .line = unit->was_down ? 0 : known->failures,
         .number = (uint64_t)known->settled,
         .deadline = known->open,

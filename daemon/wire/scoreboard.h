@@ -84,6 +84,13 @@ enum {
     SCOREBOARD_TASK_STOPPED,   /* runs no more: the module stops, or on-error = stop */
 };
 
+/* scoreboard_task.passes */
+enum {
+    SCOREBOARD_PASSES_NONE,
+    SCOREBOARD_PASSES_RUNNING, /* they are skipped, as a run is under way */
+    SCOREBOARD_PASSES_STOPPED, /* they are nobody's, as the task is stopped for an error */
+};
+
 struct scoreboard_task {
     struct scoreboard_head head;
     uint32_t module; /* slot */
@@ -107,7 +114,7 @@ struct scoreboard_task {
     int32_t last_code;        /* of the last run that ended: 0 or a negative errno */
     uint32_t failures_in_row; /* since the last success */
     uint32_t kept;            /* how far it has come is worth keeping while the daemon is down */
-    uint32_t passes; /* points that come now are skipped: it runs, or is stopped for an error */
+    uint32_t passes;          /* what becomes of points that come now */
     /* The schedule's first open point, jitter left out: neither was its run begun nor was it skipped. Of an
      * interval it is in `open`, which may be past; else it is a real time, the last there is for none. */
     int64_t open;

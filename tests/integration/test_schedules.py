@@ -424,6 +424,28 @@ class Owed(SteppedTest):
         self.assertEqual(daemon.stop(), 0, daemon.text())
         self.assertNotIn("a noted", self.trace(daemon))
 
+    def test_a_task_that_was_stopped_for_an_error(self):
+        """What came since is nobody's: neither run nor counted."""
+        daemon = self.start_shifted(puppet("a", "act.at = *:30 UTC", "act.on-error = stop"))
+        self.script(daemon, "a", "fail")
+        self.step(self.now + 1200)
+        daemon.wait_log(r"runs no more \(on-error = stop\)")
+        self.script(daemon, "a", "note")
+        self.set_clock(self.now + 5 * 3600)
+        self.assertEqual(daemon.ctl("restart", "a").returncode, 0)
+        self.wait_next(daemon, 1200)
+        self.assertEqual(self.task(daemon, "a", "act")["skipped"], 0)
+        self.assertEqual(daemon.stop(), 0, daemon.text())
+        self.assertNotIn("a noted", self.trace(daemon))
+
+    def test_a_module_that_moves_to_another_host(self):
+        daemon = self.begin_to_hold()
+        daemon.write(puppet("a", "act.at = *:30 UTC", "act.overlap = queue", "host = other"))
+        self.assertEqual(daemon.ctl("reload").returncode, 0)
+        self.wait_trace(daemon, "a noted")
+        self.wait_next(daemon, 3400)
+        self.assertEqual(daemon.stop(), 0, daemon.text())
+
     def test_a_point_while_a_reload_waits(self):
         """No run begins until a job has ended; half past comes meanwhile."""
         config = puppet("a", "act.at = *:30 UTC")
