@@ -128,12 +128,24 @@ static bool note(struct ledger *ledger, const char *module, const struct entry *
     return changed && entry->kept;
 }
 
-/* A moment of the entry's clock as a real time, which is no earlier than the epoch. */
-static int64_t to_realtime(const struct entry *entry, int64_t time)
+/* What a real time is ahead of the entry's clock. */
+static int64_t ahead(const struct entry *entry)
 {
-    if (entry->by_interval)
-        time += clock_realtime() - clock_monotonic();
-    return MAX(time, INT64_C(1));
+    return entry->by_interval ? clock_realtime() - clock_monotonic() : 0;
+}
+
+/* In real times, which are no earlier than the epoch. */
+static struct ledger_known to_known(const struct entry *entry)
+{
+    int64_t by = ahead(entry);
+
+    return (struct ledger_known){
+        .settled = MAX(entry->settled + by, INT64_C(1)),
+        .open = entry->open > 0 ? MAX(entry->open + by, INT64_C(1)) : 0,
+        .passed_until = entry->passed_until,
+        .stopped = entry->stopped,
+        .failures = entry->failures,
+    };
 }
 
 static void mark_changed(struct ledger *ledger)
@@ -180,7 +192,7 @@ static int compose(struct ledger *ledger)
     for (size_t i = 0; i < ledger->count; i++)
         if (ledger->entries[i].kept)
             ledger_file_line(text, ledger->entries[i].module, ledger->entries[i].task,
-                             to_realtime(&ledger->entries[i], ledger->entries[i].settled));
+                             to_known(&ledger->entries[i]).settled);
     ledger_file_end(text);
     return text->failed ? -ENOMEM : 0;
 }
@@ -292,19 +304,12 @@ void ledger_each(const struct ledger *ledger, const char *module,
                  void (*fn)(const char *task, const struct ledger_known *known, void *arg),
                  void *arg)
 {
-    for (size_t i = 0; i < ledger->count; i++) {
-        const struct entry *entry = &ledger->entries[i];
-        const struct ledger_known known = {
-            .settled = to_realtime(entry, entry->settled),
-            .open = entry->open > 0 ? to_realtime(entry, entry->open) : 0,
-            .passed_until = entry->passed_until,
-            .stopped = entry->stopped,
-            .failures = entry->failures,
-        };
+    for (size_t i = 0; i < ledger->count; i++)
+        if (strcmp(ledger->entries[i].module, module) == 0) {
+            const struct ledger_known known = to_known(&ledger->entries[i]);
 
-        if (strcmp(entry->module, module) == 0)
-            fn(entry->task, &known, arg);
-    }
+            fn(ledger->entries[i].task, &known, arg);
+        }
 }
 
 int ledger_create(struct loop *loop, const char *folder, struct ledger **ret_ledger)
@@ -347,11 +352,12 @@ void ledger_destroy(struct ledger *ledger)
 /* "started" is what earlier versions wrote, and understand. */
 static json_t *save_entry(const struct entry *entry)
 {
-    return json_pack(
-        "{s:s, s:s, s:I, s:b, s:I, s:I, s:I}", "module", entry->module, "task", entry->task,
-        "started", (json_int_t)to_realtime(entry, entry->settled), "kept", entry->kept, "open",
-        (json_int_t)(entry->open > 0 ? to_realtime(entry, entry->open) : 0), "passed_until",
-        (json_int_t)entry->passed_until, "failures", (json_int_t)entry->failures);
+    const struct ledger_known known = to_known(entry);
+
+    return json_pack("{s:s, s:s, s:I, s:b, s:I, s:I, s:I}", "module", entry->module, "task",
+                     entry->task, "started", (json_int_t)known.settled, "kept", entry->kept, "open",
+                     (json_int_t)known.open, "passed_until", (json_int_t)known.passed_until,
+                     "failures", (json_int_t)known.failures);
 }
 
 json_t *ledger_save(const struct ledger *ledger)
