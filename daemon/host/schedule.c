@@ -295,8 +295,12 @@ rv_duration schedule_clock_was_set(struct schedule *schedule, const struct sched
     } else {
         int64_t after = after_last(schedule, now->realtime);
         rv_duration pause = MAX(schedule->not_before - now->monotonic, INT64_C(0));
+        int64_t next = next_of_clock(rule, MAX(after, add(now->realtime, pause)));
 
-        plan_point(schedule, now, next_of_clock(rule, MAX(after, add(now->realtime, pause))));
+        if (next == schedule->planned)
+            put_off(schedule, now, next, schedule->put_off);
+        else
+            plan_point(schedule, now, next);
     }
     return schedule->due;
 }

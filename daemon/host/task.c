@@ -5,10 +5,10 @@
  * Properties: never two runs at once; run numbers count up over restarts of the module within the
  * host; every request is answered once.
  *
- * Operation: the schedule (task_schedule.c) decides when a periodic function of the runtime runs next, which needs no
- * thread while it waits. Points that pass during a run are counted, not made up for. The first point that
- * is open is published at every step, so that whatever ends the runner, the one after it knows what is
- * still to be done.
+ * Operation: the schedule (task_schedule.c) decides when a periodic function of the runtime runs next,
+ * which needs no thread while it waits. Points that pass during a run are counted, not made up for. The
+ * first point that is open is published at every step, so that whatever ends the runner, the one after it
+ * knows what is still to be done.
  *
  * Safety: the lock protects what changes in the runner, and the record, which the run, its progress
  * and the watch all write. The runtime asks for the next start under a lock of its own, so nothing

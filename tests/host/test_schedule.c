@@ -285,6 +285,9 @@ static void test_the_clock_is_set_behind_a_point_with_jitter(void **state)
     (void)state;
 
     assert_between(jitter, 10 * S, 590 * S);
+    /* Nothing has moved, or only the clock: the same point keeps its jitter. */
+    assert_int_equal(set_clock(&schedule, 500 * S, 500 * S), 1800 * S + jitter);
+    assert_int_equal(set_clock(&schedule, 500 * S, 600 * S), 1700 * S + jitter);
     assert_int_equal(set_clock(&schedule, 600 * S, 1801 * S), 599 * S + jitter);
     assert_int_equal(set_clock(&schedule, 601 * S, 1802 * S), 599 * S + jitter);
     assert_int_equal(set_clock(&schedule, 601 * S, 3000 * S), 601 * S);
