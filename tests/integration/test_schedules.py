@@ -460,7 +460,7 @@ class Owed(SteppedTest):
                 done = daemon.ctl("reload")
                 self.assertIn("takes its new options when", done.stdout, done)
                 self.step(self.now + 1201)
-                self.assertIsNone(self.planned(daemon))
+                harness.wait_until(lambda: self.planned(daemon) is None, "the schedule to rest")
                 with open(self.path(daemon, "long"), "w", encoding="utf-8"):
                     pass
                 daemon.wait_log(r"\[a\] reloaded")
