@@ -123,8 +123,8 @@ static void use_config(const struct config *config, const struct config_places *
 
         use_module(module);
         fuzz_check(config_find(config, module->name) == module, "%s stands twice", module->name);
-        fuzz_check(other && config_compare(module, other) == CONFIG_SAME,
-                   "%s differs from itself", module->name);
+        fuzz_check(other && config_compare(module, other) == CONFIG_SAME, "%s differs from itself",
+                   module->name);
     }
     config_free(again);
     rebuild(config, places);
