@@ -102,21 +102,19 @@ static void tell_zone(struct task_runner *runner, int r)
     rv_context_unref(ctx);
 }
 
-/* The thread of the wall clock alone changes zones; the lock keeps them from whoever plans by them. */
-static bool take_new_zone(struct task_runner *runner, struct calendar *calendar)
+/* The thread of the wall clock alone changes zones; the lock keeps them from whoever plans by them. Returns 1
+ * for a new zone, 0, or a negative errno. */
+static int take_new_zone(struct task_runner *runner, struct calendar *calendar)
 {
     struct zone *zone;
     int r = calendar_look_again(calendar, &zone);
 
-    if (r < 0 && !runner->zone_failing)
-        tell_zone(runner, r);
-    runner->zone_failing = r < 0;
     if (r <= 0)
-        return false;
+        return r;
     pthread_mutex_lock(&runner->lock);
     calendar_set_zone(calendar, zone);
     pthread_mutex_unlock(&runner->lock);
-    return true;
+    return 1;
 }
 
 static void look_at_clock(bool was_set, void *arg)
@@ -124,9 +122,17 @@ static void look_at_clock(bool was_set, void *arg)
     struct task_runner *runner = arg;
     const struct schedule_rule *rule = &runner->settings->schedule;
     bool moved = false;
+    int failed = 0;
 
-    for (unsigned i = 0; i < rule->at_count; i++)
-        moved = take_new_zone(runner, rule->at[i]) || moved;
+    for (unsigned i = 0; i < rule->at_count; i++) {
+        int r = take_new_zone(runner, rule->at[i]);
+
+        moved = moved || r > 0;
+        failed = r < 0 ? r : failed;
+    }
+    if (failed < 0 && !runner->zone_failing)
+        tell_zone(runner, failed);
+    runner->zone_failing = failed < 0;
     if (moved)
         tell_zone(runner, 1);
     if (moved || was_set)
