@@ -226,6 +226,13 @@ class Daemon:
     def module(self, name):
         return next(m for m in self.status()["modules"] if m["name"] == name)
 
+    def wait_ready(self, *names):
+        """All modules, or those that are named, also such for which a start does not wait."""
+        self.wait_started()
+        wait_until(lambda: all(m["state"] == "ready" for m in self.status()["modules"]
+                               if not names or m["name"] in names), f"{names or 'all'} to be ready")
+        return self
+
     def kill(self, name, number=signal.SIGKILL):
         """Sends a signal to the module's host; returns its pid."""
         pid = self.module(name)["pid"]

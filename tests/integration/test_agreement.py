@@ -67,7 +67,7 @@ class Agreement(PuppetTest):
 
     def test_backoff_and_given_up(self):
         daemon = self.start(puppet("a", "essential = no", "restart = never") +
-                            puppet("b", "essential = no").replace("1ms", "1h"))
+                            puppet("b", "essential = no").replace("1ms", "1h")).wait_ready()
         for name, line, state in (("a", "given up", "failed"), ("b", "restart 1 in", "backoff")):
             daemon.kill(name)
             daemon.wait_log(rf"\[{name}\] .*{line}")

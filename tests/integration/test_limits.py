@@ -552,7 +552,7 @@ class Bill(LimitsTest):
         self.assertEqual(daemon.stop(), 0, daemon.text())
 
     def test_without_a_process(self):
-        daemon = self.daemon(breaker("a", "restart = never", "essential = no")).wait_started()
+        daemon = self.daemon(breaker("a", "restart = never", "essential = no")).wait_ready("a")
         daemon.kill("a")
         harness.wait_until(lambda: daemon.module("a")["state"] == "failed", "failed")
         names = [name for name in self.metrics(daemon) if name.startswith("reeve_host_")]

@@ -37,11 +37,6 @@ class MetricsTest(PuppetTest):
         harness.wait_until(lambda: self.value(daemon, name, **labels) >= least,
                            f"{name} to be {least}")
 
-    def wait_all_ready(self, daemon):
-        """Also those for which a start does not wait."""
-        harness.wait_until(lambda: all(m["state"] == "ready" for m in daemon.status()["modules"]),
-                           "all modules")
-
     def eventful(self):
         """A daemon with several modules, to which most of what can happen has happened."""
         daemon = self.daemon(
@@ -51,7 +46,7 @@ class MetricsTest(PuppetTest):
                    "restart-limit = 1000/1s") +
             f"[module:odd]\nload = {ODD_NAMES}\nhost = both\nessential = no\n" +
             puppet("gone", "restart = never", "essential = no")).wait_started()
-        self.wait_all_ready(daemon)
+        daemon.wait_ready()
         self.act(daemon, "a", "fail")
         self.wait_value(daemon, 1, "reeve_task_failures_total", module="a", task="act")
         self.act(daemon, "late", "wait")
@@ -256,7 +251,7 @@ class Truth(MetricsTest):
             "".join(f"[module:{name}]\nload = {load}\nhost = both\nessential = no\n"
                     "restart-delay = 1ms\nrestart-limit = 1000/1s\n"
                     for name, load in (("b", PUPPET), ("odd", ODD_NAMES)))).wait_started()
-        self.wait_all_ready(daemon)
+        daemon.wait_ready()
         before, ended, problems = {}, threading.Event(), []
 
         def watch():

@@ -317,7 +317,7 @@ class Looks(PuppetTest):
         self.assertEqual(daemon.stop(), 0, daemon.text())
 
     def test_what_counts_is_not_dropped(self):
-        daemon = self.daemon(puppet("a", "essential = no")).wait_started()
+        daemon = self.daemon(puppet("a", "essential = no")).wait_ready("a")
         self.act(daemon, "a", "flood and fail")
         daemon.wait_log(r"\[a/act#1\] failed: as told")
         # Nothing more comes of it, and yet it is told how much is missing.

@@ -62,7 +62,7 @@ class Order(PuppetTest):
         # hello.
         daemon = self.daemon("".join(puppet(f"p{i}", "essential = no", "drain = 1000s",
                                             "restart-limit = 1000/1s") for i in range(24)),
-                             daemon="shutdown-timeout = 1000s").wait_started()
+                             daemon="shutdown-timeout = 1000s").wait_ready()
         mark, pids = daemon.mark(), [m["pid"] for m in daemon.status()["modules"]]
         for pid in pids:
             os.kill(pid, signal.SIGKILL)
@@ -622,7 +622,7 @@ class Reloads(PuppetTest):
         self.assertEqual(daemon.stop(), 0, daemon.text())
 
     def test_a_reload_that_fails_leaves_that_module_failed(self):
-        daemon = self.daemon(puppet("a", "essential = no") + puppet("b")).wait_started()
+        daemon = self.daemon(puppet("a", "essential = no") + puppet("b")).wait_ready("a")
         pid = daemon.module("b")["pid"]
         daemon.write(puppet("a", "essential = no", "on-reload = fail") + puppet("b"))
         done = daemon.ctl("reload")
