@@ -14,6 +14,7 @@
 
 #include "base/clock.h"
 #include "base/log_record.h"
+#include "base/shown.h"
 #include "base/text.h"
 
 /* A pipe takes up to PIPE_BUF (4096) bytes without blocking once poll() said that it has room. */
@@ -215,7 +216,7 @@ static void log_record_text(enum log_event event, enum log_level level, const ch
     if (level > level_max)
         return;
     vsnprintf(text, sizeof(text), format, args);
-    text_sanitise(text);
+    text_clean(text, sizeof(text));
     log_record_parse(&record);
     if (observer)
         observer(&record, observer_arg);

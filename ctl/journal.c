@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/shown.h"
 #include "base/text.h"
 
 #define VALUE_SIZE 4096
@@ -38,7 +39,8 @@ static const char *get_field(sd_journal *journal, const char *field, char *buffe
     length = MIN(length - skip, size - 1);
     memcpy(buffer, (const char *)data + skip, length);
     buffer[length] = '\0';
-    text_sanitise(buffer);
+    /* Another program, or an older reeved, may have written it. */
+    text_clean(buffer, size);
     return buffer;
 }
 

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/shown.h"
 #include "base/text.h"
 #include "ctl/commands.h"
 #include "ctl/journal.h"
@@ -34,7 +35,7 @@ static void print_line(const struct ctl *ctl, const json_t *line)
         return;
     }
     string_copy(text, sizeof(text), get_text(line, "text"));
-    text_sanitise(text);
+    text_clean(text, sizeof(text));
     printf("%s %s%-7s %s%s\n", get_local_time(get_text(line, "time"), time, sizeof(time)),
            ctl->colour ? colour : "", level, text, ctl->colour && *colour ? "\x1b[0m" : "");
 }

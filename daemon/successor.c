@@ -11,6 +11,7 @@
 
 #include "base/duration.h"
 #include "base/fd.h"
+#include "base/shown.h"
 #include "daemon/loop/loop.h"
 #include "daemon/supervisor/stray.h"
 
@@ -107,7 +108,7 @@ static void ended(pid_t pid _unused_, const struct loop_exit *exit, void *arg)
     successor->text[successor->length] = '\0';
     good = exit->code == 0 && handover_read_answer(successor->text, &answer) == 0;
     successor->text[strcspn(successor->text, "\n")] = '\0';
-    text_sanitise(successor->text);
+    text_clean(successor->text, sizeof(successor->text));
     if (successor->late)
         string_copy(successor->text, sizeof(successor->text), "it did not answer within 10s");
     else if (!good && (exit->signal != 0 || successor->text[0] == '\0' || exit->code == 0))

@@ -12,6 +12,7 @@
 #include "base/fd.h"
 #include "base/list.h"
 #include "base/log.h"
+#include "base/shown.h"
 #include "daemon/loop/loop.h"
 #include "daemon/successor.h"
 #include "daemon/supervisor/host_state.h"
@@ -112,7 +113,7 @@ static void fail(struct upgrade *upgrade, int code, const char *format, ...)
     va_start(args, format);
     vsnprintf(text, sizeof(text), format, args);
     va_end(args);
-    text_sanitise(text);
+    text_clean(text, sizeof(text));
     log_error("not upgraded: %s", text);
     edge_upgrade_tell(upgrade->options.edge, false, text);
     if (upgrade->stage >= HOLDING)

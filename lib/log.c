@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/shown.h"
 #include "base/text.h"
 #include "lib/internal.h"
 
@@ -64,8 +65,8 @@ static void write_line(const struct rv_log_record *record)
         snprintf(line + length, sizeof(line) - length, " %s=%s", record->fields[i].key,
                  record->fields[i].value);
     }
-    line[sizeof(line) - 2] = '\0';
-    text_sanitise(line);
+    /* The line's end is still to come. */
+    text_clean(line, sizeof(line) - 1);
     length = strlen(line);
     line[length++] = '\n';
     /* One write is one line, whoever else writes. */

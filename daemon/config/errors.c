@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 #include "daemon/config/errors.h"
 
+#include "base/shown.h"
+
 void config_error(struct config_errors *errors, const char *file, unsigned line, const char *format,
                   ...)
 {
     struct text text = {0};
+    char *whole;
     va_list args;
 
     text_append(&text, file);
@@ -14,7 +17,11 @@ void config_error(struct config_errors *errors, const char *file, unsigned line,
     va_start(args, format);
     text_append_vformat(&text, format, args);
     va_end(args);
-    if (strings_take(&errors->texts, text_finish(&text)) < 0)
+    whole = text_finish(&text);
+    /* Most errors quote a value. */
+    if (whole)
+        redact_urls(whole);
+    if (strings_take(&errors->texts, whole) < 0)
         errors->failed = true;
 }
 

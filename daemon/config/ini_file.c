@@ -75,7 +75,7 @@ static bool check_section(struct reader *reader, char *line)
     }
     for (char *p = end + 1; *p != '\0'; p++)
         if (!isblank((unsigned char)*p)) {
-            error_at_line(reader, "nothing may follow a section's ']': \"%.40s\"", end + 1);
+            error_at_line(reader, "nothing may follow a section's ']'");
             return false;
         }
     length = (size_t)(end - line) - 1;
@@ -101,13 +101,25 @@ static bool has_inline_comment(const char *value)
     return false;
 }
 
+/* What stands behind the key, or alone in the line, may be a secret. */
+static void refuse_line(struct reader *reader, const char *line)
+{
+    size_t length = strcspn(line, " \t:");
+
+    if (line[length] != '\0' && length <= INI_NAME_MAX)
+        error_at_line(reader, "expected KEY = VALUE, [SECTION] or a comment: \"%.*s ...\"",
+                      (int)length, line);
+    else
+        error_at_line(reader, "expected KEY = VALUE, [SECTION] or a comment");
+}
+
 static bool check_value(struct reader *reader, const char *line)
 {
     const char *separator = strpbrk(line, "=:");
     size_t length;
 
     if (!separator || *separator == ':') {
-        error_at_line(reader, "expected KEY = VALUE, [SECTION] or a comment: \"%.40s\"", line);
+        refuse_line(reader, line);
         return false;
     }
     for (length = (size_t)(separator - line); length > 0; length--)
@@ -151,8 +163,7 @@ static bool check_line(struct reader *reader, char *line)
     if (line[strspn(line, " \t")] == '\0' || *line == ';' || *line == '#')
         return false;
     if (isblank((unsigned char)*line)) {
-        error_at_line(reader, "a line may not begin with a blank: \"%.40s\"",
-                      line + strspn(line, " \t"));
+        error_at_line(reader, "a line may not begin with a blank");
         return false;
     }
     return *line == '[' ? check_section(reader, line) : check_value(reader, line);

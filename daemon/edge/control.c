@@ -25,6 +25,7 @@
 
 #include "base/duration.h"
 #include "base/log.h"
+#include "base/shown.h"
 #include "daemon/edge/edge_internal.h"
 #include "daemon/edge/log_ring.h"
 #include "daemon/loop/http_handover.h"
@@ -41,7 +42,7 @@ void edge_respond_error(struct http_request *request, int status, int code, cons
     vsnprintf(text, sizeof(text), format, args);
     va_end(args);
     /* It may quote the peer, who can send what no JSON can hold. */
-    text_sanitise(text);
+    text_clean(text, sizeof(text));
     edge_respond_json(request, status, EDGE_JSON_TYPE,
                       json_pack("{s:s, s:s}", "error", text, "code", name ? name : "?"));
 }

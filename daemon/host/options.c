@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "base/duration.h"
+#include "base/shown.h"
 #include "base/size.h"
 #include "base/text.h"
 #include "daemon/host/settings.h"
@@ -65,6 +66,8 @@ static void tell(struct binder *binder, const struct option_line *line, const ch
     va_start(args, format);
     vsnprintf(text, sizeof(text), format, args);
     va_end(args);
+    /* Values are quoted. */
+    redact_urls(text);
     binder->errors++;
     binder->fn(&error, binder->arg);
 }
@@ -293,6 +296,8 @@ static void tell_unknown(struct binder *binder, const struct option_line *line)
         .key = line->key, .file = line->file, .line = line->line, .text = text, .unknown = true};
 
     snprintf(text, sizeof(text), "unknown key \"%.64s\"", line->key);
+    /* A line that is only a URL has its key there. */
+    redact_urls(text);
     for (size_t i = 0; i < loaded->option_count; i++) {
         option_key(loaded->options[i].name, candidate, sizeof(candidate));
         if (name_nearest(line->key, candidate, NULL, &best))

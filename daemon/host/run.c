@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/macro.h"
+#include "base/shown.h"
 #include "base/text.h"
 #include "daemon/host/board.h"
 #include "daemon/host/crash.h"
@@ -25,6 +26,7 @@ static struct rv_channel *events;
 static void emit(const struct wire_message *message)
 {
     struct event event = {message->type};
+    char text[2048];
 
     switch (message->type) {
     case WIRE_OPTION_ERROR:
@@ -34,7 +36,9 @@ static void emit(const struct wire_message *message)
                 message->value && message->value[0] ? "\"?" : "");
         return;
     case WIRE_FAILED:
-        fprintf(stderr, "reeve-host: %s failed: %s\n", message->name, message->text);
+        string_copy(text, sizeof(text), message->text);
+        text_clean(text, sizeof(text));
+        fprintf(stderr, "reeve-host: %s failed: %s\n", message->name, text);
         break;
     case WIRE_OVERDUE:
         fprintf(stderr, "reeve-host: task %s run %llu ignores its cancellation; %s\n",

@@ -7,6 +7,7 @@
 
 #include "base/duration.h"
 #include "base/list.h"
+#include "base/shown.h"
 #include "daemon/config/settings.h"
 #include "daemon/loop/loop.h"
 #include "daemon/supervisor/host.h"
@@ -41,8 +42,8 @@ void check_add_option_error(struct config_errors *errors, const struct config_mo
 
     string_copy(key, sizeof(key), message->key);
     string_copy(text, sizeof(text), message->text);
-    text_sanitise(key);
-    text_sanitise(text);
+    text_clean(key, sizeof(key));
+    text_clean(text, sizeof(text));
     /* A place counts only if it is one that we gave: no host makes up file names. */
     for (size_t i = 0; i < module->option_count; i++)
         if (strcmp(module->options[i].key, message->key) == 0 &&

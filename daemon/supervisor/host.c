@@ -16,6 +16,7 @@
 #include "base/clock.h"
 #include "base/duration.h"
 #include "base/log.h"
+#include "base/shown.h"
 #include "base/text.h"
 #include "daemon/loop/loop.h"
 #include "daemon/supervisor/cgroup.h"
@@ -342,7 +343,7 @@ static void set_why(struct host *host, const char *why, va_list args)
     if (host->why[0] != '\0')
         return;
     vsnprintf(host->why, sizeof(host->why), why, args);
-    text_sanitise(host->why);
+    text_clean(host->why, sizeof(host->why));
 }
 
 void host_note_hang(struct host *host, uint32_t slot)

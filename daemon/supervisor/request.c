@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/shown.h"
 #include "base/text.h"
 #include "daemon/supervisor/tenancy.h"
 #include "daemon/supervisor/unit.h"
@@ -216,6 +217,7 @@ void request_answered(struct requests *requests, const struct unit *unit,
 
     LIST_FOREACH_SAFE (request, next, &requests->list, list) {
         cleanup_free char *text = NULL;
+        size_t size;
 
         /* A host answers for its own modules only. */
         if (request->id != message->request || request->unit != unit)
@@ -231,9 +233,13 @@ void request_answered(struct requests *requests, const struct unit *unit,
             request->fn(&answer, request->arg);
             return;
         }
-        text = strdup(message->text);
-        if (text)
-            text_sanitise(text);
+        /* Lines that become one take up to twice their room. */
+        size = 2 * strlen(message->text) + 1;
+        text = malloc(size);
+        if (text) {
+            string_copy(text, size, message->text);
+            text_clean(text, size);
+        }
         answer.final = true;
         answer.text = text ? text : "";
         answer_last(request, &answer);

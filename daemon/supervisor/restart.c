@@ -2,6 +2,7 @@
 #include "daemon/supervisor/restart.h"
 
 #include "base/macro.h"
+#include "base/shown.h"
 #include "base/text.h"
 
 static const char *const kind_names[] = {
@@ -31,7 +32,7 @@ void restart_note(struct restart *restart, enum cause_kind kind, const char *tex
     restart->kind = kind;
     string_copy(restart->text, sizeof(restart->text), text);
     /* It may quote a text that was cut within a character. */
-    text_sanitise(restart->text);
+    text_clean(restart->text, sizeof(restart->text));
     restart->crash = crash ? *crash : (struct crash){0};
 }
 

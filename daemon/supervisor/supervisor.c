@@ -12,6 +12,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/shown.h"
 #include "daemon/loop/loop.h"
 #include "daemon/supervisor/errand.h"
 #include "daemon/supervisor/goal.h"
@@ -283,7 +284,7 @@ void supervisor_stop(struct supervisor *supervisor, const struct cause *cause)
     log_notice("stopping: %s", cause->text);
     supervisor->cause = *cause;
     /* It may quote a reason, cut within a character. */
-    text_sanitise(supervisor->cause.text);
+    text_clean(supervisor->cause.text, sizeof(supervisor->cause.text));
     supervisor->phase = PHASE_DRAINING;
     operations_finish(&supervisor->operations);
     supervisor_notify(supervisor, SUPERVISOR_DRAINING);

@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: MIT */
+#include "base/shown.h"
+
+#include <ctype.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "base/text.h"
+
+/* What ends a URL within a text. An apostrophe may be a part of one. */
+static bool ends_url(char c)
+{
+    return (unsigned char)c <= ' ' || c == 0x7F || strchr("\"<>`", c) != NULL;
+}
+
+static const char *url_end(const char *url)
+{
+    while (!ends_url(*url))
+        url++;
+    return url;
+}
+
+/* The last of those characters in [from, to), or NULL. */
+static const char *find_last(const char *from, const char *to, char c)
+{
+    return memrchr(from, c, (size_t)(to - from));
+}
+
+static const char *find_first(const char *from, const char *to, const char *characters)
+{
+    for (; from < to; from++)
+        if (strchr(characters, *from))
+            return from;
+    return to;
+}
+
+/* "[::1]:80" */
+static const char *find_port(const char *from, const char *end)
+{
+    return find_first(*from == '[' ? find_first(from, end, "]") : from, end, ":");
+}
+
+/* Whether what stands after the host is no port: a URL whose password has a '/', or that was cut. */
+static bool has_bad_port(const char *from, const char *end)
+{
+    const char *colon = find_port(from, end);
+
+    if (colon == end)
+        return false;
+    /* "mongodb://a:27017,b:27017" */
+    end = find_first(colon + 1, end, ",");
+    for (const char *p = colon + 1; p < end; p++)
+        if (!isdigit((unsigned char)*p))
+            return true;
+    return false;
+}
+
+/* Where the part before the host ends; NULL: there is none. *ret_cut: it does, but the host is missing. */
+static const char *user_end(const char *from, const char *end, bool *ret_cut)
+{
+    const char *authority = find_first(from, end, "/?#");
+    const char *at = find_last(from, authority, '@');
+
+    *ret_cut = false;
+    if (at || !has_bad_port(from, authority))
+        return at;
+    at = find_last(from, end, '@');
+    *ret_cut = !at;
+    return at ? at : authority;
+}
+
+static char *put(char *to, const char *from, const char *end)
+{
+    size_t length = (size_t)(end - from);
+
+    memmove(to, from, length);
+    return to + length;
+}
+
+static char *put_mask(char *to, char mask, const char *from, const char *end)
+{
+    size_t length = (size_t)(end - from);
+
+    length = length < 3 ? length : 3;
+    memset(to, mask, length);
+    return to + length;
+}
+
+/* In web addresses a user without a password is a token; "ssh://git@host" is none. */
+static bool is_web(const char *text, const char *colon)
+{
+    return (colon - text >= 4 && strncasecmp(colon - 4, "http", 4) == 0) ||
+           (colon - text >= 5 && strncasecmp(colon - 5, "https", 5) == 0);
+}
+
+/* [*from, end) is the rest of a URL behind its "://". */
+static char *put_user(char *to, const char **from, const char *end, bool web)
+{
+    bool cut;
+    const char *at = user_end(*from, end, &cut), *colon;
+
+    if (!at)
+        return to;
+    colon = cut ? find_port(*from, at) : find_first(*from, at, ":");
+    if (colon < at) {
+        to = put(to, *from, colon + 1);
+        to = put_mask(to, '*', colon + 1, at);
+    } else if (web) {
+        to = put_mask(to, '*', *from, at);
+    } else {
+        to = put(to, *from, at);
+    }
+    *from = at;
+    return to;
+}
+
+/* A query, or a fragment with values, reaches to the end; marks of the sentence around it stay. */
+static const char *query_of(const char *from, const char *end, const char **ret_end)
+{
+    const char *query = find_first(from, end, "?#");
+
+    if (query < end && *query == '#' && find_first(query, end, "=?") == end)
+        query = end;
+    while (end > query && strchr(".,;:)!?]}'", end[-1]))
+        end--;
+    *ret_end = end;
+    return end > query ? query : NULL;
+}
+
+void redact_urls(char *text)
+{
+    char *to = text;
+    const char *from = text, *found;
+
+    while ((found = strstr(from, "://"))) {
+        const char *end = url_end(found + 3), *next, *query, *query_end;
+        /* Before anything is written there. */
+        bool web = is_web(from, found);
+
+        to = put(to, from, found + 3);
+        from = found + 3;
+        to = put_user(to, &from, end, web);
+        /* Another may begin in the path. */
+        next = strstr(from, "://");
+        if (!next || next > end)
+            next = end;
+        query = query_of(from, end, &query_end);
+        if (query && query < next) {
+            to = put(to, from, query + 1);
+            to = put_mask(to, '.', query + 1, query_end);
+            from = query_end;
+        }
+    }
+    memmove(to, from, strlen(from) + 1);
+}
+
+void text_join_lines(char *text, size_t size)
+{
+    char *whole = strchr(text, '\n') ? strdup(text) : NULL, *rest = whole, *line;
+    size_t used = 0;
+
+    if (!whole) {
+        /* Without memory: no line's end remains, and nothing is lost. */
+        for (char *p = text; (p = strchr(p, '\n')); p++)
+            *p = ' ';
+        return;
+    }
+    text[0] = '\0';
+    while ((line = strsep(&rest, "\n")))
+        if (*line != '\0' && used < size) {
+            used += (size_t)snprintf(text + used, size - used, "%s%s", used > 0 ? "; " : "", line);
+        }
+    free(whole);
+}
+
+void text_sanitise_lines(char *text)
+{
+    char *line = text, *end;
+
+    while ((end = strchr(line, '\n'))) {
+        *end = '\0';
+        text_sanitise(line);
+        *end = '\n';
+        line = end + 1;
+    }
+    text_sanitise(line);
+}
+
+void text_clean_lines(char *text)
+{
+    text_sanitise_lines(text);
+    redact_urls(text);
+}
+
+void text_clean(char *text, size_t size)
+{
+    text_join_lines(text, size);
+    /* One that was cut may end within a character. */
+    text_sanitise(text);
+    redact_urls(text);
+}
+
+size_t text_first_line(const char *text)
+{
+    return strcspn(text, "\n");
+}

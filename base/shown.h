@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What is shown of a text. A text that a module, a command, a library or a file's author has written may hold
+ * secrets, control characters and line breaks; whatever passes one on cleans it first.
+ *
+ * Every text has two parts: its first line is for everybody, and what follows it (the output of a command, say)
+ * for the log and the control socket alone. Who shows both makes one line of them.
+ */
+#ifndef REEVE_BASE_SHOWN_H
+#define REEVE_BASE_SHOWN_H
+
+#include <stddef.h>
+
+/*
+ * Hides, in place, what URLs in a text keep secret: a password ("http://user:***@host"), a user name without one
+ * in a web address, which is a token ("***@host"), and queries ("?..."). The text never grows, so that fewer
+ * than three characters are replaced by as many. A URL that was cut within its password loses that part too.
+ * Without "://" in front of it nothing is taken for a URL.
+ */
+void redact_urls(char *text);
+
+/* Makes one line of several, with "; " between them, which is cut at size - 1 bytes; empty lines are left out. */
+void text_join_lines(char *text, size_t size);
+
+/* Makes a text one printable line without secrets; size is that of its buffer. */
+void text_clean(char *text, size_t size);
+
+/* The same, but line breaks stay. */
+void text_clean_lines(char *text);
+
+/* As text_sanitise(), but line breaks stay. */
+void text_sanitise_lines(char *text);
+
+/* The length of the part that is for everybody. */
+size_t text_first_line(const char *text);
+
+#endif

@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: MIT */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/shown.h"
+#include "base/text.h"
+
+/* What is done twice, as on the way through several processes, changes nothing more. */
+static void expect(const char *before, const char *after)
+{
+    char buffer[256];
+
+    string_copy(buffer, sizeof(buffer), before);
+    redact_urls(buffer);
+    assert_string_equal(buffer, after);
+    redact_urls(buffer);
+    assert_string_equal(buffer, after);
+}
+
+static void test_passwords(void **state)
+{
+    (void)state;
+
+    expect("http://monitor:s3cr3t@127.0.0.1:18101/401", "http://monitor:***@127.0.0.1:18101/401");
+    expect("get \"https://u:p4ss@h/\": refused", "get \"https://u:***@h/\": refused");
+    expect("postgres://u:p4ss@a:5432,b:5432/db and amqp://:p4ss@h",
+           "postgres://u:***@a:5432,b:5432/db and amqp://:***@h");
+    expect("HTTP://u:p4ss@h", "HTTP://u:***@h");
+    /* The text does not grow. */
+    expect("http://u:p@h http://u:pw@h http://u:@h", "http://u:*@h http://u:**@h http://u:@h");
+    /* The last '@' of the authority ends it; a ':' in the password does not. */
+    expect("http://u:p@ss:w@h:80/a@b:c", "http://u:***@h:80/a@b:c");
+    expect("http://u:p'ss@h/", "http://u:***@h/");
+    /* Not as it should be written, but as it is. */
+    expect("http://u:pa/ss@h/ http://u:p?ss@h http://u:p#ss@h",
+           "http://u:***@h/ http://u:***@h http://u:***@h");
+    /* Cut within it. */
+    expect("fetch http://u:s3cr", "fetch http://u:***");
+    expect("http://[::1]:s3cr3t", "http://[::1]:***");
+}
+
+static void test_tokens(void **state)
+{
+    (void)state;
+
+    expect("clone https://ghp_0123@github.com/a/b", "clone https://***@github.com/a/b");
+    expect("ssh://git@host/a postgres://u@h", "ssh://git@host/a postgres://u@h");
+    expect("http://h/?token=abc", "http://h/?...");
+    expect("(see http://h/a?token=abc): timed out", "(see http://h/a?...): timed out");
+    expect("'http://h/a?token=abc', later", "'http://h/a?...', later");
+    expect("{\"u\":\"http://h/?k=v\",\"n\":1}", "{\"u\":\"http://h/?...\",\"n\":1}");
+    expect("http://h/#access_token=abc http://h/a#top", "http://h/#... http://h/a#top");
+    expect("http://h?abc", "http://h?...");
+    expect("http://h/?a http://h/? http://h/a?.", "http://h/?. http://h/? http://h/a?.");
+    expect("http://h/?next=http://u:p4ss@h/", "http://h/?...");
+    expect("http://proxy/http://u:p4ss@h/?k=v", "http://proxy/http://u:***@h/?...");
+    expect("a://b://c:d4ta@e", "a://b://c:***@e");
+}
+
+static void test_what_is_no_secret(void **state)
+{
+    static const char *const plain[] = {
+        "",
+        "://",
+        "a:b@c?d",
+        "what? nothing: a@b",
+        "http://h:80/a",
+        "http://h:80",
+        "http://h:80/a@b",
+        "https://[::1]:443/",
+        "https://[::1]",
+        "file:///etc/passwd",
+        "mongodb://a:27017,b:27017/db",
+        "http://a:80\nb@c",
+        "http://a?\n",
+    };
+    (void)state;
+
+    for (size_t i = 0; i < ARRAY_SIZE(plain); i++)
+        expect(plain[i], plain[i]);
+}
+
+static void test_lines(void **state)
+{
+    char text[32];
+    (void)state;
+
+    string_copy(text, sizeof(text), "exit code 3\n\nFATAL\ndisk\n");
+    assert_int_equal(text_first_line(text), strlen("exit code 3"));
+    text_join_lines(text, sizeof(text));
+    assert_string_equal(text, "exit code 3; FATAL; disk");
+    assert_int_equal(text_first_line(text), strlen(text));
+    string_copy(text, sizeof(text), "\n\n");
+    text_join_lines(text, sizeof(text));
+    assert_string_equal(text, "");
+    string_copy(text, sizeof(text), "ab\ncd\nef");
+    text_join_lines(text, 7);
+    assert_string_equal(text, "ab; cd");
+    string_copy(text, sizeof(text), "a\rb\nhttp://u:p4ss@h\x01");
+    text_clean_lines(text);
+    assert_string_equal(text, "a?b\nhttp://u:***@h?");
+    text_clean(text, sizeof(text));
+    assert_string_equal(text, "a?b; http://u:***@h?");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_passwords),
+        cmocka_unit_test(test_tokens),
+        cmocka_unit_test(test_what_is_no_secret),
+        cmocka_unit_test(test_lines),
+    };
+
+    return cmocka_run_group_tests_name("shown", tests, NULL, NULL);
+}
