@@ -107,6 +107,8 @@ json_t *page_json(const struct snapshot *snapshot);
 json_t *health_json(const struct snapshot *snapshot);
 /* status.c: nanoseconds as the seconds of our JSON. */
 json_t *edge_seconds(int64_t ns);
+/* What everybody may see of a text: its first line. */
+json_t *edge_public(const char *text);
 /* status.c: everything that a snapshot knows, for reevectl. */
 json_t *status_json(const struct edge *edge, const struct snapshot *snapshot);
 /* metrics_bill.c: what hosts and the supervisor take. */

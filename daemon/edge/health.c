@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The health document: draft-inadarei-api-health-check-06. */
+/* The health document: draft-inadarei-api-health-check-06. It is for everybody. */
 #include <string.h>
 
 #include "base/clock.h"
@@ -17,7 +17,7 @@ static json_t *make_check(const struct snapshot *snapshot, const char *type, enu
 
     /* The draft: output is left out of a check that passes. */
     if (check && health != HEALTH_PASS && output[0] != '\0')
-        json_object_set_new(check, "output", json_string(output));
+        json_object_set_new(check, "output", edge_public(output));
     return check;
 }
 
@@ -46,7 +46,7 @@ static void add_task(json_t *checks, const struct snapshot *snapshot,
         json_object_set_new(check, "observedUnit", json_string("ms"));
     }
     if (check && record->progress[0] != '\0')
-        json_object_set_new(check, "notes", json_string(record->progress));
+        json_object_set_new(check, "notes", edge_public(record->progress));
     add_check(checks, component, "duration", check);
 }
 

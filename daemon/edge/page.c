@@ -13,12 +13,6 @@
 #include "daemon/edge/edge_internal.h"
 #include "daemon/supervisor/judge.h"
 
-/* The first line, as a probe over TCP may see it. */
-static json_t *first_line(const char *text)
-{
-    return json_stringn(text, strcspn(text, "\n"));
-}
-
 static bool is_running(const struct scoreboard_task *task)
 {
     return task->state == SCOREBOARD_TASK_RUNNING || task->state == SCOREBOARD_TASK_CANCELLED;
@@ -36,7 +30,7 @@ static json_t *task_state(const struct snapshot *snapshot, const struct snapshot
     return json_pack(
         "{s:s, s:s, s:s, s:s, s:o, s:I, s:I, s:I, s:o, s:o, s:o}", "name", r->name, "state", state,
         "health", health_name(task->health), "schedule", r->schedule, "output",
-        first_line(task->output), "run", (json_int_t)r->run, "runs", (json_int_t)r->runs,
+        edge_public(task->output), "run", (json_int_t)r->run, "runs", (json_int_t)r->runs,
         "failures", (json_int_t)r->failures, "run_sum", edge_seconds(r->run_duration.sum),
         "running", is_running(r) ? edge_seconds(snapshot->taken - r->started_at) : json_null(),
         "next_in", planned ? edge_seconds(r->next_due - snapshot->taken) : json_null());
@@ -54,7 +48,7 @@ static json_t *pool_state(const struct snapshot *snapshot, const struct scoreboa
                      "queued", (json_int_t)pool->queued, "active", (json_int_t)pool->active,
                      "finished", (json_int_t)pool->finished, "failed", (json_int_t)pool->failed,
                      "lost", (json_int_t)pool->lost, "job_sum",
-                     edge_seconds(pool->job_duration.sum), "output", first_line(output));
+                     edge_seconds(pool->job_duration.sum), "output", edge_public(output));
 }
 
 /* The page is public: it shows the kind of the last restart, but not the reason, which may quote paths
@@ -73,7 +67,7 @@ static json_t *module_state(const struct snapshot *snapshot, const struct snapsh
         "{s:s, s:s, s:s, s:b, s:b, s:o, s:o, s:I, s:o, s:o, s:o, s:o}", "name", module->name,
         "state", unit_state_name(module->state), "health", health_name(module->health), "ready",
         module->ready, "essential", module->essential, "since",
-        edge_seconds(snapshot->taken - module->state_since), "output", first_line(module->output),
+        edge_seconds(snapshot->taken - module->state_since), "output", edge_public(module->output),
         "restarts", (json_int_t)module->restarts, "restarted",
         restarted ? edge_seconds(snapshot->taken - restart->at) : json_null(), "restart_kind",
         restarted ? json_string(cause_kind_name(restart->kind)) : json_null(), "tasks", tasks,
@@ -89,7 +83,7 @@ json_t *page_json(const struct snapshot *snapshot)
     return json_pack("{s:s, s:s, s:s, s:o, s:o, s:o}", "version", REEVE_VERSION, "health",
                      health_name(snapshot->health), "phase", phase_name(snapshot->phase), "uptime",
                      edge_seconds(snapshot->taken - snapshot->started_at), "cause",
-                     snapshot->cause.code != 0 ? first_line(snapshot->cause.text) : json_null(),
+                     snapshot->cause.code != 0 ? edge_public(snapshot->cause.text) : json_null(),
                      "modules", modules);
 }
 

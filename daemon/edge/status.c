@@ -4,12 +4,29 @@
 
 #include "base/clock.h"
 #include "base/duration.h"
+#include "base/shown.h"
 #include "daemon/edge/edge_internal.h"
 #include "daemon/supervisor/bill.h"
 
 json_t *edge_seconds(int64_t ns)
 {
     return json_real((double)ns / NSEC_PER_SEC);
+}
+
+json_t *edge_public(const char *text)
+{
+    return json_stringn(text, text_first_line(text));
+}
+
+/* All of a text, in one line. */
+static json_t *whole(const char *text)
+{
+    /* Room for all of the longest, which grows. */
+    char line[2 * sizeof(((struct snapshot_module *)NULL)->output)];
+
+    string_copy(line, sizeof(line), text);
+    text_join_lines(line, sizeof(line));
+    return json_string(line);
 }
 
 /* How long ago, or null for never. */
@@ -83,13 +100,13 @@ static bool never_comes(const struct scoreboard_task *task)
 static json_t *task_json(const struct snapshot *snapshot, const struct snapshot_task *task)
 {
     const struct scoreboard_task *r = &task->record;
-    json_t *json =
-        json_pack("{s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:i, s:s, s:s}", "name",
-                  r->name, "state", task_state(r), "status", health_name(task->health), "output",
-                  task->output, "run", (json_int_t)r->run, "runs", (json_int_t)r->runs, "failures",
-                  (json_int_t)r->failures, "timeouts", (json_int_t)r->timeouts, "cancels",
-                  (json_int_t)r->cancels, "skipped", (json_int_t)r->skipped, "last_code",
-                  (int)r->last_code, "last_error", r->last_text, "progress", r->progress);
+    json_t *json = json_pack(
+        "{s:s, s:s, s:s, s:o, s:I, s:I, s:I, s:I, s:I, s:I, s:i, s:o, s:o}", "name", r->name,
+        "state", task_state(r), "status", health_name(task->health), "output", whole(task->output),
+        "run", (json_int_t)r->run, "runs", (json_int_t)r->runs, "failures", (json_int_t)r->failures,
+        "timeouts", (json_int_t)r->timeouts, "cancels", (json_int_t)r->cancels, "skipped",
+        (json_int_t)r->skipped, "last_code", (int)r->last_code, "last_error", whole(r->last_text),
+        "progress", whole(r->progress));
 
     if (!json)
         return NULL;
@@ -114,13 +131,13 @@ static json_t *task_json(const struct snapshot *snapshot, const struct snapshot_
 
 static json_t *pool_json(const struct scoreboard_pool *pool)
 {
-    return json_pack("{s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:s}", "name",
+    return json_pack("{s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o}", "name",
                      pool->name, "workers", (json_int_t)pool->workers, "capacity",
                      (json_int_t)pool->capacity, "queued", (json_int_t)pool->queued, "active",
                      (json_int_t)pool->active, "accepted", (json_int_t)pool->accepted, "finished",
                      (json_int_t)pool->finished, "failed", (json_int_t)pool->failed, "lost",
                      (json_int_t)pool->lost, "rejected", (json_int_t)pool->rejected, "retried",
-                     (json_int_t)pool->retried, "last_error", pool->last_text);
+                     (json_int_t)pool->retried, "last_error", whole(pool->last_text));
 }
 
 /* What a host takes; shared by its tenants. Figures of a process are null without one. */
@@ -170,14 +187,14 @@ static json_t *module_json(const struct snapshot *snapshot, const struct snapsho
     for (size_t i = 0; i < module->pool_count; i++)
         json_array_append_new(pools, pool_json(&module->pools[i]));
     return json_pack(
-        "{s:s, s:s, s:s, s:b, s:s, s:s, s:s, s:i, s:o, s:I, s:I, s:o, s:I, s:o, s:o, s:o}", "name",
+        "{s:s, s:s, s:s, s:b, s:o, s:s, s:s, s:i, s:o, s:I, s:I, s:o, s:I, s:o, s:o, s:o}", "name",
         module->name, "state", unit_state_name(module->state), "status",
-        health_name(module->health), "essential", module->essential, "output", module->output,
-        "crash", text, "host", module->host, "pid", (int)module->pid, "since",
-        age(snapshot, module->state_since), "starts", (json_int_t)module->starts, "restarts",
-        (json_int_t)module->restarts, "last_restart", restart_json(snapshot, &module->last_restart),
-        "jobs_lost", (json_int_t)module->jobs_lost, "tasks", tasks, "pools", pools, "usage",
-        host ? usage_json(host) : json_null());
+        health_name(module->health), "essential", module->essential, "output",
+        whole(module->output), "crash", text, "host", module->host, "pid", (int)module->pid,
+        "since", age(snapshot, module->state_since), "starts", (json_int_t)module->starts,
+        "restarts", (json_int_t)module->restarts, "last_restart",
+        restart_json(snapshot, &module->last_restart), "jobs_lost", (json_int_t)module->jobs_lost,
+        "tasks", tasks, "pools", pools, "usage", host ? usage_json(host) : json_null());
 }
 
 json_t *status_json(const struct edge *edge, const struct snapshot *snapshot)

@@ -10,6 +10,8 @@
 
 #include "daemon/edge/edge_internal.h"
 
+#include "base/shown.h"
+
 /* So that the line stays one. */
 #define REASON_MAX 160
 
@@ -36,7 +38,9 @@ static void add_worst(const struct snapshot *snapshot, struct text *line)
         if (!worst || snapshot->modules[i].health > worst->health)
             worst = &snapshot->modules[i];
     if (worst && worst->health != HEALTH_PASS)
-        text_append_format(line, "; %s: %.*s", worst->name, REASON_MAX, reason_of(worst));
+        text_append_format(line, "; %s: %.*s", worst->name,
+                           (int)MIN((size_t)REASON_MAX, text_first_line(reason_of(worst))),
+                           reason_of(worst));
 }
 
 static void add_work(const struct snapshot_module *module, struct text *line)

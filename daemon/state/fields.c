@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "base/shown.h"
 #include "base/text.h"
 
 static int64_t load_int(const void *place, size_t size, bool is_signed)
@@ -48,7 +49,7 @@ json_t *state_text(const char *text)
 
     if (!copy)
         return NULL;
-    text_sanitise(copy);
+    text_sanitise_lines(copy);
     return json_string(copy);
 }
 

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/shown.h"
 #include "base/text.h"
 #include "daemon/supervisor/host.h"
 #include "daemon/supervisor/judge.h"
@@ -56,7 +57,7 @@ static int read_own_health(const struct unit *unit, const struct scoreboard *boa
     if (!board || unit->state != UNIT_READY || unit->slot >= SCOREBOARD_MODULES ||
         !scoreboard_read_module(board, unit->slot, ret_record) || !ret_record->head.used)
         return 0;
-    text_sanitise(ret_record->health_text);
+    text_clean_lines(ret_record->health_text);
     module->health_at = ret_record->health_at;
     return ret_record->health_at > 0 ? ret_record->health_code : 0;
 }

@@ -6,22 +6,23 @@
 #include <string.h>
 
 #include "base/macro.h"
+#include "base/shown.h"
 #include "base/text.h"
 
 /* A host may write anything into its records; what is shown of them is at least printable. */
 static void clean_task(struct scoreboard_task *task)
 {
     text_sanitise(task->name);
-    text_sanitise(task->last_text);
-    text_sanitise(task->progress);
+    text_clean_lines(task->last_text);
+    text_clean_lines(task->progress);
     text_sanitise(task->schedule);
 }
 
 static void clean_pool(struct scoreboard_pool *pool)
 {
     text_sanitise(pool->name);
-    text_sanitise(pool->last_text);
-    text_sanitise(pool->progress);
+    text_clean_lines(pool->last_text);
+    text_clean_lines(pool->progress);
 }
 
 /* The record of that name, which is added, empty, if there is none. NULL without memory, and past the

@@ -11,6 +11,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/shown.h"
 #include "base/text.h"
 #include "daemon/loop/loop.h"
 #include "daemon/supervisor/supervisor_internal.h"
@@ -22,7 +23,11 @@ void unit_set_reason(struct unit *unit, const char *format, ...)
     va_start(args, format);
     vsnprintf(unit->reason, sizeof(unit->reason), format, args);
     va_end(args);
-    text_sanitise(unit->reason);
+    text_clean_lines(unit->reason);
+    /* It goes into texts that everybody sees: more than its first line is for the log alone. */
+    if (unit->reason[text_first_line(unit->reason)] != '\0')
+        log_error("[%s] %s", unit->name, unit->reason);
+    unit->reason[text_first_line(unit->reason)] = '\0';
 }
 
 void unit_enter(struct unit *unit, enum unit_state state)

@@ -134,9 +134,11 @@ void unit_act_start_late(struct unit *unit, const struct unit_input *input _unus
 void unit_act_start_failed(struct unit *unit, const struct unit_input *input)
 {
     const struct wire_message *message = input->message;
+    char whole[sizeof(unit->next_restart.text)];
 
-    unit_set_reason(unit, "%s failed: %s", message->name, message->text);
-    restart_note(&unit->next_restart, CAUSE_FAILURE, unit->reason, NULL);
+    snprintf(whole, sizeof(whole), "%s failed: %s", message->name, message->text);
+    unit_set_reason(unit, "%s", whole);
+    restart_note(&unit->next_restart, CAUSE_FAILURE, whole, NULL);
     /* Its pools may have taken jobs before it failed. */
     tenancy_close_books(unit, true);
     tenancy_release(unit, "its module did not start");

@@ -105,7 +105,7 @@ void unit_act_rest(struct unit *unit, const struct unit_input *input)
 void unit_act_gave_up(struct unit *unit, const struct unit_input *input)
 {
     unit_set_reason(unit, "%s", input->message->text);
-    restart_note(&unit->next_restart, CAUSE_FAILURE, unit->reason, NULL);
+    restart_note(&unit->next_restart, CAUSE_FAILURE, input->message->text, NULL);
     unit->failed_running = true;
     set_cause(unit, CAUSE_FAILURE, unit->reason);
     send_stop(unit);

@@ -5,6 +5,10 @@
  * The text belongs to the calling thread's current function. It is cleared before the runtime calls
  * one of yours, and copied into the run's, job's or group's result when yours returns. At most
  * RV_ERROR_TEXT_SIZE bytes are kept, the terminator included.
+ *
+ * The first line is for everybody: /health and the page show it to whoever asks. More lines are shown by
+ * the log and by reevectl alone: the place for the output of a command or the answer of a server. The
+ * password and the query of a URL are hidden in all of them.
  */
 #ifndef REEVE_ERROR_H
 #define REEVE_ERROR_H

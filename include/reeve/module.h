@@ -122,7 +122,8 @@ struct rv_module {
 int rv_submit(struct rv_context *ctx, const char *pool, const void *data, size_t size);
 
 /* Says what the present run or job is doing, or found: shown in /health and reevectl status until
- * it says something else. Cut at 511 bytes. Does nothing outside a host. */
+ * it says something else. As of an error's text (<reeve/error.h>), /health shows the first line alone.
+ * Cut at 511 bytes. Does nothing outside a host. */
 void rv_progress(struct rv_context *ctx, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 

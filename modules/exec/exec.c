@@ -21,8 +21,9 @@
  *
  *     run                      every 1min, with run.timeout = 1min unless it is set
  *
- * Exit code 0 is a success; any other, and a signal, is a failure, whose text has the last line of
- * the output.
+ * Exit code 0 is a success; any other, and a signal, is a failure. The last line of the output stands
+ * beside the exit code in the log and in `reevectl status`, but not in /health and on the page: it may
+ * hold what is not for everybody.
  *
  * Example
  *
@@ -131,17 +132,18 @@ static int run(struct rv_context *ctx, void *state)
     if (!result.output)
         return rv_wrap(r, "run");
     replace_zeros(result.output, result.output_size);
+    /* A text's second line is not for everybody. */
     line = last_line(result.output, result.output_size, &length);
     if (r == 0)
-        rv_progress(ctx, "exit code 0%s%.*s", length > 0 ? "; " : "", length, line);
+        rv_progress(ctx, "exit code 0%s%.*s", length > 0 ? "\n" : "", length, line);
     else if (rv_context_err(ctx) == -ETIMEDOUT)
         r = rv_fail_text(-ETIMEDOUT, "the command was ended by its timeout%s%.*s",
-                         length > 0 ? "; " : "", length, line);
+                         length > 0 ? "\n" : "", length, line);
     else if (r == -ECHILD && result.signal)
         r = rv_fail_text(r, "killed by SIG%s%s%.*s", sigabbrev_np(result.signal),
-                         length > 0 ? "; " : "", length, line);
+                         length > 0 ? "\n" : "", length, line);
     else if (r == -ECHILD)
-        r = rv_fail_text(r, "exit code %d%s%.*s", result.exit_code, length > 0 ? "; " : "", length,
+        r = rv_fail_text(r, "exit code %d%s%.*s", result.exit_code, length > 0 ? "\n" : "", length,
                          line);
     if (exec->log_output == LOG_ALWAYS || (r < 0 && exec->log_output == LOG_FAILURE))
         log_lines(ctx, result.output, result.output_size);

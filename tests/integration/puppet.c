@@ -163,8 +163,24 @@ static int flood(const struct puppet *puppet, const char *action)
     _exit(7);
 }
 
+/* "FIRST|SECOND": a text of two lines, wherever a module can have one. */
+static int fail_with(struct rv_context *ctx, const char *action)
+{
+    char text[256];
+
+    snprintf(text, sizeof(text), "%s", action);
+    for (char *p = text; *p != '\0'; p++)
+        if (*p == '|')
+            *p = '\n';
+    rv_progress(ctx, "progress %s", text);
+    rv_log(ctx, RV_LOG_INFO, "log %s", text);
+    return rv_fail_text(-EIO, "error %s", text);
+}
+
 static int perform(struct rv_context *ctx, const struct puppet *puppet, const char *action)
 {
+    if (strncmp(action, "fail-with ", 10) == 0)
+        return fail_with(ctx, action + 10);
     if (strncmp(action, "flood", 5) == 0)
         return flood(puppet, action);
     if (strncmp(action, "fail", 4) == 0)

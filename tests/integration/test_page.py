@@ -18,7 +18,8 @@ beat.every = 200ms
 
 [module:failing]
 load = exec
-command = echo "no such thing <b>here</b>" >&2 && exit 3
+command = true
+directory = no such thing <b>here</b>
 run.every = 300ms
 essential = no
 
