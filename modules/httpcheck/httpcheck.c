@@ -7,15 +7,45 @@
  *     url = URL                http:// or https://; may be given several times; required
  *     expect-status = NUMBER   the status that is good. Default: 200
  *     expect-body = TEXT       text that must occur in the first 1M of the body
- *     timeout = DURATION       for one URL as a whole. Default: 10s
+ *     timeout = DURATION       for one URL as a whole, with redirects and the look-up of names.
+ *                              Default: 10s
  *     parallel = NUMBER        fetches at once. Default: 8
- *     follow-redirects = yes | no   Default: no
+ *     follow-redirects = yes | no
+ *                              up to 5. Default: no
+ *     username = TEXT          for basic authentication at all URLs of the section
+ *     password = SECRET        of this user
+ *     token = SECRET           in their place: a bearer token
+ *     proxy = URL | environment | none
+ *                              through what all URLs are fetched: http://, https:// or socks5h://
+ *                              and a port; or what http_proxy, https_proxy, all_proxy and no_proxy
+ *                              say. Default: none
+ *     proxy-password = SECRET  of the user in the proxy's URL
  *
  * Tasks
  *
  *     check                    every 30s; fails when any URL does, with the reasons of all that did
  *
- * What it last found, with each URL's latency, is shown as the task's progress.
+ * What it last found, with the time until each URL's answer was known, is shown as the task's progress. A
+ * run that is cut, by check.timeout or a stop, shows what it has found until then.
+ *
+ * Secrets
+ *
+ * A password in a URL can be read by whoever may read the configuration, so a start warns of it:
+ * use `username` and `password = credential:NAME` (see reeve.ini(5)). The passwords and queries
+ * of URLs are never shown. A redirect to another scheme, host or port gets neither password nor token.
+ *
+ * Bodies
+ *
+ * A fetch ends as soon as its verdict is known: at the first byte of a body, or with `expect-body`
+ * where the text ends, at the latest after 1M. So a large file costs nothing, and a stream that never
+ * ends is good.
+ *
+ * Names and proxies
+ *
+ * A monitor asks the server itself: variables such as http_proxy count only with the key `proxy`.
+ * When a proxy was used, the text of a failure says so. A name server that does not answer holds
+ * up only those URLs that need it, for their timeout. With the environment's proxies libcurl itself looks
+ * names up, and what did not end in time cannot be ended: such a URL is not asked again for 30 s.
  *
  * Example
  *
@@ -26,150 +56,13 @@
  *     expect-body = "status":"ok"
  *     check.every = 1min
  */
-#include <curl/curl.h>
 #include <errno.h>
-#include <reeve/module.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
-#define BODY_MAX (1024 * 1024)
-
-struct httpcheck {
-    struct rv_list url;
-    int64_t expect_status;
-    char *expect_body;
-    rv_duration timeout;
-    int64_t parallel;
-    bool follow_redirects;
-};
-
-/* One fetch and what came of it. */
-struct fetch {
-    const struct httpcheck *options;
-    const char *url;
-    char *body;
-    size_t size;
-    long status;
-    double seconds;
-    char error[256]; /* "" when all is well */
-};
-
-static size_t take_body(char *data, size_t size, size_t count, void *arg)
-{
-    struct fetch *fetch = arg;
-    size_t bytes = size * count, room = BODY_MAX - fetch->size;
-    size_t kept = bytes < room ? bytes : room;
-    char *larger;
-
-    if (!fetch->options->expect_body || kept == 0)
-        return bytes;
-    larger = realloc(fetch->body, fetch->size + kept + 1);
-    if (!larger)
-        return 0;
-    memcpy(larger + fetch->size, data, kept);
-    fetch->body = larger;
-    fetch->size += kept;
-    larger[fetch->size] = '\0';
-    return bytes;
-}
-
-/* curl asks about once a second and on every piece of data; a cancel is honoured then. */
-static int is_cancelled(void *arg, curl_off_t a, curl_off_t b, curl_off_t c, curl_off_t d)
-{
-    (void)a;
-    (void)b;
-    (void)c;
-    (void)d;
-    return rv_context_err(arg) != 0;
-}
-
-static void set_options(CURL *curl, struct rv_context *ctx, struct fetch *fetch)
-{
-    const struct httpcheck *options = fetch->options;
-
-    curl_easy_setopt(curl, CURLOPT_URL, fetch->url);
-    /* Nothing but the web, also after a redirect. */
-    curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https");
-    curl_easy_setopt(curl, CURLOPT_REDIR_PROTOCOLS_STR, "http,https");
-    curl_easy_setopt(curl, CURLOPT_FOLLOWLOCATION, options->follow_redirects ? 1L : 0L);
-    curl_easy_setopt(curl, CURLOPT_MAXREDIRS, 5L);
-    curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
-    curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, (long)(options->timeout / RV_MILLISECOND));
-    curl_easy_setopt(curl, CURLOPT_USERAGENT, "reeve-httpcheck/1");
-    curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, take_body);
-    curl_easy_setopt(curl, CURLOPT_WRITEDATA, fetch);
-    curl_easy_setopt(curl, CURLOPT_NOPROGRESS, 0L);
-    curl_easy_setopt(curl, CURLOPT_XFERINFOFUNCTION, is_cancelled);
-    curl_easy_setopt(curl, CURLOPT_XFERINFODATA, ctx);
-}
-
-/* Drives one transfer by curl's multi interface, whose wait a cancel can end at once: the context's
- * descriptor is among those waited for. */
-static CURLcode perform(CURL *curl, struct rv_context *ctx)
-{
-    CURLM *multi = curl_multi_init();
-    struct curl_waitfd cancel = {.fd = rv_context_fd(ctx), .events = CURL_WAIT_POLLIN};
-    CURLcode code = CURLE_OUT_OF_MEMORY;
-    int running = 1, left;
-    CURLMsg *message;
-
-    if (!multi || curl_multi_add_handle(multi, curl) != CURLM_OK) {
-        curl_multi_cleanup(multi);
-        return code;
-    }
-    code = CURLE_ABORTED_BY_CALLBACK;
-    while (running > 0 && rv_context_err(ctx) == 0 &&
-           curl_multi_perform(multi, &running) == CURLM_OK && running > 0)
-        curl_multi_poll(multi, &cancel, cancel.fd >= 0 ? 1 : 0, 1000, NULL);
-    while ((message = curl_multi_info_read(multi, &left)))
-        if (message->msg == CURLMSG_DONE)
-            code = message->data.result;
-    curl_multi_remove_handle(multi, curl);
-    curl_multi_cleanup(multi);
-    return code;
-}
-
-static void judge(struct fetch *fetch, CURLcode code, const char *detail)
-{
-    const struct httpcheck *options = fetch->options;
-
-    if (code != CURLE_OK)
-        snprintf(fetch->error, sizeof(fetch->error), "%s",
-                 detail[0] ? detail : curl_easy_strerror(code));
-    else if (fetch->status != options->expect_status)
-        snprintf(fetch->error, sizeof(fetch->error), "status %ld, expected %lld", fetch->status,
-                 (long long)options->expect_status);
-    else if (options->expect_body &&
-             (!fetch->body || !memmem(fetch->body, fetch->size, options->expect_body,
-                                      strlen(options->expect_body))))
-        snprintf(fetch->error, sizeof(fetch->error), "the body has no \"%.100s\"",
-                 options->expect_body);
-}
-
-static int fetch_one(struct rv_context *ctx, void *arg)
-{
-    struct fetch *fetch = arg;
-    char detail[CURL_ERROR_SIZE] = "";
-    CURL *curl = curl_easy_init();
-    CURLcode code;
-
-    if (!curl)
-        return rv_fail(-ENOMEM, "fetch %s", fetch->url);
-    set_options(curl, ctx, fetch);
-    curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, detail);
-    code = perform(curl, ctx);
-    curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &fetch->status);
-    curl_easy_getinfo(curl, CURLINFO_TOTAL_TIME, &fetch->seconds);
-    judge(fetch, code, detail);
-    curl_easy_cleanup(curl);
-    free(fetch->body);
-    fetch->body = NULL;
-    /* One URL's failure must not cancel the fetches of the others: it is a result, not an error. */
-    return rv_context_err(ctx);
-}
+#include "modules/httpcheck/httpcheck.h"
 
 /* Adds to a text of a fixed size; what does not fit is left out. */
 static void add(char *text, size_t size, const char *format, ...)
@@ -184,76 +77,190 @@ static void add(char *text, size_t size, const char *format, ...)
     va_end(args);
 }
 
-static int report(struct rv_context *ctx, const struct fetch *fetches, size_t count)
+/* One of those that failed, or were not done. */
+static void add_failure(char *text, size_t size, const struct fetch *fetch)
 {
-    char found[RV_ERROR_TEXT_SIZE] = "", failed[RV_ERROR_TEXT_SIZE - 64] = "";
-    size_t failures = 0;
+    add(text, size, "%s%s: %s", text[0] != '\0' ? "; " : "", fetch->target->address.shown,
+        fetch->ended ? fetch->error : "not done");
+}
+
+/* r: the context's code, of a run that was cut, or 0. */
+static int report(struct rv_context *ctx, const struct fetch *fetches, size_t count, int r)
+{
+    char found[RV_ERROR_TEXT_SIZE] = "", failed[RV_ERROR_TEXT_SIZE - 96] = "";
+    size_t failures = 0, ended = 0;
 
     for (size_t i = 0; i < count; i++) {
         const struct fetch *fetch = &fetches[i];
+        bool bad = fetch->ended && fetch->error[0] != '\0';
 
-        add(found, sizeof(found), "%s%s %.0f ms%s%s", i > 0 ? "; " : "", fetch->url,
-            fetch->seconds * 1000, fetch->error[0] ? " " : "", fetch->error);
-        if (fetch->error[0] == '\0')
-            continue;
-        add(failed, sizeof(failed), "%s%s: %s", failures > 0 ? "; " : "", fetch->url, fetch->error);
-        failures++;
+        add(found, sizeof(found), "%s%s", i > 0 ? "; " : "", fetch->target->address.shown);
+        if (fetch->ended)
+            add(found, sizeof(found), " %.0f ms%s%s", fetch->seconds * 1000, bad ? " " : "",
+                fetch->error);
+        else
+            add(found, sizeof(found), " not done");
+        failures += bad;
+        ended += fetch->ended;
+        if (bad)
+            add_failure(failed, sizeof(failed), fetch);
     }
     rv_progress(ctx, "%s", found);
-    if (failures == 0)
+    if (r == 0 && failures == 0)
         return 0;
-    return rv_fail_text(-EPROTO, "%zu of %zu URLs failed: %s", failures, count, failed);
+    if (r == 0)
+        return rv_fail_text(-EPROTO, "%zu of %zu URLs failed: %s", failures, count, failed);
+    for (size_t i = 0; i < count; i++)
+        if (!fetches[i].ended)
+            add_failure(failed, sizeof(failed), &fetches[i]);
+    return rv_fail_text(r, "cut by %s: %zu of %zu URLs failed, %zu not done: %s",
+                        r == -ETIMEDOUT ? "check.timeout" : "its end", failures, count,
+                        count - ended, failed);
 }
 
 static int check(struct rv_context *ctx, void *state)
 {
-    const struct httpcheck *options = state;
-    struct fetch *fetches = calloc(options->url.count, sizeof(*fetches));
+    const struct httpcheck *check = state;
+    struct fetch *fetches = calloc(check->count, sizeof(*fetches));
     struct rv_group *group;
     int r;
 
     if (!fetches)
         return -ENOMEM;
+    for (size_t i = 0; i < check->count; i++)
+        fetches[i] = (struct fetch){.check = check, .target = &check->targets[i]};
     r = rv_group_create(ctx, &group);
     if (r == 0) {
-        rv_group_set_limit(group, (unsigned)options->parallel);
-        for (size_t i = 0; i < options->url.count && r == 0; i++) {
-            fetches[i] = (struct fetch){.options = options, .url = options->url.items[i]};
-            r = rv_group_go(group, fetch_one, &fetches[i]);
-        }
-        if (r == 0)
-            r = rv_group_wait(group);
-        else
-            rv_group_wait(group);
+        int waited;
+
+        rv_group_set_limit(group, (unsigned)check->parallel);
+        for (size_t i = 0; i < check->count && r == 0; i++)
+            r = rv_group_go(group, fetch_run, &fetches[i]);
+        waited = rv_group_wait(group);
+        r = r < 0 ? r : waited;
     }
-    if (r == 0)
-        r = report(ctx, fetches, options->url.count);
+    /* What is known counts also when the rest could not be asked. */
+    if (r == 0 || rv_context_err(ctx) != 0)
+        r = report(ctx, fetches, check->count, r == 0 ? 0 : rv_context_err(ctx));
     free(fetches);
     return r;
 }
 
-static int check_urls(const struct httpcheck *options)
+/* Options ----------------------------------------------------------------------------------------
+ */
+
+static void free_targets(struct target *targets, size_t count)
 {
-    for (size_t i = 0; i < options->url.count; i++)
-        if (strncasecmp(options->url.items[i], "http://", 7) != 0 &&
-            strncasecmp(options->url.items[i], "https://", 8) != 0)
-            return rv_fail_text(-EINVAL, "url = %s: expected http:// or https://",
-                                options->url.items[i]);
+    for (size_t i = 0; targets && i < count; i++)
+        address_free(&targets[i].address);
+    free(targets);
+}
+
+/* Returns 0 or a negative errno with a text. */
+static int parse_urls(const struct httpcheck *check, struct target **ret_targets)
+{
+    static const char *const schemes[] = {"http", "https", NULL};
+    struct target *targets = calloc(check->url.count, sizeof(*targets));
+    int r = targets ? 0 : -ENOMEM;
+
+    for (size_t i = 0; i < check->url.count && r == 0; i++)
+        r = address_parse("url", check->url.items[i], schemes, &targets[i].address);
+    if (r < 0)
+        free_targets(targets, check->url.count);
+    else
+        *ret_targets = targets;
+    return r;
+}
+
+static int parse_proxy(const struct httpcheck *check, struct address *ret_via)
+{
+    static const char *const schemes[] = {"http", "https", "socks5h", NULL};
+    int r = 0;
+
+    *ret_via = (struct address){0};
+    if (strcmp(check->proxy, "none") != 0 && strcmp(check->proxy, "environment") != 0)
+        r = address_parse("proxy", check->proxy, schemes, ret_via);
+    /* What libcurl takes then is neither 80 nor 443. */
+    if (r == 0 && ret_via->url && !ret_via->own_port) {
+        r = rv_fail_text(-EINVAL, "proxy = %s: it needs a port", ret_via->shown);
+        address_free(ret_via);
+    }
+    if (r == 0 && check->proxy_password && !ret_via->user) {
+        address_free(ret_via);
+        r = rv_fail_text(-EINVAL, "proxy-password needs a user in the URL of `proxy`");
+    }
+    return r;
+}
+
+static int check_login(const struct httpcheck *check)
+{
+    if (check->password && !check->username)
+        return rv_fail_text(-EINVAL, "password needs the key `username`");
+    if (check->token && check->username)
+        return rv_fail_text(-EINVAL, "give a `username` or a `token`, not both");
+    return 0;
+}
+
+/* Texts show neither; but the file does. */
+static void warn_of_passwords(struct rv_context *ctx, const struct httpcheck *check)
+{
+    for (size_t i = 0; i < check->count; i++)
+        if (check->targets[i].address.user)
+            rv_log(ctx, RV_LOG_WARNING,
+                   "url = %s: its password is in the configuration; `username` and `password = "
+                   "credential:NAME` keep it out",
+                   check->targets[i].address.shown);
+    if (check->via.password)
+        rv_log(ctx, RV_LOG_WARNING,
+               "proxy = %s: its password is in the configuration; `proxy-password = "
+               "credential:NAME` keeps it out",
+               check->via.shown);
+}
+
+/* Takes the options apart, or leaves all as it was. */
+static int take_options(struct rv_context *ctx, struct httpcheck *check)
+{
+    struct target *targets = NULL;
+    struct address via;
+    int r = check_login(check);
+
+    if (r == 0)
+        r = parse_proxy(check, &via);
+    if (r < 0)
+        return r;
+    r = parse_urls(check, &targets);
+    if (r < 0) {
+        address_free(&via);
+        return r;
+    }
+    free_targets(check->targets, check->count);
+    address_free(&check->via);
+    check->targets = targets;
+    check->count = check->url.count;
+    check->via = via;
+    check->environment = strcmp(check->proxy, "environment") == 0;
+    warn_of_passwords(ctx, check);
     return 0;
 }
 
 static int init(struct rv_context *ctx, void *state)
 {
-    (void)ctx;
     if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
         return rv_fail(-ENOMEM, "libcurl cannot be initialised");
-    return check_urls(state);
+    return take_options(ctx, state);
 }
 
 static int reload(struct rv_context *ctx, void *state)
 {
-    (void)ctx;
-    return check_urls(state);
+    return take_options(ctx, state);
+}
+
+static void fini(void *state)
+{
+    struct httpcheck *check = state;
+
+    free_targets(check->targets, check->count);
+    address_free(&check->via);
 }
 
 RV_MODULE(.name = "httpcheck", .version = "1",
@@ -271,10 +278,17 @@ RV_MODULE(.name = "httpcheck", .version = "1",
               RV_OPTION_INT(struct httpcheck, parallel, .fallback = "8", .minimum = 1,
                             .maximum = 64, .help = "fetches at once"),
               RV_OPTION_BOOL(struct httpcheck, follow_redirects, .fallback = "no",
-                             .help = "whether redirects are followed")),
+                             .help = "whether redirects are followed"),
+              RV_OPTION_STRING(struct httpcheck, username, .help = "user for basic authentication"),
+              RV_OPTION_SECRET(struct httpcheck, password, .help = "password of this user"),
+              RV_OPTION_SECRET(struct httpcheck, token, .help = "bearer token"),
+              RV_OPTION_STRING(struct httpcheck, proxy, .fallback = "none",
+                               .help = "URL of a proxy, `environment` or `none`"),
+              RV_OPTION_SECRET(struct httpcheck, proxy_password,
+                               .help = "password of the proxy's user")),
           .tasks = RV_TASKS({.name = "check",
                              .run = check,
                              .every = "30s",
                              .timeout = "5min",
                              .help = "fetches all URLs"}),
-          .init = init, .reload = reload, );
+          .init = init, .fini = fini, .reload = reload, );

@@ -1,70 +1,163 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""httpcheck on servers that are not nice."""
+"""httpcheck: what is good, who sees its secrets, how much it fetches, and whom it asks. Names are in
+test_httpcheck_names.py."""
+import base64
 import contextlib
 import http.server
+import os
+import re
 import socket
+import tempfile
 import threading
 
 import harness
 
+SECRET = "p4ss/w0rd"
+TOKEN = "t0ken-in-the-query"
+
+
+def basic(user, password=SECRET):
+    return "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()
+
 
 class Handler(http.server.BaseHTTPRequestHandler):
+    """Answers by the path; as a proxy it takes whole URLs."""
+
     def do_GET(self):
-        if self.path == "/moved":
-            self.send_response(302)
-            self.send_header("Location", "/good")
-        elif self.path == "/away":
-            self.send_response(302)
-            self.send_header("Location", "file:///etc/passwd")
-        else:
-            self.send_response(200)
-        self.send_header("Content-Length", "11")
+        self.server.seen.append((self.path, self.headers))
+        path = self.path.split("?")[0]
+        if path.startswith("http://"):
+            return self.answer(200, b"by a proxy")
+        if path in self.server.redirects:
+            return self.answer(302, b"", Location=self.server.redirects[path])
+        return getattr(self, path[1:] or "good", self.bad)()
+
+    def do_CONNECT(self):
+        self.server.seen.append((self.path, self.headers))
+        self.answer(403, b"")
+
+    def answer(self, status, body, **headers):
+        self.send_response(status)
+        for name, value in {"Content-Length": str(len(body)), **headers}.items():
+            self.send_header(name, value)
         self.end_headers()
+        self.wfile.write(body)
+
+    def good(self):
+        self.answer(200, b'{"status":"ok"}')
+
+    def bad(self):
+        self.answer(500, b"broken")
+
+    def split(self):
+        """A body whose text comes in two pieces."""
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(b"x" * 100 + b"every")
+        self.wfile.flush()
+        self.server.go_on.wait(harness.PATIENCE)
+        self.wfile.write(b"thing is well")
+
+    def late(self):
+        """The text is behind all that is looked at."""
+        self.answer(200, b"x" * (1024 * 1024 - 4) + b"everything")
+
+    def endless(self, status=200, begin=b"everything is well"):
+        """Counts what is taken of it."""
+        self.send_response(status)
+        self.end_headers()
+        self.wfile.write(begin)
         with contextlib.suppress(OSError):
-            self.wfile.write(b'{"ok":true}')
+            while True:
+                self.server.sent += self.connection.send(bytes(65536))
+                if self.server.sent > 200 * 1024 * 1024:
+                    break
+        self.server.ended.set()
+
+    def endless_failure(self):
+        self.endless(500)
+
+    def never(self):
+        """A stream that says nothing after its begin."""
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(b"data: hello\n\n")
+        self.server.go_on.wait(harness.PATIENCE)
 
     def log_message(self, *_):
         pass
 
 
-class Httpcheck(harness.DaemonTest):
+class HttpcheckTest(harness.DaemonTest):
     def setUp(self):
-        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.server.server_port}"
-        thread = threading.Thread(target=self.server.serve_forever, daemon=True)
-        thread.start()
-        self.addCleanup(self.server.server_close)
-        self.addCleanup(self.server.shutdown)
+        self.server, self.url = self.serve()
 
-    def check(self, *lines):
-        """One check; returns the task as reevectl status shows it."""
+    def serve(self):
+        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        server.daemon_threads = True
+        server.seen, server.sent, server.redirects = [], 0, {}
+        server.go_on, server.ended = threading.Event(), threading.Event()
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        self.addCleanup(server.server_close)
+        self.addCleanup(server.shutdown)
+        self.addCleanup(server.go_on.set)
+        return server, f"http://127.0.0.1:{server.server_port}"
+
+    def closed(self):
+        """An address at which nobody listens."""
+        with socket.create_server(("127.0.0.1", 0)) as server:
+            return f"http://127.0.0.1:{server.getsockname()[1]}/"
+
+    def mute(self):
+        """A server that answers nothing."""
+        server = socket.create_server(("127.0.0.1", 0))
+        self.addCleanup(server.close)
+        return server, f"http://127.0.0.1:{server.getsockname()[1]}/"
+
+    def start(self, *lines, environment=None):
         daemon = self.daemon("\n".join(["[module:web]", "load = httpcheck", "essential = no",
-                                        "check.every = 1000s", *lines, ""])).wait_started()
-        task = harness.wait_until(
+                                        "check.every = 1000s", *lines, ""]), environment=environment)
+        return daemon.wait_started()
+
+    def wait_checked(self, daemon):
+        return harness.wait_until(
             lambda: (t := daemon.module("web")["tasks"]) and t[0]["runs"] and t[0], "a check")
+
+    def check(self, *lines, environment=None):
+        """One check; returns the task as reevectl status shows it."""
+        daemon = self.start(*lines, environment=environment)
+        task = self.wait_checked(daemon)
         self.assertEqual(daemon.stop(), 0, daemon.text())
         return task
 
+    def refuse(self, *lines):
+        """What a start says that is refused."""
+        code, said = self.run_reeved("\n".join(["[module:web]", "load = httpcheck", *lines, ""]))
+        self.assertEqual(code, 1)
+        return said
+
+
+class Verdicts(HttpcheckTest):
     def test_what_is_good(self):
-        for lines in ([f"url = {self.url}/good", 'expect-body = "ok":true'],
+        self.server.redirects = {"/moved": "/good", "/far": f"{self.url}/moved"}
+        for lines in ([f"url = {self.url}/good", 'expect-body = "ok"'],
                       [f"url = {self.url}/moved", "expect-status = 302"],
-                      [f"url = {self.url}/moved", "follow-redirects = yes"]):
+                      [f"url = {self.url}/far", "follow-redirects = yes", 'expect-body = "ok"']):
             task = self.check(*lines)
             self.assertEqual((task["failures"], task["last_error"]), (0, ""))
             self.assertRegex(task["progress"], r"http://\S+ \d+ ms$")
 
     def test_what_is_not(self):
-        closed = socket.create_server(("127.0.0.1", 0))
-        refused = f"http://127.0.0.1:{closed.getsockname()[1]}/"
-        closed.close()
-        silent = socket.create_server(("127.0.0.1", 0))
-        self.addCleanup(silent.close)
-        mute = f"http://127.0.0.1:{silent.getsockname()[1]}/"
+        self.server.redirects = {"/moved": "/good", "/away": "file:///etc/passwd", "/loop": "/loop", "/none": "http://["}
+        refused, mute = self.closed(), self.mute()[1]
         for lines, expected in (
                 ([f"url = {self.url}/good", "expect-body = broken"], 'the body has no "broken"'),
                 ([f"url = {self.url}/moved"], "status 302, expected 200"),
-                ([f"url = {self.url}/away", "follow-redirects = yes"], 'Protocol "file"'),
+                ([f"url = {self.url}/away", "follow-redirects = yes"],
+                 "redirected to file:///etc/passwd: expected http:// or https://"),
+                ([f"url = {self.url}/none", "follow-redirects = yes"], "redirected to what is no URL"),
+                ([f"url = {self.url}/loop", "follow-redirects = yes"], "more than 5 redirects"),
                 ([f"url = {refused}"], "Failed to connect"),
                 ([f"url = {mute}", "timeout = 100ms"], "timed out"),
         ):
@@ -76,21 +169,202 @@ class Httpcheck(harness.DaemonTest):
         self.assertIn("1 of 2 URLs failed: " + refused, task["last_error"])
         self.assertRegex(task["progress"], rf"{self.url}/good \d+ ms$")
 
+    def test_only_the_web(self):
+        self.assertIn("url = file:///etc/passwd: expected http:// or https://", self.refuse("url = file:///etc/passwd"))
+        self.assertIn("url = ...: it does not begin with http:// or https://", self.refuse("url = nonsense"))
+        self.assertIn("url = http://...: it is no URL: ", self.refuse("url = http://a b/"))
+        self.assertIn("proxy = ftp://a:1/: expected http://, https:// or socks5h://",
+                      self.refuse("url = http://a/", "proxy = ftp://a:1"))
+        self.assertIn("proxy = http://a/: it needs a port", self.refuse("url = http://a/", "proxy = http://a"))
+
+
+class Cut(HttpcheckTest):
     def test_a_stop_does_not_wait_for_a_server(self):
-        silent = socket.create_server(("127.0.0.1", 0))
-        self.addCleanup(silent.close)
-        daemon = self.daemon(
-            f"[module:web]\nload = httpcheck\nurl = http://127.0.0.1:{silent.getsockname()[1]}/\n"
-            "timeout = 1000s\ngrace = 1000s\n", daemon="shutdown-timeout = 1000s").wait_started()
+        silent, url = self.mute()
+        daemon = self.daemon(f"[module:web]\nload = httpcheck\nurl = {url}\ntimeout = 1000s\ngrace = 1000s\n",
+                             daemon="shutdown-timeout = 1000s").wait_started()
         # The request has come, and is never answered.
         connection, _ = silent.accept()
         with connection:
             self.assertEqual(daemon.stop(), 0, daemon.text())
 
-    def test_only_the_web(self):
-        code, errors = self.run_reeved("[module:web]\nload = httpcheck\nurl = file:///etc/passwd\n")
-        self.assertEqual(code, 1)
-        self.assertIn("url = file:///etc/passwd: expected http:// or https://", errors)
+    def test_what_is_known_is_told(self):
+        """Also of a run that is cut, and of URLs that were not begun."""
+        silent, url = self.mute()
+        lines = [f"url = {self.url}/good", f"url = {self.url}/bad", f"url = {url}", f"url = {self.url}/good?later",
+                 "parallel = 1", "timeout = 1000s"]
+        task = self.check(*lines, "check.timeout = 3s")
+        self.assertEqual((task["timeouts"], task["failures"]), (1, 1))
+        self.assertRegex(task["progress"], rf"^{self.url}/good \d+ ms; {self.url}/bad \d+ ms status 500, expected 200; "
+                         rf"{url} not done; {self.url}/good\?\.\.\. not done$")
+        self.assertEqual(task["last_error"], f"cut by check.timeout: 1 of 4 URLs failed, 2 not done: {self.url}/bad: status "
+                         f"500, expected 200; {url}: not done; {self.url}/good?...: not done")
+        daemon = self.start(*lines)
+        for _ in range(2):
+            connection, _ = silent.accept()
+            self.addCleanup(connection.close)
+        done = daemon.ctl("stop", "web")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual(re.sub(r"\d+ ms", "N ms", daemon.module("web")["tasks"][0]["progress"]),
+                         re.sub(r"\d+ ms", "N ms", task["progress"]))
+
+
+class Bodies(HttpcheckTest):
+    def test_no_more_is_fetched_than_is_needed(self):
+        for lines in ([f"url = {self.url}/endless"], [f"url = {self.url}/endless", "expect-body = is well"],
+                      [f"url = {self.url}/endless_failure", "expect-body = is well", "expect-status = 500"],
+                      [f"url = {self.url}/endless_failure"]):
+            self.server.sent = 0
+            self.server.ended.clear()
+            task = self.check(*lines, "timeout = 1000s", "check.timeout = 1000s")
+            self.assertEqual(task["failures"], "500" not in lines[-1] and "failure" in lines[0], task)
+            self.assertTrue(self.server.ended.wait(harness.PATIENCE))
+            # What sockets hold on both sides.
+            self.assertLess(self.server.sent, 100 * 1024 * 1024)
+
+    def test_a_stream_that_stays_open(self):
+        for end in "", "expect-body = hello":
+            task = self.check(f"url = {self.url}/never", "timeout = 1000s", end)
+            self.assertEqual((task["failures"], task["last_error"]), (0, ""))
+
+    def test_a_text_across_pieces(self):
+        daemon = self.start(f"url = {self.url}/split", "expect-body = everything is", "timeout = 1000s")
+        harness.wait_until(lambda: self.server.seen, "the request")
+        self.server.go_on.set()
+        task = self.wait_checked(daemon)
+        self.assertEqual((task["failures"], task["last_error"]), (0, ""))
+        self.assertIn('the body has no "everything not"',
+                      self.check(f"url = {self.url}/split", "expect-body = everything not")["last_error"])
+
+    def test_the_first_megabyte(self):
+        self.assertIn('the body has no "everything"', self.check(f"url = {self.url}/late", "expect-body = everything",
+                                                                   "timeout = 1000s")["last_error"])
+        self.assertEqual(self.check(f"url = {self.url}/late", "expect-body = ever", "timeout = 1000s")["last_error"], "")
+
+
+class Secrets(HttpcheckTest):
+    def setUp(self):
+        super().setUp()
+        folder = tempfile.TemporaryDirectory(prefix="reeve-credentials-")
+        self.addCleanup(folder.cleanup)
+        with open(os.path.join(folder.name, "web"), "w", encoding="utf-8") as file:
+            file.write(SECRET)
+        self.environment = {"CREDENTIALS_DIRECTORY": folder.name}
+
+    def test_nobody_sees_them(self):
+        at = self.url.removeprefix("http://")
+        quoted = SECRET.replace("/", "%2F")
+        daemon = self.start(f"url = http://monitor:{quoted}@{at}/bad?token={TOKEN}#top",
+                            f"url = http://monitor:{quoted}@{at}/good?token={TOKEN}", f"url = http://{TOKEN}@{at}/good")
+        task = self.wait_checked(daemon)
+        self.assertIn(f"1 of 3 URLs failed: http://monitor:***@{at}/bad?...: status 500", task["last_error"])
+        self.assertRegex(task["progress"], rf"; http://monitor:\*\*\*@{at}/good\?\.\.\. \d+ ms; http://\*\*\*@{at}/good \d+ ms$")
+        log = daemon.wait_log(r"warning .* url = http://monitor:\*\*\*@\S+/bad\?\.\.\.: its password is in the configuration; "
+                              r"`username` and `password = credential:NAME` keep it out")
+        self.assertTrue(log)
+        outputs = [daemon.request(path)[2] for path in ("/health", "/page.json", "/metrics", "/")]
+        outputs += [daemon.ctl(*words).stdout for words in (["status"], ["show", "web"], ["show", "web", "--json"], ["logs"])]
+        self.assertEqual(daemon.stop(), 0, daemon.text())
+        for text in [*outputs, daemon.text()]:
+            for secret in SECRET, quoted, TOKEN:
+                self.assertNotIn(secret, text)
+        # The server had them all.
+        self.assertEqual({(path, headers["Authorization"]) for path, headers in self.server.seen},
+                         {(f"/bad?token={TOKEN}", basic("monitor")), (f"/good?token={TOKEN}", basic("monitor")),
+                          ("/good", basic(TOKEN, ""))})
+
+    def test_credentials(self):
+        for lines, expected in ((["username = monitor", "password = credential:web"], basic("monitor")),
+                                (["token = credential:web"], f"Bearer {SECRET}")):
+            daemon = self.start(f"url = {self.url}/good", *lines, environment=self.environment)
+            self.assertEqual(self.wait_checked(daemon)["last_error"], "")
+            self.assertEqual(self.server.seen.pop()[1]["Authorization"], expected)
+            self.assertNotIn("its password is in", daemon.text())
+            self.assertNotIn(SECRET, daemon.text())
+
+    def test_errors(self):
+        for lines, expected in (
+                ([f"url = ftp://monitor:{TOKEN}@a/?{TOKEN}"], "url = ftp://monitor:***@a/?...: expected http://"),
+                ([f"url = http://monitor:{TOKEN}@a b/"], "url = http://...: it is no URL"),
+                ([f"url = http://monitor:{TOKEN}@"], "url = http://...: it is no URL"),
+                ([f"url = monitor:{TOKEN}@a"], "url = "),
+                ([f"url = http://a:{TOKEN}/"], "url = http://...: it is no URL"),
+                (["url = http://a/", f"password = {TOKEN}"], "password needs the key `username`"),
+                (["url = http://a/", f"password = {TOKEN}", f"token = {TOKEN}", "username = a"], "not both"),
+                (["url = http://a/", f"proxy = http://a:{TOKEN}@b"], "proxy = http://a:***@b/: it needs a port"),
+                (["url = http://a/", f"proxy-password = {TOKEN}"], "proxy-password needs a user"),
+                (["url = http://a/", f"timeout = http://a:{TOKEN}@b/"], "timeout = http://a:***@b/: expected a duration"),
+        ):
+            said = self.refuse(*lines)
+            self.assertIn(expected, said)
+            self.assertNotIn(TOKEN, said)
+
+    def test_redirects(self):
+        """Elsewhere nobody gets them."""
+        other, url = self.serve()
+        self.server.redirects = {"/here": "/good", "/there": f"{url}/good", "/named": f"{url}/named?{TOKEN}"}
+        login = ["username = monitor", "password = credential:web", "follow-redirects = yes"]
+        for path, server, authorization in (("here", self.server, basic("monitor")), ("there", other, None)):
+            self.assertEqual(self.check(f"url = {self.url}/{path}", *login, environment=self.environment)["last_error"], "")
+            self.assertEqual(self.server.seen[0][1]["Authorization"], basic("monitor"))
+            self.assertEqual(server.seen[-1][0], "/good")
+            self.assertEqual(server.seen[-1][1]["Authorization"], authorization)
+            self.server.seen.clear()
+        daemon = self.start(f"url = {self.url}/named", "follow-redirects = yes")
+        self.wait_checked(daemon)
+        self.assertNotIn(TOKEN, daemon.text() + daemon.ctl("show", "web").stdout)
+
+    def test_reload(self):
+        daemon = self.start(f"url = {self.url}/good")
+        self.wait_checked(daemon)
+        daemon.write(f"[module:web]\nload = httpcheck\nessential = no\ncheck.every = 1000s\nurl = http://a:{TOKEN}@b c/\n")
+        done = daemon.ctl("reload")
+        self.assertNotEqual(done.returncode, 0)
+        self.assertNotIn(TOKEN, done.stdout + done.stderr + daemon.text() + daemon.request("/health")[2])
+
+
+class Proxies(HttpcheckTest):
+    def setUp(self):
+        super().setUp()
+        self.proxy, self.proxy_url = self.serve()
+        self.at = self.proxy_url.removeprefix("http://")
+
+    def test_the_environment_is_not_asked(self):
+        task = self.check(f"url = {self.url}/good", environment={"http_proxy": self.closed(), "all_proxy": self.closed()})
+        self.assertEqual(task["last_error"], "")
+        self.assertEqual(self.proxy.seen, [])
+
+    def test_the_environment(self):
+        """With the key, and a failure says so."""
+        task = self.check("url = http://reeve.invalid/good", "expect-body = by a proxy", "proxy = environment",
+                          environment={"http_proxy": f"http://me:{SECRET.replace('/', '%2F')}@{self.at}"})
+        self.assertEqual(task["last_error"], "")
+        self.assertEqual(self.proxy.seen[0][0], "http://reeve.invalid/good")
+        self.assertEqual(self.proxy.seen[0][1]["Proxy-Authorization"], basic("me"))
+        closed = self.closed().removeprefix("http://").rstrip("/")
+        for value in f"http://me:{TOKEN}@{closed}", f"me:{TOKEN}@{closed}":
+            daemon = self.start("url = http://reeve.invalid/", "proxy = environment", environment={"http_proxy": value})
+            self.assertIn("(by the proxy of $http_proxy)", self.wait_checked(daemon)["last_error"])
+            self.assertNotIn(TOKEN, daemon.text())
+        # What it excepts is asked itself, and so is the failure told.
+        task = self.check(f"url = {self.url}/bad", "proxy = environment",
+                          environment={"http_proxy": f"http://{closed}", "no_proxy": "127.0.0.1"})
+        self.assertRegex(task["last_error"], "status 500, expected 200$")
+
+    def test_a_proxy_by_name(self):
+        task = self.check("url = http://reeve.invalid/good", f"proxy = {self.proxy_url}", "expect-body = by a proxy",
+                          environment={"no_proxy": "*"})
+        self.assertEqual(task["last_error"], "")
+        daemon = self.start("url = http://reeve.invalid/good", "url = https://reeve.invalid/",
+                            f"proxy = http://me@{self.at}", f"proxy-password = {SECRET}", "expect-status = 404")
+        text = self.wait_checked(daemon)["last_error"]
+        self.assertIn(f"status 200, expected 404 (by the proxy http://***@{self.at}/)", text)
+        self.assertRegex(text, rf"https://reeve\.invalid/: .*403.* \(by the proxy http://\*\*\*@{self.at}/\)")
+        self.assertEqual({headers["Proxy-Authorization"] for _, headers in self.proxy.seen[1:]}, {basic("me")})
+        daemon = self.start("url = http://reeve.invalid/good", f"proxy = http://me:{TOKEN}@{self.at}", "expect-status = 404")
+        self.assertIn(f"(by the proxy http://me:***@{self.at}/)", self.wait_checked(daemon)["last_error"])
+        daemon.wait_log("proxy = http://me:\\*\\*\\*@.*: its password is in the configuration; `proxy-password = credential:NAME`")
+        self.assertNotIn(TOKEN, daemon.text())
 
 
 if __name__ == "__main__":

@@ -21,7 +21,7 @@ PRIVATE = "n0t-for-everybody"
 PROBES = [f"/{name}{end}" for name in ("livez", "readyz", "startupz") for end in ("", "?verbose", "/cmd", "/two")]
 PUBLIC = ["/health", "/health?verbose", "/page.json", "/metrics", "/", "/nothing", *PROBES]
 QUESTIONS = [["status"], ["list"], ["tree"], ["logs"], ["check"], ["reload", "--plan"], ["modules"],
-             *([command, module] for command in ("show", "logs") for module in ("cmd", "two", "good"))]
+             *([command, module] for command in ("show", "logs") for module in ("cmd", "two", "good", "web"))]
 
 
 def exec_(name, command, *lines):
@@ -102,12 +102,14 @@ class Texts(SecretsTest):
             HEARTBEAT, exec_("cmd", f"echo 'cannot reach {URL}: {PRIVATE}'; exit 3"),
             exec_("good", f"echo 'reached {URL}: {PRIVATE}'"),
             exec_("giveup", f"echo '{URL} {PRIVATE}'; exit 4", "run.on-error = restart", "restart-limit = 1/1h"),
+            f"[module:web]\nload = httpcheck\nessential = no\ncheck.every = 1000s\nurl = http://monitor:{HIDDEN}@127.0.0.1:1/"
+            f"path?token={HIDDEN}\nurl = http://127.0.0.1:1/\nusername = monitor\npassword = credential:db\n",
             puppet("two", "essential = no", "password = credential:db", "act.every = 1000s"),
             puppet("init", "essential = no", f"on-init = fail-with {URL}|{PRIVATE}", "restart-limit = 1/1h"),
         ])
 
     def look(self, daemon):
-        self.wait_run(daemon, "cmd", "good", "two")
+        self.wait_run(daemon, "cmd", "good", "two", "web")
         public, private = self.assert_kept(daemon)
         # Who may know, does.
         for name in "show cmd", "show cmd --json", "/v1/status", "logs cmd", "the log":
@@ -116,6 +118,8 @@ class Texts(SecretsTest):
         self.assertIn(f"error {SHOWN}; {PRIVATE}", private["show two"])
         self.assertIn(f"progress {SHOWN}; {PRIVATE}", private["/v1/status"])
         self.assertIn("exit code 3", public["/health"])
+        for text in public["/health"], public["/page.json"], private["show web"]:
+            self.assertIn("2 of 2 URLs failed: http://monitor:***@127.0.0.1:1/path?...: ", text)
         self.assertIn(f"error {SHOWN}", public["/health"])
         self.assertIn(f"error {SHOWN}", public["/page.json"])
         health = json.loads(public["/health"])["checks"]

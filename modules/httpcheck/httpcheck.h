@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: MIT */
+/* The parts of httpcheck: addresses, names, one fetch, and the module that fetches all. */
+#ifndef REEVE_HTTPCHECK_H
+#define REEVE_HTTPCHECK_H
+
+#include <curl/curl.h>
+#include <reeve/module.h>
+
+/* Addresses (httpcheck_address.c) -------------------------------------------------------------- */
+
+/* A URL, taken apart once. Secrets are in members of their own, so that no text is made of them. */
+struct address {
+    char *shown;    /* for people */
+    char *url;      /* to be fetched: without user, password and fragment */
+    char *origin;   /* scheme, host and port: who may get the user and password */
+    char *host;     /* as libcurl looks it up */
+    char *port;     /* a number */
+    bool own_port;  /* which the URL names */
+    char *user;     /* NULL: none */
+    char *password; /* NULL: none */
+    char *query;    /* NULL: none */
+};
+
+/* Takes the value of the option `key` apart. `schemes` are those that may be, ended by NULL. Returns 0, or a
+ * negative errno with a text. */
+int address_parse(const char *key, const char *url, const char *const *schemes,
+                  struct address *ret_address);
+/* Where a redirect leads. As above. */
+int address_follow(const struct address *from, const char *location, struct address *ret_address);
+void address_free(struct address *address);
+/* Replaces what is secret in a text that a library has made. */
+void address_hide(const struct address *address, char *text);
+void hide(char *text, const char *secret);
+
+/* Names (httpcheck_resolve.c) ------------------------------------------------------------------ */
+
+/*
+ * Looks a name up. Returns 0 and the addresses, separated by ',', which the caller frees (NULL for a host that is
+ * one); the context's code; or -ETIME when the resolver does not answer within the timeout, -EHOSTUNREACH when
+ * it does not know the name, or another negative errno, with a text.
+ */
+int resolve(struct rv_context *ctx, const char *host, rv_duration timeout, char **ret_addresses);
+
+/* The module ----------------------------------------------------------------------------------- */
+
+struct target {
+    struct address address;
+    rv_duration not_before; /* of rv_now(): libcurl's own resolver may still be at it until then */
+};
+
+struct httpcheck {
+    struct rv_list url;
+    int64_t expect_status;
+    char *expect_body;
+    char *username;
+    char *password;
+    char *token;
+    char *proxy;
+    char *proxy_password;
+    rv_duration timeout;
+    int64_t parallel;
+    bool follow_redirects;
+
+    /* Made of these by init and reload. */
+    struct target *targets;
+    size_t count;
+    struct address via; /* the proxy; all NULL: there is none, or the environment names it */
+    bool environment;
+};
+
+/* Fetches (httpcheck_fetch.c) ------------------------------------------------------------------ */
+
+/* One fetch and what came of it. */
+struct fetch {
+    const struct httpcheck *check;
+    struct target *target;
+    double seconds;
+    bool ended;      /* else it was cut, or never begun */
+    char error[384]; /* "" when all is well */
+};
+
+/* An rv_function with a struct fetch. What is wrong with the server is a result, and no error. */
+int fetch_run(struct rv_context *ctx, void *arg);
+
+#endif

@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "modules/httpcheck/httpcheck.h"
+
+/* Since libcurl 7.88. */
+#ifndef CURLU_PUNYCODE
+#define CURLU_PUNYCODE 0
+#endif
+
+/* A part, which the caller frees; NULL where there is none. */
+static char *get(CURLU *parts, CURLUPart part, unsigned flags)
+{
+    char *text = NULL, *copy;
+
+    if (curl_url_get(parts, part, &text, flags) != CURLUE_OK)
+        return NULL;
+    copy = strdup(text);
+    curl_free(text);
+    return copy;
+}
+
+static bool is_one_of(const char *scheme, const char *const *schemes)
+{
+    for (; *schemes; schemes++)
+        if (strcasecmp(scheme, *schemes) == 0)
+            return true;
+    return false;
+}
+
+static void name_schemes(const char *const *schemes, char *text, size_t size)
+{
+    size_t used = 0;
+
+    for (size_t i = 0; schemes[i] && used < size; i++)
+        used += (size_t)snprintf(text + used, size - used, "%s%s://",
+                                 i == 0           ? ""
+                                 : schemes[i + 1] ? ", "
+                                                  : " or ",
+                                 schemes[i]);
+}
+
+/* A user without a password is a token. What is no URL at all is not shown beyond its scheme, as nobody knows
+ * what its parts are. */
+static char *make_shown(CURLU *parts, const struct address *address)
+{
+    char *scheme = get(parts, CURLUPART_SCHEME, 0), *host = get(parts, CURLUPART_HOST, 0);
+    char *port = get(parts, CURLUPART_PORT, 0), *path = get(parts, CURLUPART_PATH, 0);
+    const char *user = address->user && address->password ? address->user : "";
+    char *shown = NULL;
+
+    if (scheme && asprintf(&shown, "%s://%s%s%s%s%s%s%s", scheme, user,
+                           address->password ? ":***@"
+                           : address->user   ? "***@"
+                                             : "",
+                           host ? host : "", port ? ":" : "", port ? port : "", path ? path : "",
+                           address->query ? "?..." : "") < 0)
+        shown = NULL;
+    free(scheme);
+    free(host);
+    free(port);
+    free(path);
+    return shown;
+}
+
+static char *make_origin(CURLU *parts, const struct address *address)
+{
+    char *scheme = get(parts, CURLUPART_SCHEME, 0), *origin = NULL;
+
+    if (scheme && asprintf(&origin, "%s://%s:%s", scheme, address->host, address->port) < 0)
+        origin = NULL;
+    free(scheme);
+    return origin;
+}
+
+/* Returns 0 or -ENOMEM. */
+static int take_apart(CURLU *parts, struct address *address)
+{
+    address->user = get(parts, CURLUPART_USER, CURLU_URLDECODE);
+    address->password = get(parts, CURLUPART_PASSWORD, CURLU_URLDECODE);
+    address->query = get(parts, CURLUPART_QUERY, 0);
+    address->host = get(parts, CURLUPART_HOST, CURLU_PUNYCODE);
+    if (!address->host)
+        address->host = get(parts, CURLUPART_HOST, 0);
+    address->port = get(parts, CURLUPART_PORT, 0);
+    address->own_port = address->port != NULL;
+    if (!address->port)
+        address->port = get(parts, CURLUPART_PORT, CURLU_DEFAULT_PORT);
+    /* That of SOCKS is not known here. */
+    if (!address->port)
+        address->port = strdup("0");
+    address->shown = make_shown(parts, address);
+    if (!address->host || !address->port)
+        return -ENOMEM;
+    address->origin = make_origin(parts, address);
+    if (curl_url_set(parts, CURLUPART_USER, NULL, 0) != CURLUE_OK ||
+        curl_url_set(parts, CURLUPART_PASSWORD, NULL, 0) != CURLUE_OK ||
+        curl_url_set(parts, CURLUPART_FRAGMENT, NULL, 0) != CURLUE_OK)
+        return -ENOMEM;
+    address->url = get(parts, CURLUPART_URL, 0);
+    return address->shown && address->origin && address->url ? 0 : -ENOMEM;
+}
+
+/* What `parts` hold. `before` stands before the address in a text. */
+static int finish(CURLU *parts, const char *before, const char *const *schemes,
+                  struct address *ret_address)
+{
+    char *scheme = get(parts, CURLUPART_SCHEME, 0), names[64];
+    bool good = scheme && is_one_of(scheme, schemes);
+    int r;
+
+    free(scheme);
+    *ret_address = (struct address){0};
+    name_schemes(schemes, names, sizeof(names));
+    r = take_apart(parts, ret_address);
+    if (!good)
+        r = rv_fail_text(-EINVAL, "%s%s: expected %s", before,
+                         ret_address->shown ? ret_address->shown : "the address", names);
+    else if (r < 0)
+        r = rv_fail(r, "%s%s", before, ret_address->shown ? ret_address->shown : "the address");
+    if (r < 0)
+        address_free(ret_address);
+    return r;
+}
+
+int address_parse(const char *key, const char *url, const char *const *schemes,
+                  struct address *ret_address)
+{
+    CURLU *parts = curl_url();
+    const char *colon = strstr(url, "://");
+    char before[64], names[64];
+    CURLUcode code;
+    int r;
+
+    *ret_address = (struct address){0};
+    if (!parts)
+        return rv_fail(-ENOMEM, "%s", key);
+    /* Such as "file": what may be is looked at here. */
+    code = curl_url_set(parts, CURLUPART_URL, url, CURLU_NON_SUPPORT_SCHEME);
+    snprintf(before, sizeof(before), "%s = ", key);
+    name_schemes(schemes, names, sizeof(names));
+    if (code == CURLUE_OUT_OF_MEMORY)
+        r = rv_fail(-ENOMEM, "%s", key);
+    else if (code != CURLUE_OK && colon && colon - url < 16)
+        r = rv_fail_text(-EINVAL, "%s%.*s://...: it is no URL: %s", before, (int)(colon - url), url,
+                         curl_url_strerror(code));
+    else if (code != CURLUE_OK)
+        r = rv_fail_text(-EINVAL, "%s...: it does not begin with %s", before, names);
+    else
+        r = finish(parts, before, schemes, ret_address);
+    curl_url_cleanup(parts);
+    return r;
+}
+
+int address_follow(const struct address *from, const char *location, struct address *ret_address)
+{
+    static const char *const schemes[] = {"http", "https", NULL};
+    CURLU *parts = curl_url();
+    int r;
+
+    *ret_address = (struct address){0};
+    if (!parts)
+        return rv_fail(-ENOMEM, "a redirect");
+    if (curl_url_set(parts, CURLUPART_URL, from->url, 0) != CURLUE_OK ||
+        curl_url_set(parts, CURLUPART_URL, location, CURLU_NON_SUPPORT_SCHEME) != CURLUE_OK)
+        r = rv_fail_text(-EINVAL, "redirected to what is no URL");
+    else
+        r = finish(parts, "redirected to ", schemes, ret_address);
+    curl_url_cleanup(parts);
+    return r;
+}
+
+void address_free(struct address *address)
+{
+    char *const texts[] = {address->shown, address->url,  address->origin,   address->host,
+                           address->port,  address->user, address->password, address->query};
+
+    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
+        free(texts[i]);
+    *address = (struct address){0};
+}
+
+/* A single character would be found anywhere. */
+void hide(char *text, const char *secret)
+{
+    size_t length = secret ? strlen(secret) : 0;
+    char *place;
+
+    if (length < 3)
+        return;
+    while ((place = strstr(text, secret))) {
+        memset(place, '*', 3);
+        memmove(place + 3, place + length, strlen(place + length) + 1);
+        text = place + 3;
+    }
+}
+
+void address_hide(const struct address *address, char *text)
+{
+    hide(text, address->password);
+    hide(text, address->query);
+}

@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "modules/httpcheck/httpcheck.h"
+
+static const char *const web[] = {"http", "https", NULL};
+
+static void test_parts(void **state)
+{
+    static const struct {
+        const char *url, *shown, *fetched, *origin, *user, *password;
+    } cases[] = {
+        {"http://h", "http://h/", "http://h/", "http://h:80", NULL, NULL},
+        {"HTTPS://h:8443/a?b=c#d", "https://h:8443/a?...", "https://h:8443/a?b=c", "https://h:8443",
+         NULL, NULL},
+        {"https://[::1]/", "https://[::1]/", "https://[::1]/", "https://[::1]:443", NULL, NULL},
+        {"http://u:p@h/", "http://u:***@h/", "http://h/", "http://h:80", "u", "p"},
+        {"http://u:a%2Fb%40c@h/", "http://u:***@h/", "http://h/", "http://h:80", "u", "a/b@c"},
+        {"http://t0ken@h/?k", "http://***@h/?...", "http://h/?k", "http://h:80", "t0ken", NULL},
+    };
+    struct address address;
+    (void)state;
+
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        assert_int_equal(address_parse("url", cases[i].url, web, &address), 0);
+        assert_string_equal(address.shown, cases[i].shown);
+        assert_string_equal(address.url, cases[i].fetched);
+        assert_string_equal(address.origin, cases[i].origin);
+        if (cases[i].user)
+            assert_string_equal(address.user, cases[i].user);
+        else
+            assert_null(address.user);
+        if (cases[i].password)
+            assert_string_equal(address.password, cases[i].password);
+        else
+            assert_null(address.password);
+        address_free(&address);
+        assert_null(address.url);
+    }
+}
+
+static void refuse(const char *url, const char *text)
+{
+    struct address address;
+
+    assert_int_equal(address_parse("url", url, web, &address), -EINVAL);
+    assert_non_null(strstr(rv_error_text(), text));
+    assert_null(strstr(rv_error_text(), "s3cret"));
+    assert_null(address.url);
+}
+
+static void test_what_is_none(void **state)
+{
+    (void)state;
+
+    refuse("", "url = ...: it does not begin with http:// or https://");
+    refuse("u:s3cret@h", "url = ");
+    refuse("ftp://u:s3cret@h/?s3cret", "url = ftp://u:***@h/?...: expected http:// or https://");
+    refuse("http://u:s3cret@h h/", "url = http://...: it is no URL: ");
+    refuse("http://h:s3cret/", "url = http://...: it is no URL: ");
+    refuse("http://u:s3cret@", "url = http://...: it is no URL: ");
+}
+
+static void test_redirects(void **state)
+{
+    static const struct {
+        const char *location, *url, *origin;
+    } cases[] = {
+        {"c", "http://h:81/a/c", "http://h:81"},
+        {"/c?d", "http://h:81/c?d", "http://h:81"},
+        {"//i/c", "http://i/c", "http://i:80"},
+        {"https://h:81/", "https://h:81/", "https://h:81"},
+    };
+    struct address from, to;
+    (void)state;
+
+    assert_int_equal(address_parse("url", "http://u:p@h:81/a/b?x", web, &from), 0);
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        assert_int_equal(address_follow(&from, cases[i].location, &to), 0);
+        assert_string_equal(to.url, cases[i].url);
+        assert_string_equal(to.origin, cases[i].origin);
+        assert_null(to.user);
+        address_free(&to);
+    }
+    assert_int_equal(address_follow(&from, "file:///etc/passwd", &to), -EINVAL);
+    assert_string_equal(rv_error_text(),
+                        "redirected to file:///etc/passwd: expected http:// or https://");
+    assert_int_equal(address_follow(&from, "http://[", &to), -EINVAL);
+    address_free(&from);
+}
+
+static void test_hide(void **state)
+{
+    char text[64] = "a s3cret and s3cret?s3c";
+    (void)state;
+
+    hide(text, NULL);
+    hide(text, "a");
+    assert_string_equal(text, "a s3cret and s3cret?s3c");
+    hide(text, "s3cret");
+    assert_string_equal(text, "a *** and ***?s3c");
+    hide(text, "***");
+    assert_string_equal(text, "a *** and ***?s3c");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_parts),
+        cmocka_unit_test(test_what_is_none),
+        cmocka_unit_test(test_redirects),
+        cmocka_unit_test(test_hide),
+    };
+
+    return cmocka_run_group_tests_name("httpcheck_address", tests, NULL, NULL);
+}
