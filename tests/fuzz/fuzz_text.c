@@ -9,6 +9,7 @@
 #include <limits.h>
 
 #include "base/duration.h"
+#include "base/shown.h"
 #include "base/size.h"
 #include "base/text.h"
 
@@ -58,6 +59,15 @@ static void check_texts(const char *text)
     text_sanitise(again);
     fuzz_check(strcmp(sanitised, again) == 0, "sanitised text is not clean");
     fuzz_check(strlen(sanitised) == strlen(text), "sanitising changed the length");
+    /* What URLs hide is hidden once and for all, on however many ways the text is cleaned again. */
+    redact_urls(sanitised);
+    fuzz_check(strlen(sanitised) <= strlen(text), "%s has grown to %s", text, sanitised);
+    free(again);
+    again = strdup(sanitised);
+    redact_urls(again);
+    fuzz_check(strcmp(sanitised, again) == 0, "%s was not hidden at once: %s", sanitised, again);
+    text_clean(again, strlen(again) + 1);
+    fuzz_check(strcmp(sanitised, again) == 0, "a clean text was changed: %s", again);
     /* A clean text that is cut by our own means stays clean. */
     string_copy(cut, sizeof(cut), sanitised);
     free(again);
