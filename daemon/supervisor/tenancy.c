@@ -7,6 +7,8 @@
 
 #include "base/duration.h"
 #include "base/log.h"
+#include "base/macro.h"
+#include "base/shown.h"
 #include "daemon/supervisor/crash.h"
 #include "daemon/supervisor/goal.h"
 #include "daemon/supervisor/ledger.h"
@@ -294,15 +296,41 @@ static void task_overdue(struct unit *unit, const struct wire_message *message)
               message->name, since);
 }
 
+/* Most messages are events of the unit's machine. */
+static bool find_event(enum wire_type type, enum unit_event *ret_event)
+{
+    static const struct {
+        enum wire_type type;
+        enum unit_event event;
+    } table[] = {
+        {WIRE_CHECKED, UNIT_EVENT_CHECKED},      {WIRE_READY, UNIT_EVENT_READY},
+        {WIRE_FAILED, UNIT_EVENT_MODULE_FAILED}, {WIRE_STOPPED, UNIT_EVENT_MODULE_STOPPED},
+        {WIRE_DEFERRED, UNIT_EVENT_DEFERRED},    {WIRE_RELOADING, UNIT_EVENT_RELOADING},
+        {WIRE_RELOADED, UNIT_EVENT_RELOADED},
+    };
+
+    for (size_t i = 0; i < ARRAY_SIZE(table); i++)
+        if (table[i].type == type) {
+            *ret_event = table[i].event;
+            return true;
+        }
+    return false;
+}
+
 static void host_said(struct host *host, const struct wire_message *message, void *arg)
 {
     struct tenancy *tenancy = arg;
     struct unit *unit = find_slot(tenancy, message->module);
     struct unit_input input = {.message = message};
+    enum unit_event event;
 
     if (!unit || !unit->attached) {
         host_kill(host, "it sent %s for module %u, which it does not have",
                   wire_type_name(message->type), message->module);
+        return;
+    }
+    if (find_event(message->type, &event)) {
+        unit_handle(unit, event, &input);
         return;
     }
     switch (message->type) {
@@ -310,27 +338,6 @@ static void host_said(struct host *host, const struct wire_message *message, voi
         /* Its host says what is past when it starts. */
         if (!(message->flags & WIRE_OPTION_PAST))
             supervisor_option_error(unit, message);
-        break;
-    case WIRE_CHECKED:
-        unit_handle(unit, UNIT_EVENT_CHECKED, &input);
-        break;
-    case WIRE_READY:
-        unit_handle(unit, UNIT_EVENT_READY, &input);
-        break;
-    case WIRE_FAILED:
-        unit_handle(unit, UNIT_EVENT_MODULE_FAILED, &input);
-        break;
-    case WIRE_STOPPED:
-        unit_handle(unit, UNIT_EVENT_MODULE_STOPPED, &input);
-        break;
-    case WIRE_DEFERRED:
-        unit_handle(unit, UNIT_EVENT_DEFERRED, &input);
-        break;
-    case WIRE_RELOADING:
-        unit_handle(unit, UNIT_EVENT_RELOADING, NULL);
-        break;
-    case WIRE_RELOADED:
-        unit_handle(unit, UNIT_EVENT_RELOADED, &input);
         break;
     case WIRE_ACCEPTED:
     case WIRE_RESULT:
@@ -349,7 +356,7 @@ static void host_said(struct host *host, const struct wire_message *message, voi
         break;
     case WIRE_PROGRESS:
         string_copy(unit->activity, sizeof(unit->activity), message->text);
-        text_sanitise(unit->activity);
+        text_clean_lines(unit->activity);
         supervisor_changed(tenancy->supervisor);
         break;
     default:

@@ -5,6 +5,7 @@
 #include <errno.h>
 
 #include "base/log.h"
+#include "base/shown.h"
 #include "base/text.h"
 #include "daemon/loop/loop.h"
 #include "daemon/supervisor/goal.h"
@@ -45,7 +46,7 @@ void unit_act_deferred(struct unit *unit, const struct unit_input *input)
         return;
     unit->reloading = false;
     string_copy(unit->deferred, sizeof(unit->deferred), input->message->text);
-    text_sanitise(unit->deferred);
+    text_clean_lines(unit->deferred);
     loop_timer_disarm(unit->timer);
     log_notice("[%s] takes its new options when %s", unit->name, unit->deferred);
     supervisor_changed(unit->supervisor);
