@@ -53,8 +53,8 @@ void log_set_level(enum log_level level);
 int log_level_parse(const char *text, enum log_level *ret_level);
 const char *log_level_name(enum log_level level);
 
-/* Main thread only. The text is cut at about 2 KiB, made one printable line, and the secrets of its URLs are hidden. errno stays as it was: the
- * caller, libevent at times, may yet look at it. */
+/* Main thread only. The text is cut at about 2 KiB and made one printable line, and the secrets of its
+ * URLs are hidden. errno stays as it was: the caller, libevent at times, may yet look at it. */
 void log_line(enum log_level level, const char *format, ...) printf_like(2, 3);
 
 /* The same for one of the events. */

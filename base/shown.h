@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What is shown of a text. A text that a module, a command, a library or a file's author has written may hold
- * secrets, control characters and line breaks; whatever passes one on cleans it first.
+ * Makes texts fit to be shown. Modules, commands, libraries and the authors of files write texts, and these may
+ * hold secrets, control characters and line breaks. Code that passes such a text on cleans it first.
  *
  * Every text has two parts: its first line is for everybody, and what follows it (the output of a command, say)
  * for the log and the control socket alone. Who shows both makes one line of them.

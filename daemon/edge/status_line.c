@@ -8,9 +8,8 @@
 #include <inttypes.h>
 #include <string.h>
 
-#include "daemon/edge/edge_internal.h"
-
 #include "base/shown.h"
+#include "daemon/edge/edge_internal.h"
 
 /* So that the line stays one. */
 #define REASON_MAX 160

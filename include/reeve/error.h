@@ -6,9 +6,9 @@
  * one of yours, and copied into the run's, job's or group's result when yours returns. At most
  * RV_ERROR_TEXT_SIZE bytes are kept, the terminator included.
  *
- * The first line is for everybody: /health and the page show it to whoever asks. More lines are shown by
- * the log and by reevectl alone: the place for the output of a command or the answer of a server. The
- * password and the query of a URL are hidden in all of them.
+ * Everybody can read the first line: /health and the page show it. Only the log and reevectl show the lines
+ * after it, so put the output of a command or the answer of a server there. reeve hides the password and the
+ * query of each URL in all lines.
  */
 #ifndef REEVE_ERROR_H
 #define REEVE_ERROR_H

@@ -22,8 +22,8 @@
  *     run                      every 1min, with run.timeout = 1min unless it is set
  *
  * Exit code 0 is a success; any other, and a signal, is a failure. The last line of the output stands
- * beside the exit code in the log and in `reevectl status`, but not in /health and on the page: it may
- * hold what is not for everybody.
+ * beside the exit code in the log and in `reevectl status`, but not in /health and on the page, which
+ * everybody can read: a command's output may hold secrets.
  *
  * Example
  *

@@ -139,7 +139,7 @@ static int check(struct rv_context *ctx, void *state)
         waited = rv_group_wait(group);
         r = r < 0 ? r : waited;
     }
-    /* What is known counts also when the rest could not be asked. */
+    /* A run that was cut still reports the URLs that it has checked. */
     if (r == 0 || rv_context_err(ctx) != 0)
         r = report(ctx, fetches, check->count, r == 0 ? 0 : rv_context_err(ctx));
     free(fetches);

@@ -28,8 +28,9 @@ int address_parse(const char *key, const char *url, const char *const *schemes,
 /* Where a redirect leads. As above. */
 int address_follow(const struct address *from, const char *location, struct address *ret_address);
 void address_free(struct address *address);
-/* Replaces what is secret in a text that a library has made. */
+/* Masks this address's password and query in a text, such as an error of libcurl. */
 void address_hide(const struct address *address, char *text);
+/* Masks one secret; one of less than three characters stays, as it would be found anywhere. */
 void hide(char *text, const char *secret);
 
 /* Names (httpcheck_resolve.c) ------------------------------------------------------------------ */
@@ -79,7 +80,8 @@ struct fetch {
     char error[384]; /* "" when all is well */
 };
 
-/* An rv_function with a struct fetch. What is wrong with the server is a result, and no error. */
+/* An rv_function with a struct fetch. A server that fails its check is a result in the fetch, and the function
+ * returns 0. */
 int fetch_run(struct rv_context *ctx, void *arg);
 
 #endif

@@ -7,7 +7,7 @@
 
 #include "modules/httpcheck/httpcheck.h"
 
-/* Since libcurl 7.88. */
+/* libcurl has it since 7.88; an older one gives the name as it is written. */
 #ifndef CURLU_PUNYCODE
 #define CURLU_PUNYCODE 0
 #endif
@@ -44,8 +44,7 @@ static void name_schemes(const char *const *schemes, char *text, size_t size)
                                  schemes[i]);
 }
 
-/* A user without a password is a token. What is no URL at all is not shown beyond its scheme, as nobody knows
- * what its parts are. */
+/* A user without a password is a token, and is masked like a password. */
 static char *make_shown(CURLU *parts, const struct address *address)
 {
     char *scheme = get(parts, CURLUPART_SCHEME, 0), *host = get(parts, CURLUPART_HOST, 0);
@@ -184,7 +183,6 @@ void address_free(struct address *address)
     *address = (struct address){0};
 }
 
-/* A single character would be found anywhere. */
 void hide(char *text, const char *secret)
 {
     size_t length = secret ? strlen(secret) : 0;
