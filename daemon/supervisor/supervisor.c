@@ -218,6 +218,14 @@ static void remove_gone(struct supervisor *supervisor)
         }
 }
 
+/* Nothing starts before all is checked, nor after a stop, whatever that came from. But during the drain-delay
+ * of a daemon that ran, modules are at work: one that dies then is started again. */
+static bool may_begin(const struct supervisor *supervisor)
+{
+    return supervisor->phase == PHASE_STARTING || supervisor->phase == PHASE_RUNNING ||
+           (supervisor->phase == PHASE_DRAINING && supervisor->ran);
+}
+
 void supervisor_settle(void *arg)
 {
     struct supervisor *supervisor = arg;
@@ -225,8 +233,7 @@ void supervisor_settle(void *arg)
     remove_gone(supervisor);
     if (supervisor->phase == PHASE_CHECKING)
         finish_checking(supervisor);
-    /* During the drain-delay modules are at work: one that dies then is started again. */
-    if (supervisor->phase >= PHASE_STARTING && supervisor->phase <= PHASE_DRAINING) {
+    if (may_begin(supervisor)) {
         goals_settle(supervisor);
         start_next(supervisor);
     }
@@ -277,10 +284,9 @@ void supervisor_stop_timer(void *arg)
 
 void supervisor_stop(struct supervisor *supervisor, const struct cause *cause)
 {
-    bool was_running = supervisor->phase == PHASE_RUNNING;
-
     if (supervisor->phase >= PHASE_DRAINING)
         return;
+    supervisor->ran = supervisor->phase == PHASE_RUNNING;
     log_notice("stopping: %s", cause->text);
     supervisor->cause = *cause;
     /* It may quote a reason, cut within a character. */
@@ -289,7 +295,7 @@ void supervisor_stop(struct supervisor *supervisor, const struct cause *cause)
     operations_finish(&supervisor->operations);
     supervisor_notify(supervisor, SUPERVISOR_DRAINING);
     /* Nobody was sent here yet by a load balancer when the start was never complete. */
-    loop_timer_arm(supervisor->stop_timer, was_running ? supervisor->config->drain_delay : 0);
+    loop_timer_arm(supervisor->stop_timer, supervisor->ran ? supervisor->config->drain_delay : 0);
     supervisor_changed(supervisor);
 }
 

@@ -53,6 +53,7 @@ struct supervisor {
     struct symbols *symbols;
 
     enum phase phase;
+    bool ran; /* DRAINING and later: the start had been complete */
     struct cause cause;
     int exit_code;
     int64_t started_at;

@@ -503,6 +503,16 @@ class Starts(GoalTest):
             pass
         self.assertEqual(daemon.wait(), 1)
 
+    def test_nothing_starts_beside_an_error(self):
+        daemon = self.daemon(puppet("a") + puppet("b", "nonsense = 1"), start=False)
+        for _ in range(5):
+            daemon.log.clear()
+            daemon.start()
+            self.assertEqual(daemon.wait(), 1)
+            self.assertRegex(daemon.text(), "reeve.ini:.*nonsense")
+            self.assertNotRegex(daemon.text(), r"\[a\] (starting|ready|stopped)")
+            self.assertEqual(self.trace(daemon), [])
+
     def test_a_neighbours_crash_is_no_failed_start(self):
         path = os.path.join(self.enterContext(harness.tempfile.TemporaryDirectory()), "copy.so")
         shutil.copyfile(PUPPET, path)
