@@ -86,6 +86,14 @@ static void release_incarnation(struct host *host)
     spawner_is_up(host->spawner, host);
 }
 
+static void drop_scoreboard(struct host *host)
+{
+    scoreboard_unmap(host->board);
+    host->board = NULL;
+    if (host->board_fd >= 0)
+        close(TAKE_FD(host->board_fd));
+}
+
 void host_destroy(struct host *host)
 {
     if (!host)
@@ -97,9 +105,7 @@ void host_destroy(struct host *host)
     }
     release_incarnation(host);
     list_remove(&host->all);
-    scoreboard_unmap(host->board);
-    if (host->board_fd >= 0)
-        close(host->board_fd);
+    drop_scoreboard(host);
     loop_timer_destroy(host->timer);
     free(host->name);
     free(host->program);
@@ -254,10 +260,6 @@ int host_start_process(struct host *host, const char **ret_what)
     *ret_what = "no memory for its limits: ";
     if (host->limits_error < 0)
         return host->limits_error;
-    scoreboard_unmap(host->board);
-    host->board = NULL;
-    if (host->board_fd >= 0)
-        close(TAKE_FD(host->board_fd));
     *ret_what = "no scoreboard: ";
     r = scoreboard_create("reeve-scoreboard", &host->board_fd, &host->board);
     if (r < 0)
@@ -302,6 +304,8 @@ void host_start(struct host *host)
     host->refused = false;
     host->hung = false;
     host->why[0] = '\0';
+    /* Its slots are those of the process before: whoever reads on in it could take a neighbour's record. */
+    drop_scoreboard(host);
     spawner_add(host->spawner, host);
 }
 

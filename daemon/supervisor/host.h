@@ -79,7 +79,7 @@ const char *host_name(const struct host *host);
 pid_t host_pid(const struct host *host);
 /* Whether somebody has stopped it by a signal. */
 bool host_is_stopped(const struct host *host);
-/* Of the present or last incarnation; NULL before the first. */
+/* Of the present incarnation, or of the last one until host_start(); NULL while it waits to be spawned. */
 const struct scoreboard *host_scoreboard(const struct host *host);
 
 /* For the next EXIT, and from the next incarnation on for the death of the supervisor. */

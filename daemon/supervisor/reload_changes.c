@@ -104,9 +104,8 @@ static bool spread_restarts(struct supervisor *supervisor, const struct config *
 static char *find_work(struct supervisor *supervisor, const char *module)
 {
     struct unit *unit = supervisor_find(supervisor, module);
-    const struct scoreboard *board = unit && unit->attached && host_pid(unit->tenancy->host) > 0
-                                         ? host_scoreboard(unit->tenancy->host)
-                                         : NULL;
+    const struct scoreboard *board =
+        unit && unit->attached ? host_scoreboard(unit->tenancy->host) : NULL;
     cleanup_text struct text text = {0};
 
     for (unsigned i = 0; board && i < SCOREBOARD_TASKS; i++) {

@@ -66,9 +66,7 @@ static int take_module(struct unit *unit, const struct snapshot *snapshot,
                        struct snapshot_module *module)
 {
     const struct host *host = unit->tenancy->host;
-    /* Of a host that waits to be spawned there is only the last one's, whose books are closed. */
-    const struct scoreboard *board =
-        unit->attached && host_pid(host) > 0 ? host_scoreboard(host) : NULL;
+    const struct scoreboard *board = unit->attached ? host_scoreboard(host) : NULL;
     struct scoreboard_module record;
     struct tally tally;
     int code, r;

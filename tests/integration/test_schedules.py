@@ -3,12 +3,13 @@
 """When tasks run: over restarts, after failures, and when the time of day is set."""
 import calendar
 import os
+import shutil
 import signal
 import struct
 import time
 
 import harness
-from puppetry import PuppetTest, puppet
+from puppetry import PUPPET, PuppetTest, puppet
 
 HOUR = 3600 * 10**9
 STEPCLOCK = os.path.join(harness.BUILD, "tests", "integration", "libstepclock.so")
@@ -74,6 +75,27 @@ class Restarts(Schedules):
         self.wait_restarted(daemon, "a", daemon.kill("a"))
         self.assertTrue(self.task(daemon, "a", "act")["next_in"] > 3500)
         self.assertEqual(daemon.stop(), 0, daemon.text())
+
+    def test_a_neighbours_schedule_is_not_its_own(self):
+        """Between two processes of a host, slots mean nothing: b gets the slot that was a's."""
+        copy = os.path.join(self.enterContext(harness.tempfile.TemporaryDirectory()), "copy.so")
+        shutil.copyfile(PUPPET, copy)
+        os.chmod(os.path.dirname(copy), 0o755)
+        daemon = self.daemon(
+            puppet("a", "host = h", "act.every = 1h", "tick.every = never") +
+            puppet("b", "host = h", "act.every = 30min", "act.jitter = 1ms", "tick.every = never",
+                   "restart-limit = 1000/1s", "restart-delay-max = 1ms").replace(PUPPET, copy),
+            start=False)
+        self.write_last_run(daemon, "a act", 55 * HOUR // 60)
+        self.script(daemon, "b", "note")
+        daemon.start().wait_started()
+        self.wait_trace(daemon, "b noted")
+        self.assertEqual(daemon.ctl("stop", "a").returncode, 0)
+        for _ in range(20):
+            self.wait_restarted(daemon, "b", daemon.kill("b"))
+            self.assertGreater(self.task(daemon, "b", "act")["next_in"], 1500)
+        self.assertEqual(daemon.stop(), 0, daemon.text())
+        self.assertEqual(self.trace(daemon).count("b noted"), 1)
 
     def test_catch_up_of_the_calendar(self):
         yesterday = puppet("late", "act.at = daily", "act.catch-up = yes", "act.jitter = 1ms")
