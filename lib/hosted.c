@@ -38,3 +38,24 @@ int rv_submit(struct rv_context *ctx, const char *pool, const void *data, size_t
 {
     return submit_sink ? submit_sink(ctx, pool, data, size) : -ENOSYS;
 }
+
+static void (*fail_option_sink)(struct rv_context *ctx, const char *option, const char *text);
+
+void rv_runtime_set_fail_option(void (*sink)(struct rv_context *ctx, const char *option,
+                                             const char *text))
+{
+    fail_option_sink = sink;
+}
+
+int rv_fail_option(struct rv_context *ctx, const char *option, const char *format, ...)
+{
+    char text[RV_ERROR_TEXT_SIZE];
+    va_list args;
+
+    va_start(args, format);
+    vsnprintf(text, sizeof(text), format, args);
+    va_end(args);
+    if (fail_option_sink)
+        fail_option_sink(ctx, option, text);
+    return rv_fail_text(-EINVAL, "%s", text);
+}

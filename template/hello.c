@@ -48,6 +48,16 @@ static int greet_job(struct rv_context *ctx, const struct rv_job *job, void *sta
     return greet(ctx, state, name);
 }
 
+/* What the table of options cannot say. It only looks: it runs before anything else, also for `reevectl check`. */
+static int check(struct rv_context *ctx, const void *state)
+{
+    const struct hello *hello = state;
+
+    if (strchr(hello->name, '\n'))
+        return rv_fail_option(ctx, "name", "it is more than one line");
+    return 0;
+}
+
 static int init(struct rv_context *ctx, void *state)
 {
     struct hello *hello = state;
@@ -82,4 +92,4 @@ RV_MODULE(.name = "hello", .version = "1", .summary = "Greets on a schedule, and
                              .workers = 2,
                              .retries = 1,
                              .help = "greets whom the job names"}),
-          .init = init, .fini = fini, );
+          .check = check, .init = init, .fini = fini, );

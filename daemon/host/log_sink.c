@@ -45,4 +45,5 @@ void log_sink_install(void)
     rv_log_set_sink(write_record, NULL);
     rv_runtime_set_progress(module_progress);
     rv_runtime_set_submit(module_submit_own);
+    rv_runtime_set_fail_option(module_fail_option);
 }

@@ -112,6 +112,9 @@ void module_submit(struct host_module *module, const char *pool, uint64_t reques
 /* rv_submit(): ctx leads to the module. */
 int module_submit_own(struct rv_context *ctx, const char *pool, const void *data, size_t size);
 
+/* rv_fail_option(): of the check() that the calling thread runs, if it runs one. */
+void module_fail_option(struct rv_context *ctx, const char *option, const char *text);
+
 /* rv_progress(), of whatever the calling thread runs. */
 void module_progress(const char *text);
 

@@ -100,7 +100,7 @@ static void check(struct host_module *module, const struct module_op *op)
         tell_failed(module, "load", r, true, life_error_text(r));
         return;
     }
-    r = options_bind(&module->code, &op->lines, emit_option_error, module, &bound);
+    r = life_bind_options(module, &op->lines, emit_option_error, &bound);
     if (r < 0) {
         tell_failed(module, "options", r, false, strerror(-r));
         return;
@@ -324,14 +324,15 @@ static void start(struct host_module *module, struct module_op *op)
     r = load(module);
     if (r == 0) {
         stage = "options";
-        r = options_bind(&module->code, &op->lines, life_tell_option_error, module, &module->bound);
+        r = life_bind_options(module, &op->lines, life_tell_option_error, &module->bound);
         if (r > 0) {
             tell_failed(module, stage, -EINVAL, true, "its options are wrong");
             return;
         }
     }
     if (r < 0) {
-        tell_failed(module, stage, r, r != -ENOMEM, life_error_text(r));
+        if (!is_cancelled(module))
+            tell_failed(module, stage, r, r != -ENOMEM, life_error_text(r));
         return;
     }
     r = init_and_run(module, &stage);

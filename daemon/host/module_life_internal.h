@@ -12,6 +12,11 @@ const char *life_error_text(int r);
 /* As the module starts or reloads: what is past is only told in the log. */
 void life_tell_option_error(const struct option_error *error, void *arg);
 
+/* Binds the lines to a new state, and asks the module's check() about it; fn gets the module. Returns the
+ * number of errors, each of which was told, or a negative errno with a text. */
+int life_bind_options(struct host_module *module, const struct option_lines *lines,
+                      option_error_fn fn, struct bound_options *ret_bound);
+
 /* Makes tasks and pools, and starts the schedules. Returns 0 or a negative errno with a text; then there
  * is none. */
 int life_create_runners(struct host_module *module);

@@ -177,7 +177,7 @@ void life_reload(struct host_module *module, const struct module_op *op)
     }
     if (is_replaced(module))
         return;
-    r = options_bind(&module->code, &op->lines, life_tell_option_error, module, &fresh);
+    r = life_bind_options(module, &op->lines, life_tell_option_error, &fresh);
     if (r != 0) {
         tell_reloaded(module, r < 0 ? r : -EINVAL, "its options are wrong");
         return;

@@ -147,6 +147,7 @@ int run_alone(int count, char **arguments)
     module_set_emit(emit);
     rv_runtime_set_progress(module_progress);
     rv_runtime_set_submit(module_submit_own);
+    rv_runtime_set_fail_option(module_fail_option);
     if (board_open(-1) < 0 || crash_install() < 0 ||
         rv_channel_create(sizeof(struct event), 16, &events) < 0 ||
         rv_context_with_signals(rv_context_background(), signals, &ctx) < 0) {

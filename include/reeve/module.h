@@ -101,7 +101,7 @@ struct rv_module {
     struct rv_table options;
     struct rv_table tasks;
     struct rv_table pools;
-    /* All four may be NULL. init: before any task; what it leaves behind after an error, it must
+    /* All five may be NULL. init: before any task; what it leaves behind after an error, it must
      * undo itself. fini: after the last task and job. The context of init and of reload is done when
      * the module is to stop while they run, and lives until fini. */
     int (*init)(struct rv_context *ctx, void *state);
@@ -111,7 +111,25 @@ struct rv_module {
     int (*reload)(struct rv_context *ctx, void *state);
     /* Asked every ten seconds: 0 when well. */
     int (*health)(struct rv_context *ctx, void *state);
+    /*
+     * Looks whether options that are good one by one are good for the module, and says for each that is
+     * not: rv_fail_option(). Asked before anything starts, by `reevectl check`, and before a reload touches
+     * anything, of a state that holds the options and nothing else; so it looks and changes nothing: it
+     * may run in a process that may only read, without network and for at most ten seconds. Asked
+     * again before each init and reload, which can rely on it. Returns 0, or a negative errno.
+     */
+    int (*check)(struct rv_context *ctx, const void *state);
 };
+
+/*
+ * For check: says what is wrong with the option of that name (`a_b` or `a-b`), with the place of its line, or
+ * of the section when it has none there. The text stands beside the place, so it need not name the
+ * option; it must not quote a secret. Returns -EINVAL, and the text is the thread's error text
+ * (<reeve/error.h>), so that `return rv_fail_option(...)` will do; who has called it need not return an error
+ * as well. Does not block. Outside check it does no more than rv_fail_text().
+ */
+int rv_fail_option(struct rv_context *ctx, const char *option, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
 
 /*
  * Submits a job to a pool of the module's own, from one of its tasks; blocks while the queue is

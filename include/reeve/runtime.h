@@ -43,6 +43,10 @@ void rv_runtime_set_progress(void (*sink)(const char *text));
 void rv_runtime_set_submit(int (*sink)(struct rv_context *ctx, const char *pool, const void *data,
                                        size_t size));
 
+/* Where rv_fail_option() goes; as above. */
+void rv_runtime_set_fail_option(void (*sink)(struct rv_context *ctx, const char *option,
+                                             const char *text));
+
 /* Ends all idle threads and waits for them, for tests that count threads. New ones are made when
  * needed. */
 void rv_runtime_trim(void);

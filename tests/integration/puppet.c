@@ -18,6 +18,7 @@ struct puppet {
     char *trace;
     char *on_init;
     char *on_reload;
+    char *on_check;
     char *health_file;
     char *password;
     struct rv_list words;
@@ -248,6 +249,22 @@ static int work(struct rv_context *ctx, const struct rv_job *job, void *state)
     return perform(ctx, state, action);
 }
 
+/* In a process that cannot leave a trace. */
+static int check(struct rv_context *ctx, const void *state)
+{
+    const struct puppet *puppet = state;
+
+    if (strcmp(puppet->on_check, "options") == 0) {
+        rv_fail_option(ctx, "on_check", "as told, see http://user:secret@host/");
+        rv_fail_option(ctx, "health-file", "it is not in the section");
+    } else if (strcmp(puppet->on_check, "crash") == 0) {
+        *nowhere = 1;
+    } else if (strcmp(puppet->on_check, "fail") == 0) {
+        return rv_fail_text(-EIO, "they do not go together");
+    }
+    return 0;
+}
+
 static int init(struct rv_context *ctx, void *state)
 {
     const struct puppet *puppet = state;
@@ -286,10 +303,11 @@ RV_MODULE(.name = "puppet", .version = "7", .summary = "Does what a test tells i
                                 RV_OPTION_PATH(struct puppet, trace, .fallback = "trace"),
                                 RV_OPTION_STRING(struct puppet, on_init, .fallback = "nothing"),
                                 RV_OPTION_STRING(struct puppet, on_reload, .fallback = "nothing"),
+                                RV_OPTION_STRING(struct puppet, on_check, .fallback = "nothing"),
                                 RV_OPTION_PATH(struct puppet, health_file, .fallback = "health"),
                                 RV_OPTION_SECRET(struct puppet, password),
                                 RV_OPTION_LIST(struct puppet, words)),
           .tasks = RV_TASKS({.name = "act", .run = act},
                             {.name = "tick", .run = tick, .every = "20ms"}),
           .pools = RV_POOLS({.name = "work", .run = work, .workers = 1}), .init = init,
-          .fini = fini, .reload = reload, .health = health);
+          .fini = fini, .reload = reload, .health = health, .check = check);

@@ -201,6 +201,42 @@ class Plans(PuppetTest):
         self.assertEqual(daemon.module("a")["state"], "ready")
         self.assertEqual(daemon.stop(), 0, daemon.text())
 
+    def test_what_only_a_module_finds_wrong(self):
+        good = puppet("a", "on-check = nothing")
+        daemon = self.daemon(good).wait_started()
+        pid = daemon.module("a")["pid"]
+        for action, errors in (
+                ("options", [r'reeve\.ini:\d+: \[module:a\] on-check: as told, see http://\S+@host/$',
+                             r'reeve\.ini:\d+: \[module:a\] health-file: it is not in the section$']),
+                ("fail", [r'reeve\.ini:\d+: \[module:a\] they do not go together$']),
+                ("crash", [r'puppet\.so ended while it was being checked: killed by SIGSEGV'])):
+            with self.subTest(action):
+                daemon.write(good.replace("on-check = nothing", f"on-check = {action}"))
+                status, answer = daemon.ask("/v1/plan")
+                self.assertEqual(status, 409)
+                self.assertEqual(len(answer["errors"]), len(errors), answer)
+                for error, pattern in zip(answer["errors"], errors):
+                    self.assertRegex(error, pattern)
+                    self.assertNotIn("secret", error)
+                for words in ("check",), ("reload",):
+                    done = daemon.ctl(*words)
+                    self.assertEqual(done.returncode, 1, words)
+                    self.assertRegex(done.stderr, errors[0].rstrip("$"))
+                # Nothing was touched.
+                module = daemon.module("a")
+                self.assertEqual((module["pid"], module["state"]), (pid, "ready"))
+                self.assertNotIn("a reload", self.trace(daemon))
+        self.assertNotIn("secret", daemon.text())
+        daemon.write(good)
+        self.assertEqual(daemon.ctl("reload").returncode, 0)
+        self.assertEqual(daemon.stop(), 0, daemon.text())
+        # Nor does it start.
+        daemon.write(good.replace("on-check = nothing", "on-check = fail"))
+        daemon.log.clear()
+        self.assertEqual(daemon.start().wait(), 1)
+        self.assertRegex(daemon.text(), r"reeve\.ini:\d+: \[module:a\] they do not go together")
+        self.assertEqual(self.trace(daemon).count("a init"), 1)
+
     def test_reeved_stops_meanwhile(self):
         daemon = self.daemon("".join(puppet(f"m{i}") for i in range(20))).wait_started()
         plans = [daemon.ask_later("/v1/plan") for _ in range(5)]

@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The options of a module: bound to a state, and then looked at by the module's own check(), which finds what
+ * no table can say. Its errors are told like those of the tables, with the place of the option's line.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "base/macro.h"
+#include "base/shown.h"
+#include "base/text.h"
+#include "daemon/host/module_life_internal.h"
+
+/* A check() under way. */
+struct checking {
+    const struct option_lines *lines;
+    option_error_fn tell;
+    void *arg;
+    int errors;
+};
+
+/* Of the module's thread: it is the one that check() runs on. */
+static _Thread_local struct checking *current;
+
+static void tell(struct checking *checking, const char *key, const char *text)
+{
+    char shown[RV_ERROR_TEXT_SIZE];
+    struct option_error error = {.key = key, .file = "", .text = shown};
+
+    for (size_t i = 0; i < checking->lines->count; i++)
+        if (strcmp(checking->lines->items[i].key, key) == 0) {
+            error.file = checking->lines->items[i].file;
+            error.line = checking->lines->items[i].line;
+            break;
+        }
+    string_copy(shown, sizeof(shown), text);
+    redact_urls(shown);
+    checking->errors++;
+    checking->tell(&error, checking->arg);
+}
+
+void module_fail_option(struct rv_context *ctx _unused_, const char *option, const char *text)
+{
+    char key[64], whole[RV_ERROR_TEXT_SIZE];
+
+    if (!current)
+        return;
+    option_key(option, key, sizeof(key));
+    snprintf(whole, sizeof(whole), "%s: %s", key, text);
+    tell(current, key, whole);
+}
+
+/* Returns the number of errors, or a negative errno when it could not be asked. */
+static int ask(struct host_module *module, struct checking *checking, const void *state)
+{
+    struct rv_context *ctx;
+    int r = life_begin_operation(module, false, &ctx), stopped;
+
+    if (r < 0)
+        return r;
+    module_begin_activity(module, "check");
+    rv_error_clear();
+    current = checking;
+    r = module->code.module.check(ctx, state);
+    current = NULL;
+    module_end_activity(module);
+    life_end_operation(module);
+    stopped = rv_context_err(ctx);
+    rv_context_unref(ctx);
+    /* What it says then is not about its options. */
+    if (stopped < 0)
+        return stopped;
+    if (r < 0 && checking->errors == 0)
+        tell(checking, "", life_error_text(r));
+    return checking->errors;
+}
+
+int life_bind_options(struct host_module *module, const struct option_lines *lines,
+                      option_error_fn fn, struct bound_options *ret_bound)
+{
+    struct checking checking = {.lines = lines, .tell = fn, .arg = module};
+    int r = options_bind(&module->code, lines, fn, module, ret_bound);
+
+    if (r != 0 || !module->code.module.check)
+        return r;
+    r = ask(module, &checking, ret_bound->state);
+    if (r != 0)
+        options_free(ret_bound);
+    return r;
+}
