@@ -161,7 +161,6 @@ enum config_change config_compare(const struct config_module *before,
                                   const struct config_module *after)
 {
     if (strcmp(before->path, after->path) != 0 || strcmp(before->host, after->host) != 0 ||
-        !config_same_file(&before->file_id, &after->file_id) ||
         config_limits_differ(&before->limits, &after->limits))
         return CONFIG_RESTART;
     if (!same_options(before, after))

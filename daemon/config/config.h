@@ -168,7 +168,7 @@ const char *config_nearest(const struct config *config, const char *name);
 /*
  * How two versions of a module differ, from nothing to a different program. RELOAD: only the
  * module's own options. POLICY: only what the supervisor itself uses, with no need to touch the
- * module.
+ * module. The files that the paths name are not compared: what a process has loaded may be newer.
  */
 enum config_change { CONFIG_SAME, CONFIG_POLICY, CONFIG_RELOAD, CONFIG_RESTART };
 enum config_change config_compare(const struct config_module *before,

@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/macro.h"
 #include "base/reserved.h"
 #include "daemon/host/note.h"
@@ -17,18 +18,16 @@
 /* No table of a sane module is longer. */
 #define TABLE_MAX 1024
 
-static int check_file(int fd, const char *path)
+static int check_file(int fd, const char *path, struct stat *ret_status)
 {
-    struct stat status;
-
-    if (fstat(fd, &status) < 0)
+    if (fstat(fd, ret_status) < 0)
         return rv_fail(-errno, "%s", path);
-    if (!S_ISREG(status.st_mode))
+    if (!S_ISREG(ret_status->st_mode))
         return rv_fail_text(-EACCES, "%s is not a regular file", path);
-    if (status.st_uid != 0 && status.st_uid != geteuid())
+    if (ret_status->st_uid != 0 && ret_status->st_uid != geteuid())
         return rv_fail_text(-EACCES, "%s belongs to uid %u: it must be root's or one's own", path,
-                            (unsigned)status.st_uid);
-    if (status.st_mode & (S_IWGRP | S_IWOTH))
+                            (unsigned)ret_status->st_uid);
+    if (ret_status->st_mode & (S_IWGRP | S_IWOTH))
         return rv_fail_text(-EACCES, "%s can be written by others: chmod go-w it", path);
     return 0;
 }
@@ -191,21 +190,45 @@ static int take_tables(const struct rv_module *module, const char *path,
     return r < 0 ? r : check_names(loaded, path);
 }
 
+static void note_file(struct loaded_module *loaded, const struct stat *status)
+{
+    loaded->device = status->st_dev;
+    loaded->inode = status->st_ino;
+    loaded->mtime = status->st_mtim.tv_sec * NSEC_PER_SEC + status->st_mtim.tv_nsec;
+}
+
+/* dlopen() goes by the path: whether that is still the file which was looked at before. */
+static int check_same(const char *path, const struct loaded_module *loaded)
+{
+    struct loaded_module after = {0};
+    struct stat status;
+
+    if (stat(path, &status) < 0)
+        return rv_fail(-errno, "%s", path);
+    note_file(&after, &status);
+    if (after.device != loaded->device || after.inode != loaded->inode ||
+        after.mtime != loaded->mtime)
+        return rv_fail_text(-EAGAIN, "%s was replaced while it was loaded", path);
+    return 0;
+}
+
 int loader_load(const char *path, struct loaded_module *ret_loaded)
 {
     cleanup_close int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
     const struct rv_module *module;
+    struct stat status;
     void *handle;
     int r;
 
     *ret_loaded = (struct loaded_module){0};
     if (fd < 0)
         return rv_fail(-errno, "%s", path);
-    r = check_file(fd, path);
+    r = check_file(fd, path, &status);
     if (r == 0)
         r = check_note(fd, path);
     if (r < 0)
         return r;
+    note_file(ret_loaded, &status);
     handle = dlopen(path, RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
     if (!handle) {
         const char *why = dlerror();
@@ -215,7 +238,9 @@ int loader_load(const char *path, struct loaded_module *ret_loaded)
     module = dlsym(handle, "rv_module");
     if (!module)
         return rv_fail_text(-ENOEXEC, "%s has no symbol rv_module", path);
-    r = take_tables(module, path, ret_loaded);
+    r = check_same(path, ret_loaded);
+    if (r == 0)
+        r = take_tables(module, path, ret_loaded);
     if (r < 0)
         loader_free(ret_loaded);
     return r;

@@ -17,13 +17,16 @@ struct loaded_module {
     size_t task_count;
     struct rv_module_pool *pools;
     size_t pool_count;
+    /* Of the file, as it was when it was loaded. */
+    uint64_t device, inode;
+    int64_t mtime;
 };
 
 /*
  * Checks the file (regular, owned by root or by us, not writable for others), its note, loads it,
  * and checks its tables. Returns 0 or a negative errno with a text that names the file: -EACCES,
  * -ENOEXEC (no module), -EPROTO (another ABI version), -ELIBBAD (the loader refused it), -EINVAL
- * (bad tables), or of opening. Must be freed with loader_free().
+ * (bad tables), -EAGAIN (the file was replaced meanwhile), or of opening. Must be freed with loader_free().
  */
 int loader_load(const char *path, struct loaded_module *ret_loaded);
 void loader_free(struct loaded_module *loaded);

@@ -73,21 +73,40 @@ void life_tell_option_error(const struct option_error *error, void *arg)
         emit_option_error(error, module);
 }
 
+/* What stands at its path by now may be another file. */
+static void tell_loaded(struct host_module *module)
+{
+    struct wire_message message = {.type = WIRE_LOADED,
+                                   .module = module->slot,
+                                   .device = module->code.device,
+                                   .inode = module->code.inode,
+                                   .mtime = module->code.mtime};
+
+    module_emit(&message);
+}
+
 /* Loads the code, once. Returns 0 or a negative errno with a text. */
 static int load(struct host_module *module)
 {
     int r;
 
-    if (module->loaded)
-        return 0;
-    module_begin_activity(module, "load");
-    r = loader_load(module->path, &module->code);
-    module_end_activity(module);
-    if (r < 0)
-        return r;
-    module->loaded = true;
-    frames_map_objects();
+    if (!module->loaded) {
+        module_begin_activity(module, "load");
+        r = loader_load(module->path, &module->code);
+        module_end_activity(module);
+        if (r < 0)
+            return r;
+        module->loaded = true;
+        frames_map_objects();
+    }
+    tell_loaded(module);
     return 0;
+}
+
+/* Whether another attempt to load, or to bind options, may go well. */
+static bool may_pass(int r)
+{
+    return r == -ENOMEM || r == -EAGAIN;
 }
 
 static void check(struct host_module *module, const struct module_op *op)
@@ -97,7 +116,7 @@ static void check(struct host_module *module, const struct module_op *op)
     int r = load(module);
 
     if (r < 0) {
-        tell_failed(module, "load", r, true, life_error_text(r));
+        tell_failed(module, "load", r, !may_pass(r), life_error_text(r));
         return;
     }
     r = life_bind_options(module, &op->lines, emit_option_error, &bound);
@@ -332,7 +351,7 @@ static void start(struct host_module *module, struct module_op *op)
     }
     if (r < 0) {
         if (!is_cancelled(module))
-            tell_failed(module, stage, r, r != -ENOMEM, life_error_text(r));
+            tell_failed(module, stage, r, !may_pass(r), life_error_text(r));
         return;
     }
     r = init_and_run(module, &stage);

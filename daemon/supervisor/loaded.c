@@ -6,7 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-int loaded_find(const struct loaded *loaded, const struct config_module *module, uint32_t *ret_slot)
+int loaded_find(const struct loaded *loaded, const struct config_module *module,
+                const struct config_file_id *file_id, uint32_t *ret_slot)
 {
     const struct loaded_slot *slots = loaded->slots;
     uint32_t found = SCOREBOARD_MODULES;
@@ -18,11 +19,11 @@ int loaded_find(const struct loaded *loaded, const struct config_module *module,
             if (found == SCOREBOARD_MODULES)
                 found = i;
         } else if (strcmp(slots[i].name, module->name) == 0) {
-            if (!same_path || !config_same_file(&slots[i].file_id, &module->file_id))
+            if (!same_path || !config_same_file(&slots[i].file_id, file_id))
                 return -ESTALE;
             *ret_slot = i;
             return 0;
-        } else if (same_path || config_same_file(&slots[i].file_id, &module->file_id)) {
+        } else if (same_path || config_same_file(&slots[i].file_id, file_id)) {
             return -EEXIST;
         }
     }
@@ -32,17 +33,18 @@ int loaded_find(const struct loaded *loaded, const struct config_module *module,
     return 0;
 }
 
-int loaded_take(struct loaded *loaded, const struct config_module *module, uint32_t *ret_slot)
+int loaded_take(struct loaded *loaded, const struct config_module *module,
+                const struct config_file_id *file_id, uint32_t *ret_slot)
 {
     struct loaded_slot *slot;
-    int r = loaded_find(loaded, module, ret_slot);
+    int r = loaded_find(loaded, module, file_id, ret_slot);
 
     if (r < 0)
         return r;
     slot = &loaded->slots[*ret_slot];
     if (slot->name)
         return 0;
-    *slot = (struct loaded_slot){strdup(module->name), strdup(module->path), module->file_id};
+    *slot = (struct loaded_slot){strdup(module->name), strdup(module->path), *file_id};
     if (slot->name && slot->path)
         return 0;
     free(slot->name);

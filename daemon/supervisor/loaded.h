@@ -15,7 +15,7 @@
 struct loaded_slot {
     char *name; /* of the module; NULL: nothing was ever loaded here */
     char *path;
-    struct config_file_id file_id;
+    struct config_file_id file_id; /* as the host says, once it has loaded it */
 };
 
 /* Zero-initialised it is that of a process that has loaded nothing. */
@@ -24,15 +24,16 @@ struct loaded {
 };
 
 /*
- * The slot for a module: its own, or one that was never used. Returns 0; -EEXIST when its file is loaded
+ * The slot for a module and the file that its path names: its own, or one that was never used. Returns 0; -EEXIST when its file is loaded
  * in the slot of another, -ESTALE when another file is loaded in its own, and -ENOSPC when there is no
  * slot left: then only a new process can run it.
  */
 int loaded_find(const struct loaded *loaded, const struct config_module *module,
-                uint32_t *ret_slot);
+                const struct config_file_id *file_id, uint32_t *ret_slot);
 
 /* The same, and the slot is the module's from now on. Returns -ENOMEM, too. */
-int loaded_take(struct loaded *loaded, const struct config_module *module, uint32_t *ret_slot);
+int loaded_take(struct loaded *loaded, const struct config_module *module,
+                const struct config_file_id *file_id, uint32_t *ret_slot);
 
 /* What else is loaded is not known: the process takes no other module. Returns 0 or -ENOMEM. */
 int loaded_close(struct loaded *loaded);

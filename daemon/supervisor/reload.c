@@ -135,10 +135,7 @@ void reload_finish(struct supervisor *supervisor)
 
 static bool needs_check(const struct config_module *module, void *arg)
 {
-    const struct supervisor *supervisor = arg;
-    const struct config_module *old = config_find(supervisor->config, module->name);
-
-    return !old || config_compare(old, module) >= CONFIG_RELOAD;
+    return reload_compare(arg, module) >= CONFIG_RELOAD;
 }
 
 static void checked(void *arg)

@@ -41,6 +41,10 @@ int reload_find_changes(struct supervisor *supervisor, const struct config *afte
 
 void reload_free_changes(struct reload_change *changes, size_t count);
 
+/* How the module differs from what runs under its name, its .so included; all is new of one that is new. */
+enum config_change reload_compare(struct supervisor *supervisor,
+                                  const struct config_module *module);
+
 /* Whether something differs that a running daemon cannot change. */
 bool reload_changes_fixed(const struct config *before, const struct config *after);
 

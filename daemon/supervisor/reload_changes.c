@@ -26,6 +26,17 @@ bool reload_changes_fixed(const struct config *before, const struct config *afte
            before->connections_max != after->connections_max;
 }
 
+enum config_change reload_compare(struct supervisor *supervisor, const struct config_module *module)
+{
+    const struct config_module *old = config_find(supervisor->config, module->name);
+    const struct unit *unit = supervisor_find(supervisor, module->name);
+
+    /* What counts is what its process has loaded: that may be newer than the configuration in force. */
+    if (!old || (unit && !config_same_file(&unit->file_id, &module->file_id)))
+        return CONFIG_RESTART;
+    return config_compare(old, module);
+}
+
 /* Code that was loaded stays loaded: another .so for one tenant takes a new process for all; and so does
  * one that comes into a process which cannot take it. */
 static bool needs_new_process(struct supervisor *supervisor, const struct config_module *module)
@@ -34,7 +45,7 @@ static bool needs_new_process(struct supervisor *supervisor, const struct config
     const struct tenancy *tenancy;
 
     if (old && strcmp(old->host, module->host) == 0)
-        return config_compare(old, module) == CONFIG_RESTART;
+        return reload_compare(supervisor, module) == CONFIG_RESTART;
     tenancy = tenancy_find(supervisor, module->host);
     return tenancy && !tenancy_suits(tenancy, module);
 }
@@ -59,7 +70,7 @@ static struct reload_change find_change(struct supervisor *supervisor,
     const struct config_module *old = config_find(supervisor->config, module->name);
     const struct unit *unit = supervisor_find(supervisor, module->name);
     struct reload_change change = {.module = module->name, .held = unit && unit->held};
-    enum config_change difference = old ? config_compare(old, module) : CONFIG_SAME;
+    enum config_change difference = reload_compare(supervisor, module);
 
     if (!old) {
         change.step = RELOAD_ADD;

@@ -70,7 +70,7 @@ static void job_free(struct job *job)
 /* The same frames of the same file: another build of a module may have others at these places. */
 static char *make_key(const struct unit *unit)
 {
-    return format_new("%s %" PRId64 " %s", unit->settings->path, unit->settings->file_id.mtime,
+    return format_new("%s %" PRId64 " %s", unit->settings->path, unit->file_id.mtime,
                       unit->crash.frames);
 }
 

@@ -146,7 +146,8 @@ static void start_host(struct unit *unit)
     host_start(unit->tenancy->host);
 }
 
-bool tenancy_suits(const struct tenancy *tenancy, const struct config_module *settings)
+static bool suits(const struct tenancy *tenancy, const struct config_module *settings,
+                  const struct config_file_id *file_id)
 {
     const struct host *host = tenancy->host;
     uint32_t slot;
@@ -154,7 +155,12 @@ bool tenancy_suits(const struct tenancy *tenancy, const struct config_module *se
     if (host_state(host) == HOST_ABSENT)
         return true;
     return !host_is_foreign(host) && host_has_limits(host, &settings->limits, settings->path) &&
-           loaded_find(&tenancy->loaded, settings, &slot) == 0;
+           loaded_find(&tenancy->loaded, settings, file_id, &slot) == 0;
+}
+
+bool tenancy_suits(const struct tenancy *tenancy, const struct config_module *settings)
+{
+    return suits(tenancy, settings, &settings->file_id);
 }
 
 bool tenancy_has_room(const struct unit *unit)
@@ -162,7 +168,7 @@ bool tenancy_has_room(const struct unit *unit)
     enum host_state state = host_state(unit->tenancy->host);
 
     return state == HOST_ABSENT || (state != HOST_ENDING && !unit->tenancy->condemned &&
-                                    tenancy_suits(unit->tenancy, unit->settings));
+                                    suits(unit->tenancy, unit->settings, &unit->file_id));
 }
 
 void tenancy_condemn(struct tenancy *tenancy, const struct cause *cause, struct errand *errand)
@@ -197,7 +203,7 @@ void tenancy_attach(struct unit *unit)
     if (host_state(tenancy->host) == HOST_ABSENT)
         start_host(unit);
     /* Who has no memory to note what is loaded where must not load anything after it. */
-    if (loaded_take(&tenancy->loaded, unit->settings, &unit->slot) < 0) {
+    if (loaded_take(&tenancy->loaded, unit->settings, &unit->file_id, &unit->slot) < 0) {
         host_kill(tenancy->host, "no memory for the module %s", unit->name);
         return;
     }
@@ -217,7 +223,7 @@ int tenancy_restore_slot(struct unit *unit, struct state_error *error)
     if (slot->name)
         return 0;
     *slot = (struct loaded_slot){strdup(unit->settings->name), strdup(unit->settings->path),
-                                 unit->settings->file_id};
+                                 unit->file_id};
     return slot->name && slot->path ? 0 : -ENOMEM;
 }
 
@@ -296,6 +302,22 @@ static void task_overdue(struct unit *unit, const struct wire_message *message)
               message->name, since);
 }
 
+/* Its path may name another file by now than when the configuration was read. A host that lies about it fools
+ * nobody but itself: its module is restarted in vain, or not with the new file. */
+static void note_loaded(struct unit *unit, const struct wire_message *message)
+{
+    const struct config_file_id file_id = {
+        .device = message->device, .inode = message->inode, .mtime = message->mtime};
+
+    unit->tenancy->loaded.slots[unit->slot].file_id = file_id;
+    if (config_same_file(&unit->file_id, &file_id))
+        return;
+    unit->file_id = file_id;
+    log_notice("[%s] %s is another file than at the last reload: it runs the new one", unit->name,
+               unit->settings->path);
+    supervisor_changed(unit->supervisor);
+}
+
 /* Most messages are events of the unit's machine. */
 static bool find_event(enum wire_type type, enum unit_event *ret_event)
 {
@@ -334,6 +356,9 @@ static void host_said(struct host *host, const struct wire_message *message, voi
         return;
     }
     switch (message->type) {
+    case WIRE_LOADED:
+        note_loaded(unit, message);
+        break;
     case WIRE_OPTION_ERROR:
         /* Its host says what is past when it starts. */
         if (!(message->flags & WIRE_OPTION_PAST))

@@ -49,6 +49,7 @@ int unit_set_settings(struct unit *unit, struct config *config,
     config_free(unit->config);
     unit->config = config;
     unit->settings = settings;
+    unit->file_id = settings->file_id;
     return 0;
 }
 

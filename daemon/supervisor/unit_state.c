@@ -53,6 +53,9 @@ static const struct state_field fields[] = {
     UNIT(STATE_UINT, crashes),
     UNIT(STATE_UINT, hangs),
     UNIT(STATE_UINT, jobs_lost),
+    STATE_MEMBER(STATE_UINT, struct unit, file_id.device, "file_device"),
+    STATE_MEMBER(STATE_UINT, struct unit, file_id.inode, "file_inode"),
+    STATE_MEMBER(STATE_INT, struct unit, file_id.mtime, "file_mtime"),
     STATE_END,
 };
 

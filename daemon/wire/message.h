@@ -14,7 +14,7 @@
  *          <------------------------------ HELLO (with the reason if it cannot; or exit 3 when the
  *                                          versions differ)
  *     LOAD, OPTION..., LAST_RUN..., START ->   also ... CHECK (no init), ... RELOAD (new options)
- *          <------------ OPTION_ERROR..., FAILED | CHECKED | READY | RELOADED
+ *          <------------ LOADED, OPTION_ERROR..., FAILED | CHECKED | READY | RELOADED
  *     RUN, SUBMIT ------------------------>
  *          <------------------- ACCEPTED, RESULT
  *     STOP ------------------------------->
@@ -92,6 +92,7 @@ enum wire_type {
     WIRE_SYMBOL,       /* text answers the FRAME of the same number in the row, `line` */
     WIRE_DEFERRED,     /* RELOADED will come when work under way has ended; text says which */
     WIRE_RELOADING,    /* it has ended, after a DEFERRED: the options are exchanged now */
+    WIRE_LOADED,       /* which .so the process has loaded for the module: device, inode, mtime */
     WIRE_TYPE_MAX,
 };
 
@@ -129,6 +130,9 @@ struct wire_message {
     int64_t deadline; /* BUSY, NODE: on the monotonic clock; INT64_MAX for none */
     int64_t duration; /* NODE: its age; RESULT: how long it took; OVERDUE: since the cancel */
     int64_t since;    /* ACCEPTED: when that was, on the monotonic clock */
+    uint64_t device;  /* LOADED, as the next two: of the file, as it was then */
+    uint64_t inode;
+    int64_t mtime; /* real time */
     const char *name;
     const char *path;
     const char *key;

@@ -465,6 +465,38 @@ class SharedHosts(GoalTest):
         self.assert_runs(daemon, "quick", os.path.join(self.folder, "quick.so"))
         self.assert_stops(daemon)
 
+    def test_a_crash_loads_what_lies_there(self):
+        """A reload goes by what the process has loaded, also when that is newer than the configuration."""
+        for rest in "", self.breaker():
+            with self.subTest(rest):
+                path = self.copy("first")
+                config = rest + self.tenant("a", path)
+                daemon = self.daemon(config).wait_started()
+                os.rename(path, path + ".old")
+                self.copy("first")
+                pid = daemon.kill("a")
+                daemon.wait_log(r"\[a\] \S+first\.so is another file than at the last reload: it runs the new one")
+                self.wait_restarted(daemon, "a", pid)
+                daemon.wait_ready()
+                self.assert_runs(daemon, "a", path)
+                # What it runs is what the files say by now.
+                self.assert_nothing_to_do(daemon)
+                pid = daemon.module("a")["pid"]
+                self.assertEqual(daemon.ctl("upgrade").returncode, 0)
+                self.assert_nothing_to_do(daemon)
+                # One that comes back into the same process is no other one.
+                self.operate(daemon, "stop", "a")
+                self.operate(daemon, "start", "a")
+                self.assertEqual(daemon.module("a")["pid"] == pid, bool(rest))
+                self.assert_runs(daemon, "a", path)
+                # And back.
+                os.rename(path + ".old", path)
+                plan = {s["module"]: s["step"] for s in daemon.ask("/v1/plan")[1]["steps"]}
+                self.assertEqual(plan["a"], "restart")
+                self.reload(daemon, config)
+                self.assert_runs(daemon, "a", path)
+                self.assert_stops(daemon)
+
     def test_over_an_upgrade(self):
         path = self.copy("first")
         daemon = self.daemon(self.breaker() + self.tenant("a", path)).wait_started()
