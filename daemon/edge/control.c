@@ -57,6 +57,11 @@ struct unit *edge_find_unit(struct edge *edge, struct http_request *request)
 
     if (unit)
         return unit;
+    if (name && supervisor_find_leaving(edge->supervisor, name)) {
+        edge_respond_error(request, 409, -EBUSY,
+                           "module %s is no longer configured, and ends what is under way", name);
+        return NULL;
+    }
     nearest = name ? config_nearest(config, name) : NULL;
     edge_respond_error(request, 404, -ENOENT, "there is no module \"%s\"%s%s%s", name ? name : "",
                        nearest ? "; did you mean \"" : "", nearest ? nearest : "",
@@ -90,11 +95,23 @@ static void describe_cause(struct http_request *request, struct cause *ret_cause
              peer_describe(request, peer, sizeof(peer)));
 }
 
+/* One that leaves stops by itself, and whoever asks for that may wait for it. */
+static struct unit *find_to_stop(struct edge *edge, struct http_request *request)
+{
+    const char *name = http_request_parameter(request, "module");
+    struct unit *unit = name ? supervisor_find(edge->supervisor, name) : NULL;
+
+    if (!unit && name)
+        unit = supervisor_find_leaving(edge->supervisor, name);
+    return unit ? unit : edge_find_unit(edge, request);
+}
+
 static void serve_operation(struct edge *edge, struct http_request *request,
                             enum operation operation)
 {
     bool wait = http_request_parameter(request, "wait") != NULL;
-    struct unit *unit = edge_find_unit(edge, request);
+    struct unit *unit =
+        operation == OPERATE_STOP ? find_to_stop(edge, request) : edge_find_unit(edge, request);
     struct cause cause;
     int r;
 

@@ -135,7 +135,7 @@ static void respond_probe(struct http_request *request, const struct probe *prob
         edge_respond_text(request, 200, "ok");
     else
         edge_respond_text(request, 503, "%s: %zu of %zu modules ready", phase_name(snapshot->phase),
-                          snapshot->modules_ready, snapshot->module_count);
+                          snapshot->modules_ready, snapshot->modules_configured);
 }
 
 static void respond_module_probe(struct http_request *request, const struct probe *probe,

@@ -187,12 +187,12 @@ static json_t *module_json(const struct snapshot *snapshot, const struct snapsho
     for (size_t i = 0; i < module->pool_count; i++)
         json_array_append_new(pools, pool_json(&module->pools[i]));
     return json_pack(
-        "{s:s, s:s, s:s, s:b, s:o, s:s, s:s, s:i, s:o, s:I, s:I, s:o, s:I, s:o, s:o, s:o}", "name",
-        module->name, "state", unit_state_name(module->state), "status",
-        health_name(module->health), "essential", module->essential, "output",
-        whole(module->output), "crash", text, "host", module->host, "pid", (int)module->pid,
-        "since", age(snapshot, module->state_since), "starts", (json_int_t)module->starts,
-        "restarts", (json_int_t)module->restarts, "last_restart",
+        "{s:s, s:s, s:s, s:b, s:b, s:o, s:s, s:s, s:i, s:o, s:I, s:I, s:o, s:I, s:o, s:o, s:o}",
+        "name", module->name, "state", unit_state_name(module->state), "status",
+        health_name(module->health), "essential", module->essential, "leaving", module->leaving,
+        "output", whole(module->output), "crash", text, "host", module->host, "pid",
+        (int)module->pid, "since", age(snapshot, module->state_since), "starts",
+        (json_int_t)module->starts, "restarts", (json_int_t)module->restarts, "last_restart",
         restart_json(snapshot, &module->last_restart), "jobs_lost", (json_int_t)module->jobs_lost,
         "tasks", tasks, "pools", pools, "usage", host ? usage_json(host) : json_null());
 }

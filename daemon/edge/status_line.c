@@ -86,7 +86,7 @@ void status_line(const struct snapshot *snapshot, char *ret_line, size_t size)
             add_left(snapshot, &line);
     } else {
         text_append_format(&line, ": %zu of %zu modules ready", snapshot->modules_ready,
-                           snapshot->module_count);
+                           snapshot->modules_configured);
         add_worst(snapshot, &line);
         if (snapshot->reloads.last_failed)
             text_append_format(&line, "; the last reload failed: %.*s", REASON_MAX,

@@ -107,20 +107,17 @@ static int64_t last_move(const struct snapshot *snapshot)
 }
 
 /* How long it may take until there is the next sign of progress, or the end. */
-static int64_t patience(const struct snapshot *snapshot, const struct config *config)
+static int64_t patience(const struct snapshot *snapshot)
 {
     int64_t longest = 0;
 
     for (size_t i = 0; i < snapshot->module_count; i++) {
         const struct snapshot_module *module = &snapshot->modules[i];
-        const struct config_module *settings = config_find(config, module->name);
 
-        if (!settings)
-            continue;
         if (snapshot->phase >= PHASE_STOPPING && !is_down(module))
-            longest = MAX(longest, MIN(settings->drain_stall, settings->drain) + settings->grace);
-        else if (snapshot->phase < PHASE_STOPPING && !module->ready)
-            longest = MAX(longest, settings->start_timeout);
+            longest = MAX(longest, module->stop_patience);
+        else if (snapshot->phase < PHASE_STOPPING && !module->ready && !module->leaving)
+            longest = MAX(longest, module->start_patience);
     }
     return longest;
 }
@@ -145,7 +142,7 @@ static void look_for_progress(struct systemd *systemd)
     if (moved <= systemd->moved)
         return;
     systemd->moved = moved;
-    extend(systemd, patience(snapshot, supervisor_config(systemd->edge->supervisor)));
+    extend(systemd, patience(snapshot));
 }
 
 static void look(void *arg)

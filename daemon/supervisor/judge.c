@@ -115,6 +115,14 @@ void judge_module(struct snapshot_module *module, const struct unit *unit, enum 
 
     module->health = HEALTH_PASS;
     judge_state(module, unit, phase);
+    if (module->leaving) {
+        /* Nobody misses it. */
+        module->health = HEALTH_PASS;
+        snprintf(module->output, sizeof(module->output), "no longer configured, %s%s%s",
+                 unit->state == UNIT_READY ? "about to stop" : unit_state_name(unit->state),
+                 unit->activity[0] ? ": " : "", unit->activity);
+        return;
+    }
     for (size_t i = 0; i < module->task_count; i++)
         worsen(&module->health, module->tasks[i].health);
     for (size_t i = 0; i < module->pool_count; i++)
@@ -149,6 +157,7 @@ void judge_all(struct snapshot *snapshot)
 
         worsen(&snapshot->health, module->health);
         snapshot->modules_ready += module->ready;
+        snapshot->modules_configured += !module->leaving;
         if (module->essential && !module->ready)
             essential_ready = false;
     }

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/log.h"
 #include "daemon/supervisor/errand.h"
@@ -56,6 +57,17 @@ static int begin_waiting(struct supervisor *supervisor, const char *what, operat
     return 0;
 }
 
+/* In the hosts that it leaves it is stopped already: a stop waits for these, too. */
+static void add_leaving(struct errand *errand, struct unit *unit, const char *what)
+{
+    struct supervisor *supervisor = unit->supervisor;
+    struct unit *other;
+
+    LIST_FOREACH (other, supervisor_name_bucket(supervisor, unit->name), name_list)
+        if (other->removed && !unit_is_down(other) && strcmp(other->name, unit->name) == 0)
+            errand_add(supervisor, errand, other, ERRAND_DOWN, what);
+}
+
 int operate(struct unit *unit, enum operation operation, const struct cause *cause, operate_fn done,
             void *arg)
 {
@@ -75,6 +87,7 @@ int operate(struct unit *unit, enum operation operation, const struct cause *cau
     errand_add(supervisor, errand, unit, operation == OPERATE_STOP ? ERRAND_DOWN : ERRAND_UP, what);
     if (operation == OPERATE_STOP) {
         goal_down(unit, cause, errand);
+        add_leaving(errand, unit, what);
     } else {
         bool runs = unit->state == UNIT_READY || unit->state == UNIT_STARTING;
 

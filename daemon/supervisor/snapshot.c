@@ -75,9 +75,13 @@ static int take_module(struct unit *unit, const struct snapshot *snapshot,
     if (!module->name)
         return -ENOMEM;
     module->state = unit->state;
-    module->ready = unit->state == UNIT_READY;
-    module->essential = unit->settings->essential;
+    module->leaving = unit->removed;
+    module->ready = unit->state == UNIT_READY && !unit->removed;
+    module->essential = unit->settings->essential && !unit->removed;
     module->state_since = unit->state_since;
+    module->start_patience = unit->settings->start_timeout;
+    module->stop_patience =
+        MIN(unit->settings->drain_stall, unit->settings->drain) + unit->settings->grace;
     module->pid = unit->attached ? host_pid(host) : 0;
     module->starts = unit->starts;
     module->restarts = unit->restarts;
@@ -129,7 +133,8 @@ int snapshot_take(struct supervisor *supervisor, struct snapshot **ret_snapshot)
         return -ENOMEM;
     }
     LIST_FOREACH (unit, &supervisor->units, list) {
-        if (unit->removed)
+        /* For one that moves to another host speaks its heir, which waits for it. */
+        if (unit->removed && supervisor_find(supervisor, unit->name))
             continue;
         if (take_module(unit, snapshot, &snapshot->modules[snapshot->module_count++]) < 0) {
             snapshot_free(snapshot);

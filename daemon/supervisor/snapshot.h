@@ -26,6 +26,7 @@ struct snapshot_module {
     enum health health;
     bool essential;
     bool ready;
+    bool leaving; /* no longer configured: it ends what is under way */
     int64_t state_since;
     pid_t pid;
     uint64_t starts;
@@ -33,8 +34,10 @@ struct snapshot_module {
     uint64_t crashes;
     uint64_t hangs;
     uint64_t jobs_lost;
-    int64_t moved_at;  /* when its work last did; 0: never in this incarnation */
-    int64_t health_at; /* when its own health() answered last; 0: it has none */
+    int64_t start_patience; /* how long a start may take */
+    int64_t stop_patience;  /* how long a stop may go on without anything that moves */
+    int64_t moved_at;       /* when its work last did; 0: never in this incarnation */
+    int64_t health_at;      /* when its own health() answered last; 0: it has none */
     char host[64];
     char output[1200];  /* why it is not well */
     struct crash crash; /* until what crashed has succeeded */
@@ -62,8 +65,9 @@ struct snapshot {
     struct reload_counts reloads;
     struct cause cause;
     size_t modules_ready;
+    size_t modules_configured;
     struct snapshot_module *modules;
-    size_t module_count;
+    size_t module_count; /* with those that are leaving */
 };
 
 /* Takes one. Returns 0 or -ENOMEM. */

@@ -93,8 +93,6 @@ void supervisor_changed(struct supervisor *supervisor);
 void supervisor_unit_changed(struct unit *unit, enum unit_state before);
 /* Where units of that name are, linked by name_list, among others. */
 struct list *supervisor_name_bucket(struct supervisor *supervisor, const char *name);
-/* A unit of that name that is removed, or moves to another host, and is not down yet; or NULL. */
-struct unit *supervisor_find_leaving(struct supervisor *supervisor, const char *name);
 void supervisor_fail(struct supervisor *supervisor, const char *text);
 void supervisor_notify(struct supervisor *supervisor, enum supervisor_event event);
 

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "daemon/supervisor/supervisor_internal.h"
 #include "daemon/supervisor/tenancy.h"
@@ -202,6 +203,11 @@ void tree_describe_wait(struct unit *unit, char *buffer, size_t size)
         snprintf(buffer, size, "waits for the last process of its host to end");
     else if (!culprit)
         snprintf(buffer, size, "waits for a module that is not configured");
+    else if (culprit->removed && strcmp(culprit->name, unit->name) == 0)
+        snprintf(buffer, size, "waits for itself to leave host %s: %s%s%s",
+                 host_name(culprit->tenancy->host),
+                 culprit->state == UNIT_READY ? "about to stop" : unit_state_name(culprit->state),
+                 culprit->activity[0] ? "; " : "", culprit->activity);
     else
         snprintf(buffer, size, "waits for module %s, which is %s%s%s", culprit->name,
                  culprit->state == UNIT_READY ? "about to stop" : unit_state_name(culprit->state),

@@ -92,6 +92,8 @@ void unit_act_stop_check(struct unit *unit, const struct unit_input *input)
 void unit_act_stop_waiting(struct unit *unit, const struct unit_input *input)
 {
     take_cause(unit, input);
+    /* What it waited for it does not wait for any more. */
+    unit_set_reason(unit, "%s", "");
     stop_idle(unit);
 }
 
