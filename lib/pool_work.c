@@ -101,6 +101,17 @@ static int attempt(struct rv_pool *pool, struct job *job, rv_duration *ret_durat
     return r;
 }
 
+static void report_lost(struct rv_pool *pool, const struct job *job)
+{
+    struct rv_cause cause;
+
+    rv_context_cause(pool->ctx, &cause);
+    report(pool, job, RV_JOB_LOST, cause.code, cause.text, 0);
+    pthread_mutex_lock(&pool->lock);
+    pool->lost++;
+    pthread_mutex_unlock(&pool->lock);
+}
+
 static void count_one(_Atomic uint64_t *counter)
 {
     /* With release: who sees it also sees the job taken. */
@@ -277,6 +288,11 @@ static bool work_once(struct rv_pool *pool, struct worker *worker)
 
     if (!take_work(pool, worker, &job))
         return false;
+    /* A cancel came before it was taken: nothing starts after that. */
+    if (rv_context_err(pool->ctx) != 0) {
+        report_lost(pool, &job);
+        return true;
+    }
     start = rv_now();
     do {
         run_job(pool, worker, &job);
@@ -324,7 +340,9 @@ static bool rest(struct rv_pool *pool, struct worker *worker)
     pool_check_drained(pool);
     if (pool->stopping && ring_length(&pool->ring) == 0 && pool->retry_count == 0)
         return false;
-    wait_idle(pool, worker);
+    /* A cancel that came after the look at the context has woken only those that idled by then. */
+    if (rv_context_err(pool->ctx) == 0 || pool->retry_count == 0)
+        wait_idle(pool, worker);
     pthread_mutex_unlock(&pool->lock);
     return true;
 }

@@ -29,7 +29,7 @@
  *
  * Variants: CLAIMS LOOKING RETRY ROOM
  * More: LOOKING,EACH=2 RETRY,LATER=2
- * Found in: BUG_ROOM_KEPT ROOM; BUG_TIME_OUT_ALONE ROOM
+ * Found in: BUG_REST_IN_CANCEL RETRY; BUG_ROOM_KEPT ROOM; BUG_TIME_OUT_ALONE ROOM
  */
 #ifdef CLAIMS /* three workers, jobs that one of them may claim */
 #define WORKERS    3
@@ -242,6 +242,9 @@ rest:
             workers--;
             if :: workers > 0 -> wake_all_workers() :: else fi;
             goto the_end
+#ifndef BUG_REST_IN_CANCEL
+        :: cancelled && due + later > 0 -> goto again
+#endif
         :: else
         fi;
         lock = true;
@@ -362,6 +365,7 @@ active proctype timer()
     do
     :: atomic { !lock && later > 0 -> later--; due++; wake_worker() }
     :: atomic { !lock && later == 0 -> break }
+    :: cancelled -> break /* those that are due in an hour nobody can wait for */
     od
 }
 #endif
