@@ -18,6 +18,9 @@
  * drop-in with ReadWritePaths=, as for the one below. It has to be in one file system with its done/ and
  * failed/. A start proves that files can be moved, and fails with the reason where they cannot.
  *
+ * A program may take files out of done/ and failed/ as soon as they are there. Their outputs are there before
+ * them. What it does with them there starts nothing again.
+ *
  * Files that change
  *
  * A command has a file, and not a name. A file that is replaced, written to, or open for writing when

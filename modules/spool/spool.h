@@ -2,8 +2,9 @@
 /*
  * The spool module's parts: spool_watch.c is its task, which takes files in; spool_file.c its pool, which runs
  * the command for a file; spool_move.c moves a file with its output; spool_claim.c keeps two jobs from
- * taking the same file; spool_look.c tells what a file is; spool_folder.c opens the folders, and notices
- * when they are others; spool_told.c remembers which files that stay were told of.
+ * taking the same file; spool_look.c tells what a file is; spool_trace.c what happens to one around its move;
+ * spool_folder.c opens the folders, and notices when they are others; spool_told.c remembers which files that
+ * stay were told of.
  */
 #ifndef REEVE_MODULES_SPOOL_H
 #define REEVE_MODULES_SPOOL_H
@@ -36,6 +37,9 @@ struct claim {
     char *output;
     size_t output_size;
 };
+
+/* What spool_move() returns when the file is no longer the one that the command has seen. */
+#define SPOOL_CHANGED 1
 
 /* A file that has changed during so many runs in a row is taken as it is. */
 #define SPOOL_RUNS_MAX 5
@@ -104,7 +108,8 @@ void claim_wake_watch(struct spool *spool);
 
 /* Files (spool_look.c) ------------------------------------------------------------------------- */
 
-/* What a name stands for. Symbolic links are not followed. Returns 0 or a negative errno. */
+/* What a name stands for; "": the descriptor itself. Symbolic links are not followed. Returns 0 or a negative
+ * errno. */
 int file_stat(int folder, const char *name, struct statx *ret_status);
 
 /* Whether both are one file, whatever its content: a name that was removed and made again is another one,
@@ -127,6 +132,9 @@ enum file_look {
 /* Looks at a file. Of one that is unreadable or unknown *ret_error says why, a negative errno. */
 enum file_look file_look(int folder, const char *name, int *ret_error);
 
+/* The same of a regular file that is open for reading: complete, uncertain or growing. */
+enum file_look file_look_at(int fd);
+
 /* Whether it is some time since the file was written to. */
 bool file_is_settled(int folder, const char *name);
 
@@ -135,6 +143,26 @@ bool file_is_gone(int folder, const char *name);
 
 /* Whether the spool takes files of that name at all. */
 bool spool_takes_name(const struct spool *spool, const char *name);
+
+/* Changes around a move (spool_trace.c) -------------------------------------------------------- */
+
+struct trace {
+    int file;               /* open for reading; -1 when it cannot be */
+    int events;             /* inotify's; -1 when it cannot be had */
+    bool moved;             /* the file has got its new name */
+    bool gaps;              /* events were lost */
+    uint32_t before, after; /* what was told of before that, and since */
+};
+
+/* Before the move. Returns 0, or SPOOL_CHANGED when the file is not the claim's as its command has seen it, or is
+ * open for writing. trace_end() is to be called in either case. */
+int trace_begin(struct trace *trace, int folder, const struct claim *claim);
+/* Whether the file is known to have got another name. */
+bool trace_is_moved(struct trace *trace);
+/* After it. Whether what was moved, as `name` in `target`, is the file that the command has seen, with nobody who
+ * had opened it to write before. */
+bool trace_is_seen(struct trace *trace, const struct claim *claim, int target, const char *name);
+void trace_end(struct trace *trace);
 
 /* Folders (spool_folder.c) --------------------------------------------------------------------- */
 
@@ -170,9 +198,9 @@ int spool_watch(struct rv_context *ctx, void *state);
 int spool_process(struct rv_context *ctx, const struct rv_job *job, void *state);
 
 /* Moves the file of a command that has ended to done/ or failed/, with its output, for good. A file that
- * is not there any more is no error. Returns 0; SPOOL_CHANGED when by then the name was another file's, or
- * the file was written to, which is then back in the folder; or a negative errno with a text. */
+ * is not there any more is no error. What becomes of it there is its consumer's. Returns 0; SPOOL_CHANGED when
+ * by then the name was another file's, or the file was written to, which is then in the folder; or a negative
+ * errno with a text. */
 int spool_move(struct rv_context *ctx, struct spool *spool, const struct claim *claim);
-#define SPOOL_CHANGED 1
 
 #endif

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
 """The spool: which files it takes, and what becomes of them."""
+import contextlib
 import os
 import pwd
 import shutil
@@ -148,6 +149,29 @@ class Spool(SpoolTest):
         self.put(daemon, long)
         self.wait_done(daemon, long)
         self.assertEqual(self.content(daemon, "done", "x" * 248 + ".output"), f"of {long}\n")
+        self.assertEqual(daemon.stop(), 0, daemon.text())
+
+    def test_a_consumer_that_takes_what_is_done_at_once(self):
+        daemon = self.spool('echo "$1" >> runs; echo result').wait_started()
+        names = [f"file{i}" for i in range(30)]
+        os.mkdir(self.path(daemon, "..", "taken"))
+        for name in names:
+            self.put(daemon, name)
+        taken = set()
+
+        def take():
+            for name in set(names) - taken:
+                with contextlib.suppress(FileNotFoundError):
+                    os.rename(self.path(daemon, "done", name), self.path(daemon, "..", "taken", name))
+                    taken.add(name)
+            return len(taken) == len(names) or None
+        harness.wait_until(take, "all files")
+        pool = lambda: daemon.module("spool")["pools"][0]
+        harness.wait_until(lambda: pool()["finished"] == pool()["accepted"], "all jobs")
+        self.assertEqual(pool()["accepted"], 30)
+        self.assertEqual(len(self.runs(daemon)), 30)
+        self.assertEqual(sorted(os.listdir(self.path(daemon, "done"))), sorted(name + ".output" for name in names))
+        self.assertNotIn("processed again", daemon.text())
         self.assertEqual(daemon.stop(), 0, daemon.text())
 
     def test_a_command_that_removes_its_file(self):
