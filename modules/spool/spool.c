@@ -72,6 +72,10 @@
  *
  * The folder itself
  *
+ * A folder has one spool: a second one, of this reeved or another, does not start, and says which process has it. On
+ * file systems without locks (some network file systems) that is not noticed. The state folder itself is none: reeved's
+ * own files are there. done/ may be the folder of another spool, with `ignore = *.output`.
+ *
  * When its path leads to another folder, because it or one above it was renamed or removed, a link in the
  * path was changed, or something was mounted over it, over done/ or over failed/, nothing is run or moved
  * any more, and the module restarts with the folder that is there then. That is noticed before each command

@@ -3,7 +3,7 @@
  * The spool module's parts: spool_watch.c is its task, which takes files in; spool_file.c its pool, which runs
  * the command for a file; spool_move.c moves a file with its output; spool_claim.c keeps two jobs from
  * taking the same file; spool_look.c tells what a file is; spool_trace.c what happens to one around its move;
- * spool_folder.c opens the folders, and notices when they are others; spool_told.c remembers which files that
+ * spool_folder.c opens the folders, and notices when they are others; spool_lock.c keeps a folder to one spool; spool_told.c remembers which files that
  * stay were told of.
  */
 #ifndef REEVE_MODULES_SPOOL_H
@@ -174,6 +174,10 @@ void spool_close(struct spool *spool);
 /* Whether the folders are still those that their paths lead to. Returns 0 or a negative errno with a
  * text. */
 int spool_check_folders(const struct spool *spool);
+
+/* Keeps the folder, which is open, for this spool until it is closed (spool_lock.c). Returns 0, also where there are
+ * no locks, or -EBUSY with a text when another spool has it. */
+int spool_lock(struct rv_context *ctx, const struct spool *spool);
 
 /* What was told (spool_told.c), all of it for the watch ---------------------------------------- */
 

@@ -587,6 +587,78 @@ class Folders(SpoolTest):
         self.assertRegex(daemon.text(), r"no file can be made in spool: .*\.reeve-probe: Permission denied; the module's user "
                          "needs the right to write there")
 
+    def test_the_state_folder_is_no_spool(self):
+        """reeved's own files would be processed. Nothing is made there before that is known."""
+        state = "{state}"
+        for directory in (".", "./", "x/..", state, "link", "link/"):
+            daemon = self.spool("true", start=False)
+            os.mkdir(os.path.join(daemon.state, "x"))
+            os.symlink(daemon.state, os.path.join(daemon.state, "link"))
+            daemon.write("[module:spool]\nload = spool\ncommand = true\ndirectory = "
+                         f"{directory.format(state=daemon.state)}\n")
+            daemon.start()
+            daemon.wait_log(r"is the state folder, where reeved keeps files of its own; name a folder in it, such as "
+                            r"`directory = spool`")
+            self.assertFalse({"done", "failed"} & set(os.listdir(daemon.state)), directory)
+            daemon.close()
+
+    def test_folders_that_lead_back(self):
+        for target, text in ((".", "its done leads back to it"), ("..", "done is the state folder")):
+            daemon = self.spool("true", start=False)
+            os.mkdir(self.path(daemon))
+            os.symlink(target, self.path(daemon, "done"))
+            daemon.start().wait_log(text)
+            daemon.close()
+
+    def test_a_folder_has_one_spool(self):
+        daemon = self.daemon("".join(
+            f"[module:{name}]\nload = spool\ndirectory = {directory}\ncommand = echo {name} >> runs\nessential = no\n"
+            "restart-delay = 1ms\n" for name, directory in (("spool", "spool"), ("other", "././spool/"))))
+        daemon.wait_log(r"another spool processes this folder already: process \d+ \(.*reeve-host.*\); give each spool a folder "
+                        "of its own")
+        names = ("spool", "other")
+        harness.wait_until(lambda: "ready" in [daemon.module(name)["state"] for name in names], "one of them")
+        name = next(name for name in names if daemon.module(name)["state"] == "ready")
+        for i in range(5):
+            self.put(daemon, f"file{i}")
+        self.wait_done(daemon, *(f"file{i}" for i in range(5)))
+        harness.wait_until(lambda: daemon.module(name)["pools"][0]["finished"] == 5, "their jobs")
+        self.assertEqual(self.runs(daemon), [name] * 5)
+        self.assertEqual(daemon.stop(), 0, daemon.text())
+
+    def test_the_folder_of_another_daemon(self):
+        first = self.spool("true").wait_started()
+        second = self.spool("true", "essential = no", directory=self.path(first))
+        second.wait_log("another spool processes this folder already")
+        self.put(first, "file")
+        self.wait_done(first, "file")
+        self.assertEqual(first.stop(), 0, first.text())
+        second.wait_ready("spool")
+        self.assertEqual(second.stop(), 0, second.text())
+
+    def test_the_same_folder_after_a_reload_and_a_crash(self):
+        """What a command has left behind does not keep it locked."""
+        text = "test -e pid || setsid sh -c 'echo $$ > pid; exec sleep 1000' & until test -s pid; do sleep 0.01; done"
+        daemon = self.spool(text).wait_started()
+        self.put(daemon, "first")
+        self.wait_done(daemon, "first")
+        with open(os.path.join(daemon.state, "pid"), encoding="utf-8") as file:
+            child = int(file.read())
+        self.assertTrue(harness.is_alive(child))
+        with open(daemon.config_path, encoding="utf-8") as file:
+            config = file.read()
+        with open(daemon.config_path, "w", encoding="utf-8") as file:
+            file.write(config + "edits = yes\n")
+        self.assertEqual(daemon.ctl("reload").returncode, 0, daemon.text())
+        self.put(daemon, "second")
+        self.wait_done(daemon, "second")
+        daemon.kill("spool")
+        daemon.wait_log("killed by SIGKILL")
+        self.put(daemon, "third")
+        self.wait_done(daemon, "third")
+        self.assertNotIn("another spool", daemon.text())
+        self.assertEqual(daemon.stop(), 0, daemon.text())
+
     def test_what_could_not_be_moved_is_told_at_the_end(self):
         daemon = self.spool("true", "process.retries = 0", start=False)
         os.makedirs(self.path(daemon, "done", ".a.output.new"))
