@@ -23,7 +23,8 @@
  *
  * Files that change
  *
- * A command has a file, and not a name. A file that is replaced, written to, or open for writing when
+ * A command has a file, and not a name. One that is open for writing when its turn comes waits until it is
+ * complete. A file that is replaced, written to, or open for writing when
  * its command ends is not moved: its command runs again, with all its attempts, once it is complete. The
  * log says so; the output of the run before is dropped. Only versions that are gone before a command has
  * begun with them are never seen. Still, give each file a name of its own.

@@ -24,6 +24,9 @@ struct claim {
     bool
         left; /* its result has been left to a later job, and counts as waiting until it is dropped */
 
+    /* Which file was found to be complete, while the claim is queued. */
+    struct statx queued;
+
     /* Which file it is: from the moment on at which the job began with it, as the command was given it. */
     struct statx file;
     bool begun;       /* the job has */
@@ -85,6 +88,8 @@ struct spool {
 int claim_queue(struct spool *spool, const char *name, bool *arrived);
 /* Whether claim_queue() takes in no file that has no claim yet. */
 bool claim_is_full(struct spool *spool);
+/* What has the name now is the file that the claim, which is queued, is for. */
+void claim_note_file(struct spool *spool, const char *name);
 /* There is no job after all. */
 void claim_unqueue(struct spool *spool, const char *name);
 /* Drops claims that wait for a job and whose file somebody has removed. */

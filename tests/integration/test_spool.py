@@ -342,6 +342,25 @@ class Changes(SpoolTest):
         self.assertEqual(self.content(daemon, "done", "a"), "one-more")
         self.assertEqual(daemon.stop(), 0, daemon.text())
 
+    def test_a_writer_while_it_is_queued(self):
+        daemon = self.spool('cat "$1" >> seen; echo . >> seen; case "$1" in *slow) until test -e go; do sleep 0.01; done; esac',
+                            "process.workers = 1").wait_started()
+        self.wait_watch(daemon)
+        self.put(daemon, "slow")
+        harness.wait_until(lambda: os.path.exists(self.path(daemon, "..", "seen")), "the first")
+        self.put(daemon, "file")
+        harness.wait_until(lambda: daemon.module("spool")["pools"][0]["queued"] == 1, "the second to be queued")
+        with open(self.path(daemon, "file"), "w", encoding="utf-8") as writer:
+            writer.write("half")
+            writer.flush()
+            with open(os.path.join(daemon.state, "go"), "w", encoding="utf-8"):
+                pass
+            daemon.wait_log("file was opened for writing before its command began, and is taken when it is complete")
+            writer.write(" whole")
+        self.wait_done(daemon, "file")
+        self.assertEqual(self.content(daemon, "..", "seen"), "slow.\nhalf whole.\n")
+        self.assertEqual(daemon.stop(), 0, daemon.text())
+
     def test_a_failure_of_the_version_before(self):
         daemon = self.held("process.retries = 1", command=self.COMMAND + "; exit 3")
         self.replace(daemon, "a", "one")
