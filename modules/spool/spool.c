@@ -91,7 +91,8 @@
  *     output-max = SIZE    how much of a command's output is kept, up to 16M; what it leaves out is told in
  *                          the log. Default: 64K
  *     kill-after = DURATION
- *                          between SIGTERM and SIGKILL. Default: 3s. Set process.grace to more than this
+ *                          between SIGTERM and SIGKILL; 0: SIGKILL follows at once. Default: 3s. Set
+ *                          process.grace to more than this
  *
  * Tasks and pools
  *
@@ -188,7 +189,7 @@ RV_MODULE(.name = "spool", .version = "1",
               RV_OPTION_SIZE(struct spool, output_max, .fallback = "64K", .minimum = 1,
                              .maximum = 16 << 20, .help = "bytes of the output to keep"),
               RV_OPTION_DURATION(struct spool, kill_after, .fallback = "3s",
-                                 .help = "time between SIGTERM and SIGKILL")),
+                                 .help = "time between SIGTERM and SIGKILL; 0: none")),
           .tasks = RV_TASKS({.name = "watch",
                              .run = spool_watch,
                              .every = "1s",

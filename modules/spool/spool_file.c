@@ -212,7 +212,7 @@ static int run_command(struct work *work)
                           (char *)"spool",   path,         NULL};
     struct rv_command_options options = {.size = sizeof(options),
                                          .output_max = (size_t)spool->output_max,
-                                         .grace = spool->kill_after};
+                                         .grace = spool->kill_after > 0 ? spool->kill_after : -1};
     struct rv_command_result result;
     rv_duration start = rv_now();
     int r;
