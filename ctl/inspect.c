@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/signal_name.h"
 #include "base/text.h"
 #include "ctl/places.h"
 #include "ctl/table.h"
@@ -280,8 +281,8 @@ static void explain_end(json_t *document, const struct end *end)
     else if (end->r < 0)
         set_error(document, "%s: what it says cannot be read: %s", path, strerror(-end->r));
     else if (WIFSIGNALED(end->status))
-        set_error(document, "%s: its code ended the process that loaded it: SIG%s", path,
-                  sigabbrev_np(WTERMSIG(end->status)));
+        set_error(document, "%s: its code ended the process that loaded it: %s", path,
+                  signal_name(WTERMSIG(end->status)));
     else
         set_error(document, "%s: its code ended the process that loaded it: exit code %d", path,
                   WEXITSTATUS(end->status));

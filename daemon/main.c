@@ -16,6 +16,7 @@
 #include "base/dispositions.h"
 #include "base/fd.h"
 #include "base/log.h"
+#include "base/signal_name.h"
 #include "daemon/arguments.h"
 #include "daemon/edge/edge.h"
 #include "daemon/handover.h"
@@ -67,11 +68,11 @@ static void describe_sender(int signal, const struct loop_sender *sender, struct
 {
     *ret_cause = (struct cause){.code = -ECANCELED};
     if (sender->pid == 0)
-        snprintf(ret_cause->text, sizeof(ret_cause->text), "SIG%s from the terminal",
-                 sigabbrev_np(signal));
+        snprintf(ret_cause->text, sizeof(ret_cause->text), "%s from the terminal",
+                 signal_name(signal));
     else
-        snprintf(ret_cause->text, sizeof(ret_cause->text), "SIG%s from pid %d uid %u",
-                 sigabbrev_np(signal), (int)sender->pid, (unsigned)sender->uid);
+        snprintf(ret_cause->text, sizeof(ret_cause->text), "%s from pid %d uid %u",
+                 signal_name(signal), (int)sender->pid, (unsigned)sender->uid);
 }
 
 static void end_at_once(struct daemon *daemon, const char *why)

@@ -28,6 +28,7 @@
 
 #include "base/fd.h"
 #include "base/macro.h"
+#include "base/signal_name.h"
 #include "lib/child_status.h"
 #include "lib/command_group.h"
 #include "lib/command_output.h"
@@ -287,7 +288,7 @@ static int judge(const struct command *command, const siginfo_t *info, const cha
         return 0;
     if (exited)
         return rv_fail_text(-ECHILD, "%s: exit code %d", name, info->si_status);
-    return rv_fail_text(-ECHILD, "%s: killed by SIG%s", name, sigabbrev_np(info->si_status));
+    return rv_fail_text(-ECHILD, "%s: killed by %s", name, signal_name(info->si_status));
 }
 
 static int reap(struct command *command, const char *name)
@@ -343,8 +344,9 @@ int rv_command_run(struct rv_context *ctx, char *const *argv,
         command.options = *options;
     if (command.options.output_max == 0)
         command.options.output_max = (size_t)64 * 1024;
-    if (command.options.grace <= 0)
+    if (command.options.grace == 0)
         command.options.grace = 5 * RV_SECOND;
+    command.options.grace = MAX(command.options.grace, 0);
     r = prepare(&command);
     child_status_keep();
     if (r == 0)

@@ -23,6 +23,7 @@
 #include <unistd.h>
 
 #include "base/macro.h"
+#include "base/signal_name.h"
 #include "lib/internal.h"
 
 struct registration {
@@ -86,9 +87,8 @@ static void *watch(void *arg)
         if (read(pipe_ends[0], &arrival, sizeof(arrival)) != (ssize_t)sizeof(arrival))
             continue;
         while ((ctx = next_context(arrival.signal))) {
-            rv_context_cancel(ctx, -ECANCELED, "SIG%s from pid %d uid %u",
-                              sigabbrev_np(arrival.signal), (int)arrival.pid,
-                              (unsigned)arrival.uid);
+            rv_context_cancel(ctx, -ECANCELED, "%s from pid %d uid %u", signal_name(arrival.signal),
+                              (int)arrival.pid, (unsigned)arrival.uid);
             rv_context_unref(ctx);
         }
     }

@@ -252,6 +252,8 @@ static struct http_refusal read_length(struct http_head *head, const char *value
     return ACCEPTED;
 }
 
+/* Nothing but the plain word. A list with empty elements (",chunked") is legal, but nobody sends one, and servers
+ * differ in what they make of it: that is how a request is smuggled past a proxy. */
 static struct http_refusal read_coding(struct http_head *head, const char *value)
 {
     const char *last = strrchr(value, ',');

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/signal_name.h"
 #include "base/text.h"
 
 static const char *file_name(const char *path)
@@ -54,16 +55,13 @@ static void describe_frames(const struct crash_frames *frames, struct crash *cra
 
 static void describe_summary(const struct scoreboard_stack *record, struct crash *crash)
 {
-    const char *signal = sigabbrev_np(record->signal);
     char run[32] = "";
 
     if (record->run > 0)
         snprintf(run, sizeof(run), " run %" PRIu64, record->run);
-    snprintf(crash->summary, sizeof(crash->summary), "%s%s%s%s%s", record->signal ? "SIG" : "hang",
-             record->signal == 0 ? ""
-             : signal            ? signal
-                                 : "?",
-             crash->task[0] ? " in " : "", crash->task, run);
+    snprintf(crash->summary, sizeof(crash->summary), "%s%s%s%s",
+             record->signal ? signal_name(record->signal) : "hang", crash->task[0] ? " in " : "",
+             crash->task, run);
 }
 
 static bool concerns(const struct scoreboard_stack *record, uint32_t slot)

@@ -17,6 +17,7 @@
 #include "base/duration.h"
 #include "base/log.h"
 #include "base/shown.h"
+#include "base/signal_name.h"
 #include "base/text.h"
 #include "daemon/loop/loop.h"
 #include "daemon/supervisor/cgroup.h"
@@ -194,8 +195,8 @@ static void describe_end(const struct host *host, const struct loop_exit *exit,
                host_limits_explain(host, ret_end->text, sizeof(ret_end->text))) {
         ret_end->limited = true;
     } else if (exit->signal != 0) {
-        snprintf(ret_end->text, sizeof(ret_end->text), "killed by SIG%s%s",
-                 sigabbrev_np(exit->signal), exit->core ? ", core dumped" : "");
+        snprintf(ret_end->text, sizeof(ret_end->text), "killed by %s%s", signal_name(exit->signal),
+                 exit->core ? ", core dumped" : "");
     } else {
         snprintf(ret_end->text, sizeof(ret_end->text), "exit code %d", exit->code);
     }

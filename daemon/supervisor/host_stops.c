@@ -11,6 +11,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/signal_name.h"
 #include "daemon/loop/loop.h"
 #include "daemon/supervisor/host_internal.h"
 #include "daemon/supervisor/stray.h"
@@ -43,11 +44,10 @@ static void note(struct host *host, const siginfo_t *info)
 
     if (info->si_code == CLD_STOPPED && host->stopped_at == 0) {
         host->stopped_at = clock_monotonic();
-        log_warning(
-            "[%s] process %d was stopped by SIG%s: it is killed unless it is continued within "
-            "%s (grace)",
-            host->name, (int)host->pid, sigabbrev_np(info->si_status),
-            duration_format(host->grace, grace, sizeof(grace)));
+        log_warning("[%s] process %d was stopped by %s: it is killed unless it is continued within "
+                    "%s (grace)",
+                    host->name, (int)host->pid, signal_name(info->si_status),
+                    duration_format(host->grace, grace, sizeof(grace)));
     } else if (info->si_code == CLD_CONTINUED && host->stopped_at != 0) {
         host->stopped_at = 0;
         log_notice("[%s] process %d was continued", host->name, (int)host->pid);

@@ -14,8 +14,9 @@
  *     output-max = SIZE        how much of the output is kept: the first and the last half of that.
  *                              Default: 16K
  *     kill-after = DURATION    between SIGTERM and SIGKILL: of the command when it is cancelled, and of what
- *                              it leaves in its process group when it ends. Default: 3s. Set run.grace to
- *                              more than this: past it the module's process is killed as hanging
+ *                              it leaves in its process group when it ends; 0: SIGKILL follows at once.
+ *                              Default: 3s. Set run.grace to more than this: past it the module's process is
+ *                              killed as hanging
  *
  * Tasks
  *
@@ -36,6 +37,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <reeve/module.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -120,31 +122,32 @@ static int run(struct rv_context *ctx, void *state)
         .size = sizeof(options),
         .directory = exec->directory,
         .output_max = (size_t)exec->output_max,
-        .grace = exec->kill_after,
+        .grace = exec->kill_after > 0 ? exec->kill_after : -1,
     };
     struct rv_command_result result;
-    const char *line;
+    const char *line, *how;
+    char text[80];
     int length, r = check_directory(exec);
 
     if (r < 0)
         return r;
     r = rv_command_run(ctx, argv, &options, &result);
+    snprintf(text, sizeof(text), "%s", r < 0 ? rv_error_text() : "");
     if (!result.output)
         return rv_wrap(r, "run");
     replace_zeros(result.output, result.output_size);
     /* A text's second line is not for everybody. */
     line = last_line(result.output, result.output_size, &length);
-    if (r == 0)
+    if (r == 0) {
         rv_progress(ctx, "exit code 0%s%.*s", length > 0 ? "\n" : "", length, line);
-    else if (rv_context_err(ctx) == -ETIMEDOUT)
+    } else if (rv_context_err(ctx) == -ETIMEDOUT) {
         r = rv_fail_text(-ETIMEDOUT, "the command was ended by its timeout%s%.*s",
                          length > 0 ? "\n" : "", length, line);
-    else if (r == -ECHILD && result.signal)
-        r = rv_fail_text(r, "killed by SIG%s%s%.*s", sigabbrev_np(result.signal),
-                         length > 0 ? "\n" : "", length, line);
-    else if (r == -ECHILD)
-        r = rv_fail_text(r, "exit code %d%s%.*s", result.exit_code, length > 0 ? "\n" : "", length,
-                         line);
+    } else if (r == -ECHILD) {
+        /* "/bin/sh: exit code 3" */
+        how = strstr(text, ": ");
+        r = rv_fail_text(r, "%s%s%.*s", how ? how + 2 : text, length > 0 ? "\n" : "", length, line);
+    }
     if (exec->log_output == LOG_ALWAYS || (r < 0 && exec->log_output == LOG_FAILURE))
         log_lines(ctx, result.output, result.output_size);
     free(result.output);
@@ -160,17 +163,16 @@ static int reload(struct rv_context *ctx, void *state)
 
 RV_MODULE(.name = "exec", .version = "1", .summary = "Runs a command on a schedule",
           .state_size = sizeof(struct exec),
-          .options = RV_OPTIONS(RV_OPTION_STRING(struct exec, command, .required = true,
-                                                 .help = "command for /bin/sh -c"),
-                                RV_OPTION_PATH(struct exec, directory, .help = "where it runs"),
-                                RV_OPTION_ENUM(struct exec, log_output, .fallback = "failure",
-                                               .choices = log_choices,
-                                               .help = "when its output is logged"),
-                                RV_OPTION_SIZE(struct exec, output_max, .fallback = "16K",
-                                               .minimum = 1, .maximum = 16 * 1024 * 1024,
-                                               .help = "how much of its output is kept"),
-                                RV_OPTION_DURATION(struct exec, kill_after, .fallback = "3s",
-                                                   .help = "time between SIGTERM and SIGKILL")),
+          .options = RV_OPTIONS(
+              RV_OPTION_STRING(struct exec, command, .required = true,
+                               .help = "command for /bin/sh -c"),
+              RV_OPTION_PATH(struct exec, directory, .help = "where it runs"),
+              RV_OPTION_ENUM(struct exec, log_output, .fallback = "failure", .choices = log_choices,
+                             .help = "when its output is logged"),
+              RV_OPTION_SIZE(struct exec, output_max, .fallback = "16K", .minimum = 1,
+                             .maximum = 16 * 1024 * 1024, .help = "how much of its output is kept"),
+              RV_OPTION_DURATION(struct exec, kill_after, .fallback = "3s",
+                                 .help = "time between SIGTERM and SIGKILL; 0: none")),
           .tasks = RV_TASKS({.name = "run",
                              .run = run,
                              .every = "1min",

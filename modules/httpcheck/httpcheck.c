@@ -11,7 +11,8 @@
  *                              Default: 10s
  *     parallel = NUMBER        fetches at once. Default: 8
  *     follow-redirects = yes | no
- *                              up to 5. Default: no
+ *                              up to 5. One that `expect-status` names is good, and not followed.
+ *                              Default: no
  *     username = TEXT          for basic authentication at all URLs of the section
  *     password = SECRET        of this user
  *     token = SECRET           in their place: a bearer token
@@ -36,8 +37,8 @@
  *
  * Bodies
  *
- * A fetch ends as soon as its verdict is known: at the first byte of a body, or with `expect-body`
- * where the text ends, at the latest after 1M. So a large file costs nothing, and a stream that never
+ * A fetch ends as soon as its verdict is known: behind the headers, or with `expect-body` where the text
+ * ends, at the latest after 1M. So a large file costs nothing, and a stream that never
  * ends is good.
  *
  * Names and proxies

@@ -66,12 +66,16 @@ static char *make_shown(CURLU *parts, const struct address *address)
     return shown;
 }
 
+/* In small letters, and with the port that the scheme has by default, so that two are the same text. */
 static char *make_origin(CURLU *parts, const struct address *address)
 {
     char *scheme = get(parts, CURLUPART_SCHEME, 0), *origin = NULL;
 
     if (scheme && asprintf(&origin, "%s://%s:%s", scheme, address->host, address->port) < 0)
         origin = NULL;
+    for (char *p = origin; p && *p != '\0'; p++)
+        if (*p >= 'A' && *p <= 'Z')
+            *p = (char)(*p - 'A' + 'a');
     free(scheme);
     return origin;
 }

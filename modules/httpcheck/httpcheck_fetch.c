@@ -58,6 +58,30 @@ static void search(struct transfer *transfer, const char *data, size_t size)
     memmove(transfer->window, transfer->window + whole - transfer->overlap, transfer->overlap);
 }
 
+/* Whether it leads elsewhere. A status that is expected is what was asked for, and is not followed. */
+static bool redirects(const struct transfer *transfer)
+{
+    const struct httpcheck *check = transfer->check;
+    long status = status_of(transfer);
+
+    return check->follow_redirects && status != check->expect_status &&
+           (status == 301 || status == 302 || status == 303 || status == 307 || status == 308);
+}
+
+/* Ends the transfer at the end of the headers when the body cannot change the verdict: it may never come. */
+static size_t take_header(char *data, size_t size, size_t count, void *arg)
+{
+    struct transfer *transfer = arg;
+    long status = status_of(transfer);
+    bool is_end = size * count > 0 && (data[0] == '\r' || data[0] == '\n');
+
+    /* What comes before an answer (103 Early Hints) is none. */
+    if (!is_end || status < 200)
+        return size * count;
+    transfer->enough = !transfer->window || status != transfer->check->expect_status;
+    return transfer->enough ? 0 : size * count;
+}
+
 /* Ends the transfer, by taking less than there is, when nothing that is still to come can change the verdict: it
  * may be gigabytes, or have no end. */
 static size_t take_body(char *data, size_t size, size_t count, void *arg)
@@ -160,6 +184,10 @@ static void set_options(struct transfer *transfer, struct rv_context *ctx, rv_du
     curl_easy_setopt(curl, CURLOPT_QUICK_EXIT, 1L);
     curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, (long)(timeout / RV_MILLISECOND));
     curl_easy_setopt(curl, CURLOPT_USERAGENT, "reeve-httpcheck/1");
+    curl_easy_setopt(curl, CURLOPT_HEADERFUNCTION, take_header);
+    curl_easy_setopt(curl, CURLOPT_HEADERDATA, transfer);
+    /* Those of a proxy's tunnel are not the server's. */
+    curl_easy_setopt(curl, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
     curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, take_body);
     curl_easy_setopt(curl, CURLOPT_WRITEDATA, transfer);
     curl_easy_setopt(curl, CURLOPT_NOPROGRESS, 0L);
@@ -264,11 +292,9 @@ static void pause_if_unresolved(struct fetch *fetch, const struct transfer *tran
 
 static void take_location(struct transfer *transfer)
 {
-    long status = status_of(transfer);
     struct curl_header *header;
 
-    if (transfer->check->follow_redirects &&
-        (status == 301 || status == 302 || status == 303 || status == 307 || status == 308) &&
+    if (redirects(transfer) &&
         curl_easy_header(transfer->curl, "Location", 0, CURLH_HEADER, -1, &header) == CURLHE_OK)
         transfer->location = strdup(header->value);
 }
@@ -293,6 +319,14 @@ static int find_addresses(struct rv_context *ctx, const struct transfer *transfe
     return r;
 }
 
+/* Nobody is to be blamed who was not asked. */
+static int out_of_time(struct fetch *fetch, const struct transfer *transfer, const char *how)
+{
+    snprintf(fetch->error, sizeof(fetch->error), "%s: its time was used up %s",
+             transfer->address->shown, how);
+    return 0;
+}
+
 /* One address. Returns 0, with a result in the fetch or a location in the transfer, or the context's code. */
 static int transfer_run(struct rv_context *ctx, struct fetch *fetch, struct transfer *transfer,
                         rv_duration deadline)
@@ -300,18 +334,25 @@ static int transfer_run(struct rv_context *ctx, struct fetch *fetch, struct tran
     struct curl_slist *entries;
     rv_duration left = deadline - rv_now();
     CURLcode code = CURLE_OUT_OF_MEMORY;
-    int r = find_addresses(ctx, transfer, left > 0 ? left : 0, &entries);
+    int r;
 
+    if (left < RV_MILLISECOND)
+        return out_of_time(fetch, transfer, "before it was asked");
+    r = find_addresses(ctx, transfer, left, &entries);
     if (r < 0) {
         snprintf(fetch->error, sizeof(fetch->error), "%s", rv_error_text());
         name_proxy(fetch, transfer);
         return rv_context_err(ctx);
     }
-    transfer->curl = curl_easy_init();
     left = deadline - rv_now();
+    /* 0 would be without a limit. */
+    if (left < RV_MILLISECOND) {
+        curl_slist_free_all(entries);
+        return out_of_time(fetch, transfer, "by the look-up of its name");
+    }
+    transfer->curl = curl_easy_init();
     if (transfer->curl) {
-        /* 0 would be without a limit. */
-        set_options(transfer, ctx, left > RV_MILLISECOND ? left : RV_MILLISECOND);
+        set_options(transfer, ctx, left);
         set_login(transfer, fetch->target);
         set_proxy(transfer);
         curl_easy_setopt(transfer->curl, CURLOPT_RESOLVE, entries);
@@ -355,6 +396,9 @@ static int follow(struct rv_context *ctx, struct fetch *fetch, char *window)
             break;
         if (r == 0 && i == REDIRECTS_MAX)
             snprintf(fetch->error, sizeof(fetch->error), "more than %d redirects", REDIRECTS_MAX);
+        else if (r == 0 && transfer.location[strspn(transfer.location, " \t\r\n")] == '\0')
+            snprintf(fetch->error, sizeof(fetch->error),
+                     "redirected to nowhere: Location is empty");
         else if (r == 0 && address_follow(transfer.address, transfer.location, &next) < 0)
             snprintf(fetch->error, sizeof(fetch->error), "%s", rv_error_text());
         free(transfer.location);

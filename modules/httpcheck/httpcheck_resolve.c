@@ -193,8 +193,10 @@ int resolve(struct rv_context *ctx, const char *host, rv_duration timeout, char 
     if (r > 0)
         r = take_result(lookup, ret_addresses);
     else if (r == 0)
-        r = rv_fail_text(-ETIME, "the name %s was not resolved in time: no name server answers",
-                         host);
+        r = rv_fail_text(-ETIME,
+                         "the name %s was not resolved in time: no name server answers within %lld "
+                         "ms",
+                         host, (long long)(timeout / RV_MILLISECOND));
     leave(lookup);
     pthread_mutex_unlock(&lock);
     return r;

@@ -18,9 +18,13 @@
  * drop-in with ReadWritePaths=, as for the one below. It has to be in one file system with its done/ and
  * failed/. A start proves that files can be moved, and fails with the reason where they cannot.
  *
+ * A program may take files out of done/ and failed/ as soon as they are there. Their outputs are there before
+ * them. What it does with them there starts nothing again.
+ *
  * Files that change
  *
- * A command has a file, and not a name. A file that is replaced, written to, or open for writing when
+ * A command has a file, and not a name. One that is open for writing when its turn comes waits until it is
+ * complete. A file that is replaced, written to, or open for writing when
  * its command ends is not moved: its command runs again, with all its attempts, once it is complete. The
  * log says so; the output of the run before is dropped. Only versions that are gone before a command has
  * begun with them are never seen. Still, give each file a name of its own.
@@ -69,6 +73,10 @@
  *
  * The folder itself
  *
+ * A folder has one spool: a second one, of this reeved or another, does not start, and says which process has it. On
+ * file systems without locks (some network file systems) that is not noticed. The state folder itself is none: reeved's
+ * own files are there. done/ may be the folder of another spool, with `ignore = *.output`.
+ *
  * When its path leads to another folder, because it or one above it was renamed or removed, a link in the
  * path was changed, or something was mounted over it, over done/ or over failed/, nothing is run or moved
  * any more, and the module restarts with the folder that is there then. That is noticed before each command
@@ -83,7 +91,8 @@
  *     output-max = SIZE    how much of a command's output is kept, up to 16M; what it leaves out is told in
  *                          the log. Default: 64K
  *     kill-after = DURATION
- *                          between SIGTERM and SIGKILL. Default: 3s. Set process.grace to more than this
+ *                          between SIGTERM and SIGKILL; 0: SIGKILL follows at once. Default: 3s. Set
+ *                          process.grace to more than this
  *
  * Tasks and pools
  *
@@ -180,7 +189,7 @@ RV_MODULE(.name = "spool", .version = "1",
               RV_OPTION_SIZE(struct spool, output_max, .fallback = "64K", .minimum = 1,
                              .maximum = 16 << 20, .help = "bytes of the output to keep"),
               RV_OPTION_DURATION(struct spool, kill_after, .fallback = "3s",
-                                 .help = "time between SIGTERM and SIGKILL")),
+                                 .help = "time between SIGTERM and SIGKILL; 0: none")),
           .tasks = RV_TASKS({.name = "watch",
                              .run = spool_watch,
                              .every = "1s",

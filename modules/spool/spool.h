@@ -2,8 +2,9 @@
 /*
  * The spool module's parts: spool_watch.c is its task, which takes files in; spool_file.c its pool, which runs
  * the command for a file; spool_move.c moves a file with its output; spool_claim.c keeps two jobs from
- * taking the same file; spool_look.c tells what a file is; spool_folder.c opens the folders, and notices
- * when they are others; spool_told.c remembers which files that stay were told of.
+ * taking the same file; spool_look.c tells what a file is; spool_trace.c what happens to one around its move;
+ * spool_folder.c opens the folders, and notices when they are others; spool_lock.c keeps a folder to one spool; spool_told.c remembers which files that
+ * stay were told of.
  */
 #ifndef REEVE_MODULES_SPOOL_H
 #define REEVE_MODULES_SPOOL_H
@@ -23,6 +24,9 @@ struct claim {
     bool
         left; /* its result has been left to a later job, and counts as waiting until it is dropped */
 
+    /* Which file was found to be complete, while the claim is queued. */
+    struct statx queued;
+
     /* Which file it is: from the moment on at which the job began with it, as the command was given it. */
     struct statx file;
     bool begun;       /* the job has */
@@ -36,6 +40,9 @@ struct claim {
     char *output;
     size_t output_size;
 };
+
+/* What spool_move() returns when the file is no longer the one that the command has seen. */
+#define SPOOL_CHANGED 1
 
 /* A file that has changed during so many runs in a row is taken as it is. */
 #define SPOOL_RUNS_MAX 5
@@ -81,6 +88,8 @@ struct spool {
 int claim_queue(struct spool *spool, const char *name, bool *arrived);
 /* Whether claim_queue() takes in no file that has no claim yet. */
 bool claim_is_full(struct spool *spool);
+/* What has the name now is the file that the claim, which is queued, is for. */
+void claim_note_file(struct spool *spool, const char *name);
 /* There is no job after all. */
 void claim_unqueue(struct spool *spool, const char *name);
 /* Drops claims that wait for a job and whose file somebody has removed. */
@@ -104,7 +113,8 @@ void claim_wake_watch(struct spool *spool);
 
 /* Files (spool_look.c) ------------------------------------------------------------------------- */
 
-/* What a name stands for. Symbolic links are not followed. Returns 0 or a negative errno. */
+/* What a name stands for; "": the descriptor itself. Symbolic links are not followed. Returns 0 or a negative
+ * errno. */
 int file_stat(int folder, const char *name, struct statx *ret_status);
 
 /* Whether both are one file, whatever its content: a name that was removed and made again is another one,
@@ -127,6 +137,9 @@ enum file_look {
 /* Looks at a file. Of one that is unreadable or unknown *ret_error says why, a negative errno. */
 enum file_look file_look(int folder, const char *name, int *ret_error);
 
+/* The same of a regular file that is open for reading: complete, uncertain or growing. */
+enum file_look file_look_at(int fd);
+
 /* Whether it is some time since the file was written to. */
 bool file_is_settled(int folder, const char *name);
 
@@ -135,6 +148,26 @@ bool file_is_gone(int folder, const char *name);
 
 /* Whether the spool takes files of that name at all. */
 bool spool_takes_name(const struct spool *spool, const char *name);
+
+/* Changes around a move (spool_trace.c) -------------------------------------------------------- */
+
+struct trace {
+    int file;               /* open for reading; -1 when it cannot be */
+    int events;             /* inotify's; -1 when it cannot be had */
+    bool moved;             /* the file has got its new name */
+    bool gaps;              /* events were lost */
+    uint32_t before, after; /* what was told of before that, and since */
+};
+
+/* Before the move. Returns 0, or SPOOL_CHANGED when the file is not the claim's as its command has seen it, or is
+ * open for writing. trace_end() is to be called in either case. */
+int trace_begin(struct trace *trace, int folder, const struct claim *claim);
+/* Whether the file is known to have got another name. */
+bool trace_is_moved(struct trace *trace);
+/* After it. Whether what was moved, as `name` in `target`, is the file that the command has seen, with nobody who
+ * had opened it to write before. */
+bool trace_is_seen(struct trace *trace, const struct claim *claim, int target, const char *name);
+void trace_end(struct trace *trace);
 
 /* Folders (spool_folder.c) --------------------------------------------------------------------- */
 
@@ -146,6 +179,10 @@ void spool_close(struct spool *spool);
 /* Whether the folders are still those that their paths lead to. Returns 0 or a negative errno with a
  * text. */
 int spool_check_folders(const struct spool *spool);
+
+/* Keeps the folder, which is open, for this spool until it is closed (spool_lock.c). Returns 0, also where there are
+ * no locks, or -EBUSY with a text when another spool has it. */
+int spool_lock(struct rv_context *ctx, const struct spool *spool);
 
 /* What was told (spool_told.c), all of it for the watch ---------------------------------------- */
 
@@ -170,9 +207,9 @@ int spool_watch(struct rv_context *ctx, void *state);
 int spool_process(struct rv_context *ctx, const struct rv_job *job, void *state);
 
 /* Moves the file of a command that has ended to done/ or failed/, with its output, for good. A file that
- * is not there any more is no error. Returns 0; SPOOL_CHANGED when by then the name was another file's, or
- * the file was written to, which is then back in the folder; or a negative errno with a text. */
+ * is not there any more is no error. What becomes of it there is its consumer's. Returns 0; SPOOL_CHANGED when
+ * by then the name was another file's, or the file was written to, which is then in the folder; or a negative
+ * errno with a text. */
 int spool_move(struct rv_context *ctx, struct spool *spool, const struct claim *claim);
-#define SPOOL_CHANGED 1
 
 #endif

@@ -96,6 +96,17 @@ int claim_queue(struct spool *spool, const char *name, bool *arrived)
     return r;
 }
 
+void claim_note_file(struct spool *spool, const char *name)
+{
+    struct claim *claim;
+
+    pthread_mutex_lock(&spool->lock);
+    claim = find(spool, name);
+    if (claim && claim->job == JOB_QUEUED)
+        (void)file_stat(spool->directory_fd, name, &claim->queued);
+    pthread_mutex_unlock(&spool->lock);
+}
+
 bool claim_is_full(struct spool *spool)
 {
     bool full;

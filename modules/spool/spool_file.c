@@ -6,8 +6,9 @@
  * has ended for good does not run again for the same file because that cannot be moved.
  *
  * Operation: what has the name when the job begins is the job's file: an inode, with its size and time of
- * modification. If another file has the name later, or this one has changed or is open for writing, the
- * job ends without moving anything, and the watch submits a new one, whose attempts count anew.
+ * modification. If another file has the name later, or this one has changed or is open for writing, also while
+ * it waits in the queue or for its next attempt, the job ends without moving anything, and the watch submits a
+ * new one, whose attempts count anew.
  *
  * A command that changes its own file looks the same, and would run for ever. So a file that has changed
  * in SPOOL_RUNS_MAX runs in a row is taken as it is. A change between two runs is not the command's, and begins
@@ -134,9 +135,52 @@ static int refuse(struct work *work, int r)
     return r;
 }
 
-/* Returns 0 when the claim is that of the job's file; LEFT; or a negative errno. */
+/* Whether somebody writes the file, as far as that can be known: it was complete when its job was queued, and when
+ * the attempt before ended. */
+static bool is_written(const struct work *work)
+{
+    const struct claim *claim = work->claim;
+    int folder = work->spool->directory_fd, error;
+
+    switch (file_look(folder, claim->name, &error)) {
+    case FILE_GROWING:
+        return true;
+    case FILE_UNCERTAIN:
+        return is_of_watch(work->job) && work->job->attempt == 1 &&
+               !file_is_unchanged(&claim->queued, &claim->file) &&
+               !file_is_settled(folder, claim->name);
+    default:
+        return false;
+    }
+}
+
+/* Returns 0 when nobody does; LEFT; or a negative errno. */
+static int refuse_written(struct work *work, bool seen)
+{
+    struct claim *claim = work->claim;
+
+    /* The move finds out by itself. */
+    if (claim->ended || !is_written(work))
+        return 0;
+    if (seen) {
+        claim->changes = 0;
+        return leave_to_another(work, "was opened for writing");
+    }
+    /* Who asks for it is to know. */
+    if (!is_of_watch(work->job))
+        return give_up(work, rv_fail_text(-ETXTBSY, "%s is open for writing", claim->name));
+    rv_log(work->ctx, RV_LOG_INFO,
+           "%s was opened for writing before its command began, and is taken when it is complete",
+           claim->name);
+    claim->begun = false;
+    claim_renew(work->spool, claim);
+    return LEFT;
+}
+
+/* Returns 0 when the claim is that of the job's file, which is complete; LEFT; or a negative errno. */
 static int begin(struct work *work)
 {
+    bool seen = work->claim->begun;
     struct claim *claim = work->claim;
     struct statx status;
     int r = file_stat(work->spool->directory_fd, claim->name, &status);
@@ -149,9 +193,12 @@ static int begin(struct work *work)
         r = begin_job(work, &status);
         if (r == -ENOENT)
             return refuse(work, r);
-        return r < 0 ? give_up(work, rv_fail(r, "%s", claim->name)) : 0;
+        if (r < 0)
+            return give_up(work, rv_fail(r, "%s", claim->name));
+    } else if (!file_is_unchanged(&claim->file, &status)) {
+        return leave_to_another(work, "has changed");
     }
-    return file_is_unchanged(&claim->file, &status) ? 0 : leave_to_another(work, "has changed");
+    return refuse_written(work, seen);
 }
 
 /* Running ---------------------------------------------------------------------------------------- */
@@ -165,7 +212,7 @@ static int run_command(struct work *work)
                           (char *)"spool",   path,         NULL};
     struct rv_command_options options = {.size = sizeof(options),
                                          .output_max = (size_t)spool->output_max,
-                                         .grace = spool->kill_after};
+                                         .grace = spool->kill_after > 0 ? spool->kill_after : -1};
     struct rv_command_result result;
     rv_duration start = rv_now();
     int r;

@@ -220,16 +220,50 @@ int spool_check_folders(const struct spool *spool)
     return r == 0 ? check_folder(spool, "failed", spool->failed_fd) : r;
 }
 
-static int open_folders(struct spool *spool)
+/* The folders must not be the one in which reeved keeps its own files, the module's working directory, whatever
+ * their paths are: they would be processed. Nor must files be moved to where they come from. */
+static int refuse_own(const struct spool *spool, const char *name, int fd)
 {
+    struct stat state, folder;
+
+    if (stat(".", &state) == 0 && is_folder(fd, &state))
+        return rv_fail_text(
+            -EINVAL,
+            "directory = %s: %s is the state folder, where reeved keeps files of its "
+            "own; name a folder in it, such as `directory = spool`",
+            spool->directory, name);
+    if (fd != spool->directory_fd && fstat(spool->directory_fd, &folder) == 0 &&
+        is_folder(fd, &folder))
+        return rv_fail_text(
+            -EINVAL,
+            "directory = %s: its %s leads back to it; remove that link, and a folder "
+            "is made",
+            spool->directory, name);
+    return 0;
+}
+
+static int open_target(const struct spool *spool, const char *name, int *ret_fd)
+{
+    *ret_fd = open_folder(spool->directory_fd, name);
+    if (*ret_fd < 0)
+        return rv_wrap(*ret_fd, "in %s", spool->directory);
+    return refuse_own(spool, name, *ret_fd);
+}
+
+/* Nothing is made in a folder that is not ours. */
+static int open_folders(struct rv_context *ctx, struct spool *spool)
+{
+    int r;
+
     spool->directory_fd = open_folder(AT_FDCWD, spool->directory);
     if (spool->directory_fd < 0)
         return spool->directory_fd;
-    spool->done_fd = open_folder(spool->directory_fd, "done");
-    if (spool->done_fd < 0)
-        return rv_wrap(spool->done_fd, "in %s", spool->directory);
-    spool->failed_fd = open_folder(spool->directory_fd, "failed");
-    return spool->failed_fd < 0 ? rv_wrap(spool->failed_fd, "in %s", spool->directory) : 0;
+    r = refuse_own(spool, "it", spool->directory_fd);
+    if (r == 0)
+        r = spool_lock(ctx, spool);
+    if (r == 0)
+        r = open_target(spool, "done", &spool->done_fd);
+    return r == 0 ? open_target(spool, "failed", &spool->failed_fd) : r;
 }
 
 int spool_open(struct rv_context *ctx, struct spool *spool)
@@ -238,7 +272,7 @@ int spool_open(struct rv_context *ctx, struct spool *spool)
 
     spool->directory_fd = spool->done_fd = spool->failed_fd = -1;
     spool->inotify_fd = spool->mounts_fd = spool->wake_fd = -1;
-    r = open_folders(spool);
+    r = open_folders(ctx, spool);
     if (r == 0)
         r = prove_moves(spool);
     if (r == 0)

@@ -15,7 +15,8 @@
 
 int file_stat(int folder, const char *name, struct statx *ret_status)
 {
-    if (statx(folder, name, AT_SYMLINK_NOFOLLOW, STATX_BASIC_STATS | STATX_BTIME, ret_status) < 0)
+    if (statx(folder, name, AT_SYMLINK_NOFOLLOW | (name[0] == '\0' ? AT_EMPTY_PATH : 0),
+              STATX_BASIC_STATS | STATX_BTIME, ret_status) < 0)
         return -errno;
     if (!(ret_status->stx_mask & STATX_BTIME))
         ret_status->stx_btime = (struct statx_timestamp){0};
@@ -49,7 +50,7 @@ bool file_is_gone(int folder, const char *name)
 /* A read lease is refused while anybody has the file open for writing. There are none for the files of other
  * users (but with CAP_LEASE) and on some network file systems. A writer that comes while we hold one breaks
  * it: the kernel sends SIGIO, which hosts ignore, and lets the writer wait until we have given it up. */
-static enum file_look look_for_writer(int fd)
+enum file_look file_look_at(int fd)
 {
     bool broken;
 
@@ -92,7 +93,7 @@ enum file_look file_look(int folder, const char *name, int *ret_error)
     fd = openat(folder, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
     if (fd < 0)
         return fail(errno, ret_error);
-    what = look_for_writer(fd);
+    what = file_look_at(fd);
     close(fd);
     return what;
 }

@@ -8,12 +8,12 @@
  * Operation: find the first suffix for which neither name is taken, create the output for good, then move
  * the file for good. A cut between the two leaves an output without its file. The file is still in the
  * folder then, and is processed again under the next suffix. A rename moves what has the name at that
- * moment; so the file is looked at again afterwards, and one that is another one, or was written to,
- * goes back to the folder.
+ * moment; so it is looked at again afterwards what that was, and a file that was another one by then, or was
+ * written to until then, goes back to the folder. What happens to it later is its consumer's (spool_trace.c).
  *
  * Safety: every job creates the output first, and so reserves both names. Only a file that is itself
- * called NAME.output can still take one of them; then the next suffix is tried. Nobody who looks for the
- * file by its name can write to it once it was moved, and those who have it open for writing are found.
+ * called NAME.output can still take one of them; then the next suffix is tried. A consumer may take the file as
+ * soon as it has its new name. Its output is there by then, and stays.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -49,23 +49,11 @@ static bool exists(int folder, const char *name)
     return fstatat(folder, name, &status, AT_SYMLINK_NOFOLLOW) == 0;
 }
 
-/* Whether what was moved is the file that the command has seen, with nobody who could still change it. */
-static bool is_as_seen(const struct claim *claim, int target, const char *name)
-{
-    struct statx status;
-    int error;
-
-    /* There is an end to it, also on a file system that shows a file otherwise at every look. */
-    if (claim->changes >= SPOOL_RUNS_MAX)
-        return true;
-    return file_stat(target, name, &status) == 0 && file_is_unchanged(&claim->file, &status) &&
-           file_look(target, name, &error) != FILE_GROWING;
-}
-
 /* If the name has been taken again meanwhile, it becomes a file of its own. */
 static int put_back(struct rv_context *ctx, struct spool *spool, const struct claim *claim,
                     int target, const struct names *names)
 {
+    const char *folder = target == spool->done_fd ? "done" : "failed";
     struct names back;
     int r = -EEXIST;
 
@@ -73,12 +61,18 @@ static int put_back(struct rv_context *ctx, struct spool *spool, const struct cl
         make_names(claim->name, i, &back);
         r = rv_file_move(target, names->file, spool->directory_fd, back.file, 0);
     }
+    if (r == -ENOENT && !exists(target, names->file)) {
+        rv_log(ctx, RV_LOG_WARNING,
+               "%s was moved to %s/%s, and is newer than what its command has seen; somebody has "
+               "taken it from there already, so it is not processed again",
+               claim->name, folder, names->file);
+        return 0;
+    }
     if (r < 0 && exists(target, names->file)) {
-        rv_log(
-            ctx, RV_LOG_WARNING,
-            "%s was moved as %s, and is newer than what its command has seen; it cannot be moved "
-            "back: %s",
-            claim->name, names->file, rv_error_text());
+        rv_log(ctx, RV_LOG_WARNING,
+               "%s was moved to %s/%s, and is newer than what its command has seen; it cannot be "
+               "moved back: %s",
+               claim->name, folder, names->file, rv_error_text());
         return 0;
     }
     unlinkat(target, names->output, 0);
@@ -87,14 +81,14 @@ static int put_back(struct rv_context *ctx, struct spool *spool, const struct cl
 
 /* Returns as spool_move(), or -EEXIST when a name is taken. */
 static int move_as(struct rv_context *ctx, struct spool *spool, const struct claim *claim,
-                   int target, const struct names *names)
+                   struct trace *trace, int target, const struct names *names)
 {
     int r = rv_file_create(target, names->output, claim->output, claim->output_size, 0644);
 
     if (r < 0)
         return r;
     r = rv_file_move(spool->directory_fd, claim->name, target, names->file, 0);
-    if (r == -EEXIST || (r < 0 && !exists(target, names->file))) {
+    if (r == -EEXIST || (r < 0 && !exists(target, names->file) && !trace_is_moved(trace))) {
         unlinkat(target, names->output, 0);
         return r;
     }
@@ -103,10 +97,15 @@ static int move_as(struct rv_context *ctx, struct spool *spool, const struct cla
             ctx, RV_LOG_WARNING,
             "%s is processed and moved, but a power cut may bring it back, to be processed again: %s",
             claim->name, rv_error_text());
-    return is_as_seen(claim, target, names->file) ? 0 : put_back(ctx, spool, claim, target, names);
+    /* There is an end to it, also on a file system that shows a file otherwise at every look. */
+    if (claim->changes >= SPOOL_RUNS_MAX || trace_is_seen(trace, claim, target, names->file))
+        return 0;
+    return put_back(ctx, spool, claim, target, names);
 }
 
-int spool_move(struct rv_context *ctx, struct spool *spool, const struct claim *claim)
+/* With the first suffix that is free. */
+static int move_traced(struct rv_context *ctx, struct spool *spool, const struct claim *claim,
+                       struct trace *trace)
 {
     int target = claim->code == 0 ? spool->done_fd : spool->failed_fd, r = -EEXIST;
     struct names names;
@@ -117,9 +116,20 @@ int spool_move(struct rv_context *ctx, struct spool *spool, const struct claim *
             return 0;
         make_names(claim->name, i, &names);
         if (!exists(target, names.file) && !exists(target, names.output))
-            r = move_as(ctx, spool, claim, target, &names);
+            r = move_as(ctx, spool, claim, trace, target, &names);
     }
     if (r < 0 && file_is_gone(spool->directory_fd, claim->name))
         return 0;
+    return r;
+}
+
+int spool_move(struct rv_context *ctx, struct spool *spool, const struct claim *claim)
+{
+    struct trace trace;
+    int r = trace_begin(&trace, spool->directory_fd, claim);
+
+    if (r == 0 || claim->changes >= SPOOL_RUNS_MAX)
+        r = move_traced(ctx, spool, claim, &trace);
+    trace_end(&trace);
     return r;
 }

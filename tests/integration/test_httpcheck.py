@@ -59,6 +59,20 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.server.go_on.wait(harness.PATIENCE)
         self.wfile.write(b"thing is well")
 
+    def stalled(self):
+        """A body that is announced, and never comes."""
+        status, location = (302, self.server.redirects.get("")) if "?302" in self.path else (200, None)
+        self.send_response(500 if "?500" in self.path else status)
+        self.send_header("Content-Length", "10")
+        if location is not None:
+            self.send_header("Location", location)
+        self.end_headers()
+        self.server.go_on.wait(harness.PATIENCE)
+
+    def early(self):
+        self.wfile.write(b"HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n")
+        self.good()
+
     def late(self):
         """The text is behind all that is looked at."""
         self.answer(200, b"x" * (1024 * 1024 - 4) + b"everything")
@@ -143,13 +157,17 @@ class Verdicts(HttpcheckTest):
         self.server.redirects = {"/moved": "/good", "/far": f"{self.url}/moved"}
         for lines in ([f"url = {self.url}/good", 'expect-body = "ok"'],
                       [f"url = {self.url}/moved", "expect-status = 302"],
+                      [f"url = {self.url}/moved", "expect-status = 302", "follow-redirects = yes"],
+                      [f"url = {self.url}/early", 'expect-body = "ok"'],
+                      [f"url = {self.url}/early"],
                       [f"url = {self.url}/far", "follow-redirects = yes", 'expect-body = "ok"']):
             task = self.check(*lines)
             self.assertEqual((task["failures"], task["last_error"]), (0, ""))
             self.assertRegex(task["progress"], r"http://\S+ \d+ ms$")
 
     def test_what_is_not(self):
-        self.server.redirects = {"/moved": "/good", "/away": "file:///etc/passwd", "/loop": "/loop", "/none": "http://["}
+        self.server.redirects = {"/moved": "/good", "/away": "file:///etc/passwd", "/loop": "/loop", "/none": "http://[",
+                                 "/empty": ""}
         refused, mute = self.closed(), self.mute()[1]
         for lines, expected in (
                 ([f"url = {self.url}/good", "expect-body = broken"], 'the body has no "broken"'),
@@ -158,6 +176,8 @@ class Verdicts(HttpcheckTest):
                  "redirected to file:///etc/passwd: expected http:// or https://"),
                 ([f"url = {self.url}/none", "follow-redirects = yes"], "redirected to what is no URL"),
                 ([f"url = {self.url}/loop", "follow-redirects = yes"], "more than 5 redirects"),
+                ([f"url = {self.url}/empty", "follow-redirects = yes"], "redirected to nowhere: Location is empty"),
+                ([f"url = {self.url}/moved", "follow-redirects = yes", "expect-status = 301"], "status 200, expected 301"),
                 ([f"url = {refused}"], "Failed to connect"),
                 ([f"url = {mute}", "timeout = 100ms"], "timed out"),
         ):
@@ -226,6 +246,16 @@ class Bodies(HttpcheckTest):
         for end in "", "expect-body = hello":
             task = self.check(f"url = {self.url}/never", "timeout = 1000s", end)
             self.assertEqual((task["failures"], task["last_error"]), (0, ""))
+
+    def test_a_body_that_never_comes(self):
+        """The verdict is known without it."""
+        self.server.redirects[""] = "/good"
+        for lines, error in ((["?200"], ""), (["?302", "follow-redirects = yes"], ""),
+                             (["?302", "follow-redirects = yes", 'expect-body = "ok"'], ""),
+                             (["?500", "expect-body = ok"], "status 500, expected 200"),
+                             (["?302", "expect-status = 302"], "")):
+            task = self.check(f"url = {self.url}/stalled{lines[0]}", "timeout = 1000s", "check.timeout = 1000s", *lines[1:])
+            self.assertTrue(task["last_error"].endswith(error) if error else task["last_error"] == "", task["last_error"])
 
     def test_a_text_across_pieces(self):
         daemon = self.start(f"url = {self.url}/split", "expect-body = everything is", "timeout = 1000s")
@@ -302,7 +332,9 @@ class Secrets(HttpcheckTest):
     def test_redirects(self):
         """Elsewhere nobody gets them."""
         other, url = self.serve()
-        self.server.redirects = {"/here": "/good", "/there": f"{url}/good", "/named": f"{url}/named?{TOKEN}"}
+        port = self.server.server_port
+        self.server.redirects = {"/here": "/good", "/there": f"{url}/good", "/named": f"{url}/named?{TOKEN}",
+                                 "/letters": f"HTTP://LOCALHOST:{port}/good"}
         login = ["username = monitor", "password = credential:web", "follow-redirects = yes"]
         for path, server, authorization in (("here", self.server, basic("monitor")), ("there", other, None)):
             self.assertEqual(self.check(f"url = {self.url}/{path}", *login, environment=self.environment)["last_error"], "")
@@ -310,6 +342,9 @@ class Secrets(HttpcheckTest):
             self.assertEqual(server.seen[-1][0], "/good")
             self.assertEqual(server.seen[-1][1]["Authorization"], authorization)
             self.server.seen.clear()
+        self.assertEqual(self.check(f"url = http://localhost:{port}/letters", *login,
+                                    environment=self.environment)["last_error"], "")
+        self.assertEqual([headers["Authorization"] for _, headers in self.server.seen], [basic("monitor")] * 2)
         daemon = self.start(f"url = {self.url}/named", "follow-redirects = yes")
         self.wait_checked(daemon)
         self.assertNotIn(TOKEN, daemon.text() + daemon.ctl("show", "web").stdout)

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: MIT
 """exec on input that is not nice; httpcheck and spool have files of their own."""
 import os
+import signal
 
 import harness
 
@@ -56,6 +57,18 @@ class Exec(harness.DaemonTest):
         daemon.wait_log("the command was ended by its timeout")
         self.assertTrue(os.path.exists(os.path.join(daemon.state, "tidied")))
         self.assertEqual(daemon.stop(), 0, daemon.text())
+
+    def test_no_time_before_it_is_killed(self):
+        daemon = self.daemon("[module:x]\nload = exec\nkill-after = 0\nrun.grace = 1000s\nrun.timeout = 300ms\n"
+                             "command = sh -c \"trap 'sleep 0.3; echo done > tidied; exit' TERM; "
+                             "while :; do sleep 0.01; done\" && true\nrun.every = 1000s\n").wait_started()
+        daemon.wait_log("the command was ended by its timeout")
+        self.assertFalse(os.path.exists(os.path.join(daemon.state, "tidied")))
+        self.assertEqual(daemon.stop(), 0, daemon.text())
+
+    def test_a_real_time_signal(self):
+        text, _ = self.fail(f"command = kill -{signal.SIGRTMIN + 3} $$")
+        self.assertEqual(text, "killed by SIGRTMIN+3")
 
     def test_output_is_bounded_and_cannot_forge_log_lines(self):
         _, log = self.fail("command = yes | head -c 100000; printf 'a\\033[31m\\rb\\n'; exit 1",

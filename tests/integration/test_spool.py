@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
 """The spool: which files it takes, and what becomes of them."""
+import contextlib
 import os
 import pwd
 import shutil
@@ -148,6 +149,29 @@ class Spool(SpoolTest):
         self.put(daemon, long)
         self.wait_done(daemon, long)
         self.assertEqual(self.content(daemon, "done", "x" * 248 + ".output"), f"of {long}\n")
+        self.assertEqual(daemon.stop(), 0, daemon.text())
+
+    def test_a_consumer_that_takes_what_is_done_at_once(self):
+        daemon = self.spool('echo "$1" >> runs; echo result').wait_started()
+        names = [f"file{i}" for i in range(30)]
+        os.mkdir(self.path(daemon, "..", "taken"))
+        for name in names:
+            self.put(daemon, name)
+        taken = set()
+
+        def take():
+            for name in set(names) - taken:
+                with contextlib.suppress(FileNotFoundError):
+                    os.rename(self.path(daemon, "done", name), self.path(daemon, "..", "taken", name))
+                    taken.add(name)
+            return len(taken) == len(names) or None
+        harness.wait_until(take, "all files")
+        pool = lambda: daemon.module("spool")["pools"][0]
+        harness.wait_until(lambda: pool()["finished"] == pool()["accepted"], "all jobs")
+        self.assertEqual(pool()["accepted"], 30)
+        self.assertEqual(len(self.runs(daemon)), 30)
+        self.assertEqual(sorted(os.listdir(self.path(daemon, "done"))), sorted(name + ".output" for name in names))
+        self.assertNotIn("processed again", daemon.text())
         self.assertEqual(daemon.stop(), 0, daemon.text())
 
     def test_a_command_that_removes_its_file(self):
@@ -316,6 +340,25 @@ class Changes(SpoolTest):
         self.let_go(daemon)
         self.wait_done(daemon, "a")
         self.assertEqual(self.content(daemon, "done", "a"), "one-more")
+        self.assertEqual(daemon.stop(), 0, daemon.text())
+
+    def test_a_writer_while_it_is_queued(self):
+        daemon = self.spool('cat "$1" >> seen; echo . >> seen; case "$1" in *slow) until test -e go; do sleep 0.01; done; esac',
+                            "process.workers = 1").wait_started()
+        self.wait_watch(daemon)
+        self.put(daemon, "slow")
+        harness.wait_until(lambda: os.path.exists(self.path(daemon, "..", "seen")), "the first")
+        self.put(daemon, "file")
+        harness.wait_until(lambda: daemon.module("spool")["pools"][0]["queued"] == 1, "the second to be queued")
+        with open(self.path(daemon, "file"), "w", encoding="utf-8") as writer:
+            writer.write("half")
+            writer.flush()
+            with open(os.path.join(daemon.state, "go"), "w", encoding="utf-8"):
+                pass
+            daemon.wait_log("file was opened for writing before its command began, and is taken when it is complete")
+            writer.write(" whole")
+        self.wait_done(daemon, "file")
+        self.assertEqual(self.content(daemon, "..", "seen"), "slow.\nhalf whole.\n")
         self.assertEqual(daemon.stop(), 0, daemon.text())
 
     def test_a_failure_of_the_version_before(self):
@@ -562,6 +605,78 @@ class Folders(SpoolTest):
         self.assertEqual(daemon.wait(), 1)
         self.assertRegex(daemon.text(), r"no file can be made in spool: .*\.reeve-probe: Permission denied; the module's user "
                          "needs the right to write there")
+
+    def test_the_state_folder_is_no_spool(self):
+        """reeved's own files would be processed. Nothing is made there before that is known."""
+        state = "{state}"
+        for directory in (".", "./", "x/..", state, "link", "link/"):
+            daemon = self.spool("true", start=False)
+            os.mkdir(os.path.join(daemon.state, "x"))
+            os.symlink(daemon.state, os.path.join(daemon.state, "link"))
+            daemon.write("[module:spool]\nload = spool\ncommand = true\ndirectory = "
+                         f"{directory.format(state=daemon.state)}\n")
+            daemon.start()
+            daemon.wait_log(r"is the state folder, where reeved keeps files of its own; name a folder in it, such as "
+                            r"`directory = spool`")
+            self.assertFalse({"done", "failed"} & set(os.listdir(daemon.state)), directory)
+            daemon.close()
+
+    def test_folders_that_lead_back(self):
+        for target, text in ((".", "its done leads back to it"), ("..", "done is the state folder")):
+            daemon = self.spool("true", start=False)
+            os.mkdir(self.path(daemon))
+            os.symlink(target, self.path(daemon, "done"))
+            daemon.start().wait_log(text)
+            daemon.close()
+
+    def test_a_folder_has_one_spool(self):
+        daemon = self.daemon("".join(
+            f"[module:{name}]\nload = spool\ndirectory = {directory}\ncommand = echo {name} >> runs\nessential = no\n"
+            "restart-delay = 1ms\n" for name, directory in (("spool", "spool"), ("other", "././spool/"))))
+        daemon.wait_log(r"another spool processes this folder already: process \d+ \(.*reeve-host.*\); give each spool a folder "
+                        "of its own")
+        names = ("spool", "other")
+        harness.wait_until(lambda: "ready" in [daemon.module(name)["state"] for name in names], "one of them")
+        name = next(name for name in names if daemon.module(name)["state"] == "ready")
+        for i in range(5):
+            self.put(daemon, f"file{i}")
+        self.wait_done(daemon, *(f"file{i}" for i in range(5)))
+        harness.wait_until(lambda: daemon.module(name)["pools"][0]["finished"] == 5, "their jobs")
+        self.assertEqual(self.runs(daemon), [name] * 5)
+        self.assertEqual(daemon.stop(), 0, daemon.text())
+
+    def test_the_folder_of_another_daemon(self):
+        first = self.spool("true").wait_started()
+        second = self.spool("true", "essential = no", directory=self.path(first))
+        second.wait_log("another spool processes this folder already")
+        self.put(first, "file")
+        self.wait_done(first, "file")
+        self.assertEqual(first.stop(), 0, first.text())
+        second.wait_ready("spool")
+        self.assertEqual(second.stop(), 0, second.text())
+
+    def test_the_same_folder_after_a_reload_and_a_crash(self):
+        """What a command has left behind does not keep it locked."""
+        text = "test -e pid || setsid sh -c 'echo $$ > pid; exec sleep 1000' & until test -s pid; do sleep 0.01; done"
+        daemon = self.spool(text).wait_started()
+        self.put(daemon, "first")
+        self.wait_done(daemon, "first")
+        with open(os.path.join(daemon.state, "pid"), encoding="utf-8") as file:
+            child = int(file.read())
+        self.assertTrue(harness.is_alive(child))
+        with open(daemon.config_path, encoding="utf-8") as file:
+            config = file.read()
+        with open(daemon.config_path, "w", encoding="utf-8") as file:
+            file.write(config + "edits = yes\n")
+        self.assertEqual(daemon.ctl("reload").returncode, 0, daemon.text())
+        self.put(daemon, "second")
+        self.wait_done(daemon, "second")
+        daemon.kill("spool")
+        daemon.wait_log("killed by SIGKILL")
+        self.put(daemon, "third")
+        self.wait_done(daemon, "third")
+        self.assertNotIn("another spool", daemon.text())
+        self.assertEqual(daemon.stop(), 0, daemon.text())
 
     def test_what_could_not_be_moved_is_told_at_the_end(self):
         daemon = self.spool("true", "process.retries = 0", start=False)

@@ -166,6 +166,28 @@ static void test_what_ignores_its_end_is_killed(void **state)
     remove_fifo(&fifo);
 }
 
+/* Its child would tidy up, if there were time. */
+static void test_without_a_grace(void **state)
+{
+    struct rv_command_options options = {.size = sizeof(options), .grace = -1};
+    struct rv_command_result result;
+    struct fifo fifo;
+    char script[300];
+    (void)state;
+
+    make_fifo(&fifo);
+    snprintf(script, sizeof(script), TIDIES "& read pid < %s", fifo.path, fifo.path);
+    assert_int_equal(run(script, &options, &result), 0);
+    assert_null(strstr(result.output, "tidied\n"));
+    free(result.output);
+    remove_fifo(&fifo);
+    /* A signal that has no name of its own. */
+    assert_int_equal(run("kill -40 $$", NULL, &result), -ECHILD);
+    assert_int_equal(result.signal, 40);
+    assert_string_equal(rv_error_text(), "sh: killed by SIGRTMIN+6");
+    free(result.output);
+}
+
 struct command_call {
     struct rv_context *ctx;
     const char *script;
@@ -302,6 +324,7 @@ int main(void)
         cmocka_unit_test(test_the_first_and_the_last_is_kept),
         cmocka_unit_test(test_what_is_left_has_its_grace),
         cmocka_unit_test(test_what_ignores_its_end_is_killed),
+        cmocka_unit_test(test_without_a_grace),
         cmocka_unit_test(test_a_shell_does_not_take_its_commands_grace),
         cmocka_unit_test(test_statuses_where_sigchld_is_ignored),
     };

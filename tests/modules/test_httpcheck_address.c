@@ -20,6 +20,8 @@ static void test_parts(void **state)
         {"http://h", "http://h/", "http://h/", "http://h:80", NULL, NULL},
         {"HTTPS://h:8443/a?b=c#d", "https://h:8443/a?...", "https://h:8443/a?b=c", "https://h:8443",
          NULL, NULL},
+        {"http://LocalHost:80/", "http://LocalHost:80/", "http://LocalHost:80/",
+         "http://localhost:80", NULL, NULL},
         {"https://[::1]/", "https://[::1]/", "https://[::1]/", "https://[::1]:443", NULL, NULL},
         {"http://u:p@h/", "http://u:***@h/", "http://h/", "http://h:80", "u", "p"},
         {"http://u:a%2Fb%40c@h/", "http://u:***@h/", "http://h/", "http://h:80", "u", "a/b@c"},

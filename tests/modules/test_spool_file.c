@@ -175,6 +175,72 @@ static void test_a_writer_at_the_end(void **state)
     assert_true(has(spool.done_fd, "file", "first second"));
 }
 
+static void open_again(void)
+{
+    writer = openat(spool.directory_fd, "file", O_WRONLY | O_TRUNC | O_CLOEXEC);
+    assert_int_equal(write(writer, "half", 4), 4);
+}
+
+static void finish_it(void)
+{
+    assert_int_equal(write(writer, " whole", 6), 6);
+    close(writer);
+}
+
+static void test_a_writer_while_it_is_queued(void **state)
+{
+    bool arrived = false;
+
+    (void)state;
+    command = exit_0;
+    put(spool.directory_fd, "file", "first");
+    open_again();
+    assert_int_equal(attempt(1, 1, 3), 0);
+    assert_int_equal(runs, 0);
+    /* As the watch does. */
+    assert_true(is_woken());
+    assert_int_equal(claim_queue(&spool, "file", &arrived), 0);
+    claim_unqueue(&spool, "file");
+    assert_null(spool.claims);
+    finish_it();
+    assert_int_equal(attempt(2, 1, 3), 0);
+    assert_int_equal(runs, 1);
+    assert_string_equal(seen[0], "half whole");
+    assert_true(has(spool.done_fd, "file", "half whole"));
+}
+
+static void test_a_writer_between_attempts(void **state)
+{
+    (void)state;
+    command = exit_1;
+    put(spool.directory_fd, "file", "first");
+    assert_int_equal(attempt(1, 1, 3), -ECHILD);
+    writer = openat(spool.directory_fd, "file", O_WRONLY | O_APPEND | O_CLOEXEC);
+    assert_int_equal(attempt(1, 2, 3), 0);
+    assert_int_equal(runs, 1);
+    finish_it();
+    assert_int_equal(attempt(2, 1, 1), -ECHILD);
+    assert_string_equal(seen[1], "first whole");
+    assert_true(has(spool.failed_fd, "file", "first whole"));
+}
+
+/* Who has asked for a file by its name gets to know. */
+static void test_a_written_file_that_is_asked_for(void **state)
+{
+    const struct rv_job job = {.id = 1, .attempt = 1, .attempts = 1, .data = "file", .size = 4};
+
+    (void)state;
+    command = exit_0;
+    put(spool.directory_fd, "file", "first");
+    open_again();
+    assert_int_equal(spool_process(rv_context_background(), &job, &spool), -ETXTBSY);
+    assert_int_equal(runs, 0);
+    assert_null(spool.claims);
+    finish_it();
+    assert_int_equal(spool_process(rv_context_background(), &job, &spool), 0);
+    assert_string_equal(seen[0], "half whole");
+}
+
 /* Attempts ----------------------------------------------------------------------------------------- */
 
 static void test_attempts_are_for_one_file(void **state)
@@ -371,6 +437,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(test_what_came_meanwhile_is_processed),
         TEST(test_a_writer_at_the_end),
+        TEST(test_a_writer_while_it_is_queued),
+        TEST(test_a_writer_between_attempts),
+        TEST(test_a_written_file_that_is_asked_for),
         TEST(test_attempts_are_for_one_file),
         TEST(test_a_failure_whose_file_is_replaced),
         TEST(test_a_failure_that_removes_its_file),

@@ -9,6 +9,8 @@ static int create_error, move_error; /* to fail with; move_error > 0: after the 
 static bool comes_again;             /* after the move there is a file of its name */
 static bool fails_back;              /* nothing can be moved into the folder */
 static void (*meanwhile)(void);      /* comes between the last look at the file and its move */
+static void (*afterwards)(void);     /* comes right after the move */
+static bool no_events;               /* inotify cannot be had */
 
 /* Commits ------------------------------------------------------------------------------------------ */
 
@@ -46,17 +48,29 @@ int __wrap_rv_file_move(int dir, const char *path, int new_dir, const char *new_
     if (meanwhile)
         meanwhile();
     r = __real_rv_file_move(dir, path, new_dir, new_path, flags);
+    if (afterwards)
+        afterwards();
     if (comes_again)
         put(dir, path, "newer");
     return r == 0 && move_error > 0 ? rv_fail(-move_error, "sync the folder of %s", new_path) : r;
+}
+
+int __real_inotify_init1(int flags);
+int __wrap_inotify_init1(int flags);
+int __wrap_inotify_init1(int flags)
+{
+    if (!no_events)
+        return __real_inotify_init1(flags);
+    errno = EMFILE;
+    return -1;
 }
 
 static int setup(void **state)
 {
     (void)state;
     create_error = move_error = 0;
-    comes_again = fails_back = false;
-    meanwhile = NULL;
+    comes_again = fails_back = no_events = false;
+    meanwhile = afterwards = NULL;
     return make_folders();
 }
 
@@ -153,10 +167,15 @@ static void come_longer(void)
 
 static int writer = -1;
 
-static void open_writer(void)
+static void close_writer(void)
 {
     if (writer >= 0)
         close(writer);
+    writer = -1;
+}
+
+static void open_writer(void)
+{
     writer = openat(spool.directory_fd, "file", O_WRONLY | O_APPEND | O_CLOEXEC);
     assert_true(writer >= 0);
 }
@@ -173,6 +192,7 @@ static void test_what_no_command_has_seen_goes_back(void **state)
         assert_int_equal(move("file", "output"), SPOOL_CHANGED);
         assert_true(has(spool.directory_fd, "file", contents[i]));
         assert_int_equal(count(spool.done_fd), 0);
+        close_writer();
         /* It takes the place of nobody. */
         comes_again = true;
         assert_int_equal(move("file", "output"), SPOOL_CHANGED);
@@ -181,8 +201,8 @@ static void test_what_no_command_has_seen_goes_back(void **state)
         assert_int_equal(count(spool.directory_fd), 4);
         assert_int_equal(count(spool.done_fd), 0);
         unlinkat(spool.directory_fd, "file.1", 0);
+        close_writer();
     }
-    close(writer);
 }
 
 static void test_what_cannot_go_back_is_no_new_job(void **state)
@@ -208,6 +228,131 @@ static void test_there_is_an_end_to_changes(void **state)
     claim.changes = SPOOL_RUNS_MAX;
     assert_int_equal(spool_move(rv_context_background(), &spool, &claim), 0);
     assert_true(has(spool.done_fd, "file", "second"));
+}
+
+/* Consumers of done/ -------------------------------------------------------------------------------- */
+
+static void rename_away(void)
+{
+    assert_int_equal(renameat(spool.done_fd, "file", spool.done_fd, "taken"), 0);
+}
+
+static void remove_it(void)
+{
+    assert_int_equal(unlinkat(spool.done_fd, "file", 0), 0);
+}
+
+static void append_to_it(void)
+{
+    append(spool.done_fd, "file", "more");
+}
+
+static void edit_it(void)
+{
+    replace(spool.done_fd, "file", "edited");
+}
+
+static void touch_it(void)
+{
+    const struct timespec times[2] = {{.tv_sec = 1000}, {.tv_sec = 1000}};
+
+    assert_int_equal(utimensat(spool.done_fd, "file", times, 0), 0);
+}
+
+static void open_it(void)
+{
+    writer = openat(spool.done_fd, "file", O_WRONLY | O_APPEND | O_CLOEXEC);
+    assert_true(writer >= 0);
+}
+
+static void write_to_it(void)
+{
+    open_it();
+    assert_int_equal(write(writer, "more", 4), 4);
+}
+
+static void test_what_stands_in_done_is_its_consumers(void **state)
+{
+    static const struct {
+        void (*does)(void);
+        const char *name; /* of the file then */
+        const char *content;
+    } ways[] = {
+        {rename_away, "taken", "first"},     {remove_it, NULL, NULL},
+        {append_to_it, "file", "firstmore"}, {edit_it, "file", "edited"},
+        {touch_it, "file", "first"},         {open_it, "file", "first"},
+        {write_to_it, "file", "firstmore"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(ways) / sizeof(ways[0]); i++) {
+        put(spool.directory_fd, "file", "first");
+        afterwards = ways[i].does;
+        assert_int_equal(move("file", "output"), 0);
+        assert_true(has(spool.done_fd, "file.output", "output"));
+        if (ways[i].name)
+            assert_true(has(spool.done_fd, ways[i].name, ways[i].content));
+        assert_true(file_is_gone(spool.directory_fd, "file"));
+        empty(spool.done_fd);
+        close_writer();
+    }
+}
+
+/* It is moved, and only that is not certain to be on the disk. */
+static void test_a_consumer_while_the_disk_fails(void **state)
+{
+    (void)state;
+    put(spool.directory_fd, "file", "first");
+    move_error = EIO;
+    afterwards = rename_away;
+    assert_int_equal(move("file", "output"), 0);
+    assert_true(has(spool.done_fd, "file.output", "output"));
+}
+
+/* What no command has seen is gone with its consumer: the output of the one before stays. */
+static void test_a_change_that_is_taken_at_once(void **state)
+{
+    (void)state;
+    put(spool.directory_fd, "file", "first");
+    meanwhile = come_longer;
+    afterwards = rename_away;
+    assert_int_equal(move("file", "output"), 0);
+    assert_true(has(spool.done_fd, "taken", "firstmore"));
+    assert_true(has(spool.done_fd, "file.output", "output"));
+}
+
+/* Then all that can be told is what the file is. */
+static void test_without_events(void **state)
+{
+    (void)state;
+    no_events = true;
+    put(spool.directory_fd, "file", "first");
+    afterwards = rename_away;
+    assert_int_equal(move("file", "output"), 0);
+    assert_true(has(spool.done_fd, "file.output", "output"));
+    empty(spool.done_fd);
+    put(spool.directory_fd, "file", "first");
+    afterwards = NULL;
+    meanwhile = come_longer;
+    assert_int_equal(move("file", "output"), SPOOL_CHANGED);
+    assert_true(has(spool.directory_fd, "file", "firstmore"));
+    assert_int_equal(count(spool.done_fd), 0);
+}
+
+/* Before its move nothing is done yet. */
+static void test_a_change_before_the_move(void **state)
+{
+    char output[] = "output";
+    struct claim claim;
+
+    (void)state;
+    put(spool.directory_fd, "file", "first");
+    claim = claim_of("file", output);
+    open_writer();
+    assert_int_equal(spool_move(rv_context_background(), &spool, &claim), SPOOL_CHANGED);
+    assert_true(has(spool.directory_fd, "file", "first"));
+    assert_int_equal(count(spool.done_fd), 0);
+    close_writer();
 }
 
 /* Names that get into each other's way, moved at once -------------------------------------------- */
@@ -272,6 +417,11 @@ int main(void)
         TEST(test_what_no_command_has_seen_goes_back),
         TEST(test_what_cannot_go_back_is_no_new_job),
         TEST(test_there_is_an_end_to_changes),
+        TEST(test_what_stands_in_done_is_its_consumers),
+        TEST(test_a_consumer_while_the_disk_fails),
+        TEST(test_a_change_that_is_taken_at_once),
+        TEST(test_without_events),
+        TEST(test_a_change_before_the_move),
         TEST(test_names_in_each_others_way),
     };
 

@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef REEVE_BASE_SIGNAL_NAME_H
+#define REEVE_BASE_SIGNAL_NAME_H
+
+/*
+ * "SIGTERM", "SIGRTMIN+3" for a real-time signal, or "signal 32" where a number has no name, as those that the C library
+ * keeps for itself. Valid until the thread asks for another one; never NULL.
+ */
+const char *signal_name(int number);
+
+#endif
