@@ -284,9 +284,13 @@ int main(int argc, char **argv)
     struct places places;
     int r;
 
+    r = fd_fill_standard();
+    if (r < 0) {
+        fprintf(stderr, "reeved: cannot open /dev/null: %s\n", strerror(-r));
+        return 1;
+    }
     dispositions_set();
     r = arguments_parse(argc, argv, &arguments);
-
     if (r != 0)
         return r < 0 ? 1 : 0;
     /* Of what is ours in /proc nothing is to be written any more once we are not dumpable. */
