@@ -91,6 +91,21 @@ void supervisor_answer_all(struct supervisor *supervisor)
     reload_finish(supervisor);
 }
 
+void supervisor_flush(struct supervisor *supervisor, void (*done)(void *arg), void *arg)
+{
+    ledger_flush(supervisor->ledger, done, arg);
+}
+
+void supervisor_give_up_flush(struct supervisor *supervisor)
+{
+    ledger_abandon(TAKE_PTR(supervisor->ledger));
+}
+
+const char *supervisor_last_runs_path(const struct supervisor *supervisor)
+{
+    return ledger_path(supervisor->ledger);
+}
+
 void supervisor_destroy(struct supervisor *supervisor)
 {
     struct unit *unit, *next;
