@@ -47,7 +47,10 @@ int host_create(struct loop *loop, struct spawner *spawner, const struct host_op
         .spawner = spawner,
         .events = events,
         .arg = arg,
-        .output_events = {.owns = events->owns, .told = events->told, .arg = arg},
+        .output_events = {.owns = events->owns,
+                          .exists = events->exists,
+                          .told = events->told,
+                          .arg = arg},
         .name = strdup(options->name),
         .program = strdup(options->program),
         .directory = strdup(options->directory),
@@ -93,7 +96,7 @@ void host_destroy(struct host *host)
     if (host->child) {
         loop_child_kill(host->child, SIGKILL);
         stray_adopt(host->pid);
-        stray_host_ended(host->pid, host->name);
+        stray_host_ended(host->pid, host_label(host));
     }
     release_incarnation(host);
     list_remove(&host->all);
@@ -117,6 +120,11 @@ enum host_state host_state(const struct host *host)
 const char *host_name(const struct host *host)
 {
     return host->name;
+}
+
+const char *host_label(const struct host *host)
+{
+    return host->output ? output_label(host->output) : host->name;
 }
 
 pid_t host_pid(const struct host *host)
@@ -202,7 +210,7 @@ static void process_ended(pid_t pid, const struct loop_exit *exit, void *arg)
 
     host_channel_drain(host);
     host_usage_close(host, exit->cpu);
-    stray_host_ended(pid, host->name);
+    stray_host_ended(pid, host_label(host));
     describe_end(host, exit, &end);
     host_report_end(host, &end);
 }
@@ -389,5 +397,6 @@ void host_kill(struct host *host, const char *why, ...)
     loop_timer_disarm(host->timer);
     r = host->child ? loop_child_kill(host->child, SIGKILL) : 0;
     if (r < 0 && r != -ESRCH)
-        log_error("[%s] cannot kill process %d: %s", host->name, (int)host->pid, strerror(-r));
+        log_error("[%s] cannot kill process %d: %s", host_label(host), (int)host->pid,
+                  strerror(-r));
 }

@@ -50,7 +50,8 @@ struct bucket {
 };
 
 struct output {
-    struct bucket own; /* of what names no module; always the first */
+    struct bucket own; /* of what names no module; its name is the host's */
+    char label[LOG_NAME_SIZE + sizeof("host ")];
     struct output_events events;
     int fd;
     struct loop_io *io;
@@ -86,21 +87,42 @@ static void bucket_init(struct bucket *bucket, const char *name)
     bucket->verdicts = allow(VERDICTS_PER_SECOND, VERDICTS_BURST);
 }
 
-static void say_dropped(struct bucket *bucket)
+static bool owns(const struct output *output, const char *module)
+{
+    return output->events.owns && output->events.owns(module, output->events.arg);
+}
+
+/* Modules come and go with each reload, so it is asked for each time. */
+const char *output_label(struct output *output)
+{
+    const char *name = output->own.name;
+    bool anothers = output->events.exists && output->events.exists(name, output->events.arg) &&
+                    !owns(output, name);
+
+    snprintf(output->label, sizeof(output->label), "%s%s", anothers ? "host " : "", name);
+    return output->label;
+}
+
+static const char *label_of(struct output *output, struct bucket *bucket)
+{
+    return bucket == &output->own ? output_label(output) : bucket->name;
+}
+
+static void say_dropped(struct output *output, struct bucket *bucket)
 {
     if (bucket->dropped > 0)
         log_warning("[%s] %lu lines were dropped: it logs more than %d lines a second",
-                    bucket->name, bucket->dropped, LINES_PER_SECOND);
+                    label_of(output, bucket), bucket->dropped, LINES_PER_SECOND);
     bucket->dropped = 0;
 }
 
 /* The last words of a host that ends are the ones that count. */
-static void say_kept(struct bucket *bucket)
+static void say_kept(struct output *output, struct bucket *bucket)
 {
     unsigned count = MIN(bucket->kept_count, (unsigned)KEPT_LINES);
 
     for (unsigned i = bucket->kept_count - count; bucket->kept && i != bucket->kept_count; i++)
-        log_info("[%s] of the lines that were dropped: %s", bucket->name,
+        log_info("[%s] of the lines that were dropped: %s", label_of(output, bucket),
                  bucket->kept[i % KEPT_LINES]);
     bucket->kept_count = 0;
 }
@@ -135,7 +157,7 @@ static bool may_pass(struct output *output, struct bucket *bucket, const char *l
         return false;
     }
     if (!verdict) {
-        say_dropped(bucket);
+        say_dropped(output, bucket);
         bucket->kept_count = 0;
     }
     return true;
@@ -147,8 +169,7 @@ static struct bucket *find_bucket(struct output *output, const char *module)
 {
     struct bucket *bucket;
 
-    if (strcmp(module, output->own.name) == 0 || *module == '\0' || !output->events.owns ||
-        !output->events.owns(module, output->events.arg))
+    if (strcmp(module, output->own.name) == 0 || *module == '\0' || !owns(output, module))
         return &output->own;
     LIST_FOREACH (bucket, &output->own.list, list)
         if (strcmp(bucket->name, module) == 0)
@@ -178,10 +199,10 @@ static void pass_on(struct output *output, char *line)
     bucket = find_bucket(output, record.module);
     if (*line == '\0' || !may_pass(output, bucket, line))
         return;
-    if (strcmp(bucket->name, record.module) == 0)
+    if (strcmp(label_of(output, bucket), record.module) == 0)
         log_line(level, "%s", line);
     else
-        log_line(level, "[%s] %s", output->own.name, line);
+        log_line(level, "[%s] %s", output_label(output), line);
     if (level <= LOG_LEVEL_NOTICE && output->events.told)
         output->events.told(output->events.arg);
 }
@@ -217,7 +238,7 @@ static void stop_reading(struct output *output, int error)
 {
     loop_io_watch(output->io, 0);
     if (error != 0)
-        log_warning("[%s] its output cannot be read any more: %s", output->own.name,
+        log_warning("[%s] its output cannot be read any more: %s", output_label(output),
                     strerror(error));
 }
 
@@ -303,9 +324,9 @@ void output_tell_dropped(struct output *output)
 {
     struct bucket *bucket;
 
-    say_dropped(&output->own);
+    say_dropped(output, &output->own);
     LIST_FOREACH (bucket, &output->own.list, list)
-        say_dropped(bucket);
+        say_dropped(output, bucket);
 }
 
 void output_destroy(struct output *output)
@@ -321,10 +342,10 @@ void output_destroy(struct output *output)
     if (output->used > 0)
         take_bytes(output, "\n", 1);
     output_tell_dropped(output);
-    say_kept(&output->own);
+    say_kept(output, &output->own);
     free(output->own.kept);
     LIST_FOREACH_SAFE (bucket, next, &output->own.list, list) {
-        say_kept(bucket);
+        say_kept(output, bucket);
         list_remove(&bucket->list);
         free(bucket->kept);
         free(bucket);
