@@ -93,10 +93,11 @@ void host_destroy(struct host *host)
 {
     if (!host)
         return;
+    stray_forget(host);
     if (host->child) {
         loop_child_kill(host->child, SIGKILL);
         stray_adopt(host->pid);
-        stray_host_ended(host->pid, host_label(host));
+        stray_host_ended(host->pid, host->mark, host_label(host), NULL, NULL);
     }
     release_incarnation(host);
     list_remove(&host->all);
@@ -203,16 +204,54 @@ static void describe_end(const struct host *host, const struct loop_exit *exit,
     }
 }
 
+/* The owner may destroy the host, and goes on with the end. */
+static void tell_end(struct host *host)
+{
+    const struct host_end end = host->end;
+
+    host->end_held = false;
+    host_report_end(host, &end);
+}
+
+static void leftovers_gone(void *arg)
+{
+    struct host *host = arg;
+
+    host->leftovers = false;
+    if (host->start_held)
+        spawner_add(host->spawner, host);
+    host->start_held = false;
+    if (host->end_held)
+        tell_end(host);
+}
+
+/* Of an end that was asked for the owner hears when nothing of the process is left: a module that is said to be
+ * stopped is. Of any other it must hear at once; there it is the next process that waits. */
 static void process_ended(pid_t pid, const struct loop_exit *exit, void *arg)
 {
     struct host *host = arg;
-    struct host_end end;
+    bool held = host->exit_asked || host->why[0] != '\0';
+    char label[80];
 
     host_channel_drain(host);
     host_usage_close(host, exit->cpu);
-    stray_host_ended(pid, host_label(host));
-    describe_end(host, exit, &end);
-    host_report_end(host, &end);
+    describe_end(host, exit, &host->end);
+    string_copy(label, sizeof(label), host_label(host));
+    /* From here on it is no living host, whose processes are left alone. */
+    host->pid = 0;
+    loop_child_destroy(TAKE_PTR(host->child));
+    cgroup_destroy(TAKE_PTR(host->cgroup));
+    if (held) {
+        host->state = HOST_ENDING;
+        host_channel_close(host);
+        loop_timer_disarm(host->timer);
+        spawner_is_up(host->spawner, host);
+    }
+    host->leftovers = true;
+    host->end_held = held;
+    stray_host_ended(pid, host->mark, label, leftovers_gone, host);
+    if (!held)
+        tell_end(host);
 }
 
 int host_watch_process(struct host *host)
@@ -310,7 +349,10 @@ void host_start(struct host *host)
     host->refused = false;
     host->hung = false;
     host->why[0] = '\0';
-    spawner_add(host->spawner, host);
+    if (host->leftovers)
+        host->start_held = true;
+    else
+        spawner_add(host->spawner, host);
 }
 
 void host_exit(struct host *host, const char *cause)

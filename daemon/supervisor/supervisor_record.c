@@ -64,7 +64,7 @@ int supervisor_create(struct loop *loop, const struct supervisor_options *option
     if (r == 0)
         r = symbols_create(supervisor, &supervisor->symbols);
     if (r == 0)
-        r = stray_start(loop);
+        r = stray_start(loop, options->successor);
     if (r == 0)
         r = cgroups_start(loop, options->successor);
     for (size_t i = 0; r == 0 && i < config->module_count; i++) {
