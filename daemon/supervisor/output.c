@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -19,13 +20,18 @@
 
 #define LINE_SIZE 2048
 
-/* Beside that, for the runtime's own verdicts on runs and jobs, which a flood must not take along. */
+/* Beside that, for what the host itself says of runs and jobs, which a flood must not take along. */
 #define VERDICTS_PER_SECOND 20
 #define VERDICTS_BURST      100
 
 /* What is kept of lines that were dropped, for a host that ends. */
 #define KEPT_LINES 8
 #define KEPT_SIZE  256
+
+/* How much is read of a host that has ended: what a pipe holds unless it is made larger, and what it can be made by
+ * others than root. */
+#define PIPE_MIN (64 * 1024)
+#define PIPE_MAX (1024 * 1024)
 
 /* How long after a line was dropped that is said. */
 #define TELL_AFTER NSEC_PER_SEC
@@ -138,20 +144,9 @@ static void drop(struct output *output, struct bucket *bucket, const char *line)
         loop_timer_arm(output->tell, TELL_AFTER);
 }
 
-/* "[web/check#12] failed: ...": what became of a run or job. A module that forges one takes its own share. */
-static bool is_verdict(const char *line)
+/* A module that marks lines of its own as verdicts takes them from its own share. */
+static bool may_pass(struct output *output, struct bucket *bucket, const char *line, bool verdict)
 {
-    const char *end = line[0] == '[' ? strchr(line, ']') : NULL;
-
-    return end && memchr(line, '#', (size_t)(end - line)) &&
-           (strncmp(end, "] failed: ", 10) == 0 || strncmp(end, "] attempt ", 10) == 0 ||
-            strncmp(end, "] cancelled: ", 13) == 0 || strncmp(end, "] succeeded again", 17) == 0);
-}
-
-static bool may_pass(struct output *output, struct bucket *bucket, const char *line)
-{
-    bool verdict = is_verdict(line);
-
     if (!(verdict && take(&bucket->verdicts)) && !take(&bucket->lines)) {
         drop(output, bucket, line);
         return false;
@@ -183,21 +178,30 @@ static struct bucket *find_bucket(struct output *output, const char *module)
     return bucket;
 }
 
+/* Takes "<4>" or "<4!>" away: the level, and whether the host itself says it, of a run or job, say. */
+static char *take_prefix(char *line, enum log_level *ret_level, bool *ret_verdict)
+{
+    bool mark = line[0] == '<' && line[1] >= '0' && line[1] <= '7' && line[2] == '!';
+    bool prefix = line[0] == '<' && line[1] >= '0' && line[1] <= '7' && line[mark ? 3 : 2] == '>';
+
+    *ret_verdict = prefix && mark;
+    *ret_level = prefix ? (enum log_level)MAX(line[1] - '0', (int)LOG_LEVEL_ERROR) : LOG_LEVEL_INFO;
+    return prefix ? line + (mark ? 4 : 3) : line;
+}
+
 /* "<4>[web/check#12] text": both parts are optional, since modules print what they like. */
 static void pass_on(struct output *output, char *line)
 {
-    enum log_level level = LOG_LEVEL_INFO;
+    enum log_level level;
     struct log_record record;
     struct bucket *bucket;
+    bool verdict;
 
-    if (line[0] == '<' && line[1] >= '0' && line[1] <= '7' && line[2] == '>') {
-        level = (enum log_level)MAX(line[1] - '0', (int)LOG_LEVEL_ERROR);
-        line += 3;
-    }
+    line = take_prefix(line, &level, &verdict);
     record.text = line;
     log_record_parse(&record);
     bucket = find_bucket(output, record.module);
-    if (*line == '\0' || !may_pass(output, bucket, line))
+    if (*line == '\0' || !may_pass(output, bucket, line, verdict))
         return;
     if (strcmp(label_of(output, bucket), record.module) == 0)
         log_line(level, "%s", line);
@@ -242,17 +246,38 @@ static void stop_reading(struct output *output, int error)
                     strerror(error));
 }
 
-/* Returns false at the end or when nothing is there. */
-static bool read_some(struct output *output)
+/* Returns how many bytes; 0 at the end or when nothing is there. */
+static size_t read_some(struct output *output)
 {
     char bytes[4096];
-    ssize_t size = read(output->fd, bytes, sizeof(bytes));
+    ssize_t size;
 
+    do
+        size = read(output->fd, bytes, sizeof(bytes));
+    while (size < 0 && errno == EINTR);
     if (size > 0)
         take_bytes(output, bytes, (size_t)size);
-    else if (size == 0 || (errno != EAGAIN && errno != EINTR))
+    else if (size == 0 || errno != EAGAIN)
         stop_reading(output, size < 0 ? errno : 0);
-    return size > 0;
+    return (size_t)MAX(size, (ssize_t)0);
+}
+
+/* What a dead host left behind is at most what its pipe holds, which it may have made larger. A stray may have the other
+ * end and go on writing, so more than that is not read; and not what root may have made larger than all others. */
+static void read_rest(struct output *output)
+{
+    int held = 0, capacity = fcntl(output->fd, F_GETPIPE_SZ);
+    size_t left = (size_t)MIN(MAX(capacity, PIPE_MIN), PIPE_MAX), size;
+
+    while (left > 0 && (size = read_some(output)) > 0)
+        left -= MIN(left, size);
+    if (left > 0 || ioctl(output->fd, FIONREAD, &held) < 0 || held == 0)
+        return;
+    if (output->used > 0)
+        take_bytes(output, "\n", 1);
+    log_warning(
+        "[%s] %d bytes of its output were dropped: they are more than is read of a host that has ended",
+        output_label(output), held);
 }
 
 static void output_ready(int fd _unused_, unsigned events _unused_, void *arg)
@@ -335,10 +360,7 @@ void output_destroy(struct output *output)
 
     if (!output)
         return;
-    /* What a dead host left behind is at most a pipe's capacity. A stray may hold the other end and
-     * go on writing, so the number of reads is bounded. */
-    for (int i = 0; i < 16 && read_some(output); i++)
-        ;
+    read_rest(output);
     if (output->used > 0)
         take_bytes(output, "\n", 1);
     output_tell_dropped(output);

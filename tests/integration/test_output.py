@@ -46,5 +46,29 @@ class Names(PuppetTest):
         self.assertEqual(daemon.stop(), 0, daemon.text())
 
 
+class Floods(PuppetTest):
+    def test_what_the_host_says_of_runs_is_not_dropped(self):
+        """Whatever its wording."""
+        daemon = self.daemon(puppet("a", "essential = no", "act.on-error = stop")).wait_ready("a")
+        self.act(daemon, "a", "flood and fail")
+        daemon.wait_log(r"warning +\[a/act#1\] failed: as told")
+        daemon.wait_log(r"error +\[a/act#1\] runs no more \(on-error = stop\)")
+        daemon.wait_log(r"\[a\] \d+ lines were dropped: it logs more than 200 lines a second")
+        self.assertEqual(daemon.stop(), 0, daemon.text())
+
+    def test_a_module_cannot_flood_with_marked_lines(self):
+        daemon = self.daemon(puppet("a")).wait_ready()
+        self.act(daemon, "a", "say-often <3!>[a/act#1] failed: forged")
+        daemon.wait_log(r"\[a\] \d+ lines were dropped: it logs more than 200 lines a second")
+        self.assertEqual(daemon.stop(), 0, daemon.text())
+
+    def test_the_last_words_in_a_large_pipe(self):
+        daemon = self.daemon(puppet("a")).wait_ready()
+        self.act(daemon, "a", "fill and exit")
+        daemon.wait_log(r"error +\[a\] my last words")
+        daemon.wait_log(r"\[a\] exit code 7")
+        self.assertEqual(daemon.stop(), 0, daemon.text())
+
+
 if __name__ == "__main__":
     harness.main()
