@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 int file_read(const char *path, size_t limit, char **ret_data, size_t *ret_size)
 {
@@ -79,6 +80,16 @@ int fd_set_nonblock(int fd, bool nonblock)
 int fd_set_cloexec(int fd, bool cloexec)
 {
     return fcntl(fd, F_SETFD, cloexec ? FD_CLOEXEC : 0) < 0 ? -errno : 0;
+}
+
+int fd_fill_standard(void)
+{
+    /* Each open takes the lowest number that is free, which is the one looked at. */
+    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+        if (fcntl(fd, F_GETFD) < 0 &&
+            open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY) < 0) /* NOLINT: inherited */
+            return -errno;
+    return 0;
 }
 
 int fd_count(void)

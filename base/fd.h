@@ -22,6 +22,14 @@ int fd_set_nonblock(int fd, bool nonblock);
 /* Sets or clears FD_CLOEXEC. Returns 0 or -EBADF. */
 int fd_set_cloexec(int fd, bool cloexec);
 
+/*
+ * Opens /dev/null at each of standard input, output and error that the process was started without: the next file or
+ * socket that is opened would take that place, and be read, or written a log into. It is opened for the other
+ * direction, so that reading input or writing output fails with EBADF as before, and nothing is lost unnoticed. To be
+ * called first in main(). Returns 0 or a negative errno.
+ */
+int fd_fill_standard(void);
+
 /* How many descriptors this process has open, or a negative errno. */
 int fd_count(void);
 

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
@@ -278,6 +279,51 @@ static size_t utf8_length(const unsigned char *text)
     return length;
 }
 
+/* Of a valid character of that many bytes. */
+static uint32_t code_point(const unsigned char *text, size_t length)
+{
+    static const unsigned char first[] = {0, 0x7F, 0x1F, 0x0F, 0x07};
+    uint32_t value = text[0] & first[length];
+
+    for (size_t i = 1; i < length; i++)
+        value = value << 6 | (text[i] & 0x3F);
+    return value;
+}
+
+/*
+ * What no reader sees, and what makes a reader see another text than is there: controls, the separators that some
+ * programs take for a line's end, and format characters that show nothing. Of Unicode's format characters (category
+ * Cf, and what is reserved for more of them) those are left that scripts need to be read: the joiners U+200C and
+ * U+200D, Mongolian's vowel separator, the signs of Arabic, Syriac and Kaithi that enclose numbers, and the controls
+ * that join hieroglyphs.
+ */
+static const struct {
+    uint32_t first, last;
+} unseen[] = {
+    {0x00, 0x1F},       {0x7F, 0x9F}, /* C0, delete, C1 */
+    {0xAD, 0xAD},                     /* soft hyphen */
+    {0x61C, 0x61C},                   /* Arabic letter mark */
+    {0x200B, 0x200B},                 /* zero width space */
+    {0x200E, 0x200F},                 /* marks of direction */
+    {0x2028, 0x202E},                 /* line and paragraph separators; embeddings and overrides */
+    {0x2060, 0x206F},   /* word joiner, invisible operators, isolates, deprecated ones */
+    {0xFEFF, 0xFEFF},   /* zero width no-break space */
+    {0xFFF0, 0xFFFB},   /* interlinear annotations */
+    {0x1BCA0, 0x1BCA3}, /* shorthand */
+    {0x1D173, 0x1D17A}, /* beams and slurs of music */
+    {0xE0000, 0xE00FF}, {0xE01F0, 0xE0FFF}, /* tags; between are selectors of variants */
+};
+
+static bool is_unseen(const unsigned char *text, size_t length)
+{
+    uint32_t value = code_point(text, length);
+
+    for (size_t i = 0; i < ARRAY_SIZE(unseen); i++)
+        if (value <= unseen[i].last)
+            return value >= unseen[i].first;
+    return false;
+}
+
 void text_sanitise(char *text)
 {
     unsigned char *p = (unsigned char *)text;
@@ -287,11 +333,8 @@ void text_sanitise(char *text)
 
         if (*p == '\t')
             *p = ' ';
-        else if (length == 0 || *p < 0x20 || *p == 0x7F)
-            *p = '?';
-        /* C1 control characters are U+0080 to U+009F. */
-        else if (length == 2 && p[0] == 0xC2 && p[1] < 0xA0)
-            p[0] = p[1] = '?';
-        p += length > 0 ? length : 1;
+        else if (length == 0 || is_unseen(p, length))
+            memset(p, '?', MAX(length, (size_t)1));
+        p += MAX(length, (size_t)1);
     }
 }

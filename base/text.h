@@ -84,8 +84,10 @@ const char *name_nearest(const char *name, const char *candidate, const char *be
                          unsigned *best);
 
 /*
- * Replaces, in place, every control character, invalid UTF-8 sequence and line break by '?', so
- * that a foreign text cannot forge log lines or break JSON. Tabs become blanks.
+ * Replaces, in place, each byte of a control character, line break, invisible format character (such as those that
+ * reverse the direction of a text, U+202E) or invalid UTF-8 sequence by '?', so that a foreign text cannot forge log
+ * lines, break JSON, or show readers another text than is there. The joiners that scripts need (U+200C, U+200D)
+ * stay. Tabs become blanks.
  */
 void text_sanitise(char *text);
 

@@ -12,6 +12,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "base/fd.h"
 #include "base/text.h"
 #include "ctl/commands.h"
 #include "ctl/options.h"
@@ -136,8 +137,12 @@ int main(int argc, char **argv)
 {
     struct ctl ctl = {.socket = getenv("REEVE_CONTROL")};
     uint32_t given;
-    int r;
+    int r = fd_fill_standard();
 
+    if (r < 0) {
+        fprintf(stderr, "reevectl: cannot open /dev/null: %s\n", strerror(-r));
+        return CTL_EXIT_FAILURE;
+    }
     /* One that the caller ignores would take the status of the host that describes a module. */
     signal(SIGCHLD, SIG_DFL);
     r = options_parse(argc, argv, &ctl, &given);

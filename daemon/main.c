@@ -13,6 +13,7 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/dispositions.h"
 #include "base/fd.h"
 #include "base/log.h"
@@ -20,6 +21,7 @@
 #include "daemon/arguments.h"
 #include "daemon/edge/edge.h"
 #include "daemon/handover.h"
+#include "daemon/last_write.h"
 #include "daemon/loop/loop.h"
 #include "daemon/options_check.h"
 #include "daemon/places.h"
@@ -34,19 +36,29 @@ struct daemon {
     struct loop_signals *signals;
     struct edge *edge;
     struct supervisor *supervisor;
-    int lock;       /* of the state folder; -1: none */
-    bool cut_short; /* a second signal came */
+    struct last_write *last_write;
+    int64_t stop_by; /* when shutdown-timeout is over */
+    int lock;        /* of the state folder; -1: none */
+    bool cut_short;  /* a second signal came */
     bool draining;
 };
 
 /* Running ----------------------------------------------------------------------------------------
  */
 
+static void written(bool written, void *arg)
+{
+    struct daemon *daemon = arg;
+
+    daemon->cut_short = daemon->cut_short || !written;
+    loop_stop(daemon->loop);
+}
+
 static void drained(void *arg)
 {
     struct daemon *daemon = arg;
 
-    loop_stop(daemon->loop);
+    last_write_begin(daemon->last_write, daemon->stop_by);
 }
 
 static void observe(enum supervisor_event event, void *arg)
@@ -54,10 +66,15 @@ static void observe(enum supervisor_event event, void *arg)
     struct daemon *daemon = arg;
 
     edge_observe(daemon->edge, event);
+    if (event == SUPERVISOR_DRAINING) {
+        const struct config *config = supervisor_config(daemon->supervisor);
+
+        daemon->stop_by = clock_monotonic() + config->drain_delay + config->shutdown_timeout;
+    }
     if (event != SUPERVISOR_STOPPED)
         return;
     if (daemon->cut_short) {
-        loop_stop(daemon->loop);
+        last_write_begin(daemon->last_write, 0);
     } else if (!daemon->draining) {
         daemon->draining = true;
         edge_drain(daemon->edge, drained, daemon);
@@ -79,8 +96,10 @@ static void end_at_once(struct daemon *daemon, const char *why)
 {
     log_warning("%s: ending at once", why);
     daemon->cut_short = true;
-    if (supervisor_phase(daemon->supervisor) == PHASE_STOPPED)
-        loop_stop(daemon->loop);
+    if (last_write_is_under_way(daemon->last_write))
+        last_write_give_up(daemon->last_write);
+    else if (supervisor_phase(daemon->supervisor) == PHASE_STOPPED)
+        last_write_begin(daemon->last_write, 0);
     else
         supervisor_kill(daemon->supervisor);
 }
@@ -168,6 +187,9 @@ static int create_daemon(struct daemon *daemon, const struct arguments *argument
     r = create_supervisor(daemon, &options, config, state);
     if (r < 0)
         return r;
+    r = last_write_create(daemon->loop, daemon->supervisor, written, daemon, &daemon->last_write);
+    if (r < 0)
+        return cannot("prepare for the end", r);
     edge_attach(daemon->edge, daemon->supervisor);
     upgrade.loop = daemon->loop;
     upgrade.edge = daemon->edge;
@@ -266,6 +288,7 @@ static int run_daemon(const struct arguments *arguments, const struct places *pl
         code = loop_until_stopped(&daemon);
     /* While there is somebody to carry the answers. */
     upgrade_destroy(daemon.upgrade);
+    last_write_destroy(daemon.last_write);
     supervisor_answer_all(daemon.supervisor);
     edge_destroy(daemon.edge);
     supervisor_destroy(daemon.supervisor);
@@ -285,9 +308,13 @@ int main(int argc, char **argv)
     struct places places;
     int r;
 
+    r = fd_fill_standard();
+    if (r < 0) {
+        fprintf(stderr, "reeved: cannot open /dev/null: %s\n", strerror(-r));
+        return 1;
+    }
     dispositions_set();
     r = arguments_parse(argc, argv, &arguments);
-
     if (r != 0)
         return r < 0 ? 1 : 0;
     /* Of what is ours in /proc nothing is to be written any more once we are not dumpable. */

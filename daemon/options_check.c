@@ -28,7 +28,7 @@ static int check_modules(const struct places *places, const struct config *confi
     if (r == 0)
         r = spawner_create(loop, &spawner);
     if (r == 0)
-        r = stray_start(loop);
+        r = stray_start(loop, false);
     if (r == 0) {
         options.loop = loop;
         options.spawner = spawner;

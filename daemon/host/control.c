@@ -46,8 +46,8 @@ static void emit(const struct wire_message *message)
 
     if (r >= 0 || r == -EPIPE || r == -ECONNRESET)
         return;
-    rv_log(NULL, RV_LOG_ERROR, "cannot tell the supervisor %s: %s", wire_type_name(message->type),
-           strerror(-r));
+    host_log(NULL, RV_LOG_ERROR, "cannot tell the supervisor %s: %s", wire_type_name(message->type),
+             strerror(-r));
     /* The module has closed our socket, or put something else in its place: a host that cannot speak
      * is of no use, and what it would have said would be lost in silence. */
     if (r == -EBADF || r == -ENOTSOCK || r == -ENOTCONN || r == -EDESTADDRREQ) {
@@ -315,7 +315,7 @@ int control_serve(void)
         r = wire_receive(WIRE_FD_CONTROL, buffer, &message);
     } while (r == 1 && obey(&control, &message));
     if (r != 1) {
-        rv_log(NULL, RV_LOG_ERROR, "the supervisor is gone: ending");
+        host_log(NULL, RV_LOG_ERROR, "the supervisor is gone: ending");
         end_orphaned(&control);
     }
     end_modules(&control);

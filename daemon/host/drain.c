@@ -5,6 +5,7 @@
 #include "base/macro.h"
 #include "daemon/host/board.h"
 #include "daemon/host/jobs.h"
+#include "daemon/host/log_sink.h"
 #include "daemon/host/task.h"
 
 void drain_note_progress(struct host_module *module)
@@ -55,8 +56,8 @@ bool drain_wait(struct rv_context *ctx, struct host_module *module, rv_duration 
             return false;
     } while (rv_now() < MIN(end, after(atomic_load(&module->moved_at), stall)));
     if (rv_now() < end)
-        rv_log(module->root, RV_LOG_WARNING,
-               "the drain is cut short: nothing has moved for %s (drain-stall)",
-               duration_format(stall, text, sizeof(text)));
+        host_log(module->root, RV_LOG_WARNING,
+                 "the drain is cut short: nothing has moved for %s (drain-stall)",
+                 duration_format(stall, text, sizeof(text)));
     return false;
 }

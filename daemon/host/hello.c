@@ -5,6 +5,7 @@
 #include <reeve/log.h>
 #include <string.h>
 
+#include "daemon/host/log_sink.h"
 #include "daemon/host/sandbox.h"
 #include "daemon/wire/message.h"
 #include "daemon/wire/scoreboard.h"
@@ -17,8 +18,8 @@ static int receive_hello(void *buffer, struct sandbox *sandbox, int64_t *ret_gra
     if (wire_receive(WIRE_FD_CONTROL, buffer, &message) != 1 || message.type != WIRE_HELLO)
         return -EPROTO;
     if (message.version != wire_version || message.scoreboard != scoreboard_version) {
-        rv_log(NULL, RV_LOG_ERROR, "reeved speaks wire version %u, this reeve-host version %d",
-               message.version, wire_version);
+        host_log(NULL, RV_LOG_ERROR, "reeved speaks wire version %u, this reeve-host version %d",
+                 message.version, wire_version);
         return -EPROTO;
     }
     sandbox->check_only = message.flags & WIRE_HELLO_CHECK_ONLY;

@@ -9,6 +9,7 @@
 #include "base/text.h"
 #include "daemon/host/board.h"
 #include "daemon/host/drain.h"
+#include "daemon/host/log_sink.h"
 #include "daemon/host/overdue.h"
 
 /* Safety: the lock protects the record and the counts, which go on where an earlier runner of the
@@ -192,8 +193,8 @@ static int run_job(struct rv_context *ctx, void *arg)
     current = NULL;
     overdue_end(&overdue);
     if (r < 0)
-        rv_log(timed, RV_LOG_WARNING, "attempt %u failed: %s", job->job.attempt,
-               rv_error_text()[0] ? rv_error_text() : strerror(-r));
+        host_log(timed, RV_LOG_WARNING, "attempt %u failed: %s", job->job.attempt,
+                 rv_error_text()[0] ? rv_error_text() : strerror(-r));
     rv_context_cancel(timed, 0, "the job has returned");
     rv_context_unref(timed);
     return r;

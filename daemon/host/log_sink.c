@@ -2,6 +2,8 @@
 #include "daemon/host/log_sink.h"
 
 #include <reeve/module.h>
+#include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -13,7 +15,10 @@
 /* A pipe takes up to 4096 bytes in one piece. */
 #define LINE_SIZE 3072
 
-/* "<4>[web/check#12] text key=value" */
+/* The line that this thread logs is the host's own. */
+static _Thread_local bool is_own;
+
+/* "<4>[web/check#12] text key=value"; "<4!>" for one of the host's own. */
 static void write_record(const struct rv_log_record *record, void *arg _unused_)
 {
     const struct rv_labels *labels = &record->labels;
@@ -22,7 +27,7 @@ static void write_record(const struct rv_log_record *record, void *arg _unused_)
 
     if (labels->run > 0)
         snprintf(number, sizeof(number), "#%llu", (unsigned long long)labels->run);
-    used = snprintf(line, sizeof(line) - 1, "<%d>", record->level);
+    used = snprintf(line, sizeof(line) - 1, "<%d%s>", record->level, is_own ? "!" : "");
     if (labels->module)
         used += snprintf(line + used, sizeof(line) - 1 - (size_t)used, "[%.64s%s%.64s%s] ",
                          labels->module, labels->task ? "/" : "", labels->task ? labels->task : "",
@@ -38,6 +43,19 @@ static void write_record(const struct rv_log_record *record, void *arg _unused_)
     text_clean(line, sizeof(line) - 1);
     strcat(line, "\n");
     (void)!write(STDERR_FILENO, line, strlen(line));
+}
+
+void host_log(struct rv_context *ctx, enum rv_log_level level, const char *format, ...)
+{
+    char text[LINE_SIZE];
+    va_list args;
+
+    va_start(args, format);
+    vsnprintf(text, sizeof(text), format, args);
+    va_end(args);
+    is_own = true;
+    rv_log(ctx, level, "%s", text);
+    is_own = false;
 }
 
 void log_sink_install(void)

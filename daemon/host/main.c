@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/dispositions.h"
+#include "base/fd.h"
 #include "daemon/host/control.h"
 #include "daemon/host/describe.h"
 #include "daemon/host/run.h"
@@ -26,7 +27,12 @@ static int print_help(FILE *file)
 int main(int argc, char **argv)
 {
     sigset_t none;
+    int r = fd_fill_standard();
 
+    if (r < 0) {
+        fprintf(stderr, "reeve-host: cannot open /dev/null: %s\n", strerror(-r));
+        return 1;
+    }
     /* Whoever reads our output may go first: then there is an orderly end, or a log, to see to. */
     dispositions_set();
     /* A parent may have blocked what is to end us. */

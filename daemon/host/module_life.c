@@ -14,6 +14,7 @@
 #include "daemon/host/drain.h"
 #include "daemon/host/frames.h"
 #include "daemon/host/jobs.h"
+#include "daemon/host/log_sink.h"
 #include "daemon/host/task.h"
 
 #define HEALTH_INTERVAL (10 * RV_SECOND)
@@ -68,7 +69,7 @@ void life_tell_option_error(const struct option_error *error, void *arg)
     struct host_module *module = arg;
 
     if (error->past)
-        rv_log(module->root, RV_LOG_WARNING, "%s:%u: %s", error->file, error->line, error->text);
+        host_log(module->root, RV_LOG_WARNING, "%s:%u: %s", error->file, error->line, error->text);
     else
         emit_option_error(error, module);
 }
@@ -229,7 +230,7 @@ void life_start_health(struct host_module *module)
 
     if (module->code.module.health &&
         rv_periodic_start(module->tasks, &spec, ask_health, module, &module->health) < 0)
-        rv_log(module->root, RV_LOG_WARNING, "its health() will not be asked: no thread");
+        host_log(module->root, RV_LOG_WARNING, "its health() will not be asked: no thread");
 }
 
 static void stop_health(struct host_module *module)

@@ -6,6 +6,7 @@
 
 #include "daemon/host/board.h"
 #include "daemon/host/hang.h"
+#include "daemon/host/log_sink.h"
 #include "daemon/host/module.h"
 
 static void tell(const struct overdue *overdue)
@@ -76,7 +77,7 @@ void overdue_begin(struct overdue *overdue)
     overdue->returned = NULL;
     if (rv_context_with_cancel(rv_context_background(), &overdue->returned) < 0 ||
         rv_context_after(overdue->ctx, watch, overdue, &overdue->after) < 0)
-        rv_log(overdue->ctx, RV_LOG_WARNING, "no memory to watch whether it honours a cancel");
+        host_log(overdue->ctx, RV_LOG_WARNING, "no memory to watch whether it honours a cancel");
     board_enter(overdue->slot, overdue->name, overdue->number, until);
     if (until > 0)
         announce(overdue, until);

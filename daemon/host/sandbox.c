@@ -9,6 +9,7 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 
+#include "daemon/host/log_sink.h"
 #include "daemon/host/sandbox_internal.h"
 
 static int take_text(const char *value, char **target)
@@ -89,7 +90,7 @@ int sandbox_cannot(struct sandbox *sandbox, const char *format, ...)
     vsnprintf(text, sizeof(text), format, args);
     va_end(args);
     if (!sandbox->strict) {
-        rv_log(NULL, RV_LOG_WARNING, "sandbox: not enforced: %s", text);
+        host_log(NULL, RV_LOG_WARNING, "sandbox: not enforced: %s", text);
         return 0;
     }
     return sandbox_refuse(sandbox, "sandbox = strict: %.200s", text);

@@ -16,6 +16,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "daemon/host/log_sink.h"
 #include "daemon/host/sandbox_internal.h"
 #include "daemon/host/session.h"
 
@@ -125,8 +126,8 @@ static void allow_own(const struct ruleset *ruleset, const struct sandbox *sandb
         int r = allow(ruleset, paths->items[i], rights);
 
         if (r < 0 && !sandbox->reader)
-            rv_log(NULL, RV_LOG_WARNING, "sandbox: %s = %s stays out of reach: %s", key,
-                   paths->items[i], strerror(-r));
+            host_log(NULL, RV_LOG_WARNING, "sandbox: %s = %s stays out of reach: %s", key,
+                     paths->items[i], strerror(-r));
     }
 }
 

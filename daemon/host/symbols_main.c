@@ -10,6 +10,7 @@
 #include <sys/resource.h>
 
 #include "base/dispositions.h"
+#include "base/fd.h"
 #include "base/macro.h"
 #include "daemon/host/hello.h"
 #include "daemon/host/sandbox.h"
@@ -52,6 +53,8 @@ int main(int argc, char **argv)
     struct wire_message message;
     int64_t grace;
 
+    if (fd_fill_standard() < 0)
+        return 1;
     dispositions_set();
     if (argc == 2 && strcmp(argv[1], "--version") == 0) {
         printf("reeve-symbols %s\n", REEVE_VERSION);

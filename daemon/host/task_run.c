@@ -9,6 +9,7 @@
 #include "base/text.h"
 #include "daemon/host/board.h"
 #include "daemon/host/drain.h"
+#include "daemon/host/log_sink.h"
 #include "daemon/host/overdue.h"
 #include "daemon/host/task_internal.h"
 
@@ -148,17 +149,17 @@ static void tell_end(struct task_runner *runner, struct rv_context *ctx, int cod
 
     if (code >= 0) {
         if (failed_before > 0)
-            rv_log(ctx, RV_LOG_NOTICE, "succeeded again after %u failures", failed_before);
+            host_log(ctx, RV_LOG_NOTICE, "succeeded again after %u failures", failed_before);
         return;
     }
-    rv_log(ctx, RV_LOG_WARNING, "failed: %s", text);
+    host_log(ctx, RV_LOG_WARNING, "failed: %s", text);
     snprintf(stage, sizeof(stage), "task %.64s", task_name(runner));
     if (runner->settings->on_error == TASK_ON_ERROR_RESTART)
         module_give_up(runner->module, stage, code, text);
     if (runner->settings->on_error == TASK_ON_ERROR_STOP)
-        rv_log(ctx, RV_LOG_ERROR,
-               "runs no more (on-error = stop): reevectl restart %s starts it again",
-               runner->module->name);
+        host_log(ctx, RV_LOG_ERROR,
+                 "runs no more (on-error = stop): reevectl restart %s starts it again",
+                 runner->module->name);
 }
 
 /* It is no failure; and yet what it was to do has not been done. */
@@ -167,7 +168,7 @@ static void tell_cancelled(struct rv_context *ctx)
     struct rv_cause cause;
 
     rv_context_cause(ctx, &cause);
-    rv_log(ctx, RV_LOG_NOTICE, "cancelled: %s", cause.text);
+    host_log(ctx, RV_LOG_NOTICE, "cancelled: %s", cause.text);
 }
 
 /* A run

@@ -10,6 +10,7 @@
 
 #include "base/calendar.h"
 #include "base/clock.h"
+#include "daemon/host/log_sink.h"
 #include "daemon/host/task_internal.h"
 #include "daemon/host/wall_clock.h"
 
@@ -91,14 +92,14 @@ static void tell_zone(struct task_runner *runner, int r)
     struct rv_context *ctx = labelled(runner);
 
     if (r > 0)
-        rv_log(ctx, RV_LOG_NOTICE, "the time zone has changed: planned anew");
+        host_log(ctx, RV_LOG_NOTICE, "the time zone has changed: planned anew");
     else
-        rv_log(ctx, RV_LOG_WARNING,
-               "the time zone has changed, and cannot be read: %s; its schedule keeps to the one "
-               "before%s",
-               strerror(-r),
-               r == -EACCES ? ". A module with `read-only` can read another file after a restart"
-                            : "");
+        host_log(ctx, RV_LOG_WARNING,
+                 "the time zone has changed, and cannot be read: %s; its schedule keeps to the one "
+                 "before%s",
+                 strerror(-r),
+                 r == -EACCES ? ". A module with `read-only` can read another file after a restart"
+                              : "");
     rv_context_unref(ctx);
 }
 
@@ -179,9 +180,9 @@ static void tell_gap(struct task_runner *runner, const struct schedule_gap *gap)
     ctx = labelled(runner);
     format_gap(gap, text, sizeof(text));
     if (gap->skipped)
-        rv_log(ctx, RV_LOG_NOTICE, "skipped %s: nothing ran then, and catch-up = no", text);
+        host_log(ctx, RV_LOG_NOTICE, "skipped %s: nothing ran then, and catch-up = no", text);
     else
-        rv_log(ctx, RV_LOG_INFO, "makes up for %s: nothing ran then", text);
+        host_log(ctx, RV_LOG_INFO, "makes up for %s: nothing ran then", text);
     rv_context_unref(ctx);
 }
 

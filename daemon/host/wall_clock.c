@@ -22,6 +22,7 @@
 #include <unistd.h>
 
 #include "base/list.h"
+#include "daemon/host/log_sink.h"
 
 #define LOOK_INTERVAL_MS (60 * 1000)
 
@@ -93,10 +94,10 @@ static void *wait_for_changes(void *arg)
             was_set = -errno;
         if (was_set < 0) {
             /* A module has closed it, and perhaps something else has its number now. */
-            rv_log(NULL, RV_LOG_ERROR,
-                   "the time of day is not watched any more: schedules that go by it keep to the "
-                   "clock and zone as they are now: %s",
-                   strerror(-was_set));
+            host_log(NULL, RV_LOG_ERROR,
+                     "the time of day is not watched any more: schedules that go by it keep to the "
+                     "clock and zone as they are now: %s",
+                     strerror(-was_set));
             return NULL;
         }
         tell_all(was_set);

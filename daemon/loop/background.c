@@ -125,6 +125,17 @@ void loop_background_wait(struct loop_background *background)
         end(background);
 }
 
+/* Its eventfd stays open: the thread may yet write to it. */
+void loop_background_abandon(struct loop_background *background)
+{
+    if (!background->busy) {
+        loop_background_destroy(background);
+        return;
+    }
+    pthread_detach(background->thread);
+    loop_io_destroy(TAKE_PTR(background->io));
+}
+
 void loop_background_destroy(struct loop_background *background)
 {
     if (!background)

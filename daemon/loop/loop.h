@@ -133,6 +133,9 @@ int loop_background_start(struct loop_background *background);
 bool loop_background_is_busy(const struct loop_background *background);
 /* If the work runs, waits for its end and calls done. Only after the loop has ended. */
 void loop_background_wait(struct loop_background *background);
+/* For the end of the process: leaves work that hangs to itself, and its thread to exit(). done is not called, and
+ * nothing that the work uses may be freed. Takes the place of a destroy. */
+void loop_background_abandon(struct loop_background *background);
 /* The work must not be running. NULL does nothing. */
 void loop_background_destroy(struct loop_background *background);
 

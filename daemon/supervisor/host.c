@@ -48,7 +48,10 @@ int host_create(struct loop *loop, struct spawner *spawner, const struct host_op
         .spawner = spawner,
         .events = events,
         .arg = arg,
-        .output_events = {.owns = events->owns, .told = events->told, .arg = arg},
+        .output_events = {.owns = events->owns,
+                          .exists = events->exists,
+                          .told = events->told,
+                          .arg = arg},
         .name = strdup(options->name),
         .program = strdup(options->program),
         .directory = strdup(options->directory),
@@ -99,10 +102,11 @@ void host_destroy(struct host *host)
 {
     if (!host)
         return;
+    stray_forget(host);
     if (host->child) {
         loop_child_kill(host->child, SIGKILL);
         stray_adopt(host->pid);
-        stray_host_ended(host->pid, host->name);
+        stray_host_ended(host->pid, host->mark, host_label(host), NULL, NULL);
     }
     release_incarnation(host);
     list_remove(&host->all);
@@ -124,6 +128,11 @@ enum host_state host_state(const struct host *host)
 const char *host_name(const struct host *host)
 {
     return host->name;
+}
+
+const char *host_label(const struct host *host)
+{
+    return host->output ? output_label(host->output) : host->name;
 }
 
 pid_t host_pid(const struct host *host)
@@ -202,16 +211,54 @@ static void describe_end(const struct host *host, const struct loop_exit *exit,
     }
 }
 
+/* The owner may destroy the host, and goes on with the end. */
+static void tell_end(struct host *host)
+{
+    const struct host_end end = host->end;
+
+    host->end_held = false;
+    host_report_end(host, &end);
+}
+
+static void leftovers_gone(void *arg)
+{
+    struct host *host = arg;
+
+    host->leftovers = false;
+    if (host->start_held)
+        spawner_add(host->spawner, host);
+    host->start_held = false;
+    if (host->end_held)
+        tell_end(host);
+}
+
+/* Of an end that was asked for the owner hears when nothing of the process is left: a module that is said to be
+ * stopped is. Of any other it must hear at once; there it is the next process that waits. */
 static void process_ended(pid_t pid, const struct loop_exit *exit, void *arg)
 {
     struct host *host = arg;
-    struct host_end end;
+    bool held = host->exit_asked || host->why[0] != '\0';
+    char label[80];
 
     host_channel_drain(host);
     host_usage_close(host, exit->cpu);
-    stray_host_ended(pid, host->name);
-    describe_end(host, exit, &end);
-    host_report_end(host, &end);
+    describe_end(host, exit, &host->end);
+    string_copy(label, sizeof(label), host_label(host));
+    /* From here on it is no living host, whose processes are left alone. */
+    host->pid = 0;
+    loop_child_destroy(TAKE_PTR(host->child));
+    cgroup_destroy(TAKE_PTR(host->cgroup));
+    if (held) {
+        host->state = HOST_ENDING;
+        host_channel_close(host);
+        loop_timer_disarm(host->timer);
+        spawner_is_up(host->spawner, host);
+    }
+    host->leftovers = true;
+    host->end_held = held;
+    stray_host_ended(pid, host->mark, label, leftovers_gone, host);
+    if (!held)
+        tell_end(host);
 }
 
 int host_watch_process(struct host *host)
@@ -307,7 +354,10 @@ void host_start(struct host *host)
     host->why[0] = '\0';
     /* Its slots are those of the process before: whoever reads on in it could take a neighbour's record. */
     drop_scoreboard(host);
-    spawner_add(host->spawner, host);
+    if (host->leftovers)
+        host->start_held = true;
+    else
+        spawner_add(host->spawner, host);
 }
 
 void host_exit(struct host *host, const char *cause)
@@ -394,5 +444,6 @@ void host_kill(struct host *host, const char *why, ...)
     loop_timer_disarm(host->timer);
     r = host->child ? loop_child_kill(host->child, SIGKILL) : 0;
     if (r < 0 && r != -ESRCH)
-        log_error("[%s] cannot kill process %d: %s", host->name, (int)host->pid, strerror(-r));
+        log_error("[%s] cannot kill process %d: %s", host_label(host), (int)host->pid,
+                  strerror(-r));
 }

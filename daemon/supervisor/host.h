@@ -48,6 +48,8 @@ struct host_events {
     void (*ended)(struct host *host, const struct host_end *end, void *arg);
     /* Whether a module is one of its own, and so may be named in what it logs. NULL: that of its name. */
     bool (*owns)(const char *module, void *arg);
+    /* Whether there is a module of that name, in whatever host. May be NULL. */
+    bool (*exists)(const char *module, void *arg);
     /* A line of its output, of LOG_LEVEL_NOTICE or above, was passed on to the log. May be NULL. */
     void (*told)(void *arg);
 };
@@ -75,6 +77,8 @@ enum host_state {
 
 enum host_state host_state(const struct host *host);
 const char *host_name(const struct host *host);
+/* What stands before its log lines: its name, or "host NAME" where that is a module's that runs in another. */
+const char *host_label(const struct host *host);
 /* 0 without a process. */
 pid_t host_pid(const struct host *host);
 /* Whether somebody has stopped it by a signal. */

@@ -70,7 +70,7 @@ static bool is_for_want_of_memory(int error)
 static void pause_channel(struct host *host, const char *what, int error)
 {
     if (!host->starved)
-        log_warning("[%s] cannot %s its socket: %s; trying again", host->name, what,
+        log_warning("[%s] cannot %s its socket: %s; trying again", host_label(host), what,
                     strerror(error));
     host->paused = host->starved = true;
     loop_timer_arm(host->channel_timer, PAUSE);

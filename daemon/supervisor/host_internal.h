@@ -38,7 +38,11 @@ struct host {
     char mark[128];     /* of its process: see spawn.h */
     int64_t stopped_at; /* by a signal, since then; 0: it is not */
     struct loop_child *child;
-    struct loop_timer *timer;       /* HELLO is due, or the grace after EXIT is over */
+    bool leftovers;           /* its last process has ended, but not yet all that it left behind; */
+    bool end_held;            /* until then its owner does not hear of that end, */
+    bool start_held;          /* or the next process does not start */
+    struct host_end end;      /* that is held */
+    struct loop_timer *timer; /* HELLO is due, or the grace after EXIT is over */
     const struct scoreboard *board; /* NULL, too, of a host that has one of another version */
     int board_fd;                   /* its memory, for whoever follows us; -1 before the first */
     struct output *output;

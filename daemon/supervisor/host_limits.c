@@ -108,7 +108,7 @@ void host_limits_prepare(struct host *host)
     log_notice(
         "[%s] memory-max = %s bounds its private data (RLIMIT_DATA): no control group with the "
         "memory controller is delegated to reeved",
-        host->name, size_format(host->limits.memory_max, size, sizeof(size)));
+        host_label(host), size_format(host->limits.memory_max, size, sizeof(size)));
 }
 
 bool host_limits_explain(const struct host *host, char *ret_text, size_t size)

@@ -68,6 +68,8 @@ bool hosts_are_settled(unsigned owned, char *ret_what, size_t size)
             what = "is being started";
         else if (host->state == HOST_ENDING)
             what = "is ending";
+        else if (host->leftovers)
+            what = "has left processes behind, which are being ended";
         else if (!list_is_empty(&host->queue))
             what = "does not read its commands";
         if (what) {

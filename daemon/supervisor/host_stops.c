@@ -46,11 +46,11 @@ static void note(struct host *host, const siginfo_t *info)
         host->stopped_at = clock_monotonic();
         log_warning("[%s] process %d was stopped by %s: it is killed unless it is continued within "
                     "%s (grace)",
-                    host->name, (int)host->pid, signal_name(info->si_status),
+                    host_label(host), (int)host->pid, signal_name(info->si_status),
                     duration_format(host->grace, grace, sizeof(grace)));
     } else if (info->si_code == CLD_CONTINUED && host->stopped_at != 0) {
         host->stopped_at = 0;
-        log_notice("[%s] process %d was continued", host->name, (int)host->pid);
+        log_notice("[%s] process %d was continued", host_label(host), (int)host->pid);
     }
 }
 

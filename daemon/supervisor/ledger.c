@@ -28,6 +28,7 @@
 
 /* After a write that failed. */
 #define RETRY_DELAY (2 * NSEC_PER_SEC)
+#define RETRY_TEXT  "2 s"
 
 struct entry {
     char *module;
@@ -54,6 +55,8 @@ struct ledger {
     struct loop_background *writer;
     struct text content;        /* of the write under way */
     enum file_step failed_step; /* of the last write */
+    void (*flushed)(void *arg); /* NULL: nobody waits for the last write */
+    void *flushed_arg;
 };
 
 static void entry_free(struct entry *entry)
@@ -205,20 +208,26 @@ static int write_file(void *arg)
     return ledger_file_write(ledger->file, &ledger->content, &ledger->failed_step);
 }
 
+static void save_due(void *arg);
+
 static void conclude(struct ledger *ledger, int r, const char *step)
 {
     text_free(&ledger->content);
     if (r < 0 && !ledger->failing)
         log_warning(
             "cannot keep the times of last runs: cannot %s %s: %s; after a restart of reeved, "
-            "tasks may run too soon or too late. It is tried again every %lld s",
+            "tasks may run too soon or too late%s",
             step, ledger_file_path(ledger->file), strerror(-r),
-            (long long)(RETRY_DELAY / NSEC_PER_SEC));
+            ledger->flushed ? "" : ". It is tried again every " RETRY_TEXT);
     else if (r == 0 && ledger->failing)
         log_notice("the times of last runs are kept again in %s", ledger_file_path(ledger->file));
     ledger->failing = r < 0;
     ledger->changed = ledger->changed || r < 0;
-    if (ledger->changed)
+    if (ledger->flushed && (r < 0 || !ledger->changed))
+        ledger->flushed(ledger->flushed_arg);
+    else if (ledger->flushed)
+        save_due(ledger);
+    else if (ledger->changed)
         loop_timer_arm(ledger->timer, r < 0 ? RETRY_DELAY : SAVE_DELAY);
 }
 
@@ -242,13 +251,36 @@ static void save_due(void *arg)
         ledger->changed = false;
 }
 
-/* There is no loop any more. */
+void ledger_flush(struct ledger *ledger, void (*done)(void *arg), void *arg)
+{
+    ledger->flushed = done;
+    ledger->flushed_arg = arg;
+    loop_timer_disarm(ledger->timer);
+    if (ledger_is_writing(ledger))
+        return;
+    if (ledger->changed)
+        save_due(ledger);
+    else
+        done(arg);
+}
+
+void ledger_abandon(struct ledger *ledger)
+{
+    /* The thread goes on with it, until the process ends. */
+    static struct ledger *abandoned;
+
+    abandoned = ledger;
+    loop_background_abandon(abandoned->writer);
+    loop_timer_destroy(TAKE_PTR(abandoned->timer));
+}
+
+/* There is no loop any more. What a flush could not write is not tried again. */
 static void save_at_the_end(struct ledger *ledger)
 {
     int r;
 
     loop_background_wait(ledger->writer);
-    if (!ledger->changed)
+    if (!ledger->changed || ledger->flushed)
         return;
     r = compose(ledger);
     ledger->failed_step = FILE_WRITE;
@@ -293,6 +325,11 @@ void ledger_read_board(struct ledger *ledger, const char *module, const struct s
     }
     if (changed)
         mark_changed(ledger);
+}
+
+const char *ledger_path(const struct ledger *ledger)
+{
+    return ledger_file_path(ledger->file);
 }
 
 bool ledger_is_writing(const struct ledger *ledger)

@@ -21,9 +21,17 @@ struct loop;
  */
 int ledger_create(struct loop *loop, const char *folder, struct ledger **ret_ledger);
 
-/* Waits for a write under way, then writes all later changes: only after the loop has ended.
- */
+/* Waits for a write under way, then writes all later changes: only after the loop has ended. */
 void ledger_destroy(struct ledger *ledger);
+
+/* Writes what has changed without delay. done is called once, at once or in the loop: when nothing is left to be
+ * written, or it cannot be, which is logged. */
+void ledger_flush(struct ledger *ledger, void (*done)(void *arg), void *arg);
+/* In place of a destroy, when the process is about to end and a write hangs: nothing is waited for. */
+void ledger_abandon(struct ledger *ledger);
+
+/* The file's. */
+const char *ledger_path(const struct ledger *ledger);
 
 /* What is known of a task; real times. */
 struct ledger_known {

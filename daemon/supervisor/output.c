@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -19,13 +20,18 @@
 
 #define LINE_SIZE 2048
 
-/* Beside that, for the runtime's own verdicts on runs and jobs, which a flood must not take along. */
+/* Beside that, for what the host itself says of runs and jobs, which a flood must not take along. */
 #define VERDICTS_PER_SECOND 20
 #define VERDICTS_BURST      100
 
 /* What is kept of lines that were dropped, for a host that ends. */
 #define KEPT_LINES 8
 #define KEPT_SIZE  256
+
+/* How much is read of a host that has ended: what a pipe holds unless it is made larger, and what it can be made by
+ * others than root. */
+#define PIPE_MIN (64 * 1024)
+#define PIPE_MAX (1024 * 1024)
 
 /* How long after a line was dropped that is said. */
 #define TELL_AFTER NSEC_PER_SEC
@@ -50,7 +56,8 @@ struct bucket {
 };
 
 struct output {
-    struct bucket own; /* of what names no module; always the first */
+    struct bucket own; /* of what names no module; its name is the host's */
+    char label[LOG_NAME_SIZE + sizeof("host ")];
     struct output_events events;
     int fd;
     struct loop_io *io;
@@ -86,21 +93,42 @@ static void bucket_init(struct bucket *bucket, const char *name)
     bucket->verdicts = allow(VERDICTS_PER_SECOND, VERDICTS_BURST);
 }
 
-static void say_dropped(struct bucket *bucket)
+static bool owns(const struct output *output, const char *module)
+{
+    return output->events.owns && output->events.owns(module, output->events.arg);
+}
+
+/* Modules come and go with each reload, so it is asked for each time. */
+const char *output_label(struct output *output)
+{
+    const char *name = output->own.name;
+    bool anothers = output->events.exists && output->events.exists(name, output->events.arg) &&
+                    !owns(output, name);
+
+    snprintf(output->label, sizeof(output->label), "%s%s", anothers ? "host " : "", name);
+    return output->label;
+}
+
+static const char *label_of(struct output *output, struct bucket *bucket)
+{
+    return bucket == &output->own ? output_label(output) : bucket->name;
+}
+
+static void say_dropped(struct output *output, struct bucket *bucket)
 {
     if (bucket->dropped > 0)
         log_warning("[%s] %lu lines were dropped: it logs more than %d lines a second",
-                    bucket->name, bucket->dropped, LINES_PER_SECOND);
+                    label_of(output, bucket), bucket->dropped, LINES_PER_SECOND);
     bucket->dropped = 0;
 }
 
 /* The last words of a host that ends are the ones that count. */
-static void say_kept(struct bucket *bucket)
+static void say_kept(struct output *output, struct bucket *bucket)
 {
     unsigned count = MIN(bucket->kept_count, (unsigned)KEPT_LINES);
 
     for (unsigned i = bucket->kept_count - count; bucket->kept && i != bucket->kept_count; i++)
-        log_info("[%s] of the lines that were dropped: %s", bucket->name,
+        log_info("[%s] of the lines that were dropped: %s", label_of(output, bucket),
                  bucket->kept[i % KEPT_LINES]);
     bucket->kept_count = 0;
 }
@@ -116,26 +144,15 @@ static void drop(struct output *output, struct bucket *bucket, const char *line)
         loop_timer_arm(output->tell, TELL_AFTER);
 }
 
-/* "[web/check#12] failed: ...": what became of a run or job. A module that forges one takes its own share. */
-static bool is_verdict(const char *line)
+/* A module that marks lines of its own as verdicts takes them from its own share. */
+static bool may_pass(struct output *output, struct bucket *bucket, const char *line, bool verdict)
 {
-    const char *end = line[0] == '[' ? strchr(line, ']') : NULL;
-
-    return end && memchr(line, '#', (size_t)(end - line)) &&
-           (strncmp(end, "] failed: ", 10) == 0 || strncmp(end, "] attempt ", 10) == 0 ||
-            strncmp(end, "] cancelled: ", 13) == 0 || strncmp(end, "] succeeded again", 17) == 0);
-}
-
-static bool may_pass(struct output *output, struct bucket *bucket, const char *line)
-{
-    bool verdict = is_verdict(line);
-
     if (!(verdict && take(&bucket->verdicts)) && !take(&bucket->lines)) {
         drop(output, bucket, line);
         return false;
     }
     if (!verdict) {
-        say_dropped(bucket);
+        say_dropped(output, bucket);
         bucket->kept_count = 0;
     }
     return true;
@@ -147,8 +164,7 @@ static struct bucket *find_bucket(struct output *output, const char *module)
 {
     struct bucket *bucket;
 
-    if (strcmp(module, output->own.name) == 0 || *module == '\0' || !output->events.owns ||
-        !output->events.owns(module, output->events.arg))
+    if (strcmp(module, output->own.name) == 0 || *module == '\0' || !owns(output, module))
         return &output->own;
     LIST_FOREACH (bucket, &output->own.list, list)
         if (strcmp(bucket->name, module) == 0)
@@ -162,26 +178,35 @@ static struct bucket *find_bucket(struct output *output, const char *module)
     return bucket;
 }
 
+/* Takes "<4>" or "<4!>" away: the level, and whether the host itself says it, of a run or job, say. */
+static char *take_prefix(char *line, enum log_level *ret_level, bool *ret_verdict)
+{
+    bool mark = line[0] == '<' && line[1] >= '0' && line[1] <= '7' && line[2] == '!';
+    bool prefix = line[0] == '<' && line[1] >= '0' && line[1] <= '7' && line[mark ? 3 : 2] == '>';
+
+    *ret_verdict = prefix && mark;
+    *ret_level = prefix ? (enum log_level)MAX(line[1] - '0', (int)LOG_LEVEL_ERROR) : LOG_LEVEL_INFO;
+    return prefix ? line + (mark ? 4 : 3) : line;
+}
+
 /* "<4>[web/check#12] text": both parts are optional, since modules print what they like. */
 static void pass_on(struct output *output, char *line)
 {
-    enum log_level level = LOG_LEVEL_INFO;
+    enum log_level level;
     struct log_record record;
     struct bucket *bucket;
+    bool verdict;
 
-    if (line[0] == '<' && line[1] >= '0' && line[1] <= '7' && line[2] == '>') {
-        level = (enum log_level)MAX(line[1] - '0', (int)LOG_LEVEL_ERROR);
-        line += 3;
-    }
+    line = take_prefix(line, &level, &verdict);
     record.text = line;
     log_record_parse(&record);
     bucket = find_bucket(output, record.module);
-    if (*line == '\0' || !may_pass(output, bucket, line))
+    if (*line == '\0' || !may_pass(output, bucket, line, verdict))
         return;
-    if (strcmp(bucket->name, record.module) == 0)
+    if (strcmp(label_of(output, bucket), record.module) == 0)
         log_line(level, "%s", line);
     else
-        log_line(level, "[%s] %s", output->own.name, line);
+        log_line(level, "[%s] %s", output_label(output), line);
     if (level <= LOG_LEVEL_NOTICE && output->events.told)
         output->events.told(output->events.arg);
 }
@@ -217,21 +242,42 @@ static void stop_reading(struct output *output, int error)
 {
     loop_io_watch(output->io, 0);
     if (error != 0)
-        log_warning("[%s] its output cannot be read any more: %s", output->own.name,
+        log_warning("[%s] its output cannot be read any more: %s", output_label(output),
                     strerror(error));
 }
 
-/* Returns false at the end or when nothing is there. */
-static bool read_some(struct output *output)
+/* Returns how many bytes; 0 at the end or when nothing is there. */
+static size_t read_some(struct output *output)
 {
     char bytes[4096];
-    ssize_t size = read(output->fd, bytes, sizeof(bytes));
+    ssize_t size;
 
+    do
+        size = read(output->fd, bytes, sizeof(bytes));
+    while (size < 0 && errno == EINTR);
     if (size > 0)
         take_bytes(output, bytes, (size_t)size);
-    else if (size == 0 || (errno != EAGAIN && errno != EINTR))
+    else if (size == 0 || errno != EAGAIN)
         stop_reading(output, size < 0 ? errno : 0);
-    return size > 0;
+    return (size_t)MAX(size, (ssize_t)0);
+}
+
+/* What a dead host left behind is at most what its pipe holds, which it may have made larger. A stray may have the other
+ * end and go on writing, so more than that is not read; and not what root may have made larger than all others. */
+static void read_rest(struct output *output)
+{
+    int held = 0, capacity = fcntl(output->fd, F_GETPIPE_SZ);
+    size_t left = (size_t)MIN(MAX(capacity, PIPE_MIN), PIPE_MAX), size;
+
+    while (left > 0 && (size = read_some(output)) > 0)
+        left -= MIN(left, size);
+    if (left > 0 || ioctl(output->fd, FIONREAD, &held) < 0 || held == 0)
+        return;
+    if (output->used > 0)
+        take_bytes(output, "\n", 1);
+    log_warning(
+        "[%s] %d bytes of its output were dropped: they are more than is read of a host that has ended",
+        output_label(output), held);
 }
 
 static void output_ready(int fd _unused_, unsigned events _unused_, void *arg)
@@ -303,9 +349,9 @@ void output_tell_dropped(struct output *output)
 {
     struct bucket *bucket;
 
-    say_dropped(&output->own);
+    say_dropped(output, &output->own);
     LIST_FOREACH (bucket, &output->own.list, list)
-        say_dropped(bucket);
+        say_dropped(output, bucket);
 }
 
 void output_destroy(struct output *output)
@@ -314,17 +360,14 @@ void output_destroy(struct output *output)
 
     if (!output)
         return;
-    /* What a dead host left behind is at most a pipe's capacity. A stray may hold the other end and
-     * go on writing, so the number of reads is bounded. */
-    for (int i = 0; i < 16 && read_some(output); i++)
-        ;
+    read_rest(output);
     if (output->used > 0)
         take_bytes(output, "\n", 1);
     output_tell_dropped(output);
-    say_kept(&output->own);
+    say_kept(output, &output->own);
     free(output->own.kept);
     LIST_FOREACH_SAFE (bucket, next, &output->own.list, list) {
-        say_kept(bucket);
+        say_kept(output, bucket);
         list_remove(&bucket->list);
         free(bucket->kept);
         free(bucket);

@@ -14,6 +14,8 @@ struct output;
 struct output_events {
     /* Whether a module is one of the host's. NULL: that of its name alone. */
     bool (*owns)(const char *module, void *arg);
+    /* Whether there is a module of that name, in whatever host. NULL: none but those of owns(). */
+    bool (*exists)(const char *module, void *arg);
     /* A line of LOG_LEVEL_NOTICE or above was passed on. May be NULL. */
     void (*told)(void *arg);
     void *arg;
@@ -21,12 +23,18 @@ struct output_events {
 
 /*
  * Makes a pipe and reads it. A line that begins with "[MODULE" is passed on as it is if owns() says that the
- * module is one of the host's, or if it has the host's name: a module must not put words into another's
- * mouth. Any other gets the host's name before it. *ret_fd is the end for the host, which the caller closes. Returns 0 or
+ * module is one of the host's, or if that is the host's label: a module must not put words into another's
+ * mouth. Any other gets the host's label before it. *ret_fd is the end for the host, which the caller closes. Returns 0 or
  * a negative errno.
  */
 int output_create(struct loop *loop, const char *name, const struct output_events *events,
                   struct output **ret_output, int *ret_fd);
+
+/*
+ * What lines are about that are the host's and no module's: its name, or "host NAME" where a module of that name
+ * runs in another host, whose lines they would seem to be. Valid until the next call.
+ */
+const char *output_label(struct output *output);
 
 /*
  * For a live upgrade: the end of the pipe that is read; what has been read of a line that is not yet

@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "daemon/loop/loop.h"
 #include "daemon/supervisor/host_state.h"
+#include "daemon/supervisor/inherited_children.h"
 #include "daemon/supervisor/ledger.h"
 #include "daemon/supervisor/snapshot.h"
 #include "daemon/supervisor/stray.h"
@@ -150,6 +151,7 @@ json_t *supervisor_save(struct supervisor *supervisor, uint32_t scoreboard)
         json_object_set_new(json, "units",
                             save_units(supervisor, scoreboard != scoreboard_version)) < 0 ||
         json_object_set_new(json, "hosts", save_hosts(supervisor)) < 0 ||
+        json_object_set_new(json, "inherited", inherited_save()) < 0 ||
         json_object_set_new(json, "last_runs", ledger_save(supervisor->ledger)) < 0) {
         json_decref(json);
         return NULL;
@@ -310,6 +312,7 @@ int supervisor_restore(struct loop *loop, const struct supervisor_options *optio
         supervisor_destroy(supervisor);
         return r;
     }
+    inherited_load(json_object_get(state, "inherited"));
     /* What was being reaped when the program changed. */
     stray_reap();
     stray_look();

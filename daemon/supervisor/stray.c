@@ -16,18 +16,20 @@
 #include "base/text.h"
 #include "daemon/loop/loop.h"
 #include "daemon/supervisor/host.h"
+#include "daemon/supervisor/inherited_children.h"
 #include "daemon/supervisor/spawn.h"
 
-/* How long the end waits for killed processes: one that writes to a dead disk may take for ever. */
-#define STOP_PATIENCE (5 * NSEC_PER_SEC)
+/* How long killed processes are waited for: one that writes to a dead disk may take for ever. */
+#define PATIENCE (5 * NSEC_PER_SEC)
 
 /* Many hosts that end together are one look. */
-#define LOOK_AFTER (10 * NSEC_PER_MSEC)
+#define LOOK_AFTER NSEC_PER_MSEC
 
 /* How soon it is tried again to list children, when that failed. */
 #define RETRY (100 * NSEC_PER_MSEC)
 
-#define ENDED_MAX 64
+/* "host " and a name. */
+#define LABEL_SIZE 80
 
 /* One that was killed, and has not ended yet. */
 struct stray {
@@ -37,20 +39,25 @@ struct stray {
 
 /* A host's process that has ended, until a look has found nothing more of it: its pid may then be another's. */
 struct ended {
-    pid_t pid; /* 0: none */
-    char host[64];
+    struct list list;
+    pid_t pid; /* and that of its session */
+    char mark[128];
+    char host[LABEL_SIZE];
     bool found;
+    int64_t deadline;        /* until when it is waited */
+    void (*gone)(void *arg); /* NULL: nobody waits */
+    void *arg;
 };
 
 /* There is one set of children per process, so this is the process's own state. */
 static struct {
     struct loop *loop;
-    struct list killed;
+    struct list killed, ended;
     struct loop_timer *look;
+    struct loop_timer *late; /* the first deadline is over */
     struct loop_timer *reap;
-    struct ended ended[ENDED_MAX];
-    unsigned next;
-    bool failing; /* it has been said that the children cannot be listed */
+    bool failing;  /* it has been said that the children cannot be listed */
+    unsigned left; /* how many the present look has found that are to end */
 } strays;
 
 static struct stray *find_killed(pid_t pid)
@@ -86,6 +93,7 @@ static void orphan_ended(pid_t pid, const struct loop_exit *exit _unused_, void 
 {
     struct stray *stray = find_killed(pid);
 
+    inherited_remove(pid);
     if (!stray)
         return;
     stray_free(stray);
@@ -106,7 +114,7 @@ static void reap_more(void *arg _unused_)
 
 /* Whose it is ------------------------------------------------------------------------------------ */
 
-/* The host's name in the mark of the process's environment; false: it has none that can be read. */
+/* The mark in the process's environment; false: it has none that can be read. */
 static bool read_mark(pid_t pid, char *ret_mark, size_t size)
 {
     cleanup_free char *path = format_new("/proc/%d/environ", (int)pid), *text = NULL;
@@ -129,37 +137,47 @@ static bool read_mark(pid_t pid, char *ret_mark, size_t size)
     return false;
 }
 
-static struct ended *find_ended(pid_t session)
+enum owner {
+    OWNER_NONE, /* neither session nor mark tells */
+    OWNER_LIVING,
+    OWNER_ENDED,
+    OWNER_BEFORE, /* it, or what began it, was there before reeved */
+};
+
+static struct ended *find_ended(pid_t session, const char *mark)
 {
-    for (size_t i = 0; i < ENDED_MAX; i++)
-        if (session > 0 && strays.ended[i].pid == session)
-            return &strays.ended[i];
+    struct ended *ended;
+
+    LIST_FOREACH (ended, &strays.ended, list)
+        if ((session > 0 && ended->pid == session) || (mark && strcmp(ended->mark, mark) == 0))
+            return ended;
     return NULL;
 }
 
-/* Whether the orphan's host has ended; its name, then. */
-static bool is_left_behind(pid_t pid, char *ret_host, size_t size)
+/* *ret_ended: the host, of OWNER_ENDED, if it is still known. A session comes before a mark: whoever starts a process
+ * chooses its environment. */
+static enum owner find_owner(pid_t pid, struct ended **ret_ended)
 {
+    pid_t session = getsid(pid);
     char mark[128];
-    struct ended *ended;
 
+    *ret_ended = NULL;
     /* A living host first: an old pid may have come to a new one. */
     if (host_is_process(pid, true))
-        return false;
-    ended = find_ended(getsid(pid));
-    if (ended) {
-        ended->found = true;
-        string_copy(ret_host, size, ended->host);
-        return true;
-    }
-    if (!read_mark(pid, mark, sizeof(mark)) || host_has_mark(mark))
-        return false;
-    string_copy(ret_host, size, mark + strlen(SPAWN_MARK));
-    /* Behind the name is when it was started. */
-    if (strrchr(ret_host, '@'))
-        *strrchr(ret_host, '@') = '\0';
-    text_sanitise(ret_host);
-    return true;
+        return OWNER_LIVING;
+    *ret_ended = find_ended(session, NULL);
+    if (*ret_ended)
+        return OWNER_ENDED;
+    if (inherited_has(pid, session))
+        return OWNER_BEFORE;
+    if (!read_mark(pid, mark, sizeof(mark)))
+        return OWNER_NONE;
+    if (inherited_has_mark(mark))
+        return OWNER_BEFORE;
+    if (host_has_mark(mark))
+        return OWNER_LIVING;
+    *ret_ended = find_ended(0, mark);
+    return OWNER_ENDED;
 }
 
 static void read_command(pid_t pid, char *buffer, size_t size)
@@ -173,15 +191,21 @@ static void read_command(pid_t pid, char *buffer, size_t size)
     text_sanitise(buffer);
 }
 
-static void kill_stray(pid_t pid, const char *host)
+/* Of one that is not known any more only the mark tells, which anybody may have made. */
+static void kill_stray(pid_t pid, const struct ended *ended)
 {
     char command[64];
 
+    strays.left++;
     if (find_killed(pid))
         return;
     read_command(pid, command, sizeof(command));
     /* A child that is not reaped keeps its pid: this is no other process. */
-    log_warning("[%s] killing process %d (%s), left behind by its host", host, (int)pid, command);
+    if (ended)
+        log_warning("[%s] killing process %d (%s), left behind by its host", ended->host, (int)pid,
+                    command);
+    else
+        log_warning("killing process %d (%s), left behind by a host", (int)pid, command);
     kill(pid, SIGKILL);
     stray_adopt(pid);
 }
@@ -207,30 +231,78 @@ static int each_orphan(void (*act)(pid_t pid))
 
 static void look_at(pid_t pid)
 {
-    char host[64];
+    struct ended *ended;
+    char command[64];
 
-    if (is_left_behind(pid, host, sizeof(host)))
-        kill_stray(pid, host);
+    if (find_owner(pid, &ended) != OWNER_ENDED)
+        return;
+    kill_stray(pid, ended);
+    if (!ended)
+        return;
+    ended->found = true;
+    if (!ended->gone || clock_monotonic() < ended->deadline)
+        return;
+    read_command(pid, command, sizeof(command));
+    log_error(
+        "[%s] process %d (%s), left behind by its host, has not ended after SIGKILL: it is not waited for "
+        "any more",
+        ended->host, (int)pid, command);
+}
+
+static void tell_gone(struct ended *ended)
+{
+    void (*gone)(void *arg) = ended->gone;
+
+    ended->gone = NULL;
+    if (gone)
+        gone(ended->arg);
+}
+
+static void forget(struct ended *ended)
+{
+    list_remove(&ended->list);
+    tell_gone(ended);
+    free(ended);
+}
+
+/* r: of the look before. */
+static void conclude(int r)
+{
+    int64_t now = clock_monotonic(), first = INT64_MAX;
+    struct ended *ended, *next;
+
+    LIST_FOREACH_SAFE (ended, next, &strays.ended, list) {
+        bool late = now >= ended->deadline;
+
+        /* A kernel that cannot list children never will. */
+        if ((r == 0 && !ended->found) || r == -ENOENT || (r < 0 && late))
+            forget(ended);
+        else if (late)
+            tell_gone(ended);
+        else if (ended->gone)
+            first = MIN(first, ended->deadline);
+    }
+    if (first < INT64_MAX && strays.loop)
+        loop_timer_arm(strays.late, first - now);
 }
 
 static void look(void *arg _unused_)
 {
+    struct ended *ended;
     int r;
 
-    for (size_t i = 0; i < ENDED_MAX; i++)
-        strays.ended[i].found = false;
+    /* What has ended by itself is not killed. */
+    stray_reap();
+    LIST_FOREACH (ended, &strays.ended, list)
+        ended->found = false;
     r = each_orphan(look_at);
     if (r < 0) {
         if (!strays.failing)
             log_warning("cannot list the processes left behind: %s; trying again", strerror(-r));
-        strays.failing = true;
         loop_timer_arm(strays.look, RETRY);
-        return;
     }
-    strays.failing = false;
-    for (size_t i = 0; i < ENDED_MAX; i++)
-        if (!strays.ended[i].found)
-            strays.ended[i].pid = 0;
+    strays.failing = r < 0;
+    conclude(r);
 }
 
 void stray_look(void)
@@ -239,81 +311,120 @@ void stray_look(void)
         loop_timer_arm(strays.look, LOOK_AFTER);
 }
 
-void stray_host_ended(pid_t pid, const char *host)
+void stray_host_ended(pid_t pid, const char *mark, const char *host, void (*gone)(void *arg),
+                      void *arg)
 {
-    struct ended *ended = &strays.ended[strays.next];
+    struct ended *ended = strays.loop ? calloc(1, sizeof(*ended)) : NULL;
 
-    strays.next = (strays.next + 1) % ENDED_MAX;
-    ended->pid = pid;
-    string_copy(ended->host, sizeof(ended->host), host);
-    /* There is room for so many between two looks. */
-    if (strays.next == 0 && strays.loop)
-        look(NULL);
     stray_look();
+    if (!ended) {
+        /* Without memory its mark still tells. */
+        if (gone)
+            gone(arg);
+        return;
+    }
+    *ended = (struct ended){
+        .pid = pid, .deadline = clock_monotonic() + PATIENCE, .gone = gone, .arg = arg};
+    string_copy(ended->mark, sizeof(ended->mark), mark);
+    string_copy(ended->host, sizeof(ended->host), host);
+    list_append(&strays.ended, &ended->list);
+}
+
+void stray_forget(const void *arg)
+{
+    struct ended *ended;
+
+    if (!strays.loop)
+        return;
+    LIST_FOREACH (ended, &strays.ended, list)
+        if (ended->arg == arg)
+            ended->gone = NULL;
 }
 
 /* Life ------------------------------------------------------------------------------------------- */
 
-int stray_start(struct loop *loop)
+int stray_start(struct loop *loop, bool successor)
 {
     int r = loop_timer_create(loop, look, NULL, &strays.look);
 
+    if (r == 0)
+        r = loop_timer_create(loop, look, NULL, &strays.late);
     if (r == 0)
         r = loop_timer_create(loop, reap_more, NULL, &strays.reap);
     if (r < 0)
         return r;
     strays.loop = loop;
     list_init(&strays.killed);
+    list_init(&strays.ended);
+    /* Of a successor the children are hosts, too: it is told which were there before. */
+    if (!successor)
+        (void)each_orphan(inherited_add);
+    /* What has ended before there was somebody to hear of it. */
+    loop_timer_arm(strays.reap, 0);
     return prctl(PR_SET_CHILD_SUBREAPER, 1) < 0 ? -errno : 0;
 }
 
+/* What hides its origin is a host's, unless something else can have begun it. */
 static void kill_any(pid_t pid)
 {
-    char host[64];
+    struct ended *ended;
+    enum owner owner = find_owner(pid, &ended);
 
-    if (!is_left_behind(pid, host, sizeof(host)))
-        snprintf(host, sizeof(host), "?");
-    kill_stray(pid, host);
+    if (owner != OWNER_BEFORE && (owner != OWNER_NONE || !inherited_any()))
+        kill_stray(pid, ended);
 }
 
-static void free_killed(void)
+static void free_all(void)
 {
     struct stray *stray, *next;
+    struct ended *ended, *next_ended;
 
     LIST_FOREACH_SAFE (stray, next, &strays.killed, list)
         stray_free(stray);
+    LIST_FOREACH_SAFE (ended, next_ended, &strays.ended, list) {
+        list_remove(&ended->list);
+        free(ended);
+    }
 }
 
-/* Whether there is no child left, after reaping those that have ended. */
-static bool all_are_reaped(void)
+static void reap_all(void)
 {
     pid_t pid;
 
-    do
-        pid = waitpid(-1, NULL, WNOHANG);
-    while (pid > 0);
-    return pid < 0 && errno == ECHILD;
+    while ((pid = waitpid(-1, NULL, WNOHANG)) > 0)
+        inherited_remove(pid);
+}
+
+/* Returns whether none is left that is to end, or a negative errno when that cannot be told. */
+static int sweep(void)
+{
+    int r;
+
+    reap_all();
+    strays.left = 0;
+    r = each_orphan(kill_any);
+    if (r < 0 && waitpid(-1, NULL, WNOHANG) < 0 && errno == ECHILD)
+        return 1;
+    return r < 0 ? r : strays.left == 0;
 }
 
 void stray_stop(void)
 {
-    int64_t deadline = clock_monotonic() + STOP_PATIENCE;
-    bool gone;
-    int r = 0;
+    int64_t deadline = clock_monotonic() + PATIENCE;
+    int r;
 
     if (!strays.loop)
         return;
     /* Whenever one is reaped, its own children become ours: until there are none. */
-    while (!(gone = all_are_reaped()) && clock_monotonic() < deadline) {
-        r = each_orphan(kill_any);
+    while ((r = sweep()) != 1 && clock_monotonic() < deadline)
         poll(NULL, 0, 1);
-    }
-    free_killed();
-    if (!gone && r < 0)
+    free_all();
+    if (r < 0)
         log_error("cannot list the processes left behind: %s; some may live on", strerror(-r));
-    else if (!gone)
+    else if (r == 0)
         log_error("processes left behind by hosts did not end after SIGKILL");
     loop_timer_destroy(TAKE_PTR(strays.look));
+    loop_timer_destroy(TAKE_PTR(strays.late));
     loop_timer_destroy(TAKE_PTR(strays.reap));
     strays.loop = NULL;
 }

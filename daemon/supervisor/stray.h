@@ -7,6 +7,9 @@
  * Whose it is, tells its session, which is that of its host unless it began one of its own; else the mark in
  * its environment that each host's process has (spawn.h). One that has neither belongs to nobody, and lives
  * until reeved ends.
+ *
+ * A shell that starts something and then executes reeved leaves it a child that is no host's. That is left alone, as is
+ * what it starts (inherited_children.h), and only reaped.
  */
 #ifndef REEVE_SUPERVISOR_STRAY_H
 #define REEVE_SUPERVISOR_STRAY_H
@@ -16,16 +19,24 @@
 
 struct loop;
 
-/* Makes this process a subreaper. Returns 0 or a negative errno. */
-int stray_start(struct loop *loop);
-/* At the end: kills and reaps every child, and what they leave in turn. Blocks for 5 s at most. */
+/* Makes this process a subreaper. The children that it has belong to nobody; a successor is told which those are
+ * (inherited_load()). Returns 0 or a negative errno. */
+int stray_start(struct loop *loop, bool successor);
+/* At the end: kills and reaps what hosts have left behind, and what that leaves in turn. Blocks for 5 s at most. */
 void stray_stop(void);
 
 /* After SIGCHLD: reaps what has ended. */
 void stray_reap(void);
 
-/* The process of a host has ended: what belongs to it is killed, in a later turn of the loop. */
-void stray_host_ended(pid_t pid, const char *host);
+/*
+ * The process of a host has ended, which had this mark: what belongs to it is killed, in a later turn of the loop. host
+ * stands before the log lines about it. gone (may be NULL) is called once when nothing of it is left; or after 5 s, when
+ * what lives on has been named in the log; or at once without memory for it.
+ */
+void stray_host_ended(pid_t pid, const char *mark, const char *host, void (*gone)(void *arg),
+                      void *arg);
+/* gone is not called any more with this argument. */
+void stray_forget(const void *arg);
 
 /* Looks for orphans whose host has ended, in a later turn of the loop. */
 void stray_look(void);

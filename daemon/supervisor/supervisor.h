@@ -60,6 +60,16 @@ int supervisor_create(struct loop *loop, const struct supervisor_options *option
 /* Answers everybody who still waits for a run, a job or a reload, since it will not come to that. To
  * be called before those who asked go away. NULL does nothing. */
 void supervisor_answer_all(struct supervisor *supervisor);
+/*
+ * At the end: writes what is still to be kept in the state folder, and calls done, once, when that is written or
+ * cannot be. done may be called at once. Afterwards nothing must run any more.
+ */
+void supervisor_flush(struct supervisor *supervisor, void (*done)(void *arg), void *arg);
+/* Before done is called: the write is left to itself and done is not called. Only a process that is about to end may
+ * do so. */
+void supervisor_give_up_flush(struct supervisor *supervisor);
+/* The file that it writes. */
+const char *supervisor_last_runs_path(const struct supervisor *supervisor);
 /* Kills what still runs. */
 void supervisor_destroy(struct supervisor *supervisor);
 

@@ -64,7 +64,7 @@ int supervisor_create(struct loop *loop, const struct supervisor_options *option
     if (r == 0)
         r = symbols_create(supervisor, &supervisor->symbols);
     if (r == 0)
-        r = stray_start(loop);
+        r = stray_start(loop, options->successor);
     if (r == 0)
         r = cgroups_start(loop, options->successor);
     for (size_t i = 0; r == 0 && i < config->module_count; i++) {
@@ -89,6 +89,21 @@ void supervisor_answer_all(struct supervisor *supervisor)
     operations_finish(&supervisor->operations);
     plans_finish(&supervisor->plans);
     reload_finish(supervisor);
+}
+
+void supervisor_flush(struct supervisor *supervisor, void (*done)(void *arg), void *arg)
+{
+    ledger_flush(supervisor->ledger, done, arg);
+}
+
+void supervisor_give_up_flush(struct supervisor *supervisor)
+{
+    ledger_abandon(TAKE_PTR(supervisor->ledger));
+}
+
+const char *supervisor_last_runs_path(const struct supervisor *supervisor)
+{
+    return ledger_path(supervisor->ledger);
 }
 
 void supervisor_destroy(struct supervisor *supervisor)

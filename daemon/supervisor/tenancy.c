@@ -23,8 +23,16 @@ static void host_said(struct host *host, const struct wire_message *message, voi
 static void host_went(struct host *host, const struct host_end *end, void *arg);
 
 static bool is_tenant(const char *module, void *arg);
+static bool is_module(const char *module, void *arg);
 static void host_told(void *arg);
-static const struct host_events events = {host_came_up, host_said, host_went, is_tenant, host_told};
+static const struct host_events events = {
+    .up = host_came_up,
+    .message = host_said,
+    .ended = host_went,
+    .owns = is_tenant,
+    .exists = is_module,
+    .told = host_told,
+};
 
 struct tenancy *tenancy_find(struct supervisor *supervisor, const char *name)
 {
@@ -68,6 +76,13 @@ static bool is_tenant(const char *module, void *arg)
         if (strcmp(unit->name, module) == 0)
             return true;
     return false;
+}
+
+static bool is_module(const char *module, void *arg)
+{
+    const struct tenancy *tenancy = arg;
+
+    return supervisor_find(tenancy->supervisor, module) != NULL;
 }
 
 /* The unit that the present process runs in the slot. */

@@ -60,6 +60,26 @@ static void test_sanitise(void **state)
         {"\xC2\x85", "??"},           /* C1 control */
         {"cut\xE2\x82", "cut??"},     /* ends inside a character */
         {"\x7f", "?"},
+        {"user\xE2\x80\xAE"
+         "txet",
+         "user???txet"},                                        /* right-to-left override */
+        {"\xE2\x80\xAA\xE2\x80\xAC", "??????"},                 /* embedding, and its end */
+        {"\xE2\x81\xA6\xE2\x81\xA9", "??????"},                 /* isolate, and its end */
+        {"\xE2\x80\x8E\xE2\x80\x8F", "??????"},                 /* marks of direction */
+        {"\xD8\x9C", "??"},                                     /* the one of Arabic */
+        {"a\xE2\x80\xA8[web] b\xE2\x80\xA9", "a???[web] b???"}, /* U+2028, U+2029 */
+        {"w\xE2\x80\x8B\x65\xE2\x81\xA0\xEF\xBB\xBF\xC2\xAD", "w???e????????"},
+        {"\xF3\xA0\x80\x81\xF3\xA0\x81\xA1", "????????"}, /* tags */
+        /* Persian with a non-joiner, Hindi and a family with joiners, Arabic, a heart and an ideograph of a variant */
+        {"\xD9\x85\xDB\x8C\xE2\x80\x8C\xD8\xB4\xD9\x88\xD8\xAF",
+         "\xD9\x85\xDB\x8C\xE2\x80\x8C\xD8\xB4\xD9\x88\xD8\xAF"},
+        {"\xE0\xA4\x95\xE0\xA5\x8D\xE2\x80\x8D", "\xE0\xA4\x95\xE0\xA5\x8D\xE2\x80\x8D"},
+        {"\xF0\x9F\x91\xA9\xE2\x80\x8D\xF0\x9F\x91\xA7",
+         "\xF0\x9F\x91\xA9\xE2\x80\x8D\xF0\x9F\x91\xA7"},
+        {"\xD8\x80\xD9\xA1", "\xD8\x80\xD9\xA1"},
+        {"\xE2\x9D\xA4\xEF\xB8\x8F \xE9\x82\x8A\xF3\xA0\x84\x80",
+         "\xE2\x9D\xA4\xEF\xB8\x8F \xE9\x82\x8A\xF3\xA0\x84\x80"},
+        {"\xE2\x80\xA7\xE2\x80\xAF \xC2\xA0", "\xE2\x80\xA7\xE2\x80\xAF \xC2\xA0"},
     };
     (void)state;
 

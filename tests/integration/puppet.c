@@ -164,6 +164,20 @@ static int flood(const struct puppet *puppet, const char *action)
     _exit(7);
 }
 
+/* Leaves more in its pipe than one holds that nobody has made larger, and ends. */
+static int fill(const struct puppet *puppet)
+{
+    char line[1900];
+
+    memset(line, 'x', sizeof(line) - 1);
+    line[sizeof(line) - 1] = '\n';
+    fcntl(STDERR_FILENO, F_SETPIPE_SZ, 1 << 20);
+    for (int i = 0; i < 300; i++)
+        (void)!write(STDERR_FILENO, line, sizeof(line));
+    dprintf(STDERR_FILENO, "<3>[%s] my last words\n", puppet->label);
+    _exit(7);
+}
+
 /* "FIRST|SECOND": a text of two lines, wherever a module can have one. */
 static int fail_with(struct rv_context *ctx, const char *action)
 {
@@ -200,6 +214,8 @@ static int perform(struct rv_context *ctx, const struct puppet *puppet, const ch
         dprintf(STDERR_FILENO, "%s\n", action + 10);
     if (strncmp(action, "say ", 4) == 0)
         dprintf(STDERR_FILENO, "%s\n", action + 4);
+    if (strcmp(action, "fill and exit") == 0)
+        return fill(puppet);
     if (strncmp(action, "threads", 7) == 0)
         return use_all_threads(ctx, puppet);
     if (strncmp(action, "children", 8) == 0)

@@ -83,6 +83,84 @@ class Orphans(PuppetTest):
             self.wait_gone(pid)
         self.assertEqual(daemon.stop(), 0, daemon.text())
 
+    def run_once(self, daemon, name):
+        done = daemon.ctl("run", f"{name}/run", "--wait")
+        return None if "a run is under way already" in done.stderr else done
+
+    def leave(self, daemon, name):
+        """Has a run leave a process behind, and returns its pid."""
+        # The first run comes by itself.
+        harness.wait_until(lambda: self.task(daemon, name, "run")["state"] != "running", "the end of a run")
+        with harness.contextlib.suppress(OSError):
+            os.unlink(self.path(daemon, f"{name}.pid"))
+        done = harness.wait_until(lambda: self.run_once(daemon, name), "a run")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        return self.pid_of(daemon, f"{name}.pid")
+
+    def test_a_stop_and_a_restart_wait_for_its_end(self):
+        """Also for that of what it has started in sessions of their own, which becomes an orphan one after the other."""
+        text = ("setsid sh -c \"echo \\$\\$ > a.pid; trap '' TERM; while :; do sleep 0.02; done\" >/dev/null 2>&1 & "
+                "until test -s a.pid; do sleep 0.01; done")
+        daemon = self.daemon(command("a", text, "restart-delay = 1ms")).wait_started()
+        for _ in range(10):
+            pid = self.leave(daemon, "a")
+            self.assertEqual(daemon.ctl("restart", "a").returncode, 0)
+            self.assertFalse(harness.is_alive(pid), daemon.text())
+            pid = self.leave(daemon, "a")
+            self.assertEqual(daemon.ctl("stop", "a").returncode, 0)
+            self.assertFalse(harness.is_alive(pid), daemon.text())
+            self.assertEqual(daemon.ctl("start", "a").returncode, 0)
+            # One that dies of itself: the next process waits for what it has left.
+            pid = self.leave(daemon, "a")
+            host = daemon.kill("a")
+            self.wait_restarted(daemon, "a", host)
+            self.assertFalse(harness.is_alive(pid), daemon.text())
+        self.assertEqual(daemon.stop(), 0, daemon.text())
+
+    def begin_with_children(self, commands, config=HEARTBEAT):
+        """A reeved that a shell executes which has started the commands before."""
+        daemon = self.daemon(config, start=False)
+        program = os.path.join(daemon.folder, "begin")
+        with open(program, "w", encoding="utf-8") as file:
+            file.write(f"#!/bin/sh\n{commands}\nexec {harness.REEVED} \"$@\"\n")
+        os.chmod(program, 0o755)
+        daemon.program = program
+        daemon.start().wait_started()
+        return daemon
+
+    def end(self, pid):
+        with harness.contextlib.suppress(OSError):
+            os.kill(pid, signal.SIGKILL)
+
+    def test_children_of_before_the_start_are_left_alone(self):
+        """One in the session of reeved, one in its own, one that hides nothing and has a child; all of them reaped."""
+        daemon = self.begin_with_children(
+            "cd \"$STATE_DIRECTORY\"\nsh -c 'echo $$ > same.pid; exec sleep 1000' 2>&- >&- &\n"
+            "setsid sh -c 'sh -c \"echo \\$\\$ > inner.pid; exec sleep 1000\" & echo $$ > own.pid; wait' 2>&- >&- &\n"
+            "sh -c 'echo $$ > short.pid' &", HEARTBEAT + self.detached("a") + self.detached("hides", "env -i setsid"))
+        pids = {name: self.pid_of(daemon, f"{name}.pid") for name in ("same", "own", "inner", "short")}
+        for pid in pids.values():
+            self.addCleanup(self.end, pid)
+        self.wait_gone(pids["short"])
+        harness.wait_until(lambda: pids["short"] not in self.children(daemon), "it to be reaped")
+        stray = self.pid_of(daemon, "a.pid")
+        self.addCleanup(self.end, self.pid_of(daemon, "hides.pid"))
+        for command in (["restart", "heart"], ["upgrade"], ["restart", "heart"], ["stop", "a"]):
+            self.assertEqual(daemon.ctl(*command).returncode, 0)
+        self.assertFalse(harness.is_alive(stray))
+        # Its child comes to reeved.
+        os.kill(pids["own"], signal.SIGKILL)
+        harness.wait_until(lambda: self.is_orphan(daemon, pids["inner"]), "the inner one to be an orphan")
+        self.assertEqual(daemon.ctl("restart", "heart").returncode, 0)
+        self.assertEqual(daemon.stop(), 0, daemon.text())
+        for name in "same", "inner":
+            self.assertTrue(harness.is_alive(pids[name]), f"{name}\n{daemon.text()}")
+            self.assertNotIn(f"process {pids[name]} ", daemon.text())
+            self.end(pids[name])
+        self.assertNotIn("did not end", daemon.text())
+        # What hides its origin may be of either: it is left alone, too.
+        self.end(self.pid_of(daemon, "hides.pid"))
+
     def test_it_ends_when_its_module_is_removed(self):
         daemon = self.daemon(HEARTBEAT + self.detached("a") + self.detached("b")).wait_started()
         pids = [self.pid_of(daemon, f"{name}.pid") for name in "ab"]

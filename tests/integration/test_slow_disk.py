@@ -18,9 +18,9 @@ CONFIG = puppetry.HEARTBEAT + runs_once("a") + runs_once("b")
 
 
 class SlowDisk(test_failing_calls.FailingTest):
-    def hanging(self, config=CONFIG):
+    def hanging(self, config=CONFIG, daemon=""):
         """A daemon whose first write of last runs hangs; closing daemon.disk lets it go on."""
-        daemon = self.faulty(config)
+        daemon = self.faulty(config, daemon)
         fifo = os.path.join(daemon.folder, "failing.fifo")
         os.mkfifo(fifo)
         daemon.faults.hang_once("fdatasync")
@@ -70,8 +70,7 @@ class SlowDisk(test_failing_calls.FailingTest):
         daemon = self.hanging()
         self.add(daemon)
         daemon.signal(harness.signal.SIGTERM)
-        # Everything has ended but the write.
-        harness.wait_until(lambda: not os.path.exists(daemon.control), "the end of the control socket")
+        daemon.wait_log("notice .*waiting for the disk: the times of last runs are being written to .*/last-runs")
         self.assertIsNone(daemon.process.poll())
         self.assertEqual(self.started(daemon, "a"), 0)
         self.release(daemon)
@@ -79,6 +78,40 @@ class SlowDisk(test_failing_calls.FailingTest):
         self.assertGreater(self.started(daemon, "a"), 0)
         self.assertGreater(self.started(daemon, "c"), 0)
         self.assertEqual(daemon.faults.calls("fdatasync"), 2)
+
+    def assert_cut(self, daemon):
+        daemon.wait_log(r"error .*the times of last runs were not written to .*/last-runs: .*; after the next start tasks may "
+                        "run too soon or too late")
+        self.assertEqual(daemon.wait(), 1, daemon.text())
+        self.assertEqual(self.started(daemon, "a"), 0)
+        # A thread that the kernel cannot end would keep the process; this one it can.
+        os.close(daemon.disk)
+
+    def test_a_second_signal_ends_that_wait(self):
+        for number in (harness.signal.SIGTERM, harness.signal.SIGINT):
+            daemon = self.hanging()
+            daemon.signal(harness.signal.SIGTERM)
+            daemon.wait_log("waiting for the disk")
+            daemon.signal(number)
+            daemon.wait_log(f"warning .*SIG{number.name[3:]} from pid .*: ending at once")
+            self.assert_cut(daemon)
+
+    def test_signals_that_come_together_end_that_wait(self):
+        daemon = self.hanging(CONFIG + puppetry.puppet("slow", "drain = 1000s"))
+        with open(os.path.join(daemon.state, "slow.script"), "w", encoding="utf-8") as file:
+            file.write("ignore")
+        self.assertEqual(daemon.ctl("run", "slow/act").returncode, 0)
+        daemon.signal(harness.signal.SIGTERM)
+        daemon.wait_log("stopping: ")
+        # Modules are killed; the write gets a moment all the same, as a disk that is well takes no longer.
+        daemon.signal(harness.signal.SIGTERM)
+        self.assert_cut(daemon)
+
+    def test_shutdown_timeout_ends_that_wait(self):
+        daemon = self.hanging(daemon="shutdown-timeout = 1500ms")
+        daemon.signal(harness.signal.SIGTERM)
+        daemon.wait_log("waiting for the disk: .*shutdown-timeout")
+        self.assert_cut(daemon)
 
     def test_an_upgrade_waits_for_it(self):
         daemon = self.hanging()
