@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/list.h"
 #include "base/log_record.h"
 #include "base/shown.h"
 #include "base/text.h"
@@ -26,6 +27,7 @@
 static enum log_level level_max = LOG_LEVEL_INFO;
 static enum log_format format_now;
 static uint64_t dropped;
+static int write_error; /* why the last line could not be written */
 static void (*observer)(const struct log_record *record, void *arg);
 static void *observer_arg;
 
@@ -120,20 +122,60 @@ static int open_stderr(void)
     return fd;
 }
 
-static bool write_now(const char *line, size_t size)
+/* Returns how many bytes, or a negative errno. */
+static ssize_t write_bytes(const char *line, size_t size)
 {
     struct pollfd poll_fd = {.fd = STDERR_FILENO, .events = POLLOUT};
     ssize_t written = send(STDERR_FILENO, line, size, MSG_DONTWAIT | MSG_NOSIGNAL);
     int fd;
 
     if (written >= 0 || errno != ENOTSOCK)
-        return written >= 0;
+        return written >= 0 ? written : -errno;
     fd = open_stderr();
-    if (fd >= 0)
-        return write(fd, line, size) >= 0;
-    if (poll(&poll_fd, 1, 0) != 1 || !(poll_fd.revents & POLLOUT))
+    if (fd < 0) {
+        if (poll(&poll_fd, 1, 0) != 1 || !(poll_fd.revents & POLLOUT))
+            return -EAGAIN;
+        fd = STDERR_FILENO;
+    }
+    written = write(fd, line, size);
+    return written >= 0 ? written : -errno;
+}
+
+/* A disk that is full, a socket and a terminal may take a part of a line. The rest comes before all else. */
+static struct {
+    char bytes[LINE_SIZE];
+    size_t size;
+} rest;
+
+static bool write_rest(void)
+{
+    while (rest.size > 0) {
+        ssize_t written = write_bytes(rest.bytes, rest.size);
+
+        if (written <= 0) {
+            write_error = (int)-written;
+            return false;
+        }
+        rest.size -= (size_t)written;
+        memmove(rest.bytes, rest.bytes + written, rest.size);
+    }
+    return true;
+}
+
+static bool write_now(const char *line, size_t size)
+{
+    ssize_t written;
+
+    if (!write_rest())
         return false;
-    return write(STDERR_FILENO, line, size) >= 0;
+    written = write_bytes(line, size);
+    if (written <= 0) {
+        write_error = (int)-written;
+        return false;
+    }
+    rest.size = size - (size_t)written;
+    memcpy(rest.bytes, line + written, rest.size);
+    return true;
 }
 
 bool log_goes_to_journal(void)
@@ -184,6 +226,8 @@ static bool write_record(const struct log_record *record)
     char line[LINE_SIZE];
     int r = stderr_is_journal() ? send_to_journal(record) : -ENOENT;
 
+    if (r == -EAGAIN)
+        write_error = EAGAIN;
     if (r == 0 || r == -EAGAIN)
         return r == 0;
     if (format_now == LOG_FORMAT_JSON && !stderr_is_journal())
@@ -191,22 +235,112 @@ static bool write_record(const struct log_record *record)
     return write_now(line, write_text(record, line, sizeof(line)));
 }
 
-static void say_dropped(void)
+/* Waiting ---------------------------------------------------------------------------------------- */
+
+/* What waits at most, as a pipe holds. */
+#define WAITING_MAX ((size_t)64 * 1024)
+
+struct waiting {
+    struct list list;
+    size_t size;
+    struct log_record record; /* whose text is the one below */
+    char text[];
+};
+
+static struct list queue = {&queue, &queue};
+static size_t queued;
+static void (*waiting_fn)(void *arg);
+static void *waiting_arg;
+static bool told; /* that something waits */
+
+void log_set_waiting(void (*fn)(void *arg), void *arg)
 {
-    char note[80];
+    waiting_fn = fn;
+    waiting_arg = arg;
+    told = false;
+}
+
+static void tell(void)
+{
+    if (told || !waiting_fn)
+        return;
+    told = true;
+    waiting_fn(waiting_arg);
+}
+
+static bool enqueue(const struct log_record *record)
+{
+    size_t length = strlen(record->text), size = sizeof(struct waiting) + length + 1;
+    struct waiting *waiting = queued + size <= WAITING_MAX ? malloc(size) : NULL;
+
+    if (!waiting)
+        return false;
+    *waiting = (struct waiting){.size = size, .record = *record};
+    memcpy(waiting->text, record->text, length + 1);
+    waiting->record.text = waiting->text;
+    list_append(&queue, &waiting->list);
+    queued += size;
+    return true;
+}
+
+/* Gives the record that says how many lines were dropped to fn, if some were. */
+static bool say_dropped(bool (*fn)(const struct log_record *record))
+{
+    char note[160];
     struct log_record record = {
         .level = LOG_LEVEL_WARNING, .realtime = clock_realtime(), .text = note};
 
-    snprintf(note, sizeof(note), "%llu log lines were dropped: the log was not being read",
-             (unsigned long long)dropped);
-    if (write_record(&record))
-        dropped = 0;
+    if (dropped == 0)
+        return true;
+    snprintf(note, sizeof(note), "%llu log lines were dropped: %s", (unsigned long long)dropped,
+             write_error == 0 || write_error == EAGAIN ? "the log was not being read"
+                                                       : strerror(write_error));
+    if (!fn(&record))
+        return false;
+    dropped = 0;
+    return true;
 }
 
-static void log_record_text(enum log_event event, enum log_level level, const char *format,
-                            va_list args) printf_like(3, 0);
-static void log_record_text(enum log_event event, enum log_level level, const char *format,
-                            va_list args)
+bool log_flush(void)
+{
+    struct waiting *waiting, *next;
+
+    LIST_FOREACH_SAFE (waiting, next, &queue, list) {
+        if (!write_record(&waiting->record))
+            return false;
+        list_remove(&waiting->list);
+        queued -= waiting->size;
+        free(waiting);
+    }
+    if (!say_dropped(write_record) || !write_rest())
+        return false;
+    told = false;
+    return true;
+}
+
+void log_finish(int64_t patience)
+{
+    int64_t deadline = clock_monotonic() + patience;
+
+    while (!log_flush() && clock_monotonic() < deadline)
+        poll(NULL, 0, 10);
+}
+
+static void put(const struct log_record *record, bool foreign)
+{
+    /* In order: nothing overtakes what waits. */
+    if (log_flush() && write_record(record))
+        return;
+    /* What was dropped before the line is told before it. */
+    if (foreign || !say_dropped(enqueue) || !enqueue(record))
+        dropped++;
+    tell();
+}
+
+static void log_record_text(enum log_event event, enum log_level level, bool foreign,
+                            const char *format, va_list args) printf_like(4, 0);
+static void log_record_text(enum log_event event, enum log_level level, bool foreign,
+                            const char *format, va_list args)
 {
     char text[TEXT_SIZE];
     struct log_record record = {
@@ -220,10 +354,7 @@ static void log_record_text(enum log_event event, enum log_level level, const ch
     log_record_parse(&record);
     if (observer)
         observer(&record, observer_arg);
-    if (dropped > 0)
-        say_dropped();
-    if (!write_record(&record))
-        dropped++;
+    put(&record, foreign);
     errno = error;
 }
 
@@ -232,7 +363,16 @@ void log_line(enum log_level level, const char *format, ...)
     va_list args;
 
     va_start(args, format);
-    log_record_text(LOG_EVENT_NONE, level, format, args);
+    log_record_text(LOG_EVENT_NONE, level, false, format, args);
+    va_end(args);
+}
+
+void log_foreign(enum log_level level, const char *format, ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    log_record_text(LOG_EVENT_NONE, level, true, format, args);
     va_end(args);
 }
 
@@ -241,6 +381,6 @@ void log_about(enum log_event event, enum log_level level, const char *format, .
     va_list args;
 
     va_start(args, format);
-    log_record_text(event, level, format, args);
+    log_record_text(event, level, false, format, args);
     va_end(args);
 }

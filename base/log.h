@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The supervisor's log: under systemd, whose journal stderr is then, records with fields; else one line
- * on stderr a record, to be read by people or as JSON. A write never blocks: a line that cannot be taken
- * at once is dropped and counted, and the next line that gets through says how many were.
- * Hosts log through libreeve, into a pipe that the supervisor reads.
+ * on stderr a record, to be read by people or as JSON. A write never blocks. Lines of our own that cannot be taken at
+ * once wait in memory, up to a bound; those of others, and what does not fit, are dropped and counted, and the next line
+ * that gets through says how many were. Hosts log through libreeve, into a pipe that the supervisor reads.
  */
 #ifndef REEVE_BASE_LOG_H
 #define REEVE_BASE_LOG_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "base/macro.h"
 
@@ -60,6 +61,17 @@ void log_line(enum log_level level, const char *format, ...) printf_like(2, 3);
 /* The same for one of the events. */
 void log_about(enum log_event event, enum log_level level, const char *format, ...)
     printf_like(3, 4);
+
+/* The same for what others say, of whom a flood must not take our own lines along: it never waits. */
+void log_foreign(enum log_level level, const char *format, ...) printf_like(2, 3);
+
+/* fn is called when something waits to be written, and not again until log_flush() has returned true. NULL: nobody
+ * is told. */
+void log_set_waiting(void (*fn)(void *arg), void *arg);
+/* Writes what waits, without blocking. Returns whether nothing is left. */
+bool log_flush(void);
+/* For the end: blocks until what waits is written, or for so many nanoseconds. */
+void log_finish(int64_t patience);
 
 struct log_record;
 

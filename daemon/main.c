@@ -30,6 +30,10 @@
 #include "daemon/supervisor/state.h"
 #include "daemon/upgrade.h"
 
+/* How soon lines that wait are tried again, and how long the end waits for them. */
+#define LOG_RETRY    (50 * NSEC_PER_MSEC)
+#define LOG_PATIENCE NSEC_PER_SEC
+
 struct daemon {
     struct loop *loop;
     struct upgrade *upgrade;
@@ -37,9 +41,10 @@ struct daemon {
     struct edge *edge;
     struct supervisor *supervisor;
     struct last_write *last_write;
-    int64_t stop_by; /* when shutdown-timeout is over */
-    int lock;        /* of the state folder; -1: none */
-    bool cut_short;  /* a second signal came */
+    struct loop_timer *log_timer; /* lines of the log wait to be written */
+    int64_t stop_by;              /* when shutdown-timeout is over */
+    int lock;                     /* of the state folder; -1: none */
+    bool cut_short;               /* a second signal came */
     bool draining;
 };
 
@@ -127,6 +132,20 @@ static void signal_came(int signal, const struct loop_sender *sender, void *arg)
     }
 }
 
+/* Stderr may be anything, and the journal's socket tells nobody that it has room again. */
+static void log_waits(void *arg)
+{
+    struct daemon *daemon = arg;
+
+    loop_timer_arm(daemon->log_timer, LOG_RETRY);
+}
+
+static void flush_log(void *arg)
+{
+    if (!log_flush())
+        log_waits(arg);
+}
+
 static int cannot(const char *what, int r)
 {
     log_error("cannot %s: %s", what, strerror(-r));
@@ -178,6 +197,10 @@ static int create_daemon(struct daemon *daemon, const struct arguments *argument
 
     if (r < 0)
         return cannot("make the event loop", r);
+    r = loop_timer_create(daemon->loop, flush_log, daemon, &daemon->log_timer);
+    if (r < 0)
+        return cannot("make a timer", r);
+    log_set_waiting(log_waits, daemon);
     r = loop_signals_create(daemon->loop, signals, signal_came, daemon, &daemon->signals);
     if (r < 0)
         return cannot("receive signals", r);
@@ -293,6 +316,8 @@ static int run_daemon(const struct arguments *arguments, const struct places *pl
     edge_destroy(daemon.edge);
     supervisor_destroy(daemon.supervisor);
     loop_signals_destroy(daemon.signals);
+    log_set_waiting(NULL, NULL);
+    loop_timer_destroy(daemon.log_timer);
     loop_destroy(daemon.loop);
     if (daemon.lock >= 0)
         close(daemon.lock);
@@ -329,6 +354,9 @@ int main(int argc, char **argv)
     }
     if (arguments.check_state >= 0)
         return handover_check(arguments.check_state, &places);
-    return arguments.check ? options_check(arguments.config_path, &places)
-                           : run_daemon(&arguments, &places);
+    if (arguments.check)
+        return options_check(arguments.config_path, &places);
+    r = run_daemon(&arguments, &places);
+    log_finish(LOG_PATIENCE);
+    return r;
 }

@@ -23,6 +23,9 @@
 #define PATIENCE (60 * NSEC_PER_SEC)
 #define LOOK     (20 * NSEC_PER_MSEC)
 
+/* How long the log's reader is waited for, while nothing else moves. */
+#define LOG_PATIENCE (100 * NSEC_PER_MSEC)
+
 /* An upgrade that waits longer than usual says for what. */
 #define TELL_AFTER NSEC_PER_SEC
 
@@ -157,6 +160,8 @@ static void execute(struct upgrade *upgrade)
     log_notice("executing %s, version %s, in place of version %s", upgrade->program,
                upgrade->answer.version, REEVE_VERSION);
     keep_descriptors(upgrade, state, true);
+    /* What waits in memory would be lost. */
+    log_finish(LOG_PATIENCE);
     execv(upgrade->program, argv);
     error = errno;
     keep_descriptors(upgrade, state, false);

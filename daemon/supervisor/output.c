@@ -128,8 +128,8 @@ static void say_kept(struct output *output, struct bucket *bucket)
     unsigned count = MIN(bucket->kept_count, (unsigned)KEPT_LINES);
 
     for (unsigned i = bucket->kept_count - count; bucket->kept && i != bucket->kept_count; i++)
-        log_info("[%s] of the lines that were dropped: %s", label_of(output, bucket),
-                 bucket->kept[i % KEPT_LINES]);
+        log_foreign(LOG_LEVEL_INFO, "[%s] of the lines that were dropped: %s",
+                    label_of(output, bucket), bucket->kept[i % KEPT_LINES]);
     bucket->kept_count = 0;
 }
 
@@ -204,9 +204,9 @@ static void pass_on(struct output *output, char *line)
     if (*line == '\0' || !may_pass(output, bucket, line, verdict))
         return;
     if (strcmp(label_of(output, bucket), record.module) == 0)
-        log_line(level, "%s", line);
+        log_foreign(level, "%s", line);
     else
-        log_line(level, "[%s] %s", output_label(output), line);
+        log_foreign(level, "[%s] %s", output_label(output), line);
     if (level <= LOG_LEVEL_NOTICE && output->events.told)
         output->events.told(output->events.arg);
 }

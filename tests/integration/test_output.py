@@ -1,8 +1,14 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
 """What hosts print: whose words they are, and which of them no flood takes along."""
+import os
+import re
+import resource
+import select
+import subprocess
+
 import harness
-from puppetry import PuppetTest, puppet
+from puppetry import HEARTBEAT, PuppetTest, puppet
 
 
 class Names(PuppetTest):
@@ -68,6 +74,70 @@ class Floods(PuppetTest):
         daemon.wait_log(r"error +\[a\] my last words")
         daemon.wait_log(r"\[a\] exit code 7")
         self.assertEqual(daemon.stop(), 0, daemon.text())
+
+
+class Places(PuppetTest):
+    """What the log is written to takes no more for a while."""
+
+    def begin(self, config, stderr):
+        daemon = self.daemon(config, start=False)
+        environment = dict(os.environ, RUNTIME_DIRECTORY=daemon.folder, STATE_DIRECTORY=daemon.state)
+        process = subprocess.Popen([harness.REEVED, "-c", daemon.config_path], stderr=stderr, env=environment,
+                                   stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+        self.addCleanup(process.wait)
+        self.addCleanup(process.kill)
+        harness.wait_until(lambda: daemon.ctl("status").returncode == 0 and all(
+            m["state"] == "ready" for m in daemon.status()["modules"]), "the modules")
+        return daemon, process
+
+    def test_our_own_lines_outlast_a_flood_that_nobody_reads(self):
+        ours, theirs = os.pipe()
+        self.addCleanup(os.close, ours)
+        daemon, process = self.begin(puppet("a"), theirs)
+        os.close(theirs)
+        pid = daemon.module("a")["pid"]
+        self.act(daemon, "a", "fill and exit")
+        self.wait_restarted(daemon, "a", pid)
+        # Half a megabyte did not fit into the pipe.
+        seen = b""
+        while b"exit code 7" not in seen or b"log lines were dropped" not in seen:
+            self.assertTrue(select.select([ours], [], [], harness.PATIENCE)[0], seen[-4096:])
+            more = os.read(ours, 65536)
+            self.assertTrue(more, seen[-4096:])
+            seen += more
+        self.assertRegex(seen.decode(), r"\d+ log lines were dropped: the log was not being read\n")
+        process.terminate()
+        with open(ours, "rb", closefd=False) as file:
+            rest = (seen + file.read()).decode().splitlines()
+        self.assertEqual(process.wait(harness.PATIENCE), 0)
+        self.assertRegex(rest[-1], " stopped$")
+        for line in rest:
+            self.assertRegex(line, r"^\d{4}-\d\d-\d\dT[0-9:.]+Z (error|warning|notice|info) ")
+
+    def test_a_disk_that_is_full_for_a_while(self):
+        """A limit on the size of files stands in for it: it, too, lets a part of a line be written."""
+        path = os.path.join(self.daemon(start=False).folder, "log")
+        with open(path, "ab") as file:
+            daemon, process = self.begin(HEARTBEAT, file)
+        full = os.stat(path).st_size + 500
+        # Not before: what the scoreboards lie in has a size as well.
+        resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (full, resource.RLIM_INFINITY))
+
+        def fill():
+            self.assertEqual(daemon.ctl("reload").returncode, 0)
+            return os.stat(path).st_size == full
+        harness.wait_until(fill, "the file to be full")
+        self.assertEqual(daemon.ctl("stop", "heart").returncode, 0)
+        resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+
+        def lines():
+            with open(path, encoding="utf-8") as file:
+                return file.read().splitlines()
+        harness.wait_until(lambda: any("[heart] stop: asked for" in line for line in lines()), "the lines that waited")
+        process.terminate()
+        self.assertEqual(process.wait(harness.PATIENCE), 0)
+        for line in lines():
+            self.assertRegex(line, r"^\d{4}-\d\d-\d\dT[0-9:.]+Z (error|warning|notice|info) ")
 
 
 if __name__ == "__main__":
