@@ -40,8 +40,8 @@ class StandardDescriptors(harness.DaemonTest):
             daemon = self.daemon(HEARTBEAT, start=False)
             process = self.start(how, harness.REEVED, "-c", daemon.config_path, environment={
                 "RUNTIME_DIRECTORY": daemon.folder, "STATE_DIRECTORY": daemon.state})
-            harness.wait_until(lambda: daemon.ctl("status").returncode == 0, "an answer")
-            self.assertEqual(daemon.ctl("restart", "heart").returncode, 0)
+            # Nothing is restarted before the first check is over.
+            harness.wait_until(lambda: daemon.ctl("restart", "heart").returncode == 0, "the restart")
             self.assert_standard(process, how)
             self.assertEqual(daemon.ctl("upgrade").returncode, 0)
             self.assert_standard(process, how)
