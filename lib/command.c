@@ -3,10 +3,11 @@
  * Running a program.
  *
  * Properties: what was started has ended and is reaped when the call returns, and nothing of its
- * process group lives on; all of the group has SIGTERM and the grace before SIGKILL. A program that ends is never signalled under an id that is another's.
+ * process group lives on, nor after a cancel what has left that and not its session; all of them have SIGTERM and
+ * the grace before SIGKILL. A program that ends is never signalled under an id that is another's.
  *
  * Operation: the program leads a process group of its own, so that what it starts can be signalled
- * with it. Its end is seen by a pidfd, its output by a pipe, a cancel by the hook's unpark, all in
+ * with it (command_group.c). Its end is seen by a pidfd, its output by a pipe, a cancel by the hook's unpark, all in
  * one poll. What could be missing later (a descriptor to be woken by, memory for an output) is had
  * before it is started.
  *
@@ -40,13 +41,11 @@
 /* How long one that was killed may take: it is in the kernel, on a disk that is gone, if it takes longer. */
 #define KILL_PATIENCE RV_SECOND
 
-extern char **environ;
-
 struct command {
     struct rv_context *ctx;
     struct rv_command_options options;
     struct rv_command_result *result;
-    pid_t pid;
+    struct command_group group;
     int pidfd;
     int output; /* read end; -1 after its end */
     struct command_output text;
@@ -111,24 +110,27 @@ static int set_descriptors(posix_spawn_file_actions_t *actions, const char *dire
 
 static int spawn(struct command *command, char *const *argv, int input, int output)
 {
-    char *const *environment =
-        command->options.environment ? command->options.environment : environ;
+    char **environment = command_group_environment(&command->group, command->options.environment);
     posix_spawn_file_actions_t actions;
     posix_spawnattr_t attributes;
-    int r = posix_spawn_file_actions_init(&actions);
+    int r = environment ? posix_spawn_file_actions_init(&actions) : ENOMEM;
 
-    if (r != 0)
+    if (r != 0) {
+        free(environment);
         return -r;
+    }
     r = posix_spawnattr_init(&attributes);
     if (r == 0) {
         r = set_attributes(&attributes);
         if (r == 0)
             r = set_descriptors(&actions, command->options.directory, input, output);
         if (r == 0)
-            r = posix_spawnp(&command->pid, argv[0], &actions, &attributes, argv, environment);
+            r = posix_spawnp(&command->group.leader, argv[0], &actions, &attributes, argv,
+                             environment);
         posix_spawnattr_destroy(&attributes);
     }
     posix_spawn_file_actions_destroy(&actions);
+    free(environment);
     return -r;
 }
 
@@ -163,11 +165,11 @@ static int start(struct command *command, char *const *argv)
         r = spawn(command, argv, input, write_end);
     if (r < 0)
         return r;
-    command->pidfd = (int)syscall(SYS_pidfd_open, command->pid, 0);
+    command->pidfd = (int)syscall(SYS_pidfd_open, command->group.leader, 0);
     if (command->pidfd < 0) {
         r = -errno;
-        kill(-command->pid, SIGKILL);
-        waitpid(command->pid, NULL, 0);
+        kill(-command->group.leader, SIGKILL);
+        waitpid(command->group.leader, NULL, 0);
     }
     return r;
 }
@@ -196,7 +198,7 @@ static void terminate(struct command *command)
     if (command->terminated)
         return;
     command->terminated = true;
-    kill(-command->pid, SIGTERM);
+    command_group_signal(&command->group, SIGTERM);
     command->deadline = deadline_after(command->options.grace);
 }
 
@@ -217,10 +219,11 @@ static int wait_end(struct command *command)
 
         if (cancelled == 0 && wait_result(&wait) == WAIT_CANCEL) {
             cancelled = rv_context_err(command->ctx);
+            command_group_spread(&command->group);
             terminate(command);
         }
         if (command->deadline != RV_FOREVER && rv_now() >= command->deadline) {
-            kill(-command->pid, SIGKILL);
+            command_group_signal(&command->group, SIGKILL);
             command->deadline = RV_FOREVER;
         }
         if (parker_poll(wait.parker, fds, 2, command->deadline) < 0)
@@ -258,11 +261,11 @@ static void wait_group(struct command *command)
 
     if (killed)
         command->deadline = deadline_after(KILL_PATIENCE);
-    while ((member = command_group_find(command->pid)) >= 0 || member == -EMFILE ||
+    while ((member = command_group_find(&command->group)) >= 0 || member == -EMFILE ||
            member == -ENFILE || member == -ENOMEM) {
         /* Who has had its time to get it. */
         if (command->terminated && !killed)
-            command_group_remind(command->pid);
+            command_group_remind(&command->group);
         terminate(command);
         waited = wait_member(command, member);
         if (member >= 0)
@@ -271,7 +274,7 @@ static void wait_group(struct command *command)
             continue;
         if (killed)
             return;
-        kill(-command->pid, SIGKILL);
+        command_group_signal(&command->group, SIGKILL);
         killed = true;
         command->deadline = deadline_after(KILL_PATIENCE);
     }
@@ -296,9 +299,9 @@ static int reap(struct command *command, const char *name)
     siginfo_t info = {0};
     int r;
 
-    kill(-command->pid, SIGKILL);
+    command_group_signal(&command->group, SIGKILL);
     do {
-        r = waitid(P_PID, (id_t)command->pid, &info, WEXITED);
+        r = waitid(P_PID, (id_t)command->group.leader, &info, WEXITED);
     } while (r < 0 && errno == EINTR);
     /* A process that left the group may hold the pipe for ever: only what is there counts. */
     read_output(command);
@@ -347,6 +350,7 @@ int rv_command_run(struct rv_context *ctx, char *const *argv,
     if (command.options.grace == 0)
         command.options.grace = 5 * RV_SECOND;
     command.options.grace = MAX(command.options.grace, 0);
+    command_group_init(&command.group);
     r = prepare(&command);
     child_status_keep();
     if (r == 0)

@@ -1,20 +1,42 @@
 /* SPDX-License-Identifier: MIT */
+/*
+ * What belongs to a program.
+ *
+ * Properties: a process is taken for the program's only if it is in the group that the program leads; or, after a
+ * cancel, in the caller's session and either a descendant of the program, marked as started by this run, or in a group
+ * of such a one. timeout(1) and shells with job control make groups of their own.
+ *
+ * Operation: ids of groups and sessions are asked of the kernel. Parents and environments are in /proc, which a sandbox
+ * may hide: then the program's own group is all that is known. A process whose parent has ended is known by its mark,
+ * or by its group, which is remembered as long as the program is waited for.
+ *
+ * Safety: one thread uses it. What another process writes into its environment is read up to a bound.
+ */
 #include "lib/command_group.h"
 
 #include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <poll.h>
 #include <signal.h>
-#include <stdbool.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <reeve/runtime.h>
+
 #include "base/fd.h"
+
+extern char **environ;
+
+/* So many generations of processes are looked at, and so much of an environment. */
+#define DEPTH_MAX       64
+#define ENVIRONMENT_MAX ((size_t)256 * 1024)
 
 /* A zombie is a member as well, and its pidfd is readable. */
 static int open_living(pid_t pid)
@@ -30,8 +52,122 @@ static int open_living(pid_t pid)
     return -ESRCH;
 }
 
-/* Calls act for each that is not the leader, until it returns other than -ESRCH, which is returned. */
-static int each_member(pid_t group, int (*act)(pid_t pid))
+void command_group_init(struct command_group *group)
+{
+    static _Atomic unsigned number;
+
+    *group = (struct command_group){.session = getsid(0)};
+    snprintf(group->mark, sizeof(group->mark), COMMAND_MARK "%d-%" PRIx64 "-%u", (int)getpid(),
+             (uint64_t)rv_now(), atomic_fetch_add(&number, 1));
+}
+
+char **command_group_environment(const struct command_group *group, char *const *environment)
+{
+    char *const *from = environment ? environment : environ;
+    size_t count = 0, n = 0;
+    char **marked;
+
+    while (from && from[count])
+        count++;
+    marked = calloc(count + 2, sizeof(*marked));
+    if (!marked)
+        return NULL;
+    /* In front, where it is found first. */
+    marked[n++] = (char *)(uintptr_t)group->mark;
+    for (size_t i = 0; i < count; i++)
+        if (strncmp(from[i], COMMAND_MARK, strlen(COMMAND_MARK)) != 0)
+            marked[n++] = from[i];
+    return marked;
+}
+
+/* Whose it is ------------------------------------------------------------------------------------ */
+
+static FILE *open_proc(pid_t pid, const char *name)
+{
+    char path[64];
+
+    snprintf(path, sizeof(path), "/proc/%d/%s", (int)pid, name);
+    return fopen(path, "re");
+}
+
+/* 0: not known. */
+static pid_t parent_of(pid_t pid)
+{
+    FILE *file = open_proc(pid, "stat");
+    char text[512] = "", *name_end;
+    int parent = 0;
+
+    if (!file)
+        return 0;
+    text[fread(text, 1, sizeof(text) - 1, file)] = '\0';
+    fclose(file);
+    /* "1234 (name) S 1200 ...", where the name may hold anything. */
+    name_end = strrchr(text, ')');
+    return name_end && sscanf(name_end, ") %*c %d", &parent) == 1 ? parent : 0;
+}
+
+static bool is_descendant(const struct command_group *group, pid_t pid)
+{
+    for (int depth = 0; depth < DEPTH_MAX && pid > 1; depth++) {
+        pid = parent_of(pid);
+        if (pid == group->leader)
+            return true;
+    }
+    return false;
+}
+
+static bool has_mark(const struct command_group *group, pid_t pid)
+{
+    FILE *file = open_proc(pid, "environ");
+    size_t length = strlen(group->mark), at = 0;
+    bool matches = true, found = false;
+    int byte;
+
+    if (!file)
+        return false;
+    for (size_t i = 0; i < ENVIRONMENT_MAX && !found && (byte = getc_unlocked(file)) != EOF; i++)
+        if (byte == '\0') {
+            found = matches && at == length;
+            matches = true;
+            at = 0;
+        } else if (matches) {
+            matches = at < length && group->mark[at] == (char)byte;
+            at++;
+        }
+    fclose(file);
+    return found;
+}
+
+static bool has_left(const struct command_group *group, pid_t id)
+{
+    for (unsigned i = 0; i < group->count; i++)
+        if (group->others[i] == id)
+            return true;
+    return false;
+}
+
+static bool is_member(struct command_group *group, pid_t pid)
+{
+    pid_t id = getpgid(pid);
+
+    if (id < 0 || pid == group->leader || pid == getpid())
+        return false;
+    if (id == group->leader)
+        return !group->skips_leaders;
+    if (!group->spread || getsid(pid) != group->session)
+        return false;
+    if (has_left(group, id))
+        return true;
+    if (!is_descendant(group, pid) && !has_mark(group, pid))
+        return false;
+    /* Never the group that we are in. */
+    if (group->count < COMMAND_GROUPS_MAX && id != getpgrp())
+        group->others[group->count++] = id;
+    return true;
+}
+
+/* Calls act for each member, until it returns other than -ESRCH, which is returned. */
+static int each_member(struct command_group *group, int (*act)(pid_t pid))
 {
     /* The kernel has no list of a group's members: kill(-group, 0) counts the leader, which is a zombie. */
     DIR *folder = opendir("/proc");
@@ -43,16 +179,44 @@ static int each_member(pid_t group, int (*act)(pid_t pid))
     while (r == -ESRCH && (entry = readdir(folder))) {
         pid_t pid = isdigit((unsigned char)entry->d_name[0]) ? atoi(entry->d_name) : 0;
 
-        if (pid > 0 && pid != group && getpgid(pid) == group)
+        if (pid > 0 && is_member(group, pid))
             r = act(pid);
     }
     closedir(folder);
     return r;
 }
 
-int command_group_find(pid_t group)
+static int pass(pid_t pid)
+{
+    (void)pid;
+    return -ESRCH;
+}
+
+void command_group_spread(struct command_group *group)
+{
+    group->spread = true;
+    /* What the leader has started may have nothing but it to be known by. */
+    (void)each_member(group, pass);
+}
+
+int command_group_find(struct command_group *group)
 {
     return each_member(group, open_living);
+}
+
+/* Signals ---------------------------------------------------------------------------------------- */
+
+/* Returns -ESRCH, for each_member(). */
+static int send_to(pid_t pid, int signal)
+{
+    /* It is no child of ours, so what the id is is looked at right before. */
+    int member = open_living(pid);
+
+    if (member >= 0) {
+        kill(pid, signal);
+        close(member);
+    }
+    return -ESRCH;
 }
 
 /* Whether the mask of signals that the line names has SIGTERM. */
@@ -68,7 +232,6 @@ static int remind(pid_t pid)
 {
     char path[40], status[4096];
     cleanup_close int fd = -1;
-    int member;
     ssize_t size;
 
     snprintf(path, sizeof(path), "/proc/%d/status", (int)pid);
@@ -80,16 +243,31 @@ static int remind(pid_t pid)
     if (has_sigterm(status, "SigCgt:") || has_sigterm(status, "SigIgn:") ||
         has_sigterm(status, "SigBlk:"))
         return -ESRCH;
-    /* It is no child of ours, so what the id is is looked at right before. */
-    member = open_living(pid);
-    if (member >= 0) {
-        kill(pid, SIGTERM);
-        close(member);
-    }
-    return -ESRCH;
+    return send_to(pid, SIGTERM);
 }
 
-void command_group_remind(pid_t group)
+void command_group_remind(struct command_group *group)
 {
     (void)each_member(group, remind);
+}
+
+static int end(pid_t pid)
+{
+    return send_to(pid, SIGTERM);
+}
+
+static int kill_one(pid_t pid)
+{
+    return send_to(pid, SIGKILL);
+}
+
+void command_group_signal(struct command_group *group, int signal)
+{
+    kill(-group->leader, signal);
+    if (!group->spread)
+        return;
+    /* Those of the leader's group have it. */
+    group->skips_leaders = true;
+    (void)each_member(group, signal == SIGKILL ? kill_one : end);
+    group->skips_leaders = false;
 }

@@ -37,8 +37,12 @@ struct rv_command_result {
 /*
  * Runs argv[0], found in PATH, in a process group of its own with default signals and no other
  * descriptors than 0 to 2, and waits for its end. When ctx is done its group gets SIGTERM, and
- * SIGKILL after the grace. So does what is left of the group when the program has ended, however it
- * has: nothing of the group lives when the call returns. What has left the group is not touched.
+ * SIGKILL after the grace, and so does what it has started in a group of its own, as timeout does. So
+ * does what is left of the group when the program has ended, however it has: nothing of the group lives when
+ * the call returns. What has left the group of a program that ended by itself is not touched, nor what
+ * has left the session (setsid). Where a sandbox hides /proc, the group is all that is known.
+ *
+ * The program's environment has the variable REEVE_COMMAND on top, by which what it starts is known.
  * options and ret_result may be NULL.
  *
  * Where SIGCHLD is ignored (SIG_IGN, or SA_NOCLDWAIT), the kernel would drop the exit status. So it has

@@ -13,9 +13,9 @@
  *                              when its output, stdout and stderr, is logged. Default: failure
  *     output-max = SIZE        how much of the output is kept: the first and the last half of that.
  *                              Default: 16K
- *     kill-after = DURATION    between SIGTERM and SIGKILL: of the command when it is cancelled, and of what
- *                              it leaves in its process group when it ends; 0: SIGKILL follows at once.
- *                              Default: 3s. Set run.grace to more than this: past it the module's process is
+ *     kill-after = DURATION    between SIGTERM and SIGKILL: of the command, with all that it has started in
+ *                              its session, when it is cancelled; and of what it leaves in its process group
+ *                              when it ends. 0: SIGKILL follows at once. Default: 3s. Set run.grace to more than this: past it the module's process is
  *                              killed as hanging
  *
  * Tasks

@@ -58,6 +58,19 @@ class Exec(harness.DaemonTest):
         self.assertTrue(os.path.exists(os.path.join(daemon.state, "tidied")))
         self.assertEqual(daemon.stop(), 0, daemon.text())
 
+    def test_what_makes_a_group_of_its_own_is_ended_too(self):
+        """As timeout(1) does, in every run."""
+        daemon = self.daemon("[module:x]\nload = exec\nrun.grace = 1000s\nrun.timeout = 300ms\nrun.every = 10ms\n"
+                             "command = timeout 1000 sh -c 'echo $$ >> pids; exec sleep 1000'; true\n").wait_started()
+        harness.wait_until(lambda: daemon.module("x")["tasks"][0]["timeouts"] >= 3, "some timeouts")
+        self.assertEqual(daemon.ctl("stop", "x").returncode, 0)
+        with open(os.path.join(daemon.state, "pids"), encoding="utf-8") as file:
+            pids = [int(line) for line in file]
+        self.assertGreaterEqual(len(pids), 2)
+        self.assertEqual([pid for pid in pids if harness.is_alive(pid)], [])
+        self.assertNotIn("left behind", daemon.text())
+        self.assertEqual(daemon.stop(), 0, daemon.text())
+
     def test_no_time_before_it_is_killed(self):
         daemon = self.daemon("[module:x]\nload = exec\nkill-after = 0\nrun.grace = 1000s\nrun.timeout = 300ms\n"
                              "command = sh -c \"trap 'sleep 0.3; echo done > tidied; exit' TERM; "

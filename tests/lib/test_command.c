@@ -260,6 +260,111 @@ static void test_a_shell_does_not_take_its_commands_grace(void **state)
     remove_fifo(&fifo);
 }
 
+/* Ends the script, which tells of itself on the fifo $f, by a cancel. Returns the process that it names. */
+static pid_t cancel_script(struct command_call *call, const char *script, int ended_by)
+{
+    struct caller caller;
+    struct fifo fifo;
+    char text[500], pid[20] = "";
+    int fd;
+
+    make_fifo(&fifo);
+    snprintf(text, sizeof(text), "export f=%s; %s", fifo.path, script);
+    call->script = text;
+    rv_context_with_cancel(bg, &call->ctx);
+    caller_start(&caller, call_command, call);
+    fd = open(fifo.path, O_RDONLY | O_CLOEXEC);
+    assert_true(fd >= 0);
+    assert_true(read(fd, pid, sizeof(pid) - 1) > 1);
+    close(fd);
+    rv_context_cancel(call->ctx, -ESHUTDOWN, NULL);
+    assert_int_equal(caller_join(&caller), -ESHUTDOWN);
+    if (ended_by > 0)
+        assert_int_equal(call->result.signal, ended_by);
+    free(call->result.output);
+    rv_context_unref(call->ctx);
+    remove_fifo(&fifo);
+    return atoi(pid);
+}
+
+/* What leaves the group, but not the session, is ended with it: by its parent, by the group that it was in, by its mark. */
+static void test_a_cancel_reaches_other_groups(void **state)
+{
+    static const char *const scripts[] = {
+        /* timeout(1) makes a group of its own. */
+        "timeout 1000 sh -c 'echo $$ > $f; exec sleep 1000'; true",
+        /* Without the mark. */
+        "env -i f=$f PATH=\"$PATH\" timeout 1000 sh -c 'echo $$ > $f; exec sleep 1000'; true",
+        /* Its parent has ended. */
+        "(timeout 1000 sh -c 'echo $$ > $f; exec sleep 1000' &); sleep 1000",
+        /* It ignores its end. */
+        "timeout 1000 sh -c 'trap \"\" TERM; echo $$ > $f; while :; do sleep 0.01; done'; true",
+        /* So does the first. */
+        "trap '' TERM; timeout 1000 sh -c 'echo $$ > $f; while :; do sleep 0.01; done'; sleep 1000",
+    };
+    (void)state;
+
+    for (size_t i = 0; i < sizeof(scripts) / sizeof(scripts[0]); i++) {
+        struct command_call call = {.grace = i < 3 ? RV_HOUR : 100 * RV_MILLISECOND};
+
+        assert_true(is_dead(cancel_script(&call, scripts[i], i < 4 ? SIGTERM : 0)));
+    }
+}
+
+/* On purpose, that is. */
+static void test_what_leaves_the_session_lives(void **state)
+{
+    struct command_call call = {.grace = RV_HOUR};
+    struct rv_command_result result;
+    struct fifo fifo;
+    char script[300];
+    pid_t pid;
+    (void)state;
+
+    pid = cancel_script(&call, "setsid sh -c 'echo $$ > $f; exec sleep 1000' & wait", SIGTERM);
+    assert_false(is_dead(pid));
+    kill(pid, SIGKILL);
+    /* And what leaves the group of a program that ends well. */
+    make_fifo(&fifo);
+    snprintf(script, sizeof(script),
+             "timeout 1000 sh -c 'echo $$ > %s; exec sleep 1000' >/dev/null 2>&1 & read pid < %s; "
+             "echo $pid",
+             fifo.path, fifo.path);
+    assert_int_equal(run(script, NULL, &result), 0);
+    pid = atoi(result.output);
+    assert_true(pid > 1);
+    assert_false(is_dead(pid));
+    kill(pid, SIGKILL);
+    free(result.output);
+    remove_fifo(&fifo);
+}
+
+/* Two at once are two. */
+static void test_a_cancel_reaches_no_other_command(void **state)
+{
+    struct command_call call = {.grace = RV_HOUR}, other = {.ctx = bg, .grace = RV_HOUR};
+    struct caller caller;
+    struct fifo fifo;
+    char script[200];
+    int fd;
+    (void)state;
+
+    make_fifo(&fifo);
+    snprintf(script, sizeof(script), "timeout 1000 sh -c 'read line < %s; exit 7'", fifo.path);
+    other.script = script;
+    caller_start(&caller, call_command, &other);
+    fd = open(fifo.path, O_WRONLY | O_CLOEXEC);
+    assert_true(fd >= 0);
+    assert_true(is_dead(
+        cancel_script(&call, "timeout 1000 sh -c 'echo $$ > $f; exec sleep 1000'; true", SIGTERM)));
+    assert_int_equal(write(fd, "\n", 1), 1);
+    assert_int_equal(caller_join(&caller), -ECHILD);
+    assert_int_equal(other.result.exit_code, 7);
+    free(other.result.output);
+    close(fd);
+    remove_fifo(&fifo);
+}
+
 static void nothing(int signal)
 {
     (void)signal;
@@ -326,6 +431,9 @@ int main(void)
         cmocka_unit_test(test_what_ignores_its_end_is_killed),
         cmocka_unit_test(test_without_a_grace),
         cmocka_unit_test(test_a_shell_does_not_take_its_commands_grace),
+        cmocka_unit_test(test_a_cancel_reaches_other_groups),
+        cmocka_unit_test(test_what_leaves_the_session_lives),
+        cmocka_unit_test(test_a_cancel_reaches_no_other_command),
         cmocka_unit_test(test_statuses_where_sigchld_is_ignored),
     };
 
