@@ -22,17 +22,31 @@ struct checking {
 /* Of the module's thread: it is the one that check() runs on. */
 static _Thread_local struct checking *current;
 
+/* Of a key that stands there several times, the line whose value is named, if that can be told; else the first. */
+static const struct option_line *find_line(const struct option_lines *lines, const char *key,
+                                           const char *text)
+{
+    const struct option_line *first = NULL;
+
+    for (size_t i = 0; i < lines->count; i++) {
+        const struct option_line *line = &lines->items[i];
+
+        if (strcmp(line->key, key) != 0)
+            continue;
+        if (!line->credential && line->value[0] != '\0' && strstr(text, line->value))
+            return line;
+        first = first ? first : line;
+    }
+    return first;
+}
+
 static void tell(struct checking *checking, const char *key, const char *text)
 {
+    const struct option_line *line = find_line(checking->lines, key, text);
     char shown[RV_ERROR_TEXT_SIZE];
-    struct option_error error = {.key = key, .file = "", .text = shown};
+    struct option_error error = {
+        .key = key, .file = line ? line->file : "", .line = line ? line->line : 0, .text = shown};
 
-    for (size_t i = 0; i < checking->lines->count; i++)
-        if (strcmp(checking->lines->items[i].key, key) == 0) {
-            error.file = checking->lines->items[i].file;
-            error.line = checking->lines->items[i].line;
-            break;
-        }
     string_copy(shown, sizeof(shown), text);
     redact_urls(shown);
     checking->errors++;
@@ -46,7 +60,11 @@ void module_fail_option(struct rv_context *ctx _unused_, const char *option, con
     if (!current)
         return;
     option_key(option, key, sizeof(key));
-    snprintf(whole, sizeof(whole), "%s: %s", key, text);
+    /* "url = x: ...", as errors of the tables are, names it already. */
+    if (strncmp(text, key, strlen(key)) == 0)
+        snprintf(whole, sizeof(whole), "%s", text);
+    else
+        snprintf(whole, sizeof(whole), "%s: %s", key, text);
     tell(current, key, whole);
 }
 

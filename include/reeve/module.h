@@ -123,8 +123,8 @@ struct rv_module {
 
 /*
  * For check: says what is wrong with the option of that name (`a_b` or `a-b`), with the place of its line, or
- * of the section when it has none there. The text stands beside the place, so it need not name the
- * option; it must not quote a secret. Returns -EINVAL, and the text is the thread's error text
+ * of the section when it has none there. The text follows the option's name, unless it begins with that, as
+ * in "url = ftp://a: expected http://"; it must not quote a secret. Returns -EINVAL, and the text is the thread's error text
  * (<reeve/error.h>), so that `return rv_fail_option(...)` will do; who has called it need not return an error
  * as well. Does not block. Outside check it does no more than rv_fail_text().
  */

@@ -218,6 +218,28 @@ static void warn_of_passwords(struct rv_context *ctx, const struct httpcheck *ch
                check->via.shown);
 }
 
+static int check_options(struct rv_context *ctx, const void *state)
+{
+    static const char *const schemes[] = {"http", "https", NULL};
+    const struct httpcheck *check = state;
+    struct address address;
+    int r = check_login(check);
+
+    if (r < 0)
+        r = rv_fail_option(ctx, check->username ? "token" : "password", "%s", rv_error_text());
+    if (parse_proxy(check, &address) < 0)
+        r = rv_fail_option(ctx, "proxy", "%s", rv_error_text());
+    else
+        address_free(&address);
+    for (size_t i = 0; i < check->url.count; i++) {
+        address = (struct address){0};
+        if (address_parse("url", check->url.items[i], schemes, &address) < 0)
+            r = rv_fail_option(ctx, "url", "%s", rv_error_text());
+        address_free(&address);
+    }
+    return r;
+}
+
 /* Takes the options apart, or leaves all as it was. */
 static int take_options(struct rv_context *ctx, struct httpcheck *check)
 {
@@ -292,4 +314,4 @@ RV_MODULE(.name = "httpcheck", .version = "1",
                              .every = "30s",
                              .timeout = "5min",
                              .help = "fetches all URLs"}),
-          .init = init, .fini = fini, .reload = reload, );
+          .check = check_options, .init = init, .fini = fini, .reload = reload, );

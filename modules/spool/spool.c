@@ -116,23 +116,26 @@
 #include <errno.h>
 #include <string.h>
 
-static int check_patterns(const struct spool *spool)
+static int check(struct rv_context *ctx, const void *state)
 {
+    const struct spool *spool = state;
+    int r = spool_check_directory(spool);
+
+    if (r < 0)
+        r = rv_fail_option(ctx, "directory", "%s", rv_error_text());
     for (size_t i = 0; i < spool->ignore.count; i++)
         if (spool->ignore.items[i][0] == '\0' || strchr(spool->ignore.items[i], '/'))
-            return rv_fail_text(-EINVAL,
-                                "ignore = %s: expected a pattern for names, without a slash",
-                                spool->ignore.items[i]);
-    return 0;
+            r = rv_fail_option(ctx, "ignore",
+                               "ignore = %s: expected a pattern for names, without a slash",
+                               spool->ignore.items[i]);
+    return r;
 }
 
 static int init(struct rv_context *ctx, void *state)
 {
     struct spool *spool = state;
-    int r = check_patterns(spool);
+    int r;
 
-    if (r < 0)
-        return r;
     pthread_mutex_init(&spool->lock, NULL);
     r = spool_open(ctx, spool);
     if (r < 0) {
@@ -204,4 +207,4 @@ RV_MODULE(.name = "spool", .version = "1",
                              .timeout = "10min",
                              .backoff = "1s",
                              .help = "runs the command for a file"}),
-          .init = init, .fini = fini, );
+          .check = check, .init = init, .fini = fini, );

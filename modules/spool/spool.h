@@ -171,6 +171,10 @@ void trace_end(struct trace *trace);
 
 /* Folders (spool_folder.c) --------------------------------------------------------------------- */
 
+/* Whether the folders, as far as they are there, are some that no spool may have. Returns 0 or -EINVAL with a
+ * text; looks only. */
+int spool_check_directory(const struct spool *spool);
+
 /* Makes and opens the folders, proves that files can be moved, and watches. Returns 0 or a negative errno
  * with a text; then spool_close() is to be called all the same. */
 int spool_open(struct rv_context *ctx, struct spool *spool);

@@ -222,7 +222,7 @@ int spool_check_folders(const struct spool *spool)
 
 /* The folders must not be the one in which reeved keeps its own files, the module's working directory, whatever
  * their paths are: they would be processed. Nor must files be moved to where they come from. */
-static int refuse_own(const struct spool *spool, const char *name, int fd)
+static int refuse_own(const struct spool *spool, int directory_fd, const char *name, int fd)
 {
     struct stat state, folder;
 
@@ -232,8 +232,7 @@ static int refuse_own(const struct spool *spool, const char *name, int fd)
             "directory = %s: %s is the state folder, where reeved keeps files of its "
             "own; name a folder in it, such as `directory = spool`",
             spool->directory, name);
-    if (fd != spool->directory_fd && fstat(spool->directory_fd, &folder) == 0 &&
-        is_folder(fd, &folder))
+    if (fd != directory_fd && fstat(directory_fd, &folder) == 0 && is_folder(fd, &folder))
         return rv_fail_text(
             -EINVAL,
             "directory = %s: its %s leads back to it; remove that link, and a folder "
@@ -242,12 +241,31 @@ static int refuse_own(const struct spool *spool, const char *name, int fd)
     return 0;
 }
 
+int spool_check_directory(const struct spool *spool)
+{
+    static const char *const names[] = {"done", "failed"};
+    int directory = open(spool->directory, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    int r = directory < 0 ? 0 : refuse_own(spool, directory, "it", directory);
+
+    for (size_t i = 0; i < 2 && directory >= 0 && r == 0; i++) {
+        int fd = openat(directory, names[i], O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+        if (fd < 0)
+            continue;
+        r = refuse_own(spool, directory, names[i], fd);
+        close(fd);
+    }
+    if (directory >= 0)
+        close(directory);
+    return r;
+}
+
 static int open_target(const struct spool *spool, const char *name, int *ret_fd)
 {
     *ret_fd = open_folder(spool->directory_fd, name);
     if (*ret_fd < 0)
         return rv_wrap(*ret_fd, "in %s", spool->directory);
-    return refuse_own(spool, name, *ret_fd);
+    return refuse_own(spool, spool->directory_fd, name, *ret_fd);
 }
 
 /* Nothing is made in a folder that is not ours. */
@@ -258,7 +276,7 @@ static int open_folders(struct rv_context *ctx, struct spool *spool)
     spool->directory_fd = open_folder(AT_FDCWD, spool->directory);
     if (spool->directory_fd < 0)
         return spool->directory_fd;
-    r = refuse_own(spool, "it", spool->directory_fd);
+    r = refuse_own(spool, spool->directory_fd, "it", spool->directory_fd);
     if (r == 0)
         r = spool_lock(ctx, spool);
     if (r == 0)

@@ -152,6 +152,23 @@ class HttpcheckTest(harness.DaemonTest):
         return said
 
 
+class Refusals(HttpcheckTest):
+    def test_a_reload_touches_nothing(self):
+        daemon = self.start(f"url = {self.url}/good")
+        pid = daemon.module("web")["pid"]
+        daemon.write("\n".join(["[module:web]", "load = httpcheck", f"url = {self.url}/good", "url = ftp://a/", "token = t",
+                                "username = u", ""]))
+        with open(daemon.config_path, encoding="utf-8") as file:
+            line = file.read().splitlines().index("url = ftp://a/") + 1
+        for words in ("check",), ("reload", "--plan"), ("reload",):
+            done = daemon.ctl(*words)
+            self.assertEqual(done.returncode, 1, words)
+            self.assertIn(f"reeve.ini:{line}: [module:web] url = ftp://a/: expected http:// or https://", done.stderr)
+            self.assertIn(f"reeve.ini:{line + 1}: [module:web] token: give a `username` or a `token`, not both", done.stderr)
+        self.assertEqual((daemon.module("web")["pid"], daemon.module("web")["state"]), (pid, "ready"))
+        self.assertEqual(daemon.stop(), 0, daemon.text())
+
+
 class Verdicts(HttpcheckTest):
     def test_what_is_good(self):
         self.server.redirects = {"/moved": "/good", "/far": f"{self.url}/moved"}
