@@ -11,6 +11,7 @@
 #include <stdarg.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -291,6 +292,26 @@ static void say_hello(struct host *host)
     loop_timer_arm(host->timer, HELLO_TIMEOUT);
 }
 
+/* The spawn would fail too, and name the program. Returns 0 or a negative errno. */
+static int check_folder(const struct host *host, const char **ret_what)
+{
+    static char what[256];
+    struct stat status;
+    int r = stat(host->directory, &status) < 0 ? -errno : 0;
+
+    if (r == 0 && !S_ISDIR(status.st_mode))
+        r = -ENOTDIR;
+    if (r == 0 && access(host->directory, X_OK) < 0)
+        r = -errno;
+    if (r == 0)
+        return 0;
+    snprintf(what, sizeof(what),
+             "it runs in the state folder %.150s, which must be there again, as it was before: ",
+             host->directory);
+    *ret_what = what;
+    return r;
+}
+
 int host_start_process(struct host *host, const char **ret_what)
 {
     cleanup_close int output_fd = -1, host_end = -1;
@@ -301,6 +322,9 @@ int host_start_process(struct host *host, const char **ret_what)
     *ret_what = "no memory for its limits: ";
     if (host->limits_error < 0)
         return host->limits_error;
+    r = check_folder(host, ret_what);
+    if (r < 0)
+        return r;
     scoreboard_unmap(host->board);
     host->board = NULL;
     if (host->board_fd >= 0)
