@@ -139,6 +139,11 @@ const struct scoreboard *host_scoreboard(const struct host *host)
     return host->board;
 }
 
+bool host_awaits_leftovers(const struct host *host)
+{
+    return host->end_held;
+}
+
 bool host_is_stopped(const struct host *host)
 {
     return host->stopped_at > 0;
@@ -154,13 +159,18 @@ void host_set_grace(struct host *host, int64_t grace)
     host->grace = grace;
 }
 
+static bool is_living(const struct host *host)
+{
+    return host->pid > 0 && !host->end_held;
+}
+
 bool host_is_process(pid_t pid, bool descendants)
 {
     pid_t session = descendants && pid > 0 ? getsid(pid) : -1;
     const struct host *host;
 
     LIST_FOREACH (host, &all_hosts, all)
-        if (host->pid > 0 && (host->pid == pid || host->pid == session))
+        if (is_living(host) && (host->pid == pid || host->pid == session))
             return true;
     return false;
 }
@@ -170,7 +180,7 @@ bool host_has_mark(const char *mark)
     const struct host *host;
 
     LIST_FOREACH (host, &all_hosts, all)
-        if (host->pid > 0 && strcmp(host->mark, mark) == 0)
+        if (is_living(host) && strcmp(host->mark, mark) == 0)
             return true;
     return false;
 }
@@ -238,8 +248,6 @@ static void process_ended(pid_t pid, const struct loop_exit *exit, void *arg)
     host_usage_close(host, exit->cpu);
     describe_end(host, exit, &host->end);
     string_copy(label, sizeof(label), host_label(host));
-    /* From here on it is no living host, whose processes are left alone. */
-    host->pid = 0;
     loop_child_destroy(TAKE_PTR(host->child));
     cgroup_destroy(TAKE_PTR(host->cgroup));
     if (held) {
@@ -248,6 +256,8 @@ static void process_ended(pid_t pid, const struct loop_exit *exit, void *arg)
         loop_timer_disarm(host->timer);
         spawner_is_up(host->spawner, host);
     }
+    /* From here on it is no living host, whose processes are left alone. Its pid and its scoreboard stay its owner's
+     * until that hears of the end. */
     host->leftovers = true;
     host->end_held = held;
     stray_host_ended(pid, host->mark, label, leftovers_gone, host);
