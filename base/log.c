@@ -322,7 +322,8 @@ void log_finish(int64_t patience)
 {
     int64_t deadline = clock_monotonic() + patience;
 
-    while (!log_flush() && clock_monotonic() < deadline)
+    /* Whoever only does not read may yet do so; a reader that is gone, or a disk that is full, is not waited for. */
+    while (!log_flush() && write_error == EAGAIN && clock_monotonic() < deadline)
         poll(NULL, 0, 10);
 }
 
