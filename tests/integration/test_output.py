@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
 """What hosts print: whose words they are, and which of them no flood takes along."""
+import fcntl
 import os
 import re
 import resource
@@ -121,6 +122,23 @@ class Places(PuppetTest):
         self.assertRegex(rest[-1], " stopped$")
         for line in rest:
             self.assertRegex(line, r"^\d{4}-\d\d-\d\dT[0-9:.]+Z (error|warning|notice|info) ")
+
+    def test_what_became_of_a_run_outlasts_it_too(self):
+        ours, theirs = os.pipe()
+        self.addCleanup(os.close, ours)
+        fcntl.fcntl(theirs, fcntl.F_SETPIPE_SZ, 4096)
+        daemon, process = self.begin(puppet("a", "essential = no", "act.on-error = stop"), theirs)
+        os.close(theirs)
+        self.act(daemon, "a", "flood and fail")
+        # What `logs` shows has come to the log.
+        harness.wait_until(lambda: "runs no more" in daemon.ctl("logs", "a").stdout, "the end of the run")
+        process.terminate()
+        with open(ours, "rb", closefd=False) as file:
+            text = file.read().decode()
+        self.assertEqual(process.wait(harness.PATIENCE), 0)
+        self.assertIn("[a/act#1] failed: as told\n", text)
+        self.assertIn("[a/act#1] runs no more", text)
+        self.assertIn("log lines were dropped: the log was not being read\n", text)
 
     def test_a_disk_that_is_full_for_a_while(self):
         """A limit on the size of files stands in for it: it, too, lets a part of a line be written."""
