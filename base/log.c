@@ -268,10 +268,10 @@ static void tell(void)
     waiting_fn(waiting_arg);
 }
 
-static bool enqueue(const struct log_record *record)
+static bool enqueue_within(const struct log_record *record, size_t most)
 {
     size_t length = strlen(record->text), size = sizeof(struct waiting) + length + 1;
-    struct waiting *waiting = queued + size <= WAITING_MAX ? malloc(size) : NULL;
+    struct waiting *waiting = queued + size <= most ? malloc(size) : NULL;
 
     if (!waiting)
         return false;
@@ -281,6 +281,11 @@ static bool enqueue(const struct log_record *record)
     list_append(&queue, &waiting->list);
     queued += size;
     return true;
+}
+
+static bool enqueue(const struct log_record *record)
+{
+    return enqueue_within(record, WAITING_MAX);
 }
 
 /* Gives the record that says how many lines were dropped to fn, if some were. */
@@ -322,24 +327,26 @@ void log_finish(int64_t patience)
 {
     int64_t deadline = clock_monotonic() + patience;
 
-    while (!log_flush() && clock_monotonic() < deadline)
+    /* Whoever only does not read may yet do so; a reader that is gone, or a disk that is full, is not waited for. */
+    while (!log_flush() && write_error == EAGAIN && clock_monotonic() < deadline)
         poll(NULL, 0, 10);
 }
 
-static void put(const struct log_record *record, bool foreign)
+/* room: how much may wait with it; 0: it does not wait. */
+static void put(const struct log_record *record, size_t room)
 {
     /* In order: nothing overtakes what waits. */
     if (log_flush() && write_record(record))
         return;
     /* What was dropped before the line is told before it. */
-    if (foreign || !say_dropped(enqueue) || !enqueue(record))
+    if (room == 0 || !say_dropped(enqueue) || !enqueue_within(record, room))
         dropped++;
     tell();
 }
 
-static void log_record_text(enum log_event event, enum log_level level, bool foreign,
+static void log_record_text(enum log_event event, enum log_level level, size_t room,
                             const char *format, va_list args) printf_like(4, 0);
-static void log_record_text(enum log_event event, enum log_level level, bool foreign,
+static void log_record_text(enum log_event event, enum log_level level, size_t room,
                             const char *format, va_list args)
 {
     char text[TEXT_SIZE];
@@ -354,7 +361,7 @@ static void log_record_text(enum log_event event, enum log_level level, bool for
     log_record_parse(&record);
     if (observer)
         observer(&record, observer_arg);
-    put(&record, foreign);
+    put(&record, room);
     errno = error;
 }
 
@@ -363,16 +370,16 @@ void log_line(enum log_level level, const char *format, ...)
     va_list args;
 
     va_start(args, format);
-    log_record_text(LOG_EVENT_NONE, level, false, format, args);
+    log_record_text(LOG_EVENT_NONE, level, WAITING_MAX, format, args);
     va_end(args);
 }
 
-void log_foreign(enum log_level level, const char *format, ...)
+void log_foreign(enum log_level level, bool counts, const char *format, ...)
 {
     va_list args;
 
     va_start(args, format);
-    log_record_text(LOG_EVENT_NONE, level, true, format, args);
+    log_record_text(LOG_EVENT_NONE, level, counts ? WAITING_MAX / 2 : 0, format, args);
     va_end(args);
 }
 
@@ -381,6 +388,6 @@ void log_about(enum log_event event, enum log_level level, const char *format, .
     va_list args;
 
     va_start(args, format);
-    log_record_text(event, level, false, format, args);
+    log_record_text(event, level, WAITING_MAX, format, args);
     va_end(args);
 }

@@ -62,8 +62,9 @@ void log_line(enum log_level level, const char *format, ...) printf_like(2, 3);
 void log_about(enum log_event event, enum log_level level, const char *format, ...)
     printf_like(3, 4);
 
-/* The same for what others say, of whom a flood must not take our own lines along: it never waits. */
-void log_foreign(enum log_level level, const char *format, ...) printf_like(2, 3);
+/* The same for what others say, of whom a flood must not take our own lines along: it waits only if it counts, and only
+ * while half of the room is free. */
+void log_foreign(enum log_level level, bool counts, const char *format, ...) printf_like(3, 4);
 
 /* fn is called when something waits to be written, and not again until log_flush() has returned true. NULL: nobody
  * is told. */

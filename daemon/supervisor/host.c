@@ -11,6 +11,7 @@
 #include <stdarg.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -145,6 +146,11 @@ const struct scoreboard *host_scoreboard(const struct host *host)
     return host->board;
 }
 
+bool host_awaits_leftovers(const struct host *host)
+{
+    return host->end_held;
+}
+
 bool host_is_stopped(const struct host *host)
 {
     return host->stopped_at > 0;
@@ -160,13 +166,18 @@ void host_set_grace(struct host *host, int64_t grace)
     host->grace = grace;
 }
 
+static bool is_living(const struct host *host)
+{
+    return host->pid > 0 && !host->end_held;
+}
+
 bool host_is_process(pid_t pid, bool descendants)
 {
     pid_t session = descendants && pid > 0 ? getsid(pid) : -1;
     const struct host *host;
 
     LIST_FOREACH (host, &all_hosts, all)
-        if (host->pid > 0 && (host->pid == pid || host->pid == session))
+        if (is_living(host) && (host->pid == pid || host->pid == session))
             return true;
     return false;
 }
@@ -176,7 +187,7 @@ bool host_has_mark(const char *mark)
     const struct host *host;
 
     LIST_FOREACH (host, &all_hosts, all)
-        if (host->pid > 0 && strcmp(host->mark, mark) == 0)
+        if (is_living(host) && strcmp(host->mark, mark) == 0)
             return true;
     return false;
 }
@@ -244,8 +255,6 @@ static void process_ended(pid_t pid, const struct loop_exit *exit, void *arg)
     host_usage_close(host, exit->cpu);
     describe_end(host, exit, &host->end);
     string_copy(label, sizeof(label), host_label(host));
-    /* From here on it is no living host, whose processes are left alone. */
-    host->pid = 0;
     loop_child_destroy(TAKE_PTR(host->child));
     cgroup_destroy(TAKE_PTR(host->cgroup));
     if (held) {
@@ -254,6 +263,8 @@ static void process_ended(pid_t pid, const struct loop_exit *exit, void *arg)
         loop_timer_disarm(host->timer);
         spawner_is_up(host->spawner, host);
     }
+    /* From here on it is no living host, whose processes are left alone. Its pid and its scoreboard stay its owner's
+     * until that hears of the end. */
     host->leftovers = true;
     host->end_held = held;
     stray_host_ended(pid, host->mark, label, leftovers_gone, host);
@@ -298,6 +309,26 @@ static void say_hello(struct host *host)
     loop_timer_arm(host->timer, HELLO_TIMEOUT);
 }
 
+/* The spawn would fail too, and name the program. Returns 0 or a negative errno. */
+static int check_folder(const struct host *host, const char **ret_what)
+{
+    static char what[256];
+    struct stat status;
+    int r = stat(host->directory, &status) < 0 ? -errno : 0;
+
+    if (r == 0 && !S_ISDIR(status.st_mode))
+        r = -ENOTDIR;
+    if (r == 0 && access(host->directory, X_OK) < 0)
+        r = -errno;
+    if (r == 0)
+        return 0;
+    snprintf(what, sizeof(what),
+             "it runs in the state folder %.150s, which must be there again, as it was before: ",
+             host->directory);
+    *ret_what = what;
+    return r;
+}
+
 int host_start_process(struct host *host, const char **ret_what)
 {
     cleanup_close int output_fd = -1, host_end = -1;
@@ -308,6 +339,9 @@ int host_start_process(struct host *host, const char **ret_what)
     *ret_what = "no memory for its limits: ";
     if (host->limits_error < 0)
         return host->limits_error;
+    r = check_folder(host, ret_what);
+    if (r < 0)
+        return r;
     *ret_what = "no scoreboard: ";
     r = scoreboard_create("reeve-scoreboard", &host->board_fd, &host->board);
     if (r < 0)

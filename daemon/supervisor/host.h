@@ -81,6 +81,8 @@ const char *host_name(const struct host *host);
 const char *host_label(const struct host *host);
 /* 0 without a process. */
 pid_t host_pid(const struct host *host);
+/* Whether its process has ended, and what that has left behind is waited for. */
+bool host_awaits_leftovers(const struct host *host);
 /* Whether somebody has stopped it by a signal. */
 bool host_is_stopped(const struct host *host);
 /* Of the present incarnation, or of the last one until host_start(); NULL while it waits to be spawned. */

@@ -11,7 +11,7 @@ bool host_usage(struct host *host, struct usage *ret_usage, int64_t *ret_cpu)
     int64_t now = clock_monotonic();
     struct usage usage;
 
-    if (host->pid > 0 && (host->usage_at == 0 || now - host->usage_at >= FRESH)) {
+    if (host->child && (host->usage_at == 0 || now - host->usage_at >= FRESH)) {
         host->usage_at = now;
         /* One that is ending has no memory to tell of; its last figures stay. */
         if (usage_read(host->pid, &usage) == 0)
@@ -19,7 +19,7 @@ bool host_usage(struct host *host, struct usage *ret_usage, int64_t *ret_cpu)
     }
     *ret_usage = host->usage;
     *ret_cpu = host->cpu_before + host->usage.cpu;
-    return host->pid > 0 && host->usage.threads > 0;
+    return host->child && host->usage.threads > 0;
 }
 
 void host_usage_close(struct host *host, int64_t cpu)

@@ -60,7 +60,10 @@ enum health judge_pool(const struct scoreboard_pool *pool, const char **ret_outp
 static void judge_state(struct snapshot_module *module, const struct unit *unit, enum phase phase)
 {
     bool first_start = phase <= PHASE_STARTING;
+    const char *activity = unit->activity;
 
+    if (unit->attached && host_awaits_leftovers(unit->tenancy->host))
+        activity = "waiting for the end of processes that its host has left behind";
     switch (unit->state) {
     case UNIT_READY:
     case UNIT_STATE_COUNT:
@@ -88,8 +91,7 @@ static void judge_state(struct snapshot_module *module, const struct unit *unit,
                  unit->deferred);
     if (unit->state != UNIT_READY)
         snprintf(module->output, sizeof(module->output), "%s%s%s%s%s", unit_state_name(unit->state),
-                 unit->reason[0] ? ": " : "", unit->reason, unit->activity[0] ? "; " : "",
-                 unit->activity);
+                 unit->reason[0] ? ": " : "", unit->reason, activity[0] ? "; " : "", activity);
 }
 
 /* What crashed must have gone well since: the task, a job of the pool, or the start when neither was

@@ -128,7 +128,7 @@ static void say_kept(struct output *output, struct bucket *bucket)
     unsigned count = MIN(bucket->kept_count, (unsigned)KEPT_LINES);
 
     for (unsigned i = bucket->kept_count - count; bucket->kept && i != bucket->kept_count; i++)
-        log_foreign(LOG_LEVEL_INFO, "[%s] of the lines that were dropped: %s",
+        log_foreign(LOG_LEVEL_INFO, false, "[%s] of the lines that were dropped: %s",
                     label_of(output, bucket), bucket->kept[i % KEPT_LINES]);
     bucket->kept_count = 0;
 }
@@ -145,9 +145,11 @@ static void drop(struct output *output, struct bucket *bucket, const char *line)
 }
 
 /* A module that marks lines of its own as verdicts takes them from its own share. */
-static bool may_pass(struct output *output, struct bucket *bucket, const char *line, bool verdict)
+static bool may_pass(struct output *output, struct bucket *bucket, const char *line, bool verdict,
+                     bool *ret_counts)
 {
-    if (!(verdict && take(&bucket->verdicts)) && !take(&bucket->lines)) {
+    *ret_counts = verdict && take(&bucket->verdicts);
+    if (!*ret_counts && !take(&bucket->lines)) {
         drop(output, bucket, line);
         return false;
     }
@@ -195,18 +197,18 @@ static void pass_on(struct output *output, char *line)
     enum log_level level;
     struct log_record record;
     struct bucket *bucket;
-    bool verdict;
+    bool verdict, counts;
 
     line = take_prefix(line, &level, &verdict);
     record.text = line;
     log_record_parse(&record);
     bucket = find_bucket(output, record.module);
-    if (*line == '\0' || !may_pass(output, bucket, line, verdict))
+    if (*line == '\0' || !may_pass(output, bucket, line, verdict, &counts))
         return;
     if (strcmp(label_of(output, bucket), record.module) == 0)
-        log_foreign(level, "%s", line);
+        log_foreign(level, counts, "%s", line);
     else
-        log_foreign(level, "[%s] %s", output_label(output), line);
+        log_foreign(level, counts, "[%s] %s", output_label(output), line);
     if (level <= LOG_LEVEL_NOTICE && output->events.told)
         output->events.told(output->events.arg);
 }

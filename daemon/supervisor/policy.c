@@ -78,7 +78,8 @@ struct policy_decision policy_decide(const struct config_module *settings,
         return decision;
     }
     recent = restarts_within(history, facts->now - settings->restart_limit.window);
-    if (recent >= settings->restart_limit.count) {
+    decision.free = facts->end == POLICY_END_NO_PROCESS;
+    if (recent >= settings->restart_limit.count && !decision.free) {
         decision.verdict = POLICY_FAILED;
         snprintf(decision.reason, sizeof(decision.reason),
                  "not restarted: %u restarts within %s (restart-limit)", recent,
@@ -95,7 +96,7 @@ void policy_record(struct policy_history *history, const struct policy_decision 
                    int64_t now)
 {
     history->streak = decision->stable ? 1 : history->streak + 1;
-    if (history->size == 0)
+    if (history->size == 0 || decision->free)
         return;
     history->times[history->next] = now;
     history->next = (history->next + 1) % history->size;

@@ -17,6 +17,9 @@ enum policy_end {
     POLICY_END_FAILURE,   /* exit code, signal, hang, or an error at start that may pass */
     POLICY_END_PERMANENT, /* trying again cannot help: wrong ABI, wrong options */
     POLICY_END_NEIGHBOUR, /* it shared a host with a module that failed */
+    /* There was no process: no descriptors, no memory, no state folder. It is no fault of the module, and what is
+     * missing may be back at any time, so it is tried for ever. */
+    POLICY_END_NO_PROCESS,
 };
 
 /* The last restarts, as many as a limit can count. */
@@ -42,6 +45,7 @@ struct policy_decision {
     enum policy_verdict verdict;
     int64_t delay; /* before the restart */
     bool stable;   /* it was ready long enough for the streak to end */
+    bool free;     /* it does not count for restart-limit */
     char reason[160];
 };
 

@@ -206,7 +206,8 @@ static void kill_stray(pid_t pid, const struct ended *ended)
                     command);
     else
         log_warning("killing process %d (%s), left behind by a host", (int)pid, command);
-    kill(pid, SIGKILL);
+    if (kill(pid, SIGKILL) < 0)
+        log_error("cannot kill process %d (%s): %s", (int)pid, command, strerror(errno));
     stray_adopt(pid);
 }
 

@@ -168,6 +168,8 @@ void unit_act_host_ended(struct unit *unit, const struct unit_input *input)
         unit_decide(unit, POLICY_END_PERMANENT, LOG_EVENT_NONE);
     else if (input->guilty)
         unit_decide(unit, POLICY_END_NEIGHBOUR, LOG_EVENT_NONE);
+    else if (input->end->not_started)
+        unit_decide(unit, POLICY_END_NO_PROCESS, event_of(input->end));
     else
         unit_decide(unit, input->end->clean ? POLICY_END_CLEAN : POLICY_END_FAILURE,
                     event_of(input->end));

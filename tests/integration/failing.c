@@ -112,6 +112,7 @@ FAILING("epoll_wait", -1, int, epoll_wait, (int fd, struct epoll_event *e, int n
         (fd, e, n, t))
 FAILING("ftruncate", -1, int, ftruncate, (int fd, off_t n), (fd, n))
 FAILING("ftruncate", -1, int, ftruncate64, (int fd, off64_t n), (fd, n))
+FAILING("kill", -1, int, kill, (pid_t p, int s), (p, s))
 FAILING("listen", -1, int, listen, (int fd, int n), (fd, n))
 FAILING("memfd_create", -1, int, memfd_create, (const char *n, unsigned f), (n, f))
 FAILING("mmap", MAP_FAILED, void *, mmap, (void *a, size_t n, int p, int f, int fd, off_t o),

@@ -69,7 +69,7 @@ class Faults:
         with open(path, "w+b") as file:
             file.truncate(64 * self.SLOT.size)
             self.memory = mmap.mmap(file.fileno(), 64 * self.SLOT.size)
-        self.names = list(CALLS) + ["fdatasync"]
+        self.names = list(CALLS) + ["fdatasync", "kill"]
         for i, name in enumerate(self.names):
             self.SLOT.pack_into(self.memory, i * self.SLOT.size, name.encode(), 0, 0, 0, 0)
 

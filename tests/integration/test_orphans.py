@@ -5,6 +5,7 @@ import os
 import signal
 
 import harness
+import test_failing_calls
 from puppetry import HEARTBEAT, PuppetTest
 
 
@@ -194,6 +195,31 @@ class Orphans(PuppetTest):
         daemon.wait_log(r"\[heart\] process \d+ was continued")
         self.assertEqual(daemon.ctl("stop", "a").returncode, 0)
         self.wait_gone(pid)
+        self.assertEqual(daemon.stop(), 0, daemon.text())
+
+
+class Undying(test_failing_calls.FailingTest):
+    def test_one_that_does_not_end(self):
+        """It is waited for a while, in which nothing that is counted is lost; then it is named."""
+        text = ("setsid sh -c 'echo $$ > a.pid; exec sleep 1000' >/dev/null 2>&1 & "
+                "until test -s a.pid; do sleep 0.01; done")
+        daemon = self.faulty(command("a", text)).start().wait_started()
+        harness.wait_until(lambda: daemon.module("a")["tasks"][0]["runs"] == 1, "a run")
+        path = os.path.join(daemon.state, "a.pid")
+        with open(path, encoding="utf-8") as file:
+            pid = int(file.read())
+        self.addCleanup(lambda: harness.is_alive(pid) and os.kill(pid, signal.SIGKILL))
+        daemon.faults.set("kill", "EPERM", 1, test_failing_calls.FOR_EVER)
+        stop = daemon.ask_later("/v1/stop?module=a&wait", "POST")
+        daemon.wait_log(rf"cannot kill process {pid} \(sleep\): Operation not permitted")
+        module = daemon.module("a")
+        if not stop.is_done():
+            self.assertIn("waiting for the end of processes that its host has left behind", module["output"])
+        self.assertEqual(module["tasks"][0]["runs"], 1)
+        self.assertEqual(stop.answer()[0], 200)
+        daemon.wait_log(rf"error +\[a\] process {pid} \(sleep\), left behind by its host, has not ended after SIGKILL")
+        self.assertEqual(daemon.module("a")["tasks"][0]["runs"], 1)
+        os.kill(pid, signal.SIGKILL)
         self.assertEqual(daemon.stop(), 0, daemon.text())
 
 

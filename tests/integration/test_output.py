@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
 """What hosts print: whose words they are, and which of them no flood takes along."""
+import fcntl
 import os
 import re
 import resource
@@ -68,13 +69,6 @@ class Floods(PuppetTest):
         daemon.wait_log(r"\[a\] \d+ lines were dropped: it logs more than 200 lines a second")
         self.assertEqual(daemon.stop(), 0, daemon.text())
 
-    def test_the_last_words_in_a_large_pipe(self):
-        daemon = self.daemon(puppet("a")).wait_ready()
-        self.act(daemon, "a", "fill and exit")
-        daemon.wait_log(r"error +\[a\] my last words")
-        daemon.wait_log(r"\[a\] exit code 7")
-        self.assertEqual(daemon.stop(), 0, daemon.text())
-
 
 class Places(PuppetTest):
     """What the log is written to takes no more for a while."""
@@ -89,6 +83,21 @@ class Places(PuppetTest):
         harness.wait_until(lambda: daemon.ctl("status").returncode == 0 and all(
             m["state"] == "ready" for m in daemon.status()["modules"]), "the modules")
         return daemon, process
+
+    def test_the_last_words_in_a_large_pipe(self):
+        """Into a file, which takes all of it at once."""
+        path = os.path.join(self.daemon(start=False).folder, "log")
+        with open(path, "ab") as file:
+            daemon, process = self.begin(puppet("a"), file)
+        pid = daemon.module("a")["pid"]
+        self.act(daemon, "a", "fill and exit")
+        self.wait_restarted(daemon, "a", pid)
+        process.terminate()
+        self.assertEqual(process.wait(harness.PATIENCE), 0)
+        with open(path, encoding="utf-8") as file:
+            log = file.read()
+        self.assertEqual(log.count("x" * 1000), 300)
+        self.assertRegex(log, r"error +\[a\] my last words\n(.*\n)*.*\[a\] exit code 7")
 
     def test_our_own_lines_outlast_a_flood_that_nobody_reads(self):
         ours, theirs = os.pipe()
@@ -113,6 +122,23 @@ class Places(PuppetTest):
         self.assertRegex(rest[-1], " stopped$")
         for line in rest:
             self.assertRegex(line, r"^\d{4}-\d\d-\d\dT[0-9:.]+Z (error|warning|notice|info) ")
+
+    def test_what_became_of_a_run_outlasts_it_too(self):
+        ours, theirs = os.pipe()
+        self.addCleanup(os.close, ours)
+        fcntl.fcntl(theirs, fcntl.F_SETPIPE_SZ, 4096)
+        daemon, process = self.begin(puppet("a", "essential = no", "act.on-error = stop"), theirs)
+        os.close(theirs)
+        self.act(daemon, "a", "flood and fail")
+        # What `logs` shows has come to the log.
+        harness.wait_until(lambda: "runs no more" in daemon.ctl("logs", "a").stdout, "the end of the run")
+        process.terminate()
+        with open(ours, "rb", closefd=False) as file:
+            text = file.read().decode()
+        self.assertEqual(process.wait(harness.PATIENCE), 0)
+        self.assertIn("[a/act#1] failed: as told\n", text)
+        self.assertIn("[a/act#1] runs no more", text)
+        self.assertIn("log lines were dropped: the log was not being read\n", text)
 
     def test_a_disk_that_is_full_for_a_while(self):
         """A limit on the size of files stands in for it: it, too, lets a part of a line be written."""

@@ -8,7 +8,31 @@ import socket
 
 import harness
 import upgrading
-from puppetry import HEARTBEAT, puppet
+from puppetry import HEARTBEAT, PuppetTest, puppet
+
+
+class LostStateFolder(PuppetTest):
+    def test_one_that_is_gone_and_comes_back(self):
+        """Which folder it is, is told; and that it is back is enough."""
+        daemon = self.daemon(puppet("a", "restart-delay-max = 10ms", "restart-limit = 3/1s") + HEARTBEAT).wait_ready()
+        away = daemon.state + ".away"
+        os.rename(daemon.state, away)
+        pid = daemon.kill("a")
+        why = rf"it runs in the state folder {daemon.state}, which must be there again, as it was before: No such file"
+        daemon.wait_log(rf"\[a\] cannot start .*reeve-host: {why} or directory")
+        harness.wait_until(lambda: "state folder" in daemon.module("a")["output"], "the reason in the status")
+        # It is no fault of the module: no limit ends that.
+        harness.wait_until(lambda: daemon.module("a")["restarts"] > 5, "some attempts")
+        # Nothing else needs it at the moment.
+        self.assertEqual(daemon.module("heart")["state"], "ready")
+        self.assertEqual(daemon.request("/livez")[0], 200)
+        done = daemon.ctl("restart", "heart")
+        self.assertEqual(done.returncode, 1, done.stdout)
+        self.assertIn("state folder", done.stdout + done.stderr)
+        os.rename(away, daemon.state)
+        self.wait_restarted(daemon, "a", pid)
+        daemon.wait_ready()
+        self.assertEqual(daemon.stop(), 0, daemon.text())
 
 
 class ControlSocket(upgrading.UpgradeTest):

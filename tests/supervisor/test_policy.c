@@ -111,6 +111,13 @@ static void test_limit(void **state)
     /* A neighbour's fault does not count; the window moves on; a person forgives. */
     facts.end = POLICY_END_NEIGHBOUR;
     assert_int_equal(policy_decide(&settings, &history, &facts).verdict, POLICY_RESTART);
+    /* Nor do starts without a process, however many there are. */
+    facts.end = POLICY_END_NO_PROCESS;
+    for (int i = 0; i < 10; i++) {
+        decision = policy_decide(&settings, &history, &facts);
+        assert_int_equal(decision.verdict, POLICY_RESTART);
+        policy_record(&history, &decision, facts.now);
+    }
     facts.end = POLICY_END_FAILURE;
     facts.now += 99 * SECOND;
     assert_int_equal(policy_decide(&settings, &history, &facts).verdict, POLICY_RESTART);
