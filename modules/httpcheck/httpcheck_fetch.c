@@ -235,7 +235,10 @@ static void explain(struct fetch *fetch, struct transfer *transfer, CURLcode cod
     const struct httpcheck *check = fetch->check;
     char *text = transfer->detail;
 
-    if (text[0] == '\0')
+    /* That is also what libcurl says of a header of more than 100 KB. */
+    if (code == CURLE_OUT_OF_MEMORY)
+        snprintf(text, sizeof(transfer->detail), "a header is too long, or memory is missing");
+    else if (text[0] == '\0')
         snprintf(text, sizeof(transfer->detail), "%s", curl_easy_strerror(code));
     address_hide(&fetch->target->address, text);
     address_hide(transfer->address, text);
@@ -294,7 +297,8 @@ static void take_location(struct transfer *transfer)
 {
     struct curl_header *header;
 
-    if (redirects(transfer) &&
+    /* Of headers that have come to their end. */
+    if (transfer->enough && redirects(transfer) &&
         curl_easy_header(transfer->curl, "Location", 0, CURLH_HEADER, -1, &header) == CURLHE_OK)
         transfer->location = strdup(header->value);
 }

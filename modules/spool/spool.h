@@ -47,6 +47,9 @@ struct claim {
 /* A file that has changed during so many runs in a row is taken as it is. */
 #define SPOOL_RUNS_MAX 5
 
+/* So many moves at once find an instance of inotify that was kept. */
+#define SPOOL_SPARES 4
+
 struct told;
 
 struct spool {
@@ -73,10 +76,13 @@ struct spool {
     bool many_told; /* that there are more files in `told` than it holds */
     struct told *told;
 
-    pthread_mutex_t lock; /* protects the list, the claims' `job`, `again` and `left`, and
-                           * `waiting` */
+    pthread_mutex_t
+        lock; /* protects the list, the claims' `job`, `again` and `left`, `waiting`, and
+                           * the spares */
     struct claim *claims;
-    unsigned waiting; /* claims that were left */
+    unsigned waiting;         /* claims that were left */
+    int spares[SPOOL_SPARES]; /* instances of inotify for moves */
+    unsigned spare_count;
 };
 
 /* Claims (spool_claim.c) ----------------------------------------------------------------------- */
@@ -152,8 +158,10 @@ bool spool_takes_name(const struct spool *spool, const char *name);
 /* Changes around a move (spool_trace.c) -------------------------------------------------------- */
 
 struct trace {
+    struct spool *spool;
     int file;               /* open for reading; -1 when it cannot be */
     int events;             /* inotify's; -1 when it cannot be had */
+    int watch;              /* the descriptor of its watch */
     bool moved;             /* the file has got its new name */
     bool gaps;              /* events were lost */
     uint32_t before, after; /* what was told of before that, and since */
@@ -161,13 +169,15 @@ struct trace {
 
 /* Before the move. Returns 0, or SPOOL_CHANGED when the file is not the claim's as its command has seen it, or is
  * open for writing. trace_end() is to be called in either case. */
-int trace_begin(struct trace *trace, int folder, const struct claim *claim);
+int trace_begin(struct trace *trace, struct spool *spool, const struct claim *claim);
 /* Whether the file is known to have got another name. */
 bool trace_is_moved(struct trace *trace);
 /* After it. Whether what was moved, as `name` in `target`, is the file that the command has seen, with nobody who
  * had opened it to write before. */
 bool trace_is_seen(struct trace *trace, const struct claim *claim, int target, const char *name);
 void trace_end(struct trace *trace);
+/* At the module's end. */
+void trace_close_spares(struct spool *spool);
 
 /* Folders (spool_folder.c) --------------------------------------------------------------------- */
 

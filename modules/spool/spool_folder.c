@@ -311,4 +311,5 @@ void spool_close(struct spool *spool)
     for (size_t i = 0; i < sizeof(fds) / sizeof(fds[0]); i++)
         if (fds[i] >= 0)
             close(fds[i]);
+    trace_close_spares(spool);
 }

@@ -126,7 +126,7 @@ static int move_traced(struct rv_context *ctx, struct spool *spool, const struct
 int spool_move(struct rv_context *ctx, struct spool *spool, const struct claim *claim)
 {
     struct trace trace;
-    int r = trace_begin(&trace, spool->directory_fd, claim);
+    int r = trace_begin(&trace, spool, claim);
 
     if (r == 0 || claim->changes >= SPOOL_RUNS_MAX)
         r = move_traced(ctx, spool, claim, &trace);

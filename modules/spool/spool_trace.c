@@ -10,6 +10,9 @@
  * when the file got its new name has opened it before. So one whose opening is among the events behind the rename
  * is a consumer.
  *
+ * To close an instance of inotify takes the kernel 10 to 20 ms. So a few are kept for the next moves, and what one still
+ * tells of the file before is passed over.
+ *
  * Where there are no events (too many instances of inotify, a file system that cannot rename without replacing)
  * only what the file is afterwards counts: then a change of its consumer looks like one from before.
  */
@@ -25,30 +28,62 @@
 /* A writer holds the file a moment before the kernel tells that it has opened it. */
 #define EVENT_PATIENCE 50
 
-static void watch(struct trace *trace)
+static int take_instance(struct spool *spool)
+{
+    int events = -1;
+
+    pthread_mutex_lock(&spool->lock);
+    if (spool->spare_count > 0)
+        events = spool->spares[--spool->spare_count];
+    pthread_mutex_unlock(&spool->lock);
+    return events >= 0 ? events : inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+}
+
+static void give_back(struct spool *spool, int events)
+{
+    pthread_mutex_lock(&spool->lock);
+    if (events >= 0 && spool->spare_count < SPOOL_SPARES) {
+        spool->spares[spool->spare_count++] = events;
+        events = -1;
+    }
+    pthread_mutex_unlock(&spool->lock);
+    if (events >= 0)
+        close(events);
+}
+
+void trace_close_spares(struct spool *spool)
+{
+    while (spool->spare_count > 0)
+        close(spool->spares[--spool->spare_count]);
+}
+
+static void watch(struct spool *spool, struct trace *trace)
 {
     char path[40];
 
-    trace->events = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+    trace->events = take_instance(spool);
     if (trace->events < 0)
         return;
     /* By the descriptor: the name may be another file's. */
     snprintf(path, sizeof(path), "/proc/self/fd/%d", trace->file);
-    if (inotify_add_watch(trace->events, path, IN_MODIFY | IN_ATTRIB | IN_OPEN | IN_MOVE_SELF) >= 0)
+    trace->watch =
+        inotify_add_watch(trace->events, path, IN_MODIFY | IN_ATTRIB | IN_OPEN | IN_MOVE_SELF);
+    if (trace->watch >= 0)
         return;
-    close(trace->events);
+    give_back(spool, trace->events);
     trace->events = -1;
 }
 
-int trace_begin(struct trace *trace, int folder, const struct claim *claim)
+int trace_begin(struct trace *trace, struct spool *spool, const struct claim *claim)
 {
+    const int folder = spool->directory_fd;
     struct statx status;
 
-    *trace = (struct trace){.events = -1};
+    *trace = (struct trace){.spool = spool, .events = -1};
     trace->file =
         openat(folder, claim->name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
     if (trace->file >= 0)
-        watch(trace);
+        watch(spool, trace);
     /* Only now: what changes from here on is among the events. */
     if (trace->file < 0 || file_stat(trace->file, "", &status) < 0)
         return file_stat(folder, claim->name, &status) < 0 ||
@@ -82,7 +117,8 @@ static void take_events(struct trace *trace)
             const struct inotify_event *event = (const void *)p;
 
             p += sizeof(*event) + event->len;
-            take_event(trace, event->mask);
+            if (event->wd == trace->watch || event->mask & IN_Q_OVERFLOW)
+                take_event(trace, event->mask);
         }
 }
 
@@ -136,8 +172,11 @@ bool trace_is_seen(struct trace *trace, const struct claim *claim, int target, c
 
 void trace_end(struct trace *trace)
 {
-    if (trace->events >= 0)
-        close(trace->events);
+    if (trace->events >= 0) {
+        inotify_rm_watch(trace->events, trace->watch);
+        take_events(trace);
+        give_back(trace->spool, trace->events);
+    }
     if (trace->file >= 0)
         close(trace->file);
 }

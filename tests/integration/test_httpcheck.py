@@ -69,6 +69,15 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.end_headers()
         self.server.go_on.wait(harness.PATIENCE)
 
+    def half(self):
+        """Headers that do not come to their end."""
+        self.wfile.write(b"HTTP/1.1 302 Found\r\nLocation: /good\r\n")
+        self.server.go_on.wait(harness.PATIENCE)
+
+    def long(self):
+        with contextlib.suppress(OSError):
+            self.wfile.write(b"HTTP/1.1 200 OK\r\nX-Long: " + b"x" * 1024 * 1024 + b"\r\n\r\n")
+
     def early(self):
         self.wfile.write(b"HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n")
         self.good()
@@ -194,6 +203,8 @@ class Verdicts(HttpcheckTest):
                 ([f"url = {self.url}/none", "follow-redirects = yes"], "redirected to what is no URL"),
                 ([f"url = {self.url}/loop", "follow-redirects = yes"], "more than 5 redirects"),
                 ([f"url = {self.url}/empty", "follow-redirects = yes"], "redirected to nowhere: Location is empty"),
+                ([f"url = {self.url}/half", "follow-redirects = yes", "timeout = 300ms"], "timed out"),
+                ([f"url = {self.url}/long"], "a header is too long"),
                 ([f"url = {self.url}/moved", "follow-redirects = yes", "expect-status = 301"], "status 200, expected 301"),
                 ([f"url = {refused}"], "Failed to connect"),
                 ([f"url = {mute}", "timeout = 100ms"], "timed out"),

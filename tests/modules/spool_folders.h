@@ -91,6 +91,7 @@ static inline int remove_folders(void)
 {
     while (spool.claims)
         claim_release(&spool, spool.claims);
+    trace_close_spares(&spool);
     empty(spool.done_fd);
     empty(spool.failed_fd);
     unlinkat(spool.directory_fd, "done", AT_REMOVEDIR);

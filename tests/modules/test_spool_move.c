@@ -325,6 +325,7 @@ static void test_a_change_that_is_taken_at_once(void **state)
 static void test_without_events(void **state)
 {
     (void)state;
+    trace_close_spares(&spool);
     no_events = true;
     put(spool.directory_fd, "file", "first");
     afterwards = rename_away;
