@@ -7,7 +7,7 @@
  * of such a one. timeout(1) and shells with job control make groups of their own.
  *
  * Operation: ids of groups and sessions are asked of the kernel. Parents and environments are in /proc, which a sandbox
- * may hide: then the program's own group is all that is known. A process whose parent has ended is known by its mark,
+ * may hide: then newer kernels tell of parents alone, and with older ones the program's own group is all that is known. A process whose parent has ended is known by its mark,
  * or by its group, which is remembered as long as the program is waited for.
  *
  * Safety: one thread uses it. What another process writes into its environment is read up to a bound.
@@ -25,6 +25,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -90,6 +91,29 @@ static FILE *open_proc(pid_t pid, const char *name)
     return fopen(path, "re");
 }
 
+/* Linux has it since 6.13, and <linux/pidfd.h> later: what a pidfd's process is, also where /proc is hidden. */
+struct process_info {
+    uint64_t mask;
+    uint64_t cgroup;
+    uint32_t pid, tgid, ppid;
+    uint32_t rest[9];
+};
+#define PROCESS_INFO     _IOWR(0xFF, 11, struct process_info)
+#define PROCESS_INFO_PID 1 /* in the mask: the ids are asked for, and known */
+
+_Static_assert(sizeof(struct process_info) == 64, "the size is a part of the call");
+
+/* 0: not known. */
+static pid_t ask_parent(pid_t pid)
+{
+    struct process_info info = {.mask = PROCESS_INFO_PID};
+    cleanup_close int fd = (int)syscall(SYS_pidfd_open, pid, 0);
+
+    if (fd < 0 || ioctl(fd, PROCESS_INFO, &info) < 0 || !(info.mask & PROCESS_INFO_PID))
+        return 0;
+    return (pid_t)info.ppid;
+}
+
 /* 0: not known. */
 static pid_t parent_of(pid_t pid)
 {
@@ -98,7 +122,7 @@ static pid_t parent_of(pid_t pid)
     int parent = 0;
 
     if (!file)
-        return 0;
+        return ask_parent(pid);
     text[fread(text, 1, sizeof(text) - 1, file)] = '\0';
     fclose(file);
     /* "1234 (name) S 1200 ...", where the name may hold anything. */

@@ -40,7 +40,7 @@ struct rv_command_result {
  * SIGKILL after the grace, and so does what it has started in a group of its own, as timeout does. So
  * does what is left of the group when the program has ended, however it has: nothing of the group lives when
  * the call returns. What has left the group of a program that ended by itself is not touched, nor what
- * has left the session (setsid). Where a sandbox hides /proc, the group is all that is known.
+ * has left the session (setsid). Where a sandbox hides /proc, a Linux before 6.13 tells of nothing but the group.
  *
  * The program's environment has the variable REEVE_COMMAND on top, by which what it starts is known.
  * options and ret_result may be NULL.

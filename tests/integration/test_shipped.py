@@ -3,8 +3,12 @@
 """exec on input that is not nice; httpcheck and spool have files of their own."""
 import os
 import signal
+import unittest
 
 import harness
+from test_limits import landlock_abi
+
+LINUX = tuple(int(number) for number in os.uname().release.split("-")[0].split(".")[:2])
 
 
 class Exec(harness.DaemonTest):
@@ -60,8 +64,18 @@ class Exec(harness.DaemonTest):
 
     def test_what_makes_a_group_of_its_own_is_ended_too(self):
         """As timeout(1) does, in every run."""
-        daemon = self.daemon("[module:x]\nload = exec\nrun.grace = 1000s\nrun.timeout = 300ms\nrun.every = 10ms\n"
-                             "command = timeout 1000 sh -c 'echo $$ >> pids; exec sleep 1000'; true\n").wait_started()
+        self.end_groups()
+
+    @unittest.skipUnless(LINUX >= (6, 13) and landlock_abi() > 0, "this kernel hides parents from a sandbox, or has none")
+    def test_what_makes_a_group_of_its_own_in_a_sandbox(self):
+        self.end_groups("read-only = /usr", "read-write = {state}")
+
+    def end_groups(self, *lines):
+        daemon = self.daemon(start=False)
+        daemon.write("\n".join(["[module:x]", "load = exec", "run.grace = 1000s", "run.timeout = 300ms", "run.every = 10ms",
+                                "command = timeout 1000 sh -c 'echo $$ >> pids; exec sleep 1000'; true",
+                                *(line.format(state=daemon.state) for line in lines), ""]))
+        daemon.start().wait_started()
         harness.wait_until(lambda: daemon.module("x")["tasks"][0]["timeouts"] >= 3, "some timeouts")
         self.assertEqual(daemon.ctl("stop", "x").returncode, 0)
         with open(os.path.join(daemon.state, "pids"), encoding="utf-8") as file:
