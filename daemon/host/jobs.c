@@ -163,6 +163,18 @@ static rv_duration deadline_after(rv_duration timeout)
     return deadline;
 }
 
+/* Where there is only one attempt, it needs no number. */
+static void log_failure(struct rv_context *ctx, const struct rv_job *job, int r)
+{
+    const char *text = rv_error_text()[0] ? rv_error_text() : strerror(-r);
+
+    if (job->attempts > 1)
+        host_log(ctx, RV_LOG_WARNING, "attempt %u of %u failed: %s", job->attempt, job->attempts,
+                 text);
+    else
+        host_log(ctx, RV_LOG_WARNING, "failed: %s", text);
+}
+
 static int run_job(struct rv_context *ctx, void *arg)
 {
     struct host_job *job = arg;
@@ -193,8 +205,7 @@ static int run_job(struct rv_context *ctx, void *arg)
     current = NULL;
     overdue_end(&overdue);
     if (r < 0)
-        host_log(timed, RV_LOG_WARNING, "attempt %u failed: %s", job->job.attempt,
-                 rv_error_text()[0] ? rv_error_text() : strerror(-r));
+        log_failure(timed, &job->job, r);
     rv_context_cancel(timed, 0, "the job has returned");
     rv_context_unref(timed);
     return r;

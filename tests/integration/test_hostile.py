@@ -208,7 +208,7 @@ class Resources(Hostile):
         self.finish(daemon)
 
     def test_fds(self):
-        daemon = self.attack("fds", r"\[evil/act#1\] attempt 1 failed: open: Too many open files",
+        daemon = self.attack("fds", r"\[evil/act#1\] failed: open: Too many open files",
                              restarts=False)
         # It is still there, tells what it can, and can be stopped.
         self.assertEqual(daemon.module("evil")["state"], "ready")

@@ -160,7 +160,7 @@ class Modules(harness.DaemonTest):
                              "process.backoff = 1ms\ncommand = echo try; exit 7\n").wait_started()
         self.spool(daemon, "bad")
         self.wait_file(daemon, "spool", "failed", "bad.output")
-        daemon.wait_log(r"\[spool/process#1\] attempt 2 failed: moved to failed/: bad: /bin/sh: exit code 7")
+        daemon.wait_log(r"\[spool/process#1\] attempt 2 of \d failed: moved to failed/: bad: /bin/sh: exit code 7")
         pool = harness.wait_until(lambda: (p := daemon.module("spool")["pools"][0])["failed"] and p, "failed")
         self.assertEqual((pool["retried"], pool["accepted"], pool["lost"]), (1, 1, 0))
         self.assertEqual(daemon.stop(), 0, daemon.text())

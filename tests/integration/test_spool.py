@@ -191,7 +191,7 @@ class Spool(SpoolTest):
         daemon.start().wait_started()
         self.wait_watch(daemon)
         self.put(daemon, "a")
-        daemon.wait_log(rf"attempt 2 failed: a is processed, and only its move to {folder}/ is tried again: "
+        daemon.wait_log(rf"attempt 2 of \d failed: a is processed, and only its move to {folder}/ is tried again: "
                         "create a temporary file beside a.output: Is a directory")
         harness.wait_until(lambda: daemon.module("spool")["pools"][0]["failed"] == 1, "the job's end")
         return daemon
@@ -208,7 +208,7 @@ class Spool(SpoolTest):
         self.assertTrue(os.path.exists(self.path(daemon, "a")))
         mark = daemon.mark()
         self.look_again(daemon)
-        daemon.wait_log("attempt 2 failed: a is processed, and only its move", mark)
+        daemon.wait_log(r"attempt 2 of \d failed: a is processed, and only its move", mark)
         self.unblock(daemon, "done")
         self.look_again(daemon)
         self.wait_done(daemon, "a")
@@ -573,7 +573,7 @@ class Folders(SpoolTest):
         os.rename(os.path.join(daemon.state, "a"), os.path.join(daemon.state, "b"))
         with open(os.path.join(daemon.state, "fifo"), "w", encoding="utf-8"):
             pass
-        daemon.wait_log("attempt 1 failed: one stays where it is: a/in is gone")
+        daemon.wait_log(r"attempt 1 of \d failed: one stays where it is: a/in is gone")
         self.assertEqual(sorted(os.listdir(os.path.join(daemon.state, "b", "in"))), ["done", "failed", "one"])
         self.assertEqual(os.listdir(os.path.join(daemon.state, "b", "in", "failed")), [])
         self.assertEqual(daemon.stop(), 0, daemon.text())
@@ -684,7 +684,7 @@ class Folders(SpoolTest):
         daemon.start().wait_started()
         self.wait_watch(daemon)
         self.put(daemon, "a")
-        daemon.wait_log("attempt 1 failed: a is processed, and only its move")
+        daemon.wait_log(r"\] failed: a is processed, and only its move")
         pool = lambda: daemon.module("spool")["pools"][0]
         harness.wait_until(lambda: pool()["failed"] == 1, "the job's end")
         self.assertEqual(daemon.stop(), 0, daemon.text())
