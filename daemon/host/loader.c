@@ -4,6 +4,7 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -14,6 +15,7 @@
 #include "base/reserved.h"
 #include "daemon/host/note.h"
 #include "daemon/host/options.h"
+#include "daemon/wire/scoreboard.h"
 
 /* No table of a sane module is longer. */
 #define TABLE_MAX 1024
@@ -212,6 +214,47 @@ static int check_same(const char *path, const struct loaded_module *loaded)
     return 0;
 }
 
+/* What the process has loaded, by other paths too: the same code twice would share its variables. What could
+ * not be used stays in it. */
+static struct {
+    pthread_mutex_t lock;
+    struct {
+        dev_t device;
+        ino_t inode;
+        char *path;
+    } files[SCOREBOARD_MODULES];
+    size_t count;
+} process = {.lock = PTHREAD_MUTEX_INITIALIZER};
+
+/* With the lock: the path by which the file is loaded, or NULL. */
+static const char *find_file(const struct stat *status)
+{
+    for (size_t i = 0; i < process.count; i++)
+        if (process.files[i].device == status->st_dev && process.files[i].inode == status->st_ino)
+            return process.files[i].path;
+    return NULL;
+}
+
+static int claim_file(const char *path, const struct stat *status)
+{
+    const char *other;
+    int r = 0;
+
+    pthread_mutex_lock(&process.lock);
+    other = find_file(status);
+    if (other && strcmp(other, path) != 0) {
+        r = rv_fail_text(-EEXIST, "%s is the same file as %s, which is loaded in this host", path,
+                         other);
+    } else if (!other && process.count < ARRAY_SIZE(process.files)) {
+        process.files[process.count].device = status->st_dev;
+        process.files[process.count].inode = status->st_ino;
+        process.files[process.count].path = strdup(path);
+        process.count += process.files[process.count].path != NULL;
+    }
+    pthread_mutex_unlock(&process.lock);
+    return r;
+}
+
 int loader_load(const char *path, struct loaded_module *ret_loaded)
 {
     cleanup_close int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
@@ -226,6 +269,8 @@ int loader_load(const char *path, struct loaded_module *ret_loaded)
     r = check_file(fd, path, &status);
     if (r == 0)
         r = check_note(fd, path);
+    if (r == 0)
+        r = claim_file(path, &status);
     if (r < 0)
         return r;
     note_file(ret_loaded, &status);

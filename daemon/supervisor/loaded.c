@@ -6,42 +6,53 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* The module's own slot, or one that was never used; SCOREBOARD_MODULES without any. */
+static uint32_t find_slot(const struct loaded *loaded, const char *name)
+{
+    uint32_t unused = SCOREBOARD_MODULES;
+
+    for (uint32_t i = 0; i < SCOREBOARD_MODULES; i++) {
+        const char *other = loaded->slots[i].name;
+
+        if (other && strcmp(other, name) == 0)
+            return i;
+        if (!other && unused == SCOREBOARD_MODULES)
+            unused = i;
+    }
+    return unused;
+}
+
 int loaded_find(const struct loaded *loaded, const struct config_module *module,
                 const struct config_file_id *file_id, uint32_t *ret_slot)
 {
-    const struct loaded_slot *slots = loaded->slots;
-    uint32_t found = SCOREBOARD_MODULES;
+    uint32_t own = find_slot(loaded, module->name);
 
     for (uint32_t i = 0; i < SCOREBOARD_MODULES; i++) {
-        bool same_path = slots[i].path && strcmp(slots[i].path, module->path) == 0;
+        const struct loaded_slot *slot = &loaded->slots[i];
+        bool same_path = slot->path && strcmp(slot->path, module->path) == 0;
+        bool same_file = slot->path && config_same_file(&slot->file_id, file_id);
 
-        if (!slots[i].name) {
-            if (found == SCOREBOARD_MODULES)
-                found = i;
-        } else if (strcmp(slots[i].name, module->name) == 0) {
-            if (!same_path || !config_same_file(&slots[i].file_id, file_id))
-                return -ESTALE;
+        if (i == own && slot->name && (!same_path || !same_file))
+            return -ESTALE;
+        if (i != own && (same_path || same_file)) {
             *ret_slot = i;
-            return 0;
-        } else if (same_path || config_same_file(&slots[i].file_id, file_id)) {
             return -EEXIST;
         }
     }
-    if (found == SCOREBOARD_MODULES)
-        return -ENOSPC;
-    *ret_slot = found;
-    return 0;
+    *ret_slot = own;
+    return own == SCOREBOARD_MODULES ? -ENOSPC : 0;
 }
 
 int loaded_take(struct loaded *loaded, const struct config_module *module,
                 const struct config_file_id *file_id, uint32_t *ret_slot)
 {
+    uint32_t own = find_slot(loaded, module->name);
     struct loaded_slot *slot;
-    int r = loaded_find(loaded, module, file_id, ret_slot);
 
-    if (r < 0)
-        return r;
-    slot = &loaded->slots[*ret_slot];
+    if (own == SCOREBOARD_MODULES)
+        return -ENOSPC;
+    slot = &loaded->slots[own];
+    *ret_slot = own;
     if (slot->name)
         return 0;
     *slot = (struct loaded_slot){strdup(module->name), strdup(module->path), *file_id};

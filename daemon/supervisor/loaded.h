@@ -24,14 +24,14 @@ struct loaded {
 };
 
 /*
- * The slot for a module and the file that its path names: its own, or one that was never used. Returns 0; -EEXIST when its file is loaded
- * in the slot of another, -ESTALE when another file is loaded in its own, and -ENOSPC when there is no
- * slot left: then only a new process can run it.
+ * The slot for a module and the file that its path names: its own, or one that was never used. Returns 0;
+ * -EEXIST when its file is loaded in the slot of another, which *ret_slot is then; -ESTALE when another
+ * file is loaded in its own; and -ENOSPC when there is no slot left.
  */
 int loaded_find(const struct loaded *loaded, const struct config_module *module,
                 const struct config_file_id *file_id, uint32_t *ret_slot);
 
-/* The same, and the slot is the module's from now on. Returns -ENOMEM, too. */
+/* That slot is the module's from now on, whatever is loaded in others. Returns 0, -ENOSPC or -ENOMEM. */
 int loaded_take(struct loaded *loaded, const struct config_module *module,
                 const struct config_file_id *file_id, uint32_t *ret_slot);
 

@@ -161,29 +161,46 @@ static void start_host(struct unit *unit)
     host_start(unit->tenancy->host);
 }
 
-static bool suits(const struct tenancy *tenancy, const struct config_module *settings,
-                  const struct config_file_id *file_id)
+/* A tenant that is to stay has the slot, rightly: in the next process it would be the same. */
+static bool is_tenants(const struct tenancy *tenancy, uint32_t slot)
 {
-    const struct host *host = tenancy->host;
-    uint32_t slot;
+    const struct unit *unit = find_slot(tenancy, slot);
 
-    if (host_state(host) == HOST_ABSENT)
-        return true;
-    return !host_is_foreign(host) && host_has_limits(host, &settings->limits, settings->path) &&
-           loaded_find(&tenancy->loaded, settings, file_id, &slot) == 0;
+    return unit && !unit->removed &&
+           strcmp(unit->settings->path, tenancy->loaded.slots[slot].path) == 0;
+}
+
+/* Whether there is no process, or one that the module could run in as far as its limits go. */
+static bool has_limits(const struct tenancy *tenancy, const struct config_module *settings)
+{
+    return host_state(tenancy->host) == HOST_ABSENT ||
+           (!host_is_foreign(tenancy->host) &&
+            host_has_limits(tenancy->host, &settings->limits, settings->path));
 }
 
 bool tenancy_suits(const struct tenancy *tenancy, const struct config_module *settings)
 {
-    return suits(tenancy, settings, &settings->file_id);
+    uint32_t slot;
+
+    return has_limits(tenancy, settings) &&
+           (host_state(tenancy->host) == HOST_ABSENT ||
+            loaded_find(&tenancy->loaded, settings, &settings->file_id, &slot) == 0);
 }
 
 bool tenancy_has_room(const struct unit *unit)
 {
-    enum host_state state = host_state(unit->tenancy->host);
+    const struct tenancy *tenancy = unit->tenancy;
+    enum host_state state = host_state(tenancy->host);
+    uint32_t slot;
+    int r;
 
-    return state == HOST_ABSENT || (state != HOST_ENDING && !unit->tenancy->condemned &&
-                                    suits(unit->tenancy, unit->settings, &unit->file_id));
+    if (state == HOST_ABSENT)
+        return true;
+    if (state == HOST_ENDING || tenancy->condemned || !has_limits(tenancy, unit->settings))
+        return false;
+    r = loaded_find(&tenancy->loaded, unit->settings, &unit->file_id, &slot);
+    /* The host refuses a file that it has loaded for another, and that is then what is wrong. */
+    return r == 0 || (r == -EEXIST && is_tenants(tenancy, slot));
 }
 
 void tenancy_condemn(struct tenancy *tenancy, const struct cause *cause, struct errand *errand)
@@ -321,11 +338,15 @@ static void task_overdue(struct unit *unit, const struct wire_message *message)
  * nobody but itself: its module is restarted in vain, or not with the new file. */
 static void note_loaded(struct unit *unit, const struct wire_message *message)
 {
+    struct tenancy *tenancy = unit->tenancy;
+    struct loaded_slot *slot = &tenancy->loaded.slots[unit->slot];
     const struct config_file_id file_id = {
         .device = message->device, .inode = message->inode, .mtime = message->mtime};
 
-    unit->tenancy->loaded.slots[unit->slot].file_id = file_id;
-    if (config_same_file(&unit->file_id, &file_id))
+    slot->file_id = file_id;
+    /* What comes late is of a start with settings that are no longer in force. */
+    if (tenancy->condemned || (unit->state != UNIT_STARTING && unit->state != UNIT_CHECKING) ||
+        strcmp(slot->path, unit->settings->path) != 0 || config_same_file(&unit->file_id, &file_id))
         return;
     unit->file_id = file_id;
     log_notice("[%s] %s is another file than at the last reload: it runs the new one", unit->name,

@@ -543,6 +543,47 @@ class SharedHosts(GoalTest):
                 self.assert_runs(daemon, "a", path)
                 self.assert_stops(daemon)
 
+    def test_what_a_host_says_late(self):
+        """It loads a's old file while the reload that gives a another one is applied."""
+        def text(a, b):
+            return self.tenant("a", a, "grace = 1000s") + self.tenant("b", b, "grace = 1000s")
+        one, two = self.copy("one"), self.copy("two")
+        daemon = self.daemon(text(one, two)).wait_started()
+        self.operate(daemon, "stop", "a")
+        pid = daemon.kill("b", harness.signal.SIGSTOP)
+        start = self.later(daemon, "start", "a")
+        self.wait_state(daemon, "a", "starting")
+        daemon.write(text(two, one))
+        reload = daemon.ask_later("/v1/reload", "POST")
+        daemon.wait_log(r"\[b\] new settings: restart")
+        os.kill(pid, harness.signal.SIGCONT)
+        self.assertEqual(reload.answer()[0], 200)
+        self.assertEqual(start.answer()[0], 200)
+        self.assert_nothing_to_do(daemon)
+        for name, path in ("a", two), ("b", one):
+            self.assert_runs(daemon, name, path)
+        self.assertLessEqual(daemon.text().count("[a] starting again"), 2, daemon.text())
+        self.assert_stops(daemon)
+
+    def test_a_file_that_became_anothers(self):
+        """It is not loaded twice, and its neighbours do not pay for that."""
+        one, two = self.copy("one"), self.copy("two")
+        daemon = self.daemon(self.tenant("a", one) +
+                             self.tenant("b", two, "essential = no", "restart-limit = 1000/1s")).wait_ready()
+        os.unlink(two)
+        os.link(one, two)
+        daemon.kill("a")
+        self.wait_state(daemon, "b", "failed")
+        harness.wait_until(lambda: self.state(daemon, "a") == "ready", "a to be back")
+        self.assertRegex(self.words(daemon, "b"), r"/two\.so is the same file as \S+/one\.so, which is loaded in this host")
+        pid = daemon.module("a")["pid"]
+        self.operate(daemon, "start", "b", 500)
+        self.assertEqual(daemon.module("a")["pid"], pid)
+        self.copy("two")
+        self.reload(daemon, self.tenant("a", one) + self.tenant("b", two, "essential = no"))
+        self.assertEqual(self.states(daemon, "ab"), ["ready"] * 2)
+        self.assert_stops(daemon)
+
     def test_over_an_upgrade(self):
         path = self.copy("first")
         daemon = self.daemon(self.breaker() + self.tenant("a", path)).wait_started()
