@@ -106,6 +106,7 @@ static void operate(struct control *control, const struct wire_message *message,
         .stall = message->timeout,
         .grace = message->grace,
         .drain_queue = message->flags & WIRE_STOP_DRAIN_QUEUE,
+        .number = message->number,
     };
     int r;
 

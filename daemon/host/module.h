@@ -43,6 +43,7 @@ struct module_op {
     rv_duration stall;
     rv_duration grace;
     bool drain_queue;
+    uint64_t number; /* of RELOAD: what answers it has it, too */
     char cause[256];
 };
 

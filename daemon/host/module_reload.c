@@ -16,10 +16,14 @@
 #include "daemon/host/module_life_internal.h"
 #include "daemon/host/task.h"
 
-static void tell_reloaded(struct host_module *module, int code, const char *text)
+static void tell_reloaded(struct host_module *module, const struct module_op *op, int code,
+                          const char *text)
 {
-    struct wire_message message = {
-        .type = WIRE_RELOADED, .module = module->slot, .code = code, .text = text};
+    struct wire_message message = {.type = WIRE_RELOADED,
+                                   .module = module->slot,
+                                   .number = op->number,
+                                   .code = code,
+                                   .text = text};
 
     module_emit(&message);
 }
@@ -57,14 +61,17 @@ static int exchange_options(struct host_module *module, struct bound_options *fr
 /* A reload that waits for work under way. */
 struct wait {
     struct host_module *module;
+    const struct module_op *op;
     struct rv_context *ctx;
     bool told; /* that it waits: the supervisor does, too, from then on */
 };
 
 static void tell_deferred(struct wait *wait, const char *text)
 {
-    struct wire_message message = {
-        .type = WIRE_DEFERRED, .module = wait->module->slot, .text = text};
+    struct wire_message message = {.type = WIRE_DEFERRED,
+                                   .module = wait->module->slot,
+                                   .number = wait->op->number,
+                                   .text = text};
 
     if (!wait->told)
         module_emit(&message);
@@ -142,7 +149,7 @@ static bool is_replaced(struct host_module *module)
     return replaced;
 }
 
-static void begin_again(struct host_module *module, int r)
+static void begin_again(struct host_module *module, const struct module_op *op, int r)
 {
     char text[RV_ERROR_TEXT_SIZE];
 
@@ -158,13 +165,14 @@ static void begin_again(struct host_module *module, int r)
         life_finish(module);
     }
     life_set_state(module, r == 0 ? SCOREBOARD_MODULE_READY : SCOREBOARD_MODULE_STOPPED);
-    tell_reloaded(module, r, text);
+    tell_reloaded(module, op, r, text);
 }
 
 void life_reload(struct host_module *module, const struct module_op *op)
 {
-    struct wire_message reloading = {.type = WIRE_RELOADING, .module = module->slot};
-    struct wait wait = {.module = module};
+    struct wire_message reloading = {
+        .type = WIRE_RELOADING, .module = module->slot, .number = op->number};
+    struct wait wait = {.module = module, .op = op};
     struct bound_options fresh;
     int r;
 
@@ -172,23 +180,24 @@ void life_reload(struct host_module *module, const struct module_op *op)
     module->reloads_waiting--;
     pthread_mutex_unlock(&module->lock);
     if (!module->task_runners || !module->code.module.reload) {
-        tell_reloaded(module, -EOPNOTSUPP, "");
+        tell_reloaded(module, op, -EOPNOTSUPP, "");
         return;
     }
     if (is_replaced(module))
         return;
     r = life_bind_options(module, &op->lines, life_tell_option_error, &fresh);
     if (r != 0) {
-        tell_reloaded(module, r < 0 ? r : -EINVAL, "its options are wrong");
+        tell_reloaded(module, op, r < 0 ? r : -EINVAL, "its options are wrong");
         return;
     }
     if (!pause_work(&wait)) {
         options_free(&fresh);
         if (!is_replaced(module))
-            tell_reloaded(module, -ECANCELED, "a stop came before the work under way had ended");
+            tell_reloaded(module, op, -ECANCELED,
+                          "a stop came before the work under way had ended");
         return;
     }
     if (wait.told)
         module_emit(&reloading);
-    begin_again(module, exchange_options(module, &fresh));
+    begin_again(module, op, exchange_options(module, &fresh));
 }

@@ -307,8 +307,10 @@ void tenancy_send_module(struct unit *unit, enum wire_type how)
         ledger_each(unit->supervisor->ledger, unit->name, send_last_run, unit);
         unit->was_down = false;
     }
-    message = (struct wire_message){
-        .type = how, .module = unit->slot, .timeout = settings->reload_timeout};
+    message = (struct wire_message){.type = how,
+                                    .module = unit->slot,
+                                    .number = unit->reload_number,
+                                    .timeout = settings->reload_timeout};
     host_send(host, &message);
 }
 

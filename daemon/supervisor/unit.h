@@ -100,10 +100,11 @@ struct unit {
     bool wanted;         /* should run: comes back after a stop */
     bool held;           /* a person stopped it: only a person starts it again */
     enum goal goal;
-    uint64_t mark;  /* of the last walk of a goal that came by */
-    bool rolled;    /* its host was of another wire version: the next waits for it to come back */
-    bool removed;   /* no longer configured, or elsewhere: goes away once it is stopped */
-    bool reloading; /* READY: waits for RELOADED */
+    uint64_t mark; /* of the last walk of a goal that came by */
+    bool rolled;   /* its host was of another wire version: the next waits for it to come back */
+    bool removed;  /* no longer configured, or elsewhere: goes away once it is stopped */
+    uint64_t reload_number; /* of the last RELOAD: answers to one before it count no more */
+    bool reloading;         /* READY: waits for RELOADED */
     /* READY: it takes its new options when work under way has ended; which, in words. */
     char deferred[160];
     bool failed_running;         /* STOPPING: after a failure: the policy decides the next step */

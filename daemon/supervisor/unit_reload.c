@@ -14,10 +14,17 @@
 
 void unit_act_reload(struct unit *unit, const struct unit_input *input _unused_)
 {
+    unit->reload_number++;
     unit->reloading = true;
     unit->deferred[0] = '\0';
     loop_timer_arm(unit->timer, unit->settings->reload_timeout);
     tenancy_send_module(unit, WIRE_RELOAD);
+}
+
+/* The one before may still have been under way when newer options were sent. */
+static bool is_of_last(const struct unit *unit, const struct unit_input *input)
+{
+    return input->message->number == unit->reload_number;
 }
 
 /* New options for a module that is not ready: it starts anew with them, if it should run. */
@@ -42,7 +49,7 @@ static void restart(struct unit *unit, const char *why)
 /* Whoever waits for the reload need not wait for that: all that can be done has been. */
 void unit_act_deferred(struct unit *unit, const struct unit_input *input)
 {
-    if (!unit->reloading)
+    if (!unit->reloading || !is_of_last(unit, input))
         return;
     unit->reloading = false;
     string_copy(unit->deferred, sizeof(unit->deferred), input->message->text);
@@ -53,9 +60,9 @@ void unit_act_deferred(struct unit *unit, const struct unit_input *input)
 }
 
 /* From here on it is reload() that takes its time, and that has a limit. */
-void unit_act_reloading(struct unit *unit, const struct unit_input *input _unused_)
+void unit_act_reloading(struct unit *unit, const struct unit_input *input)
 {
-    if (unit->deferred[0] == '\0')
+    if (unit->deferred[0] == '\0' || !is_of_last(unit, input))
         return;
     unit->deferred[0] = '\0';
     unit->reloading = true;
@@ -67,7 +74,7 @@ void unit_act_reloaded(struct unit *unit, const struct unit_input *input)
 {
     const struct wire_message *message = input->message;
 
-    if (!unit->reloading && unit->deferred[0] == '\0')
+    if ((!unit->reloading && unit->deferred[0] == '\0') || !is_of_last(unit, input))
         return;
     unit->reloading = false;
     unit->deferred[0] = '\0';

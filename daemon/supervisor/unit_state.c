@@ -47,6 +47,7 @@ static const struct state_field fields[] = {
     RESTART(last_restart),
     UNIT(STATE_TEXT, activity),
     UNIT(STATE_TEXT, deferred),
+    UNIT(STATE_UINT, reload_number),
     STATE_MEMBER(STATE_UINT, struct unit, history.streak, "restart_streak"),
     UNIT(STATE_UINT, starts),
     UNIT(STATE_UINT, restarts),

@@ -122,7 +122,8 @@ struct wire_message {
     uint32_t line;
     int32_t code;     /* 0 or a negative errno, or a count for CHECKED */
     uint64_t request; /* the asker's id, echoed in the answers; 0: nobody waits */
-    uint64_t number;  /* a run's or a job's number, or a count; HELLO down: LIMITs that follow */
+    uint64_t number;  /* a run's or a job's number, or a count; HELLO down: LIMITs that follow; of
+                         a RELOAD, and in what answers it */
     int64_t drain;    /* STOP: time for work that is under way */
     int64_t grace;    /* HELLO, STOP: time between cancel and SIGKILL */
     int64_t timeout;  /* SUBMIT: the job's deadline from now, 0 for the pool's own; STOP: how long

@@ -549,6 +549,32 @@ class Reloads(PuppetTest):
         self.assertEqual(self.trace(daemon), ["a init", "a reads", "a has read", "d reload"])
         self.assertEqual(daemon.stop(), 0, daemon.text())
 
+    def test_each_reload_gets_its_own_answer(self):
+        """One whose reload() is under way when the next is asked for does not answer that."""
+        def text(*lines):
+            return puppet("a", "essential = no", *lines)
+        daemon = self.daemon(text()).wait_ready()
+        os.mkfifo(self.path(daemon, "run"))
+        os.mkfifo(self.path(daemon, "reload"))
+        self.act(daemon, "a", "fifo run")
+        self.wait_trace(daemon, "a reads")
+        daemon.write(text("on-reload = fifo reload"))
+        self.assertIn("takes its new options when its run act#1 has ended", daemon.ctl("reload").stdout)
+        with open(self.path(daemon, "run"), "w", encoding="utf-8"):
+            pass
+        self.wait_trace(daemon, "a reads", 2)
+        daemon.write(text("on-reload = fail"))
+        reload = daemon.ask_later("/v1/reload", "POST")
+        harness.wait_until(lambda: "[a] new settings: reload" in daemon.text().partition("[a] takes its new")[2],
+                           "the second reload")
+        with open(self.path(daemon, "reload"), "w", encoding="utf-8"):
+            pass
+        status, answer = reload.answer()
+        self.assertNotEqual(status, 200, answer)
+        self.assertIn("reload failed: as told", str(answer))
+        self.assertEqual(daemon.module("a")["state"], "failed")
+        self.assertEqual(daemon.stop(), 0, daemon.text())
+
     def test_a_stop_comes_before_options_that_wait(self):
         daemon = self.daemon(puppet("a")).wait_started()
         self.act(daemon, "a", "wait")
