@@ -214,8 +214,8 @@ static int check_same(const char *path, const struct loaded_module *loaded)
     return 0;
 }
 
-/* What the process has loaded, by other paths too: the same code twice would share its variables. What could
- * not be used stays in it. */
+/* What the process has loaded. dlopen() knows files by their paths and by their inodes: what was loaded under
+ * either it gives again, the same code with the same variables. */
 static struct {
     pthread_mutex_t lock;
     struct {
@@ -226,26 +226,35 @@ static struct {
     size_t count;
 } process = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
-/* With the lock: the path by which the file is loaded, or NULL. */
-static const char *find_file(const struct stat *status)
+/* With the lock. */
+static int find_conflict(const char *path, const struct stat *status, bool *ret_known)
 {
-    for (size_t i = 0; i < process.count; i++)
-        if (process.files[i].device == status->st_dev && process.files[i].inode == status->st_ino)
-            return process.files[i].path;
-    return NULL;
+    *ret_known = false;
+    for (size_t i = 0; i < process.count; i++) {
+        bool same_path = strcmp(process.files[i].path, path) == 0;
+        bool same_file =
+            process.files[i].device == status->st_dev && process.files[i].inode == status->st_ino;
+
+        *ret_known = *ret_known || (same_path && same_file);
+        if (same_file && !same_path)
+            return rv_fail_text(-EEXIST, "%s is the same file as %s, which is loaded in this host",
+                                path, process.files[i].path);
+        if (same_path && !same_file)
+            return rv_fail_text(
+                -ESTALE, "%s was replaced, and this process has loaded the one before", path);
+    }
+    return 0;
 }
 
+/* Two that are loaded at once must not both find that nobody has the file. */
 static int claim_file(const char *path, const struct stat *status)
 {
-    const char *other;
-    int r = 0;
+    bool known;
+    int r;
 
     pthread_mutex_lock(&process.lock);
-    other = find_file(status);
-    if (other && strcmp(other, path) != 0) {
-        r = rv_fail_text(-EEXIST, "%s is the same file as %s, which is loaded in this host", path,
-                         other);
-    } else if (!other && process.count < ARRAY_SIZE(process.files)) {
+    r = find_conflict(path, status, &known);
+    if (r == 0 && !known && process.count < ARRAY_SIZE(process.files)) {
         process.files[process.count].device = status->st_dev;
         process.files[process.count].inode = status->st_ino;
         process.files[process.count].path = strdup(path);
@@ -253,6 +262,19 @@ static int claim_file(const char *path, const struct stat *status)
     }
     pthread_mutex_unlock(&process.lock);
     return r;
+}
+
+/* Nothing of it is loaded. */
+static void disclaim_file(const char *path)
+{
+    pthread_mutex_lock(&process.lock);
+    for (size_t i = 0; i < process.count; i++)
+        if (strcmp(process.files[i].path, path) == 0) {
+            free(process.files[i].path);
+            process.files[i] = process.files[--process.count];
+            break;
+        }
+    pthread_mutex_unlock(&process.lock);
 }
 
 int loader_load(const char *path, struct loaded_module *ret_loaded)
@@ -278,6 +300,7 @@ int loader_load(const char *path, struct loaded_module *ret_loaded)
     if (!handle) {
         const char *why = dlerror();
 
+        disclaim_file(path);
         return rv_fail_text(-ELIBBAD, "cannot load %s: %s", path, why ? why : "?");
     }
     module = dlsym(handle, "rv_module");

@@ -33,12 +33,12 @@ const char *life_error_text(int r)
     return rv_error_text()[0] ? rv_error_text() : strerror(-r);
 }
 
-static void tell_failed(struct host_module *module, const char *stage, int code, bool permanent,
+static void tell_failed(struct host_module *module, const char *stage, int code, uint32_t flags,
                         const char *text)
 {
     struct wire_message message = {.type = WIRE_FAILED,
                                    .module = module->slot,
-                                   .flags = permanent ? WIRE_FAILED_PERMANENT : 0,
+                                   .flags = flags,
                                    .code = code,
                                    .name = stage,
                                    .text = text};
@@ -104,10 +104,12 @@ static int load(struct host_module *module)
     return 0;
 }
 
-/* Whether another attempt to load, or to bind options, may go well. */
-static bool may_pass(int r)
+/* Whether another attempt to load, or to bind options, may go well, and where. */
+static uint32_t failed_flags(int r)
 {
-    return r == -ENOMEM || r == -EAGAIN;
+    if (r == -EAGAIN || r == -ESTALE)
+        return WIRE_FAILED_PROCESS;
+    return r == -ENOMEM ? 0 : WIRE_FAILED_PERMANENT;
 }
 
 static void check(struct host_module *module, const struct module_op *op)
@@ -117,12 +119,12 @@ static void check(struct host_module *module, const struct module_op *op)
     int r = load(module);
 
     if (r < 0) {
-        tell_failed(module, "load", r, !may_pass(r), life_error_text(r));
+        tell_failed(module, "load", r, failed_flags(r), life_error_text(r));
         return;
     }
     r = life_bind_options(module, &op->lines, emit_option_error, &bound);
     if (r < 0) {
-        tell_failed(module, "options", r, false, strerror(-r));
+        tell_failed(module, "options", r, 0, strerror(-r));
         return;
     }
     if (r == 0)
@@ -346,13 +348,13 @@ static void start(struct host_module *module, struct module_op *op)
         stage = "options";
         r = life_bind_options(module, &op->lines, life_tell_option_error, &module->bound);
         if (r > 0) {
-            tell_failed(module, stage, -EINVAL, true, "its options are wrong");
+            tell_failed(module, stage, -EINVAL, WIRE_FAILED_PERMANENT, "its options are wrong");
             return;
         }
     }
     if (r < 0) {
         if (!is_cancelled(module))
-            tell_failed(module, stage, r, !may_pass(r), life_error_text(r));
+            tell_failed(module, stage, r, failed_flags(r), life_error_text(r));
         return;
     }
     r = init_and_run(module, &stage);
@@ -363,7 +365,7 @@ static void start(struct host_module *module, struct module_op *op)
         module->init = rv_context_unref(module->init);
         options_free(&module->bound);
         if (!is_cancelled(module))
-            tell_failed(module, stage, r, false, text);
+            tell_failed(module, stage, r, 0, text);
         return;
     }
     life_start_health(module);

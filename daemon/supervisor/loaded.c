@@ -30,9 +30,11 @@ int loaded_find(const struct loaded *loaded, const struct config_module *module,
     for (uint32_t i = 0; i < SCOREBOARD_MODULES; i++) {
         const struct loaded_slot *slot = &loaded->slots[i];
         bool same_path = slot->path && strcmp(slot->path, module->path) == 0;
-        bool same_file = slot->path && config_same_file(&slot->file_id, file_id);
+        /* One that was written over is the same for dlopen(). */
+        bool same_file = slot->path && slot->file_id.device == file_id->device &&
+                         slot->file_id.inode == file_id->inode;
 
-        if (i == own && slot->name && (!same_path || !same_file))
+        if (i == own && slot->name && (!same_path || !config_same_file(&slot->file_id, file_id)))
             return -ESTALE;
         if (i != own && (same_path || same_file)) {
             *ret_slot = i;

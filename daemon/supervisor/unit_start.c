@@ -2,6 +2,8 @@
 /* Actions of a unit: its check, and its starts up to READY. */
 #include "daemon/supervisor/unit_machine.h"
 
+#include <errno.h>
+
 #include "base/clock.h"
 #include "base/log.h"
 #include "daemon/loop/loop.h"
@@ -27,9 +29,37 @@ void unit_act_checked(struct unit *unit, const struct unit_input *input _unused_
     unit_enter(unit, UNIT_WAITING);
 }
 
+/* Another process may be what it takes; whoever shares this one goes along. */
+static void need_process(struct unit *unit)
+{
+    struct cause cause = {.code = -ECANCELED, .kind = CAUSE_NEIGHBOUR};
+
+    snprintf(cause.text, sizeof(cause.text), "module %.64s needs a new process for its host",
+             unit->name);
+    tenancy_condemn(unit->tenancy, &cause, NULL);
+}
+
+/* That is no mistake in the configuration. Its start checks it again. */
+static void check_later(struct unit *unit, const char *text)
+{
+    log_notice("[%s] could not be checked: %s; it is when it starts", unit->name, text);
+    if (tenancy_release(unit, "its module could not be checked")) {
+        unit_enter(unit, UNIT_STOPPING);
+        return;
+    }
+    unit->attached = false;
+    need_process(unit);
+    unit_enter(unit, UNIT_WAITING);
+}
+
 void unit_act_check_failed(struct unit *unit, const struct unit_input *input)
 {
     const char *text = input->end ? input->end->text : input->message->text;
+
+    if (input->message && input->message->flags & WIRE_FAILED_PROCESS) {
+        check_later(unit, text);
+        return;
+    }
 
     if (input->end && input->end->asked) {
         unit_become_down(unit);
@@ -143,6 +173,8 @@ void unit_act_start_failed(struct unit *unit, const struct unit_input *input)
     tenancy_close_books(unit, true);
     tenancy_release(unit, "its module did not start");
     unit->attached = false;
+    if (message->flags & WIRE_FAILED_PROCESS)
+        need_process(unit);
     unit_decide(unit,
                 message->flags & WIRE_FAILED_PERMANENT ? POLICY_END_PERMANENT : POLICY_END_FAILURE,
                 LOG_EVENT_NONE);

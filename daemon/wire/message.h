@@ -101,6 +101,7 @@ enum wire_type {
 #define WIRE_LAST_RUN_OWED      0x1u /* LAST_RUN: what fell due meanwhile is to be run in any case */
 #define WIRE_LAST_RUN_STOPPED   0x2u /* LAST_RUN: until `since` it was stopped for an error */
 #define WIRE_FAILED_PERMANENT   0x1u /* FAILED: another attempt cannot succeed (ABI, options) */
+#define WIRE_FAILED_PROCESS     0x2u /* FAILED: another attempt can, but only in another process */
 #define WIRE_STOP_DRAIN_QUEUE   0x1u /* STOP: run the queued jobs too, as far as the drain allows */
 #define WIRE_OPTION_UNKNOWN_KEY 0x1u /* OPTION_ERROR: nobody has such a key; value is the nearest */
 #define WIRE_OPTION_PAST        0x2u /* OPTION_ERROR after CHECK: it does not come again; not counted */
