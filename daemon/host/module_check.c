@@ -11,6 +11,9 @@
 #include "base/text.h"
 #include "daemon/host/module_life_internal.h"
 
+/* Nobody reads more, and one that loops over them must not fill the log. */
+#define ERRORS_MAX 32
+
 /* A check() under way. */
 struct checking {
     const struct option_lines *lines;
@@ -59,6 +62,12 @@ void module_fail_option(struct rv_context *ctx _unused_, const char *option, con
 
     if (!current)
         return;
+    if (current->errors > ERRORS_MAX)
+        return;
+    if (current->errors == ERRORS_MAX) {
+        tell(current, "", "there are more errors, which are not told");
+        return;
+    }
     option_key(option, key, sizeof(key));
     /* "url = x: ...", as errors of the tables are, names it already. */
     if (strncmp(text, key, strlen(key)) == 0)

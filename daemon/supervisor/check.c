@@ -22,6 +22,7 @@ struct job {
     const struct config_module *module;
     struct host *host;
     struct loop_timer *timer;
+    size_t errors;
     bool answered;
     bool ended;
 };
@@ -32,6 +33,12 @@ struct check {
     struct list jobs;
     struct loop_timer *done_timer;
 };
+
+size_t check_errors_max(const struct config_module *module)
+{
+    /* Several for a line, and those of check(). */
+    return 4 * module->option_count + 256;
+}
 
 void check_add_option_error(struct config_errors *errors, const struct config_module *module,
                             const struct wire_message *message)
@@ -103,7 +110,10 @@ static void host_message(struct host *host, const struct wire_message *message, 
 
     switch (message->type) {
     case WIRE_OPTION_ERROR:
-        take_option_error(job, message);
+        if (job->errors++ < check_errors_max(job->module))
+            take_option_error(job, message);
+        else
+            host_kill(host, "it told more errors than a section can have");
         return;
     case WIRE_FAILED:
         config_error(job->check->errors, job->module->file, job->module->line, "[module:%s] %.480s",

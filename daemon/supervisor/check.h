@@ -40,6 +40,9 @@ int check_start(const struct check_options *options, const struct config *config
 /* Ends it without a call of done. */
 void check_cancel(struct check *check);
 
+/* How many option errors an honest host can have for the module; one that tells more is ended. */
+size_t check_errors_max(const struct config_module *module);
+
 /* Adds an OPTION_ERROR with its place and the nearest key of all that may stand there. */
 void check_add_option_error(struct config_errors *errors, const struct config_module *module,
                             const struct wire_message *message);

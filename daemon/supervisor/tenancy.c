@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "base/macro.h"
 #include "base/shown.h"
+#include "daemon/supervisor/check.h"
 #include "daemon/supervisor/crash.h"
 #include "daemon/supervisor/goal.h"
 #include "daemon/supervisor/ledger.h"
@@ -300,6 +301,7 @@ void tenancy_send_module(struct unit *unit, enum wire_type how)
     struct wire_message message = {
         .type = WIRE_LOAD, .module = unit->slot, .name = settings->name, .path = settings->path};
 
+    unit->option_errors = 0;
     host_send(host, &message);
     for (size_t i = 0; i < settings->option_count; i++)
         host_send_option(host, unit->slot, &settings->options[i]);
@@ -399,7 +401,9 @@ static void host_said(struct host *host, const struct wire_message *message, voi
         break;
     case WIRE_OPTION_ERROR:
         /* Its host says what is past when it starts. */
-        if (!(message->flags & WIRE_OPTION_PAST))
+        if (unit->option_errors++ >= check_errors_max(unit->settings))
+            host_kill(host, "it told more errors than a section can have");
+        else if (!(message->flags & WIRE_OPTION_PAST))
             supervisor_option_error(unit, message);
         break;
     case WIRE_ACCEPTED:

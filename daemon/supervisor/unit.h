@@ -103,6 +103,7 @@ struct unit {
     uint64_t mark; /* of the last walk of a goal that came by */
     bool rolled;   /* its host was of another wire version: the next waits for it to come back */
     bool removed;  /* no longer configured, or elsewhere: goes away once it is stopped */
+    size_t option_errors;   /* that its host has told since it was sent the options */
     uint64_t reload_number; /* of the last RELOAD: answers to one before it count no more */
     bool reloading;         /* READY: waits for RELOADED */
     /* READY: it takes its new options when work under way has ended; which, in words. */

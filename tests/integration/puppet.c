@@ -273,6 +273,9 @@ static int check(struct rv_context *ctx, const void *state)
     if (strcmp(puppet->on_check, "options") == 0) {
         rv_fail_option(ctx, "on_check", "as told, see http://user:secret@host/");
         rv_fail_option(ctx, "health-file", "it is not in the section");
+    } else if (strcmp(puppet->on_check, "rave") == 0) {
+        for (int i = 0; i < 100000; i++)
+            rv_fail_option(ctx, "label", "error %d", i);
     } else if (strcmp(puppet->on_check, "crash") == 0) {
         *nowhere = 1;
     } else if (strcmp(puppet->on_check, "fail") == 0) {

@@ -227,6 +227,11 @@ class Plans(PuppetTest):
                 self.assertEqual((module["pid"], module["state"]), (pid, "ready"))
                 self.assertNotIn("a reload", self.trace(daemon))
         self.assertNotIn("secret", daemon.text())
+        # What it says is bounded.
+        daemon.write(good.replace("on-check = nothing", "on-check = rave"))
+        errors = daemon.ask("/v1/plan")[1]["errors"]
+        self.assertEqual(len(errors), 33)
+        self.assertTrue(errors[-1].endswith("there are more errors, which are not told"), errors[-1])
         daemon.write(good)
         self.assertEqual(daemon.ctl("reload").returncode, 0)
         self.assertEqual(daemon.stop(), 0, daemon.text())
