@@ -135,10 +135,18 @@ static enum tree_wait look_along(const struct tree_edge *edge)
 static const struct unit *find_leftover(const struct unit *unit)
 {
     const struct unit *old = supervisor_find_leaving(unit->supervisor, unit->name);
+    const struct unit *other;
     const struct tree_edge *edge;
 
     if (old)
         return old;
+    /* A section that was renamed has what the new one wants, such as a folder or a port. */
+    if (unit->starts == 0)
+        LIST_FOREACH (other, &unit->supervisor->units, list)
+            if (other->removed && !unit_is_down(other) &&
+                strcmp(other->settings->path, unit->settings->path) == 0 &&
+                config_same_options(other->settings, unit->settings))
+                return other;
     LIST_FOREACH (edge, &unit->dependents, list)
         if (edge->requires && unit_is_running(edge->from))
             return edge->from;

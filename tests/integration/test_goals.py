@@ -379,6 +379,28 @@ class InOrder(GoalTest):
         self.assertIn('there is no module "a"', self.operate(daemon, "stop", "a", 404)["error"])
         self.assert_stops(daemon)
 
+    def test_a_section_that_is_renamed_waits_for_its_old_self(self):
+        """They want the same folder; another one of the same .so does not wait."""
+        def spool(name, folder):
+            return f"[module:{name}]\nload = spool\ndirectory = {folder}\ncommand = cat gate; true\n"
+        daemon = self.daemon(spool("a", "in"), start=False, daemon="shutdown-timeout = 1000s")
+        os.mkfifo(self.path(daemon, "gate"))
+        daemon.start().wait_ready()
+        with open(self.path(daemon, "in/file"), "w", encoding="utf-8"):
+            pass
+        harness.wait_until(lambda: daemon.module("a")["pools"][0]["active"] == 1, "the command")
+        daemon.write(spool("b", "in") + spool("c", "other"))
+        reload = daemon.ask_later("/v1/reload", "POST")
+        harness.wait_until(lambda: {m["name"]: m["state"] for m in daemon.status()["modules"]}.get("c") == "ready",
+                           "c to be ready")
+        harness.wait_until(lambda: self.words(daemon, "b") == "waiting: waits for module a, which is stopping", "b to wait")
+        with open(self.path(daemon, "gate"), "w", encoding="utf-8"):
+            pass
+        self.assertEqual(reload.answer()[0], 200)
+        self.assertEqual((self.state(daemon, "b"), daemon.module("b")["restarts"]), ("ready", 0))
+        self.assert_nothing_to_do(daemon)
+        self.assert_stops(daemon)
+
     def test_an_upgrade_to_another_wire_is_told_of_in_order(self):
         """upgrade_wire has the hosts; here the order of a chain of restarts by `restart`."""
         daemon = self.daemon(self.chain()).wait_started()
