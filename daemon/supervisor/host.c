@@ -148,7 +148,7 @@ const struct scoreboard *host_scoreboard(const struct host *host)
 
 bool host_awaits_leftovers(const struct host *host)
 {
-    return host->end_held;
+    return host->end_held || host->start_held;
 }
 
 bool host_is_stopped(const struct host *host)

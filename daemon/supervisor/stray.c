@@ -22,6 +22,9 @@
 /* How long killed processes are waited for: one that writes to a dead disk may take for ever. */
 #define PATIENCE (5 * NSEC_PER_SEC)
 
+/* The same when somebody has asked for an end at once: what is killed takes this long on a busy machine. */
+#define HURRIED_PATIENCE (500 * NSEC_PER_MSEC)
+
 /* Many hosts that end together are one look. */
 #define LOOK_AFTER NSEC_PER_MSEC
 
@@ -57,6 +60,7 @@ static struct {
     struct loop_timer *late; /* the first deadline is over */
     struct loop_timer *reap;
     bool failing;  /* it has been said that the children cannot be listed */
+    bool hurried;  /* nobody waits any more */
     unsigned left; /* how many the present look has found that are to end */
 } strays;
 
@@ -324,8 +328,10 @@ void stray_host_ended(pid_t pid, const char *mark, const char *host, void (*gone
             gone(arg);
         return;
     }
-    *ended = (struct ended){
-        .pid = pid, .deadline = clock_monotonic() + PATIENCE, .gone = gone, .arg = arg};
+    *ended = (struct ended){.pid = pid,
+                            .deadline = clock_monotonic() + (strays.hurried ? 0 : PATIENCE),
+                            .gone = gone,
+                            .arg = arg};
     string_copy(ended->mark, sizeof(ended->mark), mark);
     string_copy(ended->host, sizeof(ended->host), host);
     list_append(&strays.ended, &ended->list);
@@ -409,9 +415,19 @@ static int sweep(void)
     return r < 0 ? r : strays.left == 0;
 }
 
+void stray_hurry(void)
+{
+    struct ended *ended;
+
+    strays.hurried = true;
+    LIST_FOREACH (ended, &strays.ended, list)
+        ended->deadline = clock_monotonic();
+    stray_look();
+}
+
 void stray_stop(void)
 {
-    int64_t deadline = clock_monotonic() + PATIENCE;
+    int64_t deadline = clock_monotonic() + (strays.hurried ? HURRIED_PATIENCE : PATIENCE);
     int r;
 
     if (!strays.loop)

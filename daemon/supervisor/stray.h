@@ -19,6 +19,9 @@
 
 struct loop;
 
+/* Everything is to end at once: what has been killed is not waited for any more, from now on. */
+void stray_hurry(void);
+
 /* Makes this process a subreaper. The children that it has belong to nobody; a successor is told which those are
  * (inherited_load()). Returns 0 or a negative errno. */
 int stray_start(struct loop *loop, bool successor);

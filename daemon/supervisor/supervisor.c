@@ -309,6 +309,7 @@ void supervisor_kill(struct supervisor *supervisor)
         loop_timer_arm(supervisor->stop_timer, supervisor->config->shutdown_timeout);
         supervisor_changed(supervisor);
     }
+    stray_hurry();
     LIST_FOREACH (tenancy, &supervisor->tenancies, list)
         host_kill(tenancy->host, "killed by the supervisor: %s",
                   supervisor->cause.text[0] ? supervisor->cause.text : "it ends");
