@@ -283,7 +283,7 @@ static int take_lock(struct daemon *daemon, const struct places *places, const j
         return 0;
     }
     daemon->lock = places_lock(places);
-    return daemon->lock == -EBUSY ? -EBUSY : 0;
+    return daemon->lock == -EBUSY ? -EBUSY : places_await_hosts(places);
 }
 
 static int run_daemon(const struct arguments *arguments, const struct places *places)

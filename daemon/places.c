@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/auxv.h>
@@ -10,8 +11,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "daemon/wire/message.h"
 
 /* Whether the path leads to the program that this process runs. */
 static bool is_this_program(const char *path)
@@ -148,4 +151,31 @@ int places_lock(const struct places *places)
     if (ftruncate(fd, 0) < 0 || pwrite(fd, text, (size_t)length, 0) != length)
         log_debug("cannot write %s: %s", path, strerror(errno));
     return TAKE_FD(fd);
+}
+
+/* More than a command has to end, and less than systemd waits for a start. */
+#define HOSTS_PATIENCE (30 * NSEC_PER_SEC)
+
+int places_await_hosts(const struct places *places)
+{
+    cleanup_free char *path = format_new("%s/" WIRE_HOLD_FILE, places->config.state);
+    cleanup_close int fd = path ? open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK) : -1;
+    int64_t deadline = clock_monotonic() + HOSTS_PATIENCE;
+    bool told = false;
+
+    /* Who has taken the state folder starts the only hosts: these are of the one before. */
+    while (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) < 0 && errno == EWOULDBLOCK) {
+        if (clock_monotonic() > deadline) {
+            log_error(
+                "hosts of a reeved that was killed have not ended within %d s: end them (fuser %s "
+                "names them), or tasks would run twice at once",
+                (int)(HOSTS_PATIENCE / NSEC_PER_SEC), path);
+            return -ETIMEDOUT;
+        }
+        if (!told)
+            log_notice("waiting for hosts of a reeved that was killed, which end their commands");
+        told = true;
+        poll(NULL, 0, 20);
+    }
+    return 0;
 }

@@ -28,4 +28,10 @@ int places_prepare(const struct places *places);
  */
 int places_lock(const struct places *places);
 
+/*
+ * Waits until the hosts of a reeved that was killed have ended: they end their commands first, and would else
+ * run beside ours. Blocks for up to half a minute. Returns 0, or -ETIMEDOUT, which is logged.
+ */
+int places_await_hosts(const struct places *places);
+
 #endif

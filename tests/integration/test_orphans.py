@@ -118,6 +118,37 @@ class Orphans(PuppetTest):
             self.assertFalse(harness.is_alive(pid), daemon.text())
         self.assertEqual(daemon.stop(), 0, daemon.text())
 
+    def test_a_next_reeved_waits_for_hosts_of_one_that_was_killed(self):
+        """A command that takes its time to end does not run beside the next one."""
+        daemon = self.daemon("[module:a]\nload = exec\ncommand = trap '' TERM; echo begins $$ >> trace; cat gate; "
+                             "echo ends $$ >> trace\nkill-after = 500s\nrun.every = 1h\nrun.grace = 1000s\ngrace = 1000s\n",
+                             start=False)
+        trace = os.path.join(daemon.state, "trace")
+        gate = os.path.join(daemon.state, "gate")
+
+        def lines():
+            with open(trace, encoding="utf-8") as file:
+                return [line.split() for line in file.read().splitlines()]
+        os.mkfifo(gate)
+        daemon.start().wait_started()
+        harness.wait_until(lambda: os.path.exists(trace) and lines(), "the command")
+        daemon.signal(signal.SIGKILL)
+        daemon.wait()
+        daemon.log.clear()
+        daemon.start()
+        daemon.wait_log("waiting for hosts of a reeved that was killed, which end their commands")
+        self.assertEqual(len(lines()), 1)
+        self.assertNotIn("started", daemon.text())
+        with open(gate, "w", encoding="utf-8"):
+            pass
+        daemon.wait_started()
+        harness.wait_until(lambda: len(lines()) == 3, "the next run")
+        (first, pid), (second, same), (third, _) = lines()
+        self.assertEqual([first, second, third, same], ["begins", "ends", "begins", pid])
+        with open(gate, "w", encoding="utf-8"):
+            pass
+        self.assertEqual(daemon.stop(), 0, daemon.text())
+
     def begin_with_children(self, commands, config=HEARTBEAT):
         """A reeved that a shell executes which has started the commands before."""
         daemon = self.daemon(config, start=False)
