@@ -113,6 +113,23 @@ class Manual(unittest.TestCase):
         text = self.render("reeve.ini.5")
         self.assertEqual([key for key in wanted if not re.search(rf"(?m)^ +{re.escape(key)} =", text)], [])
 
+    def test_the_sample_shows_the_defaults(self):
+        def pairs(table):
+            text = read(SOURCE, "daemon/config/settings.c")
+            text = re.search(table + r"\[\] = \{\n(.*?)\n\};", text, re.S)[1]
+            return re.findall(r'\{"([a-z-]+)",\s*\w+,\s*\w+\([\w.]+\),\s*"([^"]*)"', text)
+
+        def shown(text):
+            return dict(re.findall(r"(?m)^; *([a-z-]+) = (\S+)", text))
+        daemon, module = read(SOURCE, "conf/reeve.ini").split("; Every module has these keys", 1)
+        for table, sample in ("daemon_settings", shown(daemon)), ("module_settings", shown(module)):
+            known = dict(pairs(table))
+            same = [key for key in sample if known.get(key) == sample[key]]
+            self.assertGreater(len(same), 5, (known, sample))
+            # Those without a default show a form.
+            differ = {key: (sample[key], known[key]) for key in sample if known.get(key) not in (None, "", sample[key])}
+            self.assertEqual(differ, {})
+
     def test_every_option_of_a_module_is_described(self):
         modules = [name for name in os.listdir(os.path.join(BUILD, "modules")) if name.endswith(".so")]
         self.assertIn("spool.so", modules)
