@@ -84,7 +84,7 @@ static json_t *next_json(const struct snapshot *snapshot, const struct scoreboar
     if (task->points[0] == 0 && task->interval > 0 && due <= 0)
         missed = -due / task->interval + 1;
     for (int64_t i = 0; i < SCOREBOARD_POINTS && task->points[0] == 0 && task->interval > 0 &&
-                        task->interval < SCOREBOARD_TIME_MAX / (2 * SCOREBOARD_POINTS);
+                        task->interval < SCOREBOARD_REALTIME_MAX / (2 * SCOREBOARD_POINTS);
          i++)
         add_time(next, snapshot->taken_realtime + due + (missed + i) * task->interval);
     return next;

@@ -141,6 +141,11 @@ static void bound(int64_t *time)
     *time = MAX(MIN(*time, SCOREBOARD_TIME_MAX), INT64_C(0));
 }
 
+static void bound_realtime(int64_t *time)
+{
+    *time = MAX(MIN(*time, SCOREBOARD_REALTIME_MAX), INT64_C(0));
+}
+
 #define TERMINATE(array) ((array)[sizeof(array) - 1] = '\0')
 
 bool scoreboard_read_module(const struct scoreboard *board, unsigned i, struct scoreboard_module *m)
@@ -160,10 +165,9 @@ bool scoreboard_read_module(const struct scoreboard *board, unsigned i, struct s
 #define TIME(member) offsetof(struct scoreboard_task, member)
 
 static const size_t task_times[] = {
-    TIME(interval),         TIME(next_due),      TIME(started_at),
-    TIME(busy_until),       TIME(ended_at),      TIME(succeeded_at),
-    TIME(started_realtime), TIME(last_duration), TIME(worst_lateness),
-    TIME(worst_cancel),     TIME(open),          TIME(open_realtime),
+    TIME(interval),     TIME(next_due),     TIME(started_at),    TIME(busy_until),
+    TIME(ended_at),     TIME(succeeded_at), TIME(last_duration), TIME(worst_lateness),
+    TIME(worst_cancel), TIME(open),
 };
 
 bool scoreboard_read_task(const struct scoreboard *board, unsigned i, struct scoreboard_task *t)
@@ -178,7 +182,9 @@ bool scoreboard_read_task(const struct scoreboard *board, unsigned i, struct sco
     for (size_t field = 0; field < ARRAY_SIZE(task_times); field++)
         bound((int64_t *)(void *)((char *)t + task_times[field]));
     for (size_t point = 0; point < SCOREBOARD_POINTS; point++)
-        bound(&t->points[point]);
+        bound_realtime(&t->points[point]);
+    bound_realtime(&t->started_realtime);
+    bound_realtime(&t->open_realtime);
     histogram_limit(&t->run_duration);
     histogram_limit(&t->lateness);
     return whole;

@@ -16,8 +16,8 @@
  *
  * Safety: one writer a record at a time (the host's own locks see to it; the supervisor never
  * writes). Sizes and counts come from this header's constants, never from the shared memory; in the
- * copy strings are terminated, times and durations lie between 0 and SCOREBOARD_TIME_MAX, and codes
- * are 0 or a negative errno.
+ * copy strings are terminated, times and durations lie between 0 and SCOREBOARD_TIME_MAX, real
+ * times between 0 and SCOREBOARD_REALTIME_MAX, and codes are 0 or a negative errno.
  *
  * All times are CLOCK_MONOTONIC nanoseconds unless they say realtime; 0 means never or none.
  */
@@ -43,6 +43,9 @@ extern const uint32_t scoreboard_version;
 
 /* Any two of these, and a little, may be added or subtracted. */
 #define SCOREBOARD_TIME_MAX (INT64_MAX / 4)
+
+/* Real times may be later, up to the end of 2199, where calendars end, too. */
+#define SCOREBOARD_REALTIME_MAX (INT64_C(7258118400) * 1000000000)
 
 #define SCOREBOARD_NAME_SIZE     64
 #define SCOREBOARD_TEXT_SIZE     512

@@ -467,6 +467,12 @@ class Looks(PuppetTest):
         self.assertRegex(daemon.ctl("list").stdout, r"(?m)^a/act +at \*-\*-\* 00:00:00 ")
         self.assertRegex(daemon.ctl("show", "a").stdout, r"(?m)^state +ready$")
         self.assertIn('there is no module "ab"', daemon.ctl("show", "ab").stderr)
+        # As far as calendars go.
+        daemon.write(puppet("a", "act.at = 2150..2156-02-29 UTC"))
+        self.assertEqual(daemon.ctl("reload").returncode, 0)
+        listed = harness.wait_until(lambda: [t["next"] for t in harness.json.loads(daemon.ctl("list", "--json").stdout)
+                                             if t["schedule"].startswith("at 2150")], "the new schedule")
+        self.assertEqual([time[:10] for time in listed[0]], ["2152-02-29", "2156-02-29"])
         self.assertEqual(daemon.stop(), 0, daemon.text())
 
 
