@@ -167,3 +167,16 @@ enum config_change config_compare(const struct config_module *before,
         return CONFIG_RELOAD;
     return same_policy(before, after) ? CONFIG_SAME : CONFIG_POLICY;
 }
+
+void config_keep_fixed(struct config *config, const struct config *before)
+{
+    char *control = strdup(before->control);
+
+    strings_free(&config->listen);
+    (void)strings_append(&config->listen, &before->listen);
+    if (control) {
+        free(config->control);
+        config->control = control;
+    }
+    config->connections_max = before->connections_max;
+}

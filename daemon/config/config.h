@@ -165,6 +165,10 @@ static inline bool config_same_file(const struct config_file_id *a, const struct
 /* The nearest module's name, or NULL: for "did you mean". */
 const char *config_nearest(const struct config *config, const char *name);
 
+/* What a reload cannot change stays as it was before: listen, control, max-connections. Without memory for it,
+ * some of it seems to have changed. */
+void config_keep_fixed(struct config *config, const struct config *before);
+
 /*
  * How two versions of a module differ, from nothing to a different program. RELOAD: only the
  * module's own options. POLICY: only what the supervisor itself uses, with no need to touch the

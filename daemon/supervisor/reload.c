@@ -168,6 +168,15 @@ static void module_checked(const struct config_module *module, bool reloads, voi
         (void)strings_add(&supervisor->steady, module->name);
 }
 
+static void tell_fixed(struct supervisor *supervisor)
+{
+    static const char text[] =
+        "listen, control and max-connections change only with a restart of reeved";
+
+    log_warning("%s", text);
+    (void)strings_add(&supervisor->reload_notes, text);
+}
+
 static void begin(struct supervisor *supervisor)
 {
     struct check_options options = {
@@ -194,7 +203,7 @@ static void begin(struct supervisor *supervisor)
     }
     /* Saying so beats ignoring it. */
     if (reload_changes_fixed(supervisor->config, supervisor->new_config))
-        log_warning("listen, control and max-connections change only with a restart of reeved");
+        tell_fixed(supervisor);
     if (check_start(&options, supervisor->new_config, &supervisor->reload_errors,
                     &supervisor->check) < 0) {
         config_error(&supervisor->reload_errors, supervisor->config_path, 0,

@@ -165,6 +165,7 @@ int reload_apply(struct supervisor *supervisor)
         give_options(supervisor, &changes[i]);
     reload_free_changes(changes, count);
     errand_depart(supervisor->reload_errand);
+    config_keep_fixed(config, supervisor->config);
     config_free(supervisor->config);
     supervisor->config = config_ref(config);
     log_set_level(config->log_level);

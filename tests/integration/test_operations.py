@@ -162,6 +162,21 @@ class Plans(PuppetTest):
         daemon.daemon = "max-connections = 77"
         daemon.write(puppet("same"))
         self.assertTrue(self.plan(daemon)[1])
+        # A reload says so, and does not forget it.
+        done = daemon.ctl("reload")
+        self.assertIn("listen, control and max-connections change only with a restart of reeved", done.stdout + done.stderr)
+        self.assertTrue(self.plan(daemon)[1])
+        daemon.daemon = ""
+        daemon.write(puppet("same"))
+        self.assertFalse(self.plan(daemon)[1])
+        self.assertEqual(daemon.ctl("reload").stdout, "reloaded\n")
+        daemon.stop()
+
+    def test_a_plan_does_nothing(self):
+        daemon = self.daemon(puppet("same") + puppet("options") + puppet("gone")).wait_started()
+        pids = {m["name"]: m["pid"] for m in daemon.status()["modules"]}
+        daemon.write(puppet("same") + puppet("options", "act.timeout = 5s") + HEARTBEAT)
+        self.plan(daemon)
         # Nothing has happened.
         self.assertEqual({m["name"]: m["pid"] for m in daemon.status()["modules"]}, pids)
         self.assertNotIn("act.timeout", daemon.text())
