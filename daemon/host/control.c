@@ -117,8 +117,6 @@ static void operate(struct control *control, const struct wire_message *message,
         return;
     }
     string_copy(op.cause, sizeof(op.cause), message->text);
-    if (kind == MODULE_OP_RELOAD)
-        module_expect_reload(module);
     if (kind != MODULE_OP_STOP) {
         op.lines = module->lines;
         op.last_runs = module->new_last_runs;

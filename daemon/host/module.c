@@ -79,15 +79,6 @@ void module_expect_stop(struct host_module *module, const char *cause)
     pthread_mutex_unlock(&module->lock);
 }
 
-void module_expect_reload(struct host_module *module)
-{
-    pthread_mutex_lock(&module->lock);
-    module->reloads_waiting++;
-    if (module->operation.ctx && module->operation.replaceable)
-        rv_context_cancel(module->operation.ctx, -ECANCELED, "newer options have come");
-    pthread_mutex_unlock(&module->lock);
-}
-
 /* The gate --------------------------------------------------------------------------------------- */
 
 int module_shut_gate(struct host_module *module)
@@ -212,6 +203,10 @@ static int work(struct rv_context *ctx _unused_, void *arg)
     while (rv_channel_recv(rv_context_background(), module->ops, &op) == 0) {
         bool last = op->kind == MODULE_OP_END;
 
+        pthread_mutex_lock(&module->lock);
+        if (op == module->reload_queued)
+            module->reload_queued = NULL;
+        pthread_mutex_unlock(&module->lock);
         life_do(module, op);
         module_op_free(op);
         free(op);
@@ -272,6 +267,46 @@ void module_op_free(struct module_op *op)
     last_runs_free(&op->last_runs);
 }
 
+/* With the lock: the reload under way, if it still waits for work, is not needed any more; or both wait, for what is
+ * in ret_text then. */
+static void overtake_reload(struct host_module *module, char *ret_text, size_t size)
+{
+    if (module->operation.ctx && module->operation.replaceable)
+        rv_context_cancel(module->operation.ctx, -ECANCELED, "newer options have come");
+    string_copy(ret_text, size, module->operation.waits);
+}
+
+/* However many RELOADs come while one waits, there is one: the last. A STOP is never between two of them, as only a
+ * module that is ready is sent one. Under one lock with what the thread of the module does when it takes it. */
+static int queue_reload(struct host_module *module, struct module_op *copy)
+{
+    char text[sizeof(module->operation.waits)];
+    struct wire_message deferred = {
+        .type = WIRE_DEFERRED, .module = module->slot, .number = copy->number, .text = text};
+    struct module_op before = {0};
+    bool replaced;
+    int r = 0;
+
+    pthread_mutex_lock(&module->lock);
+    replaced = module->reload_queued != NULL;
+    if (replaced) {
+        before = *module->reload_queued;
+        *module->reload_queued = *copy;
+    } else {
+        r = rv_channel_try_send(module->ops, &copy);
+        module->reload_queued = r == 0 ? copy : NULL;
+    }
+    overtake_reload(module, text, sizeof(text));
+    pthread_mutex_unlock(&module->lock);
+    if (replaced) {
+        module_op_free(&before);
+        free(copy);
+    }
+    if (r == 0 && text[0] != '\0')
+        module_emit(&deferred);
+    return r;
+}
+
 int module_operate(struct host_module *module, const struct module_op *op)
 {
     struct module_op *copy = malloc(sizeof(*copy));
@@ -280,7 +315,8 @@ int module_operate(struct host_module *module, const struct module_op *op)
     if (!copy)
         return -ENOMEM;
     *copy = *op;
-    r = rv_channel_try_send(module->ops, &copy);
+    r = op->kind == MODULE_OP_RELOAD ? queue_reload(module, copy)
+                                     : rv_channel_try_send(module->ops, &copy);
     if (r < 0)
         free(copy);
     return r;

@@ -80,12 +80,13 @@ struct host_module {
         bool any;
         int code;
         char stage[96], text[RV_ERROR_TEXT_SIZE];
-    } give_up;                /* that came before READY */
-    bool stop_asked;          /* a STOP waits behind the operation under way */
-    unsigned reloads_waiting; /* RELOADs behind the operation under way */
+    } give_up;                       /* that came before READY */
+    bool stop_asked;                 /* a STOP waits behind the operation under way */
+    struct module_op *reload_queued; /* behind the operation under way; NULL: none */
     struct {
         struct rv_context *ctx; /* of the operation under way: cancelled by a STOP */
         bool replaceable;       /* and by a RELOAD */
+        char waits[160];        /* for what it waits that a RELOAD cannot end; "": for nothing */
     } operation;
     struct rv_channel *gate; /* runs that are due wait for its close; NULL: it is open */
     bool ready;              /* takes runs and submits */
@@ -99,7 +100,8 @@ int module_create(struct rv_context *host, struct rv_group *group, uint32_t slot
                   const char *path, struct host_module **ret_module);
 void module_destroy(struct host_module *module);
 
-/* Queues an operation, which takes over what it owns. Returns 0, or an error when too many wait. */
+/* Queues an operation, which takes over what it owns; a RELOAD takes the place of one that waits. Returns 0, or an
+ * error when too many wait. */
 int module_operate(struct host_module *module, const struct module_op *op);
 
 /* Frees what an operation owns, when it was not queued. */
@@ -129,9 +131,6 @@ void module_announce(struct host_module *module, const struct wire_message *read
 /* A STOP has come: nothing is accepted any more, and the operation under way gives way to it: init, and a
  * reload that waits for work. */
 void module_expect_stop(struct host_module *module, const char *cause);
-
-/* A RELOAD has come: one before it that still waits for work is not needed any more. */
-void module_expect_reload(struct host_module *module);
 
 /* No run begins from now on: those that are due wait. */
 int module_shut_gate(struct host_module *module);

@@ -251,7 +251,7 @@ int life_begin_operation(struct host_module *module, bool replaceable, struct rv
     pthread_mutex_lock(&module->lock);
     module->operation.ctx = *ret_ctx;
     module->operation.replaceable = replaceable;
-    if (module->stop_asked || (replaceable && module->reloads_waiting > 0))
+    if (module->stop_asked || (replaceable && module->reload_queued))
         rv_context_cancel(*ret_ctx, -ECANCELED, "the module stops");
     pthread_mutex_unlock(&module->lock);
     return 0;

@@ -98,6 +98,14 @@ static bool wait_for_runs(struct wait *wait)
     return true;
 }
 
+/* Newer options wait for the same: whoever sends them is told that at once. */
+static void note_wait(struct host_module *module, const char *text)
+{
+    pthread_mutex_lock(&module->lock);
+    string_copy(module->operation.waits, sizeof(module->operation.waits), text);
+    pthread_mutex_unlock(&module->lock);
+}
+
 static bool wait_for_jobs(struct wait *wait)
 {
     struct host_module *module = wait->module;
@@ -110,6 +118,7 @@ static bool wait_for_jobs(struct wait *wait)
             snprintf(text, sizeof(text), "jobs of its pool %.64s have ended",
                      jobs_name(module->pool_runners[i]));
             tell_deferred(wait, text);
+            note_wait(module, text);
         }
     return life_drain(wait->ctx, module, &pause);
 }
@@ -130,6 +139,7 @@ static bool pause_work(struct wait *wait)
     module->operation.replaceable = false;
     pthread_mutex_unlock(&module->lock);
     ended = ended && rv_context_err(wait->ctx) == 0 && wait_for_jobs(wait);
+    note_wait(module, "");
     life_end_operation(module);
     wait->ctx = rv_context_unref(wait->ctx);
     if (ended)
@@ -144,7 +154,7 @@ static bool is_replaced(struct host_module *module)
     bool replaced;
 
     pthread_mutex_lock(&module->lock);
-    replaced = module->reloads_waiting > 0 && !module->stop_asked;
+    replaced = module->reload_queued && !module->stop_asked;
     pthread_mutex_unlock(&module->lock);
     return replaced;
 }
@@ -176,9 +186,6 @@ void life_reload(struct host_module *module, const struct module_op *op)
     struct bound_options fresh;
     int r;
 
-    pthread_mutex_lock(&module->lock);
-    module->reloads_waiting--;
-    pthread_mutex_unlock(&module->lock);
     if (!module->task_runners || !module->code.module.reload) {
         tell_reloaded(module, op, -EOPNOTSUPP, "");
         return;

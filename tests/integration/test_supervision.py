@@ -552,7 +552,7 @@ class Reloads(PuppetTest):
     def test_each_reload_gets_its_own_answer(self):
         """One whose reload() is under way when the next is asked for does not answer that."""
         def text(*lines):
-            return puppet("a", "essential = no", *lines)
+            return puppet("a", "essential = no", "tick.every = never", *lines)
         daemon = self.daemon(text()).wait_ready()
         os.mkfifo(self.path(daemon, "run"))
         os.mkfifo(self.path(daemon, "reload"))
@@ -614,6 +614,26 @@ class Reloads(PuppetTest):
         self.assertEqual(daemon.module("a")["starts"], 1)
         self.assertEqual(daemon.stop(), 0, daemon.text())
         self.assertNotIn("lost", daemon.text())
+
+    def test_newer_options_wait_for_the_same_jobs(self):
+        def text(label):
+            return puppet("a", f"label = {label}", "reload-timeout = 5s", "drain = 1000s", "tick.every = never").replace("label = a\n", "", 1)
+        daemon = self.daemon(text("a"), daemon="shutdown-timeout = 1000s").wait_ready()
+        pid = daemon.module("a")["pid"]
+        os.mkfifo(self.path(daemon, "job"))
+        self.assertEqual(daemon.ctl("submit", "a/work", stdin="fifo job").returncode, 0)
+        self.wait_trace(daemon, "a reads")
+        for label in "bcefghijklmnd":
+            daemon.write(text(label))
+            self.assertIn("takes its new options when jobs of its pool work have ended", daemon.ctl("reload").stdout)
+        with open(self.path(daemon, "job"), "w", encoding="utf-8"):
+            pass
+        self.wait_trace(daemon, "d reload")
+        harness.wait_until(lambda: daemon.module("a")["output"] == "", "the options")
+        self.assertEqual(daemon.module("a")["pid"], pid)
+        self.assertIn("a has read", self.trace(daemon))
+        self.assertEqual(daemon.module("a")["pools"][0]["finished"], 1)
+        self.assertEqual(daemon.stop(), 0, daemon.text())
 
     def test_an_empty_file_is_refused(self):
         daemon = self.daemon(puppet("a")).wait_started()
