@@ -25,6 +25,7 @@ struct transfer {
     size_t overlap;
     size_t seen;
     bool found;
+    bool answered; /* the headers of an answer have come to their end */
     bool enough;
     char variable[32]; /* of the environment, which names the proxy that is used */
     char detail[CURL_ERROR_SIZE];
@@ -78,6 +79,7 @@ static size_t take_header(char *data, size_t size, size_t count, void *arg)
     /* What comes before an answer (103 Early Hints) is none. */
     if (!is_end || status < 200)
         return size * count;
+    transfer->answered = true;
     transfer->enough = !transfer->window || status != transfer->check->expect_status;
     return transfer->enough ? 0 : size * count;
 }
@@ -259,6 +261,8 @@ static void judge(struct fetch *fetch, struct transfer *transfer, CURLcode code)
         code = CURLE_OK;
     if (code != CURLE_OK)
         explain(fetch, transfer, code);
+    else if (!transfer->answered)
+        snprintf(fetch->error, sizeof(fetch->error), "the answer broke off within its headers");
     else if (status_of(transfer) != check->expect_status)
         snprintf(fetch->error, sizeof(fetch->error), "status %ld, expected %lld",
                  status_of(transfer), (long long)check->expect_status);

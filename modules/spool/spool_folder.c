@@ -9,15 +9,18 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/file.h>
 #include <sys/inotify.h>
 #include <unistd.h>
 
 #include "modules/spool/spool.h"
 
-/* What init moves to prove that files can be moved. */
-#define PROBE ".reeve-probe"
+/* What init moves to prove that files can be moved. The done/ of one spool may be the folder of another, and
+ * failed/ be common to some: so each has a name of its own. */
+#define PROBE_SIZE 40
 
 static const char *advice(int r)
 {
@@ -77,39 +80,50 @@ static int open_folder(int parent, const char *path)
 
 /* Moving ----------------------------------------------------------------------------------------- */
 
-static int try_move(int from, int to)
+/* By its folder, which no other spool has, so that one which a killed host has left is found. */
+static void name_probe(const struct spool *spool, char *name)
 {
-    unlinkat(to, PROBE, 0);
-    return rv_file_move(from, PROBE, to, PROBE, 0);
+    struct stat status = {0};
+
+    (void)fstat(spool->directory_fd, &status);
+    snprintf(name, PROBE_SIZE, ".reeve-probe-%llx", (unsigned long long)status.st_ino);
+}
+
+static int try_move(const char *name, int from, int to)
+{
+    unlinkat(to, name, 0);
+    return rv_file_move(from, name, to, name, 0);
 }
 
 /* A file in the folder goes to done/ and then to failed/, as those of commands will. */
-static int move_probe(const struct spool *spool)
+static int move_probe(const struct spool *spool, const char *name)
 {
     static const char content[4096];
     int r;
 
-    /* One that a killed host has left. */
-    unlinkat(spool->directory_fd, PROBE, 0);
-    r = rv_file_create(spool->directory_fd, PROBE, content, sizeof(content), 0600);
+    unlinkat(spool->directory_fd, name, 0);
+    r = rv_file_create(spool->directory_fd, name, content, sizeof(content), 0600);
     if (r < 0)
         return rv_wrap(r, "no file can be made in %s", spool->directory);
-    r = try_move(spool->directory_fd, spool->done_fd);
+    r = try_move(name, spool->directory_fd, spool->done_fd);
     if (r < 0)
         return rv_wrap(r, "files cannot be moved from %s to its done/", spool->directory);
-    r = try_move(spool->done_fd, spool->failed_fd);
+    r = try_move(name, spool->done_fd, spool->failed_fd);
     return r < 0 ? rv_wrap(r, "files cannot be moved to %s/failed", spool->directory) : 0;
 }
 
 static int prove_moves(const struct spool *spool)
 {
-    int r = move_probe(spool);
+    char name[PROBE_SIZE];
+    int r;
 
+    name_probe(spool, name);
+    r = move_probe(spool, name);
     if (r < 0)
         r = add_advice(r);
-    unlinkat(spool->directory_fd, PROBE, 0);
-    unlinkat(spool->done_fd, PROBE, 0);
-    unlinkat(spool->failed_fd, PROBE, 0);
+    unlinkat(spool->directory_fd, name, 0);
+    unlinkat(spool->done_fd, name, 0);
+    unlinkat(spool->failed_fd, name, 0);
     return r;
 }
 
@@ -308,6 +322,9 @@ void spool_close(struct spool *spool)
     const int fds[] = {spool->directory_fd, spool->done_fd,   spool->failed_fd,
                        spool->inotify_fd,   spool->mounts_fd, spool->wake_fd};
 
+    /* A command that is being started has copies of all for a moment. */
+    if (spool->directory_fd >= 0)
+        (void)flock(spool->directory_fd, LOCK_UN);
     for (size_t i = 0; i < sizeof(fds) / sizeof(fds[0]); i++)
         if (fds[i] >= 0)
             close(fds[i]);

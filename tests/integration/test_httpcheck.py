@@ -74,6 +74,11 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.wfile.write(b"HTTP/1.1 302 Found\r\nLocation: /good\r\n")
         self.server.go_on.wait(harness.PATIENCE)
 
+    def broken(self):
+        """Nor these, and nothing more comes."""
+        self.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Len")
+        self.close_connection = True
+
     def long(self):
         with contextlib.suppress(OSError):
             self.wfile.write(b"HTTP/1.1 200 OK\r\nX-Long: " + b"x" * 1024 * 1024 + b"\r\n\r\n")
@@ -204,6 +209,7 @@ class Verdicts(HttpcheckTest):
                 ([f"url = {self.url}/loop", "follow-redirects = yes"], "more than 5 redirects"),
                 ([f"url = {self.url}/empty", "follow-redirects = yes"], "redirected to nowhere: Location is empty"),
                 ([f"url = {self.url}/half", "follow-redirects = yes", "timeout = 300ms"], "timed out"),
+                ([f"url = {self.url}/broken"], "the answer broke off within its headers"),
                 ([f"url = {self.url}/long"], "a header is too long"),
                 ([f"url = {self.url}/moved", "follow-redirects = yes", "expect-status = 301"], "status 200, expected 301"),
                 ([f"url = {refused}"], "Failed to connect"),

@@ -70,7 +70,9 @@ class Mounts(SpoolTest):
         daemon.wait_log("files cannot be moved from spool to its done/: .*: Invalid cross-device link; the folder, its done/ "
                         "and its failed/ have to be in one file system; restart")
         self.assertEqual(self.runs(daemon), [])
-        subprocess.run(["umount", self.path(daemon, "done")], check=True)
+        # Not while a start looks at it.
+        harness.wait_until(lambda: subprocess.run(["umount", self.path(daemon, "done")], check=False,
+                                                  stderr=subprocess.DEVNULL).returncode == 0, "the mount to go")
         self.wait_done(daemon, "a")
         self.assertEqual(self.runs(daemon), ["ran"])
         self.assertEqual(daemon.stop(), 0, daemon.text())
