@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/macro.h"
 #include "base/shown.h"
 #include "base/text.h"
@@ -119,6 +120,23 @@ static void add_pool(struct scoreboard_pool *sum, const struct scoreboard_pool *
 /* Dead hosts -------------------------------------------------------------------------------------
  */
 
+/* A run that its process did not survive has failed, and took until then. */
+static void end_lost_run(struct scoreboard_task *task)
+{
+    int64_t now = clock_monotonic();
+
+    if (task->state != SCOREBOARD_TASK_RUNNING && task->state != SCOREBOARD_TASK_CANCELLED)
+        return;
+    task->runs++;
+    task->failures++;
+    task->failures_in_row++;
+    task->ended_at = now;
+    task->last_duration = MAX(now - task->started_at, INT64_C(0));
+    histogram_observe(&task->run_duration, task->last_duration);
+    task->last_code = -EIO;
+    string_copy(task->last_text, sizeof(task->last_text), "its process ended during the run");
+}
+
 static void close_tasks(struct tally *tally, const struct scoreboard *board, uint32_t slot)
 {
     for (unsigned i = 0; i < SCOREBOARD_TASKS; i++) {
@@ -131,6 +149,7 @@ static void close_tasks(struct tally *tally, const struct scoreboard *board, uin
         if (task.module != slot)
             continue;
         clean_task(&task);
+        end_lost_run(&task);
         task.state = SCOREBOARD_TASK_STOPPED;
         task.next_due = task.busy_until = 0;
         sum = find_task(&tally->tasks, &tally->task_count, task.name);

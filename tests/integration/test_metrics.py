@@ -149,7 +149,8 @@ class Truth(MetricsTest):
         daemon = self.eventful()
         metrics = self.metrics(daemon)
         for expected, name, labels in (
-                (1, "reeve_task_failures_total", {"module": "a", "task": "act"}),
+                # One failed, and one crashed its process.
+                (2, "reeve_task_failures_total", {"module": "a", "task": "act"}),
                 # A timeout is a failure too.
                 (1, "reeve_task_failures_total", {"module": "late", "task": "act"}),
                 (1, "reeve_task_timeouts_total", {"module": "late", "task": "act"}),
