@@ -65,8 +65,15 @@ void unit_act_check_failed(struct unit *unit, const struct unit_input *input)
         unit_become_down(unit);
         return;
     }
-    /* Nor is it one when there was no process to ask: it is asked again by its start. */
-    if (input->end && input->end->not_started && !unit->settings->essential) {
+    /* It was a neighbour that crashed in its check, or hung. */
+    if (input->end && input->guilty) {
+        log_notice("[%s] could not be checked: module %s ended its host; it is when it starts",
+                   unit->name, input->guilty->name);
+        unit_enter(unit, UNIT_WAITING);
+        return;
+    }
+    /* Nor is it one when there was no process to ask, or the module crashed: it is asked again by its start. */
+    if (input->end && !input->end->refused && !unit->settings->essential) {
         unit_set_reason(unit, "could not be checked: %s", text);
         unit_decide(unit, POLICY_END_FAILURE, LOG_EVENT_NONE);
         return;
@@ -85,7 +92,9 @@ void unit_act_check_failed(struct unit *unit, const struct unit_input *input)
                   "[%s] %s; not started: trying again cannot help", unit->name, text);
     else
         config_error(&unit->supervisor->check_errors, unit->settings->file, unit->settings->line,
-                     "[module:%s] %s", unit->name, text);
+                     "[module:%s] %s%s", unit->name,
+                     input->end && !input->end->refused ? "ended while it was being checked: " : "",
+                     text);
     unit_set_reason(unit, "%s", text);
     unit->give_up = true;
     tenancy_release(unit, "its module failed the check");
@@ -94,7 +103,8 @@ void unit_act_check_failed(struct unit *unit, const struct unit_input *input)
 
 void unit_act_check_late(struct unit *unit, const struct unit_input *input _unused_)
 {
-    host_kill(unit->tenancy->host, "it did not check its options within start-timeout");
+    host_kill_hanging(unit->tenancy->host, unit->slot,
+                      "module %s did not check its options within start-timeout", unit->name);
 }
 
 void unit_act_want(struct unit *unit, const struct unit_input *input)

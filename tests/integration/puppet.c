@@ -276,6 +276,9 @@ static int check(struct rv_context *ctx, const void *state)
     } else if (strcmp(puppet->on_check, "rave") == 0) {
         for (int i = 0; i < 100000; i++)
             rv_fail_option(ctx, "label", "error %d", i);
+    } else if (strcmp(puppet->on_check, "hang") == 0) {
+        for (;;)
+            pause();
     } else if (strcmp(puppet->on_check, "crash") == 0) {
         *nowhere = 1;
     } else if (strcmp(puppet->on_check, "fail") == 0) {

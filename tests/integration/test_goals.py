@@ -687,6 +687,27 @@ class Starts(GoalTest):
             self.assertNotRegex(daemon.text(), r"\[a\] (starting|ready|stopped)")
             self.assertEqual(self.trace(daemon), [])
 
+    def test_a_check_that_crashes_or_hangs(self):
+        """It is the module's own fault: not the neighbour's, and not the daemon's unless that needs the module."""
+        path = os.path.join(self.enterContext(harness.tempfile.TemporaryDirectory()), "copy.so")
+        shutil.copyfile(PUPPET, path)
+        os.chmod(os.path.dirname(path), 0o755)
+        for action, text in ("crash", "killed by SIGSEGV"), ("hang", "module n did not check its options within start-timeout"):
+            with self.subTest(action):
+                bad = ("host = h", f"on-check = {action}", "start-timeout = 300ms", "grace = 100ms", "restart-limit = 1/1000s",
+                       "restart-delay-max = 1ms")
+                config = puppet("e", "host = h", "start-timeout = 1000s") + \
+                    puppet("n", "essential = no", *bad).replace(PUPPET, path)
+                daemon = self.daemon(config).wait_started()
+                daemon.wait_log(rf"\[n\] could not be checked: {text}")
+                self.wait_state(daemon, "n", "failed")
+                self.wait_state(daemon, "e", "ready")
+                self.assertNotIn("the configuration has errors", daemon.text())
+                self.assert_stops(daemon)
+                code, said = self.run_reeved(puppet("n", *bad))
+                self.assertEqual(code, 1)
+                self.assertRegex(said, rf"\[module:n\] ended while it was being checked: {text}")
+
     def test_a_neighbours_crash_is_no_failed_start(self):
         path = os.path.join(self.enterContext(harness.tempfile.TemporaryDirectory()), "copy.so")
         shutil.copyfile(PUPPET, path)
