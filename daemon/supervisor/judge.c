@@ -125,6 +125,11 @@ void judge_module(struct snapshot_module *module, const struct unit *unit, enum 
                  unit->activity[0] ? ": " : "", unit->activity);
         return;
     }
+    if (module->moves_to[0] != '\0')
+        snprintf(module->output, sizeof(module->output), "moves from host %s to %s, %s%s%s",
+                 module->host, module->moves_to,
+                 unit->state == UNIT_READY ? "about to stop" : unit_state_name(unit->state),
+                 unit->activity[0] ? ": " : "", unit->activity);
     for (size_t i = 0; i < module->task_count; i++)
         worsen(&module->health, module->tasks[i].health);
     for (size_t i = 0; i < module->pool_count; i++)

@@ -62,7 +62,8 @@ static int read_own_health(const struct unit *unit, const struct scoreboard *boa
     return ret_record->health_at > 0 ? ret_record->health_code : 0;
 }
 
-static int take_module(struct unit *unit, const struct snapshot *snapshot,
+/* heir: that of one that moves to another host, which still runs in its old one; or NULL. */
+static int take_module(struct unit *unit, const struct unit *heir, const struct snapshot *snapshot,
                        struct snapshot_module *module)
 {
     const struct host *host = unit->tenancy->host;
@@ -75,9 +76,12 @@ static int take_module(struct unit *unit, const struct snapshot *snapshot,
     if (!module->name)
         return -ENOMEM;
     module->state = unit->state;
-    module->leaving = unit->removed;
+    module->leaving = unit->removed && !heir;
     module->ready = unit->state == UNIT_READY && !unit->removed;
-    module->essential = unit->settings->essential && !unit->removed;
+    module->essential =
+        heir ? heir->settings->essential : unit->settings->essential && !unit->removed;
+    if (heir)
+        string_copy(module->moves_to, sizeof(module->moves_to), heir->settings->host);
     module->state_since = unit->state_since;
     module->start_patience = unit->settings->start_timeout;
     module->stop_patience =
@@ -133,10 +137,16 @@ int snapshot_take(struct supervisor *supervisor, struct snapshot **ret_snapshot)
         return -ENOMEM;
     }
     LIST_FOREACH (unit, &supervisor->units, list) {
-        /* For one that moves to another host speaks its heir, which waits for it. */
-        if (unit->removed && supervisor_find(supervisor, unit->name))
+        struct unit *leaving = supervisor_find_leaving(supervisor, unit->name);
+
+        /* Of one that moves to another host there is only what runs in the old one: the other waits for it. */
+        if (unit->removed && (unit != leaving || supervisor_find(supervisor, unit->name)))
             continue;
-        if (take_module(unit, snapshot, &snapshot->modules[snapshot->module_count++]) < 0) {
+        if (take_module(leaving ? leaving : unit,
+                        leaving == unit ? NULL
+                        : leaving       ? unit
+                                        : NULL,
+                        snapshot, &snapshot->modules[snapshot->module_count++]) < 0) {
             snapshot_free(snapshot);
             return -ENOMEM;
         }

@@ -26,7 +26,8 @@ struct snapshot_module {
     enum health health;
     bool essential;
     bool ready;
-    bool leaving; /* no longer configured: it ends what is under way */
+    bool leaving;      /* no longer configured: it ends what is under way */
+    char moves_to[64]; /* the host that it is leaving its present one for; "": it stays */
     int64_t state_since;
     pid_t pid;
     uint64_t starts;

@@ -202,6 +202,17 @@ static void stop_next(struct supervisor *supervisor)
     supervisor_notify(supervisor, SUPERVISOR_STOPPED);
 }
 
+/* What counts of the module goes on counting. */
+static void inherit(struct unit *heir, const struct unit *unit)
+{
+    tally_absorb(&heir->tally, &unit->tally);
+    heir->starts += unit->starts;
+    heir->restarts += unit->restarts;
+    heir->crashes += unit->crashes;
+    heir->hangs += unit->hangs;
+    heir->jobs_lost += unit->jobs_lost;
+}
+
 static void remove_gone(struct supervisor *supervisor)
 {
     struct unit *unit, *next, *heir;
@@ -212,7 +223,7 @@ static void remove_gone(struct supervisor *supervisor)
             /* One that moved to another host goes on there. */
             heir = supervisor_find(supervisor, unit->name);
             if (heir)
-                tally_absorb(&heir->tally, &unit->tally);
+                inherit(heir, unit);
             log_info("[%s] removed", unit->name);
             unit_destroy(unit);
         }
