@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/socket.h>
 
 #include "modules/httpcheck/httpcheck.h"
 
@@ -27,6 +28,7 @@ struct transfer {
     bool found;
     bool answered; /* the headers of an answer have come to their end */
     bool enough;
+    int socket_error;  /* why there was no socket; 0: there was */
     char variable[32]; /* of the environment, which names the proxy that is used */
     char detail[CURL_ERROR_SIZE];
     char *location;
@@ -114,6 +116,17 @@ static int is_cancelled(void *arg, curl_off_t a, curl_off_t b, curl_off_t c, cur
     return rv_context_err(arg) != 0;
 }
 
+/* libcurl would blame the server for a socket that there was none of. */
+static curl_socket_t open_socket(void *arg, curlsocktype purpose, struct curl_sockaddr *address)
+{
+    struct transfer *transfer = arg;
+    int fd = socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+
+    (void)purpose;
+    transfer->socket_error = fd < 0 ? errno : 0;
+    return fd < 0 ? CURL_SOCKET_BAD : fd;
+}
+
 /* libcurl tells nothing else of a proxy that it found in the environment. */
 static int take_note(CURL *curl, curl_infotype type, char *data, size_t size, void *arg)
 {
@@ -186,6 +199,8 @@ static void set_options(struct transfer *transfer, struct rv_context *ctx, rv_du
     curl_easy_setopt(curl, CURLOPT_QUICK_EXIT, 1L);
     curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, (long)(timeout / RV_MILLISECOND));
     curl_easy_setopt(curl, CURLOPT_USERAGENT, "reeve-httpcheck/1");
+    curl_easy_setopt(curl, CURLOPT_OPENSOCKETFUNCTION, open_socket);
+    curl_easy_setopt(curl, CURLOPT_OPENSOCKETDATA, transfer);
     curl_easy_setopt(curl, CURLOPT_HEADERFUNCTION, take_header);
     curl_easy_setopt(curl, CURLOPT_HEADERDATA, transfer);
     /* Those of a proxy's tunnel are not the server's. */
@@ -240,6 +255,10 @@ static void explain(struct fetch *fetch, struct transfer *transfer, CURLcode cod
     /* That is also what libcurl says of a header of more than 100 KB. */
     if (code == CURLE_OUT_OF_MEMORY)
         snprintf(text, sizeof(transfer->detail), "a header is too long, or memory is missing");
+    else if (transfer->socket_error != 0)
+        snprintf(text, sizeof(transfer->detail),
+                 "no connection could be begun, and nobody was asked: %s",
+                 strerror(transfer->socket_error));
     else if (text[0] == '\0')
         snprintf(text, sizeof(transfer->detail), "%s", curl_easy_strerror(code));
     address_hide(&fetch->target->address, text);

@@ -214,6 +214,8 @@ class Verdicts(HttpcheckTest):
                 ([f"url = {self.url}/moved", "follow-redirects = yes", "expect-status = 301"], "status 200, expected 301"),
                 ([f"url = {refused}"], "Failed to connect"),
                 ([f"url = {mute}", "timeout = 100ms"], "timed out"),
+                ([f"url = {mute}?{i}" for i in range(10)] + ["timeout = 1s", "parallel = 10", "nofile = 16"],
+                 "no connection could be begun, and nobody was asked: Too many open files"),
         ):
             task = self.check(*lines)
             self.assertEqual(task["failures"], 1)
