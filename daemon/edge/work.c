@@ -67,7 +67,11 @@ static void answered(const struct request_answer *answer, void *arg)
 
 static void respond_refused(struct http_request *request, const struct unit *unit, int code)
 {
-    if (code == -EAGAIN)
+    /* That is of a host that this reeved cannot talk with. */
+    if (code == -EAGAIN && unit->state == UNIT_READY)
+        edge_respond_error(request, 503, code,
+                           "module %s takes nothing now: its host is being replaced", unit->name);
+    else if (code == -EAGAIN)
         edge_respond_error(request, 503, code, "module %s is %s%s%s", unit->name,
                            unit_state_name(unit->state), unit->reason[0] ? ": " : "", unit->reason);
     else
