@@ -603,7 +603,7 @@ class Folders(SpoolTest):
             os.makedirs(self.path(daemon, name), exist_ok=True)
         daemon.start()
         self.assertEqual(daemon.wait(), 1)
-        self.assertRegex(daemon.text(), r"no file can be made in spool: .*\.reeve-probe: Permission denied; the module's user "
+        self.assertRegex(daemon.text(), r"no file can be made in spool: .*\.reeve-probe-[0-9a-f]+: Permission denied; the module's user "
                          "needs the right to write there")
 
     def test_the_state_folder_is_no_spool(self):
