@@ -129,6 +129,8 @@ static bool pause_work(struct wait *wait)
 {
     struct host_module *module = wait->module;
     struct module_op pause = {.cause = "reload"};
+    struct wire_message reloading = {
+        .type = WIRE_RELOADING, .module = module->slot, .number = wait->op->number};
     bool ended;
 
     if (life_begin_operation(module, true, &wait->ctx) < 0)
@@ -142,6 +144,9 @@ static bool pause_work(struct wait *wait)
     note_wait(module, "");
     life_end_operation(module);
     wait->ctx = rv_context_unref(wait->ctx);
+    /* From here on there is a limit: health() is waited for, too. */
+    if (ended && wait->told)
+        module_emit(&reloading);
     if (ended)
         life_end_runners(module, &pause);
     module_open_gate(module);
@@ -180,8 +185,6 @@ static void begin_again(struct host_module *module, const struct module_op *op, 
 
 void life_reload(struct host_module *module, const struct module_op *op)
 {
-    struct wire_message reloading = {
-        .type = WIRE_RELOADING, .module = module->slot, .number = op->number};
     struct wait wait = {.module = module, .op = op};
     struct bound_options fresh;
     int r;
@@ -204,7 +207,5 @@ void life_reload(struct host_module *module, const struct module_op *op)
                           "a stop came before the work under way had ended");
         return;
     }
-    if (wait.told)
-        module_emit(&reloading);
     begin_again(module, op, exchange_options(module, &fresh));
 }

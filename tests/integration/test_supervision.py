@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
 """Modules that misbehave: what the supervisor does about it, and what it says."""
+import contextlib
 import os
 import resource
 import shutil
@@ -634,6 +635,34 @@ class Reloads(PuppetTest):
         self.assertIn("a has read", self.trace(daemon))
         self.assertEqual(daemon.module("a")["pools"][0]["finished"], 1)
         self.assertEqual(daemon.stop(), 0, daemon.text())
+
+    def test_a_health_that_hangs_holds_no_reload_up_for_ever(self):
+        def text(*lines):
+            return puppet("a", "tick.every = never", "reload-timeout = 50ms", "grace = 50ms", "drain = 50ms", *lines)
+        daemon = self.daemon(text(), start=False)
+        for name in "health", "run":
+            os.mkfifo(self.path(daemon, name))
+        # Its reader waits as long as there is a writer.
+        writer = os.open(self.path(daemon, "health"), os.O_RDWR | os.O_CLOEXEC)
+        self.addCleanup(os.close, writer)
+        daemon.start().wait_ready()
+        pid = daemon.module("a")["pid"]
+        self.act(daemon, "a", "fifo run")
+        self.wait_trace(daemon, "a reads")
+
+        def has_open(name):
+            with contextlib.suppress(OSError):
+                return any(os.path.realpath(f"/proc/{pid}/fd/{fd}") == os.path.realpath(self.path(daemon, name))
+                           for fd in os.listdir(f"/proc/{pid}/fd"))
+        harness.wait_until(lambda: has_open("health"), "health()")
+        daemon.write(text("words = new"))
+        self.assertIn("takes its new options when its run act#1 has ended", daemon.ctl("reload").stdout)
+        with open(self.path(daemon, "run"), "w", encoding="utf-8"):
+            pass
+        daemon.wait_log(r"\[a\] restarts: it did not reload within reload-timeout")
+        self.wait_restarted(daemon, "a", pid)
+        daemon.signal(signal.SIGTERM)
+        daemon.wait()
 
     def test_an_empty_file_is_refused(self):
         daemon = self.daemon(puppet("a")).wait_started()
