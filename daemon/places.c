@@ -156,24 +156,35 @@ int places_lock(const struct places *places)
 /* More than a command has to end, and less than systemd waits for a start. */
 #define HOSTS_PATIENCE (30 * NSEC_PER_SEC)
 
+/* The pid of a host that holds the file; 0: none does. */
+static pid_t find_holder(int fd)
+{
+    struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_len = 1};
+
+    return fcntl(fd, F_GETLK, &lock) < 0 || lock.l_type == F_UNLCK ? 0 : lock.l_pid;
+}
+
 int places_await_hosts(const struct places *places)
 {
     cleanup_free char *path = format_new("%s/" WIRE_HOLD_FILE, places->config.state);
     cleanup_close int fd = path ? open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK) : -1;
     int64_t deadline = clock_monotonic() + HOSTS_PATIENCE;
     bool told = false;
+    pid_t pid;
 
     /* Who has taken the state folder starts the only hosts: these are of the one before. */
-    while (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) < 0 && errno == EWOULDBLOCK) {
+    while (fd >= 0 && (pid = find_holder(fd)) != 0) {
         if (clock_monotonic() > deadline) {
             log_error(
-                "hosts of a reeved that was killed have not ended within %d s: end them (fuser %s "
-                "names them), or tasks would run twice at once",
-                (int)(HOSTS_PATIENCE / NSEC_PER_SEC), path);
+                "a host (pid %d) of a reeved that was killed has not ended within %d s: end it, "
+                "or tasks would run twice at once",
+                (int)pid, (int)(HOSTS_PATIENCE / NSEC_PER_SEC));
             return -ETIMEDOUT;
         }
         if (!told)
-            log_notice("waiting for hosts of a reeved that was killed, which end their commands");
+            log_notice(
+                "waiting for hosts of a reeved that was killed (pid %d), which end their commands",
+                (int)pid);
         told = true;
         poll(NULL, 0, 20);
     }

@@ -9,7 +9,6 @@
 #include "daemon/host/control.h"
 #include "daemon/host/describe.h"
 #include "daemon/host/run.h"
-#include "daemon/wire/message.h"
 
 static int print_help(FILE *file)
 {
@@ -43,11 +42,8 @@ int main(int argc, char **argv)
         return run_alone(argc - 2, argv + 2);
     if (argc == 3 && strcmp(argv[1], "--describe") == 0)
         return describe_file(argv[2]);
-    if (argc == 3 && strcmp(argv[1], "--supervised") == 0) {
-        /* For this process, and not for what it starts. */
-        (void)fd_set_cloexec(WIRE_FD_HOLD, true);
+    if (argc == 3 && strcmp(argv[1], "--supervised") == 0)
         return control_serve();
-    }
     if (argc == 2 && strcmp(argv[1], "--version") == 0) {
         printf("reeve-host %s\n", REEVE_VERSION);
         return 0;

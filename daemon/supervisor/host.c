@@ -364,7 +364,6 @@ int host_start_process(struct host *host, const char **ret_what)
     options.control = host_end;
     options.scoreboard = host->board_fd;
     options.output = output_fd;
-    options.hold = !host->check_only;
     host_limits_prepare(host);
     r = spawn_host(&options, &host->pid);
     if (r < 0)

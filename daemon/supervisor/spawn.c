@@ -6,7 +6,6 @@
 #include <signal.h>
 #include <spawn.h>
 #include <string.h>
-#include <sys/file.h>
 #include <unistd.h>
 
 #include "base/macro.h"
@@ -54,25 +53,13 @@ static char **make_environment(const char *mark)
 /* A source above every target, so that no dup2() overwrites the source of a later one. */
 static int move_up(int fd)
 {
-    int moved = fcntl(fd, F_DUPFD_CLOEXEC, WIRE_FD_HOLD + 1);
+    int moved = fcntl(fd, F_DUPFD_CLOEXEC, WIRE_FD_SCOREBOARD + 1);
 
     return moved < 0 ? -errno : moved;
 }
 
-/* A lock of the host's own, which it can give up for itself alone. Without one, nobody waits: -1. */
-static int open_hold(const char *directory)
-{
-    cleanup_free char *path = format_new("%s/" WIRE_HOLD_FILE, directory);
-    cleanup_close int fd =
-        path ? open(path, O_RDONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600) : -1;
-
-    if (fd < 0 || flock(fd, LOCK_SH | LOCK_NB) < 0)
-        return -1;
-    return move_up(fd);
-}
-
 static int add_descriptors(posix_spawn_file_actions_t *actions, const char *directory, int control,
-                           int scoreboard, int output, int hold)
+                           int scoreboard, int output)
 {
     int r = posix_spawn_file_actions_addopen(actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
 
@@ -84,8 +71,6 @@ static int add_descriptors(posix_spawn_file_actions_t *actions, const char *dire
         r = posix_spawn_file_actions_adddup2(actions, control, WIRE_FD_CONTROL);
     if (r == 0)
         r = posix_spawn_file_actions_adddup2(actions, scoreboard, WIRE_FD_SCOREBOARD);
-    if (r == 0 && hold >= 0)
-        r = posix_spawn_file_actions_adddup2(actions, hold, WIRE_FD_HOLD);
     if (r == 0)
         r = posix_spawn_file_actions_addchdir_np(actions, directory);
     return r;
@@ -112,7 +97,6 @@ int spawn_host(const struct spawn_options *options, pid_t *ret_pid)
     cleanup_close int control = move_up(options->control);
     cleanup_close int scoreboard = move_up(options->scoreboard);
     cleanup_close int output = move_up(options->output);
-    cleanup_close int hold = options->hold ? open_hold(options->directory) : -1;
     cleanup_free char **environment = make_environment(options->mark);
     char *argv[] = {(char *)"reeve-host", (char *)"--supervised", (char *)(uintptr_t)options->name,
                     NULL};
@@ -131,7 +115,7 @@ int spawn_host(const struct spawn_options *options, pid_t *ret_pid)
     if (r == 0) {
         r = set_attributes(&attributes);
         if (r == 0)
-            r = add_descriptors(&actions, options->directory, control, scoreboard, output, hold);
+            r = add_descriptors(&actions, options->directory, control, scoreboard, output);
         if (r == 0)
             r = posix_spawn(ret_pid, options->program, &actions, &attributes, argv, environment);
         posix_spawnattr_destroy(&attributes);

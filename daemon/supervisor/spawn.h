@@ -3,7 +3,6 @@
 #ifndef REEVE_SUPERVISOR_SPAWN_H
 #define REEVE_SUPERVISOR_SPAWN_H
 
-#include <stdbool.h>
 #include <sys/types.h>
 
 /* A variable in the environment of a host and of what it starts: whose process is this? */
@@ -17,7 +16,6 @@ struct spawn_options {
     int control;           /* becomes WIRE_FD_CONTROL */
     int scoreboard;        /* becomes WIRE_FD_SCOREBOARD */
     int output;            /* becomes stdout and stderr */
-    bool hold;             /* a next reeved is to wait for its end */
 };
 
 /*

@@ -54,9 +54,9 @@ extern const uint32_t wire_version;
 /* The descriptors that a host inherits. */
 #define WIRE_FD_CONTROL    3
 #define WIRE_FD_SCOREBOARD 4
-#define WIRE_FD_HOLD       5 /* if it is open: of a file that is locked for as long as it is */
 
-/* In the state folder: locked by each host, so that a next reeved sees when all of the last one's have ended. */
+/* In the state folder, a host's working directory: each host holds a lock of its process (F_SETLK, which no child
+ * inherits) on a part of it, so that a next reeved sees when all of the last one's have ended. */
 #define WIRE_HOLD_FILE ".reeved.hosts"
 
 enum wire_type {

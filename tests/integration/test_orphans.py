@@ -136,7 +136,7 @@ class Orphans(PuppetTest):
         daemon.wait()
         daemon.log.clear()
         daemon.start()
-        daemon.wait_log("waiting for hosts of a reeved that was killed, which end their commands")
+        daemon.wait_log(r"waiting for hosts of a reeved that was killed \(pid \d+\), which end their commands")
         self.assertEqual(len(lines()), 1)
         self.assertNotIn("started", daemon.text())
         with open(gate, "w", encoding="utf-8"):
