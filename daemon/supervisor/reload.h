@@ -25,6 +25,7 @@ struct reload_change {
     const char *module; /* of one of the two configurations */
     enum reload_step step;
     const char *because; /* it restarts since this module, which it requires, does; or NULL */
+    bool with_new;       /* and that one is new */
     bool held;           /* a person has stopped the module: it stays so */
     bool new_process;    /* it restarts since the process of its host must end */
     char *work; /* what is under way in the module, and is waited for or stopped; or NULL */

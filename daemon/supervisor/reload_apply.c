@@ -96,9 +96,12 @@ static void start(struct supervisor *supervisor, struct unit *unit, enum unit_ev
     unit_handle(unit, event, unit->starts > 0 ? &input : NULL);
 }
 
-static void restart(struct supervisor *supervisor, struct unit *unit, bool new_process)
+static void restart(struct supervisor *supervisor, struct unit *unit,
+                    const struct reload_change *change)
 {
-    const char *why = new_process
+    bool new_process = change->new_process;
+    const char *why = change->because ? "reload: it requires a module that is new"
+                      : new_process
                           ? "reload: its .so, its limits or its sandbox changed, or it shares a "
                             "process with one whose did"
                           : "reload: it takes new options only by a restart";
@@ -129,8 +132,8 @@ static void set_goal(struct supervisor *supervisor, const struct reload_change *
         return;
     if (change->step == RELOAD_ADD)
         start(supervisor, unit, UNIT_EVENT_START, "reload: it is new");
-    else if (change->step == RELOAD_RESTART && !change->because)
-        restart(supervisor, unit, change->new_process);
+    else if (change->step == RELOAD_RESTART && (!change->because || change->with_new))
+        restart(supervisor, unit, change);
 }
 
 /* The others have their goals by now: who restarts anyway has no need of a reload. */

@@ -100,8 +100,11 @@ static bool spread_restarts(struct supervisor *supervisor, const struct config *
             const struct config_module *other = config_find(after, module->requires.items[j]);
             const struct reload_change *cause = other ? &changes[other->index] : NULL;
 
-            if (!cause || cause->step != RELOAD_RESTART || cause->held)
+            /* It cannot run before one that is new does. */
+            if (!cause || cause->held ||
+                (cause->step != RELOAD_RESTART && cause->step != RELOAD_ADD))
                 continue;
+            changes[i].with_new = cause->step == RELOAD_ADD;
             changes[i].step = RELOAD_RESTART;
             changes[i].because = other->name;
             changed = true;
