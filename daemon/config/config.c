@@ -132,7 +132,7 @@ const char *config_nearest(const struct config *config, const char *name)
 }
 
 /* The lines where options stand do not matter, only what they say. */
-bool config_same_options(const struct config_module *a, const struct config_module *b)
+static bool same_options(const struct config_module *a, const struct config_module *b)
 {
     if (a->option_count != b->option_count)
         return false;
@@ -163,7 +163,7 @@ enum config_change config_compare(const struct config_module *before,
     if (strcmp(before->path, after->path) != 0 || strcmp(before->host, after->host) != 0 ||
         config_limits_differ(&before->limits, &after->limits))
         return CONFIG_RESTART;
-    if (!config_same_options(before, after))
+    if (!same_options(before, after))
         return CONFIG_RELOAD;
     return same_policy(before, after) ? CONFIG_SAME : CONFIG_POLICY;
 }

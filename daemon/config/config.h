@@ -175,7 +175,6 @@ void config_keep_fixed(struct config *config, const struct config *before);
  * module. The files that the paths name are not compared: what a process has loaded may be newer.
  */
 enum config_change { CONFIG_SAME, CONFIG_POLICY, CONFIG_RELOAD, CONFIG_RESTART };
-bool config_same_options(const struct config_module *a, const struct config_module *b);
 enum config_change config_compare(const struct config_module *before,
                                   const struct config_module *after);
 

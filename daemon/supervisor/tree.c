@@ -131,6 +131,18 @@ static enum tree_wait look_along(const struct tree_edge *edge)
     return TREE_MOVES;
 }
 
+/* An option of the module's own that has the same value: keys with a dot are of tasks and pools. */
+static bool shares_option(const struct config_module *a, const struct config_module *b)
+{
+    for (size_t i = 0; i < a->option_count; i++)
+        for (size_t j = 0; j < b->option_count; j++)
+            if (strcmp(a->options[i].key, b->options[j].key) == 0 &&
+                !strchr(a->options[i].key, '.') &&
+                strcmp(a->options[i].value, b->options[j].value) == 0)
+                return true;
+    return false;
+}
+
 /* What runs still from before must be gone first: itself in another host, and what used it. */
 static const struct unit *find_leftover(const struct unit *unit)
 {
@@ -145,7 +157,7 @@ static const struct unit *find_leftover(const struct unit *unit)
         LIST_FOREACH (other, &unit->supervisor->units, list)
             if (other->removed && !unit_is_down(other) &&
                 strcmp(other->settings->path, unit->settings->path) == 0 &&
-                config_same_options(other->settings, unit->settings))
+                shares_option(other->settings, unit->settings))
                 return other;
     LIST_FOREACH (edge, &unit->dependents, list)
         if (edge->requires && unit_is_running(edge->from))

@@ -357,6 +357,23 @@ class InOrder(GoalTest):
         self.assert_nothing_to_do(daemon)
         self.assert_stops(daemon)
 
+    def test_what_comes_to_require_a_new_one_restarts_with_it(self):
+        daemon = self.daemon(puppet("a")).wait_started()
+        release = self.hold(daemon, "a")
+        daemon.write(puppet("b") + puppet("a", "requires = b", *SLOW))
+        steps = {s["module"]: s for s in daemon.ask("/v1/plan")[1]["steps"]}
+        self.assertEqual((steps["a"]["step"], steps["a"]["because"], steps["b"]["step"]), ("restart", "b", "add"))
+        self.assertIn("work", str(steps["a"]))
+        reload = daemon.ask_later("/v1/reload", "POST")
+        self.wait_state(daemon, "a", "stopping")
+        self.assertFalse(reload.is_done())
+        release()
+        self.assertEqual(reload.answer()[0], 200)
+        self.assertEqual(self.states(daemon, "ab"), ["ready"] * 2)
+        self.assertEqual(self.trace(daemon), ["a init", "a reads", "a has read", "a fini", "b init", "a init"])
+        self.assert_nothing_to_do(daemon)
+        self.assert_stops(daemon)
+
     def test_what_is_removed_is_shown_until_it_is_gone(self):
         daemon = self.daemon(puppet("a", *SLOW) + puppet("b"), daemon="shutdown-timeout = 1000s").wait_started()
         release = self.hold(daemon, "a")
@@ -386,15 +403,15 @@ class InOrder(GoalTest):
 
     def test_a_section_that_is_renamed_waits_for_its_old_self(self):
         """They want the same folder; another one of the same .so does not wait."""
-        def spool(name, folder):
-            return f"[module:{name}]\nload = spool\ndirectory = {folder}\ncommand = cat gate; true\n"
+        def spool(name, folder, command="cat gate; true"):
+            return f"[module:{name}]\nload = spool\ndirectory = {folder}\ncommand = {command}\n"
         daemon = self.daemon(spool("a", "in"), start=False, daemon="shutdown-timeout = 1000s")
         os.mkfifo(self.path(daemon, "gate"))
         daemon.start().wait_ready()
         with open(self.path(daemon, "in/file"), "w", encoding="utf-8"):
             pass
         harness.wait_until(lambda: daemon.module("a")["pools"][0]["active"] == 1, "the command")
-        daemon.write(spool("b", "in") + spool("c", "other"))
+        daemon.write(spool("b", "in", "true") + spool("c", "other", "echo"))
         reload = daemon.ask_later("/v1/reload", "POST")
         harness.wait_until(lambda: {m["name"]: m["state"] for m in daemon.status()["modules"]}.get("c") == "ready",
                            "c to be ready")
