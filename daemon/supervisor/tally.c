@@ -120,7 +120,8 @@ static void add_pool(struct scoreboard_pool *sum, const struct scoreboard_pool *
 /* Dead hosts -------------------------------------------------------------------------------------
  */
 
-/* A run that its process did not survive has failed, and took until then. */
+/* A run that its process did not survive has failed, and took until then. It is no verdict on the task: that the
+ * module crashed, or its neighbour, is told by the module, and one that runs for ever never has another end. */
 static void end_lost_run(struct scoreboard_task *task)
 {
     int64_t now = clock_monotonic();
@@ -129,12 +130,9 @@ static void end_lost_run(struct scoreboard_task *task)
         return;
     task->runs++;
     task->failures++;
-    task->failures_in_row++;
     task->ended_at = now;
     task->last_duration = MAX(now - task->started_at, INT64_C(0));
     histogram_observe(&task->run_duration, task->last_duration);
-    task->last_code = -EIO;
-    string_copy(task->last_text, sizeof(task->last_text), "its process ended during the run");
 }
 
 static void close_tasks(struct tally *tally, const struct scoreboard *board, uint32_t slot)

@@ -263,6 +263,15 @@ class Spool(SpoolTest):
         self.assertEqual(self.runs(daemon), ["ran"])
         self.assertEqual(daemon.stop(), 0, daemon.text())
 
+    def test_it_is_well_again_after_a_crash(self):
+        daemon = self.spool("true").wait_started()
+        self.wait_watch(daemon)
+        daemon.kill("spool")
+        harness.wait_until(lambda: daemon.module("spool")["restarts"] == 1 and daemon.health()["status"] == "pass", "health")
+        watch = next(t for t in daemon.module("spool")["tasks"] if t["name"] == "watch")
+        self.assertEqual((watch["failures"], watch["status"]), (1, "pass"))
+        self.assertEqual(daemon.stop(), 0, daemon.text())
+
     def test_a_stop_in_the_middle_runs_it_again(self):
         daemon = self.spool('echo run >> runs; test -e go || sleep 1000', "drain = 0",
                             "grace = 1000s", daemon="shutdown-timeout = 1000s").wait_started()
