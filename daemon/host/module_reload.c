@@ -145,7 +145,7 @@ static bool pause_work(struct wait *wait)
     life_end_operation(module);
     wait->ctx = rv_context_unref(wait->ctx);
     /* From here on there is a limit: health() is waited for, too. */
-    if (ended && wait->told)
+    if (ended)
         module_emit(&reloading);
     if (ended)
         life_end_runners(module, &pause);

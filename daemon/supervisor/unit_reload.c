@@ -59,10 +59,11 @@ void unit_act_deferred(struct unit *unit, const struct unit_input *input)
     supervisor_changed(unit->supervisor);
 }
 
-/* From here on it is reload() that takes its time, and that has a limit. */
+/* From here on it is reload() that takes its time, and that has a limit; before, it may have been that of a reload
+ * before this one. */
 void unit_act_reloading(struct unit *unit, const struct unit_input *input)
 {
-    if (unit->deferred[0] == '\0' || !is_of_last(unit, input))
+    if ((unit->deferred[0] == '\0' && !unit->reloading) || !is_of_last(unit, input))
         return;
     unit->deferred[0] = '\0';
     unit->reloading = true;

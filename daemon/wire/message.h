@@ -95,7 +95,7 @@ enum wire_type {
     WIRE_NODE,         /* a live context: depth is line, name its task or pool, number the run */
     WIRE_SYMBOL,       /* text answers the FRAME of the same number in the row, `line` */
     WIRE_DEFERRED,     /* RELOADED will come when work under way has ended; text says which */
-    WIRE_RELOADING,    /* it has ended, after a DEFERRED: the options are exchanged now */
+    WIRE_RELOADING,    /* nothing is waited for, or not any more: the options are exchanged now */
     WIRE_LOADED,       /* which .so the process has loaded for the module: device, inode, mtime */
     WIRE_TYPE_MAX,
 };
