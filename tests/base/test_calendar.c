@@ -294,6 +294,21 @@ static void test_gaps_and_folds(void **state)
 }
 
 /* Who says every hour means each of them, also the one that comes twice. Systemd leaves the second out. */
+/* Whoever asks in the second pass, as a daemon that is started then, or a run that ends then. */
+static void test_a_time_of_day_comes_once_in_a_fold(void **state)
+{
+    (void)state;
+
+    assert_elapses("02:30", berlin, "2022-10-30 00:29:59",
+                   ELAPSES("2022-10-30 00:30:00", "2022-10-31 01:30:00"));
+    assert_elapses("02:30", berlin, "2022-10-30 01:00:00", ELAPSES("2022-10-31 01:30:00"));
+    assert_elapses("02:30", berlin, "2022-10-30 01:10:00", ELAPSES("2022-10-31 01:30:00"));
+    assert_elapses("02:30", berlin, "2022-10-30 01:59:59", ELAPSES("2022-10-31 01:30:00"));
+    assert_elapses("02:30,45", berlin, "2022-10-30 01:35:00", ELAPSES("2022-10-31 01:30:00"));
+    assert_elapses("03:00", berlin, "2022-10-30 01:10:00", ELAPSES("2022-10-30 02:00:00"));
+    assert_elapses("2..3:00", berlin, "2022-10-30 01:10:00", ELAPSES("2022-10-30 02:00:00"));
+}
+
 static void test_every_hour_goes_on_in_a_fold(void **state)
 {
     cleanup_zone struct zone *lord_howe = NULL;
@@ -390,6 +405,7 @@ int main(void)
         cmocka_unit_test(test_first_day_after_overflow),
         cmocka_unit_test(test_gaps_and_folds),
         cmocka_unit_test(test_negative_saving),
+        cmocka_unit_test(test_a_time_of_day_comes_once_in_a_fold),
         cmocka_unit_test(test_every_hour_goes_on_in_a_fold),
         cmocka_unit_test(test_ends),
         cmocka_unit_test(test_local_zone),
