@@ -110,10 +110,10 @@ static bool load_objects(const json_t *state, struct config *config)
         module->path = state_take_bytes(json_object_get(object, "path"));
         if (!module->path)
             return false;
-        module->file_id = (struct config_file_id){
-            .device = (dev_t)json_integer_value(json_object_get(object, "device")),
-            .inode = (ino_t)json_integer_value(json_object_get(object, "inode")),
-            .mtime = json_integer_value(json_object_get(object, "mtime"))};
+        module->file_id =
+            (struct file_id){.device = (dev_t)json_integer_value(json_object_get(object, "device")),
+                             .inode = (ino_t)json_integer_value(json_object_get(object, "inode")),
+                             .mtime = json_integer_value(json_object_get(object, "mtime"))};
         found++;
     }
     return found == config->module_count;

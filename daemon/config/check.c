@@ -11,15 +11,13 @@
 /* A host has room for so many modules in its scoreboard. */
 #define TENANTS_MAX 32
 
-static bool is_file(const char *path, struct config_file_id *ret_id)
+static bool is_file(const char *path, struct file_id *ret_id)
 {
     struct stat status;
 
     if (stat(path, &status) < 0)
         return false;
-    ret_id->device = status.st_dev;
-    ret_id->inode = status.st_ino;
-    ret_id->mtime = status.st_mtim.tv_sec * NSEC_PER_SEC + status.st_mtim.tv_nsec;
+    *ret_id = file_id_of(&status);
     return true;
 }
 

@@ -10,6 +10,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "base/file_id.h"
 #include "base/log.h"
 #include "base/text.h"
 #include "daemon/config/errors.h"
@@ -35,13 +36,6 @@ struct config_rate {
     int64_t window;
 };
 
-/* Which .so a path named when the configuration was read: a changed file is a changed module. */
-struct config_file_id {
-    dev_t device;
-    ino_t inode;
-    int64_t mtime;
-};
-
 /* A [module:NAME] section. */
 struct config_module {
     char *name;
@@ -50,8 +44,9 @@ struct config_module {
     unsigned line;
     char *load; /* as written */
     char *path; /* the .so that it names */
-    struct config_file_id file_id;
-    char *host; /* the host's name: the module's own unless several share one */
+    struct file_id
+        file_id; /* of path, when the configuration was read: a changed file is a changed module */
+    char *host;  /* the host's name: the module's own unless several share one */
     enum config_restart restart;
     enum config_on_failed on_failed;
     bool essential;
@@ -157,11 +152,6 @@ struct config_module *config_find(const struct config *config, const char *name)
 int config_sort(struct config *config);
 
 /* Whether they are of the same file, unchanged. */
-static inline bool config_same_file(const struct config_file_id *a, const struct config_file_id *b)
-{
-    return a->device == b->device && a->inode == b->inode && a->mtime == b->mtime;
-}
-
 /* The nearest module's name, or NULL: for "did you mean". */
 const char *config_nearest(const struct config *config, const char *name);
 

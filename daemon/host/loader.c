@@ -4,18 +4,16 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "base/clock.h"
 #include "base/macro.h"
 #include "base/reserved.h"
+#include "daemon/host/loaded_files.h"
 #include "daemon/host/note.h"
 #include "daemon/host/options.h"
-#include "daemon/wire/scoreboard.h"
 
 /* No table of a sane module is longer. */
 #define TABLE_MAX 1024
@@ -192,89 +190,18 @@ static int take_tables(const struct rv_module *module, const char *path,
     return r < 0 ? r : check_names(loaded, path);
 }
 
-static void note_file(struct loaded_module *loaded, const struct stat *status)
-{
-    loaded->device = status->st_dev;
-    loaded->inode = status->st_ino;
-    loaded->mtime = status->st_mtim.tv_sec * NSEC_PER_SEC + status->st_mtim.tv_nsec;
-}
-
 /* dlopen() goes by the path: whether that is still the file which was looked at before. */
-static int check_same(const char *path, const struct loaded_module *loaded)
+static int check_same(const char *path, const struct file_id *before)
 {
-    struct loaded_module after = {0};
     struct stat status;
+    struct file_id after;
 
     if (stat(path, &status) < 0)
         return rv_fail(-errno, "%s", path);
-    note_file(&after, &status);
-    if (after.device != loaded->device || after.inode != loaded->inode ||
-        after.mtime != loaded->mtime)
-        return rv_fail_text(-EAGAIN, "%s was replaced while it was loaded", path);
-    return 0;
-}
-
-/* What the process has loaded. dlopen() knows files by their paths and by their inodes: what was loaded under
- * either it gives again, the same code with the same variables. */
-static struct {
-    pthread_mutex_t lock;
-    struct {
-        dev_t device;
-        ino_t inode;
-        char *path;
-    } files[SCOREBOARD_MODULES];
-    size_t count;
-} process = {.lock = PTHREAD_MUTEX_INITIALIZER};
-
-/* With the lock. */
-static int find_conflict(const char *path, const struct stat *status, bool *ret_known)
-{
-    *ret_known = false;
-    for (size_t i = 0; i < process.count; i++) {
-        bool same_path = strcmp(process.files[i].path, path) == 0;
-        bool same_file =
-            process.files[i].device == status->st_dev && process.files[i].inode == status->st_ino;
-
-        *ret_known = *ret_known || (same_path && same_file);
-        if (same_file && !same_path)
-            return rv_fail_text(-EEXIST, "%s is the same file as %s, which is loaded in this host",
-                                path, process.files[i].path);
-        if (same_path && !same_file)
-            return rv_fail_text(
-                -ESTALE, "%s was replaced, and this process has loaded the one before", path);
-    }
-    return 0;
-}
-
-/* Two that are loaded at once must not both find that nobody has the file. */
-static int claim_file(const char *path, const struct stat *status)
-{
-    bool known;
-    int r;
-
-    pthread_mutex_lock(&process.lock);
-    r = find_conflict(path, status, &known);
-    if (r == 0 && !known && process.count < ARRAY_SIZE(process.files)) {
-        process.files[process.count].device = status->st_dev;
-        process.files[process.count].inode = status->st_ino;
-        process.files[process.count].path = strdup(path);
-        process.count += process.files[process.count].path != NULL;
-    }
-    pthread_mutex_unlock(&process.lock);
-    return r;
-}
-
-/* Nothing of it is loaded. */
-static void disclaim_file(const char *path)
-{
-    pthread_mutex_lock(&process.lock);
-    for (size_t i = 0; i < process.count; i++)
-        if (strcmp(process.files[i].path, path) == 0) {
-            free(process.files[i].path);
-            process.files[i] = process.files[--process.count];
-            break;
-        }
-    pthread_mutex_unlock(&process.lock);
+    after = file_id_of(&status);
+    return file_id_equal(before, &after)
+               ? 0
+               : rv_fail_text(-EAGAIN, "%s was replaced while it was loaded", path);
 }
 
 int loader_load(const char *path, struct loaded_module *ret_loaded)
@@ -291,22 +218,23 @@ int loader_load(const char *path, struct loaded_module *ret_loaded)
     r = check_file(fd, path, &status);
     if (r == 0)
         r = check_note(fd, path);
-    if (r == 0)
-        r = claim_file(path, &status);
     if (r < 0)
         return r;
-    note_file(ret_loaded, &status);
+    ret_loaded->file_id = file_id_of(&status);
+    r = loaded_files_claim(path, &ret_loaded->file_id);
+    if (r < 0)
+        return r;
     handle = dlopen(path, RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
     if (!handle) {
         const char *why = dlerror();
 
-        disclaim_file(path);
+        loaded_files_disclaim(path);
         return rv_fail_text(-ELIBBAD, "cannot load %s: %s", path, why ? why : "?");
     }
     module = dlsym(handle, "rv_module");
     if (!module)
         return rv_fail_text(-ENOEXEC, "%s has no symbol rv_module", path);
-    r = check_same(path, ret_loaded);
+    r = check_same(path, &ret_loaded->file_id);
     if (r == 0)
         r = take_tables(module, path, ret_loaded);
     if (r < 0)

@@ -8,6 +8,8 @@
 
 #include <reeve/module.h>
 
+#include "base/file_id.h"
+
 /* A module's tables in the host's own shape, whatever the size of its elements was. */
 struct loaded_module {
     struct rv_module module;
@@ -17,9 +19,7 @@ struct loaded_module {
     size_t task_count;
     struct rv_module_pool *pools;
     size_t pool_count;
-    /* Of the file, as it was when it was loaded. */
-    uint64_t device, inode;
-    int64_t mtime;
+    struct file_id file_id; /* as it was when it was loaded */
 };
 
 /*

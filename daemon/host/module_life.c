@@ -79,9 +79,9 @@ static void tell_loaded(struct host_module *module)
 {
     struct wire_message message = {.type = WIRE_LOADED,
                                    .module = module->slot,
-                                   .device = module->code.device,
-                                   .inode = module->code.inode,
-                                   .mtime = module->code.mtime};
+                                   .device = module->code.file_id.device,
+                                   .inode = module->code.file_id.inode,
+                                   .mtime = module->code.file_id.mtime};
 
     module_emit(&message);
 }

@@ -23,7 +23,7 @@ static uint32_t find_slot(const struct loaded *loaded, const char *name)
 }
 
 int loaded_find(const struct loaded *loaded, const struct config_module *module,
-                const struct config_file_id *file_id, uint32_t *ret_slot)
+                const struct file_id *file_id, uint32_t *ret_slot)
 {
     uint32_t own = find_slot(loaded, module->name);
 
@@ -31,10 +31,9 @@ int loaded_find(const struct loaded *loaded, const struct config_module *module,
         const struct loaded_slot *slot = &loaded->slots[i];
         bool same_path = slot->path && strcmp(slot->path, module->path) == 0;
         /* One that was written over is the same for dlopen(). */
-        bool same_file = slot->path && slot->file_id.device == file_id->device &&
-                         slot->file_id.inode == file_id->inode;
+        bool same_file = slot->path && file_id_same_inode(&slot->file_id, file_id);
 
-        if (i == own && slot->name && (!same_path || !config_same_file(&slot->file_id, file_id)))
+        if (i == own && slot->name && (!same_path || !file_id_equal(&slot->file_id, file_id)))
             return -ESTALE;
         if (i != own && (same_path || same_file)) {
             *ret_slot = i;
@@ -46,7 +45,7 @@ int loaded_find(const struct loaded *loaded, const struct config_module *module,
 }
 
 int loaded_take(struct loaded *loaded, const struct config_module *module,
-                const struct config_file_id *file_id, uint32_t *ret_slot)
+                const struct file_id *file_id, uint32_t *ret_slot)
 {
     uint32_t own = find_slot(loaded, module->name);
     struct loaded_slot *slot;
@@ -136,10 +135,10 @@ static int load_slot(struct loaded *loaded, const json_t *item, struct state_err
     to->path = state_take_bytes(json_object_get(item, "path"));
     if (!to->name || !to->path)
         return -ENOMEM;
-    to->file_id = (struct config_file_id){
-        .device = (dev_t)json_integer_value(json_object_get(item, "device")),
-        .inode = (ino_t)json_integer_value(json_object_get(item, "inode")),
-        .mtime = json_integer_value(json_object_get(item, "mtime"))};
+    to->file_id =
+        (struct file_id){.device = (dev_t)json_integer_value(json_object_get(item, "device")),
+                         .inode = (ino_t)json_integer_value(json_object_get(item, "inode")),
+                         .mtime = json_integer_value(json_object_get(item, "mtime"))};
     return 0;
 }
 

@@ -15,7 +15,7 @@
 struct loaded_slot {
     char *name; /* of the module; NULL: nothing was ever loaded here */
     char *path;
-    struct config_file_id file_id; /* as the host says, once it has loaded it */
+    struct file_id file_id; /* as the host says, once it has loaded it */
 };
 
 /* Zero-initialised it is that of a process that has loaded nothing. */
@@ -29,11 +29,11 @@ struct loaded {
  * file is loaded in its own; and -ENOSPC when there is no slot left.
  */
 int loaded_find(const struct loaded *loaded, const struct config_module *module,
-                const struct config_file_id *file_id, uint32_t *ret_slot);
+                const struct file_id *file_id, uint32_t *ret_slot);
 
 /* That slot is the module's from now on, whatever is loaded in others. Returns 0, -ENOSPC or -ENOMEM. */
 int loaded_take(struct loaded *loaded, const struct config_module *module,
-                const struct config_file_id *file_id, uint32_t *ret_slot);
+                const struct file_id *file_id, uint32_t *ret_slot);
 
 /* What else is loaded is not known: the process takes no other module. Returns 0 or -ENOMEM. */
 int loaded_close(struct loaded *loaded);

@@ -32,7 +32,7 @@ enum config_change reload_compare(struct supervisor *supervisor, const struct co
     const struct unit *unit = supervisor_find(supervisor, module->name);
 
     /* What counts is what its process has loaded: that may be newer than the configuration in force. */
-    if (!old || (unit && !config_same_file(&unit->file_id, &module->file_id)))
+    if (!old || (unit && !file_id_equal(&unit->file_id, &module->file_id)))
         return CONFIG_RESTART;
     return config_compare(old, module);
 }

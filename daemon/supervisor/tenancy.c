@@ -344,13 +344,13 @@ static void note_loaded(struct unit *unit, const struct wire_message *message)
 {
     struct tenancy *tenancy = unit->tenancy;
     struct loaded_slot *slot = &tenancy->loaded.slots[unit->slot];
-    const struct config_file_id file_id = {
+    const struct file_id file_id = {
         .device = message->device, .inode = message->inode, .mtime = message->mtime};
 
     slot->file_id = file_id;
     /* What comes late is of a start with settings that are no longer in force. */
     if (tenancy->condemned || (unit->state != UNIT_STARTING && unit->state != UNIT_CHECKING) ||
-        strcmp(slot->path, unit->settings->path) != 0 || config_same_file(&unit->file_id, &file_id))
+        strcmp(slot->path, unit->settings->path) != 0 || file_id_equal(&unit->file_id, &file_id))
         return;
     unit->file_id = file_id;
     log_notice("[%s] %s is another file than at the last reload: it runs the new one", unit->name,

@@ -81,7 +81,7 @@ struct unit {
     const struct config_module *settings;
 
     /* The .so that its path names: as the host has loaded it, else as the configuration was read. */
-    struct config_file_id file_id;
+    struct file_id file_id;
 
     struct list name_list;   /* in the supervisor, with those whose names look alike */
     struct tree_edge *edges; /* to what it requires and comes after */
