@@ -14,7 +14,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/text.h"
-#include "daemon/wire/message.h"
+#include "daemon/wire/hold.h"
 
 /* Whether the path leads to the program that this process runs. */
 static bool is_this_program(const char *path)
@@ -156,24 +156,15 @@ int places_lock(const struct places *places)
 /* More than a command has to end, and less than systemd waits for a start. */
 #define HOSTS_PATIENCE (30 * NSEC_PER_SEC)
 
-/* The pid of a host that holds the file; 0: none does. */
-static pid_t find_holder(int fd)
-{
-    struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_len = 1};
-
-    return fcntl(fd, F_GETLK, &lock) < 0 || lock.l_type == F_UNLCK ? 0 : lock.l_pid;
-}
-
 int places_await_hosts(const struct places *places)
 {
-    cleanup_free char *path = format_new("%s/" WIRE_HOLD_FILE, places->config.state);
-    cleanup_close int fd = path ? open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK) : -1;
+    cleanup_free char *path = format_new("%s/" HOLD_FILE, places->config.state);
     int64_t deadline = clock_monotonic() + HOSTS_PATIENCE;
     bool told = false;
     pid_t pid;
 
-    /* Who has taken the state folder starts the only hosts: these are of the one before. */
-    while (fd >= 0 && (pid = find_holder(fd)) != 0) {
+    /* Only the reeved that has the state folder starts hosts, so these are of the one before. */
+    while (path && (pid = hold_find(path)) != 0) {
         if (clock_monotonic() > deadline) {
             log_error(
                 "a host (pid %d) of a reeved that was killed has not ended within %d s: end it, "

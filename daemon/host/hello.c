@@ -2,13 +2,12 @@
 #include "daemon/host/hello.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <reeve/log.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "daemon/host/log_sink.h"
 #include "daemon/host/sandbox.h"
+#include "daemon/wire/hold.h"
 #include "daemon/wire/message.h"
 #include "daemon/wire/scoreboard.h"
 
@@ -47,17 +46,6 @@ static int receive_limits(void *buffer, struct sandbox *sandbox, uint64_t count)
     return r;
 }
 
-/* While it is open: it is never closed. Whoever only checks options runs nothing that must not run twice. Without
- * the file nobody waits for this process. */
-static void hold_state(void)
-{
-    const struct flock lock = {.l_type = F_RDLCK, .l_whence = SEEK_SET, .l_len = 1};
-    int fd = open(WIRE_HOLD_FILE, O_RDONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600);
-
-    if (fd >= 0)
-        (void)fcntl(fd, F_SETLK, &lock);
-}
-
 int hello_exchange(void *buffer, struct sandbox *sandbox, int64_t *ret_grace)
 {
     struct wire_message hello = {.type = WIRE_HELLO,
@@ -67,8 +55,9 @@ int hello_exchange(void *buffer, struct sandbox *sandbox, int64_t *ret_grace)
     uint64_t limits;
     int r = receive_hello(buffer, sandbox, ret_grace, &limits), sent = 0;
 
+    /* What only checks options runs nothing that must not run twice. */
     if (r == 0 && !sandbox->check_only)
-        hold_state();
+        hold_take();
     if (r == 0)
         r = receive_limits(buffer, sandbox, limits);
     if (r == 0)

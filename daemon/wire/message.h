@@ -55,10 +55,6 @@ extern const uint32_t wire_version;
 #define WIRE_FD_CONTROL    3
 #define WIRE_FD_SCOREBOARD 4
 
-/* In the state folder, a host's working directory: each host holds a lock of its process (F_SETLK, which no child
- * inherits) on a part of it, so that a next reeved sees when all of the last one's have ended. */
-#define WIRE_HOLD_FILE ".reeved.hosts"
-
 enum wire_type {
     /* Either way: the first message of each end. */
     WIRE_HELLO = 1,
