@@ -10,6 +10,7 @@
 #include "daemon/supervisor/usage.h"
 
 struct cgroup;
+struct loop_exit;
 struct loop_child;
 struct loop_io;
 struct loop_timer;
@@ -85,6 +86,9 @@ void spawner_is_up(struct spawner *spawner, struct host *host);
 int host_start_process(struct host *host, const char **ret_what);
 /* host.c: there is no process, or none any more. */
 void host_report_end(struct host *host, const struct host_end *end);
+
+/* host_end.c: of loop_child_create(); arg: the host. */
+void host_process_ended(pid_t pid, const struct loop_exit *exit, void *arg);
 
 /* host.c: watches the process of host->pid. Returns 0 or a negative errno. */
 int host_watch_process(struct host *host);

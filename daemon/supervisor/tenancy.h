@@ -36,6 +36,12 @@ struct tenancy {
 /* The one of that host's name, or NULL. */
 struct tenancy *tenancy_find(struct supervisor *supervisor, const char *name);
 
+/* The unit that the present process runs in the slot, or NULL. */
+struct unit *tenancy_find_slot(const struct tenancy *tenancy, uint32_t slot);
+
+/* tenancy_events.c: what the tenancy, as the argument, makes of what its host does. */
+extern const struct host_events tenancy_events;
+
 /* Puts a unit into the tenancy of its settings' host, which is made if need be. Returns 0 or
  * -ENOMEM. */
 int tenancy_join(struct supervisor *supervisor, struct unit *unit);
