@@ -265,38 +265,40 @@ static int search_from(const struct calendar *calendar, int64_t start, int64_t *
 /* Clocks go back by less than this, and not twice within it. */
 #define FOLD_MAX (4 * 3600)
 
-/* When the clock goes back between the two; 0: it does not. In seconds. */
-static int64_t find_fold_within(const struct zone *zone, int64_t before, int64_t after)
-{
-    int offset = zone_at(zone, before)->offset;
+/* The clock goes back at a moment, by so many seconds. */
+struct fold {
+    int64_t at; /* 0: it does not */
+    int back;
+};
 
-    if (offset <= zone_at(zone, after)->offset)
-        return 0;
+static struct fold find_fold(const struct zone *zone, int64_t before, int64_t after)
+{
+    int offset = zone_at(zone, before)->offset, back = offset - zone_at(zone, after)->offset;
+
+    if (back <= 0)
+        return (struct fold){0};
     while (after - before > 1) {
         int64_t middle = before + (after - before) / 2;
 
         *(zone_at(zone, middle)->offset == offset ? &before : &after) = middle;
     }
-    return after;
+    return (struct fold){after, back};
 }
 
-/* When the clock goes back, if a local time of the moment comes again then; else 0. */
-static int64_t find_fold(const struct zone *zone, int64_t seconds)
+/* When the clock goes back, if a local time of the moment comes again then; else 0. In seconds, as below. */
+static int64_t find_second_pass_ahead(const struct zone *zone, int64_t seconds)
 {
-    int64_t fold = find_fold_within(zone, seconds, seconds + FOLD_MAX);
-    int back = zone_at(zone, seconds)->offset - zone_at(zone, seconds + FOLD_MAX)->offset;
+    struct fold fold = find_fold(zone, seconds, seconds + FOLD_MAX);
 
-    return fold > 0 && fold - seconds <= back ? fold : 0;
+    return fold.at - seconds <= fold.back ? fold.at : 0;
 }
 
-/* When the clock went back, if it shows local times of the moment for the second time; else 0. */
+/* When the clock went back, if it shows the local time of the moment for the second time; else 0. */
 static int64_t find_second_pass(const struct zone *zone, int64_t seconds)
 {
-    int64_t fold = find_fold_within(zone, seconds - FOLD_MAX, seconds);
-    int back =
-        fold == 0 ? 0 : zone_at(zone, seconds - FOLD_MAX)->offset - zone_at(zone, seconds)->offset;
+    struct fold fold = find_fold(zone, seconds - FOLD_MAX, seconds);
 
-    return fold > 0 && seconds - fold < back ? fold : 0;
+    return seconds - fold.at < fold.back ? fold.at : 0;
 }
 
 int calendar_next(const struct calendar *calendar, int64_t after_ns, int64_t *ret_ns)
@@ -305,15 +307,15 @@ int calendar_next(const struct calendar *calendar, int64_t after_ns, int64_t *re
     int64_t fold = 0, second_pass = 0;
     int r;
 
-    /* A time of day comes once. Whoever asks in the second pass goes on behind the fold, as from the first: else
-     * it would come again for everybody who asks there anew. */
+    /* A time of day comes once. A search that begins in the second pass goes on behind the fold, as one from the first
+     * pass does: else a task would run again after every restart in that hour. */
     if (calendar->fields[CALENDAR_HOUR].count > 0)
         second_pass = find_second_pass(calendar->zone, start / USEC_PER_SEC) * USEC_PER_SEC;
     r = search_from(calendar, second_pass > 0 ? second_pass - 1 : start, &elapse);
 
     /* The search finds a local time that comes twice the first time only. */
     if (calendar->fields[CALENDAR_HOUR].count == 0)
-        fold = find_fold(calendar->zone, start / USEC_PER_SEC) * USEC_PER_SEC;
+        fold = find_second_pass_ahead(calendar->zone, start / USEC_PER_SEC) * USEC_PER_SEC;
     if (fold > 0 && (r < 0 || fold < elapse) && search_from(calendar, fold, &again) == 0) {
         elapse = r < 0 ? again : MIN(elapse, again);
         r = 0;

@@ -99,10 +99,8 @@ static void describe_cause(struct http_request *request, struct cause *ret_cause
 static struct unit *find_to_stop(struct edge *edge, struct http_request *request)
 {
     const char *name = http_request_parameter(request, "module");
-    struct unit *unit = name ? supervisor_find(edge->supervisor, name) : NULL;
+    struct unit *unit = name ? supervisor_find_any(edge->supervisor, name) : NULL;
 
-    if (!unit && name)
-        unit = supervisor_find_leaving(edge->supervisor, name);
     return unit ? unit : edge_find_unit(edge, request);
 }
 

@@ -138,11 +138,8 @@ void tree_serve(struct edge *edge, struct http_request *request)
                                 snapshot->cause.text, "modules", modules);
     loop_timer_arm(gathering->timer, PATIENCE);
     for (size_t i = 0; i < snapshot->module_count; i++) {
-        const char *name = snapshot->modules[i].name;
-        struct unit *unit = supervisor_find(edge->supervisor, name);
+        struct unit *unit = supervisor_find_any(edge->supervisor, snapshot->modules[i].name);
 
-        if (!unit)
-            unit = supervisor_find_leaving(edge->supervisor, name);
         if (unit)
             add_module(gathering, modules, unit);
     }

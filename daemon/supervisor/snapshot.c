@@ -62,12 +62,20 @@ static int read_own_health(const struct unit *unit, const struct scoreboard *boa
     return ret_record->health_at > 0 ? ret_record->health_code : 0;
 }
 
-/* heir: that of one that moves to another host, which still runs in its old one; or NULL. */
-static int take_module(struct unit *unit, const struct unit *heir, const struct snapshot *snapshot,
+/* A module that moves to another host is what still runs in its old one: the unit in the new host waits for that. */
+static bool is_shown(const struct unit *unit)
+{
+    const struct unit *leaving = supervisor_find_leaving(unit->supervisor, unit->name);
+
+    return unit->removed ? unit == leaving : !leaving;
+}
+
+static int take_module(struct unit *unit, const struct snapshot *snapshot,
                        struct snapshot_module *module)
 {
     const struct host *host = unit->tenancy->host;
     const struct scoreboard *board = unit->attached ? host_scoreboard(host) : NULL;
+    const struct unit *configured = supervisor_find(unit->supervisor, unit->name);
     struct scoreboard_module record;
     struct tally tally;
     int code, r;
@@ -76,12 +84,11 @@ static int take_module(struct unit *unit, const struct unit *heir, const struct 
     if (!module->name)
         return -ENOMEM;
     module->state = unit->state;
-    module->leaving = unit->removed && !heir;
+    module->leaving = !configured;
     module->ready = unit->state == UNIT_READY && !unit->removed;
-    module->essential =
-        heir ? heir->settings->essential : unit->settings->essential && !unit->removed;
-    if (heir)
-        string_copy(module->moves_to, sizeof(module->moves_to), heir->settings->host);
+    module->essential = configured && configured->settings->essential;
+    if (configured && configured != unit)
+        string_copy(module->moves_to, sizeof(module->moves_to), configured->settings->host);
     module->state_since = unit->state_since;
     module->start_patience = unit->settings->start_timeout;
     module->stop_patience =
@@ -136,21 +143,12 @@ int snapshot_take(struct supervisor *supervisor, struct snapshot **ret_snapshot)
         snapshot_free(snapshot);
         return -ENOMEM;
     }
-    LIST_FOREACH (unit, &supervisor->units, list) {
-        struct unit *leaving = supervisor_find_leaving(supervisor, unit->name);
-
-        /* Of one that moves to another host there is only what runs in the old one: the other waits for it. */
-        if (unit->removed && (unit != leaving || supervisor_find(supervisor, unit->name)))
-            continue;
-        if (take_module(leaving ? leaving : unit,
-                        leaving == unit ? NULL
-                        : leaving       ? unit
-                                        : NULL,
-                        snapshot, &snapshot->modules[snapshot->module_count++]) < 0) {
+    LIST_FOREACH (unit, &supervisor->units, list)
+        if (is_shown(unit) &&
+            take_module(unit, snapshot, &snapshot->modules[snapshot->module_count++]) < 0) {
             snapshot_free(snapshot);
             return -ENOMEM;
         }
-    }
     judge_all(snapshot);
     *ret_snapshot = snapshot;
     return 0;

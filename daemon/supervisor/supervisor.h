@@ -101,6 +101,8 @@ int supervisor_exit_code(const struct supervisor *supervisor);
 const struct config *supervisor_config(const struct supervisor *supervisor);
 struct requests *supervisor_requests(struct supervisor *supervisor);
 struct unit *supervisor_find(struct supervisor *supervisor, const char *name);
+/* That of the name which is configured, or else one that is leaving; or NULL. */
+struct unit *supervisor_find_any(struct supervisor *supervisor, const char *name);
 /* A unit of that name that is removed, or moves to another host, and is not down yet; or NULL. */
 struct unit *supervisor_find_leaving(struct supervisor *supervisor, const char *name);
 

@@ -186,6 +186,13 @@ struct unit *supervisor_find_leaving(struct supervisor *supervisor, const char *
     return NULL;
 }
 
+struct unit *supervisor_find_any(struct supervisor *supervisor, const char *name)
+{
+    struct unit *unit = supervisor_find(supervisor, name);
+
+    return unit ? unit : supervisor_find_leaving(supervisor, name);
+}
+
 void supervisor_option_error(struct unit *unit, const struct wire_message *message)
 {
     struct config_errors *errors = &unit->supervisor->check_errors;
