@@ -7,8 +7,9 @@
  * of such a one. timeout(1) and shells with job control make groups of their own.
  *
  * Operation: ids of groups and sessions are asked of the kernel. Parents and environments are in /proc, which a sandbox
- * may hide: then newer kernels tell of parents alone, and with older ones the program's own group is all that is known. A process whose parent has ended is known by its mark,
- * or by its group, which is remembered as long as the program is waited for.
+ * may hide: then newer kernels tell of parents alone, and with older ones the program's own group is all that is known.
+ * A process whose parent has ended is known by its mark, or by its group, which is remembered as long as the program is
+ * waited for.
  *
  * Safety: one thread uses it. What another process writes into its environment is read up to a bound.
  */
@@ -32,12 +33,12 @@
 #include <reeve/runtime.h>
 
 #include "base/fd.h"
+#include "base/process.h"
 
 extern char **environ;
 
-/* So many generations of processes are looked at, and so much of an environment. */
-#define DEPTH_MAX       64
-#define ENVIRONMENT_MAX ((size_t)256 * 1024)
+/* So many generations of processes are looked at. */
+#define DEPTH_MAX 64
 
 /* A zombie is a member as well, and its pidfd is readable. */
 static int open_living(pid_t pid)
@@ -83,14 +84,6 @@ char **command_group_environment(const struct command_group *group, char *const 
 
 /* Whose it is ------------------------------------------------------------------------------------ */
 
-static FILE *open_proc(pid_t pid, const char *name)
-{
-    char path[64];
-
-    snprintf(path, sizeof(path), "/proc/%d/%s", (int)pid, name);
-    return fopen(path, "re");
-}
-
 /* Linux has it since 6.13, and <linux/pidfd.h> later: what a pidfd's process is, also where /proc is hidden. */
 struct process_info {
     uint64_t mask;
@@ -117,10 +110,12 @@ static pid_t ask_parent(pid_t pid)
 /* 0: not known. */
 static pid_t parent_of(pid_t pid)
 {
-    FILE *file = open_proc(pid, "stat");
-    char text[512] = "", *name_end;
+    char path[64], text[512] = "", *name_end;
     int parent = 0;
+    FILE *file;
 
+    snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
+    file = fopen(path, "re");
     if (!file)
         return ask_parent(pid);
     text[fread(text, 1, sizeof(text) - 1, file)] = '\0';
@@ -142,24 +137,10 @@ static bool is_descendant(const struct command_group *group, pid_t pid)
 
 static bool has_mark(const struct command_group *group, pid_t pid)
 {
-    FILE *file = open_proc(pid, "environ");
-    size_t length = strlen(group->mark), at = 0;
-    bool matches = true, found = false;
-    int byte;
+    char mark[sizeof(group->mark) + 1];
 
-    if (!file)
-        return false;
-    for (size_t i = 0; i < ENVIRONMENT_MAX && !found && (byte = getc_unlocked(file)) != EOF; i++)
-        if (byte == '\0') {
-            found = matches && at == length;
-            matches = true;
-            at = 0;
-        } else if (matches) {
-            matches = at < length && group->mark[at] == (char)byte;
-            at++;
-        }
-    fclose(file);
-    return found;
+    return process_find_variable(pid, COMMAND_MARK, mark, sizeof(mark)) &&
+           strcmp(mark, group->mark) == 0;
 }
 
 static bool has_left(const struct command_group *group, pid_t id)

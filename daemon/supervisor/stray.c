@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "base/list.h"
 #include "base/log.h"
+#include "base/process.h"
 #include "base/text.h"
 #include "daemon/loop/loop.h"
 #include "daemon/supervisor/host.h"
@@ -118,29 +119,6 @@ static void reap_more(void *arg _unused_)
 
 /* Whose it is ------------------------------------------------------------------------------------ */
 
-/* The mark in the process's environment; false: it has none that can be read. */
-static bool read_mark(pid_t pid, char *ret_mark, size_t size)
-{
-    cleanup_free char *path = format_new("/proc/%d/environ", (int)pid), *text = NULL;
-    cleanup_close int fd = path ? open(path, O_RDONLY | O_CLOEXEC) : -1;
-    const size_t most = 256 * 1024;
-    size_t length = 0;
-    ssize_t n = 0;
-
-    if (fd >= 0)
-        text = malloc(most + 1);
-    while (text && length < most && (n = read(fd, text + length, most - length)) > 0)
-        length += (size_t)n;
-    for (size_t i = 0; text && i < length; i += strlen(text + i) + 1) {
-        text[length] = '\0';
-        if (strncmp(text + i, SPAWN_MARK, strlen(SPAWN_MARK)) == 0) {
-            string_copy(ret_mark, size, text + i);
-            return true;
-        }
-    }
-    return false;
-}
-
 enum owner {
     OWNER_NONE, /* neither session nor mark tells */
     OWNER_LIVING,
@@ -174,7 +152,7 @@ static enum owner find_owner(pid_t pid, struct ended **ret_ended)
         return OWNER_ENDED;
     if (inherited_has(pid, session))
         return OWNER_BEFORE;
-    if (!read_mark(pid, mark, sizeof(mark)))
+    if (!process_find_variable(pid, SPAWN_MARK, mark, sizeof(mark)))
         return OWNER_NONE;
     if (inherited_has_mark(mark))
         return OWNER_BEFORE;

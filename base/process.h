@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: MIT */
+/* What /proc tells of another process. */
+#ifndef REEVE_BASE_PROCESS_H
+#define REEVE_BASE_PROCESS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+/*
+ * Finds the first variable in the process's environment that begins with the prefix ("NAME="), and copies it as a whole,
+ * cut to the size. The process may have written anything there: no more than 256 KiB is read. Returns false when there
+ * is none, or when it cannot be read.
+ */
+bool process_find_variable(pid_t pid, const char *prefix, char *ret_variable, size_t size);
+
+#endif
