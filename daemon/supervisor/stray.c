@@ -62,6 +62,7 @@ static struct {
     struct loop_timer *reap;
     bool failing;  /* it has been said that the children cannot be listed */
     bool hurried;  /* nobody waits any more */
+    int64_t now;   /* of the present look: who is late for one step of it is late for the next */
     unsigned left; /* how many the present look has found that are to end */
 } strays;
 
@@ -223,7 +224,7 @@ static void look_at(pid_t pid)
     if (!ended)
         return;
     ended->found = true;
-    if (!ended->gone || clock_monotonic() < ended->deadline)
+    if (!ended->gone || strays.now < ended->deadline)
         return;
     read_command(pid, command, sizeof(command));
     log_error(
@@ -251,11 +252,11 @@ static void forget(struct ended *ended)
 /* r: of the look before. */
 static void conclude(int r)
 {
-    int64_t now = clock_monotonic(), first = INT64_MAX;
+    int64_t first = INT64_MAX;
     struct ended *ended, *next;
 
     LIST_FOREACH_SAFE (ended, next, &strays.ended, list) {
-        bool late = now >= ended->deadline;
+        bool late = strays.now >= ended->deadline;
 
         /* A kernel that cannot list children never will. */
         if ((r == 0 && !ended->found) || r == -ENOENT || (r < 0 && late))
@@ -266,7 +267,7 @@ static void conclude(int r)
             first = MIN(first, ended->deadline);
     }
     if (first < INT64_MAX && strays.loop)
-        loop_timer_arm(strays.late, first - now);
+        loop_timer_arm(strays.late, first - strays.now);
 }
 
 static void look(void *arg _unused_)
@@ -274,6 +275,7 @@ static void look(void *arg _unused_)
     struct ended *ended;
     int r;
 
+    strays.now = clock_monotonic();
     /* What has ended by itself is not killed. */
     stray_reap();
     LIST_FOREACH (ended, &strays.ended, list)
