@@ -13,6 +13,14 @@ def command(name, text, *lines):
     return "\n".join([f"[module:{name}]", "load = exec", f"command = {text}", "run.every = 1h", *lines, ""])
 
 
+def leaving(name, text, prefix="setsid"):
+    """What leaves a process behind that does what the text says, once that has written its pid: it is waited for at a
+    fifo, as what is left of a command's own group ends with the command."""
+    fifo = f"{name}.ready"
+    return f"test -p {fifo} || mkfifo {fifo}; {prefix} sh -c 'echo $$ > {name}.pid; echo > {fifo}; {text}' >/dev/null 2>&1 & " \
+           f"read _ < {fifo}"
+
+
 class Orphans(PuppetTest):
     def children(self, daemon):
         """Pids and states of reeved's children."""
@@ -34,9 +42,7 @@ class Orphans(PuppetTest):
         return harness.wait_until(read, f"the pid in {name}")
 
     def detached(self, name, prefix="setsid"):
-        # What is left of the command's group ends with it: it waits until the other has left that.
-        return command(name, f"{prefix} sh -c 'echo $$ > {name}.pid; exec sleep 1000' >/dev/null 2>&1 & "
-                             f"until test -s {name}.pid; do sleep 0.01; done")
+        return command(name, leaving(name, "exec sleep 1000", prefix))
 
     def wait_gone(self, pid):
         harness.wait_until(lambda: not harness.is_alive(pid), f"the end of {pid}")
@@ -75,9 +81,8 @@ class Orphans(PuppetTest):
 
     def test_its_children_go_with_it(self):
         """Each becomes an orphan only when the one above it is dead."""
-        text = "setsid sh -c 'setsid sh -c \"echo $$ > inner.pid; exec sleep 1000\" & echo $$ > outer.pid; wait' " \
-               ">/dev/null 2>&1 & until test -s outer.pid; do sleep 0.01; done"
-        daemon = self.daemon(HEARTBEAT + command("a", text.replace("\"echo $$", "\"echo \\$$"))).wait_started()
+        text = leaving("outer", "setsid sh -c \"echo \\$\\$ > inner.pid; exec sleep 1000\" & wait")
+        daemon = self.daemon(HEARTBEAT + command("a", text)).wait_started()
         pids = [self.pid_of(daemon, "outer.pid"), self.pid_of(daemon, "inner.pid")]
         self.assertEqual(daemon.ctl("stop", "a").returncode, 0)
         for pid in pids:
@@ -100,8 +105,8 @@ class Orphans(PuppetTest):
 
     def test_a_stop_and_a_restart_wait_for_its_end(self):
         """Also for that of what it has started in sessions of their own, which becomes an orphan one after the other."""
-        text = ("setsid sh -c \"echo \\$\\$ > a.pid; trap '' TERM; while :; do sleep 0.02; done\" >/dev/null 2>&1 & "
-                "until test -s a.pid; do sleep 0.01; done")
+        # What is ignored stays so over an exec.
+        text = leaving("a", "trap \"\" TERM; exec sleep 1000")
         daemon = self.daemon(command("a", text, "restart-delay = 1ms")).wait_started()
         for _ in range(10):
             pid = self.leave(daemon, "a")
@@ -232,9 +237,7 @@ class Orphans(PuppetTest):
 class Undying(test_failing_calls.FailingTest):
     def test_one_that_does_not_end(self):
         """It is waited for a while, in which nothing that is counted is lost; then it is named."""
-        text = ("setsid sh -c 'echo $$ > a.pid; exec sleep 1000' >/dev/null 2>&1 & "
-                "until test -s a.pid; do sleep 0.01; done")
-        daemon = self.faulty(command("a", text)).start().wait_started()
+        daemon = self.faulty(command("a", leaving("a", "exec sleep 1000"))).start().wait_started()
         harness.wait_until(lambda: daemon.module("a")["tasks"][0]["runs"] == 1, "a run")
         path = os.path.join(daemon.state, "a.pid")
         with open(path, encoding="utf-8") as file:

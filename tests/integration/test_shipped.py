@@ -55,12 +55,19 @@ class Exec(harness.DaemonTest):
             self.assertEqual(daemon.module("x")["restarts"], 0)
             self.assertEqual(daemon.stop(), 0, daemon.text())
         # What tidies up has its time, also below a shell.
-        daemon = self.daemon("[module:x]\nload = exec\nkill-after = 1000s\nrun.grace = 1000s\nrun.timeout = 300ms\n"
-                             "command = sh -c \"trap 'sleep 0.2; echo done > tidied; exit' TERM; "
-                             "while :; do sleep 0.01; done\" && true\nrun.every = 1000s\n").wait_started()
+        self.assertTrue(self.tidies("kill-after = 1000s"))
+
+    def test_no_time_before_it_is_killed(self):
+        self.assertFalse(self.tidies("kill-after = 0"))
+
+    def tidies(self, line):
+        """Whether a command that takes a moment to tidy up, when it is to end, has had that."""
+        daemon = self.daemon("[module:x]\nload = exec\nrun.grace = 1000s\nrun.timeout = 300ms\nrun.every = 1000s\n"
+                             "command = sh -c \"trap 'sleep 0.3; echo done > tidied; exit' TERM; sleep 1000 & wait\" && true\n"
+                             f"{line}\n").wait_started()
         daemon.wait_log("the command was ended by its timeout")
-        self.assertTrue(os.path.exists(os.path.join(daemon.state, "tidied")))
         self.assertEqual(daemon.stop(), 0, daemon.text())
+        return os.path.exists(os.path.join(daemon.state, "tidied"))
 
     def test_what_makes_a_group_of_its_own_is_ended_too(self):
         """As timeout(1) does, in every run."""
@@ -83,14 +90,6 @@ class Exec(harness.DaemonTest):
         self.assertGreaterEqual(len(pids), 2)
         self.assertEqual([pid for pid in pids if harness.is_alive(pid)], [])
         self.assertNotIn("left behind", daemon.text())
-        self.assertEqual(daemon.stop(), 0, daemon.text())
-
-    def test_no_time_before_it_is_killed(self):
-        daemon = self.daemon("[module:x]\nload = exec\nkill-after = 0\nrun.grace = 1000s\nrun.timeout = 300ms\n"
-                             "command = sh -c \"trap 'sleep 0.3; echo done > tidied; exit' TERM; "
-                             "while :; do sleep 0.01; done\" && true\nrun.every = 1000s\n").wait_started()
-        daemon.wait_log("the command was ended by its timeout")
-        self.assertFalse(os.path.exists(os.path.join(daemon.state, "tidied")))
         self.assertEqual(daemon.stop(), 0, daemon.text())
 
     def test_a_real_time_signal(self):
