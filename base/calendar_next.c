@@ -307,8 +307,8 @@ int calendar_next(const struct calendar *calendar, int64_t after_ns, int64_t *re
     int64_t fold = 0, second_pass = 0;
     int r;
 
-    /* A time of day comes once. A search that begins in the second pass goes on behind the fold, as one from the first
-     * pass does: else a task would run again after every restart in that hour. */
+    /* A time of day occurs once. A search that begins in the second pass continues after the fold, as a search from
+     * the first pass does. Otherwise a task that restarts in that hour would run again. */
     if (calendar->fields[CALENDAR_HOUR].count > 0)
         second_pass = find_second_pass(calendar->zone, start / USEC_PER_SEC) * USEC_PER_SEC;
     r = search_from(calendar, second_pass > 0 ? second_pass - 1 : start, &elapse);

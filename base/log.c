@@ -237,7 +237,7 @@ static bool write_record(const struct log_record *record)
 
 /* Waiting ---------------------------------------------------------------------------------------- */
 
-/* What waits at most, as a pipe holds. */
+/* The queue holds as much as a pipe does. */
 #define WAITING_MAX ((size_t)64 * 1024)
 
 struct waiting {
@@ -327,7 +327,7 @@ void log_finish(int64_t patience)
 {
     int64_t deadline = clock_monotonic() + patience;
 
-    /* Whoever only does not read may yet do so; a reader that is gone, or a disk that is full, is not waited for. */
+    /* A slow reader gets time. A closed pipe or a full disk does not. */
     while (!log_flush() && write_error == EAGAIN && clock_monotonic() < deadline)
         poll(NULL, 0, 10);
 }
@@ -335,10 +335,10 @@ void log_finish(int64_t patience)
 /* room: how much may wait with it; 0: it does not wait. */
 static void put(const struct log_record *record, size_t room)
 {
-    /* In order: nothing overtakes what waits. */
+    /* Waiting lines go first, so that the log stays in order. */
     if (log_flush() && write_record(record))
         return;
-    /* What was dropped before the line is told before it. */
+    /* The count of dropped lines stands before the next line that is kept. */
     if (room == 0 || !say_dropped(enqueue) || !enqueue_within(record, room))
         dropped++;
     tell();

@@ -288,7 +288,7 @@ static bool work_once(struct rv_pool *pool, struct worker *worker)
 
     if (!take_work(pool, worker, &job))
         return false;
-    /* A cancel came before it was taken: nothing starts after that. */
+    /* The cancel came before this worker took the job, and no job starts after a cancel. */
     if (rv_context_err(pool->ctx) != 0) {
         report_lost(pool, &job);
         return true;
@@ -340,7 +340,7 @@ static bool rest(struct rv_pool *pool, struct worker *worker)
     pool_check_drained(pool);
     if (pool->stopping && ring_length(&pool->ring) == 0 && pool->retry_count == 0)
         return false;
-    /* A cancel that came after the look at the context has woken only those that idled by then. */
+    /* A cancel after this worker's look at the context has woken only workers that were idle then. */
     if (rv_context_err(pool->ctx) == 0 || pool->retry_count == 0)
         wait_idle(pool, worker);
     pthread_mutex_unlock(&pool->lock);

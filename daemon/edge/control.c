@@ -95,7 +95,7 @@ static void describe_cause(struct http_request *request, struct cause *ret_cause
              peer_describe(request, peer, sizeof(peer)));
 }
 
-/* One that leaves stops by itself, and whoever asks for that may wait for it. */
+/* A module that leaves stops by itself; a request to stop it waits for that. */
 static struct unit *find_to_stop(struct edge *edge, struct http_request *request)
 {
     const char *name = http_request_parameter(request, "module");

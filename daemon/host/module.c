@@ -267,8 +267,8 @@ void module_op_free(struct module_op *op)
     last_runs_free(&op->last_runs);
 }
 
-/* With the lock: the reload under way, if it still waits for work, is not needed any more; or both wait, for what is
- * in ret_text then. */
+/* With the lock. Ends a reload that waits for runs: the newer one replaces it. A reload that waits for jobs goes on; then
+ * both wait for what ret_text says. */
 static void overtake_reload(struct host_module *module, char *ret_text, size_t size)
 {
     if (module->operation.ctx && module->operation.replaceable)
@@ -276,8 +276,8 @@ static void overtake_reload(struct host_module *module, char *ret_text, size_t s
     string_copy(ret_text, size, module->operation.waits);
 }
 
-/* However many RELOADs come while one waits, there is one: the last. A STOP is never between two of them, as only a
- * module that is ready is sent one. Under one lock with what the thread of the module does when it takes it. */
+/* At most one RELOAD is queued, the newest. No STOP can stand between two of them, since the supervisor sends a RELOAD only
+ * to a module that is ready. The lock keeps the module's thread from taking the RELOAD meanwhile. */
 static int queue_reload(struct host_module *module, struct module_op *copy)
 {
     char text[sizeof(module->operation.waits)];

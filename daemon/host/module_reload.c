@@ -98,7 +98,7 @@ static bool wait_for_runs(struct wait *wait)
     return true;
 }
 
-/* Newer options wait for the same: whoever sends them is told that at once. */
+/* Newer options wait for the same work; queue_reload() answers them with this text at once. */
 static void note_wait(struct host_module *module, const char *text)
 {
     pthread_mutex_lock(&module->lock);
@@ -144,7 +144,7 @@ static bool pause_work(struct wait *wait)
     note_wait(module, "");
     life_end_operation(module);
     wait->ctx = rv_context_unref(wait->ctx);
-    /* From here on there is a limit: health() is waited for, too. */
+    /* The supervisor limits the time from here on, which includes a health() that is under way. */
     if (ended)
         module_emit(&reloading);
     if (ended)

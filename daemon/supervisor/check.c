@@ -36,7 +36,7 @@ struct check {
 
 size_t check_errors_max(const struct config_module *module)
 {
-    /* Several for a line, and those of check(). */
+    /* A line can have several errors, and check() has its own. */
     return 4 * module->option_count + 256;
 }
 

@@ -312,7 +312,7 @@ void host_start(struct host *host)
     host->refused = false;
     host->hung = false;
     host->why[0] = '\0';
-    /* Its slots are those of the process before: whoever reads on in it could take a neighbour's record. */
+    /* Its slots are those of the process before. A module's slot in the next one may be a neighbour's there. */
     drop_scoreboard(host);
     if (host->leftovers)
         host->start_held = true;

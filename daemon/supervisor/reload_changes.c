@@ -100,7 +100,7 @@ static bool spread_restarts(struct supervisor *supervisor, const struct config *
             const struct config_module *other = config_find(after, module->requires.items[j]);
             const struct reload_change *cause = other ? &changes[other->index] : NULL;
 
-            /* It cannot run before one that is new does. */
+            /* A module cannot run before a new one that it requires. */
             if (!cause || cause->held ||
                 (cause->step != RELOAD_RESTART && cause->step != RELOAD_ADD))
                 continue;

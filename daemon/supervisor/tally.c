@@ -120,8 +120,8 @@ static void add_pool(struct scoreboard_pool *sum, const struct scoreboard_pool *
 /* Dead hosts -------------------------------------------------------------------------------------
  */
 
-/* A run that its process did not survive has failed, and took until then. It is no verdict on the task: that the
- * module crashed, or its neighbour, is told by the module, and one that runs for ever never has another end. */
+/* A run whose process died under it has failed, and took until now. The task's own verdict stays as it was: the module
+ * reports the crash, and a task that runs for ever could never succeed after it. */
 static void end_lost_run(struct scoreboard_task *task)
 {
     int64_t now = clock_monotonic();

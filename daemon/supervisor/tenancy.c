@@ -118,7 +118,7 @@ static void start_host(struct unit *unit)
     host_start(unit->tenancy->host);
 }
 
-/* A tenant that is to stay has the slot, rightly: in the next process it would be the same. */
+/* Whether a tenant that stays has the slot, so that a new process would change nothing. */
 static bool is_tenants(const struct tenancy *tenancy, uint32_t slot)
 {
     const struct unit *unit = tenancy_find_slot(tenancy, slot);
@@ -156,7 +156,7 @@ bool tenancy_has_room(const struct unit *unit)
     if (state == HOST_ENDING || tenancy->condemned || !has_limits(tenancy, unit->settings))
         return false;
     r = loaded_find(&tenancy->loaded, unit->settings, &unit->file_id, &slot);
-    /* The host refuses a file that it has loaded for another, and that is then what is wrong. */
+    /* The host will refuse a file that it has loaded for another tenant, with that reason. */
     return r == 0 || (r == -EEXIST && is_tenants(tenancy, slot));
 }
 

@@ -56,8 +56,8 @@ static void task_overdue(struct unit *unit, const struct wire_message *message)
               message->name, since);
 }
 
-/* Its path may name another file by now than when the configuration was read. A host that lies about it fools
- * nobody but itself: its module is restarted in vain, or not with the new file. */
+/* The path may name another file now than when the configuration was read. A host that lies harms only itself: its module
+ * restarts in vain, or keeps running the old file. */
 static void note_loaded(struct unit *unit, const struct wire_message *message)
 {
     struct tenancy *tenancy = unit->tenancy;
@@ -66,7 +66,7 @@ static void note_loaded(struct unit *unit, const struct wire_message *message)
         .device = message->device, .inode = message->inode, .mtime = message->mtime};
 
     slot->file_id = file_id;
-    /* What comes late is of a start with settings that are no longer in force. */
+    /* A late message belongs to a start with settings that are no longer in force. */
     if (tenancy->condemned || (unit->state != UNIT_STARTING && unit->state != UNIT_CHECKING) ||
         strcmp(slot->path, unit->settings->path) != 0 || file_id_equal(&unit->file_id, &file_id))
         return;

@@ -131,7 +131,7 @@ static enum tree_wait look_along(const struct tree_edge *edge)
     return TREE_MOVES;
 }
 
-/* An option of the module's own that has the same value: keys with a dot are of tasks and pools. */
+/* Whether an option of the module's own has the same value in both. Keys with a dot belong to tasks and pools. */
 static bool shares_option(const struct config_module *a, const struct config_module *b)
 {
     for (size_t i = 0; i < a->option_count; i++)
@@ -152,7 +152,7 @@ static const struct unit *find_leftover(const struct unit *unit)
 
     if (old)
         return old;
-    /* A section that was renamed has what the new one wants, such as a folder or a port. */
+    /* The old self of a renamed section still has the folder or the port that the new one wants. */
     if (unit->starts == 0)
         LIST_FOREACH (other, &unit->supervisor->units, list)
             if (other->removed && !unit_is_down(other) &&

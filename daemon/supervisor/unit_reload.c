@@ -21,7 +21,7 @@ void unit_act_reload(struct unit *unit, const struct unit_input *input _unused_)
     tenancy_send_module(unit, WIRE_RELOAD);
 }
 
-/* The one before may still have been under way when newer options were sent. */
+/* Answers to an earlier reload may arrive after newer options were sent. */
 static bool is_of_last(const struct unit *unit, const struct unit_input *input)
 {
     return input->message->number == unit->reload_number;
@@ -59,8 +59,8 @@ void unit_act_deferred(struct unit *unit, const struct unit_input *input)
     supervisor_changed(unit->supervisor);
 }
 
-/* From here on it is reload() that takes its time, and that has a limit; before, it may have been that of a reload
- * before this one. */
+/* The limit begins here, with this reload's own exchange of options. Until now the host may have waited for work, or been
+ * in the reload() of the reload before. */
 void unit_act_reloading(struct unit *unit, const struct unit_input *input)
 {
     if ((unit->deferred[0] == '\0' && !unit->reloading) || !is_of_last(unit, input))

@@ -29,7 +29,7 @@ void unit_act_checked(struct unit *unit, const struct unit_input *input _unused_
     unit_enter(unit, UNIT_WAITING);
 }
 
-/* Another process may be what it takes; whoever shares this one goes along. */
+/* Only another process can load it. The modules that share this one move there, too. */
 static void need_process(struct unit *unit)
 {
     struct cause cause = {.code = -ECANCELED, .kind = CAUSE_NEIGHBOUR};
@@ -39,7 +39,7 @@ static void need_process(struct unit *unit)
     tenancy_condemn(unit->tenancy, &cause, NULL);
 }
 
-/* That is no mistake in the configuration. Its start checks it again. */
+/* The configuration is not at fault. The start checks the module again. */
 static void check_later(struct unit *unit, const char *text)
 {
     log_notice("[%s] could not be checked: %s; it is when it starts", unit->name, text);

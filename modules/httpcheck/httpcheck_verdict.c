@@ -125,7 +125,7 @@ void verdict_judge(struct fetch *fetch, struct transfer *transfer, CURLcode code
                  check->expect_body);
 }
 
-/* Whoever looks for the fault has to know of it. */
+/* An operator who looks for the fault needs to know the proxy. */
 void verdict_name_proxy(struct fetch *fetch, const struct transfer *transfer)
 {
     size_t length = strlen(fetch->error);

@@ -139,7 +139,7 @@ static bool is_opened(struct trace *trace)
     return trace->after & IN_OPEN;
 }
 
-/* By what the file is. Who has taken it away has taken what was seen, as far as can be told. */
+/* By what the file is now. A consumer that has taken it away is assumed to have taken what the command saw. */
 static bool is_seen_by_name(const struct claim *claim, int target, const char *name)
 {
     struct statx status;

@@ -294,7 +294,7 @@ static void test_gaps_and_folds(void **state)
 }
 
 /* Who says every hour means each of them, also the one that comes twice. Systemd leaves the second out. */
-/* Whoever asks in the second pass, as a daemon that is started then, or a run that ends then. */
+/* A search from within the second pass: a daemon that starts then, a run that ends then. */
 static void test_a_time_of_day_comes_once_in_a_fold(void **state)
 {
     (void)state;
