@@ -15,8 +15,8 @@
  *                              Default: 16K
  *     kill-after = DURATION    between SIGTERM and SIGKILL: of the command, with all that it has started in
  *                              its session, when it is cancelled; and of what it leaves in its process group
- *                              when it ends. 0: SIGKILL follows at once. Default: 3s. Set run.grace to more than this: past it the module's process is
- *                              killed as hanging
+ *                              when it ends. 0: SIGKILL follows at once. Default: 3s. Set run.grace to
+ *                              more than this: past it the module's process is killed as hanging
  *
  * Tasks
  *

@@ -3,8 +3,8 @@
  * The spool module's parts: spool_watch.c is its task, which takes files in; spool_file.c its pool, which runs
  * the command for a file; spool_move.c moves a file with its output; spool_claim.c keeps two jobs from
  * taking the same file; spool_look.c tells what a file is; spool_trace.c what happens to one around its move;
- * spool_folder.c opens the folders, and notices when they are others; spool_lock.c keeps a folder to one spool; spool_told.c remembers which files that
- * stay were told of.
+ * spool_folder.c opens the folders, and notices when they are others; spool_lock.c keeps a folder to one spool;
+ * spool_told.c remembers which files that stay were told of.
  */
 #ifndef REEVE_MODULES_SPOOL_H
 #define REEVE_MODULES_SPOOL_H
