@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "daemon/config_state.h"
 
+#include <limits.h>
 #include <string.h>
 
 /* A line: [file's index, line, section, key or null, value or null]. */
@@ -23,6 +24,20 @@ static json_t *save_object(const struct config_module *module)
                      (json_int_t)module->file_id.mtime);
 }
 
+/* What the lines say of these may be newer than what is in force: a reload leaves it alone. */
+static json_t *save_fixed(const struct config *config)
+{
+    json_t *listen = json_array();
+
+    for (size_t i = 0; i < config->listen.count; i++)
+        if (json_array_append_new(listen, state_bytes(config->listen.items[i])) < 0) {
+            json_decref(listen);
+            return NULL;
+        }
+    return json_pack("{s:o, s:o, s:I}", "listen", listen, "control", state_bytes(config->control),
+                     "max_connections", (json_int_t)config->connections_max);
+}
+
 json_t *config_save(const struct config *config)
 {
     json_t *files = json_array(), *lines = json_array(), *objects = json_array();
@@ -40,7 +55,8 @@ json_t *config_save(const struct config *config)
         json_decref(objects);
         return NULL;
     }
-    return json_pack("{s:o, s:o, s:o}", "files", files, "lines", lines, "objects", objects);
+    return json_pack("{s:o, s:o, s:o, s:o}", "files", files, "lines", lines, "objects", objects,
+                     "fixed", save_fixed(config));
 }
 
 struct entries {
@@ -119,6 +135,27 @@ static bool load_objects(const json_t *state, struct config *config)
     return found == config->module_count;
 }
 
+/* A reeved of before did not say it: then the lines count. */
+static bool load_fixed(const json_t *fixed, struct config *config)
+{
+    const json_t *listen = json_object_get(fixed, "listen");
+    json_int_t connections = json_integer_value(json_object_get(fixed, "max_connections"));
+    struct config before = {.connections_max = (unsigned)connections};
+    bool good = connections > 0 && connections <= UINT_MAX;
+
+    if (!fixed)
+        return true;
+    before.control = state_take_bytes(json_object_get(fixed, "control"));
+    good = good && before.control;
+    for (size_t i = 0; good && i < json_array_size(listen); i++)
+        good = strings_take(&before.listen, state_take_bytes(json_array_get(listen, i))) >= 0;
+    if (good)
+        config_keep_fixed(config, &before);
+    strings_free(&before.listen);
+    free(before.control);
+    return good;
+}
+
 struct config *config_restore(const json_t *state, const struct config_places *places,
                               struct state_error *error)
 {
@@ -135,7 +172,8 @@ struct config *config_restore(const json_t *state, const struct config_places *p
         snprintf(error->text, sizeof(error->text), "the configuration in force: %s",
                  errors.texts.items[0]);
     config_errors_free(&errors);
-    if (config && !load_objects(state, config))
+    if (config &&
+        (!load_objects(state, config) || !load_fixed(json_object_get(state, "fixed"), config)))
         return NULL;
     return TAKE_PTR(config);
 }

@@ -161,6 +161,21 @@ class Keeps(upgrading.UpgradeTest):
         harness.wait_until(lambda: self.task(daemon, "heart", "beat")["schedule"] == "every 30ms", "the new options")
         self.assertEqual(self.pids(daemon)["p"], pids["p"])
 
+    def test_what_only_a_restart_changes(self):
+        """A listen or max-connections that a reload left alone is told of after an upgrade as before it."""
+        warning = "listen, control and max-connections change only with a restart of reeved"
+        daemon = self.installed(HEARTBEAT)
+        for number, line in enumerate(("max-connections = 77", "listen = [::1]:0", "")):
+            daemon.daemon = line
+            daemon.write(HEARTBEAT)
+            done = daemon.ctl("reload")
+            told = warning in done.stdout + done.stderr
+            self.assertEqual((done.returncode, told), (0, line != ""))
+            self.upgrade(daemon, 2 + number)
+            done = daemon.ctl("reload")
+            self.assertEqual((done.returncode, warning in done.stdout + done.stderr), (0, told), line)
+            self.assertEqual(daemon.ask("/v1/plan")[1]["needs_restart"], told)
+
     def test_object_that_was_replaced_before(self):
         """A package brings reeved and modules: the upgrade leaves modules, the reload then takes them."""
         daemon = self.installed(HEARTBEAT)
