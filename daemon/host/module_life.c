@@ -378,6 +378,13 @@ static void start(struct host_module *module, struct module_op *op)
 /* Stopping
  * ----------------------------------------------------------------------------------------- */
 
+void life_refuse_jobs(struct host_module *module, const struct module_op *op)
+{
+    make_not_ready(module);
+    for (size_t i = 0; i < module->code.pool_count; i++)
+        jobs_refuse(module->pool_runners[i], op->drain_queue, op->cause);
+}
+
 /* Refuses, cancels tasks, and lets work go on for the drain, or until ctx is done. Returns whether all
  * of it has ended. */
 bool life_drain(struct rv_context *ctx, struct host_module *module, const struct module_op *op)
@@ -385,9 +392,7 @@ bool life_drain(struct rv_context *ctx, struct host_module *module, const struct
     struct wire_message progress = {
         .type = WIRE_PROGRESS, .module = module->slot, .text = "waiting for work under way"};
 
-    make_not_ready(module);
-    for (size_t i = 0; i < module->code.pool_count; i++)
-        jobs_refuse(module->pool_runners[i], op->drain_queue, op->cause);
+    life_refuse_jobs(module, op);
     rv_context_cancel(module->tasks, -ECANCELED, "%s", op->cause);
     for (size_t i = 0; i < module->code.task_count; i++)
         task_expect_nothing(module->task_runners[i]);

@@ -113,6 +113,8 @@ static bool wait_for_jobs(struct wait *wait)
         .drain = RV_FOREVER, .stall = RV_FOREVER, .drain_queue = true, .cause = "reload"};
     char text[160];
 
+    /* Refused first: a job accepted after the look would be waited for, and nobody told. */
+    life_refuse_jobs(module, &pause);
     for (size_t i = 0; i < module->code.pool_count; i++)
         if (jobs_are_under_way(module->pool_runners[i])) {
             snprintf(text, sizeof(text), "jobs of its pool %.64s have ended",
@@ -136,9 +138,10 @@ static bool pause_work(struct wait *wait)
     if (life_begin_operation(module, true, &wait->ctx) < 0)
         return false;
     ended = wait_for_runs(wait) && module_shut_gate(module) == 0 && wait_for_runs(wait);
-    /* Pools that refuse cannot be opened again: only a stop comes before their end. */
+    /* Pools that refuse cannot be opened again: only a stop comes before their end, and newer options wait. */
     pthread_mutex_lock(&module->lock);
     module->operation.replaceable = false;
+    string_copy(module->operation.waits, sizeof(module->operation.waits), "its jobs have ended");
     pthread_mutex_unlock(&module->lock);
     ended = ended && rv_context_err(wait->ctx) == 0 && wait_for_jobs(wait);
     note_wait(module, "");
