@@ -41,7 +41,7 @@ extern char **environ;
 #define DEPTH_MAX 64
 
 /* A zombie is a member as well, and its pidfd is readable. */
-static int open_living(pid_t pid)
+static int open_living(struct command_group *group _unused_, pid_t pid)
 {
     int fd = (int)syscall(SYS_pidfd_open, pid, 0);
     struct pollfd poll_fd = {.fd = fd, .events = POLLIN};
@@ -172,7 +172,8 @@ static bool is_member(struct command_group *group, pid_t pid)
 }
 
 /* Calls act for each member, until it returns other than -ESRCH, which is returned. */
-static int each_member(struct command_group *group, int (*act)(pid_t pid))
+static int each_member(struct command_group *group,
+                       int (*act)(struct command_group *group, pid_t pid))
 {
     /* The kernel has no list of a group's members: kill(-group, 0) counts the leader, which is a zombie. */
     DIR *folder = opendir("/proc");
@@ -185,15 +186,14 @@ static int each_member(struct command_group *group, int (*act)(pid_t pid))
         pid_t pid = isdigit((unsigned char)entry->d_name[0]) ? atoi(entry->d_name) : 0;
 
         if (pid > 0 && is_member(group, pid))
-            r = act(pid);
+            r = act(group, pid);
     }
     closedir(folder);
     return r;
 }
 
-static int pass(pid_t pid)
+static int pass(struct command_group *group _unused_, pid_t pid _unused_)
 {
-    (void)pid;
     return -ESRCH;
 }
 
@@ -215,7 +215,7 @@ int command_group_find(struct command_group *group)
 static int send_to(pid_t pid, int signal)
 {
     /* It is no child of ours, so what the id is is looked at right before. */
-    int member = open_living(pid);
+    int member = open_living(NULL, pid);
 
     if (member >= 0) {
         kill(pid, signal);
@@ -233,7 +233,8 @@ static bool has_sigterm(const char *status, const char *name)
     return mask & (1ULL << (SIGTERM - 1));
 }
 
-static int remind(pid_t pid)
+/* Or whether nobody can say. */
+static bool may_have_sigterm(pid_t pid)
 {
     char path[40], status[4096];
     cleanup_close int fd = -1;
@@ -243,11 +244,23 @@ static int remind(pid_t pid)
     fd = open(path, O_RDONLY | O_CLOEXEC);
     size = fd < 0 ? -1 : read(fd, status, sizeof(status) - 1);
     if (size <= 0)
-        return -ESRCH;
+        return true;
     status[size] = '\0';
-    if (has_sigterm(status, "SigCgt:") || has_sigterm(status, "SigIgn:") ||
-        has_sigterm(status, "SigBlk:"))
-        return -ESRCH;
+    return has_sigterm(status, "SigCgt:") || has_sigterm(status, "SigIgn:") ||
+           has_sigterm(status, "SigBlk:");
+}
+
+/* What a member starts that handles SIGTERM may be what it tidies up with. */
+static int remind(struct command_group *group, pid_t pid)
+{
+    pid_t member = pid;
+
+    for (int depth = 0; depth < DEPTH_MAX && member > 1 && (depth == 0 || is_member(group, member));
+         depth++) {
+        if (may_have_sigterm(member))
+            return -ESRCH;
+        member = parent_of(member);
+    }
     return send_to(pid, SIGTERM);
 }
 
@@ -256,12 +269,12 @@ void command_group_remind(struct command_group *group)
     (void)each_member(group, remind);
 }
 
-static int end(pid_t pid)
+static int end(struct command_group *group _unused_, pid_t pid)
 {
     return send_to(pid, SIGTERM);
 }
 
-static int kill_one(pid_t pid)
+static int kill_one(struct command_group *group _unused_, pid_t pid)
 {
     return send_to(pid, SIGKILL);
 }

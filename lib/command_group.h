@@ -44,9 +44,10 @@ void command_group_signal(struct command_group *group, int signal);
 int command_group_find(struct command_group *group);
 
 /*
- * Sends SIGTERM to those that cannot have got it: they live, and do neither handle nor ignore it. A shell that starts
- * a program blocks signals for a moment; one that comes then ends the shell, and the program has never seen it. To
- * those that have it, it is not sent again: a second one often means "at once".
+ * Sends SIGTERM to those that cannot have got it: they live, and neither they nor those of the group that they come
+ * from handle, ignore or block it. A shell that starts a program blocks signals for a moment; one that comes then ends
+ * the shell, and the program, which has no parent then, has never seen it. To those that have it, it is not sent
+ * again: a second one often means "at once". What a living handler of it has started may be what it tidies up with.
  */
 void command_group_remind(struct command_group *group);
 

@@ -63,7 +63,7 @@ class Exec(harness.DaemonTest):
     def tidies(self, line):
         """Whether a command that takes a moment to tidy up, when it is to end, has had that."""
         daemon = self.daemon("[module:x]\nload = exec\nrun.grace = 1000s\nrun.timeout = 300ms\nrun.every = 1000s\n"
-                             "command = sh -c \"trap 'sleep 0.3; echo done > tidied; exit' TERM; sleep 1000 & wait\" && true\n"
+                             "command = sh -c \"trap 'sleep 0.3 && echo done > tidied; exit' TERM; sleep 1000 & wait\" && true\n"
                              f"{line}\n").wait_started()
         daemon.wait_log("the command was ended by its timeout")
         self.assertEqual(daemon.stop(), 0, daemon.text())

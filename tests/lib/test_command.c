@@ -115,9 +115,11 @@ static void remove_fifo(struct fifo *fifo)
     rmdir(fifo->folder);
 }
 
-/* Its child in the background says on the fifo that it is ready, and tidies up when it is told to end. */
-#define TIDIES \
-    "sh -c 'trap \"sleep 0.1; echo tidied; exit\" TERM; echo $$ > %s; while :; do sleep 0.01; done' "
+/* Its child in the background says on the fifo that it is ready, and tidies up, with other programs, when it is told to
+ * end. */
+#define TIDIES                                                                               \
+    "sh -c 'trap \"sh -c \\\"sleep 0.1; true\\\" && sleep 0.1 && echo tidied; exit\" TERM; " \
+    "echo $$ > %s; while :; do sleep 0.01; done' "
 
 static void test_what_is_left_has_its_grace(void **state)
 {
