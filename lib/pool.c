@@ -228,8 +228,9 @@ int rv_pool_submit(struct rv_context *ctx, struct rv_pool *pool, rv_function fn,
         return r;
     do {
         r = submit_now(pool, fn, arg);
+        /* The pool of somebody who was cancelled drains, too. */
         if (r != -EAGAIN)
-            return r;
+            return r < 0 && rv_context_err(ctx) != 0 ? rv_context_err(ctx) : r;
         if (since == 0)
             since = rv_now();
         r = wait_for_room(ctx, pool, since);

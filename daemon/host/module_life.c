@@ -385,15 +385,16 @@ void life_refuse_jobs(struct host_module *module, const struct module_op *op)
         jobs_refuse(module->pool_runners[i], op->drain_queue, op->cause);
 }
 
-/* Refuses, cancels tasks, and lets work go on for the drain, or until ctx is done. Returns whether all
+/* Cancels tasks, refuses jobs, and lets work go on for the drain, or until ctx is done. Returns whether all
  * of it has ended. */
 bool life_drain(struct rv_context *ctx, struct host_module *module, const struct module_op *op)
 {
     struct wire_message progress = {
         .type = WIRE_PROGRESS, .module = module->slot, .text = "waiting for work under way"};
 
-    life_refuse_jobs(module, op);
+    /* Tasks first: to one that waits for room in a pool this is a cancel, and no failure. */
     rv_context_cancel(module->tasks, -ECANCELED, "%s", op->cause);
+    life_refuse_jobs(module, op);
     for (size_t i = 0; i < module->code.task_count; i++)
         task_expect_nothing(module->task_runners[i]);
     module_emit(&progress);

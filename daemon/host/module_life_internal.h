@@ -26,7 +26,7 @@ bool life_make_ready(struct host_module *module);
 
 /* Pools take no more jobs, and those that wait are dropped unless op->drain_queue. It cannot be undone. */
 void life_refuse_jobs(struct host_module *module, const struct module_op *op);
-/* Refuses, cancels tasks, and lets work go on for the drain, or until ctx is done. Returns whether all
+/* Cancels tasks, refuses jobs, and lets work go on for the drain, or until ctx is done. Returns whether all
  * of it has ended. */
 bool life_drain(struct rv_context *ctx, struct host_module *module, const struct module_op *op);
 /* Cancels what is left, and waits for all of it to return. */

@@ -87,6 +87,18 @@ class Spool(SpoolTest):
         self.assertEqual(pool()["accepted"], 300)
         self.assertEqual(daemon.stop(), 0, daemon.text())
 
+    def test_a_restart_while_the_queue_is_full(self):
+        """It cancels the watch, which waits for room: that is no failure."""
+        daemon = self.spool("exec sleep 1000", "process.queue = 2", "process.workers = 1", "drain = 1ms").wait_started()
+        for i in range(9):
+            self.put(daemon, f"file{i}")
+        for _ in range(8):
+            harness.wait_until(lambda: daemon.module("spool")["pools"][0]["queued"] == 2, "a full queue")
+            self.assertEqual(daemon.ctl("restart", "spool").returncode, 0)
+        self.assertEqual(daemon.module("spool")["tasks"][0]["failures"], 0, daemon.text())
+        self.assertEqual(daemon.stop(), 0, daemon.text())
+        self.assertNotIn("Broken pipe", daemon.text())
+
     def test_a_job_from_outside_stays_in_the_folder(self):
         daemon = self.spool("touch ../ran", "process.retries = 0").wait_started()
         for name in ("../reeve.ini", "/etc/passwd", ".hidden", "done"):
