@@ -219,17 +219,6 @@ static bool may_begin(const struct supervisor *supervisor)
            supervisor->phase < PHASE_DRAINING;
 }
 
-void reload_settle(struct supervisor *supervisor)
-{
-    if (supervisor->reload_errand)
-        finish_if_settled(supervisor);
-    if (supervisor->reload_again && may_begin(supervisor)) {
-        supervisor->reload_again = false;
-        promote_waiters(supervisor);
-        begin(supervisor);
-    }
-}
-
 static void refuse(const struct supervisor *supervisor, reload_fn done, void *arg)
 {
     struct config_errors errors = {0};
@@ -238,6 +227,31 @@ static void refuse(const struct supervisor *supervisor, reload_fn done, void *ar
     if (done)
         done(&errors.texts, &(struct strings){0}, false, arg);
     config_errors_free(&errors);
+}
+
+/* Whoever still waits for an answer holds up the end of reeved. */
+static void refuse_next(struct supervisor *supervisor)
+{
+    struct reload_waiter *waiter, *next;
+
+    LIST_FOREACH_SAFE (waiter, next, &supervisor->next_waiters, list) {
+        list_remove(&waiter->list);
+        refuse(supervisor, waiter->done, waiter->arg);
+        free(waiter);
+    }
+}
+
+void reload_settle(struct supervisor *supervisor)
+{
+    if (supervisor->reload_errand)
+        finish_if_settled(supervisor);
+    if (supervisor->phase >= PHASE_DRAINING)
+        refuse_next(supervisor);
+    if (supervisor->reload_again && may_begin(supervisor)) {
+        supervisor->reload_again = false;
+        promote_waiters(supervisor);
+        begin(supervisor);
+    }
 }
 
 void supervisor_reload(struct supervisor *supervisor, reload_fn done, void *arg)

@@ -8,6 +8,8 @@ import harness
 import tools
 from puppetry import HEARTBEAT, PUPPET, PuppetTest, puppet
 
+GATED = os.path.join(harness.BUILD, "tests", "integration", "gated.so")
+
 
 class Operations(PuppetTest):
     def operate(self, daemon, what, name, status=200):
@@ -123,6 +125,25 @@ class Operations(PuppetTest):
             status, answer = daemon.ask("/v1/run?module=a&task=act&wait", "POST")
             self.assertEqual(status, 200, answer)
         self.assertEqual(daemon.stop(), 0, daemon.text())
+
+    def test_a_reload_behind_another_when_all_stops(self):
+        """Both are told at once, and nothing waits for either."""
+        daemon = self.daemon(puppet("a")).wait_started()
+        os.mkfifo(self.path(daemon, "gate"))
+        daemon.write(puppet("a") + f"[module:g]\nload = {GATED}\n")
+        reloads = [daemon.ask_later("/v1/reload", "POST")]
+        harness.wait_until(lambda: daemon.status()["reloading"], "the check")
+        reloads.append(daemon.ask_later("/v1/reload", "POST"))
+        daemon.status()
+        daemon.signal(harness.signal.SIGTERM)
+        daemon.wait_log("stopping: SIGTERM")
+        with open(self.path(daemon, "gate"), "w", encoding="utf-8"):
+            pass
+        for reload in reloads:
+            status, body = reload.answer()
+            self.assertEqual(status, 409, body)
+            self.assertIn("not reloaded: reeved stops", body["errors"][0])
+        self.assertEqual(daemon.wait(), 0, daemon.text())
 
     def test_answers_without_waiting_and_at_the_end(self):
         daemon = self.daemon(puppet("a", "drain = 1000s", "grace = 100ms",
