@@ -178,7 +178,8 @@ static bool is_asked_for(const struct unit *unit)
     return unit->cause.kind == CAUSE_OPERATOR || unit->cause.kind == CAUSE_RELOAD;
 }
 
-static void step_down(struct unit *unit)
+/* Returns whether it has, or is, what it was told to be. Without force nothing that is used stops. */
+static bool step_down(struct unit *unit, bool force)
 {
     struct cause cause = unit->cause;
     struct unit_input input = {.cause = &cause};
@@ -186,22 +187,23 @@ static void step_down(struct unit *unit)
     unit->wanted = false;
     if (unit->state == UNIT_STOPPING) {
         unit->goal = GOAL_NONE;
-        return;
+        return true;
     }
-    if (tree_is_used(unit))
-        return;
+    if (!force && tree_is_used(unit))
+        return false;
     unit->goal = GOAL_NONE;
     unit_handle(unit, UNIT_EVENT_STOP, &input);
+    return true;
 }
 
-static void step_bounce(struct unit *unit)
+static bool step_bounce(struct unit *unit, bool force)
 {
     struct cause cause = unit->cause;
     struct unit_input input = {.cause = &cause};
 
     /* It comes back from this stop too; what follows a failure is decided at its end. */
-    if (unit->state == UNIT_STOPPING || tree_is_used(unit))
-        return;
+    if (unit->state == UNIT_STOPPING || (!force && tree_is_used(unit)))
+        return false;
     unit->goal = GOAL_NONE;
     if (unit_is_running(unit) || unit->attached) {
         unit->wanted = true;
@@ -209,22 +211,39 @@ static void step_bounce(struct unit *unit)
     } else if (unit->state != UNIT_WAITING && is_asked_for(unit)) {
         unit_handle(unit, UNIT_EVENT_START, &input);
     }
+    return true;
+}
+
+static bool step(struct unit *unit, bool force)
+{
+    switch (unit->goal) {
+    case GOAL_NONE:
+        break;
+    case GOAL_DOWN:
+        return step_down(unit, force);
+    case GOAL_BOUNCE:
+        return step_bounce(unit, force);
+    }
+    return false;
+}
+
+static bool has_goal(const struct unit *unit)
+{
+    return unit->goal != GOAL_NONE;
 }
 
 void goals_settle(struct supervisor *supervisor)
 {
+    bool stepped = false;
     struct unit *unit;
 
     LIST_FOREACH (unit, &supervisor->units, list)
         follow_requirement(unit);
-    LIST_FOREACH (unit, &supervisor->units, list) {
-        enum goal before = unit->goal;
-
-        if (unit->goal == GOAL_DOWN)
-            step_down(unit);
-        else if (unit->goal == GOAL_BOUNCE)
-            step_bounce(unit);
-        if (unit->goal != before)
-            supervisor_changed(supervisor);
-    }
+    LIST_FOREACH (unit, &supervisor->units, list)
+        stepped = step(unit, false) || stepped;
+    unit = stepped ? NULL : tree_untie(supervisor, has_goal);
+    if (unit)
+        stepped = step(unit, true);
+    if (stepped)
+        supervisor_changed(supervisor);
 }

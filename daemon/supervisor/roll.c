@@ -90,24 +90,6 @@ static void replace_next(struct supervisor *supervisor)
         }
 }
 
-/* Goals that wait for each other, since each host only ends as a whole: a module of one requires one of
- * the other, and the other way round. No order is right; one of them goes first. */
-static void untie(struct supervisor *supervisor)
-{
-    struct unit *unit;
-
-    LIST_FOREACH (unit, &supervisor->units, list)
-        if (unit_is_moving(unit) && unit->state != UNIT_WAITING)
-            return;
-    LIST_FOREACH (unit, &supervisor->units, list)
-        if (unit->goal != GOAL_NONE && unit->attached && host_is_foreign(unit->tenancy->host)) {
-            struct cause cause = unit->cause;
-
-            end_host(unit->tenancy, &cause);
-            return;
-        }
-}
-
 void roll_settle(struct supervisor *supervisor)
 {
     struct tenancy *tenancy;
@@ -126,9 +108,7 @@ void roll_settle(struct supervisor *supervisor)
             end_host(tenancy, &cause);
     if (supervisor->phase != PHASE_RUNNING)
         return;
-    if (anything_moves(supervisor))
-        untie(supervisor);
-    else
+    if (!anything_moves(supervisor))
         replace_next(supervisor);
 }
 

@@ -179,20 +179,30 @@ static void finish_starting(struct supervisor *supervisor)
     supervisor_notify(supervisor, SUPERVISOR_STARTED);
 }
 
+static bool is_up(const struct unit *unit)
+{
+    return !unit_is_down(unit);
+}
+
 static void stop_next(struct supervisor *supervisor)
 {
     struct unit_input input = {.cause = &supervisor->cause};
+    bool all_down = true, stopped = false;
     struct tenancy *tenancy;
     struct unit *unit;
-    bool all_down = true;
 
     LIST_FOREACH (unit, &supervisor->units, list)
-        if (!unit_is_down(unit)) {
+        if (is_up(unit)) {
             all_down = false;
             unit->wanted = false;
-            if (unit->state != UNIT_STOPPING && tree_may_stop(unit))
+            if (unit->state != UNIT_STOPPING && tree_may_stop(unit)) {
                 unit_handle(unit, UNIT_EVENT_STOP, &input);
+                stopped = true;
+            }
         }
+    unit = stopped ? NULL : tree_untie(supervisor, is_up);
+    if (unit)
+        unit_handle(unit, UNIT_EVENT_STOP, &input);
     LIST_FOREACH (tenancy, &supervisor->tenancies, list)
         all_down = all_down && host_state(tenancy->host) == HOST_ABSENT;
     if (!all_down)

@@ -295,3 +295,18 @@ bool tree_may_stop(const struct unit *unit)
                 return false;
     return true;
 }
+
+struct unit *tree_untie(struct supervisor *supervisor, bool (*fn)(const struct unit *unit))
+{
+    struct unit *unit, *first = NULL;
+
+    LIST_FOREACH (unit, &supervisor->units, list) {
+        if (unit->state == UNIT_CHECKING || unit->state == UNIT_STARTING ||
+            unit->state == UNIT_STOPPING)
+            return NULL;
+        /* To go without what it requires is the lesser evil for what ran before that was written. */
+        if (fn(unit) && (!first || (unit->removed && !first->removed)))
+            first = unit;
+    }
+    return first;
+}

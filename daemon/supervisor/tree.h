@@ -65,6 +65,14 @@ bool tree_is_used(const struct unit *unit);
 /* Whether all that come after the unit, or require it, are down. */
 bool tree_may_stop(const struct unit *unit);
 
+/*
+ * Of units that wait for each other to stop (fn says which wait), the one to go first although it is used; NULL when
+ * none waits, or when something is on its way, after which they are looked at again. The edges of what leaves are
+ * those of an older configuration: with the new ones they may make a circle. Hosts of another wire version, which end
+ * as a whole, make one, too.
+ */
+struct unit *tree_untie(struct supervisor *supervisor, bool (*fn)(const struct unit *unit));
+
 /* Calls act for each unit that requires this one directly. act may set goals, and nothing else. */
 void tree_each_requirer(struct unit *unit, void (*act)(struct unit *requirer, void *arg),
                         void *arg);

@@ -333,6 +333,34 @@ class InOrder(GoalTest):
         self.assert_nothing_to_do(daemon)
         self.assert_stops(daemon)
 
+    def test_requirements_that_turn_round_as_modules_move(self):
+        """What leaves ran by the old order and the others go by the new one, which no order of stops can keep both."""
+        moved = "host = elsewhere"
+        cases = [({"a": "requires = b", "b": ""}, {"a": moved, "b": "requires = a"}),
+                 ({"a": "requires = c", "b": "", "c": "requires = b"}, {"a": moved, "b": "requires = a", "c": "requires = b"}),
+                 ({"a": "requires = x", "b": "requires = y", "x": "", "y": ""},
+                  {"a": moved, "b": f"{moved}2", "x": "requires = b", "y": "requires = a"})]
+        for stops in False, True:
+            for before, after in cases:
+                text = lambda lines: "".join(puppet(name, line, *SLOW) for name, line in lines.items())
+                with self.subTest(after, stops=stops):
+                    daemon = self.daemon(text(before), daemon="shutdown-timeout = 1000s").wait_started()
+                    # All are stopped while the first that goes has not gone yet.
+                    release = self.hold(daemon, "a") if stops else None
+                    daemon.write(text(after))
+                    reload = daemon.ask_later("/v1/reload", "POST")
+                    if release:
+                        harness.wait_until(lambda: ", stopping" in self.words(daemon, "a"), "a to go")
+                        daemon.signal(harness.signal.SIGTERM)
+                        daemon.wait_log("stopping: SIGTERM")
+                        release()
+                        self.assertEqual(daemon.wait(), 0, daemon.text())
+                        continue
+                    self.assertEqual(reload.answer()[0], 200)
+                    self.assertEqual({m["name"]: m["state"] for m in daemon.status()["modules"]}, dict.fromkeys(after, "ready"))
+                    self.assert_nothing_to_do(daemon)
+                    self.assert_stops(daemon)
+
     def test_a_stop_waits_for_what_leaves(self):
         def text(*lines):
             return puppet("a", *SLOW) + puppet("b", "requires = a", *SLOW, *lines) + puppet("c")
