@@ -93,6 +93,12 @@ static void child_changed(int signal _unused_, const struct loop_sender *sender 
     stops->changed(stops->arg);
 }
 
+void host_stops_resume(struct host_stops *stops)
+{
+    (void)look_for_stops();
+    arm(stops);
+}
+
 static void grace_over(void *arg)
 {
     struct host_stops *stops = arg;

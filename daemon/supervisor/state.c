@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "daemon/loop/loop.h"
 #include "daemon/supervisor/host_state.h"
+#include "daemon/supervisor/host_stops.h"
 #include "daemon/supervisor/inherited_children.h"
 #include "daemon/supervisor/ledger.h"
 #include "daemon/supervisor/snapshot.h"
@@ -316,6 +317,7 @@ int supervisor_restore(struct loop *loop, const struct supervisor_options *optio
     /* What was being reaped when the program changed. */
     stray_reap();
     stray_look();
+    host_stops_resume(supervisor->host_stops);
     supervisor_hosts_restored(supervisor);
     supervisor_changed(supervisor);
     *ret_supervisor = supervisor;

@@ -161,6 +161,22 @@ class Keeps(upgrading.UpgradeTest):
         harness.wait_until(lambda: self.task(daemon, "heart", "beat")["schedule"] == "every 30ms", "the new options")
         self.assertEqual(self.pids(daemon)["p"], pids["p"])
 
+    def test_stopped_hosts(self):
+        """Both sides of a grace go on over an upgrade: who was stopped is killed after it, who is continued is not."""
+        daemon = self.installed(puppet("a", "grace = 2s") + puppet("b", "grace = 1000s"))
+        pids = self.pids(daemon)
+        for name in "ab":
+            daemon.kill(name, signal.SIGSTOP)
+            daemon.wait_log(rf"\[{name}\] process \d+ was stopped by SIGSTOP")
+        self.upgrade(daemon, 2)
+        daemon.wait_log(r"\[a\] it was stopped for 2s")
+        daemon.wait_ready("a")
+        self.assertNotEqual(daemon.module("a")["pid"], pids["a"])
+        daemon.kill("b", signal.SIGCONT)
+        daemon.wait_log(r"\[b\] process \d+ was continued")
+        self.assertEqual(self.pids(daemon)["b"], pids["b"])
+        self.assertEqual(daemon.stop(), 0, daemon.text())
+
     def test_what_only_a_restart_changes(self):
         """A listen or max-connections that a reload left alone is told of after an upgrade as before it."""
         warning = "listen, control and max-connections change only with a restart of reeved"
