@@ -9,6 +9,7 @@
 #define REEVE_BASE_LOG_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "base/macro.h"
@@ -75,6 +76,21 @@ bool log_flush(void);
 void log_finish(int64_t patience);
 
 struct log_record;
+
+/* For a live upgrade: what has not been written yet. */
+struct log_waiting {
+    const char *torn; /* what is left of a line that was begun */
+    size_t torn_size;
+    uint64_t dropped; /* lines, of which nothing has been said */
+};
+
+/* Calls fn with each record that waits. What is returned is valid until the next line. */
+void log_save(struct log_waiting *ret_waiting,
+              void (*fn)(const struct log_record *record, void *arg), void *arg);
+/* Takes it over, before anything is logged: first this, then each line in its order. */
+void log_resume(const struct log_waiting *waiting);
+void log_resume_line(enum log_event event, enum log_level level, int64_t realtime,
+                     const char *text);
 
 /* Calls fn with each record that is written; NULL: nobody. fn must not log. */
 void log_set_observer(void (*fn)(const struct log_record *record, void *arg), void *arg);

@@ -9,6 +9,7 @@
 
 #include "daemon/config_state.h"
 #include "daemon/edge/edge.h"
+#include "daemon/log_state.h"
 #include "daemon/supervisor/state.h"
 #include "daemon/wire/message.h"
 
@@ -18,10 +19,17 @@
 static json_t *collect(struct supervisor *supervisor, struct edge *edge, uint32_t scoreboard,
                        int lock)
 {
-    return json_pack("{s:i, s:i, s:s, s:o, s:o, s:o}", "lock", lock, "format", FORMAT, "version",
-                     REEVE_VERSION, "config", config_save(supervisor_config(supervisor)),
-                     "supervisor", supervisor_save(supervisor, scoreboard), "edge",
-                     edge_save(edge));
+    json_t *json =
+        json_pack("{s:i, s:i, s:s, s:o, s:o, s:o}", "lock", lock, "format", FORMAT, "version",
+                  REEVE_VERSION, "config", config_save(supervisor_config(supervisor)), "supervisor",
+                  supervisor_save(supervisor, scoreboard), "edge", edge_save(edge));
+
+    /* Last, as the others log. */
+    if (json && json_object_set_new(json, "log", log_state_save()) < 0) {
+        json_decref(json);
+        return NULL;
+    }
+    return json;
 }
 
 int handover_write(struct supervisor *supervisor, struct edge *edge, uint32_t scoreboard, int lock)

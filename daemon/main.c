@@ -22,6 +22,7 @@
 #include "daemon/edge/edge.h"
 #include "daemon/handover.h"
 #include "daemon/last_write.h"
+#include "daemon/log_state.h"
 #include "daemon/loop/loop.h"
 #include "daemon/options_check.h"
 #include "daemon/places.h"
@@ -297,6 +298,7 @@ static int run_daemon(const struct arguments *arguments, const struct places *pl
         return 1;
     log_set_level(config->log_level);
     log_set_format(config->log_format);
+    log_state_load(json_object_get(state, "log"));
     r = places_prepare(places);
     if (r == 0)
         r = take_lock(&daemon, places, state);

@@ -141,8 +141,7 @@ static void keep_descriptors(struct upgrade *upgrade, int state, bool keep)
 /* Returns only when it failed. */
 static void execute(struct upgrade *upgrade)
 {
-    cleanup_close int state = handover_write(upgrade->options.supervisor, upgrade->options.edge,
-                                             upgrade->answer.scoreboard, upgrade->options.lock);
+    cleanup_close int state = -1;
     char number[16];
     char *argv[] = {(char *)(uintptr_t)upgrade->program,
                     (char *)"-c",
@@ -152,16 +151,18 @@ static void execute(struct upgrade *upgrade)
                     NULL};
     int error;
 
+    log_notice("executing %s, version %s, in place of version %s", upgrade->program,
+               upgrade->answer.version, REEVE_VERSION);
+    /* What still waits then is handed on. */
+    log_finish(LOG_PATIENCE);
+    state = handover_write(upgrade->options.supervisor, upgrade->options.edge,
+                           upgrade->answer.scoreboard, upgrade->options.lock);
     if (state < 0) {
         fail(upgrade, state, "the state could not be written: %s", strerror(-state));
         return;
     }
     snprintf(number, sizeof(number), "%d", state);
-    log_notice("executing %s, version %s, in place of version %s", upgrade->program,
-               upgrade->answer.version, REEVE_VERSION);
     keep_descriptors(upgrade, state, true);
-    /* What waits in memory would be lost. */
-    log_finish(LOG_PATIENCE);
     execv(upgrade->program, argv);
     error = errno;
     keep_descriptors(upgrade, state, false);

@@ -102,6 +102,9 @@ json_t *host_save(const struct host *host, const struct config_limits *limits)
     };
     json_t *json;
 
+    /* The next program starts to count anew. */
+    if (host->output)
+        output_tell_dropped(host->output);
     string_copy(record.mark, sizeof(record.mark), host->mark);
     json = state_write(fields, &record);
 

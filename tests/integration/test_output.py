@@ -140,6 +140,35 @@ class Places(PuppetTest):
         self.assertIn("[a/act#1] runs no more", text)
         self.assertIn("log lines were dropped: the log was not being read\n", text)
 
+    def test_an_upgrade_while_nobody_reads(self):
+        """What has not been written is handed on: lines in their order, and how many were dropped."""
+        ours, theirs = os.pipe()
+        self.addCleanup(os.close, ours)
+        fcntl.fcntl(theirs, fcntl.F_SETPIPE_SZ, 4096)
+        daemon, process = self.begin(puppet("a", "essential = no"), theirs)
+        os.close(theirs)
+        for _ in range(40):
+            self.assertEqual(daemon.ctl("restart", "a").returncode, 0)
+        # More than all places for it hold: of this some is dropped.
+        pid = daemon.module("a")["pid"]
+        self.act(daemon, "a", "fill and exit")
+        self.wait_restarted(daemon, "a", pid)
+        done = daemon.ctl("upgrade")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual(daemon.ctl("restart", "a").returncode, 0)
+        process.terminate()
+        with open(ours, "rb", closefd=False) as file:
+            lines = file.read().decode().splitlines()
+        self.assertEqual(process.wait(harness.PATIENCE), 0)
+        for line in lines:
+            self.assertRegex(line, r"^\d{4}-\d\d-\d\dT[0-9:.]+Z (error|warning|notice|info) ")
+        times = [line.split()[0] for line in lines if "were dropped" not in line]
+        self.assertEqual(times, sorted(times))
+        text = "\n".join(lines)
+        self.assertEqual(text.count("[a] ready"), 43, text)
+        for words in ("log lines were dropped", "exit code 7", "executing ", "has taken over from"):
+            self.assertEqual(text.count(words), 1, (words, text))
+
     def test_a_disk_that_is_full_for_a_while(self):
         """A limit on the size of files stands in for it: it, too, lets a part of a line be written."""
         path = os.path.join(self.daemon(start=False).folder, "log")
