@@ -205,7 +205,7 @@ static int perform(struct rv_context *ctx, const struct puppet *puppet, const ch
     if (strncmp(action, "abort", 5) == 0)
         abort();
     if (strncmp(action, "exit", 4) == 0)
-        _exit(7);
+        _exit(strcmp(action, "exit 0") == 0 ? 0 : 7);
     if (strncmp(action, "wait", 4) == 0)
         return wait_for_cancel(ctx, puppet);
     if (strncmp(action, "fifo ", 5) == 0)

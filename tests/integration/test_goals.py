@@ -584,6 +584,20 @@ class SharedHosts(GoalTest):
         self.assert_runs(daemon, "quick", os.path.join(self.folder, "quick.so"))
         self.assert_stops(daemon)
 
+    def test_a_clean_end_of_one_is_none_for_its_neighbours(self):
+        """exit(0) anywhere ends them all, and nobody can say whose it was."""
+        daemon = self.daemon(puppet("a", "host = h", "essential = no") + HEARTBEAT + "host = h\nessential = no\n").wait_started()
+        pid = daemon.module("a")["pid"]
+        self.act(daemon, "a", "exit 0")
+        harness.wait_until(lambda: self.states(daemon, ("a", "heart")) == ["ready", "ready"] and
+                           daemon.module("heart")["pid"] not in (0, pid), "both to be back")
+        # Alone it is one.
+        daemon.write(puppet("a", "host = h", "essential = no"))
+        self.assertEqual(daemon.ctl("reload").returncode, 0)
+        self.act(daemon, "a", "exit 0")
+        daemon.wait_log(r"\[a\] exit code 0; not restarted: it ended cleanly")
+        self.assert_stops(daemon)
+
     def test_a_crash_loads_what_lies_there(self):
         """A reload goes by what the process has loaded, also when that is newer than the configuration."""
         for rest in "", self.breaker():
