@@ -32,6 +32,9 @@
 #include "daemon/supervisor/operate.h"
 #include "daemon/supervisor/plan.h"
 
+/* The control socket has some more connections than so many. */
+#define WAITING_MAX 192
+
 void edge_respond_error(struct http_request *request, int status, int code, const char *format, ...)
 {
     const char *name = strerrorname_np(-code);
@@ -268,6 +271,7 @@ static const struct route {
     const char *path;
     enum http_method method;
     void (*serve)(struct edge *edge, struct http_request *request);
+    bool waits; /* until something has happened, however long that takes */
 } routes[] = {
     {"/v1/status", HTTP_METHOD_GET, serve_status},
     {"/v1/logs", HTTP_METHOD_GET, serve_logs},
@@ -277,10 +281,34 @@ static const struct route {
     {"/v1/start", HTTP_METHOD_POST, serve_start},
     {"/v1/stop", HTTP_METHOD_POST, serve_stop},
     {"/v1/restart", HTTP_METHOD_POST, serve_restart},
-    {"/v1/reload", HTTP_METHOD_POST, serve_reload},
-    {"/v1/plan", HTTP_METHOD_GET, serve_plan},
+    {"/v1/reload", HTTP_METHOD_POST, serve_reload, true},
+    {"/v1/plan", HTTP_METHOD_GET, serve_plan, true},
     {"/v1/upgrade", HTTP_METHOD_POST, serve_upgrade},
 };
+
+/* Those who wait leave connections to those who only look, or stop what is waited for. */
+static bool has_room(struct edge *edge, const struct route *route, struct http_request *request)
+{
+    bool waits = route->waits || http_request_parameter(request, "wait");
+    size_t working = http_server_working(edge->control); /* this one is among them */
+
+    if (!waits || working <= WAITING_MAX)
+        return true;
+    edge_respond_error(request, 503, -EBUSY,
+                       "%zu requests wait for their answers already: ask without waiting, or when "
+                       "some of these have ended",
+                       working - 1);
+    return false;
+}
+
+static void serve_route(struct edge *edge, const struct route *route, struct http_request *request)
+{
+    if (http_request_method(request) != route->method)
+        edge_respond_error(request, 405, -EINVAL, "%s wants %s", route->path,
+                           route->method == HTTP_METHOD_GET ? "GET" : "POST");
+    else if (has_room(edge, route, request))
+        route->serve(edge, request);
+}
 
 void edge_control_handler(struct http_request *request, void *arg)
 {
@@ -291,11 +319,7 @@ void edge_control_handler(struct http_request *request, void *arg)
         return;
     for (size_t i = 0; i < ARRAY_SIZE(routes); i++)
         if (strcmp(path, routes[i].path) == 0) {
-            if (http_request_method(request) == routes[i].method)
-                routes[i].serve(edge, request);
-            else
-                edge_respond_error(request, 405, -EINVAL, "%s wants %s", path,
-                                   routes[i].method == HTTP_METHOD_GET ? "GET" : "POST");
+            serve_route(edge, &routes[i], request);
             return;
         }
     if (!edge_serve_public(edge, request))

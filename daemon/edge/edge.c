@@ -19,8 +19,9 @@
 #define IDLE_TIMEOUT    (120 * NSEC_PER_SEC)
 #define HEADER_MAX      (8 * 1024)
 /* Probes have no body at all. */
-#define PUBLIC_BODY_MAX     1024
-#define CONTROL_CONNECTIONS 64
+#define PUBLIC_BODY_MAX 1024
+/* A client that waits has one for as long as that takes. */
+#define CONTROL_CONNECTIONS 256
 
 const struct snapshot *edge_snapshot(struct edge *edge)
 {
@@ -106,6 +107,8 @@ int edge_create(struct loop *loop, const struct config *config, bool successor,
     edge->loop = loop;
     r = log_ring_create(&edge->log_ring);
     if (r == 0)
+        r = refusals_create(loop, &edge->refusals);
+    if (r == 0)
         r = create_servers(edge, config);
     if (r == 0 && successor)
         edge_hold(edge);
@@ -152,6 +155,7 @@ void edge_destroy(struct edge *edge)
     loop_timer_destroy(edge->control_timer);
     free(edge->control_path);
     systemd_destroy(edge->systemd);
+    refusals_destroy(edge->refusals);
     log_ring_destroy(edge->log_ring);
     edge_forget_documents(edge);
     snapshot_free(edge->snapshot);

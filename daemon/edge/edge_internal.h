@@ -43,6 +43,7 @@ struct edge {
     struct text documents[DOCUMENT_COUNT]; /* of that snapshot; empty until somebody asks */
     struct systemd *systemd;
     struct log_ring *log_ring;
+    struct refusals *refusals;
     struct strings addresses; /* where HTTP really listens */
     void (*upgrade)(edge_upgrade_fn done, void *done_arg, void *arg);
     void *upgrade_arg;
@@ -64,6 +65,11 @@ void edge_http_handler(struct http_request *request, void *arg);
 /* peers.c: who is at the other end of the control socket, and what the settings let them do. Answers
  * 403 and returns false when it is not enough. */
 bool peer_may(struct edge *edge, struct http_request *request, bool change);
+/* refusals.c: says in the log whom peer_may() has refused, within bounds. what: "may not look", one string for each kind. */
+struct refusals;
+int refusals_create(struct loop *loop, struct refusals **ret_refusals);
+void refusals_destroy(struct refusals *refusals);
+void refusals_note(struct refusals *refusals, uid_t uid, pid_t pid, const char *what);
 /* "pid 12 uid 0", for the log and for the tasks that are cancelled. Returns buffer. */
 char *peer_describe(struct http_request *request, char *buffer, size_t size);
 /* The mode of the socket: open to all, who are then asked who they are, when the settings name anybody. */

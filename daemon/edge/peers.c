@@ -60,21 +60,22 @@ bool peer_may(struct edge *edge, struct http_request *request, bool change)
     const struct config *config = supervisor_config(edge->supervisor);
     struct peer peer;
 
-    if (comes_from_page(request)) {
-        log_warning("control: refused a request that a web page made in a browser");
-        edge_respond_error(request, 403, -EACCES, "the control socket is not for web pages");
-        return false;
-    }
     if (read_peer(request, &peer) < 0) {
         edge_respond_error(request, 403, -EACCES, "who are you?");
+        return false;
+    }
+    if (comes_from_page(request)) {
+        refusals_note(edge->refusals, peer.credentials.uid, peer.credentials.pid,
+                      "passes on what a web page in a browser asks for");
+        edge_respond_error(request, 403, -EACCES, "the control socket is not for web pages");
         return false;
     }
     if (peer.credentials.uid == 0 || peer.credentials.uid == geteuid() ||
         is_named(&config->control_write, &peer) ||
         (!change && is_named(&config->control_read, &peer)))
         return true;
-    log_warning("control: refused uid %u, pid %d: it may not %s", (unsigned)peer.credentials.uid,
-                (int)peer.credentials.pid, change ? "change anything" : "look");
+    refusals_note(edge->refusals, peer.credentials.uid, peer.credentials.pid,
+                  change ? "may not change anything" : "may not look");
     edge_respond_error(
         request, 403, -EACCES,
         "user %u may not %s: root, the daemon's own user and those of %s in [daemon] may",

@@ -444,6 +444,16 @@ void http_server_drain(struct http_server *server, int64_t timeout, void (*done)
     loop_timer_arm(server->drain_timer, server->connections.count == 0 ? 0 : timeout);
 }
 
+size_t http_server_working(const struct http_server *server)
+{
+    const struct list *queue = &server->connections.queues[HTTP_CONNECTION_WORKING].list;
+    size_t count = 0;
+
+    for (const struct list *item = queue->next; item != queue; item = item->next)
+        count++;
+    return count;
+}
+
 size_t http_server_connections(const struct http_server *server)
 {
     return server->connections.count;

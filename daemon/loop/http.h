@@ -60,6 +60,8 @@ void http_server_drain(struct http_server *server, int64_t timeout, void (*done)
                        void *arg);
 
 size_t http_server_connections(const struct http_server *server);
+/* Those of them whose request is whole and has no answer yet. */
+size_t http_server_working(const struct http_server *server);
 
 enum http_method { HTTP_METHOD_GET, HTTP_METHOD_HEAD, HTTP_METHOD_POST, HTTP_METHOD_OTHER };
 
