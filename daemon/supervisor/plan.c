@@ -16,15 +16,27 @@ struct plan {
     struct config *config; /* the new one; NULL when it has errors */
     struct config_errors errors;
     struct check *check;
-    struct loop_timer *timer; /* when there is nothing to check */
-    struct strings steady;    /* modules that take new options only by a restart */
+    struct loop_timer *timer; /* for its turn */
+    bool begun;
+    struct strings steady; /* modules that take new options only by a restart */
     plan_fn done;
     void *arg;
 };
 
+/* One after the other, or many who ask at once would fill the machine with processes. */
+static void look(struct plans *plans)
+{
+    struct plan *first =
+        list_is_empty(&plans->list) ? NULL : list_entry(plans->list.next, struct plan, list);
+
+    if (first && !first->begun)
+        loop_timer_arm(first->timer, 0);
+}
+
 static void plan_free(struct plan *plan)
 {
     list_remove(&plan->list);
+    look(&plan->supervisor->plans);
     check_cancel(plan->check);
     loop_timer_destroy(plan->timer);
     config_errors_free(&plan->errors);
@@ -67,11 +79,6 @@ static void module_checked(const struct config_module *module, bool reloads, voi
         (void)strings_add(&plan->steady, module->name);
 }
 
-static void not_checked(void *arg)
-{
-    tell(arg);
-}
-
 void plans_init(struct plans *plans)
 {
     list_init(&plans->list);
@@ -87,7 +94,7 @@ void plans_finish(struct plans *plans)
     }
 }
 
-static int begin(struct plan *plan)
+static void begin(struct plan *plan)
 {
     struct supervisor *supervisor = plan->supervisor;
     struct check_options options = {
@@ -100,26 +107,31 @@ static int begin(struct plan *plan)
         .arg = plan,
     };
 
+    plan->begun = true;
     plan->config = config_load(supervisor->config_path, &supervisor->places, &plan->errors);
-    if (plan->config)
-        return check_start(&options, plan->config, &plan->errors, &plan->check);
-    loop_timer_arm(plan->timer, 0);
-    return 0;
+    if (plan->config && check_start(&options, plan->config, &plan->errors, &plan->check) < 0)
+        config_error(&plan->errors, supervisor->config_path, 0, "not checked: out of memory");
+    if (!plan->check)
+        tell(plan);
+}
+
+static void turn_came(void *arg)
+{
+    begin(arg);
 }
 
 int plan_start(struct supervisor *supervisor, plan_fn done, void *arg)
 {
     struct plan *plan = calloc(1, sizeof(*plan));
-    int r;
 
     if (!plan)
         return -ENOMEM;
     *plan = (struct plan){.supervisor = supervisor, .done = done, .arg = arg};
     list_append(&supervisor->plans.list, &plan->list);
-    r = loop_timer_create(supervisor->loop, not_checked, plan, &plan->timer);
-    if (r == 0)
-        r = begin(plan);
-    if (r < 0)
+    if (loop_timer_create(supervisor->loop, turn_came, plan, &plan->timer) < 0) {
         plan_free(plan);
-    return r;
+        return -ENOMEM;
+    }
+    look(&supervisor->plans);
+    return 0;
 }

@@ -29,7 +29,7 @@ void plans_init(struct plans *plans);
 /* Everybody who waits is told that reeved stops. */
 void plans_finish(struct plans *plans);
 
-/* Calls done once, in a later turn of the loop. Any number may be under way, beside a reload too.
+/* Calls done once, in a later turn of the loop. Any number may be asked for, beside a reload too; one is under way.
  * Returns 0 or -ENOMEM; done is then not called. */
 int plan_start(struct supervisor *supervisor, plan_fn done, void *arg);
 

@@ -241,12 +241,22 @@ static void refuse_next(struct supervisor *supervisor)
     }
 }
 
+/* Nobody waits for a module that takes its time to be checked. */
+static void give_up(struct supervisor *supervisor)
+{
+    if (supervisor->check) {
+        check_cancel(TAKE_PTR(supervisor->check));
+        checked(supervisor);
+    }
+    refuse_next(supervisor);
+}
+
 void reload_settle(struct supervisor *supervisor)
 {
     if (supervisor->reload_errand)
         finish_if_settled(supervisor);
     if (supervisor->phase >= PHASE_DRAINING)
-        refuse_next(supervisor);
+        give_up(supervisor);
     if (supervisor->reload_again && may_begin(supervisor)) {
         supervisor->reload_again = false;
         promote_waiters(supervisor);

@@ -16,14 +16,24 @@
 
 struct spawner {
     struct list queue;
+    struct list
+        checks; /* of options only: any number may be asked for, and modules do not wait for them */
     struct loop_timer *timer;
     unsigned starting; /* from their spawn to their hello */
     unsigned most;
 };
 
+/* NULL: nobody waits. */
+static struct host *find_next(struct spawner *spawner)
+{
+    struct list *list = list_is_empty(&spawner->queue) ? &spawner->checks : &spawner->queue;
+
+    return list_is_empty(list) ? NULL : list_entry(list->next, struct host, waiting);
+}
+
 static void look(struct spawner *spawner)
 {
-    if (!list_is_empty(&spawner->queue) && spawner->starting < spawner->most)
+    if (find_next(spawner) && spawner->starting < spawner->most)
         loop_timer_arm(spawner->timer, 0);
 }
 
@@ -44,7 +54,7 @@ void spawner_is_up(struct spawner *spawner, struct host *host)
 
 void spawner_add(struct spawner *spawner, struct host *host)
 {
-    list_append(&spawner->queue, &host->waiting);
+    list_append(host->check_only ? &spawner->checks : &spawner->queue, &host->waiting);
     look(spawner);
 }
 
@@ -53,12 +63,11 @@ static void spawn_next(void *arg)
     struct spawner *spawner = arg;
     struct host_end end = {0};
     const char *what;
-    struct host *host;
+    struct host *host = find_next(spawner);
     int r;
 
-    if (list_is_empty(&spawner->queue))
+    if (!host)
         return;
-    host = list_entry(spawner->queue.next, struct host, waiting);
     list_remove(&host->waiting);
     if (host->state == HOST_ENDING) {
         look(spawner);
@@ -85,6 +94,7 @@ int spawner_create(struct loop *loop, struct spawner **ret_spawner)
     if (!spawner)
         return -ENOMEM;
     list_init(&spawner->queue);
+    list_init(&spawner->checks);
     spawner->most = SPAWNS_PER_PROCESSOR * (unsigned)MAX(sysconf(_SC_NPROCESSORS_ONLN), 1L);
     if (loop_timer_create(loop, spawn_next, spawner, &spawner->timer) < 0) {
         free(spawner);

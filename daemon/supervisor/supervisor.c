@@ -266,6 +266,8 @@ void supervisor_settle(void *arg)
     errands_settle(supervisor);
     operate_settle(supervisor);
     reload_settle(supervisor);
+    if (supervisor->phase >= PHASE_DRAINING)
+        plans_finish(&supervisor->plans);
     watch_update(supervisor->watch);
     supervisor_notify(supervisor, SUPERVISOR_CHANGED);
 }

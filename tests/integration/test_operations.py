@@ -137,13 +137,57 @@ class Operations(PuppetTest):
         daemon.status()
         daemon.signal(harness.signal.SIGTERM)
         daemon.wait_log("stopping: SIGTERM")
-        with open(self.path(daemon, "gate"), "w", encoding="utf-8"):
-            pass
         for reload in reloads:
             status, body = reload.answer()
             self.assertEqual(status, 409, body)
             self.assertIn("not reloaded: reeved stops", body["errors"][0])
         self.assertEqual(daemon.wait(), 0, daemon.text())
+
+    def test_a_plan_when_all_stops(self):
+        daemon = self.daemon(puppet("a")).wait_started()
+        os.mkfifo(self.path(daemon, "gate"))
+        daemon.write(puppet("a") + f"[module:g]\nload = {GATED}\n")
+        before = len(daemon.processes())
+        plans = [daemon.ask_later("/v1/plan") for _ in range(2)]
+        harness.wait_until(lambda: len(daemon.processes()) > before, "the host that is being checked")
+        daemon.signal(harness.signal.SIGTERM)
+        for plan in plans:
+            status, body = plan.answer()
+            self.assertEqual(status, 409, body)
+            self.assertIn("not checked: reeved stops", body["errors"][0])
+        self.assertEqual(daemon.wait(), 0, daemon.text())
+
+    def test_modules_go_before_checks(self):
+        """However many ask for a plan: a check that hangs holds up the other plans, and no module."""
+        daemon = self.daemon(puppet("a")).wait_started()
+        os.mkfifo(self.path(daemon, "gate"))
+        before = len(daemon.processes())
+        daemon.write(puppet("a") + "".join(f"[module:g{i}]\nload = {GATED}\n" for i in range(10)))
+        plans = [daemon.ask_later("/v1/plan") for _ in range(20)]
+        harness.wait_until(lambda: len(daemon.processes()) == before + 10, "hosts that are being checked")
+        for _ in range(3):
+            pid = daemon.kill("a")
+            self.wait_restarted(daemon, "a", pid)
+        self.assertLessEqual(len(daemon.processes()), before + 10)
+        self.assertFalse(any(plan.is_done() for plan in plans))
+        self.assertEqual(daemon.stop(), 0, daemon.text())
+
+    def test_those_who_wait_leave_room_for_others(self):
+        daemon = self.daemon(puppet("a", "work.queue = 1000", "drain = 1ms")).wait_started()
+        jobs = [daemon.ask_later("/v1/submit?module=a&pool=work&wait", "POST", "wait") for _ in range(210)]
+        harness.wait_until(lambda: sum(job.is_done() for job in jobs) == 210 - 192, "those of whom there are too many")
+        for status, answer in (job.answer() for job in jobs if job.is_done()):
+            self.assertEqual((status, answer["code"]), (503, "EBUSY"))
+            self.assertIn("192 requests wait for their answers already", answer["error"])
+        self.assertEqual(daemon.ctl("status").returncode, 0)
+        done = daemon.ctl("restart", "a")
+        self.assertIn("requests wait for their answers already", done.stderr)
+        self.assertEqual(daemon.ctl("restart", "a", "--no-wait").returncode, 0)
+        # By that all of them have their answer.
+        for job in jobs:
+            self.assertIn(job.answer()[0], (200, 503))
+        self.assertEqual(daemon.ctl("restart", "a").returncode, 0)
+        self.assertEqual(daemon.stop(), 0, daemon.text())
 
     def test_answers_without_waiting_and_at_the_end(self):
         daemon = self.daemon(puppet("a", "drain = 1000s", "grace = 100ms",
@@ -548,6 +592,9 @@ class Peers(PuppetTest):
         daemon.wait_log(r"warning control: refused uid 65534, pid \d+: it may not change anything")
         self.assertEqual(daemon.module("a")["starts"], 1)
         self.assertEqual(daemon.stop(), 0, daemon.text())
+        # The log has not been filled by it.
+        self.assertEqual(daemon.text().count("refused uid"), 1)
+        daemon.wait_log("control: refused 5 further requests within a minute: uid 65534 may not change anything")
 
     def test_a_group_may_change(self):
         daemon = self.start_open("control-write = @nogroup")
