@@ -37,3 +37,21 @@ bool process_find_variable(pid_t pid, const char *prefix, char *ret_variable, si
     fclose(file);
     return found;
 }
+
+bool process_find_uid(pid_t pid, uid_t *ret_uid)
+{
+    char path[64], line[256];
+    unsigned uid = 0;
+    bool found = false;
+    FILE *file;
+
+    snprintf(path, sizeof(path), "/proc/%d/status", (int)pid);
+    file = fopen(path, "re");
+    if (!file)
+        return false;
+    while (!found && fgets(line, sizeof(line), file))
+        found = sscanf(line, "Uid: %u", &uid) == 1;
+    fclose(file);
+    *ret_uid = uid;
+    return found;
+}

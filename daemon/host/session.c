@@ -5,7 +5,11 @@
 #include <dirent.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
+
+#include "base/process.h"
+#include "daemon/wire/message.h"
 
 /* What is killed may have forked since the folder was read; each sweep leaves less. */
 #define SWEEPS 8
@@ -13,9 +17,29 @@
 /* Opened before the sandbox that would not let us; NULL: nothing was in the way so far. */
 static DIR *processes;
 
+/* As we were given it: a module may change its environment. "": none. */
+static char mark[128];
+
 void session_prepare(void)
 {
     processes = opendir("/proc");
+}
+
+void session_note_mark(void)
+{
+    (void)process_find_variable(getpid(), WIRE_MARK, mark, sizeof(mark));
+}
+
+/* In our session, or begun by us and gone from it. */
+static bool is_ours(pid_t pid)
+{
+    char other[sizeof(mark)];
+
+    if (pid == getpid())
+        return false;
+    return getsid(pid) == getsid(0) ||
+           (mark[0] != '\0' && process_find_variable(pid, WIRE_MARK, other, sizeof(other)) &&
+            strcmp(mark, other) == 0);
 }
 
 static int kill_sweep(void)
@@ -30,7 +54,7 @@ static int kill_sweep(void)
     while ((entry = readdir(folder))) {
         pid_t pid = isdigit((unsigned char)entry->d_name[0]) ? atoi(entry->d_name) : 0;
 
-        if (pid > 0 && pid != getpid() && getsid(pid) == getsid(0) && kill(pid, SIGKILL) == 0)
+        if (pid > 0 && is_ours(pid) && kill(pid, SIGKILL) == 0)
             killed++;
     }
     if (folder != processes)

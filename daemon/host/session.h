@@ -6,8 +6,11 @@
 /* Before a sandbox in which /proc cannot be read: keeps it open for session_kill_others(). */
 void session_prepare(void);
 
+/* At the start: what the supervisor has marked us with. */
+void session_note_mark(void);
+
 /*
- * Sends SIGKILL to every other process of this process's session. For the end of a host whose
+ * Sends SIGKILL to every other process of this process's session, and to those that have left it with our mark. For the end of a host whose
  * supervisor is gone: otherwise the supervisor, as a subreaper, kills what a host leaves behind.
  */
 void session_kill_others(void);

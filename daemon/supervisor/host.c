@@ -17,6 +17,7 @@
 #include "base/clock.h"
 #include "base/duration.h"
 #include "base/log.h"
+#include "base/process.h"
 #include "base/shown.h"
 #include "base/text.h"
 #include "daemon/loop/loop.h"
@@ -106,7 +107,10 @@ void host_destroy(struct host *host)
     if (host->child) {
         loop_child_kill(host->child, SIGKILL);
         stray_adopt(host->pid);
-        stray_host_ended(host->pid, host->mark, host_label(host), NULL, NULL);
+        stray_host_ended(
+            &(struct stray_host){
+                .pid = host->pid, .uid = host->uid, .mark = host->mark, .label = host_label(host)},
+            NULL, NULL);
     }
     release_incarnation(host);
     list_remove(&host->all);
@@ -189,6 +193,22 @@ bool host_has_mark(const char *mark)
         if (is_living(host) && strcmp(host->mark, mark) == 0)
             return true;
     return false;
+}
+
+bool host_has_uid(uid_t uid)
+{
+    const struct host *host;
+
+    LIST_FOREACH (host, &all_hosts, all)
+        if (is_living(host) && (host->uid == uid || host->uid == PROCESS_NO_UID))
+            return true;
+    return false;
+}
+
+void host_note_uid(struct host *host)
+{
+    if (!process_find_uid(host->pid, &host->uid))
+        host->uid = PROCESS_NO_UID;
 }
 
 void host_report_end(struct host *host, const struct host_end *end)
@@ -284,9 +304,10 @@ int host_start_process(struct host *host, const char **ret_what)
     if (r < 0)
         return r;
     *ret_what = "";
-    snprintf(host->mark, sizeof(host->mark), "%s%.64s@%" PRId64, SPAWN_MARK, host->name,
+    snprintf(host->mark, sizeof(host->mark), "%s%.64s@%" PRId64, WIRE_MARK, host->name,
              clock_monotonic());
     options.mark = host->mark;
+    host->uid = host->limits.user ? PROCESS_NO_UID : geteuid();
     options.control = host_end;
     options.scoreboard = host->board_fd;
     options.output = output_fd;

@@ -144,8 +144,10 @@ void host_kill_hanging(struct host *host, uint32_t slot, const char *why, ...)
 /* Whether the process is one of our hosts, or (with descendants) in the session of one. */
 bool host_is_process(pid_t pid, bool descendants);
 
-/* Whether a host that lives has this mark: its process's variable SPAWN_MARK. */
+/* Whether a host that lives has this mark: its process's variable WIRE_MARK. */
 bool host_has_mark(const char *mark);
+/* Whether a host that lives runs as this user, or may do so. */
+bool host_has_uid(uid_t uid);
 
 /* The spawner: processes are started one a turn of the loop, since each takes a millisecond. */
 int spawner_create(struct loop *loop, struct spawner **ret_spawner);

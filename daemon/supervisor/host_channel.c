@@ -197,6 +197,7 @@ static bool read_one(struct host *host)
             host_kill(host, "%s", message.text);
             return false;
         }
+        host_note_uid(host);
         loop_timer_disarm(host->timer);
         host->state = HOST_UP;
         spawner_is_up(host->spawner, host);

@@ -36,6 +36,7 @@ struct host {
     uint32_t hung_slot;
     char why[512]; /* host_kill()'s text */
     pid_t pid;
+    uid_t uid;          /* as which its process runs; PROCESS_NO_UID: not known (yet) */
     char mark[128];     /* of its process: see spawn.h */
     int64_t stopped_at; /* by a signal, since then; 0: it is not */
     struct loop_child *child;
@@ -89,6 +90,9 @@ void host_report_end(struct host *host, const struct host_end *end);
 
 /* host_end.c: of loop_child_create(); arg: the host. */
 void host_process_ended(pid_t pid, const struct loop_exit *exit, void *arg);
+
+/* host.c: the process has the user that it keeps. */
+void host_note_uid(struct host *host);
 
 /* host.c: watches the process of host->pid. Returns 0 or a negative errno. */
 int host_watch_process(struct host *host);

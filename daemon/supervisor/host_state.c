@@ -196,6 +196,7 @@ int host_adopt(struct host *host, const json_t *state, bool foreign, struct stat
         string_copy(host->mark, sizeof(host->mark), record.mark);
         host->stopped_at = record.stopped_at;
         host->state = HOST_UP;
+        host_note_uid(host);
         host->foreign = foreign;
         host->limited = host->limited && !record.other_limits;
         if (record.cgroup)

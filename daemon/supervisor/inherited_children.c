@@ -6,7 +6,7 @@
 #include <unistd.h>
 
 #include "base/macro.h"
-#include "daemon/supervisor/spawn.h"
+#include "daemon/wire/message.h"
 
 /* More are not known by their sessions. */
 #define CHILDREN_MAX 4096
@@ -66,7 +66,7 @@ bool inherited_has_mark(const char *mark)
 {
     const char *ours = getenv("REEVE_HOST");
 
-    return ours && strcmp(mark + strlen(SPAWN_MARK), ours) == 0;
+    return ours && strcmp(mark + strlen(WIRE_MARK), ours) == 0;
 }
 
 json_t *inherited_save(void)

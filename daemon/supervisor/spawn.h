@@ -5,14 +5,11 @@
 
 #include <sys/types.h>
 
-/* A variable in the environment of a host and of what it starts: whose process is this? */
-#define SPAWN_MARK "REEVE_HOST="
-
 struct spawn_options {
     const char *program;   /* path of reeve-host */
     const char *name;      /* of the host, for ps */
     const char *directory; /* its working directory */
-    const char *mark;      /* SPAWN_MARK and something that is this process's alone */
+    const char *mark;      /* WIRE_MARK and something that is this process's alone */
     int control;           /* becomes WIRE_FD_CONTROL */
     int scoreboard;        /* becomes WIRE_FD_SCOREBOARD */
     int output;            /* becomes stdout and stderr */

@@ -13,12 +13,10 @@
 #include "base/clock.h"
 #include "base/list.h"
 #include "base/log.h"
-#include "base/process.h"
 #include "base/text.h"
 #include "daemon/loop/loop.h"
-#include "daemon/supervisor/host.h"
 #include "daemon/supervisor/inherited_children.h"
-#include "daemon/supervisor/spawn.h"
+#include "daemon/supervisor/stray_owner.h"
 
 /* How long killed processes are waited for: one that writes to a dead disk may take for ever. */
 #define PATIENCE (5 * NSEC_PER_SEC)
@@ -32,31 +30,17 @@
 /* How soon it is tried again to list children, when that failed. */
 #define RETRY (100 * NSEC_PER_MSEC)
 
-/* "host " and a name. */
-#define LABEL_SIZE 80
-
-/* One that was killed, and has not ended yet. */
+/* One that has not ended yet. */
 struct stray {
     struct list list;
     pid_t pid;
-};
-
-/* A host's process that has ended, until a look has found nothing more of it: its pid may then be another's. */
-struct ended {
-    struct list list;
-    pid_t pid; /* and that of its session */
-    char mark[128];
-    char host[LABEL_SIZE];
-    bool found;
-    int64_t deadline;        /* until when it is waited */
-    void (*gone)(void *arg); /* NULL: nobody waits */
-    void *arg;
 };
 
 /* There is one set of children per process, so this is the process's own state. */
 static struct {
     struct loop *loop;
     struct list killed, ended;
+    struct list hidden; /* those that hide whose they are, and of which that was said */
     struct loop_timer *look;
     struct loop_timer *late; /* the first deadline is over */
     struct loop_timer *reap;
@@ -66,25 +50,30 @@ static struct {
     unsigned left; /* how many the present look has found that are to end */
 } strays;
 
-static struct stray *find_killed(pid_t pid)
+static struct stray *find(struct list *list, pid_t pid)
 {
     struct stray *stray;
 
-    LIST_FOREACH (stray, &strays.killed, list)
+    LIST_FOREACH (stray, list, list)
         if (stray->pid == pid)
             return stray;
     return NULL;
 }
 
-/* Without memory for it, it is killed and told of once more. */
-void stray_adopt(pid_t pid)
+static void add(struct list *list, pid_t pid)
 {
     struct stray *stray = calloc(1, sizeof(*stray));
 
     if (!stray)
         return;
     stray->pid = pid;
-    list_append(&strays.killed, &stray->list);
+    list_append(list, &stray->list);
+}
+
+/* Without memory for it, it is killed and told of once more. */
+void stray_adopt(pid_t pid)
+{
+    add(&strays.killed, pid);
 }
 
 static void stray_free(struct stray *stray)
@@ -97,9 +86,11 @@ static void stray_free(struct stray *stray)
 
 static void orphan_ended(pid_t pid, const struct loop_exit *exit _unused_, void *arg _unused_)
 {
-    struct stray *stray = find_killed(pid);
+    struct stray *stray = find(&strays.killed, pid), *hidden = find(&strays.hidden, pid);
 
     inherited_remove(pid);
+    if (hidden)
+        stray_free(hidden);
     if (!stray)
         return;
     stray_free(stray);
@@ -118,50 +109,7 @@ static void reap_more(void *arg _unused_)
     stray_reap();
 }
 
-/* Whose it is ------------------------------------------------------------------------------------ */
-
-enum owner {
-    OWNER_NONE, /* neither session nor mark tells */
-    OWNER_LIVING,
-    OWNER_ENDED,
-    OWNER_BEFORE, /* it, or what began it, was there before reeved */
-};
-
-static struct ended *find_ended(pid_t session, const char *mark)
-{
-    struct ended *ended;
-
-    LIST_FOREACH (ended, &strays.ended, list)
-        if ((session > 0 && ended->pid == session) || (mark && strcmp(ended->mark, mark) == 0))
-            return ended;
-    return NULL;
-}
-
-/* *ret_ended: the host, of OWNER_ENDED, if it is still known. A session comes before a mark: whoever starts a process
- * chooses its environment. */
-static enum owner find_owner(pid_t pid, struct ended **ret_ended)
-{
-    pid_t session = getsid(pid);
-    char mark[128];
-
-    *ret_ended = NULL;
-    /* A living host first: an old pid may have come to a new one. */
-    if (host_is_process(pid, true))
-        return OWNER_LIVING;
-    *ret_ended = find_ended(session, NULL);
-    if (*ret_ended)
-        return OWNER_ENDED;
-    if (inherited_has(pid, session))
-        return OWNER_BEFORE;
-    if (!process_find_variable(pid, SPAWN_MARK, mark, sizeof(mark)))
-        return OWNER_NONE;
-    if (inherited_has_mark(mark))
-        return OWNER_BEFORE;
-    if (host_has_mark(mark))
-        return OWNER_LIVING;
-    *ret_ended = find_ended(0, mark);
-    return OWNER_ENDED;
-}
+/* Killing ---------------------------------------------------------------------------------------- */
 
 static void read_command(pid_t pid, char *buffer, size_t size)
 {
@@ -180,7 +128,7 @@ static void kill_stray(pid_t pid, const struct ended *ended)
     char command[64];
 
     strays.left++;
-    if (find_killed(pid))
+    if (find(&strays.killed, pid))
         return;
     read_command(pid, command, sizeof(command));
     /* A child that is not reaped keeps its pid: this is no other process. */
@@ -213,12 +161,30 @@ static int each_orphan(void (*act)(pid_t pid))
     return 0;
 }
 
+/* A stop that it outlives has been answered: somebody else has to look after it. */
+static void tell_hidden(pid_t pid)
+{
+    char command[64];
+
+    if (list_is_empty(&strays.ended) || find(&strays.hidden, pid))
+        return;
+    read_command(pid, command, sizeof(command));
+    log_warning(
+        "process %d (%s) hides which module has started it: it may outlive that module, and "
+        "ends with reeved",
+        (int)pid, command);
+    add(&strays.hidden, pid);
+}
+
 static void look_at(pid_t pid)
 {
     struct ended *ended;
+    enum owner owner = stray_find_owner(pid, &strays.ended, &ended);
     char command[64];
 
-    if (find_owner(pid, &ended) != OWNER_ENDED)
+    if (owner == OWNER_HIDDEN)
+        tell_hidden(pid);
+    if (owner != OWNER_ENDED)
         return;
     kill_stray(pid, ended);
     if (!ended)
@@ -296,8 +262,7 @@ void stray_look(void)
         loop_timer_arm(strays.look, LOOK_AFTER);
 }
 
-void stray_host_ended(pid_t pid, const char *mark, const char *host, void (*gone)(void *arg),
-                      void *arg)
+void stray_host_ended(const struct stray_host *host, void (*gone)(void *arg), void *arg)
 {
     struct ended *ended = strays.loop ? calloc(1, sizeof(*ended)) : NULL;
 
@@ -308,12 +273,13 @@ void stray_host_ended(pid_t pid, const char *mark, const char *host, void (*gone
             gone(arg);
         return;
     }
-    *ended = (struct ended){.pid = pid,
+    *ended = (struct ended){.pid = host->pid,
+                            .uid = host->uid,
                             .deadline = clock_monotonic() + (strays.hurried ? 0 : PATIENCE),
                             .gone = gone,
                             .arg = arg};
-    string_copy(ended->mark, sizeof(ended->mark), mark);
-    string_copy(ended->host, sizeof(ended->host), host);
+    string_copy(ended->mark, sizeof(ended->mark), host->mark);
+    string_copy(ended->host, sizeof(ended->host), host->label);
     list_append(&strays.ended, &ended->list);
 }
 
@@ -342,6 +308,7 @@ int stray_start(struct loop *loop, bool successor)
         return r;
     strays.loop = loop;
     list_init(&strays.killed);
+    list_init(&strays.hidden);
     list_init(&strays.ended);
     /* Of a successor the children are hosts, too: it is told which were there before. */
     if (!successor)
@@ -355,9 +322,10 @@ int stray_start(struct loop *loop, bool successor)
 static void kill_any(pid_t pid)
 {
     struct ended *ended;
-    enum owner owner = find_owner(pid, &ended);
+    enum owner owner = stray_find_owner(pid, &strays.ended, &ended);
+    bool unknown = owner == OWNER_NONE || owner == OWNER_HIDDEN;
 
-    if (owner != OWNER_BEFORE && (owner != OWNER_NONE || !inherited_any()))
+    if (owner != OWNER_BEFORE && (!unknown || !inherited_any()))
         kill_stray(pid, ended);
 }
 
@@ -367,6 +335,8 @@ static void free_all(void)
     struct ended *ended, *next_ended;
 
     LIST_FOREACH_SAFE (stray, next, &strays.killed, list)
+        stray_free(stray);
+    LIST_FOREACH_SAFE (stray, next, &strays.hidden, list)
         stray_free(stray);
     LIST_FOREACH_SAFE (ended, next_ended, &strays.ended, list) {
         list_remove(&ended->list);

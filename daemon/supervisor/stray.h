@@ -31,13 +31,19 @@ void stray_stop(void);
 /* After SIGCHLD: reaps what has ended. */
 void stray_reap(void);
 
+/* How what a host's process has left behind is known. */
+struct stray_host {
+    pid_t pid;
+    uid_t uid;         /* as which it ran; PROCESS_NO_UID: not known */
+    const char *mark;  /* WIRE_MARK and its value */
+    const char *label; /* stands before log lines about it */
+};
+
 /*
- * The process of a host has ended, which had this mark: what belongs to it is killed, in a later turn of the loop. host
- * stands before the log lines about it. gone (may be NULL) is called once when nothing of it is left; or after 5 s, when
+ * The process of a host has ended: what belongs to it is killed, in a later turn of the loop. gone (may be NULL) is called once when nothing of it is left; or after 5 s, when
  * what lives on has been named in the log; or at once without memory for it.
  */
-void stray_host_ended(pid_t pid, const char *mark, const char *host, void (*gone)(void *arg),
-                      void *arg);
+void stray_host_ended(const struct stray_host *host, void (*gone)(void *arg), void *arg);
 /* gone is not called any more with this argument. */
 void stray_forget(const void *arg);
 

@@ -51,6 +51,9 @@ extern const uint32_t wire_version;
 /* The largest packet: a job with its names, or an option with its value. */
 #define WIRE_PACKET_MAX (WIRE_JOB_DATA_MAX + 8 * 1024)
 
+/* A variable in the environment of a host and of what it starts: whose process is this? */
+#define WIRE_MARK "REEVE_HOST="
+
 /* The descriptors that a host inherits. */
 #define WIRE_FD_CONTROL    3
 #define WIRE_FD_SCOREBOARD 4

@@ -23,10 +23,21 @@ static void test_own_variables(void **state)
     assert_false(process_find_variable(0, "PATH=", found, sizeof(found)));
 }
 
+static void test_users(void **state)
+{
+    uid_t uid = PROCESS_NO_UID;
+    (void)state;
+
+    assert_true(process_find_uid(getpid(), &uid));
+    assert_int_equal(uid, getuid());
+    assert_false(process_find_uid(0, &uid));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_own_variables),
+        cmocka_unit_test(test_users),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

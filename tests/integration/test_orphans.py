@@ -2,11 +2,13 @@
 # SPDX-License-Identifier: MIT
 """What modules start and do not wait for: it is reaped when it ends, lives as long as its own host, and no longer."""
 import os
+import shutil
 import signal
+import unittest
 
 import harness
 import test_failing_calls
-from puppetry import HEARTBEAT, PuppetTest
+from puppetry import HEARTBEAT, PuppetTest, puppet
 
 
 def command(name, text, *lines):
@@ -21,7 +23,7 @@ def leaving(name, text, prefix="setsid"):
            f"read _ < {fifo}"
 
 
-class Orphans(PuppetTest):
+class OrphanTest(PuppetTest):
     def children(self, daemon):
         """Pids and states of reeved's children."""
         found = {}
@@ -50,6 +52,40 @@ class Orphans(PuppetTest):
     def is_orphan(self, daemon, pid):
         return pid in self.children(daemon)
 
+    def state(self, daemon, name):
+        return daemon.module(name)["state"]
+
+    def run_once(self, daemon, name):
+        done = daemon.ctl("run", f"{name}/run", "--wait")
+        return None if "a run is under way already" in done.stderr else done
+
+    def leave(self, daemon, name):
+        """Has a run leave a process behind, and returns its pid."""
+        # The first run comes by itself.
+        harness.wait_until(lambda: self.task(daemon, name, "run")["state"] != "running", "the end of a run")
+        with harness.contextlib.suppress(OSError):
+            os.unlink(self.path(daemon, f"{name}.pid"))
+        done = harness.wait_until(lambda: self.run_once(daemon, name), "a run")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        return self.pid_of(daemon, f"{name}.pid")
+
+    def begin_with_children(self, commands, config=HEARTBEAT):
+        """A reeved that a shell executes which has started the commands before."""
+        daemon = self.daemon(config, start=False)
+        program = os.path.join(daemon.folder, "begin")
+        with open(program, "w", encoding="utf-8") as file:
+            file.write(f"#!/bin/sh\n{commands}\nexec {harness.REEVED} \"$@\"\n")
+        os.chmod(program, 0o755)
+        daemon.program = program
+        daemon.start().wait_started()
+        return daemon
+
+    def end(self, pid):
+        with harness.contextlib.suppress(OSError):
+            os.kill(pid, signal.SIGKILL)
+
+
+class Orphans(OrphanTest):
     def test_what_ends_is_reaped(self):
         daemon = self.daemon(HEARTBEAT + command("a", "(sh -c 'exec sleep 0.01' &) && setsid true & true").replace(
             "1h", "10ms")).wait_started()
@@ -76,9 +112,6 @@ class Orphans(PuppetTest):
         self.wait_gone(pid)
         self.assertEqual(daemon.stop(), 0, daemon.text())
 
-    def state(self, daemon, name):
-        return daemon.module(name)["state"]
-
     def test_its_children_go_with_it(self):
         """Each becomes an orphan only when the one above it is dead."""
         text = leaving("outer", "setsid sh -c \"echo \\$\\$ > inner.pid; exec sleep 1000\" & wait")
@@ -88,20 +121,6 @@ class Orphans(PuppetTest):
         for pid in pids:
             self.wait_gone(pid)
         self.assertEqual(daemon.stop(), 0, daemon.text())
-
-    def run_once(self, daemon, name):
-        done = daemon.ctl("run", f"{name}/run", "--wait")
-        return None if "a run is under way already" in done.stderr else done
-
-    def leave(self, daemon, name):
-        """Has a run leave a process behind, and returns its pid."""
-        # The first run comes by itself.
-        harness.wait_until(lambda: self.task(daemon, name, "run")["state"] != "running", "the end of a run")
-        with harness.contextlib.suppress(OSError):
-            os.unlink(self.path(daemon, f"{name}.pid"))
-        done = harness.wait_until(lambda: self.run_once(daemon, name), "a run")
-        self.assertEqual(done.returncode, 0, done.stderr)
-        return self.pid_of(daemon, f"{name}.pid")
 
     def test_a_stop_and_a_restart_wait_for_its_end(self):
         """Also for that of what it has started in sessions of their own, which becomes an orphan one after the other."""
@@ -154,20 +173,18 @@ class Orphans(PuppetTest):
             pass
         self.assertEqual(daemon.stop(), 0, daemon.text())
 
-    def begin_with_children(self, commands, config=HEARTBEAT):
-        """A reeved that a shell executes which has started the commands before."""
-        daemon = self.daemon(config, start=False)
-        program = os.path.join(daemon.folder, "begin")
-        with open(program, "w", encoding="utf-8") as file:
-            file.write(f"#!/bin/sh\n{commands}\nexec {harness.REEVED} \"$@\"\n")
-        os.chmod(program, 0o755)
-        daemon.program = program
+    def test_what_has_left_the_session_does_not_outlive_a_reeved_that_is_killed(self):
+        """The next one runs nothing beside it."""
+        daemon = self.daemon(command("a", leaving("a", "exec sleep 1000")))
+        pid = self.pid_of(daemon, "a.pid")
+        self.addCleanup(self.end, pid)
+        daemon.signal(signal.SIGKILL)
+        daemon.wait()
+        daemon.log.clear()
+        os.unlink(self.path(daemon, "a.pid"))
         daemon.start().wait_started()
-        return daemon
-
-    def end(self, pid):
-        with harness.contextlib.suppress(OSError):
-            os.kill(pid, signal.SIGKILL)
+        self.assertFalse(harness.is_alive(pid))
+        self.assertEqual(daemon.stop(), 0, daemon.text())
 
     def test_children_of_before_the_start_are_left_alone(self):
         """One in the session of reeved, one in its own, one that hides nothing and has a child; all of them reaped."""
@@ -232,6 +249,55 @@ class Orphans(PuppetTest):
         self.assertEqual(daemon.ctl("stop", "a").returncode, 0)
         self.wait_gone(pid)
         self.assertEqual(daemon.stop(), 0, daemon.text())
+
+
+@unittest.skipUnless(os.geteuid() == 0 and shutil.which("setpriv"), "only root can become less than that")
+class Hidden(OrphanTest):
+    """Where reeved may not read the environment of other users' processes, nor of those that are not dumpable."""
+    HIDE = """import ctypes, os, time
+ctypes.CDLL(None).prctl(4, 0)
+with open("hidden.new", "w") as file:
+    file.write(str(os.getpid()))
+os.rename("hidden.new", "hidden.pid")
+with open("hidden.ready", "w"):
+    pass
+time.sleep(1000)
+"""
+
+    def begin(self, config):
+        daemon = self.daemon(config, start=False)
+        for path, mode in (daemon.folder, 0o711), (daemon.state, 0o777):
+            os.chmod(path, mode)
+        program = os.path.join(daemon.folder, "begin")
+        with open(program, "w", encoding="utf-8") as file:
+            file.write(f"#!/bin/sh\nexec setpriv --bounding-set=-all,+setuid,+setgid,+kill {harness.REEVED} \"$@\"\n")
+        os.chmod(program, 0o755)
+        with open(os.path.join(daemon.folder, "hide.py"), "w", encoding="utf-8") as file:
+            file.write(self.HIDE)
+        daemon.program = program
+        return daemon.start().wait_started()
+
+    def test_of_a_user_that_no_other_host_has(self):
+        daemon = self.begin(HEARTBEAT + command("a", leaving("a", "exec sleep 1000"), "user = nobody"))
+        first = self.pid_of(daemon, "a.pid")
+        self.assertEqual(daemon.ctl("restart", "a").returncode, 0)
+        self.assertFalse(harness.is_alive(first), daemon.text())
+        second = self.leave(daemon, "a")
+        self.assertEqual(daemon.ctl("stop", "a").returncode, 0)
+        self.assertFalse(harness.is_alive(second), daemon.text())
+        self.assertEqual(daemon.stop(), 0, daemon.text())
+
+    def test_one_that_can_be_anybodys_is_told_of(self):
+        text = "test -p hidden.ready || mkfifo hidden.ready; setsid python3 ../hide.py >/dev/null 2>&1 & read _ < hidden.ready"
+        daemon = self.begin(HEARTBEAT + puppet("p") + command("a", f"{text}; true"))
+        pid = self.pid_of(daemon, "hidden.pid")
+        self.assertEqual(daemon.ctl("stop", "a").returncode, 0)
+        daemon.wait_log(rf"warning process {pid} \(python3\) hides which module has started it: it may outlive that module")
+        self.assertEqual(daemon.ctl("restart", "heart").returncode, 0)
+        self.assertTrue(harness.is_alive(pid))
+        self.assertEqual(daemon.text().count("hides which module"), 1)
+        self.assertEqual(daemon.stop(), 0, daemon.text())
+        self.assertFalse(harness.is_alive(pid))
 
 
 class Undying(test_failing_calls.FailingTest):

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: MIT */
+#include "daemon/supervisor/stray_owner.h"
+
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/process.h"
+#include "daemon/supervisor/host.h"
+#include "daemon/supervisor/inherited_children.h"
+#include "daemon/wire/message.h"
+
+static struct ended *find_ended(const struct list *known, pid_t session, const char *mark)
+{
+    struct ended *ended;
+
+    LIST_FOREACH (ended, known, list)
+        if ((session > 0 && ended->pid == session) || (mark && strcmp(ended->mark, mark) == 0))
+            return ended;
+    return NULL;
+}
+
+/* Its mark cannot be read. */
+static enum owner find_by_user(pid_t pid, const struct list *known, struct ended **ret_ended)
+{
+    struct ended *ended;
+    uid_t uid;
+
+    if (!process_find_uid(pid, &uid) || host_has_uid(uid))
+        return OWNER_HIDDEN;
+    LIST_FOREACH (ended, known, list)
+        if (ended->uid == uid) {
+            *ret_ended = ended;
+            return OWNER_ENDED;
+        }
+    return OWNER_HIDDEN;
+}
+
+/* A session comes before a mark: whoever starts a process chooses its environment. */
+enum owner stray_find_owner(pid_t pid, const struct list *known, struct ended **ret_ended)
+{
+    pid_t session = getsid(pid);
+    char mark[128];
+
+    *ret_ended = NULL;
+    /* A living host first: an old pid may have come to a new one. */
+    if (host_is_process(pid, true))
+        return OWNER_LIVING;
+    *ret_ended = find_ended(known, session, NULL);
+    if (*ret_ended)
+        return OWNER_ENDED;
+    if (inherited_has(pid, session))
+        return OWNER_BEFORE;
+    errno = 0;
+    if (!process_find_variable(pid, WIRE_MARK, mark, sizeof(mark)))
+        return errno == EACCES ? find_by_user(pid, known, ret_ended) : OWNER_NONE;
+    if (inherited_has_mark(mark))
+        return OWNER_BEFORE;
+    if (host_has_mark(mark))
+        return OWNER_LIVING;
+    *ret_ended = find_ended(known, 0, mark);
+    return OWNER_ENDED;
+}
