@@ -56,10 +56,14 @@ static void emit(const struct wire_message *message)
     }
 }
 
-static void fail(uint32_t slot, const char *stage, int code, const char *text)
+static void fail(uint32_t slot, const char *stage, int code, uint32_t flags, const char *text)
 {
-    struct wire_message message = {
-        .type = WIRE_FAILED, .module = slot, .code = code, .name = stage, .text = text};
+    struct wire_message message = {.type = WIRE_FAILED,
+                                   .module = slot,
+                                   .flags = flags,
+                                   .code = code,
+                                   .name = stage,
+                                   .text = text};
 
     emit(&message);
 }
@@ -79,6 +83,7 @@ static bool is_loaded_elsewhere(const struct control *control, uint32_t slot, co
 static void load(struct control *control, const struct wire_message *message)
 {
     struct host_module **module = &control->modules[message->module];
+    char text[128];
     int r;
 
     if (*module) {
@@ -87,13 +92,16 @@ static void load(struct control *control, const struct wire_message *message)
         return;
     }
     if (is_loaded_elsewhere(control, message->module, message->path)) {
-        fail(message->module, "load", -EEXIST, "the same .so is loaded in this host already");
+        fail(message->module, "load", -EEXIST, 0, "the same .so is loaded in this host already");
         return;
     }
     r = module_create(control->host, control->group, message->module, message->name, message->path,
                       module);
-    if (r < 0)
-        fail(message->module, "load", r, strerror(-r));
+    if (r < 0) {
+        /* For want of a thread, say: nothing is known to be wrong with the module. */
+        snprintf(text, sizeof(text), "its host has no thread for it: %s", strerror(-r));
+        fail(message->module, "load", r, WIRE_FAILED_PROCESS, text);
+    }
 }
 
 static void operate(struct control *control, const struct wire_message *message,
@@ -128,7 +136,7 @@ static void operate(struct control *control, const struct wire_message *message,
     r = module_operate(module, &op);
     if (r < 0) {
         module_op_free(&op);
-        fail(message->module, "command", r, "too many commands wait for the module");
+        fail(message->module, "command", r, 0, "too many commands wait for the module");
     }
 }
 
@@ -138,7 +146,7 @@ static void take_option(struct control *control, const struct wire_message *mess
 
     if (module && option_lines_add(&module->lines, message->key, message->value, message->path,
                                    message->line, message->flags & WIRE_OPTION_CREDENTIAL) < 0)
-        fail(message->module, "options", -ENOMEM, "out of memory");
+        fail(message->module, "options", -ENOMEM, 0, "out of memory");
 }
 
 /* Without memory for it the task runs as if it never had. */

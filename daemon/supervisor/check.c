@@ -16,6 +16,8 @@
 #define CHECK_TIMEOUT (10 * NSEC_PER_SEC)
 #define CHECK_GRACE   (2 * NSEC_PER_SEC)
 
+static const char not_checked[] = "could not be checked, nothing is known to be wrong with it: ";
+
 struct job {
     struct list list;
     struct check *check;
@@ -116,8 +118,9 @@ static void host_message(struct host *host, const struct wire_message *message, 
             host_kill(host, "it told more errors than a section can have");
         return;
     case WIRE_FAILED:
-        config_error(job->check->errors, job->module->file, job->module->line, "[module:%s] %.480s",
-                     job->module->name, message->text);
+        config_error(job->check->errors, job->module->file, job->module->line,
+                     "[module:%s] %s%.400s", job->module->name,
+                     message->flags & WIRE_FAILED_PROCESS ? not_checked : "", message->text);
         break;
     case WIRE_CHECKED:
         if (job->check->options.checked && !job->answered)
@@ -141,9 +144,8 @@ static void host_ended(struct host *host _unused_, const struct host_end *end, v
         config_error(check->errors, job->module->file, job->module->line, "[module:%s] %.480s",
                      job->module->name, end->text);
     else if (!job->answered && end->not_started)
-        config_error(check->errors, job->module->file, job->module->line,
-                     "[module:%s] could not be checked, nothing is known to be wrong with it: %s",
-                     job->module->name, end->text);
+        config_error(check->errors, job->module->file, job->module->line, "[module:%s] %s%s",
+                     job->module->name, not_checked, end->text);
     else if (!job->answered)
         config_error(check->errors, job->module->file, job->module->line,
                      "[module:%s] %s ended while it was being checked: %s", job->module->name,

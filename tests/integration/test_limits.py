@@ -7,6 +7,7 @@ import errno
 import os
 import pwd
 import re
+import shutil
 import signal
 import subprocess
 import tempfile
@@ -370,6 +371,26 @@ class Users(LimitsTest):
         daemon.signal(signal.SIGKILL)
         daemon.wait()
         harness.wait_until(lambda: not harness.is_alive(pid), "the end of the host")
+
+    @unittest.skipUnless(shutil.which("prlimit"), "prlimit is in util-linux")
+    def test_no_thread_is_no_mistake_in_the_configuration(self):
+        """A user with as many processes as it may have: its modules are tried again, and the others run."""
+        config = breaker("a", "user = nobody", "essential = no") + breaker("b")
+        daemon = self.daemon(config, start=False)
+        os.chmod(daemon.folder, 0o711)
+        daemon.program = os.path.join(daemon.folder, "begin")
+        with open(daemon.program, "w", encoding="utf-8") as file:
+            file.write(f"#!/bin/sh\nexec prlimit --nproc=1 {harness.REEVED} \"$@\"\n")
+        os.chmod(daemon.program, 0o755)
+        daemon.start().wait_started()
+        daemon.wait_log(r"\[a\] could not be checked: its host has no thread for it: .*; it is when it starts")
+        daemon.wait_log(r"\[a\] load failed: its host has no thread for it: .*; restart 1")
+        self.assertEqual(daemon.module("b")["state"], "ready")
+        daemon.write(config.replace("nobody", "nobody\ndrain = 2ms"))
+        done = daemon.ctl("check")
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("[module:a] could not be checked, nothing is known to be wrong with it: its host has no thread", done.stderr)
+        self.assertEqual(daemon.stop(), 0, daemon.text())
 
     def test_no_such_user(self):
         config = breaker("a", "user = no-such-user", "essential = no")
