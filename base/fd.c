@@ -4,6 +4,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -104,4 +105,15 @@ int fd_count(void)
     closedir(directory);
     /* Less ".", ".." and the directory's own descriptor. */
     return count - 3;
+}
+
+int fd_finish_output(const char *program, int code)
+{
+    errno = 0;
+    if (fflush(stdout) == 0 && !ferror(stdout))
+        return code;
+    /* Of what was written earlier the reason is not known any more. */
+    fprintf(stderr, "%s: cannot write its output%s%s\n", program, errno != 0 ? ": " : "",
+            errno != 0 ? strerror(errno) : "");
+    return code != 0 ? code : 1;
 }

@@ -30,6 +30,10 @@ int fd_set_cloexec(int fd, bool cloexec);
  */
 int fd_fill_standard(void);
 
+/* The exit code of a program that has written its standard output: the code, or 1 in place of 0 where that could not be
+ * written, which is said on standard error. */
+int fd_finish_output(const char *program, int code);
+
 /* How many descriptors this process has open, or a negative errno. */
 int fd_count(void);
 

@@ -121,18 +121,6 @@ static int run_command(const struct ctl *ctl, uint32_t given, int count, char **
                            nearest ? "\"?" : "");
 }
 
-/* What could not be written was not done well. */
-static int finish_output(int code)
-{
-    errno = 0;
-    if (fflush(stdout) == 0 && !ferror(stdout))
-        return code;
-    /* Of what was written earlier the reason is not known any more. */
-    fprintf(stderr, "reevectl: cannot write its output%s%s\n", errno != 0 ? ": " : "",
-            errno != 0 ? strerror(errno) : "");
-    return code != 0 ? code : CTL_EXIT_FAILURE;
-}
-
 int main(int argc, char **argv)
 {
     struct ctl ctl = {.socket = getenv("REEVE_CONTROL")};
@@ -147,7 +135,7 @@ int main(int argc, char **argv)
     signal(SIGCHLD, SIG_DFL);
     r = options_parse(argc, argv, &ctl, &given);
     if (r != 0)
-        return finish_output(r - 1);
+        return fd_finish_output("reevectl", r - 1);
     if (!ctl.socket || *ctl.socket == '\0')
         ctl.socket = CTL_SOCKET;
     /* curl would speak of a host name. */
@@ -156,5 +144,5 @@ int main(int argc, char **argv)
     ctl.colour = isatty(STDOUT_FILENO) && !getenv("NO_COLOR");
     if (optind == argc)
         return ctl_usage_error("what should it do?");
-    return finish_output(run_command(&ctl, given, argc - optind, argv + optind));
+    return fd_finish_output("reevectl", run_command(&ctl, given, argc - optind, argv + optind));
 }

@@ -343,7 +343,7 @@ int main(int argc, char **argv)
     dispositions_set();
     r = arguments_parse(argc, argv, &arguments);
     if (r != 0)
-        return r < 0 ? 1 : 0;
+        return r < 0 ? 1 : fd_finish_output("reeved", 0);
     /* Of what is ours in /proc nothing is to be written any more once we are not dumpable. */
     if (!arguments.check && arguments.check_state < 0 && arguments.resume < 0)
         priority_claim();
@@ -357,7 +357,7 @@ int main(int argc, char **argv)
     if (arguments.check_state >= 0)
         return handover_check(arguments.check_state, &places);
     if (arguments.check)
-        return options_check(arguments.config_path, &places);
+        return fd_finish_output("reeved", options_check(arguments.config_path, &places));
     r = run_daemon(&arguments, &places);
     log_finish(LOG_PATIENCE);
     return r;

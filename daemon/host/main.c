@@ -46,7 +46,8 @@ int main(int argc, char **argv)
         return control_serve();
     if (argc == 2 && strcmp(argv[1], "--version") == 0) {
         printf("reeve-host %s\n", REEVE_VERSION);
-        return 0;
+        return fd_finish_output("reeve-host", 0);
     }
-    return print_help(argc == 2 && strcmp(argv[1], "--help") == 0 ? stdout : stderr);
+    return fd_finish_output(
+        "reeve-host", print_help(argc == 2 && strcmp(argv[1], "--help") == 0 ? stdout : stderr));
 }

@@ -249,10 +249,13 @@ class Usage(harness.unittest.TestCase):
         self.assertEqual({line.split()[0] for line in commands.splitlines()}, set(self.TAKEN))
 
     def test_output_that_cannot_be_written(self):
-        for words in (["--help"], ["--version"], ["describe", DESCRIBED],
-                      ["describe", "--json", DESCRIBED]):
+        host = os.path.join(harness.BUILD, "daemon", "host", "reeve-host")
+        for words in ([harness.REEVECTL, "--help"], [harness.REEVECTL, "--version"], [harness.REEVECTL, "describe", DESCRIBED],
+                      [harness.REEVECTL, "describe", "--json", DESCRIBED], [harness.REEVED, "--help"],
+                      [harness.REEVED, "--version"], [host, "--help"],
+                      [host, "--version"]):
             with open("/dev/full", "w", encoding="utf-8") as full:
-                done = subprocess.run([harness.REEVECTL, *words], stdout=full, check=False, text=True,
+                done = subprocess.run(words, stdout=full, check=False, text=True,
                                       stderr=subprocess.PIPE, timeout=harness.PATIENCE)
             self.assertEqual(done.returncode, 1, words)
             self.assertIn("cannot write its output", done.stderr)
