@@ -29,6 +29,11 @@
  * What it last found, with the time until each URL's answer was known, is shown as the task's progress. A
  * run that is cut, by check.timeout or a stop, shows what it has found until then.
  *
+ * `reevectl status` and /health have room for some 500 bytes. Where the URLs that failed do not all fit, the error ends
+ * with "and 8 more, see the log", and the log has a line for each that failed. The progress then ends with
+ * "and 8 more". A section for each group of URLs shows them all. What is too long of a URL or a reason is
+ * left out in its middle, as "[...]".
+ *
  * Secrets
  *
  * A password in a URL can be read by whoever may read the configuration, so a start warns of it:
@@ -58,66 +63,11 @@
  *     check.every = 1min
  */
 #include <errno.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "modules/httpcheck/httpcheck.h"
-
-/* Adds to a text of a fixed size; what does not fit is left out. */
-static void add(char *text, size_t size, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
-static void add(char *text, size_t size, const char *format, ...)
-{
-    size_t length = strlen(text);
-    va_list args;
-
-    va_start(args, format);
-    vsnprintf(text + length, size - length, format, args);
-    va_end(args);
-}
-
-/* One of those that failed, or were not done. */
-static void add_failure(char *text, size_t size, const struct fetch *fetch)
-{
-    add(text, size, "%s%s: %s", text[0] != '\0' ? "; " : "", fetch->target->address.shown,
-        fetch->ended ? fetch->error : "not done");
-}
-
-/* r: the context's code, of a run that was cut, or 0. */
-static int report(struct rv_context *ctx, const struct fetch *fetches, size_t count, int r)
-{
-    char found[RV_ERROR_TEXT_SIZE] = "", failed[RV_ERROR_TEXT_SIZE - 96] = "";
-    size_t failures = 0, ended = 0;
-
-    for (size_t i = 0; i < count; i++) {
-        const struct fetch *fetch = &fetches[i];
-        bool bad = fetch->ended && fetch->error[0] != '\0';
-
-        add(found, sizeof(found), "%s%s", i > 0 ? "; " : "", fetch->target->address.shown);
-        if (fetch->ended)
-            add(found, sizeof(found), " %.0f ms%s%s", fetch->seconds * 1000, bad ? " " : "",
-                fetch->error);
-        else
-            add(found, sizeof(found), " not done");
-        failures += bad;
-        ended += fetch->ended;
-        if (bad)
-            add_failure(failed, sizeof(failed), fetch);
-    }
-    rv_progress(ctx, "%s", found);
-    if (r == 0 && failures == 0)
-        return 0;
-    if (r == 0)
-        return rv_fail_text(-EPROTO, "%zu of %zu URLs failed: %s", failures, count, failed);
-    for (size_t i = 0; i < count; i++)
-        if (!fetches[i].ended)
-            add_failure(failed, sizeof(failed), &fetches[i]);
-    return rv_fail_text(r, "cut by %s: %zu of %zu URLs failed, %zu not done: %s",
-                        r == -ETIMEDOUT ? "check.timeout" : "its end", failures, count,
-                        count - ended, failed);
-}
 
 static int check(struct rv_context *ctx, void *state)
 {

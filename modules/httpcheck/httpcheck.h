@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The parts of httpcheck: addresses, names, one fetch, and the module that fetches all. */
+/* The parts of httpcheck: addresses, names, one fetch, reports, and the module that fetches all. */
 #ifndef REEVE_HTTPCHECK_H
 #define REEVE_HTTPCHECK_H
 
@@ -32,6 +32,13 @@ void address_free(struct address *address);
 void address_hide(const struct address *address, char *text);
 /* Masks one secret; one of less than three characters stays, as it would be found anywhere. */
 void hide(char *text, const char *secret);
+
+/* How much of an address a text holds beside what it says of it. */
+#define SHOWN_SIZE 128
+
+/* The text, or a copy in the buffer without its middle: a URL's begin has the host, and its end what tells it from the
+ * next; the end of a reason has its proxy. */
+const char *shorten(const char *text, char *buffer, size_t size);
 
 /* Names (httpcheck_resolve.c) ------------------------------------------------------------------ */
 
@@ -77,11 +84,17 @@ struct fetch {
     struct target *target;
     double seconds;
     bool ended;      /* else it was cut, or never begun */
-    char error[384]; /* "" when all is well */
+    char error[448]; /* "" when all is well */
 };
 
 /* An rv_function with a struct fetch. A server that fails its check is a result in the fetch, and the function
  * returns 0. */
 int fetch_run(struct rv_context *ctx, void *arg);
+
+/* Reports (httpcheck_report.c) ----------------------------------------------------------------- */
+
+/* Tells what came of the fetches. r: the context's code, of a run that was cut, or 0. Returns 0 when all is well, or a
+ * negative errno with a text. */
+int report(struct rv_context *ctx, const struct fetch *fetches, size_t count, int r);
 
 #endif

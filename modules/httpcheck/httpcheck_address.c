@@ -112,19 +112,21 @@ static int take_apart(CURLU *parts, struct address *address)
 static int finish(CURLU *parts, const char *before, const char *const *schemes,
                   struct address *ret_address)
 {
-    char *scheme = get(parts, CURLUPART_SCHEME, 0), names[64];
+    char *scheme = get(parts, CURLUPART_SCHEME, 0), names[64], shown[SHOWN_SIZE];
     bool good = scheme && is_one_of(scheme, schemes);
+    const char *text = "the address";
     int r;
 
     free(scheme);
     *ret_address = (struct address){0};
     name_schemes(schemes, names, sizeof(names));
     r = take_apart(parts, ret_address);
+    if (ret_address->shown)
+        text = shorten(ret_address->shown, shown, sizeof(shown));
     if (!good)
-        r = rv_fail_text(-EINVAL, "%s%s: expected %s", before,
-                         ret_address->shown ? ret_address->shown : "the address", names);
+        r = rv_fail_text(-EINVAL, "%s%s: expected %s", before, text, names);
     else if (r < 0)
-        r = rv_fail(r, "%s%s", before, ret_address->shown ? ret_address->shown : "the address");
+        r = rv_fail(r, "%s%s", before, text);
     if (r < 0)
         address_free(ret_address);
     return r;
@@ -205,4 +207,26 @@ void address_hide(const struct address *address, char *text)
 {
     hide(text, address->password);
     hide(text, address->query);
+}
+
+static bool is_inside_character(char c)
+{
+    return ((unsigned char)c & 0xC0) == 0x80;
+}
+
+const char *shorten(const char *text, char *buffer, size_t size)
+{
+    static const char gap[] = "[...]";
+    size_t length = strlen(text), head, tail;
+
+    if (length < size)
+        return text;
+    head = (size - sizeof(gap)) / 2;
+    tail = length - (size - sizeof(gap) - head);
+    while (head > 0 && is_inside_character(text[head]))
+        head--;
+    while (is_inside_character(text[tail]))
+        tail++;
+    snprintf(buffer, size, "%.*s%s%s", (int)head, text, gap, text + tail);
+    return buffer;
 }

@@ -191,8 +191,10 @@ static int find_addresses(struct rv_context *ctx, const struct transfer *transfe
 /* Nobody is to be blamed who was not asked. */
 static int out_of_time(struct fetch *fetch, const struct transfer *transfer, const char *how)
 {
+    char shown[SHOWN_SIZE];
+
     snprintf(fetch->error, sizeof(fetch->error), "%s: its time was used up %s",
-             transfer->address->shown, how);
+             shorten(transfer->address->shown, shown, sizeof(shown)), how);
     return 0;
 }
 

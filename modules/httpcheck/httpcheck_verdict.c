@@ -129,12 +129,13 @@ void verdict_judge(struct fetch *fetch, struct transfer *transfer, CURLcode code
 void verdict_name_proxy(struct fetch *fetch, const struct transfer *transfer)
 {
     size_t length = strlen(fetch->error);
+    char shown[SHOWN_SIZE];
 
     if (length == 0)
         return;
     if (fetch->check->via.shown)
         snprintf(fetch->error + length, sizeof(fetch->error) - length, " (by the proxy %s)",
-                 fetch->check->via.shown);
+                 shorten(fetch->check->via.shown, shown, sizeof(shown)));
     else if (transfer->variable[0] != '\0')
         snprintf(fetch->error + length, sizeof(fetch->error) - length, " (by the proxy of $%s)",
                  transfer->variable);

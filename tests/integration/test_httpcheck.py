@@ -214,8 +214,6 @@ class Verdicts(HttpcheckTest):
                 ([f"url = {self.url}/moved", "follow-redirects = yes", "expect-status = 301"], "status 200, expected 301"),
                 ([f"url = {refused}"], "Failed to connect"),
                 ([f"url = {mute}", "timeout = 100ms"], "timed out"),
-                ([f"url = {mute}?{i}" for i in range(10)] + ["timeout = 1s", "parallel = 10", "nofile = 16"],
-                 "no connection could be begun, and nobody was asked: Too many open files"),
         ):
             task = self.check(*lines)
             self.assertEqual(task["failures"], 1)
@@ -232,6 +230,74 @@ class Verdicts(HttpcheckTest):
         self.assertIn("proxy = ftp://a:1/: expected http://, https:// or socks5h://",
                       self.refuse("url = http://a/", "proxy = ftp://a:1"))
         self.assertIn("proxy = http://a/: it needs a port", self.refuse("url = http://a/", "proxy = http://a"))
+
+
+class Many(HttpcheckTest):
+    """More than an error's text holds."""
+
+    def read(self, daemon, task):
+        """What is said of each URL in the log of the first run, and in the task's texts."""
+        log = [line.split("] ", 1)[1] for line in daemon.text().splitlines() if "[web/check#1] http" in line]
+        return log, task["last_error"], task["progress"]
+
+    def test_each_url_that_fails_is_told(self):
+        refused = self.closed()
+        urls = [f"{refused}service-{i}/health" for i in range(12)]
+        daemon = self.start(*(f"url = {url}" for url in urls), f"url = {self.url}/good")
+        log, error, progress = self.read(daemon, self.wait_checked(daemon))
+        self.assertEqual([line.split(": ")[0] for line in log], urls)
+        for line in log:
+            self.assertIn(": Failed to connect", line)
+        named = error.split(": ", 1)[1].split("; ")
+        self.assertEqual(named.pop(), f"and {12 - len(named)} more, see the log")
+        self.assertEqual(named, log[:len(named)])
+        self.assertGreater(len(named), 1)
+        shown = progress.split("; ")
+        self.assertEqual(shown.pop(), f"and {13 - len(shown)} more")
+        for url, text in zip(urls, shown):
+            self.assertRegex(text, rf"^{url} \d+ ms Failed to connect to .*[^.]$")
+        self.assertEqual(daemon.stop(), 0, daemon.text())
+
+    def test_without_descriptors_nobody_is_blamed(self):
+        _silent, url = self.mute()
+        daemon = self.start(*(f"url = {url}?{i}" for i in range(10)), "timeout = 1s", "parallel = 10", "nofile = 16")
+        log, _, _ = self.read(daemon, self.wait_checked(daemon))
+        self.assertEqual(len(log), 10)
+        self.assertIn("no connection could be begun, and nobody was asked: Too many open files", "\n".join(log))
+        self.assertEqual(daemon.stop(), 0, daemon.text())
+
+    def test_what_fits_is_not_told_twice(self):
+        daemon = self.start(*(f"url = {self.url}/bad?{i}" for i in range(3)))
+        log, error, _ = self.read(daemon, self.wait_checked(daemon))
+        self.assertEqual((log, error.count("status 500")), ([], 3))
+        self.assertEqual(daemon.stop(), 0, daemon.text())
+
+    def test_a_long_url_has_its_reason(self):
+        long = "/" + "x" * 450 + "/last"
+        self.server.redirects = {"/moved": "ftp://127.0.0.1" + long}
+        for lines, reason in ([f"url = {self.url}{long}"], "status 500, expected 200"), \
+                ([f"url = {self.url}{long}", f"url = {self.url}/bad", f"proxy = {self.closed()}{long}"], "(by the proxy http"), \
+                ([f"url = {self.url}/moved", "follow-redirects = yes"], "expected http:// or https://"):
+            task = self.check(*lines)
+            for text in task["last_error"], task["progress"]:
+                self.assertIn(reason, text)
+                self.assertRegex(text, r"x\[\.\.\.\]x+/last")
+
+    def test_letters_are_not_cut(self):
+        task = self.check(f"url = {self.url}/" + "ä€𝄞" * 60)
+        self.assertRegex(task["last_error"], r"[ä€𝄞]\[\.\.\.\][ä€𝄞]+: ")
+        self.assertNotRegex(task["last_error"], r"[?\ufffd]")
+
+    def test_a_cut_run(self):
+        """What was not done is in the log, too."""
+        _silent, url = self.mute()
+        daemon = self.start(*(f"url = {url}number-{i}/{'x' * 80}" for i in range(10)), "timeout = 1000s",
+                            "check.timeout = 1s", "check.grace = 1000s")
+        log, error, progress = self.read(daemon, self.wait_checked(daemon))
+        self.assertEqual(log, [f"{url}number-{i}/{'x' * 80}: not done" for i in range(10)])
+        self.assertRegex(error, r"; and \d+ more, see the log$")
+        self.assertRegex(progress, r" not done; and \d+ more$")
+        self.assertEqual(daemon.stop(), 0, daemon.text())
 
 
 class Cut(HttpcheckTest):
