@@ -22,8 +22,10 @@ enum {
 
 struct ctl {
     const char *socket;
-    const char *config;  /* describe, modules; NULL: reeved's default, if it is there */
-    const char *timeout; /* of a job; NULL: the pool's own */
+    const char *socket_from; /* what has named it, for errors; "" */
+    bool own;                /* it is that of the system's own daemon */
+    const char *config;      /* describe, modules; NULL: reeved's default, if it is there */
+    const char *timeout;     /* of a job; NULL: the pool's own */
     bool json;
     bool wait;
     bool no_wait;

@@ -150,7 +150,7 @@ static int print_from_journal(const struct ctl *ctl, const char *unit, const str
  * socket. */
 static int look_back(const struct ctl *ctl, const struct wish *wish)
 {
-    if (strcmp(ctl->socket, CTL_SOCKET) != 0 || !has_journal(NULL))
+    if (!ctl->own || !has_journal(NULL))
         return CTL_EXIT_UNREACHABLE;
     fputs("reevectl: the journal has:\n", stderr);
     return print_from_journal(ctl, NULL, wish);

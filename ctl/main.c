@@ -9,13 +9,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "base/fd.h"
 #include "base/text.h"
 #include "ctl/commands.h"
 #include "ctl/options.h"
+#include "ctl/socket.h"
 
 #define CTL_LOGS (CTL_JSON | CTL_FOLLOW | CTL_LINES | CTL_SINCE)
 
@@ -123,7 +123,7 @@ static int run_command(const struct ctl *ctl, uint32_t given, int count, char **
 
 int main(int argc, char **argv)
 {
-    struct ctl ctl = {.socket = getenv("REEVE_CONTROL")};
+    struct ctl ctl = {0};
     uint32_t given;
     int r = fd_fill_standard();
 
@@ -136,11 +136,9 @@ int main(int argc, char **argv)
     r = options_parse(argc, argv, &ctl, &given);
     if (r != 0)
         return fd_finish_output("reevectl", r - 1);
-    if (!ctl.socket || *ctl.socket == '\0')
-        ctl.socket = CTL_SOCKET;
-    /* curl would speak of a host name. */
-    if (strlen(ctl.socket) >= sizeof(((struct sockaddr_un *)NULL)->sun_path))
-        return ctl_usage_error("--socket %s: the path is too long for a socket", ctl.socket);
+    r = socket_find(&ctl);
+    if (r != 0)
+        return r;
     ctl.colour = isatty(STDOUT_FILENO) && !getenv("NO_COLOR");
     if (optind == argc)
         return ctl_usage_error("what should it do?");

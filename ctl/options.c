@@ -48,7 +48,8 @@ static const struct row {
     const char *help;
 } rows[] = {
     {0, "socket", 's', "PATH", offsetof(struct ctl, socket), NULL,
-     "the daemon's control socket (default: $REEVE_CONTROL, else " CTL_SOCKET ")"},
+     "the daemon's control socket (default: $REEVE_CONTROL, else `control` in " REEVE_CONFIG_FILE
+     ", else " CTL_SOCKET ")"},
     {CTL_WAIT, "wait", 0, NULL, offsetof(struct ctl, wait), NULL,
      "run, submit: wait for the end, and say how it went"},
     {CTL_NO_WAIT, "no-wait", 0, NULL, offsetof(struct ctl, no_wait), NULL,

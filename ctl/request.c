@@ -48,8 +48,7 @@ static int report_unreachable(const struct ctl *ctl, CURLcode code, long os_erro
         fprintf(stderr,
                 "reevectl: no reeved listens at %s%s: %s; start it (systemctl start reeve; in a "
                 "checkout ./dev run), or name its socket with -s or REEVE_CONTROL\n",
-                ctl->socket, ctl->socket == getenv("REEVE_CONTROL") ? " (from REEVE_CONTROL)" : "",
-                strerror((int)os_error));
+                ctl->socket, ctl->socket_from, strerror((int)os_error));
     else if (os_error == EACCES) {
         fprintf(stderr, "reevectl: %s: permission denied; try it as root or as reeved's user\n",
                 ctl->socket);
