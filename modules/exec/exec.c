@@ -22,9 +22,10 @@
  *
  *     run                      every 1min, with run.timeout = 1min unless it is set
  *
- * Exit code 0 is a success; any other, and a signal, is a failure. The last line of the output stands
- * beside the exit code in the log and in `reevectl status`, but not in /health and on the page, which
- * everybody can read: a command's output may hold secrets.
+ * Exit code 0 is a success; any other, and a signal, is a failure. The last line of the output, up to 200 bytes
+ * from its end, stands beside the exit code in the log and in `reevectl status`, but not in /health and on the page, which
+ * everybody can read: a command's output may hold secrets. Behind a progress bar it is what stands after
+ * that. In the log, long outputs and long lines lack their middle.
  *
  * Example
  *
@@ -56,6 +57,10 @@ static const char *const log_choices[] = {"always", "failure", "never", NULL};
 /* So many lines are logged of an output, most of them the last. */
 #define LINES_FIRST 20
 #define LINES_LAST  100
+/* And so many bytes of one: the log itself keeps 2 KiB, its labels included. */
+#define LINE_MAX_LOGGED 1600
+/* So many bytes stand beside an exit code. */
+#define END_MAX 200
 
 static size_t count_lines(const char *output, size_t size)
 {
@@ -74,6 +79,29 @@ static void replace_zeros(char *output, size_t size)
             output[i] = '?';
 }
 
+/* Where the next character begins, so that none is cut. */
+static size_t skip_rest(const char *text, size_t from, size_t end)
+{
+    while (from < end && ((unsigned char)text[from] & 0xC0) == 0x80)
+        from++;
+    return from;
+}
+
+/* Of a line that the log would cut, the end may be what matters, behind a progress bar say. */
+static void log_line(struct rv_context *ctx, const char *line)
+{
+    size_t length = strlen(line), head, tail;
+
+    if (length <= LINE_MAX_LOGGED) {
+        rv_log(ctx, RV_LOG_INFO, "%s", line);
+        return;
+    }
+    head = skip_rest(line, LINE_MAX_LOGGED / 2, length);
+    tail = skip_rest(line, length - LINE_MAX_LOGGED / 2, length);
+    rv_log(ctx, RV_LOG_INFO, "%.*s [... %zu bytes left out ...] %s", (int)head, line, tail - head,
+           line + tail);
+}
+
 static void log_lines(struct rv_context *ctx, char *output, size_t size)
 {
     size_t count = count_lines(output, size), n = 0;
@@ -85,21 +113,40 @@ static void log_lines(struct rv_context *ctx, char *output, size_t size)
             rv_log(ctx, RV_LOG_INFO, "[... %zu lines left out ...]",
                    count - LINES_FIRST - LINES_LAST);
         if (*line != '\0' && (n <= LINES_FIRST || n + LINES_LAST > count))
-            rv_log(ctx, RV_LOG_INFO, "%s", line);
+            log_line(ctx, line);
     }
 }
 
-/* The last line that is not empty; the output stays as it is. */
-static const char *last_line(const char *output, size_t size, int *ret_length)
+/* What stands last in an output, for a text: its end counts, which has the reason. */
+struct end {
+    const char *before; /* what separates it, and says whether its begin is left out */
+    const char *text;
+    int length;
+};
+
+static bool is_blank(char c)
+{
+    return c == '\n' || c == '\r' || c == '\t' || c == ' ';
+}
+
+/* The last line, behind what a progress bar has overwritten there. The output stays as it is. */
+static struct end find_end(const char *output, size_t size)
 {
     size_t end = size, start;
+    bool cut;
 
-    while (end > 0 && output[end - 1] == '\n')
+    while (end > 0 && is_blank(output[end - 1]))
         end--;
-    for (start = end; start > 0 && output[start - 1] != '\n'; start--)
+    for (start = end; start > 0 && output[start - 1] != '\n' && output[start - 1] != '\r'; start--)
         ;
-    *ret_length = (int)(end - start > 200 ? 200 : end - start);
-    return output + start;
+    cut = end - start > END_MAX;
+    if (cut)
+        start = skip_rest(output, end - END_MAX, end);
+    return (struct end){.before = end == start ? ""
+                                  : cut        ? "\n[...]"
+                                               : "\n",
+                        .text = output + start,
+                        .length = (int)(end - start)};
 }
 
 /* The command's start would fail too, and not say which of the two is missing. */
@@ -125,9 +172,10 @@ static int run(struct rv_context *ctx, void *state)
         .grace = exec->kill_after > 0 ? exec->kill_after : -1,
     };
     struct rv_command_result result;
-    const char *line, *how;
+    const char *how;
+    struct end end;
     char text[80];
-    int length, r = check_directory(exec);
+    int r = check_directory(exec);
 
     if (r < 0)
         return r;
@@ -137,16 +185,16 @@ static int run(struct rv_context *ctx, void *state)
         return rv_wrap(r, "run");
     replace_zeros(result.output, result.output_size);
     /* A text's second line is not for everybody. */
-    line = last_line(result.output, result.output_size, &length);
+    end = find_end(result.output, result.output_size);
     if (r == 0) {
-        rv_progress(ctx, "exit code 0%s%.*s", length > 0 ? "\n" : "", length, line);
-    } else if (rv_context_err(ctx) == -ETIMEDOUT) {
-        r = rv_fail_text(-ETIMEDOUT, "the command was ended by its timeout%s%.*s",
-                         length > 0 ? "\n" : "", length, line);
+        rv_progress(ctx, "exit code 0%s%.*s", end.before, end.length, end.text);
+    } else if (r == -ETIMEDOUT) {
+        r = rv_fail_text(r, "the command was ended by its timeout%s%.*s", end.before, end.length,
+                         end.text);
     } else if (r == -ECHILD) {
         /* "/bin/sh: exit code 3" */
         how = strstr(text, ": ");
-        r = rv_fail_text(r, "%s%s%.*s", how ? how + 2 : text, length > 0 ? "\n" : "", length, line);
+        r = rv_fail_text(r, "%s%s%.*s", how ? how + 2 : text, end.before, end.length, end.text);
     }
     if (exec->log_output == LOG_ALWAYS || (r < 0 && exec->log_output == LOG_FAILURE))
         log_lines(ctx, result.output, result.output_size);

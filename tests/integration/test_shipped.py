@@ -3,6 +3,7 @@
 """exec on input that is not nice; httpcheck and spool have files of their own."""
 import os
 import signal
+import tempfile
 import unittest
 
 import harness
@@ -12,6 +13,12 @@ LINUX = tuple(int(number) for number in os.uname().release.split("-")[0].split("
 
 
 class Exec(harness.DaemonTest):
+    def setUp(self):
+        super().setUp()
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.scratch = os.path.join(folder.name, "output")
+
     def fail(self, *lines):
         """Runs a command once; returns the text of its failure."""
         daemon = self.daemon("\n".join(["[module:x]", "load = exec", "run.every = 1000s", *lines,
@@ -43,6 +50,29 @@ class Exec(harness.DaemonTest):
         self.assertRegex(log, r"info +\[x/run#1\] FATAL: disk full\n")
         self.assertNotIn("lines were dropped", log)
         self.assertIn("a?b", self.fail(r"command = printf 'a\000b\n'; exit 1")[1])
+
+    def test_the_reason_behind_a_progress_bar(self):
+        bar = "".join(f"{i:3}% of it is done\r" for i in range(101))
+        for output, end in (bar + "FATAL: disk full\n", "FATAL: disk full"), (bar + "FATAL: disk full\r\n", "FATAL: disk full"), \
+                (bar + "FATAL: disk full\n\r\n \r   \r", "FATAL: disk full"), ("one\n" + bar, "100% of it is done"), \
+                ("x" * 5000 + "the end\n", "[...]" + "x" * 193 + "the end"), ("a" + "€" * 1000, "[...]" + "€" * 66), \
+                ("\r\n  \n", ""), ("", ""):
+            with open(self.scratch, "w", encoding="utf-8", newline="") as file:
+                file.write(output)
+            text, log = self.fail(f"command = cat {self.scratch}; exit 3")
+            self.assertEqual(text, "exit code 3" + ("; " + end if end else ""), repr(output[-40:]))
+            self.assertIn(end.removeprefix("[...]"), "\n".join(line for line in log.splitlines() if "failed" not in line))
+            self.assertNotIn("�", log)
+
+    def test_a_long_line_keeps_its_end(self):
+        daemon = self.daemon("[module:a-name-of-many-letters-that-takes-room]\nload = exec\nlog-output = always\n"
+                             "command = printf 'begin%09000dend\\nnext\\n' 0\n").wait_started()
+        line = daemon.wait_log("info .*run#1\\] (begin.*)").group(1)
+        self.assertRegex(line, r"^begin0{700,} \[\.\.\. \d+ bytes left out \.\.\.\] 0{700,}end$")
+        left_out = int(line.split(" [... ")[1].split()[0])
+        self.assertEqual(left_out + line.count("0") - str(left_out).count("0"), 9000)
+        daemon.wait_log(r"run#1\] next$")
+        self.assertEqual(daemon.stop(), 0, daemon.text())
 
     def test_the_time_before_it_is_killed(self):
         script = "trap '' TERM; while :; do sleep 0.01; done"
