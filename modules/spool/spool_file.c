@@ -227,7 +227,10 @@ static int run_command(struct work *work)
     claim->output = result.output;
     claim->output_size = result.output_size;
     claim->code = r;
-    if (r < 0)
+    /* Its text says how the command has ended, and not why. */
+    if (r == -ETIMEDOUT && result.output)
+        rv_fail_text(r, "%s: its command was ended by its timeout", claim->name);
+    else if (r < 0)
         rv_wrap(r, "%s", claim->name);
     snprintf(claim->text, sizeof(claim->text), "%s", r < 0 ? rv_error_text() : "");
     if (result.truncated)

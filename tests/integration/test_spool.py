@@ -275,6 +275,20 @@ class Spool(SpoolTest):
         self.assertEqual(self.runs(daemon), ["ran"])
         self.assertEqual(daemon.stop(), 0, daemon.text())
 
+    def test_a_timeout_is_told(self):
+        """Whatever the command makes of its SIGTERM."""
+        for command, retries in ("sleep 1000", 0), ("trap 'exit 7' TERM; sleep 1000 & wait", 0), \
+                ("trap 'exit 0' TERM; sleep 1000 & wait", 0), ("trap '' TERM; while :; do sleep 0.1; done", 1):
+            daemon = self.spool(command, "process.timeout = 1s", f"process.retries = {retries}",
+                                "kill-after = 200ms", "process.grace = 1000s").wait_started()
+            self.put(daemon, "a")
+            daemon.wait_log(r"moved to failed/: a: its command was ended by its timeout$")
+            if retries:
+                daemon.wait_log(r"attempt 1 of 2 failed: a: its command was ended by its timeout")
+            self.assertNotRegex(daemon.text(), "killed by|exit code")
+            self.assertIn("its timeout", daemon.module("spool")["pools"][0]["last_error"])
+            self.assertEqual(daemon.stop(), 0, daemon.text())
+
     def test_it_is_well_again_after_a_crash(self):
         daemon = self.spool("true").wait_started()
         self.wait_watch(daemon)
