@@ -48,8 +48,9 @@
  *
  * Names and proxies
  *
- * A monitor asks the server itself: variables such as http_proxy count only with the key `proxy`.
- * When a proxy was used, the text of a failure says so. A name server that does not answer holds
+ * An internationalized name may be written as it is, in UTF-8, or as xn--NAME. A monitor asks the server
+ * itself: variables such as http_proxy count only with the key `proxy`. When a proxy was used, the text of
+ * a failure says so. A name server that does not answer holds
  * up only those URLs that need it, for their timeout. With the environment's proxies libcurl itself looks
  * names up, and what did not end in time cannot be ended: such a URL is not asked again for 30 s.
  *

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
+#include <locale.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -80,15 +81,42 @@ static char *make_origin(CURLU *parts, const struct address *address)
     return origin;
 }
 
-/* Returns 0 or -ENOMEM. */
+static bool is_ascii(const char *text)
+{
+    while (*text != '\0' && !((unsigned char)*text & 0x80))
+        text++;
+    return *text == '\0';
+}
+
+/* The host as the network knows it: an internationalized name is written in ASCII, in the URL too, as libcurl would
+ * convert it by the locale, and modules have none. Returns 0, -EINVAL or -ENOMEM. */
+static int take_host(CURLU *parts, char **ret_host)
+{
+    locale_t utf8, before;
+
+    *ret_host = get(parts, CURLUPART_HOST, 0);
+    if (!*ret_host || is_ascii(*ret_host))
+        return *ret_host ? 0 : -ENOMEM;
+    free(*ret_host);
+    utf8 = newlocale(LC_CTYPE_MASK, "C.UTF-8", NULL);
+    before = uselocale(utf8);
+    *ret_host = get(parts, CURLUPART_HOST, CURLU_PUNYCODE);
+    uselocale(before);
+    if (utf8)
+        freelocale(utf8);
+    if (!*ret_host || !is_ascii(*ret_host))
+        return -EINVAL;
+    return curl_url_set(parts, CURLUPART_HOST, *ret_host, 0) == CURLUE_OK ? 0 : -ENOMEM;
+}
+
+/* Returns 0; -EINVAL for a name that cannot be converted; or -ENOMEM. */
 static int take_apart(CURLU *parts, struct address *address)
 {
+    int r;
+
     address->user = get(parts, CURLUPART_USER, CURLU_URLDECODE);
     address->password = get(parts, CURLUPART_PASSWORD, CURLU_URLDECODE);
     address->query = get(parts, CURLUPART_QUERY, 0);
-    address->host = get(parts, CURLUPART_HOST, CURLU_PUNYCODE);
-    if (!address->host)
-        address->host = get(parts, CURLUPART_HOST, 0);
     address->port = get(parts, CURLUPART_PORT, 0);
     address->own_port = address->port != NULL;
     if (!address->port)
@@ -97,8 +125,9 @@ static int take_apart(CURLU *parts, struct address *address)
     if (!address->port)
         address->port = strdup("0");
     address->shown = make_shown(parts, address);
-    if (!address->host || !address->port)
-        return -ENOMEM;
+    r = take_host(parts, &address->host);
+    if (r < 0 || !address->port)
+        return r < 0 ? r : -ENOMEM;
     address->origin = make_origin(parts, address);
     if (curl_url_set(parts, CURLUPART_USER, NULL, 0) != CURLUE_OK ||
         curl_url_set(parts, CURLUPART_PASSWORD, NULL, 0) != CURLUE_OK ||
@@ -125,6 +154,9 @@ static int finish(CURLU *parts, const char *before, const char *const *schemes,
         text = shorten(ret_address->shown, shown, sizeof(shown));
     if (!good)
         r = rv_fail_text(-EINVAL, "%s%s: expected %s", before, text, names);
+    else if (r == -EINVAL)
+        r = rv_fail_text(r, "%s%s: the name cannot be written in ASCII; give it as xn--...", before,
+                         text);
     else if (r < 0)
         r = rv_fail(r, "%s%s", before, text);
     if (r < 0)
@@ -164,6 +196,8 @@ int address_parse(const char *key, const char *url, const char *const *schemes,
 int address_follow(const struct address *from, const char *location, struct address *ret_address)
 {
     static const char *const schemes[] = {"http", "https", NULL};
+    /* Servers send blanks and letters as they are, and every browser follows them. */
+    const unsigned flags = CURLU_NON_SUPPORT_SCHEME | CURLU_ALLOW_SPACE | CURLU_URLENCODE;
     CURLU *parts = curl_url();
     int r;
 
@@ -171,7 +205,7 @@ int address_follow(const struct address *from, const char *location, struct addr
     if (!parts)
         return rv_fail(-ENOMEM, "a redirect");
     if (curl_url_set(parts, CURLUPART_URL, from->url, 0) != CURLUE_OK ||
-        curl_url_set(parts, CURLUPART_URL, location, CURLU_NON_SUPPORT_SCHEME) != CURLUE_OK)
+        curl_url_set(parts, CURLUPART_URL, location, flags) != CURLUE_OK)
         r = rv_fail_text(-EINVAL, "redirected to what is no URL");
     else
         r = finish(parts, "redirected to ", schemes, ret_address);

@@ -185,12 +185,13 @@ class Refusals(HttpcheckTest):
 
 class Verdicts(HttpcheckTest):
     def test_what_is_good(self):
-        self.server.redirects = {"/moved": "/good", "/far": f"{self.url}/moved"}
+        self.server.redirects = {"/moved": "/good", "/far": f"{self.url}/moved", "/spaced": "/good?a b"}
         for lines in ([f"url = {self.url}/good", 'expect-body = "ok"'],
                       [f"url = {self.url}/moved", "expect-status = 302"],
                       [f"url = {self.url}/moved", "expect-status = 302", "follow-redirects = yes"],
                       [f"url = {self.url}/early", 'expect-body = "ok"'],
                       [f"url = {self.url}/early"],
+                      [f"url = {self.url}/spaced", "follow-redirects = yes", 'expect-body = "ok"'],
                       [f"url = {self.url}/far", "follow-redirects = yes", 'expect-body = "ok"']):
             task = self.check(*lines)
             self.assertEqual((task["failures"], task["last_error"]), (0, ""))

@@ -126,6 +126,19 @@ class Names(HttpcheckTest):
             else:
                 self.assertIn("(by the proxy http://silent.test:", task["last_error"])
 
+    def test_an_internationalized_name(self):
+        self.names.start_answering()
+        url = f"http://bücher.test:{self.port}/good"
+        # The server writes headers in Latin-1.
+        self.server.redirects = {"/moved": url.encode().decode("latin-1")}
+        for lines in [f"url = {url}"], [f"url = {self.url}/moved", "follow-redirects = yes"]:
+            for locale in "C", "C.UTF-8":
+                task = self.check(*lines, environment={"LC_ALL": locale})
+                self.assertEqual((task["failures"], task["last_error"]), (0, ""))
+                if len(lines) == 1:
+                    self.assertRegex(task["progress"], rf"^{url} \d+ ms$")
+        self.assertIn("xn--bcher-kva.test", self.names.asked)
+
     def test_a_run_that_is_cut(self):
         daemon = self.start(f"url = {self.silent}", f"url = {self.url}/good", "timeout = 1000s", "check.timeout = 2s",
                             "check.grace = 1000s")

@@ -26,6 +26,10 @@ static void test_parts(void **state)
         {"http://u:p@h/", "http://u:***@h/", "http://h/", "http://h:80", "u", "p"},
         {"http://u:a%2Fb%40c@h/", "http://u:***@h/", "http://h/", "http://h:80", "u", "a/b@c"},
         {"http://t0ken@h/?k", "http://***@h/?...", "http://h/?k", "http://h:80", "t0ken", NULL},
+        {"http://u:p@B\u00dccher.test:81/\u00fc", "http://u:***@B\u00dccher.test:81/\u00fc",
+         "http://xn--bcher-kva.test:81/\u00fc", "http://xn--bcher-kva.test:81", "u", "p"},
+        {"http://b%C3%BCcher.test", "http://b\u00fccher.test/", "http://xn--bcher-kva.test/",
+         "http://xn--bcher-kva.test:80", NULL, NULL},
     };
     struct address address;
     (void)state;
@@ -68,6 +72,12 @@ static void test_what_is_none(void **state)
     refuse("http://u:s3cret@h h/", "url = http://...: it is no URL: ");
     refuse("http://h:s3cret/", "url = http://...: it is no URL: ");
     refuse("http://u:s3cret@", "url = http://...: it is no URL: ");
+    /* Latin-1, and a name that none can have. */
+    refuse("http://u:s3cret@b\xfc"
+           "cher/",
+           ": the name cannot be written in ASCII; give it as xn--...");
+    refuse("http://u:s3cret@\u00fc-.\u2024.test/",
+           ": the name cannot be written in ASCII; give it as xn--...");
 }
 
 static void test_redirects(void **state)
@@ -79,6 +89,9 @@ static void test_redirects(void **state)
         {"/c?d", "http://h:81/c?d", "http://h:81"},
         {"//i/c", "http://i/c", "http://i:80"},
         {"https://h:81/", "https://h:81/", "https://h:81"},
+        {"/c d/\u00e4?e f#g h", "http://h:81/c%20d/%c3%a4?e+f", "http://h:81"},
+        {"https://b\u00fccher.test/c d", "https://xn--bcher-kva.test/c%20d",
+         "https://xn--bcher-kva.test:443"},
     };
     struct address from, to;
     (void)state;
@@ -95,6 +108,7 @@ static void test_redirects(void **state)
     assert_string_equal(rv_error_text(),
                         "redirected to file:///etc/passwd: expected http:// or https://");
     assert_int_equal(address_follow(&from, "http://[", &to), -EINVAL);
+    assert_int_equal(address_follow(&from, "http://h i/", &to), -EINVAL);
     address_free(&from);
 }
 
