@@ -207,3 +207,8 @@ size_t text_first_line(const char *text)
 {
     return strcspn(text, "\n");
 }
+
+bool value_is_padding(const char *value)
+{
+    return *value == '\0' || strcmp(value, "=") == 0;
+}

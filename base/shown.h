@@ -9,6 +9,7 @@
 #ifndef REEVE_BASE_SHOWN_H
 #define REEVE_BASE_SHOWN_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 /*
@@ -30,6 +31,12 @@ void text_clean_lines(char *text);
 
 /* As text_sanitise(), but line breaks stay. */
 void text_sanitise_lines(char *text);
+
+/*
+ * Whether a line "KEY = VALUE" with this value, whose key is unknown, may be the end of a secret in base64 that was
+ * wrapped onto a line of its own: what looks like its key is not to be shown then.
+ */
+bool value_is_padding(const char *value);
 
 /* The length of the part that is for everybody. */
 size_t text_first_line(const char *text);

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/fd.h"
+#include "base/shown.h"
 
 struct reader {
     const char *path;
@@ -70,7 +71,7 @@ static bool check_section(struct reader *reader, char *line)
 
     reader->section_refused = true;
     if (!end) {
-        error_at_line(reader, "a section needs a closing ']': \"%.40s\"", line);
+        error_at_line(reader, "a section needs a closing ']'");
         return false;
     }
     for (char *p = end + 1; *p != '\0'; p++)
@@ -101,16 +102,35 @@ static bool has_inline_comment(const char *value)
     return false;
 }
 
-/* What stands behind the key, or alone in the line, may be a secret. */
+/* Whether the line begins with a key, as YAML has them, or with the scheme of a URL. */
+static bool has_yaml_key(const char *line, size_t length)
+{
+    if (length == 0 || length > INI_NAME_MAX || line[length] != ':')
+        return false;
+    return isblank((unsigned char)line[length + 1]) || strncmp(line + length, "://", 3) == 0;
+}
+
+/* What stands behind the key, or in a line without one, may be a secret. */
 static void refuse_line(struct reader *reader, const char *line)
 {
-    size_t length = strcspn(line, " \t:");
+    size_t length = strspn(line, "abcdefghijklmnopqrstuvwxyz-_.");
 
-    if (line[length] != '\0' && length <= INI_NAME_MAX)
+    if (has_yaml_key(line, length))
         error_at_line(reader, "expected KEY = VALUE, [SECTION] or a comment: \"%.*s ...\"",
                       (int)length, line);
     else
         error_at_line(reader, "expected KEY = VALUE, [SECTION] or a comment");
+}
+
+static void refuse_early_key(struct reader *reader, const char *line, size_t length,
+                             const char *value)
+{
+    if (value_is_padding(value + strspn(value, " \t")))
+        error_at_line(reader, "a key, not shown as it may be the end of a secret, stands before "
+                              "the first [SECTION]");
+    else
+        error_at_line(reader, "the key \"%.*s\" stands before the first [SECTION]", (int)length,
+                      line);
 }
 
 static bool check_value(struct reader *reader, const char *line)
@@ -137,8 +157,7 @@ static bool check_value(struct reader *reader, const char *line)
         return false;
     }
     if (reader->sections.count == 0 && !reader->section_refused) {
-        error_at_line(reader, "the key \"%.*s\" stands before the first [SECTION]", (int)length,
-                      line);
+        refuse_early_key(reader, line, length, separator + 1);
         return false;
     }
     return true;

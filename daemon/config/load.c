@@ -10,6 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/shown.h"
 #include "daemon/config/check.h"
 #include "daemon/config/config.h"
 #include "daemon/config/credentials.h"
@@ -172,11 +173,17 @@ static void add_option(struct loader *loader, const char *key, const char *value
         loader->errors->failed = true;
 }
 
-static void unknown_daemon_key(struct loader *loader, const char *key, unsigned line)
+static void unknown_daemon_key(struct loader *loader, const char *key, const char *value,
+                               unsigned line)
 {
     unsigned best = UINT_MAX;
     const char *nearest = setting_nearest(daemon_settings, key, NULL, &best);
 
+    if (value_is_padding(value)) {
+        config_error(loader->errors, loader->file, line,
+                     "[daemon] unknown key, not shown as it may be the end of a secret");
+        return;
+    }
     config_error(loader->errors, loader->file, line, "[daemon] has no key \"%s\"%s%s%s", key,
                  nearest ? "; did you mean \"" : "", nearest ? nearest : "", nearest ? "\"?" : "");
 }
@@ -236,7 +243,7 @@ static void take_value(void *arg, const char *section, const char *key, const ch
         if (loader->module)
             add_option(loader, key, value, line);
         else
-            unknown_daemon_key(loader, key, line);
+            unknown_daemon_key(loader, key, value, line);
         return;
     }
     given = &loader->given[table_index(loader, setting)];

@@ -295,7 +295,10 @@ static void tell_unknown(struct binder *binder, const struct option_line *line)
     struct option_error error = {
         .key = line->key, .file = line->file, .line = line->line, .text = text, .unknown = true};
 
-    snprintf(text, sizeof(text), "unknown key \"%.64s\"", line->key);
+    if (value_is_padding(line->value))
+        string_copy(text, sizeof(text), "unknown key, not shown as it may be the end of a secret");
+    else
+        snprintf(text, sizeof(text), "unknown key \"%.64s\"", line->key);
     /* A line that is only a URL has its key there. */
     redact_urls(text);
     for (size_t i = 0; i < loaded->option_count; i++) {

@@ -97,6 +97,47 @@ static void test_traps_of_inih(void **state)
     REFUSE(text, "reeve.ini:3: a key has 1 to 49 characters, this one 50");
 }
 
+/* Refused, with the expected first, and without the secret in any error. */
+static void refuse_without(const char *text, const char *expected, const char *secret)
+{
+    struct config_errors errors = {0};
+
+    config_free(load(text, &errors));
+    assert_int_not_equal(errors.texts.count, 0);
+    for (size_t i = 0; i < errors.texts.count; i++)
+        assert_null(strstr(errors.texts.items[i], secret));
+    assert_non_null(strstr(errors.texts.items[0], expected));
+    config_errors_free(&errors);
+}
+
+/* A secret may be cut in lines by an editor, or lack its key. */
+static void test_lines_that_may_be_secrets(void **state)
+{
+    static const char *const lines[] = {"hunter two", "hunter:two",    "hunter2: x",
+                                        "Hunter: x",  "hunter",        "[hunter",
+                                        "hunter=",    "hunter2Xx/+==", "hunter=="};
+    char text[200];
+    (void)state;
+
+    for (size_t i = 0; i < ARRAY_SIZE(lines); i++) {
+        snprintf(text, sizeof(text), "[daemon]\n%s\n", lines[i]);
+        refuse_without(text, "reeve.ini:2: ", "unter");
+        refuse_without(text + strlen("[daemon]\n"), "reeve.ini:1: ", "unter");
+    }
+    refuse_without("[daemon]\nhunter==\n",
+                   "reeve.ini:2: [daemon] unknown key, not shown as it may be the end of a secret",
+                   "unter");
+    refuse_without("hunter=\n",
+                   "reeve.ini:1: a key, not shown as it may be the end of a secret, stands before "
+                   "the first [SECTION]",
+                   "unter");
+    /* YAML, and a URL. */
+    refuse_without("[daemon]\nfoo: hunter\n",
+                   "reeve.ini:2: expected KEY = VALUE, [SECTION] or a comment: \"foo ...\"",
+                   "unter");
+    refuse_without("[daemon]\nhttps://hunter/\n", "comment: \"https ...\"", "unter");
+}
+
 static void test_all_errors_at_once(void **state)
 {
     (void)state;
@@ -382,12 +423,19 @@ static void test_reserved_keys(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_rebuild),         cmocka_unit_test(test_whole),
-        cmocka_unit_test(test_traps_of_inih),   cmocka_unit_test(test_all_errors_at_once),
-        cmocka_unit_test(test_order_and_hosts), cmocka_unit_test(test_files),
-        cmocka_unit_test(test_compare),         cmocka_unit_test(test_limits),
-        cmocka_unit_test(test_limits_refused),  cmocka_unit_test(test_addresses),
-        cmocka_unit_test(test_settings),        cmocka_unit_test(test_reserved_keys),
+        cmocka_unit_test(test_lines_that_may_be_secrets),
+        cmocka_unit_test(test_rebuild),
+        cmocka_unit_test(test_whole),
+        cmocka_unit_test(test_traps_of_inih),
+        cmocka_unit_test(test_all_errors_at_once),
+        cmocka_unit_test(test_order_and_hosts),
+        cmocka_unit_test(test_files),
+        cmocka_unit_test(test_compare),
+        cmocka_unit_test(test_limits),
+        cmocka_unit_test(test_limits_refused),
+        cmocka_unit_test(test_addresses),
+        cmocka_unit_test(test_settings),
+        cmocka_unit_test(test_reserved_keys),
     };
 
     return cmocka_run_group_tests_name("config", tests, make_folder, remove_folder);
