@@ -371,11 +371,13 @@ bool jobs_wait(struct rv_context *ctx, struct pool_runner *runner)
     return rv_pool_drain(ctx, runner->pool) == 0;
 }
 
-void jobs_destroy(struct pool_runner *runner)
+void jobs_cancel(struct pool_runner *runner)
 {
     rv_pool_cancel(runner->pool, -ECANCELED, "the module stops");
-    /* Every end is reported, and published, before the pool goes. */
-    rv_pool_drain(rv_context_background(), runner->pool);
+}
+
+void jobs_destroy(struct pool_runner *runner)
+{
     rv_pool_destroy(runner->pool);
     pthread_mutex_destroy(&runner->lock);
     free(runner);

@@ -15,7 +15,7 @@ const char *jobs_name(const struct pool_runner *runner);
 void jobs_submit(struct pool_runner *runner, uint64_t request, rv_duration timeout,
                  const void *data, size_t size);
 
-/* The same from a task of the module: blocks while the queue is full. Returns 0, ctx's code, -EPIPE
+/* The same from within the module: blocks while the queue is full. Returns 0, ctx's code, -EPIPE
  * or -ENOMEM. */
 int jobs_submit_wait(struct rv_context *ctx, struct pool_runner *runner, const void *data,
                      size_t size);
@@ -26,7 +26,9 @@ bool jobs_are_under_way(struct pool_runner *runner);
 void jobs_refuse(struct pool_runner *runner, bool drain_queue, const char *cause);
 /* Waits for the jobs that are left while ctx is not done. Returns whether all have ended. */
 bool jobs_wait(struct rv_context *ctx, struct pool_runner *runner);
-/* Waits for jobs in flight, and frees. The context was cancelled before, or nothing is left. */
+/* Queued jobs are lost; those in flight see the cancel. */
+void jobs_cancel(struct pool_runner *runner);
+/* Frees, after jobs_cancel(), once jobs_wait() has seen the end of all jobs, so that every end is published. */
 void jobs_destroy(struct pool_runner *runner);
 
 /* rv_progress() of the calling thread's job. Returns false when it runs none. */

@@ -159,21 +159,6 @@ void module_end_activity(struct host_module *module)
     pthread_mutex_unlock(&module->record_lock);
 }
 
-static const char module_key;
-
-/* The runner cannot go away: the task that calls this has not returned yet. */
-int module_submit_own(struct rv_context *ctx, const char *pool, const void *data, size_t size)
-{
-    struct host_module *module = rv_context_value(ctx, &module_key);
-
-    if (size > RV_JOB_DATA_MAX)
-        return -EMSGSIZE;
-    for (size_t i = 0; module && i < module->code.pool_count; i++)
-        if (strcmp(jobs_name(module->pool_runners[i]), pool) == 0)
-            return jobs_submit_wait(ctx, module->pool_runners[i], data, size);
-    return rv_fail(-ENOENT, "no pool %s", pool);
-}
-
 void module_progress(const char *text)
 {
     if (!task_progress(text))
@@ -188,7 +173,7 @@ static int make_root(struct rv_context *host, struct host_module *module)
 
     if (r < 0)
         return r;
-    r = rv_context_with_value(labelled, &module_key, module, &module->root);
+    r = rv_context_with_value(labelled, module_key(), module, &module->root);
     rv_context_unref(labelled);
     return r;
 }
@@ -229,6 +214,7 @@ int module_create(struct rv_context *host, struct rv_group *group, uint32_t slot
     module->path = strdup(path);
     pthread_mutex_init(&module->lock, NULL);
     pthread_mutex_init(&module->record_lock, NULL);
+    pthread_cond_init(&module->submitted, NULL);
     module->record = board_module(slot, name);
     r = module->name && module->path ? make_root(host, module) : -ENOMEM;
     if (r == 0)
@@ -256,6 +242,7 @@ void module_destroy(struct host_module *module)
     rv_context_unref(module->root);
     pthread_mutex_destroy(&module->lock);
     pthread_mutex_destroy(&module->record_lock);
+    pthread_cond_destroy(&module->submitted);
     free(module->name);
     free(module->path);
     free(module);
@@ -322,7 +309,7 @@ int module_operate(struct host_module *module, const struct module_op *op)
     return r;
 }
 
-static void refuse(struct host_module *module, uint64_t request, uint32_t flags, int code,
+void module_refuse(struct host_module *module, uint64_t request, uint32_t flags, int code,
                    const char *text)
 {
     struct wire_message message = {.type = WIRE_RESULT,
@@ -335,8 +322,7 @@ static void refuse(struct host_module *module, uint64_t request, uint32_t flags,
     module_emit(&message);
 }
 
-/* "there is no task "chek"; it has check, sweep" */
-static void refuse_unknown(struct host_module *module, uint64_t request, uint32_t flags,
+void module_refuse_unknown(struct host_module *module, uint64_t request, uint32_t flags,
                            const char *what, const char *name)
 {
     cleanup_text struct text text = {0};
@@ -347,7 +333,7 @@ static void refuse_unknown(struct host_module *module, uint64_t request, uint32_
     for (size_t i = 0; i < count; i++)
         text_append_format(&text, "%s%s", i == 0 ? "; it has " : ", ",
                            tasks ? module->code.tasks[i].name : module->code.pools[i].name);
-    refuse(module, request, flags, -ENOENT, text_string(&text));
+    module_refuse(module, request, flags, -ENOENT, text_string(&text));
 }
 
 void module_run(struct host_module *module, const char *task, uint64_t request)
@@ -365,28 +351,7 @@ void module_run(struct host_module *module, const char *task, uint64_t request)
         task_run(found, request);
     pthread_mutex_unlock(&module->lock);
     if (!ready)
-        refuse(module, request, WIRE_RESULT_RUN, -EAGAIN, "the module is not ready");
+        module_refuse(module, request, WIRE_RESULT_RUN, -EAGAIN, "the module is not ready");
     else if (!found)
-        refuse_unknown(module, request, WIRE_RESULT_RUN, "task", task);
-}
-
-void module_submit(struct host_module *module, const char *pool, uint64_t request,
-                   rv_duration timeout, const void *data, size_t size)
-{
-    struct pool_runner *found = NULL;
-    bool ready;
-
-    pthread_mutex_lock(&module->lock);
-    ready = module->ready;
-    for (size_t i = 0; ready && i < module->code.pool_count; i++)
-        if (strcmp(jobs_name(module->pool_runners[i]), pool) == 0)
-            found = module->pool_runners[i];
-    pthread_mutex_unlock(&module->lock);
-    /* The control thread is the one that queues the stop which would end the runner. */
-    if (found)
-        jobs_submit(found, request, timeout, data, size);
-    else if (!ready)
-        refuse(module, request, 0, -EAGAIN, "the module is not ready");
-    else
-        refuse_unknown(module, request, 0, "pool", pool);
+        module_refuse_unknown(module, request, WIRE_RESULT_RUN, "task", task);
 }

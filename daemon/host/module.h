@@ -93,6 +93,10 @@ struct host_module {
     uint64_t lost;           /* jobs, during this stop */
     struct task_runner **task_runners;
     struct pool_runner **pool_runners;
+    bool pools_open;          /* they can be submitted to from within */
+    bool finishing;           /* fini is next, and no pool after it */
+    unsigned submitting;      /* calls from within that use a pool */
+    pthread_cond_t submitted; /* one of them has returned */
 };
 
 /* Returns 0 or a negative errno; ends with module_destroy(), after MODULE_OP_END was done. */
@@ -112,8 +116,21 @@ void module_run(struct host_module *module, const char *task, uint64_t request);
 void module_submit(struct host_module *module, const char *pool, uint64_t request,
                    rv_duration timeout, const void *data, size_t size);
 
-/* rv_submit(): ctx leads to the module. */
+/* rv_submit(): ctx leads to the module, by this key. Any thread, at any time. */
 int module_submit_own(struct rv_context *ctx, const char *pool, const void *data, size_t size);
+const void *module_key(void);
+
+/* From here on the pools can be submitted to from within, until module_close_pools(), which waits for calls that
+ * use them: a pool that is full must be cancelled before. */
+void module_open_pools(struct host_module *module);
+void module_close_pools(struct host_module *module);
+
+/* Answers a request with RESULT, without a run or job. flags: WIRE_RESULT_RUN or 0. */
+void module_refuse(struct host_module *module, uint64_t request, uint32_t flags, int code,
+                   const char *text);
+/* "module a has no task "chek"; it has check, sweep" */
+void module_refuse_unknown(struct host_module *module, uint64_t request, uint32_t flags,
+                           const char *what, const char *name);
 
 /* rv_fail_option(): of the check() that the calling thread runs, if it runs one. */
 void module_fail_option(struct rv_context *ctx, const char *option, const char *text);

@@ -156,14 +156,29 @@ bool life_make_ready(struct host_module *module)
     return may;
 }
 
+/* A job may submit to any pool: all jobs end before the first pool goes. */
+static void destroy_pools(struct host_module *module)
+{
+    size_t count = module->pool_runners ? module->code.pool_count : 0;
+
+    for (size_t i = 0; i < count; i++)
+        if (module->pool_runners[i])
+            jobs_cancel(module->pool_runners[i]);
+    for (size_t i = 0; i < count; i++)
+        if (module->pool_runners[i])
+            jobs_wait(rv_context_background(), module->pool_runners[i]);
+    module_close_pools(module);
+    for (size_t i = 0; i < count; i++)
+        if (module->pool_runners[i])
+            jobs_destroy(module->pool_runners[i]);
+}
+
 static void destroy_runners(struct host_module *module)
 {
     for (size_t i = 0; module->task_runners && i < module->code.task_count; i++)
         if (module->task_runners[i])
             task_destroy(module->task_runners[i], &module->last_runs);
-    for (size_t i = 0; module->pool_runners && i < module->code.pool_count; i++)
-        if (module->pool_runners[i])
-            jobs_destroy(module->pool_runners[i]);
+    destroy_pools(module);
     free(module->task_runners);
     free(module->pool_runners);
     module->task_runners = NULL;
@@ -194,6 +209,8 @@ int life_create_runners(struct host_module *module)
         r = -ENOMEM;
     for (size_t i = 0; r == 0 && i < code->pool_count; i++)
         r = jobs_create(module, &code->pools[i], &module->bound.pools[i], &module->pool_runners[i]);
+    if (r == 0)
+        module_open_pools(module);
     for (size_t i = 0; r == 0 && i < code->task_count; i++)
         r = task_create(module, &code->tasks[i], &module->bound.tasks[i], &module->last_runs,
                         &module->task_runners[i]);
@@ -286,6 +303,9 @@ static int call_init(struct host_module *module)
 
 static void call_fini(struct host_module *module)
 {
+    pthread_mutex_lock(&module->lock);
+    module->finishing = true;
+    pthread_mutex_unlock(&module->lock);
     if (!module->code.module.fini)
         return;
     module_begin_activity(module, "fini");
@@ -335,7 +355,7 @@ static void start(struct host_module *module, struct module_op *op)
 
     life_set_state(module, SCOREBOARD_MODULE_LOADING);
     pthread_mutex_lock(&module->lock);
-    module->announced = module->give_up.any = false;
+    module->announced = module->give_up.any = module->finishing = false;
     pthread_mutex_unlock(&module->lock);
     pthread_mutex_lock(&module->record_lock);
     board_begin_books(module->slot);

@@ -132,10 +132,12 @@ int rv_fail_option(struct rv_context *ctx, const char *option, const char *forma
     __attribute__((format(printf, 3, 4)));
 
 /*
- * Submits a job to a pool of the module's own, from one of its tasks; blocks while the queue is
- * full. The data is copied. Returns 0; the context's code; -ENOENT when there is no such pool;
- * -EPIPE while the module stops; -EMSGSIZE past RV_JOB_DATA_MAX; -ENOMEM; or -ENOSYS outside a
- * host.
+ * Submits a job to a pool of the module's own, from a task, a job or any thread of the module; blocks while
+ * the queue is full, so a job that submits to its own pool should not be the only one that empties it. ctx is
+ * a context of the module's, or made from one. The data is copied. Returns 0; the context's code; -ENOENT when
+ * there is no such pool; -EAGAIN in init, reload and check, as pools take jobs only after these; -EPIPE once
+ * pools take no more: while the module stops, in fini, and while a reload waits for the last jobs; -EMSGSIZE past
+ * RV_JOB_DATA_MAX; -ENOMEM; or -ENOSYS outside a host.
  */
 int rv_submit(struct rv_context *ctx, const char *pool, const void *data, size_t size);
 

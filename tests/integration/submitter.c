@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A module that submits where it hardly can: in init, reload and fini, and from a job that its stop
+ * cancels. It logs what it was told.
+ */
+#include <reeve/module.h>
+#include <string.h>
+
+struct submitter {
+    char *when;
+    struct rv_context *kept; /* init's, for fini, which has none */
+};
+
+static void submit(struct rv_context *ctx, const char *where)
+{
+    int r = rv_submit(ctx, "first", "left over", 9);
+
+    rv_log(ctx, RV_LOG_NOTICE, "in %s: %d %s", where, r, r < 0 ? rv_error_text() : "");
+}
+
+static int init(struct rv_context *ctx, void *state)
+{
+    struct submitter *submitter = state;
+
+    submitter->kept = ctx;
+    if (strcmp(submitter->when, "init") == 0)
+        submit(ctx, "init");
+    return 0;
+}
+
+static int reload(struct rv_context *ctx, void *state)
+{
+    (void)state;
+    submit(ctx, "reload");
+    return 0;
+}
+
+static void fini(void *state)
+{
+    struct submitter *submitter = state;
+
+    submit(submitter->kept, "fini");
+}
+
+static int run_first(struct rv_context *ctx, const struct rv_job *job, void *state)
+{
+    (void)ctx;
+    (void)job;
+    (void)state;
+    return 0;
+}
+
+/* Puts back what is left when it is cancelled, which takes longer than the other pool's end. */
+static int run_second(struct rv_context *ctx, const struct rv_job *job, void *state)
+{
+    (void)job;
+    (void)state;
+    rv_log(ctx, RV_LOG_NOTICE, "waits");
+    rv_sleep(ctx, RV_FOREVER);
+    for (int i = 0; i < 20000; i++)
+        if (rv_submit(ctx, "first", "left over", 9) == 0)
+            rv_log(ctx, RV_LOG_ERROR, "accepted while it stops");
+    submit(ctx, "a cancelled job");
+    return 0;
+}
+
+RV_MODULE(.name = "submitter", .state_size = sizeof(struct submitter),
+          .options = RV_OPTIONS(RV_OPTION_STRING(struct submitter, when, .fallback = "")),
+          .pools = RV_POOLS({.name = "first", .run = run_first, .workers = 1},
+                            {.name = "second", .run = run_second, .workers = 1}),
+          .init = init, .fini = fini, .reload = reload);
