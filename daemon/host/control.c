@@ -316,6 +316,7 @@ int control_serve(void)
     sandbox_finish(&sandbox);
     if (r < 0)
         return r == -EPROTO ? EXIT_WIRE : EXIT_REFUSED;
+    module_set_grace(control.grace);
     if (rv_context_with_cancel(rv_context_background(), &control.host) < 0 ||
         rv_group_create(rv_context_background(), &control.group) < 0)
         return 1;

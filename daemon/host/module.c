@@ -26,6 +26,18 @@ void module_emit(const struct wire_message *message)
     emit_fn(message);
 }
 
+static rv_duration host_grace = 5 * RV_SECOND;
+
+void module_set_grace(rv_duration grace)
+{
+    host_grace = grace;
+}
+
+rv_duration module_grace(void)
+{
+    return host_grace;
+}
+
 static void tell_given_up(const struct host_module *module, const char *stage, int code,
                           const char *text)
 {

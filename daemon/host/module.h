@@ -27,6 +27,10 @@ typedef void (*module_emit_fn)(const struct wire_message *message);
 void module_set_emit(module_emit_fn emit);
 void module_emit(const struct wire_message *message);
 
+/* What a cancelled call into a module has that has no grace of its own: the host's. Set before there is one. */
+void module_set_grace(rv_duration grace);
+rv_duration module_grace(void);
+
 enum module_op_kind {
     MODULE_OP_START = 1,
     MODULE_OP_CHECK,
@@ -68,6 +72,7 @@ struct host_module {
     struct bound_options bound;
     struct last_runs last_runs; /* for the tasks that begin next, at a start or after a reload */
     struct rv_periodic *health;
+    uint64_t health_asked; /* of its periodic function: how often */
     struct scoreboard_module *record;
 
     _Atomic rv_duration moved_at; /* when something of its work last did */

@@ -17,8 +17,6 @@
 #include "daemon/host/log_sink.h"
 #include "daemon/host/task.h"
 
-#define HEALTH_INTERVAL (10 * RV_SECOND)
-
 void life_set_state(struct host_module *module, uint32_t state)
 {
     pthread_mutex_lock(&module->record_lock);
@@ -221,44 +219,6 @@ int life_create_runners(struct host_module *module)
     return r;
 }
 
-static int ask_health(struct rv_context *ctx, void *arg)
-{
-    struct host_module *module = arg;
-    struct scoreboard_module *record = module->record;
-    int r;
-
-    board_enter(module->slot, "health", 0, 0);
-    rv_error_clear();
-    r = module->code.module.health(ctx, module->bound.state);
-    board_leave();
-    if (rv_context_err(ctx) != 0)
-        return 0;
-    pthread_mutex_lock(&module->record_lock);
-    scoreboard_write_begin(record);
-    record->health_code = MIN(r, 0);
-    record->health_at = rv_now();
-    string_copy(record->health_text, sizeof(record->health_text), r < 0 ? life_error_text(r) : "");
-    scoreboard_write_end(record);
-    pthread_mutex_unlock(&module->record_lock);
-    return 0;
-}
-
-void life_start_health(struct host_module *module)
-{
-    struct rv_periodic_spec spec = {.size = sizeof(spec), .interval = HEALTH_INTERVAL};
-
-    if (module->code.module.health &&
-        rv_periodic_start(module->tasks, &spec, ask_health, module, &module->health) < 0)
-        host_log(module->root, RV_LOG_WARNING, "its health() will not be asked: no thread");
-}
-
-static void stop_health(struct host_module *module)
-{
-    if (module->health)
-        rv_periodic_stop(module->health);
-    module->health = NULL;
-}
-
 int life_begin_operation(struct host_module *module, bool replaceable, struct rv_context **ret_ctx)
 {
     int r = rv_context_with_cancel(module->root, ret_ctx);
@@ -430,7 +390,7 @@ void life_end_runners(struct host_module *module, const struct module_op *op)
 
     rv_context_cancel(module->work, -ECANCELED, "%s", op->cause);
     module_emit(&progress);
-    stop_health(module);
+    life_stop_health(module);
     destroy_runners(module);
 }
 

@@ -20,7 +20,9 @@ int life_bind_options(struct host_module *module, const struct option_lines *lin
 /* Makes tasks and pools, and starts the schedules. Returns 0 or a negative errno with a text; then there
  * is none. */
 int life_create_runners(struct host_module *module);
+/* health.c: asks health(), if there is one, until it is stopped; stopping waits for an answer under way. */
 void life_start_health(struct host_module *module);
+void life_stop_health(struct host_module *module);
 /* Returns false when a stop waits, which goes first. */
 bool life_make_ready(struct host_module *module);
 

@@ -9,6 +9,7 @@
 #include "base/text.h"
 #include "daemon/supervisor/host.h"
 #include "daemon/supervisor/tenancy.h"
+#include "daemon/wire/health.h"
 
 /* How late a task may start before it counts as not having run: a busy machine is not a fault, and yet
  * health is to be true within one second. */
@@ -110,8 +111,29 @@ static bool has_recovered(const struct snapshot_module *module, const struct uni
     return unit->state == UNIT_READY;
 }
 
+/* What its own health() says, or that it should have answered by now: then its last answer is two intervals
+ * old, and says nothing of how the module is. */
+static void judge_own_health(struct snapshot_module *module, const struct unit *unit,
+                             const struct scoreboard_module *record, int64_t now)
+{
+    enum health bad = module->essential ? HEALTH_FAIL : HEALTH_WARN;
+    int64_t since = MAX(record->health_at, unit->ready_since);
+    char text[DURATION_TEXT_SIZE];
+
+    if (strcmp(record->activity, HEALTH_ACTIVITY) == 0 && record->busy_since > 0 &&
+        now > record->busy_since + HEALTH_INTERVAL + LATE_SLACK) {
+        worsen(&module->health, HEALTH_WARN);
+        snprintf(module->output, sizeof(module->output), "health() has not answered for %s",
+                 duration_format((now - since) / NSEC_PER_SEC * NSEC_PER_SEC, text, sizeof(text)));
+    } else if (record->health_at > 0 && record->health_code < 0) {
+        worsen(&module->health, bad);
+        snprintf(module->output, sizeof(module->output), "%s",
+                 record->health_text[0] ? record->health_text : strerror(-record->health_code));
+    }
+}
+
 void judge_module(struct snapshot_module *module, const struct unit *unit, enum phase phase,
-                  int health_code, const char *health_text)
+                  const struct scoreboard_module *record, int64_t now)
 {
     const char *text;
 
@@ -143,11 +165,8 @@ void judge_module(struct snapshot_module *module, const struct unit *unit, enum 
         worsen(&module->health, module->essential ? HEALTH_FAIL : HEALTH_WARN);
         snprintf(module->output, sizeof(module->output), "its process is stopped by a signal");
     }
-    if (unit->state == UNIT_READY && health_code < 0) {
-        worsen(&module->health, module->essential ? HEALTH_FAIL : HEALTH_WARN);
-        snprintf(module->output, sizeof(module->output), "%s",
-                 health_text[0] ? health_text : strerror(-health_code));
-    }
+    if (unit->state == UNIT_READY)
+        judge_own_health(module, unit, record, now);
     if (unit->crash.summary[0] != '\0' && !has_recovered(module, unit)) {
         module->crash = unit->crash;
         worsen(&module->health, HEALTH_WARN);

@@ -49,17 +49,14 @@ static int take_tasks(struct snapshot_module *module, const struct tally *tally,
     return 0;
 }
 
-/* What the module's own health() said, if it is there and has one. */
-static int read_own_health(const struct unit *unit, const struct scoreboard *board,
-                           struct snapshot_module *module, struct scoreboard_module *ret_record)
+/* The record of the module that runs; zeros when there is none. */
+static void read_record(const struct unit *unit, const struct scoreboard *board,
+                        struct scoreboard_module *ret_record)
 {
-    *ret_record = (struct scoreboard_module){0};
     if (!board || unit->state != UNIT_READY || unit->slot >= SCOREBOARD_MODULES ||
         !scoreboard_read_module(board, unit->slot, ret_record) || !ret_record->head.used)
-        return 0;
+        *ret_record = (struct scoreboard_module){0};
     text_clean_lines(ret_record->health_text);
-    module->health_at = ret_record->health_at;
-    return ret_record->health_at > 0 ? ret_record->health_code : 0;
 }
 
 /* A module that moves to another host is what still runs in its old one: the unit in the new host waits for that. */
@@ -78,7 +75,7 @@ static int take_module(struct unit *unit, const struct snapshot *snapshot,
     const struct unit *configured = supervisor_find(unit->supervisor, unit->name);
     struct scoreboard_module record;
     struct tally tally;
-    int code, r;
+    int r;
 
     module->name = strdup(unit->name);
     if (!module->name)
@@ -111,8 +108,9 @@ static int take_module(struct unit *unit, const struct snapshot *snapshot,
     if (r < 0)
         return r;
     module->moved_at = board ? scoreboard_read_moved(board, unit->slot) : 0;
-    code = read_own_health(unit, board, module, &record);
-    judge_module(module, unit, snapshot->phase, code, record.health_text);
+    read_record(unit, board, &record);
+    module->health_at = record.health_at;
+    judge_module(module, unit, snapshot->phase, &record, snapshot->taken);
     return 0;
 }
 

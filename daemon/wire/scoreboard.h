@@ -70,7 +70,7 @@ struct scoreboard_module {
     struct scoreboard_head head;
     uint32_t state;
     int32_t health_code; /* what health() returned last: 0 or a negative errno */
-    int64_t health_at;   /* when health() returned last; 0: the module has none */
+    int64_t health_at;   /* when health() returned last; 0: never */
     int64_t busy_since;  /* init, reload, health or fini runs since then; 0: none */
     int64_t busy_until;  /* when that is overdue */
     uint32_t books;      /* how often the counters of its tasks and pools have begun at zero */

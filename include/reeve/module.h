@@ -109,7 +109,8 @@ struct rv_module {
     /* Options in state are the new ones; no run or job is in flight: those that were have ended by
      * themselves. An error makes the module fail. A module without it is restarted instead. */
     int (*reload)(struct rv_context *ctx, void *state);
-    /* Asked every ten seconds: 0 when well. */
+    /* Asked every ten seconds: 0 when well. Its context is done when it would be asked again: it then returns the
+     * context's code, or what it knows. A call that goes on past the module's grace is a hang: the host is killed. */
     int (*health)(struct rv_context *ctx, void *state);
     /*
      * Looks whether options that are good one by one are good for the module, and says for each that is

@@ -478,6 +478,37 @@ class Tasks(PuppetTest):
         self.assertEqual(check["status"], "warn")
         self.assertEqual(daemon.stop(), 0, daemon.text())
 
+    def test_a_health_that_does_not_answer(self):
+        def section(name, grace):
+            return puppet(name, "essential = no", "tick.every = never", f"health-file = {name}.health",
+                          f"grace = {grace}")
+        daemon = self.daemon(section("waits", "1s") + section("late", "1000s") + section("hangs", "10ms"),
+                             start=False)
+        with open(self.path(daemon, "waits.health"), "w", encoding="utf-8") as file:
+            file.write("wait")
+        for name in "late", "hangs":
+            os.mkfifo(self.path(daemon, name + ".health"))
+        # Readers wait as long as there is a writer.
+        late, hangs = (os.open(self.path(daemon, name + ".health"), os.O_RDWR | os.O_CLOEXEC)
+                       for name in ("late", "hangs"))
+        self.addCleanup(os.close, hangs)
+        daemon.start().wait_ready()
+        pid = daemon.module("hangs")["pid"]
+        # What honours its context answers in time, and says so in words.
+        check = harness.wait_until(lambda: (c := daemon.check("waits:state")).get("output") and c, "its time to be over")
+        self.assertEqual((check["status"], check["output"]), ("warn", "health() was not done within 10s"))
+        # What does not is told for as long as its grace lasts, and then it hangs as a run does.
+        check = harness.wait_until(lambda: (c := daemon.check("late:state")).get("output") and c, "no answer")
+        self.assertEqual(check["status"], "warn")
+        self.assertRegex(check["output"], r"^health\(\) has not answered for 1\ds$")
+        os.close(late)
+        harness.wait_until(lambda: daemon.check("late:state")["status"] == "pass", "an answer")
+        daemon.wait_log(r"\[hangs\] .*hangs: it ignored its cancellation for 10ms")
+        self.wait_restarted(daemon, "hangs", pid)
+        self.assertEqual((daemon.module("waits")["starts"], daemon.module("late")["starts"]), (1, 1))
+        daemon.signal(signal.SIGTERM)
+        daemon.wait()
+
 
 class Reloads(PuppetTest):
     def start_with_work(self, *lines):
@@ -638,7 +669,7 @@ class Reloads(PuppetTest):
 
     def test_a_health_that_hangs_holds_no_reload_up_for_ever(self):
         def text(*lines):
-            return puppet("a", "tick.every = never", "reload-timeout = 50ms", "grace = 50ms", "drain = 50ms", *lines)
+            return puppet("a", "tick.every = never", "reload-timeout = 50ms", "grace = 2s", "drain = 50ms", *lines)
         daemon = self.daemon(text(), start=False)
         for name in "health", "run":
             os.mkfifo(self.path(daemon, name))
