@@ -18,6 +18,8 @@
  * back by more repeats its points. */
 #define SLEW_MAX RV_MINUTE
 
+#define TRACK_UNKNOWN INT64_MAX
+
 bool schedule_is_of_wall_clock(const struct schedule_rule *rule)
 {
     return rule->at_count > 0 || (rule->align && rule->every > 0);
@@ -243,6 +245,41 @@ static void make_up_for_clock(struct schedule *schedule, const struct schedule_n
                   : 0);
 }
 
+/* How far the wall clock is ahead of the monotonic one changes only when it is set. */
+static void look_at_track(struct schedule *schedule, const struct schedule_now *now)
+{
+    schedule->clock = now->realtime - now->monotonic;
+}
+
+/* Whether the clock is no further back than when the last point was settled. How it went before this schedule
+ * began is not known; but then no point is between it and what was settled. */
+static bool is_on_track(const struct schedule *schedule, const struct schedule_now *now)
+{
+    if (schedule->track == TRACK_UNKNOWN)
+        return next_of_clock(schedule->rule, now->realtime) > schedule->settled;
+    return now->realtime - now->monotonic >= schedule->track - SLEW_MAX;
+}
+
+static void settle(struct schedule *schedule, int64_t until)
+{
+    schedule->settled = until;
+    schedule->track = schedule->clock;
+}
+
+/* Plans for the points of the gap, unless they are skipped, or for the next one. */
+static void follow_gap(struct schedule *schedule, const struct schedule_now *now, bool owed,
+                       int64_t after, struct schedule_gap *gap)
+{
+    const struct schedule_rule *rule = schedule->rule;
+
+    gap->skipped = gap->missed > 0 && !owed && !catches_up(rule) &&
+                   add(gap->last, rule->jitter) < now->realtime;
+    if (gap->missed == 0 || gap->skipped)
+        plan_point(schedule, now, next_of_clock(rule, after));
+    else
+        make_up_for_clock(schedule, now, gap);
+}
+
 /* Until when all points are settled, as this rule has them. */
 static int64_t settled_on_clock(const struct schedule_rule *rule, const struct schedule_now *now,
                                 const struct schedule_past *past)
@@ -272,36 +309,74 @@ static void begin_clock(struct schedule *schedule, const struct schedule_now *no
         gap->missed = 1;
         gap->first = gap->last = past->open;
     }
-    gap->skipped = gap->missed > 0 && !past->owed && !catches_up(rule) &&
-                   add(gap->last, rule->jitter) < now->realtime;
     if (settled > now->realtime)
         schedule->not_before = now->monotonic + (settled - now->realtime);
-    if (gap->missed == 0 || gap->skipped)
-        plan_point(schedule, now, next_of_clock(rule, MAX(settled, now->realtime)));
-    else
-        make_up_for_clock(schedule, now, gap);
+    schedule->begun = now->monotonic;
+    look_at_track(schedule, now);
+    /* A stamp that is ahead of the clock is of a clock that was wrong, or this one is: that will be seen. */
+    schedule->settled = past->settled > 0 ? past->settled : now->realtime;
+    schedule->track = past->settled > now->realtime ? TRACK_UNKNOWN : schedule->clock;
+    follow_gap(schedule, now, past->owed, MAX(settled, now->realtime), gap);
+    if (schedule->open_realtime > now->realtime)
+        schedule->settled = MAX(schedule->settled, now->realtime);
 }
 
-rv_duration schedule_clock_was_set(struct schedule *schedule, const struct schedule_now *now)
+/* What was planned by a clock that was wrong is void, now that it is right again. */
+static void put_right(struct schedule *schedule, const struct schedule_now *now,
+                      struct schedule_gap *gap)
 {
-    const struct schedule_rule *rule = schedule->rule;
+    int64_t begun = now->realtime - (now->monotonic - schedule->begun);
+
+    gap->missed =
+        count_points(schedule->rule, schedule->settled, now->realtime, &gap->first, &gap->last);
+    gap->stepped = gap->missed > 0 && gap->last >= begun;
+    follow_gap(schedule, now, gap->stepped, after_last(schedule, now->realtime), gap);
+    if (gap->missed == 0 || gap->skipped)
+        settle(schedule, now->realtime);
+}
+
+/* The planned point has passed. */
+static void step_over(struct schedule *schedule, const struct schedule_now *now,
+                      struct schedule_gap *gap)
+{
+    uint64_t count;
+
+    put_off(schedule, now, schedule->planned, schedule->put_off);
+    if (schedule->due > now->monotonic)
+        return;
+    count =
+        count_points(schedule->rule, schedule->planned - 1, now->realtime, &gap->first, &gap->last);
+    gap->missed = count > 1 ? count : 0;
+    gap->stepped = true;
+}
+
+static void step_back(struct schedule *schedule, const struct schedule_now *now)
+{
+    int64_t after = after_last(schedule, now->realtime);
+    rv_duration pause = MAX(schedule->not_before - now->monotonic, INT64_C(0));
+    int64_t next = next_of_clock(schedule->rule, MAX(after, add(now->realtime, pause)));
+
+    if (next == schedule->planned)
+        put_off(schedule, now, next, schedule->put_off);
+    else
+        plan_point(schedule, now, next);
+}
+
+rv_duration schedule_clock_was_set(struct schedule *schedule, const struct schedule_now *now,
+                                   struct schedule_gap *ret_gap)
+{
     int64_t came = schedule->late ? schedule->open_realtime : schedule->planned;
 
-    if (!schedule_is_of_wall_clock(rule))
+    *ret_gap = (struct schedule_gap){0};
+    if (!schedule_is_of_wall_clock(schedule->rule))
         return schedule->due;
-    if (came != 0 && came <= now->realtime) {
-        if (!schedule->late)
-            put_off(schedule, now, schedule->planned, schedule->put_off);
-    } else {
-        int64_t after = after_last(schedule, now->realtime);
-        rv_duration pause = MAX(schedule->not_before - now->monotonic, INT64_C(0));
-        int64_t next = next_of_clock(rule, MAX(after, add(now->realtime, pause)));
-
-        if (next == schedule->planned)
-            put_off(schedule, now, next, schedule->put_off);
-        else
-            plan_point(schedule, now, next);
-    }
+    look_at_track(schedule, now);
+    if (came == 0 || came > now->realtime)
+        step_back(schedule, now);
+    else if (came <= schedule->settled && is_on_track(schedule, now))
+        put_right(schedule, now, ret_gap);
+    else if (!schedule->late)
+        step_over(schedule, now, ret_gap);
     return schedule->due;
 }
 
@@ -327,6 +402,7 @@ void schedule_started(struct schedule *schedule)
     if (schedule_is_of_wall_clock(schedule->rule)) {
         schedule->last = schedule->planned;
         schedule->planned = 0;
+        settle(schedule, schedule->last);
         schedule->open_realtime = next_of_clock(schedule->rule, schedule->last);
     } else {
         open_grid(schedule, add(schedule->base, schedule->rule->every));
@@ -342,6 +418,8 @@ void schedule_hand_on(const struct schedule *schedule, const struct schedule_now
     if (schedule_is_of_wall_clock(rule)) {
         ret_past->open = schedule->open_realtime;
         ret_past->settled = ret_past->open - 1;
+        if (!is_on_track(schedule, now))
+            ret_past->settled = MAX(ret_past->settled, schedule->settled);
     } else if (schedule->open != 0) {
         ret_past->open = now->realtime + (schedule->open - now->monotonic);
         ret_past->settled = ret_past->open - rule->every;
@@ -359,11 +437,15 @@ void schedule_resume(struct schedule *schedule, const struct schedule_now *now)
 
 void schedule_pass(struct schedule *schedule, const struct schedule_now *now)
 {
-    if (schedule_is_of_wall_clock(schedule->rule))
+    if (schedule_is_of_wall_clock(schedule->rule)) {
         schedule->open_realtime =
             next_of_clock(schedule->rule, after_last(schedule, now->realtime));
-    else if (schedule->rule->every > 0)
+        look_at_track(schedule, now);
+        if (is_on_track(schedule, now))
+            settle(schedule, MAX(schedule->settled, now->realtime));
+    } else if (schedule->rule->every > 0) {
         open_grid(schedule, next_of_grid(schedule, now->monotonic));
+    }
 }
 
 rv_duration schedule_plan(struct schedule *schedule, const struct schedule_now *now,
@@ -372,6 +454,7 @@ rv_duration schedule_plan(struct schedule *schedule, const struct schedule_now *
     rv_duration delay = backoff(schedule->rule, failures);
 
     schedule->not_before = delay > 0 ? add(now->monotonic, delay) : 0;
+    look_at_track(schedule, now);
     if (schedule_is_of_wall_clock(schedule->rule)) {
         int64_t after = after_last(schedule, now->realtime);
 

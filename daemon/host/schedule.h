@@ -67,6 +67,7 @@ struct schedule_gap {
     uint64_t missed;     /* points that found nobody; at most SCHEDULE_MISSED_MAX are counted */
     int64_t first, last; /* of those that were counted: real times, without jitter */
     bool skipped;        /* no run makes up for them */
+    bool stepped;        /* the clock was set over them, while the task was there */
 };
 
 #define SCHEDULE_MISSED_MAX 1000
@@ -82,6 +83,11 @@ struct schedule {
      * on; else it is a real time, and INT64_MAX when no point comes any more. */
     rv_duration open;
     int64_t open_realtime;
+    /* Of the wall clock: every point until `settled` was run or skipped, when real time was by `track` ahead of the
+     * monotonic one; `clock` is by how much it was when it was last looked at, and `begun` when this began. What was
+     * settled before that by a clock that was ahead of this one has no known track. */
+    int64_t settled, track, clock;
+    rv_duration begun;
     rv_duration not_before; /* the end of a pause after failures; 0: there is none */
     bool late;              /* the planned run makes up for points whose time is over: due stays */
     rv_duration due; /* of the next start, on the monotonic clock; RV_FOREVER: never by itself */
@@ -123,9 +129,15 @@ void schedule_resume(struct schedule *schedule, const struct schedule_now *now);
 /* What came until now while a run went on is skipped. */
 void schedule_pass(struct schedule *schedule, const struct schedule_now *now);
 
-/* The time of day was set, or means something else in the machine's zone: sets due anew. A planned point that
- * has passed by it is due now; a clock set back lets points come again. */
-rv_duration schedule_clock_was_set(struct schedule *schedule, const struct schedule_now *now);
+/*
+ * The time of day was set, or means something else in the machine's zone: sets due anew. A planned point that
+ * has passed by it is due now; a clock set back lets points come again. One that was wrong for a while, and is right
+ * again, brings back nothing that was settled before: only what has come since then is due, and what came before
+ * the schedule began is as at a start. ret_gap has the points that passed by it, if there were several or they
+ * are skipped.
+ */
+rv_duration schedule_clock_was_set(struct schedule *schedule, const struct schedule_now *now,
+                                   struct schedule_gap *ret_gap);
 
 /* How many points have come and passed since the run began that was planned last; at most
  * SCHEDULE_MISSED_MAX are counted. */

@@ -21,7 +21,8 @@ struct task_runner {
     /* What the schedule is asked for next: its first start; after a start, the one that follows; else
      * it waits, and the time of day was set. */
     enum { TASK_PLAN_FIRST, TASK_PLAN_NEXT, TASK_PLAN_AGAIN } plan;
-    struct rv_channel *idle; /* closed when the runner is free again, for who waits for it */
+    struct schedule_gap stepped; /* what a step of the clock has passed over, until it is told */
+    struct rv_channel *idle;     /* closed when the runner is free again, for who waits for it */
     bool busy;
     bool stopped;     /* on-error = stop */
     bool scheduled;   /* the run under way is the schedule's */

@@ -57,6 +57,69 @@ static void publish_due(struct task_runner *runner)
     scoreboard_write_end(record);
 }
 
+/* Outside of a run. */
+static struct rv_context *labelled(const struct task_runner *runner)
+{
+    const struct rv_labels labels = {.task = task_name(runner)};
+    struct rv_context *ctx;
+
+    return rv_context_with_labels(runner->module->root, &labels, &ctx) < 0
+               ? rv_context_ref(runner->module->root)
+               : ctx;
+}
+
+/* "the run of 2026-...", or "3 runs, from ... to ...". */
+static void format_gap(const struct schedule_gap *gap, char *buffer, size_t size)
+{
+    char first[CLOCK_TEXT_SIZE], last[CLOCK_TEXT_SIZE];
+
+    clock_format(gap->first, first, sizeof(first));
+    clock_format(gap->last, last, sizeof(last));
+    if (gap->missed == 1)
+        snprintf(buffer, size, "the run of %s", first);
+    else if (gap->missed < SCHEDULE_MISSED_MAX)
+        snprintf(buffer, size, "%llu runs, from %s to %s", (unsigned long long)gap->missed, first,
+                 last);
+    else
+        snprintf(buffer, size, "%llu runs and more, from %s on", (unsigned long long)gap->missed,
+                 first);
+}
+
+/* What fell due while the task was not there is not passed over in silence. */
+static void tell_gap(struct task_runner *runner, const struct schedule_gap *gap)
+{
+    struct rv_context *ctx;
+    char text[160];
+
+    if (gap->missed == 0)
+        return;
+    ctx = labelled(runner);
+    format_gap(gap, text, sizeof(text));
+    if (gap->stepped)
+        host_log(ctx, RV_LOG_NOTICE, "makes up for %s: the clock was set", text);
+    else if (gap->skipped)
+        host_log(ctx, RV_LOG_NOTICE, "skipped %s: nothing ran then, and catch-up = no", text);
+    else
+        host_log(ctx, RV_LOG_INFO, "makes up for %s: nothing ran then", text);
+    rv_context_unref(ctx);
+}
+
+/* With the lock. */
+static void follow_clock(struct task_runner *runner, const struct schedule_now *now)
+{
+    struct schedule_gap gap;
+
+    schedule_clock_was_set(&runner->schedule, now, &gap);
+    if (gap.missed == 0)
+        return;
+    runner->stepped = gap;
+    if (gap.skipped) {
+        scoreboard_write_begin(runner->record);
+        runner->record->skipped += gap.missed;
+        scoreboard_write_end(runner->record);
+    }
+}
+
 /* Asked by the runtime: when is the next start? */
 static rv_duration next_start(void *arg)
 {
@@ -68,23 +131,12 @@ static rv_duration next_start(void *arg)
     if (runner->plan == TASK_PLAN_NEXT)
         schedule_plan(&runner->schedule, &now, runner->record->failures_in_row);
     else if (runner->plan == TASK_PLAN_AGAIN)
-        schedule_clock_was_set(&runner->schedule, &now);
+        follow_clock(runner, &now);
     runner->plan = TASK_PLAN_AGAIN;
     publish_due(runner);
     due = runner->schedule.due;
     pthread_mutex_unlock(&runner->lock);
     return due;
-}
-
-/* Outside of a run. */
-static struct rv_context *labelled(const struct task_runner *runner)
-{
-    const struct rv_labels labels = {.task = task_name(runner)};
-    struct rv_context *ctx;
-
-    return rv_context_with_labels(runner->module->root, &labels, &ctx) < 0
-               ? rv_context_ref(runner->module->root)
-               : ctx;
 }
 
 static void tell_zone(struct task_runner *runner, int r)
@@ -122,6 +174,7 @@ static void look_at_clock(bool was_set, void *arg)
 {
     struct task_runner *runner = arg;
     const struct schedule_rule *rule = &runner->settings->schedule;
+    struct schedule_gap stepped;
     bool moved = false;
     int failed = 0;
 
@@ -136,8 +189,15 @@ static void look_at_clock(bool was_set, void *arg)
     runner->zone_failing = failed < 0;
     if (moved)
         tell_zone(runner, 1);
-    if (moved || was_set)
-        rv_periodic_reschedule(runner->periodic);
+    if (!moved && !was_set)
+        return;
+    rv_periodic_reschedule(runner->periodic);
+    /* The runtime asks for the next start under its own lock, where a line of the log would take too long. */
+    pthread_mutex_lock(&runner->lock);
+    stepped = runner->stepped;
+    runner->stepped.missed = 0;
+    pthread_mutex_unlock(&runner->lock);
+    tell_gap(runner, &stepped);
 }
 
 /* While the gate is shut, or the runner ends, nothing is due: it is no fault that the task does not run. */
@@ -151,40 +211,6 @@ void task_expect_nothing(struct task_runner *runner)
 }
 
 /* Beginning and ending --------------------------------------------------------------------------- */
-
-/* "the run of 2026-...", or "3 runs, from ... to ...". */
-static void format_gap(const struct schedule_gap *gap, char *buffer, size_t size)
-{
-    char first[CLOCK_TEXT_SIZE], last[CLOCK_TEXT_SIZE];
-
-    clock_format(gap->first, first, sizeof(first));
-    clock_format(gap->last, last, sizeof(last));
-    if (gap->missed == 1)
-        snprintf(buffer, size, "the run of %s", first);
-    else if (gap->missed < SCHEDULE_MISSED_MAX)
-        snprintf(buffer, size, "%llu runs, from %s to %s", (unsigned long long)gap->missed, first,
-                 last);
-    else
-        snprintf(buffer, size, "%llu runs and more, from %s on", (unsigned long long)gap->missed,
-                 first);
-}
-
-/* What fell due while the task was not there is not passed over in silence. */
-static void tell_gap(struct task_runner *runner, const struct schedule_gap *gap)
-{
-    struct rv_context *ctx;
-    char text[160];
-
-    if (gap->missed == 0)
-        return;
-    ctx = labelled(runner);
-    format_gap(gap, text, sizeof(text));
-    if (gap->skipped)
-        host_log(ctx, RV_LOG_NOTICE, "skipped %s: nothing ran then, and catch-up = no", text);
-    else
-        host_log(ctx, RV_LOG_INFO, "makes up for %s: nothing ran then", text);
-    rv_context_unref(ctx);
-}
 
 void task_begin_schedule(struct task_runner *runner, const struct last_runs *last_runs)
 {

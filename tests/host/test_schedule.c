@@ -244,7 +244,7 @@ static int64_t set_clock(struct schedule *schedule, int64_t mono, int64_t real)
 {
     struct schedule_now now = {UPTIME + mono, NOON + real};
 
-    return schedule_clock_was_set(schedule, &now) - UPTIME;
+    return schedule_clock_was_set(schedule, &now, &gap) - UPTIME;
 }
 
 static void test_the_clock_is_set(void **state)
@@ -291,6 +291,72 @@ static void test_the_clock_is_set_behind_a_point_with_jitter(void **state)
     assert_int_equal(set_clock(&schedule, 600 * S, 1801 * S), 599 * S + jitter);
     assert_int_equal(set_clock(&schedule, 601 * S, 1802 * S), 599 * S + jitter);
     assert_int_equal(set_clock(&schedule, 601 * S, 3000 * S), 601 * S);
+    calendar_free(rule.at[0]);
+}
+
+#define DAY (86400 * S)
+
+/* At noon the point of three has run; the clock is a day back for two seconds. */
+static void test_the_clock_is_wrong_for_a_moment(void **state)
+{
+    struct schedule_rule rule = {.at = {utc("03:00")}, .at_count = 1};
+    struct schedule schedule = begin(&rule, 0);
+    struct schedule again;
+    struct schedule_now run = at(15 * 3600 * S);
+    (void)state;
+
+    schedule_started(&schedule);
+    schedule_plan(&schedule, &run, 0);
+    assert_int_equal(set_clock(&schedule, 24 * 3600 * S, 0), 39 * 3600 * S);
+    assert_int_equal(set_clock(&schedule, 24 * 3600 * S + 2 * S, DAY + 2 * S), DAY + 15 * 3600 * S);
+    assert_int_equal(gap.missed, 0);
+    /* Also when the schedule has begun meanwhile, for a new setting or as all has restarted, and at its end. */
+    for (int catch_up = SCHEDULE_CATCH_UP_NO; catch_up <= SCHEDULE_CATCH_UP_YES; catch_up++) {
+        rule.catch_up = (enum schedule_catch_up)catch_up;
+        again = begin_past(&rule, &(struct schedule_now){UPTIME, NOON},
+                           &(struct schedule_past){.settled = NOON + DAY + 15 * 3600 * S - 1,
+                                                   .open = NOON + DAY + 15 * 3600 * S});
+        assert_int_equal(again.due, UPTIME + 15 * 3600 * S);
+        again = begin_again(&again, S, true);
+        assert_int_equal(set_clock(&again, 2 * S, DAY + 2 * S), 15 * 3600 * S);
+        assert_int_equal(gap.missed, 0);
+    }
+    /* A point that came meanwhile was for nobody to run but us. */
+    rule.catch_up = SCHEDULE_CATCH_UP_NO;
+    assert_int_equal(set_clock(&schedule, 39 * 3600 * S - S, 14 * 3600 * S), 40 * 3600 * S - S);
+    assert_int_equal(set_clock(&schedule, 39 * 3600 * S, DAY + 15 * 3600 * S + S), 39 * 3600 * S);
+    /* Set back for good it comes again, and is passed again by a step. */
+    schedule = begin(&rule, 0);
+    schedule_started(&schedule);
+    schedule_plan(&schedule, &run, 0);
+    assert_int_equal(set_clock(&schedule, 24 * 3600 * S, 0), 39 * 3600 * S);
+    assert_int_equal(set_clock(&schedule, 24 * 3600 * S + S, 15 * 3600 * S), 24 * 3600 * S + S);
+    calendar_free(rule.at[0]);
+}
+
+/* A machine without a clock of its own begins in the past; what passed while it was off is as at any start. */
+static void test_the_clock_is_old_at_the_start(void **state)
+{
+    struct schedule_rule rule = {.at = {utc("03:00")}, .at_count = 1};
+    struct schedule_now old = {UPTIME, NOON - 100 * DAY};
+    struct schedule_past past = {.settled = NOON - 9 * 3600 * S - 1, .open = NOON - 9 * 3600 * S};
+    struct schedule schedule = begin_past(&rule, &old, &past);
+    (void)state;
+
+    assert_int_equal(schedule.due, UPTIME + 15 * 3600 * S);
+    assert_int_equal(set_clock(&schedule, S, 0), 15 * 3600 * S + S);
+    assert_int_equal(gap.missed, 1);
+    assert_true(gap.skipped && !gap.stepped);
+    assert_int_equal(gap.first, NOON - 9 * 3600 * S);
+    rule.catch_up = SCHEDULE_CATCH_UP_YES;
+    schedule = begin_past(&rule, &old, &past);
+    assert_between(set_clock(&schedule, S, 0), S, 31 * S);
+    assert_true(gap.missed == 1 && !gap.skipped);
+    /* It was there, under the wrong date: it owes the point. */
+    rule.catch_up = SCHEDULE_CATCH_UP_NO;
+    schedule = begin_past(&rule, &old, &past);
+    assert_int_equal(set_clock(&schedule, 10 * 3600 * S, 0), 10 * 3600 * S);
+    assert_true(gap.stepped && gap.missed == 1);
     calendar_free(rule.at[0]);
 }
 
@@ -614,6 +680,8 @@ int main(void)
         cmocka_unit_test(test_aligned),
         cmocka_unit_test(test_the_clock_is_set),
         cmocka_unit_test(test_the_clock_is_set_behind_a_point_with_jitter),
+        cmocka_unit_test(test_the_clock_is_wrong_for_a_moment),
+        cmocka_unit_test(test_the_clock_is_old_at_the_start),
         cmocka_unit_test(test_an_end_of_all_points),
         cmocka_unit_test(test_points),
         cmocka_unit_test(test_format),

@@ -266,6 +266,10 @@ class SteppedTest(Schedules):
             lambda: (t := self.task(daemon, "a", "act"))["next_in"] and
             abs(t["next_in"] - seconds) < 60, f"a run in {seconds} s")
 
+    def wait_kept(self, daemon):
+        harness.wait_until(lambda: os.path.exists(self.path(daemon, "last-runs")) and
+                           " a act\n" in self.last_runs(daemon), "the file")
+
 
 class ClockSteps(SteppedTest):
     """Half past of every hour."""
@@ -291,6 +295,37 @@ class ClockSteps(SteppedTest):
         self.assertTrue(tick["runs"] > 0)
         # An hour has 180,000 ticks of 20 ms.
         self.assertTrue(tick["skipped"] < 10000, tick)
+        self.assertEqual(daemon.stop(), 0, daemon.text())
+        self.assertEqual(self.trace(daemon).count("a noted"), 2)
+
+    def test_a_clock_that_is_wrong_for_a_moment_repeats_nothing(self):
+        daemon = self.start_shifted(puppet("a", "act.at = *:30 UTC"))
+        self.wait_next(daemon, 1200)
+        self.step(self.now + 1201)
+        self.wait_trace(daemon, "a noted", 1)
+        self.wait_next(daemon, 3600)
+        # A day back, and right again: half past twelve has been.
+        self.step(self.now + 1100 - 86400)
+        harness.wait_until(lambda: self.task(daemon, "a", "act")["next"][0].startswith("2026-06-14T12:30"), "yesterday")
+        self.step(self.now + 1300)
+        self.wait_next(daemon, 3500)
+        self.assertEqual(self.task(daemon, "a", "act")["skipped"], 0)
+        self.wait_kept(daemon)
+        self.assertEqual(daemon.stop(), 0, daemon.text())
+        # A machine without a clock of its own begins in January. Half past one passed while it was off.
+        self.set_clock(calendar.timegm((2026, 1, 1, 0, 0, 0)))
+        self.restart(daemon)
+        self.wait_next(daemon, 1800)
+        self.step(self.now + 5000)
+        daemon.wait_log(r"notice +\[a/act\] skipped the run of 2026-06-15T13:30:00\.000Z: nothing ran then, and "
+                        "catch-up = no")
+        self.wait_next(daemon, 3400)
+        self.assertEqual(self.task(daemon, "a", "act")["skipped"], 1)
+        # Several that a step passes over are one run, and told.
+        self.step(self.now + 5000 + 2 * 3600)
+        daemon.wait_log(r"notice +\[a/act\] makes up for 2 runs, from 2026-06-15T14:30:00\.000Z to "
+                        r"2026-06-15T15:30:00\.000Z: the clock was set")
+        self.wait_trace(daemon, "a noted", 2)
         self.assertEqual(daemon.stop(), 0, daemon.text())
         self.assertEqual(self.trace(daemon).count("a noted"), 2)
 
@@ -328,10 +363,6 @@ class Owed(SteppedTest):
     def wait_owed(self, daemon):
         """Until its start is planned, though its point has passed."""
         harness.wait_until(lambda: (p := self.planned(daemon)) is not None and p < self.LONG, "the owed run")
-
-    def wait_kept(self, daemon):
-        harness.wait_until(lambda: os.path.exists(self.path(daemon, "last-runs")) and
-                           " a act\n" in self.last_runs(daemon), "the file")
 
     def over_restarts(self, daemon):
         """Yields after each way in which a task gets another runner."""
