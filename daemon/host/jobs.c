@@ -12,8 +12,11 @@
 #include "daemon/host/log_sink.h"
 #include "daemon/host/overdue.h"
 
-/* Safety: the lock protects the record and the counts, which go on where an earlier runner of the
- * same name left them. */
+/*
+ * Safety: the lock protects the record, the counts, which go on where an earlier runner of the same name left
+ * them, and what tells jobs that came before a mark from later ones. A job counts as accepted once: by who
+ * submitted it, or when it begins or ends, which may come before the submit returns. So both hold it.
+ */
 struct pool_runner {
     struct host_module *module;
     const struct rv_module_pool *definition;
@@ -24,6 +27,9 @@ struct pool_runner {
     struct {
         uint64_t accepted, finished, failed, lost, rejected;
     } counts;
+    uint64_t generation;     /* how often it was marked */
+    uint64_t marked;         /* jobs from before the last mark that have not ended */
+    struct rv_channel *idle; /* closed when there is none any more, for who waits for it; or NULL */
     uint64_t retried_before;
     _Atomic uint64_t next_id;
 };
@@ -38,6 +44,9 @@ struct host_job {
     rv_duration submitted_at; /* what a full queue held its submitter up is part of its waiting */
     rv_duration begun_at;     /* its first attempt; 0: there was none */
     rv_duration timeout;      /* its own; 0: the pool's */
+    uint64_t generation;      /* of its runner when it was accepted */
+    bool counted;             /* as accepted */
+    _Atomic unsigned refs;
     char data[];
 };
 
@@ -46,14 +55,19 @@ const char *jobs_name(const struct pool_runner *runner)
     return runner->definition->name;
 }
 
+static uint64_t count_open(const struct pool_runner *runner)
+{
+    return runner->counts.accepted - runner->counts.finished - runner->counts.failed -
+           runner->counts.lost;
+}
+
 /* Between begin_change() and end_change() the record may be written, under the lock. What waits is the
  * pool's own number, and the rest is in flight. */
 static struct scoreboard_pool *begin_change(struct pool_runner *runner)
 {
     struct scoreboard_pool *record = runner->record;
     struct rv_pool_stats stats;
-    uint64_t open = runner->counts.accepted - runner->counts.finished - runner->counts.failed -
-                    runner->counts.lost;
+    uint64_t open = count_open(runner);
 
     rv_pool_stats(runner->pool, &stats);
     scoreboard_write_begin(record);
@@ -72,13 +86,11 @@ static struct scoreboard_pool *begin_change(struct pool_runner *runner)
 
 bool jobs_are_under_way(struct pool_runner *runner)
 {
-    bool any;
+    struct rv_pool_stats stats;
 
-    pthread_mutex_lock(&runner->lock);
-    any = runner->counts.accepted >
-          runner->counts.finished + runner->counts.failed + runner->counts.lost;
-    pthread_mutex_unlock(&runner->lock);
-    return any;
+    /* The pool's own numbers: one that was accepted this moment may not be counted here yet. */
+    rv_pool_stats(runner->pool, &stats);
+    return stats.queued + stats.active > 0;
 }
 
 static void end_change(struct scoreboard_pool *record)
@@ -91,6 +103,21 @@ static void publish(struct pool_runner *runner)
     end_change(begin_change(runner));
 }
 
+/* With the lock. */
+static void count_accepted(struct pool_runner *runner, struct host_job *job)
+{
+    runner->counts.accepted += !job->counted;
+    if (!job->counted)
+        job->generation = runner->generation;
+    job->counted = true;
+}
+
+static void drop_job(struct host_job *job)
+{
+    if (atomic_fetch_sub(&job->refs, 1) == 1)
+        free(job);
+}
+
 /* It is not in the queue any more. */
 static void note_begin(struct pool_runner *runner, struct host_job *job)
 {
@@ -99,6 +126,7 @@ static void note_begin(struct pool_runner *runner, struct host_job *job)
     if (job->job.attempt == 1)
         job->begun_at = rv_now();
     pthread_mutex_lock(&runner->lock);
+    count_accepted(runner, job);
     record = begin_change(runner);
     if (job->job.attempt == 1)
         histogram_observe(&record->job_wait, job->begun_at - job->submitted_at);
@@ -106,11 +134,23 @@ static void note_begin(struct pool_runner *runner, struct host_job *job)
     pthread_mutex_unlock(&runner->lock);
 }
 
-static void note_end(struct pool_runner *runner, const struct rv_job_end *end, const char *text)
+/* With the lock: one less of those that somebody may wait for. */
+static void leave_mark(struct pool_runner *runner, const struct host_job *job)
+{
+    if (job->generation == runner->generation)
+        return;
+    if (--runner->marked == 0 && runner->idle)
+        rv_channel_close(runner->idle);
+}
+
+static void note_end(struct pool_runner *runner, struct host_job *job, const struct rv_job_end *end,
+                     const char *text)
 {
     struct scoreboard_pool *record;
 
     pthread_mutex_lock(&runner->lock);
+    count_accepted(runner, job);
+    leave_mark(runner, job);
     runner->counts.finished += end->state == RV_JOB_FINISHED;
     runner->counts.failed += end->state == RV_JOB_FAILED;
     runner->counts.lost += end->state == RV_JOB_LOST;
@@ -222,10 +262,10 @@ static void job_ended(const struct rv_job_end *end, void *arg)
         runner->module->lost++;
         pthread_mutex_unlock(&runner->module->lock);
     }
-    note_end(runner, end, text);
+    note_end(runner, job, end, text);
     drain_note_progress(runner->module);
     answer(runner, job->request, job->job.id, end->code, time_of(job), text);
-    free(job);
+    drop_job(job);
 }
 
 int jobs_create(struct host_module *module, const struct rv_module_pool *definition,
@@ -278,7 +318,7 @@ static struct host_job *make_job(struct pool_runner *runner, const void *data, s
 
     if (!job)
         return NULL;
-    *job = (struct host_job){.runner = runner, .submitted_at = rv_now()};
+    *job = (struct host_job){.runner = runner, .submitted_at = rv_now(), .refs = 2};
     if (size > 0)
         memcpy(job->data, data, size);
     job->data[size] = '\0';
@@ -291,24 +331,23 @@ static struct host_job *make_job(struct pool_runner *runner, const void *data, s
     return job;
 }
 
-/* The numbers change before the job can end, so that the books always balance. */
-/* ctx NULL: without blocking. */
+/* ctx NULL: without blocking. Takes over the job. */
 static int submit(struct rv_context *ctx, struct pool_runner *runner, struct host_job *job)
 {
-    int r;
+    int r = ctx ? rv_pool_submit(ctx, runner->pool, run_job, job)
+                : rv_pool_try_submit(runner->pool, run_job, job);
 
     pthread_mutex_lock(&runner->lock);
-    runner->counts.accepted++;
-    pthread_mutex_unlock(&runner->lock);
-    r = ctx ? rv_pool_submit(ctx, runner->pool, run_job, job)
-            : rv_pool_try_submit(runner->pool, run_job, job);
-    pthread_mutex_lock(&runner->lock);
-    if (r < 0) {
-        runner->counts.accepted--;
+    if (r == 0)
+        count_accepted(runner, job);
+    else
         runner->counts.rejected++;
-    }
     publish(runner);
     pthread_mutex_unlock(&runner->lock);
+    /* The pool has none. */
+    if (r < 0)
+        drop_job(job);
+    drop_job(job);
     return r;
 }
 
@@ -332,7 +371,6 @@ void jobs_submit(struct pool_runner *runner, uint64_t request, rv_duration timeo
     if (r == 0 && request != 0) {
         module_emit(&message);
     } else if (r < 0) {
-        free(job);
         answer(runner, request, 0, r, 0,
                r == -EAGAIN  ? "the queue is full"
                : r == -EPIPE ? "the module stops"
@@ -344,11 +382,8 @@ int jobs_submit_wait(struct rv_context *ctx, struct pool_runner *runner, const v
                      size_t size)
 {
     struct host_job *job = make_job(runner, data, size);
-    int r = job ? submit(ctx, runner, job) : -ENOMEM;
 
-    if (r < 0)
-        free(job);
-    return r;
+    return job ? submit(ctx, runner, job) : -ENOMEM;
 }
 
 void jobs_refuse(struct pool_runner *runner, bool drain_queue, const char *cause)
@@ -369,6 +404,45 @@ void jobs_refuse(struct pool_runner *runner, bool drain_queue, const char *cause
 bool jobs_wait(struct rv_context *ctx, struct pool_runner *runner)
 {
     return rv_pool_drain(ctx, runner->pool) == 0;
+}
+
+void jobs_mark(struct pool_runner *runner)
+{
+    pthread_mutex_lock(&runner->lock);
+    runner->generation++;
+    runner->marked = count_open(runner);
+    pthread_mutex_unlock(&runner->lock);
+}
+
+bool jobs_are_marked(struct pool_runner *runner)
+{
+    bool any;
+
+    pthread_mutex_lock(&runner->lock);
+    any = runner->marked > 0;
+    pthread_mutex_unlock(&runner->lock);
+    return any;
+}
+
+bool jobs_wait_marked(struct rv_context *ctx, struct pool_runner *runner)
+{
+    struct rv_channel *idle;
+    char nothing;
+    bool any;
+
+    if (rv_channel_create(1, 0, &idle) < 0)
+        return false;
+    pthread_mutex_lock(&runner->lock);
+    any = runner->marked > 0;
+    runner->idle = idle;
+    pthread_mutex_unlock(&runner->lock);
+    if (any)
+        any = rv_channel_recv(ctx, idle, &nothing) != -EPIPE;
+    pthread_mutex_lock(&runner->lock);
+    runner->idle = NULL;
+    pthread_mutex_unlock(&runner->lock);
+    rv_channel_unref(idle);
+    return !any;
 }
 
 void jobs_cancel(struct pool_runner *runner)

@@ -22,6 +22,12 @@ int jobs_submit_wait(struct rv_context *ctx, struct pool_runner *runner, const v
 
 bool jobs_are_under_way(struct pool_runner *runner);
 
+/* Marks the jobs that were accepted so far, in place of an earlier mark. Others are accepted and run as before. */
+void jobs_mark(struct pool_runner *runner);
+bool jobs_are_marked(struct pool_runner *runner); /* and have not ended */
+/* Waits for their end while ctx is not done, one at a time. Returns whether all have ended. */
+bool jobs_wait_marked(struct rv_context *ctx, struct pool_runner *runner);
+
 /* Accepts no more; queued jobs are lost with this cause unless they are to be run. */
 void jobs_refuse(struct pool_runner *runner, bool drain_queue, const char *cause);
 /* Waits for the jobs that are left while ctx is not done. Returns whether all have ended. */

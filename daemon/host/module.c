@@ -334,6 +334,16 @@ void module_refuse(struct host_module *module, uint64_t request, uint32_t flags,
     module_emit(&message);
 }
 
+void module_refuse_for_now(struct host_module *module, uint64_t request, uint32_t flags,
+                           const char *waits)
+{
+    char text[MODULE_WAITS_SIZE + 100] = "the module is not ready";
+
+    if (waits[0] != '\0')
+        snprintf(text, sizeof(text), "the module takes its new options when %s", waits);
+    module_refuse(module, request, flags, -EAGAIN, text);
+}
+
 void module_refuse_unknown(struct host_module *module, uint64_t request, uint32_t flags,
                            const char *what, const char *name)
 {
@@ -351,10 +361,12 @@ void module_refuse_unknown(struct host_module *module, uint64_t request, uint32_
 void module_run(struct host_module *module, const char *task, uint64_t request)
 {
     struct task_runner *found = NULL;
+    char waits[MODULE_WAITS_SIZE];
     bool ready;
 
     pthread_mutex_lock(&module->lock);
     ready = module->ready;
+    string_copy(waits, sizeof(waits), module->operation.waits);
     for (size_t i = 0; ready && i < module->code.task_count; i++)
         if (strcmp(task_name(module->task_runners[i]), task) == 0)
             found = module->task_runners[i];
@@ -363,7 +375,7 @@ void module_run(struct host_module *module, const char *task, uint64_t request)
         task_run(found, request);
     pthread_mutex_unlock(&module->lock);
     if (!ready)
-        module_refuse(module, request, WIRE_RESULT_RUN, -EAGAIN, "the module is not ready");
+        module_refuse_for_now(module, request, WIRE_RESULT_RUN, waits);
     else if (!found)
         module_refuse_unknown(module, request, WIRE_RESULT_RUN, "task", task);
 }

@@ -51,6 +51,8 @@ struct module_op {
     char cause[256];
 };
 
+#define MODULE_WAITS_SIZE 160
+
 struct host_module {
     uint32_t slot;
     char *name;
@@ -91,7 +93,8 @@ struct host_module {
     struct {
         struct rv_context *ctx; /* of the operation under way: cancelled by a STOP */
         bool replaceable;       /* and by a RELOAD */
-        char waits[160];        /* for what it waits that a RELOAD cannot end; "": for nothing */
+        char waits
+            [MODULE_WAITS_SIZE]; /* for what it waits that a RELOAD cannot end; "": for nothing */
     } operation;
     struct rv_channel *gate; /* runs that are due wait for its close; NULL: it is open */
     bool ready;              /* takes runs and submits */
@@ -133,6 +136,9 @@ void module_close_pools(struct host_module *module);
 /* Answers a request with RESULT, without a run or job. flags: WIRE_RESULT_RUN or 0. */
 void module_refuse(struct host_module *module, uint64_t request, uint32_t flags, int code,
                    const char *text);
+/* A module that is not ready; waits: operation.waits, "" when it is not for new options. */
+void module_refuse_for_now(struct host_module *module, uint64_t request, uint32_t flags,
+                           const char *waits);
 /* "module a has no task "chek"; it has check, sweep" */
 void module_refuse_unknown(struct host_module *module, uint64_t request, uint32_t flags,
                            const char *what, const char *name);

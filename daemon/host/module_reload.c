@@ -3,9 +3,9 @@
  * A reload: work under way ends by itself, however long that takes; then options are exchanged in the state
  * where it lies, and the tasks and pools begin again with their new settings.
  *
- * While runs from before the reload go on, all goes on. Only when they have ended is the gate shut: no run
- * begins, those that are due wait, and what has begun meanwhile ends. So a reload cuts nothing, and a long
- * run of one task does not hold up the others.
+ * While runs and jobs from before the reload go on, all goes on. Only when they have ended is the gate shut: no run
+ * begins, those that are due wait, no job is accepted, and what has begun meanwhile ends. So a reload cuts nothing, a
+ * long run or job does not hold up the others, and a stream of jobs does not put the reload off for ever.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -58,24 +58,31 @@ static int exchange_options(struct host_module *module, struct bound_options *fr
 
 /* Waiting ---------------------------------------------------------------------------------------- */
 
-/* A reload that waits for work under way. */
+/* What a reload has told that it waits for. */
+enum wait_stage {
+    WAIT_NOTHING,
+    WAIT_OPEN, /* work from before it, while all goes on */
+    WAIT_SHUT, /* work from before the gate was shut */
+};
+
+/* A reload that waits for work under way. The supervisor does, too, from the first word of it on. */
 struct wait {
     struct host_module *module;
     const struct module_op *op;
     struct rv_context *ctx;
-    bool told; /* that it waits: the supervisor does, too, from then on */
+    enum wait_stage told;
 };
 
-static void tell_deferred(struct wait *wait, const char *text)
+static void tell_deferred(struct wait *wait, enum wait_stage stage, const char *text)
 {
     struct wire_message message = {.type = WIRE_DEFERRED,
                                    .module = wait->module->slot,
                                    .number = wait->op->number,
                                    .text = text};
 
-    if (!wait->told)
+    if (wait->told < stage)
         module_emit(&message);
-    wait->told = true;
+    wait->told = stage;
 }
 
 /* Returns whether no run is under way any more, of those that were when each was looked at. */
@@ -91,7 +98,7 @@ static bool wait_for_runs(struct wait *wait)
             continue;
         snprintf(text, sizeof(text), "its run %.64s#%llu has ended",
                  task_name(module->task_runners[i]), (unsigned long long)run);
-        tell_deferred(wait, text);
+        tell_deferred(wait, WAIT_OPEN, text);
         if (!task_wait(wait->ctx, module->task_runners[i]))
             return false;
     }
@@ -106,7 +113,25 @@ static void note_wait(struct host_module *module, const char *text)
     pthread_mutex_unlock(&module->lock);
 }
 
-static bool wait_for_jobs(struct wait *wait)
+/* As for runs: for those from before the reload, while others come and go. */
+static bool wait_for_earlier_jobs(struct wait *wait)
+{
+    struct host_module *module = wait->module;
+    char text[160];
+
+    for (size_t i = 0; i < module->code.pool_count; i++) {
+        if (!jobs_are_marked(module->pool_runners[i]))
+            continue;
+        snprintf(text, sizeof(text), "jobs of its pool %.64s have ended",
+                 jobs_name(module->pool_runners[i]));
+        tell_deferred(wait, WAIT_OPEN, text);
+        if (!jobs_wait_marked(wait->ctx, module->pool_runners[i]))
+            return false;
+    }
+    return true;
+}
+
+static bool wait_for_last_jobs(struct wait *wait)
 {
     struct host_module *module = wait->module;
     struct module_op pause = {
@@ -117,9 +142,11 @@ static bool wait_for_jobs(struct wait *wait)
     life_refuse_jobs(module, &pause);
     for (size_t i = 0; i < module->code.pool_count; i++)
         if (jobs_are_under_way(module->pool_runners[i])) {
-            snprintf(text, sizeof(text), "jobs of its pool %.64s have ended",
-                     jobs_name(module->pool_runners[i]));
-            tell_deferred(wait, text);
+            snprintf(
+                text, sizeof(text),
+                "the last jobs of its pool %.64s have ended: until then it takes no run or job",
+                jobs_name(module->pool_runners[i]));
+            tell_deferred(wait, WAIT_SHUT, text);
             note_wait(module, text);
         }
     return life_drain(wait->ctx, module, &pause);
@@ -137,13 +164,17 @@ static bool pause_work(struct wait *wait)
 
     if (life_begin_operation(module, true, &wait->ctx) < 0)
         return false;
-    ended = wait_for_runs(wait) && module_shut_gate(module) == 0 && wait_for_runs(wait);
+    for (size_t i = 0; i < module->code.pool_count; i++)
+        jobs_mark(module->pool_runners[i]);
+    /* A run that has begun while jobs ended may be long, too. */
+    ended = wait_for_runs(wait) && wait_for_earlier_jobs(wait) && wait_for_runs(wait);
+    ended = ended && module_shut_gate(module) == 0 && wait_for_runs(wait);
     /* Pools that refuse cannot be opened again: only a stop comes before their end, and newer options wait. */
     pthread_mutex_lock(&module->lock);
     module->operation.replaceable = false;
     string_copy(module->operation.waits, sizeof(module->operation.waits), "its jobs have ended");
     pthread_mutex_unlock(&module->lock);
-    ended = ended && rv_context_err(wait->ctx) == 0 && wait_for_jobs(wait);
+    ended = ended && rv_context_err(wait->ctx) == 0 && wait_for_last_jobs(wait);
     note_wait(module, "");
     life_end_operation(module);
     wait->ctx = rv_context_unref(wait->ctx);

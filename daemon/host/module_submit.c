@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "base/text.h"
 #include "daemon/host/jobs.h"
 #include "daemon/host/module.h"
 
@@ -90,10 +91,12 @@ void module_submit(struct host_module *module, const char *pool, uint64_t reques
                    rv_duration timeout, const void *data, size_t size)
 {
     struct pool_runner *found = NULL;
+    char waits[MODULE_WAITS_SIZE];
     bool ready;
 
     pthread_mutex_lock(&module->lock);
     ready = module->ready;
+    string_copy(waits, sizeof(waits), module->operation.waits);
     for (size_t i = 0; ready && i < module->code.pool_count; i++)
         if (strcmp(jobs_name(module->pool_runners[i]), pool) == 0)
             found = module->pool_runners[i];
@@ -101,7 +104,7 @@ void module_submit(struct host_module *module, const char *pool, uint64_t reques
         jobs_submit(found, request, timeout, data, size);
     pthread_mutex_unlock(&module->lock);
     if (!ready)
-        module_refuse(module, request, 0, -EAGAIN, "the module is not ready");
+        module_refuse_for_now(module, request, 0, waits);
     else if (!found)
         module_refuse_unknown(module, request, 0, "pool", pool);
 }

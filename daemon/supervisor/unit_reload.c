@@ -46,10 +46,11 @@ static void restart(struct unit *unit, const char *why)
     goal_bounce(unit, &cause, unit->supervisor->reload_errand);
 }
 
-/* Whoever waits for the reload need not wait for that: all that can be done has been. */
+/* Whoever waits for the reload need not wait for that: all that can be done has been. What it waits for may become
+ * something else. */
 void unit_act_deferred(struct unit *unit, const struct unit_input *input)
 {
-    if (!unit->reloading || !is_of_last(unit, input))
+    if ((!unit->reloading && unit->deferred[0] == '\0') || !is_of_last(unit, input))
         return;
     unit->reloading = false;
     string_copy(unit->deferred, sizeof(unit->deferred), input->message->text);

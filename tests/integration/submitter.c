@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A module that submits where it hardly can: in init, reload and fini, and from a job that its stop
- * cancels. It logs what it was told.
+ * A module that submits where it hardly can: in init, reload and fini, from a job that its stop cancels, and
+ * to a pool that is full. It logs what it was told.
  */
 #include <reeve/module.h>
 #include <string.h>
@@ -64,8 +64,24 @@ static int run_second(struct rv_context *ctx, const struct rv_job *job, void *st
     return 0;
 }
 
+/* One that runs, one that waits, and one for which there is no room. */
+static int fill(struct rv_context *ctx, void *state)
+{
+    int r;
+
+    (void)state;
+    for (int i = 0; i < 2; i++)
+        if ((r = rv_submit(ctx, "second", "", 0)) < 0)
+            return r;
+    rv_log(ctx, RV_LOG_NOTICE, "submits the third");
+    r = rv_submit(ctx, "second", "", 0);
+    rv_log(ctx, RV_LOG_NOTICE, "the third: %d", r);
+    return r;
+}
+
 RV_MODULE(.name = "submitter", .state_size = sizeof(struct submitter),
           .options = RV_OPTIONS(RV_OPTION_STRING(struct submitter, when, .fallback = "")),
+          .tasks = RV_TASKS({.name = "fill", .run = fill}),
           .pools = RV_POOLS({.name = "first", .run = run_first, .workers = 1},
                             {.name = "second", .run = run_second, .workers = 1}),
           .init = init, .fini = fini, .reload = reload);

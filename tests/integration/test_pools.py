@@ -4,6 +4,7 @@
 import os
 
 import harness
+from puppetry import PuppetTest, puppet
 
 SUBMITTER = os.path.join(harness.BUILD, "tests", "integration", "submitter.so")
 
@@ -37,6 +38,101 @@ class SubmitTest(harness.DaemonTest):
         self.assertRegex(daemon.text(), r"\[a\] in fini: -32 the module stops")
         self.assertNotIn("SIG", daemon.text())
         self.assertEqual(daemon.module("a")["pools"][0]["accepted"], 0)
+        self.assertEqual(daemon.stop(), 0, daemon.text())
+
+    def test_one_that_waits_for_room_is_not_accepted(self):
+        daemon = self.daemon(submitter("second.queue = 1", "drain = 1ms")).wait_ready("a")
+        self.assertEqual(daemon.ctl("run", "a/fill").returncode, 0)
+
+        def pool():
+            return next(p for p in daemon.module("a")["pools"] if p["name"] == "second")
+        harness.wait_until(lambda: pool()["accepted"] == 2, "a full queue")
+        daemon.wait_log(r"\[a/fill#1\] submits the third")
+        for i in range(1, 20):
+            # What finds no room is counted, and the other numbers with it.
+            self.assertIn("the queue is full", daemon.ctl("submit", "a/second", stdin="x").stderr)
+            now = pool()
+            self.assertEqual((now["active"], now["queued"], now["accepted"], now["rejected"]), (1, 1, 2, i))
+        # Its end makes the count no smaller.
+        self.assertEqual(daemon.ctl("stop", "a").returncode, 0)
+        self.assertRegex(daemon.text(), r"\[a/fill#1\] the third: -125")
+        now = pool()
+        self.assertEqual((now["accepted"], now["lost"]), (2, 1))
+        self.assertEqual(daemon.stop(), 0, daemon.text())
+
+
+class ReloadTest(PuppetTest):
+    LAST = "the last jobs of its pool work have ended: until then it takes no run or job"
+
+    def start(self, *fifos):
+        daemon = self.daemon(puppet("a", "words = old", "drain = 1ms")).wait_ready("a")
+        for name in fifos:
+            os.mkfifo(self.path(daemon, name))
+        return daemon
+
+    def reload(self, daemon, words):
+        daemon.write(puppet("a", f"words = {words}", "drain = 1ms"))
+        done = daemon.ctl("reload")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        return done.stdout
+
+    def submit(self, daemon, action):
+        done = daemon.ctl("submit", "a/work", stdin=action)
+        self.assertEqual(done.returncode, 0, done.stderr)
+
+    def release(self, daemon, name):
+        with open(self.path(daemon, name), "w", encoding="utf-8"):
+            pass
+
+    def test_a_long_job_holds_up_nothing_else(self):
+        daemon = self.start("long")
+        self.submit(daemon, "fifo long")
+        self.wait_trace(daemon, "a reads")
+        self.assertIn("takes its new options when jobs of its pool work have ended", self.reload(daemon, "new"))
+        runs = self.task(daemon, "a", "tick")["runs"]
+        harness.wait_until(lambda: self.task(daemon, "a", "tick")["runs"] > runs + 3, "runs of the schedule")
+        self.script(daemon, "a", "note")
+        done = daemon.ctl("run", "a/act", "--wait")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.submit(daemon, "note")
+        self.release(daemon, "long")
+        self.wait_trace(daemon, "a reload")
+        self.assertEqual(self.trace(daemon), ["a init", "a reads", "a noted", "a has read", "a noted", "a reload"])
+        daemon.wait_log(r"\[a\] reloaded")
+        self.assertEqual(daemon.module("a")["output"], "")
+        self.assertEqual(daemon.stop(), 0, daemon.text())
+
+    def test_later_jobs_do_not_put_it_off_for_ever(self):
+        daemon = self.start("one", "two")
+        self.submit(daemon, "fifo one")
+        self.wait_trace(daemon, "a reads")
+        self.reload(daemon, "new")
+        self.submit(daemon, "fifo two")
+        self.release(daemon, "one")
+        daemon.wait_log(r"\[a\] takes its new options when " + self.LAST)
+        self.wait_trace(daemon, "a reads", 2)
+        self.assertIn(self.LAST, daemon.module("a")["output"])
+        for words in ("run", "a/act"), ("submit", "a/work"):
+            done = daemon.ctl(*words, stdin="note")
+            self.assertEqual(done.returncode, 1)
+            self.assertIn("the module takes its new options when " + self.LAST, done.stderr)
+        self.assertIn(self.LAST, self.reload(daemon, "newest"))
+        self.release(daemon, "two")
+        harness.wait_until(lambda: daemon.module("a")["output"] == "", "the newest options")
+        self.submit(daemon, "note")
+        self.wait_trace(daemon, "a noted")
+        self.assertEqual(daemon.module("a")["pools"][0]["accepted"], 3)
+        self.assertEqual(daemon.stop(), 0, daemon.text())
+
+    def test_a_stop_while_it_waits_for_jobs(self):
+        daemon = self.start()
+        self.submit(daemon, "wait")
+        self.wait_trace(daemon, "a waits")
+        self.assertIn("takes its new options when jobs of its pool work have ended", self.reload(daemon, "new"))
+        done = daemon.ctl("restart", "a")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual([line.split(":")[0] for line in self.trace(daemon)],
+                         ["a init", "a waits", "a cancelled", "a fini", "a init"])
         self.assertEqual(daemon.stop(), 0, daemon.text())
 
 

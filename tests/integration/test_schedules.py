@@ -500,18 +500,23 @@ class Owed(SteppedTest):
         self.assertEqual(daemon.stop(), 0, daemon.text())
 
     def test_a_point_while_a_reload_waits(self):
-        """No run begins until a job has ended; half past comes meanwhile."""
+        """No run begins until the last job has ended; half past comes meanwhile."""
         config = puppet("a", "act.at = *:30 UTC")
         for overlap in ("skip", "queue"):
             with self.subTest(overlap):
                 daemon = self.start_shifted(config + f"act.overlap = {overlap}\n")
-                os.mkfifo(self.path(daemon, "long"))
+                for name in "first", "long":
+                    os.mkfifo(self.path(daemon, name))
                 self.wait_next(daemon, 1200)
-                self.assertEqual(daemon.ctl("submit", "a/work", stdin="fifo long").returncode, 0)
+                self.assertEqual(daemon.ctl("submit", "a/work", stdin="fifo first").returncode, 0)
                 self.wait_trace(daemon, "a reads")
                 daemon.write(config + f"act.overlap = {overlap}\nact.timeout = 1h\n")
                 done = daemon.ctl("reload")
                 self.assertIn("takes its new options when", done.stdout, done)
+                self.assertEqual(daemon.ctl("submit", "a/work", stdin="fifo long").returncode, 0)
+                with open(self.path(daemon, "first"), "w", encoding="utf-8"):
+                    pass
+                self.wait_trace(daemon, "a reads", 2)
                 self.step(self.now + 1201)
                 harness.wait_until(lambda: self.planned(daemon) is None, "the schedule to rest")
                 with open(self.path(daemon, "long"), "w", encoding="utf-8"):
