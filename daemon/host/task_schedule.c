@@ -10,6 +10,7 @@
 
 #include "base/calendar.h"
 #include "base/clock.h"
+#include "base/text.h"
 #include "daemon/host/log_sink.h"
 #include "daemon/host/task_internal.h"
 #include "daemon/host/wall_clock.h"
@@ -212,6 +213,29 @@ void task_expect_nothing(struct task_runner *runner)
 
 /* Beginning and ending --------------------------------------------------------------------------- */
 
+/* Only a person revives it, or a setting that says otherwise: not a crash, nor options that have changed. */
+static void stay_stopped(struct task_runner *runner)
+{
+    struct scoreboard_task *record = runner->record;
+    struct rv_context *ctx = labelled(runner);
+
+    runner->stopped = true;
+    scoreboard_write_begin(record);
+    record->state = SCOREBOARD_TASK_STOPPED;
+    /* Of another process its last error is not known. */
+    if (record->last_code == 0) {
+        record->last_code = -ECANCELED;
+        string_copy(record->last_text, sizeof(record->last_text),
+                    "it has failed, and is stopped (on-error = stop)");
+    }
+    scoreboard_write_end(record);
+    host_log(
+        ctx, RV_LOG_WARNING,
+        "is still stopped for its failure (on-error = stop): reevectl restart %s starts it again",
+        runner->module->name);
+    rv_context_unref(ctx);
+}
+
 void task_begin_schedule(struct task_runner *runner, const struct last_runs *last_runs)
 {
     struct scoreboard_task *record = runner->record;
@@ -220,9 +244,13 @@ void task_begin_schedule(struct task_runner *runner, const struct last_runs *las
     struct schedule_now now = task_read_clocks();
     struct schedule_gap gap;
     uint64_t seed = (uint64_t)now.monotonic;
+    bool stopped;
 
     (void)!getrandom(&seed, sizeof(seed), GRND_NONBLOCK);
     schedule_begin(&runner->schedule, rule, &now, &past, seed, &gap);
+    stopped = past.stopped && !past.revived && runner->settings->on_error == TASK_ON_ERROR_STOP;
+    if (stopped)
+        gap = (struct schedule_gap){0};
     tell_gap(runner, &gap);
     scoreboard_write_begin(record);
     record->failures_in_row = past.failures;
@@ -232,6 +260,8 @@ void task_begin_schedule(struct task_runner *runner, const struct last_runs *las
     schedule_format(rule, record->schedule, sizeof(record->schedule));
     record->state = SCOREBOARD_TASK_WAITING;
     scoreboard_write_end(record);
+    if (stopped)
+        stay_stopped(runner);
     publish_due(runner);
 }
 
@@ -241,6 +271,8 @@ int task_start_schedule(struct task_runner *runner, rv_function tick)
     const struct schedule_rule *rule = &runner->settings->schedule;
     int r = 0;
 
+    if (runner->stopped)
+        return 0;
     if (schedule_is_planned(rule))
         r = rv_periodic_start(runner->module->tasks, &spec, tick, runner, &runner->periodic);
     if (r == 0 && schedule_is_of_wall_clock(rule))

@@ -290,7 +290,7 @@ static void save_at_the_end(struct ledger *ledger)
 /* ------------------------------------------------------------------------------------------------
  */
 
-/* Returns false for a task without a schedule. */
+/* Returns false for a task without a schedule, unless it is stopped for an error. */
 static bool read_task(struct scoreboard_task *task, struct entry *ret_seen)
 {
     *ret_seen = (struct entry){
@@ -303,7 +303,9 @@ static bool read_task(struct scoreboard_task *task, struct entry *ret_seen)
     };
     ret_seen->open = ret_seen->by_interval ? task->open : task->open_realtime;
     ret_seen->settled = ret_seen->open - (ret_seen->by_interval ? task->interval : 1);
-    return ret_seen->open > 0;
+    if (ret_seen->open <= 0)
+        ret_seen->settled = clock_realtime();
+    return ret_seen->open > 0 || ret_seen->stopped;
 }
 
 void ledger_read_board(struct ledger *ledger, const char *module, const struct scoreboard *board,
@@ -391,10 +393,10 @@ static json_t *save_entry(const struct entry *entry)
 {
     const struct ledger_known known = to_known(entry);
 
-    return json_pack("{s:s, s:s, s:I, s:b, s:I, s:I, s:I}", "module", entry->module, "task",
+    return json_pack("{s:s, s:s, s:I, s:b, s:I, s:I, s:I, s:b}", "module", entry->module, "task",
                      entry->task, "started", (json_int_t)known.settled, "kept", entry->kept, "open",
                      (json_int_t)known.open, "passed_until", (json_int_t)known.passed_until,
-                     "failures", (json_int_t)known.failures);
+                     "failures", (json_int_t)known.failures, "stopped", known.stopped);
 }
 
 json_t *ledger_save(const struct ledger *ledger)
@@ -413,11 +415,11 @@ static int load_entry(json_t *item, const char **ret_module, struct entry *ret_e
 {
     json_int_t settled, open = 0, passed_until = 0, failures = 0;
     const char *task;
-    int kept;
+    int kept, stopped = 0;
 
-    if (json_unpack(item, "{s:s, s:s, s:I, s:b, s?I, s?I, s?I}", "module", ret_module, "task",
+    if (json_unpack(item, "{s:s, s:s, s:I, s:b, s?I, s?I, s?I, s?b}", "module", ret_module, "task",
                     &task, "started", &settled, "kept", &kept, "open", &open, "passed_until",
-                    &passed_until, "failures", &failures) < 0 ||
+                    &passed_until, "failures", &failures, "stopped", &stopped) < 0 ||
         settled <= 0 || open < 0 || passed_until < 0 || failures < 0 || failures > UINT32_MAX)
         return -EBADMSG;
     *ret_entry = (struct entry){
@@ -425,6 +427,7 @@ static int load_entry(json_t *item, const char **ret_module, struct entry *ret_e
         .settled = settled,
         .open = open,
         .passed_until = passed_until,
+        .stopped = stopped,
         .failures = (uint32_t)failures,
         .kept = kept,
     };

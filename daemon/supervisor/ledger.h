@@ -51,7 +51,7 @@ void ledger_read_board(struct ledger *ledger, const char *module, const struct s
 /* Whether that thread writes now: an exec() would cut it off. */
 bool ledger_is_writing(const struct ledger *ledger);
 
-/* Calls fn for each task of the module that was seen with a schedule. */
+/* Calls fn for each task of the module that was seen with a schedule, or stopped for an error. */
 void ledger_each(const struct ledger *ledger, const char *module,
                  void (*fn)(const char *task, const struct ledger_known *known, void *arg),
                  void *arg);

@@ -231,7 +231,13 @@ bool tenancy_release(struct unit *unit, const char *cause)
     return true;
 }
 
-/* A pause after failures is over for one that a person has started. */
+static bool was_started_by_person(const struct unit *unit)
+{
+    return unit->was_down || (unit->last_restart.kind == CAUSE_OPERATOR &&
+                              unit->last_restart.at == unit->state_since);
+}
+
+/* A pause after failures is over for one that a person has started, and it is not stopped for an error any more. */
 static void send_last_run(const char *task, const struct ledger_known *known, void *arg)
 {
     const struct unit *unit = arg;
@@ -239,7 +245,8 @@ static void send_last_run(const char *task, const struct ledger_known *known, vo
         .type = WIRE_LAST_RUN,
         .module = unit->slot,
         .flags = (unit->was_down ? 0 : WIRE_LAST_RUN_OWED) |
-                 (known->stopped ? WIRE_LAST_RUN_STOPPED : 0),
+                 (known->stopped ? WIRE_LAST_RUN_STOPPED : 0) |
+                 (was_started_by_person(unit) ? WIRE_LAST_RUN_REVIVED : 0),
         .line = unit->was_down ? 0 : known->failures,
         .number = (uint64_t)known->settled,
         .deadline = known->open,

@@ -446,6 +446,42 @@ class Tasks(PuppetTest):
         daemon.wait_log(r"\[go/act#2\] succeeded again after 1 failures")
         self.assertEqual(daemon.stop(), 0, daemon.text())
 
+    def test_a_task_that_is_stopped_stays_so(self):
+        def text(words, on_error="stop"):
+            return "".join(puppet(name, f"act.on-error = {on_error}", f"words = {words}", *lines)
+                           for name, lines in {"s": ["act.every = 20ms"], "r": []}.items())
+
+        def states():
+            return [self.task(daemon, name, "act")["state"] for name in "sr"]
+        daemon = self.daemon(text("old"), start=False)
+        self.script(daemon, "s", "fail")
+        daemon.start().wait_ready()
+        self.act(daemon, "r", "fail")
+        harness.wait_until(lambda: states() == ["stopped", "stopped"], "both stopped")
+        for name in "sr":
+            self.script(daemon, name, "note")
+        # Neither by new options, nor by a crash or an upgrade and then another.
+        daemon.write(text("new"))
+        self.assertEqual(daemon.ctl("reload").returncode, 0)
+        daemon.wait_log(r"warning +\[s/act\] is still stopped for its failure \(on-error = stop\)")
+        self.assertEqual(states(), ["stopped", "stopped"])
+        for upgrade in (False, True):
+            if upgrade:
+                self.assertEqual(daemon.ctl("upgrade").returncode, 0)
+            for name in "sr":
+                self.wait_restarted(daemon, name, daemon.kill(name))
+            self.assertEqual(states(), ["stopped", "stopped"])
+            self.assertEqual(daemon.check("s/act:duration")["status"], "warn")
+            self.assertIn("the task is stopped", daemon.ctl("run", "r/act", "--wait").stderr)
+        self.assertNotIn("s noted", self.trace(daemon))
+        # By a person, or when it is not to be so any more.
+        self.assertEqual(daemon.ctl("restart", "s").returncode, 0)
+        self.wait_trace(daemon, "s noted")
+        daemon.write(text("new", "continue"))
+        self.assertEqual(daemon.ctl("reload").returncode, 0)
+        harness.wait_until(lambda: daemon.ctl("run", "r/act", "--wait").returncode == 0, "a run")
+        self.assertEqual(daemon.stop(), 0, daemon.text())
+
     def test_overlap(self):
         daemon = self.daemon(puppet("skips") + puppet("queues", "act.overlap = queue")).wait_started()
         for name in ("skips", "queues"):
