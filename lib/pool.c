@@ -61,7 +61,7 @@ static void set_defaults(struct rv_pool_options *options)
     if (options->backoff <= 0)
         options->backoff = 100 * RV_MILLISECOND;
     if (options->backoff_max <= 0)
-        options->backoff_max = RV_MINUTE;
+        options->backoff_max = MAX(RV_MINUTE, options->backoff);
 }
 
 /* Starts as many as the kernel lets us; all or none count. */

@@ -27,7 +27,8 @@ static void timer_due(struct timer *timer)
     parker_unpark(wake);
 }
 
-static rv_duration backoff(const struct rv_pool_options *options, unsigned attempts)
+/* When the next attempt is due. */
+static rv_duration retry_time(const struct rv_pool_options *options, unsigned attempts)
 {
     rv_duration delay = options->backoff;
 
@@ -35,7 +36,8 @@ static rv_duration backoff(const struct rv_pool_options *options, unsigned attem
         delay = delay > options->backoff_max / 2 ? options->backoff_max : delay * 2;
     delay = MIN(delay, options->backoff_max);
     /* From 3/4 to 5/4, so that jobs that failed together do not come back together. */
-    return delay / 4 * 3 + delay / 2 / 1024 * ((rv_now() >> 4) % 1024);
+    delay = delay / 4 * 3 + delay / 2 / 1024 * ((rv_now() >> 4) % 1024);
+    return delay < RV_FOREVER - rv_now() ? rv_now() + delay : RV_FOREVER;
 }
 
 bool retry_put_aside(struct rv_pool *pool, const struct job *job)
@@ -52,7 +54,7 @@ bool retry_put_aside(struct rv_pool *pool, const struct job *job)
     retry->pool = pool;
     retry->job = *job;
     pthread_mutex_lock(&pool->lock);
-    armed = timer_arm(&retry->timer, rv_now() + backoff(&pool->options, job->attempts)) == 0;
+    armed = timer_arm(&retry->timer, retry_time(&pool->options, job->attempts)) == 0;
     if (armed) {
         list_append(&pool->retries, &retry->list);
         pool->retry_count++;

@@ -173,7 +173,7 @@ static int put_tables(const struct loaded_module *loaded)
         return -ENOMEM;
     put_module(&loaded->module);
     settings_defaults(loaded, tasks, pools, problem, NULL);
-    settings_check(loaded, tasks, problem, NULL);
+    settings_check(loaded, tasks, pools, problem, NULL);
     for (size_t i = 0; i < loaded->option_count; i++)
         put_option(&loaded->options[i]);
     for (size_t i = 0; i < loaded->task_count; i++)

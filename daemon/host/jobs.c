@@ -278,7 +278,8 @@ int jobs_create(struct host_module *module, const struct rv_module_pool *definit
         .queue = (size_t)settings->queue,
         .timeout = settings->timeout,
         .retries = (unsigned)settings->retries,
-        .backoff = settings->backoff,
+        .backoff = settings->backoff > 0 ? settings->backoff : POOL_BACKOFF,
+        .backoff_max = settings->backoff_max,
         .ended = job_ended,
         .arg = runner,
     };

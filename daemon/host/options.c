@@ -355,7 +355,8 @@ static void bind_settings(struct binder *binder)
             tell_unknown(binder, line);
     }
     errors.line = NULL;
-    settings_check(binder->loaded, binder->bound->tasks, tell_setting, &errors);
+    settings_check(binder->loaded, binder->bound->tasks, binder->bound->pools, tell_setting,
+                   &errors);
 }
 
 /* What has passed for good was right when it was written. */

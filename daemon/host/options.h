@@ -45,12 +45,16 @@ struct task_settings {
     uint32_t given; /* a bit for each key that the section has; of settings.c */
 };
 
+/* Of a pool for which nobody says anything else. */
+#define POOL_BACKOFF (100 * RV_MILLISECOND)
+
 struct pool_settings {
     int64_t workers;
     int64_t queue;
     int64_t retries;
     rv_duration timeout;
-    rv_duration backoff;
+    rv_duration backoff; /* 0: POOL_BACKOFF */
+    rv_duration backoff_max;
     rv_duration grace; /* as of a task */
     uint32_t given;
 };

@@ -193,8 +193,10 @@ static const struct setting pool_table[] = {
     {"retries", parse_retries, POOL(retries), "0", "further attempts after a failure"},
     {"timeout", parse_duration, POOL(timeout), NULL,
      "time after which an attempt is cancelled; none by default"},
-    {"backoff", parse_duration, POOL(backoff), NULL,
+    {"backoff", parse_part, POOL(backoff), NULL,
      "pause before the first retry, by default 100ms; doubles with each further one"},
+    {"backoff-max", parse_part, POOL(backoff_max), "1min",
+     "longest pause of backoff, give or take a quarter"},
     {"grace", parse_duration, POOL(grace), "5s",
      "time for a job to honour its cancel; then its stack is noted and its host is killed"},
 };
@@ -273,6 +275,8 @@ void settings_defaults(const struct loaded_module *loaded, struct task_settings 
         pools[i].retries = pool->retries;
         take_default(pool_table, pool->name, "timeout", pool->timeout, &pools[i], fn, arg);
         take_default(pool_table, pool->name, "backoff", pool->backoff, &pools[i], fn, arg);
+        /* Its author means what the module's own table says. */
+        pools[i].backoff_max = MAX(pools[i].backoff_max, pools[i].backoff);
         take_default(pool_table, pool->name, "grace", pool->grace, &pools[i], fn, arg);
     }
 }
@@ -359,6 +363,18 @@ bool settings_apply(const struct loaded_module *loaded, const char *key, const c
     return false;
 }
 
+static const char *wrong_backoff(rv_duration backoff, rv_duration longest, char *buffer,
+                                 size_t size)
+{
+    char text[DURATION_TEXT_SIZE];
+
+    if (backoff <= longest)
+        return NULL;
+    snprintf(buffer, size, "backoff must not be longer than backoff-max, which is %s",
+             duration_format(longest, text, sizeof(text)));
+    return buffer;
+}
+
 /* What is wrong with them, or NULL; it may be in buffer. */
 static const char *wrong_together(const struct task_settings *task, char *buffer, size_t size)
 {
@@ -374,16 +390,11 @@ static const char *wrong_together(const struct task_settings *task, char *buffer
                  duration_format(rule->every, text, sizeof(text)));
         return buffer;
     }
-    if (rule->backoff > rule->backoff_max) {
-        snprintf(buffer, size, "backoff must not be longer than backoff-max, which is %s",
-                 duration_format(rule->backoff_max, text, sizeof(text)));
-        return buffer;
-    }
-    return NULL;
+    return wrong_backoff(rule->backoff, rule->backoff_max, buffer, size);
 }
 
 void settings_check(const struct loaded_module *loaded, const struct task_settings *tasks,
-                    settings_error_fn fn, void *arg)
+                    const struct pool_settings *pools, settings_error_fn fn, void *arg)
 {
     char error[256], buffer[128];
 
@@ -393,6 +404,15 @@ void settings_check(const struct loaded_module *loaded, const struct task_settin
         if (!wrong)
             continue;
         snprintf(error, sizeof(error), "task %.60s: %s", loaded->tasks[i].name, wrong);
+        fn(error, arg);
+    }
+    for (size_t i = 0; i < loaded->pool_count; i++) {
+        rv_duration backoff = pools[i].backoff > 0 ? pools[i].backoff : POOL_BACKOFF;
+        const char *wrong = wrong_backoff(backoff, pools[i].backoff_max, buffer, sizeof(buffer));
+
+        if (!wrong)
+            continue;
+        snprintf(error, sizeof(error), "pool %.60s: %s", loaded->pools[i].name, wrong);
         fn(error, arg);
     }
 }

@@ -16,9 +16,9 @@ bool settings_apply(const struct loaded_module *loaded, const char *key, const c
                     struct task_settings *tasks, struct pool_settings *pools, settings_error_fn fn,
                     void *arg);
 
-/* What must hold of each task's settings together. */
+/* What must hold of the settings of each task and pool together. */
 void settings_check(const struct loaded_module *loaded, const struct task_settings *tasks,
-                    settings_error_fn fn, void *arg);
+                    const struct pool_settings *pools, settings_error_fn fn, void *arg);
 
 /* Whether the line is a calendar of a task that does not come again after a real time. */
 bool settings_is_past(const struct loaded_module *loaded, const struct task_settings *tasks,

@@ -77,7 +77,8 @@ struct rv_module_pool {
     unsigned queue;      /* 0: 1024 */
     unsigned retries;    /* further attempts after a failure */
     const char *timeout; /* of an attempt; NULL: none */
-    const char *backoff; /* before the first retry; NULL: 100ms */
+    const char *
+        backoff; /* before the first retry; NULL: 100ms. It doubles up to 1min, or stays when longer. */
     const char *help;
     const char *grace; /* for a job to honour a cancel; NULL: 5s. Past it the host is killed. */
 };

@@ -38,7 +38,7 @@ struct rv_pool_options {
     rv_duration timeout;     /* of one attempt; 0: none */
     unsigned retries;        /* further attempts after a failure */
     rv_duration backoff;     /* before the first retry; doubles, with jitter; 0: 100 ms */
-    rv_duration backoff_max; /* 0: 1 minute */
+    rv_duration backoff_max; /* of the pauses; 0: 1 minute, or backoff if that is longer */
     /* Called once for each accepted job, on a worker or on whoever cancels or destroys; may be
      * NULL. Must not block for long, nor destroy the pool. */
     void (*ended)(const struct rv_job_end *end, void *arg);

@@ -119,7 +119,8 @@ static void every_value(void **_unused_)
                                "check.overlap = queue\ncheck.on-error = restart\n"
                                "check.on-stop = finish\nconvert.workers = 200\n"
                                "convert.queue = 7\nconvert.retries = 0\nconvert.timeout = 3s\n"
-                               "convert.backoff = 20ms",
+                               "convert.backoff = 20ms\n"
+                               "convert.backoff-max = 20min",
                                &bound),
                      0);
     state = bound.state;
@@ -145,6 +146,7 @@ static void every_value(void **_unused_)
     assert_int_equal(bound.pools[0].retries, 0);
     assert_int_equal(bound.pools[0].timeout, 3 * RV_SECOND);
     assert_int_equal(bound.pools[0].backoff, 20 * RV_MILLISECOND);
+    assert_int_equal(bound.pools[0].backoff_max, 20 * RV_MINUTE);
     options_free(&bound);
 }
 
@@ -212,6 +214,10 @@ static void every_error(void **_unused_)
          "0:task check: jitter must be shorter than every, which is 30s\n"},
         {"text = a\ncheck.backoff = 1h",
          "0:task check: backoff must not be longer than backoff-max, which is 10min\n"},
+        {"text = a\nconvert.backoff = 10min",
+         "0:pool convert: backoff must not be longer than backoff-max, which is 1min\n"},
+        {"text = a\nconvert.backoff-max = 1ms",
+         "0:pool convert: backoff must not be longer than backoff-max, which is 1ms\n"},
         {"text = a\ncheck.every = 11y",
          "2:check.every = 11y: expected a duration of 1ms to ten years, or never\n"},
         {"text = a\ncheck.every = 0s",
