@@ -9,8 +9,12 @@
 #include "base/log.h"
 #include "base/shown.h"
 #include "base/text.h"
+#include "ctl/output.h"
 
 #define VALUE_SIZE 4096
+
+/* How often it is looked whether anybody still reads what follows. */
+#define LOOK_USEC 500000
 
 static void journal_close(sd_journal **journal)
 {
@@ -131,8 +135,8 @@ int64_t journal_read(const struct journal_query *query, void (*fn)(const json_t 
     if (r == 0)
         r = seek(journal, query);
     count = r < 0 ? r : read_on(journal, fn, arg);
-    while (count >= 0 && query->follow) {
-        r = sd_journal_wait(journal, UINT64_MAX);
+    while (count >= 0 && query->follow && output_wait(0)) {
+        r = sd_journal_wait(journal, LOOK_USEC);
         if (r < 0)
             return r;
         count = read_on(journal, fn, arg);

@@ -14,7 +14,7 @@ struct journal_query {
     const char *module; /* NULL: of all */
     int64_t since;      /* in nanoseconds since the epoch; 0: from the first */
     size_t lines;       /* the last so many of them; 0: none, SIZE_MAX: all */
-    bool follow;        /* and then those that are written from now on, for ever */
+    bool follow; /* and then those that are written from now on, as long as somebody reads them */
 };
 
 /*

@@ -6,17 +6,17 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/shown.h"
 #include "base/text.h"
 #include "ctl/commands.h"
 #include "ctl/journal.h"
+#include "ctl/output.h"
 #include "ctl/table.h"
 #include "ctl/times.h"
 
 /* How often -f asks for more. */
-static const struct timespec pause_between = {.tv_nsec = 300000000};
+#define PAUSE_MS 300
 
 /* Of a journal, which may have years of them. */
 #define LINES_DEFAULT 1000
@@ -90,7 +90,8 @@ static int follow(const struct ctl *ctl, const struct wish *wish, const json_t *
     int r = 0;
 
     while (r == 0) {
-        nanosleep(&pause_between, NULL);
+        if (!output_wait(PAUSE_MS))
+            return CTL_EXIT_FAILURE;
         r = ask(ctl, wish, last, &answer);
         if (r != 0)
             break;

@@ -5,16 +5,14 @@
  */
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/duration.h"
 #include "base/size.h"
 #include "base/text.h"
 #include "ctl/commands.h"
+#include "ctl/output.h"
 #include "ctl/table.h"
-
-static const struct timespec second = {.tv_sec = 1};
 
 struct figures {
     long long runs, failures, queued, active;
@@ -133,7 +131,10 @@ int command_top(const struct ctl *ctl, int count _unused_, char **words _unused_
     int r = ctl_request(ctl, "GET", "/v1/status", NULL, NULL, 0, &before);
 
     while (r == 0) {
-        nanosleep(&second, NULL);
+        if (!output_wait(1000)) {
+            r = CTL_EXIT_FAILURE;
+            break;
+        }
         r = ctl_request(ctl, "GET", "/v1/status", NULL, NULL, 0, &status);
         if (r != 0)
             break;

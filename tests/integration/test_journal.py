@@ -187,7 +187,17 @@ class Journal(PuppetTest):
             self.assertIn("[past] ready", follow.stdout.readline())
             self.act(daemon, "past", "fail")
             self.assertIn("failed: as told", follow.stdout.readline())
-            follow.kill()
+            # As `logs -f | head`: nothing more is logged.
+            follow.stdout.close()
+            try:
+                self.assertEqual(follow.wait(harness.PATIENCE), -signal.SIGPIPE)
+            finally:
+                follow.kill()
+        with self.subTest("a full disk"), open("/dev/full", "wb") as full:
+            done = subprocess.run([harness.REEVECTL, "logs", "-f", "past"], stdout=full, stderr=subprocess.PIPE, text=True,
+                                  timeout=harness.PATIENCE, check=False)
+            self.assertEqual(done.returncode, 1)
+            self.assertIn("cannot write its output", done.stderr)
         self.assertEqual(daemon.stop(), 0)
 
     def test_a_journal_that_does_not_read_holds_up_nothing(self):

@@ -402,6 +402,44 @@ class Looks(PuppetTest):
             self.assertEqual(daemon.stop(), 0, daemon.text())
             self.assertEqual(follow.wait(harness.PATIENCE), 3)
 
+    def test_logs_end_with_their_reader(self):
+        """As `logs -f | head -1`, also when nothing more is logged."""
+        daemon = self.daemon(puppet("a")).wait_started()
+        for options in {}, {"stdout": self.enter_pty()}:
+            command = [harness.REEVECTL, "-s", daemon.control, "logs", "-f", "a"]
+            options = {"stdout": harness.subprocess.PIPE, **options}
+            with harness.subprocess.Popen(command, stderr=harness.subprocess.PIPE, **options) as follow:
+                try:
+                    self.close_after_a_line(follow, options["stdout"])
+                    self.assertEqual(follow.wait(harness.PATIENCE), -harness.signal.SIGPIPE)
+                finally:
+                    follow.kill()
+                self.assertEqual(follow.stderr.read(), b"")
+        self.assertEqual(daemon.stop(), 0, daemon.text())
+
+    def enter_pty(self):
+        self.master, slave = os.openpty()
+        return slave
+
+    def close_after_a_line(self, follow, stdout):
+        if follow.stdout:
+            self.assertIn(b"[a] starting", follow.stdout.readline())
+            follow.stdout.close()
+            return
+        os.close(stdout)
+        while b"[a] starting" not in os.read(self.master, 4096):
+            pass
+        os.close(self.master)
+
+    def test_a_full_disk_ends_logs(self):
+        daemon = self.daemon(puppet("a")).wait_started()
+        with open("/dev/full", "wb") as full:
+            done = harness.subprocess.run([harness.REEVECTL, "-s", daemon.control, "logs", "-f", "a"], stdout=full, check=False,
+                                          stderr=harness.subprocess.PIPE, text=True, timeout=harness.PATIENCE)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("cannot write its output", done.stderr)
+        self.assertEqual(daemon.stop(), 0, daemon.text())
+
     def test_a_module_speaks_for_itself_alone(self):
         daemon = self.daemon(HEARTBEAT + puppet("a") + puppet("b", "host = both") +
                              f"[module:c]\nload = {os.path.dirname(PUPPET)}/oddnames.so\nhost = both\n"
