@@ -149,16 +149,20 @@ static struct end find_end(const char *output, size_t size)
                         .length = (int)(end - start)};
 }
 
-/* The command's start would fail too, and not say which of the two is missing. */
+/* The command's start would fail too, and blame the shell. */
 static int check_directory(const struct exec *exec)
 {
-    int fd = exec->directory ? open(exec->directory, O_PATH | O_DIRECTORY | O_CLOEXEC) : -1;
+    int fd, r = 0;
 
-    if (exec->directory && fd < 0)
+    if (!exec->directory)
+        return 0;
+    fd = open(exec->directory, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0)
         return rv_fail(-errno, "directory = %s", exec->directory);
-    if (fd >= 0)
-        close(fd);
-    return 0;
+    if (faccessat(fd, ".", X_OK, AT_EACCESS) < 0)
+        r = rv_fail(-errno, "directory = %s: it cannot be entered", exec->directory);
+    close(fd);
+    return r;
 }
 
 static int run(struct rv_context *ctx, void *state)

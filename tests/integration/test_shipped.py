@@ -41,6 +41,17 @@ class Exec(harness.DaemonTest):
         self.assertEqual(text, "the command was ended by its timeout; begun")
         text, log = self.fail("command = true", "directory = /nosuchfolder")
         self.assertEqual(text, "directory = /nosuchfolder: No such file or directory")
+        text, log = self.fail("command = true", "directory = /etc/passwd")
+        self.assertEqual(text, "directory = /etc/passwd: Not a directory")
+
+    @unittest.skipUnless(os.geteuid() == 0, "needs root, for a folder of another user")
+    def test_a_folder_that_may_not_be_entered(self):
+        os.chmod(os.path.dirname(self.scratch), 0o755)
+        os.mkdir(self.scratch, 0o644)
+        for mode in 0o644, 0o700:
+            os.chmod(self.scratch, mode)
+            text, _ = self.fail("command = true", f"directory = {self.scratch}", "user = nobody")
+            self.assertEqual(text, f"directory = {self.scratch}: it cannot be entered: Permission denied")
 
     def test_long_output_keeps_its_end(self):
         text, log = self.fail("command = seq 1 4000 && echo FATAL: disk full && exit 3")
