@@ -2,7 +2,7 @@
 /*
  * spool - runs a command for each file that arrives in a folder
  *
- * A file is taken when it has been renamed in or closed, and no writer has it open. Its command is run with
+ * A file is taken when it has been renamed in, linked in or closed, and no writer has it open. Its command is run with
  * the file's path as $1; then the file is moved to done/, or after all retries to failed/, with the
  * command's output beside it as NAME.output. Nothing there is overwritten: where NAME or NAME.output
  * exists both get a suffix, NAME.1 and NAME.1.output. Names that begin with a dot, those that `ignore`
@@ -59,6 +59,10 @@
  * The first sync is for the content, the second for the name. Until it has its name without a dot
  * the file is not taken. Programs that upload under another name are served by `ignore`: *.filepart
  * (WinSCP), *.part, *.crdownload and *.tmp are usual.
+ *
+ * A hard link that is made in the folder is taken at once as long as the file has its other name, else
+ * when it has not been written to for 10 seconds; while somebody writes it by its other name, within a minute of the
+ * end of that.
  *
  * A file whose writer closes it and opens it again later is taken in between, and again at the end. For a
  * file of another user the kernel does not tell whether somebody writes it; on some network file systems

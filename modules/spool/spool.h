@@ -72,6 +72,8 @@ struct spool {
     bool short_told; /* that descriptors or memory are missing to look at files */
     bool
         unsettled; /* there are files that are taken only when nobody has written to them for a while */
+    bool created;   /* names have come of which a scan is to find out more */
+    bool cautious;  /* the scan is for these: it takes no file that was written to a moment ago */
     bool behind;    /* the queue is full, and files were left to the next scan */
     bool many_told; /* that there are more files in `told` than it holds */
     struct told *told;

@@ -170,8 +170,8 @@ static int start_inotify(struct spool *spool)
 static int add_watch(const struct spool *spool)
 {
     if (inotify_add_watch(spool->inotify_fd, spool->directory,
-                          IN_CLOSE_WRITE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE | IN_ATTRIB |
-                              IN_DELETE_SELF | IN_MOVE_SELF | IN_ONLYDIR) >= 0)
+                          IN_CLOSE_WRITE | IN_MOVED_TO | IN_MOVED_FROM | IN_CREATE | IN_DELETE |
+                              IN_ATTRIB | IN_DELETE_SELF | IN_MOVE_SELF | IN_ONLYDIR) >= 0)
         return 0;
     if (errno == ENOSPC)
         return rv_fail_text(-ENOSPC,

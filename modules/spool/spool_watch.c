@@ -2,7 +2,7 @@
 /*
  * The task: submits a job for each file that arrives.
  *
- * inotify tells of files that a writer closes or moves in. Scans of the folder find the others: those that were
+ * inotify tells of files that a writer closes, moves in or links in. Scans of the folder find the others: those that were
  * there before, whose events the kernel dropped, or of which it tells nothing. Each file that is found gets
  * a claim first and is looked at then, so that a job that is about to move it is not overlooked.
  */
@@ -98,6 +98,9 @@ static int submit(struct rv_context *ctx, struct spool *spool, const char *name,
     /* A writer that closes such a file, or moves it in, is as good as there is. */
     if (what == FILE_UNCERTAIN && (arrived || file_is_settled(spool->directory_fd, name)))
         what = FILE_COMPLETE;
+    if (what == FILE_COMPLETE && spool->cautious && !arrived &&
+        !file_is_settled(spool->directory_fd, name))
+        what = FILE_UNCERTAIN;
     spool->unsettled = spool->unsettled || what == FILE_UNCERTAIN;
     if (what == FILE_COMPLETE)
         return hand_over(ctx, spool, name);
@@ -155,6 +158,19 @@ static int scan(struct rv_context *ctx, struct spool *spool)
     return r;
 }
 
+/* A name that is linked in gives no other event, and a file that is made gives one when its writer closes it. Which of
+ * them it is, only a second name tells. Without one there is a scan soon, which takes nothing that somebody may
+ * still write where a lease does not show that. */
+static int take_created(struct rv_context *ctx, struct spool *spool, const char *name)
+{
+    struct statx status;
+
+    if (file_stat(spool->directory_fd, name, &status) < 0 || !S_ISREG(status.stx_mode))
+        return 0;
+    spool->created = true;
+    return status.stx_nlink > 1 ? submit(ctx, spool, name, true) : 0;
+}
+
 static int take_event(struct rv_context *ctx, struct spool *spool,
                       const struct inotify_event *event)
 {
@@ -180,6 +196,8 @@ static int take_event(struct rv_context *ctx, struct spool *spool,
         return 0;
     if (event->mask & (IN_CLOSE_WRITE | IN_MOVED_TO))
         return submit(ctx, spool, event->name, true);
+    if (event->mask & IN_CREATE)
+        return take_created(ctx, spool, event->name);
     if (event->mask & IN_ATTRIB && told_unreadable(spool, event->name))
         return submit(ctx, spool, event->name, true);
     return 0;
@@ -239,16 +257,23 @@ static void tell_progress(struct rv_context *ctx, const struct spool *spool)
 int spool_watch(struct rv_context *ctx, void *state)
 {
     struct spool *spool = state;
-    rv_duration next_scan = 0;
+    rv_duration next_scan = 0, next_look = RV_FOREVER;
     int r = 0, ready = -EAGAIN;
 
     while (r == 0) {
         if (ready == WAKE || ready == -EAGAIN) {
-            spool->unsettled = spool->behind = false;
+            spool->cautious = ready == -EAGAIN && !spool->behind && rv_now() < next_scan;
+            spool->unsettled = spool->behind = spool->created = false;
             r = scan(ctx, spool);
-            next_scan = rv_now() + (spool->unsettled ? SETTLED_INTERVAL : RESCAN_INTERVAL);
+            next_look = RV_FOREVER;
+            if (spool->cautious && spool->unsettled)
+                next_look = rv_now() + SETTLED_INTERVAL;
+            else if (!spool->cautious)
+                next_scan = rv_now() + (spool->unsettled ? SETTLED_INTERVAL : RESCAN_INTERVAL);
         } else if (ready == INOTIFY) {
             r = take_events(ctx, spool);
+            if (spool->created && next_look == RV_FOREVER)
+                next_look = rv_now() + SETTLED_INTERVAL;
         } else if (ready == MOUNTS) {
             r = spool_check_folders(spool);
         } else {
@@ -256,7 +281,9 @@ int spool_watch(struct rv_context *ctx, void *state)
         }
         if (r == 0) {
             tell_progress(ctx, spool);
-            ready = spool->behind ? -EAGAIN : wait_for_more(ctx, spool, next_scan);
+            ready = spool->behind
+                        ? -EAGAIN
+                        : wait_for_more(ctx, spool, next_look < next_scan ? next_look : next_scan);
         }
     }
     return r;
