@@ -238,6 +238,7 @@ class Many(HttpcheckTest):
 
     def read(self, daemon, task):
         """What is said of each URL in the log of the first run, and in the task's texts."""
+        daemon.wait_log(r"\[web/check#1\] failed: ")
         log = [line.split("] ", 1)[1] for line in daemon.text().splitlines() if "[web/check#1] http" in line]
         return log, task["last_error"], task["progress"]
 
