@@ -136,5 +136,64 @@ class ReloadTest(PuppetTest):
         self.assertEqual(daemon.stop(), 0, daemon.text())
 
 
+class DeadlineTest(PuppetTest):
+    def pool(self, daemon):
+        return daemon.module("a")["pools"][0]
+
+    def test_in_the_queue(self):
+        daemon = self.daemon(puppet("a", "drain = 1ms", "tick.every = never")).wait_ready("a")
+        os.mkfifo(self.path(daemon, "long"))
+        self.assertEqual(daemon.ctl("submit", "a/work", stdin="fifo long").returncode, 0)
+        self.wait_trace(daemon, "a reads")
+        # Answered when its time is over, and not when its turn comes.
+        done = daemon.ctl("submit", "a/work", "--wait", "--timeout", "50ms", stdin="note")
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("its time of 50ms was over before it could begin", done.stdout)
+        self.assertEqual(self.pool(daemon)["active"], 1)
+        with open(self.path(daemon, "long"), "w", encoding="utf-8"):
+            pass
+        daemon.wait_log(r"warning +\[a/work#2\] does not run: its time of 50ms was over before it could begin")
+        done = daemon.ctl("submit", "a/work", "--wait", "--timeout", "1h", stdin="reveal")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertNotIn("a noted", self.trace(daemon))
+        pool = self.pool(daemon)
+        self.assertEqual((pool["accepted"], pool["finished"], pool["failed"], pool["lost"]), (3, 2, 1, 0))
+        self.assertEqual(daemon.stop(), 0, daemon.text())
+
+    def test_over_all_attempts(self):
+        daemon = self.daemon(puppet("a", "drain = 1ms", "tick.every = never", "work.retries = 5",
+                                    "work.backoff = 1h", "work.backoff-max = 1h")).wait_ready("a")
+        # No time is left after the pause: it has failed.
+        done = daemon.ctl("submit", "a/work", "--wait", "--timeout", "1min", stdin="fail")
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("as told", done.stdout)
+        done = daemon.ctl("submit", "a/work", "--wait", "--timeout", "50ms", stdin="wait")
+        self.assertEqual(done.returncode, 1)
+        pool = self.pool(daemon)
+        self.assertEqual((pool["accepted"], pool["failed"], pool["queued"], pool["retried"]), (2, 2, 0, 0))
+        self.assertEqual(daemon.stop(), 0, daemon.text())
+
+    def test_while_it_waits_for_its_next_attempt(self):
+        daemon = self.daemon(puppet("a", "drain = 1ms", "tick.every = never", "work.retries = 1000",
+                                    "work.backoff = 1ms", "work.backoff-max = 1ms")).wait_ready("a")
+        done = daemon.ctl("submit", "a/work", "--wait", "--timeout", "100ms", stdin="fail")
+        self.assertEqual(done.returncode, 1)
+        self.assertRegex(done.stdout, "as told|its time of 100ms was over before attempt")
+        harness.wait_until(lambda: self.pool(daemon)["failed"] == 1, "its end")
+        self.assertEqual(daemon.stop(), 0, daemon.text())
+
+    def test_many_at_once(self):
+        """Times that are over while jobs begin and end, and the module with them."""
+        daemon = self.daemon(puppet("a", "drain = 1ms", "tick.every = never", "work.retries = 1",
+                                    "work.backoff = 1ms")).wait_ready("a")
+        later = [daemon.ask_later(f"/v1/submit?module=a&pool=work&wait=&timeout={i % 7 + 1}ms", "POST",
+                                  body=b"fail" if i % 3 else b"note") for i in range(60)]
+        for one in later:
+            status, answer = one.answer()
+            self.assertIn(status, (200, 500), answer)
+        harness.wait_until(lambda: (p := self.pool(daemon))["finished"] + p["failed"] == 60, "all ends")
+        self.assertEqual(daemon.stop(), 0, daemon.text())
+
+
 if __name__ == "__main__":
     harness.main()
