@@ -82,7 +82,7 @@ static void run_was_cancelled(void *arg)
 static void count_end(struct scoreboard_task *record, int code, int ctx_err)
 {
     record->runs++;
-    record->last_code = code;
+    record->last_code = MIN(code, 0);
     if (code >= 0) {
         record->failures_in_row = 0;
         record->succeeded_at = record->ended_at;

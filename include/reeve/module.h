@@ -17,9 +17,9 @@
  *               .tasks = RV_TASKS({.name = "check", .run = check, .every = "30s"}));
  *
  * built with `cc -shared -fPIC -o probe.so probe.c -lreeve`. Functions return 0 or a negative
- * errno, with a text from rv_fail() or rv_wrap(). They run on threads of the runtime, with all
- * signals blocked; runs of different tasks and jobs of pools run at the same time, a task never
- * twice. They may block as long as their context is not done.
+ * errno, with a text from rv_fail() or rv_wrap(); a number above 0 counts as 0. They run on threads of
+ * the runtime, with all signals blocked; runs of different tasks and jobs of pools run at the same time,
+ * a task never twice. They may block as long as their context is not done.
  */
 #ifndef REEVE_MODULE_H
 #define REEVE_MODULE_H

@@ -200,6 +200,8 @@ static int perform(struct rv_context *ctx, const struct puppet *puppet, const ch
         return flood(puppet, action);
     if (strncmp(action, "fail", 4) == 0)
         return rv_fail_text(-EIO, "as told");
+    if (strncmp(action, "positive", 8) == 0)
+        return 9;
     if (strncmp(action, "crash", 5) == 0)
         *nowhere = 1;
     if (strncmp(action, "abort", 5) == 0)

@@ -446,6 +446,23 @@ class Tasks(PuppetTest):
         daemon.wait_log(r"\[go/act#2\] succeeded again after 1 failures")
         self.assertEqual(daemon.stop(), 0, daemon.text())
 
+    def test_more_than_zero_is_a_success(self):
+        daemon = self.daemon(puppet("a", "on-init = positive", "on-reload = positive"), start=False)
+        self.script(daemon, "a", "positive")
+        daemon.start().wait_ready()
+        for words in ("run", "a/act"), ("submit", "a/work"):
+            done = daemon.ctl(*words, "--wait", stdin="positive")
+            self.assertEqual(done.returncode, 0, done.stdout)
+            self.assertIn("succeeded", done.stdout)
+        task = self.task(daemon, "a", "act")
+        self.assertEqual((task["last_code"], task["failures"], task["status"]), (0, 0, "pass"))
+        self.assertEqual(daemon.check("a/act:duration")["status"], "pass")
+        daemon.write(puppet("a", "on-init = positive", "on-reload = positive", "words = new"))
+        self.assertEqual(daemon.ctl("reload").returncode, 0)
+        daemon.wait_log(r"\[a\] reloaded")
+        self.assertEqual(daemon.health()["status"], "pass")
+        self.assertEqual(daemon.stop(), 0, daemon.text())
+
     def test_a_task_that_is_stopped_stays_so(self):
         def text(words, on_error="stop"):
             return "".join(puppet(name, f"act.on-error = {on_error}", f"words = {words}", *lines)
