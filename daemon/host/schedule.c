@@ -20,6 +20,10 @@
 
 #define TRACK_UNKNOWN INT64_MAX
 
+/* Three months of days, or four days of hours; in a winter in which no zone of today changes its clocks. */
+#define SHORTEST_POINTS 100
+#define SHORTEST_FROM   (365 * 24 * RV_HOUR)
+
 bool schedule_is_of_wall_clock(const struct schedule_rule *rule)
 {
     return rule->at_count > 0 || (rule->align && rule->every > 0);
@@ -187,6 +191,22 @@ static int64_t next_of_clock(const struct schedule_rule *rule, int64_t after)
         if (calendar_next(rule->at[i], after, &point) == 0)
             earliest = MIN(earliest, point);
     return add(earliest, rule->offset);
+}
+
+rv_duration schedule_shortest(const struct schedule_rule *rule)
+{
+    rv_duration shortest = RV_FOREVER;
+    int64_t point, next;
+
+    if (!schedule_is_of_wall_clock(rule))
+        return rule->every > 0 ? rule->every : RV_FOREVER;
+    point = next_of_clock(rule, SHORTEST_FROM);
+    for (int i = 0; i < SHORTEST_POINTS && point != INT64_MAX; i++, point = next) {
+        next = next_of_clock(rule, point);
+        if (next != INT64_MAX)
+            shortest = MIN(shortest, next - point);
+    }
+    return shortest;
 }
 
 static void put_off(struct schedule *schedule, const struct schedule_now *now, int64_t point,

@@ -98,6 +98,10 @@ struct schedule {
 bool schedule_is_planned(const struct schedule_rule *rule);
 bool schedule_is_of_wall_clock(const struct schedule_rule *rule);
 
+/* The shortest time between points, of those that are looked at, which are always the same, so that a rule does not
+ * become a wrong one some day; of an interval, that. RV_FOREVER: there is one point at most. */
+rv_duration schedule_shortest(const struct schedule_rule *rule);
+
 /* Whether the last run's time is worth keeping while the daemon is down: a short interval is not. */
 bool schedule_is_kept(const struct schedule_rule *rule);
 

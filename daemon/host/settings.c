@@ -385,10 +385,15 @@ static const char *wrong_together(const struct task_settings *task, char *buffer
         return "every and at exclude each other: say when it runs in one way";
     if (rule->align && rule->every == 0)
         return "align needs every: it is the interval that is aligned";
-    if (rule->every > 0 && rule->jitter >= rule->every) {
-        snprintf(buffer, size, "jitter must be shorter than every, which is %s",
-                 duration_format(rule->every, text, sizeof(text)));
-        return buffer;
+    if (rule->jitter > 0) {
+        rv_duration shortest = schedule_shortest(rule);
+
+        if (rule->jitter >= shortest) {
+            snprintf(buffer, size, "jitter must be shorter than %s, which is %s",
+                     rule->at_count > 0 ? "the time between the points of at" : "every",
+                     duration_format(shortest, text, sizeof(text)));
+            return buffer;
+        }
     }
     return wrong_backoff(rule->backoff, rule->backoff_max, buffer, size);
 }

@@ -212,6 +212,11 @@ static void every_error(void **_unused_)
          "0:task check: align needs every: it is the interval that is aligned\n"},
         {"text = a\ncheck.jitter = 30s",
          "0:task check: jitter must be shorter than every, which is 30s\n"},
+        {"text = a\ncheck.at = *:*:0/2\ncheck.jitter = 2s",
+         "0:task check: jitter must be shorter than the time between the points of at, which is 2s\n"},
+        /* Each has time, and not both. */
+        {"text = a\ncheck.at = 03:00 UTC\ncheck.at = 03:05 UTC\ncheck.jitter = 10min",
+         "0:task check: jitter must be shorter than the time between the points of at, which is 5min\n"},
         {"text = a\ncheck.backoff = 1h",
          "0:task check: backoff must not be longer than backoff-max, which is 10min\n"},
         {"text = a\nconvert.backoff = 10min",
