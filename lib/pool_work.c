@@ -129,7 +129,7 @@ static void run_job(struct rv_pool *pool, struct worker *worker, struct job *job
     if (r >= 0) {
         report(pool, job, RV_JOB_FINISHED, 0, "", duration);
         count_one(&worker->finished);
-    } else if (!retry_put_aside(pool, job)) {
+    } else if (r == -EBADMSG || !retry_put_aside(pool, job)) {
         report(pool, job, RV_JOB_FAILED, r, rv_error_text(), duration);
         count_one(&worker->failed);
     }

@@ -90,7 +90,8 @@ static void note_end(struct pool_runner *runner, struct host_job *job, const str
         histogram_observe(&record->job_duration, end->duration);
     if (end->state == RV_JOB_FINISHED) {
         record->succeeded_at = rv_now();
-    } else {
+    } else if (end->code != -EBADMSG) {
+        /* Of data that can never be right the submitter is told; the module is not at fault. */
         record->last_code = end->code;
         record->last_failure_at = rv_now();
         string_copy(record->last_text, sizeof(record->last_text), end->text);
@@ -122,12 +123,14 @@ void job_answer(struct pool_runner *runner, uint64_t request, uint64_t id, int c
         module_emit(&message);
 }
 
-/* Where there is only one attempt, it needs no number. */
+/* Where there is only one attempt, as for data that can never be right, it needs no number. */
 static void log_failure(struct rv_context *ctx, const struct rv_job *job, int r)
 {
     const char *text = rv_error_text()[0] ? rv_error_text() : strerror(-r);
 
-    if (job->attempts > 1)
+    if (r == -EBADMSG)
+        host_log(ctx, RV_LOG_WARNING, "refused: %s", text);
+    else if (job->attempts > 1)
         host_log(ctx, RV_LOG_WARNING, "attempt %u of %u failed: %s", job->attempt, job->attempts,
                  text);
     else

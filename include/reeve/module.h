@@ -69,13 +69,14 @@ struct rv_task {
                              ran; NULL: yes for every, no for at */
 };
 
-/* Workers with a queue, for jobs from outside (reevectl submit). */
+/* Workers with a queue, for jobs from outside (reevectl submit). A run that returns -EBADMSG says that the job's data
+ * can never be right: the submitter is told, and the pool stays well. */
 struct rv_module_pool {
     const char *name;
     int (*run)(struct rv_context *ctx, const struct rv_job *job, void *state);
     unsigned workers;    /* 0: as many as there are processors */
     unsigned queue;      /* 0: 1024 */
-    unsigned retries;    /* further attempts after a failure */
+    unsigned retries;    /* further attempts after a failure other than -EBADMSG */
     const char *timeout; /* of an attempt; NULL: none */
     const char *
         backoff; /* before the first retry; NULL: 100ms. It doubles up to 1min, or stays when longer. */

@@ -31,12 +31,13 @@ struct rv_job_end {
     rv_duration duration; /* of the last attempt */
 };
 
+/* A job that returns -EBADMSG says that what it was given can never be right: it has no further attempts. */
 struct rv_pool_options {
     size_t size;             /* sizeof(struct rv_pool_options) */
     unsigned workers;        /* 0: as many as there are processors */
     size_t queue;            /* jobs that can wait; 0: 1024 */
     rv_duration timeout;     /* of one attempt; 0: none */
-    unsigned retries;        /* further attempts after a failure */
+    unsigned retries;        /* further attempts after a failure other than -EBADMSG */
     rv_duration backoff;     /* before the first retry; doubles, with jitter; 0: 100 ms */
     rv_duration backoff_max; /* of the pauses; 0: 1 minute, or backoff if that is longer */
     /* Called once for each accepted job, on a worker or on whoever cancels or destroys; may be

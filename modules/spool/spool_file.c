@@ -126,7 +126,10 @@ static int refuse(struct work *work, int r)
     /* Its command has failed, and it is gone since. */
     if (r == -ENOENT && claim->begun && claim->code < 0)
         return give_up(work, rv_fail_text(claim->code, "%s", claim->text));
-    rv_fail(r, "%s/%s", work->spool->directory, claim->name);
+    if (r == -EBADMSG)
+        rv_fail_text(r, "%s/%s: it is no regular file", work->spool->directory, claim->name);
+    else
+        rv_fail(r, "%s/%s", work->spool->directory, claim->name);
     /* The watch has seen it: somebody took it away again. Who submits a name that is not there is
      * mistaken. */
     if (r == -ENOENT && is_of_watch(work->job))
@@ -186,7 +189,7 @@ static int begin(struct work *work)
     int r = file_stat(work->spool->directory_fd, claim->name, &status);
 
     if (r == 0 && !S_ISREG(status.stx_mode))
-        r = -EINVAL;
+        r = -EBADMSG;
     if (r < 0)
         return refuse(work, r);
     if (!claim->begun) {
@@ -347,17 +350,34 @@ static int work_on(struct work *work)
     return r == 0 ? finish(work) : r;
 }
 
+/* A job may come from outside, with a line's end that belongs to the name only if there is such a file. Returns 0 or
+ * -EBADMSG. */
+static int take_name(const struct spool *spool, const struct rv_job *job, char name[256])
+{
+    size_t length = strlen(job->data);
+    bool good = length > 0 && length < 256 && !strchr(job->data, '/') &&
+                (length == job->size || is_of_watch(job));
+
+    if (good)
+        memcpy(name, job->data, length + 1);
+    if (good && name[length - 1] == '\n' && !is_of_watch(job) &&
+        file_is_gone(spool->directory_fd, name))
+        name[length - 1] = '\0';
+    if (good && name[0] != '\0' && spool_takes_name(spool, name))
+        return 0;
+    length = strcspn(job->data, "\n");
+    return rv_fail_text(-EBADMSG, "\"%.*s\" is not the name of a file that the spool takes",
+                        length < 255 ? (int)length : 255, (const char *)job->data);
+}
+
 int spool_process(struct rv_context *ctx, const struct rv_job *job, void *state)
 {
     struct work work = {.ctx = ctx, .spool = state, .job = job};
-    const char *name = job->data;
-    int pin, r;
+    char name[sizeof(work.claim->name)];
+    int pin, r = take_name(work.spool, job, name);
 
-    /* A job may come from outside. */
-    if (strchr(name, '/') || strlen(name) >= sizeof(work.claim->name) ||
-        !spool_takes_name(work.spool, name))
-        return rv_fail_text(-EINVAL, "\"%.255s\" is not the name of a file that the spool takes",
-                            name);
+    if (r < 0)
+        return r;
     r = claim_take(work.spool, name, job->id, is_of_watch(job), &work.claim);
     if (r < 0)
         return rv_fail(r, "%s/%s", work.spool->directory, name);

@@ -112,6 +112,30 @@ class Spool(SpoolTest):
                          r"\(ENOENT\)")
         self.assertEqual(daemon.stop(), 0, daemon.text())
 
+    def test_a_name_that_can_never_be_right(self):
+        """It is refused at once, and nothing of the module's is wrong."""
+        daemon = self.spool("true", "ignore = *.part").wait_started()
+        for data, said in ("../reeve.ini", r'"\.\./reeve\.ini" is not the name of a file that the spool takes'), \
+                (".hidden", '"\\.hidden" is not'), ("a.part", '"a\\.part" is not'), ("", '"" is not'), ("\n", '"\\S*" is not'), \
+                ("a\0b", '"a" is not'), ("x" * 300, '"x+" is not'), ("done", "spool/done: it is no regular file"):
+            done = daemon.ctl("submit", "spool/process", "--wait", stdin=data)
+            self.assertEqual(done.returncode, 1, data)
+            self.assertRegex(done.stdout, rf"^job \d+ failed after \S+: {said}.* \(EBADMSG\)$")
+        pool = harness.wait_until(lambda: (p := daemon.module("spool")["pools"][0])["failed"] == 8 and p, "the count")
+        self.assertEqual((pool["retried"], pool["last_error"]), (0, ""))
+        self.assertEqual(daemon.health()["status"], "pass", daemon.health())
+        self.assertNotIn("attempt", daemon.text())
+        daemon.wait_log(r'warning \[spool/process#2\] refused: "\.hidden" is not the name')
+        self.assertEqual(daemon.stop(), 0, daemon.text())
+
+    def test_a_job_from_outside(self):
+        """Its data are a name, with or without the line end that echo writes."""
+        daemon = self.spool("true", "process.retries = 0", start=False)
+        daemon.start().wait_started()
+        done = daemon.ctl("submit", "spool/process", "--wait", stdin="nosuch\n")
+        self.assertRegex(done.stdout, r"spool/nosuch: No such file or directory \(ENOENT\)")
+        self.assertEqual(daemon.stop(), 0, daemon.text())
+
     def test_a_file_that_is_taken_away_again_is_no_failure(self):
         daemon = self.spool("touch ready; cat fifo", "process.workers = 1").wait_started()
         os.mkfifo(os.path.join(daemon.state, "fifo"))
@@ -515,7 +539,7 @@ class Names(SpoolTest):
         daemon.wait_log("later is no regular file")
         # The job of a name that a link takes.
         done = daemon.ctl("submit", "spool/process", "--wait", stdin="early")
-        self.assertIn("spool/early: Invalid argument", done.stdout)
+        self.assertIn("spool/early: it is no regular file", done.stdout)
         self.assertEqual(daemon.text().count("early is no regular file"), 1)
         self.assertNotIn("folder is no", daemon.text())
         self.assertEqual(daemon.stop(), 0, daemon.text())

@@ -150,6 +150,33 @@ static int always_fail(struct rv_context *ctx, void *arg)
     return -EIO;
 }
 
+static int refuse_data(struct rv_context *ctx, void *arg)
+{
+    (void)ctx;
+    (void)arg;
+    return rv_fail_text(-EBADMSG, "no such thing");
+}
+
+/* What can never be right is not tried again. */
+static void test_no_retry_of_bad_data(void **state)
+{
+    struct ends ends;
+    struct rv_pool *pool = make_pool(
+        bg, (struct rv_pool_options){.workers = 2, .queue = 4, .retries = 9, .backoff = RV_HOUR},
+        &ends);
+    struct rv_pool_stats stats;
+    (void)state;
+
+    assert_int_equal(rv_pool_submit(bg, pool, refuse_data, NULL), 0);
+    assert_int_equal(rv_pool_drain(bg, pool), 0);
+    rv_pool_stats(pool, &stats);
+    assert_int_equal(stats.failed, 1);
+    assert_int_equal(stats.retried, 0);
+    assert_int_equal(ends.attempts, 1);
+    assert_int_equal(ends.code, -EBADMSG);
+    rv_pool_destroy(pool);
+}
+
 static void test_retries_and_deadlines(void **state)
 {
     struct ends ends;
@@ -343,6 +370,7 @@ int main(void)
         cmocka_unit_test(test_cancelled_submit_runs_nothing),
         cmocka_unit_test(test_pool_cancel_reports_the_rest_lost),
         cmocka_unit_test(test_retries_and_deadlines),
+        cmocka_unit_test(test_no_retry_of_bad_data),
         cmocka_unit_test(test_destroy_with_retries_waiting),
         cmocka_unit_test(test_books_balance_under_cancel),
         cmocka_unit_test(test_room_is_handed_on),
