@@ -143,7 +143,17 @@ static size_t compare_times(struct civil *a, struct civil *b, int *ret_order)
     return CALENDAR_PARTS;
 }
 
-/* Whether there is such a local time. Turned back by the zone (see Dublin) counts as no value. */
+/* Where the zone answers a time in a gap with one before it (see Dublin), the search would come back there for ever: the
+ * time that is so long after the gap takes its place. */
+static void leave_gap(struct search *search, const struct civil *time, struct civil *found)
+{
+    int64_t back = civil_to_seconds(time) - civil_to_seconds(found);
+
+    if (back > 0)
+        search->offset = zone_to_civil(search->calendar->zone, search->seconds + back, found);
+}
+
+/* Whether there is such a local time. */
 static enum outcome check_time(struct search *search)
 {
     struct civil found;
@@ -153,16 +163,16 @@ static enum outcome check_time(struct search *search)
     if (search->time.year > CALENDAR_MAX_YEAR || look_up(search, &search->time, &found) < 0)
         return NONE;
     part = compare_times(&found, &search->time, &order);
-    if (order < 0)
-        return NONE;
     if (order == 0)
         return FITS;
-    /* Day 33 of March is 2 April, but the search must not miss the first. */
-    if (part < CALENDAR_SECOND)
-        *part_of(&found, part + 1) = lowest(part + 1);
-    if (part == CALENDAR_YEAR)
-        found.day = lowest(CALENDAR_DAY);
+    leave_gap(search, &search->time, &found);
+    part = compare_times(&found, &search->time, &order);
+    if (order <= 0)
+        return NONE;
+    /* Day 33 of March is 2 April, and hour 25 of its last day 1:00 of 1 April, but the search must not miss what is
+     * before that. Behind a gap only what is below the hour starts anew. */
     search->time = found;
+    reset_below(search, part);
     return MOVED;
 }
 
@@ -200,20 +210,13 @@ static void advance(struct search *search, size_t part)
     reset_below(search, part);
 }
 
-/*
- * Brings all parts into range. Where the zone answers a time in a gap with one before it, the
- * search would come back here for ever: it goes on behind the gap instead.
- */
 static void bring_into_range(struct search *search)
 {
     struct civil found;
-    int64_t back;
 
     if (look_up(search, &search->time, &found) < 0)
         return;
-    back = civil_to_seconds(&search->time) - civil_to_seconds(&found);
-    if (back > 0)
-        search->offset = zone_to_civil(search->calendar->zone, search->seconds + back, &found);
+    leave_gap(search, &search->time, &found);
     search->time = found;
 }
 

@@ -20,6 +20,7 @@ import subprocess
 import sys
 import threading
 import time
+import zoneinfo
 
 sys.path.append(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 import tools  # pylint: disable=wrong-import-position
@@ -58,6 +59,12 @@ WRONG_IN_SYSTEMD = [
      "30:00 becomes 06:00 after the change of that day; going back to 00:00 it keeps the new offset, and 00:16 is missed"),
     (COMPARED, "Africa/Casablanca", "2024-12-28 06:00:00", "1/5,1-*",
      "month 16 becomes April, with another offset than 1 January, which is missed in the same way"),
+    (COMPARED, "UTC", "2026-12-31 19:00:00", "0/5:00",
+     "hour 25 of the last day of a month becomes 01:00 of the next one, and its midnight is missed"),
+    (COMPARED, "UTC", "2000-02-28 23:59:30", "*:*:0/59",
+     "second 118 of the last minute of a day becomes 00:00:58, and midnight is missed in the same way"),
+    (COMPARED, "Europe/Dublin", "2027-03-27 18:00:00", "1,13:30",
+     "where winter is the daylight saving time, a time that is left out in spring takes the rest of its day along"),
     (COMPARED, "Europe/Berlin", "2023-01-10 00:00:00", "03:00 CEST",
      "a local abbreviation for the season that is not now never elapses; here it is an offset"),
     (COMPARED, "Europe/Dublin", "2020-02-27 12:00:00", "*-*~1..7/2",
@@ -268,7 +275,8 @@ def show(answer):
     return f"{answer[0]} | {', '.join(stamps) or 'never'}"
 
 
-FORM = re.compile(r"(?:[A-Z]\S* )?[^ -]+-([^-~]+)[-~](\S+) ([^:]+):.*")
+FORM = re.compile(r"(?:[A-Z]\S* )?[^ -]+-([^-~]+)[-~](\S+) ([^:]+):([^:]+):(\S+).*")
+NEGATIVE_SAVING = ("Europe/Dublin", "Africa/Casablanca")
 
 
 def before_dublins_gap(seconds):
@@ -296,6 +304,13 @@ def comes_again(zone, seconds):
     return again
 
 
+def follows_a_gap(zone, seconds):
+    """Whether the clock was put forward within the day before this moment."""
+    offsets = [datetime.datetime.fromtimestamp(moment, zoneinfo.ZoneInfo(zone)).utcoffset()
+               for moment in (seconds - 86400, seconds)]
+    return offsets[1] > offsets[0]
+
+
 def excused(zone, base, ours, theirs):
     """Whether they differ as the examples in WRONG_IN_SYSTEMD do, which generated expressions run into."""
     if not isinstance(ours, tuple) or not isinstance(theirs, tuple) or ours[0] != theirs[0]:
@@ -314,9 +329,12 @@ def excused(zone, base, ours, theirs):
     # A time of day that came in the first pass does not in the second.
     if fields[3] != "*" and other is not None and (mine is None or other < mine) and comes_again(own, other):
         return True
-    # A repetition without an end runs over the day, month or year, and theirs misses what is first then.
+    # A time that is left out takes nothing along.
+    if own in NEGATIVE_SAVING and mine is not None and (other is None or mine < other) and follows_a_gap(own, mine):
+        return True
+    # A repetition without an end runs over the minute, hour, day, month or year, and theirs misses what is first then.
     spans = ",".join(fields.groups()).split(",")
-    runs_over = any(re.fullmatch(r"\d+/\d+", span) for span in spans)
+    runs_over = any(re.fullmatch(r"[\d.]+/[\d.]+", span) for span in spans)
     return runs_over and mine is not None and (other is None or mine < other)
 
 

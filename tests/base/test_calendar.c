@@ -276,6 +276,20 @@ static void test_first_day_after_overflow(void **state)
                    ELAPSES("2023-01-01 00:00:00", "2023-01-20 00:00:00"));
 }
 
+/* Hour 25 of the last day is 1:00 of the next month, whose midnight comes before that. */
+static void test_hours_after_overflow(void **state)
+{
+    (void)state;
+    assert_elapses("0/5:00", utc, "2026-12-31 19:00:00",
+                   ELAPSES("2026-12-31 20:00:00", "2027-01-01 00:00:00", "2027-01-01 05:00:00"));
+    assert_elapses("0/5:00", utc, "2026-11-30 19:00:00",
+                   ELAPSES("2026-11-30 20:00:00", "2026-12-01 00:00:00", "2026-12-01 05:00:00"));
+    assert_elapses("2/5:30", berlin, "2026-01-31 20:00:00",
+                   ELAPSES("2026-01-31 21:30:00", "2026-02-01 01:30:00"));
+    assert_elapses("*-2/5-01 0/7:00", utc, "2026-12-01 20:00:00",
+                   ELAPSES("2026-12-01 21:00:00", "2027-02-01 00:00:00"));
+}
+
 static void test_gaps_and_folds(void **state)
 {
     (void)state;
@@ -338,6 +352,28 @@ static void test_every_hour_goes_on_in_a_fold(void **state)
 }
 
 /* Where saving is negative, a time in the gap is answered with one before it; no elapse is lost. */
+/* A time that is left out takes nothing along, also where winter is the daylight saving time. */
+static void test_the_rest_of_a_day_with_a_gap(void **state)
+{
+    cleanup_zone struct zone *dublin = NULL;
+    (void)state;
+
+    assert_int_equal(zone_from_rule("IST-1GMT0,M10.5.0,M3.5.0/1", &dublin), 0);
+    assert_elapses("1,13:30", dublin, "2027-03-27 18:00:00",
+                   ELAPSES("2027-03-28 12:30:00", "2027-03-29 00:30:00", "2027-03-29 12:30:00"));
+    assert_elapses("1/3:00", dublin, "2027-03-27 22:30:00",
+                   ELAPSES("2027-03-28 03:00:00", "2027-03-28 06:00:00"));
+    assert_elapses("1..4:30", dublin, "2027-03-27 18:00:00",
+                   ELAPSES("2027-03-28 01:30:00", "2027-03-28 02:30:00", "2027-03-28 03:30:00",
+                           "2027-03-29 00:30:00"));
+    assert_elapses("1/4:15", dublin, "2027-03-27 21:00:00",
+                   ELAPSES("2027-03-27 21:15:00", "2027-03-28 04:15:00", "2027-03-28 08:15:00"));
+    assert_elapses("1:30", dublin, "2027-03-27 18:00:00", ELAPSES("2027-03-29 00:30:00"));
+    assert_elapses("1,13:30", berlin, "2022-03-26 18:00:00",
+                   ELAPSES("2022-03-27 00:30:00", "2022-03-27 11:30:00"));
+    assert_elapses("2,13:30", berlin, "2022-03-26 18:00:00", ELAPSES("2022-03-27 11:30:00"));
+}
+
 static void test_negative_saving(void **state)
 {
     cleanup_zone struct zone *dublin = NULL;
@@ -403,7 +439,9 @@ int main(void)
         cmocka_unit_test(test_elapses),
         cmocka_unit_test(test_months),
         cmocka_unit_test(test_first_day_after_overflow),
+        cmocka_unit_test(test_hours_after_overflow),
         cmocka_unit_test(test_gaps_and_folds),
+        cmocka_unit_test(test_the_rest_of_a_day_with_a_gap),
         cmocka_unit_test(test_negative_saving),
         cmocka_unit_test(test_a_time_of_day_comes_once_in_a_fold),
         cmocka_unit_test(test_every_hour_goes_on_in_a_fold),
