@@ -137,13 +137,13 @@ void jobs_submit(struct pool_runner *runner, uint64_t request, rv_duration timeo
         job_answer(runner, request, 0, -ENOMEM, 0, "out of memory");
         return;
     }
+    job->request = request;
     if (job_set_deadline(job, timeout) < 0) {
         job_drop(job);
         job_drop(job);
         job_answer(runner, request, 0, -ENOMEM, 0, "out of memory");
         return;
     }
-    job->request = request;
     message.number = job->job.id;
     message.since = rv_now();
     r = submit(NULL, runner, job);

@@ -62,6 +62,7 @@ class SubmitTest(harness.DaemonTest):
 
 
 class ReloadTest(PuppetTest):
+    WAITS = r"takes its new options when (jobs of its pool work have|its run tick#\d+ has) ended"
     LAST = "the last jobs of its pool work have ended: until then it takes no run or job"
 
     def start(self, *fifos):
@@ -88,7 +89,7 @@ class ReloadTest(PuppetTest):
         daemon = self.start("long")
         self.submit(daemon, "fifo long")
         self.wait_trace(daemon, "a reads")
-        self.assertIn("takes its new options when jobs of its pool work have ended", self.reload(daemon, "new"))
+        self.assertRegex(self.reload(daemon, "new"), self.WAITS)
         runs = self.task(daemon, "a", "tick")["runs"]
         harness.wait_until(lambda: self.task(daemon, "a", "tick")["runs"] > runs + 3, "runs of the schedule")
         self.script(daemon, "a", "note")
@@ -128,7 +129,7 @@ class ReloadTest(PuppetTest):
         daemon = self.start()
         self.submit(daemon, "wait")
         self.wait_trace(daemon, "a waits")
-        self.assertIn("takes its new options when jobs of its pool work have ended", self.reload(daemon, "new"))
+        self.assertRegex(self.reload(daemon, "new"), self.WAITS)
         done = daemon.ctl("restart", "a")
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertEqual([line.split(":")[0] for line in self.trace(daemon)],
