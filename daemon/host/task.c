@@ -41,6 +41,7 @@ enum began {
  * looked at under the lock: whoever shuts it, and then finds the runner free, can be sure. */
 static enum began begin(struct task_runner *runner, uint64_t request)
 {
+    uint64_t queued = 0, number = 0;
     bool mine, stopped;
 
     pthread_mutex_lock(&runner->lock);
@@ -53,12 +54,15 @@ static enum began begin(struct task_runner *runner, uint64_t request)
     mine = !runner->busy && !stopped;
     if (mine) {
         runner->busy = true;
+        runner->number = runner->record->run + 1;
     } else if (runner->busy && runner->settings->overlap == TASK_OVERLAP_QUEUE &&
                !runner->pending) {
         runner->pending = true;
         runner->request = request;
         runner->held.open = runner->schedule.open;
         runner->held.open_realtime = runner->schedule.open_realtime;
+        queued = request;
+        number = runner->number + 1;
         request = 0;
     } else if (request == 0) {
         scoreboard_write_begin(runner->record);
@@ -66,6 +70,8 @@ static enum began begin(struct task_runner *runner, uint64_t request)
         scoreboard_write_end(runner->record);
     }
     pthread_mutex_unlock(&runner->lock);
+    /* Told again when it begins, with the time of that. */
+    task_accept(runner, queued, number, rv_now());
     if (!mine)
         task_refuse(runner, request, -EBUSY,
                     stopped ? "the task is stopped: it has failed, and its on-error = stop"
@@ -100,6 +106,7 @@ static bool take_pending(struct task_runner *runner, uint64_t *ret_request)
     scoreboard_write_begin(runner->record);
     task_write_open(runner);
     scoreboard_write_end(runner->record);
+    runner->number++;
     if (!pending) {
         runner->busy = false;
         if (runner->idle)

@@ -24,6 +24,7 @@ struct task_runner {
     struct schedule_gap stepped; /* what a step of the clock has passed over, until it is told */
     struct rv_channel *idle;     /* closed when the runner is free again, for who waits for it */
     bool busy;
+    uint64_t number;  /* of the run under way, or about to begin */
     bool stopped;     /* on-error = stop */
     bool scheduled;   /* the run under way is the schedule's */
     bool pending;     /* overlap = queue: run again right after */
@@ -60,7 +61,8 @@ bool task_holds_a_point(const struct task_runner *runner);
 /* Publishes which point is open, within the record's brackets and the runner's lock. */
 void task_write_open(struct task_runner *runner);
 
-/* Nothing for request 0. */
+/* Nothing for request 0. A request is accepted when its run is certain to come: it begins, or is queued. */
+void task_accept(struct task_runner *runner, uint64_t request, uint64_t number, rv_duration since);
 void task_answer(struct task_runner *runner, uint64_t request, const struct task_end *end);
 
 /* Ends a request without a run. */

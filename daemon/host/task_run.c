@@ -41,8 +41,7 @@ void task_answer(struct task_runner *runner, uint64_t request, const struct task
         module_emit(&message);
 }
 
-static void accepted(struct task_runner *runner, uint64_t request, uint64_t number,
-                     rv_duration since)
+void task_accept(struct task_runner *runner, uint64_t request, uint64_t number, rv_duration since)
 {
     struct wire_message message = {.type = WIRE_ACCEPTED,
                                    .module = runner->module->slot,
@@ -252,7 +251,7 @@ void task_run_once(struct task_runner *runner, uint64_t request, rv_duration due
     run.number = runner->record->run;
     since = runner->record->started_at;
     pthread_mutex_unlock(&runner->lock);
-    accepted(runner, request, run.number, since);
+    task_accept(runner, request, run.number, since);
     r = make_run_context(runner, run.number, &run.ctx);
     if (r == 0) {
         r = call(runner, &run);

@@ -521,6 +521,22 @@ class Tasks(PuppetTest):
         self.assertIn("queues noted", self.trace(daemon))
         self.assertEqual(daemon.stop(), 0, daemon.text())
 
+    def test_a_queued_run_is_accepted_at_once(self):
+        daemon = self.daemon(puppet("a", "act.overlap = queue")).wait_started()
+        os.mkfifo(self.path(daemon, "fifo"))
+        self.act(daemon, "a", "fifo fifo")
+        self.wait_trace(daemon, "a reads")
+        self.script(daemon, "a", "note")
+        done = daemon.ctl("run", "a/act")
+        self.assertEqual((done.returncode, done.stdout), (0, "run 2 accepted\n"), done.stderr)
+        self.assertEqual(self.task(daemon, "a", "act")["run"], 1)
+        with open(self.path(daemon, "fifo"), "w", encoding="utf-8"):
+            pass
+        self.wait_trace(daemon, "a noted")
+        harness.wait_until(lambda: self.task(daemon, "a", "act")["runs"] == 2, "both runs")
+        self.assertEqual(daemon.ctl("run", "a/act").stdout, "run 3 accepted\n")
+        self.assertEqual(daemon.stop(), 0, daemon.text())
+
     def test_health_of_its_own(self):
         daemon = self.daemon(puppet("a", "essential = no"), start=False)
         with open(self.path(daemon, "health"), "w", encoding="utf-8") as file:
