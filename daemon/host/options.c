@@ -158,9 +158,26 @@ static const char *parse_number(const struct rv_option *option, const char *valu
     }
 }
 
+/* As it would be written in the section. */
+static const char *format_number(const struct rv_option *option, int64_t number, char *buffer,
+                                 size_t size)
+{
+    uint64_t again;
+
+    if (option->type == RV_TYPE_DURATION)
+        return duration_format(number, buffer, size);
+    if (option->type == RV_TYPE_SIZE && number >= 0 &&
+        size_parse(size_format((uint64_t)number, buffer, size), &again) == 0 &&
+        again == (uint64_t)number)
+        return buffer;
+    snprintf(buffer, size, "%lld", (long long)number);
+    return buffer;
+}
+
 static void bind_number(struct binder *binder, const struct rv_option *option, void *target,
                         const struct option_line *line, const char *key, const char *value)
 {
+    char least[DURATION_TEXT_SIZE], most[DURATION_TEXT_SIZE];
     const char *expected;
     int64_t number;
 
@@ -168,8 +185,9 @@ static void bind_number(struct binder *binder, const struct rv_option *option, v
     if (expected)
         tell(binder, line, key, "%s = %s: expected %s", key, value, expected);
     else if (!in_range(option, number))
-        tell(binder, line, key, "%s = %s is out of range: from %lld to %lld", key, value,
-             (long long)option->minimum, (long long)option->maximum);
+        tell(binder, line, key, "%s = %s is out of range: from %s to %s", key, value,
+             format_number(option, option->minimum, least, sizeof(least)),
+             format_number(option, option->maximum, most, sizeof(most)));
     else
         memcpy(target, &number, sizeof(number));
 }

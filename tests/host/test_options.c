@@ -25,8 +25,10 @@ static const struct rv_option options[] = {
     RV_OPTION_LIST(struct state, urls, .fallback = "http://one/"),
     RV_OPTION_BOOL(struct state, flag, .fallback = "yes"),
     RV_OPTION_INT(struct state, number, .fallback = "-3", .minimum = -5, .maximum = 5),
-    RV_OPTION_SIZE(struct state, bytes, .fallback = "64K"),
-    RV_OPTION_DURATION(struct state, delay, .fallback = "1min 30s"),
+    RV_OPTION_SIZE(struct state, bytes, .fallback = "64K", .minimum = 1000,
+                   .maximum = INT64_C(2) << 30),
+    RV_OPTION_DURATION(struct state, delay, .fallback = "1min 30s", .minimum = RV_MILLISECOND,
+                       .maximum = RV_HOUR),
     RV_OPTION_ENUM(struct state, colour, .fallback = "green", .choices = colours),
 };
 
@@ -194,6 +196,8 @@ static void every_error(void **_unused_)
         {"text = a\nbytes = -1", "2:bytes = -1: expected a size such as 512, 64K or 1.5G\n"},
         {"text = a\ndelay = 5",
          "2:delay = 5: expected a duration with its unit, such as 500ms, 30s or 5min\n"},
+        {"text = a\ndelay = 1d", "2:delay = 1d is out of range: from 1ms to 1h\n"},
+        {"text = a\nbytes = 3G", "2:bytes = 3G is out of range: from 1000 to 2G\n"},
         {"text = a\ncolour = blue", "2:colour = blue: expected one of red, green\n"},
         {"text = a\nown = 1", "2:unknown key \"own\"\n"},
         {"text = a\nflog = yes", "2:unknown key \"flog\"; nearest flag\n"},
