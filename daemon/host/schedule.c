@@ -163,6 +163,9 @@ static void begin_grid(struct schedule *schedule, const struct schedule_now *now
         gap->in_run = (uint64_t)(passed / rule->every);
         since -= passed / rule->every * rule->every;
     }
+    /* Nothing had come when a longer interval was in force: what this one has before now was never due. */
+    if (past->open > now->realtime && since >= rule->every)
+        since %= rule->every;
     if (since < rule->every)
         plan_grid(schedule, now->monotonic - since + rule->every);
     else

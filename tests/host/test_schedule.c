@@ -666,6 +666,28 @@ static void test_another_rule(void **state)
     calendar_free(after.at[0]);
 }
 
+/* What a shorter interval has before now was never due, and is neither made up for nor counted. */
+static void test_a_shorter_interval(void **state)
+{
+    struct schedule_rule hour = {.every = 3600 * S}, minute = {.every = 60 * S};
+    struct schedule schedule;
+    struct schedule_past past;
+    (void)state;
+
+    for (int owed = 0; owed < 2; owed++)
+        for (int catch_up = SCHEDULE_CATCH_UP_NO; catch_up <= SCHEDULE_CATCH_UP_YES; catch_up++) {
+            struct schedule_now now = at(190 * S);
+
+            minute.catch_up = (enum schedule_catch_up)catch_up;
+            schedule = begin(&hour, NOON - 5 * S);
+            schedule_hand_on(&schedule, &now, &past);
+            past.owed = owed;
+            schedule = begin_past(&minute, &now, &past);
+            assert_int_equal(gap.missed, 0);
+            assert_int_equal(schedule.due, UPTIME + (240 - 5) * S);
+        }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -695,6 +717,7 @@ int main(void)
         cmocka_unit_test(test_backoff_goes_on),
         cmocka_unit_test(test_a_past_in_the_future),
         cmocka_unit_test(test_another_rule),
+        cmocka_unit_test(test_a_shorter_interval),
     };
 
     return cmocka_run_group_tests_name("schedule", tests, NULL, NULL);
