@@ -327,6 +327,26 @@ static void give_result(struct command *command)
     result->output = command_output_take(&command->text, &result->output_size);
 }
 
+/* Whether a command can be started there, as the one that did not start was to be. */
+static int look_at_directory(const char *directory)
+{
+    cleanup_close int fd = open(directory, O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+    if (fd < 0)
+        return -errno;
+    return faccessat(fd, ".", X_OK, AT_EACCESS) < 0 ? -errno : 0;
+}
+
+/* The error of a start does not say which of the two was at fault. */
+static int tell_why(const struct rv_command_options *options, const char *program, int r)
+{
+    int wrong = options->directory ? look_at_directory(options->directory) : 0;
+
+    if (wrong == -ENOENT || wrong == -ENOTDIR || wrong == -EACCES || wrong == -ELOOP)
+        return rv_fail(wrong, "cannot run %s in directory %s", program, options->directory);
+    return rv_fail(r, "cannot run %s", program);
+}
+
 int rv_command_run(struct rv_context *ctx, char *const *argv,
                    const struct rv_command_options *options, struct rv_command_result *ret_result)
 {
@@ -356,7 +376,7 @@ int rv_command_run(struct rv_context *ctx, char *const *argv,
     if (r == 0)
         r = start(&command, argv);
     if (r < 0) {
-        rv_fail(r, "cannot run %s", argv[0]);
+        r = tell_why(&command.options, argv[0], r);
     } else {
         cancelled = wait_end(&command);
         wait_group(&command);

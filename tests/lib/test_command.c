@@ -49,6 +49,17 @@ static void test_command(void **state)
     free(result.output);
     assert_int_equal(rv_command_run(bg, nothing, NULL, &result), -ENOENT);
     assert_null(result.output);
+    assert_string_equal(rv_error_text(),
+                        "cannot run /nonexistent/program: No such file or directory");
+    /* The folder is to blame, and not the program. */
+    options.directory = "/nonexistent/folder";
+    assert_int_equal(run("exit 0", &options, &result), -ENOENT);
+    assert_string_equal(
+        rv_error_text(),
+        "cannot run sh in directory /nonexistent/folder: No such file or directory");
+    options.directory = "/dev/null";
+    assert_int_equal(run("exit 0", &options, &result), -ENOTDIR);
+    assert_non_null(strstr(rv_error_text(), " in directory /dev/null: "));
     /* What it leaves behind in its group does not hold it up, nor live on. */
     assert_int_equal(run("sleep 1000 & echo started", NULL, &result), 0);
     assert_string_equal(result.output, "started\n");
