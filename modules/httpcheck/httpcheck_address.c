@@ -93,6 +93,8 @@ static bool is_ascii(const char *text)
 static int take_host(CURLU *parts, char **ret_host)
 {
     locale_t utf8, before;
+    bool good;
+    char *url;
 
     *ret_host = get(parts, CURLUPART_HOST, 0);
     if (!*ret_host || is_ascii(*ret_host))
@@ -100,13 +102,15 @@ static int take_host(CURLU *parts, char **ret_host)
     free(*ret_host);
     utf8 = newlocale(LC_CTYPE_MASK, "C.UTF-8", NULL);
     before = uselocale(utf8);
-    *ret_host = get(parts, CURLUPART_HOST, CURLU_PUNYCODE);
+    /* Not the host alone, whose copy libcurl 7.88 loses when there is an error. */
+    url = get(parts, CURLUPART_URL, CURLU_PUNYCODE);
     uselocale(before);
     if (utf8)
         freelocale(utf8);
-    if (!*ret_host || !is_ascii(*ret_host))
-        return -EINVAL;
-    return curl_url_set(parts, CURLUPART_HOST, *ret_host, 0) == CURLUE_OK ? 0 : -ENOMEM;
+    good = url && curl_url_set(parts, CURLUPART_URL, url, CURLU_NON_SUPPORT_SCHEME) == CURLUE_OK;
+    free(url);
+    *ret_host = good ? get(parts, CURLUPART_HOST, 0) : NULL;
+    return *ret_host && is_ascii(*ret_host) ? 0 : -EINVAL;
 }
 
 /* Returns 0; -EINVAL for a name that cannot be converted; or -ENOMEM. */
