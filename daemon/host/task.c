@@ -163,6 +163,8 @@ static bool count_missed(struct task_runner *runner, bool *ret_again)
     bool held, go_on;
 
     pthread_mutex_lock(&runner->lock);
+    if (runner->stopped)
+        now = runner->stopped_at;
     missed = schedule_missed(&runner->schedule, &now);
     held = missed > 0 && runner->settings->overlap == TASK_OVERLAP_QUEUE && !runner->stopped;
     *ret_again = held && rv_context_err(runner->module->tasks) == 0;

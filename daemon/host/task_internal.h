@@ -24,10 +24,11 @@ struct task_runner {
     struct schedule_gap stepped; /* what a step of the clock has passed over, until it is told */
     struct rv_channel *idle;     /* closed when the runner is free again, for who waits for it */
     bool busy;
-    uint64_t number;  /* of the run under way, or about to begin */
-    bool stopped;     /* on-error = stop */
-    bool scheduled;   /* the run under way is the schedule's */
-    bool pending;     /* overlap = queue: run again right after */
+    uint64_t number;                /* of the run under way, or about to begin */
+    bool stopped;                   /* on-error = stop; */
+    struct schedule_now stopped_at; /* what comes after that is nobody's */
+    bool scheduled;                 /* the run under way is the schedule's */
+    bool pending;                   /* overlap = queue: run again right after */
     uint64_t request; /* of the pending run; 0: it is the schedule's, whose point stays open */
     struct {
         rv_duration open;

@@ -135,6 +135,7 @@ static void publish_end(struct task_runner *runner, const struct run *run, int c
 static void stop_running(struct task_runner *runner)
 {
     pthread_mutex_lock(&runner->lock);
+    runner->stopped_at = task_read_clocks();
     runner->stopped = true;
     pthread_mutex_unlock(&runner->lock);
 }
