@@ -158,6 +158,7 @@ static void take_last_run(struct control *control, const struct wire_message *me
         .open = message->deadline,
         .passed_until = message->since,
         .stopped = message->flags & WIRE_LAST_RUN_STOPPED,
+        .set_back = message->flags & WIRE_LAST_RUN_SET_BACK,
         .revived = message->flags & WIRE_LAST_RUN_REVIVED,
         .failures = message->line,
         .owed = message->flags & WIRE_LAST_RUN_OWED,

@@ -97,7 +97,9 @@ void schedule_started(struct schedule *schedule)
     if (schedule_is_of_wall_clock(schedule->rule)) {
         schedule->last = schedule->planned;
         schedule->planned = 0;
-        clock_settle(schedule, schedule->last);
+        /* One that comes again, as the clock was set back, leaves what was settled before. */
+        if (schedule->last > schedule->settled)
+            clock_settle(schedule, schedule->last);
         schedule->open_realtime = clock_next(schedule->rule, schedule->last);
     } else {
         grid_open(schedule, schedule_add(schedule->base, schedule->rule->every));
@@ -113,7 +115,8 @@ void schedule_hand_on(const struct schedule *schedule, const struct schedule_now
     if (schedule_is_of_wall_clock(rule)) {
         ret_past->open = schedule->open_realtime;
         ret_past->settled = ret_past->open - 1;
-        if (!clock_is_on_track(schedule, now))
+        ret_past->set_back = !clock_is_on_track(schedule, now);
+        if (ret_past->set_back)
             ret_past->settled = MAX(ret_past->settled, schedule->settled);
     } else if (schedule->open != 0) {
         ret_past->open = now->realtime + (schedule->open - now->monotonic);

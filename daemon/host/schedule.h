@@ -57,6 +57,7 @@ struct schedule_past {
     int64_t open;         /* the first point after it, of whatever rule there was; 0: not known */
     int64_t passed_until; /* points until then were skipped as they came; 0: none */
     bool stopped;         /* as the task was stopped for an error, and not as a run was under way */
+    bool set_back;        /* the clock has been, since this was known */
     bool revived;         /* a person has started the module since */
     unsigned failures;    /* in a row */
     bool owed; /* nobody had stopped it: what fell due meanwhile is run, whatever catch-up says */

@@ -181,9 +181,15 @@ void clock_begin(struct schedule *schedule, const struct schedule_now *now,
         schedule->not_before = now->monotonic + (settled - now->realtime);
     schedule->begun = now->monotonic;
     clock_look(schedule, now);
-    /* A stamp that is ahead of the clock is of a clock that was wrong, or this one is: that will be seen. */
-    schedule->settled = past->settled > 0 ? past->settled : now->realtime;
-    schedule->track = past->settled > now->realtime ? TRACK_UNKNOWN : schedule->clock;
+    /* A stamp that is ahead is of a clock that was wrong, or this one is: that will be seen. Where the clock has not
+     * been set back it is of another rule: of this one's points nothing is settled ahead. */
+    if (past->settled > now->realtime && (past->set_back || past->open == 0)) {
+        schedule->settled = past->settled;
+        schedule->track = TRACK_UNKNOWN;
+    } else {
+        schedule->settled = MIN(settled, now->realtime);
+        schedule->track = schedule->clock;
+    }
     follow_gap(schedule, now, past->owed, MAX(settled, now->realtime), gap);
     if (schedule->open_realtime > now->realtime)
         schedule->settled = MAX(schedule->settled, now->realtime);

@@ -30,6 +30,9 @@
 #define RETRY_DELAY (2 * NSEC_PER_SEC)
 #define RETRY_TEXT  "2 s"
 
+/* A clock that is slowed is not set back. */
+#define SLEW_MAX (60 * NSEC_PER_SEC)
+
 struct entry {
     char *module;
     char *task;
@@ -41,7 +44,8 @@ struct entry {
     int64_t passed_until; /* as in ledger_known, as the next two */
     bool stopped;
     uint32_t failures;
-    uint64_t noted; /* counts the changes of all, to know the oldest */
+    int64_t seen_at; /* real time; 0: in another life */
+    uint64_t noted;  /* counts the changes of all, to know the oldest */
 };
 
 struct ledger {
@@ -125,6 +129,7 @@ static bool note(struct ledger *ledger, const char *module, const struct entry *
     entry->passed_until = seen->passed_until;
     entry->stopped = seen->stopped;
     entry->failures = seen->failures;
+    entry->seen_at = seen->seen_at;
     entry->kept = entry->kept || seen->kept;
     if (changed)
         entry->noted = ++ledger->notes;
@@ -147,6 +152,7 @@ static struct ledger_known to_known(const struct entry *entry)
         .open = entry->open > 0 ? MAX(entry->open + by, INT64_C(1)) : 0,
         .passed_until = entry->passed_until,
         .stopped = entry->stopped,
+        .set_back = entry->seen_at > clock_realtime() + SLEW_MAX,
         .failures = entry->failures,
     };
 }
@@ -300,6 +306,7 @@ static bool read_task(struct scoreboard_task *task, struct entry *ret_seen)
         .failures = task->failures_in_row,
         .passed_until = task->passes != SCOREBOARD_PASSES_NONE ? clock_realtime() : 0,
         .stopped = task->passes == SCOREBOARD_PASSES_STOPPED,
+        .seen_at = clock_realtime(),
     };
     ret_seen->open = ret_seen->by_interval ? task->open : task->open_realtime;
     ret_seen->settled = ret_seen->open - (ret_seen->by_interval ? task->interval : 1);
@@ -393,10 +400,11 @@ static json_t *save_entry(const struct entry *entry)
 {
     const struct ledger_known known = to_known(entry);
 
-    return json_pack("{s:s, s:s, s:I, s:b, s:I, s:I, s:I, s:b}", "module", entry->module, "task",
-                     entry->task, "started", (json_int_t)known.settled, "kept", entry->kept, "open",
-                     (json_int_t)known.open, "passed_until", (json_int_t)known.passed_until,
-                     "failures", (json_int_t)known.failures, "stopped", known.stopped);
+    return json_pack("{s:s, s:s, s:I, s:b, s:I, s:I, s:I, s:b, s:I}", "module", entry->module,
+                     "task", entry->task, "started", (json_int_t)known.settled, "kept", entry->kept,
+                     "open", (json_int_t)known.open, "passed_until", (json_int_t)known.passed_until,
+                     "failures", (json_int_t)known.failures, "stopped", known.stopped, "seen_at",
+                     (json_int_t)entry->seen_at);
 }
 
 json_t *ledger_save(const struct ledger *ledger)
@@ -413,13 +421,14 @@ json_t *ledger_save(const struct ledger *ledger)
 
 static int load_entry(json_t *item, const char **ret_module, struct entry *ret_entry)
 {
-    json_int_t settled, open = 0, passed_until = 0, failures = 0;
+    json_int_t settled, open = 0, passed_until = 0, failures = 0, seen_at = 0;
     const char *task;
     int kept, stopped = 0;
 
-    if (json_unpack(item, "{s:s, s:s, s:I, s:b, s?I, s?I, s?I, s?b}", "module", ret_module, "task",
-                    &task, "started", &settled, "kept", &kept, "open", &open, "passed_until",
-                    &passed_until, "failures", &failures, "stopped", &stopped) < 0 ||
+    if (json_unpack(item, "{s:s, s:s, s:I, s:b, s?I, s?I, s?I, s?b, s?I}", "module", ret_module,
+                    "task", &task, "started", &settled, "kept", &kept, "open", &open,
+                    "passed_until", &passed_until, "failures", &failures, "stopped", &stopped,
+                    "seen_at", &seen_at) < 0 ||
         settled <= 0 || open < 0 || passed_until < 0 || failures < 0 || failures > UINT32_MAX)
         return -EBADMSG;
     *ret_entry = (struct entry){
@@ -428,6 +437,7 @@ static int load_entry(json_t *item, const char **ret_module, struct entry *ret_e
         .open = open,
         .passed_until = passed_until,
         .stopped = stopped,
+        .seen_at = seen_at,
         .failures = (uint32_t)failures,
         .kept = kept,
     };

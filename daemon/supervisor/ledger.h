@@ -40,6 +40,7 @@ struct ledger_known {
     int64_t open;         /* the first point after it */
     int64_t passed_until; /* points until then were skipped as they came */
     bool stopped;         /* as the task was stopped for an error */
+    bool set_back;        /* the clock has been, since this was seen */
     uint32_t failures;    /* in a row */
 };
 

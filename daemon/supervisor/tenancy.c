@@ -246,6 +246,7 @@ static void send_last_run(const char *task, const struct ledger_known *known, vo
         .module = unit->slot,
         .flags = (unit->was_down ? 0 : WIRE_LAST_RUN_OWED) |
                  (known->stopped ? WIRE_LAST_RUN_STOPPED : 0) |
+                 (known->set_back ? WIRE_LAST_RUN_SET_BACK : 0) |
                  (was_started_by_person(unit) ? WIRE_LAST_RUN_REVIVED : 0),
         .line = unit->was_down ? 0 : known->failures,
         .number = (uint64_t)known->settled,

@@ -103,6 +103,7 @@ enum wire_type {
 #define WIRE_HELLO_CHECK_ONLY   0x1u /* HELLO down: this host only ever checks; sandbox it fully */
 #define WIRE_LAST_RUN_OWED      0x1u /* LAST_RUN: what fell due meanwhile is to be run in any case */
 #define WIRE_LAST_RUN_STOPPED   0x2u /* LAST_RUN: until `since` it was stopped for an error */
+#define WIRE_LAST_RUN_SET_BACK  0x8u /* LAST_RUN: the clock was set back since this was seen */
 #define WIRE_LAST_RUN_REVIVED   0x4u /* LAST_RUN: a person has started it since: then it runs again */
 #define WIRE_FAILED_PERMANENT   0x1u /* FAILED: another attempt cannot succeed (ABI, options) */
 #define WIRE_FAILED_PROCESS     0x2u /* FAILED: another attempt can, but only in another process */

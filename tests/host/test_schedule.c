@@ -315,7 +315,8 @@ static void test_the_clock_is_wrong_for_a_moment(void **state)
         rule.catch_up = (enum schedule_catch_up)catch_up;
         again = begin_past(&rule, &(struct schedule_now){UPTIME, NOON},
                            &(struct schedule_past){.settled = NOON + DAY + 15 * 3600 * S - 1,
-                                                   .open = NOON + DAY + 15 * 3600 * S});
+                                                   .open = NOON + DAY + 15 * 3600 * S,
+                                                   .set_back = true});
         assert_int_equal(again.due, UPTIME + 15 * 3600 * S);
         again = begin_again(&again, S, true);
         assert_int_equal(set_clock(&again, 2 * S, DAY + 2 * S), 15 * 3600 * S);
@@ -334,12 +335,53 @@ static void test_the_clock_is_wrong_for_a_moment(void **state)
     calendar_free(rule.at[0]);
 }
 
+/* What the new rule has before the old one's next point was settled by nobody. */
+static void test_the_clock_is_set_after_a_change_of_the_rule(void **state)
+{
+    struct schedule_rule weekly = {.at = {utc("Thu 03:00")}, .at_count = 1};
+    struct schedule_rule daily = {.at = {utc("03:00")}, .at_count = 1};
+    struct schedule schedule = begin(&weekly, NOON);
+    struct schedule_now now = at(S);
+    struct schedule_past past;
+    (void)state;
+
+    schedule_hand_on(&schedule, &now, &past);
+    schedule = begin_past(&daily, &now, &past);
+    assert_int_equal(schedule.due, UPTIME + 15 * 3600 * S);
+    /* The machine sleeps for a night. */
+    assert_int_equal(set_clock(&schedule, 8 * 3600 * S, 20 * 3600 * S), 8 * 3600 * S);
+    calendar_free(weekly.at[0]);
+    calendar_free(daily.at[0]);
+}
+
+/* At noon the point of three has run; set back, it comes again and runs; and then the clock is right. */
+static void test_the_clock_is_wrong_over_a_run(void **state)
+{
+    struct schedule_rule rule = {.at = {utc("03:00")}, .at_count = 1};
+    struct schedule schedule = begin(&rule, 0);
+    struct schedule_now run = at(15 * 3600 * S),
+                        wrong = {UPTIME + 24 * 3600 * S + 60 * S, NOON - 9 * 3600 * S};
+    (void)state;
+
+    schedule_started(&schedule);
+    schedule_plan(&schedule, &run, 0);
+    assert_int_equal(set_clock(&schedule, 24 * 3600 * S, -9 * 3600 * S - 60 * S),
+                     24 * 3600 * S + 60 * S);
+    schedule_started(&schedule);
+    schedule_plan(&schedule, &wrong, 0);
+    assert_int_equal(set_clock(&schedule, 24 * 3600 * S + 120 * S, DAY + 120 * S),
+                     DAY + 15 * 3600 * S);
+    assert_int_equal(gap.missed, 0);
+    calendar_free(rule.at[0]);
+}
+
 /* A machine without a clock of its own begins in the past; what passed while it was off is as at any start. */
 static void test_the_clock_is_old_at_the_start(void **state)
 {
     struct schedule_rule rule = {.at = {utc("03:00")}, .at_count = 1};
     struct schedule_now old = {UPTIME, NOON - 100 * DAY};
-    struct schedule_past past = {.settled = NOON - 9 * 3600 * S - 1, .open = NOON - 9 * 3600 * S};
+    struct schedule_past past = {
+        .settled = NOON - 9 * 3600 * S - 1, .open = NOON - 9 * 3600 * S, .set_back = true};
     struct schedule schedule = begin_past(&rule, &old, &past);
     (void)state;
 
@@ -703,6 +745,8 @@ int main(void)
         cmocka_unit_test(test_the_clock_is_set),
         cmocka_unit_test(test_the_clock_is_set_behind_a_point_with_jitter),
         cmocka_unit_test(test_the_clock_is_wrong_for_a_moment),
+        cmocka_unit_test(test_the_clock_is_set_after_a_change_of_the_rule),
+        cmocka_unit_test(test_the_clock_is_wrong_over_a_run),
         cmocka_unit_test(test_the_clock_is_old_at_the_start),
         cmocka_unit_test(test_an_end_of_all_points),
         cmocka_unit_test(test_points),
