@@ -26,7 +26,8 @@ static enum owner find_by_user(pid_t pid, const struct list *known, struct ended
     struct ended *ended;
     uid_t uid;
 
-    if (!process_find_uid(pid, &uid) || host_has_uid(uid))
+    /* What was there before may have left it, too. */
+    if (inherited_any() || !process_find_uid(pid, &uid) || host_has_uid(uid))
         return OWNER_HIDDEN;
     LIST_FOREACH (ended, known, list)
         if (ended->uid == uid) {
