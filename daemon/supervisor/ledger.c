@@ -358,6 +358,13 @@ void ledger_each(const struct ledger *ledger, const char *module,
         }
 }
 
+void ledger_revive(struct ledger *ledger, const char *module)
+{
+    for (size_t i = 0; i < ledger->count; i++)
+        if (strcmp(ledger->entries[i].module, module) == 0)
+            ledger->entries[i].stopped = false;
+}
+
 int ledger_create(struct loop *loop, const char *folder, struct ledger **ret_ledger)
 {
     struct ledger *ledger = calloc(1, sizeof(*ledger));

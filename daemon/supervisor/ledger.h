@@ -57,6 +57,9 @@ void ledger_each(const struct ledger *ledger, const char *module,
                  void (*fn)(const char *task, const struct ledger_known *known, void *arg),
                  void *arg);
 
+/* None of the module's tasks is stopped for an error any more. */
+void ledger_revive(struct ledger *ledger, const char *module);
+
 /* For a live upgrade: all that is known, also of what is not kept in the file; and takes it in. NULL
  * without memory; 0, -EBADMSG or -ENOMEM. */
 json_t *ledger_save(const struct ledger *ledger);

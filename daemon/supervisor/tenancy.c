@@ -271,6 +271,9 @@ void tenancy_send_module(struct unit *unit, enum wire_type how)
         host_send_option(host, unit->slot, &settings->options[i]);
     if (how == WIRE_START) {
         ledger_each(unit->supervisor->ledger, unit->name, send_last_run, unit);
+        /* Also when this start fails, and another one follows by itself. */
+        if (was_started_by_person(unit))
+            ledger_revive(unit->supervisor->ledger, unit->name);
         unit->was_down = false;
     }
     message = (struct wire_message){.type = how,

@@ -499,6 +499,27 @@ class Tasks(PuppetTest):
         harness.wait_until(lambda: daemon.ctl("run", "r/act", "--wait").returncode == 0, "a run")
         self.assertEqual(daemon.stop(), 0, daemon.text())
 
+    def test_who_has_started_a_stopped_task_has_done_so_for_good(self):
+        """Also when the first attempt crashes, and the next one comes by itself."""
+        lines = ("act.on-error = stop", "act.every = 20ms")
+        daemon = self.daemon(puppet("s", *lines), start=False)
+        self.script(daemon, "s", "fail")
+        daemon.start().wait_ready()
+        harness.wait_until(lambda: self.task(daemon, "s", "act")["state"] == "stopped", "the failure")
+        self.script(daemon, "s", "note")
+        os.mkfifo(self.path(daemon, "gate"))
+        daemon.write(puppet("s", *lines, "on-init = fifo gate"))
+        self.assertEqual(daemon.ctl("reload").returncode, 0)
+        restart = daemon.ask_later("/v1/restart?module=s&wait", "POST")
+        self.wait_trace(daemon, "s reads")
+        daemon.kill("s")
+        self.wait_trace(daemon, "s reads", 2)
+        with open(self.path(daemon, "gate"), "w", encoding="utf-8"):
+            pass
+        self.wait_trace(daemon, "s noted")
+        restart.answer()
+        self.assertEqual(daemon.stop(), 0, daemon.text())
+
     def test_overlap(self):
         daemon = self.daemon(puppet("skips") + puppet("queues", "act.overlap = queue")).wait_started()
         for name in ("skips", "queues"):
