@@ -200,9 +200,15 @@ static void planned(const struct plan_result *result, void *arg)
                       json_pack("{s:o, s:b}", "steps", steps, "needs_restart", result->fixed));
 }
 
+static bool plan_is_waited_for(void *arg)
+{
+    return http_request_fd(arg) >= 0;
+}
+
 static void serve_plan(struct edge *edge, struct http_request *request)
 {
-    int r = plan_start(edge->supervisor, planned, request);
+    const struct plan_asker asker = {plan_is_waited_for, planned, request};
+    int r = plan_start(edge->supervisor, &asker);
 
     if (r < 0)
         edge_respond_error(request, 503, r, "%s", strerror(-r));

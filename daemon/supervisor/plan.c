@@ -19,8 +19,7 @@ struct plan {
     struct loop_timer *timer; /* for its turn */
     bool begun;
     struct strings steady; /* modules that take new options only by a restart */
-    plan_fn done;
-    void *arg;
+    struct plan_asker asker;
 };
 
 /* One after the other, or many who ask at once would fill the machine with processes. */
@@ -57,7 +56,7 @@ static void tell(struct plan *plan)
         result.fixed = reload_changes_fixed(plan->supervisor->config, plan->config);
     }
     result.changes = changes;
-    plan->done(&result, plan->arg);
+    plan->asker.done(&result, plan->asker.arg);
     reload_free_changes(changes, result.change_count);
     plan_free(plan);
 }
@@ -117,16 +116,23 @@ static void begin(struct plan *plan)
 
 static void turn_came(void *arg)
 {
-    begin(arg);
+    struct plan *plan = arg;
+
+    if (plan->asker.waits(plan->asker.arg)) {
+        begin(plan);
+        return;
+    }
+    config_error(&plan->errors, plan->supervisor->config_path, 0, "not checked: nobody waits");
+    tell(plan);
 }
 
-int plan_start(struct supervisor *supervisor, plan_fn done, void *arg)
+int plan_start(struct supervisor *supervisor, const struct plan_asker *asker)
 {
     struct plan *plan = calloc(1, sizeof(*plan));
 
     if (!plan)
         return -ENOMEM;
-    *plan = (struct plan){.supervisor = supervisor, .done = done, .arg = arg};
+    *plan = (struct plan){.supervisor = supervisor, .asker = *asker};
     list_append(&supervisor->plans.list, &plan->list);
     if (loop_timer_create(supervisor->loop, turn_came, plan, &plan->timer) < 0) {
         plan_free(plan);

@@ -6,6 +6,8 @@
 #ifndef REEVE_SUPERVISOR_PLAN_H
 #define REEVE_SUPERVISOR_PLAN_H
 
+#include <stdbool.h>
+
 #include "base/list.h"
 #include "daemon/supervisor/reload.h"
 
@@ -21,6 +23,12 @@ struct plan_result {
 /* The result lives until the call returns. */
 typedef void (*plan_fn)(const struct plan_result *result, void *arg);
 
+struct plan_asker {
+    bool (*waits)(void *arg); /* whether the asker is still there; else its turn is passed over */
+    plan_fn done;
+    void *arg;
+};
+
 struct plans {
     struct list list;
 };
@@ -31,6 +39,6 @@ void plans_finish(struct plans *plans);
 
 /* Calls done once, in a later turn of the loop. Any number may be asked for, beside a reload too; one is under way.
  * Returns 0 or -ENOMEM; done is then not called. */
-int plan_start(struct supervisor *supervisor, plan_fn done, void *arg);
+int plan_start(struct supervisor *supervisor, const struct plan_asker *asker);
 
 #endif

@@ -3,6 +3,7 @@
 """Start, stop and restart single modules over the control socket."""
 import os
 import re
+import socket
 
 import harness
 import tools
@@ -170,6 +171,26 @@ class Operations(PuppetTest):
             self.wait_restarted(daemon, "a", pid)
         self.assertLessEqual(len(daemon.processes()), before + 10)
         self.assertFalse(any(plan.is_done() for plan in plans))
+        self.assertEqual(daemon.stop(), 0, daemon.text())
+
+    def test_plans_of_askers_who_have_gone(self):
+        """They are not made: the first that is waited for is the next."""
+        daemon = self.daemon(puppet("a")).wait_started()
+        os.mkfifo(self.path(daemon, "gate"))
+        daemon.write(puppet("a") + f"[module:g]\nload = {GATED}\n")
+        before = len(daemon.processes())
+        first = daemon.ask_later("/v1/plan")
+        harness.wait_until(lambda: len(daemon.processes()) > before, "the host that is being checked")
+        for _ in range(200):
+            with socket.socket(socket.AF_UNIX) as client:
+                client.connect(daemon.control)
+                client.sendall(b"GET /v1/plan HTTP/1.1\r\nHost: reeved\r\n\r\n")
+        last = daemon.ask_later("/v1/plan")
+        # Each check waits for a writer.
+        for plan in (first, last):
+            with open(self.path(daemon, "gate"), "w", encoding="utf-8"):
+                pass
+            self.assertEqual(plan.answer()[0], 200)
         self.assertEqual(daemon.stop(), 0, daemon.text())
 
     def test_those_who_wait_leave_room_for_others(self):
