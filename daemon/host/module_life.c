@@ -135,7 +135,7 @@ static void check(struct host_module *module, const struct module_op *op)
 /* Starting
  * ----------------------------------------------------------------------------------------- */
 
-static void make_not_ready(struct host_module *module)
+void life_refuse_requests(struct host_module *module)
 {
     pthread_mutex_lock(&module->lock);
     module->ready = false;
@@ -360,7 +360,7 @@ static void start(struct host_module *module, struct module_op *op)
 
 void life_refuse_jobs(struct host_module *module, const struct module_op *op)
 {
-    make_not_ready(module);
+    life_refuse_requests(module);
     for (size_t i = 0; i < module->code.pool_count; i++)
         jobs_refuse(module->pool_runners[i], op->drain_queue, op->cause);
 }

@@ -26,6 +26,8 @@ void life_stop_health(struct host_module *module);
 /* Returns false when a stop waits, which goes first. */
 bool life_make_ready(struct host_module *module);
 
+/* Nothing is taken any more that somebody outside asks for. */
+void life_refuse_requests(struct host_module *module);
 /* Pools take no more jobs, and those that wait are dropped unless op->drain_queue. It cannot be undone. */
 void life_refuse_jobs(struct host_module *module, const struct module_op *op);
 /* Cancels tasks, refuses jobs, and lets work go on for the drain, or until ctx is done. Returns whether all

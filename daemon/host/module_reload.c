@@ -131,6 +131,22 @@ static bool wait_for_earlier_jobs(struct wait *wait)
     return true;
 }
 
+/* Jobs may hand on to other pools, which is as far as there are pools: each round ends what the one before has
+ * handed on. What goes on after that submits for ever, and is refused. */
+static bool wait_for_chains(struct wait *wait)
+{
+    struct host_module *module = wait->module;
+
+    for (size_t round = 0; round <= module->code.pool_count; round++) {
+        for (size_t i = 0; i < module->code.pool_count; i++)
+            jobs_mark(module->pool_runners[i]);
+        for (size_t i = 0; i < module->code.pool_count; i++)
+            if (!jobs_wait_marked(wait->ctx, module->pool_runners[i]))
+                return false;
+    }
+    return true;
+}
+
 static bool wait_for_last_jobs(struct wait *wait)
 {
     struct host_module *module = wait->module;
@@ -139,7 +155,7 @@ static bool wait_for_last_jobs(struct wait *wait)
     char text[160];
 
     /* Refused first: a job accepted after the look would be waited for, and nobody told. */
-    life_refuse_jobs(module, &pause);
+    life_refuse_requests(module);
     for (size_t i = 0; i < module->code.pool_count; i++)
         if (jobs_are_under_way(module->pool_runners[i])) {
             snprintf(
@@ -149,7 +165,7 @@ static bool wait_for_last_jobs(struct wait *wait)
             tell_deferred(wait, WAIT_SHUT, text);
             note_wait(module, text);
         }
-    return life_drain(wait->ctx, module, &pause);
+    return wait_for_chains(wait) && life_drain(wait->ctx, module, &pause);
 }
 
 /* Waits until nothing of the module runs. Returns false when a stop or newer options came first: then all

@@ -139,8 +139,9 @@ int rv_fail_option(struct rv_context *ctx, const char *option, const char *forma
  * the queue is full, so a job that submits to its own pool should not be the only one that empties it. ctx is
  * a context of the module's, or made from one. The data is copied. Returns 0; the context's code; -ENOENT when
  * there is no such pool; -EAGAIN in init, reload and check, as pools take jobs only after these; -EPIPE once
- * pools take no more: while the module stops, in fini, and while a reload waits for the last jobs; -EMSGSIZE past
- * RV_JOB_DATA_MAX; -ENOMEM; or -ENOSYS outside a host.
+ * pools take no more: while the module stops, and in fini; -EMSGSIZE past RV_JOB_DATA_MAX; -ENOMEM; or -ENOSYS
+ * outside a host. A reload waits until jobs have handed on to each of the pools; a chain of jobs that goes on after
+ * that is -EPIPE as well.
  */
 int rv_submit(struct rv_context *ctx, const char *pool, const void *data, size_t size);
 

@@ -3,8 +3,10 @@
  * A module that submits where it hardly can: in init, reload and fini, from a job that its stop cancels, and
  * to a pool that is full. It logs what it was told.
  */
+#include <fcntl.h>
 #include <reeve/module.h>
 #include <string.h>
+#include <unistd.h>
 
 struct submitter {
     char *when;
@@ -50,11 +52,24 @@ static int run_first(struct rv_context *ctx, const struct rv_job *job, void *sta
     return 0;
 }
 
+/* Waits for somebody who opens the fifo, and goes on in the other pool. */
+static int hand_on(struct rv_context *ctx, const char *fifo)
+{
+    int fd;
+
+    rv_log(ctx, RV_LOG_NOTICE, "opens %s", fifo);
+    fd = open(fifo, O_RDONLY | O_CLOEXEC);
+    if (fd >= 0)
+        close(fd);
+    return rv_submit(ctx, "first", "handed on", 9);
+}
+
 /* Puts back what is left when it is cancelled, which takes longer than the other pool's end. */
 static int run_second(struct rv_context *ctx, const struct rv_job *job, void *state)
 {
-    (void)job;
     (void)state;
+    if (job->size > 0 && strncmp(job->data, "hand on ", 8) == 0)
+        return hand_on(ctx, (const char *)job->data + 8);
     rv_log(ctx, RV_LOG_NOTICE, "waits");
     rv_sleep(ctx, RV_FOREVER);
     for (int i = 0; i < 20000; i++)

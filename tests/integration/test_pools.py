@@ -61,6 +61,29 @@ class SubmitTest(harness.DaemonTest):
         self.assertEqual(daemon.stop(), 0, daemon.text())
 
 
+class Chains(harness.DaemonTest):
+    def test_a_reload_breaks_no_chain_of_jobs(self):
+        """The last jobs, too, hand on to another pool."""
+        daemon = self.daemon(submitter("second.retries = 0")).wait_ready("a")
+        for fifo in "one", "two":
+            os.mkfifo(os.path.join(daemon.state, fifo))
+        self.assertEqual(daemon.ctl("submit", "a/second", stdin="hand on one").returncode, 0)
+        daemon.wait_log("opens one")
+        daemon.write(submitter("second.retries = 0", "when = never"))
+        self.assertEqual(daemon.ctl("reload").returncode, 0)
+        self.assertEqual(daemon.ctl("submit", "a/second", stdin="hand on two").returncode, 0)
+        for fifo in "one", "two":
+            daemon.wait_log(f"opens {fifo}")
+            if fifo == "two":
+                daemon.wait_log("when the last jobs of its pool (first|second) have ended")
+            with open(os.path.join(daemon.state, fifo), "w", encoding="utf-8"):
+                pass
+        daemon.wait_log(r"\[a\] reloaded")
+        pools = {p["name"]: p for p in daemon.module("a")["pools"]}
+        self.assertEqual([pools[name]["finished"] for name in ("first", "second")], [2, 2], daemon.text())
+        self.assertEqual(daemon.stop(), 0, daemon.text())
+
+
 class ReloadTest(PuppetTest):
     WAITS = r"takes its new options when (jobs of its pool work have|its run tick#\d+ has) ended"
     LAST = "the last jobs of its pool work have ended: until then it takes no run or job"
