@@ -20,6 +20,7 @@
 
 #include "base/text.h"
 #include "daemon/host/board.h"
+#include "daemon/host/log_sink.h"
 #include "daemon/host/task_internal.h"
 #include "daemon/host/wall_clock.h"
 
@@ -36,6 +37,8 @@ enum began {
     PASSED, /* it is not its turn: a run is under way, or the task is stopped */
     GATED,
 };
+
+#define IS_STOPPED "the task is stopped: it has failed, and its on-error = stop"
 
 /* Makes the runner busy, or notes what was missed. GATED: neither; a request was refused. The gate is
  * looked at under the lock: whoever shuts it, and then finds the runner free, can be sure. */
@@ -73,9 +76,7 @@ static enum began begin(struct task_runner *runner, uint64_t request)
     /* Told again when it begins, with the time of that. */
     task_accept(runner, queued, number, rv_now());
     if (!mine)
-        task_refuse(runner, request, -EBUSY,
-                    stopped ? "the task is stopped: it has failed, and its on-error = stop"
-                            : "a run is under way already");
+        task_refuse(runner, request, -EBUSY, stopped ? IS_STOPPED : "a run is under way already");
     return mine ? BEGAN : PASSED;
 }
 
@@ -92,12 +93,23 @@ static void drop_held(struct task_runner *runner)
     scoreboard_write_end(runner->record);
 }
 
+/* It was accepted, so whoever does not wait for it can see what has become of it as well. */
+static void end_pending(struct task_runner *runner, uint64_t request, bool stopped)
+{
+    const char *why = stopped ? IS_STOPPED : "the module stops";
+
+    host_log(runner->module->root, RV_LOG_WARNING, "a run of %s that was queued does not begin: %s",
+             task_name(runner), why);
+    task_refuse(runner, request, stopped ? -EBUSY : -ECANCELED, why);
+}
+
 /* Gives the runner free, or takes the run that was queued meanwhile. */
 static bool take_pending(struct task_runner *runner, uint64_t *ret_request)
 {
-    bool pending;
+    bool pending, stopped;
 
     pthread_mutex_lock(&runner->lock);
+    stopped = runner->stopped;
     pending = runner->pending && !runner->stopped && rv_context_err(runner->module->tasks) == 0;
     *ret_request = runner->pending ? runner->request : 0;
     if (task_holds_a_point(runner) && !pending)
@@ -113,8 +125,8 @@ static bool take_pending(struct task_runner *runner, uint64_t *ret_request)
             rv_channel_close(runner->idle);
     }
     pthread_mutex_unlock(&runner->lock);
-    if (!pending)
-        task_refuse(runner, *ret_request, -ECANCELED, "the module stops");
+    if (!pending && *ret_request != 0)
+        end_pending(runner, *ret_request, stopped);
     return pending;
 }
 

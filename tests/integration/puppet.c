@@ -69,7 +69,7 @@ static int wait_for_fifo(const struct puppet *puppet, const char *path)
     trace(puppet, "reads", "");
     read_text(path, buffer, sizeof(buffer));
     trace(puppet, "has read", "");
-    return 0;
+    return strcmp(buffer, "fail") == 0 ? rv_fail_text(-EIO, "as told") : 0;
 }
 
 /* Three seconds of work that moves, and does not look whether it is cancelled. */

@@ -542,6 +542,19 @@ class Tasks(PuppetTest):
         self.assertIn("queues noted", self.trace(daemon))
         self.assertEqual(daemon.stop(), 0, daemon.text())
 
+    def test_a_queued_run_of_a_task_that_stops(self):
+        """It was accepted, so the log says why it does not come."""
+        daemon = self.daemon(puppet("a", "act.overlap = queue", "act.on-error = stop")).wait_started()
+        os.mkfifo(self.path(daemon, "fifo"))
+        self.act(daemon, "a", "fifo fifo")
+        self.wait_trace(daemon, "a reads")
+        self.assertEqual(daemon.ctl("run", "a/act").returncode, 0)
+        with open(self.path(daemon, "fifo"), "w", encoding="utf-8") as file:
+            file.write("fail")
+        reason = "the task is stopped: it has failed, and its on-error = stop"
+        daemon.wait_log(rf"warning +\[a\] a run of act that was queued does not begin: {reason}")
+        self.assertEqual(daemon.stop(), 0, daemon.text())
+
     def test_a_queued_run_is_accepted_at_once(self):
         daemon = self.daemon(puppet("a", "act.overlap = queue")).wait_started()
         os.mkfifo(self.path(daemon, "fifo"))
