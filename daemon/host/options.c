@@ -351,6 +351,22 @@ static bool is_setting(const struct loaded_module *loaded, const char *key)
     return distance == 0;
 }
 
+/* A pause that is written is meant, and its default limit gives way. */
+static void raise_backoff_max(struct binder *binder)
+{
+    for (size_t i = 0; i < binder->loaded->pool_count; i++) {
+        struct pool_settings *pool = &binder->bound->pools[i];
+        bool written = false;
+        char key[64];
+
+        snprintf(key, sizeof(key), "%.40s.backoff-max", binder->loaded->pools[i].name);
+        for (size_t j = 0; j < binder->lines->count; j++)
+            written = written || strcmp(binder->lines->items[j].key, key) == 0;
+        if (!written)
+            pool->backoff_max = MAX(pool->backoff_max, pool->backoff);
+    }
+}
+
 static void bind_settings(struct binder *binder)
 {
     struct setting_errors errors = {binder, NULL};
@@ -373,26 +389,35 @@ static void bind_settings(struct binder *binder)
             tell_unknown(binder, line);
     }
     errors.line = NULL;
+    raise_backoff_max(binder);
     settings_check(binder->loaded, binder->bound->tasks, binder->bound->pools, tell_setting,
                    &errors);
 }
 
-/* What has passed for good was right when it was written. */
+/* What has passed for good was right when it was written; and of points that are too close, most come. */
 static void tell_past(struct binder *binder)
 {
     int64_t now = clock_realtime();
-    char text[256];
+    char text[256], duration[DURATION_TEXT_SIZE];
+    rv_duration shortest;
 
     for (size_t i = 0; i < binder->lines->count; i++) {
         const struct option_line *line = &binder->lines->items[i];
         const struct option_error error = {
             .key = line->key, .file = line->file, .line = line->line, .text = text, .past = true};
 
-        if (line->credential ||
-            !settings_is_past(binder->loaded, binder->bound->tasks, line->key, line->value, now))
+        if (line->credential)
             continue;
-        snprintf(text, sizeof(text), "%.60s = %.60s has passed, and does not come again", line->key,
-                 line->value);
+        if (settings_is_past(binder->loaded, binder->bound->tasks, line->key, line->value, now))
+            snprintf(text, sizeof(text), "%.60s = %.60s has passed, and does not come again",
+                     line->key, line->value);
+        else if (settings_is_crowded(binder->loaded, binder->bound->tasks, line->key, &shortest))
+            snprintf(text, sizeof(text),
+                     "%.60s = %.60s: points of at that come before the one before has started are "
+                     "skipped, as some are only %s apart",
+                     line->key, line->value, duration_format(shortest, duration, sizeof(duration)));
+        else
+            continue;
         binder->fn(&error, binder->arg);
     }
 }

@@ -385,15 +385,10 @@ static const char *wrong_together(const struct task_settings *task, char *buffer
         return "every and at exclude each other: say when it runs in one way";
     if (rule->align && rule->every == 0)
         return "align needs every: it is the interval that is aligned";
-    if (rule->jitter > 0) {
-        rv_duration shortest = schedule_shortest(rule);
-
-        if (rule->jitter >= shortest) {
-            snprintf(buffer, size, "jitter must be shorter than %s, which is %s",
-                     rule->at_count > 0 ? "the time between the points of at" : "every",
-                     duration_format(shortest, text, sizeof(text)));
-            return buffer;
-        }
+    if (rule->jitter > 0 && rule->every > 0 && rule->jitter >= rule->every) {
+        snprintf(buffer, size, "jitter must be shorter than every, which is %s",
+                 duration_format(rule->every, text, sizeof(text)));
+        return buffer;
     }
     return wrong_backoff(rule->backoff, rule->backoff_max, buffer, size);
 }
@@ -420,6 +415,22 @@ void settings_check(const struct loaded_module *loaded, const struct task_settin
         snprintf(error, sizeof(error), "pool %.60s: %s", loaded->pools[i].name, wrong);
         fn(error, arg);
     }
+}
+
+bool settings_is_crowded(const struct loaded_module *loaded, const struct task_settings *tasks,
+                         const char *key, rv_duration *ret_shortest)
+{
+    for (size_t i = 0; i < loaded->task_count; i++) {
+        const struct schedule_rule *rule = &tasks[i].schedule;
+        char name[64];
+
+        snprintf(name, sizeof(name), "%.40s.jitter", loaded->tasks[i].name);
+        if (strcmp(name, key) != 0)
+            continue;
+        *ret_shortest = schedule_shortest(rule);
+        return rule->at_count > 0 && rule->jitter >= *ret_shortest;
+    }
+    return false;
 }
 
 bool settings_is_past(const struct loaded_module *loaded, const struct task_settings *tasks,

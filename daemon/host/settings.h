@@ -20,6 +20,10 @@ bool settings_apply(const struct loaded_module *loaded, const char *key, const c
 void settings_check(const struct loaded_module *loaded, const struct task_settings *tasks,
                     const struct pool_settings *pools, settings_error_fn fn, void *arg);
 
+/* Whether the key is a task's jitter, and longer than some of its points of the wall clock are apart, which is then
+ * *ret_shortest. */
+bool settings_is_crowded(const struct loaded_module *loaded, const struct task_settings *tasks,
+                         const char *key, rv_duration *ret_shortest);
 /* Whether the line is a calendar of a task that does not come again after a real time. */
 bool settings_is_past(const struct loaded_module *loaded, const struct task_settings *tasks,
                       const char *key, const char *value, int64_t realtime);

@@ -216,14 +216,9 @@ static void every_error(void **_unused_)
          "0:task check: align needs every: it is the interval that is aligned\n"},
         {"text = a\ncheck.jitter = 30s",
          "0:task check: jitter must be shorter than every, which is 30s\n"},
-        {"text = a\ncheck.at = *:*:0/2\ncheck.jitter = 2s",
-         "0:task check: jitter must be shorter than the time between the points of at, which is 2s\n"},
-        /* Each has time, and not both. */
-        {"text = a\ncheck.at = 03:00 UTC\ncheck.at = 03:05 UTC\ncheck.jitter = 10min",
-         "0:task check: jitter must be shorter than the time between the points of at, which is 5min\n"},
         {"text = a\ncheck.backoff = 1h",
          "0:task check: backoff must not be longer than backoff-max, which is 10min\n"},
-        {"text = a\nconvert.backoff = 10min",
+        {"text = a\nconvert.backoff = 10min\nconvert.backoff-max = 1min",
          "0:pool convert: backoff must not be longer than backoff-max, which is 1min\n"},
         {"text = a\nconvert.backoff-max = 1ms",
          "0:pool convert: backoff must not be longer than backoff-max, which is 1ms\n"},
@@ -251,6 +246,31 @@ static void every_error(void **_unused_)
         assert_int_equal(count, lines);
         assert_null(bound.state);
     }
+}
+
+/* They are told, and are no errors: an earlier version took them without a word. */
+static void what_is_only_told(void **_unused_)
+{
+    struct bound_options bound;
+
+    (void)_unused_;
+    assert_int_equal(bind_text("text = a\nconvert.backoff = 10min", &bound), 0);
+    assert_int_equal(bound.pools[0].backoff_max, 10 * RV_MINUTE);
+    assert_string_equal(errors, "");
+    options_free(&bound);
+    /* Each has time, and not both. */
+    assert_int_equal(
+        bind_text("text = a\ncheck.at = 03:00 UTC\ncheck.at = 03:05 UTC\ncheck.jitter = 10min",
+                  &bound),
+        0);
+    assert_string_equal(
+        errors,
+        "4:check.jitter = 10min: points of at that come before the one before has started are "
+        "skipped, as some are only 5min apart\n");
+    options_free(&bound);
+    assert_int_equal(bind_text("text = a\ncheck.at = *:*:0/2\ncheck.jitter = 1s", &bound), 0);
+    assert_string_equal(errors, "");
+    options_free(&bound);
 }
 
 /* Whatever is wrong around it, a secret's value is in no text. */
@@ -321,6 +341,7 @@ int main(void)
         cmocka_unit_test(every_value),
         cmocka_unit_test(schedules),
         cmocka_unit_test(every_error),
+        cmocka_unit_test(what_is_only_told),
         cmocka_unit_test(secrets_stay_secret),
         cmocka_unit_test(options_are_copied_alone),
         cmocka_unit_test(test_credentials),
