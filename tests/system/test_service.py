@@ -220,10 +220,11 @@ class Stop(ServiceTest):
     def test_may_not_take_long_when_nothing_moves(self):
         gate = self.gate("gate")
         self.drop_in("[Service]\nTimeoutStopSec=2s\nRestart=no\n")
-        self.configure(puppet("a", "drain = 60s", "drain-stall = 60s"), "shutdown-timeout = 2min")
+        self.configure(puppet("a", "drain = 60s", "drain-stall = 60s", "tick.every = 1h"), "shutdown-timeout = 2min")
         self.start()
         self.ctl("submit", "a/work", stdin=f"fifo {gate}")
         self.wait_trace("a reads")
+        # A tick that ended now would be a move.
         self.assertEqual(self.stop(), "timeout")
         self.assertEqual(self.processes(), [])
 
