@@ -86,6 +86,17 @@ def missing(*tools):
     return f"needs {', '.join(lacking)}" if lacking else None
 
 
+def missing_mounts():
+    """The reason to skip a test that mounts in a namespace of its own, or None."""
+    if os.geteuid() != 0:
+        return "needs root, for a mount namespace"
+    reason = missing("unshare")
+    if reason:
+        return reason
+    tried = subprocess.run(["unshare", "-m", "mount", "-t", "tmpfs", "tmpfs", "/mnt"], capture_output=True, check=False)
+    return None if tried.returncode == 0 else "needs mount namespaces"
+
+
 def need(*tools):
     reason = missing(*tools)
     if reason:

@@ -23,18 +23,7 @@ touch /etc/reeve/conf.d/mine.ini /run/reeve/control /var/lib/reeve/last-runs /va
 """
 
 
-def missing():
-    if os.geteuid() != 0:
-        return "needs root, for a mount namespace"
-    reason = tools.missing("unshare")
-    if reason:
-        return reason
-    tried = subprocess.run(["unshare", "-m", "mount", "-t", "tmpfs", "tmpfs", "/mnt"], capture_output=True,
-                           check=False)
-    return None if tried.returncode == 0 else "needs mount namespaces"
-
-
-@unittest.skipIf(missing(), missing())
+@unittest.skipIf(tools.missing_mounts(), tools.missing_mounts())
 class Purge(unittest.TestCase):
     def purge(self, before):
         """Runs the script after `before`. Returns what it said, and what is left then."""

@@ -23,23 +23,12 @@ exec "$@"
 """
 
 
-def missing():
-    if os.geteuid() != 0:
-        return "needs root, for a mount namespace"
-    reason = tools.missing("unshare")
-    if reason:
-        return reason
-    tried = subprocess.run(["unshare", "-m", "mount", "-t", "tmpfs", "tmpfs", "/mnt"], capture_output=True,
-                           check=False)
-    return None if tried.returncode == 0 else "needs mount namespaces"
-
-
 def default_config():
     said = subprocess.run([harness.REEVECTL, "--help"], capture_output=True, text=True, check=True).stdout
     return re.search(r"whose module path \(default: (.*)\)", said).group(1)
 
 
-@unittest.skipIf(missing(), missing())
+@unittest.skipIf(tools.missing_mounts(), tools.missing_mounts())
 class ControlPath(harness.DaemonTest):
     def ask(self, daemon, content, *words, **environment):
         """reevectl where `content` is the system's configuration, and the daemon's folder its runtime folder."""

@@ -16,25 +16,13 @@ from test_spool import SpoolTest
 INSIDE = "REEVE_TEST_MOUNTS"
 
 
-def missing():
-    """What this machine lacks for it; None when it has all."""
-    if os.geteuid() != 0:
-        return "needs root, for a mount namespace"
-    reason = tools.missing("unshare")
-    if reason:
-        return reason
-    tried = subprocess.run(["unshare", "-m", "mount", "-t", "tmpfs", "tmpfs", "/mnt"], capture_output=True,
-                           check=False)
-    return None if tried.returncode == 0 else "needs mount namespaces"
-
-
 def without_user_namespaces():
     tried = subprocess.run(["unshare", "-Ur", "sh", "-c", "echo 1000 > /proc/sys/user/max_inotify_watches"],
                            capture_output=True, check=False)
     return None if tried.returncode == 0 else "needs user namespaces, for limits of their own"
 
 
-@unittest.skipUnless(INSIDE in os.environ, missing())
+@unittest.skipUnless(INSIDE in os.environ, tools.missing_mounts())
 class Mounts(SpoolTest):
     def mount(self, path, *options, kind="tmpfs"):
         os.makedirs(path, exist_ok=True)
@@ -123,7 +111,7 @@ class Mounts(SpoolTest):
 
 
 if __name__ == "__main__":
-    if INSIDE not in os.environ and missing() is None:
+    if INSIDE not in os.environ and tools.missing_mounts() is None:
         os.environ[INSIDE] = "1"
         # Not exec, after which nobody would take away the harness's copy of a user's build.
         sys.exit(subprocess.run(["unshare", "-m", sys.executable, os.path.abspath(__file__), *sys.argv[1:]],
