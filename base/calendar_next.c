@@ -169,8 +169,8 @@ static enum outcome check_time(struct search *search)
     part = compare_times(&found, &search->time, &order);
     if (order <= 0)
         return NONE;
-    /* Day 33 of March is 2 April, and hour 25 of its last day 1:00 of 1 April, but the search must not miss what is
-     * before that. Behind a gap only what is below the hour starts anew. */
+    /* Day 33 of March is 2 April, and hour 25 of its last day is 1:00 of 1 April: the search must not miss
+     * what comes before that. Behind a gap the search starts anew below the hour alone. */
     search->time = found;
     reset_below(search, part);
     return MOVED;

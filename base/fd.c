@@ -112,7 +112,7 @@ int fd_finish_output(const char *program, int code)
     errno = 0;
     if (fflush(stdout) == 0 && !ferror(stdout))
         return code;
-    /* Of what was written earlier the reason is not known any more. */
+    /* stdio remembers that an earlier write failed, and not why. */
     fprintf(stderr, "%s: cannot write its output%s%s\n", program, errno != 0 ? ": " : "",
             errno != 0 ? strerror(errno) : "");
     return code != 0 ? code : 1;
