@@ -97,9 +97,10 @@ static void drop_held(struct task_runner *runner)
 static void end_pending(struct task_runner *runner, uint64_t request, bool stopped)
 {
     const char *why = stopped ? IS_STOPPED : "the module stops";
+    struct rv_context *ctx = task_labelled(runner);
 
-    host_log(runner->module->root, RV_LOG_WARNING, "a run of %s that was queued does not begin: %s",
-             task_name(runner), why);
+    host_log(ctx, RV_LOG_WARNING, "a run that was queued does not begin: %s", why);
+    rv_context_unref(ctx);
     task_refuse(runner, request, stopped ? -EBUSY : -ECANCELED, why);
 }
 

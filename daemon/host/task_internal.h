@@ -55,6 +55,8 @@ void task_begin_schedule(struct task_runner *runner, const struct last_runs *las
 int task_start_schedule(struct task_runner *runner, rv_function tick);
 void task_hand_on(const struct task_runner *runner, struct last_runs *last_runs);
 struct schedule_now task_read_clocks(void);
+/* For lines of the log that are the task's, and no run's; the caller unrefs it. */
+struct rv_context *task_labelled(const struct task_runner *runner);
 
 /* The pending run is the schedule's. */
 bool task_holds_a_point(const struct task_runner *runner);

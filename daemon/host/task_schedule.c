@@ -58,8 +58,7 @@ static void publish_due(struct task_runner *runner)
     scoreboard_write_end(record);
 }
 
-/* Outside of a run. */
-static struct rv_context *labelled(const struct task_runner *runner)
+struct rv_context *task_labelled(const struct task_runner *runner)
 {
     const struct rv_labels labels = {.task = task_name(runner)};
     struct rv_context *ctx;
@@ -94,7 +93,7 @@ static void tell_gap(struct task_runner *runner, const struct schedule_gap *gap)
 
     if (gap->missed == 0)
         return;
-    ctx = labelled(runner);
+    ctx = task_labelled(runner);
     format_gap(gap, text, sizeof(text));
     if (gap->stepped)
         host_log(ctx, RV_LOG_NOTICE, "makes up for %s: the clock was set", text);
@@ -142,7 +141,7 @@ static rv_duration next_start(void *arg)
 
 static void tell_zone(struct task_runner *runner, int r)
 {
-    struct rv_context *ctx = labelled(runner);
+    struct rv_context *ctx = task_labelled(runner);
 
     if (r > 0)
         host_log(ctx, RV_LOG_NOTICE, "the time zone has changed: planned anew");
@@ -217,7 +216,7 @@ void task_expect_nothing(struct task_runner *runner)
 static void stay_stopped(struct task_runner *runner)
 {
     struct scoreboard_task *record = runner->record;
-    struct rv_context *ctx = labelled(runner);
+    struct rv_context *ctx = task_labelled(runner);
 
     runner->stopped = true;
     scoreboard_write_begin(record);

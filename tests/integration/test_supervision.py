@@ -552,7 +552,7 @@ class Tasks(PuppetTest):
         with open(self.path(daemon, "fifo"), "w", encoding="utf-8") as file:
             file.write("fail")
         reason = "the task is stopped: it has failed, and its on-error = stop"
-        daemon.wait_log(rf"warning +\[a\] a run of act that was queued does not begin: {reason}")
+        daemon.wait_log(rf"warning +\[a/act\] a run that was queued does not begin: {reason}")
         self.assertEqual(daemon.stop(), 0, daemon.text())
 
     def test_a_queued_run_is_accepted_at_once(self):
