@@ -6,6 +6,7 @@ socket, or, for a state that only a question can tell, asks until a deadline has
 """
 import atexit
 import contextlib
+import errno
 import http.client
 import json
 import os
@@ -79,6 +80,19 @@ def wait_until(question, what, patience=PATIENCE):
         if time.monotonic() > deadline:
             raise Waiting(f"waited {patience} s for {what}; the last answer was {answer!r}")
         pause.wait(0.01)
+
+
+def release(fifo):
+    """Lets what reads the fifo, or opens it to read, go on."""
+    def open_it():
+        try:
+            os.close(os.open(fifo, os.O_WRONLY | os.O_NONBLOCK))
+        except OSError as error:
+            if error.errno != errno.ENXIO:
+                raise
+            return False
+        return True
+    wait_until(open_it, f"a reader of {fifo}")
 
 
 class UnixConnection(http.client.HTTPConnection):

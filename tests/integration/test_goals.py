@@ -44,8 +44,7 @@ class GoalTest(PuppetTest):
         self.wait_trace(daemon, f"{name} reads", reads + 1)
 
         def release():
-            with open(self.path(daemon, fifo), "w", encoding="utf-8"):
-                pass
+            harness.release(self.path(daemon, fifo))
         return release
 
     def assert_overtaken(self, later, by):
@@ -444,8 +443,7 @@ class InOrder(GoalTest):
         harness.wait_until(lambda: {m["name"]: m["state"] for m in daemon.status()["modules"]}.get("c") == "ready",
                            "c to be ready")
         harness.wait_until(lambda: self.words(daemon, "b") == "waiting: waits for module a, which is stopping", "b to wait")
-        with open(self.path(daemon, "gate"), "w", encoding="utf-8"):
-            pass
+        harness.release(self.path(daemon, "gate"))
         self.assertEqual(reload.answer()[0], 200)
         self.assertEqual((self.state(daemon, "b"), daemon.module("b")["restarts"]), ("ready", 0))
         self.assert_nothing_to_do(daemon)

@@ -254,8 +254,7 @@ class HalfClosed(AttackTest):
             self.wait_trace(daemon, "puppet reads")
             for i in range(3):
                 self.wait_trace(daemon, "puppet reads", i + 1)
-                with open(fifo, "w", encoding="utf-8"):
-                    pass
+                harness.release(fifo)
                 self.wait_trace(daemon, "puppet has read", i + 1)
             for client in clients:
                 self.assertEqual([a[0] for a in read_answers(client)], [200])

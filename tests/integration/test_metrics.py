@@ -237,8 +237,7 @@ class Truth(MetricsTest):
         self.assertEqual(metrics.value("reeve_pool_queued", **labels), 1)
         self.assertEqual(metrics.value("reeve_pool_job_wait_seconds_count", **labels), 1)
         self.assertEqual(metrics.value("reeve_pool_job_duration_seconds_count", **labels), 0)
-        with open(fifo, "w", encoding="utf-8"):
-            pass
+        harness.release(fifo)
         self.wait_value(daemon, 2, "reeve_pool_job_duration_seconds_count", **labels)
         metrics = self.metrics(daemon)
         self.assertEqual(metrics.value("reeve_pool_job_wait_seconds_count", **labels), 2)

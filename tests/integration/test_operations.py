@@ -79,8 +79,7 @@ class Operations(PuppetTest):
         # Another one takes its place; the first is told.
         start = daemon.ask_later("/v1/start?module=a&wait", "POST")
         self.assertEqual(stop.answer()[0], 409)
-        with open(self.path(daemon, "fifo"), "w", encoding="utf-8"):
-            pass
+        harness.release(self.path(daemon, "fifo"))
         self.assertEqual(start.answer()[0], 200)
         self.assertEqual(self.trace(daemon), ["a init", "a reads", "a has read", "a fini", "a init"])
         self.assertEqual(daemon.stop(), 0, daemon.text())
@@ -181,15 +180,16 @@ class Operations(PuppetTest):
         before = len(daemon.processes())
         first = daemon.ask_later("/v1/plan")
         harness.wait_until(lambda: len(daemon.processes()) > before, "the host that is being checked")
-        for _ in range(200):
+        descriptors = daemon.descriptors()
+        for _ in range(100):
             with socket.socket(socket.AF_UNIX) as client:
                 client.connect(daemon.control)
                 client.sendall(b"GET /v1/plan HTTP/1.1\r\nHost: reeved\r\n\r\n")
+        harness.wait_until(lambda: daemon.descriptors() <= descriptors, "reeved to see that they have gone")
         last = daemon.ask_later("/v1/plan")
         # Each check waits for a writer.
         for plan in (first, last):
-            with open(self.path(daemon, "gate"), "w", encoding="utf-8"):
-                pass
+            harness.release(self.path(daemon, "gate"))
             self.assertEqual(plan.answer()[0], 200)
         self.assertEqual(daemon.stop(), 0, daemon.text())
 
@@ -226,8 +226,7 @@ class Operations(PuppetTest):
         harness.wait_until(lambda: self.state(daemon, "a") == "stopping", "the stop")
         daemon.signal(harness.signal.SIGTERM)
         self.assertEqual(stop.answer(), (409, {"error": "reeved stops", "code": "ECANCELED"}))
-        with open(self.path(daemon, "fifo"), "w", encoding="utf-8"):
-            pass
+        harness.release(self.path(daemon, "fifo"))
         self.assertEqual(daemon.wait(), 0, daemon.text())
 
 

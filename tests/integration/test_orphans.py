@@ -163,14 +163,12 @@ class Orphans(OrphanTest):
         daemon.wait_log(r"waiting for hosts of a reeved that was killed \(pid \d+\), which end their commands")
         self.assertEqual(len(lines()), 1)
         self.assertNotIn("started", daemon.text())
-        with open(gate, "w", encoding="utf-8"):
-            pass
+        harness.release(gate)
         daemon.wait_started()
         harness.wait_until(lambda: len(lines()) == 3, "the next run")
         (first, pid), (second, same), (third, _) = lines()
         self.assertEqual([first, second, third, same], ["begins", "ends", "begins", pid])
-        with open(gate, "w", encoding="utf-8"):
-            pass
+        harness.release(gate)
         self.assertEqual(daemon.stop(), 0, daemon.text())
 
     def test_what_has_left_the_session_does_not_outlive_a_reeved_that_is_killed(self):

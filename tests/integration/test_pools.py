@@ -76,8 +76,7 @@ class Chains(harness.DaemonTest):
             daemon.wait_log(f"opens {fifo}")
             if fifo == "two":
                 daemon.wait_log("when the last jobs of its pool (first|second) have ended")
-            with open(os.path.join(daemon.state, fifo), "w", encoding="utf-8"):
-                pass
+            harness.release(os.path.join(daemon.state, fifo))
         daemon.wait_log(r"\[a\] reloaded")
         pools = {p["name"]: p for p in daemon.module("a")["pools"]}
         self.assertEqual([pools[name]["finished"] for name in ("first", "second")], [2, 2], daemon.text())

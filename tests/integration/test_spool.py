@@ -145,8 +145,7 @@ class Spool(SpoolTest):
         pool = lambda: daemon.module("spool")["pools"][0]
         harness.wait_until(lambda: pool()["queued"] == 1, "the second to be queued")
         os.unlink(self.path(daemon, "second"))
-        with open(os.path.join(daemon.state, "fifo"), "w", encoding="utf-8"):
-            pass
+        harness.release(os.path.join(daemon.state, "fifo"))
         harness.wait_until(lambda: pool()["finished"] == 2, "both")
         self.assertEqual(pool()["failed"], 0)
         self.assertEqual(daemon.stop(), 0, daemon.text())
@@ -319,8 +318,7 @@ class Spool(SpoolTest):
         done = daemon.ctl("submit", "spool/process", "--wait", stdin="a")
         self.assertEqual(done.returncode, 1, done.stdout)
         self.assertIn("spool/a: Operation already in progress", done.stdout)
-        with open(os.path.join(daemon.state, "fifo"), "w", encoding="utf-8"):
-            pass
+        harness.release(os.path.join(daemon.state, "fifo"))
         self.wait_done(daemon, "a")
         self.assertEqual(self.runs(daemon), ["ran"])
         self.assertEqual(daemon.stop(), 0, daemon.text())
@@ -379,8 +377,7 @@ class Changes(SpoolTest):
         return daemon
 
     def let_go(self, daemon):
-        with open(os.path.join(daemon.state, "fifo"), "w", encoding="utf-8"):
-            pass
+        harness.release(os.path.join(daemon.state, "fifo"))
 
     def replace(self, daemon, name, text):
         with open(self.path(daemon, ".new"), "w", encoding="utf-8") as file:
@@ -656,8 +653,7 @@ class Folders(SpoolTest):
         self.write(daemon, "a", "in", "one")
         self.wait_runs(daemon, "./a/in/one")
         os.rename(os.path.join(daemon.state, "a"), os.path.join(daemon.state, "b"))
-        with open(os.path.join(daemon.state, "fifo"), "w", encoding="utf-8"):
-            pass
+        harness.release(os.path.join(daemon.state, "fifo"))
         daemon.wait_log(r"attempt 1 of \d failed: one stays where it is: a/in is gone")
         self.assertEqual(sorted(os.listdir(os.path.join(daemon.state, "b", "in"))), ["done", "failed", "one"])
         self.assertEqual(os.listdir(os.path.join(daemon.state, "b", "in", "failed")), [])

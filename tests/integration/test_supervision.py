@@ -395,8 +395,7 @@ class Causes(PuppetTest):
         self.wait_trace(daemon, "a reads")
         daemon.signal(signal.SIGTERM)
         daemon.wait_log("stopping: SIGTERM")
-        with open(self.path(daemon, "fifo"), "w", encoding="utf-8"):
-            pass
+        harness.release(self.path(daemon, "fifo"))
         self.assertEqual(daemon.wait(), 0, daemon.text())
         self.assertEqual(self.trace(daemon).count("a noted"), 2)
 
@@ -409,8 +408,7 @@ class Causes(PuppetTest):
         daemon.signal(signal.SIGTERM)
         daemon.wait_log("stopping: SIGTERM")
         harness.wait_until(lambda: daemon.module("a")["state"] == "stopping", "stopping")
-        with open(self.path(daemon, "fifo"), "w", encoding="utf-8"):
-            pass
+        harness.release(self.path(daemon, "fifo"))
         self.assertEqual(daemon.wait(), 0, daemon.text())
         self.assertEqual(self.trace(daemon)[-2:], ["a has read", "a fini"])
 
@@ -514,8 +512,7 @@ class Tasks(PuppetTest):
         self.wait_trace(daemon, "s reads")
         daemon.kill("s")
         self.wait_trace(daemon, "s reads", 2)
-        with open(self.path(daemon, "gate"), "w", encoding="utf-8"):
-            pass
+        harness.release(self.path(daemon, "gate"))
         self.wait_trace(daemon, "s noted")
         restart.answer()
         self.assertEqual(daemon.stop(), 0, daemon.text())
@@ -534,8 +531,7 @@ class Tasks(PuppetTest):
         harness.wait_until(lambda: [later for later in more if later.is_done()], "a refusal")
         self.script(daemon, "queues", "note")
         for name in ("skips", "queues"):
-            with open(self.path(daemon, name + ".fifo"), "w", encoding="utf-8"):
-                pass
+            harness.release(self.path(daemon, name + ".fifo"))
         answers = sorted((later.answer() for later in more), key=lambda answer: answer[0])
         self.assertEqual(answers[0][0], 200, answers)
         self.assertIn("under way already", answers[1][1]["error"])
@@ -564,8 +560,7 @@ class Tasks(PuppetTest):
         done = daemon.ctl("run", "a/act")
         self.assertEqual((done.returncode, done.stdout), (0, "run 2 accepted\n"), done.stderr)
         self.assertEqual(self.task(daemon, "a", "act")["run"], 1)
-        with open(self.path(daemon, "fifo"), "w", encoding="utf-8"):
-            pass
+        harness.release(self.path(daemon, "fifo"))
         self.wait_trace(daemon, "a noted")
         harness.wait_until(lambda: self.task(daemon, "a", "act")["runs"] == 2, "both runs")
         self.assertEqual(daemon.ctl("run", "a/act").stdout, "run 3 accepted\n")
@@ -655,8 +650,7 @@ class Reloads(PuppetTest):
         # Over an upgrade it is still known.
         self.assertEqual(daemon.ctl("upgrade").returncode, 0)
         self.assertIn("takes its new options", daemon.module("a")["output"])
-        with open(self.path(daemon, "fifo"), "w", encoding="utf-8"):
-            pass
+        harness.release(self.path(daemon, "fifo"))
         daemon.wait_log(r"\[a\] reloaded")
         self.script(daemon, "a", "note")
         harness.wait_until(lambda: daemon.ctl("run", "a/act", "--wait").returncode == 0, "a run")
@@ -678,8 +672,7 @@ class Reloads(PuppetTest):
         # Wrong ones change nothing of that.
         daemon.write(text("e", "act.timeout = never mind"))
         self.assertEqual(daemon.ctl("reload").returncode, 1)
-        with open(self.path(daemon, "fifo"), "w", encoding="utf-8"):
-            pass
+        harness.release(self.path(daemon, "fifo"))
         self.wait_trace(daemon, "d reload")
         self.assertEqual(self.trace(daemon), ["a init", "a reads", "a has read", "d reload"])
         self.assertEqual(daemon.stop(), 0, daemon.text())

@@ -96,8 +96,7 @@ class Notify(PuppetTest):
             try:
                 for thread in probes:
                     thread.start()
-                with open(self.path(daemon, "gate"), "wb"):
-                    pass
+                harness.release(self.path(daemon, "gate"))
                 self.assertEqual(self.wait_status("running"), "running: 1 of 1 modules ready")
             finally:
                 over.set()

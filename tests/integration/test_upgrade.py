@@ -84,8 +84,7 @@ class Keeps(upgrading.UpgradeTest):
         self.upgrade(daemon, 2)
         self.upgrade(daemon, 3)
         self.assertFalse(run.is_done() or job.is_done())
-        with open(fifo, "w", encoding="utf-8"):
-            pass
+        harness.release(fifo)
         for later in run, job:
             status, answer = later.answer()
             self.assertEqual((status, answer["code"]), (200, 0), answer)
@@ -122,8 +121,7 @@ class Keeps(upgrading.UpgradeTest):
             peer.sendall(b"POST /v1/run?module=p&task=act&wait HTTP/1.0\r\nContent-Length: 0\r\n\r\n")
             self.wait_trace(daemon, "p reads")
             self.upgrade(daemon, 2)
-            with open(fifo, "w", encoding="utf-8"):
-                pass
+            harness.release(fifo)
             answer = b""
             while data := peer.recv(4096):
                 answer += data

@@ -56,8 +56,7 @@ class TakingOver(upgrading.UpgradeTest):
         self.wait_trace(daemon, "p reads")
         daemon.signal(signal.SIGUSR2)
         daemon.wait_log("executing")
-        with open(fifo, "w", encoding="utf-8"):
-            pass
+        harness.release(fifo)
         daemon.wait_log("has taken over from")
         status, answer = run.answer()
         self.assertEqual((status, answer["code"]), (200, 0), answer)
@@ -108,8 +107,7 @@ class Pipelined(upgrading.UpgradeTest):
         later = harness.Later(lambda: daemon.ctl("upgrade"), "upgrade")
         # Until it holds up the upgrade, or, if that did not wait for it, the new program is there.
         harness.wait_until(lambda: self.is_held(daemon) or "executing" in daemon.text(), "the upgrade")
-        with open(fifo, "w", encoding="utf-8"):
-            pass
+        harness.release(fifo)
         answers = self.read_until(peer, b"ok\n")
         self.assertEqual(answers.count(b"HTTP/1.1 200 "), 2, answers)
         self.assertIn("generation 2,", later.answer().stdout)

@@ -79,8 +79,7 @@ class Replaced(upgrading.UpgradeTest):
         self.assertEqual(daemon.module("r")["state"], "stopped")
         self.assertEqual(daemon.module("r")["pid"], 0)
         self.assertFalse(later.is_done() or reload.is_done() or again.is_done())
-        with open(fifo, "w", encoding="utf-8"):
-            pass
+        harness.release(fifo)
         self.assertEqual(later.answer().returncode, 0, later.answer().stderr)
         self.assertEqual(self.trace(daemon).count("p has read"), 1)
         self.assertEqual(reload.answer()[0], 200)
@@ -100,8 +99,7 @@ class Replaced(upgrading.UpgradeTest):
         self.install_next(daemon)
         later = harness.Later(lambda: daemon.ctl("upgrade"), "upgrade")
         daemon.wait_log("upgrading to")
-        with open(fifo, "w", encoding="utf-8"):
-            pass
+        harness.release(fifo)
         self.assertEqual(run.answer()[1]["code"], 0)
         self.assertEqual(later.answer().returncode, 0, later.answer().stderr)
 
@@ -155,8 +153,7 @@ class Replaced(upgrading.UpgradeTest):
         daemon.wait_log("the host p is replaced")
         daemon.signal(harness.signal.SIGTERM)
         daemon.wait_log("stopping: SIGTERM")
-        with open(fifo, "w", encoding="utf-8"):
-            pass
+        harness.release(fifo)
         self.assertEqual(daemon.wait(), 0)
         self.assertEqual(self.trace(daemon).count("p has read"), 1)
         self.assertEqual(sorted(line for line in self.trace(daemon) if "fini" in line),
