@@ -208,6 +208,8 @@ void job_ended(const struct rv_job_end *end, void *arg)
         runner->module->lost++;
         pthread_mutex_unlock(&runner->module->lock);
     }
+    if (job->job.attempt > 0 && runner->definition->ended)
+        runner->definition->ended(&job->job, mine.code, runner->module->bound.state);
     note_end(runner, job, &mine);
     drain_note_progress(runner->module);
     if (!job->end.answered)

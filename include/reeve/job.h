@@ -19,7 +19,7 @@ extern "C" {
 struct rv_job {
     uint64_t id;          /* counted by the pool from 1 */
     unsigned attempt;     /* from 1 */
-    unsigned attempts;    /* how many there are at most: attempt == attempts is the last */
+    unsigned attempts;    /* how many there are at most: none follows attempt == attempts */
     rv_duration deadline; /* monotonic; RV_FOREVER for none */
     const void *data; /* a copy of what was submitted; followed by a 0 that size does not count */
     size_t size;

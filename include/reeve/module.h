@@ -82,6 +82,11 @@ struct rv_module_pool {
         backoff; /* before the first retry; NULL: 100ms. It doubles up to 1min, or stays when longer. */
     const char *help;
     const char *grace; /* for a job to honour a cancel; NULL: 5s. Past it the host is killed. */
+    /* Told once of each job that has begun, when there is no further attempt, whoever decided that: run, or the
+     * time of the job (reevectl submit --timeout), or a stop between two attempts. What run keeps from
+     * one attempt to the next is released here. code: 0, or why it has failed or is lost. Called before the
+     * submitter is answered and before fini, by any thread; must not block. May be NULL. */
+    void (*ended)(const struct rv_job *job, int code, void *state);
 };
 
 /* A table with the size of its elements as the module knew them: what a newer host has more is

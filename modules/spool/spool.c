@@ -213,5 +213,6 @@ RV_MODULE(.name = "spool", .version = "1",
                              .retries = 2,
                              .timeout = "10min",
                              .backoff = "1s",
+                             .ended = spool_ended,
                              .help = "runs the command for a file"}),
           .check = check, .init = init, .fini = fini, );

@@ -107,9 +107,9 @@ void claim_forget_gone(struct spool *spool);
  * -EALREADY when another job has the file, or -ENOMEM. */
 int claim_take(struct spool *spool, const char *name, uint64_t job, bool queued,
                struct claim **ret_claim);
-/* Leaves an ended claim to the next job for its file. It counts as waiting until it is released, whoever
- * tries to move the file meanwhile. */
-void claim_leave(struct spool *spool, struct claim *claim);
+/* The job has ended, and owns a claim no longer. One whose file is still to be moved is left to the next job for
+ * the file, and counts as waiting until it is released, whoever tries to move the file meanwhile. */
+void claim_end(struct spool *spool, uint64_t job);
 /* Forgets the result, and leaves the rest to a job that runs the command anew: the watch is woken. */
 void claim_renew(struct spool *spool, struct claim *claim);
 /* Forgets the result. */
@@ -221,6 +221,10 @@ int spool_watch(struct rv_context *ctx, void *state);
 /* The pool's function: runs the command for the file that the job names, and moves the file when
  * its end is certain. */
 int spool_process(struct rv_context *ctx, const struct rv_job *job, void *state);
+
+/* The job has no further attempt: gives up its claim, or leaves it to the next job when its file is still to be
+ * moved. */
+void spool_ended(const struct rv_job *job, int code, void *state);
 
 /* Moves the file of a command that has ended to done/ or failed/, with its output, for good. A file that
  * is not there any more is no error. What becomes of it there is its consumer's. Returns 0; SPOOL_CHANGED when

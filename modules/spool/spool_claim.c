@@ -165,14 +165,28 @@ int claim_take(struct spool *spool, const char *name, uint64_t job, bool queued,
     return r;
 }
 
-void claim_leave(struct spool *spool, struct claim *claim)
+static void leave(struct spool *spool, struct claim *claim)
 {
-    pthread_mutex_lock(&spool->lock);
     claim->job = JOB_NONE;
     if (!claim->left)
         spool->waiting++;
     claim->left = true;
-    give_up_job(spool, claim);
+}
+
+void claim_end(struct spool *spool, uint64_t job)
+{
+    struct claim *claim;
+
+    pthread_mutex_lock(&spool->lock);
+    for (claim = spool->claims; claim && claim->job != job; claim = claim->next)
+        ;
+    if (claim) {
+        give_up_job(spool, claim);
+        if (claim->ended)
+            leave(spool, claim);
+        else
+            drop(spool, claim);
+    }
     pthread_mutex_unlock(&spool->lock);
 }
 

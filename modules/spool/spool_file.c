@@ -47,14 +47,6 @@ static bool is_last(const struct rv_job *job)
     return job->attempt == job->attempts;
 }
 
-/* An attempt that ends with the file where it is. The claim stays for the next one. Returns r. */
-static int give_up(struct work *work, int r)
-{
-    if (is_last(work->job))
-        claim_release(work->spool, work->claim);
-    return r;
-}
-
 /* The file is not as it was, and another job takes it anew. what: has become of it. Returns LEFT. */
 static int leave_to_another(struct work *work, const char *what)
 {
@@ -79,7 +71,7 @@ static int check_folders(struct work *work)
     if (r == 0)
         return 0;
     claim_wake_watch(work->spool);
-    return give_up(work, rv_wrap(r, "%s stays where it is", work->claim->name));
+    return rv_wrap(r, "%s stays where it is", work->claim->name);
 }
 
 /* Beginning -------------------------------------------------------------------------------------- */
@@ -125,7 +117,7 @@ static int refuse(struct work *work, int r)
 
     /* Its command has failed, and it is gone since. */
     if (r == -ENOENT && claim->begun && claim->code < 0)
-        return give_up(work, rv_fail_text(claim->code, "%s", claim->text));
+        return rv_fail_text(claim->code, "%s", claim->text);
     if (r == -EBADMSG)
         rv_fail_text(r, "%s/%s: it is no regular file", work->spool->directory, claim->name);
     else
@@ -171,7 +163,7 @@ static int refuse_written(struct work *work, bool seen)
     }
     /* Who asks for it is to know. */
     if (!is_of_watch(work->job))
-        return give_up(work, rv_fail_text(-ETXTBSY, "%s is open for writing", claim->name));
+        return rv_fail_text(-ETXTBSY, "%s is open for writing", claim->name);
     rv_log(work->ctx, RV_LOG_INFO,
            "%s was opened for writing before its command began, and is taken when it is complete",
            claim->name);
@@ -197,7 +189,7 @@ static int begin(struct work *work)
         if (r == -ENOENT)
             return refuse(work, r);
         if (r < 0)
-            return give_up(work, rv_fail(r, "%s", claim->name));
+            return rv_fail(r, "%s", claim->name);
     } else if (!file_is_unchanged(&claim->file, &status)) {
         return leave_to_another(work, "has changed");
     }
@@ -294,14 +286,14 @@ static int run(struct work *work)
         return r;
     /* No command has seen it. */
     if (!claim->output)
-        return give_up(work, rv_fail_text(r, "%s; it stays where it is", claim->text));
+        return rv_fail_text(r, "%s; it stays where it is", claim->text);
     r = check_folders(work);
     if (r == 0)
         r = look_after_run(work);
     if (r != 0 || claim->code == 0)
         return r;
     if (!is_last(work->job) || file_is_gone(work->spool->directory_fd, claim->name))
-        return give_up(work, rv_fail_text(claim->code, "%s", claim->text));
+        return rv_fail_text(claim->code, "%s", claim->text);
     return 0;
 }
 
@@ -324,8 +316,6 @@ static int finish(struct work *work)
     if (r < 0) {
         rv_wrap(r, "%s is processed, and only its move to %s/ is tried again", claim->name, folder);
         claim->ended = true;
-        if (is_last(work->job))
-            claim_leave(work->spool, claim);
         return r;
     }
     memcpy(text, claim->text, sizeof(text));
@@ -388,4 +378,10 @@ int spool_process(struct rv_context *ctx, const struct rv_job *job, void *state)
     if (pin >= 0)
         close(pin);
     return r == LEFT ? 0 : r;
+}
+
+void spool_ended(const struct rv_job *job, int code, void *state)
+{
+    (void)code;
+    claim_end(state, job->id);
 }

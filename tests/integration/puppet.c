@@ -198,6 +198,8 @@ static int perform(struct rv_context *ctx, const struct puppet *puppet, const ch
         return fail_with(ctx, action + 10);
     if (strncmp(action, "flood", 5) == 0)
         return flood(puppet, action);
+    if (strcmp(action, "fail for ever") == 0)
+        return rv_fail_text(-EBADMSG, "as told");
     if (strncmp(action, "fail", 4) == 0)
         return rv_fail_text(-EIO, "as told");
     if (strncmp(action, "positive", 8) == 0)
@@ -259,12 +261,20 @@ static int tick(struct rv_context *ctx, void *state)
     return 0;
 }
 
+#define TELL "tell "
+
+/* Of its end, too. */
+static bool is_to_tell(const struct rv_job *job)
+{
+    return job->size >= strlen(TELL) && memcmp(job->data, TELL, strlen(TELL)) == 0;
+}
+
 static int work(struct rv_context *ctx, const struct rv_job *job, void *state)
 {
     char action[256];
 
     snprintf(action, sizeof(action), "%.*s", (int)job->size, (const char *)job->data);
-    return perform(ctx, state, action);
+    return perform(ctx, state, action + (is_to_tell(job) ? strlen(TELL) : 0));
 }
 
 /* In a process that cannot leave a trace. */
@@ -310,6 +320,17 @@ static int reload(struct rv_context *ctx, void *state)
     return perform(ctx, puppet, puppet->on_reload);
 }
 
+static void ended(const struct rv_job *job, int code, void *state)
+{
+    char text[100];
+
+    if (!is_to_tell(job))
+        return;
+    snprintf(text, sizeof(text), "%u of %u: %s", job->attempt, job->attempts,
+             code < 0 ? strerrorname_np(-code) : "good");
+    trace(state, "ended ", text);
+}
+
 static int health(struct rv_context *ctx, void *state)
 {
     const struct puppet *puppet = state;
@@ -334,5 +355,5 @@ RV_MODULE(.name = "puppet", .version = "7", .summary = "Does what a test tells i
                                 RV_OPTION_LIST(struct puppet, words)),
           .tasks = RV_TASKS({.name = "act", .run = act},
                             {.name = "tick", .run = tick, .every = "20ms"}),
-          .pools = RV_POOLS({.name = "work", .run = work, .workers = 1}), .init = init,
-          .fini = fini, .reload = reload, .health = health, .check = check);
+          .pools = RV_POOLS({.name = "work", .run = work, .workers = 1, .ended = ended}),
+          .init = init, .fini = fini, .reload = reload, .health = health, .check = check);

@@ -218,5 +218,33 @@ class DeadlineTest(PuppetTest):
         self.assertEqual(daemon.stop(), 0, daemon.text())
 
 
+class Ends(PuppetTest):
+    def test_a_module_is_told_of_each(self):
+        """However it comes, once, and before who has submitted it; not of what never began."""
+        def told():
+            return [line for line in self.trace(daemon) if line.startswith("a ended")]
+        daemon = self.daemon(puppet("a", "drain = 1ms", "drain-queue = no", "tick.every = never", "work.retries = 1",
+                                    "work.backoff = 1ms")).wait_ready("a")
+        for action, end in ("note", "1 of 2: good"), ("fail", "2 of 2: EIO"), ("fail for ever", "1 of 2: EBADMSG"):
+            daemon.ctl("submit", "a/work", "--wait", stdin=f"tell {action}")
+            self.assertEqual(told(), [f"a ended {end}"])
+            os.unlink(self.path(daemon, "trace"))
+        daemon.write(puppet("a", "drain = 1ms", "drain-queue = no", "tick.every = never", "work.retries = 1",
+                            "work.backoff = 1h", "work.backoff-max = 1h"))
+        self.assertEqual(daemon.ctl("reload").returncode, 0)
+        # No time for the second attempt; a stop before it; and one that was never begun.
+        daemon.ctl("submit", "a/work", "--wait", "--timeout", "1min", stdin="tell fail")
+        self.assertEqual(told(), ["a ended 1 of 2: EIO"])
+        daemon.ctl("submit", "a/work", stdin="tell fail")
+        daemon.wait_log("#2] attempt 1 of 2 failed")
+        daemon.ctl("submit", "a/work", stdin="tell wait")
+        self.wait_trace(daemon, "a waits")
+        daemon.ctl("submit", "a/work", stdin="tell note")
+        self.assertEqual(daemon.ctl("stop", "a").returncode, 0)
+        self.assertEqual(sorted(told()), ["a ended 1 of 2: ECANCELED"] * 2 + ["a ended 1 of 2: EIO"])
+        self.assertEqual(self.trace(daemon)[-1], "a fini")
+        self.assertEqual(daemon.stop(), 0, daemon.text())
+
+
 if __name__ == "__main__":
     harness.main()

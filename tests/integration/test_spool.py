@@ -13,9 +13,9 @@ import harness
 
 
 class SpoolTest(harness.DaemonTest):
-    def spool(self, command, *lines, directory="spool", **options):
+    def spool(self, command, *lines, directory="spool", backoff="1ms", **options):
         return self.daemon("\n".join(["[module:spool]", "load = spool", f"directory = {directory}",
-                                      f"command = {command}", "process.backoff = 1ms",
+                                      f"command = {command}", f"process.backoff = {backoff}",
                                       "restart-delay = 1ms", *lines, ""]), **options)
 
     def path(self, daemon, *names):
@@ -344,6 +344,19 @@ class Spool(SpoolTest):
         harness.wait_until(lambda: daemon.module("spool")["restarts"] == 1 and daemon.health()["status"] == "pass", "health")
         watch = next(t for t in daemon.module("spool")["tasks"] if t["name"] == "watch")
         self.assertEqual((watch["failures"], watch["status"]), (1, "pass"))
+        self.assertEqual(daemon.stop(), 0, daemon.text())
+
+    def test_a_job_without_time_for_its_retries(self):
+        """It has ended, so that others may have the file: who asks again, and the watch."""
+        daemon = self.spool("echo ran >> runs; exit 1", "process.backoff-max = 1h", backoff="1h").wait_started()
+        self.wait_watch(daemon)
+        os.mknod(self.path(daemon, "a"))
+        for count in 1, 2:
+            done = daemon.ctl("submit", "spool/process", "--wait", "--timeout", "1min", stdin="a")
+            self.assertIn("a: /bin/sh: exit code 1", done.stdout)
+            self.assertEqual(self.runs(daemon), count * ["ran"])
+        self.put(daemon, "a")
+        self.wait_runs(daemon, "ran", "ran", "ran")
         self.assertEqual(daemon.stop(), 0, daemon.text())
 
     def test_a_stop_in_the_middle_runs_it_again(self):
@@ -757,6 +770,29 @@ class Folders(SpoolTest):
         self.put(daemon, "third")
         self.wait_done(daemon, "third")
         self.assertNotIn("another spool", daemon.text())
+        self.assertEqual(daemon.stop(), 0, daemon.text())
+
+    def test_a_stop_before_the_next_attempt_to_move(self):
+        """The result is not lost with the attempt that does not come."""
+        daemon = self.spool("echo ran >> runs; echo out", "process.backoff-max = 1h", backoff="1h", start=False)
+        for name in "a", "b":
+            os.makedirs(self.path(daemon, "done", f".{name}.output.new"))
+        daemon.start().wait_started()
+        self.wait_watch(daemon)
+        for name in "a", "b":
+            self.put(daemon, name)
+            daemon.wait_log(f"attempt 1 of 3 failed: {name} is processed, and only its move")
+            if name == "b":
+                os.rmdir(self.path(daemon, "done", ".b.output.new"))
+            self.assertEqual(daemon.ctl("stop", "spool").returncode, 0)
+            if name == "a":
+                daemon.wait_log("a is processed, but cannot be moved: .*; the next start runs its command again")
+                os.unlink(self.path(daemon, "a"))
+                self.assertEqual(daemon.ctl("start", "spool").returncode, 0)
+                self.wait_watch(daemon)
+        self.assertEqual(self.content(daemon, "done", "b.output"), "out\n")
+        self.assertFalse(os.path.exists(self.path(daemon, "b")))
+        self.assertEqual(self.runs(daemon), ["ran", "ran"])
         self.assertEqual(daemon.stop(), 0, daemon.text())
 
     def test_what_could_not_be_moved_is_told_at_the_end(self):

@@ -84,7 +84,7 @@ static void test_a_file_that_arrives_meanwhile(void **state)
     assert_int_equal(claim_take(&spool, "a", 3, false, &claim), 0);
     assert_int_equal(queue("a", true), -EALREADY);
     claim->ended = true;
-    claim_leave(&spool, claim);
+    claim_end(&spool, 3);
     assert_true(woken());
 }
 
@@ -109,7 +109,7 @@ static void test_a_job_anew(void **state)
     assert_false(claim->begun);
     assert_int_equal(queue("a", true), -EALREADY);
     claim->begun = claim->ended = true;
-    claim_leave(&spool, claim);
+    claim_end(&spool, 2);
     assert_true(woken());
     assert_int_equal(spool.waiting, 1);
     assert_int_equal(claim_queue(&spool, "a", &arrived), 0);
@@ -136,20 +136,20 @@ static void test_results_that_wait(void **state)
     (void)state;
     assert_int_equal(claim_take(&spool, "a", 1, false, &claim), 0);
     claim->ended = true;
-    claim_leave(&spool, claim);
+    claim_end(&spool, 1);
     assert_int_equal(queue("a", true), 0);
     claim_unqueue(&spool, "a");
     assert_int_equal(queue("a", true), 0);
     assert_int_equal(claim_take(&spool, "a", 2, true, &claim), 0);
     assert_true(claim->ended);
-    claim_leave(&spool, claim);
+    claim_end(&spool, 2);
     /* There is an end to what is kept in memory. */
     while (queue("next", true) == 0) {
         claim_unqueue(&spool, "next");
         snprintf(name, sizeof(name), "f%u", count++);
         assert_int_equal(claim_take(&spool, name, 100 + count, false, &claim), 0);
         claim->ended = true;
-        claim_leave(&spool, claim);
+        claim_end(&spool, 100 + count);
         assert_true(count < 1000);
     }
     assert_int_equal(queue("next", true), -EBUSY);
@@ -159,7 +159,7 @@ static void test_results_that_wait(void **state)
     assert_int_equal(queue("next", true), -EBUSY);
     assert_int_equal(claim_take(&spool, "a", 3, true, &claim), 0);
     assert_int_equal(queue("next", true), -EBUSY);
-    claim_leave(&spool, claim);
+    claim_end(&spool, 3);
     assert_int_equal(claim_take(&spool, "a", 4, true, &claim), 0);
     claim_release(&spool, claim);
     assert_false(claim_is_full(&spool));
@@ -167,7 +167,7 @@ static void test_results_that_wait(void **state)
     claim_unqueue(&spool, "next");
     assert_int_equal(claim_take(&spool, "a", 5, false, &claim), 0);
     claim->ended = true;
-    claim_leave(&spool, claim);
+    claim_end(&spool, 5);
     assert_true(claim_is_full(&spool));
     assert_int_equal(queue("a", true), 0);
     /* Nobody will ask for them, but for the one that has a job. */
