@@ -46,8 +46,9 @@ void edge_respond_error(struct http_request *request, int status, int code, cons
     va_end(args);
     /* It may quote the peer, who can send what no JSON can hold. */
     text_clean(text, sizeof(text));
-    edge_respond_json(request, status, EDGE_JSON_TYPE,
-                      json_pack("{s:s, s:s}", "error", text, "code", name ? name : "?"));
+    edge_respond_json(
+        request, status, EDGE_JSON_TYPE,
+        json_pack("{s:o, s:s}", "error", state_text(text), "code", name ? name : "?"));
 }
 
 /* The module that ?module= names; answers and returns NULL when there is none. */
@@ -152,7 +153,7 @@ static json_t *pack_texts(const struct strings *texts)
     json_t *list = json_array();
 
     for (size_t i = 0; i < texts->count; i++)
-        json_array_append_new(list, json_string(texts->items[i]));
+        json_array_append_new(list, state_text(texts->items[i]));
     return list;
 }
 
@@ -160,8 +161,8 @@ static void respond_errors(struct http_request *request, const char *text,
                            const struct strings *errors)
 {
     edge_respond_json(request, 409, EDGE_JSON_TYPE,
-                      json_pack("{s:s, s:s, s:o}", "error", text, "code", "EINVAL", "errors",
-                                pack_texts(errors)));
+                      json_pack("{s:o, s:s, s:o}", "error", state_text(text), "code", "EINVAL",
+                                "errors", pack_texts(errors)));
 }
 
 static void reload_done(const struct strings *errors, const struct strings *notes, bool applied,

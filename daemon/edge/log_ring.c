@@ -9,6 +9,7 @@
 #include "base/list.h"
 #include "base/log_record.h"
 #include "base/text.h"
+#include "daemon/state/fields.h"
 
 /* Of all lines together; the supervisor is to stay small. */
 #define BYTES_MAX (128 * 1024)
@@ -99,7 +100,7 @@ static bool is_of(const struct line *line, const char *module)
 
 static json_t *or_null(const char *text)
 {
-    return text && *text != '\0' ? json_string(text) : json_null();
+    return text && *text != '\0' ? state_text(text) : json_null();
 }
 
 static json_t *line_json(const struct line *line)
@@ -110,12 +111,12 @@ static json_t *line_json(const struct line *line)
     /* Not kept with the line, as it stands in its text. */
     log_record_parse(&record);
     return json_pack(
-        "{s:I, s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:s}", "number", (json_int_t)line->number, "time",
+        "{s:I, s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o}", "number", (json_int_t)line->number, "time",
         clock_format(line->realtime, time, sizeof(time)), "level", log_level_name(line->level),
         "module", or_null(record.module), "task", or_null(record.task), "run",
         record.run > 0 ? json_integer((json_int_t)record.run) : json_null(), "event",
         or_null(log_event_name(line->event)), "message_id", or_null(log_event_id(line->event)),
-        "text", line->text);
+        "text", state_text(line->text));
 }
 
 json_t *log_ring_json(const struct log_ring *ring, const char *module, uint64_t after, size_t most)

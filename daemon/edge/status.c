@@ -15,7 +15,9 @@ json_t *edge_seconds(int64_t ns)
 
 json_t *edge_public(const char *text)
 {
-    return json_stringn(text, text_first_line(text));
+    cleanup_free char *line = strndup(text, text_first_line(text));
+
+    return line ? state_text(line) : NULL;
 }
 
 /* All of a text, in one line. */
@@ -26,7 +28,7 @@ static json_t *whole(const char *text)
 
     string_copy(line, sizeof(line), text);
     text_join_lines(line, sizeof(line));
-    return json_string(line);
+    return state_text(line);
 }
 
 /* How long ago, or null for never. */
@@ -110,7 +112,7 @@ static json_t *task_json(const struct snapshot *snapshot, const struct snapshot_
 
     if (!json)
         return NULL;
-    json_object_set_new(json, "schedule", json_string(r->schedule));
+    json_object_set_new(json, "schedule", state_text(r->schedule));
     json_object_set_new(json, "next", next_json(snapshot, r));
     json_object_set_new(json, "never", json_boolean(never_comes(r)));
     json_object_set_new(json, "interval",
@@ -168,8 +170,9 @@ static json_t *restart_json(const struct snapshot *snapshot, const struct restar
     if (restart->kind == CAUSE_NONE)
         return json_null();
     crash_describe(&restart->crash, crash, sizeof(crash));
-    return json_pack("{s:s, s:s, s:s, s:o, s:s}", "kind", cause_kind_name(restart->kind), "reason",
-                     restart->text, "crash", crash, "started", age(snapshot, restart->at), "time",
+    return json_pack("{s:s, s:o, s:o, s:o, s:s}", "kind", cause_kind_name(restart->kind), "reason",
+                     state_text(restart->text), "crash", state_text(crash), "started",
+                     age(snapshot, restart->at), "time",
                      clock_format(snapshot->taken_realtime - (snapshot->taken - restart->at), time,
                                   sizeof(time)));
 }
@@ -187,10 +190,10 @@ static json_t *module_json(const struct snapshot *snapshot, const struct snapsho
     for (size_t i = 0; i < module->pool_count; i++)
         json_array_append_new(pools, pool_json(&module->pools[i]));
     return json_pack(
-        "{s:s, s:s, s:s, s:b, s:b, s:o, s:s, s:s, s:i, s:o, s:I, s:I, s:o, s:I, s:o, s:o, s:o}",
+        "{s:s, s:s, s:s, s:b, s:b, s:o, s:o, s:s, s:i, s:o, s:I, s:I, s:o, s:I, s:o, s:o, s:o}",
         "name", module->name, "state", unit_state_name(module->state), "status",
         health_name(module->health), "essential", module->essential, "leaving", module->leaving,
-        "output", whole(module->output), "crash", text, "host", module->host, "pid",
+        "output", whole(module->output), "crash", state_text(text), "host", module->host, "pid",
         (int)module->pid, "since", age(snapshot, module->state_since), "starts",
         (json_int_t)module->starts, "restarts", (json_int_t)module->restarts, "last_restart",
         restart_json(snapshot, &module->last_restart), "jobs_lost", (json_int_t)module->jobs_lost,
@@ -210,10 +213,10 @@ json_t *status_json(const struct edge *edge, const struct snapshot *snapshot)
                                                    bill_find(&bill, snapshot->modules[i].host)));
     for (size_t i = 0; i < edge->addresses.count; i++)
         json_array_append_new(listen, json_string(edge->addresses.items[i]));
-    json = json_pack("{s:s, s:i, s:s, s:s, s:b, s:b, s:s, s:s, s:o, s:o, s:o}", "version",
+    json = json_pack("{s:s, s:i, s:s, s:s, s:b, s:b, s:o, s:s, s:o, s:o, s:o}", "version",
                      REEVE_VERSION, "pid", (int)getpid(), "phase", phase_name(snapshot->phase),
                      "status", health_name(snapshot->health), "ready", snapshot->ready, "reloading",
-                     snapshot->reloading, "cause", snapshot->cause.text, "time",
+                     snapshot->reloading, "cause", state_text(snapshot->cause.text), "time",
                      clock_format(snapshot->taken_realtime, time, sizeof(time)), "uptime",
                      age(snapshot, snapshot->started_at), "listen", listen, "modules", modules);
     if (!json)
@@ -222,6 +225,6 @@ json_t *status_json(const struct edge *edge, const struct snapshot *snapshot)
     json_object_set_new(json, "upgrading", json_boolean(edge->upgrading));
     json_object_set_new(json, "replacing", json_boolean(snapshot->rolling));
     json_object_set_new(json, "hosts_to_replace", json_integer(snapshot->foreign_hosts));
-    json_object_set_new(json, "upgrade_error", json_string(edge->upgrade_error));
+    json_object_set_new(json, "upgrade_error", state_text(edge->upgrade_error));
     return json;
 }

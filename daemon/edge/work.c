@@ -53,12 +53,12 @@ static void answered(const struct request_answer *answer, void *arg)
         else
             /* A run that failed is a good answer to the question how it went. */
             edge_respond_json(request, 200, EDGE_JSON_TYPE,
-                              json_pack("{s:I, s:i, s:s, s:s, s:f}", "number",
+                              json_pack("{s:I, s:i, s:s, s:o, s:f}", "number",
                                         (json_int_t)answer->number, "code", answer->code, "name",
                                         answer->code < 0 && strerrorname_np(-answer->code)
                                             ? strerrorname_np(-answer->code)
                                             : "OK",
-                                        "text", answer->text, "seconds",
+                                        "text", state_text(answer->text), "seconds",
                                         (double)answer->duration / NSEC_PER_SEC));
     }
     if (answer->final)

@@ -48,7 +48,8 @@ json_t *state_write(const struct state_field *fields, const void *record);
 int state_read(const json_t *object, const struct state_field *fields, void *record,
                struct state_error *error);
 
-/* A text as a JSON string, whatever bytes are in it: those that it cannot hold become '?'. */
+/* A text as a JSON string, whatever bytes are in it, as in one that was cut within a character: those that it cannot
+ * hold become '?'. */
 json_t *state_text(const char *text);
 
 /* The same for what must come back as it was: state_take_bytes() gives an allocated copy, or NULL

@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "base/log.h"
+#include "base/text.h"
 #include "daemon/supervisor/errand.h"
 #include "daemon/supervisor/supervisor_internal.h"
 #include "daemon/supervisor/tenancy.h"
@@ -23,9 +24,11 @@ static struct cause find_cause(const struct walk *walk, const char *how)
 {
     struct cause along = *walk->cause;
 
-    if (walk->because)
+    if (walk->because) {
         snprintf(along.text, sizeof(along.text), "with module %.64s, which %s: %.100s",
                  walk->because->name, how, walk->cause->text);
+        text_sanitise(along.text);
+    }
     return along;
 }
 

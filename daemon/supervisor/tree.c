@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/text.h"
 #include "daemon/supervisor/supervisor_internal.h"
 #include "daemon/supervisor/tenancy.h"
 #include "daemon/supervisor/unit.h"
@@ -233,6 +234,7 @@ void tree_describe_wait(struct unit *unit, char *buffer, size_t size)
                  culprit->state == UNIT_READY ? "about to stop" : unit_state_name(culprit->state),
                  culprit->state != UNIT_WAITING && culprit->reason[0] ? ": " : "",
                  culprit->state != UNIT_WAITING ? culprit->reason : "");
+    text_sanitise(buffer);
 }
 
 const struct unit *tree_missing(const struct unit *unit)

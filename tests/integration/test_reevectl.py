@@ -286,6 +286,28 @@ class People(PuppetTest):
         self.assertNotIn("null", shown)
         self.assertEqual(daemon.stop(), 0, daemon.text())
 
+    def test_a_reason_that_is_cut_within_a_character(self):
+        """Whatever a text becomes, its module is told of everywhere."""
+        for start in "x", "xx":
+            folder = f"/proc/{start}{'ж' * 120}/{'ж' * 110}"
+            config = (f"[module:b]\nload = spool\ndirectory = {folder}\ncommand = true\nessential = no\n"
+                      "restart = never\n" + puppet("a", "requires = b", "essential = no") +
+                      puppet("c", f"on-reload = fail-with {start}{'ж' * 120}", "essential = no", "restart = never") +
+                      puppet("d", "requires = c", "essential = no"))
+            daemon = self.daemon(config).wait_started()
+            harness.wait_until(lambda: daemon.module("b")["state"] == "failed", "b to fail")
+            self.assertIn("waits for module b, which is failed: ", daemon.ctl("show", "a").stdout)
+            # What stops along tells why, too.
+            daemon.write(config.replace("on-reload =", "words = x\non-reload ="))
+            self.assertEqual(daemon.ctl("reload").returncode, 1)
+            self.assertEqual(sorted(m["name"] for m in daemon.status()["modules"]), ["a", "b", "c", "d"])
+            page = json.loads(daemon.request("/page.json")[2])
+            self.assertEqual(sorted(m["name"] for m in page["modules"]), ["a", "b", "c", "d"])
+            tree = json.loads(self.tree(daemon, "--json"))
+            self.assertEqual(sorted(m["name"] for m in tree["modules"]), ["a", "b", "c", "d"])
+            self.assertIn("output", daemon.check("a:state"))
+            self.assertEqual(daemon.stop(), 0, daemon.text())
+
     def test_status_has_no_stack(self):
         daemon = self.daemon(puppet("a", "tick.every = never")).wait_started()
         pid = daemon.module("a")["pid"]
