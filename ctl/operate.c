@@ -91,17 +91,32 @@ int command_restart(const struct ctl *ctl, int count, char **words)
     return operate(ctl, "/v1/restart", "restarted", "is being restarted", count, words);
 }
 
+/* What it requires, and why that takes it along. */
+static void describe_because(const json_t *step, char *buffer, size_t size)
+{
+    const char *because = get_text(step, "because"), *state = get_text(step, "because_state");
+
+    if (!*because)
+        snprintf(buffer, size, "%s", "");
+    else if (strcmp(state, "restart") == 0)
+        snprintf(buffer, size, "it requires %s, which restarts", because);
+    else
+        snprintf(buffer, size, "it requires %s, which is %s", because,
+                 strcmp(state, "add") == 0 ? "new" : state);
+}
+
 /* Why, and what becomes of work under way. */
 static void describe_step(const json_t *step, char *buffer, size_t size)
 {
-    const char *because = get_text(step, "because"), *work = get_text(step, "work");
+    const char *work = get_text(step, "work");
+    char because[200];
     bool waits = strcmp(get_text(step, "step"), "reload") == 0;
 
+    describe_because(step, because, sizeof(because));
     if (json_is_true(json_object_get(step, "held")))
         snprintf(buffer, size, "stays stopped until it is started");
     else
-        snprintf(buffer, size, "%s%s%s%s%s%s", *because ? "it requires " : "", because,
-                 *because ? ", which restarts" : "", *because && *work ? "; " : "",
+        snprintf(buffer, size, "%s%s%s%s", because, *because && *work ? "; " : "",
                  !*work  ? ""
                  : waits ? "when this has ended: "
                          : "stops ",

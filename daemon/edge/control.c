@@ -193,10 +193,11 @@ static void planned(const struct plan_result *result, void *arg)
     }
     for (size_t i = 0; i < result->change_count; i++)
         json_array_append_new(
-            steps, json_pack("{s:s, s:s, s:s?, s:b, s:s?}", "module", result->changes[i].module,
-                             "step", reload_step_name(result->changes[i].step), "because",
-                             result->changes[i].because, "held", result->changes[i].held, "work",
-                             result->changes[i].work));
+            steps,
+            json_pack("{s:s, s:s, s:s?, s:s?, s:b, s:s?}", "module", result->changes[i].module,
+                      "step", reload_step_name(result->changes[i].step), "because",
+                      result->changes[i].because, "because_state", result->changes[i].because_state,
+                      "held", result->changes[i].held, "work", result->changes[i].work));
     edge_respond_json(request, 200, EDGE_JSON_TYPE,
                       json_pack("{s:o, s:b}", "steps", steps, "needs_restart", result->fixed));
 }

@@ -4,6 +4,7 @@
  * are set, and goals_settle() goes through them in that order.
  */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -96,17 +97,31 @@ static void start(struct supervisor *supervisor, struct unit *unit, enum unit_ev
     unit_handle(unit, event, unit->starts > 0 ? &input : NULL);
 }
 
+/* What it requires is new. */
+static bool is_new(const struct reload_change *change)
+{
+    return change->because && strcmp(change->because_state, reload_step_name(RELOAD_ADD)) == 0;
+}
+
+/* What it requires restarts, and takes it along. */
+static bool is_taken_along(const struct reload_change *change)
+{
+    return change->because && strcmp(change->because_state, reload_step_name(RELOAD_RESTART)) == 0;
+}
+
 static void restart(struct supervisor *supervisor, struct unit *unit,
                     const struct reload_change *change)
 {
     bool new_process = change->new_process;
-    const char *why = change->because ? "reload: it requires a module that is new"
-                      : new_process
+    const char *why = new_process
                           ? "reload: its .so, its limits or its sandbox changed, or it shares a "
                             "process with one whose did"
                           : "reload: it takes new options only by a restart";
     struct cause cause = make_cause(why);
 
+    if (change->because)
+        snprintf(cause.text, sizeof(cause.text), "reload: it requires module %s, which is %s",
+                 change->because, is_new(change) ? "new" : change->because_state);
     if (!unit_is_running(unit) && !unit->attached) {
         start(supervisor, unit, UNIT_EVENT_START, why);
         return;
@@ -132,7 +147,7 @@ static void set_goal(struct supervisor *supervisor, const struct reload_change *
         return;
     if (change->step == RELOAD_ADD)
         start(supervisor, unit, UNIT_EVENT_START, "reload: it is new");
-    else if (change->step == RELOAD_RESTART && (!change->because || change->with_new))
+    else if (change->step == RELOAD_RESTART && !is_taken_along(change))
         restart(supervisor, unit, change);
 }
 

@@ -83,6 +83,20 @@ static struct reload_change find_change(struct supervisor *supervisor,
     return change;
 }
 
+/* Why a module cannot go on beside one that it requires: its step, or its state when it does not run, whether that is
+ * new to the module or not. NULL: it can. */
+static const char *find_obstacle(struct supervisor *supervisor, const struct unit *unit,
+                                 const struct reload_change *required)
+{
+    const struct unit *other = supervisor_find(supervisor, required->module);
+
+    if (!required->held && (required->step == RELOAD_RESTART || required->step == RELOAD_ADD))
+        return reload_step_name(required->step);
+    if (unit_is_running(unit) && other && other->state != UNIT_READY)
+        return unit_state_name(other->state);
+    return NULL;
+}
+
 /* What goes down takes along what requires it. Returns whether a step has changed. */
 static bool spread_restarts(struct supervisor *supervisor, const struct config *after,
                             struct reload_change *changes)
@@ -92,24 +106,23 @@ static bool spread_restarts(struct supervisor *supervisor, const struct config *
     for (size_t i = 0; i < after->module_count; i++) {
         const struct config_module *module = after->modules[i];
         const struct unit *unit = supervisor_find(supervisor, module->name);
+        struct reload_change *change = &changes[i];
 
-        if ((changes[i].step != RELOAD_KEEP && changes[i].step != RELOAD_OPTIONS) || !unit ||
+        if ((change->step != RELOAD_KEEP && change->step != RELOAD_OPTIONS) || !unit ||
             unit_is_down(unit))
             continue;
-        for (size_t j = 0; j < module->requires.count; j++) {
+        for (size_t j = 0; j < module->requires.count && !change->because; j++) {
             const struct config_module *other = config_find(after, module->requires.items[j]);
-            const struct reload_change *cause = other ? &changes[other->index] : NULL;
 
-            /* A module cannot run before a new one that it requires. */
-            if (!cause || cause->held ||
-                (cause->step != RELOAD_RESTART && cause->step != RELOAD_ADD))
-                continue;
-            changes[i].with_new = cause->step == RELOAD_ADD;
-            changes[i].step = RELOAD_RESTART;
-            changes[i].because = other->name;
-            changed = true;
-            break;
+            if (other)
+                change->because_state = find_obstacle(supervisor, unit, &changes[other->index]);
+            if (change->because_state)
+                change->because = other->name;
         }
+        if (!change->because)
+            continue;
+        change->step = RELOAD_RESTART;
+        changed = true;
     }
     return changed;
 }

@@ -401,6 +401,34 @@ class InOrder(GoalTest):
         self.assert_nothing_to_do(daemon)
         self.assert_stops(daemon)
 
+    def test_what_comes_to_require_one_that_does_not_run(self):
+        """It cannot go on, as the plan says, and the reload is told that it waits."""
+        breaker = puppet("b", "on-init = fail", "essential = no", "restart-limit = 1/1000s")
+        for kind, state in ("", "stopped"), (breaker, "failed"):
+            for line in "", "words = x":
+                with self.subTest(state=state, line=line):
+                    base = kind or puppet("b")
+                    daemon = self.daemon(base + puppet("a"), daemon="shutdown-timeout = 1000s").wait_started()
+                    if not kind:
+                        self.assertEqual(daemon.ctl("stop", "b").returncode, 0)
+                    harness.wait_until(lambda: self.state(daemon, "b") == state, state)
+                    self.act(daemon, "a", "wait")
+                    self.wait_trace(daemon, "a waits")
+                    daemon.write(base + puppet("a", "requires = b", line))
+                    plan = daemon.ctl("reload", "--plan").stdout
+                    self.assertRegex(plan, rf"(?m)^a +restart +it requires b, which is {state}; stops run act#1$")
+                    self.assertRegex(plan, r"(?m)^b +keep")
+                    done = daemon.ctl("reload")
+                    self.assertEqual(done.returncode, 1, done.stdout)
+                    self.assertIn(f"[module:a] waits for module b, which is {state}", done.stdout + done.stderr)
+                    self.assertEqual(self.state(daemon, "a"), "waiting")
+                    self.assertIn(f"a cancelled: reload: it requires module b, which is {state}", self.trace(daemon))
+                    self.assert_nothing_to_do(daemon)
+                    if not kind:
+                        self.assertEqual(daemon.ctl("start", "b").returncode, 0)
+                        harness.wait_until(lambda: self.state(daemon, "a") == "ready", "a to be back")
+                    self.assertEqual(daemon.stop(), 0, daemon.text())
+
     def test_what_is_removed_is_shown_until_it_is_gone(self):
         daemon = self.daemon(puppet("a", *SLOW) + puppet("b"), daemon="shutdown-timeout = 1000s").wait_started()
         release = self.hold(daemon, "a")

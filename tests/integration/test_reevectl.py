@@ -132,7 +132,7 @@ class Json(PuppetTest):
         self.act(daemon, "b", "wait")
         self.wait_trace(daemon, "b waits")
         plan = self.ctl_json(daemon, "reload", "--plan")
-        self.assertIn({"module": "c", "step": "restart", "because": "b", "held": False, "work": None},
+        self.assertIn({"module": "c", "step": "restart", "because": "b", "because_state": "restart", "held": False, "work": None},
                       plan["steps"])
         return plan
 
