@@ -241,6 +241,10 @@ static bool obey(struct control *control, const struct wire_message *message)
     case WIRE_CLOCK:
         wall_clock_look();
         break;
+    case WIRE_GRACE:
+        control->grace = message->grace;
+        module_set_grace(control->grace);
+        break;
     case WIRE_STACK:
         note_stack(message->module);
         break;

@@ -26,7 +26,7 @@ void module_emit(const struct wire_message *message)
     emit_fn(message);
 }
 
-static rv_duration host_grace = 5 * RV_SECOND;
+static _Atomic rv_duration host_grace = 5 * RV_SECOND;
 
 void module_set_grace(rv_duration grace)
 {

@@ -166,7 +166,12 @@ struct list *host_all(void)
 
 void host_set_grace(struct host *host, int64_t grace)
 {
+    const struct wire_message message = {.type = WIRE_GRACE, .grace = grace};
+
+    if (host->grace == grace)
+        return;
     host->grace = grace;
+    host_send(host, &message);
 }
 
 static bool is_living(const struct host *host)

@@ -88,7 +88,8 @@ bool host_is_stopped(const struct host *host);
 /* Of the present incarnation, or of the last one until host_start(); NULL while it waits to be spawned. */
 const struct scoreboard *host_scoreboard(const struct host *host);
 
-/* For the next EXIT, and from the next incarnation on for the death of the supervisor. */
+/* From now on: for EXIT, for one that is stopped by a signal, and, told to its process, for health() and for the death of
+ * the supervisor. */
 void host_set_grace(struct host *host, int64_t grace);
 
 /*

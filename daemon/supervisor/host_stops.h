@@ -14,7 +14,7 @@ struct loop;
  * negative errno. */
 int host_stops_create(struct loop *loop, void (*changed)(void *arg), void *arg,
                       struct host_stops **ret_stops);
-/* After hosts were taken over from the program before, some of them stopped perhaps. */
+/* After hosts were taken over from the program before, some of them stopped perhaps; or have another grace. */
 void host_stops_resume(struct host_stops *stops);
 void host_stops_destroy(struct host_stops *stops);
 

@@ -7,9 +7,11 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "base/text.h"
 #include "daemon/supervisor/errand.h"
 #include "daemon/supervisor/goal.h"
 #include "daemon/supervisor/supervisor_internal.h"
+#include "daemon/supervisor/tenancy.h"
 #include "daemon/supervisor/unit.h"
 
 struct waiter {
@@ -68,6 +70,33 @@ static void add_leaving(struct errand *errand, struct unit *unit, const char *wh
             errand_add(supervisor, errand, other, ERRAND_DOWN, what);
 }
 
+/* The name of a task of the module that an error has stopped, and that a start of the module, which runs, does not
+ * start. Returns false when there is none. */
+static bool find_stopped_task(const struct unit *unit, struct scoreboard_task *ret_task)
+{
+    const struct scoreboard *board =
+        unit->state == UNIT_READY ? host_scoreboard(unit->tenancy->host) : NULL;
+
+    for (unsigned i = 0; board && i < SCOREBOARD_TASKS; i++)
+        if (scoreboard_read_task(board, i, ret_task) && ret_task->head.used &&
+            ret_task->module == unit->slot && ret_task->state == SCOREBOARD_TASK_STOPPED)
+            return true;
+    return false;
+}
+
+static void refuse_start(struct waiter *waiter, const struct unit *unit, const char *task)
+{
+    char text[400];
+
+    snprintf(
+        text, sizeof(text),
+        "module %s runs, but its task %s was stopped for an error: reevectl restart %s starts it "
+        "again",
+        unit->name, task, unit->name);
+    text_sanitise(text);
+    tell(waiter, -EIO, text);
+}
+
 int operate(struct unit *unit, enum operation operation, const struct cause *cause, operate_fn done,
             void *arg)
 {
@@ -75,6 +104,7 @@ int operate(struct unit *unit, enum operation operation, const struct cause *cau
     struct supervisor *supervisor = unit->supervisor;
     struct waiter *waiter = NULL;
     struct errand *errand = NULL;
+    struct scoreboard_task task;
     char what[96];
 
     if (supervisor->phase != PHASE_STARTING && supervisor->phase != PHASE_RUNNING)
@@ -97,6 +127,8 @@ int operate(struct unit *unit, enum operation operation, const struct cause *cau
     }
     if (errand)
         errand_depart(errand);
+    if (waiter && operation == OPERATE_START && find_stopped_task(unit, &task))
+        refuse_start(waiter, unit, task.name);
     supervisor_changed(supervisor);
     return 0;
 }

@@ -19,7 +19,8 @@ enum operation { OPERATE_START, OPERATE_STOP, OPERATE_RESTART };
 
 /*
  * Called once, when the module and those that go along have arrived, or cannot: code 0, or a negative
- * errno with a text: -EIO (one of them failed, rests in backoff, or waits for what does not come),
+ * errno with a text: -EIO (one of them failed, rests in backoff, or waits for what does not come; or the module runs, but for a
+ * task that an error has stopped),
  * -ECANCELED (another operation or a reload overtook it, the module was removed, or reeved stops),
  * -ETIMEDOUT (it is on its way still, after all its timeouts). text lives until the call returns.
  */

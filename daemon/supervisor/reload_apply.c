@@ -12,6 +12,7 @@
 #include "base/text.h"
 #include "daemon/supervisor/errand.h"
 #include "daemon/supervisor/goal.h"
+#include "daemon/supervisor/host_stops.h"
 #include "daemon/supervisor/reload.h"
 #include "daemon/supervisor/supervisor_internal.h"
 #include "daemon/supervisor/tenancy.h"
@@ -64,6 +65,7 @@ static void set_settings(struct supervisor *supervisor, const struct config_modu
 static void set_all_settings(struct supervisor *supervisor)
 {
     struct config *config = supervisor->new_config;
+    struct tenancy *tenancy;
     struct unit *unit;
 
     LIST_FOREACH (unit, &supervisor->units, list)
@@ -72,6 +74,9 @@ static void set_all_settings(struct supervisor *supervisor)
     for (size_t i = 0; i < config->module_count; i++)
         set_settings(supervisor, config->modules[i]);
     tree_link(supervisor);
+    LIST_FOREACH (tenancy, &supervisor->tenancies, list)
+        tenancy_set_grace(tenancy);
+    host_stops_resume(supervisor->host_stops);
 }
 
 /* Goals ------------------------------------------------------------------------------------------ */

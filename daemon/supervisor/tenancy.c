@@ -97,13 +97,23 @@ static int find_folders(const struct tenancy *tenancy, struct strings *ret_folde
     return 0;
 }
 
+void tenancy_set_grace(struct tenancy *tenancy)
+{
+    const struct unit *unit;
+    int64_t longest = 0;
+
+    LIST_FOREACH (unit, &tenancy->units, tenancy_list)
+        longest = MAX(longest, unit->settings->grace);
+    host_set_grace(tenancy->host, longest);
+}
+
 /* Tenants have the same limits, so any one's will do; but during a reload some may be about to leave. */
 void tenancy_set_limits(const struct unit *unit)
 {
     struct host *host = unit->tenancy->host;
     cleanup_strings struct strings folders = {0};
 
-    host_set_grace(host, unit->settings->grace);
+    tenancy_set_grace(unit->tenancy);
     /* A folder that is missing for want of memory is one that cannot be read, which is told. */
     (void)find_folders(unit->tenancy, &folders);
     host_set_limits(host, &unit->settings->limits, &folders);

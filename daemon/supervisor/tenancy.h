@@ -74,6 +74,8 @@ void tenancy_attach(struct unit *unit);
 int tenancy_restore_slot(struct unit *unit, struct state_error *error);
 
 /* Tells the unit's host what its tenants may take and touch, from its next start on. */
+/* The longest of its tenants', for its process too if there is one. */
+void tenancy_set_grace(struct tenancy *tenancy);
 void tenancy_set_limits(const struct unit *unit);
 
 /*

@@ -52,6 +52,7 @@ static const struct schema {
     [WIRE_EXIT] = {"EXIT", {STRING(text)}},
     [WIRE_TREE] = {"TREE", {U32(module), U64(request)}},
     [WIRE_CLOCK] = {"CLOCK", {U32(module)}},
+    [WIRE_GRACE] = {"GRACE", {U64(grace)}},
     [WIRE_STACK] = {"STACK", {U32(module)}},
     [WIRE_FRAME] = {"FRAME", {U32(module), U32(line), U32(flags), U64(number), STRING(path)}},
     [WIRE_OPTION_ERROR] = {"OPTION_ERROR",

@@ -78,6 +78,7 @@ enum wire_type {
     WIRE_TREE,   /* show the module's live contexts: NODE..., RESULT */
     WIRE_STACK,  /* note the stack of what the module runs for longest: it will be killed */
     WIRE_CLOCK,  /* look whether the machine's time zone is another by now */
+    WIRE_GRACE,  /* in place of the one in HELLO */
     WIRE_FRAME,  /* to reeve-symbols: what is at offset `number` of the file `path`? */
     /* Up. */
     WIRE_OPTION_ERROR, /* one error in a line of the section */
@@ -131,7 +132,7 @@ struct wire_message {
     uint64_t number;  /* a run's or a job's number, or a count; HELLO down: LIMITs that follow; of
                          a RELOAD, and in what answers it */
     int64_t drain;    /* STOP: time for work that is under way */
-    int64_t grace;    /* HELLO, STOP: time between cancel and SIGKILL */
+    int64_t grace;    /* HELLO, STOP, GRACE: time between cancel and SIGKILL */
     int64_t timeout;  /* SUBMIT: the job's deadline from now, 0 for the pool's own; STOP: how long
                          work may go on without moving */
     int64_t deadline; /* BUSY, NODE: on the monotonic clock; INT64_MAX for none */

@@ -356,10 +356,10 @@ class Users(LimitsTest):
         pid = daemon.module("a")["pid"]
         stray = int(self.attempt(daemon, "stray"))
         os.kill(pid, signal.SIGSTOP)
-        # The supervisor kills it: it does not stop within its drain and grace.
+        # The supervisor kills it, by the grace that is new.
         daemon.write(breaker("a", "user = nobody", "nice = 1", "drain = 10ms", "grace = 10ms"))
         self.assertEqual(daemon.ctl("reload").returncode, 0)
-        daemon.wait_log(r"\[a\] while stopping: module a did not stop within its drain and grace")
+        daemon.wait_log(r"\[a\] while stopping: it was stopped for 10ms")
         self.assertNotEqual(daemon.module("a")["pid"], pid)
         harness.wait_until(lambda: not harness.is_alive(stray), "the end of the stray")
         self.assertIn(f"uid {self.USER.pw_uid} ", self.attempt(daemon, "whoami"))

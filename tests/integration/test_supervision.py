@@ -279,6 +279,38 @@ class Hangs(PuppetTest):
         self.wait_restarted(daemon, "a", pid)
         self.assertEqual(daemon.stop(), 0, daemon.text())
 
+    def test_a_grace_that_a_reload_changes(self):
+        """It is in force at once, also for one that is stopped already; of a shared host the longest counts."""
+        def text(*graces):
+            return (puppet("a", "host = h", "tick.every = never", f"grace = {graces[0]}") +
+                    f"[module:b]\nload = heartbeat\nhost = h\nfile = b\ngrace = {graces[1]}\n")
+        daemon = self.daemon(text("1ms", "1000s")).wait_started()
+        pid = daemon.kill("a", signal.SIGSTOP)
+        daemon.wait_log(rf"process {pid} was stopped by SIGSTOP: it is killed unless it is continued within 16min 40s")
+        daemon.write(text("50ms", "100ms"))
+        self.assertEqual(daemon.ctl("reload").returncode, 0)
+        daemon.wait_log(r"it was stopped for 100ms; restart 1 ")
+        self.wait_restarted(daemon, "a", pid)
+        daemon.write(text("1000s", "50ms"))
+        self.assertEqual(daemon.ctl("reload").returncode, 0)
+        pid = daemon.kill("a", signal.SIGSTOP)
+        daemon.wait_log(rf"process {pid} was stopped by SIGSTOP: it is killed unless it is continued within 16min 40s")
+        os.kill(pid, signal.SIGCONT)
+        self.assertEqual(daemon.stop(), 0, daemon.text())
+
+    def test_a_grace_of_a_host_whose_reeved_is_gone(self):
+        """The process itself has been told."""
+        daemon = self.daemon(puppet("a", "tick.every = never", "grace = 1000s", "act.grace = 1000s")).wait_started()
+        pid = daemon.module("a")["pid"]
+        self.act(daemon, "a", "ignore")
+        self.wait_trace(daemon, "a ignores")
+        daemon.write(puppet("a", "tick.every = never", "grace = 10ms", "act.grace = 1000s"))
+        self.assertEqual(daemon.ctl("reload").returncode, 0)
+        self.tree(daemon)
+        daemon.signal(signal.SIGKILL)
+        daemon.process.wait()
+        harness.wait_until(lambda: not os.path.exists(f"/proc/{pid}"), "its end")
+
     def test_a_stopped_host_that_is_continued(self):
         daemon = self.daemon(HEARTBEAT + puppet("a", "tick.every = never",
                                                 "grace = 1000s")).wait_started()
@@ -489,7 +521,10 @@ class Tasks(PuppetTest):
             self.assertEqual(daemon.check("s/act:duration")["status"], "warn")
             self.assertIn("the task is stopped", daemon.ctl("run", "r/act", "--wait").stderr)
         self.assertNotIn("s noted", self.trace(daemon))
-        # By a person, or when it is not to be so any more.
+        # By a person, or when it is not to be so any more. A start finds its module running.
+        done = daemon.ctl("start", "s")
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("module s runs, but its task act was stopped for an error: reevectl restart s starts it again", done.stderr)
         self.assertEqual(daemon.ctl("restart", "s").returncode, 0)
         self.wait_trace(daemon, "s noted")
         daemon.write(text("new", "continue"))

@@ -23,6 +23,7 @@
 void __wrap_unit_handle(struct unit *unit, enum unit_event event, const struct unit_input *input);
 void __wrap_supervisor_changed(struct supervisor *supervisor);
 bool __wrap_tenancy_has_room(const struct unit *unit);
+const struct scoreboard *__wrap_host_scoreboard(const struct host *host);
 int __wrap_loop_timer_create(struct loop *loop, void (*fn)(void *), void *arg,
                              struct loop_timer **ret_timer);
 void __wrap_loop_timer_arm(struct loop_timer *timer, int64_t ns);
@@ -124,6 +125,12 @@ bool __wrap_tenancy_has_room(const struct unit *unit)
 {
     (void)unit;
     return true;
+}
+
+const struct scoreboard *__wrap_host_scoreboard(const struct host *host)
+{
+    (void)host;
+    return NULL;
 }
 
 int __wrap_loop_timer_create(struct loop *loop, void (*fn)(void *), void *arg,
