@@ -114,7 +114,10 @@ bool host_usage(struct host *host, struct usage *ret_usage, int64_t *ret_cpu);
 /* Starts a process, at the spawner's pace; up() or ended() follows. The host must be absent. */
 void host_start(struct host *host);
 
-/* Queues a message. A host whose queue is full is killed. Does nothing unless the host has a process
+/* Whether few enough messages wait for it to read them that what somebody asks for may be added. */
+bool host_takes_requests(const struct host *host);
+
+/* Queues a message. A host that has far too much to read is killed. Does nothing unless the host has a process
  * that is not ending. */
 void host_send(struct host *host, const struct wire_message *message);
 

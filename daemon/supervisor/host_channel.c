@@ -2,10 +2,11 @@
 /*
  * The supervisor's end of a host's socket: raw packets under the loop.
  *
- * A host that does not read has its packets queued up to a bound and is then killed; one that
- * floods us is read at most BATCH packets a turn, so that other hosts and probes get theirs. When
- * the kernel has no memory for a packet, the socket is left alone for a moment: it would stay
- * readable or writable, and the loop would spin.
+ * A host that does not read has its packets queued. Requests are refused when many wait: who asks, or only looks, is
+ * to harm nobody. What the supervisor itself has to say is bounded by the configuration, and a host is killed only past
+ * far more than that. One that floods us is read at most BATCH packets a turn, so that other hosts and probes get
+ * theirs. When the kernel has no memory for a packet, the socket is left alone for a moment: it would stay readable or
+ * writable, and the loop would spin.
  */
 #include <errno.h>
 #include <string.h>
@@ -19,8 +20,13 @@
 #include "daemon/loop/loop.h"
 #include "daemon/supervisor/host_internal.h"
 
-#define BATCH     64
-#define QUEUE_MAX 256
+#define BATCH 64
+
+/* Packets that wait, beyond which no request is added. */
+#define REQUESTS_MAX 256
+
+/* What waits in bytes, beyond which a host is killed: some reloads of large configurations. */
+#define QUEUE_MAX ((size_t)64 << 20)
 
 /* From the end of its socket to the end of its process, a core dump included. */
 #define CLOSED_GRACE (5 * NSEC_PER_SEC)
@@ -50,7 +56,7 @@ static void queue_clear(struct host *host)
         list_remove(&packet->list);
         packet_free(packet);
     }
-    host->queue_count = 0;
+    host->queue_count = host->queue_size = 0;
 }
 
 static void watch(struct host *host)
@@ -97,10 +103,16 @@ static void write_queue(struct host *host)
         }
         host->starved = false;
         list_remove(&packet->list);
-        packet_free(packet);
         host->queue_count--;
+        host->queue_size -= packet->size;
+        packet_free(packet);
     }
     watch(host);
+}
+
+bool host_takes_requests(const struct host *host)
+{
+    return host->queue_count < REQUESTS_MAX;
 }
 
 void host_send(struct host *host, const struct wire_message *message)
@@ -118,9 +130,13 @@ void host_send(struct host *host, const struct wire_message *message)
         host_kill(host, "a %s command is too large to send", wire_type_name(message->type));
         return;
     }
-    packet = host->queue_count < QUEUE_MAX ? malloc(sizeof(*packet) + (size_t)size) : NULL;
-    if (!packet) {
+    if (host->queue_size + (size_t)size > QUEUE_MAX) {
         host_kill(host, "it does not read its commands: %zu are waiting", host->queue_count);
+        return;
+    }
+    packet = malloc(sizeof(*packet) + (size_t)size);
+    if (!packet) {
+        host_kill(host, "there is no memory for its commands");
         return;
     }
     packet->size = (size_t)size;
@@ -130,6 +146,7 @@ void host_send(struct host *host, const struct wire_message *message)
         explicit_bzero(buffer, (size_t)size);
     list_append(&host->queue, &packet->list);
     host->queue_count++;
+    host->queue_size += packet->size;
     if (!host->paused)
         write_queue(host);
 }

@@ -72,6 +72,7 @@ struct host {
     bool starved;      /* and it was said, and is not yet over */
     struct list queue; /* packets that the socket had no room for */
     size_t queue_count;
+    size_t queue_size; /* in bytes */
 };
 
 /* Every host of this process, whoever owns it; linked by `all`. */

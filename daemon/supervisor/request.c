@@ -74,6 +74,8 @@ static int add_request(struct requests *requests, struct unit *unit, request_fn 
     /* After an upgrade a host may speak another version: it is about to be replaced. */
     if (unit->state != UNIT_READY || !unit->attached || host_is_foreign(unit->tenancy->host))
         return -EAGAIN;
+    if (!host_takes_requests(unit->tenancy->host))
+        return -ENOBUFS;
     request = calloc(1, sizeof(*request));
     if (!request)
         return -ENOMEM;

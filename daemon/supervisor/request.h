@@ -46,8 +46,8 @@ void requests_finish(struct requests *requests);
 
 /*
  * Both return 0, and then fn is called with the answers in later turns of the loop; -EAGAIN when
- * the module is not ready, -EMSGSIZE past WIRE_JOB_DATA_MAX, or -ENOMEM. data is copied; timeout is
- * the job's deadline in ns, 0 for the pool's own.
+ * the module is not ready, -ENOBUFS when its host does not read those before, -EMSGSIZE past WIRE_JOB_DATA_MAX, or
+ * -ENOMEM. data is copied; timeout is the job's deadline in ns, 0 for the pool's own.
  */
 int request_run(struct requests *requests, struct unit *unit, const char *task, request_fn fn,
                 void *arg);

@@ -311,6 +311,26 @@ class Hangs(PuppetTest):
         daemon.process.wait()
         harness.wait_until(lambda: not os.path.exists(f"/proc/{pid}"), "its end")
 
+    def test_nobody_who_asks_ends_a_stopped_host(self):
+        """What it does not read is bounded by refusing more."""
+        daemon = self.daemon(puppet("a", "tick.every = never", "grace = 1000s", "work.queue = 1000")).wait_started()
+        pid = daemon.kill("a", signal.SIGSTOP)
+        harness.wait_until(lambda: daemon.check("a:state")["status"] == "fail", "the stop")
+        waiting = []
+        while not any(one.is_done() for one in waiting):
+            trees = [daemon.ask_later("/v1/tree") for _ in range(150)]
+            waiting.append(daemon.ask_later("/v1/submit?module=a&pool=work", "POST", b"nothing"))
+            for tree in trees:
+                self.assertEqual(tree.answer()[0], 200)
+        status, answer = waiting.pop().answer()
+        self.assertEqual((status, answer["code"]), (503, "ENOBUFS"))
+        self.assertIn("module a takes nothing now: its host reads no requests", answer["error"])
+        self.assertEqual(daemon.module("a")["pid"], pid)
+        os.kill(pid, signal.SIGCONT)
+        for one in waiting:
+            self.assertIn(one.answer()[0], (200, 202))
+        self.assertEqual(daemon.stop(), 0, daemon.text())
+
     def test_a_stopped_host_that_is_continued(self):
         daemon = self.daemon(HEARTBEAT + puppet("a", "tick.every = never",
                                                 "grace = 1000s")).wait_started()
@@ -644,6 +664,24 @@ class Tasks(PuppetTest):
 
 
 class Reloads(PuppetTest):
+    def test_as_many_options_as_the_file_holds(self):
+        """At a start, and in a reload beside a run of a neighbour in the same process."""
+        def text(word):
+            return (puppet("a", "host = h", *(f"words = {word}{i}" for i in range(20000))) +
+                    f"[module:b]\nload = exec\nhost = h\ncommand = cat fifo; echo done >> done\nrun.every = 1h\nrun.offset = 1h\n")
+        daemon = self.daemon(text("old"), start=False)
+        os.mkfifo(self.path(daemon, "fifo"))
+        daemon.start().wait_ready()
+        pid = daemon.module("a")["pid"]
+        self.assertEqual(daemon.ctl("run", "b/run").returncode, 0)
+        daemon.write(text("new"))
+        self.assertEqual(daemon.ctl("reload").returncode, 0)
+        self.wait_trace(daemon, "a reload")
+        harness.release(self.path(daemon, "fifo"))
+        harness.wait_until(lambda: os.path.exists(self.path(daemon, "done")), "the command's end")
+        self.assertEqual(daemon.module("a")["pid"], pid)
+        self.assertEqual(daemon.stop(), 0, daemon.text())
+
     def start_with_work(self, *lines):
         """A job is under way, and a reload waits for it."""
         config = puppet("a", "tick.every = never", "on-reload = nothing", *lines)
