@@ -61,7 +61,7 @@ static bool has_bad_port(const char *from, const char *end)
 /* Where the part before the host ends; NULL: there is none. *ret_cut: it does, but the host is missing. */
 static const char *user_end(const char *from, const char *end, bool *ret_cut)
 {
-    const char *authority = find_first(from, end, "/?#");
+    const char *authority = find_first(from, end, "/?#\\");
     const char *at = find_last(from, authority, '@');
 
     *ret_cut = false;
@@ -130,21 +130,31 @@ static const char *query_of(const char *from, const char *end, const char **ret_
     return end > query ? query : NULL;
 }
 
+/* What stands between a scheme and the rest: "://", or as some write it in JSON. NULL: there is none. */
+static const char *find_separator(const char *text, size_t *ret_length)
+{
+    const char *plain = strstr(text, "://"), *escaped = strstr(text, ":\\/\\/");
+
+    *ret_length = escaped && (!plain || escaped < plain) ? strlen(":\\/\\/") : strlen("://");
+    return *ret_length == strlen("://") ? plain : escaped;
+}
+
 void redact_urls(char *text)
 {
     char *to = text;
     const char *from = text, *found;
+    size_t length;
 
-    while ((found = strstr(from, "://"))) {
-        const char *end = url_end(found + 3), *next, *query, *query_end;
+    while ((found = find_separator(from, &length))) {
+        const char *end = url_end(found + length), *next, *query, *query_end;
         /* Before anything is written there. */
         bool web = is_web(from, found);
 
-        to = put(to, from, found + 3);
-        from = found + 3;
+        to = put(to, from, found + length);
+        from = found + length;
         to = put_user(to, &from, end, web);
         /* Another may begin in the path. */
-        next = strstr(from, "://");
+        next = find_separator(from, &length);
         if (!next || next > end)
             next = end;
         query = query_of(from, end, &query_end);

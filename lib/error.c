@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/shown.h"
 #include "base/text.h"
 #include "lib/internal.h"
 
@@ -64,6 +65,11 @@ int rv_wrap(int err, const char *format, ...)
 const char *rv_error_text(void)
 {
     return current;
+}
+
+void rv_redact_urls(char *text)
+{
+    redact_urls(text);
 }
 
 void rv_error_clear(void)

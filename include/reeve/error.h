@@ -39,6 +39,12 @@ int rv_wrap(int err, const char *format, ...) __attribute__((format(printf, 2, 3
  * rv_wrap() or rv_error_clear(). */
 const char *rv_error_text(void);
 
+/*
+ * Hides the password and the query of each URL in a text, in place, as reeve does in all that it shows: for who hands on
+ * only a part of a text, which may begin in the middle of a URL. It never gets longer. Never blocks; any thread.
+ */
+void rv_redact_urls(char *text);
+
 /* Forgets the calling thread's text. Never blocks. */
 void rv_error_clear(void);
 

@@ -62,6 +62,11 @@ static const char *const log_choices[] = {"always", "failure", "never", NULL};
 /* So many bytes stand beside an exit code. */
 #define END_MAX 200
 
+static bool is_blank(char c)
+{
+    return c == '\n' || c == '\r' || c == '\t' || c == ' ';
+}
+
 static size_t count_lines(const char *output, size_t size)
 {
     size_t count = 0;
@@ -77,6 +82,46 @@ static void replace_zeros(char *output, size_t size)
     for (size_t i = 0; i < size; i++)
         if (output[i] == '\0')
             output[i] = '?';
+}
+
+/* Hides what URLs keep secret, before anything is cut: a part that begins within one does not look like one. Returns the
+ * new size. */
+static size_t redact(char *output, size_t size)
+{
+    size_t used = 0, at = 0;
+
+    while (at < size) {
+        char *line = output + at, *end = memchr(line, '\n', size - at);
+        size_t length;
+
+        if (end)
+            *end = '\0';
+        at = end ? (size_t)(end - output) + 1 : size;
+        rv_redact_urls(line);
+        length = strlen(line);
+        memmove(output + used, line, length);
+        used += length;
+        if (end)
+            output[used++] = '\n';
+    }
+    output[used] = '\0';
+    return used;
+}
+
+/* What follows the gap in an output that was too long may begin within a URL: the rest of that word is dropped.
+ * Returns the new size. */
+static size_t drop_cut_word(char *output, size_t size)
+{
+    static const char mark[] = " bytes left out ...]\n";
+    char *found = memmem(output, size, mark, strlen(mark)), *begin, *end;
+
+    if (!found)
+        return size;
+    begin = found + strlen(mark);
+    for (end = begin; end < output + size && !is_blank(*end); end++)
+        ;
+    memmove(begin, end, (size_t)(output + size - end) + 1);
+    return size - (size_t)(end - begin);
 }
 
 /* Where the next character begins, so that none is cut. */
@@ -123,11 +168,6 @@ struct end {
     const char *text;
     int length;
 };
-
-static bool is_blank(char c)
-{
-    return c == '\n' || c == '\r' || c == '\t' || c == ' ';
-}
 
 /* The last line, behind what a progress bar has overwritten there. The output stays as it is. */
 static struct end find_end(const char *output, size_t size)
@@ -188,6 +228,9 @@ static int run(struct rv_context *ctx, void *state)
     if (!result.output)
         return rv_wrap(r, "run");
     replace_zeros(result.output, result.output_size);
+    if (result.truncated)
+        result.output_size = drop_cut_word(result.output, result.output_size);
+    result.output_size = redact(result.output, result.output_size);
     /* A text's second line is not for everybody. */
     end = find_end(result.output, result.output_size);
     if (r == 0) {

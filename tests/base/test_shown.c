@@ -39,6 +39,10 @@ static void test_passwords(void **state)
     /* Not as it should be written, but as it is. */
     expect("http://u:pa/ss@h/ http://u:p?ss@h http://u:p#ss@h",
            "http://u:***@h/ http://u:***@h http://u:***@h");
+    /* As JSON may have it. */
+    expect("{\"u\":\"https:\\/\\/u:p4ss@h\\/a?t=1\", \"v\": \"http:\\/\\/h:80\\/a\"}",
+           "{\"u\":\"https:\\/\\/u:***@h\\/a?...\", \"v\": \"http:\\/\\/h:80\\/a\"}");
+    expect("http://u:p\\4ss@h/", "http://u:***@h/");
     /* Cut within it. */
     expect("fetch http://u:s3cr", "fetch http://u:***");
     expect("http://[::1]:s3cr3t", "http://[::1]:***");

@@ -96,6 +96,33 @@ class SecretsTest(UpgradeTest):
             harness.wait_until(lambda name=name: (t := daemon.module(name)["tasks"]) and t[0]["runs"], f"{name} to run")
 
 
+class Parts(SecretsTest):
+    def test_of_what_a_command_writes(self):
+        """What is cut may begin within a URL, and is masked before: of a line, at its end and in its middle, and of an
+        output that is too long."""
+        long = "A" * 250
+        lines = {"cmd": f"fetch https://h/o?credential={long}&signature={HIDDEN}: 403",
+                 "two": f"fetch https://user:{long}{HIDDEN}@h/o failed",
+                 "good": f"{'x ' * 390}https://user:{4 * long}{HIDDEN}@h/o failed {'y ' * 300}",
+                 "web": f'{{"url": "https:\\/\\/user:{HIDDEN}@h\\/o?token={HIDDEN}"}}',
+                 "cut": f"a https://h/o?credential={2 * long}{HIDDEN} b"}
+        config = HEARTBEAT
+        for name, line in lines.items():
+            with open(os.path.join(self.folder, name), "w", encoding="utf-8") as file:
+                file.write(line + "\n")
+            for result in 0, 1:
+                config += exec_(f"{name}{result or ''}", f"cat {self.folder}/{name}; exit {result}", "log-output = always",
+                                *["output-max = 120"] * (name == "cut"))
+        daemon = self.start(config)
+        self.wait_run(daemon, *lines, *(f"{name}1" for name in lines))
+        self.assert_kept(daemon)
+        for text in "https://h/o?...: 403", "https://user:***@h/o failed", r'{"url": "https:\/\/user:***@h\/o?..."}':
+            self.assertIn(text, daemon.text())
+        self.assertIn(text, daemon.ctl("show", "web1").stdout)
+        self.assertRegex(daemon.text(), r"\[cut/run#1\]  ?b\n")
+        self.assertEqual(daemon.stop(), 0, daemon.text())
+
+
 class Texts(SecretsTest):
     def config(self):
         return "".join([
