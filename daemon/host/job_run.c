@@ -14,7 +14,7 @@
 /* Whose job the thread runs. */
 static __thread struct pool_runner *current;
 
-struct host_job *job_create(struct pool_runner *runner, const void *data, size_t size)
+struct host_job *job_create(struct pool_runner *runner, bool own, const void *data, size_t size)
 {
     struct host_job *job = malloc(sizeof(*job) + size + 1);
 
@@ -30,6 +30,7 @@ struct host_job *job_create(struct pool_runner *runner, const void *data, size_t
         .attempts = (unsigned)runner->settings->retries + 1,
         .data = job->data,
         .size = size,
+        .own = own,
     };
     return job;
 }

@@ -128,7 +128,7 @@ static int submit(struct rv_context *ctx, struct pool_runner *runner, struct hos
 void jobs_submit(struct pool_runner *runner, uint64_t request, rv_duration timeout,
                  const void *data, size_t size)
 {
-    struct host_job *job = job_create(runner, data, size);
+    struct host_job *job = job_create(runner, false, data, size);
     struct wire_message message = {
         .type = WIRE_ACCEPTED, .module = runner->module->slot, .request = request};
     int r;
@@ -160,7 +160,7 @@ void jobs_submit(struct pool_runner *runner, uint64_t request, rv_duration timeo
 int jobs_submit_wait(struct rv_context *ctx, struct pool_runner *runner, const void *data,
                      size_t size)
 {
-    struct host_job *job = job_create(runner, data, size);
+    struct host_job *job = job_create(runner, true, data, size);
 
     return job ? submit(ctx, runner, job) : -ENOMEM;
 }

@@ -58,8 +58,8 @@ struct host_job {
 struct scoreboard_pool *jobs_begin_change(struct pool_runner *runner);
 void jobs_end_change(struct scoreboard_pool *record);
 
-/* job_run.c: a job with two owners, who submits it and the pool; NULL without memory. */
-struct host_job *job_create(struct pool_runner *runner, const void *data, size_t size);
+/* job_run.c: a job with two owners, who submits it and the pool; NULL without memory. own: the module submits it. */
+struct host_job *job_create(struct pool_runner *runner, bool own, const void *data, size_t size);
 void job_drop(struct host_job *job);
 /* With the lock. */
 void job_count(struct pool_runner *runner, struct host_job *job);

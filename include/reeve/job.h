@@ -23,6 +23,7 @@ struct rv_job {
     rv_duration deadline; /* monotonic; RV_FOREVER for none */
     const void *data; /* a copy of what was submitted; followed by a 0 that size does not count */
     size_t size;
+    int own; /* the module has submitted it (rv_submit()), and nobody from outside */
 };
 
 #ifdef __cplusplus

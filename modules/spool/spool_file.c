@@ -36,12 +36,6 @@ struct work {
     struct claim *claim;
 };
 
-/* Its jobs have the terminator too. */
-static bool is_of_watch(const struct rv_job *job)
-{
-    return job->size == strlen(job->data) + 1;
-}
-
 static bool is_last(const struct rv_job *job)
 {
     return job->attempt == job->attempts;
@@ -124,7 +118,7 @@ static int refuse(struct work *work, int r)
         rv_fail(r, "%s/%s", work->spool->directory, claim->name);
     /* The watch has seen it: somebody took it away again. Who submits a name that is not there is
      * mistaken. */
-    if (r == -ENOENT && is_of_watch(work->job))
+    if (r == -ENOENT && work->job->own)
         r = LEFT;
     claim_release(work->spool, claim);
     return r;
@@ -141,7 +135,7 @@ static bool is_written(const struct work *work)
     case FILE_GROWING:
         return true;
     case FILE_UNCERTAIN:
-        return is_of_watch(work->job) && work->job->attempt == 1 &&
+        return work->job->own && work->job->attempt == 1 &&
                !file_is_unchanged(&claim->queued, &claim->file) &&
                !file_is_settled(folder, claim->name);
     default:
@@ -162,7 +156,7 @@ static int refuse_written(struct work *work, bool seen)
         return leave_to_another(work, "was opened for writing");
     }
     /* Who asks for it is to know. */
-    if (!is_of_watch(work->job))
+    if (!work->job->own)
         return rv_fail_text(-ETXTBSY, "%s is open for writing", claim->name);
     rv_log(work->ctx, RV_LOG_INFO,
            "%s was opened for writing before its command began, and is taken when it is complete",
@@ -345,13 +339,11 @@ static int work_on(struct work *work)
 static int take_name(const struct spool *spool, const struct rv_job *job, char name[256])
 {
     size_t length = strlen(job->data);
-    bool good = length > 0 && length < 256 && !strchr(job->data, '/') &&
-                (length == job->size || is_of_watch(job));
+    bool good = length > 0 && length < 256 && !strchr(job->data, '/') && length == job->size;
 
     if (good)
         memcpy(name, job->data, length + 1);
-    if (good && name[length - 1] == '\n' && !is_of_watch(job) &&
-        file_is_gone(spool->directory_fd, name))
+    if (good && name[length - 1] == '\n' && !job->own && file_is_gone(spool->directory_fd, name))
         name[length - 1] = '\0';
     if (good && name[0] != '\0' && spool_takes_name(spool, name))
         return 0;
@@ -368,7 +360,7 @@ int spool_process(struct rv_context *ctx, const struct rv_job *job, void *state)
 
     if (r < 0)
         return r;
-    r = claim_take(work.spool, name, job->id, is_of_watch(job), &work.claim);
+    r = claim_take(work.spool, name, job->id, job->own, &work.claim);
     if (r < 0)
         return rv_fail(r, "%s/%s", work.spool->directory, name);
     /* While it is open, no other file gets its number, also on file systems that make numbers up. Without it

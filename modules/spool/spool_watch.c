@@ -61,8 +61,7 @@ static int hand_over(struct rv_context *ctx, struct spool *spool, const char *na
     int r = rv_context_with_timeout(ctx, SUBMIT_MAX, &limited);
 
     if (r == 0) {
-        /* With the terminator, by which its job is known as ours. */
-        r = rv_submit(limited, "process", name, strlen(name) + 1);
+        r = rv_submit(limited, "process", name, strlen(name));
         rv_context_unref(limited);
     }
     if (r == 0)

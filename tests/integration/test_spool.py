@@ -134,6 +134,9 @@ class Spool(SpoolTest):
         daemon.start().wait_started()
         done = daemon.ctl("submit", "spool/process", "--wait", stdin="nosuch\n")
         self.assertRegex(done.stdout, r"spool/nosuch: No such file or directory \(ENOENT\)")
+        # Not as the watch's own, of which somebody may take a file away again.
+        done = daemon.ctl("submit", "spool/process", "--wait", stdin="nosuch\0")
+        self.assertRegex(done.stdout, r'"nosuch" is not the name of a file that the spool takes \(EBADMSG\)')
         self.assertEqual(daemon.stop(), 0, daemon.text())
 
     def test_a_file_that_is_taken_away_again_is_no_failure(self):

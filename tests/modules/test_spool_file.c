@@ -56,8 +56,12 @@ static bool is_woken(void)
 /* One attempt of the watch's job. */
 static int attempt(uint64_t id, unsigned number, unsigned of)
 {
-    struct rv_job job = {
-        .id = id, .attempt = number, .attempts = of, .data = "file", .size = sizeof("file")};
+    struct rv_job job = {.id = id,
+                         .attempt = number,
+                         .attempts = of,
+                         .data = "file",
+                         .size = strlen("file"),
+                         .own = 1};
     bool arrived = false;
     int r;
 
