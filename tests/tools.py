@@ -20,6 +20,7 @@ SKIPPED = 77
 # The Debian package of each tool.
 PACKAGES = {
     "bash": "bash",
+    "bindfs": "bindfs",
     "cc": "gcc",
     "chromedriver": "chromium-driver",
     "chromium": "chromium",

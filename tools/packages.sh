@@ -9,7 +9,7 @@ run_packages='curl' # `./dev run` prints commands to try
 # Without these a part of the tests cannot be built or run at all.
 test_packages='g++ libcmocka-dev clang libclang-rt-dev valgrind procps iproute2 tzdata curl'
 # A test whose tool is not to be had is skipped, and names it.
-tool_packages='spin systemd systemd-container slowhttptest wrk haproxy monit prometheus
+tool_packages='bindfs spin systemd systemd-container slowhttptest wrk haproxy monit prometheus
     python3-prometheus-client chromium chromium-driver fonts-dejavu-core man-db build-essential debhelper'
 # A peer that is not to be had is left out of the measurements, and named.
 peer_packages='golang-go golang-golang-x-sync-dev libglib2.0-dev libuv1-dev supervisor collectd-core s6

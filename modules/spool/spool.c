@@ -66,12 +66,12 @@
  *
  * A file whose writer closes it and opens it again later is taken in between, and again at the end. For a
  * file of another user the kernel does not tell whether somebody writes it; on some network file systems
- * it never does. There a file is taken when its writer on this machine closes it or moves it in, or else by
- * a scan when it has not been written to for 10 seconds.
+ * and on FUSE it never does. There a file is taken when its writer on this machine closes it or moves it in, or
+ * else by a scan when it has not been written to for 10 seconds.
  *
  * On NFS, FUSE and other file systems that somebody changes elsewhere, and for changes below an overlay,
  * the kernel tells nothing of new files: a scan finds them, once a minute. It does not see writers there
- * either: on FUSE and an overlay a file that is still written counts as complete. What has changed when its
+ * either: below an overlay a file that is still written counts as complete. What has changed when its
  * command ends is processed again, but a writer that pauses for longer is not noticed. So rename files
  * in.
  *

@@ -3,8 +3,10 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <fnmatch.h>
+#include <linux/magic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/vfs.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -47,6 +49,15 @@ bool file_is_gone(int folder, const char *name)
     return file_stat(folder, name, &status) == -ENOENT;
 }
 
+/* Whether files are written by others than this kernel, which grants leases all the same: FUSE is what folders of other
+ * machines (sshfs, a store of objects, a virtual machine's host) are mounted by. */
+static bool is_written_elsewhere(int fd)
+{
+    struct statfs status;
+
+    return fstatfs(fd, &status) == 0 && status.f_type == FUSE_SUPER_MAGIC;
+}
+
 /* A read lease is refused while anybody has the file open for writing. There are none for the files of other
  * users (but with CAP_LEASE) and on some network file systems. A writer that comes while we hold one breaks
  * it: the kernel sends SIGIO, which hosts ignore, and lets the writer wait until we have given it up. */
@@ -58,7 +69,9 @@ enum file_look file_look_at(int fd)
         return errno == EAGAIN ? FILE_GROWING : FILE_UNCERTAIN;
     broken = fcntl(fd, F_GETLEASE) != F_RDLCK;
     fcntl(fd, F_SETLEASE, F_UNLCK);
-    return broken ? FILE_GROWING : FILE_COMPLETE;
+    if (broken)
+        return FILE_GROWING;
+    return is_written_elsewhere(fd) ? FILE_UNCERTAIN : FILE_COMPLETE;
 }
 
 static enum file_look fail(int error, int *ret_error)

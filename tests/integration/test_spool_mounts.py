@@ -65,6 +65,34 @@ class Mounts(SpoolTest):
         self.assertEqual(self.runs(daemon), ["ran"])
         self.assertEqual(daemon.stop(), 0, daemon.text())
 
+    @tools.needs("bindfs")
+    def test_fuse(self):
+        """Its kernel grants leases, and does not see who writes the files: below the mount, as from another machine."""
+        daemon = self.spool("cat $1", start=False)
+        below = os.path.join(daemon.state, "below")
+        for path in below, self.path(daemon):
+            os.mkdir(path)
+        done = subprocess.run(["bindfs", below, self.path(daemon)], capture_output=True, text=True, check=False)
+        if done.returncode != 0:
+            self.skipTest(f"FUSE cannot be mounted: {done.stderr.strip()}")
+        self.addCleanup(subprocess.run, ["umount", "-l", self.path(daemon)], check=False, stderr=subprocess.DEVNULL)
+        with open(os.path.join(below, "old"), "w", encoding="utf-8"):
+            pass
+        os.utime(os.path.join(below, "old"), (0, 0))
+        with open(os.path.join(below, "new"), "w", encoding="utf-8") as writer:
+            writer.write("begun")
+            writer.flush()
+            daemon.start().wait_started()
+            self.wait_done(daemon, "old")
+            self.wait_watch(daemon)
+            self.assertTrue(os.path.exists(self.path(daemon, "new")))
+            writer.write(", ended")
+        # A writer on this machine is known by its close.
+        os.close(os.open(self.path(daemon, "new"), os.O_WRONLY))
+        self.wait_done(daemon, "new")
+        self.assertEqual(self.content(daemon, "done", "new.output"), "begun, ended")
+        self.assertEqual(daemon.stop(), 0, daemon.text())
+
     def refused(self, *options, folders=()):
         """What a start says whose folder is a mount with these options."""
         daemon = self.spool("echo ran >> runs", start=False)
