@@ -230,6 +230,7 @@ int ini_read(const char *path, const struct ini_handler *handler, void *arg,
     struct reader reader = {.path = path, .handler = handler, .arg = arg, .errors = errors};
     cleanup_free char *data = NULL;
     size_t size, before;
+    bool blank;
     int r = file_read(path, INI_FILE_MAX, &data, &size);
 
     if (r < 0) {
@@ -243,6 +244,7 @@ int ini_read(const char *path, const struct ini_handler *handler, void *arg,
     }
     /* A byte order mark is not part of the first line. */
     reader.next = data + (strncmp(data, "\xEF\xBB\xBF", 3) == 0 ? 3 : 0);
+    blank = reader.next[strspn(reader.next, " \t\r\n")] == '\0';
     configure_inih();
     before = errors->texts.count;
     r = ini_parse_stream(read_line, &reader, take_value, &reader);
@@ -250,5 +252,5 @@ int ini_read(const char *path, const struct ini_handler *handler, void *arg,
     if (r != 0 && errors->texts.count == before)
         config_error(errors, path, r > 0 ? (unsigned)r : 0,
                      r > 0 ? "not understood" : "out of memory");
-    return 0;
+    return blank ? 1 : 0;
 }

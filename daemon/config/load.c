@@ -302,6 +302,15 @@ static int folder_is_unreadable(const char *path _unused_, int error)
     return error != ENOENT;
 }
 
+static void read_include(struct loader *loader, const char *path)
+{
+    if (read_file(loader, path) == 1)
+        config_error(
+            loader->errors, path, 0,
+            "there is nothing in it: an empty or cut file is not taken for a configuration "
+            "without its modules. Remove the file, or leave a comment in it");
+}
+
 static void read_includes(struct loader *loader)
 {
     for (size_t i = 0; i < loader->config->include.count; i++) {
@@ -312,7 +321,7 @@ static void read_includes(struct loader *loader)
 
         if (r == 0) {
             for (size_t j = 0; j < matches.gl_pathc; j++)
-                read_file(loader, matches.gl_pathv[j]);
+                read_include(loader, matches.gl_pathv[j]);
             globfree(&matches);
         } else if (r != GLOB_NOMATCH || literal) {
             config_error(loader->errors, loader->config->files.items[0], 0,

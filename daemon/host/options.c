@@ -193,6 +193,15 @@ static void bind_number(struct binder *binder, const struct rv_option *option, v
 }
 
 /* One value into the state; a list's is added by bind_list(). */
+/* What is required cannot be nothing: an empty command, say, would do all there is to do, and do it well. */
+static void refuse_empty(struct binder *binder, const struct rv_option *option,
+                         const struct option_line *line, const char *key, const char *value)
+{
+    if (option->required && *value == '\0')
+        tell(binder, line, key, "%s: expected a value: %s", key,
+             option->help ? option->help : "it is required");
+}
+
 static void bind_value(struct binder *binder, const struct rv_option *option,
                        const struct option_line *line, const char *key, const char *value)
 {
@@ -225,6 +234,8 @@ static void bind_value(struct binder *binder, const struct rv_option *option,
         /* fall through */
     case RV_TYPE_STRING:
     case RV_TYPE_SECRET:
+        if (option->type != RV_TYPE_PATH)
+            refuse_empty(binder, option, line, key, value);
         kept = keep(binder, value);
         memcpy(target, &kept, sizeof(kept));
         break;
@@ -247,9 +258,14 @@ static void bind_list(struct binder *binder, const struct rv_option *option, con
         return;
     }
     bound->arrays[bound->array_count++] = list.items;
-    for (size_t i = 0; i < binder->lines->count; i++)
-        if (strcmp(binder->lines->items[i].key, key) == 0)
-            list.items[list.count++] = keep(binder, binder->lines->items[i].value);
+    for (size_t i = 0; i < binder->lines->count; i++) {
+        const struct option_line *line = &binder->lines->items[i];
+
+        if (strcmp(line->key, key) != 0)
+            continue;
+        refuse_empty(binder, option, line, key, line->value);
+        list.items[list.count++] = keep(binder, line->value);
+    }
     if (list.count == 0 && option->fallback)
         list.items[list.count++] = keep(binder, option->fallback);
     memcpy((char *)bound->state + option->offset, &list, sizeof(list));

@@ -41,7 +41,7 @@ struct rv_option {
     const char *name; /* the member; underscores are dashes in files */
     enum rv_option_type type;
     size_t offset;
-    bool required;
+    bool required; /* the key must be there, and its value, or each of a list, not be empty */
     const char *fallback; /* used when the key is not there; NULL: zero, NULL or an empty list */
     const char *help;     /* one line for people */
     int64_t minimum;      /* of numbers, sizes and durations; both 0: any */

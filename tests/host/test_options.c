@@ -186,6 +186,7 @@ static void every_error(void **_unused_)
         const char *expected;
     } cases[] = {
         {"path = x", "0:the key \"text\" is missing: what to say\n"},
+        {"text = ", "1:text: expected a value: what to say\n"},
         {"text = a\ntext = b", "2:text is given twice, first in line 1\n"},
         {"text = a\npath = ", "2:path: expected a path\n"},
         {"text = a\nflag = maybe", "2:flag = maybe: expected yes or no\n"},

@@ -880,6 +880,29 @@ class Reloads(PuppetTest):
         self.assertEqual(daemon.status()["modules"], [])
         self.assertEqual(daemon.stop(), 0, daemon.text())
 
+    def test_an_empty_included_file_is_refused(self):
+        daemon = self.daemon(HEARTBEAT, daemon="include = a.ini", start=False)
+        included = os.path.join(daemon.folder, "a.ini")
+
+        def include(text):
+            with open(included, "w", encoding="utf-8") as file:
+                file.write(text)
+        include(puppet("a"))
+        daemon.start().wait_ready()
+        pid = daemon.module("a")["pid"]
+        for text in "", " \n\n":
+            include(text)
+            for words in ("reload",), ("reload", "--plan"), ("check",):
+                done = daemon.ctl(*words)
+                self.assertEqual(done.returncode, 1, words)
+                self.assertRegex(done.stderr, r"a\.ini: there is nothing in it: an empty or cut file")
+        self.assertEqual((daemon.module("a")["pid"], daemon.module("a")["state"]), (pid, "ready"))
+        # On purpose.
+        include("# Nothing for now\n")
+        self.assertEqual(daemon.ctl("reload").returncode, 0)
+        self.assertEqual([m["name"] for m in daemon.status()["modules"]], ["heart"])
+        self.assertEqual(daemon.stop(), 0, daemon.text())
+
     def test_another_object(self):
         daemon = self.daemon(start=False)
         copy = os.path.join(daemon.folder, "copy.so")
