@@ -44,20 +44,18 @@ struct ctl_parameter {
 
 /*
  * Sends a request and reads the JSON answer, which is the caller's, NULL after an error. Errors are
- * printed with what to do about them. Returns 0 or an exit code. Blocks until the daemon answers.
+ * printed with what to do about them. Returns 0 or an exit code. Blocks until the daemon answers; one that does not even
+ * tell its status is given up.
  */
 int ctl_request(const struct ctl *ctl, const char *method, const char *path,
                 const struct ctl_parameter *parameters, const void *body, size_t size,
                 json_t **ret_answer);
 
-/*
- * The same for what takes time: while the daemon has not answered, watch is called now and then; it may
- * make requests of its own.
- */
+/* The same for what takes time: while the daemon has not answered, watch is called now and then with its status. */
 int ctl_request_watched(const struct ctl *ctl, const char *method, const char *path,
                         const struct ctl_parameter *parameters,
-                        void (*watch)(const struct ctl *ctl, void *arg), void *arg,
-                        json_t **ret_answer);
+                        void (*watch)(const struct ctl *ctl, const json_t *status, void *arg),
+                        void *arg, json_t **ret_answer);
 
 /* Prints the error and where help is. Returns CTL_EXIT_USAGE. */
 int ctl_usage_error(const char *format, ...) printf_like(1, 2);

@@ -26,19 +26,18 @@ static bool is_moving(const json_t *module)
 }
 
 /* "web: stopping; waiting for work under way", for each module that is on its way. */
-static void tell_waiting(const struct ctl *ctl, void *arg)
+static void tell_waiting(const struct ctl *ctl, const json_t *status, void *arg)
 {
     cleanup_text struct text text = {0};
     struct waiting *waiting = arg;
-    json_t *status, *module;
+    json_t *module;
     size_t i;
 
-    if (ctl->json || ctl_request(ctl, "GET", "/v1/status", NULL, NULL, 0, &status) != 0)
+    if (ctl->json)
         return;
     json_array_foreach(json_object_get(status, "modules"), i, module) if (is_moving(module))
         text_append_format(&text, "%s%s: %s", text.length > 0 ? ", " : "", get_text(module, "name"),
                            get_text(module, "output"));
-    json_decref(status);
     if (text.length == 0 || strcmp(waiting->told, text_string(&text)) == 0)
         return;
     string_copy(waiting->told, sizeof(waiting->told), text_string(&text));

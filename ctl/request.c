@@ -12,6 +12,9 @@
 /* An answer is a status of at most a few hundred modules. */
 #define ANSWER_MAX (64 * 1024 * 1024)
 
+/* A daemon that has not told its status by then is stopped, or as good as that. */
+#define ANSWER_SECONDS 20L
+
 static size_t take_bytes(char *data, size_t size, size_t count, void *arg)
 {
     struct text *answer = arg;
@@ -53,7 +56,13 @@ static int report_unreachable(const struct ctl *ctl, CURLcode code, long os_erro
         fprintf(stderr, "reevectl: %s: permission denied; try it as root or as reeved's user\n",
                 ctl->socket);
         return CTL_EXIT_DENIED;
-    } else
+    } else if (code == CURLE_OPERATION_TIMEDOUT)
+        fprintf(
+            stderr,
+            "reevectl: reeved at %s does not answer: it is stopped by a signal or a debugger, or "
+            "hangs; its process shows in ps\n",
+            ctl->socket);
+    else
         fprintf(stderr, "reevectl: %s: %s\n", ctl->socket, curl_easy_strerror(code));
     return CTL_EXIT_UNREACHABLE;
 }
@@ -86,31 +95,49 @@ static int take_answer(const struct ctl *ctl, long status, const struct text *an
     return status == 403 ? CTL_EXIT_DENIED : status == 404 ? CTL_EXIT_UNKNOWN : CTL_EXIT_FAILURE;
 }
 
-/* How often a caller who waits is called, in milliseconds. */
+/* How often the daemon is looked at meanwhile, in milliseconds: for who tells what is waited for, and for others. */
 #define WATCH_INTERVAL 500
+#define LOOK_INTERVAL  10000
 
 struct watch {
-    void (*fn)(const struct ctl *ctl, void *arg);
+    void (*fn)(const struct ctl *ctl, const json_t *status, void *arg);
     void *arg;
 };
 
-/* One transfer; the watch is called whenever nothing has come for a while. */
-static CURLcode transfer(const struct ctl *ctl, CURL *curl, const struct watch *watch)
+/* The daemon takes its time with what is asked for, but not with its status. Returns 0, or an exit code when it is not
+ * there any more. */
+static int look(const struct ctl *ctl, const struct watch *watch)
+{
+    json_t *status;
+    int r = ctl_request(ctl, "GET", "/v1/status", NULL, NULL, 0, &status);
+
+    if (r == 0 && watch->fn)
+        watch->fn(ctl, status, watch->arg);
+    json_decref(status);
+    return r == CTL_EXIT_UNREACHABLE ? r : 0;
+}
+
+/* One transfer that may take any time, with a look now and then. *ret_exit: 0, or the exit code with which it was given
+ * up. */
+static CURLcode transfer(const struct ctl *ctl, CURL *curl, const struct watch *watch,
+                         int *ret_exit)
 {
     CURLM *multi = curl_multi_init();
     CURLcode code = CURLE_OUT_OF_MEMORY;
     int running = 1, left, events;
     CURLMsg *message;
 
+    *ret_exit = 0;
     if (!multi || curl_multi_add_handle(multi, curl) != CURLM_OK) {
         curl_multi_cleanup(multi);
         return code;
     }
-    while (curl_multi_perform(multi, &running) == CURLM_OK && running > 0) {
-        if (curl_multi_poll(multi, NULL, 0, WATCH_INTERVAL, &events) != CURLM_OK)
+    while (*ret_exit == 0 && curl_multi_perform(multi, &running) == CURLM_OK && running > 0) {
+        if (curl_multi_poll(multi, NULL, 0, watch->fn ? WATCH_INTERVAL : LOOK_INTERVAL, &events) !=
+            CURLM_OK)
             break;
         if (events == 0)
-            watch->fn(ctl, watch->arg);
+            *ret_exit = look(ctl, watch);
     }
     while ((message = curl_multi_info_read(multi, &left)))
         if (message->msg == CURLMSG_DONE)
@@ -126,10 +153,15 @@ static int perform(const struct ctl *ctl, CURL *curl, const struct watch *watch,
     cleanup_text struct text answer = {0};
     long status = 0, os_error = 0;
     CURLcode code;
+    int given_up = 0;
 
     curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, take_bytes);
     curl_easy_setopt(curl, CURLOPT_WRITEDATA, &answer);
-    code = watch ? transfer(ctl, curl, watch) : curl_easy_perform(curl);
+    if (!watch)
+        curl_easy_setopt(curl, CURLOPT_TIMEOUT, ANSWER_SECONDS);
+    code = watch ? transfer(ctl, curl, watch, &given_up) : curl_easy_perform(curl);
+    if (given_up != 0)
+        return given_up;
     if (code != CURLE_OK) {
         curl_easy_getinfo(curl, CURLINFO_OS_ERRNO, &os_error);
         return report_unreachable(ctl, code, os_error);
@@ -180,15 +212,17 @@ int ctl_request(const struct ctl *ctl, const char *method, const char *path,
                 const struct ctl_parameter *parameters, const void *data, size_t size,
                 json_t **ret_answer)
 {
+    const struct watch watch = {0};
     const struct body body = {data, size};
+    bool looks = strcmp(method, "GET") == 0;
 
-    return request(ctl, method, path, parameters, &body, NULL, ret_answer);
+    return request(ctl, method, path, parameters, &body, looks ? NULL : &watch, ret_answer);
 }
 
 int ctl_request_watched(const struct ctl *ctl, const char *method, const char *path,
                         const struct ctl_parameter *parameters,
-                        void (*fn)(const struct ctl *ctl, void *arg), void *arg,
-                        json_t **ret_answer)
+                        void (*fn)(const struct ctl *ctl, const json_t *status, void *arg),
+                        void *arg, json_t **ret_answer)
 {
     const struct watch watch = {fn, arg};
     const struct body none = {0};

@@ -179,6 +179,33 @@ class Codes(PuppetTest):
     def code(self, daemon, *words, stdin=""):
         return daemon.ctl(*words, stdin=stdin).returncode
 
+    def test_of_a_daemon_that_is_stopped(self):
+        """Nothing waits for one that does not come back, and what only takes its time is waited for."""
+        daemon = self.daemon(puppet("a")).wait_started()
+        os.mkfifo(self.path(daemon, "fifo"))
+        def begin(*words):
+            return subprocess.Popen([harness.REEVECTL, "-s", daemon.control, *words], stdin=subprocess.DEVNULL,
+                                    stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        self.script(daemon, "a", "fifo fifo")
+        waits = begin("run", "a/act", "--wait")
+        self.wait_trace(daemon, "a reads")
+        daemon.signal(harness.signal.SIGSTOP)
+        begun = [begin(*words) for words in (["status"], ["logs", "-f"], ["tree"], ["check"], ["restart", "a"], ["reload"],
+                                             ["run", "a/act", "--wait"], ["submit", "a/work"], ["restart", "a", "--json"])]
+        for process in [waits, *begun]:
+            with process:
+                _, error = process.communicate(timeout=harness.PATIENCE)
+                self.assertIn(f"reeved at {daemon.control} does not answer", error)
+                self.assertEqual(process.returncode, 3)
+        daemon.signal(harness.signal.SIGCONT)
+        waits = begin("stop", "a")
+        daemon.wait_log(r"\[a\] stop: ")
+        harness.release(self.path(daemon, "fifo"))
+        with waits:
+            self.assertEqual((waits.communicate(timeout=harness.PATIENCE)[1], waits.returncode), ("", 0))
+        daemon.signal(harness.signal.SIGTERM)
+        daemon.wait()
+
     def test_what_they_are(self):
         daemon = self.daemon(puppet("a") + puppet("bad", "essential = no", "on-init = fail",
                                                   "restart = never")).wait_started()
