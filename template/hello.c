@@ -43,7 +43,7 @@ static int greet_job(struct rv_context *ctx, const struct rv_job *job, void *sta
     const char *name = job->data;
 
     if (job->size == 0)
-        return rv_fail_text(-EINVAL, "a job needs a name as its data");
+        return rv_fail_text(-EBADMSG, "a job needs a name as its data");
     rv_progress(ctx, "greeting %s", name);
     return greet(ctx, state, name);
 }
