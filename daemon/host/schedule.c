@@ -102,6 +102,7 @@ void schedule_started(struct schedule *schedule)
             clock_settle(schedule, schedule->last);
         schedule->open_realtime = clock_next(schedule->rule, schedule->last);
     } else {
+        schedule->first = schedule->base;
         grid_open(schedule, schedule_add(schedule->base, schedule->rule->every));
     }
 }
@@ -162,6 +163,20 @@ rv_duration schedule_plan(struct schedule *schedule, const struct schedule_now *
         grid_plan(schedule, grid_next(schedule, schedule_add(now->monotonic, delay)));
     }
     return schedule->due;
+}
+
+void schedule_set_pause(struct schedule *schedule, const struct schedule_now *now,
+                        unsigned failures)
+{
+    rv_duration delay = schedule_backoff(schedule->rule, failures);
+
+    if (delay == 0 && schedule->not_before <= now->monotonic)
+        return;
+    schedule->not_before = delay > 0 ? schedule_add(now->monotonic, delay) : 0;
+    if (schedule_is_of_wall_clock(schedule->rule))
+        clock_pause(schedule, now);
+    else if (schedule->rule->every > 0)
+        grid_pause(schedule, now, MAX(schedule->not_before, now->monotonic));
 }
 
 uint64_t schedule_missed(const struct schedule *schedule, const struct schedule_now *now)

@@ -79,6 +79,7 @@ struct schedule {
     const struct schedule_rule *rule;
     uint64_t random;     /* state of the jitter's generator */
     rv_duration base;    /* the point of the grid that is planned, or whose run began last */
+    rv_duration first;   /* the latter; before the first start the first there is, pause or not */
     int64_t planned;     /* the point of the wall clock that due belongs to; 0: none */
     rv_duration put_off; /* from then until due, by jitter */
     int64_t last;        /* the one of the run that began last; 0: none */
@@ -128,6 +129,18 @@ void schedule_hand_on(const struct schedule *schedule, const struct schedule_now
 /* Sets due to the first start after now, after as many failures in a row. Returns it. */
 rv_duration schedule_plan(struct schedule *schedule, const struct schedule_now *now,
                           unsigned failures);
+
+/*
+ * A run on request has ended, and after it there are as many failures in a row: the pause after them begins now, or is
+ * over. A point that has come and waits for its start is put off until the end of the pause, and stays open; of those
+ * to come the first after it is planned. Without a pause nothing changes.
+ */
+void schedule_set_pause(struct schedule *schedule, const struct schedule_now *now,
+                        unsigned failures);
+
+/* The points of the wall clock to come that a pause after as many failures in a row leaves out; missed is 0 for none. */
+void schedule_left_out(const struct schedule *schedule, const struct schedule_now *now,
+                       unsigned failures, struct schedule_gap *ret_gap);
 
 /* A run is due now for the points that a run has missed, which are open until it starts. What is missed from
  * here on is counted from now. */

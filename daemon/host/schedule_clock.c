@@ -224,7 +224,8 @@ static void step_over(struct schedule *schedule, const struct schedule_now *now,
     gap->stepped = true;
 }
 
-static void step_back(struct schedule *schedule, const struct schedule_now *now)
+/* Plans for the first point after now and the pause; one that is planned already keeps its jitter. */
+static void plan_ahead(struct schedule *schedule, const struct schedule_now *now)
 {
     int64_t after = clock_after_last(schedule, now->realtime);
     rv_duration pause = MAX(schedule->not_before - now->monotonic, INT64_C(0));
@@ -234,6 +235,33 @@ static void step_back(struct schedule *schedule, const struct schedule_now *now)
         put_off(schedule, now, next, schedule->put_off);
     else
         clock_plan(schedule, now, next);
+}
+
+void clock_pause(struct schedule *schedule, const struct schedule_now *now)
+{
+    rv_duration pause = MAX(schedule->not_before - now->monotonic, INT64_C(0));
+
+    clock_look(schedule, now);
+    if (!schedule->late && schedule->planned > now->realtime) {
+        plan_ahead(schedule, now);
+    } else if (schedule->due < schedule->not_before || (schedule->late && pause == 0)) {
+        /* It has come, and is owed. Those that come until its start are left out as others are. */
+        schedule->planned = schedule_add(now->realtime, pause);
+        schedule_plan_late(schedule, now, pause);
+    }
+}
+
+void schedule_left_out(const struct schedule *schedule, const struct schedule_now *now,
+                       unsigned failures, struct schedule_gap *ret_gap)
+{
+    const struct schedule_rule *rule = schedule->rule;
+    rv_duration delay = schedule_backoff(rule, failures);
+
+    *ret_gap = (struct schedule_gap){0};
+    if (delay > 0 && schedule_is_of_wall_clock(rule))
+        ret_gap->missed =
+            clock_count(rule, clock_after_last(schedule, now->realtime),
+                        schedule_add(now->realtime, delay), &ret_gap->first, &ret_gap->last);
 }
 
 rv_duration schedule_clock_was_set(struct schedule *schedule, const struct schedule_now *now,
@@ -246,7 +274,7 @@ rv_duration schedule_clock_was_set(struct schedule *schedule, const struct sched
         return schedule->due;
     clock_look(schedule, now);
     if (came == 0 || came > now->realtime)
-        step_back(schedule, now);
+        plan_ahead(schedule, now);
     else if (came <= schedule->settled && clock_is_on_track(schedule, now))
         put_right(schedule, now, ret_gap);
     else if (!schedule->late)

@@ -10,9 +10,9 @@ rv_duration grid_next(const struct schedule *schedule, rv_duration after)
 {
     rv_duration every = schedule->rule->every;
 
-    if (after < schedule->base)
-        return schedule->base;
-    return schedule_add(schedule->base, ((after - schedule->base) / every + 1) * every);
+    if (after < schedule->first)
+        return schedule->first;
+    return schedule_add(schedule->first, ((after - schedule->first) / every + 1) * every);
 }
 
 /* A machine that was started a short while ago may have points from before that. */
@@ -27,6 +27,21 @@ void grid_plan(struct schedule *schedule, rv_duration base)
     grid_open(schedule, base);
     schedule->late = false;
     schedule->due = schedule_add(base, schedule_draw(schedule, schedule->rule->jitter));
+}
+
+void grid_pause(struct schedule *schedule, const struct schedule_now *now, rv_duration until)
+{
+    rv_duration next = grid_next(schedule, until);
+
+    if (schedule->late || schedule->base <= now->monotonic) {
+        /* It has come, and is owed. Those that come until its start are left out as others are. */
+        if (schedule->due < until || (schedule->late && until <= now->monotonic)) {
+            schedule->base = next == RV_FOREVER ? until : next - schedule->rule->every;
+            schedule_plan_late(schedule, now, until - now->monotonic);
+        }
+    } else if (next != schedule->base) {
+        grid_plan(schedule, next);
+    }
 }
 
 /* since: so long ago was the point before the first open one; no less than an interval. */
@@ -67,6 +82,7 @@ void grid_begin(struct schedule *schedule, const struct schedule_now *now,
 
     if (past->settled == 0) {
         grid_plan(schedule, schedule_add(now->monotonic, rule->offset));
+        schedule->first = schedule->base;
         /* Again in another life: to begin anew is as good, unless that would go on for ever. */
         if (schedule_add(rule->offset, rule->jitter) < KEPT_FROM)
             schedule->open = 0;
@@ -83,4 +99,11 @@ void grid_begin(struct schedule *schedule, const struct schedule_now *now,
         grid_plan(schedule, now->monotonic - since + rule->every);
     else
         make_up_for_grid(schedule, now, since, past, gap);
+    schedule->first = schedule->base;
+    /* It goes on; what it leaves out may still come. */
+    if (since < 0 && schedule_backoff(rule, past->failures) > 0) {
+        schedule->not_before = now->monotonic - since;
+        schedule->first -=
+            (schedule->base - now->monotonic + rule->every - 1) / rule->every * rule->every;
+    }
 }

@@ -30,6 +30,8 @@ void grid_begin(struct schedule *schedule, const struct schedule_now *now,
                 const struct schedule_past *past, struct schedule_gap *gap);
 rv_duration grid_next(const struct schedule *schedule, rv_duration after);
 void grid_plan(struct schedule *schedule, rv_duration base);
+/* As schedule_set_pause(), for a pause until then. */
+void grid_pause(struct schedule *schedule, const struct schedule_now *now, rv_duration until);
 /* The first point that is neither run nor skipped. */
 void grid_open(struct schedule *schedule, rv_duration point);
 
@@ -40,6 +42,8 @@ void clock_begin(struct schedule *schedule, const struct schedule_now *now,
 /* The first point after a real time; INT64_MAX: there is none any more. */
 int64_t clock_next(const struct schedule_rule *rule, int64_t after);
 void clock_plan(struct schedule *schedule, const struct schedule_now *now, int64_t point);
+/* As schedule_set_pause(), for the pause that not_before ends. */
+void clock_pause(struct schedule *schedule, const struct schedule_now *now);
 /* The real time, or the last point where a slowed clock has fallen behind it. */
 int64_t clock_after_last(const struct schedule *schedule, int64_t realtime);
 /* How many points there are after one time, up to another. */

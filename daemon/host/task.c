@@ -36,11 +36,12 @@ enum began {
     BEGAN,
     PASSED, /* it is not its turn: a run is under way, or the task is stopped */
     GATED,
+    VOID, /* a run on request has ended just before, so the next start is planned anew */
 };
 
 #define IS_STOPPED "the task is stopped: it has failed, and its on-error = stop"
 
-/* Makes the runner busy, or notes what was missed. GATED: neither; a request was refused. The gate is
+/* Makes the runner busy, or notes what was missed. GATED: neither; a request was refused. VOID: neither. The gate is
  * looked at under the lock: whoever shuts it, and then finds the runner free, can be sure. */
 static enum began begin(struct task_runner *runner, uint64_t request)
 {
@@ -55,6 +56,10 @@ static enum began begin(struct task_runner *runner, uint64_t request)
     }
     stopped = runner->stopped;
     mine = !runner->busy && !stopped;
+    if (mine && request == 0 && runner->plan == TASK_PLAN_PAUSE) {
+        pthread_mutex_unlock(&runner->lock);
+        return VOID;
+    }
     if (mine) {
         runner->busy = true;
         runner->number = runner->record->run + 1;
@@ -229,6 +234,8 @@ static int tick(struct rv_context *ctx _unused_, void *arg)
     do {
         if (begin_planned(runner, &began) < 0)
             return -ECANCELED;
+        if (began == VOID)
+            return 0;
         due = start_planned(runner, began);
         if (began == BEGAN)
             run_all(runner, 0, due);
@@ -337,10 +344,11 @@ bool task_wait(struct rv_context *ctx, struct task_runner *runner)
 void task_destroy(struct task_runner *runner, struct last_runs *last_runs)
 {
     wall_clock_forget(runner->clock);
-    if (runner->periodic)
-        rv_periodic_stop(runner->periodic);
+    /* A run on request that ends plans the periodic function anew. */
     if (runner->requests)
         rv_group_wait(runner->requests);
+    if (runner->periodic)
+        rv_periodic_stop(runner->periodic);
     if (last_runs)
         task_hand_on(runner, last_runs);
     scoreboard_write_begin(runner->record);

@@ -19,8 +19,8 @@ struct task_runner {
     struct scoreboard_task *record;
     struct schedule schedule;
     /* What the schedule is asked for next: its first start; after a start, the one that follows; else
-     * it waits, and the time of day was set. */
-    enum { TASK_PLAN_FIRST, TASK_PLAN_NEXT, TASK_PLAN_AGAIN } plan;
+     * it waits, and the time of day was set, or a run on request has ended. */
+    enum { TASK_PLAN_FIRST, TASK_PLAN_NEXT, TASK_PLAN_AGAIN, TASK_PLAN_PAUSE } plan;
     struct schedule_gap stepped; /* what a step of the clock has passed over, until it is told */
     struct rv_channel *idle;     /* closed when the runner is free again, for who waits for it */
     bool busy;
@@ -53,6 +53,11 @@ void task_run_once(struct task_runner *runner, uint64_t request, rv_duration due
  * seen. */
 void task_begin_schedule(struct task_runner *runner, const struct last_runs *last_runs);
 int task_start_schedule(struct task_runner *runner, rv_function tick);
+/* A run has ended. The end of one that the schedule started plans the next; after one on request the pause after
+ * failures begins, or ends, as well. Not for a run that was cancelled. */
+void task_plan_pause(struct task_runner *runner);
+/* Says which points of the wall clock the pause after the last run leaves out. */
+void task_tell_left_out(struct task_runner *runner);
 void task_hand_on(const struct task_runner *runner, struct last_runs *last_runs);
 struct schedule_now task_read_clocks(void);
 /* For lines of the log that are the task's, and no run's; the caller unrefs it. */

@@ -153,6 +153,8 @@ static void tell_end(struct task_runner *runner, struct rv_context *ctx, int cod
         return;
     }
     host_log(ctx, RV_LOG_WARNING, "failed: %s", text);
+    if (runner->settings->on_error != TASK_ON_ERROR_STOP)
+        task_tell_left_out(runner);
     snprintf(stage, sizeof(stage), "task %.64s", task_name(runner));
     if (runner->settings->on_error == TASK_ON_ERROR_RESTART)
         module_give_up(runner->module, stage, code, text);
@@ -272,6 +274,8 @@ void task_run_once(struct task_runner *runner, uint64_t request, rv_duration due
     if (counts && r < 0 && runner->settings->on_error == TASK_ON_ERROR_STOP)
         stop_running(runner);
     publish_end(runner, &run, r, ctx_err, text);
+    if (counts || r >= 0)
+        task_plan_pause(runner);
     if (counts)
         tell_end(runner, run.ctx, r, text, failed_before);
     else if (r < 0)

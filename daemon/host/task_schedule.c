@@ -130,6 +130,8 @@ static rv_duration next_start(void *arg)
     pthread_mutex_lock(&runner->lock);
     if (runner->plan == TASK_PLAN_NEXT)
         schedule_plan(&runner->schedule, &now, runner->record->failures_in_row);
+    else if (runner->plan == TASK_PLAN_PAUSE)
+        schedule_set_pause(&runner->schedule, &now, runner->record->failures_in_row);
     else if (runner->plan == TASK_PLAN_AGAIN)
         follow_clock(runner, &now);
     runner->plan = TASK_PLAN_AGAIN;
@@ -137,6 +139,40 @@ static rv_duration next_start(void *arg)
     due = runner->schedule.due;
     pthread_mutex_unlock(&runner->lock);
     return due;
+}
+
+void task_plan_pause(struct task_runner *runner)
+{
+    const struct schedule_rule *rule = &runner->settings->schedule;
+    bool anew;
+
+    if (rule->backoff == 0 || !schedule_is_planned(rule))
+        return;
+    pthread_mutex_lock(&runner->lock);
+    anew = !runner->stopped && runner->plan != TASK_PLAN_NEXT;
+    if (anew)
+        runner->plan = TASK_PLAN_PAUSE;
+    pthread_mutex_unlock(&runner->lock);
+    if (anew)
+        rv_periodic_reschedule(runner->periodic);
+}
+
+void task_tell_left_out(struct task_runner *runner)
+{
+    struct schedule_now now = task_read_clocks();
+    struct schedule_gap gap;
+    struct rv_context *ctx;
+    char text[160];
+
+    pthread_mutex_lock(&runner->lock);
+    schedule_left_out(&runner->schedule, &now, runner->record->failures_in_row, &gap);
+    pthread_mutex_unlock(&runner->lock);
+    if (gap.missed == 0)
+        return;
+    ctx = task_labelled(runner);
+    format_gap(&gap, text, sizeof(text));
+    host_log(ctx, RV_LOG_NOTICE, "leaves out %s: the pause after a failure (backoff)", text);
+    rv_context_unref(ctx);
 }
 
 static void tell_zone(struct task_runner *runner, int r)

@@ -655,6 +655,109 @@ static void test_backoff_goes_on(void **state)
     calendar_free(rules[0].at[0]);
 }
 
+/* A run on request ends so long after noon; the next start is then due, since noon. */
+static rv_duration end_request(struct schedule *schedule, int64_t since_noon, unsigned failures)
+{
+    struct schedule_now now = at(since_noon);
+
+    schedule_set_pause(schedule, &now, failures);
+    return schedule->due - UPTIME;
+}
+
+/* Points to come within the pause are left out, and are there again when it ends early; the grid stays. */
+static void test_a_run_on_request_pauses(void **state)
+{
+    struct schedule_rule rules[] = {
+        {.at = {utc("*:*")}, .at_count = 1, .backoff = 600 * S, .backoff_max = 3600 * S},
+        {.every = 60 * S, .backoff = 600 * S, .backoff_max = 3600 * S}};
+    (void)state;
+
+    for (int i = 0; i < 2; i++) {
+        struct schedule schedule = begin(&rules[i], NOON), next;
+        struct schedule_now later = at(130 * S);
+        struct schedule_past past;
+
+        assert_int_equal(end_request(&schedule, S, 0), 60 * S);
+        assert_int_equal(end_request(&schedule, 10 * S, 1), 660 * S);
+        assert_int_equal(end_request(&schedule, 20 * S, 2), 1260 * S);
+        schedule_hand_on(&schedule, &later, &past);
+        past.failures = 2;
+        assert_int_equal(end_request(&schedule, 130 * S, 0), 180 * S);
+        assert_int_equal(end_request(&schedule, 131 * S, 0), 180 * S);
+        /* Over a restart as well. */
+        next = begin_past(&rules[i], &later, &past);
+        assert_int_equal(next.due, UPTIME + 1260 * S);
+        assert_int_equal(end_request(&next, 131 * S, 0), 180 * S);
+        assert_int_equal(gap.missed, 0);
+    }
+    calendar_free(rules[0].at[0]);
+}
+
+static void test_a_pause_is_not_before_the_first_run(void **state)
+{
+    struct schedule_rule rule = {
+        .every = 60 * S, .offset = 3600 * S, .backoff = 600 * S, .backoff_max = 7200 * S};
+    struct schedule schedule = begin(&rule, 0);
+    (void)state;
+
+    assert_int_equal(end_request(&schedule, S, 1), 3600 * S);
+    assert_int_equal(end_request(&schedule, 2 * S, 5), 7260 * S);
+    assert_int_equal(end_request(&schedule, 3 * S, 0), 3600 * S);
+}
+
+/* What has come and waits for its start is put off, and stays open. */
+static void test_a_pause_does_not_pass_over_what_is_owed(void **state)
+{
+    struct schedule_rule rules[] = {
+        {.at = {utc("*:0/2")},
+         .at_count = 1,
+         .jitter = 100 * S,
+         .backoff = 600 * S,
+         .backoff_max = 600 * S},
+        {.every = 120 * S, .jitter = 100 * S, .backoff = 600 * S, .backoff_max = 600 * S}};
+    (void)state;
+
+    for (int i = 0; i < 2; i++) {
+        struct schedule schedule = begin(&rules[i], NOON), next;
+        struct schedule_now start = at(721 * S + S / 2);
+        rv_duration due = schedule.due;
+
+        assert_int_equal(end_request(&schedule, 121 * S, 0), due - UPTIME);
+        assert_int_equal(end_request(&schedule, 121 * S, 1), 721 * S);
+        /* It would follow in another life, too. */
+        next = begin_again(&schedule, 230 * S, true);
+        assert_true(next.due >= UPTIME + 230 * S && next.due <= UPTIME + 330 * S);
+        assert_int_equal(gap.missed, 1);
+        assert_int_equal(gap.first, NOON + 120 * S);
+        /* The end of the pause is its turn, and an early end as well. */
+        next = schedule;
+        assert_int_equal(end_request(&next, 130 * S, 0), 130 * S);
+        schedule_started(&schedule);
+        assert_int_equal(schedule_missed(&schedule, &start), 0);
+        schedule_plan(&schedule, &start, 0);
+        assert_true(schedule.due >= UPTIME + 840 * S && schedule.due <= UPTIME + 940 * S);
+    }
+    calendar_free(rules[0].at[0]);
+}
+
+static void test_what_a_pause_leaves_out(void **state)
+{
+    struct schedule_rule rule = {
+        .at = {utc("*:*")}, .at_count = 1, .backoff = 150 * S, .backoff_max = 3600 * S};
+    struct schedule schedule = begin(&rule, NOON);
+    struct schedule_now now = at(S);
+    struct schedule_gap left_out;
+    (void)state;
+
+    schedule_left_out(&schedule, &now, 0, &left_out);
+    assert_int_equal(left_out.missed, 0);
+    schedule_left_out(&schedule, &now, 1, &left_out);
+    assert_int_equal(left_out.missed, 2);
+    assert_int_equal(left_out.first, NOON + 60 * S);
+    assert_int_equal(left_out.last, NOON + 120 * S);
+    calendar_free(rule.at[0]);
+}
+
 static void test_a_past_in_the_future(void **state)
 {
     struct schedule_rule daily = {.every = 86400 * S};
@@ -759,6 +862,10 @@ int main(void)
         cmocka_unit_test(test_a_queued_run_is_owed),
         cmocka_unit_test(test_jitter_does_not_move_the_grid),
         cmocka_unit_test(test_backoff_goes_on),
+        cmocka_unit_test(test_a_run_on_request_pauses),
+        cmocka_unit_test(test_a_pause_is_not_before_the_first_run),
+        cmocka_unit_test(test_a_pause_does_not_pass_over_what_is_owed),
+        cmocka_unit_test(test_what_a_pause_leaves_out),
         cmocka_unit_test(test_a_past_in_the_future),
         cmocka_unit_test(test_another_rule),
         cmocka_unit_test(test_a_shorter_interval),

@@ -157,12 +157,46 @@ class Failures(Schedules):
         task = harness.wait_until(
             lambda: (t := self.task(daemon, "a", "act"))["runs"] and t["next_in"] and t, "a run")
         self.assertTrue(3500 < task["next_in"] < 3601, task)
-        # A run on request that goes well does not wait, and ends it with the next plan.
+        # A run on request does not wait, and one that fails doubles it.
+        self.assertEqual(daemon.ctl("run", "a/act", "--wait").returncode, 1)
+        self.assertTrue(7000 < self.task(daemon, "a", "act")["next_in"] < 7201)
+        # One that goes well ends it.
         self.script(daemon, "a", "nothing")
         self.assertEqual(daemon.ctl("run", "a/act", "--wait").returncode, 0)
-        ticks = self.task(daemon, "a", "tick")["runs"]
-        harness.wait_until(lambda: self.task(daemon, "a", "tick")["runs"] > ticks + 10, "ticks")
-        self.assertEqual(self.task(daemon, "a", "act")["runs"], 2)
+        harness.wait_until(lambda: self.task(daemon, "a", "act")["runs"] > 5, "planned runs")
+        self.assertEqual(daemon.stop(), 0, daemon.text())
+
+    def test_a_run_on_request_pauses(self):
+        daemon = self.daemon(
+            puppet("a", "act.every = 1h", "act.offset = 1h", "act.backoff = 100min",
+                   "act.backoff-max = 100min"), start=False)
+        self.script(daemon, "a", "fail")
+        daemon.start().wait_started()
+        before = self.task(daemon, "a", "act")["next"][0]
+        self.assertEqual(daemon.ctl("run", "a/act", "--wait").returncode, 1)
+        paused = self.task(daemon, "a", "act")
+        self.assertTrue(6000 < paused["next_in"] < 2 * 3600, paused)
+        # On the grid that it had, also when the pause ends early.
+        self.script(daemon, "a", "nothing")
+        self.assertEqual(daemon.ctl("run", "a/act", "--wait").returncode, 0)
+        after = self.task(daemon, "a", "act")
+        self.assertLess(after["next_in"], 3600)
+        self.assertEqual(after["next"][0], before)
+        self.assertEqual((after["runs"], after["skipped"]), (2, 0))
+        self.assertEqual(daemon.stop(), 0, daemon.text())
+
+    def test_no_point_of_a_calendar_is_left_out_in_silence(self):
+        daemon = self.daemon(puppet("a", "act.at = *-*-* *:00:00 UTC", "act.backoff = 100min",
+                                    "act.backoff-max = 100min"), start=False)
+        self.script(daemon, "a", "fail")
+        daemon.start().wait_started()
+        before = self.task(daemon, "a", "act")["next"]
+        self.assertEqual(daemon.ctl("run", "a/act", "--wait").returncode, 1)
+        self.assertIn(self.task(daemon, "a", "act")["next"][0], before[1:3])
+        daemon.wait_log(r"leaves out ")
+        self.script(daemon, "a", "nothing")
+        self.assertEqual(daemon.ctl("run", "a/act", "--wait").returncode, 0)
+        self.assertEqual(self.task(daemon, "a", "act")["next"], before)
         self.assertEqual(daemon.stop(), 0, daemon.text())
 
     def test_errors_name_the_line(self):
