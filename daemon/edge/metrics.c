@@ -163,7 +163,7 @@ TASK_METRIC(in_row, t->failures_in_row)
 TASK_METRIC(interval, to_seconds(t->interval))
 TASK_METRIC(next_due, to_epoch(s, t->next_due))
 TASK_METRIC(last_seconds, to_seconds(t->last_duration))
-TASK_METRIC(running, t->state == SCOREBOARD_TASK_RUNNING || t->state == SCOREBOARD_TASK_CANCELLED)
+TASK_METRIC(running, scoreboard_task_is_running(t))
 TASK_METRIC(last_start, to_seconds(t->started_realtime))
 TASK_METRIC(last_success, to_epoch(s, t->succeeded_at))
 TASK_METRIC(worst_lateness, to_seconds(t->worst_lateness))
@@ -181,7 +181,9 @@ static const struct task_metric {
     {{"reeve_task_skipped", COUNTER,
       "Points of the schedule without a run: one was under way, or nothing ran."},
      task_skipped},
-    {{"reeve_task_consecutive_failures", GAUGE, "Failures since the last success."}, task_in_row},
+    {{"reeve_task_consecutive_failures", GAUGE,
+      "Failures since the last success, runs that were lost with their host included."},
+     task_in_row},
     {{"reeve_task_interval_seconds", GAUGE, "The task's interval; 0 for none."}, task_interval},
     {{"reeve_task_running", GAUGE, "Whether a run is under way."}, task_running},
     {{"reeve_task_next_due_timestamp_seconds", GAUGE,
@@ -268,7 +270,7 @@ static const struct pool_metric {
     {{"reeve_pool_active", GAUGE, "Jobs being worked on."}, pool_active},
     {{"reeve_pool_jobs_accepted", COUNTER, "Jobs accepted."}, pool_accepted},
     {{"reeve_pool_jobs_finished", COUNTER, "Jobs that succeeded."}, pool_finished},
-    {{"reeve_pool_jobs_failed", COUNTER, "Jobs that failed, retries included."}, pool_failed},
+    {{"reeve_pool_jobs_failed", COUNTER, "Jobs that failed, after all retries."}, pool_failed},
     {{"reeve_pool_jobs_lost", COUNTER, "Jobs that were accepted and never ended."}, pool_lost},
     {{"reeve_pool_jobs_rejected", COUNTER, "Jobs refused: queue full, stopping, or too large."},
      pool_rejected},
@@ -277,7 +279,7 @@ static const struct pool_metric {
       "When a job last succeeded; 0 for never."},
      pool_last_success},
     {{"reeve_pool_last_failure_timestamp_seconds", GAUGE,
-      "When a job last failed or was lost; 0 for never."},
+      "When a job last failed, other than by data that can never be right, or was lost; 0 for never."},
      pool_last_failure},
 };
 

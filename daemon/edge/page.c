@@ -13,11 +13,6 @@
 #include "daemon/edge/edge_internal.h"
 #include "daemon/supervisor/judge.h"
 
-static bool is_running(const struct scoreboard_task *task)
-{
-    return task->state == SCOREBOARD_TASK_RUNNING || task->state == SCOREBOARD_TASK_CANCELLED;
-}
-
 static json_t *task_state(const struct snapshot *snapshot, const struct snapshot_task *task)
 {
     const struct scoreboard_task *r = &task->record;
@@ -32,7 +27,8 @@ static json_t *task_state(const struct snapshot *snapshot, const struct snapshot
         "health", health_name(task->health), "schedule", r->schedule, "output",
         edge_public(task->output), "run", (json_int_t)r->run, "runs", (json_int_t)r->runs,
         "failures", (json_int_t)r->failures, "run_sum", edge_seconds(r->run_duration.sum),
-        "running", is_running(r) ? edge_seconds(snapshot->taken - r->started_at) : json_null(),
+        "running",
+        scoreboard_task_is_running(r) ? edge_seconds(snapshot->taken - r->started_at) : json_null(),
         "next_in", planned ? edge_seconds(r->next_due - snapshot->taken) : json_null());
 }
 

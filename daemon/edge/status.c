@@ -58,16 +58,11 @@ static void add_time(json_t *list, int64_t realtime)
     json_array_append_new(list, json_string(clock_format(realtime, time, sizeof(time))));
 }
 
-static bool is_running(const struct scoreboard_task *task)
-{
-    return task->state == SCOREBOARD_TASK_RUNNING || task->state == SCOREBOARD_TASK_CANCELLED;
-}
-
 /* A run that has taken longer than its interval, as one that goes on for as long as its module does:
  * when the next begins is not known. */
 static bool has_overrun(const struct snapshot *snapshot, const struct scoreboard_task *task)
 {
-    return is_running(task) && task->interval > 0 &&
+    return scoreboard_task_is_running(task) && task->interval > 0 &&
            snapshot->taken - task->started_at > task->interval;
 }
 
@@ -122,7 +117,7 @@ static json_t *task_json(const struct snapshot *snapshot, const struct snapshot_
                             ? edge_seconds(r->next_due - snapshot->taken)
                             : json_null());
     json_object_set_new(json, "running_for",
-                        is_running(r) ? age(snapshot, r->started_at) : json_null());
+                        scoreboard_task_is_running(r) ? age(snapshot, r->started_at) : json_null());
     json_object_set_new(json, "started", age(snapshot, r->started_at));
     json_object_set_new(json, "ended", age(snapshot, r->ended_at));
     json_object_set_new(json, "succeeded", age(snapshot, r->succeeded_at));

@@ -47,8 +47,7 @@ static void add_work(const struct snapshot_module *module, struct text *line)
     uint64_t runs = 0, jobs = 0;
 
     for (size_t i = 0; i < module->task_count; i++)
-        runs += module->tasks[i].record.state == SCOREBOARD_TASK_RUNNING ||
-                module->tasks[i].record.state == SCOREBOARD_TASK_CANCELLED;
+        runs += scoreboard_task_is_running(&module->tasks[i].record);
     for (size_t i = 0; i < module->pool_count; i++)
         jobs += (uint64_t)module->pools[i].active + module->pools[i].queued;
     if (runs + jobs > 0)

@@ -29,7 +29,7 @@ void judge_task(struct snapshot_task *task, bool essential, int64_t now)
 {
     const struct scoreboard_task *r = &task->record;
     enum health bad = essential ? HEALTH_FAIL : HEALTH_WARN;
-    bool busy = r->state == SCOREBOARD_TASK_RUNNING || r->state == SCOREBOARD_TASK_CANCELLED;
+    bool busy = scoreboard_task_is_running(r);
     char text[DURATION_TEXT_SIZE];
 
     task->health = HEALTH_PASS;

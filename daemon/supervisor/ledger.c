@@ -315,8 +315,8 @@ static bool read_task(struct scoreboard_task *task, struct entry *ret_seen)
     return ret_seen->open > 0 || ret_seen->stopped;
 }
 
-void ledger_read_board(struct ledger *ledger, const char *module, const struct scoreboard *board,
-                       uint32_t slot)
+static void read_board(struct ledger *ledger, const char *module, const struct scoreboard *board,
+                       uint32_t slot, bool dead)
 {
     bool changed = false;
 
@@ -330,10 +330,23 @@ void ledger_read_board(struct ledger *ledger, const char *module, const struct s
         if (!whole || task.module != slot || task.name[0] == '\0' || !read_task(&task, &seen))
             continue;
         text_sanitise(task.name);
+        seen.failures += dead && scoreboard_task_is_running(&task) && seen.failures < UINT32_MAX;
         changed = note(ledger, module, &seen) || changed;
     }
     if (changed)
         mark_changed(ledger);
+}
+
+void ledger_read_board(struct ledger *ledger, const char *module, const struct scoreboard *board,
+                       uint32_t slot)
+{
+    read_board(ledger, module, board, slot, false);
+}
+
+void ledger_close_board(struct ledger *ledger, const char *module, const struct scoreboard *board,
+                        uint32_t slot)
+{
+    read_board(ledger, module, board, slot, true);
 }
 
 const char *ledger_path(const struct ledger *ledger)

@@ -49,6 +49,10 @@ struct ledger_known {
 void ledger_read_board(struct ledger *ledger, const char *module, const struct scoreboard *board,
                        uint32_t slot);
 
+/* The same, of a host that is dead: a run that it was at has failed. */
+void ledger_close_board(struct ledger *ledger, const char *module, const struct scoreboard *board,
+                        uint32_t slot);
+
 /* Whether that thread writes now: an exec() would cut it off. */
 bool ledger_is_writing(const struct ledger *ledger);
 

@@ -2,6 +2,7 @@
 #include "daemon/supervisor/tally.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -66,6 +67,17 @@ static struct scoreboard_pool *find_pool(struct scoreboard_pool **pools, size_t 
     return &grown[(*count)++];
 }
 
+/* A new incarnation may not know of the failures of those before it. */
+static uint32_t add_failures_in_row(const struct scoreboard_task *sum,
+                                    const struct scoreboard_task *task)
+{
+    uint64_t in_row = MIN(task->failures, UINT32_MAX) + sum->failures_in_row;
+
+    if (task->succeeded_at != 0)
+        return task->failures_in_row;
+    return MAX(task->failures_in_row, (uint32_t)MIN(in_row, UINT32_MAX));
+}
+
 /* Levels are the newer record's, counters are added up. */
 static void add_task(struct scoreboard_task *sum, const struct scoreboard_task *task)
 {
@@ -85,9 +97,9 @@ static void add_task(struct scoreboard_task *sum, const struct scoreboard_task *
         total.ended_at = sum->ended_at;
         total.last_code = sum->last_code;
         total.last_duration = sum->last_duration;
-        total.failures_in_row = sum->failures_in_row;
         memcpy(total.last_text, sum->last_text, sizeof(total.last_text));
     }
+    total.failures_in_row = add_failures_in_row(sum, task);
     if (task->started_realtime == 0)
         total.started_realtime = sum->started_realtime;
     if (task->succeeded_at == 0)
@@ -120,22 +132,39 @@ static void add_pool(struct scoreboard_pool *sum, const struct scoreboard_pool *
 /* Dead hosts -------------------------------------------------------------------------------------
  */
 
-/* A run whose process died under it has failed, and took until now. The task's own verdict stays as it was: the module
- * reports the crash, and a task that runs for ever could never succeed after it. */
-static void end_lost_run(struct scoreboard_task *task)
+static void tell_lost(char text[SCOREBOARD_TEXT_SIZE], const char *how)
+{
+    snprintf(text, SCOREBOARD_TEXT_SIZE, "lost with its host: %s", how);
+    text_clean_lines(text);
+}
+
+/* A run whose process died under it has failed, and took until now; who had asked for it is told the same code. */
+static void end_lost_run(struct scoreboard_task *task, const char *how)
 {
     int64_t now = clock_monotonic();
 
-    if (task->state != SCOREBOARD_TASK_RUNNING && task->state != SCOREBOARD_TASK_CANCELLED)
+    if (!scoreboard_task_is_running(task))
         return;
     task->runs++;
     task->failures++;
+    task->failures_in_row += task->failures_in_row < UINT32_MAX;
     task->ended_at = now;
+    task->last_code = -EPIPE;
+    tell_lost(task->last_text, how);
     task->last_duration = MAX(now - task->started_at, INT64_C(0));
     histogram_observe(&task->run_duration, task->last_duration);
 }
 
-static void close_tasks(struct tally *tally, const struct scoreboard *board, uint32_t slot)
+static void end_lost_jobs(struct scoreboard_pool *pool, uint64_t lost, const char *how)
+{
+    pool->lost += lost;
+    pool->last_code = -EPIPE;
+    pool->last_failure_at = clock_monotonic();
+    tell_lost(pool->last_text, how);
+}
+
+static void close_tasks(struct tally *tally, const struct scoreboard *board, uint32_t slot,
+                        const char *how)
 {
     for (unsigned i = 0; i < SCOREBOARD_TASKS; i++) {
         struct scoreboard_task task, *sum;
@@ -147,7 +176,7 @@ static void close_tasks(struct tally *tally, const struct scoreboard *board, uin
         if (task.module != slot)
             continue;
         clean_task(&task);
-        end_lost_run(&task);
+        end_lost_run(&task, how);
         task.state = SCOREBOARD_TASK_STOPPED;
         task.next_due = task.busy_until = 0;
         sum = find_task(&tally->tasks, &tally->task_count, task.name);
@@ -156,7 +185,8 @@ static void close_tasks(struct tally *tally, const struct scoreboard *board, uin
     }
 }
 
-static uint64_t close_pools(struct tally *tally, const struct scoreboard *board, uint32_t slot)
+static uint64_t close_pools(struct tally *tally, const struct scoreboard *board, uint32_t slot,
+                            const char *how)
 {
     uint64_t all_lost = 0;
 
@@ -173,7 +203,7 @@ static uint64_t close_pools(struct tally *tally, const struct scoreboard *board,
         ended = pool.finished + pool.failed + pool.lost;
         if (ended < pool.accepted) {
             all_lost += pool.accepted - ended;
-            pool.lost += pool.accepted - ended;
+            end_lost_jobs(&pool, pool.accepted - ended, how);
         }
         pool.queued = pool.active = 0;
         sum = find_pool(&tally->pools, &tally->pool_count, pool.name);
@@ -226,7 +256,8 @@ void tally_absorb(struct tally *tally, const struct tally *other)
     }
 }
 
-uint64_t tally_close(struct tally *tally, const struct scoreboard *board, uint32_t slot)
+uint64_t tally_close(struct tally *tally, const struct scoreboard *board, uint32_t slot,
+                     const char *how)
 {
     uint32_t books = read_books(board, slot);
 
@@ -234,8 +265,8 @@ uint64_t tally_close(struct tally *tally, const struct scoreboard *board, uint32
     if (books == tally->closed_books)
         return 0;
     tally->closed_books = books;
-    close_tasks(tally, board, slot);
-    return close_pools(tally, board, slot);
+    close_tasks(tally, board, slot, how);
+    return close_pools(tally, board, slot, how);
 }
 
 /* Living hosts -----------------------------------------------------------------------------------

@@ -29,9 +29,10 @@ struct tally {
 };
 
 /* Takes in all records of a module's slot once from the scoreboard of a host that is dead: what was
- * running was cut, jobs that were neither finished nor failed are lost. A record that finds no
- * memory is not counted. Returns how many jobs were lost. */
-uint64_t tally_close(struct tally *tally, const struct scoreboard *board, uint32_t slot);
+ * running was cut, jobs that were neither finished nor failed are lost; their error says how the host ended.
+ * A record that finds no memory is not counted. Returns how many jobs were lost. */
+uint64_t tally_close(struct tally *tally, const struct scoreboard *board, uint32_t slot,
+                     const char *how);
 
 /* A new host begins with new books. */
 void tally_new_host(struct tally *tally);

@@ -86,10 +86,10 @@ bool tenancy_release(struct unit *unit, const char *cause);
 
 /*
  * Takes the unit's part of the host's scoreboard into its tally, once: its host has ended, or it has
- * been stopped in one that lives on. Unless that was expected, what the host noted of a crash or a hang
- * is taken too.
+ * been stopped in one that lives on, for which end is NULL. Unless that was asked for, what the host noted of a crash
+ * or a hang is taken too.
  */
-void tenancy_close_books(struct unit *unit, bool expected);
+void tenancy_close_books(struct unit *unit, const struct host_end *end);
 
 /* Sends LOAD and the unit's options, then how: WIRE_START, WIRE_CHECK or WIRE_RELOAD. */
 void tenancy_send_module(struct unit *unit, enum wire_type how);

@@ -171,10 +171,11 @@ static const struct unit *find_guilty(const struct tenancy *tenancy)
     return stack.head.used ? tenancy_find_slot(tenancy, stack.module) : NULL;
 }
 
-void tenancy_close_books(struct unit *unit, bool expected)
+void tenancy_close_books(struct unit *unit, const struct host_end *end)
 {
     struct supervisor *supervisor = unit->supervisor;
     const struct scoreboard *board = host_scoreboard(unit->tenancy->host);
+    bool expected = !end || end->asked;
     struct crash_frames frames;
     uint64_t lost;
 
@@ -182,8 +183,8 @@ void tenancy_close_books(struct unit *unit, bool expected)
         unit->crash = (struct crash){0};
     if (!board)
         return;
-    ledger_read_board(supervisor->ledger, unit->name, board, unit->slot);
-    lost = tally_close(&unit->tally, board, unit->slot);
+    ledger_close_board(supervisor->ledger, unit->name, board, unit->slot);
+    lost = tally_close(&unit->tally, board, unit->slot, end ? end->text : "the module stopped");
     unit->jobs_lost += lost;
     if (lost > 0)
         log_line(expected ? LOG_LEVEL_NOTICE : LOG_LEVEL_ERROR,
@@ -217,7 +218,7 @@ static void host_went(struct host *host, const struct host_end *how, void *arg)
     /* What belonged to the dead incarnation first, while its scoreboard is there. */
     LIST_FOREACH (unit, &tenancy->units, tenancy_list) {
         if (unit->attached)
-            tenancy_close_books(unit, end.asked);
+            tenancy_close_books(unit, &end);
         tally_new_host(&unit->tally);
     }
     LIST_FOREACH_SAFE (unit, next, &tenancy->units, tenancy_list) {

@@ -180,7 +180,7 @@ void unit_act_start_failed(struct unit *unit, const struct unit_input *input)
     unit_set_reason(unit, "%s", whole);
     restart_note(&unit->next_restart, CAUSE_FAILURE, whole, NULL);
     /* Its pools may have taken jobs before it failed. */
-    tenancy_close_books(unit, true);
+    tenancy_close_books(unit, NULL);
     tenancy_release(unit, "its module did not start");
     unit->attached = false;
     if (message->flags & WIRE_FAILED_PROCESS)

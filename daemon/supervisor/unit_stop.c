@@ -122,7 +122,7 @@ void unit_act_stopped(struct unit *unit, const struct unit_input *input)
                     (unsigned long long)message->number, unit->cause.text);
     if (tenancy_release(unit, unit->cause.text))
         return; /* its host is ending: HOST_ENDED finishes the stop */
-    tenancy_close_books(unit, true);
+    tenancy_close_books(unit, NULL);
     finish_stop(unit);
 }
 

@@ -42,7 +42,7 @@ static bool is_damaged(struct tenancy *tenancy, unsigned i, uint32_t sequence, i
  * passed for one that is still busy. */
 static int64_t look_at_task(struct tenancy *tenancy, struct scoreboard_task *task, int64_t now)
 {
-    bool busy = task->state == SCOREBOARD_TASK_RUNNING || task->state == SCOREBOARD_TASK_CANCELLED;
+    bool busy = scoreboard_task_is_running(task);
 
     if (busy && task->busy_until > 0 && now > task->busy_until + WATCH_SLACK) {
         text_sanitise(task->name);

@@ -132,6 +132,12 @@ struct scoreboard_task {
     struct histogram lateness;            /* of planned starts, after next_due */
 };
 
+/* A run is under way. */
+static inline bool scoreboard_task_is_running(const struct scoreboard_task *task)
+{
+    return task->state == SCOREBOARD_TASK_RUNNING || task->state == SCOREBOARD_TASK_CANCELLED;
+}
+
 struct scoreboard_pool {
     struct scoreboard_head head;
     uint32_t module;

@@ -158,9 +158,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     answer(&world);
     /* As when the hosts died: twice, so that sums of sums are made too. */
     LIST_FOREACH (unit, &world.supervisor->units, list) {
-        tally_close(&unit->tally, board, unit->slot);
+        tally_close(&unit->tally, board, unit->slot, "killed by SIGKILL");
         begin_books(board);
-        tally_close(&unit->tally, board, unit->slot);
+        tally_close(&unit->tally, board, unit->slot, "killed by SIGKILL");
         crash_read(board, unit->slot, &unit->crash, &frames);
         fuzz_check(frames.count <= SCOREBOARD_FRAMES, "too many frames");
         for (unsigned i = 0; i < frames.count; i++)

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: MIT
 """Modules that misbehave: what the supervisor does about it, and what it says."""
 import contextlib
+import errno
 import os
 import resource
 import shutil
@@ -201,6 +202,39 @@ class Crashes(PuppetTest):
         pool = daemon.module("a")["pools"][0]
         self.assertEqual((pool["accepted"], pool["finished"], pool["failed"], pool["lost"]),
                          (3, 0, 0, 3))
+        self.assertEqual(pool["last_error"], "lost with its host: killed by SIGKILL")
+        last = r'reeve_pool_last_failure_timestamp_seconds\{module="a",pool="work"\} \d{10}\.'
+        self.assertRegex(daemon.request("/metrics")[2], last)
+        self.wait_restarted(daemon, "a", daemon.kill("a"))
+        self.assertRegex(daemon.request("/metrics")[2], last)
+        self.assertEqual(daemon.stop(), 0, daemon.text())
+
+    def test_a_run_that_was_lost_has_failed(self):
+        daemon = self.daemon(puppet("a", "tick.every = never")).wait_started()
+
+        def expect(failures, code, error):
+            task = self.task(daemon, "a", "act")
+            self.assertEqual((task["failures"], task["last_code"], task["last_error"]), (failures, code, error))
+            self.assertEqual(task["status"], "warn" if code else "pass")
+            in_row = failures if code else 0
+            self.assertIn(f'reeve_task_consecutive_failures{{module="a",task="act"}} {in_row}\n',
+                          daemon.request("/metrics")[2])
+        self.script(daemon, "a", "fail")
+        self.assertEqual(daemon.ctl("run", "a/act", "--wait").returncode, 1)
+        expect(1, -errno.EIO, "as told")
+        for failures in 2, 3:
+            self.act(daemon, "a", "wait")
+            self.wait_trace(daemon, "a waits", failures - 1)
+            self.wait_restarted(daemon, "a", daemon.kill("a"))
+            expect(failures, -errno.EPIPE, "lost with its host: killed by SIGKILL")
+        self.assertIn("EPIPE: ", daemon.ctl("show", "a").stdout)
+        # Until the next run ends.
+        self.script(daemon, "a", "fail")
+        self.assertEqual(daemon.ctl("run", "a/act", "--wait").returncode, 1)
+        expect(4, -errno.EIO, "as told")
+        self.script(daemon, "a", "nothing")
+        self.assertEqual(daemon.ctl("run", "a/act", "--wait").returncode, 0)
+        expect(4, 0, "")
         self.assertEqual(daemon.stop(), 0, daemon.text())
 
 

@@ -175,6 +175,20 @@ class Keeps(upgrading.UpgradeTest):
         self.assertEqual(self.pids(daemon)["b"], pids["b"])
         self.assertEqual(daemon.stop(), 0, daemon.text())
 
+    def test_a_run_that_was_lost(self):
+        daemon = self.installed(puppet("a", "tick.every = never"))
+        self.act(daemon, "a", "wait")
+        self.wait_trace(daemon, "a waits")
+        self.wait_restarted(daemon, "a", daemon.kill("a"))
+        before = self.task(daemon, "a", "act")
+        self.assertEqual((before["failures"], before["last_error"]), (1, "lost with its host: killed by SIGKILL"))
+        self.upgrade(daemon, 2)
+        after = self.task(daemon, "a", "act")
+        self.assertEqual((after["failures"], after["last_code"], after["last_error"]),
+                         (1, before["last_code"], before["last_error"]))
+        self.assertIn('reeve_task_consecutive_failures{module="a",task="act"} 1\n', daemon.request("/metrics")[2])
+        self.assertEqual(daemon.stop(), 0, daemon.text())
+
     def test_what_only_a_restart_changes(self):
         """A listen or max-connections that a reload left alone is told of after an upgrade as before it."""
         warning = "listen, control and max-connections change only with a restart of reeved"

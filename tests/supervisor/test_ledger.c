@@ -111,6 +111,11 @@ static void test_what_only_one_life_knows(void **state)
     task->passes = 1;
     ledger_read_board(ledger, "web", fixture->board, 0);
     expect_all(ledger, "check=100,101,1,3 ");
+    /* A run that ends with its host has failed. */
+    task->state = SCOREBOARD_TASK_RUNNING;
+    ledger_close_board(ledger, "web", fixture->board, 0);
+    expect_all(ledger, "check=100,101,1,4 ");
+    ledger_read_board(ledger, "web", fixture->board, 0);
     saved = ledger_save(ledger);
     ledger_destroy(ledger);
     ledger = make(fixture);

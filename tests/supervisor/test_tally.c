@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The books over several incarnations, and what is made of jobs that a dead host left. */
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -65,10 +66,10 @@ static void test_counters_add_up(void **state)
     set_task(fixture->host, 0, 0, "check", 3);
     set_task(fixture->host, 1, 1, "other", 50);
     set_task(fixture->host, 2, 0, "sweep", 1);
-    assert_int_equal(tally_close(&tally, fixture->board, 0), 0);
+    assert_int_equal(tally_close(&tally, fixture->board, 0, "killed by SIGKILL"), 0);
     assert_int_equal(tally.task_count, 2);
     /* What is closed is closed: nothing of it counts twice. */
-    assert_int_equal(tally_close(&tally, fixture->board, 0), 0);
+    assert_int_equal(tally_close(&tally, fixture->board, 0, "killed by SIGKILL"), 0);
     assert_int_equal(tally_copy(&tally, fixture->board, 0, &copy), 0);
     assert_int_equal(copy.tasks[0].runs, 3);
     tally_free(&copy);
@@ -84,6 +85,45 @@ static void test_counters_add_up(void **state)
     /* Without a host it stays as it was. */
     assert_int_equal(tally_copy(&tally, NULL, 0, &copy), 0);
     assert_int_equal(copy.tasks[0].runs, 3);
+    tally_free(&copy);
+    tally_free(&tally);
+}
+
+/* It is a failure like others, until the next run ends: also of a task whose next host begins at zero. */
+static void test_a_run_that_is_lost_has_failed(void **state)
+{
+    struct fixture *fixture = *state;
+    struct scoreboard_task *task = &fixture->host->tasks[0];
+    struct tally tally = {0}, copy;
+
+    set_task(fixture->host, 0, 0, "check", 3);
+    task->failures = task->failures_in_row = 3;
+    task->last_code = -EIO;
+    task->state = SCOREBOARD_TASK_RUNNING;
+    tally_close(&tally, fixture->board, 0, "killed by SIGKILL");
+    fixture->host->modules[0].books = 2;
+    *task = (struct scoreboard_task){.head = {.used = 1}};
+    string_copy(task->name, sizeof(task->name), "check");
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(tally_copy(&tally, fixture->board, 0, &copy), 0);
+        assert_int_equal(copy.tasks[0].failures, 4);
+        assert_int_equal(copy.tasks[0].failures_in_row, 4);
+        assert_int_equal(copy.tasks[0].last_code, -EPIPE);
+        assert_string_equal(copy.tasks[0].last_text, "lost with its host: killed by SIGKILL");
+        tally_free(&copy);
+        task->state = SCOREBOARD_TASK_RUNNING;
+    }
+    task->ended_at = 1;
+    task->failures = task->failures_in_row = 1;
+    task->last_code = -EIO;
+    assert_int_equal(tally_copy(&tally, fixture->board, 0, &copy), 0);
+    assert_int_equal(copy.tasks[0].failures_in_row, 5);
+    assert_int_equal(copy.tasks[0].last_code, -EIO);
+    tally_free(&copy);
+    task->succeeded_at = 2;
+    task->last_code = task->failures_in_row = 0;
+    assert_int_equal(tally_copy(&tally, fixture->board, 0, &copy), 0);
+    assert_int_equal(copy.tasks[0].failures_in_row, 0);
     tally_free(&copy);
     tally_free(&tally);
 }
@@ -104,8 +144,11 @@ static void test_jobs_are_accounted_for(void **state)
     pool->queued = 2;
     pool->active = 2;
     /* The host dies inside: the record stays torn, and still counts. */
-    assert_int_equal(tally_close(&tally, fixture->board, 0), 4);
+    assert_int_equal(tally_close(&tally, fixture->board, 0, "killed by SIGKILL"), 4);
     assert_int_equal(tally.pools[0].lost, 5);
+    assert_int_equal(tally.pools[0].last_code, -EPIPE);
+    assert_string_equal(tally.pools[0].last_text, "lost with its host: killed by SIGKILL");
+    assert_true(tally.pools[0].last_failure_at > 0);
     assert_int_equal(tally.pools[0].queued, 0);
     assert_int_equal(tally.pools[0].accepted,
                      tally.pools[0].finished + tally.pools[0].failed + tally.pools[0].lost);
@@ -151,7 +194,7 @@ static void test_foreign_texts_are_printable(void **state)
     struct tally tally = {0};
 
     set_task(fixture->host, 0, 0, "evil\x1b[2J\n", 1);
-    tally_close(&tally, fixture->board, 0);
+    tally_close(&tally, fixture->board, 0, "killed by SIGKILL");
     assert_string_equal(tally.tasks[0].name, "evil?[2J?");
     tally_free(&tally);
 }
@@ -160,6 +203,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_counters_add_up, make_board, drop_board),
+        cmocka_unit_test_setup_teardown(test_a_run_that_is_lost_has_failed, make_board, drop_board),
         cmocka_unit_test_setup_teardown(test_jobs_are_accounted_for, make_board, drop_board),
         cmocka_unit_test_setup_teardown(test_foreign_texts_are_printable, make_board, drop_board),
         cmocka_unit_test_setup_teardown(test_a_torn_record_shows_how_it_was, make_board,
