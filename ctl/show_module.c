@@ -29,15 +29,17 @@ static char *write_in(const json_t *value, char *buffer, size_t size)
     return buffer;
 }
 
-static char *write_code(const json_t *value, char *buffer, size_t size)
+/* A text without a code is of a run that was cancelled, which is no error. */
+static const char *write_code(const json_t *task, int code, char *buffer, size_t size)
 {
-    int code = (int)json_integer_value(value);
     const char *name = code < 0 ? strerrorname_np(-code) : NULL;
 
     if (name)
         snprintf(buffer, size, "%s: %s", name, strerror(-code));
+    else if (code == 0)
+        snprintf(buffer, size, "0: %s", *get_text(task, "last_error") ? "cancelled" : "no error");
     else
-        snprintf(buffer, size, "%d%s", code, code == 0 ? ": no error" : "");
+        snprintf(buffer, size, "%d", code);
     return buffer;
 }
 
@@ -56,9 +58,9 @@ static const struct format {
     const char *key;
     char *(*write)(const json_t *value, char *buffer, size_t size);
 } formats[] = {
-    {"since", write_ago},           {"started", write_ago},        {"ended", write_ago},
-    {"succeeded", write_ago},       {"next_in", write_in},         {"last_code", write_code},
-    {"resident_bytes", write_size}, {"private_bytes", write_size}, {"time", write_time},
+    {"since", write_ago},          {"started", write_ago}, {"ended", write_ago},
+    {"succeeded", write_ago},      {"next_in", write_in},  {"resident_bytes", write_size},
+    {"private_bytes", write_size}, {"time", write_time},
 };
 
 /* NULL: this member is not shown. */
@@ -68,6 +70,8 @@ static const char *write_value(const json_t *object, const char *key, const json
     for (size_t i = 0; i < ARRAY_SIZE(formats); i++)
         if (strcmp(formats[i].key, key) == 0 && !json_is_null(value))
             return formats[i].write(value, buffer, size);
+    if (strcmp(key, "last_code") == 0)
+        return write_code(object, (int)json_integer_value(value), buffer, size);
     if (json_is_string(value))
         string_copy(buffer, size, json_string_value(value));
     else if (json_is_integer(value))

@@ -840,6 +840,15 @@ class Reloads(PuppetTest):
         task = self.task(daemon, "a", "act")
         self.assertEqual((task["cancels"], task["failures"], task["status"]), (1, 0, "pass"))
         self.assertRegex(task["last_error"], "cancelled: reload: ")
+        self.assertEqual(task["last_code"], 0)
+        shown = daemon.ctl("show", "a").stdout
+        self.assertRegex(shown, r"(?m)^ +last code +0: cancelled\n +last error +cancelled: reload: ")
+        # Until the next run ends.
+        self.script(daemon, "a", "nothing")
+        self.assertEqual(daemon.ctl("run", "a/act", "--wait").returncode, 0)
+        shown = daemon.ctl("show", "a").stdout
+        self.assertRegex(shown, r"(?m)^ +last code +0: no error$")
+        self.assertNotIn("cancelled", shown)
         self.assertEqual(daemon.stop(), 0, daemon.text())
 
     def test_a_reload_waits_for_jobs(self):
