@@ -49,7 +49,7 @@ static void add_pools(struct table *table, const json_t *module)
         table_cell(table, "  %s", get_text(pool, "name"));
         table_cell(table, "%lld/%lld busy", get_number(pool, "active"),
                    get_number(pool, "workers"));
-        table_cell(table, "%lld", get_number(pool, "finished"));
+        table_cell(table, "%lld", get_number(pool, "finished") + get_number(pool, "failed"));
         table_cell(table, "%lld", get_number(pool, "failed"));
         table_cell(table, "-");
         table_cell(table, "-");

@@ -335,6 +335,19 @@ class People(PuppetTest):
             self.assertIn("output", daemon.check("a:state"))
             self.assertEqual(daemon.stop(), 0, daemon.text())
 
+    def test_what_status_counts(self):
+        """Runs and jobs that have ended, and how many of these failed."""
+        daemon = self.daemon(puppet("a", "tick.every = never", "work.retries = 1", "work.backoff = 1ms")).wait_started()
+        for action in "nothing", "fail", "nothing":
+            self.script(daemon, "a", action)
+            daemon.ctl("run", "a/act", "--wait")
+            daemon.ctl("submit", "a/work", "--wait", stdin=action)
+        lines = daemon.ctl("status").stdout.splitlines()
+        for name, state in ("act", "waiting"), ("work", "0/[0-9]+ busy"):
+            line = next(l for l in lines if l.startswith(f"  {name} "))
+            self.assertRegex(line, rf"^  {name} +{state} +3 +1 ")
+        self.assertEqual(daemon.stop(), 0, daemon.text())
+
     def test_status_has_no_stack(self):
         daemon = self.daemon(puppet("a", "tick.every = never")).wait_started()
         pid = daemon.module("a")["pid"]
