@@ -15,6 +15,7 @@
  * of the periodic function may be called under ours.
  */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -39,7 +40,24 @@ enum began {
     VOID, /* a run on request has ended just before, so the next start is planned anew */
 };
 
-#define IS_STOPPED "the task is stopped: it has failed, and its on-error = stop"
+/* Why no run begins, and what helps. */
+static void describe_stopped(const struct task_runner *runner, char *buffer, size_t size)
+{
+    snprintf(buffer, size,
+             "the task is stopped: it has failed, and its on-error = stop; reevectl restart %s "
+             "starts it again",
+             runner->module->name);
+}
+
+/* A request finds a run under way, or the task stopped. */
+static void refuse_busy(struct task_runner *runner, uint64_t request, bool stopped)
+{
+    char why[RV_ERROR_TEXT_SIZE] = "a run is under way already";
+
+    if (stopped)
+        describe_stopped(runner, why, sizeof(why));
+    task_refuse(runner, request, -EBUSY, why);
+}
 
 /* Makes the runner busy, or notes what was missed. GATED: neither; a request was refused. VOID: neither. The gate is
  * looked at under the lock: whoever shuts it, and then finds the runner free, can be sure. */
@@ -81,7 +99,7 @@ static enum began begin(struct task_runner *runner, uint64_t request)
     /* Told again when it begins, with the time of that. */
     task_accept(runner, queued, number, rv_now());
     if (!mine)
-        task_refuse(runner, request, -EBUSY, stopped ? IS_STOPPED : "a run is under way already");
+        refuse_busy(runner, request, stopped);
     return mine ? BEGAN : PASSED;
 }
 
@@ -101,9 +119,11 @@ static void drop_held(struct task_runner *runner)
 /* It was accepted, so whoever does not wait for it can see what has become of it as well. */
 static void end_pending(struct task_runner *runner, uint64_t request, bool stopped)
 {
-    const char *why = stopped ? IS_STOPPED : "the module stops";
     struct rv_context *ctx = task_labelled(runner);
+    char why[RV_ERROR_TEXT_SIZE] = "the module stops";
 
+    if (stopped)
+        describe_stopped(runner, why, sizeof(why));
     host_log(ctx, RV_LOG_WARNING, "a run that was queued does not begin: %s", why);
     rv_context_unref(ctx);
     task_refuse(runner, request, stopped ? -EBUSY : -ECANCELED, why);

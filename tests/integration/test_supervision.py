@@ -637,7 +637,14 @@ class Tasks(PuppetTest):
         with open(self.path(daemon, "fifo"), "w", encoding="utf-8") as file:
             file.write("fail")
         reason = "the task is stopped: it has failed, and its on-error = stop"
-        daemon.wait_log(rf"warning +\[a/act\] a run that was queued does not begin: {reason}")
+        daemon.wait_log(rf"warning +\[a/act\] a run that was queued does not begin: {reason}; reevectl restart a ")
+        # Who asks for another one is told as well what helps.
+        done = daemon.ctl("run", "a/act")
+        self.assertEqual(done.returncode, 1)
+        self.assertIn(f"{reason}; reevectl restart a starts it again", done.stderr)
+        self.script(daemon, "a", "nothing")
+        self.assertEqual(daemon.ctl("restart", "a").returncode, 0)
+        self.assertEqual(daemon.ctl("run", "a/act", "--wait").returncode, 0)
         self.assertEqual(daemon.stop(), 0, daemon.text())
 
     def test_a_queued_run_is_accepted_at_once(self):
