@@ -58,14 +58,6 @@ static void add_time(json_t *list, int64_t realtime)
     json_array_append_new(list, json_string(clock_format(realtime, time, sizeof(time))));
 }
 
-/* A run that has taken longer than its interval, as one that goes on for as long as its module does:
- * when the next begins is not known. */
-static bool has_overrun(const struct snapshot *snapshot, const struct scoreboard_task *task)
-{
-    return scoreboard_task_is_running(task) && task->interval > 0 &&
-           snapshot->taken - task->started_at > task->interval;
-}
-
 /* The next runs, as real times: points of the wall clock, or of the interval's grid. What a run that
  * is under way was due for is past. */
 static json_t *next_json(const struct snapshot *snapshot, const struct scoreboard_task *task)
@@ -73,7 +65,8 @@ static json_t *next_json(const struct snapshot *snapshot, const struct scoreboar
     int64_t due = task->next_due - snapshot->taken, missed = 0;
     json_t *next = json_array();
 
-    if (task->next_due == 0 || has_overrun(snapshot, task))
+    /* When the next begins after one that overruns is not known. */
+    if (task->next_due == 0 || scoreboard_task_has_overrun(task, snapshot->taken))
         return next;
     for (size_t i = 0; i < SCOREBOARD_POINTS && task->points[0] != 0; i++)
         if (task->points[i] > snapshot->taken_realtime)

@@ -34,6 +34,18 @@ const char *phase_name(enum phase phase)
     return names[phase];
 }
 
+/* A run that goes on for as long as its module does will never end in a success. Where the one before was lost with its
+ * host, it is one that it goes on. */
+static void forgive_loss(struct scoreboard_task *task, int64_t now)
+{
+    if (task->last_code != -EPIPE || task->busy_until > 0 ||
+        !scoreboard_task_has_overrun(task, now))
+        return;
+    task->last_code = 0;
+    task->last_text[0] = '\0';
+    task->failures_in_row = 0;
+}
+
 static int take_tasks(struct snapshot_module *module, const struct tally *tally, int64_t now)
 {
     if (tally->task_count == 0)
@@ -44,6 +56,7 @@ static int take_tasks(struct snapshot_module *module, const struct tally *tally,
     module->task_count = tally->task_count;
     for (size_t i = 0; i < tally->task_count; i++) {
         module->tasks[i].record = tally->tasks[i];
+        forgive_loss(&module->tasks[i].record, now);
         judge_task(&module->tasks[i], module->essential, now);
     }
     return 0;

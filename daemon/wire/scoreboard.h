@@ -138,6 +138,13 @@ static inline bool scoreboard_task_is_running(const struct scoreboard_task *task
     return task->state == SCOREBOARD_TASK_RUNNING || task->state == SCOREBOARD_TASK_CANCELLED;
 }
 
+/* That run has taken longer than its interval, as one that goes on for as long as its module does. */
+static inline bool scoreboard_task_has_overrun(const struct scoreboard_task *task, int64_t now)
+{
+    return scoreboard_task_is_running(task) && task->interval > 0 &&
+           now - task->started_at > task->interval;
+}
+
 struct scoreboard_pool {
     struct scoreboard_head head;
     uint32_t module;

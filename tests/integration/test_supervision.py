@@ -209,6 +209,21 @@ class Crashes(PuppetTest):
         self.assertRegex(daemon.request("/metrics")[2], last)
         self.assertEqual(daemon.stop(), 0, daemon.text())
 
+    def test_a_run_that_goes_on_as_its_module_does_is_well_again(self):
+        """No end of it can say so."""
+        daemon = self.daemon(puppet("a", "tick.every = never", "act.every = 20ms"), start=False)
+        self.script(daemon, "a", "wait")
+        daemon.start().wait_started()
+        for lost in 1, 2:
+            self.wait_trace(daemon, "a waits", lost)
+            self.wait_restarted(daemon, "a", daemon.kill("a"))
+            self.wait_trace(daemon, "a waits", lost + 1)
+            task = harness.wait_until(lambda: (t := self.task(daemon, "a", "act"))["status"] == "pass" and t, "a pass")
+            self.assertEqual((task["failures"], task["last_code"], task["last_error"]), (lost, 0, ""))
+            self.assertIn('reeve_task_consecutive_failures{module="a",task="act"} 0\n', daemon.request("/metrics")[2])
+            self.assertEqual(daemon.health()["status"], "pass")
+        self.assertEqual(daemon.stop(), 0, daemon.text())
+
     def test_a_run_that_was_lost_has_failed(self):
         daemon = self.daemon(puppet("a", "tick.every = never")).wait_started()
 
