@@ -607,6 +607,32 @@ static void test_a_queued_run_is_owed(void **state)
     calendar_free(rules[0].at[0]);
 }
 
+/* One run makes up for the points; what comes after it is on the old grid, unless it was a catch-up. */
+static void test_what_moves_the_grid(void **state)
+{
+    static const struct {
+        enum schedule_catch_up catch_up;
+        bool owed;
+        int64_t next; /* in seconds, after a restart at 130 s */
+    } cases[] = {
+        {SCHEDULE_CATCH_UP_YES, false, 190},
+        {SCHEDULE_CATCH_UP_YES, true, 180},
+        {SCHEDULE_CATCH_UP_NO, false, 180},
+    };
+    (void)state;
+
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct schedule_rule rule = {.every = 60 * S, .catch_up = cases[i].catch_up};
+        struct schedule schedule = begin(&rule, NOON);
+
+        schedule = begin_again(&schedule, 130 * S, cases[i].owed);
+        assert_int_equal(gap.missed, 2);
+        if (!gap.skipped)
+            next_after_run(&schedule, S, 0);
+        assert_int_equal(schedule.due, UPTIME + cases[i].next * S);
+    }
+}
+
 static void test_jitter_does_not_move_the_grid(void **state)
 {
     struct schedule_rule rule = {.every = 3600 * S, .jitter = 1800 * S};
@@ -860,6 +886,7 @@ int main(void)
         cmocka_unit_test(test_what_is_skipped_is_counted),
         cmocka_unit_test(test_what_a_run_has_skipped_is_not_owed),
         cmocka_unit_test(test_a_queued_run_is_owed),
+        cmocka_unit_test(test_what_moves_the_grid),
         cmocka_unit_test(test_jitter_does_not_move_the_grid),
         cmocka_unit_test(test_backoff_goes_on),
         cmocka_unit_test(test_a_run_on_request_pauses),
