@@ -36,7 +36,7 @@ static bool wait_until(struct rv_context *ctx, struct host_module *module, rv_du
         ended = jobs_wait(limit, module->pool_runners[i]);
     for (size_t i = 0; i < module->code.task_count && ended; i++)
         if (module->bound.tasks[i].on_stop == TASK_ON_STOP_FINISH)
-            ended = task_wait(limit, module->task_runners[i]);
+            ended = task_wait(limit, module->task_runners[i], 0);
     rv_context_unref(limit);
     return ended;
 }

@@ -5,7 +5,7 @@
  *
  * While runs and jobs from before the reload go on, all goes on. Only when they have ended is the gate shut: no run
  * begins, those that are due wait, no job is accepted, and what has begun meanwhile ends. So a reload cuts nothing, a
- * long run or job does not hold up the others, and a stream of jobs does not put the reload off for ever.
+ * long run or job does not hold up the others, and a stream of runs or jobs does not put the reload off for ever.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -58,51 +58,59 @@ static int exchange_options(struct host_module *module, struct bound_options *fr
 
 /* Waiting ---------------------------------------------------------------------------------------- */
 
-/* What a reload has told that it waits for. */
-enum wait_stage {
-    WAIT_NOTHING,
-    WAIT_OPEN, /* work from before it, while all goes on */
-    WAIT_SHUT, /* work from before the gate was shut */
-};
-
 /* A reload that waits for work under way. The supervisor does, too, from the first word of it on. */
 struct wait {
     struct host_module *module;
     const struct module_op *op;
     struct rv_context *ctx;
-    enum wait_stage told;
 };
 
-static void tell_deferred(struct wait *wait, enum wait_stage stage, const char *text)
+static void tell_deferred(struct wait *wait, const char *text)
 {
     struct wire_message message = {.type = WIRE_DEFERRED,
                                    .module = wait->module->slot,
                                    .number = wait->op->number,
                                    .text = text};
 
-    if (wait->told < stage)
-        module_emit(&message);
-    wait->told = stage;
+    module_emit(&message);
 }
 
-/* Returns whether no run is under way any more, of those that were when each was looked at. */
+/* Returns whether the run, if it is one, has ended. */
+static bool wait_for_run(struct wait *wait, struct task_runner *runner, uint64_t run)
+{
+    char text[160];
+
+    if (run == 0)
+        return true;
+    snprintf(text, sizeof(text), "its run %.64s#%llu has ended", task_name(runner),
+             (unsigned long long)run);
+    tell_deferred(wait, text);
+    return task_wait(wait->ctx, runner, run);
+}
+
+/* Returns whether no run is under way any more, of those that were when each was looked at: others follow. */
 static bool wait_for_runs(struct wait *wait)
 {
     struct host_module *module = wait->module;
-    char text[160];
+    bool ended = true;
 
-    for (size_t i = 0; i < module->code.task_count; i++) {
-        uint64_t run = task_run_under_way(module->task_runners[i]);
+    for (size_t i = 0; i < module->code.task_count && ended; i++)
+        ended = wait_for_run(wait, module->task_runners[i],
+                             task_run_under_way(module->task_runners[i]));
+    return ended;
+}
 
-        if (run == 0)
-            continue;
-        snprintf(text, sizeof(text), "its run %.64s#%llu has ended",
-                 task_name(module->task_runners[i]), (unsigned long long)run);
-        tell_deferred(wait, WAIT_OPEN, text);
-        if (!task_wait(wait->ctx, module->task_runners[i]))
-            return false;
-    }
-    return true;
+/* With the gate shut one run may follow, which was queued before. */
+static bool wait_for_last_runs(struct wait *wait)
+{
+    struct host_module *module = wait->module;
+    bool ended = true;
+    uint64_t run;
+
+    for (size_t i = 0; i < module->code.task_count; i++)
+        while (ended && (run = task_run_under_way(module->task_runners[i])) > 0)
+            ended = wait_for_run(wait, module->task_runners[i], run);
+    return ended;
 }
 
 /* Newer options wait for the same work; queue_reload() answers them with this text at once. */
@@ -124,7 +132,7 @@ static bool wait_for_earlier_jobs(struct wait *wait)
             continue;
         snprintf(text, sizeof(text), "jobs of its pool %.64s have ended",
                  jobs_name(module->pool_runners[i]));
-        tell_deferred(wait, WAIT_OPEN, text);
+        tell_deferred(wait, text);
         if (!jobs_wait_marked(wait->ctx, module->pool_runners[i]))
             return false;
     }
@@ -162,8 +170,9 @@ static bool wait_for_last_jobs(struct wait *wait)
                 text, sizeof(text),
                 "the last jobs of its pool %.64s have ended: until then it takes no run or job",
                 jobs_name(module->pool_runners[i]));
-            tell_deferred(wait, WAIT_SHUT, text);
+            tell_deferred(wait, text);
             note_wait(module, text);
+            break;
         }
     return wait_for_chains(wait) && life_drain(wait->ctx, module, &pause);
 }
@@ -184,7 +193,7 @@ static bool pause_work(struct wait *wait)
         jobs_mark(module->pool_runners[i]);
     /* A run that has begun while jobs ended may be long, too. */
     ended = wait_for_runs(wait) && wait_for_earlier_jobs(wait) && wait_for_runs(wait);
-    ended = ended && module_shut_gate(module) == 0 && wait_for_runs(wait);
+    ended = ended && module_shut_gate(module) == 0 && wait_for_last_runs(wait);
     /* Pools that refuse cannot be opened again: only a stop comes before their end, and newer options wait. */
     pthread_mutex_lock(&module->lock);
     module->operation.replaceable = false;

@@ -129,6 +129,16 @@ static void end_pending(struct task_runner *runner, uint64_t request, bool stopp
     task_refuse(runner, request, stopped ? -EBUSY : -ECANCELED, why);
 }
 
+/* Under the lock, after a run. */
+static void end_wait(struct task_runner *runner)
+{
+    if (runner->busy && (runner->awaited == 0 || runner->number <= runner->awaited))
+        return;
+    if (runner->ended)
+        rv_channel_close(runner->ended);
+    runner->ended = NULL;
+}
+
 /* Gives the runner free, or takes the run that was queued meanwhile. */
 static bool take_pending(struct task_runner *runner, uint64_t *ret_request)
 {
@@ -147,9 +157,8 @@ static bool take_pending(struct task_runner *runner, uint64_t *ret_request)
     runner->number++;
     if (!pending) {
         runner->busy = false;
-        if (runner->idle)
-            rv_channel_close(runner->idle);
     }
+    end_wait(runner);
     pthread_mutex_unlock(&runner->lock);
     if (!pending && *ret_request != 0)
         end_pending(runner, *ret_request, stopped);
@@ -334,31 +343,30 @@ uint64_t task_run_under_way(struct task_runner *runner)
     uint64_t run;
 
     pthread_mutex_lock(&runner->lock);
-    /* Between the runner's turn and the run's begin its number is that of the one before. */
-    run = runner->busy ? MAX(runner->record->run, 1U) : 0;
+    run = runner->busy ? runner->number : 0;
     pthread_mutex_unlock(&runner->lock);
     return run;
 }
 
-bool task_wait(struct rv_context *ctx, struct task_runner *runner)
+bool task_wait(struct rv_context *ctx, struct task_runner *runner, uint64_t run)
 {
-    struct rv_channel *idle = NULL;
+    struct rv_channel *ended = NULL;
     char nothing;
-    bool busy;
+    bool done;
 
-    if (rv_channel_create(1, 0, &idle) < 0)
+    if (rv_channel_create(1, 0, &ended) < 0)
         return false;
     pthread_mutex_lock(&runner->lock);
-    busy = runner->busy;
-    runner->idle = idle;
+    runner->ended = ended;
+    runner->awaited = run;
+    end_wait(runner);
     pthread_mutex_unlock(&runner->lock);
-    if (busy)
-        busy = rv_channel_recv(ctx, idle, &nothing) != -EPIPE;
+    done = rv_channel_recv(ctx, ended, &nothing) == -EPIPE;
     pthread_mutex_lock(&runner->lock);
-    runner->idle = NULL;
+    runner->ended = NULL;
     pthread_mutex_unlock(&runner->lock);
-    rv_channel_unref(idle);
-    return !busy;
+    rv_channel_unref(ended);
+    return done;
 }
 
 void task_destroy(struct task_runner *runner, struct last_runs *last_runs)

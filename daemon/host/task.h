@@ -17,11 +17,13 @@ const char *task_name(const struct task_runner *runner);
  * overlap = skip. Does not block. */
 void task_run(struct task_runner *runner, uint64_t request);
 
-/* The number of the run under way; 0: there is none. With the gate shut, none begins after that. */
+/* The number of the run under way; 0: there is none. With the gate shut, none begins after that but one that was
+ * queued before. */
 uint64_t task_run_under_way(struct task_runner *runner);
 
-/* Waits for a run that may finish (on-stop = finish) while ctx is not done. Returns whether it has. */
-bool task_wait(struct rv_context *ctx, struct task_runner *runner);
+/* Waits while ctx is not done until the run of this number has ended, whatever follows it; 0: until none is under way.
+ * Returns whether that is so. */
+bool task_wait(struct rv_context *ctx, struct task_runner *runner, uint64_t run);
 
 /* No run of the schedule is to be expected from now on, or until it plans again. */
 void task_expect_nothing(struct task_runner *runner);

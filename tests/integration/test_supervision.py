@@ -788,6 +788,37 @@ class Reloads(PuppetTest):
         self.assertEqual(self.task(daemon, "a", "act")["cancels"], 0)
         self.assertEqual(daemon.stop(), 0, daemon.text())
 
+    def test_a_stream_of_queued_runs_does_not_put_a_reload_off(self):
+        def text(label):
+            return puppet("a", "tick.every = never", "act.overlap = queue").replace("label = a", f"label = {label}")
+        daemon = self.daemon(text("a")).wait_started()
+        for run in range(1, 4):
+            os.mkfifo(self.path(daemon, f"run{run}"))
+
+        def queue(run):
+            self.script(daemon, "a", f"fifo run{run}")
+            self.assertEqual(daemon.ctl("run", "a/act").returncode, 0)
+        queue(1)
+        self.wait_trace(daemon, "a reads", 1)
+        queue(2)
+        daemon.write(text("b"))
+        self.assertIn("takes its new options when its run act#1 has ended", daemon.ctl("reload").stdout)
+        # The next begins before this one's end can be seen. So the queue is never empty, and each wait names its run.
+        for run in 2, 3:
+            harness.release(self.path(daemon, f"run{run - 1}"))
+            daemon.wait_log(rf"\[a\] takes its new options when its run act#{run} has ended")
+            self.assertEqual(daemon.module("a")["output"], f"takes its new options when its run act#{run} has ended")
+            self.wait_trace(daemon, "a reads", run)
+            if run == 2:
+                queue(3)
+        refused = daemon.ctl("run", "a/act")
+        self.assertEqual((refused.returncode, "taking new options: try again" in refused.stderr), (1, True), refused)
+        harness.release(self.path(daemon, "run3"))
+        daemon.wait_log(r"\[a\] reloaded")
+        self.assertEqual(self.trace(daemon)[1:], ["a reads", "a has read"] * 3 + ["b reload"])
+        self.assertEqual(self.task(daemon, "a", "act")["cancels"], 0)
+        self.assertEqual(daemon.stop(), 0, daemon.text())
+
     def test_newer_options_take_the_place_of_those_that_wait(self):
         def text(label, *lines):
             return puppet("a", *lines).replace("label = a", f"label = {label}")
