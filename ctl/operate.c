@@ -90,13 +90,15 @@ int command_restart(const struct ctl *ctl, int count, char **words)
     return operate(ctl, "/v1/restart", "restarted", "is being restarted", count, words);
 }
 
-/* What it requires, and why that takes it along. */
+/* What it requires or waits for, and why that takes it along. */
 static void describe_because(const json_t *step, char *buffer, size_t size)
 {
     const char *because = get_text(step, "because"), *state = get_text(step, "because_state");
 
     if (!*because)
         snprintf(buffer, size, "%s", "");
+    else if (strcmp(get_text(step, "step"), "keep") == 0)
+        snprintf(buffer, size, "waits for %s, and starts after it", because);
     else if (strcmp(state, "restart") == 0)
         snprintf(buffer, size, "it requires %s, which restarts", because);
     else

@@ -24,12 +24,12 @@ const char *reload_step_name(enum reload_step step);
 struct reload_change {
     const char *module; /* of one of the two configurations */
     enum reload_step step;
-    const char *because; /* it restarts for this module, which it requires; or NULL */
-    const char
-        *because_state; /* that one's step, "restart" or "add", or its state when it does not run */
-    bool held;          /* a person has stopped the module: it stays so */
-    bool new_process;   /* it restarts since the process of its host must end */
-    char *work;         /* what is under way in the module, and is waited for or stopped; or NULL */
+    /* It restarts for this module, which it requires; or, kept, it waits for this one, and starts after it. Or NULL. */
+    const char *because;
+    const char *because_state; /* that one's step, or its state when it does not run and has none */
+    bool held;                 /* a person has stopped the module: it stays so */
+    bool new_process;          /* it restarts since the process of its host must end */
+    char *work; /* what is under way in the module, and is waited for or stopped; or NULL */
 };
 
 /*

@@ -156,6 +156,15 @@ static void set_goal(struct supervisor *supervisor, const struct reload_change *
         restart(supervisor, unit, change);
 }
 
+/* It starts by itself, after what it waits for: whoever waits for the reload is told of that, too. */
+static void await_start(struct supervisor *supervisor, const struct reload_change *change)
+{
+    struct unit *unit = supervisor_find(supervisor, change->module);
+
+    if (unit && change->step == RELOAD_KEEP && change->because)
+        errand_add(supervisor, supervisor->reload_errand, unit, ERRAND_UP, "a reload");
+}
+
 /* The others have their goals by now: who restarts anyway has no need of a reload. */
 static void give_options(struct supervisor *supervisor, const struct reload_change *change)
 {
@@ -186,6 +195,8 @@ int reload_apply(struct supervisor *supervisor)
         set_goal(supervisor, &changes[i]);
     for (size_t i = 0; i < count; i++)
         give_options(supervisor, &changes[i]);
+    for (size_t i = 0; i < count; i++)
+        await_start(supervisor, &changes[i]);
     reload_free_changes(changes, count);
     errand_depart(supervisor->reload_errand);
     config_keep_fixed(config, supervisor->config);

@@ -7,6 +7,7 @@
 #include "daemon/supervisor/reload.h"
 #include "daemon/supervisor/supervisor_internal.h"
 #include "daemon/supervisor/tenancy.h"
+#include "daemon/supervisor/tree.h"
 #include "daemon/supervisor/unit.h"
 
 const char *reload_step_name(enum reload_step step)
@@ -127,6 +128,74 @@ static bool spread_restarts(struct supervisor *supervisor, const struct config *
     return changed;
 }
 
+/* Whether the reload starts it, by its own step or along with what it waits for. */
+static bool is_started(const struct reload_change *change)
+{
+    if (change->held)
+        return false;
+    return change->step == RELOAD_KEEP ? change->because != NULL : change->step != RELOAD_REMOVE;
+}
+
+/* Whether a module that waits goes on waiting whatever the reload does, for one that nobody starts now. */
+static bool holds_up(struct supervisor *supervisor, const struct reload_change *change,
+                     bool required)
+{
+    struct unit *unit = supervisor_find(supervisor, change->module);
+
+    if (!unit || is_started(change))
+        return false;
+    if (unit_is_down(unit))
+        return required && unit->goal == GOAL_NONE;
+    if (unit->state == UNIT_WAITING)
+        return tree_wait(unit, NULL) >= (required ? TREE_LATER : TREE_NEVER);
+    return unit->state == UNIT_BACKOFF && unit->goal == GOAL_NONE;
+}
+
+/* Returns false when one of them holds the module up; *ret_started is one that the reload starts, if any. */
+static bool look_at_waits(struct supervisor *supervisor, const struct config *after,
+                          struct reload_change *changes, const struct strings *names, bool required,
+                          const struct reload_change **ret_started)
+{
+    for (size_t i = 0; i < names->count; i++) {
+        const struct config_module *other = config_find(after, names->items[i]);
+        const struct unit *unit = other ? supervisor_find(supervisor, other->name) : NULL;
+        const struct reload_change *change = other ? &changes[other->index] : NULL;
+
+        if (change && holds_up(supervisor, change, required))
+            return false;
+        /* One that runs takes its new options as it is. */
+        if (change && !*ret_started && is_started(change) &&
+            (change->step != RELOAD_OPTIONS || (unit && unit->state != UNIT_READY)))
+            *ret_started = change;
+    }
+    return true;
+}
+
+/* What waits for a module that the reload starts, starts after it. Returns whether one more does. */
+static bool spread_starts(struct supervisor *supervisor, const struct config *after,
+                          struct reload_change *changes)
+{
+    bool changed = false;
+
+    for (size_t i = 0; i < after->module_count; i++) {
+        const struct config_module *module = after->modules[i];
+        const struct unit *unit = supervisor_find(supervisor, module->name);
+        const struct reload_change *started = NULL;
+
+        if (changes[i].step != RELOAD_KEEP || changes[i].because || !unit ||
+            unit->state != UNIT_WAITING || unit->goal != GOAL_NONE)
+            continue;
+        if (!look_at_waits(supervisor, after, changes, &module->requires, true, &started) ||
+            !look_at_waits(supervisor, after, changes, &module->after, false, &started) || !started)
+            continue;
+        changes[i].because = started->module;
+        changes[i].because_state = started->step == RELOAD_KEEP ? unit_state_name(UNIT_WAITING)
+                                                                : reload_step_name(started->step);
+        changed = true;
+    }
+    return changed;
+}
+
 /* What is under way now, as far as its records can be read. */
 static char *find_work(struct supervisor *supervisor, const char *module)
 {
@@ -178,6 +247,8 @@ int reload_find_changes(struct supervisor *supervisor, const struct config *afte
     for (size_t i = 0; i < after->module_count; i++)
         changes[count++] = find_change(supervisor, after->modules[i], &hosts, steady);
     while (spread_restarts(supervisor, after, changes))
+        ;
+    while (spread_starts(supervisor, after, changes))
         ;
     for (size_t i = 0; i < before->module_count; i++)
         if (!config_find(after, before->modules[i]->name))

@@ -429,6 +429,34 @@ class InOrder(GoalTest):
                         harness.wait_until(lambda: self.state(daemon, "a") == "ready", "a to be back")
                     self.assertEqual(daemon.stop(), 0, daemon.text())
 
+    def test_what_waits_for_one_that_a_reload_starts_goes_along(self):
+        """And what also waits for another, which nobody starts, does not."""
+        def text(base, user):
+            lines = "restart = never", "essential = no"
+            return (puppet("b", f"on-init = {base}", *lines) + puppet("a", "requires = b", f"on-init = {user}", *lines) +
+                    puppet("top", "requires = a", *lines) + puppet("later", "after = b", *lines) +
+                    puppet("other", "on-init = fail", *lines) + puppet("both", "requires = b other", *lines))
+        for user, states in ("fail", ["failed", "waiting"]), ("nothing", ["ready"] * 2):
+            with self.subTest(user=user):
+                daemon = self.daemon(text("fail", user)).wait_started()
+                names = "b", "other", "a", "top", "both", "later"
+                before = ["failed", "failed", "waiting", "waiting", "waiting", "ready"]
+                harness.wait_until(lambda: self.states(daemon, names) == before, "all to rest")
+                self.assert_nothing_to_do(daemon)
+                daemon.write(text("nothing", user))
+                plan = daemon.ctl("reload", "--plan").stdout
+                for line in (r"b +reload", r"a +keep +waits for b, and starts after it",
+                             r"top +keep +waits for a, and starts after it", r"both +keep", r"other +keep"):
+                    self.assertRegex(plan, rf"(?m)^{line} *$")
+                done = daemon.ctl("reload")
+                self.assertEqual(done.returncode, 1 if user == "fail" else 0, done)
+                self.assertEqual("[module:a] is failed: init failed: as told" in done.stderr, user == "fail", done)
+                self.assertEqual("[module:top] waits for module a, which is failed" in done.stderr, user == "fail", done)
+                self.assertNotIn("both", done.stderr)
+                self.assertEqual(self.states(daemon, names), ["ready", "failed", *states, "waiting", "ready"])
+                self.assert_nothing_to_do(daemon)
+                self.assertEqual(daemon.stop(), 0, daemon.text())
+
     def test_what_is_removed_is_shown_until_it_is_gone(self):
         daemon = self.daemon(puppet("a", *SLOW) + puppet("b"), daemon="shutdown-timeout = 1000s").wait_started()
         release = self.hold(daemon, "a")
