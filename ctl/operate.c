@@ -45,11 +45,12 @@ static void tell_waiting(const struct ctl *ctl, const json_t *status, void *arg)
     fprintf(stderr, "waiting: %s\n", waiting->told);
 }
 
-static int request(const struct ctl *ctl, const char *method, const char *path, const char *module,
-                   json_t **ret_answer)
+/* value: of the parameter; NULL: there is none. */
+static int request(const struct ctl *ctl, const char *method, const char *path,
+                   const char *parameter, const char *value, json_t **ret_answer)
 {
     struct waiting waiting = {0};
-    const struct ctl_parameter parameters[] = {{module ? "module" : NULL, module ? module : ""},
+    const struct ctl_parameter parameters[] = {{value ? parameter : NULL, value ? value : ""},
                                                {ctl->no_wait ? NULL : "wait", ""},
                                                {NULL, NULL}};
 
@@ -63,7 +64,7 @@ static int operate(const struct ctl *ctl, const char *path, const char *done, co
 
     for (int i = 0; i < count; i++) {
         json_t *answer;
-        int r = request(ctl, "POST", path, modules[i], &answer);
+        int r = request(ctl, "POST", path, "module", modules[i], &answer);
 
         if (r == 0 && ctl->json)
             print_json(answer);
@@ -124,6 +125,17 @@ static void describe_step(const json_t *step, char *buffer, size_t size)
                  work);
 }
 
+static void print_texts(const json_t *answer, const char *member)
+{
+    json_t *text;
+    size_t i;
+
+    json_array_foreach(json_object_get(answer, member), i, text)
+    {
+        puts(json_string_value(text));
+    }
+}
+
 static void print_plan(const struct ctl *ctl, const json_t *plan)
 {
     static const char *const columns[] = {"MODULE", "STEP", "NOTES", NULL};
@@ -144,32 +156,23 @@ static void print_plan(const struct ctl *ctl, const json_t *plan)
     table_print(table);
     if (json_is_true(json_object_get(plan, "needs_restart")))
         puts("\nlisten, control and max-connections change only with a restart of reeved.");
-}
-
-static void print_reloaded(const json_t *answer)
-{
-    json_t *note;
-    size_t i;
-
-    puts("reloaded");
-    json_array_foreach(json_object_get(answer, "notes"), i, note)
-    {
-        puts(json_string_value(note));
-    }
+    print_texts(plan, "warnings");
 }
 
 int command_reload(const struct ctl *ctl, int count _unused_, char **words _unused_)
 {
     json_t *answer;
-    int r = request(ctl, ctl->plan ? "GET" : "POST", ctl->plan ? "/v1/plan" : "/v1/reload", NULL,
-                    &answer);
+    int r = request(ctl, ctl->plan ? "GET" : "POST", ctl->plan ? "/v1/plan" : "/v1/reload", "",
+                    NULL, &answer);
 
     if (r == 0 && ctl->json)
         print_json(answer);
     else if (r == 0 && ctl->plan)
         print_plan(ctl, answer);
-    else if (r == 0)
-        print_reloaded(answer);
+    else if (r == 0) {
+        puts("reloaded");
+        print_texts(answer, "notes");
+    }
     json_decref(answer);
     return r;
 }
@@ -177,7 +180,7 @@ int command_reload(const struct ctl *ctl, int count _unused_, char **words _unus
 int command_check(const struct ctl *ctl, int count _unused_, char **words _unused_)
 {
     json_t *answer;
-    int r = request(ctl, "GET", "/v1/plan", NULL, &answer);
+    int r = request(ctl, "GET", "/v1/plan", "check", "yes", &answer);
 
     if (r == 0 && ctl->json)
         print_json(answer);

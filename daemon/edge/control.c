@@ -13,7 +13,8 @@
  *     POST /v1/stop?module=M[&wait]            as start
  *     POST /v1/restart?module=M[&wait]         as start
  *     POST /v1/reload                          200 when it is done, 409 with the errors
- *     GET  /v1/plan                            200 with what a reload would do, 409 with the errors
+ *     GET  /v1/plan[?check]                    200 with what a reload would do, 409 with the errors; or with those
+ *                                              that a start would find
  *     POST /v1/upgrade                         202 right before the new program takes over, or 409
  *
  * Errors are {"error": TEXT, "code": ERRNO NAME}; the probes' paths answer here too.
@@ -180,6 +181,11 @@ static void reload_done(const struct strings *errors, const struct strings *note
                           json_pack("{s:[], s:o}", "errors", "notes", pack_texts(notes)));
 }
 
+static bool wants_check(struct http_request *request)
+{
+    return http_request_parameter(request, "check") != NULL;
+}
+
 static void planned(const struct plan_result *result, void *arg)
 {
     struct http_request *request = arg;
@@ -187,7 +193,10 @@ static void planned(const struct plan_result *result, void *arg)
 
     if (result->errors->count > 0) {
         json_decref(steps);
-        respond_errors(request, "the configuration has errors: a reload would change nothing",
+        respond_errors(request,
+                       wants_check(request)
+                           ? "the configuration has errors"
+                           : "the configuration has errors: a reload would change nothing",
                        result->errors);
         return;
     }
@@ -199,7 +208,8 @@ static void planned(const struct plan_result *result, void *arg)
                       result->changes[i].because, "because_state", result->changes[i].because_state,
                       "held", result->changes[i].held, "work", result->changes[i].work));
     edge_respond_json(request, 200, EDGE_JSON_TYPE,
-                      json_pack("{s:o, s:b}", "steps", steps, "needs_restart", result->fixed));
+                      json_pack("{s:o, s:b, s:o}", "steps", steps, "needs_restart", result->fixed,
+                                "warnings", pack_texts(result->warnings)));
 }
 
 static bool plan_is_waited_for(void *arg)
@@ -209,7 +219,7 @@ static bool plan_is_waited_for(void *arg)
 
 static void serve_plan(struct edge *edge, struct http_request *request)
 {
-    const struct plan_asker asker = {plan_is_waited_for, planned, request};
+    const struct plan_asker asker = {wants_check(request), plan_is_waited_for, planned, request};
     int r = plan_start(edge->supervisor, &asker);
 
     if (r < 0)

@@ -15,6 +15,7 @@ struct plan {
     struct supervisor *supervisor;
     struct config *config; /* the new one; NULL when it has errors */
     struct config_errors errors;
+    struct strings warnings;
     struct check *check;
     struct loop_timer *timer; /* for its turn */
     bool begun;
@@ -41,12 +42,13 @@ static void plan_free(struct plan *plan)
     config_errors_free(&plan->errors);
     config_free(plan->config);
     strings_free(&plan->steady);
+    strings_free(&plan->warnings);
     free(plan);
 }
 
 static void tell(struct plan *plan)
 {
-    struct plan_result result = {.errors = &plan->errors.texts};
+    struct plan_result result = {.errors = &plan->errors.texts, .warnings = &plan->warnings};
     struct reload_change *changes = NULL;
 
     if (plan->config && !config_errors_any(&plan->errors)) {
@@ -78,6 +80,13 @@ static void module_checked(const struct config_module *module, bool reloads, voi
         (void)strings_add(&plan->steady, module->name);
 }
 
+static bool needs_check(const struct config_module *module, void *arg)
+{
+    const struct plan *plan = arg;
+
+    return plan->asker.full || reload_needs_check(module, plan->supervisor);
+}
+
 void plans_init(struct plans *plans)
 {
     list_init(&plans->list);
@@ -101,7 +110,9 @@ static void begin(struct plan *plan)
         .spawner = supervisor->spawner,
         .host_program = supervisor->host_program,
         .directory = supervisor->places.state,
+        .wanted = needs_check,
         .checked = module_checked,
+        .notes = plan->asker.full ? NULL : &plan->warnings,
         .done = checked,
         .arg = plan,
     };

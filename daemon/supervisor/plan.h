@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a reload would do, without doing it: the configuration is read, every module in it is asked
- * about its options, and the result is compared with what is in force.
+ * What a reload would do, without doing it: the configuration is read, the modules that a reload would ask are asked about
+ * their options, and the result is compared with what is in force. A full check asks every module instead, and finds what
+ * a start would.
  */
 #ifndef REEVE_SUPERVISOR_PLAN_H
 #define REEVE_SUPERVISOR_PLAN_H
@@ -14,7 +15,8 @@
 struct supervisor;
 
 struct plan_result {
-    const struct strings *errors; /* none: a reload would be applied */
+    const struct strings *errors;   /* none: a reload would be applied */
+    const struct strings *warnings; /* what it would warn of; a full check has these as errors */
     const struct reload_change *changes;
     size_t change_count;
     bool fixed; /* something of [daemon] has changed that only a restart of reeved applies */
@@ -24,6 +26,7 @@ struct plan_result {
 typedef void (*plan_fn)(const struct plan_result *result, void *arg);
 
 struct plan_asker {
+    bool full;
     bool (*waits)(void *arg); /* whether the asker is still there; else its turn is passed over */
     plan_fn done;
     void *arg;

@@ -133,11 +133,6 @@ void reload_finish(struct supervisor *supervisor)
 
 /* Beginning ------------------------------------------------------------------------------------ */
 
-static bool needs_check(const struct config_module *module, void *arg)
-{
-    return reload_compare(arg, module) >= CONFIG_RELOAD;
-}
-
 static void checked(void *arg)
 {
     struct supervisor *supervisor = arg;
@@ -184,7 +179,7 @@ static void begin(struct supervisor *supervisor)
         .spawner = supervisor->spawner,
         .host_program = supervisor->host_program,
         .directory = supervisor->places.state,
-        .wanted = needs_check,
+        .wanted = reload_needs_check,
         .checked = module_checked,
         .notes = &supervisor->reload_notes,
         .done = checked,

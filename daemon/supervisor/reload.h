@@ -47,6 +47,9 @@ void reload_free_changes(struct reload_change *changes, size_t count);
 enum config_change reload_compare(struct supervisor *supervisor,
                                   const struct config_module *module);
 
+/* Whether a reload asks the module about its options first; the last is the supervisor. */
+bool reload_needs_check(const struct config_module *module, void *supervisor);
+
 /* Whether something differs that a running daemon cannot change. */
 bool reload_changes_fixed(const struct config *before, const struct config *after);
 

@@ -38,6 +38,11 @@ enum config_change reload_compare(struct supervisor *supervisor, const struct co
     return config_compare(old, module);
 }
 
+bool reload_needs_check(const struct config_module *module, void *supervisor)
+{
+    return reload_compare(supervisor, module) >= CONFIG_RELOAD;
+}
+
 /* Code that was loaded stays loaded: another .so for one tenant takes a new process for all; and so does
  * one that comes into a process which cannot take it. */
 static bool needs_new_process(struct supervisor *supervisor, const struct config_module *module)
