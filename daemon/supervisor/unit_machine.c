@@ -60,13 +60,13 @@ static bool is_first_start(const struct unit *unit)
            !unit->was_ready;
 }
 
-/* It ended without having been asked to: restart, rest or give up. event: what the end is in the log. */
-void unit_decide(struct unit *unit, enum policy_end end, enum log_event event)
+void unit_decide(struct unit *unit, enum policy_end end, enum log_event event,
+                 const struct crash *crash)
 {
     struct policy_facts facts = {
         .end = end, .now = clock_monotonic(), .ready_since = unit->ready_since};
     struct policy_decision decision;
-    char crash[sizeof(struct crash)];
+    char place[sizeof(struct crash)] = "";
     size_t length = strlen(unit->reason);
 
     unit->ready_since = 0;
@@ -80,10 +80,11 @@ void unit_decide(struct unit *unit, enum policy_end end, enum log_event event)
             ? (struct policy_decision){POLICY_FAILED, .reason = "not restarted: at the first "
                                                                 "start reeved ends with it"}
             : policy_decide(unit->settings, &unit->history, &facts);
-    crash_describe(&unit->crash, crash, sizeof(crash));
+    if (crash)
+        crash_describe(crash, place, sizeof(place));
     log_about(event, end == POLICY_END_CLEAN ? LOG_LEVEL_NOTICE : LOG_LEVEL_ERROR,
-              "[%s] %s; %s%s%s", unit->name, unit->reason, decision.reason, crash[0] ? "; " : "",
-              crash);
+              "[%s] %s; %s%s%s", unit->name, unit->reason, decision.reason, place[0] ? "; " : "",
+              place);
     if (decision.verdict == POLICY_FAILED)
         log_about(LOG_EVENT_GIVE_UP, LOG_LEVEL_ERROR, "[%s] given up", unit->name);
     snprintf(unit->reason + length, sizeof(unit->reason) - length, "; %s", decision.reason);

@@ -17,8 +17,10 @@ void unit_enter(struct unit *unit, enum unit_state state);
 /* Nothing of it runs, and nothing of it is wanted. */
 void unit_become_down(struct unit *unit);
 
-/* It ended without having been asked to: restart, rest or give up. event: what the end is in the log. */
-void unit_decide(struct unit *unit, enum policy_end end, enum log_event event);
+/* It ended without having been asked to: restart, rest or give up. event: what the end is in the log; crash: of the process
+ * whose end this is, or NULL. */
+void unit_decide(struct unit *unit, enum policy_end end, enum log_event event,
+                 const struct crash *crash);
 
 /* Notes that its next start is a restart for this cause. */
 void unit_note_restart(struct unit *unit, const struct cause *cause);

@@ -75,7 +75,7 @@ void unit_act_check_failed(struct unit *unit, const struct unit_input *input)
     /* Nor is it one when there was no process to ask, or the module crashed: it is asked again by its start. */
     if (input->end && !input->end->refused && !unit->settings->essential) {
         unit_set_reason(unit, "could not be checked: %s", text);
-        unit_decide(unit, POLICY_END_FAILURE, LOG_EVENT_NONE);
+        unit_decide(unit, POLICY_END_FAILURE, LOG_EVENT_NONE, &unit->crash);
         return;
     }
     if (input->end && input->end->not_started) {
@@ -187,5 +187,5 @@ void unit_act_start_failed(struct unit *unit, const struct unit_input *input)
         need_process(unit);
     unit_decide(unit,
                 message->flags & WIRE_FAILED_PERMANENT ? POLICY_END_PERMANENT : POLICY_END_FAILURE,
-                LOG_EVENT_NONE);
+                LOG_EVENT_NONE, NULL);
 }

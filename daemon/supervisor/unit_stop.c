@@ -37,7 +37,7 @@ static void finish_stop(struct unit *unit)
 {
     if (unit->failed_running) {
         unit->failed_running = false;
-        unit_decide(unit, POLICY_END_FAILURE, LOG_EVENT_NONE);
+        unit_decide(unit, POLICY_END_FAILURE, LOG_EVENT_NONE, NULL);
         return;
     }
     unit->ready_since = 0;
@@ -140,6 +140,12 @@ static enum log_event event_of(const struct host_end *end)
     return end->hung ? LOG_EVENT_HANG : LOG_EVENT_CRASH;
 }
 
+/* The crash on record is of this end; after one that was asked for, the record is of an end before. */
+static const struct crash *crash_of(const struct unit *unit, const struct host_end *end)
+{
+    return end->asked ? NULL : &unit->crash;
+}
+
 static enum cause_kind kind_of(const struct host_end *end)
 {
     if (end->limited)
@@ -153,6 +159,7 @@ static enum cause_kind kind_of(const struct host_end *end)
 
 void unit_act_host_ended(struct unit *unit, const struct unit_input *input)
 {
+    const struct crash *crash = crash_of(unit, input->end);
     char text[sizeof(unit->reason)];
 
     unit_set_reason(unit, "%s", input->end->text);
@@ -161,24 +168,28 @@ void unit_act_host_ended(struct unit *unit, const struct unit_input *input)
                  input->guilty->name, unit->reason);
         restart_note(&unit->next_restart, CAUSE_NEIGHBOUR, text, NULL);
     } else {
-        restart_note(&unit->next_restart, kind_of(input->end), unit->reason,
-                     input->end->asked ? NULL : &unit->crash);
+        restart_note(&unit->next_restart, kind_of(input->end), unit->reason, crash);
     }
     if (input->end->refused)
-        unit_decide(unit, POLICY_END_PERMANENT, LOG_EVENT_NONE);
+        unit_decide(unit, POLICY_END_PERMANENT, LOG_EVENT_NONE, crash);
     else if (input->guilty)
-        unit_decide(unit, POLICY_END_NEIGHBOUR, LOG_EVENT_NONE);
+        unit_decide(unit, POLICY_END_NEIGHBOUR, LOG_EVENT_NONE, crash);
     else if (input->end->not_started)
-        unit_decide(unit, POLICY_END_NO_PROCESS, event_of(input->end));
+        unit_decide(unit, POLICY_END_NO_PROCESS, event_of(input->end), crash);
     else
         unit_decide(unit, input->end->clean ? POLICY_END_CLEAN : POLICY_END_FAILURE,
-                    event_of(input->end));
+                    event_of(input->end), crash);
 }
 
 void unit_act_host_ended_stopping(struct unit *unit, const struct unit_input *input)
 {
-    if (!input->end->asked)
-        log_about(event_of(input->end), LOG_LEVEL_WARNING, "[%s] while stopping: %s", unit->name,
-                  input->end->text);
+    const struct crash *crash = crash_of(unit, input->end);
+    char text[sizeof(*crash)] = "";
+
+    if (crash) {
+        crash_describe(crash, text, sizeof(text));
+        log_about(event_of(input->end), LOG_LEVEL_WARNING, "[%s] while stopping: %s%s%s",
+                  unit->name, input->end->text, text[0] ? "; " : "", text);
+    }
     finish_stop(unit);
 }

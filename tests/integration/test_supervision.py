@@ -171,6 +171,26 @@ class Crashes(PuppetTest):
         self.assertEqual(daemon.health()["status"], "pass")
         self.assertEqual(daemon.stop(), 0, daemon.text())
 
+    def test_a_crash_is_told_with_its_own_end_alone(self):
+        """Not with the failures of the processes after it."""
+        daemon = self.daemon(puppet("a", "on-init = fifo gate"), start=False)
+        os.mkfifo(self.path(daemon, "gate"))
+        daemon.start()
+        harness.release(self.path(daemon, "gate"))
+        daemon.wait_started()
+        self.act(daemon, "a", "crash")
+        daemon.wait_log(r"\[a\] killed by SIGSEGV.*; restart 1 in \S+; SIGSEGV in act run 1 ")
+        with open(self.path(daemon, "gate"), "w", encoding="utf-8") as gate:
+            gate.write("fail")
+        line = daemon.wait_log(r"\[a\] init failed: as told; restart 2 in .*")
+        self.assertNotIn("SIGSEGV", line.group())
+        harness.release(self.path(daemon, "gate"))
+        module = harness.wait_until(lambda: (m := daemon.module("a"))["state"] == "ready" and m, "a to be ready")
+        # It is still known, as nothing has gone well since.
+        self.assertIn("SIGSEGV in act run 1", module["crash"])
+        self.assertEqual((module["last_restart"]["reason"], module["last_restart"]["crash"]), ("init failed: as told", ""))
+        self.assertEqual(daemon.stop(), 0, daemon.text())
+
     def test_a_shared_host_blames_who_crashed(self):
         daemon = self.daemon(
             puppet("bad", "host = both") + "[module:heart]\nload = heartbeat\nhost = both\n"
