@@ -21,6 +21,14 @@ static bool is_file(const char *path, struct file_id *ret_id)
     return true;
 }
 
+/* An error about a key, as config_place_of() has it. */
+#define error_at_key(errors, config, module, key, item, ...)                             \
+    do {                                                                                 \
+        struct config_place place_ = config_place_of((config), (module), (key), (item)); \
+                                                                                         \
+        config_error((errors), place_.file, place_.line, __VA_ARGS__);                   \
+    } while (0)
+
 static void find_object(const struct config *config, struct config_module *module,
                         struct config_errors *errors)
 {
@@ -31,7 +39,7 @@ static void find_object(const struct config *config, struct config_module *modul
         if (!module->path)
             errors->failed = true;
         else if (!is_file(module->path, &module->file_id))
-            config_error(errors, module->file, module->line, "[module:%s] load = %s: %s",
+            error_at_key(errors, config, module, "load", 0, "[module:%s] load = %s: %s",
                          module->name, module->load, strerror(errno));
         return;
     }
@@ -45,7 +53,7 @@ static void find_object(const struct config *config, struct config_module *modul
         text_append_format(&tried, "%s%s", i > 0 ? ", " : "", path ? path : "");
         free(path);
     }
-    config_error(errors, module->file, module->line,
+    error_at_key(errors, config, module, "load", 0,
                  "[module:%s] load = %s: there is no such module; looked for %s", module->name,
                  module->load, text_string(&tried));
 }
@@ -59,17 +67,24 @@ static void check_names(const struct config *config, const struct config_module 
         if (config_find(config, name))
             continue;
         nearest = config_nearest(config, name);
-        config_error(errors, module->file, module->line,
+        error_at_key(errors, config, module, key, i,
                      "[module:%s] %s = %s: there is no [module:%s]%s%s%s", module->name, key, name,
                      name, nearest ? "; did you mean " : "", nearest ? nearest : "",
                      nearest ? "?" : "");
     }
 }
 
+/* An item of a module's list. */
+struct wait {
+    const char *key;
+    size_t item;
+};
+
 /* Depth-first search over `after` and `requires`; path holds the modules on the way. */
 struct walk {
     const struct config *config;
     const struct config_module **path;
+    struct wait *waits; /* by what each of them waits for the next */
     size_t depth;
     bool *done;
     struct config_errors *errors;
@@ -82,13 +97,15 @@ static void report_circle(struct walk *walk, size_t start)
 
     for (size_t i = start; i < walk->depth; i++)
         text_append_format(&circle, "%s -> ", walk->path[i]->name);
-    config_error(walk->errors, module->file, module->line,
+    error_at_key(walk->errors, walk->config, module, walk->waits[start].key,
+                 walk->waits[start].item,
                  "[module:%s] waits for itself: %s%s; take one `after` or `requires` away",
                  module->name, text_string(&circle), module->name);
 }
 
 static void visit(struct walk *walk, const struct config_module *module)
 {
+    static const char *const keys[] = {"after", "requires"};
     const struct strings *lists[] = {&module->after, &module->requires};
 
     for (size_t i = 0; i < walk->depth; i++)
@@ -103,8 +120,10 @@ static void visit(struct walk *walk, const struct config_module *module)
         for (size_t i = 0; i < lists[l]->count; i++) {
             const struct config_module *next = config_find(walk->config, lists[l]->items[i]);
 
-            if (next)
-                visit(walk, next);
+            if (!next)
+                continue;
+            walk->waits[walk->depth - 1] = (struct wait){keys[l], i};
+            visit(walk, next);
         }
     walk->depth--;
     walk->done[module->index] = true;
@@ -115,26 +134,33 @@ static void check_circles(const struct config *config, struct config_errors *err
     struct walk walk = {.config = config, .errors = errors};
 
     walk.path = calloc(config->module_count + 1, sizeof(struct config_module *));
+    walk.waits = calloc(config->module_count + 1, sizeof(*walk.waits));
     walk.done = calloc(config->module_count + 1, sizeof(bool));
-    if (!walk.path || !walk.done)
+    if (!walk.path || !walk.waits || !walk.done)
         errors->failed = true;
     else
         for (size_t i = 0; i < config->module_count; i++)
             visit(&walk, config->modules[i]);
     free(walk.path);
+    free(walk.waits);
     free(walk.done);
 }
 
 /* A process has one user, one memory and one view of the files. Returns whether an error was told. */
-static bool check_same_limits(const struct config_module *module, const struct config_module *other,
-                              struct config_errors *errors)
+static bool check_same_limits(const struct config *config, const struct config_module *module,
+                              const struct config_module *other, struct config_errors *errors)
 {
     const char *key = config_limits_differ(&module->limits, &other->limits);
+    struct config_place place;
 
     if (!key)
         return false;
+    place = config_place_of(config, module, key, 0);
+    /* It may stand in one of them alone. */
+    if (place.line == module->line)
+        place = config_place_of(config, other, key, 0);
     config_error(
-        errors, module->file, module->line,
+        errors, place.file, place.line,
         "[module:%s] and [module:%s] share the host \"%s\" and differ in \"%s\": limits and "
         "sandbox are the process's, so they must be the same, or the hosts others",
         module->name, other->name, module->host, key);
@@ -163,16 +189,16 @@ static void check_tenants(const struct config *config, struct config_errors *err
                 continue;
             tenants++;
             if (j < i && module->path && loads_the_same(module, other))
-                config_error(
-                    errors, module->file, module->line,
+                error_at_key(
+                    errors, config, module, "load", 0,
                     "[module:%s] and [module:%s] load the same %s in one host \"%s\", where "
                     "they would share its variables: give one of them another host",
                     module->name, other->name, module->path, module->host);
             if (j < i && !told)
-                told = check_same_limits(module, other, errors);
+                told = check_same_limits(config, module, other, errors);
         }
         if (tenants == TENANTS_MAX + 1)
-            config_error(errors, module->file, module->line,
+            error_at_key(errors, config, module, "host", 0,
                          "[module:%s] is one more than the %d modules that a host takes",
                          module->name, TENANTS_MAX);
     }
@@ -199,7 +225,7 @@ void config_check(const struct config *config, struct config_errors *errors)
         struct address address;
 
         if (address_parse(config->listen.items[i], &address) < 0)
-            config_error(errors, config->files.items[0], 0,
+            error_at_key(errors, config, NULL, "listen", i,
                          "[daemon] listen = %s: expected ADDRESS:PORT with a numeric address, such "
                          "as 127.0.0.1:8080 or [::1]:8080",
                          config->listen.items[i]);

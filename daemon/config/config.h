@@ -151,6 +151,17 @@ struct config_module *config_find(const struct config *config, const char *name)
 /* All modules have been read: from now on config_find() need not look at each. Returns 0 or -ENOMEM. */
 int config_sort(struct config *config);
 
+/*
+ * Where a key stands in the module's section, or for NULL in [daemon]; of a list of strings, the line that its item of this
+ * index is in. A key that does not stand there is where the section begins.
+ */
+struct config_place {
+    const char *file;
+    unsigned line;
+};
+struct config_place config_place_of(const struct config *config, const struct config_module *module,
+                                    const char *key, size_t item);
+
 /* Whether they are of the same file, unchanged. */
 /* The nearest module's name, or NULL: for "did you mean". */
 const char *config_nearest(const struct config *config, const char *name);

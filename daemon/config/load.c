@@ -324,10 +324,11 @@ static void read_includes(struct loader *loader)
                 read_include(loader, matches.gl_pathv[j]);
             globfree(&matches);
         } else if (r != GLOB_NOMATCH || literal) {
-            config_error(loader->errors, loader->config->files.items[0], 0,
-                         "[daemon] include = %s: %s", pattern,
-                         r == GLOB_NOMATCH ? "there is no such file"
-                                           : "the folder cannot be searched");
+            const struct config_place place = config_place_of(loader->config, NULL, "include", i);
+
+            config_error(
+                loader->errors, place.file, place.line, "[daemon] include = %s: %s", pattern,
+                r == GLOB_NOMATCH ? "there is no such file" : "the folder cannot be searched");
         }
     }
 }

@@ -64,6 +64,12 @@ static void problem(const char *text, void *arg)
     fputc('\n', out);
 }
 
+static void conflict(const char *text, const char *key _unused_, const char *other _unused_,
+                     void *arg)
+{
+    problem(text, arg);
+}
+
 static void put_limit(const struct rv_option *option, const char *key, int64_t limit)
 {
     char text[DURATION_TEXT_SIZE];
@@ -173,7 +179,7 @@ static int put_tables(const struct loaded_module *loaded)
         return -ENOMEM;
     put_module(&loaded->module);
     settings_defaults(loaded, tasks, pools, problem, NULL);
-    settings_check(loaded, tasks, pools, problem, NULL);
+    settings_check(loaded, tasks, pools, conflict, NULL);
     for (size_t i = 0; i < loaded->option_count; i++)
         put_option(&loaded->options[i]);
     for (size_t i = 0; i < loaded->task_count; i++)

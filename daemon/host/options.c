@@ -358,6 +358,24 @@ static void tell_setting(const char *text, void *arg)
     tell(errors->binder, errors->line, errors->line ? errors->line->key : "", "%s", text);
 }
 
+static const struct option_line *find_line(const struct binder *binder, const char *key)
+{
+    for (size_t i = 0; i < binder->lines->count; i++)
+        if (strcmp(binder->lines->items[i].key, key) == 0)
+            return &binder->lines->items[i];
+    return NULL;
+}
+
+static void tell_conflict(const char *text, const char *key, const char *other, void *arg)
+{
+    struct binder *binder = arg;
+    const struct option_line *line = find_line(binder, key);
+
+    if (!line)
+        line = find_line(binder, other);
+    tell(binder, line, line ? line->key : "", "%s", text);
+}
+
 static bool is_setting(const struct loaded_module *loaded, const char *key)
 {
     char nearest[64];
@@ -372,13 +390,10 @@ static void raise_backoff_max(struct binder *binder)
 {
     for (size_t i = 0; i < binder->loaded->pool_count; i++) {
         struct pool_settings *pool = &binder->bound->pools[i];
-        bool written = false;
         char key[64];
 
         snprintf(key, sizeof(key), "%.40s.backoff-max", binder->loaded->pools[i].name);
-        for (size_t j = 0; j < binder->lines->count; j++)
-            written = written || strcmp(binder->lines->items[j].key, key) == 0;
-        if (!written)
+        if (!find_line(binder, key))
             pool->backoff_max = MAX(pool->backoff_max, pool->backoff);
     }
 }
@@ -404,10 +419,9 @@ static void bind_settings(struct binder *binder)
                                  binder->bound->pools, tell_setting, &errors))
             tell_unknown(binder, line);
     }
-    errors.line = NULL;
     raise_backoff_max(binder);
-    settings_check(binder->loaded, binder->bound->tasks, binder->bound->pools, tell_setting,
-                   &errors);
+    settings_check(binder->loaded, binder->bound->tasks, binder->bound->pools, tell_conflict,
+                   binder);
 }
 
 /* What has passed for good was right when it was written; and of points that are too close, most come. */

@@ -363,57 +363,77 @@ bool settings_apply(const struct loaded_module *loaded, const char *key, const c
     return false;
 }
 
-static const char *wrong_backoff(rv_duration backoff, rv_duration longest, char *buffer,
-                                 size_t size)
+/* What does not go together; no text: all does. */
+struct conflict {
+    char text[128];
+    const char *suffix, *other; /* of the keys */
+};
+
+static void check_backoff(rv_duration backoff, rv_duration longest, struct conflict *conflict)
 {
     char text[DURATION_TEXT_SIZE];
 
     if (backoff <= longest)
-        return NULL;
-    snprintf(buffer, size, "backoff must not be longer than backoff-max, which is %s",
+        return;
+    snprintf(conflict->text, sizeof(conflict->text),
+             "backoff must not be longer than backoff-max, which is %s",
              duration_format(longest, text, sizeof(text)));
-    return buffer;
+    conflict->suffix = "backoff";
+    conflict->other = "backoff-max";
 }
 
-/* What is wrong with them, or NULL; it may be in buffer. */
-static const char *wrong_together(const struct task_settings *task, char *buffer, size_t size)
+static void check_task(const struct task_settings *task, struct conflict *conflict)
 {
     const struct schedule_rule *rule = &task->schedule;
     char text[DURATION_TEXT_SIZE];
 
-    if (rule->every > 0 && rule->at_count > 0)
-        return "every and at exclude each other: say when it runs in one way";
-    if (rule->align && rule->every == 0)
-        return "align needs every: it is the interval that is aligned";
-    if (rule->jitter > 0 && rule->every > 0 && rule->jitter >= rule->every) {
-        snprintf(buffer, size, "jitter must be shorter than every, which is %s",
+    conflict->other = "every";
+    if (rule->every > 0 && rule->at_count > 0) {
+        conflict->suffix = "at";
+        string_copy(conflict->text, sizeof(conflict->text),
+                    "every and at exclude each other: say when it runs in one way");
+    } else if (rule->align && rule->every == 0) {
+        conflict->suffix = "align";
+        string_copy(conflict->text, sizeof(conflict->text),
+                    "align needs every: it is the interval that is aligned");
+    } else if (rule->jitter > 0 && rule->every > 0 && rule->jitter >= rule->every) {
+        conflict->suffix = "jitter";
+        snprintf(conflict->text, sizeof(conflict->text),
+                 "jitter must be shorter than every, which is %s",
                  duration_format(rule->every, text, sizeof(text)));
-        return buffer;
+    } else {
+        check_backoff(rule->backoff, rule->backoff_max, conflict);
     }
-    return wrong_backoff(rule->backoff, rule->backoff_max, buffer, size);
+}
+
+static void tell_conflict(const char *kind, const char *name, const struct conflict *conflict,
+                          settings_conflict_fn fn, void *arg)
+{
+    char text[256], key[64], other[64];
+
+    if (conflict->text[0] == '\0')
+        return;
+    snprintf(text, sizeof(text), "%s %.60s: %s", kind, name, conflict->text);
+    snprintf(key, sizeof(key), "%.40s.%s", name, conflict->suffix);
+    snprintf(other, sizeof(other), "%.40s.%s", name, conflict->other);
+    fn(text, key, other, arg);
 }
 
 void settings_check(const struct loaded_module *loaded, const struct task_settings *tasks,
-                    const struct pool_settings *pools, settings_error_fn fn, void *arg)
+                    const struct pool_settings *pools, settings_conflict_fn fn, void *arg)
 {
-    char error[256], buffer[128];
-
     for (size_t i = 0; i < loaded->task_count; i++) {
-        const char *wrong = wrong_together(&tasks[i], buffer, sizeof(buffer));
+        struct conflict conflict = {0};
 
-        if (!wrong)
-            continue;
-        snprintf(error, sizeof(error), "task %.60s: %s", loaded->tasks[i].name, wrong);
-        fn(error, arg);
+        check_task(&tasks[i], &conflict);
+        tell_conflict("task", loaded->tasks[i].name, &conflict, fn, arg);
     }
     for (size_t i = 0; i < loaded->pool_count; i++) {
-        rv_duration backoff = pools[i].backoff > 0 ? pools[i].backoff : POOL_BACKOFF;
-        const char *wrong = wrong_backoff(backoff, pools[i].backoff_max, buffer, sizeof(buffer));
+        struct conflict conflict = {0};
 
-        if (!wrong)
-            continue;
-        snprintf(error, sizeof(error), "pool %.60s: %s", loaded->pools[i].name, wrong);
-        fn(error, arg);
+        check_backoff(pools[i].backoff > 0 ? pools[i].backoff : POOL_BACKOFF, pools[i].backoff_max,
+                      &conflict);
+        tell_conflict("pool", loaded->pools[i].name, &conflict, fn, arg);
     }
 }
 

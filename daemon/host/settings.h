@@ -16,9 +16,12 @@ bool settings_apply(const struct loaded_module *loaded, const char *key, const c
                     struct task_settings *tasks, struct pool_settings *pools, settings_error_fn fn,
                     void *arg);
 
-/* What must hold of the settings of each task and pool together. */
+/* What must hold of the settings of each task and pool together. Errors are about a key, or if the section does not have
+ * it, the other one. */
+typedef void (*settings_conflict_fn)(const char *text, const char *key, const char *other,
+                                     void *arg);
 void settings_check(const struct loaded_module *loaded, const struct task_settings *tasks,
-                    const struct pool_settings *pools, settings_error_fn fn, void *arg);
+                    const struct pool_settings *pools, settings_conflict_fn fn, void *arg);
 
 /* Whether the key is a task's jitter, and longer than some of its points of the wall clock are apart, which is then
  * *ret_shortest. */

@@ -31,6 +31,7 @@ struct job {
 
 struct check {
     struct check_options options;
+    const struct config *config;
     struct config_errors *errors;
     struct list jobs;
     struct loop_timer *done_timer;
@@ -67,6 +68,14 @@ void check_add_option_error(struct config_errors *errors, const struct config_mo
     }
     config_error(errors, file, line, "[module:%s] %s%s%.64s%s", module->name, text,
                  nearest ? "; did you mean \"" : "", nearest ? nearest : "", nearest ? "\"?" : "");
+}
+
+struct config_place check_place_of(const struct config *config, const struct config_module *module,
+                                   const struct wire_message *message)
+{
+    bool is_load = message && strcmp(message->name, "load") == 0;
+
+    return config_place_of(config, module, is_load ? "load" : "", 0);
 }
 
 static void send_module(struct job *job)
@@ -109,6 +118,7 @@ static void take_option_error(struct job *job, const struct wire_message *messag
 static void host_message(struct host *host, const struct wire_message *message, void *arg)
 {
     struct job *job = arg;
+    struct config_place place;
 
     switch (message->type) {
     case WIRE_OPTION_ERROR:
@@ -118,9 +128,10 @@ static void host_message(struct host *host, const struct wire_message *message, 
             host_kill(host, "it told more errors than a section can have");
         return;
     case WIRE_FAILED:
-        config_error(job->check->errors, job->module->file, job->module->line,
-                     "[module:%s] %s%.400s", job->module->name,
-                     message->flags & WIRE_FAILED_PROCESS ? not_checked : "", message->text);
+        place = check_place_of(job->check->config, job->module, message);
+        config_error(job->check->errors, place.file, place.line, "[module:%s] %s%.400s",
+                     job->module->name, message->flags & WIRE_FAILED_PROCESS ? not_checked : "",
+                     message->text);
         break;
     case WIRE_CHECKED:
         if (job->check->options.checked && !job->answered)
@@ -209,6 +220,7 @@ int check_start(const struct check_options *options, const struct config *config
     if (!check)
         return -ENOMEM;
     check->options = *options;
+    check->config = config;
     check->errors = errors;
     list_init(&check->jobs);
     if (loop_timer_create(options->loop, all_done, check, &check->done_timer) < 0) {

@@ -40,6 +40,11 @@ int check_start(const struct check_options *options, const struct config *config
 /* Ends it without a call of done. */
 void check_cancel(struct check *check);
 
+/* Where the error of a module that FAILED in its check stands: in a line of its section, or at its begin, as without a
+ * message. */
+struct config_place check_place_of(const struct config *config, const struct config_module *module,
+                                   const struct wire_message *message);
+
 /* How many option errors an honest host can have for the module; one that tells more is ended. */
 size_t check_errors_max(const struct config_module *module);
 

@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "daemon/loop/loop.h"
+#include "daemon/supervisor/check.h"
 #include "daemon/supervisor/supervisor_internal.h"
 #include "daemon/supervisor/tenancy.h"
 
@@ -55,6 +56,7 @@ static void check_later(struct unit *unit, const char *text)
 void unit_act_check_failed(struct unit *unit, const struct unit_input *input)
 {
     const char *text = input->end ? input->end->text : input->message->text;
+    struct config_place place = check_place_of(unit->config, unit->settings, input->message);
 
     if (input->message && input->message->flags & WIRE_FAILED_PROCESS) {
         check_later(unit, text);
@@ -91,10 +93,9 @@ void unit_act_check_failed(struct unit *unit, const struct unit_input *input)
         log_about(LOG_EVENT_GIVE_UP, LOG_LEVEL_ERROR,
                   "[%s] %s; not started: trying again cannot help", unit->name, text);
     else
-        config_error(&unit->supervisor->check_errors, unit->settings->file, unit->settings->line,
-                     "[module:%s] %s%s", unit->name,
-                     input->end && !input->end->refused ? "ended while it was being checked: " : "",
-                     text);
+        config_error(
+            &unit->supervisor->check_errors, place.file, place.line, "[module:%s] %s%s", unit->name,
+            input->end && !input->end->refused ? "ended while it was being checked: " : "", text);
     unit_set_reason(unit, "%s", text);
     unit->give_up = true;
     tenancy_release(unit, "its module failed the check");

@@ -164,8 +164,8 @@ static void test_all_errors_at_once(void **state)
            "reeve.ini:11: [module:web] restart-limit = 5",
            "reeve.ini:13: [module:web] grace is given twice, first in line 12",
            "reeve.ini:15: [module:we b]: a module's name",
-           "reeve.ini:7: [module:web] load = nothere: there is no such module; looked for /tmp/",
-           "reeve.ini:7: [module:web] after = wep: there is no [module:wep]; did you mean web?",
+           "reeve.ini:8: [module:web] load = nothere: there is no such module; looked for /tmp/",
+           "reeve.ini:14: [module:web] after = wep: there is no [module:wep]; did you mean web?",
            "[daemon] listen = localhost:80: expected ADDRESS:PORT");
 }
 
@@ -176,6 +176,36 @@ static void test_order_and_hosts(void **state)
            "[module:a] waits for itself: a -> b -> a");
     REFUSE("[module:a]\nload = one\nafter = a\n", "[module:a] waits for itself: a -> a");
     REFUSE("[module:a]\nload = one\nhost = h\n[module:b]\nload = one\nhost = h\n", "load the same");
+}
+
+/* Of what shows only when all has been read. */
+static void test_lines_of_keys(void **state)
+{
+    (void)state;
+    REFUSE("[daemon]\nlisten = 127.0.0.1:0\npage = no\nlisten = 8080\n",
+           "reeve.ini:4: [daemon] listen = 8080");
+    REFUSE("[daemon]\ninclude = none*.ini\ninclude = none.ini\n",
+           "reeve.ini:3: [daemon] include = /");
+    REFUSE("[module:a]\nessential = no\nload = mien\n",
+           "reeve.ini:3: [module:a] load = mien: there is no such");
+    REFUSE("[module:a]\nessential = no\nload = /none.so\n",
+           "reeve.ini:3: [module:a] load = /none.so: No such file");
+    REFUSE(
+        "[module:b]\nload = two\n[module:a]\nload = one\nafter = b\nafter = b nobody\nrequires = b\n"
+        "requires = none\n",
+        "reeve.ini:6: [module:a] after = nobody", "reeve.ini:8: [module:a] requires = none");
+    REFUSE(
+        "[module:a]\nload = one\n[module:b]\nload = two\nrequires = a\n[module:c]\nafter = b\nload = one\n"
+        "[module:d]\nload = two\nrequires = d\n",
+        "reeve.ini:11: [module:d] waits for itself");
+    REFUSE("[module:a]\nhost = h\nload = one\nnofile = 64\n[module:b]\nhost = h\nload = two\n",
+           "reeve.ini:4: [module:b] and [module:a] share the host");
+    REFUSE("[module:a]\nload = one\nhost = h\n[module:b]\nhost = h\nload = one\n",
+           "reeve.ini:6: [module:b] and [module:a] load the same");
+    /* A section that is refused for its name lends its lines to none. */
+    write_file("a.ini", "\n\n[module:a]\nload = nothere\n");
+    REFUSE("[daemon]\ninclude = a.ini\n[module:a]\nload = neither\n",
+           "a.ini:3: [module:a] stands already at", "reeve.ini:4: [module:a] load = neither");
 }
 
 static void test_files(void **state)
@@ -314,7 +344,7 @@ static void test_limits_refused(void **state)
            "folder)");
     places.state = "/var/x";
     REFUSE("[module:a]\nload = one\nhost = h\nnice = 3\n[module:b]\nload = two\nhost = h\n",
-           "reeve.ini:5: [module:b] and [module:a] share the host \"h\" and differ in \"nice\"");
+           "reeve.ini:4: [module:b] and [module:a] share the host \"h\" and differ in \"nice\"");
 }
 
 static void test_addresses(void **state)
@@ -429,6 +459,7 @@ int main(void)
         cmocka_unit_test(test_traps_of_inih),
         cmocka_unit_test(test_all_errors_at_once),
         cmocka_unit_test(test_order_and_hosts),
+        cmocka_unit_test(test_lines_of_keys),
         cmocka_unit_test(test_files),
         cmocka_unit_test(test_compare),
         cmocka_unit_test(test_limits),

@@ -30,7 +30,13 @@ class BadInput(harness.DaemonTest):
         self.refuse("[module:a]\nload = exec\ncommand = x\ngrase = 3s\n",
                     'reeve.ini:7: [module:a] unknown key "grase"; did you mean "grace"?')
         self.refuse("[module:a]\nload = nothere\n",
-                    "reeve.ini:4: [module:a] load = nothere: there is no such module; looked for ")
+                    "reeve.ini:5: [module:a] load = nothere: there is no such module; looked for ")
+        self.refuse("[module:a]\nessential = no\nload = /etc/hostname\n",
+                    "reeve.ini:6: [module:a] /etc/hostname is not a shared object")
+        self.refuse("[module:a]\nload = exec\ncommand = x\nrun.every = 1s\nrun.at = daily\n",
+                    "reeve.ini:8: [module:a] task run: every and at exclude each other")
+        self.refuse("[module:a]\nload = exec\ncommand = x\nrun.every = 1s\nrun.jitter = 1h\n",
+                    "reeve.ini:8: [module:a] task run: jitter must be shorter than every")
         self.refuse("[module:a]\nload = exec\n;" + "x" * 10000 + "\n", "the line has 10001 characters")
         self.refuse("[module:a]\nload = exec\ncommand = sh -c \"a ; b\"\n", "a blank before ';'")
         # All errors at once, of several modules.
