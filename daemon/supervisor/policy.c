@@ -11,6 +11,8 @@
 /* Past so many doublings every delay is at its cap: 500 ms would be 6 days. */
 #define DOUBLINGS_MAX 20U
 
+#define SPREAD_STEPS 1024
+
 static int64_t backoff(const struct config_module *settings, unsigned streak, uint32_t random)
 {
     int64_t delay = settings->restart_delay;
@@ -19,8 +21,8 @@ static int64_t backoff(const struct config_module *settings, unsigned streak, ui
     for (unsigned i = 0; i < MIN(streak, DOUBLINGS_MAX) && delay < settings->restart_delay_max; i++)
         delay *= 2;
     delay = MIN(delay, most);
-    /* From 3/4 to 5/4, in 1024 steps. */
-    return MIN(delay / 4 * 3 + delay / 2 / 1024 * (int64_t)(random % 1024), most);
+    /* From 3/4 to 5/4. */
+    return MIN(delay / 4 * 3 + delay / 2 / SPREAD_STEPS * (int64_t)(random % SPREAD_STEPS), most);
 }
 
 static unsigned restarts_within(const struct policy_history *history, int64_t since)
@@ -100,6 +102,12 @@ void policy_record(struct policy_history *history, const struct policy_decision 
         return;
     history->times[history->next] = now;
     history->next = (history->next + 1) % history->size;
+}
+
+int64_t policy_longest_delay(const struct config_module *settings,
+                             const struct policy_history *history)
+{
+    return backoff(settings, history->streak > 0 ? history->streak - 1 : 0, SPREAD_STEPS - 1);
 }
 
 int policy_history_resize(struct policy_history *history, unsigned size)

@@ -63,6 +63,10 @@ struct policy_decision policy_decide(const struct config_module *settings,
 void policy_record(struct policy_history *history, const struct policy_decision *decision,
                    int64_t now);
 
+/* The longest delay that these settings would have given the last restart that was noted. */
+int64_t policy_longest_delay(const struct config_module *settings,
+                             const struct policy_history *history);
+
 /* Makes room for the limit's count, forgetting nothing that still counts. Returns 0 or -ENOMEM. */
 int policy_history_resize(struct policy_history *history, unsigned size);
 /* A person asked for a new start: all is forgiven. */

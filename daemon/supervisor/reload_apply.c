@@ -156,12 +156,15 @@ static void set_goal(struct supervisor *supervisor, const struct reload_change *
         restart(supervisor, unit, change);
 }
 
-/* It starts by itself, after what it waits for: whoever waits for the reload is told of that, too. */
-static void await_start(struct supervisor *supervisor, const struct reload_change *change)
+/* What waits for another starts by itself after that, and whoever waits for the reload is told of it, too. */
+static void keep(struct supervisor *supervisor, const struct reload_change *change)
 {
     struct unit *unit = supervisor_find(supervisor, change->module);
 
-    if (unit && change->step == RELOAD_KEEP && change->because)
+    if (!unit || change->step != RELOAD_KEEP)
+        return;
+    unit_shorten_backoff(unit);
+    if (change->because)
         errand_add(supervisor, supervisor->reload_errand, unit, ERRAND_UP, "a reload");
 }
 
@@ -196,7 +199,7 @@ int reload_apply(struct supervisor *supervisor)
     for (size_t i = 0; i < count; i++)
         give_options(supervisor, &changes[i]);
     for (size_t i = 0; i < count; i++)
-        await_start(supervisor, &changes[i]);
+        keep(supervisor, &changes[i]);
     reload_free_changes(changes, count);
     errand_depart(supervisor->reload_errand);
     config_keep_fixed(config, supervisor->config);

@@ -136,6 +136,9 @@ void unit_destroy(struct unit *unit);
 int unit_set_settings(struct unit *unit, struct config *config,
                       const struct config_module *settings);
 
+/* A restart that it waits for comes no later than its present settings would have had it come. */
+void unit_shorten_backoff(struct unit *unit);
+
 /* input may be NULL for events that carry nothing. */
 void unit_handle(struct unit *unit, enum unit_event event, const struct unit_input *input);
 

@@ -99,6 +99,32 @@ void unit_decide(struct unit *unit, enum policy_end end, enum log_event event,
     }
 }
 
+/* The end of the reason says when it restarts. */
+static void rewrite_restart(struct unit *unit, int64_t delay)
+{
+    static const char begin[] = "; restart";
+    char *last = NULL, text[DURATION_TEXT_SIZE];
+
+    for (char *next = unit->reason; (next = strstr(next, begin)); next++)
+        last = next;
+    if (last)
+        snprintf(last, sizeof(unit->reason) - (size_t)(last - unit->reason), "%s %u in %s", begin,
+                 unit->history.streak, duration_format(delay, text, sizeof(text)));
+}
+
+void unit_shorten_backoff(struct unit *unit)
+{
+    int64_t delay = policy_longest_delay(unit->settings, &unit->history);
+    int64_t due = loop_timer_due(unit->timer);
+
+    if (unit->state != UNIT_BACKOFF || due <= unit->state_since + delay)
+        return;
+    rewrite_restart(unit, delay / NSEC_PER_MSEC * NSEC_PER_MSEC);
+    log_info("[%s] new settings: %s", unit->name, unit->reason);
+    loop_timer_arm(unit->timer, MAX(unit->state_since + delay - clock_monotonic(), INT64_C(0)));
+    supervisor_changed(unit->supervisor);
+}
+
 /* Notes that its next start is a restart for this cause. */
 void unit_note_restart(struct unit *unit, const struct cause *cause)
 {

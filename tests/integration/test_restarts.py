@@ -139,6 +139,27 @@ class Reasons(PuppetTest):
         self.check(daemon, "a", "operator", "^asked for by ")
         self.assertEqual(daemon.stop(), 0, daemon.text())
 
+    def test_a_shorter_delay_counts_for_a_wait_under_way(self):
+        def text(delay, longest):
+            return puppet("a", f"restart-delay-max = {longest}").replace("restart-delay = 1ms", f"restart-delay = {delay}")
+        daemon = self.daemon(text("10h", "20h")).wait_started()
+        daemon.kill("a")
+        harness.wait_until(lambda: daemon.module("a")["state"] == "backoff", "the backoff")
+        # Not a longer one.
+        for delay, longest, words in (("20h", "30h", r"killed by SIGKILL.*; restart 1 in (7|8|9|1\d)h"),
+                                      ("1h", "1h", r"killed by SIGKILL.*; restart 1 in 1h$"),
+                                      ("10h", "30h", r"killed by SIGKILL.*; restart 1 in 1h$")):
+            daemon.write(text(delay, longest))
+            self.assertRegex(daemon.ctl("reload", "--plan").stdout, r"(?m)^a +keep *$")
+            self.assertEqual(daemon.ctl("reload").stdout, "reloaded\n")
+            module = daemon.module("a")
+            self.assertEqual(module["state"], "backoff")
+            self.assertRegex(module["output"], words)
+        daemon.write(text("1ms", "1ms"))
+        self.assertEqual(daemon.ctl("reload").returncode, 0)
+        self.check(daemon, "a", "crash", "killed by SIGKILL")
+        self.assertEqual(daemon.stop(), 0, daemon.text())
+
     def test_reloads(self):
         copy = os.path.join(harness.tempfile.mkdtemp(prefix="reeve-test-"), "puppet.so")
         self.addCleanup(shutil.rmtree, os.path.dirname(copy))

@@ -167,6 +167,29 @@ static void test_resize_keeps_the_newest(void **state)
     policy_history_free(&history);
 }
 
+static void test_the_longest_delay(void **state)
+{
+    struct config_module settings = defaults();
+    struct policy_history history = {0};
+    struct policy_facts facts = {.end = POLICY_END_FAILURE};
+    (void)state;
+
+    /* No restart has waited longer than that, with the same settings. */
+    for (unsigned i = 0; i < 8; i++) {
+        struct policy_decision decision;
+
+        settings.restart_limit.count = 1000;
+        facts.random = i * 341;
+        decision = policy_decide(&settings, &history, &facts);
+        policy_record(&history, &decision, facts.now);
+        assert_true(policy_longest_delay(&settings, &history) >= decision.delay);
+        assert_true(policy_longest_delay(&settings, &history) <= 2 * decision.delay);
+    }
+    assert_int_equal(policy_longest_delay(&settings, &history), 10 * SECOND);
+    settings.restart_delay = settings.restart_delay_max = SECOND / 100;
+    assert_int_equal(policy_longest_delay(&settings, &history), SECOND / 100);
+}
+
 /* The defaults of reeve.ini(5), for a module that fails as soon as it starts: it is given up in a time in
  * which somebody may still look, whatever the dice say. */
 static void test_the_default_limit_is_reached(void **state)
@@ -200,6 +223,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_verdicts),
         cmocka_unit_test(test_delays_double_to_the_cap),
+        cmocka_unit_test(test_the_longest_delay),
         cmocka_unit_test(test_the_default_limit_is_reached),
         cmocka_unit_test(test_limit),
         cmocka_unit_test(test_stable_period_resets),
