@@ -193,10 +193,25 @@ static int read_file(struct ledger *ledger)
     return r < 0 ? r : 0;
 }
 
+/* The oldest change first: reading the lines again in their order tells which is the older. */
+static int compare_notes(const void *a, const void *b)
+{
+    const struct entry *left = a, *right = b;
+
+    return left->noted < right->noted ? -1 : left->noted > right->noted;
+}
+
+static void sort(struct ledger *ledger)
+{
+    if (ledger->count > 0)
+        qsort(ledger->entries, ledger->count, sizeof(*ledger->entries), compare_notes);
+}
+
 static int compose(struct ledger *ledger)
 {
     struct text *text = &ledger->content;
 
+    sort(ledger);
     ledger_file_begin(text);
     for (size_t i = 0; i < ledger->count; i++)
         if (ledger->entries[i].kept)
@@ -376,6 +391,28 @@ void ledger_revive(struct ledger *ledger, const char *module)
     for (size_t i = 0; i < ledger->count; i++)
         if (strcmp(ledger->entries[i].module, module) == 0)
             ledger->entries[i].stopped = false;
+}
+
+void ledger_forget(struct ledger *ledger, bool (*stays)(const char *module, void *arg), void *arg)
+{
+    size_t strangers = 0, excess, kept = 0;
+
+    for (size_t i = 0; i < ledger->count; i++)
+        strangers += !stays(ledger->entries[i].module, arg);
+    if (strangers <= LEDGER_STRANGERS_MAX)
+        return;
+    excess = strangers - LEDGER_STRANGERS_MAX;
+    sort(ledger);
+    for (size_t i = 0; i < ledger->count; i++) {
+        if (excess == 0 || stays(ledger->entries[i].module, arg)) {
+            ledger->entries[kept++] = ledger->entries[i];
+            continue;
+        }
+        entry_free(&ledger->entries[i]);
+        excess--;
+    }
+    ledger->count = kept;
+    mark_changed(ledger);
 }
 
 int ledger_create(struct loop *loop, const char *folder, struct ledger **ret_ledger)

@@ -64,6 +64,11 @@ void ledger_each(const struct ledger *ledger, const char *module,
 /* None of the module's tasks is stopped for an error any more. */
 void ledger_revive(struct ledger *ledger, const char *module);
 
+/* Modules that are not configured may come back, but not all that ever were: of the tasks of those which do not stay, the
+ * youngest so many remain. */
+#define LEDGER_STRANGERS_MAX 1000
+void ledger_forget(struct ledger *ledger, bool (*stays)(const char *module, void *arg), void *arg);
+
 /* For a live upgrade: all that is known, also of what is not kept in the file; and takes it in. NULL
  * without memory; 0, -EBADMSG or -ENOMEM. */
 json_t *ledger_save(const struct ledger *ledger);

@@ -56,6 +56,8 @@ static void end(struct supervisor *supervisor)
                           : "reload failed: the old configuration stays in force");
     else
         log_notice("reloaded");
+    if (applied)
+        supervisor_forget_strangers(supervisor);
     config_free(TAKE_PTR(supervisor->new_config));
     supervisor->reloading = false;
     tell_waiters(supervisor, applied);

@@ -285,6 +285,7 @@ void supervisor_start(struct supervisor *supervisor)
     struct unit *unit;
 
     supervisor->started_at = clock_monotonic();
+    supervisor_forget_strangers(supervisor);
     LIST_FOREACH (unit, &supervisor->units, list)
         unit_handle(unit, UNIT_EVENT_CHECK, NULL);
     supervisor_changed(supervisor);

@@ -89,6 +89,9 @@ void supervisor_hosts_changed(void *arg);
 
 /* supervisor.c: something changed; all units are looked at in the next turn of the loop. */
 void supervisor_changed(struct supervisor *supervisor);
+
+/* Of modules that are not configured any more, the ledger keeps as much as is bounded. */
+void supervisor_forget_strangers(struct supervisor *supervisor);
 /* A unit entered a state; before is the one that it left. */
 void supervisor_unit_changed(struct unit *unit, enum unit_state before);
 /* Where units of that name are, linked by name_list, among others. */

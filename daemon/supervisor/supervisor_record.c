@@ -91,6 +91,16 @@ void supervisor_answer_all(struct supervisor *supervisor)
     reload_finish(supervisor);
 }
 
+static bool is_configured(const char *module, void *arg)
+{
+    return config_find(arg, module);
+}
+
+void supervisor_forget_strangers(struct supervisor *supervisor)
+{
+    ledger_forget(supervisor->ledger, is_configured, supervisor->config);
+}
+
 void supervisor_flush(struct supervisor *supervisor, void (*done)(void *arg), void *arg)
 {
     ledger_flush(supervisor->ledger, done, arg);

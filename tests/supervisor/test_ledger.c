@@ -79,7 +79,8 @@ static void test_kept_over_a_restart(void **state)
     ledger_read_board(ledger, "web", fixture->board, 0);
     ledger_destroy(ledger);
     ledger = make(fixture);
-    expect_runs(ledger, "web", "check=400 a task with blanks=200 ");
+    /* The youngest is the last. */
+    expect_runs(ledger, "web", "a task with blanks=200 check=400 ");
     ledger_destroy(ledger);
 }
 
@@ -290,6 +291,50 @@ static void test_a_module_that_makes_up_tasks(void **state)
     ledger_destroy(ledger);
 }
 
+static bool is_web(const char *module, void *arg)
+{
+    (void)arg;
+    return strcmp(module, "web") == 0;
+}
+
+/* Renamed again and again. */
+static void test_modules_that_are_not_configured(void **state)
+{
+    struct fixture *fixture = *state;
+    struct ledger *ledger = make(fixture);
+    char name[32];
+
+    set_task(fixture, 0, "check", 100, true);
+    ledger_read_board(ledger, "web", fixture->board, 0);
+    for (int i = 0; i < LEDGER_STRANGERS_MAX; i++) {
+        snprintf(name, sizeof(name), "old%d", i);
+        ledger_read_board(ledger, name, fixture->board, 0);
+    }
+    /* What changes is young, wherever it stands, and stays so in the file. */
+    set_task(fixture, 0, "check", 200, true);
+    ledger_read_board(ledger, "old0", fixture->board, 0);
+    ledger_forget(ledger, is_web, NULL);
+    expect_runs(ledger, "old1", "check=100 ");
+    ledger_destroy(ledger);
+    ledger = make(fixture);
+    for (int i = 0; i < 2; i++) {
+        snprintf(name, sizeof(name), "new%d", i);
+        ledger_read_board(ledger, name, fixture->board, 0);
+    }
+    ledger_forget(ledger, is_web, NULL);
+    for (int life = 0; life < 2; life++) {
+        expect_runs(ledger, "web", "check=100 ");
+        expect_runs(ledger, "old0", "check=200 ");
+        expect_runs(ledger, "old1", "");
+        expect_runs(ledger, "old2", "");
+        expect_runs(ledger, "old3", "check=100 ");
+        expect_runs(ledger, "new1", "check=200 ");
+        ledger_destroy(ledger);
+        ledger = make(fixture);
+    }
+    ledger_destroy(ledger);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -302,6 +347,7 @@ int main(void)
         TEST(test_a_module_that_makes_up_tasks),
         TEST(test_what_only_one_life_knows),
         TEST(test_intervals),
+        TEST(test_modules_that_are_not_configured),
     };
 
     return cmocka_run_group_tests_name("ledger", tests, NULL, NULL);
