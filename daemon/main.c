@@ -19,6 +19,7 @@
 #include "base/log.h"
 #include "base/signal_name.h"
 #include "daemon/arguments.h"
+#include "daemon/config/credentials.h"
 #include "daemon/edge/edge.h"
 #include "daemon/handover.h"
 #include "daemon/last_write.h"
@@ -253,11 +254,18 @@ static struct config *find_config(const struct arguments *arguments, const struc
         close(arguments->resume);
         return *ret_state ? config : NULL;
     }
-    config = config_load(arguments->config_path, &places->config, &errors);
+    config = config_read(arguments->config_path, &places->config, &errors);
+    if (config) {
+        /* What is wrong is told as everything else will be. */
+        log_set_format(config->log_format);
+        credentials_resolve(config, &places->config, &errors);
+    }
     for (size_t i = 0; i < errors.texts.count; i++)
         log_error("%s", errors.texts.items[i]);
     if (errors.texts.count > 0)
         edge_tell_failure(errors.texts.items[0]);
+    if (config_errors_any(&errors))
+        config_free(TAKE_PTR(config));
     config_errors_free(&errors);
     return config;
 }

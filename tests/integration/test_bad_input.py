@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: MIT
 """Everything that can be wrong before a start: a clear error that names the place, a non-zero exit,
 and nothing left running."""
+import json
 import os
 import shutil
 import socket
@@ -43,6 +44,18 @@ class BadInput(harness.DaemonTest):
         self.refuse("[module:a]\nload = exec\ncommand = x\nx = 1\n[module:b]\nload = httpcheck\n"
                     "expect-status = 7\n", '[module:a] unknown key "x"',
                     "expect-status = 7 is out of range", '[module:b] the key "url" is missing')
+
+    def test_errors_at_the_start_in_json(self):
+        """Wherever the key stands, and whatever else is wrong."""
+        for config in ("[module:a]\nload = nothere\n", "[module:a]\nnonsense\nload = exec\n", "[module:a]\nload = exec\n"):
+            code, errors = self.run_reeved(config, daemon="log-format = json")
+            self.assertEqual(code, 1, errors)
+            lines = [json.loads(line) for line in errors.splitlines()]
+            self.assertIn("error", [line["level"] for line in lines], errors)
+            self.assertIn("reeve.ini:", str(lines))
+        # A line of its own cannot be read; then it is text.
+        code, errors = self.run_reeved("", daemon="log-format = xml")
+        self.assertRegex(errors, r"Z error +/\S+/reeve\.ini:\d+: \[daemon\] log-format = xml: expected text or json")
 
     def test_check_accepts_the_good(self):
         daemon = harness.Daemon("[module:a]\nload = exec\ncommand = true\n")
