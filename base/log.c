@@ -139,7 +139,8 @@ static bool say_dropped(bool (*fn)(const struct log_record *record))
 
     if (dropped == 0)
         return true;
-    snprintf(note, sizeof(note), "%llu log lines were dropped: %s", (unsigned long long)dropped,
+    snprintf(note, sizeof(note), "%llu log %s dropped: %s", (unsigned long long)dropped,
+             plural(dropped, "line was", "lines were"),
              error == 0 || error == EAGAIN ? "the log was not being read" : strerror(error));
     if (!fn(&record))
         return false;

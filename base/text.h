@@ -63,6 +63,12 @@ static inline bool string_equal(const char *a, const char *b)
     return a == b || (a && b && __builtin_strcmp(a, b) == 0);
 }
 
+/* The words that go with the number, as in "1 job was", "2 jobs were". */
+static inline const char *plural(unsigned long long count, const char *one, const char *many)
+{
+    return count == 1 ? one : many;
+}
+
 /* "yes", "true", "on", "1" and their opposites, as in systemd. Returns 0 or -EINVAL. */
 int bool_parse(const char *text, bool *ret_value);
 

@@ -104,7 +104,9 @@ static void describe_because(const json_t *step, char *buffer, size_t size)
         snprintf(buffer, size, "it requires %s, which restarts", because);
     else
         snprintf(buffer, size, "it requires %s, which is %s", because,
-                 strcmp(state, "add") == 0 ? "new" : state);
+                 strcmp(state, "add") == 0       ? "new"
+                 : strcmp(state, "backoff") == 0 ? "in its backoff"
+                                                 : state);
 }
 
 /* Why, and what becomes of work under way. */

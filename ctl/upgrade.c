@@ -8,6 +8,7 @@
 #include <time.h>
 
 #include "base/duration.h"
+#include "base/text.h"
 #include "ctl/commands.h"
 #include "ctl/table.h"
 
@@ -60,7 +61,8 @@ static int wait_for_hosts(const struct ctl *ctl, json_int_t generation)
         replacing = json_is_true(json_object_get(status, "replacing"));
         if (r == 0 && replacing && !ctl->json && get_integer(status, "hosts_to_replace") != told) {
             told = get_integer(status, "hosts_to_replace");
-            fprintf(stderr, "waiting: %lld hosts are still to be replaced\n", (long long)told);
+            fprintf(stderr, "waiting: %lld %s still to be replaced\n", (long long)told,
+                    plural((unsigned long long)told, "host is", "hosts are"));
         }
         json_decref(status);
         if (r == 0 && replacing)
@@ -75,7 +77,8 @@ static void print_result(const json_t *answer)
 
     printf("reeved %s has taken over from %s: generation %lld, %lld host%s kept",
            get_text(answer, "version"), get_text(answer, "from"),
-           (long long)get_integer(answer, "generation"), (long long)kept, kept == 1 ? "" : "s");
+           (long long)get_integer(answer, "generation"), (long long)kept,
+           plural((unsigned long long)kept, "", "s"));
     if (replaced > 0)
         printf(", %lld replaced (another wire version)", (long long)replaced);
     putchar('\n');

@@ -18,6 +18,7 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "base/signal_name.h"
+#include "base/text.h"
 #include "daemon/arguments.h"
 #include "daemon/config/credentials.h"
 #include "daemon/edge/edge.h"
@@ -273,11 +274,12 @@ static struct config *find_config(const struct arguments *arguments, const struc
 static void tell_takeover(const struct daemon *daemon, const json_t *state)
 {
     const char *before = json_string_value(json_object_get(state, "version"));
+    unsigned hosts = supervisor_living_hosts(daemon->supervisor);
 
-    log_notice("reeved %s has taken over from %s: generation %llu, %u hosts", REEVE_VERSION,
+    log_notice("reeved %s has taken over from %s: generation %llu, %u %s", REEVE_VERSION,
                before ? before : "another",
-               (unsigned long long)supervisor_upgrades(daemon->supervisor) + 1,
-               supervisor_living_hosts(daemon->supervisor));
+               (unsigned long long)supervisor_upgrades(daemon->supervisor) + 1, hosts,
+               plural(hosts, "host", "hosts"));
 }
 
 /* A program of before may not have handed one over: then nobody holds it. */

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/text.h"
 #include "daemon/loop/loop.h"
 #include "daemon/supervisor/check.h"
 #include "daemon/supervisor/host.h"
@@ -79,6 +80,6 @@ int options_check(const char *config_path, struct places *places)
     config_errors_free(&errors);
     if (!failed)
         printf("%s: good, %zu module%s\n", config_path, config->module_count,
-               config->module_count == 1 ? "" : "s");
+               plural(config->module_count, "", "s"));
     return failed ? 1 : 0;
 }

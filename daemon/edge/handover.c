@@ -6,6 +6,7 @@
 
 #include "base/fd.h"
 #include "base/log.h"
+#include "base/text.h"
 #include "daemon/edge/edge_internal.h"
 #include "daemon/edge/log_ring.h"
 #include "daemon/loop/http_handover.h"
@@ -98,7 +99,8 @@ static void adopt_connections(struct http_server *server, const json_t *list)
         error = r < 0 ? -r : error;
     }
     if (lost > 0)
-        log_warning("%zu idle connections could not be taken over: %s", lost, strerror(error));
+        log_warning("%zu idle %s could not be taken over: %s", lost,
+                    plural(lost, "connection", "connections"), strerror(error));
 }
 
 static int adopt_listeners(struct edge *edge, const json_t *state)

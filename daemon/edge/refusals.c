@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/duration.h"
 #include "base/log.h"
+#include "base/text.h"
 #include "daemon/edge/edge_internal.h"
 #include "daemon/loop/loop.h"
 
@@ -35,8 +36,8 @@ static void minute_over(void *arg)
         const struct refusal *refusal = &refusals->table[i];
 
         if (refusal->further > 0)
-            log_warning("control: refused %lu further requests within a minute%s: uid %u %s",
-                        refusal->further,
+            log_warning("control: refused %lu further %s within a minute%s: uid %u %s",
+                        refusal->further, plural(refusal->further, "request", "requests"),
                         refusals->crowded && i == REFUSALS_MAX - 1 ? ", of several users" : "",
                         (unsigned)refusal->uid, refusal->what);
     }

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/shown.h"
+#include "base/text.h"
 #include "daemon/edge/edge_internal.h"
 
 /* So that the line stays one. */
@@ -51,7 +52,8 @@ static void add_work(const struct snapshot_module *module, struct text *line)
     for (size_t i = 0; i < module->pool_count; i++)
         jobs += (uint64_t)module->pools[i].active + module->pools[i].queued;
     if (runs + jobs > 0)
-        text_append_format(line, " (%" PRIu64 " runs, %" PRIu64 " jobs)", runs, jobs);
+        text_append_format(line, " (%" PRIu64 " %s, %" PRIu64 " %s)", runs,
+                           plural(runs, "run", "runs"), jobs, plural(jobs, "job", "jobs"));
 }
 
 static bool is_left(const struct snapshot_module *module)

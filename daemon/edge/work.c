@@ -73,7 +73,8 @@ static void respond_refused(struct http_request *request, const struct unit *uni
                            "module %s takes nothing now: its host is being replaced", unit->name);
     else if (code == -EAGAIN)
         edge_respond_error(request, 503, code, "module %s is %s%s%s", unit->name,
-                           unit_state_name(unit->state), unit->reason[0] ? ": " : "", unit->reason);
+                           unit_state_words(unit->state), unit->reason[0] ? ": " : "",
+                           unit->reason);
     else if (code == -ENOBUFS)
         edge_respond_error(request, 503, code,
                            "module %s takes nothing now: its host reads no requests", unit->name);

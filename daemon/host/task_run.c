@@ -149,7 +149,8 @@ static void tell_end(struct task_runner *runner, struct rv_context *ctx, int cod
 
     if (code >= 0) {
         if (failed_before > 0)
-            host_log(ctx, RV_LOG_NOTICE, "succeeded again after %u failures", failed_before);
+            host_log(ctx, RV_LOG_NOTICE, "succeeded again after %u %s", failed_before,
+                     plural(failed_before, "failure", "failures"));
         return;
     }
     host_log(ctx, RV_LOG_WARNING, "failed: %s", text);

@@ -44,7 +44,7 @@ static void describe(const struct errand_item *item, char *buffer, size_t size)
     if (unit->state == UNIT_WAITING)
         tree_describe_wait(unit, buffer, size);
     else
-        snprintf(buffer, size, "is %s%s%s", unit_state_name(unit->state),
+        snprintf(buffer, size, "is %s%s%s", unit_state_words(unit->state),
                  unit->reason[0] ? ": " : "", unit->reason);
 }
 
@@ -125,7 +125,7 @@ static void timed_out(void *arg)
         if (item->settled || !item->unit)
             continue;
         snprintf(text, sizeof(text), "is still %s, after all its timeouts",
-                 unit_state_name(item->unit->state));
+                 unit_state_words(item->unit->state));
         settle(item, -ETIMEDOUT, text);
     }
     supervisor_changed(errand->supervisor);

@@ -170,7 +170,7 @@ static void follow_requirement(struct unit *unit)
     if (!missing)
         return;
     snprintf(cause.text, sizeof(cause.text), "module %s, which it requires, is %s", missing->name,
-             missing->state == UNIT_READY ? "about to stop" : unit_state_name(missing->state));
+             missing->state == UNIT_READY ? "about to stop" : unit_state_words(missing->state));
     log_notice("[%s] restarts: %s", unit->name, cause.text);
     goal_bounce(unit, &cause, NULL);
 }

@@ -143,14 +143,14 @@ void judge_module(struct snapshot_module *module, const struct unit *unit, enum 
         /* Nobody misses it. */
         module->health = HEALTH_PASS;
         snprintf(module->output, sizeof(module->output), "no longer configured, %s%s%s",
-                 unit->state == UNIT_READY ? "about to stop" : unit_state_name(unit->state),
+                 unit->state == UNIT_READY ? "about to stop" : unit_state_words(unit->state),
                  unit->activity[0] ? ": " : "", unit->activity);
         return;
     }
     if (module->moves_to[0] != '\0')
         snprintf(module->output, sizeof(module->output), "moves from host %s to %s, %s%s%s",
                  module->host, module->moves_to,
-                 unit->state == UNIT_READY ? "about to stop" : unit_state_name(unit->state),
+                 unit->state == UNIT_READY ? "about to stop" : unit_state_words(unit->state),
                  unit->activity[0] ? ": " : "", unit->activity);
     for (size_t i = 0; i < module->task_count; i++)
         worsen(&module->health, module->tasks[i].health);

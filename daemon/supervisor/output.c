@@ -117,8 +117,9 @@ static const char *label_of(struct output *output, struct bucket *bucket)
 static void say_dropped(struct output *output, struct bucket *bucket)
 {
     if (bucket->dropped > 0)
-        log_warning("[%s] %lu lines were dropped: it logs more than %d lines a second",
-                    label_of(output, bucket), bucket->dropped, LINES_PER_SECOND);
+        log_warning("[%s] %lu %s dropped: it logs more than %d lines a second",
+                    label_of(output, bucket), bucket->dropped,
+                    plural(bucket->dropped, "line was", "lines were"), LINES_PER_SECOND);
     bucket->dropped = 0;
 }
 
@@ -277,9 +278,8 @@ static void read_rest(struct output *output)
         return;
     if (output->used > 0)
         take_bytes(output, "\n", 1);
-    log_warning(
-        "[%s] %d bytes of its output were dropped: they are more than is read of a host that has ended",
-        output_label(output), held);
+    log_warning("[%s] %d %s of its output dropped: more than is read of a host that has ended",
+                output_label(output), held, plural((unsigned)held, "byte", "bytes"));
 }
 
 static void output_ready(int fd _unused_, unsigned events _unused_, void *arg)

@@ -7,6 +7,7 @@
 
 #include "base/duration.h"
 #include "base/macro.h"
+#include "base/text.h"
 
 /* Past so many doublings every delay is at its cap: 500 ms would be 6 days. */
 #define DOUBLINGS_MAX 20U
@@ -84,7 +85,8 @@ struct policy_decision policy_decide(const struct config_module *settings,
     if (recent >= settings->restart_limit.count && !decision.free) {
         decision.verdict = POLICY_FAILED;
         snprintf(decision.reason, sizeof(decision.reason),
-                 "not restarted: %u restarts within %s (restart-limit)", recent,
+                 "not restarted: %u %s within %s (restart-limit)", recent,
+                 plural(recent, "restart", "restarts"),
                  duration_format(settings->restart_limit.window, window, sizeof(window)));
         return decision;
     }

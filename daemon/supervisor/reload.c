@@ -90,7 +90,7 @@ static void add_errors(struct supervisor *supervisor)
         if (!item->settled)
             config_error(&supervisor->reload_errors, settings->file, settings->line,
                          "[module:%s] is %s: reeved stops before the reload has ended",
-                         settings->name, unit_state_name(item->unit->state));
+                         settings->name, unit_state_words(item->unit->state));
         else if (item->code < 0 && settings)
             config_error(&supervisor->reload_errors, settings->file, settings->line,
                          "[module:%s] %s", settings->name,

@@ -114,6 +114,16 @@ static bool is_taken_along(const struct reload_change *change)
     return change->because && strcmp(change->because_state, reload_step_name(RELOAD_RESTART)) == 0;
 }
 
+/* Behind "which is". */
+static const char *describe_because(const struct reload_change *change)
+{
+    if (is_new(change))
+        return "new";
+    return strcmp(change->because_state, unit_state_name(UNIT_BACKOFF)) == 0
+               ? unit_state_words(UNIT_BACKOFF)
+               : change->because_state;
+}
+
 static void restart(struct supervisor *supervisor, struct unit *unit,
                     const struct reload_change *change)
 {
@@ -126,7 +136,7 @@ static void restart(struct supervisor *supervisor, struct unit *unit,
 
     if (change->because)
         snprintf(cause.text, sizeof(cause.text), "reload: it requires module %s, which is %s",
-                 change->because, is_new(change) ? "new" : change->because_state);
+                 change->because, describe_because(change));
     if (!unit_is_running(unit) && !unit->attached) {
         start(supervisor, unit, UNIT_EVENT_START, why);
         return;

@@ -222,8 +222,8 @@ static char *find_work(struct supervisor *supervisor, const char *module)
 
         if (scoreboard_read_pool(board, i, &pool) && pool.head.used && pool.module == unit->slot &&
             pool.active > 0)
-            text_append_format(&text, "%s%u jobs of %s", text.length > 0 ? ", " : "", pool.active,
-                               pool.name);
+            text_append_format(&text, "%s%u %s of %s", text.length > 0 ? ", " : "", pool.active,
+                               plural(pool.active, "job", "jobs"), pool.name);
     }
     return text.length > 0 ? strdup(text_string(&text)) : NULL;
 }

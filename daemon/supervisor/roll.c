@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "base/log.h"
+#include "base/text.h"
 #include "daemon/supervisor/supervisor_internal.h"
 #include "daemon/supervisor/tenancy.h"
 #include "daemon/supervisor/unit.h"
@@ -121,6 +122,8 @@ void supervisor_hosts_restored(struct supervisor *supervisor)
         unit->rolled = unit->state == UNIT_READY && host_is_foreign(unit->tenancy->host);
     supervisor->rolling = count > 0;
     if (count > 0)
-        log_notice("%u hosts are replaced, one by one: they do not speak wire version %u", count,
+        log_notice("%u %s wire version %u", count,
+                   plural(count, "host is replaced: it does not speak",
+                          "hosts are replaced, one by one: they do not speak"),
                    wire_version);
 }

@@ -77,7 +77,7 @@ static bool units_are_settled(const struct supervisor *supervisor, char *ret_wha
         else if (unit->goal != GOAL_NONE || (unit_is_running(unit) && tree_missing(unit)))
             what = "about to be stopped";
         else if (unit_is_moving(unit) && unit->state != UNIT_WAITING)
-            what = unit_state_name(unit->state);
+            what = unit_state_words(unit->state);
         if (what) {
             snprintf(ret_what, size, "module %s is %s", unit->name, what);
             return false;

@@ -174,7 +174,7 @@ static void finish_starting(struct supervisor *supervisor)
     LIST_FOREACH (unit, &supervisor->units, list)
         if (unit->settings->essential && !unit->was_ready)
             log_warning("[%s] is essential and was never ready: it is %s%s%s", unit->name,
-                        unit_state_name(unit->state), unit->reason[0] ? ": " : "", unit->reason);
+                        unit_state_words(unit->state), unit->reason[0] ? ": " : "", unit->reason);
     log_notice("started");
     supervisor_notify(supervisor, SUPERVISOR_STARTED);
 }

@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "base/macro.h"
 #include "base/shown.h"
+#include "base/text.h"
 #include "daemon/supervisor/check.h"
 #include "daemon/supervisor/crash.h"
 #include "daemon/supervisor/ledger.h"
@@ -187,8 +188,8 @@ void tenancy_close_books(struct unit *unit, const struct host_end *end)
     lost = tally_close(&unit->tally, board, unit->slot, end ? end->text : "the module stopped");
     unit->jobs_lost += lost;
     if (lost > 0)
-        log_line(expected ? LOG_LEVEL_NOTICE : LOG_LEVEL_ERROR,
-                 "[%s] %llu jobs were lost with its host", unit->name, (unsigned long long)lost);
+        log_line(expected ? LOG_LEVEL_NOTICE : LOG_LEVEL_ERROR, "[%s] %llu %s lost with its host",
+                 unit->name, (unsigned long long)lost, plural(lost, "job was", "jobs were"));
     if (expected)
         return;
     crash_read(board, unit->slot, &unit->crash, &frames);

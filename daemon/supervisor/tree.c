@@ -227,11 +227,11 @@ void tree_describe_wait(struct unit *unit, char *buffer, size_t size)
     else if (culprit->removed && strcmp(culprit->name, unit->name) == 0)
         snprintf(buffer, size, "waits for itself to leave host %s: %s%s%s",
                  host_name(culprit->tenancy->host),
-                 culprit->state == UNIT_READY ? "about to stop" : unit_state_name(culprit->state),
+                 culprit->state == UNIT_READY ? "about to stop" : unit_state_words(culprit->state),
                  culprit->activity[0] ? "; " : "", culprit->activity);
     else
         snprintf(buffer, size, "waits for module %s, which is %s%s%s", culprit->name,
-                 culprit->state == UNIT_READY ? "about to stop" : unit_state_name(culprit->state),
+                 culprit->state == UNIT_READY ? "about to stop" : unit_state_words(culprit->state),
                  culprit->state != UNIT_WAITING && culprit->reason[0] ? ": " : "",
                  culprit->state != UNIT_WAITING ? culprit->reason : "");
     text_sanitise(buffer);

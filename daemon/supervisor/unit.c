@@ -23,6 +23,11 @@ const char *unit_state_name(enum unit_state state)
     return state_names[state];
 }
 
+const char *unit_state_words(enum unit_state state)
+{
+    return state == UNIT_BACKOFF ? "in its backoff" : unit_state_name(state);
+}
+
 static void timer_expired(void *arg)
 {
     unit_handle(arg, UNIT_EVENT_TIMEOUT, NULL);

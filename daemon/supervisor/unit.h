@@ -145,6 +145,9 @@ void unit_handle(struct unit *unit, enum unit_event event, const struct unit_inp
 /* "ready" and the like. */
 const char *unit_state_name(enum unit_state state);
 
+/* The same behind "it is". */
+const char *unit_state_words(enum unit_state state);
+
 /* Neither ready nor at rest. */
 static inline bool unit_is_moving(const struct unit *unit)
 {

@@ -118,8 +118,9 @@ void unit_act_stopped(struct unit *unit, const struct unit_input *input)
     const struct wire_message *message = input->message;
 
     if (message->number > 0)
-        log_warning("[%s] %llu queued jobs were not run: %s", unit->name,
-                    (unsigned long long)message->number, unit->cause.text);
+        log_warning("[%s] %llu queued %s not run: %s", unit->name,
+                    (unsigned long long)message->number,
+                    plural(message->number, "job was", "jobs were"), unit->cause.text);
     if (tenancy_release(unit, unit->cause.text))
         return; /* its host is ending: HOST_ENDED finishes the stop */
     tenancy_close_books(unit, NULL);

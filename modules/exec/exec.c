@@ -155,8 +155,9 @@ static void log_lines(struct rv_context *ctx, char *output, size_t size)
     while ((line = strsep(&position, "\n"))) {
         n++;
         if (n == LINES_FIRST + 1 && count > LINES_FIRST + LINES_LAST)
-            rv_log(ctx, RV_LOG_INFO, "[... %zu lines left out ...]",
-                   count - LINES_FIRST - LINES_LAST);
+            rv_log(ctx, RV_LOG_INFO, "[... %zu line%s left out ...]",
+                   count - LINES_FIRST - LINES_LAST,
+                   count - LINES_FIRST - LINES_LAST == 1 ? "" : "s");
         if (*line != '\0' && (n <= LINES_FIRST || n + LINES_LAST > count))
             log_line(ctx, line);
     }

@@ -144,6 +144,9 @@ static void test_numbers(void **state)
     assert_int_equal(size_parse("K", &size), -EINVAL);
     assert_string_equal(size_format(1610612736, text, sizeof(text)), "1.5G");
     assert_string_equal(size_format(1023, text, sizeof(text)), "1023");
+    assert_string_equal(plural(0, "job was", "jobs were"), "jobs were");
+    assert_string_equal(plural(1, "job was", "jobs were"), "job was");
+    assert_string_equal(plural(UINT64_C(1) << 32, "job was", "jobs were"), "jobs were");
 }
 
 static void test_strings(void **state)

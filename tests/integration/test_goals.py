@@ -212,7 +212,7 @@ class Blocked(GoalTest):
         done = daemon.ctl("reload")
         self.assertEqual(done.returncode, 1)
         self.assertIn("[module:x] waits for module s, which is stopped", done.stderr)
-        self.assertIn("[module:y] waits for module f, which is backoff: init failed", done.stderr)
+        self.assertIn("[module:y] waits for module f, which is in its backoff: init failed", done.stderr)
         self.assertEqual(daemon.ctl("upgrade").returncode, 0, daemon.text())
         self.assert_stops(daemon)
 
@@ -220,7 +220,7 @@ class Blocked(GoalTest):
         daemon = self.failed()
         for what in ("start", "restart"):
             answer = self.operate(daemon, what, "b", 500)
-            self.assertRegex(answer["error"], r"module b waits for module a, which is (failed|backoff): init failed")
+            self.assertRegex(answer["error"], r"module b waits for module a, which is (failed|in its backoff): init failed")
         self.assertIn("waits for module a", daemon.ctl("status").stdout)
         self.operate(daemon, "stop", "b")
         self.assert_stops(daemon)
@@ -296,7 +296,7 @@ class InOrder(GoalTest):
         release()
         status, answer = reload.answer()
         self.assertEqual(status, 409, answer)
-        self.assertRegex(str(answer), r"\[module:c\] is (backoff|failed): init failed: as told")
+        self.assertRegex(str(answer), r"\[module:c\] is (in its backoff|failed): init failed: as told")
         self.assertEqual(self.states(daemon, "ab"), ["ready", "ready"])
         order = [line for line in self.trace(daemon) if "fini" in line]
         self.assertEqual(order, ["c fini", "b fini"])

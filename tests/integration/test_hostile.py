@@ -197,7 +197,7 @@ class Hangs(Hostile):
         harness.wait_until(lambda: daemon.module("evil")["pools"][0]["active"] == 1, "the job")
         self.assertEqual(daemon.stop(), 0, daemon.text())
         self.assertRegex(daemon.text(), r"evil/act hangs|did not stop within its drain and grace")
-        self.assertIn("[evil] 1 jobs were lost with its host", daemon.text())
+        self.assertIn("[evil] 1 job was lost with its host", daemon.text())
 
 
 class Resources(Hostile):

@@ -213,7 +213,7 @@ class Journal(PuppetTest):
 
         def is_told():
             daemon.ask("/v1/restart?module=held&wait", "POST")
-            return any("log lines were dropped" in line["text"] for line in self.logs())
+            return any(" log line" in line["text"] and " dropped: " in line["text"] for line in self.logs())
         harness.wait_until(is_told, "the count of dropped lines")
         self.assertEqual(daemon.stop(), 0)
 

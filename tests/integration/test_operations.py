@@ -89,7 +89,7 @@ class Operations(PuppetTest):
                                     "restart-limit = 1/1000s")).wait_started()
         harness.wait_until(lambda: self.state(daemon, "a") == "failed", "failed")
         answer = self.operate(daemon, "start", "a", 500)
-        self.assertRegex(answer["error"], "module a is (backoff|failed): init failed: as told")
+        self.assertRegex(answer["error"], "module a is (in its backoff|failed): init failed: as told")
         self.operate(daemon, "stop", "a")
         self.assertEqual(daemon.stop(), 0, daemon.text())
 
@@ -492,7 +492,7 @@ class Looks(PuppetTest):
             say("say [a] once more")
             return re.search(r"\[a\] \d+ lines were dropped: it logs more than", daemon.text())
         harness.wait_until(is_told, "the count of dropped lines")
-        self.assertNotIn("[c] 1 lines were dropped", daemon.text())
+        self.assertNotIn("[c] 1 line was dropped", daemon.text())
         self.assertEqual(daemon.stop(), 0, daemon.text())
 
     def test_what_counts_is_not_dropped(self):

@@ -83,7 +83,7 @@ class Reasons(PuppetTest):
                 self.act(daemon, "a", action)
                 restart = self.check(daemon, "a", kind, reason)
                 self.assertEqual("hang in act run" in restart["crash"], kind == "hang")
-                self.check(daemon, "c", "dependency", "^module a, which it requires, is backoff$")
+                self.check(daemon, "c", "dependency", "^module a, which it requires, is in its backoff$")
         self.assertEqual(daemon.stop(), 0, daemon.text())
 
     def test_a_stopped_process(self):

@@ -26,7 +26,7 @@ class Order(PuppetTest):
         pids = {m["name"]: m["pid"] for m in daemon.status()["modules"]}
         daemon.kill("a")
         self.wait_restarted(daemon, "a", pids["a"])
-        daemon.wait_log(r"\[needs\] restarts: module a, which it requires, is backoff")
+        daemon.wait_log(r"\[needs\] restarts: module a, which it requires, is in its backoff")
         self.wait_restarted(daemon, "needs", pids["needs"])
         self.assertEqual(daemon.module("follows")["pid"], pids["follows"])
         # The restart was an orderly one.
@@ -505,7 +505,7 @@ class Causes(PuppetTest):
                       self.trace(daemon))
         # What was queued never ran, and that is told.
         self.assertNotIn("a noted", self.trace(daemon))
-        self.assertRegex(daemon.text(), r"\[a\] 1 queued jobs were not run: SIGTERM from")
+        self.assertRegex(daemon.text(), r"\[a\] 1 queued job was not run: SIGTERM from")
 
     def test_drain_queue_runs_what_was_accepted(self):
         daemon = self.daemon(puppet("a", "drain = 1000s", "drain-queue = yes"),
@@ -562,7 +562,7 @@ class Tasks(PuppetTest):
         self.script(daemon, "go", "nothing")
         self.assertEqual(daemon.ctl("run", "go/act", "--wait").returncode, 0)
         self.assertEqual(daemon.check("go/act:duration")["status"], "pass")
-        daemon.wait_log(r"\[go/act#2\] succeeded again after 1 failures")
+        daemon.wait_log(r"\[go/act#2\] succeeded again after 1 failure$")
         self.assertEqual(daemon.stop(), 0, daemon.text())
 
     def test_more_than_zero_is_a_success(self):

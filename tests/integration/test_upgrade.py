@@ -335,7 +335,7 @@ class Refused(upgrading.UpgradeTest):
     def test_by_signal(self):
         daemon = self.installed(HEARTBEAT)
         daemon.signal(signal.SIGUSR2)
-        daemon.wait_log("has taken over from .*: generation 2, 1 hosts")
+        daemon.wait_log("has taken over from .*: generation 2, 1 host")
         os.unlink(daemon.program)
         daemon.signal(signal.SIGUSR2)
         daemon.wait_log("not upgraded: .*No such file")

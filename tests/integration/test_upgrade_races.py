@@ -40,8 +40,8 @@ class TakingOver(upgrading.UpgradeTest):
         daemon.signal(signal.SIGUSR2)
         daemon.wait_log("executing")
         daemon.signal(signal.SIGUSR2)
-        daemon.wait_log("has taken over from .*: generation 2, 1 hosts")
-        daemon.wait_log("has taken over from .*: generation 3, 1 hosts")
+        daemon.wait_log("has taken over from .*: generation 2, 1 host")
+        daemon.wait_log("has taken over from .*: generation 3, 1 host")
         self.check_served(peers)
         self.assertEqual(daemon.request("/livez")[0], 200)
         self.assertEqual(daemon.stop(), 0)
@@ -67,7 +67,7 @@ class TakingOver(upgrading.UpgradeTest):
         daemon.signal(signal.SIGUSR2)
         daemon.wait_log("executing")
         daemon.signal(signal.SIGTERM)
-        daemon.wait_log("has taken over from .*: generation 2, 1 hosts")
+        daemon.wait_log("has taken over from .*: generation 2, 1 host")
         self.assertEqual(daemon.wait(), 0)
 
 
@@ -118,7 +118,7 @@ class Pipelined(upgrading.UpgradeTest):
         answers = self.read_until(peer, b"ok\n")
         self.assertIn(b"HTTP/1.1 202 ", answers)
         self.assertIn(b"HTTP/1.1 200 ", answers)
-        daemon.wait_log("generation 2, 1 hosts")
+        daemon.wait_log("generation 2, 1 host")
 
 
 class BetweenCheckAndExec(upgrading.UpgradeTest):

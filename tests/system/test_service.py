@@ -176,7 +176,7 @@ class Stop(ServiceTest):
         self.ctl("submit", "a/work", stdin=f"fifo {gate}")
         self.wait_trace("a reads")
         begun = self.begin("systemctl", "stop", "reeve")
-        status = self.wait_status("a stops (0 runs, 1 jobs)")
+        status = self.wait_status("a stops (0 runs, 1 job)")
         self.assertRegex(status, r"^stopping: SIGTERM from pid 1 uid 0; 1 of 1 modules left, a stops")
         self.assertEqual(self.get("/readyz")[0], 503)
         self.assertEqual(self.get("/livez")[0], 200)
