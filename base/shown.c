@@ -58,10 +58,19 @@ static bool has_bad_port(const char *from, const char *end)
     return false;
 }
 
-/* Where the part before the host ends; NULL: there is none. *ret_cut: it does, but the host is missing. */
-static const char *user_end(const char *from, const char *end, bool *ret_cut)
+/* A backslash belongs to a user of a domain ("CORP\\alice"), unless it escapes the slash. */
+static const char *authority_end(const char *from, const char *end, bool escaped)
 {
-    const char *authority = find_first(from, end, "/?#\\");
+    const char *authority = find_first(from, end, "/?#");
+
+    return escaped && authority > from && authority < end && authority[-1] == '\\' ? authority - 1
+                                                                                   : authority;
+}
+
+/* Where the part before the host ends; NULL: there is none. *ret_cut: it does, but the host is missing. */
+static const char *user_end(const char *from, const char *end, bool escaped, bool *ret_cut)
+{
+    const char *authority = authority_end(from, end, escaped);
     const char *at = find_last(from, authority, '@');
 
     *ret_cut = false;
@@ -97,10 +106,10 @@ static bool is_web(const char *text, const char *colon)
 }
 
 /* [*from, end) is the rest of a URL behind its "://". */
-static char *put_user(char *to, const char **from, const char *end, bool web)
+static char *put_user(char *to, const char **from, const char *end, bool web, bool escaped)
 {
     bool cut;
-    const char *at = user_end(*from, end, &cut), *colon;
+    const char *at = user_end(*from, end, escaped, &cut), *colon;
 
     if (!at)
         return to;
@@ -148,11 +157,11 @@ void redact_urls(char *text)
     while ((found = find_separator(from, &length))) {
         const char *end = url_end(found + length), *next, *query, *query_end;
         /* Before anything is written there. */
-        bool web = is_web(from, found);
+        bool web = is_web(from, found), escaped = length > strlen("://");
 
         to = put(to, from, found + length);
         from = found + length;
-        to = put_user(to, &from, end, web);
+        to = put_user(to, &from, end, web, escaped);
         /* Another may begin in the path. */
         next = find_separator(from, &length);
         if (!next || next > end)

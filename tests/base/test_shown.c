@@ -42,7 +42,10 @@ static void test_passwords(void **state)
     /* As JSON may have it. */
     expect("{\"u\":\"https:\\/\\/u:p4ss@h\\/a?t=1\", \"v\": \"http:\\/\\/h:80\\/a\"}",
            "{\"u\":\"https:\\/\\/u:***@h\\/a?...\", \"v\": \"http:\\/\\/h:80\\/a\"}");
-    expect("http://u:p\\4ss@h/", "http://u:***@h/");
+    expect("http://u:p\\4ss@h/ http://C\\u:p4ss@h:80/ smb://C\\u:p4ss@h/a https://to\\ken@h/",
+           "http://u:***@h/ http://C\\u:***@h:80/ smb://C\\u:***@h/a https://***@h/");
+    expect("https:\\/\\/u:p\\4ss@h\\/a https:\\/\\/C\\\\u:p4ss@h\\/",
+           "https:\\/\\/u:***@h\\/a https:\\/\\/C\\\\u:***@h\\/");
     /* Cut within it. */
     expect("fetch http://u:s3cr", "fetch http://u:***");
     expect("http://[::1]:s3cr3t", "http://[::1]:***");
