@@ -193,9 +193,11 @@ void job_ended(const struct rv_job_end *end, void *arg)
     struct pool_runner *runner = arg;
     struct host_job *job = end->arg;
     struct rv_job_end mine = *end;
+    bool timed_out;
 
     pthread_mutex_lock(&runner->lock);
-    if (job->end.reached) {
+    timed_out = job->end.reached;
+    if (timed_out) {
         mine.state = RV_JOB_FAILED;
         mine.code = job->end.code;
         mine.text = job->end.text ? job->end.text : "";
@@ -209,7 +211,10 @@ void job_ended(const struct rv_job_end *end, void *arg)
         runner->module->lost++;
         pthread_mutex_unlock(&runner->module->lock);
     }
-    if (job->job.attempt > 0 && runner->definition->ended)
+    if (job->job.attempt == 0 && mine.state == RV_JOB_FAILED && !timed_out)
+        host_log(runner->module->work, RV_LOG_WARNING, "%s: job %llu failed before it began: %s",
+                 jobs_name(runner), (unsigned long long)job->job.id, mine.text);
+    if (runner->definition->ended)
         runner->definition->ended(&job->job, mine.code, runner->module->bound.state);
     note_end(runner, job, &mine);
     drain_note_progress(runner->module);

@@ -82,10 +82,11 @@ struct rv_module_pool {
         backoff; /* before the first retry; NULL: 100ms. It doubles up to 1min, or stays when longer. */
     const char *help;
     const char *grace; /* for a job to honour a cancel; NULL: 5s. Past it the host is killed. */
-    /* Told once of each job that has begun, when there is no further attempt, whoever decided that: run, or the
-     * time of the job (reevectl submit --timeout), or a stop between two attempts. What run keeps from
-     * one attempt to the next is released here. code: 0, or why it has failed or is lost. Called before the
-     * submitter is answered and before fini, by any thread; must not block. May be NULL. */
+    /* Told once of each job that was accepted, when there is no further attempt, whoever decided that: run, or the
+     * time of the job (reevectl submit --timeout), a stop, or want of memory. What run keeps from one attempt to
+     * the next, and what the submitter has noted of it, is released here. job->attempt is 0 when run was never
+     * called. code: 0, or why it has failed or is lost. Called before fini, and before the submitter is
+     * answered but for one whose time is over while the job waits; by any thread; must not block. May be NULL. */
     void (*ended)(const struct rv_job *job, int code, void *state);
 };
 

@@ -98,7 +98,7 @@ int claim_queue(struct spool *spool, const char *name, bool *arrived);
 bool claim_is_full(struct spool *spool);
 /* What has the name now is the file that the claim, which is queued, is for. */
 void claim_note_file(struct spool *spool, const char *name);
-/* There is no job after all. */
+/* There is no job after all, or it has ended without having begun. */
 void claim_unqueue(struct spool *spool, const char *name);
 /* Drops claims that wait for a job and whose file somebody has removed. */
 void claim_forget_gone(struct spool *spool);

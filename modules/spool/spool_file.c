@@ -375,5 +375,8 @@ int spool_process(struct rv_context *ctx, const struct rv_job *job, void *state)
 void spool_ended(const struct rv_job *job, int code, void *state)
 {
     (void)code;
-    claim_end(state, job->id);
+    if (job->attempt > 0)
+        claim_end(state, job->id);
+    else if (job->own)
+        claim_unqueue(state, job->data);
 }

@@ -220,7 +220,7 @@ class DeadlineTest(PuppetTest):
 
 class Ends(PuppetTest):
     def test_a_module_is_told_of_each(self):
-        """However it comes, once, and before who has submitted it; not of what never began."""
+        """However it comes, once, and before who has submitted it, also of what never began."""
         def told():
             return [line for line in self.trace(daemon) if line.startswith("a ended")]
         daemon = self.daemon(puppet("a", "drain = 1ms", "drain-queue = no", "tick.every = never", "work.retries = 1",
@@ -241,7 +241,7 @@ class Ends(PuppetTest):
         self.wait_trace(daemon, "a waits")
         daemon.ctl("submit", "a/work", stdin="tell note")
         self.assertEqual(daemon.ctl("stop", "a").returncode, 0)
-        self.assertEqual(sorted(told()), ["a ended 1 of 2: ECANCELED"] * 2 + ["a ended 1 of 2: EIO"])
+        self.assertEqual(sorted(told()), ["a ended 0 of 2: ECANCELED", *["a ended 1 of 2: ECANCELED"] * 2, "a ended 1 of 2: EIO"])
         self.assertEqual(self.trace(daemon)[-1], "a fini")
         self.assertEqual(daemon.stop(), 0, daemon.text())
 

@@ -232,6 +232,24 @@ static void test_a_writer_between_attempts(void **state)
     assert_true(has(spool.failed_fd, "file", "first whole"));
 }
 
+/* Without memory for its context, say: the watch finds the file again. */
+static void test_a_job_that_never_begins(void **state)
+{
+    struct rv_job job = {.id = 1, .attempts = 3, .data = "file", .size = strlen("file")};
+    bool arrived = false;
+
+    (void)state;
+    put(spool.directory_fd, "file", "first");
+    assert_int_equal(claim_queue(&spool, "file", &arrived), 0);
+    /* Somebody else's leaves the claim alone. */
+    spool_ended(&job, -ENOMEM, &spool);
+    assert_int_equal(claim_queue(&spool, "file", &arrived), -EALREADY);
+    job.own = 1;
+    spool_ended(&job, -ENOMEM, &spool);
+    assert_int_equal(claim_queue(&spool, "file", &arrived), 0);
+    claim_unqueue(&spool, "file");
+}
+
 /* Who has asked for a file by its name gets to know. */
 static void test_a_written_file_that_is_asked_for(void **state)
 {
@@ -448,6 +466,7 @@ int main(void)
         TEST(test_a_writer_at_the_end),
         TEST(test_a_writer_while_it_is_queued),
         TEST(test_a_writer_between_attempts),
+        TEST(test_a_job_that_never_begins),
         TEST(test_a_written_file_that_is_asked_for),
         TEST(test_attempts_are_for_one_file),
         TEST(test_a_failure_whose_file_is_replaced),
