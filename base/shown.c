@@ -10,17 +10,23 @@
 
 #include "base/text.h"
 
+/*
+ * A text may have megabytes without a blank and a URL in each few bytes of them. So all that is looked for up to the end of a
+ * URL is looked for once in such a word, and the time is linear.
+ */
+struct word {
+    const char *end;
+    const char *trimmed;    /* its end without the marks of the sentence around it */
+    const char *last_at;    /* its last '@', or NULL */
+    const char *last_value; /* its last '=' or '?', or NULL */
+    const char *
+        query; /* the first '?' or '#' from where one was looked for last, or its end; NULL: none was */
+};
+
 /* What ends a URL within a text. An apostrophe may be a part of one. */
 static bool ends_url(char c)
 {
     return (unsigned char)c <= ' ' || c == 0x7F || strchr("\"<>`", c) != NULL;
-}
-
-static const char *url_end(const char *url)
-{
-    while (!ends_url(*url))
-        url++;
-    return url;
 }
 
 /* The last of those characters in [from, to), or NULL. */
@@ -35,6 +41,25 @@ static const char *find_first(const char *from, const char *to, const char *char
         if (strchr(characters, *from))
             return from;
     return to;
+}
+
+/* The word in which a URL goes on at that place. */
+static void enter_word(struct word *word, const char *from)
+{
+    const char *value, *mark;
+
+    if (from < word->end)
+        return;
+    for (word->end = from; !ends_url(*word->end); word->end++)
+        ;
+    word->trimmed = word->end;
+    while (word->trimmed > from && strchr(".,;:)!?]}'", word->trimmed[-1]))
+        word->trimmed--;
+    word->last_at = find_last(from, word->end, '@');
+    value = find_last(from, word->end, '=');
+    mark = find_last(from, word->end, '?');
+    word->last_value = !value || (mark && mark > value) ? mark : value;
+    word->query = NULL;
 }
 
 /* "[::1]:80" */
@@ -68,15 +93,15 @@ static const char *authority_end(const char *from, const char *end, bool escaped
 }
 
 /* Where the part before the host ends; NULL: there is none. *ret_cut: it does, but the host is missing. */
-static const char *user_end(const char *from, const char *end, bool escaped, bool *ret_cut)
+static const char *user_end(const char *from, const struct word *word, bool escaped, bool *ret_cut)
 {
-    const char *authority = authority_end(from, end, escaped);
+    const char *authority = authority_end(from, word->end, escaped);
     const char *at = find_last(from, authority, '@');
 
     *ret_cut = false;
     if (at || !has_bad_port(from, authority))
         return at;
-    at = find_last(from, end, '@');
+    at = word->last_at && word->last_at >= from ? word->last_at : NULL;
     *ret_cut = !at;
     return at ? at : authority;
 }
@@ -105,11 +130,11 @@ static bool is_web(const char *text, const char *colon)
            (colon - text >= 5 && strncasecmp(colon - 5, "https", 5) == 0);
 }
 
-/* [*from, end) is the rest of a URL behind its "://". */
-static char *put_user(char *to, const char **from, const char *end, bool web, bool escaped)
+/* *from is the rest of a URL behind its "://". */
+static char *put_user(char *to, const char **from, const struct word *word, bool web, bool escaped)
 {
     bool cut;
-    const char *at = user_end(*from, end, escaped, &cut), *colon;
+    const char *at = user_end(*from, word, escaped, &cut), *colon;
 
     if (!at)
         return to;
@@ -126,51 +151,58 @@ static char *put_user(char *to, const char **from, const char *end, bool web, bo
     return to;
 }
 
-/* A query, or a fragment with values, reaches to the end; marks of the sentence around it stay. */
-static const char *query_of(const char *from, const char *end, const char **ret_end)
+/* A query, or a fragment with values, reaches to the end; marks of the sentence around it stay. NULL: there is none. */
+static const char *query_of(const char *from, struct word *word)
 {
-    const char *query = find_first(from, end, "?#");
+    const char *query;
 
-    if (query < end && *query == '#' && find_first(query, end, "=?") == end)
-        query = end;
-    while (end > query && strchr(".,;:)!?]}'", end[-1]))
-        end--;
-    *ret_end = end;
-    return end > query ? query : NULL;
+    if (!word->query || word->query < from)
+        word->query = find_first(from, word->end, "?#");
+    query = word->query;
+    if (query < word->end && *query == '#' && (!word->last_value || word->last_value < query))
+        return NULL;
+    return word->trimmed > query ? query : NULL;
 }
 
 /* What stands between a scheme and the rest: "://", or as some write it in JSON. NULL: there is none. */
 static const char *find_separator(const char *text, size_t *ret_length)
 {
-    const char *plain = strstr(text, "://"), *escaped = strstr(text, ":\\/\\/");
+    static const char *const separators[] = {"://", ":\\/\\/"};
 
-    *ret_length = escaped && (!plain || escaped < plain) ? strlen(":\\/\\/") : strlen("://");
-    return *ret_length == strlen("://") ? plain : escaped;
+    for (; (text = strchr(text, ':')); text++)
+        for (size_t i = 0; i < 2; i++)
+            if (strncmp(text, separators[i], strlen(separators[i])) == 0) {
+                *ret_length = strlen(separators[i]);
+                return text;
+            }
+    return NULL;
 }
 
 void redact_urls(char *text)
 {
     char *to = text;
-    const char *from = text, *found;
+    const char *from = text, *found, *next = NULL;
+    struct word word = {.end = text};
     size_t length;
 
-    while ((found = find_separator(from, &length))) {
-        const char *end = url_end(found + length), *next, *query, *query_end;
+    for (found = find_separator(from, &length); found; found = next) {
+        const char *query;
         /* Before anything is written there. */
         bool web = is_web(from, found), escaped = length > strlen("://");
 
         to = put(to, from, found + length);
         from = found + length;
-        to = put_user(to, &from, end, web, escaped);
+        enter_word(&word, from);
+        to = put_user(to, &from, &word, web, escaped);
         /* Another may begin in the path. */
         next = find_separator(from, &length);
-        if (!next || next > end)
-            next = end;
-        query = query_of(from, end, &query_end);
-        if (query && query < next) {
+        query = query_of(from, &word);
+        if (query && (!next || query < next)) {
             to = put(to, from, query + 1);
-            to = put_mask(to, '.', query + 1, query_end);
-            from = query_end;
+            to = put_mask(to, '.', query + 1, word.trimmed);
+            from = word.trimmed;
+            if (next && next < from)
+                next = find_separator(from, &length);
         }
     }
     memmove(to, from, strlen(from) + 1);

@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -49,6 +50,27 @@ static void test_passwords(void **state)
     /* Cut within it. */
     expect("fetch http://u:s3cr", "fetch http://u:***");
     expect("http://[::1]:s3cr3t", "http://[::1]:***");
+}
+
+/* A word of many URLs, each of which has all that is looked for up to its end, or nothing of it. */
+static void test_many(void **state)
+{
+    static const char *const parts[] = {"a://", "://h:x/", "a://#", "a:\\/\\/.", "http://h/p "};
+    enum { SIZE = 4 << 20 };
+    char *text = malloc(SIZE);
+
+    (void)state;
+    assert_non_null(text);
+    for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
+        size_t length = strlen(parts[i]), used = 0;
+
+        for (; used + length < SIZE; used += length)
+            memcpy(text + used, parts[i], length);
+        text[used] = '\0';
+        redact_urls(text);
+        assert_true(strlen(text) <= used);
+    }
+    free(text);
 }
 
 static void test_tokens(void **state)
@@ -118,9 +140,8 @@ static void test_lines(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_passwords),
-        cmocka_unit_test(test_tokens),
-        cmocka_unit_test(test_what_is_no_secret),
+        cmocka_unit_test(test_passwords), cmocka_unit_test(test_many),
+        cmocka_unit_test(test_tokens),    cmocka_unit_test(test_what_is_no_secret),
         cmocka_unit_test(test_lines),
     };
 
