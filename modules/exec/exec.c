@@ -59,6 +59,8 @@ static const char *const log_choices[] = {"always", "failure", "never", NULL};
 #define LINES_LAST  100
 /* And so many bytes of one: the log itself keeps 2 KiB, its labels included. */
 #define LINE_MAX_LOGGED 1600
+/* No URL goes on for longer. */
+#define CUT_WORD_MAX 4096
 /* So many bytes stand beside an exit code. */
 #define END_MAX 200
 
@@ -108,20 +110,31 @@ static size_t redact(char *output, size_t size)
     return used;
 }
 
-/* What follows the gap in an output that was too long may begin within a URL: the rest of that word is dropped.
- * Returns the new size. */
-static size_t drop_cut_word(char *output, size_t size)
+/* Behind the gap in an output that was too long the rest of a URL may stand, which does not look like one: what can belong
+ * to it is left out as well. Returns the new size. */
+static size_t drop_cut_word(char *output, size_t size, size_t gap)
 {
-    static const char mark[] = " bytes left out ...]\n";
-    char *found = memmem(output, size, mark, strlen(mark)), *begin, *end;
+    unsigned long long left_out;
+    size_t length, dropped = 0;
+    int mark_length = 0;
+    char text[80], *begin;
 
-    if (!found)
+    if (size <= gap ||
+        sscanf(output + gap, "\n[... %llu bytes left out ...]\n%n", &left_out, &mark_length) != 1 ||
+        mark_length == 0)
         return size;
-    begin = found + strlen(mark);
-    for (end = begin; end < output + size && !is_blank(*end); end++)
-        ;
-    memmove(begin, end, (size_t)(output + size - end) + 1);
-    return size - (size_t)(end - begin);
+    begin = output + gap + mark_length;
+    while (dropped < CUT_WORD_MAX && begin + dropped < output + size && !is_blank(begin[dropped]) &&
+           !strchr("\"<>`", begin[dropped]))
+        dropped++;
+    if (dropped == 0)
+        return size;
+    /* It has at most one digit more, for at least one byte less. */
+    length = (size_t)snprintf(text, sizeof(text), "\n[... %llu bytes left out ...]\n",
+                              left_out + dropped);
+    memmove(output + gap + length, begin + dropped, (size_t)(output + size - begin) - dropped + 1);
+    memcpy(output + gap, text, length);
+    return size - (size_t)mark_length - dropped + length;
 }
 
 /* Where the next character begins, so that none is cut. */
@@ -229,8 +242,10 @@ static int run(struct rv_context *ctx, void *state)
     if (!result.output)
         return rv_wrap(r, "run");
     replace_zeros(result.output, result.output_size);
+    /* Half of what is kept stands before the gap. */
     if (result.truncated)
-        result.output_size = drop_cut_word(result.output, result.output_size);
+        result.output_size =
+            drop_cut_word(result.output, result.output_size, (size_t)exec->output_max / 2);
     result.output_size = redact(result.output, result.output_size);
     /* A text's second line is not for everybody. */
     end = find_end(result.output, result.output_size);

@@ -105,14 +105,16 @@ class Parts(SecretsTest):
                  "two": f"fetch https://user:{long}{HIDDEN}@h/o failed",
                  "good": f"{'x ' * 390}https://user:{4 * long}{HIDDEN}@h/o failed {'y ' * 300}",
                  "web": f'{{"url": "https:\\/\\/user:{HIDDEN}@h\\/o?token={HIDDEN}"}}',
-                 "cut": f"a https://h/o?credential={2 * long}{HIDDEN} b"}
+                 "cut": f"a https://h/o?credential={2 * long}{HIDDEN} b",
+                 # As a command of ours would write it, in what is kept.
+                 "mark": f"[... 17 bytes left out ...]\nhttps://user:{long}{long}{HIDDEN}@h/o \"b"}
         config = HEARTBEAT
         for name, line in lines.items():
             with open(os.path.join(self.folder, name), "w", encoding="utf-8") as file:
                 file.write(line + "\n")
             for result in 0, 1:
                 config += exec_(f"{name}{result or ''}", f"cat {self.folder}/{name}; exit {result}", "log-output = always",
-                                *["output-max = 120"] * (name == "cut"))
+                                *["output-max = 120"] * (name in ("cut", "mark")))
         daemon = self.start(config)
         self.wait_run(daemon, *lines, *(f"{name}1" for name in lines))
         self.assert_kept(daemon)

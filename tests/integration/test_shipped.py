@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: MIT
 """exec on input that is not nice; httpcheck and spool have files of their own."""
 import os
+import re
 import signal
 import tempfile
 import unittest
@@ -60,6 +61,11 @@ class Exec(harness.DaemonTest):
         self.assertRegex(log, r"\[x/run#1\] \[\.\.\. \d+ lines left out \.\.\.\]\n")
         self.assertRegex(log, r"info +\[x/run#1\] FATAL: disk full\n")
         self.assertNotIn(" dropped: ", log)
+        # Without a blank in it, some of it may be the rest of a URL, and the end is none of that.
+        text, log = self.fail("command = head -c 30000 /dev/zero | tr '\\0' x; echo end; exit 3", "output-max = 16K")
+        self.assertEqual(text, f"exit code 3; [...]{197 * 'x'}end")
+        left_out = int(re.search(r"#1\] \[\.\.\. (\d+) bytes left out", log)[1])
+        self.assertEqual(left_out, 30004 - 16384 + 4096)
         self.assertIn("a?b", self.fail(r"command = printf 'a\000b\n'; exit 1")[1])
 
     def test_the_reason_behind_a_progress_bar(self):
