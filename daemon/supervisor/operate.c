@@ -75,11 +75,11 @@ static void add_leaving(struct errand *errand, struct unit *unit, const char *wh
 static bool find_stopped_task(const struct unit *unit, struct scoreboard_task *ret_task)
 {
     const struct scoreboard *board =
-        unit->state == UNIT_READY ? host_scoreboard(unit->tenancy->host) : NULL;
+        unit->state == UNIT_READY && !unit->reloading ? host_scoreboard(unit->tenancy->host) : NULL;
 
     for (unsigned i = 0; board && i < SCOREBOARD_TASKS; i++)
         if (scoreboard_read_task(board, i, ret_task) && ret_task->head.used &&
-            ret_task->module == unit->slot && ret_task->state == SCOREBOARD_TASK_STOPPED)
+            ret_task->module == unit->slot && ret_task->passes == SCOREBOARD_PASSES_STOPPED)
             return true;
     return false;
 }

@@ -980,6 +980,20 @@ class Reloads(PuppetTest):
         daemon.signal(signal.SIGTERM)
         daemon.wait()
 
+    def test_a_start_meanwhile(self):
+        """It finds the module running, and its tasks, which wait for the end of reload(), stopped for no error."""
+        config = puppet("a", "on-reload = fifo gate", "reload-timeout = 1000s")
+        daemon = self.daemon(config).wait_started()
+        os.mkfifo(self.path(daemon, "gate"))
+        daemon.write(config + "words = new\n")
+        reload = daemon.ask_later("/v1/reload", "POST")
+        self.wait_trace(daemon, "a reads")
+        start = daemon.ask_later("/v1/start?module=a&wait", "POST")
+        daemon.wait_log(r"\[a\] start: ")
+        harness.release(self.path(daemon, "gate"))
+        self.assertEqual((reload.answer()[0], start.answer()[0]), (200, 200))
+        self.assertEqual(daemon.stop(), 0, daemon.text())
+
     def test_an_empty_file_is_refused(self):
         daemon = self.daemon(puppet("a")).wait_started()
         pid = daemon.module("a")["pid"]
