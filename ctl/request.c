@@ -104,83 +104,94 @@ struct watch {
     void *arg;
 };
 
-/* The daemon takes its time with what is asked for, but not with its status. Returns 0, or an exit code when it is not
- * there any more. */
-static int look(const struct ctl *ctl, const struct watch *watch)
-{
-    json_t *status;
-    int r = ctl_request(ctl, "GET", "/v1/status", NULL, NULL, 0, &status);
+/* A request and its answer. */
+struct exchange {
+    const char *method;
+    const char *path;
+    const struct ctl_parameter *parameters;
+    const void *data;
+    size_t size;
+    const struct watch *watch; /* NULL: the answer is due at once */
+    CURLcode *ret_code;        /* for who is to say nothing of errors; or NULL */
+};
 
-    if (r == 0 && watch->fn)
+static int request(const struct ctl *ctl, const struct exchange *exchange, json_t **ret_answer);
+
+/* The daemon takes its time with what is asked for, but not with its status. Returns whether there is hope. That it has ended
+ * shows in the transfer itself, and one that is too busy for another connection goes on. */
+static bool look(const struct ctl *ctl, const struct watch *watch)
+{
+    json_t *status = NULL;
+    CURLcode code = CURLE_OK;
+    struct exchange exchange = {.method = "GET", .path = "/v1/status", .ret_code = &code};
+
+    if (request(ctl, &exchange, &status) == 0 && status && watch->fn)
         watch->fn(ctl, status, watch->arg);
     json_decref(status);
-    return r == CTL_EXIT_UNREACHABLE ? r : 0;
+    return code != CURLE_OPERATION_TIMEDOUT;
 }
 
-/* One transfer that may take any time, with a look now and then. *ret_exit: 0, or the exit code with which it was given
- * up. */
-static CURLcode transfer(const struct ctl *ctl, CURL *curl, const struct watch *watch,
-                         int *ret_exit)
+/* One transfer that may take any time, with a look now and then. */
+static CURLcode transfer(const struct ctl *ctl, CURL *curl, const struct watch *watch)
 {
     CURLM *multi = curl_multi_init();
     CURLcode code = CURLE_OUT_OF_MEMORY;
     int running = 1, left, events;
+    bool hope = true;
     CURLMsg *message;
 
-    *ret_exit = 0;
     if (!multi || curl_multi_add_handle(multi, curl) != CURLM_OK) {
         curl_multi_cleanup(multi);
         return code;
     }
-    while (*ret_exit == 0 && curl_multi_perform(multi, &running) == CURLM_OK && running > 0) {
+    while (hope && curl_multi_perform(multi, &running) == CURLM_OK && running > 0) {
         if (curl_multi_poll(multi, NULL, 0, watch->fn ? WATCH_INTERVAL : LOOK_INTERVAL, &events) !=
             CURLM_OK)
             break;
         if (events == 0)
-            *ret_exit = look(ctl, watch);
+            hope = look(ctl, watch);
     }
     while ((message = curl_multi_info_read(multi, &left)))
         if (message->msg == CURLMSG_DONE)
             code = message->data.result;
+    if (!hope)
+        code = CURLE_OPERATION_TIMEDOUT;
     curl_multi_remove_handle(multi, curl);
     curl_multi_cleanup(multi);
     return code;
 }
 
-static int perform(const struct ctl *ctl, CURL *curl, const struct watch *watch,
+static int perform(const struct ctl *ctl, CURL *curl, const struct exchange *exchange,
                    json_t **ret_answer)
 {
+    const struct watch *watch = exchange->watch;
     cleanup_text struct text answer = {0};
     long status = 0, os_error = 0;
     CURLcode code;
-    int given_up = 0;
 
     curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, take_bytes);
     curl_easy_setopt(curl, CURLOPT_WRITEDATA, &answer);
     if (!watch)
         curl_easy_setopt(curl, CURLOPT_TIMEOUT, ANSWER_SECONDS);
-    code = watch ? transfer(ctl, curl, watch, &given_up) : curl_easy_perform(curl);
-    if (given_up != 0)
-        return given_up;
+    code = watch ? transfer(ctl, curl, watch) : curl_easy_perform(curl);
+    if (exchange->ret_code)
+        *exchange->ret_code = code;
+    if (code != CURLE_OK && exchange->ret_code)
+        return CTL_EXIT_UNREACHABLE;
     if (code != CURLE_OK) {
         curl_easy_getinfo(curl, CURLINFO_OS_ERRNO, &os_error);
         return report_unreachable(ctl, code, os_error);
     }
     curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &status);
+    if (status >= 300 && exchange->ret_code)
+        return CTL_EXIT_FAILURE;
     return take_answer(ctl, status, &answer, ret_answer);
 }
 
-struct body {
-    const void *data;
-    size_t size;
-};
-
-static int request(const struct ctl *ctl, const char *method, const char *path,
-                   const struct ctl_parameter *parameters, const struct body *body,
-                   const struct watch *watch, json_t **ret_answer)
+static int request(const struct ctl *ctl, const struct exchange *exchange, json_t **ret_answer)
 {
     CURL *curl = curl_easy_init();
-    cleanup_free char *url = curl ? make_url(curl, path, parameters) : NULL;
+    cleanup_free char *url = curl ? make_url(curl, exchange->path, exchange->parameters) : NULL;
     struct curl_slist *headers = NULL;
     int r;
 
@@ -193,16 +204,16 @@ static int request(const struct ctl *ctl, const char *method, const char *path,
     curl_easy_setopt(curl, CURLOPT_URL, url);
     curl_easy_setopt(curl, CURLOPT_UNIX_SOCKET_PATH, ctl->socket);
     curl_easy_setopt(curl, CURLOPT_NOPROXY, "*");
-    if (strcmp(method, "POST") == 0) {
+    if (strcmp(exchange->method, "POST") == 0) {
         curl_easy_setopt(curl, CURLOPT_POST, 1L);
-        curl_easy_setopt(curl, CURLOPT_POSTFIELDS, body->size > 0 ? body->data : "");
-        curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE, (long)body->size);
+        curl_easy_setopt(curl, CURLOPT_POSTFIELDS, exchange->size > 0 ? exchange->data : "");
+        curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE, (long)exchange->size);
         headers = curl_slist_append(headers, "Content-Type: application/octet-stream");
         /* No waiting for "100 Continue". */
         headers = curl_slist_append(headers, "Expect:");
         curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
     }
-    r = perform(ctl, curl, watch, ret_answer);
+    r = perform(ctl, curl, exchange, ret_answer);
     curl_slist_free_all(headers);
     curl_easy_cleanup(curl);
     return r;
@@ -213,10 +224,16 @@ int ctl_request(const struct ctl *ctl, const char *method, const char *path,
                 json_t **ret_answer)
 {
     const struct watch watch = {0};
-    const struct body body = {data, size};
-    bool looks = strcmp(method, "GET") == 0;
+    const struct exchange exchange = {
+        .method = method,
+        .path = path,
+        .parameters = parameters,
+        .data = data,
+        .size = size,
+        .watch = strcmp(method, "GET") == 0 ? NULL : &watch,
+    };
 
-    return request(ctl, method, path, parameters, &body, looks ? NULL : &watch, ret_answer);
+    return request(ctl, &exchange, ret_answer);
 }
 
 int ctl_request_watched(const struct ctl *ctl, const char *method, const char *path,
@@ -225,7 +242,8 @@ int ctl_request_watched(const struct ctl *ctl, const char *method, const char *p
                         void *arg, json_t **ret_answer)
 {
     const struct watch watch = {fn, arg};
-    const struct body none = {0};
+    const struct exchange exchange = {
+        .method = method, .path = path, .parameters = parameters, .watch = &watch};
 
-    return request(ctl, method, path, parameters, &none, &watch, ret_answer);
+    return request(ctl, &exchange, ret_answer);
 }
