@@ -41,6 +41,7 @@ static void time_over(void *arg)
 
     if (rv_context_err(job->timed) != -ETIMEDOUT)
         return;
+    job_await_told(job);
     pthread_mutex_lock(&runner->lock);
     answers = !job->running && !job->end.reached;
     if (answers) {

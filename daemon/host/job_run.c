@@ -22,6 +22,7 @@ struct host_job *job_create(struct pool_runner *runner, bool own, const void *da
         return NULL;
     *job = (struct host_job){
         .runner = runner, .submitted_at = rv_now(), .deadline = RV_FOREVER, .refs = 2};
+    pthread_mutex_init(&job->told, NULL);
     if (size > 0)
         memcpy(job->data, data, size);
     job->data[size] = '\0';
@@ -48,7 +49,14 @@ void job_drop(struct host_job *job)
     if (atomic_fetch_sub(&job->refs, 1) > 1)
         return;
     job_forget_deadline(job);
+    pthread_mutex_destroy(&job->told);
     free(job);
+}
+
+void job_await_told(struct host_job *job)
+{
+    pthread_mutex_lock(&job->told);
+    pthread_mutex_unlock(&job->told);
 }
 
 /* It is not in the queue any more. */
@@ -154,6 +162,7 @@ int job_run(struct rv_context *ctx, void *arg)
     rv_duration begun = rv_now();
     int r;
 
+    job_await_told(job);
     r = rv_context_with_labels(ctx, &labels, &labelled);
     if (!job_may_begin(job)) {
         host_log(r == 0 ? labelled : ctx, RV_LOG_WARNING, "does not run: %s",
@@ -195,6 +204,7 @@ void job_ended(const struct rv_job_end *end, void *arg)
     struct rv_job_end mine = *end;
     bool timed_out;
 
+    job_await_told(job);
     pthread_mutex_lock(&runner->lock);
     timed_out = job->end.reached;
     if (timed_out) {

@@ -121,7 +121,6 @@ static int submit(struct rv_context *ctx, struct pool_runner *runner, struct hos
     /* The pool has none. */
     if (r < 0)
         job_drop(job);
-    job_drop(job);
     return r;
 }
 
@@ -146,15 +145,17 @@ void jobs_submit(struct pool_runner *runner, uint64_t request, rv_duration timeo
     }
     message.number = job->job.id;
     message.since = rv_now();
+    pthread_mutex_lock(&job->told);
     r = submit(NULL, runner, job);
-    if (r == 0 && request != 0) {
+    if (r == 0 && request != 0)
         module_emit(&message);
-    } else if (r < 0) {
+    pthread_mutex_unlock(&job->told);
+    job_drop(job);
+    if (r < 0)
         job_answer(runner, request, 0, r, 0,
                    r == -EAGAIN  ? "the queue is full"
                    : r == -EPIPE ? "the module stops"
                                  : strerror(-r));
-    }
 }
 
 int jobs_submit_wait(struct rv_context *ctx, struct pool_runner *runner, const void *data,
@@ -162,7 +163,11 @@ int jobs_submit_wait(struct rv_context *ctx, struct pool_runner *runner, const v
 {
     struct host_job *job = job_create(runner, true, data, size);
 
-    return job ? submit(ctx, runner, job) : -ENOMEM;
+    int r = job ? submit(ctx, runner, job) : -ENOMEM;
+
+    if (job)
+        job_drop(job);
+    return r;
 }
 
 void jobs_refuse(struct pool_runner *runner, bool drain_queue, const char *cause)

@@ -41,9 +41,10 @@ struct host_job {
     rv_duration deadline;     /* RV_FOREVER: it has none */
     struct rv_context *timed; /* done at the end of that; NULL: it has none */
     struct rv_after *after;
-    uint64_t generation; /* of its runner when it was accepted */
-    bool counted;        /* as accepted */
-    bool running;        /* an attempt is under way */
+    uint64_t generation;  /* of its runner when it was accepted */
+    bool counted;         /* as accepted */
+    pthread_mutex_t told; /* held until its submitter is told that it is accepted */
+    bool running;         /* an attempt is under way */
     struct {
         bool reached;  /* there is no further attempt, for want of time or as it has ended */
         bool answered; /* at that moment */
@@ -63,6 +64,9 @@ struct host_job *job_create(struct pool_runner *runner, bool own, const void *da
 void job_drop(struct host_job *job);
 /* With the lock. */
 void job_count(struct pool_runner *runner, struct host_job *job);
+/* Blocks until the submitter has been told that it is accepted: it is to hear nothing else of the job before, also when
+ * the job ends the process at once. */
+void job_await_told(struct host_job *job);
 /* What the pool runs, and calls at the end. */
 int job_run(struct rv_context *ctx, void *arg);
 void job_ended(const struct rv_job_end *end, void *arg);
