@@ -177,18 +177,19 @@ static bool wait_for_last_jobs(struct wait *wait)
     return wait_for_chains(wait) && life_drain(wait->ctx, module, &pause);
 }
 
-/* Waits until nothing of the module runs. Returns false when a stop or newer options came first: then all
- * is as it was. */
-static bool pause_work(struct wait *wait)
+/* Waits until nothing of the module runs. Returns 0; or -ECANCELED when a stop or newer options came first, or -ENOMEM:
+ * then all is as it was, or the module is about to stop. */
+static int pause_work(struct wait *wait)
 {
     struct host_module *module = wait->module;
     struct module_op pause = {.cause = "reload"};
     struct wire_message reloading = {
         .type = WIRE_RELOADING, .module = module->slot, .number = wait->op->number};
     bool ended;
+    int r = life_begin_operation(module, true, &wait->ctx);
 
-    if (life_begin_operation(module, true, &wait->ctx) < 0)
-        return false;
+    if (r < 0)
+        return r;
     for (size_t i = 0; i < module->code.pool_count; i++)
         jobs_mark(module->pool_runners[i]);
     /* A run that has begun while jobs ended may be long, too. */
@@ -202,6 +203,7 @@ static bool pause_work(struct wait *wait)
     ended = ended && rv_context_err(wait->ctx) == 0 && wait_for_last_jobs(wait);
     note_wait(module, "");
     life_end_operation(module);
+    r = ended ? 0 : rv_context_err(wait->ctx) != 0 ? -ECANCELED : -ENOMEM;
     wait->ctx = rv_context_unref(wait->ctx);
     /* The supervisor limits the time from here on, which includes a health() that is under way. */
     if (ended)
@@ -209,7 +211,7 @@ static bool pause_work(struct wait *wait)
     if (ended)
         life_end_runners(module, &pause);
     module_open_gate(module);
-    return ended;
+    return r;
 }
 
 /* Newer options came while it waited: they are next, and nobody waits for these. */
@@ -259,11 +261,13 @@ void life_reload(struct host_module *module, const struct module_op *op)
         tell_reloaded(module, op, r < 0 ? r : -EINVAL, "its options are wrong");
         return;
     }
-    if (!pause_work(&wait)) {
+    r = pause_work(&wait);
+    if (r < 0) {
         options_free(&fresh);
         if (!is_replaced(module))
-            tell_reloaded(module, op, -ECANCELED,
-                          "a stop came before the work under way had ended");
+            tell_reloaded(module, op, r,
+                          r == -ECANCELED ? "a stop came before the work under way had ended"
+                                          : "there was no memory for it");
         return;
     }
     begin_again(module, op, exchange_options(module, &fresh));

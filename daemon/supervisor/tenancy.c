@@ -74,8 +74,10 @@ void tenancy_leave(struct unit *unit)
         return;
     list_remove(&unit->tenancy_list);
     unit->tenancy = NULL;
-    if (!list_is_empty(&tenancy->units))
+    if (!list_is_empty(&tenancy->units)) {
+        tenancy_set_grace(tenancy);
         return;
+    }
     list_remove(&tenancy->list);
     host_destroy(tenancy->host);
     loaded_clear(&tenancy->loaded);
@@ -102,6 +104,7 @@ void tenancy_set_grace(struct tenancy *tenancy)
     const struct unit *unit;
     int64_t longest = 0;
 
+    /* Who leaves has its own as long as it is there. */
     LIST_FOREACH (unit, &tenancy->units, tenancy_list)
         longest = MAX(longest, unit->settings->grace);
     host_set_grace(tenancy->host, longest);

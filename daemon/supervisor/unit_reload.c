@@ -86,6 +86,9 @@ void unit_act_reloaded(struct unit *unit, const struct unit_input *input)
         supervisor_changed(unit->supervisor);
     } else if (message->code == -EOPNOTSUPP) {
         restart(unit, "it takes new options only by a restart");
+    } else if (message->code == -ENOMEM) {
+        /* Nothing is wrong with it, nor with them. */
+        restart(unit, "there was no memory to give it its new options");
     } else {
         struct cause cause = {.code = -ECANCELED, .kind = CAUSE_RELOAD};
 

@@ -4,6 +4,7 @@
 import contextlib
 import errno
 import os
+import re
 import resource
 import shutil
 import signal
@@ -364,6 +365,15 @@ class Hangs(PuppetTest):
         self.assertEqual(daemon.ctl("reload").returncode, 0)
         pid = daemon.kill("a", signal.SIGSTOP)
         daemon.wait_log(rf"process {pid} was stopped by SIGSTOP: it is killed unless it is continued within 16min 40s")
+        os.kill(pid, signal.SIGCONT)
+        # Who has left does not count.
+        daemon.write(text("1000s", "2000s"))
+        self.assertEqual(daemon.ctl("reload").returncode, 0)
+        daemon.write(text("1000s", "2000s").split("[module:b]")[0])
+        self.assertEqual(daemon.ctl("reload").returncode, 0)
+        pid = daemon.kill("a", signal.SIGSTOP)
+        harness.wait_until(lambda: len(re.findall(rf"process {pid} was stopped by SIGSTOP: it is killed unless it is continued "
+                                                  "within 16min 40s", daemon.text())) == 2, "the grace of who stays")
         os.kill(pid, signal.SIGCONT)
         self.assertEqual(daemon.stop(), 0, daemon.text())
 
