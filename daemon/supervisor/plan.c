@@ -10,6 +10,8 @@
 #include "daemon/supervisor/supervisor_internal.h"
 #include "daemon/supervisor/unit.h"
 
+static const char stops[] = "not checked: reeved stops";
+
 struct plan {
     struct list list;
     struct supervisor *supervisor;
@@ -97,7 +99,7 @@ void plans_finish(struct plans *plans)
     struct plan *plan, *next;
 
     LIST_FOREACH_SAFE (plan, next, &plans->list, list) {
-        config_error(&plan->errors, plan->supervisor->config_path, 0, "not checked: reeved stops");
+        config_error(&plan->errors, plan->supervisor->config_path, 0, "%s", stops);
         tell(plan);
     }
 }
@@ -128,12 +130,15 @@ static void begin(struct plan *plan)
 static void turn_came(void *arg)
 {
     struct plan *plan = arg;
+    enum phase phase = plan->supervisor->phase;
+    bool waits = plan->asker.waits(plan->asker.arg);
 
-    if (plan->asker.waits(plan->asker.arg)) {
+    if (waits && (phase == PHASE_STARTING || phase == PHASE_RUNNING)) {
         begin(plan);
         return;
     }
-    config_error(&plan->errors, plan->supervisor->config_path, 0, "not checked: nobody waits");
+    config_error(&plan->errors, plan->supervisor->config_path, 0, "%s",
+                 waits ? stops : "not checked: nobody waits");
     tell(plan);
 }
 

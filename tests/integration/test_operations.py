@@ -157,6 +157,22 @@ class Operations(PuppetTest):
             self.assertIn("not checked: reeved stops", body["errors"][0])
         self.assertEqual(daemon.wait(), 0, daemon.text())
 
+    def test_a_plan_while_all_stops(self):
+        """It is told at once: nobody would end it."""
+        daemon = self.daemon(puppet("a", "drain = 1000s", "drain-stall = 1000s"), daemon="shutdown-timeout = 1000s").wait_started()
+        for name in "fifo", "gate":
+            os.mkfifo(self.path(daemon, name))
+        self.assertEqual(daemon.ctl("submit", "a/work", stdin="fifo fifo").returncode, 0)
+        self.wait_trace(daemon, "a reads")
+        daemon.write(puppet("a") + f"[module:g]\nload = {GATED}\n")
+        daemon.signal(harness.signal.SIGTERM)
+        daemon.wait_log("stopping: SIGTERM")
+        done = daemon.ctl("reload", "--plan")
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("not checked: reeved stops", done.stderr)
+        harness.release(self.path(daemon, "fifo"))
+        self.assertEqual(daemon.wait(), 0, daemon.text())
+
     def test_modules_go_before_checks(self):
         """However many ask for a plan: a check that hangs holds up the other plans, and no module."""
         daemon = self.daemon(puppet("a")).wait_started()
