@@ -126,27 +126,32 @@ class Operations(PuppetTest):
             self.assertEqual(status, 200, answer)
         self.assertEqual(daemon.stop(), 0, daemon.text())
 
+    def stops_slowly(self):
+        """A daemon that has a job to wait for when it stops, and a configuration whose check waits at the gate."""
+        daemon = self.daemon(puppet("a", "drain = 1000s", "drain-stall = 1000s"), daemon="shutdown-timeout = 1000s").wait_started()
+        for name in "fifo", "gate":
+            os.mkfifo(self.path(daemon, name))
+        self.assertEqual(daemon.ctl("submit", "a/work", stdin="fifo fifo").returncode, 0)
+        self.wait_trace(daemon, "a reads")
+        daemon.write(puppet("a") + f"[module:g]\nload = {GATED}\n")
+        return daemon
+
     def test_a_reload_behind_another_when_all_stops(self):
         """Both are told at once, and nothing waits for either."""
-        daemon = self.daemon(puppet("a")).wait_started()
-        os.mkfifo(self.path(daemon, "gate"))
-        daemon.write(puppet("a") + f"[module:g]\nload = {GATED}\n")
+        daemon = self.stops_slowly()
         reloads = [daemon.ask_later("/v1/reload", "POST")]
         harness.wait_until(lambda: daemon.status()["reloading"], "the check")
         reloads.append(daemon.ask_later("/v1/reload", "POST"))
-        daemon.status()
         daemon.signal(harness.signal.SIGTERM)
-        daemon.wait_log("stopping: SIGTERM")
         for reload in reloads:
             status, body = reload.answer()
             self.assertEqual(status, 409, body)
             self.assertIn("not reloaded: reeved stops", body["errors"][0])
+        harness.release(self.path(daemon, "fifo"))
         self.assertEqual(daemon.wait(), 0, daemon.text())
 
     def test_a_plan_when_all_stops(self):
-        daemon = self.daemon(puppet("a")).wait_started()
-        os.mkfifo(self.path(daemon, "gate"))
-        daemon.write(puppet("a") + f"[module:g]\nload = {GATED}\n")
+        daemon = self.stops_slowly()
         before = len(daemon.processes())
         plans = [daemon.ask_later("/v1/plan") for _ in range(2)]
         harness.wait_until(lambda: len(daemon.processes()) > before, "the host that is being checked")
@@ -155,16 +160,12 @@ class Operations(PuppetTest):
             status, body = plan.answer()
             self.assertEqual(status, 409, body)
             self.assertIn("not checked: reeved stops", body["errors"][0])
+        harness.release(self.path(daemon, "fifo"))
         self.assertEqual(daemon.wait(), 0, daemon.text())
 
     def test_a_plan_while_all_stops(self):
         """It is told at once: nobody would end it."""
-        daemon = self.daemon(puppet("a", "drain = 1000s", "drain-stall = 1000s"), daemon="shutdown-timeout = 1000s").wait_started()
-        for name in "fifo", "gate":
-            os.mkfifo(self.path(daemon, name))
-        self.assertEqual(daemon.ctl("submit", "a/work", stdin="fifo fifo").returncode, 0)
-        self.wait_trace(daemon, "a reads")
-        daemon.write(puppet("a") + f"[module:g]\nload = {GATED}\n")
+        daemon = self.stops_slowly()
         daemon.signal(harness.signal.SIGTERM)
         daemon.wait_log("stopping: SIGTERM")
         done = daemon.ctl("reload", "--plan")
