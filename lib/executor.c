@@ -52,7 +52,7 @@ static uint64_t taken;            /* from it, ever */
 static __thread struct thread *self_thread; /* NULL where the thread is not ours */
 
 static void check_stall(struct timer *timer);
-static struct timer stall_timer = {.fn = check_stall};
+static struct timer stall_timer = {.fn = check_stall, .keeps_place = true}; /* see timer.c */
 static uint64_t taken_at_check;
 static bool stall_watched;
 
@@ -285,8 +285,8 @@ static bool add_queue_worker(void)
     return false;
 }
 
-/* Without a timer, the next work to be queued tries again; what is queued waits for a thread that
- * becomes free. */
+/* Without the timer's thread, the next work to be queued tries again; what is queued waits for a
+ * thread that becomes free. */
 static void watch_stall(void)
 {
     if (timer_arm(&stall_timer, rv_now() + STALL) == 0)

@@ -153,13 +153,19 @@ bool context_has_value(const struct rv_context *ctx, const void *key, const void
  * held, must not block, and may add or remove timers, this one included. */
 struct timer {
     rv_duration due;
-    size_t index; /* in the heap, plus one; 0: not armed */
+    unsigned index; /* in the heap, plus one; 0: not armed */
+    bool keeps_place;
     void (*fn)(struct timer *timer);
 };
 
-/* Returns 0, or -EAGAIN when the timer's thread cannot be started. A timer that is armed is moved.
- */
+/* Returns 0; -ENOMEM without memory for its place; or -EAGAIN when the timer's thread cannot be started. A timer
+ * that is armed is moved, and that cannot fail. */
 int timer_arm(struct timer *timer, rv_duration due);
+/* For a timer that must not fail when it is armed later: its place is its own from now on. Returns
+ * as timer_arm(). */
+int timer_keep_place(struct timer *timer);
+/* When it is not armed, and its owner goes. Does nothing for one that keeps none. */
+void timer_give_place(struct timer *timer);
 /* Disarms it; if fn is running, waits for its end unless called from it. Returns whether it was
  * armed. */
 bool timer_remove(struct timer *timer);

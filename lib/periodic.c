@@ -3,12 +3,15 @@
  * Periodic functions without a thread of their own.
  *
  * Properties: runs start on the grid of the interval and never overlap; a tick that finds the
- * function running is lost. After the context is done, or an error, no run starts.
+ * function running is lost. After the context is done, or an error, no run starts. Want of memory puts
+ * a run off, and nothing else: it ends no periodic function.
  *
  * Operation: waiting, the record has a timer in the common heap. The timer queues it as work; a
  * thread runs the function, and arms the timer for the next point of the grid that is still to
  * come. The end, however it came, is work too, so that `ended` is always called on a thread of the
- * runtime. Where the owner has a `next` of its own, that takes the place of the grid.
+ * runtime. Where the owner has a `next` of its own, that takes the place of the grid. The timer keeps its
+ * place in the heap, so that it can always be armed; a run whose context cannot be had is tried again after a
+ * pause.
  *
  * Safety: the lock protects state, cancelled, run and the result. States follow each other only as
  * drawn, and each change is made by one party: waiting -> queued by whoever disarms the timer or by
@@ -23,8 +26,11 @@
 #include "base/text.h"
 #include "lib/internal.h"
 
+/* Before a run that found no memory is tried again. */
+#define RETRY_PAUSE (100 * RV_MILLISECOND)
+
 struct rv_periodic {
-    struct timer timer;
+    struct timer timer; /* keeps its place */
     struct work work;
     struct context_hook hook;
     struct rv_context *ctx; /* a reference */
@@ -78,29 +84,30 @@ static void periodic_free(struct rv_periodic *periodic)
 {
     pthread_mutex_destroy(&periodic->lock);
     pthread_cond_destroy(&periodic->changed);
+    timer_give_place(&periodic->timer);
     rv_context_unref(periodic->ctx);
     free(periodic);
 }
 
-static int run_once(struct rv_periodic *periodic)
+/* Returns false when there was no memory to run it with; else *ret_code is what fn has returned. */
+static bool run_once(struct rv_periodic *periodic, int *ret_code)
 {
     struct rv_context *run;
-    int r = rv_context_with_cancel(periodic->ctx, &run);
 
-    if (r < 0)
-        return rv_fail(r, "no memory for the run's context");
+    if (rv_context_with_cancel(periodic->ctx, &run) < 0)
+        return false;
     pthread_mutex_lock(&periodic->lock);
     periodic->run = run;
     periodic->thread = pthread_self();
     periodic->state = PERIODIC_RUNNING;
     pthread_mutex_unlock(&periodic->lock);
-    r = call_function(periodic->fn, run, periodic->arg);
+    *ret_code = call_function(periodic->fn, run, periodic->arg);
     pthread_mutex_lock(&periodic->lock);
     periodic->run = NULL;
     pthread_mutex_unlock(&periodic->lock);
     rv_context_cancel(run, 0, NULL);
     rv_context_unref(run);
-    return r;
+    return true;
 }
 
 /* The first point of the grid that is still to come. */
@@ -115,6 +122,13 @@ static void advance(struct rv_periodic *periodic)
     periodic->due += periodic->interval;
     if (periodic->due <= now)
         periodic->due += ((now - periodic->due) / periodic->interval + 1) * periodic->interval;
+}
+
+/* Under the lock. */
+static void wait_until(struct rv_periodic *periodic, rv_duration time)
+{
+    periodic->state = PERIODIC_WAITING;
+    (void)timer_arm(&periodic->timer, time); /* cannot fail: it keeps its place */
 }
 
 static void end(struct rv_periodic *periodic, int code)
@@ -138,7 +152,7 @@ static void end(struct rv_periodic *periodic, int code)
 static void work_due(struct work *work)
 {
     struct rv_periodic *periodic = container_of(work, struct rv_periodic, work);
-    bool cancelled;
+    bool cancelled, ran = true;
     int r = 0;
 
     rv_error_clear();
@@ -146,17 +160,14 @@ static void work_due(struct work *work)
     cancelled = periodic->cancelled;
     pthread_mutex_unlock(&periodic->lock);
     if (!cancelled)
-        r = run_once(periodic);
+        ran = run_once(periodic, &r);
     pthread_mutex_lock(&periodic->lock);
     if (r >= 0 && !periodic->cancelled) {
-        advance(periodic);
-        periodic->state = PERIODIC_WAITING;
-        r = timer_arm(&periodic->timer, periodic->due);
-        if (r == 0) {
-            pthread_mutex_unlock(&periodic->lock);
-            return;
-        }
-        periodic->state = PERIODIC_QUEUED;
+        if (ran)
+            advance(periodic);
+        wait_until(periodic, ran ? periodic->due : rv_now() + RETRY_PAUSE);
+        pthread_mutex_unlock(&periodic->lock);
+        return;
     }
     /* So that `ended` too may stop it from within. */
     periodic->thread = pthread_self();
@@ -173,11 +184,7 @@ void rv_periodic_reschedule(struct rv_periodic *periodic)
     /* Else it is about to run, runs, or has ended: then next is asked anyway, or never again. */
     if (periodic->next && periodic->state == PERIODIC_WAITING && timer_disarm(&periodic->timer)) {
         periodic->due = periodic->next(periodic->arg);
-        if (timer_arm(&periodic->timer, periodic->due) < 0) {
-            /* The place of the timer that was just taken out is free, so this cannot be. */
-            periodic->state = PERIODIC_QUEUED;
-            executor_queue(&periodic->work);
-        }
+        wait_until(periodic, periodic->due);
     }
     pthread_mutex_unlock(&periodic->lock);
 }
@@ -219,6 +226,11 @@ int rv_periodic_start(struct rv_context *ctx, const struct rv_periodic_spec *giv
     periodic->ended = spec.ended;
     periodic->next = spec.next;
     periodic->interval = spec.interval;
+    r = timer_keep_place(&periodic->timer);
+    if (r < 0) {
+        periodic_free(periodic);
+        return r;
+    }
     periodic->due = spec.next ? spec.next(arg) : deadline_after(spec.delay);
     /* Until its timer is armed it is as if queued: the context's end only notes itself. */
     periodic->state = PERIODIC_QUEUED;
@@ -226,19 +238,12 @@ int rv_periodic_start(struct rv_context *ctx, const struct rv_periodic_spec *giv
         context_done(&periodic->hook);
     /* The first run, which may stop it by *ret_periodic, waits for the lock. */
     pthread_mutex_lock(&periodic->lock);
-    r = timer_arm(&periodic->timer, periodic->due);
-    if (r == 0) {
-        *ret_periodic = periodic;
-        periodic->state = PERIODIC_WAITING;
-        if (periodic->cancelled)
-            end_waiting(periodic);
-    }
+    *ret_periodic = periodic;
+    wait_until(periodic, periodic->due);
+    if (periodic->cancelled)
+        end_waiting(periodic);
     pthread_mutex_unlock(&periodic->lock);
-    if (r < 0) {
-        context_hook_remove(ctx, &periodic->hook);
-        periodic_free(periodic);
-    }
-    return r;
+    return 0;
 }
 
 int rv_periodic_stop(struct rv_periodic *periodic)

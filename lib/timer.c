@@ -13,24 +13,30 @@
  * Safety: `lock` protects the heap and `running`. Removing a timer whose function runs waits for
  * `idle`, so that its owner may free it then; the thread does not look at a timer after it has
  * called its function. A timer that becomes the earliest signals `changed` under the lock, so the
- * thread either sees it or is woken by it.
+ * thread either sees it or is woken by it. A timer that keeps its place has it counted in `places`
+ * whether it is armed or not, so no other can take it meanwhile.
  */
 #include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/macro.h"
 #include "lib/internal.h"
 
 #define ARITY 4
+#define FIRST 64
 #define SLACK (200 * RV_MICROSECOND)
 
 /* Held for some tens of nanoseconds: who finds it taken looks again before sleeping. */
 static pthread_mutex_t lock = PTHREAD_ADAPTIVE_MUTEX_INITIALIZER_NP;
 static pthread_cond_t changed; /* on the monotonic clock: made with the thread */
 static pthread_cond_t idle = PTHREAD_COND_INITIALIZER;
-static struct timer **heap;
-static size_t count, capacity;
+static struct timer *first_heap[FIRST]; /* there without memory */
+static struct timer **heap = first_heap;
+static size_t count, capacity = FIRST;
+static size_t places =
+    1; /* taken or kept; one is the executor's, whose timer is there from the beginning */
 static struct timer *running;
 static pthread_t thread;
 static bool started;
@@ -38,7 +44,7 @@ static bool started;
 static void place(size_t i, struct timer *timer)
 {
     heap[i] = timer;
-    timer->index = i + 1;
+    timer->index = (unsigned)i + 1;
 }
 
 static void sift_up(size_t i, struct timer *timer)
@@ -74,6 +80,8 @@ static void take_out(struct timer *timer)
     struct timer *last = heap[--count];
 
     timer->index = 0;
+    if (!timer->keeps_place)
+        places--;
     if (last == timer)
         return;
     if (i > 0 && heap[(i - 1) / ARITY]->due > last->due)
@@ -160,32 +168,35 @@ static int start_thread(void)
     return started ? 0 : -EAGAIN;
 }
 
-static int reserve_place(void)
+/* Under the lock. */
+static int take_place(void)
 {
-    size_t larger = capacity ? capacity * 2 : 64;
+    bool is_first = heap == first_heap;
     struct timer **grown;
 
-    if (count < capacity)
-        return 0;
-    grown = reallocarray(heap, larger, sizeof(struct timer *));
-    if (!grown)
-        return -ENOMEM;
-    heap = grown;
-    capacity = larger;
+    if (places == capacity) {
+        grown = reallocarray(is_first ? NULL : heap, capacity * 2, sizeof(struct timer *));
+        if (!grown)
+            return -ENOMEM;
+        if (is_first)
+            memcpy(grown, first_heap, sizeof(first_heap));
+        heap = grown;
+        capacity *= 2;
+    }
+    places++;
     return 0;
 }
 
 int timer_arm(struct timer *timer, rv_duration due)
 {
-    int r = 0;
+    int r;
 
     pthread_mutex_lock(&lock);
     if (timer->index > 0)
         take_out(timer);
-    else
-        r = reserve_place();
-    if (r == 0)
-        r = start_thread();
+    r = start_thread();
+    if (r == 0 && !timer->keeps_place)
+        r = take_place();
     if (r == 0) {
         timer->due = due;
         sift_up(count++, timer);
@@ -194,6 +205,28 @@ int timer_arm(struct timer *timer, rv_duration due)
     }
     pthread_mutex_unlock(&lock);
     return r;
+}
+
+int timer_keep_place(struct timer *timer)
+{
+    int r;
+
+    pthread_mutex_lock(&lock);
+    r = start_thread();
+    if (r == 0)
+        r = take_place();
+    timer->keeps_place = r == 0;
+    pthread_mutex_unlock(&lock);
+    return r;
+}
+
+void timer_give_place(struct timer *timer)
+{
+    pthread_mutex_lock(&lock);
+    if (timer->keeps_place)
+        places--;
+    timer->keeps_place = false;
+    pthread_mutex_unlock(&lock);
 }
 
 static bool remove_and(struct timer *timer, bool wait)

@@ -56,6 +56,10 @@ struct rv_periodic_spec {
  * a child of ctx, that is cancelled when the run returns. *ret_periodic is set before the first run
  * begins. Returns 0, -EINVAL, -EAGAIN when the
  * timer's thread cannot be started, or -ENOMEM. Ends with rv_periodic_stop().
+ *
+ * Want of memory or of threads does not end it once it is started: a run for which there is none is put off, and
+ * tried again every tenth of a second until it begins; ticks that pass meanwhile are lost, and next is
+ * not asked but for a rv_periodic_reschedule().
  */
 int rv_periodic_start(struct rv_context *ctx, const struct rv_periodic_spec *spec, rv_function fn,
                       void *arg, struct rv_periodic **ret_periodic);

@@ -382,12 +382,48 @@ static int periodics(void)
         EXPECT(periodic == UNTOUCHED);
         return r;
     }
-    /* It ends by itself, with its own error or one of memory, and says so once. */
+    /* It ends by itself, with its own error whatever there was no memory for, and says so once. */
     while (atomic_load(&periodic_runs) >= 0)
         sched_yield();
-    r = rv_periodic_stop(periodic);
-    EXPECT(r == atomic_load(&periodic_runs));
-    return r == -EDOM ? 0 : r;
+    EXPECT(rv_periodic_stop(periodic) == -EDOM);
+    EXPECT(atomic_load(&periodic_runs) == -EDOM);
+    return 0;
+}
+
+/* As many deadlines as fill the timers' first heap, of 64, and some more. */
+enum { DEADLINES_AT_ONCE = 56, DEADLINES = 72 };
+static struct rv_context *deadlines[DEADLINES];
+
+/* Without memory for one there is one less. */
+static int add_deadlines(struct rv_context *ctx, void *arg)
+{
+    unsigned *count = arg;
+
+    (void)ctx;
+    do {
+        if (make_timed(bg, &deadlines[*count]) < 0)
+            deadlines[*count] = NULL;
+    } while (++*count < DEADLINES_AT_ONCE);
+    return *count == DEADLINES ? -EDOM : 0;
+}
+
+/* Others may take the last place of the heap while it runs: there is one run after each of the last deadlines. */
+static int full_heap(void)
+{
+    struct rv_periodic_spec spec = {
+        .size = sizeof(spec), .interval = RV_MICROSECOND, .ended = note_code};
+    struct rv_periodic *periodic;
+    unsigned count = 0;
+    int r = rv_periodic_start(bg, &spec, add_deadlines, &count, &periodic);
+
+    if (r < 0)
+        return r;
+    while (atomic_load(&periodic_runs) >= 0)
+        sched_yield();
+    EXPECT(rv_periodic_stop(periodic) == -EDOM);
+    for (unsigned i = 0; i < DEADLINES; i++)
+        rv_context_unref(deadlines[i]);
+    return 0;
 }
 
 static int commands(void)
@@ -420,6 +456,7 @@ static const struct scenario scenarios[] = {
     {"once", onces, {-ENOMEM}, 5},
     {"tickers", tickers, {-ENOMEM}, 2},
     {"periodic functions", periodics, {-ENOMEM, -EAGAIN}, 6},
+    {"a full heap of timers", full_heap, {-ENOMEM, -EAGAIN}, 90},
     /* The last one: see main(). */
     {"commands", commands, {-ENOMEM, -EMFILE, -EAGAIN}, 7},
 };
