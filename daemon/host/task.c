@@ -304,7 +304,8 @@ void task_run(struct task_runner *runner, uint64_t request)
     }
     if (r < 0) {
         free(run);
-        task_refuse(runner, request, r, "no thread is free for the run");
+        task_refuse(runner, request, r,
+                    r == -ENOMEM ? "no memory for the run" : "no thread is free for the run");
     }
 }
 

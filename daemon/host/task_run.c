@@ -174,6 +174,12 @@ static void tell_cancelled(struct rv_context *ctx)
     host_log(ctx, RV_LOG_NOTICE, "cancelled: %s", cause.text);
 }
 
+/* Where to log for a run: one without memory has no context, and is the task's all the same. The caller unrefs it. */
+static struct rv_context *log_context(const struct run *run)
+{
+    return run->ctx ? rv_context_ref(run->ctx) : task_labelled(run->runner);
+}
+
 /* A run
  * --------------------------------------------------------------------------------------------- */
 
@@ -184,7 +190,7 @@ static int make_run_context(struct task_runner *runner, uint64_t number,
                                     ? runner->module->work
                                     : runner->module->tasks;
     struct rv_labels labels = {.task = task_name(runner), .run = number};
-    struct rv_context *labelled;
+    struct rv_context *labelled = NULL;
     int r = rv_context_with_labels(parent, &labels, &labelled);
 
     if (r < 0 || runner->settings->timeout == 0) {
@@ -243,6 +249,7 @@ void task_run_once(struct task_runner *runner, uint64_t request, rv_duration due
 {
     struct run run = {.runner = runner};
     char *const text = ret_end->text, limit[DURATION_TEXT_SIZE];
+    struct rv_context *log;
     rv_duration since;
     uint32_t failed_before;
     int r, ctx_err = 0;
@@ -277,10 +284,12 @@ void task_run_once(struct task_runner *runner, uint64_t request, rv_duration due
     publish_end(runner, &run, r, ctx_err, text);
     if (counts || r >= 0)
         task_plan_pause(runner);
+    log = log_context(&run);
     if (counts)
-        tell_end(runner, run.ctx, r, text, failed_before);
+        tell_end(runner, log, r, text, failed_before);
     else if (r < 0)
-        tell_cancelled(run.ctx);
+        tell_cancelled(log);
+    rv_context_unref(log);
     ret_end->number = run.number;
     ret_end->code = MIN(r, 0);
     ret_end->duration = runner->record->last_duration;

@@ -12,6 +12,7 @@ import harness
 from puppetry import PUPPET, PuppetTest, puppet
 
 HOUR = 3600 * 10**9
+SCARCE = os.path.join(harness.BUILD, "tests", "integration", "libscarce.so")
 STEPCLOCK = os.path.join(harness.BUILD, "tests", "integration", "libstepclock.so")
 
 
@@ -205,6 +206,44 @@ class Failures(Schedules):
         self.assertRegex(errors, r"reeve\.ini:\d+: \[module:a\] act\.at = Mon\.\.Xyz: expected "
                                  "weekdays such as Mon..Fri")
         self.assertIn("task tick: jitter must be shorter than every, which is 20ms", errors)
+
+
+class WithoutMemory(Schedules):
+    def set_scarce(self, daemon, count):
+        """So many runs to come find no memory."""
+        with open(os.path.join(daemon.folder, "scarce"), "r+b") as file:
+            file.write(struct.pack("=i", count))
+
+    def start_scarce(self, *lines):
+        daemon = self.daemon(puppet("a", *lines), start=False)
+        self.script(daemon, "a", "note")
+        path = os.path.join(daemon.folder, "scarce")
+        with open(path, "wb") as file:
+            file.write(struct.pack("=i", 0))
+        daemon.environment.update(LD_PRELOAD=SCARCE, SCARCE_FILE=path,
+                                  ASAN_OPTIONS=os.environ.get("ASAN_OPTIONS", "") +
+                                  ":verify_asan_link_order=0")
+        return daemon.start().wait_started()
+
+    def test_a_run_fails_aloud_and_the_next_one_comes(self):
+        daemon = self.start_scarce("act.every = 100ms")
+        self.wait_trace(daemon, "a noted")
+        self.set_scarce(daemon, 1)
+        daemon.wait_log(r"\[a/act\] failed: no memory for the run")
+        daemon.wait_log(r"\[a/act#\d+\] succeeded again after 1 failure")
+        self.assertEqual(self.task(daemon, "a", "act")["failures"], 1)
+        self.assertEqual(daemon.module("a")["restarts"], 0)
+        self.assertEqual(daemon.stop(), 0, daemon.text())
+
+    def test_a_run_on_request_is_answered(self):
+        daemon = self.start_scarce()
+        self.set_scarce(daemon, 1)
+        done = daemon.ctl("run", "--wait", "a/act")
+        self.assertNotEqual(done.returncode, 0)
+        self.assertIn("no memory for the run", done.stdout + done.stderr)
+        done = daemon.ctl("run", "--wait", "a/act")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual(daemon.stop(), 0, daemon.text())
 
 
 class Ends(Schedules):
