@@ -149,7 +149,7 @@ static void take_option(struct control *control, const struct wire_message *mess
         fail(message->module, "options", -ENOMEM, 0, "out of memory");
 }
 
-/* Without memory for it the task runs as if it never had. */
+/* Without it the task would run as if it never had, and what it owes be forgotten. */
 static void take_last_run(struct control *control, const struct wire_message *message)
 {
     struct host_module *module = control->modules[message->module];
@@ -164,8 +164,8 @@ static void take_last_run(struct control *control, const struct wire_message *me
         .owed = message->flags & WIRE_LAST_RUN_OWED,
     };
 
-    if (module)
-        (void)last_runs_set(&module->new_last_runs, message->name, &past);
+    if (module && last_runs_set(&module->new_last_runs, message->name, &past) < 0)
+        fail(message->module, "start", -ENOMEM, 0, "out of memory");
 }
 
 static void refuse_unloaded(const struct wire_message *message)

@@ -88,13 +88,13 @@ static int ask(struct rv_context *ctx, void *arg)
     return 0;
 }
 
-void life_start_health(struct host_module *module)
+int life_start_health(struct host_module *module)
 {
     struct rv_periodic_spec spec = {.size = sizeof(spec), .interval = HEALTH_INTERVAL};
 
-    if (module->code.module.health &&
-        rv_periodic_start(module->tasks, &spec, ask, module, &module->health) < 0)
-        host_log(module->root, RV_LOG_WARNING, "its health() will not be asked: no thread");
+    return module->code.module.health
+               ? rv_periodic_start(module->tasks, &spec, ask, module, &module->health)
+               : 0;
 }
 
 void life_stop_health(struct host_module *module)

@@ -193,6 +193,18 @@ static void cancel_runners(struct host_module *module, const char *cause)
         rv_context_cancel(module->work, -ECANCELED, "%s", cause);
 }
 
+/* With room for what the task will hand on. */
+static int create_task(struct host_module *module, size_t i)
+{
+    const char *name = module->code.tasks[i].name;
+    struct schedule_past past = last_runs_find(&module->last_runs, name);
+    int r = last_runs_set(&module->last_runs, name, &past);
+
+    return r < 0 ? r
+                 : task_create(module, &module->code.tasks[i], &module->bound.tasks[i],
+                               &module->last_runs, &module->task_runners[i]);
+}
+
 /* Pools before tasks, whose runs may submit to them. */
 int life_create_runners(struct host_module *module)
 {
@@ -210,8 +222,9 @@ int life_create_runners(struct host_module *module)
     if (r == 0)
         module_open_pools(module);
     for (size_t i = 0; r == 0 && i < code->task_count; i++)
-        r = task_create(module, &code->tasks[i], &module->bound.tasks[i], &module->last_runs,
-                        &module->task_runners[i]);
+        r = create_task(module, i);
+    if (r == 0)
+        r = life_start_health(module);
     if (r < 0) {
         cancel_runners(module, "it could not be started");
         destroy_runners(module);
@@ -348,7 +361,6 @@ static void start(struct host_module *module, struct module_op *op)
             tell_failed(module, stage, r, 0, text);
         return;
     }
-    life_start_health(module);
     life_make_ready(module);
     life_set_state(module, SCOREBOARD_MODULE_READY);
     ready.text = module->code.module.version ? module->code.module.version : "";

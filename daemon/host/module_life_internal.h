@@ -17,11 +17,12 @@ void life_tell_option_error(const struct option_error *error, void *arg);
 int life_bind_options(struct host_module *module, const struct option_lines *lines,
                       option_error_fn fn, struct bound_options *ret_bound);
 
-/* Makes tasks and pools, and starts the schedules. Returns 0 or a negative errno with a text; then there
- * is none. */
+/* Makes tasks and pools, and starts the schedules and the asking for health(). Returns 0 or a negative errno
+ * with a text; then there is none. */
 int life_create_runners(struct host_module *module);
-/* health.c: asks health(), if there is one, until it is stopped; stopping waits for an answer under way. */
-void life_start_health(struct host_module *module);
+/* health.c: asks health(), if there is one, until it is stopped; stopping waits for an answer under way. Returns 0, or
+ * a negative errno. */
+int life_start_health(struct host_module *module);
 void life_stop_health(struct host_module *module);
 /* Returns false when a stop waits, which goes first. */
 bool life_make_ready(struct host_module *module);

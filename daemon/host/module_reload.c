@@ -235,7 +235,6 @@ static void begin_again(struct host_module *module, const struct module_op *op, 
         string_copy(text, sizeof(text), r < 0 ? life_error_text(r) : "");
     }
     if (r == 0) {
-        life_start_health(module);
         life_make_ready(module);
     } else {
         life_finish(module);

@@ -50,8 +50,7 @@ struct task_end {
 void task_run_once(struct task_runner *runner, uint64_t request, rv_duration due,
                    struct task_end *ret_end);
 
-/* task_schedule.c. Without memory for what is handed on, the next runner begins as if the task had never been
- * seen. */
+/* task_schedule.c */
 void task_begin_schedule(struct task_runner *runner, const struct last_runs *last_runs);
 int task_start_schedule(struct task_runner *runner, rv_function tick);
 /* A run has ended. The end of one that the schedule started plans the next; after one on request the pause after

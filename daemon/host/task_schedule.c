@@ -325,5 +325,6 @@ void task_hand_on(const struct task_runner *runner, struct last_runs *last_runs)
     past.stopped = runner->stopped;
     past.failures = runner->record->failures_in_row;
     past.owed = true;
-    (void)last_runs_set(last_runs, task_name(runner), &past);
+    (void)last_runs_set(last_runs, task_name(runner),
+                        &past); /* life_create_runners() has made room */
 }
