@@ -24,19 +24,27 @@ static rv_duration after(rv_duration start, rv_duration time)
     return __builtin_add_overflow(start, time, &end) ? RV_FOREVER : end;
 }
 
-/* Returns whether all work has ended by then. */
+/* Before another look at work that there was no memory to wait for. */
+#define RETRY_PAUSE (100 * RV_MILLISECOND)
+
+/* Returns whether all work has ended by then; false as well when there is no memory to wait with, after a pause. */
 static bool wait_until(struct rv_context *ctx, struct host_module *module, rv_duration deadline)
 {
     struct rv_context *limit;
     bool ended = true;
 
-    if (rv_context_with_deadline(ctx, deadline, &limit) < 0)
+    if (rv_context_with_deadline(ctx, deadline, &limit) < 0) {
+        rv_sleep(ctx, RETRY_PAUSE);
         return false;
+    }
     for (size_t i = 0; i < module->code.pool_count && ended; i++)
         ended = jobs_wait(limit, module->pool_runners[i]);
     for (size_t i = 0; i < module->code.task_count && ended; i++)
         if (module->bound.tasks[i].on_stop == TASK_ON_STOP_FINISH)
             ended = task_wait(limit, module->task_runners[i], 0);
+    /* With time left it was no wait at all. */
+    if (!ended && rv_context_err(limit) == 0)
+        rv_sleep(limit, RETRY_PAUSE);
     rv_context_unref(limit);
     return ended;
 }
