@@ -52,10 +52,10 @@ struct schedule_now {
 
 /* What is known from before the schedule began; times are real ones. All 0: the task was never seen. */
 struct schedule_past {
-    /* Every point until then was run or skipped. Later than now, it is of a clock that was wrong if set_back says so or
-     * open is not known, else of another rule. */
+    /* Every point until then was run or skipped, but for open and what follows it. Later than now, it is of a clock that
+     * was wrong, or a pause that is over, if set_back says so or open is not known, else of another rule. */
     int64_t settled;
-    int64_t open;         /* the first point after it, of whatever rule there was; 0: not known */
+    int64_t open; /* the first point that was neither, of whatever rule there was; 0: not known */
     int64_t passed_until; /* points until then were skipped as they came; 0: none */
     bool stopped;         /* as the task was stopped for an error, and not as a run was under way */
     bool set_back;        /* the clock has been, since this was known */

@@ -157,6 +157,9 @@ static int64_t settled_on_clock(const struct schedule_rule *rule, const struct s
     /* Nothing had come when another rule was in force: what this one has before now was never due. */
     if (past->settled == 0 || past->open > now->realtime)
         settled = MAX(settled, now->realtime);
+    /* What is open has not run, whatever is settled ahead of it: by a pause after failures, or a clock that was wrong. */
+    if (past->open > 0 && past->open <= now->realtime)
+        settled = MIN(settled, past->open - 1);
     return settled;
 }
 
@@ -268,6 +271,9 @@ rv_duration schedule_clock_was_set(struct schedule *schedule, const struct sched
                                    struct schedule_gap *ret_gap)
 {
     int64_t came = schedule->late ? schedule->open_realtime : schedule->planned;
+    /* Without a known track the clock is taken to be right again when it has stepped over the point, and not
+     * when that had come before. */
+    bool by_itself = came <= now->monotonic + schedule->clock;
 
     *ret_gap = (struct schedule_gap){0};
     if (!schedule_is_of_wall_clock(schedule->rule))
@@ -275,7 +281,8 @@ rv_duration schedule_clock_was_set(struct schedule *schedule, const struct sched
     clock_look(schedule, now);
     if (came == 0 || came > now->realtime)
         plan_ahead(schedule, now);
-    else if (came <= schedule->settled && clock_is_on_track(schedule, now))
+    else if (came <= schedule->settled && clock_is_on_track(schedule, now) &&
+             !(by_itself && schedule->track == TRACK_UNKNOWN))
         put_right(schedule, now, ret_gap);
     else if (!schedule->late)
         step_over(schedule, now, ret_gap);

@@ -802,6 +802,74 @@ static void test_a_past_in_the_future(void **state)
     calendar_free(calendar.at[0]);
 }
 
+/* The stamp of a pause that is over, or of a clock that was wrong; noon comes all the same, and is owed. */
+static void test_a_point_before_a_stamp_that_is_ahead(void **state)
+{
+    struct schedule_rule rules[] = {
+        {.at = {utc("*:00,30")}, .at_count = 1, .jitter = 600 * S},
+        {.every = 1800 * S, .align = true, .jitter = 600 * S},
+        {.every = 1800 * S, .jitter = 600 * S},
+    };
+    struct schedule_rule other = {.at = {utc("*:15")}, .at_count = 1};
+    (void)state;
+
+    for (int i = 0; i < 3; i++) {
+        struct schedule_now before = at(-900 * S), now = at(S);
+        struct schedule_past past = {.settled = i < 2 ? NOON + 10 * DAY : NOON - 1800 * S};
+        struct schedule schedule = begin_past(&rules[i], &before, &past), next;
+
+        assert_between(schedule.due, UPTIME, UPTIME + 600 * S);
+        /* It is handed on as often as that takes. */
+        next = begin_again(&schedule, S, true);
+        assert_between(next.due, UPTIME + S, UPTIME + 600 * S);
+        assert_int_equal(gap.missed, 1);
+        next = begin_again(&next, 2 * S, true);
+        assert_between(next.due, UPTIME + 2 * S, UPTIME + 600 * S);
+        assert_int_equal(gap.missed, 1);
+        next = begin_again(&next, 700 * S, true);
+        assert_between(next.due, UPTIME + 700 * S, UPTIME + (i < 2 ? 700 : 1300) * S);
+        assert_false(gap.skipped);
+        /* Once its run has begun, it is not run again; nor is what the stamp settles, when the clock gets there. */
+        schedule_started(&next);
+        next = begin_again(&next, 701 * S, true);
+        assert_int_equal(gap.missed, 0);
+        assert_between(next.due, UPTIME + 1800 * S, UPTIME + 2400 * S);
+        if (i < 2) {
+            set_clock(&next, 702 * S, 10 * DAY + S);
+            assert_int_equal(gap.missed, 0);
+        }
+        /* By another rule it had come as well. */
+        schedule_hand_on(&schedule, &now, &past);
+        past.owed = true;
+        next = begin_past(&other, &now, &past);
+        assert_int_equal(gap.missed, 1);
+        assert_int_equal(next.due, now.monotonic);
+    }
+    calendar_free(rules[0].at[0]);
+    calendar_free(other.at[0]);
+}
+
+/* The same, of the last point before the stamp: a look at the clock does not take it for one that has run. */
+static void test_a_look_at_the_clock_before_a_stamp_that_is_ahead(void **state)
+{
+    struct schedule_rule rule = {.at = {utc("*:00,30")}, .at_count = 1, .jitter = 600 * S};
+    struct schedule_now before = at(-900 * S);
+    struct schedule_past past = {.settled = NOON + 1800 * S - 1};
+    struct schedule schedule = begin_past(&rule, &before, &past), next;
+    rv_duration due = schedule.due - UPTIME;
+    (void)state;
+
+    assert_between(due, 0, 600 * S);
+    assert_int_equal(set_clock(&schedule, 1, 1), due);
+    next = begin_again(&schedule, 1, true);
+    due = next.due - UPTIME;
+    assert_between(due, 1, 600 * S);
+    assert_int_equal(set_clock(&next, 2, 2), due);
+    next = begin_again(&schedule, 700 * S, true);
+    assert_int_equal(set_clock(&next, 700 * S, 700 * S), 700 * S);
+    calendar_free(rule.at[0]);
+}
+
 /* What another rule has before now was never due; what had come by the old one is owed. */
 static void test_another_rule(void **state)
 {
@@ -894,6 +962,8 @@ int main(void)
         cmocka_unit_test(test_a_pause_does_not_pass_over_what_is_owed),
         cmocka_unit_test(test_what_a_pause_leaves_out),
         cmocka_unit_test(test_a_past_in_the_future),
+        cmocka_unit_test(test_a_point_before_a_stamp_that_is_ahead),
+        cmocka_unit_test(test_a_look_at_the_clock_before_a_stamp_that_is_ahead),
         cmocka_unit_test(test_another_rule),
         cmocka_unit_test(test_a_shorter_interval),
     };

@@ -485,6 +485,25 @@ class Owed(SteppedTest):
         self.assertNotIn("skipped the run", daemon.text())
         self.assertEqual(daemon.stop(), 0, daemon.text())
 
+    def test_before_a_stamp_that_is_ahead(self):
+        """As of a pause after failures that went on when reeved ended, or of a clock that was wrong."""
+        config = puppet("a", "act.at = 12:30 UTC", "act.jitter = 20h")
+        daemon = self.daemon(config, start=False)
+        with open(self.path(daemon, "last-runs"), "w", encoding="utf-8") as file:
+            file.write(f"reeve last runs 1\n{(self.now + 2 * 86400) * 10**9} a act\nend\n")
+        self.shift_clock(daemon)
+        daemon.start().wait_started()
+        self.step(self.now + 1201)
+        for number in range(2):
+            daemon.write(config + f"words = {number}\n")
+            done = daemon.ctl("reload")
+            self.assertEqual(done.returncode, 0, done.stderr)
+            # The next point is a day after this one.
+            harness.wait_until(lambda: (p := self.planned(daemon)) is not None and p <= 20 * 3600, "the owed run")
+        self.step(self.now + 1200 + 20 * 3600 + 1)
+        self.wait_trace(daemon, "a noted")
+        self.assertEqual(daemon.stop(), 0, daemon.text())
+
     def test_a_catch_up_that_was_put_off(self):
         """And of a task that has never run."""
         self.config = puppet("a", "act.at = 2026-06-15 12:30 UTC", "act.catch-up = yes", "act.jitter = 100h")
