@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Preloaded into reeved and its hosts, it takes memory from runs of tasks that are called "act": as many of the next ones find none for
- * their context as the file SCARCE_FILE says, a number that they count down.
+ * Preloaded into reeved and its hosts, it takes memory from runs of tasks that are called "act" and jobs of pools that are
+ * called "work": as many of the next ones find none for their context as the file SCARCE_FILE says, a number that they
+ * count down.
  */
 #include <dlfcn.h>
 #include <errno.h>
@@ -40,7 +41,8 @@ int rv_context_with_labels(struct rv_context *parent, const struct rv_labels *la
 {
     static int (*next)(struct rv_context *, const struct rv_labels *, struct rv_context **);
 
-    if (labels->run > 0 && strcmp(labels->task, "act") == 0 && is_scarce())
+    if (labels->run > 0 &&
+        (strcmp(labels->task, "act") == 0 || strcmp(labels->task, "work") == 0) && is_scarce())
         return -ENOMEM;
     if (!next)
         *(void **)&next = dlsym(RTLD_NEXT, "rv_context_with_labels");

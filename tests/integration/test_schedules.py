@@ -210,7 +210,7 @@ class Failures(Schedules):
 
 class WithoutMemory(Schedules):
     def set_scarce(self, daemon, count):
-        """So many runs to come find no memory."""
+        """So many runs and jobs to come find no memory."""
         with open(os.path.join(daemon.folder, "scarce"), "r+b") as file:
             file.write(struct.pack("=i", count))
 
@@ -243,6 +243,17 @@ class WithoutMemory(Schedules):
         self.assertIn("no memory for the run", done.stdout + done.stderr)
         done = daemon.ctl("run", "--wait", "a/act")
         self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual(daemon.stop(), 0, daemon.text())
+
+    def test_a_job_ends_without_having_begun(self):
+        """Its module is told of that, as what it has noted of the job would stay for good."""
+        daemon = self.start_scarce("work.retries = 1", "work.backoff = 1ms", "tick.every = never")
+        self.set_scarce(daemon, 2)
+        done = daemon.ctl("submit", "--wait", "a/work", stdin="tell note")
+        self.assertIn("no memory for the job's context", done.stdout)
+        daemon.wait_log(r"warning +\[a\] work: job 1 failed before it began: no memory for the job's context")
+        self.assertIn("a ended 0 of 2: ENOMEM", self.trace(daemon))
+        self.assertEqual(daemon.ctl("submit", "--wait", "a/work", stdin="tell note").returncode, 0)
         self.assertEqual(daemon.stop(), 0, daemon.text())
 
 
