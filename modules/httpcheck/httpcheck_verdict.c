@@ -81,14 +81,19 @@ size_t verdict_take_body(char *data, size_t size, size_t count, void *arg)
 /* Results ----------------------------------------------------------------------------------------
  */
 
+/* CURLE_TOO_LARGE, which libcurl has from 8.6 on. */
+#define TOO_LARGE ((CURLcode)100)
+
 /* A text of libcurl, with what else there is to say. */
 static void explain(struct fetch *fetch, struct transfer *transfer, CURLcode code)
 {
     const struct httpcheck *check = fetch->check;
     char *text = transfer->detail;
 
-    /* That is also what libcurl says of a header of more than 100 KB. */
-    if (code == CURLE_OUT_OF_MEMORY)
+    if (code == TOO_LARGE)
+        snprintf(text, sizeof(transfer->detail), "a header is too long");
+    /* That is also what libcurl before 8.6 says of a header of more than 100 KB. */
+    else if (code == CURLE_OUT_OF_MEMORY)
         snprintf(text, sizeof(transfer->detail), "a header is too long, or memory is missing");
     else if (transfer->socket_error != 0)
         snprintf(text, sizeof(transfer->detail),

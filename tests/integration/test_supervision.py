@@ -388,7 +388,7 @@ class Hangs(PuppetTest):
         self.tree(daemon)
         daemon.signal(signal.SIGKILL)
         daemon.process.wait()
-        harness.wait_until(lambda: not os.path.exists(f"/proc/{pid}"), "its end")
+        harness.wait_until(lambda: not harness.is_alive(pid), "its end")
 
     def test_nobody_who_asks_ends_a_stopped_host(self):
         """What it does not read is bounded by refusing more."""
