@@ -189,12 +189,23 @@ static void note_stack(uint32_t slot)
         hang_note(tid, slot, what, run);
 }
 
+/* What somebody has asked for; module is NULL when it is not loaded. */
+static void serve(struct host_module *module, const struct wire_message *message)
+{
+    if (!module)
+        refuse_unloaded(message);
+    else if (message->type == WIRE_RUN)
+        module_run(module, message->name, message->request);
+    else if (message->type == WIRE_SUBMIT)
+        module_submit(module, message->name, message->request, message->timeout, message->data,
+                      message->size);
+    else
+        context_tree_send(module, message->request);
+}
+
 /* Returns false when the process is to end. */
 static bool obey(struct control *control, const struct wire_message *message)
 {
-    struct host_module *module =
-        message->module < SCOREBOARD_MODULES ? control->modules[message->module] : NULL;
-
     if (message->module >= SCOREBOARD_MODULES)
         return true;
     switch (message->type) {
@@ -220,23 +231,9 @@ static bool obey(struct control *control, const struct wire_message *message)
         operate(control, message, MODULE_OP_STOP);
         break;
     case WIRE_RUN:
-        if (module)
-            module_run(module, message->name, message->request);
-        else
-            refuse_unloaded(message);
-        break;
     case WIRE_SUBMIT:
-        if (module)
-            module_submit(module, message->name, message->request, message->timeout, message->data,
-                          message->size);
-        else
-            refuse_unloaded(message);
-        break;
     case WIRE_TREE:
-        if (module)
-            context_tree_send(module, message->request);
-        else
-            refuse_unloaded(message);
+        serve(control->modules[message->module], message);
         break;
     case WIRE_CLOCK:
         wall_clock_look();
