@@ -59,6 +59,8 @@ static const char *const log_choices[] = {"always", "failure", "never", NULL};
 #define LINES_LAST  100
 /* And so many bytes of one: the log itself keeps 2 KiB, its labels included. */
 #define LINE_MAX_LOGGED 1600
+/* What stands for the bytes that a command's output is too long by (<reeve/command.h>). */
+#define GAP_MARK "\n[... %llu bytes left out ...]\n"
 /* No URL goes on for longer. */
 #define CUT_WORD_MAX 4096
 /* So many bytes stand beside an exit code. */
@@ -119,19 +121,18 @@ static size_t drop_cut_word(char *output, size_t size, size_t gap)
     int mark_length = 0;
     char text[80], *begin;
 
-    if (size <= gap ||
-        sscanf(output + gap, "\n[... %llu bytes left out ...]\n%n", &left_out, &mark_length) != 1 ||
+    if (size <= gap || sscanf(output + gap, GAP_MARK "%n", &left_out, &mark_length) != 1 ||
         mark_length == 0)
         return size;
     begin = output + gap + mark_length;
+    /* Up to what ends a URL for rv_redact_urls(). */
     while (dropped < CUT_WORD_MAX && begin + dropped < output + size && !is_blank(begin[dropped]) &&
            !strchr("\"<>`", begin[dropped]))
         dropped++;
     if (dropped == 0)
         return size;
     /* It has at most one digit more, for at least one byte less. */
-    length = (size_t)snprintf(text, sizeof(text), "\n[... %llu bytes left out ...]\n",
-                              left_out + dropped);
+    length = (size_t)snprintf(text, sizeof(text), GAP_MARK, left_out + dropped);
     memmove(output + gap + length, begin + dropped, (size_t)(output + size - begin) - dropped + 1);
     memcpy(output + gap, text, length);
     return size - (size_t)mark_length - dropped + length;
