@@ -136,7 +136,8 @@ static void operate(struct control *control, const struct wire_message *message,
     r = module_operate(module, &op);
     if (r < 0) {
         module_op_free(&op);
-        fail(message->module, "command", r, 0, "too many commands wait for the module");
+        fail(message->module, "command", r, 0,
+             r == -ENOMEM ? "out of memory" : "too many commands wait for the module");
     }
 }
 

@@ -24,7 +24,8 @@ const char *reload_step_name(enum reload_step step);
 struct reload_change {
     const char *module; /* of one of the two configurations */
     enum reload_step step;
-    /* It restarts for this module, which it requires; or, kept, it waits for this one, and starts after it. Or NULL. */
+    /* It restarts for this module, or will wait for it, since it requires it; or, kept, it waits for this one, and
+     * starts after it. Or NULL. */
     const char *because;
     const char *because_state; /* that one's step, or its state when it does not run and has none */
     bool held;                 /* a person has stopped the module: it stays so */

@@ -134,7 +134,7 @@ static void restart(struct supervisor *supervisor, struct unit *unit,
                           : "reload: it takes new options only by a restart";
     struct cause cause = make_cause(why);
 
-    if (change->because)
+    if (change->because && !new_process)
         snprintf(cause.text, sizeof(cause.text), "reload: it requires module %s, which is %s",
                  change->because, describe_because(change));
     if (!unit_is_running(unit) && !unit->attached) {

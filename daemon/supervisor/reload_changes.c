@@ -201,6 +201,43 @@ static bool spread_starts(struct supervisor *supervisor, const struct config *af
     return changed;
 }
 
+/* Whether it comes back, or comes, only to wait. */
+static bool is_held_up(const struct reload_change *change)
+{
+    return change->because && change->step != RELOAD_KEEP &&
+           strcmp(change->because_state, reload_step_name(RELOAD_RESTART)) != 0 &&
+           strcmp(change->because_state, reload_step_name(RELOAD_ADD)) != 0;
+}
+
+/* What restarts for its own sake, or is new, may find that it cannot run. Returns whether that has come out of one
+ * more. */
+static bool spread_obstacles(struct supervisor *supervisor, const struct config *after,
+                             struct reload_change *changes)
+{
+    bool changed = false;
+
+    for (size_t i = 0; i < after->module_count; i++) {
+        const struct config_module *module = after->modules[i];
+        struct reload_change *change = &changes[i];
+
+        if ((change->step != RELOAD_RESTART && change->step != RELOAD_ADD) || change->held)
+            continue;
+        for (size_t j = 0; j < module->requires.count && !change->because; j++) {
+            const struct config_module *other = config_find(after, module->requires.items[j]);
+            const struct reload_change *required = other ? &changes[other->index] : NULL;
+            bool waits = required && is_held_up(required);
+
+            if (!required || (!waits && !holds_up(supervisor, required, true)))
+                continue;
+            change->because = other->name;
+            change->because_state = unit_state_name(
+                waits ? UNIT_WAITING : supervisor_find(supervisor, other->name)->state);
+            changed = true;
+        }
+    }
+    return changed;
+}
+
 /* What is under way now, as far as its records can be read. */
 static char *find_work(struct supervisor *supervisor, const char *module)
 {
@@ -254,6 +291,8 @@ int reload_find_changes(struct supervisor *supervisor, const struct config *afte
     while (spread_restarts(supervisor, after, changes))
         ;
     while (spread_starts(supervisor, after, changes))
+        ;
+    while (spread_obstacles(supervisor, after, changes))
         ;
     for (size_t i = 0; i < before->module_count; i++)
         if (!config_find(after, before->modules[i]->name))

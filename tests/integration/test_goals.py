@@ -208,12 +208,26 @@ class Blocked(GoalTest):
         self.wait_state(daemon, "f", "backoff")
         daemon.write(HEARTBEAT + puppet("s") + puppet("f", "on-init = fail", "essential = no",
                                                       "restart-delay-max = 1000s").replace("1ms", "1000s") +
-                     puppet("x", "requires = s") + puppet("y", "requires = f"))
+                     puppet("x", "requires = s") + puppet("y", "requires = f") + puppet("z", "requires = y"))
+        plan = daemon.ctl("reload", "--plan").stdout
+        self.assertRegex(plan, r"(?m)^x +add +it requires s, which is stopped$")
+        self.assertRegex(plan, r"(?m)^y +add +it requires f, which is in its backoff$")
+        self.assertRegex(plan, r"(?m)^z +add +it requires y, which is waiting$")
         done = daemon.ctl("reload")
         self.assertEqual(done.returncode, 1)
         self.assertIn("[module:x] waits for module s, which is stopped", done.stderr)
         self.assertIn("[module:y] waits for module f, which is in its backoff: init failed", done.stderr)
         self.assertEqual(daemon.ctl("upgrade").returncode, 0, daemon.text())
+        self.assert_stops(daemon)
+
+    def test_what_restarts_for_its_own_sake_beside_one_that_is_stopped(self):
+        daemon = self.daemon(puppet("s") + puppet("m", "host = one")).wait_started()
+        self.operate(daemon, "stop", "s")
+        daemon.write(puppet("s") + puppet("m", "host = two", "requires = s"))
+        self.assertRegex(daemon.ctl("reload", "--plan").stdout, r"(?m)^m +restart +it requires s, which is stopped$")
+        done = daemon.ctl("reload")
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("[module:m] waits for module s, which is stopped", done.stderr)
         self.assert_stops(daemon)
 
     def test_operations_are_answered(self):
