@@ -322,8 +322,10 @@ int control_serve(void)
         return r == -EPROTO ? EXIT_WIRE : EXIT_REFUSED;
     module_set_grace(control.grace);
     if (rv_context_with_cancel(rv_context_background(), &control.host) < 0 ||
-        rv_group_create(rv_context_background(), &control.group) < 0)
+        rv_group_create(rv_context_background(), &control.group) < 0) {
+        fputs("reeve-host: out of memory\n", stderr);
         return 1;
+    }
     do {
         r = wire_receive(WIRE_FD_CONTROL, buffer, &message);
     } while (r == 1 && obey(&control, &message));

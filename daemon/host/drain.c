@@ -24,9 +24,6 @@ static rv_duration after(rv_duration start, rv_duration time)
     return __builtin_add_overflow(start, time, &end) ? RV_FOREVER : end;
 }
 
-/* Before another look at work that there was no memory to wait for. */
-#define RETRY_PAUSE (100 * RV_MILLISECOND)
-
 /* Returns whether all work has ended by then; false as well when there is no memory to wait with, after a pause. */
 static bool wait_until(struct rv_context *ctx, struct host_module *module, rv_duration deadline)
 {
@@ -34,7 +31,7 @@ static bool wait_until(struct rv_context *ctx, struct host_module *module, rv_du
     bool ended = true;
 
     if (rv_context_with_deadline(ctx, deadline, &limit) < 0) {
-        rv_sleep(ctx, RETRY_PAUSE);
+        rv_sleep(ctx, WAIT_RETRY_PAUSE);
         return false;
     }
     for (size_t i = 0; i < module->code.pool_count && ended; i++)
@@ -44,7 +41,7 @@ static bool wait_until(struct rv_context *ctx, struct host_module *module, rv_du
             ended = task_wait(limit, module->task_runners[i], 0);
     /* With time left it was no wait at all. */
     if (!ended && rv_context_err(limit) == 0)
-        rv_sleep(limit, RETRY_PAUSE);
+        rv_sleep(limit, WAIT_RETRY_PAUSE);
     rv_context_unref(limit);
     return ended;
 }

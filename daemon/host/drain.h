@@ -8,6 +8,9 @@
 
 #include "daemon/host/module.h"
 
+/* Before another look at work that there was no memory to wait for. */
+#define WAIT_RETRY_PAUSE (100 * RV_MILLISECOND)
+
 /* Something of the module's work has moved. Any thread. */
 void drain_note_progress(struct host_module *module);
 

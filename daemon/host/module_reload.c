@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "daemon/host/drain.h"
 #include "daemon/host/jobs.h"
 #include "daemon/host/module_life_internal.h"
 #include "daemon/host/task.h"
@@ -75,6 +76,12 @@ static void tell_deferred(struct wait *wait, const char *text)
     module_emit(&message);
 }
 
+/* Before another look at what there was no memory to wait for. Returns false when the wait is over. */
+static bool wait_for_memory(struct wait *wait)
+{
+    return rv_sleep(wait->ctx, WAIT_RETRY_PAUSE) == 0;
+}
+
 /* Returns whether the run, if it is one, has ended. */
 static bool wait_for_run(struct wait *wait, struct task_runner *runner, uint64_t run)
 {
@@ -85,7 +92,19 @@ static bool wait_for_run(struct wait *wait, struct task_runner *runner, uint64_t
     snprintf(text, sizeof(text), "its run %.64s#%llu has ended", task_name(runner),
              (unsigned long long)run);
     tell_deferred(wait, text);
-    return task_wait(wait->ctx, runner, run);
+    while (!task_wait(wait->ctx, runner, run) && task_run_under_way(runner) == run)
+        if (!wait_for_memory(wait))
+            return false;
+    return true;
+}
+
+/* Returns whether the jobs that were marked have ended. */
+static bool wait_for_marked_jobs(struct wait *wait, struct pool_runner *runner)
+{
+    while (!jobs_wait_marked(wait->ctx, runner) && jobs_are_marked(runner))
+        if (!wait_for_memory(wait))
+            return false;
+    return true;
 }
 
 /* Returns whether no run is under way any more, of those that were when each was looked at: others follow. */
@@ -133,7 +152,7 @@ static bool wait_for_earlier_jobs(struct wait *wait)
         snprintf(text, sizeof(text), "jobs of its pool %.64s have ended",
                  jobs_name(module->pool_runners[i]));
         tell_deferred(wait, text);
-        if (!jobs_wait_marked(wait->ctx, module->pool_runners[i]))
+        if (!wait_for_marked_jobs(wait, module->pool_runners[i]))
             return false;
     }
     return true;
@@ -149,7 +168,7 @@ static bool wait_for_chains(struct wait *wait)
         for (size_t i = 0; i < module->code.pool_count; i++)
             jobs_mark(module->pool_runners[i]);
         for (size_t i = 0; i < module->code.pool_count; i++)
-            if (!jobs_wait_marked(wait->ctx, module->pool_runners[i]))
+            if (!wait_for_marked_jobs(wait, module->pool_runners[i]))
                 return false;
     }
     return true;

@@ -209,17 +209,21 @@ class Failures(Schedules):
 
 
 class WithoutMemory(Schedules):
-    def set_scarce(self, daemon, count):
-        """So many runs and jobs to come find no memory."""
+    def set_scarce(self, daemon, runs=0, waits=0, periodic=0):
+        """So many of each that are to come find no memory."""
         with open(os.path.join(daemon.folder, "scarce"), "r+b") as file:
-            file.write(struct.pack("=i", count))
+            file.write(struct.pack("=iii", runs, waits, periodic))
+
+    def is_plenty(self, daemon):
+        with open(os.path.join(daemon.folder, "scarce"), "rb") as file:
+            return struct.unpack("=iii", file.read()) == (0, 0, 0)
 
     def start_scarce(self, *lines):
         daemon = self.daemon(puppet("a", *lines), start=False)
         self.script(daemon, "a", "note")
         path = os.path.join(daemon.folder, "scarce")
         with open(path, "wb") as file:
-            file.write(struct.pack("=i", 0))
+            file.write(bytes(12))
         daemon.environment.update(LD_PRELOAD=SCARCE, SCARCE_FILE=path,
                                   ASAN_OPTIONS=os.environ.get("ASAN_OPTIONS", "") +
                                   ":verify_asan_link_order=0")
@@ -254,6 +258,50 @@ class WithoutMemory(Schedules):
         daemon.wait_log(r"warning +\[a\] work: job 1 failed before it began: no memory for the job's context")
         self.assertIn("a ended 0 of 2: ENOMEM", self.trace(daemon))
         self.assertEqual(daemon.ctl("submit", "--wait", "a/work", stdin="tell note").returncode, 0)
+        self.assertEqual(daemon.stop(), 0, daemon.text())
+
+    def test_a_reload_cuts_no_work_that_it_cannot_wait_for(self):
+        for work in "run", "job":
+            with self.subTest(work=work):
+                daemon = self.start_scarce("tick.every = never")
+                before = daemon.module("a")["pid"]
+                fifo = self.path(daemon, "fifo")
+                os.mkfifo(fifo)
+                self.script(daemon, "a", "fifo fifo")
+                command = ["run", "a/act"] if work == "run" else ["submit", "a/work"]
+                daemon.ctl(*command, stdin="fifo fifo")
+                self.wait_trace(daemon, "a reads")
+                daemon.write(puppet("a", "tick.every = never", "words = x"))
+                self.set_scarce(daemon, waits=3)
+                self.assertIn("have ended" if work == "job" else "has ended", daemon.ctl("reload").stdout)
+                harness.wait_until(lambda: self.is_plenty(daemon), "three looks")
+                harness.release(fifo)
+                daemon.wait_log(r"\[a\] reloaded")
+                self.assertIn("a has read", self.trace(daemon))
+                self.assertEqual(daemon.module("a")["pid"], before)
+                self.assertEqual(daemon.stop(), 0, daemon.text())
+
+    def test_a_reload_restarts_its_module(self):
+        daemon = self.start_scarce("tick.every = never")
+        before = daemon.module("a")["pid"]
+        daemon.write(puppet("a", "tick.every = never", "words = x"))
+        self.set_scarce(daemon, waits=1)
+        done = daemon.ctl("reload")
+        self.assertEqual((done.returncode, done.stdout), (0, "reloaded\n"), done.stderr + daemon.text())
+        daemon.wait_log(r"\[a\] restarts: there was no memory to give it its new options")
+        self.assertTrue(self.is_plenty(daemon))
+        self.assertNotEqual(daemon.module("a")["pid"], before)
+        self.assertEqual(daemon.module("a")["state"], "ready")
+        self.assertEqual(daemon.stop(), 0, daemon.text())
+
+    def test_a_start_that_cannot_ask_health_is_tried_again(self):
+        daemon = self.start_scarce("tick.every = never")
+        self.set_scarce(daemon, periodic=1)
+        daemon.ctl("restart", "a")
+        harness.wait_until(lambda: daemon.module("a")["state"] == "ready", "a to be back")
+        self.assertTrue(self.is_plenty(daemon))
+        daemon.wait_log(r"\[a\] .*failed: .*emory")
+        self.assertEqual(daemon.module("a")["restarts"], 1)
         self.assertEqual(daemon.stop(), 0, daemon.text())
 
 
