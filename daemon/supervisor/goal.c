@@ -48,8 +48,7 @@ static void want(const struct walk *walk, struct unit *unit, enum errand_want wa
     supervisor_changed(unit->supervisor);
 }
 
-/* It stops, or is about to, and does not come back by itself. */
-static bool goes_down(const struct unit *unit)
+bool goal_goes_down(const struct unit *unit)
 {
     return unit->removed || unit->goal == GOAL_DOWN ||
            (unit->state == UNIT_STOPPING && !unit->wanted);
@@ -88,7 +87,7 @@ static void bounce(struct unit *unit, void *arg)
     struct walk further = {walk->cause, walk->errand, unit};
     struct unit *other;
 
-    if (!is_first_visit(unit) || goes_down(unit))
+    if (!is_first_visit(unit) || goal_goes_down(unit))
         return;
     /* Who was named may have a process without running in it, since the first check. */
     if (!unit_is_running(unit) && (walk->because || !unit->attached))

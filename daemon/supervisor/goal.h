@@ -44,6 +44,9 @@ void goal_bounce(struct unit *unit, const struct cause *cause, struct errand *er
  * those that go along are added to it. */
 void goal_fall(struct unit *unit, const struct cause *cause, struct errand *errand);
 
+/* Whether it stops, or is about to, and does not come back by itself. */
+bool goal_goes_down(const struct unit *unit);
+
 /* Called in each settling, before units start: takes the steps that have become possible. */
 void goals_settle(struct supervisor *supervisor);
 

@@ -27,7 +27,7 @@ struct reload_change {
     /* It restarts for this module, or will wait for it, since it requires it; or, kept, it waits for this one, and
      * starts after it. Or NULL. */
     const char *because;
-    const char *because_state; /* that one's step, or its state when it does not run and has none */
+    const char *because_state; /* that one's step, or its state when it does not run or will not */
     bool held;                 /* a person has stopped the module: it stays so */
     bool new_process;          /* it restarts since the process of its host must end */
     char *work; /* what is under way in the module, and is waited for or stopped; or NULL */

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "daemon/supervisor/goal.h"
 #include "daemon/supervisor/reload.h"
 #include "daemon/supervisor/supervisor_internal.h"
 #include "daemon/supervisor/tenancy.h"
@@ -89,8 +90,14 @@ static struct reload_change find_change(struct supervisor *supervisor,
     return change;
 }
 
-/* Why a module cannot go on beside one that it requires: its step, or its state when it does not run, whether that is
- * new to the module or not. NULL: it can. */
+static const char *describe_state(const struct unit *unit)
+{
+    return unit->state == UNIT_READY && unit->goal != GOAL_NONE ? "about to stop"
+                                                                : unit_state_name(unit->state);
+}
+
+/* Why a module cannot go on beside one that it requires: its step, or its state when it does not run or will not,
+ * whether that is new to the module or not. NULL: it can. */
 static const char *find_obstacle(struct supervisor *supervisor, const struct unit *unit,
                                  const struct reload_change *required)
 {
@@ -98,8 +105,8 @@ static const char *find_obstacle(struct supervisor *supervisor, const struct uni
 
     if (!required->held && (required->step == RELOAD_RESTART || required->step == RELOAD_ADD))
         return reload_step_name(required->step);
-    if (unit_is_running(unit) && other && other->state != UNIT_READY)
-        return unit_state_name(other->state);
+    if (unit_is_running(unit) && other && (other->state != UNIT_READY || other->goal != GOAL_NONE))
+        return describe_state(other);
     return NULL;
 }
 
@@ -149,6 +156,8 @@ static bool holds_up(struct supervisor *supervisor, const struct reload_change *
 
     if (!unit || is_started(change))
         return false;
+    if (goal_goes_down(unit))
+        return required;
     if (unit_is_down(unit))
         return required && unit->goal == GOAL_NONE;
     if (unit->state == UNIT_WAITING)
@@ -230,8 +239,9 @@ static bool spread_obstacles(struct supervisor *supervisor, const struct config 
             if (!required || (!waits && !holds_up(supervisor, required, true)))
                 continue;
             change->because = other->name;
-            change->because_state = unit_state_name(
-                waits ? UNIT_WAITING : supervisor_find(supervisor, other->name)->state);
+            change->because_state = waits
+                                        ? unit_state_name(UNIT_WAITING)
+                                        : describe_state(supervisor_find(supervisor, other->name));
             changed = true;
         }
     }

@@ -443,6 +443,37 @@ class InOrder(GoalTest):
                         harness.wait_until(lambda: self.state(daemon, "a") == "ready", "a to be back")
                     self.assertEqual(daemon.stop(), 0, daemon.text())
 
+    def test_what_comes_to_require_one_that_is_about_to_stop(self):
+        """It still runs, as it waits for the work of another that requires it."""
+        for operation, line in ("stop", ""), ("stop", "words = x"), ("restart", ""):
+            with self.subTest(operation=operation, line=line):
+                base = puppet("b") + puppet("user", "requires = b", *SLOW)
+                daemon = self.daemon(base + puppet("a")).wait_started()
+                release = self.hold(daemon, "user")
+                self.act(daemon, "a", "wait")
+                self.wait_trace(daemon, "a waits")
+                other = harness.Later(lambda: daemon.ctl(operation, "b"), operation)
+                self.wait_state(daemon, "user", "stopping")
+                daemon.write(base + puppet("a", "requires = b", line) + puppet("new", "requires = b"))
+                plan = daemon.ctl("reload", "--plan").stdout
+                self.assertRegex(plan, r"(?m)^a +restart +it requires b, which is about to stop; stops run act#1$")
+                if operation == "stop":
+                    self.assertRegex(plan, r"(?m)^new +add +it requires b, which is about to stop$")
+                reload = harness.Later(lambda: daemon.ctl("reload"), "reload")
+                self.wait_trace(daemon, "a cancelled: reload: it requires module b, which is about to stop")
+                release()
+                self.assertEqual(other.answer().returncode, 0)
+                done = reload.answer()
+                self.assertIn("a cancelled: reload: it requires module b, which is about to stop", self.trace(daemon))
+                if operation == "stop":
+                    self.assertEqual(done.returncode, 1, done.stdout)
+                    for name in "a", "new":
+                        self.assertIn(f"[module:{name}] waits for module b, which is stopped", done.stderr)
+                else:
+                    self.assertEqual((done.returncode, self.states(daemon, ["a", "new"])), (0, ["ready"] * 2), done.stderr)
+                self.assert_nothing_to_do(daemon)
+                self.assertEqual(daemon.stop(), 0, daemon.text())
+
     def test_what_waits_for_one_that_a_reload_starts_goes_along(self):
         """And what also waits for another, which nobody starts, does not."""
         def text(base, user):
