@@ -4,7 +4,7 @@
 #include "daemon/wire/scoreboard.h"
 
 #ifndef WIRE_VERSION
-#define WIRE_VERSION 6
+#define WIRE_VERSION 7
 #endif
 
 #ifndef SCOREBOARD_VERSION
