@@ -38,8 +38,7 @@ const char *phase_name(enum phase phase)
  * host, it is one that it goes on. */
 static void forgive_loss(struct scoreboard_task *task, int64_t now)
 {
-    if (task->last_code != -EPIPE || task->busy_until > 0 ||
-        !scoreboard_task_has_overrun(task, now))
+    if (!tally_has_lost(task) || task->busy_until > 0 || !scoreboard_task_has_overrun(task, now))
         return;
     task->last_code = 0;
     task->last_text[0] = '\0';

@@ -132,10 +132,18 @@ static void add_pool(struct scoreboard_pool *sum, const struct scoreboard_pool *
 /* Dead hosts -------------------------------------------------------------------------------------
  */
 
+/* What was lost begins with this, which is kept over upgrades, too. */
+#define LOST "lost with its host: "
+
 static void tell_lost(char text[SCOREBOARD_TEXT_SIZE], const char *how)
 {
-    snprintf(text, SCOREBOARD_TEXT_SIZE, "lost with its host: %s", how);
+    snprintf(text, SCOREBOARD_TEXT_SIZE, LOST "%s", how);
     text_clean_lines(text);
+}
+
+bool tally_has_lost(const struct scoreboard_task *task)
+{
+    return task->last_code == -EPIPE && strncmp(task->last_text, LOST, strlen(LOST)) == 0;
 }
 
 /* A run whose process died under it has failed, and took until now; who had asked for it is told the same code. */

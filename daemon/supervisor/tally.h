@@ -6,6 +6,7 @@
 #ifndef REEVE_SUPERVISOR_TALLY_H
 #define REEVE_SUPERVISOR_TALLY_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -33,6 +34,9 @@ struct tally {
  * A record that finds no memory is not counted. Returns how many jobs were lost. */
 uint64_t tally_close(struct tally *tally, const struct scoreboard *board, uint32_t slot,
                      const char *how);
+
+/* Whether the last run in a tally's record is one that tally_close() has ended. A module may return the same code. */
+bool tally_has_lost(const struct scoreboard_task *task);
 
 /* A new host begins with new books. */
 void tally_new_host(struct tally *tally);

@@ -245,6 +245,19 @@ class Crashes(PuppetTest):
             self.assertEqual(daemon.health()["status"], "pass")
         self.assertEqual(daemon.stop(), 0, daemon.text())
 
+    def test_a_run_that_fails_as_a_lost_one_does_is_forgiven_nothing(self):
+        daemon = self.daemon(puppet("a", "tick.every = never", "act.every = 20ms"), start=False)
+        self.script(daemon, "a", "fail to send")
+        daemon.start().wait_started()
+        harness.wait_until(lambda: self.task(daemon, "a", "act")["failures"], "a failure")
+        self.script(daemon, "a", "wait")
+        self.wait_trace(daemon, "a waits")
+        # When the next begins is not known once it has overrun.
+        task = harness.wait_until(lambda: not (t := self.task(daemon, "a", "act"))["next"] and t, "an overrun")
+        self.assertEqual((task["status"], task["last_code"], task["last_error"]),
+                         ("warn", -errno.EPIPE, "the peer closed the connection"))
+        self.assertEqual(daemon.stop(), 0, daemon.text())
+
     def test_a_run_that_was_lost_has_failed(self):
         daemon = self.daemon(puppet("a", "tick.every = never")).wait_started()
 
