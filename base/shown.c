@@ -208,6 +208,42 @@ void redact_urls(char *text)
     memmove(to, from, strlen(from) + 1);
 }
 
+void redact_cut(char *text)
+{
+    const char *found, *last = NULL;
+    size_t length, found_length;
+    char *user, *end = text + strlen(text);
+
+    for (found = find_separator(text, &found_length); found;
+         found = find_separator(found + found_length, &found_length)) {
+        last = found;
+        length = found_length;
+    }
+    if (!last)
+        return;
+    user = text + (last - text) + length;
+    for (const char *p = user; p < end; p++)
+        if (ends_url(*p) || strchr("/?#", *p))
+            return;
+    *put_mask(user, '*', user, end) = '\0';
+}
+
+int text_format_shown(char *text, size_t size, const char *format, va_list args)
+{
+    int length = vsnprintf(text, size, format, args);
+
+    if (length >= 0 && (size_t)length >= size)
+        redact_cut(text);
+    return length;
+}
+
+void text_copy_shown(char *text, size_t size, const char *source)
+{
+    string_copy(text, size, source);
+    if (strlen(source) >= size)
+        redact_cut(text);
+}
+
 void text_join_lines(char *text, size_t size)
 {
     char *whole = strchr(text, '\n') ? strdup(text) : NULL, *rest = whole, *line;
@@ -240,18 +276,26 @@ void text_sanitise_lines(char *text)
     text_sanitise(line);
 }
 
-void text_clean_lines(char *text)
+/* It was probably cut, maybe before a character of up to four bytes. */
+static bool fills(const char *text, size_t size)
 {
+    return strlen(text) + 4 >= size;
+}
+
+void text_clean_lines(char *text, size_t size)
+{
+    if (fills(text, size))
+        redact_cut(text);
     text_sanitise_lines(text);
     redact_urls(text);
 }
 
 void text_clean(char *text, size_t size)
 {
+    text_clean_lines(text, size);
     text_join_lines(text, size);
     /* One that was cut may end within a character. */
     text_sanitise(text);
-    redact_urls(text);
 }
 
 size_t text_first_line(const char *text)

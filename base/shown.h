@@ -9,8 +9,11 @@
 #ifndef REEVE_BASE_SHOWN_H
 #define REEVE_BASE_SHOWN_H
 
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
+
+#include "base/macro.h"
 
 /*
  * Hides, in place, what URLs in a text keep secret: a password ("http://user:***@host"), a user name without one
@@ -20,14 +23,23 @@
  */
 void redact_urls(char *text);
 
+/* Hides, in a text that was cut at its end, what may be the beginning of a URL's user or password: all behind the "://" of
+ * its last URL, when neither a path nor anything else follows. */
+void redact_cut(char *text);
+
+/* As vsnprintf() and string_copy(); but a text that is cut has been through redact_cut(), since nobody sees later where it
+ * was cut. */
+int text_format_shown(char *text, size_t size, const char *format, va_list args) printf_like(3, 0);
+void text_copy_shown(char *text, size_t size, const char *source);
+
 /* Makes one line of several, with "; " between them, which is cut at size - 1 bytes; empty lines are left out. */
 void text_join_lines(char *text, size_t size);
 
-/* Makes a text one printable line without secrets; size is that of its buffer. */
+/* Makes a text one printable line without secrets. size is that of its buffer: what fills it is taken for cut. */
 void text_clean(char *text, size_t size);
 
 /* The same, but line breaks stay. */
-void text_clean_lines(char *text);
+void text_clean_lines(char *text, size_t size);
 
 /* As text_sanitise(), but line breaks stay. */
 void text_sanitise_lines(char *text);

@@ -29,6 +29,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/shown.h"
 #include "base/text.h"
 
 static struct rv_context background = {
@@ -209,7 +210,7 @@ void rv_context_cancel(struct rv_context *ctx, int code, const char *format, ...
         return;
     if (format) {
         va_start(args, format);
-        vsnprintf(text, sizeof(text), format, args);
+        text_format_shown(text, sizeof(text), format, args);
         va_end(args);
     }
     context_cancel_text(ctx, code ? code : -ECANCELED, format ? text : NULL);

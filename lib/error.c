@@ -23,7 +23,7 @@ int rv_fail(int err, const char *format, ...)
 
     /* Through a buffer of its own: an argument may be the present text. */
     va_start(args, format);
-    vsnprintf(text, sizeof(text), format, args);
+    text_format_shown(text, sizeof(text), format, args);
     va_end(args);
     string_copy(current, sizeof(current), text);
     length = strlen(current);
@@ -37,7 +37,7 @@ int rv_fail_text(int err, const char *format, ...)
     va_list args;
 
     va_start(args, format);
-    vsnprintf(text, sizeof(text), format, args);
+    text_format_shown(text, sizeof(text), format, args);
     va_end(args);
     string_copy(current, sizeof(current), text);
     return err;
@@ -50,7 +50,7 @@ int rv_wrap(int err, const char *format, ...)
     int length;
 
     va_start(args, format);
-    length = vsnprintf(text, RV_ERROR_TEXT_SIZE, format, args);
+    length = text_format_shown(text, RV_ERROR_TEXT_SIZE, format, args);
     va_end(args);
     if (length >= RV_ERROR_TEXT_SIZE)
         length = RV_ERROR_TEXT_SIZE - 1;
@@ -58,7 +58,7 @@ int rv_wrap(int err, const char *format, ...)
         length = 0;
     snprintf(text + length, sizeof(text) - (size_t)length, ": %s",
              current[0] ? current : name_of(err, name, sizeof(name)));
-    string_copy(current, sizeof(current), text);
+    text_copy_shown(current, sizeof(current), text);
     return err;
 }
 
@@ -80,7 +80,7 @@ void rv_error_clear(void)
 void error_set_text(const char *text)
 {
     if (text != current)
-        string_copy(current, sizeof(current), text);
+        text_copy_shown(current, sizeof(current), text);
 }
 
 int call_function(rv_function fn, struct rv_context *ctx, void *arg)

@@ -5,6 +5,8 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "base/shown.h"
+
 static void (*progress_sink)(const char *text);
 
 void rv_runtime_set_progress(void (*sink)(const char *text))
@@ -21,7 +23,7 @@ void rv_progress(struct rv_context *ctx, const char *format, ...)
     if (!progress_sink)
         return;
     va_start(args, format);
-    vsnprintf(text, sizeof(text), format, args);
+    text_format_shown(text, sizeof(text), format, args);
     va_end(args);
     progress_sink(text);
 }
@@ -53,7 +55,7 @@ int rv_fail_option(struct rv_context *ctx, const char *option, const char *forma
     va_list args;
 
     va_start(args, format);
-    vsnprintf(text, sizeof(text), format, args);
+    text_format_shown(text, sizeof(text), format, args);
     va_end(args);
     if (fail_option_sink)
         fail_option_sink(ctx, option, text);

@@ -89,7 +89,7 @@ static void emit(struct rv_context *ctx, enum rv_log_level level, const struct r
         .field_count = count,
     };
 
-    vsnprintf(text, sizeof(text), format, args);
+    text_format_shown(text, sizeof(text), format, args);
     if (log_sink)
         log_sink(&record, log_sink_arg);
     else

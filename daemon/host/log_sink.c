@@ -51,7 +51,7 @@ void host_log(struct rv_context *ctx, enum rv_log_level level, const char *forma
     va_list args;
 
     va_start(args, format);
-    vsnprintf(text, sizeof(text), format, args);
+    text_format_shown(text, sizeof(text), format, args);
     va_end(args);
     is_own = true;
     rv_log(ctx, level, "%s", text);

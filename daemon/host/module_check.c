@@ -50,7 +50,7 @@ static void tell(struct checking *checking, const char *key, const char *text)
     struct option_error error = {
         .key = key, .file = line ? line->file : "", .line = line ? line->line : 0, .text = shown};
 
-    string_copy(shown, sizeof(shown), text);
+    text_copy_shown(shown, sizeof(shown), text);
     redact_urls(shown);
     checking->errors++;
     checking->tell(&error, checking->arg);

@@ -64,7 +64,7 @@ static void tell(struct binder *binder, const struct option_line *line, const ch
     va_list args;
 
     va_start(args, format);
-    vsnprintf(text, sizeof(text), format, args);
+    text_format_shown(text, sizeof(text), format, args);
     va_end(args);
     /* Values are quoted. */
     redact_urls(text);
@@ -324,15 +324,16 @@ static void bind_option(struct binder *binder, const struct rv_option *option)
 static void tell_unknown(struct binder *binder, const struct option_line *line)
 {
     const struct loaded_module *loaded = binder->loaded;
-    char text[256], candidate[64], nearest[64] = "";
+    char text[256], key[80], candidate[64], nearest[64] = "";
     unsigned best = UINT_MAX;
     struct option_error error = {
         .key = line->key, .file = line->file, .line = line->line, .text = text, .unknown = true};
 
+    text_copy_shown(key, sizeof(key), line->key);
     if (value_is_padding(line->value))
         string_copy(text, sizeof(text), "unknown key, not shown as it may be the end of a secret");
     else
-        snprintf(text, sizeof(text), "unknown key \"%.64s\"", line->key);
+        snprintf(text, sizeof(text), "unknown key \"%s\"", key);
     /* A line that is only a URL has its key there. */
     redact_urls(text);
     for (size_t i = 0; i < loaded->option_count; i++) {

@@ -11,6 +11,7 @@
 #include "base/fd.h"
 #include "base/list.h"
 #include "base/log_record.h"
+#include "base/shown.h"
 #include "base/text.h"
 #include "daemon/loop/loop.h"
 
@@ -140,7 +141,7 @@ static void drop(struct output *output, struct bucket *bucket, const char *line)
     if (!bucket->kept)
         bucket->kept = calloc(KEPT_LINES, KEPT_SIZE);
     if (bucket->kept)
-        string_copy(bucket->kept[bucket->kept_count++ % KEPT_LINES], KEPT_SIZE, line);
+        text_copy_shown(bucket->kept[bucket->kept_count++ % KEPT_LINES], KEPT_SIZE, line);
     if (loop_timer_due(output->tell) == 0)
         loop_timer_arm(output->tell, TELL_AFTER);
 }
@@ -219,10 +220,11 @@ static void end_line(struct output *output)
 {
     static const char more[] = " [...]";
 
-    if (output->cut)
-        memcpy(output->line + LINE_SIZE - sizeof(more), more, sizeof(more));
-    else
-        output->line[output->used] = '\0';
+    output->line[output->cut ? LINE_SIZE - sizeof(more) : output->used] = '\0';
+    if (output->cut) {
+        redact_cut(output->line);
+        strcat(output->line, more);
+    }
     pass_on(output, output->line);
     output->used = 0;
     output->cut = false;

@@ -68,7 +68,7 @@ static void read_record(const struct unit *unit, const struct scoreboard *board,
     if (!board || unit->state != UNIT_READY || unit->slot >= SCOREBOARD_MODULES ||
         !scoreboard_read_module(board, unit->slot, ret_record) || !ret_record->head.used)
         *ret_record = (struct scoreboard_module){0};
-    text_clean_lines(ret_record->health_text);
+    text_clean_lines(ret_record->health_text, sizeof(ret_record->health_text));
 }
 
 /* A module that moves to another host is what still runs in its old one: the unit in the new host waits for that. */

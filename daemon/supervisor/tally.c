@@ -15,16 +15,16 @@
 static void clean_task(struct scoreboard_task *task)
 {
     text_sanitise(task->name);
-    text_clean_lines(task->last_text);
-    text_clean_lines(task->progress);
+    text_clean_lines(task->last_text, sizeof(task->last_text));
+    text_clean_lines(task->progress, sizeof(task->progress));
     text_sanitise(task->schedule);
 }
 
 static void clean_pool(struct scoreboard_pool *pool)
 {
     text_sanitise(pool->name);
-    text_clean_lines(pool->last_text);
-    text_clean_lines(pool->progress);
+    text_clean_lines(pool->last_text, sizeof(pool->last_text));
+    text_clean_lines(pool->progress, sizeof(pool->progress));
 }
 
 /* The record of that name, which is added, empty, if there is none. NULL without memory, and past the
@@ -138,7 +138,7 @@ static void add_pool(struct scoreboard_pool *sum, const struct scoreboard_pool *
 static void tell_lost(char text[SCOREBOARD_TEXT_SIZE], const char *how)
 {
     snprintf(text, SCOREBOARD_TEXT_SIZE, LOST "%s", how);
-    text_clean_lines(text);
+    text_clean_lines(text, SCOREBOARD_TEXT_SIZE);
 }
 
 bool tally_has_lost(const struct scoreboard_task *task)

@@ -142,7 +142,7 @@ static void host_said(struct host *host, const struct wire_message *message, voi
         break;
     case WIRE_PROGRESS:
         string_copy(unit->activity, sizeof(unit->activity), message->text);
-        text_clean_lines(unit->activity);
+        text_clean_lines(unit->activity, sizeof(unit->activity));
         supervisor_changed(tenancy->supervisor);
         break;
     default:

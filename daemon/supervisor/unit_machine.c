@@ -23,7 +23,7 @@ void unit_set_reason(struct unit *unit, const char *format, ...)
     va_start(args, format);
     vsnprintf(unit->reason, sizeof(unit->reason), format, args);
     va_end(args);
-    text_clean_lines(unit->reason);
+    text_clean_lines(unit->reason, sizeof(unit->reason));
     /* It goes into texts that everybody sees: more than its first line is for the log alone. */
     if (unit->reason[text_first_line(unit->reason)] != '\0')
         log_error("[%s] %s", unit->name, unit->reason);

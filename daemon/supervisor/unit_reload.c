@@ -54,7 +54,7 @@ void unit_act_deferred(struct unit *unit, const struct unit_input *input)
         return;
     unit->reloading = false;
     string_copy(unit->deferred, sizeof(unit->deferred), input->message->text);
-    text_clean_lines(unit->deferred);
+    text_clean_lines(unit->deferred, sizeof(unit->deferred));
     loop_timer_disarm(unit->timer);
     log_notice("[%s] takes its new options when %s", unit->name, unit->deferred);
     supervisor_changed(unit->supervisor);

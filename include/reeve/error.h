@@ -4,7 +4,8 @@
  *
  * The text belongs to the calling thread's current function. It is cleared before the runtime calls
  * one of yours, and copied into the run's, job's or group's result when yours returns. At most
- * RV_ERROR_TEXT_SIZE bytes are kept, the terminator included.
+ * RV_ERROR_TEXT_SIZE bytes are kept, the terminator included; when that cuts a URL before its path, its
+ * host is hidden, since it could be a token.
  *
  * Everybody can read the first line: /health and the page show it. Only the log and reevectl show the lines
  * after it, so put the output of a command or the answer of a server there. reeve hides the password and the

@@ -112,30 +112,59 @@ static size_t redact(char *output, size_t size)
     return used;
 }
 
-/* Behind the gap in an output that was too long the rest of a URL may stand, which does not look like one: what can belong
- * to it is left out as well. Returns the new size. */
+/* What ends a URL for rv_redact_urls(). */
+static bool ends_url(char c)
+{
+    return is_blank(c) || strchr("\"<>`", c);
+}
+
+/* Before the gap a URL may stand without its end, by which rv_redact_urls() would know what is secret in it. Returns how much
+ * that is. */
+static size_t find_cut_url(const char *output, size_t gap)
+{
+    size_t length = 0;
+    bool is_url = false;
+
+    while (length < gap && length < CUT_WORD_MAX && !ends_url(output[gap - length - 1])) {
+        const char *begin = output + gap - ++length;
+
+        is_url = is_url || (length > 1 && begin[0] == ':' && (begin[1] == '/' || begin[1] == '\\'));
+    }
+    return is_url ? length : 0;
+}
+
+/* Behind the gap the rest of a URL may stand, which does not look like one. Returns how much can belong to it. */
+static size_t find_cut_word(const char *rest, size_t size)
+{
+    size_t length = 0;
+
+    while (length < size && length < CUT_WORD_MAX && !ends_url(rest[length]))
+        length++;
+    return length;
+}
+
+/* Leaves out as well what stands around the gap in an output that was too long and may be part of a URL. Returns the new
+ * size. */
 static size_t drop_cut_word(char *output, size_t size, size_t gap)
 {
     unsigned long long left_out;
-    size_t length, dropped = 0;
+    size_t length, before, behind, from;
     int mark_length = 0;
-    char text[80], *begin;
+    char text[80];
 
     if (size <= gap || sscanf(output + gap, GAP_MARK "%n", &left_out, &mark_length) != 1 ||
         mark_length == 0)
         return size;
-    begin = output + gap + mark_length;
-    /* Up to what ends a URL for rv_redact_urls(). */
-    while (dropped < CUT_WORD_MAX && begin + dropped < output + size && !is_blank(begin[dropped]) &&
-           !strchr("\"<>`", begin[dropped]))
-        dropped++;
-    if (dropped == 0)
+    from = gap + (size_t)mark_length;
+    before = find_cut_url(output, gap);
+    behind = find_cut_word(output + from, size - from);
+    if (before + behind == 0)
         return size;
     /* It has at most one digit more, for at least one byte less. */
-    length = (size_t)snprintf(text, sizeof(text), GAP_MARK, left_out + dropped);
-    memmove(output + gap + length, begin + dropped, (size_t)(output + size - begin) - dropped + 1);
-    memcpy(output + gap, text, length);
-    return size - (size_t)mark_length - dropped + length;
+    length = (size_t)snprintf(text, sizeof(text), GAP_MARK, left_out + before + behind);
+    memmove(output + gap - before + length, output + from + behind, size - from - behind + 1);
+    memcpy(output + gap - before, text, length);
+    return size - (size_t)mark_length - before - behind + length;
 }
 
 /* Where the next character begins, so that none is cut. */

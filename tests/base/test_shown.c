@@ -114,6 +114,45 @@ static void test_what_is_no_secret(void **state)
         expect(plain[i], plain[i]);
 }
 
+static void expect_cut(const char *before, const char *after)
+{
+    char buffer[128];
+
+    string_copy(buffer, sizeof(buffer), before);
+    redact_cut(buffer);
+    assert_string_equal(buffer, after);
+}
+
+/* Where a text is cut: before the '@' nothing tells a token from a host, or a password of digits from a port. */
+static void test_cuts(void **state)
+{
+    char text[32];
+    (void)state;
+
+    expect_cut("clone https://ghp_0123", "clone https://***");
+    expect_cut("http://h/ clone https://u:123", "http://h/ clone https://***");
+    expect_cut("clone https:\\/\\/ghp_0123", "clone https:\\/\\/***");
+    expect_cut("clone https://g", "clone https://*");
+    expect_cut("clone https://", "clone https://");
+    expect_cut("https://h/a?k=v", "https://h/a?k=v");
+    expect_cut("https://h failed", "https://h failed");
+    expect_cut("a", "a");
+    /* What fills its buffer is taken for cut; nothing else is. */
+    text_copy_shown(text, sizeof(text), "clone it: https://ghp_0123456789@github.com/a");
+    assert_string_equal(text, "clone it: https://***");
+    text_copy_shown(text, sizeof(text), "clone it: https://ghp_0");
+    assert_string_equal(text, "clone it: https://ghp_0");
+    text_clean(text, sizeof(text));
+    assert_string_equal(text, "clone it: https://ghp_0");
+    string_copy(text, sizeof(text), "clone it: https://ghp_0123456789@");
+    text_clean(text, sizeof(text));
+    assert_string_equal(text, "clone it: https://***");
+    /* One line has more bytes than several. */
+    string_copy(text, sizeof(text), "a\nb\nc\nd\nhttps://tok3n@host.x/");
+    text_clean(text, sizeof(text));
+    assert_string_equal(text, "a; b; c; d; https://***@host.x/");
+}
+
 static void test_lines(void **state)
 {
     char text[32];
@@ -131,7 +170,7 @@ static void test_lines(void **state)
     text_join_lines(text, 7);
     assert_string_equal(text, "ab; cd");
     string_copy(text, sizeof(text), "a\rb\nhttp://u:p4ss@h\x01");
-    text_clean_lines(text);
+    text_clean_lines(text, sizeof(text));
     assert_string_equal(text, "a?b\nhttp://u:***@h?");
     text_clean(text, sizeof(text));
     assert_string_equal(text, "a?b; http://u:***@h?");
@@ -142,7 +181,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_passwords), cmocka_unit_test(test_many),
         cmocka_unit_test(test_tokens),    cmocka_unit_test(test_what_is_no_secret),
-        cmocka_unit_test(test_lines),
+        cmocka_unit_test(test_cuts),      cmocka_unit_test(test_lines),
     };
 
     return cmocka_run_group_tests_name("shown", tests, NULL, NULL);

@@ -192,12 +192,32 @@ static int fail_with(struct rv_context *ctx, const char *action)
     return rv_fail_text(-EIO, "error %s", text);
 }
 
+/* Says in all ways what no buffer has room for: each ends within the word that follows. Of so many lines some are dropped,
+ * and of those that are kept for the end. */
+static int say_too_much(struct rv_context *ctx, const char *beginning)
+{
+    char text[4096];
+    int length = snprintf(text, sizeof(text), "%200s%s", "", beginning);
+
+    memset(text + length, 'z', sizeof(text) - (size_t)length - 1);
+    text[sizeof(text) - 1] = '\0';
+    rv_progress(ctx, "%s", text);
+    rv_log(ctx, RV_LOG_INFO, "%s", text);
+    dprintf(STDERR_FILENO, "%s\n", text);
+    for (int i = 0; i < 1500; i++)
+        dprintf(STDERR_FILENO, "%.300s@host\n", text);
+    rv_fail_text(-EIO, "%s", text);
+    return rv_wrap(-EIO, "again");
+}
+
 static int perform(struct rv_context *ctx, const struct puppet *puppet, const char *action)
 {
     if (strncmp(action, "fail-with ", 10) == 0)
         return fail_with(ctx, action + 10);
     if (strncmp(action, "flood", 5) == 0)
         return flood(puppet, action);
+    if (strncmp(action, "say-too-much ", 13) == 0)
+        return say_too_much(ctx, action + 13);
     if (strcmp(action, "fail for ever") == 0)
         return rv_fail_text(-EBADMSG, "as told");
     if (strcmp(action, "fail to send") == 0)

@@ -105,6 +105,7 @@ class Parts(SecretsTest):
                  "two": f"fetch https://user:{long}{HIDDEN}@h/o failed",
                  "good": f"{'x ' * 390}https://user:{4 * long}{HIDDEN}@h/o failed {'y ' * 300}",
                  "web": f'{{"url": "https:\\/\\/user:{HIDDEN}@h\\/o?token={HIDDEN}"}}',
+                 "head": f"{29 * 'x'}\nhttps://{HIDDEN}{long}@h/o",
                  "cut": f"a https://h/o?credential={2 * long}{HIDDEN} b",
                  # As a command of ours would write it, in what is kept.
                  "mark": f"[... 17 bytes left out ...]\nhttps://user:{long}{long}{HIDDEN}@h/o \"b"}
@@ -114,7 +115,7 @@ class Parts(SecretsTest):
                 file.write(line + "\n")
             for result in 0, 1:
                 config += exec_(f"{name}{result or ''}", f"cat {self.folder}/{name}; exit {result}", "log-output = always",
-                                *["output-max = 120"] * (name in ("cut", "mark")))
+                                *["output-max = 120"] * (name in ("head", "cut", "mark")))
         daemon = self.start(config)
         self.wait_run(daemon, *lines, *(f"{name}1" for name in lines))
         self.assert_kept(daemon)
@@ -123,6 +124,18 @@ class Parts(SecretsTest):
         self.assertIn(text, daemon.ctl("show", "web1").stdout)
         self.assertRegex(daemon.text(), r"\[cut/run#1\]  ?b\n")
         self.assertEqual(daemon.stop(), 0, daemon.text())
+
+    def test_of_what_a_module_says(self):
+        """A URL that is cut before its host does not look like one with a token."""
+        daemon = self.start(HEARTBEAT + puppet("two", "tick.every = never"))
+        self.script(daemon, "two", f"say-too-much https://{HIDDEN}")
+        self.assertEqual(daemon.ctl("run", "two/act", "--wait").returncode, 1)
+        public, private = self.assert_kept(daemon)
+        for text in public["/health"], public["/page.json"], private["show two"], private["logs two"]:
+            self.assertIn("https://***", text)
+        self.assertEqual(daemon.stop(), 0, daemon.text())
+        self.assertRegex(daemon.text(), r"of the lines that were dropped: +https://\*\*\*")
+        self.assertNotIn(HIDDEN, daemon.text())
 
 
 class Texts(SecretsTest):
