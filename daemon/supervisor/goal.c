@@ -94,6 +94,7 @@ static void bounce(struct unit *unit, void *arg)
         return;
     unit->cause = find_cause(walk, "it requires");
     unit->goal = GOAL_BOUNCE;
+    unit->spent = true;
     want(walk, unit, ERRAND_UP, &unit->cause);
     tree_each_requirer(unit, bounce, &further);
     /* Such a host ends as a whole. */
@@ -119,6 +120,7 @@ void goal_fall(struct unit *unit, const struct cause *cause, struct errand *erra
     unit->mark = unit->supervisor->mark;
     unit->cause = *cause;
     unit->goal = GOAL_DOWN;
+    unit->spent = true;
     supervisor_changed(unit->supervisor);
     tree_each_requirer(unit, bounce, &walk);
 }
@@ -140,9 +142,10 @@ static void bring_up(struct unit *unit, const struct walk *walk)
     unit->give_up = false;
     unit->wanted = true;
     want(walk, unit, ERRAND_UP, &cause);
-    /* If what it requires has gone meanwhile, it follows that in the next settling. */
+    /* If what it requires has gone meanwhile, it follows that in the next settling. What was to end anyway, and may be dead
+     * or of another file by now, ends first. */
     if (unit->goal == GOAL_DOWN)
-        unit->goal = GOAL_NONE;
+        unit->goal = unit->spent ? GOAL_BOUNCE : GOAL_NONE;
     if (unit->state != UNIT_READY && unit->state != UNIT_STARTING && unit->state != UNIT_WAITING)
         unit_handle(unit, UNIT_EVENT_START, &input);
 }

@@ -101,6 +101,7 @@ struct unit {
     bool held;           /* a person stopped it: only a person starts it again */
     enum goal goal;
     uint64_t mark; /* of the last walk of a goal that came by */
+    bool spent;    /* what runs, or did, is not to go on: a new start is to follow */
     bool rolled;   /* its host was of another wire version: the next waits for it to come back */
     bool removed;  /* no longer configured, or elsewhere: goes away once it is stopped */
     size_t option_errors;   /* that its host has told since it was sent the options */

@@ -118,9 +118,14 @@ void unit_act_want(struct unit *unit, const struct unit_input *input)
     unit_enter(unit, UNIT_WAITING);
 }
 
-void unit_act_want_later(struct unit *unit, const struct unit_input *input _unused_)
+/* As unit_act_want(), once it is down: whoever asks for it now does not ask the policy. */
+void unit_act_want_later(struct unit *unit, const struct unit_input *input)
 {
+    if (input && input->cause)
+        unit->cause = *input->cause;
     unit->wanted = true;
+    unit->failed_running = unit->give_up = false;
+    policy_history_clear(&unit->history);
 }
 
 void unit_act_retry(struct unit *unit, const struct unit_input *input _unused_)
@@ -142,6 +147,7 @@ void unit_act_launch(struct unit *unit, const struct unit_input *input _unused_)
         unit->next_restart = (struct restart){0};
     }
     unit->cause = (struct cause){0};
+    unit->spent = false;
     unit_set_reason(unit, "%s", "");
     tenancy_attach(unit);
 }

@@ -126,6 +126,59 @@ class Overtaking(GoalTest):
         self.assertEqual(self.states(daemon, "abc"), ["ready", "ready", "stopped"])
         self.assert_stops(daemon)
 
+    def test_who_asks_for_one_that_has_given_up_does_not_ask_its_policy(self):
+        """It drains still; what is asked for begins when it is down."""
+        for operation in "start", "restart", "reload":
+            for policy in ("restart = never",), ("restart-delay = 1000s", "restart-delay-max = 1000s"):
+                with self.subTest(operation=operation, policy=policy):
+                    def text(*lines, policy=policy):
+                        return (puppet("a", "act.on-error = restart", *policy, *SLOW, *lines)
+                                .replace("restart-delay = 1ms\n", ""))
+                    daemon = self.daemon(text()).wait_started()
+                    release = self.hold(daemon, "a")
+                    self.act(daemon, "a", "fail")
+                    self.wait_state(daemon, "a", "stopping")
+                    if operation == "reload":
+                        daemon.write(text("words = x"))
+                        asked = daemon.ask_later("/v1/reload", "POST")
+                    else:
+                        asked = self.later(daemon, operation, "a")
+                    daemon.wait_log(r"\[a\] (start|restart|new settings): ")
+                    release()
+                    self.assertEqual(asked.answer()[0], 200)
+                    module = daemon.module("a")
+                    self.assertEqual((module["state"], module["starts"]), ("ready", 2))
+                    self.assert_nothing_to_do(daemon)
+                    self.assert_stops(daemon)
+
+    def test_a_start_of_one_that_was_to_end_anyway(self):
+        """It runs when its stop is called off: it has failed in its reload, or its new limits need a new process."""
+        for line in "on-reload = fail", "nofile = 512":
+            with self.subTest(line=line):
+                rest = puppet("user", "requires = b", *SLOW)
+                failing = line if "reload" in line else ""
+                daemon = self.daemon(puppet("b", failing) + rest).wait_started()
+                before = daemon.module("b")["pid"]
+                release = self.hold(daemon, "user")
+                daemon.write(puppet("b", line, "words = x") + rest)
+                reload = daemon.ask_later("/v1/reload", "POST")
+                self.wait_state(daemon, "user", "stopping")
+                stop = self.later(daemon, "stop", "b")
+                daemon.wait_log(r"\[b\] stop: ")
+                start = self.later(daemon, "start", "user")
+                daemon.wait_log(r"\[user\] start: ")
+                release()
+                self.assertEqual(start.answer()[0], 200)
+                self.assert_overtaken(stop, "start of module user")
+                reload.answer()
+                self.assertEqual(self.states(daemon, ["b", "user"]), ["ready"] * 2)
+                self.assertEqual(self.trace(daemon).count("b init"), 2)
+                if not failing:
+                    self.assertNotEqual(daemon.module("b")["pid"], before)
+                self.assertEqual(daemon.ctl("run", "b/act", "--wait").returncode, 0)
+                self.assert_nothing_to_do(daemon)
+                self.assert_stops(daemon)
+
     def test_two_who_ask_for_the_same(self):
         daemon = self.chain()
         release = self.hold(daemon, "c")
