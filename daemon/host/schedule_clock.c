@@ -157,8 +157,9 @@ static int64_t settled_on_clock(const struct schedule_rule *rule, const struct s
     /* Nothing had come when another rule was in force: what this one has before now was never due. */
     if (past->settled == 0 || past->open > now->realtime)
         settled = MAX(settled, now->realtime);
-    /* What is open has not run, whatever is settled ahead of it: by a pause after failures, or a clock that was wrong. */
-    if (past->open > 0 && past->open <= now->realtime)
+    /* What is open has not run, whatever is settled ahead of it: by a pause after failures, or a clock that was wrong.
+     * And a pause that goes on ends before it. */
+    if (past->open > 0)
         settled = MIN(settled, past->open - 1);
     return settled;
 }
@@ -271,9 +272,11 @@ rv_duration schedule_clock_was_set(struct schedule *schedule, const struct sched
                                    struct schedule_gap *ret_gap)
 {
     int64_t came = schedule->late ? schedule->open_realtime : schedule->planned;
+    rv_duration moved = now->realtime - now->monotonic - schedule->clock;
     /* Without a known track the clock is taken to be right again when it has stepped over the point, and not
-     * when that had come before. */
-    bool by_itself = came <= now->monotonic + schedule->clock;
+     * when that had come before; unless it has been set meanwhile. */
+    bool by_itself =
+        came <= now->monotonic + schedule->clock && moved < SLEW_MAX && moved > -SLEW_MAX;
 
     *ret_gap = (struct schedule_gap){0};
     if (!schedule_is_of_wall_clock(schedule->rule))

@@ -870,6 +870,56 @@ static void test_a_look_at_the_clock_before_a_stamp_that_is_ahead(void **state)
     calendar_free(rule.at[0]);
 }
 
+/* A pause goes on over reloads, where its own stamp, or that of a clock that was wrong, is ahead. */
+static void test_a_pause_before_a_stamp_that_is_ahead(void **state)
+{
+    struct schedule_rule rule = {.at = {utc("*:*")}, .at_count = 1, .backoff = 3600 * S};
+    struct schedule_now now = at(-30 * S);
+    struct schedule_past past = {.settled = NOON + DAY};
+    struct schedule schedule = begin_past(&rule, &now, &past);
+    (void)state;
+
+    assert_int_equal(next_after_run(&schedule, 30 * S, 1), 3660 * S);
+    for (int i = 1; i < 6; i++) {
+        now = at(i * 600 * S);
+        schedule_hand_on(&schedule, &now, &past);
+        past.failures = 1;
+        schedule = begin_past(&rule, &now, &past);
+        assert_int_equal(schedule.due, UPTIME + 3660 * S);
+    }
+    calendar_free(rule.at[0]);
+}
+
+/* A machine without a clock of its own begins with a wrong one, whose point has come and waits for its start when the clock
+ * is set. */
+static void test_a_clock_that_is_set_over_the_stamp(void **state)
+{
+    static const enum schedule_catch_up kinds[] = {SCHEDULE_CATCH_UP_NO, SCHEDULE_CATCH_UP_YES};
+    struct schedule_rule rule = {.at = {utc("*:00/10")}, .at_count = 1, .jitter = 300 * S};
+    (void)state;
+
+    for (int i = 0; i < 2; i++) {
+        struct schedule_now now = at(-60 * S);
+        struct schedule_past past = {.settled = NOON + 30 * DAY + 3600 * S};
+        struct schedule schedule;
+
+        rule.catch_up = kinds[i];
+        schedule = begin_past(&rule, &now, &past);
+        assert_between(schedule.due, UPTIME, UPTIME + 300 * S);
+        set_clock(&schedule, 0, 30 * DAY + 3600 * S + 4080 * S);
+        /* As at a start: what came before this began is caught up with, or is not. */
+        assert_int_equal(gap.missed, 6);
+        assert_int_equal(gap.first, NOON + 30 * DAY + 4200 * S);
+        assert_int_equal(gap.skipped, rule.catch_up == SCHEDULE_CATCH_UP_NO);
+        assert_false(gap.stepped);
+        if (gap.skipped)
+            assert_between(schedule.due, UPTIME + 120 * S, UPTIME + 420 * S);
+        else
+            assert_between(schedule.due, UPTIME, UPTIME + 300 * S);
+    }
+    calendar_free(rule.at[0]);
+}
+
 /* What another rule has before now was never due; what had come by the old one is owed. */
 static void test_another_rule(void **state)
 {
@@ -964,6 +1014,8 @@ int main(void)
         cmocka_unit_test(test_a_past_in_the_future),
         cmocka_unit_test(test_a_point_before_a_stamp_that_is_ahead),
         cmocka_unit_test(test_a_look_at_the_clock_before_a_stamp_that_is_ahead),
+        cmocka_unit_test(test_a_pause_before_a_stamp_that_is_ahead),
+        cmocka_unit_test(test_a_clock_that_is_set_over_the_stamp),
         cmocka_unit_test(test_another_rule),
         cmocka_unit_test(test_a_shorter_interval),
     };
