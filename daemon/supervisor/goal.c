@@ -125,6 +125,18 @@ void goal_fall(struct unit *unit, const struct cause *cause, struct errand *erra
     tree_each_requirer(unit, bounce, &walk);
 }
 
+void goal_renew(struct unit *unit, const struct cause *cause)
+{
+    if (unit->held) {
+        unit->spent = true;
+    } else if (unit->goal == GOAL_DOWN) {
+        unit->cause = *cause;
+        unit->goal = GOAL_BOUNCE;
+        unit->wanted = true;
+        unit->give_up = false;
+    }
+}
+
 /* Up --------------------------------------------------------------------------------------------- */
 
 static void bring_up(struct unit *unit, const struct walk *walk)

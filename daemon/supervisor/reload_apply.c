@@ -151,12 +151,15 @@ static void restart(struct supervisor *supervisor, struct unit *unit,
 static void set_goal(struct supervisor *supervisor, const struct reload_change *change)
 {
     struct unit *unit = supervisor_find(supervisor, change->module);
+    struct cause cause = make_cause("reload: its settings changed");
 
     if (!unit || change->step == RELOAD_KEEP || change->step == RELOAD_REMOVE)
         return;
     log_info("[%s] new settings: %s%s%s", unit->name, reload_step_name(change->step),
              change->work && change->step == RELOAD_RESTART ? "; it stops " : "",
              change->work && change->step == RELOAD_RESTART ? change->work : "");
+    if (change->step != RELOAD_ADD)
+        goal_renew(unit, &cause);
     /* Whoever stopped it will start it, with the new settings. */
     if (unit->held)
         return;
@@ -178,13 +181,17 @@ static void keep(struct supervisor *supervisor, const struct reload_change *chan
         errand_add(supervisor, supervisor->reload_errand, unit, ERRAND_UP, "a reload");
 }
 
-/* The others have their goals by now: who restarts anyway has no need of a reload. */
+/* The others have their goals by now: who restarts anyway has no need of a reload, but its restart is waited for. */
 static void give_options(struct supervisor *supervisor, const struct reload_change *change)
 {
     struct unit *unit = supervisor_find(supervisor, change->module);
 
-    if (unit && change->step == RELOAD_OPTIONS && !unit->held && unit->goal == GOAL_NONE)
+    if (!unit || change->step != RELOAD_OPTIONS || unit->held)
+        return;
+    if (unit->goal == GOAL_NONE)
         start(supervisor, unit, UNIT_EVENT_RELOAD, "reload: its options changed");
+    else
+        errand_add(supervisor, supervisor->reload_errand, unit, ERRAND_UP, "a reload");
 }
 
 int reload_apply(struct supervisor *supervisor)

@@ -179,6 +179,95 @@ class Overtaking(GoalTest):
                 self.assert_nothing_to_do(daemon)
                 self.assert_stops(daemon)
 
+    def test_new_settings_for_one_that_runs_still_though_it_was_stopped(self):
+        """It waits for another to stop; who starts it meanwhile gets it with what is in force."""
+        for kind in "options", "limits", "file":
+            with self.subTest(kind=kind):
+                so = os.path.join(self.enterContext(harness.tempfile.TemporaryDirectory()), "b.so")
+                shutil.copy(PUPPET, so)
+                rest = puppet("user", "requires = b", *SLOW)
+                def text(password, *limits, rest=rest, so=so):
+                    return (puppet("b", "host = h", f"password = {password}", *limits).replace(PUPPET, so) + rest +
+                            puppet("c", "host = h", *limits))
+                daemon = self.daemon(text("old")).wait_started()
+                release = self.hold(daemon, "user")
+                stop = self.later(daemon, "stop", "b")
+                self.wait_state(daemon, "user", "stopping")
+                if kind == "file":
+                    shutil.copy(PUPPET, so + ".new")
+                    os.rename(so + ".new", so)
+                daemon.write(text("new", *["nice = 1"] * (kind == "limits")))
+                reload = daemon.ask_later("/v1/reload", "POST")
+                daemon.wait_log(r"\[b\] new settings: ")
+                start = self.later(daemon, "start", "b")
+                daemon.wait_log(r"\[b\] start: ")
+                release()
+                self.assertEqual(start.answer()[0], 200)
+                self.assert_overtaken(stop, "start of module b")
+                self.assertEqual(reload.answer()[0], 200)
+                self.act(daemon, "b", "reveal")
+                self.wait_trace(daemon, "b has the password new")
+                self.assertEqual(self.states(daemon, ["b", "c"]), ["ready"] * 2)
+                self.assert_nothing_to_do(daemon)
+                self.assert_stops(daemon)
+
+    def test_a_restart_in_a_process_that_is_to_end_and_a_stop_and_a_start(self):
+        """The start brings back what the reload had to end; its neighbour does not wait for ever."""
+        so = os.path.join(self.enterContext(harness.tempfile.TemporaryDirectory()), "b.so")
+        shutil.copy(PUPPET, so)
+        text = (puppet("b", "host = h").replace(PUPPET, so) + puppet("user", "requires = b", *SLOW) + puppet("c", "host = h"))
+        daemon = self.daemon(text).wait_started()
+        before = daemon.module("b")["pid"]
+        release = self.hold(daemon, "user")
+        shutil.copy(PUPPET, so + ".new")
+        os.rename(so + ".new", so)
+        reload = daemon.ask_later("/v1/reload", "POST")
+        self.wait_state(daemon, "c", "waiting")
+        stop = self.later(daemon, "stop", "b")
+        daemon.wait_log(r"\[b\] stop: ")
+        start = self.later(daemon, "start", "b")
+        daemon.wait_log(r"\[b\] start: ")
+        release()
+        self.assertEqual(start.answer()[0], 200)
+        self.assert_overtaken(stop, "start of module b")
+        self.assertEqual(reload.answer()[0], 409)
+        self.assertEqual(self.states(daemon, ["b", "c"]), ["ready"] * 2)
+        self.assertNotEqual(daemon.module("b")["pid"], before)
+        self.assert_nothing_to_do(daemon)
+        self.assert_stops(daemon)
+
+    def test_new_options_for_one_that_is_about_to_stop(self):
+        """It restarts, or has failed in its last reload: whoever gives it other options waits for it to be back."""
+        for kind, line in ("restart", ""), ("failed", ""), ("failed", "nice = 1"):
+            with self.subTest(kind=kind, line=line):
+                rest = puppet("user", "requires = b", *SLOW)
+                failing = "on-reload = fail" if kind == "failed" else ""
+                daemon = self.daemon(puppet("b", failing) + rest).wait_started()
+                release = self.hold(daemon, "user")
+                if kind == "failed":
+                    # Its reload is answered before it fails.
+                    end_job = self.hold(daemon, "b")
+                    daemon.write(puppet("b", failing, "words = x") + rest)
+                    self.assertEqual(daemon.ctl("reload").returncode, 0)
+                    end_job()
+                else:
+                    restart = self.later(daemon, "restart", "b")
+                self.wait_state(daemon, "user", "stopping")
+                mark = daemon.mark()
+                daemon.write(puppet("b", "words = y", "password = new", line) + rest)
+                reload = daemon.ask_later("/v1/reload", "POST")
+                daemon.wait_log(r"\[b\] new settings: ", mark)
+                self.assertFalse(reload.is_done())
+                release()
+                self.assertEqual(reload.answer()[0], 200)
+                if kind == "restart":
+                    self.assertEqual(restart.answer()[0], 200)
+                self.act(daemon, "b", "reveal")
+                self.wait_trace(daemon, "b has the password new")
+                self.assertEqual(self.states(daemon, ["b", "user"]), ["ready"] * 2)
+                self.assert_nothing_to_do(daemon)
+                self.assert_stops(daemon)
+
     def test_two_who_ask_for_the_same(self):
         daemon = self.chain()
         release = self.hold(daemon, "c")
