@@ -227,6 +227,30 @@ class Walk(PuppetTest):
         except harness.Waiting as error:
             self.fail_here(daemon, f"{error}: process {module['pid']}, {harness.is_alive(module['pid'])}")
 
+    def hold_some(self, daemon):
+        """Jobs that a stop of their modules waits for, and a reload; returns what ends them."""
+        ready = {module["name"] for module in daemon.status()["modules"] if module["state"] == "ready"}
+        modules = [module for module in self.world.modules if module.name in ready]
+        return [self.hold(daemon, module)
+                for module in self.dice.sample(modules, min(len(modules), self.dice.randint(1, 2)))]
+
+    def hold(self, daemon, module):
+        fifo = f"fifo{len(self.story)}"
+        os.mkfifo(self.path(daemon, fifo))
+        self.tell(f"a job of {module.name}")
+        reads = self.trace(daemon).count(f"{module.label()} reads")
+        self.assertEqual(daemon.ctl("submit", f"{module.name}/work", stdin=f"fifo {fifo}").returncode, 0)
+        self.wait_trace(daemon, f"{module.label()} reads", reads + 1)
+        return self.path(daemon, fifo)
+
+    def reload_at_once(self, daemon):
+        """Goes on when the new configuration is in force: what follows comes after that."""
+        mark = daemon.mark()
+        later, allowed = self.reload(daemon)
+        harness.wait_until(lambda: later.is_done() or any("] new settings: " in line for line in daemon.log[mark:]),
+                           "the new configuration")
+        return later, allowed
+
     def reload(self, daemon):
         for _ in range(self.dice.choice([1, 1, 2, 3])):
             change = self.dice.choice([self.world.add, self.world.link, self.world.remove, self.world.rename,
@@ -240,8 +264,15 @@ class Walk(PuppetTest):
     def burst(self, daemon):
         self.tell("-")
         waits = []
+        jobs = []
         # Whom a stop holds, and what a reload knows, depends on their order: never both beside each other.
-        if self.dice.random() < 0.4:
+        if self.dice.random() < 0.3:
+            # Much is only about to come then.
+            jobs = self.hold_some(daemon)
+            # Another reload would wait for the end of the first.
+            steps = [self.operate] * self.dice.randint(1, 4) + [self.reload_at_once]
+            self.dice.shuffle(steps)
+        elif self.dice.random() < 0.4:
             steps = [self.reload] + [self.crash] * self.dice.choice([0, 0, 1])
         elif self.dice.random() < 0.5:
             steps = [self.operate]
@@ -250,6 +281,8 @@ class Walk(PuppetTest):
                      for _ in range(self.dice.randint(1, 4))]
         for step in steps:
             waits.append(step(daemon))
+        for job in jobs:
+            harness.release(job)
         for wait in filter(None, waits):
             later, allowed = wait
             try:
