@@ -139,7 +139,10 @@ static char *put_user(char *to, const char **from, const struct word *word, bool
     if (!at)
         return to;
     colon = cut ? find_port(*from, at) : find_first(*from, at, ":");
-    if (colon < at) {
+    if (web && colon + 1 == at) {
+        to = put_mask(to, '*', *from, colon);
+        to = put(to, colon, at);
+    } else if (colon < at) {
         to = put(to, *from, colon + 1);
         to = put_mask(to, '*', colon + 1, at);
     } else if (web) {

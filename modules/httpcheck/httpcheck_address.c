@@ -46,17 +46,22 @@ static void name_schemes(const char *const *schemes, char *text, size_t size)
 }
 
 /* A user without a password is a token, and is masked like a password. */
+static bool is_token(const struct address *address)
+{
+    return address->user && (!address->password || *address->password == '\0');
+}
+
 static char *make_shown(CURLU *parts, const struct address *address)
 {
     char *scheme = get(parts, CURLUPART_SCHEME, 0), *host = get(parts, CURLUPART_HOST, 0);
     char *port = get(parts, CURLUPART_PORT, 0), *path = get(parts, CURLUPART_PATH, 0);
-    const char *user = address->user && address->password ? address->user : "";
+    const char *user = address->user && !is_token(address) ? address->user : "";
     char *shown = NULL;
 
     if (scheme && asprintf(&shown, "%s://%s%s%s%s%s%s%s", scheme, user,
-                           address->password ? ":***@"
-                           : address->user   ? "***@"
-                                             : "",
+                           is_token(address)   ? "***@"
+                           : address->password ? ":***@"
+                                               : "",
                            host ? host : "", port ? ":" : "", port ? port : "", path ? path : "",
                            address->query ? "?..." : "") < 0)
         shown = NULL;
@@ -243,7 +248,7 @@ void hide(char *text, const char *secret)
 
 void address_hide(const struct address *address, char *text)
 {
-    hide(text, address->password);
+    hide(text, is_token(address) ? address->user : address->password);
     hide(text, address->query);
 }
 

@@ -33,7 +33,7 @@ static void test_passwords(void **state)
            "postgres://u:***@a:5432,b:5432/db and amqp://:***@h");
     expect("HTTP://u:p4ss@h", "HTTP://u:***@h");
     /* The text does not grow. */
-    expect("http://u:p@h http://u:pw@h http://u:@h", "http://u:*@h http://u:**@h http://u:@h");
+    expect("http://u:p@h http://u:pw@h http://u:@h", "http://u:*@h http://u:**@h http://*:@h");
     /* The last '@' of the authority ends it; a ':' in the password does not. */
     expect("http://u:p@ss:w@h:80/a@b:c", "http://u:***@h:80/a@b:c");
     expect("http://u:p'ss@h/", "http://u:***@h/");
@@ -78,6 +78,8 @@ static void test_tokens(void **state)
     (void)state;
 
     expect("clone https://ghp_0123@github.com/a/b", "clone https://***@github.com/a/b");
+    expect("https://ghp_0123:@github.com/a/b https://ghp_0123:%40@h postgres://u:@h",
+           "https://***:@github.com/a/b https://ghp_0123:***@h postgres://u:@h");
     expect("ssh://git@host/a postgres://u@h", "ssh://git@host/a postgres://u@h");
     expect("http://h/?token=abc", "http://h/?...");
     expect("(see http://h/a?token=abc): timed out", "(see http://h/a?...): timed out");

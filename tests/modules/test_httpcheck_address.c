@@ -25,6 +25,7 @@ static void test_parts(void **state)
         {"https://[::1]/", "https://[::1]/", "https://[::1]/", "https://[::1]:443", NULL, NULL},
         {"http://u:p@h/", "http://u:***@h/", "http://h/", "http://h:80", "u", "p"},
         {"http://u:a%2Fb%40c@h/", "http://u:***@h/", "http://h/", "http://h:80", "u", "a/b@c"},
+        {"http://t0ken:@h/", "http://***@h/", "http://h/", "http://h:80", "t0ken", ""},
         {"http://t0ken@h/?k", "http://***@h/?...", "http://h/?k", "http://h:80", "t0ken", NULL},
         {"http://u:p@B\u00dccher.test:81/\u00fc", "http://u:***@B\u00dccher.test:81/\u00fc",
          "http://xn--bcher-kva.test:81/\u00fc", "http://xn--bcher-kva.test:81", "u", "p"},
