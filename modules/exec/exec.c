@@ -60,7 +60,7 @@ static const char *const log_choices[] = {"always", "failure", "never", NULL};
 /* And so many bytes of one: the log itself keeps 2 KiB, its labels included. */
 #define LINE_MAX_LOGGED 1600
 /* What stands for the bytes that a command's output is too long by (<reeve/command.h>). */
-#define GAP_MARK "\n[... %llu bytes left out ...]\n"
+#define GAP_MARK "\n[... %llu bytes left out ...]"
 /* No URL goes on for longer. */
 #define CUT_WORD_MAX 4096
 /* So many bytes stand beside an exit code. */
@@ -152,19 +152,20 @@ static size_t drop_cut_word(char *output, size_t size, size_t gap)
     int mark_length = 0;
     char text[80];
 
+    /* The mark's own line break is not in the format, where it would stand for all blanks that follow. */
     if (size <= gap || sscanf(output + gap, GAP_MARK "%n", &left_out, &mark_length) != 1 ||
         mark_length == 0)
         return size;
-    from = gap + (size_t)mark_length;
+    from = gap + (size_t)mark_length + 1;
     before = find_cut_url(output, gap);
     behind = find_cut_word(output + from, size - from);
     if (before + behind == 0)
         return size;
     /* It has at most one digit more, for at least one byte less. */
-    length = (size_t)snprintf(text, sizeof(text), GAP_MARK, left_out + before + behind);
+    length = (size_t)snprintf(text, sizeof(text), GAP_MARK "\n", left_out + before + behind);
     memmove(output + gap - before + length, output + from + behind, size - from - behind + 1);
     memcpy(output + gap - before, text, length);
-    return size - (size_t)mark_length - before - behind + length;
+    return size - (from - gap) - before - behind + length;
 }
 
 /* Where the next character begins, so that none is cut. */

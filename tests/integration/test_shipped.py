@@ -66,6 +66,12 @@ class Exec(harness.DaemonTest):
         self.assertEqual(text, f"exit code 3; [...]{197 * 'x'}end")
         left_out = int(re.search(r"#1\] \[\.\.\. (\d+) bytes left out", log)[1])
         self.assertEqual(left_out, 30004 - 16384 + 4096)
+        # What begins behind the gap was not cut, and all of its line stays.
+        last = r"\n   ERROR-on-sdb: the disk is full\n"
+        size = len(last) - 2
+        text, log = self.fail(f"command = head -c 3000 /dev/zero | tr '\\0' x; printf '{last}'; exit 3", f"output-max = {2 * size}")
+        self.assertEqual(text, "exit code 3;    ERROR-on-sdb: the disk is full")
+        self.assertIn(f"[... {3000 - size} bytes left out ...]", log)
         self.assertIn("a?b", self.fail(r"command = printf 'a\000b\n'; exit 1")[1])
 
     def test_the_reason_behind_a_progress_bar(self):
