@@ -5,8 +5,8 @@
  * Properties: a file in done/ or failed/ has its output, even after a power cut at any moment, and is the
  * one that its command has seen. Nothing that exists there is overwritten.
  *
- * Operation: find the first suffix for which neither name is taken, create the output for good, then move
- * the file for good. A cut between the two leaves an output without its file. The file is still in the
+ * Operation: find a suffix for which neither name is taken, where there are no gaps the first, create the output for
+ * good, then move the file for good. A cut between the two leaves an output without its file. The file is still in the
  * folder then, and is processed again under the next suffix. A rename moves what has the name at that
  * moment; so it is looked at again afterwards what that was, and a file that was another one by then, or was
  * written to until then, goes back to the folder. What happens to it later is its consumer's (spool_trace.c).
@@ -19,26 +19,44 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "modules/spool/spool.h"
 
-/* How many suffixes are tried for a name that exists already. */
-#define SUFFIXES 100000
+/* So many files of a name there may be. A name has room for the digits of the last suffix. */
+#define SUFFIXES 1000000
+
+/* For ".output", and for it and ".999999". */
+#define OUTPUT_ROOM 7
+#define SUFFIX_ROOM (OUTPUT_ROOM + 7)
 
 struct names {
     char file[256];
     char output[256];
 };
 
+/* How long a name may be there: an encrypted file system may have less room than the disk below it. */
+static int longest_name(int folder)
+{
+    struct statvfs status;
+    const int most = (int)sizeof(((struct names *)NULL)->file) - 1;
+
+    if (fstatvfs(folder, &status) < 0 || status.f_namemax > (unsigned long)most)
+        return most;
+    return (int)status.f_namemax;
+}
+
 /* a.txt, a.txt.1, a.txt.2, ... and these with .output; long names are cut to fit. */
-static void make_names(const char *name, int suffix, struct names *ret_names)
+static void make_names(const char *name, int suffix, int longest, struct names *ret_names)
 {
     if (suffix == 0)
-        snprintf(ret_names->file, sizeof(ret_names->file), "%s", name);
+        snprintf(ret_names->file, sizeof(ret_names->file), "%.*s", longest, name);
     else
-        snprintf(ret_names->file, sizeof(ret_names->file), "%.240s.%d", name, suffix);
-    snprintf(ret_names->output, sizeof(ret_names->output), "%.248s.output", ret_names->file);
+        snprintf(ret_names->file, sizeof(ret_names->file), "%.*s.%d", longest - SUFFIX_ROOM, name,
+                 suffix);
+    snprintf(ret_names->output, sizeof(ret_names->output), "%.*s.output", longest - OUTPUT_ROOM,
+             ret_names->file);
 }
 
 static bool exists(int folder, const char *name)
@@ -49,6 +67,35 @@ static bool exists(int folder, const char *name)
     return fstatat(folder, name, &status, AT_SYMLINK_NOFOLLOW) == 0;
 }
 
+static bool is_free(int folder, const char *name, int suffix, struct names *ret_names)
+{
+    make_names(name, suffix, longest_name(folder), ret_names);
+    return !exists(folder, ret_names->file) && !exists(folder, ret_names->output);
+}
+
+/* The first suffix from there on that is free, as long as all before it are taken. Returns SUFFIXES when there is none. */
+static int find_suffix(int folder, const char *name, int from, struct names *ret_names)
+{
+    int taken = from - 1, free = from;
+
+    /* Each name is there for years, maybe: twice as far each time, and then back. */
+    for (int step = 1; free < SUFFIXES && !is_free(folder, name, free, ret_names); step *= 2) {
+        taken = free;
+        free += step;
+    }
+    free = free < SUFFIXES ? free : SUFFIXES;
+    while (free - taken > 1) {
+        int middle = taken + (free - taken) / 2;
+
+        if (is_free(folder, name, middle, ret_names))
+            free = middle;
+        else
+            taken = middle;
+    }
+    make_names(name, free, longest_name(folder), ret_names);
+    return free;
+}
+
 /* If the name has been taken again meanwhile, it becomes a file of its own. */
 static int put_back(struct rv_context *ctx, struct spool *spool, const struct claim *claim,
                     int target, const struct names *names)
@@ -57,10 +104,10 @@ static int put_back(struct rv_context *ctx, struct spool *spool, const struct cl
     struct names back;
     int r = -EEXIST;
 
-    for (int i = 0; r == -EEXIST && i < SUFFIXES; i++) {
-        make_names(claim->name, i, &back);
+    for (int i = 0;
+         r == -EEXIST && (i = find_suffix(spool->directory_fd, claim->name, i, &back)) < SUFFIXES;
+         i++)
         r = rv_file_move(target, names->file, spool->directory_fd, back.file, 0);
-    }
     if (r == -ENOENT && !exists(target, names->file)) {
         rv_log(ctx, RV_LOG_WARNING,
                "%s was moved to %s/%s, and is newer than what its command has seen; somebody has "
@@ -103,7 +150,6 @@ static int move_as(struct rv_context *ctx, struct spool *spool, const struct cla
     return put_back(ctx, spool, claim, target, names);
 }
 
-/* With the first suffix that is free. */
 static int move_traced(struct rv_context *ctx, struct spool *spool, const struct claim *claim,
                        struct trace *trace)
 {
@@ -114,13 +160,15 @@ static int move_traced(struct rv_context *ctx, struct spool *spool, const struct
         /* Its command, or somebody else, has removed it. */
         if (file_is_gone(spool->directory_fd, claim->name))
             return 0;
-        make_names(claim->name, i, &names);
-        if (!exists(target, names.file) && !exists(target, names.output))
+        i = find_suffix(target, claim->name, i, &names);
+        if (i < SUFFIXES)
             r = move_as(ctx, spool, claim, trace, target, &names);
     }
     if (r < 0 && file_is_gone(spool->directory_fd, claim->name))
         return 0;
-    return r;
+    return r == -EEXIST
+               ? rv_fail_text(r, "there are %d files of that name: take some away", SUFFIXES)
+               : r;
 }
 
 int spool_move(struct rv_context *ctx, struct spool *spool, const struct claim *claim)

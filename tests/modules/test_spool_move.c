@@ -3,6 +3,8 @@
  * Moving a file of the spool with its output. The two calls that commit are wrapped. Each is durable by
  * itself, so what is in the folders between the two is what a power cut may leave.
  */
+#include <sys/statvfs.h>
+
 #include "tests/modules/spool_folders.h"
 
 static int create_error, move_error; /* to fail with; move_error > 0: after the move */
@@ -11,6 +13,21 @@ static bool fails_back;              /* nothing can be moved into the folder */
 static void (*meanwhile)(void);      /* comes between the last look at the file and its move */
 static void (*afterwards)(void);     /* comes right after the move */
 static bool no_events;               /* inotify cannot be had */
+
+/* Of an encrypted file system; 0: of the real one. */
+static unsigned long name_max;
+
+/* As the call for large files is called. */
+int __real_fstatvfs64(int fd, struct statvfs *status);
+int __wrap_fstatvfs64(int fd, struct statvfs *status);
+int __wrap_fstatvfs64(int fd, struct statvfs *status)
+{
+    int r = __real_fstatvfs64(fd, status);
+
+    if (name_max > 0)
+        status->f_namemax = name_max;
+    return r;
+}
 
 /* Commits ------------------------------------------------------------------------------------------ */
 
@@ -40,7 +57,8 @@ int __wrap_rv_file_move(int dir, const char *path, int new_dir, const char *new_
     if (new_dir == spool.directory_fd)
         return fails_back ? rv_fail(-EACCES, "rename %s to %s", path, new_path)
                           : __real_rv_file_move(dir, path, new_dir, new_path, flags);
-    snprintf(output, sizeof(output), "%.255s.output", new_path);
+    snprintf(output, sizeof(output), "%.*s.output", (int)(name_max > 0 ? name_max : 255) - 7,
+             new_path);
     if (fstatat(new_dir, output, &status, AT_SYMLINK_NOFOLLOW) < 0)
         atomic_fetch_add(&naked, 1);
     if (move_error < 0)
@@ -69,6 +87,7 @@ static int setup(void **state)
 {
     (void)state;
     create_error = move_error = 0;
+    name_max = 0;
     comes_again = fails_back = no_events = false;
     meanwhile = afterwards = NULL;
     return make_folders();
@@ -100,6 +119,31 @@ static int move(const char *name, const char *output)
     return spool_move(rv_context_background(), &spool, &claim);
 }
 
+static void test_long_names(void **state)
+{
+    static const int longest[] = {255, 143};
+    char name[256], file[256], output[256];
+    (void)state;
+
+    for (int i = 0; i < 2; i++) {
+        name_max = (unsigned long)longest[i];
+        memset(name, 'a' + i, sizeof(name));
+        name[longest[i]] = '\0';
+        put(spool.directory_fd, name, "x");
+        assert_int_equal(move(name, "output"), 0);
+        snprintf(output, sizeof(output), "%.*s.output", longest[i] - 7, name);
+        assert_true(has(spool.done_fd, name, "x"));
+        assert_true(has(spool.done_fd, output, "output"));
+        put(spool.directory_fd, name, "y");
+        assert_int_equal(move(name, "another"), 0);
+        snprintf(file, sizeof(file), "%.*s.1", longest[i] - 14, name);
+        snprintf(output, sizeof(output), "%.*s.1.output", longest[i] - 14, name);
+        assert_true(has(spool.done_fd, file, "y"));
+        assert_true(has(spool.done_fd, output, "another"));
+        assert_true((int)strlen(output) <= longest[i]);
+    }
+}
+
 static void test_suffixes(void **state)
 {
     (void)state;
@@ -110,6 +154,21 @@ static void test_suffixes(void **state)
     assert_true(has(spool.done_fd, "file.2", "x"));
     assert_true(has(spool.done_fd, "file.2.output", "output"));
     assert_int_equal(count(spool.done_fd), 6);
+    /* However many there are. */
+    for (int i = 3; i < 20; i++) {
+        char name[32];
+
+        snprintf(name, sizeof(name), "file.%d%s", i, i % 2 ? ".output" : "");
+        put(spool.done_fd, name, "old");
+    }
+    for (int i = 20; i < 22; i++) {
+        char name[32];
+
+        put(spool.directory_fd, "file", "z");
+        assert_int_equal(move("file", "output"), 0);
+        snprintf(name, sizeof(name), "file.%d", i);
+        assert_true(has(spool.done_fd, name, "z"));
+    }
     /* Its output alone is there, of a life that was cut off. */
     put(spool.done_fd, "other.output", "left");
     put(spool.directory_fd, "other", "y");
@@ -413,6 +472,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(test_suffixes),
+        TEST(test_long_names),
         TEST(test_failures_leave_the_file),
         TEST(test_a_file_that_is_gone),
         TEST(test_what_no_command_has_seen_goes_back),
