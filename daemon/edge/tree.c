@@ -101,6 +101,7 @@ static void add_module(struct gathering *gathering, json_t *modules, struct unit
         "{s:s, s:s, s:o, s:o, s:b, s:n, s:o}", "name", unit->name, "state",
         unit_state_name(unit->state), "age", edge_seconds(clock_monotonic() - unit->state_since),
         "cause", state_text(unit->cause.text), "silent", false, "contexts", "nodes", nodes);
+    int r;
 
     json_array_append_new(modules, module);
     if (!branch || !module) {
@@ -109,8 +110,11 @@ static void add_module(struct gathering *gathering, json_t *modules, struct unit
     }
     *branch = (struct branch){.gathering = gathering, .module = module, .nodes = nodes};
     list_append(&gathering->branches, &branch->list);
-    branch->waiting =
-        request_tree(supervisor_requests(gathering->supervisor), unit, answered, branch) == 0;
+    r = request_tree(supervisor_requests(gathering->supervisor), unit, answered, branch);
+    branch->waiting = r == 0;
+    /* It reads so little that no more is sent to it. */
+    if (r == -ENOBUFS)
+        json_object_set_new(module, "silent", json_true());
 }
 
 static void time_is_up(void *arg)

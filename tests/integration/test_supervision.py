@@ -417,6 +417,7 @@ class Hangs(PuppetTest):
         status, answer = waiting.pop().answer()
         self.assertEqual((status, answer["code"]), (503, "ENOBUFS"))
         self.assertIn("module a takes nothing now: its host reads no requests", answer["error"])
+        self.assertEqual([module["silent"] for module in daemon.ask("/v1/tree")[1]["modules"]], [True])
         self.assertEqual(daemon.module("a")["pid"], pid)
         os.kill(pid, signal.SIGCONT)
         for one in waiting:
