@@ -98,10 +98,14 @@ static const char *user_end(const char *from, const struct word *word, bool esca
     const char *authority = authority_end(from, word->end, escaped);
     const char *at = find_last(from, authority, '@');
 
+    const char *later = word->last_at && word->last_at >= from ? word->last_at : NULL;
+    /* "http://u:12#34@h" */
+    bool hash = later && *authority == '#' && find_port(from, authority) < authority;
+
     *ret_cut = false;
-    if (at || !has_bad_port(from, authority))
+    if (at || (!hash && !has_bad_port(from, authority)))
         return at;
-    at = word->last_at && word->last_at >= from ? word->last_at : NULL;
+    at = later;
     *ret_cut = !at;
     return at ? at : authority;
 }

@@ -40,6 +40,7 @@ static void test_passwords(void **state)
     /* Not as it should be written, but as it is. */
     expect("http://u:pa/ss@h/ http://u:p?ss@h http://u:p#ss@h",
            "http://u:***@h/ http://u:***@h http://u:***@h");
+    expect("http://u:12#34@h http://h:80#top", "http://u:***@h http://h:80#top");
     /* As JSON may have it. */
     expect("{\"u\":\"https:\\/\\/u:p4ss@h\\/a?t=1\", \"v\": \"http:\\/\\/h:80\\/a\"}",
            "{\"u\":\"https:\\/\\/u:***@h\\/a?...\", \"v\": \"http:\\/\\/h:80\\/a\"}");
