@@ -284,8 +284,7 @@ void life_reload(struct host_module *module, const struct module_op *op)
         options_free(&fresh);
         if (!is_replaced(module))
             tell_reloaded(module, op, r,
-                          r == -ECANCELED ? "a stop came before the work under way had ended"
-                                          : "there was no memory for it");
+                          r == -ECANCELED ? "a stop came before the work under way had ended" : "");
         return;
     }
     begin_again(module, op, exchange_options(module, &fresh));

@@ -3,6 +3,8 @@
 #include "daemon/supervisor/unit_machine.h"
 
 #include <errno.h>
+#include <stdio.h>
+#include <string.h>
 
 #include "base/log.h"
 #include "base/shown.h"
@@ -87,8 +89,15 @@ void unit_act_reloaded(struct unit *unit, const struct unit_input *input)
     } else if (message->code == -EOPNOTSUPP) {
         restart(unit, "it takes new options only by a restart");
     } else if (message->code == -ENOMEM) {
+        char why[300] = "there was no memory to give it its new options";
+        size_t length = strlen(why);
+
         /* Nothing is wrong with it, nor with them. */
-        restart(unit, "there was no memory to give it its new options");
+        if (message->text[0] != '\0')
+            snprintf(why + length, sizeof(why) - length, ": %.*s",
+                     (int)text_first_line(message->text), message->text);
+        text_clean(why, sizeof(why));
+        restart(unit, why);
     } else {
         struct cause cause = {.code = -ECANCELED, .kind = CAUSE_RELOAD};
 

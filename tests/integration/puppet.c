@@ -222,6 +222,8 @@ static int perform(struct rv_context *ctx, const struct puppet *puppet, const ch
         return rv_fail_text(-EBADMSG, "as told");
     if (strcmp(action, "fail to send") == 0)
         return rv_fail_text(-EPIPE, "the peer closed the connection");
+    if (strcmp(action, "fail for memory") == 0)
+        return rv_fail_text(-ENOMEM, "the cache cannot be had");
     if (strncmp(action, "fail", 4) == 0)
         return rv_fail_text(-EIO, "as told");
     if (strncmp(action, "positive", 8) == 0)

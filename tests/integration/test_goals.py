@@ -268,6 +268,14 @@ class Overtaking(GoalTest):
                 self.assert_nothing_to_do(daemon)
                 self.assert_stops(daemon)
 
+    def test_a_reload_that_finds_no_memory_says_for_what(self):
+        daemon = self.daemon(puppet("a", "on-reload = fail for memory")).wait_started()
+        daemon.write(puppet("a", "on-reload = fail for memory", "words = x"))
+        self.assertEqual(daemon.ctl("reload").returncode, 0)
+        daemon.wait_log(r"\[a\] restarts: there was no memory to give it its new options: the cache cannot be had$")
+        self.assertEqual((daemon.module("a")["state"], daemon.module("a")["starts"]), ("ready", 2))
+        self.assert_stops(daemon)
+
     def test_two_who_ask_for_the_same(self):
         daemon = self.chain()
         release = self.hold(daemon, "c")
