@@ -33,6 +33,7 @@ static const struct state_field fields[] = {
     UNIT(STATE_BOOL, wanted),
     UNIT(STATE_BOOL, held),
     UNIT(STATE_BOOL, give_up),
+    UNIT(STATE_BOOL, was_down),
     STATE_MEMBER(STATE_INT, struct unit, cause.code, "cause_code"),
     STATE_MEMBER(STATE_UINT, struct unit, cause.kind, "cause_kind"),
     STATE_MEMBER(STATE_TEXT, struct unit, cause.text, "cause_text"),
@@ -130,8 +131,11 @@ static enum unit_state find_state(const char *name)
 static int load(struct unit *unit, const json_t *state, struct state_error *error)
 {
     const char *name = json_string_value(json_object_get(state, "state"));
-    int r = state_read(state, fields, unit, error);
+    int r;
 
+    /* One of an older version says nothing of it. */
+    unit->was_down = false;
+    r = state_read(state, fields, unit, error);
     if (r < 0)
         return r;
     unit->state = find_state(name);
@@ -141,7 +145,7 @@ static int load(struct unit *unit, const json_t *state, struct state_error *erro
                  unit->settings->name, name ? name : "", unit->slot);
         return -EBADMSG;
     }
-    unit->was_down = unit->starts == 0 || unit_is_down(unit);
+    unit->was_down = unit->was_down || unit->starts == 0 || unit_is_down(unit);
     load_history(&unit->history, json_object_get(state, "restarted_at"));
     return tally_load(&unit->tally, json_object_get(state, "tally"), error);
 }

@@ -563,6 +563,23 @@ class Owed(SteppedTest):
         self.wait_trace(daemon, "a noted")
         self.assertEqual(daemon.stop(), 0, daemon.text())
 
+    def test_who_was_stopped_owes_nothing_over_an_upgrade(self):
+        """It was started, and waits for another when reeved is replaced."""
+        user = puppet("a", "requires = b", "act.at = *:30 UTC")
+        daemon = self.start_shifted(puppet("b") + user)
+        self.assertEqual(daemon.ctl("stop", "b").returncode, 0)
+        self.step(self.now + 1201)
+        daemon.write(puppet("b", "on-init = fail", "essential = no", "restart = never") + user)
+        self.assertEqual(daemon.ctl("reload").returncode, 0)
+        self.assertEqual(daemon.ctl("start", "a").returncode, 1)
+        self.assertEqual(daemon.module("a")["state"], "waiting")
+        self.assertEqual(daemon.ctl("upgrade").returncode, 0, daemon.text())
+        daemon.write(puppet("b") + user)
+        self.assertEqual(daemon.ctl("reload").returncode, 0)
+        harness.wait_until(lambda: (p := self.planned(daemon)) is not None and p > 3000, "the next point")
+        self.assertNotRegex(daemon.text(), r"\[a/act\] makes up for")
+        self.assertEqual(daemon.stop(), 0, daemon.text())
+
     def test_a_catch_up_that_was_put_off(self):
         """And of a task that has never run."""
         self.config = puppet("a", "act.at = 2026-06-15 12:30 UTC", "act.catch-up = yes", "act.jitter = 100h")
