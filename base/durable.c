@@ -39,6 +39,9 @@
 
 #define PREFIX "."
 #define SUFFIX ".new"
+/* So much of the name stands between them: a name of file systems that encrypt has 143 bytes, and the present one may fill
+ * them. */
+#define START_MAX 100
 
 const char *file_step_text(enum file_step step)
 {
@@ -104,7 +107,7 @@ static int sync_content(int folder, const char *name, int *ret_fd)
 
 static void name_temporary(const char *name, char *buffer, size_t size)
 {
-    char start[NAME_MAX + 1 - (sizeof(PREFIX) - 1) - (sizeof(SUFFIX) - 1)];
+    char start[START_MAX + 1];
 
     /* Long names may share one: the lock keeps their writers apart. */
     string_copy(start, sizeof(start), name);

@@ -36,13 +36,15 @@ struct names {
     char output[256];
 };
 
-/* How long a name may be there: an encrypted file system may have less room than the disk below it. */
+/* How long a name may be there: an encrypted file system may have less room than the disk below it. Some programs that
+ * serve one do not say. */
 static int longest_name(int folder)
 {
     struct statvfs status;
     const int most = (int)sizeof(((struct names *)NULL)->file) - 1;
 
-    if (fstatvfs(folder, &status) < 0 || status.f_namemax > (unsigned long)most)
+    if (fstatvfs(folder, &status) < 0 || status.f_namemax > (unsigned long)most ||
+        status.f_namemax < 2 * SUFFIX_ROOM)
         return most;
     return (int)status.f_namemax;
 }

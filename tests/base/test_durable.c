@@ -193,7 +193,7 @@ static void test_what_was_there_before_is_kept(void **state _unused_)
 
 static void test_what_lies_in_the_way(void **state _unused_)
 {
-    char name[NAME_MAX + 1];
+    char name[NAME_MAX + 1], temporary[NAME_MAX + 1];
     enum file_step step;
 
     /* Of a writer that was killed: longer than what comes, with another mode. */
@@ -211,8 +211,12 @@ static void test_what_lies_in_the_way(void **state _unused_)
     expect_names(folder, "file target");
     memset(name, 'x', NAME_MAX);
     name[NAME_MAX] = '\0';
+    /* The temporary name of a long one is shorter: there may be room for no more. */
+    snprintf(temporary, sizeof(temporary), ".%.100s.new", name);
+    put(folder, temporary, "left by somebody else");
     assert_int_equal(replace(name, "long", false, NULL, &step), 0);
     expect_content(folder, name, "long");
+    assert_int_equal(faccessat(folder, temporary, F_OK, 0), -1);
 }
 
 /* As another user left it: it cannot be opened, and so not be locked either. */
