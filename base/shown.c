@@ -107,7 +107,7 @@ static const char *user_end(const char *from, const struct word *word, bool esca
         return at;
     at = later;
     *ret_cut = !at;
-    return at ? at : authority;
+    return at ? at : word->end;
 }
 
 static char *put(char *to, const char *from, const char *end)
@@ -134,6 +134,16 @@ static bool is_web(const char *text, const char *colon)
            (colon - text >= 5 && strncasecmp(colon - 5, "https", 5) == 0);
 }
 
+/* Where a web address must have a password, and the user is a token: "https://TOKEN:@host", "https://TOKEN:X@host",
+ * "https://TOKEN:x-oauth-basic@host". */
+static bool is_placeholder(const char *password, const char *end)
+{
+    static const char basic[] = "x-oauth-basic";
+    size_t length = (size_t)(end - password);
+
+    return length < 3 || (length == strlen(basic) && strncmp(password, basic, length) == 0);
+}
+
 /* *from is the rest of a URL behind its "://". */
 static char *put_user(char *to, const char **from, const struct word *word, bool web, bool escaped)
 {
@@ -143,9 +153,10 @@ static char *put_user(char *to, const char **from, const struct word *word, bool
     if (!at)
         return to;
     colon = cut ? find_port(*from, at) : find_first(*from, at, ":");
-    if (web && colon + 1 == at) {
+    if (web && colon < at && !cut && is_placeholder(colon + 1, at)) {
         to = put_mask(to, '*', *from, colon);
-        to = put(to, colon, at);
+        to = put(to, colon, colon + 1);
+        to = put_mask(to, '*', colon + 1, at);
     } else if (colon < at) {
         to = put(to, *from, colon + 1);
         to = put_mask(to, '*', colon + 1, at);
@@ -230,7 +241,7 @@ void redact_cut(char *text)
         return;
     user = text + (last - text) + length;
     for (const char *p = user; p < end; p++)
-        if (ends_url(*p) || strchr("/?#", *p))
+        if (ends_url(*p) || *p == '/' || *p == '?' || (*p == '#' && find_port(user, p) == p))
             return;
     *put_mask(user, '*', user, end) = '\0';
 }

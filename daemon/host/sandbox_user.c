@@ -102,11 +102,11 @@ static int change(struct sandbox *sandbox, const struct passwd *user)
         if (errno == EPERM && sandbox->check_only && !sandbox->reader)
             return 0; /* `reeved --check` may be anybody's */
         return sandbox_refuse(sandbox,
-                              "user = %.64s: %s; it takes root or CAP_SETUID and CAP_SETGID",
+                              "user = %.200s: %s; it takes root or CAP_SETUID and CAP_SETGID",
                               user->pw_name, strerror(errno));
     }
     if (drop_capabilities() < 0 || (user->pw_uid != 0 && setuid(0) == 0))
-        return sandbox_refuse(sandbox, "user = %.64s: the way back cannot be closed",
+        return sandbox_refuse(sandbox, "user = %.200s: the way back cannot be closed",
                               user->pw_name);
     /* The change took away its own /proc/self, and core dumps. Other users stay others. */
     prctl(PR_SET_DUMPABLE, 1);
@@ -183,7 +183,7 @@ static int take_user(struct sandbox *sandbox)
         return keep_user(sandbox);
     r = getpwnam_r(sandbox->user, &entry, buffer, sizeof(buffer), &user);
     if (!user)
-        return sandbox_refuse(sandbox, "user = %.64s: %s", sandbox->user,
+        return sandbox_refuse(sandbox, "user = %.200s: %s", sandbox->user,
                               r == 0 ? "there is no such user" : strerror(r));
     r = set_environment(sandbox, user);
     if (r < 0)

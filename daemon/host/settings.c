@@ -7,6 +7,7 @@
 
 #include "base/calendar.h"
 #include "base/duration.h"
+#include "base/shown.h"
 #include "base/text.h"
 
 static const char duration_expected[] = "a duration with its unit, such as 500ms, 30s or 5min";
@@ -314,7 +315,7 @@ static bool apply(const struct target *target, const char *key, const char *valu
 {
     size_t length = strlen(target->name);
     const char *expected;
-    char error[256];
+    char error[256], shown[64];
 
     if (strncmp(key, target->name, length) != 0 || key[length] != '.')
         return false;
@@ -334,7 +335,8 @@ static bool apply(const struct target *target, const char *key, const char *valu
         *target->given |= bit;
         expected = setting->parse(value, (char *)target->base + setting->offset);
         if (expected) {
-            snprintf(error, sizeof(error), "%.60s = %.60s: expected %s", key, value, expected);
+            text_copy_shown(shown, sizeof(shown), value);
+            snprintf(error, sizeof(error), "%.60s = %s: expected %s", key, shown, expected);
             fn(error, arg);
         }
         return true;

@@ -45,10 +45,12 @@ static void name_schemes(const char *const *schemes, char *text, size_t size)
                                  schemes[i]);
 }
 
-/* A user without a password is a token, and is masked like a password. */
+/* A user without a password, or with a placeholder for one, is a token, and is masked like a password: as
+ * rv_redact_urls() does it. */
 static bool is_token(const struct address *address)
 {
-    return address->user && (!address->password || *address->password == '\0');
+    return address->user && (!address->password || strlen(address->password) < 3 ||
+                             strcmp(address->password, "x-oauth-basic") == 0);
 }
 
 static char *make_shown(CURLU *parts, const struct address *address)

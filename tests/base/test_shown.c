@@ -33,7 +33,7 @@ static void test_passwords(void **state)
            "postgres://u:***@a:5432,b:5432/db and amqp://:***@h");
     expect("HTTP://u:p4ss@h", "HTTP://u:***@h");
     /* The text does not grow. */
-    expect("http://u:p@h http://u:pw@h http://u:@h", "http://u:*@h http://u:**@h http://*:@h");
+    expect("http://u:p@h http://u:pw@h http://u:@h", "http://*:*@h http://*:**@h http://*:@h");
     /* The last '@' of the authority ends it; a ':' in the password does not. */
     expect("http://u:p@ss:w@h:80/a@b:c", "http://u:***@h:80/a@b:c");
     expect("http://u:p'ss@h/", "http://u:***@h/");
@@ -50,6 +50,7 @@ static void test_passwords(void **state)
            "https:\\/\\/u:***@h\\/a https:\\/\\/C\\\\u:***@h\\/");
     /* Cut within it. */
     expect("fetch http://u:s3cr", "fetch http://u:***");
+    expect("fetch http://u:s3/cr3t#1 of", "fetch http://u:*** of");
     expect("http://[::1]:s3cr3t", "http://[::1]:***");
 }
 
@@ -79,6 +80,8 @@ static void test_tokens(void **state)
     (void)state;
 
     expect("clone https://ghp_0123@github.com/a/b", "clone https://***@github.com/a/b");
+    expect("https://ghp_0123:x-oauth-basic@github.com/a https://api_key:X@h https://u:x-oauth@h",
+           "https://***:***@github.com/a https://***:*@h https://u:***@h");
     expect("https://ghp_0123:@github.com/a/b https://ghp_0123:%40@h postgres://u:@h",
            "https://***:@github.com/a/b https://ghp_0123:***@h postgres://u:@h");
     expect("ssh://git@host/a postgres://u@h", "ssh://git@host/a postgres://u@h");
@@ -139,6 +142,8 @@ static void test_cuts(void **state)
     expect_cut("clone https://", "clone https://");
     expect_cut("https://h/a?k=v", "https://h/a?k=v");
     expect_cut("https://h failed", "https://h failed");
+    expect_cut("https://h:80/a https://u:12#34", "https://h:80/a https://***");
+    expect_cut("https://h#top", "https://h#top");
     expect_cut("a", "a");
     /* What fills its buffer is taken for cut; nothing else is. */
     text_copy_shown(text, sizeof(text), "clone it: https://ghp_0123456789@github.com/a");

@@ -192,22 +192,37 @@ static int fail_with(struct rv_context *ctx, const char *action)
     return rv_fail_text(-EIO, "error %s", text);
 }
 
-/* Says in all ways what no buffer has room for: each ends within the word that follows. Of so many lines some are dropped,
- * and of those that are kept for the end. */
+/* What no buffer has room for: each ends within the word that follows the beginning. */
+static void fill_text(char *text, size_t size, const char *beginning)
+{
+    size_t length = (size_t)snprintf(text, size, "%200s%s", "", beginning);
+
+    memset(text + length, 'z', size - length - 1);
+    text[size - 1] = '\0';
+}
+
+/* In all ways. */
 static int say_too_much(struct rv_context *ctx, const char *beginning)
 {
     char text[4096];
-    int length = snprintf(text, sizeof(text), "%200s%s", "", beginning);
 
-    memset(text + length, 'z', sizeof(text) - (size_t)length - 1);
-    text[sizeof(text) - 1] = '\0';
+    fill_text(text, sizeof(text), beginning);
     rv_progress(ctx, "%s", text);
     rv_log(ctx, RV_LOG_INFO, "%s", text);
     dprintf(STDERR_FILENO, "%s\n", text);
-    for (int i = 0; i < 1500; i++)
-        dprintf(STDERR_FILENO, "%.300s@host\n", text);
     rv_fail_text(-EIO, "%s", text);
     return rv_wrap(-EIO, "again");
+}
+
+/* In so many lines that the last ones are dropped. */
+static void say_too_often(const char *beginning)
+{
+    char text[300];
+
+    fill_text(text, sizeof(text), beginning);
+    for (int i = 0; i < 5000; i++)
+        dprintf(STDERR_FILENO, "%s@host\n", text);
+    _exit(7);
 }
 
 static int perform(struct rv_context *ctx, const struct puppet *puppet, const char *action)
@@ -218,6 +233,8 @@ static int perform(struct rv_context *ctx, const struct puppet *puppet, const ch
         return flood(puppet, action);
     if (strncmp(action, "say-too-much ", 13) == 0)
         return say_too_much(ctx, action + 13);
+    if (strncmp(action, "say-too-often ", 14) == 0)
+        say_too_often(action + 14);
     if (strcmp(action, "fail for ever") == 0)
         return rv_fail_text(-EBADMSG, "as told");
     if (strcmp(action, "fail to send") == 0)

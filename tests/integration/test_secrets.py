@@ -133,9 +133,11 @@ class Parts(SecretsTest):
         public, private = self.assert_kept(daemon)
         for text in public["/health"], public["/page.json"], private["show two"], private["logs two"]:
             self.assertIn("https://***", text)
-        self.assertEqual(daemon.stop(), 0, daemon.text())
-        self.assertRegex(daemon.text(), r"of the lines that were dropped: +https://\*\*\*")
+        self.script(daemon, "two", f"say-too-often https://{HIDDEN}")
+        self.assertEqual(daemon.ctl("run", "two/act", "--wait").returncode, 1)
+        daemon.wait_log(r"of the lines that were dropped: +https://\*\*\*")
         self.assertNotIn(HIDDEN, daemon.text())
+        self.assertEqual(daemon.stop(), 0, daemon.text())
 
 
 class Texts(SecretsTest):
