@@ -67,6 +67,7 @@ static void take_down(struct unit *unit, void *arg)
     unit->cause = find_cause(walk, "it requires");
     unit->goal = GOAL_DOWN;
     unit->held = true;
+    unit->give_up = false;
     want(walk, unit, ERRAND_DOWN, &unit->cause);
     tree_each_requirer(unit, take_down, &further);
 }
@@ -87,8 +88,12 @@ static void bounce(struct unit *unit, void *arg)
     struct walk further = {walk->cause, walk->errand, unit};
     struct unit *other;
 
-    if (!is_first_visit(unit) || goal_goes_down(unit))
+    if (!is_first_visit(unit))
         return;
+    if (goal_goes_down(unit)) {
+        unit->spent = true;
+        return;
+    }
     /* Who was named may have a process without running in it, since the first check. */
     if (!unit_is_running(unit) && (walk->because || !unit->attached))
         return;
@@ -129,11 +134,12 @@ void goal_renew(struct unit *unit, const struct cause *cause)
 {
     if (unit->held) {
         unit->spent = true;
-    } else if (unit->goal == GOAL_DOWN) {
+    } else if (unit->goal == GOAL_DOWN || unit->state == UNIT_STOPPING) {
         unit->cause = *cause;
-        unit->goal = GOAL_BOUNCE;
+        unit->goal = unit->goal == GOAL_DOWN ? GOAL_BOUNCE : unit->goal;
         unit->wanted = true;
-        unit->give_up = false;
+        unit->give_up = unit->failed_running = false;
+        policy_history_clear(&unit->history);
     }
 }
 

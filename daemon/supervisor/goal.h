@@ -44,7 +44,7 @@ void goal_bounce(struct unit *unit, const struct cause *cause, struct errand *er
  * those that go along are added to it. */
 void goal_fall(struct unit *unit, const struct cause *cause, struct errand *errand);
 
-/* The unit is given other settings than those that it runs with. If it was to go down since it has failed, it comes back
+/* The unit is given other settings than those that it runs with. If it goes down since it has failed, it comes back
  * after that, for this cause; if a person has stopped it, what still runs of it does not go on should a person start it again. */
 void goal_renew(struct unit *unit, const struct cause *cause);
 

@@ -89,6 +89,7 @@ static void go(struct supervisor *supervisor, struct unit *unit)
     if (!stays)
         log_info("[%s] new settings: remove", unit->name);
     errand_add(supervisor, supervisor->reload_errand, unit, ERRAND_DOWN, "a reload");
+    unit->give_up = false;
     goal_fall(unit, &cause, supervisor->reload_errand);
 }
 
@@ -188,7 +189,7 @@ static void give_options(struct supervisor *supervisor, const struct reload_chan
 
     if (!unit || change->step != RELOAD_OPTIONS || unit->held)
         return;
-    if (unit->goal == GOAL_NONE)
+    if (unit->goal == GOAL_NONE || !unit_is_running(unit))
         start(supervisor, unit, UNIT_EVENT_RELOAD, "reload: its options changed");
     else
         errand_add(supervisor, supervisor->reload_errand, unit, ERRAND_UP, "a reload");

@@ -55,6 +55,9 @@ static void unit_fell(struct unit *unit)
 
     if (supervisor->phase != PHASE_STARTING && supervisor->phase != PHASE_RUNNING)
         return;
+    /* It was to go, and nobody needs it any more. */
+    if (unit->removed)
+        return;
     if (supervisor->phase == PHASE_STARTING && unit->settings->essential)
         snprintf(text, sizeof(text), "essential module %s could not start: %.120s", unit->name,
                  unit->reason);

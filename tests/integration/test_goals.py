@@ -6,58 +6,11 @@ import os
 import shutil
 
 import harness
-from puppetry import HEARTBEAT, PUPPET, PuppetTest, puppet
+from operating import SLOW, GoalTest
+from puppetry import HEARTBEAT, PUPPET, puppet
 
 GATED = os.path.join(harness.BUILD, "tests", "integration", "gated.so")
 BREAKER = os.path.join(os.path.dirname(PUPPET), "breaker.so")
-# A drain that only the end of a job ends.
-SLOW = ("drain = 1000s", "drain-stall = 1000s", "grace = 1000s")
-
-
-class GoalTest(PuppetTest):
-    def state(self, daemon, name):
-        return daemon.module(name)["state"]
-
-    def words(self, daemon, name):
-        return daemon.check(f"{name}:state").get("output", "")
-
-    def states(self, daemon, names):
-        return [self.state(daemon, name) for name in names]
-
-    def wait_state(self, daemon, name, state):
-        harness.wait_until(lambda: self.state(daemon, name) == state, f"{name} to be {state}")
-
-    def later(self, daemon, what, name):
-        return daemon.ask_later(f"/v1/{what}?module={name}&wait", "POST")
-
-    def operate(self, daemon, what, name, status=200):
-        answer = daemon.ask(f"/v1/{what}?module={name}&wait", "POST")
-        self.assertEqual(answer[0], status, answer)
-        return answer[1]
-
-    def hold(self, daemon, name):
-        """A job of the module that its drain waits for; returns what ends it."""
-        fifo = f"{name}.fifo{len(self.trace(daemon))}"
-        os.mkfifo(self.path(daemon, fifo))
-        reads = self.trace(daemon).count(f"{name} reads")
-        self.assertEqual(daemon.ctl("submit", f"{name}/work", stdin=f"fifo {fifo}").returncode, 0)
-        self.wait_trace(daemon, f"{name} reads", reads + 1)
-
-        def release():
-            harness.release(self.path(daemon, fifo))
-        return release
-
-    def assert_overtaken(self, later, by):
-        status, answer = later.answer()
-        self.assertEqual((status, answer["code"]), (409, "ECANCELED"), answer)
-        self.assertIn(f"is overtaken by {by}", answer["error"])
-
-    def assert_nothing_to_do(self, daemon):
-        steps = {s["module"]: s["step"] for s in daemon.ask("/v1/plan")[1]["steps"]}
-        self.assertEqual(set(steps.values()) - {"keep"}, set(), steps)
-
-    def assert_stops(self, daemon, code=0):
-        self.assertEqual(daemon.stop(), code, daemon.text())
 
 
 class Overtaking(GoalTest):
@@ -128,8 +81,8 @@ class Overtaking(GoalTest):
 
     def test_who_asks_for_one_that_has_given_up_does_not_ask_its_policy(self):
         """It drains still; what is asked for begins when it is down."""
-        for operation in "start", "restart", "reload":
-            for policy in ("restart = never",), ("restart-delay = 1000s", "restart-delay-max = 1000s"):
+        for operation in "start", "restart", "words = x", "nice = 1":
+            for policy in ("restart = never", "essential = no", "on-failed = exit"), ("restart-delay = 1000s", "restart-delay-max = 1000s"):
                 with self.subTest(operation=operation, policy=policy):
                     def text(*lines, policy=policy):
                         return (puppet("a", "act.on-error = restart", *policy, *SLOW, *lines)
@@ -138,8 +91,8 @@ class Overtaking(GoalTest):
                     release = self.hold(daemon, "a")
                     self.act(daemon, "a", "fail")
                     self.wait_state(daemon, "a", "stopping")
-                    if operation == "reload":
-                        daemon.write(text("words = x"))
+                    if "=" in operation:
+                        daemon.write(text(operation))
                         asked = daemon.ask_later("/v1/reload", "POST")
                     else:
                         asked = self.later(daemon, operation, "a")
@@ -150,123 +103,6 @@ class Overtaking(GoalTest):
                     self.assertEqual((module["state"], module["starts"]), ("ready", 2))
                     self.assert_nothing_to_do(daemon)
                     self.assert_stops(daemon)
-
-    def test_a_start_of_one_that_was_to_end_anyway(self):
-        """It runs when its stop is called off: it has failed in its reload, or its new limits need a new process."""
-        for line in "on-reload = fail", "nofile = 512":
-            with self.subTest(line=line):
-                rest = puppet("user", "requires = b", *SLOW)
-                failing = line if "reload" in line else ""
-                daemon = self.daemon(puppet("b", failing) + rest).wait_started()
-                before = daemon.module("b")["pid"]
-                release = self.hold(daemon, "user")
-                daemon.write(puppet("b", line, "words = x") + rest)
-                reload = daemon.ask_later("/v1/reload", "POST")
-                self.wait_state(daemon, "user", "stopping")
-                stop = self.later(daemon, "stop", "b")
-                daemon.wait_log(r"\[b\] stop: ")
-                start = self.later(daemon, "start", "user")
-                daemon.wait_log(r"\[user\] start: ")
-                release()
-                self.assertEqual(start.answer()[0], 200)
-                self.assert_overtaken(stop, "start of module user")
-                reload.answer()
-                self.assertEqual(self.states(daemon, ["b", "user"]), ["ready"] * 2)
-                self.assertEqual(self.trace(daemon).count("b init"), 2)
-                if not failing:
-                    self.assertNotEqual(daemon.module("b")["pid"], before)
-                self.assertEqual(daemon.ctl("run", "b/act", "--wait").returncode, 0)
-                self.assert_nothing_to_do(daemon)
-                self.assert_stops(daemon)
-
-    def test_new_settings_for_one_that_runs_still_though_it_was_stopped(self):
-        """It waits for another to stop; who starts it meanwhile gets it with what is in force."""
-        for kind in "options", "limits", "file":
-            with self.subTest(kind=kind):
-                so = os.path.join(self.enterContext(harness.tempfile.TemporaryDirectory()), "b.so")
-                shutil.copy(PUPPET, so)
-                rest = puppet("user", "requires = b", *SLOW)
-                def text(password, *limits, rest=rest, so=so):
-                    return (puppet("b", "host = h", f"password = {password}", *limits).replace(PUPPET, so) + rest +
-                            puppet("c", "host = h", *limits))
-                daemon = self.daemon(text("old")).wait_started()
-                release = self.hold(daemon, "user")
-                stop = self.later(daemon, "stop", "b")
-                self.wait_state(daemon, "user", "stopping")
-                if kind == "file":
-                    shutil.copy(PUPPET, so + ".new")
-                    os.rename(so + ".new", so)
-                daemon.write(text("new", *["nice = 1"] * (kind == "limits")))
-                reload = daemon.ask_later("/v1/reload", "POST")
-                daemon.wait_log(r"\[b\] new settings: ")
-                start = self.later(daemon, "start", "b")
-                daemon.wait_log(r"\[b\] start: ")
-                release()
-                self.assertEqual(start.answer()[0], 200)
-                self.assert_overtaken(stop, "start of module b")
-                self.assertEqual(reload.answer()[0], 200)
-                self.act(daemon, "b", "reveal")
-                self.wait_trace(daemon, "b has the password new")
-                self.assertEqual(self.states(daemon, ["b", "c"]), ["ready"] * 2)
-                self.assert_nothing_to_do(daemon)
-                self.assert_stops(daemon)
-
-    def test_a_restart_in_a_process_that_is_to_end_and_a_stop_and_a_start(self):
-        """The start brings back what the reload had to end; its neighbour does not wait for ever."""
-        so = os.path.join(self.enterContext(harness.tempfile.TemporaryDirectory()), "b.so")
-        shutil.copy(PUPPET, so)
-        text = (puppet("b", "host = h").replace(PUPPET, so) + puppet("user", "requires = b", *SLOW) + puppet("c", "host = h"))
-        daemon = self.daemon(text).wait_started()
-        before = daemon.module("b")["pid"]
-        release = self.hold(daemon, "user")
-        shutil.copy(PUPPET, so + ".new")
-        os.rename(so + ".new", so)
-        reload = daemon.ask_later("/v1/reload", "POST")
-        self.wait_state(daemon, "c", "waiting")
-        stop = self.later(daemon, "stop", "b")
-        daemon.wait_log(r"\[b\] stop: ")
-        start = self.later(daemon, "start", "b")
-        daemon.wait_log(r"\[b\] start: ")
-        release()
-        self.assertEqual(start.answer()[0], 200)
-        self.assert_overtaken(stop, "start of module b")
-        self.assertEqual(reload.answer()[0], 409)
-        self.assertEqual(self.states(daemon, ["b", "c"]), ["ready"] * 2)
-        self.assertNotEqual(daemon.module("b")["pid"], before)
-        self.assert_nothing_to_do(daemon)
-        self.assert_stops(daemon)
-
-    def test_new_options_for_one_that_is_about_to_stop(self):
-        """It restarts, or has failed in its last reload: whoever gives it other options waits for it to be back."""
-        for kind, line in ("restart", ""), ("failed", ""), ("failed", "nice = 1"):
-            with self.subTest(kind=kind, line=line):
-                rest = puppet("user", "requires = b", *SLOW)
-                failing = "on-reload = fail" if kind == "failed" else ""
-                daemon = self.daemon(puppet("b", failing) + rest).wait_started()
-                release = self.hold(daemon, "user")
-                if kind == "failed":
-                    # Its reload is answered before it fails.
-                    end_job = self.hold(daemon, "b")
-                    daemon.write(puppet("b", failing, "words = x") + rest)
-                    self.assertEqual(daemon.ctl("reload").returncode, 0)
-                    end_job()
-                else:
-                    restart = self.later(daemon, "restart", "b")
-                self.wait_state(daemon, "user", "stopping")
-                mark = daemon.mark()
-                daemon.write(puppet("b", "words = y", "password = new", line) + rest)
-                reload = daemon.ask_later("/v1/reload", "POST")
-                daemon.wait_log(r"\[b\] new settings: ", mark)
-                self.assertFalse(reload.is_done())
-                release()
-                self.assertEqual(reload.answer()[0], 200)
-                if kind == "restart":
-                    self.assertEqual(restart.answer()[0], 200)
-                self.act(daemon, "b", "reveal")
-                self.wait_trace(daemon, "b has the password new")
-                self.assertEqual(self.states(daemon, ["b", "user"]), ["ready"] * 2)
-                self.assert_nothing_to_do(daemon)
-                self.assert_stops(daemon)
 
     def test_a_reload_that_finds_no_memory_says_for_what(self):
         daemon = self.daemon(puppet("a", "on-reload = fail for memory")).wait_started()
@@ -592,37 +428,6 @@ class InOrder(GoalTest):
                         self.assertEqual(daemon.ctl("start", "b").returncode, 0)
                         harness.wait_until(lambda: self.state(daemon, "a") == "ready", "a to be back")
                     self.assertEqual(daemon.stop(), 0, daemon.text())
-
-    def test_what_comes_to_require_one_that_is_about_to_stop(self):
-        """It still runs, as it waits for the work of another that requires it."""
-        for operation, line in ("stop", ""), ("stop", "words = x"), ("restart", ""):
-            with self.subTest(operation=operation, line=line):
-                base = puppet("b") + puppet("user", "requires = b", *SLOW)
-                daemon = self.daemon(base + puppet("a")).wait_started()
-                release = self.hold(daemon, "user")
-                self.act(daemon, "a", "wait")
-                self.wait_trace(daemon, "a waits")
-                other = harness.Later(lambda: daemon.ctl(operation, "b"), operation)
-                self.wait_state(daemon, "user", "stopping")
-                daemon.write(base + puppet("a", "requires = b", line) + puppet("new", "requires = b"))
-                plan = daemon.ctl("reload", "--plan").stdout
-                self.assertRegex(plan, r"(?m)^a +restart +it requires b, which is about to stop; stops run act#1$")
-                if operation == "stop":
-                    self.assertRegex(plan, r"(?m)^new +add +it requires b, which is about to stop$")
-                reload = harness.Later(lambda: daemon.ctl("reload"), "reload")
-                self.wait_trace(daemon, "a cancelled: reload: it requires module b, which is about to stop")
-                release()
-                self.assertEqual(other.answer().returncode, 0)
-                done = reload.answer()
-                self.assertIn("a cancelled: reload: it requires module b, which is about to stop", self.trace(daemon))
-                if operation == "stop":
-                    self.assertEqual(done.returncode, 1, done.stdout)
-                    for name in "a", "new":
-                        self.assertIn(f"[module:{name}] waits for module b, which is stopped", done.stderr)
-                else:
-                    self.assertEqual((done.returncode, self.states(daemon, ["a", "new"])), (0, ["ready"] * 2), done.stderr)
-                self.assert_nothing_to_do(daemon)
-                self.assertEqual(daemon.stop(), 0, daemon.text())
 
     def test_what_waits_for_one_that_a_reload_starts_goes_along(self):
         """And what also waits for another, which nobody starts, does not."""
