@@ -162,7 +162,7 @@ static void warn_of_passwords(struct rv_context *ctx, const struct httpcheck *ch
                    "url = %s: its password is in the configuration; `username` and `password = "
                    "credential:NAME` keep it out",
                    check->targets[i].address.shown);
-    if (check->via.password)
+    if (check->via.password && *check->via.password != '\0')
         rv_log(ctx, RV_LOG_WARNING,
                "proxy = %s: its password is in the configuration; `proxy-password = "
                "credential:NAME` keeps it out",

@@ -98,8 +98,10 @@ static void set_proxy(struct transfer *transfer)
     if (!check->via.url)
         return;
     curl_easy_setopt(curl, CURLOPT_PROXYUSERNAME, check->via.user);
+    /* "user:@proxy" leaves it to the key. */
     curl_easy_setopt(curl, CURLOPT_PROXYPASSWORD,
-                     check->via.password ? check->via.password : check->proxy_password);
+                     check->via.password && *check->via.password != '\0' ? check->via.password
+                                                                         : check->proxy_password);
 }
 
 static void set_options(struct transfer *transfer, struct rv_context *ctx, rv_duration timeout)
