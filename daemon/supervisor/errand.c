@@ -125,7 +125,9 @@ static void timed_out(void *arg)
         if (item->settled || !item->unit)
             continue;
         snprintf(text, sizeof(text), "is still %s, after all its timeouts",
-                 unit_state_words(item->unit->state));
+                 item->unit->state == UNIT_READY && item->unit->goal != GOAL_NONE
+                     ? "about to stop"
+                     : unit_state_words(item->unit->state));
         settle(item, -ETIMEDOUT, text);
     }
     supervisor_changed(errand->supervisor);
@@ -205,19 +207,27 @@ static int64_t add(int64_t a, int64_t b)
     return a > INT64_MAX - b ? INT64_MAX : a + b;
 }
 
+/* For the end of a unit that runs, and for a new start of it. */
+static int64_t add_steps(int64_t longest, const struct config_module *settings)
+{
+    longest = add(longest, STEP_SLACK);
+    longest = add(longest, settings->drain);
+    longest = add(longest, settings->grace);
+    longest = add(longest, settings->start_timeout);
+    return add(longest, settings->reload_timeout);
+}
+
 void errand_depart(struct errand *errand)
 {
     int64_t longest = 0;
+    struct unit *unit;
 
-    for (size_t i = 0; i < errand->count; i++) {
-        const struct config_module *settings = errand->items[i].unit->settings;
-
-        longest = add(longest, STEP_SLACK);
-        longest = add(longest, settings->drain);
-        longest = add(longest, settings->grace);
-        longest = add(longest, settings->start_timeout);
-        longest = add(longest, settings->reload_timeout);
-    }
+    for (size_t i = 0; i < errand->count; i++)
+        longest = add_steps(longest, errand->items[i].unit->settings);
+    /* Others that go down already may be in its way. */
+    LIST_FOREACH (unit, &errand->supervisor->units, list)
+        if (!find(errand, unit) && (unit->state == UNIT_STOPPING || unit->goal != GOAL_NONE))
+            longest = add_steps(longest, unit->settings);
     if (longest < INT64_MAX)
         loop_timer_arm(errand->timer, longest);
 }

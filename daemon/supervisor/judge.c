@@ -161,6 +161,9 @@ void judge_module(struct snapshot_module *module, const struct unit *unit, enum 
         worsen(&module->health, module->essential ? HEALTH_FAIL : HEALTH_WARN);
         snprintf(module->output, sizeof(module->output), "it has damaged its scoreboard");
     }
+    /* Its reload has failed. It is stopped when those who require it are, but nothing of it runs any more. */
+    if (record->state == SCOREBOARD_MODULE_STOPPED)
+        worsen(&module->health, module->essential ? HEALTH_FAIL : HEALTH_WARN);
     if (unit->attached && host_is_stopped(unit->tenancy->host)) {
         worsen(&module->health, module->essential ? HEALTH_FAIL : HEALTH_WARN);
         snprintf(module->output, sizeof(module->output), "its process is stopped by a signal");

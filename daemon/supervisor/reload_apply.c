@@ -120,6 +120,8 @@ static const char *describe_because(const struct reload_change *change)
 {
     if (is_new(change))
         return "new";
+    if (is_taken_along(change))
+        return "about to start";
     return strcmp(change->because_state, unit_state_name(UNIT_BACKOFF)) == 0
                ? unit_state_words(UNIT_BACKOFF)
                : change->because_state;
@@ -178,7 +180,21 @@ static void keep(struct supervisor *supervisor, const struct reload_change *chan
     if (!unit || change->step != RELOAD_KEEP)
         return;
     unit_shorten_backoff(unit);
-    if (change->because)
+    /* So is what a reload before this one restarts, until it has what is in force. */
+    if (change->because || (unit->goal == GOAL_BOUNCE && unit->cause.kind == CAUSE_RELOAD))
+        errand_add(supervisor, supervisor->reload_errand, unit, ERRAND_UP, "a reload");
+}
+
+/* With what it requires, unless that does not run, and so takes nobody along. */
+static void take_along(struct supervisor *supervisor, const struct reload_change *change)
+{
+    struct unit *unit = supervisor_find(supervisor, change->module);
+
+    if (!unit || unit->held || change->step != RELOAD_RESTART || !is_taken_along(change))
+        return;
+    if (unit->goal == GOAL_NONE)
+        restart(supervisor, unit, change);
+    else
         errand_add(supervisor, supervisor->reload_errand, unit, ERRAND_UP, "a reload");
 }
 
@@ -214,6 +230,8 @@ int reload_apply(struct supervisor *supervisor)
             go(supervisor, unit);
     for (size_t i = 0; i < count; i++)
         set_goal(supervisor, &changes[i]);
+    for (size_t i = 0; i < count; i++)
+        take_along(supervisor, &changes[i]);
     for (size_t i = 0; i < count; i++)
         give_options(supervisor, &changes[i]);
     for (size_t i = 0; i < count; i++)

@@ -121,8 +121,9 @@ static bool spread_restarts(struct supervisor *supervisor, const struct config *
         const struct unit *unit = supervisor_find(supervisor, module->name);
         struct reload_change *change = &changes[i];
 
+        /* Nothing takes along what does not run. */
         if ((change->step != RELOAD_KEEP && change->step != RELOAD_OPTIONS) || !unit ||
-            unit_is_down(unit))
+            !unit_is_running(unit))
             continue;
         for (size_t j = 0; j < module->requires.count && !change->because; j++) {
             const struct config_module *other = config_find(after, module->requires.items[j]);

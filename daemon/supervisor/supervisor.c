@@ -58,7 +58,7 @@ static void unit_fell(struct unit *unit)
     /* It was to go, and nobody needs it any more. */
     if (unit->removed)
         return;
-    if (supervisor->phase == PHASE_STARTING && unit->settings->essential)
+    if (supervisor->phase == PHASE_STARTING && unit->settings->essential && !unit->was_ready)
         snprintf(text, sizeof(text), "essential module %s could not start: %.120s", unit->name,
                  unit->reason);
     else if (unit->settings->on_failed == CONFIG_ON_FAILED_EXIT)

@@ -110,7 +110,7 @@ struct unit {
     /* READY: it takes its new options when work under way has ended; which, in words. */
     char deferred[160];
     bool failed_running;         /* STOPPING: after a failure: the policy decides the next step */
-    bool give_up;                /* STOPPING: and then it counts as failed */
+    bool give_up;                /* STOPPING, or about to: and then it counts as failed */
     struct cause cause;          /* of the present or last stop */
     char reason[512];            /* why it is in its state, in words; "" when all is well */
     struct crash crash;          /* how its last incarnation ended, if by a crash */

@@ -103,6 +103,10 @@ void unit_act_reloaded(struct unit *unit, const struct unit_input *input)
 
         unit_set_reason(unit, "reload failed: %s", message->text);
         log_about(LOG_EVENT_GIVE_UP, LOG_LEVEL_ERROR, "[%s] %s", unit->name, unit->reason);
+        unit->spent = true;
+        /* Its stop is to come already, and what follows. */
+        if (unit->goal != GOAL_NONE)
+            return;
         string_copy(cause.text, sizeof(cause.text), unit->reason);
         unit->give_up = true;
         goal_fall(unit, &cause, unit->supervisor->reload_errand);

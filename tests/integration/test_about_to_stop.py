@@ -194,6 +194,22 @@ class AboutToStop(GoalTest):
                     self.assert_nothing_to_do(daemon)
                     self.assert_stops(daemon)
 
+    def test_a_reload_that_fails_while_a_restart_is_to_come(self):
+        """What was asked for comes all the same, with the new options."""
+        daemon = self.daemon(puppet("b", "on-reload = fail") + USER).wait_started()
+        release = self.hold(daemon, "user")
+        end_run = self.reload_later(daemon, puppet("b", "on-reload = fail", "password = new") + USER)
+        restart = self.later(daemon, "restart", "b")
+        self.wait_state(daemon, "user", "stopping")
+        end_run()
+        daemon.wait_log(r"\[b\] reload failed: as told")
+        release()
+        self.assertEqual(restart.answer()[0], 200)
+        self.act(daemon, "b", "reveal")
+        self.wait_trace(daemon, "b has the password new")
+        self.assert_nothing_to_do(daemon)
+        self.assert_stops(daemon)
+
     def test_a_failure_that_counts_no_more(self):
         """It has failed in its reload, and would end reeved when it is down; but it is stopped, removed or moved."""
         for end in "stop", "remove", "move":
@@ -204,6 +220,8 @@ class AboutToStop(GoalTest):
                 end_run = self.reload_later(daemon, puppet("b", *lines, "words = x") + USER)
                 end_run()
                 self.wait_state(daemon, "user", "stopping")
+                # Nothing of it runs any more.
+                self.assertEqual(daemon.check("b:state")["status"], "warn")
                 mark = daemon.mark()
                 if end == "stop":
                     asked = self.later(daemon, "stop", "b")

@@ -429,6 +429,35 @@ class InOrder(GoalTest):
                         harness.wait_until(lambda: self.state(daemon, "a") == "ready", "a to be back")
                     self.assertEqual(daemon.stop(), 0, daemon.text())
 
+    def test_a_reload_restarts_one_that_does_not_run(self):
+        """It takes nobody along then; but who starts after it, or restarts with it, is waited for."""
+        rest = "restart = never", "essential = no"
+        pause = "restart-delay = 1000s", "restart-delay-max = 1000s", "essential = no"
+
+        def paused(name, *lines):
+            return puppet(name, *pause, *lines).replace("restart-delay = 1ms\n", "", 1)
+        for before, after, states, failing in (
+                (puppet("b", "on-init = fail", *rest) + puppet("a", "requires = b", "on-init = fail", *rest),
+                 puppet("b", "nice = 1", *rest) + puppet("a", "requires = b", "on-init = fail", *rest),
+                 ["failed", "waiting"], ["a"]),
+                (paused("b", "on-init = fail") + puppet("a", *rest),
+                 paused("b", "nice = 1") + puppet("a", "requires = b", "on-init = fail", *rest),
+                 ["backoff", "ready"], ["a"]),
+                (puppet("b") + paused("a", "requires = b", "on-init = fail"),
+                 puppet("b", "nice = 1") + paused("a", "requires = b"),
+                 ["ready", "backoff"], [])):
+            with self.subTest(before=states):
+                daemon = self.daemon(HEARTBEAT + before).wait_started()
+                harness.wait_until(lambda: self.states(daemon, "ba") == states, states)
+                daemon.write(HEARTBEAT + after)
+                done = daemon.ctl("reload")
+                self.assertEqual(done.returncode, 1 if failing else 0, done.stdout)
+                for name in failing:
+                    self.assertIn(f"[module:{name}] is failed: init failed: as told", done.stderr)
+                self.assertEqual(self.states(daemon, "ba"), ["ready", "failed" if failing else "ready"])
+                self.assert_nothing_to_do(daemon)
+                self.assertEqual(daemon.stop(), 0, daemon.text())
+
     def test_what_waits_for_one_that_a_reload_starts_goes_along(self):
         """And what also waits for another, which nobody starts, does not."""
         def text(base, user):
@@ -784,6 +813,21 @@ class Loops(GoalTest):
 
 
 class Starts(GoalTest):
+    def test_a_later_failure_of_an_essential_one_while_another_starts(self):
+        config = puppet("a", "on-reload = fail", "restart = never", "{}") + puppet("slow", "on-init = fifo init")
+        daemon = self.daemon(config.format(""), start=False)
+        os.mkfifo(self.path(daemon, "init"))
+        daemon.start()
+        daemon.wait_log(r"\[a\] ready")
+        daemon.write(config.format("words = x"))
+        reload = daemon.ask_later("/v1/reload", "POST")
+        daemon.wait_log(r"\[a\] reload failed: as told")
+        self.wait_state(daemon, "a", "failed")
+        harness.release(self.path(daemon, "init"))
+        self.assertEqual(reload.answer()[0], 409)
+        self.wait_state(daemon, "slow", "ready")
+        self.assert_stops(daemon)
+
     def test_on_failed_exit_counts_from_the_first_moment(self):
         config = puppet("slow", "on-init = fifo init", "start-timeout = 1000s") + \
             puppet("a", "on-init = fail", "essential = no", "on-failed = exit", "restart-limit = 1/1000s")
