@@ -90,6 +90,8 @@ static void judge_state(struct snapshot_module *module, const struct unit *unit,
     else if (unit->state == UNIT_READY && unit->deferred[0] != '\0')
         snprintf(module->output, sizeof(module->output), "takes its new options when %s",
                  unit->deferred);
+    else if (unit->state == UNIT_READY && unit->reloading)
+        snprintf(module->output, sizeof(module->output), "takes its new options");
     if (unit->state != UNIT_READY)
         snprintf(module->output, sizeof(module->output), "%s%s%s%s%s", unit_state_name(unit->state),
                  unit->reason[0] ? ": " : "", unit->reason, activity[0] ? "; " : "", activity);

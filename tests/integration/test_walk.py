@@ -30,7 +30,7 @@ class Module:
         self.copy = copy
         self.host = None
         self.version = 0
-        self.fails = False
+        self.fails = ""
         self.requires = []
         self.after = []
 
@@ -45,7 +45,7 @@ class Module:
         if self.fails:
             # So that it comes to rest: one that goes on trying is never at its end.
             lines[1] = "restart-limit = 2/1000s"
-            lines.append("on-init = fail")
+            lines += ["on-init = fail", f"on-reload = {self.fails}"]
         for key, names in (("requires", self.requires), ("after", self.after)):
             lines += [f"{key} = {name}" for name in names]
         return puppet(self.name, *lines).replace(PUPPET, path).replace(
@@ -162,7 +162,7 @@ class World:
 
     def spoil(self):
         module = self.dice.choice(self.modules)
-        module.fails = not module.fails
+        module.fails = "" if module.fails else self.dice.choice(["fail", "nothing"])
         return f"{'spoil' if module.fails else 'repair'} {module.name}"
 
 
@@ -259,6 +259,8 @@ class Walk(PuppetTest):
             if change:
                 self.tell(f"reload: {change}")
         daemon.write(self.world.text())
+        self.plan = daemon.ask("/v1/plan")[1]["steps"]
+        self.before = {module["name"]: module for module in daemon.status()["modules"]}
         return daemon.ask_later("/v1/reload", "POST"), {200, 409}
 
     def burst(self, daemon):
@@ -294,6 +296,8 @@ class Walk(PuppetTest):
                 self.fail_here(daemon, f"{later.name}: {status} {answer}")
         if len(steps) == 1 and steps[0] == self.operate and waits[0]:
             self.look_at_once(daemon, later.name, status)
+        if steps == [self.reload]:
+            self.compare_with_plan(daemon, status)
 
     def look_at_once(self, daemon, name, status):
         """Who asked alone, and was told that all went well, finds it so."""
@@ -301,6 +305,25 @@ class Walk(PuppetTest):
         state = daemon.module(module)["state"]
         if status == 200 and state != ("stopped" if what == "stop" else "ready"):
             self.fail_here(daemon, f"{what} of {module} was answered, and it is {state}")
+
+    def compare_with_plan(self, daemon, status):
+        """A reload alone, from rest, has done what its plan said, and says 0 only when all that it touched is ready."""
+        modules = {module["name"]: module for module in daemon.status()["modules"]}
+        for step in self.plan:
+            name, what = step["module"], step["step"]
+            before, after = self.before.get(name), modules.get(name)
+            if (after is None) != (what == "remove"):
+                self.fail_here(daemon, f"plan: {step}, and now it is {after}")
+            if what == "remove" or step["held"]:
+                continue
+            if status == 200 and what != "keep" and after["state"] != "ready":
+                self.fail_here(daemon, f"the reload was answered; plan: {step}, and it is {after['state']}")
+            same = before and (before["pid"], before["starts"]) == (after["pid"], after["starts"])
+            # One that fails in its reload takes along those that require it.
+            if status == 200 and what in ("keep", "reload") and before["state"] == "ready" and not same:
+                self.fail_here(daemon, f"plan: {step}, and it was started again")
+            if what == "restart" and before["state"] == after["state"] == "ready" and same:
+                self.fail_here(daemon, f"plan: {step}, and it was not started again")
 
     # What must hold once nothing moves.
 
@@ -310,7 +333,8 @@ class Walk(PuppetTest):
                    if module["state"] == "waiting" and
                    re.search("waits for module .*, which is (stopped|failed)", module["output"])}
         return all(module["state"] in REST or module["name"] in blocked for module in status["modules"]) and \
-            not any(module["output"].startswith("about to ") for module in status["modules"]) and status
+            not any(module["output"].startswith(("about to ", "takes its new options"))
+                    for module in status["modules"]) and status
 
     def check(self, daemon):
         try:
