@@ -71,6 +71,15 @@ rv_duration schedule_backoff(const struct schedule_rule *rule, unsigned failures
     return MIN(delay, MAX(rule->backoff_max, rule->backoff));
 }
 
+rv_duration schedule_pause_left(const struct schedule_rule *rule, const struct schedule_now *now,
+                                const struct schedule_past *past)
+{
+    rv_duration pause = schedule_backoff(rule, past->failures);
+
+    return past->pause_until == 0 ? pause
+                                  : MIN(pause, MAX(past->pause_until - now->realtime, INT64_C(0)));
+}
+
 void schedule_plan_late(struct schedule *schedule, const struct schedule_now *now,
                         rv_duration delay)
 {
@@ -113,6 +122,8 @@ void schedule_hand_on(const struct schedule *schedule, const struct schedule_now
     const struct schedule_rule *rule = schedule->rule;
 
     *ret_past = (struct schedule_past){0};
+    if (schedule->not_before > 0)
+        ret_past->pause_until = now->realtime + (schedule->not_before - now->monotonic);
     if (schedule_is_of_wall_clock(rule)) {
         ret_past->open = schedule->open_realtime;
         ret_past->settled = ret_past->open - 1;

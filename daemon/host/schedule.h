@@ -56,6 +56,8 @@ struct schedule_past {
      * was wrong, or a pause that is over, if set_back says so or open is not known, else of another rule. */
     int64_t settled;
     int64_t open; /* the first point that was neither, of whatever rule there was; 0: not known */
+    int64_t
+        pause_until; /* the end of the last pause after failures, which may be over; 0: not known */
     int64_t passed_until; /* points until then were skipped as they came; 0: none */
     bool stopped;         /* as the task was stopped for an error, and not as a run was under way */
     bool set_back;        /* the clock has been, since this was known */

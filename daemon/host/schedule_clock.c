@@ -151,12 +151,15 @@ static void follow_gap(struct schedule *schedule, const struct schedule_now *now
 static int64_t settled_on_clock(const struct schedule_rule *rule, const struct schedule_now *now,
                                 const struct schedule_past *past)
 {
-    int64_t settled =
-        MIN(past->settled, schedule_add(now->realtime, schedule_backoff(rule, past->failures)));
+    rv_duration pause = schedule_pause_left(rule, now, past);
+    int64_t settled = MIN(past->settled, schedule_add(now->realtime, pause));
 
     /* Nothing had come when another rule was in force: what this one has before now was never due. */
     if (past->settled == 0 || past->open > now->realtime)
         settled = MAX(settled, now->realtime);
+    /* A pause that is known goes on, after an interval too. */
+    if (past->open > now->realtime && past->pause_until > now->realtime)
+        settled = MAX(settled, schedule_add(now->realtime, pause));
     /* What is open has not run, whatever is settled ahead of it: by a pause after failures, or a clock that was wrong.
      * And a pause that goes on ends before it. */
     if (past->open > 0)

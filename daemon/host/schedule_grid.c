@@ -76,7 +76,8 @@ void grid_begin(struct schedule *schedule, const struct schedule_now *now,
 {
     const struct schedule_rule *rule = schedule->rule;
     /* What was planned may lie so far ahead; what is further was planned by a clock that was wrong. */
-    rv_duration ahead = schedule_add(rule->offset, schedule_backoff(rule, past->failures));
+    rv_duration pause = schedule_pause_left(rule, now, past);
+    rv_duration ahead = schedule_add(rule->offset, pause);
     rv_duration since = MAX(now->realtime - past->settled, -ahead);
     int64_t passed = MIN(past->passed_until, now->realtime) - past->settled;
 
@@ -95,13 +96,16 @@ void grid_begin(struct schedule *schedule, const struct schedule_now *now,
     /* Nothing had come when a longer interval was in force: what this one has before now was never due. */
     if (past->open > now->realtime && since >= rule->every)
         since %= rule->every;
+    /* A pause goes on whatever the interval is now. */
+    if (past->open > now->realtime && past->pause_until > now->realtime)
+        since = MIN(since, rule->every - pause);
     if (since < rule->every)
         grid_plan(schedule, now->monotonic - since + rule->every);
     else
         make_up_for_grid(schedule, now, since, past, gap);
     schedule->first = schedule->base;
     /* It goes on; what it leaves out may still come. */
-    if (since < 0 && schedule_backoff(rule, past->failures) > 0) {
+    if (since < 0 && pause > 0) {
         schedule->not_before = now->monotonic - since;
         schedule->first -=
             (schedule->base - now->monotonic + rule->every - 1) / rule->every * rule->every;

@@ -20,6 +20,9 @@ rv_duration schedule_spread(struct schedule *schedule, rv_duration interval);
 bool schedule_catches_up(const struct schedule_rule *rule);
 /* The pause after so many failures. */
 rv_duration schedule_backoff(const struct schedule_rule *rule, unsigned failures);
+/* What may be left of the pause at the beginning of a schedule. */
+rv_duration schedule_pause_left(const struct schedule_rule *rule, const struct schedule_now *now,
+                                const struct schedule_past *past);
 /* One run makes up for what has passed, so long from now. */
 void schedule_plan_late(struct schedule *schedule, const struct schedule_now *now,
                         rv_duration delay);

@@ -375,6 +375,44 @@ static void test_the_clock_is_wrong_over_a_run(void **state)
     calendar_free(rule.at[0]);
 }
 
+/* Nor does a reload that changes the schedule begin a pause anew, or end it. */
+static void test_a_pause_over_another_rule(void **state)
+{
+    struct schedule_rule rules[] = {
+        {.at = {utc("01:00")}, .at_count = 1, .backoff = 600 * S},
+        {.every = 86400 * S, .backoff = 600 * S},
+        {.every = 86400 * S, .align = true, .backoff = 600 * S},
+    };
+    struct schedule_rule others[] = {
+        {.at = {utc("*:*:00/10")}, .at_count = 1, .backoff = 600 * S},
+        {.every = 10 * S, .backoff = 600 * S},
+        {.every = 10 * S, .align = true, .backoff = 600 * S},
+    };
+    (void)state;
+
+    for (int i = 0; i < 9; i++) {
+        struct schedule schedule = begin(&rules[i / 3], NOON), next;
+        struct schedule_now now = at(0), later = at(480 * S), over = at(700 * S);
+        struct schedule_past past;
+
+        schedule_set_pause(&schedule, &now, 1);
+        schedule_hand_on(&schedule, &later, &past);
+        past.failures = 1;
+        next = begin_past(&others[i % 3], &later, &past);
+        assert_int_equal(gap.missed, 0);
+        assert_between(next.due, UPTIME + 600 * S, UPTIME + 610 * S);
+        schedule_hand_on(&schedule, &over, &past);
+        past.failures = 1;
+        next = begin_past(&others[i % 3], &over, &past);
+        assert_int_equal(gap.missed, 0);
+        assert_between(next.due, UPTIME + 700 * S, UPTIME + 710 * S);
+    }
+    for (int i = 0; i < 3; i++) {
+        calendar_free(rules[i].at[0]);
+        calendar_free(others[i].at[0]);
+    }
+}
+
 /* A machine without a clock of its own begins in the past; what passed while it was off is as at any start. */
 static void test_the_clock_is_old_at_the_start(void **state)
 {
@@ -1015,6 +1053,7 @@ int main(void)
         cmocka_unit_test(test_a_point_before_a_stamp_that_is_ahead),
         cmocka_unit_test(test_a_look_at_the_clock_before_a_stamp_that_is_ahead),
         cmocka_unit_test(test_a_pause_before_a_stamp_that_is_ahead),
+        cmocka_unit_test(test_a_pause_over_another_rule),
         cmocka_unit_test(test_a_clock_that_is_set_over_the_stamp),
         cmocka_unit_test(test_another_rule),
         cmocka_unit_test(test_a_shorter_interval),
