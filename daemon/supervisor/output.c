@@ -310,6 +310,8 @@ int output_adopt(struct loop *loop, const char *name, const struct output_events
     }
     if (r == 0) {
         take_bytes(output, rest, strlen(rest));
+        /* As much as that is of a line that was longer already, most likely. */
+        output->cut = output->used == LINE_SIZE - 1;
         r = loop_io_create(loop, fd, LOOP_READ, output_ready, output, &output->io);
     }
     if (r < 0) {

@@ -214,6 +214,15 @@ static int say_too_much(struct rv_context *ctx, const char *beginning)
     return rv_wrap(-EIO, "again");
 }
 
+/* Of more than one line of a log holds; what is said next ends it. */
+static void begin_line(const char *beginning)
+{
+    char text[4096];
+
+    fill_text(text, sizeof(text), beginning);
+    (void)!write(STDERR_FILENO, text, strlen(text));
+}
+
 /* In so many lines that the last ones are dropped. */
 static void say_too_often(const char *beginning)
 {
@@ -233,6 +242,8 @@ static int perform(struct rv_context *ctx, const struct puppet *puppet, const ch
         return flood(puppet, action);
     if (strncmp(action, "say-too-much ", 13) == 0)
         return say_too_much(ctx, action + 13);
+    if (strncmp(action, "begin-line ", 11) == 0)
+        begin_line(action + 11);
     if (strncmp(action, "say-too-often ", 14) == 0)
         say_too_often(action + 14);
     if (strcmp(action, "fail for ever") == 0)

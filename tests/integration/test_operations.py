@@ -523,6 +523,17 @@ class Looks(PuppetTest):
         daemon.wait_log(r"\[a\] exit code 7")
         self.assertEqual(daemon.stop(), 0, daemon.text())
 
+    def test_a_part_of_a_line_takes_nothing_along(self):
+        """A module that has not ended its line, however long that is."""
+        daemon = self.daemon(puppet("a", "tick.every = never")).wait_started()
+        self.script(daemon, "a", "begin-line and")
+        self.assertEqual(daemon.ctl("run", "a/act", "--wait").returncode, 0)
+        self.script(daemon, "a", "fail")
+        self.assertEqual(daemon.ctl("run", "a/act", "--wait").returncode, 1)
+        daemon.wait_log(r"warning +\[a/act#2\] failed: as told$")
+        daemon.wait_log(r"info +\[a\] +andz+ \[\.\.\.\]$")
+        self.assertEqual(daemon.stop(), 0, daemon.text())
+
     def test_a_line_that_is_too_long_says_so(self):
         daemon = self.daemon("[module:x]\nload = exec\nlog-output = always\nrun.every = 1000s\noutput-max = 64K\n"
                              "command = printf %5000s x\n").wait_started()

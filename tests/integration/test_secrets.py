@@ -127,12 +127,22 @@ class Parts(SecretsTest):
 
     def test_of_what_a_module_says(self):
         """A URL that is cut before its host does not look like one with a token."""
-        daemon = self.start(HEARTBEAT + puppet("two", "tick.every = never"))
+        daemon = self.start(HEARTBEAT + puppet("two", "tick.every = never"), install=True)
         self.script(daemon, "two", f"say-too-much https://{HIDDEN}")
         self.assertEqual(daemon.ctl("run", "two/act", "--wait").returncode, 1)
         public, private = self.assert_kept(daemon)
         for text in public["/health"], public["/page.json"], private["show two"], private["logs two"]:
             self.assertIn("https://***", text)
+        # Once it has succeeded again, a success is no more told, which would end the line.
+        self.script(daemon, "two", "nothing")
+        self.assertEqual(daemon.ctl("run", "two/act", "--wait").returncode, 0)
+        self.script(daemon, "two", f"begin-line https://{HIDDEN}")
+        self.assertEqual(daemon.ctl("run", "two/act", "--wait").returncode, 0)
+        self.upgrade(daemon, 2)
+        mark = daemon.mark()
+        self.script(daemon, "two", "say ")
+        self.assertEqual(daemon.ctl("run", "two/act", "--wait").returncode, 0)
+        daemon.wait_log(r"\[two\] +https://\*\*\* \[\.\.\.\]$", mark)
         self.script(daemon, "two", f"say-too-often https://{HIDDEN}")
         self.assertEqual(daemon.ctl("run", "two/act", "--wait").returncode, 1)
         daemon.wait_log(r"of the lines that were dropped: +https://\*\*\*")
