@@ -23,8 +23,10 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -39,8 +41,8 @@
 
 #define PREFIX "."
 #define SUFFIX ".new"
-/* So much of the name stands between them: a name of file systems that encrypt has 143 bytes, and the present one may fill
- * them. */
+/* So much of the name stands between them, and of a longer one its hash: a name of file systems that encrypt has 143 bytes,
+ * and the present one may fill them. */
 #define START_MAX 100
 
 const char *file_step_text(enum file_step step)
@@ -108,10 +110,17 @@ static int sync_content(int folder, const char *name, int *ret_fd)
 static void name_temporary(const char *name, char *buffer, size_t size)
 {
     char start[START_MAX + 1];
+    uint64_t hash = UINT64_C(0xcbf29ce484222325); /* FNV-1a */
 
-    /* Long names may share one: the lock keeps their writers apart. */
     string_copy(start, sizeof(start), name);
-    snprintf(buffer, size, PREFIX "%s" SUFFIX, start);
+    if (strlen(name) <= START_MAX) {
+        snprintf(buffer, size, PREFIX "%s" SUFFIX, start);
+        return;
+    }
+    /* Others may begin alike, and where there are no locks nothing else keeps their writers apart. */
+    for (const char *p = name; *p != '\0'; p++)
+        hash = (hash ^ (unsigned char)*p) * UINT64_C(0x100000001b3);
+    snprintf(buffer, size, PREFIX "%s-%016" PRIx64 SUFFIX, start, hash);
 }
 
 /* Best effort: see the top. */

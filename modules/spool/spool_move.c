@@ -49,16 +49,28 @@ static int longest_name(int folder)
     return (int)status.f_namemax;
 }
 
+/* As much of a name as fits into so many bytes: no character is cut. */
+static int fit(const char *name, int most)
+{
+    int length = (int)strnlen(name, (size_t)most + 1), cut = most;
+
+    if (length <= most)
+        return length;
+    while (cut > 0 && most - cut < 3 && ((unsigned char)name[cut] & 0xC0) == 0x80)
+        cut--;
+    return cut;
+}
+
 /* a.txt, a.txt.1, a.txt.2, ... and these with .output; long names are cut to fit. */
 static void make_names(const char *name, int suffix, int longest, struct names *ret_names)
 {
     if (suffix == 0)
-        snprintf(ret_names->file, sizeof(ret_names->file), "%.*s", longest, name);
+        snprintf(ret_names->file, sizeof(ret_names->file), "%.*s", fit(name, longest), name);
     else
-        snprintf(ret_names->file, sizeof(ret_names->file), "%.*s.%d", longest - SUFFIX_ROOM, name,
-                 suffix);
-    snprintf(ret_names->output, sizeof(ret_names->output), "%.*s.output", longest - OUTPUT_ROOM,
-             ret_names->file);
+        snprintf(ret_names->file, sizeof(ret_names->file), "%.*s.%d",
+                 fit(name, longest - SUFFIX_ROOM), name, suffix);
+    snprintf(ret_names->output, sizeof(ret_names->output), "%.*s.output",
+             fit(ret_names->file, longest - OUTPUT_ROOM), ret_names->file);
 }
 
 static bool exists(int folder, const char *name)

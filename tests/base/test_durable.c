@@ -3,6 +3,7 @@
 #include "tests/base/durable_calls.h"
 
 #include <fcntl.h>
+#include <inttypes.h>
 #include <limits.h>
 #include <sys/fsuid.h>
 #include <sys/stat.h>
@@ -191,6 +192,15 @@ static void test_what_was_there_before_is_kept(void **state _unused_)
     expect_names(folder, "file old");
 }
 
+static uint64_t fnv_1a(const char *text)
+{
+    uint64_t hash = UINT64_C(0xcbf29ce484222325);
+
+    for (; *text != '\0'; text++)
+        hash = (hash ^ (unsigned char)*text) * UINT64_C(0x100000001b3);
+    return hash;
+}
+
 static void test_what_lies_in_the_way(void **state _unused_)
 {
     char name[NAME_MAX + 1], temporary[NAME_MAX + 1];
@@ -212,11 +222,16 @@ static void test_what_lies_in_the_way(void **state _unused_)
     memset(name, 'x', NAME_MAX);
     name[NAME_MAX] = '\0';
     /* The temporary name of a long one is shorter: there may be room for no more. */
-    snprintf(temporary, sizeof(temporary), ".%.100s.new", name);
+    snprintf(temporary, sizeof(temporary), ".%.100s-%016" PRIx64 ".new", name, fnv_1a(name));
     put(folder, temporary, "left by somebody else");
     assert_int_equal(replace(name, "long", false, NULL, &step), 0);
     expect_content(folder, name, "long");
     assert_int_equal(faccessat(folder, temporary, F_OK, 0), -1);
+    /* It is that name's alone, however others begin. */
+    put(folder, temporary, "of another writer");
+    name[NAME_MAX - 1] = 'y';
+    assert_int_equal(replace(name, "other", false, NULL, &step), 0);
+    expect_content(folder, temporary, "of another writer");
 }
 
 /* As another user left it: it cannot be opened, and so not be locked either. */

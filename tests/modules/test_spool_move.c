@@ -52,14 +52,16 @@ int __wrap_rv_file_move(int dir, const char *path, int new_dir, const char *new_
 {
     struct stat status;
     char output[300];
-    int r;
+    int most, r;
 
     /* Back to where it was. */
     if (new_dir == spool.directory_fd)
         return fails_back ? rv_fail(-EACCES, "rename %s to %s", path, new_path)
                           : __real_rv_file_move(dir, path, new_dir, new_path, flags);
-    snprintf(output, sizeof(output), "%.*s.output", (int)(name_max > 0 ? name_max : 255) - 7,
-             new_path);
+    for (most = (name_max > 0 ? name_max : 255) - 7;
+         (int)strlen(new_path) > most && (new_path[most] & 0xC0) == 0x80; most--)
+        ;
+    snprintf(output, sizeof(output), "%.*s.output", most, new_path);
     if (fstatat(new_dir, output, &status, AT_SYMLINK_NOFOLLOW) < 0)
         atomic_fetch_add(&naked, 1);
     if (move_error < 0)
@@ -146,6 +148,25 @@ static void test_long_names(void **state)
         assert_true(has(spool.done_fd, output, "another"));
         assert_true((int)strlen(output) <= longest[i]);
     }
+}
+
+/* No character is cut: some file systems take nothing else. */
+static void test_long_names_of_long_characters(void **state)
+{
+    char name[256], output[256];
+    (void)state;
+
+    for (int i = 0; i < 85; i++)
+        memcpy(name + 3 * i, "\u4e00", 3);
+    name[255] = '\0';
+    put(spool.directory_fd, name, "x");
+    assert_int_equal(move(name, "output"), 0);
+    snprintf(output, sizeof(output), "%.246s.output", name);
+    assert_true(has(spool.done_fd, output, "output"));
+    put(spool.directory_fd, name, "y");
+    assert_int_equal(move(name, "another"), 0);
+    snprintf(output, sizeof(output), "%.240s.1.output", name);
+    assert_true(has(spool.done_fd, output, "another"));
 }
 
 static void test_suffixes(void **state)
@@ -477,6 +498,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(test_suffixes),
         TEST(test_long_names),
+        TEST(test_long_names_of_long_characters),
         TEST(test_failures_leave_the_file),
         TEST(test_a_file_that_is_gone),
         TEST(test_what_no_command_has_seen_goes_back),
