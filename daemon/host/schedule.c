@@ -87,6 +87,15 @@ void schedule_plan_late(struct schedule *schedule, const struct schedule_now *no
     schedule->due = schedule_add(now->monotonic, delay);
 }
 
+/* Until not_before. */
+static void put_off_for_pause(struct schedule *schedule, const struct schedule_now *now)
+{
+    if (schedule_is_of_wall_clock(schedule->rule))
+        clock_pause(schedule, now);
+    else if (schedule->rule->every > 0)
+        grid_pause(schedule, now, MAX(schedule->not_before, now->monotonic));
+}
+
 void schedule_begin(struct schedule *schedule, const struct schedule_rule *rule,
                     const struct schedule_now *now, const struct schedule_past *past, uint64_t seed,
                     struct schedule_gap *ret_gap)
@@ -97,6 +106,12 @@ void schedule_begin(struct schedule *schedule, const struct schedule_rule *rule,
         clock_begin(schedule, now, past, ret_gap);
     else if (rule->every > 0)
         grid_begin(schedule, now, past, ret_gap);
+    /* A point that has come waits for the end of the pause again. */
+    if (past->pause_until > now->realtime && past->open <= now->realtime && !ret_gap->skipped &&
+        schedule->due != RV_FOREVER) {
+        schedule->not_before = schedule_add(now->monotonic, schedule_pause_left(rule, now, past));
+        put_off_for_pause(schedule, now);
+    }
 }
 
 void schedule_started(struct schedule *schedule)
@@ -184,10 +199,7 @@ void schedule_set_pause(struct schedule *schedule, const struct schedule_now *no
     if (delay == 0 && schedule->not_before <= now->monotonic)
         return;
     schedule->not_before = delay > 0 ? schedule_add(now->monotonic, delay) : 0;
-    if (schedule_is_of_wall_clock(schedule->rule))
-        clock_pause(schedule, now);
-    else if (schedule->rule->every > 0)
-        grid_pause(schedule, now, MAX(schedule->not_before, now->monotonic));
+    put_off_for_pause(schedule, now);
 }
 
 uint64_t schedule_missed(const struct schedule *schedule, const struct schedule_now *now)

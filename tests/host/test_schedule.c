@@ -413,6 +413,41 @@ static void test_a_pause_over_another_rule(void **state)
     }
 }
 
+/* A point that had come when the pause began waits for its end in each life. */
+static void test_a_point_in_a_pause_over_a_reload(void **state)
+{
+    struct schedule_rule rules[] = {
+        {.at = {utc("*:00")}, .at_count = 1, .jitter = 300 * S, .backoff = 600 * S},
+        {.every = 3600 * S, .align = true, .jitter = 300 * S, .backoff = 600 * S},
+        {.every = 3600 * S, .jitter = 300 * S, .backoff = 600 * S},
+    };
+    (void)state;
+
+    for (int i = 0; i < 3; i++) {
+        struct schedule_now now = at(-60 * S);
+        struct schedule_past past = {.settled = NOON - 3600 * S};
+        struct schedule schedule = begin_past(&rules[i], &now, &past);
+
+        assert_between(schedule.due, UPTIME, UPTIME + 300 * S);
+        now = at(0);
+        schedule_set_pause(&schedule, &now, 1);
+        assert_int_equal(schedule.due, UPTIME + 600 * S);
+        for (int j = 1; j < 4; j++) {
+            now = at(j * 100 * S);
+            schedule_hand_on(&schedule, &now, &past);
+            past.failures = 1;
+            past.owed = true;
+            schedule = begin_past(&rules[i], &now, &past);
+            assert_int_equal(schedule.due, UPTIME + 600 * S);
+            assert_int_equal(gap.missed, 1);
+        }
+        now = at(700 * S);
+        schedule_hand_on(&schedule, &now, &past);
+        assert_int_equal(past.open, NOON);
+    }
+    calendar_free(rules[0].at[0]);
+}
+
 /* A machine without a clock of its own begins in the past; what passed while it was off is as at any start. */
 static void test_the_clock_is_old_at_the_start(void **state)
 {
@@ -1054,6 +1089,7 @@ int main(void)
         cmocka_unit_test(test_a_look_at_the_clock_before_a_stamp_that_is_ahead),
         cmocka_unit_test(test_a_pause_before_a_stamp_that_is_ahead),
         cmocka_unit_test(test_a_pause_over_another_rule),
+        cmocka_unit_test(test_a_point_in_a_pause_over_a_reload),
         cmocka_unit_test(test_a_clock_that_is_set_over_the_stamp),
         cmocka_unit_test(test_another_rule),
         cmocka_unit_test(test_a_shorter_interval),
