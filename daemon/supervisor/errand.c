@@ -187,21 +187,6 @@ static void overtake(struct supervisor *supervisor, const struct errand *by_erra
     }
 }
 
-void errand_add(struct supervisor *supervisor, struct errand *errand, struct unit *unit,
-                enum errand_want want, const char *by)
-{
-    struct errand_item *item = errand ? find(errand, unit) : NULL;
-
-    overtake(supervisor, errand, unit, want, by);
-    if (item)
-        item->want = want;
-    if (item || !errand || errand->count == errand->size)
-        return;
-    item = &errand->items[errand->count++];
-    *item = (struct errand_item){.unit = unit, .want = want};
-    snprintf(item->name, sizeof(item->name), "%s", unit->name);
-}
-
 static int64_t add(int64_t a, int64_t b)
 {
     return a > INT64_MAX - b ? INT64_MAX : a + b;
@@ -217,6 +202,26 @@ static int64_t add_steps(int64_t longest, const struct config_module *settings)
     return add(longest, settings->reload_timeout);
 }
 
+void errand_add(struct supervisor *supervisor, struct errand *errand, struct unit *unit,
+                enum errand_want want, const char *by)
+{
+    struct errand_item *item = errand ? find(errand, unit) : NULL;
+
+    overtake(supervisor, errand, unit, want, by);
+    if (item)
+        item->want = want;
+    if (item || !errand || errand->count == errand->size)
+        return;
+    item = &errand->items[errand->count++];
+    *item = (struct errand_item){.unit = unit, .want = want};
+    snprintf(item->name, sizeof(item->name), "%s", unit->name);
+    /* It goes along only now. */
+    if (loop_timer_due(errand->timer) != 0)
+        loop_timer_arm(errand->timer,
+                       add_steps(MAX(loop_timer_due(errand->timer) - clock_monotonic(), INT64_C(0)),
+                                 unit->settings));
+}
+
 void errand_depart(struct errand *errand)
 {
     int64_t longest = 0;
@@ -224,9 +229,9 @@ void errand_depart(struct errand *errand)
 
     for (size_t i = 0; i < errand->count; i++)
         longest = add_steps(longest, errand->items[i].unit->settings);
-    /* Others that go down already may be in its way. */
+    /* Others that move already may be in its way. */
     LIST_FOREACH (unit, &errand->supervisor->units, list)
-        if (!find(errand, unit) && (unit->state == UNIT_STOPPING || unit->goal != GOAL_NONE))
+        if (!find(errand, unit) && (unit_is_moving(unit) || unit->goal != GOAL_NONE))
             longest = add_steps(longest, unit->settings);
     if (longest < INT64_MAX)
         loop_timer_arm(errand->timer, longest);

@@ -52,7 +52,8 @@ void errand_end(struct errand *errand);
 void errand_add(struct supervisor *supervisor, struct errand *errand, struct unit *unit,
                 enum errand_want want, const char *by);
 
-/* All units are in it: from now on it has as long as their timeouts, one after the other. */
+/* From now on it has as long as the timeouts of its units, and of those that move already, one after the other; and longer
+ * with each that goes along later. */
 void errand_depart(struct errand *errand);
 
 bool errand_is_settled(const struct errand *errand);

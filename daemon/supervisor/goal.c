@@ -162,8 +162,13 @@ static void bring_up(struct unit *unit, const struct walk *walk)
     want(walk, unit, ERRAND_UP, &cause);
     /* If what it requires has gone meanwhile, it follows that in the next settling. What was to end anyway, and may be dead
      * or of another file by now, ends first. */
-    if (unit->goal == GOAL_DOWN)
+    if (unit->goal == GOAL_DOWN) {
         unit->goal = unit->spent ? GOAL_BOUNCE : GOAL_NONE;
+        unit->cause = unit->spent ? cause : unit->cause;
+    }
+    /* For the start that is to come. */
+    if (unit->state == UNIT_WAITING)
+        unit_note_restart(unit, &cause);
     if (unit->state != UNIT_READY && unit->state != UNIT_STARTING && unit->state != UNIT_WAITING)
         unit_handle(unit, UNIT_EVENT_START, &input);
 }
@@ -195,10 +200,14 @@ static void follow_requirement(struct unit *unit)
     goal_bounce(unit, &cause, NULL);
 }
 
-/* Whether somebody asked for this unit to come back now, rather than at its own pace. */
 static bool is_asked_for(const struct unit *unit)
 {
     return unit->cause.kind == CAUSE_OPERATOR || unit->cause.kind == CAUSE_RELOAD;
+}
+
+bool goal_is_restart(const struct unit *unit)
+{
+    return unit->goal == GOAL_BOUNCE && is_asked_for(unit);
 }
 
 /* Returns whether it has, or is, what it was told to be. Without force nothing that is used stops. */

@@ -51,6 +51,10 @@ void goal_renew(struct unit *unit, const struct cause *cause);
 /* Whether it stops, or is about to, and does not come back by itself. */
 bool goal_goes_down(const struct unit *unit);
 
+/* Whether it is to be stopped and started again since a person or a reload has asked for it now, rather than at its own
+ * pace. */
+bool goal_is_restart(const struct unit *unit);
+
 /* Called in each settling, before units start: takes the steps that have become possible. */
 void goals_settle(struct supervisor *supervisor);
 

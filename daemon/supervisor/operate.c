@@ -19,6 +19,7 @@ struct waiter {
     struct errand *errand;
     operate_fn done;
     void *arg;
+    bool starts; /* and a task that stays stopped is none that was started */
 };
 
 void operations_init(struct operations *operations)
@@ -127,7 +128,9 @@ int operate(struct unit *unit, enum operation operation, const struct cause *cau
     }
     if (errand)
         errand_depart(errand);
-    if (waiter && operation == OPERATE_START && find_stopped_task(unit, &task))
+    if (waiter)
+        waiter->starts = operation == OPERATE_START;
+    if (waiter && waiter->starts && find_stopped_task(unit, &task))
         refuse_start(waiter, unit, task.name);
     supervisor_changed(supervisor);
     return 0;
@@ -147,6 +150,7 @@ static void look_at(struct waiter *waiter)
 {
     const struct errand *errand = waiter->errand;
     const struct errand_item *first = &errand->items[0];
+    struct scoreboard_task task;
 
     if (first->settled && first->code == -ECANCELED) {
         tell_item(waiter, first);
@@ -159,7 +163,10 @@ static void look_at(struct waiter *waiter)
             tell_item(waiter, &errand->items[i]);
             return;
         }
-    tell(waiter, 0, "");
+    if (waiter->starts && first->unit && find_stopped_task(first->unit, &task))
+        refuse_start(waiter, first->unit, task.name);
+    else
+        tell(waiter, 0, "");
 }
 
 void operate_settle(struct supervisor *supervisor)

@@ -47,6 +47,7 @@ static void replace_unit(struct supervisor *supervisor, struct unit *old,
     old->removed = true;
     unit->held = old->held;
     unit->was_down = old->was_down;
+    unit->was_ready = old->was_ready;
     if (old->starts > 0)
         restart_note(&unit->next_restart, CAUSE_RELOAD, moves, NULL);
 }
@@ -180,8 +181,9 @@ static void keep(struct supervisor *supervisor, const struct reload_change *chan
     if (!unit || change->step != RELOAD_KEEP)
         return;
     unit_shorten_backoff(unit);
-    /* So is what a reload before this one restarts, until it has what is in force. */
-    if (change->because || (unit->goal == GOAL_BOUNCE && unit->cause.kind == CAUSE_RELOAD))
+    /* So is what a reload before this one restarts, or gives its options to now, until it has what is in force. */
+    if (change->because || unit->reloading ||
+        (unit->goal == GOAL_BOUNCE && unit->cause.kind == CAUSE_RELOAD))
         errand_add(supervisor, supervisor->reload_errand, unit, ERRAND_UP, "a reload");
 }
 

@@ -147,20 +147,21 @@ static void start_next(struct supervisor *supervisor)
  * between an essential module and its first start, or it would be waited for without an end. */
 static bool is_started(struct supervisor *supervisor, struct unit *unit)
 {
-    const struct unit *culprit;
+    const struct unit *culprit = NULL;
     char text[CAUSE_TEXT_SIZE];
 
     if (!unit->settings->essential || unit->was_ready || unit->removed)
         return true;
     if (unit->held)
         return unit_is_down(unit);
-    if (unit->state != UNIT_WAITING || unit->goal != GOAL_NONE ||
-        tree_wait(unit, &culprit) != TREE_NEVER)
+    /* One that is down was not essential when it fell. */
+    if (!unit_is_down(unit) && (unit->state != UNIT_WAITING || unit->goal != GOAL_NONE ||
+                                tree_wait(unit, &culprit) != TREE_NEVER))
         return false;
-    if (culprit && culprit->held)
+    if (!unit_is_down(unit) && culprit && culprit->held)
         return true;
-    snprintf(text, sizeof(text), "essential module %s could not start: it %.120s", unit->name,
-             unit->reason);
+    snprintf(text, sizeof(text), "essential module %s could not start: it %s%.120s", unit->name,
+             unit_is_down(unit) ? "is down: " : "", unit->reason);
     log_error("reeved ends: %s", text);
     supervisor_fail(supervisor, text);
     return false;
@@ -168,11 +169,14 @@ static bool is_started(struct supervisor *supervisor, struct unit *unit)
 
 static void finish_starting(struct supervisor *supervisor)
 {
+    bool all_started = true;
     struct unit *unit;
 
     LIST_FOREACH (unit, &supervisor->units, list)
-        if (!is_started(supervisor, unit))
-            return;
+        if (supervisor->phase == PHASE_STARTING && !is_started(supervisor, unit))
+            all_started = false;
+    if (!all_started)
+        return;
     supervisor->phase = PHASE_RUNNING;
     LIST_FOREACH (unit, &supervisor->units, list)
         if (unit->settings->essential && !unit->was_ready)

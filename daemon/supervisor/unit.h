@@ -140,6 +140,9 @@ int unit_set_settings(struct unit *unit, struct config *config,
 /* A restart that it waits for comes no later than its present settings would have had it come. */
 void unit_shorten_backoff(struct unit *unit);
 
+/* Notes that its next start is a restart for this cause. */
+void unit_note_restart(struct unit *unit, const struct cause *cause);
+
 /* input may be NULL for events that carry nothing. */
 void unit_handle(struct unit *unit, enum unit_event event, const struct unit_input *input);
 

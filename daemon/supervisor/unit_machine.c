@@ -74,6 +74,13 @@ void unit_decide(struct unit *unit, enum policy_end end, enum log_event event,
         unit_become_down(unit);
         return;
     }
+    if (goal_is_restart(unit)) {
+        log_about(event, LOG_LEVEL_NOTICE, "[%s] %s; it was about to restart", unit->name,
+                  unit->reason);
+        unit_note_restart(unit, &unit->cause);
+        unit_enter(unit, UNIT_WAITING);
+        return;
+    }
     (void)!getrandom(&facts.random, sizeof(facts.random), GRND_NONBLOCK);
     decision =
         is_first_start(unit) && end != POLICY_END_NEIGHBOUR

@@ -22,9 +22,6 @@ void unit_become_down(struct unit *unit);
 void unit_decide(struct unit *unit, enum policy_end end, enum log_event event,
                  const struct crash *crash);
 
-/* Notes that its next start is a restart for this cause. */
-void unit_note_restart(struct unit *unit, const struct cause *cause);
-
 /* unit_start.c, unit_stop.c, unit_reload.c */
 unit_action unit_act_check;
 unit_action unit_act_send_check;

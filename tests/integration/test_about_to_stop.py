@@ -210,6 +210,27 @@ class AboutToStop(GoalTest):
         self.assert_nothing_to_do(daemon)
         self.assert_stops(daemon)
 
+    def test_a_crash_of_one_that_is_to_restart(self):
+        """That was asked for, and its policy is not."""
+        lines = "restart = never", "on-failed = exit", "essential = no"
+        for way in "restart", "reload":
+            with self.subTest(way=way):
+                daemon = self.daemon(puppet("b", *lines) + USER).wait_started()
+                release = self.hold(daemon, "user")
+                if way == "restart":
+                    asked = self.later(daemon, "restart", "b")
+                else:
+                    daemon.write(puppet("b", *lines, "nice = 1") + USER)
+                    asked = daemon.ask_later("/v1/reload", "POST")
+                self.wait_state(daemon, "user", "stopping")
+                daemon.kill("b")
+                daemon.wait_log(r"\[b\] killed by SIGKILL; it was about to restart")
+                release()
+                self.assertEqual(asked.answer()[0], 200)
+                self.assertEqual(self.states(daemon, ["b", "user"]), ["ready"] * 2)
+                self.assert_nothing_to_do(daemon)
+                self.assert_stops(daemon)
+
     def test_a_failure_that_counts_no_more(self):
         """It has failed in its reload, and would end reeved when it is down; but it is stopped, removed or moved."""
         for end in "stop", "remove", "move":

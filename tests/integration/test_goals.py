@@ -112,6 +112,53 @@ class Overtaking(GoalTest):
         self.assertEqual((daemon.module("a")["state"], daemon.module("a")["starts"]), ("ready", 2))
         self.assert_stops(daemon)
 
+    def test_a_reload_beside_the_end_of_one_before(self):
+        """Its module is in reload(), after the work that it waited for."""
+        daemon = self.daemon(puppet("a")).wait_started()
+        os.mkfifo(self.path(daemon, "reload"))
+        release = self.hold(daemon, "a")
+        daemon.write(puppet("a", "on-reload = fifo reload", "reload-timeout = 1000s"))
+        self.assertEqual(daemon.ctl("reload").returncode, 0)
+        release()
+        harness.wait_until(lambda: daemon.module("a")["output"] == "takes its new options", "reload()")
+        reload = daemon.ask_later("/v1/reload", "POST")
+        harness.wait_until(lambda: daemon.ask("/v1/status")[1]["reloading"], "the reload")
+        self.assertFalse(reload.is_done())
+        harness.release(self.path(daemon, "reload"))
+        self.assertEqual(reload.answer()[0], 200)
+        self.assertIn("[a] reloaded", daemon.text())
+        self.assert_stops(daemon)
+
+    def test_who_starts_one_that_waits_starts_its_stopped_task(self):
+        def text(*lines):
+            return puppet("b", *lines) + puppet("a", "requires = b", "act.on-error = stop", "tick.every = never")
+        for operation, state in (("restart", "waiting"), ("start", "waiting"), ("start", "starting")):
+            with self.subTest(operation=operation, state=state):
+                config = text() if state == "waiting" else text().replace("[module:a]", "[module:a]\nstart-timeout = 1000s")
+                daemon = self.daemon(config).wait_started()
+                self.script(daemon, "a", "fail")
+                daemon.ctl("run", "a/act", "--wait")
+                self.script(daemon, "a", "nothing")
+                harness.wait_until(lambda: self.task(daemon, "a", "act")["state"] == "stopped", "the stop of the task")
+                os.mkfifo(self.path(daemon, "init"))
+                if state == "waiting":
+                    daemon.write(text("on-init = fifo init", "start-timeout = 1000s", "nice = 1"))
+                else:
+                    daemon.write(config + "on-init = fifo init\nnice = 1\n")
+                reload = daemon.ask_later("/v1/reload", "POST")
+                self.wait_state(daemon, "a", state)
+                asked = self.later(daemon, operation, "a")
+                daemon.wait_log(rf"\[a\] {operation}: ")
+                harness.release(self.path(daemon, "init"))
+                self.assertEqual(reload.answer()[0], 200)
+                status, answer = asked.answer()
+                if state == "starting":
+                    self.assertIn("its task act was stopped for an error: reevectl restart a starts it again", answer["error"])
+                else:
+                    self.assertEqual(status, 200)
+                    self.assertEqual(self.task(daemon, "a", "act")["state"], "waiting")
+                self.assert_stops(daemon)
+
     def test_two_who_ask_for_the_same(self):
         daemon = self.chain()
         release = self.hold(daemon, "c")
@@ -822,6 +869,32 @@ class Starts(GoalTest):
         daemon.write(config.format("words = x"))
         reload = daemon.ask_later("/v1/reload", "POST")
         daemon.wait_log(r"\[a\] reload failed: as told")
+        self.wait_state(daemon, "a", "failed")
+        harness.release(self.path(daemon, "init"))
+        self.assertEqual(reload.answer()[0], 409)
+        self.wait_state(daemon, "slow", "ready")
+        self.assert_stops(daemon)
+
+    def during_the_start(self, before, after):
+        """A reload while an essential module still starts, from one configuration to another."""
+        slow = puppet("slow", "on-init = fifo init", "start-timeout = 1000s")
+        daemon = self.daemon(slow + before, start=False)
+        os.mkfifo(self.path(daemon, "init"))
+        daemon.start()
+        daemon.wait_log(r"\[a\] (ready|given up)")
+        daemon.write(slow + after)
+        return daemon, daemon.ask_later("/v1/reload", "POST")
+
+    def test_one_that_has_failed_becomes_essential_in_the_start(self):
+        lines = "on-init = fail", "restart = never"
+        daemon, reload = self.during_the_start(puppet("a", "essential = no", *lines), puppet("a", *lines))
+        daemon.wait_log("reeved ends: essential module a could not start: it is down: init failed: as told")
+        harness.release(self.path(daemon, "init"))
+        self.assertEqual(daemon.wait(), 1)
+        reload.answer()
+
+    def test_one_that_was_ready_moves_in_the_start(self):
+        daemon, reload = self.during_the_start(puppet("a"), puppet("a", "host = h", "on-init = fail", "restart = never"))
         self.wait_state(daemon, "a", "failed")
         harness.release(self.path(daemon, "init"))
         self.assertEqual(reload.answer()[0], 409)
