@@ -199,6 +199,8 @@ static void terminate(struct command *command)
         return;
     command->terminated = true;
     command_group_signal(&command->group, SIGTERM);
+    /* One that somebody has stopped can do nothing about it else. */
+    command_group_signal(&command->group, SIGCONT);
     command->deadline = deadline_after(command->options.grace);
 }
 

@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <sys/stat.h>
 
+#include "base/macro.h"
 #include "tests/support/test.h"
 
 static struct rv_context *bg;
@@ -226,10 +227,11 @@ static void test_command_cancel(void **state)
     } cases[] = {
         {"sleep 1000", RV_HOUR, SIGTERM},
         {"trap '' TERM; sleep 1000; sleep 1000", 10 * RV_MILLISECOND, SIGKILL}, /* past it */
+        {"kill -STOP $$", RV_HOUR, SIGTERM},                                    /* goes on for it */
     };
     (void)state;
 
-    for (size_t i = 0; i < 2; i++) {
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
         struct command_call call = {.script = cases[i].script, .grace = cases[i].grace};
         struct caller caller;
 
