@@ -138,11 +138,20 @@ static bool has_name(int fd, int folder, const char *name)
            open_file.st_ino == named.st_ino && open_file.st_dev == named.st_dev;
 }
 
+/* For writing where that may be, since network file systems lock nothing else. */
+static int open_left(int folder, const char *name)
+{
+    const int flags = O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC;
+    int fd = openat(folder, name, O_RDWR | flags);
+
+    return fd < 0 && errno != ENOENT && errno != ELOOP ? openat(folder, name, O_RDONLY | flags)
+                                                       : fd;
+}
+
 /* Waits for the owner of a temporary name, and removes the file if the owner was killed. */
 static int remove_left(int folder, const char *name)
 {
-    cleanup_close int fd =
-        openat(folder, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+    cleanup_close int fd = open_left(folder, name);
 
     /* A link, or a file that we may not read, is not of a writer that we could wait for. */
     if (fd < 0 && errno != ELOOP && errno != EACCES)
