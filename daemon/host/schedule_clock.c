@@ -167,6 +167,14 @@ static int64_t settled_on_clock(const struct schedule_rule *rule, const struct s
     return settled;
 }
 
+/* Whether a point is there, or right after it: the last that was settled, or the first that is open. */
+static bool is_of_rule(const struct schedule_rule *rule, int64_t settled)
+{
+    int64_t next = clock_next(rule, settled - 1);
+
+    return next == settled || next == settled + 1;
+}
+
 void clock_begin(struct schedule *schedule, const struct schedule_now *now,
                  const struct schedule_past *past, struct schedule_gap *gap)
 {
@@ -189,8 +197,10 @@ void clock_begin(struct schedule *schedule, const struct schedule_now *now,
     schedule->begun = now->monotonic;
     clock_look(schedule, now);
     /* A stamp that is ahead is of a clock that was wrong, or this one is: that will be seen. Where the clock has not
-     * been set back it is of another rule: of this one's points nothing is settled ahead. */
-    if (past->settled > now->realtime && (past->set_back || past->open == 0)) {
+     * been set back, or no point of this rule is there, it is of another rule: of this one's points nothing is settled
+     * ahead. */
+    if (past->settled > now->realtime && (past->set_back || past->open == 0) &&
+        is_of_rule(rule, past->settled)) {
         schedule->settled = past->settled;
         schedule->track = TRACK_UNKNOWN;
     } else {

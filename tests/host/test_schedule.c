@@ -448,6 +448,31 @@ static void test_a_point_in_a_pause_over_a_reload(void **state)
     calendar_free(rules[0].at[0]);
 }
 
+/* The stamp of another rule, the next point of which was yet to come. */
+static void test_a_step_before_the_stamp_of_another_rule(void **state)
+{
+    struct schedule_rule rule = {.at = {utc("*:30")}, .at_count = 1};
+    struct schedule_now now = at(0);
+    struct schedule_past past = {.settled = NOON + 5 * DAY + 12345 * S};
+    struct schedule schedule;
+    (void)state;
+
+    /* Over a point: it is due, and not lost. */
+    for (int64_t step = 1801 * S; step <= 1860 * S; step += 59 * S) {
+        schedule = begin_past(&rule, &now, &past);
+        assert_int_equal(schedule.due, UPTIME + 1800 * S);
+        assert_int_equal(set_clock(&schedule, S, step), S);
+        assert_false(gap.skipped);
+    }
+    /* A day back and right again: what has run does not come again. */
+    schedule = begin_past(&rule, &now, &past);
+    assert_int_equal(next_after_run(&schedule, S, 0), 5400 * S);
+    set_clock(&schedule, 1900 * S, 1900 * S - DAY);
+    assert_int_equal(set_clock(&schedule, 1902 * S, 1902 * S), 5400 * S);
+    assert_int_equal(gap.missed, 0);
+    calendar_free(rule.at[0]);
+}
+
 /* A machine without a clock of its own begins in the past; what passed while it was off is as at any start. */
 static void test_the_clock_is_old_at_the_start(void **state)
 {
@@ -1090,6 +1115,7 @@ int main(void)
         cmocka_unit_test(test_a_pause_before_a_stamp_that_is_ahead),
         cmocka_unit_test(test_a_pause_over_another_rule),
         cmocka_unit_test(test_a_point_in_a_pause_over_a_reload),
+        cmocka_unit_test(test_a_step_before_the_stamp_of_another_rule),
         cmocka_unit_test(test_a_clock_that_is_set_over_the_stamp),
         cmocka_unit_test(test_another_rule),
         cmocka_unit_test(test_a_shorter_interval),
