@@ -103,7 +103,9 @@ static void explain(struct fetch *fetch, struct transfer *transfer, CURLcode cod
         snprintf(text, sizeof(transfer->detail), "%s", curl_easy_strerror(code));
     address_hide(&fetch->target->address, text);
     address_hide(transfer->address, text);
-    address_hide(&check->via, text);
+    /* A user whose password is in the key is no token, but maybe a word of the text. */
+    if (!check->proxy_password)
+        address_hide(&check->via, text);
     hide(text, check->password);
     hide(text, check->token);
     hide(text, check->proxy_password);
