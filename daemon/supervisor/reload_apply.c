@@ -181,9 +181,11 @@ static void keep(struct supervisor *supervisor, const struct reload_change *chan
     if (!unit || change->step != RELOAD_KEEP)
         return;
     unit_shorten_backoff(unit);
+    unit_renew_start(unit);
     /* So is what a reload before this one restarts, or gives its options to now, until it has what is in force. */
     if (change->because || unit->reloading ||
-        (unit->goal == GOAL_BOUNCE && unit->cause.kind == CAUSE_RELOAD))
+        (unit->cause.kind == CAUSE_RELOAD &&
+         (unit->goal == GOAL_BOUNCE || (unit->state == UNIT_STOPPING && unit->wanted))))
         errand_add(supervisor, supervisor->reload_errand, unit, ERRAND_UP, "a reload");
 }
 

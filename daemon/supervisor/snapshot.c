@@ -94,7 +94,6 @@ static int take_module(struct unit *unit, const struct snapshot *snapshot,
         return -ENOMEM;
     module->state = unit->state;
     module->leaving = !configured;
-    module->ready = unit->state == UNIT_READY && !unit->removed;
     module->essential = configured && configured->settings->essential;
     if (configured && configured != unit)
         string_copy(module->moves_to, sizeof(module->moves_to), configured->settings->host);
@@ -121,6 +120,8 @@ static int take_module(struct unit *unit, const struct snapshot *snapshot,
         return r;
     module->moved_at = board ? scoreboard_read_moved(board, unit->slot) : 0;
     read_record(unit, board, &record);
+    module->ready =
+        unit->state == UNIT_READY && !unit->removed && record.state != SCOREBOARD_MODULE_STOPPED;
     module->health_at = record.health_at;
     judge_module(module, unit, snapshot->phase, &record, snapshot->taken);
     return 0;

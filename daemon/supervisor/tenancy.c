@@ -244,10 +244,11 @@ bool tenancy_release(struct unit *unit, const char *cause)
     return true;
 }
 
+/* Or by reeved, at its own start. A reload that starts one that was down is nobody's word on its tasks. */
 static bool was_started_by_person(const struct unit *unit)
 {
-    return unit->was_down || (unit->last_restart.kind == CAUSE_OPERATOR &&
-                              unit->last_restart.at == unit->state_since);
+    return (unit->was_down && unit->starts <= 1) || (unit->last_restart.kind == CAUSE_OPERATOR &&
+                                                     unit->last_restart.at == unit->state_since);
 }
 
 /* A pause after failures is over for one that a person has started, and it is not stopped for an error any more. */
@@ -261,7 +262,7 @@ static void send_last_run(const char *task, const struct ledger_known *known, vo
                  (known->stopped ? WIRE_LAST_RUN_STOPPED : 0) |
                  (known->set_back ? WIRE_LAST_RUN_SET_BACK : 0) |
                  (was_started_by_person(unit) ? WIRE_LAST_RUN_REVIVED : 0),
-        .line = unit->was_down ? 0 : known->failures,
+        .line = unit->was_down && was_started_by_person(unit) ? 0 : known->failures,
         .number = (uint64_t)known->settled,
         .deadline = known->open,
         .since = known->passed_until,

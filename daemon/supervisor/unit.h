@@ -104,6 +104,7 @@ struct unit {
     bool spent;    /* what runs, or did, is not to go on: a new start is to follow */
     bool rolled;   /* its host was of another wire version: the next waits for it to come back */
     bool removed;  /* no longer configured, or elsewhere: goes away once it is stopped */
+    int64_t start_limit;    /* STARTING: the start-timeout that its timer has been armed for */
     size_t option_errors;   /* that its host has told since it was sent the options */
     uint64_t reload_number; /* of the last RELOAD: answers to one before it count no more */
     bool reloading;         /* READY: waits for RELOADED */
@@ -136,6 +137,9 @@ void unit_destroy(struct unit *unit);
  * -ENOMEM, and then the old ones stay. */
 int unit_set_settings(struct unit *unit, struct config *config,
                       const struct config_module *settings);
+
+/* A start under way has as long as its present settings give it. */
+void unit_renew_start(struct unit *unit);
 
 /* A restart that it waits for comes no later than its present settings would have had it come. */
 void unit_shorten_backoff(struct unit *unit);

@@ -156,8 +156,21 @@ void unit_act_launch(struct unit *unit, const struct unit_input *input _unused_)
  * own time to come up. */
 void unit_act_send_start(struct unit *unit, const struct unit_input *input _unused_)
 {
-    loop_timer_arm(unit->timer, unit->settings->start_timeout);
+    unit->start_limit = unit->settings->start_timeout;
+    loop_timer_arm(unit->timer, unit->start_limit);
     tenancy_send_module(unit, WIRE_START);
+}
+
+void unit_renew_start(struct unit *unit)
+{
+    const struct config_module *settings = unit->settings;
+
+    if (unit->state == UNIT_STARTING && unit->start_limit != settings->start_timeout &&
+        loop_timer_due(unit->timer) != 0)
+        loop_timer_arm(unit->timer, MAX(loop_timer_due(unit->timer) - clock_monotonic() -
+                                            unit->start_limit + settings->start_timeout,
+                                        INT64_C(0)));
+    unit->start_limit = settings->start_timeout;
 }
 
 void unit_act_ready(struct unit *unit, const struct unit_input *input _unused_)

@@ -243,6 +243,7 @@ class AboutToStop(GoalTest):
                 self.wait_state(daemon, "user", "stopping")
                 # Nothing of it runs any more.
                 self.assertEqual(daemon.check("b:state")["status"], "warn")
+                self.assertEqual(daemon.request("/readyz/b")[0], 503)
                 mark = daemon.mark()
                 if end == "stop":
                     asked = self.later(daemon, "stop", "b")

@@ -893,6 +893,14 @@ class Starts(GoalTest):
         self.assertEqual(daemon.wait(), 1)
         reload.answer()
 
+    def test_a_start_under_way_gets_its_new_limit(self):
+        daemon, reload = self.during_the_start(puppet("a"), puppet("a"))
+        self.assertEqual(reload.answer()[0], 200)
+        daemon.write(puppet("slow", "on-init = fifo init", "start-timeout = 1ms") + puppet("a"))
+        self.assertEqual(daemon.ctl("reload").returncode, 0)
+        daemon.wait_log(r"module slow was not ready within 1ms \(start-timeout\)")
+        self.assertEqual(daemon.wait(), 1)
+
     def test_one_that_was_ready_moves_in_the_start(self):
         daemon, reload = self.during_the_start(puppet("a"), puppet("a", "host = h", "on-init = fail", "restart = never"))
         self.wait_state(daemon, "a", "failed")

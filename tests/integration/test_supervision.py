@@ -606,6 +606,29 @@ class Tasks(PuppetTest):
         self.assertEqual(daemon.health()["status"], "pass")
         self.assertEqual(daemon.stop(), 0, daemon.text())
 
+    def test_a_task_that_is_stopped_stays_so_when_a_reload_starts_its_module(self):
+        """That was down: it had failed, in a reload or by a crash. No person has said anything of the task."""
+        def text(*lines):
+            return puppet("a", "act.on-error = stop", "tick.every = never", "restart = never", "essential = no", *lines)
+        for way in "reload", "crash":
+            with self.subTest(way=way):
+                daemon = self.daemon(text()).wait_ready("a")
+                self.script(daemon, "a", "fail")
+                daemon.ctl("run", "a/act", "--wait")
+                harness.wait_until(lambda: self.task(daemon, "a", "act")["state"] == "stopped", "the stop of the task")
+                if way == "crash":
+                    daemon.kill("a")
+                else:
+                    daemon.write(text("on-reload = fail", "words = x"))
+                    self.assertEqual(daemon.ctl("reload").returncode, 1)
+                harness.wait_until(lambda: daemon.module("a")["state"] == "failed", "its failure")
+                daemon.write(text("words = y"))
+                self.assertEqual(daemon.ctl("reload").returncode, 0)
+                self.assertEqual(self.task(daemon, "a", "act")["state"], "stopped")
+                self.assertEqual(daemon.ctl("restart", "a").returncode, 0)
+                self.assertEqual(self.task(daemon, "a", "act")["state"], "waiting")
+                self.assertEqual(daemon.stop(), 0, daemon.text())
+
     def test_a_task_that_is_stopped_stays_so(self):
         def text(words, on_error="stop"):
             return "".join(puppet(name, f"act.on-error = {on_error}", f"words = {words}", *lines)
