@@ -72,6 +72,12 @@ static const int active[] = {
     /* What outlives a process without being a file. */
     SCMP_SYS(mq_open),
     SCMP_SYS(mq_unlink),
+    /* An identifier of another is enough for these. */
+    SCMP_SYS(shmat),
+    SCMP_SYS(semop),
+    SCMP_SYS(semtimedop),
+    SCMP_SYS(msgsnd),
+    SCMP_SYS(msgrcv),
     SCMP_SYS(shmget),
     SCMP_SYS(shmctl),
     SCMP_SYS(semget),
@@ -83,6 +89,11 @@ static const int active[] = {
 /* Whose first argument is a process: only this one. */
 static const int signalling[] = {SCMP_SYS(kill), SCMP_SYS(tgkill), SCMP_SYS(rt_sigqueueinfo),
                                  SCMP_SYS(rt_tgsigqueueinfo)};
+
+/* Whose first argument is a process, or 0: only 0. */
+static const int changing[] = {SCMP_SYS(prlimit64), SCMP_SYS(sched_setaffinity),
+                               SCMP_SYS(sched_setparam), SCMP_SYS(sched_setscheduler),
+                               SCMP_SYS(sched_setattr)};
 
 /* Attributes that can be set through a descriptor for reading. */
 static const uint32_t attributes[] = {FS_IOC_SETFLAGS, FS_IOC32_SETFLAGS, FS_IOC_FSSETXATTR,
@@ -112,6 +123,8 @@ static int deny_reaching(scmp_filter_ctx filter)
 
     for (size_t i = 0; i < ARRAY_SIZE(signalling) && r == 0; i++)
         r = filter_deny_if(filter, EPERM, signalling[i], SCMP_A0(SCMP_CMP_NE, (uint32_t)getpid()));
+    for (size_t i = 0; i < ARRAY_SIZE(changing) && r == 0; i++)
+        r = filter_deny_if(filter, EPERM, changing[i], SCMP_A0(SCMP_CMP_NE, 0));
     return r;
 }
 

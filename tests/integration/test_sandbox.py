@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: MIT
 """What a host that only checks leaves behind (nothing), and what reeve-symbols opens."""
 import contextlib
+import ctypes
 import os
 import pwd
 import re
@@ -25,6 +26,13 @@ class Checks(harness.DaemonTest):
         for name in ("victim", "cut", "moved", "removed"):
             with open(os.path.join(self.folder, name), "w", encoding="utf-8") as file:
                 file.write("precious")
+        libc = ctypes.CDLL(None, use_errno=True)
+        segment = libc.shmget(0, 4096, 0o600)
+        self.assertGreaterEqual(segment, 0, os.strerror(ctypes.get_errno()))
+        self.addCleanup(libc.shmctl, segment, 0, None)
+        for name, number in ("pid", os.getpid()), ("shm", segment):
+            with open(os.path.join(self.folder, name), "w", encoding="utf-8") as file:
+                file.write(str(number))
         with contextlib.suppress(OSError):
             os.setxattr(os.path.join(self.folder, "victim"), "user.kept", b"kept")
 
