@@ -106,12 +106,13 @@ void schedule_begin(struct schedule *schedule, const struct schedule_rule *rule,
         clock_begin(schedule, now, past, ret_gap);
     else if (rule->every > 0)
         grid_begin(schedule, now, past, ret_gap);
+    if (past->pause_until <= now->realtime || schedule_pause_left(rule, now, past) == 0)
+        return;
+    /* For the next schedule as well, whatever this one plans. */
+    schedule->not_before = schedule_add(now->monotonic, schedule_pause_left(rule, now, past));
     /* A point that has come waits for the end of the pause again. */
-    if (past->pause_until > now->realtime && past->open <= now->realtime && !ret_gap->skipped &&
-        schedule->due != RV_FOREVER) {
-        schedule->not_before = schedule_add(now->monotonic, schedule_pause_left(rule, now, past));
+    if (past->open <= now->realtime && !ret_gap->skipped && schedule->due != RV_FOREVER)
         put_off_for_pause(schedule, now);
-    }
 }
 
 void schedule_started(struct schedule *schedule)
@@ -143,8 +144,9 @@ void schedule_hand_on(const struct schedule *schedule, const struct schedule_now
         ret_past->open = schedule->open_realtime;
         ret_past->settled = ret_past->open - 1;
         ret_past->set_back = !clock_is_on_track(schedule, now);
+        /* As a stamp of this rule, right before a point of it. */
         if (ret_past->set_back)
-            ret_past->settled = MAX(ret_past->settled, schedule->settled);
+            ret_past->settled = MAX(ret_past->settled, clock_next(rule, schedule->settled) - 1);
     } else if (schedule->open != 0) {
         ret_past->open = now->realtime + (schedule->open - now->monotonic);
         ret_past->settled = ret_past->open - rule->every;

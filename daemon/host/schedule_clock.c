@@ -198,9 +198,9 @@ void clock_begin(struct schedule *schedule, const struct schedule_now *now,
     clock_look(schedule, now);
     /* A stamp that is ahead is of a clock that was wrong, or this one is: that will be seen. Where the clock has not
      * been set back, or no point of this rule is there, it is of another rule: of this one's points nothing is settled
-     * ahead. */
+     * ahead. Nor is it when there is none before it. */
     if (past->settled > now->realtime && (past->set_back || past->open == 0) &&
-        is_of_rule(rule, past->settled)) {
+        is_of_rule(rule, past->settled) && clock_next(rule, now->realtime) <= past->settled) {
         schedule->settled = past->settled;
         schedule->track = TRACK_UNKNOWN;
     } else {

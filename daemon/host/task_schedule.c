@@ -25,12 +25,17 @@ void task_write_open(struct task_runner *runner)
     const struct schedule *schedule = &runner->schedule;
     struct scoreboard_task *record = runner->record;
     bool held = task_holds_a_point(runner);
+    const struct schedule_now now = task_read_clocks();
+    struct schedule_past past;
 
-    record->open = record->open_realtime = 0;
-    if (schedule_is_of_wall_clock(schedule->rule))
+    record->open = record->open_realtime = record->settled_realtime = 0;
+    if (schedule_is_of_wall_clock(schedule->rule)) {
         record->open_realtime = held ? runner->held.open_realtime : schedule->open_realtime;
-    else if (schedule_is_planned(schedule->rule))
+        schedule_hand_on(schedule, &now, &past);
+        record->settled_realtime = past.set_back ? past.settled : 0;
+    } else if (schedule_is_planned(schedule->rule)) {
         record->open = held ? runner->held.open : schedule->open;
+    }
     if (runner->stopped)
         record->passes = SCOREBOARD_PASSES_STOPPED;
     else if (runner->scheduled && runner->settings->overlap == TASK_OVERLAP_SKIP)

@@ -43,6 +43,7 @@ struct entry {
     int64_t open;         /* 0: not known */
     int64_t passed_until; /* as in ledger_known, as the next two */
     bool stopped;
+    bool set_back; /* its clock has been, and what is settled is by the time before that */
     uint32_t failures;
     int64_t seen_at; /* real time; 0: in another life */
     uint64_t noted;  /* counts the changes of all, to know the oldest */
@@ -128,6 +129,7 @@ static bool note(struct ledger *ledger, const char *module, const struct entry *
     entry->open = seen->open;
     entry->passed_until = seen->passed_until;
     entry->stopped = seen->stopped;
+    entry->set_back = seen->set_back;
     entry->failures = seen->failures;
     entry->seen_at = seen->seen_at;
     entry->kept = entry->kept || seen->kept;
@@ -152,7 +154,7 @@ static struct ledger_known to_known(const struct entry *entry)
         .open = entry->open > 0 ? MAX(entry->open + by, INT64_C(1)) : 0,
         .passed_until = entry->passed_until,
         .stopped = entry->stopped,
-        .set_back = entry->seen_at > clock_realtime() + SLEW_MAX,
+        .set_back = entry->set_back || entry->seen_at > clock_realtime() + SLEW_MAX,
         .failures = entry->failures,
     };
 }
@@ -321,12 +323,15 @@ static bool read_task(struct scoreboard_task *task, struct entry *ret_seen)
         .failures = task->failures_in_row,
         .passed_until = task->passes != SCOREBOARD_PASSES_NONE ? clock_realtime() : 0,
         .stopped = task->passes == SCOREBOARD_PASSES_STOPPED,
+        .set_back = task->settled_realtime > 0,
         .seen_at = clock_realtime(),
     };
     ret_seen->open = ret_seen->by_interval ? task->open : task->open_realtime;
     ret_seen->settled = ret_seen->open - (ret_seen->by_interval ? task->interval : 1);
     if (ret_seen->open <= 0)
         ret_seen->settled = clock_realtime();
+    if (ret_seen->set_back)
+        ret_seen->settled = MAX(ret_seen->settled, task->settled_realtime);
     return ret_seen->open > 0 || ret_seen->stopped;
 }
 

@@ -185,6 +185,7 @@ bool scoreboard_read_task(const struct scoreboard *board, unsigned i, struct sco
         bound_realtime(&t->points[point]);
     bound_realtime(&t->started_realtime);
     bound_realtime(&t->open_realtime);
+    bound_realtime(&t->settled_realtime);
     histogram_limit(&t->run_duration);
     histogram_limit(&t->lateness);
     return whole;

@@ -122,6 +122,9 @@ struct scoreboard_task {
      * interval it is in `open`, which may be past; else it is a real time, the last there is for none. */
     int64_t open;
     int64_t open_realtime;
+    /* Where the clock has been set back: until when all points are settled by the time that was right then, or will be.
+     * Else 0: they are until the first open one. */
+    int64_t settled_realtime;
     /* The next points of a schedule by the wall clock, jitter left out; real times, 0: no more. */
     int64_t points[SCOREBOARD_POINTS];
     char schedule[SCOREBOARD_SCHEDULE_SIZE]; /* "every 30s"; "": on request only */

@@ -8,7 +8,7 @@
 #endif
 
 #ifndef SCOREBOARD_VERSION
-#define SCOREBOARD_VERSION 5
+#define SCOREBOARD_VERSION 6
 #endif
 
 const uint32_t wire_version = WIRE_VERSION;

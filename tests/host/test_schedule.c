@@ -413,6 +413,33 @@ static void test_a_pause_over_another_rule(void **state)
     }
 }
 
+/* However often the schedule changes within it. */
+static void test_a_pause_over_several_rules(void **state)
+{
+    struct schedule_rule rules[] = {
+        {.every = 3600 * S, .backoff = 600 * S},
+        {.every = 7200 * S, .backoff = 600 * S},
+        {.at = {utc("03:00")}, .at_count = 1, .backoff = 600 * S},
+        {.every = 1800 * S, .align = true, .backoff = 600 * S},
+        {.every = 2 * S, .backoff = 600 * S},
+    };
+    struct schedule schedule = begin(&rules[0], NOON);
+    struct schedule_now now = at(0);
+    struct schedule_past past;
+    (void)state;
+
+    schedule_set_pause(&schedule, &now, 1);
+    for (int i = 0; i < 5; i++) {
+        now = at((i + 1) * 60 * S);
+        schedule_hand_on(&schedule, &now, &past);
+        past.failures = 1;
+        schedule = begin_past(&rules[i], &now, &past);
+        assert_true(schedule.due >= UPTIME + 600 * S);
+    }
+    assert_between(schedule.due, UPTIME + 600 * S, UPTIME + 602 * S);
+    calendar_free(rules[2].at[0]);
+}
+
 /* A point that had come when the pause began waits for its end in each life. */
 static void test_a_point_in_a_pause_over_a_reload(void **state)
 {
@@ -446,6 +473,46 @@ static void test_a_point_in_a_pause_over_a_reload(void **state)
         assert_int_equal(past.open, NOON);
     }
     calendar_free(rules[0].at[0]);
+}
+
+/* The clock is an hour ahead, and reeved starts anew; then it is put right, and set over a point. */
+static void test_a_start_while_the_clock_is_ahead(void **state)
+{
+    struct schedule_rule rule = {.at = {utc("*:30")}, .at_count = 1};
+    struct schedule_now ahead = at(3900 * S);
+    struct schedule_past past = {.settled = NOON + 5400 * S - 1};
+    struct schedule schedule = begin_past(&rule, &ahead, &past);
+    (void)state;
+
+    assert_int_equal(schedule.due, UPTIME + 5400 * S);
+    assert_int_equal(set_clock(&schedule, 3910 * S, 310 * S), 5400 * S);
+    assert_int_equal(set_clock(&schedule, 3920 * S, 1801 * S), 3920 * S);
+    assert_false(gap.skipped);
+    calendar_free(rule.at[0]);
+}
+
+/* The clock is a day back while the schedule begins anew, before its first run: what was settled by then is no point. */
+static void test_a_new_life_while_the_clock_is_wrong(void **state)
+{
+    struct schedule_rule rule = {.at = {utc("03:00")}, .at_count = 1};
+    struct schedule_past past = {.settled = NOON - 9 * 3600 * S};
+    (void)state;
+
+    for (int catch_up = SCHEDULE_CATCH_UP_BY_KIND; catch_up <= SCHEDULE_CATCH_UP_YES; catch_up++) {
+        struct schedule_now now = at(30 * S), wrong = {UPTIME + 3660 * S, NOON + 3660 * S - DAY};
+        struct schedule schedule;
+        struct schedule_past handed;
+
+        rule.catch_up = (enum schedule_catch_up)catch_up;
+        schedule = begin_past(&rule, &now, &past);
+        set_clock(&schedule, 3600 * S, 3600 * S - DAY);
+        schedule_hand_on(&schedule, &wrong, &handed);
+        handed.owed = true;
+        schedule = begin_past(&rule, &wrong, &handed);
+        assert_int_equal(set_clock(&schedule, 4200 * S, 4200 * S), 15 * 3600 * S);
+        assert_int_equal(gap.missed, 0);
+    }
+    calendar_free(rule.at[0]);
 }
 
 /* The stamp of another rule, the next point of which was yet to come. */
@@ -1114,7 +1181,10 @@ int main(void)
         cmocka_unit_test(test_a_look_at_the_clock_before_a_stamp_that_is_ahead),
         cmocka_unit_test(test_a_pause_before_a_stamp_that_is_ahead),
         cmocka_unit_test(test_a_pause_over_another_rule),
+        cmocka_unit_test(test_a_pause_over_several_rules),
         cmocka_unit_test(test_a_point_in_a_pause_over_a_reload),
+        cmocka_unit_test(test_a_start_while_the_clock_is_ahead),
+        cmocka_unit_test(test_a_new_life_while_the_clock_is_wrong),
         cmocka_unit_test(test_a_step_before_the_stamp_of_another_rule),
         cmocka_unit_test(test_a_clock_that_is_set_over_the_stamp),
         cmocka_unit_test(test_another_rule),

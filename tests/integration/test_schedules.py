@@ -442,6 +442,35 @@ class ClockSteps(SteppedTest):
         self.assertEqual(daemon.stop(), 0, daemon.text())
         self.assertEqual(self.trace(daemon).count("a noted"), 2)
 
+    def test_what_begins_anew_while_the_clock_is_wrong_repeats_nothing(self):
+        """A day back, or in the January in which a machine without a clock of its own begins."""
+        config = puppet("a", "act.at = 12:30 UTC", "{}")
+        for wrong in self.now - 86400 + 1500, calendar.timegm((2026, 1, 1, 0, 0, 0)):
+            for way in "crash", "restart", "move", "reload", "all":
+                with self.subTest(wrong=wrong, way=way):
+                    daemon = self.start_shifted(config.format(""))
+                    self.wait_next(daemon, 1200)
+                    self.step(self.now + 1201)
+                    self.wait_trace(daemon, "a noted")
+                    self.wait_next(daemon, 86400)
+                    self.step(wrong)
+                    harness.wait_until(lambda: (n := self.task(daemon, "a", "act")["next"]) and n[0] < "2026-06-16", "a wrong point")
+                    if way == "crash":
+                        self.wait_restarted(daemon, "a", daemon.kill("a"))
+                    elif way == "restart":
+                        self.assertEqual(daemon.ctl("restart", "a").returncode, 0)
+                    elif way == "all":
+                        self.assertEqual(daemon.stop(), 0, daemon.text())
+                        self.restart(daemon)
+                    else:
+                        daemon.write(config.format("words = x" if way == "reload" else "host = h"))
+                        self.assertEqual(daemon.ctl("reload").returncode, 0)
+                    self.step(self.now + 1800)
+                    self.wait_next(daemon, 86400 - 600)
+                    self.assertEqual(self.task(daemon, "a", "act")["skipped"], 0)
+                    self.assertEqual(self.trace(daemon).count("a noted"), 1)
+                    self.assertEqual(daemon.stop(), 0, daemon.text())
+
     def test_a_clock_that_is_wrong_for_a_moment_repeats_nothing(self):
         daemon = self.start_shifted(puppet("a", "act.at = *:30 UTC"))
         self.wait_next(daemon, 1200)
