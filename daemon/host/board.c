@@ -52,40 +52,46 @@ struct scoreboard_module *board_module(uint32_t slot, const char *name)
 
 struct scoreboard_task *board_task(uint32_t slot, const char *name)
 {
-    struct scoreboard_task *record = NULL;
+    struct scoreboard_task *found = NULL;
 
     pthread_mutex_lock(&lock);
-    for (unsigned i = 0; i < SCOREBOARD_TASKS; i++) {
-        record = &board->tasks[i];
+    for (unsigned i = 0; i < SCOREBOARD_TASKS && !found; i++) {
+        struct scoreboard_task *record = &board->tasks[i];
+
         if (!record->head.used || (record->module == slot && strcmp(record->name, name) == 0))
-            break;
+            found = record;
     }
-    scoreboard_write_begin(record);
-    record->module = slot;
-    string_copy(record->name, sizeof(record->name), name);
-    record->head.used = 1;
-    scoreboard_write_end(record);
+    if (found) {
+        scoreboard_write_begin(found);
+        found->module = slot;
+        string_copy(found->name, sizeof(found->name), name);
+        found->head.used = 1;
+        scoreboard_write_end(found);
+    }
     pthread_mutex_unlock(&lock);
-    return record;
+    return found;
 }
 
 struct scoreboard_pool *board_pool(uint32_t slot, const char *name)
 {
-    struct scoreboard_pool *record = NULL;
+    struct scoreboard_pool *found = NULL;
 
     pthread_mutex_lock(&lock);
-    for (unsigned i = 0; i < SCOREBOARD_POOLS; i++) {
-        record = &board->pools[i];
+    for (unsigned i = 0; i < SCOREBOARD_POOLS && !found; i++) {
+        struct scoreboard_pool *record = &board->pools[i];
+
         if (!record->head.used || (record->module == slot && strcmp(record->name, name) == 0))
-            break;
+            found = record;
     }
-    scoreboard_write_begin(record);
-    record->module = slot;
-    string_copy(record->name, sizeof(record->name), name);
-    record->head.used = 1;
-    scoreboard_write_end(record);
+    if (found) {
+        scoreboard_write_begin(found);
+        found->module = slot;
+        string_copy(found->name, sizeof(found->name), name);
+        found->head.used = 1;
+        scoreboard_write_end(found);
+    }
     pthread_mutex_unlock(&lock);
-    return record;
+    return found;
 }
 
 void board_begin_books(uint32_t slot)

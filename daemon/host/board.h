@@ -17,8 +17,8 @@
  */
 int board_open(int fd);
 
-/* The record of a module's slot, of a new task or pool; the last one is shared when there are too
- * many. A module that starts again gets its records of the same names back. */
+/* The record of a module's slot, of a new task or pool; NULL when the process has had as many as there are. A module that
+ * starts again gets its records of the same names back. */
 struct scoreboard_module *board_module(uint32_t slot, const char *name);
 struct scoreboard_task *board_task(uint32_t slot, const char *name);
 struct scoreboard_pool *board_pool(uint32_t slot, const char *name);

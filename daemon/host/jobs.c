@@ -84,6 +84,14 @@ int jobs_create(struct host_module *module, const struct rv_module_pool *definit
     runner->settings = settings;
     pthread_mutex_init(&runner->lock, NULL);
     runner->record = board_pool(module->slot, definition->name);
+    if (!runner->record) {
+        pthread_mutex_destroy(&runner->lock);
+        free(runner);
+        return rv_fail_text(-ENOSPC,
+                            "no room for pool %s: its process has had %d already, which is the "
+                            "most; give the module a host of its own",
+                            definition->name, SCOREBOARD_POOLS);
+    }
     runner->counts.accepted = runner->record->accepted;
     runner->counts.finished = runner->record->finished;
     runner->counts.failed = runner->record->failed;

@@ -14,9 +14,22 @@
 #include "daemon/host/loaded_files.h"
 #include "daemon/host/note.h"
 #include "daemon/host/options.h"
+#include "daemon/wire/scoreboard.h"
 
 /* No table of a sane module is longer. */
 #define TABLE_MAX 1024
+
+/* There is a record for each task and pool of a process. */
+static int check_counts(const struct loaded_module *loaded, const char *path)
+{
+    if (loaded->task_count > SCOREBOARD_TASKS)
+        return rv_fail_text(-EINVAL, "%s: it has %zu tasks, and may have %d", path,
+                            loaded->task_count, SCOREBOARD_TASKS);
+    if (loaded->pool_count > SCOREBOARD_POOLS)
+        return rv_fail_text(-EINVAL, "%s: it has %zu pools, and may have %d", path,
+                            loaded->pool_count, SCOREBOARD_POOLS);
+    return 0;
+}
 
 static int check_file(int fd, const char *path, struct stat *ret_status)
 {
@@ -187,6 +200,8 @@ static int take_tables(const struct rv_module *module, const char *path,
     if (r == 0)
         r = copy_table(&loaded->module.pools, sizeof(struct rv_module_pool), "pools", path,
                        &loaded->pools, &loaded->pool_count);
+    if (r == 0)
+        r = check_counts(loaded, path);
     return r < 0 ? r : check_names(loaded, path);
 }
 

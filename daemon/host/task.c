@@ -326,6 +326,14 @@ int task_create(struct host_module *module, const struct rv_task *definition,
     runner->settings = settings;
     pthread_mutex_init(&runner->lock, NULL);
     runner->record = board_task(module->slot, definition->name);
+    if (!runner->record) {
+        pthread_mutex_destroy(&runner->lock);
+        free(runner);
+        return rv_fail_text(-ENOSPC,
+                            "no room for task %s: its process has had %d already, which is the "
+                            "most; give the module a host of its own",
+                            definition->name, SCOREBOARD_TASKS);
+    }
     task_begin_schedule(runner, last_runs);
     /* Requests are runs like others: their cancel comes through the run's own context. */
     r = rv_group_create(rv_context_background(), &runner->requests);
