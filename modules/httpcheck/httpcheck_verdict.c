@@ -106,6 +106,7 @@ static void explain(struct fetch *fetch, struct transfer *transfer, CURLcode cod
     /* A user whose password is in the key is no token, but maybe a word of the text. */
     if (!check->proxy_password)
         address_hide(&check->via, text);
+    hide(text, check->via.password);
     hide(text, check->password);
     hide(text, check->token);
     hide(text, check->proxy_password);
