@@ -187,9 +187,12 @@ static void overtake(struct supervisor *supervisor, const struct errand *by_erra
     }
 }
 
+/* What a timer takes: a time from now on, and an end to come. */
+#define LONGEST (INT64_MAX / 4)
+
 static int64_t add(int64_t a, int64_t b)
 {
-    return a > INT64_MAX - b ? INT64_MAX : a + b;
+    return a > LONGEST - b ? LONGEST : a + b;
 }
 
 /* For the end of a unit that runs, and for a new start of it. */
@@ -233,6 +236,5 @@ void errand_depart(struct errand *errand)
     LIST_FOREACH (unit, &errand->supervisor->units, list)
         if (!find(errand, unit) && (unit_is_moving(unit) || unit->goal != GOAL_NONE))
             longest = add_steps(longest, unit->settings);
-    if (longest < INT64_MAX)
-        loop_timer_arm(errand->timer, longest);
+    loop_timer_arm(errand->timer, longest);
 }

@@ -67,7 +67,7 @@ static void take_down(struct unit *unit, void *arg)
     unit->cause = find_cause(walk, "it requires");
     unit->goal = GOAL_DOWN;
     unit->held = true;
-    unit->give_up = false;
+    unit->give_up = unit->revived = false;
     want(walk, unit, ERRAND_DOWN, &unit->cause);
     tree_each_requirer(unit, take_down, &further);
 }
@@ -100,6 +100,7 @@ static void bounce(struct unit *unit, void *arg)
     unit->cause = find_cause(walk, "it requires");
     unit->goal = GOAL_BOUNCE;
     unit->spent = true;
+    unit->revived = unit->revived || unit->cause.kind == CAUSE_OPERATOR;
     want(walk, unit, ERRAND_UP, &unit->cause);
     tree_each_requirer(unit, bounce, &further);
     /* Such a host ends as a whole. */
@@ -162,13 +163,17 @@ static void bring_up(struct unit *unit, const struct walk *walk)
     want(walk, unit, ERRAND_UP, &cause);
     /* If what it requires has gone meanwhile, it follows that in the next settling. What was to end anyway, and may be dead
      * or of another file by now, ends first. */
-    if (unit->goal == GOAL_DOWN) {
-        unit->goal = unit->spent ? GOAL_BOUNCE : GOAL_NONE;
-        unit->cause = unit->spent ? cause : unit->cause;
+    if (unit->goal == GOAL_DOWN && unit->spent) {
+        unit->goal = GOAL_BOUNCE;
+        unit->cause = cause;
+    } else if (unit->goal == GOAL_DOWN) {
+        unit->goal = GOAL_NONE;
     }
     /* For the start that is to come. */
     if (unit->state == UNIT_WAITING)
         unit_note_restart(unit, &cause);
+    if (unit->goal == GOAL_BOUNCE || unit->state == UNIT_STOPPING)
+        unit->revived = true;
     if (unit->state != UNIT_READY && unit->state != UNIT_STARTING && unit->state != UNIT_WAITING)
         unit_handle(unit, UNIT_EVENT_START, &input);
 }

@@ -130,7 +130,7 @@ int operate(struct unit *unit, enum operation operation, const struct cause *cau
         errand_depart(errand);
     if (waiter)
         waiter->starts = operation == OPERATE_START;
-    if (waiter && waiter->starts && find_stopped_task(unit, &task))
+    if (waiter && waiter->starts && unit->goal == GOAL_NONE && find_stopped_task(unit, &task))
         refuse_start(waiter, unit, task.name);
     supervisor_changed(supervisor);
     return 0;

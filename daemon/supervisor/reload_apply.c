@@ -173,6 +173,16 @@ static void set_goal(struct supervisor *supervisor, const struct reload_change *
         restart(supervisor, unit, change);
 }
 
+/* It stops for that, is about to, or starts again. */
+static bool restarts_for_reload(const struct unit *unit)
+{
+    if (unit->state == UNIT_STARTING)
+        return unit->last_restart.kind == CAUSE_RELOAD &&
+               unit->last_restart.at == unit->state_since;
+    return unit->cause.kind == CAUSE_RELOAD &&
+           (unit->goal == GOAL_BOUNCE || (unit->state == UNIT_STOPPING && unit->wanted));
+}
+
 /* What waits for another starts by itself after that, and whoever waits for the reload is told of it, too. */
 static void keep(struct supervisor *supervisor, const struct reload_change *change)
 {
@@ -183,9 +193,7 @@ static void keep(struct supervisor *supervisor, const struct reload_change *chan
     unit_shorten_backoff(unit);
     unit_renew_start(unit);
     /* So is what a reload before this one restarts, or gives its options to now, until it has what is in force. */
-    if (change->because || unit->reloading ||
-        (unit->cause.kind == CAUSE_RELOAD &&
-         (unit->goal == GOAL_BOUNCE || (unit->state == UNIT_STOPPING && unit->wanted))))
+    if (change->because || unit->reloading || restarts_for_reload(unit))
         errand_add(supervisor, supervisor->reload_errand, unit, ERRAND_UP, "a reload");
 }
 

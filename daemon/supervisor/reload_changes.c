@@ -57,13 +57,27 @@ static bool needs_new_process(struct supervisor *supervisor, const struct config
     return tenancy && !tenancy_suits(tenancy, module);
 }
 
+/* Each may find a slot, but not all of them. */
+static bool lacks_slots(struct supervisor *supervisor, const struct config *after, const char *host)
+{
+    const struct tenancy *tenancy = tenancy_find(supervisor, host);
+    unsigned needed = 0;
+
+    for (size_t i = 0; tenancy && i < after->module_count; i++)
+        needed += strcmp(after->modules[i]->host, host) == 0 &&
+                  tenancy_needs_slot(tenancy, after->modules[i]);
+    return tenancy && needed > tenancy_free_slots(tenancy);
+}
+
 static int find_new_processes(struct supervisor *supervisor, const struct config *after,
                               struct strings *ret_hosts)
 {
     for (size_t i = 0; i < after->module_count; i++) {
         const struct config_module *module = after->modules[i];
 
-        if (needs_new_process(supervisor, module) && !strings_have(ret_hosts, module->host) &&
+        if (!strings_have(ret_hosts, module->host) &&
+            (needs_new_process(supervisor, module) ||
+             lacks_slots(supervisor, after, module->host)) &&
             strings_add(ret_hosts, module->host) < 0)
             return -ENOMEM;
     }

@@ -157,6 +157,24 @@ bool tenancy_suits(const struct tenancy *tenancy, const struct config_module *se
             loaded_find(&tenancy->loaded, settings, &settings->file_id, &slot) == 0);
 }
 
+unsigned tenancy_free_slots(const struct tenancy *tenancy)
+{
+    unsigned count = 0;
+
+    for (unsigned i = 0; i < SCOREBOARD_MODULES; i++)
+        count += tenancy->loaded.slots[i].name == NULL;
+    return count;
+}
+
+bool tenancy_needs_slot(const struct tenancy *tenancy, const struct config_module *settings)
+{
+    uint32_t slot;
+
+    return host_state(tenancy->host) != HOST_ABSENT &&
+           loaded_find(&tenancy->loaded, settings, &settings->file_id, &slot) == 0 &&
+           tenancy->loaded.slots[slot].name == NULL;
+}
+
 bool tenancy_has_room(const struct unit *unit)
 {
     const struct tenancy *tenancy = unit->tenancy;
@@ -247,8 +265,7 @@ bool tenancy_release(struct unit *unit, const char *cause)
 /* Or by reeved, at its own start. A reload that starts one that was down is nobody's word on its tasks. */
 static bool was_started_by_person(const struct unit *unit)
 {
-    return (unit->was_down && unit->starts <= 1) || (unit->last_restart.kind == CAUSE_OPERATOR &&
-                                                     unit->last_restart.at == unit->state_since);
+    return unit->revived || (unit->was_down && unit->starts <= 1);
 }
 
 /* A pause after failures is over for one that a person has started, and it is not stopped for an error any more. */
@@ -288,7 +305,7 @@ void tenancy_send_module(struct unit *unit, enum wire_type how)
         /* Also when this start fails, and another one follows by itself. */
         if (was_started_by_person(unit))
             ledger_revive(unit->supervisor->ledger, unit->name);
-        unit->was_down = false;
+        unit->was_down = unit->revived = false;
     }
     message = (struct wire_message){.type = how,
                                     .module = unit->slot,

@@ -52,6 +52,10 @@ void tenancy_leave(struct unit *unit);
  * limits, can read the file, and has loaded nothing that is in the way. */
 bool tenancy_suits(const struct tenancy *tenancy, const struct config_module *settings);
 
+/* How many modules its process can still load, and whether this one is among those that are to come. */
+unsigned tenancy_free_slots(const struct tenancy *tenancy);
+bool tenancy_needs_slot(const struct tenancy *tenancy, const struct config_module *settings);
+
 /* Whether the unit could be attached now: there is no process, or one that suits and takes tenants. */
 bool tenancy_has_room(const struct unit *unit);
 

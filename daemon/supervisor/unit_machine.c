@@ -135,6 +135,7 @@ void unit_shorten_backoff(struct unit *unit)
 /* Notes that its next start is a restart for this cause. */
 void unit_note_restart(struct unit *unit, const struct cause *cause)
 {
+    unit->revived = unit->revived || cause->kind == CAUSE_OPERATOR;
     if (cause->kind != CAUSE_NONE && (unit->starts > 0 || unit->next_restart.kind != CAUSE_NONE))
         restart_note(&unit->next_restart, cause->kind, cause->text, NULL);
 }

@@ -109,7 +109,9 @@ void unit_act_gave_up(struct unit *unit, const struct unit_input *input)
     unit_set_reason(unit, "%s", input->message->text);
     restart_note(&unit->next_restart, CAUSE_FAILURE, input->message->text, NULL);
     unit->failed_running = true;
-    set_cause(unit, CAUSE_FAILURE, unit->reason);
+    /* A restart that is to come anyway stays what it is. */
+    if (!goal_is_restart(unit))
+        set_cause(unit, CAUSE_FAILURE, unit->reason);
     send_stop(unit);
 }
 

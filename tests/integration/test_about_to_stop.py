@@ -210,11 +210,11 @@ class AboutToStop(GoalTest):
         self.assert_nothing_to_do(daemon)
         self.assert_stops(daemon)
 
-    def test_a_crash_of_one_that_is_to_restart(self):
-        """That was asked for, and its policy is not."""
-        lines = "restart = never", "on-failed = exit", "essential = no"
-        for way in "restart", "reload":
-            with self.subTest(way=way):
+    def test_a_failure_of_one_that_is_to_restart(self):
+        """Its restart was asked for, and its policy is not."""
+        lines = "restart = never", "on-failed = exit", "essential = no", "act.on-error = restart"
+        for way, failure in ((way, failure) for way in ("restart", "reload") for failure in ("crash", "give up")):
+            with self.subTest(way=way, failure=failure):
                 daemon = self.daemon(puppet("b", *lines) + USER).wait_started()
                 release = self.hold(daemon, "user")
                 if way == "restart":
@@ -223,13 +223,36 @@ class AboutToStop(GoalTest):
                     daemon.write(puppet("b", *lines, "nice = 1") + USER)
                     asked = daemon.ask_later("/v1/reload", "POST")
                 self.wait_state(daemon, "user", "stopping")
-                daemon.kill("b")
-                daemon.wait_log(r"\[b\] killed by SIGKILL; it was about to restart")
+                if failure == "crash":
+                    daemon.kill("b")
+                    daemon.wait_log(r"\[b\] killed by SIGKILL; it was about to restart")
+                else:
+                    self.act(daemon, "b", "fail")
+                    daemon.wait_log(r"\[b\] task act: as told; it was about to restart")
+                self.script(daemon, "b", "nothing")
                 release()
                 self.assertEqual(asked.answer()[0], 200)
                 self.assertEqual(self.states(daemon, ["b", "user"]), ["ready"] * 2)
                 self.assert_nothing_to_do(daemon)
                 self.assert_stops(daemon)
+
+    def test_a_start_of_one_that_is_dead_and_whose_task_is_stopped(self):
+        daemon = self.daemon(puppet("b", "act.on-error = stop", "on-reload = fail") + USER).wait_started()
+        self.script(daemon, "b", "fail")
+        daemon.ctl("run", "b/act", "--wait")
+        self.script(daemon, "b", "nothing")
+        harness.wait_until(lambda: self.task(daemon, "b", "act")["state"] == "stopped", "the stop of the task")
+        release = self.hold(daemon, "user")
+        daemon.write(puppet("b", "act.on-error = stop", "on-reload = fail", "words = x") + USER)
+        reload = daemon.ask_later("/v1/reload", "POST")
+        self.wait_state(daemon, "user", "stopping")
+        start = self.later(daemon, "start", "b")
+        daemon.wait_log(r"\[b\] start: ")
+        release()
+        self.assertEqual(start.answer()[0], 200)
+        self.assertEqual(self.task(daemon, "b", "act")["state"], "waiting")
+        reload.answer()
+        self.assert_stops(daemon)
 
     def test_a_failure_that_counts_no_more(self):
         """It has failed in its reload, and would end reeved when it is down; but it is stopped, removed or moved."""

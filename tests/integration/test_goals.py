@@ -87,7 +87,7 @@ class Overtaking(GoalTest):
                     def text(*lines, policy=policy):
                         return (puppet("a", "act.on-error = restart", *policy, *SLOW, *lines)
                                 .replace("restart-delay = 1ms\n", ""))
-                    daemon = self.daemon(text()).wait_started()
+                    daemon = self.daemon(text()).wait_ready("a")
                     release = self.hold(daemon, "a")
                     self.act(daemon, "a", "fail")
                     self.wait_state(daemon, "a", "stopping")
@@ -126,8 +126,51 @@ class Overtaking(GoalTest):
         self.assertFalse(reload.is_done())
         harness.release(self.path(daemon, "reload"))
         self.assertEqual(reload.answer()[0], 200)
-        self.assertIn("[a] reloaded", daemon.text())
+        daemon.wait_log(r"\[a\] reloaded")
         self.assert_stops(daemon)
+
+    def test_a_reload_beside_the_restart_of_one_before(self):
+        """Which was answered, and then had no end in time."""
+        def text(*lines):
+            return puppet("a", "reload-timeout = 50ms", "start-timeout = 1000s", "restart = never", "essential = no", *lines)
+        daemon = self.daemon(text()).wait_ready("a")
+        os.mkfifo(self.path(daemon, "init"))
+        release = self.hold(daemon, "a")
+        daemon.write(text("on-reload = wait", "on-init = fifo init"))
+        self.assertEqual(daemon.ctl("reload").returncode, 0)
+        release()
+        self.wait_state(daemon, "a", "starting")
+        reload = daemon.ask_later("/v1/reload", "POST")
+        harness.wait_until(lambda: daemon.ask("/v1/status")[1]["reloading"], "the reload")
+        self.assertFalse(reload.is_done())
+        harness.release(self.path(daemon, "init"))
+        self.assertEqual(reload.answer()[0], 200)
+        self.assert_stops(daemon)
+
+    def test_a_person_who_starts_one_is_not_forgotten_for_a_reload(self):
+        """That comes before the start, and gives it a cause of its own."""
+        def text(*lines):
+            return puppet("a", "act.on-error = stop", "tick.every = never", *SLOW, *lines)
+        for line in "words = x", "nice = 1":
+            for operations in ["restart"], ["stop", "start"]:
+                with self.subTest(line=line, operations=operations):
+                    daemon = self.daemon(text()).wait_started()
+                    self.script(daemon, "a", "fail")
+                    daemon.ctl("run", "a/act", "--wait")
+                    self.script(daemon, "a", "nothing")
+                    harness.wait_until(lambda: self.task(daemon, "a", "act")["state"] == "stopped", "the stop of the task")
+                    release = self.hold(daemon, "a")
+                    for operation in operations:
+                        asked = self.later(daemon, operation, "a")
+                        daemon.wait_log(rf"\[a\] {operation}: ")
+                        self.wait_state(daemon, "a", "stopping")
+                    daemon.write(text(line))
+                    reload = daemon.ask_later("/v1/reload", "POST")
+                    daemon.wait_log(r"\[a\] new settings: ")
+                    release()
+                    self.assertEqual((asked.answer()[0], reload.answer()[0]), (200, 200))
+                    self.assertEqual(self.task(daemon, "a", "act")["state"], "waiting")
+                    self.assert_stops(daemon)
 
     def test_who_starts_one_that_waits_starts_its_stopped_task(self):
         def text(*lines):
@@ -697,6 +740,40 @@ class SharedHosts(GoalTest):
             self.assertEqual(self.states(daemon, [f"m{i}", "z"]), ["ready", "ready"])
         self.assert_stops(daemon)
 
+    def test_more_pools_than_a_process_has_records_for(self):
+        path = {name: self.copy(name, os.path.join(os.path.dirname(PUPPET), "manypools.so")) for name in "xy"}
+        def tenant(name, host):
+            return f"[module:{name}]\nload = {path[name]}\nhost = {host}\nessential = no\nrestart = never\n"
+        daemon = self.daemon(tenant("x", "h")).wait_ready("x")
+        daemon.write(tenant("x", "h") + tenant("y", "h"))
+        done = daemon.ctl("reload")
+        self.assertEqual(done.returncode, 1, done.stdout)
+        self.assertIn("no room for pool p24: its process has had 64 already, which is the most; give the module a host of "
+                      "its own", done.stderr)
+        self.assertEqual(len(daemon.module("x")["pools"]), 40)
+        daemon.write(tenant("x", "h") + tenant("y", "other"))
+        self.assertEqual(daemon.ctl("reload").returncode, 0)
+        self.assertEqual([len(daemon.module(name)["pools"]) for name in "xy"], [40, 40])
+        self.assert_stops(daemon)
+
+    def test_several_come_and_there_is_a_slot_for_one(self):
+        """The plan says who restarts for that, and that its work stops."""
+        text = "".join
+        here = [self.tenant(f"m{i}", self.copy(f"m{i}")) for i in range(32)]
+        stays = self.tenant("a", self.copy("first"), "drain = 1000s", "drain-stall = 1000s")
+        daemon = self.daemon(stays + text(here[:15])).wait_started()
+        self.reload(daemon, stays + text(here[15:30]))
+        pid = daemon.module("a")["pid"]
+        release = self.hold(daemon, "a")
+        daemon.write(stays + text(here[15:32]))
+        self.assertRegex(daemon.ctl("reload", "--plan").stdout, r"(?m)^a +restart stops 1 job of work$")
+        reload = daemon.ask_later("/v1/reload", "POST")
+        self.wait_state(daemon, "a", "stopping")
+        release()
+        self.assertEqual(reload.answer()[0], 200)
+        self.assertNotEqual(daemon.module("a")["pid"], pid)
+        self.assert_stops(daemon)
+
     def test_none_comes_back_into_a_process_that_is_to_end(self):
         path = self.copy("first")
         daemon = self.daemon(self.breaker() + self.tenant("a", path, *SLOW) +
@@ -718,6 +795,7 @@ class SharedHosts(GoalTest):
         """exit(0) anywhere ends them all, and nobody can say whose it was."""
         daemon = self.daemon(puppet("a", "host = h", "essential = no") + HEARTBEAT + "host = h\nessential = no\n").wait_started()
         pid = daemon.module("a")["pid"]
+        daemon.wait_ready("a")
         self.act(daemon, "a", "exit 0")
         harness.wait_until(lambda: self.states(daemon, ("a", "heart")) == ["ready", "ready"] and
                            daemon.module("heart")["pid"] not in (0, pid), "both to be back")
@@ -877,7 +955,7 @@ class Starts(GoalTest):
 
     def during_the_start(self, before, after):
         """A reload while an essential module still starts, from one configuration to another."""
-        slow = puppet("slow", "on-init = fifo init", "start-timeout = 1000s")
+        slow = puppet("slow", "on-init = fifo init", "start-timeout = 1000s", "grace = 10ms", "drain = 0s")
         daemon = self.daemon(slow + before, start=False)
         os.mkfifo(self.path(daemon, "init"))
         daemon.start()
@@ -889,7 +967,6 @@ class Starts(GoalTest):
         lines = "on-init = fail", "restart = never"
         daemon, reload = self.during_the_start(puppet("a", "essential = no", *lines), puppet("a", *lines))
         daemon.wait_log("reeved ends: essential module a could not start: it is down: init failed: as told")
-        harness.release(self.path(daemon, "init"))
         self.assertEqual(daemon.wait(), 1)
         reload.answer()
 
