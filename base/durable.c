@@ -32,6 +32,7 @@
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "base/hash.h"
 #include "base/macro.h"
 #include "base/text.h"
 
@@ -110,7 +111,6 @@ static int sync_content(int folder, const char *name, int *ret_fd)
 static void name_temporary(const char *name, char *buffer, size_t size)
 {
     char start[START_MAX + 1];
-    uint64_t hash = UINT64_C(0xcbf29ce484222325); /* FNV-1a */
 
     string_copy(start, sizeof(start), name);
     if (strlen(name) <= START_MAX) {
@@ -118,9 +118,7 @@ static void name_temporary(const char *name, char *buffer, size_t size)
         return;
     }
     /* Others may begin alike, and where there are no locks nothing else keeps their writers apart. */
-    for (const char *p = name; *p != '\0'; p++)
-        hash = (hash ^ (unsigned char)*p) * UINT64_C(0x100000001b3);
-    snprintf(buffer, size, PREFIX "%s-%016" PRIx64 SUFFIX, start, hash);
+    snprintf(buffer, size, PREFIX "%s-%016" PRIx64 SUFFIX, start, hash_text(name));
 }
 
 /* Best effort: see the top. */

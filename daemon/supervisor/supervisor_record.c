@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/hash.h"
 #include "base/log.h"
 #include "daemon/loop/loop.h"
 #include "daemon/supervisor/cgroup.h"
@@ -169,11 +170,7 @@ struct requests *supervisor_requests(struct supervisor *supervisor)
 
 struct list *supervisor_name_bucket(struct supervisor *supervisor, const char *name)
 {
-    uint32_t hash = 2166136261U; /* FNV-1a */
-
-    for (; *name != '\0'; name++)
-        hash = (hash ^ (unsigned char)*name) * 16777619U;
-    return &supervisor->names[hash % NAME_BUCKETS];
+    return &supervisor->names[hash_text(name) % NAME_BUCKETS];
 }
 
 struct unit *supervisor_find(struct supervisor *supervisor, const char *name)

@@ -10,6 +10,7 @@
 
 #include "base/durable.h"
 #include "base/fd.h"
+#include "base/hash.h"
 #include "base/macro.h"
 
 static int replace(const char *name, const char *text, bool only_new, const char *keep,
@@ -192,15 +193,6 @@ static void test_what_was_there_before_is_kept(void **state _unused_)
     expect_names(folder, "file old");
 }
 
-static uint64_t fnv_1a(const char *text)
-{
-    uint64_t hash = UINT64_C(0xcbf29ce484222325);
-
-    for (; *text != '\0'; text++)
-        hash = (hash ^ (unsigned char)*text) * UINT64_C(0x100000001b3);
-    return hash;
-}
-
 static void test_what_lies_in_the_way(void **state _unused_)
 {
     char name[NAME_MAX + 1], temporary[NAME_MAX + 1];
@@ -222,7 +214,7 @@ static void test_what_lies_in_the_way(void **state _unused_)
     memset(name, 'x', NAME_MAX);
     name[NAME_MAX] = '\0';
     /* The temporary name of a long one is shorter: there may be room for no more. */
-    snprintf(temporary, sizeof(temporary), ".%.100s-%016" PRIx64 ".new", name, fnv_1a(name));
+    snprintf(temporary, sizeof(temporary), ".%.100s-%016" PRIx64 ".new", name, hash_text(name));
     put(folder, temporary, "left by somebody else");
     assert_int_equal(replace(name, "long", false, NULL, &step), 0);
     expect_content(folder, name, "long");

@@ -12,6 +12,7 @@
 
 #include <cmocka.h>
 
+#include "base/hash.h"
 #include "daemon/wire/message.h"
 #include "daemon/wire/scoreboard.h"
 
@@ -48,16 +49,6 @@ static struct wire_message full(enum wire_type type)
     };
 }
 
-#define FINGERPRINT_BEGIN UINT64_C(0xcbf29ce484222325)
-
-/* FNV-1a. */
-static uint64_t fingerprint(uint64_t sum, const void *bytes, size_t size)
-{
-    for (size_t i = 0; i < size; i++)
-        sum = (sum ^ ((const unsigned char *)bytes)[i]) * UINT64_C(0x100000001b3);
-    return sum;
-}
-
 static void test_round_trip(void **state)
 {
     (void)state;
@@ -88,20 +79,20 @@ static void test_a_change_raises_the_version(void **state)
         sizeof(struct scoreboard_pool),   sizeof(struct scoreboard_thread),
         sizeof(struct scoreboard_stack),  sizeof(struct scoreboard),
     };
-    uint64_t packets = FINGERPRINT_BEGIN;
+    uint64_t packets = HASH_BEGIN;
     (void)state;
 
     for (enum wire_type type = WIRE_HELLO; type < WIRE_TYPE_MAX; type++) {
         struct wire_message in = full(type);
 
-        packets = fingerprint(packets, buffer, (size_t)wire_encode(&in, buffer, sizeof(buffer)));
+        packets = hash_add(packets, buffer, (size_t)wire_encode(&in, buffer, sizeof(buffer)));
     }
     if (__BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__)
         skip();
     assert_int_equal(wire_version, known.wire);
     assert_int_equal(packets, known.packets);
     assert_int_equal(scoreboard_version, known.scoreboard);
-    assert_int_equal(fingerprint(FINGERPRINT_BEGIN, records, sizeof(records)), known.records);
+    assert_int_equal(hash_add(HASH_BEGIN, records, sizeof(records)), known.records);
 }
 
 static void test_every_cut_is_refused(void **state)
