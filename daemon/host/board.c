@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <reeve/error.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -92,6 +93,15 @@ struct scoreboard_pool *board_pool(uint32_t slot, const char *name)
     }
     pthread_mutex_unlock(&lock);
     return found;
+}
+
+int board_refuse(const char *kind, const char *name, int most)
+{
+    return rv_fail_text(
+        -ENOSPC,
+        "no room for %s %s: its process has had %d already, which is the most; give "
+        "the module a host of its own",
+        kind, name, most);
 }
 
 void board_begin_books(uint32_t slot)

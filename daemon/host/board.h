@@ -22,6 +22,8 @@ int board_open(int fd);
 struct scoreboard_module *board_module(uint32_t slot, const char *name);
 struct scoreboard_task *board_task(uint32_t slot, const char *name);
 struct scoreboard_pool *board_pool(uint32_t slot, const char *name);
+/* Then -ENOSPC, with a text; kind is "task" or "pool", and most how many there are. */
+int board_refuse(const char *kind, const char *name, int most);
 /* Where it stands when work of the module's last moved. */
 _Atomic int64_t *board_moved(uint32_t slot);
 struct scoreboard_stack *board_crash(void);

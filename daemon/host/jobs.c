@@ -87,10 +87,7 @@ int jobs_create(struct host_module *module, const struct rv_module_pool *definit
     if (!runner->record) {
         pthread_mutex_destroy(&runner->lock);
         free(runner);
-        return rv_fail_text(-ENOSPC,
-                            "no room for pool %s: its process has had %d already, which is the "
-                            "most; give the module a host of its own",
-                            definition->name, SCOREBOARD_POOLS);
+        return board_refuse("pool", definition->name, SCOREBOARD_POOLS);
     }
     runner->counts.accepted = runner->record->accepted;
     runner->counts.finished = runner->record->finished;

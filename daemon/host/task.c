@@ -329,10 +329,7 @@ int task_create(struct host_module *module, const struct rv_task *definition,
     if (!runner->record) {
         pthread_mutex_destroy(&runner->lock);
         free(runner);
-        return rv_fail_text(-ENOSPC,
-                            "no room for task %s: its process has had %d already, which is the "
-                            "most; give the module a host of its own",
-                            definition->name, SCOREBOARD_TASKS);
+        return board_refuse("task", definition->name, SCOREBOARD_TASKS);
     }
     task_begin_schedule(runner, last_runs);
     /* Requests are runs like others: their cancel comes through the run's own context. */
