@@ -62,17 +62,23 @@ static long in_priority(void)
     return setpriority(PRIO_PROCESS, 0, getpriority(PRIO_PROCESS, 0));
 }
 
-/* A process of the same user: the file says which. What it has already is set. */
-static pid_t other(void)
+/* What the test has written into a file. */
+static int number_in(const char *file)
 {
     char text[32] = "";
-    int fd = open("pid", O_RDONLY | O_CLOEXEC);
+    int fd = open(file, O_RDONLY | O_CLOEXEC);
 
     if (fd >= 0) {
         (void)!read(fd, text, sizeof(text) - 1);
         close(fd);
     }
-    return (pid_t)atoi(text);
+    return atoi(text);
+}
+
+/* A process of the same user. What it has already is set. */
+static pid_t other(void)
+{
+    return number_in("pid");
 }
 
 static long in_limits(void)
@@ -93,17 +99,10 @@ static long in_affinity(void)
                : sched_setaffinity(other(), sizeof(set), &set);
 }
 
-/* With what another has made: the file says which segment. */
+/* That another has made. */
 static long in_its_memory(void)
 {
-    char text[32] = "";
-    int fd = open("shm", O_RDONLY | O_CLOEXEC);
-
-    if (fd >= 0) {
-        (void)!read(fd, text, sizeof(text) - 1);
-        close(fd);
-    }
-    return shmat(atoi(text), NULL, 0) == (void *)-1 ? -1 : 0;
+    return shmat(number_in("shm"), NULL, 0) == (void *)-1 ? -1 : 0;
 }
 
 static long in_openat2(void)
