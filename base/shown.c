@@ -136,7 +136,7 @@ static bool is_web(const char *text, const char *colon)
 
 /* Where a web address must have a password, and the user is a token: "https://TOKEN:@host", "https://TOKEN:X@host",
  * "https://TOKEN:x-oauth-basic@host". */
-static bool is_placeholder(const char *password, const char *end)
+static bool is_no_password(const char *password, const char *end)
 {
     static const char basic[] = "x-oauth-basic";
     size_t length = (size_t)(end - password);
@@ -153,7 +153,7 @@ static char *put_user(char *to, const char **from, const struct word *word, bool
     if (!at)
         return to;
     colon = cut ? find_port(*from, at) : find_first(*from, at, ":");
-    if (web && colon < at && !cut && is_placeholder(colon + 1, at)) {
+    if (web && colon < at && !cut && is_no_password(colon + 1, at)) {
         to = put_mask(to, '*', *from, colon);
         to = put(to, colon, colon + 1);
         to = put_mask(to, '*', colon + 1, at);

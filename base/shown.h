@@ -17,7 +17,7 @@
 
 /*
  * Hides, in place, what URLs in a text keep secret: a password ("http://user:***@host"), a user name without one
- * in a web address, or with a placeholder for one, which is a token ("***@host"), and queries ("?..."). The text never grows, so that fewer
+ * in a web address, or with a password that stands for none ("x-oauth-basic"), which is a token ("***@host"), and queries ("?..."). The text never grows, so that fewer
  * than three characters are replaced by as many. A URL that was cut within its password loses that part too.
  * Without "://" in front of it nothing is taken for a URL.
  */

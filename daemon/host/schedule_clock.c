@@ -160,8 +160,8 @@ static int64_t settled_on_clock(const struct schedule_rule *rule, const struct s
     /* A pause that is known goes on, after an interval too. */
     if (past->open > now->realtime && past->pause_until > now->realtime)
         settled = MAX(settled, schedule_add(now->realtime, pause));
-    /* What is open has not run, whatever is settled ahead of it: by a pause after failures, or a clock that was wrong.
-     * And a pause that goes on ends before it. */
+    /* The first open point has not run, even where a pause after failures or a clock that was wrong has settled later points.
+     * And a pause that goes on ends before that point. */
     if (past->open > 0)
         settled = MIN(settled, past->open - 1);
     return settled;

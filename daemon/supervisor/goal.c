@@ -161,8 +161,8 @@ static void bring_up(struct unit *unit, const struct walk *walk)
     unit->give_up = false;
     unit->wanted = true;
     want(walk, unit, ERRAND_UP, &cause);
-    /* If what it requires has gone meanwhile, it follows that in the next settling. What was to end anyway, and may be dead
-     * or of another file by now, ends first. */
+    /* If a unit that it requires has gone meanwhile, the next settling stops it. A spent unit, which may be dead or of another
+     * file by now, stops and starts. */
     if (unit->goal == GOAL_DOWN && unit->spent) {
         unit->goal = GOAL_BOUNCE;
         unit->cause = cause;

@@ -43,7 +43,7 @@ struct entry {
     int64_t open;         /* 0: not known */
     int64_t passed_until; /* as in ledger_known, as the next two */
     bool stopped;
-    bool set_back; /* its clock has been, and what is settled is by the time before that */
+    bool set_back; /* the clock has been, and `settled` is a time of before that */
     uint32_t failures;
     int64_t seen_at; /* real time; 0: in another life */
     uint64_t noted;  /* counts the changes of all, to know the oldest */

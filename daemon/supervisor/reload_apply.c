@@ -192,7 +192,7 @@ static void keep(struct supervisor *supervisor, const struct reload_change *chan
         return;
     unit_shorten_backoff(unit);
     unit_renew_start(unit);
-    /* So is what a reload before this one restarts, or gives its options to now, until it has what is in force. */
+    /* This reload waits, too, for a module that an earlier one restarts or gives its options to. */
     if (change->because || unit->reloading || restarts_for_reload(unit))
         errand_add(supervisor, supervisor->reload_errand, unit, ERRAND_UP, "a reload");
 }

@@ -135,7 +135,7 @@ static bool spread_restarts(struct supervisor *supervisor, const struct config *
         const struct unit *unit = supervisor_find(supervisor, module->name);
         struct reload_change *change = &changes[i];
 
-        /* Nothing takes along what does not run. */
+        /* A module that does not run is not taken along. */
         if ((change->step != RELOAD_KEEP && change->step != RELOAD_OPTIONS) || !unit ||
             !unit_is_running(unit))
             continue;

@@ -132,7 +132,7 @@ static void add_pool(struct scoreboard_pool *sum, const struct scoreboard_pool *
 /* Dead hosts -------------------------------------------------------------------------------------
  */
 
-/* What was lost begins with this, which is kept over upgrades, too. */
+/* The error of a lost run or job begins with this; upgrades keep it. */
 #define LOST "lost with its host: "
 
 static void tell_lost(char text[SCOREBOARD_TEXT_SIZE], const char *how)

@@ -45,7 +45,7 @@ static void name_schemes(const char *const *schemes, char *text, size_t size)
                                  schemes[i]);
 }
 
-/* A user without a password, or with a placeholder for one, is a token, and is masked like a password: as
+/* A user without a password, or with one that stands for none, is a token, and is masked like a password: as
  * rv_redact_urls() does it. */
 static bool is_token(const struct address *address)
 {
