@@ -205,7 +205,7 @@ class Journal(PuppetTest):
         Journald.process.send_signal(signal.SIGSTOP)
         # More than its socket takes, at two lines or more each.
         with open("/proc/sys/net/unix/max_dgram_qlen", encoding="utf-8") as file:
-            restarts = int(file.read()) // 2 + 50
+            restarts = int(file.read()) // 2 + 200
         for _ in range(restarts):
             self.assertEqual(daemon.ask("/v1/restart?module=held&wait", "POST")[0], 200)
         self.assertEqual(daemon.request("/livez")[0], 200)
