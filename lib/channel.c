@@ -58,10 +58,10 @@ struct rv_channel *rv_channel_unref(struct rv_channel *channel)
 /* Face to face -----------------------------------------------------------------------------------
  */
 
-static int meet(struct rv_channel *channel, void *element, bool send)
+static enum attempt meet(struct rv_channel *channel, void *element, bool send)
 {
     struct parker *wake = NULL;
-    int r;
+    enum attempt r;
 
     pthread_mutex_lock(&channel->lock);
     r = channel_meet(channel, element, send, &wake);
@@ -70,47 +70,48 @@ static int meet(struct rv_channel *channel, void *element, bool send)
     return r;
 }
 
-int channel_meet(struct rv_channel *channel, void *element, bool send, struct parker **ret_wake)
+enum attempt channel_meet(struct rv_channel *channel, void *element, bool send,
+                          struct parker **ret_wake)
 {
     struct channel_waiter *other;
     void *target;
 
     if (atomic_load(&channel->closed))
-        return -EPIPE;
+        return ATTEMPT_CLOSED;
     other = channel_claim(channel, !send, ret_wake);
     if (!other)
-        return -EAGAIN;
+        return ATTEMPT_BLOCKED;
     target = send ? other->element : element;
     if (target)
         memcpy(target, send ? element : other->element, channel->element_size);
-    return 0;
+    return ATTEMPT_DONE;
 }
 
 /* Operations -------------------------------------------------------------------------------------
  */
 
-int channel_send_now(struct rv_channel *channel, const void *element)
+enum attempt channel_send_now(struct rv_channel *channel, const void *element)
 {
-    int r;
+    enum attempt r;
 
     /* What is sent is only read. */
     if (channel->capacity == 0)
         return meet(channel, (void *)(uintptr_t)element, true);
     r = channel_send_through(channel, element);
-    while (r == -EAGAIN && atomic_load(&channel->receivers.count) > 0 &&
-           channel_make_room(channel) == 0)
+    while (r == ATTEMPT_BLOCKED && atomic_load(&channel->receivers.count) > 0 &&
+           channel_make_room(channel) == ATTEMPT_DONE)
         r = channel_send_through(channel, element);
     return r;
 }
 
-int channel_recv_now(struct rv_channel *channel, void *element)
+enum attempt channel_recv_now(struct rv_channel *channel, void *element)
 {
-    int r;
+    enum attempt r;
 
     if (channel->capacity == 0)
         return meet(channel, element, false);
     r = channel_recv_through(channel, element);
-    if (r == -EAGAIN && atomic_load(&channel->senders.count) > 0)
+    if (r == ATTEMPT_BLOCKED && atomic_load(&channel->senders.count) > 0)
         r = channel_take_from_sender(channel, element);
     return r;
 }
@@ -125,36 +126,35 @@ static bool may_recv(const void *arg)
     return channel_is_ready(arg, false);
 }
 
-static int try_for_a_while(struct rv_channel *channel, struct channel_waiter *waiter)
+static enum attempt try_for_a_while(struct rv_channel *channel, struct channel_waiter *waiter)
 {
-    int r;
+    enum attempt r;
 
     do
         r = waiter->sender ? channel_send_now(channel, waiter->element)
                            : channel_recv_now(channel, waiter->element);
-    while (r == -EAGAIN && channel->capacity > 0 &&
+    while (r == ATTEMPT_BLOCKED && channel->capacity > 0 &&
            parker_look(LOOK_PACE, waiter->sender ? may_send : may_recv, channel));
     return r;
 }
 
-/* Queues the waiter, unless its operation can be done now. Returns -EAGAIN when it is to wait, -EBUSY
- * when it is to try again, or as channel_meet(). */
-static int queue(struct rv_channel *channel, struct channel_waiter *waiter)
+/* Queues the waiter, unless its operation can be done now. Blocked: it is to wait. */
+static enum attempt queue(struct rv_channel *channel, struct channel_waiter *waiter)
 {
     struct parker *wake = NULL;
-    int r = -EAGAIN;
+    enum attempt r = ATTEMPT_BLOCKED;
 
     pthread_mutex_lock(&channel->lock);
     if (channel->capacity == 0)
         r = channel_meet(channel, waiter->element, waiter->sender, &wake);
-    if (r == -EAGAIN) {
+    if (r == ATTEMPT_BLOCKED) {
         wait_init(waiter->wait);
         if (waiter->sender && waiter->patience == 0 && channel->capacity > 1)
             waiter->patience = rv_now() + CHANNEL_PUT_OFF;
         channel_enqueue(channel, waiter);
         if (channel_is_ready(channel, waiter->sender)) {
             wake = channel_dequeue(channel, waiter);
-            r = -EBUSY;
+            r = ATTEMPT_AGAIN;
         }
     }
     pthread_mutex_unlock(&channel->lock);
@@ -162,9 +162,8 @@ static int queue(struct rv_channel *channel, struct channel_waiter *waiter)
     return r;
 }
 
-/* Returns 0, -EPIPE, ctx's code, or -EBUSY when it is to try again. */
-static int wait_served(struct rv_context *ctx, struct rv_channel *channel,
-                       struct channel_waiter *waiter)
+static enum attempt wait_served(struct rv_context *ctx, struct rv_channel *channel,
+                                struct channel_waiter *waiter)
 {
     struct context_hook hook = {.wait = waiter->wait};
     struct parker *wake;
@@ -179,56 +178,79 @@ static int wait_served(struct rv_context *ctx, struct rv_channel *channel,
     pthread_mutex_unlock(&channel->lock);
     parker_unpark(wake);
     if (wait_result(waiter->wait) == WAIT_CANCEL)
-        return rv_context_err(ctx);
+        return ATTEMPT_CANCELLED;
     if (wait_result(waiter->wait) == WAIT_TIMEOUT) {
         waiter->patience = RV_FOREVER;
         waiter->retry = true; /* its place is in front still */
-        return -EBUSY;
+        return ATTEMPT_AGAIN;
     }
     if (waiter->closed)
-        return -EPIPE;
-    return waiter->retry ? -EBUSY : 0;
+        return ATTEMPT_CLOSED;
+    return waiter->retry ? ATTEMPT_AGAIN : ATTEMPT_DONE;
 }
 
 /* The common part of send and receive: try, else wait until served, closed or cancelled. */
-static int operate(struct rv_context *ctx, struct rv_channel *channel, void *element, bool send)
+static enum attempt operate(struct rv_context *ctx, struct rv_channel *channel, void *element,
+                            bool send)
 {
     struct wait wait;
     struct channel_waiter waiter = {.wait = &wait, .element = element, .token = 1, .sender = send};
-    int r;
+    enum attempt r;
 
     do {
-        r = rv_context_err(ctx);
-        if (r != 0)
-            return r;
+        if (rv_context_err(ctx) != 0)
+            return ATTEMPT_CANCELLED;
         r = try_for_a_while(channel, &waiter);
-        if (r != -EAGAIN)
-            return r;
-        r = queue(channel, &waiter);
-        if (r == -EAGAIN)
+        if (r == ATTEMPT_BLOCKED)
+            r = queue(channel, &waiter);
+        if (r == ATTEMPT_BLOCKED)
             r = wait_served(ctx, channel, &waiter);
-    } while (r == -EBUSY);
+    } while (r == ATTEMPT_AGAIN);
     return r;
 }
 
-int rv_channel_send(struct rv_context *ctx, struct rv_channel *channel, const void *element)
+enum attempt channel_send(struct rv_context *ctx, struct rv_channel *channel, const void *element)
 {
     return operate(ctx, channel, (void *)(uintptr_t)element, true);
 }
 
+enum attempt channel_recv(struct rv_context *ctx, struct rv_channel *channel, void *element)
+{
+    return operate(ctx, channel, element, false);
+}
+
+int channel_code(enum attempt r, const struct rv_context *ctx)
+{
+    switch (r) {
+    case ATTEMPT_DONE:
+        return 0;
+    case ATTEMPT_CLOSED:
+        return -EPIPE;
+    case ATTEMPT_CANCELLED:
+        return rv_context_err(ctx);
+    default:
+        return -EAGAIN;
+    }
+}
+
+int rv_channel_send(struct rv_context *ctx, struct rv_channel *channel, const void *element)
+{
+    return channel_code(channel_send(ctx, channel, element), ctx);
+}
+
 int rv_channel_recv(struct rv_context *ctx, struct rv_channel *channel, void *ret_element)
 {
-    return operate(ctx, channel, ret_element, false);
+    return channel_code(channel_recv(ctx, channel, ret_element), ctx);
 }
 
 int rv_channel_try_send(struct rv_channel *channel, const void *element)
 {
-    return channel_send_now(channel, element);
+    return channel_code(channel_send_now(channel, element), NULL);
 }
 
 int rv_channel_try_recv(struct rv_channel *channel, void *ret_element)
 {
-    return channel_recv_now(channel, ret_element);
+    return channel_code(channel_recv_now(channel, ret_element), NULL);
 }
 
 int rv_channel_close(struct rv_channel *channel)

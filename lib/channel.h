@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Channels from within, for channel.c (operations), channel_ring.c, channel_wait.c (those who wait)
- * and select.c.
+ * Channels from within, for channel.c (operations), channel_many.c, channel_ring.c, channel_wait.c
+ * (those who wait) and select.c.
  *
  * Properties: elements come out in the order in which they went in; each is received once. A
  * blocked operation is either done by its counterpart or withdrawn, never both. Nobody waits while
@@ -77,27 +77,38 @@ struct channel_waiter {
 
 /* channel_ring.c; of channels with a capacity. */
 
-/* An element into the ring or out of it: 0, -EAGAIN, or -EPIPE. With the lock; serves whoever is to
- * be told of it. */
-int channel_push(struct rv_channel *channel, const void *element);
-int channel_pop(struct rv_channel *channel, void *element);
+/* An element into the ring or out of it: done, blocked or closed. With the lock; serves whoever is
+ * to be told of it. */
+enum attempt channel_push(struct rv_channel *channel, const void *element);
+enum attempt channel_pop(struct rv_channel *channel, void *element);
 /* The same for those who have not got the lock. */
-int channel_send_through(struct rv_channel *channel, const void *element);
-int channel_recv_through(struct rv_channel *channel, void *element);
+enum attempt channel_send_through(struct rv_channel *channel, const void *element);
+enum attempt channel_recv_through(struct rv_channel *channel, void *element);
+/* After an operation without the lock that was to tell of itself: serves that side. */
+void channel_tell(struct rv_channel *channel, bool sender);
 /* The ring was empty: takes the element of a sender who waits, though another is being woken. */
-int channel_take_from_sender(struct rv_channel *channel, void *element);
+enum attempt channel_take_from_sender(struct rv_channel *channel, void *element);
 /* The ring was full: gives the oldest element to a receiver who waits, though another is being
  * woken. */
-int channel_make_room(struct rv_channel *channel);
+enum attempt channel_make_room(struct rv_channel *channel);
 
 /* channel.c */
 
-/* What a send or receive can do now: 0, -EPIPE or -EAGAIN. Without the lock. */
-int channel_send_now(struct rv_channel *channel, const void *element);
-int channel_recv_now(struct rv_channel *channel, void *element);
+/* As rv_channel_send() and rv_channel_recv(): done, closed or cancelled. */
+enum attempt channel_send(struct rv_context *ctx, struct rv_channel *channel, const void *element);
+enum attempt channel_recv(
+    struct rv_context *ctx, struct rv_channel *channel,
+    void
+        *element); /* What the caller of a public function gets; ctx is needed for a cancel only. */
+int channel_code(enum attempt r, const struct rv_context *ctx);
+
+/* What a send or receive can do now: done, closed or blocked. Without the lock. */
+enum attempt channel_send_now(struct rv_channel *channel, const void *element);
+enum attempt channel_recv_now(struct rv_channel *channel, void *element);
 /* The same for a channel without a capacity. With the lock; whom to unpark after is in *ret_wake.
  */
-int channel_meet(struct rv_channel *channel, void *element, bool send, struct parker **ret_wake);
+enum attempt channel_meet(struct rv_channel *channel, void *element, bool send,
+                          struct parker **ret_wake);
 
 /* channel_wait.c; all with the lock. */
 

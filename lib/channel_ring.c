@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* Elements through a channel's ring, and past those who wait; channel.h has the protocol. */
-#include <errno.h>
-
 #include "lib/channel.h"
 
 /* Of channels in which enough can gather. */
 #define FLOW_CAPACITY 64
 
 /* Most elements are a pointer or a number: then the copy is no call. */
-static int push(struct rv_channel *channel, const void *element, struct ring_signs *ret_signs)
+static enum attempt push(struct rv_channel *channel, const void *element,
+                         struct ring_signs *ret_signs)
 {
     size_t size = channel->element_size;
 
@@ -17,7 +16,7 @@ static int push(struct rv_channel *channel, const void *element, struct ring_sig
                : ring_push(&channel->ring, element, size, ret_signs);
 }
 
-static int pop(struct rv_channel *channel, void *element, struct ring_signs *ret_signs)
+static enum attempt pop(struct rv_channel *channel, void *element, struct ring_signs *ret_signs)
 {
     size_t size = channel->element_size;
 
@@ -25,27 +24,27 @@ static int pop(struct rv_channel *channel, void *element, struct ring_signs *ret
                                     : ring_pop(&channel->ring, element, size, ret_signs);
 }
 
-int channel_push(struct rv_channel *channel, const void *element)
+enum attempt channel_push(struct rv_channel *channel, const void *element)
 {
     struct ring_signs signs;
-    int r = push(channel, element, &signs);
+    enum attempt r = push(channel, element, &signs);
 
-    if (r == 0 && signs.tell)
+    if (r == ATTEMPT_DONE && signs.tell)
         parker_unpark(channel_serve(channel, false));
     return r;
 }
 
-int channel_pop(struct rv_channel *channel, void *element)
+enum attempt channel_pop(struct rv_channel *channel, void *element)
 {
     struct ring_signs signs;
-    int r = pop(channel, element, &signs);
+    enum attempt r = pop(channel, element, &signs);
 
-    if (r == 0 && signs.tell)
+    if (r == ATTEMPT_DONE && signs.tell)
         parker_unpark(channel_serve(channel, true));
     return r;
 }
 
-static void serve(struct rv_channel *channel, bool sender)
+void channel_tell(struct rv_channel *channel, bool sender)
 {
     struct parker *wake;
 
@@ -63,60 +62,60 @@ static void gather(struct rv_channel *channel, bool send)
 
     if (!flow->tight || channel->capacity < FLOW_CAPACITY)
         return;
-    flow_gather(flow, true);
+    flow_gather(flow);
     length = ring_length(&channel->ring);
     flow_learn(flow, send ? channel->capacity - length : length);
 }
 
-int channel_send_through(struct rv_channel *channel, const void *element)
+enum attempt channel_send_through(struct rv_channel *channel, const void *element)
 {
     struct ring_signs signs;
-    int r;
+    enum attempt r;
 
     gather(channel, true);
     r = push(channel, element, &signs);
     parker_flow()->tight = signs.tight;
-    if (r == 0 && signs.tell)
-        serve(channel, false);
+    if (r == ATTEMPT_DONE && signs.tell)
+        channel_tell(channel, false);
     return r;
 }
 
-int channel_recv_through(struct rv_channel *channel, void *element)
+enum attempt channel_recv_through(struct rv_channel *channel, void *element)
 {
     struct ring_signs signs;
-    int r;
+    enum attempt r;
 
     gather(channel, false);
     r = pop(channel, element, &signs);
     parker_flow()->tight = signs.tight;
     /* What was sent before the close is still to be had; after it nothing comes. */
-    if (r == -EAGAIN && atomic_load(&channel->closed)) {
+    if (r == ATTEMPT_BLOCKED && atomic_load(&channel->closed)) {
         r = pop(channel, element, &signs);
-        return r == -EAGAIN ? -EPIPE : r;
+        return r == ATTEMPT_BLOCKED ? ATTEMPT_CLOSED : r;
     }
-    if (r == 0 && signs.tell)
-        serve(channel, true);
+    if (r == ATTEMPT_DONE && signs.tell)
+        channel_tell(channel, true);
     return r;
 }
 
-int channel_take_from_sender(struct rv_channel *channel, void *element)
+enum attempt channel_take_from_sender(struct rv_channel *channel, void *element)
 {
     struct channel_waiter *sender;
     struct parker *wake = NULL;
-    int r;
+    enum attempt r;
 
     pthread_mutex_lock(&channel->lock);
     /* Somebody may just have let one in. */
     r = channel_pop(channel, element);
-    sender = r < 0 ? channel_claim(channel, true, &wake) : NULL;
+    sender = r != ATTEMPT_DONE ? channel_claim(channel, true, &wake) : NULL;
     if (sender && element)
         ring_copy(&channel->ring, element, sender->element);
     pthread_mutex_unlock(&channel->lock);
     parker_unpark(wake);
-    return sender ? 0 : r;
+    return sender ? ATTEMPT_DONE : r;
 }
 
-int channel_make_room(struct rv_channel *channel)
+enum attempt channel_make_room(struct rv_channel *channel)
 {
     struct channel_waiter *receiver;
     struct parker *wake = NULL;
@@ -124,8 +123,8 @@ int channel_make_room(struct rv_channel *channel)
     pthread_mutex_lock(&channel->lock);
     receiver = channel_claim(channel, false, &wake);
     if (receiver)
-        receiver->retry = channel_pop(channel, receiver->element) < 0;
+        receiver->retry = channel_pop(channel, receiver->element) != ATTEMPT_DONE;
     pthread_mutex_unlock(&channel->lock);
     parker_unpark(wake);
-    return receiver ? 0 : -EAGAIN;
+    return receiver ? ATTEMPT_DONE : ATTEMPT_BLOCKED;
 }

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* Those who wait at a channel; channel.h has the protocol. */
-#include <errno.h>
-
 #include "lib/channel.h"
 
 static struct channel_side *side_of(struct rv_channel *channel, bool sender)
@@ -82,10 +80,10 @@ struct channel_waiter *channel_claim(struct rv_channel *channel, bool sender,
 /* Moves the waiter's element; where somebody else was quicker, it is to try again. */
 static void serve_waiter(struct rv_channel *channel, struct channel_waiter *waiter)
 {
-    int r = waiter->sender ? channel_push(channel, waiter->element)
-                           : channel_pop(channel, waiter->element);
+    enum attempt r = waiter->sender ? channel_push(channel, waiter->element)
+                                    : channel_pop(channel, waiter->element);
 
-    waiter->retry = r < 0;
+    waiter->retry = r != ATTEMPT_DONE;
 }
 
 static bool may_put_off(const struct rv_channel *channel)
@@ -134,7 +132,8 @@ void channel_release_all(struct rv_channel *channel)
     }
     /* What is in the ring is for those who wait, though a wake-up may be in flight. */
     while ((waiter = channel_claim(channel, false, &wake))) {
-        waiter->closed = channel->capacity == 0 || channel_pop(channel, waiter->element) < 0;
+        waiter->closed =
+            channel->capacity == 0 || channel_pop(channel, waiter->element) != ATTEMPT_DONE;
         parker_unpark(wake);
     }
 }

@@ -101,6 +101,8 @@ bool context_try_ref(struct rv_context *ctx)
 {
     unsigned references = atomic_load_explicit(&ctx->references, memory_order_relaxed);
 
+    if (ctx == &background)
+        return true;
     while (references > 0)
         if (atomic_compare_exchange_weak_explicit(&ctx->references, &references, references + 1,
                                                   memory_order_acquire, memory_order_relaxed))
@@ -212,7 +214,7 @@ void rv_context_cancel(struct rv_context *ctx, int code, const char *format, ...
         text_format_shown(text, sizeof(text), format, args);
         va_end(args);
     }
-    context_cancel_text(ctx, code ? code : -ECANCELED, format ? text : NULL);
+    context_cancel_text(ctx, cancel_code(code), format ? text : NULL);
 }
 
 static void deadline_passed(struct timer *timer)
@@ -325,7 +327,7 @@ int rv_context_with_deadline(struct rv_context *parent, rv_duration deadline,
     }
     if (r < 0) {
         rv_context_unref(ctx);
-        return -ENOMEM;
+        return runtime_is_forked() ? runtime_refuse_fork() : r;
     }
     *ret_ctx = ctx;
     return 0;

@@ -138,7 +138,7 @@ static void after_queue(struct rv_after *after)
     pthread_mutex_lock(&after->lock);
     after->state = AFTER_QUEUED;
     pthread_mutex_unlock(&after->lock);
-    executor_queue(&after->work);
+    executor_queue_ending(&after->work);
 }
 
 static void after_fired(struct context_hook *hook)
@@ -149,8 +149,12 @@ static void after_fired(struct context_hook *hook)
 int rv_context_after(struct rv_context *ctx, void (*fn)(void *arg), void *arg,
                      struct rv_after **ret_after)
 {
-    struct rv_after *after = calloc(1, sizeof(*after));
+    int r = runtime_is_forked() ? runtime_refuse_fork() : executor_prepare_ending();
+    struct rv_after *after;
 
+    if (r < 0)
+        return r;
+    after = calloc(1, sizeof(*after));
     if (!after)
         return -ENOMEM;
     list_init(&after->hook.list);
@@ -173,13 +177,15 @@ bool rv_after_stop(struct rv_after *after)
 
     context_hook_remove(after->ctx, &after->hook);
     pthread_mutex_lock(&after->lock);
-    never = after->state == AFTER_ARMED;
+    /* What no thread has begun is taken back: the thread that it waits for may be this one. */
+    never = after->state == AFTER_ARMED ||
+            (after->state == AFTER_QUEUED && executor_take_back(&after->work));
     if (after->state == AFTER_RUNNING && pthread_equal(after->thread, pthread_self())) {
         after->free_when_done = true;
         pthread_mutex_unlock(&after->lock);
         return false;
     }
-    while (after->state == AFTER_QUEUED || after->state == AFTER_RUNNING)
+    while (!never && after->state != AFTER_DONE && !runtime_is_forked())
         pthread_cond_wait(&after->changed, &after->lock);
     pthread_mutex_unlock(&after->lock);
     after_free(after);
@@ -271,25 +277,50 @@ static struct rv_context *next_in_tree(struct rv_context *node, const struct rv_
     return NULL;
 }
 
+/* Under the tree lock: ctx and what is below it, with a reference each; as many as fit. Returns how
+ * many there are. */
+static size_t take_picture(struct rv_context *ctx, struct rv_context_info *infos, size_t room)
+{
+    unsigned depth = 0;
+    size_t count = 0;
+
+    for (struct rv_context *node = ctx; node; node = next_in_tree(node, ctx, &depth), count++)
+        if (count < room && context_try_ref(node))
+            infos[count] = (struct rv_context_info){
+                .context = node,
+                .depth = depth,
+                .err = rv_context_err(node),
+                .created = node->created,
+                .deadline = node->deadline,
+                .labels = rv_context_labels(node),
+            };
+    return count;
+}
+
 int rv_context_visit(struct rv_context *ctx,
                      int (*fn)(const struct rv_context_info *info, void *arg), void *arg)
 {
-    unsigned depth = 0;
+    struct rv_context_info *infos = NULL;
+    size_t room = 0, count = 1;
     int r = 0;
 
-    pthread_mutex_lock(&ctx->top->tree_lock);
-    for (struct rv_context *node = ctx; node && r == 0; node = next_in_tree(node, ctx, &depth)) {
-        struct rv_context_info info = {
-            .context = node,
-            .depth = depth,
-            .err = rv_context_err(node),
-            .created = node->created,
-            .deadline = node->deadline,
-            .labels = rv_context_labels(node),
-        };
-
-        r = fn(&info, arg);
+    while (count > room) {
+        for (size_t i = 0; i < room; i++)
+            rv_context_unref((struct rv_context *)(uintptr_t)infos[i].context);
+        free(infos);
+        room = count + count / 8;
+        infos = calloc(room, sizeof(*infos));
+        if (!infos)
+            return -ENOMEM;
+        pthread_mutex_lock(&ctx->top->tree_lock);
+        count = take_picture(ctx, infos, room);
+        pthread_mutex_unlock(&ctx->top->tree_lock);
     }
-    pthread_mutex_unlock(&ctx->top->tree_lock);
+    for (size_t i = 0; i < count; i++) {
+        if (r == 0 && infos[i].context)
+            r = fn(&infos[i], arg);
+        rv_context_unref((struct rv_context *)(uintptr_t)infos[i].context);
+    }
+    free(infos);
     return r;
 }

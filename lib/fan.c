@@ -20,6 +20,7 @@
 #include <stdlib.h>
 
 #include "base/text.h"
+#include "lib/channel.h"
 #include "lib/internal.h"
 
 struct fan {
@@ -50,21 +51,36 @@ static void fail(struct fan *fan, int code)
         context_cancel_text(fan->ctx, code, fan->text[0] ? fan->text : NULL);
 }
 
+static int send(struct fan *fan, const void *result)
+{
+    enum attempt r;
+
+    if (!fan->out)
+        return -EINVAL;
+    r = channel_send(fan->ctx, fan->out, result);
+    if (r == ATTEMPT_CANCELLED)
+        return rv_context_err(fan->ctx);
+    return r == ATTEMPT_CLOSED ? -EPIPE : 0;
+}
+
 /* Returns 0 at the end of `in`, else an error. */
 static int drain(struct fan *fan, void *item, void *result)
 {
     for (;;) {
+        enum attempt received;
         int r;
 
         /* Of what ran on this thread before, or of an item that was fine after all. */
         rv_error_clear();
-        r = rv_channel_recv(fan->ctx, fan->in, item);
-        if (r < 0)
-            return r == -EPIPE ? 0 : r;
+        received = channel_recv(fan->ctx, fan->in, item);
+        if (received == ATTEMPT_CLOSED)
+            return 0;
+        if (received == ATTEMPT_CANCELLED)
+            return rv_context_err(fan->ctx);
         r = fan->fn(fan->ctx, item, result, fan->arg);
         if (r == 0) {
             rv_error_clear();
-            r = fan->out ? rv_channel_send(fan->ctx, fan->out, result) : -EINVAL;
+            r = send(fan, result);
         }
         if (r < 0)
             return r;
@@ -118,6 +134,8 @@ int rv_fan_run(struct rv_context *ctx, struct rv_channel *in, struct rv_channel 
     struct fan fan = {.in = in, .out = out, .fn = fn, .arg = arg};
     int r = rv_context_err(ctx);
 
+    if (r == 0 && runtime_is_forked())
+        r = runtime_refuse_fork();
     if (r == 0)
         r = workers > 0 ? rv_context_with_cancel(ctx, &fan.ctx) : -EINVAL;
     if (r == 0) {

@@ -9,6 +9,9 @@
 #include "base/macro.h"
 #include "base/text.h"
 
+/* How long a start waits for a thread while nothing moves. */
+#define STARVED RV_SECOND
+
 int rv_group_create(struct rv_context *ctx, struct rv_group **ret_group)
 {
     /* The ring's words have cache lines of their own. */
@@ -30,6 +33,7 @@ int rv_group_create(struct rv_context *ctx, struct rv_group **ret_group)
     pthread_cond_init(&group->all_done, NULL);
     list_init(&group->waiters);
     group->watch.fn = group_watch_due;
+    group->help.fn = group_help;
     atomic_fetch_or(&group->ring.tail, RING_STOP);
     group->stopped = true;
     *ret_group = group;
@@ -46,67 +50,90 @@ struct rv_context *rv_group_context(struct rv_group *group)
     return group->ctx;
 }
 
-/* Without the lock. Returns 0, -EAGAIN when the ring is full, -EPIPE when the lock is needed. */
-static int push(struct rv_group *group, const struct start *start)
+static enum attempt push(struct rv_group *group, const struct start *start)
 {
     struct ring_signs signs;
 
     return ring_push(&group->ring, start, sizeof(*start), &signs);
 }
 
-/* With the lock, for a start that needs it. Returns 0; -EBUSY when it has to wait for room; -EPIPE
- * when it may try without the lock; -EAGAIN when the group has no thread and none can be had. */
-static int push_locked(struct rv_group *group, const struct start *start)
+/* With the lock, for a start that needs it. Blocked: it has to wait for room or a thread. Closed: no
+ * thread can be had, and no function of the group's will free one. */
+static enum attempt push_locked(struct rv_group *group, const struct start *start)
 {
     if (!group->stopped || group_keep_up(group))
-        return -EPIPE;
-    if (group_start_worker(group) < 0 && group->workers == 0) {
+        return ATTEMPT_AGAIN;
+    if (group_start_worker(group) < 0) {
+        if (group->workers > 0 || group->helping)
+            return ATTEMPT_BLOCKED;
         /* No function of ours will end and wake those who wait: they are to hear the same. */
         group_wake_waiters(group);
-        return -EAGAIN;
+        return ATTEMPT_CLOSED;
     }
     if (!group->stopped)
-        return -EPIPE;
-    /* Without a worker of its own it waits for one that ends. */
+        return ATTEMPT_AGAIN;
     if (ring_length(&group->ring) >= RUN_UP)
-        return -EBUSY;
+        return ATTEMPT_BLOCKED;
     ring_push_stopped(&group->ring, start);
-    return 0;
+    return ATTEMPT_DONE;
+}
+
+static enum attempt push_somehow(struct rv_group *group, const struct start *start)
+{
+    enum attempt r = push(group, start);
+
+    if (r != ATTEMPT_CLOSED)
+        return r;
+    pthread_mutex_lock(&group->lock);
+    r = push_locked(group, start);
+    pthread_mutex_unlock(&group->lock);
+    return r;
 }
 
 /* With the lock. Room that comes after this wakes whoever waits; room that came before is seen. */
-static bool must_wait(struct rv_group *group, struct group_waiter *waiter)
+static bool must_wait(struct rv_group *group, struct group_waiter *waiter,
+                      rv_duration *ret_deadline)
 {
     wait_init(&waiter->wait);
     list_append(&group->waiters, &waiter->list);
     group_tell_of_waiters(group);
+    *ret_deadline = group_may_start_more(group) ? rv_now() + STARVED : RV_FOREVER;
     if (ring_length(&group->ring) >= RUN_UP)
         return true;
+    if (group->stopped) {
+        /* There was no thread; whoever gets one now lets the start in. */
+        group_call_for_help(group);
+        return true;
+    }
     list_remove(&waiter->list);
     group_tell_of_waiters(group);
     return false;
 }
 
-static void wait_for_room(struct rv_group *group)
+/* Returns false when it was in vain for STARVED: no function has ended, no thread has become free,
+ * and no room was made. */
+static bool wait_for_room(struct rv_group *group)
 {
     struct group_waiter waiter;
     struct context_hook hook = {.wait = &waiter.wait};
+    rv_duration deadline;
     bool wait;
 
     pthread_mutex_lock(&group->lock);
-    wait = must_wait(group, &waiter);
+    wait = must_wait(group, &waiter, &deadline);
     pthread_mutex_unlock(&group->lock);
     if (!wait)
-        return;
+        return true;
     if (context_hook_add(group->ctx, &hook) != 0)
         wait_claim(&waiter.wait, WAIT_CANCEL);
     else
-        wait_for(&waiter.wait, RV_FOREVER);
+        wait_for(&waiter.wait, deadline);
     context_hook_remove(group->ctx, &hook);
     pthread_mutex_lock(&group->lock);
     list_remove(&waiter.list);
     group_tell_of_waiters(group);
     pthread_mutex_unlock(&group->lock);
+    return wait_result(&waiter.wait) != WAIT_TIMEOUT;
 }
 
 static int refuse(struct rv_group *group)
@@ -121,34 +148,32 @@ static int refuse(struct rv_group *group)
 int rv_group_go(struct rv_group *group, rv_function fn, void *arg)
 {
     struct start start = {fn, arg};
-    int r;
+    bool starved = false;
+    enum attempt r;
 
+    if (runtime_is_forked())
+        return runtime_refuse_fork();
     for (;;) {
         if (rv_context_err(group->ctx) != 0)
             return refuse(group);
-        r = push(group, &start);
-        if (r == -EPIPE) {
-            pthread_mutex_lock(&group->lock);
-            r = push_locked(group, &start);
-            pthread_mutex_unlock(&group->lock);
-            if (r == -EAGAIN)
-                return r;
-        } else if (r == -EAGAIN) {
-            r = -EBUSY;
-        }
-        if (r == 0)
+        r = push_somehow(group, &start);
+        if (r == ATTEMPT_DONE)
             return 0;
-        if (r == -EBUSY)
-            wait_for_room(group);
+        if (r == ATTEMPT_CLOSED || (starved && group_may_start_more(group)))
+            return -EAGAIN;
+        if (r == ATTEMPT_BLOCKED)
+            starved = !wait_for_room(group);
     }
 }
 
 int rv_group_try_go(struct rv_group *group, rv_function fn, void *arg)
 {
     struct start start = {fn, arg};
-    int r = -EAGAIN;
+    enum attempt r = ATTEMPT_BLOCKED;
     size_t length;
 
+    if (runtime_is_forked())
+        return runtime_refuse_fork();
     if (rv_context_err(group->ctx) != 0)
         return refuse(group);
     pthread_mutex_lock(&group->lock);
@@ -157,10 +182,10 @@ int rv_group_try_go(struct rv_group *group, rv_function fn, void *arg)
     if (length < RUN_UP && (length < group->arriving + group->looking ||
                             (group_may_start_more(group) && group_start_worker(group) == 0)))
         r = push(group, &start);
-    if (r == -EPIPE)
-        r = push_locked(group, &start) == 0 ? 0 : -EAGAIN;
+    if (r == ATTEMPT_CLOSED)
+        r = push_locked(group, &start);
     pthread_mutex_unlock(&group->lock);
-    return r;
+    return r == ATTEMPT_DONE ? 0 : -EAGAIN;
 }
 
 int rv_group_wait(struct rv_group *group)
@@ -169,8 +194,13 @@ int rv_group_wait(struct rv_group *group)
 
     atomic_store(&group->joining, true);
     pthread_mutex_lock(&group->lock);
-    while (group->workers > 0)
-        pthread_cond_wait(&group->all_done, &group->lock);
+    while ((group->workers > 0 || group->helping) && !runtime_is_forked()) {
+        if (group->workers == 0 && ring_length(&group->ring) == 0 &&
+            executor_take_back(&group->help))
+            group->helping = false;
+        else
+            pthread_cond_wait(&group->all_done, &group->lock);
+    }
     pthread_mutex_unlock(&group->lock);
     timer_remove(&group->watch);
     context_cancel_text(group->ctx, -ECANCELED, "the group has ended");

@@ -12,8 +12,14 @@
  * next if there is more), one that found nothing and looks for a while before
  * it ends, or one whose functions have been so short that to start another worker would take longer
  * than to run what is there. Should it be wrong in that, a timer finds that nothing has left the
- * ring for a millisecond, and workers are started for all. RING_TELL on the head: somebody waits
- * for room. He is woken when half of the ring is free, as the run-up owes him nothing.
+ * ring for a millisecond, and workers are started for all. RING_TELL on the head: a start waits
+ * for room. It is woken when half of the ring is free, as the run-up owes it nothing.
+ *
+ * Functions of a group may wait for each other, so a start is accepted below the limit only if a
+ * thread can be had for it: where the runtime has hardly any left, the tail stays stopped and each
+ * start gets its worker with the lock, or waits. Should a thread be missing for one that was
+ * accepted all the same, work is queued that becomes a worker as soon as any thread of the runtime
+ * is free (`help`).
  *
  * Safety: the lock protects all fields but ctx, limit and ring. A worker ends only with the lock,
  * the flag set and the ring empty after that: a start that came before is seen, one that comes
@@ -45,10 +51,13 @@ struct rv_group {
     pthread_mutex_t lock;
     pthread_cond_t all_done;
     unsigned workers;
-    unsigned arriving;   /* of them, who have not looked at the ring yet */
-    bool looking;        /* one of them looks for a while before it ends */
-    bool keeping_up;     /* a worker is, with short functions; `watch` is armed */
-    bool stopped;        /* RING_STOP on the tail */
+    unsigned arriving; /* of them, who have not looked at the ring yet */
+    bool looking;      /* one of them looks for a while before it ends */
+    bool keeping_up;   /* a worker is, with short functions; `watch` is armed */
+    bool stopped;      /* RING_STOP on the tail */
+    bool roomy;        /* the runtime had threads for a whole run-up when a worker was started */
+    bool helping;      /* `help` is queued, or becomes a worker */
+    struct work help;
     struct hope hope;    /* of a worker that looks, while it does */
     rv_duration left_at; /* when a worker last ended for want of work; 0: it was missed since */
     struct timer watch;
@@ -71,6 +80,9 @@ void group_watch_due(struct timer *timer);
 bool group_may_start_more(const struct rv_group *group);
 /* One more worker. Returns 0 or -EAGAIN. */
 int group_start_worker(struct rv_group *group);
+/* One more as soon as a thread can be had. */
+void group_call_for_help(struct rv_group *group);
+void group_help(struct work *work);
 /* Whether the workers that there are will do for now. */
 bool group_keep_up(struct rv_group *group);
 /* As many of those who wait for room as there is some for may try again. */

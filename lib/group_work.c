@@ -23,8 +23,8 @@ bool group_may_start_more(const struct rv_group *group)
 /* Under the lock. */
 static void update_stop(struct rv_group *group)
 {
-    bool stop = group_may_start_more(group) && group->arriving == 0 && !group->looking &&
-                !group->keeping_up;
+    bool stop = group_may_start_more(group) &&
+                (!group->roomy || (group->arriving == 0 && !group->looking && !group->keeping_up));
 
     if (stop && !group->stopped)
         atomic_fetch_or(&group->ring.tail, RING_STOP);
@@ -75,20 +75,52 @@ static void fail(struct rv_group *group, int code)
 
 static void work(void *arg);
 
-/* Under the lock: one more worker. Returns 0 or -EAGAIN. */
-int group_start_worker(struct rv_group *group)
+/* Under the lock. */
+static void count_worker(struct rv_group *group)
 {
-    int r = executor_start(work, group);
-
-    if (r < 0)
-        return r;
     if (group->left_at != 0 && !group->looking)
         hope_learn(&group->hope, rv_now() - group->left_at);
     group->left_at = 0;
     group->workers++;
     group->arriving++;
+    group->roomy = executor_has_room(RUN_UP);
     update_stop(group);
-    return 0;
+}
+
+int group_start_worker(struct rv_group *group)
+{
+    int r = executor_start(work, group);
+
+    if (r == 0)
+        count_worker(group);
+    return r;
+}
+
+void group_call_for_help(struct rv_group *group)
+{
+    if (group->helping)
+        return;
+    group->helping = true;
+    executor_queue(&group->help);
+}
+
+void group_help(struct work *help)
+{
+    struct rv_group *group = container_of(help, struct rv_group, help);
+    bool wanted;
+
+    pthread_mutex_lock(&group->lock);
+    group->helping = false;
+    /* Another worker may have had its thread from elsewhere meanwhile. */
+    wanted = group_may_start_more(group);
+    if (wanted)
+        count_worker(group);
+    else if (group->workers == 0)
+        pthread_cond_broadcast(&group->all_done);
+    group_wake_waiters(group);
+    pthread_mutex_unlock(&group->lock);
+    if (wanted)
+        work(group);
 }
 
 void group_watch_due(struct timer *timer)
@@ -109,8 +141,8 @@ void group_watch_due(struct timer *timer)
             atomic_store_explicit(&group->run_time, 0, memory_order_relaxed); /* no longer true */
         update_stop(group);
         /* It starts the next. What came after the look at the ring, and before the flag, counts. */
-        if (group->stopped && ring_length(&group->ring) > 0)
-            group_start_worker(group);
+        if (group->stopped && ring_length(&group->ring) > 0 && group_start_worker(group) < 0)
+            group_call_for_help(group);
     }
     pthread_mutex_unlock(&group->lock);
 }
@@ -120,7 +152,8 @@ bool group_keep_up(struct rv_group *group)
 {
     rv_duration run_time = atomic_load_explicit(&group->run_time, memory_order_relaxed);
 
-    if (group->workers == 0 || run_time == 0 || run_time > SHORT_RUN || group->joining)
+    if (group->workers == 0 || run_time == 0 || run_time > SHORT_RUN || group->joining ||
+        !group->roomy)
         return false;
     if (!group->keeping_up) {
         group->seen = atomic_load(&group->ring.head) / RING_ONE;
@@ -133,8 +166,9 @@ bool group_keep_up(struct rv_group *group)
 /* Under the lock, by a worker that leaves starts in the ring. */
 static void see_to_rest(struct rv_group *group)
 {
-    if (group->stopped && ring_length(&group->ring) > 0 && !group_keep_up(group))
-        group_start_worker(group); /* without a thread it is for those that are there */
+    if (group->stopped && ring_length(&group->ring) > 0 && !group_keep_up(group) &&
+        group_start_worker(group) < 0)
+        group_call_for_help(group);
 }
 
 /* After a start has left the ring. */
@@ -160,7 +194,7 @@ static bool run_one(struct rv_group *group)
     struct ring_signs signs;
     int r;
 
-    if (ring_pop(&group->ring, &start, sizeof(start), &signs) < 0)
+    if (ring_pop(&group->ring, &start, sizeof(start), &signs) != ATTEMPT_DONE)
         return false;
     after_pop(group, signs.tell);
     r = call_function(start.fn, group->ctx, start.arg);

@@ -9,6 +9,7 @@
 #ifndef REEVE_LIB_INTERNAL_H
 #define REEVE_LIB_INTERNAL_H
 
+#include <errno.h>
 #include <poll.h>
 #include <pthread.h>
 #include <reeve/context.h>
@@ -19,6 +20,44 @@
 #include <stdint.h>
 
 #include "base/list.h"
+#include "lib/attempt.h"
+
+/* Time -------------------------------------------------------------------------------------------
+ */
+
+/* What would be later than any time is never. */
+static inline rv_duration duration_add(rv_duration a, rv_duration b)
+{
+    rv_duration sum;
+
+    if (__builtin_add_overflow(a, b, &sum))
+        return b > 0 ? RV_FOREVER : INT64_MIN;
+    return sum;
+}
+
+/* A deadline from a timeout: one of 0 or less has passed already. */
+rv_duration deadline_after(rv_duration timeout);
+
+/* The first point after now of the grid that has `point` among its own; RV_FOREVER where that is
+ * never. */
+rv_duration grid_next(rv_duration point, rv_duration interval, rv_duration now);
+
+/* Forks (fork.c) ---------------------------------------------------------------------------------
+ */
+
+/* In a child of fork() whose parent had threads of the runtime. Set once, while the child has one thread. */
+extern bool runtime_forked __attribute__((visibility("hidden")));
+
+static inline bool runtime_is_forked(void)
+{
+    return __builtin_expect(runtime_forked, false);
+}
+
+/* Says so. Returns -ENOTSUP. */
+int runtime_refuse_fork(void);
+/* signals.c: in the child, which nobody cancels any more, signals do what they did before. Returns
+ * whether there was a thread for them. */
+bool signals_forked(void);
 
 /* Parking (parker.c) -----------------------------------------------------------------------------
  */
@@ -43,6 +82,9 @@ int parker_poll(struct parker *parker, struct pollfd *fds, size_t count, rv_dura
 bool parker_look(unsigned pace, bool (*is_ready)(const void *arg), const void *arg);
 /* Ends the present or the next park. NULL does nothing. */
 void parker_unpark(struct parker *parker);
+/* For fork.c, as timer_lock(). */
+void parker_lock(void);
+void parker_unlock(void);
 
 /* Patience (patience.c) --------------------------------------------------------------------------
  */
@@ -68,8 +110,8 @@ struct flow {
     unsigned since; /* times without gathering, after which it is tried again */
     bool tight;     /* a channel's last operation met the other side */
 };
-/* Leaves it alone, if that has paid; lets other threads run, if it is to give way. */
-void flow_gather(struct flow *flow, bool give_way);
+/* Leaves it alone, if that has paid. */
+void flow_gather(struct flow *flow);
 /* How much there was then. */
 void flow_learn(struct flow *flow, size_t count);
 /* The calling thread's own. */
@@ -114,9 +156,6 @@ static inline int wait_result(const struct wait *wait)
 
 /* Parks until the wait is claimed, by the deadline at the latest. Returns its result. */
 int wait_for(struct wait *wait, rv_duration deadline);
-
-/* A deadline from a timeout; RV_FOREVER stays. */
-rv_duration deadline_after(rv_duration timeout);
 
 /* Contexts (context.c) ---------------------------------------------------------------------------
  */
@@ -172,29 +211,46 @@ bool timer_remove(struct timer *timer);
 /* Disarms without waiting. */
 bool timer_disarm(struct timer *timer);
 size_t timer_count(void);
+void timer_lock(void);
+void timer_unlock(void);
+bool timer_has_thread(void);
 
 /* Threads (executor.c) ---------------------------------------------------------------------------
  */
 
 /* Runs fn(arg) at once, on an idle thread or a new one. Returns 0 or -EAGAIN. */
 int executor_start(void (*fn)(void *arg), void *arg);
+/* The same, on one thread more than there may be if need be: for what its caller cannot wait for. */
+int executor_start_beyond(void (*fn)(void *arg), void *arg);
 
 /* Called by such a function as the last thing that it does under its owner's lock: from then on its
  * thread counts as free, so that whoever learns of its end finds room. It takes no lock after. */
 void executor_retire(void);
 
-/* Work that waits for a thread if need be. Lives with its owner, who may free it from within fn. */
+/* Work that waits for a thread if need be (work.c). Lives with its owner, zeroed but for fn, who may
+ * free it from within fn. */
 struct work {
     struct list list;
+    bool queued; /* executor_lock protects it */
     void (*fn)(struct work *work);
 };
 /* Never fails: when no thread can be had, the work waits for one. */
 void executor_queue(struct work *work);
+/* Returns true if nobody had begun it, and then nobody will. */
+bool executor_take_back(struct work *work);
+
+/* For work that others wait for with all threads there are: it finds one all the same. */
+void executor_queue_ending(struct work *work);
+/* Before the first of it. Returns 0, or -EAGAIN when the thread for that cannot be made. */
+int executor_prepare_ending(void);
 
 /* What the calling thread queues from now on gets its threads when it lets go: to wake one for each
  * of many costs more than most are worth. It must let go soon. */
 void executor_gather(void);
 void executor_let_go(void);
+
+/* Whether so many threads more could be had now, as far as it is for the runtime to say. */
+bool executor_has_room(unsigned count);
 
 /* Threads that are set aside; executor_start_reserved() then cannot fail for want of them. Returns
  * 0 or -EAGAIN. */
@@ -204,6 +260,14 @@ int executor_start_reserved(void (*fn)(void *arg), void *arg);
 
 /* Errors (error.c) -------------------------------------------------------------------------------
  */
+
+/* What a cancel is told as: a negative errno, whatever was given. */
+static inline int cancel_code(int code)
+{
+    if (code == 0)
+        return -ECANCELED;
+    return code > 0 ? -code : code;
+}
 
 /* Makes text the calling thread's: of a function that ran elsewhere. */
 void error_set_text(const char *text);

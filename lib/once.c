@@ -6,8 +6,9 @@
  * only that caller's wait. Finishing waits for a run that all its callers have left.
  *
  * Operation: the first caller installs a record by compare-and-swap, and has the function run on a
- * thread of the runtime, or on its own if none can be had. All callers then wait for the record to
- * be done.
+ * thread of the runtime, which is made beyond the limit of threads if need be: all others may be in
+ * use by those who call it. If the kernel refuses that, too, the run is queued for a thread. All
+ * callers then wait for the record to be done, and each may leave.
  *
  * Safety: the record is published with release and never changes hands again until it is
  * finished; its lock protects
@@ -32,6 +33,7 @@ struct once_record {
     rv_function fn;
     rv_value_function value_fn;
     void *arg;
+    struct work work; /* where no thread could be had at once */
     int code;
     char text[RV_ERROR_TEXT_SIZE];
 };
@@ -58,6 +60,8 @@ static void record_free(struct once_record *record)
     free(record);
 }
 
+static void run_queued(struct work *work);
+
 static struct once_record *record_create(struct rv_context *ctx, struct rv_once *once,
                                          rv_function fn, rv_value_function value_fn, void *arg)
 {
@@ -73,6 +77,7 @@ static struct once_record *record_create(struct rv_context *ctx, struct rv_once 
     record->fn = fn;
     record->value_fn = value_fn;
     record->arg = arg;
+    record->work.fn = run_queued;
     r = rv_context_without_cancel(ctx, &detached);
     if (r == 0) {
         r = rv_context_with_value(detached, &once_key, record, &record->ctx);
@@ -111,6 +116,11 @@ static void run(void *arg)
             parker_unpark(waiter->wait.parker);
     }
     pthread_mutex_unlock(&record->lock);
+}
+
+static void run_queued(struct work *work)
+{
+    run(container_of(work, struct once_record, work));
 }
 
 static int finish(const struct once_record *record, void **ret_value)
@@ -163,6 +173,8 @@ static int call(struct rv_context *ctx, struct rv_once *once, rv_function fn,
     if (record && (running == record || context_has_value(ctx, &once_key, record)))
         return rv_fail(-EDEADLK, "once called from within itself");
     r = rv_context_err(ctx);
+    if (r == 0 && runtime_is_forked())
+        r = runtime_refuse_fork();
     if (r != 0)
         return r;
     if (!record) {
@@ -173,8 +185,8 @@ static int call(struct rv_context *ctx, struct rv_once *once, rv_function fn,
             record_free(mine);
         } else {
             record = mine;
-            if (executor_start(run, record) < 0)
-                run(record);
+            if (executor_start_beyond(run, record) < 0)
+                executor_queue(&record->work);
         }
     }
     r = wait_done(ctx, record);
@@ -203,7 +215,8 @@ void rv_once_finish(struct rv_once *once)
     if (record) {
         /* Callers that were cancelled have left a run behind, perhaps. */
         rv_context_cancel(record->ctx, 0, "the once is finished");
-        wait_done(rv_context_background(), record);
+        if (!executor_take_back(&record->work) && !runtime_is_forked())
+            wait_done(rv_context_background(), record);
         /* The run's thread may be about to let go of the lock. */
         pthread_mutex_lock(&record->lock);
         pthread_mutex_unlock(&record->lock);

@@ -19,7 +19,6 @@
  */
 #include <errno.h>
 #include <linux/futex.h>
-#include <sched.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
 #include <sys/syscall.h>
@@ -237,6 +236,16 @@ int wait_for(struct wait *wait, rv_duration deadline)
     return result;
 }
 
+void parker_lock(void)
+{
+    pthread_mutex_lock(&free_lock);
+}
+
+void parker_unlock(void)
+{
+    pthread_mutex_unlock(&free_lock);
+}
+
 struct flow *parker_flow(void)
 {
     return &parker_self()->flow;
@@ -252,11 +261,15 @@ rv_duration rv_now(void)
 
 rv_duration deadline_after(rv_duration timeout)
 {
-    rv_duration deadline;
-
     /* What has passed is due now; a time before the clock's start would not be one. */
-    timeout = MAX(timeout, INT64_C(0));
-    if (timeout == RV_FOREVER || __builtin_add_overflow(rv_now(), timeout, &deadline))
-        return RV_FOREVER;
-    return deadline;
+    return duration_add(rv_now(), MAX(timeout, INT64_C(0)));
+}
+
+rv_duration grid_next(rv_duration point, rv_duration interval, rv_duration now)
+{
+    rv_duration next = duration_add(point, interval);
+
+    if (next > now)
+        return next;
+    return duration_add(next, ((now - next) / interval + 1) * interval);
 }

@@ -2,11 +2,11 @@
 /* Whether to look for a while before sleeping, and whether to leave alone what flows: both learned
  * from the last times. The records belong to whoever asks; nothing here is shared but a count. */
 #include <pthread.h>
-#include <sched.h>
 #include <unistd.h>
 
 #include "base/macro.h"
 #include "lib/internal.h"
+#include "lib/relax.h"
 
 #define SPIN_FOR   (20 * RV_MICROSECOND)
 #define SHORT_WAIT (50 * RV_MICROSECOND) /* of a sleep, with the time that waking takes */
@@ -27,15 +27,6 @@ static unsigned processors(void)
     return known > 0 ? (unsigned)known : 1;
 }
 
-static void relax(void)
-{
-#if defined(__x86_64__) || defined(__i386__)
-    __builtin_ia32_pause();
-#elif defined(__aarch64__)
-    __asm__ volatile("yield");
-#endif
-}
-
 bool hope_spin(struct hope *hope, unsigned pace, bool (*is_ready)(const void *arg), const void *arg)
 {
     static _Atomic unsigned spinners;
@@ -51,8 +42,6 @@ bool hope_spin(struct hope *hope, unsigned pace, bool (*is_ready)(const void *ar
                 relax();
                 ready = i % pace == 0 && is_ready(arg);
             }
-            if (!ready)
-                sched_yield();
         } while (!ready && rv_now() - start < SPIN_FOR);
     atomic_fetch_sub_explicit(&spinners, 1, memory_order_relaxed);
     if (ready)
@@ -68,12 +57,10 @@ void hope_learn(struct hope *hope, rv_duration slept)
         hope->left = MAX(hope->left - 1, 0);
 }
 
-void flow_gather(struct flow *flow, bool give_way)
+void flow_gather(struct flow *flow)
 {
     if (flow->left == 0 && ++flow->since % GATHER_EVERY > 0)
         return;
-    if (give_way)
-        sched_yield();
     for (int i = 0; i < GATHER_PAUSES; i++)
         relax();
 }

@@ -4,18 +4,21 @@
  *
  * Properties: runs start on the grid of the interval and never overlap; a tick that finds the
  * function running is lost. After the context is done, or an error, no run starts. Want of memory puts
- * a run off, and nothing else: it ends no periodic function.
+ * a run off, and nothing else: it ends no periodic function. Functions of the user's run without a
+ * lock, `next` included.
  *
  * Operation: waiting, the record has a timer in the common heap. The timer queues it as work; a
  * thread runs the function, and arms the timer for the next point of the grid that is still to
- * come. The end, however it came, is work too, so that `ended` is always called on a thread of the
- * runtime. Where the owner has a `next` of its own, that takes the place of the grid. The timer keeps its
+ * come. The end, however it came, is work that needs no free thread, or is done by whoever stops it.
+ * Where the owner has a `next` of its own, that takes the place of the grid. The timer keeps its
  * place in the heap, so that it can always be armed; a run whose context cannot be had is tried again after a
  * pause.
  *
- * Safety: the lock protects state, cancelled, run and the result. States follow each other only as
- * drawn, and each change is made by one party: waiting -> queued by whoever disarms the timer or by
- * the timer itself; queued -> running -> waiting or ended by the thread that took the work.
+ * Safety: the lock protects state, cancelled, changes, run and the result. States follow each other
+ * only as drawn, and each change is made by one party: waiting -> queued by whoever disarms the
+ * timer or by the timer itself; waiting -> asking -> waiting or queued by whoever reschedules;
+ * queued -> running -> waiting or ended by the thread that took the work, or took it back. Whoever
+ * asks `next` compares `changes` before and after, so an answer is never older than a reschedule.
  */
 #include <errno.h>
 #include <reeve/ticker.h>
@@ -44,7 +47,14 @@ struct rv_periodic {
     pthread_mutex_t lock;
     pthread_cond_t changed;
     pthread_t thread; /* that runs fn */
-    enum { PERIODIC_WAITING, PERIODIC_QUEUED, PERIODIC_RUNNING, PERIODIC_ENDED } state;
+    enum {
+        PERIODIC_WAITING,
+        PERIODIC_ASKING, /* somebody else than a run asks `next` */
+        PERIODIC_QUEUED,
+        PERIODIC_RUNNING,
+        PERIODIC_ENDED
+    } state;
+    uint64_t changes; /* of what `next` goes by */
     bool cancelled;
     bool free_when_done;
     int code;
@@ -56,18 +66,20 @@ static void timer_due(struct timer *timer)
 
     pthread_mutex_lock(&periodic->lock);
     periodic->state = PERIODIC_QUEUED;
+    executor_queue(&periodic->work); /* with the lock, so that it can be taken back from now on */
     pthread_mutex_unlock(&periodic->lock);
-    executor_queue(&periodic->work);
 }
 
-/* Under the lock: a record that waits is taken out of its waiting, to end. */
-static void end_waiting(struct rv_periodic *periodic)
+/* Under the lock: takes a record that waits, or is queued and not begun, out of that. Returns
+ * whether it did: then it is the caller's to end. */
+static bool take_out(struct rv_periodic *periodic)
 {
-    /* Else its timer runs at this moment, and queues it. */
+    /* A timer that runs at this moment queues it, whatever we do. */
     if (periodic->state == PERIODIC_WAITING && timer_disarm(&periodic->timer)) {
         periodic->state = PERIODIC_QUEUED;
-        executor_queue(&periodic->work);
+        return true;
     }
+    return periodic->state == PERIODIC_QUEUED && executor_take_back(&periodic->work);
 }
 
 static void context_done(struct context_hook *hook)
@@ -76,7 +88,8 @@ static void context_done(struct context_hook *hook)
 
     pthread_mutex_lock(&periodic->lock);
     periodic->cancelled = true;
-    end_waiting(periodic);
+    if (take_out(periodic))
+        executor_queue_ending(&periodic->work);
     pthread_mutex_unlock(&periodic->lock);
 }
 
@@ -110,18 +123,21 @@ static bool run_once(struct rv_periodic *periodic, int *ret_code)
     return true;
 }
 
-/* The first point of the grid that is still to come. */
-static void advance(struct rv_periodic *periodic)
+/* Under the lock, which it gives up for a `next` of the owner's: when the next run is due. */
+static rv_duration find_due(struct rv_periodic *periodic)
 {
-    rv_duration now = rv_now();
+    rv_duration due;
+    uint64_t changes;
 
-    if (periodic->next) {
-        periodic->due = periodic->next(periodic->arg);
-        return;
-    }
-    periodic->due += periodic->interval;
-    if (periodic->due <= now)
-        periodic->due += ((now - periodic->due) / periodic->interval + 1) * periodic->interval;
+    if (!periodic->next)
+        return grid_next(periodic->due, periodic->interval, rv_now());
+    do {
+        changes = periodic->changes;
+        pthread_mutex_unlock(&periodic->lock);
+        due = periodic->next(periodic->arg);
+        pthread_mutex_lock(&periodic->lock);
+    } while (changes != periodic->changes && !periodic->cancelled);
+    return due;
 }
 
 /* Under the lock. */
@@ -131,12 +147,10 @@ static void wait_until(struct rv_periodic *periodic, rv_duration time)
     (void)timer_arm(&periodic->timer, time); /* cannot fail: it keeps its place */
 }
 
-static void end(struct rv_periodic *periodic, int code)
+static void end(struct rv_periodic *periodic, int code, const char *text)
 {
-    char text[RV_ERROR_TEXT_SIZE];
     bool last;
 
-    string_copy(text, sizeof(text), rv_error_text());
     if (periodic->ended)
         periodic->ended(code, text, periodic->arg);
     pthread_mutex_lock(&periodic->lock);
@@ -147,6 +161,21 @@ static void end(struct rv_periodic *periodic, int code)
     pthread_mutex_unlock(&periodic->lock);
     if (last)
         periodic_free(periodic);
+}
+
+/* Under the lock, which it gives up; `code` is what fn returned, or 0. */
+static void end_here(struct rv_periodic *periodic, int code)
+{
+    char text[RV_ERROR_TEXT_SIZE];
+
+    string_copy(text, sizeof(text), code < 0 ? rv_error_text() : "");
+    /* So that `ended` too may stop it from within. */
+    periodic->thread = pthread_self();
+    periodic->state = PERIODIC_RUNNING;
+    pthread_mutex_unlock(&periodic->lock);
+    if (code >= 0)
+        code = rv_context_err(periodic->ctx);
+    end(periodic, code < 0 ? code : -ECANCELED, text);
 }
 
 static void work_due(struct work *work)
@@ -162,29 +191,31 @@ static void work_due(struct work *work)
     if (!cancelled)
         ran = run_once(periodic, &r);
     pthread_mutex_lock(&periodic->lock);
-    if (r >= 0 && !periodic->cancelled) {
-        if (ran)
-            advance(periodic);
-        wait_until(periodic, ran ? periodic->due : rv_now() + RETRY_PAUSE);
-        pthread_mutex_unlock(&periodic->lock);
+    if (ran && r >= 0 && !periodic->cancelled)
+        periodic->due = find_due(periodic);
+    if (r < 0 || periodic->cancelled) {
+        end_here(periodic, r);
         return;
     }
-    /* So that `ended` too may stop it from within. */
-    periodic->thread = pthread_self();
-    periodic->state = PERIODIC_RUNNING;
+    wait_until(periodic, ran ? periodic->due : rv_now() + RETRY_PAUSE);
     pthread_mutex_unlock(&periodic->lock);
-    if (r >= 0)
-        r = rv_context_err(periodic->ctx);
-    end(periodic, r < 0 ? r : -ECANCELED);
 }
 
 void rv_periodic_reschedule(struct rv_periodic *periodic)
 {
     pthread_mutex_lock(&periodic->lock);
-    /* Else it is about to run, runs, or has ended: then next is asked anyway, or never again. */
+    periodic->changes++;
+    /* Else it is about to run, runs, or has ended, or somebody asks: then next is asked anyway, or
+     * never again. */
     if (periodic->next && periodic->state == PERIODIC_WAITING && timer_disarm(&periodic->timer)) {
-        periodic->due = periodic->next(periodic->arg);
-        wait_until(periodic, periodic->due);
+        periodic->state = PERIODIC_ASKING;
+        periodic->due = find_due(periodic);
+        if (periodic->cancelled) {
+            periodic->state = PERIODIC_QUEUED;
+            executor_queue_ending(&periodic->work);
+        } else {
+            wait_until(periodic, periodic->due);
+        }
     }
     pthread_mutex_unlock(&periodic->lock);
 }
@@ -209,6 +240,8 @@ int rv_periodic_start(struct rv_context *ctx, const struct rv_periodic_spec *giv
     if (take_spec(given, &spec) < 0)
         return -EINVAL;
     r = rv_context_err(ctx);
+    if (r == 0 && runtime_is_forked())
+        r = runtime_refuse_fork();
     if (r != 0)
         return r;
     periodic = calloc(1, sizeof(*periodic));
@@ -226,22 +259,24 @@ int rv_periodic_start(struct rv_context *ctx, const struct rv_periodic_spec *giv
     periodic->ended = spec.ended;
     periodic->next = spec.next;
     periodic->interval = spec.interval;
-    r = timer_keep_place(&periodic->timer);
+    r = executor_prepare_ending();
+    if (r == 0)
+        r = timer_keep_place(&periodic->timer);
     if (r < 0) {
         periodic_free(periodic);
         return r;
     }
     periodic->due = spec.next ? spec.next(arg) : deadline_after(spec.delay);
-    /* Until its timer is armed it is as if queued: the context's end only notes itself. */
-    periodic->state = PERIODIC_QUEUED;
+    /* Until its timer is armed the context's end only notes itself. */
+    periodic->state = PERIODIC_ASKING;
     if (context_hook_add(ctx, &periodic->hook) != 0)
         context_done(&periodic->hook);
     /* The first run, which may stop it by *ret_periodic, waits for the lock. */
     pthread_mutex_lock(&periodic->lock);
     *ret_periodic = periodic;
     wait_until(periodic, periodic->due);
-    if (periodic->cancelled)
-        end_waiting(periodic);
+    if (periodic->cancelled && take_out(periodic))
+        executor_queue_ending(&periodic->work);
     pthread_mutex_unlock(&periodic->lock);
     return 0;
 }
@@ -254,22 +289,25 @@ int rv_periodic_stop(struct rv_periodic *periodic)
     context_hook_remove(periodic->ctx, &periodic->hook);
     pthread_mutex_lock(&periodic->lock);
     periodic->cancelled = true;
-    end_waiting(periodic);
-    if (periodic->run)
-        run = rv_context_ref(periodic->run);
     if (periodic->state == PERIODIC_RUNNING && pthread_equal(periodic->thread, pthread_self())) {
         periodic->free_when_done = true;
         pthread_mutex_unlock(&periodic->lock);
-        rv_context_unref(run);
         return -ECANCELED;
     }
+    /* What no thread has begun ends here: the thread that it waits for may be this one. */
+    if (take_out(periodic)) {
+        end_here(periodic, 0);
+        pthread_mutex_lock(&periodic->lock);
+    }
+    if (periodic->run)
+        run = rv_context_ref(periodic->run);
     pthread_mutex_unlock(&periodic->lock);
     if (run) {
         rv_context_cancel(run, 0, "the periodic function is stopped");
         rv_context_unref(run);
     }
     pthread_mutex_lock(&periodic->lock);
-    while (periodic->state != PERIODIC_ENDED)
+    while (periodic->state != PERIODIC_ENDED && !runtime_is_forked())
         pthread_cond_wait(&periodic->changed, &periodic->lock);
     code = periodic->code;
     pthread_mutex_unlock(&periodic->lock);

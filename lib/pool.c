@@ -9,13 +9,11 @@
 #include "base/macro.h"
 #include "base/text.h"
 
-/* Waits on one of the pool's lists, to which the caller has added the waiter. Returns 0 or ctx's
- * code. */
-static int wait_on_list(struct rv_context *ctx, struct rv_pool *pool, struct pool_waiter *waiter,
-                        rv_duration deadline)
+/* Waits on one of the pool's lists, to which the caller has added the waiter. */
+static void wait_on_list(struct rv_context *ctx, struct rv_pool *pool, struct pool_waiter *waiter,
+                         rv_duration deadline)
 {
     struct context_hook hook = {.wait = &waiter->wait};
-    int r = 0;
 
     if (context_hook_add(ctx, &hook) != 0)
         wait_claim(&waiter->wait, WAIT_CANCEL);
@@ -26,9 +24,6 @@ static int wait_on_list(struct rv_context *ctx, struct rv_pool *pool, struct poo
     list_remove(&waiter->list);
     pool_tell_of_submitters(pool);
     pthread_mutex_unlock(&pool->lock);
-    if (wait_result(&waiter->wait) == WAIT_CANCEL)
-        r = rv_context_err(ctx);
-    return r;
 }
 
 /* With the lock: nothing more is accepted. */
@@ -83,7 +78,7 @@ static int start_workers(struct rv_pool *pool)
     pool->stopping = true;
     pool_wake_all_workers(pool);
     while (pool->workers > 0)
-        pthread_cond_wait(&pool->workers_gone, &pool->lock);
+        pthread_cond_wait(&pool->all_gone, &pool->lock);
     pthread_mutex_unlock(&pool->lock);
     return -EAGAIN;
 }
@@ -92,7 +87,7 @@ static void pool_free(struct rv_pool *pool)
 {
     rv_context_unref(pool->ctx);
     pthread_mutex_destroy(&pool->lock);
-    pthread_cond_destroy(&pool->workers_gone);
+    pthread_cond_destroy(&pool->all_gone);
     ring_finish(&pool->ring);
     free(pool);
 }
@@ -105,6 +100,8 @@ int rv_pool_create(struct rv_context *ctx, const struct rv_pool_options *options
 
     if (options && options->size < sizeof(*options))
         return -EINVAL;
+    if (runtime_is_forked())
+        return runtime_refuse_fork();
     /* The ring's words have cache lines of their own. */
     pool = aligned_alloc(_Alignof(struct rv_pool), sizeof(*pool));
     if (!pool)
@@ -114,7 +111,7 @@ int rv_pool_create(struct rv_context *ctx, const struct rv_pool_options *options
         pool->options = *options;
     set_defaults(&pool->options);
     short_mutex_init(&pool->lock);
-    pthread_cond_init(&pool->workers_gone, NULL);
+    pthread_cond_init(&pool->all_gone, NULL);
     list_init(&pool->idle);
     list_init(&pool->workers_list);
     list_init(&pool->submitters);
@@ -148,32 +145,30 @@ static void wake_worker(struct rv_pool *pool)
     parker_unpark(wake);
 }
 
+/* Done, blocked without room, or closed. */
+static enum attempt submit_now(struct rv_pool *pool, rv_function fn, void *arg)
+{
+    struct job job = {.fn = fn, .arg = arg};
+    struct ring_signs signs;
+    enum attempt r;
+
+    if (rv_context_err(pool->ctx) != 0)
+        return ATTEMPT_CLOSED;
+    r = ring_push(&pool->ring, &job, sizeof(job), &signs);
+    if (r == ATTEMPT_DONE && signs.tell)
+        wake_worker(pool);
+    return r;
+}
+
+/* Why nothing is accepted: the pool's cause, or it drains. */
 static int refuse(struct rv_pool *pool)
 {
     struct rv_cause cause;
 
-    rv_context_cause(pool->ctx, &cause);
+    if (rv_context_cause(pool->ctx, &cause) == 0)
+        return -EPIPE;
     error_set_text(cause.text);
     return cause.code;
-}
-
-/* Returns 0, -EAGAIN when there is no room, or why nothing is accepted. */
-static int submit_now(struct rv_pool *pool, rv_function fn, void *arg)
-{
-    struct job job = {.fn = fn, .arg = arg};
-    struct ring_signs signs;
-    int r;
-
-    if (rv_context_err(pool->ctx) != 0)
-        return refuse(pool);
-    r = ring_push(&pool->ring, &job, sizeof(job), &signs);
-    if (r == 0) {
-        if (signs.tell)
-            wake_worker(pool);
-    } else if (r == -EPIPE && rv_context_err(pool->ctx) != 0) {
-        r = refuse(pool);
-    }
-    return r;
 }
 
 /* With the lock. Room that comes after this wakes whoever waits; room that came before is seen. */
@@ -191,24 +186,23 @@ static bool must_wait(struct rv_pool *pool, struct pool_waiter *waiter)
 }
 
 /* `since` is when the submitter first found no room. Workers may put it off for a while from then;
- * once that is over it has to look for itself, as the room may be there already. */
-static int wait_for_room(struct rv_context *ctx, struct rv_pool *pool, rv_duration since)
+ * once that is over it has to look for itself, as the room may be there already. Returns false when
+ * ctx is done. */
+static bool wait_for_room(struct rv_context *ctx, struct rv_pool *pool, rv_duration since)
 {
     struct pool_waiter waiter = {.since = since};
     bool put_off = rv_now() - since < POOL_PUT_OFF;
     struct parker *wake;
-    bool wait;
-    int r;
+    bool wait, going;
 
     pthread_mutex_lock(&pool->lock);
     wait = must_wait(pool, &waiter);
     pthread_mutex_unlock(&pool->lock);
     if (!wait)
-        return 0;
-    r = wait_on_list(ctx, pool, &waiter, put_off ? since + POOL_PUT_OFF : RV_FOREVER);
-    if (r == 0)
-        r = rv_context_err(ctx);
-    if (r != 0 || wait_result(&waiter.wait) == WAIT_TIMEOUT) {
+        return true;
+    wait_on_list(ctx, pool, &waiter, put_off ? since + POOL_PUT_OFF : RV_FOREVER);
+    going = wait_result(&waiter.wait) != WAIT_CANCEL && rv_context_err(ctx) == 0;
+    if (!going || wait_result(&waiter.wait) == WAIT_TIMEOUT) {
         /* Room that we were woken for is somebody else's now; and those behind may have been put
          * off because we were. */
         pthread_mutex_lock(&pool->lock);
@@ -216,31 +210,72 @@ static int wait_for_room(struct rv_context *ctx, struct rv_pool *pool, rv_durati
         pthread_mutex_unlock(&pool->lock);
         parker_unpark(wake);
     }
+    return going;
+}
+
+/* The pool is not freed before a caller that it has counted leaves. */
+static void enter(struct rv_pool *pool)
+{
+    pthread_mutex_lock(&pool->lock);
+    pool->callers++;
+    pthread_mutex_unlock(&pool->lock);
+}
+
+static void leave(struct rv_pool *pool)
+{
+    pthread_mutex_lock(&pool->lock);
+    if (--pool->callers == 0)
+        pthread_cond_broadcast(&pool->all_gone);
+    pthread_mutex_unlock(&pool->lock);
+}
+
+/* Done, closed or cancelled. */
+static enum attempt submit_waiting(struct rv_context *ctx, struct rv_pool *pool, rv_function fn,
+                                   void *arg)
+{
+    rv_duration since = rv_now();
+    enum attempt r;
+
+    do {
+        if (!wait_for_room(ctx, pool, since))
+            return ATTEMPT_CANCELLED;
+        r = submit_now(pool, fn, arg);
+    } while (r == ATTEMPT_BLOCKED);
     return r;
 }
 
 int rv_pool_submit(struct rv_context *ctx, struct rv_pool *pool, rv_function fn, void *arg)
 {
-    rv_duration since = 0;
+    enum attempt attempt;
     int r = rv_context_err(ctx);
 
+    if (r == 0 && runtime_is_forked())
+        r = runtime_refuse_fork();
     if (r != 0)
         return r;
-    do {
-        r = submit_now(pool, fn, arg);
-        /* The pool of somebody who was cancelled drains, too. */
-        if (r != -EAGAIN)
-            return r < 0 && rv_context_err(ctx) != 0 ? rv_context_err(ctx) : r;
-        if (since == 0)
-            since = rv_now();
-        r = wait_for_room(ctx, pool, since);
-    } while (r == 0);
-    return r;
+    attempt = submit_now(pool, fn, arg);
+    if (attempt == ATTEMPT_DONE)
+        return 0;
+    enter(pool);
+    if (attempt == ATTEMPT_BLOCKED)
+        attempt = submit_waiting(ctx, pool, fn, arg);
+    if (attempt == ATTEMPT_CLOSED)
+        r = refuse(pool);
+    leave(pool);
+    /* The pool of a submitter that was cancelled drains, too. */
+    return attempt != ATTEMPT_DONE && rv_context_err(ctx) != 0 ? rv_context_err(ctx) : r;
 }
 
 int rv_pool_try_submit(struct rv_pool *pool, rv_function fn, void *arg)
 {
-    return submit_now(pool, fn, arg);
+    enum attempt r;
+
+    if (runtime_is_forked())
+        return runtime_refuse_fork();
+    r = submit_now(pool, fn, arg);
+    if (r == ATTEMPT_CLOSED)
+        return refuse(pool);
+    return r == ATTEMPT_DONE ? 0 : -EAGAIN;
 }
 
 int rv_pool_drain(struct rv_context *ctx, struct rv_pool *pool)
@@ -248,23 +283,31 @@ int rv_pool_drain(struct rv_context *ctx, struct rv_pool *pool)
     struct pool_waiter waiter;
     bool wait;
 
+    if (runtime_is_forked())
+        return runtime_refuse_fork();
     pthread_mutex_lock(&pool->lock);
     stop_accepting(pool);
     wait = !pool_has_ended_all(pool);
     if (wait) {
         wait_init(&waiter.wait);
         list_append(&pool->drainers, &waiter.list);
+        pool->callers++;
     }
     pthread_mutex_unlock(&pool->lock);
-    return wait ? wait_on_list(ctx, pool, &waiter, RV_FOREVER) : 0;
+    if (!wait)
+        return 0;
+    wait_on_list(ctx, pool, &waiter, RV_FOREVER);
+    leave(pool);
+    return wait_result(&waiter.wait) == WAIT_CANCEL ? rv_context_err(ctx) : 0;
 }
 
 void rv_pool_discard(struct rv_pool *pool, int code, const char *text)
 {
-    struct rv_cause cause = {.code = code};
+    struct rv_cause cause = {.code = cancel_code(code)};
 
     string_copy(cause.text, sizeof(cause.text), text ? text : "");
     pthread_mutex_lock(&pool->lock);
+    pool->discarded = true;
     stop_accepting(pool);
     pool_lose_all(pool, &cause);
     pthread_mutex_unlock(&pool->lock);
@@ -272,7 +315,7 @@ void rv_pool_discard(struct rv_pool *pool, int code, const char *text)
 
 void rv_pool_cancel(struct rv_pool *pool, int code, const char *text)
 {
-    context_cancel_text(pool->ctx, code ? code : -ECANCELED, text);
+    context_cancel_text(pool->ctx, cancel_code(code), text);
 }
 
 void rv_pool_destroy(struct rv_pool *pool)
@@ -284,8 +327,8 @@ void rv_pool_destroy(struct rv_pool *pool)
     pthread_mutex_lock(&pool->lock);
     pool->stopping = true;
     pool_wake_all_workers(pool);
-    while (pool->workers > 0)
-        pthread_cond_wait(&pool->workers_gone, &pool->lock);
+    while ((pool->workers > 0 || pool->callers > 0) && !runtime_is_forked())
+        pthread_cond_wait(&pool->all_gone, &pool->lock);
     pthread_mutex_unlock(&pool->lock);
     pool_free(pool);
 }

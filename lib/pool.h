@@ -23,7 +23,8 @@
  * own. Who is about to sleep sets his flag first and looks at the ring then; a push or pop that
  * came before the flag is seen by that look, one that comes after sees the flag: so no wake-up is
  * lost. An idle worker is on the idle list, and whoever takes it off unparks it. A submitter that
- * waits takes the lock once more before it returns. Retries are freed by whoever takes them out of
+ * waits takes the lock once more before it returns; whoever blocks is counted among the callers, and
+ * the pool is not freed before they have left. Retries are freed by whoever takes them out of
  * `due` under the lock.
  */
 #ifndef REEVE_LIB_POOL_H
@@ -34,9 +35,15 @@
 #include "lib/internal.h"
 #include "lib/ring.h"
 
+/* What is queued. */
 struct job {
     rv_function fn;
     void *arg;
+};
+
+/* What a worker has taken. */
+struct taken_job {
+    struct job job;
     unsigned attempts; /* made so far */
 };
 
@@ -45,7 +52,7 @@ struct retry {
     struct list list; /* in retries until its timer is due, then in due */
     struct timer timer;
     struct rv_pool *pool;
-    struct job job;
+    struct taken_job taken;
 };
 
 #define CLAIM_MAX 256
@@ -74,7 +81,7 @@ struct rv_pool {
     struct rv_pool_options options;
     struct ring ring; /* of struct job */
     pthread_mutex_t lock;
-    pthread_cond_t workers_gone;
+    pthread_cond_t all_gone; /* workers, or callers */
     struct list workers_list;
     struct list idle;
     bool waking;            /* a wake-up of a worker is in flight */
@@ -87,7 +94,9 @@ struct rv_pool {
     _Atomic size_t due_count; /* read without the lock */
     size_t retry_count;       /* in retries and due */
     unsigned workers;         /* that have not ended */
+    unsigned callers;         /* blocked in the pool, or on their way out */
     bool stopping;
+    bool discarded;            /* nothing is put aside for a retry any more */
     uint64_t finished, failed; /* of workers that have ended */
     uint64_t lost, retried;
 };
@@ -120,9 +129,9 @@ size_t claim_take_away(struct worker *worker, struct job *jobs, size_t limit);
 
 /* Puts a failed job aside for its next attempt. Returns false when it has none, or there is no
  * memory. */
-bool retry_put_aside(struct rv_pool *pool, const struct job *job);
+bool retry_put_aside(struct rv_pool *pool, const struct taken_job *taken);
 /* With the lock: a job whose time has come. */
-bool retry_take(struct rv_pool *pool, struct job *ret_job);
+bool retry_take(struct rv_pool *pool, struct taken_job *ret_taken);
 /* With the lock: makes the time of all have come. */
 void retry_hasten(struct rv_pool *pool);
 

@@ -27,34 +27,40 @@ static void timer_due(struct timer *timer)
     parker_unpark(wake);
 }
 
+/* From 3/4 to 5/4, so that jobs that failed together do not come back together. */
+static rv_duration with_jitter(rv_duration delay)
+{
+    return delay == RV_FOREVER
+               ? RV_FOREVER
+               : duration_add(delay / 4 * 3, delay / 2 / 1024 * ((rv_now() >> 4) % 1024));
+}
+
 /* When the next attempt is due. */
 static rv_duration retry_time(const struct rv_pool_options *options, unsigned attempts)
 {
     rv_duration delay = options->backoff;
 
     for (unsigned i = 1; i < attempts && delay < options->backoff_max; i++)
-        delay = delay > options->backoff_max / 2 ? options->backoff_max : delay * 2;
-    delay = MIN(delay, options->backoff_max);
-    /* From 3/4 to 5/4, so that jobs that failed together do not come back together. */
-    delay = delay / 4 * 3 + delay / 2 / 1024 * ((rv_now() >> 4) % 1024);
-    return delay < RV_FOREVER - rv_now() ? rv_now() + delay : RV_FOREVER;
+        delay = duration_add(delay, delay);
+    return duration_add(rv_now(), with_jitter(MIN(delay, options->backoff_max)));
 }
 
-bool retry_put_aside(struct rv_pool *pool, const struct job *job)
+bool retry_put_aside(struct rv_pool *pool, const struct taken_job *taken)
 {
     struct retry *retry;
     bool armed;
 
-    if (job->attempts > pool->options.retries || rv_context_err(pool->ctx) != 0)
+    if (taken->attempts > pool->options.retries || rv_context_err(pool->ctx) != 0)
         return false;
     retry = calloc(1, sizeof(*retry));
     if (!retry)
         return false;
     retry->timer.fn = timer_due;
     retry->pool = pool;
-    retry->job = *job;
+    retry->taken = *taken;
     pthread_mutex_lock(&pool->lock);
-    armed = timer_arm(&retry->timer, retry_time(&pool->options, job->attempts)) == 0;
+    armed = !pool->discarded &&
+            timer_arm(&retry->timer, retry_time(&pool->options, taken->attempts)) == 0;
     if (armed) {
         list_append(&pool->retries, &retry->list);
         pool->retry_count++;
@@ -67,7 +73,7 @@ bool retry_put_aside(struct rv_pool *pool, const struct job *job)
     return armed;
 }
 
-bool retry_take(struct rv_pool *pool, struct job *ret_job)
+bool retry_take(struct rv_pool *pool, struct taken_job *ret_taken)
 {
     struct retry *retry;
 
@@ -78,7 +84,7 @@ bool retry_take(struct rv_pool *pool, struct job *ret_job)
     atomic_fetch_sub(&pool->due_count, 1);
     pool->retry_count--;
     atomic_fetch_add(&pool->ring.capacity, 1);
-    *ret_job = retry->job;
+    *ret_taken = retry->taken;
     free(retry);
     return true;
 }

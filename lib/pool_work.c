@@ -63,15 +63,15 @@ static void wait_idle(struct rv_pool *pool, struct worker *worker)
 /* Without the lock -------------------------------------------------------------------------------
  */
 
-static void report(struct rv_pool *pool, const struct job *job, enum rv_job_state state, int code,
-                   const char *text, rv_duration duration)
+static void report(struct rv_pool *pool, const struct taken_job *taken, enum rv_job_state state,
+                   int code, const char *text, rv_duration duration)
 {
     struct rv_job_end end = {
-        .fn = job->fn,
-        .arg = job->arg,
+        .fn = taken->job.fn,
+        .arg = taken->job.arg,
         .state = state,
         .code = code,
-        .attempts = job->attempts,
+        .attempts = taken->attempts,
         .text = text,
         .duration = duration,
     };
@@ -80,7 +80,7 @@ static void report(struct rv_pool *pool, const struct job *job, enum rv_job_stat
         pool->options.ended(&end, pool->options.arg);
 }
 
-static int attempt(struct rv_pool *pool, struct job *job, rv_duration *ret_duration)
+static int make_attempt(struct rv_pool *pool, struct taken_job *taken, rv_duration *ret_duration)
 {
     struct rv_context *ctx = pool->ctx;
     bool timed = pool->options.timeout > 0;
@@ -88,10 +88,11 @@ static int attempt(struct rv_pool *pool, struct job *job, rv_duration *ret_durat
     rv_duration start = measured ? rv_now() : 0;
     int r;
 
-    job->attempts++;
-    if (timed && rv_context_with_timeout(pool->ctx, pool->options.timeout, &ctx) < 0)
-        return rv_fail(-ENOMEM, "no memory for the job's context");
-    r = call_function(job->fn, ctx, job->arg);
+    taken->attempts++;
+    r = timed ? rv_context_with_timeout(pool->ctx, pool->options.timeout, &ctx) : 0;
+    if (r < 0)
+        return rv_fail(r, "cannot time the job");
+    r = call_function(taken->job.fn, ctx, taken->job.arg);
     if (timed) {
         /* Whoever still holds the context sees that its run is over. */
         rv_context_cancel(ctx, 0, NULL);
@@ -101,12 +102,12 @@ static int attempt(struct rv_pool *pool, struct job *job, rv_duration *ret_durat
     return r;
 }
 
-static void report_lost(struct rv_pool *pool, const struct job *job)
+static void report_lost(struct rv_pool *pool, const struct taken_job *taken)
 {
     struct rv_cause cause;
 
     rv_context_cause(pool->ctx, &cause);
-    report(pool, job, RV_JOB_LOST, cause.code, cause.text, 0);
+    report(pool, taken, RV_JOB_LOST, cause.code, cause.text, 0);
     pthread_mutex_lock(&pool->lock);
     pool->lost++;
     pthread_mutex_unlock(&pool->lock);
@@ -119,18 +120,18 @@ static void count_one(_Atomic uint64_t *counter)
                           memory_order_release);
 }
 
-static void run_job(struct rv_pool *pool, struct worker *worker, struct job *job)
+static void run_job(struct rv_pool *pool, struct worker *worker, struct taken_job *taken)
 {
     rv_duration duration = 0;
     int r;
 
     atomic_store_explicit(&worker->busy, true, memory_order_relaxed);
-    r = attempt(pool, job, &duration);
+    r = make_attempt(pool, taken, &duration);
     if (r >= 0) {
-        report(pool, job, RV_JOB_FINISHED, 0, "", duration);
+        report(pool, taken, RV_JOB_FINISHED, 0, "", duration);
         count_one(&worker->finished);
-    } else if (r == -EBADMSG || !retry_put_aside(pool, job)) {
-        report(pool, job, RV_JOB_FAILED, r, rv_error_text(), duration);
+    } else if (r == -EBADMSG || !retry_put_aside(pool, taken)) {
+        report(pool, taken, RV_JOB_FAILED, r, rv_error_text(), duration);
         count_one(&worker->failed);
     }
     atomic_store_explicit(&worker->busy, false, memory_order_relaxed);
@@ -156,17 +157,18 @@ static bool steal(struct rv_pool *pool, struct worker *worker, struct job *ret_j
 }
 
 /* With the lock: a job that nobody has begun, wherever it is. */
-static bool take_any(struct rv_pool *pool, struct job *ret_job)
+static bool take_any(struct rv_pool *pool, struct taken_job *ret_taken)
 {
     struct worker *other;
     struct ring_signs signs;
 
-    if (ring_pop(&pool->ring, ret_job, sizeof(*ret_job), &signs) == 0)
+    if (retry_take(pool, ret_taken))
         return true;
-    if (retry_take(pool, ret_job))
+    ret_taken->attempts = 0;
+    if (ring_pop(&pool->ring, &ret_taken->job, sizeof(ret_taken->job), &signs) == ATTEMPT_DONE)
         return true;
     LIST_FOREACH (other, &pool->workers_list, all_list)
-        if (claim_take_away(other, ret_job, 1) > 0)
+        if (claim_take_away(other, &ret_taken->job, 1) > 0)
             return true;
     return false;
 }
@@ -174,12 +176,12 @@ static bool take_any(struct rv_pool *pool, struct job *ret_job)
 /* With the lock, which it gives up for the reports. */
 void pool_lose_all(struct rv_pool *pool, const struct rv_cause *cause)
 {
-    struct job job;
+    struct taken_job taken;
 
     retry_hasten(pool);
-    while (take_any(pool, &job)) {
+    while (take_any(pool, &taken)) {
         pthread_mutex_unlock(&pool->lock);
-        report(pool, &job, RV_JOB_LOST, cause->code, cause->text, 0);
+        report(pool, &taken, RV_JOB_LOST, cause->code, cause->text, 0);
         pthread_mutex_lock(&pool->lock);
         pool->lost++;
     }
@@ -213,41 +215,44 @@ static void wake_others(struct rv_pool *pool, const struct worker *worker, bool 
     parker_unpark(submitter);
 }
 
+/* With the lock: several jobs, as the worker's claim, and the first of them. Returns how many. */
+static size_t pop_claim(struct rv_pool *pool, struct worker *worker, size_t size,
+                        struct job *ret_job, struct ring_signs *ret_signs)
+{
+    struct ring_span span;
+
+    if (ring_pop_begin(&pool->ring, size, &span, ret_signs) != ATTEMPT_DONE)
+        return 0;
+    ring_copy_out(&pool->ring, &span, worker->jobs);
+    ring_popped(&pool->ring, &span);
+    claim_publish(worker, span.count);
+    claim_next(worker, ret_job); /* whoever would take it away has to have the lock */
+    return span.count;
+}
+
 /* From the ring. More than one becomes the worker's claim. */
 static bool pop(struct rv_pool *pool, struct worker *worker, struct job *ret_job)
 {
     bool gather = worker->coming_back && worker->job_time < FLOWING_JOB;
-    struct job *jobs;
-    size_t size;
+    size_t size, count;
     struct ring_signs signs;
     bool more;
-    uint64_t ticket;
-    int count;
 
     if (gather)
-        flow_gather(&worker->flow, false);
+        flow_gather(&worker->flow);
     size = claim_size(pool, worker);
-    jobs = size > 1 ? worker->jobs : ret_job;
-    if (size > 1)
-        pthread_mutex_lock(&pool->lock);
-    count = ring_pop_begin(&pool->ring, size, &ticket, &signs);
-    for (int i = 0; i < count; i++) {
-        struct ring_cell *cell = ring_cell(&pool->ring, ticket + (unsigned)i);
-
-        memcpy(&jobs[i], cell->element, sizeof(*jobs));
-        ring_popped(&pool->ring, cell, ticket + (unsigned)i);
-    }
     if (size > 1) {
-        claim_publish(worker, (size_t)count);
-        if (count > 0)
-            claim_next(worker, ret_job); /* whoever would take it away has to have the lock */
+        pthread_mutex_lock(&pool->lock);
+        count = pop_claim(pool, worker, size, ret_job, &signs);
         pthread_mutex_unlock(&pool->lock);
+    } else {
+        count = ring_pop(&pool->ring, ret_job, sizeof(*ret_job), &signs) == ATTEMPT_DONE;
     }
     worker->coming_back = count > 0;
-    if (count <= 0)
+    if (count == 0)
         return false;
     if (gather)
-        flow_learn(&worker->flow, (size_t)count);
+        flow_learn(&worker->flow, count);
     more = worker->landed || count > 1 || ring_length(&pool->ring) > 0;
     more = more && (atomic_load(&pool->ring.tail) & RING_TELL);
     worker->landed = false;
@@ -256,19 +261,20 @@ static bool pop(struct rv_pool *pool, struct worker *worker, struct job *ret_job
     return true;
 }
 
-static bool take_work(struct rv_pool *pool, struct worker *worker, struct job *ret_job)
+static bool take_work(struct rv_pool *pool, struct worker *worker, struct taken_job *ret_taken)
 {
     struct parker *other = NULL, *submitter = NULL;
     bool taken;
 
-    if (atomic_load(&pool->due_count) == 0 && pop(pool, worker, ret_job))
+    ret_taken->attempts = 0;
+    if (atomic_load(&pool->due_count) == 0 && pop(pool, worker, &ret_taken->job))
         return true;
     pthread_mutex_lock(&pool->lock);
-    taken = retry_take(pool, ret_job);
+    taken = retry_take(pool, ret_taken);
     if (taken)
         submitter = pool_wake_submitter(pool);
     else
-        taken = steal(pool, worker, ret_job);
+        taken = steal(pool, worker, &ret_taken->job);
     if (taken) {
         other = wake_next(pool);
         worker->landed = false;
@@ -282,22 +288,23 @@ static bool take_work(struct rv_pool *pool, struct worker *worker, struct job *r
 /* Returns false when there is nothing to do. */
 static bool work_once(struct rv_pool *pool, struct worker *worker)
 {
+    struct taken_job taken;
     rv_duration start;
-    struct job job;
     unsigned count = 0;
 
-    if (!take_work(pool, worker, &job))
+    if (!take_work(pool, worker, &taken))
         return false;
     /* The cancel came before this worker took the job, and no job starts after a cancel. */
     if (rv_context_err(pool->ctx) != 0) {
-        report_lost(pool, &job);
+        report_lost(pool, &taken);
         return true;
     }
     start = rv_now();
     do {
-        run_job(pool, worker, &job);
+        run_job(pool, worker, &taken);
+        taken.attempts = 0;
         count++;
-    } while (rv_context_err(pool->ctx) == 0 && claim_next(worker, &job));
+    } while (rv_context_err(pool->ctx) == 0 && claim_next(worker, &taken.job));
     worker->job_time = (rv_now() - start) / count + 1;
     return true;
 }
@@ -385,7 +392,7 @@ void pool_work(void *arg)
     pool->failed += worker.failed;
     executor_retire();
     if (--pool->workers == 0)
-        pthread_cond_broadcast(&pool->workers_gone);
+        pthread_cond_broadcast(&pool->all_gone);
     else
         pool_wake_all_workers(pool);
     pthread_mutex_unlock(&pool->lock);

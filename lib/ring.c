@@ -1,25 +1,31 @@
 /* SPDX-License-Identifier: MIT */
 #include "lib/ring.h"
 
+#include <errno.h>
 #include <stdlib.h>
 
 int ring_init(struct ring *ring, size_t element_size, size_t capacity)
 {
-    /* With one cell the number for "filled" would be that for "free for the next lap". */
-    size_t cells = 2, size;
+    size_t places = 1, size;
 
-    if (capacity == 0 || capacity > SIZE_MAX / 4 || element_size > SIZE_MAX / 4)
+    if (element_size == 0 || capacity == 0 || capacity > SIZE_MAX / 4)
         return -EINVAL;
-    while (cells < capacity)
-        cells *= 2;
-    ring->cell_size = (sizeof(struct ring_cell) + element_size + 7) & ~(size_t)7;
-    if (__builtin_mul_overflow(cells, ring->cell_size, &size))
+    ring->shift = 0;
+    while (places < capacity) {
+        places *= 2;
+        ring->shift++;
+    }
+    if (__builtin_mul_overflow(places, element_size, &size) || size > SIZE_MAX / 4)
         return -EINVAL;
-    ring->cells = calloc(1, size);
-    if (!ring->cells)
+    ring->marks = calloc(places, 1);
+    /* Whole lines, and no zeroes: those would make every page. */
+    ring->elements = aligned_alloc(CACHE_LINE, (size + CACHE_LINE - 1) & ~(size_t)(CACHE_LINE - 1));
+    if (!ring->marks || !ring->elements) {
+        ring_finish(ring);
         return -ENOMEM;
+    }
     ring->element_size = element_size;
-    ring->mask = cells - 1;
+    ring->mask = places - 1;
     atomic_init(&ring->capacity, (int64_t)capacity);
     atomic_init(&ring->tail, 0);
     atomic_init(&ring->head, 0);
@@ -29,5 +35,8 @@ int ring_init(struct ring *ring, size_t element_size, size_t capacity)
 
 void ring_finish(struct ring *ring)
 {
-    free(ring->cells);
+    free(ring->marks);
+    free(ring->elements);
+    ring->marks = NULL;
+    ring->elements = NULL;
 }

@@ -3,11 +3,12 @@
  * Select: one of several operations on channels and descriptors.
  *
  * Properties: at most one clause is done, and its index returned; the others have no effect. -EAGAIN
- * means that at one moment none could proceed. No clause that is ready again and again is passed
- * over for ever.
+ * means that at one moment none could proceed. Of clauses that are ready each is as likely as any
+ * other, wherever they stand.
  *
- * Operation: clauses are tried in an order that begins with a random one, and the first that can
- * proceed is done. If none can, all channels are locked, in the order of their addresses, each once;
+ * Operation: clauses are tried in a random order, new for each try, and the first that can
+ * proceed is done. (An order that only begins at random would give a clause the share of all that
+ * stand before it and are not ready.) If none can, all channels are locked, in the order of their addresses, each once;
  * a waiter is queued at every one, all sharing one wait, and the thread parks, in poll() when there
  * are descriptors. Whoever claims the wait decides which clause it was.
  *
@@ -25,6 +26,8 @@ struct select {
     struct rv_context *ctx;
     struct rv_clause *clauses;
     size_t count;
+    size_t chosen; /* the clause that was done */
+    uint8_t order[RV_SELECT_MAX];
     size_t fd_count;
     struct wait wait;
     struct rv_channel *locked[RV_SELECT_MAX]; /* sorted, each once */
@@ -86,6 +89,17 @@ static size_t random_below(size_t limit)
     return (size_t)(state % limit);
 }
 
+/* A new random order of the clauses. */
+static void shuffle(struct select *select)
+{
+    for (size_t i = 0; i < select->count; i++) {
+        size_t j = i > 0 ? random_below(i + 1) : 0;
+
+        select->order[i] = select->order[j];
+        select->order[j] = (uint8_t)i;
+    }
+}
+
 /* Copies what poll() found to the clauses. */
 static void take_revents(struct select *select)
 {
@@ -96,31 +110,35 @@ static void take_revents(struct select *select)
             select->clauses[i].revents = select->fds[fd++].revents;
 }
 
-static int try_clause(const struct rv_clause *clause)
+static enum attempt try_clause(const struct rv_clause *clause)
 {
     if (clause->kind == RV_CLAUSE_FD)
-        return clause->revents ? 0 : -EAGAIN;
+        return clause->revents ? ATTEMPT_DONE : ATTEMPT_BLOCKED;
     if (!clause->channel)
-        return -EAGAIN;
+        return ATTEMPT_BLOCKED;
     return clause->kind == RV_CLAUSE_SEND ? channel_send_now(clause->channel, clause->element)
                                           : channel_recv_now(clause->channel, clause->element);
 }
 
-/* Does one clause that can proceed, from a random one on. Returns its index or -EAGAIN. */
-static int try_all(struct select *select)
+static enum attempt choose(struct select *select, size_t i, bool closed)
 {
-    size_t start = select->count > 1 ? random_below(select->count) : 0;
+    select->clauses[i].result = closed ? -EPIPE : 0;
+    select->chosen = i;
+    return ATTEMPT_DONE;
+}
 
+/* Does one clause that can proceed. */
+static enum attempt try_all(struct select *select)
+{
+    shuffle(select);
     for (size_t n = 0; n < select->count; n++) {
-        size_t i = (start + n) % select->count;
-        int r = try_clause(&select->clauses[i]);
+        size_t i = select->order[n];
+        enum attempt r = try_clause(&select->clauses[i]);
 
-        if (r == -EAGAIN)
-            continue;
-        select->clauses[i].result = r;
-        return (int)i;
+        if (r != ATTEMPT_BLOCKED)
+            return choose(select, i, r == ATTEMPT_CLOSED);
     }
-    return -EAGAIN;
+    return ATTEMPT_BLOCKED;
 }
 
 static bool has_channel(const struct rv_clause *clause)
@@ -129,33 +147,31 @@ static bool has_channel(const struct rv_clause *clause)
 }
 
 /* With all locks: what no channel without a capacity can do now. */
-static int meet_any(struct select *select, struct parker **ret_wake)
+static enum attempt meet_any(struct select *select, struct parker **ret_wake)
 {
-    for (size_t i = 0; i < select->count; i++) {
-        struct rv_clause *clause = &select->clauses[i];
-        int r;
+    for (size_t n = 0; n < select->count; n++) {
+        size_t i = select->order[n];
+        const struct rv_clause *clause = &select->clauses[i];
+        enum attempt r;
 
         if (!has_channel(clause) || clause->channel->capacity > 0)
             continue;
         r = channel_meet(clause->channel, clause->element, clause->kind == RV_CLAUSE_SEND,
                          ret_wake);
-        if (r == -EAGAIN)
-            continue;
-        clause->result = r;
-        return (int)i;
+        if (r != ATTEMPT_BLOCKED)
+            return choose(select, i, r == ATTEMPT_CLOSED);
     }
-    return -EAGAIN;
+    return ATTEMPT_BLOCKED;
 }
 
-/* With all locks. From a random clause on: a channel that is in several is served through the one
- * that comes first. Returns whether some clause need not wait now. */
+/* With all locks. In a random order: a channel that is in several is served through the one that
+ * comes first. Returns whether some clause need not wait now. */
 static bool enqueue_all(struct select *select)
 {
-    size_t start = select->count > 1 ? random_below(select->count) : 0;
     bool ready = false;
 
     for (size_t n = 0; n < select->count; n++) {
-        size_t i = (start + n) % select->count;
+        size_t i = select->order[n];
         const struct rv_clause *clause = &select->clauses[i];
         struct channel_waiter *waiter = &select->waiters[i];
 
@@ -180,7 +196,8 @@ static void dequeue_all(struct select *select)
             parker_unpark(channel_dequeue(select->clauses[i].channel, &select->waiters[i]));
 }
 
-/* Parks until the wait is claimed, claiming it for a descriptor that is ready. */
+/* Parks until the wait is claimed, claiming it for a descriptor that is ready. Returns 0 or poll()'s
+ * error. */
 static int park_polling(struct select *select, rv_duration deadline)
 {
     while (wait_result(&select->wait) == WAIT_PENDING) {
@@ -189,11 +206,9 @@ static int park_polling(struct select *select, rv_duration deadline)
         if (r < 0 && wait_claim(&select->wait, WAIT_TIMEOUT))
             return r;
         if (r > 0) {
-            size_t start = random_below(select->count);
-
             take_revents(select);
             for (size_t n = 0; n < select->count; n++) {
-                size_t i = (start + n) % select->count;
+                size_t i = select->order[n];
 
                 if (select->clauses[i].kind == RV_CLAUSE_FD && select->clauses[i].revents)
                     wait_claim(&select->wait, (int)i + 1);
@@ -205,17 +220,18 @@ static int park_polling(struct select *select, rv_duration deadline)
     return 0;
 }
 
-/* Returns the clause that was served, an error, or -EBUSY when all are to be tried again. */
-static int wait_all(struct select *select, rv_duration deadline)
+/* Waits until a clause is served. Blocked: the deadline has passed, or *ret_error says what kept it
+ * from polling. */
+static enum attempt wait_all(struct select *select, rv_duration deadline, int *ret_error)
 {
     struct context_hook hook = {.wait = &select->wait};
     struct channel_waiter *waiter;
-    int r = 0, result;
+    int result;
 
     if (context_hook_add(select->ctx, &hook) != 0)
         wait_claim(&select->wait, WAIT_CANCEL);
     else if (select->fd_count > 0)
-        r = park_polling(select, deadline);
+        *ret_error = park_polling(select, deadline);
     else
         wait_for(&select->wait, deadline);
     context_hook_remove(select->ctx, &hook);
@@ -223,34 +239,30 @@ static int wait_all(struct select *select, rv_duration deadline)
     dequeue_all(select);
     unlock_all(select);
     result = wait_result(&select->wait);
-    if (r < 0)
-        return r;
     if (result == WAIT_CANCEL)
-        return rv_context_err(select->ctx);
+        return ATTEMPT_CANCELLED;
     if (result == WAIT_TIMEOUT)
-        return -EAGAIN;
+        return ATTEMPT_BLOCKED;
     waiter = &select->waiters[result - 1];
     if (waiter->retry)
-        return -EBUSY;
-    select->clauses[result - 1].result = waiter->closed ? -EPIPE : 0;
-    return result - 1;
+        return ATTEMPT_AGAIN;
+    return choose(select, (size_t)result - 1, waiter->closed);
 }
 
-/* Returns -EAGAIN when all waiters are queued, -EBUSY when all are to be tried again, or the clause
- * that was done. */
-static int queue_all(struct select *select)
+/* Blocked: all waiters are queued. */
+static enum attempt queue_all(struct select *select)
 {
     struct parker *wake = NULL;
-    int r;
+    enum attempt r;
 
     wait_init(&select->wait);
     lock_all(select);
     r = meet_any(select, &wake);
-    if (r == -EAGAIN && enqueue_all(select)) {
+    if (r == ATTEMPT_BLOCKED && enqueue_all(select)) {
         /* To take one out serves the next in line, who may be another of ours. */
         wait_claim(&select->wait, WAIT_TIMEOUT);
         dequeue_all(select);
-        r = -EBUSY;
+        r = ATTEMPT_AGAIN;
     }
     unlock_all(select);
     parker_unpark(wake);
@@ -280,27 +292,26 @@ static bool is_any_ready(const struct select *select)
     return false;
 }
 
-/* For who does not wait. Clauses that were tried one after the other may each have been ready while
- * another was tried: this looks at all at one moment, which is any at which nothing has moved while
- * they were looked at. Returns -EAGAIN when none was ready, -EBUSY when all are to be tried again,
- * or the clause that was done. */
-static int look_at_once(struct select *select)
+/* For a caller that does not wait. Clauses that were tried one after the other may each have been
+ * ready while another was tried: this looks at all at one moment, which is any at which nothing has
+ * moved while they were looked at. Blocked: none was ready. */
+static enum attempt look_at_once(struct select *select)
 {
     struct parker *wake = NULL;
     uint64_t before;
+    enum attempt r;
     bool ready;
-    int r;
 
     if (select->locked_count < 2)
-        return -EAGAIN;
+        return ATTEMPT_BLOCKED;
     lock_all(select);
     r = meet_any(select, &wake);
-    if (r == -EAGAIN) {
+    if (r == ATTEMPT_BLOCKED) {
         do {
             before = progress(select);
             ready = is_any_ready(select);
         } while (!ready && progress(select) != before);
-        r = ready ? -EBUSY : -EAGAIN;
+        r = ready ? ATTEMPT_AGAIN : ATTEMPT_BLOCKED;
     }
     unlock_all(select);
     parker_unpark(wake);
@@ -320,24 +331,28 @@ static int look_at_fds(struct select *select)
 int rv_select(struct rv_context *ctx, struct rv_clause *clauses, size_t count, rv_duration timeout)
 {
     struct select select = {.ctx = ctx, .clauses = clauses, .count = count};
-    rv_duration deadline = timeout != 0 ? deadline_after(timeout) : 0;
-    int r;
+    rv_duration deadline = timeout > 0 ? deadline_after(timeout) : 0;
+    enum attempt attempt;
+    int error = 0;
 
     if (count > RV_SELECT_MAX)
         return -EINVAL;
     collect(&select);
     do {
-        r = rv_context_err(ctx);
-        if (r == 0)
-            r = look_at_fds(&select);
-        if (r < 0)
-            return r;
-        r = try_all(&select);
-        if (r != -EAGAIN)
-            return r;
-        r = timeout == 0 ? look_at_once(&select) : queue_all(&select);
-        if (r == -EAGAIN && timeout != 0)
-            r = wait_all(&select, deadline);
-    } while (r == -EBUSY);
-    return r;
+        if (rv_context_err(ctx) != 0)
+            return rv_context_err(ctx);
+        error = look_at_fds(&select);
+        if (error < 0)
+            return error;
+        attempt = try_all(&select);
+        if (attempt == ATTEMPT_BLOCKED)
+            attempt = timeout <= 0 ? look_at_once(&select) : queue_all(&select);
+        if (attempt == ATTEMPT_BLOCKED && timeout > 0)
+            attempt = wait_all(&select, deadline, &error);
+    } while (attempt == ATTEMPT_AGAIN);
+    if (attempt == ATTEMPT_DONE)
+        return (int)select.chosen;
+    if (attempt == ATTEMPT_CANCELLED)
+        return rv_context_err(ctx);
+    return error < 0 ? error : -EAGAIN;
 }

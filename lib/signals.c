@@ -25,6 +25,7 @@
 #include "base/macro.h"
 #include "base/signal_name.h"
 #include "lib/internal.h"
+#include "lib/thread.h"
 
 struct registration {
     struct list list;
@@ -45,6 +46,7 @@ static struct list registrations = {&registrations, &registrations};
 static unsigned wanted[NSIG];
 static struct sigaction former[NSIG];
 static int pipe_ends[2] = {-1, -1};
+static pid_t owner; /* whose the pipe is */
 
 static void signal_came(int signal, siginfo_t *info, void *context)
 {
@@ -52,6 +54,9 @@ static void signal_came(int signal, siginfo_t *info, void *context)
     int saved = errno;
 
     (void)context;
+    /* A child of fork() has the pipe, too: what it gets is nothing to its parent. */
+    if (getpid() != owner)
+        return;
     /* A full pipe holds thousands of earlier arrivals. */
     (void)!write(pipe_ends[1], &arrival, sizeof(arrival));
     errno = saved;
@@ -98,9 +103,6 @@ static void *watch(void *arg)
 /* Under the lock. */
 static int start_watcher(void)
 {
-    pthread_attr_t attributes;
-    sigset_t all, before;
-    pthread_t thread;
     int r;
 
     if (pipe_ends[0] >= 0)
@@ -108,19 +110,14 @@ static int start_watcher(void)
     if (pipe2(pipe_ends, O_CLOEXEC) < 0)
         return -errno;
     fcntl(pipe_ends[1], F_SETFL, O_NONBLOCK);
-    pthread_attr_init(&attributes);
-    pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    r = pthread_create(&thread, &attributes, watch, NULL);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    pthread_attr_destroy(&attributes);
-    if (r != 0) {
+    owner = getpid();
+    r = thread_start(watch, NULL, 0, NULL);
+    if (r < 0) {
         close(pipe_ends[0]);
         close(pipe_ends[1]);
         pipe_ends[0] = pipe_ends[1] = -1;
     }
-    return r == 0 ? 0 : -EAGAIN;
+    return r;
 }
 
 /* Under the lock. */
@@ -129,6 +126,14 @@ static void release_signals(const sigset_t *signals)
     for (int signal = 1; signal < NSIG; signal++)
         if (sigismember(signals, signal) == 1 && --wanted[signal] == 0)
             sigaction(signal, &former[signal], NULL);
+}
+
+bool signals_forked(void)
+{
+    for (int signal = 1; signal < NSIG; signal++)
+        if (wanted[signal] > 0)
+            sigaction(signal, &former[signal], NULL);
+    return pipe_ends[0] >= 0;
 }
 
 /* Under the lock. */
@@ -175,6 +180,10 @@ int rv_context_with_signals(struct rv_context *parent, const int *signals,
 
     if (!registration)
         return -ENOMEM;
+    if (runtime_is_forked()) {
+        free(registration);
+        return runtime_refuse_fork();
+    }
     r = rv_context_with_cancel(parent, &ctx);
     if (r < 0) {
         free(registration);

@@ -45,6 +45,11 @@ int rv_poll(struct rv_context *ctx, int fd, short events, rv_duration timeout)
     r = context_hook_add(ctx, &hook);
     if (r != 0)
         return r;
+    /* To poll(2) it would be one that is never ready. */
+    if (fd < 0) {
+        context_hook_remove(ctx, &hook);
+        return -EBADF;
+    }
     /* An unpark that was meant for something earlier ends a poll early. */
     do {
         r = parker_poll(wait.parker, fds, 1, deadline);

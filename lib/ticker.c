@@ -77,7 +77,7 @@ static bool take_tick(struct rv_ticker *ticker, rv_duration *ret_time)
     if (now < ticker->next)
         return false;
     tick = ticker->next + (now - ticker->next) / ticker->interval * ticker->interval;
-    ticker->next = tick + ticker->interval;
+    ticker->next = duration_add(tick, ticker->interval);
     if (ret_time)
         *ret_time = tick;
     return true;

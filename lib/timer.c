@@ -17,12 +17,12 @@
  * whether it is armed or not, so no other can take it meanwhile.
  */
 #include <errno.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/macro.h"
 #include "lib/internal.h"
+#include "lib/thread.h"
 
 #define ARITY 4
 #define FIRST 64
@@ -147,24 +147,14 @@ static void *run(void *arg)
 static int start_thread(void)
 {
     pthread_condattr_t condition;
-    pthread_attr_t attributes;
-    sigset_t all, before;
-    int r;
 
     if (started)
-        return 0;
+        return runtime_is_forked() ? -EAGAIN : 0;
     pthread_condattr_init(&condition);
     pthread_condattr_setclock(&condition, CLOCK_MONOTONIC);
     pthread_cond_init(&changed, &condition);
     pthread_condattr_destroy(&condition);
-    pthread_attr_init(&attributes);
-    pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    r = pthread_create(&thread, &attributes, run, NULL);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    pthread_attr_destroy(&attributes);
-    started = r == 0;
+    started = !runtime_is_forked() && thread_start(run, NULL, 0, &thread) == 0;
     return started ? 0 : -EAGAIN;
 }
 
@@ -237,7 +227,8 @@ static bool remove_and(struct timer *timer, bool wait)
     armed = timer->index > 0;
     if (armed)
         take_out(timer);
-    while (wait && running == timer && !pthread_equal(thread, pthread_self()))
+    while (wait && running == timer && !pthread_equal(thread, pthread_self()) &&
+           !runtime_is_forked())
         pthread_cond_wait(&idle, &lock);
     pthread_mutex_unlock(&lock);
     return armed;
@@ -251,6 +242,21 @@ bool timer_remove(struct timer *timer)
 bool timer_disarm(struct timer *timer)
 {
     return remove_and(timer, false);
+}
+
+void timer_lock(void)
+{
+    pthread_mutex_lock(&lock);
+}
+
+void timer_unlock(void)
+{
+    pthread_mutex_unlock(&lock);
+}
+
+bool timer_has_thread(void)
+{
+    return started;
 }
 
 size_t timer_count(void)

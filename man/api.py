@@ -27,6 +27,7 @@ ERRORS = {
     "-ENOENT": "there is no such thing",
     "-ENOMEM": "no memory",
     "-ENOSYS": "not within a host",
+    "-ENOTSUP": "not in a child of fork()",
     "-EPIPE": "closed, stopped or draining",
     "-ETIMEDOUT": "the deadline has passed",
     "-EXDEV": "on another file system",

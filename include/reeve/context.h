@@ -43,11 +43,12 @@ struct rv_context *rv_context_background(void);
  * a child that is done. Returns 0 or -ENOMEM.
  */
 int rv_context_with_cancel(struct rv_context *parent, struct rv_context **ret_ctx);
-/* Done with -ETIMEDOUT after timeout; an earlier deadline of the parent wins. 0 or less: at once.
- * Returns 0 or -ENOMEM. */
+/* Done with -ETIMEDOUT after timeout; an earlier deadline of the parent wins. 0 or less: at once;
+ * RV_FOREVER: never. Returns 0, -ENOMEM, -EAGAIN when the timer's thread cannot be started, or
+ * -ENOTSUP in a child of fork(). */
 int rv_context_with_timeout(struct rv_context *parent, rv_duration timeout,
                             struct rv_context **ret_ctx);
-/* The same for a point of CLOCK_MONOTONIC. Returns 0 or -ENOMEM. */
+/* The same for a point of CLOCK_MONOTONIC; one that has passed, a negative one included, is at once. */
 int rv_context_with_deadline(struct rv_context *parent, rv_duration deadline,
                              struct rv_context **ret_ctx);
 /* Carries a value; key is compared by address, and both pointers stay the caller's. Returns 0 or
@@ -59,13 +60,14 @@ int rv_context_without_cancel(struct rv_context *parent, struct rv_context **ret
 /*
  * Done when the process receives one of the signals of a 0-terminated list; the cause names the
  * signal and its sender. While such a context is not done, the signals do nothing else. Returns 0,
- * -EINVAL for a signal that cannot be caught, -EAGAIN when no thread can be had, or -ENOMEM.
+ * -EINVAL for a signal that cannot be caught, -EAGAIN when no thread can be had, -ENOTSUP in a child
+ * of fork(), or -ENOMEM.
  */
 int rv_context_with_signals(struct rv_context *parent, const int *signals,
                             struct rv_context **ret_ctx);
 
-/* Cancels with a code (0 means -ECANCELED) and a text (NULL: the code's). Does nothing if it is
- * done. */
+/* Cancels with a code (0 means -ECANCELED; a positive errno stands for the negative one) and a text
+ * (NULL: the code's). Does nothing if it is done. */
 void rv_context_cancel(struct rv_context *ctx, int code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
@@ -92,13 +94,16 @@ int rv_context_fd(struct rv_context *ctx);
 
 /*
  * Runs fn on a thread of the runtime once ctx is done, with no lock held; at once if it is done
- * already. Returns 0 and *ret_after, or -ENOMEM. Ownership: end with rv_after_stop().
+ * already. A thread is kept for such functions, so one runs even when all others are in use, and
+ * may end what they wait for; if more fall due then, they run one after the other. Returns 0 and
+ * *ret_after; -ENOMEM; -EAGAIN when that thread cannot be had; or -ENOTSUP in a child of fork().
+ * Ownership: end with rv_after_stop().
  */
 int rv_context_after(struct rv_context *ctx, void (*fn)(void *arg), void *arg,
                      struct rv_after **ret_after);
 /*
- * Frees the registration. Returns true when fn will never run because of this call; else it has
- * run: if it is running, this waits for its end (unless called from within it).
+ * Frees the registration. Returns true when fn will never run because of this call, though ctx may be
+ * done; else it has run: if it is running, this waits for its end (unless called from within it).
  */
 bool rv_after_stop(struct rv_after *after);
 
@@ -134,8 +139,8 @@ struct rv_context_info {
     struct rv_labels labels;
 };
 
-/* Calls fn for ctx and all its live descendants, parents first, until fn returns other than 0;
- * returns that. fn runs under locks of the tree: it must not call this library. */
+/* Calls fn for ctx and all its live descendants, as they are at one moment, parents first, until fn
+ * returns other than 0; returns that, or -ENOMEM without having called it. fn may call anything. */
 int rv_context_visit(struct rv_context *ctx,
                      int (*fn)(const struct rv_context_info *info, void *arg), void *arg);
 

@@ -29,9 +29,12 @@ struct rv_context *rv_group_context(struct rv_group *group);
 
 /*
  * Runs fn(group's context, arg) on a thread of the runtime. When the limit is reached it blocks,
- * but for a short run-up of accepted starts. Returns 0: fn will run; or the cause once the group is
- * cancelled: fn never runs; or -EAGAIN when no thread can be had and none of the group's will
- * become free.
+ * but for a short run-up of accepted starts. Functions below the limit may wait for each other, so
+ * each is to have a thread: where the runtime has none left it blocks until one becomes free.
+ *
+ * Returns 0: fn will run; or, and then fn never runs: the cause once the group is cancelled; -EAGAIN
+ * when no thread can be had, and none of the group's is at work or within a second none of them and
+ * of all others becomes free; or -ENOTSUP in a child of fork().
  */
 int rv_group_go(struct rv_group *group, rv_function fn, void *arg);
 /* As above, but -EAGAIN instead of blocking; nothing is queued. */

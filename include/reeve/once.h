@@ -26,8 +26,9 @@ struct rv_once {
 /*
  * Runs fn(context, arg) if it never ran, and waits for its end. The context has the first caller's
  * values and is not cancelled, but by rv_once_finish(). Returns fn's result; the caller's context's
- * code; -EDEADLK when called from within fn (with its context, or on its thread); or -ENOMEM, and
- * then nothing ran.
+ * code; -EDEADLK when called from within fn (with its context, or on its thread); or, and then
+ * nothing ran, -ENOMEM, or -ENOTSUP in a child of fork(). fn runs on a thread of the runtime, one
+ * more than there may be if all are in use; where the kernel refuses even that, it waits for one.
  */
 int rv_once_run(struct rv_context *ctx, struct rv_once *once, rv_function fn, void *arg);
 

@@ -36,10 +36,10 @@ struct rv_pool_options {
     size_t size;             /* sizeof(struct rv_pool_options) */
     unsigned workers;        /* 0: as many as there are processors */
     size_t queue;            /* jobs that can wait; 0: 1024 */
-    rv_duration timeout;     /* of one attempt; 0: none */
+    rv_duration timeout;     /* of one attempt; 0 or less, or RV_FOREVER: none */
     unsigned retries;        /* further attempts after a failure other than -EBADMSG */
-    rv_duration backoff;     /* before the first retry; doubles, with jitter; 0: 100 ms */
-    rv_duration backoff_max; /* of the pauses; 0: 1 minute, or backoff if that is longer */
+    rv_duration backoff;     /* before the first retry; doubles, with jitter; 0 or less: 100 ms */
+    rv_duration backoff_max; /* of the pauses; 0 or less: 1 minute, or backoff if that is longer */
     /* Called once for each accepted job, on a worker or on whoever cancels or destroys; may be
      * NULL. Must not block for long, nor destroy the pool. */
     void (*ended)(const struct rv_job_end *end, void *arg);
@@ -60,34 +60,35 @@ struct rv_pool_stats {
 
 /*
  * Reserves the workers' threads. The pool's context is a child of ctx. options may be NULL. Returns
- * 0, -EAGAIN when the threads cannot be had, -EINVAL, or -ENOMEM.
+ * 0, -EAGAIN when the threads cannot be had, -EINVAL, -ENOTSUP in a child of fork(), or -ENOMEM.
  */
 int rv_pool_create(struct rv_context *ctx, const struct rv_pool_options *options,
                    struct rv_pool **ret_pool);
 
 /*
  * Puts fn(context, arg) in the queue, blocking while it is full. ctx is the submitter's: it ends
- * the blocking, not the job. Returns 0: the job is accepted; or ctx's code, or the pool's cause
- * once it is cancelled or -EPIPE once it drains: fn never runs.
+ * the blocking, not the job. Returns 0: the job is accepted; or, and then fn never runs: ctx's code;
+ * the pool's cause once it is cancelled; -EPIPE once it drains; or -ENOTSUP in a child of fork().
  */
 int rv_pool_submit(struct rv_context *ctx, struct rv_pool *pool, rv_function fn, void *arg);
 /* As above, but -EAGAIN instead of blocking. */
 int rv_pool_try_submit(struct rv_pool *pool, rv_function fn, void *arg);
 
-/* Accepts nothing more, and waits until every accepted job has ended, retries included. Returns 0
- * or ctx's code when that comes first; jobs then go on. */
+/* Accepts nothing more, and waits until every accepted job has ended, retries included. Returns 0;
+ * ctx's code when that comes first, and jobs then go on; or -ENOTSUP in a child of fork(). */
 int rv_pool_drain(struct rv_context *ctx, struct rv_pool *pool);
 
-/* Accepts nothing more, and ends jobs that wait as lost, with this code and text; those in flight
- * go on to their end. Does not block. */
+/* Accepts nothing more, and ends jobs that wait as lost, with this code (0: -ECANCELED) and text;
+ * those in flight go on to their end, and have no further attempts. Does not block. */
 void rv_pool_discard(struct rv_pool *pool, int code, const char *text);
 
 /* Ends jobs that wait as lost, with this cause; those in flight see the cancel. Does not block. */
 void rv_pool_cancel(struct rv_pool *pool, int code, const char *text);
 
-/* Cancels what is left, waits for jobs in flight to return, and frees. NULL does nothing. Not from
- * a job of the pool, and not before every other call on the pool has returned: a job may run, and
- * tell somebody, before the submit that put it in the queue is over. */
+/* Cancels what is left, waits for jobs in flight to return, and frees. NULL does nothing. Callers
+ * that are blocked in a submit or drain at that moment return first. Not from a job of the pool, and
+ * not before every other call on the pool has returned: a job may run, and tell somebody, before the
+ * submit that put it in the queue is over. */
 void rv_pool_destroy(struct rv_pool *pool);
 
 /* What the pool holds and has done; the sum holds always, each part while others work only about.

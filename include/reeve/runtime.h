@@ -1,7 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The runtime's threads. They are made when needed, kept for reuse, and blocked for all signals. A
- * parked runtime costs nothing: no polling and no wake-up while nothing is due.
+ * The runtime's threads. They are made when needed, kept for reuse, and blocked for all signals but
+ * those that a thread causes itself (SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGSYS, SIGABRT),
+ * which reach the program's handlers. A parked runtime costs nothing: no polling and no wake-up while
+ * nothing is due.
+ *
+ * A child of fork() has none of its parent's threads. If the parent had any, functions that need one
+ * return -ENOTSUP there, and those that wait for what the parent has begun do not wait; what works
+ * on the calling thread alone (contexts, channels, sleeping, commands) works. Objects that other
+ * threads used at the moment of the fork are not to be touched.
  */
 #ifndef REEVE_RUNTIME_H
 #define REEVE_RUNTIME_H
@@ -17,13 +24,15 @@ extern "C" {
 struct rv_context;
 
 struct rv_runtime_options {
-    size_t size;          /* sizeof(struct rv_runtime_options) */
-    unsigned threads_max; /* 0: 256 */
-    size_t stack_size;    /* 0: 256 KiB */
+    size_t size; /* sizeof(struct rv_runtime_options) */
+    /* 0: 256. On top come the timer's thread, that of signals, and that which ends things when all
+     * others are in use; and one while a once runs that found all in use. */
+    unsigned threads_max;
+    size_t stack_size; /* 0: 256 KiB */
 };
 
 struct rv_runtime_stats {
-    unsigned threads; /* the timer's, and that of signals, not included */
+    unsigned threads; /* the timer's, that of signals and that which ends things not included */
     unsigned idle;
     unsigned reserved; /* by pools and fans */
     size_t timers;
@@ -47,8 +56,8 @@ void rv_runtime_set_submit(int (*sink)(struct rv_context *ctx, const char *pool,
 void rv_runtime_set_fail_option(void (*sink)(struct rv_context *ctx, const char *option,
                                              const char *text));
 
-/* Ends all idle threads and waits for them, for tests that count threads. New ones are made when
- * needed. */
+/* Ends all threads that are idle now and waits for them, for tests that count threads. New ones are
+ * made when needed. */
 void rv_runtime_trim(void);
 
 #ifdef __cplusplus

@@ -38,13 +38,14 @@ struct rv_periodic_spec {
     size_t size; /* sizeof(struct rv_periodic_spec) */
     rv_duration interval;
     rv_duration delay; /* before the first run; 0: at once */
-    /* Called once when it has ended, on a thread of the runtime: with fn's error and text, or the
-     * code of the context. May be NULL. */
+    /* Called once when it has ended, on a thread of the runtime or on the one that stops it: with
+     * fn's error and text, or the code of the context. May be NULL. */
     void (*ended)(int code, const char *text, void *arg);
     /*
      * Decides when each run starts, on the monotonic clock, in place of interval and delay: asked at
      * the start, after each run, and by rv_periodic_reschedule(). What has passed is due at once,
-     * RV_FOREVER is never. Called on any thread; must neither block nor call rv_periodic functions.
+     * RV_FOREVER is never. Called on any thread, with no lock held; must neither block nor call
+     * rv_periodic functions.
      * NULL: the grid of interval.
      */
     rv_duration (*next)(void *arg);
@@ -54,8 +55,8 @@ struct rv_periodic_spec {
  * As rv_periodic_run(), but in the background, and without a thread while it waits: all share one
  * timer. fn runs on threads of the runtime, never twice at once; each run has a context of its own,
  * a child of ctx, that is cancelled when the run returns. *ret_periodic is set before the first run
- * begins. Returns 0, -EINVAL, -EAGAIN when the
- * timer's thread cannot be started, or -ENOMEM. Ends with rv_periodic_stop().
+ * begins. Returns 0, -EINVAL, -EAGAIN when a thread that it needs cannot be started, -ENOTSUP in a
+ * child of fork(), or -ENOMEM. Ends with rv_periodic_stop(), which needs no free thread.
  *
  * Want of memory or of threads does not end it once it is started: a run for which there is none is put off, and
  * tried again every tenth of a second until it begins; ticks that pass meanwhile are lost, and next is

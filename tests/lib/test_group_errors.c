@@ -183,9 +183,10 @@ static void test_without_a_thread(void **state)
     assert_int_equal(rv_group_go(busy, until_released, NULL), 0);
     assert_int_equal(rv_group_go(group, brief, NULL), -EAGAIN);
     assert_int_equal(rv_group_try_go(group, brief, NULL), -EAGAIN);
-    /* The one that has a thread queues, without limit or try. */
-    assert_int_equal(rv_group_go(busy, brief, NULL), 0);
+    /* One that has a thread waits for it to be free, and in vain. */
+    assert_int_equal(rv_group_go(busy, brief, NULL), -EAGAIN);
     atomic_store(&release_all, 1);
+    assert_int_equal(rv_group_go(busy, brief, NULL), 0);
     assert_int_equal(rv_group_wait(busy), 0);
     assert_int_equal(total, 2);
     assert_int_equal(rv_group_go(group, brief, NULL), 0);

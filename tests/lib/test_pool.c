@@ -233,6 +233,79 @@ static void test_destroy_with_retries_waiting(void **state)
     }
 }
 
+static int fail_when_released(struct rv_context *ctx, void *arg)
+{
+    until_released(ctx, arg);
+    return -EIO;
+}
+
+/* What is discarded has no further attempts, a job that was under way meanwhile included. */
+static void test_a_discard_ends_the_attempts(void **state)
+{
+    struct rv_pool_options options = {.workers = 1, .retries = 9, .backoff = RV_HOUR};
+    struct ends ends;
+    struct rv_pool *pool = make_pool(bg, options, &ends);
+    (void)state;
+
+    reset();
+    assert_int_equal(rv_pool_submit(bg, pool, fail_when_released, NULL), 0);
+    wait_value(&running, 1);
+    assert_int_equal(rv_pool_submit(bg, pool, brief, NULL), 0);
+    rv_pool_discard(pool, -EIO, "no longer");
+    atomic_store(&release_all, 1);
+    assert_int_equal(rv_pool_drain(bg, pool), 0);
+    assert_int_equal(ends.failed, 1);
+    assert_int_equal(ends.lost, 1);
+    rv_pool_destroy(pool);
+}
+
+static int submit_one(void *arg)
+{
+    struct submission *s = arg;
+
+    return rv_pool_submit(s->ctx, s->pool, brief, NULL);
+}
+
+static int drain_it(void *arg)
+{
+    struct submission *s = arg;
+
+    return rv_pool_drain(s->ctx, s->pool);
+}
+
+/* Callers that are blocked in a pool when it is destroyed leave it before its memory goes. */
+static void test_destroy_with_callers_inside(void **state)
+{
+    (void)state;
+    for (int round = 0; round < rounds_of(60); round++) {
+        struct rv_pool_options options = {.workers = 1, .queue = 1};
+        struct ends ends;
+        struct submission s = {.ctx = bg, .pool = make_pool(bg, options, &ends)};
+        struct caller callers[5];
+
+        reset();
+        assert_int_equal(rv_pool_submit(bg, s.pool, until_cancelled, NULL), 0);
+        wait_value(&running, 1);
+        assert_int_equal(rv_pool_submit(bg, s.pool, brief, NULL), 0);
+        for (int i = 0; i < 4; i++) {
+            caller_start(&callers[i], submit_one, &s);
+            caller_wait_blocked(&callers[i]);
+        }
+        if (round % 2) {
+            caller_start(&callers[4], drain_it, &s);
+            for (int i = 0; i < 4; i++)
+                assert_int_equal(caller_join(&callers[i]), -EPIPE);
+            caller_wait_blocked(&callers[4]);
+        }
+        rv_pool_destroy(s.pool);
+        if (round % 2)
+            assert_int_equal(caller_join(&callers[4]), 0);
+        else
+            for (int i = 0; i < 4; i++)
+                assert_int_equal(caller_join(&callers[i]), -ECANCELED);
+    }
+}
+
 /* Submitters, a cancel and a destroy at random moments: the books always balance. */
 static int submit_many(void *arg)
 {
@@ -372,6 +445,8 @@ int main(void)
         cmocka_unit_test(test_retries_and_deadlines),
         cmocka_unit_test(test_no_retry_of_bad_data),
         cmocka_unit_test(test_destroy_with_retries_waiting),
+        cmocka_unit_test(test_a_discard_ends_the_attempts),
+        cmocka_unit_test(test_destroy_with_callers_inside),
         cmocka_unit_test(test_books_balance_under_cancel),
         cmocka_unit_test(test_room_is_handed_on),
         cmocka_unit_test(test_options_that_cannot_be),

@@ -346,6 +346,39 @@ static void test_descriptors_wait_beside_channels(void **state)
     rv_channel_unref(mixed.channel);
 }
 
+/* Each clause that is ready is as likely as any other, though others that are not stand before it. */
+static void test_the_choice_is_fair(void **state)
+{
+    static const size_t counts[] = {2, 8, 64};
+    (void)state;
+
+    for (size_t n = 0; n < 3; n++)
+        for (int fds = 0; fds < 2; fds++) {
+            struct rv_channel *ready[2] = {make(1), make(1)};
+            struct rv_clause clauses[64];
+            int hits[2] = {0}, value = 1, ends[2];
+            size_t count = counts[n];
+
+            assert_int_equal(pipe(ends), 0);
+            for (size_t i = 0; i < count; i++)
+                clauses[i] = (struct rv_clause)RV_RECV(NULL, &value);
+            for (int i = 0; i < 2; i++)
+                clauses[count - 2 + (size_t)i] = fds ? (struct rv_clause)RV_READY(ends[1], POLLOUT)
+                                                     : (struct rv_clause)RV_RECV(ready[i], &value);
+            for (int round = 0; round < 2000; round++) {
+                for (int i = 0; i < 2; i++)
+                    rv_channel_try_send(ready[i], &value);
+                hits[rv_select(bg, clauses, count, RV_FOREVER) - (int)count + 2]++;
+            }
+            /* Ten standard deviations off the half. */
+            assert_in_range(hits[0], 776, 1224);
+            close(ends[0]);
+            close(ends[1]);
+            rv_channel_unref(ready[0]);
+            rv_channel_unref(ready[1]);
+        }
+}
+
 static int setup(void **state)
 {
     (void)state;
@@ -366,6 +399,7 @@ int main(void)
         cmocka_unit_test(test_it_looks_at_one_moment),
         cmocka_unit_test(test_both_sends_are_chosen),
         cmocka_unit_test(test_descriptors_wait_beside_channels),
+        cmocka_unit_test(test_the_choice_is_fair),
     };
 
     return cmocka_run_group_tests_name("select", tests, setup, NULL);

@@ -132,6 +132,16 @@ static void test_poll_sees_what_happens_meanwhile(void **state)
     close(ends[0]);
 }
 
+static void test_no_descriptor_is_an_error(void **state)
+{
+    (void)state;
+    for (int fd = -1; fd > -4; fd--) {
+        assert_int_equal(rv_poll(bg, fd, POLLIN, RV_FOREVER), -EBADF);
+        assert_int_equal(rv_poll(bg, fd, POLLIN, 0), -EBADF);
+    }
+    assert_int_equal(rv_poll(bg, 1000000, POLLIN, RV_FOREVER), -EBADF);
+}
+
 static int setup(void **state)
 {
     (void)state;
@@ -148,6 +158,7 @@ int main(void)
         cmocka_unit_test(test_a_done_context_ends_it_at_once),
         cmocka_unit_test(test_a_deadline_ends_it),
         cmocka_unit_test(test_poll_sees_what_happens_meanwhile),
+        cmocka_unit_test(test_no_descriptor_is_an_error),
     };
 
     return cmocka_run_group_tests_name("sleep", tests, setup, NULL);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The ring: lib/ring.h, with two cells, one or two pushers, as many poppers that take up to two at
- * once, and whoever stops it at any moment. The other models take a push or pop, with the flags
- * that it saw, for one step: this one says why they may.
+ * The ring: lib/ring.h, with one or two places, one or two pushers that push up to two at once, as
+ * many poppers that take up to two, and whoever stops it at any moment. The other models take a push
+ * or pop, with the flags that it saw, for one step: this one says why they may.
  *
  * Checked under sequential consistency; memory order is argued in ring.h, and for ThreadSanitizer
  * and tests/lib/.
@@ -10,9 +10,9 @@
  * Here                     there
  * tail, tail_stop,         the word ring->tail: what is read or compared of it is one step
  * tail_tell; head, ...     ring->head, likewise
- * number[], value[]        struct ring_cell
- * pusher                   ring_push_begin(), ring_copy(), ring_pushed()
- * popper                   ring_filled(), ring_pop_begin(), ring_copy(), ring_popped()
+ * mark[], value[]          ring->marks, which count laps modulo 2 here, and ring->elements
+ * pusher                   ring_push_begin(), ring_copy_in(), ring_pushed()
+ * popper                   ring_marked(), ring_pop_begin(), ring_copy_out(), ring_popped()
  * push_waits[], ...        who sleeps for room or an element, as in channel.h and pool.h: sets
  *                          RING_TELL, and looks (ring_length()) then
  * closed                   channel->closed, which is set after RING_STOP
@@ -21,22 +21,24 @@
  * turn; after RING_STOP no push succeeds, and what was pushed before is popped, by who looks once
  * more after he has seen it closed; nobody sleeps for ever (no invalid end state).
  *
- * Variants: PUSHERS=2,POPPERS=1,CAPACITY=2 PUSHERS=2,POPPERS=1,CAPACITY=1
- *           PUSHERS=1,POPPERS=2,CAPACITY=1
- * More: PUSHERS=1,POPPERS=2,CAPACITY=2
+ * Variants: PUSHERS=2,POPPERS=1,CAPACITY=2,PLACES=2,PUSH=1 PUSHERS=2,POPPERS=1,CAPACITY=1,PLACES=2,PUSH=1
+ *           PUSHERS=1,POPPERS=2,CAPACITY=1,PLACES=2,PUSH=1 PUSHERS=1,POPPERS=1,CAPACITY=2,PLACES=2,PUSH=2
+ *           PUSHERS=1,POPPERS=2,CAPACITY=1,PLACES=1,PUSH=1
+ * More: PUSHERS=1,POPPERS=2,CAPACITY=2,PLACES=2,PUSH=1 PUSHERS=1,POPPERS=2,CAPACITY=2,PLACES=2,PUSH=2
+ * Found in: BUG_NO_LAPS PUSHERS=1,POPPERS=2,CAPACITY=1,PLACES=1,PUSH=1
  */
-#ifndef BUG_ONE_CELL
-#define CELLS 2
+#ifndef BUG_NO_LAPS
+#define LAPS 2
 #else
-#define CELLS 1
+#define LAPS 1
 #endif
-#define ELEMENTS 3 /* of which the second pusher has one: over two cells, a lap and a half */
+#define ELEMENTS 3 /* of which the second pusher has one: over two places, a lap and a half */
 #define LIMIT    2
-#define LAP(ticket) ((ticket) - (ticket) % CELLS)
+#define FREE(ticket) (2 * (((ticket) / PLACES) % LAPS))
 
 byte tail, head, head_seen;
 bool tail_stop, tail_tell, head_tell, closed;
-byte number[CELLS], value[CELLS];
+byte mark[PLACES], value[PLACES];
 byte put[ELEMENTS]; /* with which ticket what was pushed */
 bool popped[ELEMENTS];
 
@@ -55,19 +57,27 @@ inline wake_poppers()
 
 proctype pusher(byte me)
 {
-    byte ticket, seen, count;
+    byte ticket, seen, count, room, span;
     bool tell;
 
 again:
+    atomic { span = 0; room = 0 };
     if :: count == (me == 0 -> ELEMENTS + 1 - PUSHERS : 1) -> goto done :: else fi;
     atomic { ticket = tail; tell = tail_tell; if :: tail_stop -> goto done :: else fi };
 look:
-    atomic { if :: ticket - head_seen < CAPACITY -> goto not_full :: else fi };
+    atomic {
+        if
+        :: ticket - head_seen + PUSH <= CAPACITY -> room = PUSH; goto not_full
+        :: else
+        fi
+    };
     seen = head;
     head_seen = seen;
     atomic {
         if
-        :: ticket - seen < CAPACITY -> seen = 0
+        :: ticket - seen < CAPACITY ->
+            room = (CAPACITY + seen - ticket < PUSH -> CAPACITY + seen - ticket : PUSH);
+            seen = 0
         :: else ->
             seen = 0;
             if
@@ -80,9 +90,22 @@ look:
         fi
     };
 not_full:
-#ifndef BUG_CELL_UNSEEN
-    if :: number[ticket % CELLS] != LAP(ticket) -> goto again :: else fi;
+    atomic {
+        if
+        :: room > (me == 0 -> ELEMENTS + 1 - PUSHERS : 1) - count ->
+            room = (me == 0 -> ELEMENTS + 1 - PUSHERS : 1) - count
+        :: else -> skip
+        fi
+    };
+    do
+#ifndef BUG_MARK_UNSEEN
+    :: span < room && mark[(ticket + span) % PLACES] == FREE(ticket + span) -> span++
+#else
+    :: span < room -> span++
 #endif
+    :: else -> break
+    od;
+    if :: span == 0 -> goto again :: else fi;
     atomic {
         if
 #ifndef BUG_STOP_ASIDE
@@ -92,19 +115,22 @@ not_full:
 #endif
             assert(!tail_stop);
             put[ticket] = me * ELEMENTS + count + 1;
-            tail++;
+            if :: span == 2 -> put[ticket + 1] = me * ELEMENTS + count + 2 :: else fi;
+            tail = tail + span;
             assert(tail - head <= CAPACITY)
         :: else -> goto again
         fi
     };
-#ifndef BUG_NUMBER_FIRST
-    value[ticket % CELLS] = me * ELEMENTS + count + 1;
-    number[ticket % CELLS] = LAP(ticket) + 1;
-#else
-    number[ticket % CELLS] = LAP(ticket) + 1;
-    value[ticket % CELLS] = me * ELEMENTS + count + 1;
+#ifdef BUG_MARK_FIRST
+    mark[ticket % PLACES] = FREE(ticket) + 1;
 #endif
-    count++;
+    value[ticket % PLACES] = me * ELEMENTS + count + 1;
+    if :: span == 2 -> value[(ticket + 1) % PLACES] = me * ELEMENTS + count + 2 :: else fi;
+#ifndef BUG_MARK_FIRST
+    mark[ticket % PLACES] = FREE(ticket) + 1;
+#endif
+    if :: span == 2 -> mark[(ticket + 1) % PLACES] = FREE(ticket + 1) + 1 :: else fi;
+    count = count + span;
     if :: tell -> wake_poppers() :: else fi;
     goto again;
 no_room:
@@ -122,16 +148,16 @@ done:
 
 inline pop_one(n)
 {
-    slot = (ticket + n) % CELLS;
+    slot = (ticket + n) % PLACES;
 #ifdef BUG_EMPTIED_FIRST
-    number[slot] = LAP(ticket + n) + CELLS;
+    mark[slot] = FREE(ticket + n + PLACES);
 #endif
     d_step {
         assert(value[slot] == put[ticket + n] && !popped[ticket + n]);
         popped[ticket + n] = true
     };
 #ifndef BUG_EMPTIED_FIRST
-    number[slot] = LAP(ticket + n) + CELLS
+    mark[slot] = FREE(ticket + n + PLACES)
 #endif
 }
 
@@ -143,7 +169,7 @@ proctype popper(byte me)
 again:
     atomic { ticket = head; tell = head_tell; count = 0 };
     do
-    :: count < LIMIT && number[(ticket + count) % CELLS] == LAP(ticket + count) + 1 -> count++
+    :: count < LIMIT && mark[(ticket + count) % PLACES] == FREE(ticket + count) + 1 -> count++
     :: else -> break
     od;
     if

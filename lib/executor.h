@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: MIT */
+/* What executor.c (threads) and work.c (what is queued for them) share. All under executor_lock. */
+#ifndef REEVE_LIB_EXECUTOR_H
+#define REEVE_LIB_EXECUTOR_H
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+extern pthread_mutex_t executor_lock;
+
+/* executor.c */
+
+/* As executor_start(); it may give the lock up to wait for a thread that retires. */
+int executor_start_locked(void (*fn)(void *arg), void *arg);
+/* Whether every thread that there may be has something to do, or is promised to somebody. */
+bool executor_is_exhausted(void);
+/* Whether more threads work than there may be: one that has retired was promised to others. */
+bool executor_is_over(void);
+/* A function of the calling thread's has returned: it no longer retires. */
+void executor_settle(void);
+size_t executor_stack_size(void);
+bool executor_has_threads(void);
+
+/* work.c */
+
+/* Whether there is an ender. */
+bool work_has_thread(void);
+/* Runs queued work until there is none; gives the lock up meanwhile. */
+void work_run_all(void);
+/* There may be threads for queued work again. Returns whether to call work_watch(), without the
+ * lock. */
+bool work_find_threads(void);
+void work_watch(void);
+
+#endif

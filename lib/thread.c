@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: MIT */
+#include "lib/thread.h"
+
+#include <errno.h>
+#include <signal.h>
+
+#include "base/macro.h"
+
+static void block_what_others_send(sigset_t *ret_before)
+{
+    static const int own[] = {SIGABRT, SIGBUS, SIGFPE, SIGILL, SIGSEGV, SIGSYS, SIGTRAP};
+    sigset_t set;
+
+    sigfillset(&set);
+    for (size_t i = 0; i < ARRAY_SIZE(own); i++)
+        sigdelset(&set, own[i]);
+    pthread_sigmask(SIG_SETMASK, &set, ret_before);
+}
+
+int thread_start(void *(*fn)(void *arg), void *arg, size_t stack_size, pthread_t *ret_id)
+{
+    pthread_attr_t attributes;
+    sigset_t before;
+    pthread_t id;
+    int r;
+
+    if (pthread_attr_init(&attributes) != 0)
+        return -EAGAIN;
+    pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
+    if (stack_size > 0)
+        pthread_attr_setstacksize(&attributes, stack_size);
+    block_what_others_send(&before);
+    r = pthread_create(&id, &attributes, fn, arg);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    pthread_attr_destroy(&attributes);
+    if (r == 0 && ret_id)
+        *ret_id = id;
+    return r == 0 ? 0 : -EAGAIN;
+}
