@@ -40,6 +40,22 @@ int rv_channel_recv(struct rv_context *ctx, struct rv_channel *channel, void *re
 int rv_channel_try_send(struct rv_channel *channel, const void *element);
 int rv_channel_try_recv(struct rv_channel *channel, void *ret_element);
 
+/*
+ * Sends count elements that lie side by side, in their order, blocking while there is no room: one
+ * call costs hardly more than one rv_channel_send(). Those of other senders may come between them.
+ * *ret_sent (may be NULL) is how many were sent, from the first on: all, unless an error is
+ * returned. Returns 0, -EPIPE, or the context's code.
+ */
+int rv_channel_send_many(struct rv_context *ctx, struct rv_channel *channel, const void *elements,
+                         size_t count, size_t *ret_sent);
+/*
+ * Receives up to limit elements, side by side and in their order: what is there, and at least one,
+ * blocking while there is none. *ret_received is how many; 0 with an error. Returns 0, -EPIPE, the
+ * context's code, or -EINVAL for a limit of 0.
+ */
+int rv_channel_recv_many(struct rv_context *ctx, struct rv_channel *channel, void *ret_elements,
+                         size_t limit, size_t *ret_received);
+
 /* Nothing more can be sent; what is buffered can be received. Returns 0, or -EPIPE when it is
  * closed already. */
 int rv_channel_close(struct rv_channel *channel);

@@ -148,12 +148,30 @@ static int wait_sending(void *arg)
     return r;
 }
 
+static int wait_sending_many(void *arg)
+{
+    struct blocked *blocked = arg;
+    int elements[8] = {0};
+    size_t sent;
+
+    return rv_channel_send_many(blocked->ctx, blocked->channel, elements, 8, &sent);
+}
+
 static int wait_receiving(void *arg)
 {
     struct blocked *blocked = arg;
     int element;
 
     return rv_channel_recv(blocked->ctx, blocked->channel, &element);
+}
+
+static int wait_receiving_many(void *arg)
+{
+    struct blocked *blocked = arg;
+    int elements[8];
+    size_t received;
+
+    return rv_channel_recv_many(blocked->ctx, blocked->channel, elements, 8, &received);
 }
 
 static int wait_selecting(void *arg)
@@ -227,8 +245,9 @@ static int wait_periodically(void *arg)
 static void test_whatever_blocks(void **state)
 {
     static int (*const calls[])(void *arg) = {
-        wait_sending, wait_receiving, wait_selecting, wait_polling, wait_acquiring,
-        wait_ticking, wait_sleeping,  wait_draining,  wait_fanning, wait_periodically,
+        wait_sending,   wait_sending_many, wait_receiving, wait_receiving_many,
+        wait_selecting, wait_polling,      wait_acquiring, wait_ticking,
+        wait_sleeping,  wait_draining,     wait_fanning,   wait_periodically,
     };
     int code;
     (void)state;
