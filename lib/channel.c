@@ -10,6 +10,9 @@
 /* Pauses between two looks at a ring. */
 #define LOOK_PACE 8
 
+/* Of channels in which enough can gather. */
+#define FLOW_CAPACITY 64
+
 int rv_channel_create(size_t element_size, size_t capacity, struct rv_channel **ret_channel)
 {
     struct rv_channel *channel;
@@ -90,6 +93,53 @@ enum attempt channel_meet(struct rv_channel *channel, void *element, bool send,
 /* Operations -------------------------------------------------------------------------------------
  */
 
+/* Before an operation of a thread whose last one met the other side. */
+static void gather(struct rv_channel *channel, bool send)
+{
+    size_t length;
+
+    if (channel->capacity < FLOW_CAPACITY)
+        return;
+    flow_gather(&thread_flow);
+    length = ring_length(&channel->ring);
+    flow_learn(&thread_flow, send ? channel->capacity - length : length);
+}
+
+RING_INLINE enum attempt send_through(struct rv_channel *channel, const void *element)
+{
+    struct ring_signs signs;
+    enum attempt r;
+
+    if (thread_flow.tight)
+        gather(channel, true);
+    r = channel_put(channel, element, &signs);
+    thread_flow.tight = signs.tight;
+    if (r == ATTEMPT_DONE && signs.tell)
+        channel_tell(channel, false);
+    return r;
+}
+
+RING_INLINE enum attempt recv_through(struct rv_channel *channel, void *element)
+{
+    struct ring_signs signs;
+    enum attempt r;
+
+    if (thread_flow.tight)
+        gather(channel, false);
+    r = channel_take(channel, element, &signs);
+    thread_flow.tight = signs.tight;
+    if (r == ATTEMPT_DONE && !signs.tell)
+        return r;
+    /* What was sent before the close is still to be had; after it nothing comes. */
+    if (r == ATTEMPT_BLOCKED && atomic_load(&channel->closed)) {
+        r = channel_take(channel, element, &signs);
+        return r == ATTEMPT_BLOCKED ? ATTEMPT_CLOSED : r;
+    }
+    if (r == ATTEMPT_DONE && signs.tell)
+        channel_tell(channel, true);
+    return r;
+}
+
 enum attempt channel_send_now(struct rv_channel *channel, const void *element)
 {
     enum attempt r;
@@ -97,10 +147,10 @@ enum attempt channel_send_now(struct rv_channel *channel, const void *element)
     /* What is sent is only read. */
     if (channel->capacity == 0)
         return meet(channel, (void *)(uintptr_t)element, true);
-    r = channel_send_through(channel, element);
+    r = send_through(channel, element);
     while (r == ATTEMPT_BLOCKED && atomic_load(&channel->receivers.count) > 0 &&
            channel_make_room(channel) == ATTEMPT_DONE)
-        r = channel_send_through(channel, element);
+        r = send_through(channel, element);
     return r;
 }
 
@@ -110,15 +160,18 @@ enum attempt channel_recv_now(struct rv_channel *channel, void *element)
 
     if (channel->capacity == 0)
         return meet(channel, element, false);
-    r = channel_recv_through(channel, element);
+    r = recv_through(channel, element);
     if (r == ATTEMPT_BLOCKED && atomic_load(&channel->senders.count) > 0)
         r = channel_take_from_sender(channel, element);
     return r;
 }
 
+/* A sender that is to wait waits for half of the ring, see channel.h. */
 static bool may_send(const void *arg)
 {
-    return channel_is_ready(arg, true);
+    const struct rv_channel *channel = arg;
+
+    return atomic_load(&channel->closed) || ring_length(&channel->ring) <= channel->capacity / 2;
 }
 
 static bool may_recv(const void *arg)
@@ -149,8 +202,6 @@ static enum attempt queue(struct rv_channel *channel, struct channel_waiter *wai
         r = channel_meet(channel, waiter->element, waiter->sender, &wake);
     if (r == ATTEMPT_BLOCKED) {
         wait_init(waiter->wait);
-        if (waiter->sender && waiter->patience == 0 && channel->capacity > 1)
-            waiter->patience = rv_now() + CHANNEL_PUT_OFF;
         channel_enqueue(channel, waiter);
         if (channel_is_ready(channel, waiter->sender)) {
             wake = channel_dequeue(channel, waiter);
@@ -162,6 +213,13 @@ static enum attempt queue(struct rv_channel *channel, struct channel_waiter *wai
     return r;
 }
 
+static rv_duration deadline_of(const struct channel_waiter *waiter)
+{
+    if (waiter->from == 0)
+        return RV_FOREVER;
+    return rv_now() + (waiter->sender ? CHANNEL_PUT_OFF : CHANNEL_SLEEP_ON);
+}
+
 static enum attempt wait_served(struct rv_context *ctx, struct rv_channel *channel,
                                 struct channel_waiter *waiter)
 {
@@ -171,16 +229,17 @@ static enum attempt wait_served(struct rv_context *ctx, struct rv_channel *chann
     if (context_hook_add(ctx, &hook) != 0)
         wait_claim(waiter->wait, WAIT_CANCEL);
     else
-        wait_for(waiter->wait, waiter->patience != 0 ? waiter->patience : RV_FOREVER);
+        wait_for(waiter->wait, deadline_of(waiter));
     context_hook_remove(ctx, &hook);
     pthread_mutex_lock(&channel->lock);
+    channel_learn(channel, waiter);
     wake = channel_dequeue(channel, waiter);
     pthread_mutex_unlock(&channel->lock);
     parker_unpark(wake);
     if (wait_result(waiter->wait) == WAIT_CANCEL)
         return ATTEMPT_CANCELLED;
     if (wait_result(waiter->wait) == WAIT_TIMEOUT) {
-        waiter->patience = RV_FOREVER;
+        waiter->waited = true;
         waiter->retry = true; /* its place is in front still */
         return ATTEMPT_AGAIN;
     }
@@ -209,14 +268,33 @@ static enum attempt operate(struct rv_context *ctx, struct rv_channel *channel, 
     return r;
 }
 
+RING_INLINE enum attempt do_send(struct rv_context *ctx, struct rv_channel *channel,
+                                 const void *element)
+{
+    if (rv_context_err(ctx) != 0)
+        return ATTEMPT_CANCELLED;
+    if (channel->capacity > 0 && send_through(channel, element) == ATTEMPT_DONE)
+        return ATTEMPT_DONE;
+    return operate(ctx, channel, (void *)(uintptr_t)element, true);
+}
+
+RING_INLINE enum attempt do_recv(struct rv_context *ctx, struct rv_channel *channel, void *element)
+{
+    if (rv_context_err(ctx) != 0)
+        return ATTEMPT_CANCELLED;
+    if (channel->capacity > 0 && recv_through(channel, element) == ATTEMPT_DONE)
+        return ATTEMPT_DONE;
+    return operate(ctx, channel, element, false);
+}
+
 enum attempt channel_send(struct rv_context *ctx, struct rv_channel *channel, const void *element)
 {
-    return operate(ctx, channel, (void *)(uintptr_t)element, true);
+    return do_send(ctx, channel, element);
 }
 
 enum attempt channel_recv(struct rv_context *ctx, struct rv_channel *channel, void *element)
 {
-    return operate(ctx, channel, element, false);
+    return do_recv(ctx, channel, element);
 }
 
 int channel_code(enum attempt r, const struct rv_context *ctx)
@@ -235,12 +313,16 @@ int channel_code(enum attempt r, const struct rv_context *ctx)
 
 int rv_channel_send(struct rv_context *ctx, struct rv_channel *channel, const void *element)
 {
-    return channel_code(channel_send(ctx, channel, element), ctx);
+    enum attempt r = do_send(ctx, channel, element);
+
+    return r == ATTEMPT_DONE ? 0 : channel_code(r, ctx);
 }
 
 int rv_channel_recv(struct rv_context *ctx, struct rv_channel *channel, void *ret_element)
 {
-    return channel_code(channel_recv(ctx, channel, ret_element), ctx);
+    enum attempt r = do_recv(ctx, channel, ret_element);
+
+    return r == ATTEMPT_DONE ? 0 : channel_code(r, ctx);
 }
 
 int rv_channel_try_send(struct rv_channel *channel, const void *element)

@@ -17,10 +17,11 @@
  * the ring takes from a waiting counterpart all the same. Should others have been quicker than a
  * waiter who is already claimed, he is told to try again, and queues in front then. Where that has
  * paid of late, an operation looks at the ring for a while before it waits. A sender that has just
- * begun to wait is left alone until half of the ring is free, as that is soon where elements flow;
- * after CHANNEL_PUT_OFF he looks for himself, and is woken for every place from then on. Who puts
- * him off and he himself go by the one time that he has set before he could be seen, so he is never
- * put off and without a time-out.
+ * begun to wait is left alone until half of the ring has been taken, as that is soon where elements
+ * flow: receives before that are not even told (tell_pops). After CHANNEL_PUT_OFF it looks for
+ * itself, and is woken for every place from then on. Where both sides share a processor, whoever is
+ * woken takes it from the one that wakes; so a sender then waits for the whole ring to be empty, and
+ * a receiver, for CHANNEL_SLEEP_ON at most, for it to be full (struct place).
  *
  * Without a capacity all is done with the lock, directly with the counterpart that has waited
  * longest.
@@ -46,6 +47,7 @@ struct channel_side {
     _Atomic unsigned count; /* of waiters; read without the lock */
     unsigned waking;        /* served, and not back with the lock yet; only with a capacity */
     bool told_of;           /* RING_TELL is set for them */
+    struct place place;
 };
 
 struct rv_channel {
@@ -59,15 +61,19 @@ struct rv_channel {
     struct channel_side receivers;
 };
 
-#define CHANNEL_PUT_OFF (200 * RV_MICROSECOND)
+/* For so long a sender waits for half of the ring or more, and a receiver sleeps on. */
+#define CHANNEL_PUT_OFF  (200 * RV_MICROSECOND)
+#define CHANNEL_SLEEP_ON (50 * RV_MICROSECOND)
 
 struct channel_waiter {
     struct list list;
     struct wait *wait;
     void *element;
-    rv_duration patience; /* until when a sender may be put off, and then looks for itself; 0 or
-                             RV_FOREVER: must not be */
-    int token;            /* the wait's result when this waiter is served */
+    uint64_t from;  /* it is served when the other side has come to this ticket */
+    uint64_t begun; /* where that was when it began to wait */
+    bool sleeps_on; /* for all of the ring */
+    bool waited;    /* it is not put off any more */
+    int token;      /* the wait's result when this waiter is served */
     bool sender;
     bool linked;
     bool counted; /* among those that are waking */
@@ -75,15 +81,34 @@ struct channel_waiter {
     bool retry;   /* somebody else was quicker */
 };
 
+/* Through the ring, and nothing else. */
+
+/* Most elements are a pointer or a number: then the copy is no call. */
+RING_INLINE enum attempt channel_put(struct rv_channel *channel, const void *element,
+                                     struct ring_signs *ret_signs)
+{
+    size_t size = channel->element_size;
+
+    return size == sizeof(uint64_t)
+               ? ring_push(&channel->ring, element, sizeof(uint64_t), ret_signs)
+               : ring_push(&channel->ring, element, size, ret_signs);
+}
+
+RING_INLINE enum attempt channel_take(struct rv_channel *channel, void *element,
+                                      struct ring_signs *ret_signs)
+{
+    size_t size = channel->element_size;
+
+    return size == sizeof(uint64_t) ? ring_pop(&channel->ring, element, sizeof(uint64_t), ret_signs)
+                                    : ring_pop(&channel->ring, element, size, ret_signs);
+}
+
 /* channel_ring.c; of channels with a capacity. */
 
 /* An element into the ring or out of it: done, blocked or closed. With the lock; serves whoever is
  * to be told of it. */
 enum attempt channel_push(struct rv_channel *channel, const void *element);
 enum attempt channel_pop(struct rv_channel *channel, void *element);
-/* The same for those who have not got the lock. */
-enum attempt channel_send_through(struct rv_channel *channel, const void *element);
-enum attempt channel_recv_through(struct rv_channel *channel, void *element);
 /* After an operation without the lock that was to tell of itself: serves that side. */
 void channel_tell(struct rv_channel *channel, bool sender);
 /* The ring was empty: takes the element of a sender who waits, though another is being woken. */
@@ -124,6 +149,8 @@ struct channel_waiter *channel_claim(struct rv_channel *channel, bool sender,
                                      struct parker **ret_wake);
 /* Serves the first in line of that side if it is time. */
 struct parker *channel_serve(struct rv_channel *channel, bool sender);
+/* After it was woken, with the lock. */
+void channel_learn(struct rv_channel *channel, const struct channel_waiter *waiter);
 /* The channel has just been closed. */
 void channel_release_all(struct rv_channel *channel);
 

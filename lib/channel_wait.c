@@ -2,25 +2,78 @@
 /* Those who wait at a channel; channel.h has the protocol. */
 #include "lib/channel.h"
 
+/* Of channels in which it may pay to sleep on. */
+#define SLEEP_ON_CAPACITY 16
+
 static struct channel_side *side_of(struct rv_channel *channel, bool sender)
 {
     return sender ? &channel->senders : &channel->receivers;
 }
 
-/* Receivers are told of by pushes, senders by pops. */
+static const struct channel_waiter *first_of(const struct channel_side *side)
+{
+    return list_entry(side->waiters.next, const struct channel_waiter, list);
+}
+
+/* Receivers are told of by pushes, senders by pops: those that leave enough room for the first. */
 static void update_flag(struct rv_channel *channel, bool sender)
 {
     struct channel_side *side = side_of(channel, sender);
-    _Atomic uint64_t *word = sender ? &channel->ring.head : &channel->ring.tail;
     bool tell = !list_is_empty(&side->waiters) && side->waking == 0;
 
-    if (channel->capacity == 0 || tell == side->told_of)
+    if (channel->capacity == 0)
         return;
-    if (tell)
-        atomic_fetch_or(word, RING_TELL);
-    else
-        atomic_fetch_and(word, ~RING_TELL);
+    if (tell && sender)
+        ring_tell_of_pops(&channel->ring, first_of(side)->from);
+    else if (tell)
+        ring_tell_of_pushes(&channel->ring, first_of(side)->from);
+    else if (!tell && side->told_of)
+        atomic_fetch_and(sender ? &channel->ring.head : &channel->ring.tail, ~RING_TELL);
     side->told_of = tell;
+}
+
+/* What the other side has done. */
+static uint64_t count_for(const struct rv_channel *channel, bool sender)
+{
+    return sender ? ring_pops(&channel->ring) : ring_pushes(&channel->ring);
+}
+
+/* Whether the first in line is to wait for more; what changes that is told. */
+static bool is_put_off(struct rv_channel *channel, bool sender)
+{
+    const struct channel_side *side = side_of(channel, sender);
+
+    return !list_is_empty(&side->waiters) &&
+           (int64_t)(count_for(channel, sender) - first_of(side)->from) < 0;
+}
+
+/* A sender waits for half of the ring, or where it pays for all of it; a receiver likewise where it
+ * pays, and else for the first element. */
+static void choose_from(struct rv_channel *channel, struct channel_waiter *waiter)
+{
+    size_t capacity = channel->capacity;
+
+    waiter->from = 0;
+    waiter->sleeps_on = false;
+    if (waiter->waited || capacity < 2)
+        return;
+    waiter->begun = count_for(channel, waiter->sender);
+    waiter->sleeps_on =
+        capacity >= SLEEP_ON_CAPACITY && place_sleep_on(&side_of(channel, waiter->sender)->place);
+    if (waiter->sleeps_on)
+        waiter->from = waiter->begun + capacity;
+    else if (waiter->sender)
+        waiter->from = waiter->begun + capacity / 2;
+}
+
+void channel_learn(struct rv_channel *channel, const struct channel_waiter *waiter)
+{
+    struct place *place = &side_of(channel, waiter->sender)->place;
+
+    if (wait_result(waiter->wait) == waiter->token)
+        place_woken(place);
+    if (waiter->sleeps_on)
+        place_learn(place, (size_t)(count_for(channel, waiter->sender) - waiter->begun));
 }
 
 void channel_enqueue(struct rv_channel *channel, struct channel_waiter *waiter)
@@ -32,6 +85,7 @@ void channel_enqueue(struct rv_channel *channel, struct channel_waiter *waiter)
     else
         list_append(&side->waiters, &waiter->list);
     waiter->linked = true;
+    choose_from(channel, waiter);
     waiter->closed = waiter->retry = waiter->counted = false;
     atomic_fetch_add(&side->count, 1);
     update_flag(channel, waiter->sender);
@@ -86,28 +140,19 @@ static void serve_waiter(struct rv_channel *channel, struct channel_waiter *wait
     waiter->retry = r != ATTEMPT_DONE;
 }
 
-static bool may_put_off(const struct rv_channel *channel)
-{
-    const struct channel_waiter *first;
-
-    if (list_is_empty(&channel->senders.waiters) ||
-        ring_length(&channel->ring) <= channel->capacity / 2)
-        return false;
-    first = list_entry(channel->senders.waiters.next, const struct channel_waiter, list);
-    return first->patience != 0 && first->patience != RV_FOREVER && rv_now() < first->patience;
-}
-
 struct parker *channel_serve(struct rv_channel *channel, bool sender)
 {
     struct parker *wake = NULL;
     struct channel_waiter *waiter;
 
     if (side_of(channel, sender)->waking > 0 || atomic_load(&channel->closed) ||
-        !channel_is_ready(channel, sender) || (sender && may_put_off(channel)))
+        !channel_is_ready(channel, sender) || is_put_off(channel, sender))
         return NULL;
     waiter = channel_claim(channel, sender, &wake);
-    if (waiter)
+    if (waiter) {
+        place_wake(&side_of(channel, sender)->place);
         serve_waiter(channel, waiter);
+    }
     return wake;
 }
 

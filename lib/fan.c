@@ -4,24 +4,41 @@
  *
  * Properties: each item that was taken from `in` is given to fn once. `out` is closed exactly once
  * by the fan, after the last worker has ended, however it ended. The first error wins, and ends
- * the other workers.
+ * the other workers. No item waits while a worker idles, but for the time that waking one takes, or
+ * where items are short, for up to WATCH.
  *
  * Operation: workers with reserved threads receive, call fn and send, each until `in` is closed
  * and empty or something fails; an error cancels the context that all of them receive and send
  * with. The caller waits for the last of them and closes `out`.
  *
- * Safety: the fan lives on the caller's stack; the lock protects `running`, `code` and `text`, the
- * rest does not change while workers run. A worker touches the fan for the last time in giving up
- * the lock in which it counts itself out, and the caller takes that lock before he returns. Buffers
- * for an item and a result are each worker's own.
+ * A worker that finds nothing to receive waits at the channel, if no other does: it leads. The
+ * others follow: they idle, and are woken one by one. A worker that has an item wakes one unless the
+ * items are so short that to do what is there takes less time than to wake somebody; a timer finds
+ * out when that was wrong, as nothing has been done since it last looked. So a fan of short items is
+ * done by one thread, and one of long items by all.
+ *
+ * Safety: the fan lives on the caller's stack; the lock protects what has no comment of its own and
+ * changes while workers run. A worker touches the fan for the last time in giving up the lock in
+ * which it counts itself out, and the caller takes that lock before it returns. Buffers for an item
+ * and a result are each worker's own. Nobody follows while nobody leads or works: a worker idles only
+ * when another leads, and whoever ceases to lead has an item, after which it looks at `in` again, or
+ * wakes a follower; if it gets stuck, the timer does.
  */
 #include <errno.h>
 #include <reeve/fan.h>
 #include <stdlib.h>
 
+#include "base/macro.h"
 #include "base/text.h"
 #include "lib/channel.h"
 #include "lib/internal.h"
+
+/* An item that is not worth the waking of a follower, and as much work. */
+#define SHORT_ITEM (2 * RV_MICROSECOND)
+#define SHORT_WORK (20 * RV_MICROSECOND)
+#define WATCH      RV_MILLISECOND
+
+#define MEASURE_EVERY 16
 
 struct fan {
     struct rv_context *ctx;
@@ -31,9 +48,26 @@ struct fan {
     void *arg;
     pthread_mutex_t lock;
     pthread_cond_t all_done;
+    pthread_cond_t wanted; /* a follower */
+    struct list workers;
     unsigned running;
-    int code; /* the first error */
+    _Atomic unsigned followers; /* changed with the lock */
+    unsigned woken;             /* of them */
+    bool led;
+    bool over;                     /* followers are to look why */
+    _Atomic bool keeping_up;       /* changed with the lock */
+    bool watched;                  /* `watch` is armed: also for a while after it was kept up */
+    _Atomic rv_duration item_time; /* what fn took of late; 0: unknown */
+    struct timer watch;
+    uint64_t seen; /* by watch: how many items were done */
+    int code;      /* the first error */
     char text[RV_ERROR_TEXT_SIZE];
+};
+
+struct fan_worker {
+    struct list list;
+    void *item, *result;
+    _Atomic uint64_t done; /* written by itself alone */
 };
 
 static void fail(struct fan *fan, int code)
@@ -51,6 +85,117 @@ static void fail(struct fan *fan, int code)
         context_cancel_text(fan->ctx, code, fan->text[0] ? fan->text : NULL);
 }
 
+/* Who is awake; all with the lock -----------------------------------------------------------------
+ */
+
+static uint64_t done(const struct fan *fan)
+{
+    const struct fan_worker *worker;
+    uint64_t count = 0;
+
+    LIST_FOREACH (worker, &fan->workers, list)
+        count += atomic_load_explicit(&worker->done, memory_order_relaxed);
+    return count;
+}
+
+static void wake_follower(struct fan *fan)
+{
+    if (fan->woken >= fan->followers)
+        return;
+    fan->woken++;
+    pthread_cond_signal(&fan->wanted);
+}
+
+static bool keep_up(struct fan *fan)
+{
+    rv_duration time = atomic_load_explicit(&fan->item_time, memory_order_relaxed);
+    bool short_work = time > 0 && time <= SHORT_ITEM &&
+                      (rv_duration)rv_channel_length(fan->in) <= SHORT_WORK / time;
+
+    if (short_work && !fan->watched) {
+        fan->seen = done(fan);
+        fan->watched = timer_arm(&fan->watch, rv_now() + WATCH) == 0;
+        short_work = fan->watched;
+    }
+    atomic_store_explicit(&fan->keeping_up, short_work, memory_order_relaxed);
+    return short_work;
+}
+
+static void watch_due(struct timer *timer)
+{
+    struct fan *fan = container_of(timer, struct fan, watch);
+    uint64_t now;
+
+    pthread_mutex_lock(&fan->lock);
+    now = done(fan);
+    fan->watched = fan->keeping_up && now != fan->seen && timer_arm(timer, rv_now() + WATCH) == 0;
+    fan->seen = now;
+    if (fan->keeping_up && !fan->watched) {
+        atomic_store_explicit(&fan->keeping_up, false, memory_order_relaxed);
+        atomic_store_explicit(&fan->item_time, 0, memory_order_relaxed);
+        wake_follower(fan);
+    }
+    pthread_mutex_unlock(&fan->lock);
+}
+
+/* A worker without the lock -----------------------------------------------------------------------
+ */
+
+/* With an item in hand: somebody else is to see to the rest, if it is worth it. */
+static void see_to_rest(struct fan *fan)
+{
+    if (atomic_load_explicit(&fan->followers, memory_order_relaxed) == 0 ||
+        atomic_load_explicit(&fan->keeping_up, memory_order_relaxed))
+        return;
+    pthread_mutex_lock(&fan->lock);
+    if (!fan->led && !keep_up(fan))
+        wake_follower(fan);
+    pthread_mutex_unlock(&fan->lock);
+}
+
+/* Blocked: another leads, and has something for us, perhaps. */
+static enum attempt lead_or_follow(struct fan *fan, struct fan_worker *worker)
+{
+    enum attempt r = ATTEMPT_BLOCKED;
+    bool lead;
+
+    pthread_mutex_lock(&fan->lock);
+    lead = !fan->led;
+    if (lead) {
+        fan->led = true;
+        atomic_store_explicit(&fan->keeping_up, false, memory_order_relaxed);
+    } else if (!fan->over) {
+        fan->followers++;
+        while (fan->woken == 0 && !fan->over)
+            pthread_cond_wait(&fan->wanted, &fan->lock);
+        fan->woken -= fan->woken > 0;
+        fan->followers--;
+    }
+    pthread_mutex_unlock(&fan->lock);
+    if (!lead)
+        return r;
+    r = channel_recv(fan->ctx, fan->in, worker->item);
+    pthread_mutex_lock(&fan->lock);
+    fan->led = false;
+    pthread_mutex_unlock(&fan->lock);
+    return r;
+}
+
+/* The next item: done, closed or cancelled. */
+static enum attempt receive(struct fan *fan, struct fan_worker *worker)
+{
+    enum attempt r;
+
+    do {
+        if (rv_context_err(fan->ctx) != 0)
+            return ATTEMPT_CANCELLED;
+        r = channel_recv_now(fan->in, worker->item);
+        if (r == ATTEMPT_BLOCKED)
+            r = lead_or_follow(fan, worker);
+    } while (r == ATTEMPT_BLOCKED);
+    return r;
+}
+
 static int send(struct fan *fan, const void *result)
 {
     enum attempt r;
@@ -63,8 +208,21 @@ static int send(struct fan *fan, const void *result)
     return r == ATTEMPT_CLOSED ? -EPIPE : 0;
 }
 
+static int call(struct fan *fan, struct fan_worker *worker)
+{
+    uint64_t number = atomic_load_explicit(&worker->done, memory_order_relaxed);
+    bool measured = number % MEASURE_EVERY == 0;
+    rv_duration start = measured ? rv_now() : 0;
+    int r = fan->fn(fan->ctx, worker->item, worker->result, fan->arg);
+
+    if (measured)
+        atomic_store_explicit(&fan->item_time, rv_now() - start + 1, memory_order_relaxed);
+    atomic_store_explicit(&worker->done, number + 1, memory_order_relaxed);
+    return r;
+}
+
 /* Returns 0 at the end of `in`, else an error. */
-static int drain(struct fan *fan, void *item, void *result)
+static int drain(struct fan *fan, struct fan_worker *worker)
 {
     for (;;) {
         enum attempt received;
@@ -72,15 +230,16 @@ static int drain(struct fan *fan, void *item, void *result)
 
         /* Of what ran on this thread before, or of an item that was fine after all. */
         rv_error_clear();
-        received = channel_recv(fan->ctx, fan->in, item);
+        received = receive(fan, worker);
         if (received == ATTEMPT_CLOSED)
             return 0;
         if (received == ATTEMPT_CANCELLED)
             return rv_context_err(fan->ctx);
-        r = fan->fn(fan->ctx, item, result, fan->arg);
+        see_to_rest(fan);
+        r = call(fan, worker);
         if (r == 0) {
             rv_error_clear();
-            r = send(fan, result);
+            r = send(fan, worker->result);
         }
         if (r < 0)
             return r;
@@ -90,15 +249,25 @@ static int drain(struct fan *fan, void *item, void *result)
 static void work(void *arg)
 {
     struct fan *fan = arg;
-    void *item = malloc(rv_channel_element_size(fan->in));
-    void *result = fan->out ? malloc(rv_channel_element_size(fan->out)) : NULL;
-    int r = item && (result || !fan->out) ? drain(fan, item, result) : -ENOMEM;
+    struct fan_worker worker = {
+        .item = malloc(rv_channel_element_size(fan->in)),
+        .result = fan->out ? malloc(rv_channel_element_size(fan->out)) : NULL,
+    };
+    int r = -ENOMEM;
 
+    pthread_mutex_lock(&fan->lock);
+    list_append(&fan->workers, &worker.list);
+    pthread_mutex_unlock(&fan->lock);
+    if (worker.item && (worker.result || !fan->out))
+        r = drain(fan, &worker);
     if (r < 0)
         fail(fan, r);
-    free(item);
-    free(result);
+    free(worker.item);
+    free(worker.result);
     pthread_mutex_lock(&fan->lock);
+    list_remove(&worker.list);
+    fan->over = true;
+    pthread_cond_broadcast(&fan->wanted);
     executor_retire();
     if (--fan->running == 0)
         pthread_cond_signal(&fan->all_done);
@@ -121,6 +290,7 @@ static int run(struct fan *fan, unsigned workers)
     while (fan->running > 0)
         pthread_cond_wait(&fan->all_done, &fan->lock);
     pthread_mutex_unlock(&fan->lock);
+    timer_remove(&fan->watch);
     executor_unreserve(workers - started);
     if (started == 0)
         return -EAGAIN;
@@ -131,7 +301,7 @@ static int run(struct fan *fan, unsigned workers)
 int rv_fan_run(struct rv_context *ctx, struct rv_channel *in, struct rv_channel *out,
                unsigned workers, rv_fan_function fn, void *arg)
 {
-    struct fan fan = {.in = in, .out = out, .fn = fn, .arg = arg};
+    struct fan fan = {.in = in, .out = out, .fn = fn, .arg = arg, .watch = {.fn = watch_due}};
     int r = rv_context_err(ctx);
 
     if (r == 0 && runtime_is_forked())
@@ -141,7 +311,10 @@ int rv_fan_run(struct rv_context *ctx, struct rv_channel *in, struct rv_channel 
     if (r == 0) {
         pthread_mutex_init(&fan.lock, NULL);
         pthread_cond_init(&fan.all_done, NULL);
+        pthread_cond_init(&fan.wanted, NULL);
+        list_init(&fan.workers);
         r = run(&fan, workers);
+        pthread_cond_destroy(&fan.wanted);
         pthread_mutex_destroy(&fan.lock);
         pthread_cond_destroy(&fan.all_done);
         rv_context_cancel(fan.ctx, 0, NULL);

@@ -10,7 +10,7 @@
 #include "base/text.h"
 
 /* How long a start waits for a thread while nothing moves. */
-#define STARVED RV_SECOND
+#define STARVED (3 * RV_SECOND)
 
 int rv_group_create(struct rv_context *ctx, struct rv_group **ret_group)
 {

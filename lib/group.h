@@ -58,8 +58,7 @@ struct rv_group {
     bool roomy;        /* the runtime had threads for a whole run-up when a worker was started */
     bool helping;      /* `help` is queued, or becomes a worker */
     struct work help;
-    struct hope hope;    /* of a worker that looks, while it does */
-    rv_duration left_at; /* when a worker last ended for want of work; 0: it was missed since */
+    struct hope hope; /* of a worker that looks, while it does */
     struct timer watch;
     uint64_t seen; /* by watch: how many had left the ring */
     _Atomic bool joining;

@@ -78,9 +78,6 @@ static void work(void *arg);
 /* Under the lock. */
 static void count_worker(struct rv_group *group)
 {
-    if (group->left_at != 0 && !group->looking)
-        hope_learn(&group->hope, rv_now() - group->left_at);
-    group->left_at = 0;
     group->workers++;
     group->arriving++;
     group->roomy = executor_has_room(RUN_UP);
@@ -166,7 +163,8 @@ bool group_keep_up(struct rv_group *group)
 /* Under the lock, by a worker that leaves starts in the ring. */
 static void see_to_rest(struct rv_group *group)
 {
-    if (group->stopped && ring_length(&group->ring) > 0 && !group_keep_up(group) &&
+    /* For as many as are arriving, somebody comes already. */
+    if (group->stopped && ring_length(&group->ring) > group->arriving && !group_keep_up(group) &&
         group_start_worker(group) < 0)
         group_call_for_help(group);
 }
@@ -258,14 +256,14 @@ static void work(void *arg)
             looked = false;
         pthread_mutex_lock(&group->lock);
         /* The hope is the looker's while there is one. */
-        if (!looked && !group->looking && group->hope.left > 0 && !atomic_load(&group->joining)) {
+        if (!looked && !group->looking && !atomic_load(&group->joining) &&
+            hope_is_left(&group->hope)) {
             look_for_work(group);
             looked = true;
             continue;
         }
         if (--group->workers == 0)
             group->keeping_up = false;
-        group->left_at = rv_now();
         update_stop(group);
         /* Unless somebody else is about to look, who comes now needs the lock. */
         if (ring_length(&group->ring) == 0)

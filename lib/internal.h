@@ -78,7 +78,7 @@ bool parker_sleep(struct parker *parker, rv_duration deadline);
 /* The same, but one of the descriptors being ready ends it too. Returns poll()'s count of those, or
  * a negative errno. fds has room for one more than count, at its end. */
 int parker_poll(struct parker *parker, struct pollfd *fds, size_t count, rv_duration deadline);
-/* hope_spin() with the calling thread's own hope. */
+/* hope_spin() with the calling thread's own hope, if any is left. */
 bool parker_look(unsigned pace, bool (*is_ready)(const void *arg), const void *arg);
 /* Ends the present or the next park. NULL does nothing. */
 void parker_unpark(struct parker *parker);
@@ -89,16 +89,18 @@ void parker_unlock(void);
 /* Patience (patience.c) --------------------------------------------------------------------------
  */
 
-/* Whether it pays to look at a word for a while before sleeping, as learned from the last times. */
+/* Whether it pays to look at a word for a while before sleeping, as learned from the last times: each
+ * time that it did not, more of the next waits begin without a look. */
 struct hope {
-    int left;
+    unsigned vain; /* looks in a row */
+    unsigned skip; /* so many waits */
 };
-/* Looks until is_ready(arg), for at most 20 us, if there is hope; `pace` is how many pauses are
- * between two looks, as looking takes the memory from whoever writes it. Returns whether it was. */
+/* Asked before each wait. */
+bool hope_is_left(struct hope *hope);
+/* Looks until is_ready(arg), for about as long as sleeping and waking take; `pace` is how many pauses
+ * are between two looks, as looking takes the memory from whoever writes it. Returns whether it was. */
 bool hope_spin(struct hope *hope, unsigned pace, bool (*is_ready)(const void *arg),
                const void *arg);
-/* After a sleep: what it took, the waking included. */
-void hope_learn(struct hope *hope, rv_duration slept);
 
 /*
  * Whether it pays to leave something alone for about 2 us, so that more of it gathers. Who takes
@@ -114,12 +116,35 @@ struct flow {
 void flow_gather(struct flow *flow);
 /* How much there was then. */
 void flow_learn(struct flow *flow, size_t count);
-/* The calling thread's own. */
-struct flow *parker_flow(void);
+/* The calling thread's own, for its channels. */
+extern __thread struct flow thread_flow __attribute__((visibility("hidden")));
+
+/*
+ * Whether a thread runs on the processor of the one that wakes it. If so, the thread that wakes makes
+ * way for the one that is woken, which finds little; so it pays to sleep on, for a limited time, until
+ * there is as much as there can be. Learned from where both ran the last time, and whether sleeping on
+ * has brought more. The lock of its owner protects it.
+ */
+struct place {
+    int cpu;       /* of the last thread that woke one */
+    bool same;     /* was that of the thread that was woken */
+    unsigned vain; /* in a row: sleeping on brought little */
+    unsigned skip; /* so many sleeps */
+};
+/* By the thread that wakes, and the one that was woken. */
+void place_wake(struct place *place);
+void place_woken(struct place *place);
+/* Before a sleep: whether to sleep on. */
+bool place_sleep_on(struct place *place);
+/* After having slept on: how much there was then. */
+void place_learn(struct place *place, size_t count);
 
 /* A mutex that is held for some tens of nanoseconds: who finds it taken looks again a few times
  * before sleeping. */
 void short_mutex_init(pthread_mutex_t *mutex);
+
+/* Processors that this process may use. */
+unsigned processor_count(void);
 
 /* Waiting for one of several things --------------------------------------------------------------
  */

@@ -8,9 +8,8 @@
  * Operation: one word. EMPTY: awake, nothing pending. NOTIFIED: an unpark is pending. PARKED:
  * asleep in futex(2). POLLING: asleep in poll(2), with an eventfd of the thread's own among the
  * descriptors. To fall asleep and be woken costs more than most waits of threads that pass work to
- * each other. So a thread whose last waits were short looks at its word for a while before it
- * sleeps, giving way to whoever else wants its processor; it stops doing so when that was in vain,
- * and no more threads do it at a time than there are processors.
+ * each other. So a thread looks at its word for a while before it sleeps, and stops doing so for the
+ * longer the more often that was in vain; one processor at least is left to those that work.
  *
  * Safety: only the owner moves the word to PARKED or POLLING, and back to EMPTY; unpark only
  * exchanges it for NOTIFIED, and wakes by what it found; an unpark that found POLLING writes to
@@ -32,9 +31,8 @@ enum { EMPTY, NOTIFIED, PARKED, POLLING };
 
 struct parker {
     _Atomic int state;
-    struct hope hope; /* the owner's, as is flow */
-    struct flow flow;
-    int event_fd; /* -1 until the thread first polls */
+    struct hope hope; /* the owner's */
+    int event_fd;     /* -1 until the thread first polls */
     struct parker *next_free;
 };
 
@@ -143,7 +141,9 @@ bool parker_sleep(struct parker *parker, rv_duration deadline)
 
 bool parker_look(unsigned pace, bool (*is_ready)(const void *arg), const void *arg)
 {
-    return hope_spin(&parker_self()->hope, pace, is_ready, arg);
+    struct hope *hope = &parker_self()->hope;
+
+    return hope_is_left(hope) && hope_spin(hope, pace, is_ready, arg);
 }
 
 static bool is_notified(const void *arg)
@@ -155,15 +155,10 @@ static bool is_notified(const void *arg)
 
 bool parker_park(struct parker *parker, rv_duration deadline)
 {
-    bool in_time = true;
+    struct hope *hope = &parker->hope;
 
-    if (!is_notified(parker) && !hope_spin(&parker->hope, 1, is_notified, parker)) {
-        rv_duration start = rv_now();
-
-        in_time = parker_sleep(parker, deadline);
-        hope_learn(&parker->hope, rv_now() - start);
-        return in_time;
-    }
+    if (!is_notified(parker) && !(hope_is_left(hope) && hope_spin(hope, 1, is_notified, parker)))
+        return parker_sleep(parker, deadline);
     return atomic_exchange(&parker->state, EMPTY) == NOTIFIED;
 }
 
@@ -244,11 +239,6 @@ void parker_lock(void)
 void parker_unlock(void)
 {
     pthread_mutex_unlock(&free_lock);
-}
-
-struct flow *parker_flow(void)
-{
-    return &parker_self()->flow;
 }
 
 rv_duration rv_now(void)

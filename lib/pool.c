@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/macro.h"
 #include "base/text.h"
@@ -23,6 +22,11 @@ static void wait_on_list(struct rv_context *ctx, struct rv_pool *pool, struct po
     pthread_mutex_lock(&pool->lock);
     list_remove(&waiter->list);
     pool_tell_of_submitters(pool);
+    if (wait_result(&waiter->wait) == 1)
+        place_woken(&pool->submitters_place);
+    if (waiter->sleeps_on)
+        place_learn(&pool->submitters_place,
+                    (size_t)(ring_pops(&pool->ring) + pool->options.queue - waiter->from));
     pthread_mutex_unlock(&pool->lock);
 }
 
@@ -47,10 +51,8 @@ static void pool_cancelled(struct context_hook *hook)
 
 static void set_defaults(struct rv_pool_options *options)
 {
-    long processors = sysconf(_SC_NPROCESSORS_ONLN);
-
     if (options->workers == 0)
-        options->workers = processors > 0 ? (unsigned)processors : 1;
+        options->workers = processor_count();
     if (options->queue == 0)
         options->queue = 1024;
     if (options->backoff <= 0)
@@ -85,6 +87,7 @@ static int start_workers(struct rv_pool *pool)
 
 static void pool_free(struct rv_pool *pool)
 {
+    timer_remove(&pool->watch);
     rv_context_unref(pool->ctx);
     pthread_mutex_destroy(&pool->lock);
     pthread_cond_destroy(&pool->all_gone);
@@ -120,6 +123,7 @@ int rv_pool_create(struct rv_context *ctx, const struct rv_pool_options *options
     list_init(&pool->due);
     list_init(&pool->hook.list);
     pool->hook.fn = pool_cancelled;
+    pool->watch.fn = pool_watch_due;
     r = ring_init(&pool->ring, sizeof(struct job), pool->options.queue);
     if (r == 0)
         r = rv_context_with_cancel(ctx, &pool->ctx);
@@ -171,9 +175,25 @@ static int refuse(struct rv_pool *pool)
     return cause.code;
 }
 
-/* With the lock. Room that comes after this wakes whoever waits; room that came before is seen. */
-static bool must_wait(struct rv_pool *pool, struct pool_waiter *waiter)
+/* With the lock: where jobs are short, half of the queue is free in no time, and to wake a submitter
+ * for each job costs more than the job. */
+static void choose_from(struct rv_pool *pool, struct pool_waiter *waiter, bool put_off)
 {
+    rv_duration job_time = atomic_load_explicit(&pool->job_time, memory_order_relaxed);
+
+    waiter->from = 0;
+    waiter->sleeps_on = false;
+    if (!put_off || job_time == 0 || job_time >= SHORT_JOB)
+        return;
+    waiter->sleeps_on = place_sleep_on(&pool->submitters_place);
+    waiter->from = ring_pops(&pool->ring) +
+                   (waiter->sleeps_on ? pool->options.queue : pool->options.queue / 2);
+}
+
+/* With the lock. Room that comes after this wakes whoever waits; room that came before is seen. */
+static bool must_wait(struct rv_pool *pool, struct pool_waiter *waiter, bool put_off)
+{
+    choose_from(pool, waiter, put_off);
     wait_init(&waiter->wait);
     list_append(&pool->submitters, &waiter->list);
     pool_tell_of_submitters(pool);
@@ -190,17 +210,17 @@ static bool must_wait(struct rv_pool *pool, struct pool_waiter *waiter)
  * ctx is done. */
 static bool wait_for_room(struct rv_context *ctx, struct rv_pool *pool, rv_duration since)
 {
-    struct pool_waiter waiter = {.since = since};
+    struct pool_waiter waiter;
     bool put_off = rv_now() - since < POOL_PUT_OFF;
     struct parker *wake;
     bool wait, going;
 
     pthread_mutex_lock(&pool->lock);
-    wait = must_wait(pool, &waiter);
+    wait = must_wait(pool, &waiter, put_off);
     pthread_mutex_unlock(&pool->lock);
     if (!wait)
         return true;
-    wait_on_list(ctx, pool, &waiter, put_off ? since + POOL_PUT_OFF : RV_FOREVER);
+    wait_on_list(ctx, pool, &waiter, waiter.from != 0 ? since + POOL_PUT_OFF : RV_FOREVER);
     going = wait_result(&waiter.wait) != WAIT_CANCEL && rv_context_err(ctx) == 0;
     if (!going || wait_result(&waiter.wait) == WAIT_TIMEOUT) {
         /* Room that we were woken for is somebody else's now; and those behind may have been put
@@ -280,7 +300,7 @@ int rv_pool_try_submit(struct rv_pool *pool, rv_function fn, void *arg)
 
 int rv_pool_drain(struct rv_context *ctx, struct rv_pool *pool)
 {
-    struct pool_waiter waiter;
+    struct pool_waiter waiter = {.sleeps_on = false};
     bool wait;
 
     if (runtime_is_forked())

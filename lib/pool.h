@@ -5,7 +5,9 @@
  *
  * Properties: accepted = finished + failed + lost + queued + active, at every moment. After the
  * pool's context is done no job starts. Every accepted job is reported once. No job waits while a
- * worker idles, but for the time that waking one takes.
+ * worker idles, but for the time that waking one takes; behind short jobs, which the workers that are
+ * awake do sooner than another one could be woken, for up to about a millisecond, should one of them
+ * turn out not to be short; and where workers and submitters share a processor, for POOL_SLEEP_ON.
  *
  * Operation: jobs pass through a ring (ring.h), without a lock as long as nobody sleeps, but for
  * workers that take several at once. RING_STOP on its tail: nothing more is accepted. RING_TELL on
@@ -13,7 +15,10 @@
  * one wake-up of a worker is in flight: the woken worker wakes the next if there is more to do
  * once it has taken a job: in the ring, in somebody's claim, or due again. A worker that finds
  * nothing looks at the ring for a while if that has paid of late; nobody needs to be woken while
- * one looks, and who has looked wakes the next as if woken. Where jobs are short, submitters that
+ * one looks, and who has looked wakes the next as if woken. While what is queued would take less
+ * time than waking a worker, those that are awake keep up and nobody is told; a timer (`watch`) looks
+ * each millisecond whether jobs end, and if none has, all are told again and a worker is woken. A
+ * worker that goes to sleep ends the keeping up, too. Where jobs are short, submitters that
  * found the queue full are woken when half of it is free, but the first in line waits no longer
  * for that than POOL_PUT_OFF, and then sees to those behind, who may have been put off with it.
  * Jobs that wait for a retry keep their place in the capacity: submitters wait for them too. When
@@ -62,6 +67,7 @@ struct worker {
     struct list all_list; /* in workers_list */
     struct parker *parker;
     bool idle;
+    uint64_t from;    /* while it idles: it is woken when tail has come to this ticket */
     struct job *jobs; /* CLAIM_MAX, made when first needed; filled by itself, with the lock */
     _Atomic uint64_t claim;
     /* Written by itself alone, read by whoever adds up. */
@@ -84,8 +90,15 @@ struct rv_pool {
     pthread_cond_t all_gone; /* workers, or callers */
     struct list workers_list;
     struct list idle;
-    bool waking;            /* a wake-up of a worker is in flight */
-    bool looked_for;        /* a worker looks at the ring */
+    bool waking;     /* a wake-up of a worker is in flight */
+    bool looked_for; /* a worker looks at the ring */
+    bool keeping_up; /* those that are awake do, with short jobs */
+    bool watched;    /* `watch` is armed: also for a while after they did */
+    struct place workers_place, submitters_place;
+    struct timer watch;
+    uint64_t seen; /* by watch: how many jobs had ended */
+    /* What jobs took of late, each; 0: unknown. */
+    _Atomic rv_duration job_time;
     bool tells_of_workers;  /* RING_TELL on the tail */
     struct list submitters; /* that wait for room; RING_TELL on the head while there are any */
     struct list drainers;   /* that wait for the end of all jobs */
@@ -105,12 +118,19 @@ struct rv_pool {
 struct pool_waiter {
     struct list list;
     struct wait wait;
-    rv_duration since; /* when the submitter found no room */
+    uint64_t from;  /* a submitter is woken when head has come to this ticket */
+    bool sleeps_on; /* for all of the queue */
 };
 
-/* For so long after that, workers whose jobs are short may let a submitter wait for half the queue.
- * The submitter looks for itself when it is over. */
+/* For so long a worker sleeps on for all of the queue, where it runs where submitters do. */
+#define POOL_SLEEP_ON (50 * RV_MICROSECOND)
+
+/* For so long a submitter waits for half of the queue, where jobs are short. Then it looks for
+ * itself. */
 #define POOL_PUT_OFF (500 * RV_MICROSECOND)
+
+/* A job that is not worth the waking of a submitter; about what that takes. */
+#define SHORT_JOB (5 * RV_MICROSECOND)
 
 /* pool_claim.c */
 
@@ -144,9 +164,14 @@ struct parker *pool_wake_submitters(struct rv_pool *pool);
 void pool_wake_all_workers(struct rv_pool *pool);
 void pool_wake_all_waiters(struct list *waiters);
 struct parker *pool_take_off_idle(struct worker *worker);
+/* Whether the workers that are awake will do for now. */
+bool pool_keep_up(struct rv_pool *pool);
+void pool_watch_due(struct timer *timer); /* without the lock */
 /* Set or clear the flags for those who wait. */
 void pool_tell_of_workers(struct rv_pool *pool);
 void pool_tell_of_submitters(struct rv_pool *pool);
+/* Whether a job waits, wherever it is. */
+bool pool_has_work(const struct rv_pool *pool);
 /* Whether every job that was accepted has ended, however; who waits for that is woken. */
 bool pool_has_ended_all(const struct rv_pool *pool);
 void pool_check_drained(struct rv_pool *pool);

@@ -6,58 +6,63 @@
 #include "base/macro.h"
 #include "lib/pool.h"
 
-/* What is not worth the waking of a submitter; about what that takes. */
-#define SHORT_JOB (5 * RV_MICROSECOND)
 #define LOOK_PACE 32
 
 /* Of jobs that are so short others may gather meanwhile. */
 #define FLOWING_JOB (500 * RV_NANOSECOND)
+#define GATHERED    64
 
 /* With the lock ----------------------------------------------------------------------------------
  */
-
-static bool has_work(const struct rv_pool *pool)
-{
-    const struct worker *worker;
-
-    if (ring_length(&pool->ring) > 0 || atomic_load(&pool->due_count) > 0)
-        return true;
-    LIST_FOREACH (worker, &pool->workers_list, all_list)
-        if (claim_left(worker) > 0)
-            return true;
-    return false;
-}
 
 /* Nobody was told of work that came while a wake-up was in flight or a worker looked; and what is in
  * claims or due is told to nobody at all. Returns whom to unpark, or NULL. */
 static struct parker *wake_next(struct rv_pool *pool)
 {
-    return !list_is_empty(&pool->idle) && has_work(pool) ? pool_wake_worker(pool) : NULL;
+    if (list_is_empty(&pool->idle) || !pool_has_work(pool) || pool_keep_up(pool))
+        return NULL;
+    return pool_wake_worker(pool);
 }
 
-/* Gives the lock up meanwhile. */
+/* Sleeps until it is taken off the idle list, the lock given up meanwhile. */
+static void sleep_idle(struct rv_pool *pool, struct worker *worker)
+{
+    bool sleeps_on = worker->from != 0, in_time = true;
+    rv_duration deadline = sleeps_on ? rv_now() + POOL_SLEEP_ON : RV_FOREVER;
+
+    while (worker->idle && in_time) {
+        pthread_mutex_unlock(&pool->lock);
+        in_time = parker_sleep(worker->parker, deadline);
+        pthread_mutex_lock(&pool->lock);
+    }
+    if (worker->idle) {
+        pool_take_off_idle(worker);
+    } else {
+        /* Whoever woke us may have been the one wake-up in flight; it has landed. */
+        pool->waking = false;
+        place_woken(&pool->workers_place);
+    }
+    if (sleeps_on)
+        place_learn(&pool->workers_place, ring_length(&pool->ring));
+}
+
+/* With the lock, given up meanwhile. */
 static void wait_idle(struct rv_pool *pool, struct worker *worker)
 {
-    rv_duration start = rv_now();
-
     worker->idle = true;
+    worker->from =
+        place_sleep_on(&pool->workers_place) ? ring_pushes(&pool->ring) + pool->options.queue : 0;
     list_prepend(&pool->idle, &worker->list);
+    pool->keeping_up = false;
     pool_tell_of_workers(pool);
-    if (has_work(pool)) {
+    if (pool_has_work(pool)) {
         pool_take_off_idle(worker);
         pool_tell_of_workers(pool);
         return;
     }
-    while (worker->idle) {
-        pthread_mutex_unlock(&pool->lock);
-        parker_sleep(worker->parker, RV_FOREVER);
-        pthread_mutex_lock(&pool->lock);
-    }
-    hope_learn(&worker->hope, rv_now() - start);
-    /* Whoever woke us may have been the one wake-up in flight; it has landed. */
-    pool->waking = false;
+    sleep_idle(pool, worker);
     worker->landed = true;
-    pool_tell_of_workers(pool);
+    pool_keep_up(pool);
 }
 
 /* Without the lock -------------------------------------------------------------------------------
@@ -188,28 +193,14 @@ void pool_lose_all(struct rv_pool *pool, const struct rv_cause *cause)
     pool_check_drained(pool);
 }
 
-/* Whether those who wait for room should wait for more of it: where jobs are short, half the queue
- * is free in no time, and to wake a submitter for each job costs more than the job. */
-static bool may_put_off(const struct rv_pool *pool, const struct worker *worker)
-{
-    const struct pool_waiter *first;
-
-    if (worker->job_time > SHORT_JOB || list_is_empty(&pool->submitters))
-        return false;
-    first = list_entry(pool->submitters.next, const struct pool_waiter, list);
-    return (int64_t)ring_length(&pool->ring) > atomic_load(&pool->ring.capacity) / 2 &&
-           rv_now() - first->since < POOL_PUT_OFF;
-}
-
 /* After jobs have left the ring, and others may want what there is now. */
-static void wake_others(struct rv_pool *pool, const struct worker *worker, bool wake_worker)
+static void wake_others(struct rv_pool *pool, bool wake_worker)
 {
-    struct parker *other, *submitter = NULL;
+    struct parker *other, *submitter;
 
     pthread_mutex_lock(&pool->lock);
     other = wake_worker ? wake_next(pool) : NULL;
-    if (!may_put_off(pool, worker))
-        submitter = pool_wake_submitters(pool);
+    submitter = pool_wake_submitters(pool);
     pthread_mutex_unlock(&pool->lock);
     parker_unpark(other);
     parker_unpark(submitter);
@@ -233,7 +224,8 @@ static size_t pop_claim(struct rv_pool *pool, struct worker *worker, size_t size
 /* From the ring. More than one becomes the worker's claim. */
 static bool pop(struct rv_pool *pool, struct worker *worker, struct job *ret_job)
 {
-    bool gather = worker->coming_back && worker->job_time < FLOWING_JOB;
+    bool gather = worker->coming_back && worker->job_time < FLOWING_JOB &&
+                  ring_length(&pool->ring) < GATHERED;
     size_t size, count;
     struct ring_signs signs;
     bool more;
@@ -249,15 +241,15 @@ static bool pop(struct rv_pool *pool, struct worker *worker, struct job *ret_job
         count = ring_pop(&pool->ring, ret_job, sizeof(*ret_job), &signs) == ATTEMPT_DONE;
     }
     worker->coming_back = count > 0;
-    if (count == 0)
-        return false;
     if (gather)
         flow_learn(&worker->flow, count);
+    if (count == 0)
+        return false;
     more = worker->landed || count > 1 || ring_length(&pool->ring) > 0;
     more = more && (atomic_load(&pool->ring.tail) & RING_TELL);
     worker->landed = false;
     if (more || signs.tell)
-        wake_others(pool, worker, more);
+        wake_others(pool, more);
     return true;
 }
 
@@ -306,6 +298,7 @@ static bool work_once(struct rv_pool *pool, struct worker *worker)
         count++;
     } while (rv_context_err(pool->ctx) == 0 && claim_next(worker, &taken.job));
     worker->job_time = (rv_now() - start) / count + 1;
+    atomic_store_explicit(&pool->job_time, worker->job_time, memory_order_relaxed);
     return true;
 }
 
@@ -321,7 +314,7 @@ static bool look_for_work(struct rv_pool *pool, struct worker *worker)
 {
     bool may;
 
-    if (worker->hope.left == 0)
+    if (!hope_is_left(&worker->hope))
         return false;
     pthread_mutex_lock(&pool->lock);
     pool_check_drained(pool);

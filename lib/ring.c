@@ -30,6 +30,8 @@ int ring_init(struct ring *ring, size_t element_size, size_t capacity)
     atomic_init(&ring->tail, 0);
     atomic_init(&ring->head, 0);
     atomic_init(&ring->head_seen, 0);
+    atomic_init(&ring->tell_pushes, 0);
+    atomic_init(&ring->tell_pops, 0);
     return 0;
 }
 

@@ -5,7 +5,7 @@
  *
  * Properties: elements come out in the order of their tickets, each once. At most `capacity` are
  * inside. A push that finds RING_STOP does nothing; a push or pop that finds RING_TELL on its word is
- * done, and its caller is told.
+ * done, and its caller is told, if it brings tail to `tell_pushes`, or head to `tell_pops`.
  *
  * Operation: `tail` counts pushes, `head` counts pops, both above two flags. Elements lie side by
  * side; each has a mark, a byte of an array of its own: free, or filled, in the lap of its ticket.
@@ -24,7 +24,8 @@
  * of that; so is that its place is free again. A mark counts laps modulo 128: a place that is not
  * popped, or not filled, holds up every ticket of the next lap, so only neighbouring laps are ever
  * compared. head_seen may be behind, also go back; it only says "not full", and the mark has the
- * last word. Who sees a ticket whose mark is not ready waits for it: its owner has only the copies
+ * last word. tell_pushes and tell_pops are stored before RING_TELL is set (again, if it was), and
+ * read after a push or pop that has seen the flag, so none after that goes by an older one. Who sees a ticket whose mark is not ready waits for it: its owner has only the copies
  * of its elements left to do, but may have lost its processor while at it, so the waiter sleeps
  * after a few looks.
  * Idea: D. Vyukov, "Bounded MPMC queue".
@@ -52,6 +53,9 @@
 
 #define CACHE_LINE 64
 
+/* What passes between the functions below stays in registers only where they are one. */
+#define RING_INLINE static inline __attribute__((always_inline))
+
 struct ring {
     _Atomic uint8_t *marks;
     unsigned char *elements;
@@ -60,8 +64,10 @@ struct ring {
     unsigned shift;           /* of tickets, to a lap */
     _Atomic int64_t capacity; /* what may be inside; may fall and rise while in use */
     _Alignas(CACHE_LINE) _Atomic uint64_t tail;
-    _Atomic uint64_t head_seen; /* a ticket that head has reached */
+    _Atomic uint64_t head_seen;   /* a ticket that head has reached */
+    _Atomic uint64_t tell_pushes; /* a ticket */
     _Alignas(CACHE_LINE) _Atomic uint64_t head;
+    _Atomic uint64_t tell_pops; /* a ticket */
 };
 
 /* What an operation has found on the way. */
@@ -97,7 +103,7 @@ static inline uint8_t ring_free(const struct ring *ring, uint64_t ticket)
 }
 
 /* How many marks from this ticket on are free, or filled (1), in their laps, up to a limit. */
-static inline size_t ring_marked(const struct ring *ring, uint64_t ticket, size_t limit, int filled)
+RING_INLINE size_t ring_marked(const struct ring *ring, uint64_t ticket, size_t limit, int filled)
 {
     size_t count = 0;
 
@@ -110,7 +116,7 @@ static inline size_t ring_marked(const struct ring *ring, uint64_t ticket, size_
 
 /* How many more there is room for as seen by a push with this ticket; `wanted` at most. *ret_tight:
  * there was none but for a few pops that have just been. */
-static inline size_t ring_room(struct ring *ring, uint64_t ticket, size_t wanted, bool *ret_tight)
+RING_INLINE size_t ring_room(struct ring *ring, uint64_t ticket, size_t wanted, bool *ret_tight)
 {
     int64_t capacity = atomic_load_explicit(&ring->capacity, memory_order_relaxed);
     uint64_t seen = atomic_load_explicit(&ring->head_seen, memory_order_relaxed), head;
@@ -125,10 +131,15 @@ static inline size_t ring_room(struct ring *ring, uint64_t ticket, size_t wanted
     return room <= 0 ? 0 : MIN((size_t)room, wanted);
 }
 
+static inline bool ring_is_due(const _Atomic uint64_t *from, uint64_t ticket)
+{
+    return (int64_t)(ticket - atomic_load_explicit(from, memory_order_relaxed)) >= 0;
+}
+
 /* Takes tickets for up to `wanted` pushes. Returns ATTEMPT_BLOCKED when it is full, ATTEMPT_CLOSED
  * when it is stopped. The caller copies its elements in and calls ring_pushed(). */
-static inline enum attempt ring_push_begin(struct ring *ring, size_t wanted,
-                                           struct ring_span *ret_span, struct ring_signs *ret_signs)
+RING_INLINE enum attempt ring_push_begin(struct ring *ring, size_t wanted,
+                                         struct ring_span *ret_span, struct ring_signs *ret_signs)
 {
     /* Acquire: "full" is true of one moment only if head is read after it. */
     uint64_t word = atomic_load_explicit(&ring->tail, memory_order_acquire);
@@ -158,13 +169,13 @@ static inline enum attempt ring_push_begin(struct ring *ring, size_t wanted,
             word = atomic_load_explicit(&ring->tail, memory_order_acquire);
         } else if (atomic_compare_exchange_weak(&ring->tail, &word, word + count * RING_ONE)) {
             *ret_span = (struct ring_span){ticket, count};
-            ret_signs->tell = word & RING_TELL;
+            ret_signs->tell = (word & RING_TELL) && ring_is_due(&ring->tell_pushes, ticket + count);
             return ATTEMPT_DONE;
         }
     }
 }
 
-static inline void ring_pushed(const struct ring *ring, const struct ring_span *span)
+RING_INLINE void ring_pushed(const struct ring *ring, const struct ring_span *span)
 {
     for (size_t i = 0; i < span->count; i++)
         atomic_store_explicit(ring_mark(ring, span->ticket + i),
@@ -174,8 +185,8 @@ static inline void ring_pushed(const struct ring *ring, const struct ring_span *
 
 /* Takes the tickets of up to `limit` elements. Returns ATTEMPT_BLOCKED when it is empty. The caller
  * copies its elements out and calls ring_popped(). */
-static inline enum attempt ring_pop_begin(struct ring *ring, size_t limit,
-                                          struct ring_span *ret_span, struct ring_signs *ret_signs)
+RING_INLINE enum attempt ring_pop_begin(struct ring *ring, size_t limit, struct ring_span *ret_span,
+                                        struct ring_signs *ret_signs)
 {
     /* Acquire: "empty" is true of one moment only if tail is read after it. */
     uint64_t word = atomic_load_explicit(&ring->head, memory_order_acquire);
@@ -197,14 +208,14 @@ static inline enum attempt ring_pop_begin(struct ring *ring, size_t limit,
             word = now;
         } else if (atomic_compare_exchange_weak(&ring->head, &word, word + count * RING_ONE)) {
             *ret_span = (struct ring_span){ticket, count};
-            ret_signs->tell = word & RING_TELL;
+            ret_signs->tell = (word & RING_TELL) && ring_is_due(&ring->tell_pops, ticket + count);
             ret_signs->tight = ring_marked(ring, ticket + count, 1, 1) == 0;
             return ATTEMPT_DONE;
         }
     }
 }
 
-static inline void ring_popped(const struct ring *ring, const struct ring_span *span)
+RING_INLINE void ring_popped(const struct ring *ring, const struct ring_span *span)
 {
     for (size_t i = 0; i < span->count; i++)
         atomic_store_explicit(ring_mark(ring, span->ticket + i),
@@ -247,8 +258,8 @@ static inline void ring_copy(const struct ring *ring, void *target, const void *
 
 /* One element in. `size` is the ring's element size, given where a compiler knows it. As
  * ring_push_begin(). */
-static inline enum attempt ring_push(struct ring *ring, const void *element, size_t size,
-                                     struct ring_signs *ret_signs)
+RING_INLINE enum attempt ring_push(struct ring *ring, const void *element, size_t size,
+                                   struct ring_signs *ret_signs)
 {
     struct ring_span span;
     enum attempt r = ring_push_begin(ring, 1, &span, ret_signs);
@@ -264,8 +275,8 @@ static inline enum attempt ring_push(struct ring *ring, const void *element, siz
 }
 
 /* One element out; NULL drops it. As ring_pop_begin(). */
-static inline enum attempt ring_pop(struct ring *ring, void *ret_element, size_t size,
-                                    struct ring_signs *ret_signs)
+RING_INLINE enum attempt ring_pop(struct ring *ring, void *ret_element, size_t size,
+                                  struct ring_signs *ret_signs)
 {
     struct ring_span span;
     enum attempt r = ring_pop_begin(ring, 1, &span, ret_signs);
@@ -304,6 +315,26 @@ static inline size_t ring_length(const struct ring *ring)
     uint64_t tail = atomic_load(&ring->tail) / RING_ONE;
 
     return (int64_t)(tail - head) > 0 ? (size_t)(tail - head) : 0;
+}
+
+/* Pushes that bring tail to this ticket, and later ones, are told from now on. */
+static inline void ring_tell_of_pushes(struct ring *ring, uint64_t ticket)
+{
+    atomic_store_explicit(&ring->tell_pushes, ticket, memory_order_relaxed);
+    atomic_fetch_or(&ring->tail, RING_TELL);
+}
+
+/* The same of pops and head. */
+static inline void ring_tell_of_pops(struct ring *ring, uint64_t ticket)
+{
+    atomic_store_explicit(&ring->tell_pops, ticket, memory_order_relaxed);
+    atomic_fetch_or(&ring->head, RING_TELL);
+}
+
+/* How many were ever popped. */
+static inline uint64_t ring_pops(const struct ring *ring)
+{
+    return atomic_load(&ring->head) / RING_ONE;
 }
 
 /* How many were ever pushed. */

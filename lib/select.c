@@ -181,6 +181,7 @@ static bool enqueue_all(struct select *select)
                                           .element = clause->element,
                                           .token = (int)i + 1,
                                           .sender = clause->kind == RV_CLAUSE_SEND,
+                                          .waited = true, /* no time ends its putting off */
                                           .retry = waiter->retry};
         channel_enqueue(clause->channel, waiter);
         ready = ready || channel_is_ready(clause->channel, waiter->sender);

@@ -21,7 +21,6 @@
  * take it back, has the lock, so only one does.
  */
 #include <errno.h>
-#include <unistd.h>
 
 #include "base/macro.h"
 #include "lib/executor.h"
@@ -112,15 +111,6 @@ static bool add_worker(void)
     return false;
 }
 
-static unsigned processors(void)
-{
-    static _Atomic long known;
-
-    if (known == 0)
-        known = sysconf(_SC_NPROCESSORS_ONLN);
-    return known > 0 ? (unsigned)known : 1;
-}
-
 /* Stalls --------------------------------------------------------------------------------------- */
 
 /* Without the timer's thread, the next work to be queued tries again; what is queued waits for a
@@ -160,7 +150,7 @@ bool work_find_threads(void)
 {
     bool found = false, watch;
 
-    while (workers < processors() && arriving < queued && add_worker())
+    while (workers < processor_count() && arriving < queued && add_worker())
         found = true;
     watch = !found && !stall_watched && !executor_is_exhausted();
     if (watch) {

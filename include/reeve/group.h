@@ -33,7 +33,7 @@ struct rv_context *rv_group_context(struct rv_group *group);
  * each is to have a thread: where the runtime has none left it blocks until one becomes free.
  *
  * Returns 0: fn will run; or, and then fn never runs: the cause once the group is cancelled; -EAGAIN
- * when no thread can be had, and none of the group's is at work or within a second none of them and
+ * when no thread can be had, and none of the group's is at work, or for some seconds none of them and
  * of all others becomes free; or -ENOTSUP in a child of fork().
  */
 int rv_group_go(struct rv_group *group, rv_function fn, void *arg);

@@ -249,6 +249,8 @@ static int run_behind(struct rv_context *ctx, rv_duration value)
         return r;
     r = rv_periodic_start(bg, &spec, count_second_run, &planned, &periodic);
     if (r == 0) {
+        while (planned.runs == 0)
+            sched_yield();
         r = rv_context_wait(planned.ran);
         if (r == -ECANCELED)
             r = REACHED;

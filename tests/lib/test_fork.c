@@ -266,7 +266,7 @@ static void fork_and_call(const struct row *row)
 
 static void test_the_table(void **state)
 {
-    struct rv_periodic_spec spec = {.size = sizeof(spec), .interval = RV_MILLISECOND};
+    struct rv_periodic_spec spec = {.size = sizeof(spec), .interval = RV_HOUR, .delay = RV_HOUR};
     (void)state;
 
     reset();

@@ -43,10 +43,10 @@
 #define SECOND (STARTS - 1)
 #endif
 
-bool lock, stop = true, tell, starting, looking, keeping_up, joining, armed, joined, cancelled;
+bool lock, stop = true, tell, looking, keeping_up, joining, armed, joined, cancelled;
 bool progress, roomy, helping;
 byte held = HELD;
-byte length, workers, called, running, returned;
+byte length, starting, workers, called, running, returned;
 chan line = [2] of { byte };
 bool waits[2]; /* for room: in the line, or claimed already and not awake yet when it is not */
 
@@ -57,14 +57,14 @@ bool waits[2]; /* for room: in the line, or claimed already and not awake yet wh
 /* All with the lock. */
 inline update_stop()
 {
-    stop = MAY_START_MORE && (!roomy || (!starting && !looking && !keeping_up))
+    stop = MAY_START_MORE && (!roomy || (starting == 0 && !looking && !keeping_up))
 }
 
 inline count_worker()
 {
     assert(workers < LIMIT);
     workers++;
-    starting = true;
+    starting++;
 #if HELD > 0
     if :: roomy = true :: roomy = false fi;
 #else
@@ -135,7 +135,7 @@ next:
         looked = false;
         if :: called > 0 -> called-- :: joined -> goto the_end fi
     };
-    atomic { !lock -> starting = false; update_stop() };
+    atomic { !lock -> starting--; update_stop() };
 run_all:
     atomic {
         told = false;
@@ -151,7 +151,7 @@ run_all:
             !lock ->
 #ifndef BUG_NO_CHAIN
             if
-            :: stop && length > 0 -> keep_up(); if :: !keeping_up -> start_worker_or_call() :: else fi
+            :: stop && length > starting -> keep_up(); if :: !keeping_up -> start_worker_or_call() :: else fi
             :: else
             fi;
 #endif

@@ -14,7 +14,8 @@
  * tell_submitters          RING_TELL on its head, for those who wait for room
  * claim[]                  how many jobs are left of a worker's claim
  * due, later               pool->due, pool->retries
- * waking, looked_for       pool->waking, looked_for
+ * waking, looked_for, ...  pool->waking, looked_for, keeping_up
+ * watch                    pool->watch, pool_watch_due(); that a millisecond passes is a step
  * idle[], landed           worker->idle, landed
  * line, result[], patient[] pool->submitters, their waits, and whether one wakes by itself
  * worker                   pool_work(), with work_once(), look_for_work(), rest()
@@ -27,9 +28,9 @@
  * the pool is gone; no job waits while a worker idles, and no submitter while there is room: jobs
  * end only when that is so, and must end; nobody sleeps for ever (no invalid end state).
  *
- * Variants: CLAIMS LOOKING RETRY ROOM
- * More: LOOKING,EACH=2 RETRY,LATER=2
- * Found in: BUG_REST_IN_CANCEL RETRY; BUG_ROOM_KEPT ROOM; BUG_TIME_OUT_ALONE ROOM
+ * Variants: CLAIMS LOOKING RETRY ROOM KEEPING
+ * More: LOOKING,EACH=2 RETRY,LATER=2 CLAIMS,KEEPS_UP
+ * Found in: BUG_REST_IN_CANCEL RETRY; BUG_ROOM_KEPT ROOM; BUG_TIME_OUT_ALONE ROOM; BUG_NO_WATCH KEEPING
  */
 #ifdef CLAIMS /* three workers, jobs that one of them may claim */
 #define WORKERS    3
@@ -46,6 +47,16 @@
 #define JOBS       1
 #define QUEUE      2
 #define BATCH      2
+#endif
+#ifdef KEEPING /* two workers, one of which may keep up */
+#define WORKERS    2
+#define SUBMITTERS 1
+#define EACH       2
+#define JOBS       0
+#define QUEUE      2
+#define BATCH      2
+#define QUIET
+#define KEEPS_UP
 #endif
 #ifdef ROOM /* two submitters at a full queue, which two workers leave more than half full */
 #define WORKERS    2
@@ -76,6 +87,7 @@
 mtype = { PENDING, SERVED, CANCEL, OVER };
 
 bool lock, stop, tell_workers, tell_submitters, waking, looked_for, cancelled, stopping;
+bool keeping_up, armed, progress;
 byte length = JOBS, due, later = LATER, claim[WORKERS];
 short capacity = QUEUE - LATER;
 bool idle[WORKERS];
@@ -134,7 +146,7 @@ again:
             /* wake_others() */
             atomic {
                 !lock ->
-                if :: more && LEFT > 0 -> wake_worker() :: else fi;
+                if :: more -> wake_next() :: else fi;
                 if
                 :: len(line) > 0 ->
                     line?<x>;
@@ -172,7 +184,7 @@ again:
         :: count > 0 ->
             running++;
 #ifndef BUG_THIEF_ALONE
-            if :: LEFT > 0 -> wake_worker() :: else fi;
+            wake_next();
 #endif
             landed = false
         :: else
@@ -191,6 +203,7 @@ run_it:
         cancelled || returned == SUBMITTERS ->
 #endif
         running--;
+        progress = true;
         ended++
     };
     atomic {
@@ -251,6 +264,7 @@ rest:
 #ifndef BUG_LOOK_FIRST
         idle[me] = true;
         idlers++;
+        keeping_up = false;
         tell_of_workers()
 #endif
     };
@@ -263,6 +277,7 @@ rest:
     atomic {
         idle[me] = true;
         idlers++;
+        keeping_up = false;
         tell_of_workers();
 #endif
         give()
@@ -273,7 +288,7 @@ rest:
         waking = false;
 #endif
         landed = true;
-        tell_of_workers();
+        keep_up();
         goto again
     };
 land: /* after the look, whether it found a job or not */
@@ -366,6 +381,30 @@ active proctype timer()
     :: atomic { !lock && later > 0 -> later--; due++; wake_worker() }
     :: atomic { !lock && later == 0 -> break }
     :: cancelled -> break /* those that are due in an hour nobody can wait for */
+    od
+}
+#endif
+
+#ifdef KEEPS_UP
+active proctype watch()
+{
+    do
+    :: atomic {
+            armed && !lock ->
+            if
+            :: keeping_up && progress -> progress = false
+            :: else ->
+                armed = false;
+                if
+                :: keeping_up ->
+                    keeping_up = false;
+                    tell_of_workers();
+                    if :: LEFT > 0 -> wake_worker() :: else fi
+                :: else
+                fi
+            fi
+        }
+    :: workers == 0 -> break
     od
 }
 #endif

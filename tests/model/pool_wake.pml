@@ -2,7 +2,7 @@
 /* For pool.pml: who is woken; all with the lock. */
 inline give() { lock = false }
 
-inline tell_of_workers() { tell_workers = idlers > 0 && !waking && !looked_for }
+inline tell_of_workers() { tell_workers = idlers > 0 && !waking && !looked_for && !keeping_up }
 inline tell_of_submitters() { tell_submitters = len(line) > 0 }
 
 /* All with the lock. */
@@ -16,7 +16,7 @@ inline wake_worker()
 {
     d_step {
         if
-        :: !waking && !looked_for && idlers > 0 ->
+        :: !waking && !looked_for && !keeping_up && idlers > 0 ->
             waking = true;
             if
             :: idle[0] -> take_off_idle(0)
@@ -27,6 +27,29 @@ inline wake_worker()
         :: else
         fi
     }
+}
+
+/* Whether the jobs are short is open each time. */
+inline keep_up()
+{
+#ifdef KEEPS_UP
+    if
+    :: keeping_up = true;
+#ifndef BUG_NO_WATCH
+        if :: !armed -> armed = true; progress = false :: else fi
+#endif
+    :: keeping_up = false
+    fi;
+#endif
+    tell_of_workers()
+}
+
+inline wake_next()
+{
+    if
+    :: idlers > 0 && LEFT > 0 -> keep_up(); wake_worker()
+    :: else
+    fi
 }
 
 inline wake_all_workers()
