@@ -13,12 +13,14 @@ def bars(report):
     found = []
     for rows in report.values():
         for row in rows if isinstance(rows, list) else []:
-            if not isinstance(row, dict) or not row.get("target") or not row.get("best"):
-                continue
-            share = row["target"] / row["ratio"] if row["at_most"] else row["ratio"] / row["target"]
-            sign = "<=" if row["at_most"] else ">="
-            found.append((row["title"], share,
-                          f"{row['ratio']:.2f} ({sign} {row['target']}, {row['best']})"))
+            for column in ("quiet", "busy") if isinstance(row, dict) else ():
+                figures = row.get(column)
+                if not figures or not figures["target"] or not figures["best"]:
+                    continue
+                share = figures["target"] / figures["ratio"] if row["at_most"] else figures["ratio"] / figures["target"]
+                sign = "<=" if row["at_most"] else ">="
+                found.append((f"{row['title']}{', busy' if column == 'busy' else ''}", share,
+                              f"{figures['ratio']:.2f} ({sign} {figures['target']}, {figures['best']})"))
     return found
 
 

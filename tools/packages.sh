@@ -12,7 +12,8 @@ test_packages='g++ libcmocka-dev clang libclang-rt-dev valgrind procps iproute2 
 tool_packages='bindfs spin systemd systemd-container slowhttptest wrk haproxy monit prometheus
     python3-prometheus-client chromium chromium-driver fonts-dejavu-core man-db build-essential debhelper'
 # A peer that is not to be had is left out of the measurements, and named.
-peer_packages='golang-go golang-golang-x-sync-dev libglib2.0-dev libuv1-dev supervisor collectd-core s6
+peer_packages='golang-go golang-golang-x-sync-dev libglib2.0-dev libuv1-dev
+    libtbb-dev libconcurrentqueue-dev libck-dev libdpdk-dev g++ supervisor collectd-core s6
     python3-matplotlib'
 # One version on all releases: the next one formats otherwise.
 style_packages='clang-format-19'

@@ -11,6 +11,7 @@ uint64_t reeve_latency(const struct size *size);
 uint64_t reeve_group(const struct size *size);
 uint64_t reeve_fan(const struct size *size);
 uint64_t reeve_channel(const struct size *size);
+uint64_t reeve_channel_many(const struct size *size);
 uint64_t reeve_ping_pong(const struct size *size);
 uint64_t reeve_contexts(const struct size *size);
 uint64_t reeve_tree(const struct size *size);

@@ -40,7 +40,8 @@ static void *consume(void *arg)
 }
 
 /* As many senders as receivers; the sum of all elements. */
-uint64_t reeve_channel(const struct size *size)
+static uint64_t through_channel(const struct size *size, void *(*send)(void *arg),
+                                void *(*receive)(void *arg))
 {
     struct side *senders = calloc(size->workers, sizeof(*senders));
     struct side *receivers = calloc(size->workers, sizeof(*receivers));
@@ -52,8 +53,8 @@ uint64_t reeve_channel(const struct size *size)
     for (unsigned i = 0; i < size->workers; i++) {
         receivers[i] = (struct side){.channel = channel};
         senders[i] = (struct side){.channel = channel, .first = i * each, .count = each};
-        start(&receivers[i], consume);
-        start(&senders[i], produce);
+        start(&receivers[i], receive);
+        start(&senders[i], send);
     }
     for (unsigned i = 0; i < size->workers; i++)
         pthread_join(senders[i].thread, NULL);
@@ -67,6 +68,49 @@ uint64_t reeve_channel(const struct size *size)
     free(senders);
     free(receivers);
     return sum;
+}
+
+/* The same, BATCH at a time. */
+#define BATCH 64
+
+static void *produce_many(void *arg)
+{
+    struct side *side = arg;
+    struct rv_context *ctx = rv_context_background();
+    uint64_t values[BATCH], last = side->first + side->count;
+
+    for (uint64_t i = side->first; i < last;) {
+        size_t count = 0;
+
+        while (count < BATCH && i < last)
+            values[count++] = i++;
+        check(rv_channel_send_many(ctx, side->channel, values, count, NULL),
+              "rv_channel_send_many");
+    }
+    return NULL;
+}
+
+static void *consume_many(void *arg)
+{
+    struct side *side = arg;
+    struct rv_context *ctx = rv_context_background();
+    uint64_t values[BATCH];
+    size_t count;
+
+    while (rv_channel_recv_many(ctx, side->channel, values, BATCH, &count) == 0)
+        for (size_t i = 0; i < count; i++)
+            side->sum += values[i];
+    return NULL;
+}
+
+uint64_t reeve_channel(const struct size *size)
+{
+    return through_channel(size, produce, consume);
+}
+
+uint64_t reeve_channel_many(const struct size *size)
+{
+    return through_channel(size, produce_many, consume_many);
 }
 
 static void *echo(void *arg)
