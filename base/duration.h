@@ -13,6 +13,16 @@
 #define NSEC_PER_MSEC INT64_C(1000000)
 #define NSEC_PER_SEC  INT64_C(1000000000)
 
+/* a + b. What would be later than any time is INT64_MAX, which stands for never. */
+static inline int64_t duration_add(int64_t a, int64_t b)
+{
+    int64_t sum;
+
+    if (__builtin_add_overflow(a, b, &sum))
+        return b > 0 ? INT64_MAX : INT64_MIN;
+    return sum;
+}
+
 /* Long enough for any text that duration_format() makes. */
 #define DURATION_TEXT_SIZE 64
 

@@ -2,10 +2,13 @@
 /* What a module asks of its host: the host sets where it goes, before modules run. */
 #include <errno.h>
 #include <reeve/module.h>
+#include <reeve/runtime.h>
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "base/macro.h"
 #include "base/shown.h"
+#include "lib/internal.h"
 
 static void (*progress_sink)(const char *text);
 
@@ -60,4 +63,38 @@ int rv_fail_option(struct rv_context *ctx, const char *option, const char *forma
     if (fail_option_sink)
         fail_option_sink(ctx, option, text);
     return rv_fail_text(-EINVAL, "%s", text);
+}
+
+/* A hook of the host's, which knows nothing of the runtime's. */
+struct hosted_hook {
+    struct rv_runtime_hook *given;
+    struct context_hook hook;
+};
+_Static_assert(sizeof(struct hosted_hook) <= sizeof(((struct rv_runtime_hook *)NULL)->own),
+               "there is room for it");
+
+static struct hosted_hook *own_of(struct rv_runtime_hook *hook)
+{
+    return (struct hosted_hook *)(void *)hook->own;
+}
+
+static void call_hosted(struct context_hook *hook)
+{
+    struct rv_runtime_hook *given = container_of(hook, struct hosted_hook, hook)->given;
+
+    given->fn(given);
+}
+
+int rv_runtime_hook_add(struct rv_context *ctx, struct rv_runtime_hook *hook)
+{
+    struct hosted_hook *own = own_of(hook);
+
+    *own = (struct hosted_hook){.given = hook, .hook = {.fn = call_hosted}};
+    list_init(&own->hook.list);
+    return context_hook_add(ctx, &own->hook);
+}
+
+void rv_runtime_hook_remove(struct rv_context *ctx, struct rv_runtime_hook *hook)
+{
+    context_hook_remove(ctx, &own_of(hook)->hook);
 }

@@ -19,21 +19,12 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/duration.h"
 #include "base/list.h"
 #include "lib/attempt.h"
 
 /* Time -------------------------------------------------------------------------------------------
  */
-
-/* What would be later than any time is never. */
-static inline rv_duration duration_add(rv_duration a, rv_duration b)
-{
-    rv_duration sum;
-
-    if (__builtin_add_overflow(a, b, &sum))
-        return b > 0 ? RV_FOREVER : INT64_MIN;
-    return sum;
-}
 
 /* A deadline from a timeout: one of 0 or less has passed already. */
 rv_duration deadline_after(rv_duration timeout);

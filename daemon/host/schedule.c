@@ -40,13 +40,6 @@ rv_duration schedule_draw(struct schedule *schedule, rv_duration limit)
                       : (rv_duration)((x * UINT64_C(2685821657736338717)) % ((uint64_t)limit + 1));
 }
 
-rv_duration schedule_add(rv_duration a, rv_duration b)
-{
-    rv_duration sum;
-
-    return __builtin_add_overflow(a, b, &sum) ? RV_FOREVER : sum;
-}
-
 bool schedule_catches_up(const struct schedule_rule *rule)
 {
     return rule->catch_up == SCHEDULE_CATCH_UP_YES ||
@@ -67,7 +60,7 @@ rv_duration schedule_backoff(const struct schedule_rule *rule, unsigned failures
     if (failures == 0 || delay == 0)
         return 0;
     while (--failures > 0 && delay < rule->backoff_max)
-        delay = schedule_add(delay, delay);
+        delay = duration_add(delay, delay);
     return MIN(delay, MAX(rule->backoff_max, rule->backoff));
 }
 
@@ -84,7 +77,7 @@ void schedule_plan_late(struct schedule *schedule, const struct schedule_now *no
                         rv_duration delay)
 {
     schedule->late = true;
-    schedule->due = schedule_add(now->monotonic, delay);
+    schedule->due = duration_add(now->monotonic, delay);
 }
 
 /* Until not_before. */
@@ -109,7 +102,7 @@ void schedule_begin(struct schedule *schedule, const struct schedule_rule *rule,
     if (past->pause_until <= now->realtime || schedule_pause_left(rule, now, past) == 0)
         return;
     /* For the next schedule as well, whatever this one plans. */
-    schedule->not_before = schedule_add(now->monotonic, schedule_pause_left(rule, now, past));
+    schedule->not_before = duration_add(now->monotonic, schedule_pause_left(rule, now, past));
     /* A point that has come waits for the end of the pause again. */
     if (past->open <= now->realtime && !ret_gap->skipped && schedule->due != RV_FOREVER)
         put_off_for_pause(schedule, now);
@@ -128,7 +121,7 @@ void schedule_started(struct schedule *schedule)
         schedule->open_realtime = clock_next(schedule->rule, schedule->last);
     } else {
         schedule->first = schedule->base;
-        grid_open(schedule, schedule_add(schedule->base, schedule->rule->every));
+        grid_open(schedule, duration_add(schedule->base, schedule->rule->every));
     }
 }
 
@@ -180,15 +173,15 @@ rv_duration schedule_plan(struct schedule *schedule, const struct schedule_now *
 {
     rv_duration delay = schedule_backoff(schedule->rule, failures);
 
-    schedule->not_before = delay > 0 ? schedule_add(now->monotonic, delay) : 0;
+    schedule->not_before = delay > 0 ? duration_add(now->monotonic, delay) : 0;
     clock_look(schedule, now);
     if (schedule_is_of_wall_clock(schedule->rule)) {
         int64_t after = clock_after_last(schedule, now->realtime);
 
         clock_plan(schedule, now,
-                   clock_next(schedule->rule, MAX(after, schedule_add(now->realtime, delay))));
+                   clock_next(schedule->rule, MAX(after, duration_add(now->realtime, delay))));
     } else if (schedule->rule->every > 0) {
-        grid_plan(schedule, grid_next(schedule, schedule_add(now->monotonic, delay)));
+        grid_plan(schedule, grid_next(schedule, duration_add(now->monotonic, delay)));
     }
     return schedule->due;
 }
@@ -200,7 +193,7 @@ void schedule_set_pause(struct schedule *schedule, const struct schedule_now *no
 
     if (delay == 0 && schedule->not_before <= now->monotonic)
         return;
-    schedule->not_before = delay > 0 ? schedule_add(now->monotonic, delay) : 0;
+    schedule->not_before = delay > 0 ? duration_add(now->monotonic, delay) : 0;
     put_off_for_pause(schedule, now);
 }
 

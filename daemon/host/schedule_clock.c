@@ -35,7 +35,7 @@ int64_t clock_next(const struct schedule_rule *rule, int64_t after)
     for (unsigned i = 0; i < rule->at_count; i++)
         if (calendar_next(rule->at[i], after, &point) == 0)
             earliest = MIN(earliest, point);
-    return schedule_add(earliest, rule->offset);
+    return duration_add(earliest, rule->offset);
 }
 
 rv_duration schedule_shortest(const struct schedule_rule *rule)
@@ -62,8 +62,8 @@ static void put_off(struct schedule *schedule, const struct schedule_now *now, i
     schedule->late = false;
     schedule->due = point == INT64_MAX
                         ? RV_FOREVER
-                        : schedule_add(now->monotonic,
-                                       MAX(schedule_add(point - now->realtime, by), INT64_C(0)));
+                        : duration_add(now->monotonic,
+                                       MAX(duration_add(point - now->realtime, by), INT64_C(0)));
 }
 
 void clock_plan(struct schedule *schedule, const struct schedule_now *now, int64_t point)
@@ -97,7 +97,7 @@ static void make_up_for_clock(struct schedule *schedule, const struct schedule_n
                               const struct schedule_gap *gap)
 {
     const struct schedule_rule *rule = schedule->rule;
-    rv_duration left = schedule_add(gap->last, rule->jitter) - now->realtime;
+    rv_duration left = duration_add(gap->last, rule->jitter) - now->realtime;
 
     schedule->open_realtime = gap->first;
     if (left >= 0) {
@@ -140,7 +140,7 @@ static void follow_gap(struct schedule *schedule, const struct schedule_now *now
     const struct schedule_rule *rule = schedule->rule;
 
     gap->skipped = gap->missed > 0 && !owed && !schedule_catches_up(rule) &&
-                   schedule_add(gap->last, rule->jitter) < now->realtime;
+                   duration_add(gap->last, rule->jitter) < now->realtime;
     if (gap->missed == 0 || gap->skipped)
         clock_plan(schedule, now, clock_next(rule, after));
     else
@@ -152,14 +152,14 @@ static int64_t settled_on_clock(const struct schedule_rule *rule, const struct s
                                 const struct schedule_past *past)
 {
     rv_duration pause = schedule_pause_left(rule, now, past);
-    int64_t settled = MIN(past->settled, schedule_add(now->realtime, pause));
+    int64_t settled = MIN(past->settled, duration_add(now->realtime, pause));
 
     /* Nothing had come when another rule was in force: what this one has before now was never due. */
     if (past->settled == 0 || past->open > now->realtime)
         settled = MAX(settled, now->realtime);
     /* A pause that is known goes on, after an interval too. */
     if (past->open > now->realtime && past->pause_until > now->realtime)
-        settled = MAX(settled, schedule_add(now->realtime, pause));
+        settled = MAX(settled, duration_add(now->realtime, pause));
     /* The first open point has not run, even where a pause after failures or a clock that was wrong has settled later points.
      * And a pause that goes on ends before that point. */
     if (past->open > 0)
@@ -246,7 +246,7 @@ static void plan_ahead(struct schedule *schedule, const struct schedule_now *now
 {
     int64_t after = clock_after_last(schedule, now->realtime);
     rv_duration pause = MAX(schedule->not_before - now->monotonic, INT64_C(0));
-    int64_t next = clock_next(schedule->rule, MAX(after, schedule_add(now->realtime, pause)));
+    int64_t next = clock_next(schedule->rule, MAX(after, duration_add(now->realtime, pause)));
 
     if (next == schedule->planned)
         put_off(schedule, now, next, schedule->put_off);
@@ -263,7 +263,7 @@ void clock_pause(struct schedule *schedule, const struct schedule_now *now)
         plan_ahead(schedule, now);
     } else if (schedule->due < schedule->not_before || (schedule->late && pause == 0)) {
         /* It has come, and is owed. Those that come until its start are left out as others are. */
-        schedule->planned = schedule_add(now->realtime, pause);
+        schedule->planned = duration_add(now->realtime, pause);
         schedule_plan_late(schedule, now, pause);
     }
 }
@@ -278,7 +278,7 @@ void schedule_left_out(const struct schedule *schedule, const struct schedule_no
     if (delay > 0 && schedule_is_of_wall_clock(rule))
         ret_gap->missed =
             clock_count(rule, clock_after_last(schedule, now->realtime),
-                        schedule_add(now->realtime, delay), &ret_gap->first, &ret_gap->last);
+                        duration_add(now->realtime, delay), &ret_gap->first, &ret_gap->last);
 }
 
 rv_duration schedule_clock_was_set(struct schedule *schedule, const struct schedule_now *now,

@@ -12,7 +12,7 @@ rv_duration grid_next(const struct schedule *schedule, rv_duration after)
 
     if (after < schedule->first)
         return schedule->first;
-    return schedule_add(schedule->first, ((after - schedule->first) / every + 1) * every);
+    return duration_add(schedule->first, ((after - schedule->first) / every + 1) * every);
 }
 
 /* A machine that was started a short while ago may have points from before that. */
@@ -26,7 +26,7 @@ void grid_plan(struct schedule *schedule, rv_duration base)
     schedule->base = base;
     grid_open(schedule, base);
     schedule->late = false;
-    schedule->due = schedule_add(base, schedule_draw(schedule, schedule->rule->jitter));
+    schedule->due = duration_add(base, schedule_draw(schedule, schedule->rule->jitter));
 }
 
 void grid_pause(struct schedule *schedule, const struct schedule_now *now, rv_duration until)
@@ -77,15 +77,15 @@ void grid_begin(struct schedule *schedule, const struct schedule_now *now,
     const struct schedule_rule *rule = schedule->rule;
     /* What was planned may lie so far ahead; what is further was planned by a clock that was wrong. */
     rv_duration pause = schedule_pause_left(rule, now, past);
-    rv_duration ahead = schedule_add(rule->offset, pause);
+    rv_duration ahead = duration_add(rule->offset, pause);
     rv_duration since = MAX(now->realtime - past->settled, -ahead);
     int64_t passed = MIN(past->passed_until, now->realtime) - past->settled;
 
     if (past->settled == 0) {
-        grid_plan(schedule, schedule_add(now->monotonic, rule->offset));
+        grid_plan(schedule, duration_add(now->monotonic, rule->offset));
         schedule->first = schedule->base;
         /* Again in another life: to begin anew is as good, unless that would go on for ever. */
-        if (schedule_add(rule->offset, rule->jitter) < KEPT_FROM)
+        if (duration_add(rule->offset, rule->jitter) < KEPT_FROM)
             schedule->open = 0;
         return;
     }

@@ -11,8 +11,6 @@
 
 /* schedule.c ------------------------------------------------------------------------------------- */
 
-/* RV_FOREVER where the sum does not fit. */
-rv_duration schedule_add(rv_duration a, rv_duration b);
 /* From 0 to the limit. */
 rv_duration schedule_draw(struct schedule *schedule, rv_duration limit);
 /* How long a run that makes up for others is put off, for points that are so far apart. */

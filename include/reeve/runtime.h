@@ -56,6 +56,22 @@ void rv_runtime_set_submit(int (*sink)(struct rv_context *ctx, const char *pool,
 void rv_runtime_set_fail_option(void (*sink)(struct rv_context *ctx, const char *option,
                                              const char *text));
 
+/*
+ * Something that is called when a context is done, without a thread or memory of its own; for hosts. fn is
+ * called on the thread that cancels, under a lock of the context: it must return soon, and not use a context. The
+ * caller fills in fn, and keeps the hook until it has removed it.
+ */
+struct rv_runtime_hook {
+    void (*fn)(struct rv_runtime_hook *hook);
+    void *own[7]; /* the runtime's */
+};
+
+/* Returns 0, or the context's code when it is done: then fn is not called. Does not block; any thread. */
+int rv_runtime_hook_add(struct rv_context *ctx, struct rv_runtime_hook *hook);
+
+/* After it fn neither is nor will be called; whether it was is for the caller to know. Only after an add. */
+void rv_runtime_hook_remove(struct rv_context *ctx, struct rv_runtime_hook *hook);
+
 /* Ends all threads that are idle now and waits for them, for tests that count threads. New ones are
  * made when needed. */
 void rv_runtime_trim(void);
