@@ -15,8 +15,10 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/duration.h"
 #include "base/macro.h"
 #include "base/text.h"
+#include "daemon/host/alarm.h"
 #include "daemon/host/board.h"
 #include "daemon/host/context_tree.h"
 #include "daemon/host/crash.h"
@@ -104,6 +106,22 @@ static void load(struct control *control, const struct wire_message *message)
     }
 }
 
+/* For a reload it is no failure of the module that goes on: it is stopped and started. */
+static void refuse(const struct wire_message *command, enum module_op_kind kind, int r)
+{
+    struct wire_message reloaded = {.type = WIRE_RELOADED,
+                                    .module = command->module,
+                                    .number = command->number,
+                                    .code = r,
+                                    .text = ""};
+
+    if (kind == MODULE_OP_RELOAD && r == -ENOMEM)
+        emit(&reloaded);
+    else
+        fail(command->module, "command", r, 0,
+             r == -ENOMEM ? "out of memory" : "too many commands wait for the module");
+}
+
 static void operate(struct control *control, const struct wire_message *message,
                     enum module_op_kind kind)
 {
@@ -125,6 +143,8 @@ static void operate(struct control *control, const struct wire_message *message,
         return;
     }
     string_copy(op.cause, sizeof(op.cause), message->text);
+    r = module->lines_lost;
+    module->lines_lost = 0;
     if (kind != MODULE_OP_STOP) {
         op.lines = module->lines;
         op.last_runs = module->new_last_runs;
@@ -133,11 +153,11 @@ static void operate(struct control *control, const struct wire_message *message,
     } else {
         module_expect_stop(module, op.cause);
     }
-    r = module_operate(module, &op);
+    if (r == 0 || kind == MODULE_OP_STOP)
+        r = module_operate(module, &op);
     if (r < 0) {
         module_op_free(&op);
-        fail(message->module, "command", r, 0,
-             r == -ENOMEM ? "out of memory" : "too many commands wait for the module");
+        refuse(message, kind, r);
     }
 }
 
@@ -147,7 +167,7 @@ static void take_option(struct control *control, const struct wire_message *mess
 
     if (module && option_lines_add(&module->lines, message->key, message->value, message->path,
                                    message->line, message->flags & WIRE_OPTION_CREDENTIAL) < 0)
-        fail(message->module, "options", -ENOMEM, 0, "out of memory");
+        module->lines_lost = -ENOMEM;
 }
 
 /* Without it the task would run as if it never had, and what it owes be forgotten. */
@@ -166,7 +186,7 @@ static void take_last_run(struct control *control, const struct wire_message *me
     };
 
     if (module && last_runs_set(&module->new_last_runs, message->name, &past) < 0)
-        fail(message->module, "start", -ENOMEM, 0, "out of memory");
+        module->lines_lost = -ENOMEM;
 }
 
 static void refuse_unloaded(const struct wire_message *message)
@@ -257,9 +277,8 @@ static bool obey(struct control *control, const struct wire_message *message)
 /* The end
  * ------------------------------------------------------------------------------------------ */
 
-static int end_for_sure(struct rv_context *ctx, void *arg)
+static void end_for_sure(struct alarm *alarm _unused_)
 {
-    rv_sleep(ctx, *(rv_duration *)arg);
     session_kill_others();
     _exit(1);
 }
@@ -268,12 +287,11 @@ static int end_for_sure(struct rv_context *ctx, void *arg)
  * latest. */
 static void end_orphaned(struct control *control)
 {
+    static struct alarm grace_over = {.fn = end_for_sure};
     struct module_op op = {.kind = MODULE_OP_STOP, .cause = "the supervisor is gone"};
-    struct rv_group *clock;
 
-    if (rv_group_create(rv_context_background(), &clock) < 0 ||
-        rv_group_go(clock, end_for_sure, &control->grace) < 0)
-        _exit(1);
+    alarm_begin(&grace_over, NULL);
+    alarm_set(&grace_over, duration_add(rv_now(), control->grace));
     for (uint32_t i = 0; i < SCOREBOARD_MODULES; i++)
         if (control->modules[i]) {
             rv_context_cancel(control->modules[i]->root, -ECANCELED, "%s", op.cause);

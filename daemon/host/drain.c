@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "daemon/host/drain.h"
 
+#include <errno.h>
+
 #include "base/duration.h"
 #include "base/macro.h"
 #include "daemon/host/board.h"
@@ -17,52 +19,58 @@ void drain_note_progress(struct host_module *module)
     atomic_store_explicit(board_moved(module->slot), now, memory_order_relaxed);
 }
 
-static rv_duration after(rv_duration start, rv_duration time)
+int drain_prepare(struct host_module *module)
 {
-    rv_duration end;
-
-    return __builtin_add_overflow(start, time, &end) ? RV_FOREVER : end;
+    return rv_context_with_cancel(rv_context_background(), &module->drain.limit);
 }
 
-/* Returns whether all work has ended by then; false as well when there is no memory to wait with, after a pause. */
-static bool wait_until(struct rv_context *ctx, struct host_module *module, rv_duration deadline)
+void drain_finish(struct host_module *module)
 {
-    struct rv_context *limit;
+    module->drain.limit = rv_context_unref(module->drain.limit);
+}
+
+/* Has nothing moved meanwhile, the drain is over. */
+static void look_at_moves(struct alarm *alarm)
+{
+    struct drain *drain = container_of(alarm, struct drain, alarm);
+    const struct host_module *module = container_of(drain, struct host_module, drain);
+    rv_duration stalls = duration_add(atomic_load(&module->moved_at), drain->stall);
+
+    if (rv_now() < MIN(drain->end, stalls))
+        alarm_set(alarm, MIN(drain->end, stalls));
+    else
+        rv_context_cancel(drain->limit, -ETIMEDOUT, NULL);
+}
+
+bool drain_wait_for_all(struct rv_context *ctx, struct host_module *module)
+{
     bool ended = true;
 
-    if (rv_context_with_deadline(ctx, deadline, &limit) < 0) {
-        rv_sleep(ctx, WAIT_RETRY_PAUSE);
-        return false;
-    }
     for (size_t i = 0; i < module->code.pool_count && ended; i++)
-        ended = jobs_wait(limit, module->pool_runners[i]);
+        ended = jobs_wait(ctx, module->pool_runners[i]);
     for (size_t i = 0; i < module->code.task_count && ended; i++)
         if (module->bound.tasks[i].on_stop == TASK_ON_STOP_FINISH)
-            ended = task_wait(limit, module->task_runners[i], 0);
-    /* With time left it was no wait at all. */
-    if (!ended && rv_context_err(limit) == 0)
-        rv_sleep(limit, WAIT_RETRY_PAUSE);
-    rv_context_unref(limit);
+            ended = task_wait(ctx, module->task_runners[i], 0);
     return ended;
 }
 
-bool drain_wait(struct rv_context *ctx, struct host_module *module, rv_duration budget,
-                rv_duration stall)
+bool drain_wait(struct host_module *module, rv_duration budget, rv_duration stall)
 {
-    rv_duration end = after(rv_now(), budget), deadline;
+    struct drain *drain = &module->drain;
     char text[DURATION_TEXT_SIZE];
+    bool ended;
 
     atomic_store(&module->moved_at, rv_now());
-    do {
-        deadline = MIN(end, after(atomic_load(&module->moved_at), stall));
-        if (wait_until(ctx, module, deadline))
-            return true;
-        if (rv_context_err(ctx) != 0)
-            return false;
-    } while (rv_now() < MIN(end, after(atomic_load(&module->moved_at), stall)));
-    if (rv_now() < end)
+    drain->end = duration_add(rv_now(), budget);
+    drain->stall = stall;
+    drain->alarm.fn = look_at_moves;
+    alarm_begin(&drain->alarm, NULL);
+    alarm_set(&drain->alarm, duration_add(rv_now(), MIN(budget, stall)));
+    ended = drain_wait_for_all(drain->limit, module);
+    alarm_end(&drain->alarm);
+    if (!ended && rv_now() < drain->end)
         host_log(module->root, RV_LOG_WARNING,
                  "the drain is cut short: nothing has moved for %s (drain-stall)",
                  duration_format(stall, text, sizeof(text)));
-    return false;
+    return ended;
 }

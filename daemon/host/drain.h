@@ -8,15 +8,18 @@
 
 #include "daemon/host/module.h"
 
-/* Before another look at work that there was no memory to wait for. */
-#define WAIT_RETRY_PAUSE (100 * RV_MILLISECOND)
-
 /* Something of the module's work has moved. Any thread. */
 void drain_note_progress(struct host_module *module);
 
-/* Waits for all jobs, and for runs that may finish, while ctx is not done. Returns whether they all
- * ended. */
-bool drain_wait(struct rv_context *ctx, struct host_module *module, rv_duration budget,
-                rv_duration stall);
+/* What a drain needs, from before there is work: once begun it does not fail. Returns 0 or -ENOMEM. */
+int drain_prepare(struct host_module *module);
+void drain_finish(struct host_module *module);
+
+/* Waits for all jobs, and for runs that may finish, within the budget; once after drain_prepare(). Returns whether they
+ * all ended. */
+bool drain_wait(struct host_module *module, rv_duration budget, rv_duration stall);
+
+/* The same without a limit, while ctx is not done. */
+bool drain_wait_for_all(struct rv_context *ctx, struct host_module *module);
 
 #endif

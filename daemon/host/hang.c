@@ -8,6 +8,7 @@
 #include "daemon/host/hang.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <semaphore.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -26,6 +27,9 @@
 static _Atomic pid_t target;
 static sem_t taken;
 static _Atomic bool noted;
+
+/* Given up for a file that is to be read, when a module has used up all descriptors. -1: it is gone. */
+static int spare = -1;
 
 int hang_signal(void)
 {
@@ -51,6 +55,7 @@ int hang_install(void)
                                .sa_flags = SA_SIGINFO | SA_ONSTACK | SA_RESTART};
 
     sem_init(&taken, 0, 0);
+    spare = open("/dev/null", O_RDONLY | O_CLOEXEC);
     sigfillset(&action.sa_mask);
     return sigaction(hang_signal(), &action, NULL) < 0 ? -errno : 0;
 }
@@ -71,6 +76,19 @@ static void wait_for_handler(pid_t tid)
     }
 }
 
+static void describe_state(pid_t tid, char *buffer, size_t size)
+{
+    int fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+
+    if (fd < 0 && spare >= 0) {
+        close(spare);
+        spare = -1;
+    }
+    if (fd >= 0)
+        close(fd);
+    thread_state_describe(getpid(), tid, buffer, size);
+}
+
 bool hang_note(pid_t tid, uint32_t slot, const char *what, uint64_t run)
 {
     struct scoreboard_stack *hang = board_hang();
@@ -88,7 +106,7 @@ bool hang_note(pid_t tid, uint32_t slot, const char *what, uint64_t run)
     hang->run = run;
     string_copy(hang->what, sizeof(hang->what), what);
     /* Before the signal wakes it. */
-    thread_state_describe(getpid(), tid, hang->state, sizeof(hang->state));
+    describe_state(tid, hang->state, sizeof(hang->state));
     atomic_store(&target, tid);
     if (tgkill(getpid(), tid, hang_signal()) == 0)
         wait_for_handler(tid);

@@ -2,7 +2,8 @@
 /*
  * Asking a module how it is. health() is code of the module like any other, and may wait for a server that
  * has died: it gets until it would be asked again, and past the grace it hangs as a run does. What is under way
- * is in the record, so that the supervisor sees an answer that is overdue.
+ * is in the record, so that the supervisor sees an answer that is overdue. It is asked on a thread of its own, as the
+ * module may use all others.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -14,6 +15,9 @@
 #include "daemon/host/module_life_internal.h"
 #include "daemon/host/overdue.h"
 #include "daemon/wire/health.h"
+
+/* Before what has failed is asked again; it doubles. */
+#define FIRST_PAUSE (100 * RV_MILLISECOND)
 
 static void note_begin(struct host_module *module)
 {
@@ -64,16 +68,15 @@ static int call(struct host_module *module, struct rv_context *ctx)
     return r;
 }
 
-static int ask(struct rv_context *ctx, void *arg)
+static int call_limited(struct host_module *module)
 {
     char text[RV_ERROR_TEXT_SIZE] = "", limit[DURATION_TEXT_SIZE];
-    struct host_module *module = arg;
     struct rv_context *timed;
-    int r = rv_context_with_timeout(ctx, HEALTH_INTERVAL, &timed);
+    int r = rv_context_with_timeout(module->tasks, HEALTH_INTERVAL, &timed);
 
     if (r < 0) {
-        host_log(module->root, RV_LOG_WARNING, "health() is not asked: no memory");
-        return 0;
+        note_end(module, r, "there is no memory to ask health()");
+        return r;
     }
     r = call(module, timed);
     if (r < 0)
@@ -82,24 +85,50 @@ static int ask(struct rv_context *ctx, void *arg)
     if (r == -ETIMEDOUT && rv_context_err(timed) == -ETIMEDOUT && rv_error_text()[0] == '\0')
         snprintf(text, sizeof(text), "health() was not done within %s",
                  duration_format(HEALTH_INTERVAL, limit, sizeof(limit)));
-    note_end(module, MIN(r, 0), rv_context_err(ctx) == 0 ? text : NULL);
+    note_end(module, MIN(r, 0), rv_context_err(module->tasks) == 0 ? text : NULL);
     rv_context_cancel(timed, 0, "health() has returned");
     rv_context_unref(timed);
+    return r;
+}
+
+/* On the grid of the interval. What fails is asked again sooner at first: at a start, say, it is often a connection that
+ * is not there yet. */
+static int ask_always(struct rv_context *ctx _unused_, void *arg)
+{
+    struct host_module *module = arg;
+    rv_duration next = rv_now(), soon = FIRST_PAUSE, now;
+
+    do {
+        bool failed = call_limited(module) < 0;
+
+        now = rv_now();
+        while (next <= now)
+            next += HEALTH_INTERVAL;
+        if (failed) {
+            next = MIN(next, now + soon);
+            soon = MIN(soon * 2, HEALTH_INTERVAL);
+        } else {
+            soon = FIRST_PAUSE;
+        }
+    } while (rv_sleep(module->tasks, next - now) == 0);
     return 0;
 }
 
 int life_start_health(struct host_module *module)
 {
-    struct rv_periodic_spec spec = {.size = sizeof(spec), .interval = HEALTH_INTERVAL};
+    int r;
 
-    return module->code.module.health
-               ? rv_periodic_start(module->tasks, &spec, ask, module, &module->health)
-               : 0;
+    if (!module->code.module.health)
+        return 0;
+    r = rv_group_create(rv_context_background(), &module->health);
+    if (r == 0)
+        r = rv_group_go(module->health, ask_always, module);
+    return r < 0 ? rv_fail(r, "no thread to ask health()") : 0;
 }
 
 void life_stop_health(struct host_module *module)
 {
     if (module->health)
-        rv_periodic_stop(module->health);
+        rv_group_wait(module->health);
     module->health = NULL;
 }

@@ -31,11 +31,11 @@ static void run_out(struct host_job *job)
     reach_end(job, -ETIMEDOUT, text);
 }
 
-/* On a thread of its own, once the time is over or the module's work is cancelled. The job still has its place in the
- * queue; who takes it finds that it has ended. */
-static void time_over(void *arg)
+/* Once the time is over or the module's work is cancelled. The job still has its place in the queue; who takes it
+ * finds that it has ended. */
+static void time_over(struct alarm *alarm)
 {
-    struct host_job *job = arg;
+    struct host_job *job = container_of(alarm, struct host_job, alarm);
     struct pool_runner *runner = job->runner;
     bool answers;
 
@@ -64,15 +64,17 @@ int job_set_deadline(struct host_job *job, rv_duration timeout)
     }
     job->timeout = timeout;
     r = rv_context_with_deadline(job->runner->module->work, job->deadline, &job->timed);
-    if (r == 0)
-        r = rv_context_after(job->timed, time_over, job, &job->after);
-    return r;
+    if (r < 0)
+        return r;
+    job->alarm.fn = time_over;
+    alarm_begin(&job->alarm, job->timed);
+    return 0;
 }
 
 void job_forget_deadline(struct host_job *job)
 {
-    if (job->after)
-        rv_after_stop(job->after);
+    if (job->timed)
+        alarm_end(&job->alarm);
     rv_context_unref(job->timed);
     free(job->end.text);
 }

@@ -96,8 +96,11 @@ int jobs_create(struct host_module *module, const struct rv_module_pool *definit
     runner->counts.rejected = runner->record->rejected;
     runner->retried_before = runner->record->retried;
     runner->next_id = runner->counts.accepted + runner->counts.rejected + 1;
-    r = rv_pool_create(module->work, &options, &runner->pool);
+    r = rv_channel_create(1, 1, &runner->idle);
+    if (r == 0)
+        r = rv_pool_create(module->work, &options, &runner->pool);
     if (r < 0) {
+        rv_channel_unref(runner->idle);
         pthread_mutex_destroy(&runner->lock);
         free(runner);
         return rv_wrap(r, "pool %s with %lld workers", definition->name,
@@ -175,19 +178,14 @@ int jobs_submit_wait(struct rv_context *ctx, struct pool_runner *runner, const v
     return r;
 }
 
+/* Once tasks are cancelled. */
 void jobs_refuse(struct pool_runner *runner, bool drain_queue, const char *cause)
 {
-    struct rv_context *done;
-
-    if (!drain_queue) {
-        rv_pool_discard(runner->pool, -ECANCELED, cause);
-        return;
-    }
     /* Draining begins with refusing; a context that is done makes it end there. */
-    if (rv_context_with_timeout(rv_context_background(), 0, &done) == 0) {
-        rv_pool_drain(done, runner->pool);
-        rv_context_unref(done);
-    }
+    if (drain_queue)
+        rv_pool_drain(runner->module->tasks, runner->pool);
+    else
+        rv_pool_discard(runner->pool, -ECANCELED, cause);
 }
 
 bool jobs_wait(struct rv_context *ctx, struct pool_runner *runner)
@@ -215,22 +213,12 @@ bool jobs_are_marked(struct pool_runner *runner)
 
 bool jobs_wait_marked(struct rv_context *ctx, struct pool_runner *runner)
 {
-    struct rv_channel *idle;
-    char nothing;
-    bool any;
+    bool any = jobs_are_marked(runner);
+    char token;
 
-    if (rv_channel_create(1, 0, &idle) < 0)
-        return false;
-    pthread_mutex_lock(&runner->lock);
-    any = runner->marked > 0;
-    runner->idle = idle;
-    pthread_mutex_unlock(&runner->lock);
-    if (any)
-        any = rv_channel_recv(ctx, idle, &nothing) != -EPIPE;
-    pthread_mutex_lock(&runner->lock);
-    runner->idle = NULL;
-    pthread_mutex_unlock(&runner->lock);
-    rv_channel_unref(idle);
+    /* One may be from a wait before. */
+    while (any && rv_channel_recv(ctx, runner->idle, &token) == 0)
+        any = jobs_are_marked(runner);
     return !any;
 }
 
@@ -242,6 +230,7 @@ void jobs_cancel(struct pool_runner *runner)
 void jobs_destroy(struct pool_runner *runner)
 {
     rv_pool_destroy(runner->pool);
+    rv_channel_unref(runner->idle);
     pthread_mutex_destroy(&runner->lock);
     free(runner);
 }

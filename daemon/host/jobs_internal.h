@@ -6,6 +6,7 @@
 
 #include <stdatomic.h>
 
+#include "daemon/host/alarm.h"
 #include "daemon/host/jobs.h"
 
 /*
@@ -26,7 +27,7 @@ struct pool_runner {
     } counts;
     uint64_t generation;     /* how often it was marked */
     uint64_t marked;         /* jobs from before the last mark that have not ended */
-    struct rv_channel *idle; /* closed when there is none any more, for who waits for it; or NULL */
+    struct rv_channel *idle; /* has a token when there is none any more, for who waits for it */
     uint64_t retried_before;
     _Atomic uint64_t next_id;
 };
@@ -40,11 +41,11 @@ struct host_job {
     rv_duration timeout;      /* its own, from then on; 0: it has none */
     rv_duration deadline;     /* RV_FOREVER: it has none */
     struct rv_context *timed; /* done at the end of that; NULL: it has none */
-    struct rv_after *after;
-    uint64_t generation;  /* of its runner when it was accepted */
-    bool counted;         /* as accepted */
-    pthread_mutex_t told; /* held until its submitter is told that it is accepted */
-    bool running;         /* an attempt is under way */
+    struct alarm alarm;       /* at its end */
+    uint64_t generation;      /* of its runner when it was accepted */
+    bool counted;             /* as accepted */
+    pthread_mutex_t told;     /* held until its submitter is told that it is accepted */
+    bool running;             /* an attempt is under way */
     struct {
         bool reached;  /* there is no further attempt, for want of time or as it has ended */
         bool answered; /* at that moment */

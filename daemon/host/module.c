@@ -14,6 +14,9 @@
 /* Operations that wait; a supervisor sends the next one when the last was answered. */
 #define OPS_MAX 8
 
+/* Beside them, for a STOP and an END. */
+#define OPS_OF_THE_END 2
+
 static module_emit_fn emit_fn;
 
 void module_set_emit(module_emit_fn emit)
@@ -190,25 +193,37 @@ static int make_root(struct rv_context *host, struct host_module *module)
     return r;
 }
 
+/* Takes an operation out of the queue: what may be queued again meanwhile is copied. */
+static struct module_op take(struct host_module *module, struct module_op *queued)
+{
+    struct module_op op;
+
+    pthread_mutex_lock(&module->lock);
+    op = *queued;
+    if (queued == module->reload_queued)
+        module->reload_queued = NULL;
+    if (queued == &module->stop)
+        module->stop_queued = false;
+    else if (queued != &module->end)
+        module->ops_waiting--;
+    pthread_mutex_unlock(&module->lock);
+    if (queued != &module->stop && queued != &module->end)
+        free(queued);
+    return op;
+}
+
 /* The module's thread. */
 static int work(struct rv_context *ctx _unused_, void *arg)
 {
     struct host_module *module = arg;
-    struct module_op *op;
+    struct module_op *queued, op = {0};
 
     /* Not cancelled with the host: the last operations are what ends it in order. */
-    while (rv_channel_recv(rv_context_background(), module->ops, &op) == 0) {
-        bool last = op->kind == MODULE_OP_END;
-
-        pthread_mutex_lock(&module->lock);
-        if (op == module->reload_queued)
-            module->reload_queued = NULL;
-        pthread_mutex_unlock(&module->lock);
-        life_do(module, op);
-        module_op_free(op);
-        free(op);
-        if (last)
-            break;
+    while (op.kind != MODULE_OP_END &&
+           rv_channel_recv(rv_context_background(), module->ops, &queued) == 0) {
+        op = take(module, queued);
+        life_do(module, &op);
+        module_op_free(&op);
     }
     return 0;
 }
@@ -216,9 +231,12 @@ static int work(struct rv_context *ctx _unused_, void *arg)
 int module_create(struct rv_context *host, struct rv_group *group, uint32_t slot, const char *name,
                   const char *path, struct host_module **ret_module)
 {
-    struct host_module *module = calloc(1, sizeof(*module));
-    int r;
+    struct host_module *module;
+    int r = alarm_open();
 
+    if (r < 0)
+        return r;
+    module = calloc(1, sizeof(*module));
     if (!module)
         return -ENOMEM;
     module->slot = slot;
@@ -230,7 +248,7 @@ int module_create(struct rv_context *host, struct rv_group *group, uint32_t slot
     module->record = board_module(slot, name);
     r = module->name && module->path ? make_root(host, module) : -ENOMEM;
     if (r == 0)
-        r = rv_channel_create(sizeof(struct module_op *), OPS_MAX, &module->ops);
+        r = rv_channel_create(sizeof(struct module_op *), OPS_MAX + OPS_OF_THE_END, &module->ops);
     if (r == 0)
         r = rv_group_go(group, work, module);
     if (r < 0) {
@@ -275,6 +293,15 @@ static void overtake_reload(struct host_module *module, char *ret_text, size_t s
     string_copy(ret_text, size, module->operation.waits);
 }
 
+/* With the lock. */
+static int queue(struct host_module *module, struct module_op *op)
+{
+    if (module->ops_waiting == OPS_MAX)
+        return -EAGAIN;
+    module->ops_waiting++;
+    return rv_channel_try_send(module->ops, &op);
+}
+
 /* At most one RELOAD is queued, the newest. No STOP can stand between two of them, since the supervisor sends a RELOAD only
  * to a module that is ready. The lock keeps the module's thread from taking the RELOAD meanwhile. */
 static int queue_reload(struct host_module *module, struct module_op *copy)
@@ -292,7 +319,7 @@ static int queue_reload(struct host_module *module, struct module_op *copy)
         before = *module->reload_queued;
         *module->reload_queued = *copy;
     } else {
-        r = rv_channel_try_send(module->ops, &copy);
+        r = queue(module, copy);
         module->reload_queued = r == 0 ? copy : NULL;
     }
     overtake_reload(module, text, sizeof(text));
@@ -306,16 +333,50 @@ static int queue_reload(struct host_module *module, struct module_op *copy)
     return r;
 }
 
+/* In memory of the module's own. */
+static int queue_stop(struct host_module *module, const struct module_op *op)
+{
+    struct module_op *stop = &module->stop;
+    int r = 0;
+
+    pthread_mutex_lock(&module->lock);
+    if (!module->stop_queued) {
+        *stop = *op;
+        module->stop_queued = true;
+        r = rv_channel_try_send(module->ops, &stop);
+    }
+    pthread_mutex_unlock(&module->lock);
+    return r;
+}
+
+static int queue_end(struct host_module *module, const struct module_op *op)
+{
+    struct module_op *end = &module->end;
+
+    *end = *op;
+    return rv_channel_try_send(module->ops, &end);
+}
+
 int module_operate(struct host_module *module, const struct module_op *op)
 {
-    struct module_op *copy = malloc(sizeof(*copy));
+    struct module_op *copy;
     int r;
 
+    if (op->kind == MODULE_OP_STOP)
+        return queue_stop(module, op);
+    if (op->kind == MODULE_OP_END)
+        return queue_end(module, op);
+    copy = malloc(sizeof(*copy));
     if (!copy)
         return -ENOMEM;
     *copy = *op;
-    r = op->kind == MODULE_OP_RELOAD ? queue_reload(module, copy)
-                                     : rv_channel_try_send(module->ops, &copy);
+    if (op->kind == MODULE_OP_RELOAD) {
+        r = queue_reload(module, copy);
+    } else {
+        pthread_mutex_lock(&module->lock);
+        r = queue(module, copy);
+        pthread_mutex_unlock(&module->lock);
+    }
     if (r < 0)
         free(copy);
     return r;

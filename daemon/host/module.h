@@ -13,6 +13,7 @@
 #include <reeve/module.h>
 #include <stdatomic.h>
 
+#include "daemon/host/alarm.h"
 #include "daemon/host/last_runs.h"
 #include "daemon/host/options.h"
 #include "daemon/wire/message.h"
@@ -53,6 +54,13 @@ struct module_op {
 
 #define MODULE_WAITS_SIZE 160
 
+/* See drain.h. */
+struct drain {
+    struct rv_context *limit; /* done at its end */
+    struct alarm alarm;
+    rv_duration end, stall;
+};
+
 struct host_module {
     uint32_t slot;
     char *name;
@@ -60,6 +68,7 @@ struct host_module {
     /* That come in; of the control thread. */
     struct option_lines lines;
     struct last_runs new_last_runs;
+    int lines_lost; /* why one of these could not be kept: the operation that they are for is refused */
 
     struct rv_context *root;  /* labelled with the module's name */
     struct rv_context *tasks; /* of runs; NULL unless started */
@@ -67,16 +76,19 @@ struct host_module {
     /* That init() and the last reload() got: kept, as the module may have kept them, until fini(). */
     struct rv_context *init, *reload;
     struct rv_channel *ops;
+    /* For these no memory is needed: they end things. */
+    struct module_op stop, end;
 
     /* Of the module's thread. */
     bool loaded;
     struct loaded_module code;
     struct bound_options bound;
     struct last_runs last_runs; /* for the tasks that begin next, at a start or after a reload */
-    struct rv_periodic *health;
-    uint64_t health_asked; /* of its periodic function: how often */
+    struct rv_group *health;    /* of one thread, which asks for it */
+    uint64_t health_asked;      /* of that thread: how often */
     struct scoreboard_module *record;
 
+    struct drain drain;
     _Atomic rv_duration moved_at; /* when something of its work last did */
 
     pthread_mutex_t record_lock; /* protects record, which the health check writes too */
@@ -89,6 +101,8 @@ struct host_module {
         char stage[96], text[RV_ERROR_TEXT_SIZE];
     } give_up;                       /* that came before READY */
     bool stop_asked;                 /* a STOP waits behind the operation under way */
+    bool stop_queued;                /* `stop` is in use */
+    unsigned ops_waiting;            /* of the other kinds */
     struct module_op *reload_queued; /* behind the operation under way; NULL: none */
     struct {
         struct rv_context *ctx; /* of the operation under way: cancelled by a STOP */
@@ -113,7 +127,8 @@ int module_create(struct rv_context *host, struct rv_group *group, uint32_t slot
 void module_destroy(struct host_module *module);
 
 /* Queues an operation, which takes over what it owns; a RELOAD takes the place of one that waits. Returns 0, or an
- * error when too many wait. */
+ * error when too many wait, or there is no memory; a STOP and an END never fail. One STOP waits at a time, and answers for
+ * others. */
 int module_operate(struct host_module *module, const struct module_op *op);
 
 /* Frees what an operation owns, when it was not queued. */

@@ -177,6 +177,7 @@ static void destroy_runners(struct host_module *module)
         if (module->task_runners[i])
             task_destroy(module->task_runners[i], &module->last_runs);
     destroy_pools(module);
+    drain_finish(module);
     free(module->task_runners);
     free(module->pool_runners);
     module->task_runners = NULL;
@@ -213,6 +214,8 @@ int life_create_runners(struct host_module *module)
 
     if (r == 0)
         r = rv_context_with_cancel(module->root, &module->work);
+    if (r == 0)
+        r = drain_prepare(module);
     module->task_runners = calloc(code->task_count + 1, sizeof(struct task_runner *));
     module->pool_runners = calloc(code->pool_count + 1, sizeof(struct pool_runner *));
     if (!module->task_runners || !module->pool_runners)
@@ -227,6 +230,7 @@ int life_create_runners(struct host_module *module)
         r = life_start_health(module);
     if (r < 0) {
         cancel_runners(module, "it could not be started");
+        life_stop_health(module);
         destroy_runners(module);
     }
     return r;
@@ -370,27 +374,19 @@ static void start(struct host_module *module, struct module_op *op)
 /* Stopping
  * ----------------------------------------------------------------------------------------- */
 
-void life_refuse_jobs(struct host_module *module, const struct module_op *op)
-{
-    life_refuse_requests(module);
-    for (size_t i = 0; i < module->code.pool_count; i++)
-        jobs_refuse(module->pool_runners[i], op->drain_queue, op->cause);
-}
-
-/* Cancels tasks, refuses jobs, and lets work go on for the drain, or until ctx is done. Returns whether all
- * of it has ended. */
-bool life_drain(struct rv_context *ctx, struct host_module *module, const struct module_op *op)
+void life_begin_drain(struct host_module *module, const struct module_op *op)
 {
     struct wire_message progress = {
         .type = WIRE_PROGRESS, .module = module->slot, .text = "waiting for work under way"};
 
     /* Tasks first: to one that waits for room in a pool this is a cancel, and no failure. */
     rv_context_cancel(module->tasks, -ECANCELED, "%s", op->cause);
-    life_refuse_jobs(module, op);
+    life_refuse_requests(module);
+    for (size_t i = 0; i < module->code.pool_count; i++)
+        jobs_refuse(module->pool_runners[i], op->drain_queue, op->cause);
     for (size_t i = 0; i < module->code.task_count; i++)
         task_expect_nothing(module->task_runners[i]);
     module_emit(&progress);
-    return drain_wait(ctx, module, op->drain, op->stall);
 }
 
 /* Cancels what is left, and waits for all of it to return. */
@@ -412,7 +408,8 @@ static void stop(struct host_module *module, const struct module_op *op)
 
     if (module->task_runners) {
         life_set_state(module, SCOREBOARD_MODULE_STOPPING);
-        life_drain(rv_context_background(), module, op);
+        life_begin_drain(module, op);
+        drain_wait(module, op->drain, op->stall);
         life_end_runners(module, op);
         life_finish(module);
     }

@@ -20,8 +20,8 @@ int life_bind_options(struct host_module *module, const struct option_lines *lin
 /* Makes tasks and pools, and starts the schedules and the asking for health(). Returns 0 or a negative errno
  * with a text; then there is none. */
 int life_create_runners(struct host_module *module);
-/* health.c: asks health(), if there is one, until it is stopped; stopping waits for an answer under way. Returns 0, or
- * a negative errno. */
+/* health.c: asks health(), if there is one, until tasks are cancelled; then stopping waits for an answer under way.
+ * Returns 0, or a negative errno with a text. */
 int life_start_health(struct host_module *module);
 void life_stop_health(struct host_module *module);
 /* Returns false when a stop waits, which goes first. */
@@ -29,11 +29,8 @@ bool life_make_ready(struct host_module *module);
 
 /* Nothing is taken any more that somebody outside asks for. */
 void life_refuse_requests(struct host_module *module);
-/* Pools take no more jobs, and those that wait are dropped unless op->drain_queue. It cannot be undone. */
-void life_refuse_jobs(struct host_module *module, const struct module_op *op);
-/* Cancels tasks, refuses jobs, and lets work go on for the drain, or until ctx is done. Returns whether all
- * of it has ended. */
-bool life_drain(struct rv_context *ctx, struct host_module *module, const struct module_op *op);
+/* Cancels tasks. Pools take no more jobs, and those that wait are dropped unless op->drain_queue. It cannot be undone. */
+void life_begin_drain(struct host_module *module, const struct module_op *op);
 /* Cancels what is left, and waits for all of it to return. */
 void life_end_runners(struct host_module *module, const struct module_op *op);
 /* fini, and what belongs to the module that has been through init. */

@@ -76,12 +76,6 @@ static void tell_deferred(struct wait *wait, const char *text)
     module_emit(&message);
 }
 
-/* Before another look at what there was no memory to wait for. Returns false when the wait is over. */
-static bool wait_for_memory(struct wait *wait)
-{
-    return rv_sleep(wait->ctx, WAIT_RETRY_PAUSE) == 0;
-}
-
 /* Returns whether the run, if it is one, has ended. */
 static bool wait_for_run(struct wait *wait, struct task_runner *runner, uint64_t run)
 {
@@ -92,19 +86,7 @@ static bool wait_for_run(struct wait *wait, struct task_runner *runner, uint64_t
     snprintf(text, sizeof(text), "its run %.64s#%llu has ended", task_name(runner),
              (unsigned long long)run);
     tell_deferred(wait, text);
-    while (!task_wait(wait->ctx, runner, run) && task_run_under_way(runner) == run)
-        if (!wait_for_memory(wait))
-            return false;
-    return true;
-}
-
-/* Returns whether the jobs that were marked have ended. */
-static bool wait_for_marked_jobs(struct wait *wait, struct pool_runner *runner)
-{
-    while (!jobs_wait_marked(wait->ctx, runner) && jobs_are_marked(runner))
-        if (!wait_for_memory(wait))
-            return false;
-    return true;
+    return task_wait(wait->ctx, runner, run);
 }
 
 /* Returns whether no run is under way any more, of those that were when each was looked at: others follow. */
@@ -152,7 +134,7 @@ static bool wait_for_earlier_jobs(struct wait *wait)
         snprintf(text, sizeof(text), "jobs of its pool %.64s have ended",
                  jobs_name(module->pool_runners[i]));
         tell_deferred(wait, text);
-        if (!wait_for_marked_jobs(wait, module->pool_runners[i]))
+        if (!jobs_wait_marked(wait->ctx, module->pool_runners[i]))
             return false;
     }
     return true;
@@ -168,7 +150,7 @@ static bool wait_for_chains(struct wait *wait)
         for (size_t i = 0; i < module->code.pool_count; i++)
             jobs_mark(module->pool_runners[i]);
         for (size_t i = 0; i < module->code.pool_count; i++)
-            if (!wait_for_marked_jobs(wait, module->pool_runners[i]))
+            if (!jobs_wait_marked(wait->ctx, module->pool_runners[i]))
                 return false;
     }
     return true;
@@ -177,8 +159,7 @@ static bool wait_for_chains(struct wait *wait)
 static bool wait_for_last_jobs(struct wait *wait)
 {
     struct host_module *module = wait->module;
-    struct module_op pause = {
-        .drain = RV_FOREVER, .stall = RV_FOREVER, .drain_queue = true, .cause = "reload"};
+    struct module_op pause = {.drain_queue = true, .cause = "reload"};
     char text[160];
 
     /* Refused first: a job accepted after the look would be waited for, and nobody told. */
@@ -193,7 +174,10 @@ static bool wait_for_last_jobs(struct wait *wait)
             note_wait(module, text);
             break;
         }
-    return wait_for_chains(wait) && life_drain(wait->ctx, module, &pause);
+    if (!wait_for_chains(wait))
+        return false;
+    life_begin_drain(module, &pause);
+    return drain_wait_for_all(wait->ctx, module);
 }
 
 /* Waits until nothing of the module runs. Returns 0; or -ECANCELED when a stop or newer options came first, or -ENOMEM:

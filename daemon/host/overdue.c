@@ -4,9 +4,10 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "base/duration.h"
+#include "base/macro.h"
 #include "daemon/host/board.h"
 #include "daemon/host/hang.h"
-#include "daemon/host/log_sink.h"
 #include "daemon/host/module.h"
 
 static void tell(const struct overdue *overdue)
@@ -25,21 +26,27 @@ static void tell(const struct overdue *overdue)
     module_emit(&message);
 }
 
-/* On a thread of its own, once the context is done. */
-static void watch(void *arg)
+/* At the end of the grace. */
+static void grace_over(struct alarm *alarm)
 {
-    struct overdue *overdue = arg;
-    bool noted;
+    struct overdue *overdue = container_of(alarm, struct overdue, alarm);
+    bool noted = hang_note(overdue->tid, overdue->slot, overdue->name, overdue->number);
 
-    if (overdue->cancelled)
-        overdue->cancelled(overdue->arg);
-    if (rv_sleep(overdue->returned, overdue->grace) != 0)
-        return;
-    noted = hang_note(overdue->tid, overdue->slot, overdue->name, overdue->number);
-    if (rv_context_err(overdue->returned) == 0)
+    if (!atomic_load(&overdue->returned))
         tell(overdue);
     else if (noted)
         hang_forget();
+}
+
+/* Once the context is done. */
+static void context_done(struct alarm *alarm)
+{
+    struct overdue *overdue = container_of(alarm, struct overdue, alarm);
+
+    if (overdue->cancelled)
+        overdue->cancelled(overdue->arg);
+    alarm->fn = grace_over;
+    alarm_set(alarm, duration_add(rv_now(), overdue->grace));
 }
 
 /* When the call hangs: past its deadline and grace; 0: it has no deadline. */
@@ -73,12 +80,10 @@ void overdue_begin(struct overdue *overdue)
     rv_duration until = busy_until(overdue);
 
     overdue->tid = gettid();
-    overdue->after = NULL;
-    overdue->returned = NULL;
-    if (rv_context_with_cancel(rv_context_background(), &overdue->returned) < 0 ||
-        rv_context_after(overdue->ctx, watch, overdue, &overdue->after) < 0)
-        host_log(overdue->ctx, RV_LOG_WARNING, "no memory to watch whether it honours a cancel");
+    atomic_init(&overdue->returned, false);
+    overdue->alarm.fn = context_done;
     board_enter(overdue->slot, overdue->name, overdue->number, until);
+    alarm_begin(&overdue->alarm, overdue->ctx);
     if (until > 0)
         announce(overdue, until);
 }
@@ -86,9 +91,6 @@ void overdue_begin(struct overdue *overdue)
 void overdue_end(struct overdue *overdue)
 {
     board_leave();
-    if (overdue->returned)
-        rv_context_cancel(overdue->returned, 0, NULL);
-    if (overdue->after)
-        rv_after_stop(overdue->after);
-    rv_context_unref(overdue->returned);
+    atomic_store(&overdue->returned, true);
+    alarm_end(&overdue->alarm);
 }

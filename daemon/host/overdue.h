@@ -7,8 +7,12 @@
 #define REEVE_HOST_OVERDUE_H
 
 #include <reeve/context.h>
+#include <stdatomic.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
+
+#include "daemon/host/alarm.h"
 
 struct overdue {
     /* Filled in by the caller, and valid until overdue_end(). */
@@ -20,16 +24,12 @@ struct overdue {
     void (*cancelled)(void *arg); /* called once ctx is cancelled before the end; may be NULL */
     void *arg;
     /* Its own. */
-    struct rv_context *returned; /* done when the call has returned */
-    struct rv_after *after;
+    struct alarm alarm;
+    _Atomic bool returned;
     pid_t tid;
 };
 
-/*
- * Before the call, on its thread, whose record it fills in. The watch needs a thread once the context
- * is done; where the module has used them all up, or there is no memory, the supervisor still sees by
- * the thread's record that a call with a deadline takes too long.
- */
+/* Before the call, on its thread, whose record it fills in. Takes neither memory nor a thread. */
 void overdue_begin(struct overdue *overdue);
 
 /* After it, on the same thread; waits for `cancelled` and for a report under way. */

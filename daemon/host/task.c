@@ -134,9 +134,9 @@ static void end_wait(struct task_runner *runner)
 {
     if (runner->busy && (runner->awaited == 0 || runner->number <= runner->awaited))
         return;
-    if (runner->ended)
-        rv_channel_close(runner->ended);
-    runner->ended = NULL;
+    if (runner->is_awaited)
+        (void)rv_channel_try_send(runner->ended, "");
+    runner->is_awaited = false;
 }
 
 /* Gives the runner free, or takes the run that was queued meanwhile. */
@@ -335,6 +335,8 @@ int task_create(struct host_module *module, const struct rv_task *definition,
     /* Requests are runs like others: their cancel comes through the run's own context. */
     r = rv_group_create(rv_context_background(), &runner->requests);
     if (r == 0)
+        r = rv_channel_create(1, 1, &runner->ended);
+    if (r == 0)
         r = task_start_schedule(runner, tick);
     if (r < 0) {
         task_destroy(runner, NULL);
@@ -356,22 +358,21 @@ uint64_t task_run_under_way(struct task_runner *runner)
 
 bool task_wait(struct rv_context *ctx, struct task_runner *runner, uint64_t run)
 {
-    struct rv_channel *ended = NULL;
-    char nothing;
+    char token;
     bool done;
 
-    if (rv_channel_create(1, 0, &ended) < 0)
-        return false;
     pthread_mutex_lock(&runner->lock);
-    runner->ended = ended;
+    runner->is_awaited = true;
     runner->awaited = run;
     end_wait(runner);
     pthread_mutex_unlock(&runner->lock);
-    done = rv_channel_recv(ctx, ended, &nothing) == -EPIPE;
+    done = rv_channel_recv(ctx, runner->ended, &token) == 0;
     pthread_mutex_lock(&runner->lock);
-    runner->ended = NULL;
+    /* One that came too late is for nobody. */
+    if (!done && !runner->is_awaited)
+        done = rv_channel_try_recv(runner->ended, &token) == 0;
+    runner->is_awaited = false;
     pthread_mutex_unlock(&runner->lock);
-    rv_channel_unref(ended);
     return done;
 }
 
@@ -389,6 +390,7 @@ void task_destroy(struct task_runner *runner, struct last_runs *last_runs)
     runner->record->state = SCOREBOARD_TASK_STOPPED;
     runner->record->next_due = 0;
     scoreboard_write_end(runner->record);
+    rv_channel_unref(runner->ended);
     pthread_mutex_destroy(&runner->lock);
     free(runner);
 }

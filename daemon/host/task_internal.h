@@ -22,8 +22,9 @@ struct task_runner {
      * it waits, and the time of day was set, or a run on request has ended. */
     enum { TASK_PLAN_FIRST, TASK_PLAN_NEXT, TASK_PLAN_AGAIN, TASK_PLAN_PAUSE } plan;
     struct schedule_gap stepped; /* what a step of the clock has passed over, until it is told */
-    struct rv_channel *ended;    /* closed when the awaited run has ended, for who waits for it */
-    uint64_t awaited;            /* 0: until the runner is free */
+    struct rv_channel *ended; /* has a token when the awaited run has ended, for who waits for it */
+    bool is_awaited;          /* by who has not been told yet */
+    uint64_t awaited;         /* 0: until the runner is free */
     bool busy;
     uint64_t number;                /* of the run under way, or about to begin */
     bool stopped;                   /* on-error = stop; */

@@ -2,8 +2,7 @@
 /*
  * Preloaded into reeved and its hosts, it takes memory from as many of the next ones as the file SCARCE_FILE says, in three
  * numbers that are counted down: contexts of runs of tasks that are called "act" and of jobs of pools that are called
- * "work"; channels without room, by which a reload waits for work and shuts its gate; and periodic functions, such as the
- * one that asks health().
+ * "work"; channels without room, by which a reload shuts its gate; and periodic functions, by which tasks run.
  */
 #include <dlfcn.h>
 #include <errno.h>

@@ -260,27 +260,6 @@ class WithoutMemory(Schedules):
         self.assertEqual(daemon.ctl("submit", "--wait", "a/work", stdin="tell note").returncode, 0)
         self.assertEqual(daemon.stop(), 0, daemon.text())
 
-    def test_a_reload_cuts_no_work_that_it_cannot_wait_for(self):
-        for work in "run", "job":
-            with self.subTest(work=work):
-                daemon = self.start_scarce("tick.every = never")
-                before = daemon.module("a")["pid"]
-                fifo = self.path(daemon, "fifo")
-                os.mkfifo(fifo)
-                self.script(daemon, "a", "fifo fifo")
-                command = ["run", "a/act"] if work == "run" else ["submit", "a/work"]
-                daemon.ctl(*command, stdin="fifo fifo")
-                self.wait_trace(daemon, "a reads")
-                daemon.write(puppet("a", "tick.every = never", "words = x"))
-                self.set_scarce(daemon, waits=3)
-                self.assertIn("have ended" if work == "job" else "has ended", daemon.ctl("reload").stdout)
-                harness.wait_until(lambda: self.is_plenty(daemon), "three looks")
-                harness.release(fifo)
-                daemon.wait_log(r"\[a\] reloaded")
-                self.assertIn("a has read", self.trace(daemon))
-                self.assertEqual(daemon.module("a")["pid"], before)
-                self.assertEqual(daemon.stop(), 0, daemon.text())
-
     def test_a_reload_restarts_its_module(self):
         daemon = self.start_scarce("tick.every = never")
         before = daemon.module("a")["pid"]
@@ -294,8 +273,8 @@ class WithoutMemory(Schedules):
         self.assertEqual(daemon.module("a")["state"], "ready")
         self.assertEqual(daemon.stop(), 0, daemon.text())
 
-    def test_a_start_that_cannot_ask_health_is_tried_again(self):
-        daemon = self.start_scarce("tick.every = never")
+    def test_a_start_that_cannot_plan_a_task_is_tried_again(self):
+        daemon = self.start_scarce("act.every = 1h")
         self.set_scarce(daemon, periodic=1)
         daemon.ctl("restart", "a")
         harness.wait_until(lambda: daemon.module("a")["state"] == "ready", "a to be back")

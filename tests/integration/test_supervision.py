@@ -341,14 +341,14 @@ class Hangs(PuppetTest):
         self.assertEqual(daemon.stop(), 0, daemon.text())
 
     def test_a_job_that_hangs_when_no_thread_is_left(self):
-        # Nobody in the host can notice; nothing of the module is due, and nothing else happens.
+        # The host's watch is not one of these; nothing of the module is due, and nothing else happens.
         daemon = self.daemon(HEARTBEAT + puppet("a", "work.timeout = 50ms", "work.grace = 50ms",
                                                 "tick.every = never")).wait_started()
         pid = daemon.module("a")["pid"]
         self.act(daemon, "a", "threads")
         self.wait_trace(daemon, "a has all threads")
         self.assertEqual(daemon.ctl("submit", "a/work", stdin="ignore").returncode, 0)
-        daemon.wait_log(r"\[a\] work hangs: run 1 is busy past its timeout and grace; restart 1 ")
+        daemon.wait_log(r"\[a\] a/work hangs: it ignored its cancellation for 50ms; restart 1 ")
         self.wait_restarted(daemon, "a", pid)
         self.assertEqual(daemon.stop(), 0, daemon.text())
 
