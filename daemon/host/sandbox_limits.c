@@ -7,20 +7,9 @@
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "base/sanitized.h"
 #include "base/size.h"
 #include "daemon/host/sandbox_internal.h"
-
-/* Sanitizers map terabytes that they never touch, and a limit would count them. */
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define SANITIZED 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define SANITIZED 1
-#endif
-#endif
-#ifndef SANITIZED
-#define SANITIZED 0
-#endif
 
 /*
  * The host moves itself: the move waits for other processes of the machine now and then, which the

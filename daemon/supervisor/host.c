@@ -83,6 +83,7 @@ static void release_incarnation(struct host *host)
     host->child = NULL;
     host->pid = 0;
     cgroup_destroy(TAKE_PTR(host->cgroup));
+    host_memory_forget(host);
     host->stopped_at = 0;
     host->foreign = host->dismissed = false;
     if (host->timer)
@@ -116,6 +117,7 @@ void host_destroy(struct host *host)
     list_remove(&host->all);
     drop_scoreboard(host);
     loop_timer_destroy(host->timer);
+    loop_timer_destroy(host->memory_timer);
     free(host->name);
     free(host->program);
     free(host->directory);
@@ -327,6 +329,7 @@ int host_start_process(struct host *host, const char **ret_what)
         stray_adopt(host->pid);
         return r;
     }
+    host_memory_watch(host);
     say_hello(host);
     return 0;
 }

@@ -32,7 +32,7 @@ struct host_end {
     bool hung;  /* it was killed because of something in hung_slot that hung */
     uint32_t hung_slot;
     bool refused;     /* it cannot give up what its limits ask: trying again cannot help */
-    bool limited;     /* the kernel killed it for one of its limits */
+    bool limited;     /* it was killed for one of its limits, by the kernel or by us */
     bool killed;      /* host_kill() did, for the reason in text */
     bool not_started; /* there was no process: for want of descriptors, memory, or the program */
     char text[512];   /* "killed by SIGSEGV", "exit code 3", "task web/check hangs: killed" */

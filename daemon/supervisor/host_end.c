@@ -25,6 +25,7 @@ static void describe_end(const struct host *host, const struct loop_exit *exit,
     if (host->why[0] != '\0') {
         ret_end->clean = false;
         ret_end->killed = true;
+        ret_end->limited = host->limit_passed;
         string_copy(ret_end->text, sizeof(ret_end->text), host->why);
     } else if (exit->signal == SIGKILL &&
                host_limits_explain(host, ret_end->text, sizeof(ret_end->text))) {

@@ -60,6 +60,9 @@ struct host {
     struct strings folders; /* of the .so files that it will load */
     bool told_memory;       /* that memory-max is not a control group's, once */
     struct cgroup *cgroup;
+    struct loop_timer *memory_timer; /* looks at what is resident; NULL: it never had to */
+    uint64_t memory_watched;         /* the memory-max of this incarnation, which that goes by */
+    bool limit_passed;               /* and that is why it is killed */
 
     int64_t cpu_before; /* ns that dead incarnations took */
     struct usage usage; /* of this one, as last read */
@@ -107,6 +110,10 @@ void host_channel_close(struct host *host);
 
 /* host_usage.c: the process has ended, and took so much processor time. */
 void host_usage_close(struct host *host, int64_t cpu);
+
+/* host_memory.c: watches what a process takes that has just been started, or adopted, if no control group bounds it. */
+void host_memory_watch(struct host *host);
+void host_memory_forget(struct host *host);
 
 /* host_limits.c: makes the control group of the next incarnation, if there are any. */
 void host_limits_prepare(struct host *host);

@@ -106,8 +106,9 @@ void host_limits_prepare(struct host *host)
         return;
     host->told_memory = true;
     log_notice(
-        "[%s] memory-max = %s bounds its private data (RLIMIT_DATA): no control group with the "
-        "memory controller is delegated to reeved",
+        "[%s] memory-max = %s bounds its private data (RLIMIT_DATA) and, looked at once a second, "
+        "what it has resident; not what it takes and gives back in between, nor its processes "
+        "together: no control group with the memory controller is delegated to reeved",
         host_label(host), size_format(host->limits.memory_max, size, sizeof(size)));
 }
 

@@ -204,6 +204,8 @@ int host_adopt(struct host *host, const json_t *state, bool foreign, struct stat
         r = take_descriptors(host, &record, state, foreign);
         if (r == 0)
             r = host_watch_process(host);
+        if (r == 0)
+            host_memory_watch(host);
         if (r < 0) {
             snprintf(error->text, sizeof(error->text), "host %s: %s", host->name, strerror(-r));
             kill(host->pid, SIGKILL);

@@ -108,3 +108,18 @@ int usage_read(pid_t pid, struct usage *ret_usage)
         ret_usage->open_fds = count_fds(pid);
     return r;
 }
+
+int usage_read_memory(pid_t pid, uint64_t *ret_bytes)
+{
+    cleanup_free char *text = NULL;
+    uint64_t anonymous, shared;
+    int r = read_text(pid, "status", &text);
+
+    if (r < 0)
+        return r;
+    if (find_number(text, "\nRssAnon:", &anonymous) < 0 ||
+        find_number(text, "\nRssShmem:", &shared) < 0)
+        return -EINVAL;
+    *ret_bytes = (anonymous + shared) * 1024;
+    return 0;
+}

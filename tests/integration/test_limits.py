@@ -18,6 +18,7 @@ import harness
 import tools
 
 BREAKER = os.path.join(harness.BUILD, "tests", "integration", "breaker.so")
+EXHAUSTED = os.path.join(harness.BUILD, "tests", "integration", "exhausted.so")
 HOSTILE = os.path.join(harness.BUILD, "tests", "integration", "hostile.so")
 OTHER = os.path.join(harness.BUILD, "tests", "integration", "puppet.so")
 IS_ROOT = os.getuid() == 0
@@ -100,6 +101,26 @@ class Limits(LimitsTest):
                            daemon.module("a")["state"] == "ready", "a restart")
         self.assertEqual(self.attempt(daemon, "leak"), "ENOMEM")
         self.assertEqual(daemon.text().count("RLIMIT_DATA"), 1)
+        self.assertEqual(daemon.stop(), 0, daemon.text())
+
+    @unittest.skipIf(is_sanitized(), "a sanitizer's memory cannot be bounded")
+    def test_memory_that_no_limit_counts(self):
+        """Mapped without access, and then mapped over, as Go's runtime does."""
+        daemon = self.daemon(f"[module:a]\nload = {EXHAUSTED}\nmemory-max = 64M\nrestart-delay = 1ms\n").wait_started()
+        pid = daemon.module("a")["pid"]
+        self.assertEqual(daemon.ctl("submit", "a/act", stdin="mapped wait").returncode, 0)
+        reason = r"memory-max = 64M exceeded: (9|10)\d(\.\d)?M resident"
+        daemon.wait_log(rf"\[a\] {reason}; restart 1 ")
+        harness.wait_until(lambda: daemon.module("a")["pid"] not in (0, pid) and
+                           daemon.module("a")["state"] == "ready", "a restart")
+        restart = daemon.module("a")["last_restart"]
+        self.assertEqual(restart["kind"], "limit")
+        self.assertRegex(restart["reason"], reason)
+        # Over an upgrade the new program watches it.
+        mark = daemon.mark()
+        self.assertEqual(daemon.ctl("upgrade").returncode, 0, daemon.text())
+        self.assertEqual(daemon.ctl("submit", "a/act", stdin="mapped wait").returncode, 0)
+        daemon.wait_log(rf"\[a\] {reason}; restart 2 ", mark)
         self.assertEqual(daemon.stop(), 0, daemon.text())
 
     def test_descriptors(self):
