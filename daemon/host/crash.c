@@ -9,8 +9,11 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <time.h>
+#include <ucontext.h>
 #include <unistd.h>
 
+#include "base/macro.h"
+#include "base/size.h"
 #include "base/text.h"
 #include "daemon/host/board.h"
 #include "daemon/host/frames.h"
@@ -18,12 +21,43 @@
 
 #define ALTERNATE_SIZE (64 * 1024)
 
+/* What a push may lie below the stack, and how long a frame may be to count as one. */
+#define GUARD         ((uintptr_t)4096)
+#define LONGEST_FRAME ((uintptr_t)256 * 1024 * 1024)
+
 /* For the first thread that crashes to note its stack. */
 #define PATIENCE_SECONDS 5
 
 static const int crash_signals[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGTRAP, SIGSYS};
 static pthread_key_t stack_key;
 static __thread bool prepared;
+
+/* Of the calling thread; 0, where it is not known. Below it lies the guard. */
+static __thread uintptr_t stack_end;
+static __thread size_t stack_size;
+
+static uintptr_t stack_pointer_of(const ucontext_t *context)
+{
+#if defined(__x86_64__)
+    return (uintptr_t)context->uc_mcontext.gregs[REG_RSP];
+#elif defined(__aarch64__)
+    return context->uc_mcontext.sp;
+#else
+    (void)context;
+    return 0;
+#endif
+}
+
+/* A call, or a variable, that lies below the stack. A frame may be longer than the guard. */
+static bool is_overflow(int signal, const siginfo_t *info, const void *context)
+{
+    uintptr_t address = (uintptr_t)info->si_addr, pointer = stack_pointer_of(context);
+    bool is_fault = (signal == SIGSEGV || signal == SIGBUS) && info->si_code > 0;
+
+    return is_fault && stack_end > 0 && address < stack_end &&
+           (address >= stack_end - GUARD || (pointer < stack_end && address >= pointer - GUARD &&
+                                             pointer > stack_end - LONGEST_FRAME));
+}
 
 static void note(int signal, const siginfo_t *info, const void *context)
 {
@@ -40,6 +74,9 @@ static void note(int signal, const siginfo_t *info, const void *context)
     crash->module = activity->slot;
     crash->tid = gettid();
     crash->run = activity->run;
+    crash->state[0] = '\0';
+    if (is_overflow(signal, info, context))
+        size_format(stack_size, crash->state, sizeof(crash->state));
     if (activity->what)
         string_copy(crash->what, sizeof(crash->what), activity->what);
     frames_note(crash, context);
@@ -74,6 +111,19 @@ static void free_stack(void *stack)
     munmap(stack, ALTERNATE_SIZE);
 }
 
+/* A handler must not ask for them. */
+static void note_bounds(void)
+{
+    pthread_attr_t attributes;
+    void *end;
+
+    if (pthread_getattr_np(pthread_self(), &attributes) != 0)
+        return;
+    if (pthread_attr_getstack(&attributes, &end, &stack_size) == 0)
+        stack_end = (uintptr_t)end;
+    pthread_attr_destroy(&attributes);
+}
+
 void crash_prepare_thread(void)
 {
     stack_t stack = {.ss_size = ALTERNATE_SIZE};
@@ -89,6 +139,7 @@ void crash_prepare_thread(void)
         sigaddset(&set, crash_signals[i]);
     sigaddset(&set, hang_signal());
     pthread_sigmask(SIG_UNBLOCK, &set, NULL);
+    note_bounds();
     stack.ss_sp =
         mmap(NULL, ALTERNATE_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (stack.ss_sp == MAP_FAILED)

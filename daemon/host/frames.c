@@ -4,6 +4,7 @@
 #include <execinfo.h>
 #include <link.h>
 #include <stdatomic.h>
+#include <stddef.h>
 #include <string.h>
 #include <ucontext.h>
 #include <unistd.h>
@@ -86,18 +87,80 @@ static uintptr_t instruction_of(const ucontext_t *context)
 #endif
 }
 
+struct noting {
+    void *addresses[SCOREBOARD_FRAMES + 8];
+    int count;
+};
+
+static void look_up(void *arg)
+{
+    struct noting *noting = arg;
+
+    noting->count = backtrace(noting->addresses, (int)ARRAY_SIZE(noting->addresses));
+}
+
+#if defined(__x86_64__)
+/*
+ * Calls fn(arg) as if from the interrupted instruction: to the unwinder this is a signal's frame, whose rules restore each
+ * register from the handler's ucontext, which is kept in rbx. So what lies between the handler and the signal does not matter:
+ * another runtime's handler, which has no unwind information, or stacks of its own.
+ */
+void frames_call_interrupted(const void *context, void (*fn)(void *arg), void *arg);
+
+/* "Register reg is saved at rbx + offset", as DW_CFA_expression and DW_OP_breg3. */
+#define SAVED(reg, low, high) ".cfi_escape 0x10, " #reg ", 3, 0x73, " #low ", " #high "\n\t"
+
+/* An offset in two bytes, as DW_OP_breg3 takes it, is 0x80 + (offset & 0x7f), offset >> 7. */
+#define GREG(n) (offsetof(ucontext_t, uc_mcontext.gregs) + (n) * sizeof(greg_t))
+_Static_assert(GREG(REG_R8) == 0x28 && GREG(REG_RSP) == 0xa0 && GREG(REG_RIP) == 0xa8, "see below");
+
+__asm__(".pushsection .text\n\t"
+        ".type frames_call_interrupted, @function\n"
+        "frames_call_interrupted:\n\t"
+        ".cfi_startproc\n\t"
+        ".cfi_signal_frame\n\t"
+        ".cfi_escape 0x0f, 4, 0x73, 0xa0, 0x01, 0x06\n\t" /* the CFA is what is saved as rsp */
+        SAVED(8, 0xa8, 0x00) SAVED(9, 0xb0, 0x00) SAVED(10, 0xb8, 0x00) SAVED(11, 0xc0, 0x00)
+            SAVED(12, 0xc8, 0x00) SAVED(13, 0xd0, 0x00) SAVED(14, 0xd8, 0x00) SAVED(15, 0xe0, 0x00)
+                SAVED(5, 0xe8, 0x00) /* rdi */
+        SAVED(4, 0xf0, 0x00)         /* rsi */
+        SAVED(6, 0xf8, 0x00)         /* rbp */
+        SAVED(3, 0x80, 0x01)         /* rbx */
+        SAVED(1, 0x88, 0x01)         /* rdx */
+        SAVED(0, 0x90, 0x01)         /* rax */
+        SAVED(2, 0x98, 0x01)         /* rcx */
+        SAVED(7, 0xa0, 0x01)         /* rsp */
+        SAVED(16, 0xa8, 0x01)        /* rip */
+        "push %rbx\n\t"
+        "mov %rdi, %rbx\n\t"
+        "mov %rdx, %rdi\n\t"
+        "call *%rsi\n\t"
+        "pop %rbx\n\t"
+        "ret\n\t"
+        ".cfi_endproc\n\t"
+        ".size frames_call_interrupted, . - frames_call_interrupted\n\t"
+        ".popsection\n");
+#else
+/* From the handler's own frame. */
+static void frames_call_interrupted(const void *context _unused_, void (*fn)(void *arg), void *arg)
+{
+    fn(arg);
+}
+#endif
+
 /* The handler's own frames are left out. */
 void frames_note(struct scoreboard_stack *stack, const void *context)
 {
-    void *addresses[SCOREBOARD_FRAMES + 8];
-    int count = backtrace(addresses, (int)ARRAY_SIZE(addresses)), first = 0;
+    struct noting noting = {0};
+    int first = 0;
 
     stack->instruction = instruction_of(context);
-    for (int i = 0; i < count; i++)
-        if ((uintptr_t)addresses[i] == (uintptr_t)stack->instruction)
+    frames_call_interrupted(context, look_up, &noting);
+    for (int i = 0; i < noting.count; i++)
+        if ((uintptr_t)noting.addresses[i] == (uintptr_t)stack->instruction && first == 0)
             first = i;
-    for (int i = first; i < count && stack->frame_count < SCOREBOARD_FRAMES; i++)
-        note_frame(&stack->frames[stack->frame_count++], (uintptr_t)addresses[i]);
+    for (int i = first; i < noting.count && stack->frame_count < SCOREBOARD_FRAMES; i++)
+        note_frame(&stack->frames[stack->frame_count++], (uintptr_t)noting.addresses[i]);
 }
 
 void frames_install(void)

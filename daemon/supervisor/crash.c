@@ -17,12 +17,20 @@ static const char *file_name(const char *path)
     return slash ? slash + 1 : path;
 }
 
+static bool is_overflow(const struct scoreboard_stack *record)
+{
+    return record->signal != 0 && record->state[0] != '\0';
+}
+
 /* Addresses are known only for faults; for other signals the field holds something else. */
 static void describe_facts(const struct scoreboard_stack *record, struct crash *crash)
 {
     int signal = record->signal;
 
-    if (signal == SIGSEGV || signal == SIGBUS || signal == SIGILL || signal == SIGFPE)
+    if (is_overflow(record))
+        snprintf(crash->facts, sizeof(crash->facts),
+                 "its stack has %.32s: see rv_runtime_configure(3)", record->state);
+    else if (signal == SIGSEGV || signal == SIGBUS || signal == SIGILL || signal == SIGFPE)
         snprintf(crash->facts, sizeof(crash->facts), "at address 0x%" PRIx64, record->address);
     else
         string_copy(crash->facts, sizeof(crash->facts), record->state);
@@ -60,8 +68,10 @@ static void describe_summary(const struct scoreboard_stack *record, struct crash
     if (record->run > 0)
         snprintf(run, sizeof(run), " run %" PRIu64, record->run);
     snprintf(crash->summary, sizeof(crash->summary), "%s%s%s%s",
-             record->signal ? signal_name(record->signal) : "hang", crash->task[0] ? " in " : "",
-             crash->task, run);
+             is_overflow(record) ? "stack overflow"
+             : record->signal    ? signal_name(record->signal)
+                                 : "hang",
+             crash->task[0] ? " in " : "", crash->task, run);
 }
 
 static bool concerns(const struct scoreboard_stack *record, uint32_t slot)

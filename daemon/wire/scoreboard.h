@@ -206,7 +206,9 @@ struct scoreboard_stack {
     uint64_t run;
     uint32_t frame_count;
     char what[SCOREBOARD_NAME_SIZE];
-    char state[SCOREBOARD_NAME_SIZE]; /* what a thread that hangs waits for in the kernel */
+    char state
+        [SCOREBOARD_NAME_SIZE]; /* what a thread that hangs waits for in the kernel; of a crash, the size of the
+                                       * stack that has overflowed, "" if it has not */
     struct scoreboard_frame frames[SCOREBOARD_FRAMES];
 };
 

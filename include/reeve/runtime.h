@@ -38,7 +38,11 @@ struct rv_runtime_stats {
     size_t timers;
 };
 
-/* How many threads there may be, and their stacks, for those that are made from now on. Returns 0 or -EINVAL. */
+/*
+ * How many threads there may be, and how large their stacks are, for those that are made from now on: in a module's init, say,
+ * whose tasks and jobs run on threads that are made later. Recursion, such as that of a parser, may need more than the
+ * default; a crash for want of it is called a stack overflow. Returns 0 or -EINVAL.
+ */
 int rv_runtime_configure(const struct rv_runtime_options *options);
 
 /* How many threads and timers there are now. Does not block; any thread. */

@@ -30,6 +30,49 @@ static int dereference_null(struct rv_context *ctx)
     return 0;
 }
 
+/* As the runtime of another language that is in the process does with a fault in code that is not its own: its handler calls
+ * the one from before, on a stack of its own, and nothing tells how to unwind what lies between. */
+static struct sigaction handler_before;
+
+#if defined(__x86_64__)
+void call_on_stack(int signal, siginfo_t *info, void *context, char *stack,
+                   void (*fn)(int signal, siginfo_t *info, void *context));
+
+__asm__(".pushsection .text\n"
+        "call_on_stack:\n\t"
+        "push %rbp\n\t"
+        "mov %rsp, %rbp\n\t"
+        "mov %rcx, %rsp\n\t"
+        "call *%r8\n\t"
+        "mov %rbp, %rsp\n\t"
+        "pop %rbp\n\t"
+        "ret\n\t"
+        ".popsection\n");
+#else
+static void call_on_stack(int signal, siginfo_t *info, void *context, char *stack,
+                          void (*fn)(int signal, siginfo_t *info, void *context))
+{
+    (void)stack;
+    fn(signal, info, context);
+}
+#endif
+
+static void forward(int signal, siginfo_t *info, void *context)
+{
+    static char stack[64 * 1024] __attribute__((aligned(16)));
+
+    call_on_stack(signal, info, context, stack + sizeof(stack), handler_before.sa_sigaction);
+}
+
+static int crash_beside_another_runtime(struct rv_context *ctx)
+{
+    struct sigaction action = {.sa_sigaction = forward, .sa_flags = SA_SIGINFO | SA_ONSTACK};
+
+    sigfillset(&action.sa_mask);
+    sigaction(SIGSEGV, &action, &handler_before);
+    return dereference_null(ctx);
+}
+
 static void *crash_at_the_barrier(void *barrier)
 {
     pthread_barrier_wait(barrier);
@@ -303,6 +346,7 @@ static const struct {
     int (*fn)(struct rv_context *ctx);
 } actions[] = {
     {"null", dereference_null},
+    {"forward", crash_beside_another_runtime},
     {"together", crash_together},
     {"stack", overflow_stack},
     {"heap", corrupt_heap},

@@ -10,7 +10,10 @@ import http.client
 import json
 import os
 import re
+import shutil
+import subprocess
 import sys
+import tempfile
 import threading
 import time
 
@@ -126,21 +129,28 @@ class Hostile(harness.DaemonTest):
 
 
 class Crashes(Hostile):
-    def crash(self, action, signal, where=True):
+    def crash(self, action, signal, where=r" at hostile\.c:\d+", called=None):
         daemon = self.attack(action, rf"\[evil\] killed by SIG{signal}.*restart 1 ")
+        called = called or f"SIG{signal}"
         if where:
-            daemon.wait_log(r"\[evil\] stack of SIG\w+ in act run 1: .* at hostile\.c:\d+")
-        self.assertRegex(self.told(daemon), f"^SIG{signal} in act run 1$")
+            daemon.wait_log(rf"\[evil\] stack of {called} in act run 1: .*{where}")
+        self.assertRegex(self.told(daemon), f"^{called} in act run 1$")
         self.assertEqual(daemon.health()["status"], "warn")
         self.finish(daemon)
+        return daemon
 
     @harness.unittest.skipIf(harness.SANITIZED, "ASan takes the signal")
     def test_null(self):
         self.crash("null", "SEGV")
 
     @harness.unittest.skipIf(harness.SANITIZED, "ASan takes the signal")
+    def test_beside_another_runtime(self):
+        self.crash("forward", "SEGV", where=r"crash_beside_another_runtime at hostile\.c:\d+, job_run")
+
+    @harness.unittest.skipIf(harness.SANITIZED, "ASan takes the signal")
     def test_stack(self):
-        self.crash("stack", "SEGV")
+        daemon = self.crash("stack", "SEGV", called="stack overflow")
+        self.assertRegex(daemon.text(), r"stack overflow in act run 1 its stack has 256K: see rv_runtime_configure\(3\)")
 
     @harness.unittest.skipIf(harness.SANITIZED, "ASan sees it first")
     def test_heap(self):
@@ -168,6 +178,53 @@ class Crashes(Hostile):
         # It ended cleanly, without having been asked: on-failure is not enough to bring it back.
         daemon = self.attack("exit", r"\[evil\] exit code 0; restart 1 ", "restart = always")
         self.finish(daemon)
+
+
+GO_MODULE = r"""
+#include <reeve/module.h>
+
+static int *volatile nowhere = (int *)0x10;
+
+static int fall_over(struct rv_context *ctx, const struct rv_job *job, void *state)
+{
+    (void)ctx;
+    (void)job;
+    (void)state;
+    *nowhere = 1;
+    return 0;
+}
+
+RV_MODULE(.name = "withgo", .pools = RV_POOLS({.name = "act", .run = fall_over, .workers = 1}));
+"""
+
+
+class OtherRuntimes(harness.DaemonTest):
+    def build_with_go(self):
+        if not shutil.which("go"):
+            self.skipTest("go is not installed")
+        folder = tempfile.mkdtemp(prefix="reeve-go-")
+        self.addCleanup(shutil.rmtree, folder, True)
+        include = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "include")
+        for name, text in (("go.mod", "module withgo\n"), ("module.c", GO_MODULE),
+                           ("main.go", 'package main\n\nimport "C"\n\nfunc main() {}\n')):
+            with open(os.path.join(folder, name), "w", encoding="utf-8") as file:
+                file.write(text)
+        environment = dict(os.environ, GOCACHE=os.path.join(folder, "cache"), GOFLAGS="-mod=mod",
+                           CGO_CFLAGS=f"-g -O1 -fno-inline -I{include}",
+                           CGO_LDFLAGS=f"-L{harness.BUILD}/lib -lreeve")
+        done = subprocess.run(["go", "build", "-buildmode=c-shared", "-o", "withgo.so", "."], cwd=folder, env=environment,
+                              capture_output=True, text=True, check=False)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        return os.path.join(folder, "withgo.so")
+
+    @harness.unittest.skipIf(harness.SANITIZED, "ASan takes the signal")
+    def test_a_crash_beside_go(self):
+        """Go's runtime takes the signal, and hands it on."""
+        path = self.build_with_go()
+        daemon = self.daemon(f"[module:a]\nload = {path}\nrestart-delay = 1ms\n").wait_started()
+        daemon.ctl("submit", "a/act")
+        daemon.wait_log(r"\[a\] stack of SIGSEGV in act run 1: fall_over at module\.c:\d+, job_run")
+        self.assertEqual(daemon.stop(), 0, daemon.text())
 
 
 class Hangs(Hostile):
