@@ -325,7 +325,7 @@ int control_serve(void)
     session_note_mark();
     r = board_open(WIRE_FD_SCOREBOARD);
     if (r == 0)
-        r = crash_install();
+        r = crash_install(NULL);
     if (r < 0) {
         fputs(
             r == -EPROTO

@@ -29,6 +29,7 @@
 #define PATIENCE_SECONDS 5
 
 static const int crash_signals[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGTRAP, SIGSYS};
+static void (*report_crash)(const struct scoreboard_stack *crash);
 static pthread_key_t stack_key;
 static __thread bool prepared;
 
@@ -81,6 +82,8 @@ static void note(int signal, const siginfo_t *info, const void *context)
         string_copy(crash->what, sizeof(crash->what), activity->what);
     frames_note(crash, context);
     scoreboard_write_end(crash);
+    if (report_crash)
+        report_crash(crash);
 }
 
 /* Every signal is blocked meanwhile: a fault in here kills at once. */
@@ -148,12 +151,13 @@ void crash_prepare_thread(void)
     sigaltstack(&stack, NULL);
 }
 
-int crash_install(void)
+int crash_install(void (*report)(const struct scoreboard_stack *crash))
 {
     struct sigaction action = {.sa_sigaction = crashed, .sa_flags = SA_SIGINFO | SA_ONSTACK};
 
     if (pthread_key_create(&stack_key, free_stack) != 0)
         return -EAGAIN;
+    report_crash = report;
     frames_install();
     sigfillset(&action.sa_mask);
     for (size_t i = 0; i < ARRAY_SIZE(crash_signals); i++)

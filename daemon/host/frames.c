@@ -2,9 +2,11 @@
 #include "daemon/host/frames.h"
 
 #include <execinfo.h>
+#include <inttypes.h>
 #include <link.h>
 #include <stdatomic.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <string.h>
 #include <ucontext.h>
 #include <unistd.h>
@@ -161,6 +163,22 @@ void frames_note(struct scoreboard_stack *stack, const void *context)
             first = i;
     for (int i = first; i < noting.count && stack->frame_count < SCOREBOARD_FRAMES; i++)
         note_frame(&stack->frames[stack->frame_count++], (uintptr_t)noting.addresses[i]);
+}
+
+void frames_format(const struct scoreboard_stack *stack, char *buffer, size_t size)
+{
+    size_t length = 0;
+
+    buffer[0] = '\0';
+    for (uint32_t i = 0; i < stack->frame_count && length < size; i++) {
+        const struct scoreboard_frame *frame = &stack->frames[i];
+        const char *path =
+            frame->object < SCOREBOARD_OBJECTS ? board_object(frame->object)->path : "";
+        const char *slash = strrchr(path, '/');
+
+        length += (size_t)snprintf(buffer + length, size - length, "%s%s+0x%" PRIx64,
+                                   i == 0 ? "" : " ", slash ? slash + 1 : path, frame->offset);
+    }
 }
 
 void frames_install(void)

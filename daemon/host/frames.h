@@ -18,4 +18,7 @@ void frames_map_objects(void);
  * with the handler's ucontext. Async-signal-safe after frames_install(). */
 void frames_note(struct scoreboard_stack *stack, const void *context);
 
+/* "probe.so+0x1139 ...": what fits. Async-signal-safe. */
+void frames_format(const struct scoreboard_stack *stack, char *buffer, size_t size);
+
 #endif

@@ -2,20 +2,26 @@
 #include "daemon/host/run.h"
 
 #include <errno.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/duration.h"
 #include "base/macro.h"
 #include "base/shown.h"
 #include "base/text.h"
+#include "daemon/host/alarm.h"
 #include "daemon/host/board.h"
 #include "daemon/host/crash.h"
 #include "daemon/host/module.h"
+#include "daemon/host/run_report.h"
+#include "daemon/host/run_signals.h"
 #include "daemon/host/task.h"
 
 #define STOP_DRAIN (10 * RV_SECOND)
+
+/* What a stop may take beside its drain and grace: fini. */
+#define STOP_SLACK (2 * RV_SECOND)
 
 /* Events of the one module, for the main thread; there are never more under way. */
 struct event {
@@ -41,9 +47,8 @@ static void emit(const struct wire_message *message)
         fprintf(stderr, "reeve-host: %s failed: %s\n", message->name, text);
         break;
     case WIRE_OVERDUE:
-        fprintf(stderr, "reeve-host: task %s run %llu ignores its cancellation; %s\n",
-                message->name, (unsigned long long)message->number, message->text);
-        return;
+        run_end_hanging("%s hangs: it ignored its cancellation for %s (%s)", message->name,
+                        duration_format(message->duration, text, sizeof(text)), message->text);
     case WIRE_READY:
         rv_log(NULL, RV_LOG_INFO, "ready");
         break;
@@ -80,26 +85,37 @@ static enum wire_type next_event(struct rv_context *ctx)
     return rv_channel_recv(ctx, events, &event) == 0 ? event.type : (enum wire_type)0;
 }
 
-static int stop(struct host_module *module, const char *cause)
+static void stop_is_over(struct alarm *alarm _unused_)
 {
-    struct module_op op = {.kind = MODULE_OP_STOP, .drain = STOP_DRAIN, .stall = STOP_DRAIN};
-    int r;
+    run_end_stuck("the module did not stop within its drain and grace");
+}
 
+/* Past its drain and grace the process ends. */
+static void stop(struct host_module *module, const char *cause)
+{
+    static struct alarm alarm = {.fn = stop_is_over};
+    struct module_op op = {.kind = MODULE_OP_STOP, .drain = STOP_DRAIN, .stall = STOP_DRAIN};
+
+    alarm_begin(&alarm, NULL);
+    alarm_set(&alarm, rv_now() + STOP_DRAIN + module_grace() + STOP_SLACK);
     string_copy(op.cause, sizeof(op.cause), cause);
-    r = module_operate(module, &op);
-    while (r == 0 && next_event(rv_context_background()) != WIRE_STOPPED)
+    module_expect_stop(module, cause);
+    module_operate(module, &op);
+    while (next_event(rv_context_background()) != WIRE_STOPPED)
         ;
-    return r;
+    alarm_end(&alarm);
 }
 
 static int run_until(struct rv_context *ctx, struct host_module *module)
 {
     struct rv_cause cause;
-    enum wire_type type;
+    enum wire_type type = next_event(ctx);
 
-    if (next_event(rv_context_background()) != WIRE_READY)
+    /* One that has not started is not stopped. */
+    if (type == WIRE_FAILED)
         return 1;
-    type = next_event(ctx);
+    if (type == WIRE_READY)
+        type = next_event(ctx);
     rv_context_cause(ctx, &cause);
     rv_log(NULL, RV_LOG_NOTICE, "stopping: %s", type ? "the module gave up" : cause.text);
     stop(module, type ? "the module gave up" : cause.text);
@@ -140,7 +156,6 @@ static int start(struct rv_context *ctx, int count, char **arguments)
 
 int run_alone(int count, char **arguments)
 {
-    static const int signals[] = {SIGINT, SIGTERM, 0};
     struct rv_context *ctx;
     int code;
 
@@ -148,14 +163,14 @@ int run_alone(int count, char **arguments)
     rv_runtime_set_progress(module_progress);
     rv_runtime_set_submit(module_submit_own);
     rv_runtime_set_fail_option(module_fail_option);
-    if (board_open(-1) < 0 || crash_install() < 0 ||
+    if (board_open(-1) < 0 || crash_install(run_report_crash) < 0 ||
         rv_channel_create(sizeof(struct event), 16, &events) < 0 ||
-        rv_context_with_signals(rv_context_background(), signals, &ctx) < 0) {
+        rv_context_with_cancel(rv_context_background(), &ctx) < 0 || run_signals_watch(ctx) < 0) {
         fputs("reeve-host: out of memory or threads\n", stderr);
         return 1;
     }
+    run_watch_exit();
     code = start(ctx, count, arguments);
-    rv_context_unref(ctx);
-    rv_channel_unref(events);
+    run_expect_exit();
     return code;
 }

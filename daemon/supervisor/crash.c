@@ -2,39 +2,17 @@
 #include "daemon/supervisor/crash.h"
 
 #include <inttypes.h>
-#include <signal.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "base/signal_name.h"
 #include "base/text.h"
+#include "daemon/wire/stack_text.h"
 
 static const char *file_name(const char *path)
 {
     const char *slash = strrchr(path, '/');
 
     return slash ? slash + 1 : path;
-}
-
-static bool is_overflow(const struct scoreboard_stack *record)
-{
-    return record->signal != 0 && record->state[0] != '\0';
-}
-
-/* Addresses are known only for faults; for other signals the field holds something else. */
-static void describe_facts(const struct scoreboard_stack *record, struct crash *crash)
-{
-    int signal = record->signal;
-
-    if (is_overflow(record))
-        snprintf(crash->facts, sizeof(crash->facts),
-                 "its stack has %.32s: see rv_runtime_configure(3)", record->state);
-    else if (signal == SIGSEGV || signal == SIGBUS || signal == SIGILL || signal == SIGFPE)
-        snprintf(crash->facts, sizeof(crash->facts), "at address 0x%" PRIx64, record->address);
-    else
-        string_copy(crash->facts, sizeof(crash->facts), record->state);
-    text_sanitise(crash->facts);
 }
 
 static void take_frames(const struct scoreboard *board, const struct scoreboard_stack *record,
@@ -59,19 +37,6 @@ static void describe_frames(const struct crash_frames *frames, struct crash *cra
                            file_name(frames->frames[i].path), frames->frames[i].offset);
     string_copy(crash->frames, sizeof(crash->frames), text_string(&text));
     text_sanitise(crash->frames);
-}
-
-static void describe_summary(const struct scoreboard_stack *record, struct crash *crash)
-{
-    char run[32] = "";
-
-    if (record->run > 0)
-        snprintf(run, sizeof(run), " run %" PRIu64, record->run);
-    snprintf(crash->summary, sizeof(crash->summary), "%s%s%s%s",
-             is_overflow(record) ? "stack overflow"
-             : record->signal    ? signal_name(record->signal)
-                                 : "hang",
-             crash->task[0] ? " in " : "", crash->task, run);
 }
 
 static bool concerns(const struct scoreboard_stack *record, uint32_t slot)
@@ -99,8 +64,8 @@ void crash_read(const struct scoreboard *board, uint32_t slot, struct crash *ret
     ret_crash->hang = record.signal == 0;
     string_copy(ret_crash->task, sizeof(ret_crash->task), record.what);
     text_sanitise(ret_crash->task);
-    describe_summary(&record, ret_crash);
-    describe_facts(&record, ret_crash);
+    stack_summary(&record, ret_crash->summary, sizeof(ret_crash->summary));
+    stack_facts(&record, ret_crash->facts, sizeof(ret_crash->facts));
     take_frames(board, &record, &frames);
     describe_frames(&frames, ret_crash);
     if (ret_frames)

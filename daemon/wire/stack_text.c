@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: MIT */
+#include "daemon/wire/stack_text.h"
+
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+
+#include "base/signal_name.h"
+#include "base/text.h"
+
+static bool is_overflow(const struct scoreboard_stack *stack)
+{
+    return stack->signal != 0 && stack->state[0] != '\0';
+}
+
+void stack_summary(const struct scoreboard_stack *stack, char *buffer, size_t size)
+{
+    const char *kind = is_overflow(stack)   ? "stack overflow"
+                       : stack->signal != 0 ? signal_name(stack->signal)
+                                            : "hang";
+    char run[32] = "";
+
+    if (stack->run > 0)
+        snprintf(run, sizeof(run), " run %" PRIu64, stack->run);
+    snprintf(buffer, size, "%s%s%s%s", kind, stack->what[0] ? " in " : "", stack->what, run);
+    text_sanitise(buffer);
+}
+
+/* Addresses are known only for faults; for other signals the field holds something else. */
+void stack_facts(const struct scoreboard_stack *stack, char *buffer, size_t size)
+{
+    int signal = stack->signal;
+
+    if (is_overflow(stack))
+        snprintf(buffer, size, "its stack has %.32s: see rv_runtime_configure(3)", stack->state);
+    else if (signal == SIGSEGV || signal == SIGBUS || signal == SIGILL || signal == SIGFPE)
+        snprintf(buffer, size, "at address 0x%" PRIx64, stack->address);
+    else
+        string_copy(buffer, size, stack->state);
+    text_sanitise(buffer);
+}
