@@ -10,6 +10,7 @@
 
 #include "base/text.h"
 #include "daemon/host/crash.h"
+#include "daemon/host/forked.h"
 
 static struct scoreboard *board;
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* protects who has which record */
@@ -22,6 +23,8 @@ static void release_thread(void *record)
 {
     struct scoreboard_thread *mine = record;
 
+    if (forked_is())
+        return;
     pthread_mutex_lock(&lock);
     scoreboard_write_begin(mine);
     mine->tid = 0;

@@ -16,6 +16,7 @@
 #include "base/size.h"
 #include "base/text.h"
 #include "daemon/host/board.h"
+#include "daemon/host/forked.h"
 #include "daemon/host/frames.h"
 #include "daemon/host/hang.h"
 
@@ -65,7 +66,7 @@ static void note(int signal, const siginfo_t *info, const void *context)
     struct scoreboard_stack *crash = board_crash();
     const struct board_activity *activity = board_activity();
 
-    if (!crash)
+    if (!crash || forked_is())
         return;
     scoreboard_write_begin(crash);
     crash->head.used = 1;
@@ -155,6 +156,10 @@ int crash_install(void (*report)(const struct scoreboard_stack *crash))
 {
     struct sigaction action = {.sa_sigaction = crashed, .sa_flags = SA_SIGINFO | SA_ONSTACK};
 
+    int r = forked_watch();
+
+    if (r < 0)
+        return r;
     if (pthread_key_create(&stack_key, free_stack) != 0)
         return -EAGAIN;
     report_crash = report;

@@ -7,6 +7,7 @@
 
 #include "base/text.h"
 #include "daemon/host/board.h"
+#include "daemon/host/forked.h"
 #include "daemon/host/jobs.h"
 #include "daemon/host/module_life.h"
 #include "daemon/host/task.h"
@@ -176,7 +177,7 @@ void module_end_activity(struct host_module *module)
 
 void module_progress(const char *text)
 {
-    if (!task_progress(text))
+    if (!forked_is() && !task_progress(text))
         jobs_progress(text);
 }
 

@@ -9,6 +9,7 @@
 #include "base/macro.h"
 #include "base/shown.h"
 #include "base/text.h"
+#include "daemon/host/forked.h"
 #include "daemon/host/module_life_internal.h"
 
 /* Nobody reads more, and one that loops over them must not fill the log. */
@@ -60,7 +61,7 @@ void module_fail_option(struct rv_context *ctx _unused_, const char *option, con
 {
     char key[64], whole[RV_ERROR_TEXT_SIZE];
 
-    if (!current)
+    if (!current || forked_is())
         return;
     if (current->errors > ERRORS_MAX)
         return;

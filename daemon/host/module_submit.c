@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "daemon/host/forked.h"
 #include "daemon/host/jobs.h"
 #include "daemon/host/module.h"
 
@@ -72,6 +73,8 @@ int module_submit_own(struct rv_context *ctx, const char *pool, const void *data
     struct pool_runner *runner;
     int r = 0;
 
+    if (forked_is())
+        return rv_fail_text(-ENOSYS, "a process that the module has forked has no pools");
     if (size > RV_JOB_DATA_MAX)
         return -EMSGSIZE;
     for (size_t i = 0; module && i < module->code.pool_count; i++) {

@@ -11,6 +11,7 @@
 #include "base/macro.h"
 #include "base/text.h"
 #include "daemon/host/board.h"
+#include "daemon/host/forked.h"
 #include "daemon/host/frames.h"
 #include "daemon/host/hang.h"
 #include "daemon/wire/stack_text.h"
@@ -75,7 +76,7 @@ void run_end_stuck(const char *why)
 /* Its exit code may be that of a success, which this end is not. */
 static void note_exit(int code, void *arg _unused_)
 {
-    if (atomic_load(&exit_expected))
+    if (atomic_load(&exit_expected) || forked_is())
         return;
     fprintf(stderr, "reeve-host: the module has called exit(%d)\n", code);
     fflush(NULL);

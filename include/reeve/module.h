@@ -135,7 +135,8 @@ struct rv_module {
  * of the section when it has none there. The text follows the option's name, unless it begins with that, as
  * in "url = ftp://a: expected http://"; it must not quote a secret. Returns -EINVAL, and the text is the thread's error text
  * (<reeve/error.h>), so that `return rv_fail_option(...)` will do; who has called it need not return an error
- * as well. Does not block. Outside check it does no more than rv_fail_text().
+ * as well. Does not block. Outside check, on another thread than check was called on, and in a process that the module has
+ * forked, it does no more than rv_fail_text().
  */
 int rv_fail_option(struct rv_context *ctx, const char *option, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
@@ -146,14 +147,15 @@ int rv_fail_option(struct rv_context *ctx, const char *option, const char *forma
  * a context of the module's, or made from one. The data is copied. Returns 0; the context's code; -ENOENT when
  * there is no such pool; -EAGAIN in init, reload and check, as pools take jobs only after these; -EPIPE once
  * pools take no more: while the module stops, and in fini; -EMSGSIZE past RV_JOB_DATA_MAX; -ENOMEM; or -ENOSYS
- * outside a host. A reload waits until jobs have handed on to each of the pools; a chain of jobs that goes on after
- * that is -EPIPE as well.
+ * outside of a host, while a module is only described, and in a process that the module has forked. A reload waits until
+ * jobs have handed on to each of the pools; a chain of jobs that goes on after that is -EPIPE as well.
  */
 int rv_submit(struct rv_context *ctx, const char *pool, const void *data, size_t size);
 
 /* Says what the present run or job is doing, or found: shown in /health and reevectl status until
  * it says something else. As of an error's text (<reeve/error.h>), /health shows the first line alone.
- * Cut at 511 bytes. Does nothing outside a host. */
+ * Cut at 511 bytes. It is of the run or job that the calling thread was given: does nothing on other threads, in other
+ * functions of a module, outside of a host, and in a process that the module has forked. */
 void rv_progress(struct rv_context *ctx, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 

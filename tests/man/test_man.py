@@ -24,7 +24,7 @@ REEVED = os.path.join(BUILD, "daemon", "reeved")
 HOST = os.path.join(BUILD, "daemon", "host", "reeve-host")
 PAGE = re.compile(r"[\w.-]+\.[1-8]$")
 # Pages of others that ours refer to.
-FOREIGN = {"fork(2)", "journalctl(1)", "open(2)", "openat(2)", "pkg-config(1)", "poll(2)",
+FOREIGN = {"addr2line(1)", "exit(3)", "timeout(1)", "fork(2)", "journalctl(1)", "open(2)", "openat(2)", "pkg-config(1)", "poll(2)",
            "syslog(3)", "systemd.exec(5)", "systemd.resource-control(5)", "systemd.service(5)",
            "systemd.socket(5)", "systemd.time(7)"}
 
