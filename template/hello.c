@@ -2,7 +2,8 @@
  * hello - greets on a schedule, and greets whoever is named in a job
  *
  * A start for a module of your own: copy this folder, and rename what it names. The code is ordinary
- * blocking C; see reeve-module(7), and libreeve(3) for what it can call.
+ * blocking C, and C++ as well, for which it has its casts; see reeve-module(7), and libreeve(3) for what it can
+ * call.
  */
 #include <errno.h>
 #include <reeve/module.h>
@@ -32,7 +33,7 @@ static int greet(struct rv_context *ctx, struct hello *hello, const char *name)
 /* A task. */
 static int greet_on_schedule(struct rv_context *ctx, void *state)
 {
-    struct hello *hello = state;
+    struct hello *hello = (struct hello *)state;
 
     return greet(ctx, hello, hello->name);
 }
@@ -40,18 +41,18 @@ static int greet_on_schedule(struct rv_context *ctx, void *state)
 /* A job of the pool; several run at once. */
 static int greet_job(struct rv_context *ctx, const struct rv_job *job, void *state)
 {
-    const char *name = job->data;
+    const char *name = (const char *)job->data;
 
     if (job->size == 0)
         return rv_fail_text(-EBADMSG, "a job needs a name as its data");
     rv_progress(ctx, "greeting %s", name);
-    return greet(ctx, state, name);
+    return greet(ctx, (struct hello *)state, name);
 }
 
 /* What the table of options cannot say. It only looks: it runs before anything else, also for `reevectl check`. */
 static int check(struct rv_context *ctx, const void *state)
 {
-    const struct hello *hello = state;
+    const struct hello *hello = (const struct hello *)state;
 
     if (strchr(hello->name, '\n'))
         return rv_fail_option(ctx, "name", "it is more than one line");
@@ -60,7 +61,7 @@ static int check(struct rv_context *ctx, const void *state)
 
 static int init(struct rv_context *ctx, void *state)
 {
-    struct hello *hello = state;
+    struct hello *hello = (struct hello *)state;
 
     (void)ctx;
     hello->file = fopen(hello->path, "ae");
@@ -69,7 +70,7 @@ static int init(struct rv_context *ctx, void *state)
 
 static void fini(void *state)
 {
-    struct hello *hello = state;
+    struct hello *hello = (struct hello *)state;
 
     fclose(hello->file);
 }
@@ -92,4 +93,4 @@ RV_MODULE(.name = "hello", .version = "1", .summary = "Greets on a schedule, and
                              .workers = 2,
                              .retries = 1,
                              .help = "greets whom the job names"}),
-          .check = check, .init = init, .fini = fini, );
+          .init = init, .fini = fini, .check = check);

@@ -177,15 +177,22 @@ struct rv_module_note {
 #define RV_MODULE_NOTE_OWNER "reeve"
 #define RV_MODULE_NOTE_TYPE  1
 
-/* Defines the module: takes the initialisers of struct rv_module. Once in a file, outside of any
- * function, and once in a module. */
+/* One symbol, whichever language and namespace it is defined in. */
+#ifdef __cplusplus
+#define RV_EXTERN_C_ extern "C"
+#else
+#define RV_EXTERN_C_ extern
+#endif
+
+/* Defines the module: takes the initialisers of struct rv_module; in C++ in the order of its members. Once in a file,
+ * outside of any function, and once in a module. */
 #define RV_MODULE(...)                                                                             \
     __attribute__((section(".note.reeve"), used,                                                   \
                    aligned(4))) static const struct rv_module_note rv_module_note = {              \
         sizeof(RV_MODULE_NOTE_OWNER), sizeof(uint32_t), RV_MODULE_NOTE_TYPE, RV_MODULE_NOTE_OWNER, \
         RV_MODULE_ABI};                                                                            \
-    extern const struct rv_module rv_module;                                                       \
-    __attribute__((visibility("default"))) const struct rv_module rv_module = {                    \
+    RV_EXTERN_C_ const struct rv_module rv_module __attribute__((visibility("default")));          \
+    const struct rv_module rv_module = {                                                           \
         .size = sizeof(struct rv_module), .abi = RV_MODULE_ABI, __VA_ARGS__}
 
 #ifdef __cplusplus

@@ -11,6 +11,7 @@ import unittest
 import harness
 
 BAD = os.path.join(harness.BUILD, "tests", "integration")
+HERE = os.path.dirname(os.path.abspath(__file__))
 DESCRIBED = os.path.join(BAD, "described.so")
 
 
@@ -117,6 +118,28 @@ class Describe(Inspecting):
         self.assertEqual((told["abi"], told["host_abi"], told["name"]), (999, 1, None))
         self.assertIn("ABI version 999, this reeve-host has version 1: build it anew", told["error"])
         self.assertFalse(os.path.exists(trace))
+
+    def test_a_module_in_c_plus_plus(self):
+        """Also where a build hides all symbols, and in a namespace."""
+        compiler = shutil.which("g++") or shutil.which("clang++")
+        if not compiler:
+            self.skipTest("there is no C++ compiler")
+        source = os.path.join(HERE, "..", "..")
+        with open(os.path.join(source, "template", "hello.c"), encoding="utf-8") as file:
+            text = file.read()
+        table = text.index("RV_MODULE(")
+        spaced = text[:table] + "namespace mine {\n" + text[table:] + "}\n"
+        for name, written in ("plain", text), ("spaced", spaced):
+            with self.subTest(name=name):
+                path = os.path.join(self.folder, name)
+                with open(path + ".cc", "w", encoding="utf-8") as file:
+                    file.write(written)
+                done = subprocess.run(
+                    [compiler, "-Wall", "-Werror", "-shared", "-fPIC", "-fvisibility=hidden", "-I" + os.path.join(source, "include"),
+                     "-o", path + ".so", path + ".cc", f"-L{harness.BUILD}/lib", "-lreeve"],
+                    capture_output=True, text=True, check=False)
+                self.assertEqual(done.returncode, 0, done.stderr)
+                self.assertEqual(self.describe(path + ".so")["name"], "hello")
 
     def test_what_is_no_module(self):
         for name, reason in (("plain.so", "it has no RV_MODULE note"), ("nosuch.so", None)):
