@@ -98,6 +98,8 @@ static int ask_always(struct rv_context *ctx _unused_, void *arg)
     struct host_module *module = arg;
     rv_duration next = rv_now(), soon = FIRST_PAUSE, now;
 
+    if (module_wait_for_gate(module) < 0)
+        return 0;
     do {
         bool failed = call_limited(module) < 0;
 

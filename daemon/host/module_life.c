@@ -307,9 +307,14 @@ static int init_and_run(struct host_module *module, const char **ret_stage)
     if (r < 0)
         return r;
     *ret_stage = "start";
-    r = life_create_runners(module);
-    if (r < 0)
+    /* What happens in the first runs is no failed start: none begins before the module is said to be ready. */
+    r = module_shut_gate(module);
+    if (r == 0)
+        r = life_create_runners(module);
+    if (r < 0) {
+        module_open_gate(module);
         call_fini(module);
+    }
     return r;
 }
 
@@ -369,6 +374,7 @@ static void start(struct host_module *module, struct module_op *op)
     life_set_state(module, SCOREBOARD_MODULE_READY);
     ready.text = module->code.module.version ? module->code.module.version : "";
     module_announce(module, &ready);
+    module_open_gate(module);
 }
 
 /* Stopping

@@ -86,6 +86,19 @@ class Reasons(PuppetTest):
                 self.check(daemon, "c", "dependency", "^module a, which it requires, is in its backoff$")
         self.assertEqual(daemon.stop(), 0, daemon.text())
 
+    def test_a_crash_in_the_first_run(self):
+        """It is no failed start, with which reeved would end: each of them comes after the module is ready."""
+        config = "".join(puppet(f"m{i}", "act.every = 1h") for i in range(12))
+        daemon = self.daemon(config, start=False)
+        for i in range(12):
+            self.script(daemon, f"m{i}", "crash")
+        daemon.start()
+        for i in range(12):
+            daemon.wait_log(rf"\[m{i}\] killed by SIGSEGV.*; restart 1 in ")
+        daemon.wait_started()
+        self.assertNotIn("at the first start", daemon.text())
+        self.assertEqual(daemon.stop(), 0, daemon.text())
+
     def test_a_stopped_process(self):
         daemon = self.daemon(puppet("a", "grace = 50ms", "tick.every = never")).wait_started()
         daemon.kill("a", signal.SIGSTOP)
