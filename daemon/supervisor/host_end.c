@@ -33,6 +33,9 @@ static void describe_end(const struct host *host, const struct loop_exit *exit,
     } else if (exit->signal != 0) {
         snprintf(ret_end->text, sizeof(ret_end->text), "killed by %s%s", signal_name(exit->signal),
                  exit->core ? ", core dumped" : "");
+    } else if (exit->code == 0 && !host->exit_asked) {
+        string_copy(ret_end->text, sizeof(ret_end->text),
+                    "exit code 0: something in it has called exit()");
     } else {
         snprintf(ret_end->text, sizeof(ret_end->text), "exit code %d", exit->code);
     }

@@ -35,19 +35,6 @@ static unsigned restarts_within(const struct policy_history *history, int64_t si
     return count;
 }
 
-static bool may_restart(const struct config_module *settings, enum policy_end end)
-{
-    switch (settings->restart) {
-    case CONFIG_RESTART_ALWAYS:
-        return true;
-    case CONFIG_RESTART_ON_FAILURE:
-        return end != POLICY_END_CLEAN;
-    case CONFIG_RESTART_NEVER:
-        break;
-    }
-    return false;
-}
-
 static struct policy_decision refuse(enum policy_verdict verdict, const char *reason)
 {
     struct policy_decision decision = {.verdict = verdict};
@@ -66,10 +53,8 @@ struct policy_decision policy_decide(const struct config_module *settings,
 
     if (facts->end == POLICY_END_PERMANENT)
         return refuse(POLICY_FAILED, "not restarted: trying again cannot help");
-    if (!may_restart(settings, facts->end))
-        return facts->end == POLICY_END_CLEAN
-                   ? refuse(POLICY_STOPPED, "not restarted: it ended cleanly")
-                   : refuse(POLICY_FAILED, "not restarted: restart = never");
+    if (settings->restart == CONFIG_RESTART_NEVER)
+        return refuse(POLICY_FAILED, "not restarted: restart = never");
     decision.stable =
         facts->ready_since != 0 && facts->now - facts->ready_since >= settings->restart_reset;
     streak = decision.stable ? 0 : history->streak;

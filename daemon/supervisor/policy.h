@@ -13,8 +13,7 @@
 
 /* How a module ended. */
 enum policy_end {
-    POLICY_END_CLEAN,     /* its host exited with 0 without having been asked to */
-    POLICY_END_FAILURE,   /* exit code, signal, hang, or an error at start that may pass */
+    POLICY_END_FAILURE,   /* exit code, 0 too, signal, hang, or an error at start that may pass */
     POLICY_END_PERMANENT, /* trying again cannot help: wrong ABI, wrong options */
     POLICY_END_NEIGHBOUR, /* it shared a host with a module that failed */
     /* There was no process: no descriptors, no memory, no state folder. It is no fault of the module, and what is
@@ -39,7 +38,7 @@ struct policy_facts {
     uint32_t random;     /* any value: the jitter */
 };
 
-enum policy_verdict { POLICY_RESTART, POLICY_STOPPED, POLICY_FAILED };
+enum policy_verdict { POLICY_RESTART, POLICY_FAILED };
 
 struct policy_decision {
     enum policy_verdict verdict;

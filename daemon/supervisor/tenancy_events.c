@@ -197,39 +197,26 @@ void tenancy_close_books(struct unit *unit, const struct host_end *end)
     symbols_look_up(supervisor->symbols, unit, &frames);
 }
 
-/* Where several share the process, nobody can say who has called exit(); for the others it is no clean end. */
-static bool is_clean(const struct tenancy *tenancy, const struct host_end *end)
-{
-    const struct unit *unit;
-    unsigned count = 0;
-
-    LIST_FOREACH (unit, &tenancy->units, tenancy_list)
-        count += unit->attached;
-    return end->clean && (count == 1 || end->asked);
-}
-
-static void host_went(struct host *host, const struct host_end *how, void *arg)
+static void host_went(struct host *host, const struct host_end *end, void *arg)
 {
     struct tenancy *tenancy = arg;
-    struct host_end end = *how;
     const struct unit *guilty = find_guilty(tenancy);
     struct unit *unit, *next;
 
-    end.clean = is_clean(tenancy, how);
     /* What belonged to the dead incarnation first, while its scoreboard is there. */
     LIST_FOREACH (unit, &tenancy->units, tenancy_list) {
         if (unit->attached)
-            tenancy_close_books(unit, &end);
+            tenancy_close_books(unit, end);
         tally_new_host(&unit->tally);
     }
     LIST_FOREACH_SAFE (unit, next, &tenancy->units, tenancy_list) {
-        struct unit_input input = {.end = &end, .guilty = guilty != unit ? guilty : NULL};
+        struct unit_input input = {.end = end, .guilty = guilty != unit ? guilty : NULL};
 
         if (!unit->attached)
             continue;
         unit->attached = false;
-        unit->hangs += end.hung && end.hung_slot == unit->slot;
-        requests_host_ended(&tenancy->supervisor->requests, unit, end.text);
+        unit->hangs += end->hung && end->hung_slot == unit->slot;
+        requests_host_ended(&tenancy->supervisor->requests, unit, end->text);
         unit_handle(unit, UNIT_EVENT_HOST_ENDED, &input);
     }
     supervisor_changed(tenancy->supervisor);

@@ -89,9 +89,8 @@ void unit_decide(struct unit *unit, enum policy_end end, enum log_event event,
             : policy_decide(unit->settings, &unit->history, &facts);
     if (crash)
         crash_describe(crash, place, sizeof(place));
-    log_about(event, end == POLICY_END_CLEAN ? LOG_LEVEL_NOTICE : LOG_LEVEL_ERROR,
-              "[%s] %s; %s%s%s", unit->name, unit->reason, decision.reason, place[0] ? "; " : "",
-              place);
+    log_about(event, LOG_LEVEL_ERROR, "[%s] %s; %s%s%s", unit->name, unit->reason, decision.reason,
+              place[0] ? "; " : "", place);
     if (decision.verdict == POLICY_FAILED)
         log_about(LOG_EVENT_GIVE_UP, LOG_LEVEL_ERROR, "[%s] given up", unit->name);
     snprintf(unit->reason + length, sizeof(unit->reason) - length, "; %s", decision.reason);
@@ -101,7 +100,7 @@ void unit_decide(struct unit *unit, enum policy_end end, enum log_event event,
         unit_enter(unit, UNIT_BACKOFF);
         loop_timer_arm(unit->timer, decision.delay);
     } else {
-        unit->give_up = decision.verdict == POLICY_FAILED;
+        unit->give_up = true;
         unit_become_down(unit);
     }
 }

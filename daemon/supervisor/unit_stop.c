@@ -138,7 +138,7 @@ void unit_act_stop_late(struct unit *unit, const struct unit_input *input _unuse
 /* A host that ended with a code of its own has crashed too: nobody had asked it to end. */
 static enum log_event event_of(const struct host_end *end)
 {
-    if (end->clean || end->asked)
+    if (end->asked)
         return LOG_EVENT_NONE;
     return end->hung ? LOG_EVENT_HANG : LOG_EVENT_CRASH;
 }
@@ -180,8 +180,7 @@ void unit_act_host_ended(struct unit *unit, const struct unit_input *input)
     else if (input->end->not_started)
         unit_decide(unit, POLICY_END_NO_PROCESS, event_of(input->end), crash);
     else
-        unit_decide(unit, input->end->clean ? POLICY_END_CLEAN : POLICY_END_FAILURE,
-                    event_of(input->end), crash);
+        unit_decide(unit, POLICY_END_FAILURE, event_of(input->end), crash);
 }
 
 void unit_act_host_ended_stopping(struct unit *unit, const struct unit_input *input)

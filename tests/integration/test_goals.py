@@ -791,7 +791,7 @@ class SharedHosts(GoalTest):
         self.assert_runs(daemon, "quick", os.path.join(self.folder, "quick.so"))
         self.assert_stops(daemon)
 
-    def test_a_clean_end_of_one_is_none_for_its_neighbours(self):
+    def test_an_exit_code_of_0_brings_all_tenants_back(self):
         """exit(0) anywhere ends them all, and nobody can say whose it was."""
         daemon = self.daemon(puppet("a", "host = h", "essential = no") + HEARTBEAT + "host = h\nessential = no\n").wait_started()
         pid = daemon.module("a")["pid"]
@@ -799,11 +799,13 @@ class SharedHosts(GoalTest):
         self.act(daemon, "a", "exit 0")
         harness.wait_until(lambda: self.states(daemon, ("a", "heart")) == ["ready", "ready"] and
                            daemon.module("heart")["pid"] not in (0, pid), "both to be back")
-        # Alone it is one.
+        self.assertEqual(daemon.module("a")["last_restart"]["kind"], "exit")
+        # Alone it is no other matter.
         daemon.write(puppet("a", "host = h", "essential = no"))
         self.assertEqual(daemon.ctl("reload").returncode, 0)
+        mark = daemon.mark()
         self.act(daemon, "a", "exit 0")
-        daemon.wait_log(r"\[a\] exit code 0; not restarted: it ended cleanly")
+        daemon.wait_log(r"\[a\] exit code 0: something in it has called exit\(\); restart \d ", mark)
         self.assert_stops(daemon)
 
     def test_a_crash_loads_what_lies_there(self):
