@@ -36,6 +36,7 @@ struct host_end {
     bool killed;      /* host_kill() did, for the reason in text */
     bool not_started; /* there was no process: for want of descriptors, memory, or the program */
     char text[512];   /* "killed by SIGSEGV", "exit code 3", "task web/check hangs: killed" */
+    char words[400];  /* what it has printed last, if it has died by itself; for operators */
 };
 
 struct host_events {

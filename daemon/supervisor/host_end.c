@@ -73,6 +73,9 @@ void host_process_ended(pid_t pid, const struct loop_exit *exit, void *arg)
     host_channel_drain(host);
     host_usage_close(host, exit->cpu);
     describe_end(host, exit, &host->end);
+    /* A crash of our own making says nothing, and one that was to exit has nothing left to say. */
+    if (host->output && host->why[0] == '\0' && !host->exit_asked && !host->end.limited)
+        output_last_words(host->output, host->end.words, sizeof(host->end.words));
     string_copy(label, sizeof(label), host_label(host));
     loop_child_destroy(TAKE_PTR(host->child));
     cgroup_destroy(TAKE_PTR(host->cgroup));

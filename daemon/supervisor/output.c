@@ -14,6 +14,7 @@
 #include "base/shown.h"
 #include "base/text.h"
 #include "daemon/loop/loop.h"
+#include "daemon/supervisor/last_words.h"
 
 /* A module may log so many lines a second on average, and a burst now and then. */
 #define LINES_PER_SECOND 200
@@ -63,9 +64,11 @@ struct output {
     int fd;
     struct loop_io *io;
     struct loop_timer *tell; /* that lines were dropped */
+    bool rest_read;          /* what its host has left */
     bool cut;                /* the present line is longer than its buffer */
     char line[LINE_SIZE];
     size_t used;
+    struct last_words *words; /* NULL: none, or no memory */
 };
 
 static struct allowance allow(int64_t per_second, int64_t burst)
@@ -202,6 +205,8 @@ static void pass_on(struct output *output, char *line)
     bool verdict, counts;
 
     line = take_prefix(line, &level, &verdict);
+    if (line == output->line)
+        last_words_note(&output->words, line);
     record.text = line;
     log_record_parse(&record);
     bucket = find_bucket(output, record.module);
@@ -274,14 +279,23 @@ static void read_rest(struct output *output)
     int held = 0, capacity = fcntl(output->fd, F_GETPIPE_SZ);
     size_t left = (size_t)MIN(MAX(capacity, PIPE_MIN), PIPE_MAX), size;
 
+    if (output->rest_read)
+        return;
+    output->rest_read = true;
     while (left > 0 && (size = read_some(output)) > 0)
         left -= MIN(left, size);
-    if (left > 0 || ioctl(output->fd, FIONREAD, &held) < 0 || held == 0)
-        return;
     if (output->used > 0)
         take_bytes(output, "\n", 1);
+    if (left > 0 || ioctl(output->fd, FIONREAD, &held) < 0 || held == 0)
+        return;
     log_warning("[%s] %d %s of its output dropped: more than is read of a host that has ended",
                 output_label(output), held, plural((unsigned)held, "byte", "bytes"));
+}
+
+void output_last_words(struct output *output, char *buffer, size_t size)
+{
+    read_rest(output);
+    last_words_format(output->words, buffer, size);
 }
 
 static void output_ready(int fd _unused_, unsigned events _unused_, void *arg)
@@ -367,8 +381,6 @@ void output_destroy(struct output *output)
     if (!output)
         return;
     read_rest(output);
-    if (output->used > 0)
-        take_bytes(output, "\n", 1);
     output_tell_dropped(output);
     say_kept(output, &output->own);
     free(output->own.kept);
@@ -380,6 +392,7 @@ void output_destroy(struct output *output)
     }
     loop_timer_destroy(output->tell);
     loop_io_destroy(output->io);
+    free(output->words);
     close(output->fd);
     free(output);
 }

@@ -7,6 +7,7 @@
 #define REEVE_SUPERVISOR_OUTPUT_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 struct loop;
 struct output;
@@ -46,6 +47,9 @@ const char *output_rest(struct output *output);
 void output_tell_dropped(struct output *output);
 int output_adopt(struct loop *loop, const char *name, const struct output_events *events, int fd,
                  const char *rest, struct output **ret_output);
+
+/* Of a host that has ended, whose pipe is read first: what it has printed last. "" for nothing. */
+void output_last_words(struct output *output, char *buffer, size_t size);
 
 /* Reads what is still in the pipe, says what was dropped, and ends. */
 void output_destroy(struct output *output);

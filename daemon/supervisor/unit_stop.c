@@ -166,12 +166,17 @@ void unit_act_host_ended(struct unit *unit, const struct unit_input *input)
     char text[sizeof(unit->reason)];
 
     unit_set_reason(unit, "%s", input->end->text);
+    /* The reason itself is for everybody. */
+    if (input->end->words[0] != '\0' && !input->guilty)
+        log_error("[%s] its last lines: %s", unit->name, input->end->words);
     if (input->guilty) {
         snprintf(text, sizeof(text), "it shares its host with module %.64s: %.400s",
                  input->guilty->name, unit->reason);
         restart_note(&unit->next_restart, CAUSE_NEIGHBOUR, text, NULL);
     } else {
-        restart_note(&unit->next_restart, kind_of(input->end), unit->reason, crash);
+        snprintf(text, sizeof(text), "%.100s%s%.380s", unit->reason,
+                 input->end->words[0] ? "; its last lines: " : "", input->end->words);
+        restart_note(&unit->next_restart, kind_of(input->end), text, crash);
     }
     if (input->end->refused)
         unit_decide(unit, POLICY_END_PERMANENT, LOG_EVENT_NONE, crash);

@@ -178,15 +178,30 @@ static int fill(const struct puppet *puppet)
     _exit(7);
 }
 
+static void break_lines(const char *action, char *text, size_t size)
+{
+    snprintf(text, size, "%s", action);
+    for (char *p = text; *p != '\0'; p++)
+        if (*p == '|')
+            *p = '\n';
+}
+
+/* As an exception or a panic that nobody catches. */
+static void die(const char *action)
+{
+    char text[256];
+
+    break_lines(action, text, sizeof(text));
+    dprintf(STDERR_FILENO, "%s\n", text);
+    abort();
+}
+
 /* "FIRST|SECOND": a text of two lines, wherever a module can have one. */
 static int fail_with(struct rv_context *ctx, const char *action)
 {
     char text[256];
 
-    snprintf(text, sizeof(text), "%s", action);
-    for (char *p = text; *p != '\0'; p++)
-        if (*p == '|')
-            *p = '\n';
+    break_lines(action, text, sizeof(text));
     rv_progress(ctx, "progress %s", text);
     rv_log(ctx, RV_LOG_INFO, "log %s", text);
     return rv_fail_text(-EIO, "error %s", text);
@@ -238,6 +253,8 @@ static int perform(struct rv_context *ctx, const struct puppet *puppet, const ch
 {
     if (strncmp(action, "fail-with ", 10) == 0)
         return fail_with(ctx, action + 10);
+    if (strncmp(action, "die ", 4) == 0)
+        die(action + 4);
     if (strncmp(action, "flood", 5) == 0)
         return flood(puppet, action);
     if (strncmp(action, "say-too-much ", 13) == 0)

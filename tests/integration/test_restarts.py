@@ -99,6 +99,20 @@ class Reasons(PuppetTest):
         self.assertNotIn("at the first start", daemon.text())
         self.assertEqual(daemon.stop(), 0, daemon.text())
 
+    def test_its_last_lines(self):
+        """They say why, and are told where the log leaves out what modules print."""
+        config = puppet("a", "tick.every = never", "restart-delay-max = 1ms")
+        for lines, told in (
+                ("terminate called|  what():  http://u:secret@host", "terminate called; +what\\(\\): +http://u:\\*\\*\\*@host"),
+                ("panic: boom|a|b|c|d|exit", "panic: boom; a; ...; d; exit")):
+            with self.subTest(lines):
+                daemon = self.daemon(config, "log-level = warning", start=False).start()
+                harness.wait_until(lambda d=daemon: os.path.exists(d.control) and d.module("a")["state"] == "ready", "ready")
+                self.act(daemon, "a", "die " + lines)
+                daemon.wait_log(rf"error +\[a\] its last lines: {told}$")
+                self.check(daemon, "a", "crash", rf"^killed by SIGABRT(, core dumped)?; its last lines: {told}$")
+                self.assertEqual(daemon.stop(), 0, daemon.text())
+
     def test_a_stopped_process(self):
         daemon = self.daemon(puppet("a", "grace = 50ms", "tick.every = never")).wait_started()
         daemon.kill("a", signal.SIGSTOP)
