@@ -122,7 +122,7 @@ static void check(struct host_module *module, const struct module_op *op)
     }
     r = life_bind_options(module, &op->lines, emit_option_error, &bound);
     if (r < 0) {
-        tell_failed(module, "options", r, 0, strerror(-r));
+        tell_failed(module, "options", r, 0, life_error_text(r));
         return;
     }
     if (r == 0)
@@ -201,17 +201,33 @@ static int create_task(struct host_module *module, size_t i)
     struct schedule_past past = last_runs_find(&module->last_runs, name);
     int r = last_runs_set(&module->last_runs, name, &past);
 
-    return r < 0 ? r
-                 : task_create(module, &module->code.tasks[i], &module->bound.tasks[i],
-                               &module->last_runs, &module->task_runners[i]);
+    if (r == 0)
+        r = task_create(module, &module->code.tasks[i], &module->bound.tasks[i], &module->last_runs,
+                        &module->task_runners[i]);
+    return r < 0 && rv_error_text()[0] == '\0' ? rv_fail(r, "task %s", name) : r;
+}
+
+/* The text of the error stays. */
+static void undo_runners(struct host_module *module)
+{
+    char text[RV_ERROR_TEXT_SIZE];
+
+    string_copy(text, sizeof(text), rv_error_text());
+    cancel_runners(module, "it could not be started");
+    life_stop_health(module);
+    destroy_runners(module);
+    rv_fail_text(0, "%s", text);
 }
 
 /* Pools before tasks, whose runs may submit to them. */
 int life_create_runners(struct host_module *module)
 {
     const struct loaded_module *code = &module->code;
-    int r = rv_context_with_cancel(module->root, &module->tasks);
+    int r;
 
+    /* init may have left one. */
+    rv_error_clear();
+    r = rv_context_with_cancel(module->root, &module->tasks);
     if (r == 0)
         r = rv_context_with_cancel(module->root, &module->work);
     if (r == 0)
@@ -220,6 +236,8 @@ int life_create_runners(struct host_module *module)
     module->pool_runners = calloc(code->pool_count + 1, sizeof(struct pool_runner *));
     if (!module->task_runners || !module->pool_runners)
         r = -ENOMEM;
+    if (r < 0)
+        rv_fail(r, "its tasks and pools");
     for (size_t i = 0; r == 0 && i < code->pool_count; i++)
         r = jobs_create(module, &code->pools[i], &module->bound.pools[i], &module->pool_runners[i]);
     if (r == 0)
@@ -228,11 +246,8 @@ int life_create_runners(struct host_module *module)
         r = create_task(module, i);
     if (r == 0)
         r = life_start_health(module);
-    if (r < 0) {
-        cancel_runners(module, "it could not be started");
-        life_stop_health(module);
-        destroy_runners(module);
-    }
+    if (r < 0)
+        undo_runners(module);
     return r;
 }
 
@@ -267,7 +282,7 @@ static int call_init(struct host_module *module)
         return 0;
     r = life_begin_operation(module, false, &module->init);
     if (r < 0)
-        return r;
+        return rv_fail(r, "a context for init()");
     module_begin_activity(module, "init");
     rv_error_clear();
     r = module->code.module.init(module->init, module->bound.state);
@@ -309,11 +324,17 @@ static int init_and_run(struct host_module *module, const char **ret_stage)
     *ret_stage = "start";
     /* What happens in the first runs is no failed start: none begins before the module is said to be ready. */
     r = module_shut_gate(module);
-    if (r == 0)
+    if (r < 0)
+        rv_fail(r, "a start of its tasks");
+    else
         r = life_create_runners(module);
     if (r < 0) {
+        char text[RV_ERROR_TEXT_SIZE];
+
+        string_copy(text, sizeof(text), rv_error_text());
         module_open_gate(module);
         call_fini(module);
+        rv_fail_text(0, "%s", text);
     }
     return r;
 }

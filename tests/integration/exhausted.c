@@ -146,6 +146,14 @@ static int perform(struct rv_context *ctx, const char *word)
     return rv_fail_text(-EINVAL, "there is no such action");
 }
 
+static void wait_for_groups(void)
+{
+    for (int i = 0; i < GROUPS; i++)
+        if (groups[i])
+            rv_group_wait(groups[i]);
+    memset(groups, 0, sizeof(groups));
+}
+
 static int act(struct rv_context *ctx, const struct rv_job *job, void *state)
 {
     char words[256], *rest = words, *word;
@@ -157,10 +165,7 @@ static int act(struct rv_context *ctx, const struct rv_job *job, void *state)
         r = perform(ctx, word);
     if (r < 0 && rv_context_err(ctx) == 0)
         rv_log(ctx, RV_LOG_ERROR, "%s: %s", word, rv_error_text());
-    for (int i = 0; i < GROUPS; i++)
-        if (groups[i])
-            rv_group_wait(groups[i]);
-    memset(groups, 0, sizeof(groups));
+    wait_for_groups();
     return r;
 }
 
@@ -179,6 +184,32 @@ static int run_full(struct rv_context *ctx, const struct rv_job *job, void *stat
     (void)job;
     (void)state;
     return rv_sleep(ctx, RV_FOREVER);
+}
+
+/* Until fini: none is left for the pools. */
+static struct rv_context *held;
+
+static int init(struct rv_context *ctx, void *state)
+{
+    const struct exhausted *exhausted = state;
+    int r;
+
+    if (!exhausted->word || strcmp(exhausted->word, "threads") != 0)
+        return 0;
+    r = rv_context_with_cancel(ctx, &held);
+    if (r == 0)
+        (void)use_threads(held);
+    return r;
+}
+
+static void fini(void *state)
+{
+    (void)state;
+    if (!held)
+        return;
+    rv_context_cancel(held, -ECANCELED, "the end");
+    wait_for_groups();
+    held = rv_context_unref(held);
 }
 
 static int reload(struct rv_context *ctx, void *state)
@@ -201,4 +232,4 @@ RV_MODULE(.name = "exhausted", .summary = "Uses up what there is",
           .tasks = RV_TASKS({.name = "feed", .run = feed}),
           .pools = RV_POOLS({.name = "act", .run = act, .workers = 1},
                             {.name = "full", .run = run_full, .workers = 1, .queue = 1}),
-          .reload = reload, .health = health);
+          .init = init, .fini = fini, .reload = reload, .health = health);

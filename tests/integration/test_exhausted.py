@@ -107,6 +107,11 @@ class Exhausted(harness.DaemonTest):
             self.assertEqual(daemon.stop(), 0, daemon.text())
             self.assert_orderly(daemon)
 
+    def test_a_start_says_what_it_lacks(self):
+        daemon = self.daemon(exhausted("word = threads", "essential = no")).wait_started()
+        daemon.wait_log(r"\[a\] start failed: pool act with 1 workers: Resource temporarily unavailable")
+        self.assertEqual(daemon.stop(), 0, daemon.text())
+
 
 if __name__ == "__main__":
     harness.main()
