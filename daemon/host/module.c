@@ -97,7 +97,7 @@ void module_expect_stop(struct host_module *module, const char *cause)
 
 /* The gate --------------------------------------------------------------------------------------- */
 
-int module_shut_gate(struct host_module *module)
+int module_shut_gate(struct host_module *module, bool starting)
 {
     struct rv_channel *gate;
     int r = rv_channel_create(1, 0, &gate);
@@ -106,6 +106,7 @@ int module_shut_gate(struct host_module *module)
         return r;
     pthread_mutex_lock(&module->lock);
     module->gate = gate;
+    module->starting = starting;
     pthread_mutex_unlock(&module->lock);
     return 0;
 }
@@ -117,6 +118,7 @@ void module_open_gate(struct host_module *module)
     pthread_mutex_lock(&module->lock);
     gate = module->gate;
     module->gate = NULL;
+    module->starting = false;
     pthread_mutex_unlock(&module->lock);
     if (!gate)
         return;
@@ -147,6 +149,17 @@ int module_wait_for_gate(struct host_module *module)
         r = rv_channel_recv(module->tasks, gate, &nothing);
     rv_channel_unref(gate);
     return r == -EPIPE ? 0 : r;
+}
+
+void module_wait_for_start(struct host_module *module)
+{
+    bool starting;
+
+    pthread_mutex_lock(&module->lock);
+    starting = module->starting;
+    pthread_mutex_unlock(&module->lock);
+    if (starting)
+        (void)module_wait_for_gate(module);
 }
 
 void module_begin_activity(struct host_module *module, const char *what)

@@ -111,6 +111,7 @@ struct host_module {
             [MODULE_WAITS_SIZE]; /* for what it waits that a RELOAD cannot end; "": for nothing */
     } operation;
     struct rv_channel *gate; /* runs that are due wait for its close; NULL: it is open */
+    bool starting;           /* it is shut until READY is sent */
     bool ready;              /* takes runs and submits */
     uint64_t lost;           /* jobs, during this stop */
     struct task_runner **task_runners;
@@ -175,12 +176,14 @@ void module_announce(struct host_module *module, const struct wire_message *read
  * reload that waits for work. */
 void module_expect_stop(struct host_module *module, const char *cause);
 
-/* No run begins from now on: those that are due wait. */
-int module_shut_gate(struct host_module *module);
+/* No run begins from now on: those that are due wait; at a start those that somebody asks for, too. */
+int module_shut_gate(struct host_module *module, bool starting);
 void module_open_gate(struct host_module *module);
 bool module_gate_is_shut(struct host_module *module);
 /* Waits while the gate is shut. Returns 0, or a negative errno when tasks are cancelled. */
 int module_wait_for_gate(struct host_module *module);
+/* The same, if it is that of a start. */
+void module_wait_for_start(struct host_module *module);
 
 /* Brackets a call into the module, for the record: "init" and so on. */
 void module_begin_activity(struct host_module *module, const char *what);

@@ -323,7 +323,7 @@ static int init_and_run(struct host_module *module, const char **ret_stage)
         return r;
     *ret_stage = "start";
     /* What happens in the first runs is no failed start: none begins before the module is said to be ready. */
-    r = module_shut_gate(module);
+    r = module_shut_gate(module, true);
     if (r < 0)
         rv_fail(r, "a start of its tasks");
     else

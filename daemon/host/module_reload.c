@@ -197,7 +197,7 @@ static int pause_work(struct wait *wait)
         jobs_mark(module->pool_runners[i]);
     /* A run that has begun while jobs ended may be long, too. */
     ended = wait_for_runs(wait) && wait_for_earlier_jobs(wait) && wait_for_runs(wait);
-    ended = ended && module_shut_gate(module) == 0 && wait_for_last_runs(wait);
+    ended = ended && module_shut_gate(module, false) == 0 && wait_for_last_runs(wait);
     /* Pools that refuse cannot be opened again: only a stop comes before their end, and newer options wait. */
     pthread_mutex_lock(&module->lock);
     module->operation.replaceable = false;

@@ -287,6 +287,7 @@ static int run_request(struct rv_context *ctx, void *arg)
     struct request_run *run = arg;
 
     (void)ctx;
+    module_wait_for_start(run->runner->module);
     if (begin(run->runner, run->request) == BEGAN)
         run_all(run->runner, run->request, 0);
     free(run);
