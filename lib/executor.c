@@ -124,6 +124,7 @@ static void *run(void *arg)
     struct thread *self = arg;
 
     self_thread = self;
+    hosted_thread_start();
     pthread_mutex_lock(&executor_lock);
     do {
         run_given(self);

@@ -31,6 +31,19 @@ void rv_progress(struct rv_context *ctx, const char *format, ...)
     progress_sink(text);
 }
 
+static void (*thread_start)(void);
+
+void rv_runtime_set_thread_start(void (*fn)(void))
+{
+    thread_start = fn;
+}
+
+void hosted_thread_start(void)
+{
+    if (thread_start)
+        thread_start();
+}
+
 static int (*submit_sink)(struct rv_context *ctx, const char *pool, const void *data, size_t size);
 
 void rv_runtime_set_submit(int (*sink)(struct rv_context *ctx, const char *pool, const void *data,

@@ -274,6 +274,12 @@ int executor_reserve(unsigned count);
 void executor_unreserve(unsigned count);
 int executor_start_reserved(void (*fn)(void *arg), void *arg);
 
+/* Hosts (hosted.c) -------------------------------------------------------------------------------
+ */
+
+/* A thread of the runtime begins, and will run functions of others. */
+void hosted_thread_start(void);
+
 /* Errors (error.c) -------------------------------------------------------------------------------
  */
 

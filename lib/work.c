@@ -225,6 +225,7 @@ static void *end_things(void *arg)
     struct work *work;
 
     (void)arg;
+    hosted_thread_start();
     pthread_mutex_lock(&executor_lock);
     for (;;) {
         while ((work = take_from(&ending)))

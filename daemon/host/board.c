@@ -9,7 +9,6 @@
 #include <unistd.h>
 
 #include "base/text.h"
-#include "daemon/host/crash.h"
 #include "daemon/host/forked.h"
 
 static struct scoreboard *board;
@@ -176,7 +175,6 @@ static void take_thread_record(void)
 
 void board_enter(uint32_t slot, const char *what, uint64_t run, rv_duration busy_until)
 {
-    crash_prepare_thread();
     activity = (struct board_activity){slot, what, run};
     if (!thread_record)
         take_thread_record();
@@ -194,8 +192,7 @@ void board_enter(uint32_t slot, const char *what, uint64_t run, rv_duration busy
 
 void board_leave(void)
 {
-    activity.slot = UINT32_MAX;
-    activity.what = NULL;
+    activity = (struct board_activity){.slot = UINT32_MAX};
     if (!thread_record)
         return;
     scoreboard_write_begin(thread_record);

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <reeve/runtime.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -32,7 +33,6 @@
 static const int crash_signals[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGTRAP, SIGSYS};
 static void (*report_crash)(const struct scoreboard_stack *crash);
 static pthread_key_t stack_key;
-static __thread bool prepared;
 
 /* Of the calling thread; 0, where it is not known. Below it lies the guard. */
 static __thread uintptr_t stack_end;
@@ -128,21 +128,16 @@ static void note_bounds(void)
     pthread_attr_destroy(&attributes);
 }
 
-void crash_prepare_thread(void)
+/* Gives a thread a stack to crash on, and lets all signals through. */
+static void prepare_thread(void)
 {
     stack_t stack = {.ss_size = ALTERNATE_SIZE};
-    sigset_t set;
+    sigset_t none;
 
-    if (prepared)
-        return;
-    prepared = true;
-    /* Threads of the runtime block every signal; a fault that is blocked would kill without a word.
-     */
-    sigemptyset(&set);
-    for (size_t i = 0; i < ARRAY_SIZE(crash_signals); i++)
-        sigaddset(&set, crash_signals[i]);
-    sigaddset(&set, hang_signal());
-    pthread_sigmask(SIG_UNBLOCK, &set, NULL);
+    /* Threads of the runtime block every signal. A fault that is blocked would kill without a word, and so would every
+     * program that a module starts begin, deaf to whoever wants to end it. */
+    sigemptyset(&none);
+    pthread_sigmask(SIG_SETMASK, &none, NULL);
     note_bounds();
     stack.ss_sp =
         mmap(NULL, ALTERNATE_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -168,6 +163,7 @@ int crash_install(void (*report)(const struct scoreboard_stack *crash))
     for (size_t i = 0; i < ARRAY_SIZE(crash_signals); i++)
         if (sigaction(crash_signals[i], &action, NULL) < 0)
             return -errno;
-    crash_prepare_thread();
+    rv_runtime_set_thread_start(prepare_thread);
+    prepare_thread();
     return hang_install();
 }

@@ -9,11 +9,8 @@
 
 struct scoreboard_stack;
 
-/* Installs the handlers, of crashes and of hangs. report is called by the handler once a crash is noted; NULL: the
+/* Installs the handlers, of crashes and of hangs, and prepares this thread and those of the runtime for them. report is called by the handler once a crash is noted; NULL: the
  * supervisor will read it. Returns 0 or a negative errno. */
 int crash_install(void (*report)(const struct scoreboard_stack *crash));
-
-/* Gives the calling thread a stack to crash on, and lets the signals through; once. */
-void crash_prepare_thread(void);
 
 #endif

@@ -31,7 +31,7 @@ static _Atomic bool noted;
 /* Given up for a file that is to be read, when a module has used up all descriptors. -1: it is gone. */
 static int spare = -1;
 
-int hang_signal(void)
+static int hang_signal(void)
 {
     /* Real-time signals have no default of anybody's; the first few are taken by libraries. */
     return SIGRTMIN + 5;

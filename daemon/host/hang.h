@@ -13,9 +13,6 @@
 /* Returns 0 or a negative errno. */
 int hang_install(void);
 
-/* The signal, which threads that run modules must not block. */
-int hang_signal(void);
-
 /*
  * Fills the scoreboard's record of a hang. Only the first one is noted, since a host that has one is
  * about to end. Blocks for half a second as a rule, at most two. Returns whether it was the first.

@@ -1,44 +1,67 @@
 /* SPDX-License-Identifier: MIT */
+/*
+ * A handler, and not sigwait(3): signals that are blocked would be so in each program that the module starts. It passes what came
+ * through a pipe to a thread of ours.
+ */
 #include "daemon/host/run_signals.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <reeve/context.h>
 #include <signal.h>
 #include <stdio.h>
+#include <unistd.h>
 
+#include "base/macro.h"
 #include "base/signal_name.h"
+#include "daemon/host/forked.h"
 
 /* Of two that are meant as one. */
 #define AT_ONCE RV_SECOND
 
-static sigset_t signals;
+static const int signals[] = {SIGINT, SIGTERM};
+
+struct arrival {
+    int signal;
+    pid_t pid;
+    uid_t uid;
+};
+static int pipe_ends[2] = {-1, -1};
+
+static void signal_came(int signal, siginfo_t *info, void *context _unused_)
+{
+    struct arrival arrival = {signal, info->si_pid, info->si_uid};
+    int saved = errno;
+
+    if (forked_is())
+        _exit(128 + signal);
+    (void)!write(pipe_ends[1], &arrival, sizeof(arrival));
+    errno = saved;
+}
 
 static void end_at_once(int signal)
 {
     fprintf(stderr, "reeve-host: a second %s: ends at once\n", signal_name(signal));
     sigaction(signal, &(struct sigaction){.sa_handler = SIG_DFL}, NULL);
-    pthread_sigmask(SIG_UNBLOCK, &signals, NULL);
     raise(signal);
 }
 
 static void *watch(void *arg)
 {
     struct rv_context *ctx = arg;
+    struct arrival arrival;
     rv_duration first = 0;
-    siginfo_t info;
 
     for (;;) {
-        int signal = sigwaitinfo(&signals, &info);
-
-        if (signal < 0)
+        if (read(pipe_ends[0], &arrival, sizeof(arrival)) != (ssize_t)sizeof(arrival))
             continue;
         if (first == 0) {
             first = rv_now();
-            rv_context_cancel(ctx, -ECANCELED, "%s from pid %d uid %u", signal_name(signal),
-                              (int)info.si_pid, (unsigned)info.si_uid);
+            rv_context_cancel(ctx, -ECANCELED, "%s from pid %d uid %u", signal_name(arrival.signal),
+                              (int)arrival.pid, (unsigned)arrival.uid);
         } else if (rv_now() - first >= AT_ONCE) {
-            end_at_once(signal);
+            end_at_once(arrival.signal);
         }
     }
     return NULL;
@@ -46,15 +69,18 @@ static void *watch(void *arg)
 
 int run_signals_watch(struct rv_context *ctx)
 {
+    struct sigaction action = {.sa_sigaction = signal_came, .sa_flags = SA_SIGINFO | SA_RESTART};
     pthread_t thread;
     int r;
 
-    sigemptyset(&signals);
-    sigaddset(&signals, SIGINT);
-    sigaddset(&signals, SIGTERM);
-    pthread_sigmask(SIG_BLOCK, &signals, NULL);
+    if (pipe2(pipe_ends, O_CLOEXEC) < 0)
+        return -errno;
     r = pthread_create(&thread, NULL, watch, ctx);
-    if (r == 0)
-        pthread_detach(thread);
-    return -r;
+    if (r != 0)
+        return -r;
+    pthread_detach(thread);
+    sigfillset(&action.sa_mask);
+    for (size_t i = 0; i < ARRAY_SIZE(signals); i++)
+        sigaction(signals[i], &action, NULL);
+    return 0;
 }

@@ -7,8 +7,7 @@ struct rv_context;
 
 /*
  * The first of them cancels the context. One that comes right behind is the same one, sent to the process and to its group,
- * as timeout(1) does. A later one ends the process at once. Before any other thread is made, as all of them
- * are to block these signals. Returns 0 or a negative errno.
+ * as timeout(1) does. A later one ends the process at once. Returns 0 or a negative errno.
  */
 int run_signals_watch(struct rv_context *ctx);
 

@@ -18,7 +18,7 @@
  *
  * built with `cc -shared -fPIC -o probe.so probe.c -lreeve`. Functions return 0 or a negative
  * errno, with a text from rv_fail() or rv_wrap(); a number above 0 counts as 0. They run on threads of
- * the runtime, with all signals blocked; runs of different tasks and jobs of pools run at the same time,
+ * the runtime, with no signal blocked; runs of different tasks and jobs of pools run at the same time,
  * a task never twice. They may block as long as their context is not done.
  */
 #ifndef REEVE_MODULE_H

@@ -2,8 +2,8 @@
 /*
  * The runtime's threads. They are made when needed, kept for reuse, and blocked for all signals but
  * those that a thread causes itself (SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGSYS, SIGABRT),
- * which reach the program's handlers. A parked runtime costs nothing: no polling and no wake-up while
- * nothing is due.
+ * which reach the program's handlers; those of a host block none. A parked runtime costs nothing: no
+ * polling and no wake-up while nothing is due.
  *
  * A child of fork() has none of its parent's threads. If the parent had any, functions that need one
  * return -ENOTSUP there, and those that wait for what the parent has begun do not wait; what works
@@ -51,6 +51,10 @@ void rv_runtime_stats(struct rv_runtime_stats *ret_stats);
 /* Where rv_progress() of <reeve/module.h> goes; for hosts. Called on the thread that says it. Must
  * be set before modules run. */
 void rv_runtime_set_progress(void (*sink)(const char *text));
+
+/* Called on each new thread of the runtime before it runs functions of others, to prepare it for them: its signals, say. Must
+ * be set before the first. */
+void rv_runtime_set_thread_start(void (*fn)(void));
 
 /* Where rv_submit() goes; as above. */
 void rv_runtime_set_submit(int (*sink)(struct rv_context *ctx, const char *pool, const void *data,

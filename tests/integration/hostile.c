@@ -73,6 +73,22 @@ static int crash_beside_another_runtime(struct rv_context *ctx)
     return dereference_null(ctx);
 }
 
+static int crash_in_a_group(struct rv_context *ctx, void *arg)
+{
+    (void)arg;
+    return dereference_null(ctx);
+}
+
+static int crash_on_another_thread(struct rv_context *ctx)
+{
+    struct rv_group *group;
+    int r = rv_group_create(ctx, &group);
+
+    if (r == 0)
+        r = rv_group_go(group, crash_in_a_group, NULL);
+    return r < 0 ? r : rv_group_wait(group);
+}
+
 static void *crash_at_the_barrier(void *barrier)
 {
     pthread_barrier_wait(barrier);
@@ -346,6 +362,7 @@ static const struct {
     int (*fn)(struct rv_context *ctx);
 } actions[] = {
     {"null", dereference_null},
+    {"group", crash_on_another_thread},
     {"forward", crash_beside_another_runtime},
     {"together", crash_together},
     {"stack", overflow_stack},

@@ -178,6 +178,29 @@ static int fill(const struct puppet *puppet)
     _exit(7);
 }
 
+static int run_shell_in_a_group(struct rv_context *ctx, void *arg)
+{
+    (void)ctx;
+    return system(arg) == 0 ? 0 : -EIO;
+}
+
+/* As a library may do, that knows nothing of signals: once here, and once on another thread of the runtime. */
+static int run_shell(struct rv_context *ctx, const char *command)
+{
+    struct rv_group *group;
+    char *copy = strdup(command);
+    int r = rv_group_create(ctx, &group);
+
+    if (r == 0 && copy)
+        r = rv_group_go(group, run_shell_in_a_group, copy);
+    if (r == 0)
+        r = rv_group_wait(group);
+    if (r == 0)
+        r = run_shell_in_a_group(ctx, copy);
+    free(copy);
+    return r;
+}
+
 static void break_lines(const char *action, char *text, size_t size)
 {
     snprintf(text, size, "%s", action);
@@ -255,6 +278,8 @@ static int perform(struct rv_context *ctx, const struct puppet *puppet, const ch
         return fail_with(ctx, action + 10);
     if (strncmp(action, "die ", 4) == 0)
         die(action + 4);
+    if (strncmp(action, "shell ", 6) == 0)
+        return run_shell(ctx, action + 6);
     if (strncmp(action, "flood", 5) == 0)
         return flood(puppet, action);
     if (strncmp(action, "say-too-much ", 13) == 0)

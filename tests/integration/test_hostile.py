@@ -144,6 +144,12 @@ class Crashes(Hostile):
         self.crash("null", "SEGV")
 
     @harness.unittest.skipIf(harness.SANITIZED, "ASan takes the signal")
+    def test_a_function_of_a_group(self):
+        daemon = self.attack("group", r"\[evil\] killed by SIGSEGV.*restart 1 ")
+        daemon.wait_log(r"\[evil\] stack of SIGSEGV: crash_in_a_group at hostile\.c:\d+")
+        self.finish(daemon)
+
+    @harness.unittest.skipIf(harness.SANITIZED, "ASan takes the signal")
     def test_beside_another_runtime(self):
         self.crash("forward", "SEGV", where=r"crash_beside_another_runtime at hostile\.c:\d+, job_run")
 

@@ -12,7 +12,7 @@ HOST = os.path.join(harness.BUILD, "daemon", "host", "reeve-host")
 HERE = os.path.dirname(os.path.abspath(__file__))
 
 # For hosts and tests alone: what they would do here is take something away from the host.
-NOT_FOR_MODULES = {"rv_log_set_sink", "rv_runtime_set_fail_option", "rv_runtime_set_progress", "rv_runtime_set_submit",
+NOT_FOR_MODULES = {"rv_log_set_sink", "rv_runtime_set_fail_option", "rv_runtime_set_progress", "rv_runtime_set_submit", "rv_runtime_set_thread_start",
                    "rv_runtime_trim"}
 
 # Of everything but what is asked of the host it is OK, wherever that is called.

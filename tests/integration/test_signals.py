@@ -9,7 +9,7 @@ import subprocess
 import sys
 
 import harness
-from puppetry import HEARTBEAT
+from puppetry import HEARTBEAT, PUPPET, PuppetTest, puppet
 
 HOST = os.path.join(harness.BUILD, "daemon", "host", "reeve-host")
 MODULES = os.path.join(harness.BUILD, "modules")
@@ -70,6 +70,36 @@ class SideEffects(harness.DaemonTest):
         process.terminate()
         self.assertIn("stopping: SIGTERM", process.stderr.read())
         self.assertEqual(process.wait(harness.PATIENCE), 0)
+
+
+class Programs(PuppetTest):
+    """What a module starts by calls that know nothing of signals, from a run and from another thread of the runtime."""
+    COMMAND = "shell grep SigBlk /proc/self/status"
+
+    def assert_none_is_blocked(self, text):
+        masks = re.findall(r"SigBlk:\s*\w+", text)
+        self.assertEqual(len(masks), 2, text)
+        for mask in masks:
+            self.assertEqual(signals_in("SigBlk", mask), set())
+
+    def test_they_begin_without_blocked_signals(self):
+        daemon = self.daemon(puppet("a")).wait_started()
+        self.script(daemon, "a", self.COMMAND)
+        self.assertEqual(daemon.ctl("run", "a/act", "--wait").returncode, 0, daemon.text())
+        self.assertEqual(daemon.stop(), 0, daemon.text())
+        self.assert_none_is_blocked(daemon.text())
+
+    def test_of_a_module_that_runs_alone(self):
+        daemon = self.daemon(start=False)
+        self.script(daemon, "a", self.COMMAND)
+        process = subprocess.Popen([HOST, "--run", PUPPET, "script=a.script", "act.every=1h"], cwd=daemon.state,
+                                   stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+        self.addCleanup(process.stdout.close)
+        self.addCleanup(process.kill)
+        text = process.stdout.readline() + process.stdout.readline()
+        process.terminate()
+        self.assertEqual(process.wait(harness.PATIENCE), 0)
+        self.assert_none_is_blocked(text)
 
 
 class Parents(harness.DaemonTest):
