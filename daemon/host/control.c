@@ -322,7 +322,7 @@ int control_serve(void)
 
     module_set_emit(emit);
     log_sink_install();
-    session_note_mark();
+    session_prepare();
     r = board_open(WIRE_FD_SCOREBOARD);
     if (r == 0)
         r = crash_install(NULL);

@@ -18,7 +18,6 @@
 
 #include "daemon/host/log_sink.h"
 #include "daemon/host/sandbox_internal.h"
-#include "daemon/host/session.h"
 
 /* Newer than Debian 12's header: from ABI 2, 3 and 5. */
 #ifndef LANDLOCK_ACCESS_FS_REFER
@@ -178,8 +177,6 @@ int sandbox_restrict_files(struct sandbox *sandbox, int *ret_abi)
     fd = (int)syscall(SYS_landlock_create_ruleset, &attributes, sizeof(attributes), 0);
     if (fd < 0)
         return sandbox_cannot(sandbox, "read-only and read-write: %s", strerror(errno));
-    if (reading && !sandbox->reader)
-        session_prepare();
     ruleset.fd = fd;
     allow_needed(&ruleset);
     allow_own(&ruleset, sandbox, &sandbox->module_folders, "load", READING);

@@ -3,19 +3,24 @@
 
 #include <ctype.h>
 #include <dirent.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "base/macro.h"
 #include "base/process.h"
 #include "daemon/wire/message.h"
 
 /* What is killed may have forked since the folder was read; each sweep leaves less. */
 #define SWEEPS 8
 
-/* Opened before the sandbox that would not let us; NULL: nothing was in the way so far. */
+/* Opened before a sandbox or a module is in the way; NULL: it could not be. */
 static DIR *processes;
+
+/* Given up for what is to be read in the end, as a module may have used up all descriptors. */
+static int spare = -1;
 
 /* As we were given it: a module may change its environment. "": none. */
 static char mark[128];
@@ -23,10 +28,7 @@ static char mark[128];
 void session_prepare(void)
 {
     processes = opendir("/proc");
-}
-
-void session_note_mark(void)
-{
+    spare = open("/dev/null", O_RDONLY | O_CLOEXEC);
     (void)process_find_variable(getpid(), WIRE_MARK, mark, sizeof(mark));
 }
 
@@ -44,21 +46,18 @@ static bool is_ours(pid_t pid)
 
 static int kill_sweep(void)
 {
-    DIR *folder = processes ? processes : opendir("/proc");
     struct dirent *entry;
     int killed = 0;
 
-    if (!folder)
+    if (!processes)
         return 0;
-    rewinddir(folder);
-    while ((entry = readdir(folder))) {
+    rewinddir(processes);
+    while ((entry = readdir(processes))) {
         pid_t pid = isdigit((unsigned char)entry->d_name[0]) ? atoi(entry->d_name) : 0;
 
         if (pid > 0 && is_ours(pid) && kill(pid, SIGKILL) == 0)
             killed++;
     }
-    if (folder != processes)
-        closedir(folder);
     return killed;
 }
 
@@ -67,6 +66,8 @@ void session_kill_others(void)
     /* Only of a session of one's own: with --run it is the terminal's. */
     if (getsid(0) != getpid())
         return;
+    if (spare >= 0)
+        close(TAKE_FD(spare));
     for (int i = 0; i < SWEEPS && kill_sweep() > 0; i++)
         ;
 }

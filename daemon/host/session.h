@@ -3,11 +3,9 @@
 #ifndef REEVE_HOST_SESSION_H
 #define REEVE_HOST_SESSION_H
 
-/* Before a sandbox in which /proc cannot be read: keeps it open for session_kill_others(). */
+/* At the start, before a sandbox in which /proc cannot be read, and before modules: keeps what session_kill_others() needs, and notes
+ * what the supervisor has marked us with. */
 void session_prepare(void);
-
-/* At the start: what the supervisor has marked us with. */
-void session_note_mark(void);
 
 /*
  * Sends SIGKILL to every other process of this process's session, and to those that have left it with our mark. For the end of a host whose

@@ -52,6 +52,17 @@ static int use_mapped_memory(struct rv_context *ctx)
     return 0;
 }
 
+/* In a session of its own. */
+static int leave_child(struct rv_context *ctx)
+{
+    (void)ctx;
+    if (fork() != 0)
+        return 0;
+    setsid();
+    for (;;)
+        pause();
+}
+
 static int wait_for_cancel(struct rv_context *ctx, void *arg)
 {
     (void)arg;
@@ -131,10 +142,9 @@ static const struct {
     const char *name;
     int (*fn)(struct rv_context *ctx);
 } actions[] = {
-    {"threads", use_threads},         {"processes", refuse_threads},
-    {"memory", use_memory},           {"mapped", use_mapped_memory},
-    {"descriptors", use_descriptors}, {"disk", fill_disk},
-    {"wait", wait_for_end},           {"ill", fall_ill},
+    {"threads", use_threads},      {"processes", refuse_threads},    {"memory", use_memory},
+    {"mapped", use_mapped_memory}, {"descriptors", use_descriptors}, {"disk", fill_disk},
+    {"wait", wait_for_end},        {"child", leave_child},           {"ill", fall_ill},
     {"ignore", ignore_cancel},
 };
 

@@ -3,6 +3,7 @@
 """A module that uses up memory, threads, processes, descriptors, its queue, and all of them at once, is stopped and reloaded
 within its grace: what ends it has what it needs from the start."""
 import os
+import signal
 import unittest
 
 import harness
@@ -106,6 +107,16 @@ class Exhausted(harness.DaemonTest):
                                ("as told", "there is no memory to ask health()"), "an answer")
             self.assertEqual(daemon.stop(), 0, daemon.text())
             self.assert_orderly(daemon)
+
+    def test_its_daemon_dies(self):
+        """Nothing is left of it, whether it ends by itself or not."""
+        for words in "wait", "ignore":
+            with self.subTest(words):
+                daemon = self.use_up("child threads processes descriptors " + ("" if is_sanitized() else "memory ") + words,
+                                     "grace = 200ms")
+                daemon.signal(signal.SIGKILL)
+                daemon.wait()
+                harness.wait_until(lambda d=daemon: not d.processes(), "the end of all")
 
     def test_a_start_says_what_it_lacks(self):
         daemon = self.daemon(exhausted("word = threads", "essential = no")).wait_started()
