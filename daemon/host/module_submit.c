@@ -74,7 +74,7 @@ int module_submit_own(struct rv_context *ctx, const char *pool, const void *data
     int r = 0;
 
     if (forked_is())
-        return rv_fail_text(-ENOSYS, "a process that the module has forked has no pools");
+        return rv_fail_text(-ENOTSUP, "a process that the module has forked has no pools");
     if (size > RV_JOB_DATA_MAX)
         return -EMSGSIZE;
     for (size_t i = 0; module && i < module->code.pool_count; i++) {

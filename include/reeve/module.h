@@ -146,9 +146,9 @@ int rv_fail_option(struct rv_context *ctx, const char *option, const char *forma
  * the queue is full, so a job that submits to its own pool should not be the only one that empties it. ctx is
  * a context of the module's, or made from one. The data is copied. Returns 0; the context's code; -ENOENT when
  * there is no such pool; -EAGAIN in init, reload and check, as pools take jobs only after these; -EPIPE once
- * pools take no more: while the module stops, and in fini; -EMSGSIZE past RV_JOB_DATA_MAX; -ENOMEM; or -ENOSYS
- * outside of a host, while a module is only described, and in a process that the module has forked. A reload waits until
- * jobs have handed on to each of the pools; a chain of jobs that goes on after that is -EPIPE as well.
+ * pools take no more: while the module stops, and in fini; -EMSGSIZE past RV_JOB_DATA_MAX; -ENOMEM; -ENOSYS
+ * outside of a host, and while a module is only described; or -ENOTSUP in a child of fork(). A reload waits until jobs have
+ * handed on to each of the pools; a chain of jobs that goes on after that is -EPIPE as well.
  */
 int rv_submit(struct rv_context *ctx, const char *pool, const void *data, size_t size);
 
