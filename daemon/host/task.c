@@ -240,10 +240,12 @@ static void ask_for_a_look(struct task_runner *runner)
         module_emit(&message);
 }
 
+/* At a start it stays due: the gate opens at once. */
 static int begin_planned(struct task_runner *runner, enum began *ret_began)
 {
     int r = 0;
 
+    module_wait_for_start(runner->module);
     while ((*ret_began = begin(runner, 0)) == GATED && r == 0) {
         task_expect_nothing(runner);
         r = module_wait_for_gate(runner->module);
