@@ -184,7 +184,8 @@ static int hook(struct rv_context *ctx)
 static int channel(struct rv_context *ctx)
 {
     struct rv_channel *made;
-    char element = 'x';
+    char element = 'x', many[2];
+    size_t count = 0;
     int r = rv_channel_create(1, 2, &made);
 
     if (r < 0)
@@ -200,6 +201,12 @@ static int channel(struct rv_context *ctx)
         r = rv_channel_recv(ctx, made, &element);
     if (r == 0)
         r = rv_channel_try_recv(made, &element);
+    if (r == 0)
+        r = rv_channel_send_many(ctx, made, "xy", 2, NULL);
+    if (r == 0)
+        r = rv_channel_recv_many(ctx, made, many, sizeof(many), &count);
+    if (r == 0 && count != 2)
+        r = -EPROTO;
     rv_channel_close(made);
     rv_channel_unref(made);
     return r;
