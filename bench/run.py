@@ -14,12 +14,14 @@ sys.dont_write_bytecode = True  # not beside the sources
 import daemon  # noqa: E402 pylint: disable=wrong-import-position
 import health  # noqa: E402 pylint: disable=wrong-import-position
 import runtime_works  # noqa: E402 pylint: disable=wrong-import-position
+import scale  # noqa: E402 pylint: disable=wrong-import-position
 import waiting  # noqa: E402 pylint: disable=wrong-import-position
 
 # What `./dev bench NAME` can name; each is a function of the build folder and the number of rounds.
 BENCHMARKS = {name: runtime_works.runner(name) for name in runtime_works.NAMES}
 BENCHMARKS["daemon"] = daemon.run
 BENCHMARKS["health"] = health.run
+BENCHMARKS["scale"] = scale.run
 
 
 def main():
