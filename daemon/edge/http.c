@@ -55,21 +55,25 @@ static bool host_is_ours(const struct edge *edge, struct http_request *request)
     return false;
 }
 
+/* Answers and returns NULL when there is none. */
+static const struct snapshot *take_snapshot(struct edge *edge, struct http_request *request)
+{
+    const struct snapshot *snapshot = edge_snapshot(edge);
+
+    if (!snapshot)
+        edge_respond_text(request, 503, "out of memory");
+    return snapshot;
+}
+
 /* Probes -----------------------------------------------------------------------------------------
  */
 
 /* What a probe path tests, as a whole and of a single module. */
 struct probe {
     const char *path;
-    bool (*whole)(const struct snapshot *snapshot);
+    bool (*whole)(const struct snapshot *snapshot); /* NULL: as long as somebody answers */
     bool (*module)(const struct snapshot_module *module);
 };
-
-static bool is_live(const struct snapshot *snapshot _unused_)
-{
-    /* Whoever reads this answer has shown that the loop turns. */
-    return true;
-}
 
 static bool is_ready(const struct snapshot *snapshot)
 {
@@ -97,7 +101,8 @@ static bool module_is_started(const struct snapshot_module *module)
 }
 
 static const struct probe probes[] = {
-    {"/livez", is_live, module_is_live},
+    /* Whoever reads that answer has seen that the loop turns: however many modules there are, it costs the same. */
+    {"/livez", NULL, module_is_live},
     {"/readyz", is_ready, module_is_ready},
     {"/startupz", is_started, module_is_started},
 };
@@ -106,7 +111,7 @@ static const struct probe probes[] = {
 static void respond_verbose(struct http_request *request, const struct probe *probe,
                             const struct snapshot *snapshot)
 {
-    bool good = probe->whole(snapshot);
+    bool good = !probe->whole || probe->whole(snapshot);
     cleanup_text struct text text = {0};
     struct http_response response = {.status = good ? 200 : 503,
                                      .content_type = "text/plain; charset=utf-8"};
@@ -126,10 +131,17 @@ static void respond_verbose(struct http_request *request, const struct probe *pr
     http_respond(request, &response);
 }
 
-static void respond_probe(struct http_request *request, const struct probe *probe,
-                          const struct snapshot *snapshot)
+static void respond_probe(struct edge *edge, struct http_request *request,
+                          const struct probe *probe)
 {
-    if (http_request_parameter(request, "verbose"))
+    bool verbose = http_request_parameter(request, "verbose") != NULL;
+    const struct snapshot *snapshot = probe->whole || verbose ? take_snapshot(edge, request) : NULL;
+
+    if (!probe->whole && !verbose)
+        edge_respond_text(request, 200, "ok");
+    else if (!snapshot)
+        return;
+    else if (verbose)
         respond_verbose(request, probe, snapshot);
     else if (probe->whole(snapshot))
         edge_respond_text(request, 200, "ok");
@@ -138,11 +150,14 @@ static void respond_probe(struct http_request *request, const struct probe *prob
                           snapshot->modules_ready, snapshot->modules_configured);
 }
 
-static void respond_module_probe(struct http_request *request, const struct probe *probe,
-                                 const struct snapshot *snapshot, const char *name)
+static void respond_module_probe(struct edge *edge, struct http_request *request,
+                                 const struct probe *probe, const char *name)
 {
-    const struct snapshot_module *module = snapshot_find(snapshot, name);
+    const struct snapshot *snapshot = take_snapshot(edge, request);
+    const struct snapshot_module *module = snapshot ? snapshot_find(snapshot, name) : NULL;
 
+    if (!snapshot)
+        return;
     if (!module)
         edge_respond_text(request, 404, "no such module");
     else if (probe->module(module))
@@ -154,41 +169,41 @@ static void respond_module_probe(struct http_request *request, const struct prob
 /* Documents --------------------------------------------------------------------------------------
  */
 
-static void respond_health(struct edge *edge, struct http_request *request,
-                           const struct snapshot *snapshot)
+static void respond_health(struct edge *edge, struct http_request *request)
 {
-    edge_respond_document(edge, request, snapshot->health == HEALTH_FAIL ? 503 : 200,
-                          DOCUMENT_HEALTH);
+    const struct snapshot *snapshot = take_snapshot(edge, request);
+
+    if (snapshot)
+        edge_respond_document(edge, request, snapshot->health == HEALTH_FAIL ? 503 : 200,
+                              DOCUMENT_HEALTH);
 }
 
-static void respond_metrics(struct edge *edge, struct http_request *request,
-                            const struct snapshot *snapshot _unused_)
+static void respond_metrics(struct edge *edge, struct http_request *request)
 {
     const char *accept = http_request_header(request, "Accept");
     bool open_metrics = accept && strstr(accept, "application/openmetrics-text");
 
-    edge_respond_document(edge, request, 200,
-                          open_metrics ? DOCUMENT_OPEN_METRICS : DOCUMENT_METRICS);
+    if (take_snapshot(edge, request))
+        edge_respond_document(edge, request, 200,
+                              open_metrics ? DOCUMENT_OPEN_METRICS : DOCUMENT_METRICS);
 }
 
 /* The page for people, unless it is turned off. */
 
-static void respond_page(struct edge *edge _unused_, struct http_request *request,
-                         const struct snapshot *snapshot _unused_)
+static void respond_page(struct edge *edge _unused_, struct http_request *request)
 {
     page_serve(request);
 }
 
-static void respond_page_state(struct edge *edge, struct http_request *request,
-                               const struct snapshot *snapshot _unused_)
+static void respond_page_state(struct edge *edge, struct http_request *request)
 {
-    edge_respond_document(edge, request, 200, DOCUMENT_PAGE);
+    if (take_snapshot(edge, request))
+        edge_respond_document(edge, request, 200, DOCUMENT_PAGE);
 }
 
 static const struct {
     const char *path;
-    void (*respond)(struct edge *edge, struct http_request *request,
-                    const struct snapshot *snapshot);
+    void (*respond)(struct edge *edge, struct http_request *request);
     bool page;
 } documents[] = {
     {"/health", respond_health, false},
@@ -220,17 +235,12 @@ static bool method_is_allowed(struct http_request *request)
 bool edge_serve_public(struct edge *edge, struct http_request *request)
 {
     const char *path = http_request_path(request);
-    const struct snapshot *snapshot = edge_snapshot(edge);
 
-    if (!snapshot) {
-        edge_respond_text(request, 503, "out of memory");
-        return true;
-    }
     for (size_t i = 0; i < ARRAY_SIZE(documents); i++)
         if (strcmp(path, documents[i].path) == 0 &&
             (!documents[i].page || supervisor_config(edge->supervisor)->page)) {
             if (method_is_allowed(request))
-                documents[i].respond(edge, request, snapshot);
+                documents[i].respond(edge, request);
             return true;
         }
     for (size_t i = 0; i < ARRAY_SIZE(probes); i++) {
@@ -242,9 +252,9 @@ bool edge_serve_public(struct edge *edge, struct http_request *request)
         if (!method_is_allowed(request))
             return true;
         if (path[length] == '\0')
-            respond_probe(request, &probes[i], snapshot);
+            respond_probe(edge, request, &probes[i]);
         else
-            respond_module_probe(request, &probes[i], snapshot, path + length + 1);
+            respond_module_probe(edge, request, &probes[i], path + length + 1);
         return true;
     }
     return false;
