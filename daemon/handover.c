@@ -3,10 +3,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "base/fd.h"
 #include "daemon/config_state.h"
 #include "daemon/edge/edge.h"
 #include "daemon/log_state.h"
@@ -32,6 +34,24 @@ static json_t *collect(struct supervisor *supervisor, struct edge *edge, uint32_
     return json;
 }
 
+/* In one piece: json_dumpfd() would make a system call for each token. */
+static int write_json(const json_t *json, int fd)
+{
+    char *text = json_dumps(json, JSON_COMPACT);
+    int r = text ? write_all(fd, text, strlen(text)) : -ENOMEM;
+
+    free(text);
+    return r;
+}
+
+/* For jansson, which would read each byte with a system call of its own. */
+static size_t read_piece(void *buffer, size_t size, void *fd)
+{
+    ssize_t n = read(*(int *)fd, buffer, size);
+
+    return n < 0 ? (size_t)-1 : (size_t)n;
+}
+
 int handover_write(struct supervisor *supervisor, struct edge *edge, uint32_t scoreboard, int lock)
 {
     cleanup_close int fd = memfd_create("reeve-state", MFD_CLOEXEC | MFD_ALLOW_SEALING);
@@ -43,11 +63,10 @@ int handover_write(struct supervisor *supervisor, struct edge *edge, uint32_t sc
     json = collect(supervisor, edge, scoreboard, lock);
     if (!json)
         return -ENOMEM;
-    errno = 0;
-    r = json_dumpfd(json, fd, JSON_COMPACT);
+    r = write_json(json, fd);
     json_decref(json);
     if (r < 0)
-        return errno ? -errno : -ENOMEM;
+        return r;
     if (fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL) < 0 ||
         lseek(fd, 0, SEEK_SET) < 0)
         return -errno;
@@ -58,7 +77,7 @@ json_t *handover_read(int fd, const struct places *places, struct config **ret_c
                       struct state_error *error)
 {
     json_error_t problem;
-    json_t *json = json_loadfd(fd, 0, &problem);
+    json_t *json = json_load_callback(read_piece, &fd, 0, &problem);
     json_int_t format = json_integer_value(json_object_get(json, "format"));
 
     if (!json)
