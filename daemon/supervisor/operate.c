@@ -78,7 +78,7 @@ static bool find_stopped_task(const struct unit *unit, struct scoreboard_task *r
     const struct scoreboard *board =
         unit->state == UNIT_READY && !unit->reloading ? host_scoreboard(unit->tenancy->host) : NULL;
 
-    for (unsigned i = 0; board && i < SCOREBOARD_TASKS; i++)
+    for (unsigned i = 0; board && scoreboard_next_task(board, unit->slot, &i); i++)
         if (scoreboard_read_task(board, i, ret_task) && ret_task->head.used &&
             ret_task->module == unit->slot && ret_task->passes == SCOREBOARD_PASSES_STOPPED)
             return true;

@@ -174,7 +174,7 @@ static void end_lost_jobs(struct scoreboard_pool *pool, uint64_t lost, const cha
 static void close_tasks(struct tally *tally, const struct scoreboard *board, uint32_t slot,
                         const char *how)
 {
-    for (unsigned i = 0; i < SCOREBOARD_TASKS; i++) {
+    for (unsigned i = 0; scoreboard_next_task(board, slot, &i); i++) {
         struct scoreboard_task task, *sum;
 
         /* Torn for ever: what was seen has to do. */
@@ -198,7 +198,7 @@ static uint64_t close_pools(struct tally *tally, const struct scoreboard *board,
 {
     uint64_t all_lost = 0;
 
-    for (unsigned i = 0; i < SCOREBOARD_POOLS; i++) {
+    for (unsigned i = 0; scoreboard_next_pool(board, slot, &i); i++) {
         struct scoreboard_pool pool, *sum;
         uint64_t ended;
 
@@ -283,7 +283,7 @@ uint64_t tally_close(struct tally *tally, const struct scoreboard *board, uint32
 static void add_living_tasks(struct tally *tally, const struct scoreboard *board, uint32_t slot,
                              struct tally *copy)
 {
-    for (unsigned i = 0; i < SCOREBOARD_TASKS; i++) {
+    for (unsigned i = 0; scoreboard_next_task(board, slot, &i); i++) {
         struct scoreboard_task task, *seen, *sum;
         bool whole = scoreboard_read_task(board, i, &task);
 
@@ -308,7 +308,7 @@ static void add_living_tasks(struct tally *tally, const struct scoreboard *board
 static void add_living_pools(struct tally *tally, const struct scoreboard *board, uint32_t slot,
                              struct tally *copy)
 {
-    for (unsigned i = 0; i < SCOREBOARD_POOLS; i++) {
+    for (unsigned i = 0; scoreboard_next_pool(board, slot, &i); i++) {
         struct scoreboard_pool pool, *seen, *sum;
         bool whole = scoreboard_read_pool(board, i, &pool);
 

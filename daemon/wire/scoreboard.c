@@ -170,6 +170,36 @@ static const size_t task_times[] = {
     TIME(worst_cancel), TIME(open),
 };
 
+/* Records are handed out from the front, so the first unused one is the end; one that is being written may be about
+ * to be used, or is damaged, which the reader finds. */
+#define NEXT(records, slot, i)                                                                \
+    for (; *(i) < ARRAY_SIZE(records); (*(i))++) {                                            \
+        uint32_t sequence =                                                                   \
+            atomic_load_explicit(sequence_of(&(records)[*(i)]), memory_order_acquire);        \
+                                                                                              \
+        if (sequence % 2 == 0 && *(const volatile uint32_t *)&(records)[*(i)].head.used == 0) \
+            return false;                                                                     \
+        if ((slot) == SCOREBOARD_ANY || sequence % 2 != 0 ||                                  \
+            *(const volatile uint32_t *)&(records)[*(i)].module == (slot))                    \
+            return true;                                                                      \
+    }                                                                                         \
+    return false
+
+bool scoreboard_next_task(const struct scoreboard *board, uint32_t slot, unsigned *i)
+{
+    NEXT(board->tasks, slot, i);
+}
+
+bool scoreboard_next_pool(const struct scoreboard *board, uint32_t slot, unsigned *i)
+{
+    NEXT(board->pools, slot, i);
+}
+
+bool scoreboard_next_thread(const struct scoreboard *board, uint32_t slot, unsigned *i)
+{
+    NEXT(board->threads, slot, i);
+}
+
 bool scoreboard_read_task(const struct scoreboard *board, unsigned i, struct scoreboard_task *t)
 {
     bool whole = scoreboard_read(&board->tasks[i], t, sizeof(*t));

@@ -257,6 +257,16 @@ bool scoreboard_is_intact(const struct scoreboard *board);
  */
 bool scoreboard_read(const void *record, void *copy, size_t size);
 
+/*
+ * Looks for the next record of a module's tasks, pools or threads from *i on, without copying any: records are large,
+ * and most are of other modules or unused. slot may be SCOREBOARD_ANY. What is found may change before it is read, so
+ * whoever reads it looks again at head.used and module. Returns false when there is none.
+ */
+#define SCOREBOARD_ANY UINT32_MAX
+bool scoreboard_next_task(const struct scoreboard *board, uint32_t slot, unsigned *i);
+bool scoreboard_next_pool(const struct scoreboard *board, uint32_t slot, unsigned *i);
+bool scoreboard_next_thread(const struct scoreboard *board, uint32_t slot, unsigned *i);
+
 bool scoreboard_read_module(const struct scoreboard *board, unsigned i,
                             struct scoreboard_module *m);
 bool scoreboard_read_task(const struct scoreboard *board, unsigned i, struct scoreboard_task *t);

@@ -7,6 +7,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
@@ -55,6 +56,42 @@ static void test_foreign_memory(void **state)
     assert_int_equal(ftruncate(fd, sizeof(struct scoreboard)), 0);
     assert_int_equal(scoreboard_map(fd, &host), -EPROTO);
     close(fd);
+}
+
+/* Those of one module among those of others; a record that is being written counts until it is read. */
+static void test_next(void **state)
+{
+    struct scoreboard *board = calloc(1, sizeof(*board));
+    unsigned i = 0;
+    (void)state;
+
+    assert_false(scoreboard_next_task(board, SCOREBOARD_ANY, &i));
+    for (unsigned task = 0; task < 4; task++) {
+        board->tasks[task].head.used = 1;
+        board->tasks[task].module = task % 2;
+    }
+    board->tasks[5].head.used = 1;
+    i = 0;
+    assert_true(scoreboard_next_task(board, 1, &i));
+    assert_int_equal(i, 1);
+    i++;
+    assert_true(scoreboard_next_task(board, 1, &i));
+    assert_int_equal(i, 3);
+    i++;
+    /* Past the first unused one nothing is in use. */
+    assert_false(scoreboard_next_task(board, 1, &i));
+    assert_int_equal(i, 4);
+    assert_false(scoreboard_next_task(board, SCOREBOARD_ANY, &i));
+    scoreboard_write_begin(&board->tasks[4]);
+    assert_true(scoreboard_next_task(board, 1, &i));
+    i = SCOREBOARD_TASKS;
+    assert_false(scoreboard_next_task(board, SCOREBOARD_ANY, &i));
+    i = 0;
+    assert_false(scoreboard_next_pool(board, SCOREBOARD_ANY, &i));
+    board->threads[0].head.used = 1;
+    assert_true(scoreboard_next_thread(board, SCOREBOARD_ANY, &i));
+    assert_false(scoreboard_next_thread(board, 7, &i));
+    free(board);
 }
 
 /* A writer that never stops, in a process of its own; what is read must be of one piece. */
@@ -148,6 +185,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_write_and_read),
         cmocka_unit_test(test_foreign_memory),
+        cmocka_unit_test(test_next),
         cmocka_unit_test(test_readers_see_whole_records),
         cmocka_unit_test(test_garbage_is_bounded),
     };
