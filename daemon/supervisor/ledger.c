@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/hash.h"
 #include "base/log.h"
 #include "base/text.h"
 #include "daemon/loop/loop.h"
@@ -34,6 +35,7 @@
 #define SLEW_MAX (60 * NSEC_PER_SEC)
 
 struct entry {
+    struct entry *next; /* in its bucket */
     char *module;
     char *task;
     bool kept;
@@ -49,9 +51,13 @@ struct entry {
     uint64_t noted;  /* counts the changes of all, to know the oldest */
 };
 
+/* All tasks of a module are in one bucket. */
+#define BUCKETS 256
+
 struct ledger {
     struct ledger_file *file;
-    struct entry *entries;
+    struct entry **entries;
+    struct entry *buckets[BUCKETS];
     size_t count;
     uint64_t notes; /* so far */
     bool changed; /* since the last write began; then the timer is armed, or a write is under way */
@@ -66,51 +72,88 @@ struct ledger {
 
 static void entry_free(struct entry *entry)
 {
+    if (!entry)
+        return;
     free(entry->module);
     free(entry->task);
+    free(entry);
+}
+
+static struct entry **bucket_of(const struct ledger *ledger, const char *module)
+{
+    return (struct entry **)&ledger->buckets[hash_text(module) % BUCKETS];
+}
+
+/* Out of its bucket; whoever calls it takes it out of the entries. */
+static void remove_entry(struct ledger *ledger, struct entry *entry)
+{
+    struct entry **place = bucket_of(ledger, entry->module);
+
+    while (*place != entry)
+        place = &(*place)->next;
+    *place = entry->next;
+    entry_free(entry);
+}
+
+/* The module's next entry after this one, or its first after NULL; NULL at the end. */
+static struct entry *next_of(const struct ledger *ledger, const char *module,
+                             const struct entry *entry)
+{
+    struct entry *next = entry ? entry->next : *bucket_of(ledger, module);
+
+    while (next && strcmp(next->module, module) != 0)
+        next = next->next;
+    return next;
 }
 
 static struct entry *find(const struct ledger *ledger, const char *module, const char *task)
 {
-    for (size_t i = 0; i < ledger->count; i++)
-        if (strcmp(ledger->entries[i].task, task) == 0 &&
-            strcmp(ledger->entries[i].module, module) == 0)
-            return &ledger->entries[i];
+    struct entry *entry = NULL;
+
+    while ((entry = next_of(ledger, module, entry)))
+        if (strcmp(entry->task, task) == 0)
+            return entry;
     return NULL;
 }
 
 static void make_place(struct ledger *ledger, const char *module)
 {
-    size_t oldest = 0, tasks = 0;
+    struct entry *entry = NULL, *oldest = NULL;
+    size_t tasks = 0, i = 0;
 
-    for (size_t i = 0; i < ledger->count; i++) {
-        if (strcmp(ledger->entries[i].module, module) != 0)
-            continue;
-        if (tasks++ == 0 || ledger->entries[i].noted < ledger->entries[oldest].noted)
-            oldest = i;
+    while ((entry = next_of(ledger, module, entry))) {
+        if (tasks++ == 0 || entry->noted < oldest->noted)
+            oldest = entry;
     }
     if (tasks < TASKS_MAX)
         return;
-    entry_free(&ledger->entries[oldest]);
-    ledger->entries[oldest] = ledger->entries[--ledger->count];
+    while (ledger->entries[i] != oldest)
+        i++;
+    ledger->entries[i] = ledger->entries[--ledger->count];
+    remove_entry(ledger, oldest);
 }
 
 static struct entry *add(struct ledger *ledger, const char *module, const char *task)
 {
-    struct entry *entries, entry = {0};
+    struct entry **entries, **bucket = bucket_of(ledger, module),
+                            *entry = calloc(1, sizeof(*entry));
 
     make_place(ledger, module);
-    entries = reallocarray(ledger->entries, ledger->count + 1, sizeof(*entries));
+    entries = reallocarray(ledger->entries, ledger->count + 1, sizeof(struct entry *));
     if (entries)
         ledger->entries = entries;
-    entry.module = strdup(module);
-    entry.task = strdup(task);
-    if (!entries || !entry.module || !entry.task) {
-        entry_free(&entry);
+    if (entry) {
+        entry->module = strdup(module);
+        entry->task = strdup(task);
+    }
+    if (!entries || !entry || !entry->module || !entry->task) {
+        entry_free(entry);
         return NULL;
     }
-    entries[ledger->count] = entry;
-    return &entries[ledger->count++];
+    while (*bucket)
+        bucket = &(*bucket)->next;
+    *bucket = entry;
+    return entries[ledger->count++] = entry;
 }
 
 /* Returns whether anything that is to be kept has changed. */
@@ -171,8 +214,9 @@ static void mark_changed(struct ledger *ledger)
 static void clear(struct ledger *ledger)
 {
     for (size_t i = 0; i < ledger->count; i++)
-        entry_free(&ledger->entries[i]);
+        entry_free(ledger->entries[i]);
     ledger->count = 0;
+    memset(ledger->buckets, 0, sizeof(ledger->buckets));
 }
 
 static void note_read(const char *module, char *task, int64_t settled, void *arg)
@@ -198,15 +242,15 @@ static int read_file(struct ledger *ledger)
 /* The oldest change first: reading the lines again in their order tells which is the older. */
 static int compare_notes(const void *a, const void *b)
 {
-    const struct entry *left = a, *right = b;
+    const struct entry *const *left = a, *const *right = b;
 
-    return left->noted < right->noted ? -1 : left->noted > right->noted;
+    return (*left)->noted<(*right)->noted ? -1 : (*left)->noted>(*right)->noted;
 }
 
 static void sort(struct ledger *ledger)
 {
     if (ledger->count > 0)
-        qsort(ledger->entries, ledger->count, sizeof(*ledger->entries), compare_notes);
+        qsort(ledger->entries, ledger->count, sizeof(struct entry *), compare_notes);
 }
 
 static int compose(struct ledger *ledger)
@@ -216,9 +260,9 @@ static int compose(struct ledger *ledger)
     sort(ledger);
     ledger_file_begin(text);
     for (size_t i = 0; i < ledger->count; i++)
-        if (ledger->entries[i].kept)
-            ledger_file_line(text, ledger->entries[i].module, ledger->entries[i].task,
-                             to_known(&ledger->entries[i]).settled);
+        if (ledger->entries[i]->kept)
+            ledger_file_line(text, ledger->entries[i]->module, ledger->entries[i]->task,
+                             to_known(ledger->entries[i]).settled);
     ledger_file_end(text);
     return text->failed ? -ENOMEM : 0;
 }
@@ -340,7 +384,7 @@ static void read_board(struct ledger *ledger, const char *module, const struct s
 {
     bool changed = false;
 
-    for (unsigned i = 0; i < SCOREBOARD_TASKS; i++) {
+    for (unsigned i = 0; scoreboard_next_task(board, slot, &i); i++) {
         struct scoreboard_task task;
         struct entry seen;
         bool whole = scoreboard_read_task(board, i, &task);
@@ -383,19 +427,21 @@ void ledger_each(const struct ledger *ledger, const char *module,
                  void (*fn)(const char *task, const struct ledger_known *known, void *arg),
                  void *arg)
 {
-    for (size_t i = 0; i < ledger->count; i++)
-        if (strcmp(ledger->entries[i].module, module) == 0) {
-            const struct ledger_known known = to_known(&ledger->entries[i]);
+    const struct entry *entry = NULL;
 
-            fn(ledger->entries[i].task, &known, arg);
-        }
+    while ((entry = next_of(ledger, module, entry))) {
+        const struct ledger_known known = to_known(entry);
+
+        fn(entry->task, &known, arg);
+    }
 }
 
 void ledger_revive(struct ledger *ledger, const char *module)
 {
-    for (size_t i = 0; i < ledger->count; i++)
-        if (strcmp(ledger->entries[i].module, module) == 0)
-            ledger->entries[i].stopped = false;
+    struct entry *entry = NULL;
+
+    while ((entry = next_of(ledger, module, entry)))
+        entry->stopped = false;
 }
 
 void ledger_forget(struct ledger *ledger, bool (*stays)(const char *module, void *arg), void *arg)
@@ -403,17 +449,17 @@ void ledger_forget(struct ledger *ledger, bool (*stays)(const char *module, void
     size_t strangers = 0, excess, kept = 0;
 
     for (size_t i = 0; i < ledger->count; i++)
-        strangers += !stays(ledger->entries[i].module, arg);
+        strangers += !stays(ledger->entries[i]->module, arg);
     if (strangers <= LEDGER_STRANGERS_MAX)
         return;
     excess = strangers - LEDGER_STRANGERS_MAX;
     sort(ledger);
     for (size_t i = 0; i < ledger->count; i++) {
-        if (excess == 0 || stays(ledger->entries[i].module, arg)) {
+        if (excess == 0 || stays(ledger->entries[i]->module, arg)) {
             ledger->entries[kept++] = ledger->entries[i];
             continue;
         }
-        entry_free(&ledger->entries[i]);
+        remove_entry(ledger, ledger->entries[i]);
         excess--;
     }
     ledger->count = kept;
@@ -474,7 +520,7 @@ json_t *ledger_save(const struct ledger *ledger)
     json_t *list = json_array();
 
     for (size_t i = 0; list && i < ledger->count; i++)
-        if (json_array_append_new(list, save_entry(&ledger->entries[i])) < 0) {
+        if (json_array_append_new(list, save_entry(ledger->entries[i])) < 0) {
             json_decref(list);
             return NULL;
         }
