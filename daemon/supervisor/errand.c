@@ -21,6 +21,7 @@
 static void settle(struct errand_item *item, int code, const char *text)
 {
     item->settled = true;
+    item->errand->open--;
     item->code = code;
     item->text = text ? strdup(text) : NULL;
     if (item->text)
@@ -63,10 +64,7 @@ static void look_at(struct errand_item *item)
 
 bool errand_is_settled(const struct errand *errand)
 {
-    for (size_t i = 0; i < errand->count; i++)
-        if (!errand->items[i].settled)
-            return false;
-    return true;
+    return errand->open == 0;
 }
 
 void errands_settle(struct supervisor *supervisor)
@@ -74,42 +72,38 @@ void errands_settle(struct supervisor *supervisor)
     struct errand *errand;
 
     LIST_FOREACH (errand, &supervisor->errands, list)
-        for (size_t i = 0; i < errand->count; i++)
+        for (size_t i = 0; i < errand->count && errand->open > 0; i++)
             look_at(&errand->items[i]);
 }
 
-static struct errand_item *find(struct errand *errand, const struct unit *unit)
+/* A unit is part of few errands, and an errand may be about all units. */
+static struct errand_item *find(const struct errand *errand, const struct unit *unit)
 {
-    for (size_t i = 0; i < errand->count; i++)
-        if (errand->items[i].unit == unit)
-            return &errand->items[i];
+    struct errand_item *item;
+
+    LIST_FOREACH (item, &unit->errand_items, list)
+        if (item->errand == errand)
+            return item;
     return NULL;
 }
 
 void errands_note(struct unit *unit)
 {
-    struct errand *errand;
     struct errand_item *item;
 
-    LIST_FOREACH (errand, &unit->supervisor->errands, list) {
-        item = find(errand, unit);
-        if (item)
-            look_at(item);
-    }
+    LIST_FOREACH (item, &unit->errand_items, list)
+        look_at(item);
 }
 
 void errands_forget(struct unit *unit)
 {
-    struct errand *errand;
-    struct errand_item *item;
+    struct errand_item *item, *next;
 
-    LIST_FOREACH (errand, &unit->supervisor->errands, list) {
-        item = find(errand, unit);
-        if (!item)
-            continue;
+    LIST_FOREACH_SAFE (item, next, &unit->errand_items, list) {
         if (!item->settled)
             settle(item, item->want == ERRAND_DOWN ? 0 : -ECANCELED, "was removed");
         item->unit = NULL;
+        list_remove(&item->list);
     }
 }
 
@@ -165,22 +159,22 @@ void errand_end(struct errand *errand)
         return;
     list_remove(&errand->list);
     loop_timer_destroy(errand->timer);
-    for (size_t i = 0; i < errand->count; i++)
+    for (size_t i = 0; i < errand->count; i++) {
+        list_remove(&errand->items[i].list);
         free(errand->items[i].text);
+    }
     free(errand->items);
     free(errand);
 }
 
-static void overtake(struct supervisor *supervisor, const struct errand *by_errand,
-                     const struct unit *unit, enum errand_want want, const char *by)
+static void overtake(const struct errand *by_errand, const struct unit *unit, enum errand_want want,
+                     const char *by)
 {
-    struct errand *errand;
     struct errand_item *item;
     char text[400];
 
-    LIST_FOREACH (errand, &supervisor->errands, list) {
-        item = errand == by_errand ? NULL : find(errand, unit);
-        if (!item || item->settled || item->want == want)
+    LIST_FOREACH (item, &unit->errand_items, list) {
+        if (item->errand == by_errand || item->settled || item->want == want)
             continue;
         snprintf(text, sizeof(text), "is overtaken by %s", by_errand ? by_errand->what : by);
         settle(item, -ECANCELED, text);
@@ -210,13 +204,15 @@ void errand_add(struct supervisor *supervisor, struct errand *errand, struct uni
 {
     struct errand_item *item = errand ? find(errand, unit) : NULL;
 
-    overtake(supervisor, errand, unit, want, by);
+    overtake(errand, unit, want, by);
     if (item)
         item->want = want;
     if (item || !errand || errand->count == errand->size)
         return;
     item = &errand->items[errand->count++];
-    *item = (struct errand_item){.unit = unit, .want = want};
+    *item = (struct errand_item){.errand = errand, .unit = unit, .want = want};
+    list_append(&unit->errand_items, &item->list);
+    errand->open++;
     snprintf(item->name, sizeof(item->name), "%s", unit->name);
     /* It goes along only now. */
     if (loop_timer_due(errand->timer) != 0)

@@ -23,6 +23,8 @@ struct unit;
 enum errand_want { ERRAND_UP, ERRAND_DOWN };
 
 struct errand_item {
+    struct list list; /* in the unit: its part in each errand */
+    struct errand *errand;
     struct unit *unit; /* NULL once it has gone away */
     char name[64];     /* the unit's, cut */
     enum errand_want want;
@@ -39,6 +41,7 @@ struct errand {
     struct errand_item *items; /* the first is what was asked for, the others go along */
     size_t count;
     size_t size;
+    size_t open; /* items that have not settled */
 };
 
 /* An errand without units; what says whose it is, for those that it overtakes. Returns 0 or -ENOMEM. */

@@ -57,36 +57,38 @@ static bool needs_new_process(struct supervisor *supervisor, const struct config
     return tenancy && !tenancy_suits(tenancy, module);
 }
 
-/* Each may find a slot, but not all of them. */
-static bool lacks_slots(struct supervisor *supervisor, const struct config *after, const char *host)
+/* Marks the hosts whose processes must end. One that has no tenancy yet has no process either. */
+static void find_new_processes(struct supervisor *supervisor, const struct config *after)
 {
-    const struct tenancy *tenancy = tenancy_find(supervisor, host);
-    unsigned needed = 0;
+    struct tenancy *tenancy;
 
-    for (size_t i = 0; tenancy && i < after->module_count; i++)
-        needed += strcmp(after->modules[i]->host, host) == 0 &&
-                  tenancy_needs_slot(tenancy, after->modules[i]);
-    return tenancy && needed > tenancy_free_slots(tenancy);
+    LIST_FOREACH (tenancy, &supervisor->tenancies, list) {
+        tenancy->slots_needed = 0;
+        tenancy->renewed = false;
+    }
+    for (size_t i = 0; i < after->module_count; i++) {
+        tenancy = tenancy_find(supervisor, after->modules[i]->host);
+        if (!tenancy)
+            continue;
+        tenancy->slots_needed += tenancy_needs_slot(tenancy, after->modules[i]);
+        tenancy->renewed = tenancy->renewed || needs_new_process(supervisor, after->modules[i]);
+    }
+    /* Each may find a slot, but not all of them. */
+    LIST_FOREACH (tenancy, &supervisor->tenancies, list)
+        if (tenancy->slots_needed > tenancy_free_slots(tenancy))
+            tenancy->renewed = true;
 }
 
-static int find_new_processes(struct supervisor *supervisor, const struct config *after,
-                              struct strings *ret_hosts)
+static bool is_renewed(struct supervisor *supervisor, const char *host)
 {
-    for (size_t i = 0; i < after->module_count; i++) {
-        const struct config_module *module = after->modules[i];
+    const struct tenancy *tenancy = tenancy_find(supervisor, host);
 
-        if (!strings_have(ret_hosts, module->host) &&
-            (needs_new_process(supervisor, module) ||
-             lacks_slots(supervisor, after, module->host)) &&
-            strings_add(ret_hosts, module->host) < 0)
-            return -ENOMEM;
-    }
-    return 0;
+    return tenancy && tenancy->renewed;
 }
 
 static struct reload_change find_change(struct supervisor *supervisor,
                                         const struct config_module *module,
-                                        const struct strings *hosts, const struct strings *steady)
+                                        const struct strings *steady)
 {
     const struct config_module *old = config_find(supervisor->config, module->name);
     const struct unit *unit = supervisor_find(supervisor, module->name);
@@ -95,7 +97,7 @@ static struct reload_change find_change(struct supervisor *supervisor,
 
     if (!old) {
         change.step = RELOAD_ADD;
-    } else if (difference == CONFIG_RESTART || strings_have(hosts, module->host)) {
+    } else if (difference == CONFIG_RESTART || is_renewed(supervisor, module->host)) {
         change.step = RELOAD_RESTART;
         change.new_process = true;
     } else if (difference == CONFIG_RELOAD) {
@@ -271,7 +273,7 @@ static char *find_work(struct supervisor *supervisor, const char *module)
         unit && unit->attached ? host_scoreboard(unit->tenancy->host) : NULL;
     cleanup_text struct text text = {0};
 
-    for (unsigned i = 0; board && i < SCOREBOARD_TASKS; i++) {
+    for (unsigned i = 0; board && scoreboard_next_task(board, unit->slot, &i); i++) {
         struct scoreboard_task task;
 
         if (scoreboard_read_task(board, i, &task) && task.head.used && task.module == unit->slot &&
@@ -279,7 +281,7 @@ static char *find_work(struct supervisor *supervisor, const char *module)
             text_append_format(&text, "%srun %s#%llu", text.length > 0 ? ", " : "", task.name,
                                (unsigned long long)task.run);
     }
-    for (unsigned i = 0; board && i < SCOREBOARD_POOLS; i++) {
+    for (unsigned i = 0; board && scoreboard_next_pool(board, unit->slot, &i); i++) {
         struct scoreboard_pool pool;
 
         if (scoreboard_read_pool(board, i, &pool) && pool.head.used && pool.module == unit->slot &&
@@ -302,17 +304,15 @@ int reload_find_changes(struct supervisor *supervisor, const struct config *afte
                         size_t *ret_count)
 {
     const struct config *before = supervisor->config;
-    cleanup_strings struct strings hosts = {0};
     struct reload_change *changes;
     size_t count = 0;
 
-    if (find_new_processes(supervisor, after, &hosts) < 0)
-        return -ENOMEM;
+    find_new_processes(supervisor, after);
     changes = calloc(before->module_count + after->module_count + 1, sizeof(*changes));
     if (!changes)
         return -ENOMEM;
     for (size_t i = 0; i < after->module_count; i++)
-        changes[count++] = find_change(supervisor, after->modules[i], &hosts, steady);
+        changes[count++] = find_change(supervisor, after->modules[i], steady);
     while (spread_restarts(supervisor, after, changes))
         ;
     while (spread_starts(supervisor, after, changes))

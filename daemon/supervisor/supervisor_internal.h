@@ -26,7 +26,7 @@ struct reload_waiter {
     void *arg;
 };
 
-#define NAME_BUCKETS 256
+#define NAME_BUCKETS 512
 
 struct supervisor {
     struct loop *loop;
@@ -40,6 +40,7 @@ struct supervisor {
     struct list units;
     struct list names[NAME_BUCKETS]; /* the units again, by their names */
     struct list tenancies;
+    struct list tenancy_names[NAME_BUCKETS]; /* and these, by the names of their hosts */
     struct list errands;
     struct spawner *spawner;
     struct host_stops *host_stops;

@@ -40,8 +40,10 @@ int supervisor_create(struct loop *loop, const struct supervisor_options *option
         .config = config,
     };
     list_init(&supervisor->units);
-    for (size_t i = 0; i < NAME_BUCKETS; i++)
+    for (size_t i = 0; i < NAME_BUCKETS; i++) {
         list_init(&supervisor->names[i]);
+        list_init(&supervisor->tenancy_names[i]);
+    }
     list_init(&supervisor->tenancies);
     list_init(&supervisor->errands);
     list_init(&supervisor->waiters);

@@ -4,17 +4,23 @@
 #include <errno.h>
 #include <string.h>
 
+#include "base/hash.h"
 #include "base/macro.h"
 #include "daemon/supervisor/goal.h"
 #include "daemon/supervisor/ledger.h"
 #include "daemon/supervisor/supervisor_internal.h"
 #include "daemon/supervisor/unit.h"
 
+static struct list *find_bucket(struct supervisor *supervisor, const char *name)
+{
+    return &supervisor->tenancy_names[hash_text(name) % NAME_BUCKETS];
+}
+
 struct tenancy *tenancy_find(struct supervisor *supervisor, const char *name)
 {
     struct tenancy *tenancy;
 
-    LIST_FOREACH (tenancy, &supervisor->tenancies, list)
+    LIST_FOREACH (tenancy, find_bucket(supervisor, name), name_list)
         if (strcmp(host_name(tenancy->host), name) == 0)
             return tenancy;
     return NULL;
@@ -40,6 +46,7 @@ static struct tenancy *make_tenancy(struct supervisor *supervisor, const struct 
         return NULL;
     }
     list_append(&supervisor->tenancies, &tenancy->list);
+    list_append(find_bucket(supervisor, options.name), &tenancy->name_list);
     return tenancy;
 }
 
@@ -79,6 +86,7 @@ void tenancy_leave(struct unit *unit)
         return;
     }
     list_remove(&tenancy->list);
+    list_remove(&tenancy->name_list);
     host_destroy(tenancy->host);
     loaded_clear(&tenancy->loaded);
     free(tenancy);

@@ -24,13 +24,18 @@ struct torn_record {
 };
 
 struct tenancy {
-    struct list list; /* in the supervisor */
+    struct list list;      /* in the supervisor */
+    struct list name_list; /* there, too, with those whose names look alike */
     struct supervisor *supervisor;
     struct list units;
     struct host *host;
     struct loaded loaded;    /* by the host's present process */
     bool condemned;          /* that process takes nobody any more: it ends with its last tenant */
     struct torn_record torn; /* of watch.c */
+    /* reload_changes.c, while it finds changes: how many modules need a slot of the process, and whether there is to be
+     * another process. */
+    unsigned slots_needed;
+    bool renewed;
 };
 
 /* The one of that host's name, or NULL. */

@@ -72,6 +72,7 @@ int unit_create(struct supervisor *supervisor, struct config *config,
     list_init(&unit->tenancy_list);
     list_init(&unit->name_list);
     list_init(&unit->dependents);
+    list_init(&unit->errand_items);
     unit->name = strdup(settings->name);
     if (!unit->name || unit_set_settings(unit, config, settings) < 0 ||
         loop_timer_create(supervisor->loop, timer_expired, unit, &unit->timer) < 0 ||

@@ -86,7 +86,8 @@ struct unit {
     struct list name_list;   /* in the supervisor, with those whose names look alike */
     struct tree_edge *edges; /* to what it requires and comes after */
     size_t edge_count;
-    struct list dependents; /* the edges that lead to it */
+    struct list dependents;   /* the edges that lead to it */
+    struct list errand_items; /* its parts in errands */
     /* tree.c: what it waits for, as found at this generation of the supervisor. */
     uint64_t looked_at;
     enum tree_wait wait;

@@ -184,6 +184,7 @@ static void make_world(void)
         list_append(&supervisor.units, &unit->list);
         list_append(supervisor_name_bucket(&supervisor, unit->name), &unit->name_list);
         list_init(&unit->dependents);
+        list_init(&unit->errand_items);
     }
 }
 
