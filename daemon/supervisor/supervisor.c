@@ -275,7 +275,7 @@ void supervisor_settle(void *arg)
     reload_settle(supervisor);
     if (supervisor->phase >= PHASE_DRAINING)
         plans_finish(&supervisor->plans);
-    watch_update(supervisor->watch);
+    watch_expect(supervisor->watch, 0);
     supervisor_notify(supervisor, SUPERVISOR_CHANGED);
 }
 

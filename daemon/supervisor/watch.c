@@ -77,7 +77,9 @@ static int64_t look_at_threads(struct tenancy *tenancy, int64_t now)
     const struct scoreboard *board = host_scoreboard(tenancy->host);
     int64_t earliest = INT64_MAX;
 
-    for (unsigned i = 0; i < SCOREBOARD_THREADS && host_state(tenancy->host) == HOST_UP; i++) {
+    for (unsigned i = 0;
+         host_state(tenancy->host) == HOST_UP && scoreboard_next_thread(board, SCOREBOARD_ANY, &i);
+         i++) {
         struct scoreboard_thread thread;
         bool whole = scoreboard_read_thread(board, i, &thread);
 
@@ -99,7 +101,9 @@ static int64_t look_at(struct tenancy *tenancy, int64_t now)
         return INT64_MAX;
     if (!scoreboard_is_intact(board))
         host_kill(tenancy->host, "it has damaged its scoreboard");
-    for (unsigned i = 0; i < SCOREBOARD_TASKS && host_state(tenancy->host) == HOST_UP; i++) {
+    for (unsigned i = 0;
+         host_state(tenancy->host) == HOST_UP && scoreboard_next_task(board, SCOREBOARD_ANY, &i);
+         i++) {
         struct scoreboard_task task;
         bool whole = scoreboard_read_task(board, i, &task);
 
