@@ -25,6 +25,10 @@
 /* How often it is looked whether work moves: nobody tells. */
 #define LOOK_INTERVAL (500 * NSEC_PER_MSEC)
 
+/* Looking at all modules takes the longer the more there are, and with as many of them something changes all the time:
+ * after a look the next one waits for so many times what it took. */
+#define LOOK_SHARE 50
+
 /* Beside what is asked for: for messages on their way, on a busy machine. */
 #define EXTENSION_SLACK (5 * NSEC_PER_SEC)
 
@@ -33,7 +37,9 @@ struct systemd {
     struct notify *notify;
     struct loop_timer *watchdog; /* NULL: systemd does not ask for it */
     int64_t watchdog_interval;
-    struct loop_timer *look; /* runs while the daemon stops; NULL: there is no systemd */
+    struct loop_timer *look;  /* runs while the daemon stops; NULL: there is no systemd */
+    struct loop_timer *later; /* a change that was not looked at; NULL: there is no systemd */
+    int64_t rested_at;        /* from then on a change is looked at when it comes */
     bool started;
     int64_t moved;    /* the newest sign of progress that it was told of */
     char status[512]; /* what it was told last */
@@ -145,12 +151,40 @@ static void look_for_progress(struct systemd *systemd)
     extend(systemd, patience(snapshot));
 }
 
+/* Tells what a look at the present state gives. */
+static void look_now(struct systemd *systemd)
+{
+    int64_t begun = clock_monotonic();
+
+    look_for_progress(systemd);
+    update_status(systemd);
+    systemd->rested_at = clock_monotonic() + LOOK_SHARE * (clock_monotonic() - begun);
+    loop_timer_disarm(systemd->later);
+}
+
+static void look_later(void *arg)
+{
+    look_now(arg);
+}
+
+/* Something changes all the time while many modules start or stop. */
+static void note_change(struct systemd *systemd)
+{
+    int64_t wait = systemd->rested_at - clock_monotonic();
+
+    if (!systemd->look)
+        return;
+    if (wait <= 0)
+        look_now(systemd);
+    else if (loop_timer_due(systemd->later) == 0)
+        loop_timer_arm(systemd->later, wait);
+}
+
 static void look(void *arg)
 {
     struct systemd *systemd = arg;
 
-    look_for_progress(systemd);
-    update_status(systemd);
+    look_now(systemd);
     loop_timer_arm(systemd->look, LOOK_INTERVAL);
 }
 
@@ -192,10 +226,11 @@ void systemd_observe(struct systemd *systemd, enum supervisor_event event)
         extend(systemd, EDGE_DRAIN_TIMEOUT);
         break;
     case SUPERVISOR_CHANGED:
-        break;
+        note_change(systemd);
+        return;
     }
-    look_for_progress(systemd);
-    update_status(systemd);
+    if (systemd->look)
+        look_now(systemd);
 }
 
 json_t *systemd_unit_json(void)
@@ -220,6 +255,8 @@ int systemd_create(struct edge *edge, bool successor, struct systemd **ret_syste
     r = notify_create(edge->loop, &systemd->notify);
     if (r == 0 && notify_is_used(systemd->notify))
         r = loop_timer_create(edge->loop, look, systemd, &systemd->look);
+    if (r == 0 && notify_is_used(systemd->notify))
+        r = loop_timer_create(edge->loop, look_later, systemd, &systemd->later);
     if (r == 0 && sd_watchdog_enabled(0, &usec) > 0) {
         systemd->watchdog_interval = (int64_t)usec * NSEC_PER_USEC / 2;
         r = loop_timer_create(edge->loop, ping, systemd, &systemd->watchdog);
@@ -250,6 +287,7 @@ void systemd_destroy(struct systemd *systemd)
         return;
     loop_timer_destroy(systemd->watchdog);
     loop_timer_destroy(systemd->look);
+    loop_timer_destroy(systemd->later);
     notify_destroy(systemd->notify);
     free(systemd);
 }
