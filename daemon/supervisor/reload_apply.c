@@ -44,7 +44,7 @@ static void replace_unit(struct supervisor *supervisor, struct unit *old,
     }
     if (!old)
         return;
-    old->removed = true;
+    unit_leave(old);
     unit->held = old->held;
     unit->was_down = old->was_down;
     unit->was_ready = old->was_ready;
@@ -71,7 +71,7 @@ static void set_all_settings(struct supervisor *supervisor)
 
     LIST_FOREACH (unit, &supervisor->units, list)
         if (!config_find(config, unit->name))
-            unit->removed = true;
+            unit_leave(unit);
     for (size_t i = 0; i < config->module_count; i++)
         set_settings(supervisor, config->modules[i]);
     tree_link(supervisor);

@@ -34,7 +34,9 @@ void supervisor_notify(struct supervisor *supervisor, enum supervisor_event even
 void supervisor_changed(struct supervisor *supervisor)
 {
     supervisor->generation++;
-    loop_timer_arm(supervisor->settle_timer, 0);
+    /* One that is due already keeps its place: where something changes all the time, it would else never come. */
+    if (loop_timer_due(supervisor->settle_timer) == 0)
+        loop_timer_arm(supervisor->settle_timer, 0);
 }
 
 void supervisor_fail(struct supervisor *supervisor, const char *text)
@@ -74,6 +76,7 @@ void supervisor_unit_changed(struct unit *unit, enum unit_state before)
 {
     struct supervisor *supervisor = unit->supervisor;
 
+    pace_end(&supervisor->pace, unit);
     /* What a failed start was waited for, is not any more. */
     if (before == UNIT_STARTING && unit->state == UNIT_BACKOFF)
         unit->rolled = false;
@@ -133,11 +136,15 @@ static void start_next(struct supervisor *supervisor)
 
         if (unit->state != UNIT_WAITING || unit->goal != GOAL_NONE)
             continue;
+        if (!pace_has_room(&supervisor->pace))
+            break;
         wait = tree_wait(unit, &culprit);
         if (wait == TREE_MAY)
             unit_handle(unit, UNIT_EVENT_PROCEED, NULL);
         else if (wait == TREE_MOVES && !culprit)
             tenancy_make_room(unit);
+        if (unit->state == UNIT_STARTING)
+            pace_begin(&supervisor->pace, unit);
         if (unit->state == UNIT_WAITING)
             tree_describe_wait(unit, unit->reason, sizeof(unit->reason));
     }
@@ -191,6 +198,18 @@ static bool is_up(const struct unit *unit)
     return !unit_is_down(unit);
 }
 
+/* Or the next time: until then it counts as one that stops. */
+static void stop_one(struct supervisor *supervisor, struct unit *unit)
+{
+    struct unit_input input = {.cause = &supervisor->cause};
+
+    if (!pace_has_room(&supervisor->pace))
+        return;
+    unit_handle(unit, UNIT_EVENT_STOP, &input);
+    if (unit->state == UNIT_STOPPING)
+        pace_begin(&supervisor->pace, unit);
+}
+
 static void stop_next(struct supervisor *supervisor)
 {
     struct unit_input input = {.cause = &supervisor->cause};
@@ -203,8 +222,8 @@ static void stop_next(struct supervisor *supervisor)
             all_down = false;
             unit->wanted = false;
             if (unit->state != UNIT_STOPPING && tree_may_stop(unit)) {
-                unit_handle(unit, UNIT_EVENT_STOP, &input);
                 stopped = true;
+                stop_one(supervisor, unit);
             }
         }
     unit = stopped ? NULL : tree_untie(supervisor, is_up);
@@ -234,6 +253,8 @@ static void remove_gone(struct supervisor *supervisor)
 {
     struct unit *unit, *next, *heir;
 
+    if (supervisor->leaving == 0)
+        return;
     LIST_FOREACH_SAFE (unit, next, &supervisor->units, list)
         if (unit->removed && unit_is_down(unit) && !unit->attached) {
             requests_host_ended(&supervisor->requests, unit, "it was removed");
@@ -279,7 +300,7 @@ void supervisor_settle(void *arg)
     supervisor_notify(supervisor, SUPERVISOR_CHANGED);
 }
 
-/* One was stopped or continued by a signal. */
+/* One was stopped or continued by a signal, or there is room for another that starts or stops. */
 void supervisor_hosts_changed(void *arg)
 {
     supervisor_changed(arg);

@@ -5,6 +5,7 @@
 
 #include "base/list.h"
 #include "daemon/supervisor/operate.h"
+#include "daemon/supervisor/pace.h"
 #include "daemon/supervisor/plan.h"
 #include "daemon/supervisor/supervisor.h"
 
@@ -38,6 +39,7 @@ struct supervisor {
 
     struct config *config;
     struct list units;
+    size_t leaving;                  /* units that are removed */
     struct list names[NAME_BUCKETS]; /* the units again, by their names */
     struct list tenancies;
     struct list tenancy_names[NAME_BUCKETS]; /* and these, by the names of their hosts */
@@ -48,6 +50,7 @@ struct supervisor {
     struct operations operations;
     uint64_t mark; /* of the last walk of a goal */
     struct plans plans;
+    struct pace pace;
     struct watch *watch;
     struct zone_watch *zone_watch;
     struct ledger *ledger;

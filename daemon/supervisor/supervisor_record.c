@@ -55,6 +55,8 @@ int supervisor_create(struct loop *loop, const struct supervisor_options *option
     if (r == 0)
         r = loop_timer_create(loop, supervisor_stop_timer, supervisor, &supervisor->stop_timer);
     if (r == 0)
+        r = pace_init(&supervisor->pace, loop, supervisor_hosts_changed, supervisor);
+    if (r == 0)
         r = spawner_create(loop, &supervisor->spawner);
     if (r == 0)
         r = host_stops_create(loop, supervisor_hosts_changed, supervisor, &supervisor->host_stops);
@@ -136,6 +138,7 @@ void supervisor_destroy(struct supervisor *supervisor)
     host_stops_destroy(supervisor->host_stops);
     ledger_destroy(supervisor->ledger);
     spawner_destroy(supervisor->spawner);
+    pace_finish(&supervisor->pace);
     loop_timer_destroy(supervisor->settle_timer);
     loop_timer_destroy(supervisor->stop_timer);
     config_errors_free(&supervisor->check_errors);
@@ -189,6 +192,8 @@ struct unit *supervisor_find_leaving(struct supervisor *supervisor, const char *
 {
     struct unit *unit;
 
+    if (supervisor->leaving == 0)
+        return NULL;
     LIST_FOREACH (unit, supervisor_name_bucket(supervisor, name), name_list)
         if (unit->removed && !unit_is_down(unit) && strcmp(unit->name, name) == 0)
             return unit;

@@ -154,7 +154,7 @@ static const struct unit *find_leftover(const struct unit *unit)
     if (old)
         return old;
     /* The old self of a renamed section still has the folder or the port that the new one wants. */
-    if (unit->starts == 0)
+    if (unit->starts == 0 && unit->supervisor->leaving > 0)
         LIST_FOREACH (other, &unit->supervisor->units, list)
             if (other->removed && !unit_is_down(other) &&
                 strcmp(other->settings->path, unit->settings->path) == 0 &&

@@ -73,6 +73,7 @@ int unit_create(struct supervisor *supervisor, struct config *config,
     list_init(&unit->name_list);
     list_init(&unit->dependents);
     list_init(&unit->errand_items);
+    list_init(&unit->pace_list);
     unit->name = strdup(settings->name);
     if (!unit->name || unit_set_settings(unit, config, settings) < 0 ||
         loop_timer_create(supervisor->loop, timer_expired, unit, &unit->timer) < 0 ||
@@ -86,11 +87,19 @@ int unit_create(struct supervisor *supervisor, struct config *config,
     return 0;
 }
 
+void unit_leave(struct unit *unit)
+{
+    unit->supervisor->leaving += !unit->removed;
+    unit->removed = true;
+}
+
 void unit_destroy(struct unit *unit)
 {
     if (!unit)
         return;
+    unit->supervisor->leaving -= unit->removed;
     errands_forget(unit);
+    pace_end(&unit->supervisor->pace, unit);
     tenancy_leave(unit);
     tree_unlink(unit);
     tree_edges_free(unit->edges, unit->edge_count);

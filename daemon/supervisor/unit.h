@@ -88,6 +88,8 @@ struct unit {
     size_t edge_count;
     struct list dependents;   /* the edges that lead to it */
     struct list errand_items; /* its parts in errands */
+    struct list pace_list;    /* in the supervisor's pace, while it counts there */
+    int64_t paced_at;         /* when it began to */
     /* tree.c: what it waits for, as found at this generation of the supervisor. */
     uint64_t looked_at;
     enum tree_wait wait;
@@ -134,6 +136,9 @@ struct unit {
 int unit_create(struct supervisor *supervisor, struct config *config,
                 const struct config_module *settings, struct unit **ret_unit);
 void unit_destroy(struct unit *unit);
+
+/* It is no longer configured, or elsewhere. */
+void unit_leave(struct unit *unit);
 
 /* New settings from a new configuration, to be used from now on; tree_link() must follow. Returns 0 or
  * -ENOMEM, and then the old ones stay. */
