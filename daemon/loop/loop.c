@@ -1,4 +1,13 @@
 /* SPDX-License-Identifier: MIT */
+/*
+ * Sources and timers of loop.h do not call anybody from libevent's callbacks. They queue up as ready, in their order, and
+ * are called in slices of time; between two slices libevent looks for new events and calls what hangs on the event base
+ * itself, which is the HTTP servers. So a probe is answered soon however many hosts have something to say: it waits for
+ * a slice, and not for all of them. As each turn has its slice, requests hold up nobody for ever either.
+ *
+ * A source is at most once in the queue, with the events that have come. Whoever takes it out of the queue before its
+ * turn (a timer that is armed anew, a watch that is changed) has it not called.
+ */
 #include "daemon/loop/loop.h"
 
 #include <errno.h>
@@ -14,14 +23,27 @@
  * their own time. */
 #define RETRY_USEC 100000
 
+/* How long sources are called before probes have their turn. */
+#define SLICE (2 * NSEC_PER_MSEC)
+
 struct loop {
     struct event_base *base;
+    struct list ready;   /* sources and timers that are to be called */
+    struct event *turn;  /* calls them */
     struct list refused; /* sources whose watch is to be tried again */
     struct event *retry;
     bool suspended; /* see internal.h */
 };
 
+/* In each source and timer. */
+struct ready {
+    struct list list; /* in the loop's queue, when it is to be called */
+    struct loop *loop;
+    void (*call)(struct ready *ready);
+};
+
 static void try_again(evutil_socket_t fd, short what, void *arg);
+static void take_turn(evutil_socket_t fd, short what, void *arg);
 
 static void log_message(int severity, const char *message)
 {
@@ -57,8 +79,10 @@ int loop_create(struct loop **ret_loop)
         return -ENOMEM;
     }
     list_init(&loop->refused);
+    list_init(&loop->ready);
     loop->retry = evtimer_new(loop->base, try_again, loop);
-    if (!loop->retry) {
+    loop->turn = evtimer_new(loop->base, take_turn, loop);
+    if (!loop->retry || !loop->turn) {
         loop_destroy(loop);
         return -ENOMEM;
     }
@@ -72,6 +96,8 @@ void loop_destroy(struct loop *loop)
         return;
     if (loop->retry)
         event_free(loop->retry);
+    if (loop->turn)
+        event_free(loop->turn);
     event_base_free(loop->base);
     free(loop);
     libevent_global_shutdown();
@@ -92,29 +118,73 @@ struct event_base *loop_event_base(struct loop *loop)
     return loop->base;
 }
 
+/* The queue -------------------------------------------------------------------------------------- */
+
+/* In this turn of the loop, behind what it has found already. */
+static void queue_ready(struct ready *ready)
+{
+    struct loop *loop = ready->loop;
+
+    if (list_is_empty(&ready->list))
+        list_append(&loop->ready, &ready->list);
+    if (!loop->suspended)
+        event_active(loop->turn, EV_TIMEOUT, 0);
+}
+
+static void take_turn(evutil_socket_t fd _unused_, short what _unused_, void *arg)
+{
+    static const struct timeval next_turn = {0};
+    struct loop *loop = arg;
+    int64_t end = clock_monotonic() + SLICE;
+
+    while (!list_is_empty(&loop->ready) && !loop->suspended && !event_base_got_break(loop->base)) {
+        struct ready *ready = list_entry(loop->ready.next, struct ready, list);
+
+        if (clock_monotonic() >= end)
+            break;
+        list_remove(&ready->list);
+        ready->call(ready);
+    }
+    if (!list_is_empty(&loop->ready) && !loop->suspended)
+        evtimer_add(loop->turn, &next_turn);
+}
+
 void loop_suspend(struct loop *loop, bool suspended)
 {
     loop->suspended = suspended;
+    if (!suspended && !list_is_empty(&loop->ready))
+        event_active(loop->turn, EV_TIMEOUT, 0);
 }
 
+/* Descriptors ------------------------------------------------------------------------------------ */
+
 struct loop_io {
+    struct ready ready;
     struct list refused; /* in the loop's list */
-    struct loop *loop;
     struct event *event;
     int fd;
     unsigned watched;
+    unsigned events; /* that have come since it was called */
     loop_io_fn fn;
     void *arg;
 };
 
-static void io_ready(evutil_socket_t fd, short what, void *arg)
+static void call_io(struct ready *ready)
+{
+    struct loop_io *io = list_entry(ready, struct loop_io, ready);
+    unsigned events = io->events;
+
+    io->events = 0;
+    io->fn(io->fd, events, io->arg);
+}
+
+/* What is ready stays so, and is told again in each turn until it is read. */
+static void io_ready(evutil_socket_t fd _unused_, short what, void *arg)
 {
     struct loop_io *io = arg;
-    unsigned events = (what & EV_READ ? LOOP_READ : 0) | (what & EV_WRITE ? LOOP_WRITE : 0);
 
-    /* What is ready stays so, and is told again. */
-    if (!io->loop->suspended)
-        io->fn(fd, events, io->arg);
+    io->events |= (what & EV_READ ? LOOP_READ : 0) | (what & EV_WRITE ? LOOP_WRITE : 0);
+    queue_ready(&io->ready);
 }
 
 /* Makes the kernel watch for what io->watched says. Returns 0 or a negative errno. */
@@ -128,7 +198,7 @@ static int set_watch(struct loop_io *io)
         return 0;
     what |= io->watched & LOOP_READ ? EV_READ : 0;
     what |= io->watched & LOOP_WRITE ? EV_WRITE : 0;
-    event_assign(io->event, io->loop->base, io->fd, what, io_ready, io);
+    event_assign(io->event, io->ready.loop->base, io->fd, what, io_ready, io);
     return event_add(io->event, NULL) < 0 ? -errno : 0;
 }
 
@@ -139,8 +209,8 @@ static void keep_watch(struct loop_io *io)
     if (set_watch(io) == 0)
         return;
     /* libevent has logged why. */
-    list_append(&io->loop->refused, &io->refused);
-    evtimer_add(io->loop->retry, &delay);
+    list_append(&io->ready.loop->refused, &io->refused);
+    evtimer_add(io->ready.loop->retry, &delay);
 }
 
 static void try_again(evutil_socket_t fd _unused_, short what _unused_, void *arg)
@@ -168,7 +238,14 @@ int loop_io_create(struct loop *loop, int fd, unsigned events, loop_io_fn fn, vo
 
     if (!io)
         return -ENOMEM;
-    *io = (struct loop_io){.loop = loop, .fd = fd, .watched = events, .fn = fn, .arg = arg};
+    *io = (struct loop_io){
+        .ready = {.loop = loop, .call = call_io},
+        .fd = fd,
+        .watched = events,
+        .fn = fn,
+        .arg = arg,
+    };
+    list_init(&io->ready.list);
     list_init(&io->refused);
     io->event = event_new(loop->base, fd, EV_READ | EV_PERSIST, io_ready, io);
     r = io->event ? set_watch(io) : -ENOMEM;
@@ -185,6 +262,9 @@ void loop_io_watch(struct loop_io *io, unsigned events)
     if (events == io->watched)
         return;
     io->watched = events;
+    io->events &= events;
+    if (io->events == 0)
+        list_remove(&io->ready.list);
     keep_watch(io);
 }
 
@@ -192,31 +272,36 @@ void loop_io_destroy(struct loop_io *io)
 {
     if (!io)
         return;
+    list_remove(&io->ready.list);
     list_remove(&io->refused);
     if (io->event)
         event_free(io->event);
     free(io);
 }
 
+/* Timers ----------------------------------------------------------------------------------------- */
+
 struct loop_timer {
-    struct loop *loop;
+    struct ready ready;
     struct event *event;
     int64_t due; /* monotonic; 0: not armed */
     loop_timer_fn fn;
     void *arg;
 };
 
-static void timer_expired(evutil_socket_t fd _unused_, short what _unused_, void *arg)
+static void call_timer(struct ready *ready)
 {
-    static const struct timeval next_turn = {0};
-    struct loop_timer *timer = arg;
+    struct loop_timer *timer = list_entry(ready, struct loop_timer, ready);
 
-    if (timer->loop->suspended) {
-        evtimer_add(timer->event, &next_turn);
-        return;
-    }
     timer->due = 0;
     timer->fn(timer->arg);
+}
+
+static void timer_expired(evutil_socket_t fd _unused_, short what _unused_, void *arg)
+{
+    struct loop_timer *timer = arg;
+
+    queue_ready(&timer->ready);
 }
 
 int loop_timer_create(struct loop *loop, loop_timer_fn fn, void *arg, struct loop_timer **ret_timer)
@@ -225,7 +310,8 @@ int loop_timer_create(struct loop *loop, loop_timer_fn fn, void *arg, struct loo
 
     if (!timer)
         return -ENOMEM;
-    *timer = (struct loop_timer){.loop = loop, .fn = fn, .arg = arg};
+    *timer = (struct loop_timer){.ready = {.loop = loop, .call = call_timer}, .fn = fn, .arg = arg};
+    list_init(&timer->ready.list);
     timer->event = evtimer_new(loop->base, timer_expired, timer);
     if (!timer->event) {
         free(timer);
@@ -246,6 +332,7 @@ void loop_timer_arm(struct loop_timer *timer, int64_t ns)
         delay.tv_sec = us / 1000000;
         delay.tv_usec = us % 1000000;
     }
+    list_remove(&timer->ready.list);
     timer->due = clock_monotonic() + MAX(ns, INT64_C(0));
     if (evtimer_add(timer->event, &delay) < 0)
         log_error("cannot arm a timer: %m");
@@ -261,6 +348,7 @@ void loop_timer_disarm(struct loop_timer *timer)
     if (!timer)
         return;
     timer->due = 0;
+    list_remove(&timer->ready.list);
     evtimer_del(timer->event);
 }
 
@@ -268,6 +356,7 @@ void loop_timer_destroy(struct loop_timer *timer)
 {
     if (!timer)
         return;
+    list_remove(&timer->ready.list);
     event_free(timer->event);
     free(timer);
 }
