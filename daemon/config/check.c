@@ -2,10 +2,12 @@
 #include "daemon/config/check.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
 #include "base/clock.h"
+#include "base/name_map.h"
 #include "daemon/config/address.h"
 
 /* A host has room for so many modules in its scoreboard. */
@@ -146,15 +148,15 @@ static void check_circles(const struct config *config, struct config_errors *err
     free(walk.done);
 }
 
-/* A process has one user, one memory and one view of the files. Returns whether an error was told. */
-static bool check_same_limits(const struct config *config, const struct config_module *module,
+/* A process has one user, one memory and one view of the files. */
+static void check_same_limits(const struct config *config, const struct config_module *module,
                               const struct config_module *other, struct config_errors *errors)
 {
     const char *key = config_limits_differ(&module->limits, &other->limits);
     struct config_place place;
 
     if (!key)
-        return false;
+        return;
     place = config_place_of(config, module, key, 0);
     /* It may stand in one of them alone. */
     if (place.line == module->line)
@@ -164,7 +166,6 @@ static bool check_same_limits(const struct config *config, const struct config_m
         "[module:%s] and [module:%s] share the host \"%s\" and differ in \"%s\": limits and "
         "sandbox are the process's, so they must be the same, or the hosts others",
         module->name, other->name, module->host, key);
-    return true;
 }
 
 /* By whatever name: the dynamic linker knows files, too. */
@@ -175,33 +176,56 @@ static bool loads_the_same(const struct config_module *module, const struct conf
             module->file_id.inode == other->file_id.inode);
 }
 
+/* The tenants of one host so far. */
+struct host_tenants {
+    const struct config_module *first;
+    size_t last; /* the index of the last one */
+    size_t count;
+};
+
+/* before: of each module the tenant of its host before it, by its index. */
+static void check_tenant(const struct config *config, const struct config_module *module,
+                         struct host_tenants *tenants, size_t *before, struct config_errors *errors)
+{
+    size_t other = tenants->last;
+
+    before[module->index] = other;
+    tenants->last = module->index;
+    for (size_t left = tenants->count; left > 0 && module->path; left--, other = before[other])
+        if (loads_the_same(module, config->modules[other]))
+            error_at_key(errors, config, module, "load", 0,
+                         "[module:%s] and [module:%s] load the same %s in one host \"%s\", where "
+                         "they would share its variables: give one of them another host",
+                         module->name, config->modules[other]->name, module->path, module->host);
+    if (tenants->count > 0)
+        check_same_limits(config, module, tenants->first, errors);
+    if (++tenants->count == TENANTS_MAX + 1)
+        error_at_key(errors, config, module, "host", 0,
+                     "[module:%s] is one more than the %d modules that a host takes", module->name,
+                     TENANTS_MAX);
+}
+
 static void check_tenants(const struct config *config, struct config_errors *errors)
 {
-    for (size_t i = 0; i < config->module_count; i++) {
+    struct host_tenants *hosts = calloc(config->module_count + 1, sizeof(*hosts)), *next = hosts;
+    size_t *before = calloc(config->module_count + 1, sizeof(*before));
+    struct name_map by_name = {0};
+
+    for (size_t i = 0; hosts && before && i < config->module_count; i++) {
         const struct config_module *module = config->modules[i];
-        size_t tenants = 0;
-        bool told = false;
+        struct host_tenants *tenants = name_map_find(&by_name, module->host);
 
-        for (size_t j = 0; j <= i; j++) {
-            const struct config_module *other = config->modules[j];
-
-            if (strcmp(module->host, other->host) != 0)
-                continue;
-            tenants++;
-            if (j < i && module->path && loads_the_same(module, other))
-                error_at_key(
-                    errors, config, module, "load", 0,
-                    "[module:%s] and [module:%s] load the same %s in one host \"%s\", where "
-                    "they would share its variables: give one of them another host",
-                    module->name, other->name, module->path, module->host);
-            if (j < i && !told)
-                told = check_same_limits(config, module, other, errors);
+        if (!tenants) {
+            tenants = next++;
+            tenants->first = module;
+            errors->failed = name_map_add(&by_name, module->host, tenants) < 0 || errors->failed;
         }
-        if (tenants == TENANTS_MAX + 1)
-            error_at_key(errors, config, module, "host", 0,
-                         "[module:%s] is one more than the %d modules that a host takes",
-                         module->name, TENANTS_MAX);
+        check_tenant(config, module, tenants, before, errors);
     }
+    errors->failed = errors->failed || !hosts || !before;
+    name_map_free(&by_name);
+    free(before);
+    free(hosts);
 }
 
 void config_find_objects(struct config *config, struct config_errors *errors)

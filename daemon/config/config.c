@@ -61,7 +61,7 @@ void config_free(struct config *config)
     for (size_t i = 0; i < config->module_count; i++)
         config_module_free(config->modules[i]);
     free(config->modules);
-    free(config->by_name);
+    name_map_free(&config->by_name);
     free(config->control);
     peers_free(&config->control_read);
     peers_free(&config->control_write);
@@ -79,48 +79,9 @@ void config_free(struct config *config)
     free(config);
 }
 
-static int compare_names(const void *a, const void *b)
-{
-    const struct config_module *const *left = a, *const *right = b;
-
-    return strcmp((*left)->name, (*right)->name);
-}
-
-int config_sort(struct config *config)
-{
-    struct config_module **by_name =
-        calloc(config->module_count + 1, sizeof(struct config_module *));
-
-    if (!by_name)
-        return -ENOMEM;
-    for (size_t i = 0; i < config->module_count; i++)
-        by_name[i] = config->modules[i];
-    qsort(by_name, config->module_count, sizeof(struct config_module *), compare_names);
-    free(config->by_name);
-    config->by_name = by_name;
-    return 0;
-}
-
-static int compare_with_name(const void *name, const void *item)
-{
-    const struct config_module *const *module = item;
-
-    return strcmp(name, (*module)->name);
-}
-
 struct config_module *config_find(const struct config *config, const char *name)
 {
-    struct config_module **found;
-
-    if (config->by_name) {
-        found = bsearch(name, config->by_name, config->module_count, sizeof(struct config_module *),
-                        compare_with_name);
-        return found ? *found : NULL;
-    }
-    for (size_t i = 0; i < config->module_count; i++)
-        if (strcmp(config->modules[i]->name, name) == 0)
-            return config->modules[i];
-    return NULL;
+    return name_map_find(&config->by_name, name);
 }
 
 const char *config_nearest(const struct config *config, const char *name)

@@ -12,6 +12,7 @@
 
 #include "base/file_id.h"
 #include "base/log.h"
+#include "base/name_map.h"
 #include "base/text.h"
 #include "daemon/config/errors.h"
 #include "daemon/config/limits.h"
@@ -97,7 +98,7 @@ struct config {
     unsigned connections_max;
     struct config_module **modules; /* in the order of the files */
     size_t module_count;
-    struct config_module **by_name; /* the same, sorted; NULL until all have been read */
+    struct name_map by_name; /* the same */
 };
 
 /*
@@ -147,9 +148,6 @@ static inline void config_free_pointer(struct config **config)
 #define cleanup_config _cleanup_(config_free_pointer)
 
 struct config_module *config_find(const struct config *config, const char *name);
-
-/* All modules have been read: from now on config_find() need not look at each. Returns 0 or -ENOMEM. */
-int config_sort(struct config *config);
 
 /*
  * Where a key stands in the module's section, or for NULL in [daemon]; of a list of strings, the line that its item of this

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/fd.h"
+#include "base/name_map.h"
 #include "base/shown.h"
 
 struct reader {
@@ -16,7 +17,7 @@ struct reader {
     char section[INI_NAME_MAX + 1];
     bool section_refused; /* its values are checked, but told to nobody */
     struct strings sections;
-    unsigned section_lines[256];
+    struct name_map section_lines;
     const struct ini_handler *handler;
     void *arg;
     struct config_errors *errors;
@@ -43,23 +44,18 @@ static char *next_line(struct reader *reader)
     return line;
 }
 
-/* Sections are few, so a list will do; 256 of them bound the work. */
 static bool check_section_is_new(struct reader *reader, const char *name)
 {
-    for (size_t i = 0; i < reader->sections.count; i++)
-        if (strcmp(reader->sections.items[i], name) == 0) {
-            error_at_line(reader,
-                          "section [%s] appears twice, first in line %u: put its keys together",
-                          name, reader->section_lines[i]);
-            return false;
-        }
-    if (reader->sections.count == ARRAY_SIZE(reader->section_lines)) {
-        error_at_line(reader, "more than %zu sections: move some to an included file",
-                      ARRAY_SIZE(reader->section_lines));
+    uintptr_t line = (uintptr_t)name_map_find(&reader->section_lines, name);
+
+    if (line > 0) {
+        error_at_line(reader, "section [%s] appears twice, first in line %u: put its keys together",
+                      name, (unsigned)line);
         return false;
     }
-    reader->section_lines[reader->sections.count] = reader->line;
-    if (strings_add(&reader->sections, name) < 0)
+    if (strings_add(&reader->sections, name) < 0 ||
+        name_map_add(&reader->section_lines, reader->sections.items[reader->sections.count - 1],
+                     (void *)(uintptr_t)reader->line) < 0)
         reader->errors->failed = true;
     return true;
 }
@@ -248,6 +244,7 @@ int ini_read(const char *path, const struct ini_handler *handler, void *arg,
     configure_inih();
     before = errors->texts.count;
     r = ini_parse_stream(read_line, &reader, take_value, &reader);
+    name_map_free(&reader.section_lines);
     strings_free(&reader.sections);
     if (r != 0 && errors->texts.count == before)
         config_error(errors, path, r > 0 ? (unsigned)r : 0,

@@ -100,7 +100,10 @@ static struct config_module *add_module(struct loader *loader, const char *name,
 
     if (modules)
         config->modules = modules;
-    if (!module || !modules || !(module->name = strdup(name))) {
+    if (!module || !modules || !(module->name = strdup(name)) ||
+        name_map_add(&config->by_name, module->name, module) < 0) {
+        if (module)
+            free(module->name);
         free(module);
         loader->errors->failed = true;
         return NULL;
@@ -343,8 +346,6 @@ static void fill_in(struct loader *loader, const struct config_places *places)
     if (config->modules_path.count == 0 && strings_add(&config->modules_path, places->modules) < 0)
         loader->errors->failed = true;
     if (!config->control && !(config->control = format_new("%s/control", places->runtime)))
-        loader->errors->failed = true;
-    if (config_sort(config) < 0)
         loader->errors->failed = true;
     make_absolute(loader, &config->control);
     for (size_t i = 0; i < config->modules_path.count; i++)

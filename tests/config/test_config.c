@@ -61,6 +61,31 @@ static void test_whole(void **state)
     config_free(config);
 }
 
+/* However many sections a file has, each is found, and one that appears twice is told with the line of the first. */
+static void test_many_sections(void **state)
+{
+    struct config_errors errors = {0};
+    cleanup_text struct text text = {0};
+    struct config *config;
+    char name[16];
+    (void)state;
+
+    for (unsigned i = 0; i < 2000; i++)
+        text_append_format(&text, "[module:m%u]\nload = one\n", i);
+    config = load(text_string(&text), &errors);
+    assert_int_equal(errors.texts.count, 0);
+    assert_non_null(config);
+    assert_int_equal(config->module_count, 2000);
+    for (unsigned i = 0; i < 2000; i++) {
+        snprintf(name, sizeof(name), "m%u", i);
+        assert_int_equal(config_find(config, name)->index, i);
+    }
+    assert_null(config_find(config, "m2000"));
+    config_free(config);
+    text_append(&text, "[module:m1999]\n");
+    REFUSE(text_string(&text), "section [module:m1999] appears twice, first in line 3999");
+}
+
 static void test_traps_of_inih(void **state)
 {
     char text[12000], name[80];
@@ -456,6 +481,7 @@ int main(void)
         cmocka_unit_test(test_lines_that_may_be_secrets),
         cmocka_unit_test(test_rebuild),
         cmocka_unit_test(test_whole),
+        cmocka_unit_test(test_many_sections),
         cmocka_unit_test(test_traps_of_inih),
         cmocka_unit_test(test_all_errors_at_once),
         cmocka_unit_test(test_order_and_hosts),
