@@ -26,7 +26,6 @@ struct job {
     struct loop_timer *timer;
     size_t errors;
     bool answered;
-    bool ended;
 };
 
 struct check {
@@ -34,6 +33,7 @@ struct check {
     const struct config *config;
     struct config_errors *errors;
     struct list jobs;
+    size_t running;
     struct loop_timer *done_timer;
 };
 
@@ -149,7 +149,6 @@ static void host_ended(struct host *host _unused_, const struct host_end *end, v
 {
     struct job *job = arg;
     struct check *check = job->check;
-    bool all_ended = true;
 
     if (!job->answered && end->refused)
         config_error(check->errors, job->module->file, job->module->line, "[module:%s] %.480s",
@@ -161,11 +160,8 @@ static void host_ended(struct host *host _unused_, const struct host_end *end, v
         config_error(check->errors, job->module->file, job->module->line,
                      "[module:%s] %s ended while it was being checked: %s", job->module->name,
                      job->module->path, end->text);
-    job->ended = true;
     loop_timer_disarm(job->timer);
-    LIST_FOREACH (job, &check->jobs, list)
-        all_ended = all_ended && job->ended;
-    if (all_ended)
+    if (--check->running == 0)
         loop_timer_arm(check->done_timer, 0);
 }
 
@@ -208,6 +204,7 @@ static int add_job(struct check *check, const struct config_module *module)
                     &job->host) < 0)
         return -ENOMEM;
     host_set_limits(job->host, &module->limits, &none);
+    check->running++;
     host_start(job->host);
     return 0;
 }

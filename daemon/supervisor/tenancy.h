@@ -32,6 +32,7 @@ struct tenancy {
     struct loaded loaded;    /* by the host's present process */
     bool condemned;          /* that process takes nobody any more: it ends with its last tenant */
     struct torn_record torn; /* of watch.c */
+    uint64_t zone_news;      /* of zone_watch.c: the last ones that its host was told of */
     /* reload_changes.c, while it finds changes: how many modules need a slot of the process, and whether there is to be
      * another process. */
     unsigned slots_needed;

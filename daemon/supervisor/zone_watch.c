@@ -22,24 +22,47 @@
 
 #define CHANGES (IN_CREATE | IN_DELETE | IN_MOVED_TO | IN_CLOSE_WRITE | IN_ATTRIB | IN_ONLYDIR)
 
+/* How many hosts are told in a turn of the loop: each wakes up. */
+#define TOLD_AT_ONCE 32
+
 struct zone_watch {
     struct supervisor *supervisor;
     int fd;
     struct loop_io *io;
     struct loop_timer *timer;
+    struct loop_timer *teller;
+    uint64_t news; /* how often hosts were to be told */
 };
+
+static void tell_next(void *arg)
+{
+    const struct wire_message message = {.type = WIRE_CLOCK};
+    const struct zone_watch *watch = arg;
+    struct tenancy *tenancy;
+    unsigned told = 0;
+
+    /* Hosts of another version would not understand it, and will not be there for long. */
+    if (watch->supervisor->rolling)
+        return;
+    LIST_FOREACH (tenancy, &watch->supervisor->tenancies, list) {
+        if (tenancy->zone_news == watch->news)
+            continue;
+        if (told == TOLD_AT_ONCE) {
+            loop_timer_arm(watch->teller, 0);
+            return;
+        }
+        tenancy->zone_news = watch->news;
+        if (host_state(tenancy->host) != HOST_UP)
+            continue;
+        host_send(tenancy->host, &message);
+        told++;
+    }
+}
 
 void zone_watch_tell(struct supervisor *supervisor)
 {
-    const struct wire_message message = {.type = WIRE_CLOCK};
-    struct tenancy *tenancy;
-
-    /* Hosts of another version would not understand it, and will not be there for long. */
-    if (supervisor->rolling)
-        return;
-    LIST_FOREACH (tenancy, &supervisor->tenancies, list)
-        if (host_state(tenancy->host) == HOST_UP)
-            host_send(tenancy->host, &message);
+    supervisor->zone_watch->news++;
+    loop_timer_arm(supervisor->zone_watch->teller, 0);
 }
 
 static void look(void *arg)
@@ -88,7 +111,9 @@ int zone_watch_create(struct supervisor *supervisor, struct zone_watch **ret_wat
     if (!watch)
         return -ENOMEM;
     *watch = (struct zone_watch){.supervisor = supervisor, .fd = -1};
-    if (loop_timer_create(supervisor->loop, look, watch, &watch->timer) < 0) {
+    if (loop_timer_create(supervisor->loop, look, watch, &watch->timer) < 0 ||
+        loop_timer_create(supervisor->loop, tell_next, watch, &watch->teller) < 0) {
+        loop_timer_destroy(watch->timer);
         free(watch);
         return -ENOMEM;
     }
@@ -107,6 +132,7 @@ void zone_watch_destroy(struct zone_watch *watch)
         return;
     loop_io_destroy(watch->io);
     loop_timer_destroy(watch->timer);
+    loop_timer_destroy(watch->teller);
     if (watch->fd >= 0)
         close(watch->fd);
     free(watch);
