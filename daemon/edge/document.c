@@ -26,7 +26,7 @@ static void write_json(struct text *text, json_t *json)
 static void write_health(struct edge *edge _unused_, const struct snapshot *snapshot,
                          struct text *text)
 {
-    write_json(text, health_json(snapshot));
+    health_write(snapshot, NULL, text);
 }
 
 static void write_page(struct edge *edge _unused_, const struct snapshot *snapshot,

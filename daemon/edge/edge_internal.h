@@ -109,8 +109,9 @@ void edge_forget_documents(struct edge *edge);
 void page_serve(struct http_request *request);
 json_t *page_json(const struct snapshot *snapshot);
 
-/* health.c: the application/health+json document. */
-json_t *health_json(const struct snapshot *snapshot);
+/* health.c: appends the application/health+json document, of all modules or of one of the snapshot's. */
+void health_write(const struct snapshot *snapshot, const struct snapshot_module *only,
+                  struct text *text);
 /* status.c: nanoseconds as the seconds of our JSON. */
 json_t *edge_seconds(int64_t ns);
 /* What everybody may see of a text: its first line. */

@@ -4,99 +4,134 @@
 
 #include "base/clock.h"
 #include "base/duration.h"
+#include "base/shown.h"
 #include "daemon/edge/edge_internal.h"
+#include "daemon/edge/json_writer.h"
 #include "daemon/supervisor/judge.h"
 
-static json_t *make_check(const struct snapshot *snapshot, const char *type, enum health health,
-                          const char *output)
-{
+/* One document; what all checks have in common. */
+struct health_writer {
+    struct json_writer json;
+    const struct snapshot *snapshot;
     char time[CLOCK_TEXT_SIZE];
-    json_t *check =
-        json_pack("{s:s, s:s, s:s}", "componentType", type, "status", health_name(health), "time",
-                  clock_format(snapshot->taken_realtime, time, sizeof(time)));
+};
 
-    /* The draft: output is left out of a check that passes. */
-    if (check && health != HEALTH_PASS && output[0] != '\0')
-        json_object_set_new(check, "output", edge_public(output));
-    return check;
+/* What everybody may see of a text: its first line. */
+static void write_public(struct health_writer *writer, const char *key, const char *text)
+{
+    char line[sizeof(((struct snapshot_module *)NULL)->output)];
+    size_t length = MIN(text_first_line(text), sizeof(line) - 1);
+
+    memcpy(line, text, length);
+    line[length] = '\0';
+    text_sanitise(line);
+    json_write_string(&writer->json, key, line);
 }
 
 /* A measurement has a list of observations; ours have one. */
-static void add_check(json_t *checks, const char *component, const char *measurement, json_t *check)
+static void begin_check(struct health_writer *writer, const char *component,
+                        const char *measurement, enum health health, const char *output)
 {
     char key[192];
-    json_t *list = json_array();
 
     snprintf(key, sizeof(key), "%s:%s", component, measurement);
-    json_array_append_new(list, check);
-    json_object_set_new(checks, key, list);
+    json_write_begin(&writer->json, key, '[');
+    json_write_begin(&writer->json, NULL, '{');
+    json_write_string(&writer->json, "componentType", "component");
+    json_write_string(&writer->json, "status", health_name(health));
+    json_write_string(&writer->json, "time", writer->time);
+    /* The draft: output is left out of a check that passes. */
+    if (health != HEALTH_PASS && output[0] != '\0')
+        write_public(writer, "output", output);
 }
 
-static void add_task(json_t *checks, const struct snapshot *snapshot,
-                     const struct snapshot_module *module, const struct snapshot_task *task)
+static void end_check(struct health_writer *writer)
+{
+    json_write_end(&writer->json, '{');
+    json_write_end(&writer->json, '[');
+}
+
+static void add_task(struct health_writer *writer, const struct snapshot_module *module,
+                     const struct snapshot_task *task)
 {
     const struct scoreboard_task *record = &task->record;
-    json_t *check = make_check(snapshot, "component", task->health, task->output);
     char component[160];
 
     snprintf(component, sizeof(component), "%s/%s", module->name, record->name);
-    if (check && record->ended_at > 0) {
-        json_object_set_new(check, "observedValue",
-                            json_real((double)record->last_duration / NSEC_PER_MSEC));
-        json_object_set_new(check, "observedUnit", json_string("ms"));
+    begin_check(writer, component, "duration", task->health, task->output);
+    if (record->ended_at > 0) {
+        json_write_real(&writer->json, "observedValue",
+                        (double)record->last_duration / NSEC_PER_MSEC);
+        json_write_string(&writer->json, "observedUnit", "ms");
     }
-    if (check && record->progress[0] != '\0')
-        json_object_set_new(check, "notes", edge_public(record->progress));
-    add_check(checks, component, "duration", check);
+    if (record->progress[0] != '\0')
+        write_public(writer, "notes", record->progress);
+    end_check(writer);
 }
 
-static void add_pool(json_t *checks, const struct snapshot *snapshot,
-                     const struct snapshot_module *module, const struct scoreboard_pool *pool)
+static void add_pool(struct health_writer *writer, const struct snapshot_module *module,
+                     const struct scoreboard_pool *pool)
 {
     const char *output;
     enum health health = judge_pool(pool, &output);
-    json_t *check = make_check(snapshot, "component", health, output);
     char component[160];
 
     snprintf(component, sizeof(component), "%s/%s", module->name, pool->name);
-    if (check) {
-        json_object_set_new(check, "observedValue", json_integer(pool->queued));
-        json_object_set_new(check, "observedUnit", json_string("jobs"));
+    begin_check(writer, component, "queue", health, output);
+    json_write_integer(&writer->json, "observedValue", pool->queued);
+    json_write_string(&writer->json, "observedUnit", "jobs");
+    end_check(writer);
+}
+
+static void add_module(struct health_writer *writer, const struct snapshot_module *module)
+{
+    begin_check(writer, module->name, "state", module->health, module->output);
+    json_write_string(&writer->json, "observedValue", unit_state_name(module->state));
+    end_check(writer);
+    if (module->crash.summary[0] != '\0') {
+        begin_check(writer, module->name, "crash", HEALTH_WARN, module->crash.summary);
+        end_check(writer);
     }
-    add_check(checks, component, "queue", check);
-}
-
-static void add_module(json_t *checks, const struct snapshot *snapshot,
-                       const struct snapshot_module *module)
-{
-    json_t *check = make_check(snapshot, "component", module->health, module->output);
-
-    if (check)
-        json_object_set_new(check, "observedValue", json_string(unit_state_name(module->state)));
-    add_check(checks, module->name, "state", check);
-    if (module->crash.summary[0] != '\0')
-        add_check(checks, module->name, "crash",
-                  make_check(snapshot, "component", HEALTH_WARN, module->crash.summary));
     for (size_t i = 0; i < module->task_count; i++)
-        add_task(checks, snapshot, module, &module->tasks[i]);
+        add_task(writer, module, &module->tasks[i]);
     for (size_t i = 0; i < module->pool_count; i++)
-        add_pool(checks, snapshot, module, &module->pools[i]);
+        add_pool(writer, module, &module->pools[i]);
 }
 
-json_t *health_json(const struct snapshot *snapshot)
+static void add_uptime(struct health_writer *writer)
 {
-    json_t *checks = json_object(), *health;
-    double uptime = (double)(snapshot->taken - snapshot->started_at) / NSEC_PER_SEC;
+    const struct snapshot *snapshot = writer->snapshot;
 
-    add_check(checks, "reeved", "uptime",
-              json_pack("{s:s, s:s, s:f, s:s}", "componentType", "system", "status", "pass",
-                        "observedValue", uptime, "observedUnit", "s"));
+    json_write_begin(&writer->json, "reeved:uptime", '[');
+    json_write_begin(&writer->json, NULL, '{');
+    json_write_string(&writer->json, "componentType", "system");
+    json_write_string(&writer->json, "status", "pass");
+    json_write_real(&writer->json, "observedValue",
+                    (double)(snapshot->taken - snapshot->started_at) / NSEC_PER_SEC);
+    json_write_string(&writer->json, "observedUnit", "s");
+    end_check(writer);
+}
+
+void health_write(const struct snapshot *snapshot, const struct snapshot_module *only,
+                  struct text *text)
+{
+    struct health_writer writer = {.json = {.text = text}, .snapshot = snapshot};
+
+    clock_format(snapshot->taken_realtime, writer.time, sizeof(writer.time));
+    json_write_begin(&writer.json, NULL, '{');
+    json_write_string(&writer.json, "status", health_name(only ? only->health : snapshot->health));
+    json_write_string(&writer.json, "version", "1");
+    json_write_string(&writer.json, "releaseId", REEVE_VERSION);
+    json_write_string(&writer.json, "description", "reeved, supervisor of modules");
+    json_write_begin(&writer.json, "checks", '{');
+    add_uptime(&writer);
     for (size_t i = 0; i < snapshot->module_count; i++)
-        add_module(checks, snapshot, &snapshot->modules[i]);
-    health = json_pack("{s:s, s:s, s:s, s:s, s:o}", "status", health_name(snapshot->health),
-                       "version", "1", "releaseId", REEVE_VERSION, "description",
-                       "reeved, supervisor of modules", "checks", checks);
-    if (health && snapshot->phase != PHASE_RUNNING)
-        json_object_set_new(health, "output", json_string(phase_name(snapshot->phase)));
-    return health;
+        if (!only || only == &snapshot->modules[i])
+            add_module(&writer, &snapshot->modules[i]);
+    json_write_end(&writer.json, '{');
+    if (snapshot->phase != PHASE_RUNNING)
+        json_write_string(&writer.json, "output", phase_name(snapshot->phase));
+    json_write_end(&writer.json, '{');
+    /* A document's last line ends as every line does: kind to a terminal. */
+    text_append(text, "\n");
 }

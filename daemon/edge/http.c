@@ -150,30 +150,71 @@ static void respond_probe(struct edge *edge, struct http_request *request,
                           snapshot->modules_ready, snapshot->modules_configured);
 }
 
+/* A snapshot with that module, and with no other; answers and returns NULL when there is none. The caller frees it. */
+static struct snapshot *take_module(struct edge *edge, struct http_request *request,
+                                    const char *name)
+{
+    struct snapshot *snapshot;
+    char shown[80];
+
+    if (snapshot_take_one(edge->supervisor, name, &snapshot) < 0) {
+        edge_respond_text(request, 503, "out of memory");
+        return NULL;
+    }
+    if (snapshot->module_count > 0)
+        return snapshot;
+    snapshot_free(snapshot);
+    string_copy(shown, sizeof(shown), name);
+    text_sanitise(shown);
+    edge_respond_text(request, 404, "there is no module \"%s\"; /health names all", shown);
+    return NULL;
+}
+
 static void respond_module_probe(struct edge *edge, struct http_request *request,
                                  const struct probe *probe, const char *name)
 {
-    const struct snapshot *snapshot = take_snapshot(edge, request);
-    const struct snapshot_module *module = snapshot ? snapshot_find(snapshot, name) : NULL;
+    struct snapshot *snapshot = take_module(edge, request, name);
 
     if (!snapshot)
         return;
-    if (!module)
-        edge_respond_text(request, 404, "no such module");
-    else if (probe->module(module))
+    if (probe->module(&snapshot->modules[0]))
         edge_respond_text(request, 200, "ok");
     else
-        edge_respond_text(request, 503, "%s", unit_state_name(module->state));
+        edge_respond_text(request, 503, "%s", unit_state_name(snapshot->modules[0].state));
+    snapshot_free(snapshot);
 }
 
 /* Documents --------------------------------------------------------------------------------------
  */
 
+/* The document and the status of one module. */
+static void respond_module_health(struct edge *edge, struct http_request *request, const char *name)
+{
+    struct snapshot *snapshot = take_module(edge, request, name);
+    struct http_response response = {.content_type = "application/health+json"};
+    cleanup_text struct text text = {0};
+
+    if (!snapshot)
+        return;
+    health_write(snapshot, &snapshot->modules[0], &text);
+    response.status = snapshot->modules[0].health == HEALTH_FAIL ? 503 : 200;
+    response.body = text_string(&text);
+    response.size = text.length;
+    if (text.failed)
+        edge_respond_text(request, 503, "out of memory");
+    else
+        http_respond(request, &response);
+    snapshot_free(snapshot);
+}
+
 static void respond_health(struct edge *edge, struct http_request *request)
 {
-    const struct snapshot *snapshot = take_snapshot(edge, request);
+    const char *module = http_request_parameter(request, "module");
+    const struct snapshot *snapshot = module ? NULL : take_snapshot(edge, request);
 
-    if (snapshot)
+    if (module)
+        respond_module_health(edge, request, module);
+    else if (snapshot)
         edge_respond_document(edge, request, snapshot->health == HEALTH_FAIL ? 503 : 200,
                               DOCUMENT_HEALTH);
 }
@@ -232,6 +273,8 @@ static bool method_is_allowed(struct http_request *request)
     return false;
 }
 
+static const char module_health[] = "/health/"; /* and a module's name */
+
 bool edge_serve_public(struct edge *edge, struct http_request *request)
 {
     const char *path = http_request_path(request);
@@ -243,6 +286,12 @@ bool edge_serve_public(struct edge *edge, struct http_request *request)
                 documents[i].respond(edge, request);
             return true;
         }
+    if (strncmp(path, module_health, strlen(module_health)) == 0 &&
+        path[strlen(module_health)] != '\0') {
+        if (method_is_allowed(request))
+            respond_module_health(edge, request, path + strlen(module_health));
+        return true;
+    }
     for (size_t i = 0; i < ARRAY_SIZE(probes); i++) {
         size_t length = strlen(probes[i].path);
 

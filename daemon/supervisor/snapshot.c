@@ -127,16 +127,13 @@ static int take_module(struct unit *unit, const struct snapshot *snapshot,
     return 0;
 }
 
-int snapshot_take(struct supervisor *supervisor, struct snapshot **ret_snapshot)
+/* Without modules, and with room for so many. Returns NULL without memory. */
+static struct snapshot *make_snapshot(struct supervisor *supervisor, size_t count)
 {
     struct snapshot *snapshot = calloc(1, sizeof(*snapshot));
-    struct unit *unit;
-    size_t count = 0;
 
     if (!snapshot)
-        return -ENOMEM;
-    LIST_FOREACH (unit, &supervisor->units, list)
-        count++;
+        return NULL;
     snapshot->supervisor = supervisor;
     snapshot->taken = clock_monotonic();
     snapshot->taken_realtime = clock_realtime();
@@ -146,14 +143,28 @@ int snapshot_take(struct supervisor *supervisor, struct snapshot **ret_snapshot)
     snapshot->reloading = supervisor->reloading;
     snapshot->upgrades = supervisor->upgrades;
     snapshot->rolling = supervisor->rolling;
-    snapshot->foreign_hosts = supervisor_foreign_hosts(supervisor);
     snapshot->reloads = supervisor->reloads;
     snapshot->cause = supervisor->cause;
     snapshot->modules = calloc(count + 1, sizeof(*snapshot->modules));
     if (!snapshot->modules) {
         snapshot_free(snapshot);
-        return -ENOMEM;
+        return NULL;
     }
+    return snapshot;
+}
+
+int snapshot_take(struct supervisor *supervisor, struct snapshot **ret_snapshot)
+{
+    struct snapshot *snapshot;
+    struct unit *unit;
+    size_t count = 0;
+
+    LIST_FOREACH (unit, &supervisor->units, list)
+        count++;
+    snapshot = make_snapshot(supervisor, count);
+    if (!snapshot)
+        return -ENOMEM;
+    snapshot->foreign_hosts = supervisor_foreign_hosts(supervisor);
     LIST_FOREACH (unit, &supervisor->units, list)
         if (is_shown(unit) &&
             take_module(unit, snapshot, &snapshot->modules[snapshot->module_count++]) < 0) {
@@ -161,6 +172,24 @@ int snapshot_take(struct supervisor *supervisor, struct snapshot **ret_snapshot)
             return -ENOMEM;
         }
     judge_all(snapshot);
+    *ret_snapshot = snapshot;
+    return 0;
+}
+
+int snapshot_take_one(struct supervisor *supervisor, const char *name,
+                      struct snapshot **ret_snapshot)
+{
+    struct snapshot *snapshot = make_snapshot(supervisor, 1);
+    struct unit *unit = supervisor_find_leaving(supervisor, name);
+
+    if (!snapshot)
+        return -ENOMEM;
+    if (!unit)
+        unit = supervisor_find(supervisor, name);
+    if (unit && take_module(unit, snapshot, &snapshot->modules[snapshot->module_count++]) < 0) {
+        snapshot_free(snapshot);
+        return -ENOMEM;
+    }
     *ret_snapshot = snapshot;
     return 0;
 }

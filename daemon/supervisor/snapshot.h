@@ -73,6 +73,10 @@ struct snapshot {
 
 /* Takes one. Returns 0 or -ENOMEM. */
 int snapshot_take(struct supervisor *supervisor, struct snapshot **ret_snapshot);
+/* Takes one in which only the module of that name is looked at: it costs the same however many there are. Without it,
+ * it has no module. What is said of all is then not so. Returns 0 or -ENOMEM. */
+int snapshot_take_one(struct supervisor *supervisor, const char *name,
+                      struct snapshot **ret_snapshot);
 void snapshot_free(struct snapshot *snapshot);
 
 /* Whether it is too old to be shown: something has changed since, or time has. */

@@ -37,6 +37,30 @@ class Paths(harness.DaemonTest):
         self.assertEqual(document["status"], "pass")
         self.assertIn("reeved:uptime", document["checks"])
 
+    def test_health_of_one_module(self):
+        daemon = self.daemon("[module:good]\nload = heartbeat\nfile = good\n"
+                             "[module:other]\nload = heartbeat\nfile = other\n").wait_ready()
+        whole = json.loads(daemon.request("/health")[2])
+        for path in ("/health/good", "/health?module=good"):
+            status, headers, body = daemon.request(path)
+            self.assertEqual((status, headers["Content-Type"]), (200, "application/health+json"))
+            document = json.loads(body)
+            self.assertEqual(document["status"], "pass")
+            self.assertEqual(set(document["checks"]), {"reeved:uptime", "good:state", "good/beat:duration"})
+            self.assertEqual(set(document), set(whole))
+        self.assertEqual(daemon.request("/health/good", "HEAD")[0], 200)
+        self.assertEqual(daemon.request("/health/good", "POST")[0], 405)
+        self.assertEqual(daemon.ctl("stop", "good").returncode, 0)
+        # Its own status: the others are as well as before.
+        status, _, body = daemon.request("/health/good")
+        self.assertEqual((status, json.loads(body)["status"]), (503, "fail"))
+        self.assertEqual(daemon.request("/health")[0], 503)
+        self.assertEqual(daemon.request("/health/other")[0], 200)
+        for path in ("/health/nobody", "/health?module=nobody"):
+            status, _, body = daemon.request(path)
+            self.assertEqual((status, body), (404, 'there is no module "nobody"; /health names all\n'))
+        self.assertEqual(daemon.request("/health?module=")[0], 404)
+
     def test_head_has_the_length_and_no_body(self):
         for path in ("/livez", "/metrics"):
             full = self.shared.request(path)

@@ -72,7 +72,7 @@ class Requests(AttackTest):
             talk.client.sendall(PROBE)
             answer = talk.read()
             self.assertIsNotNone(answer, "the end in place of the next answer")
-            self.assertEqual((answer[0], answer[2]), (404, b"no such module\n"))
+            self.assertEqual((answer[0], answer[2]), (404, b"there is no module \"nobody-of-this-name\"; /health names all\n"))
         else:
             self.assertIsNone(talk.read(), "there is another answer")
         talk.close()
