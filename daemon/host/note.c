@@ -1,96 +1,192 @@
 /* SPDX-License-Identifier: MIT */
+/*
+ * The few parts of an ELF file that are looked at before it is loaded, read by hand: libelf, and what it needs in turn,
+ * would be a third of what each host's start gives the dynamic linker to do. Nothing in the file is believed: each read
+ * is bounded, and one that reaches past the end is an error. A file for another kind of machine is no module here.
+ */
 #include "daemon/host/note.h"
 
+#include <elf.h>
+#include <endian.h>
 #include <errno.h>
-#include <gelf.h>
-#include <libelf.h>
+#include <link.h>
 #include <reeve/module.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/text.h"
 
-/* Looks through a segment of notes. Returns the ABI version, or 0 when it is not there. */
-static uint32_t find_note(Elf *elf, const GElf_Phdr *segment)
-{
-    Elf_Data *data = elf_getdata_rawchunk(elf, (int64_t)segment->p_offset, segment->p_filesz,
-                                          segment->p_align == 8 ? ELF_T_NHDR8 : ELF_T_NHDR);
-    size_t offset = 0, name, description;
-    GElf_Nhdr header;
-    uint32_t abi;
+#if __BYTE_ORDER == __LITTLE_ENDIAN
+#define OUR_DATA ELFDATA2LSB
+#else
+#define OUR_DATA ELFDATA2MSB
+#endif
+#define OUR_CLASS (sizeof(void *) == 8 ? ELFCLASS64 : ELFCLASS32)
 
-    while (data && (offset = gelf_getnote(data, offset, &header, &name, &description)) > 0)
-        if (header.n_type == RV_MODULE_NOTE_TYPE &&
-            header.n_namesz == sizeof(RV_MODULE_NOTE_OWNER) &&
-            memcmp((char *)data->d_buf + name, RV_MODULE_NOTE_OWNER, header.n_namesz) == 0 &&
-            header.n_descsz == sizeof(abi)) {
-            memcpy(&abi, (char *)data->d_buf + description, sizeof(abi));
+/* Of a note's parts, and of a dynamic section: a sane file has a few dozen. */
+#define ENTRIES_MAX 4096
+
+struct elf {
+    int fd;
+    uint64_t size;
+    ElfW(Ehdr) header;
+};
+
+static bool read_at(const struct elf *elf, uint64_t offset, void *buffer, size_t size)
+{
+    if (offset > elf->size || size > elf->size - offset)
+        return false;
+    return pread(elf->fd, buffer, size, (off_t)offset) == (ssize_t)size;
+}
+
+/* Returns 0, -ENOEXEC for another file, or a negative errno. */
+static int open_elf(int fd, struct elf *ret_elf)
+{
+    struct stat status;
+
+    if (fstat(fd, &status) < 0)
+        return -errno;
+    ret_elf->fd = fd;
+    ret_elf->size = (uint64_t)status.st_size;
+    if (!read_at(ret_elf, 0, &ret_elf->header, sizeof(ret_elf->header)) ||
+        memcmp(&ret_elf->header, ELFMAG, SELFMAG) != 0 ||
+        ret_elf->header.e_ident[EI_CLASS] != OUR_CLASS ||
+        ret_elf->header.e_ident[EI_DATA] != OUR_DATA || ret_elf->header.e_phnum == 0 ||
+        ret_elf->header.e_phentsize != sizeof(ElfW(Phdr)))
+        return -ENOEXEC;
+    return 0;
+}
+
+static bool read_segment(const struct elf *elf, unsigned i, ElfW(Phdr) * ret_segment)
+{
+    uint64_t offset = elf->header.e_phoff;
+
+    return offset <= elf->size &&
+           read_at(elf, offset + i * sizeof(*ret_segment), ret_segment, sizeof(*ret_segment));
+}
+
+static uint64_t align_up(uint64_t value, uint64_t align)
+{
+    return (value + align - 1) / align * align;
+}
+
+/* Looks through a segment of notes, which lies in the file. Returns the ABI version, or 0 when it is not there. */
+static uint32_t find_note(const struct elf *elf, const ElfW(Phdr) * segment)
+{
+    uint64_t align = segment->p_align == 8 ? 8 : 4, at = segment->p_offset,
+             end = segment->p_offset + segment->p_filesz;
+
+    for (unsigned i = 0; i < ENTRIES_MAX && end - at >= sizeof(ElfW(Nhdr)); i++) {
+        struct {
+            ElfW(Nhdr) header;
+            char owner[sizeof(RV_MODULE_NOTE_OWNER)];
+        } note;
+        uint64_t description, next;
+        uint32_t abi;
+
+        if (!read_at(elf, at, &note.header, sizeof(note.header)))
+            return 0;
+        description = align_up(sizeof(note.header) + note.header.n_namesz, align);
+        next = align_up(description + note.header.n_descsz, align);
+        if (next > end - at && description + note.header.n_descsz > end - at)
+            return 0;
+        if (note.header.n_type == RV_MODULE_NOTE_TYPE &&
+            note.header.n_namesz == sizeof(note.owner) && note.header.n_descsz == sizeof(abi) &&
+            read_at(elf, at, &note, sizeof(note.header) + sizeof(note.owner)) &&
+            memcmp(note.owner, RV_MODULE_NOTE_OWNER, sizeof(note.owner)) == 0 &&
+            read_at(elf, at + description, &abi, sizeof(abi)))
             return abi;
-        }
+        at += MIN(next, end - at);
+    }
     return 0;
 }
 
 int64_t note_read_abi(int fd)
 {
-    struct stat status;
-    uint64_t file_size;
-    Elf *elf;
-    size_t count;
-    int64_t abi = 0;
+    struct elf elf;
+    int64_t abi = open_elf(fd, &elf);
 
-    if (fstat(fd, &status) < 0)
-        return -errno;
-    file_size = (uint64_t)status.st_size;
-    elf_version(EV_CURRENT);
-    elf = elf_begin(fd, ELF_C_READ, NULL);
-    if (!elf || elf_kind(elf) != ELF_K_ELF || elf_getphdrnum(elf, &count) < 0 || count == 0) {
-        elf_end(elf);
-        return -ENOEXEC;
-    }
-    for (size_t i = 0; i < count && abi >= 0; i++) {
-        GElf_Phdr segment;
+    for (unsigned i = 0; abi >= 0 && i < elf.header.e_phnum; i++) {
+        ElfW(Phdr) segment;
 
-        if (!gelf_getphdr(elf, (int)i, &segment))
-            abi = -ENODATA;
-        else if (segment.p_offset > file_size || segment.p_filesz > file_size - segment.p_offset)
-            abi = -ENODATA;
-        else if (segment.p_type == PT_NOTE && abi == 0)
-            abi = find_note(elf, &segment);
+        if (!read_segment(&elf, i, &segment) || segment.p_offset > elf.size ||
+            segment.p_filesz > elf.size - segment.p_offset)
+            return -ENODATA;
+        if (segment.p_type == PT_NOTE && abi == 0)
+            abi = find_note(&elf, &segment);
     }
-    elf_end(elf);
     return abi;
 }
 
-static bool take_runtime(Elf *elf, Elf_Scn *section, const GElf_Shdr *header, char *ret_name,
-                         size_t size)
+/* Where an address of the loaded file lies in it; UINT64_MAX: nowhere. */
+static uint64_t find_offset(const struct elf *elf, uint64_t address)
 {
-    Elf_Data *data = elf_getdata(section, NULL);
-    GElf_Dyn entry;
+    for (unsigned i = 0; i < elf->header.e_phnum; i++) {
+        ElfW(Phdr) segment;
 
-    for (int i = 0; data && gelf_getdyn(data, i, &entry) && entry.d_tag != DT_NULL; i++) {
-        const char *name =
-            entry.d_tag == DT_NEEDED ? elf_strptr(elf, header->sh_link, entry.d_un.d_val) : NULL;
+        if (read_segment(elf, i, &segment) && segment.p_type == PT_LOAD &&
+            address >= segment.p_vaddr && address - segment.p_vaddr < segment.p_filesz)
+            return segment.p_offset + (address - segment.p_vaddr);
+    }
+    return UINT64_MAX;
+}
 
-        if (name && strncmp(name, "libreeve.so", strlen("libreeve.so")) == 0) {
-            string_copy(ret_name, size, name);
+/* The next entry of that tag from *i on. Returns false when there is none. */
+static bool find_dynamic(const struct elf *elf, const ElfW(Phdr) * segment, ElfW(Sxword) tag,
+                         unsigned *i, ElfW(Dyn) * ret_entry)
+{
+    for (; *i < ENTRIES_MAX && *i < segment->p_filesz / sizeof(*ret_entry); (*i)++) {
+        if (!read_at(elf, segment->p_offset + *i * sizeof(*ret_entry), ret_entry,
+                     sizeof(*ret_entry)) ||
+            ret_entry->d_tag == DT_NULL)
+            return false;
+        if (ret_entry->d_tag == tag)
             return true;
-        }
     }
     return false;
 }
 
+/* Takes the name of libreeve from what the file needs. */
+static void take_runtime(const struct elf *elf, const ElfW(Phdr) * segment, char *ret_name,
+                         size_t size)
+{
+    ElfW(Dyn) entry;
+    uint64_t strings;
+    unsigned i = 0;
+    char name[64];
+
+    if (!find_dynamic(elf, segment, DT_STRTAB, &i, &entry))
+        return;
+    strings = find_offset(elf, entry.d_un.d_ptr);
+    for (i = 0; find_dynamic(elf, segment, DT_NEEDED, &i, &entry); i++) {
+        size_t left = strings < elf->size && entry.d_un.d_val < elf->size - strings
+                          ? (size_t)(elf->size - strings - entry.d_un.d_val)
+                          : 0;
+
+        if (!read_at(elf, strings + entry.d_un.d_val, name, MIN(left, sizeof(name) - 1)) ||
+            left == 0)
+            continue;
+        name[MIN(left, sizeof(name) - 1)] = '\0';
+        if (strncmp(name, "libreeve.so", strlen("libreeve.so")) == 0) {
+            string_copy(ret_name, size, name);
+            return;
+        }
+    }
+}
+
 void note_read_runtime(int fd, char *ret_name, size_t size)
 {
-    Elf_Scn *section = NULL;
-    GElf_Shdr header;
-    Elf *elf;
+    struct elf elf;
 
     string_copy(ret_name, size, "");
-    elf_version(EV_CURRENT);
-    elf = elf_begin(fd, ELF_C_READ, NULL);
-    while (elf && (section = elf_nextscn(elf, section)))
-        if (gelf_getshdr(section, &header) && header.sh_type == SHT_DYNAMIC &&
-            take_runtime(elf, section, &header, ret_name, size))
-            break;
-    elf_end(elf);
+    if (open_elf(fd, &elf) < 0)
+        return;
+    for (unsigned i = 0; i < elf.header.e_phnum; i++) {
+        ElfW(Phdr) segment;
+
+        if (read_segment(&elf, i, &segment) && segment.p_type == PT_DYNAMIC &&
+            segment.p_offset <= elf.size && segment.p_filesz <= elf.size - segment.p_offset)
+            take_runtime(&elf, &segment, ret_name, size);
+    }
 }
