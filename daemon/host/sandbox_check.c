@@ -15,85 +15,84 @@
 #include "daemon/host/sandbox_filter.h"
 
 static const int active[] = {
-    SCMP_SYS(socket),
-    SCMP_SYS(connect),
-    SCMP_SYS(bind),
-    SCMP_SYS(execve),
-    SCMP_SYS(execveat),
-    SCMP_SYS(fork),
-    SCMP_SYS(vfork),
-    SCMP_SYS(tkill),
-    SCMP_SYS(setpriority),
-    SCMP_SYS(ioprio_set),
+    CALL(socket),
+    CALL(connect),
+    CALL(bind),
+    CALL(execve),
+    CALL(execveat),
+    CALL(fork),
+    CALL(vfork),
+    CALL(tkill),
+    CALL(setpriority),
+    CALL(ioprio_set),
     /* Names. */
-    SCMP_SYS(creat),
-    SCMP_SYS(unlink),
-    SCMP_SYS(unlinkat),
-    SCMP_SYS(rename),
-    SCMP_SYS(renameat),
-    SCMP_SYS(renameat2),
-    SCMP_SYS(mkdir),
-    SCMP_SYS(mkdirat),
-    SCMP_SYS(rmdir),
-    SCMP_SYS(mknod),
-    SCMP_SYS(mknodat),
-    SCMP_SYS(link),
-    SCMP_SYS(linkat),
-    SCMP_SYS(symlink),
-    SCMP_SYS(symlinkat),
+    CALL(creat),
+    CALL(unlink),
+    CALL(unlinkat),
+    CALL(rename),
+    CALL(renameat),
+    CALL(renameat2),
+    CALL(mkdir),
+    CALL(mkdirat),
+    CALL(rmdir),
+    CALL(mknod),
+    CALL(mknodat),
+    CALL(link),
+    CALL(linkat),
+    CALL(symlink),
+    CALL(symlinkat),
     /* What a file is: to change most of it takes no right to write it. */
-    SCMP_SYS(truncate),
-    SCMP_SYS(truncate64),
-    SCMP_SYS(chmod),
-    SCMP_SYS(fchmod),
-    SCMP_SYS(fchmodat),
-    CALL_FCHMODAT2,
-    SCMP_SYS(chown),
-    SCMP_SYS(chown32),
-    SCMP_SYS(fchown),
-    SCMP_SYS(fchown32),
-    SCMP_SYS(lchown),
-    SCMP_SYS(lchown32),
-    SCMP_SYS(fchownat),
-    SCMP_SYS(utime),
-    SCMP_SYS(utimes),
-    SCMP_SYS(futimesat),
-    SCMP_SYS(utimensat),
-    SCMP_SYS(utimensat_time64),
-    SCMP_SYS(setxattr),
-    SCMP_SYS(lsetxattr),
-    SCMP_SYS(fsetxattr),
-    CALL_SETXATTRAT,
-    SCMP_SYS(removexattr),
-    SCMP_SYS(lremovexattr),
-    SCMP_SYS(fremovexattr),
-    CALL_REMOVEXATTRAT,
-    CALL_FILE_SETATTR,
+    CALL(truncate),
+    CALL(truncate64),
+    CALL(chmod),
+    CALL(fchmod),
+    CALL(fchmodat),
+    CALL(fchmodat2),
+    CALL(chown),
+    CALL(chown32),
+    CALL(fchown),
+    CALL(fchown32),
+    CALL(lchown),
+    CALL(lchown32),
+    CALL(fchownat),
+    CALL(utime),
+    CALL(utimes),
+    CALL(futimesat),
+    CALL(utimensat),
+    CALL(utimensat_time64),
+    CALL(setxattr),
+    CALL(lsetxattr),
+    CALL(fsetxattr),
+    CALL(setxattrat),
+    CALL(removexattr),
+    CALL(lremovexattr),
+    CALL(fremovexattr),
+    CALL(removexattrat),
+    CALL(file_setattr),
     /* What outlives a process without being a file. */
-    SCMP_SYS(mq_open),
-    SCMP_SYS(mq_unlink),
+    CALL(mq_open),
+    CALL(mq_unlink),
     /* An identifier of another is enough for these. */
-    SCMP_SYS(shmat),
-    SCMP_SYS(semop),
-    SCMP_SYS(semtimedop),
-    SCMP_SYS(msgsnd),
-    SCMP_SYS(msgrcv),
-    SCMP_SYS(shmget),
-    SCMP_SYS(shmctl),
-    SCMP_SYS(semget),
-    SCMP_SYS(semctl),
-    SCMP_SYS(msgget),
-    SCMP_SYS(msgctl),
+    CALL(shmat),
+    CALL(semop),
+    CALL(semtimedop),
+    CALL(msgsnd),
+    CALL(msgrcv),
+    CALL(shmget),
+    CALL(shmctl),
+    CALL(semget),
+    CALL(semctl),
+    CALL(msgget),
+    CALL(msgctl),
 };
 
 /* Whose first argument is a process: only this one. */
-static const int signalling[] = {SCMP_SYS(kill), SCMP_SYS(tgkill), SCMP_SYS(rt_sigqueueinfo),
-                                 SCMP_SYS(rt_tgsigqueueinfo)};
+static const int signalling[] = {CALL(kill), CALL(tgkill), CALL(rt_sigqueueinfo),
+                                 CALL(rt_tgsigqueueinfo)};
 
 /* Whose first argument is a process, or 0: only 0. */
-static const int changing[] = {SCMP_SYS(prlimit64), SCMP_SYS(sched_setaffinity),
-                               SCMP_SYS(sched_setparam), SCMP_SYS(sched_setscheduler),
-                               SCMP_SYS(sched_setattr)};
+static const int changing[] = {CALL(prlimit64), CALL(sched_setaffinity), CALL(sched_setparam),
+                               CALL(sched_setscheduler), CALL(sched_setattr)};
 
 /* Attributes that can be set through a descriptor for reading. */
 static const uint32_t attributes[] = {FS_IOC_SETFLAGS, FS_IOC32_SETFLAGS, FS_IOC_FSSETXATTR,
@@ -101,38 +100,32 @@ static const uint32_t attributes[] = {FS_IOC_SETFLAGS, FS_IOC32_SETFLAGS, FS_IOC
 
 /* Only reading what is there; the access mode is in the low two bits. Mode 3 is for drivers alone,
  * and asks for the right to write. */
-static int deny_writing(scmp_filter_ctx filter)
+static void deny_writing(struct filter *filter)
 {
-    static const uint64_t flags[] = {O_CREAT, O_TRUNC, O_TMPFILE & ~O_DIRECTORY};
-    int r = 0;
+    static const uint32_t flags[] = {O_CREAT, O_TRUNC, O_TMPFILE & ~O_DIRECTORY};
 
-    for (uint64_t mode = O_WRONLY; mode <= O_ACCMODE && r == 0; mode++)
-        r = filter_deny_opening(filter, EPERM, O_ACCMODE, mode);
-    for (size_t i = 0; i < ARRAY_SIZE(flags) && r == 0; i++)
-        r = filter_deny_opening(filter, EPERM, flags[i], flags[i]);
-    for (size_t i = 0; i < ARRAY_SIZE(attributes) && r == 0; i++)
-        r = filter_deny_if(filter, EPERM, SCMP_SYS(ioctl), filter_low(1, attributes[i]));
+    for (uint32_t mode = O_WRONLY; mode <= O_ACCMODE; mode++)
+        filter_deny_opening(filter, EPERM, O_ACCMODE, mode);
+    for (size_t i = 0; i < ARRAY_SIZE(flags); i++)
+        filter_deny_opening(filter, EPERM, flags[i], flags[i]);
+    for (size_t i = 0; i < ARRAY_SIZE(attributes); i++)
+        filter_deny_if(filter, EPERM, CALL(ioctl), filter_low(1, attributes[i]));
     /* Its flags are in memory. */
-    return r < 0 ? r : filter_deny(filter, ENOSYS, SCMP_SYS(openat2));
+    filter_deny(filter, ENOSYS, CALL(openat2));
 }
 
-static int deny_reaching(scmp_filter_ctx filter)
+static void deny_reaching(struct filter *filter)
 {
-    int r = filter_deny_if(filter, EPERM, SCMP_SYS(clone),
-                           SCMP_A0(SCMP_CMP_MASKED_EQ, CLONE_THREAD, 0));
-
-    for (size_t i = 0; i < ARRAY_SIZE(signalling) && r == 0; i++)
-        r = filter_deny_if(filter, EPERM, signalling[i], SCMP_A0(SCMP_CMP_NE, (uint32_t)getpid()));
-    for (size_t i = 0; i < ARRAY_SIZE(changing) && r == 0; i++)
-        r = filter_deny_if(filter, EPERM, changing[i], SCMP_A0(SCMP_CMP_NE, 0));
-    return r;
+    filter_deny_if(filter, EPERM, CALL(clone), filter_masked(CLONE_FLAGS, CLONE_THREAD, 0));
+    for (size_t i = 0; i < ARRAY_SIZE(signalling); i++)
+        filter_deny_if(filter, EPERM, signalling[i], filter_differs(0, getpid()));
+    for (size_t i = 0; i < ARRAY_SIZE(changing); i++)
+        filter_deny_if(filter, EPERM, changing[i], filter_differs(0, 0));
 }
 
-int filter_deny_activity(scmp_filter_ctx filter)
+void filter_deny_activity(struct filter *filter)
 {
-    int r = filter_deny_all(filter, active, ARRAY_SIZE(active));
-
-    if (r == 0)
-        r = deny_writing(filter);
-    return r < 0 ? r : deny_reaching(filter);
+    filter_deny_all(filter, active, ARRAY_SIZE(active));
+    deny_writing(filter);
+    deny_reaching(filter);
 }

@@ -1,38 +1,76 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Rules of a filter of system calls. A condition looks at one argument; several rules for one call
- * hold side by side. All return 0 or a negative errno.
+ * A filter of system calls, as a program for the kernel (classic BPF, seccomp(2)). All is allowed but what a rule denies;
+ * several rules for one call hold side by side. Calls of another architecture, of which a rule would know nothing, kill
+ * the process. libseccomp makes the same of the same rules, but a host that loads it takes longer to start.
  */
 #ifndef REEVE_HOST_SANDBOX_FILTER_H
 #define REEVE_HOST_SANDBOX_FILTER_H
 
-#include <seccomp.h>
+#include <linux/filter.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-/* Newer than Debian 12's libseccomp. From 424 on, numbers are the same on every architecture. */
-#define CALL_FCHMODAT2      452
-#define CALL_SETXATTRAT     463
-#define CALL_REMOVEXATTRAT  466
-#define CALL_OPEN_TREE_ATTR 467
-#define CALL_FILE_SETATTR   469
+#include "daemon/host/sandbox_calls.h"
 
-/*
- * For an argument that the kernel takes for an int: a caller may put anything into the upper half
- * of its register, and SCMP_A0_32 and its like compare that too. As SCMP_CMP_NE denies what they
- * differ in, it needs no such care.
- */
+#define FILTER_RULES 256
+
+/* Which argument of clone() has the flags. */
+#ifdef __s390x__
+#define CLONE_FLAGS 1
+#else
+#define CLONE_FLAGS 0
+#endif
+
+/* What a rule asks of an argument. */
+struct filter_condition {
+    unsigned argument;
+    /* If equal: its lower half, as far as the mask goes, is the value. The kernel takes such an argument for an int, and a
+     * caller may put anything into the upper half of its register. Else: all of it is not the value. */
+    bool equal;
+    uint32_t mask;
+    uint32_t value;
+};
+struct filter {
+    struct filter_rule {
+        int call;
+        int error;
+        unsigned count; /* of conditions, which must all be so */
+        struct filter_condition conditions[2];
+    } rules[FILTER_RULES];
+    unsigned count;
+    bool full; /* a rule was left out: it must not be used */
+};
+
 #define filter_low(argument, value) \
-    SCMP_CMP64(argument, SCMP_CMP_MASKED_EQ, UINT32_MAX, (uint32_t)(value))
+    ((struct filter_condition){(argument), true, UINT32_MAX, (uint32_t)(value)})
+#define filter_masked(argument, mask, value) \
+    ((struct filter_condition){(argument), true, (uint32_t)(mask), (uint32_t)(value)})
+#define filter_differs(argument, value) \
+    ((struct filter_condition){(argument), false, UINT32_MAX, (uint32_t)(value)})
 
-int filter_deny(scmp_filter_ctx filter, int error, int call);
-int filter_deny_if(scmp_filter_ctx filter, int error, int call, struct scmp_arg_cmp condition);
+void filter_begin(struct filter *filter);
+
+/* A call that this architecture does not have (NO_CALL) needs no rule. */
+void filter_deny(struct filter *filter, int error, int call);
+void filter_deny_if(struct filter *filter, int error, int call, struct filter_condition condition);
+/* If both are so. */
+void filter_deny_if_both(struct filter *filter, int error, int call, struct filter_condition first,
+                         struct filter_condition second);
 /* With EPERM. */
-int filter_deny_all(scmp_filter_ctx filter, const int *calls, size_t count);
+void filter_deny_all(struct filter *filter, const int *calls, size_t count);
 /* Opening a file when its flags, as far as mask goes, are `value`. */
-int filter_deny_opening(scmp_filter_ctx filter, int error, uint64_t mask, uint64_t value);
+void filter_deny_opening(struct filter *filter, int error, uint32_t mask, uint32_t value);
 
 /* What who only checks has no business with: to leave anything behind, to reach anybody. */
-int filter_deny_activity(scmp_filter_ctx filter);
+void filter_deny_activity(struct filter *filter);
+
+/* Makes the program. Returns how many instructions it has, or -E2BIG. */
+#define FILTER_CODE 1024
+int filter_compile(const struct filter *filter, struct sock_filter *ret_code);
+
+/* It holds for this thread and those that come. Returns 0 or a negative errno. */
+int filter_enforce(const struct filter *filter);
 
 #endif
