@@ -91,8 +91,9 @@ class Reeved:
         self.notify = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self.notify.bind(os.path.join(where, "notify"))
         environment = dict(os.environ, NOTIFY_SOCKET=os.path.join(where, "notify"),
-                           RUNTIME_DIRECTORY=where, STATE_DIRECTORY=where,
-                           LD_LIBRARY_PATH=os.path.join(self.folder, "lib"))
+                           RUNTIME_DIRECTORY=where, STATE_DIRECTORY=where)
+        # reeve-host knows where libreeve is; searched for by the linker, it would be asked for in a dozen folders.
+        environment.pop("LD_LIBRARY_PATH", None)
         started = time.monotonic()
         self.process = subprocess.Popen(
             [os.path.join(self.folder, "daemon", "reeved"), "-c", config], env=environment,

@@ -7,7 +7,7 @@ build_packages='gcc libc6-dev meson ninja-build pkg-config python3
     libsmartcols-dev libsystemd-dev python3-docutils'
 run_packages='curl' # `./dev run` prints commands to try
 # Without these a part of the tests cannot be built or run at all.
-test_packages='g++ libcmocka-dev clang libclang-rt-dev valgrind procps iproute2 tzdata curl'
+test_packages='g++ libcmocka-dev libseccomp2 clang libclang-rt-dev valgrind procps iproute2 tzdata curl'
 # A test whose tool is not to be had is skipped, and names it.
 tool_packages='bindfs spin systemd systemd-container slowhttptest wrk haproxy monit prometheus
     python3-prometheus-client chromium chromium-driver fonts-dejavu-core man-db build-essential debhelper'

@@ -24,8 +24,9 @@
 /* The same when somebody has asked for an end at once: what is killed takes this long on a busy machine. */
 #define HURRIED_PATIENCE (500 * NSEC_PER_MSEC)
 
-/* Many hosts that end together are one look. */
-#define LOOK_AFTER NSEC_PER_MSEC
+/* Many hosts that end together are one look: the first is looked after at once, and so many more as come within this time
+ * together. A host's next process waits for it. */
+#define LOOK_INTERVAL NSEC_PER_MSEC
 
 /* How soon it is tried again to list children, when that failed. */
 #define RETRY (100 * NSEC_PER_MSEC)
@@ -46,7 +47,7 @@ static struct {
     struct loop_timer *reap;
     bool failing;  /* it has been said that the children cannot be listed */
     bool hurried;  /* nobody waits any more */
-    int64_t now;   /* of the present look: who is late for one step of it is late for the next */
+    int64_t now;   /* of the last look: who is late for one step of it is late for the next */
     unsigned left; /* how many the present look has found that are to end */
 } strays;
 
@@ -259,7 +260,7 @@ static void look(void *arg _unused_)
 void stray_look(void)
 {
     if (strays.loop && loop_timer_due(strays.look) == 0)
-        loop_timer_arm(strays.look, LOOK_AFTER);
+        loop_timer_arm(strays.look, strays.now + LOOK_INTERVAL - clock_monotonic());
 }
 
 void stray_host_ended(const struct stray_host *host, void (*gone)(void *arg), void *arg)
