@@ -270,7 +270,7 @@ def starts(folder, rounds):
         with Reeved(folder, MANY) as daemon:
             ours.append(daemon.start_seconds)
     return compare(f"{MANY} modules from exec to READY=1; as many bare fork, exec and dlopen", ours,
-                   bare, 1.3)
+                   bare, 1.5)
 
 
 def restarts(folder, rounds):
