@@ -10,9 +10,6 @@
 #include "base/name_map.h"
 #include "daemon/config/address.h"
 
-/* A host has room for so many modules in its scoreboard. */
-#define TENANTS_MAX 32
-
 static bool is_file(const char *path, struct file_id *ret_id)
 {
     struct stat status;
@@ -168,10 +165,10 @@ static void check_same_limits(const struct config *config, const struct config_m
         module->name, other->name, module->host, key);
 }
 
-/* By whatever name: the dynamic linker knows files, too. */
+/* By another name: the dynamic linker knows files, too. By the same one it may be reentrant, which only the file tells. */
 static bool loads_the_same(const struct config_module *module, const struct config_module *other)
 {
-    return string_equal(module->path, other->path) ||
+    return !string_equal(module->path, other->path) &&
            (module->file_id.inode != 0 && module->file_id.device == other->file_id.device &&
             module->file_id.inode == other->file_id.inode);
 }
@@ -199,10 +196,10 @@ static void check_tenant(const struct config *config, const struct config_module
                          module->name, config->modules[other]->name, module->path, module->host);
     if (tenants->count > 0)
         check_same_limits(config, module, tenants->first, errors);
-    if (++tenants->count == TENANTS_MAX + 1)
+    if (++tenants->count == CONFIG_TENANTS_MAX + 1)
         error_at_key(errors, config, module, "host", 0,
                      "[module:%s] is one more than the %d modules that a host takes", module->name,
-                     TENANTS_MAX);
+                     CONFIG_TENANTS_MAX);
 }
 
 static void check_tenants(const struct config *config, struct config_errors *errors)

@@ -77,6 +77,9 @@ struct config_entry {
     char *value;
 };
 
+/* A host has room for so many modules in its scoreboard. */
+#define CONFIG_TENANTS_MAX 512
+
 /* The [daemon] section and all modules, in the files' order. */
 struct config {
     unsigned references;

@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <reeve/runtime.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -73,15 +74,6 @@ static void fail(uint32_t slot, const char *stage, int code, uint32_t flags, con
 /* Commands
  * ----------------------------------------------------------------------------------------- */
 
-/* The same code twice in one process would share its variables. */
-static bool is_loaded_elsewhere(const struct control *control, uint32_t slot, const char *path)
-{
-    for (uint32_t i = 0; i < SCOREBOARD_MODULES; i++)
-        if (i != slot && control->modules[i] && strcmp(control->modules[i]->path, path) == 0)
-            return true;
-    return false;
-}
-
 static void load(struct control *control, const struct wire_message *message)
 {
     struct host_module **module = &control->modules[message->module];
@@ -91,10 +83,6 @@ static void load(struct control *control, const struct wire_message *message)
     if (*module) {
         option_lines_free(&(*module)->lines);
         last_runs_free(&(*module)->new_last_runs);
-        return;
-    }
-    if (is_loaded_elsewhere(control, message->module, message->path)) {
-        fail(message->module, "load", -EEXIST, 0, "the same .so is loaded in this host already");
         return;
     }
     r = module_create(control->host, control->group, message->module, message->name, message->path,
@@ -312,8 +300,13 @@ static void end_modules(struct control *control)
     rv_context_unref(control->host);
 }
 
+/* What tasks and jobs have in any host, and a thread for each module's operations. */
+#define THREADS_MAX (256 + SCOREBOARD_MODULES)
+
 int control_serve(void)
 {
+    static const struct rv_runtime_options runtime = {.size = sizeof(runtime),
+                                                      .threads_max = THREADS_MAX};
     static unsigned char buffer[WIRE_PACKET_MAX];
     struct sandbox sandbox = {0};
     struct control control = {0};
@@ -339,6 +332,7 @@ int control_serve(void)
     if (r < 0)
         return r == -EPROTO ? EXIT_WIRE : EXIT_REFUSED;
     module_set_grace(control.grace);
+    (void)rv_runtime_configure(&runtime);
     if (rv_context_with_cancel(rv_context_background(), &control.host) < 0 ||
         rv_group_create(rv_context_background(), &control.group) < 0) {
         fputs("reeve-host: out of memory\n", stderr);

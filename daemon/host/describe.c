@@ -248,7 +248,7 @@ int describe_file(const char *path)
     if (r == 0) {
         put_file(real);
         fflush(out);
-        r = loader_load(real, &loaded);
+        r = loader_load(real, 0, &loaded);
         if (r < 0)
             put_error(rv_error_text());
     }

@@ -75,9 +75,12 @@ static int copy_table(const struct rv_table *table, size_t our_size, const char 
     if (table->count == 0)
         return 0;
     if (table->item_size > our_size || table->count > TABLE_MAX)
-        return rv_fail_text(-EINVAL, "%s: its table of %s is %s", path, what,
-                            table->count > TABLE_MAX ? "too long"
-                                                     : "newer than this reeve-host: update reeve");
+        return table->count > TABLE_MAX
+                   ? rv_fail_text(-EINVAL, "%s: it has %zu %s, and may have %d", path, table->count,
+                                  what, TABLE_MAX)
+                   : rv_fail_text(-EINVAL,
+                                  "%s: its table of %s is newer than this reeve-host: update reeve",
+                                  path, what);
     items = calloc(table->count, our_size);
     if (!items)
         return -ENOMEM;
@@ -219,7 +222,14 @@ static int check_same(const char *path, const struct file_id *before)
                : rv_fail_text(-EAGAIN, "%s was replaced while it was loaded", path);
 }
 
-int loader_load(const char *path, struct loaded_module *ret_loaded)
+/* Before it is known to be a good table: only what it surely has. */
+static bool is_reentrant(const struct rv_module *module)
+{
+    return module->size >= offsetof(struct rv_module, reentrant) + sizeof(module->reentrant) &&
+           module->reentrant;
+}
+
+int loader_load(const char *path, uint32_t slot, struct loaded_module *ret_loaded)
 {
     cleanup_close int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
     const struct rv_module *module;
@@ -236,7 +246,7 @@ int loader_load(const char *path, struct loaded_module *ret_loaded)
     if (r < 0)
         return r;
     ret_loaded->file_id = file_id_of(&status);
-    r = loaded_files_claim(path, &ret_loaded->file_id);
+    r = loaded_files_claim(path, &ret_loaded->file_id, slot);
     if (r < 0)
         return r;
     handle = dlopen(path, RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
@@ -247,6 +257,7 @@ int loader_load(const char *path, struct loaded_module *ret_loaded)
         return rv_fail_text(-ELIBBAD, "cannot load %s: %s", path, why ? why : "?");
     }
     module = dlsym(handle, "rv_module");
+    loaded_files_confirm(path, module && is_reentrant(module));
     if (!module)
         return rv_fail_text(-ENOEXEC, "%s has no symbol rv_module", path);
     r = check_same(path, &ret_loaded->file_id);

@@ -29,7 +29,7 @@ struct loaded_module {
  * (bad tables), -EEXIST (loaded by another path), -EAGAIN (the file was replaced meanwhile) and -ESTALE
  * (it was since its path was loaded: both need another process), or of opening. Must be freed with loader_free().
  */
-int loader_load(const char *path, struct loaded_module *ret_loaded);
+int loader_load(const char *path, uint32_t slot, struct loaded_module *ret_loaded);
 void loader_free(struct loaded_module *loaded);
 
 /* How many bytes of the state an option of the type takes. */

@@ -77,6 +77,8 @@ static void tell_loaded(struct host_module *module)
 {
     struct wire_message message = {.type = WIRE_LOADED,
                                    .module = module->slot,
+                                   .flags =
+                                       module->code.module.reentrant ? WIRE_LOADED_REENTRANT : 0,
                                    .device = module->code.file_id.device,
                                    .inode = module->code.file_id.inode,
                                    .mtime = module->code.file_id.mtime};
@@ -91,7 +93,7 @@ static int load(struct host_module *module)
 
     if (!module->loaded) {
         module_begin_activity(module, "load");
-        r = loader_load(module->path, &module->code);
+        r = loader_load(module->path, module->slot, &module->code);
         module_end_activity(module);
         if (r < 0)
             return r;
@@ -128,7 +130,8 @@ static void check(struct host_module *module, const struct module_op *op)
     if (r == 0)
         options_free(&bound);
     message.code = r;
-    message.flags = module->code.module.reload ? WIRE_CHECKED_RELOADS : 0;
+    message.flags = (module->code.module.reload ? WIRE_CHECKED_RELOADS : 0) |
+                    (module->code.module.reentrant ? WIRE_CHECKED_REENTRANT : 0);
     module_emit(&message);
 }
 

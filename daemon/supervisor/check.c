@@ -115,6 +115,31 @@ static void take_option_error(struct job *job, const struct wire_message *messag
     config_errors_free(&past);
 }
 
+static bool is_checked(const struct check *check, const struct config_module *module)
+{
+    return !check->options.wanted || check->options.wanted(module, check->options.arg);
+}
+
+/* Its file is not reentrant: whether another module of its host has it, too. Of two that are checked the second tells. */
+static void check_neighbours(struct check *check, const struct config_module *module)
+{
+    for (size_t i = 0; i < check->config->module_count; i++) {
+        const struct config_module *other = check->config->modules[i];
+        struct config_place place;
+
+        if (other == module || strcmp(other->host, module->host) != 0 ||
+            strcmp(other->path, module->path) != 0 ||
+            (i > module->index && is_checked(check, other)))
+            continue;
+        place = config_place_of(check->config, module, "load", 0);
+        config_error(
+            check->errors, place.file, place.line,
+            "[module:%s] and [module:%s] load the same %s in one host \"%s\", where they "
+            "would share its variables, as it is not reentrant: give one of them another host",
+            module->name, other->name, module->path, module->host);
+    }
+}
+
 static void host_message(struct host *host, const struct wire_message *message, void *arg)
 {
     struct job *job = arg;
@@ -134,6 +159,8 @@ static void host_message(struct host *host, const struct wire_message *message, 
                      message->text);
         break;
     case WIRE_CHECKED:
+        if (!job->answered && !(message->flags & WIRE_CHECKED_REENTRANT))
+            check_neighbours(job->check, job->module);
         if (job->check->options.checked && !job->answered)
             job->check->options.checked(job->module, message->flags & WIRE_CHECKED_RELOADS,
                                         job->check->options.arg);
@@ -225,7 +252,7 @@ int check_start(const struct check_options *options, const struct config *config
         return -ENOMEM;
     }
     for (size_t i = 0; i < config->module_count; i++)
-        if (!options->wanted || options->wanted(config->modules[i], options->arg))
+        if (is_checked(check, config->modules[i]))
             if (add_job(check, config->modules[i]) < 0) {
                 check_cancel(check);
                 return -ENOMEM;

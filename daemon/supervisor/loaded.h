@@ -6,6 +6,7 @@
 #ifndef REEVE_SUPERVISOR_LOADED_H
 #define REEVE_SUPERVISOR_LOADED_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "daemon/config/config.h"
@@ -16,16 +17,22 @@ struct loaded_slot {
     char *name; /* of the module; NULL: nothing was ever loaded here */
     char *path;
     struct file_id file_id; /* as the host says, once it has loaded it */
+    bool reentrant;         /* the same: others may have this file, too */
 };
 
 /* Zero-initialised it is that of a process that has loaded nothing. */
 struct loaded {
-    struct loaded_slot slots[SCOREBOARD_MODULES];
+    struct loaded_slot *slots;
+    uint32_t count; /* those from there on were never used */
+    bool closed;    /* what else is loaded is not known: the process takes no other module */
 };
+
+/* What is known of a slot; NULL: it was never used. */
+struct loaded_slot *loaded_slot(const struct loaded *loaded, uint32_t slot);
 
 /*
  * The slot for a module and the file that its path names: its own, or one that was never used. Returns 0;
- * -EEXIST when its file is loaded in the slot of another, which *ret_slot is then; -ESTALE when another
+ * -EEXIST when its file is loaded in the slot of another, and is not known to be reentrant; *ret_slot is that one then; -ESTALE when another
  * file is loaded in its own; and -ENOSPC when there is no slot left.
  */
 int loaded_find(const struct loaded *loaded, const struct config_module *module,
@@ -35,8 +42,9 @@ int loaded_find(const struct loaded *loaded, const struct config_module *module,
 int loaded_take(struct loaded *loaded, const struct config_module *module,
                 const struct file_id *file_id, uint32_t *ret_slot);
 
-/* What else is loaded is not known: the process takes no other module. Returns 0 or -ENOMEM. */
-int loaded_close(struct loaded *loaded);
+/* The same with a slot that is given, and was never used. Returns 0 or -ENOMEM. */
+int loaded_put(struct loaded *loaded, uint32_t slot, const struct config_module *module,
+               const struct file_id *file_id);
 
 /* A new process begins with nothing. */
 void loaded_clear(struct loaded *loaded);

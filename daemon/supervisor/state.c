@@ -246,7 +246,7 @@ static int restore_hosts(struct supervisor *supervisor, const json_t *state,
 }
 
 /* A reeved of before did not say. */
-static int close_unknown(struct supervisor *supervisor, const json_t *state)
+static void close_unknown(struct supervisor *supervisor, const json_t *state)
 {
     const json_t *hosts = json_object_get(state, "hosts");
     struct tenancy *tenancy;
@@ -254,11 +254,9 @@ static int close_unknown(struct supervisor *supervisor, const json_t *state)
     LIST_FOREACH (tenancy, &supervisor->tenancies, list) {
         const json_t *host = find_named(hosts, host_name(tenancy->host));
 
-        if (host && json_is_true(json_object_get(host, "up")) && !json_object_get(host, "loaded") &&
-            loaded_close(&tenancy->loaded) < 0)
-            return -ENOMEM;
+        if (host && json_is_true(json_object_get(host, "up")) && !json_object_get(host, "loaded"))
+            tenancy->loaded.closed = true;
     }
-    return 0;
 }
 
 static int restore_units(struct supervisor *supervisor, const json_t *state,
@@ -306,7 +304,7 @@ int supervisor_restore(struct loop *loop, const struct supervisor_options *optio
     if (r == 0)
         r = restore_units(supervisor, state, error);
     if (r == 0)
-        r = close_unknown(supervisor, state);
+        close_unknown(supervisor, state);
     if (r == 0)
         r = ledger_load(supervisor->ledger, json_object_get(state, "last_runs"), error);
     if (r < 0) {

@@ -11,6 +11,8 @@
 #include "daemon/supervisor/supervisor_internal.h"
 #include "daemon/supervisor/unit.h"
 
+_Static_assert(CONFIG_TENANTS_MAX == SCOREBOARD_MODULES, "each tenant has a record");
+
 static struct list *find_bucket(struct supervisor *supervisor, const char *name)
 {
     return &supervisor->tenancy_names[hash_text(name) % NAME_BUCKETS];
@@ -99,9 +101,9 @@ static int find_folders(const struct tenancy *tenancy, struct strings *ret_folde
 
     LIST_FOREACH (unit, &tenancy->units, tenancy_list) {
         const char *path = unit->settings->path, *slash = strrchr(path, '/');
+        cleanup_free char *folder = format_new("%.*s/", (int)(slash ? slash - path : 0), path);
 
-        if (strings_take(ret_folders, format_new("%.*s/", (int)(slash ? slash - path : 0), path)) <
-            0)
+        if (!folder || (!strings_have(ret_folders, folder) && strings_add(ret_folders, folder) < 0))
             return -ENOMEM;
     }
     return 0;
@@ -145,7 +147,7 @@ static bool is_tenants(const struct tenancy *tenancy, uint32_t slot)
     const struct unit *unit = tenancy_find_slot(tenancy, slot);
 
     return unit && !unit->removed &&
-           strcmp(unit->settings->path, tenancy->loaded.slots[slot].path) == 0;
+           strcmp(unit->settings->path, loaded_slot(&tenancy->loaded, slot)->path) == 0;
 }
 
 /* Whether there is no process, or one that the module could run in as far as its limits go. */
@@ -167,11 +169,11 @@ bool tenancy_suits(const struct tenancy *tenancy, const struct config_module *se
 
 unsigned tenancy_free_slots(const struct tenancy *tenancy)
 {
-    unsigned count = 0;
+    unsigned used = 0;
 
-    for (unsigned i = 0; i < SCOREBOARD_MODULES; i++)
-        count += tenancy->loaded.slots[i].name == NULL;
-    return count;
+    for (uint32_t i = 0; i < tenancy->loaded.count; i++)
+        used += loaded_slot(&tenancy->loaded, i) != NULL;
+    return SCOREBOARD_MODULES - used;
 }
 
 bool tenancy_needs_slot(const struct tenancy *tenancy, const struct config_module *settings)
@@ -180,7 +182,7 @@ bool tenancy_needs_slot(const struct tenancy *tenancy, const struct config_modul
 
     return host_state(tenancy->host) != HOST_ABSENT &&
            loaded_find(&tenancy->loaded, settings, &settings->file_id, &slot) == 0 &&
-           tenancy->loaded.slots[slot].name == NULL;
+           !loaded_slot(&tenancy->loaded, slot);
 }
 
 bool tenancy_has_room(const struct unit *unit)
@@ -241,18 +243,15 @@ void tenancy_attach(struct unit *unit)
 
 int tenancy_restore_slot(struct unit *unit, struct state_error *error)
 {
-    struct loaded_slot *slot = &unit->tenancy->loaded.slots[unit->slot];
+    const struct loaded_slot *slot = loaded_slot(&unit->tenancy->loaded, unit->slot);
 
-    if (slot->name && strcmp(slot->name, unit->name) != 0) {
+    if (slot && strcmp(slot->name, unit->name) != 0) {
         snprintf(error->text, sizeof(error->text), "module %s is said to be in the slot of %s",
                  unit->name, slot->name);
         return -EBADMSG;
     }
-    if (slot->name)
-        return 0;
-    *slot = (struct loaded_slot){strdup(unit->settings->name), strdup(unit->settings->path),
-                                 unit->file_id};
-    return slot->name && slot->path ? 0 : -ENOMEM;
+    return slot ? 0
+                : loaded_put(&unit->tenancy->loaded, unit->slot, unit->settings, &unit->file_id);
 }
 
 bool tenancy_release(struct unit *unit, const char *cause)

@@ -62,11 +62,14 @@ static void task_overdue(struct unit *unit, const struct wire_message *message)
 static void note_loaded(struct unit *unit, const struct wire_message *message)
 {
     struct tenancy *tenancy = unit->tenancy;
-    struct loaded_slot *slot = &tenancy->loaded.slots[unit->slot];
+    struct loaded_slot *slot = loaded_slot(&tenancy->loaded, unit->slot);
     const struct file_id file_id = {
         .device = message->device, .inode = message->inode, .mtime = message->mtime};
 
+    if (!slot)
+        return;
     slot->file_id = file_id;
+    slot->reentrant = message->flags & WIRE_LOADED_REENTRANT;
     /* A late message belongs to a start with settings that are no longer in force. */
     if (tenancy->condemned || (unit->state != UNIT_STARTING && unit->state != UNIT_CHECKING) ||
         strcmp(slot->path, unit->settings->path) != 0 || file_id_equal(&unit->file_id, &file_id))

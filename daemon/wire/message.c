@@ -64,7 +64,7 @@ static const struct schema {
     [WIRE_RELOADED] = {"RELOADED", {U32(module), U64(number), U32(code), STRING(text)}},
     [WIRE_DEFERRED] = {"DEFERRED", {U32(module), U64(number), STRING(text)}},
     [WIRE_RELOADING] = {"RELOADING", {U32(module), U64(number)}},
-    [WIRE_LOADED] = {"LOADED", {U32(module), U64(device), U64(inode), U64(mtime)}},
+    [WIRE_LOADED] = {"LOADED", {U32(module), U32(flags), U64(device), U64(inode), U64(mtime)}},
     [WIRE_ACCEPTED] = {"ACCEPTED",
                        {U32(module), U32(flags), U64(request), U64(number), U64(since)}},
     [WIRE_RESULT] = {"RESULT",

@@ -113,6 +113,8 @@ enum wire_type {
 #define WIRE_OPTION_PAST        0x2u /* OPTION_ERROR after CHECK: it does not come again; not counted */
 #define WIRE_OPTION_CREDENTIAL  0x1u /* OPTION: the value is a credential's, never to be shown */
 #define WIRE_CHECKED_RELOADS    0x1u /* CHECKED: the module can take new options while it runs */
+#define WIRE_CHECKED_REENTRANT  0x2u /* CHECKED: its file may be that of several modules in a host */
+#define WIRE_LOADED_REENTRANT   0x1u /* LOADED: the same */
 #define WIRE_FRAME_RETURN       0x1u /* FRAME: the address after a call, not of an instruction */
 #define WIRE_RESULT_RUN         0x1u /* RESULT, ACCEPTED: of a task's run, not of a job */
 

@@ -33,10 +33,10 @@
 /* Raised by every change of layout or meaning; a variable, as wire_version is. */
 extern const uint32_t scoreboard_version;
 
-#define SCOREBOARD_MODULES 32
-#define SCOREBOARD_TASKS   256
+#define SCOREBOARD_MODULES 512
+#define SCOREBOARD_TASKS   1024
 #define SCOREBOARD_POOLS   64
-#define SCOREBOARD_THREADS 320
+#define SCOREBOARD_THREADS 1024
 #define SCOREBOARD_FRAMES  32
 #define SCOREBOARD_OBJECTS 128
 #define SCOREBOARD_POINTS  5

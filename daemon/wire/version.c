@@ -4,11 +4,11 @@
 #include "daemon/wire/scoreboard.h"
 
 #ifndef WIRE_VERSION
-#define WIRE_VERSION 7
+#define WIRE_VERSION 8
 #endif
 
 #ifndef SCOREBOARD_VERSION
-#define SCOREBOARD_VERSION 6
+#define SCOREBOARD_VERSION 7
 #endif
 
 const uint32_t wire_version = WIRE_VERSION;

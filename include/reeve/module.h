@@ -128,6 +128,10 @@ struct rv_module {
      * again before each init and reload, which can rely on it. Returns 0, or a negative errno.
      */
     int (*check)(struct rv_context *ctx, const void *state);
+    /* Several sections may use the file in one process (`host = NAME`), with a state each: the module changes no
+     * variables of the file's, and nothing of the process that another section's would notice. Without it, sections of one
+     * file need hosts of their own. */
+    bool reentrant;
 };
 
 /*

@@ -304,7 +304,7 @@ static int reload(struct rv_context *ctx, void *state)
 }
 
 RV_MODULE(.name = "exec", .version = "1", .summary = "Runs a command on a schedule",
-          .state_size = sizeof(struct exec),
+          .state_size = sizeof(struct exec), .reentrant = true,
           .options = RV_OPTIONS(
               RV_OPTION_STRING(struct exec, command, .required = true,
                                .help = "command for /bin/sh -c"),

@@ -76,4 +76,4 @@ RV_MODULE(.name = "heartbeat", .version = "1",
                              .every = "10s",
                              .timeout = "30s",
                              .help = "writes the time"}),
-          .reload = reload, );
+          .reload = reload, .reentrant = true);

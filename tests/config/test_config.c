@@ -200,7 +200,6 @@ static void test_order_and_hosts(void **state)
     REFUSE("[module:a]\nload = one\nafter = b\n[module:b]\nload = two\nrequires = a\n",
            "[module:a] waits for itself: a -> b -> a");
     REFUSE("[module:a]\nload = one\nafter = a\n", "[module:a] waits for itself: a -> a");
-    REFUSE("[module:a]\nload = one\nhost = h\n[module:b]\nload = one\nhost = h\n", "load the same");
 }
 
 /* Of what shows only when all has been read. */
@@ -225,8 +224,6 @@ static void test_lines_of_keys(void **state)
         "reeve.ini:11: [module:d] waits for itself");
     REFUSE("[module:a]\nhost = h\nload = one\nnofile = 64\n[module:b]\nhost = h\nload = two\n",
            "reeve.ini:4: [module:b] and [module:a] share the host");
-    REFUSE("[module:a]\nload = one\nhost = h\n[module:b]\nhost = h\nload = one\n",
-           "reeve.ini:6: [module:b] and [module:a] load the same");
     /* A section that is refused for its name lends its lines to none. */
     write_file("a.ini", "\n\n[module:a]\nload = nothere\n");
     REFUSE("[daemon]\ninclude = a.ini\n[module:a]\nload = neither\n",

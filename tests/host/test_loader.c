@@ -18,7 +18,7 @@ static void refuse(const char *path, int code, const char *part)
     struct loaded_module loaded;
 
     rv_error_clear();
-    assert_int_equal(loader_load(path, &loaded), code);
+    assert_int_equal(loader_load(path, 0, &loaded), code);
     if (!strstr(rv_error_text(), part))
         fail_msg("\"%s\" does not contain \"%s\"", rv_error_text(), part);
     assert_null(loaded.tasks);
@@ -29,7 +29,7 @@ static void older_tables_are_filled_with_zero(void **state)
     struct loaded_module loaded;
 
     (void)state;
-    assert_int_equal(loader_load(object("older.so"), &loaded), 0);
+    assert_int_equal(loader_load(object("older.so"), 0, &loaded), 0);
     assert_string_equal(loaded.module.name, "older");
     assert_null(loaded.module.fini);
     assert_int_equal(loaded.task_count, 2);
@@ -104,7 +104,7 @@ static void a_cut_object(void **state)
         assert_int_equal(fwrite(bytes, 1, length, file), length);
         fclose(file);
         rv_error_clear();
-        assert_int_equal(loader_load(path, &loaded), -ENOEXEC);
+        assert_int_equal(loader_load(path, 0, &loaded), -ENOEXEC);
         assert_true(strstr(rv_error_text(), "is cut short") ||
                     strstr(rv_error_text(), "is not a shared object"));
         unlink(path);

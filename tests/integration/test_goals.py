@@ -4,6 +4,7 @@
 configuration and the last request say. In comments a <- b means: b requires a."""
 import os
 import shutil
+import signal
 
 import harness
 from operating import SLOW, GoalTest
@@ -11,6 +12,7 @@ from puppetry import HEARTBEAT, PUPPET, puppet
 
 GATED = os.path.join(harness.BUILD, "tests", "integration", "gated.so")
 BREAKER = os.path.join(os.path.dirname(PUPPET), "breaker.so")
+SLOTS = 512  # of a process
 
 
 class Overtaking(GoalTest):
@@ -653,6 +655,10 @@ class SharedHosts(GoalTest):
     def tenant(self, name, path, *lines):
         return puppet(name, "host = h", *lines).replace(PUPPET, path)
 
+    def filler(self, i):
+        """A tenant whose file others may have, too."""
+        return f"[module:m{i}]\nload = heartbeat\nhost = h\nfile = m{i}\nbeat.every = 1d\n"
+
     def breaker(self, name="z"):
         return f"[module:{name}]\nload = {BREAKER}\nhost = h\n"
 
@@ -738,6 +744,46 @@ class SharedHosts(GoalTest):
         for i in range(40):
             self.reload(daemon, self.breaker() + self.tenant(f"m{i}", path[i % 3]))
             self.assertEqual(self.states(daemon, [f"m{i}", "z"]), ["ready", "ready"])
+        # The same of a file that is reentrant: in the slots of one process, as long as there are any.
+        for first in range(0, SLOTS + 100, 100):
+            self.reload(daemon, self.breaker() + "".join(self.filler(first + i) for i in range(100)))
+            self.assertEqual(self.states(daemon, [f"m{first}", f"m{first + 99}", "z"]), ["ready"] * 3)
+        self.assert_stops(daemon)
+
+    def test_sections_of_a_reentrant_file(self):
+        """They have states, tasks and counts of their own in one process."""
+        def text(*names, log="no"):
+            return "".join(f"[module:{name}]\nload = heartbeat\nhost = h\nfile = {name}\nlog = {log}\n" for name in names)
+        daemon = self.daemon(text("a", "b")).wait_ready()
+        pid = daemon.module("a")["pid"]
+        self.assertEqual(daemon.module("b")["pid"], pid)
+        for name in "abb":
+            self.assertEqual(daemon.ctl("run", f"{name}/beat", "--wait").returncode, 0)
+        runs = {m["name"]: m["tasks"][0]["runs"] for m in daemon.status()["modules"]}
+        self.assertEqual(runs["b"] - runs["a"], 1)
+        self.assertTrue(all(os.path.exists(os.path.join(daemon.state, name)) for name in "ab"))
+        # One comes, one is renamed, one stops: the process stays.
+        self.reload(daemon, text("a", "b", "c"))
+        self.reload(daemon, text("a", "c", "d"))
+        self.assertEqual(daemon.ctl("restart", "c").returncode, 0)
+        self.reload(daemon, text("a", "c", "d", log="yes"))
+        self.assertEqual({m["pid"] for m in daemon.status()["modules"]}, {pid})
+        self.assertEqual(self.states(daemon, "acd"), ["ready"] * 3)
+        # One crash is everybody's.
+        os.kill(pid, signal.SIGKILL)
+        for name in "acd":
+            self.wait_restarted(daemon, name, pid)
+        self.assert_stops(daemon)
+
+    def test_a_file_that_is_not_reentrant_comes_twice(self):
+        path = self.copy("first")
+        daemon = self.daemon(self.tenant("a", path)).wait_started()
+        daemon.write(self.tenant("a", path) + self.tenant("b", path))
+        done = daemon.ctl("reload")
+        self.assertEqual(done.returncode, 1)
+        self.assertRegex(done.stderr, r"\[module:b\] and \[module:a\] load the same .*first\.so in one host \"h\", where they "
+                                      "would share its variables, as it is not reentrant")
+        self.assertEqual([m["name"] for m in daemon.status()["modules"]], ["a"])
         self.assert_stops(daemon)
 
     def test_more_pools_than_a_process_has_records_for(self):
@@ -759,13 +805,14 @@ class SharedHosts(GoalTest):
     def test_several_come_and_there_is_a_slot_for_one(self):
         """The plan says who restarts for that, and that its work stops."""
         text = "".join
-        here = [self.tenant(f"m{i}", self.copy(f"m{i}")) for i in range(32)]
+        here = [self.filler(i) for i in range(SLOTS)]
+        half = SLOTS // 2 - 1
         stays = self.tenant("a", self.copy("first"), "drain = 1000s", "drain-stall = 1000s")
-        daemon = self.daemon(stays + text(here[:15])).wait_started()
-        self.reload(daemon, stays + text(here[15:30]))
+        daemon = self.daemon(stays + text(here[:half])).wait_started()
+        self.reload(daemon, stays + text(here[half:2 * half]))
         pid = daemon.module("a")["pid"]
         release = self.hold(daemon, "a")
-        daemon.write(stays + text(here[15:32]))
+        daemon.write(stays + text(here[half:]))
         self.assertRegex(daemon.ctl("reload", "--plan").stdout, r"(?m)^a +restart stops 1 job of work$")
         reload = daemon.ask_later("/v1/reload", "POST")
         self.wait_state(daemon, "a", "stopping")

@@ -209,7 +209,11 @@ class Crashes(PuppetTest):
     def test_the_same_object_twice_in_a_host(self):
         code, errors = self.run_reeved(puppet("a", "host = both") + puppet("b", "host = both"))
         self.assertEqual(code, 1)
-        self.assertIn('[module:b] and [module:a] load the same', errors)
+        self.assertRegex(errors, r"\[module:[ab]\] \S+puppet\.so is loaded in this host already, and is not reentrant")
+        # Of a check that asks each in a process of its own.
+        code, errors = self.run_reeved(puppet("a", "host = both") + puppet("b", "host = both"), "--check")
+        self.assertEqual(code, 1)
+        self.assertRegex(errors, r"\[module:b\] and \[module:a\] load the same \S+puppet\.so in one host \"both\"")
 
     def test_jobs_that_were_lost_are_counted(self):
         daemon = self.daemon(puppet("a")).wait_started()
