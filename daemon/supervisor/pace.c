@@ -8,7 +8,7 @@
 #include "daemon/loop/loop.h"
 #include "daemon/supervisor/unit.h"
 
-#define UNITS_PER_PROCESSOR 8
+#define UNITS_PER_PROCESSOR 4
 
 /* For how long a unit counts. */
 #define MOMENT (50 * NSEC_PER_MSEC)
