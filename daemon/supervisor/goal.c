@@ -271,11 +271,16 @@ static bool has_goal(const struct unit *unit)
 
 void goals_settle(struct supervisor *supervisor)
 {
-    bool stepped = false;
+    bool stepped = false, any = false;
     struct unit *unit;
 
-    LIST_FOREACH (unit, &supervisor->units, list)
+    LIST_FOREACH (unit, &supervisor->units, list) {
         follow_requirement(unit);
+        any = any || has_goal(unit);
+    }
+    /* Whoever follows a requirement has a goal itself, not only those that require it. */
+    if (!any)
+        return;
     LIST_FOREACH (unit, &supervisor->units, list)
         stepped = step(unit, false) || stepped;
     unit = stepped ? NULL : tree_untie(supervisor, has_goal);

@@ -27,6 +27,8 @@
 /* Many hosts that end together are one look: the first is looked after at once, and so many more as come within this time
  * together. A host's next process waits for it. */
 #define LOOK_INTERVAL NSEC_PER_MSEC
+/* A look takes the longer the more children there are: the next one waits for so many times what it took. */
+#define LOOK_SHARE 4
 
 /* How soon it is tried again to list children, when that failed. */
 #define RETRY (100 * NSEC_PER_MSEC)
@@ -47,6 +49,7 @@ static struct {
     struct loop_timer *reap;
     bool failing;  /* it has been said that the children cannot be listed */
     bool hurried;  /* nobody waits any more */
+    int64_t next;  /* no look before that */
     int64_t now;   /* of the last look: who is late for one step of it is late for the next */
     unsigned left; /* how many the present look has found that are to end */
 } strays;
@@ -254,13 +257,14 @@ static void look(void *arg _unused_)
         loop_timer_arm(strays.look, RETRY);
     }
     strays.failing = r < 0;
+    strays.next = strays.now + MAX(LOOK_INTERVAL, LOOK_SHARE * (clock_monotonic() - strays.now));
     conclude(r);
 }
 
 void stray_look(void)
 {
     if (strays.loop && loop_timer_due(strays.look) == 0)
-        loop_timer_arm(strays.look, strays.now + LOOK_INTERVAL - clock_monotonic());
+        loop_timer_arm(strays.look, strays.next - clock_monotonic());
 }
 
 void stray_host_ended(const struct stray_host *host, void (*gone)(void *arg), void *arg)

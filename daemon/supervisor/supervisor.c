@@ -198,16 +198,17 @@ static bool is_up(const struct unit *unit)
     return !unit_is_down(unit);
 }
 
-/* Or the next time: until then it counts as one that stops. */
-static void stop_one(struct supervisor *supervisor, struct unit *unit)
+/* Returns false where it has to wait for its turn. */
+static bool stop_one(struct supervisor *supervisor, struct unit *unit)
 {
     struct unit_input input = {.cause = &supervisor->cause};
 
     if (!pace_has_room(&supervisor->pace))
-        return;
+        return false;
     unit_handle(unit, UNIT_EVENT_STOP, &input);
     if (unit->state == UNIT_STOPPING)
         pace_begin(&supervisor->pace, unit);
+    return true;
 }
 
 static void stop_next(struct supervisor *supervisor)
@@ -221,18 +222,20 @@ static void stop_next(struct supervisor *supervisor)
         if (is_up(unit)) {
             all_down = false;
             unit->wanted = false;
-            if (unit->state != UNIT_STOPPING && tree_may_stop(unit)) {
-                stopped = true;
-                stop_one(supervisor, unit);
-            }
+            if (unit->state == UNIT_STOPPING || !tree_may_stop(unit))
+                continue;
+            stopped = true;
+            if (!stop_one(supervisor, unit))
+                break;
         }
     unit = stopped ? NULL : tree_untie(supervisor, is_up);
     if (unit)
         unit_handle(unit, UNIT_EVENT_STOP, &input);
-    LIST_FOREACH (tenancy, &supervisor->tenancies, list)
-        all_down = all_down && host_state(tenancy->host) == HOST_ABSENT;
     if (!all_down)
         return;
+    LIST_FOREACH (tenancy, &supervisor->tenancies, list)
+        if (host_state(tenancy->host) != HOST_ABSENT)
+            return;
     supervisor->phase = PHASE_STOPPED;
     loop_timer_disarm(supervisor->stop_timer);
     supervisor_notify(supervisor, SUPERVISOR_STOPPED);
