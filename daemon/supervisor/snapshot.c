@@ -49,7 +49,7 @@ static int take_tasks(struct snapshot_module *module, const struct tally *tally,
 {
     if (tally->task_count == 0)
         return 0;
-    module->tasks = calloc(tally->task_count, sizeof(*module->tasks));
+    module->tasks = reallocarray(NULL, tally->task_count, sizeof(*module->tasks));
     if (!module->tasks)
         return -ENOMEM;
     module->task_count = tally->task_count;
@@ -79,6 +79,25 @@ static bool is_shown(const struct unit *unit)
     return unit->removed ? unit == leaving : !leaving;
 }
 
+static void clear_crash(struct crash *crash)
+{
+    crash->id = 0;
+    crash->hang = false;
+    crash->task[0] = crash->summary[0] = crash->facts[0] = crash->frames[0] = '\0';
+}
+
+/* Of a thousand modules few have crashed or restarted, and zeroing takes as long as reading their records. */
+static void clear(struct snapshot_module *module)
+{
+    memset(module, 0, offsetof(struct snapshot_module, output));
+    module->output[0] = '\0';
+    clear_crash(&module->crash);
+    module->last_restart.kind = CAUSE_NONE;
+    module->last_restart.at = 0;
+    module->last_restart.text[0] = '\0';
+    clear_crash(&module->last_restart.crash);
+}
+
 static int take_module(struct unit *unit, const struct snapshot *snapshot,
                        struct snapshot_module *module)
 {
@@ -89,6 +108,7 @@ static int take_module(struct unit *unit, const struct snapshot *snapshot,
     struct tally tally;
     int r;
 
+    clear(module);
     module->name = strdup(unit->name);
     if (!module->name)
         return -ENOMEM;
@@ -107,7 +127,8 @@ static int take_module(struct unit *unit, const struct snapshot *snapshot,
     module->crashes = unit->crashes;
     module->hangs = unit->hangs;
     module->jobs_lost = unit->jobs_lost;
-    module->last_restart = unit->last_restart;
+    if (unit->last_restart.kind != CAUSE_NONE)
+        module->last_restart = unit->last_restart;
     string_copy(module->host, sizeof(module->host), host_name(host));
     r = tally_copy(&unit->tally, board, unit->slot, &tally);
     if (r < 0)
@@ -145,7 +166,7 @@ static struct snapshot *make_snapshot(struct supervisor *supervisor, size_t coun
     snapshot->rolling = supervisor->rolling;
     snapshot->reloads = supervisor->reloads;
     snapshot->cause = supervisor->cause;
-    snapshot->modules = calloc(count + 1, sizeof(*snapshot->modules));
+    snapshot->modules = reallocarray(NULL, count + 1, sizeof(*snapshot->modules));
     if (!snapshot->modules) {
         snapshot_free(snapshot);
         return NULL;

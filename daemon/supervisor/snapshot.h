@@ -40,13 +40,14 @@ struct snapshot_module {
     int64_t moved_at;       /* when its work last did; 0: never in this incarnation */
     int64_t health_at;      /* when its own health() answered last; 0: it has none */
     char host[64];
-    char output[1200];  /* why it is not well */
-    struct crash crash; /* until what crashed has succeeded */
-    struct restart last_restart;
     struct snapshot_task *tasks;
     size_t task_count;
     struct scoreboard_pool *pools;
     size_t pool_count;
+    /* Large, and mostly empty: what stands behind the end of a text is not even zeroed. */
+    char output[1200];  /* why it is not well */
+    struct crash crash; /* until what crashed has succeeded */
+    struct restart last_restart;
 };
 
 struct snapshot {
