@@ -48,52 +48,6 @@ struct rv_context *rv_context_background(void)
     return &background;
 }
 
-/* Causes -----------------------------------------------------------------------------------------
- */
-
-static struct shared_cause *cause_create(int code, const char *text)
-{
-    struct shared_cause *cause = malloc(sizeof(*cause));
-
-    if (!cause)
-        return NULL;
-    atomic_init(&cause->references, 1);
-    cause->cause.code = code;
-    string_copy(cause->cause.text, sizeof(cause->cause.text), text);
-    return cause;
-}
-
-static struct shared_cause *cause_ref(struct shared_cause *cause)
-{
-    if (cause)
-        atomic_fetch_add_explicit(&cause->references, 1, memory_order_relaxed);
-    return cause;
-}
-
-static void cause_unref(struct shared_cause *cause)
-{
-    if (cause && atomic_fetch_sub_explicit(&cause->references, 1, memory_order_acq_rel) == 1)
-        free(cause);
-}
-
-int rv_context_cause(const struct rv_context *ctx, struct rv_cause *ret_cause)
-{
-    char name[128];
-
-    *ret_cause = (struct rv_cause){.code = rv_context_err(ctx)};
-    if (ret_cause->code == 0)
-        return 0;
-    /* Written before err was, and not changed after. */
-    if (ctx->cause)
-        *ret_cause = ctx->cause->cause;
-    else if (ret_cause->code == -ETIMEDOUT)
-        string_copy(ret_cause->text, sizeof(ret_cause->text), "its deadline has passed");
-    else
-        string_copy(ret_cause->text, sizeof(ret_cause->text),
-                    strerror_r(-ret_cause->code, name, sizeof(name)));
-    return ret_cause->code;
-}
-
 /* Cancelling -------------------------------------------------------------------------------------
  */
 
@@ -196,7 +150,7 @@ void context_cancel_text(struct rv_context *ctx, int code, const char *text)
 
     if (rv_context_err(ctx) != 0 || ctx == &background)
         return;
-    /* Without memory the code must do. */
+    /* If even the spare ones are used up, the code must do. */
     cause = text ? cause_create(code, text) : NULL;
     cancel(ctx, code, cause);
     cause_unref(cause);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A context's record, for context.c and context_use.c. */
+/* A context's record, for context.c, cause.c and context_use.c. */
 #ifndef REEVE_LIB_CONTEXT_H
 #define REEVE_LIB_CONTEXT_H
 
@@ -9,6 +9,11 @@ struct shared_cause {
     _Atomic unsigned references;
     struct rv_cause cause;
 };
+
+/* cause.c. NULL is none, and may be referenced. */
+struct shared_cause *cause_create(int code, const char *text);
+struct shared_cause *cause_ref(struct shared_cause *cause);
+void cause_unref(struct shared_cause *cause);
 
 /* The labels that a context adds, with its strings behind them. */
 struct own_labels {

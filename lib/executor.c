@@ -35,6 +35,7 @@ struct thread {
     pthread_cond_t given;
     void (*fn)(void *arg);
     void *arg;
+    struct parker *parker; /* so that whatever it blocks in has one, also without memory */
     bool quit;
     bool retiring;
 };
@@ -124,6 +125,7 @@ static void *run(void *arg)
     struct thread *self = arg;
 
     self_thread = self;
+    parker_adopt(self->parker);
     hosted_thread_start();
     pthread_mutex_lock(&executor_lock);
     do {
@@ -146,11 +148,17 @@ static int make_thread(void (*fn)(void *arg), void *arg)
 
     if (!self)
         return -EAGAIN;
+    self->parker = parker_prepare();
+    if (!self->parker) {
+        free(self);
+        return -EAGAIN;
+    }
     list_init(&self->list);
     pthread_cond_init(&self->given, NULL);
     self->fn = fn;
     self->arg = arg;
     if (thread_start(run, self, stack_size, NULL) < 0) {
+        parker_give_back(self->parker);
         pthread_cond_destroy(&self->given);
         free(self);
         return -EAGAIN;

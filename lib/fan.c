@@ -26,6 +26,7 @@
  */
 #include <errno.h>
 #include <reeve/fan.h>
+#include <stddef.h>
 #include <stdlib.h>
 
 #include "base/macro.h"
@@ -40,6 +41,16 @@
 
 #define MEASURE_EVERY 16
 
+#define ALIGNMENT _Alignof(max_align_t)
+
+struct fan;
+
+struct fan_worker {
+    _Alignas(ALIGNMENT) struct fan *fan;
+    void *item, *result;   /* buffers */
+    _Atomic uint64_t done; /* written by itself alone */
+};
+
 struct fan {
     struct rv_context *ctx;
     struct rv_channel *in;
@@ -49,8 +60,8 @@ struct fan {
     pthread_mutex_t lock;
     pthread_cond_t all_done;
     pthread_cond_t wanted; /* a follower */
-    struct list workers;
-    unsigned running;
+    struct fan_worker *workers;
+    unsigned count, running;    /* of them */
     _Atomic unsigned followers; /* changed with the lock */
     unsigned woken;             /* of them */
     bool led;
@@ -62,12 +73,6 @@ struct fan {
     uint64_t seen; /* by watch: how many items were done */
     int code;      /* the first error */
     char text[RV_ERROR_TEXT_SIZE];
-};
-
-struct fan_worker {
-    struct list list;
-    void *item, *result;
-    _Atomic uint64_t done; /* written by itself alone */
 };
 
 static void fail(struct fan *fan, int code)
@@ -90,12 +95,11 @@ static void fail(struct fan *fan, int code)
 
 static uint64_t done(const struct fan *fan)
 {
-    const struct fan_worker *worker;
-    uint64_t count = 0;
+    uint64_t sum = 0;
 
-    LIST_FOREACH (worker, &fan->workers, list)
-        count += atomic_load_explicit(&worker->done, memory_order_relaxed);
-    return count;
+    for (unsigned i = 0; i < fan->count; i++)
+        sum += atomic_load_explicit(&fan->workers[i].done, memory_order_relaxed);
+    return sum;
 }
 
 static void wake_follower(struct fan *fan)
@@ -248,24 +252,13 @@ static int drain(struct fan *fan, struct fan_worker *worker)
 
 static void work(void *arg)
 {
-    struct fan *fan = arg;
-    struct fan_worker worker = {
-        .item = malloc(rv_channel_element_size(fan->in)),
-        .result = fan->out ? malloc(rv_channel_element_size(fan->out)) : NULL,
-    };
-    int r = -ENOMEM;
+    struct fan_worker *worker = arg;
+    struct fan *fan = worker->fan;
+    int r = drain(fan, worker);
 
-    pthread_mutex_lock(&fan->lock);
-    list_append(&fan->workers, &worker.list);
-    pthread_mutex_unlock(&fan->lock);
-    if (worker.item && (worker.result || !fan->out))
-        r = drain(fan, &worker);
     if (r < 0)
         fail(fan, r);
-    free(worker.item);
-    free(worker.result);
     pthread_mutex_lock(&fan->lock);
-    list_remove(&worker.list);
     fan->over = true;
     pthread_cond_broadcast(&fan->wanted);
     executor_retire();
@@ -274,24 +267,46 @@ static void work(void *arg)
     pthread_mutex_unlock(&fan->lock);
 }
 
-static int run(struct fan *fan, unsigned workers)
+/* With their buffers behind them. */
+static struct fan_worker *make_workers(struct fan *fan, unsigned count)
+{
+    size_t item = rv_channel_element_size(fan->in);
+    size_t result = fan->out ? rv_channel_element_size(fan->out) : 0, size;
+    struct fan_worker *workers;
+    unsigned char *buffers;
+
+    /* Each begins where any type may. */
+    item = (item + ALIGNMENT - 1) & ~(ALIGNMENT - 1);
+    result = (result + ALIGNMENT - 1) & ~(ALIGNMENT - 1);
+    if (__builtin_mul_overflow(count, sizeof(*workers) + item + result, &size))
+        return NULL;
+    workers = calloc(1, size);
+    if (!workers)
+        return NULL;
+    buffers = (unsigned char *)(workers + count);
+    for (unsigned i = 0; i < count; i++, buffers += item + result)
+        workers[i] = (struct fan_worker){.fan = fan, .item = buffers, .result = buffers + item};
+    return workers;
+}
+
+static int run(struct fan *fan, unsigned count)
 {
     unsigned started = 0;
-    int r = executor_reserve(workers);
+    int r = executor_reserve(count);
 
     if (r < 0)
         return r;
-    fan->running = workers;
-    while (started < workers && executor_start_reserved(work, fan) == 0)
+    fan->running = fan->count = count;
+    while (started < count && executor_start_reserved(work, &fan->workers[started]) == 0)
         started++;
     pthread_mutex_lock(&fan->lock);
     /* The kernel may refuse a thread that we would allow. Those that run do the work of all. */
-    fan->running -= workers - started;
+    fan->running -= count - started;
     while (fan->running > 0)
         pthread_cond_wait(&fan->all_done, &fan->lock);
     pthread_mutex_unlock(&fan->lock);
     timer_remove(&fan->watch);
-    executor_unreserve(workers - started);
+    executor_unreserve(count - started);
     if (started == 0)
         return -EAGAIN;
     error_set_text(fan->text);
@@ -312,8 +327,9 @@ int rv_fan_run(struct rv_context *ctx, struct rv_channel *in, struct rv_channel 
         pthread_mutex_init(&fan.lock, NULL);
         pthread_cond_init(&fan.all_done, NULL);
         pthread_cond_init(&fan.wanted, NULL);
-        list_init(&fan.workers);
-        r = run(&fan, workers);
+        fan.workers = make_workers(&fan, workers);
+        r = fan.workers ? run(&fan, workers) : -ENOMEM;
+        free(fan.workers);
         pthread_cond_destroy(&fan.wanted);
         pthread_mutex_destroy(&fan.lock);
         pthread_cond_destroy(&fan.all_done);

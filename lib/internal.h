@@ -61,6 +61,11 @@ bool signals_forked(void);
 struct parker;
 
 struct parker *parker_self(void);
+/* One for a thread that is to be made, which adopts it as the first thing; NULL without memory. */
+struct parker *parker_prepare(void);
+void parker_adopt(struct parker *parker);
+/* Instead, if the thread could not be made. */
+void parker_give_back(struct parker *parker);
 /* Sleeps until unparked or the deadline (monotonic, RV_FOREVER for none). May return early: callers
  * check what they wait for. Returns false after the deadline. */
 bool parker_park(struct parker *parker, rv_duration deadline);

@@ -37,12 +37,12 @@ struct parker {
 };
 
 /*
- * For threads that block for the first time while memory is out. What blocks cannot always fail: a
- * join that returned early would leave the caller with functions that still use his memory, and
- * receivers take any error for the end of the channel. A parker is small and used again, so a few
- * set aside carry a process over an allocation that failed; one whose memory is gone for good has
- * no threads left to start (that is -EAGAIN), and so hardly gets beyond them. If it does it ends,
- * as a crash can be supervised and a thread that neither waits nor returns cannot.
+ * For threads that are not the runtime's and block for the first time while memory is out; threads of
+ * the runtime have theirs from the start. What blocks cannot always fail: a join that returned early
+ * would leave the caller with functions that still use its memory, and receivers take any error for
+ * the end of the channel. A parker is small and used again, so a few set aside carry a process over;
+ * one whose memory is gone for good starts no threads that would need more. If it does it ends, as a
+ * crash can be supervised and a thread that neither waits nor returns cannot.
  */
 #define RESERVE 64
 
@@ -65,10 +65,7 @@ static void release_self(void *arg)
         close(parker->event_fd);
     parker->event_fd = -1;
     self = NULL;
-    pthread_mutex_lock(&free_lock);
-    parker->next_free = free_list;
-    free_list = parker;
-    pthread_mutex_unlock(&free_lock);
+    parker_give_back(parker);
 }
 
 static void make_key(void)
@@ -90,23 +87,56 @@ static struct parker *take_reserve(void)
     return parker;
 }
 
+/* A parker that nobody has; NULL without memory. */
+static struct parker *take_free(void)
+{
+    struct parker *parker;
+
+    pthread_mutex_lock(&free_lock);
+    parker = free_list;
+    if (parker)
+        free_list = parker->next_free;
+    pthread_mutex_unlock(&free_lock);
+    if (!parker) {
+        parker = calloc(1, sizeof(*parker));
+        if (parker)
+            parker->event_fd = -1;
+    }
+    return parker;
+}
+
+struct parker *parker_prepare(void)
+{
+    return take_free();
+}
+
+void parker_adopt(struct parker *parker)
+{
+    pthread_once(&self_once, make_key);
+    self = parker;
+    pthread_setspecific(self_key, self);
+}
+
+void parker_give_back(struct parker *parker)
+{
+    pthread_mutex_lock(&free_lock);
+    parker->next_free = free_list;
+    free_list = parker;
+    pthread_mutex_unlock(&free_lock);
+}
+
 struct parker *parker_self(void)
 {
+    struct parker *parker;
+
     if (self)
         return self;
-    pthread_once(&self_once, make_key);
-    pthread_mutex_lock(&free_lock);
-    self = free_list;
-    if (self)
-        free_list = self->next_free;
-    pthread_mutex_unlock(&free_lock);
-    if (!self) {
-        self = calloc(1, sizeof(*self));
-        if (!self)
-            self = take_reserve();
-        self->event_fd = -1;
+    parker = take_free();
+    if (!parker) {
+        parker = take_reserve();
+        parker->event_fd = -1;
     }
-    pthread_setspecific(self_key, self);
+    parker_adopt(parker);
     return self;
 }
 

@@ -79,7 +79,8 @@ static int use_threads(struct rv_context *ctx)
         while (r == 0 && rv_group_try_go(groups[i], wait_for_cancel, NULL) == 0)
             ;
     }
-    return r;
+    /* Their stacks may take what memory there is. */
+    return r == -ENOMEM ? 0 : r;
 }
 
 /* As if a limit of the kernel's (RLIMIT_NPROC, pids.max) were reached: from here on no thread can be made. */

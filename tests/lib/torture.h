@@ -16,13 +16,17 @@
 /* What fails -------------------------------------------------------------------------------------
  */
 
-static _Atomic int calls_left; /* until the one that fails; 0: none does */
+#define ALL_FAIL -1
+
+static _Atomic int calls_left; /* until the one that fails; 0: none does; or ALL_FAIL */
 static _Atomic bool failed;
 
 static inline bool fails(void)
 {
     int left = atomic_load(&calls_left);
 
+    if (left == ALL_FAIL)
+        return true;
     while (left > 0 && !atomic_compare_exchange_weak(&calls_left, &left, left - 1))
         ;
     if (left == 1)
