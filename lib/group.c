@@ -159,10 +159,11 @@ int rv_group_go(struct rv_group *group, rv_function fn, void *arg)
         r = push_somehow(group, &start);
         if (r == ATTEMPT_DONE)
             return 0;
+        if (r == ATTEMPT_AGAIN)
+            continue;
         if (r == ATTEMPT_CLOSED || (starved && group_may_start_more(group)))
             return -EAGAIN;
-        if (r == ATTEMPT_BLOCKED)
-            starved = !wait_for_room(group);
+        starved = !wait_for_room(group);
     }
 }
 

@@ -80,7 +80,8 @@ static void count_worker(struct rv_group *group)
 {
     group->workers++;
     group->arriving++;
-    group->roomy = executor_has_room(RUN_UP);
+    group->roomy = executor_has_room(
+        group->limit == 0 ? RUN_UP : MIN(group->limit - group->workers, (unsigned)RUN_UP));
     update_stop(group);
 }
 

@@ -25,8 +25,7 @@ static void wait_on_list(struct rv_context *ctx, struct rv_pool *pool, struct po
     if (wait_result(&waiter->wait) == 1)
         place_woken(&pool->submitters_place);
     if (waiter->sleeps_on)
-        place_learn(&pool->submitters_place,
-                    (size_t)(ring_pops(&pool->ring) + pool->options.queue - waiter->from));
+        place_learn(&pool->submitters_place, (size_t)(ring_pops(&pool->ring) - waiter->begun));
     pthread_mutex_unlock(&pool->lock);
 }
 
@@ -180,14 +179,15 @@ static int refuse(struct rv_pool *pool)
 static void choose_from(struct rv_pool *pool, struct pool_waiter *waiter, bool put_off)
 {
     rv_duration job_time = atomic_load_explicit(&pool->job_time, memory_order_relaxed);
+    int64_t capacity = atomic_load(&pool->ring.capacity); /* less while jobs wait for a retry */
 
     waiter->from = 0;
     waiter->sleeps_on = false;
-    if (!put_off || job_time == 0 || job_time >= SHORT_JOB)
+    if (!put_off || job_time == 0 || job_time >= SHORT_JOB || capacity < 2)
         return;
     waiter->sleeps_on = place_sleep_on(&pool->submitters_place);
-    waiter->from = ring_pops(&pool->ring) +
-                   (waiter->sleeps_on ? pool->options.queue : pool->options.queue / 2);
+    waiter->begun = ring_pops(&pool->ring);
+    waiter->from = waiter->begun + (uint64_t)(waiter->sleeps_on ? capacity : capacity / 2);
 }
 
 /* With the lock. Room that comes after this wakes whoever waits; room that came before is seen. */

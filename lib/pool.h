@@ -119,6 +119,7 @@ struct pool_waiter {
     struct list list;
     struct wait wait;
     uint64_t from;  /* a submitter is woken when head has come to this ticket */
+    uint64_t begun; /* where it was when it began to wait */
     bool sleeps_on; /* for all of the queue */
 };
 
