@@ -232,6 +232,12 @@ static void jump_back(int number)
     siglongjmp(back, number);
 }
 
+static __attribute__((noinline)) void cause(int number)
+{
+    if (sigsetjmp(back, 1) == 0)
+        pthread_kill(pthread_self(), number);
+}
+
 static int cause_signals(struct rv_context *ctx, void *arg)
 {
     static const int numbers[] = {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGTRAP, SIGSYS, SIGABRT};
@@ -239,8 +245,7 @@ static int cause_signals(struct rv_context *ctx, void *arg)
     (void)arg;
 
     for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
-        if (sigsetjmp(back, 1) == 0)
-            pthread_kill(pthread_self(), numbers[i]);
+        cause(numbers[i]);
     return 0;
 }
 
