@@ -118,9 +118,10 @@ class Phases(harness.DaemonTest):
         self.assertEqual(found, self.expected(found, "check", **READS_ONLY))
 
     def test_a_description(self):
-        """Only constructors run."""
+        """Only constructors run. What looks for leaks would have to trace the process, which the sandbox denies."""
         done = subprocess.run([HOST, "--describe", PHASES], capture_output=True, text=True, check=False,
-                              env=dict(os.environ, PHASES="constructor"), timeout=harness.PATIENCE)
+                              env=dict(os.environ, PHASES="constructor", ASAN_OPTIONS="detect_leaks=0"),
+                              timeout=harness.PATIENCE)
         self.assertEqual(done.returncode, 0, done.stderr)
         found = self.answers(done.stderr, "constructor")
         self.assertEqual(found, self.expected(found, "constructor", **dict.fromkeys(SUBMITS, "ENOSYS"), **READS_ONLY))
