@@ -4,7 +4,7 @@
 # Without these nothing is built.
 build_packages='gcc libc6-dev meson ninja-build pkg-config python3
     libcurl4-openssl-dev libdw-dev libevent-dev libinih-dev libjansson-dev
-    libsmartcols-dev libsystemd-dev python3-docutils'
+    libsmartcols-dev libsystemd-dev libyajl-dev python3-docutils'
 run_packages='curl' # `./dev run` prints commands to try
 # Without these a part of the tests cannot be built or run at all.
 test_packages='g++ libcmocka-dev libseccomp2 clang libclang-rt-dev valgrind procps iproute2 tzdata curl'

@@ -115,8 +115,9 @@ static void add_uptime(struct health_writer *writer)
 void health_write(const struct snapshot *snapshot, const struct snapshot_module *only,
                   struct text *text)
 {
-    struct health_writer writer = {.json = {.text = text}, .snapshot = snapshot};
+    struct health_writer writer = {.snapshot = snapshot};
 
+    json_writer_init(&writer.json, text);
     clock_format(snapshot->taken_realtime, writer.time, sizeof(writer.time));
     json_write_begin(&writer.json, NULL, '{');
     json_write_string(&writer.json, "status", health_name(only ? only->health : snapshot->health));
@@ -132,6 +133,5 @@ void health_write(const struct snapshot *snapshot, const struct snapshot_module 
     if (snapshot->phase != PHASE_RUNNING)
         json_write_string(&writer.json, "output", phase_name(snapshot->phase));
     json_write_end(&writer.json, '{');
-    /* A document's last line ends as every line does: kind to a terminal. */
-    text_append(text, "\n");
+    json_writer_finish(&writer.json);
 }

@@ -1,92 +1,89 @@
 /* SPDX-License-Identifier: MIT */
 #include "daemon/edge/json_writer.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
+#include <yajl/yajl_gen.h>
 
-static void append_quoted(struct text *text, const char *string)
+static void take(void *arg, const char *bytes, size_t size)
 {
-    text_append_bytes(text, "\"", 1);
-    for (;;) {
-        size_t plain = 0;
-
-        while ((unsigned char)string[plain] >= ' ' && string[plain] != '"' && string[plain] != '\\')
-            plain++;
-        text_append_bytes(text, string, plain);
-        string += plain;
-        if (*string == '\0')
-            break;
-        if (*string == '"' || *string == '\\')
-            text_append_format(text, "\\%c", *string);
-        else
-            text_append_format(text, "\\u%04X", (unsigned)(unsigned char)*string);
-        string++;
-    }
-    text_append_bytes(text, "\"", 1);
+    text_append_bytes(arg, bytes, size);
 }
 
-static void new_line(struct json_writer *writer)
+void json_writer_init(struct json_writer *writer, struct text *text)
 {
-    static const char blanks[] = "                                ";
-    unsigned left = 2 * writer->depth;
-
-    text_append_bytes(writer->text, "\n", 1);
-    for (; left > sizeof(blanks) - 1; left -= (unsigned)sizeof(blanks) - 1)
-        text_append_bytes(writer->text, blanks, sizeof(blanks) - 1);
-    text_append_bytes(writer->text, blanks, left);
-}
-
-/* What comes before each value. */
-static void begin_item(struct json_writer *writer, const char *key)
-{
-    if (writer->begun)
-        text_append_bytes(writer->text, ",", 1);
-    if (writer->depth > 0)
-        new_line(writer);
-    writer->begun = true;
-    if (!key)
+    *writer = (struct json_writer){.text = text, .generator = yajl_gen_alloc(NULL)};
+    if (!writer->generator) {
+        text->failed = true;
         return;
-    append_quoted(writer->text, key);
-    text_append_bytes(writer->text, ": ", 2);
+    }
+    yajl_gen_config(writer->generator, yajl_gen_print_callback, take, text);
+    yajl_gen_config(writer->generator, yajl_gen_beautify, 1);
+    yajl_gen_config(writer->generator, yajl_gen_indent_string, "  ");
+}
+
+void json_writer_finish(struct json_writer *writer)
+{
+    if (writer->generator)
+        yajl_gen_free(writer->generator);
+}
+
+/* What cannot be written, such as a number that is none, must not be missing in silence. */
+static void check(struct json_writer *writer, yajl_gen_status status)
+{
+    if (status != yajl_gen_status_ok && status != yajl_gen_generation_complete)
+        writer->text->failed = true;
+}
+
+static void write_text(struct json_writer *writer, const char *string)
+{
+    check(writer,
+          yajl_gen_string(writer->generator, (const unsigned char *)string, strlen(string)));
+}
+
+/* What comes before each value. Returns whether to go on. */
+static bool begin_item(struct json_writer *writer, const char *key)
+{
+    if (writer->generator && key)
+        write_text(writer, key);
+    return writer->generator;
 }
 
 void json_write_begin(struct json_writer *writer, const char *key, char bracket)
 {
-    begin_item(writer, key);
-    text_append_bytes(writer->text, &bracket, 1);
-    writer->depth++;
-    writer->begun = false;
+    if (begin_item(writer, key))
+        check(writer, bracket == '{' ? yajl_gen_map_open(writer->generator)
+                                     : yajl_gen_array_open(writer->generator));
 }
 
 void json_write_end(struct json_writer *writer, char bracket)
 {
-    writer->depth--;
-    if (writer->begun)
-        new_line(writer);
-    writer->begun = true;
-    text_append_bytes(writer->text, bracket == '{' ? "}" : "]", 1);
+    if (writer->generator)
+        check(writer, bracket == '{' ? yajl_gen_map_close(writer->generator)
+                                     : yajl_gen_array_close(writer->generator));
 }
 
 void json_write_string(struct json_writer *writer, const char *key, const char *value)
 {
-    begin_item(writer, key);
-    append_quoted(writer->text, value);
+    if (begin_item(writer, key))
+        write_text(writer, value);
 }
 
 void json_write_integer(struct json_writer *writer, const char *key, long long value)
 {
-    begin_item(writer, key);
-    text_append_format(writer->text, "%lld", value);
+    if (begin_item(writer, key))
+        check(writer, yajl_gen_integer(writer->generator, value));
 }
 
 void json_write_real(struct json_writer *writer, const char *key, double value)
 {
     char number[40];
 
-    snprintf(number, sizeof(number), "%.17g", value);
-    begin_item(writer, key);
-    text_append(writer->text, number);
-    /* So that it stays one for whoever reads it. */
-    if (!number[strcspn(number, ".e")])
-        text_append_bytes(writer->text, ".0", 2);
+    if (!begin_item(writer, key))
+        return;
+    /* yajl_gen_double() writes 20 digits: 0.1 would be 0.10000000000000000555. */
+    snprintf(number, sizeof(number), "%.12g", value);
+    check(writer, isfinite(value) ? yajl_gen_number(writer->generator, number, strlen(number))
+                                  : yajl_gen_invalid_number);
 }

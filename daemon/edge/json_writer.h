@@ -1,20 +1,23 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * JSON straight into a text, indented by two as jansson does it, for documents that grow with the modules: a tree of
- * values costs an allocation for each, and the loop waits.
+ * JSON straight into a text, indented, for documents that grow with the modules: a tree of values costs an allocation
+ * for each, and the loop waits. libyajl writes it; this adds the keys, and that what goes wrong is the text's failure.
  */
 #ifndef REEVE_EDGE_JSON_WRITER_H
 #define REEVE_EDGE_JSON_WRITER_H
 
-#include <stdbool.h>
-
 #include "base/text.h"
+
+struct yajl_gen_t;
 
 struct json_writer {
     struct text *text;
-    unsigned depth;
-    bool begun; /* what is open has an item already */
+    struct yajl_gen_t *generator; /* NULL without memory: then nothing is written */
 };
+
+void json_writer_init(struct json_writer *writer, struct text *text);
+/* The document is complete. Without memory, or if it is none, the text has failed. */
+void json_writer_finish(struct json_writer *writer);
 
 /* Each begins or ends what stands between brackets: "{" or "[". key: in an object; NULL in a list and at the top. */
 void json_write_begin(struct json_writer *writer, const char *key, char bracket);

@@ -34,6 +34,7 @@ OWNED = {
     r"ini\.h": ["daemon/config"],
     r"systemd/.*": ["daemon/edge", "ctl"],
     r"jansson\.h": ["daemon/state", "daemon/supervisor", "daemon/edge", "daemon", "ctl"],
+    r"yajl/.*": ["daemon/edge"],
     r"libsmartcols/.*": ["ctl"],
     r"elfutils/.*": ["daemon/host"],
 }
