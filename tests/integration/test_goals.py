@@ -753,7 +753,8 @@ class SharedHosts(GoalTest):
     def test_sections_of_a_reentrant_file(self):
         """They have states, tasks and counts of their own in one process."""
         def text(*names, log="no"):
-            return "".join(f"[module:{name}]\nload = heartbeat\nhost = h\nfile = {name}\nlog = {log}\n" for name in names)
+            return "".join(f"[module:{name}]\nload = heartbeat\nhost = h\nbeat.every = never\nfile = {name}\nlog = {log}\n"
+                           for name in names)
         daemon = self.daemon(text("a", "b")).wait_ready()
         pid = daemon.module("a")["pid"]
         self.assertEqual(daemon.module("b")["pid"], pid)
