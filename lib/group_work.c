@@ -130,7 +130,6 @@ void group_watch_due(struct timer *timer)
     pthread_mutex_lock(&group->lock);
     left = atomic_load(&group->ring.head) / RING_ONE;
     more = ring_length(&group->ring) > 0;
-    /* Its place in the heap may be somebody else's by now, and then there is no watch any more. */
     if (more && left != group->seen && !group->joining && timer_arm(timer, rv_now() + WATCH) == 0) {
         group->seen = left;
     } else {

@@ -213,19 +213,16 @@ bool context_has_value(const struct rv_context *ctx, const void *key, const void
  * held, must not block, and may add or remove timers, this one included. */
 struct timer {
     rv_duration due;
-    unsigned index; /* in the heap, plus one; 0: not armed */
-    bool keeps_place;
+    struct list list;
+    uint16_t slot; /* of the wheel, plus one; 0: not armed */
     void (*fn)(struct timer *timer);
 };
 
-/* Returns 0; -ENOMEM without memory for its place; or -EAGAIN when the timer's thread cannot be started. A timer
- * that is armed is moved, and that cannot fail. */
+/* Returns 0, or -EAGAIN when the timer's thread cannot be started; then it is not armed. One that is
+ * armed is moved. */
 int timer_arm(struct timer *timer, rv_duration due);
-/* For a timer that must not fail when it is armed later: its place is its own from now on. Returns
- * as timer_arm(). */
-int timer_keep_place(struct timer *timer);
-/* When it is not armed, and its owner goes. Does nothing for one that keeps none. */
-void timer_give_place(struct timer *timer);
+/* Before the first that must not fail. Returns as timer_arm(). */
+int timer_prepare(void);
 /* Disarms it; if fn is running, waits for its end unless called from it. Returns whether it was
  * armed. */
 bool timer_remove(struct timer *timer);

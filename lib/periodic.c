@@ -7,12 +7,11 @@
  * a run off, and nothing else: it ends no periodic function. Functions of the user's run without a
  * lock, `next` included.
  *
- * Operation: waiting, the record has a timer in the common heap. The timer queues it as work; a
+ * Operation: waiting, the record has a timer in the common wheel. The timer queues it as work; a
  * thread runs the function, and arms the timer for the next point of the grid that is still to
  * come. The end, however it came, is work that needs no free thread, or is done by whoever stops it.
- * Where the owner has a `next` of its own, that takes the place of the grid. The timer keeps its
- * place in the heap, so that it can always be armed; a run whose context cannot be had is tried again after a
- * pause.
+ * Where the owner has a `next` of its own, that takes the place of the grid. A run whose context
+ * cannot be had is tried again after a pause.
  *
  * Safety: the lock protects state, cancelled, changes, run and the result. States follow each other
  * only as drawn, and each change is made by one party: waiting -> queued by whoever disarms the
@@ -33,7 +32,7 @@
 #define RETRY_PAUSE (100 * RV_MILLISECOND)
 
 struct rv_periodic {
-    struct timer timer; /* keeps its place */
+    struct timer timer;
     struct work work;
     struct context_hook hook;
     struct rv_context *ctx; /* a reference */
@@ -97,7 +96,6 @@ static void periodic_free(struct rv_periodic *periodic)
 {
     pthread_mutex_destroy(&periodic->lock);
     pthread_cond_destroy(&periodic->changed);
-    timer_give_place(&periodic->timer);
     rv_context_unref(periodic->ctx);
     free(periodic);
 }
@@ -144,7 +142,7 @@ static rv_duration find_due(struct rv_periodic *periodic)
 static void wait_until(struct rv_periodic *periodic, rv_duration time)
 {
     periodic->state = PERIODIC_WAITING;
-    (void)timer_arm(&periodic->timer, time); /* cannot fail: it keeps its place */
+    (void)timer_arm(&periodic->timer, time); /* cannot fail: its thread is there */
 }
 
 static void end(struct rv_periodic *periodic, int code, const char *text)
@@ -261,7 +259,7 @@ int rv_periodic_start(struct rv_context *ctx, const struct rv_periodic_spec *giv
     periodic->interval = spec.interval;
     r = executor_prepare_ending();
     if (r == 0)
-        r = timer_keep_place(&periodic->timer);
+        r = timer_prepare();
     if (r < 0) {
         periodic_free(periodic);
         return r;

@@ -1,100 +1,213 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * One heap of timers and one thread for all deadlines and periodic functions.
+ * One wheel of timers and one thread for all deadlines and periodic functions.
  *
  * Properties: the thread sleeps until the earliest timer is due, and for ever when there is none.
  * Where timers are dense, it sleeps for at least SLACK after it has run some, and runs what has
  * become due meanwhile at once: to wake for each costs more than most are worth. So a timer that
- * follows another closely may be SLACK late. Arming and disarming are O(log n).
+ * follows another closely may be SLACK late. Arming and disarming take no memory, and a few steps
+ * however many timers there are.
  *
- * Operation: a heap with four children a node, which has half the levels of a binary one; each
- * timer knows its place. The thread takes a due timer out, and calls its function without the lock.
+ * Operation: time is cut into ticks. A wheel has levels of 64 slots; a slot of the lowest level is a
+ * tick, and one of each further level as long as the whole level below. A timer lies in the lowest
+ * level in which it is less than a round away from `base`, the tick up to which all is done. When
+ * base enters a slot of a higher level, the timers of that are laid out anew, further down; so each
+ * timer moves a few times at most. A level has a bit for each slot in use. The earliest time in a
+ * slot is kept as a bound: a timer that was taken out may have been it, and then the thread wakes
+ * once for nothing.
  *
- * Safety: `lock` protects the heap and `running`. Removing a timer whose function runs waits for
+ * Safety: `lock` protects the wheel and `running`. Removing a timer whose function runs waits for
  * `idle`, so that its owner may free it then; the thread does not look at a timer after it has
  * called its function. A timer that becomes the earliest signals `changed` under the lock, so the
- * thread either sees it or is woken by it. A timer that keeps its place has it counted in `places`
- * whether it is armed or not, so no other can take it meanwhile.
+ * thread either sees it or is woken by it.
  */
 #include <errno.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "base/macro.h"
 #include "lib/internal.h"
 #include "lib/thread.h"
 
-#define ARITY 4
-#define FIRST 64
-#define SLACK (200 * RV_MICROSECOND)
+#define TICK_BITS 17 /* 131 us */
+#define SLOT_BITS 6
+#define SLOTS     (1u << SLOT_BITS)
+/* 47 bits of ticks are more than there are in an int64_t of nanoseconds. */
+#define LEVELS 8
+#define DUE    (LEVELS * SLOTS + 1) /* for timer->slot */
+#define SLACK  (500 * RV_MICROSECOND)
+
+struct slot {
+    struct list timers;   /* while its bit is set */
+    rv_duration earliest; /* none is due before */
+};
 
 /* Held for some tens of nanoseconds: who finds it taken looks again before sleeping. */
 static pthread_mutex_t lock = PTHREAD_ADAPTIVE_MUTEX_INITIALIZER_NP;
 static pthread_cond_t changed; /* on the monotonic clock: made with the thread */
 static pthread_cond_t idle = PTHREAD_COND_INITIALIZER;
-static struct timer *first_heap[FIRST]; /* there without memory */
-static struct timer **heap = first_heap;
-static size_t count, capacity = FIRST;
-static size_t places =
-    1; /* taken or kept; one is the executor's, whose timer is there from the beginning */
+static struct slot slots[LEVELS][SLOTS];
+static uint64_t in_use[LEVELS];          /* a bit for each slot */
+static uint64_t base;                    /* a tick; all before it is done */
+static rv_duration awaited = RV_FOREVER; /* until when the thread sleeps, at most */
+static struct list due_timers = {&due_timers, &due_timers};
+static size_t count; /* in the wheel, and due */
 static struct timer *running;
 static pthread_t thread;
 static bool started;
 
-static void place(size_t i, struct timer *timer)
+static uint64_t tick_of(rv_duration time)
 {
-    heap[i] = timer;
-    timer->index = (unsigned)i + 1;
+    return time > 0 ? (uint64_t)time >> TICK_BITS : 0;
 }
 
-static void sift_up(size_t i, struct timer *timer)
+/* The wheel ----------------------------------------------------------------------------------- */
+
+/* Where a timer belongs that is due at this tick, or is overdue. */
+static struct slot *slot_for(uint64_t tick, unsigned *ret_level, unsigned *ret_slot)
 {
-    while (i > 0 && heap[(i - 1) / ARITY]->due > timer->due) {
-        place(i, heap[(i - 1) / ARITY]);
-        i = (i - 1) / ARITY;
+    uint64_t distance;
+
+    tick = MAX(tick, base);
+    distance = tick ^ base;
+    /* The level of the highest digit in which they differ: below it they share a slot. */
+    *ret_level = distance < SLOTS ? 0 : (unsigned)(63 - __builtin_clzll(distance)) / SLOT_BITS;
+    *ret_slot = (unsigned)(tick >> (*ret_level * SLOT_BITS)) % SLOTS;
+    return &slots[*ret_level][*ret_slot];
+}
+
+static void put(struct timer *timer)
+{
+    unsigned level, i;
+    struct slot *slot = slot_for(tick_of(timer->due), &level, &i);
+
+    if (!(in_use[level] & UINT64_C(1) << i)) {
+        in_use[level] |= UINT64_C(1) << i;
+        list_init(&slot->timers);
+        slot->earliest = timer->due;
     }
-    place(i, timer);
+    slot->earliest = MIN(slot->earliest, timer->due);
+    list_append(&slot->timers, &timer->list);
+    timer->slot = (uint16_t)(level * SLOTS + i + 1);
 }
 
-static void sift_down(size_t i, struct timer *timer)
+static void take(struct timer *timer)
 {
-    for (;;) {
-        size_t first = i * ARITY + 1, least = first;
+    unsigned level = (timer->slot - 1u) / SLOTS, i = (timer->slot - 1u) % SLOTS;
+    bool is_due = timer->slot == DUE;
 
-        if (first >= count)
-            break;
-        for (size_t j = first + 1; j < MIN(first + ARITY, count); j++)
-            if (heap[j]->due < heap[least]->due)
-                least = j;
-        if (heap[least]->due >= timer->due)
-            break;
-        place(i, heap[least]);
-        i = least;
-    }
-    place(i, timer);
-}
-
-static void take_out(struct timer *timer)
-{
-    size_t i = timer->index - 1;
-    struct timer *last = heap[--count];
-
-    timer->index = 0;
-    if (!timer->keeps_place)
-        places--;
-    if (last == timer)
+    list_remove(&timer->list);
+    timer->slot = 0;
+    if (is_due)
         return;
-    if (i > 0 && heap[(i - 1) / ARITY]->due > last->due)
-        sift_up(i, last);
-    else
-        sift_down(i, last);
+    if (list_is_empty(&slots[level][i].timers))
+        in_use[level] &= ~(UINT64_C(1) << i);
 }
 
-static void run_due(void)
+/* The first slot in use of a level, at or after the one that base is in; all are, as what shares the
+ * higher digits with base is not behind it. Returns false when there is none. */
+static bool first_slot(unsigned level, unsigned *ret_slot)
 {
-    struct timer *timer = heap[0];
+    if (in_use[level] == 0)
+        return false;
+    *ret_slot = (unsigned)__builtin_ctzll(in_use[level]);
+    return true;
+}
 
-    take_out(timer);
+/* No timer is due before; RV_FOREVER when there is none. The lowest level in use has it: timers of
+ * higher levels are due after all of lower ones. */
+static rv_duration next_due(void)
+{
+    unsigned slot;
+
+    if (!list_is_empty(&due_timers))
+        return 0;
+    for (unsigned level = 0; level < LEVELS; level++)
+        if (first_slot(level, &slot))
+            return slots[level][slot].earliest;
+    return RV_FOREVER;
+}
+
+/* Lays out anew, further down, the timers of a slot that base has come to. */
+static void lay_out(unsigned level, unsigned i)
+{
+    struct list all;
+
+    in_use[level] &= ~(UINT64_C(1) << i);
+    list_init(&all);
+    while (!list_is_empty(&slots[level][i].timers)) {
+        struct list *node = slots[level][i].timers.next;
+
+        list_remove(node);
+        list_append(&all, node);
+    }
+    while (!list_is_empty(&all)) {
+        struct timer *timer = list_entry(all.next, struct timer, list);
+
+        list_remove(&timer->list);
+        put(timer);
+    }
+}
+
+/* Moves base to the first tick that has timers, or to `end` if that comes first. Returns the slot of
+ * that tick, or NULL. */
+static struct slot *advance(uint64_t end)
+{
+    uint64_t start;
+    unsigned level, i;
+
+    for (;;) {
+        for (level = 0; level < LEVELS; level++)
+            if (first_slot(level, &i))
+                break;
+        if (level == LEVELS)
+            start = UINT64_MAX;
+        else
+            start = (base >> (level + 1) * SLOT_BITS << SLOT_BITS | i) << level * SLOT_BITS;
+        if (start > end) {
+            base = MAX(base, end);
+            return NULL;
+        }
+        base = MAX(base, start);
+        if (level == 0)
+            return &slots[0][i];
+        lay_out(level, i);
+    }
+}
+
+/* What is due goes from the wheel to a list of its own, from which it can be taken like from a slot. */
+static void collect_due(rv_duration now)
+{
+    struct slot *slot;
+
+    while ((slot = advance(tick_of(now)))) {
+        rv_duration earliest = RV_FOREVER;
+        struct timer *timer, *next;
+
+        LIST_FOREACH_SAFE (timer, next, &slot->timers, list) {
+            if (timer->due > now) {
+                earliest = MIN(earliest, timer->due);
+                continue;
+            }
+            take(timer);
+            list_append(&due_timers, &timer->list);
+            timer->slot = DUE;
+        }
+        slot->earliest = earliest;
+        /* Of the present tick some may be left. */
+        if (!list_is_empty(&slot->timers))
+            break;
+    }
+}
+
+/* The thread ---------------------------------------------------------------------------------- */
+
+static void run_first(void)
+{
+    struct timer *timer = list_entry(due_timers.next, struct timer, list);
+
+    list_remove(&timer->list);
+    timer->slot = 0;
+    count--;
     running = timer;
     pthread_mutex_unlock(&lock);
     timer->fn(timer);
@@ -108,13 +221,16 @@ static rv_duration run_all_due(rv_duration ran_at)
 {
     rv_duration now = rv_now();
 
-    if (count == 0 || heap[0]->due > now)
+    collect_due(now);
+    if (list_is_empty(&due_timers))
         return ran_at;
     executor_gather();
-    while (count > 0 && heap[0]->due <= now) {
-        run_due();
+    while (!list_is_empty(&due_timers)) {
+        while (!list_is_empty(&due_timers))
+            run_first();
         ran_at = now;
         now = rv_now();
+        collect_due(now);
     }
     pthread_mutex_unlock(&lock);
     executor_let_go();
@@ -129,14 +245,16 @@ static void *run(void *arg)
     (void)arg;
     pthread_mutex_lock(&lock);
     for (;;) {
-        if (count == 0) {
+        awaited = next_due();
+        if (awaited == RV_FOREVER) {
             pthread_cond_wait(&changed, &lock);
         } else {
-            rv_duration due = MAX(heap[0]->due, ran_at + SLACK);
+            rv_duration due = MAX(awaited, ran_at + SLACK);
             struct timespec until = {due / RV_SECOND, due % RV_SECOND};
 
             pthread_cond_timedwait(&changed, &lock, &until);
         }
+        awaited = INT64_MIN; /* awake: nobody needs to tell it */
         if (rv_now() >= ran_at + SLACK)
             ran_at = run_all_due(ran_at);
     }
@@ -158,23 +276,14 @@ static int start_thread(void)
     return started ? 0 : -EAGAIN;
 }
 
-/* Under the lock. */
-static int take_place(void)
+int timer_prepare(void)
 {
-    bool is_first = heap == first_heap;
-    struct timer **grown;
+    int r;
 
-    if (places == capacity) {
-        grown = reallocarray(is_first ? NULL : heap, capacity * 2, sizeof(struct timer *));
-        if (!grown)
-            return -ENOMEM;
-        if (is_first)
-            memcpy(grown, first_heap, sizeof(first_heap));
-        heap = grown;
-        capacity *= 2;
-    }
-    places++;
-    return 0;
+    pthread_mutex_lock(&lock);
+    r = start_thread();
+    pthread_mutex_unlock(&lock);
+    return r;
 }
 
 int timer_arm(struct timer *timer, rv_duration due)
@@ -182,41 +291,20 @@ int timer_arm(struct timer *timer, rv_duration due)
     int r;
 
     pthread_mutex_lock(&lock);
-    if (timer->index > 0)
-        take_out(timer);
     r = start_thread();
-    if (r == 0 && !timer->keeps_place)
-        r = take_place();
+    if (timer->slot != 0) {
+        take(timer);
+        count--;
+    }
     if (r == 0) {
         timer->due = due;
-        sift_up(count++, timer);
-        if (timer->index == 1)
+        put(timer);
+        count++;
+        if (due < awaited)
             pthread_cond_signal(&changed);
     }
     pthread_mutex_unlock(&lock);
     return r;
-}
-
-int timer_keep_place(struct timer *timer)
-{
-    int r;
-
-    pthread_mutex_lock(&lock);
-    r = start_thread();
-    if (r == 0)
-        r = take_place();
-    timer->keeps_place = r == 0;
-    pthread_mutex_unlock(&lock);
-    return r;
-}
-
-void timer_give_place(struct timer *timer)
-{
-    pthread_mutex_lock(&lock);
-    if (timer->keeps_place)
-        places--;
-    timer->keeps_place = false;
-    pthread_mutex_unlock(&lock);
 }
 
 static bool remove_and(struct timer *timer, bool wait)
@@ -224,9 +312,11 @@ static bool remove_and(struct timer *timer, bool wait)
     bool armed;
 
     pthread_mutex_lock(&lock);
-    armed = timer->index > 0;
-    if (armed)
-        take_out(timer);
+    armed = timer->slot != 0;
+    if (armed) {
+        take(timer);
+        count--;
+    }
     while (wait && running == timer && !pthread_equal(thread, pthread_self()) &&
            !runtime_is_forked())
         pthread_cond_wait(&idle, &lock);

@@ -40,7 +40,7 @@ static enum { ENDER_NONE, ENDER_IDLE, ENDER_BUSY } ender;
 static pthread_cond_t ender_asked = PTHREAD_COND_INITIALIZER;
 
 static void check_stall(struct timer *timer);
-static struct timer stall_timer = {.fn = check_stall, .keeps_place = true}; /* see timer.c */
+static struct timer stall_timer = {.fn = check_stall};
 static uint64_t taken_at_check;
 static rv_duration stall_pause = STALL;
 static bool stall_watched;
