@@ -3,7 +3,7 @@
 
 # Without these nothing is built.
 build_packages='gcc libc6-dev meson ninja-build pkg-config python3
-    libcurl4-openssl-dev libdw-dev libevent-dev libinih-dev libjansson-dev
+    libcurl4-openssl-dev libdw-dev libevent-dev libinih-dev libjansson-dev libseccomp-dev
     libsmartcols-dev libsystemd-dev libyajl-dev python3-docutils'
 run_packages='curl' # `./dev run` prints commands to try
 # Without these a part of the tests cannot be built or run at all.

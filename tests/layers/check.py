@@ -21,6 +21,7 @@ LAYERS = {
     "daemon/supervisor": ["base", "daemon/wire", "daemon/config", "daemon/loop", "daemon/state"],
     "daemon/edge": ["base", "daemon/wire", "daemon/config", "daemon/loop", "daemon/state", "daemon/supervisor"],
     "daemon/host": ["base", "include/reeve", "daemon/wire"],
+    "daemon/host/filter": ["base", "daemon/host"],
     "daemon": ["base", "daemon/wire", "daemon/config", "daemon/loop", "daemon/state", "daemon/supervisor", "daemon/edge"],
     "ctl": ["base", "daemon/config"],
     "modules": ["include/reeve", "base"],
@@ -37,6 +38,7 @@ OWNED = {
     r"yajl/.*": ["daemon/edge"],
     r"libsmartcols/.*": ["ctl"],
     r"elfutils/.*": ["daemon/host"],
+    r"seccomp\.h": ["daemon/host/filter"],
 }
 
 INCLUDE = re.compile(r'^\s*#\s*include\s+([<"])([^>"]+)[>"]', re.M)
