@@ -52,9 +52,11 @@ static int enforce(unsigned kind, const uint32_t ids[FILTER_IDS])
 
 int sandbox_filter_calls(struct sandbox *sandbox, pid_t supervisor, int landlock_abi)
 {
+    pid_t group = getpgid(supervisor);
     const uint32_t ids[FILTER_IDS] = {
         [FILTER_SUPERVISOR] = (uint32_t)supervisor,
-        [FILTER_GROUP] = (uint32_t)-getpgid(supervisor),
+        /* A group from outside of this namespace of processes is 0, and nobody can name it. To most calls 0 is the caller. */
+        [FILTER_GROUP] = (uint32_t)(group > 0 ? -group : supervisor),
         [FILTER_SELF] = (uint32_t)getpid(),
     };
     int r = enforce(choose_kind(sandbox, landlock_abi), ids);

@@ -325,7 +325,7 @@ static uint64_t random_value(void)
     return (unsigned long)(high << 32 | random_low());
 }
 
-/* Small ones meet other numbers; a group that cannot be seen is 0. */
+/* Small ones meet other numbers. */
 static void make_ids(void)
 {
     ids[FILTER_SUPERVISOR] = (uint32_t)(rand() % 4 ? rand() % 4000000 + 1 : 1);

@@ -319,13 +319,13 @@ class DaemonTest(unittest.TestCase):
         self.addCleanup(instance.close)
         return instance.start() if start else instance
 
-    def run_reeved(self, config, *arguments, daemon=""):
-        """Runs reeved to its end; returns exit code and what it printed."""
+    def run_reeved(self, config, *arguments, daemon="", below=()):
+        """Runs reeved to its end, below a command if there is one; returns exit code and what it printed."""
         instance = Daemon(config, daemon)
         self.addCleanup(instance.close)
         environment = dict(os.environ, RUNTIME_DIRECTORY=instance.folder,
                            STATE_DIRECTORY=instance.state)
-        done = subprocess.run([REEVED, "-c", instance.config_path, *arguments], text=True,
+        done = subprocess.run([*below, REEVED, "-c", instance.config_path, *arguments], text=True,
                               capture_output=True, env=environment, timeout=PATIENCE, check=False)
         return done.returncode, done.stderr
 

@@ -14,9 +14,23 @@ import unittest
 import unittest.mock
 
 import harness
+import tools
 from test_limits import HOSTILE, IS_ROOT, LimitsTest, hide_landlock
 
+# reeved as the first process of a container, whose group is one from outside.
+CONTAINER = ["unshare", "--map-root-user", "--pid", "--fork", "--kill-child", "--mount-proc"]
 MEDDLER = os.path.join(harness.BUILD, "tests", "integration", "meddler.so")
+
+
+def why_no_container():
+    reason = tools.missing("unshare")
+    if reason:
+        return reason
+    tried = subprocess.run([*CONTAINER, "true"], capture_output=True, check=False)
+    return "needs namespaces of users and processes" if tried.returncode else None
+
+
+NO_CONTAINER = why_no_container()
 
 
 class Checks(harness.DaemonTest):
@@ -48,9 +62,9 @@ class Checks(harness.DaemonTest):
                            status.st_nlink, status.st_mtime_ns, status.st_ctime_ns, attributes)
         return found
 
-    def check(self, config):
+    def check(self, config, below=()):
         with unittest.mock.patch.dict(os.environ, MEDDLE=self.folder):
-            return self.run_reeved(config, "--check")
+            return self.run_reeved(config, "--check", below=below)
 
     def test_a_constructor_leaves_nothing_behind(self):
         before = self.picture()
@@ -59,6 +73,14 @@ class Checks(harness.DaemonTest):
         self.assertRegex(errors, r"meddler did 0 of \d\d")
         self.assertNotIn("meddler needs", errors)
         self.assertEqual(self.picture(), before)
+
+    @unittest.skipIf(NO_CONTAINER, NO_CONTAINER)
+    def test_a_group_without_a_number_is_not_taken_for_the_caller(self):
+        """getpgid() says 0 of it, and to most calls 0 is the process itself."""
+        code, errors = self.check(f"[module:m]\nload = {MEDDLER}\n", below=CONTAINER)
+        self.assertEqual(code, 0, errors)
+        self.assertRegex(errors, r"meddler did 0 of \d\d")
+        self.assertNotIn("meddler needs", errors)
 
     @unittest.skipIf(harness.SANITIZED, "the module would need the sanitizer's runtime first")
     def test_the_ways_work_without_a_filter(self):
