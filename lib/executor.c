@@ -46,6 +46,7 @@ pthread_mutex_t executor_lock = PTHREAD_ADAPTIVE_MUTEX_INITIALIZER_NP;
 static pthread_cond_t settled = PTHREAD_COND_INITIALIZER;
 static struct list idle_threads = {&idle_threads, &idle_threads};
 static unsigned threads, idle_count, retiring, reserved, threads_max = THREADS_MAX;
+static unsigned awaited; /* threads that retire, by those who could not have another one */
 static uint64_t quits, retirements; /* ever */
 static size_t stack_size = STACK_SIZE;
 static __thread struct thread *self_thread; /* NULL where the thread is not ours */
@@ -105,9 +106,9 @@ bool executor_is_exhausted(void)
     return committed() >= threads_max;
 }
 
-bool executor_is_over(void)
+bool executor_is_wanted(void)
 {
-    return committed() > threads_max;
+    return awaited > 0 || committed() > threads_max;
 }
 
 bool executor_has_threads(void)
@@ -186,13 +187,24 @@ static struct thread *any_idle(void)
  * wanted is among the reserved ones, and no longer is afterwards. */
 static int start_promised(void (*fn)(void *arg), void *arg)
 {
-    while (idle_count == 0 && threads >= threads_max && retiring > 0)
+    int r = -EAGAIN;
+
+    for (;;) {
+        if (any_idle()) {
+            give(any_idle(), fn, arg);
+            r = 0;
+        } else if (threads < threads_max) {
+            r = make_thread(fn, arg);
+        }
+        /* Neither we nor the kernel have one: but one is about to be free. */
+        if (r == 0 || retiring == 0)
+            break;
+        awaited++;
         pthread_cond_wait(&settled, &executor_lock);
+        awaited--;
+    }
     reserved--;
-    if (idle_count == 0)
-        return threads < threads_max ? make_thread(fn, arg) : -EAGAIN;
-    give(any_idle(), fn, arg);
-    return 0;
+    return r;
 }
 
 /* Threads that are promised to others stay free. */

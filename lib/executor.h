@@ -15,8 +15,9 @@ extern pthread_mutex_t executor_lock;
 int executor_start_locked(void (*fn)(void *arg), void *arg);
 /* Whether every thread that there may be has something to do, or is promised to somebody. */
 bool executor_is_exhausted(void);
-/* Whether more threads work than there may be: one that has retired was promised to others. */
-bool executor_is_over(void);
+/* Whether a thread that is free now was promised to somebody: as there are no others, or it counted
+ * as free already when it retired. */
+bool executor_is_wanted(void);
 /* A function of the calling thread's has returned: it no longer retires. */
 void executor_settle(void);
 size_t executor_stack_size(void);

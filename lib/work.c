@@ -83,7 +83,7 @@ static void serve(void)
 void work_run_all(void)
 {
     /* The thread was free to others already, and may have been promised to them. */
-    if (queued == 0 || executor_is_over())
+    if (queued == 0 || executor_is_wanted())
         return;
     workers++;
     serve();

@@ -254,6 +254,28 @@ static void test_all_ends(void **state)
     }
 }
 
+/* Where the kernel has no thread more, one that is about to be free is waited for. */
+static void test_a_free_thread_is_had(void **state)
+{
+    struct rv_group *groups[300];
+    (void)state;
+
+    for (int i = 0; i < 300; i++)
+        assert_int_equal(rv_group_create(bg, &groups[i]), 0);
+    assert_int_equal(rv_group_go(groups[0], nothing, NULL), 0);
+    assert_int_equal(rv_group_wait(groups[0]), 0);
+    atomic_store(&calls_left, ALL_FAIL);
+    for (int i = 1; i < 300; i++) {
+        int r = rv_group_go(groups[i], nothing, NULL);
+
+        if (r < 0)
+            atomic_store(&calls_left, 0);
+        assert_int_equal(r, 0);
+        assert_int_equal(rv_group_wait(groups[i]), 0);
+    }
+    atomic_store(&calls_left, 0);
+}
+
 /* The text is kept by as many cancels as there are spare causes, and again when these are gone. */
 static void test_why_is_not_lost(void **state)
 {
@@ -292,6 +314,7 @@ static int setup(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_a_free_thread_is_had),
         cmocka_unit_test(test_all_ends),
         cmocka_unit_test(test_why_is_not_lost),
     };
