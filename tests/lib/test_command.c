@@ -429,6 +429,19 @@ static void test_statuses_where_sigchld_is_ignored(void **state)
     sigaction(SIGCHLD, &before, NULL);
 }
 
+/* The other durations of public functions are in test_durations.c. */
+static void test_graces_at_the_ends(void **state)
+{
+    static const rv_duration graces[] = {0, 1, -1, INT64_MIN, RV_FOREVER, RV_FOREVER - 1};
+    (void)state;
+
+    for (size_t i = 0; i < sizeof(graces) / sizeof(graces[0]); i++) {
+        struct rv_command_options options = {.size = sizeof(options), .grace = graces[i]};
+
+        assert_int_equal(run("exit 0", &options, NULL), 0);
+    }
+}
+
 static int setup(void **state)
 {
     (void)state;
@@ -450,6 +463,7 @@ int main(void)
         cmocka_unit_test(test_what_leaves_the_session_lives),
         cmocka_unit_test(test_a_cancel_reaches_no_other_command),
         cmocka_unit_test(test_statuses_where_sigchld_is_ignored),
+        cmocka_unit_test(test_graces_at_the_ends),
     };
 
     return cmocka_run_group_tests_name("command", tests, setup, NULL);

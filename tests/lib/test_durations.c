@@ -5,7 +5,6 @@
  */
 #include <poll.h>
 #include <reeve/channel.h>
-#include <reeve/command.h>
 #include <reeve/pool.h>
 #include <reeve/sleep.h>
 #include <reeve/ticker.h>
@@ -397,19 +396,6 @@ static void test_a_jobs_time(void **state)
     }
 }
 
-static void test_a_commands_grace(void **state)
-{
-    static const rv_duration graces[] = {0, 1, -1, INT64_MIN, RV_FOREVER, RV_FOREVER - 1};
-    char program[] = "true", *argv[] = {program, NULL};
-    (void)state;
-
-    for (size_t i = 0; i < sizeof(graces) / sizeof(graces[0]); i++) {
-        struct rv_command_options options = {.size = sizeof(options), .grace = graces[i]};
-
-        assert_int_equal(rv_command_run(bg, argv, &options, NULL), 0);
-    }
-}
-
 static int setup(void **state)
 {
     (void)state;
@@ -420,10 +406,9 @@ static int setup(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_timeouts),         cmocka_unit_test(test_times),
-        cmocka_unit_test(test_intervals),        cmocka_unit_test(test_delays),
-        cmocka_unit_test(test_backoff),          cmocka_unit_test(test_a_jobs_time),
-        cmocka_unit_test(test_a_commands_grace),
+        cmocka_unit_test(test_timeouts),  cmocka_unit_test(test_times),
+        cmocka_unit_test(test_intervals), cmocka_unit_test(test_delays),
+        cmocka_unit_test(test_backoff),   cmocka_unit_test(test_a_jobs_time),
     };
 
     return cmocka_run_group_tests_name("durations", tests, setup, NULL);
