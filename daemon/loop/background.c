@@ -5,19 +5,24 @@
  * Properties: the loop never waits for the work. `done` is called once for each start, in the loop. Each
  * struct loop_background runs at most one piece of work at a time.
  *
- * Operation: each piece of work has a thread of its own, which writes to an eventfd as its last act. The
- * loop reads the eventfd, joins the thread and calls `done`. Work is rare, so there is no pool.
+ * Operation: each piece of work has a detached thread of its own, which writes to an eventfd as its last
+ * act. The loop reads the eventfd and calls `done`. It does not join the thread: one that has lost its
+ * processor just before its end would hold up the loop.
  *
- * Safety: `result` is written by the thread before it ends and read after it was joined; `busy` belongs
- * to the loop's thread. The thread is joined before the eventfd is closed.
+ * Safety: `result` is written by the thread before it writes to the eventfd and read after the eventfd was
+ * read; after its write the thread uses nothing of ours. `busy` belongs to the loop's thread.
  */
 #include <assert.h>
 #include <errno.h>
+#include <limits.h>
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "base/clock.h"
+#include "base/duration.h"
 #include "base/fd.h"
 #include "daemon/loop/loop.h"
 
@@ -30,7 +35,6 @@ struct loop_background {
     loop_work_fn work;
     loop_done_fn done;
     void *arg;
-    pthread_t thread;
     bool busy;
     int result;
 };
@@ -46,21 +50,16 @@ static void *work_through(void *arg)
     return NULL;
 }
 
-static void end(struct loop_background *background)
-{
-    pthread_join(background->thread, NULL);
-    background->busy = false;
-    background->done(background->result, background->arg);
-}
-
 static void ended(int fd, unsigned events _unused_, void *arg)
 {
     struct loop_background *background = arg;
     uint64_t count;
 
     /* If the read fails, the eventfd stays readable and the loop calls again. */
-    if (read(fd, &count, sizeof(count)) == (ssize_t)sizeof(count) && background->busy)
-        end(background);
+    if (read(fd, &count, sizeof(count)) != (ssize_t)sizeof(count))
+        return;
+    background->busy = false;
+    background->done(background->result, background->arg);
 }
 
 int loop_background_create(struct loop *loop, loop_work_fn work, loop_done_fn done, void *arg,
@@ -88,11 +87,12 @@ int loop_background_create(struct loop *loop, loop_work_fn work, loop_done_fn do
 static int start_thread(struct loop_background *background, const pthread_attr_t *attributes)
 {
     sigset_t all, before;
+    pthread_t thread;
     int r;
 
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
-    r = pthread_create(&background->thread, attributes, work_through, background);
+    r = pthread_create(&thread, attributes, work_through, background);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     return -r;
 }
@@ -108,6 +108,8 @@ int loop_background_start(struct loop_background *background)
         return r;
     r = -pthread_attr_setstacksize(&attributes, STACK_SIZE);
     if (r == 0)
+        r = -pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
+    if (r == 0)
         r = start_thread(background, &attributes);
     pthread_attr_destroy(&attributes);
     background->busy = r == 0;
@@ -119,10 +121,21 @@ bool loop_background_is_busy(const struct loop_background *background)
     return background->busy;
 }
 
-void loop_background_wait(struct loop_background *background)
+bool loop_background_wait(struct loop_background *background, int64_t ns)
 {
-    if (background->busy)
-        end(background);
+    int64_t deadline = ns == INT64_MAX ? ns : clock_monotonic() + ns;
+
+    while (background->busy) {
+        struct pollfd poller = {.fd = background->fd, .events = POLLIN};
+        int64_t left = deadline - clock_monotonic();
+        int64_t ms = left <= 0 ? 0 : MIN(left / NSEC_PER_MSEC + 1, (int64_t)INT_MAX);
+
+        if (poll(&poller, 1, (int)ms) > 0)
+            ended(background->fd, LOOP_READ, background);
+        else if (ms == 0)
+            return false;
+    }
+    return true;
 }
 
 /* Its eventfd stays open: the thread may yet write to it. */
@@ -132,7 +145,6 @@ void loop_background_abandon(struct loop_background *background)
         loop_background_destroy(background);
         return;
     }
-    pthread_detach(background->thread);
     loop_io_destroy(TAKE_PTR(background->io));
 }
 

@@ -116,7 +116,7 @@ void loop_child_destroy(struct loop_child *child);
 
 struct loop_background;
 
-/* Work that may block, such as waiting for a disk. It runs on a thread of its own, with all signals
+/* Work that may block, such as waiting for a disk or for a new process to be there. It runs on a thread of its own, with all signals
  * blocked and a small stack. It must not touch anything that the loop's thread may use at the same time,
  * and neither sources of the loop nor the log. Returns 0 or a negative errno. */
 typedef int (*loop_work_fn)(void *arg);
@@ -131,8 +131,9 @@ int loop_background_create(struct loop *loop, loop_work_fn work, loop_done_fn do
 int loop_background_start(struct loop_background *background);
 /* Whether the work runs, or done has not been called yet. exec() would kill the thread. */
 bool loop_background_is_busy(const struct loop_background *background);
-/* If the work runs, waits for its end and calls done. Only after the loop has ended. */
-void loop_background_wait(struct loop_background *background);
+/* If the work runs, waits for its end and calls done. Only after the loop has ended. Returns false when the work
+ * takes longer than the nanoseconds; INT64_MAX is for ever. */
+bool loop_background_wait(struct loop_background *background, int64_t ns);
 /* For the end of the process: leaves work that hangs to itself, and its thread to exit(). done is not called, and
  * nothing that the work uses may be freed. Takes the place of a destroy. */
 void loop_background_abandon(struct loop_background *background);

@@ -346,7 +346,7 @@ static void save_at_the_end(struct ledger *ledger)
 {
     int r;
 
-    loop_background_wait(ledger->writer);
+    loop_background_wait(ledger->writer, INT64_MAX);
     if (!ledger->changed || ledger->flushed)
         return;
     r = compose(ledger);

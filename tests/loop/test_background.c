@@ -146,11 +146,12 @@ static void test_waiting_for_it_at_the_end(void **state)
     struct fixture *fixture = *state;
 
     fixture->result = -EIO;
-    loop_background_wait(fixture->background);
+    assert_true(loop_background_wait(fixture->background, INT64_MAX));
     assert_int_equal(fixture->told, 0);
     assert_int_equal(loop_background_start(fixture->background), 0);
+    assert_false(loop_background_wait(fixture->background, 0));
     assert_int_equal(write(fixture->ends[1], "x", 1), 1);
-    loop_background_wait(fixture->background);
+    assert_true(loop_background_wait(fixture->background, INT64_MAX));
     assert_int_equal(fixture->told, 1);
     assert_int_equal(fixture->last, -EIO);
 }
