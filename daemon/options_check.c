@@ -38,6 +38,7 @@ static int check_modules(const struct places *places, const struct config *confi
     }
     if (r == 0)
         r = loop_run(loop);
+    spawner_finish(spawner);
     stray_stop();
     spawner_destroy(spawner);
     loop_destroy(loop);

@@ -6,12 +6,9 @@
 #include "daemon/supervisor/host_internal.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -23,11 +20,7 @@
 #include "daemon/loop/loop.h"
 #include "daemon/supervisor/cgroup.h"
 #include "daemon/supervisor/output.h"
-#include "daemon/supervisor/spawn.h"
 #include "daemon/supervisor/stray.h"
-
-/* From exec to HELLO; nothing of a module runs in it. */
-#define HELLO_TIMEOUT (10 * NSEC_PER_SEC)
 
 /* For a host that hangs to note a stack. */
 #define STACK_PATIENCE (700 * NSEC_PER_MSEC)
@@ -105,6 +98,7 @@ void host_destroy(struct host *host)
     if (!host)
         return;
     stray_forget(host);
+    spawner_forget(host->spawner, host);
     if (host->child) {
         loop_child_kill(host->child, SIGKILL);
         stray_adopt(host->pid);
@@ -237,101 +231,12 @@ static void timer_expired(void *arg)
 
     if (host->state == HOST_SPAWNING)
         host_kill(host, "it did not say hello within %s",
-                  duration_format(HELLO_TIMEOUT, grace, sizeof(grace)));
+                  duration_format(HOST_HELLO_TIMEOUT, grace, sizeof(grace)));
     else if (host->state == HOST_ENDING && host->exit_asked)
         host_kill(host, "it did not exit within %s",
                   duration_format(host->grace, grace, sizeof(grace)));
     else if (host->state == HOST_ENDING)
         host_kill(host, "it closed its control socket and lived on");
-}
-
-static void say_hello(struct host *host)
-{
-    struct wire_message hello = {
-        .type = WIRE_HELLO,
-        .version = wire_version,
-        .scoreboard = scoreboard_version,
-        .flags = host->check_only ? WIRE_HELLO_CHECK_ONLY : 0,
-        .grace = host->grace,
-        .number = host_limits_count(host),
-        .name = host->name,
-    };
-
-    host_send(host, &hello);
-    host_limits_send(host);
-    loop_timer_arm(host->timer, HELLO_TIMEOUT);
-}
-
-/* The spawn would fail too, and name the program. Returns 0 or a negative errno. */
-static int check_folder(const struct host *host, const char **ret_what)
-{
-    static char what[256];
-    struct stat status;
-    int r = stat(host->directory, &status) < 0 ? -errno : 0;
-
-    if (r == 0 && !S_ISDIR(status.st_mode))
-        r = -ENOTDIR;
-    if (r == 0 && access(host->directory, X_OK) < 0)
-        r = -errno;
-    if (r == 0)
-        return 0;
-    snprintf(what, sizeof(what),
-             "it runs in the state folder %.150s, which must be there again, as it was before: ",
-             host->directory);
-    *ret_what = what;
-    return r;
-}
-
-int host_start_process(struct host *host, const char **ret_what)
-{
-    cleanup_close int output_fd = -1, host_end = -1;
-    struct spawn_options options = {
-        .program = host->program, .name = host->name, .directory = host->directory};
-    int sockets[2], r;
-
-    *ret_what = "no memory for its limits: ";
-    if (host->limits_error < 0)
-        return host->limits_error;
-    r = check_folder(host, ret_what);
-    if (r < 0)
-        return r;
-    *ret_what = "no scoreboard: ";
-    r = scoreboard_create("reeve-scoreboard", &host->board_fd, &host->board);
-    if (r < 0)
-        return r;
-    *ret_what = "no pipe for its output: ";
-    r = output_create(host->loop, host->name, &host->output_events, &host->output, &output_fd);
-    if (r < 0)
-        return r;
-    *ret_what = "no socket: ";
-    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sockets) < 0)
-        return -errno;
-    host_end = sockets[1];
-    r = host_channel_open(host, sockets[0]);
-    if (r < 0)
-        return r;
-    *ret_what = "";
-    snprintf(host->mark, sizeof(host->mark), "%s%.64s@%" PRId64, WIRE_MARK, host->name,
-             clock_monotonic());
-    options.mark = host->mark;
-    host->uid = host->limits.user ? PROCESS_NO_UID : geteuid();
-    options.control = host_end;
-    options.scoreboard = host->board_fd;
-    options.output = output_fd;
-    host_limits_prepare(host);
-    r = spawn_host(&options, &host->pid);
-    if (r < 0)
-        return r;
-    *ret_what = "cannot watch its process: ";
-    r = host_watch_process(host);
-    if (r < 0) {
-        kill(host->pid, SIGKILL);
-        stray_adopt(host->pid);
-        return r;
-    }
-    host_memory_watch(host);
-    say_hello(host);
-    return 0;
 }
 
 void host_start(struct host *host)

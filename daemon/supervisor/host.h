@@ -154,8 +154,13 @@ bool host_has_mark(const char *mark);
 /* Whether a host that lives runs as this user, or may do so. */
 bool host_has_uid(uid_t uid);
 
-/* The spawner: processes are started one a turn of the loop, since each takes a millisecond. */
+/* The spawner: processes are started one at a time, beside the loop, since each takes milliseconds. */
 int spawner_create(struct loop *loop, struct spawner **ret_spawner);
+/* Whether no process is being started, whoever's. exec() would kill the thread. */
+bool spawner_is_idle(const struct spawner *spawner);
+/* After the loop and the hosts, before stray_stop(): waits for a process that is being started, and kills it. Blocks for
+ * 1 s at most. */
+void spawner_finish(struct spawner *spawner);
 void spawner_destroy(struct spawner *spawner);
 
 #endif

@@ -121,7 +121,8 @@ void host_send(struct host *host, const struct wire_message *message)
     struct packet *packet;
     int size;
 
-    if ((host->state != HOST_UP && host->state != HOST_SPAWNING) || host->channel < 0)
+    if ((host->state != HOST_UP && host->state != HOST_SPAWNING) || host->channel < 0 ||
+        host->pid == 0)
         return;
     if (host->foreign && message->type != WIRE_STOP && message->type != WIRE_EXIT)
         return;

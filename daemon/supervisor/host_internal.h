@@ -14,6 +14,10 @@ struct loop_exit;
 struct loop_child;
 struct loop_io;
 struct loop_timer;
+struct spawn;
+
+/* From exec to HELLO; nothing of a module runs in it. */
+#define HOST_HELLO_TIMEOUT (10 * NSEC_PER_SEC)
 
 struct host {
     struct list all;     /* of this process */
@@ -86,9 +90,16 @@ void spawner_add(struct spawner *spawner, struct host *host);
 /* It said hello, or will not any more: another may start. */
 void spawner_is_up(struct spawner *spawner, struct host *host);
 
-/* host.c: makes everything that the process needs, then the process; *ret_what says what is missing.
- * Returns 0 or a negative errno. */
-int host_start_process(struct host *host, const char **ret_what);
+/* The host's process is killed, if it is being started now, and nobody hears of it. */
+void spawner_forget(struct spawner *spawner, const struct host *host);
+
+/* host_start.c: makes everything that the process needs; *ret_what says what is missing. Returns 0 or a negative errno. */
+int host_prepare_process(struct host *host, struct spawn **ret_spawn, const char **ret_what);
+/* host_start.c: the process is there, or the pid is a negative errno. */
+void host_process_started(struct host *host, pid_t pid);
+/* host_start.c: tells the owner of an end without a process. */
+void host_report_unstarted(struct host *host, const char *what, int error);
+
 /* host.c: there is no process, or none any more. */
 void host_report_end(struct host *host, const struct host_end *end);
 

@@ -14,6 +14,17 @@
 
 extern char **environ;
 
+struct spawn {
+    char *program;
+    char *name;
+    char *directory;
+    char *mark;
+    char **environment;
+    int control;
+    int scoreboard;
+    int output;
+};
+
 static const char *const private_variables[] = {
     "NOTIFY_SOCKET=",
     "LISTEN_",
@@ -58,21 +69,20 @@ static int move_up(int fd)
     return moved < 0 ? -errno : moved;
 }
 
-static int add_descriptors(posix_spawn_file_actions_t *actions, const char *directory, int control,
-                           int scoreboard, int output)
+static int add_descriptors(posix_spawn_file_actions_t *actions, const struct spawn *spawn)
 {
     int r = posix_spawn_file_actions_addopen(actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
 
     if (r == 0)
-        r = posix_spawn_file_actions_adddup2(actions, output, STDOUT_FILENO);
+        r = posix_spawn_file_actions_adddup2(actions, spawn->output, STDOUT_FILENO);
     if (r == 0)
-        r = posix_spawn_file_actions_adddup2(actions, output, STDERR_FILENO);
+        r = posix_spawn_file_actions_adddup2(actions, spawn->output, STDERR_FILENO);
     if (r == 0)
-        r = posix_spawn_file_actions_adddup2(actions, control, WIRE_FD_CONTROL);
+        r = posix_spawn_file_actions_adddup2(actions, spawn->control, WIRE_FD_CONTROL);
     if (r == 0)
-        r = posix_spawn_file_actions_adddup2(actions, scoreboard, WIRE_FD_SCOREBOARD);
+        r = posix_spawn_file_actions_adddup2(actions, spawn->scoreboard, WIRE_FD_SCOREBOARD);
     if (r == 0)
-        r = posix_spawn_file_actions_addchdir_np(actions, directory);
+        r = posix_spawn_file_actions_addchdir_np(actions, spawn->directory);
     return r;
 }
 
@@ -92,34 +102,67 @@ static int set_attributes(posix_spawnattr_t *attributes)
     return r;
 }
 
-int spawn_host(const struct spawn_options *options, pid_t *ret_pid)
+pid_t spawn_run(const struct spawn *spawn)
 {
-    cleanup_close int control = move_up(options->control);
-    cleanup_close int scoreboard = move_up(options->scoreboard);
-    cleanup_close int output = move_up(options->output);
-    cleanup_free char **environment = make_environment(options->mark);
-    char *argv[] = {(char *)"reeve-host", (char *)"--supervised", (char *)(uintptr_t)options->name,
-                    NULL};
+    char *argv[] = {(char *)"reeve-host", (char *)"--supervised", spawn->name, NULL};
     posix_spawn_file_actions_t actions;
     posix_spawnattr_t attributes;
-    int r;
+    pid_t pid = 0;
+    int r = posix_spawn_file_actions_init(&actions);
 
-    if (control < 0 || scoreboard < 0 || output < 0)
-        return control < 0 ? control : scoreboard < 0 ? scoreboard : output;
-    if (!environment)
-        return -ENOMEM;
-    r = posix_spawn_file_actions_init(&actions);
     if (r != 0)
         return -r;
     r = posix_spawnattr_init(&attributes);
     if (r == 0) {
         r = set_attributes(&attributes);
         if (r == 0)
-            r = add_descriptors(&actions, options->directory, control, scoreboard, output);
+            r = add_descriptors(&actions, spawn);
         if (r == 0)
-            r = posix_spawn(ret_pid, options->program, &actions, &attributes, argv, environment);
+            r = posix_spawn(&pid, spawn->program, &actions, &attributes, argv, spawn->environment);
         posix_spawnattr_destroy(&attributes);
     }
     posix_spawn_file_actions_destroy(&actions);
-    return -r;
+    return r == 0 ? pid : -r;
+}
+
+int spawn_create(const struct spawn_options *options, struct spawn **ret_spawn)
+{
+    struct spawn *spawn = calloc(1, sizeof(*spawn));
+    int r;
+
+    if (!spawn)
+        return -ENOMEM;
+    *spawn = (struct spawn){.program = strdup(options->program),
+                            .name = strdup(options->name),
+                            .directory = strdup(options->directory),
+                            .mark = strdup(options->mark),
+                            .control = move_up(options->control),
+                            .scoreboard = move_up(options->scoreboard),
+                            .output = move_up(options->output)};
+    spawn->environment = make_environment(spawn->mark);
+    r = MIN(spawn->control, spawn->scoreboard);
+    r = MIN(r, spawn->output);
+    if (!spawn->program || !spawn->name || !spawn->directory || !spawn->mark || !spawn->environment)
+        r = -ENOMEM;
+    if (r < 0) {
+        spawn_destroy(spawn);
+        return r;
+    }
+    *ret_spawn = spawn;
+    return 0;
+}
+
+void spawn_destroy(struct spawn *spawn)
+{
+    if (!spawn)
+        return;
+    cleanup_close_fn(&spawn->control);
+    cleanup_close_fn(&spawn->scoreboard);
+    cleanup_close_fn(&spawn->output);
+    free(spawn->environment);
+    free(spawn->program);
+    free(spawn->name);
+    free(spawn->directory);
+    free(spawn->mark);
+    free(spawn);
 }

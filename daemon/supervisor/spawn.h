@@ -1,9 +1,16 @@
 /* SPDX-License-Identifier: MIT */
-/* Starting a reeve-host process with just the descriptors and environment that it should have. */
+/*
+ * Starting a reeve-host process with just the descriptors and environment that it should have.
+ *
+ * It is made ready in the loop and started beside it: the caller of posix_spawn() is suspended until the new process has
+ * called execve(), for 2.5 ms, and much longer on a busy machine or where the program lies on a slow disk.
+ */
 #ifndef REEVE_SUPERVISOR_SPAWN_H
 #define REEVE_SUPERVISOR_SPAWN_H
 
 #include <sys/types.h>
+
+struct spawn;
 
 struct spawn_options {
     const char *program;   /* path of reeve-host */
@@ -16,11 +23,20 @@ struct spawn_options {
 };
 
 /*
- * Starts the program in a session of its own with default signals and none blocked. What systemd
- * tells reeved alone (NOTIFY_SOCKET, LISTEN_*, WATCHDOG_*, CREDENTIALS_DIRECTORY, JOURNAL_STREAM)
- * is taken out of its environment, the mark comes in. The descriptors stay the caller's. Blocks for about 1.5 ms.
- * Returns 0 or a negative errno.
+ * Makes all that the program needs. Strings and descriptors are copied, but for the strings of this process's environment,
+ * which must stay. What systemd tells reeved alone (NOTIFY_SOCKET, LISTEN_*, WATCHDOG_*, CREDENTIALS_DIRECTORY,
+ * JOURNAL_STREAM) is taken out of its environment, the mark comes in. Returns 0 or a negative errno.
  */
-int spawn_host(const struct spawn_options *options, pid_t *ret_pid);
+int spawn_create(const struct spawn_options *options, struct spawn **ret_spawn);
+/*
+ * Starts the program in a session of its own with default signals and none blocked. Blocks; any thread may call it. Returns
+ * its pid or a negative errno.
+ *
+ * The process is the child of the calling thread. When that ends, it becomes the child of the first thread, and gets the
+ * signal of its PDEATHSIG: so the thread ends at once, before the host has asked for that or is known to anybody.
+ */
+pid_t spawn_run(const struct spawn *spawn);
+/* Closes what the process has copies of. NULL does nothing. */
+void spawn_destroy(struct spawn *spawn);
 
 #endif

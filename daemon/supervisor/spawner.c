@@ -1,18 +1,29 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Which host is started next: one a turn of the loop, and only so many at once. Of a thousand processes
- * that start together on a busy machine none says hello for a long time, and all look as if they hung.
+ * Which host is started next: one at a time, and only so many until they have said hello. Of a thousand processes that
+ * start together on a busy machine none says hello for a long time, and all look as if they hung.
+ *
+ * The process is made by a thread (spawn.h says why), and the loop turns meanwhile. Until it knows the pid, a child that
+ * has ended may be that host's: so no unknown children are reaped, or looked at, before (stray_hold()). The thread ends
+ * with its one process, and that is the first thread's child then, like all others.
  */
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "base/duration.h"
 #include "base/text.h"
 #include "daemon/loop/loop.h"
 #include "daemon/supervisor/host_internal.h"
+#include "daemon/supervisor/spawn.h"
+#include "daemon/supervisor/stray.h"
 
 #define SPAWNS_PER_PROCESSOR 4
+
+/* How long the end waits for a process to be there. */
+#define PATIENCE NSEC_PER_SEC
 
 struct spawner {
     struct list queue;
@@ -21,6 +32,14 @@ struct spawner {
     struct loop_timer *timer;
     unsigned starting; /* from their spawn to their hello */
     unsigned most;
+    struct loop_background *background;
+    struct spawn *spawn; /* under way; the thread reads it */
+    struct host *host;   /* whose that is; NULL: it has been forgotten, and was: */
+    struct {
+        uid_t uid;
+        char mark[128];
+        char label[80];
+    } forgotten;
 };
 
 /* NULL: nobody waits. */
@@ -33,7 +52,7 @@ static struct host *find_next(struct spawner *spawner)
 
 static void look(struct spawner *spawner)
 {
-    if (find_next(spawner) && spawner->starting < spawner->most)
+    if (find_next(spawner) && spawner->starting < spawner->most && !spawner->spawn)
         loop_timer_arm(spawner->timer, 0);
 }
 
@@ -58,6 +77,63 @@ void spawner_add(struct spawner *spawner, struct host *host)
     look(spawner);
 }
 
+bool spawner_is_idle(const struct spawner *spawner)
+{
+    return !spawner->spawn;
+}
+
+/* The process ------------------------------------------------------------------------------------ */
+
+static int run(void *arg)
+{
+    const struct spawner *spawner = arg;
+
+    return spawn_run(spawner->spawn);
+}
+
+static void kill_forgotten(const struct spawner *spawner, pid_t pid)
+{
+    if (pid < 0)
+        return;
+    kill(pid, SIGKILL);
+    stray_adopt(pid);
+    stray_host_ended(&(struct stray_host){.pid = pid,
+                                          .uid = spawner->forgotten.uid,
+                                          .mark = spawner->forgotten.mark,
+                                          .label = spawner->forgotten.label},
+                     NULL, NULL);
+}
+
+static void spawned(int pid, void *arg)
+{
+    struct spawner *spawner = arg;
+    struct host *host = TAKE_PTR(spawner->host);
+
+    spawn_destroy(TAKE_PTR(spawner->spawn));
+    if (host)
+        host_process_started(host, pid);
+    else
+        kill_forgotten(spawner, pid);
+    stray_hold(false);
+    look(spawner);
+}
+
+static int start_process(struct spawner *spawner, struct host *host, const char **ret_what)
+{
+    int r = host_prepare_process(host, &spawner->spawn, ret_what);
+
+    if (r < 0)
+        return r;
+    r = loop_background_start(spawner->background);
+    if (r < 0) {
+        spawn_destroy(TAKE_PTR(spawner->spawn));
+        return r;
+    }
+    spawner->host = host;
+    stray_hold(true);
+    return 0;
+}
+
 static void spawn_next(void *arg)
 {
     struct spawner *spawner = arg;
@@ -66,7 +142,7 @@ static void spawn_next(void *arg)
     struct host *host = find_next(spawner);
     int r;
 
-    if (!host)
+    if (!host || spawner->spawn)
         return;
     list_remove(&host->waiting);
     if (host->state == HOST_ENDING) {
@@ -77,31 +153,56 @@ static void spawn_next(void *arg)
         return;
     }
     begin(spawner, host);
-    look(spawner);
-    r = host_start_process(host, &what);
+    r = start_process(spawner, host, &what);
     if (r < 0) {
-        end.not_started = true;
-        snprintf(end.text, sizeof(end.text), "cannot start %s: %s%s", host->program, what,
-                 strerror(-r));
-        host_report_end(host, &end);
+        look(spawner);
+        host_report_unstarted(host, what, r);
     }
 }
+
+void spawner_forget(struct spawner *spawner, const struct host *host)
+{
+    if (spawner->host != host)
+        return;
+    spawner->forgotten.uid = host->uid;
+    string_copy(spawner->forgotten.mark, sizeof(spawner->forgotten.mark), host->mark);
+    string_copy(spawner->forgotten.label, sizeof(spawner->forgotten.label), host_label(host));
+    spawner->host = NULL;
+}
+
+/* Life ------------------------------------------------------------------------------------------- */
 
 int spawner_create(struct loop *loop, struct spawner **ret_spawner)
 {
     struct spawner *spawner = calloc(1, sizeof(*spawner));
+    int r;
 
     if (!spawner)
         return -ENOMEM;
     list_init(&spawner->queue);
     list_init(&spawner->checks);
     spawner->most = SPAWNS_PER_PROCESSOR * (unsigned)MAX(sysconf(_SC_NPROCESSORS_ONLN), 1L);
-    if (loop_timer_create(loop, spawn_next, spawner, &spawner->timer) < 0) {
-        free(spawner);
-        return -ENOMEM;
+    r = loop_timer_create(loop, spawn_next, spawner, &spawner->timer);
+    if (r == 0)
+        r = loop_background_create(loop, run, spawned, spawner, &spawner->background);
+    if (r < 0) {
+        spawner_destroy(spawner);
+        return r;
     }
     *ret_spawner = spawner;
     return 0;
+}
+
+void spawner_finish(struct spawner *spawner)
+{
+    /* What a thread that hangs uses. */
+    static struct spawner *abandoned;
+
+    if (!spawner || loop_background_wait(spawner->background, PATIENCE))
+        return;
+    loop_background_abandon(TAKE_PTR(spawner->background));
+    abandoned = spawner;
+    (void)abandoned;
 }
 
 void spawner_destroy(struct spawner *spawner)
@@ -109,5 +210,7 @@ void spawner_destroy(struct spawner *spawner)
     if (!spawner)
         return;
     loop_timer_destroy(spawner->timer);
-    free(spawner);
+    loop_background_destroy(spawner->background);
+    if (!spawner->spawn)
+        free(spawner);
 }

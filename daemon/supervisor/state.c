@@ -99,6 +99,8 @@ bool supervisor_is_settled(const struct supervisor *supervisor, char *ret_what, 
         snprintf(ret_what, size, "hosts are being replaced after an upgrade");
     else if (ledger_is_writing(supervisor->ledger))
         snprintf(ret_what, size, "the times of last runs are being written to the disk");
+    else if (!spawner_is_idle(supervisor->spawner))
+        snprintf(ret_what, size, "a host is being started");
     else if (units_are_settled(supervisor, ret_what, size)) {
         LIST_FOREACH (tenancy, &supervisor->tenancies, list)
             hosts++;

@@ -47,6 +47,8 @@ static struct {
     struct loop_timer *look;
     struct loop_timer *late; /* the first deadline is over */
     struct loop_timer *reap;
+    bool held; /* see stray_hold(); then these wait: */
+    bool reap_held, look_held;
     bool failing;  /* it has been said that the children cannot be listed */
     bool hurried;  /* nobody waits any more */
     int64_t next;  /* no look before that */
@@ -104,7 +106,8 @@ static void orphan_ended(pid_t pid, const struct loop_exit *exit _unused_, void 
 
 void stray_reap(void)
 {
-    if (strays.loop && !loop_reap_children(orphan_ended, NULL))
+    strays.reap_held = strays.held;
+    if (strays.loop && !strays.held && !loop_reap_children(orphan_ended, NULL))
         loop_timer_arm(strays.reap, 0);
 }
 
@@ -149,8 +152,8 @@ static void kill_stray(pid_t pid, const struct ended *ended)
 /* Looking ---------------------------------------------------------------------------------------- */
 
 /* Calls act for each child that is not watched. Returns 0, or a negative errno when they could not be
- * listed. The kernel's list is of this thread's children: no other thread of the supervisor starts any, and
- * orphans come to the first. */
+ * listed. The kernel's list is of this thread's children: orphans come to the first, and what another thread has
+ * started comes to it when that ends (spawner.c). */
 static int each_orphan(void (*act)(pid_t pid))
 {
     FILE *file = fopen("/proc/thread-self/children", "re");
@@ -245,6 +248,9 @@ static void look(void *arg _unused_)
     struct ended *ended;
     int r;
 
+    strays.look_held = strays.held;
+    if (strays.held)
+        return;
     strays.now = clock_monotonic();
     /* What has ended by itself is not killed. */
     stray_reap();
@@ -265,6 +271,15 @@ void stray_look(void)
 {
     if (strays.loop && loop_timer_due(strays.look) == 0)
         loop_timer_arm(strays.look, strays.next - clock_monotonic());
+}
+
+void stray_hold(bool hold)
+{
+    strays.held = hold;
+    if (!hold && strays.look_held)
+        look(NULL);
+    else if (!hold && strays.reap_held)
+        stray_reap();
 }
 
 void stray_host_ended(const struct stray_host *host, void (*gone)(void *arg), void *arg)

@@ -31,6 +31,10 @@ void stray_stop(void);
 /* After SIGCHLD: reaps what has ended. */
 void stray_reap(void);
 
+/* A child is being made whose pid is not known yet: until that is over nothing is reaped or looked at, so that it is not
+ * taken for an orphan. What has come meanwhile is done then. */
+void stray_hold(bool hold);
+
 /* How what a host's process has left behind is known. */
 struct stray_host {
     pid_t pid;

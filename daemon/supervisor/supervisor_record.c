@@ -131,6 +131,7 @@ void supervisor_destroy(struct supervisor *supervisor)
     LIST_FOREACH_SAFE (unit, next, &supervisor->units, list)
         unit_destroy(unit);
     symbols_destroy(supervisor->symbols);
+    spawner_finish(supervisor->spawner);
     stray_stop();
     cgroups_stop();
     watch_destroy(supervisor->watch);

@@ -3,8 +3,8 @@
  * Preloaded into reeved: makes system calls fail as a test asks. REEVE_FAILING names a file of
  * slots that the test and this share; a slot names a call, which of its calls fail (from the
  * `from`th on, `count` of them) and with which errno, and counts them all. With HANGS for the errno of
- * fdatasync() it waits until the test has opened and closed a fifo, $REEVE_FAILING.fifo. In other
- * programs, the hosts first of all, it does nothing.
+ * fdatasync() it waits until the test has opened and closed a fifo, $REEVE_FAILING.fifo; posix_spawn() does so when the
+ * process is there. In other programs, the hosts first of all, it does nothing.
  *
  * It sees what reeved and libevent call, not what libc calls within itself.
  */
@@ -192,8 +192,12 @@ int posix_spawn(pid_t *pid, const char *path, const posix_spawn_file_actions_t *
 {
     int error = fails("posix_spawn");
 
-    return error != 0 ? error
-                      : NEXT(posix_spawn)(pid, path, actions, attributes, argv, environment);
+    if (error != HANGS)
+        return error != 0 ? error
+                          : NEXT(posix_spawn)(pid, path, actions, attributes, argv, environment);
+    error = NEXT(posix_spawn)(pid, path, actions, attributes, argv, environment);
+    hang();
+    return error;
 }
 
 #define FAILING_OPEN(name)                                 \

@@ -87,11 +87,11 @@ class Faults:
         struct.pack_into("q", self.memory, offset + 32, start)
 
     def hang_once(self, name):
-        """The first call does not return before release_of() has been closed."""
+        """The next call does not return before the fifo has been opened and closed."""
         offset = self._offset(name)
         struct.pack_into("i", self.memory, offset + 24, -1)
         struct.pack_into("q", self.memory, offset + 40, 1)
-        struct.pack_into("q", self.memory, offset + 32, 1)
+        struct.pack_into("q", self.memory, offset + 32, self.calls(name) + 1)
 
     def fail_next(self, name, error, count):
         self.set(name, error, self.calls(name) + 1, count)
