@@ -86,6 +86,9 @@ class BadInput(harness.DaemonTest):
         os.chmod(loose, 0o666)
         self.refuse(f"[module:a]\nload = {loose}\n", "can be written by others: chmod go-w")
 
+    def test_more_tasks_than_a_process_has_records_for(self):
+        self.refuse(f"[module:a]\nload = {BAD}/manytasks.so\n", "manytasks.so: it has 1025 tasks, and may have 1024")
+
     def test_init_that_fails(self):
         self.refuse(f"[module:a]\nload = {BAD}/badinit.so\n",
                     "essential module a could not start: init failed: no such luck", check=False)
