@@ -121,6 +121,11 @@ bool loop_background_is_busy(const struct loop_background *background)
     return background->busy;
 }
 
+int loop_background_fd(const struct loop_background *background)
+{
+    return background->fd;
+}
+
 bool loop_background_wait(struct loop_background *background, int64_t ns)
 {
     int64_t deadline = ns == INT64_MAX ? ns : clock_monotonic() + ns;

@@ -131,6 +131,8 @@ int loop_background_create(struct loop *loop, loop_work_fn work, loop_done_fn do
 int loop_background_start(struct loop_background *background);
 /* Whether the work runs, or done has not been called yet. exec() would kill the thread. */
 bool loop_background_is_busy(const struct loop_background *background);
+/* What the thread writes to at the end of the work: a thread that leaves descriptors behind must keep it. */
+int loop_background_fd(const struct loop_background *background);
 /* If the work runs, waits for its end and calls done. Only after the loop has ended. Returns false when the work
  * takes longer than the nanoseconds; INT64_MAX is for ever. */
 bool loop_background_wait(struct loop_background *background, int64_t ns);

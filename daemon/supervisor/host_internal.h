@@ -94,7 +94,7 @@ void spawner_is_up(struct spawner *spawner, struct host *host);
 void spawner_forget(struct spawner *spawner, const struct host *host);
 
 /* host_start.c: makes everything that the process needs; *ret_what says what is missing. Returns 0 or a negative errno. */
-int host_prepare_process(struct host *host, struct spawn **ret_spawn, const char **ret_what);
+int host_prepare_process(struct host *host, struct spawn *spawn, const char **ret_what);
 /* host_start.c: the process is there, or the pid is a negative errno. */
 void host_process_started(struct host *host, pid_t pid);
 /* host_start.c: tells the owner of an end without a process. */

@@ -57,7 +57,7 @@ static int check_folder(const struct host *host, const char **ret_what)
     return r;
 }
 
-int host_prepare_process(struct host *host, struct spawn **ret_spawn, const char **ret_what)
+int host_prepare_process(struct host *host, struct spawn *spawn, const char **ret_what)
 {
     cleanup_close int output_fd = -1, host_end = -1;
     struct spawn_options options = {
@@ -94,7 +94,7 @@ int host_prepare_process(struct host *host, struct spawn **ret_spawn, const char
     options.control = host_end;
     options.scoreboard = host->board_fd;
     options.output = output_fd;
-    return spawn_create(&options, ret_spawn);
+    return spawn_prepare(spawn, &options);
 }
 
 void host_report_unstarted(struct host *host, const char *what, int error)

@@ -3,9 +3,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/close_range.h>
 #include <signal.h>
 #include <spawn.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/macro.h"
@@ -15,14 +17,16 @@
 extern char **environ;
 
 struct spawn {
+    int null;    /* stands in the places while there is no process to be started */
+    int control; /* a place, as the next two */
+    int scoreboard;
+    int output;
+    unsigned first_left; /* from here on the thread leaves descriptors behind */
     char *program;
     char *name;
     char *directory;
     char *mark;
     char **environment;
-    int control;
-    int scoreboard;
-    int output;
 };
 
 static const char *const private_variables[] = {
@@ -61,14 +65,6 @@ static char **make_environment(const char *mark)
     return list;
 }
 
-/* A source above every target, so that no dup2() overwrites the source of a later one. */
-static int move_up(int fd)
-{
-    int moved = fcntl(fd, F_DUPFD_CLOEXEC, WIRE_FD_SCOREBOARD + 1);
-
-    return moved < 0 ? -errno : moved;
-}
-
 static int add_descriptors(posix_spawn_file_actions_t *actions, const struct spawn *spawn)
 {
     int r = posix_spawn_file_actions_addopen(actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
@@ -102,14 +98,22 @@ static int set_attributes(posix_spawnattr_t *attributes)
     return r;
 }
 
+/* In the thread alone. Where the kernel does not know this, the process copies and closes them all. */
+static void leave_descriptors(const struct spawn *spawn)
+{
+    (void)syscall(SYS_close_range, spawn->first_left, ~0U, CLOSE_RANGE_UNSHARE);
+}
+
 pid_t spawn_run(const struct spawn *spawn)
 {
     char *argv[] = {(char *)"reeve-host", (char *)"--supervised", spawn->name, NULL};
     posix_spawn_file_actions_t actions;
     posix_spawnattr_t attributes;
     pid_t pid = 0;
-    int r = posix_spawn_file_actions_init(&actions);
+    int r;
 
+    leave_descriptors(spawn);
+    r = posix_spawn_file_actions_init(&actions);
     if (r != 0)
         return -r;
     r = posix_spawnattr_init(&attributes);
@@ -125,29 +129,68 @@ pid_t spawn_run(const struct spawn *spawn)
     return r == 0 ? pid : -r;
 }
 
-int spawn_create(const struct spawn_options *options, struct spawn **ret_spawn)
+int spawn_prepare(struct spawn *spawn, const struct spawn_options *options)
+{
+    spawn->program = strdup(options->program);
+    spawn->name = strdup(options->name);
+    spawn->directory = strdup(options->directory);
+    spawn->mark = strdup(options->mark);
+    spawn->environment = make_environment(spawn->mark);
+    if (!spawn->program || !spawn->name || !spawn->directory || !spawn->mark || !spawn->environment)
+        return -ENOMEM;
+    if (dup3(options->control, spawn->control, O_CLOEXEC) < 0 ||
+        dup3(options->scoreboard, spawn->scoreboard, O_CLOEXEC) < 0 ||
+        dup3(options->output, spawn->output, O_CLOEXEC) < 0)
+        return -errno;
+    return 0;
+}
+
+void spawn_clear(struct spawn *spawn)
+{
+    const int places[] = {spawn->control, spawn->scoreboard, spawn->output};
+
+    for (size_t i = 0; i < ARRAY_SIZE(places); i++)
+        (void)dup3(spawn->null, places[i], O_CLOEXEC);
+    free(TAKE_PTR(spawn->environment));
+    free(TAKE_PTR(spawn->program));
+    free(TAKE_PTR(spawn->name));
+    free(TAKE_PTR(spawn->directory));
+    free(TAKE_PTR(spawn->mark));
+}
+
+/* Above every target, so that no dup2() overwrites the source of a later one. */
+static int make_place(int null)
+{
+    int place = fcntl(null, F_DUPFD_CLOEXEC, WIRE_FD_SCOREBOARD + 1);
+
+    return place < 0 ? -errno : place;
+}
+
+int spawn_create(int report, struct spawn **ret_spawn)
 {
     struct spawn *spawn = calloc(1, sizeof(*spawn));
-    int r;
+    int highest, lowest;
 
     if (!spawn)
         return -ENOMEM;
-    *spawn = (struct spawn){.program = strdup(options->program),
-                            .name = strdup(options->name),
-                            .directory = strdup(options->directory),
-                            .mark = strdup(options->mark),
-                            .control = move_up(options->control),
-                            .scoreboard = move_up(options->scoreboard),
-                            .output = move_up(options->output)};
-    spawn->environment = make_environment(spawn->mark);
-    r = MIN(spawn->control, spawn->scoreboard);
-    r = MIN(r, spawn->output);
-    if (!spawn->program || !spawn->name || !spawn->directory || !spawn->mark || !spawn->environment)
-        r = -ENOMEM;
-    if (r < 0) {
-        spawn_destroy(spawn);
-        return r;
+    spawn->null = open("/dev/null", O_RDWR | O_CLOEXEC);
+    if (spawn->null < 0) {
+        lowest = -errno;
+        free(spawn);
+        return lowest;
     }
+    spawn->control = make_place(spawn->null);
+    spawn->scoreboard = make_place(spawn->null);
+    spawn->output = make_place(spawn->null);
+    lowest = MIN(spawn->control, spawn->scoreboard);
+    lowest = MIN(lowest, spawn->output);
+    if (lowest < 0) {
+        spawn_destroy(spawn);
+        return lowest;
+    }
+    highest = MAX(spawn->control, spawn->scoreboard);
+    highest = MAX(highest, spawn->output);
+    spawn->first_left = (unsigned)MAX(highest, report) + 1;
     *ret_spawn = spawn;
     return 0;
 }
@@ -159,10 +202,6 @@ void spawn_destroy(struct spawn *spawn)
     cleanup_close_fn(&spawn->control);
     cleanup_close_fn(&spawn->scoreboard);
     cleanup_close_fn(&spawn->output);
-    free(spawn->environment);
-    free(spawn->program);
-    free(spawn->name);
-    free(spawn->directory);
-    free(spawn->mark);
+    cleanup_close_fn(&spawn->null);
     free(spawn);
 }

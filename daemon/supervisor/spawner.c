@@ -33,8 +33,9 @@ struct spawner {
     unsigned starting; /* from their spawn to their hello */
     unsigned most;
     struct loop_background *background;
-    struct spawn *spawn; /* under way; the thread reads it */
-    struct host *host;   /* whose that is; NULL: it has been forgotten, and was: */
+    struct spawn *spawn; /* the thread reads it */
+    bool under_way;
+    struct host *host; /* whose process is; NULL: it has been forgotten, and was: */
     struct {
         uid_t uid;
         char mark[128];
@@ -52,7 +53,7 @@ static struct host *find_next(struct spawner *spawner)
 
 static void look(struct spawner *spawner)
 {
-    if (find_next(spawner) && spawner->starting < spawner->most && !spawner->spawn)
+    if (find_next(spawner) && spawner->starting < spawner->most && !spawner->under_way)
         loop_timer_arm(spawner->timer, 0);
 }
 
@@ -79,7 +80,7 @@ void spawner_add(struct spawner *spawner, struct host *host)
 
 bool spawner_is_idle(const struct spawner *spawner)
 {
-    return !spawner->spawn;
+    return !spawner->under_way;
 }
 
 /* The process ------------------------------------------------------------------------------------ */
@@ -109,7 +110,8 @@ static void spawned(int pid, void *arg)
     struct spawner *spawner = arg;
     struct host *host = TAKE_PTR(spawner->host);
 
-    spawn_destroy(TAKE_PTR(spawner->spawn));
+    spawn_clear(spawner->spawn);
+    spawner->under_way = false;
     if (host)
         host_process_started(host, pid);
     else
@@ -120,15 +122,15 @@ static void spawned(int pid, void *arg)
 
 static int start_process(struct spawner *spawner, struct host *host, const char **ret_what)
 {
-    int r = host_prepare_process(host, &spawner->spawn, ret_what);
+    int r = host_prepare_process(host, spawner->spawn, ret_what);
 
-    if (r < 0)
-        return r;
-    r = loop_background_start(spawner->background);
+    if (r == 0)
+        r = loop_background_start(spawner->background);
     if (r < 0) {
-        spawn_destroy(TAKE_PTR(spawner->spawn));
+        spawn_clear(spawner->spawn);
         return r;
     }
+    spawner->under_way = true;
     spawner->host = host;
     stray_hold(true);
     return 0;
@@ -142,7 +144,7 @@ static void spawn_next(void *arg)
     struct host *host = find_next(spawner);
     int r;
 
-    if (!host || spawner->spawn)
+    if (!host || spawner->under_way)
         return;
     list_remove(&host->waiting);
     if (host->state == HOST_ENDING) {
@@ -185,6 +187,8 @@ int spawner_create(struct loop *loop, struct spawner **ret_spawner)
     r = loop_timer_create(loop, spawn_next, spawner, &spawner->timer);
     if (r == 0)
         r = loop_background_create(loop, run, spawned, spawner, &spawner->background);
+    if (r == 0)
+        r = spawn_create(loop_background_fd(spawner->background), &spawner->spawn);
     if (r < 0) {
         spawner_destroy(spawner);
         return r;
@@ -210,7 +214,9 @@ void spawner_destroy(struct spawner *spawner)
     if (!spawner)
         return;
     loop_timer_destroy(spawner->timer);
+    if (spawner->under_way)
+        return;
     loop_background_destroy(spawner->background);
-    if (!spawner->spawn)
-        free(spawner);
+    spawn_destroy(spawner->spawn);
+    free(spawner);
 }
