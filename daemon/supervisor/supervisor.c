@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/duration.h"
 #include "base/log.h"
 #include "base/shown.h"
 #include "daemon/loop/loop.h"
@@ -24,6 +25,15 @@
 #include "daemon/supervisor/unit.h"
 #include "daemon/supervisor/watch.h"
 
+/* For how long units are told to start or stop before others have their turn. Each telling wakes a host, which may take
+ * the processor of a busy machine. */
+#define TURN NSEC_PER_MSEC
+
+/* A settling looks at all units: while many start or stop, the next waits for so many times what it took, and takes all
+ * that has changed meanwhile. */
+#define SETTLE_SHARE 4
+#define REST_MAX     (2 * NSEC_PER_MSEC)
+
 void supervisor_notify(struct supervisor *supervisor, enum supervisor_event event)
 {
     /* What is told is new: a snapshot that was taken for a probe a moment ago does not have it. */
@@ -36,7 +46,7 @@ void supervisor_changed(struct supervisor *supervisor)
     supervisor->generation++;
     /* One that is due already keeps its place: where something changes all the time, it would else never come. */
     if (loop_timer_due(supervisor->settle_timer) == 0)
-        loop_timer_arm(supervisor->settle_timer, 0);
+        loop_timer_arm(supervisor->settle_timer, supervisor->rested_at - clock_monotonic());
 }
 
 void supervisor_fail(struct supervisor *supervisor, const char *text)
@@ -126,9 +136,20 @@ static void finish_checking(struct supervisor *supervisor)
     supervisor_fail(supervisor, text);
 }
 
+/* Whether another unit may be told in this turn; else the next settling goes on. */
+static bool has_time(struct supervisor *supervisor, int64_t begun)
+{
+    if (clock_monotonic() - begun < TURN)
+        return true;
+    supervisor_changed(supervisor);
+    return false;
+}
+
 static void start_next(struct supervisor *supervisor)
 {
+    int64_t begun = clock_monotonic();
     const struct unit *culprit;
+    bool told = false;
     struct unit *unit;
 
     LIST_FOREACH (unit, &supervisor->units, list) {
@@ -136,15 +157,17 @@ static void start_next(struct supervisor *supervisor)
 
         if (unit->state != UNIT_WAITING || unit->goal != GOAL_NONE)
             continue;
-        if (!pace_has_room(&supervisor->pace))
+        if (!pace_has_room(&supervisor->pace) || (told && !has_time(supervisor, begun)))
             break;
         wait = tree_wait(unit, &culprit);
         if (wait == TREE_MAY)
             unit_handle(unit, UNIT_EVENT_PROCEED, NULL);
         else if (wait == TREE_MOVES && !culprit)
             tenancy_make_room(unit);
-        if (unit->state == UNIT_STARTING)
+        if (unit->state == UNIT_STARTING) {
             pace_begin(&supervisor->pace, unit);
+            told = true;
+        }
         if (unit->state == UNIT_WAITING)
             tree_describe_wait(unit, unit->reason, sizeof(unit->reason));
     }
@@ -215,6 +238,7 @@ static void stop_next(struct supervisor *supervisor)
 {
     struct unit_input input = {.cause = &supervisor->cause};
     bool all_down = true, stopped = false;
+    int64_t begun = clock_monotonic();
     struct tenancy *tenancy;
     struct unit *unit;
 
@@ -224,6 +248,8 @@ static void stop_next(struct supervisor *supervisor)
             unit->wanted = false;
             if (unit->state == UNIT_STOPPING || !tree_may_stop(unit))
                 continue;
+            if (stopped && !has_time(supervisor, begun))
+                break;
             stopped = true;
             if (!stop_one(supervisor, unit))
                 break;
@@ -281,6 +307,7 @@ static bool may_begin(const struct supervisor *supervisor)
 void supervisor_settle(void *arg)
 {
     struct supervisor *supervisor = arg;
+    int64_t begun = clock_monotonic(), ended;
 
     remove_gone(supervisor);
     if (supervisor->phase == PHASE_CHECKING)
@@ -301,6 +328,8 @@ void supervisor_settle(void *arg)
         plans_finish(&supervisor->plans);
     watch_expect(supervisor->watch, 0);
     supervisor_notify(supervisor, SUPERVISOR_CHANGED);
+    ended = clock_monotonic();
+    supervisor->rested_at = ended + MIN(SETTLE_SHARE * (ended - begun), REST_MAX);
 }
 
 /* One was stopped or continued by a signal, or there is room for another that starts or stops. */

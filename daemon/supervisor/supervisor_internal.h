@@ -66,7 +66,8 @@ struct supervisor {
     bool rolling;        /* hosts of another wire version are being replaced */
     uint64_t generation; /* raised by every change, so that a snapshot knows that it is old */
 
-    struct loop_timer *settle_timer; /* a change was made: look at all units in the next turn */
+    struct loop_timer *settle_timer; /* a change was made: look at all units soon */
+    int64_t rested_at;               /* the next look is not before that */
     struct loop_timer *stop_timer;   /* drain-delay, then shutdown-timeout */
 
     /* Errors of the first check, in the order in which hosts report them. */
