@@ -103,7 +103,8 @@ static int take_module(struct unit *unit, const struct snapshot *snapshot,
 {
     const struct host *host = unit->tenancy->host;
     const struct scoreboard *board = unit->attached ? host_scoreboard(host) : NULL;
-    const struct unit *configured = supervisor_find(unit->supervisor, unit->name);
+    const struct unit *configured =
+        unit->removed ? supervisor_find(unit->supervisor, unit->name) : unit;
     struct scoreboard_module record;
     struct tally tally;
     int r;

@@ -78,6 +78,15 @@ static uint32_t add_failures_in_row(const struct scoreboard_task *sum,
     return MAX(task->failures_in_row, (uint32_t)MIN(in_row, UINT32_MAX));
 }
 
+/* The first of its name: there is nothing to add to. */
+static void set_task(struct scoreboard_task *sum, const struct scoreboard_task *task)
+{
+    static const struct scoreboard_task none;
+
+    *sum = *task;
+    sum->failures_in_row = add_failures_in_row(&none, task);
+}
+
 /* Levels are the newer record's, counters are added up. */
 static void add_task(struct scoreboard_task *sum, const struct scoreboard_task *task)
 {
@@ -233,12 +242,7 @@ static void forget_seen(struct tally *tally)
 /* A host's own number, whatever it says: wrong ones spoil the counts of its own module only. */
 static uint32_t read_books(const struct scoreboard *board, uint32_t slot)
 {
-    struct scoreboard_module module;
-
-    if (slot >= SCOREBOARD_MODULES)
-        return 0;
-    scoreboard_read_module(board, slot, &module);
-    return module.books;
+    return slot < SCOREBOARD_MODULES ? scoreboard_read_books(board, slot) : 0;
 }
 
 void tally_new_host(struct tally *tally)
@@ -280,51 +284,70 @@ uint64_t tally_close(struct tally *tally, const struct scoreboard *board, uint32
 /* Living hosts -----------------------------------------------------------------------------------
  */
 
+/* A record that has not been written since it was seen is not copied and cleaned again. `module` of a seen one is its
+ * place on the board, and the next is looked for behind the one before. */
 static void add_living_tasks(struct tally *tally, const struct scoreboard *board, uint32_t slot,
                              struct tally *copy)
 {
-    for (unsigned i = 0; scoreboard_next_task(board, slot, &i); i++) {
-        struct scoreboard_task task, *seen, *sum;
-        bool whole = scoreboard_read_task(board, i, &task);
+    size_t next = 0, before;
 
-        if (!task.head.used)
-            break;
-        if (task.module != slot)
-            continue;
-        clean_task(&task);
-        seen = find_task(&tally->seen_tasks, &tally->seen_task_count, task.name);
-        if (whole && seen)
-            *seen = task;
-        else if (!whole && seen && seen->head.used)
-            task = *seen;
-        else if (!whole)
-            task.next_due = task.busy_until = 0;
-        sum = find_task(&copy->tasks, &copy->task_count, task.name);
-        if (sum)
-            add_task(sum, &task);
+    for (unsigned i = 0; scoreboard_next_task(board, slot, &i); i++) {
+        struct scoreboard_task task, *seen = tally->seen_tasks + next, *sum;
+
+        if (next == tally->seen_task_count || seen->module != i ||
+            !scoreboard_is_same(&board->tasks[i], seen)) {
+            bool whole = scoreboard_read_task(board, i, &task);
+
+            if (!task.head.used)
+                break;
+            if (task.module != slot)
+                continue;
+            clean_task(&task);
+            task.module = i;
+            seen = find_task(&tally->seen_tasks, &tally->seen_task_count, task.name);
+            if (whole && seen)
+                *seen = task;
+            else if (!whole && (!seen || !seen->head.used))
+                task.next_due = task.busy_until = 0;
+        }
+        next = seen ? (size_t)(seen - tally->seen_tasks) + 1 : next;
+        before = copy->task_count;
+        seen = seen && seen->head.used ? seen : &task;
+        sum = find_task(&copy->tasks, &copy->task_count, seen->name);
+        if (sum && copy->task_count > before)
+            set_task(sum, seen);
+        else if (sum)
+            add_task(sum, seen);
     }
 }
 
 static void add_living_pools(struct tally *tally, const struct scoreboard *board, uint32_t slot,
                              struct tally *copy)
 {
-    for (unsigned i = 0; scoreboard_next_pool(board, slot, &i); i++) {
-        struct scoreboard_pool pool, *seen, *sum;
-        bool whole = scoreboard_read_pool(board, i, &pool);
+    size_t next = 0;
 
-        if (!pool.head.used)
-            break;
-        if (pool.module != slot)
-            continue;
-        clean_pool(&pool);
-        seen = find_pool(&tally->seen_pools, &tally->seen_pool_count, pool.name);
-        if (whole && seen)
-            *seen = pool;
-        else if (!whole && seen && seen->head.used)
-            pool = *seen;
-        sum = find_pool(&copy->pools, &copy->pool_count, pool.name);
+    for (unsigned i = 0; scoreboard_next_pool(board, slot, &i); i++) {
+        struct scoreboard_pool pool, *seen = tally->seen_pools + next, *sum;
+
+        if (next == tally->seen_pool_count || seen->module != i ||
+            !scoreboard_is_same(&board->pools[i], seen)) {
+            bool whole = scoreboard_read_pool(board, i, &pool);
+
+            if (!pool.head.used)
+                break;
+            if (pool.module != slot)
+                continue;
+            clean_pool(&pool);
+            pool.module = i;
+            seen = find_pool(&tally->seen_pools, &tally->seen_pool_count, pool.name);
+            if (whole && seen)
+                *seen = pool;
+        }
+        next = seen ? (size_t)(seen - tally->seen_pools) + 1 : next;
+        seen = seen && seen->head.used ? seen : &pool;
+        sum = find_pool(&copy->pools, &copy->pool_count, seen->name);
         if (sum)
-            add_pool(sum, &pool);
+            add_pool(sum, seen);
     }
 }
 

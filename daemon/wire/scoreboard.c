@@ -91,14 +91,22 @@ int scoreboard_map(int fd, struct scoreboard **ret_board)
     return 0;
 }
 
-bool scoreboard_is_intact(const struct scoreboard *board)
-{
-    return board->magic == SCOREBOARD_MAGIC && board->version == scoreboard_version;
-}
-
 static _Atomic uint32_t *sequence_of(const void *record)
 {
     return (_Atomic uint32_t *)(uintptr_t)record;
+}
+
+bool scoreboard_is_same(const void *record, const void *copy)
+{
+    const struct scoreboard_head *head = copy;
+
+    return head->used && head->sequence % 2 == 0 &&
+           atomic_load_explicit(sequence_of(record), memory_order_acquire) == head->sequence;
+}
+
+bool scoreboard_is_intact(const struct scoreboard *board)
+{
+    return board->magic == SCOREBOARD_MAGIC && board->version == scoreboard_version;
 }
 
 void scoreboard_write_begin(void *record)
@@ -160,6 +168,11 @@ bool scoreboard_read_module(const struct scoreboard *board, unsigned i, struct s
     bound(&m->busy_since);
     bound(&m->busy_until);
     return whole;
+}
+
+uint32_t scoreboard_read_books(const struct scoreboard *board, unsigned i)
+{
+    return *(const volatile uint32_t *)&board->modules[i].books;
 }
 
 #define TIME(member) offsetof(struct scoreboard_task, member)

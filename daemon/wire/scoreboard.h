@@ -257,6 +257,9 @@ bool scoreboard_is_intact(const struct scoreboard *board);
  */
 bool scoreboard_read(const void *record, void *copy, size_t size);
 
+/* Whether the record, which may be any of the board's, has not been written since a consistent copy was made of it. */
+bool scoreboard_is_same(const void *record, const void *copy);
+
 /*
  * Looks for the next record of a module's tasks, pools or threads from *i on, without copying any: records are large,
  * and most are of other modules or unused. slot may be SCOREBOARD_ANY. What is found may change before it is read, so
@@ -269,6 +272,8 @@ bool scoreboard_next_thread(const struct scoreboard *board, uint32_t slot, unsig
 
 bool scoreboard_read_module(const struct scoreboard *board, unsigned i,
                             struct scoreboard_module *m);
+/* The module's books alone: one number is never torn. */
+uint32_t scoreboard_read_books(const struct scoreboard *board, unsigned i);
 bool scoreboard_read_task(const struct scoreboard *board, unsigned i, struct scoreboard_task *t);
 bool scoreboard_read_pool(const struct scoreboard *board, unsigned i, struct scoreboard_pool *p);
 bool scoreboard_read_thread(const struct scoreboard *board, unsigned i,

@@ -113,15 +113,19 @@ static void test_a_run_that_is_lost_has_failed(void **state)
         tally_free(&copy);
         task->state = SCOREBOARD_TASK_RUNNING;
     }
+    scoreboard_write_begin(task);
     task->ended_at = 1;
     task->failures = task->failures_in_row = 1;
     task->last_code = -EIO;
+    scoreboard_write_end(task);
     assert_int_equal(tally_copy(&tally, fixture->board, 0, &copy), 0);
     assert_int_equal(copy.tasks[0].failures_in_row, 5);
     assert_int_equal(copy.tasks[0].last_code, -EIO);
     tally_free(&copy);
+    scoreboard_write_begin(task);
     task->succeeded_at = 2;
     task->last_code = task->failures_in_row = 0;
+    scoreboard_write_end(task);
     assert_int_equal(tally_copy(&tally, fixture->board, 0, &copy), 0);
     assert_int_equal(copy.tasks[0].failures_in_row, 0);
     tally_free(&copy);
@@ -188,6 +192,46 @@ static void test_a_torn_record_shows_how_it_was(void **state)
     tally_free(&tally);
 }
 
+static void set_pool(struct scoreboard *host, unsigned i, uint32_t slot, const char *name,
+                     uint64_t finished)
+{
+    struct scoreboard_pool *pool = &host->pools[i];
+
+    scoreboard_write_begin(pool);
+    pool->head.used = 1;
+    pool->module = slot;
+    pool->accepted = pool->finished = finished;
+    string_copy(pool->name, sizeof(pool->name), name);
+    scoreboard_write_end(pool);
+}
+
+/* What was seen is taken where nothing was written since; and only there. */
+static void test_what_is_written_is_seen(void **state)
+{
+    static const char *const names[] = {"a", "other", "b"};
+    static const uint32_t slots[] = {5, 7, 5};
+    struct fixture *fixture = *state;
+    struct tally tally = {0}, copy;
+
+    for (unsigned round = 1; round <= 6; round++) {
+        /* Each is written in turn, or none. */
+        for (unsigned i = 0; i < 3; i++)
+            if (round == 1 || round == i + 2) {
+                set_task(fixture->host, i, slots[i], names[i], 10 * round + i);
+                set_pool(fixture->host, i, slots[i], names[i], 10 * round + i);
+            }
+        assert_int_equal(tally_copy(&tally, fixture->board, 5, &copy), 0);
+        assert_int_equal(copy.task_count, 2);
+        assert_int_equal(copy.tasks[0].runs, round >= 2 ? 20 : 10);
+        assert_int_equal(copy.tasks[1].runs, round >= 4 ? 42 : 12);
+        assert_int_equal(copy.pool_count, 2);
+        assert_int_equal(copy.pools[0].finished, round >= 2 ? 20 : 10);
+        assert_int_equal(copy.pools[1].finished, round >= 4 ? 42 : 12);
+        tally_free(&copy);
+    }
+    tally_free(&tally);
+}
+
 static void test_foreign_texts_are_printable(void **state)
 {
     struct fixture *fixture = *state;
@@ -206,6 +250,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_a_run_that_is_lost_has_failed, make_board, drop_board),
         cmocka_unit_test_setup_teardown(test_jobs_are_accounted_for, make_board, drop_board),
         cmocka_unit_test_setup_teardown(test_foreign_texts_are_printable, make_board, drop_board),
+        cmocka_unit_test_setup_teardown(test_what_is_written_is_seen, make_board, drop_board),
         cmocka_unit_test_setup_teardown(test_a_torn_record_shows_how_it_was, make_board,
                                         drop_board),
     };
