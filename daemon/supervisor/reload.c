@@ -11,6 +11,7 @@
 
 #include "base/log.h"
 #include "base/text.h"
+#include "daemon/loop/loop.h"
 #include "daemon/supervisor/check.h"
 #include "daemon/supervisor/errand.h"
 #include "daemon/supervisor/supervisor_internal.h"
@@ -174,7 +175,7 @@ static void tell_fixed(struct supervisor *supervisor)
     (void)strings_add(&supervisor->reload_notes, text);
 }
 
-static void begin(struct supervisor *supervisor)
+static void start_check(struct supervisor *supervisor)
 {
     struct check_options options = {
         .loop = supervisor->loop,
@@ -188,16 +189,6 @@ static void begin(struct supervisor *supervisor)
         .arg = supervisor,
     };
 
-    supervisor->reloading = true;
-    zone_watch_tell(supervisor);
-    strings_free(&supervisor->steady);
-    supervisor_notify(supervisor, SUPERVISOR_RELOADING);
-    supervisor->new_config =
-        config_load(supervisor->config_path, &supervisor->places, &supervisor->reload_errors);
-    if (!supervisor->new_config) {
-        end(supervisor);
-        return;
-    }
     /* Saying so beats ignoring it. */
     if (reload_changes_fixed(supervisor->config, supervisor->new_config))
         tell_fixed(supervisor);
@@ -207,6 +198,38 @@ static void begin(struct supervisor *supervisor)
                      "not reloaded: out of memory");
         end(supervisor);
     }
+}
+
+/* The configuration of many modules takes milliseconds to read, and as long to compare: others have their turn between. */
+void reload_go_on(void *arg)
+{
+    struct supervisor *supervisor = arg;
+
+    if (supervisor->phase >= PHASE_DRAINING) {
+        config_error(&supervisor->reload_errors, supervisor->config_path, 0,
+                     "not reloaded: reeved stops");
+        end(supervisor);
+        return;
+    }
+    if (supervisor->new_config) {
+        start_check(supervisor);
+        return;
+    }
+    supervisor->new_config =
+        config_load(supervisor->config_path, &supervisor->places, &supervisor->reload_errors);
+    if (supervisor->new_config)
+        loop_timer_arm(supervisor->reload_timer, 0);
+    else
+        end(supervisor);
+}
+
+static void begin(struct supervisor *supervisor)
+{
+    supervisor->reloading = true;
+    zone_watch_tell(supervisor);
+    strings_free(&supervisor->steady);
+    supervisor_notify(supervisor, SUPERVISOR_RELOADING);
+    loop_timer_arm(supervisor->reload_timer, 0);
 }
 
 static bool may_begin(const struct supervisor *supervisor)

@@ -75,6 +75,7 @@ struct supervisor {
 
     /* The reload that is under way: new_config while modules check it, then applied. */
     bool reloading;
+    struct loop_timer *reload_timer; /* its next step */
     struct check *check;
     struct config *new_config;
     struct config_errors reload_errors;
@@ -114,6 +115,8 @@ void supervisor_option_error(struct unit *unit, const struct wire_message *messa
 
 /* reload.c: called in each settling: ends a reload whose units have come to rest. */
 void reload_settle(struct supervisor *supervisor);
+/* reload.c: the reload_timer: the next step of a beginning. */
+void reload_go_on(void *arg);
 /* The supervisor goes away: whoever waits is told. */
 void reload_finish(struct supervisor *supervisor);
 

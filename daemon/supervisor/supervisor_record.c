@@ -55,6 +55,8 @@ int supervisor_create(struct loop *loop, const struct supervisor_options *option
     if (r == 0)
         r = loop_timer_create(loop, supervisor_stop_timer, supervisor, &supervisor->stop_timer);
     if (r == 0)
+        r = loop_timer_create(loop, reload_go_on, supervisor, &supervisor->reload_timer);
+    if (r == 0)
         r = pace_init(&supervisor->pace, loop, supervisor_hosts_changed, supervisor);
     if (r == 0)
         r = spawner_create(loop, &supervisor->spawner);
@@ -142,6 +144,7 @@ void supervisor_destroy(struct supervisor *supervisor)
     pace_finish(&supervisor->pace);
     loop_timer_destroy(supervisor->settle_timer);
     loop_timer_destroy(supervisor->stop_timer);
+    loop_timer_destroy(supervisor->reload_timer);
     config_errors_free(&supervisor->check_errors);
     strings_free(&supervisor->reload_notes);
     strings_free(&supervisor->steady);
