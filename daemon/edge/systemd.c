@@ -27,7 +27,7 @@
 
 /* Looking at all modules takes the longer the more there are, and with as many of them something changes all the time:
  * after a look the next one waits for so many times what it took. */
-#define LOOK_SHARE 150
+#define LOOK_SHARE 50
 
 /* Beside what is asked for: for messages on their way, on a busy machine. */
 #define EXTENSION_SLACK (5 * NSEC_PER_SEC)
