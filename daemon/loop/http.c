@@ -8,10 +8,12 @@
 #include <event2/keyvalq_struct.h>
 #include <event2/listener.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/duration.h"
 #include "base/log.h"
 #include "daemon/loop/http_framing.h"
@@ -23,6 +25,9 @@
 /* How long accepting pauses when descriptors or memory ran out; an ended connection ends the pause.
  */
 #define ACCEPT_PAUSE (100 * NSEC_PER_MSEC)
+
+/* Between two lines of the log that accepting has failed. */
+#define REFUSALS_TOLD_EVERY (10 * NSEC_PER_SEC)
 
 /* At the end: who has only just connected is about to ask, and was accepted by us, not by whoever
  * follows. */
@@ -121,6 +126,22 @@ static struct http_server *find_server(const struct evconnlistener *evlistener)
     return NULL;
 }
 
+/* The log is not to be filled by who connects while there are no descriptors. */
+static void tell_refusal(struct http_server *server, int error)
+{
+    int64_t now = clock_monotonic();
+    char times[48] = "";
+
+    server->refusals++;
+    if (server->refusal_told != 0 && now - server->refusal_told < REFUSALS_TOLD_EVERY)
+        return;
+    if (server->refusals > 1)
+        snprintf(times, sizeof(times), ", %u times since this was said", server->refusals);
+    log_warning("cannot accept a connection: %s; accepting pauses%s", strerror(error), times);
+    server->refusal_told = now;
+    server->refusals = 0;
+}
+
 static void accept_failed(struct evconnlistener *evlistener, void *arg _unused_)
 {
     int error = errno, fd;
@@ -128,7 +149,7 @@ static void accept_failed(struct evconnlistener *evlistener, void *arg _unused_)
 
     if (!server)
         return;
-    log_warning("cannot accept a connection: %s; accepting pauses", strerror(error));
+    tell_refusal(server, error);
     if ((error == EMFILE || error == ENFILE) && server->spare_fd >= 0) {
         close(server->spare_fd);
         fd = accept4(evconnlistener_get_fd(evlistener), NULL, NULL, SOCK_CLOEXEC);

@@ -32,6 +32,8 @@ struct http_server {
     struct loop_timer *accept_again;
     /* Given up at EMFILE, so that the waiting peer can at least be told by a close. */
     int spare_fd;
+    int64_t refusal_told; /* monotonic, when the log last heard that accepting failed; 0: never */
+    unsigned refusals;    /* since then */
     /* While one is adopted: who gets the request that was made for it, and whether it has come. */
     const struct http_resumption *resumption;
     bool resumed;

@@ -116,8 +116,8 @@ void loop_child_destroy(struct loop_child *child);
 
 struct loop_background;
 
-/* Work that may block, such as waiting for a disk or for a new process to be there. It runs on a thread of its own, with all signals
- * blocked and a small stack. It must not touch anything that the loop's thread may use at the same time,
+/* Work that may block, such as waiting for a disk or for a new process to be there. It runs on a thread of its
+ * own, with all signals blocked and a small stack. It must not touch anything that the loop's thread may use at the same time,
  * and neither sources of the loop nor the log. Returns 0 or a negative errno. */
 typedef int (*loop_work_fn)(void *arg);
 /* Called in the loop when the work has ended, with its result. */

@@ -238,7 +238,9 @@ class Limits(harness.DaemonTest):
         # Who has a connection is served.
         early.sendall(b"GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n")
         self.assertIn(b"200 OK", early.recv(65536))
-        # A host that dies cannot be had again, which is said, and tried until it can.
+        # A host that dies cannot be had again, which is said, and tried until it can. What it had
+        # would be enough for the next one: nobody gets any more.
+        resource.prlimit(daemon.process.pid, resource.RLIMIT_NOFILE, (3, limits[1]))
         os.kill(heart, signal.SIGKILL)
         daemon.wait_log(r"\[heart\] cannot start .*reeve-host: .*Too many open files; restart")
         mark = daemon.mark()
@@ -247,8 +249,8 @@ class Limits(harness.DaemonTest):
         resource.prlimit(daemon.process.pid, resource.RLIMIT_NOFILE, limits)
         daemon.wait_log(r"\[heart\] ready", mark)
         self.assertEqual(daemon.request("/readyz")[0], 200)
-        # It did not turn in circles meanwhile: the log would show it.
-        self.assertLess(daemon.text().count("cannot accept"), 50)
+        # The log is not filled meanwhile.
+        self.assertLess(daemon.text().count("cannot accept"), 10)
         self.assertEqual(daemon.stop(), 0)
 
     def test_many_connections_at_once(self):
