@@ -121,8 +121,9 @@ void host_send(struct host *host, const struct wire_message *message)
     struct packet *packet;
     int size;
 
-    if ((host->state != HOST_UP && host->state != HOST_SPAWNING) || host->channel < 0 ||
-        host->pid == 0)
+    /* One that is being spawned is there when it has a pid. */
+    if ((host->state != HOST_UP && (host->state != HOST_SPAWNING || host->pid == 0)) ||
+        host->channel < 0)
         return;
     if (host->foreign && message->type != WIRE_STOP && message->type != WIRE_EXIT)
         return;
