@@ -292,10 +292,11 @@ static void add_living_tasks(struct tally *tally, const struct scoreboard *board
     size_t next = 0, before;
 
     for (unsigned i = 0; scoreboard_next_task(board, slot, &i); i++) {
-        struct scoreboard_task task, *seen = tally->seen_tasks + next, *sum;
+        struct scoreboard_task task, *sum;
+        struct scoreboard_task *seen =
+            next < tally->seen_task_count ? &tally->seen_tasks[next] : NULL;
 
-        if (next == tally->seen_task_count || seen->module != i ||
-            !scoreboard_is_same(&board->tasks[i], seen)) {
+        if (!seen || seen->module != i || !scoreboard_is_same(&board->tasks[i], seen)) {
             bool whole = scoreboard_read_task(board, i, &task);
 
             if (!task.head.used)
@@ -327,10 +328,11 @@ static void add_living_pools(struct tally *tally, const struct scoreboard *board
     size_t next = 0;
 
     for (unsigned i = 0; scoreboard_next_pool(board, slot, &i); i++) {
-        struct scoreboard_pool pool, *seen = tally->seen_pools + next, *sum;
+        struct scoreboard_pool pool, *sum;
+        struct scoreboard_pool *seen =
+            next < tally->seen_pool_count ? &tally->seen_pools[next] : NULL;
 
-        if (next == tally->seen_pool_count || seen->module != i ||
-            !scoreboard_is_same(&board->pools[i], seen)) {
+        if (!seen || seen->module != i || !scoreboard_is_same(&board->pools[i], seen)) {
             bool whole = scoreboard_read_pool(board, i, &pool);
 
             if (!pool.head.used)
