@@ -5,6 +5,7 @@
 A log that is missing or empty counts as a failure: a suite that did not run has not passed. What was
 skipped is named with its reason: a test that prints "SKIPPED: REASON" has one, and so has each that
 unittest skipped within a test that passed. What a test says in a line "NOTE: ..." is shown, whatever its result.
+Of a test that failed some lines are shown that look like the reason, for those who get no more than this output.
 """
 import json
 import re
@@ -24,6 +25,13 @@ def reasons(result):
     whole = re.findall(r"^SKIPPED: (.*)$", said, re.MULTILINE)
     parts = re.findall(r"\.\.\. skipped ['\"](.*)['\"]$", said, re.MULTILINE)
     return sorted(set(whole + parts))
+
+
+def telling_lines(result):
+    """The first lines that speak of an error, or else the last ones."""
+    lines = [line.rstrip()[:160] for line in said_by(result).splitlines() if line.strip()]
+    telling = [line for line in lines if re.search(r"SUMMARY: |error: |^\w*Error|^FAIL: |^ERROR: |fuzz_check: |FAILED", line)]
+    return telling[:4] or lines[-4:]
 
 
 def main(paths):
@@ -51,7 +59,7 @@ def main(paths):
                 skipped += 1
             else:
                 print(f"FAILED: {path}: {result['name']}: {result['result']}; what it said is in {path[:-len('json')]}txt",
-                      file=sys.stderr)
+                      *telling_lines(result), sep="\n    ", file=sys.stderr)
                 failed += 1
     if partly:
         print(f"{partly} that passed were skipped in part, as named above", file=sys.stderr)
