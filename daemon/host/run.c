@@ -2,6 +2,7 @@
 #include "daemon/host/run.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -154,23 +155,46 @@ static int start(struct rv_context *ctx, int count, char **arguments)
     return code;
 }
 
-int run_alone(int count, char **arguments)
-{
+/* Of the module; the main thread waits for signals meanwhile. */
+struct life {
     struct rv_context *ctx;
+    int count;
+    char **arguments;
+};
+
+static void *live(void *arg)
+{
+    struct life *life = arg;
     int code;
 
+    run_watch_exit();
+    code = start(life->ctx, life->count, life->arguments);
+    run_expect_exit();
+    exit(code);
+}
+
+/* Returns 0 or a negative number. */
+static int prepare(struct rv_context **ret_ctx)
+{
     module_set_emit(emit);
     rv_runtime_set_progress(module_progress);
     rv_runtime_set_submit(module_submit_own);
     rv_runtime_set_fail_option(module_fail_option);
     if (board_open(-1) < 0 || crash_install(run_report_crash) < 0 ||
         rv_channel_create(sizeof(struct event), 16, &events) < 0 ||
-        rv_context_with_cancel(rv_context_background(), &ctx) < 0 || run_signals_watch(ctx) < 0) {
+        rv_context_with_cancel(rv_context_background(), ret_ctx) < 0)
+        return -1;
+    return run_signals_begin();
+}
+
+int run_alone(int count, char **arguments)
+{
+    struct life life = {.count = count, .arguments = arguments};
+    pthread_t thread;
+
+    if (prepare(&life.ctx) < 0 || pthread_create(&thread, NULL, live, &life) != 0) {
         fputs("reeve-host: out of memory or threads\n", stderr);
         return 1;
     }
-    run_watch_exit();
-    code = start(ctx, count, arguments);
-    run_expect_exit();
-    return code;
+    run_signals_watch(life.ctx);
 }

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A handler, and not sigwait(3): signals that are blocked would be so in each program that the module starts. It passes what came
- * through a pipe to a thread of ours.
+ * through a pipe to the main thread, which only waits for that: the kernel gives it the process's signals, and
+ * a handler under ThreadSanitizer runs when a call that it knows has returned. So that call is not restarted.
  */
 #include "daemon/host/run_signals.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <pthread.h>
 #include <reeve/context.h>
 #include <signal.h>
 #include <stdio.h>
@@ -47,9 +47,20 @@ static void end_at_once(int signal)
     raise(signal);
 }
 
-static void *watch(void *arg)
+int run_signals_begin(void)
 {
-    struct rv_context *ctx = arg;
+    struct sigaction action = {.sa_sigaction = signal_came, .sa_flags = SA_SIGINFO};
+
+    if (pipe2(pipe_ends, O_CLOEXEC) < 0)
+        return -errno;
+    sigfillset(&action.sa_mask);
+    for (size_t i = 0; i < ARRAY_SIZE(signals); i++)
+        sigaction(signals[i], &action, NULL);
+    return 0;
+}
+
+void run_signals_watch(struct rv_context *ctx)
+{
     struct arrival arrival;
     rv_duration first = 0;
 
@@ -64,23 +75,4 @@ static void *watch(void *arg)
             end_at_once(arrival.signal);
         }
     }
-    return NULL;
-}
-
-int run_signals_watch(struct rv_context *ctx)
-{
-    struct sigaction action = {.sa_sigaction = signal_came, .sa_flags = SA_SIGINFO | SA_RESTART};
-    pthread_t thread;
-    int r;
-
-    if (pipe2(pipe_ends, O_CLOEXEC) < 0)
-        return -errno;
-    r = pthread_create(&thread, NULL, watch, ctx);
-    if (r != 0)
-        return -r;
-    pthread_detach(thread);
-    sigfillset(&action.sa_mask);
-    for (size_t i = 0; i < ARRAY_SIZE(signals); i++)
-        sigaction(signals[i], &action, NULL);
-    return 0;
 }
