@@ -81,8 +81,7 @@ static void release_incarnation(struct host *host)
     host->foreign = host->dismissed = false;
     if (host->timer)
         loop_timer_disarm(host->timer);
-    list_remove(&host->waiting);
-    spawner_is_up(host->spawner, host);
+    spawner_drop(host->spawner, host);
 }
 
 static void drop_scoreboard(struct host *host)
@@ -98,7 +97,6 @@ void host_destroy(struct host *host)
     if (!host)
         return;
     stray_forget(host);
-    spawner_forget(host->spawner, host);
     if (host->child) {
         loop_child_kill(host->child, SIGKILL);
         stray_adopt(host->pid);
@@ -229,7 +227,9 @@ static void timer_expired(void *arg)
     struct host *host = arg;
     char grace[DURATION_TEXT_SIZE];
 
-    if (host->state == HOST_SPAWNING)
+    if (host->state == HOST_ENDING && !host->child)
+        host_report_unwanted(host);
+    else if (host->state == HOST_SPAWNING)
         host_kill(host, "it did not say hello within %s",
                   duration_format(HOST_HELLO_TIMEOUT, grace, sizeof(grace)));
     else if (host->state == HOST_ENDING && host->exit_asked)
@@ -254,6 +254,15 @@ void host_start(struct host *host)
         spawner_add(host->spawner, host);
 }
 
+/* It has no process (yet), and is to have none. Its owner hears of that in a later turn. */
+static void drop_start(struct host *host)
+{
+    host->start_held = false;
+    host->state = HOST_ENDING;
+    spawner_drop(host->spawner, host);
+    loop_timer_arm(host->timer, 0);
+}
+
 void host_exit(struct host *host, const char *cause)
 {
     struct wire_message message = {.type = WIRE_EXIT, .text = cause};
@@ -261,13 +270,15 @@ void host_exit(struct host *host, const char *cause)
     if (host->state != HOST_UP && host->state != HOST_SPAWNING)
         return;
     host->exit_asked = true;
-    if (host->child)
-        host_send(host, &message);
+    if (!host->child) {
+        drop_start(host);
+        return;
+    }
+    host_send(host, &message);
     if (host->state == HOST_ENDING)
         return;
     host->state = HOST_ENDING;
-    if (host->child)
-        loop_timer_arm(host->timer, host->grace);
+    loop_timer_arm(host->timer, host->grace);
 }
 
 bool host_is_foreign(const struct host *host)
@@ -334,9 +345,14 @@ void host_kill(struct host *host, const char *why, ...)
     va_start(args, why);
     set_why(host, why, args);
     va_end(args);
+    if (!host->child) {
+        if (host->state != HOST_ENDING)
+            drop_start(host);
+        return;
+    }
     host->state = HOST_ENDING;
     loop_timer_disarm(host->timer);
-    r = host->child ? loop_child_kill(host->child, SIGKILL) : 0;
+    r = loop_child_kill(host->child, SIGKILL);
     if (r < 0 && r != -ESRCH)
         log_error("[%s] cannot kill process %d: %s", host_label(host), (int)host->pid,
                   strerror(-r));

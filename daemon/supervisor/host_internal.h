@@ -90,15 +90,17 @@ void spawner_add(struct spawner *spawner, struct host *host);
 /* It said hello, or will not any more: another may start. */
 void spawner_is_up(struct spawner *spawner, struct host *host);
 
-/* The host's process is killed, if it is being started now, and nobody hears of it. */
-void spawner_forget(struct spawner *spawner, const struct host *host);
+/* The host does not wait any more. If its process is being made, that is killed when it is there, and nobody hears of it. */
+void spawner_drop(struct spawner *spawner, struct host *host);
 
 /* host_start.c: makes everything that the process needs; *ret_what says what is missing. Returns 0 or a negative errno. */
 int host_prepare_process(struct host *host, struct spawn *spawn, const char **ret_what);
 /* host_start.c: the process is there, or the pid is a negative errno. */
 void host_process_started(struct host *host, pid_t pid);
-/* host_start.c: tells the owner of an end without a process. */
+/* host_start.c: tells the owner of an end without a process; error: a negative errno, whose text follows, or 0. */
 void host_report_unstarted(struct host *host, const char *what, int error);
+/* The same, as somebody has said that it is not to have one. */
+void host_report_unwanted(struct host *host);
 
 /* host.c: there is no process, or none any more. */
 void host_report_end(struct host *host, const struct host_end *end);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The start of a host's process: what it needs is made in the loop, the process beside it (spawner.c). Meanwhile the host
- * has a socket and no pid, and nothing is said to it. It may be told to end, or be destroyed: then the process is killed
- * as soon as it is there, before it has heard anything.
+ * has a socket and no pid, and nothing is said to it. It may be told to end, or be destroyed: that waits for nothing, and the
+ * process is killed as soon as it is there, before it has heard anything.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -15,6 +15,7 @@
 
 #include "base/clock.h"
 #include "base/process.h"
+#include "base/text.h"
 #include "daemon/loop/loop.h"
 #include "daemon/supervisor/host_internal.h"
 #include "daemon/supervisor/spawn.h"
@@ -102,7 +103,16 @@ void host_report_unstarted(struct host *host, const char *what, int error)
     struct host_end end = {.not_started = true, .asked = host->exit_asked};
 
     snprintf(end.text, sizeof(end.text), "cannot start %s: %s%s", host->program, what,
-             strerror(-error));
+             error < 0 ? strerror(-error) : "");
+    host_report_end(host, &end);
+}
+
+void host_report_unwanted(struct host *host)
+{
+    struct host_end end = {.asked = true};
+
+    string_copy(end.text, sizeof(end.text),
+                host->why[0] != '\0' ? host->why : "not started: no longer wanted");
     host_report_end(host, &end);
 }
 
@@ -120,10 +130,6 @@ void host_process_started(struct host *host, pid_t pid)
         kill(pid, SIGKILL);
         stray_adopt(pid);
         host_report_unstarted(host, "cannot watch its process: ", r);
-        return;
-    }
-    if (host->state == HOST_ENDING) {
-        host_kill(host, "it is no longer wanted");
         return;
     }
     host_memory_watch(host);

@@ -4,8 +4,11 @@
  * start together on a busy machine none says hello for a long time, and all look as if they hung.
  *
  * The process is made by a thread (spawn.h says why), and the loop turns meanwhile. Until it knows the pid, a child that
- * has ended may be that host's: so no unknown children are reaped, or looked at, before (stray_hold()). The thread ends
+ * has ended may be that host's: so no unknown children are reaped before (stray_hold()). The thread ends
  * with its one process, and that is the first thread's child then, like all others.
+ *
+ * To make a process takes milliseconds, but on a disk that does not answer for ever. Who is no longer wanted is forgotten, so
+ * that no end waits for that; and after LATE all that wait are told that there is no process for them.
  */
 #include <errno.h>
 #include <signal.h>
@@ -25,22 +28,23 @@
 /* How long the end waits for a process to be there. */
 #define PATIENCE NSEC_PER_SEC
 
+#define LATE (10 * NSEC_PER_SEC)
+
 struct spawner {
     struct list queue;
     struct list
         checks; /* of options only: any number may be asked for, and modules do not wait for them */
     struct loop_timer *timer;
+    struct loop_timer *late;
     unsigned starting; /* from their spawn to their hello */
     unsigned most;
     struct loop_background *background;
     struct spawn *spawn; /* the thread reads it */
     bool under_way;
-    struct host *host; /* whose process is; NULL: it has been forgotten, and was: */
-    struct {
-        uid_t uid;
-        char mark[128];
-        char label[80];
-    } forgotten;
+    struct host *host; /* whose process is; NULL: it has been forgotten */
+    uid_t uid;         /* and what that process is known by */
+    char mark[128];
+    char label[80];
 };
 
 /* NULL: nobody waits. */
@@ -98,11 +102,10 @@ static void kill_forgotten(const struct spawner *spawner, pid_t pid)
         return;
     kill(pid, SIGKILL);
     stray_adopt(pid);
-    stray_host_ended(&(struct stray_host){.pid = pid,
-                                          .uid = spawner->forgotten.uid,
-                                          .mark = spawner->forgotten.mark,
-                                          .label = spawner->forgotten.label},
-                     NULL, NULL);
+    stray_host_ended(
+        &(struct stray_host){
+            .pid = pid, .uid = spawner->uid, .mark = spawner->mark, .label = spawner->label},
+        NULL, NULL);
 }
 
 static void spawned(int pid, void *arg)
@@ -111,12 +114,13 @@ static void spawned(int pid, void *arg)
     struct host *host = TAKE_PTR(spawner->host);
 
     spawn_clear(spawner->spawn);
+    loop_timer_disarm(spawner->late);
     spawner->under_way = false;
     if (host)
         host_process_started(host, pid);
     else
         kill_forgotten(spawner, pid);
-    stray_hold(false);
+    stray_hold(NULL);
     look(spawner);
 }
 
@@ -132,14 +136,17 @@ static int start_process(struct spawner *spawner, struct host *host, const char 
     }
     spawner->under_way = true;
     spawner->host = host;
-    stray_hold(true);
+    spawner->uid = host->uid;
+    string_copy(spawner->mark, sizeof(spawner->mark), host->mark);
+    string_copy(spawner->label, sizeof(spawner->label), host_label(host));
+    loop_timer_arm(spawner->late, LATE);
+    stray_hold(spawner->mark);
     return 0;
 }
 
 static void spawn_next(void *arg)
 {
     struct spawner *spawner = arg;
-    struct host_end end = {0};
     const char *what;
     struct host *host = find_next(spawner);
     int r;
@@ -147,13 +154,6 @@ static void spawn_next(void *arg)
     if (!host || spawner->under_way)
         return;
     list_remove(&host->waiting);
-    if (host->state == HOST_ENDING) {
-        look(spawner);
-        end.asked = true;
-        string_copy(end.text, sizeof(end.text), "not started: no longer wanted");
-        host_report_end(host, &end);
-        return;
-    }
     begin(spawner, host);
     r = start_process(spawner, host, &what);
     if (r < 0) {
@@ -162,14 +162,34 @@ static void spawn_next(void *arg)
     }
 }
 
-void spawner_forget(struct spawner *spawner, const struct host *host)
+void spawner_drop(struct spawner *spawner, struct host *host)
 {
-    if (spawner->host != host)
-        return;
-    spawner->forgotten.uid = host->uid;
-    string_copy(spawner->forgotten.mark, sizeof(spawner->forgotten.mark), host->mark);
-    string_copy(spawner->forgotten.label, sizeof(spawner->forgotten.label), host_label(host));
-    spawner->host = NULL;
+    list_remove(&host->waiting);
+    spawner_is_up(spawner, host);
+    if (spawner->host == host)
+        spawner->host = NULL;
+}
+
+/* It would wait behind the one that is late, with no more hope than that has. */
+static void give_up(void *arg)
+{
+    struct spawner *spawner = arg;
+    struct list waiting;
+    struct host *host = spawner->host;
+
+    list_init(&waiting);
+    if (host)
+        list_append(&waiting, &host->waiting);
+    while ((host = find_next(spawner))) {
+        list_remove(&host->waiting);
+        list_append(&waiting, &host->waiting);
+    }
+    loop_timer_arm(spawner->late, LATE);
+    /* Whoever hears of it may destroy others, or start anew. */
+    while (!list_is_empty(&waiting)) {
+        host = list_entry(waiting.next, struct host, waiting);
+        host_report_unstarted(host, "there is no process after 10s", 0);
+    }
 }
 
 /* Life ------------------------------------------------------------------------------------------- */
@@ -185,6 +205,8 @@ int spawner_create(struct loop *loop, struct spawner **ret_spawner)
     list_init(&spawner->checks);
     spawner->most = SPAWNS_PER_PROCESSOR * (unsigned)MAX(sysconf(_SC_NPROCESSORS_ONLN), 1L);
     r = loop_timer_create(loop, spawn_next, spawner, &spawner->timer);
+    if (r == 0)
+        r = loop_timer_create(loop, give_up, spawner, &spawner->late);
     if (r == 0)
         r = loop_background_create(loop, run, spawned, spawner, &spawner->background);
     if (r == 0)
@@ -214,6 +236,7 @@ void spawner_destroy(struct spawner *spawner)
     if (!spawner)
         return;
     loop_timer_destroy(spawner->timer);
+    loop_timer_destroy(spawner->late);
     if (spawner->under_way)
         return;
     loop_background_destroy(spawner->background);

@@ -13,10 +13,12 @@
 #include "base/clock.h"
 #include "base/list.h"
 #include "base/log.h"
+#include "base/process.h"
 #include "base/text.h"
 #include "daemon/loop/loop.h"
 #include "daemon/supervisor/inherited_children.h"
 #include "daemon/supervisor/stray_owner.h"
+#include "daemon/wire/message.h"
 
 /* How long killed processes are waited for: one that writes to a dead disk may take for ever. */
 #define PATIENCE (5 * NSEC_PER_SEC)
@@ -47,13 +49,12 @@ static struct {
     struct loop_timer *look;
     struct loop_timer *late; /* the first deadline is over */
     struct loop_timer *reap;
-    bool held; /* see stray_hold(); then these wait: */
-    bool reap_held, look_held;
-    bool failing;  /* it has been said that the children cannot be listed */
-    bool hurried;  /* nobody waits any more */
-    int64_t next;  /* no look before that */
-    int64_t now;   /* of the last look: who is late for one step of it is late for the next */
-    unsigned left; /* how many the present look has found that are to end */
+    const char *held; /* see stray_hold() */
+    bool failing;     /* it has been said that the children cannot be listed */
+    bool hurried;     /* nobody waits any more */
+    int64_t next;     /* no look before that */
+    int64_t now;      /* of the last look: who is late for one step of it is late for the next */
+    unsigned left;    /* how many the present look has found that are to end */
 } strays;
 
 static struct stray *find(struct list *list, pid_t pid)
@@ -104,10 +105,23 @@ static void orphan_ended(pid_t pid, const struct loop_exit *exit _unused_, void 
     stray_look();
 }
 
+/* Those that we know; an unknown child may be the one that is being made. */
+static void reap_killed(void)
+{
+    struct stray *stray, *next;
+
+    LIST_FOREACH_SAFE (stray, next, &strays.killed, list)
+        if (waitpid(stray->pid, NULL, WNOHANG) == stray->pid)
+            orphan_ended(stray->pid, NULL, NULL);
+}
+
 void stray_reap(void)
 {
-    strays.reap_held = strays.held;
-    if (strays.loop && !strays.held && !loop_reap_children(orphan_ended, NULL))
+    if (!strays.loop)
+        return;
+    if (strays.held)
+        reap_killed();
+    else if (!loop_reap_children(orphan_ended, NULL))
         loop_timer_arm(strays.reap, 0);
 }
 
@@ -183,12 +197,23 @@ static void tell_hidden(pid_t pid)
     add(&strays.hidden, pid);
 }
 
+static bool is_being_made(pid_t pid)
+{
+    char mark[128];
+
+    return strays.held && process_find_variable(pid, WIRE_MARK, mark, sizeof(mark)) &&
+           strcmp(mark, strays.held) == 0;
+}
+
 static void look_at(pid_t pid)
 {
     struct ended *ended;
-    enum owner owner = stray_find_owner(pid, &strays.ended, &ended);
+    enum owner owner;
     char command[64];
 
+    if (is_being_made(pid))
+        return;
+    owner = stray_find_owner(pid, &strays.ended, &ended);
     if (owner == OWNER_HIDDEN)
         tell_hidden(pid);
     if (owner != OWNER_ENDED)
@@ -248,9 +273,6 @@ static void look(void *arg _unused_)
     struct ended *ended;
     int r;
 
-    strays.look_held = strays.held;
-    if (strays.held)
-        return;
     strays.now = clock_monotonic();
     /* What has ended by itself is not killed. */
     stray_reap();
@@ -273,13 +295,14 @@ void stray_look(void)
         loop_timer_arm(strays.look, strays.next - clock_monotonic());
 }
 
-void stray_hold(bool hold)
+void stray_hold(const char *mark)
 {
-    strays.held = hold;
-    if (!hold && strays.look_held)
-        look(NULL);
-    else if (!hold && strays.reap_held)
-        stray_reap();
+    strays.held = mark;
+    if (mark)
+        return;
+    stray_reap();
+    if (!list_is_empty(&strays.ended))
+        stray_look();
 }
 
 void stray_host_ended(const struct stray_host *host, void (*gone)(void *arg), void *arg)

@@ -31,9 +31,9 @@ void stray_stop(void);
 /* After SIGCHLD: reaps what has ended. */
 void stray_reap(void);
 
-/* A child is being made whose pid is not known yet: until that is over nothing is reaped or looked at, so that it is not
- * taken for an orphan. What has come meanwhile is done then. */
-void stray_hold(bool hold);
+/* A child is being made that has this mark, and whose pid is not known yet: it is not taken for an orphan, and of all
+ * others only those that have been killed are reaped until that is over, which NULL tells. The string stays until then. */
+void stray_hold(const char *mark);
 
 /* How what a host's process has left behind is known. */
 struct stray_host {

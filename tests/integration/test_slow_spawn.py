@@ -86,26 +86,67 @@ class SlowSpawn(test_failing_calls.FailingTest):
         daemon.wait_ready("heart", "other")
         self.assert_ends_well(daemon)
 
-    def test_a_stop_of_the_module(self):
+    def wait_end(self, pid):
+        harness.wait_until(lambda: not harness.is_alive(pid), "the end of the process")
+
+    def test_stops(self):
+        """Of the module itself, and of another: they do not wait for the process."""
         daemon, pid, restart = self.hanging(self.restart)
-        stop = harness.Later(lambda: daemon.ctl("stop", "other"), "the stop")
-        harness.wait_until(lambda: daemon.module("other")["state"] == "stopping", "the stop to begin")
+        for name in "other", "heart":
+            done = daemon.ctl("stop", name)
+            self.assertEqual(done.returncode, 0, done.stderr)
+            self.assertEqual(daemon.module(name)["state"], "stopped")
+        self.assertNotEqual(restart.answer().returncode, 0)
+        # They come to the queue, behind the one that nobody waits for.
+        starts = [harness.Later(lambda name=name: daemon.ctl("start", name), name) for name in ("other", "heart")]
+        for name in "other", "heart":
+            harness.wait_until(lambda name=name: daemon.module(name)["state"] == "starting", name)
         self.release(daemon)
-        self.assertEqual(stop.answer().returncode, 0, stop.answer().stderr)
+        for start in starts:
+            self.assertEqual(start.answer().returncode, 0, start.answer().stderr)
+        self.wait_end(pid)
+        self.assert_ends_well(daemon)
+
+    def test_a_stop_in_the_queue(self):
+        daemon, pid, restart = self.hanging(self.restart)
+        other = harness.Later(lambda: daemon.ctl("restart", "heart"), "another restart")
+        harness.wait_until(lambda: daemon.module("heart")["state"] == "starting", "it to wait")
+        done = daemon.ctl("stop", "heart")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        other.answer()
+        self.release(daemon)
+        self.assertEqual(restart.answer().returncode, 0, restart.answer().stderr)
+        self.assertEqual(daemon.module("other")["pid"], pid)
+        self.assertEqual(daemon.module("heart")["state"], "stopped")
+        self.assert_ends_well(daemon)
+
+    def test_a_process_that_is_never_there(self):
+        """Who waits is told, and tries again."""
+        daemon, pid, restart = self.hanging(self.restart)
+        other = harness.Later(lambda: daemon.ctl("restart", "heart"), "another restart")
+        for name in "other", "heart":
+            daemon.wait_log(rf"error .*\[{name}\] cannot start .*: there is no process after 10s; restart 1 in ")
+        self.assertEqual(daemon.request("/livez")[0], 200)
+        self.release(daemon)
+        daemon.wait_ready("heart", "other")
         restart.answer()
-        self.assertFalse(harness.is_alive(pid))
-        self.assertEqual(daemon.module("other")["state"], "stopped")
-        self.assertEqual(daemon.ctl("start", "other").returncode, 0)
+        other.answer()
+        self.wait_end(pid)
         self.assert_ends_well(daemon)
 
     def test_a_stop_of_the_daemon(self):
-        daemon, pid, _ = self.hanging(self.restart)
-        daemon.signal(signal.SIGTERM)
-        daemon.wait_log("stopping: SIGTERM")
-        self.release(daemon)
-        self.assertEqual(daemon.wait(), 0, daemon.text())
-        self.assertFalse(harness.is_alive(pid))
-        self.assertFalse(daemon.processes())
+        for released in False, True:
+            with self.subTest(released=released):
+                daemon, pid, _ = self.hanging(self.restart)
+                daemon.signal(signal.SIGTERM)
+                daemon.wait_log("stopping: SIGTERM")
+                if released:
+                    self.release(daemon)
+                self.assertEqual(daemon.wait(), 0, daemon.text())
+                if not released:
+                    self.release(daemon)
+                self.wait_end(pid)
+                harness.wait_until(lambda daemon=daemon: not daemon.processes(), "the end of all")
 
     def test_a_check_that_is_given_up(self):
         """Its host is gone before its process is known."""
@@ -117,7 +158,7 @@ class SlowSpawn(test_failing_calls.FailingTest):
         daemon.wait_log("stopping: SIGTERM")
         self.release(daemon)
         self.assertEqual(daemon.wait(), 0, daemon.text())
-        self.assertFalse(harness.is_alive(pid))
+        self.wait_end(pid)
         self.assertFalse(daemon.processes())
 
     def test_an_upgrade_waits_for_it(self):
