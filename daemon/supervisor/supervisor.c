@@ -145,32 +145,58 @@ static bool has_time(struct supervisor *supervisor, int64_t begun)
     return false;
 }
 
+/* Those whose turn it is in one settling. */
+struct turn {
+    int64_t begun;
+    bool told; /* one of them has been */
+};
+
+static void start_one(struct supervisor *supervisor, struct unit *unit, struct turn *turn)
+{
+    const struct unit *culprit;
+    enum tree_wait wait = tree_wait(unit, &culprit);
+
+    if (wait == TREE_MAY)
+        unit_handle(unit, UNIT_EVENT_PROCEED, NULL);
+    else if (wait == TREE_MOVES && !culprit)
+        tenancy_make_room(unit);
+    if (unit->state == UNIT_STARTING) {
+        pace_begin(&supervisor->pace, unit);
+        supervisor->begun_last = unit;
+        turn->told = true;
+    }
+    if (unit->state == UNIT_WAITING)
+        tree_describe_wait(unit, unit->reason, sizeof(unit->reason));
+}
+
+/* From the one behind the last that was begun: those that fall at once, and wait again, do not take the turns of others.
+ * Returns false where the rest has to wait. */
+static bool start_those(struct supervisor *supervisor, bool fell, struct turn *turn)
+{
+    const struct unit *last = supervisor->begun_last;
+    struct list *first = last ? last->list.next : supervisor->units.next, *node = first;
+
+    do {
+        struct unit *unit = list_entry(node, struct unit, list);
+
+        node = node->next;
+        if (&unit->list == &supervisor->units || unit->state != UNIT_WAITING ||
+            unit->goal != GOAL_NONE || (unit->history.streak > 0) != fell)
+            continue;
+        if (!pace_has_room(&supervisor->pace) || (turn->told && !has_time(supervisor, turn->begun)))
+            return false;
+        start_one(supervisor, unit, turn);
+    } while (node != first);
+    return true;
+}
+
+/* What never ran, or a person has asked for, goes before what fell. */
 static void start_next(struct supervisor *supervisor)
 {
-    int64_t begun = clock_monotonic();
-    const struct unit *culprit;
-    bool told = false;
-    struct unit *unit;
+    struct turn turn = {.begun = clock_monotonic()};
 
-    LIST_FOREACH (unit, &supervisor->units, list) {
-        enum tree_wait wait;
-
-        if (unit->state != UNIT_WAITING || unit->goal != GOAL_NONE)
-            continue;
-        if (!pace_has_room(&supervisor->pace) || (told && !has_time(supervisor, begun)))
-            break;
-        wait = tree_wait(unit, &culprit);
-        if (wait == TREE_MAY)
-            unit_handle(unit, UNIT_EVENT_PROCEED, NULL);
-        else if (wait == TREE_MOVES && !culprit)
-            tenancy_make_room(unit);
-        if (unit->state == UNIT_STARTING) {
-            pace_begin(&supervisor->pace, unit);
-            told = true;
-        }
-        if (unit->state == UNIT_WAITING)
-            tree_describe_wait(unit, unit->reason, sizeof(unit->reason));
-    }
+    if (start_those(supervisor, false, &turn))
+        start_those(supervisor, true, &turn);
 }
 
 /* One that a person has stopped, or that waits for such a one, is not waited for. Nothing else may come

@@ -51,6 +51,7 @@ struct supervisor {
     uint64_t mark; /* of the last walk of a goal */
     struct plans plans;
     struct pace pace;
+    struct unit *begun_last; /* NULL: none yet, or it is gone */
     struct watch *watch;
     struct zone_watch *zone_watch;
     struct ledger *ledger;

@@ -100,6 +100,8 @@ void unit_destroy(struct unit *unit)
     unit->supervisor->leaving -= unit->removed;
     errands_forget(unit);
     pace_end(&unit->supervisor->pace, unit);
+    if (unit->supervisor->begun_last == unit)
+        unit->supervisor->begun_last = NULL;
     tenancy_leave(unit);
     tree_unlink(unit);
     tree_edges_free(unit->edges, unit->edge_count);

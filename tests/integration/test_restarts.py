@@ -99,6 +99,16 @@ class Reasons(PuppetTest):
         self.assertNotIn("at the first start", daemon.text())
         self.assertEqual(daemon.stop(), 0, daemon.text())
 
+    def test_many_that_fall_again_and_again(self):
+        """They leave the others their turn, whatever their order in the file."""
+        fallen = "".join(puppet(f"m{i}", "on-init = crash", "essential = no", "restart-delay-max = 1ms",
+                                "restart-limit = 1000/1s") for i in range(60))
+        daemon = self.daemon(fallen + HEARTBEAT).wait_started()
+        harness.wait_until(lambda: daemon.module("m59")["restarts"], "a restart of the last")
+        self.assertEqual(daemon.ctl("restart", "heart").returncode, 0)
+        self.assertEqual(daemon.module("heart")["state"], "ready")
+        self.assertEqual(daemon.stop(), 0, daemon.text())
+
     def test_its_last_lines(self):
         """They say why, and are told where the log leaves out what modules print."""
         config = puppet("a", "tick.every = never", "restart-delay-max = 1ms")
