@@ -310,12 +310,21 @@ static void save_due(void *arg)
     struct ledger *ledger = arg;
     int r = compose(ledger);
 
-    if (r == 0)
-        r = loop_background_start(ledger->writer);
-    if (r < 0)
+    if (r < 0) {
+        conclude(ledger, r, "find memory to write");
+        return;
+    }
+    r = loop_background_start(ledger->writer);
+    if (r < 0 && !ledger->flushed) {
         conclude(ledger, r, "get a thread to write");
-    else
-        ledger->changed = false;
+        return;
+    }
+    ledger->changed = false;
+    /* At the end there is nobody left whom the disk can hold up for long, and no later time. */
+    if (r < 0) {
+        ledger->failed_step = FILE_WRITE;
+        written(write_file(ledger), ledger);
+    }
 }
 
 void ledger_flush(struct ledger *ledger, void (*done)(void *arg), void *arg)

@@ -265,6 +265,26 @@ static void test_no_thread_to_write(void **state)
     ledger_destroy(fixture->ledger);
 }
 
+static void note_flushed(void *arg)
+{
+    ++*(int *)arg;
+}
+
+static void test_no_thread_at_the_end(void **state)
+{
+    struct fixture *fixture = *state;
+    int flushed = 0;
+
+    fixture->ledger = make(fixture);
+    set_task(fixture, 0, "check", 100, true);
+    ledger_read_board(fixture->ledger, "web", fixture->board, 0);
+    refused = 1;
+    ledger_flush(fixture->ledger, note_flushed, &flushed);
+    assert_int_equal(flushed, 1);
+    expect_file(fixture->path, "reeve last runs 1\n100 web check\nend\n");
+    ledger_destroy(fixture->ledger);
+}
+
 /* A host that renames its tasks pushes out its own, and nobody else's. */
 static void test_a_module_that_makes_up_tasks(void **state)
 {
@@ -344,6 +364,7 @@ int main(void)
         TEST(test_the_loop_turns_while_the_disk_hangs),
         TEST(test_the_end_waits_for_the_disk),
         TEST(test_no_thread_to_write),
+        TEST(test_no_thread_at_the_end),
         TEST(test_a_module_that_makes_up_tasks),
         TEST(test_what_only_one_life_knows),
         TEST(test_intervals),
