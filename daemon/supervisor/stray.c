@@ -17,6 +17,7 @@
 #include "base/text.h"
 #include "daemon/loop/loop.h"
 #include "daemon/supervisor/inherited_children.h"
+#include "daemon/supervisor/orphans.h"
 #include "daemon/supervisor/stray_owner.h"
 #include "daemon/wire/message.h"
 
@@ -50,6 +51,7 @@ static struct {
     struct loop_timer *late; /* the first deadline is over */
     struct loop_timer *reap;
     const char *held; /* see stray_hold() */
+    int unread;       /* -errno: in the present look it could not be found out whose one is */
     bool failing;     /* it has been said that the children cannot be listed */
     bool hurried;     /* nobody waits any more */
     int64_t next;     /* no look before that */
@@ -165,23 +167,6 @@ static void kill_stray(pid_t pid, const struct ended *ended)
 
 /* Looking ---------------------------------------------------------------------------------------- */
 
-/* Calls act for each child that is not watched. Returns 0, or a negative errno when they could not be
- * listed. The kernel's list is of this thread's children: orphans come to the first, and what another thread has
- * started comes to it when that ends (spawner.c). */
-static int each_orphan(void (*act)(pid_t pid))
-{
-    FILE *file = fopen("/proc/thread-self/children", "re");
-    int pid;
-
-    if (!file)
-        return -errno;
-    while (fscanf(file, "%d", &pid) == 1)
-        if (!loop_child_is_watched(pid))
-            act(pid);
-    fclose(file);
-    return 0;
-}
-
 /* A stop that it outlives has been answered: somebody else has to look after it. */
 static void tell_hidden(pid_t pid)
 {
@@ -214,6 +199,8 @@ static void look_at(pid_t pid)
     if (is_being_made(pid))
         return;
     owner = stray_find_owner(pid, &strays.ended, &ended);
+    if (owner == OWNER_UNREAD)
+        strays.unread = -errno;
     if (owner == OWNER_HIDDEN)
         tell_hidden(pid);
     if (owner != OWNER_ENDED)
@@ -278,10 +265,13 @@ static void look(void *arg _unused_)
     stray_reap();
     LIST_FOREACH (ended, &strays.ended, list)
         ended->found = false;
-    r = each_orphan(look_at);
+    strays.unread = 0;
+    r = orphans_each(look_at);
+    if (r == 0)
+        r = strays.unread;
     if (r < 0) {
         if (!strays.failing)
-            log_warning("cannot list the processes left behind: %s; trying again", strerror(-r));
+            log_warning("cannot find the processes left behind: %s; trying again", strerror(-r));
         loop_timer_arm(strays.look, RETRY);
     }
     strays.failing = r < 0;
@@ -341,8 +331,10 @@ void stray_forget(const void *arg)
 
 int stray_start(struct loop *loop, bool successor)
 {
-    int r = loop_timer_create(loop, look, NULL, &strays.look);
+    int r = orphans_open();
 
+    if (r == 0)
+        r = loop_timer_create(loop, look, NULL, &strays.look);
     if (r == 0)
         r = loop_timer_create(loop, look, NULL, &strays.late);
     if (r == 0)
@@ -355,7 +347,7 @@ int stray_start(struct loop *loop, bool successor)
     list_init(&strays.ended);
     /* Of a successor the children are hosts, too: it is told which were there before. */
     if (!successor)
-        (void)each_orphan(inherited_add);
+        (void)orphans_each(inherited_add);
     /* What has ended before there was somebody to hear of it. */
     loop_timer_arm(strays.reap, 0);
     return prctl(PR_SET_CHILD_SUBREAPER, 1) < 0 ? -errno : 0;
@@ -366,7 +358,7 @@ static void kill_any(pid_t pid)
 {
     struct ended *ended;
     enum owner owner = stray_find_owner(pid, &strays.ended, &ended);
-    bool unknown = owner == OWNER_NONE || owner == OWNER_HIDDEN;
+    bool unknown = owner == OWNER_NONE || owner == OWNER_HIDDEN || owner == OWNER_UNREAD;
 
     if (owner != OWNER_BEFORE && (!unknown || !inherited_any()))
         kill_stray(pid, ended);
@@ -402,7 +394,7 @@ static int sweep(void)
 
     reap_all();
     strays.left = 0;
-    r = each_orphan(kill_any);
+    r = orphans_each(kill_any);
     if (r < 0 && waitpid(-1, NULL, WNOHANG) < 0 && errno == ECHILD)
         return 1;
     return r < 0 ? r : strays.left == 0;
@@ -436,5 +428,6 @@ void stray_stop(void)
     loop_timer_destroy(TAKE_PTR(strays.look));
     loop_timer_destroy(TAKE_PTR(strays.late));
     loop_timer_destroy(TAKE_PTR(strays.reap));
+    orphans_close();
     strays.loop = NULL;
 }

@@ -37,6 +37,13 @@ static enum owner find_by_user(pid_t pid, const struct list *known, struct ended
     return OWNER_HIDDEN;
 }
 
+static enum owner find_unmarked(pid_t pid, const struct list *known, struct ended **ret_ended)
+{
+    if (errno == EACCES)
+        return find_by_user(pid, known, ret_ended);
+    return errno == EMFILE || errno == ENFILE || errno == ENOMEM ? OWNER_UNREAD : OWNER_NONE;
+}
+
 /* A session comes before a mark: whoever starts a process chooses its environment. */
 enum owner stray_find_owner(pid_t pid, const struct list *known, struct ended **ret_ended)
 {
@@ -54,7 +61,7 @@ enum owner stray_find_owner(pid_t pid, const struct list *known, struct ended **
         return OWNER_BEFORE;
     errno = 0;
     if (!process_find_variable(pid, WIRE_MARK, mark, sizeof(mark)))
-        return errno == EACCES ? find_by_user(pid, known, ret_ended) : OWNER_NONE;
+        return find_unmarked(pid, known, ret_ended);
     if (inherited_has_mark(mark))
         return OWNER_BEFORE;
     if (host_has_mark(mark))

@@ -32,6 +32,7 @@ struct ended {
 enum owner {
     OWNER_NONE,   /* neither session nor mark tells */
     OWNER_HIDDEN, /* the mark cannot be read, and others have its user, too */
+    OWNER_UNREAD, /* there were no descriptors or no memory to find out; errno says which */
     OWNER_LIVING,
     OWNER_ENDED,
     OWNER_BEFORE, /* it, or what began it, was there before reeved */

@@ -320,6 +320,21 @@ class Undying(test_failing_calls.FailingTest):
         os.kill(pid, signal.SIGKILL)
         self.assertEqual(daemon.stop(), 0, daemon.text())
 
+    def test_without_descriptors(self):
+        """They are listed all the same; whose one is that began a session of its own is found out once that can be."""
+        daemon = self.faulty(command("a", leaving("a", "exec sleep 1000"))).start().wait_started()
+        harness.wait_until(lambda: daemon.module("a")["tasks"][0]["runs"] == 1, "a run")
+        with open(os.path.join(daemon.state, "a.pid"), encoding="utf-8") as file:
+            pid = int(file.read())
+        with daemon.faults.failing("open", "EMFILE", test_failing_calls.FOR_EVER):
+            stop = daemon.ask_later("/v1/stop?module=a&wait", "POST")
+            daemon.wait_log("cannot find the processes left behind: Too many open files; trying again")
+            self.assertFalse(stop.is_done())
+            self.assertTrue(harness.is_alive(pid))
+        self.assertEqual(stop.answer()[0], 200)
+        self.assertFalse(harness.is_alive(pid))
+        self.assertEqual(daemon.stop(), 0, daemon.text())
+
 
 if __name__ == "__main__":
     harness.main()
