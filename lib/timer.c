@@ -222,19 +222,18 @@ static rv_duration run_all_due(rv_duration ran_at)
     rv_duration now = rv_now();
 
     collect_due(now);
-    if (list_is_empty(&due_timers))
-        return ran_at;
-    executor_gather();
     while (!list_is_empty(&due_timers)) {
+        executor_gather();
         while (!list_is_empty(&due_timers))
             run_first();
+        /* Now, for there may be no end of what is due. */
+        pthread_mutex_unlock(&lock);
+        executor_let_go();
+        pthread_mutex_lock(&lock);
         ran_at = now;
         now = rv_now();
         collect_due(now);
     }
-    pthread_mutex_unlock(&lock);
-    executor_let_go();
-    pthread_mutex_lock(&lock);
     return ran_at;
 }
 
@@ -286,16 +285,23 @@ int timer_prepare(void)
     return r;
 }
 
+/* Under the lock: whether it was armed. */
+static bool take_out(struct timer *timer)
+{
+    if (timer->slot == 0)
+        return false;
+    take(timer);
+    count--;
+    return true;
+}
+
 int timer_arm(struct timer *timer, rv_duration due)
 {
     int r;
 
     pthread_mutex_lock(&lock);
     r = start_thread();
-    if (timer->slot != 0) {
-        take(timer);
-        count--;
-    }
+    take_out(timer);
     if (r == 0) {
         timer->due = due;
         put(timer);
@@ -312,14 +318,13 @@ static bool remove_and(struct timer *timer, bool wait)
     bool armed;
 
     pthread_mutex_lock(&lock);
-    armed = timer->slot != 0;
-    if (armed) {
-        take(timer);
-        count--;
-    }
+    armed = take_out(timer);
     while (wait && running == timer && !pthread_equal(thread, pthread_self()) &&
            !runtime_is_forked())
         pthread_cond_wait(&idle, &lock);
+    /* Its function may have armed it anew. */
+    if (wait)
+        take_out(timer);
     pthread_mutex_unlock(&lock);
     return armed;
 }

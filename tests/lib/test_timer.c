@@ -188,10 +188,67 @@ static void test_it_moves_itself(void **state)
     assert_int_equal(timer_count(), 0);
 }
 
+static void arm_at_once(struct timer *timer)
+{
+    struct watched *watched = container_of(timer, struct watched, timer);
+
+    atomic_fetch_add(&watched->fired, 1);
+    timer_arm(timer, rv_now());
+}
+
+/* Once it is removed its memory is the owner's, whatever its function was doing. */
+static void test_one_that_arms_itself_is_removed(void **state)
+{
+    struct watched timer = {.timer.fn = arm_at_once};
+    (void)state;
+
+    for (int round = 0; round < rounds_of(500); round++) {
+        atomic_store(&timer.fired, 0);
+        assert_int_equal(timer_arm(&timer.timer, rv_now()), 0);
+        while (atomic_load(&timer.fired) == 0)
+            sched_yield();
+        timer_remove(&timer.timer);
+        assert_int_equal(timer_count(), 0);
+        assert_int_equal(timer.timer.slot, 0);
+    }
+}
+
+static _Atomic int worked;
+
+static void note_work(struct work *work)
+{
+    (void)work;
+    atomic_store(&worked, 1);
+}
+
+static void queue_work(struct timer *timer)
+{
+    static struct work work = {.fn = note_work};
+    (void)timer;
+
+    executor_queue(&work);
+}
+
+/* While timers are always due, what they queue is begun all the same. */
+static void test_timers_without_an_end(void **state)
+{
+    struct watched timer = {.timer.fn = arm_at_once};
+    struct timer other = {.fn = queue_work};
+    (void)state;
+
+    assert_int_equal(timer_arm(&timer.timer, rv_now()), 0);
+    assert_int_equal(timer_arm(&other, rv_now()), 0);
+    wait_value(&worked, 1);
+    timer_remove(&timer.timer);
+    timer_remove(&other);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_it_moves_itself), /* before any jump */
+        cmocka_unit_test(test_one_that_arms_itself_is_removed),
+        cmocka_unit_test(test_timers_without_an_end),
         cmocka_unit_test(test_far_timers_come_in_time),
         cmocka_unit_test(test_by_chance),
     };
