@@ -50,22 +50,41 @@ struct rv_periodic {
         PERIODIC_WAITING,
         PERIODIC_ASKING, /* somebody else than a run asks `next` */
         PERIODIC_QUEUED,
+        PERIODIC_LEFT, /* to who stops it */
         PERIODIC_RUNNING,
         PERIODIC_ENDED
     } state;
     uint64_t changes; /* of what `next` goes by */
     bool cancelled;
+    bool stopping; /* somebody waits in rv_periodic_stop() */
     bool free_when_done;
     int code;
 };
+
+/* Under the lock: what is not to run any more, and is nobody's, is ended by whoever stops it, who needs no further thread for that. */
+static void end_soon(struct rv_periodic *periodic)
+{
+    if (periodic->stopping) {
+        periodic->state = PERIODIC_LEFT;
+        pthread_cond_broadcast(&periodic->changed);
+    } else {
+        periodic->state = PERIODIC_QUEUED;
+        executor_queue_ending(&periodic->work);
+    }
+}
 
 static void timer_due(struct timer *timer)
 {
     struct rv_periodic *periodic = container_of(timer, struct rv_periodic, timer);
 
     pthread_mutex_lock(&periodic->lock);
-    periodic->state = PERIODIC_QUEUED;
-    executor_queue(&periodic->work); /* with the lock, so that it can be taken back from now on */
+    if (periodic->cancelled) {
+        end_soon(periodic);
+    } else {
+        periodic->state = PERIODIC_QUEUED;
+        executor_queue(
+            &periodic->work); /* with the lock, so that it can be taken back from now on */
+    }
     pthread_mutex_unlock(&periodic->lock);
 }
 
@@ -88,7 +107,7 @@ static void context_done(struct context_hook *hook)
     pthread_mutex_lock(&periodic->lock);
     periodic->cancelled = true;
     if (take_out(periodic))
-        executor_queue_ending(&periodic->work);
+        end_soon(periodic);
     pthread_mutex_unlock(&periodic->lock);
 }
 
@@ -100,22 +119,35 @@ static void periodic_free(struct rv_periodic *periodic)
     free(periodic);
 }
 
-/* Returns false when there was no memory to run it with; else *ret_code is what fn has returned. */
+/* Whether it is to run. A stop from now on cancels that. */
+static bool begin_run(struct rv_periodic *periodic, struct rv_context *run)
+{
+    bool cancelled;
+
+    pthread_mutex_lock(&periodic->lock);
+    cancelled = periodic->cancelled;
+    if (!cancelled) {
+        periodic->run = run;
+        periodic->thread = pthread_self();
+        periodic->state = PERIODIC_RUNNING;
+    }
+    pthread_mutex_unlock(&periodic->lock);
+    return !cancelled;
+}
+
+/* Returns false when there was no memory to run it with; else *ret_code is what fn has returned, if it was called. */
 static bool run_once(struct rv_periodic *periodic, int *ret_code)
 {
     struct rv_context *run;
 
     if (rv_context_with_cancel(periodic->ctx, &run) < 0)
         return false;
-    pthread_mutex_lock(&periodic->lock);
-    periodic->run = run;
-    periodic->thread = pthread_self();
-    periodic->state = PERIODIC_RUNNING;
-    pthread_mutex_unlock(&periodic->lock);
-    *ret_code = call_function(periodic->fn, run, periodic->arg);
-    pthread_mutex_lock(&periodic->lock);
-    periodic->run = NULL;
-    pthread_mutex_unlock(&periodic->lock);
+    if (begin_run(periodic, run)) {
+        *ret_code = call_function(periodic->fn, run, periodic->arg);
+        pthread_mutex_lock(&periodic->lock);
+        periodic->run = NULL;
+        pthread_mutex_unlock(&periodic->lock);
+    }
     rv_context_cancel(run, 0, NULL);
     rv_context_unref(run);
     return true;
@@ -179,15 +211,11 @@ static void end_here(struct rv_periodic *periodic, int code)
 static void work_due(struct work *work)
 {
     struct rv_periodic *periodic = container_of(work, struct rv_periodic, work);
-    bool cancelled, ran = true;
+    bool ran;
     int r = 0;
 
     rv_error_clear();
-    pthread_mutex_lock(&periodic->lock);
-    cancelled = periodic->cancelled;
-    pthread_mutex_unlock(&periodic->lock);
-    if (!cancelled)
-        ran = run_once(periodic, &r);
+    ran = run_once(periodic, &r);
     pthread_mutex_lock(&periodic->lock);
     if (ran && r >= 0 && !periodic->cancelled)
         periodic->due = find_due(periodic);
@@ -208,12 +236,10 @@ void rv_periodic_reschedule(struct rv_periodic *periodic)
     if (periodic->next && periodic->state == PERIODIC_WAITING && timer_disarm(&periodic->timer)) {
         periodic->state = PERIODIC_ASKING;
         periodic->due = find_due(periodic);
-        if (periodic->cancelled) {
-            periodic->state = PERIODIC_QUEUED;
-            executor_queue_ending(&periodic->work);
-        } else {
+        if (periodic->cancelled)
+            end_soon(periodic);
+        else
             wait_until(periodic, periodic->due);
-        }
     }
     pthread_mutex_unlock(&periodic->lock);
 }
@@ -258,8 +284,6 @@ int rv_periodic_start(struct rv_context *ctx, const struct rv_periodic_spec *giv
     periodic->next = spec.next;
     periodic->interval = spec.interval;
     r = executor_prepare_ending();
-    if (r == 0)
-        r = timer_prepare();
     if (r < 0) {
         periodic_free(periodic);
         return r;
@@ -274,7 +298,7 @@ int rv_periodic_start(struct rv_context *ctx, const struct rv_periodic_spec *giv
     *ret_periodic = periodic;
     wait_until(periodic, periodic->due);
     if (periodic->cancelled && take_out(periodic))
-        executor_queue_ending(&periodic->work);
+        end_soon(periodic);
     pthread_mutex_unlock(&periodic->lock);
     return 0;
 }
@@ -305,8 +329,15 @@ int rv_periodic_stop(struct rv_periodic *periodic)
         rv_context_unref(run);
     }
     pthread_mutex_lock(&periodic->lock);
-    while (periodic->state != PERIODIC_ENDED && !runtime_is_forked())
-        pthread_cond_wait(&periodic->changed, &periodic->lock);
+    periodic->stopping = true;
+    while (periodic->state != PERIODIC_ENDED && !runtime_is_forked()) {
+        if (periodic->state != PERIODIC_LEFT) {
+            pthread_cond_wait(&periodic->changed, &periodic->lock);
+            continue;
+        }
+        end_here(periodic, 0);
+        pthread_mutex_lock(&periodic->lock);
+    }
     code = periodic->code;
     pthread_mutex_unlock(&periodic->lock);
     /* The timer's function may not have returned yet. */
