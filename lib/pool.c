@@ -346,6 +346,8 @@ void rv_pool_destroy(struct rv_pool *pool)
     context_hook_remove(pool->ctx, &pool->hook);
     pthread_mutex_lock(&pool->lock);
     pool->stopping = true;
+    /* Who has cancelled it before us may not have come to the hook, and cannot any more. */
+    stop_accepting(pool);
     pool_wake_all_workers(pool);
     while ((pool->workers > 0 || pool->callers > 0) && !runtime_is_forked())
         pthread_cond_wait(&pool->all_gone, &pool->lock);
