@@ -61,6 +61,8 @@ struct retry {
 };
 
 #define CLAIM_MAX 256
+/* What a claim may take as long as, at the rate of the worker's last jobs. */
+#define CLAIM_TIME (250 * RV_MICROSECOND)
 
 struct worker {
     struct list list;     /* in idle */
@@ -78,6 +80,7 @@ struct worker {
     struct hope hope;
     struct flow flow;
     bool coming_back;     /* for more, not from a rest */
+    unsigned turns;       /* that it has taken, see STEAL_EVERY */
     rv_duration job_time; /* what its jobs took of late, each; 0: unknown */
 };
 
@@ -142,8 +145,7 @@ void claim_publish(struct worker *worker, size_t count);
 /* The worker's next job. */
 bool claim_next(struct worker *worker, struct job *ret_job);
 size_t claim_left(const struct worker *worker);
-/* Somebody else takes up to half of it, at most `limit` and at least one. Returns how many; 0 when
- * nothing was left. With the lock. */
+/* Somebody else takes up to `limit` of it, the last ones. Returns how many; 0 when nothing was left. With the lock. */
 size_t claim_take_away(struct worker *worker, struct job *jobs, size_t limit);
 
 /* pool_retry.c */

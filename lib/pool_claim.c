@@ -3,7 +3,7 @@
  * Claims: the jobs that a worker has taken from the ring and not begun.
  *
  * Properties: each job of a claim is begun by its worker or taken away, once. A claim never holds a
- * job up: whoever has nothing to do takes from the claims of others.
+ * job up: whoever has nothing to do takes from the claims of others, and so does, now and then, whoever has.
  *
  * Operation: to take one job at a time from the ring costs more than a short job. So a worker takes
  * several when its jobs have been short and there is plenty for all. One word tells what is left of
@@ -20,9 +20,6 @@
 
 #include "base/macro.h"
 #include "lib/pool.h"
-
-/* What a claim may take as long as, at the rate of the worker's last jobs. */
-#define CLAIM_TIME (250 * RV_MICROSECOND)
 
 static uint64_t word_of(uint32_t next, uint32_t end)
 {
@@ -89,7 +86,7 @@ size_t claim_take_away(struct worker *worker, struct job *jobs, size_t limit)
     size_t count;
 
     do {
-        count = MIN((size_t)(end_of(word) - next_of(word) + 1) / 2, limit);
+        count = MIN((size_t)(end_of(word) - next_of(word)), limit);
         if (count == 0)
             return 0;
     } while (!atomic_compare_exchange_weak_explicit(

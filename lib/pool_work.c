@@ -8,6 +8,10 @@
 
 #define LOOK_PACE 32
 
+/* What is in others' claims is looked at even while there are jobs in the ring: before each that takes longer than a
+ * claim may, and else so often. */
+#define STEAL_EVERY 32
+
 /* Of jobs that are so short others may gather meanwhile. */
 #define FLOWING_JOB (500 * RV_NANOSECOND)
 #define GATHERED    64
@@ -142,14 +146,15 @@ static void run_job(struct rv_pool *pool, struct worker *worker, struct taken_jo
     atomic_store_explicit(&worker->busy, false, memory_order_relaxed);
 }
 
-/* With the lock: from another's claim. Of several the worker claims the rest. */
-static bool steal(struct rv_pool *pool, struct worker *worker, struct job *ret_job)
+/* With the lock: half of another's claim, or all. Of several the worker claims the rest. */
+static bool steal(struct rv_pool *pool, struct worker *worker, bool all, struct job *ret_job)
 {
     struct worker *other;
     struct job one, *jobs = worker->jobs ? worker->jobs : &one;
 
     LIST_FOREACH (other, &pool->workers_list, all_list) {
-        size_t count = claim_take_away(other, jobs, worker->jobs ? CLAIM_MAX : 1);
+        size_t left = claim_left(other), limit = all ? left : (left + 1) / 2;
+        size_t count = claim_take_away(other, jobs, worker->jobs ? limit : 1);
 
         if (count == 0)
             continue;
@@ -253,12 +258,28 @@ static bool pop(struct rv_pool *pool, struct worker *worker, struct job *ret_job
     return true;
 }
 
+/* A claim whose worker is in a long job: it came before what is in the ring. */
+static bool take_left(struct rv_pool *pool, struct worker *worker, struct job *ret_job)
+{
+    bool taken;
+
+    if (pool->options.workers == 1 ||
+        (worker->job_time < CLAIM_TIME && ++worker->turns % STEAL_EVERY != 0))
+        return false;
+    pthread_mutex_lock(&pool->lock);
+    taken = steal(pool, worker, true, ret_job);
+    pthread_mutex_unlock(&pool->lock);
+    return taken;
+}
+
 static bool take_work(struct rv_pool *pool, struct worker *worker, struct taken_job *ret_taken)
 {
     struct parker *other = NULL, *submitter = NULL;
     bool taken;
 
     ret_taken->attempts = 0;
+    if (take_left(pool, worker, &ret_taken->job))
+        return true;
     if (atomic_load(&pool->due_count) == 0 && pop(pool, worker, &ret_taken->job))
         return true;
     pthread_mutex_lock(&pool->lock);
@@ -266,7 +287,7 @@ static bool take_work(struct rv_pool *pool, struct worker *worker, struct taken_
     if (taken)
         submitter = pool_wake_submitter(pool);
     else
-        taken = steal(pool, worker, &ret_taken->job);
+        taken = steal(pool, worker, false, &ret_taken->job);
     if (taken) {
         other = wake_next(pool);
         worker->landed = false;
