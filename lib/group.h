@@ -55,7 +55,7 @@ struct rv_group {
     bool looking;      /* one of them looks for a while before it ends */
     bool keeping_up;   /* a worker is, with short functions; `watch` is armed */
     bool stopped;      /* RING_STOP on the tail */
-    bool roomy;        /* the runtime had threads for a whole run-up when a worker was started */
+    bool roomy;        /* the runtime had threads for a whole run-up when last asked */
     bool helping;      /* `help` is queued, or becomes a worker */
     struct work help;
     struct hope hope; /* of a worker that looks, while it does */

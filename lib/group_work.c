@@ -75,13 +75,19 @@ static void fail(struct rv_group *group, int code)
 
 static void work(void *arg);
 
+/* Under the lock: whether every start of a whole run-up could have a thread. */
+static bool is_roomy(const struct rv_group *group)
+{
+    return executor_has_room(
+        group->limit == 0 ? RUN_UP : MIN(group->limit - group->workers, (unsigned)RUN_UP));
+}
+
 /* Under the lock. */
 static void count_worker(struct rv_group *group)
 {
     group->workers++;
     group->arriving++;
-    group->roomy = executor_has_room(
-        group->limit == 0 ? RUN_UP : MIN(group->limit - group->workers, (unsigned)RUN_UP));
+    group->roomy = is_roomy(group);
     update_stop(group);
 }
 
@@ -130,7 +136,9 @@ void group_watch_due(struct timer *timer)
     pthread_mutex_lock(&group->lock);
     left = atomic_load(&group->ring.head) / RING_ONE;
     more = ring_length(&group->ring) > 0;
-    if (more && left != group->seen && !group->joining && timer_arm(timer, rv_now() + WATCH) == 0) {
+    group->roomy = is_roomy(group);
+    if (more && left != group->seen && !group->joining && group->roomy &&
+        timer_arm(timer, rv_now() + WATCH) == 0) {
         group->seen = left;
     } else {
         group->keeping_up = false;
@@ -149,10 +157,13 @@ bool group_keep_up(struct rv_group *group)
 {
     rv_duration run_time = atomic_load_explicit(&group->run_time, memory_order_relaxed);
 
-    if (group->workers == 0 || run_time == 0 || run_time > SHORT_RUN || group->joining ||
-        !group->roomy)
+    if (group->workers == 0 || run_time == 0 || run_time > SHORT_RUN || group->joining)
         return false;
     if (!group->keeping_up) {
+        /* Others may have taken the threads since. */
+        group->roomy = is_roomy(group);
+        if (!group->roomy)
+            return false;
         group->seen = atomic_load(&group->ring.head) / RING_ONE;
         group->keeping_up = timer_arm(&group->watch, rv_now() + WATCH) == 0;
         update_stop(group);

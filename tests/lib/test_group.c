@@ -107,6 +107,41 @@ static int setup(void **state)
     return 0;
 }
 
+static int do_nothing(struct rv_context *ctx, void *arg)
+{
+    (void)ctx;
+    (void)arg;
+    return 0;
+}
+
+/* The group was well with short functions, and others have taken the threads since. */
+static void test_a_start_after_others_have_taken_the_threads(void **state)
+{
+    struct rv_runtime_options options = {.size = sizeof(options), .threads_max = 40};
+    struct rv_group *group, *busy;
+    int others = 0;
+    (void)state;
+
+    rv_runtime_trim();
+    assert_int_equal(rv_runtime_configure(&options), 0);
+    reset();
+    assert_int_equal(rv_group_create(bg, &group), 0);
+    assert_int_equal(rv_group_create(bg, &busy), 0);
+    for (int i = 0; i < 9000; i++)
+        assert_int_equal(rv_group_go(group, do_nothing, NULL), 0);
+    assert_int_equal(rv_group_go(group, until_cancelled, NULL), 0);
+    wait_value(&running, 1);
+    while (rv_group_try_go(busy, until_released, NULL) == 0)
+        wait_value(&running, 1 + ++others);
+    assert_int_equal(rv_group_try_go(group, do_nothing, NULL), -EAGAIN);
+    atomic_store(&release_all, 1);
+    assert_int_equal(rv_group_wait(busy), 0);
+    rv_context_cancel(rv_group_context(group), -ECANCELED, NULL);
+    assert_int_equal(rv_group_wait(group), -ECANCELED);
+    options.threads_max = 0;
+    assert_int_equal(rv_runtime_configure(&options), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -114,6 +149,7 @@ int main(void)
         cmocka_unit_test(test_first_error_wins_and_cancels),
         cmocka_unit_test(test_cancel_while_go_blocks),
         cmocka_unit_test(test_tries_get_threads),
+        cmocka_unit_test(test_a_start_after_others_have_taken_the_threads),
     };
 
     return cmocka_run_group_tests_name("group", tests, setup, NULL);
