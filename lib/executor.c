@@ -108,7 +108,7 @@ bool executor_is_exhausted(void)
 
 bool executor_is_wanted(void)
 {
-    return awaited > 0 || committed() > threads_max;
+    return awaited > idle_count || committed() > threads_max;
 }
 
 bool executor_has_threads(void)
@@ -124,6 +124,7 @@ size_t executor_stack_size(void)
 static void *run(void *arg)
 {
     struct thread *self = arg;
+    bool watch;
 
     self_thread = self;
     parker_adopt(self->parker);
@@ -136,7 +137,11 @@ static void *run(void *arg)
     threads--;
     quits++;
     pthread_cond_broadcast(&settled);
+    /* What was queued when there seemed to be no room for a thread. */
+    watch = work_find_threads();
     pthread_mutex_unlock(&executor_lock);
+    if (watch)
+        work_watch();
     pthread_cond_destroy(&self->given);
     free(self);
     return NULL;

@@ -113,8 +113,8 @@ static bool add_worker(void)
 
 /* Stalls --------------------------------------------------------------------------------------- */
 
-/* Without the timer's thread, the next work to be queued tries again; what is queued waits for a
- * thread that becomes free. */
+/* Without the timer's thread, the next work to be queued tries again, and what is queued waits for a
+ * thread that becomes free. Ending work has the timer's thread from the start. */
 static void watch_stall(rv_duration pause)
 {
     if (timer_arm(&stall_timer, rv_now() + pause) == 0)
@@ -152,7 +152,7 @@ bool work_find_threads(void)
 
     while (workers < processor_count() && arriving < queued && add_worker())
         found = true;
-    watch = !found && !stall_watched && !executor_is_exhausted();
+    watch = queued > 0 && !found && !stall_watched && !executor_is_exhausted();
     if (watch) {
         stall_watched = true;
         taken_at_check = taken;
@@ -212,7 +212,7 @@ void executor_let_go(void)
 
     gathering = false;
     pthread_mutex_lock(&executor_lock);
-    watch = queued > 0 && work_find_threads();
+    watch = work_find_threads();
     pthread_mutex_unlock(&executor_lock);
     if (watch)
         work_watch();
@@ -244,10 +244,13 @@ bool work_has_thread(void)
 
 int executor_prepare_ending(void)
 {
-    int r = 0;
+    int r;
 
     if (runtime_is_forked())
         return -EAGAIN;
+    r = timer_prepare();
+    if (r < 0)
+        return r;
     pthread_mutex_lock(&executor_lock);
     if (ender == ENDER_NONE) {
         r = thread_start(end_things, NULL, executor_stack_size(), NULL);
