@@ -7,7 +7,7 @@
  *
  * Operation: the first caller installs a record by compare-and-swap, and has the function run on a
  * thread of the runtime, which is made beyond the limit of threads if need be: all others may be in
- * use by those who call it. If the kernel refuses that, too, the run is queued for a thread. All
+ * use by those who call it. If the kernel refuses that, too, the run is queued for a thread, and who waits tries again. All
  * callers then wait for the record to be done, and each may leave.
  *
  * Safety: the record is published with release and never changes hands again until it is
@@ -25,7 +25,7 @@
 #include "lib/internal.h"
 
 struct once_record {
-    _Atomic bool done;
+    _Atomic bool begun, done;
     pthread_mutex_t lock;
     struct list waiters;
     struct rv_context *ctx; /* the run's */
@@ -37,6 +37,10 @@ struct once_record {
     int code;
     char text[RV_ERROR_TEXT_SIZE];
 };
+
+/* Between two tries to have a thread where the kernel had none. */
+#define PAUSE     RV_MILLISECOND
+#define PAUSE_MAX RV_SECOND
 
 struct once_waiter {
     struct list list;
@@ -96,6 +100,7 @@ static void run(void *arg)
     const struct once_record *before = running;
     int r;
 
+    atomic_store(&record->begun, true);
     running = record;
     rv_error_clear();
     r = record->fn ? record->fn(record->ctx, record->arg)
@@ -132,8 +137,14 @@ static int finish(const struct once_record *record, void **ret_value)
     return record->code;
 }
 
-/* Returns 0 when the record is done, or ctx's code when that comes first. */
-static int wait_done(struct rv_context *ctx, struct once_record *record)
+static void start(struct once_record *record)
+{
+    if (executor_start_beyond(run, record) < 0)
+        executor_queue(&record->work);
+}
+
+/* Returns what ended the wait: 1 when the record is done, WAIT_CANCEL, or WAIT_TIMEOUT. */
+static int wait_until(struct rv_context *ctx, struct once_record *record, rv_duration deadline)
 {
     struct once_waiter waiter;
     struct context_hook hook = {.wait = &waiter.wait};
@@ -146,19 +157,33 @@ static int wait_done(struct rv_context *ctx, struct once_record *record)
     if (!done)
         list_append(&record->waiters, &waiter.list);
     pthread_mutex_unlock(&record->lock);
-    if (!done) {
-        if (context_hook_add(ctx, &hook) != 0)
-            wait_claim(&waiter.wait, WAIT_CANCEL);
-        else
-            wait_for(&waiter.wait, RV_FOREVER);
-        context_hook_remove(ctx, &hook);
-        pthread_mutex_lock(&record->lock);
-        list_remove(&waiter.list);
-        pthread_mutex_unlock(&record->lock);
-        if (wait_result(&waiter.wait) == WAIT_CANCEL)
-            return rv_context_err(ctx);
-    }
-    return 0;
+    if (done)
+        return 1;
+    if (context_hook_add(ctx, &hook) != 0)
+        wait_claim(&waiter.wait, WAIT_CANCEL);
+    else
+        wait_for(&waiter.wait, deadline);
+    context_hook_remove(ctx, &hook);
+    pthread_mutex_lock(&record->lock);
+    list_remove(&waiter.list);
+    pthread_mutex_unlock(&record->lock);
+    return wait_result(&waiter.wait);
+}
+
+/* Returns 0 when the record is done, or ctx's code when that comes first. */
+static int wait_done(struct rv_context *ctx, struct once_record *record)
+{
+    rv_duration pause = PAUSE;
+    int r;
+
+    do {
+        r = wait_until(ctx, record,
+                       atomic_load(&record->begun) ? RV_FOREVER : deadline_after(pause));
+        if (r == WAIT_TIMEOUT && executor_take_back(&record->work))
+            start(record);
+        pause = MIN(2 * pause, PAUSE_MAX);
+    } while (r == WAIT_TIMEOUT);
+    return r == WAIT_CANCEL ? rv_context_err(ctx) : 0;
 }
 
 static int call(struct rv_context *ctx, struct rv_once *once, rv_function fn,
@@ -185,8 +210,7 @@ static int call(struct rv_context *ctx, struct rv_once *once, rv_function fn,
             record_free(mine);
         } else {
             record = mine;
-            if (executor_start_beyond(run, record) < 0)
-                executor_queue(&record->work);
+            start(record);
         }
     }
     r = wait_done(ctx, record);
