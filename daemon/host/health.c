@@ -19,6 +19,13 @@
 /* Before what has failed is asked again; it doubles. */
 #define FIRST_PAUSE (100 * RV_MILLISECOND)
 
+static void (*health_told)(int code, const char *text);
+
+void module_set_health_told(void (*told)(int code, const char *text))
+{
+    health_told = told;
+}
+
 static void note_begin(struct host_module *module)
 {
     struct scoreboard_module *record = module->record;
@@ -86,6 +93,8 @@ static int call_limited(struct host_module *module)
         snprintf(text, sizeof(text), "health() was not done within %s",
                  duration_format(HEALTH_INTERVAL, limit, sizeof(limit)));
     note_end(module, MIN(r, 0), rv_context_err(module->tasks) == 0 ? text : NULL);
+    if (health_told && rv_context_err(module->tasks) == 0)
+        health_told(MIN(r, 0), text);
     rv_context_cancel(timed, 0, "health() has returned");
     rv_context_unref(timed);
     return r;

@@ -28,6 +28,9 @@ typedef void (*module_emit_fn)(const struct wire_message *message);
 void module_set_emit(module_emit_fn emit);
 void module_emit(const struct wire_message *message);
 
+/* Is told of each answer of health(), on its thread: 0 or a negative errno, with its text. The supervisor reads records instead. */
+void module_set_health_told(void (*told)(int code, const char *text));
+
 /* What a cancelled call into a module has that has no grace of its own: the host's. Set before there is one. */
 void module_set_grace(rv_duration grace);
 rv_duration module_grace(void);

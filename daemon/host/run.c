@@ -61,6 +61,21 @@ static void emit(const struct wire_message *message)
     rv_channel_send(rv_context_background(), events, &event);
 }
 
+/* What has changed since the last answer. */
+static void tell_health(int code, const char *text)
+{
+    static char told[RV_ERROR_TEXT_SIZE];
+    static bool failing;
+
+    if (code < 0 && (!failing || strcmp(told, text) != 0)) {
+        rv_log(NULL, RV_LOG_WARNING, "health: %s", text);
+        string_copy(told, sizeof(told), text);
+    } else if (code == 0 && failing) {
+        rv_log(NULL, RV_LOG_INFO, "health: well again");
+    }
+    failing = code < 0;
+}
+
 static int take_options(struct module_op *op, int count, char **arguments)
 {
     for (int i = 0; i < count; i++) {
@@ -177,6 +192,7 @@ static void *live(void *arg)
 static int prepare(struct rv_context **ret_ctx)
 {
     module_set_emit(emit);
+    module_set_health_told(tell_health);
     rv_runtime_set_progress(module_progress);
     rv_runtime_set_submit(module_submit_own);
     rv_runtime_set_fail_option(module_fail_option);

@@ -15,12 +15,18 @@ HOST = os.path.join(harness.BUILD, "daemon", "host", "reeve-host")
 
 
 class Alone(unittest.TestCase):
-    def start(self, action, *arguments, program=()):
+    def write(self, name, text):
+        path = os.path.join(self.folder, name)
+        with open(path + ".new", "w", encoding="utf-8") as file:
+            file.write(text)
+        os.rename(path + ".new", path)
+
+    def start(self, action, *arguments, program=(), health=""):
         """Runs the puppet, whose task "act" does the action at once."""
         self.folder = tempfile.mkdtemp(prefix="reeve-test-")
         self.addCleanup(shutil.rmtree, self.folder, True)
-        with open(os.path.join(self.folder, "script"), "w", encoding="utf-8") as file:
-            file.write(action)
+        self.write("script", action)
+        self.write("health", health)
         process = subprocess.Popen([*program, HOST, "--run", PUPPET, "act.every=1h", *arguments], cwd=self.folder,
                                    stderr=subprocess.PIPE, text=True, start_new_session=True)
         self.addCleanup(process.stderr.close)
@@ -49,6 +55,22 @@ class Alone(unittest.TestCase):
         self.assertRegex(self.end(process, 0), rf"stopping: SIGTERM from pid {os.getpid()} uid \d+\n")
         self.wait_trace("cancelled: SIGTERM")
         self.wait_trace("fini")
+
+    def test_its_health(self):
+        """Told when it changes."""
+        process = self.start("wait", health="no connection")
+        lines = []
+
+        def read_until(text):
+            while not lines or text not in lines[-1]:
+                lines.append(process.stderr.readline())
+                self.assertTrue(lines[-1], lines)
+        read_until("warning health: no connection")
+        self.write("health", "")
+        read_until("info    health: well again")
+        self.assertEqual(sum("health: " in line for line in lines), 2, lines)
+        process.terminate()
+        self.end(process, 0)
 
     def test_two_signals_at_once_are_one(self):
         """timeout(1) sends one to its child and one to the group."""
