@@ -261,6 +261,7 @@ static bool pop(struct rv_pool *pool, struct worker *worker, struct job *ret_job
 /* A claim whose worker is in a long job: it came before what is in the ring. */
 static bool take_left(struct rv_pool *pool, struct worker *worker, struct job *ret_job)
 {
+    struct parker *other = NULL;
     bool taken;
 
     if (pool->options.workers == 1 ||
@@ -268,7 +269,12 @@ static bool take_left(struct rv_pool *pool, struct worker *worker, struct job *r
         return false;
     pthread_mutex_lock(&pool->lock);
     taken = steal(pool, worker, true, ret_job);
+    if (taken) {
+        other = wake_next(pool);
+        worker->landed = false;
+    }
     pthread_mutex_unlock(&pool->lock);
+    parker_unpark(other);
     return taken;
 }
 

@@ -30,7 +30,7 @@
  *
  * Variants: CLAIMS LOOKING RETRY ROOM KEEPING
  * More: LOOKING,EACH=2 RETRY,LATER=2 CLAIMS,KEEPS_UP
- * Found in: BUG_REST_IN_CANCEL RETRY; BUG_ROOM_KEPT ROOM; BUG_TIME_OUT_ALONE ROOM; BUG_NO_WATCH KEEPING
+ * Found in: BUG_REST_IN_CANCEL RETRY; BUG_ROOM_KEPT ROOM; BUG_TIME_OUT_ALONE ROOM; BUG_NO_WATCH KEEPING; BUG_LEFT_ALONE CLAIMS
  */
 #ifdef CLAIMS /* three workers, jobs that one of them may claim */
 #define WORKERS    3
@@ -114,6 +114,34 @@ proctype worker(byte me)
 again:
     if :: cancelled -> goto lose_all :: else fi;
     /* take_work() */
+#if BATCH > 1
+    if /* take_left(), now and then */
+    :: skip
+    :: atomic {
+            !lock ->
+            x = 0;
+            do
+            :: x < WORKERS && claim[x] == 0 -> x++
+            :: else -> break
+            od;
+            if
+            :: x < WORKERS ->
+                count = claim[x];
+                claim[x] = 0;
+                claim[me] = count - 1;
+                count = 0;
+                x = 0;
+                running++;
+#ifndef BUG_LEFT_ALONE
+                wake_next();
+#endif
+                landed = false;
+                goto run_it
+            :: else -> x = 0
+            fi
+        }
+    fi;
+#endif
     atomic { count = 0; tell = false; more = false };
     if
     :: due == 0 ->
