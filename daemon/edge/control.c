@@ -30,6 +30,7 @@
 #include "daemon/edge/edge_internal.h"
 #include "daemon/edge/log_ring.h"
 #include "daemon/loop/http_handover.h"
+#include "daemon/loop/http_head.h"
 #include "daemon/supervisor/operate.h"
 #include "daemon/supervisor/plan.h"
 
@@ -332,9 +333,15 @@ void edge_control_handler(struct http_request *request, void *arg)
 {
     struct edge *edge = arg;
     const char *path = http_request_path(request);
+    const struct http_refusal *refusal = http_request_query_refusal(request);
 
     if (!peer_may(edge, request, http_request_method(request) == HTTP_METHOD_POST))
         return;
+    if (refusal) {
+        edge_respond_error(request, refusal->status, refusal->status == 400 ? -EINVAL : -ENOMEM,
+                           "%s", refusal->text);
+        return;
+    }
     for (size_t i = 0; i < ARRAY_SIZE(routes); i++)
         if (strcmp(path, routes[i].path) == 0) {
             serve_route(edge, &routes[i], request);

@@ -8,6 +8,7 @@
 #include <strings.h>
 
 #include "daemon/edge/edge_internal.h"
+#include "daemon/loop/http_head.h"
 
 /* Host ------------------------------------------------------------------------------------------
  */
@@ -312,11 +313,14 @@ bool edge_serve_public(struct edge *edge, struct http_request *request)
 void edge_http_handler(struct http_request *request, void *arg)
 {
     struct edge *edge = arg;
+    const struct http_refusal *refusal = http_request_query_refusal(request);
 
     if (!host_is_ours(edge, request))
         edge_respond_text(request, 421,
                           "this Host is not served: use an address, localhost, or a host-name "
                           "of the configuration");
+    else if (refusal)
+        edge_respond_text(request, refusal->status, "%s", refusal->text);
     else if (!edge_serve_public(edge, request))
         edge_respond_text(request, 404, "not found");
 }

@@ -5,7 +5,6 @@
 #include <event2/bufferevent.h>
 #include <event2/event.h>
 #include <event2/http.h>
-#include <event2/keyvalq_struct.h>
 #include <event2/listener.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -279,36 +278,26 @@ const char *http_request_header(const struct http_request *request, const char *
     return evhttp_find_header(evhttp_request_get_input_headers(request->request), name);
 }
 
-/* evhttp's own parser refuses a parameter without "=", such as "?verbose". */
-static void parse_parameters(struct http_request *request)
+static void parse_query(struct http_request *request)
 {
     const struct evhttp_uri *uri = evhttp_request_get_evhttp_uri(request->request);
-    const char *query = uri ? evhttp_uri_get_query(uri) : NULL;
-    char *copy = strdup(query ? query : ""), *position = copy, *item;
 
-    /* This is how the list is initialised without the macros of sys/queue.h. */
-    evhttp_parse_query_str("", &request->parameters);
-    request->parameters_parsed = true;
-    while (position && (item = strsep(&position, "&"))) {
-        char *value = strchr(item, '='), *name, *decoded;
+    if (!request->query_parsed)
+        request->query_refusal =
+            http_query_parse(&request->query, uri ? evhttp_uri_get_query(uri) : NULL);
+    request->query_parsed = true;
+}
 
-        if (value)
-            *value++ = '\0';
-        name = evhttp_uridecode(item, 1, NULL);
-        decoded = evhttp_uridecode(value ? value : "", 1, NULL);
-        if (name && decoded && *name != '\0')
-            evhttp_add_header(&request->parameters, name, decoded);
-        free(name);
-        free(decoded);
-    }
-    free(copy);
+const struct http_refusal *http_request_query_refusal(struct http_request *request)
+{
+    parse_query(request);
+    return request->query_refusal.status ? &request->query_refusal : NULL;
 }
 
 const char *http_request_parameter(struct http_request *request, const char *name)
 {
-    if (!request->parameters_parsed)
-        parse_parameters(request);
-    return evhttp_find_header(&request->parameters, name);
+    parse_query(request);
+    return http_query_find(&request->query, name);
 }
 
 const void *http_request_body(struct http_request *request, size_t *ret_size)
@@ -383,8 +372,7 @@ void http_respond(struct http_request *request, const struct http_response *resp
     evhttp_send_reply(request->request, response->status, reason_phrase(response->status), body);
     if (body)
         evbuffer_free(body);
-    if (request->parameters_parsed)
-        evhttp_clear_headers(&request->parameters);
+    http_query_free(&request->query);
     free(request->path);
     free(request);
 }

@@ -20,6 +20,7 @@
 
 struct loop;
 struct http_server;
+struct http_refusal;
 struct http_request;
 
 /* Called for every request that is not refused, of whatever method and path; must lead to exactly one
@@ -70,7 +71,9 @@ enum http_method http_request_method(const struct http_request *request);
 const char *http_request_path(const struct http_request *request);
 /* A header's value or NULL. */
 const char *http_request_header(const struct http_request *request, const char *name);
-/* A query parameter's decoded value; "" for one without; NULL when it is not there. */
+/* Why the query cannot be taken, which the handler is to answer; NULL: it can. */
+const struct http_refusal *http_request_query_refusal(struct http_request *request);
+/* A query parameter's decoded value; "" for one without; NULL when it is not there, or the query is refused. */
 const char *http_request_parameter(struct http_request *request, const char *name);
 /* The body, not terminated; valid until the answer. */
 const void *http_request_body(struct http_request *request, size_t *ret_size);

@@ -3,11 +3,10 @@
 #ifndef REEVE_LOOP_HTTP_INTERNAL_H
 #define REEVE_LOOP_HTTP_INTERNAL_H
 
-#include <event2/keyvalq_struct.h>
-
 #include "base/list.h"
 #include "daemon/loop/http.h"
 #include "daemon/loop/http_connection.h"
+#include "daemon/loop/http_query.h"
 
 struct evconnlistener;
 struct evhttp;
@@ -48,8 +47,9 @@ struct http_server {
 struct http_request {
     struct http_server *server;
     struct evhttp_request *request;
-    struct evkeyvalq parameters;
-    bool parameters_parsed;
+    struct http_query query;
+    struct http_refusal query_refusal;
+    bool query_parsed;
     char *path;
 };
 

@@ -183,6 +183,31 @@ TARGETS = [
     ends("a scheme that no server has", line(b"GET file:///etc/passwd HTTP/1.1"), 400),
 ]
 
+# Nobody's query is cut or taken without a part of it: /health without its module is of all.
+QUERIES = [
+    passes("a module", line(b"GET /health?module=heart HTTP/1.1"), 200),
+    passes("encoded", line(b"GET /health?%6Dodule=he%61rt HTTP/1.1"), 200),
+    passes("an unknown parameter", line(b"GET /livez?time=1 HTTP/1.1"), 200),
+    passes("nothing between two parameters", line(b"GET /livez?&a=1&&b& HTTP/1.1"), 200),
+    passes("an encoded NUL", line(b"GET /health?module=heart%00x HTTP/1.1"), 400),
+    passes("an encoded NUL at the end", line(b"GET /health?module=heart%00 HTTP/1.1"), 400),
+    passes("an encoded NUL in a name", line(b"GET /health?module%00x=heart HTTP/1.1"), 400),
+    passes("an encoded LF", line(b"GET /health?module=heart%0Ax HTTP/1.1"), 400),
+    passes("an encoded CR", line(b"GET /health?module=heart%0d HTTP/1.1"), 400),
+    passes("an encoded CR LF and a blank", line(b"GET /health?module=heart%0D%0A%20x HTTP/1.1"), 400),
+    passes("an encoded line break in a name", line(b"GET /health?module%0A=heart HTTP/1.1"), 400),
+    passes("an encoded tab", line(b"GET /health?module=%09heart HTTP/1.1"), 400),
+    passes("an encoded DEL", line(b"GET /health?module=heart%7F HTTP/1.1"), 400),
+    passes("a module twice", line(b"GET /health?module=heart&module=heart HTTP/1.1"), 400),
+    passes("a module twice, in capitals", line(b"GET /health?module=heart&MODULE=heart HTTP/1.1"), 400),
+    passes("no name", line(b"GET /health?=heart HTTP/1.1"), 400),
+    passes("16 parameters", line(b"GET /livez?" + b"&".join(b"a%d" % i for i in range(16)) + b" HTTP/1.1"), 200),
+    passes("17 parameters", line(b"GET /livez?" + b"&".join(b"a%d" % i for i in range(17)) + b" HTTP/1.1"), 400),
+    passes("of a HEAD", line(b"HEAD /livez?a%0A HTTP/1.1"), 400),
+    passes("of a request that changes something", line(b"POST /v1/restart?module=heart%00x HTTP/1.1"), 400),
+    passes("of an unknown path", line(b"GET /nothing?a%0A HTTP/1.1"), 400),
+]
+
 HOSTS = [
     passes("an address", host(b"127.0.0.1"), 200),
     passes("an address and port", host(b"127.0.0.1:8080"), 200),
@@ -388,7 +413,7 @@ UNFINISHED = [
 ]
 
 TABLES = {
-    "usual": USUAL, "odd": ODD, "request line": REQUEST_LINES, "target": TARGETS, "Host": HOSTS, "header": HEADERS,
-    "Connection": CONNECTIONS, "body": BODIES, "Transfer-Encoding": CODINGS, "too much": TOO_MUCH,
+    "usual": USUAL, "odd": ODD, "request line": REQUEST_LINES, "target": TARGETS, "query": QUERIES, "Host": HOSTS,
+    "header": HEADERS, "Connection": CONNECTIONS, "body": BODIES, "Transfer-Encoding": CODINGS, "too much": TOO_MUCH,
     "unfinished": UNFINISHED,
 }

@@ -43,6 +43,23 @@ class Operations(PuppetTest):
         self.assertEqual(daemon.module("heart")["pid"], heart)
         self.assertEqual(daemon.stop(), 0, daemon.text())
 
+    def test_a_query_that_cannot_be_taken_does_nothing(self):
+        daemon = self.daemon(HEARTBEAT + puppet("a")).wait_started()
+        starts = [daemon.module(name)["starts"] for name in ("heart", "a")]
+        for query in ("module=heart%00x", "module=heart%0a", "module=heart&wait%0d", "module=heart&module=a", "=&module=a"):
+            for method, path in (("POST", "stop"), ("POST", "restart"), ("GET", "status"), ("GET", "tree"), ("GET", "logs")):
+                status, answer = daemon.ask(f"/v1/{path}?{query}", method)
+                self.assertEqual((status, answer["code"]), (400, "EINVAL"), (path, query))
+                self.assertIn("a parameter ", answer["error"])
+            status, _, text = daemon.request(f"/health?{query}")
+            self.assertEqual(status, 400, query)
+            self.assertTrue(text.startswith("a parameter "), text)
+        done = daemon.ctl("stop", "heart\n")
+        self.assertEqual((done.returncode, done.stderr), (1, "reevectl: a parameter has a control character\n"))
+        self.assertEqual([self.state(daemon, name) for name in ("heart", "a")], ["ready", "ready"])
+        self.assertEqual([daemon.module(name)["starts"] for name in ("heart", "a")], starts)
+        self.assertEqual(daemon.stop(), 0, daemon.text())
+
     def test_those_that_require_it_go_along(self):
         daemon = self.daemon(puppet("a") + puppet("b", "requires = a") + puppet("c", "requires = b") +
                              puppet("d", "after = a")).wait_started()

@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: MIT */
+#include "daemon/loop/http_query.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#define ACCEPTED ((struct http_refusal){0})
+
+static struct http_refusal refuse(int status, const char *text)
+{
+    return (struct http_refusal){.status = status, .text = text};
+}
+
+/* Returns the value of a digit, or -1. */
+static int hex_digit(char digit)
+{
+    if (digit >= '0' && digit <= '9')
+        return digit - '0';
+    if (digit >= 'a' && digit <= 'f')
+        return digit - 'a' + 10;
+    return digit >= 'A' && digit <= 'F' ? digit - 'A' + 10 : -1;
+}
+
+/* In place: it becomes no longer. */
+static struct http_refusal decode(char *text)
+{
+    char *end = text;
+
+    for (const char *at = text; *at != '\0'; at++) {
+        int high, low;
+
+        *end = *at == '+' ? ' ' : *at;
+        if (*at == '%') {
+            high = hex_digit(at[1]);
+            low = high >= 0 ? hex_digit(at[2]) : -1;
+            if (low < 0)
+                return refuse(400, "a parameter has a % without two hexadecimal digits");
+            *end = (char)(high << 4 | low);
+            at += 2;
+        }
+        /* A NUL would hide the rest, and no name or number has a line break. */
+        if ((unsigned char)*end < ' ' || *end == 0x7f)
+            return refuse(400, "a parameter has a control character");
+        end++;
+    }
+    *end = '\0';
+    return ACCEPTED;
+}
+
+static struct http_refusal add(struct http_query *query, char *name)
+{
+    char *equals = strchr(name, '='), *value = equals ? equals + 1 : name + strlen(name);
+    struct http_refusal refusal;
+
+    if (equals)
+        *equals = '\0';
+    refusal = decode(name);
+    if (refusal.status == 0)
+        refusal = decode(value);
+    if (refusal.status)
+        return refusal;
+    if (*name == '\0')
+        return refuse(400, "a parameter has no name");
+    if (http_query_find(query, name))
+        return refuse(400, "a parameter is given more than once");
+    _Static_assert(HTTP_QUERY_PARAMETERS == 16, "as the text says");
+    if (query->count == HTTP_QUERY_PARAMETERS)
+        return refuse(400, "there are more than 16 parameters");
+    query->parameters[query->count].name = name;
+    query->parameters[query->count].value = value;
+    query->count++;
+    return ACCEPTED;
+}
+
+struct http_refusal http_query_parse(struct http_query *query, const char *text)
+{
+    struct http_refusal refusal = ACCEPTED;
+    char *position, *parameter;
+
+    *query = (struct http_query){0};
+    if (!text)
+        return ACCEPTED;
+    position = query->text = strdup(text);
+    if (!position)
+        return refuse(503, "out of memory");
+    /* Between two & there may be nothing. */
+    while (refusal.status == 0 && (parameter = strsep(&position, "&")))
+        if (*parameter != '\0')
+            refusal = add(query, parameter);
+    if (refusal.status)
+        query->count = 0;
+    return refusal;
+}
+
+const char *http_query_find(const struct http_query *query, const char *name)
+{
+    for (size_t i = 0; i < query->count; i++)
+        if (strcasecmp(query->parameters[i].name, name) == 0)
+            return query->parameters[i].value;
+    return NULL;
+}
+
+void http_query_free(struct http_query *query)
+{
+    free(query->text);
+    *query = (struct http_query){0};
+}
