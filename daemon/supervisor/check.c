@@ -10,6 +10,7 @@
 #include "base/shown.h"
 #include "daemon/config/settings.h"
 #include "daemon/loop/loop.h"
+#include "daemon/supervisor/crash.h"
 #include "daemon/supervisor/host.h"
 
 /* A module's constructors and validators should be done in milliseconds. */
@@ -76,6 +77,19 @@ struct config_place check_place_of(const struct config *config, const struct con
     bool is_load = message && strcmp(message->name, "load") == 0;
 
     return config_place_of(config, module, is_load ? "load" : "", 0);
+}
+
+void check_add_crash(struct config_errors *errors, const struct config_place *place,
+                     const char *module, const struct crash *crash, const struct host_end *end)
+{
+    char text[sizeof(*crash)];
+
+    crash_describe(crash, text, sizeof(text));
+    if (text[0] != '\0')
+        config_error(errors, place->file, place->line, "[module:%s] %s", module, text);
+    if (end->words[0] != '\0')
+        config_error(errors, place->file, place->line, "[module:%s] its last lines: %s", module,
+                     end->words);
 }
 
 static void send_module(struct job *job)
@@ -172,6 +186,22 @@ static void host_message(struct host *host, const struct wire_message *message, 
     host_exit(host, "checked");
 }
 
+/* Its module has slot 0 there. */
+static void add_end(struct job *job, const struct host_end *end)
+{
+    const struct config_module *module = job->module;
+    const struct config_place place = {module->file, module->line};
+    const struct scoreboard *board = host_scoreboard(job->host);
+    struct crash crash = {0};
+
+    config_error(job->check->errors, place.file, place.line,
+                 "[module:%s] %s ended while it was being checked: %s", module->name, module->path,
+                 end->text);
+    if (board)
+        crash_read(board, 0, &crash, NULL);
+    check_add_crash(job->check->errors, &place, module->name, &crash, end);
+}
+
 static void host_ended(struct host *host _unused_, const struct host_end *end, void *arg)
 {
     struct job *job = arg;
@@ -184,9 +214,7 @@ static void host_ended(struct host *host _unused_, const struct host_end *end, v
         config_error(check->errors, job->module->file, job->module->line, "[module:%s] %s%s",
                      job->module->name, not_checked, end->text);
     else if (!job->answered)
-        config_error(check->errors, job->module->file, job->module->line,
-                     "[module:%s] %s ended while it was being checked: %s", job->module->name,
-                     job->module->path, end->text);
+        add_end(job, end);
     loop_timer_disarm(job->timer);
     if (--check->running == 0)
         loop_timer_arm(check->done_timer, 0);
@@ -196,7 +224,7 @@ static void job_late(void *arg)
 {
     struct job *job = arg;
 
-    host_kill(job->host, "it did not answer within 10s");
+    host_kill_hanging(job->host, 0, "it did not answer within 10s");
 }
 
 static void all_done(void *arg)

@@ -9,6 +9,8 @@
 #include "daemon/config/config.h"
 
 struct check;
+struct crash;
+struct host_end;
 struct loop;
 struct spawner;
 struct wire_message;
@@ -44,6 +46,11 @@ void check_cancel(struct check *check);
  * message. */
 struct config_place check_place_of(const struct config *config, const struct config_module *module,
                                    const struct wire_message *message);
+
+/* Adds what more is known of a module's process that has ended by itself when it was asked: where it crashed, and what it
+ * has printed last. The error before says that it has ended. */
+void check_add_crash(struct config_errors *errors, const struct config_place *place,
+                     const char *module, const struct crash *crash, const struct host_end *end);
 
 /* How many option errors an honest host can have for the module; one that tells more is ended. */
 size_t check_errors_max(const struct config_module *module);

@@ -22,6 +22,10 @@ void unit_become_down(struct unit *unit);
 void unit_decide(struct unit *unit, enum policy_end end, enum log_event event,
                  const struct crash *crash);
 
+/* Notes how its process has ended by itself, for which unit->reason has the words; crash as above. What it has printed last
+ * goes into the log. */
+void unit_note_end(struct unit *unit, const struct host_end *end, const struct crash *crash);
+
 /* unit_start.c, unit_stop.c, unit_reload.c */
 unit_action unit_act_check;
 unit_action unit_act_send_check;

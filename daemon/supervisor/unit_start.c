@@ -53,10 +53,21 @@ static void check_later(struct unit *unit, const char *text)
     unit_enter(unit, UNIT_WAITING);
 }
 
+static void add_check_error(struct unit *unit, const struct unit_input *input, const char *text)
+{
+    struct config_errors *errors = &unit->supervisor->check_errors;
+    struct config_place place = check_place_of(unit->config, unit->settings, input->message);
+    bool ended = input->end && !input->end->refused;
+
+    config_error(errors, place.file, place.line, "[module:%s] %s%s", unit->name,
+                 ended ? "ended while it was being checked: " : "", text);
+    if (ended)
+        check_add_crash(errors, &place, unit->name, &unit->crash, input->end);
+}
+
 void unit_act_check_failed(struct unit *unit, const struct unit_input *input)
 {
     const char *text = input->end ? input->end->text : input->message->text;
-    struct config_place place = check_place_of(unit->config, unit->settings, input->message);
 
     if (input->message && input->message->flags & WIRE_FAILED_PROCESS) {
         check_later(unit, text);
@@ -77,6 +88,7 @@ void unit_act_check_failed(struct unit *unit, const struct unit_input *input)
     /* Nor is it one when there was no process to ask, or the module crashed: it is asked again by its start. */
     if (input->end && !input->end->refused && !unit->settings->essential) {
         unit_set_reason(unit, "could not be checked: %s", text);
+        unit_note_end(unit, input->end, &unit->crash);
         unit_decide(unit, POLICY_END_FAILURE, LOG_EVENT_NONE, &unit->crash);
         return;
     }
@@ -93,9 +105,7 @@ void unit_act_check_failed(struct unit *unit, const struct unit_input *input)
         log_about(LOG_EVENT_GIVE_UP, LOG_LEVEL_ERROR,
                   "[%s] %s; not started: trying again cannot help", unit->name, text);
     else
-        config_error(
-            &unit->supervisor->check_errors, place.file, place.line, "[module:%s] %s%s", unit->name,
-            input->end && !input->end->refused ? "ended while it was being checked: " : "", text);
+        add_check_error(unit, input, text);
     unit_set_reason(unit, "%s", text);
     unit->give_up = true;
     tenancy_release(unit, "its module failed the check");

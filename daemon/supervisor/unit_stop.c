@@ -160,23 +160,35 @@ static enum cause_kind kind_of(const struct host_end *end)
     return end->clean ? CAUSE_EXIT : CAUSE_CRASH;
 }
 
+/* The reason itself is for everybody. */
+static void tell_words(const struct unit *unit, const struct host_end *end, enum log_level level)
+{
+    if (end->words[0] != '\0')
+        log_line(level, "[%s] its last lines: %s", unit->name, end->words);
+}
+
+void unit_note_end(struct unit *unit, const struct host_end *end, const struct crash *crash)
+{
+    char text[sizeof(unit->reason)];
+
+    tell_words(unit, end, LOG_LEVEL_ERROR);
+    snprintf(text, sizeof(text), "%.100s%s%.380s", unit->reason,
+             end->words[0] ? "; its last lines: " : "", end->words);
+    restart_note(&unit->next_restart, kind_of(end), text, crash);
+}
+
 void unit_act_host_ended(struct unit *unit, const struct unit_input *input)
 {
     const struct crash *crash = crash_of(unit, input->end);
     char text[sizeof(unit->reason)];
 
     unit_set_reason(unit, "%s", input->end->text);
-    /* The reason itself is for everybody. */
-    if (input->end->words[0] != '\0' && !input->guilty)
-        log_error("[%s] its last lines: %s", unit->name, input->end->words);
     if (input->guilty) {
         snprintf(text, sizeof(text), "it shares its host with module %.64s: %.400s",
                  input->guilty->name, unit->reason);
         restart_note(&unit->next_restart, CAUSE_NEIGHBOUR, text, NULL);
     } else {
-        snprintf(text, sizeof(text), "%.100s%s%.380s", unit->reason,
-                 input->end->words[0] ? "; its last lines: " : "", input->end->words);
-        restart_note(&unit->next_restart, kind_of(input->end), text, crash);
+        unit_note_end(unit, input->end, crash);
     }
     if (input->end->refused)
         unit_decide(unit, POLICY_END_PERMANENT, LOG_EVENT_NONE, crash);
@@ -197,6 +209,11 @@ void unit_act_host_ended_stopping(struct unit *unit, const struct unit_input *in
         crash_describe(crash, text, sizeof(text));
         log_about(event_of(input->end), LOG_LEVEL_WARNING, "[%s] while stopping: %s%s%s",
                   unit->name, input->end->text, text[0] ? "; " : "", text);
+        tell_words(unit, input->end, LOG_LEVEL_WARNING);
+        /* After a failure it is that which says why it is not running. */
+        if (!unit->failed_running)
+            unit_set_reason(unit, "%s%s", input->end->text,
+                            input->end->killed ? "" : " while stopping");
     }
     finish_stop(unit);
 }

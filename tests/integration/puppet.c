@@ -19,6 +19,7 @@ struct puppet {
     char *on_init;
     char *on_reload;
     char *on_check;
+    char *on_fini;
     char *health_file;
     char *password;
     struct rv_list words;
@@ -219,6 +220,15 @@ static void die(const char *action)
     abort();
 }
 
+/* With what lies in each frame after the call, or the compiler would make a loop of it. */
+static int overflow(volatile char *before) // NOLINT(misc-no-recursion)
+{
+    volatile char frame[4096];
+
+    frame[0] = *before;
+    return nowhere ? overflow(frame) + frame[0] : 0;
+}
+
 /* "FIRST|SECOND": a text of two lines, wherever a module can have one. */
 static int fail_with(struct rv_context *ctx, const char *action)
 {
@@ -389,6 +399,10 @@ static int check(struct rv_context *ctx, const void *state)
             pause();
     } else if (strcmp(puppet->on_check, "crash") == 0) {
         *nowhere = 1;
+    } else if (strcmp(puppet->on_check, "overflow") == 0) {
+        return overflow(&(volatile char){0});
+    } else if (strncmp(puppet->on_check, "die ", 4) == 0) {
+        die(puppet->on_check + 4);
     } else if (strcmp(puppet->on_check, "fail") == 0) {
         return rv_fail_text(-EIO, "they do not go together");
     }
@@ -405,7 +419,11 @@ static int init(struct rv_context *ctx, void *state)
 
 static void fini(void *state)
 {
-    trace(state, "fini", "");
+    const struct puppet *puppet = state;
+
+    trace(puppet, "fini", "");
+    if (strncmp(puppet->on_fini, "die ", 4) == 0)
+        die(puppet->on_fini + 4);
 }
 
 static int reload(struct rv_context *ctx, void *state)
@@ -446,6 +464,7 @@ RV_MODULE(.name = "puppet", .version = "7", .summary = "Does what a test tells i
                                 RV_OPTION_STRING(struct puppet, on_init, .fallback = "nothing"),
                                 RV_OPTION_STRING(struct puppet, on_reload, .fallback = "nothing"),
                                 RV_OPTION_STRING(struct puppet, on_check, .fallback = "nothing"),
+                                RV_OPTION_STRING(struct puppet, on_fini, .fallback = "nothing"),
                                 RV_OPTION_PATH(struct puppet, health_file, .fallback = "health"),
                                 RV_OPTION_SECRET(struct puppet, password),
                                 RV_OPTION_LIST(struct puppet, words)),

@@ -337,13 +337,22 @@ class Plans(PuppetTest):
 
     def test_what_only_a_module_finds_wrong(self):
         good = puppet("a", "on-check = nothing")
-        daemon = self.daemon(good).wait_started()
+        daemon = self.daemon(good, "log-level = warning", start=False).start()
+        harness.wait_until(lambda: os.path.exists(daemon.control) and daemon.module("a")["state"] == "ready", "ready")
         pid = daemon.module("a")["pid"]
         for action, errors in (
                 ("options", [r'reeve\.ini:\d+: \[module:a\] on-check: as told, see http://\S+@host/$',
                              r'reeve\.ini:\d+: \[module:a\] health-file: it is not in the section$']),
                 ("fail", [r'reeve\.ini:\d+: \[module:a\] they do not go together$']),
-                ("crash", [r'puppet\.so ended while it was being checked: killed by SIGSEGV'])):
+                ("crash", [r'\[module:a\] \S*puppet\.so ended while it was being checked: killed by SIGSEGV',
+                           r'reeve\.ini:\d+: \[module:a\] SIGSEGV in check at address 0x10, frames: puppet\.so\+0x']),
+                ("overflow", [r'\[module:a\] \S*puppet\.so ended while it was being checked: killed by SIGSEGV',
+                              r'\[module:a\] stack overflow in check .*rv_runtime_configure\(3\), frames: puppet\.so\+0x']),
+                # Its last lines are told where the log leaves out what modules print.
+                ("die terminate called|what(): http://u:secret@host",
+                 [r'\[module:a\] \S*puppet\.so ended while it was being checked: killed by SIGABRT',
+                  r'\[module:a\] SIGABRT in check, frames: ',
+                  r'reeve\.ini:\d+: \[module:a\] its last lines: terminate called; what\(\): http://u:\*\*\*@host$'])):
             with self.subTest(action):
                 daemon.write(good.replace("on-check = nothing", f"on-check = {action}"))
                 status, answer = daemon.ask("/v1/plan")
@@ -353,9 +362,13 @@ class Plans(PuppetTest):
                     self.assertRegex(error, pattern)
                     self.assertNotIn("secret", error)
                 for words in ("check",), ("reload",):
+                    mark = daemon.mark()
                     done = daemon.ctl(*words)
                     self.assertEqual(done.returncode, 1, words)
-                    self.assertRegex(done.stderr, errors[0].rstrip("$"))
+                    for error in errors:
+                        self.assertRegex(done.stderr, error.rstrip("$"))
+                        if words == ("reload",):
+                            daemon.wait_log(rf"error +.*{error}", mark)
                 # Nothing was touched.
                 module = daemon.module("a")
                 self.assertEqual((module["pid"], module["state"]), (pid, "ready"))

@@ -192,6 +192,32 @@ class Crashes(PuppetTest):
         self.assertEqual((module["last_restart"]["reason"], module["last_restart"]["crash"]), ("init failed: as told", ""))
         self.assertEqual(daemon.stop(), 0, daemon.text())
 
+    def test_in_the_first_check(self):
+        """Where, and what it said last, as of a crash in a run."""
+        daemon = self.daemon(puppet("a", "on-check = die boom|now"), "log-level = warning", start=False)
+        self.assertEqual(daemon.start().wait(), 1)
+        for line in ("ended while it was being checked: killed by SIGABRT.*", "SIGABRT in check, frames: .*",
+                     "its last lines: boom; now"):
+            self.assertRegex(daemon.text(), rf"(?m)error +\S+reeve\.ini:\d+: \[module:a\] {line}$")
+        daemon.write(puppet("a", "on-check = die boom|now", "essential = no"))
+        daemon.log.clear()
+        daemon.start()
+        daemon.wait_log(r"error +\[a\] could not be checked: killed by SIGABRT.*; restart 1 in .*; SIGABRT in check, frames: ")
+        daemon.wait_log(r"error +\[a\] its last lines: boom; now$")
+        self.assertEqual(daemon.stop(), 0, daemon.text())
+
+    def test_in_fini(self):
+        daemon = self.daemon(puppet("a", "on-fini = die good bye")).wait_started()
+        self.assertEqual(daemon.ask("/v1/stop?module=a&wait", "POST")[0], 200)
+        daemon.wait_log(r"warning +\[a\] while stopping: killed by SIGABRT.*; SIGABRT in fini, frames: ")
+        daemon.wait_log(r"warning +\[a\] its last lines: good bye$")
+        module = daemon.module("a")
+        self.assertRegex(module["output"], r"^stopped: killed by SIGABRT(, core dumped)? while stopping$")
+        self.assertRegex(module["crash"], r"^SIGABRT in fini, frames: ")
+        self.assertEqual(daemon.ask("/v1/start?module=a&wait", "POST")[0], 200)
+        self.assertEqual(daemon.module("a")["output"], "")
+        self.assertEqual(daemon.stop(), 0, daemon.text())
+
     def test_a_shared_host_blames_who_crashed(self):
         daemon = self.daemon(
             puppet("bad", "host = both") + "[module:heart]\nload = heartbeat\nhost = both\n"
