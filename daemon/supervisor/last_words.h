@@ -7,13 +7,20 @@
 #define REEVE_SUPERVISOR_LAST_WORDS_H
 
 #include <stddef.h>
+#include <stdint.h>
+
+#include "base/duration.h"
+
+/* A line that was printed longer before the end than this has nothing to do with it. On a busy machine an end is seen late,
+ * and a core dump takes its time, too. */
+#define LAST_WORDS_MAX_AGE (10 * NSEC_PER_SEC)
 
 struct last_words;
 
-/* Notes a line; *words is made with the first, if there is memory. */
-void last_words_note(struct last_words **words, const char *line);
+/* Notes a line that came at that monotonic time; *words is made with the first, if there is memory. */
+void last_words_note(struct last_words **words, const char *line, int64_t now);
 
-/* As one line, "" for none; words may be NULL. */
-void last_words_format(const struct last_words *words, char *buffer, size_t size);
+/* Those that are young enough when the process has ended, as one line, "" for none; words may be NULL. */
+void last_words_format(const struct last_words *words, int64_t ended_at, char *buffer, size_t size);
 
 #endif

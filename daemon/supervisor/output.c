@@ -206,7 +206,7 @@ static void pass_on(struct output *output, char *line)
 
     line = take_prefix(line, &level, &verdict);
     if (line == output->line)
-        last_words_note(&output->words, line);
+        last_words_note(&output->words, line, clock_monotonic());
     record.text = line;
     log_record_parse(&record);
     bucket = find_bucket(output, record.module);
@@ -295,7 +295,7 @@ static void read_rest(struct output *output)
 void output_last_words(struct output *output, char *buffer, size_t size)
 {
     read_rest(output);
-    last_words_format(output->words, buffer, size);
+    last_words_format(output->words, clock_monotonic(), buffer, size);
 }
 
 static void output_ready(int fd _unused_, unsigned events _unused_, void *arg)

@@ -48,7 +48,7 @@ void output_tell_dropped(struct output *output);
 int output_adopt(struct loop *loop, const char *name, const struct output_events *events, int fd,
                  const char *rest, struct output **ret_output);
 
-/* Of a host that has ended, whose pipe is read first: what it has printed last. "" for nothing. */
+/* Of a host that has ended, whose pipe is read first: what it has printed last, if that was just now. "" for nothing. */
 void output_last_words(struct output *output, char *buffer, size_t size);
 
 /* Reads what is still in the pipe, says what was dropped, and ends. */
