@@ -61,6 +61,17 @@ static bool is_overflow(int signal, const siginfo_t *info, const void *context)
                                              pointer > stack_end - LONGEST_FRAME));
 }
 
+/* What was sent has no address. Who calls abort(), or raises it otherwise, needs not be told. */
+static uint64_t address_of(const siginfo_t *info)
+{
+    if (info->si_code > 0)
+        return (uint64_t)(uintptr_t)info->si_addr;
+    if ((info->si_code != SI_USER && info->si_code != SI_QUEUE && info->si_code != SI_TKILL) ||
+        info->si_pid == getpid())
+        return 0;
+    return (uint64_t)info->si_uid << 32 | (uint32_t)info->si_pid;
+}
+
 static void note(int signal, const siginfo_t *info, const void *context)
 {
     struct scoreboard_stack *crash = board_crash();
@@ -72,7 +83,7 @@ static void note(int signal, const siginfo_t *info, const void *context)
     crash->head.used = 1;
     crash->signal = signal;
     crash->code = info->si_code;
-    crash->address = (uint64_t)(uintptr_t)info->si_addr;
+    crash->address = address_of(info);
     crash->module = activity->slot;
     crash->tid = gettid();
     crash->run = activity->run;

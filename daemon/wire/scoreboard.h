@@ -198,8 +198,9 @@ struct scoreboard_frame {
 struct scoreboard_stack {
     struct scoreboard_head head;
     int32_t signal; /* that it crashed by; 0 for one that hangs */
-    int32_t code;   /* si_code */
-    uint64_t address;
+    int32_t code;   /* si_code; at most 0 if the signal was sent */
+    uint64_t
+        address; /* of the fault; of one that was sent, the sender: uid << 32 | pid, 0 for itself */
     uint64_t instruction;
     uint32_t module; /* slot, or UINT32_MAX when the thread ran no module's function */
     int32_t tid;

@@ -26,15 +26,27 @@ void stack_summary(const struct scoreboard_stack *stack, char *buffer, size_t si
     text_sanitise(buffer);
 }
 
-/* Addresses are known only for faults; for other signals the field holds something else. */
-void stack_facts(const struct scoreboard_stack *stack, char *buffer, size_t size)
+/* The kernel tells no address of some faults, such as the use of one that no process can have. */
+static bool has_address(const struct scoreboard_stack *stack)
 {
     int signal = stack->signal;
 
+    return (signal == SIGSEGV || signal == SIGBUS || signal == SIGILL || signal == SIGFPE) &&
+           stack->code > 0 && stack->code != SI_KERNEL;
+}
+
+void stack_facts(const struct scoreboard_stack *stack, char *buffer, size_t size)
+{
+    bool sent = stack->signal != 0 && stack->code <= 0;
+    uint32_t pid = sent ? (uint32_t)stack->address : 0;
+
     if (is_overflow(stack))
         snprintf(buffer, size, "its stack has %.32s: see rv_runtime_configure(3)", stack->state);
-    else if (signal == SIGSEGV || signal == SIGBUS || signal == SIGILL || signal == SIGFPE)
+    else if (has_address(stack))
         snprintf(buffer, size, "at address 0x%" PRIx64, stack->address);
+    else if (pid > 0)
+        snprintf(buffer, size, "sent by pid %" PRIu32 " uid %" PRIu32, pid,
+                 (uint32_t)(stack->address >> 32));
     else
         string_copy(buffer, size, stack->state);
     text_sanitise(buffer);

@@ -192,6 +192,17 @@ class Crashes(PuppetTest):
         self.assertEqual((module["last_restart"]["reason"], module["last_restart"]["crash"]), ("init failed: as told", ""))
         self.assertEqual(daemon.stop(), 0, daemon.text())
 
+    def test_a_signal_that_was_sent(self):
+        """It has no address, but a sender."""
+        daemon = self.daemon(puppet("a", "tick.every = never")).wait_started()
+        for name in ("SEGV", "FPE", "ABRT"):
+            pid, mark = daemon.module("a")["pid"], daemon.mark()
+            daemon.kill("a", getattr(harness.signal, f"SIG{name}"))
+            daemon.wait_log(rf"\[a\] killed by SIG{name}.*; restart \d+ in \S+; SIG{name} sent by pid {os.getpid()} "
+                            rf"uid {os.getuid()}, frames: ", mark)
+            self.wait_restarted(daemon, "a", pid)
+        self.assertEqual(daemon.stop(), 0, daemon.text())
+
     def test_in_the_first_check(self):
         """Where, and what it said last, as of a crash in a run."""
         daemon = self.daemon(puppet("a", "on-check = die boom|now"), "log-level = warning", start=False)
