@@ -41,7 +41,7 @@ void stack_facts(const struct scoreboard_stack *stack, char *buffer, size_t size
     uint32_t pid = sent ? (uint32_t)stack->address : 0;
 
     if (is_overflow(stack))
-        snprintf(buffer, size, "its stack has %.32s: see rv_runtime_configure(3)", stack->state);
+        snprintf(buffer, size, "with a stack of %.32s: see rv_runtime_configure(3)", stack->state);
     else if (has_address(stack))
         snprintf(buffer, size, "at address 0x%" PRIx64, stack->address);
     else if (pid > 0)

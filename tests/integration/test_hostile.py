@@ -156,7 +156,7 @@ class Crashes(Hostile):
     @harness.unittest.skipIf(harness.SANITIZED, "ASan takes the signal")
     def test_stack(self):
         daemon = self.crash("stack", "SEGV", called="stack overflow")
-        self.assertRegex(daemon.text(), r"stack overflow in act run 1 its stack has 256K: see rv_runtime_configure\(3\)")
+        self.assertRegex(daemon.text(), r"stack overflow in act run 1 with a stack of 256K: see rv_runtime_configure\(3\), frames: ")
 
     @harness.unittest.skipIf(harness.SANITIZED, "ASan sees it first")
     def test_heap(self):

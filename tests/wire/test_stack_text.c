@@ -24,7 +24,7 @@ static const struct {
     {{.signal = SIGSEGV, .code = SI_KERNEL}, "SIGSEGV", ""},
     {{.signal = SIGSEGV, .code = SEGV_MAPERR, .run = 7, .what = "act", .state = "256K"},
      "stack overflow in act run 7",
-     "its stack has 256K: see rv_runtime_configure(3)"},
+     "with a stack of 256K: see rv_runtime_configure(3)"},
     {{.signal = SIGTRAP, .code = TRAP_BRKPT, .address = 0x400, .what = "act"},
      "SIGTRAP in act",
      ""},
