@@ -5,6 +5,7 @@
 #include <inttypes.h>
 #include <link.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
@@ -14,12 +15,16 @@
 #include "base/macro.h"
 #include "base/text.h"
 #include "daemon/host/board.h"
+#include "daemon/host/maps.h"
+
+/* The last records of objects are for those that a handler finds beside the picture: one for each frame at most. */
+#define PICTURED (SCOREBOARD_OBJECTS - SCOREBOARD_FRAMES)
 
 /* Written before any thread can crash in what it describes; read by handlers. */
 struct object {
     uintptr_t start, end, base;
 };
-static struct object objects[SCOREBOARD_OBJECTS];
+static struct object objects[PICTURED];
 static _Atomic unsigned object_count;
 
 /* The program itself has no name in the loader's list. */
@@ -40,7 +45,7 @@ static int note_object(struct dl_phdr_info *info, size_t size _unused_, void *ar
     unsigned *count = arg;
     struct object object = {.start = UINTPTR_MAX, .base = info->dlpi_addr};
 
-    if (*count == SCOREBOARD_OBJECTS)
+    if (*count == PICTURED)
         return 1;
     for (int i = 0; i < info->dlpi_phnum; i++) {
         const ElfW(Phdr) *segment = &info->dlpi_phdr[i];
@@ -61,7 +66,7 @@ void frames_map_objects(void)
 {
     unsigned count = 0;
 
-    /* A crash meanwhile finds no objects rather than half of them. */
+    /* A crash meanwhile finds no objects here rather than half of them. */
     atomic_store(&object_count, 0);
     dl_iterate_phdr(note_object, &count);
     atomic_store(&object_count, count);
@@ -74,6 +79,46 @@ static void note_frame(struct scoreboard_frame *frame, uintptr_t address)
         if (address >= objects[i].start && address < objects[i].end) {
             frame->offset = address - objects[i].base;
             frame->object = i;
+        }
+}
+
+static bool is_known(const struct scoreboard_frame *frame)
+{
+    return frame->object != UINT32_MAX;
+}
+
+/* Of the frames that lie in what has been loaded since the picture was taken. */
+struct naming {
+    struct scoreboard_stack *stack;
+    uint32_t next; /* record of an object */
+};
+
+static void name_frames(const struct mapping *mapping, void *arg)
+{
+    struct naming *naming = arg;
+    bool used = false;
+
+    for (uint32_t i = 0; i < naming->stack->frame_count; i++) {
+        struct scoreboard_frame *frame = &naming->stack->frames[i];
+
+        if (is_known(frame) || frame->offset < mapping->start || frame->offset >= mapping->end)
+            continue;
+        frame->offset -= mapping->base;
+        frame->object = naming->next;
+        used = true;
+    }
+    if (used)
+        string_copy(board_object(naming->next++)->path, SCOREBOARD_PATH_SIZE, mapping->path);
+}
+
+static void note_late_objects(struct scoreboard_stack *stack)
+{
+    struct naming naming = {stack, PICTURED};
+
+    for (uint32_t i = 0; i < stack->frame_count; i++)
+        if (!is_known(&stack->frames[i])) {
+            maps_each(name_frames, &naming);
+            return;
         }
 }
 
@@ -163,6 +208,7 @@ void frames_note(struct scoreboard_stack *stack, const void *context)
             first = i;
     for (int i = first; i < noting.count && stack->frame_count < SCOREBOARD_FRAMES; i++)
         note_frame(&stack->frames[stack->frame_count++], (uintptr_t)noting.addresses[i]);
+    note_late_objects(stack);
 }
 
 void frames_format(const struct scoreboard_stack *stack, char *buffer, size_t size)
@@ -186,5 +232,6 @@ void frames_install(void)
     void *warm_up[4];
 
     backtrace(warm_up, (int)ARRAY_SIZE(warm_up));
+    maps_open();
     frames_map_objects();
 }

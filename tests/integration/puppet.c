@@ -3,6 +3,7 @@
  * A module that does what a test tells it: its task "act" and its pool "work" perform the action
  * that the file `script` holds, or the job's data. Each writes what it saw into the file `trace`.
  */
+#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <reeve/module.h>
@@ -288,6 +289,8 @@ static int perform(struct rv_context *ctx, const struct puppet *puppet, const ch
         return fail_with(ctx, action + 10);
     if (strncmp(action, "die ", 4) == 0)
         die(action + 4);
+    if (strncmp(action, "load ", 5) == 0)
+        return dlopen(action + 5, RTLD_NOW) ? 0 : rv_fail_text(-ELIBBAD, "%s", dlerror());
     if (strncmp(action, "shell ", 6) == 0)
         return run_shell(ctx, action + 6);
     if (strncmp(action, "flood", 5) == 0)

@@ -12,6 +12,8 @@ import signal
 import harness
 from puppetry import HEARTBEAT, PUPPET, PuppetTest, puppet
 
+BADLOAD = os.path.join(harness.BUILD, "tests", "integration", "badload.so")
+
 
 class Order(PuppetTest):
     def test_start_and_stop_follow_after(self):
@@ -201,6 +203,21 @@ class Crashes(PuppetTest):
             daemon.wait_log(rf"\[a\] killed by SIG{name}.*; restart \d+ in \S+; SIG{name} sent by pid {os.getpid()} "
                             rf"uid {os.getuid()}, frames: ", mark)
             self.wait_restarted(daemon, "a", pid)
+        self.assertEqual(daemon.stop(), 0, daemon.text())
+
+    @harness.unittest.skipIf(harness.SANITIZED, "ASan takes the signal")
+    def test_in_what_is_being_loaded(self):
+        """A constructor runs before its file is known to be loaded. Each frame has its file all the same."""
+        frames = r"frames: badload\.so\+0x[0-9a-f]+( [^\s+]+\+0x[0-9a-f]+)+$"
+        daemon = self.daemon(puppet("a", "tick.every = never")).wait_started()
+        self.act(daemon, "a", f"load {BADLOAD}")
+        daemon.wait_log(rf"\[a\] killed by SIGSEGV.*; SIGSEGV in act run 1 at address 0x10, {frames}")
+        daemon.wait_log(r"\[a\] stack of SIGSEGV in act run 1: begin at badload\.c:\d+, ")
+        daemon.write(puppet("a", "tick.every = never") + f"[module:b]\nload = {BADLOAD}\n")
+        status, answer = daemon.ask("/v1/reload", "POST")
+        self.assertEqual(status, 409)
+        self.assertRegex(answer["errors"][1], rf"\[module:b\] SIGSEGV in load at address 0x10, {frames}")
+        self.assertRegex(answer["errors"][2], r"\[module:b\] its last lines: it begins$")
         self.assertEqual(daemon.stop(), 0, daemon.text())
 
     def test_in_the_first_check(self):
