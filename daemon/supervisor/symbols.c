@@ -34,6 +34,7 @@ struct job {
     struct loop_timer *timer;
     char *module;
     uint64_t crash_id;
+    bool told;
     char *key;
     struct crash_frames frames;
     char *texts[SCOREBOARD_FRAMES];
@@ -93,9 +94,10 @@ static void remember(struct symbols *symbols, char *key, char *text)
     symbols->next_known = (symbols->next_known + 1) % KNOWN_MAX;
 }
 
-static void tell(struct unit *unit, const char *text)
+static void tell(struct unit *unit, const char *text, bool told)
 {
-    log_error("[%s] stack of %s: %s", unit->name, unit->crash.summary, text);
+    log_line(told ? LOG_LEVEL_DEBUG : LOG_LEVEL_ERROR, "[%s] stack of %s: %s", unit->name,
+             unit->crash.summary, text);
     string_copy(unit->crash.frames, sizeof(unit->crash.frames), text);
     restart_name_frames(&unit->next_restart, unit->crash.id, text);
     restart_name_frames(&unit->last_restart, unit->crash.id, text);
@@ -115,7 +117,7 @@ static void all_answered(struct job *job)
     if (!whole)
         return;
     if (unit && unit->crash.id == job->crash_id)
-        tell(unit, whole);
+        tell(unit, whole, job->told);
     remember(job->symbols, TAKE_PTR(job->key), whole);
 }
 
@@ -223,7 +225,8 @@ static struct job *job_create(struct symbols *symbols, const struct unit *unit, 
     return job;
 }
 
-void symbols_look_up(struct symbols *symbols, struct unit *unit, const struct crash_frames *frames)
+void symbols_look_up(struct symbols *symbols, struct unit *unit, const struct crash_frames *frames,
+                     bool told)
 {
     const char *known;
     struct job *job;
@@ -234,7 +237,7 @@ void symbols_look_up(struct symbols *symbols, struct unit *unit, const struct cr
     key = make_key(unit);
     known = key ? find_known(symbols, key) : NULL;
     if (known)
-        tell(unit, known);
+        tell(unit, known, told);
     if (!key || known || symbols->job_count >= JOBS_MAX || access(symbols->program, X_OK) < 0) {
         free(key);
         return;
@@ -243,6 +246,7 @@ void symbols_look_up(struct symbols *symbols, struct unit *unit, const struct cr
     if (!job)
         return;
     job->frames = *frames;
+    job->told = told;
     host_start(job->host);
 }
 

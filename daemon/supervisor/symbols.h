@@ -20,8 +20,9 @@ void symbols_destroy(struct symbols *symbols);
 /*
  * Starts looking up the frames of the unit's crash. What is found is logged, and takes the place of
  * the bare frames in the unit's record; at once for a stack that was looked up before. Does nothing when the program is not there, without memory,
- * or while too many are being looked up: the bare frames were logged already.
+ * or while too many are being looked up: the bare frames were logged already. told: so are the names, of another module.
  */
-void symbols_look_up(struct symbols *symbols, struct unit *unit, const struct crash_frames *frames);
+void symbols_look_up(struct symbols *symbols, struct unit *unit, const struct crash_frames *frames,
+                     bool told);
 
 #endif

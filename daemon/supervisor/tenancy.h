@@ -96,8 +96,7 @@ bool tenancy_release(struct unit *unit, const char *cause);
 
 /*
  * Takes the unit's part of the host's scoreboard into its tally, once: its host has ended, or it has
- * been stopped in one that lives on, for which end is NULL. Unless that was asked for, what the host noted of a crash
- * or a hang is taken too.
+ * been stopped in one that lives on, for which end is NULL.
  */
 void tenancy_close_books(struct unit *unit, const struct host_end *end);
 

@@ -14,8 +14,11 @@
 #include "daemon/supervisor/supervisor_internal.h"
 #include "daemon/supervisor/symbols.h"
 #include "daemon/supervisor/tenancy.h"
-#include "daemon/supervisor/unit.h"
+#include "daemon/supervisor/unit_machine.h"
 #include "daemon/supervisor/watch.h"
+
+/* How many of the modules that end with their host are named in the log. */
+#define NAMES_MAX 10
 
 static bool is_tenant(const char *module, void *arg)
 {
@@ -175,16 +178,67 @@ static const struct unit *find_guilty(const struct tenancy *tenancy)
     return stack.head.used ? tenancy_find_slot(tenancy, stack.module) : NULL;
 }
 
+/* "3 modules: a, b, c": those that end with it beside the one at fault. Returns how many. */
+static size_t name_ended(const struct tenancy *tenancy, const struct unit *guilty,
+                         struct text *ret_text)
+{
+    cleanup_text struct text names = {0};
+    const struct unit *unit;
+    size_t count = 0;
+
+    LIST_FOREACH (unit, &tenancy->units, tenancy_list) {
+        if (!unit->attached || unit == guilty)
+            continue;
+        if (count <= NAMES_MAX)
+            text_append_format(&names, "%s%s", count > 0 ? ", " : "",
+                               count < NAMES_MAX ? unit->name : "...");
+        count++;
+    }
+    text_append_format(ret_text, "%zu %s%s: %s", count, guilty ? "other " : "",
+                       plural(count, "module", "modules"), text_string(&names));
+    return count;
+}
+
+/* Nobody's in particular. */
+static void tell_host_end(const struct host *host, const struct host_end *end, const char *names)
+{
+    const struct scoreboard *board = host_scoreboard(host);
+    struct crash crash = {0};
+    char place[sizeof(crash)];
+
+    if (board)
+        crash_read(board, SCOREBOARD_ANY, &crash, NULL);
+    crash_describe(&crash, place, sizeof(place));
+    log_about(unit_event_of(end), LOG_LEVEL_ERROR, "[host %s] %s; with it end %s%s%s",
+              host_name(host), end->text, names, place[0] ? "; " : "", place);
+    if (end->words[0] != '\0')
+        log_error("[host %s] its last lines: %s", host_name(host), end->words);
+}
+
+/* A host with hundreds of modules is not to fill the log with as many lines that say the same. The modules' status says
+ * it, too. Returns false where there is none that has not a line of its own. */
+static bool tell_once(const struct tenancy *tenancy, const struct unit *guilty,
+                      const struct host_end *end)
+{
+    cleanup_text struct text names = {0};
+    size_t count = name_ended(tenancy, guilty, &names);
+
+    if (end->asked || count < (guilty ? 1 : 2))
+        return false;
+    if (guilty)
+        log_error("[%s] ends its host, with %s", guilty->name, text_string(&names));
+    else
+        tell_host_end(tenancy->host, end, text_string(&names));
+    return true;
+}
+
 void tenancy_close_books(struct unit *unit, const struct host_end *end)
 {
     struct supervisor *supervisor = unit->supervisor;
     const struct scoreboard *board = host_scoreboard(unit->tenancy->host);
     bool expected = !end || end->asked;
-    struct crash_frames frames;
     uint64_t lost;
 
-    if (!expected)
-        unit->crash = (struct crash){0};
     if (!board)
         return;
     ledger_close_board(supervisor->ledger, unit->name, board, unit->slot);
@@ -193,27 +247,42 @@ void tenancy_close_books(struct unit *unit, const struct host_end *end)
     if (lost > 0)
         log_line(expected ? LOG_LEVEL_NOTICE : LOG_LEVEL_ERROR, "[%s] %llu %s lost with its host",
                  unit->name, (unsigned long long)lost, plural(lost, "job was", "jobs were"));
-    if (expected)
+}
+
+static void read_crash(struct unit *unit, bool told)
+{
+    const struct scoreboard *board = host_scoreboard(unit->tenancy->host);
+    struct crash_frames frames;
+
+    unit->crash = (struct crash){0};
+    if (!board)
         return;
     crash_read(board, unit->slot, &unit->crash, &frames);
     unit->crashes += unit->crash.id > 0 && !unit->crash.hang;
-    symbols_look_up(supervisor->symbols, unit, &frames);
+    symbols_look_up(unit->supervisor->symbols, unit, &frames, told);
 }
 
 static void host_went(struct host *host, const struct host_end *end, void *arg)
 {
     struct tenancy *tenancy = arg;
     const struct unit *guilty = find_guilty(tenancy);
+    bool told = tell_once(tenancy, guilty, end), named = false;
     struct unit *unit, *next;
 
     /* What belonged to the dead incarnation first, while its scoreboard is there. */
     LIST_FOREACH (unit, &tenancy->units, tenancy_list) {
         if (unit->attached)
             tenancy_close_books(unit, end);
+        if (unit->attached && !end->asked) {
+            /* The names of the frames are the same for all. */
+            read_crash(unit, told && unit != guilty && named);
+            named = true;
+        }
         tally_new_host(&unit->tally);
     }
     LIST_FOREACH_SAFE (unit, next, &tenancy->units, tenancy_list) {
-        struct unit_input input = {.end = end, .guilty = guilty != unit ? guilty : NULL};
+        struct unit_input input = {
+            .end = end, .guilty = guilty != unit ? guilty : NULL, .told = told && unit != guilty};
 
         if (!unit->attached)
             continue;

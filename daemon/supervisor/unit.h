@@ -48,7 +48,7 @@ enum unit_event {
     UNIT_EVENT_HOST_UP,        /* its host takes commands */
     UNIT_EVENT_READY,          /* message */
     UNIT_EVENT_MODULE_FAILED,  /* message: did not start, or gave up */
-    UNIT_EVENT_HOST_ENDED,     /* end; guilty: another tenant whose fault it was */
+    UNIT_EVENT_HOST_ENDED,     /* end; guilty: another tenant whose fault it was; told */
     UNIT_EVENT_STOP,           /* cause; `wanted` tells whether it comes back */
     UNIT_EVENT_MODULE_STOPPED, /* message */
     UNIT_EVENT_RELOAD,         /* cause; the configuration has new options for it */
@@ -64,6 +64,7 @@ struct unit_input {
     const struct wire_message *message;
     const struct host_end *end;
     const struct unit *guilty;
+    bool told; /* the log has the end already, once for all tenants */
     const struct cause *cause;
 };
 

@@ -60,11 +60,10 @@ static bool is_first_start(const struct unit *unit)
            !unit->was_ready;
 }
 
-void unit_decide(struct unit *unit, enum policy_end end, enum log_event event,
-                 const struct crash *crash)
+void unit_decide(struct unit *unit, const struct unit_end *end)
 {
     struct policy_facts facts = {
-        .end = end, .now = clock_monotonic(), .ready_since = unit->ready_since};
+        .end = end->end, .now = clock_monotonic(), .ready_since = unit->ready_since};
     struct policy_decision decision;
     char place[sizeof(struct crash)] = "";
     size_t length = strlen(unit->reason);
@@ -75,22 +74,24 @@ void unit_decide(struct unit *unit, enum policy_end end, enum log_event event,
         return;
     }
     if (goal_is_restart(unit)) {
-        log_about(event, LOG_LEVEL_NOTICE, "[%s] %s; it was about to restart", unit->name,
-                  unit->reason);
+        log_about(end->event, end->told ? LOG_LEVEL_DEBUG : LOG_LEVEL_NOTICE,
+                  "[%s] %s; it was about to restart", unit->name, unit->reason);
         unit_note_restart(unit, &unit->cause);
         unit_enter(unit, UNIT_WAITING);
         return;
     }
     (void)!getrandom(&facts.random, sizeof(facts.random), GRND_NONBLOCK);
     decision =
-        is_first_start(unit) && end != POLICY_END_NEIGHBOUR
+        is_first_start(unit) && end->end != POLICY_END_NEIGHBOUR
             ? (struct policy_decision){POLICY_FAILED, .reason = "not restarted: at the first "
                                                                 "start reeved ends with it"}
             : policy_decide(unit->settings, &unit->history, &facts);
-    if (crash)
-        crash_describe(crash, place, sizeof(place));
-    log_about(event, LOG_LEVEL_ERROR, "[%s] %s; %s%s%s", unit->name, unit->reason, decision.reason,
-              place[0] ? "; " : "", place);
+    if (end->crash)
+        crash_describe(end->crash, place, sizeof(place));
+    log_about(end->event,
+              end->told && decision.verdict == POLICY_RESTART ? LOG_LEVEL_DEBUG : LOG_LEVEL_ERROR,
+              "[%s] %s; %s%s%s", unit->name, unit->reason, decision.reason, place[0] ? "; " : "",
+              place);
     if (decision.verdict == POLICY_FAILED)
         log_about(LOG_EVENT_GIVE_UP, LOG_LEVEL_ERROR, "[%s] given up", unit->name);
     snprintf(unit->reason + length, sizeof(unit->reason) - length, "; %s", decision.reason);

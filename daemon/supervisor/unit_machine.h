@@ -17,14 +17,23 @@ void unit_enter(struct unit *unit, enum unit_state state);
 /* Nothing of it runs, and nothing of it is wanted. */
 void unit_become_down(struct unit *unit);
 
-/* It ended without having been asked to: restart, rest or give up. event: what the end is in the log; crash: of the process
- * whose end this is, or NULL. */
-void unit_decide(struct unit *unit, enum policy_end end, enum log_event event,
-                 const struct crash *crash);
+/* How it ended, without having been asked to. */
+struct unit_end {
+    enum policy_end end;
+    enum log_event event;      /* what that is in the log */
+    const struct crash *crash; /* of the process whose end this is, or NULL */
+    bool told;                 /* the log has it already: only what is decided here alone is news */
+};
+
+/* Restart, rest or give up. */
+void unit_decide(struct unit *unit, const struct unit_end *end);
+
+/* What the end of a host is in the log. */
+enum log_event unit_event_of(const struct host_end *end);
 
 /* Notes how its process has ended by itself, for which unit->reason has the words; crash as above. What it has printed last
- * goes into the log. */
-void unit_note_end(struct unit *unit, const struct host_end *end, const struct crash *crash);
+ * goes into the log, unless that has it. */
+void unit_note_end(struct unit *unit, const struct unit_input *input, const struct crash *crash);
 
 /* unit_start.c, unit_stop.c, unit_reload.c */
 unit_action unit_act_check;

@@ -80,16 +80,18 @@ void unit_act_check_failed(struct unit *unit, const struct unit_input *input)
     }
     /* It was a neighbour that crashed in its check, or hung. */
     if (input->end && input->guilty) {
-        log_notice("[%s] could not be checked: module %s ended its host; it is when it starts",
-                   unit->name, input->guilty->name);
+        log_debug("[%s] could not be checked: module %s ended its host; it is when it starts",
+                  unit->name, input->guilty->name);
         unit_enter(unit, UNIT_WAITING);
         return;
     }
     /* Nor is it one when there was no process to ask, or the module crashed: it is asked again by its start. */
     if (input->end && !input->end->refused && !unit->settings->essential) {
         unit_set_reason(unit, "could not be checked: %s", text);
-        unit_note_end(unit, input->end, &unit->crash);
-        unit_decide(unit, POLICY_END_FAILURE, LOG_EVENT_NONE, &unit->crash);
+        unit_note_end(unit, input, &unit->crash);
+        unit_decide(unit, &(struct unit_end){.end = POLICY_END_FAILURE,
+                                             .crash = &unit->crash,
+                                             .told = input->told});
         return;
     }
     if (input->end && input->end->not_started) {
@@ -215,7 +217,7 @@ void unit_act_start_failed(struct unit *unit, const struct unit_input *input)
     unit->attached = false;
     if (message->flags & WIRE_FAILED_PROCESS)
         need_process(unit);
-    unit_decide(unit,
-                message->flags & WIRE_FAILED_PERMANENT ? POLICY_END_PERMANENT : POLICY_END_FAILURE,
-                LOG_EVENT_NONE, NULL);
+    unit_decide(unit, &(struct unit_end){.end = message->flags & WIRE_FAILED_PERMANENT
+                                                    ? POLICY_END_PERMANENT
+                                                    : POLICY_END_FAILURE});
 }

@@ -37,7 +37,7 @@ static void finish_stop(struct unit *unit)
 {
     if (unit->failed_running) {
         unit->failed_running = false;
-        unit_decide(unit, POLICY_END_FAILURE, LOG_EVENT_NONE, NULL);
+        unit_decide(unit, &(struct unit_end){.end = POLICY_END_FAILURE});
         return;
     }
     unit->ready_since = 0;
@@ -136,7 +136,7 @@ void unit_act_stop_late(struct unit *unit, const struct unit_input *input _unuse
 }
 
 /* A host that ended with a code of its own has crashed too: nobody had asked it to end. */
-static enum log_event event_of(const struct host_end *end)
+enum log_event unit_event_of(const struct host_end *end)
 {
     if (end->asked)
         return LOG_EVENT_NONE;
@@ -160,44 +160,60 @@ static enum cause_kind kind_of(const struct host_end *end)
     return end->clean ? CAUSE_EXIT : CAUSE_CRASH;
 }
 
-/* The reason itself is for everybody. */
-static void tell_words(const struct unit *unit, const struct host_end *end, enum log_level level)
+/* The reason itself is for everybody. Of several tenants the one at fault tells them, or the host. */
+static void tell_words(const struct unit *unit, const struct unit_input *input,
+                       enum log_level level)
 {
-    if (end->words[0] != '\0')
-        log_line(level, "[%s] its last lines: %s", unit->name, end->words);
+    if (input->end->words[0] != '\0' && !input->told)
+        log_line(level, "[%s] its last lines: %s", unit->name, input->end->words);
 }
 
-void unit_note_end(struct unit *unit, const struct host_end *end, const struct crash *crash)
+void unit_note_end(struct unit *unit, const struct unit_input *input, const struct crash *crash)
 {
+    const struct host_end *end = input->end;
     char text[sizeof(unit->reason)];
 
-    tell_words(unit, end, LOG_LEVEL_ERROR);
+    tell_words(unit, input, LOG_LEVEL_ERROR);
     snprintf(text, sizeof(text), "%.100s%s%.380s", unit->reason,
              end->words[0] ? "; its last lines: " : "", end->words);
     restart_note(&unit->next_restart, kind_of(end), text, crash);
 }
 
+/* Where somebody else is at fault, whose crash or hang it was: fit for everybody. */
+static void set_end_reason(struct unit *unit, const struct unit_input *input, const char *when)
+{
+    const struct unit *guilty = input->guilty;
+    const char *summary = guilty ? guilty->crash.summary : "";
+
+    if (guilty)
+        unit_set_reason(unit, "it shares its host with module %.64s: %.300s%s%s%s", guilty->name,
+                        input->end->text, summary[0] ? " (" : "", summary, summary[0] ? ")" : "");
+    else
+        unit_set_reason(unit, "%s%s", input->end->text, when);
+}
+
+static enum policy_end policy_end_of(const struct unit_input *input)
+{
+    if (input->end->refused)
+        return POLICY_END_PERMANENT;
+    if (input->guilty)
+        return POLICY_END_NEIGHBOUR;
+    return input->end->not_started ? POLICY_END_NO_PROCESS : POLICY_END_FAILURE;
+}
+
 void unit_act_host_ended(struct unit *unit, const struct unit_input *input)
 {
-    const struct crash *crash = crash_of(unit, input->end);
-    char text[sizeof(unit->reason)];
+    struct unit_end end = {
+        .end = policy_end_of(input), .crash = crash_of(unit, input->end), .told = input->told};
 
-    unit_set_reason(unit, "%s", input->end->text);
-    if (input->guilty) {
-        snprintf(text, sizeof(text), "it shares its host with module %.64s: %.400s",
-                 input->guilty->name, unit->reason);
-        restart_note(&unit->next_restart, CAUSE_NEIGHBOUR, text, NULL);
-    } else {
-        unit_note_end(unit, input->end, crash);
-    }
-    if (input->end->refused)
-        unit_decide(unit, POLICY_END_PERMANENT, LOG_EVENT_NONE, crash);
-    else if (input->guilty)
-        unit_decide(unit, POLICY_END_NEIGHBOUR, LOG_EVENT_NONE, crash);
-    else if (input->end->not_started)
-        unit_decide(unit, POLICY_END_NO_PROCESS, event_of(input->end), crash);
+    set_end_reason(unit, input, "");
+    if (input->guilty)
+        restart_note(&unit->next_restart, CAUSE_NEIGHBOUR, unit->reason, NULL);
     else
-        unit_decide(unit, POLICY_END_FAILURE, event_of(input->end), crash);
+        unit_note_end(unit, input, end.crash);
+    if (end.end == POLICY_END_NO_PROCESS || end.end == POLICY_END_FAILURE)
+        end.event = unit_event_of(input->end);
+    unit_decide(unit, &end);
 }
 
 void unit_act_host_ended_stopping(struct unit *unit, const struct unit_input *input)
@@ -207,13 +223,13 @@ void unit_act_host_ended_stopping(struct unit *unit, const struct unit_input *in
 
     if (crash) {
         crash_describe(crash, text, sizeof(text));
-        log_about(event_of(input->end), LOG_LEVEL_WARNING, "[%s] while stopping: %s%s%s",
-                  unit->name, input->end->text, text[0] ? "; " : "", text);
-        tell_words(unit, input->end, LOG_LEVEL_WARNING);
+        log_about(unit_event_of(input->end), input->told ? LOG_LEVEL_DEBUG : LOG_LEVEL_WARNING,
+                  "[%s] while stopping: %s%s%s", unit->name, input->end->text, text[0] ? "; " : "",
+                  text);
+        tell_words(unit, input, LOG_LEVEL_WARNING);
         /* After a failure it is that which says why it is not running. */
         if (!unit->failed_running)
-            unit_set_reason(unit, "%s%s", input->end->text,
-                            input->end->killed ? "" : " while stopping");
+            set_end_reason(unit, input, input->end->killed ? "" : " while stopping");
     }
     finish_stop(unit);
 }

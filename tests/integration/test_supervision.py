@@ -254,10 +254,52 @@ class Crashes(PuppetTest):
             pid, mark = daemon.module("heart")["pid"], daemon.mark()
             self.assertEqual(daemon.module("bad")["pid"], pid)
             self.act(daemon, "bad", "crash")
-            daemon.wait_log(r"\[heart\] .*restarts in .* with its host", mark)
+            daemon.wait_log(r"error +\[bad\] ends its host, with 1 other module: heart$", mark)
+            daemon.wait_log(r"error +\[bad\] killed by SIGSEGV", mark)
             self.wait_restarted(daemon, "bad", pid)
             self.wait_restarted(daemon, "heart", pid)
+            self.assertRegex(daemon.module("heart")["last_restart"]["reason"],
+                             r"^it shares its host with module bad: killed by SIGSEGV(, core dumped)? "
+                             r"\(SIGSEGV in act run 1\)$")
+        self.assertNotRegex(daemon.text(), r"error +\[heart\]")
         # The neighbour's limit of one was not touched.
+        self.assertEqual(daemon.stop(), 0, daemon.text())
+
+    def test_a_neighbour_says_who_crashed_while_it_waits(self):
+        daemon = self.daemon(
+            puppet("bad", "host = both") + "[module:heart]\nload = heartbeat\nhost = both\n"
+            "restart-delay = 1h\nrestart-delay-max = 1h\n").wait_started()
+        self.act(daemon, "bad", "abort")
+        output = harness.wait_until(lambda: (c := daemon.check("heart:state")) and c.get("output", "").startswith("backoff") and
+                                    c["output"], "its backoff")
+        self.assertRegex(output, r"^backoff: it shares its host with module bad: killed by SIGABRT(, core dumped)? "
+                                 r"\(SIGABRT in act run 1\); restarts in .+ with its host$")
+        self.assertEqual(daemon.stop(), 0, daemon.text())
+
+    def test_an_end_that_is_nobodys_is_told_once(self):
+        names = [f"e{i}" for i in range(12)]
+        daemon = self.daemon(puppet("a", "host = both", "tick.every = never") +
+                             "".join(f"[module:{name}]\nload = exec\ncommand = true\nrun.every = never\nhost = both\n"
+                                     "restart-delay = 1ms\n"
+                                     for name in names)).wait_started()
+        listed = ", ".join(["a", *names[:9]])
+        for end, reason, more in (("KILL", "killed by SIGKILL", ""), ("SEGV", "killed by SIGSEGV", "SIGSEGV sent by pid .*, frames: .*"),
+                                  ("exit", "exit code 7", "")):
+            pid, mark = daemon.module("a")["pid"], daemon.mark()
+            if end == "exit":
+                self.act(daemon, "a", "say good bye")
+                self.act(daemon, "a", "exit")
+                daemon.wait_log(r"error +\[host both\] its last lines: good bye$", mark)
+            else:
+                daemon.kill("a", getattr(signal, f"SIG{end}"))
+            daemon.wait_log(rf"error +\[host both\] {reason}.*; with it end 13 modules: {listed}, \.\.\.(; )?{more}$", mark)
+            for name in ("a", *names):
+                self.wait_restarted(daemon, name, pid)
+                # Each tells it where it is asked.
+                restart = daemon.module(name)["last_restart"]
+                self.assertEqual(restart["kind"], "crash")
+                self.assertTrue(restart["reason"].startswith(reason), restart)
+        self.assertNotRegex(daemon.text(), r"error +\[(a|e\d+)\] (killed|exit|its last)")
         self.assertEqual(daemon.stop(), 0, daemon.text())
 
     def test_the_same_object_twice_in_a_host(self):
@@ -430,7 +472,7 @@ class Hangs(PuppetTest):
         daemon.wait_log(rf"process {pid} was stopped by SIGSTOP: it is killed unless it is continued within 16min 40s")
         daemon.write(text("50ms", "100ms"))
         self.assertEqual(daemon.ctl("reload").returncode, 0)
-        daemon.wait_log(r"it was stopped for 100ms; restart 1 ")
+        daemon.wait_log(r"\[host h\] it was stopped for 100ms; with it end 2 modules: a, b$")
         self.wait_restarted(daemon, "a", pid)
         daemon.write(text("1000s", "50ms"))
         self.assertEqual(daemon.ctl("reload").returncode, 0)
