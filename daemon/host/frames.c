@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "daemon/host/frames.h"
 
-#include <execinfo.h>
 #include <inttypes.h>
 #include <link.h>
 #include <stdatomic.h>
@@ -11,6 +10,7 @@
 #include <string.h>
 #include <ucontext.h>
 #include <unistd.h>
+#include <unwind.h>
 
 #include "base/macro.h"
 #include "base/text.h"
@@ -139,11 +139,21 @@ struct noting {
     int count;
 };
 
-static void look_up(void *arg)
+static _Unwind_Reason_Code add_address(struct _Unwind_Context *context, void *arg)
 {
     struct noting *noting = arg;
+    void *address = (void *)_Unwind_GetIP(context);
 
-    noting->count = backtrace(noting->addresses, (int)ARRAY_SIZE(noting->addresses));
+    if (!address || noting->count == (int)ARRAY_SIZE(noting->addresses))
+        return _URC_END_OF_STACK;
+    noting->addresses[noting->count++] = address;
+    return _URC_NO_REASON;
+}
+
+/* Not backtrace(3), for which the C library loads libgcc_s into each process: it takes a tenth of a host's start. */
+static void look_up(void *arg)
+{
+    (void)_Unwind_Backtrace(add_address, arg);
 }
 
 #if defined(__x86_64__)
@@ -229,9 +239,9 @@ void frames_format(const struct scoreboard_stack *stack, char *buffer, size_t si
 
 void frames_install(void)
 {
-    void *warm_up[4];
+    struct noting warm_up = {0};
 
-    backtrace(warm_up, (int)ARRAY_SIZE(warm_up));
+    look_up(&warm_up);
     maps_open();
     frames_map_objects();
 }

@@ -8,7 +8,7 @@
 
 #include "daemon/wire/scoreboard.h"
 
-/* Loads the unwinder, which a handler must not do, and takes the first picture of the objects. */
+/* Makes the unwinder ready, which a handler must not do, and takes the first picture of the objects. */
 void frames_install(void);
 
 /* Takes a picture of the loaded files; after every load. What is loaded since, or just now, a handler finds by itself. */
