@@ -7,6 +7,9 @@
  * The locks that everything takes are held over the fork, so that the child does not find one taken
  * by a thread that it has not got. Those of single objects are not: the child must not use an object
  * that other threads of its parent use.
+ *
+ * Descriptors through which threads wake each other would be shared, and one process would read what was
+ * meant for the other. The child gives those of its parent up.
  */
 #include <errno.h>
 #include <pthread.h>
@@ -41,6 +44,7 @@ static void after_fork_in_child(void)
 
     if (executor_has_threads() || work_has_thread() || timer_has_thread() || had_watcher)
         runtime_forked = true;
+    parkers_forked();
     after_fork();
 }
 

@@ -81,6 +81,8 @@ void parker_unpark(struct parker *parker);
 /* For fork.c, as timer_lock(). */
 void parker_lock(void);
 void parker_unlock(void);
+/* In the child, with the lock. */
+void parkers_forked(void);
 
 /* Patience (patience.c) --------------------------------------------------------------------------
  */

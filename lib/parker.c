@@ -15,6 +15,9 @@
  * exchanges it for NOTIFIED, and wakes by what it found; an unpark that found POLLING writes to
  * the eventfd, and the owner does not leave the poll before it has read that. Memory that was
  * written before an unpark is seen after the park: exchange is release there, and acquire here.
+ *
+ * A child of fork() gives up all eventfds: they are its parent's as well, and one of the two would read
+ * what woke the other. The thread that it has makes its own when it next polls.
  */
 #include <errno.h>
 #include <linux/futex.h>
@@ -32,8 +35,8 @@ enum { EMPTY, NOTIFIED, PARKED, POLLING };
 struct parker {
     _Atomic int state;
     struct hope hope; /* the owner's */
-    int event_fd;     /* -1 until the thread first polls */
-    struct parker *next_free;
+    int event_fd; /* -1 until the thread first polls; the lock's, but for its owner and unparks */
+    struct parker *next, *next_free;
 };
 
 /*
@@ -46,7 +49,8 @@ struct parker {
  */
 #define RESERVE 64
 
-static pthread_mutex_t free_lock = PTHREAD_MUTEX_INITIALIZER; /* protects what follows */
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* protects what follows */
+static struct parker *all;
 static struct parker *free_list;
 static struct parker reserve[RESERVE];
 static size_t reserve_used;
@@ -55,15 +59,35 @@ static pthread_key_t self_key;
 static pthread_once_t self_once = PTHREAD_ONCE_INIT;
 static __thread struct parker *self;
 
+/* With the lock: a child of fork() finds what is open, and nothing that is not. */
+static void close_event(struct parker *parker)
+{
+    if (parker->event_fd >= 0)
+        close(parker->event_fd);
+    parker->event_fd = -1;
+}
+
+static int open_event(struct parker *parker)
+{
+    int r = 0;
+
+    pthread_mutex_lock(&lock);
+    parker->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (parker->event_fd < 0)
+        r = -errno;
+    pthread_mutex_unlock(&lock);
+    return r;
+}
+
 static void release_self(void *arg)
 {
     struct parker *parker = arg;
 
     /* Descriptors are scarcer than memory: an idle parker keeps none. A late unpark that still sees
      * POLLING cannot be: the owner has left poll before it ends. */
-    if (parker->event_fd >= 0)
-        close(parker->event_fd);
-    parker->event_fd = -1;
+    pthread_mutex_lock(&lock);
+    close_event(parker);
+    pthread_mutex_unlock(&lock);
     self = NULL;
     parker_give_back(parker);
 }
@@ -74,14 +98,24 @@ static void make_key(void)
         abort();
 }
 
+/* With the lock: one that is new. */
+static void add(struct parker *parker)
+{
+    parker->event_fd = -1;
+    parker->next = all;
+    all = parker;
+}
+
 static struct parker *take_reserve(void)
 {
     struct parker *parker = NULL;
 
-    pthread_mutex_lock(&free_lock);
-    if (reserve_used < RESERVE)
+    pthread_mutex_lock(&lock);
+    if (reserve_used < RESERVE) {
         parker = &reserve[reserve_used++];
-    pthread_mutex_unlock(&free_lock);
+        add(parker);
+    }
+    pthread_mutex_unlock(&lock);
     if (!parker)
         abort();
     return parker;
@@ -92,16 +126,19 @@ static struct parker *take_free(void)
 {
     struct parker *parker;
 
-    pthread_mutex_lock(&free_lock);
+    pthread_mutex_lock(&lock);
     parker = free_list;
     if (parker)
         free_list = parker->next_free;
-    pthread_mutex_unlock(&free_lock);
-    if (!parker) {
-        parker = calloc(1, sizeof(*parker));
-        if (parker)
-            parker->event_fd = -1;
-    }
+    pthread_mutex_unlock(&lock);
+    if (parker)
+        return parker;
+    parker = calloc(1, sizeof(*parker));
+    if (!parker)
+        return NULL;
+    pthread_mutex_lock(&lock);
+    add(parker);
+    pthread_mutex_unlock(&lock);
     return parker;
 }
 
@@ -119,10 +156,10 @@ void parker_adopt(struct parker *parker)
 
 void parker_give_back(struct parker *parker)
 {
-    pthread_mutex_lock(&free_lock);
+    pthread_mutex_lock(&lock);
     parker->next_free = free_list;
     free_list = parker;
-    pthread_mutex_unlock(&free_lock);
+    pthread_mutex_unlock(&lock);
 }
 
 struct parker *parker_self(void)
@@ -132,10 +169,8 @@ struct parker *parker_self(void)
     if (self)
         return self;
     parker = take_free();
-    if (!parker) {
+    if (!parker)
         parker = take_reserve();
-        parker->event_fd = -1;
-    }
     parker_adopt(parker);
     return self;
 }
@@ -206,14 +241,11 @@ static int poll_until(struct pollfd *fds, nfds_t count, rv_duration deadline)
 
 int parker_poll(struct parker *parker, struct pollfd *fds, size_t count, rv_duration deadline)
 {
-    int expected = EMPTY, r;
+    int expected = EMPTY, r = parker->event_fd < 0 ? open_event(parker) : 0;
     uint64_t value;
 
-    if (parker->event_fd < 0) {
-        parker->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-        if (parker->event_fd < 0)
-            return -errno;
-    }
+    if (r < 0)
+        return r;
     fds[count] = (struct pollfd){.fd = parker->event_fd, .events = POLLIN};
     if (!atomic_compare_exchange_strong(&parker->state, &expected, POLLING)) {
         /* An exchange: what came before an unpark that it swallows must be seen after it. */
@@ -263,12 +295,18 @@ int wait_for(struct wait *wait, rv_duration deadline)
 
 void parker_lock(void)
 {
-    pthread_mutex_lock(&free_lock);
+    pthread_mutex_lock(&lock);
 }
 
 void parker_unlock(void)
 {
-    pthread_mutex_unlock(&free_lock);
+    pthread_mutex_unlock(&lock);
+}
+
+void parkers_forked(void)
+{
+    for (struct parker *parker = all; parker; parker = parker->next)
+        close_event(parker);
 }
 
 rv_duration rv_now(void)
