@@ -103,8 +103,6 @@ static void mark_tree(struct rv_context *ctx, int code, struct shared_cause *cau
 
 static void run_hooks(struct rv_context *ctx)
 {
-    uint64_t one = 1;
-
     pthread_mutex_lock(&ctx->hook_lock);
     while (!list_is_empty(&ctx->hooks)) {
         struct context_hook *hook = list_entry(ctx->hooks.next, struct context_hook, list);
@@ -123,8 +121,7 @@ static void run_hooks(struct rv_context *ctx)
             hook->fn(hook);
         }
     }
-    if (ctx->fd >= 0)
-        (void)!write(ctx->fd, &one, sizeof(one));
+    context_fd_done(ctx);
     pthread_mutex_unlock(&ctx->hook_lock);
 }
 
@@ -333,8 +330,7 @@ static void destroy(struct rv_context *ctx)
     /* Hooks that are still there belong to what hangs on the context's end, however it comes. */
     if (atomic_load(&ctx->has_hooks))
         run_hooks(ctx);
-    if (ctx->fd >= 0)
-        close(ctx->fd);
+    context_fd_close(ctx);
     cause_unref(ctx->cause);
     free(ctx->own_labels);
     pthread_mutex_destroy(&ctx->hook_lock);

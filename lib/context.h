@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A context's record, for context.c, cause.c and context_use.c. */
+/* A context's record, for context.c, cause.c, context_fd.c and context_use.c. */
 #ifndef REEVE_LIB_CONTEXT_H
 #define REEVE_LIB_CONTEXT_H
 
@@ -15,6 +15,11 @@ struct shared_cause *cause_create(int code, const char *text);
 struct shared_cause *cause_ref(struct shared_cause *cause);
 void cause_unref(struct shared_cause *cause);
 
+/* context_fd.c. Makes the descriptor readable, if there is one. With the hook lock. */
+void context_fd_done(struct rv_context *ctx);
+/* When the context goes away. */
+void context_fd_close(struct rv_context *ctx);
+
 /* The labels that a context adds, with its strings behind them. */
 struct own_labels {
     struct rv_labels labels;
@@ -27,12 +32,13 @@ struct rv_context {
     _Atomic bool has_hooks; /* or an fd; never becomes false again */
     bool linked;            /* in the parent's list */
     bool has_timer;
-    int fd;
+    int fd;                    /* negative: none */
     struct rv_context *parent; /* a reference */
     struct rv_context *top;    /* of the tree; may be itself */
     struct list children;
     struct list sibling;
     struct list hooks;
+    struct list fd_list; /* context_fd.c's, while there is an fd */
     struct rv_context *wake_next;
     struct shared_cause *cause; /* NULL: nothing beyond err */
     const void *key;

@@ -4,8 +4,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/eventfd.h>
-#include <unistd.h>
 
 #include "lib/context.h"
 
@@ -63,25 +61,6 @@ int rv_context_wait(struct rv_context *ctx)
         context_hook_remove(ctx, &hook);
     }
     return rv_context_err(ctx);
-}
-
-int rv_context_fd(struct rv_context *ctx)
-{
-    uint64_t one = 1;
-    int fd;
-
-    pthread_mutex_lock(&ctx->hook_lock);
-    if (ctx->fd < 0) {
-        ctx->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-        if (ctx->fd < 0)
-            ctx->fd = -errno;
-        atomic_store(&ctx->has_hooks, true);
-        if (ctx->fd >= 0 && atomic_load(&ctx->err) != 0)
-            (void)!write(ctx->fd, &one, sizeof(one));
-    }
-    fd = ctx->fd;
-    pthread_mutex_unlock(&ctx->hook_lock);
-    return fd;
 }
 
 /* After ------------------------------------------------------------------------------------------

@@ -9,7 +9,8 @@
  * that other threads of its parent use.
  *
  * Descriptors through which threads wake each other would be shared, and one process would read what was
- * meant for the other. The child gives those of its parent up.
+ * meant for the other. The child gives those of its parent up, and contexts get new ones under the same
+ * numbers.
  */
 #include <errno.h>
 #include <pthread.h>
@@ -26,6 +27,7 @@ int runtime_refuse_fork(void)
 
 static void before_fork(void)
 {
+    context_fd_lock();
     timer_lock();
     pthread_mutex_lock(&executor_lock);
     parker_lock();
@@ -36,6 +38,7 @@ static void after_fork(void)
     parker_unlock();
     pthread_mutex_unlock(&executor_lock);
     timer_unlock();
+    context_fd_unlock();
 }
 
 static void after_fork_in_child(void)
@@ -45,6 +48,7 @@ static void after_fork_in_child(void)
     if (executor_has_threads() || work_has_thread() || timer_has_thread() || had_watcher)
         runtime_forked = true;
     parkers_forked();
+    context_fds_forked();
     after_fork();
 }
 

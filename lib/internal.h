@@ -208,6 +208,12 @@ int context_with_run(struct rv_context *parent, rv_duration timeout, struct rv_c
 /* Whether ctx is, or descends from, one that carries key = value anywhere above. */
 bool context_has_value(const struct rv_context *ctx, const void *key, const void *value);
 
+/* For fork.c, as timer_lock(). */
+void context_fd_lock(void);
+void context_fd_unlock(void);
+/* In the child, with the lock: contexts get descriptors of its own. */
+void context_fds_forked(void);
+
 /* Timers (timer.c) -------------------------------------------------------------------------------
  */
 

@@ -89,7 +89,8 @@ void *rv_context_value(const struct rv_context *ctx, const void *key);
 int rv_context_wait(struct rv_context *ctx);
 
 /* A descriptor that becomes readable when ctx is done, for poll() and event loops; it belongs to
- * the context and must not be read or closed. Returns it or -EMFILE and the like. */
+ * the context and must not be read or closed. In a child of fork() its number stays, and it is the child's own.
+ * Returns it or -EMFILE and the like. */
 int rv_context_fd(struct rv_context *ctx);
 
 /*

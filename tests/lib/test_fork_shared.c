@@ -174,6 +174,67 @@ static void test_both_poll_side_by_side(void **state)
     close(ends[1]);
 }
 
+static int is_readable(int fd)
+{
+    struct pollfd poll_fd = {.fd = fd, .events = POLLIN};
+
+    return poll(&poll_fd, 1, 0) == 1 && poll_fd.revents == POLLIN;
+}
+
+struct watched {
+    struct rv_context *cancelled, *given_back, *done;
+    int cancelled_fd, given_back_fd, done_fd;
+    struct events events;
+};
+
+static int end_contexts(void *arg)
+{
+    struct watched *watched = arg;
+
+    if (count_shared(&watched->events) > 0)
+        return 1;
+    if (rv_context_fd(watched->cancelled) != watched->cancelled_fd ||
+        is_readable(watched->cancelled_fd) || is_readable(watched->given_back_fd))
+        return 2;
+    if (!is_readable(watched->done_fd))
+        return 3;
+    rv_context_cancel(watched->cancelled, 0, NULL);
+    rv_context_unref(watched->given_back);
+    return is_readable(watched->cancelled_fd) ? 0 : 4;
+}
+
+static int watch(struct rv_context **ret_ctx)
+{
+    int fd;
+
+    assert_int_equal(rv_context_with_cancel(bg, ret_ctx), 0);
+    fd = rv_context_fd(*ret_ctx);
+    assert_true(fd >= 0);
+    return fd;
+}
+
+static void test_descriptors_of_contexts_are_their_own(void **state)
+{
+    struct watched watched;
+    (void)state;
+
+    watched.cancelled_fd = watch(&watched.cancelled);
+    watched.given_back_fd = watch(&watched.given_back);
+    watched.done_fd = watch(&watched.done);
+    rv_context_cancel(watched.done, 0, NULL);
+    watched.events = my_events();
+    assert_true(watched.events.count >= 3);
+    assert_int_equal(end_of(start_child(end_contexts, &watched)), 0);
+    assert_false(is_readable(watched.cancelled_fd));
+    assert_false(is_readable(watched.given_back_fd));
+    assert_true(is_readable(watched.done_fd));
+    rv_context_cancel(watched.cancelled, 0, NULL);
+    assert_true(is_readable(watched.cancelled_fd));
+    rv_context_unref(watched.cancelled);
+    rv_context_unref(watched.given_back);
+    rv_context_unref(watched.done);
+}
+
 static int setup(void **state)
 {
     (void)state;
@@ -187,6 +248,7 @@ int main(void)
         /* First: it wants a process whose runtime has no threads. */
         cmocka_unit_test(test_both_poll_side_by_side),
         cmocka_unit_test(test_no_wake_up_is_shared),
+        cmocka_unit_test(test_descriptors_of_contexts_are_their_own),
     };
 
     return cmocka_run_group_tests_name("fork_shared", tests, setup, NULL);
