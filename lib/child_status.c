@@ -62,15 +62,32 @@ void child_status_keep(void)
     pthread_mutex_unlock(&lock);
 }
 
-void child_status_release(void)
+/* Under the lock. */
+static void put_back(void)
 {
     struct sigaction action;
 
+    if (!changed)
+        return;
+    changed = false;
+    if (sigaction(SIGCHLD, NULL, &action) == 0 && is_ours(&action))
+        sigaction(SIGCHLD, &former, NULL);
+}
+
+void child_status_release(void)
+{
     pthread_mutex_lock(&lock);
-    if (--keepers == 0 && changed) {
-        changed = false;
-        if (sigaction(SIGCHLD, NULL, &action) == 0 && is_ours(&action))
-            sigaction(SIGCHLD, &former, NULL);
-    }
+    if (--keepers == 0)
+        put_back();
+    pthread_mutex_unlock(&lock);
+}
+
+void child_status_lock(void)
+{
+    pthread_mutex_lock(&lock);
+}
+
+void child_status_unlock(void)
+{
     pthread_mutex_unlock(&lock);
 }

@@ -6,6 +6,10 @@
 /* Before a child is started: until the release, its status is kept for waitid(). Any thread. */
 void child_status_keep(void);
 
+/* For fork.c. */
+void child_status_lock(void);
+void child_status_unlock(void);
+
 /* After the child was reaped. The last release puts back what was set for SIGCHLD before. */
 void child_status_release(void);
 

@@ -48,6 +48,26 @@ struct rv_context *rv_context_background(void)
     return &background;
 }
 
+/* Everybody uses it: a child of fork() must not find its locks taken. */
+void contexts_lock(void)
+{
+    pthread_mutex_lock(&background.tree_lock);
+    pthread_mutex_lock(&background.hook_lock);
+    context_fd_lock();
+}
+
+void contexts_unlock(void)
+{
+    context_fd_unlock();
+    pthread_mutex_unlock(&background.hook_lock);
+    pthread_mutex_unlock(&background.tree_lock);
+}
+
+void contexts_forked(void)
+{
+    context_fds_forked();
+}
+
 /* Cancelling -------------------------------------------------------------------------------------
  */
 

@@ -19,6 +19,10 @@ void cause_unref(struct shared_cause *cause);
 void context_fd_done(struct rv_context *ctx);
 /* When the context goes away. */
 void context_fd_close(struct rv_context *ctx);
+void context_fd_lock(void);
+void context_fd_unlock(void);
+/* In a child of fork(), with the lock: contexts get descriptors of its own. */
+void context_fds_forked(void);
 
 /* The labels that a context adds, with its strings behind them. */
 struct own_labels {

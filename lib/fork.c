@@ -4,9 +4,9 @@
  * and none of its threads. What needs one fails there at once, instead of waiting for ever. Where
  * there were none yet the child loses nothing, and may use the runtime like its parent.
  *
- * The locks that everything takes are held over the fork, so that the child does not find one taken
- * by a thread that it has not got. Those of single objects are not: the child must not use an object
- * that other threads of its parent use.
+ * The locks that the whole process shares, those of the background context included, are held over the fork, so
+ * that the child does not find one taken by a thread that it has not got. Those of single objects are not: the
+ * child must not use an object that other threads of its parent use.
  *
  * Descriptors through which threads wake each other would be shared, and one process would read what was
  * meant for the other. The child gives those of its parent up, and contexts get new ones under the same
@@ -15,6 +15,7 @@
 #include <errno.h>
 #include <pthread.h>
 
+#include "lib/child_status.h"
 #include "lib/executor.h"
 #include "lib/internal.h"
 
@@ -25,9 +26,12 @@ int runtime_refuse_fork(void)
     return rv_fail(-ENOTSUP, "the runtime has no threads in a child of fork()");
 }
 
+/* In the lock order (internal.h). */
 static void before_fork(void)
 {
-    context_fd_lock();
+    contexts_lock();
+    signals_lock();
+    child_status_lock();
     timer_lock();
     pthread_mutex_lock(&executor_lock);
     parker_lock();
@@ -38,7 +42,9 @@ static void after_fork(void)
     parker_unlock();
     pthread_mutex_unlock(&executor_lock);
     timer_unlock();
-    context_fd_unlock();
+    child_status_unlock();
+    signals_unlock();
+    contexts_unlock();
 }
 
 static void after_fork_in_child(void)
@@ -48,7 +54,7 @@ static void after_fork_in_child(void)
     if (executor_has_threads() || work_has_thread() || timer_has_thread() || had_watcher)
         runtime_forked = true;
     parkers_forked();
-    context_fds_forked();
+    contexts_forked();
     after_fork();
 }
 

@@ -3,8 +3,11 @@
  * What the files of the runtime share.
  *
  * Lock order, outermost first: a context's tree lock, a context's hook lock, an object's own lock
- * (channel, pool, ...), the timer's lock, the executor's lock. A hook's function runs under the
- * hook lock, so an object never adds or removes a hook while it holds its own lock.
+ * (channel, pool, ...), the timer's lock, the executor's lock, the parkers'. A hook's function runs under
+ * the hook lock, so an object never adds or removes a hook while it holds its own lock.
+ *
+ * Those of the signals, of what keeps children's statuses, and of contexts' descriptors are taken with a hook
+ * lock at most, and none is taken with them. What the whole process shares is held over a fork (fork.c).
  */
 #ifndef REEVE_LIB_INTERNAL_H
 #define REEVE_LIB_INTERNAL_H
@@ -46,8 +49,11 @@ static inline bool runtime_is_forked(void)
 
 /* Says so. Returns -ENOTSUP. */
 int runtime_refuse_fork(void);
-/* signals.c: in the child, which nobody cancels any more, signals do what they did before. Returns
+
+/* signals.c. In the child, with the lock: which nobody cancels any more, signals do what they did before. Returns
  * whether there was a thread for them. */
+void signals_lock(void);
+void signals_unlock(void);
 bool signals_forked(void);
 
 /* Parking (parker.c) -----------------------------------------------------------------------------
@@ -208,11 +214,10 @@ int context_with_run(struct rv_context *parent, rv_duration timeout, struct rv_c
 /* Whether ctx is, or descends from, one that carries key = value anywhere above. */
 bool context_has_value(const struct rv_context *ctx, const void *key, const void *value);
 
-/* For fork.c, as timer_lock(). */
-void context_fd_lock(void);
-void context_fd_unlock(void);
-/* In the child, with the lock: contexts get descriptors of its own. */
-void context_fds_forked(void);
+/* For fork.c: what contexts share, and in the child, with that locked, what becomes its own. */
+void contexts_lock(void);
+void contexts_unlock(void);
+void contexts_forked(void);
 
 /* Timers (timer.c) -------------------------------------------------------------------------------
  */

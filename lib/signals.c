@@ -128,12 +128,27 @@ static void release_signals(const sigset_t *signals)
             sigaction(signal, &former[signal], NULL);
 }
 
+void signals_lock(void)
+{
+    pthread_mutex_lock(&lock);
+}
+
+void signals_unlock(void)
+{
+    pthread_mutex_unlock(&lock);
+}
+
 bool signals_forked(void)
 {
     for (int signal = 1; signal < NSIG; signal++)
         if (wanted[signal] > 0)
             sigaction(signal, &former[signal], NULL);
-    return pipe_ends[0] >= 0;
+    if (pipe_ends[0] < 0)
+        return false;
+    close(pipe_ends[0]);
+    close(pipe_ends[1]);
+    pipe_ends[0] = pipe_ends[1] = -1;
+    return true;
 }
 
 /* Under the lock. */
