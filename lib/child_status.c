@@ -9,7 +9,8 @@
  * its children reaped by the kernel, and nobody learns how they ended. The first to keep a status takes
  * that away from the signal's action, and the last to release puts it back.
  *
- * Safety: `lock` protects all of it. If the program sets an action of its own meanwhile, that one stays.
+ * Safety: `lock` protects all of it. A child of fork() starts anew, as its parent's threads that keep are not in
+ * it. If the program sets an action of its own meanwhile, that one stays.
  */
 #include "lib/child_status.h"
 
@@ -90,4 +91,10 @@ void child_status_lock(void)
 void child_status_unlock(void)
 {
     pthread_mutex_unlock(&lock);
+}
+
+void child_status_forked(void)
+{
+    keepers = 0;
+    put_back();
 }

@@ -63,8 +63,17 @@ void contexts_unlock(void)
     pthread_mutex_unlock(&background.tree_lock);
 }
 
+/* Who waits under the background is not in the child, where another thread may get the stack that its
+ * hook is on. */
 void contexts_forked(void)
 {
+    struct context_hook *hook, *next;
+
+    LIST_FOREACH_SAFE (hook, next, &background.hooks, list)
+        if (hook->wait) {
+            list_remove(&hook->list);
+            atomic_store_explicit(&hook->linked, false, memory_order_relaxed);
+        }
     context_fds_forked();
 }
 

@@ -140,9 +140,13 @@ void signals_unlock(void)
 
 bool signals_forked(void)
 {
-    for (int signal = 1; signal < NSIG; signal++)
-        if (wanted[signal] > 0)
-            sigaction(signal, &former[signal], NULL);
+    struct registration *registration;
+
+    /* Once and for all: what the child sets afterwards stays, whenever these contexts end. */
+    LIST_FOREACH (registration, &registrations, list) {
+        release_signals(&registration->signals);
+        sigemptyset(&registration->signals);
+    }
     if (pipe_ends[0] < 0)
         return false;
     close(pipe_ends[0]);
