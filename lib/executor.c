@@ -194,7 +194,8 @@ static int start_promised(void (*fn)(void *arg), void *arg)
 {
     int r = -EAGAIN;
 
-    for (;;) {
+    /* In a child of fork() those that idle or retire are not there. */
+    while (!runtime_is_forked()) {
         if (any_idle()) {
             give(any_idle(), fn, arg);
             r = 0;

@@ -70,12 +70,13 @@ static void run(struct work *work)
     executor_settle();
 }
 
-/* Called by one of the workers, which it no longer is afterwards. */
+/* Called by one of the workers, which it no longer is afterwards. What is queued in a child of fork()
+ * is its parent's: a function may return there, and the next one must not run twice. */
 static void serve(void)
 {
     struct work *work;
 
-    while ((work = take_from(&ending)) || (work = take_from(&queue)))
+    while (!runtime_is_forked() && ((work = take_from(&ending)) || (work = take_from(&queue))))
         run(work);
     workers--;
 }
@@ -228,7 +229,7 @@ static void *end_things(void *arg)
     hosted_thread_start();
     pthread_mutex_lock(&executor_lock);
     for (;;) {
-        while ((work = take_from(&ending)))
+        while (!runtime_is_forked() && (work = take_from(&ending)))
             run(work);
         ender = ENDER_IDLE;
         while (ender == ENDER_IDLE)
