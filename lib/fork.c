@@ -54,6 +54,7 @@ static void after_fork_in_child(void)
     if (executor_has_threads() || work_has_thread() || timer_has_thread() || had_watcher)
         runtime_forked = true;
     parkers_forked();
+    hopes_forked();
     child_status_forked();
     contexts_forked();
     after_fork();

@@ -106,6 +106,9 @@ bool hope_is_left(struct hope *hope);
 bool hope_spin(struct hope *hope, unsigned pace, bool (*is_ready)(const void *arg),
                const void *arg);
 
+/* For fork.c, in the child: nobody looks there. */
+void hopes_forked(void);
+
 /*
  * Whether it pays to leave something alone for about 2 us, so that more of it gathers. Who takes
  * each piece as soon as it is there shares a cache line with who brings it all the time, and both

@@ -50,9 +50,15 @@ bool hope_is_left(struct hope *hope)
     return false;
 }
 
+static _Atomic unsigned spinners;
+
+void hopes_forked(void)
+{
+    atomic_store_explicit(&spinners, 0, memory_order_relaxed);
+}
+
 bool hope_spin(struct hope *hope, unsigned pace, bool (*is_ready)(const void *arg), const void *arg)
 {
-    static _Atomic unsigned spinners;
     bool ready = false;
 
     if (atomic_fetch_add_explicit(&spinners, 1, memory_order_relaxed) < processor_count() - 1)

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A child of fork() finds no lock taken that the whole process shares, and none of what only its parent's
- * threads were at.
+ * A child of fork() finds no lock taken that the whole process shares.
  *
  * The runtime's objects are linked into this program. A thread holds a lock while the main thread forks, and
  * lets go once that waits for it, or has forked without. Where a lock is a file's own, the thread makes a call
@@ -277,82 +276,6 @@ static void test_locks_are_held_over_the_fork(void **state)
     rv_context_unref(signalled);
 }
 
-/* What the child finds ------------------------------------------------------------------------- */
-
-static int find_no_waiter(void)
-{
-    return list_is_empty(&bg->hooks) ? sleep_briefly() : 1;
-}
-
-static int sleep_long(void *arg)
-{
-    return rv_poll(bg, *(int *)arg, POLLIN, RV_FOREVER) > 0 ? 0 : 1;
-}
-
-/* It may give their stacks to threads of its own. */
-static void test_waiters_stay_behind(void **state)
-{
-    struct caller callers[3];
-    int ends[2];
-    (void)state;
-
-    assert_int_equal(pipe(ends), 0);
-    for (size_t i = 0; i < 3; i++) {
-        caller_start(&callers[i], sleep_long, &ends[0]);
-        caller_wait_blocked(&callers[i]);
-    }
-    assert_int_equal(status_of(find_no_waiter), 0);
-    assert_int_equal(write(ends[1], "", 1), 1);
-    for (size_t i = 0; i < 3; i++)
-        assert_int_equal(caller_join(&callers[i]), 0);
-    close(ends[0]);
-    close(ends[1]);
-}
-
-static bool is_ignored(int signal)
-{
-    struct sigaction action;
-
-    return sigaction(signal, NULL, &action) == 0 && action.sa_handler == SIG_IGN;
-}
-
-static int find_ignored_children(void)
-{
-    return is_ignored(SIGCHLD) ? 0 : 1;
-}
-
-/* One of a command that its parent runs. */
-static void test_children_are_ignored_again(void **state)
-{
-    (void)state;
-
-    signal(SIGCHLD, SIG_IGN);
-    child_status_keep();
-    assert_false(is_ignored(SIGCHLD));
-    assert_int_equal(status_of(find_ignored_children), 0);
-    assert_false(is_ignored(SIGCHLD));
-    child_status_release();
-    assert_true(is_ignored(SIGCHLD));
-    signal(SIGCHLD, SIG_DFL);
-}
-
-static int ignore_and_end(void)
-{
-    signal(SIGUSR1, SIG_IGN);
-    rv_context_unref(signalled);
-    return is_ignored(SIGUSR1) ? 0 : 1;
-}
-
-static void test_what_the_child_sets_stays(void **state)
-{
-    static const int list[] = {SIGUSR1, 0};
-    (void)state;
-
-    assert_int_equal(rv_context_with_signals(bg, list, &signalled), 0);
-    assert_int_equal(status_of(ignore_and_end), 0);
-    rv_context_unref(signalled);
-}
-
 static int setup(void **state)
 {
     (void)state;
@@ -364,9 +287,6 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_locks_are_held_over_the_fork),
-        cmocka_unit_test(test_waiters_stay_behind),
-        cmocka_unit_test(test_children_are_ignored_again),
-        cmocka_unit_test(test_what_the_child_sets_stays),
     };
 
     return cmocka_run_group_tests_name("fork_locks", tests, setup, NULL);
