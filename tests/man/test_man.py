@@ -26,7 +26,7 @@ PAGE = re.compile(r"[\w.-]+\.[1-8]$")
 # Pages of others that ours refer to.
 FOREIGN = {"addr2line(1)", "journalctl(1)", "pkg-config(1)", "timeout(1)",
            "_exit(2)", "clone(2)", "clone3(2)", "fcntl(2)", "fork(2)", "ioctl(2)", "ioprio_set(2)", "open(2)", "openat(2)",
-           "pidfd_send_signal(2)", "poll(2)", "setpriority(2)", "socket(2)", "exit(3)", "syslog(3)",
+           "pidfd_send_signal(2)", "poll(2)", "setpriority(2)", "socket(2)", "dlclose(3)", "exit(3)", "syslog(3)",
            "systemd.exec(5)", "systemd.resource-control(5)", "systemd.service(5)", "systemd.socket(5)", "systemd.time(7)"}
 
 
