@@ -49,9 +49,10 @@ struct command {
     int pidfd;
     int output; /* read end; -1 after its end */
     struct command_output text;
-    /* After SIGTERM: when the grace is over; RV_FOREVER before, and after SIGKILL. */
+    /* After SIGTERM: when the grace is over, if ever; RV_FOREVER before, and after SIGKILL. */
     rv_duration deadline;
     bool terminated; /* its group was sent SIGTERM */
+    bool killed;     /* and SIGKILL */
 };
 
 /* What the program reads: all of the input, from a file in memory, which needs no attention later.
@@ -226,6 +227,7 @@ static int wait_end(struct command *command)
         }
         if (command->deadline != RV_FOREVER && rv_now() >= command->deadline) {
             command_group_signal(&command->group, SIGKILL);
+            command->killed = true;
             command->deadline = RV_FOREVER;
         }
         if (parker_poll(wait.parker, fds, 2, command->deadline) < 0)
@@ -258,15 +260,15 @@ static bool wait_member(struct command *command, int member)
  * command handles. That has its grace, too; and then a moment in which the kernel ends it. */
 static void wait_group(struct command *command)
 {
-    bool killed = command->terminated && command->deadline == RV_FOREVER, waited;
+    bool waited;
     int member;
 
-    if (killed)
+    if (command->killed)
         command->deadline = deadline_after(KILL_PATIENCE);
     while ((member = command_group_find(&command->group)) >= 0 || member == -EMFILE ||
            member == -ENFILE || member == -ENOMEM) {
         /* Who has had its time to get it. */
-        if (command->terminated && !killed)
+        if (command->terminated && !command->killed)
             command_group_remind(&command->group);
         terminate(command);
         waited = wait_member(command, member);
@@ -274,10 +276,10 @@ static void wait_group(struct command *command)
             close(member);
         if (waited)
             continue;
-        if (killed)
+        if (command->killed)
             return;
         command_group_signal(&command->group, SIGKILL);
-        killed = true;
+        command->killed = true;
         command->deadline = deadline_after(KILL_PATIENCE);
     }
 }

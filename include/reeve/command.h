@@ -20,8 +20,8 @@ struct rv_command_options {
     /* Bytes kept of stdout and stderr together, half of them the first and half the last; 0: 64 KiB. The
      * rest is read and dropped. */
     size_t output_max;
-    rv_duration
-        grace; /* between SIGTERM and SIGKILL; 0: 5 s; negative: none, SIGKILL follows at once */
+    /* Between SIGTERM and SIGKILL; 0: 5 s; negative: none, SIGKILL follows at once; RV_FOREVER: no SIGKILL. */
+    rv_duration grace;
 };
 
 struct rv_command_result {
