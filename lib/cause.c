@@ -75,6 +75,6 @@ int rv_context_cause(const struct rv_context *ctx, struct rv_cause *ret_cause)
         string_copy(ret_cause->text, sizeof(ret_cause->text), "its deadline has passed");
     else
         string_copy(ret_cause->text, sizeof(ret_cause->text),
-                    strerror_r(-ret_cause->code, name, sizeof(name)));
+                    error_name(ret_cause->code, name, sizeof(name)));
     return ret_cause->code;
 }

@@ -1,18 +1,21 @@
 /* SPDX-License-Identifier: MIT */
+#include <limits.h>
 #include <reeve/error.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "base/macro.h"
 #include "base/shown.h"
 #include "base/text.h"
 #include "lib/internal.h"
 
 static __thread char current[RV_ERROR_TEXT_SIZE];
 
-static const char *name_of(int err, char *buffer, size_t size)
+const char *error_name(int err, char *buffer, size_t size)
 {
-    return strerror_r(err < 0 ? -err : err, buffer, size);
+    /* The lowest number has no positive one. */
+    return strerror_r(err < 0 ? -MAX(err, -INT_MAX) : err, buffer, size);
 }
 
 int rv_fail(int err, const char *format, ...)
@@ -27,7 +30,8 @@ int rv_fail(int err, const char *format, ...)
     va_end(args);
     string_copy(current, sizeof(current), text);
     length = strlen(current);
-    snprintf(current + length, sizeof(current) - length, ": %s", name_of(err, name, sizeof(name)));
+    snprintf(current + length, sizeof(current) - length, ": %s",
+             error_name(err, name, sizeof(name)));
     return err;
 }
 
@@ -57,7 +61,7 @@ int rv_wrap(int err, const char *format, ...)
     if (length < 0)
         length = 0;
     snprintf(text + length, sizeof(text) - (size_t)length, ": %s",
-             current[0] ? current : name_of(err, name, sizeof(name)));
+             current[0] ? current : error_name(err, name, sizeof(name)));
     text_copy_shown(current, sizeof(current), text);
     return err;
 }

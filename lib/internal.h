@@ -309,6 +309,9 @@ static inline int cancel_code(int code)
     return code > 0 ? -code : code;
 }
 
+/* As strerror_r(), of a negative errno or a positive one; any other number will do, too. */
+const char *error_name(int err, char *buffer, size_t size);
+
 /* Makes text the calling thread's: of a function that ran elsewhere. */
 void error_set_text(const char *text);
 

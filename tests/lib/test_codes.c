@@ -3,6 +3,7 @@
  * What a user cancels with comes out as it went in, whatever the number means elsewhere: a pool that
  * was cancelled with -EAGAIN is not full, a channel's context with -EPIPE not closed.
  */
+#include <limits.h>
 #include <reeve/channel.h>
 #include <reeve/fan.h>
 #include <reeve/once.h>
@@ -318,6 +319,27 @@ static void test_a_discard_without_a_code(void **state)
     rv_pool_destroy(pool);
 }
 
+/* Which has no positive counterpart. */
+static void test_the_lowest_code(void **state)
+{
+    static const char text[] = "Unknown error 2147483647";
+    struct rv_context *ctx;
+    struct rv_cause cause;
+    (void)state;
+
+    assert_int_equal(rv_context_with_cancel(bg, &ctx), 0);
+    rv_context_cancel(ctx, INT_MIN, NULL);
+    assert_int_equal(rv_context_cause(ctx, &cause), INT_MIN);
+    assert_string_equal(cause.text, text);
+    rv_context_unref(ctx);
+    assert_int_equal(rv_fail(INT_MIN, "it"), INT_MIN);
+    assert_string_equal(rv_error_text() + strlen("it: "), text);
+    rv_error_clear();
+    rv_wrap(INT_MIN, "it");
+    assert_string_equal(rv_error_text() + strlen("it: "), text);
+    rv_error_clear();
+}
+
 static int setup(void **state)
 {
     (void)state;
@@ -334,6 +356,7 @@ int main(void)
         cmocka_unit_test(test_whatever_blocks),
         cmocka_unit_test(test_a_positive_code),
         cmocka_unit_test(test_a_discard_without_a_code),
+        cmocka_unit_test(test_the_lowest_code),
     };
 
     return cmocka_run_group_tests_name("codes", tests, setup, NULL);
