@@ -28,7 +28,7 @@ struct once_record {
     _Atomic bool begun, done;
     pthread_mutex_t lock;
     struct list waiters;
-    struct rv_context *ctx; /* the run's */
+    struct rv_context *ctx; /* the run's; NULL after it, with the lock */
     struct rv_once *once;   /* told of success */
     rv_function fn;
     rv_value_function value_fn;
@@ -94,6 +94,30 @@ static struct once_record *record_create(struct rv_context *ctx, struct rv_once 
     return record;
 }
 
+/* It holds all the contexts that the first caller's descends from, and their deadlines. */
+static void give_up_context(struct once_record *record)
+{
+    struct rv_context *ctx = record->ctx;
+
+    rv_context_cancel(ctx, 0, NULL);
+    pthread_mutex_lock(&record->lock);
+    record->ctx = NULL;
+    pthread_mutex_unlock(&record->lock);
+    rv_context_unref(ctx);
+}
+
+static void cancel_run(struct once_record *record)
+{
+    struct rv_context *ctx;
+
+    pthread_mutex_lock(&record->lock);
+    ctx = record->ctx ? rv_context_ref(record->ctx) : NULL;
+    pthread_mutex_unlock(&record->lock);
+    if (ctx)
+        rv_context_cancel(ctx, 0, "the once is finished");
+    rv_context_unref(ctx);
+}
+
 static void run(void *arg)
 {
     struct once_record *record = arg;
@@ -106,7 +130,7 @@ static void run(void *arg)
     r = record->fn ? record->fn(record->ctx, record->arg)
                    : record->value_fn(record->ctx, record->arg, &record->once->value);
     running = before;
-    rv_context_cancel(record->ctx, 0, NULL);
+    give_up_context(record);
     pthread_mutex_lock(&record->lock);
     record->code = r;
     string_copy(record->text, sizeof(record->text), r < 0 ? rv_error_text() : "");
@@ -238,7 +262,7 @@ void rv_once_finish(struct rv_once *once)
 
     if (record) {
         /* Callers that were cancelled have left a run behind, perhaps. */
-        rv_context_cancel(record->ctx, 0, "the once is finished");
+        cancel_run(record);
         if (!executor_take_back(&record->work) && !runtime_is_forked())
             wait_done(rv_context_background(), record);
         /* The run's thread may be about to let go of the lock. */

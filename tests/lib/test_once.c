@@ -131,6 +131,23 @@ static void test_the_run_has_the_callers_values_only(void **state)
     rv_context_unref(valued);
 }
 
+static void test_it_keeps_no_context(void **state)
+{
+    struct rv_runtime_stats before, after;
+    struct rv_once once = RV_ONCE_INIT;
+    struct rv_context *timed;
+    (void)state;
+
+    reset();
+    rv_runtime_stats(&before);
+    assert_int_equal(rv_context_with_timeout(bg, RV_HOUR, &timed), 0);
+    assert_int_equal(rv_once_do(timed, &once, fail_run, NULL), -EIO);
+    rv_context_unref(timed);
+    rv_runtime_stats(&after);
+    assert_true(after.timers <= before.timers);
+    rv_once_finish(&once);
+}
+
 /* Re-entry ---------------------------------------------------------------------------------------
  */
 
@@ -259,6 +276,7 @@ int main(void)
         cmocka_unit_test(test_all_see_the_one_run),
         cmocka_unit_test(test_an_error_is_kept),
         cmocka_unit_test(test_the_run_has_the_callers_values_only),
+        cmocka_unit_test(test_it_keeps_no_context),
         cmocka_unit_test(test_reentry_is_seen_through_another_once),
         cmocka_unit_test(test_finish_waits_for_a_run_that_was_left),
         cmocka_unit_test(test_it_runs_on_the_caller_when_there_is_no_thread),
