@@ -327,6 +327,8 @@ void rv_pool_discard(struct rv_pool *pool, int code, const char *text)
 
     string_copy(cause.text, sizeof(cause.text), text ? text : "");
     pthread_mutex_lock(&pool->lock);
+    if (!pool->discarded)
+        pool->discard = cause;
     pool->discarded = true;
     stop_accepting(pool);
     pool_lose_all(pool, &cause);

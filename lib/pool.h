@@ -112,7 +112,8 @@ struct rv_pool {
     unsigned workers;         /* that have not ended */
     unsigned callers;         /* blocked in the pool, or on their way out */
     bool stopping;
-    bool discarded;            /* nothing is put aside for a retry any more */
+    struct rv_cause discard;   /* written once, before: */
+    _Atomic bool discarded;    /* nothing is put aside for a retry any more, nor tried again */
     uint64_t finished, failed; /* of workers that have ended */
     uint64_t lost, retried;
 };

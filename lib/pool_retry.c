@@ -93,7 +93,7 @@ void retry_hasten(struct rv_pool *pool)
 {
     struct retry *retry, *next;
 
-    /* One whose timer runs at this moment becomes due by itself. */
+    /* One whose timer runs at this moment becomes due by itself, and a worker reports it. */
     LIST_FOREACH_SAFE (retry, next, &pool->retries, list)
         if (timer_disarm(&retry->timer))
             make_due(pool, retry);

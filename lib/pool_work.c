@@ -115,7 +115,8 @@ static void report_lost(struct rv_pool *pool, const struct taken_job *taken)
 {
     struct rv_cause cause;
 
-    rv_context_cause(pool->ctx, &cause);
+    if (rv_context_cause(pool->ctx, &cause) == 0)
+        cause = pool->discard;
     report(pool, taken, RV_JOB_LOST, cause.code, cause.text, 0);
     pthread_mutex_lock(&pool->lock);
     pool->lost++;
@@ -313,8 +314,9 @@ static bool work_once(struct rv_pool *pool, struct worker *worker)
 
     if (!take_work(pool, worker, &taken))
         return false;
-    /* The cancel came before this worker took the job, and no job starts after a cancel. */
-    if (rv_context_err(pool->ctx) != 0) {
+    /* The cancel came before this worker took the job, and no job starts after a cancel; nor again after
+     * a discard, which leaves those to us whose timer was running just then. */
+    if (rv_context_err(pool->ctx) != 0 || (taken.attempts > 0 && pool->discarded)) {
         report_lost(pool, &taken);
         return true;
     }
