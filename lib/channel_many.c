@@ -55,7 +55,7 @@ int rv_channel_send_many(struct rv_context *ctx, struct rv_channel *channel, con
 {
     const unsigned char *next = elements;
     size_t sent = 0, some = 0;
-    enum attempt r = ATTEMPT_DONE;
+    enum attempt r = rv_context_err(ctx) != 0 ? ATTEMPT_CANCELLED : ATTEMPT_DONE;
 
     for (; sent < count && r == ATTEMPT_DONE; sent += some, next += some * channel->element_size) {
         if (rv_context_err(ctx) != 0)

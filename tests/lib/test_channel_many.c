@@ -40,12 +40,18 @@ static void test_as_many_as_there_are(void **state)
 static void test_none(void **state)
 {
     struct rv_channel *channel = make(2);
+    struct rv_context *done;
     size_t count = 99;
     uint64_t element;
     (void)state;
 
     assert_int_equal(rv_channel_send_many(bg, channel, NULL, 0, &count), 0);
     assert_int_equal(count, 0);
+    assert_int_equal(rv_context_with_timeout(bg, 0, &done), 0);
+    count = 99;
+    assert_int_equal(rv_channel_send_many(done, channel, NULL, 0, &count), -ETIMEDOUT);
+    assert_int_equal(count, 0);
+    rv_context_unref(done);
     count = 99;
     assert_int_equal(rv_channel_recv_many(bg, channel, &element, 0, &count), -EINVAL);
     assert_int_equal(count, 0);
