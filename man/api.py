@@ -15,6 +15,7 @@ import header as headers
 
 # What an error means wherever nothing else is said; the comments say what it means in a place.
 ERRORS = {
+    "-EACCES": "not permitted",
     "-EAGAIN": "would block, or no thread or room is to be had",
     "-EBADF": "not an open descriptor",
     "-ECANCELED": "cancelled",
@@ -24,6 +25,7 @@ ERRORS = {
     "-EINVAL": "an argument is wrong",
     "-EMFILE": "too many open descriptors",
     "-EMSGSIZE": "the data is too large",
+    "-ENFILE": "too many open descriptors in the whole system",
     "-ENOENT": "there is no such thing",
     "-ENOMEM": "no memory",
     "-ENOSYS": "not within a host",

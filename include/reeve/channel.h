@@ -44,7 +44,7 @@ int rv_channel_try_recv(struct rv_channel *channel, void *ret_element);
  * Sends count elements that lie side by side, in their order, blocking while there is no room: one
  * call costs hardly more than one rv_channel_send(). Those of other senders may come between them.
  * *ret_sent (may be NULL) is how many were sent, from the first on: all, unless an error is
- * returned. Returns 0, -EPIPE, or the context's code.
+ * returned. Returns 0, -EPIPE, or the context's code, this one for a count of 0, too.
  */
 int rv_channel_send_many(struct rv_context *ctx, struct rv_channel *channel, const void *elements,
                          size_t count, size_t *ret_sent);
@@ -70,10 +70,10 @@ struct rv_clause {
     enum { RV_CLAUSE_SEND, RV_CLAUSE_RECV, RV_CLAUSE_FD } kind;
     struct rv_channel *channel; /* NULL: never ready */
     void *element;              /* to send from or receive into */
-    int fd;
-    short events;  /* to wait for */
-    short revents; /* what was ready */
-    int result;    /* of the clause that was chosen: 0 or -EPIPE */
+    int fd;                     /* negative: never ready */
+    short events;               /* to wait for */
+    short revents;              /* what was ready; POLLNVAL: fd is not open */
+    int result;                 /* of the clause that was chosen: 0 or -EPIPE */
 };
 
 /* The clauses of an array of struct rv_clause: send *element, receive into *element, or wait for
@@ -90,8 +90,9 @@ struct rv_clause {
 /*
  * Waits until one clause can proceed, does it, and returns its index; its result says whether the
  * channel was closed (-EPIPE). Among several that are ready the choice is fair. Returns -EAGAIN
- * after timeout (0: without waiting), the context's code, or -EINVAL for more than RV_SELECT_MAX
- * clauses. Without any clause it waits for the timeout or the context.
+ * after timeout (0: without waiting), the context's code, -EINVAL for more than RV_SELECT_MAX
+ * clauses, or, with descriptors, -EMFILE, -ENFILE, -ENOMEM or -EINVAL where limits keep it from waiting. Without
+ * any clause that can be ready it waits for the timeout or the context.
  */
 int rv_select(struct rv_context *ctx, struct rv_clause *clauses, size_t count, rv_duration timeout);
 

@@ -49,8 +49,9 @@ struct rv_command_result {
  * its default as long as a program runs; other children that end meanwhile stay until they are waited for.
  *
  * Returns 0 when it exited with 0; the context's code after a cancel; -ECHILD, with a text that
- * tells the exit code or signal, when it failed; -ENOENT, -ENOMEM and the like when it could not be
- * run. *ret_result is filled in whenever the program ran, and zeroed otherwise.
+ * tells the exit code or signal, when it failed; -EINVAL for options of an unknown size;
+ * -ENOENT, -EACCES, -EMFILE, -ENOMEM and the like, with a text, when it could not be run. *ret_result is
+ * filled in whenever the program ran, and zeroed otherwise.
  */
 int rv_command_run(struct rv_context *ctx, char *const *argv,
                    const struct rv_command_options *options, struct rv_command_result *ret_result);

@@ -9,8 +9,9 @@
  *
  * A context is reference counted: creating gives one reference, which rv_context_unref() gives
  * back. Giving back the last one cancels a context that is not done, as nobody could cancel it
- * later. A child keeps its parent's memory. All functions may be called from any thread; only
- * rv_context_wait() blocks, and where said rv_after_stop().
+ * later. What hangs on a context holds a reference as well: its children, groups, pools, periodic
+ * functions, and each rv_context_after(). As long as there is one, giving back one's own cancels
+ * nothing. All functions may be called from any thread; only rv_context_wait() blocks, and where said rv_after_stop().
  */
 #ifndef REEVE_CONTEXT_H
 #define REEVE_CONTEXT_H
@@ -60,8 +61,8 @@ int rv_context_without_cancel(struct rv_context *parent, struct rv_context **ret
 /*
  * Done when the process receives one of the signals of a 0-terminated list; the cause names the
  * signal and its sender. While such a context is not done, the signals do nothing else. Returns 0,
- * -EINVAL for a signal that cannot be caught, -EAGAIN when no thread can be had, -ENOTSUP in a child
- * of fork(), or -ENOMEM.
+ * -EINVAL for a signal that cannot be caught, -EAGAIN when no thread can be had, -EMFILE or -ENFILE when no
+ * descriptor can, -ENOTSUP in a child of fork(), or -ENOMEM.
  */
 int rv_context_with_signals(struct rv_context *parent, const int *signals,
                             struct rv_context **ret_ctx);
@@ -90,13 +91,13 @@ int rv_context_wait(struct rv_context *ctx);
 
 /* A descriptor that becomes readable when ctx is done, for poll() and event loops; it belongs to
  * the context and must not be read or closed. In a child of fork() its number stays, and it is the child's own.
- * Returns it or -EMFILE and the like. */
+ * Returns it, or -EMFILE, -ENFILE or -ENOMEM. */
 int rv_context_fd(struct rv_context *ctx);
 
 /*
  * Runs fn on a thread of the runtime once ctx is done, with no lock held; at once if it is done
- * already. A thread is kept for such functions, so one runs even when all others are in use, and
- * may end what they wait for; if more fall due then, they run one after the other. Returns 0 and
+ * already. Until it is stopped it holds a reference to ctx. A thread is kept for such functions, so
+ * one runs even when all others are in use, and may end what they wait for; if more fall due then, they run one after the other. Returns 0 and
  * *ret_after; -ENOMEM; -EAGAIN when that thread cannot be had; or -ENOTSUP in a child of fork().
  * Ownership: end with rv_after_stop().
  */
@@ -141,7 +142,8 @@ struct rv_context_info {
 };
 
 /* Calls fn for ctx and all its live descendants, as they are at one moment, parents first, until fn
- * returns other than 0; returns that, or -ENOMEM without having called it. fn may call anything. */
+ * returns other than 0; returns that, or -ENOMEM without having called it. fn may call anything. What no cancel of
+ * ctx would reach is no descendant of it: of the background, which nobody cancels, fn sees nothing else. */
 int rv_context_visit(struct rv_context *ctx,
                      int (*fn)(const struct rv_context_info *info, void *arg), void *arg);
 

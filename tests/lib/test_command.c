@@ -439,6 +439,16 @@ static void test_statuses_where_sigchld_is_ignored(void **state)
     sigaction(SIGCHLD, &before, NULL);
 }
 
+static void test_options_of_an_unknown_size(void **state)
+{
+    struct rv_command_options options = {.size = sizeof(options) - 1};
+    struct rv_command_result result = {.exit_code = 1};
+    (void)state;
+
+    assert_int_equal(run("exit 0", &options, &result), -EINVAL);
+    assert_int_equal(result.exit_code, 0);
+}
+
 /* The other durations of public functions are in test_durations.c. */
 static void test_graces_at_the_ends(void **state)
 {
@@ -473,6 +483,7 @@ int main(void)
         cmocka_unit_test(test_what_leaves_the_session_lives),
         cmocka_unit_test(test_a_cancel_reaches_no_other_command),
         cmocka_unit_test(test_statuses_where_sigchld_is_ignored),
+        cmocka_unit_test(test_options_of_an_unknown_size),
         cmocka_unit_test(test_graces_at_the_ends),
     };
 

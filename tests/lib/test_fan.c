@@ -246,6 +246,23 @@ static void test_the_end_reaches_all(void **state)
     }
 }
 
+static void test_no_workers(void **state)
+{
+    struct rv_channel *in, *out;
+    int item = 1;
+    long long result;
+    (void)state;
+
+    rv_channel_create(sizeof(item), 1, &in);
+    rv_channel_create(sizeof(result), 1, &out);
+    rv_channel_send(bg, in, &item);
+    assert_int_equal(rv_fan_run(bg, in, out, 0, square, NULL), -EINVAL);
+    assert_int_equal(rv_channel_recv(bg, out, &result), -EPIPE);
+    assert_int_equal(rv_channel_length(in), 1);
+    rv_channel_unref(in);
+    rv_channel_unref(out);
+}
+
 static int setup(void **state)
 {
     (void)state;
@@ -261,6 +278,7 @@ int main(void)
         cmocka_unit_test(test_fan_has_no_text_of_others),
         cmocka_unit_test(test_long_items_after_short_ones),
         cmocka_unit_test(test_the_end_reaches_all),
+        cmocka_unit_test(test_no_workers),
     };
 
     return cmocka_run_group_tests_name("fan", tests, setup, NULL);
