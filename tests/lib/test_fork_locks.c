@@ -206,20 +206,14 @@ static int end_watched(void)
     return 0;
 }
 
-static void *park(void *arg)
+static int prepare_parker(void)
 {
-    (void)arg;
-    return parker_self();
-}
+    struct parker *parker = parker_prepare();
 
-static int park_anew(void)
-{
-    pthread_t thread;
-    void *parker;
-
-    if (pthread_create(&thread, NULL, park, NULL) != 0)
+    if (!parker)
         return 1;
-    return pthread_join(thread, &parker) == 0 && parker ? 0 : 2;
+    parker_give_back(parker);
+    return 0;
 }
 
 static const struct row {
@@ -234,7 +228,7 @@ static const struct row {
     {"children's statuses", hold_statuses, run_command},
     {"the timer", hold_timer, ask_stats},
     {"the executor", hold_executor, ask_stats},
-    {"parkers", hold_parkers, park_anew},
+    {"parkers", hold_parkers, prepare_parker},
 };
 
 static int status_of(int (*use)(void))
