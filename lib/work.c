@@ -11,7 +11,7 @@
  * the number of processors, and then one each millisecond in which nothing was taken from the queue:
  * so short work does not bring up hundreds of threads, and work that blocks does not hold up the
  * rest for long. At the limit of threads nobody looks again: a thread that ends what it does looks
- * itself. Where the kernel refuses a thread, the pauses double up to a second.
+ * itself. Where the kernel refuses a thread, the pauses double up to a tenth of a second.
  *
  * Ending work is taken before all other, and one thread, which is made before the first of it can be
  * queued and is not counted, does nothing else: the ender. It is asked first; while it is at work,
@@ -28,7 +28,7 @@
 #include "lib/thread.h"
 
 #define STALL     RV_MILLISECOND
-#define STALL_MAX RV_SECOND
+#define STALL_MAX (100 * RV_MILLISECOND)
 
 static struct list queue = {&queue, &queue};
 static struct list ending = {&ending, &ending}; /* in front of the queue */
