@@ -22,12 +22,9 @@
 #include "daemon/supervisor/supervisor_internal.h"
 #include "daemon/supervisor/tenancy.h"
 #include "daemon/supervisor/tree.h"
+#include "daemon/supervisor/turns.h"
 #include "daemon/supervisor/unit.h"
 #include "daemon/supervisor/watch.h"
-
-/* For how long units are told to start or stop before others have their turn. Each telling wakes a host, which may take
- * the processor of a busy machine. */
-#define TURN NSEC_PER_MSEC
 
 /* A settling looks at all units: while many start or stop, the next waits for so many times what it took, and takes all
  * that has changed meanwhile. */
@@ -136,69 +133,6 @@ static void finish_checking(struct supervisor *supervisor)
     supervisor_fail(supervisor, text);
 }
 
-/* Whether another unit may be told in this turn; else the next settling goes on. */
-static bool has_time(struct supervisor *supervisor, int64_t begun)
-{
-    if (clock_monotonic() - begun < TURN)
-        return true;
-    supervisor_changed(supervisor);
-    return false;
-}
-
-/* Those whose turn it is in one settling. */
-struct turn {
-    int64_t begun;
-    bool told; /* one of them has been */
-};
-
-static void start_one(struct supervisor *supervisor, struct unit *unit, struct turn *turn)
-{
-    const struct unit *culprit;
-    enum tree_wait wait = tree_wait(unit, &culprit);
-
-    if (wait == TREE_MAY)
-        unit_handle(unit, UNIT_EVENT_PROCEED, NULL);
-    else if (wait == TREE_MOVES && !culprit)
-        tenancy_make_room(unit);
-    if (unit->state == UNIT_STARTING) {
-        pace_begin(&supervisor->pace, unit);
-        supervisor->begun_last = unit;
-        turn->told = true;
-    }
-    if (unit->state == UNIT_WAITING)
-        tree_describe_wait(unit, unit->reason, sizeof(unit->reason));
-}
-
-/* From the one behind the last that was begun: those that fall at once, and wait again, do not take the turns of others.
- * Returns false where the rest has to wait. */
-static bool start_those(struct supervisor *supervisor, bool fell, struct turn *turn)
-{
-    const struct unit *last = supervisor->begun_last;
-    struct list *first = last ? last->list.next : supervisor->units.next, *node = first;
-
-    do {
-        struct unit *unit = list_entry(node, struct unit, list);
-
-        node = node->next;
-        if (&unit->list == &supervisor->units || unit->state != UNIT_WAITING ||
-            unit->goal != GOAL_NONE || (unit->history.streak > 0) != fell)
-            continue;
-        if (!pace_has_room(&supervisor->pace) || (turn->told && !has_time(supervisor, turn->begun)))
-            return false;
-        start_one(supervisor, unit, turn);
-    } while (node != first);
-    return true;
-}
-
-/* What never ran, or a person has asked for, goes before what fell. */
-static void start_next(struct supervisor *supervisor)
-{
-    struct turn turn = {.begun = clock_monotonic()};
-
-    if (start_those(supervisor, false, &turn))
-        start_those(supervisor, true, &turn);
-}
-
 /* One that a person has stopped, or that waits for such a one, is not waited for. Nothing else may come
  * between an essential module and its first start, or it would be waited for without an end. */
 static bool is_started(struct supervisor *supervisor, struct unit *unit)
@@ -242,49 +176,10 @@ static void finish_starting(struct supervisor *supervisor)
     supervisor_notify(supervisor, SUPERVISOR_STARTED);
 }
 
-static bool is_up(const struct unit *unit)
+static void finish_stopping(struct supervisor *supervisor)
 {
-    return !unit_is_down(unit);
-}
-
-/* Returns false where it has to wait for its turn. */
-static bool stop_one(struct supervisor *supervisor, struct unit *unit)
-{
-    struct unit_input input = {.cause = &supervisor->cause};
-
-    if (!pace_has_room(&supervisor->pace))
-        return false;
-    unit_handle(unit, UNIT_EVENT_STOP, &input);
-    if (unit->state == UNIT_STOPPING)
-        pace_begin(&supervisor->pace, unit);
-    return true;
-}
-
-static void stop_next(struct supervisor *supervisor)
-{
-    struct unit_input input = {.cause = &supervisor->cause};
-    bool all_down = true, stopped = false;
-    int64_t begun = clock_monotonic();
     struct tenancy *tenancy;
-    struct unit *unit;
 
-    LIST_FOREACH (unit, &supervisor->units, list)
-        if (is_up(unit)) {
-            all_down = false;
-            unit->wanted = false;
-            if (unit->state == UNIT_STOPPING || !tree_may_stop(unit))
-                continue;
-            if (stopped && !has_time(supervisor, begun))
-                break;
-            stopped = true;
-            if (!stop_one(supervisor, unit))
-                break;
-        }
-    unit = stopped ? NULL : tree_untie(supervisor, is_up);
-    if (unit)
-        unit_handle(unit, UNIT_EVENT_STOP, &input);
-    if (!all_down)
-        return;
     LIST_FOREACH (tenancy, &supervisor->tenancies, list)
         if (host_state(tenancy->host) != HOST_ABSENT)
             return;
@@ -340,12 +235,12 @@ void supervisor_settle(void *arg)
         finish_checking(supervisor);
     if (may_begin(supervisor)) {
         goals_settle(supervisor);
-        start_next(supervisor);
+        turns_start(supervisor);
     }
     if (supervisor->phase == PHASE_STARTING)
         finish_starting(supervisor);
-    if (supervisor->phase == PHASE_STOPPING)
-        stop_next(supervisor);
+    if (supervisor->phase == PHASE_STOPPING && turns_stop(supervisor))
+        finish_stopping(supervisor);
     roll_settle(supervisor);
     errands_settle(supervisor);
     operate_settle(supervisor);

@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: MIT */
+#include "daemon/supervisor/turns.h"
+
+#include "base/clock.h"
+#include "base/duration.h"
+#include "daemon/supervisor/goal.h"
+#include "daemon/supervisor/supervisor_internal.h"
+#include "daemon/supervisor/tenancy.h"
+#include "daemon/supervisor/tree.h"
+#include "daemon/supervisor/unit.h"
+
+/* For how long units are told to start or stop before others have their turn. Each telling wakes a host, which may take
+ * the processor of a busy machine. */
+#define TURN NSEC_PER_MSEC
+
+/* Whether another unit may be told in this turn; else the next settling goes on. */
+static bool has_time(struct supervisor *supervisor, int64_t begun)
+{
+    if (clock_monotonic() - begun < TURN)
+        return true;
+    supervisor_changed(supervisor);
+    return false;
+}
+
+/* Those whose turn it is in one settling. */
+struct turn {
+    int64_t begun;
+    bool told; /* one of them has been */
+};
+
+static void start_one(struct supervisor *supervisor, struct unit *unit, struct turn *turn)
+{
+    const struct unit *culprit;
+    enum tree_wait wait = tree_wait(unit, &culprit);
+
+    if (wait == TREE_MAY)
+        unit_handle(unit, UNIT_EVENT_PROCEED, NULL);
+    else if (wait == TREE_MOVES && !culprit)
+        tenancy_make_room(unit);
+    if (unit->state == UNIT_STARTING) {
+        pace_begin(&supervisor->pace, unit);
+        supervisor->begun_last = unit;
+        turn->told = true;
+    }
+    if (unit->state == UNIT_WAITING)
+        tree_describe_wait(unit, unit->reason, sizeof(unit->reason));
+}
+
+/* From the one behind the last that was begun: those that fall at once, and wait again, do not take the turns of others.
+ * Returns false where the rest has to wait. */
+static bool start_those(struct supervisor *supervisor, bool fell, struct turn *turn)
+{
+    const struct unit *last = supervisor->begun_last;
+    struct list *first = last ? last->list.next : supervisor->units.next, *node = first;
+
+    do {
+        struct unit *unit = list_entry(node, struct unit, list);
+
+        node = node->next;
+        if (&unit->list == &supervisor->units || unit->state != UNIT_WAITING ||
+            unit->goal != GOAL_NONE || (unit->history.streak > 0) != fell)
+            continue;
+        if (!pace_has_room(&supervisor->pace) || (turn->told && !has_time(supervisor, turn->begun)))
+            return false;
+        start_one(supervisor, unit, turn);
+    } while (node != first);
+    return true;
+}
+
+/* What never ran, or a person has asked for, goes before what fell. */
+void turns_start(struct supervisor *supervisor)
+{
+    struct turn turn = {.begun = clock_monotonic()};
+
+    if (start_those(supervisor, false, &turn))
+        start_those(supervisor, true, &turn);
+}
+
+static bool is_up(const struct unit *unit)
+{
+    return !unit_is_down(unit);
+}
+
+/* Returns false where it has to wait for its turn. */
+static bool stop_one(struct supervisor *supervisor, struct unit *unit)
+{
+    struct unit_input input = {.cause = &supervisor->cause};
+
+    if (!pace_has_room(&supervisor->pace))
+        return false;
+    unit_handle(unit, UNIT_EVENT_STOP, &input);
+    if (unit->state == UNIT_STOPPING)
+        pace_begin(&supervisor->pace, unit);
+    return true;
+}
+
+bool turns_stop(struct supervisor *supervisor)
+{
+    struct unit_input input = {.cause = &supervisor->cause};
+    bool all_down = true, stopped = false;
+    int64_t begun = clock_monotonic();
+    struct unit *unit;
+
+    LIST_FOREACH (unit, &supervisor->units, list)
+        if (is_up(unit)) {
+            all_down = false;
+            unit->wanted = false;
+            if (unit->state == UNIT_STOPPING || !tree_may_stop(unit))
+                continue;
+            if (stopped && !has_time(supervisor, begun))
+                break;
+            stopped = true;
+            if (!stop_one(supervisor, unit))
+                break;
+        }
+    unit = stopped ? NULL : tree_untie(supervisor, is_up);
+    if (unit)
+        unit_handle(unit, UNIT_EVENT_STOP, &input);
+    return all_down;
+}
