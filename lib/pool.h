@@ -149,6 +149,13 @@ size_t claim_left(const struct worker *worker);
 /* Somebody else takes up to `limit` of it, the last ones. Returns how many; 0 when nothing was left. With the lock. */
 size_t claim_take_away(struct worker *worker, struct job *jobs, size_t limit);
 
+/* pool_take.c */
+
+/* A job for the worker. Returns false when there is none. */
+bool pool_take_work(struct rv_pool *pool, struct worker *worker, struct taken_job *ret_taken);
+/* With the lock: a job that nobody has begun, wherever it is. */
+bool pool_take_any(struct rv_pool *pool, struct taken_job *ret_taken);
+
 /* pool_retry.c */
 
 /* Puts a failed job aside for its next attempt. Returns false when it has none, or there is no

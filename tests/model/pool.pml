@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Pools: lib/pool.c, lib/pool_work.c, lib/pool_claim.c, lib/pool_wake.c, and of lib/pool_retry.c
+ * Pools: lib/pool.c, lib/pool_work.c, lib/pool_take.c, lib/pool_claim.c, lib/pool_wake.c, and of lib/pool_retry.c
  * what becomes due.
  *
  * Checked under sequential consistency; memory order is for ThreadSanitizer and tests/lib/. A push
