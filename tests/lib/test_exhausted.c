@@ -247,7 +247,11 @@ static void test_a_start_waits_for_any_thread(void **state)
     assert_int_equal(rv_group_create(bg, &group), 0);
     for (int i = 0; i < THREADS - 1; i++)
         assert_int_equal(rv_group_go(busy, until_released, NULL), 0);
-    assert_int_equal(rv_group_go(group, meet_recv, channel), 0);
+    /* The others may have a thread more for a moment than they need. */
+    do
+        r = rv_group_go(group, meet_recv, channel);
+    while (r == -EAGAIN);
+    assert_int_equal(r, 0);
     wait_value(&running, THREADS);
     r = rv_group_go(group, meet_send, channel);
     atomic_store(&release_all, 1);
