@@ -215,7 +215,8 @@ class Operations(PuppetTest):
         first = daemon.ask_later("/v1/plan")
         harness.wait_until(lambda: len(daemon.processes()) > before, "the host that is being checked")
         descriptors = daemon.descriptors()
-        for _ in range(100):
+        # No more than a slow machine has seen before the check has had its time.
+        for _ in range(30):
             with socket.socket(socket.AF_UNIX) as client:
                 client.connect(daemon.control)
                 client.sendall(b"GET /v1/plan HTTP/1.1\r\nHost: reeved\r\n\r\n")
@@ -347,7 +348,7 @@ class Plans(PuppetTest):
                 ("crash", [r'\[module:a\] \S*puppet\.so ended while it was being checked: killed by SIGSEGV',
                            r'reeve\.ini:\d+: \[module:a\] SIGSEGV in check at address 0x10, frames: puppet\.so\+0x']),
                 ("overflow", [r'\[module:a\] \S*puppet\.so ended while it was being checked: killed by SIGSEGV',
-                              r'\[module:a\] stack overflow in check .*rv_runtime_configure\(3\), frames: puppet\.so\+0x']),
+                              r'\[module:a\] stack overflow in check .*rv_runtime_configure\(3\), frames: .*puppet\.so\+0x']),
                 # Its last lines are told where the log leaves out what modules print.
                 ("die terminate called|what(): http://u:secret@host",
                  [r'\[module:a\] \S*puppet\.so ended while it was being checked: killed by SIGABRT',
