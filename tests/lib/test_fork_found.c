@@ -5,27 +5,13 @@
  */
 #include <reeve/sleep.h>
 #include <signal.h>
-#include <sys/wait.h>
 
 #include "lib/child_status.h"
 #include "lib/context.h"
-#include "tests/support/test.h"
+#include "tests/lib/forking.h"
 
 static struct rv_context *bg, *signalled;
-static _Atomic int looking, forked;
-
-static int status_of(int (*use)(void))
-{
-    int status = -1;
-    pid_t pid = fork();
-
-    if (pid == 0) {
-        alarm(10);
-        _exit(use());
-    }
-    atomic_store(&forked, 1);
-    return pid > 0 && waitpid(pid, &status, 0) == pid ? status : -1;
-}
+static _Atomic int looking;
 
 static int find_no_waiter(void)
 {

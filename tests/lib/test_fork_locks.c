@@ -12,16 +12,15 @@
 #include <reeve/sleep.h>
 #include <signal.h>
 #include <sys/eventfd.h>
-#include <sys/wait.h>
 
 #include "lib/child_status.h"
 #include "lib/context.h"
 #include "lib/executor.h"
-#include "tests/support/test.h"
+#include "tests/lib/forking.h"
 
 static struct rv_context *bg, *signalled, *watched;
 static pid_t main_thread;
-static _Atomic int held, forked;
+static _Atomic int held;
 static __thread bool holds_up;
 
 /* Holding -------------------------------------------------------------------------------------- */
@@ -230,19 +229,6 @@ static const struct row {
     {"the executor", hold_executor, ask_stats},
     {"parkers", hold_parkers, prepare_parker},
 };
-
-static int status_of(int (*use)(void))
-{
-    int status = -1;
-    pid_t pid = fork();
-
-    if (pid == 0) {
-        alarm(10);
-        _exit(use());
-    }
-    atomic_store(&forked, 1);
-    return pid > 0 && waitpid(pid, &status, 0) == pid ? status : -1;
-}
 
 static void test_locks_are_held_over_the_fork(void **state)
 {
