@@ -20,25 +20,8 @@
 #include "daemon/supervisor/watch.h"
 #include "daemon/supervisor/zone_watch.h"
 
-int supervisor_create(struct loop *loop, const struct supervisor_options *options,
-                      struct config *config, struct supervisor **ret_supervisor)
+static void init_lists(struct supervisor *supervisor)
 {
-    struct supervisor *supervisor = calloc(1, sizeof(*supervisor));
-    int r;
-
-    if (!supervisor) {
-        config_free(config);
-        return -ENOMEM;
-    }
-    *supervisor = (struct supervisor){
-        .loop = loop,
-        .config_path = options->config_path,
-        .host_program = options->host_program,
-        .places = options->places,
-        .observer = options->observer,
-        .arg = options->arg,
-        .config = config,
-    };
     list_init(&supervisor->units);
     for (size_t i = 0; i < NAME_BUCKETS; i++) {
         list_init(&supervisor->names[i]);
@@ -51,7 +34,14 @@ int supervisor_create(struct loop *loop, const struct supervisor_options *option
     requests_init(&supervisor->requests);
     operations_init(&supervisor->operations);
     plans_init(&supervisor->plans);
-    r = loop_timer_create(loop, supervisor_settle, supervisor, &supervisor->settle_timer);
+}
+
+/* Returns 0 or a negative errno. */
+static int create_parts(struct supervisor *supervisor, const struct supervisor_options *options)
+{
+    struct loop *loop = supervisor->loop;
+    int r = loop_timer_create(loop, supervisor_settle, supervisor, &supervisor->settle_timer);
+
     if (r == 0)
         r = loop_timer_create(loop, supervisor_stop_timer, supervisor, &supervisor->stop_timer);
     if (r == 0)
@@ -74,6 +64,30 @@ int supervisor_create(struct loop *loop, const struct supervisor_options *option
         r = stray_start(loop, options->successor);
     if (r == 0)
         r = cgroups_start(loop, options->successor);
+    return r;
+}
+
+int supervisor_create(struct loop *loop, const struct supervisor_options *options,
+                      struct config *config, struct supervisor **ret_supervisor)
+{
+    struct supervisor *supervisor = calloc(1, sizeof(*supervisor));
+    int r;
+
+    if (!supervisor) {
+        config_free(config);
+        return -ENOMEM;
+    }
+    *supervisor = (struct supervisor){
+        .loop = loop,
+        .config_path = options->config_path,
+        .host_program = options->host_program,
+        .places = options->places,
+        .observer = options->observer,
+        .arg = options->arg,
+        .config = config,
+    };
+    init_lists(supervisor);
+    r = create_parts(supervisor, options);
     for (size_t i = 0; r == 0 && i < config->module_count; i++) {
         struct unit *unit;
 
