@@ -174,6 +174,7 @@ void spawner_drop(struct spawner *spawner, struct host *host)
 static void give_up(void *arg)
 {
     struct spawner *spawner = arg;
+    char what[64], limit[DURATION_TEXT_SIZE];
     struct list waiting;
     struct host *host = spawner->host;
 
@@ -185,10 +186,12 @@ static void give_up(void *arg)
         list_append(&waiting, &host->waiting);
     }
     loop_timer_arm(spawner->late, LATE);
+    snprintf(what, sizeof(what), "there is no process after %s",
+             duration_format(LATE, limit, sizeof(limit)));
     /* Whoever hears of it may destroy others, or start anew. */
     while (!list_is_empty(&waiting)) {
         host = list_entry(waiting.next, struct host, waiting);
-        host_report_unstarted(host, "there is no process after 10s", 0);
+        host_report_unstarted(host, what, 0);
     }
 }
 
