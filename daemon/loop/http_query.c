@@ -1,9 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 #include "daemon/loop/http_query.h"
 
+#include <ctype.h>
+#include <event2/http.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+
+#include "base/macro.h"
 
 #define ACCEPTED ((struct http_refusal){0})
 
@@ -12,39 +17,38 @@ static struct http_refusal refuse(int status, const char *text)
     return (struct http_refusal){.status = status, .text = text};
 }
 
-/* Returns the value of a digit, or -1. */
-static int hex_digit(char digit)
+/* Each % has two digits: evhttp_uridecode() would leave another one as it is. */
+static bool is_encoded_well(const char *text)
 {
-    if (digit >= '0' && digit <= '9')
-        return digit - '0';
-    if (digit >= 'a' && digit <= 'f')
-        return digit - 'a' + 10;
-    return digit >= 'A' && digit <= 'F' ? digit - 'A' + 10 : -1;
+    for (const char *at = text; (at = strchr(at, '%')); at++)
+        if (!isxdigit((unsigned char)at[1]) || !isxdigit((unsigned char)at[2]))
+            return false;
+    return true;
+}
+
+/* A NUL would hide the rest, and no name or number has a line break. */
+static bool has_control(const char *text, size_t size)
+{
+    for (size_t i = 0; i < size; i++)
+        if (iscntrl((unsigned char)text[i]))
+            return true;
+    return false;
 }
 
 /* In place: it becomes no longer. */
 static struct http_refusal decode(char *text)
 {
-    char *end = text;
+    cleanup_free char *decoded = NULL;
+    size_t size;
 
-    for (const char *at = text; *at != '\0'; at++) {
-        int high, low;
-
-        *end = *at == '+' ? ' ' : *at;
-        if (*at == '%') {
-            high = hex_digit(at[1]);
-            low = high >= 0 ? hex_digit(at[2]) : -1;
-            if (low < 0)
-                return refuse(400, "a parameter has a % without two hexadecimal digits");
-            *end = (char)(high << 4 | low);
-            at += 2;
-        }
-        /* A NUL would hide the rest, and no name or number has a line break. */
-        if ((unsigned char)*end < ' ' || *end == 0x7f)
-            return refuse(400, "a parameter has a control character");
-        end++;
-    }
-    *end = '\0';
+    if (!is_encoded_well(text))
+        return refuse(400, "a parameter has a % without two hexadecimal digits");
+    decoded = evhttp_uridecode(text, 1, &size);
+    if (!decoded)
+        return refuse(503, "out of memory");
+    if (has_control(decoded, size))
+        return refuse(400, "a parameter has a control character");
+    memcpy(text, decoded, size + 1);
     return ACCEPTED;
 }
 
