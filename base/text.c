@@ -8,6 +8,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/array.h"
+
 static bool text_reserve(struct text *text, size_t more)
 {
     size_t capacity = text->capacity ? text->capacity : 128;
@@ -95,7 +97,7 @@ int strings_take(struct strings *strings, char *string)
 
     if (!string)
         return -ENOMEM;
-    items = reallocarray(strings->items, strings->count + 2, sizeof(*items));
+    items = array_grow(strings->items, strings->count + 1, sizeof(*items));
     if (!items) {
         free(string);
         return -ENOMEM;

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/array.h"
 #include "base/shown.h"
 #include "daemon/config/check.h"
 #include "daemon/config/config.h"
@@ -45,7 +46,7 @@ static void note_entry(struct loader *loader, const char *section, const char *k
     struct config *config = loader->config;
     struct config_entry *entries, entry = {.file = loader->file, .line = line};
 
-    entries = reallocarray(config->entries, config->entry_count + 1, sizeof(*entries));
+    entries = array_grow(config->entries, config->entry_count, sizeof(*entries));
     if (entries)
         config->entries = entries;
     entry.section = strdup(section);
@@ -96,7 +97,7 @@ static struct config_module *add_module(struct loader *loader, const char *name,
     struct config *config = loader->config;
     struct config_module *module = calloc(1, sizeof(*module));
     struct config_module **modules =
-        reallocarray(config->modules, config->module_count + 1, sizeof(struct config_module *));
+        array_grow(config->modules, config->module_count, sizeof(struct config_module *));
 
     if (modules)
         config->modules = modules;
@@ -162,7 +163,7 @@ static void add_option(struct loader *loader, const char *key, const char *value
 {
     struct config_module *module = loader->module;
     struct config_option *options =
-        reallocarray(module->options, module->option_count + 1, sizeof(*options));
+        array_grow(module->options, module->option_count, sizeof(*options));
     struct config_option *option;
 
     if (!options) {

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/array.h"
 #include "base/macro.h"
 #include "base/text.h"
 
@@ -42,7 +43,7 @@ static bool find_group(const char *name, gid_t *ret_group)
 /* Both ids have the same type; which list it goes to tells what it is. */
 static bool add(gid_t **ids, size_t *count, gid_t id)
 {
-    gid_t *grown = reallocarray(*ids, *count + 1, sizeof(*grown));
+    gid_t *grown = array_grow(*ids, *count, sizeof(*grown));
 
     if (!grown)
         return false;

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/array.h"
+
 static struct last_run *find(const struct last_runs *runs, const char *task)
 {
     for (size_t i = 0; i < runs->count; i++)
@@ -22,7 +24,7 @@ int last_runs_set(struct last_runs *runs, const char *task, const struct schedul
         known->past = *past;
         return 0;
     }
-    items = reallocarray(runs->items, runs->count + 1, sizeof(*items));
+    items = array_grow(runs->items, runs->count, sizeof(*items));
     name = strdup(task);
     if (items)
         runs->items = items;

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/array.h"
 #include "base/clock.h"
 #include "base/duration.h"
 #include "base/shown.h"
@@ -26,7 +27,7 @@ struct binder {
 int option_lines_add(struct option_lines *lines, const char *key, const char *value,
                      const char *file, unsigned line, bool credential)
 {
-    struct option_line *items = reallocarray(lines->items, lines->count + 1, sizeof(*items));
+    struct option_line *items = array_grow(lines->items, lines->count, sizeof(*items));
     struct option_line item = {strdup(key), strdup(value), strdup(file), line, credential};
 
     if (items)
@@ -96,7 +97,7 @@ static const struct rv_option *find_option(const struct loaded_module *loaded, c
 static char *keep(struct binder *binder, const char *string)
 {
     struct bound_options *bound = binder->bound;
-    char **strings = reallocarray(bound->strings, bound->string_count + 1, sizeof(char *));
+    char **strings = array_grow(bound->strings, bound->string_count, sizeof(char *));
     char *copy = strdup(string);
 
     if (strings)
@@ -248,7 +249,7 @@ static void bind_list(struct binder *binder, const struct rv_option *option, con
 {
     struct bound_options *bound = binder->bound;
     struct rv_list list = {calloc(binder->lines->count + 2, sizeof(char *)), 0};
-    void **arrays = reallocarray(bound->arrays, bound->array_count + 1, sizeof(void *));
+    void **arrays = array_grow(bound->arrays, bound->array_count, sizeof(void *));
 
     if (arrays)
         bound->arrays = arrays;

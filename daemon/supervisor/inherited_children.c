@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/array.h"
 #include "base/macro.h"
 #include "daemon/wire/message.h"
 
@@ -27,7 +28,7 @@ static void add(pid_t pid, pid_t session)
 
     if (inherited.count == CHILDREN_MAX)
         return;
-    children = reallocarray(inherited.children, inherited.count + 1, sizeof(*children));
+    children = array_grow(inherited.children, inherited.count, sizeof(*children));
     if (!children)
         return;
     children[inherited.count++] = (struct child){pid, session};

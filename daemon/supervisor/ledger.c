@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/array.h"
 #include "base/clock.h"
 #include "base/hash.h"
 #include "base/log.h"
@@ -139,7 +140,7 @@ static struct entry *add(struct ledger *ledger, const char *module, const char *
                             *entry = calloc(1, sizeof(*entry));
 
     make_place(ledger, module);
-    entries = reallocarray(ledger->entries, ledger->count + 1, sizeof(struct entry *));
+    entries = array_grow(ledger->entries, ledger->count, sizeof(struct entry *));
     if (entries)
         ledger->entries = entries;
     if (entry) {

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/array.h"
 #include "base/clock.h"
 #include "base/macro.h"
 #include "base/shown.h"
@@ -39,7 +40,7 @@ static struct scoreboard_task *find_task(struct scoreboard_task **tasks, size_t 
             return &(*tasks)[i];
     if (*count >= SCOREBOARD_TASKS)
         return NULL;
-    grown = reallocarray(*tasks, *count + 1, sizeof(*grown));
+    grown = array_grow(*tasks, *count, sizeof(*grown));
     if (!grown)
         return NULL;
     *tasks = grown;
@@ -58,7 +59,7 @@ static struct scoreboard_pool *find_pool(struct scoreboard_pool **pools, size_t 
             return &(*pools)[i];
     if (*count >= SCOREBOARD_POOLS)
         return NULL;
-    grown = reallocarray(*pools, *count + 1, sizeof(*grown));
+    grown = array_grow(*pools, *count, sizeof(*grown));
     if (!grown)
         return NULL;
     *pools = grown;
@@ -359,14 +360,14 @@ int tally_copy(struct tally *tally, const struct scoreboard *board, uint32_t slo
     struct tally copy = {0};
 
     if (tally->task_count > 0) {
-        copy.tasks = calloc(tally->task_count, sizeof(*copy.tasks));
+        copy.tasks = calloc(array_capacity(tally->task_count), sizeof(*copy.tasks));
         if (!copy.tasks)
             return -ENOMEM;
         memcpy(copy.tasks, tally->tasks, tally->task_count * sizeof(*copy.tasks));
         copy.task_count = tally->task_count;
     }
     if (tally->pool_count > 0) {
-        copy.pools = calloc(tally->pool_count, sizeof(*copy.pools));
+        copy.pools = calloc(array_capacity(tally->pool_count), sizeof(*copy.pools));
         if (!copy.pools) {
             tally_free(&copy);
             return -ENOMEM;
