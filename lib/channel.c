@@ -93,16 +93,20 @@ enum attempt channel_meet(struct rv_channel *channel, void *element, bool send,
 /* Operations -------------------------------------------------------------------------------------
  */
 
-/* Before an operation of a thread whose last one met the other side. */
-static void gather(struct rv_channel *channel, bool send)
+static size_t available(const struct rv_channel *channel, bool send)
 {
-    size_t length;
+    size_t length = ring_length(&channel->ring);
 
-    if (channel->capacity < FLOW_CAPACITY)
+    return send ? channel->capacity - length : length;
+}
+
+/* Before an operation of a thread whose last one met the other side. */
+static void gather(const struct rv_channel *channel, bool send)
+{
+    if (channel->capacity < FLOW_CAPACITY || available(channel, send) >= GATHERED_ENOUGH)
         return;
-    flow_gather(&thread_flow);
-    length = ring_length(&channel->ring);
-    flow_learn(&thread_flow, send ? channel->capacity - length : length);
+    flow_gather(&thread_flows[send]);
+    flow_learn(&thread_flows[send], available(channel, send));
 }
 
 RING_INLINE enum attempt send_through(struct rv_channel *channel, const void *element)
@@ -110,10 +114,10 @@ RING_INLINE enum attempt send_through(struct rv_channel *channel, const void *el
     struct ring_signs signs;
     enum attempt r;
 
-    if (thread_flow.tight)
+    if (thread_flows[true].met == channel)
         gather(channel, true);
     r = channel_put(channel, element, &signs);
-    thread_flow.tight = signs.tight;
+    thread_flows[true].met = signs.tight ? channel : NULL;
     if (r == ATTEMPT_DONE && signs.tell)
         channel_tell(channel, false);
     return r;
@@ -124,10 +128,10 @@ RING_INLINE enum attempt recv_through(struct rv_channel *channel, void *element)
     struct ring_signs signs;
     enum attempt r;
 
-    if (thread_flow.tight)
+    if (thread_flows[false].met == channel)
         gather(channel, false);
     r = channel_take(channel, element, &signs);
-    thread_flow.tight = signs.tight;
+    thread_flows[false].met = signs.tight ? channel : NULL;
     if (r == ATTEMPT_DONE && !signs.tell)
         return r;
     /* What was sent before the close is still to be had; after it nothing comes. */

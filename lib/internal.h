@@ -116,15 +116,16 @@ void hopes_forked(void);
  */
 struct flow {
     int left;
-    unsigned since; /* times without gathering, after which it is tried again */
-    bool tight;     /* a channel's last operation met the other side */
+    unsigned since;  /* times without gathering, after which it is tried again */
+    const void *met; /* the channel whose other side the last operation met */
 };
-/* Leaves it alone, if that has paid. */
+#define GATHERED_ENOUGH 16
+/* Leaves alone what is less than enough, if that has paid. */
 void flow_gather(struct flow *flow);
 /* How much there was then. */
 void flow_learn(struct flow *flow, size_t count);
-/* The calling thread's own, for its channels. */
-extern __thread struct flow thread_flow __attribute__((visibility("hidden")));
+/* The calling thread's own, for its channels: of receiving and of sending. */
+extern __thread struct flow thread_flows[2] __attribute__((visibility("hidden")));
 
 /*
  * Whether a thread runs on the processor of the one that wakes it. If so, the thread that wakes makes

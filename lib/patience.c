@@ -12,10 +12,9 @@
 #define VAIN_MAX 6
 #define PAUSES   32 /* between two looks at the clock */
 
-#define GATHER_PAUSES   64
-#define GATHERED_ENOUGH 16
-#define GATHER_HOPE     16
-#define GATHER_EVERY    32
+#define GATHER_PAUSES 64
+#define GATHER_HOPE   16
+#define GATHER_EVERY  32
 
 unsigned processor_count(void)
 {
@@ -73,7 +72,7 @@ bool hope_spin(struct hope *hope, unsigned pace, bool (*is_ready)(const void *ar
     return ready;
 }
 
-__thread struct flow thread_flow;
+__thread struct flow thread_flows[2];
 
 void flow_gather(struct flow *flow)
 {
