@@ -330,6 +330,15 @@ class DaemonTest(unittest.TestCase):
         return done.returncode, done.stderr
 
 
+def open_files(pid):
+    """What a process has open, by what /proc calls it; without what it closes meanwhile."""
+    found = []
+    for fd in os.listdir(f"/proc/{pid}/fd"):
+        with contextlib.suppress(FileNotFoundError):
+            found.append(os.readlink(f"/proc/{pid}/fd/{fd}"))
+    return found
+
+
 def is_alive(pid):
     try:
         with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as file:

@@ -128,8 +128,7 @@ class StateFolder(upgrading.UpgradeTest):
 
     def test_no_host_holds_it(self):
         daemon = self.daemon(HEARTBEAT).wait_started()
-        pid = daemon.module("heart")["pid"]
-        found = [os.readlink(f"/proc/{pid}/fd/{fd}") for fd in os.listdir(f"/proc/{pid}/fd")]
+        found = harness.open_files(daemon.module("heart")["pid"])
         self.assertFalse([path for path in found if "lock" in path], found)
         self.assertEqual(daemon.stop(), 0, daemon.text())
 

@@ -1112,12 +1112,7 @@ class Reloads(PuppetTest):
         pid = daemon.module("a")["pid"]
         self.act(daemon, "a", "fifo run")
         self.wait_trace(daemon, "a reads")
-
-        def has_open(name):
-            with contextlib.suppress(OSError):
-                return any(os.path.realpath(f"/proc/{pid}/fd/{fd}") == os.path.realpath(self.path(daemon, name))
-                           for fd in os.listdir(f"/proc/{pid}/fd"))
-        harness.wait_until(lambda: has_open("health"), "health()")
+        harness.wait_until(lambda: self.path(daemon, "health") in harness.open_files(pid), "health()")
         daemon.write(text("words = new"))
         self.assertIn("takes its new options when its run act#1 has ended", daemon.ctl("reload").stdout)
         with open(self.path(daemon, "run"), "w", encoding="utf-8"):
