@@ -10,15 +10,11 @@
 
 #include "base/array.h"
 
-static bool text_reserve(struct text *text, size_t more)
+static bool text_grow(struct text *text, size_t more)
 {
     size_t capacity = text->capacity ? text->capacity : 128;
     char *data;
 
-    if (text->failed)
-        return false;
-    if (text->length + more + 1 <= text->capacity)
-        return true;
     while (capacity < text->length + more + 1)
         capacity *= 2;
     data = realloc(text->data, capacity);
@@ -29,6 +25,14 @@ static bool text_reserve(struct text *text, size_t more)
     text->data = data;
     text->capacity = capacity;
     return true;
+}
+
+/* A document is made of a hundred thousand small pieces, and most of them find room. */
+static inline bool text_reserve(struct text *text, size_t more)
+{
+    if (text->failed)
+        return false;
+    return text->capacity - text->length > more || text_grow(text, more);
 }
 
 void text_append_bytes(struct text *text, const void *bytes, size_t size)
@@ -47,16 +51,19 @@ void text_append(struct text *text, const char *string)
 
 void text_append_vformat(struct text *text, const char *format, va_list args)
 {
+    size_t room = text->capacity - text->length;
     va_list again;
     int length;
 
-    va_copy(again, args);
-    length = vsnprintf(NULL, 0, format, again);
-    va_end(again);
-    if (length < 0 || !text_reserve(text, (size_t)length))
+    if (text->failed)
         return;
-    vsnprintf(text->data + text->length, (size_t)length + 1, format, args);
-    text->length += (size_t)length;
+    va_copy(again, args);
+    length = vsnprintf(text->data ? text->data + text->length : NULL, room, format, args);
+    if (length >= 0 && (size_t)length >= room && text_reserve(text, (size_t)length))
+        vsnprintf(text->data + text->length, (size_t)length + 1, format, again);
+    va_end(again);
+    if (length >= 0 && !text->failed)
+        text->length += (size_t)length;
 }
 
 void text_append_format(struct text *text, const char *format, ...)

@@ -54,7 +54,7 @@ static void end_check(struct health_writer *writer)
 static void add_task(struct health_writer *writer, const struct snapshot_module *module,
                      const struct snapshot_task *task)
 {
-    const struct scoreboard_task *record = &task->record;
+    const struct scoreboard_task *record = task->record;
     char component[160];
 
     snprintf(component, sizeof(component), "%s/%s", module->name, record->name);
@@ -88,8 +88,8 @@ static void add_module(struct health_writer *writer, const struct snapshot_modul
     begin_check(writer, module->name, "state", module->health, module->output);
     json_write_string(&writer->json, "observedValue", unit_state_name(module->state));
     end_check(writer);
-    if (module->crash.summary[0] != '\0') {
-        begin_check(writer, module->name, "crash", HEALTH_WARN, module->crash.summary);
+    if (module->crash) {
+        begin_check(writer, module->name, "crash", HEALTH_WARN, module->crash->summary);
         end_check(writer);
     }
     for (size_t i = 0; i < module->task_count; i++)

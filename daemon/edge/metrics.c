@@ -149,7 +149,7 @@ static void write_modules(const struct exposition *exposition, const struct snap
     static double task_##function(const struct snapshot *s _unused_, \
                                   const struct snapshot_task *task)  \
     {                                                                \
-        const struct scoreboard_task *t _unused_ = &task->record;    \
+        const struct scoreboard_task *t _unused_ = task->record;     \
                                                                      \
         return (double)(expression);                                 \
     }
@@ -220,7 +220,7 @@ static void write_tasks(const struct exposition *exposition, const struct snapsh
         EACH_MODULE(snapshot, m)
         for (size_t t = 0; t < m->task_count; t++)
             exposition_sample(exposition, &metric->metric,
-                              MODULE_LABELS(m, "task", m->tasks[t].record.name),
+                              MODULE_LABELS(m, "task", m->tasks[t].record->name),
                               metric->value(snapshot, &m->tasks[t]));
     }
     for (size_t i = 0; i < ARRAY_SIZE(task_histograms); i++) {
@@ -229,7 +229,7 @@ static void write_tasks(const struct exposition *exposition, const struct snapsh
         exposition_family(exposition, &metric->metric);
         EACH_MODULE(snapshot, m)
         for (size_t t = 0; t < m->task_count; t++) {
-            const struct scoreboard_task *record = &m->tasks[t].record;
+            const struct scoreboard_task *record = m->tasks[t].record;
 
             exposition_histogram(exposition, &metric->metric,
                                  MODULE_LABELS(m, "task", record->name),

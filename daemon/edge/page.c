@@ -15,7 +15,7 @@
 
 static json_t *task_state(const struct snapshot *snapshot, const struct snapshot_task *task)
 {
-    const struct scoreboard_task *r = &task->record;
+    const struct scoreboard_task *r = task->record;
     const char *state = r->state == SCOREBOARD_TASK_RUNNING     ? "running"
                         : r->state == SCOREBOARD_TASK_CANCELLED ? "cancelled"
                         : r->state == SCOREBOARD_TASK_WAITING   ? "waiting"
@@ -51,8 +51,7 @@ static json_t *pool_state(const struct snapshot *snapshot, const struct scoreboa
  * and addresses. */
 static json_t *module_state(const struct snapshot *snapshot, const struct snapshot_module *module)
 {
-    const struct restart *restart = &module->last_restart;
-    bool restarted = restart->kind != CAUSE_NONE;
+    const struct restart *restart = module->last_restart;
     json_t *tasks = json_array(), *pools = json_array();
 
     for (size_t i = 0; i < module->task_count; i++)
@@ -65,8 +64,8 @@ static json_t *module_state(const struct snapshot *snapshot, const struct snapsh
         module->ready, "essential", module->essential, "since",
         edge_seconds(snapshot->taken - module->state_since), "output", edge_public(module->output),
         "restarts", (json_int_t)module->restarts, "restarted",
-        restarted ? edge_seconds(snapshot->taken - restart->at) : json_null(), "restart_kind",
-        restarted ? json_string(cause_kind_name(restart->kind)) : json_null(), "tasks", tasks,
+        restart ? edge_seconds(snapshot->taken - restart->at) : json_null(), "restart_kind",
+        restart ? json_string(cause_kind_name(restart->kind)) : json_null(), "tasks", tasks,
         "pools", pools);
 }
 

@@ -89,7 +89,7 @@ static bool never_comes(const struct scoreboard_task *task)
 
 static json_t *task_json(const struct snapshot *snapshot, const struct snapshot_task *task)
 {
-    const struct scoreboard_task *r = &task->record;
+    const struct scoreboard_task *r = task->record;
     json_t *json = json_pack(
         "{s:s, s:s, s:s, s:o, s:I, s:I, s:I, s:I, s:I, s:I, s:i, s:o, s:o}", "name", r->name,
         "state", task_state(r), "status", health_name(task->health), "output", whole(task->output),
@@ -155,7 +155,7 @@ static json_t *restart_json(const struct snapshot *snapshot, const struct restar
 {
     char time[CLOCK_TEXT_SIZE], crash[sizeof(struct crash)];
 
-    if (restart->kind == CAUSE_NONE)
+    if (!restart)
         return json_null();
     crash_describe(&restart->crash, crash, sizeof(crash));
     return json_pack("{s:s, s:o, s:o, s:o, s:s}", "kind", cause_kind_name(restart->kind), "reason",
@@ -169,10 +169,10 @@ static json_t *module_json(const struct snapshot *snapshot, const struct snapsho
                            const struct bill_host *host)
 {
     json_t *tasks = json_array(), *pools = json_array();
-    const struct crash *crash = &module->crash;
-    char text[sizeof(struct crash)];
+    char text[sizeof(struct crash)] = "";
 
-    crash_describe(crash, text, sizeof(text));
+    if (module->crash)
+        crash_describe(module->crash, text, sizeof(text));
     for (size_t i = 0; i < module->task_count; i++)
         json_array_append_new(tasks, task_json(snapshot, &module->tasks[i]));
     for (size_t i = 0; i < module->pool_count; i++)
@@ -184,7 +184,7 @@ static json_t *module_json(const struct snapshot *snapshot, const struct snapsho
         "output", whole(module->output), "crash", state_text(text), "host", module->host, "pid",
         (int)module->pid, "since", age(snapshot, module->state_since), "starts",
         (json_int_t)module->starts, "restarts", (json_int_t)module->restarts, "last_restart",
-        restart_json(snapshot, &module->last_restart), "jobs_lost", (json_int_t)module->jobs_lost,
+        restart_json(snapshot, module->last_restart), "jobs_lost", (json_int_t)module->jobs_lost,
         "tasks", tasks, "pools", pools, "usage", host ? usage_json(host) : json_null());
 }
 

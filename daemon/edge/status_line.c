@@ -27,7 +27,7 @@ static const char *reason_of(const struct snapshot_module *module)
             worst = &module->tasks[i];
     if (worst && worst->health != HEALTH_PASS)
         return worst->output;
-    return module->crash.summary;
+    return module->crash ? module->crash->summary : "";
 }
 
 static void add_worst(const struct snapshot *snapshot, struct text *line)
@@ -48,7 +48,7 @@ static void add_work(const struct snapshot_module *module, struct text *line)
     uint64_t runs = 0, jobs = 0;
 
     for (size_t i = 0; i < module->task_count; i++)
-        runs += scoreboard_task_is_running(&module->tasks[i].record);
+        runs += scoreboard_task_is_running(module->tasks[i].record);
     for (size_t i = 0; i < module->pool_count; i++)
         jobs += (uint64_t)module->pools[i].active + module->pools[i].queued;
     if (runs + jobs > 0)

@@ -27,7 +27,7 @@ static char *cut_to_ms(int64_t ns, char *buffer, size_t size)
 
 void judge_task(struct snapshot_task *task, bool essential, int64_t now)
 {
-    const struct scoreboard_task *r = &task->record;
+    const struct scoreboard_task *r = task->record;
     enum health bad = essential ? HEALTH_FAIL : HEALTH_WARN;
     bool busy = scoreboard_task_is_running(r);
     char text[DURATION_TEXT_SIZE];
@@ -97,12 +97,10 @@ static void judge_state(struct snapshot_module *module, const struct unit *unit,
                  unit->reason[0] ? ": " : "", unit->reason, activity[0] ? "; " : "", activity);
 }
 
-/* What crashed must have gone well since: the task, a job of the pool, or the start when neither was
- * running. */
-static bool has_recovered(const struct snapshot_module *module, const struct unit *unit)
+bool judge_has_recovered(const struct snapshot_module *module, const struct unit *unit)
 {
     for (size_t i = 0; i < module->task_count; i++) {
-        const struct scoreboard_task *task = &module->tasks[i].record;
+        const struct scoreboard_task *task = module->tasks[i].record;
 
         if (strcmp(task->name, unit->crash.task) == 0)
             return unit->state == UNIT_READY && task->succeeded_at > unit->ready_since;
@@ -172,10 +170,8 @@ void judge_module(struct snapshot_module *module, const struct unit *unit, enum 
     }
     if (unit->state == UNIT_READY)
         judge_own_health(module, unit, record, now);
-    if (unit->crash.summary[0] != '\0' && !has_recovered(module, unit)) {
-        module->crash = unit->crash;
+    if (module->crash)
         worsen(&module->health, HEALTH_WARN);
-    }
 }
 
 void judge_all(struct snapshot *snapshot)

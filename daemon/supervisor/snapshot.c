@@ -45,8 +45,10 @@ static void forgive_loss(struct scoreboard_task *task, int64_t now)
     task->failures_in_row = 0;
 }
 
+/* Takes over the records. */
 static int take_tasks(struct snapshot_module *module, const struct tally *tally, int64_t now)
 {
+    module->records = tally->tasks;
     if (tally->task_count == 0)
         return 0;
     module->tasks = reallocarray(NULL, tally->task_count, sizeof(*module->tasks));
@@ -54,8 +56,8 @@ static int take_tasks(struct snapshot_module *module, const struct tally *tally,
         return -ENOMEM;
     module->task_count = tally->task_count;
     for (size_t i = 0; i < tally->task_count; i++) {
-        module->tasks[i].record = tally->tasks[i];
-        forgive_loss(&module->tasks[i].record, now);
+        module->tasks[i].record = &module->records[i];
+        forgive_loss(&module->records[i], now);
         judge_task(&module->tasks[i], module->essential, now);
     }
     return 0;
@@ -79,23 +81,22 @@ static bool is_shown(const struct unit *unit)
     return unit->removed ? unit == leaving : !leaving;
 }
 
-static void clear_crash(struct crash *crash)
+/* Of a thousand modules few have crashed or restarted, so that these are not part of each. */
+static int take_last(struct snapshot_module *module, const struct unit *unit)
 {
-    crash->id = 0;
-    crash->hang = false;
-    crash->task[0] = crash->summary[0] = crash->facts[0] = crash->frames[0] = '\0';
-}
-
-/* Of a thousand modules few have crashed or restarted, and zeroing takes as long as reading their records. */
-static void clear(struct snapshot_module *module)
-{
-    memset(module, 0, offsetof(struct snapshot_module, output));
-    module->output[0] = '\0';
-    clear_crash(&module->crash);
-    module->last_restart.kind = CAUSE_NONE;
-    module->last_restart.at = 0;
-    module->last_restart.text[0] = '\0';
-    clear_crash(&module->last_restart.crash);
+    if (unit->crash.summary[0] != '\0' && !judge_has_recovered(module, unit)) {
+        module->crash = malloc(sizeof(*module->crash));
+        if (!module->crash)
+            return -ENOMEM;
+        *module->crash = unit->crash;
+    }
+    if (unit->last_restart.kind != CAUSE_NONE) {
+        module->last_restart = malloc(sizeof(*module->last_restart));
+        if (!module->last_restart)
+            return -ENOMEM;
+        *module->last_restart = unit->last_restart;
+    }
+    return 0;
 }
 
 static int take_module(struct unit *unit, const struct snapshot *snapshot,
@@ -109,7 +110,8 @@ static int take_module(struct unit *unit, const struct snapshot *snapshot,
     struct tally tally;
     int r;
 
-    clear(module);
+    memset(module, 0, offsetof(struct snapshot_module, output));
+    module->output[0] = '\0';
     module->name = strdup(unit->name);
     if (!module->name)
         return -ENOMEM;
@@ -128,16 +130,15 @@ static int take_module(struct unit *unit, const struct snapshot *snapshot,
     module->crashes = unit->crashes;
     module->hangs = unit->hangs;
     module->jobs_lost = unit->jobs_lost;
-    if (unit->last_restart.kind != CAUSE_NONE)
-        module->last_restart = unit->last_restart;
     string_copy(module->host, sizeof(module->host), host_name(host));
     r = tally_copy(&unit->tally, board, unit->slot, &tally);
     if (r < 0)
         return r;
-    r = take_tasks(module, &tally, snapshot->taken);
-    free(tally.tasks);
     module->pools = tally.pools;
     module->pool_count = tally.pool_count;
+    r = take_tasks(module, &tally, snapshot->taken);
+    if (r == 0)
+        r = take_last(module, unit);
     if (r < 0)
         return r;
     module->moved_at = board ? scoreboard_read_moved(board, unit->slot) : 0;
@@ -223,7 +224,10 @@ void snapshot_free(struct snapshot *snapshot)
     for (size_t i = 0; i < snapshot->module_count; i++) {
         free(snapshot->modules[i].name);
         free(snapshot->modules[i].tasks);
+        free(snapshot->modules[i].records);
         free(snapshot->modules[i].pools);
+        free(snapshot->modules[i].crash);
+        free(snapshot->modules[i].last_restart);
     }
     free(snapshot->modules);
     free(snapshot);

@@ -15,7 +15,7 @@
 enum health { HEALTH_PASS, HEALTH_WARN, HEALTH_FAIL };
 
 struct snapshot_task {
-    struct scoreboard_task record;
+    const struct scoreboard_task *record; /* the module's */
     enum health health;
     char output[640]; /* why it is not well; "" when it is */
 };
@@ -41,13 +41,13 @@ struct snapshot_module {
     int64_t health_at;      /* when its own health() answered last; 0: it has none */
     char host[64];
     struct snapshot_task *tasks;
+    struct scoreboard_task *records; /* the tasks' */
     size_t task_count;
     struct scoreboard_pool *pools;
     size_t pool_count;
-    /* Large, and mostly empty: what stands behind the end of a text is not even zeroed. */
-    char output[1200];  /* why it is not well */
-    struct crash crash; /* until what crashed has succeeded */
-    struct restart last_restart;
+    struct crash *crash;          /* until what crashed has succeeded; NULL: nothing has */
+    struct restart *last_restart; /* NULL: none yet */
+    char output[1200]; /* why it is not well; what stands behind its end is not even zeroed */
 };
 
 struct snapshot {

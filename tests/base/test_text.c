@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -29,6 +30,27 @@ static void test_text_grows(void **state)
     whole = text_finish(&text);
     assert_string_equal(whole, "");
     free(whole);
+}
+
+/* What just fits, and what just does not, whole and terminated. */
+static void test_formats_of_every_length(void **state)
+{
+    char piece[300], expected[600];
+    (void)state;
+
+    memset(piece, 'x', sizeof(piece));
+    for (int before = 120; before < 135; before++)
+        for (int length = 0; length < 300; length++) {
+            struct text text = {0};
+
+            text_append_bytes(&text, piece, (size_t)before);
+            text_append_format(&text, "%.*s", length, piece);
+            text_append_format(&text, "%s", "end");
+            snprintf(expected, sizeof(expected), "%.*s%.*send", before, piece, length, piece);
+            assert_string_equal(text_string(&text), expected);
+            assert_int_equal(text.length, before + length + 3);
+            text_free(&text);
+        }
 }
 
 static void test_string_copy_cuts_at_characters(void **state)
@@ -166,9 +188,13 @@ static void test_strings(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_text_grows), cmocka_unit_test(test_string_copy_cuts_at_characters),
-        cmocka_unit_test(test_sanitise),   cmocka_unit_test(test_nearest),
-        cmocka_unit_test(test_numbers),    cmocka_unit_test(test_strings),
+        cmocka_unit_test(test_text_grows),
+        cmocka_unit_test(test_formats_of_every_length),
+        cmocka_unit_test(test_string_copy_cuts_at_characters),
+        cmocka_unit_test(test_sanitise),
+        cmocka_unit_test(test_nearest),
+        cmocka_unit_test(test_numbers),
+        cmocka_unit_test(test_strings),
     };
 
     return cmocka_run_group_tests_name("text", tests, NULL, NULL);

@@ -108,8 +108,8 @@ static void check_histogram(const struct histogram *histogram)
 static void check_histograms(const struct snapshot_module *module)
 {
     for (size_t i = 0; i < module->task_count; i++) {
-        check_histogram(&module->tasks[i].record.run_duration);
-        check_histogram(&module->tasks[i].record.lateness);
+        check_histogram(&module->tasks[i].record->run_duration);
+        check_histogram(&module->tasks[i].record->lateness);
     }
     for (size_t i = 0; i < module->pool_count; i++) {
         check_histogram(&module->pools[i].job_duration);
