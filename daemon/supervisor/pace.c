@@ -8,15 +8,12 @@
 #include "daemon/loop/loop.h"
 #include "daemon/supervisor/unit.h"
 
-#define UNITS_PER_PROCESSOR 4
-
-/* For how long a unit counts. */
-#define MOMENT (50 * NSEC_PER_MSEC)
+/* For how long a unit counts: a few times what most take. */
+#define MOMENT (12 * NSEC_PER_MSEC)
 
 int pace_init(struct pace *pace, struct loop *loop, void (*again)(void *arg), void *arg)
 {
-    *pace = (struct pace){.most = UNITS_PER_PROCESSOR *
-                                  (unsigned)MAX(sysconf(_SC_NPROCESSORS_ONLN), 1L)};
+    *pace = (struct pace){.processors = (unsigned)MAX(sysconf(_SC_NPROCESSORS_ONLN), 1L)};
     list_init(&pace->under_way);
     return loop_timer_create(loop, again, arg, &pace->timer);
 }
@@ -26,12 +23,12 @@ void pace_finish(struct pace *pace)
     loop_timer_destroy(pace->timer);
 }
 
-bool pace_has_room(struct pace *pace)
+bool pace_has_room(struct pace *pace, unsigned per_processor)
 {
     int64_t now = clock_monotonic();
     struct unit *oldest;
 
-    while (pace->count >= pace->most) {
+    while (pace->count >= pace->processors * per_processor) {
         oldest = list_entry(pace->under_way.next, struct unit, pace_list);
         if (now < oldest->paced_at + MOMENT) {
             loop_timer_arm(pace->timer, oldest->paced_at + MOMENT - now);

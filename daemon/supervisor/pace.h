@@ -21,7 +21,7 @@ struct unit;
 struct pace {
     struct list under_way; /* units, the oldest first */
     unsigned count;
-    unsigned most;
+    unsigned processors;
     struct loop_timer *timer; /* calls again when somebody found no room */
 };
 
@@ -29,8 +29,9 @@ struct pace {
 int pace_init(struct pace *pace, struct loop *loop, void (*again)(void *arg), void *arg);
 void pace_finish(struct pace *pace);
 
-/* Whether one more may begin now; if not, again() is called once that may have changed without a unit's doing. */
-bool pace_has_room(struct pace *pace);
+/* Whether one more may begin now beside so many for each processor; if not, again() is called once that may have changed
+ * without a unit's doing. */
+bool pace_has_room(struct pace *pace, unsigned per_processor);
 void pace_begin(struct pace *pace, struct unit *unit);
 /* The unit is in another state, or goes away. */
 void pace_end(struct pace *pace, struct unit *unit);
