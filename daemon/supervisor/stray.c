@@ -51,6 +51,7 @@ static struct {
     struct loop_timer *late; /* the first deadline is over */
     struct loop_timer *reap;
     const char *held; /* see stray_hold() */
+    bool put_off;     /* unknown children may be reaped once that is over */
     int unread;       /* -errno: in the present look it could not be found out whose one is */
     bool failing;     /* it has been said that the children cannot be listed */
     bool hurried;     /* nobody waits any more */
@@ -121,6 +122,7 @@ void stray_reap(void)
 {
     if (!strays.loop)
         return;
+    strays.put_off = strays.held;
     if (strays.held)
         reap_killed();
     else if (!loop_reap_children(orphan_ended, NULL))
@@ -290,7 +292,9 @@ void stray_hold(const char *mark)
     strays.held = mark;
     if (mark)
         return;
-    stray_reap();
+    /* To look for ended ones takes the longer the more children there are. */
+    if (strays.put_off)
+        stray_reap();
     if (!list_is_empty(&strays.ended))
         stray_look();
 }
