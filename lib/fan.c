@@ -38,6 +38,7 @@
 #define SHORT_ITEM (2 * RV_MICROSECOND)
 #define SHORT_WORK (20 * RV_MICROSECOND)
 #define WATCH      RV_MILLISECOND
+#define FEW        (uint64_t)(WATCH / SHORT_WORK) /* items, for the time of a watch */
 
 #define MEASURE_EVERY 16
 
@@ -110,11 +111,17 @@ static void wake_follower(struct fan *fan)
     pthread_cond_signal(&fan->wanted);
 }
 
-static bool keep_up(struct fan *fan)
+static bool is_short_work(const struct fan *fan)
 {
     rv_duration time = atomic_load_explicit(&fan->item_time, memory_order_relaxed);
-    bool short_work = time > 0 && time <= SHORT_ITEM &&
-                      (rv_duration)rv_channel_length(fan->in) <= SHORT_WORK / time;
+
+    return time > 0 && time <= SHORT_ITEM &&
+           (rv_duration)rv_channel_length(fan->in) <= SHORT_WORK / time;
+}
+
+static bool keep_up(struct fan *fan)
+{
+    bool short_work = is_short_work(fan);
 
     if (short_work && !fan->watched) {
         fan->seen = done(fan);
@@ -132,11 +139,13 @@ static void watch_due(struct timer *timer)
 
     pthread_mutex_lock(&fan->lock);
     now = done(fan);
-    fan->watched = fan->keeping_up && now != fan->seen && timer_arm(timer, rv_now() + WATCH) == 0;
+    /* Whoever was to do the work is in items that are not short. */
+    if (fan->keeping_up && now - fan->seen < FEW)
+        atomic_store_explicit(&fan->item_time, 0, memory_order_relaxed);
+    fan->watched = fan->keeping_up && is_short_work(fan) && timer_arm(timer, rv_now() + WATCH) == 0;
     fan->seen = now;
     if (fan->keeping_up && !fan->watched) {
         atomic_store_explicit(&fan->keeping_up, false, memory_order_relaxed);
-        atomic_store_explicit(&fan->item_time, 0, memory_order_relaxed);
         wake_follower(fan);
     }
     pthread_mutex_unlock(&fan->lock);

@@ -14,6 +14,7 @@
 #define SHORT_RUN   (2 * RV_MICROSECOND)
 #define MEASURED_BY 16
 #define WATCH       RV_MILLISECOND
+#define FEW         50 /* runs, for the time of a watch */
 
 bool group_may_start_more(const struct rv_group *group)
 {
@@ -137,7 +138,7 @@ void group_watch_due(struct timer *timer)
     left = atomic_load(&group->ring.head) / RING_ONE;
     more = ring_length(&group->ring) > 0;
     group->roomy = is_roomy(group);
-    if (more && left != group->seen && !group->joining && group->roomy &&
+    if (more && left - group->seen >= FEW && !group->joining && group->roomy &&
         timer_arm(timer, rv_now() + WATCH) == 0) {
         group->seen = left;
     } else {

@@ -177,6 +177,8 @@ void pool_wake_all_waiters(struct list *waiters);
 struct parker *pool_take_off_idle(struct worker *worker);
 /* Whether the workers that are awake will do for now. */
 bool pool_keep_up(struct rv_pool *pool);
+/* Ends that where there is more to do than they do sooner than another could be woken. */
+void pool_fall_behind(struct rv_pool *pool);
 void pool_watch_due(struct timer *timer); /* without the lock */
 /* Set or clear the flags for those who wait. */
 void pool_tell_of_workers(struct rv_pool *pool);

@@ -100,6 +100,7 @@ static bool pop(struct rv_pool *pool, struct worker *worker, struct job *ret_job
     if (size > 1) {
         pthread_mutex_lock(&pool->lock);
         count = pop_claim(pool, worker, size, ret_job, &signs);
+        pool_fall_behind(pool);
         pthread_mutex_unlock(&pool->lock);
     } else {
         count = ring_pop(&pool->ring, ret_job, sizeof(*ret_job), &signs) == ATTEMPT_DONE;

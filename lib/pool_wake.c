@@ -146,12 +146,19 @@ void pool_check_drained(struct rv_pool *pool)
 /* What is not worth the waking of a worker, and when to look whether that was right. */
 #define SHORT_WORK (20 * RV_MICROSECOND)
 #define WATCH      RV_MILLISECOND
+#define FEW        (uint64_t)(WATCH / SHORT_WORK) /* jobs, for the time of a watch */
+
+static bool is_short_work(const struct rv_pool *pool)
+{
+    rv_duration job_time = atomic_load_explicit(&pool->job_time, memory_order_relaxed);
+
+    return job_time > 0 && job_time < SHORT_WORK &&
+           (rv_duration)ring_length(&pool->ring) <= SHORT_WORK / job_time;
+}
 
 bool pool_keep_up(struct rv_pool *pool)
 {
-    rv_duration job_time = atomic_load_explicit(&pool->job_time, memory_order_relaxed);
-    bool short_work = job_time > 0 && job_time < SHORT_WORK &&
-                      (rv_duration)ring_length(&pool->ring) <= SHORT_WORK / job_time;
+    bool short_work = is_short_work(pool);
 
     if (short_work && !pool->watched) {
         pool->seen = ended(pool);
@@ -163,20 +170,30 @@ bool pool_keep_up(struct rv_pool *pool)
     return short_work;
 }
 
+void pool_fall_behind(struct rv_pool *pool)
+{
+    if (!pool->keeping_up || is_short_work(pool))
+        return;
+    pool->keeping_up = false;
+    pool_tell_of_workers(pool);
+}
+
 void pool_watch_due(struct timer *timer)
 {
     struct rv_pool *pool = container_of(timer, struct rv_pool, watch);
     struct parker *wake = NULL;
-    uint64_t now;
+    uint64_t now, count;
 
     pthread_mutex_lock(&pool->lock);
     now = ended(pool);
+    count = now - pool->seen;
+    /* Whoever was to do the work is in jobs that are not short, and says so once it has ended all that it claims. */
+    if (pool->keeping_up && (count == 0 || (count < FEW && pool_has_work(pool))))
+        atomic_store_explicit(&pool->job_time, 0, memory_order_relaxed);
     pool->watched =
-        pool->keeping_up && now != pool->seen && timer_arm(timer, rv_now() + WATCH) == 0;
+        pool->keeping_up && is_short_work(pool) && timer_arm(timer, rv_now() + WATCH) == 0;
     pool->seen = now;
     if (pool->keeping_up && !pool->watched) {
-        /* Whoever was to do the work is in a job that is not short. */
-        atomic_store_explicit(&pool->job_time, 0, memory_order_relaxed);
         pool->keeping_up = false;
         pool_tell_of_workers(pool);
         if (pool_has_work(pool))
