@@ -49,7 +49,11 @@ static void wait_idle(struct rv_pool *pool, struct worker *worker)
     }
     sleep_idle(pool, worker);
     worker->landed = true;
-    pool_keep_up(pool);
+    /* For one job, which it takes itself, a timer is not worth arming: that wakes a thread. */
+    if (pool->watched || ring_length(&pool->ring) > 1)
+        pool_keep_up(pool);
+    else
+        pool_tell_of_workers(pool);
 }
 
 /* Without the lock -------------------------------------------------------------------------------

@@ -155,6 +155,7 @@ again:
                 length = length - count;
                 claim[me] = count - 1;
                 running++;
+                fall_behind();
                 tell = tell_submitters
             :: length == 0
             fi
@@ -316,7 +317,9 @@ rest:
         waking = false;
 #endif
         landed = true;
-        keep_up();
+#ifndef BUG_LANDS_UNTOLD
+        land_woken();
+#endif
         goto again
     };
 land: /* after the look, whether it found a job or not */

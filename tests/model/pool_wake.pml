@@ -44,6 +44,28 @@ inline keep_up()
     tell_of_workers()
 }
 
+/* Where more is queued than the worker that has landed takes itself, or a watch runs already: open as well. */
+inline land_woken()
+{
+    if
+    :: keep_up()
+    :: !armed -> tell_of_workers()
+    fi
+}
+
+/* Whether there is too much is open each time. */
+inline fall_behind()
+{
+#ifdef KEEPS_UP
+    if
+    :: keeping_up -> keeping_up = false; tell_of_workers()
+    :: skip
+    fi
+#else
+    skip
+#endif
+}
+
 inline wake_next()
 {
     if
