@@ -14,7 +14,7 @@
  * A worker that finds nothing to receive waits at the channel, if no other does: it leads. The
  * others follow: they idle, and are woken one by one. A worker that has an item wakes one unless the
  * items are so short that to do what is there takes less time than to wake somebody; a timer finds
- * out when that was wrong, as nothing has been done since it last looked. So a fan of short items is
+ * out when that is no longer so, as few have been done since it last looked, or more are there. So a fan of short items is
  * done by one thread, and one of long items by all.
  *
  * Safety: the fan lives on the caller's stack; the lock protects what has no comment of its own and

@@ -17,8 +17,9 @@
  * nothing looks at the ring for a while if that has paid of late; nobody needs to be woken while
  * one looks, and who has looked wakes the next as if woken. While what is queued would take less
  * time than waking a worker, those that are awake keep up and nobody is told; a timer (`watch`) looks
- * each millisecond whether jobs end, and if none has, all are told again and a worker is woken. A
- * worker that goes to sleep ends the keeping up, too. Where jobs are short, submitters that
+ * each millisecond whether that is still so, and if more is queued, or few jobs have ended, all are
+ * told again and a worker is woken. A worker that claims jobs looks as well, and one that goes to
+ * sleep ends the keeping up, too. Where jobs are short, submitters that
  * found the queue full are woken when half of it is free, but the first in line waits no longer
  * for that than POOL_PUT_OFF, and then sees to those behind, who may have been put off with it.
  * Jobs that wait for a retry keep their place in the capacity: submitters wait for them too. When
