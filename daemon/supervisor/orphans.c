@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/fd.h"
@@ -27,6 +28,14 @@ void orphans_close(void)
     list = -ENOENT;
 }
 
+/* Children come and go between two reads of the list, and what is behind moves: a number may be of two halves. */
+static bool is_child(pid_t pid)
+{
+    siginfo_t info;
+
+    return waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG | WNOWAIT) == 0;
+}
+
 int orphans_each(void (*act)(pid_t pid))
 {
     char chunk[1024];
@@ -44,7 +53,7 @@ int orphans_each(void (*act)(pid_t pid))
                 pid = 10 * pid + (chunk[i] - '0');
                 continue;
             }
-            if (pid > 0 && !loop_child_is_watched(pid))
+            if (pid > 0 && !loop_child_is_watched(pid) && is_child(pid))
                 act(pid);
             pid = 0;
         }
