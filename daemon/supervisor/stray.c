@@ -184,23 +184,13 @@ static void tell_hidden(pid_t pid)
     add(&strays.hidden, pid);
 }
 
-static bool is_being_made(pid_t pid)
-{
-    char mark[128];
-
-    return strays.held && process_find_variable(pid, WIRE_MARK, mark, sizeof(mark)) &&
-           strcmp(mark, strays.held) == 0;
-}
-
 static void look_at(pid_t pid)
 {
     struct ended *ended;
     enum owner owner;
     char command[64];
 
-    if (is_being_made(pid))
-        return;
-    owner = stray_find_owner(pid, &strays.ended, &ended);
+    owner = stray_find_owner(pid, strays.held, &strays.ended, &ended);
     if (owner == OWNER_UNREAD)
         strays.unread = -errno;
     if (owner == OWNER_HIDDEN)
@@ -361,7 +351,7 @@ int stray_start(struct loop *loop, bool successor)
 static void kill_any(pid_t pid)
 {
     struct ended *ended;
-    enum owner owner = stray_find_owner(pid, &strays.ended, &ended);
+    enum owner owner = stray_find_owner(pid, NULL, &strays.ended, &ended);
     bool unknown = owner == OWNER_NONE || owner == OWNER_HIDDEN || owner == OWNER_UNREAD;
 
     if (owner != OWNER_BEFORE && (!unknown || !inherited_any()))

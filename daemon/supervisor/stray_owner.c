@@ -37,31 +37,39 @@ static enum owner find_by_user(pid_t pid, const struct list *known, struct ended
     return OWNER_HIDDEN;
 }
 
-static enum owner find_unmarked(pid_t pid, const struct list *known, struct ended **ret_ended)
+static enum owner find_unmarked(pid_t pid, int error, const struct list *known,
+                                struct ended **ret_ended)
 {
-    if (errno == EACCES)
+    errno = error;
+    if (error == EACCES)
         return find_by_user(pid, known, ret_ended);
-    return errno == EMFILE || errno == ENFILE || errno == ENOMEM ? OWNER_UNREAD : OWNER_NONE;
+    return error == EMFILE || error == ENFILE || error == ENOMEM ? OWNER_UNREAD : OWNER_NONE;
 }
 
-/* A session comes before a mark: whoever starts a process chooses its environment. */
-enum owner stray_find_owner(pid_t pid, const struct list *known, struct ended **ret_ended)
+/* A session comes before a mark: whoever starts a process chooses its environment. The mark is read once: that of a
+ * process which is being made appears at any moment. */
+enum owner stray_find_owner(pid_t pid, const char *made, const struct list *known,
+                            struct ended **ret_ended)
 {
     pid_t session = getsid(pid);
     char mark[128];
+    bool marked;
+    int error;
 
+    errno = 0;
+    marked = process_find_variable(pid, WIRE_MARK, mark, sizeof(mark));
+    error = errno;
     *ret_ended = NULL;
     /* A living host first: an old pid may have come to a new one. */
-    if (host_is_process(pid, true))
+    if (host_is_process(pid, true) || (marked && made && strcmp(mark, made) == 0))
         return OWNER_LIVING;
     *ret_ended = find_ended(known, session, NULL);
     if (*ret_ended)
         return OWNER_ENDED;
     if (inherited_has(pid, session))
         return OWNER_BEFORE;
-    errno = 0;
-    if (!process_find_variable(pid, WIRE_MARK, mark, sizeof(mark)))
-        return find_unmarked(pid, known, ret_ended);
+    if (!marked)
+        return find_unmarked(pid, error, known, ret_ended);
     if (inherited_has_mark(mark))
         return OWNER_BEFORE;
     if (host_has_mark(mark))

@@ -38,7 +38,9 @@ enum owner {
     OWNER_BEFORE, /* it, or what began it, was there before reeved */
 };
 
-/* *ret_ended: the host, of OWNER_ENDED, if it is among those that are known (struct ended, linked by `list`). */
-enum owner stray_find_owner(pid_t pid, const struct list *known, struct ended **ret_ended);
+/* made: the mark of a host whose process is being made, or NULL; it counts as living. *ret_ended: the host, of
+ * OWNER_ENDED, if it is among those that are known (struct ended, linked by `list`). */
+enum owner stray_find_owner(pid_t pid, const char *made, const struct list *known,
+                            struct ended **ret_ended);
 
 #endif
