@@ -81,10 +81,11 @@ static bool is_shown(const struct unit *unit)
     return unit->removed ? unit == leaving : !leaving;
 }
 
-/* Of a thousand modules few have crashed or restarted, so that these are not part of each. */
+/* Few of a thousand modules have crashed or restarted: only those have a memory for it. Nobody misses what a module that
+ * leaves has not done since its crash. */
 static int take_last(struct snapshot_module *module, const struct unit *unit)
 {
-    if (unit->crash.summary[0] != '\0' && !judge_has_recovered(module, unit)) {
+    if (unit->crash.summary[0] != '\0' && !module->leaving && !judge_has_recovered(module, unit)) {
         module->crash = malloc(sizeof(*module->crash));
         if (!module->crash)
             return -ENOMEM;

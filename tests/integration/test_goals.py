@@ -578,6 +578,23 @@ class InOrder(GoalTest):
                 self.assert_nothing_to_do(daemon)
                 self.assertEqual(daemon.stop(), 0, daemon.text())
 
+    def test_a_crash_of_what_is_removed_is_nobodys_loss(self):
+        daemon = self.daemon(puppet("a", *SLOW) + puppet("b"), daemon="shutdown-timeout = 1000s").wait_started()
+        pid = daemon.module("a")["pid"]
+        self.act(daemon, "a", "crash")
+        self.wait_restarted(daemon, "a", pid)
+        self.assertIn("SIGSEGV in act", daemon.module("a")["crash"])
+        self.assertIn("a:crash", daemon.health()["checks"])
+        release = self.hold(daemon, "a")
+        daemon.write(puppet("b"))
+        reload = daemon.ask_later("/v1/reload", "POST")
+        harness.wait_until(lambda: self.state(daemon, "a") == "stopping", "the removal")
+        self.assertEqual(daemon.module("a")["crash"], "")
+        self.assertNotIn("a:crash", daemon.health()["checks"])
+        release()
+        self.assertEqual(reload.answer()[0], 200)
+        self.assert_stops(daemon)
+
     def test_what_is_removed_is_shown_until_it_is_gone(self):
         daemon = self.daemon(puppet("a", *SLOW) + puppet("b"), daemon="shutdown-timeout = 1000s").wait_started()
         release = self.hold(daemon, "a")
