@@ -14,8 +14,8 @@
  * A worker that finds nothing to receive waits at the channel, if no other does: it leads. The
  * others follow: they idle, and are woken one by one. A worker that has an item wakes one unless the
  * items are so short that to do what is there takes less time than to wake somebody; a timer finds
- * out when that is no longer so, as few have been done since it last looked, or more are there. So a fan of short items is
- * done by one thread, and one of long items by all.
+ * out when that is no longer so, as few have been done since it last looked, or more are there. So one
+ * thread does a fan of short items, and all do one of long items.
  *
  * Safety: the fan lives on the caller's stack; the lock protects what has no comment of its own and
  * changes while workers run. A worker touches the fan for the last time in giving up the lock in
@@ -34,11 +34,8 @@
 #include "lib/channel.h"
 #include "lib/internal.h"
 
-/* An item that is not worth the waking of a follower, and as much work. */
+/* An item that is not worth the waking of a follower. */
 #define SHORT_ITEM (2 * RV_MICROSECOND)
-#define SHORT_WORK (20 * RV_MICROSECOND)
-#define WATCH      RV_MILLISECOND
-#define FEW        (uint64_t)(WATCH / SHORT_WORK) /* items, for the time of a watch */
 
 #define MEASURE_EVERY 16
 
@@ -139,7 +136,7 @@ static void watch_due(struct timer *timer)
 
     pthread_mutex_lock(&fan->lock);
     now = done(fan);
-    /* Whoever was to do the work is in items that are not short. */
+    /* The worker that was to keep up has items that take long. */
     if (fan->keeping_up && now - fan->seen < FEW)
         atomic_store_explicit(&fan->item_time, 0, memory_order_relaxed);
     fan->watched = fan->keeping_up && is_short_work(fan) && timer_arm(timer, rv_now() + WATCH) == 0;

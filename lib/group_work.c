@@ -13,8 +13,6 @@
 /* What is not worth the starting of a worker, and how many a worker measures at once. */
 #define SHORT_RUN   (2 * RV_MICROSECOND)
 #define MEASURED_BY 16
-#define WATCH       RV_MILLISECOND
-#define FEW         50 /* runs, for the time of a watch */
 
 bool group_may_start_more(const struct rv_group *group)
 {

@@ -120,12 +120,20 @@ struct flow {
     const void *met; /* the channel whose other side the last operation met */
 };
 #define GATHERED_ENOUGH 16
-/* Leaves alone what is less than enough, if that has paid. */
+/* Pauses, if pauses have paid of late. The caller has seen less than enough. */
 void flow_gather(struct flow *flow);
 /* How much there was then. */
 void flow_learn(struct flow *flow, size_t count);
 /* The calling thread's own, for its channels: of receiving and of sending. */
 extern __thread struct flow thread_flows[2] __attribute__((visibility("hidden")));
+
+/*
+ * Keeping up: a thread that is awake does short work sooner than another one could be woken for it. A timer looks after
+ * each WATCH; if fewer than FEW pieces of work have ended since, they are not short.
+ */
+#define SHORT_WORK (20 * RV_MICROSECOND) /* all that waits */
+#define WATCH      RV_MILLISECOND
+#define FEW        ((uint64_t)(WATCH / SHORT_WORK))
 
 /*
  * Whether a thread runs on the processor of the one that wakes it. If so, the thread that wakes makes

@@ -143,11 +143,6 @@ void pool_check_drained(struct rv_pool *pool)
 
 /* Keeping up ---------------------------------------------------------------------------------- */
 
-/* What is not worth the waking of a worker, and when to look whether that was right. */
-#define SHORT_WORK (20 * RV_MICROSECOND)
-#define WATCH      RV_MILLISECOND
-#define FEW        (uint64_t)(WATCH / SHORT_WORK) /* jobs, for the time of a watch */
-
 static bool is_short_work(const struct rv_pool *pool)
 {
     rv_duration job_time = atomic_load_explicit(&pool->job_time, memory_order_relaxed);
@@ -187,7 +182,7 @@ void pool_watch_due(struct timer *timer)
     pthread_mutex_lock(&pool->lock);
     now = ended(pool);
     count = now - pool->seen;
-    /* Whoever was to do the work is in jobs that are not short, and says so once it has ended all that it claims. */
+    /* The worker that was to keep up has jobs that take long, and says so only once it has ended all that it claims. */
     if (pool->keeping_up && (count == 0 || (count < FEW && pool_has_work(pool))))
         atomic_store_explicit(&pool->job_time, 0, memory_order_relaxed);
     pool->watched =
