@@ -4,16 +4,16 @@
 #include "base/macro.h"
 #include "lib/pool.h"
 
-/* What is in others' claims is looked at even while there are jobs in the ring: before each that takes longer than a
- * claim may, and else so often. */
+/* A worker looks at others' claims even while there are jobs in the ring: before each job that takes longer than a claim
+ * may, and else once in so many jobs. */
 #define STEAL_EVERY 32
 
 /* Of jobs that are so short others may gather meanwhile. */
 #define FLOWING_JOB (500 * RV_NANOSECOND)
 #define GATHERED    64
 
-/* Nobody was told of work that came while a wake-up was in flight or a worker looked; and what is in
- * claims or due is told to nobody at all. Returns whom to unpark, or NULL. */
+/* A submitter tells nobody of work that comes while a wake-up is in flight or a worker looks, and
+ * nothing tells of what is in claims or due. Returns whom to unpark, or NULL. */
 static struct parker *wake_next(struct rv_pool *pool)
 {
     if (list_is_empty(&pool->idle) || !pool_has_work(pool) || pool_keep_up(pool))

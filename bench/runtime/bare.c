@@ -22,8 +22,7 @@ static void futex_wake(_Atomic int *word, int count)
 
 static uint64_t rounds_per_us;
 
-/* Threads do all the work inline. capacity: steps of burn() a job. */
-/* Each has its part of the jobs from the start: nothing is passed on. */
+/* Threads do all the work inline, and each has its part of the jobs from the start. */
 struct part {
     pthread_t thread;
     uint64_t first, end, rounds, sum;
@@ -38,6 +37,7 @@ static void *burn_part(void *arg)
     return NULL;
 }
 
+/* capacity: steps of burn() a job. */
 static uint64_t bare_busy(const struct size *size)
 {
     struct part *parts = calloc(size->workers, sizeof(*parts));

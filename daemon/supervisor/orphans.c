@@ -28,7 +28,8 @@ void orphans_close(void)
     list = -ENOENT;
 }
 
-/* Children come and go between two reads of the list, and what is behind moves: a number may be of two halves. */
+/* The kernel moves the numbers of a list whose children come and go between two reads: the two may give one number from
+ * halves of others. */
 static bool is_child(pid_t pid)
 {
     siginfo_t info;
