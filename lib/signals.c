@@ -3,12 +3,14 @@
  * Contexts that signals end.
  *
  * Properties: a signal ends every context that waits for it when it arrives, each once, with the
- * sender in the cause. While one of them is not done the signal does nothing else, and when the
- * last one is done its former action is back.
+ * sender in the cause, and none that is made afterwards: who is woken by the first SIGTERM waits for
+ * a second one. While one of them is not done the signal does nothing else, and when the last one is
+ * done its former action is back.
  *
- * Operation: a handler writes number and sender into a pipe, which is all that a handler may do; a
- * thread of our own, started with the first such context, reads it and cancels. When the last
- * context that wants a signal is done, the signal's former action is put back.
+ * Operation: registrations are numbered. A handler writes signal, sender and the last number into a
+ * pipe, which is all that a handler may do; a thread of our own, started with the first such context,
+ * reads it and cancels. Where the pipe is full, the number is kept for each signal, without a sender.
+ * When the last context that wants a signal is done, the signal's former action is put back.
  *
  * Safety: `lock` protects the registrations and counts. A registration goes away in the hook of its
  * context, under that context's hook lock; the thread takes a reference to a context under `lock`
@@ -32,10 +34,12 @@ struct registration {
     struct context_hook hook;
     struct rv_context *ctx; /* no reference: the hook ends it first */
     sigset_t signals;
+    unsigned long number;
     bool fired;
 };
 
 struct arrival {
+    unsigned long until; /* the last registration that it can concern */
     int signal;
     pid_t pid;
     uid_t uid;
@@ -43,34 +47,56 @@ struct arrival {
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct list registrations = {&registrations, &registrations};
+static _Atomic unsigned long last_number;  /* as wide as handlers can read; it may wrap around */
+static _Atomic unsigned long missed[NSIG]; /* `until` of arrivals for which the pipe had no room */
 static unsigned wanted[NSIG];
 static struct sigaction former[NSIG];
 static int pipe_ends[2] = {-1, -1};
 static pid_t owner; /* whose the pipe is */
 
+/* Numbers may wrap around. */
+static bool is_up_to(unsigned long number, unsigned long until)
+{
+    return (long)(until - number) >= 0;
+}
+
+static void note_missed(int signal, unsigned long until)
+{
+    unsigned long noted = atomic_load(&missed[signal]);
+
+    /* Other threads may be at the same. */
+    while ((noted == 0 || is_up_to(noted, until)) &&
+           !atomic_compare_exchange_weak(&missed[signal], &noted, until))
+        ;
+}
+
 static void signal_came(int signal, siginfo_t *info, void *context)
 {
-    struct arrival arrival = {signal, info->si_pid, info->si_uid};
+    struct arrival arrival = {atomic_load(&last_number), signal, info->si_pid, info->si_uid};
     int saved = errno;
 
     (void)context;
     /* A child of fork() has the pipe, too: what it gets is nothing to its parent. */
     if (getpid() != owner)
         return;
-    /* A full pipe holds thousands of earlier arrivals. */
-    (void)!write(pipe_ends[1], &arrival, sizeof(arrival));
+    if (write(pipe_ends[1], &arrival, sizeof(arrival)) < 0) {
+        note_missed(signal, arrival.until);
+        /* Unless it is full even now, its reader may not have seen that. */
+        (void)!write(pipe_ends[1], &arrival, sizeof(arrival));
+    }
     errno = saved;
 }
 
-/* The next context that the signal ends, with a reference; each once. */
-static struct rv_context *next_context(int signal)
+/* The next context that the arrival ends, with a reference; each once. */
+static struct rv_context *next_context(const struct arrival *arrival)
 {
     struct rv_context *ctx = NULL;
     struct registration *registration;
 
     pthread_mutex_lock(&lock);
     LIST_FOREACH (registration, &registrations, list)
-        if (!registration->fired && sigismember(&registration->signals, signal) == 1) {
+        if (!registration->fired && is_up_to(registration->number, arrival->until) &&
+            sigismember(&registration->signals, arrival->signal) == 1) {
             registration->fired = true;
             if (context_try_ref(registration->ctx)) {
                 ctx = registration->ctx;
@@ -81,20 +107,31 @@ static struct rv_context *next_context(int signal)
     return ctx;
 }
 
+static void end_contexts(const struct arrival *arrival, const char *sender)
+{
+    struct rv_context *ctx;
+
+    while ((ctx = next_context(arrival))) {
+        rv_context_cancel(ctx, -ECANCELED, "%s from %s", signal_name(arrival->signal), sender);
+        rv_context_unref(ctx);
+    }
+}
+
 static void *watch(void *arg)
 {
     struct arrival arrival;
+    char sender[64];
 
     (void)arg;
     for (;;) {
-        struct rv_context *ctx;
-
         if (read(pipe_ends[0], &arrival, sizeof(arrival)) != (ssize_t)sizeof(arrival))
             continue;
-        while ((ctx = next_context(arrival.signal))) {
-            rv_context_cancel(ctx, -ECANCELED, "%s from pid %d uid %u", signal_name(arrival.signal),
-                              (int)arrival.pid, (unsigned)arrival.uid);
-            rv_context_unref(ctx);
+        snprintf(sender, sizeof(sender), "pid %d uid %u", (int)arrival.pid, (unsigned)arrival.uid);
+        end_contexts(&arrival, sender);
+        for (int signal = 1; signal < NSIG; signal++) {
+            arrival = (struct arrival){atomic_exchange(&missed[signal], 0), signal, 0, 0};
+            if (arrival.until != 0)
+                end_contexts(&arrival, "one of many senders");
         }
     }
     return NULL;
@@ -214,6 +251,8 @@ int rv_context_with_signals(struct rv_context *parent, const int *signals,
     registration->ctx = ctx;
     pthread_mutex_lock(&lock);
     r = start_watcher();
+    /* Before its signals can arrive. */
+    registration->number = atomic_fetch_add(&last_number, 1) + 1;
     if (r == 0)
         r = take_signals(signals, &registration->signals);
     if (r == 0)

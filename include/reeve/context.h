@@ -60,7 +60,8 @@ int rv_context_with_value(struct rv_context *parent, const void *key, void *valu
 int rv_context_without_cancel(struct rv_context *parent, struct rv_context **ret_ctx);
 /*
  * Done when the process receives one of the signals of a 0-terminated list; the cause names the
- * signal and its sender. While such a context is not done, the signals do nothing else. Returns 0,
+ * signal and its sender. A signal ends what waits for it when it arrives, and nothing that is made
+ * later. While such a context is not done, the signals do nothing else. Returns 0,
  * -EINVAL for a signal that cannot be caught, -EAGAIN when no thread can be had, -EMFILE or -ENFILE when no
  * descriptor can, -ENOTSUP in a child of fork(), or -ENOMEM.
  */
