@@ -5,26 +5,14 @@
 #include <reeve/channel.h>
 #include <reeve/once.h>
 #include <reeve/pool.h>
-#include <reeve/runtime.h>
 #include <reeve/ticker.h>
 
+#include "tests/lib/threads.h"
 #include "tests/lib/workers.h"
 
 #define THREADS 4
 
 static struct rv_context *bg;
-
-static void limit_threads(unsigned most)
-{
-    struct rv_runtime_options options = {.size = sizeof(options), .threads_max = most};
-    struct rv_runtime_stats stats;
-
-    do {
-        rv_runtime_trim();
-        rv_runtime_stats(&stats);
-    } while (stats.threads > 0);
-    assert_int_equal(rv_runtime_configure(&options), 0);
-}
 
 static int set_limit(void **state)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Groups: the limit, the first error, cancel. */
-#include <reeve/runtime.h>
 
+#include "tests/lib/threads.h"
 #include "tests/lib/workers.h"
 
 static struct rv_context *bg;
@@ -117,13 +117,11 @@ static int do_nothing(struct rv_context *ctx, void *arg)
 /* The group was well with short functions, and others have taken the threads since. */
 static void test_a_start_after_others_have_taken_the_threads(void **state)
 {
-    struct rv_runtime_options options = {.size = sizeof(options), .threads_max = 40};
     struct rv_group *group, *busy;
     int others = 0;
     (void)state;
 
-    rv_runtime_trim();
-    assert_int_equal(rv_runtime_configure(&options), 0);
+    limit_threads(40);
     reset();
     assert_int_equal(rv_group_create(bg, &group), 0);
     assert_int_equal(rv_group_create(bg, &busy), 0);
@@ -138,8 +136,7 @@ static void test_a_start_after_others_have_taken_the_threads(void **state)
     assert_int_equal(rv_group_wait(busy), 0);
     rv_context_cancel(rv_group_context(group), -ECANCELED, NULL);
     assert_int_equal(rv_group_wait(group), -ECANCELED);
-    options.threads_max = 0;
-    assert_int_equal(rv_runtime_configure(&options), 0);
+    limit_threads(0);
 }
 
 int main(void)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Groups: which error comes out, what becomes of the context, and what a limit refuses. */
-#include <reeve/runtime.h>
 
+#include "tests/lib/threads.h"
 #include "tests/lib/workers.h"
 
 static struct rv_context *bg;
@@ -167,17 +167,11 @@ static void test_the_wait_sees_what_was_written(void **state)
 
 static void test_without_a_thread(void **state)
 {
-    struct rv_runtime_options limit = {.size = sizeof(limit), .threads_max = 1};
     struct rv_group *busy, *group;
-    struct rv_runtime_stats stats;
     (void)state;
 
     reset();
-    do {
-        rv_runtime_trim();
-        rv_runtime_stats(&stats);
-    } while (stats.threads > 0);
-    assert_int_equal(rv_runtime_configure(&limit), 0);
+    limit_threads(1);
     assert_int_equal(rv_group_create(bg, &busy), 0);
     assert_int_equal(rv_group_create(bg, &group), 0);
     assert_int_equal(rv_group_go(busy, until_released, NULL), 0);
@@ -191,8 +185,7 @@ static void test_without_a_thread(void **state)
     assert_int_equal(total, 2);
     assert_int_equal(rv_group_go(group, brief, NULL), 0);
     assert_int_equal(rv_group_wait(group), 0);
-    limit.threads_max = 0;
-    rv_runtime_configure(&limit);
+    limit_threads(0);
 }
 
 static int setup(void **state)

@@ -2,9 +2,9 @@
 /* Endings that come at the very moment at which something else begins. */
 #include <reeve/channel.h>
 #include <reeve/pool.h>
-#include <reeve/runtime.h>
 #include <reeve/ticker.h>
 
+#include "tests/lib/threads.h"
 #include "tests/lib/workers.h"
 #include "tests/support/dice.h"
 
@@ -87,17 +87,14 @@ static int stop_many(struct rv_context *ctx, void *arg)
 /* The one thread that there may be stops what falls due. */
 static void test_a_stop_without_a_thread_as_a_run_is_due(void **state)
 {
-    struct rv_runtime_options options = {.size = sizeof(options), .threads_max = 1};
     struct rv_group *group;
     (void)state;
 
-    rv_runtime_trim();
-    assert_int_equal(rv_runtime_configure(&options), 0);
+    limit_threads(1);
     assert_int_equal(rv_group_create(bg, &group), 0);
     assert_int_equal(rv_group_go(group, stop_many, NULL), 0);
     assert_int_equal(rv_group_wait(group), 0);
-    options.threads_max = 0;
-    assert_int_equal(rv_runtime_configure(&options), 0);
+    limit_threads(0);
 }
 
 static _Atomic int runs;
@@ -113,20 +110,17 @@ static int count_run(struct rv_context *ctx, void *arg)
 /* What is queued as the only thread ends gets another one. */
 static void test_a_trim_as_a_run_is_queued(void **state)
 {
-    struct rv_runtime_options options = {.size = sizeof(options), .threads_max = 1};
     struct rv_periodic_spec spec = {.size = sizeof(spec), .interval = 100 * RV_MICROSECOND};
     struct rv_periodic *periodic;
     (void)state;
 
-    rv_runtime_trim();
-    assert_int_equal(rv_runtime_configure(&options), 0);
+    limit_threads(1);
     atomic_store(&runs, 0);
     assert_int_equal(rv_periodic_start(bg, &spec, count_run, NULL, &periodic), 0);
     while (atomic_load(&runs) < rounds_of(3000))
         rv_runtime_trim();
     rv_periodic_stop(periodic);
-    options.threads_max = 0;
-    assert_int_equal(rv_runtime_configure(&options), 0);
+    limit_threads(0);
 }
 
 /* Pools ------------------------------------------------------------------------------------------

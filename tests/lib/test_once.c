@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* Once: exactly one run, one result for all, and no run that outlives its record. */
 #include <reeve/once.h>
-#include <reeve/runtime.h>
 #include <reeve/sleep.h>
 
-#include "tests/support/test.h"
+#include "tests/lib/threads.h"
 
 static struct rv_context *bg;
 static _Atomic int runs, inside, ended, release_run;
@@ -231,20 +230,13 @@ static void test_finish_waits_for_a_run_that_was_left(void **state)
 
 static void test_it_runs_on_the_caller_when_there_is_no_thread(void **state)
 {
-    struct rv_runtime_options limit = {.size = sizeof(limit), .threads_max = 1};
     struct rv_once once = RV_ONCE_INIT;
     struct left left = {.once = RV_ONCE_INIT};
-    struct rv_runtime_stats stats;
     struct caller caller;
     (void)state;
 
     reset();
-    /* The thread of the last run may still be on its way back. */
-    do {
-        rv_runtime_trim();
-        rv_runtime_stats(&stats);
-    } while (stats.threads > 0);
-    assert_int_equal(rv_runtime_configure(&limit), 0);
+    limit_threads(1);
     rv_context_with_cancel(bg, &left.ctx);
     caller_start(&caller, call_left, &left);
     wait_value(&inside, 1);
@@ -258,8 +250,7 @@ static void test_it_runs_on_the_caller_when_there_is_no_thread(void **state)
     rv_once_finish(&once);
     rv_once_finish(&inner);
     rv_once_finish(&outer);
-    limit.threads_max = 0;
-    rv_runtime_configure(&limit);
+    limit_threads(0);
     rv_context_unref(left.ctx);
 }
 

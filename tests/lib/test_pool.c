@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Pools: every accepted job ends as finished, failed or lost, whatever is cancelled when. */
 #include <reeve/pool.h>
-#include <reeve/runtime.h>
 
+#include "tests/lib/threads.h"
 #include "tests/lib/workers.h"
 
 static struct rv_context *bg;
@@ -409,12 +409,10 @@ static void test_options_that_cannot_be(void **state)
 static void test_threads_are_limited(void **state)
 {
     struct rv_pool_options options = {.size = sizeof(options), .workers = 6};
-    struct rv_runtime_options limit = {.size = sizeof(limit), .threads_max = 8};
     struct rv_pool *a, *b;
     (void)state;
 
-    rv_runtime_trim();
-    assert_int_equal(rv_runtime_configure(&limit), 0);
+    limit_threads(8);
     assert_int_equal(rv_pool_create(bg, &options, &a), 0);
     assert_int_equal(rv_pool_create(bg, &options, &b), -EAGAIN);
     rv_pool_destroy(a);
@@ -425,8 +423,7 @@ static void test_threads_are_limited(void **state)
         assert_int_equal(rv_pool_create(bg, &options, &a), 0);
         rv_pool_destroy(a);
     }
-    limit.threads_max = 0;
-    rv_runtime_configure(&limit);
+    limit_threads(0);
 }
 
 static int setup(void **state)
