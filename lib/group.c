@@ -57,6 +57,17 @@ static enum attempt push(struct rv_group *group, const struct start *start)
     return ring_push(&group->ring, start, sizeof(*start), &signs);
 }
 
+/* With the lock: somebody comes for the start. */
+static enum attempt push_with_lock(struct rv_group *group, const struct start *start)
+{
+    if (!group->stopped)
+        return push(group, start);
+    if (ring_length(&group->ring) >= RUN_UP)
+        return ATTEMPT_BLOCKED;
+    ring_push_stopped(&group->ring, start);
+    return ATTEMPT_DONE;
+}
+
 /* With the lock, for a start that needs it. Blocked: it has to wait for room or a thread. Closed: no
  * thread can be had, and no function of the group's will free one. */
 static enum attempt push_locked(struct rv_group *group, const struct start *start)
@@ -70,12 +81,7 @@ static enum attempt push_locked(struct rv_group *group, const struct start *star
         group_wake_waiters(group);
         return ATTEMPT_CLOSED;
     }
-    if (!group->stopped)
-        return ATTEMPT_AGAIN;
-    if (ring_length(&group->ring) >= RUN_UP)
-        return ATTEMPT_BLOCKED;
-    ring_push_stopped(&group->ring, start);
-    return ATTEMPT_DONE;
+    return push_with_lock(group, start);
 }
 
 static enum attempt push_somehow(struct rv_group *group, const struct start *start)
@@ -182,9 +188,7 @@ int rv_group_try_go(struct rv_group *group, rv_function fn, void *arg)
     /* A worker that is about to look and has nothing yet, or one more. */
     if (length < RUN_UP && (length < group->arriving + group->looking ||
                             (group_may_start_more(group) && group_start_worker(group) == 0)))
-        r = push(group, &start);
-    if (r == ATTEMPT_CLOSED)
-        r = push_locked(group, &start);
+        r = push_with_lock(group, &start);
     pthread_mutex_unlock(&group->lock);
     return r == ATTEMPT_DONE ? 0 : -EAGAIN;
 }

@@ -167,7 +167,8 @@ bool group_keep_up(struct rv_group *group)
         group->keeping_up = timer_arm(&group->watch, rv_now() + WATCH) == 0;
         update_stop(group);
     }
-    return group->keeping_up;
+    /* Where threads are scarce each start needs its own all the same. */
+    return group->keeping_up && group->roomy;
 }
 
 /* Under the lock, by a worker that leaves starts in the ring. */

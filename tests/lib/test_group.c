@@ -100,6 +100,9 @@ static void test_tries_get_threads(void **state)
     }
 }
 
+/* The runtime starts a whole run-up of a group without asking for each only where it has so many. */
+#define RUN_UP_OF_GROUPS 32
+
 static int setup(void **state)
 {
     (void)state;
@@ -139,6 +142,62 @@ static void test_a_start_after_others_have_taken_the_threads(void **state)
     limit_threads(0);
 }
 
+/* Down to the last thread of the runtime, each at work beside the others. */
+static void test_tries_up_to_the_last_thread(void **state)
+{
+    (void)state;
+
+    for (int threads = 1; threads <= 6; threads++) {
+        struct rv_group *group;
+
+        limit_threads((unsigned)threads);
+        reset();
+        assert_int_equal(rv_group_create(bg, &group), 0);
+        for (int i = 0; i < threads; i++)
+            assert_int_equal(rv_group_try_go(group, until_released, NULL), 0);
+        wait_value(&running, threads);
+        assert_int_equal(rv_group_try_go(group, until_released, NULL), -EAGAIN);
+        atomic_store(&release_all, 1);
+        assert_int_equal(rv_group_wait(group), 0);
+    }
+    limit_threads(0);
+}
+
+static int count_one(struct rv_context *ctx, void *arg)
+{
+    (void)ctx;
+    (void)arg;
+    atomic_fetch_add(&total, 1);
+    return 0;
+}
+
+/* Of those that there may be, the few tries leave most. */
+static void test_tries_of_a_group_that_kept_up_while_threads_are_few(void **state)
+{
+    (void)state;
+
+    limit_threads(RUN_UP_OF_GROUPS + 4);
+    for (int round = 0; round < rounds_of(300); round++) {
+        struct rv_group *group;
+
+        reset();
+        assert_int_equal(rv_group_create(bg, &group), 0);
+        for (int i = 0; i < 3000; i++)
+            assert_int_equal(rv_group_go(group, do_nothing, NULL), 0);
+        /* Room for the starts that follow. */
+        assert_int_equal(rv_group_go(group, count_one, NULL), 0);
+        wait_value(&total, 1);
+        for (int i = 0; i < 6; i++) {
+            assert_int_equal(rv_group_try_go(group, until_released, NULL), 0);
+            assert_int_equal(rv_group_go(group, do_nothing, NULL), 0);
+        }
+        wait_value(&running, 6);
+        atomic_store(&release_all, 1);
+        assert_int_equal(rv_group_wait(group), 0);
+    }
+    limit_threads(0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -147,6 +206,8 @@ int main(void)
         cmocka_unit_test(test_cancel_while_go_blocks),
         cmocka_unit_test(test_tries_get_threads),
         cmocka_unit_test(test_a_start_after_others_have_taken_the_threads),
+        cmocka_unit_test(test_tries_up_to_the_last_thread),
+        cmocka_unit_test(test_tries_of_a_group_that_kept_up_while_threads_are_few),
     };
 
     return cmocka_run_group_tests_name("group", tests, setup, NULL);
