@@ -24,11 +24,10 @@
 #include <stdlib.h>
 
 #include "base/macro.h"
+#include "base/thread.h"
 #include "lib/internal.h"
-#include "lib/thread.h"
 
 #define THREADS_MAX 256
-#define STACK_SIZE  ((size_t)256 * 1024)
 
 struct thread {
     struct list list; /* in idle_threads */
@@ -48,7 +47,7 @@ static struct list idle_threads = {&idle_threads, &idle_threads};
 static unsigned threads, idle_count, retiring, reserved, threads_max = THREADS_MAX;
 static unsigned awaited; /* threads that retire, by those who could not have another one */
 static uint64_t quits, retirements; /* ever */
-static size_t stack_size = STACK_SIZE;
+static size_t stack_size = THREAD_STACK_SIZE;
 static __thread struct thread *self_thread; /* NULL where the thread is not ours */
 
 /* Called with the lock. Returns false when the thread is to end. */
@@ -316,7 +315,7 @@ int rv_runtime_configure(const struct rv_runtime_options *options)
         return -EINVAL;
     pthread_mutex_lock(&executor_lock);
     threads_max = options->threads_max ? options->threads_max : THREADS_MAX;
-    stack_size = options->stack_size ? options->stack_size : STACK_SIZE;
+    stack_size = options->stack_size ? options->stack_size : THREAD_STACK_SIZE;
     watch = work_find_threads();
     pthread_mutex_unlock(&executor_lock);
     if (watch)

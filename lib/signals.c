@@ -26,8 +26,8 @@
 
 #include "base/macro.h"
 #include "base/signal_name.h"
+#include "base/thread.h"
 #include "lib/internal.h"
-#include "lib/thread.h"
 
 struct registration {
     struct list list;
@@ -148,7 +148,7 @@ static int start_watcher(void)
         return -errno;
     fcntl(pipe_ends[1], F_SETFL, O_NONBLOCK);
     owner = getpid();
-    r = thread_start(watch, NULL, 0, NULL);
+    r = thread_start(watch, NULL, THREAD_STACK_SIZE, NULL);
     if (r < 0) {
         close(pipe_ends[0]);
         close(pipe_ends[1]);

@@ -25,8 +25,8 @@
 #include <stdlib.h>
 
 #include "base/macro.h"
+#include "base/thread.h"
 #include "lib/internal.h"
-#include "lib/thread.h"
 
 #define TICK_BITS 17 /* 131 us */
 #define SLOT_BITS 6
@@ -271,7 +271,7 @@ static int start_thread(void)
     pthread_condattr_setclock(&condition, CLOCK_MONOTONIC);
     pthread_cond_init(&changed, &condition);
     pthread_condattr_destroy(&condition);
-    started = !runtime_is_forked() && thread_start(run, NULL, 0, &thread) == 0;
+    started = !runtime_is_forked() && thread_start(run, NULL, THREAD_STACK_SIZE, &thread) == 0;
     return started ? 0 : -EAGAIN;
 }
 

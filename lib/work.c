@@ -23,9 +23,9 @@
 #include <errno.h>
 
 #include "base/macro.h"
+#include "base/thread.h"
 #include "lib/executor.h"
 #include "lib/internal.h"
-#include "lib/thread.h"
 
 #define STALL     RV_MILLISECOND
 #define STALL_MAX (100 * RV_MILLISECOND)

@@ -8,14 +8,11 @@
 
 #include <errno.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
 
 #include "base/macro.h"
-
-/* A packet of the wire lies on the stack of the thread that sends it. */
-#define STACK_SIZE ((size_t)256 * 1024)
+#include "base/thread.h"
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t changed; /* on the monotonic clock */
@@ -85,24 +82,12 @@ static void context_is_done(struct rv_runtime_hook *hook)
 static int make_thread(void)
 {
     pthread_condattr_t condition;
-    pthread_attr_t attributes;
-    sigset_t all, before;
-    pthread_t thread;
-    int r;
 
     pthread_condattr_init(&condition);
     pthread_condattr_setclock(&condition, CLOCK_MONOTONIC);
     pthread_cond_init(&changed, &condition);
     pthread_condattr_destroy(&condition);
-    pthread_attr_init(&attributes);
-    pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
-    pthread_attr_setstacksize(&attributes, STACK_SIZE);
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    r = pthread_create(&thread, &attributes, ring, NULL);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    pthread_attr_destroy(&attributes);
-    return -r;
+    return thread_start(ring, NULL, THREAD_STACK_SIZE, NULL);
 }
 
 /* The runtime makes the thread of its timers with the first of them. */

@@ -13,7 +13,6 @@
 #include <poll.h>
 #include <pthread.h>
 #include <reeve/log.h>
-#include <signal.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,6 +21,7 @@
 #include <unistd.h>
 
 #include "base/list.h"
+#include "base/thread.h"
 #include "daemon/host/log_sink.h"
 
 #define LOOK_INTERVAL_MS (60 * 1000)
@@ -123,24 +123,13 @@ static void close_descriptors(void)
 /* Under the lock. The thread lives as long as the process. */
 static int start_thread(void)
 {
-    sigset_t all, before;
-    pthread_t thread;
     int r = open_descriptors();
 
-    if (r < 0) {
+    if (r == 0)
+        r = thread_start(wait_for_changes, NULL, THREAD_STACK_SIZE, NULL);
+    if (r < 0)
         close_descriptors();
-        return r;
-    }
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    r = pthread_create(&thread, NULL, wait_for_changes, NULL);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    if (r != 0) {
-        close_descriptors();
-        return -EAGAIN;
-    }
-    pthread_detach(thread);
-    return 0;
+    return r;
 }
 
 static void poke_thread(void)

@@ -16,18 +16,14 @@
 #include <errno.h>
 #include <limits.h>
 #include <poll.h>
-#include <pthread.h>
-#include <signal.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "base/duration.h"
 #include "base/fd.h"
+#include "base/thread.h"
 #include "daemon/loop/loop.h"
-
-/* Enough for system calls with a few paths on the stack. */
-#define STACK_SIZE ((size_t)256 * 1024)
 
 struct loop_background {
     int fd;
@@ -83,35 +79,13 @@ int loop_background_create(struct loop *loop, loop_work_fn work, loop_done_fn do
     return 0;
 }
 
-/* The loop reads signals from a descriptor, so no other thread may take one. */
-static int start_thread(struct loop_background *background, const pthread_attr_t *attributes)
-{
-    sigset_t all, before;
-    pthread_t thread;
-    int r;
-
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    r = pthread_create(&thread, attributes, work_through, background);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    return -r;
-}
-
 int loop_background_start(struct loop_background *background)
 {
-    pthread_attr_t attributes;
     int r;
 
     assert(!background->busy);
-    r = -pthread_attr_init(&attributes);
-    if (r < 0)
-        return r;
-    r = -pthread_attr_setstacksize(&attributes, STACK_SIZE);
-    if (r == 0)
-        r = -pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
-    if (r == 0)
-        r = start_thread(background, &attributes);
-    pthread_attr_destroy(&attributes);
+    /* The loop reads signals from a descriptor: such a thread takes none. */
+    r = thread_start(work_through, background, THREAD_STACK_SIZE, NULL);
     background->busy = r == 0;
     return r;
 }

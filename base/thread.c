@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "lib/thread.h"
+#include "base/thread.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -24,16 +24,16 @@ int thread_start(void *(*fn)(void *arg), void *arg, size_t stack_size, pthread_t
     pthread_t id;
     int r;
 
-    if (pthread_attr_init(&attributes) != 0)
-        return -EAGAIN;
+    r = pthread_attr_init(&attributes);
+    if (r != 0)
+        return -r;
     pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
-    if (stack_size > 0)
-        pthread_attr_setstacksize(&attributes, stack_size);
+    pthread_attr_setstacksize(&attributes, stack_size);
     block_what_others_send(&before);
     r = pthread_create(&id, &attributes, fn, arg);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     pthread_attr_destroy(&attributes);
     if (r == 0 && ret_id)
         *ret_id = id;
-    return r == 0 ? 0 : -EAGAIN;
+    return -r;
 }
