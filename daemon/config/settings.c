@@ -141,9 +141,9 @@ static const char *parse_memory(const char *text, void *target)
 {
     uint64_t bytes;
 
-    /* Less is not enough to load anything, and more likely a forgotten unit. */
-    if (size_parse(text, &bytes) < 0 || bytes < (1 << 20))
-        return "a size of at least 1M, such as 64M or 1.5G";
+    /* Less is not enough for a host's own threads, and more likely a forgotten unit. */
+    if (size_parse(text, &bytes) < 0 || bytes < (4 << 20))
+        return "a size of at least 4M, such as 64M or 1.5G";
     *(uint64_t *)target = bytes;
     return NULL;
 }

@@ -77,7 +77,6 @@ static void fail(uint32_t slot, const char *stage, int code, uint32_t flags, con
 static void load(struct control *control, const struct wire_message *message)
 {
     struct host_module **module = &control->modules[message->module];
-    char text[128];
     int r;
 
     if (*module) {
@@ -89,8 +88,8 @@ static void load(struct control *control, const struct wire_message *message)
                       module);
     if (r < 0) {
         /* For want of a thread, say: nothing is known to be wrong with the module. */
-        snprintf(text, sizeof(text), "its host has no thread for it: %s", strerror(-r));
-        fail(message->module, "load", r, WIRE_FAILED_PROCESS, text);
+        sandbox_explain_want(rv_fail(r, "its host has no thread for it"));
+        fail(message->module, "load", r, WIRE_FAILED_PROCESS, rv_error_text());
     }
 }
 

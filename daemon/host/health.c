@@ -14,6 +14,7 @@
 #include "daemon/host/log_sink.h"
 #include "daemon/host/module_life_internal.h"
 #include "daemon/host/overdue.h"
+#include "daemon/host/sandbox.h"
 #include "daemon/wire/health.h"
 
 /* Before what has failed is asked again; it doubles. */
@@ -134,7 +135,7 @@ int life_start_health(struct host_module *module)
     r = rv_group_create(rv_context_background(), &module->health);
     if (r == 0)
         r = rv_group_go(module->health, ask_always, module);
-    return r < 0 ? rv_fail(r, "no thread to ask health()") : 0;
+    return r < 0 ? sandbox_explain_want(rv_fail(r, "no thread to ask health()")) : 0;
 }
 
 void life_stop_health(struct host_module *module)

@@ -7,6 +7,7 @@
 
 #include "base/text.h"
 #include "daemon/host/board.h"
+#include "daemon/host/sandbox.h"
 
 const char *jobs_name(const struct pool_runner *runner)
 {
@@ -103,8 +104,8 @@ int jobs_create(struct host_module *module, const struct rv_module_pool *definit
         rv_channel_unref(runner->idle);
         pthread_mutex_destroy(&runner->lock);
         free(runner);
-        return rv_wrap(r, "pool %s with %lld workers", definition->name,
-                       (long long)settings->workers);
+        return sandbox_explain_want(rv_wrap(r, "pool %s with %lld workers", definition->name,
+                                            (long long)settings->workers));
     }
     pthread_mutex_lock(&runner->lock);
     publish(runner);

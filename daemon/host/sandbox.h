@@ -57,4 +57,8 @@ int sandbox_enter(struct sandbox *sandbox);
 
 void sandbox_finish(struct sandbox *sandbox);
 
+/* After a failure for want of a thread or memory (-EAGAIN, -ENOMEM): where memory-max bounds what this
+ * process may have, the present error text names it. Returns r. */
+int sandbox_explain_want(int r);
+
 #endif

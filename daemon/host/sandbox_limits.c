@@ -2,6 +2,7 @@
 /* The host's share of the machine: its control group, nice level, descriptors and memory. */
 #include <errno.h>
 #include <fcntl.h>
+#include <reeve/error.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -9,6 +10,7 @@
 #include "base/fd.h"
 #include "base/sanitized.h"
 #include "base/size.h"
+#include "base/text.h"
 #include "daemon/host/sandbox_internal.h"
 
 /*
@@ -105,4 +107,17 @@ int sandbox_limit(struct sandbox *sandbox)
     if (r == 0)
         r = limit_nofile(sandbox);
     return r < 0 ? r : limit_memory(sandbox);
+}
+
+int sandbox_explain_want(int r)
+{
+    char size[SIZE_TEXT_SIZE], text[RV_ERROR_TEXT_SIZE];
+    struct rlimit limit;
+
+    if ((r != -EAGAIN && r != -ENOMEM) || getrlimit(RLIMIT_DATA, &limit) < 0 ||
+        limit.rlim_cur == RLIM_INFINITY)
+        return r;
+    string_copy(text, sizeof(text), rv_error_text());
+    return rv_fail_text(r, "%s; memory-max = %s may leave no room for it", text,
+                        size_format(limit.rlim_cur, size, sizeof(size)));
 }

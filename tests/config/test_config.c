@@ -349,7 +349,7 @@ static void test_limits_refused(void **state)
 {
     (void)state;
     REFUSE("[module:a]\nload = one\nmemory-max = 64\n", "reeve.ini:3: [module:a] memory-max = 64: "
-                                                        "expected a size of at least 1M");
+                                                        "expected a size of at least 4M");
     REFUSE("[module:a]\nload = one\ncpu-max = 50\n", "expected a percentage of one processor");
     REFUSE("[module:a]\nload = one\ncpu-max = 0%\n", "expected a percentage of one processor");
     REFUSE("[module:a]\nload = one\ncpu-max = 5%%\n", "expected a percentage of one processor");

@@ -7,6 +7,7 @@ import errno
 import os
 import pwd
 import re
+import resource
 import shutil
 import signal
 import subprocess
@@ -101,6 +102,18 @@ class Limits(LimitsTest):
                            daemon.module("a")["state"] == "ready", "a restart")
         self.assertEqual(self.attempt(daemon, "leak"), "ENOMEM")
         self.assertEqual(daemon.text().count("RLIMIT_DATA"), 1)
+        self.assertEqual(daemon.stop(), 0, daemon.text())
+
+    @unittest.skipIf(is_sanitized(), "a sanitizer's memory cannot be bounded")
+    def test_little_memory(self):
+        """Enough for a module, whatever stack the main thread may have; not for the stacks of many workers."""
+        daemon = self.daemon(breaker("a", "memory-max = 4M") +
+                             breaker("b", "memory-max = 4M", "try.workers = 100", "essential = no"), start=False)
+        _, hard = resource.getrlimit(resource.RLIMIT_STACK)
+        self.start_as(daemon, lambda: resource.setrlimit(resource.RLIMIT_STACK, (256 << 20, hard)))
+        daemon.wait_log(r"\[b\] start failed: pool try with 100 workers: Resource temporarily unavailable; "
+                        r"memory-max = 4M may leave no room for it; restart 1 ")
+        self.assertEqual(daemon.wait_started().module("a")["state"], "ready")
         self.assertEqual(daemon.stop(), 0, daemon.text())
 
     @unittest.skipIf(is_sanitized(), "a sanitizer's memory cannot be bounded")
