@@ -367,6 +367,8 @@ int rv_command_run(struct rv_context *ctx, char *const *argv,
         return r;
     if (options && options->size < sizeof(*options))
         return -EINVAL;
+    if (!argv[0])
+        return rv_fail(-EINVAL, "cannot run a command without a program");
     if (options)
         command.options = *options;
     if (command.options.output_max == 0)

@@ -49,7 +49,8 @@ struct rv_command_result {
  * its default as long as a program runs; other children that end meanwhile stay until they are waited for.
  *
  * Returns 0 when it exited with 0; the context's code after a cancel; -ECHILD, with a text that
- * tells the exit code or signal, when it failed; -EINVAL for options of an unknown size;
+ * tells the exit code or signal, when it failed; -EINVAL for options of an unknown size, or an argv
+ * without a program;
  * -ENOENT, -EACCES, -EMFILE, -ENOMEM and the like, with a text, when it could not be run. *ret_result is
  * filled in whenever the program ran, and zeroed otherwise.
  */

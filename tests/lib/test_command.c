@@ -52,6 +52,8 @@ static void test_command(void **state)
     assert_null(result.output);
     assert_string_equal(rv_error_text(),
                         "cannot run /nonexistent/program: No such file or directory");
+    assert_int_equal(rv_command_run(bg, &nothing[1], NULL, &result), -EINVAL);
+    assert_non_null(strstr(rv_error_text(), "without a program"));
     /* The folder is to blame, and not the program. */
     options.directory = "/nonexistent/folder";
     assert_int_equal(run("exit 0", &options, &result), -ENOENT);
