@@ -169,8 +169,10 @@ void log_finish(int64_t patience)
 {
     int64_t deadline = clock_monotonic() + patience;
 
-    /* A slow reader gets time. A closed pipe or a full disk does not. */
-    while (!log_flush() && log_write_error() == EAGAIN && clock_monotonic() < deadline)
+    /* A slow reader gets time. A closed pipe or a full disk does not. The journal finds the sender's unit
+     * and all else about it while the sender is there. */
+    while ((log_flush() ? log_write_is_unread() : log_write_error() == EAGAIN) &&
+           clock_monotonic() < deadline)
         poll(NULL, 0, 10);
 }
 

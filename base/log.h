@@ -48,6 +48,13 @@ void log_set_format(enum log_format format);
 /* Whether records go to the journal. */
 bool log_goes_to_journal(void);
 
+/*
+ * Whether the process has hardly begun, and may end at once. The journal finds the unit of a record when
+ * it reads it, by the process that sent it, and "journalctl -u" does not show what has none; of a line on
+ * stderr it knows the unit. So meanwhile records go there, without fields.
+ */
+void log_set_beginning(bool beginning);
+
 /* Levels above this one are not written; LOG_LEVEL_INFO unless it is set. */
 void log_set_level(enum log_level level);
 
@@ -72,7 +79,7 @@ void log_foreign(enum log_level level, bool counts, const char *format, ...) pri
 void log_set_waiting(void (*fn)(void *arg), void *arg);
 /* Writes what waits, without blocking. Returns whether nothing is left. */
 bool log_flush(void);
-/* For the end: blocks until what waits is written, or for so many nanoseconds. */
+/* For the end: blocks until what waits is written, and read by the journal, or for so many nanoseconds. */
 void log_finish(int64_t patience);
 
 struct log_record;

@@ -3,10 +3,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/sockios.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -21,11 +23,18 @@
 #define JOURNAL_SOCKET "/run/systemd/journal/socket"
 
 static enum log_format format_now;
-static int write_error; /* why the last line could not be written */
+static bool is_beginning;
+static int journal = -1; /* the socket */
+static int write_error;  /* why the last line could not be written */
 
 void log_set_format(enum log_format format)
 {
     format_now = format;
+}
+
+void log_set_beginning(bool beginning)
+{
+    is_beginning = beginning;
 }
 
 /* Whether stderr is the journal: systemd names its device and inode (systemd.exec(5)). */
@@ -143,25 +152,32 @@ static size_t write_text(const struct log_record *record, char *line, size_t siz
 static int send_to_journal(const struct log_record *record)
 {
     static const struct sockaddr_un address = {.sun_family = AF_UNIX, .sun_path = JOURNAL_SOCKET};
-    static int fd = -1;
     char datagram[LINE_SIZE];
     size_t size = log_record_write_journal(record, datagram, sizeof(datagram));
 
-    if (fd < 0)
-        fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    if (fd < 0)
+    if (journal < 0)
+        journal = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (journal < 0)
         return -errno;
     /* Not connected once and for all: the journal may be restarted. */
-    return sendto(fd, datagram, size, MSG_DONTWAIT | MSG_NOSIGNAL,
+    return sendto(journal, datagram, size, MSG_DONTWAIT | MSG_NOSIGNAL,
                   (const struct sockaddr *)&address, sizeof(address)) < 0
                ? -errno
                : 0;
 }
 
+bool log_write_is_unread(void)
+{
+    int unread;
+
+    return journal >= 0 && ioctl(journal, SIOCOUTQ, &unread) == 0 && unread > 0;
+}
+
 bool log_write_record(const struct log_record *record)
 {
     char line[LINE_SIZE];
-    int r = stderr_is_journal() ? send_to_journal(record) : -ENOENT;
+    bool by_line = !stderr_is_journal() || is_beginning;
+    int r = by_line ? -ENOENT : send_to_journal(record);
 
     if (r == -EAGAIN)
         write_error = EAGAIN;

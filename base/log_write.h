@@ -15,6 +15,8 @@
 bool log_write_record(const struct log_record *record);
 /* Returns whether nothing is left of a line that was begun. */
 bool log_write_rest(void);
+/* Whether the journal has not read all records yet. */
+bool log_write_is_unread(void);
 /* Why the last write failed; 0: none has. */
 int log_write_error(void);
 

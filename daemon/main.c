@@ -231,8 +231,10 @@ static int create_daemon(struct daemon *daemon, const struct arguments *argument
 /* Returns the exit code. */
 static int loop_until_stopped(struct daemon *daemon)
 {
-    int r = loop_run(daemon->loop);
+    int r;
 
+    log_set_beginning(false);
+    r = loop_run(daemon->loop);
     if (r < 0) {
         cannot("wait for events", r);
         return 1;
@@ -354,6 +356,7 @@ int main(int argc, char **argv)
     r = arguments_parse(argc, argv, &arguments);
     if (r != 0)
         return r < 0 ? 1 : fd_finish_output("reeved", 0);
+    log_set_beginning(arguments.resume < 0);
     /* Of what is ours in /proc nothing is to be written any more once we are not dumpable. */
     if (!arguments.check && arguments.check_state < 0 && arguments.resume < 0)
         priority_claim();

@@ -88,5 +88,28 @@ class Journal(ServiceTest):
         self.assertTrue(any(line["event"] == "ready" and line["message_id"] for line in lines))
 
 
+class Behind(ServiceTest):
+    """journald looks a sender's unit up when it reads what was sent; by then the sender may have ended."""
+
+    def setUp(self):
+        super().setUp()
+        self.addCleanup(self.signal_journal, "CONT")
+
+    def signal_journal(self, name):
+        self.container.systemctl("kill", f"--signal=SIG{name}", "systemd-journald")
+
+    def test_finds_why_the_service_did_not_start(self):
+        self.configure("[nonsense]\n")
+        self.drop_in("[Service]\nRestart=no\n")
+        self.signal_journal("STOP")
+        self.assertNotEqual(self.container.systemctl("start", "reeve", check=False).returncode, 0)
+        self.assertEqual(self.processes(), [])
+        self.signal_journal("CONT")
+        reason = "/etc/reeve/reeve.ini:3: unknown section [nonsense]"
+        entry = wait_until(lambda: [e for e in self.container.entries("-u", "reeve") if reason in e["MESSAGE"]],
+                           "the reason in the journal")[-1]
+        self.assertEqual((entry["PRIORITY"], entry["SYSLOG_IDENTIFIER"]), ("3", "reeved"))
+
+
 if __name__ == "__main__":
     service.main()
