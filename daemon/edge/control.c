@@ -17,7 +17,8 @@
  *                                              that a start would find
  *     POST /v1/upgrade                         202 right before the new program takes over, or 409
  *
- * Errors are {"error": TEXT, "code": ERRNO NAME}; the probes' paths answer here too.
+ * Errors are {"error": TEXT, "code": ERRNO NAME}; the probes' paths answer here too. A parameter that a
+ * path does not take is 400.
  */
 #include <errno.h>
 #include <string.h>
@@ -68,8 +69,12 @@ struct unit *edge_find_unit(struct edge *edge, struct http_request *request)
                            "module %s is no longer configured, and ends what is under way", name);
         return NULL;
     }
-    nearest = name ? config_nearest(config, name) : NULL;
-    edge_respond_error(request, 404, -ENOENT, "there is no module \"%s\"%s%s%s", name ? name : "",
+    if (!name || *name == '\0') {
+        edge_respond_error(request, 404, -ENOENT, EDGE_NO_MODULE);
+        return NULL;
+    }
+    nearest = config_nearest(config, name);
+    edge_respond_error(request, 404, -ENOENT, "there is no module \"%s\"%s%s%s", name,
                        nearest ? "; did you mean \"" : "", nearest ? nearest : "",
                        nearest ? "\"?" : "");
     return NULL;
@@ -290,19 +295,20 @@ static const struct route {
     const char *path;
     enum http_method method;
     void (*serve)(struct edge *edge, struct http_request *request);
-    bool waits; /* until something has happened, however long that takes */
+    const char *parameters[EDGE_PARAMETERS];
+    bool waits; /* until something has happened, however long that takes, also without "wait" */
 } routes[] = {
-    {"/v1/status", HTTP_METHOD_GET, serve_status},
-    {"/v1/logs", HTTP_METHOD_GET, serve_logs},
-    {"/v1/tree", HTTP_METHOD_GET, tree_serve},
-    {"/v1/run", HTTP_METHOD_POST, work_serve_run},
-    {"/v1/submit", HTTP_METHOD_POST, work_serve_submit},
-    {"/v1/start", HTTP_METHOD_POST, serve_start},
-    {"/v1/stop", HTTP_METHOD_POST, serve_stop},
-    {"/v1/restart", HTTP_METHOD_POST, serve_restart},
-    {"/v1/reload", HTTP_METHOD_POST, serve_reload, true},
-    {"/v1/plan", HTTP_METHOD_GET, serve_plan, true},
-    {"/v1/upgrade", HTTP_METHOD_POST, serve_upgrade},
+    {"/v1/status", HTTP_METHOD_GET, serve_status, {NULL}},
+    {"/v1/logs", HTTP_METHOD_GET, serve_logs, {"module", "after", "lines"}},
+    {"/v1/tree", HTTP_METHOD_GET, tree_serve, {NULL}},
+    {"/v1/run", HTTP_METHOD_POST, work_serve_run, {"module", "task", "wait"}},
+    {"/v1/submit", HTTP_METHOD_POST, work_serve_submit, {"module", "pool", "wait", "timeout"}},
+    {"/v1/start", HTTP_METHOD_POST, serve_start, {"module", "wait"}},
+    {"/v1/stop", HTTP_METHOD_POST, serve_stop, {"module", "wait"}},
+    {"/v1/restart", HTTP_METHOD_POST, serve_restart, {"module", "wait"}},
+    {"/v1/reload", HTTP_METHOD_POST, serve_reload, {"wait"}, true},
+    {"/v1/plan", HTTP_METHOD_GET, serve_plan, {"check", "wait"}, true},
+    {"/v1/upgrade", HTTP_METHOD_POST, serve_upgrade, {NULL}},
 };
 
 /* Those who wait leave connections to those who only look, or stop what is waited for. */
@@ -322,9 +328,13 @@ static bool has_room(struct edge *edge, const struct route *route, struct http_r
 
 static void serve_route(struct edge *edge, const struct route *route, struct http_request *request)
 {
+    char foreign[400];
+
     if (http_request_method(request) != route->method)
         edge_respond_error(request, 405, -EINVAL, "%s wants %s", route->path,
                            route->method == HTTP_METHOD_GET ? "GET" : "POST");
+    else if (edge_find_foreign(request, route->path, route->parameters, foreign, sizeof(foreign)))
+        edge_respond_error(request, 400, -EINVAL, "%s", foreign);
     else if (has_room(edge, route, request))
         route->serve(edge, request);
 }

@@ -3,6 +3,7 @@
 #include "daemon/loop/loop.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdarg.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -37,6 +38,31 @@ const struct snapshot *edge_snapshot(struct edge *edge)
     snapshot_free(edge->snapshot);
     edge->snapshot = snapshot;
     return snapshot;
+}
+
+bool edge_find_foreign(struct http_request *request, const char *path,
+                       const char *const parameters[EDGE_PARAMETERS], char *ret_text, size_t size)
+{
+    const char *foreign = http_request_foreign_parameter(request, parameters), *nearest = NULL;
+    cleanup_text struct text text = {0};
+    unsigned best = UINT_MAX;
+    char shown[80];
+
+    if (!foreign)
+        return false;
+    string_copy(shown, sizeof(shown), foreign);
+    text_sanitise(shown);
+    for (size_t i = 0; parameters[i]; i++)
+        nearest = name_nearest(foreign, parameters[i], nearest, &best);
+    text_append_format(&text, "unknown parameter \"%s\"", shown);
+    if (nearest)
+        text_append_format(&text, "; did you mean \"%s\"?", nearest);
+    text_append_format(&text, "%s %s takes %s", nearest ? "" : ";", path,
+                       parameters[0] ? "" : "no parameter");
+    for (size_t i = 0; parameters[i]; i++)
+        text_append_format(&text, "%s%s", i > 0 ? ", " : "", parameters[i]);
+    string_copy(ret_text, size, text_string(&text));
+    return true;
 }
 
 void edge_respond_text(struct http_request *request, int status, const char *format, ...)

@@ -58,7 +58,7 @@ struct edge {
  * there never was any. Valid until the next call. */
 const struct snapshot *edge_snapshot(struct edge *edge);
 
-/* http.c: serves /livez, /readyz, /startupz, /health, /metrics. Returns false for another path. */
+/* http.c: serves /livez, /readyz, /startupz, /health, /metrics and the page. Returns false for another path. */
 bool edge_serve_public(struct edge *edge, struct http_request *request);
 void edge_http_handler(struct http_request *request, void *arg);
 
@@ -90,6 +90,15 @@ int work_resume(struct edge *edge, const json_t *list);
 
 /* tree.c: answers with the live context tree, once the hosts have. */
 void tree_serve(struct edge *edge, struct http_request *request);
+
+/* What a path takes in its query, ended by a NULL. */
+#define EDGE_PARAMETERS 5
+/* Whether the query has a parameter that the path does not take: it would be passed over in silence, and the answer be to
+ * another question. If so, says which, and what the path takes. */
+bool edge_find_foreign(struct http_request *request, const char *path,
+                       const char *const parameters[EDGE_PARAMETERS], char *ret_text, size_t size);
+/* The error of a request that gives no module its name, at all paths. */
+#define EDGE_NO_MODULE "no module is named"
 
 /* Answers with one line of text. */
 void edge_respond_text(struct http_request *request, int status, const char *format, ...)

@@ -69,11 +69,19 @@ static const struct snapshot *take_snapshot(struct edge *edge, struct http_reque
 /* Probes -----------------------------------------------------------------------------------------
  */
 
-/* What a probe path tests, as a whole and of a single module. */
-struct probe {
+/* What a path answers. */
+struct endpoint {
     const char *path;
+    const char *parameters[EDGE_PARAMETERS];
+    void (*respond)(struct edge *edge, struct http_request *request,
+                    const struct endpoint *endpoint);
+    /* Of one module: PATH/MODULE, or PATH?module=MODULE. NULL: there is no such answer. */
+    void (*respond_module)(struct http_request *request, const struct endpoint *endpoint,
+                           const struct snapshot *snapshot);
+    /* Of a probe: what it tests, as a whole and of a single module. */
     bool (*whole)(const struct snapshot *snapshot); /* NULL: as long as somebody answers */
     bool (*module)(const struct snapshot_module *module);
+    bool page; /* the page for people, unless it is turned off */
 };
 
 static bool is_ready(const struct snapshot *snapshot)
@@ -101,31 +109,23 @@ static bool module_is_started(const struct snapshot_module *module)
     return module->starts > 0 && module->state != UNIT_STARTING;
 }
 
-static const struct probe probes[] = {
-    /* Whoever reads that answer has seen that the loop turns: however many modules there are, it costs the same. */
-    {"/livez", NULL, module_is_live},
-    {"/readyz", is_ready, module_is_ready},
-    {"/startupz", is_started, module_is_started},
-};
-
 /* A line for each module, as Kubernetes' own probes show them. */
-static void respond_verbose(struct http_request *request, const struct probe *probe,
-                            const struct snapshot *snapshot)
+static void respond_verbose(struct http_request *request, const struct endpoint *endpoint,
+                            const struct snapshot *snapshot, bool good)
 {
-    bool good = !probe->whole || probe->whole(snapshot);
     cleanup_text struct text text = {0};
     struct http_response response = {.status = good ? 200 : 503,
                                      .content_type = "text/plain; charset=utf-8"};
 
     for (size_t i = 0; i < snapshot->module_count; i++) {
         const struct snapshot_module *module = &snapshot->modules[i];
-        bool module_good = probe->module(module);
+        bool module_good = endpoint->module(module);
 
         text_append_format(&text, "[%s]%s %s%s\n", module_good ? "+" : "-", module->name,
                            module_good ? "ok" : unit_state_name(module->state),
                            module->essential ? "" : " (not essential)");
     }
-    text_append_format(&text, "%s check %s: %s\n", probe->path + 1, good ? "passed" : "failed",
+    text_append_format(&text, "%s check %s: %s\n", endpoint->path + 1, good ? "passed" : "failed",
                        phase_name(snapshot->phase));
     response.body = text_string(&text);
     response.size = text.length;
@@ -133,70 +133,50 @@ static void respond_verbose(struct http_request *request, const struct probe *pr
 }
 
 static void respond_probe(struct edge *edge, struct http_request *request,
-                          const struct probe *probe)
+                          const struct endpoint *endpoint)
 {
     bool verbose = http_request_parameter(request, "verbose") != NULL;
-    const struct snapshot *snapshot = probe->whole || verbose ? take_snapshot(edge, request) : NULL;
+    const struct snapshot *snapshot =
+        endpoint->whole || verbose ? take_snapshot(edge, request) : NULL;
+    bool good = !endpoint->whole || (snapshot && endpoint->whole(snapshot));
 
-    if (!probe->whole && !verbose)
+    if (!endpoint->whole && !verbose)
         edge_respond_text(request, 200, "ok");
     else if (!snapshot)
         return;
     else if (verbose)
-        respond_verbose(request, probe, snapshot);
-    else if (probe->whole(snapshot))
+        respond_verbose(request, endpoint, snapshot, good);
+    else if (good)
         edge_respond_text(request, 200, "ok");
     else
         edge_respond_text(request, 503, "%s: %zu of %zu modules ready", phase_name(snapshot->phase),
                           snapshot->modules_ready, snapshot->modules_configured);
 }
 
-/* A snapshot with that module, and with no other; answers and returns NULL when there is none. The caller frees it. */
-static struct snapshot *take_module(struct edge *edge, struct http_request *request,
-                                    const char *name)
+static void respond_module_probe(struct http_request *request, const struct endpoint *endpoint,
+                                 const struct snapshot *snapshot)
 {
-    struct snapshot *snapshot;
-    char shown[80];
+    bool good = endpoint->module(&snapshot->modules[0]);
 
-    if (snapshot_take_one(edge->supervisor, name, &snapshot) < 0) {
-        edge_respond_text(request, 503, "out of memory");
-        return NULL;
-    }
-    if (snapshot->module_count > 0)
-        return snapshot;
-    snapshot_free(snapshot);
-    string_copy(shown, sizeof(shown), name);
-    text_sanitise(shown);
-    edge_respond_text(request, 404, "there is no module \"%s\"; /health names all", shown);
-    return NULL;
-}
-
-static void respond_module_probe(struct edge *edge, struct http_request *request,
-                                 const struct probe *probe, const char *name)
-{
-    struct snapshot *snapshot = take_module(edge, request, name);
-
-    if (!snapshot)
-        return;
-    if (probe->module(&snapshot->modules[0]))
+    if (http_request_parameter(request, "verbose"))
+        respond_verbose(request, endpoint, snapshot, good);
+    else if (good)
         edge_respond_text(request, 200, "ok");
     else
         edge_respond_text(request, 503, "%s", unit_state_name(snapshot->modules[0].state));
-    snapshot_free(snapshot);
 }
 
 /* Documents --------------------------------------------------------------------------------------
  */
 
 /* The document and the status of one module. */
-static void respond_module_health(struct edge *edge, struct http_request *request, const char *name)
+static void respond_module_health(struct http_request *request,
+                                  const struct endpoint *endpoint _unused_,
+                                  const struct snapshot *snapshot)
 {
-    struct snapshot *snapshot = take_module(edge, request, name);
     struct http_response response = {.content_type = "application/health+json"};
     cleanup_text struct text text = {0};
 
-    if (!snapshot)
-        return;
     health_write(snapshot, &snapshot->modules[0], &text);
     response.status = snapshot->modules[0].health == HEALTH_FAIL ? 503 : 200;
     response.body = text_string(&text);
@@ -205,22 +185,20 @@ static void respond_module_health(struct edge *edge, struct http_request *reques
         edge_respond_text(request, 503, "out of memory");
     else
         http_respond(request, &response);
-    snapshot_free(snapshot);
 }
 
-static void respond_health(struct edge *edge, struct http_request *request)
+static void respond_health(struct edge *edge, struct http_request *request,
+                           const struct endpoint *endpoint _unused_)
 {
-    const char *module = http_request_parameter(request, "module");
-    const struct snapshot *snapshot = module ? NULL : take_snapshot(edge, request);
+    const struct snapshot *snapshot = take_snapshot(edge, request);
 
-    if (module)
-        respond_module_health(edge, request, module);
-    else if (snapshot)
+    if (snapshot)
         edge_respond_document(edge, request, snapshot->health == HEALTH_FAIL ? 503 : 200,
                               DOCUMENT_HEALTH);
 }
 
-static void respond_metrics(struct edge *edge, struct http_request *request)
+static void respond_metrics(struct edge *edge, struct http_request *request,
+                            const struct endpoint *endpoint _unused_)
 {
     const char *accept = http_request_header(request, "Accept");
     bool open_metrics = accept && strstr(accept, "application/openmetrics-text");
@@ -230,32 +208,64 @@ static void respond_metrics(struct edge *edge, struct http_request *request)
                               open_metrics ? DOCUMENT_OPEN_METRICS : DOCUMENT_METRICS);
 }
 
-/* The page for people, unless it is turned off. */
-
-static void respond_page(struct edge *edge _unused_, struct http_request *request)
+static void respond_page(struct edge *edge _unused_, struct http_request *request,
+                         const struct endpoint *endpoint _unused_)
 {
     page_serve(request);
 }
 
-static void respond_page_state(struct edge *edge, struct http_request *request)
+static void respond_page_state(struct edge *edge, struct http_request *request,
+                               const struct endpoint *endpoint _unused_)
 {
     if (take_snapshot(edge, request))
         edge_respond_document(edge, request, 200, DOCUMENT_PAGE);
 }
 
-static const struct {
-    const char *path;
-    void (*respond)(struct edge *edge, struct http_request *request);
-    bool page;
-} documents[] = {
-    {"/health", respond_health, false},
-    {"/metrics", respond_metrics, false},
-    {"/", respond_page, true},
-    {"/page.json", respond_page_state, true},
-};
-
 /* Routing ----------------------------------------------------------------------------------------
  */
+
+static const struct endpoint endpoints[] = {
+    /* Whoever reads that answer has seen that the loop turns: however many modules there are, it costs the same. */
+    {"/livez",
+     {"module", "verbose"},
+     respond_probe,
+     respond_module_probe,
+     .module = module_is_live},
+    {"/readyz",
+     {"module", "verbose"},
+     respond_probe,
+     respond_module_probe,
+     .whole = is_ready,
+     .module = module_is_ready},
+    {"/startupz",
+     {"module", "verbose"},
+     respond_probe,
+     respond_module_probe,
+     .whole = is_started,
+     .module = module_is_started},
+    {"/health", {"module"}, respond_health, respond_module_health},
+    {"/metrics", {NULL}, respond_metrics},
+    {"/", {NULL}, respond_page, .page = true},
+    {"/page.json", {NULL}, respond_page_state, .page = true},
+};
+
+/* *ret_module: what stands behind PATH/; NULL: there is no such thing. */
+static const struct endpoint *find_endpoint(const struct edge *edge, const char *path,
+                                            const char **ret_module)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(endpoints); i++) {
+        const struct endpoint *endpoint = &endpoints[i];
+        size_t length = strlen(endpoint->path);
+
+        if (strncmp(path, endpoint->path, length) != 0 ||
+            (endpoint->page && !supervisor_config(edge->supervisor)->page))
+            continue;
+        *ret_module = endpoint->respond_module && path[length] == '/' ? path + length + 1 : NULL;
+        if (*ret_module || path[length] == '\0')
+            return endpoint;
+    }
+    return NULL;
+}
 
 static bool method_is_allowed(struct http_request *request)
 {
@@ -274,40 +284,64 @@ static bool method_is_allowed(struct http_request *request)
     return false;
 }
 
-static const char module_health[] = "/health/"; /* and a module's name */
+/* A snapshot with that module, and with no other; answers and returns NULL when there is none. The caller frees it. */
+static struct snapshot *take_module(struct edge *edge, struct http_request *request,
+                                    const char *name)
+{
+    struct snapshot *snapshot;
+    char shown[80];
+
+    if (*name == '\0') {
+        edge_respond_text(request, 404, EDGE_NO_MODULE "; /health names all");
+        return NULL;
+    }
+    if (snapshot_take_one(edge->supervisor, name, &snapshot) < 0) {
+        edge_respond_text(request, 503, "out of memory");
+        return NULL;
+    }
+    if (snapshot->module_count > 0)
+        return snapshot;
+    snapshot_free(snapshot);
+    string_copy(shown, sizeof(shown), name);
+    text_sanitise(shown);
+    edge_respond_text(request, 404, "there is no module \"%s\"; /health names all", shown);
+    return NULL;
+}
+
+static void serve_module(struct edge *edge, struct http_request *request,
+                         const struct endpoint *endpoint, const char *name)
+{
+    struct snapshot *snapshot = take_module(edge, request, name);
+
+    if (snapshot)
+        endpoint->respond_module(request, endpoint, snapshot);
+    snapshot_free(snapshot);
+}
+
+static void serve(struct edge *edge, struct http_request *request, const struct endpoint *endpoint,
+                  const char *name)
+{
+    const char *parameter = http_request_parameter(request, "module");
+    char foreign[400];
+
+    if (edge_find_foreign(request, endpoint->path, endpoint->parameters, foreign, sizeof(foreign)))
+        edge_respond_text(request, 400, "%s", foreign);
+    else if (name && parameter)
+        edge_respond_text(request, 400, "the path names a module, and so does module=");
+    else if (name || parameter)
+        serve_module(edge, request, endpoint, name ? name : parameter);
+    else
+        endpoint->respond(edge, request, endpoint);
+}
 
 bool edge_serve_public(struct edge *edge, struct http_request *request)
 {
-    const char *path = http_request_path(request);
+    const char *module;
+    const struct endpoint *endpoint = find_endpoint(edge, http_request_path(request), &module);
 
-    for (size_t i = 0; i < ARRAY_SIZE(documents); i++)
-        if (strcmp(path, documents[i].path) == 0 &&
-            (!documents[i].page || supervisor_config(edge->supervisor)->page)) {
-            if (method_is_allowed(request))
-                documents[i].respond(edge, request);
-            return true;
-        }
-    if (strncmp(path, module_health, strlen(module_health)) == 0 &&
-        path[strlen(module_health)] != '\0') {
-        if (method_is_allowed(request))
-            respond_module_health(edge, request, path + strlen(module_health));
-        return true;
-    }
-    for (size_t i = 0; i < ARRAY_SIZE(probes); i++) {
-        size_t length = strlen(probes[i].path);
-
-        if (strncmp(path, probes[i].path, length) != 0 ||
-            (path[length] != '\0' && path[length] != '/'))
-            continue;
-        if (!method_is_allowed(request))
-            return true;
-        if (path[length] == '\0')
-            respond_probe(edge, request, &probes[i]);
-        else
-            respond_module_probe(edge, request, &probes[i], path + length + 1);
-        return true;
-    }
-    return false;
+    if (endpoint && method_is_allowed(request))
+        serve(edge, request, endpoint, module);
+    return endpoint;
 }
 
 void edge_http_handler(struct http_request *request, void *arg)

@@ -300,6 +300,12 @@ const char *http_request_parameter(struct http_request *request, const char *nam
     return http_query_find(&request->query, name);
 }
 
+const char *http_request_foreign_parameter(struct http_request *request, const char *const *known)
+{
+    parse_query(request);
+    return http_query_find_foreign(&request->query, known);
+}
+
 const void *http_request_body(struct http_request *request, size_t *ret_size)
 {
     struct evbuffer *buffer = evhttp_request_get_input_buffer(request->request);

@@ -75,6 +75,8 @@ const char *http_request_header(const struct http_request *request, const char *
 const struct http_refusal *http_request_query_refusal(struct http_request *request);
 /* A query parameter's decoded value; "" for one without; NULL when it is not there, or the query is refused. */
 const char *http_request_parameter(struct http_request *request, const char *name);
+/* The decoded name of a parameter that is not among those known, whose list a NULL ends; NULL: there is none. */
+const char *http_request_foreign_parameter(struct http_request *request, const char *const *known);
 /* The body, not terminated; valid until the answer. */
 const void *http_request_body(struct http_request *request, size_t *ret_size);
 /* The socket, for SO_PEERCRED; -1 when the peer is gone. */

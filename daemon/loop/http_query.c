@@ -105,6 +105,19 @@ const char *http_query_find(const struct http_query *query, const char *name)
     return NULL;
 }
 
+const char *http_query_find_foreign(const struct http_query *query, const char *const *known)
+{
+    for (size_t i = 0; i < query->count; i++) {
+        const char *const *name = known;
+
+        while (*name && strcasecmp(query->parameters[i].name, *name) != 0)
+            name++;
+        if (!*name)
+            return query->parameters[i].name;
+    }
+    return NULL;
+}
+
 void http_query_free(struct http_query *query)
 {
     free(query->text);

@@ -29,6 +29,9 @@ struct http_refusal http_query_parse(struct http_query *query, const char *text)
 /* A parameter's value, whatever the case of its name; "" for one without; NULL when it is not there. */
 const char *http_query_find(const struct http_query *query, const char *name);
 
+/* The name of the first parameter that is not among those known, whose list a NULL ends; NULL: all are. */
+const char *http_query_find_foreign(const struct http_query *query, const char *const *known);
+
 void http_query_free(struct http_query *query);
 
 #endif

@@ -61,7 +61,7 @@ class Reach(CredentialTest):
     def outputs(self, daemon):
         """All that reeved tells anybody, by name."""
         found = {path: daemon.request(path)[2]
-                 for path in ("/health", "/health?verbose", "/metrics", "/page.json", "/readyz/a")}
+                 for path in ("/health", "/readyz?verbose", "/metrics", "/page.json", "/readyz/a")}
         for question in QUESTIONS:
             done = daemon.ctl(*question, "-c", daemon.config_path) if question[0] == "modules" \
                 else daemon.ctl(*question)

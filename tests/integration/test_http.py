@@ -59,7 +59,53 @@ class Paths(harness.DaemonTest):
         for path in ("/health/nobody", "/health?module=nobody"):
             status, _, body = daemon.request(path)
             self.assertEqual((status, body), (404, 'there is no module "nobody"; /health names all\n'))
-        self.assertEqual(daemon.request("/health?module=")[0], 404)
+
+    MODULE_PATHS = ("/livez", "/readyz", "/startupz", "/health")
+
+    def test_a_module_is_named_in_the_path_or_beside_it(self):
+        daemon = self.daemon("[module:good]\nload = heartbeat\n[module:held]\nload = heartbeat\nessential = no\n"
+                             ).wait_ready()
+        self.assertEqual(daemon.ctl("stop", "held").returncode, 0)
+        for path in self.MODULE_PATHS:
+            for name in ("good", "held", "nobody"):
+                beside, within = daemon.request(f"{path}?module={name}"), daemon.request(f"{path}/{name}")
+                self.assertEqual(beside[0], within[0], (path, name))
+                if path != "/health" or name == "nobody":
+                    self.assertEqual(beside[2], within[2], (path, name))
+            self.assertEqual(daemon.request(f"{path}?module=nobody")[0], 404)
+            self.assertEqual(daemon.request(f"{path}/good?module=held")[::2],
+                             (400, "the path names a module, and so does module=\n"))
+        self.assertEqual(daemon.request("/readyz?module=held")[::2], (503, "stopped\n"))
+        self.assertEqual(daemon.request("/readyz?module=held&verbose")[::2],
+                         (503, "[-]held stopped (not essential)\nreadyz check failed: running\n"))
+        self.assertEqual(daemon.request("/readyz/good?verbose")[::2],
+                         (200, "[+]good ok\nreadyz check passed: running\n"))
+
+    def test_no_name_is_one_mistake(self):
+        for path in self.MODULE_PATHS:
+            for end in ("/", "?module=", "?module"):
+                self.assertEqual(self.shared.request(path + end)[::2],
+                                 (404, "no module is named; /health names all\n"), path + end)
+        for path in ("run", "submit", "start", "stop", "restart"):
+            for query in ("", "?module="):
+                status, answer = self.shared.ask(f"/v1/{path}{query}", "POST")
+                self.assertEqual((status, answer["error"]), (404, "no module is named"), path + query)
+
+    def test_what_a_path_does_not_take_is_refused(self):
+        for path, text in (("/health?modul=a", 'unknown parameter "modul"; did you mean "module"? /health takes module'),
+                           ("/readyz?_=17", 'unknown parameter "_"; /readyz takes module, verbose'),
+                           ("/livez/a?%ff", 'unknown parameter "?"; /livez takes module, verbose'),
+                           ("/health/a?verbose", 'unknown parameter "verbose"; /health takes module'),
+                           ("/metrics?name=x", 'unknown parameter "name"; /metrics takes no parameter'),
+                           ("/?x", 'unknown parameter "x"; / takes no parameter'),
+                           ("/page.json?module=a", 'unknown parameter "module"; /page.json takes no parameter')):
+            status, _, body = self.shared.request(path)
+            self.assertEqual((status, body), (400, text + "\n"), path)
+        for path, method in self.control_routes():
+            status, answer = self.shared.ask(f"{path}?module=a&wiat", method)
+            self.assertEqual((status, answer["code"]), (400, "EINVAL"), path)
+            self.assertIn("unknown parameter", answer["error"])
+            self.assertIn(f" {path} takes ", answer["error"])
 
     def test_head_has_the_length_and_no_body(self):
         for path in ("/livez", "/metrics"):
@@ -75,7 +121,7 @@ class Paths(harness.DaemonTest):
             status, answer, _ = self.shared.request("/health", method, headers)
             self.assertEqual(status, 405, method)
             self.assertEqual(answer["Allow"], "GET, HEAD")
-        for path in ("/healthz", "/health/", "/livezz", "/%2e%2e/etc/passwd", "/livez%00"):
+        for path in ("/healthz", "/livezz", "/metrics/", "/page.json/a", "/%2e%2e/etc/passwd", "/livez%00"):
             self.assertEqual(self.shared.request(path)[0], 404, path)
         # What the control socket serves is not to be had over TCP.
         for path in ("/v1/status", "/v1/reload"):
@@ -95,7 +141,7 @@ class Paths(harness.DaemonTest):
     def control_routes(self):
         """Method and path of every route, as control.c has them."""
         with open(os.path.join(SOURCE, "daemon", "edge", "control.c"), encoding="utf-8") as file:
-            routes = re.findall(r'{"(/v1/\w+)", HTTP_METHOD_(\w+), \w+}', file.read())
+            routes = re.findall(r'{"(/v1/\w+)", HTTP_METHOD_(\w+), \w+,', file.read())
         self.assertGreater(len(routes), 5)
         return routes
 

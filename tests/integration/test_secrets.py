@@ -19,7 +19,7 @@ SHOWN = "https://monitor:***@127.0.0.1/path?..."
 PRIVATE = "n0t-for-everybody"
 
 PROBES = [f"/{name}{end}" for name in ("livez", "readyz", "startupz") for end in ("", "?verbose", "/cmd", "/two")]
-PUBLIC = ["/health", "/health?verbose", "/page.json", "/metrics", "/", "/nothing", *PROBES]
+PUBLIC = ["/health", "/page.json", "/metrics", "/", "/nothing", *PROBES]
 QUESTIONS = [["status"], ["list"], ["tree"], ["logs"], ["check"], ["reload", "--plan"], ["modules"],
              *([command, module] for command in ("show", "logs") for module in ("cmd", "two", "good", "web"))]
 

@@ -82,11 +82,28 @@ static void test_find(void **state)
     http_query_free(&query);
 }
 
+static void test_find_foreign(void **state)
+{
+    static const char *const known[] = {"module", "wait", NULL}, *const none[] = {NULL};
+    struct http_query query = {0};
+
+    (void)state;
+    assert_null(http_query_find_foreign(&query, none));
+    assert_int_equal(http_query_parse(&query, "WAIT&Module=web").status, 0);
+    assert_null(http_query_find_foreign(&query, known));
+    assert_string_equal(http_query_find_foreign(&query, none), "WAIT");
+    http_query_free(&query);
+    assert_int_equal(http_query_parse(&query, "wait&modul=web&wai").status, 0);
+    assert_string_equal(http_query_find_foreign(&query, known), "modul");
+    http_query_free(&query);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_rows),
         cmocka_unit_test(test_find),
+        cmocka_unit_test(test_find_foreign),
     };
 
     return cmocka_run_group_tests_name("http_query", tests, NULL, NULL);
