@@ -44,6 +44,7 @@ static int find_program(struct places *places)
     ssize_t length;
 
     if (is_lasting(name) && name[0] != '/') {
+        name += strncmp(name, "./", 2) == 0 ? 2 : 0;
         folder = getcwd(NULL, 0);
         absolute = folder ? format_new("%s/%s", folder, name) : NULL;
         name = absolute;
@@ -61,20 +62,34 @@ static int find_program(struct places *places)
     return 0;
 }
 
+/* FOLDER/../modules. It is shown in errors: without the detour, unless the folder's name is that of a link. */
+static void find_modules(const char *folder, char *ret_modules, size_t size)
+{
+    cleanup_free char *detour = format_new("%s/../modules", folder);
+    const char *slash = strrchr(folder, '/');
+    struct stat by_detour, direct;
+
+    snprintf(ret_modules, size, "%.*s/modules", slash ? (int)(slash - folder) : 0, folder);
+    if (detour && (stat(detour, &by_detour) < 0 || stat(ret_modules, &direct) < 0 ||
+                   by_detour.st_dev != direct.st_dev || by_detour.st_ino != direct.st_ino))
+        string_copy(ret_modules, size, detour);
+}
+
 /*
  * In a build tree reeve-host lies in host/ beside this program, and the modules in ../modules. That
  * is as safe as running this program from there: who can write there, or lead a link elsewhere, can replace it too.
  */
 static bool find_in_build_tree(struct places *places)
 {
-    const char *slash = strrchr(places->program, '/');
-    int length = slash ? (int)(slash - places->program) : 0;
+    char folder[PATH_MAX], *slash;
 
-    if (!slash || (size_t)length + 32 > sizeof(places->program))
+    string_copy(folder, sizeof(folder), places->program);
+    slash = strrchr(folder, '/');
+    if (!slash || (size_t)(slash - folder) + 32 > sizeof(places->program))
         return false;
-    snprintf(places->host_program, sizeof(places->host_program), "%.*s/host/reeve-host", length,
-             places->program);
-    snprintf(places->modules, sizeof(places->modules), "%.*s/../modules", length, places->program);
+    *slash = '\0';
+    snprintf(places->host_program, sizeof(places->host_program), "%.4000s/host/reeve-host", folder);
+    find_modules(folder, places->modules, sizeof(places->modules));
     return access(places->host_program, X_OK) == 0;
 }
 

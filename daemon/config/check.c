@@ -28,10 +28,24 @@ static bool is_file(const char *path, struct file_id *ret_id)
         config_error((errors), place_.file, place_.line, __VA_ARGS__);                   \
     } while (0)
 
+/* Behind "there is no such module": a plain name that a compiler or ls shows is meant as that of a file. */
+static void hint_at_file(const struct config *config, const char *file, struct text *text)
+{
+    const char *main_file = config->files.items[0], *slash = strrchr(main_file, '/');
+    cleanup_free char *path =
+        slash ? format_new("%.*s/%s", (int)(slash - main_file), main_file, file) : NULL;
+    struct file_id id;
+
+    if (path && is_file(path, &id))
+        text_append_format(text, "; the file in the folder of %s is ./%s", slash + 1, file);
+}
+
 static void find_object(const struct config *config, struct config_module *module,
                         struct config_errors *errors)
 {
     cleanup_text struct text tried = {0};
+    const char *dot = strrchr(module->load, '.');
+    cleanup_free char *file = NULL;
 
     if (strchr(module->load, '/')) {
         module->path = strdup(module->load);
@@ -42,8 +56,13 @@ static void find_object(const struct config *config, struct config_module *modul
                          module->name, module->load, strerror(errno));
         return;
     }
+    file = format_new("%s%s", module->load, dot && strcmp(dot, ".so") == 0 ? "" : ".so");
+    if (!file) {
+        errors->failed = true;
+        return;
+    }
     for (size_t i = 0; i < config->modules_path.count; i++) {
-        char *path = format_new("%s/%s.so", config->modules_path.items[i], module->load);
+        char *path = format_new("%s/%s", config->modules_path.items[i], file);
 
         if (path && is_file(path, &module->file_id)) {
             module->path = path;
@@ -52,6 +71,7 @@ static void find_object(const struct config *config, struct config_module *modul
         text_append_format(&tried, "%s%s", i > 0 ? ", " : "", path ? path : "");
         free(path);
     }
+    hint_at_file(config, file, &tried);
     error_at_key(errors, config, module, "load", 0,
                  "[module:%s] load = %s: there is no such module; looked for %s", module->name,
                  module->load, text_string(&tried));

@@ -229,7 +229,7 @@ const struct setting daemon_settings[] = {
 
 const struct setting module_settings[] = {
     {"load", parse_string, MODULE(load), NULL, .required = true,
-     .help = "name of a module in the module path, or the path of a .so"},
+     .help = "name of a module in the module path, or the path of a .so, such as ./mine.so"},
     {"host", parse_name, MODULE(host), NULL,
      .help = "name of the process to share with other modules of the same host"},
     {"essential", parse_bool, MODULE(essential), "yes",

@@ -369,6 +369,29 @@ static void test_limits_refused(void **state)
            "reeve.ini:4: [module:b] and [module:a] share the host \"h\" and differ in \"nice\"");
 }
 
+/* People write a module's name as that of its file, and name a file of theirs without the way to it. */
+static void test_names_with_so(void **state)
+{
+    struct config_errors errors = {0};
+    struct config *config = load("[module:a]\nload = one.so\n", &errors);
+    char path[256];
+
+    (void)state;
+    snprintf(path, sizeof(path), "%s/one.so", config_folder);
+    assert_non_null(config);
+    assert_string_equal(config_find(config, "a")->path, path);
+    config_free(config);
+    REFUSE("[daemon]\nmodules = sub\n[module:a]\nload = one.so\n",
+           "/sub/one.so; the file in the folder of reeve.ini is ./one.so");
+    REFUSE("[daemon]\nmodules = sub\n[module:a]\nload = one\n",
+           "/sub/one.so; the file in the folder of reeve.ini is ./one.so");
+    REFUSE("[module:a]\nload = one.so.so\n", "/one.so.so");
+    assert_null(load("[daemon]\nmodules = sub\n[module:a]\nload = three.so\n", &errors));
+    assert_non_null(strstr(errors.texts.items[0], "/sub/three.so"));
+    assert_null(strstr(errors.texts.items[0], "./three.so"));
+    config_errors_free(&errors);
+}
+
 static void test_addresses(void **state)
 {
     static const char *const good[] = {"127.0.0.1:0", "[::1]:8080", "0.0.0.0:65535"};
@@ -487,6 +510,7 @@ int main(void)
         cmocka_unit_test(test_compare),
         cmocka_unit_test(test_limits),
         cmocka_unit_test(test_limits_refused),
+        cmocka_unit_test(test_names_with_so),
         cmocka_unit_test(test_addresses),
         cmocka_unit_test(test_settings),
         cmocka_unit_test(test_reserved_keys),

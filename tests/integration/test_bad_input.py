@@ -45,6 +45,10 @@ class BadInput(harness.DaemonTest):
                     "expect-status = 7\n", '[module:a] unknown key "x"',
                     "expect-status = 7 is out of range", '[module:b] the key "url" is missing')
 
+    def test_where_a_module_was_looked_for(self):
+        _, errors = self.run_reeved("[module:a]\nload = nothere\n")
+        self.assertIn(f"looked for {MODULES}/nothere.so\n", errors)
+
     def test_errors_at_the_start_in_json(self):
         """Wherever the key stands, and whatever else is wrong."""
         for config in ("[module:a]\nload = nothere\n", "[module:a]\nnonsense\nload = exec\n", "[module:a]\nload = exec\n"):
