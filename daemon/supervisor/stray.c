@@ -24,8 +24,9 @@
 /* How long killed processes are waited for: one that writes to a dead disk may take for ever. */
 #define PATIENCE (5 * NSEC_PER_SEC)
 
-/* The same when somebody has asked for an end at once: what is killed takes this long on a busy machine. */
-#define HURRIED_PATIENCE (500 * NSEC_PER_MSEC)
+/* What is killed takes this long on a busy machine: nothing is said of it before, nor is it waited for any longer when
+ * somebody has asked for an end at once. */
+#define KILL_TIME (500 * NSEC_PER_MSEC)
 
 /* Many hosts that end together are one look: the first is looked after at once, and so many more as come within this time
  * together. A host's next process waits for it. */
@@ -40,6 +41,8 @@
 struct stray {
     struct list list;
     pid_t pid;
+    int64_t since;
+    bool named; /* it has been said that it does not end */
 };
 
 /* There is one set of children per process, so this is the process's own state. */
@@ -57,6 +60,7 @@ static struct {
     bool hurried;     /* nobody waits any more */
     int64_t next;     /* no look before that */
     int64_t now;      /* of the last look: who is late for one step of it is late for the next */
+    int64_t young;    /* of those that the present look cannot name yet, when the last was killed */
     unsigned left;    /* how many the present look has found that are to end */
 } strays;
 
@@ -77,6 +81,7 @@ static void add(struct list *list, pid_t pid)
     if (!stray)
         return;
     stray->pid = pid;
+    stray->since = clock_monotonic();
     list_append(list, &stray->list);
 }
 
@@ -184,11 +189,39 @@ static void tell_hidden(pid_t pid)
     add(&strays.hidden, pid);
 }
 
+/* An error about one that is left, of this host if that is known. */
+static void tell_left(pid_t pid, const struct ended *ended, const char *what)
+{
+    char command[64];
+
+    read_command(pid, command, sizeof(command));
+    if (ended)
+        log_error("[%s] process %d (%s), left behind by its host, %s", ended->host, (int)pid,
+                  command, what);
+    else
+        log_error("process %d (%s), left behind by a host, %s", (int)pid, command, what);
+}
+
+/* One that is found late, the child of another, was killed a moment ago: it is looked at again. At an end in a hurry
+ * nobody waits, and stray_stop() names what is left. */
+static void tell_late(pid_t pid, const struct ended *ended)
+{
+    struct stray *stray = find(&strays.killed, pid);
+
+    if (!stray || stray->named || strays.hurried)
+        return;
+    if (strays.now < stray->since + KILL_TIME) {
+        strays.young = MAX(strays.young, stray->since);
+        return;
+    }
+    stray->named = true;
+    tell_left(pid, ended, "has not ended after SIGKILL: it is not waited for any more");
+}
+
 static void look_at(pid_t pid)
 {
     struct ended *ended;
     enum owner owner;
-    char command[64];
 
     owner = stray_find_owner(pid, strays.held, &strays.ended, &ended);
     if (owner == OWNER_UNREAD)
@@ -201,13 +234,8 @@ static void look_at(pid_t pid)
     if (!ended)
         return;
     ended->found = true;
-    if (!ended->gone || strays.now < ended->deadline)
-        return;
-    read_command(pid, command, sizeof(command));
-    log_error(
-        "[%s] process %d (%s), left behind by its host, has not ended after SIGKILL: it is not waited for "
-        "any more",
-        ended->host, (int)pid, command);
+    if (strays.now >= ended->deadline)
+        tell_late(pid, ended);
 }
 
 static void tell_gone(struct ended *ended)
@@ -229,7 +257,7 @@ static void forget(struct ended *ended)
 /* r: of the look before. */
 static void conclude(int r)
 {
-    int64_t first = INT64_MAX;
+    int64_t first = strays.young > 0 ? strays.young + KILL_TIME : INT64_MAX;
     struct ended *ended, *next;
 
     LIST_FOREACH_SAFE (ended, next, &strays.ended, list) {
@@ -258,6 +286,7 @@ static void look(void *arg _unused_)
     LIST_FOREACH (ended, &strays.ended, list)
         ended->found = false;
     strays.unread = 0;
+    strays.young = 0;
     r = orphans_each(look_at);
     if (r == 0)
         r = strays.unread;
@@ -348,14 +377,28 @@ int stray_start(struct loop *loop, bool successor)
 }
 
 /* What hides its origin is a host's, unless something else can have begun it. */
+static bool is_to_end(pid_t pid, struct ended **ret_ended)
+{
+    enum owner owner = stray_find_owner(pid, NULL, &strays.ended, ret_ended);
+    bool unknown = owner == OWNER_NONE || owner == OWNER_HIDDEN || owner == OWNER_UNREAD;
+
+    return owner != OWNER_BEFORE && (!unknown || !inherited_any());
+}
+
 static void kill_any(pid_t pid)
 {
     struct ended *ended;
-    enum owner owner = stray_find_owner(pid, NULL, &strays.ended, &ended);
-    bool unknown = owner == OWNER_NONE || owner == OWNER_HIDDEN || owner == OWNER_UNREAD;
 
-    if (owner != OWNER_BEFORE && (!unknown || !inherited_any()))
+    if (is_to_end(pid, &ended))
         kill_stray(pid, ended);
+}
+
+static void tell_any(pid_t pid)
+{
+    struct ended *ended;
+
+    if (is_to_end(pid, &ended))
+        tell_left(pid, ended, "has not ended after SIGKILL: reeved ends without it");
 }
 
 static void free_all(void)
@@ -406,7 +449,7 @@ void stray_hurry(void)
 
 void stray_stop(void)
 {
-    int64_t deadline = clock_monotonic() + (strays.hurried ? HURRIED_PATIENCE : PATIENCE);
+    int64_t deadline = clock_monotonic() + (strays.hurried ? KILL_TIME : PATIENCE);
     int r;
 
     if (!strays.loop)
@@ -414,11 +457,11 @@ void stray_stop(void)
     /* Whenever one is reaped, its own children become ours: until there are none. */
     while ((r = sweep()) != 1 && clock_monotonic() < deadline)
         poll(NULL, 0, 1);
-    free_all();
     if (r < 0)
         log_error("cannot list the processes left behind: %s; some may live on", strerror(-r));
     else if (r == 0)
-        log_error("processes left behind by hosts did not end after SIGKILL");
+        (void)orphans_each(tell_any);
+    free_all();
     loop_timer_destroy(TAKE_PTR(strays.look));
     loop_timer_destroy(TAKE_PTR(strays.late));
     loop_timer_destroy(TAKE_PTR(strays.reap));

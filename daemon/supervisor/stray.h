@@ -19,13 +19,15 @@
 
 struct loop;
 
-/* Everything is to end at once: what has been killed is not waited for any more, from now on. */
+/* Everything is to end at once: what has been killed is not waited for any more, from now on, and stray_stop() alone
+ * says what is left. */
 void stray_hurry(void);
 
 /* Makes this process a subreaper. The children that it has belong to nobody; a successor is told which those are
  * (inherited_load()). Returns 0 or a negative errno. */
 int stray_start(struct loop *loop, bool successor);
-/* At the end: kills and reaps what hosts have left behind, and what that leaves in turn. Blocks for 5 s at most. */
+/* At the end: kills and reaps what hosts have left behind, and what that leaves in turn. What does not end is named in the log.
+ * Blocks for 5 s at most. */
 void stray_stop(void);
 
 /* After SIGCHLD: reaps what has ended. */
@@ -45,7 +47,7 @@ struct stray_host {
 
 /*
  * The process of a host has ended: what belongs to it is killed, in a later turn of the loop. gone (may be NULL) is called once when nothing of it is left; or after 5 s, when
- * what lives on has been named in the log; or at once without memory for it.
+ * what lives on has been named in the log, unless it was killed a moment ago; or at once without memory for it.
  */
 void stray_host_ended(const struct stray_host *host, void (*gone)(void *arg), void *arg);
 /* gone is not called any more with this argument. */

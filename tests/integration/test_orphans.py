@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: MIT
 """What modules start and do not wait for: it is reaped when it ends, lives as long as its own host, and no longer."""
 import os
+import re
 import shutil
 import signal
 import unittest
@@ -299,6 +300,22 @@ time.sleep(1000)
 
 
 class Undying(test_failing_calls.FailingTest):
+    def test_a_second_signal_makes_no_error_of_what_was_just_killed(self):
+        """Nobody waits for it then; at the end what is really left is named."""
+        daemon = self.faulty(command("a", leaving("a", "exec sleep 1000"))).start().wait_started()
+        harness.wait_until(lambda: daemon.module("a")["tasks"][0]["runs"] == 1, "a run")
+        with open(os.path.join(daemon.state, "a.pid"), encoding="utf-8") as file:
+            pid = int(file.read())
+        self.addCleanup(lambda: harness.is_alive(pid) and os.kill(pid, signal.SIGKILL))
+        daemon.faults.set("kill", "EPERM", 1, test_failing_calls.FOR_EVER)
+        daemon.signal(signal.SIGTERM)
+        daemon.wait_log(rf"cannot kill process {pid} \(sleep\): Operation not permitted")
+        daemon.signal(signal.SIGTERM)
+        daemon.wait()
+        self.assertNotIn("it is not waited for any more", daemon.text())
+        error = rf"error +\[a\] process {pid} \(sleep\), left behind by its host, has not ended after SIGKILL: reeved ends"
+        self.assertEqual(len(re.findall(error, daemon.text())), 1, daemon.text())
+
     def test_one_that_does_not_end(self):
         """It is waited for a while, in which nothing that is counted is lost; then it is named."""
         daemon = self.faulty(command("a", leaving("a", "exec sleep 1000"))).start().wait_started()
