@@ -281,12 +281,16 @@ static void save_due(void *arg);
 static void conclude(struct ledger *ledger, int r, const char *step)
 {
     text_free(&ledger->content);
-    if (r < 0 && !ledger->failing)
+    /* The end is told whatever was told before, of a write that was to be tried again. */
+    if (r < 0 && ledger->flushed)
+        log_error("the times of last runs were not written: cannot %s %s: %s; after the next start "
+                  "tasks may run too soon or too late",
+                  step, ledger_file_path(ledger->file), strerror(-r));
+    else if (r < 0 && !ledger->failing)
         log_warning(
             "cannot keep the times of last runs: cannot %s %s: %s; after a restart of reeved, "
-            "tasks may run too soon or too late%s",
-            step, ledger_file_path(ledger->file), strerror(-r),
-            ledger->flushed ? "" : ". It is tried again every " RETRY_TEXT);
+            "tasks may run too soon or too late. It is tried again every " RETRY_TEXT,
+            step, ledger_file_path(ledger->file), strerror(-r));
     else if (r == 0 && ledger->failing)
         log_notice("the times of last runs are kept again in %s", ledger_file_path(ledger->file));
     ledger->failing = r < 0;
@@ -351,6 +355,10 @@ void ledger_abandon(struct ledger *ledger)
     loop_timer_destroy(TAKE_PTR(abandoned->timer));
 }
 
+static void nobody_waits(void *arg _unused_)
+{
+}
+
 /* There is no loop any more. What a flush could not write is not tried again. */
 static void save_at_the_end(struct ledger *ledger)
 {
@@ -359,6 +367,8 @@ static void save_at_the_end(struct ledger *ledger)
     loop_background_wait(ledger->writer, INT64_MAX);
     if (!ledger->changed || ledger->flushed)
         return;
+    ledger->flushed = nobody_waits;
+    ledger->changed = false;
     r = compose(ledger);
     ledger->failed_step = FILE_WRITE;
     written(r < 0 ? r : write_file(ledger), ledger);

@@ -148,6 +148,18 @@ class Restarts(Schedules):
         self.assertIn(" a act\n", self.last_runs(daemon))
         self.assertEqual(daemon.stop(), 0, daemon.text())
 
+    def test_a_last_write_that_fails_is_told(self):
+        """Whatever was said before, of one that is tried again."""
+        daemon = self.daemon(self.CONFIG, start=False)
+        self.script(daemon, "a", "note")
+        os.mkdir(self.path(daemon, ".last-runs.new"))
+        daemon.start().wait_started()
+        daemon.wait_log("warning .*cannot keep the times of last runs: .*It is tried again")
+        self.assertEqual(daemon.stop(), 0, daemon.text())
+        self.assertRegex(daemon.text(), r"error .*the times of last runs were not written: cannot create a temporary file beside "
+                                        r".*last-runs: Is a directory; after the next start tasks may run too soon or too late")
+        self.assertEqual(daemon.text().count("tried again"), 1)
+
 
 class Failures(Schedules):
     def test_backoff(self):

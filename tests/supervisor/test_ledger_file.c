@@ -181,7 +181,7 @@ static void test_a_file_that_cannot_be_written(void **state)
     ledger_read_board(ledger, "web", fixture->board, 0);
     ledger_destroy(ledger);
     expect_log(fixture,
-               "cannot keep the times of last runs: cannot create a temporary file beside ");
+               "the times of last runs were not written: cannot create a temporary file beside ");
     ledger = make(fixture);
     expect_runs(ledger, "web", "");
     ledger_destroy(ledger);
