@@ -68,6 +68,11 @@ static struct scoreboard_pool *find_pool(struct scoreboard_pool **pools, size_t 
     return &grown[(*count)++];
 }
 
+static void add_count(uint64_t *total, uint64_t count)
+{
+    *total = MIN(*total + count, SCOREBOARD_COUNT_MAX);
+}
+
 /* A new incarnation may not know of the failures of those before it. */
 static uint32_t add_failures_in_row(const struct scoreboard_task *sum,
                                     const struct scoreboard_task *task)
@@ -93,11 +98,11 @@ static void add_task(struct scoreboard_task *sum, const struct scoreboard_task *
 {
     struct scoreboard_task total = *task;
 
-    total.runs += sum->runs;
-    total.failures += sum->failures;
-    total.timeouts += sum->timeouts;
-    total.cancels += sum->cancels;
-    total.skipped += sum->skipped;
+    add_count(&total.runs, sum->runs);
+    add_count(&total.failures, sum->failures);
+    add_count(&total.timeouts, sum->timeouts);
+    add_count(&total.cancels, sum->cancels);
+    add_count(&total.skipped, sum->skipped);
     histogram_add(&total.run_duration, &sum->run_duration);
     histogram_add(&total.lateness, &sum->lateness);
     total.worst_lateness = MAX(total.worst_lateness, sum->worst_lateness);
@@ -121,12 +126,12 @@ static void add_pool(struct scoreboard_pool *sum, const struct scoreboard_pool *
 {
     struct scoreboard_pool total = *pool;
 
-    total.accepted += sum->accepted;
-    total.finished += sum->finished;
-    total.failed += sum->failed;
-    total.lost += sum->lost;
-    total.rejected += sum->rejected;
-    total.retried += sum->retried;
+    add_count(&total.accepted, sum->accepted);
+    add_count(&total.finished, sum->finished);
+    add_count(&total.failed, sum->failed);
+    add_count(&total.lost, sum->lost);
+    add_count(&total.rejected, sum->rejected);
+    add_count(&total.retried, sum->retried);
     histogram_add(&total.job_duration, &sum->job_duration);
     histogram_add(&total.job_wait, &sum->job_wait);
     if (pool->last_failure_at == 0 && sum->last_failure_at != 0) {
@@ -173,12 +178,20 @@ static void end_lost_run(struct scoreboard_task *task, const char *how)
     histogram_observe(&task->run_duration, task->last_duration);
 }
 
-static void end_lost_jobs(struct scoreboard_pool *pool, uint64_t lost, const char *how)
+/* What it has taken and not ended, and no more than it can hold: a host may write anything. Returns how many. */
+static uint64_t end_lost_jobs(struct scoreboard_pool *pool, const char *how)
 {
+    uint64_t ended = pool->finished + pool->failed + pool->lost, lost;
+
+    if (ended >= pool->accepted)
+        return 0;
+    lost = MIN(pool->accepted - ended, (uint64_t)pool->capacity + pool->workers);
+    pool->accepted = ended + lost;
     pool->lost += lost;
     pool->last_code = -EPIPE;
     pool->last_failure_at = clock_monotonic();
     tell_lost(pool->last_text, how);
+    return lost;
 }
 
 static void close_tasks(struct tally *tally, const struct scoreboard *board, uint32_t slot,
@@ -210,7 +223,6 @@ static uint64_t close_pools(struct tally *tally, const struct scoreboard *board,
 
     for (unsigned i = 0; scoreboard_next_pool(board, slot, &i); i++) {
         struct scoreboard_pool pool, *sum;
-        uint64_t ended;
 
         scoreboard_read_pool(board, i, &pool);
         if (!pool.head.used)
@@ -218,11 +230,7 @@ static uint64_t close_pools(struct tally *tally, const struct scoreboard *board,
         if (pool.module != slot)
             continue;
         clean_pool(&pool);
-        ended = pool.finished + pool.failed + pool.lost;
-        if (ended < pool.accepted) {
-            all_lost += pool.accepted - ended;
-            end_lost_jobs(&pool, pool.accepted - ended, how);
-        }
+        all_lost += end_lost_jobs(&pool, how);
         pool.queued = pool.active = 0;
         sum = find_pool(&tally->pools, &tally->pool_count, pool.name);
         if (sum)

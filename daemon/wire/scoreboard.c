@@ -104,6 +104,16 @@ bool scoreboard_is_same(const void *record, const void *copy)
            atomic_load_explicit(sequence_of(record), memory_order_acquire) == head->sequence;
 }
 
+struct scoreboard_head scoreboard_read_head(const void *record)
+{
+    const volatile struct scoreboard_head *head = record;
+
+    return (struct scoreboard_head){
+        .sequence = atomic_load_explicit(sequence_of(record), memory_order_acquire),
+        .used = head->used,
+    };
+}
+
 bool scoreboard_is_intact(const struct scoreboard *board)
 {
     return board->magic == SCOREBOARD_MAGIC && board->version == scoreboard_version;
@@ -154,6 +164,16 @@ static void bound_realtime(int64_t *time)
     *time = MAX(MIN(*time, SCOREBOARD_REALTIME_MAX), INT64_C(0));
 }
 
+/* A host may write anything: what no counter reaches would wrap in every sum. */
+static void bound_counts(void *record, const size_t *offsets, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        uint64_t *value = (uint64_t *)(void *)((char *)record + offsets[i]);
+
+        *value = MIN(*value, SCOREBOARD_COUNT_MAX);
+    }
+}
+
 #define TERMINATE(array) ((array)[sizeof(array) - 1] = '\0')
 
 bool scoreboard_read_module(const struct scoreboard *board, unsigned i, struct scoreboard_module *m)
@@ -175,12 +195,22 @@ uint32_t scoreboard_read_books(const struct scoreboard *board, unsigned i)
     return *(const volatile uint32_t *)&board->modules[i].books;
 }
 
-#define TIME(member) offsetof(struct scoreboard_task, member)
+#define TASK(member) offsetof(struct scoreboard_task, member)
 
 static const size_t task_times[] = {
-    TIME(interval),     TIME(next_due),     TIME(started_at),    TIME(busy_until),
-    TIME(ended_at),     TIME(succeeded_at), TIME(last_duration), TIME(worst_lateness),
-    TIME(worst_cancel), TIME(open),
+    TASK(interval),     TASK(next_due),     TASK(started_at),    TASK(busy_until),
+    TASK(ended_at),     TASK(succeeded_at), TASK(last_duration), TASK(worst_lateness),
+    TASK(worst_cancel), TASK(open),
+};
+
+static const size_t task_counts[] = {
+    TASK(runs), TASK(failures), TASK(timeouts), TASK(cancels), TASK(skipped),
+};
+
+#define POOL(member) offsetof(struct scoreboard_pool, member)
+
+static const size_t pool_counts[] = {
+    POOL(accepted), POOL(finished), POOL(failed), POOL(lost), POOL(rejected), POOL(retried),
 };
 
 /* Records are handed out from the front, so the first unused one is the end; one that is being written may be about
@@ -224,6 +254,7 @@ bool scoreboard_read_task(const struct scoreboard *board, unsigned i, struct sco
     t->last_code = wire_code(t->last_code);
     for (size_t field = 0; field < ARRAY_SIZE(task_times); field++)
         bound((int64_t *)(void *)((char *)t + task_times[field]));
+    bound_counts(t, task_counts, ARRAY_SIZE(task_counts));
     for (size_t point = 0; point < SCOREBOARD_POINTS; point++)
         bound_realtime(&t->points[point]);
     bound_realtime(&t->started_realtime);
@@ -242,6 +273,7 @@ bool scoreboard_read_pool(const struct scoreboard *board, unsigned i, struct sco
     TERMINATE(p->last_text);
     TERMINATE(p->progress);
     p->last_code = wire_code(p->last_code);
+    bound_counts(p, pool_counts, ARRAY_SIZE(pool_counts));
     bound(&p->last_failure_at);
     bound(&p->succeeded_at);
     bound(&p->oldest_queued_at);

@@ -17,7 +17,7 @@
  * Safety: one writer a record at a time (the host's own locks see to it; the supervisor never
  * writes). Sizes and counts come from this header's constants, never from the shared memory; in the
  * copy strings are terminated, times and durations lie between 0 and SCOREBOARD_TIME_MAX, real
- * times between 0 and SCOREBOARD_REALTIME_MAX, and codes are 0 or a negative errno.
+ * times between 0 and SCOREBOARD_REALTIME_MAX, counters up to SCOREBOARD_COUNT_MAX, and codes are 0 or a negative errno.
  *
  * All times are CLOCK_MONOTONIC nanoseconds unless they say realtime; 0 means never or none.
  */
@@ -46,6 +46,9 @@ extern const uint32_t scoreboard_version;
 
 /* Real times may be later, up to the end of 2199, where calendars end, too. */
 #define SCOREBOARD_REALTIME_MAX (INT64_C(7258118400) * 1000000000)
+
+/* Any two counters may be added. */
+#define SCOREBOARD_COUNT_MAX HISTOGRAM_COUNT_MAX
 
 #define SCOREBOARD_NAME_SIZE     64
 #define SCOREBOARD_TEXT_SIZE     512
@@ -271,6 +274,8 @@ bool scoreboard_next_task(const struct scoreboard *board, uint32_t slot, unsigne
 bool scoreboard_next_pool(const struct scoreboard *board, uint32_t slot, unsigned *i);
 bool scoreboard_next_thread(const struct scoreboard *board, uint32_t slot, unsigned *i);
 
+/* The beginning of any record, as it is now. */
+struct scoreboard_head scoreboard_read_head(const void *record);
 bool scoreboard_read_module(const struct scoreboard *board, unsigned i,
                             struct scoreboard_module *m);
 /* The module's books alone: one number is never torn. */

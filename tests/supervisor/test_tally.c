@@ -147,6 +147,8 @@ static void test_jobs_are_accounted_for(void **state)
     pool->lost = 1;
     pool->queued = 2;
     pool->active = 2;
+    pool->workers = 2;
+    pool->capacity = 8;
     /* The host dies inside: the record stays torn, and still counts. */
     assert_int_equal(tally_close(&tally, fixture->board, 0, "killed by SIGKILL"), 4);
     assert_int_equal(tally.pools[0].lost, 5);
@@ -157,6 +159,32 @@ static void test_jobs_are_accounted_for(void **state)
     assert_int_equal(tally.pools[0].accepted,
                      tally.pools[0].finished + tally.pools[0].failed + tally.pools[0].lost);
     scoreboard_write_end(pool);
+    tally_free(&tally);
+}
+
+/* What a host wrote in place of a count: no more is lost than a pool can hold, and no sum wraps. */
+static void test_counts_that_are_made_up(void **state)
+{
+    struct fixture *fixture = *state;
+    struct scoreboard_pool *pool = &fixture->host->pools[0];
+    struct tally tally = {0};
+
+    set_task(fixture->host, 0, 0, "check", UINT64_MAX);
+    pool->head.used = 1;
+    string_copy(pool->name, sizeof(pool->name), "convert");
+    pool->workers = 2;
+    pool->capacity = 8;
+    for (uint32_t i = 0; i < 3; i++) {
+        fixture->host->modules[0].books = i + 1;
+        pool->accepted = UINT64_MAX;
+        pool->finished = pool->rejected = i == 1 ? UINT64_MAX - 5 : 5;
+        assert_int_equal(tally_close(&tally, fixture->board, 0, "killed by SIGKILL"),
+                         i == 1 ? 0 : 10);
+    }
+    assert_int_equal(tally.pools[0].lost, 20);
+    assert_int_equal(tally.pools[0].accepted, SCOREBOARD_COUNT_MAX);
+    assert_int_equal(tally.pools[0].rejected, SCOREBOARD_COUNT_MAX);
+    assert_int_equal(tally.tasks[0].runs, SCOREBOARD_COUNT_MAX);
     tally_free(&tally);
 }
 
@@ -249,6 +277,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_counters_add_up, make_board, drop_board),
         cmocka_unit_test_setup_teardown(test_a_run_that_is_lost_has_failed, make_board, drop_board),
         cmocka_unit_test_setup_teardown(test_jobs_are_accounted_for, make_board, drop_board),
+        cmocka_unit_test_setup_teardown(test_counts_that_are_made_up, make_board, drop_board),
         cmocka_unit_test_setup_teardown(test_foreign_texts_are_printable, make_board, drop_board),
         cmocka_unit_test_setup_teardown(test_what_is_written_is_seen, make_board, drop_board),
         cmocka_unit_test_setup_teardown(test_a_torn_record_shows_how_it_was, make_board,
