@@ -16,9 +16,9 @@ struct errand;
 struct supervisor;
 struct unit;
 
-/* The first task's record that was half-written at the last look, and since when; since 0: none. */
+/* A record that was half-written at the last look, and since when; since 0: none. */
 struct torn_record {
-    unsigned task;
+    unsigned i; /* tasks first, then threads */
     uint32_t sequence;
     int64_t since;
 };

@@ -28,14 +28,46 @@ struct watch {
     int64_t look_at; /* when the timer is due; INT64_MAX: it is not armed */
 };
 
-/* A record that nobody finishes writing: its writer is gone, or never was one. */
-static bool is_damaged(struct tenancy *tenancy, unsigned i, uint32_t sequence, int64_t now)
+#define RECORDS (SCOREBOARD_TASKS + SCOREBOARD_THREADS)
+
+static struct scoreboard_head read_head(const struct scoreboard *board, unsigned i)
+{
+    return i < SCOREBOARD_TASKS ? scoreboard_read_head(&board->tasks[i])
+                                : scoreboard_read_head(&board->threads[i - SCOREBOARD_TASKS]);
+}
+
+/* The first half-written record from there on; RECORDS: there is none. */
+static unsigned find_torn(const struct scoreboard *board, unsigned i, uint32_t *ret_sequence)
+{
+    for (; i < RECORDS; i++) {
+        struct scoreboard_head head = read_head(board, i);
+
+        *ret_sequence = head.sequence;
+        if (head.sequence % 2 != 0)
+            return i;
+        /* The rest of its kind is unused as well. */
+        if (!head.used)
+            i = (i < SCOREBOARD_TASKS ? SCOREBOARD_TASKS : RECORDS) - 1;
+    }
+    return RECORDS;
+}
+
+/* A record that nobody finishes writing: its writer is gone, or never was one. One is watched at a time; when something has
+ * written it, it is the next one's turn, so that none that changes all the time hides another. */
+static bool is_damaged(struct tenancy *tenancy, const struct scoreboard *board, int64_t now)
 {
     struct torn_record *torn = &tenancy->torn;
+    unsigned i = RECORDS;
+    uint32_t sequence;
 
-    if (torn->since == 0 || torn->task != i || torn->sequence != sequence)
-        *torn = (struct torn_record){.task = i, .sequence = sequence, .since = now};
-    return now - torn->since > TORN_MAX && !host_is_stopped(tenancy->host);
+    if (torn->since > 0 && read_head(board, torn->i).sequence == torn->sequence)
+        return now - torn->since > TORN_MAX && !host_is_stopped(tenancy->host);
+    if (torn->since > 0)
+        i = find_torn(board, torn->i + 1, &sequence);
+    if (i == RECORDS)
+        i = find_torn(board, 0, &sequence);
+    *torn = (struct torn_record){.i = i, .sequence = sequence, .since = i < RECORDS ? now : 0};
+    return false;
 }
 
 /* When something of the task must have changed; INT64_MAX: never. Kills the host when that time has
@@ -95,27 +127,27 @@ static int64_t look_at(struct tenancy *tenancy, int64_t now)
 {
     const struct scoreboard *board = host_scoreboard(tenancy->host);
     int64_t earliest = INT64_MAX;
-    bool torn = false;
 
-    if (host_state(tenancy->host) != HOST_UP || !board)
+    if (host_state(tenancy->host) != HOST_UP || !board) {
+        tenancy->torn.since = 0;
         return INT64_MAX;
+    }
     if (!scoreboard_is_intact(board))
         host_kill(tenancy->host, "it has damaged its scoreboard");
+    else if (is_damaged(tenancy, board, now))
+        host_kill(tenancy->host, "it has damaged its scoreboard: a record stays half-written");
     for (unsigned i = 0;
          host_state(tenancy->host) == HOST_UP && scoreboard_next_task(board, SCOREBOARD_ANY, &i);
          i++) {
         struct scoreboard_task task;
         bool whole = scoreboard_read_task(board, i, &task);
 
-        if (!whole && !torn && is_damaged(tenancy, i, task.head.sequence, now))
-            host_kill(tenancy->host, "it has damaged its scoreboard: a record stays half-written");
-        torn = torn || !whole;
         if (!task.head.used)
             break;
         earliest = MIN(earliest, whole ? look_at_task(tenancy, &task, now) : now + WATCH_SLACK);
     }
-    if (!torn)
-        tenancy->torn.since = 0;
+    if (tenancy->torn.since > 0)
+        earliest = MIN(earliest, now + WATCH_SLACK);
     return MIN(earliest, look_at_threads(tenancy, now));
 }
 

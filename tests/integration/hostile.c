@@ -16,6 +16,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "boards.h"
 #include "reach.h"
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
@@ -378,6 +379,7 @@ static const struct {
     {"threads", leak_threads},
     {"close", close_everything},
     {"smear-scoreboard", smear_scoreboard},
+    {"half-written", board_leave_half_written},
     {"smear-socket", smear_socket},
     {"name-another", name_another_file},
     {"flood-socket", flood_socket},

@@ -294,6 +294,12 @@ class Interfaces(Hostile):
                              r"\[evil\] it has damaged its scoreboard; restart 1 ")
         daemon.stop()
 
+    def test_half_written_records(self):
+        """One that changes all the time does not hide one that stays."""
+        daemon = self.attack("half-written",
+                             r"\[evil\] it has damaged its scoreboard: a record stays half-written; restart 1 ")
+        self.finish(daemon)
+
     def test_smear_socket(self):
         daemon = self.attack("smear-socket", r"\[evil\] it sent what is no message; restart 1 ")
         self.finish(daemon)
