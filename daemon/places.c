@@ -176,10 +176,10 @@ int places_await_hosts(const struct places *places)
     cleanup_free char *path = format_new("%s/" HOLD_FILE, places->config.state);
     int64_t deadline = clock_monotonic() + HOSTS_PATIENCE;
     bool told = false;
-    pid_t pid;
+    pid_t pid = path ? 0 : -ENOMEM;
 
     /* Only the reeved that has the state folder starts hosts, so these are of the one before. */
-    while (path && (pid = hold_find(path)) != 0) {
+    while (path && (pid = hold_find(path)) > 0) {
         if (clock_monotonic() > deadline) {
             log_error(
                 "a host (pid %d) of a reeved that was killed has not ended within %d s: end it, "
@@ -194,5 +194,10 @@ int places_await_hosts(const struct places *places)
         told = true;
         poll(NULL, 0, 20);
     }
+    if (pid < 0)
+        log_warning("cannot see by %s/" HOLD_FILE
+                    " whether hosts of a reeved that was killed are still there: %s; tasks "
+                    "may run twice at once",
+                    places->config.state, strerror(-pid));
     return 0;
 }

@@ -46,6 +46,19 @@ static int receive_limits(void *buffer, struct sandbox *sandbox, uint64_t count)
     return r;
 }
 
+/* What only checks options runs nothing that must not run twice. */
+static void hold(const struct sandbox *sandbox)
+{
+    int r = sandbox->check_only ? 0 : hold_take();
+
+    if (r < 0)
+        host_log(NULL, RV_LOG_WARNING,
+                 "cannot hold " HOLD_FILE
+                 " in the state folder: %s; if reeved is killed, the next one "
+                 "does not wait until this process has ended, and tasks may run twice at once",
+                 strerror(-r));
+}
+
 int hello_exchange(void *buffer, struct sandbox *sandbox, int64_t *ret_grace)
 {
     struct wire_message hello = {.type = WIRE_HELLO,
@@ -55,9 +68,8 @@ int hello_exchange(void *buffer, struct sandbox *sandbox, int64_t *ret_grace)
     uint64_t limits;
     int r = receive_hello(buffer, sandbox, ret_grace, &limits), sent = 0;
 
-    /* What only checks options runs nothing that must not run twice. */
-    if (r == 0 && !sandbox->check_only)
-        hold_take();
+    if (r == 0)
+        hold(sandbox);
     if (r == 0)
         r = receive_limits(buffer, sandbox, limits);
     if (r == 0)

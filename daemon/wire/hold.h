@@ -15,10 +15,11 @@
 #define HOLD_FILE ".reeved.hosts"
 
 /* Holds the file in the working directory until this process ends; it is made if it is not there. Where that cannot be,
- * nobody waits for this process. */
-void hold_take(void);
+ * nobody waits for this process. Returns 0 or a negative errno. */
+int hold_take(void);
 
-/* The pid of a process that holds the file at the path; 0: none does, or there is no such file. */
+/* The pid of a process that holds the file at the path; 0: none does, or there is no such file; or a negative
+ * errno: it cannot be told. */
 pid_t hold_find(const char *path);
 
 #endif

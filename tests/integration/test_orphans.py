@@ -172,6 +172,17 @@ class Orphans(OrphanTest):
         harness.release(gate)
         self.assertEqual(daemon.stop(), 0, daemon.text())
 
+    def test_hosts_that_a_next_reeved_would_not_wait_for(self):
+        daemon = self.daemon(HEARTBEAT, start=False)
+        os.symlink("nowhere", os.path.join(daemon.state, ".reeved.hosts"))
+        daemon.start().wait_started()
+        daemon.wait_log(r"warning \[heart\] cannot hold \.reeved\.hosts in the state folder: Too many levels of symbolic links; "
+                        "if reeved is killed, the next one does not wait")
+        # Nor can that one look.
+        daemon.wait_log(r"warning cannot see by .*/\.reeved\.hosts whether hosts of a reeved that was killed are still there: Too "
+                        "many levels of symbolic links; tasks may run twice at once")
+        self.assertEqual(daemon.stop(), 0, daemon.text())
+
     def test_what_has_left_the_session_does_not_outlive_a_reeved_that_is_killed(self):
         """The next one runs nothing beside it."""
         daemon = self.daemon(command("a", leaving("a", "exec sleep 1000")))
