@@ -31,7 +31,7 @@ static void add_tasks(struct table *table, const json_t *module)
         table_cell(table, "%lld", get_number(task, "runs"));
         table_cell(table, "%lld", get_number(task, "failures"));
         table_cell(table, "%s", get_duration(task, "last_duration", last, sizeof(last)));
-        table_cell(table, "%s", get_duration(task, "next_in", next, sizeof(next)));
+        table_cell(table, "%s", get_time_left(task, "next_in", next, sizeof(next)));
         table_cell(table, "%s",
                    *get_text(task, "output") ? get_text(task, "output")
                                              : get_text(task, "progress"));

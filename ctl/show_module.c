@@ -22,10 +22,7 @@ static char *write_in(const json_t *value, char *buffer, size_t size)
     char text[DURATION_TEXT_SIZE];
     double seconds = json_number_value(value);
 
-    if (seconds < 0)
-        snprintf(buffer, size, "now");
-    else
-        string_copy(buffer, size, format_rough(seconds, text, sizeof(text)));
+    string_copy(buffer, size, seconds > 0 ? format_rough(seconds, text, sizeof(text)) : "now");
     return buffer;
 }
 

@@ -128,13 +128,23 @@ char *get_duration(const json_t *object, const char *key, char *buffer, size_t s
         string_copy(buffer, size, "-");
         return buffer;
     }
-    ns = (int64_t)(json_number_value(value) * (double)NSEC_PER_SEC);
+    ns = (int64_t)(MAX(json_number_value(value), 0.0) * (double)NSEC_PER_SEC);
     return duration_format(ns / precision(ns) * precision(ns), buffer, size);
+}
+
+char *get_time_left(const json_t *object, const char *key, char *buffer, size_t size)
+{
+    const json_t *value = json_object_get(object, key);
+
+    if (!json_is_number(value) || json_number_value(value) > 0)
+        return get_duration(object, key, buffer, size);
+    string_copy(buffer, size, "now");
+    return buffer;
 }
 
 char *format_rough(double seconds, char *buffer, size_t size)
 {
-    int64_t ns = (int64_t)(seconds * (double)NSEC_PER_SEC), exact = NSEC_PER_MSEC;
+    int64_t ns = (int64_t)(MAX(seconds, 0.0) * (double)NSEC_PER_SEC), exact = NSEC_PER_MSEC;
 
     if (ns >= 3600 * NSEC_PER_SEC)
         exact = 60 * NSEC_PER_SEC;

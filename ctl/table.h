@@ -24,8 +24,11 @@ void table_print(struct table *table);
 /* A member as text, "" when there is none. */
 const char *get_text(const json_t *object, const char *key);
 long long get_number(const json_t *object, const char *key);
-/* Seconds as a duration; "-" for null. Returns buffer. */
+/* Seconds as a duration; "-" for null. Less than nothing, as of what has begun since the answer was begun, is "0".
+ * Returns buffer. */
 char *get_duration(const json_t *object, const char *key, char *buffer, size_t size);
+/* The same of seconds until something; "now" when they are over. Returns buffer. */
+char *get_time_left(const json_t *object, const char *key, char *buffer, size_t size);
 /* Seconds, as exactly as one says such things: "1.1s", "27s", "3h 5min". Returns buffer. */
 char *format_rough(double seconds, char *buffer, size_t size);
 /* A time in UTC as the reader's local time, without its fraction. Returns buffer. */

@@ -32,6 +32,7 @@ static const char *name_of(const struct path *path, const json_t *node, int dept
 static void print_node(struct path *path, const json_t *node)
 {
     const char *done = json_string_value(json_object_get(node, "done"));
+    const json_t *deadline = json_object_get(node, "deadline_in");
     char age[DURATION_TEXT_SIZE], left[DURATION_TEXT_SIZE], name[160];
     long long run = get_number(node, "run");
     int depth = (int)MIN(MAX(get_number(node, "depth"), 0), 64);
@@ -42,8 +43,10 @@ static void print_node(struct path *path, const json_t *node)
         snprintf(name + strlen(name), sizeof(name) - strlen(name), "#%lld", run);
     text_sanitise(name);
     printf("%*s%s  %s old", 2 + 2 * depth, "", name, get_duration(node, "age", age, sizeof(age)));
-    if (json_is_number(json_object_get(node, "deadline_in")))
+    if (json_number_value(deadline) > 0)
         printf(", deadline in %s", get_duration(node, "deadline_in", left, sizeof(left)));
+    else if (json_is_number(deadline))
+        printf(", past its deadline");
     printf("%s%s\n", done ? ", done: " : "", done ? done : "");
 }
 

@@ -4,6 +4,7 @@
 import json
 import os
 import re
+import signal
 import subprocess
 
 import harness
@@ -358,6 +359,20 @@ class People(PuppetTest):
         self.assertRegex(line, r"SIG\w+ in act run 1")
         self.assertNotIn("frames", line)
         self.assertIn("frames: ", daemon.ctl("show", "a").stdout)
+        self.assertEqual(daemon.stop(), 0, daemon.text())
+
+    def test_a_time_that_is_over(self):
+        """Of a task whose host does not get to it."""
+        daemon = self.daemon("[module:heart]\nload = heartbeat\nbeat.every = 1s\n").wait_started()
+        next_in = lambda: self.task(daemon, "heart", "beat")["next_in"]
+        pid = daemon.module("heart")["pid"]
+        # Not in a run.
+        harness.wait_until(lambda: (left := next_in()) is not None and left > 0.5, "a plan")
+        os.kill(pid, signal.SIGSTOP)
+        harness.wait_until(lambda: (left := next_in()) is not None and left < 0, "the next beat to be due")
+        self.assertRegex(daemon.ctl("status").stdout, r"(?m)^  beat +waiting +\d+ +0 +\S+ +now\b")
+        self.assertRegex(daemon.ctl("show", "heart").stdout, r"(?m)^ *next in +now$")
+        os.kill(pid, signal.SIGCONT)
         self.assertEqual(daemon.stop(), 0, daemon.text())
 
     def test_a_run_that_outlasts_its_interval(self):
