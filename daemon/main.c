@@ -25,6 +25,7 @@
 #include "daemon/handover.h"
 #include "daemon/last_write.h"
 #include "daemon/log_state.h"
+#include "daemon/loop/descriptors.h"
 #include "daemon/loop/loop.h"
 #include "daemon/options_check.h"
 #include "daemon/places.h"
@@ -347,6 +348,7 @@ int main(int argc, char **argv)
     struct places places;
     int r;
 
+    descriptors_raise();
     r = fd_fill_standard();
     if (r < 0) {
         fprintf(stderr, "reeved: cannot open /dev/null: %s\n", strerror(-r));

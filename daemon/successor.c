@@ -12,6 +12,7 @@
 #include "base/duration.h"
 #include "base/fd.h"
 #include "base/shown.h"
+#include "daemon/loop/descriptors.h"
 #include "daemon/loop/loop.h"
 #include "daemon/supervisor/stray.h"
 
@@ -182,6 +183,7 @@ static int start(struct loop *loop, const char *path, int state, struct successo
         r = spawn(path, state_copy, writer_copy, &successor->pid);
     if (r < 0)
         return r;
+    (void)descriptors_restore(successor->pid);
     r = loop_child_create(loop, successor->pid, ended, successor, &successor->child);
     if (r < 0) {
         kill(successor->pid, SIGKILL);

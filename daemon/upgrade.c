@@ -13,6 +13,7 @@
 #include "base/list.h"
 #include "base/log.h"
 #include "base/shown.h"
+#include "daemon/loop/descriptors.h"
 #include "daemon/loop/loop.h"
 #include "daemon/successor.h"
 #include "daemon/supervisor/host_state.h"
@@ -163,8 +164,12 @@ static void execute(struct upgrade *upgrade)
     }
     snprintf(number, sizeof(number), "%d", state);
     keep_descriptors(upgrade, state, true);
+    /* The next program raises it again, and so knows what it was. One of before leaves it, as ever. What is closed by
+     * the exec makes room below it. */
+    (void)descriptors_restore(0);
     execv(upgrade->program, argv);
     error = errno;
+    descriptors_raise();
     keep_descriptors(upgrade, state, false);
     fail(upgrade, -error, "cannot execute %s: %s", upgrade->program, strerror(error));
 }

@@ -14,8 +14,10 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/log.h"
 #include "base/process.h"
 #include "base/text.h"
+#include "daemon/loop/descriptors.h"
 #include "daemon/loop/loop.h"
 #include "daemon/supervisor/host_internal.h"
 #include "daemon/supervisor/spawn.h"
@@ -133,5 +135,10 @@ void host_process_started(struct host *host, pid_t pid)
         return;
     }
     host_memory_watch(host);
+    /* Before it hears of its limits, one of which may be on descriptors, and of a module. */
+    r = descriptors_restore(pid);
+    if (r < 0)
+        log_warning("[%s] cannot lower its soft limit on descriptors to that of reeved's start: %s",
+                    host_label(host), strerror(-r));
     say_hello(host);
 }

@@ -140,6 +140,7 @@ class Daemon:
         self.program = REEVED
         self.pass_fds = ()
         self.umask = -1  # that of the tests
+        self.nofile = None  # soft and hard limit of descriptors, else those of the tests
         self.log = []
         self.log_lock = threading.Condition()
         self.process = None
@@ -156,8 +157,10 @@ class Daemon:
         environment = dict(os.environ, RUNTIME_DIRECTORY=self.folder, STATE_DIRECTORY=self.state)
         environment.pop("NOTIFY_SOCKET", None)
         environment.update(self.environment)
+        below = [] if self.nofile is None else [
+            "sh", "-c", f'ulimit -Sn {self.nofile[0]} && ulimit -Hn {self.nofile[1]} && exec "$@"', "sh"]
         self.process = subprocess.Popen(
-            [self.program, "-c", self.config_path, *arguments], stderr=subprocess.PIPE,
+            [*below, self.program, "-c", self.config_path, *arguments], stderr=subprocess.PIPE,
             stdout=subprocess.DEVNULL, stdin=subprocess.DEVNULL, env=environment, text=True,
             errors="replace", pass_fds=self.pass_fds, umask=self.umask)
         self.reader = threading.Thread(target=self._read, daemon=True)

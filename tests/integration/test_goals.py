@@ -1134,16 +1134,10 @@ class Starts(GoalTest):
 
     def test_no_process_is_no_mistake_in_the_configuration(self):
         """So few descriptors that some hosts cannot be started to be asked."""
-        limit = harness.resource.RLIMIT_NOFILE
-        before = harness.resource.getrlimit(limit)
         config = "".join(puppet(f"m{i}", "essential = no", "restart-delay-max = 20ms") for i in range(8))
         daemon = self.daemon(config, start=False)
-        # The soft limit is inherited; reeved leaves it as it is.
-        harness.resource.setrlimit(limit, (26, before[1]))
-        try:
-            daemon.start()
-        finally:
-            harness.resource.setrlimit(limit, before)
+        daemon.nofile = (40, 40)
+        daemon.start()
         daemon.wait_log("could not be checked: cannot start .*Too many open files")
         daemon.wait_started()
         self.assertNotIn("the configuration has errors", daemon.text())

@@ -12,6 +12,10 @@ OBJECTS = os.path.join(harness.BUILD, "tests", "integration")
 class UpgradeTest(puppetry.PuppetTest):
     def installed(self, config="", daemon="", environment=None):
         """A daemon whose programs lie in its own folder, as in a build tree."""
+        return self.prepared(config, daemon, environment).start().wait_started()
+
+    def prepared(self, config="", daemon="", environment=None):
+        """The same before its start."""
         environment = dict({"REEVE_MODULE_PATH": os.path.join(harness.BUILD, "modules")},
                            **(environment or {}))
         instance = self.daemon(config, daemon, environment, start=False)
@@ -21,7 +25,7 @@ class UpgradeTest(puppetry.PuppetTest):
         for name in "reeve-host", "reeve-symbols":
             shutil.copy(os.path.join(harness.BUILD, "daemon", "host", name),
                         os.path.join(instance.folder, "bin", "host", name))
-        return instance.start().wait_started()
+        return instance
 
     def install(self, daemon, program, target="reeved", mode=0o755):
         """Replaces a program as a package manager does, by a rename."""

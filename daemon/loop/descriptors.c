@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: MIT */
+#include "daemon/loop/descriptors.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <poll.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+
+#include "base/clock.h"
+#include "base/duration.h"
+#include "base/log.h"
+#include "base/macro.h"
+
+#define RESERVE 24U
+/* Of few more than this part is not kept. */
+#define RESERVE_PART 4
+#define PURPOSES     3
+
+#define TOLD_EVERY (60 * NSEC_PER_SEC)
+
+/* How many are looked at in one call. */
+#define WINDOW 64
+
+static struct {
+    bool raised;
+    rlim_t soft; /* before that */
+} original;
+
+/* The limit is read each time, as somebody may change it (prlimit(1)). */
+static unsigned read_limit(void)
+{
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur > INT_MAX)
+        return INT_MAX;
+    return (unsigned)limit.rlim_cur;
+}
+
+void descriptors_raise(void)
+{
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+        return;
+    original.soft = limit.rlim_cur;
+    limit.rlim_cur = limit.rlim_max;
+    original.raised = setrlimit(RLIMIT_NOFILE, &limit) == 0;
+}
+
+int descriptors_restore(pid_t pid)
+{
+    struct rlimit limit;
+
+    if (!original.raised)
+        return 0;
+    if (prlimit(pid, RLIMIT_NOFILE, NULL, &limit) < 0)
+        return -errno;
+    limit.rlim_cur = MIN(original.soft, limit.rlim_max);
+    return prlimit(pid, RLIMIT_NOFILE, &limit, NULL) < 0 ? -errno : 0;
+}
+
+unsigned descriptors_reserve(void)
+{
+    return MIN(RESERVE, read_limit() / RESERVE_PART);
+}
+
+unsigned descriptors_share(void)
+{
+    return MAX(descriptors_reserve() / PURPOSES, 1U);
+}
+
+/* How many of those from first on are free; poll() tells it without a descriptor, and without /proc. */
+static unsigned count_free(unsigned first, unsigned count)
+{
+    struct pollfd list[WINDOW];
+    unsigned free = 0;
+
+    for (unsigned i = 0; i < count; i++)
+        list[i] = (struct pollfd){.fd = (int)(first + i)};
+    /* For want of memory. Who opens one hears of the limit by itself. */
+    if (poll(list, count, 0) < 0)
+        return count;
+    for (unsigned i = 0; i < count; i++)
+        free += (list[i].revents & POLLNVAL) != 0;
+    return free;
+}
+
+/* The lowest free number is always the next one. So those below the limit are free as long as there never were that many,
+ * and one look does. */
+unsigned descriptors_left(unsigned enough)
+{
+    unsigned top = read_limit(), left = 0;
+
+    while (top > 0 && left < enough) {
+        unsigned count = MIN(top, (unsigned)WINDOW);
+
+        top -= count;
+        left += count_free(top, count);
+    }
+    return MIN(left, enough);
+}
+
+void descriptors_describe(char *text, size_t size)
+{
+    unsigned limit = read_limit();
+
+    snprintf(text, size,
+             "of %u descriptors %u are in use, and the others are kept for requests, reloads and "
+             "upgrades; each host takes %d: raise LimitNOFILE= of the unit, or ulimit -n",
+             limit, limit - descriptors_left(limit), DESCRIPTORS_HOST);
+}
+
+void descriptors_tell(const char *consequence)
+{
+    static int64_t told;
+    static unsigned times;
+    int64_t now = clock_monotonic();
+    char text[256], repeated[48] = "";
+
+    times++;
+    if (told != 0 && now - told < TOLD_EVERY)
+        return;
+    if (times > 1)
+        snprintf(repeated, sizeof(repeated), ", %u times since this was said", times);
+    descriptors_describe(text, sizeof(text));
+    log_warning("descriptors are scarce: %s%s; %s", consequence, repeated, text);
+    told = now;
+    times = 0;
+}
