@@ -202,6 +202,7 @@ static void add_end(struct job *job, const struct host_end *end)
     check_add_crash(job->check->errors, &place, module->name, &crash, end);
 }
 
+/* With its host it gives up a scoreboard: there may be more jobs than descriptors for these. */
 static void host_ended(struct host *host _unused_, const struct host_end *end, void *arg)
 {
     struct job *job = arg;
@@ -216,6 +217,7 @@ static void host_ended(struct host *host _unused_, const struct host_end *end, v
     else if (!job->answered)
         add_end(job, end);
     loop_timer_disarm(job->timer);
+    host_destroy(TAKE_PTR(job->host));
     if (--check->running == 0)
         loop_timer_arm(check->done_timer, 0);
 }
