@@ -30,6 +30,7 @@
 #include "base/shown.h"
 #include "daemon/edge/edge_internal.h"
 #include "daemon/edge/log_ring.h"
+#include "daemon/loop/descriptors.h"
 #include "daemon/loop/http_handover.h"
 #include "daemon/loop/http_head.h"
 #include "daemon/supervisor/operate.h"
@@ -311,13 +312,15 @@ static const struct route {
     {"/v1/upgrade", HTTP_METHOD_POST, serve_upgrade, {NULL}},
 };
 
-/* Those who wait leave connections to those who only look, or stop what is waited for. */
+/* Those who wait leave connections, and descriptors, to those who only look, or stop what is waited for. */
 static bool has_room(struct edge *edge, const struct route *route, struct http_request *request)
 {
     bool waits = route->waits || http_request_parameter(request, "wait");
     size_t working = http_server_working(edge->control); /* this one is among them */
+    unsigned share = descriptors_share();
+    bool scarce = waits && descriptors_left(2 * share) < 2 * share;
 
-    if (!waits || working <= WAITING_MAX)
+    if (!waits || working <= (scarce ? MAX(share / 2, 1U) : WAITING_MAX))
         return true;
     edge_respond_error(request, 503, -EBUSY,
                        "%zu requests wait for their answers already: ask without waiting, or when "

@@ -104,6 +104,7 @@ static int create_servers(struct edge *edge, const struct config *config)
 {
     struct http_options options = {
         .connections_max = config->connections_max,
+        .yields = true,
         .header_max = HEADER_MAX,
         .body_max = PUBLIC_BODY_MAX,
         .request_timeout = REQUEST_TIMEOUT,
@@ -118,6 +119,7 @@ static int create_servers(struct edge *edge, const struct config *config)
         return r;
     options.handler = edge_control_handler;
     options.connections_max = CONTROL_CONNECTIONS;
+    options.yields = false;
     options.body_max = WIRE_JOB_DATA_MAX;
     return http_server_create(edge->loop, &options, &edge->control);
 }

@@ -40,6 +40,11 @@
  * server through this list. Main thread only, as everything here. */
 static struct list all_servers = {&all_servers, &all_servers};
 
+struct list *http_servers(void)
+{
+    return &all_servers;
+}
+
 /* Listening ------------------------------------------------------------------------------------ */
 
 void http_server_stop_accepting(struct http_server *server)
@@ -106,9 +111,13 @@ static struct bufferevent *connection_accepted(struct event_base *base _unused_,
     struct bufferevent *bufferevent = http_connection_create(&server->connections);
 
     /* The new one counts already. Accepting goes on when a connection has ended. */
-    if (server->connections.count >= server->options.connections_max) {
-        http_connections_shed(&server->connections);
+    if (!http_server_has_room(server)) {
+        bool ends = http_connections_shed(&server->connections);
+
         http_server_stop_accepting(server);
+        /* Where descriptors are scarce it may be the only one, and silent. */
+        if (!ends && server->connections.count < server->options.connections_max)
+            loop_timer_arm(server->accept_again, ACCEPT_PAUSE);
     }
     return bufferevent;
 }
@@ -149,7 +158,7 @@ static void accept_failed(struct evconnlistener *evlistener, void *arg _unused_)
     if (!server)
         return;
     tell_refusal(server, error);
-    if ((error == EMFILE || error == ENFILE) && server->spare_fd >= 0) {
+    if ((error == EMFILE || error == ENFILE) && http_yield(1) == 0 && server->spare_fd >= 0) {
         close(server->spare_fd);
         fd = accept4(evconnlistener_get_fd(evlistener), NULL, NULL, SOCK_CLOEXEC);
         if (fd >= 0)
@@ -342,7 +351,7 @@ static void answer_sent(struct evhttp_request *evrequest, void *arg)
 
     http_connection_done(&server->connections, request_fd(evrequest));
     /* Somebody may be waiting in the backlog. */
-    if (server->connections.count >= server->options.connections_max)
+    if (http_server_is_full(server))
         http_connections_shed(&server->connections);
 }
 

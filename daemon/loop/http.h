@@ -8,7 +8,8 @@
  * Around it each connection has a record with a deadline
  * for what it is doing: waiting for a request (idle), sending us one (from its first byte to its
  * last), or taking our answer. A connection that misses its deadline is shut down. When there are
- * too many, the one idle for longest makes place, and when none is idle, accepting pauses.
+ * too many, the one idle for longest makes place, and when none is idle, accepting pauses. As many are too many as
+ * leave too few descriptors (descriptors.h).
  */
 #ifndef REEVE_LOOP_HTTP_H
 #define REEVE_LOOP_HTTP_H
@@ -29,6 +30,7 @@ typedef void (*http_handler)(struct http_request *request, void *arg);
 
 struct http_options {
     size_t connections_max;
+    bool yields;       /* few descriptors left: its clients go before others go without */
     size_t header_max; /* bytes of the request line, all headers and trailers */
     size_t body_max;
     int64_t request_timeout; /* from the first byte of a request to its last */
@@ -59,6 +61,15 @@ void http_server_remove_listeners(struct http_server *server);
  */
 void http_server_drain(struct http_server *server, int64_t timeout, void (*done)(void *arg),
                        void *arg);
+
+/* For want of so many descriptors, ends clients of servers that yield, in the order in which others make place for new
+ * ones, but for a few of each server. Returns how many will be free for that in the next turns, with those that were
+ * about to. */
+size_t http_yield(size_t count);
+/* How many clients that would do for. */
+size_t http_yieldable(void);
+/* How many descriptors are to stay free: the reserve, without what clients have of their shares of it already. */
+unsigned http_descriptors_kept(void);
 
 size_t http_server_connections(const struct http_server *server);
 /* Those of them whose request is whole and has no answer yet. */

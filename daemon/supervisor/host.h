@@ -35,6 +35,7 @@ struct host_end {
     bool limited;     /* it was killed for one of its limits, by the kernel or by us */
     bool killed;      /* host_kill() did, for the reason in text */
     bool not_started; /* there was no process: for want of descriptors, memory, or the program */
+    bool starved;     /* and that for want of descriptors */
     char text[512];   /* "killed by SIGSEGV", "exit code 3", "task web/check hangs: killed" */
     char words[400];  /* what it has printed last, if it has died by itself; for operators */
 };
@@ -111,6 +112,9 @@ bool host_has_limits(const struct host *host, const struct config_limits *limits
  * false, with the processor time alone, when there is no process.
  */
 bool host_usage(struct host *host, struct usage *ret_usage, int64_t *ret_cpu);
+
+/* How many hosts the descriptors are enough for that are left, up to most. */
+unsigned hosts_that_can_start(unsigned most);
 
 /* Starts a process, at the spawner's pace; up() or ended() follows. The host must be absent. */
 void host_start(struct host *host);

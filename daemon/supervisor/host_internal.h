@@ -33,7 +33,8 @@ struct host {
     int64_t grace;
 
     enum host_state state;
-    bool starting; /* counted by the spawner */
+    bool starting;       /* counted by the spawner */
+    int64_t short_since; /* since when clients give up descriptors for it; 0: they do not */
     bool exit_asked;
     bool refused; /* it said in its HELLO that it cannot do as its limits ask */
     bool hung;    /* and that is why it is killed */
@@ -93,6 +94,8 @@ void spawner_is_up(struct spawner *spawner, struct host *host);
 /* The host does not wait any more. If its process is being made, that is killed when it is there, and nobody hears of it. */
 void spawner_drop(struct spawner *spawner, struct host *host);
 
+/* host_start.c: how many descriptors are missing for its process, so that enough stay for all else; 0: none. */
+unsigned host_missing_descriptors(const struct host *host);
 /* host_start.c: makes everything that the process needs; *ret_what says what is missing. Returns 0 or a negative errno. */
 int host_prepare_process(struct host *host, struct spawn *spawn, const char **ret_what);
 /* host_start.c: the process is there, or the pid is a negative errno. */

@@ -18,6 +18,7 @@
 #include "base/process.h"
 #include "base/text.h"
 #include "daemon/loop/descriptors.h"
+#include "daemon/loop/http.h"
 #include "daemon/loop/loop.h"
 #include "daemon/supervisor/host_internal.h"
 #include "daemon/supervisor/spawn.h"
@@ -60,6 +61,39 @@ static int check_folder(const struct host *host, const char **ret_what)
     return r;
 }
 
+/* One that checks lives for a moment, which is what a part of those that are kept is for. */
+unsigned host_missing_descriptors(const struct host *host)
+{
+    unsigned wanted = host->check_only ? MAX(descriptors_share(), (unsigned)DESCRIPTORS_START)
+                                       : http_descriptors_kept() + DESCRIPTORS_START;
+
+    return wanted - descriptors_left(wanted);
+}
+
+unsigned hosts_that_can_start(unsigned most)
+{
+    unsigned first = http_descriptors_kept() + DESCRIPTORS_START;
+    unsigned left = descriptors_left(first + most * DESCRIPTORS_HOST);
+
+    return left < first ? 0 : MIN((left - first) / DESCRIPTORS_HOST + 1, most);
+}
+
+/* Returns 0 or a negative errno. */
+static int check_descriptors(const struct host *host, const char **ret_what)
+{
+    static char what[320];
+    size_t length;
+
+    if (host_missing_descriptors(host) == 0)
+        return 0;
+    descriptors_tell("modules wait for their start");
+    descriptors_describe(what, sizeof(what));
+    length = strlen(what);
+    snprintf(what + length, sizeof(what) - length, ": ");
+    *ret_what = what;
+    return -EMFILE;
+}
+
 int host_prepare_process(struct host *host, struct spawn *spawn, const char **ret_what)
 {
     cleanup_close int output_fd = -1, host_end = -1;
@@ -71,6 +105,9 @@ int host_prepare_process(struct host *host, struct spawn *spawn, const char **re
     if (host->limits_error < 0)
         return host->limits_error;
     r = check_folder(host, ret_what);
+    if (r < 0)
+        return r;
+    r = check_descriptors(host, ret_what);
     if (r < 0)
         return r;
     *ret_what = "no scoreboard: ";
@@ -102,7 +139,9 @@ int host_prepare_process(struct host *host, struct spawn *spawn, const char **re
 
 void host_report_unstarted(struct host *host, const char *what, int error)
 {
-    struct host_end end = {.not_started = true, .asked = host->exit_asked};
+    struct host_end end = {.not_started = true,
+                           .starved = error == -EMFILE && host_missing_descriptors(host) > 0,
+                           .asked = host->exit_asked};
 
     snprintf(end.text, sizeof(end.text), "cannot start %s: %s%s", host->program, what,
              error < 0 ? strerror(-error) : "");

@@ -16,8 +16,10 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/duration.h"
 #include "base/text.h"
+#include "daemon/loop/http.h"
 #include "daemon/loop/loop.h"
 #include "daemon/supervisor/host_internal.h"
 #include "daemon/supervisor/spawn.h"
@@ -29,6 +31,10 @@
 #define PATIENCE NSEC_PER_SEC
 
 #define LATE (10 * NSEC_PER_SEC)
+
+/* How long clients that were ended may take to give their descriptors back; and how often that is looked at. */
+#define ROOM_PATIENCE NSEC_PER_SEC
+#define ROOM_LOOK     NSEC_PER_MSEC
 
 struct spawner {
     struct list queue;
@@ -144,6 +150,36 @@ static int start_process(struct spawner *spawner, struct host *host, const char 
     return 0;
 }
 
+/* Those that check end soon, and another one may begin then. */
+static bool is_anything_checked(void)
+{
+    const struct host *host;
+
+    LIST_FOREACH (host, host_all(), all)
+        if (host->check_only && host->pid > 0)
+            return true;
+    return false;
+}
+
+/* Whether the host is to wait for descriptors, which idle clients give up for it. Where there will not be enough of
+ * them, it is tried, and told of that. */
+static bool waits_for_room(struct spawner *spawner, struct host *host)
+{
+    unsigned missing = host_missing_descriptors(host);
+    int64_t now = clock_monotonic();
+
+    if (missing == 0)
+        return false;
+    if (!host->check_only || !is_anything_checked()) {
+        if (host->short_since == 0)
+            host->short_since = now;
+        if (http_yield(missing) < missing || now - host->short_since > ROOM_PATIENCE)
+            return false;
+    }
+    loop_timer_arm(spawner->timer, ROOM_LOOK);
+    return true;
+}
+
 static void spawn_next(void *arg)
 {
     struct spawner *spawner = arg;
@@ -151,7 +187,7 @@ static void spawn_next(void *arg)
     struct host *host = find_next(spawner);
     int r;
 
-    if (!host || spawner->under_way)
+    if (!host || spawner->under_way || waits_for_room(spawner, host))
         return;
     list_remove(&host->waiting);
     begin(spawner, host);

@@ -1,18 +1,32 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Who has which limit on descriptors."""
+"""More modules and clients than there are descriptors for: some wait, and reeved can still be asked and told."""
+import contextlib
 import os
+import re
 import resource
+import signal
+import socket
+import threading
 
 import harness
 import upgrading
 from puppetry import HEARTBEAT, puppet
 
 NOFILE = resource.RLIMIT_NOFILE
+# A keep-alive client's.
+REQUEST = b"GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n"
+WAITS = r"cannot start .*reeve-host: of \d+ descriptors \d+ are in use, and the others are kept for requests, " \
+        r"reloads and upgrades; each host takes 4: raise LimitNOFILE= of the unit, or ulimit -n: Too many open files"
 
 
 def many(count, *lines):
     return "".join(puppet(f"m{i}", "essential = no", *lines) for i in range(count))
+
+
+def slow(config):
+    """Who falls comes back by itself, if at all, not before the end of the test."""
+    return config.replace("restart-delay = 1ms", "restart-delay = 1h\nrestart-delay-max = 1h")
 
 
 class FewTest(upgrading.UpgradeTest):
@@ -23,6 +37,17 @@ class FewTest(upgrading.UpgradeTest):
 
     def states(self, daemon):
         return [m["state"] for m in daemon.status()["modules"]]
+
+    def wait_rest(self, daemon):
+        """Until as many are ready as there can be; returns how many."""
+        harness.wait_until(lambda: set(self.states(daemon)) <= {"ready", "backoff"}, "all to be ready or to wait")
+        return self.states(daemon).count("ready")
+
+    def assert_answers(self, daemon):
+        self.assertEqual(daemon.request("/livez")[0], 200)
+        done = daemon.ctl("status")
+        self.assertNotIn("Failure", done.stderr)
+        self.assertIn("m0", done.stdout)
 
 
 class Limits(FewTest):
@@ -58,6 +83,144 @@ class Limits(FewTest):
     def test_more_modules_than_the_soft_limit_has_room_for(self):
         daemon = self.limited(many(24), 64, 400).wait_ready()
         self.assertEqual(self.states(daemon), ["ready"] * 24)
+        self.assertEqual(daemon.stop(), 0)
+
+
+class Modules(FewTest):
+    def test_those_without_descriptors_wait(self):
+        daemon = self.limited(slow(many(20)), 64, 64).wait_started()
+        ready = self.wait_rest(daemon)
+        self.assertTrue(2 < ready < 12, ready)
+        self.assert_answers(daemon)
+        for module in daemon.status()["modules"]:
+            if module["state"] == "backoff":
+                self.assertRegex(module["output"], WAITS)
+        self.assertEqual(len(re.findall("warning .*descriptors are scarce: modules wait", daemon.text())), 1)
+        # Told to everybody.
+        self.assertIn("descriptors", daemon.request("/health")[2])
+        # Those who have descriptors keep them in a restart, though somebody asks for that.
+        for module in daemon.status()["modules"]:
+            if module["state"] == "ready":
+                done = daemon.ctl("restart", module["name"])
+                self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual(self.wait_rest(daemon), ready)
+        # It can be replaced, and stopped.
+        self.upgrade(daemon, 2)
+        self.assertEqual(self.wait_rest(daemon), ready)
+        self.assert_answers(daemon)
+        self.assertEqual(daemon.ctl("stop", "m0").returncode, 0)
+        self.assertEqual(daemon.stop(), 0)
+
+    def test_a_signal_reloads(self):
+        daemon = self.limited(many(20), 64, 64).wait_started()
+        self.wait_rest(daemon)
+        daemon.write(many(2))
+        daemon.signal(signal.SIGHUP)
+        daemon.wait_log("reload.*done|reloaded")
+        harness.wait_until(lambda: self.states(daemon) == ["ready", "ready"], "the two that are left")
+        daemon.signal(signal.SIGUSR2)
+        daemon.wait_log("has taken over")
+        self.assert_answers(daemon)
+        self.assertEqual(daemon.stop(), 0)
+
+    def test_checks_wait_for_each_other(self):
+        """A reload that changes many modules, while there are descriptors for one check at a time."""
+        daemon = self.limited(many(20), 64, 64).wait_started()
+        ready = self.wait_rest(daemon)
+        daemon.write(many(20).replace("label = m", "label = n"))
+        done = daemon.ctl("reload", "--plan")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        done = daemon.ctl("check")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        daemon.write(many(3))
+        self.assertEqual(daemon.ctl("reload").returncode, 0)
+        self.assertGreater(ready, 2)
+        self.assertEqual(daemon.stop(), 0)
+
+
+class Clients(FewTest):
+    def flood(self, daemon, count):
+        """Clients that ask again and again, and come again when they are disconnected, until the test is over."""
+        ended = threading.Event()
+        clients = []
+
+        def keep():
+            while not ended.is_set():
+                while len(clients) < count:
+                    try:
+                        client = socket.create_connection(("127.0.0.1", daemon.port), 1)
+                        clients.append(client)
+                        client.sendall(REQUEST)
+                    except OSError:
+                        break
+                for client in list(clients):
+                    try:
+                        client.sendall(REQUEST)
+                        client.setblocking(False)
+                        with contextlib.suppress(BlockingIOError):
+                            if not client.recv(65536):
+                                raise ConnectionError
+                    except OSError:
+                        client.close()
+                        clients.remove(client)
+                ended.wait(0.02)
+            for client in clients:
+                client.close()
+
+        thread = threading.Thread(target=keep)
+        self.addCleanup(thread.join)
+        self.addCleanup(ended.set)
+        _ = daemon.port
+        thread.start()
+        harness.wait_until(lambda: len(clients) >= min(count, 30), "the clients")
+        return clients
+
+    def test_the_control_socket_and_modules_go_before_clients(self):
+        daemon = self.limited(many(10), 160, 160).wait_ready()
+        self.flood(daemon, 150)
+        daemon.wait_log("warning .*descriptors are scarce: the idlest clients are disconnected; of 160 descriptors")
+        self.assert_answers(daemon)
+        # What falls comes back, though others would have its descriptors.
+        for _ in range(3):
+            before = {m["name"]: m["pid"] for m in daemon.status()["modules"]}
+            for pid in before.values():
+                os.kill(pid, signal.SIGKILL)
+            harness.wait_until(lambda: all(m["state"] == "ready" and m["pid"] != before[m["name"]]
+                                           for m in daemon.status()["modules"]), "all to be back")
+        self.assert_answers(daemon)
+        self.assertNotIn("Too many open files", daemon.text())
+        self.assertEqual(daemon.text().count("descriptors are scarce"), 1)
+        self.assertEqual(daemon.stop(), 0)
+
+    def test_silent_clients_beside_a_full_house(self):
+        """Modules have taken all that they may have; clients that say nothing come again and again."""
+        daemon = self.limited(many(20), 64, 64).wait_started()
+        self.wait_rest(daemon)
+        silent = [socket.create_connection(("127.0.0.1", daemon.port), harness.PATIENCE) for _ in range(60)]
+        for client in silent:
+            self.addCleanup(client.close)
+        self.assert_answers(daemon)
+        self.upgrade(daemon, 2)
+        self.assert_answers(daemon)
+        self.assertEqual(daemon.stop(), 0)
+
+    def test_those_who_wait_at_the_control_socket_leave_room(self):
+        daemon = self.limited(many(20), 64, 64).wait_started()
+        self.wait_rest(daemon)
+        fifo = os.path.join(daemon.folder, "fifo")
+        os.mkfifo(fifo)
+        self.script(daemon, "m0", "fifo " + fifo)
+        waiting = []
+        for _ in range(30):
+            connection = harness.UnixConnection(daemon.control)
+            self.addCleanup(connection.close)
+            connection.request("POST", "/v1/run?module=m0&task=act&wait")
+            waiting.append(connection)
+        self.assert_answers(daemon)
+        daemon.write(many(1))
+        self.assertEqual(daemon.ctl("reload", "--plan").returncode, 0)
+        harness.release(fifo)
+        self.assert_answers(daemon)
         self.assertEqual(daemon.stop(), 0)
 
 

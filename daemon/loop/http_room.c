@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: MIT */
+/* Who has to go when there are too many connections, or few descriptors are left. */
+#include "daemon/loop/descriptors.h"
+#include "daemon/loop/http_connection_internal.h"
+#include "daemon/loop/http_internal.h"
+
+unsigned http_descriptors_kept(void)
+{
+    size_t share = descriptors_share(), used = 0;
+    unsigned reserve = descriptors_reserve();
+    const struct http_server *server;
+
+    LIST_FOREACH (server, http_servers(), servers)
+        used += MIN(server->connections.count, share);
+    return reserve - (unsigned)MIN(used, (size_t)reserve);
+}
+
+/* A server that yields leaves enough for a host to start beside it. */
+static unsigned what_is_left_to_others(const struct http_server *server)
+{
+    return server->options.yields ? http_descriptors_kept() + DESCRIPTORS_START + 2
+                                  : descriptors_share();
+}
+
+static bool is_adopting(const struct http_server *server)
+{
+    return server->connections.held || server->resumption;
+}
+
+/* How many have been shut down, and not yet closed. */
+static size_t count_cut(const struct http_server *server)
+{
+    const struct list *queue = &server->connections.queues[HTTP_CONNECTION_CUT].list;
+    size_t count = 0;
+
+    for (const struct list *item = queue->next; item != queue; item = item->next)
+        count++;
+    return count;
+}
+
+bool http_server_is_full(const struct http_server *server)
+{
+    size_t count = server->connections.count, cut;
+    unsigned keep;
+
+    if (count >= server->options.connections_max)
+        return true;
+    /* Those that are handed over had their descriptors before. */
+    if (is_adopting(server) || count < descriptors_share())
+        return false;
+    cut = count_cut(server);
+    keep = what_is_left_to_others(server);
+    return count - cut >= descriptors_share() && descriptors_left(keep) + cut < keep;
+}
+
+size_t http_yieldable(void)
+{
+    const struct http_server *server;
+    size_t count = 0, share = descriptors_share();
+
+    LIST_FOREACH (server, http_servers(), servers)
+        if (server->options.yields && !is_adopting(server) && server->connections.count > share)
+            count += server->connections.count - share;
+    return count;
+}
+
+size_t http_yield(size_t count)
+{
+    struct http_server *server;
+    size_t ending = 0;
+    bool ended = false;
+
+    LIST_FOREACH (server, http_servers(), servers) {
+        size_t cut = count_cut(server);
+
+        if (!server->options.yields || is_adopting(server))
+            continue;
+        while (ending + cut < count && server->connections.count - cut > descriptors_share() &&
+               http_connections_shed(&server->connections)) {
+            cut++;
+            ended = true;
+        }
+        ending += cut;
+    }
+    if (ended)
+        descriptors_tell("the idlest clients are disconnected");
+    return ending;
+}
+
+bool http_server_has_room(struct http_server *server)
+{
+    unsigned keep = http_descriptors_kept() + DESCRIPTORS_START;
+
+    if (!server->options.yields && !is_adopting(server) && descriptors_left(keep) < keep)
+        http_yield(1);
+    if (!http_server_is_full(server))
+        return true;
+    if (server->connections.count < server->options.connections_max)
+        descriptors_tell("the idlest clients are disconnected");
+    return false;
+}
