@@ -3,7 +3,11 @@
 
 #include "base/clock.h"
 #include "base/duration.h"
+#include "base/text.h"
+#include "daemon/loop/descriptors.h"
+#include "daemon/loop/http.h"
 #include "daemon/supervisor/goal.h"
+#include "daemon/supervisor/host.h"
 #include "daemon/supervisor/supervisor_internal.h"
 #include "daemon/supervisor/tenancy.h"
 #include "daemon/supervisor/tree.h"
@@ -19,6 +23,9 @@
 #define STARTS_PER_PROCESSOR 1
 #define STOPS_PER_PROCESSOR  4
 
+/* So many of those that wait for descriptors start at once when there are some. */
+#define STARVED_MAX 64
+
 /* Whether another unit may be told in this turn; else the next settling goes on. */
 static bool has_time(struct supervisor *supervisor, int64_t begun)
 {
@@ -32,13 +39,75 @@ static bool has_time(struct supervisor *supervisor, int64_t begun)
 struct turn {
     int64_t begun;
     bool told; /* one of them has been */
+    /* Descriptors, once they were looked for. */
+    bool looked;
+    bool frees;      /* units that stop will give some back, */
+    bool starved;    /* or there are units that had none; then: */
+    unsigned room;   /* that is for so many processes, beside those to be spawned; */
+    unsigned coming; /* so many are about to be wanted by who had one, or could have one, */
+    unsigned later;  /* and so many after a backoff */
 };
+
+static void count_descriptors_of(struct unit *unit, struct turn *turn, unsigned *pending)
+{
+    bool absent = host_state(unit->tenancy->host) == HOST_ABSENT;
+    bool claims = turn->starved && !unit->starved;
+    const struct unit *culprit;
+
+    if (unit->state == UNIT_STARTING)
+        *pending += host_pid(unit->tenancy->host) == 0;
+    else if (unit->state == UNIT_STOPPING)
+        turn->coming += claims && unit->wanted;
+    else if (unit->state == UNIT_WAITING && claims && absent)
+        turn->coming += unit->goal == GOAL_NONE && tree_wait(unit, &culprit) == TREE_MAY;
+    else if (unit->state == UNIT_BACKOFF && claims)
+        turn->later += absent;
+}
+
+static void look_for_descriptors(struct supervisor *supervisor, struct turn *turn)
+{
+    unsigned pending = 0;
+    struct unit *unit;
+
+    if (turn->looked)
+        return;
+    turn->looked = true;
+    LIST_FOREACH (unit, &supervisor->units, list) {
+        turn->frees = turn->frees || unit->state == UNIT_STOPPING;
+        turn->starved = turn->starved || unit->starved;
+    }
+    if (!turn->frees && !turn->starved)
+        return;
+    LIST_FOREACH (unit, &supervisor->units, list)
+        count_descriptors_of(unit, turn, &pending);
+    turn->room = hosts_that_can_start(pending + turn->coming + turn->later + STARVED_MAX);
+    turn->room -= MIN(turn->room, pending);
+}
+
+/* Whether there are no descriptors for its process until others have stopped, or have their own back: who had none leaves
+ * them to those. When nobody moves it falls, with what to do about it. */
+static bool awaits_descriptors(struct unit *unit, struct turn *turn)
+{
+    unsigned others;
+
+    if (host_state(unit->tenancy->host) != HOST_ABSENT)
+        return false;
+    look_for_descriptors(unit->supervisor, turn);
+    others = unit->starved ? turn->coming : 0;
+    return (turn->frees || others > 0) &&
+           turn->room + http_yieldable() / DESCRIPTORS_HOST <= others;
+}
 
 static void start_one(struct supervisor *supervisor, struct unit *unit, struct turn *turn)
 {
     const struct unit *culprit;
     enum tree_wait wait = tree_wait(unit, &culprit);
 
+    if (wait == TREE_MAY && awaits_descriptors(unit, turn)) {
+        string_copy(unit->reason, sizeof(unit->reason),
+                    "waits for the descriptors of modules that stop");
+        return;
+    }
     if (wait == TREE_MAY)
         unit_handle(unit, UNIT_EVENT_PROCEED, NULL);
     else if (wait == TREE_MOVES && !culprit)
@@ -47,6 +116,8 @@ static void start_one(struct supervisor *supervisor, struct unit *unit, struct t
         pace_begin(&supervisor->pace, unit);
         supervisor->begun_last = unit;
         turn->told = true;
+        turn->room -= turn->room > 0;
+        turn->coming -= !unit->starved && turn->coming > 0;
     }
     if (unit->state == UNIT_WAITING)
         tree_describe_wait(unit, unit->reason, sizeof(unit->reason));
@@ -74,11 +145,31 @@ static bool start_those(struct supervisor *supervisor, bool fell, struct turn *t
     return true;
 }
 
+/* For whom there were no descriptors need not wait for the end of its backoff when there are, but for those that others come
+ * back for. */
+static void end_waits(struct supervisor *supervisor, struct turn *turn)
+{
+    unsigned ended = 0;
+    struct unit *unit;
+
+    LIST_FOREACH (unit, &supervisor->units, list) {
+        if (!unit->starved || unit->state != UNIT_BACKOFF || unit->goal != GOAL_NONE ||
+            supervisor->quiet)
+            continue;
+        look_for_descriptors(supervisor, turn);
+        if (ended == STARVED_MAX || turn->room <= turn->coming + turn->later + ended)
+            return;
+        ended++;
+        unit_handle(unit, UNIT_EVENT_TIMEOUT, NULL);
+    }
+}
+
 /* What never ran, or a person has asked for, goes before what fell. */
 void turns_start(struct supervisor *supervisor)
 {
     struct turn turn = {.begun = clock_monotonic()};
 
+    end_waits(supervisor, &turn);
     if (start_those(supervisor, false, &turn))
         start_those(supervisor, true, &turn);
 }

@@ -107,6 +107,7 @@ struct unit {
     uint64_t mark; /* of the last walk of a goal that came by */
     bool spent;    /* what runs, or did, is not to go on: a new start is to follow */
     bool revived;  /* a person has asked for the start that is to come */
+    bool starved;  /* at its last start there were no descriptors for its host */
     bool rolled;   /* its host was of another wire version: the next waits for it to come back */
     bool removed;  /* no longer configured, or elsewhere: goes away once it is stopped */
     int64_t start_limit;    /* STARTING: the start-timeout that its timer has been armed for */

@@ -98,6 +98,7 @@ void unit_decide(struct unit *unit, const struct unit_end *end)
     if (decision.verdict == POLICY_RESTART) {
         policy_record(&unit->history, &decision, facts.now);
         unit->restarts++;
+        unit->starved = end->starved;
         unit_enter(unit, UNIT_BACKOFF);
         loop_timer_arm(unit->timer, decision.delay);
     } else {

@@ -22,6 +22,7 @@ struct unit_end {
     enum policy_end end;
     enum log_event event;      /* what that is in the log */
     const struct crash *crash; /* of the process whose end this is, or NULL */
+    bool starved;              /* there were no descriptors for a process */
     bool told;                 /* the log has it already: only what is decided here alone is news */
 };
 

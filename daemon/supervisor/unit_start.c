@@ -91,6 +91,7 @@ void unit_act_check_failed(struct unit *unit, const struct unit_input *input)
         unit_note_end(unit, input, &unit->crash);
         unit_decide(unit, &(struct unit_end){.end = POLICY_END_FAILURE,
                                              .crash = &unit->crash,
+                                             .starved = input->end->starved,
                                              .told = input->told});
         return;
     }
@@ -125,6 +126,7 @@ void unit_act_want(struct unit *unit, const struct unit_input *input)
     if (input && input->cause)
         unit_note_restart(unit, input->cause);
     unit->wanted = true;
+    unit->starved = false;
     policy_history_clear(&unit->history);
     unit_set_reason(unit, "%s", "");
     unit_enter(unit, UNIT_WAITING);
@@ -189,6 +191,7 @@ void unit_act_ready(struct unit *unit, const struct unit_input *input _unused_)
 {
     unit->ready_since = clock_monotonic();
     unit->was_ready = true;
+    unit->starved = false;
     unit_set_reason(unit, "%s", "");
     unit_enter(unit, UNIT_READY);
     log_about(LOG_EVENT_READY, LOG_LEVEL_INFO, "[%s] ready", unit->name);

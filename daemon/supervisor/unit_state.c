@@ -35,6 +35,7 @@ static const struct state_field fields[] = {
     UNIT(STATE_BOOL, give_up),
     UNIT(STATE_BOOL, was_down),
     UNIT(STATE_BOOL, revived),
+    UNIT(STATE_BOOL, starved),
     STATE_MEMBER(STATE_INT, struct unit, cause.code, "cause_code"),
     STATE_MEMBER(STATE_UINT, struct unit, cause.kind, "cause_kind"),
     STATE_MEMBER(STATE_TEXT, struct unit, cause.text, "cause_text"),

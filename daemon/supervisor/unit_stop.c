@@ -203,8 +203,10 @@ static enum policy_end policy_end_of(const struct unit_input *input)
 
 void unit_act_host_ended(struct unit *unit, const struct unit_input *input)
 {
-    struct unit_end end = {
-        .end = policy_end_of(input), .crash = crash_of(unit, input->end), .told = input->told};
+    struct unit_end end = {.end = policy_end_of(input),
+                           .crash = crash_of(unit, input->end),
+                           .starved = input->end->starved,
+                           .told = input->told};
 
     set_end_reason(unit, input, "");
     if (input->guilty)
