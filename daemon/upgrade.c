@@ -164,9 +164,7 @@ static void execute(struct upgrade *upgrade)
     }
     snprintf(number, sizeof(number), "%d", state);
     keep_descriptors(upgrade, state, true);
-    /* The next program raises it again, and so knows what it was. One of before leaves it, as ever. What is closed by
-     * the exec makes room below it. */
-    (void)descriptors_restore(0);
+    descriptors_restore_for_exec();
     execv(upgrade->program, argv);
     error = errno;
     descriptors_raise();

@@ -2,6 +2,7 @@
 #include "daemon/loop/descriptors.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
 #include <stdint.h>
@@ -18,6 +19,9 @@
 /* Of few more than this part is not kept. */
 #define RESERVE_PART 4
 #define PURPOSES     3
+
+/* What a program has open at once while it is loaded. */
+#define LOAD_NEEDS 4
 
 #define TOLD_EVERY (60 * NSEC_PER_SEC)
 
@@ -60,6 +64,25 @@ int descriptors_restore(pid_t pid)
         return -errno;
     limit.rlim_cur = MIN(original.soft, limit.rlim_max);
     return prlimit(pid, RLIMIT_NOFILE, &limit, NULL) < 0 ? -errno : 0;
+}
+
+/* Whether an exec leaves enough numbers below the limit: what is open and stays open may have taken all. */
+static bool can_load(void)
+{
+    unsigned found = 0;
+
+    for (int fd = (int)read_limit() - 1; fd >= 0 && found < LOAD_NEEDS; fd--) {
+        int flags = fcntl(fd, F_GETFD);
+
+        found += flags < 0 || (flags & FD_CLOEXEC);
+    }
+    return found >= LOAD_NEEDS;
+}
+
+void descriptors_restore_for_exec(void)
+{
+    if (descriptors_restore(0) == 0 && !can_load())
+        descriptors_raise();
 }
 
 unsigned descriptors_reserve(void)

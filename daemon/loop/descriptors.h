@@ -25,6 +25,10 @@ void descriptors_raise(void);
  * errno. */
 int descriptors_restore(pid_t pid);
 
+/* For this process before another program takes its place: that raises it again, and so knows what it was. Where this program's
+ * descriptors leave it no number below that to load its libraries with, it stays raised, and counts as the first one. */
+void descriptors_restore_for_exec(void);
+
 /* How many are kept; less where there are few at all. */
 unsigned descriptors_reserve(void);
 /* Those of them that are for one purpose. */

@@ -137,6 +137,25 @@ static void test_limits(void **state)
     assert_int_equal(soft_of(0), 70);
 }
 
+/* A program whose loader finds no descriptor does not start at all. */
+static void test_before_another_program(void **state)
+{
+    (void)state;
+    set_soft(70);
+    fill(0);
+    descriptors_raise();
+    /* Nor do those above help. */
+    close(fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 80));
+    descriptors_restore_for_exec();
+    assert_int_equal(soft_of(0), before.rlim_max);
+    set_soft(70);
+    descriptors_raise();
+    for (int fd = 60; fd < 64; fd++)
+        assert_int_equal(fcntl(fd, F_SETFD, FD_CLOEXEC), 0);
+    descriptors_restore_for_exec();
+    assert_int_equal(soft_of(0), 70);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -145,6 +164,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_reserve, setup, teardown),
         cmocka_unit_test_setup_teardown(test_describe, setup, teardown),
         cmocka_unit_test_setup_teardown(test_limits, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_before_another_program, setup, teardown),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
