@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* All connections of a server: their deadlines, and which one goes when there are too many. */
 #include <errno.h>
+#include <event2/bufferevent.h>
 #include <event2/event.h>
+#include <sys/ioctl.h>
 
 #include "base/clock.h"
 #include "base/duration.h"
@@ -43,9 +45,23 @@ static struct http_connection *oldest(struct http_connections *connections,
     return NULL;
 }
 
+/* The one that has been silent for longest. One whose first bytes only have not been read yet is not: where many come, it
+ * would go before its turn. */
+static struct http_connection *oldest_silent(struct http_connections *connections)
+{
+    struct http_connection *connection;
+    int unread;
+
+    LIST_FOREACH (connection, &connections->queues[HTTP_CONNECTION_NEW].list, list)
+        if (!http_connection_is_over(connection) &&
+            (ioctl(bufferevent_getfd(connection->socket), FIONREAD, &unread) < 0 || unread == 0))
+            return connection;
+    return NULL;
+}
+
 bool http_connections_shed(struct http_connections *connections)
 {
-    struct http_connection *chosen = oldest(connections, HTTP_CONNECTION_NEW);
+    struct http_connection *chosen = oldest_silent(connections);
     struct http_connection *idle = oldest(connections, HTTP_CONNECTION_IDLE);
     struct http_connection *reading = oldest(connections, HTTP_CONNECTION_READING);
 
@@ -53,6 +69,8 @@ bool http_connections_shed(struct http_connections *connections)
         chosen = idle && (!reading || idle->since <= reading->since) ? idle : reading;
     if (!chosen)
         chosen = oldest(connections, HTTP_CONNECTION_WRITING);
+    if (!chosen)
+        chosen = oldest(connections, HTTP_CONNECTION_NEW);
     if (chosen)
         http_connection_cut(chosen);
     return chosen != NULL;
