@@ -224,7 +224,7 @@ class Texts(SecretsTest):
 
     def test_a_crash(self):
         daemon = self.start(puppet("two", "essential = no", "password = credential:db", "restart-limit = 1/1h") +
-                            exec_("cmd", "true") + exec_("good", "true") + HEARTBEAT)
+                            exec_("cmd", "true") + exec_("good", "true") + HEARTBEAT).wait_ready()
         self.act(daemon, "two", f"say {URL} {PRIVATE}")
         daemon.wait_log(PRIVATE)
         pid = daemon.module("two")["pid"]
