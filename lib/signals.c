@@ -38,9 +38,10 @@ struct registration {
     bool fired;
 };
 
+/* Without padding, which the pipe would get unset. */
 struct arrival {
     unsigned long until; /* the last registration that it can concern */
-    int signal;
+    long signal;
     pid_t pid;
     uid_t uid;
 };
@@ -96,7 +97,7 @@ static struct rv_context *next_context(const struct arrival *arrival)
     pthread_mutex_lock(&lock);
     LIST_FOREACH (registration, &registrations, list)
         if (!registration->fired && is_up_to(registration->number, arrival->until) &&
-            sigismember(&registration->signals, arrival->signal) == 1) {
+            sigismember(&registration->signals, (int)arrival->signal) == 1) {
             registration->fired = true;
             if (context_try_ref(registration->ctx)) {
                 ctx = registration->ctx;
@@ -112,7 +113,7 @@ static void end_contexts(const struct arrival *arrival, const char *sender)
     struct rv_context *ctx;
 
     while ((ctx = next_context(arrival))) {
-        rv_context_cancel(ctx, -ECANCELED, "%s from %s", signal_name(arrival->signal), sender);
+        rv_context_cancel(ctx, -ECANCELED, "%s from %s", signal_name((int)arrival->signal), sender);
         rv_context_unref(ctx);
     }
 }
