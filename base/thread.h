@@ -15,8 +15,8 @@
  * Starts a detached thread with a stack of so many bytes. All signals are blocked in it but those that
  * it causes itself, such as SIGSEGV: blocked, they would end the process before a handler of the
  * program, a sanitizer or another runtime could say why. Returns 0, and the thread's id where ret_id is
- * not NULL; -EAGAIN when there is no thread or no memory for its stack; -EINVAL for a stack that is
- * too small; or -ENOMEM.
+ * not NULL; -EAGAIN when there is no thread or no memory for its stack; or -ENOMEM. The stack is
+ * larger where static variables of threads take all of it.
  */
 int thread_start(void *(*fn)(void *arg), void *arg, size_t stack_size, pthread_t *ret_id);
 

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: MIT */
+/* Beside a library whose variables of threads are larger than a stack of the runtime. */
+#include <reeve/group.h>
+#include <signal.h>
+
+#include "tests/support/test.h"
+
+static __thread volatile char variables[300 * 1024];
+
+static int use(struct rv_context *ctx, void *arg)
+{
+    (void)ctx;
+    (void)arg;
+    variables[0]++;
+    return variables[0] == 1 ? 0 : -EIO;
+}
+
+static void test_all_threads_start(void **state)
+{
+    static const int list[] = {SIGUSR1, 0};
+    struct rv_context *bg = rv_context_background(), *ctx;
+    struct rv_group *group;
+    (void)state;
+
+    assert_int_equal(rv_context_with_signals(bg, list, &ctx), 0);
+    kill(getpid(), SIGUSR1);
+    assert_int_equal(rv_context_wait(ctx), -ECANCELED);
+    rv_context_unref(ctx);
+    assert_int_equal(rv_context_with_timeout(bg, RV_MILLISECOND, &ctx), 0);
+    assert_int_equal(rv_context_wait(ctx), -ETIMEDOUT);
+    rv_context_unref(ctx);
+    assert_int_equal(rv_group_create(bg, &group), 0);
+    assert_int_equal(rv_group_go(group, use, NULL), 0);
+    assert_int_equal(rv_group_wait(group), 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_all_threads_start),
+    };
+
+    return cmocka_run_group_tests_name("thread variables", tests, NULL, NULL);
+}
