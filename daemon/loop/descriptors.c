@@ -28,6 +28,9 @@
 /* How many are looked at in one call. */
 #define WINDOW 64
 
+/* Behind so many in a row that are unused there are no others. */
+#define UNUSED_ENOUGH 4096U
+
 static struct {
     bool raised;
     rlim_t soft; /* before that */
@@ -95,6 +98,11 @@ unsigned descriptors_share(void)
     return MAX(descriptors_reserve() / PURPOSES, 1U);
 }
 
+unsigned descriptors_momentary(void)
+{
+    return MAX(descriptors_share(), (unsigned)DESCRIPTORS_START);
+}
+
 /* How many of those from first on are free; poll() tells it without a descriptor, and without /proc. */
 static unsigned count_free(unsigned first, unsigned count)
 {
@@ -126,6 +134,20 @@ unsigned descriptors_left(unsigned enough)
     return MIN(left, enough);
 }
 
+/* From the front, where they are: a limit of a billion would take minutes. */
+static unsigned count_used(unsigned limit)
+{
+    unsigned used = 0, unused = 0;
+
+    for (unsigned first = 0; first < limit && unused < UNUSED_ENOUGH; first += WINDOW) {
+        unsigned count = MIN(limit - first, (unsigned)WINDOW), free = count_free(first, count);
+
+        used += count - free;
+        unused = free == count ? unused + count : 0;
+    }
+    return used;
+}
+
 void descriptors_describe(char *text, size_t size)
 {
     unsigned limit = read_limit();
@@ -133,7 +155,7 @@ void descriptors_describe(char *text, size_t size)
     snprintf(text, size,
              "of %u descriptors %u are in use, and the others are kept for requests, reloads and "
              "upgrades; each host takes %d: raise LimitNOFILE= of the unit, or ulimit -n",
-             limit, limit - descriptors_left(limit), DESCRIPTORS_HOST);
+             limit, count_used(limit), DESCRIPTORS_HOST);
 }
 
 void descriptors_tell(const char *consequence)

@@ -33,6 +33,8 @@ void descriptors_restore_for_exec(void);
 unsigned descriptors_reserve(void);
 /* Those of them that are for one purpose. */
 unsigned descriptors_share(void);
+/* What the others leave to what is opened for a moment: enough for one process that checks. */
+unsigned descriptors_momentary(void);
 
 /* How many can still be opened; what is above enough is not counted. */
 unsigned descriptors_left(unsigned enough);

@@ -19,7 +19,7 @@ unsigned http_descriptors_kept(void)
 static unsigned what_is_left_to_others(const struct http_server *server)
 {
     return server->options.yields ? http_descriptors_kept() + DESCRIPTORS_START + 2
-                                  : descriptors_share();
+                                  : descriptors_momentary();
 }
 
 static bool is_adopting(const struct http_server *server)

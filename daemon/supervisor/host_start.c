@@ -64,8 +64,8 @@ static int check_folder(const struct host *host, const char **ret_what)
 /* One that checks lives for a moment, which is what a part of those that are kept is for. */
 unsigned host_missing_descriptors(const struct host *host)
 {
-    unsigned wanted = host->check_only ? MAX(descriptors_share(), (unsigned)DESCRIPTORS_START)
-                                       : http_descriptors_kept() + DESCRIPTORS_START;
+    unsigned wanted =
+        host->check_only ? descriptors_momentary() : http_descriptors_kept() + DESCRIPTORS_START;
 
     return wanted - descriptors_left(wanted);
 }

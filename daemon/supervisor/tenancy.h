@@ -37,6 +37,7 @@ struct tenancy {
      * another process. */
     unsigned slots_needed;
     bool renewed;
+    bool counted; /* by turns.c */
 };
 
 /* The one of that host's name, or NULL. */

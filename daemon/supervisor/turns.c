@@ -48,26 +48,50 @@ struct turn {
     unsigned later;  /* and so many after a backoff */
 };
 
-static void count_descriptors_of(struct unit *unit, struct turn *turn, unsigned *pending)
+/* A host counts once, however many modules share it. */
+static bool is_counted(struct unit *unit)
 {
-    bool absent = host_state(unit->tenancy->host) == HOST_ABSENT;
-    bool claims = turn->starved && !unit->starved;
-    const struct unit *culprit;
+    bool before = unit->tenancy->counted;
 
-    if (unit->state == UNIT_STARTING)
-        *pending += host_pid(unit->tenancy->host) == 0;
-    else if (unit->state == UNIT_STOPPING)
-        turn->coming += claims && unit->wanted;
-    else if (unit->state == UNIT_WAITING && claims && absent)
-        turn->coming += unit->goal == GOAL_NONE && tree_wait(unit, &culprit) == TREE_MAY;
-    else if (unit->state == UNIT_BACKOFF && claims)
-        turn->later += absent;
+    unit->tenancy->counted = true;
+    return before;
+}
+
+static unsigned count_pending(struct supervisor *supervisor)
+{
+    unsigned pending = 0;
+    struct unit *unit;
+
+    LIST_FOREACH (unit, &supervisor->units, list)
+        if (unit->state == UNIT_STARTING && host_pid(unit->tenancy->host) == 0)
+            pending += !is_counted(unit);
+    return pending;
+}
+
+/* What others than those that had no descriptors will want. */
+static void count_claims(struct supervisor *supervisor, struct turn *turn)
+{
+    const struct unit *culprit;
+    struct unit *unit;
+
+    LIST_FOREACH (unit, &supervisor->units, list) {
+        bool absent = host_state(unit->tenancy->host) == HOST_ABSENT;
+
+        if (unit->starved)
+            continue;
+        if ((unit->state == UNIT_STOPPING && unit->wanted) ||
+            (unit->state == UNIT_WAITING && absent && unit->goal == GOAL_NONE &&
+             tree_wait(unit, &culprit) == TREE_MAY))
+            turn->coming += !is_counted(unit);
+        else if (unit->state == UNIT_BACKOFF && absent)
+            turn->later += !is_counted(unit);
+    }
 }
 
 static void look_for_descriptors(struct supervisor *supervisor, struct turn *turn)
 {
-    unsigned pending = 0;
     struct unit *unit;
+    unsigned pending;
 
     if (turn->looked)
         return;
@@ -75,11 +99,13 @@ static void look_for_descriptors(struct supervisor *supervisor, struct turn *tur
     LIST_FOREACH (unit, &supervisor->units, list) {
         turn->frees = turn->frees || unit->state == UNIT_STOPPING;
         turn->starved = turn->starved || unit->starved;
+        unit->tenancy->counted = false;
     }
     if (!turn->frees && !turn->starved)
         return;
-    LIST_FOREACH (unit, &supervisor->units, list)
-        count_descriptors_of(unit, turn, &pending);
+    pending = count_pending(supervisor);
+    if (turn->starved)
+        count_claims(supervisor, turn);
     turn->room = hosts_that_can_start(pending + turn->coming + turn->later + STARVED_MAX);
     turn->room -= MIN(turn->room, pending);
 }
@@ -157,9 +183,12 @@ static void end_waits(struct supervisor *supervisor, struct turn *turn)
             supervisor->quiet)
             continue;
         look_for_descriptors(supervisor, turn);
-        if (ended == STARVED_MAX || turn->room <= turn->coming + turn->later + ended)
-            return;
-        ended++;
+        /* The process of a host that it shares may be there by now. */
+        if (host_state(unit->tenancy->host) == HOST_ABSENT) {
+            if (ended == STARVED_MAX || turn->room <= turn->coming + turn->later + ended)
+                continue;
+            ended += !is_counted(unit);
+        }
         unit_handle(unit, UNIT_EVENT_TIMEOUT, NULL);
     }
 }

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: MIT
 """More modules and clients than there are descriptors for: some wait, and reeved can still be asked and told."""
 import contextlib
+import http.client
 import os
 import re
 import resource
@@ -139,6 +140,36 @@ class Modules(FewTest):
         self.assert_answers(daemon)
         self.assertEqual(daemon.stop(), 0)
 
+    def test_a_shared_host_is_one(self):
+        """It is to come back, and has descriptors kept for it, but once."""
+        shared = "".join(f"[module:s{i}]\nload = heartbeat\nfile = s{i}\nhost = shared\nessential = no\n"
+                         "restart-delay = 1ms\n" for i in range(8))
+        starved = "".join(puppet(f"z{i}", "essential = no") for i in range(6))
+        daemon = self.limited(slow(many(4) + shared + starved), 64, 64).wait_started()
+        ready = self.wait_rest(daemon)
+        os.kill(daemon.module("s0")["pid"], signal.SIGKILL)
+        harness.wait_until(lambda: self.states(daemon).count("ready") == ready - 8, "those of the host to wait")
+        for i in range(3):
+            self.assertEqual(daemon.ctl("stop", f"m{i}").returncode, 0)
+        # One left, for whatever the start of a host takes beside what it keeps.
+        harness.wait_until(lambda: self.states(daemon).count("ready") >= ready - 8 - 3 + 2, "those that had waited")
+        self.assertEqual(daemon.module("s7")["state"], "backoff")
+        self.assertEqual(daemon.stop(), 0)
+
+    def test_those_of_a_shared_host_come_together(self):
+        """When there are descriptors for it."""
+        shared = "".join(f"[module:s{i}]\nload = heartbeat\nfile = s{i}\nhost = shared\nessential = no\n"
+                         "restart-delay = 1ms\n" for i in range(3))
+        daemon = self.limited(slow(many(9) + shared), 64, 64).wait_started()
+        self.wait_rest(daemon)
+        for i in range(3):
+            self.assertEqual(daemon.module(f"s{i}")["state"], "backoff")
+        for i in range(9):
+            if daemon.module("s0")["state"] == "backoff":
+                daemon.ctl("stop", f"m{i}")
+        harness.wait_until(lambda: [daemon.module(f"s{i}")["state"] for i in range(3)] == ["ready"] * 3, "all three")
+        self.assertEqual(daemon.stop(), 0)
+
     def test_checks_wait_for_each_other(self):
         """A reload that changes many modules, while there are descriptors for one check at a time."""
         daemon = self.limited(many(20), 64, 64).wait_started()
@@ -219,6 +250,23 @@ class Clients(FewTest):
         self.upgrade(daemon, 2)
         self.assert_answers(daemon)
         self.assertEqual(daemon.stop(), 0)
+
+    def test_those_who_only_looked_at_the_control_socket_leave_room(self):
+        for limit in range(62, 66):
+            daemon = self.limited(many(20), limit, limit).wait_started()
+            self.wait_rest(daemon)
+            for _ in range(60):
+                connection = harness.UnixConnection(daemon.control)
+                self.addCleanup(connection.close)
+                with contextlib.suppress(OSError, http.client.HTTPException):
+                    connection.request("GET", "/v1/status")
+                    connection.getresponse().read()
+            # Something to check for each module.
+            daemon.write(many(20, "act.every = 1h"))
+            done = daemon.ctl("reload", "--plan")
+            self.assertEqual(done.returncode, 0, done.stderr)
+            self.assert_answers(daemon)
+            self.assertEqual(daemon.stop(), 0)
 
     def test_those_who_wait_at_the_control_socket_leave_room(self):
         daemon = self.limited(many(20), 64, 64).wait_started()
