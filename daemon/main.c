@@ -38,6 +38,9 @@
 #define LOG_RETRY    (50 * NSEC_PER_MSEC)
 #define LOG_PATIENCE NSEC_PER_SEC
 
+/* Of two equal signals that are meant as one: timeout(1) sends one to the process, and one to its group. */
+#define AT_ONCE NSEC_PER_SEC
+
 struct daemon {
     struct loop *loop;
     struct upgrade *upgrade;
@@ -49,6 +52,8 @@ struct daemon {
     int64_t stop_by;              /* when shutdown-timeout is over */
     int lock;                     /* of the state folder; -1: none */
     bool cut_short;               /* a second signal came */
+    int stop_signal;              /* the one that asked for the stop, and when; 0: none has */
+    int64_t stop_signal_at;
     bool draining;
 };
 
@@ -113,6 +118,22 @@ static void end_at_once(struct daemon *daemon, const char *why)
         supervisor_kill(daemon->supervisor);
 }
 
+static void asked_to_stop(struct daemon *daemon, int signal, const struct cause *cause)
+{
+    bool again =
+        signal == daemon->stop_signal && clock_monotonic() - daemon->stop_signal_at < AT_ONCE;
+
+    if (again) {
+        log_info("%s, again within a second: taken for one", cause->text);
+    } else if (supervisor_phase(daemon->supervisor) >= PHASE_DRAINING) {
+        end_at_once(daemon, cause->text);
+    } else {
+        daemon->stop_signal = signal;
+        daemon->stop_signal_at = clock_monotonic();
+        supervisor_stop(daemon->supervisor, cause);
+    }
+}
+
 static void signal_came(int signal, const struct loop_sender *sender, void *arg)
 {
     struct daemon *daemon = arg;
@@ -129,10 +150,8 @@ static void signal_came(int signal, const struct loop_sender *sender, void *arg)
     } else if (signal == SIGUSR2) {
         log_notice("asked to upgrade: %s", cause.text);
         upgrade_begin(daemon->upgrade, NULL, NULL);
-    } else if (supervisor_phase(daemon->supervisor) >= PHASE_DRAINING) {
-        end_at_once(daemon, cause.text);
     } else {
-        supervisor_stop(daemon->supervisor, &cause);
+        asked_to_stop(daemon, signal, &cause);
     }
 }
 

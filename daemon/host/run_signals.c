@@ -17,7 +17,7 @@
 #include "base/signal_name.h"
 #include "daemon/host/forked.h"
 
-/* Of two that are meant as one. */
+/* Of two equal ones that are meant as one. */
 #define AT_ONCE RV_SECOND
 
 static const int signals[] = {SIGINT, SIGTERM};
@@ -63,15 +63,17 @@ void run_signals_watch(struct rv_context *ctx)
 {
     struct arrival arrival;
     rv_duration first = 0;
+    int signal = 0;
 
     for (;;) {
         if (read(pipe_ends[0], &arrival, sizeof(arrival)) != (ssize_t)sizeof(arrival))
             continue;
         if (first == 0) {
             first = rv_now();
+            signal = arrival.signal;
             rv_context_cancel(ctx, -ECANCELED, "%s from pid %d uid %u", signal_name(arrival.signal),
                               (int)arrival.pid, (unsigned)arrival.uid);
-        } else if (rv_now() - first >= AT_ONCE) {
+        } else if (arrival.signal != signal || rv_now() - first >= AT_ONCE) {
             end_at_once(arrival.signal);
         }
     }

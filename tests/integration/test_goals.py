@@ -1150,7 +1150,7 @@ class Starts(GoalTest):
         daemon.kill("a")
         harness.wait_until(lambda: self.trace(daemon).count("b init") == 2 and
                            self.states(daemon, "ab") == ["ready", "ready"], "both to be back")
-        daemon.signal(harness.signal.SIGTERM)
+        daemon.signal(harness.signal.SIGINT)
         self.assertEqual(daemon.wait(), 1)
 
 

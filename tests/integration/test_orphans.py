@@ -321,7 +321,7 @@ class Undying(test_failing_calls.FailingTest):
         daemon.faults.set("kill", "EPERM", 1, test_failing_calls.FOR_EVER)
         daemon.signal(signal.SIGTERM)
         daemon.wait_log(rf"cannot kill process {pid} \(sleep\): Operation not permitted")
-        daemon.signal(signal.SIGTERM)
+        daemon.signal(signal.SIGINT)
         daemon.wait()
         self.assertNotIn("it is not waited for any more", daemon.text())
         error = rf"error +\[a\] process {pid} \(sleep\), left behind by its host, has not ended after SIGKILL: reeved ends"

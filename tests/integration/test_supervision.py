@@ -58,7 +58,7 @@ class Order(PuppetTest):
         daemon = self.daemon(puppet("a"), daemon="drain-delay = 1000s").wait_started()
         daemon.signal(signal.SIGTERM)
         daemon.wait_log(r" stopping: SIGTERM")
-        daemon.signal(signal.SIGTERM)
+        daemon.signal(signal.SIGINT)
         daemon.wait()
         self.assertNotIn("starting again", daemon.text())
 
