@@ -202,6 +202,19 @@ static void add_end(struct job *job, const struct host_end *end)
     check_add_crash(job->check->errors, &place, module->name, &crash, end);
 }
 
+/* A host's reason to refuse its limits begins with the key, as "user = bob: ...". */
+static void add_refusal(struct job *job, const struct host_end *end)
+{
+    size_t length = strcspn(end->text, " ");
+    struct config_place place;
+    char key[32];
+
+    string_copy(key, MIN(length + 1, sizeof(key)), end->text);
+    place = config_place_of(job->check->config, job->module, key, 0);
+    config_error(job->check->errors, place.file, place.line, "[module:%s] %.480s",
+                 job->module->name, end->text);
+}
+
 /* With its host it gives up a scoreboard: there may be more jobs than descriptors for these. */
 static void host_ended(struct host *host _unused_, const struct host_end *end, void *arg)
 {
@@ -209,8 +222,7 @@ static void host_ended(struct host *host _unused_, const struct host_end *end, v
     struct check *check = job->check;
 
     if (!job->answered && end->refused)
-        config_error(check->errors, job->module->file, job->module->line, "[module:%s] %.480s",
-                     job->module->name, end->text);
+        add_refusal(job, end);
     else if (!job->answered && end->not_started)
         config_error(check->errors, job->module->file, job->module->line, "[module:%s] %s%s",
                      job->module->name, not_checked, end->text);

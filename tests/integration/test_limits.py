@@ -428,11 +428,13 @@ class Users(LimitsTest):
 
     def test_no_such_user(self):
         config = breaker("a", "user = no-such-user", "essential = no")
+        daemon = self.daemon(config, start=False)
+        with open(daemon.config_path, encoding="utf-8") as file:
+            line = file.read().splitlines().index("user = no-such-user") + 1
         code, errors = self.run_reeved(config, "--check")
         self.assertEqual(code, 1)
-        self.assertRegex(errors, r"reeve\.ini:\d+: \[module:a\] user = no-such-user: there is no such "
-                                 r"user")
-        daemon = self.daemon(config).wait_started()
+        self.assertRegex(errors, rf"reeve\.ini:{line}: \[module:a\] user = no-such-user: there is no such user")
+        daemon.start().wait_started()
         self.assertIn("there is no such user", daemon.module("a")["output"])
         self.assertEqual(daemon.stop(), 0, daemon.text())
 
