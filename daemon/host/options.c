@@ -309,8 +309,10 @@ static void bind_option(struct binder *binder, const struct rv_option *option)
 
         if (strcmp(line->key, key) != 0)
             continue;
-        if (first)
+        if (first && first->line != 0)
             tell(binder, line, key, "%s is given twice, first in line %u", key, first->line);
+        else if (first)
+            tell(binder, line, key, "%s is given twice", key);
         else
             bind_value(binder, option, line, key, line->value);
         first = first ? first : line;

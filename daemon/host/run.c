@@ -86,8 +86,7 @@ static int take_options(struct module_op *op, int count, char **arguments)
             return -EINVAL;
         }
         *equals = '\0';
-        if (option_lines_add(&op->lines, arguments[i], equals + 1, "command line", (unsigned)i + 1,
-                             false) < 0)
+        if (option_lines_add(&op->lines, arguments[i], equals + 1, "command line", 0, false) < 0)
             return -ENOMEM;
     }
     return 0;
