@@ -20,6 +20,7 @@
 #include "daemon/supervisor/roll.h"
 #include "daemon/supervisor/stray.h"
 #include "daemon/supervisor/supervisor_internal.h"
+#include "daemon/supervisor/symbols.h"
 #include "daemon/supervisor/tenancy.h"
 #include "daemon/supervisor/tree.h"
 #include "daemon/supervisor/turns.h"
@@ -183,6 +184,8 @@ static void finish_stopping(struct supervisor *supervisor)
     LIST_FOREACH (tenancy, &supervisor->tenancies, list)
         if (host_state(tenancy->host) != HOST_ABSENT)
             return;
+    if (!symbols_finish(supervisor->symbols))
+        return;
     supervisor->phase = PHASE_STOPPED;
     loop_timer_disarm(supervisor->stop_timer);
     supervisor_notify(supervisor, SUPERVISOR_STOPPED);
@@ -315,6 +318,8 @@ void supervisor_kill(struct supervisor *supervisor)
         supervisor_changed(supervisor);
     }
     stray_hurry();
+    symbols_abandon(supervisor->symbols);
+    supervisor_changed(supervisor);
     LIST_FOREACH (tenancy, &supervisor->tenancies, list)
         host_kill(tenancy->host, "killed by the supervisor: %s",
                   supervisor->cause.text[0] ? supervisor->cause.text : "it ends");

@@ -27,6 +27,9 @@
 #define JOB_TIMEOUT (10 * NSEC_PER_SEC)
 #define JOB_GRACE   NSEC_PER_SEC
 
+/* How long an end waits: a module that crashes at the first start ends reeved, and where it did is what its author asks. */
+#define END_PATIENCE (2 * NSEC_PER_SEC)
+
 struct job {
     struct list list;
     struct symbols *symbols;
@@ -53,6 +56,7 @@ struct symbols {
     unsigned next_known; /* to be overwritten */
     struct list jobs;
     unsigned job_count;
+    bool ending;
 };
 
 static void job_free(struct job *job)
@@ -125,7 +129,8 @@ static void host_up(struct host *host, void *arg)
 {
     struct job *job = arg;
 
-    loop_timer_arm(job->timer, JOB_TIMEOUT);
+    if (!job->symbols->ending)
+        loop_timer_arm(job->timer, JOB_TIMEOUT);
     for (unsigned i = 0; i < job->frames.count; i++) {
         struct wire_message message = {
             .type = WIRE_FRAME,
@@ -161,17 +166,20 @@ static void host_message(struct host *host, const struct wire_message *message, 
 static void host_ended(struct host *host _unused_, const struct host_end *end, void *arg)
 {
     struct job *job = arg;
+    struct supervisor *supervisor = job->symbols->supervisor;
 
     if (!end->asked)
         log_warning("[%s] no symbols for its stack: %s: %s", job->module, PROGRAM, end->text);
     job_free(job);
+    /* Its end may be what the daemon's waits for. */
+    supervisor_changed(supervisor);
 }
 
 static void job_late(void *arg)
 {
     struct job *job = arg;
 
-    host_kill(job->host, "it did not answer within 10s");
+    host_kill(job->host, "it did not answer in time");
 }
 
 /* The user that the module runs as, or an even lesser one, and of all files only its own: the .so
@@ -271,14 +279,30 @@ int symbols_create(struct supervisor *supervisor, struct symbols **ret_symbols)
     return 0;
 }
 
-void symbols_destroy(struct symbols *symbols)
+bool symbols_finish(struct symbols *symbols)
+{
+    struct job *job;
+
+    if (!symbols->ending)
+        LIST_FOREACH (job, &symbols->jobs, list)
+            loop_timer_arm(job->timer, END_PATIENCE);
+    symbols->ending = true;
+    return list_is_empty(&symbols->jobs);
+}
+
+void symbols_abandon(struct symbols *symbols)
 {
     struct job *job, *next;
 
-    if (!symbols)
-        return;
     LIST_FOREACH_SAFE (job, next, &symbols->jobs, list)
         job_free(job);
+}
+
+void symbols_destroy(struct symbols *symbols)
+{
+    if (!symbols)
+        return;
+    symbols_abandon(symbols);
     for (size_t i = 0; i < KNOWN_MAX; i++) {
         free(symbols->known[i].key);
         free(symbols->known[i].text);

@@ -25,4 +25,10 @@ void symbols_destroy(struct symbols *symbols);
 void symbols_look_up(struct symbols *symbols, struct unit *unit, const struct crash_frames *frames,
                      bool told);
 
+/* At the end, when nothing runs any more: returns whether nothing is looked up; else the supervisor settles again when that is so,
+ * in about two seconds at the latest. */
+bool symbols_finish(struct symbols *symbols);
+/* Looks up nothing any more. */
+void symbols_abandon(struct symbols *symbols);
+
 #endif

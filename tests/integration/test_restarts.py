@@ -240,5 +240,22 @@ class Upgrades(upgrading.UpgradeTest):
         self.assertEqual(daemon.stop(), 0, daemon.text())
 
 
+class FirstStarts(upgrading.UpgradeTest):
+    CRASH = puppet("a", "on-init = crash") + puppet("b")
+
+    def test_a_crash_ends_reeved_with_its_stack(self):
+        daemon = self.daemon(self.CRASH)
+        self.assertEqual(daemon.wait(), 1)
+        self.assertRegex(daemon.text(), r"error .*\[a\] stack of SIGSEGV in init: .*perform at puppet\.c:\d+, ")
+
+    def test_who_does_not_name_the_stack_is_not_waited_for(self):
+        daemon = self.prepared(self.CRASH)
+        with open(os.path.join(daemon.folder, "bin", "host", "reeve-symbols"), "w", encoding="utf-8") as file:
+            file.write("#!/bin/sh\nexec sleep 1000\n")
+        daemon.start()
+        self.assertEqual(daemon.wait(), 1)
+        self.assertIn("[a] no symbols for its stack: reeve-symbols: it did not answer in time", daemon.text())
+
+
 if __name__ == "__main__":
     harness.main()
