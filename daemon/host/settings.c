@@ -30,7 +30,7 @@ static const char *parse_interval(const char *text, void *target)
     }
     return duration_parse(text, interval) < 0 || *interval < RV_MILLISECOND ||
                    *interval > INTERVAL_MAX
-               ? "a duration of 1ms to ten years, or never"
+               ? "a duration with its unit, of 1ms to ten years, or never"
                : NULL;
 }
 
