@@ -163,6 +163,10 @@ def rows(steps):
     }
 
 
+# Seconds that a peer may take for a work: queues that spin while another thread is to go on may never get to the end.
+MOST = 60
+
+
 @contextlib.contextmanager
 def beside(folder, column):
     """Within it, two processes compute, if the column is the busy one."""
@@ -178,17 +182,24 @@ def beside(folder, column):
 
 
 def run_once(folder, side):
+    """Returns None when it has not ended within MOST."""
     program = os.path.join(folder, f"peer_{side.peer}")
-    done = subprocess.run([program, side.work, str(side.count), str(side.workers),
-                           str(side.capacity)], capture_output=True, text=True, timeout=600,
-                          check=False)
+    try:
+        done = subprocess.run([program, side.work, str(side.count), str(side.workers),
+                               str(side.capacity)], capture_output=True, text=True, timeout=MOST,
+                              check=False)
+    except subprocess.TimeoutExpired:
+        if side.peer == "reeve":
+            sys.exit(f"bench: {side.label} {side.work}: it has not ended within {MOST} s")
+        return None
     if done.returncode != 0:
         sys.exit(f"bench: {side.label} {side.work}: {done.stderr.strip() or done.returncode}")
     return json.loads(done.stdout)
 
 
 def measure(folder, row, rounds, column):
-    """Each side once a round, in an order that changes. Returns the figures of each label."""
+    """Each side once a round, in an order that changes. A peer that does not end takes part no longer. Returns the
+    figures of each label."""
     sides = [s for s in row.sides if os.path.exists(os.path.join(folder, f"peer_{s.peer}"))]
     figures = {side.label: [] for side in sides}
     count = row.rounds or rounds
@@ -198,6 +209,10 @@ def measure(folder, row, rounds, column):
             doing(f"{column}, round {i + 1} of {count}, {side.label}: {row.title}")
             with beside(folder, column):
                 outcome = run_once(folder, side)
+            if outcome is None:
+                figures[side.label].append(MOST)
+                sides.remove(side)
+                continue
             figures[side.label].append(outcome[row.figure])
             results.add(outcome["result"])
         if row.same_result and len(results) != 1:
@@ -247,7 +262,8 @@ def show_verdict(row, column, best, ratio, met):
 
 def run_column(folder, row, rounds, column):
     figures = measure(folder, row, rounds, column)
-    medians = {label: statistics.median(values) for label, values in figures.items()}
+    medians = {label: MOST if MOST in values else statistics.median(values)
+               for label, values in figures.items()}
     best, ratio, met = judge(row, medians, column)
     if len(row.columns) > 1:
         print(f"  {'beside two busy processes' if column == 'busy' else 'quiet'}")
@@ -256,6 +272,9 @@ def run_column(folder, row, rounds, column):
             print(f"    {side.label:14} skipped: not installed")
             continue
         values = figures[side.label]
+        if MOST in values:
+            print(f"    {side.label:14} left out: it did not end within {MOST} s in round {len(values)}")
+            continue
         print(f"    {side.label:14} {show(medians[side.label], row.figure):>10}   from "
               f"{show(min(values), row.figure)} to {show(max(values), row.figure)}")
     show_verdict(row, column, best, ratio, met)
