@@ -6,6 +6,7 @@ import os
 import re
 import shutil
 import signal
+import unittest
 
 import harness
 import upgrading
@@ -240,6 +241,7 @@ class Upgrades(upgrading.UpgradeTest):
         self.assertEqual(daemon.stop(), 0, daemon.text())
 
 
+@unittest.skipIf(harness.SANITIZED, "ASan takes the signal")
 class FirstStarts(upgrading.UpgradeTest):
     CRASH = puppet("a", "on-init = crash") + puppet("b")
 
