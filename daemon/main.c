@@ -38,9 +38,6 @@
 #define LOG_RETRY    (50 * NSEC_PER_MSEC)
 #define LOG_PATIENCE NSEC_PER_SEC
 
-/* Of two equal signals that are meant as one: timeout(1) sends one to the process, and one to its group. */
-#define AT_ONCE NSEC_PER_SEC
-
 struct daemon {
     struct loop *loop;
     struct upgrade *upgrade;
@@ -121,7 +118,7 @@ static void end_at_once(struct daemon *daemon, const char *why)
 static void asked_to_stop(struct daemon *daemon, int signal, const struct cause *cause)
 {
     bool again =
-        signal == daemon->stop_signal && clock_monotonic() - daemon->stop_signal_at < AT_ONCE;
+        signal == daemon->stop_signal && clock_monotonic() - daemon->stop_signal_at < SIGNAL_REPEAT;
 
     if (again) {
         log_info("%s, again within a second: taken for one", cause->text);

@@ -17,9 +17,6 @@
 #include "base/signal_name.h"
 #include "daemon/host/forked.h"
 
-/* Of two equal ones that are meant as one. */
-#define AT_ONCE RV_SECOND
-
 static const int signals[] = {SIGINT, SIGTERM};
 
 struct arrival {
@@ -73,7 +70,7 @@ void run_signals_watch(struct rv_context *ctx)
             signal = arrival.signal;
             rv_context_cancel(ctx, -ECANCELED, "%s from pid %d uid %u", signal_name(arrival.signal),
                               (int)arrival.pid, (unsigned)arrival.uid);
-        } else if (arrival.signal != signal || rv_now() - first >= AT_ONCE) {
+        } else if (arrival.signal != signal || rv_now() - first >= SIGNAL_REPEAT) {
             end_at_once(arrival.signal);
         }
     }
