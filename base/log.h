@@ -49,9 +49,9 @@ void log_set_format(enum log_format format);
 bool log_goes_to_journal(void);
 
 /*
- * Whether the process has hardly begun, and may end at once. The journal finds the unit of a record when
- * it reads it, by the process that sent it, and "journalctl -u" does not show what has none; of a line on
- * stderr it knows the unit. So meanwhile records go there, without fields.
+ * Whether the process has hardly begun, and may end at once. journald finds the unit of a record by the
+ * process that sent it, as it reads the record; without a unit "journalctl -u" does not show the record.
+ * journald knows the unit of each line on stderr. So meanwhile records go there, without fields.
  */
 void log_set_beginning(bool beginning);
 
@@ -79,7 +79,7 @@ void log_foreign(enum log_level level, bool counts, const char *format, ...) pri
 void log_set_waiting(void (*fn)(void *arg), void *arg);
 /* Writes what waits, without blocking. Returns whether nothing is left. */
 bool log_flush(void);
-/* For the end: blocks until what waits is written, and read by the journal, or for so many nanoseconds. */
+/* For the end: blocks until all lines are written and the journal has read them, or for so many nanoseconds. */
 void log_finish(int64_t patience);
 
 struct log_record;

@@ -24,7 +24,7 @@ void table_print(struct table *table);
 /* A member as text, "" when there is none. */
 const char *get_text(const json_t *object, const char *key);
 long long get_number(const json_t *object, const char *key);
-/* Seconds as a duration; "-" for null. Less than nothing, as of what has begun since the answer was begun, is "0".
+/* Seconds as a duration; "-" for null. A negative number, as of a run that began while reeved wrote the answer, is "0".
  * Returns buffer. */
 char *get_duration(const json_t *object, const char *key, char *buffer, size_t size);
 /* The same of seconds until something; "now" when they are over. Returns buffer. */

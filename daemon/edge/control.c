@@ -312,7 +312,8 @@ static const struct route {
     {"/v1/upgrade", HTTP_METHOD_POST, serve_upgrade, {NULL}},
 };
 
-/* Those who wait leave connections, and descriptors, to those who only look, or stop what is waited for. */
+/* Requests that wait leave connections and descriptors to requests that only look, or that stop what the others wait
+ * for. */
 static bool has_room(struct edge *edge, const struct route *route, struct http_request *request)
 {
     bool waits = route->waits || http_request_parameter(request, "wait");

@@ -56,7 +56,8 @@ struct rv_periodic_spec {
  * timer. fn runs on threads of the runtime, never twice at once; each run has a context of its own,
  * a child of ctx, that is cancelled when the run returns. *ret_periodic is set before the first run
  * begins. Returns 0; the context's code when it is done already; -EINVAL; -EAGAIN when a thread that it
- * needs cannot be started; -ENOTSUP in a child of fork(); or -ENOMEM. Ends with rv_periodic_stop(), which needs no free thread.
+ * needs cannot be started; -ENOTSUP in a child of fork(); or -ENOMEM. Ends with rv_periodic_stop(),
+ * which needs no free thread.
  *
  * Want of memory or of threads does not end it once it is started: a run for which there is none is put off, and
  * tried again every tenth of a second until it begins; ticks that pass meanwhile are lost, and next is
