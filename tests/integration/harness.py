@@ -240,6 +240,16 @@ class Daemon:
     def status(self):
         return self.ask("/v1/status")[1]
 
+    def wait_answers(self):
+        """For a log that does not tell the start. The path is there a moment before who connects is heard."""
+        def answers():
+            try:
+                return self.status()
+            except (FileNotFoundError, ConnectionRefusedError):
+                return None
+        wait_until(answers, "an answer at the control socket")
+        return self
+
     def module(self, name):
         return next(m for m in self.status()["modules"] if m["name"] == name)
 

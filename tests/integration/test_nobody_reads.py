@@ -147,7 +147,7 @@ class Log(PuppetTest):
                               env=environment) as process:
             os.close(theirs)
             try:
-                harness.wait_until(lambda: os.path.exists(daemon.control), "the control socket")
+                daemon.wait_answers()
                 harness.wait_until(lambda: daemon.ctl("status").returncode == 0 and
                                    daemon.module("a")["state"] == "ready", "the module")
                 for _ in range(10):

@@ -338,8 +338,8 @@ class Plans(PuppetTest):
 
     def test_what_only_a_module_finds_wrong(self):
         good = puppet("a", "on-check = nothing")
-        daemon = self.daemon(good, "log-level = warning", start=False).start()
-        harness.wait_until(lambda: os.path.exists(daemon.control) and daemon.module("a")["state"] == "ready", "ready")
+        daemon = self.daemon(good, "log-level = warning", start=False).start().wait_answers()
+        harness.wait_until(lambda: daemon.module("a")["state"] == "ready", "ready")
         pid = daemon.module("a")["pid"]
         for action, errors in (
                 ("options", [r'reeve\.ini:\d+: \[module:a\] on-check: as told, see http://\S+@host/$',

@@ -117,8 +117,8 @@ class Reasons(PuppetTest):
                 ("terminate called|  what():  http://u:secret@host", "terminate called; +what\\(\\): +http://u:\\*\\*\\*@host"),
                 ("panic: boom|a|b|c|d|exit", "panic: boom; a; ...; d; exit")):
             with self.subTest(lines):
-                daemon = self.daemon(config, "log-level = warning", start=False).start()
-                harness.wait_until(lambda d=daemon: os.path.exists(d.control) and d.module("a")["state"] == "ready", "ready")
+                daemon = self.daemon(config, "log-level = warning", start=False).start().wait_answers()
+                harness.wait_until(lambda d=daemon: d.module("a")["state"] == "ready", "ready")
                 self.act(daemon, "a", "die " + lines)
                 daemon.wait_log(rf"error +\[a\] its last lines: {told}$")
                 self.check(daemon, "a", "crash", rf"^killed by SIGABRT(, core dumped)?; its last lines: {told}$")
