@@ -26,6 +26,7 @@
 #include "daemon/supervisor/turns.h"
 #include "daemon/supervisor/unit.h"
 #include "daemon/supervisor/watch.h"
+#include "daemon/supervisor/zone_watch.h"
 
 /* A settling looks at all units: while many start or stop, the next waits for so many times what it took, and takes all
  * that has changed meanwhile. */
@@ -301,6 +302,7 @@ void supervisor_stop(struct supervisor *supervisor, const struct cause *cause)
     text_clean(supervisor->cause.text, sizeof(supervisor->cause.text));
     supervisor->phase = PHASE_DRAINING;
     operations_finish(&supervisor->operations);
+    zone_watch_end(supervisor->zone_watch);
     supervisor_notify(supervisor, SUPERVISOR_DRAINING);
     /* Nobody was sent here yet by a load balancer when the start was never complete. */
     loop_timer_arm(supervisor->stop_timer, supervisor->ran ? supervisor->config->drain_delay : 0);

@@ -9,6 +9,8 @@
 
 #include "base/duration.h"
 #include "base/log.h"
+#include "base/macro.h"
+#include "base/thread.h"
 #include "daemon/loop/loop.h"
 #include "daemon/supervisor/host.h"
 #include "daemon/supervisor/supervisor_internal.h"
@@ -124,6 +126,21 @@ int zone_watch_create(struct supervisor *supervisor, struct zone_watch **ret_wat
                  strerror(-r));
     *ret_watch = watch;
     return 0;
+}
+
+static void *close_it(void *arg)
+{
+    close((int)(intptr_t)arg);
+    return NULL;
+}
+
+/* The kernel frees a watch after a grace period (SRCU), and close() waits for that: 6 to 15 ms. */
+void zone_watch_end(struct zone_watch *watch)
+{
+    loop_io_destroy(TAKE_PTR(watch->io));
+    if (watch->fd >= 0 &&
+        thread_start(close_it, (void *)(intptr_t)watch->fd, THREAD_STACK_SIZE, NULL) == 0)
+        watch->fd = -1;
 }
 
 void zone_watch_destroy(struct zone_watch *watch)

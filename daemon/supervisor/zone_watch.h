@@ -13,6 +13,9 @@ struct zone_watch;
 int zone_watch_create(struct supervisor *supervisor, struct zone_watch **ret_watch);
 void zone_watch_destroy(struct zone_watch *watch);
 
+/* Watches no more, and does not wait for the kernel to be done with it. Hosts still look once a minute. */
+void zone_watch_end(struct zone_watch *watch);
+
 /* All hosts look at the zone now. */
 void zone_watch_tell(struct supervisor *supervisor);
 

@@ -62,6 +62,15 @@ class Order(PuppetTest):
         daemon.wait()
         self.assertNotIn("starting again", daemon.text())
 
+    def test_a_stop_gives_the_watch_back_as_it_begins(self):
+        """The kernel takes longer for that than a stop of idle modules does."""
+        daemon = self.daemon(puppet("a"), daemon="drain-delay = 1000s").wait_started()
+        self.assertIn("anon_inode:inotify", harness.open_files(daemon.process.pid))
+        daemon.signal(signal.SIGTERM)
+        harness.wait_until(lambda: "anon_inode:inotify" not in harness.open_files(daemon.process.pid), "a watch that is closed")
+        daemon.signal(signal.SIGINT)
+        daemon.wait()
+
     def test_a_stop_while_modules_restart_takes_no_timeout(self):
         # The stop meets hosts that wait for their turn to be spawned, and such that have not yet said
         # hello.
