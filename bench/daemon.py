@@ -225,6 +225,8 @@ def reeved_idle(folder):
 
 
 def measure_idle(folder):
+    # Neither beside the other: who comes second would share the libraries, and what he reads of them counts for nobody.
+    bare = bare_private(folder)
     with Reeved(folder, 1) as daemon:
         time.sleep(1)
         one = sum(smaps(pid)[1] for pid in daemon.hosts())
@@ -232,8 +234,6 @@ def measure_idle(folder):
         time.sleep(3)
         own = [daemon.process.pid] + daemon.hosts()
         private = smaps(daemon.process.pid)[0]
-        # While reeved runs, which shares its libraries with it.
-        bare = bare_private(folder)
         ten = sum(smaps(pid)[1] for pid in daemon.hosts())
         before = switches(own)
         time.sleep(IDLE_SECONDS)
