@@ -122,12 +122,15 @@ static void asked_to_stop(struct daemon *daemon, int signal, const struct cause 
 
     if (again) {
         log_info("%s, again within a second: taken for one", cause->text);
-    } else if (supervisor_phase(daemon->supervisor) >= PHASE_DRAINING) {
+    } else if (daemon->stop_signal != 0) {
         end_at_once(daemon, cause->text);
     } else {
         daemon->stop_signal = signal;
         daemon->stop_signal_at = clock_monotonic();
-        supervisor_stop(daemon->supervisor, cause);
+        if (supervisor_phase(daemon->supervisor) < PHASE_DRAINING)
+            supervisor_stop(daemon->supervisor, cause);
+        else
+            log_notice("%s: already stopping; a second one ends at once", cause->text);
     }
 }
 
