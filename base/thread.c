@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 #include "base/thread.h"
 
-#include <errno.h>
+#include <dlfcn.h>
 #include <signal.h>
+#include <unistd.h>
 
 #include "base/macro.h"
 
-#define STACK_MAX ((size_t)64 * 1024 * 1024)
+typedef size_t (*minimum_fn)(const pthread_attr_t *attributes);
 
 static void block_what_others_send(sigset_t *ret_before)
 {
@@ -17,6 +18,21 @@ static void block_what_others_send(sigset_t *ret_before)
     for (size_t i = 0; i < ARRAY_SIZE(own); i++)
         sigdelset(&set, own[i]);
     pthread_sigmask(SIG_SETMASK, &set, ret_before);
+}
+
+/* glibc tells it only here, for languages that bring threads of their own (Rust, Java); other C libraries add it by
+ * themselves. */
+size_t thread_stack_beside(void)
+{
+    minimum_fn minimum = (minimum_fn)dlsym(RTLD_DEFAULT, "__pthread_get_minstack");
+    size_t page = (size_t)sysconf(_SC_PAGESIZE), size = 0;
+    pthread_attr_t attributes;
+
+    if (minimum && pthread_attr_init(&attributes) == 0) {
+        size = (minimum(&attributes) + page - 1) / page * page;
+        pthread_attr_destroy(&attributes);
+    }
+    return size;
 }
 
 int thread_start(void *(*fn)(void *arg), void *arg, size_t stack_size, pthread_t *ret_id)
@@ -30,15 +46,9 @@ int thread_start(void *(*fn)(void *arg), void *arg, size_t stack_size, pthread_t
     if (r != 0)
         return -r;
     pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
-    pthread_attr_setstacksize(&attributes, stack_size);
+    pthread_attr_setstacksize(&attributes, stack_size + thread_stack_beside());
     block_what_others_send(&before);
     r = pthread_create(&id, &attributes, fn, arg);
-    /* Variables of threads lie there, too: those of some library may want more than all of it. */
-    while (r == EINVAL && stack_size < STACK_MAX) {
-        stack_size *= 2;
-        pthread_attr_setstacksize(&attributes, stack_size);
-        r = pthread_create(&id, &attributes, fn, arg);
-    }
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     pthread_attr_destroy(&attributes);
     if (r == 0 && ret_id)

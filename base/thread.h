@@ -15,9 +15,12 @@
  * Starts a detached thread with a stack of so many bytes. All signals are blocked in it but those that
  * it causes itself, such as SIGSEGV: blocked, they would end the process before a handler of the
  * program, a sanitizer or another runtime could say why. Returns 0, and the thread's id where ret_id is
- * not NULL; -EAGAIN when there is no thread or no memory for its stack; or -ENOMEM. The stack is
- * larger where static variables of threads take all of it.
+ * not NULL; -EAGAIN when there is no thread or no memory for its stack; or -ENOMEM. The static variables of
+ * threads come on top of the stack.
  */
 int thread_start(void *(*fn)(void *arg), void *arg, size_t stack_size, pthread_t *ret_id);
+
+/* What the stack of such a thread has beside that, in bytes: for static variables of threads, and for the C library. */
+size_t thread_stack_beside(void);
 
 #endif

@@ -16,6 +16,7 @@
 #include "base/macro.h"
 #include "base/size.h"
 #include "base/text.h"
+#include "base/thread.h"
 #include "daemon/host/board.h"
 #include "daemon/host/forked.h"
 #include "daemon/host/frames.h"
@@ -126,21 +127,23 @@ static void free_stack(void *stack)
     munmap(stack, ALTERNATE_SIZE);
 }
 
-/* A handler must not ask for them. */
-static void note_bounds(void)
+/* A handler must not ask for them. beside: what the stack has beside what somebody asked for. */
+static void note_bounds(size_t beside)
 {
     pthread_attr_t attributes;
     void *end;
 
     if (pthread_getattr_np(pthread_self(), &attributes) != 0)
         return;
-    if (pthread_attr_getstack(&attributes, &end, &stack_size) == 0)
+    if (pthread_attr_getstack(&attributes, &end, &stack_size) == 0) {
         stack_end = (uintptr_t)end;
+        stack_size -= MIN(stack_size, beside);
+    }
     pthread_attr_destroy(&attributes);
 }
 
 /* Gives a thread a stack to crash on, and lets all signals through. */
-static void prepare_thread(void)
+static void prepare(size_t beside)
 {
     stack_t stack = {.ss_size = ALTERNATE_SIZE};
     sigset_t none;
@@ -149,13 +152,18 @@ static void prepare_thread(void)
      * program that a module starts begin, deaf to whoever wants to end it. */
     sigemptyset(&none);
     pthread_sigmask(SIG_SETMASK, &none, NULL);
-    note_bounds();
+    note_bounds(beside);
     stack.ss_sp =
         mmap(NULL, ALTERNATE_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (stack.ss_sp == MAP_FAILED)
         return;
     pthread_setspecific(stack_key, stack.ss_sp);
     sigaltstack(&stack, NULL);
+}
+
+static void prepare_thread(void)
+{
+    prepare(thread_stack_beside());
 }
 
 int crash_install(void (*report)(const struct scoreboard_stack *crash))
@@ -175,6 +183,6 @@ int crash_install(void (*report)(const struct scoreboard_stack *crash))
         if (sigaction(crash_signals[i], &action, NULL) < 0)
             return -errno;
     rv_runtime_set_thread_start(prepare_thread);
-    prepare_thread();
+    prepare(0);
     return hang_install();
 }

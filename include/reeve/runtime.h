@@ -28,7 +28,7 @@ struct rv_runtime_options {
     /* 0: 256. On top come the timer's thread, that of signals, and that which ends things when all
      * others are in use; and one while a once runs that found all in use. */
     unsigned threads_max;
-    size_t stack_size; /* 0: 256 KiB */
+    size_t stack_size; /* bytes, beside static variables of threads; 0: 256 KiB */
 };
 
 struct rv_runtime_stats {

@@ -1,18 +1,22 @@
 /* SPDX-License-Identifier: MIT */
-/* Beside a library whose variables of threads are larger than a stack of the runtime. */
+/* Beside a library whose variables of threads take most of a stack of the runtime, or more than all of it. */
 #include <reeve/group.h>
 #include <signal.h>
 
 #include "tests/support/test.h"
 
-static __thread volatile char variables[300 * 1024];
+static __thread volatile char variables[VARIABLES_KIB * 1024];
 
 static int use(struct rv_context *ctx, void *arg)
 {
+    volatile char own[160 * 1024];
     (void)ctx;
     (void)arg;
+
+    for (size_t i = 0; i < sizeof(own); i += 1024)
+        own[i] = 1;
     variables[0]++;
-    return variables[0] == 1 ? 0 : -EIO;
+    return variables[0] == own[0] ? 0 : -EIO;
 }
 
 static void test_all_threads_start(void **state)
