@@ -178,8 +178,16 @@ static void host_ended(struct host *host _unused_, const struct host_end *end, v
 static void job_late(void *arg)
 {
     struct job *job = arg;
+    struct supervisor *supervisor = job->symbols->supervisor;
 
-    host_kill(job->host, "it did not answer in time");
+    if (!job->symbols->ending) {
+        host_kill(job->host, "it did not answer in time");
+        return;
+    }
+    /* One that reads from a disk that hangs does not end when it is killed. */
+    log_warning("[%s] no symbols for its stack: %s did not answer in time", job->module, PROGRAM);
+    job_free(job);
+    supervisor_changed(supervisor);
 }
 
 /* The user that the module runs as, or an even lesser one, and of all files only its own: the .so

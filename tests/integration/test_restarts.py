@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
 """The reason and time of a module's last restart, which reevectl shows for as long as the module runs."""
+import ctypes
 import json
 import os
 import re
@@ -12,6 +13,8 @@ import harness
 import upgrading
 from puppetry import HEARTBEAT, PUPPET, PuppetTest, puppet
 
+# Of <linux/ptrace.h>.
+PTRACE_SEIZE = 0x4206
 HASTY = os.path.join(harness.BUILD, "tests", "integration", "hasty.so")
 
 
@@ -256,7 +259,28 @@ class FirstStarts(upgrading.UpgradeTest):
             file.write("#!/bin/sh\nexec sleep 1000\n")
         daemon.start()
         self.assertEqual(daemon.wait(), 1)
-        self.assertIn("[a] no symbols for its stack: reeve-symbols: it did not answer in time", daemon.text())
+        self.assertIn("[a] no symbols for its stack: reeve-symbols did not answer in time", daemon.text())
+
+    @unittest.skipUnless(os.geteuid() == 0, "needs root, to trace")
+    def test_nor_who_cannot_be_killed(self):
+        """As one that reads from a disk that hangs: the end of a process that is traced reaches its parent only when the
+        tracer lets it."""
+        daemon = self.prepared(self.CRASH, "shutdown-timeout = 1s")
+        place = os.path.join(daemon.folder, "pid")
+        with open(os.path.join(daemon.folder, "bin", "host", "reeve-symbols"), "w", encoding="utf-8") as file:
+            file.write(f"#!/bin/sh\necho $$ > {place}.new\nmv {place}.new {place}\nexec sleep 1000\n")
+        daemon.start()
+        harness.wait_until(lambda: os.path.exists(place), "reeve-symbols")
+        with open(place, encoding="utf-8") as file:
+            pid = int(file.read())
+        ptrace = ctypes.CDLL(None, use_errno=True).ptrace
+        self.assertEqual(ptrace(PTRACE_SEIZE, pid, None, None), 0, os.strerror(ctypes.get_errno()))
+        try:
+            self.assertEqual(daemon.wait(), 1)
+        finally:
+            os.waitpid(pid, 0)
+        self.assertIn("[a] no symbols for its stack: reeve-symbols did not answer in time", daemon.text())
+        self.assertNotIn("not stopped within shutdown-timeout", daemon.text())
 
 
 if __name__ == "__main__":
