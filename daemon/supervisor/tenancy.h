@@ -37,7 +37,13 @@ struct tenancy {
      * another process. */
     unsigned slots_needed;
     bool renewed;
-    bool counted; /* by turns.c */
+    enum claim {
+        CLAIM_NONE,
+        CLAIM_PENDING, /* its process is about to be started, */
+        CLAIM_COMING,  /* or wanted now, */
+        CLAIM_LATER,   /* or after a backoff, */
+        CLAIM_ROOM,    /* or has had no descriptors, and there are some */
+    } claim;           /* on descriptors, as turns.c counts them */
 };
 
 /* The one of that host's name, or NULL. */

@@ -48,13 +48,13 @@ struct turn {
     unsigned later;  /* and so many after a backoff */
 };
 
-/* A host counts once, however many modules share it. */
-static bool is_counted(struct unit *unit)
+/* A host has one claim, however many modules share it. Returns whether it had none. */
+static bool make_claim(struct unit *unit, enum claim claim)
 {
-    bool before = unit->tenancy->counted;
-
-    unit->tenancy->counted = true;
-    return before;
+    if (unit->tenancy->claim != CLAIM_NONE)
+        return false;
+    unit->tenancy->claim = claim;
+    return true;
 }
 
 static unsigned count_pending(struct supervisor *supervisor)
@@ -64,7 +64,7 @@ static unsigned count_pending(struct supervisor *supervisor)
 
     LIST_FOREACH (unit, &supervisor->units, list)
         if (unit->state == UNIT_STARTING && host_pid(unit->tenancy->host) == 0)
-            pending += !is_counted(unit);
+            pending += make_claim(unit, CLAIM_PENDING);
     return pending;
 }
 
@@ -82,9 +82,9 @@ static void count_claims(struct supervisor *supervisor, struct turn *turn)
         if ((unit->state == UNIT_STOPPING && unit->wanted) ||
             (unit->state == UNIT_WAITING && absent && unit->goal == GOAL_NONE &&
              tree_wait(unit, &culprit) == TREE_MAY))
-            turn->coming += !is_counted(unit);
+            turn->coming += make_claim(unit, CLAIM_COMING);
         else if (unit->state == UNIT_BACKOFF && absent)
-            turn->later += !is_counted(unit);
+            turn->later += make_claim(unit, CLAIM_LATER);
     }
 }
 
@@ -99,7 +99,7 @@ static void look_for_descriptors(struct supervisor *supervisor, struct turn *tur
     LIST_FOREACH (unit, &supervisor->units, list) {
         turn->frees = turn->frees || unit->state == UNIT_STOPPING;
         turn->starved = turn->starved || unit->starved;
-        unit->tenancy->counted = false;
+        unit->tenancy->claim = CLAIM_NONE;
     }
     if (!turn->frees && !turn->starved)
         return;
@@ -119,15 +119,25 @@ static bool awaits_descriptors(struct unit *unit, struct turn *turn)
     if (host_state(unit->tenancy->host) != HOST_ABSENT)
         return false;
     look_for_descriptors(unit->supervisor, turn);
-    others = unit->starved ? turn->coming : 0;
+    others = unit->starved ? turn->coming - (unit->tenancy->claim == CLAIM_COMING) : 0;
     return (turn->frees || others > 0) &&
            turn->room + http_yieldable() / DESCRIPTORS_HOST <= others;
+}
+
+/* Its process is one of those to be spawned from now on. */
+static void take_room(struct unit *unit, struct turn *turn)
+{
+    turn->room -= turn->room > 0;
+    if (unit->tenancy->claim == CLAIM_COMING)
+        turn->coming--;
+    unit->tenancy->claim = CLAIM_PENDING;
 }
 
 static void start_one(struct supervisor *supervisor, struct unit *unit, struct turn *turn)
 {
     const struct unit *culprit;
     enum tree_wait wait = tree_wait(unit, &culprit);
+    bool absent = host_state(unit->tenancy->host) == HOST_ABSENT;
 
     if (wait == TREE_MAY && awaits_descriptors(unit, turn)) {
         string_copy(unit->reason, sizeof(unit->reason),
@@ -142,8 +152,8 @@ static void start_one(struct supervisor *supervisor, struct unit *unit, struct t
         pace_begin(&supervisor->pace, unit);
         supervisor->begun_last = unit;
         turn->told = true;
-        turn->room -= turn->room > 0;
-        turn->coming -= !unit->starved && turn->coming > 0;
+        if (absent)
+            take_room(unit, turn);
     }
     if (unit->state == UNIT_WAITING)
         tree_describe_wait(unit, unit->reason, sizeof(unit->reason));
@@ -185,9 +195,11 @@ static void end_waits(struct supervisor *supervisor, struct turn *turn)
         look_for_descriptors(supervisor, turn);
         /* The process of a host that it shares may be there by now. */
         if (host_state(unit->tenancy->host) == HOST_ABSENT) {
-            if (ended == STARVED_MAX || turn->room <= turn->coming + turn->later + ended)
+            bool shares = unit->tenancy->claim != CLAIM_NONE;
+
+            if (ended == STARVED_MAX || turn->room + shares <= turn->coming + turn->later + ended)
                 continue;
-            ended += !is_counted(unit);
+            ended += make_claim(unit, CLAIM_ROOM);
         }
         unit_handle(unit, UNIT_EVENT_TIMEOUT, NULL);
     }

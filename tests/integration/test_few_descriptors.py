@@ -156,6 +156,25 @@ class Modules(FewTest):
         self.assertEqual(daemon.module("s7")["state"], "backoff")
         self.assertEqual(daemon.stop(), 0)
 
+    def test_one_of_a_shared_host_leaves_it_no_room(self):
+        """What is kept for the host that another of its modules comes back for is kept for this one."""
+        shared = "".join(f"[module:s{i}]\nload = heartbeat\nfile = s{i}\nhost = shared\nessential = no\n"
+                         "restart-delay = 1ms\n" for i in range(2))
+        daemon = self.limited(slow(shared + many(12)), 64, 64).wait_started()
+        self.wait_rest(daemon)
+        names = {state: [m["name"] for m in daemon.status()["modules"] if m["state"] == state and m["name"][0] == "m"]
+                 for state in ("ready", "backoff")}
+        for name in names["backoff"][1:]:
+            self.assertEqual(daemon.ctl("stop", name).returncode, 0)
+        os.kill(daemon.module("s0")["pid"], signal.SIGKILL)
+        harness.wait_until(lambda: daemon.module("s0")["state"] == "backoff", "a backoff")
+        self.assertEqual(daemon.ctl("start", names["backoff"][0]).returncode, 0)
+        self.assertNotEqual(daemon.ctl("start", "s1").returncode, 0)
+        self.assertRegex(daemon.module("s1")["output"], WAITS)
+        self.assertEqual(daemon.ctl("stop", names["ready"][0]).returncode, 0)
+        harness.wait_until(lambda: daemon.module("s1")["state"] == "ready", "it to start")
+        self.assertEqual(daemon.stop(), 0)
+
     def test_those_of_a_shared_host_come_together(self):
         """When there are descriptors for it."""
         shared = "".join(f"[module:s{i}]\nload = heartbeat\nfile = s{i}\nhost = shared\nessential = no\n"
