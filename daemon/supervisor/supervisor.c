@@ -185,10 +185,10 @@ static void finish_stopping(struct supervisor *supervisor)
     LIST_FOREACH (tenancy, &supervisor->tenancies, list)
         if (host_state(tenancy->host) != HOST_ABSENT)
             return;
+    loop_timer_disarm(supervisor->stop_timer);
     if (!symbols_finish(supervisor->symbols))
         return;
     supervisor->phase = PHASE_STOPPED;
-    loop_timer_disarm(supervisor->stop_timer);
     supervisor_notify(supervisor, SUPERVISOR_STOPPED);
 }
 
@@ -276,15 +276,22 @@ void supervisor_start(struct supervisor *supervisor)
     supervisor_changed(supervisor);
 }
 
+/* The drain-delay is over. */
+static void stop_modules(struct supervisor *supervisor)
+{
+    supervisor->phase = PHASE_STOPPING;
+    zone_watch_end(supervisor->zone_watch);
+    loop_timer_arm(supervisor->stop_timer, supervisor->config->shutdown_timeout);
+    supervisor_changed(supervisor);
+}
+
 /* Of drain-delay, after which modules are stopped; then of shutdown-timeout. */
 void supervisor_stop_timer(void *arg)
 {
     struct supervisor *supervisor = arg;
 
     if (supervisor->phase == PHASE_DRAINING) {
-        supervisor->phase = PHASE_STOPPING;
-        loop_timer_arm(supervisor->stop_timer, supervisor->config->shutdown_timeout);
-        supervisor_changed(supervisor);
+        stop_modules(supervisor);
     } else if (supervisor->phase == PHASE_STOPPING) {
         log_error("not stopped within shutdown-timeout: what is left is killed");
         supervisor_kill(supervisor);
@@ -302,7 +309,6 @@ void supervisor_stop(struct supervisor *supervisor, const struct cause *cause)
     text_clean(supervisor->cause.text, sizeof(supervisor->cause.text));
     supervisor->phase = PHASE_DRAINING;
     operations_finish(&supervisor->operations);
-    zone_watch_end(supervisor->zone_watch);
     supervisor_notify(supervisor, SUPERVISOR_DRAINING);
     /* Nobody was sent here yet by a load balancer when the start was never complete. */
     loop_timer_arm(supervisor->stop_timer, supervisor->ran ? supervisor->config->drain_delay : 0);
@@ -314,11 +320,8 @@ void supervisor_kill(struct supervisor *supervisor)
     struct tenancy *tenancy;
 
     /* During the drain-delay modules still run, and one whose host dies would be restarted. */
-    if (supervisor->phase == PHASE_DRAINING) {
-        supervisor->phase = PHASE_STOPPING;
-        loop_timer_arm(supervisor->stop_timer, supervisor->config->shutdown_timeout);
-        supervisor_changed(supervisor);
-    }
+    if (supervisor->phase == PHASE_DRAINING)
+        stop_modules(supervisor);
     stray_hurry();
     symbols_abandon(supervisor->symbols);
     supervisor_changed(supervisor);

@@ -8,6 +8,8 @@ import re
 import resource
 import shutil
 import signal
+import unittest
+import unittest.mock
 
 import harness
 from puppetry import HEARTBEAT, PUPPET, PuppetTest, puppet
@@ -62,14 +64,52 @@ class Order(PuppetTest):
         daemon.wait()
         self.assertNotIn("starting again", daemon.text())
 
-    def test_a_stop_gives_the_watch_back_as_it_begins(self):
-        """The kernel takes longer for that than a stop of idle modules does."""
-        daemon = self.daemon(puppet("a"), daemon="drain-delay = 1000s").wait_started()
-        self.assertIn("anon_inode:inotify", harness.open_files(daemon.process.pid))
+    def begin_run(self, daemon, name):
+        """Starts a run that goes on until the fifo is opened, which is returned."""
+        fifo = self.path(daemon, "fifo")
+        os.mkfifo(fifo)
+        self.act(daemon, name, "fifo fifo")
+        self.wait_trace(daemon, name + " reads")
+        return fifo
+
+    def test_the_first_signal_of_a_stop_that_reeved_began_changes_nothing(self):
+        """As `systemctl stop` of a service that is ending by itself."""
+        daemon = self.daemon(puppet("a", "essential = no", "on-failed = exit", "restart-limit = 1/1h") +
+                             puppet("slow", "drain = 1000s", "act.grace = 1000s"),
+                             daemon="shutdown-timeout = 1000s").wait_started()
+        fifo = self.begin_run(daemon, "slow")
+        daemon.kill("a")
+        self.wait_trace(daemon, "a init", 2)
+        daemon.kill("a")
+        daemon.wait_log(r" stopping: ")
         daemon.signal(signal.SIGTERM)
-        harness.wait_until(lambda: "anon_inode:inotify" not in harness.open_files(daemon.process.pid), "a watch that is closed")
+        daemon.wait_log(r" SIGTERM .*: already stopping; a second one ends at once")
+        harness.release(fifo)
+        daemon.wait()
+        self.assertIn("slow fini", self.trace(daemon))
+        self.assertNotIn("ending at once", daemon.text())
+
+    @unittest.skipUnless(os.geteuid() == 0, "needs root, to see what reeved has open")
+    def test_the_watch_of_the_time_zone_goes_before_the_modules(self):
+        """The kernel takes longer to close it than idle modules to stop. In drain-delay tasks still run."""
+        environment = unittest.mock.patch.dict(os.environ)
+        environment.start()
+        self.addCleanup(environment.stop)
+        os.environ.pop("TZ", None)
+        watch = "anon_inode:inotify"
+        daemon = self.daemon(puppet("a"), daemon="drain-delay = 1000s").wait_started()
+        daemon.signal(signal.SIGTERM)
+        daemon.wait_log(r" stopping: SIGTERM")
+        self.assertIn(watch, harness.open_files(daemon.process.pid))
         daemon.signal(signal.SIGINT)
         daemon.wait()
+        daemon = self.daemon(puppet("a", "drain = 1000s", "act.grace = 1000s")).wait_started()
+        fifo = self.begin_run(daemon, "a")
+        self.assertIn(watch, harness.open_files(daemon.process.pid))
+        daemon.signal(signal.SIGTERM)
+        harness.wait_until(lambda: watch not in harness.open_files(daemon.process.pid), "a watch that is closed")
+        harness.release(fifo)
+        self.assertEqual(daemon.wait(), 0, daemon.text())
 
     def test_a_stop_while_modules_restart_takes_no_timeout(self):
         # The stop meets hosts that wait for their turn to be spawned, and such that have not yet said
