@@ -198,8 +198,8 @@ def run_once(folder, side):
 
 
 def measure(folder, row, rounds, column):
-    """Each side once a round, in an order that changes. A peer that does not end takes part no longer. Returns the
-    figures of each label."""
+    """Each side once a round, in an order that changes. Returns the figures of each label; the last is None for a peer
+    that has not ended, which takes part no longer."""
     sides = [s for s in row.sides if os.path.exists(os.path.join(folder, f"peer_{s.peer}"))]
     figures = {side.label: [] for side in sides}
     count = row.rounds or rounds
@@ -210,7 +210,7 @@ def measure(folder, row, rounds, column):
             with beside(folder, column):
                 outcome = run_once(folder, side)
             if outcome is None:
-                figures[side.label].append(MOST)
+                figures[side.label].append(None)
                 sides.remove(side)
                 continue
             figures[side.label].append(outcome[row.figure])
@@ -262,8 +262,7 @@ def show_verdict(row, column, best, ratio, met):
 
 def run_column(folder, row, rounds, column):
     figures = measure(folder, row, rounds, column)
-    medians = {label: MOST if MOST in values else statistics.median(values)
-               for label, values in figures.items()}
+    medians = {label: statistics.median(values) for label, values in figures.items() if None not in values}
     best, ratio, met = judge(row, medians, column)
     if len(row.columns) > 1:
         print(f"  {'beside two busy processes' if column == 'busy' else 'quiet'}")
@@ -272,7 +271,7 @@ def run_column(folder, row, rounds, column):
             print(f"    {side.label:14} skipped: not installed")
             continue
         values = figures[side.label]
-        if MOST in values:
+        if None in values:
             print(f"    {side.label:14} left out: it did not end within {MOST} s in round {len(values)}")
             continue
         print(f"    {side.label:14} {show(medians[side.label], row.figure):>10}   from "
