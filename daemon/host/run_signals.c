@@ -39,7 +39,7 @@ static void signal_came(int signal, siginfo_t *info, void *context _unused_)
 
 static void end_at_once(int signal)
 {
-    fprintf(stderr, "reeve-host: a second %s: ends at once\n", signal_name(signal));
+    fprintf(stderr, "reeve-host: %s, the second signal: ends at once\n", signal_name(signal));
     sigaction(signal, &(struct sigaction){.sa_handler = SIG_DFL}, NULL);
     raise(signal);
 }

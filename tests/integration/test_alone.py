@@ -92,7 +92,7 @@ class Alone(unittest.TestCase):
                     process.send_signal(number)
                     return process.poll() is not None
                 harness.wait_until(is_ended, "the end")
-                self.assertIn(f"a second {number.name}: ends at once", self.end(process, -number))
+                self.assertIn(f"{number.name}, the second signal: ends at once", self.end(process, -number))
 
     def test_a_run_that_ignores_its_cancel(self):
         process = self.start("ignore", "act.grace=100ms")

@@ -5,6 +5,7 @@ import http.server
 import os
 import signal
 import threading
+import time
 
 import harness
 
@@ -178,12 +179,15 @@ class Modules(harness.DaemonTest):
                              "drain = 1000s\nrun.grace = 1000s\n",
                              daemon="shutdown-timeout = 1000s").wait_started()
         family = self.family(daemon)
+        began = time.monotonic()
         daemon.signal(signal.SIGINT)
         daemon.wait_log("stopping: SIGINT")
         # As timeout(1) does.
         daemon.signal(signal.SIGINT)
-        daemon.wait_log("SIGINT from pid .*, again within a second: taken for one")
-        self.assertNotIn("ending at once", daemon.text())
+        daemon.wait_log("SIGINT from pid .*(, again within a second: taken for one|: ending at once)")
+        # A machine that stands still makes it a second one.
+        if time.monotonic() - began < 1:
+            self.assertNotIn("ending at once", daemon.text())
 
         def insist():
             daemon.signal(signal.SIGINT)
