@@ -294,8 +294,9 @@ static void connection_ended(void *arg)
         connections->newest = NULL;
     if (connection->fd >= 0 && connections->by_fd[connection->fd] == connection)
         connections->by_fd[connection->fd] = NULL;
-    connection_free(connection);
     connections->count--;
+    connections->over -= connection->over;
+    connection_free(connection);
     connections->ended(connections->arg);
 }
 

@@ -16,6 +16,8 @@
 #ifndef REEVE_LOOP_HTTP_CONNECTION_H
 #define REEVE_LOOP_HTTP_CONNECTION_H
 
+#include <sys/time.h>
+
 #include "base/list.h"
 #include "daemon/loop/http.h"
 
@@ -49,6 +51,8 @@ struct http_connections {
     const struct http_options *options;
     struct http_connection_queue queues[HTTP_CONNECTION_STATES];
     size_t count;
+    size_t over;                    /* of these; see http_connections_over() */
+    struct timeval over_at;         /* the turn in which they were counted */
     bool held;                      /* no further request is read: see http_handover.h */
     struct http_connection *newest; /* the one that was made last, while it lives */
     struct http_connection **by_fd;
@@ -78,6 +82,9 @@ void http_connection_waiting(struct http_connections *connections, int fd);
 void http_connection_writing(struct http_connections *connections, int fd);
 /* The answer was sent; a next request may already be there. */
 void http_connection_done(struct http_connections *connections, int fd);
+
+/* How many of them evhttp has freed by this turn. They are gone in the next one, and their places free. */
+size_t http_connections_over(struct http_connections *connections);
 
 /*
  * Ends one to make place: of those that never sent a byte the oldest; then the one that has been

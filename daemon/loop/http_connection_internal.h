@@ -18,6 +18,7 @@ struct http_connection {
     bool keeper_fired;      /* since it was added or reading began again */
     struct http_framing framing;
     enum http_connection_state state;
+    bool over;     /* counted as that */
     bool movable;  /* its request waits, and holds up no live upgrade */
     int64_t since; /* in this state */
     int fd;        /* in by_fd; -1 until the first byte came */

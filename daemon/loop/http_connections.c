@@ -59,6 +59,25 @@ static struct http_connection *oldest_silent(struct http_connections *connection
     return NULL;
 }
 
+size_t http_connections_over(struct http_connections *connections)
+{
+    struct http_connection *connection;
+    struct timeval turn;
+
+    event_base_gettimeofday_cached(connections->base, &turn);
+    if (evutil_timercmp(&turn, &connections->over_at, ==))
+        return connections->over;
+    connections->over_at = turn;
+    for (size_t i = 0; i < HTTP_CONNECTION_STATES; i++)
+        LIST_FOREACH (connection, &connections->queues[i].list, list)
+            if (!connection->over && connection != connections->newest &&
+                http_connection_is_over(connection)) {
+                connection->over = true;
+                connections->over++;
+            }
+    return connections->over;
+}
+
 bool http_connections_shed(struct http_connections *connections)
 {
     struct http_connection *chosen = oldest_silent(connections);

@@ -60,7 +60,7 @@ struct list *http_servers(void);
 void http_server_stop_accepting(struct http_server *server);
 
 /* http_room.c: whether it has all the connections that it may have, by its options or for want of descriptors. */
-bool http_server_is_full(const struct http_server *server);
+bool http_server_is_full(struct http_server *server);
 /* The same after it has accepted one, for which another server may have had to yield. */
 bool http_server_has_room(struct http_server *server);
 

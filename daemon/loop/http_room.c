@@ -27,30 +27,31 @@ static bool is_adopting(const struct http_server *server)
     return server->connections.held || server->resumption;
 }
 
-/* How many have been shut down, and not yet closed. */
-static size_t count_cut(const struct http_server *server)
+/* How many have ended or been shut down, and are not yet closed. */
+static size_t count_ending(struct http_server *server)
 {
-    const struct list *queue = &server->connections.queues[HTTP_CONNECTION_CUT].list;
-    size_t count = 0;
+    size_t count = http_connections_over(&server->connections);
+    struct http_connection *connection;
 
-    for (const struct list *item = queue->next; item != queue; item = item->next)
-        count++;
+    LIST_FOREACH (connection, &server->connections.queues[HTTP_CONNECTION_CUT].list, list)
+        count += !connection->over;
     return count;
 }
 
-bool http_server_is_full(const struct http_server *server)
+bool http_server_is_full(struct http_server *server)
 {
-    size_t count = server->connections.count, cut;
+    size_t count = server->connections.count, ending;
     unsigned keep;
 
-    if (count >= server->options.connections_max)
+    if (count >= server->options.connections_max &&
+        count - http_connections_over(&server->connections) >= server->options.connections_max)
         return true;
     /* Those that are handed over had their descriptors before. */
     if (is_adopting(server) || count < descriptors_share())
         return false;
-    cut = count_cut(server);
+    ending = count_ending(server);
     keep = what_is_left_to_others(server);
-    return count - cut >= descriptors_share() && descriptors_left(keep) + cut < keep;
+    return count - ending >= descriptors_share() && descriptors_left(keep) + ending < keep;
 }
 
 size_t http_yieldable(void)
@@ -67,24 +68,23 @@ size_t http_yieldable(void)
 size_t http_yield(size_t count)
 {
     struct http_server *server;
-    size_t ending = 0;
+    size_t all = 0;
     bool ended = false;
 
     LIST_FOREACH (server, http_servers(), servers) {
-        size_t cut = count_cut(server);
+        size_t ending = count_ending(server);
 
-        if (!server->options.yields || is_adopting(server))
-            continue;
-        while (ending + cut < count && server->connections.count - cut > descriptors_share() &&
+        while (server->options.yields && !is_adopting(server) && all + ending < count &&
+               server->connections.count - ending > descriptors_share() &&
                http_connections_shed(&server->connections)) {
-            cut++;
+            ending++;
             ended = true;
         }
-        ending += cut;
+        all += ending;
     }
     if (ended)
         descriptors_tell("the idlest clients are disconnected");
-    return ending;
+    return all;
 }
 
 bool http_server_has_room(struct http_server *server)

@@ -270,6 +270,27 @@ class Limits(harness.DaemonTest):
         self.assertEqual(self.read_all(idle[0]), b"")
         self.assertEqual(daemon.stop(), 0)
 
+    def test_those_who_have_left_are_no_reason_to_end_others(self):
+        """Not even when they have left in the very turn in which somebody comes."""
+        ask = b"GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n"
+        daemon = self.daemon(daemon="max-connections = 8").wait_started()
+        good = self.connect(daemon)
+        good.sendall(ask)
+        self.assertIn(b"200 OK", good.recv(65536))
+        used = daemon.descriptors()
+        leaving = [self.connect(daemon) for _ in range(6)]
+        harness.wait_until(lambda: daemon.descriptors() == used + 6, "them to be accepted")
+        daemon.signal(signal.SIGSTOP)
+        for client in leaving:
+            client.close()
+        new = self.connect(daemon)
+        new.sendall(ask)
+        daemon.signal(signal.SIGCONT)
+        self.assertIn(b"200 OK", new.recv(65536))
+        good.sendall(ask)
+        self.assertIn(b"200 OK", good.recv(65536))
+        self.assertEqual(daemon.stop(), 0)
+
     def test_out_of_descriptors(self):
         daemon = self.daemon("[module:heart]\nload = heartbeat\nrestart-delay = 1ms\n"
                              "restart-limit = 1000/1s\n",
