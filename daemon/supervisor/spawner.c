@@ -32,9 +32,11 @@
 
 #define LATE (10 * NSEC_PER_SEC)
 
-/* How long clients that were ended may take to give their descriptors back; and how often that is looked at. */
-#define ROOM_PATIENCE NSEC_PER_SEC
-#define ROOM_LOOK     NSEC_PER_MSEC
+/* How long clients that were ended may take to give their descriptors back; what is open for a moment only, beside a
+ * check; and how often that is looked at. */
+#define ROOM_PATIENCE   NSEC_PER_SEC
+#define MOMENT_PATIENCE (NSEC_PER_SEC / 10)
+#define ROOM_LOOK       NSEC_PER_MSEC
 
 struct spawner {
     struct list queue;
@@ -166,14 +168,16 @@ static bool is_anything_checked(void)
 static bool waits_for_room(struct spawner *spawner, struct host *host)
 {
     unsigned missing = host_missing_descriptors(host);
-    int64_t now = clock_monotonic();
+    int64_t now = clock_monotonic(), patience = host->check_only ? MOMENT_PATIENCE : 0;
 
     if (missing == 0)
         return false;
     if (!host->check_only || !is_anything_checked()) {
         if (host->short_since == 0)
             host->short_since = now;
-        if (http_yield(missing) < missing || now - host->short_since > ROOM_PATIENCE)
+        if (http_yield(missing) >= missing)
+            patience = ROOM_PATIENCE;
+        if (now - host->short_since >= patience)
             return false;
     }
     loop_timer_arm(spawner->timer, ROOM_LOOK);
