@@ -270,8 +270,8 @@ class Limits(harness.DaemonTest):
         self.assertEqual(self.read_all(idle[0]), b"")
         self.assertEqual(daemon.stop(), 0)
 
-    def test_those_who_have_left_are_no_reason_to_end_others(self):
-        """Not even when they have left in the very turn in which somebody comes."""
+    def leave_and_come(self, steps):
+        """Of seven clients of eight some leave and somebody comes, all in one turn of the loop: each gets an answer."""
         ask = b"GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n"
         daemon = self.daemon(daemon="max-connections = 8").wait_started()
         good = self.connect(daemon)
@@ -280,16 +280,30 @@ class Limits(harness.DaemonTest):
         used = daemon.descriptors()
         leaving = [self.connect(daemon) for _ in range(6)]
         harness.wait_until(lambda: daemon.descriptors() == used + 6, "them to be accepted")
+        new = socket.socket()
+        self.addCleanup(new.close)
         daemon.signal(signal.SIGSTOP)
-        for client in leaving:
-            client.close()
-        new = self.connect(daemon)
-        new.sendall(ask)
+        for step in steps:
+            if step == "leave":
+                for client in leaving:
+                    client.close()
+            elif step == "come":
+                new.connect(("127.0.0.1", daemon.port))
+                new.sendall(ask)
+            else:
+                good.sendall(ask)
         daemon.signal(signal.SIGCONT)
         self.assertIn(b"200 OK", new.recv(65536))
+        if "ask" in steps:
+            self.assertIn(b"200 OK", good.recv(65536))
         good.sendall(ask)
         self.assertIn(b"200 OK", good.recv(65536))
         self.assertEqual(daemon.stop(), 0)
+
+    def test_those_who_have_left_are_no_reason_to_end_others(self):
+        for steps in (("leave", "come"), ("leave", "come", "ask"), ("come", "leave", "ask"), ("leave", "ask", "come")):
+            with self.subTest(steps):
+                self.leave_and_come(steps)
 
     def test_out_of_descriptors(self):
         daemon = self.daemon("[module:heart]\nload = heartbeat\nrestart-delay = 1ms\n"
