@@ -140,6 +140,7 @@ class Reasons(PuppetTest):
             "restart-delay-max = 1ms\nessential = no\n").wait_started()
         self.act(daemon, "a", "fail")
         self.check(daemon, "a", "failure", "^task act: as told$")
+        daemon.wait_log(r"\[hasty\] .*as told.*; restart ")
         with open(self.path(daemon, "calm"), "w", encoding="utf-8"):
             pass
         self.check(daemon, "hasty", "failure", ".")

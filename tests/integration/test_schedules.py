@@ -701,7 +701,7 @@ class Owed(SteppedTest):
 
     def test_a_point_while_a_reload_waits(self):
         """No run begins until the last job has ended; half past comes meanwhile."""
-        config = puppet("a", "act.at = *:30 UTC")
+        config = puppet("a", "act.at = *:30 UTC", "work.workers = 2")
         for overlap in ("skip", "queue"):
             with self.subTest(overlap):
                 daemon = self.start_shifted(config + f"act.overlap = {overlap}\n")
@@ -714,9 +714,10 @@ class Owed(SteppedTest):
                 done = daemon.ctl("reload")
                 self.assertIn("takes its new options when", done.stdout, done)
                 self.assertEqual(daemon.ctl("submit", "a/work", stdin="fifo long").returncode, 0)
+                self.wait_trace(daemon, "a reads", 2)
                 with open(self.path(daemon, "first"), "w", encoding="utf-8"):
                     pass
-                self.wait_trace(daemon, "a reads", 2)
+                daemon.wait_log("until then it takes no run or job")
                 self.step(self.now + 1201)
                 harness.wait_until(lambda: self.planned(daemon) is None, "the schedule to rest")
                 with open(self.path(daemon, "long"), "w", encoding="utf-8"):
