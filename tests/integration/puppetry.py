@@ -44,6 +44,14 @@ class PuppetTest(harness.DaemonTest):
     def wait_trace(self, daemon, line, count=1):
         harness.wait_until(lambda: self.trace(daemon).count(line) >= count, line)
 
+    def begin_run(self, daemon, name):
+        """Starts a run that goes on until the fifo is opened, which is returned."""
+        fifo = self.path(daemon, "fifo")
+        os.mkfifo(fifo)
+        self.act(daemon, name, "fifo fifo")
+        self.wait_trace(daemon, name + " reads")
+        return fifo
+
     def tree(self, daemon, *words):
         """What `tree` prints once every host has answered, which on a busy machine may take longer than
         the daemon waits for it."""

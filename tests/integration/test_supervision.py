@@ -64,14 +64,6 @@ class Order(PuppetTest):
         daemon.wait()
         self.assertNotIn("starting again", daemon.text())
 
-    def begin_run(self, daemon, name):
-        """Starts a run that goes on until the fifo is opened, which is returned."""
-        fifo = self.path(daemon, "fifo")
-        os.mkfifo(fifo)
-        self.act(daemon, name, "fifo fifo")
-        self.wait_trace(daemon, name + " reads")
-        return fifo
-
     def test_the_first_signal_of_a_stop_that_reeved_began_changes_nothing(self):
         """As `systemctl stop` of a service that is ending by itself."""
         daemon = self.daemon(puppet("a", "essential = no", "on-failed = exit", "restart-limit = 1/1h") +
@@ -696,9 +688,7 @@ class Causes(PuppetTest):
     def test_on_stop_finish(self):
         daemon = self.daemon(puppet("a", "act.on-stop = finish", "drain = 1000s"),
                              daemon="shutdown-timeout = 1000s").wait_started()
-        os.mkfifo(self.path(daemon, "fifo"))
-        self.act(daemon, "a", "fifo fifo")
-        self.wait_trace(daemon, "a reads")
+        self.begin_run(daemon, "a")
         daemon.signal(signal.SIGTERM)
         daemon.wait_log("stopping: SIGTERM")
         harness.wait_until(lambda: daemon.module("a")["state"] == "stopping", "stopping")
@@ -861,9 +851,7 @@ class Tasks(PuppetTest):
     def test_a_queued_run_of_a_task_that_stops(self):
         """It was accepted, so the log says why it does not come."""
         daemon = self.daemon(puppet("a", "act.overlap = queue", "act.on-error = stop")).wait_started()
-        os.mkfifo(self.path(daemon, "fifo"))
-        self.act(daemon, "a", "fifo fifo")
-        self.wait_trace(daemon, "a reads")
+        self.begin_run(daemon, "a")
         self.assertEqual(daemon.ctl("run", "a/act").returncode, 0)
         with open(self.path(daemon, "fifo"), "w", encoding="utf-8") as file:
             file.write("fail")
@@ -880,9 +868,7 @@ class Tasks(PuppetTest):
 
     def test_a_queued_run_is_accepted_at_once(self):
         daemon = self.daemon(puppet("a", "act.overlap = queue")).wait_started()
-        os.mkfifo(self.path(daemon, "fifo"))
-        self.act(daemon, "a", "fifo fifo")
-        self.wait_trace(daemon, "a reads")
+        self.begin_run(daemon, "a")
         self.script(daemon, "a", "note")
         done = daemon.ctl("run", "a/act")
         self.assertEqual((done.returncode, done.stdout), (0, "run 2 accepted\n"), done.stderr)
@@ -978,9 +964,7 @@ class Reloads(PuppetTest):
         def text(label):
             return puppet("a", "reload-timeout = 50ms", "tick.every = 10ms").replace("label = a", f"label = {label}")
         daemon = self.daemon(text("a")).wait_started()
-        os.mkfifo(self.path(daemon, "fifo"))
-        self.act(daemon, "a", "fifo fifo")
-        self.wait_trace(daemon, "a reads")
+        self.begin_run(daemon, "a")
         daemon.write(text("b"))
         self.assertRegex(daemon.ctl("reload", "--plan").stdout, "(?m)^a +reload +when this has ended: run act#1")
         done = daemon.ctl("reload")
@@ -1039,9 +1023,7 @@ class Reloads(PuppetTest):
         def text(label, *lines):
             return puppet("a", *lines).replace("label = a", f"label = {label}")
         daemon = self.daemon(text("a")).wait_started()
-        os.mkfifo(self.path(daemon, "fifo"))
-        self.act(daemon, "a", "fifo fifo")
-        self.wait_trace(daemon, "a reads")
+        self.begin_run(daemon, "a")
         for label in "bcd":
             daemon.write(text(label))
             self.assertEqual(daemon.ctl("reload").returncode, 0)
