@@ -225,7 +225,7 @@ def reeved_idle(folder):
 
 
 def measure_idle(folder):
-    # Neither beside the other: who comes second would share the libraries, and what he reads of them counts for nobody.
+    # Neither beside the other: the second one would share the libraries of the first, and their pages would count for neither.
     bare = bare_private(folder)
     with Reeved(folder, 1) as daemon:
         time.sleep(1)

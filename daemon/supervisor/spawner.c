@@ -32,8 +32,8 @@
 
 #define LATE (10 * NSEC_PER_SEC)
 
-/* How long clients that were ended may take to give their descriptors back; what is open for a moment only, beside a
- * check; and how often that is looked at. */
+/* For how long a host waits for clients that were ended to give their descriptors back, and a check for others to close what
+ * they have open for a moment; and how often the spawner looks. */
 #define ROOM_PATIENCE   NSEC_PER_SEC
 #define MOMENT_PATIENCE (NSEC_PER_SEC / 10)
 #define ROOM_LOOK       NSEC_PER_MSEC

@@ -241,7 +241,7 @@ class Daemon:
         return self.ask("/v1/status")[1]
 
     def wait_answers(self):
-        """For a log that does not tell the start. The path is there a moment before who connects is heard."""
+        """For a log that does not tell the start. The path is there a moment before reeved listens at it."""
         def answers():
             try:
                 return self.status()

@@ -279,6 +279,7 @@ class FirstStarts(upgrading.UpgradeTest):
         try:
             self.assertEqual(daemon.wait(), 1)
         finally:
+            os.kill(pid, signal.SIGKILL)
             os.waitpid(pid, 0)
         self.assertIn("[a] no symbols for its stack: reeve-symbols did not answer in time", daemon.text())
         self.assertNotIn("not stopped within shutdown-timeout", daemon.text())
