@@ -10,6 +10,7 @@
 #include "base/shown.h"
 #include "base/text.h"
 #include "ctl/output.h"
+#include "base/log_kind.h"
 
 #define VALUE_SIZE 4096
 

@@ -14,6 +14,7 @@
 #include "ctl/output.h"
 #include "ctl/table.h"
 #include "ctl/times.h"
+#include "ctl/ctl.h"
 
 /* How often -f asks for more. */
 #define PAUSE_MS 300

@@ -8,6 +8,9 @@
 
 #include "ctl/inspect.h"
 #include "ctl/places.h"
+#include "settings/errors.h"
+#include "settings/config.h"
+#include "base/text.h"
 
 static void tell_errors(const char *path, const struct config_errors *errors, bool all)
 {

@@ -9,6 +9,7 @@
 #include "base/text.h"
 #include "ctl/commands.h"
 #include "ctl/table.h"
+#include "ctl/ctl.h"
 
 /* What was told last, so that nothing is told twice. */
 struct waiting {

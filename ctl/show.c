@@ -7,6 +7,7 @@
 #include "base/text.h"
 #include "ctl/commands.h"
 #include "ctl/table.h"
+#include "ctl/ctl.h"
 
 static int get_status(const struct ctl *ctl, json_t **ret_status)
 {

@@ -13,6 +13,7 @@
 #include "ctl/commands.h"
 #include "ctl/output.h"
 #include "ctl/table.h"
+#include "ctl/ctl.h"
 
 struct figures {
     long long runs, failures, queued, active;

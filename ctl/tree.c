@@ -7,6 +7,7 @@
 #include "base/text.h"
 #include "ctl/commands.h"
 #include "ctl/table.h"
+#include "ctl/ctl.h"
 
 /* What the node is above that: which node of each depth came last. */
 struct path {

@@ -8,6 +8,7 @@
 #include "base/text.h"
 #include "ctl/commands.h"
 #include "ctl/table.h"
+#include "ctl/ctl.h"
 
 /* Splits "MODULE/PART". */
 static int split_target(const char *command, const char *what, char *target, char **ret_module,

@@ -175,6 +175,13 @@ static void tell_fixed(struct reload *reload)
     (void)strings_add(&reload->notes, text);
 }
 
+static bool needs_check(const struct config_module *module, void *arg)
+{
+    const struct reload *reload = arg;
+
+    return reload_needs_check(reload->units, module);
+}
+
 static void start_check(struct reload *reload)
 {
     struct check_options options = {
@@ -182,7 +189,7 @@ static void start_check(struct reload *reload)
         .spawner = reload->units->spawner,
         .host_program = reload->units->host_program,
         .directory = reload->units->places.state,
-        .wanted = reload_needs_check,
+        .wanted = needs_check,
         .checked = module_checked,
         .notes = &reload->notes,
         .done = checked,

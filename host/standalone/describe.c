@@ -17,6 +17,8 @@
 #include "host/load/options.h"
 #include "host/load/settings.h"
 #include "host/sandbox/sandbox.h"
+#include "host/schedule/schedule.h"
+#include "host/load/loader.h"
 
 #define VALUE_SIZE 1024
 

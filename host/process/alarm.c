@@ -4,7 +4,7 @@
  * our lock; so hooks are added and removed without it. alarm_end() removes the hook first: then only the thread can still
  * put the alarm on a list, from within its call, which alarm_end() waits for.
  */
-#include "host/task/alarm.h"
+#include "host/process/alarm.h"
 
 #include <errno.h>
 #include <pthread.h>

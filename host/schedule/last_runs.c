@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "host/task/last_runs.h"
+#include "host/schedule/last_runs.h"
 
 #include <errno.h>
 #include <stdlib.h>

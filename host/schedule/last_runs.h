@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* How far the schedules of a module's tasks had come: in earlier lives, as the supervisor remembers it, and
  * before a reload. */
-#ifndef REEVE_HOST_TASK_LAST_RUNS_H
-#define REEVE_HOST_TASK_LAST_RUNS_H
+#ifndef REEVE_HOST_SCHEDULE_LAST_RUNS_H
+#define REEVE_HOST_SCHEDULE_LAST_RUNS_H
 
 #include <stddef.h>
 

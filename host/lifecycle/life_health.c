@@ -11,18 +11,20 @@
 
 #include "base/duration.h"
 #include "base/text.h"
-#include "host/lifecycle/module_life_internal.h"
+#include "host/lifecycle/life_internal.h"
 #include "host/report/log_sink.h"
 #include "host/sandbox/sandbox.h"
-#include "host/task/overdue.h"
+#include "host/module/call.h"
 #include "wire/health.h"
+#include "wire/scoreboard.h"
+#include "host/module/module.h"
 
 /* Before what has failed is asked again; it doubles. */
 #define FIRST_PAUSE (100 * RV_MILLISECOND)
 
 static void (*health_told)(int code, const char *text);
 
-void module_set_health_told(void (*told)(int code, const char *text))
+void life_set_health_told(void (*told)(int code, const char *text))
 {
     health_told = told;
 }
@@ -57,9 +59,9 @@ static void note_end(struct host_module *module, int code, const char *text)
     pthread_mutex_unlock(&module->record_lock);
 }
 
-static int call(struct host_module *module, struct rv_context *ctx)
+static int ask(struct host_module *module, struct rv_context *ctx)
 {
-    struct overdue overdue = {
+    struct call call = {
         .ctx = ctx,
         .slot = module->slot,
         .name = HEALTH_ACTIVITY,
@@ -69,10 +71,9 @@ static int call(struct host_module *module, struct rv_context *ctx)
     int r;
 
     note_begin(module);
-    overdue_begin(&overdue);
-    rv_error_clear();
+    call_begin(&call);
     r = module->code.module.health(ctx, module->bound.state);
-    overdue_end(&overdue);
+    call_end(&call);
     return r;
 }
 
@@ -86,7 +87,7 @@ static int call_limited(struct host_module *module)
         note_end(module, r, "there is no memory to ask health()");
         return r;
     }
-    r = call(module, timed);
+    r = ask(module, timed);
     if (r < 0)
         string_copy(text, sizeof(text), life_error_text(r));
     /* "Connection timed out" would send people looking for a connection. */

@@ -3,8 +3,8 @@
  * What the host is to do when a context is done, or at a time: on a thread of the host's own, which is made
  * before any module is. Neither memory nor a thread of the runtime is needed, since modules may have used up both.
  */
-#ifndef REEVE_HOST_TASK_ALARM_H
-#define REEVE_HOST_TASK_ALARM_H
+#ifndef REEVE_HOST_PROCESS_ALARM_H
+#define REEVE_HOST_PROCESS_ALARM_H
 
 #include <reeve/context.h>
 #include <reeve/runtime.h>

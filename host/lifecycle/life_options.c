@@ -9,8 +9,10 @@
 #include "base/macro.h"
 #include "base/shown.h"
 #include "base/text.h"
-#include "host/lifecycle/module_life_internal.h"
+#include "host/lifecycle/life_internal.h"
 #include "host/process/forked.h"
+#include "host/module/module.h"
+#include "host/load/options.h"
 
 /* Nobody reads more, and one that loops over them must not fill the log. */
 #define ERRORS_MAX 32
@@ -57,7 +59,7 @@ static void tell(struct checking *checking, const char *key, const char *text)
     checking->tell(&error, checking->arg);
 }
 
-void module_fail_option(struct rv_context *ctx _unused_, const char *option, const char *text)
+void life_fail_option(struct rv_context *ctx _unused_, const char *option, const char *text)
 {
     char key[64], whole[RV_ERROR_TEXT_SIZE];
 

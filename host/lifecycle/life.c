@@ -3,19 +3,28 @@
  * Start, check and stop; a reload is in module_reload.c. Everything that a start made is undone in
  * reverse by a stop, and by a start that fails half way.
  */
-#include "host/lifecycle/module_life_internal.h"
+#include "host/report/event.h"
+#include "host/lifecycle/life_internal.h"
 
 #include <errno.h>
+#include <reeve/runtime.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/text.h"
 #include "host/crash/frames.h"
 #include "host/lifecycle/drain.h"
+#include "host/module/call.h"
 #include "host/pool/jobs.h"
+#include "host/pool/submit.h"
 #include "host/report/board.h"
 #include "host/report/log_sink.h"
 #include "host/task/task.h"
+#include "wire/scoreboard.h"
+#include "host/schedule/last_runs.h"
+#include "host/module/module.h"
+#include "host/load/options.h"
+#include "host/load/loader.h"
 
 void life_set_state(struct host_module *module, uint32_t state)
 {
@@ -41,7 +50,7 @@ static void tell_failed(struct host_module *module, const char *stage, int code,
                                    .name = stage,
                                    .text = text};
 
-    module_emit(&message);
+    event_send(&message);
 }
 
 static void emit_option_error(const struct option_error *error, void *arg)
@@ -59,7 +68,7 @@ static void emit_option_error(const struct option_error *error, void *arg)
         .text = error->text,
     };
 
-    module_emit(&message);
+    event_send(&message);
 }
 
 void life_tell_option_error(const struct option_error *error, void *arg)
@@ -83,7 +92,7 @@ static void tell_loaded(struct host_module *module)
                                    .inode = module->code.file_id.inode,
                                    .mtime = module->code.file_id.mtime};
 
-    module_emit(&message);
+    event_send(&message);
 }
 
 /* Loads the code, once. Returns 0 or a negative errno with a text. */
@@ -132,7 +141,7 @@ static void check(struct host_module *module, const struct module_op *op)
     message.code = r;
     message.flags = (module->code.module.reload ? WIRE_CHECKED_RELOADS : 0) |
                     (module->code.module.reentrant ? WIRE_CHECKED_REENTRANT : 0);
-    module_emit(&message);
+    event_send(&message);
 }
 
 /* Starting
@@ -168,7 +177,7 @@ static void destroy_pools(struct host_module *module)
     for (size_t i = 0; i < count; i++)
         if (module->pool_runners[i])
             jobs_wait(rv_context_background(), module->pool_runners[i]);
-    module_close_pools(module);
+    submit_close(module);
     for (size_t i = 0; i < count; i++)
         if (module->pool_runners[i])
             jobs_destroy(module->pool_runners[i]);
@@ -244,7 +253,7 @@ int life_create_runners(struct host_module *module)
     for (size_t i = 0; r == 0 && i < code->pool_count; i++)
         r = jobs_create(module, &code->pools[i], &module->bound.pools[i], &module->pool_runners[i]);
     if (r == 0)
-        module_open_pools(module);
+        submit_open(module);
     for (size_t i = 0; r == 0 && i < code->task_count; i++)
         r = create_task(module, i);
     if (r == 0)
@@ -416,7 +425,7 @@ void life_begin_drain(struct host_module *module, const struct module_op *op)
         jobs_refuse(module->pool_runners[i], op->drain_queue, op->cause);
     for (size_t i = 0; i < module->code.task_count; i++)
         task_expect_nothing(module->task_runners[i]);
-    module_emit(&progress);
+    event_send(&progress);
 }
 
 /* Cancels what is left, and waits for all of it to return. */
@@ -427,7 +436,7 @@ void life_end_runners(struct host_module *module, const struct module_op *op)
                                     .text = "waiting for what was cancelled to return"};
 
     rv_context_cancel(module->work, -ECANCELED, "%s", op->cause);
-    module_emit(&progress);
+    event_send(&progress);
     life_stop_health(module);
     destroy_runners(module);
 }
@@ -449,7 +458,7 @@ static void stop(struct host_module *module, const struct module_op *op)
     pthread_mutex_unlock(&module->lock);
     message.number = module->lost;
     module->lost = 0;
-    module_emit(&message);
+    event_send(&message);
 }
 
 void life_do(struct host_module *module, struct module_op *op)
@@ -470,4 +479,11 @@ void life_do(struct host_module *module, struct module_op *op)
     case MODULE_OP_END:
         break;
     }
+}
+
+void life_install_hooks(void)
+{
+    rv_runtime_set_progress(call_progress);
+    rv_runtime_set_submit(submit_own);
+    rv_runtime_set_fail_option(life_fail_option);
 }

@@ -12,10 +12,13 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "host/report/event.h"
 #include "host/lifecycle/drain.h"
-#include "host/lifecycle/module_life_internal.h"
+#include "host/lifecycle/life_internal.h"
 #include "host/pool/jobs.h"
 #include "host/task/task.h"
+#include "host/module/module.h"
+#include "host/load/options.h"
 
 static void tell_reloaded(struct host_module *module, const struct module_op *op, int code,
                           const char *text)
@@ -26,7 +29,7 @@ static void tell_reloaded(struct host_module *module, const struct module_op *op
                                    .code = code,
                                    .text = text};
 
-    module_emit(&message);
+    event_send(&message);
 }
 
 /* The live state keeps its address, as the module may; only what options are bound to changes. */
@@ -73,7 +76,7 @@ static void tell_deferred(struct wait *wait, const char *text)
                                    .number = wait->op->number,
                                    .text = text};
 
-    module_emit(&message);
+    event_send(&message);
 }
 
 /* Returns whether the run, if it is one, has ended. */
@@ -210,7 +213,7 @@ static int pause_work(struct wait *wait)
     wait->ctx = rv_context_unref(wait->ctx);
     /* The supervisor limits the time from here on, which includes a health() that is under way. */
     if (ended)
-        module_emit(&reloading);
+        event_send(&reloading);
     if (ended)
         life_end_runners(module, &pause);
     module_open_gate(module);

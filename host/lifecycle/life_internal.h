@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* Steps of a module's life, for module_life.c and module_reload.c. All are of the module's thread. */
-#ifndef REEVE_HOST_LIFECYCLE_MODULE_LIFE_INTERNAL_H
-#define REEVE_HOST_LIFECYCLE_MODULE_LIFE_INTERNAL_H
+#ifndef REEVE_HOST_LIFECYCLE_LIFE_INTERNAL_H
+#define REEVE_HOST_LIFECYCLE_LIFE_INTERNAL_H
 
-#include "host/lifecycle/module_life.h"
+#include "host/lifecycle/life.h"
 
 void life_set_state(struct host_module *module, uint32_t state);
 /* The error's text, or that of the code. */
@@ -43,5 +43,8 @@ void life_end_operation(struct host_module *module);
 
 /* MODULE_OP_RELOAD. */
 void life_reload(struct host_module *module, const struct module_op *op);
+
+/* life_options.c: rv_fail_option(), of the check() that the calling thread runs, if it runs one. */
+void life_fail_option(struct rv_context *ctx, const char *option, const char *text);
 
 #endif
