@@ -7,10 +7,10 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/log_kind.h"
 #include "base/shown.h"
 #include "base/text.h"
 #include "ctl/output.h"
-#include "base/log_kind.h"
 
 #define VALUE_SIZE 4096
 

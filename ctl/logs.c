@@ -10,11 +10,11 @@
 #include "base/shown.h"
 #include "base/text.h"
 #include "ctl/commands.h"
+#include "ctl/ctl.h"
 #include "ctl/journal.h"
 #include "ctl/output.h"
 #include "ctl/table.h"
 #include "ctl/times.h"
-#include "ctl/ctl.h"
 
 /* How often -f asks for more. */
 #define PAUSE_MS 300

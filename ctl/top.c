@@ -11,9 +11,9 @@
 #include "base/size.h"
 #include "base/text.h"
 #include "ctl/commands.h"
+#include "ctl/ctl.h"
 #include "ctl/output.h"
 #include "ctl/table.h"
-#include "ctl/ctl.h"
 
 struct figures {
     long long runs, failures, queued, active;

@@ -6,8 +6,8 @@
 #include "base/duration.h"
 #include "base/text.h"
 #include "ctl/commands.h"
-#include "ctl/table.h"
 #include "ctl/ctl.h"
+#include "ctl/table.h"
 
 /* What the node is above that: which node of each depth came last. */
 struct path {

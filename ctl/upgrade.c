@@ -10,8 +10,8 @@
 #include "base/duration.h"
 #include "base/text.h"
 #include "ctl/commands.h"
-#include "ctl/table.h"
 #include "ctl/ctl.h"
+#include "ctl/table.h"
 
 /* How often it is looked whether all hosts have been replaced. */
 #define LOOK (200 * NSEC_PER_MSEC)

@@ -7,8 +7,8 @@
 #include "base/duration.h"
 #include "base/text.h"
 #include "ctl/commands.h"
-#include "ctl/table.h"
 #include "ctl/ctl.h"
+#include "ctl/table.h"
 
 /* Splits "MODULE/PART". */
 static int split_target(const char *command, const char *what, char *target, char **ret_module,

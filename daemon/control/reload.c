@@ -308,16 +308,20 @@ void reload_ask(struct reload *reload, reload_fn done, void *arg)
     units_changed(reload->units);
 }
 
-int reload_init(struct reload *reload, struct units *units, struct zone_watch *zone_watch,
-                void (*told)(bool began, void *arg), void *arg)
+void reload_init(struct reload *reload, struct units *units, void (*told)(bool began, void *arg),
+                 void *arg)
 {
     reload->units = units;
-    reload->zone_watch = zone_watch;
     reload->told = told;
     reload->arg = arg;
     list_init(&reload->waiters);
     list_init(&reload->next_waiters);
-    return loop_timer_create(units->loop, go_on, reload, &reload->timer);
+}
+
+int reload_prepare(struct reload *reload, struct zone_watch *zone_watch)
+{
+    reload->zone_watch = zone_watch;
+    return loop_timer_create(reload->units->loop, go_on, reload, &reload->timer);
 }
 
 void reload_free(struct reload *reload)

@@ -19,24 +19,24 @@
 #include "base/duration.h"
 #include "base/macro.h"
 #include "base/text.h"
-#include "host/report/event.h"
 #include "host/control/session.h"
 #include "host/crash/crash.h"
 #include "host/crash/hang.h"
 #include "host/lifecycle/life.h"
+#include "host/load/options.h"
 #include "host/module/context_tree.h"
 #include "host/module/module.h"
 #include "host/pool/submit.h"
+#include "host/process/alarm.h"
 #include "host/report/board.h"
+#include "host/report/event.h"
 #include "host/report/log_sink.h"
 #include "host/sandbox/hello.h"
 #include "host/sandbox/sandbox.h"
+#include "host/schedule/last_runs.h"
 #include "host/schedule/wall_clock.h"
 #include "host/task/task.h"
-#include "host/process/alarm.h"
 #include "wire/message.h"
-#include "host/schedule/last_runs.h"
-#include "host/load/options.h"
 
 #define EXIT_WIRE    3
 #define EXIT_REFUSED 4
@@ -211,7 +211,7 @@ static void serve(struct host_module *module, const struct wire_message *message
         task_request(module, message->name, message->request);
     else if (message->type == WIRE_SUBMIT)
         submit_request(module, message->name, message->request, message->timeout, message->data,
-                      message->size);
+                       message->size);
     else
         context_tree_send(module, message->request);
 }

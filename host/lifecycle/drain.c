@@ -6,9 +6,9 @@
 #include "base/duration.h"
 #include "base/macro.h"
 #include "host/pool/jobs.h"
+#include "host/process/alarm.h"
 #include "host/report/log_sink.h"
 #include "host/task/task.h"
-#include "host/process/alarm.h"
 
 int drain_prepare(struct host_module *module)
 {

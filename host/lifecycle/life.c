@@ -3,8 +3,8 @@
  * Start, check and stop; a reload is in module_reload.c. Everything that a start made is undone in
  * reverse by a stop, and by a start that fails half way.
  */
-#include "host/report/event.h"
 #include "host/lifecycle/life_internal.h"
+#include "host/report/event.h"
 
 #include <errno.h>
 #include <reeve/runtime.h>
@@ -14,17 +14,17 @@
 #include "base/text.h"
 #include "host/crash/frames.h"
 #include "host/lifecycle/drain.h"
+#include "host/load/loader.h"
+#include "host/load/options.h"
 #include "host/module/call.h"
+#include "host/module/module.h"
 #include "host/pool/jobs.h"
 #include "host/pool/submit.h"
 #include "host/report/board.h"
 #include "host/report/log_sink.h"
+#include "host/schedule/last_runs.h"
 #include "host/task/task.h"
 #include "wire/scoreboard.h"
-#include "host/schedule/last_runs.h"
-#include "host/module/module.h"
-#include "host/load/options.h"
-#include "host/load/loader.h"
 
 void life_set_state(struct host_module *module, uint32_t state)
 {

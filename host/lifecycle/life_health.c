@@ -12,12 +12,12 @@
 #include "base/duration.h"
 #include "base/text.h"
 #include "host/lifecycle/life_internal.h"
+#include "host/module/call.h"
+#include "host/module/module.h"
 #include "host/report/log_sink.h"
 #include "host/sandbox/sandbox.h"
-#include "host/module/call.h"
 #include "wire/health.h"
 #include "wire/scoreboard.h"
-#include "host/module/module.h"
 
 /* Before what has failed is asked again; it doubles. */
 #define FIRST_PAUSE (100 * RV_MILLISECOND)

@@ -10,9 +10,9 @@
 #include "base/shown.h"
 #include "base/text.h"
 #include "host/lifecycle/life_internal.h"
-#include "host/process/forked.h"
-#include "host/module/module.h"
 #include "host/load/options.h"
+#include "host/module/module.h"
+#include "host/process/forked.h"
 
 /* Nobody reads more, and one that loops over them must not fill the log. */
 #define ERRORS_MAX 32

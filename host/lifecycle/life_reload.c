@@ -12,13 +12,13 @@
 #include <string.h>
 
 #include "base/text.h"
-#include "host/report/event.h"
 #include "host/lifecycle/drain.h"
 #include "host/lifecycle/life_internal.h"
-#include "host/pool/jobs.h"
-#include "host/task/task.h"
-#include "host/module/module.h"
 #include "host/load/options.h"
+#include "host/module/module.h"
+#include "host/pool/jobs.h"
+#include "host/report/event.h"
+#include "host/task/task.h"
 
 static void tell_reloaded(struct host_module *module, const struct module_op *op, int code,
                           const char *text)

@@ -7,10 +7,10 @@
 
 #include "base/duration.h"
 #include "base/macro.h"
-#include "host/report/event.h"
 #include "host/crash/hang.h"
 #include "host/process/forked.h"
 #include "host/report/board.h"
+#include "host/report/event.h"
 
 /* What this thread is in. */
 static _Thread_local struct call *current;

@@ -22,7 +22,8 @@ struct call {
     uint64_t number;  /* of the run or job */
     rv_duration grace;
     void (*cancelled)(void *arg); /* called once ctx is cancelled before the end; may be NULL */
-    void (*progress)(void *arg, const char *text); /* rv_progress() within it; NULL: nobody hears of it */
+    void (*progress)(void *arg,
+                     const char *text); /* rv_progress() within it; NULL: nobody hears of it */
     void *arg;
     /* Its own. */
     struct alarm alarm;

@@ -6,13 +6,13 @@
 #include <string.h>
 
 #include "base/text.h"
-#include "host/report/event.h"
-#include "host/report/board.h"
-#include "wire/scoreboard.h"
-#include "host/schedule/last_runs.h"
-#include "host/process/alarm.h"
-#include "host/load/options.h"
 #include "host/load/loader.h"
+#include "host/load/options.h"
+#include "host/process/alarm.h"
+#include "host/report/board.h"
+#include "host/report/event.h"
+#include "host/schedule/last_runs.h"
+#include "wire/scoreboard.h"
 
 /* Beside them, for a STOP and an END. */
 #define OPS_OF_THE_END 2

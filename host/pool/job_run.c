@@ -6,13 +6,13 @@
 
 #include "base/duration.h"
 #include "base/text.h"
-#include "host/report/event.h"
-#include "host/pool/jobs_internal.h"
-#include "host/report/log_sink.h"
 #include "host/module/call.h"
-#include "wire/scoreboard.h"
-#include "wire/histogram.h"
 #include "host/module/module.h"
+#include "host/pool/jobs_internal.h"
+#include "host/report/event.h"
+#include "host/report/log_sink.h"
+#include "wire/histogram.h"
+#include "wire/scoreboard.h"
 
 struct host_job *job_create(struct pool_runner *runner, bool own, const void *data, size_t size)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#include "host/report/event.h"
 #include "host/pool/jobs_internal.h"
+#include "host/report/event.h"
 
 #include <errno.h>
 #include <stdlib.h>

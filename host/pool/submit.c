@@ -78,7 +78,7 @@ int submit_own(struct rv_context *ctx, const char *pool, const void *data, size_
 }
 
 void submit_request(struct host_module *module, const char *pool, uint64_t request,
-                   rv_duration timeout, const void *data, size_t size)
+                    rv_duration timeout, const void *data, size_t size)
 {
     struct pool_runner *found = NULL;
     char waits[MODULE_WAITS_SIZE];

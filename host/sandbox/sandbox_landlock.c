@@ -16,9 +16,9 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "base/text.h"
 #include "host/report/log_sink.h"
 #include "host/sandbox/sandbox_internal.h"
-#include "base/text.h"
 
 /* Newer than Debian 12's header: from ABI 2, 3 and 5. */
 #ifndef LANDLOCK_ACCESS_FS_REFER

@@ -13,12 +13,12 @@
 #include "base/duration.h"
 #include "base/size.h"
 #include "base/text.h"
+#include "host/load/loader.h"
 #include "host/load/note.h"
 #include "host/load/options.h"
 #include "host/load/settings.h"
 #include "host/sandbox/sandbox.h"
 #include "host/schedule/schedule.h"
-#include "host/load/loader.h"
 
 #define VALUE_SIZE 1024
 

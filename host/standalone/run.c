@@ -11,16 +11,16 @@
 #include "base/macro.h"
 #include "base/shown.h"
 #include "base/text.h"
-#include "host/report/event.h"
 #include "host/crash/crash.h"
 #include "host/lifecycle/life.h"
+#include "host/load/options.h"
 #include "host/module/module.h"
+#include "host/process/alarm.h"
 #include "host/report/board.h"
+#include "host/report/event.h"
 #include "host/standalone/run_report.h"
 #include "host/standalone/run_signals.h"
-#include "host/process/alarm.h"
 #include "host/task/task.h"
-#include "host/load/options.h"
 
 #define STOP_DRAIN (10 * RV_SECOND)
 

@@ -20,13 +20,13 @@
 #include <string.h>
 
 #include "base/text.h"
-#include "host/report/event.h"
+#include "host/module/module.h"
 #include "host/report/board.h"
+#include "host/report/event.h"
 #include "host/report/log_sink.h"
 #include "host/schedule/wall_clock.h"
 #include "host/task/task_internal.h"
 #include "wire/scoreboard.h"
-#include "host/module/module.h"
 
 const char *task_name(const struct task_runner *runner)
 {

@@ -3,8 +3,8 @@
 #include <string.h>
 
 #include "base/text.h"
-#include "host/task/task.h"
 #include "host/module/module.h"
+#include "host/task/task.h"
 
 void task_request(struct host_module *module, const char *task, uint64_t request)
 {

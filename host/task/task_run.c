@@ -6,16 +6,16 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "base/text.h"
-#include "host/report/event.h"
-#include "host/report/board.h"
-#include "host/report/log_sink.h"
-#include "host/module/call.h"
-#include "host/task/task_internal.h"
-#include "wire/scoreboard.h"
-#include "wire/histogram.h"
-#include "host/module/module.h"
 #include "base/duration.h"
+#include "base/text.h"
+#include "host/module/call.h"
+#include "host/module/module.h"
+#include "host/report/board.h"
+#include "host/report/event.h"
+#include "host/report/log_sink.h"
+#include "host/task/task_internal.h"
+#include "wire/histogram.h"
+#include "wire/scoreboard.h"
 
 /* The run under way. */
 struct run {
