@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Start, check and stop; a reload is in module_reload.c. Everything that a start made is undone in
+ * Start, check and stop; a reload is in life_reload.c. Everything that a start made is undone in
  * reverse by a stop, and by a start that fails half way.
  */
 #include "host/lifecycle/life_internal.h"
