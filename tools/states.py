@@ -94,7 +94,7 @@ def collect_arrows(table):
     arrows = {(POLICY, box): [text] for box, text in DECISIONS.items()}
     for state, row in table.items():
         for event, states in row.items():
-            for box in simplify(states) - {place_of(state)}:
+            for box in sorted(simplify(states) - {place_of(state)}):
                 events = arrows.setdefault((place_of(state), box), [])
                 if event not in events:
                     events.append(event)
