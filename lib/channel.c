@@ -217,10 +217,10 @@ static enum attempt queue(struct rv_channel *channel, struct channel_waiter *wai
     return r;
 }
 
-static rv_duration deadline_of(const struct channel_waiter *waiter)
+static rv_time deadline_of(const struct channel_waiter *waiter)
 {
     if (waiter->from == 0)
-        return RV_FOREVER;
+        return RV_NEVER;
     return rv_now() + (waiter->sender ? CHANNEL_PUT_OFF : CHANNEL_SLEEP_ON);
 }
 

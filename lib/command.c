@@ -49,8 +49,8 @@ struct command {
     int pidfd;
     int output; /* read end; -1 after its end */
     struct command_output text;
-    /* After SIGTERM: when the grace is over, if ever; RV_FOREVER before, and after SIGKILL. */
-    rv_duration deadline;
+    /* After SIGTERM: when the grace is over, if ever; RV_NEVER before, and after SIGKILL. */
+    rv_time deadline;
     bool terminated; /* its group was sent SIGTERM */
     bool killed;     /* and SIGKILL */
 };
@@ -225,10 +225,10 @@ static int wait_end(struct command *command)
             command_group_spread(&command->group);
             terminate(command);
         }
-        if (command->deadline != RV_FOREVER && rv_now() >= command->deadline) {
+        if (command->deadline != RV_NEVER && rv_now() >= command->deadline) {
             command_group_signal(&command->group, SIGKILL);
             command->killed = true;
-            command->deadline = RV_FOREVER;
+            command->deadline = RV_NEVER;
         }
         if (parker_poll(wait.parker, fds, 2, command->deadline) < 0)
             break; /* what cannot be waited for is ended */
@@ -244,7 +244,7 @@ static int wait_end(struct command *command)
 /* Returns false when the deadline is over, or there is no way to wait. */
 static bool wait_member(struct command *command, int member)
 {
-    rv_duration look = deadline_after(LOOK_INTERVAL);
+    rv_time look = deadline_after(LOOK_INTERVAL);
     struct pollfd fds[3] = {{.fd = member, .events = POLLIN},
                             {.fd = command->output, .events = POLLIN}};
 
@@ -359,7 +359,7 @@ int rv_command_run(struct rv_context *ctx, char *const *argv,
                               .result = ret_result ? ret_result : &unwanted,
                               .pidfd = -1,
                               .output = -1,
-                              .deadline = RV_FOREVER};
+                              .deadline = RV_NEVER};
     int r = rv_context_err(ctx), cancelled;
 
     *command.result = (struct rv_command_result){0};

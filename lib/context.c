@@ -33,7 +33,7 @@
 
 static struct rv_context background = {
     .references = 1,
-    .deadline = RV_FOREVER,
+    .deadline = RV_NEVER,
     .fd = -1,
     .hook_lock = PTHREAD_MUTEX_INITIALIZER,
     .tree_lock = PTHREAD_MUTEX_INITIALIZER,
@@ -212,7 +212,7 @@ static void deadline_passed(struct timer *timer)
  */
 
 /* To the next tick of the kernel below: enough for an age, and nearly free. */
-static rv_duration coarse_now(void)
+static rv_time coarse_now(void)
 {
     struct timespec now;
 
@@ -241,7 +241,7 @@ static struct rv_context *make(struct rv_context *parent, bool attach)
     ctx->labels = parent->labels;
     attach = attach && parent != &background;
     ctx->top = attach ? parent->top : ctx;
-    ctx->deadline = attach ? parent->deadline : RV_FOREVER;
+    ctx->deadline = attach ? parent->deadline : RV_NEVER;
     return ctx;
 }
 
@@ -286,7 +286,7 @@ int rv_context_without_cancel(struct rv_context *parent, struct rv_context **ret
     return 0;
 }
 
-int rv_context_with_deadline(struct rv_context *parent, rv_duration deadline,
+int rv_context_with_deadline(struct rv_context *parent, rv_time deadline,
                              struct rv_context **ret_ctx)
 {
     struct rv_context *ctx = make(parent, true);

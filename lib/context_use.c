@@ -12,10 +12,10 @@ extern inline int rv_context_err(const struct rv_context *ctx);
 _Static_assert(offsetof(struct rv_context, err) == 0 && sizeof(_Atomic int) == sizeof(int),
                "rv_context_err() reads it there");
 
-bool rv_context_deadline(const struct rv_context *ctx, rv_duration *ret_deadline)
+bool rv_context_deadline(const struct rv_context *ctx, rv_time *ret_deadline)
 {
     *ret_deadline = ctx->deadline;
-    return ctx->deadline != RV_FOREVER;
+    return ctx->deadline != RV_NEVER;
 }
 
 /* Hooks ------------------------------------------------------------------------------------------
@@ -57,7 +57,7 @@ int rv_context_wait(struct rv_context *ctx)
     wait_init(&wait);
     hook.wait = &wait;
     if (context_hook_add(ctx, &hook) == 0) {
-        wait_for(&wait, RV_FOREVER);
+        wait_for(&wait, RV_NEVER);
         context_hook_remove(ctx, &hook);
     }
     return rv_context_err(ctx);

@@ -222,7 +222,7 @@ static int call(struct fan *fan, struct fan_worker *worker)
 {
     uint64_t number = atomic_load_explicit(&worker->done, memory_order_relaxed);
     bool measured = number % MEASURE_EVERY == 0;
-    rv_duration start = measured ? rv_now() : 0;
+    rv_time start = measured ? rv_now() : 0;
     int r = fan->fn(fan->ctx, worker->item, worker->result, fan->arg);
 
     if (measured)

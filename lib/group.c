@@ -97,13 +97,12 @@ static enum attempt push_somehow(struct rv_group *group, const struct start *sta
 }
 
 /* With the lock. Room that comes after this wakes whoever waits; room that came before is seen. */
-static bool must_wait(struct rv_group *group, struct group_waiter *waiter,
-                      rv_duration *ret_deadline)
+static bool must_wait(struct rv_group *group, struct group_waiter *waiter, rv_time *ret_deadline)
 {
     wait_init(&waiter->wait);
     list_append(&group->waiters, &waiter->list);
     group_tell_of_waiters(group);
-    *ret_deadline = group_may_start_more(group) ? rv_now() + STARVED : RV_FOREVER;
+    *ret_deadline = group_may_start_more(group) ? rv_now() + STARVED : RV_NEVER;
     if (ring_length(&group->ring) >= RUN_UP)
         return true;
     if (group->stopped) {
@@ -122,7 +121,7 @@ static bool wait_for_room(struct rv_group *group)
 {
     struct group_waiter waiter;
     struct context_hook hook = {.wait = &waiter.wait};
-    rv_duration deadline;
+    rv_time deadline;
     bool wait;
 
     pthread_mutex_lock(&group->lock);

@@ -215,7 +215,7 @@ static bool run_one(struct rv_group *group)
 /* Runs what is in the ring, until it is empty. Returns whether there was anything. */
 static bool run_all(struct rv_group *group)
 {
-    rv_duration start = rv_now(), now;
+    rv_time start = rv_now(), now;
     unsigned count = 0;
     bool going, any = false;
 

@@ -30,11 +30,11 @@
  */
 
 /* A deadline from a timeout: one of 0 or less has passed already. */
-rv_duration deadline_after(rv_duration timeout);
+rv_time deadline_after(rv_duration timeout);
 
-/* The first point after now of the grid that has `point` among its own; RV_FOREVER where that is
+/* The first point after now of the grid that has `point` among its own; RV_NEVER where that is
  * never. */
-rv_duration grid_next(rv_duration point, rv_duration interval, rv_duration now);
+rv_time grid_next(rv_time point, rv_duration interval, rv_time now);
 
 /* Forks (fork.c) ---------------------------------------------------------------------------------
  */
@@ -72,14 +72,14 @@ struct parker *parker_prepare(void);
 void parker_adopt(struct parker *parker);
 /* Instead, if the thread could not be made. */
 void parker_give_back(struct parker *parker);
-/* Sleeps until unparked or the deadline (monotonic, RV_FOREVER for none). May return early: callers
+/* Sleeps until unparked or the deadline (monotonic, RV_NEVER for none). May return early: callers
  * check what they wait for. Returns false after the deadline. */
-bool parker_park(struct parker *parker, rv_duration deadline);
+bool parker_park(struct parker *parker, rv_time deadline);
 /* The same, without looking for an unpark first. */
-bool parker_sleep(struct parker *parker, rv_duration deadline);
+bool parker_sleep(struct parker *parker, rv_time deadline);
 /* The same, but one of the descriptors being ready ends it too. Returns poll()'s count of those, or
  * a negative errno. fds has room for one more than count, at its end. */
-int parker_poll(struct parker *parker, struct pollfd *fds, size_t count, rv_duration deadline);
+int parker_poll(struct parker *parker, struct pollfd *fds, size_t count, rv_time deadline);
 /* hope_spin() with the calling thread's own hope, if any is left. */
 bool parker_look(unsigned pace, bool (*is_ready)(const void *arg), const void *arg);
 /* Ends the present or the next park. NULL does nothing. */
@@ -196,7 +196,7 @@ static inline int wait_result(const struct wait *wait)
 }
 
 /* Parks until the wait is claimed, by the deadline at the latest. Returns its result. */
-int wait_for(struct wait *wait, rv_duration deadline);
+int wait_for(struct wait *wait, rv_time deadline);
 
 /* Contexts (context.c) ---------------------------------------------------------------------------
  */
@@ -237,7 +237,7 @@ void contexts_forked(void);
 /* Lives with its owner; zeroed but for fn it is ready. fn runs on the timer's thread, with no lock
  * held, must not block, and may add or remove timers, this one included. */
 struct timer {
-    rv_duration due;
+    rv_time due;
     struct list list;
     uint16_t slot; /* of the wheel, plus one; 0: not armed */
     void (*fn)(struct timer *timer);
@@ -245,7 +245,7 @@ struct timer {
 
 /* Returns 0, or -EAGAIN when the timer's thread cannot be started; then it is not armed. One that is
  * armed is moved. */
-int timer_arm(struct timer *timer, rv_duration due);
+int timer_arm(struct timer *timer, rv_time due);
 /* Before the first that must not fail. Returns as timer_arm(). */
 int timer_prepare(void);
 /* Disarms it; if fn is running, waits for its end unless called from it. Returns whether it was

@@ -168,7 +168,7 @@ static void start(struct once_record *record)
 }
 
 /* Returns what ended the wait: 1 when the record is done, WAIT_CANCEL, or WAIT_TIMEOUT. */
-static int wait_until(struct rv_context *ctx, struct once_record *record, rv_duration deadline)
+static int wait_until(struct rv_context *ctx, struct once_record *record, rv_time deadline)
 {
     struct once_waiter waiter;
     struct context_hook hook = {.wait = &waiter.wait};
@@ -201,8 +201,7 @@ static int wait_done(struct rv_context *ctx, struct once_record *record)
     int r;
 
     do {
-        r = wait_until(ctx, record,
-                       atomic_load(&record->begun) ? RV_FOREVER : deadline_after(pause));
+        r = wait_until(ctx, record, atomic_load(&record->begun) ? RV_NEVER : deadline_after(pause));
         if (r == WAIT_TIMEOUT && executor_take_back(&record->work))
             start(record);
         pause = MIN(2 * pause, PAUSE_MAX);

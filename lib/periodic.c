@@ -40,9 +40,9 @@ struct rv_periodic {
     rv_function fn;
     void *arg;
     void (*ended)(int code, const char *text, void *arg);
-    rv_duration (*next)(void *arg);
+    rv_time (*next)(void *arg);
     rv_duration interval;
-    rv_duration due;
+    rv_time due;
     pthread_mutex_t lock;
     pthread_cond_t changed;
     pthread_t thread; /* that runs fn */
@@ -154,9 +154,9 @@ static bool run_once(struct rv_periodic *periodic, int *ret_code)
 }
 
 /* Under the lock, which it gives up for a `next` of the owner's: when the next run is due. */
-static rv_duration find_due(struct rv_periodic *periodic)
+static rv_time find_due(struct rv_periodic *periodic)
 {
-    rv_duration due;
+    rv_time due;
     uint64_t changes;
 
     if (!periodic->next)
@@ -171,7 +171,7 @@ static rv_duration find_due(struct rv_periodic *periodic)
 }
 
 /* Under the lock. */
-static void wait_until(struct rv_periodic *periodic, rv_duration time)
+static void wait_until(struct rv_periodic *periodic, rv_time time)
 {
     periodic->state = PERIODIC_WAITING;
     (void)timer_arm(&periodic->timer, time); /* cannot fail: its thread is there */

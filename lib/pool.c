@@ -10,7 +10,7 @@
 
 /* Waits on one of the pool's lists, to which the caller has added the waiter. */
 static void wait_on_list(struct rv_context *ctx, struct rv_pool *pool, struct pool_waiter *waiter,
-                         rv_duration deadline)
+                         rv_time deadline)
 {
     struct context_hook hook = {.wait = &waiter->wait};
 
@@ -208,7 +208,7 @@ static bool must_wait(struct rv_pool *pool, struct pool_waiter *waiter, bool put
 /* `since` is when the submitter first found no room. Workers may put it off for a while from then;
  * once that is over it has to look for itself, as the room may be there already. Returns false when
  * ctx is done. */
-static bool wait_for_room(struct rv_context *ctx, struct rv_pool *pool, rv_duration since)
+static bool wait_for_room(struct rv_context *ctx, struct rv_pool *pool, rv_time since)
 {
     struct pool_waiter waiter;
     bool put_off = rv_now() - since < POOL_PUT_OFF;
@@ -220,7 +220,7 @@ static bool wait_for_room(struct rv_context *ctx, struct rv_pool *pool, rv_durat
     pthread_mutex_unlock(&pool->lock);
     if (!wait)
         return true;
-    wait_on_list(ctx, pool, &waiter, waiter.from != 0 ? since + POOL_PUT_OFF : RV_FOREVER);
+    wait_on_list(ctx, pool, &waiter, waiter.from != 0 ? since + POOL_PUT_OFF : RV_NEVER);
     going = wait_result(&waiter.wait) != WAIT_CANCEL && rv_context_err(ctx) == 0;
     if (!going || wait_result(&waiter.wait) == WAIT_TIMEOUT) {
         /* Room that we were woken for is somebody else's now; and those behind may have been put
@@ -253,7 +253,7 @@ static void leave(struct rv_pool *pool)
 static enum attempt submit_waiting(struct rv_context *ctx, struct rv_pool *pool, rv_function fn,
                                    void *arg)
 {
-    rv_duration since = rv_now();
+    rv_time since = rv_now();
     enum attempt r;
 
     do {
@@ -316,7 +316,7 @@ int rv_pool_drain(struct rv_context *ctx, struct rv_pool *pool)
     pthread_mutex_unlock(&pool->lock);
     if (!wait)
         return 0;
-    wait_on_list(ctx, pool, &waiter, RV_FOREVER);
+    wait_on_list(ctx, pool, &waiter, RV_NEVER);
     leave(pool);
     return wait_result(&waiter.wait) == WAIT_CANCEL ? rv_context_err(ctx) : 0;
 }

@@ -15,7 +15,7 @@
 static void sleep_idle(struct rv_pool *pool, struct worker *worker)
 {
     bool sleeps_on = worker->from != 0, in_time = true;
-    rv_duration deadline = sleeps_on ? rv_now() + POOL_SLEEP_ON : RV_FOREVER;
+    rv_time deadline = sleeps_on ? rv_now() + POOL_SLEEP_ON : RV_NEVER;
 
     while (worker->idle && in_time) {
         pthread_mutex_unlock(&pool->lock);
@@ -81,7 +81,7 @@ static int make_attempt(struct rv_pool *pool, struct taken_job *taken, rv_durati
     struct rv_context *ctx = pool->ctx;
     bool timed = pool->options.timeout > 0;
     bool measured = pool->options.ended != NULL;
-    rv_duration start = measured ? rv_now() : 0;
+    rv_time start = measured ? rv_now() : 0;
     int r;
 
     taken->attempts++;
@@ -153,7 +153,7 @@ void pool_lose_all(struct rv_pool *pool, const struct rv_cause *cause)
 static bool work_once(struct rv_pool *pool, struct worker *worker)
 {
     struct taken_job taken;
-    rv_duration start;
+    rv_time start;
     unsigned count = 0;
 
     if (!pool_take_work(pool, worker, &taken))

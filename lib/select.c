@@ -199,7 +199,7 @@ static void dequeue_all(struct select *select)
 
 /* Parks until the wait is claimed, claiming it for a descriptor that is ready. Returns 0 or poll()'s
  * error. */
-static int park_polling(struct select *select, rv_duration deadline)
+static int park_polling(struct select *select, rv_time deadline)
 {
     while (wait_result(&select->wait) == WAIT_PENDING) {
         int r = parker_poll(select->wait.parker, select->fds, select->fd_count, deadline);
@@ -214,7 +214,7 @@ static int park_polling(struct select *select, rv_duration deadline)
                 if (select->clauses[i].kind == RV_CLAUSE_FD && select->clauses[i].revents)
                     wait_claim(&select->wait, (int)i + 1);
             }
-        } else if (deadline != RV_FOREVER && rv_now() >= deadline) {
+        } else if (deadline != RV_NEVER && rv_now() >= deadline) {
             wait_claim(&select->wait, WAIT_TIMEOUT);
         }
     }
@@ -223,7 +223,7 @@ static int park_polling(struct select *select, rv_duration deadline)
 
 /* Waits until a clause is served. Blocked: the deadline has passed, or *ret_error says what kept it
  * from polling. */
-static enum attempt wait_all(struct select *select, rv_duration deadline, int *ret_error)
+static enum attempt wait_all(struct select *select, rv_time deadline, int *ret_error)
 {
     struct context_hook hook = {.wait = &select->wait};
     struct channel_waiter *waiter;
@@ -332,7 +332,7 @@ static int look_at_fds(struct select *select)
 int rv_select(struct rv_context *ctx, struct rv_clause *clauses, size_t count, rv_duration timeout)
 {
     struct select select = {.ctx = ctx, .clauses = clauses, .count = count};
-    rv_duration deadline = timeout > 0 ? deadline_after(timeout) : 0;
+    rv_time deadline = timeout > 0 ? deadline_after(timeout) : 0;
     enum attempt attempt;
     int error = 0;
 

@@ -100,7 +100,7 @@ int rv_semaphore_acquire(struct rv_context *ctx, struct rv_semaphore *semaphore,
     if (context_hook_add(ctx, &hook) != 0)
         wait_claim(&waiter.wait, WAIT_CANCEL);
     else
-        wait_for(&waiter.wait, RV_FOREVER);
+        wait_for(&waiter.wait, RV_NEVER);
     context_hook_remove(ctx, &hook);
     pthread_mutex_lock(&semaphore->lock);
     if (wait_result(&waiter.wait) == WAIT_CANCEL) {

@@ -35,7 +35,7 @@ int rv_sleep(struct rv_context *ctx, rv_duration d)
 int rv_poll(struct rv_context *ctx, int fd, short events, rv_duration timeout)
 {
     struct pollfd fds[2] = {{.fd = fd, .events = events}};
-    rv_duration deadline = deadline_after(timeout);
+    rv_time deadline = deadline_after(timeout);
     struct context_hook hook = {0};
     struct wait wait;
     int r;
@@ -54,7 +54,7 @@ int rv_poll(struct rv_context *ctx, int fd, short events, rv_duration timeout)
     do {
         r = parker_poll(wait.parker, fds, 1, deadline);
     } while (r == 0 && wait_result(&wait) == WAIT_PENDING &&
-             (deadline == RV_FOREVER || rv_now() < deadline));
+             (deadline == RV_NEVER || rv_now() < deadline));
     context_hook_remove(ctx, &hook);
     if (wait_result(&wait) == WAIT_CANCEL)
         return rv_context_err(ctx);

@@ -23,7 +23,7 @@
 struct rv_ticker {
     pthread_mutex_t lock;
     rv_duration interval;
-    rv_duration next;
+    rv_time next;
     bool stopped;
     struct list waiters;
 };
@@ -70,9 +70,9 @@ static void wake_all(struct rv_ticker *ticker)
 }
 
 /* Under the lock. A tick that is due is taken, with all that were missed before it. */
-static bool take_tick(struct rv_ticker *ticker, rv_duration *ret_time)
+static bool take_tick(struct rv_ticker *ticker, rv_time *ret_time)
 {
-    rv_duration now = rv_now(), tick;
+    rv_time now = rv_now(), tick;
 
     if (now < ticker->next)
         return false;
@@ -83,12 +83,12 @@ static bool take_tick(struct rv_ticker *ticker, rv_duration *ret_time)
     return true;
 }
 
-int rv_ticker_wait(struct rv_context *ctx, struct rv_ticker *ticker, rv_duration *ret_time)
+int rv_ticker_wait(struct rv_context *ctx, struct rv_ticker *ticker, rv_time *ret_time)
 {
     for (;;) {
         struct ticker_waiter waiter;
         struct context_hook hook = {.wait = &waiter.wait};
-        rv_duration deadline;
+        rv_time deadline;
         int r = rv_context_err(ctx);
 
         if (r != 0)

@@ -12,7 +12,7 @@
 
 void drain_note_progress(struct host_module *module)
 {
-    rv_duration now = rv_now();
+    rv_time now = rv_now();
 
     atomic_store(&module->moved_at, now);
     /* For systemd, which waits for a stop as long as it moves. */

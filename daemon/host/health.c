@@ -106,7 +106,8 @@ static int call_limited(struct host_module *module)
 static int ask_always(struct rv_context *ctx _unused_, void *arg)
 {
     struct host_module *module = arg;
-    rv_duration next = rv_now(), soon = FIRST_PAUSE, now;
+    rv_time next = rv_now(), now;
+    rv_duration soon = FIRST_PAUSE;
 
     if (module_wait_for_gate(module) < 0)
         return 0;

@@ -59,7 +59,7 @@ int job_set_deadline(struct host_job *job, rv_duration timeout)
     int r;
 
     if (timeout <= 0 || __builtin_add_overflow(job->submitted_at, timeout, &job->deadline)) {
-        job->deadline = RV_FOREVER;
+        job->deadline = RV_NEVER;
         return 0;
     }
     job->timeout = timeout;

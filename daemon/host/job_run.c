@@ -21,7 +21,7 @@ struct host_job *job_create(struct pool_runner *runner, bool own, const void *da
     if (!job)
         return NULL;
     *job = (struct host_job){
-        .runner = runner, .submitted_at = rv_now(), .deadline = RV_FOREVER, .refs = 2};
+        .runner = runner, .submitted_at = rv_now(), .deadline = RV_NEVER, .refs = 2};
     pthread_mutex_init(&job->told, NULL);
     if (size > 0)
         memcpy(job->data, data, size);
@@ -159,7 +159,7 @@ int job_run(struct rv_context *ctx, void *arg)
         .grace = runner->settings->grace,
     };
     char limit[DURATION_TEXT_SIZE];
-    rv_duration begun = rv_now();
+    rv_time begun = rv_now();
     int r;
 
     job_await_told(job);

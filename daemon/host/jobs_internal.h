@@ -36,10 +36,10 @@ struct host_job {
     struct pool_runner *runner;
     struct rv_job job;
     uint64_t request;
-    rv_duration submitted_at; /* what a full queue held its submitter up is part of its waiting */
-    rv_duration begun_at;     /* its first attempt; 0: there was none */
+    rv_time submitted_at;     /* what a full queue held its submitter up is part of its waiting */
+    rv_time begun_at;         /* its first attempt; 0: there was none */
     rv_duration timeout;      /* its own, from then on; 0: it has none */
-    rv_duration deadline;     /* RV_FOREVER: it has none */
+    rv_time deadline;         /* RV_NEVER: it has none */
     struct rv_context *timed; /* done at the end of that; NULL: it has none */
     struct alarm alarm;       /* at its end */
     uint64_t generation;      /* of its runner when it was accepted */

@@ -61,7 +61,8 @@ struct module_op {
 struct drain {
     struct rv_context *limit; /* done at its end */
     struct alarm alarm;
-    rv_duration end, stall;
+    rv_time end;
+    rv_duration stall;
 };
 
 struct host_module {
@@ -92,7 +93,7 @@ struct host_module {
     struct scoreboard_module *record;
 
     struct drain drain;
-    _Atomic rv_duration moved_at; /* when something of its work last did */
+    _Atomic rv_time moved_at; /* when something of its work last did */
 
     pthread_mutex_t record_lock; /* protects record, which the health check writes too */
 

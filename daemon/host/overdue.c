@@ -50,9 +50,9 @@ static void context_done(struct alarm *alarm)
 }
 
 /* When the call hangs: past its deadline and grace; 0: it has no deadline. */
-static rv_duration busy_until(const struct overdue *overdue)
+static rv_time busy_until(const struct overdue *overdue)
 {
-    rv_duration deadline, until;
+    rv_time deadline, until;
 
     if (!rv_context_deadline(overdue->ctx, &deadline) ||
         __builtin_add_overflow(deadline, overdue->grace, &until))
@@ -62,11 +62,11 @@ static rv_duration busy_until(const struct overdue *overdue)
 
 /* The supervisor looks at a time that it knows of, and finds the next by itself: it need be told only
  * of one that comes before all that it knows. */
-static void announce(const struct overdue *overdue, rv_duration until)
+static void announce(const struct overdue *overdue, rv_time until)
 {
-    static _Atomic rv_duration told;
+    static _Atomic rv_time told;
     struct wire_message message = {.type = WIRE_BUSY, .module = overdue->slot, .deadline = until};
-    rv_duration known = atomic_load(&told);
+    rv_time known = atomic_load(&told);
 
     while (known < rv_now() || until < known)
         if (atomic_compare_exchange_weak(&told, &known, until)) {
@@ -77,7 +77,7 @@ static void announce(const struct overdue *overdue, rv_duration until)
 
 void overdue_begin(struct overdue *overdue)
 {
-    rv_duration until = busy_until(overdue);
+    rv_time until = busy_until(overdue);
 
     overdue->tid = gettid();
     atomic_init(&overdue->returned, false);

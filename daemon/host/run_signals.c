@@ -59,7 +59,7 @@ int run_signals_begin(void)
 void run_signals_watch(struct rv_context *ctx)
 {
     struct arrival arrival;
-    rv_duration first = 0;
+    rv_time first = 0;
     int signal = 0;
 
     for (;;) {

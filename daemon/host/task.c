@@ -166,7 +166,7 @@ static bool take_pending(struct task_runner *runner, uint64_t *ret_request)
 }
 
 /* After begin(). */
-static void run_all(struct task_runner *runner, uint64_t request, rv_duration due)
+static void run_all(struct task_runner *runner, uint64_t request, rv_time due)
 {
     struct task_end end;
     uint64_t next;
@@ -185,9 +185,9 @@ static void run_all(struct task_runner *runner, uint64_t request, rv_duration du
 /* The schedule -----------------------------------------------------------------------------------
  */
 
-static rv_duration start_planned(struct task_runner *runner, enum began began)
+static rv_time start_planned(struct task_runner *runner, enum began began)
 {
-    rv_duration due;
+    rv_time due;
 
     pthread_mutex_lock(&runner->lock);
     runner->plan = TASK_PLAN_NEXT;
@@ -259,7 +259,7 @@ static int tick(struct rv_context *ctx _unused_, void *arg)
 {
     struct task_runner *runner = arg;
     enum began began;
-    rv_duration due;
+    rv_time due;
     bool go_on, again;
 
     do {

@@ -20,7 +20,7 @@ struct run {
     struct task_runner *runner;
     struct rv_context *ctx;
     uint64_t number;
-    rv_duration cancelled_at; /* under the runner's lock */
+    rv_time cancelled_at; /* under the runner's lock */
 };
 
 void task_answer(struct task_runner *runner, uint64_t request, const struct task_end *end)
@@ -41,7 +41,7 @@ void task_answer(struct task_runner *runner, uint64_t request, const struct task
         module_emit(&message);
 }
 
-void task_accept(struct task_runner *runner, uint64_t request, uint64_t number, rv_duration since)
+void task_accept(struct task_runner *runner, uint64_t request, uint64_t number, rv_time since)
 {
     struct wire_message message = {.type = WIRE_ACCEPTED,
                                    .module = runner->module->slot,
@@ -95,9 +95,9 @@ static void count_end(struct scoreboard_task *record, int code, int ctx_err)
     }
 }
 
-static rv_duration planned(const struct task_runner *runner)
+static rv_time planned(const struct task_runner *runner)
 {
-    bool none = runner->schedule.due == RV_FOREVER || rv_context_err(runner->module->tasks) != 0;
+    bool none = runner->schedule.due == RV_NEVER || rv_context_err(runner->module->tasks) != 0;
 
     return none ? 0 : runner->schedule.due;
 }
@@ -106,7 +106,7 @@ static void publish_end(struct task_runner *runner, const struct run *run, int c
                         const char *text)
 {
     struct scoreboard_task *record = runner->record;
-    rv_duration now = rv_now();
+    rv_time now = rv_now();
     struct rv_cause cause;
 
     pthread_mutex_lock(&runner->lock);
@@ -202,11 +202,11 @@ static int make_run_context(struct task_runner *runner, uint64_t number,
     return r;
 }
 
-static void publish_begin(struct task_runner *runner, rv_duration due)
+static void publish_begin(struct task_runner *runner, rv_time due)
 {
     struct scoreboard_task *record = runner->record;
     const struct task_settings *settings = runner->settings;
-    rv_duration now = rv_now();
+    rv_time now = rv_now();
 
     scoreboard_write_begin(record);
     record->run++;
@@ -244,13 +244,13 @@ static int call(struct task_runner *runner, struct run *run)
 }
 
 /* One run from begin to end, by the thread that made the runner busy. */
-void task_run_once(struct task_runner *runner, uint64_t request, rv_duration due,
+void task_run_once(struct task_runner *runner, uint64_t request, rv_time due,
                    struct task_end *ret_end)
 {
     struct run run = {.runner = runner};
     char *const text = ret_end->text, limit[DURATION_TEXT_SIZE];
     struct rv_context *log;
-    rv_duration since;
+    rv_time since;
     uint32_t failed_before;
     int r, ctx_err = 0;
     bool counts; /* it was not cancelled */

@@ -52,12 +52,11 @@ struct schedule_now task_read_clocks(void)
 static void publish_due(struct task_runner *runner)
 {
     struct scoreboard_task *record = runner->record;
-    rv_duration due = runner->schedule.due;
+    rv_time due = runner->schedule.due;
 
     scoreboard_write_begin(record);
     record->next_due =
-        due == RV_FOREVER || runner->stopped || rv_context_err(runner->module->tasks) != 0 ? 0
-                                                                                           : due;
+        due == RV_NEVER || runner->stopped || rv_context_err(runner->module->tasks) != 0 ? 0 : due;
     schedule_points(&runner->schedule, record->points, SCOREBOARD_POINTS);
     task_write_open(runner);
     scoreboard_write_end(record);
@@ -126,11 +125,11 @@ static void follow_clock(struct task_runner *runner, const struct schedule_now *
 }
 
 /* Asked by the runtime: when is the next start? */
-static rv_duration next_start(void *arg)
+static rv_time next_start(void *arg)
 {
     struct task_runner *runner = arg;
     struct schedule_now now = task_read_clocks();
-    rv_duration due;
+    rv_time due;
 
     pthread_mutex_lock(&runner->lock);
     if (runner->plan == TASK_PLAN_NEXT)

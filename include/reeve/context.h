@@ -50,7 +50,7 @@ int rv_context_with_cancel(struct rv_context *parent, struct rv_context **ret_ct
 int rv_context_with_timeout(struct rv_context *parent, rv_duration timeout,
                             struct rv_context **ret_ctx);
 /* The same for a point of CLOCK_MONOTONIC; one that has passed, a negative one included, is at once. */
-int rv_context_with_deadline(struct rv_context *parent, rv_duration deadline,
+int rv_context_with_deadline(struct rv_context *parent, rv_time deadline,
                              struct rv_context **ret_ctx);
 /* Carries a value; key is compared by address, and both pointers stay the caller's. Returns 0 or
  * -ENOMEM. */
@@ -83,7 +83,7 @@ inline int rv_context_err(const struct rv_context *ctx)
 /* Fills in the cause; code 0 and an empty text if it is not done. Returns the code. */
 int rv_context_cause(const struct rv_context *ctx, struct rv_cause *ret_cause);
 /* Returns whether there is a deadline; then *ret_deadline is the earliest that counts. */
-bool rv_context_deadline(const struct rv_context *ctx, rv_duration *ret_deadline);
+bool rv_context_deadline(const struct rv_context *ctx, rv_time *ret_deadline);
 /* Returns the nearest value for key going up the tree, or NULL. */
 void *rv_context_value(const struct rv_context *ctx, const void *key);
 
@@ -137,8 +137,8 @@ struct rv_context_info {
     const struct rv_context *context; /* to be compared only */
     unsigned depth;
     int err;
-    rv_duration created;
-    rv_duration deadline; /* RV_FOREVER for none */
+    rv_time created;
+    rv_time deadline; /* RV_NEVER for none */
     struct rv_labels labels;
 };
 

@@ -23,7 +23,7 @@ void rv_ticker_destroy(struct rv_ticker *ticker);
 /* Blocks until the next tick; returns at once for one that passed since the last call. *ret_time
  * (may be NULL) is when the tick was due. Returns 0, the context's code, or -EPIPE once it is
  * stopped. */
-int rv_ticker_wait(struct rv_context *ctx, struct rv_ticker *ticker, rv_duration *ret_time);
+int rv_ticker_wait(struct rv_context *ctx, struct rv_ticker *ticker, rv_time *ret_time);
 /* A new grid from now. Wakes nobody early: who waits gets the new grid's first tick. Returns 0,
  * -EINVAL. */
 int rv_ticker_reset(struct rv_ticker *ticker, rv_duration interval);
@@ -44,11 +44,11 @@ struct rv_periodic_spec {
     /*
      * Decides when each run starts, on the monotonic clock, in place of interval and delay: asked at
      * the start, after each run, and by rv_periodic_reschedule(). What has passed is due at once,
-     * RV_FOREVER is never. Called on any thread, with no lock held; must neither block nor call
+     * RV_NEVER is never. Called on any thread, with no lock held; must neither block nor call
      * rv_periodic functions.
      * NULL: the grid of interval.
      */
-    rv_duration (*next)(void *arg);
+    rv_time (*next)(void *arg);
 };
 
 /*

@@ -53,7 +53,7 @@ int resolve(struct rv_context *ctx, const char *host, rv_duration timeout, char 
 
 struct target {
     struct address address;
-    rv_duration not_before; /* of rv_now(): libcurl's own resolver may still be at it until then */
+    rv_time not_before; /* of rv_now(): libcurl's own resolver may still be at it until then */
 };
 
 struct httpcheck {

@@ -202,7 +202,7 @@ static int out_of_time(struct fetch *fetch, const struct transfer *transfer, con
 
 /* One address. Returns 0, with a result in the fetch or a location in the transfer, or the context's code. */
 static int transfer_run(struct rv_context *ctx, struct fetch *fetch, struct transfer *transfer,
-                        rv_duration deadline)
+                        rv_time deadline)
 {
     struct curl_slist *entries;
     rv_duration left = deadline - rv_now();
@@ -255,7 +255,7 @@ static int make_window(const struct httpcheck *check, char **ret_window)
 /* From the target through its redirects. */
 static int follow(struct rv_context *ctx, struct fetch *fetch, char *window)
 {
-    rv_duration deadline = rv_now() + fetch->check->timeout;
+    rv_time deadline = rv_now() + fetch->check->timeout;
     struct address here = {0}, next;
     int r = 0;
 
@@ -287,7 +287,7 @@ static int follow(struct rv_context *ctx, struct fetch *fetch, char *window)
 int fetch_run(struct rv_context *ctx, void *arg)
 {
     struct fetch *fetch = arg;
-    rv_duration begin = rv_now();
+    rv_time begin = rv_now();
     char *window;
     int r = 0;
 

@@ -203,7 +203,7 @@ static int run_command(struct work *work)
                                          .output_max = (size_t)spool->output_max,
                                          .grace = spool->kill_after > 0 ? spool->kill_after : -1};
     struct rv_command_result result;
-    rv_duration start = rv_now();
+    rv_time start = rv_now();
     int r;
 
     /* The attempt before may have left one. */

@@ -98,7 +98,7 @@ static int with_cancel(struct rv_context *ctx)
 static int with_timeout(struct rv_context *ctx)
 {
     struct rv_context *child = NULL;
-    rv_duration deadline;
+    rv_time deadline;
     int r = rv_context_with_timeout(ctx, RV_HOUR, &child);
 
     return finish(r == 0 && !rv_context_deadline(child, &deadline) ? -EPROTO : r, &child);
@@ -323,7 +323,7 @@ static int once(struct rv_context *ctx)
 static int ticker(struct rv_context *ctx)
 {
     struct rv_ticker *made;
-    rv_duration time;
+    rv_time time;
     int r = rv_ticker_create(RV_MILLISECOND, &made);
 
     if (r < 0)

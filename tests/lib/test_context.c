@@ -19,7 +19,7 @@ static struct rv_context *child_of(struct rv_context *parent)
 static void test_background(void **state)
 {
     struct rv_context *ctx = rv_context_background();
-    rv_duration deadline;
+    rv_time deadline;
     (void)state;
 
     rv_context_cancel(ctx, 0, NULL);
@@ -59,7 +59,7 @@ static void test_cause_is_inherited_and_first_wins(void **state)
 static void test_deadlines(void **state)
 {
     struct rv_context *outer, *inner, *past;
-    rv_duration outer_deadline, inner_deadline;
+    rv_time outer_deadline, inner_deadline;
     (void)state;
 
     assert_int_equal(rv_context_with_timeout(rv_context_background(), RV_HOUR, &outer), 0);

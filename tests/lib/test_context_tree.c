@@ -117,7 +117,7 @@ static void test_a_deadline_is_a_cause(void **state)
 static void test_deadlines_that_never_come(void **state)
 {
     struct rv_context *ctx, *below;
-    rv_duration deadline, other;
+    rv_time deadline, other;
     (void)state;
 
     assert_int_equal(rv_context_with_timeout(bg, RV_FOREVER, &ctx), 0);

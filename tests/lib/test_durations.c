@@ -167,7 +167,7 @@ static int await_run(struct rv_context *ctx, struct planned *planned,
     return r;
 }
 
-static rv_duration next_planned(void *arg)
+static rv_time next_planned(void *arg)
 {
     struct planned *planned = arg;
 
@@ -372,7 +372,7 @@ static void test_backoff(void **state)
 
 static int expect_no_deadline(struct rv_context *ctx, void *arg)
 {
-    rv_duration deadline;
+    rv_time deadline;
 
     atomic_store((_Atomic int *)arg, rv_context_deadline(ctx, &deadline) ? 2 : 1);
     return 0;

@@ -23,7 +23,7 @@ struct planner {
     _Atomic int cancel; /* at which question */
 };
 
-static rv_duration plan_and_cancel(void *arg)
+static rv_time plan_and_cancel(void *arg)
 {
     struct planner *planner = arg;
 
@@ -73,7 +73,7 @@ static void test_a_schedule_may_cancel(void **state)
     }
 }
 
-static rv_duration plan_by_arg(void *arg)
+static rv_time plan_by_arg(void *arg)
 {
     struct planner *planner = arg;
 

@@ -125,7 +125,7 @@ static void test_no_wake_up_is_shared(void **state)
 
 struct side {
     int fd;
-    rv_duration start;
+    rv_time start;
 };
 
 /* Polls that end at the same moments as those of the other process. */

@@ -16,7 +16,7 @@ static struct rv_context *bg;
 /* Until another one does so at the same time: on a busy machine one that is woken may wait for a processor. */
 static void take_a_while(void)
 {
-    rv_duration end = rv_now() + 300 * RV_MICROSECOND;
+    rv_time end = rv_now() + 300 * RV_MICROSECOND;
 
     enter();
     while (peak < 2 && rv_now() < end)

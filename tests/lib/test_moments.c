@@ -13,7 +13,7 @@ static struct rv_context *bg;
 /* So many nanoseconds from now, the processor kept. */
 static void spin_for(rv_duration time)
 {
-    rv_duration end = rv_now() + time;
+    rv_time end = rv_now() + time;
 
     while (rv_now() < end)
         ;
@@ -48,7 +48,7 @@ static void test_a_stop_as_a_run_begins(void **state)
     (void)state;
 
     for (int round = 0; round < rounds_of(20000); round++) {
-        rv_duration latest = rv_now() + roll(&dice, 100000);
+        rv_time latest = rv_now() + roll(&dice, 100000);
 
         atomic_store(&begun, 0);
         assert_int_equal(rv_periodic_start(bg, &spec, wait_for_cancel, NULL, &periodic), 0);
@@ -67,7 +67,7 @@ static int stop_many(struct rv_context *ctx, void *arg)
     (void)arg;
 
     for (int round = 0; round < rounds_of(3000); round++) {
-        rv_duration due = rv_now() + 300 * RV_MICROSECOND;
+        rv_time due = rv_now() + 300 * RV_MICROSECOND;
 
         for (int i = 0; i < TOGETHER; i++) {
             rv_duration delay = due - rv_now();

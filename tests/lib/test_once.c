@@ -104,7 +104,7 @@ static const char key;
 
 static int look_around(struct rv_context *ctx, void *arg)
 {
-    rv_duration deadline;
+    rv_time deadline;
 
     if (rv_context_value(ctx, &key) != arg)
         return -1;

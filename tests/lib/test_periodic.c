@@ -164,7 +164,7 @@ struct plan {
     _Atomic int runs;
 };
 
-static rv_duration plan_next(void *arg)
+static rv_time plan_next(void *arg)
 {
     struct plan *plan = arg;
 
@@ -178,14 +178,14 @@ static int plan_run(struct rv_context *ctx, void *arg)
 
     (void)ctx;
     /* What is due next is decided before the run returns. */
-    atomic_store(&plan->due, RV_FOREVER);
+    atomic_store(&plan->due, RV_NEVER);
     atomic_fetch_add(&plan->runs, 1);
     return 0;
 }
 
 static void test_next_decides(void **state)
 {
-    struct plan plan = {.due = RV_FOREVER};
+    struct plan plan = {.due = RV_NEVER};
     struct rv_periodic_spec spec = {.size = sizeof(spec), .next = plan_next};
     struct rv_periodic *periodic;
     (void)state;
@@ -216,7 +216,7 @@ static int poke(void *arg)
 }
 
 /* The next point of a grid: asking again must not put it off. */
-static rv_duration soon(void *arg)
+static rv_time soon(void *arg)
 {
     (void)arg;
     return (rv_now() / (50 * RV_MICROSECOND) + 1) * 50 * RV_MICROSECOND;
@@ -262,7 +262,7 @@ static void test_specs(void **state)
     assert_int_equal(rv_periodic_start(bg, &spec, mass_fn, NULL, &periodic), -EINVAL);
     /* As a program that was built before there was a next: whatever is there is not read. */
     spec.size = offsetof(struct rv_periodic_spec, next);
-    spec.next = (rv_duration(*)(void *))(uintptr_t)1;
+    spec.next = (rv_time(*)(void *))(uintptr_t)1;
     assert_int_equal(rv_periodic_start(bg, &spec, mass_fn, NULL, &periodic), 0);
     assert_int_equal(rv_periodic_stop(periodic), -ECANCELED);
 }

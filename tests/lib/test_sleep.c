@@ -29,7 +29,7 @@ static void test_a_sleep_is_not_short(void **state)
     (void)state;
 
     for (size_t i = 0; i < sizeof(lengths) / sizeof(lengths[0]); i++) {
-        rv_duration start = rv_now();
+        rv_time start = rv_now();
 
         assert_int_equal(rv_sleep(bg, lengths[i]), 0);
         assert_true(rv_now() - start >= lengths[i]);

@@ -61,7 +61,7 @@ static int send_elements(void *arg)
         if (!ctx)
             return -ENOMEM;
         /* A context that is not timed must not wait for ever: it tries and cancels. */
-        if (!rv_context_deadline(ctx, &(rv_duration){0}))
+        if (!rv_context_deadline(ctx, &(rv_time){0}))
             traffic->sent[element] =
                 rv_channel_try_send(traffic->channels[roll(&dice, CHANNELS)], &element) == 0;
         else
@@ -92,7 +92,7 @@ static int receive_elements(void *arg)
             ctx = some_context(&dice);
             if (!ctx)
                 return -ENOMEM;
-            r = rv_context_deadline(ctx, &(rv_duration){0})
+            r = rv_context_deadline(ctx, &(rv_time){0})
                     ? rv_channel_recv(ctx, traffic->channels[at], &elements[at])
                     : -EAGAIN;
             rv_context_unref(ctx);
@@ -185,7 +185,7 @@ static int take_and_give(void *arg)
 
         if (!ctx)
             return -ENOMEM;
-        r = roll(&dice, 4) && rv_context_deadline(ctx, &(rv_duration){0})
+        r = roll(&dice, 4) && rv_context_deadline(ctx, &(rv_time){0})
                 ? rv_semaphore_acquire(ctx, counter.semaphore, weight)
                 : rv_semaphore_try_acquire(counter.semaphore, weight);
         if (r == 0) {

@@ -10,7 +10,7 @@ static struct rv_context *bg;
 struct wait_call {
     struct rv_context *ctx;
     struct rv_ticker *ticker;
-    rv_duration time;
+    rv_time time;
 };
 
 static int call_wait(void *arg)
@@ -57,7 +57,7 @@ static void test_intervals_that_cannot_be(void **state)
 /* The first tick is one interval away, and none comes before its time. */
 static void test_no_tick_is_early(void **state)
 {
-    rv_duration before = rv_now(), time;
+    rv_time before = rv_now(), time;
     struct rv_ticker *ticker = make(RV_MILLISECOND);
     (void)state;
 
@@ -77,7 +77,7 @@ static void test_no_tick_is_early(void **state)
 static void test_missed_ticks_are_one(void **state)
 {
     struct rv_ticker *ticker = make(100 * RV_MICROSECOND);
-    rv_duration first, second;
+    rv_time first, second;
     (void)state;
 
     assert_int_equal(rv_sleep(bg, RV_MILLISECOND), 0);
@@ -145,7 +145,7 @@ static void test_teardown(void **state)
 /* Several wait: each tick goes to one of them. */
 static void test_a_tick_goes_to_one(void **state)
 {
-    rv_duration start = rv_now();
+    rv_time start = rv_now();
     struct rv_ticker *ticker = make(RV_MILLISECOND);
     struct wait_call call = {bg, ticker, 0};
     struct caller callers[3];

@@ -169,7 +169,7 @@ static int call_tick(void *arg)
 
 static void test_ticker_keeps_its_grid(void **state)
 {
-    rv_duration first, last = 0, tick;
+    rv_time first, last = 0, tick;
     struct rv_ticker *ticker;
     (void)state;
 
