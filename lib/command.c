@@ -369,13 +369,9 @@ int rv_command_run(struct rv_context *ctx, char *const *argv,
         return -EINVAL;
     if (!argv[0])
         return rv_fail(-EINVAL, "cannot run a command without a program");
-    if (options)
-        command.options = *options;
+    command.options = options ? *options : (struct rv_command_options)RV_COMMAND_DEFAULTS;
     if (command.options.output_max == 0)
         command.options.output_max = (size_t)64 * 1024;
-    if (command.options.grace == 0)
-        command.options.grace = 5 * RV_SECOND;
-    command.options.grace = MAX(command.options.grace, 0);
     command_group_init(&command.group);
     r = prepare(&command);
     child_status_keep();

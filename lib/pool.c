@@ -109,8 +109,7 @@ int rv_pool_create(struct rv_context *ctx, const struct rv_pool_options *options
     if (!pool)
         return -ENOMEM;
     memset(pool, 0, sizeof(*pool));
-    if (options)
-        pool->options = *options;
+    pool->options = options ? *options : (struct rv_pool_options)RV_POOL_DEFAULTS;
     set_defaults(&pool->options);
     short_mutex_init(&pool->lock);
     pthread_cond_init(&pool->all_gone, NULL);

@@ -79,7 +79,7 @@ static void report(struct rv_pool *pool, const struct taken_job *taken, enum rv_
 static int make_attempt(struct rv_pool *pool, struct taken_job *taken, rv_duration *ret_duration)
 {
     struct rv_context *ctx = pool->ctx;
-    bool timed = pool->options.timeout > 0;
+    bool timed = pool->options.timeout != RV_FOREVER;
     bool measured = pool->options.ended != NULL;
     rv_time start = measured ? rv_now() : 0;
     int r;

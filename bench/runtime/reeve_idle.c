@@ -92,7 +92,7 @@ uint64_t reeve_idle(const struct size *size)
 {
     struct rv_periodic_spec hourly = {
         .size = sizeof(hourly), .interval = RV_HOUR, .delay = RV_HOUR};
-    struct rv_pool_options options = {.size = sizeof(options), .workers = 4};
+    struct rv_pool_options options = {.size = sizeof(options), .workers = 4, .timeout = RV_FOREVER};
     struct rv_context *ctx = rv_context_background();
     struct rv_periodic *periodic;
     struct rv_runtime_stats stats;

@@ -37,8 +37,10 @@ static int busy(struct rv_context *ctx, void *arg)
 
 static struct rv_pool *make_pool(const struct size *size)
 {
-    struct rv_pool_options options = {
-        .size = sizeof(options), .workers = size->workers, .queue = (unsigned)size->capacity};
+    struct rv_pool_options options = {.size = sizeof(options),
+                                      .workers = size->workers,
+                                      .queue = (unsigned)size->capacity,
+                                      .timeout = RV_FOREVER};
     struct rv_pool *pool;
 
     check(rv_pool_create(rv_context_background(), &options, &pool), "rv_pool_create");

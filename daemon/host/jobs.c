@@ -69,7 +69,7 @@ int jobs_create(struct host_module *module, const struct rv_module_pool *definit
         .size = sizeof(options),
         .workers = (unsigned)settings->workers,
         .queue = (size_t)settings->queue,
-        .timeout = settings->timeout,
+        .timeout = settings->timeout > 0 ? settings->timeout : RV_FOREVER,
         .retries = (unsigned)settings->retries,
         .backoff = settings->backoff > 0 ? settings->backoff : POOL_BACKOFF,
         .backoff_max = settings->backoff_max,

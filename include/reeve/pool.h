@@ -31,12 +31,13 @@ struct rv_job_end {
     rv_duration duration; /* of the last attempt */
 };
 
-/* A job that returns -EBADMSG says that what it was given can never be right: it has no further attempts. */
+/* A job that returns -EBADMSG says that what it was given can never be right: it has no further attempts. Begins as
+ * RV_POOL_DEFAULTS, as a timeout of 0 ends each attempt at once. */
 struct rv_pool_options {
     size_t size;             /* sizeof(struct rv_pool_options) */
     unsigned workers;        /* 0: as many as there are processors */
     size_t queue;            /* jobs that can wait; 0: 1024 */
-    rv_duration timeout;     /* of one attempt; 0 or less, or RV_FOREVER: none */
+    rv_duration timeout;     /* of one attempt; 0 or less: at once; RV_FOREVER: none */
     unsigned retries;        /* further attempts after a failure other than -EBADMSG */
     rv_duration backoff;     /* before the first retry; doubles, with jitter; 0 or less: 100 ms */
     rv_duration backoff_max; /* of the pauses; 0 or less: 1 minute, or backoff if that is longer */
@@ -45,6 +46,9 @@ struct rv_pool_options {
     void (*ended)(const struct rv_job_end *end, void *arg);
     void *arg;
 };
+
+/* An initialiser: as many workers as there are processors, no timeout, no retries. */
+#define RV_POOL_DEFAULTS {.size = sizeof(struct rv_pool_options), .timeout = RV_FOREVER}
 
 struct rv_pool_stats {
     unsigned workers;
@@ -59,7 +63,8 @@ struct rv_pool_stats {
 };
 
 /*
- * Reserves the workers' threads. The pool's context is a child of ctx. options may be NULL. Returns
+ * Reserves the workers' threads. The pool's context is a child of ctx. options may be NULL:
+ * RV_POOL_DEFAULTS. Returns
  * 0, -EAGAIN when the threads cannot be had, -EINVAL, -ENOTSUP in a child of fork(), or -ENOMEM.
  */
 int rv_pool_create(struct rv_context *ctx, const struct rv_pool_options *options,

@@ -258,7 +258,7 @@ static int run(struct rv_context *ctx, void *state)
         .size = sizeof(options),
         .directory = exec->directory,
         .output_max = (size_t)exec->output_max,
-        .grace = exec->kill_after > 0 ? exec->kill_after : -1,
+        .grace = exec->kill_after,
     };
     struct rv_command_result result;
     const char *how;

@@ -201,7 +201,7 @@ static int run_command(struct work *work)
                           (char *)"spool",   path,         NULL};
     struct rv_command_options options = {.size = sizeof(options),
                                          .output_max = (size_t)spool->output_max,
-                                         .grace = spool->kill_after > 0 ? spool->kill_after : -1};
+                                         .grace = spool->kill_after};
     struct rv_command_result result;
     rv_time start = rv_now();
     int r;

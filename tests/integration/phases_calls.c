@@ -284,7 +284,7 @@ static int group(struct rv_context *ctx)
 
 static int pool(struct rv_context *ctx)
 {
-    struct rv_pool_options options = {.size = sizeof(options), .workers = 1};
+    struct rv_pool_options options = {.size = sizeof(options), .workers = 1, .timeout = RV_FOREVER};
     struct rv_pool_stats stats;
     struct rv_pool *made;
     int r = rv_pool_create(ctx, &options, &made);

@@ -31,7 +31,8 @@ static int nothing(struct rv_context *ctx, void *arg)
 
 static struct rv_pool *make_pool(struct rv_context *ctx)
 {
-    struct rv_pool_options options = {.size = sizeof(options), .workers = 1, .queue = 1};
+    struct rv_pool_options options = {
+        .size = sizeof(options), .workers = 1, .queue = 1, .timeout = RV_FOREVER};
     struct rv_pool *pool;
 
     assert_int_equal(rv_pool_create(ctx, &options, &pool), 0);
@@ -307,8 +308,11 @@ static void note_loss(const struct rv_job_end *end, void *arg)
 static void test_a_discard_without_a_code(void **state)
 {
     int code = 1;
-    struct rv_pool_options options = {
-        .size = sizeof(options), .workers = 1, .ended = note_loss, .arg = &code};
+    struct rv_pool_options options = {.size = sizeof(options),
+                                      .workers = 1,
+                                      .ended = note_loss,
+                                      .arg = &code,
+                                      .timeout = RV_FOREVER};
     struct rv_pool *pool;
     (void)state;
 

@@ -21,7 +21,7 @@ static int run(const char *script, const struct rv_command_options *options,
 
 static void test_command(void **state)
 {
-    struct rv_command_options options = {.size = sizeof(options)};
+    struct rv_command_options options = {.size = sizeof(options), .grace = 5 * RV_SECOND};
     struct rv_command_result result;
     char *const nothing[] = {(char *)"/nonexistent/program", NULL};
     (void)state;
@@ -78,7 +78,7 @@ static void test_command(void **state)
 static void test_the_first_and_the_last_is_kept(void **state)
 {
     static const size_t limits[] = {1, 2, 3, 7, 100, 1000, 18893, 18894, 18895, 20000};
-    struct rv_command_options options = {.size = sizeof(options)};
+    struct rv_command_options options = {.size = sizeof(options), .grace = 5 * RV_SECOND};
     struct rv_command_result whole, part;
     (void)state;
 
@@ -183,13 +183,14 @@ static void test_what_ignores_its_end_is_killed(void **state)
 }
 
 /* Its child would tidy up, if there were time. */
-static void test_without_a_grace(void **state)
+static void end_without_a_grace(rv_duration grace)
 {
-    struct rv_command_options options = {.size = sizeof(options), .grace = -1};
+    struct rv_command_options options = RV_COMMAND_DEFAULTS;
     struct rv_command_result result;
     struct fifo fifo;
     char script[300];
-    (void)state;
+
+    options.grace = grace;
 
     make_fifo(&fifo);
     snprintf(script, sizeof(script), "export f=%s; " TIDIES "& read pid < $f", fifo.path);
@@ -197,6 +198,15 @@ static void test_without_a_grace(void **state)
     assert_null(strstr(result.output, "tidied\n"));
     free(result.output);
     remove_fifo(&fifo);
+}
+
+static void test_without_a_grace(void **state)
+{
+    struct rv_command_result result;
+    (void)state;
+
+    end_without_a_grace(0);
+    end_without_a_grace(-1);
     /* A signal that has no name of its own. */
     assert_int_equal(run("kill -40 $$", NULL, &result), -ECHILD);
     assert_int_equal(result.signal, 40);
@@ -443,7 +453,7 @@ static void test_statuses_where_sigchld_is_ignored(void **state)
 
 static void test_options_of_an_unknown_size(void **state)
 {
-    struct rv_command_options options = {.size = sizeof(options) - 1};
+    struct rv_command_options options = {.size = sizeof(options) - 1, .grace = 5 * RV_SECOND};
     struct rv_command_result result = {.exit_code = 1};
     (void)state;
 

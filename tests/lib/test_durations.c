@@ -349,7 +349,8 @@ static void test_backoff(void **state)
                                               .backoff = longs[i],
                                               .backoff_max = limited ? 1 : 0,
                                               .ended = note_ended,
-                                              .arg = &attempts};
+                                              .arg = &attempts,
+                                              .timeout = RV_FOREVER};
             struct rv_pool_stats stats;
             struct rv_pool *pool;
 
@@ -370,28 +371,43 @@ static void test_backoff(void **state)
         }
 }
 
-static int expect_no_deadline(struct rv_context *ctx, void *arg)
+/* NEVER: there is no deadline. AT_ONCE: it has passed. */
+static int look_at_deadline(struct rv_context *ctx, void *arg)
 {
     rv_time deadline;
+    enum outcome seen = SOON;
 
-    atomic_store((_Atomic int *)arg, rv_context_deadline(ctx, &deadline) ? 2 : 1);
+    if (!rv_context_deadline(ctx, &deadline))
+        seen = NEVER;
+    else if (rv_context_err(ctx) == -ETIMEDOUT)
+        seen = AT_ONCE;
+    atomic_store((_Atomic int *)arg, (int)seen);
     return 0;
 }
 
 static void test_a_jobs_time(void **state)
 {
-    static const rv_duration none[] = {0, -1, INT64_MIN, RV_FOREVER, RV_FOREVER - 1};
+    static const struct {
+        rv_duration timeout;
+        enum outcome expected;
+    } cases[] = {{0, AT_ONCE},    {-1, AT_ONCE},           {INT64_MIN, AT_ONCE},
+                 {RV_HOUR, SOON}, {RV_FOREVER - 1, NEVER}, {RV_FOREVER, NEVER}};
     (void)state;
 
-    for (size_t i = 0; i < sizeof(none) / sizeof(none[0]); i++) {
-        struct rv_pool_options options = {.size = sizeof(options), .timeout = none[i]};
-        _Atomic int seen = 0;
+    /* The last is that of pools without options. */
+    for (size_t i = 0; i <= sizeof(cases) / sizeof(cases[0]); i++) {
+        bool with = i < sizeof(cases) / sizeof(cases[0]);
+        struct rv_pool_options options = RV_POOL_DEFAULTS;
+        _Atomic int seen = -1;
         struct rv_pool *pool;
 
-        assert_int_equal(rv_pool_create(bg, &options, &pool), 0);
-        assert_int_equal(rv_pool_submit(bg, pool, expect_no_deadline, &seen), 0);
+        assert_true(options.timeout == RV_FOREVER);
+        if (with)
+            options.timeout = cases[i].timeout;
+        assert_int_equal(rv_pool_create(bg, with ? &options : NULL, &pool), 0);
+        assert_int_equal(rv_pool_submit(bg, pool, look_at_deadline, &seen), 0);
         assert_int_equal(rv_pool_drain(bg, pool), 0);
-        assert_int_equal(seen, 1);
+        assert_int_equal(seen, with ? cases[i].expected : NEVER);
         rv_pool_destroy(pool);
     }
 }

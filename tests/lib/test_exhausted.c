@@ -34,7 +34,8 @@ static int lift_limit(void **state)
 /* Each thread is taken by one of these, until the pool is cancelled. */
 static struct rv_pool *take_all_threads(rv_function fn, void *arg)
 {
-    struct rv_pool_options options = {.size = sizeof(options), .workers = THREADS};
+    struct rv_pool_options options = {
+        .size = sizeof(options), .workers = THREADS, .timeout = RV_FOREVER};
     struct rv_pool *pool;
 
     assert_int_equal(rv_pool_create(bg, &options, &pool), 0);
@@ -378,7 +379,8 @@ static void test_queued_work_is_served_by_whoever_is_free(void **state)
 
 static void test_more_workers_than_can_be_counted(void **state)
 {
-    struct rv_pool_options options = {.size = sizeof(options), .workers = UINT32_MAX};
+    struct rv_pool_options options = {
+        .size = sizeof(options), .workers = UINT32_MAX, .timeout = RV_FOREVER};
     struct rv_pool *pool;
     (void)state;
 

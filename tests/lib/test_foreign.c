@@ -206,8 +206,11 @@ static void use_the_pool(const struct rv_job_end *end, void *arg)
 static void test_the_end_of_a_job_may_use_its_pool(void **state)
 {
     struct teller teller;
-    struct rv_pool_options options = {
-        .size = sizeof(options), .workers = 1, .ended = use_the_pool, .arg = &teller};
+    struct rv_pool_options options = {.size = sizeof(options),
+                                      .workers = 1,
+                                      .ended = use_the_pool,
+                                      .arg = &teller,
+                                      .timeout = RV_FOREVER};
     char element;
     (void)state;
 

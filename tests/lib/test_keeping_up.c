@@ -41,7 +41,8 @@ static int work_longer(struct rv_context *ctx, void *arg)
 
 static void test_pool(void **state)
 {
-    struct rv_pool_options options = {.size = sizeof(options), .workers = WORKERS, .queue = 1024};
+    struct rv_pool_options options = {
+        .size = sizeof(options), .workers = WORKERS, .queue = 1024, .timeout = RV_FOREVER};
     struct rv_pool *pool;
     (void)state;
 

@@ -160,7 +160,8 @@ static void ignore(void *arg)
 /* Who cancels has marked the pool's context and not come to the pool, as that has many siblings. */
 static void test_a_destroy_beside_a_cancel(void **state)
 {
-    struct rv_pool_options options = {.size = sizeof(options), .workers = 1, .queue = 1};
+    struct rv_pool_options options = {
+        .size = sizeof(options), .workers = 1, .queue = 1, .timeout = RV_FOREVER};
     struct rv_context *children[CHILDREN];
     struct rv_after *afters[CHILDREN];
     struct caller submitter, canceller;
@@ -231,7 +232,7 @@ static int keep_full(void *arg)
 /* A job that waits for the one behind it gets it, though there is always something in the queue. */
 static void test_a_job_behind_one_that_blocks(void **state)
 {
-    struct rv_pool_options options = {.size = sizeof(options), .workers = 2};
+    struct rv_pool_options options = {.size = sizeof(options), .workers = 2, .timeout = RV_FOREVER};
     struct caller callers[2];
     struct rv_pool *pool;
     (void)state;

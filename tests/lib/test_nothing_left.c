@@ -147,8 +147,12 @@ static void call(struct world *world, int (*function)(void *arg))
 static void begin(struct world *world)
 {
     static const int list[] = {SIGUSR1, 0};
-    struct rv_pool_options options = {
-        .size = sizeof(options), .workers = 2, .queue = 2, .ended = note_end, .arg = world};
+    struct rv_pool_options options = {.size = sizeof(options),
+                                      .workers = 2,
+                                      .queue = 2,
+                                      .ended = note_end,
+                                      .arg = world,
+                                      .timeout = RV_FOREVER};
     struct rv_periodic_spec spec = {
         .size = sizeof(spec), .interval = RV_HOUR, .ended = note_periodic_end};
 

@@ -70,7 +70,8 @@ static void test_a_retry_that_is_due_just_then(void **state)
                                       .retries = 3,
                                       .backoff = RV_MILLISECOND,
                                       .ended = note_end,
-                                      .arg = &ends};
+                                      .arg = &ends,
+                                      .timeout = RV_FOREVER};
     struct rv_pool *pool;
     (void)state;
 

@@ -79,7 +79,8 @@ static void test_pools(void **state)
                                           .queue = 1 + roll(&dice, 8),
                                           .retries = roll(&dice, 3),
                                           .backoff = 10 * RV_MICROSECOND,
-                                          .timeout = roll(&dice, 2) * 20 * RV_MICROSECOND,
+                                          .timeout =
+                                              roll(&dice, 2) ? 20 * RV_MICROSECOND : RV_FOREVER,
                                           .ended = note_end,
                                           .arg = &books};
         struct submitter submitters[THREADS];

@@ -430,7 +430,7 @@ static int commands(void)
 {
     char *const argv[] = {(char *)"cat", NULL};
     struct rv_command_options options = {
-        .size = sizeof(options), .input = "some input", .input_size = 10};
+        .size = sizeof(options), .input = "some input", .input_size = 10, .grace = 5 * RV_SECOND};
     struct rv_command_result result = {.output = UNTOUCHED};
     int r = rv_command_run(bg, argv, &options, &result);
 
