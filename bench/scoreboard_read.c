@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <time.h>
 
-#include "daemon/wire/scoreboard.h"
+#include "wire/scoreboard.h"
 
 #define COUNT 5000000
 

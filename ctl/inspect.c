@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * reeve-host --describe writes records (daemon/host/describe.h), which become JSON here. The module's
+ * reeve-host --describe writes records (host/standalone/describe.h), which become JSON here. The module's
  * code ran in that process and may have written what it likes: unknown records and keys are left out,
  * and every value is made printable.
  */

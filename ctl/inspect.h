@@ -4,7 +4,7 @@
 #define REEVE_CTL_INSPECT_H
 
 #include "ctl/ctl.h"
-#include "daemon/config/config.h"
+#include "settings/config.h"
 
 /*
  * The configuration that ctl names, or reeved's default. *ret_config is NULL when there is none: then

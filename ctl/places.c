@@ -29,7 +29,7 @@ static bool find_in_build_tree(char *program, char *modules, size_t size)
     char top[PATH_MAX];
 
     find_top(top, sizeof(top));
-    snprintf(program, size, "%.4000s/daemon/host/reeve-host", top);
+    snprintf(program, size, "%.4000s/host/reeve-host", top);
     snprintf(modules, size, "%.4000s/modules", top);
     return *top != '\0' && access(program, X_OK) == 0;
 }

@@ -3,7 +3,7 @@
 #ifndef REEVE_CTL_PLACES_H
 #define REEVE_CTL_PLACES_H
 
-#include "daemon/config/config.h"
+#include "settings/config.h"
 
 void places_find_host(char *ret_program, size_t size);
 

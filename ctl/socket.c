@@ -17,8 +17,8 @@
 #include <unistd.h>
 
 #include "base/text.h"
-#include "daemon/config/config.h"
-#include "daemon/config/ini_file.h"
+#include "settings/config.h"
+#include "settings/ini_file.h"
 
 #define PATH_SIZE sizeof(((struct sockaddr_un *)NULL)->sun_path)
 

@@ -8,8 +8,8 @@
 #include "base/duration.h"
 #include "base/log.h"
 #include "base/macro.h"
+#include "daemon/control/supervisor.h"
 #include "daemon/loop/loop.h"
-#include "daemon/supervisor/supervisor.h"
 
 /* A disk that is well takes less. */
 #define MOMENT NSEC_PER_SEC

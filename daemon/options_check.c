@@ -6,9 +6,9 @@
 
 #include "base/text.h"
 #include "daemon/loop/loop.h"
-#include "daemon/supervisor/check.h"
-#include "daemon/supervisor/host.h"
-#include "daemon/supervisor/stray.h"
+#include "daemon/process/host.h"
+#include "daemon/process/orphan.h"
+#include "daemon/unit/check.h"
 
 static void check_done(void *arg)
 {

@@ -14,7 +14,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/text.h"
-#include "daemon/wire/hold.h"
+#include "wire/hold.h"
 
 /* Whether the path leads to the program that this process runs. */
 static bool is_this_program(const char *path)

@@ -5,7 +5,7 @@
 
 #include <limits.h>
 
-#include "daemon/config/config.h"
+#include "settings/config.h"
 
 struct places {
     char program[PATH_MAX]; /* of this reeved, as it was started: what an upgrade executes */

@@ -5,8 +5,8 @@
  */
 #include <stdio.h>
 
-#include "daemon/config/settings.h"
-#include "daemon/host/settings.h"
+#include "host/load/settings.h"
+#include "settings/settings.h"
 
 static void print(const char *table, const char *key, const char *fallback, bool list,
                   bool required, const char *help)

@@ -28,13 +28,13 @@
 #include "base/duration.h"
 #include "base/log.h"
 #include "base/shown.h"
+#include "daemon/control/operate.h"
+#include "daemon/control/plan.h"
 #include "daemon/edge/edge_internal.h"
 #include "daemon/edge/log_ring.h"
 #include "daemon/loop/descriptors.h"
 #include "daemon/loop/http_handover.h"
 #include "daemon/loop/http_head.h"
-#include "daemon/supervisor/operate.h"
-#include "daemon/supervisor/plan.h"
 
 /* The control socket has some more connections than so many. */
 #define WAITING_MAX 192

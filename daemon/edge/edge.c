@@ -12,7 +12,7 @@
 #include "base/duration.h"
 #include "base/log.h"
 #include "daemon/edge/log_ring.h"
-#include "daemon/wire/message.h"
+#include "wire/message.h"
 
 /* Limits of both servers; the design gives the reasons for the times. */
 #define REQUEST_TIMEOUT (5 * NSEC_PER_SEC)

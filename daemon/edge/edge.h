@@ -6,8 +6,8 @@
 #ifndef REEVE_EDGE_EDGE_H
 #define REEVE_EDGE_EDGE_H
 
-#include "daemon/state/fields.h"
-#include "daemon/supervisor/supervisor.h"
+#include "daemon/control/supervisor.h"
+#include "daemon/serialize/fields.h"
 
 struct edge;
 struct loop;

@@ -7,9 +7,9 @@
 
 #include "base/clock.h"
 #include "base/text.h"
+#include "daemon/control/snapshot.h"
 #include "daemon/edge/edge.h"
 #include "daemon/loop/http.h"
-#include "daemon/supervisor/snapshot.h"
 
 struct exposition;
 struct log_ring;

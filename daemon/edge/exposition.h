@@ -11,7 +11,7 @@
 #include <stdint.h>
 
 #include "base/text.h"
-#include "daemon/wire/histogram.h"
+#include "wire/histogram.h"
 
 enum metric_type { GAUGE, COUNTER, HISTOGRAM, INFO };
 

@@ -5,9 +5,9 @@
 #include "base/clock.h"
 #include "base/duration.h"
 #include "base/shown.h"
+#include "daemon/control/health_rules.h"
 #include "daemon/edge/edge_internal.h"
 #include "daemon/edge/json_writer.h"
-#include "daemon/supervisor/judge.h"
 
 /* One document; what all checks have in common. */
 struct health_writer {

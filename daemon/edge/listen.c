@@ -9,8 +9,8 @@
 #include <unistd.h>
 
 #include "base/log.h"
-#include "daemon/config/address.h"
 #include "daemon/edge/edge_internal.h"
+#include "settings/address.h"
 
 #define BACKLOG 1024
 

@@ -9,7 +9,7 @@
 #include "base/list.h"
 #include "base/log_record.h"
 #include "base/text.h"
-#include "daemon/state/fields.h"
+#include "daemon/serialize/fields.h"
 
 /* Of all lines together; the supervisor is to stay small. */
 #define BYTES_MAX (128 * 1024)

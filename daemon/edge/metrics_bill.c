@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* What the hosts and the supervisor take of the machine, as metrics. */
 #include "base/duration.h"
+#include "daemon/control/bill.h"
 #include "daemon/edge/edge_internal.h"
 #include "daemon/edge/exposition.h"
-#include "daemon/supervisor/bill.h"
 
 static double to_seconds(int64_t ns)
 {

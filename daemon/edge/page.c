@@ -10,8 +10,8 @@
 #include <string.h>
 
 #include "base/duration.h"
+#include "daemon/control/health_rules.h"
 #include "daemon/edge/edge_internal.h"
-#include "daemon/supervisor/judge.h"
 
 static json_t *task_state(const struct snapshot *snapshot, const struct snapshot_task *task)
 {

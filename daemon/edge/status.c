@@ -5,8 +5,8 @@
 #include "base/clock.h"
 #include "base/duration.h"
 #include "base/shown.h"
+#include "daemon/control/bill.h"
 #include "daemon/edge/edge_internal.h"
-#include "daemon/supervisor/bill.h"
 
 json_t *edge_seconds(int64_t ns)
 {

@@ -11,7 +11,7 @@
 #include "base/list.h"
 #include "daemon/edge/edge_internal.h"
 #include "daemon/loop/loop.h"
-#include "daemon/supervisor/request.h"
+#include "daemon/unit/request.h"
 
 #define PATIENCE NSEC_PER_SEC
 

@@ -12,10 +12,10 @@
 
 #include "base/clock.h"
 #include "base/fd.h"
-#include "daemon/config/address.h"
-#include "daemon/config/config.h"
-#include "daemon/supervisor/policy.h"
-#include "daemon/supervisor/reload.h"
+#include "daemon/control/reload.h"
+#include "daemon/unit/policy.h"
+#include "settings/address.h"
+#include "settings/config.h"
 
 #define INCLUDED_MAX 3
 

@@ -10,8 +10,8 @@
 #include "tests/fuzz/fuzz.h"
 
 #include "base/clock.h"
-#include "daemon/supervisor/judge.h"
-#include "daemon/supervisor/watch.h"
+#include "daemon/control/health_rules.h"
+#include "daemon/control/watchdog.h"
 #include "tests/fuzz/world.h"
 
 #define RECORDS(array)                                                               \

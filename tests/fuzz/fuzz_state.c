@@ -3,9 +3,9 @@
 #include "tests/fuzz/fuzz.h"
 
 #include "base/log.h"
-#include "daemon/config_state.h"
+#include "daemon/control/supervisor_serialize.h"
 #include "daemon/edge/edge.h"
-#include "daemon/supervisor/state.h"
+#include "daemon/upgrade/config_serialize.h"
 
 static const struct config_places places = {"/run/reeve", "/var/lib/reeve",
                                             "/usr/lib/reeve/modules"};

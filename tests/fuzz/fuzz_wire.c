@@ -4,7 +4,7 @@
 
 #include <errno.h>
 
-#include "daemon/wire/message.h"
+#include "wire/message.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {

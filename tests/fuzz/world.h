@@ -7,10 +7,10 @@
 #ifndef REEVE_TESTS_FUZZ_WORLD_H
 #define REEVE_TESTS_FUZZ_WORLD_H
 
+#include "daemon/control/supervisor_internal.h"
 #include "daemon/edge/edge_internal.h"
-#include "daemon/supervisor/host_internal.h"
-#include "daemon/supervisor/supervisor_internal.h"
-#include "daemon/supervisor/tenancy.h"
+#include "daemon/process/host_internal.h"
+#include "daemon/unit/tenancy.h"
 
 #define WORLD_HOSTS 2
 

@@ -7,7 +7,7 @@ import sys
 
 
 def refused(root):
-    with open(os.path.join(root, "daemon/host/filter/rules.c"), encoding="utf-8") as file:
+    with open(os.path.join(root, "host/sandbox/filter/rules.c"), encoding="utf-8") as file:
         table = re.search(r"\bdenied\[\] = \{(.*?)\n\};", file.read(), re.DOTALL).group(1)
     return [name.lower() for name in re.findall(r"(?:SCMP_SYS\(|CALL_)(\w+)", table)]
 

@@ -21,7 +21,7 @@
 #include <cmocka.h>
 
 #include "base/macro.h"
-#include "daemon/host/sandbox_filter.h"
+#include "host/sandbox/sandbox_filter.h"
 
 #define CALLS 600 /* above every number in use */
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Files and tables of modules: what is refused, and with which words. */
-#include "daemon/host/loader.h"
+#include "host/load/loader.h"
 #include "tests/support/test.h"
 
 #include <sys/stat.h>

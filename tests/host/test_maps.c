@@ -8,7 +8,7 @@
 #include <sys/mman.h>
 
 #include "base/macro.h"
-#include "daemon/host/maps.h"
+#include "host/crash/maps.h"
 
 struct search {
     uintptr_t address;

@@ -14,7 +14,7 @@
 #include <cmocka.h>
 #include <reeve/module.h>
 
-#include "daemon/host/note.h"
+#include "host/load/note.h"
 
 /* A file with a note of somebody else's, and then ours. */
 struct file {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Lines of a section bound to a module's state, its tasks and its pools. */
-#include "daemon/host/options.h"
+#include "host/load/options.h"
 #include "tests/support/test.h"
 
 struct state {

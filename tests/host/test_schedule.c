@@ -4,7 +4,7 @@
 
 #include "base/calendar.h"
 #include "base/zone.h"
-#include "daemon/host/schedule.h"
+#include "host/schedule/schedule.h"
 #include "tests/support/cmocka.h"
 
 #define S RV_SECOND

@@ -6,7 +6,7 @@
  * failures has left them out.
  */
 #include "base/macro.h"
-#include "daemon/host/schedule.h"
+#include "host/schedule/schedule.h"
 #include "tests/support/cmocka.h"
 #include "tests/support/dice.h"
 

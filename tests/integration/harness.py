@@ -27,7 +27,7 @@ import unittest
 sys.path.append(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
 # What tests run, in the build folder.
-PARTS = ("daemon", "ctl", "lib", "modules", "tests/integration")
+PARTS = ("daemon", "host", "ctl", "lib", "modules", "tests/fixtures")
 
 
 def find_build():
@@ -59,6 +59,9 @@ def is_open(path):
 BUILD = find_build()
 REEVED = os.path.join(BUILD, "daemon", "reeved")
 REEVECTL = os.path.join(BUILD, "ctl", "reevectl")
+REEVE_HOST = os.path.join(BUILD, "host", "reeve-host")
+REEVE_SYMBOLS = os.path.join(BUILD, "host", "reeve-symbols")
+FIXTURES = os.path.join(BUILD, "tests", "fixtures")
 # A sanitizer ends a process in a way of its own, and takes what some tests are about.
 SANITIZED = "asan" in os.path.basename(BUILD)
 # A machine under load, sanitizers included, is slow and not broken.

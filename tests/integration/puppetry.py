@@ -4,7 +4,7 @@ import os
 
 import harness
 
-PUPPET = os.path.join(harness.BUILD, "tests", "integration", "puppet.so")
+PUPPET = os.path.join(harness.FIXTURES, "puppet.so")
 HEARTBEAT = "[module:heart]\nload = heartbeat\nbeat.every = 20ms\n"
 
 

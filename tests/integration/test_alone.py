@@ -11,7 +11,7 @@ import unittest
 import harness
 from puppetry import PUPPET
 
-HOST = os.path.join(harness.BUILD, "daemon", "host", "reeve-host")
+HOST = harness.REEVE_HOST
 
 
 class Alone(unittest.TestCase):

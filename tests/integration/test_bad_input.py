@@ -11,7 +11,7 @@ import subprocess
 import harness
 
 MODULES = os.path.join(harness.BUILD, "modules")
-BAD = os.path.join(harness.BUILD, "tests", "integration")
+BAD = harness.FIXTURES
 
 
 class BadInput(harness.DaemonTest):
@@ -124,7 +124,7 @@ class BadInput(harness.DaemonTest):
             self.assertIn("reeved", done.stdout)
 
     def test_host_alone(self):
-        host = os.path.join(harness.BUILD, "daemon", "host", "reeve-host")
+        host = harness.REEVE_HOST
         done = subprocess.run([host, "--run", os.path.join(MODULES, "exec.so"), "comand=x"],
                               check=False, capture_output=True, text=True, timeout=harness.PATIENCE)
         self.assertEqual(done.returncode, 1)

@@ -9,8 +9,8 @@ import subprocess
 import harness
 from puppetry import HEARTBEAT, PUPPET
 
-HOST = os.path.join(harness.BUILD, "daemon", "host", "reeve-host")
-SYMBOLS = os.path.join(harness.BUILD, "daemon", "host", "reeve-symbols")
+HOST = harness.REEVE_HOST
+SYMBOLS = harness.REEVE_SYMBOLS
 CLOSED = ("0<&-", "1>&-", "2>&-", "0<&- 2>&-", "1>&- 2>&-", "0<&- 1>&- 2>&-")
 
 

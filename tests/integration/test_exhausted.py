@@ -9,7 +9,7 @@ import unittest
 import harness
 from test_limits import is_sanitized
 
-EXHAUSTED = os.path.join(harness.BUILD, "tests", "integration", "exhausted.so")
+EXHAUSTED = os.path.join(harness.FIXTURES, "exhausted.so")
 # Each word uses up what it says; "wait" has the job go on until it is cancelled.
 LIMITS = {
     "memory": "memory",

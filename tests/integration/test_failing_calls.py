@@ -16,7 +16,7 @@ import traceback
 
 import harness
 
-LIBRARY = os.path.join(harness.BUILD, "tests", "integration", "failing.so")
+LIBRARY = os.path.join(harness.FIXTURES, "failing.so")
 CONFIG = ("[module:heart]\nload = heartbeat\nbeat.every = 20ms\nrestart-delay = 20ms\n"
           "restart-delay-max = 20ms\nrestart-limit = 1000/1s\ndrain = 50ms\ngrace = 50ms\n")
 FOR_EVER = 1 << 60

@@ -10,7 +10,7 @@ import harness
 from operating import SLOW, GoalTest
 from puppetry import HEARTBEAT, PUPPET, puppet
 
-GATED = os.path.join(harness.BUILD, "tests", "integration", "gated.so")
+GATED = os.path.join(harness.FIXTURES, "gated.so")
 BREAKER = os.path.join(os.path.dirname(PUPPET), "breaker.so")
 SLOTS = 512  # of a process
 

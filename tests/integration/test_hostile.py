@@ -19,7 +19,7 @@ import time
 
 import harness
 
-HOSTILE = os.path.join(harness.BUILD, "tests", "integration", "hostile.so")
+HOSTILE = os.path.join(harness.FIXTURES, "hostile.so")
 NEIGHBOURS = "".join(f"[module:{name}]\nload = heartbeat\nfile = {name}\nbeat.every = 20ms\n"
                      for name in ("left", "right"))
 

@@ -10,7 +10,7 @@ import unittest
 
 import harness
 
-BAD = os.path.join(harness.BUILD, "tests", "integration")
+BAD = harness.FIXTURES
 HERE = os.path.dirname(os.path.abspath(__file__))
 DESCRIBED = os.path.join(BAD, "described.so")
 

@@ -18,10 +18,10 @@ import unittest.mock
 import harness
 import tools
 
-BREAKER = os.path.join(harness.BUILD, "tests", "integration", "breaker.so")
-EXHAUSTED = os.path.join(harness.BUILD, "tests", "integration", "exhausted.so")
-HOSTILE = os.path.join(harness.BUILD, "tests", "integration", "hostile.so")
-OTHER = os.path.join(harness.BUILD, "tests", "integration", "puppet.so")
+BREAKER = os.path.join(harness.FIXTURES, "breaker.so")
+EXHAUSTED = os.path.join(harness.FIXTURES, "exhausted.so")
+HOSTILE = os.path.join(harness.FIXTURES, "hostile.so")
+OTHER = os.path.join(harness.FIXTURES, "puppet.so")
 IS_ROOT = os.getuid() == 0
 # The name of an answer, as the breaker gives one.
 ANSWER = "EREMOTEIO"

@@ -13,7 +13,7 @@ from puppetry import HEARTBEAT, PUPPET, PuppetTest, puppet
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 SOURCE = os.path.dirname(os.path.dirname(HERE))
-ODD_NAMES = os.path.join(harness.BUILD, "tests", "integration", "oddnames.so")
+ODD_NAMES = os.path.join(harness.FIXTURES, "oddnames.so")
 OPEN_METRICS = {"Accept": "application/openmetrics-text; version=1.0.0, text/plain; q=0.5"}
 
 

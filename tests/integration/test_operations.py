@@ -9,7 +9,7 @@ import harness
 import tools
 from puppetry import HEARTBEAT, PUPPET, PuppetTest, puppet
 
-GATED = os.path.join(harness.BUILD, "tests", "integration", "gated.so")
+GATED = os.path.join(harness.FIXTURES, "gated.so")
 
 
 class Operations(PuppetTest):

@@ -153,7 +153,7 @@ class Program(upgrading.UpgradeTest):
         shutil.copy(harness.REEVED if not suffix else os.path.join(upgrading.OBJECTS, "reeved" + suffix),
                     os.path.join(folder, "reeved"))
         shutil.copy(os.path.join(upgrading.OBJECTS, "reeve-host" + suffix) if suffix else
-                    os.path.join(harness.BUILD, "daemon", "host", "reeve-host"), os.path.join(folder, "host", "reeve-host"))
+                    harness.REEVE_HOST, os.path.join(folder, "host", "reeve-host"))
 
     def assert_runs(self, daemon, version):
         """Only root may look at reeved; to others what it says of the hosts' version must do."""

@@ -7,8 +7,8 @@ import subprocess
 
 import harness
 
-PHASES = os.path.join(harness.BUILD, "tests", "integration", "phases.so")
-HOST = os.path.join(harness.BUILD, "daemon", "host", "reeve-host")
+PHASES = os.path.join(harness.FIXTURES, "phases.so")
+HOST = harness.REEVE_HOST
 HERE = os.path.dirname(os.path.abspath(__file__))
 
 # For hosts and tests alone: what they would do here is take something away from the host.
@@ -51,7 +51,7 @@ class Phases(harness.DaemonTest):
     def test_each_is_called(self):
         symbols = subprocess.run(["nm", "-D", "--defined-only", os.path.join(harness.BUILD, "lib", "libreeve.so")],
                                  capture_output=True, text=True, check=True).stdout
-        with open(os.path.join(HERE, "phases_calls.c"), encoding="utf-8") as file:
+        with open(os.path.join(HERE, "..", "fixtures", "phases_calls.c"), encoding="utf-8") as file:
             text = file.read()
         public = set(re.findall(r" T (rv_\w+)", symbols))
         self.assertGreater(len(public), 80)

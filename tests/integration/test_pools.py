@@ -6,7 +6,7 @@ import os
 import harness
 from puppetry import PuppetTest, puppet
 
-SUBMITTER = os.path.join(harness.BUILD, "tests", "integration", "submitter.so")
+SUBMITTER = os.path.join(harness.FIXTURES, "submitter.so")
 
 
 def submitter(*lines):

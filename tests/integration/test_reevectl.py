@@ -12,7 +12,7 @@ from puppetry import HEARTBEAT, PUPPET, PuppetTest, puppet
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 SOURCE = os.path.dirname(os.path.dirname(HERE))
-BAD = os.path.join(harness.BUILD, "tests", "integration")
+BAD = harness.FIXTURES
 DESCRIBED = os.path.join(BAD, "described.so")
 
 TIME = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z"
@@ -279,7 +279,7 @@ class Usage(harness.unittest.TestCase):
         self.assertEqual({line.split()[0] for line in commands.splitlines()}, set(self.TAKEN))
 
     def test_output_that_cannot_be_written(self):
-        host = os.path.join(harness.BUILD, "daemon", "host", "reeve-host")
+        host = harness.REEVE_HOST
         for words in ([harness.REEVECTL, "--help"], [harness.REEVECTL, "--version"], [harness.REEVECTL, "describe", DESCRIBED],
                       [harness.REEVECTL, "describe", "--json", DESCRIBED], [harness.REEVED, "--help"],
                       [harness.REEVED, "--version"], [host, "--help"],

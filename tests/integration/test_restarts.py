@@ -15,7 +15,7 @@ from puppetry import HEARTBEAT, PUPPET, PuppetTest, puppet
 
 # Of <linux/ptrace.h>.
 PTRACE_SEIZE = 0x4206
-HASTY = os.path.join(harness.BUILD, "tests", "integration", "hasty.so")
+HASTY = os.path.join(harness.FIXTURES, "hasty.so")
 
 
 class Reasons(PuppetTest):

@@ -19,7 +19,7 @@ from test_limits import HOSTILE, IS_ROOT, LimitsTest, hide_landlock
 
 # reeved as the first process of a container, whose group is one from outside.
 CONTAINER = ["unshare", "--map-root-user", "--pid", "--fork", "--kill-child", "--mount-proc"]
-MEDDLER = os.path.join(harness.BUILD, "tests", "integration", "meddler.so")
+MEDDLER = os.path.join(harness.FIXTURES, "meddler.so")
 
 
 def why_no_container():

@@ -12,8 +12,8 @@ import harness
 from puppetry import PUPPET, PuppetTest, puppet
 
 HOUR = 3600 * 10**9
-SCARCE = os.path.join(harness.BUILD, "tests", "integration", "libscarce.so")
-STEPCLOCK = os.path.join(harness.BUILD, "tests", "integration", "libstepclock.so")
+SCARCE = os.path.join(harness.FIXTURES, "libscarce.so")
+STEPCLOCK = os.path.join(harness.FIXTURES, "libstepclock.so")
 
 
 class Schedules(PuppetTest):

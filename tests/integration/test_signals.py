@@ -11,7 +11,7 @@ import sys
 import harness
 from puppetry import HEARTBEAT, PUPPET, PuppetTest, puppet
 
-HOST = os.path.join(harness.BUILD, "daemon", "host", "reeve-host")
+HOST = harness.REEVE_HOST
 MODULES = os.path.join(harness.BUILD, "modules")
 SIDE_EFFECTS = (signal.SIGPIPE, signal.SIGIO, signal.SIGXFSZ)
 

@@ -495,7 +495,7 @@ class Changes(SpoolTest):
     def test_a_writer_that_opens_again_and_again(self):
         daemon = self.spool('cat "$1"').wait_started()
         pid = daemon.module("spool")["pid"]
-        writer = os.path.join(harness.BUILD, "tests", "integration", "reopener")
+        writer = os.path.join(harness.FIXTURES, "reopener")
         count = 300
         done = subprocess.run([writer, self.path(daemon), str(count)], check=False, timeout=harness.PATIENCE)
         self.assertEqual(done.returncode, 0)

@@ -14,7 +14,7 @@ import unittest.mock
 import harness
 from puppetry import HEARTBEAT, PUPPET, PuppetTest, puppet
 
-BADLOAD = os.path.join(harness.BUILD, "tests", "integration", "badload.so")
+BADLOAD = os.path.join(harness.FIXTURES, "badload.so")
 
 
 class Order(PuppetTest):
@@ -161,7 +161,7 @@ class Starts(PuppetTest):
 
     def start_hasty(self, *lines):
         """A module that fails before it is ready: again and again in a new life."""
-        hasty = os.path.join(harness.BUILD, "tests", "integration", "hasty.so")
+        hasty = os.path.join(harness.FIXTURES, "hasty.so")
         daemon = self.daemon("\n".join(
             ["[module:hasty]", f"load = {hasty}", "restart-limit = 1000/1s", "restart-delay = 1ms",
              "restart-delay-max = 1ms", "essential = no", *lines, ""]) +

@@ -6,7 +6,7 @@ import shutil
 import harness
 import puppetry
 
-OBJECTS = os.path.join(harness.BUILD, "tests", "integration")
+OBJECTS = harness.FIXTURES
 
 
 class UpgradeTest(puppetry.PuppetTest):
@@ -23,7 +23,7 @@ class UpgradeTest(puppetry.PuppetTest):
         instance.program = os.path.join(instance.folder, "bin", "reeved")
         self.install(instance, harness.REEVED)
         for name in "reeve-host", "reeve-symbols":
-            shutil.copy(os.path.join(harness.BUILD, "daemon", "host", name),
+            shutil.copy(os.path.join(harness.BUILD, "host", name),
                         os.path.join(instance.folder, "bin", "host", name))
         return instance
 
@@ -40,7 +40,7 @@ class UpgradeTest(puppetry.PuppetTest):
 
     def install_present(self, daemon):
         self.install(daemon, harness.REEVED)
-        self.install(daemon, os.path.join(harness.BUILD, "daemon", "host", "reeve-host"),
+        self.install(daemon, harness.REEVE_HOST,
                      "host/reeve-host")
 
     def upgrade(self, daemon, generation):

@@ -21,7 +21,7 @@ SOURCE = os.environ["REEVE_SOURCE"]
 PAGES = os.path.join(BUILD, "man")
 REEVECTL = os.path.join(BUILD, "ctl", "reevectl")
 REEVED = os.path.join(BUILD, "daemon", "reeved")
-HOST = os.path.join(BUILD, "daemon", "host", "reeve-host")
+HOST = os.path.join(BUILD, "host", "reeve-host")
 PAGE = re.compile(r"[\w.-]+\.[1-8]$")
 # Pages of others that ours refer to.
 FOREIGN = {"addr2line(1)", "journalctl(1)", "pkg-config(1)", "timeout(1)",
@@ -106,7 +106,7 @@ class Manual(unittest.TestCase):
             text = re.search(table + r"\[\] = \{\n(.*?)\n\};", text, re.S)[1]
             return re.findall(r'\{"([a-z-]+)",', text)
 
-        config, host = "daemon/config/settings.c", "daemon/host/settings.c"
+        config, host = "settings/settings.c", "host/load/settings.c"
         wanted = keys(config, "daemon_settings") + keys(config, "module_settings")
         wanted += ["TASK." + key for key in keys(host, "task_table")]
         wanted += ["POOL." + key for key in keys(host, "pool_table")]
@@ -116,7 +116,7 @@ class Manual(unittest.TestCase):
 
     def test_the_sample_shows_the_defaults(self):
         def pairs(table):
-            text = read(SOURCE, "daemon/config/settings.c")
+            text = read(SOURCE, "settings/settings.c")
             text = re.search(table + r"\[\] = \{\n(.*?)\n\};", text, re.S)[1]
             return re.findall(r'\{"([a-z-]+)",\s*\w+,\s*\w+\([\w.]+\),\s*"([^"]*)"', text)
 

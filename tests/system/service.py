@@ -20,7 +20,7 @@ def puppet(name, *lines, load=PUPPET):
 
 def prepare(boot):
     """Once a boot: the modules that the tests bring along."""
-    boot.copy(os.path.join(BUILD, "tests/integration/puppet.so"), PUPPET)
+    boot.copy(os.path.join(BUILD, "tests/fixtures/puppet.so"), PUPPET)
 
 
 class ServiceTest(container.ContainerTest):

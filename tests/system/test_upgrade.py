@@ -12,14 +12,14 @@ from service import ServiceTest, puppet
 PROGRAM = "/usr/sbin/reeved"
 HOST = "/usr/libexec/reeve/reeve-host"
 HEARTBEAT = "[module:heart]\nload = heartbeat\nbeat.every = 100ms\n"
-NEXT = os.path.join(BUILD, "tests/integration")
+NEXT = os.path.join(BUILD, "tests/fixtures")
 
 
 class Upgrade(ServiceTest):
     def setUp(self):
         super().setUp()
         self.addCleanup(self.install, os.path.join(BUILD, "daemon/reeved"), PROGRAM)
-        self.addCleanup(self.install, os.path.join(BUILD, "daemon/host/reeve-host"), HOST)
+        self.addCleanup(self.install, os.path.join(BUILD, "host/reeve-host"), HOST)
         self.configure(HEARTBEAT + puppet("p") + puppet("q"))
 
     def install(self, source, path):
@@ -104,7 +104,7 @@ class Upgrade(ServiceTest):
     def test_object_and_reload(self):
         """A module's .so that changed: the reload replaces that module and no other."""
         load = "/usr/lib/reeve-test/other.so"
-        puppet_so = os.path.join(BUILD, "tests/integration/puppet.so")
+        puppet_so = os.path.join(BUILD, "tests/fixtures/puppet.so")
         self.container.copy(puppet_so, load)
         self.configure(HEARTBEAT + puppet("p") + puppet("q", load=load))
         self.start()

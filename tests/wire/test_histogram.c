@@ -10,8 +10,8 @@
 #include <cmocka.h>
 
 #include "base/duration.h"
-#include "daemon/wire/histogram.h"
-#include "daemon/wire/scoreboard.h"
+#include "wire/histogram.h"
+#include "wire/scoreboard.h"
 
 /* The bucket that counts it, as the bound's text; "+Inf" for the last. */
 static const char *bucket_of(int64_t duration)

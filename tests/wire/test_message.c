@@ -13,8 +13,8 @@
 #include <cmocka.h>
 
 #include "base/hash.h"
-#include "daemon/wire/message.h"
-#include "daemon/wire/scoreboard.h"
+#include "wire/message.h"
+#include "wire/scoreboard.h"
 
 static unsigned char buffer[WIRE_PACKET_MAX];
 

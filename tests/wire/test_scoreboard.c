@@ -15,7 +15,7 @@
 
 #include <cmocka.h>
 
-#include "daemon/wire/scoreboard.h"
+#include "wire/scoreboard.h"
 
 static void test_write_and_read(void **state)
 {

@@ -5,7 +5,7 @@
 #include <signal.h>
 
 #include "base/macro.h"
-#include "daemon/wire/stack_text.h"
+#include "wire/stack_text.h"
 
 #define SENDER ((uint64_t)1000 << 32 | 4711)
 

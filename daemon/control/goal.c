@@ -1,0 +1,291 @@
+/* SPDX-License-Identifier: MIT */
+#include "daemon/control/goal.h"
+
+#include <errno.h>
+#include <stdio.h>
+
+#include "base/log.h"
+#include "base/text.h"
+#include "daemon/control/awaited.h"
+#include "daemon/control/supervisor_internal.h"
+#include "daemon/unit/dependencies.h"
+#include "daemon/unit/tenancy.h"
+#include "daemon/unit/unit.h"
+
+/* One walk over units that hang together. */
+struct walk {
+    const struct cause *cause;
+    struct errand *errand;
+    const struct unit *because; /* the unit that the walk comes from; NULL: this one was named */
+};
+
+/* The cause for a unit that stops or starts together with another. */
+static struct cause find_cause(const struct walk *walk, const char *how)
+{
+    struct cause along = *walk->cause;
+
+    if (walk->because) {
+        snprintf(along.text, sizeof(along.text), "with module %.64s, which %s: %.100s",
+                 walk->because->name, how, walk->cause->text);
+        text_sanitise(along.text);
+    }
+    return along;
+}
+
+/* Whether this walk comes by for the first time: many ways may lead to one unit. */
+static bool is_first_visit(struct unit *unit)
+{
+    if (unit->mark == unit->supervisor->mark)
+        return false;
+    unit->mark = unit->supervisor->mark;
+    return true;
+}
+
+static void want(const struct walk *walk, struct unit *unit, enum errand_want want,
+                 const struct cause *cause)
+{
+    errand_add(unit->supervisor, walk->errand, unit, want, cause->text);
+    supervisor_changed(unit->supervisor);
+}
+
+bool goal_goes_down(const struct unit *unit)
+{
+    return unit->removed || unit->goal == GOAL_DOWN ||
+           (unit->state == UNIT_STOPPING && !unit->wanted);
+}
+
+/* Down ------------------------------------------------------------------------------------------- */
+
+static void take_down(struct unit *unit, void *arg)
+{
+    const struct walk *walk = arg;
+    struct walk further = {walk->cause, walk->errand, unit};
+
+    /* One that rests is left alone, unless it was named. */
+    if ((walk->because && unit_is_down(unit)) || !is_first_visit(unit))
+        return;
+    unit->cause = find_cause(walk, "it requires");
+    unit->goal = GOAL_DOWN;
+    unit->held = true;
+    unit->give_up = unit->revived = false;
+    want(walk, unit, ERRAND_DOWN, &unit->cause);
+    tree_each_requirer(unit, take_down, &further);
+}
+
+void goal_down(struct unit *unit, const struct cause *cause, struct errand *errand)
+{
+    struct walk walk = {cause, errand, NULL};
+
+    unit->supervisor->mark++;
+    take_down(unit, &walk);
+}
+
+/* Bounce ----------------------------------------------------------------------------------------- */
+
+static void bounce(struct unit *unit, void *arg)
+{
+    const struct walk *walk = arg;
+    struct walk further = {walk->cause, walk->errand, unit};
+    struct unit *other;
+
+    if (!is_first_visit(unit))
+        return;
+    if (goal_goes_down(unit)) {
+        unit->spent = true;
+        return;
+    }
+    /* Who was named may have a process without running in it, since the first check. */
+    if (!unit_is_running(unit) && (walk->because || !unit->attached))
+        return;
+    unit->cause = find_cause(walk, "it requires");
+    unit->goal = GOAL_BOUNCE;
+    unit->spent = true;
+    unit->revived = unit->revived || unit->cause.kind == CAUSE_OPERATOR;
+    want(walk, unit, ERRAND_UP, &unit->cause);
+    tree_each_requirer(unit, bounce, &further);
+    /* Such a host ends as a whole. */
+    if (unit->attached && host_is_foreign(unit->tenancy->host))
+        LIST_FOREACH (other, &unit->tenancy->units, tenancy_list)
+            if (other->attached)
+                bounce(other, &further);
+}
+
+void goal_bounce(struct unit *unit, const struct cause *cause, struct errand *errand)
+{
+    struct walk walk = {cause, errand, NULL};
+
+    unit->supervisor->mark++;
+    bounce(unit, &walk);
+}
+
+void goal_fall(struct unit *unit, const struct cause *cause, struct errand *errand)
+{
+    struct walk walk = {cause, errand, unit};
+
+    unit->supervisor->mark++;
+    unit->mark = unit->supervisor->mark;
+    unit->cause = *cause;
+    unit->goal = GOAL_DOWN;
+    unit->spent = true;
+    supervisor_changed(unit->supervisor);
+    tree_each_requirer(unit, bounce, &walk);
+}
+
+void goal_renew(struct unit *unit, const struct cause *cause)
+{
+    if (unit->held) {
+        unit->spent = true;
+    } else if (unit->goal == GOAL_DOWN || unit->state == UNIT_STOPPING) {
+        unit->cause = *cause;
+        unit->goal = unit->goal == GOAL_DOWN ? GOAL_BOUNCE : unit->goal;
+        unit->wanted = true;
+        unit->give_up = unit->failed_running = false;
+        policy_history_clear(&unit->history);
+    }
+}
+
+/* Up --------------------------------------------------------------------------------------------- */
+
+static void bring_up(struct unit *unit, const struct walk *walk)
+{
+    struct cause cause = find_cause(walk, "requires it");
+    struct walk further = {walk->cause, walk->errand, unit};
+    struct unit_input input = {.cause = &cause};
+
+    if (unit->removed || !is_first_visit(unit))
+        return;
+    for (size_t i = 0; i < unit->edge_count; i++)
+        if (unit->edges[i].requires && unit->edges[i].to)
+            bring_up(unit->edges[i].to, &further);
+    unit->held = false;
+    unit->give_up = false;
+    unit->wanted = true;
+    want(walk, unit, ERRAND_UP, &cause);
+    /* If a unit that it requires has gone meanwhile, the next settling stops it. A spent unit, which may be dead or of another
+     * file by now, stops and starts. */
+    if (unit->goal == GOAL_DOWN && unit->spent) {
+        unit->goal = GOAL_BOUNCE;
+        unit->cause = cause;
+    } else if (unit->goal == GOAL_DOWN) {
+        unit->goal = GOAL_NONE;
+    }
+    /* For the start that is to come. */
+    if (unit->state == UNIT_WAITING)
+        unit_note_restart(unit, &cause);
+    if (unit->goal == GOAL_BOUNCE || unit->state == UNIT_STOPPING)
+        unit->revived = true;
+    if (unit->state != UNIT_READY && unit->state != UNIT_STARTING && unit->state != UNIT_WAITING)
+        unit_handle(unit, UNIT_EVENT_START, &input);
+}
+
+void goal_up(struct unit *unit, const struct cause *cause, struct errand *errand)
+{
+    struct walk walk = {cause, errand, NULL};
+
+    unit->supervisor->mark++;
+    bring_up(unit, &walk);
+}
+
+/* Settling --------------------------------------------------------------------------------------- */
+
+/* A unit does not outlive what it requires, however that went. */
+static void follow_requirement(struct unit *unit)
+{
+    struct cause cause = {.code = -ECANCELED, .kind = CAUSE_DEPENDENCY};
+    const struct unit *missing;
+
+    if (unit->goal != GOAL_NONE || (unit->state != UNIT_READY && unit->state != UNIT_STARTING))
+        return;
+    missing = tree_missing(unit);
+    if (!missing)
+        return;
+    snprintf(cause.text, sizeof(cause.text), "module %s, which it requires, is %s", missing->name,
+             missing->state == UNIT_READY ? "about to stop" : unit_state_words(missing->state));
+    log_notice("[%s] restarts: %s", unit->name, cause.text);
+    goal_bounce(unit, &cause, NULL);
+}
+
+static bool is_asked_for(const struct unit *unit)
+{
+    return unit->cause.kind == CAUSE_OPERATOR || unit->cause.kind == CAUSE_RELOAD;
+}
+
+bool goal_is_restart(const struct unit *unit)
+{
+    return unit->goal == GOAL_BOUNCE && is_asked_for(unit);
+}
+
+/* Returns whether it has, or is, what it was told to be. Without force nothing that is used stops. */
+static bool step_down(struct unit *unit, bool force)
+{
+    struct cause cause = unit->cause;
+    struct unit_input input = {.cause = &cause};
+
+    unit->wanted = false;
+    if (unit->state == UNIT_STOPPING) {
+        unit->goal = GOAL_NONE;
+        return true;
+    }
+    if (!force && tree_is_used(unit))
+        return false;
+    unit->goal = GOAL_NONE;
+    unit_handle(unit, UNIT_EVENT_STOP, &input);
+    return true;
+}
+
+static bool step_bounce(struct unit *unit, bool force)
+{
+    struct cause cause = unit->cause;
+    struct unit_input input = {.cause = &cause};
+
+    /* It comes back from this stop too; what follows a failure is decided at its end. */
+    if (unit->state == UNIT_STOPPING || (!force && tree_is_used(unit)))
+        return false;
+    unit->goal = GOAL_NONE;
+    if (unit_is_running(unit) || unit->attached) {
+        unit->wanted = true;
+        unit_handle(unit, UNIT_EVENT_STOP, &input);
+    } else if (unit->state != UNIT_WAITING && is_asked_for(unit)) {
+        unit_handle(unit, UNIT_EVENT_START, &input);
+    }
+    return true;
+}
+
+static bool step(struct unit *unit, bool force)
+{
+    switch (unit->goal) {
+    case GOAL_NONE:
+        break;
+    case GOAL_DOWN:
+        return step_down(unit, force);
+    case GOAL_BOUNCE:
+        return step_bounce(unit, force);
+    }
+    return false;
+}
+
+static bool has_goal(const struct unit *unit)
+{
+    return unit->goal != GOAL_NONE;
+}
+
+void goals_settle(struct supervisor *supervisor)
+{
+    bool stepped = false, any = false;
+    struct unit *unit;
+
+    LIST_FOREACH (unit, &supervisor->units, list) {
+        follow_requirement(unit);
+        any = any || has_goal(unit);
+    }
+    /* Whoever follows a requirement has a goal itself, not only those that require it. */
+    if (!any)
+        return;
+    LIST_FOREACH (unit, &supervisor->units, list)
+        stepped = step(unit, false) || stepped;
+    unit = stepped ? NULL : tree_untie(supervisor, has_goal);
+    if (unit)
+        stepped = step(unit, true);
+    if (stepped)
+        supervisor_changed(supervisor);
+}

@@ -1,0 +1,470 @@
+/* SPDX-License-Identifier: MIT */
+#include "daemon/process/orphan.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/list.h"
+#include "base/log.h"
+#include "base/process.h"
+#include "base/text.h"
+#include "daemon/control/orphans.h"
+#include "daemon/loop/loop.h"
+#include "daemon/process/inherited_children.h"
+#include "daemon/process/orphan_owner.h"
+#include "wire/message.h"
+
+/* How long killed processes are waited for: one that writes to a dead disk may take for ever. */
+#define PATIENCE (5 * NSEC_PER_SEC)
+
+/* What is killed takes this long on a busy machine: nothing is said of it before, nor is it waited for any longer when
+ * somebody has asked for an end at once. */
+#define KILL_TIME (500 * NSEC_PER_MSEC)
+
+/* Many hosts that end together are one look: the first is looked after at once, and so many more as come within this time
+ * together. A host's next process waits for it. */
+#define LOOK_INTERVAL NSEC_PER_MSEC
+/* A look takes the longer the more children there are: the next one waits for so many times what it took. */
+#define LOOK_SHARE 4
+
+/* How soon it is tried again to list children, when that failed. */
+#define RETRY (100 * NSEC_PER_MSEC)
+
+/* One that has not ended yet. */
+struct stray {
+    struct list list;
+    pid_t pid;
+    int64_t since;
+    bool named; /* it has been said that it does not end */
+};
+
+/* There is one set of children per process, so this is the process's own state. */
+static struct {
+    struct loop *loop;
+    struct list killed, ended;
+    struct list hidden; /* those that hide whose they are, and of which that was said */
+    struct loop_timer *look;
+    struct loop_timer *late; /* the first deadline is over */
+    struct loop_timer *reap;
+    const char *held; /* see stray_hold() */
+    bool put_off;     /* unknown children may be reaped once that is over */
+    int unread;       /* -errno: in the present look it could not be found out whose one is */
+    bool failing;     /* it has been said that the children cannot be listed */
+    bool hurried;     /* nobody waits any more */
+    int64_t next;     /* no look before that */
+    int64_t now;      /* of the last look: who is late for one step of it is late for the next */
+    int64_t young;    /* of those that the present look cannot name yet, when the last was killed */
+    unsigned left;    /* how many the present look has found that are to end */
+} strays;
+
+static struct stray *find(struct list *list, pid_t pid)
+{
+    struct stray *stray;
+
+    LIST_FOREACH (stray, list, list)
+        if (stray->pid == pid)
+            return stray;
+    return NULL;
+}
+
+static void add(struct list *list, pid_t pid)
+{
+    struct stray *stray = calloc(1, sizeof(*stray));
+
+    if (!stray)
+        return;
+    stray->pid = pid;
+    stray->since = clock_monotonic();
+    list_append(list, &stray->list);
+}
+
+/* Without memory for it, it is killed and told of once more. */
+void stray_adopt(pid_t pid)
+{
+    add(&strays.killed, pid);
+}
+
+static void stray_free(struct stray *stray)
+{
+    list_remove(&stray->list);
+    free(stray);
+}
+
+/* Reaping ---------------------------------------------------------------------------------------- */
+
+static void orphan_ended(pid_t pid, const struct loop_exit *exit _unused_, void *arg _unused_)
+{
+    struct stray *stray = find(&strays.killed, pid), *hidden = find(&strays.hidden, pid);
+
+    inherited_remove(pid);
+    if (hidden)
+        stray_free(hidden);
+    if (!stray)
+        return;
+    stray_free(stray);
+    /* Its own children are ours now. */
+    stray_look();
+}
+
+/* Those that we know; an unknown child may be the one that is being made. */
+static void reap_killed(void)
+{
+    struct stray *stray, *next;
+
+    LIST_FOREACH_SAFE (stray, next, &strays.killed, list)
+        if (waitpid(stray->pid, NULL, WNOHANG) == stray->pid)
+            orphan_ended(stray->pid, NULL, NULL);
+}
+
+void stray_reap(void)
+{
+    if (!strays.loop)
+        return;
+    strays.put_off = strays.held;
+    if (strays.held)
+        reap_killed();
+    else if (!loop_reap_children(orphan_ended, NULL))
+        loop_timer_arm(strays.reap, 0);
+}
+
+static void reap_more(void *arg _unused_)
+{
+    stray_reap();
+}
+
+/* Killing ---------------------------------------------------------------------------------------- */
+
+static void read_command(pid_t pid, char *buffer, size_t size)
+{
+    cleanup_free char *path = format_new("/proc/%d/comm", (int)pid);
+    cleanup_close int fd = path ? open(path, O_RDONLY | O_CLOEXEC) : -1;
+    ssize_t n = fd < 0 ? 0 : read(fd, buffer, size - 1);
+
+    buffer[MAX(n, 0)] = '\0';
+    buffer[strcspn(buffer, "\n")] = '\0';
+    text_sanitise(buffer);
+}
+
+/* Of one that is not known any more only the mark tells, which anybody may have made. */
+static void kill_stray(pid_t pid, const struct ended *ended)
+{
+    char command[64];
+
+    strays.left++;
+    if (find(&strays.killed, pid))
+        return;
+    read_command(pid, command, sizeof(command));
+    /* A child that is not reaped keeps its pid: this is no other process. */
+    if (ended)
+        log_warning("[%s] killing process %d (%s), left behind by its host", ended->host, (int)pid,
+                    command);
+    else
+        log_warning("killing process %d (%s), left behind by a host", (int)pid, command);
+    if (kill(pid, SIGKILL) < 0)
+        log_error("cannot kill process %d (%s): %s", (int)pid, command, strerror(errno));
+    stray_adopt(pid);
+}
+
+/* Looking ---------------------------------------------------------------------------------------- */
+
+/* A stop that it outlives has been answered: somebody else has to look after it. */
+static void tell_hidden(pid_t pid)
+{
+    char command[64];
+
+    if (list_is_empty(&strays.ended) || find(&strays.hidden, pid))
+        return;
+    read_command(pid, command, sizeof(command));
+    log_warning(
+        "process %d (%s) hides which module has started it: it may outlive that module, and "
+        "ends with reeved",
+        (int)pid, command);
+    add(&strays.hidden, pid);
+}
+
+/* An error about one that is left, of this host if that is known. */
+static void tell_left(pid_t pid, const struct ended *ended, const char *what)
+{
+    char command[64];
+
+    read_command(pid, command, sizeof(command));
+    if (ended)
+        log_error("[%s] process %d (%s), left behind by its host, %s", ended->host, (int)pid,
+                  command, what);
+    else
+        log_error("process %d (%s), left behind by a host, %s", (int)pid, command, what);
+}
+
+/* One that is found late, the child of another, was killed a moment ago: it is looked at again. At an end in a hurry
+ * nobody waits, and stray_stop() names what is left. */
+static void tell_late(pid_t pid, const struct ended *ended)
+{
+    struct stray *stray = find(&strays.killed, pid);
+
+    if (!stray || stray->named || strays.hurried)
+        return;
+    if (strays.now < stray->since + KILL_TIME) {
+        strays.young = MAX(strays.young, stray->since);
+        return;
+    }
+    stray->named = true;
+    tell_left(pid, ended, "has not ended after SIGKILL: it is not waited for any more");
+}
+
+static void look_at(pid_t pid)
+{
+    struct ended *ended;
+    enum owner owner;
+
+    owner = stray_find_owner(pid, strays.held, &strays.ended, &ended);
+    if (owner == OWNER_UNREAD)
+        strays.unread = -errno;
+    if (owner == OWNER_HIDDEN)
+        tell_hidden(pid);
+    if (owner != OWNER_ENDED)
+        return;
+    kill_stray(pid, ended);
+    if (!ended)
+        return;
+    ended->found = true;
+    if (strays.now >= ended->deadline)
+        tell_late(pid, ended);
+}
+
+static void tell_gone(struct ended *ended)
+{
+    void (*gone)(void *arg) = ended->gone;
+
+    ended->gone = NULL;
+    if (gone)
+        gone(ended->arg);
+}
+
+static void forget(struct ended *ended)
+{
+    list_remove(&ended->list);
+    tell_gone(ended);
+    free(ended);
+}
+
+/* r: of the look before. */
+static void conclude(int r)
+{
+    int64_t first = strays.young > 0 ? strays.young + KILL_TIME : INT64_MAX;
+    struct ended *ended, *next;
+
+    LIST_FOREACH_SAFE (ended, next, &strays.ended, list) {
+        bool late = strays.now >= ended->deadline;
+
+        /* A kernel that cannot list children never will. */
+        if ((r == 0 && !ended->found) || r == -ENOENT || (r < 0 && late))
+            forget(ended);
+        else if (late)
+            tell_gone(ended);
+        else if (ended->gone)
+            first = MIN(first, ended->deadline);
+    }
+    if (first < INT64_MAX && strays.loop)
+        loop_timer_arm(strays.late, first - strays.now);
+}
+
+static void look(void *arg _unused_)
+{
+    struct ended *ended;
+    int r;
+
+    strays.now = clock_monotonic();
+    /* What has ended by itself is not killed. */
+    stray_reap();
+    LIST_FOREACH (ended, &strays.ended, list)
+        ended->found = false;
+    strays.unread = 0;
+    strays.young = 0;
+    r = orphans_each(look_at);
+    if (r == 0)
+        r = strays.unread;
+    if (r < 0) {
+        if (!strays.failing)
+            log_warning("cannot find the processes left behind: %s; trying again", strerror(-r));
+        loop_timer_arm(strays.look, RETRY);
+    }
+    strays.failing = r < 0;
+    strays.next = strays.now + MAX(LOOK_INTERVAL, LOOK_SHARE * (clock_monotonic() - strays.now));
+    conclude(r);
+}
+
+void stray_look(void)
+{
+    if (strays.loop && loop_timer_due(strays.look) == 0)
+        loop_timer_arm(strays.look, strays.next - clock_monotonic());
+}
+
+void stray_hold(const char *mark)
+{
+    strays.held = mark;
+    if (mark)
+        return;
+    /* To look for ended ones takes the longer the more children there are. */
+    if (strays.put_off)
+        stray_reap();
+    if (!list_is_empty(&strays.ended))
+        stray_look();
+}
+
+void stray_host_ended(const struct stray_host *host, void (*gone)(void *arg), void *arg)
+{
+    struct ended *ended = strays.loop ? calloc(1, sizeof(*ended)) : NULL;
+
+    stray_look();
+    if (!ended) {
+        /* Without memory its mark still tells. */
+        if (gone)
+            gone(arg);
+        return;
+    }
+    *ended = (struct ended){.pid = host->pid,
+                            .uid = host->uid,
+                            .deadline = clock_monotonic() + (strays.hurried ? 0 : PATIENCE),
+                            .gone = gone,
+                            .arg = arg};
+    string_copy(ended->mark, sizeof(ended->mark), host->mark);
+    string_copy(ended->host, sizeof(ended->host), host->label);
+    list_append(&strays.ended, &ended->list);
+}
+
+void stray_forget(const void *arg)
+{
+    struct ended *ended;
+
+    if (!strays.loop)
+        return;
+    LIST_FOREACH (ended, &strays.ended, list)
+        if (ended->arg == arg)
+            ended->gone = NULL;
+}
+
+/* Life ------------------------------------------------------------------------------------------- */
+
+int stray_start(struct loop *loop, bool successor)
+{
+    int r = orphans_open();
+
+    if (r == 0)
+        r = loop_timer_create(loop, look, NULL, &strays.look);
+    if (r == 0)
+        r = loop_timer_create(loop, look, NULL, &strays.late);
+    if (r == 0)
+        r = loop_timer_create(loop, reap_more, NULL, &strays.reap);
+    if (r < 0)
+        return r;
+    strays.loop = loop;
+    list_init(&strays.killed);
+    list_init(&strays.hidden);
+    list_init(&strays.ended);
+    /* Of a successor the children are hosts, too: it is told which were there before. */
+    if (!successor)
+        (void)orphans_each(inherited_add);
+    /* What has ended before there was somebody to hear of it. */
+    loop_timer_arm(strays.reap, 0);
+    return prctl(PR_SET_CHILD_SUBREAPER, 1) < 0 ? -errno : 0;
+}
+
+/* What hides its origin is a host's, unless something else can have begun it. */
+static bool is_to_end(pid_t pid, struct ended **ret_ended)
+{
+    enum owner owner = stray_find_owner(pid, NULL, &strays.ended, ret_ended);
+    bool unknown = owner == OWNER_NONE || owner == OWNER_HIDDEN || owner == OWNER_UNREAD;
+
+    return owner != OWNER_BEFORE && (!unknown || !inherited_any());
+}
+
+static void kill_any(pid_t pid)
+{
+    struct ended *ended;
+
+    if (is_to_end(pid, &ended))
+        kill_stray(pid, ended);
+}
+
+static void tell_any(pid_t pid)
+{
+    struct ended *ended;
+
+    if (is_to_end(pid, &ended))
+        tell_left(pid, ended, "has not ended after SIGKILL: reeved ends without it");
+}
+
+static void free_all(void)
+{
+    struct stray *stray, *next;
+    struct ended *ended, *next_ended;
+
+    LIST_FOREACH_SAFE (stray, next, &strays.killed, list)
+        stray_free(stray);
+    LIST_FOREACH_SAFE (stray, next, &strays.hidden, list)
+        stray_free(stray);
+    LIST_FOREACH_SAFE (ended, next_ended, &strays.ended, list) {
+        list_remove(&ended->list);
+        free(ended);
+    }
+}
+
+static void reap_all(void)
+{
+    pid_t pid;
+
+    while ((pid = waitpid(-1, NULL, WNOHANG)) > 0)
+        inherited_remove(pid);
+}
+
+/* Returns whether none is left that is to end, or a negative errno when that cannot be told. */
+static int sweep(void)
+{
+    int r;
+
+    reap_all();
+    strays.left = 0;
+    r = orphans_each(kill_any);
+    if (r < 0 && waitpid(-1, NULL, WNOHANG) < 0 && errno == ECHILD)
+        return 1;
+    return r < 0 ? r : strays.left == 0;
+}
+
+void stray_hurry(void)
+{
+    struct ended *ended;
+
+    strays.hurried = true;
+    LIST_FOREACH (ended, &strays.ended, list)
+        ended->deadline = clock_monotonic();
+    stray_look();
+}
+
+void stray_stop(void)
+{
+    int64_t deadline = clock_monotonic() + (strays.hurried ? KILL_TIME : PATIENCE);
+    int r;
+
+    if (!strays.loop)
+        return;
+    /* Whenever one is reaped, its own children become ours: until there are none. */
+    while ((r = sweep()) != 1 && clock_monotonic() < deadline)
+        poll(NULL, 0, 1);
+    if (r < 0)
+        log_error("cannot list the processes left behind: %s; some may live on", strerror(-r));
+    else if (r == 0)
+        (void)orphans_each(tell_any);
+    free_all();
+    loop_timer_destroy(TAKE_PTR(strays.look));
+    loop_timer_destroy(TAKE_PTR(strays.late));
+    loop_timer_destroy(TAKE_PTR(strays.reap));
+    orphans_close();
+    strays.loop = NULL;
+}

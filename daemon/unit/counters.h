@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What a module's tasks and pools did in all its incarnations: the counters of dead ones, to be
+ * added to those of the living, and how they stood last.
+ */
+#ifndef REEVE_DAEMON_UNIT_COUNTERS_H
+#define REEVE_DAEMON_UNIT_COUNTERS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "wire/scoreboard.h"
+
+/* Zero-initialised it is empty. `module` in the records means nothing here. */
+struct tally {
+    /* The host's books that have been taken in, by the number in the module's record: until the host
+     * begins new ones, what stands in them is known. 0: none of this host's. */
+    uint32_t closed_books;
+    struct scoreboard_task *tasks;
+    size_t task_count;
+    struct scoreboard_pool *pools;
+    size_t pool_count;
+    /* The living incarnation's records as they were last read whole, by name. A host that is
+     * preempted, or stopped, in the middle of a write leaves a record torn for as long. */
+    struct scoreboard_task *seen_tasks;
+    size_t seen_task_count;
+    struct scoreboard_pool *seen_pools;
+    size_t seen_pool_count;
+};
+
+/* Takes in all records of a module's slot once from the scoreboard of a host that is dead: what was
+ * running was cut, jobs that were neither finished nor failed are lost; their error says how the host ended.
+ * A record that finds no memory is not counted. Returns how many jobs were lost. */
+uint64_t tally_close(struct tally *tally, const struct scoreboard *board, uint32_t slot,
+                     const char *how);
+
+/* Whether the last run in a tally's record is one that tally_close() has ended. A module may return the same code. */
+bool tally_has_lost(const struct scoreboard_task *task);
+
+/* A new host begins with new books. */
+void tally_new_host(struct tally *tally);
+
+/* Adds all of another tally, of the same module, which is about to go. */
+void tally_absorb(struct tally *tally, const struct tally *other);
+
+/*
+ * Copies the tally, with the records of a living host's slot added to it; board may be NULL. A
+ * record that stays torn shows how it was when it was last whole, and if it never was, what can be
+ * read of it, without any time by which it could be judged. Returns 0 or -ENOMEM.
+ */
+int tally_copy(struct tally *tally, const struct scoreboard *board, uint32_t slot,
+               struct tally *ret_copy);
+
+void tally_free(struct tally *tally);
+
+#endif

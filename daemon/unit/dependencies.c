@@ -1,0 +1,314 @@
+/* SPDX-License-Identifier: MIT */
+#include "daemon/unit/dependencies.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/text.h"
+#include "daemon/control/supervisor_internal.h"
+#include "daemon/unit/tenancy.h"
+#include "daemon/unit/unit.h"
+
+/* Edges ------------------------------------------------------------------------------------------ */
+
+static void add_edges(struct tree_edge *edges, size_t *count, struct unit *from,
+                      const struct strings *names, bool requires)
+{
+    for (size_t i = 0; i < names->count; i++) {
+        struct tree_edge *edge = &edges[(*count)++];
+
+        *edge = (struct tree_edge){.from = from, .name = names->items[i], .requires = requires};
+        list_init(&edge->list);
+    }
+}
+
+int tree_edges_create(struct unit *from, const struct config_module *settings,
+                      struct tree_edge **ret_edges, size_t *ret_count)
+{
+    size_t most = settings->requires.count + settings->after.count;
+    struct tree_edge *edges = calloc(MAX(most, 1U), sizeof(*edges));
+
+    if (!edges)
+        return -ENOMEM;
+    *ret_count = 0;
+    add_edges(edges, ret_count, from, &settings->requires, true);
+    add_edges(edges, ret_count, from, &settings->after, false);
+    *ret_edges = edges;
+    return 0;
+}
+
+void tree_edges_free(struct tree_edge *edges, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        list_remove(&edges[i].list);
+    free(edges);
+}
+
+void tree_link(struct supervisor *supervisor)
+{
+    struct unit *unit;
+
+    LIST_FOREACH (unit, &supervisor->units, list)
+        for (size_t i = 0; i < unit->edge_count; i++) {
+            struct tree_edge *edge = &unit->edges[i];
+
+            list_remove(&edge->list);
+            edge->to = supervisor_find(supervisor, edge->name);
+            if (!edge->to)
+                edge->to = supervisor_find_leaving(supervisor, edge->name);
+            if (edge->to)
+                list_append(&edge->to->dependents, &edge->list);
+        }
+    supervisor_changed(supervisor);
+}
+
+void tree_unlink(struct unit *unit)
+{
+    struct tree_edge *edge, *next;
+
+    unit->supervisor->generation++;
+    LIST_FOREACH_SAFE (edge, next, &unit->dependents, list) {
+        edge->to = NULL;
+        list_remove(&edge->list);
+    }
+}
+
+/* One that leaves has an heir in another host when it only moves: whoever names the one, names the other. */
+static const struct unit *find_heir(const struct unit *unit)
+{
+    return unit->removed ? supervisor_find(unit->supervisor, unit->name) : NULL;
+}
+
+void tree_each_requirer(struct unit *unit, void (*act)(struct unit *requirer, void *arg), void *arg)
+{
+    const struct unit *heir = find_heir(unit);
+    struct tree_edge *edge;
+
+    LIST_FOREACH (edge, &unit->dependents, list)
+        if (edge->requires)
+            act(edge->from, arg);
+    if (!heir)
+        return;
+    LIST_FOREACH (edge, &heir->dependents, list)
+        if (edge->requires)
+            act(edge->from, arg);
+}
+
+/* Waiting ---------------------------------------------------------------------------------------- */
+
+static enum tree_wait look_at(struct unit *unit);
+
+static enum tree_wait look_along(const struct tree_edge *edge)
+{
+    enum tree_wait wait;
+
+    if (!edge->to)
+        return edge->requires ? TREE_NEVER : TREE_MAY;
+    switch (edge->to->state) {
+    case UNIT_READY:
+        /* One that is about to go down is not there any more. */
+        return edge->requires && edge->to->goal != GOAL_NONE ? TREE_MOVES : TREE_MAY;
+    case UNIT_STOPPED:
+    case UNIT_FAILED:
+        if (edge->to->goal != GOAL_NONE)
+            return TREE_MOVES;
+        /* Whoever only comes after it is not held up by one that does not run. */
+        return edge->requires ? TREE_NEVER : TREE_MAY;
+    case UNIT_BACKOFF:
+        return edge->to->goal != GOAL_NONE ? TREE_MOVES : TREE_LATER;
+    case UNIT_WAITING:
+        wait = look_at(edge->to);
+        if (wait == TREE_MAY)
+            return TREE_MOVES;
+        return wait == TREE_NEVER && !edge->requires ? TREE_MAY : wait;
+    case UNIT_CHECKING:
+    case UNIT_STARTING:
+    case UNIT_STOPPING:
+    case UNIT_STATE_COUNT:
+        break;
+    }
+    return TREE_MOVES;
+}
+
+/* Whether an option of the module's own has the same value in both. Keys with a dot belong to tasks and pools. */
+static bool shares_option(const struct config_module *a, const struct config_module *b)
+{
+    for (size_t i = 0; i < a->option_count; i++)
+        for (size_t j = 0; j < b->option_count; j++)
+            if (strcmp(a->options[i].key, b->options[j].key) == 0 &&
+                !strchr(a->options[i].key, '.') &&
+                strcmp(a->options[i].value, b->options[j].value) == 0)
+                return true;
+    return false;
+}
+
+/* What runs still from before must be gone first: itself in another host, and what used it. */
+static const struct unit *find_leftover(const struct unit *unit)
+{
+    const struct unit *old = supervisor_find_leaving(unit->supervisor, unit->name);
+    const struct unit *other;
+    const struct tree_edge *edge;
+
+    if (old)
+        return old;
+    /* The old self of a renamed section still has the folder or the port that the new one wants. */
+    if (unit->starts == 0 && unit->supervisor->leaving > 0)
+        LIST_FOREACH (other, &unit->supervisor->units, list)
+            if (other->removed && !unit_is_down(other) &&
+                strcmp(other->settings->path, unit->settings->path) == 0 &&
+                shares_option(other->settings, unit->settings))
+                return other;
+    LIST_FOREACH (edge, &unit->dependents, list)
+        if (edge->requires && unit_is_running(edge->from))
+            return edge->from;
+    return NULL;
+}
+
+static enum tree_wait look_at(struct unit *unit)
+{
+    const struct unit *leftover;
+
+    if (unit->looked_at == unit->supervisor->generation)
+        return unit->wait;
+    unit->looked_at = unit->supervisor->generation;
+    /* The answer in a circle. The configuration allows none, but settings of two may be mixed where there
+     * was no memory for new ones. */
+    unit->wait = TREE_NEVER;
+    unit->culprit = unit;
+    enum tree_wait worst = TREE_MAY;
+    const struct unit *culprit = NULL;
+
+    for (size_t i = 0; i < unit->edge_count; i++) {
+        const struct tree_edge *edge = &unit->edges[i];
+        enum tree_wait wait = look_along(edge);
+
+        if (wait <= worst)
+            continue;
+        worst = wait;
+        /* Who waits itself hands on what is at the end of it. */
+        culprit = edge->to && edge->to->state == UNIT_WAITING && edge->to->culprit
+                      ? edge->to->culprit
+                      : edge->to;
+    }
+    leftover = worst == TREE_MAY ? find_leftover(unit) : NULL;
+    if (leftover) {
+        worst = TREE_MOVES;
+        culprit = leftover;
+    } else if (worst == TREE_MAY && !tenancy_has_room(unit)) {
+        worst = TREE_MOVES;
+    }
+    unit->wait = worst;
+    unit->culprit = culprit;
+    return worst;
+}
+
+enum tree_wait tree_wait(struct unit *unit, const struct unit **ret_culprit)
+{
+    enum tree_wait wait = look_at(unit);
+
+    if (ret_culprit)
+        *ret_culprit = unit->culprit;
+    return wait;
+}
+
+void tree_describe_wait(struct unit *unit, char *buffer, size_t size)
+{
+    const struct unit *culprit;
+    enum tree_wait wait = tree_wait(unit, &culprit);
+
+    if (wait == TREE_MAY)
+        snprintf(buffer, size, "%s", "");
+    else if (!culprit && wait == TREE_MOVES)
+        snprintf(buffer, size, "waits for the last process of its host to end");
+    else if (!culprit)
+        snprintf(buffer, size, "waits for a module that is not configured");
+    else if (culprit->removed && strcmp(culprit->name, unit->name) == 0)
+        snprintf(buffer, size, "waits for itself to leave host %s: %s%s%s",
+                 host_name(culprit->tenancy->host),
+                 culprit->state == UNIT_READY ? "about to stop" : unit_state_words(culprit->state),
+                 culprit->activity[0] ? "; " : "", culprit->activity);
+    else
+        snprintf(buffer, size, "waits for module %s, which is %s%s%s", culprit->name,
+                 culprit->state == UNIT_READY ? "about to stop" : unit_state_words(culprit->state),
+                 culprit->state != UNIT_WAITING && culprit->reason[0] ? ": " : "",
+                 culprit->state != UNIT_WAITING ? culprit->reason : "");
+    text_sanitise(buffer);
+}
+
+const struct unit *tree_missing(const struct unit *unit)
+{
+    for (size_t i = 0; i < unit->edge_count; i++) {
+        const struct tree_edge *edge = &unit->edges[i];
+
+        if (edge->requires && edge->to &&
+            (edge->to->state != UNIT_READY || edge->to->goal != GOAL_NONE))
+            return edge->to;
+    }
+    return NULL;
+}
+
+/* Stopping --------------------------------------------------------------------------------------- */
+
+/* except: a host whose tenants do not count; or NULL. */
+static bool has_running(const struct list *dependents, const struct tenancy *except)
+{
+    const struct tree_edge *edge;
+
+    LIST_FOREACH (edge, dependents, list)
+        if (edge->requires && unit_is_running(edge->from) &&
+            (!except || edge->from->tenancy != except))
+            return true;
+    return false;
+}
+
+static bool is_used(const struct unit *unit, const struct tenancy *except)
+{
+    const struct unit *heir = find_heir(unit);
+
+    return has_running(&unit->dependents, except) ||
+           (heir && has_running(&heir->dependents, except));
+}
+
+bool tree_is_used(const struct unit *unit)
+{
+    const struct unit *other;
+
+    if (!unit->attached || !host_is_foreign(unit->tenancy->host))
+        return is_used(unit, NULL);
+    LIST_FOREACH (other, &unit->tenancy->units, tenancy_list)
+        if (other->attached && is_used(other, unit->tenancy))
+            return true;
+    return false;
+}
+
+bool tree_may_stop(const struct unit *unit)
+{
+    const struct unit *heir = find_heir(unit);
+    const struct tree_edge *edge;
+
+    LIST_FOREACH (edge, &unit->dependents, list)
+        if (!unit_is_down(edge->from))
+            return false;
+    if (heir)
+        LIST_FOREACH (edge, &heir->dependents, list)
+            if (!unit_is_down(edge->from))
+                return false;
+    return true;
+}
+
+struct unit *tree_untie(struct supervisor *supervisor, bool (*fn)(const struct unit *unit))
+{
+    struct unit *unit, *first = NULL;
+
+    LIST_FOREACH (unit, &supervisor->units, list) {
+        if (unit->state == UNIT_CHECKING || unit->state == UNIT_STARTING ||
+            unit->state == UNIT_STOPPING)
+            return NULL;
+        /* To go without what it requires is the lesser evil for what ran before that was written. */
+        if (fn(unit) && (!first || (unit->removed && !first->removed)))
+            first = unit;
+    }
+    return first;
+}

@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: MIT */
+/* The record of a module. What happens to it is decided in unit_machine.c. */
+#include "daemon/unit/unit.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "daemon/control/awaited.h"
+#include "daemon/control/supervisor_internal.h"
+#include "daemon/loop/loop.h"
+#include "daemon/unit/tenancy.h"
+
+static const char *const state_names[] = {
+    [UNIT_STOPPED] = "stopped",   [UNIT_CHECKING] = "checking", [UNIT_WAITING] = "waiting",
+    [UNIT_STARTING] = "starting", [UNIT_READY] = "ready",       [UNIT_STOPPING] = "stopping",
+    [UNIT_BACKOFF] = "backoff",   [UNIT_FAILED] = "failed",
+};
+_Static_assert(ARRAY_SIZE(state_names) == UNIT_STATE_COUNT, "every state has a name");
+
+const char *unit_state_name(enum unit_state state)
+{
+    return state_names[state];
+}
+
+const char *unit_state_words(enum unit_state state)
+{
+    return state == UNIT_BACKOFF ? "in its backoff" : unit_state_name(state);
+}
+
+static void timer_expired(void *arg)
+{
+    unit_handle(arg, UNIT_EVENT_TIMEOUT, NULL);
+}
+
+int unit_set_settings(struct unit *unit, struct config *config,
+                      const struct config_module *settings)
+{
+    struct tree_edge *edges;
+    size_t edge_count;
+    int r = tree_edges_create(unit, settings, &edges, &edge_count);
+
+    if (r < 0)
+        return r;
+    r = policy_history_resize(&unit->history, settings->restart_limit.count);
+    if (r < 0) {
+        tree_edges_free(edges, edge_count);
+        return r;
+    }
+    tree_edges_free(unit->edges, unit->edge_count);
+    unit->edges = edges;
+    unit->edge_count = edge_count;
+    config_ref(config);
+    config_free(unit->config);
+    unit->config = config;
+    unit->settings = settings;
+    unit->file_id = settings->file_id;
+    return 0;
+}
+
+int unit_create(struct supervisor *supervisor, struct config *config,
+                const struct config_module *settings, struct unit **ret_unit)
+{
+    struct unit *unit = calloc(1, sizeof(*unit));
+
+    if (!unit)
+        return -ENOMEM;
+    unit->supervisor = supervisor;
+    unit->state_since = clock_monotonic();
+    unit->was_down = true;
+    list_init(&unit->list);
+    list_init(&unit->tenancy_list);
+    list_init(&unit->name_list);
+    list_init(&unit->dependents);
+    list_init(&unit->errand_items);
+    list_init(&unit->pace_list);
+    unit->name = strdup(settings->name);
+    if (!unit->name || unit_set_settings(unit, config, settings) < 0 ||
+        loop_timer_create(supervisor->loop, timer_expired, unit, &unit->timer) < 0 ||
+        tenancy_join(supervisor, unit) < 0) {
+        unit_destroy(unit);
+        return -ENOMEM;
+    }
+    list_append(&supervisor->units, &unit->list);
+    list_append(supervisor_name_bucket(supervisor, unit->name), &unit->name_list);
+    *ret_unit = unit;
+    return 0;
+}
+
+void unit_leave(struct unit *unit)
+{
+    unit->supervisor->leaving += !unit->removed;
+    unit->removed = true;
+}
+
+void unit_destroy(struct unit *unit)
+{
+    if (!unit)
+        return;
+    unit->supervisor->leaving -= unit->removed;
+    errands_forget(unit);
+    pace_end(&unit->supervisor->pace, unit);
+    if (unit->supervisor->begun_last == unit)
+        unit->supervisor->begun_last = NULL;
+    tenancy_leave(unit);
+    tree_unlink(unit);
+    tree_edges_free(unit->edges, unit->edge_count);
+    list_remove(&unit->name_list);
+    list_remove(&unit->list);
+    loop_timer_destroy(unit->timer);
+    policy_history_free(&unit->history);
+    tally_free(&unit->tally);
+    config_free(unit->config);
+    free(unit->name);
+    free(unit);
+}
