@@ -200,7 +200,7 @@ static char *append_string(char **position, const char *string)
 }
 
 int rv_context_with_labels(struct rv_context *parent, const struct rv_labels *labels,
-                           struct rv_context **ret_ctx)
+                           struct rv_context **ret_ctx, struct rv_cancel **ret_cancel)
 {
     struct rv_labels merged = rv_context_labels(parent);
     size_t size = sizeof(struct own_labels);
@@ -216,7 +216,7 @@ int rv_context_with_labels(struct rv_context *parent, const struct rv_labels *la
     own = malloc(size);
     if (!own)
         return -ENOMEM;
-    r = rv_context_with_cancel(parent, ret_ctx);
+    r = rv_context_with_cancel(parent, ret_ctx, ret_cancel);
     if (r < 0) {
         free(own);
         return r;

@@ -328,7 +328,7 @@ int rv_fan_run(struct rv_context *ctx, struct rv_channel *in, struct rv_channel 
     if (r == 0 && runtime_is_forked())
         r = runtime_refuse_fork();
     if (r == 0)
-        r = workers > 0 ? rv_context_with_cancel(ctx, &fan.ctx) : -EINVAL;
+        r = workers > 0 ? rv_context_with_cancel(ctx, &fan.ctx, NULL) : -EINVAL;
     if (r == 0) {
         pthread_mutex_init(&fan.lock, NULL);
         pthread_cond_init(&fan.all_done, NULL);
@@ -339,7 +339,7 @@ int rv_fan_run(struct rv_context *ctx, struct rv_channel *in, struct rv_channel 
         pthread_cond_destroy(&fan.wanted);
         pthread_mutex_destroy(&fan.lock);
         pthread_cond_destroy(&fan.all_done);
-        rv_context_cancel(fan.ctx, 0, NULL);
+        rv_context_cancel(cancel_of(fan.ctx), 0, NULL);
         rv_context_unref(fan.ctx);
     }
     if (out)

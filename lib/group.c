@@ -3,6 +3,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -24,7 +25,7 @@ int rv_group_create(struct rv_context *ctx, struct rv_group **ret_group)
         free(group);
         return -ENOMEM;
     }
-    if (rv_context_with_cancel(ctx, &group->ctx) < 0) {
+    if (rv_context_with_cancel(ctx, &group->ctx, NULL) < 0) {
         ring_finish(&group->ring);
         free(group);
         return -ENOMEM;
@@ -48,6 +49,15 @@ void rv_group_set_limit(struct rv_group *group, unsigned limit)
 struct rv_context *rv_group_context(struct rv_group *group)
 {
     return group->ctx;
+}
+
+void rv_group_cancel(struct rv_group *group, int code, const char *format, ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    context_cancel_format(group->ctx, code, format, args);
+    va_end(args);
 }
 
 static enum attempt push(struct rv_group *group, const struct start *start)

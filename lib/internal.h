@@ -18,6 +18,7 @@
 #include <reeve/context.h>
 #include <reeve/error.h>
 #include <reeve/group.h>
+#include <stdarg.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -219,7 +220,21 @@ void context_hook_remove(struct rv_context *ctx, struct context_hook *hook);
 
 /* A reference, unless the last one is gone already. */
 bool context_try_ref(struct rv_context *ctx);
-/* As rv_context_cancel() with a finished text. */
+/* The handle of a context is its address. */
+static inline struct rv_cancel *cancel_of(struct rv_context *ctx)
+{
+    return (struct rv_cancel *)ctx;
+}
+/* For what makes a context: *ret_cancel may be NULL. */
+static inline void give_cancel(struct rv_context *ctx, struct rv_cancel **ret_cancel)
+{
+    if (ret_cancel)
+        *ret_cancel = cancel_of(ctx);
+}
+/* As rv_context_cancel(). */
+void context_cancel_format(struct rv_context *ctx, int code, const char *format, va_list args)
+    __attribute__((format(printf, 3, 0)));
+/* The same with a finished text. */
 void context_cancel_text(struct rv_context *ctx, int code, const char *text);
 /* A child that inherits all, for one run. */
 int context_with_run(struct rv_context *parent, rv_duration timeout, struct rv_context **ret_ctx);

@@ -82,9 +82,9 @@ static struct once_record *record_create(struct rv_context *ctx, struct rv_once 
     record->value_fn = value_fn;
     record->arg = arg;
     record->work.fn = run_queued;
-    r = rv_context_without_cancel(ctx, &detached);
+    r = rv_context_without_cancel(ctx, &detached, NULL);
     if (r == 0) {
-        r = rv_context_with_value(detached, &once_key, record, &record->ctx);
+        r = rv_context_with_value(detached, &once_key, record, &record->ctx, NULL);
         rv_context_unref(detached);
     }
     if (r < 0) {
@@ -99,7 +99,7 @@ static void give_up_context(struct once_record *record)
 {
     struct rv_context *ctx = record->ctx;
 
-    rv_context_cancel(ctx, 0, NULL);
+    rv_context_cancel(cancel_of(ctx), 0, NULL);
     pthread_mutex_lock(&record->lock);
     record->ctx = NULL;
     pthread_mutex_unlock(&record->lock);
@@ -114,7 +114,7 @@ static void cancel_run(struct once_record *record)
     ctx = record->ctx ? rv_context_ref(record->ctx) : NULL;
     pthread_mutex_unlock(&record->lock);
     if (ctx)
-        rv_context_cancel(ctx, 0, "the once is finished");
+        rv_context_cancel(cancel_of(ctx), 0, "the once is finished");
     rv_context_unref(ctx);
 }
 

@@ -140,7 +140,7 @@ static bool run_once(struct rv_periodic *periodic, int *ret_code)
 {
     struct rv_context *run;
 
-    if (rv_context_with_cancel(periodic->ctx, &run) < 0)
+    if (rv_context_with_cancel(periodic->ctx, &run, NULL) < 0)
         return false;
     if (begin_run(periodic, run)) {
         *ret_code = call_function(periodic->fn, run, periodic->arg);
@@ -148,7 +148,7 @@ static bool run_once(struct rv_periodic *periodic, int *ret_code)
         periodic->run = NULL;
         pthread_mutex_unlock(&periodic->lock);
     }
-    rv_context_cancel(run, 0, NULL);
+    rv_context_cancel(cancel_of(run), 0, NULL);
     rv_context_unref(run);
     return true;
 }
@@ -325,7 +325,7 @@ int rv_periodic_stop(struct rv_periodic *periodic)
         run = rv_context_ref(periodic->run);
     pthread_mutex_unlock(&periodic->lock);
     if (run) {
-        rv_context_cancel(run, 0, "the periodic function is stopped");
+        rv_context_cancel(cancel_of(run), 0, "the periodic function is stopped");
         rv_context_unref(run);
     }
     pthread_mutex_lock(&periodic->lock);

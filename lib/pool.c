@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/macro.h"
+#include "base/shown.h"
 #include "base/text.h"
 
 /* Waits on one of the pool's lists, to which the caller has added the waiter. */
@@ -124,7 +125,7 @@ int rv_pool_create(struct rv_context *ctx, const struct rv_pool_options *options
     pool->watch.fn = pool_watch_due;
     r = ring_init(&pool->ring, sizeof(struct job), pool->options.queue);
     if (r == 0)
-        r = rv_context_with_cancel(ctx, &pool->ctx);
+        r = rv_context_with_cancel(ctx, &pool->ctx, NULL);
     if (r == 0)
         r = start_workers(pool);
     if (r < 0) {
@@ -320,11 +321,18 @@ int rv_pool_drain(struct rv_context *ctx, struct rv_pool *pool)
     return wait_result(&waiter.wait) == WAIT_CANCEL ? rv_context_err(ctx) : 0;
 }
 
-void rv_pool_discard(struct rv_pool *pool, int code, const char *text)
+void rv_pool_discard(struct rv_pool *pool, int code, const char *format, ...)
 {
     struct rv_cause cause = {.code = cancel_code(code)};
+    char name[128];
+    va_list args;
 
-    string_copy(cause.text, sizeof(cause.text), text ? text : "");
+    va_start(args, format);
+    if (format)
+        text_format_shown(cause.text, sizeof(cause.text), format, args);
+    else
+        string_copy(cause.text, sizeof(cause.text), error_name(cause.code, name, sizeof(name)));
+    va_end(args);
     pthread_mutex_lock(&pool->lock);
     if (!pool->discarded)
         pool->discard = cause;
@@ -334,9 +342,13 @@ void rv_pool_discard(struct rv_pool *pool, int code, const char *text)
     pthread_mutex_unlock(&pool->lock);
 }
 
-void rv_pool_cancel(struct rv_pool *pool, int code, const char *text)
+void rv_pool_cancel(struct rv_pool *pool, int code, const char *format, ...)
 {
-    context_cancel_text(pool->ctx, cancel_code(code), text);
+    va_list args;
+
+    va_start(args, format);
+    context_cancel_format(pool->ctx, code, format, args);
+    va_end(args);
 }
 
 void rv_pool_destroy(struct rv_pool *pool)

@@ -85,13 +85,13 @@ static int make_attempt(struct rv_pool *pool, struct taken_job *taken, rv_durati
     int r;
 
     taken->attempts++;
-    r = timed ? rv_context_with_timeout(pool->ctx, pool->options.timeout, &ctx) : 0;
+    r = timed ? rv_context_with_timeout(pool->ctx, pool->options.timeout, &ctx, NULL) : 0;
     if (r < 0)
         return rv_fail(r, "cannot time the job");
     r = call_function(taken->job.fn, ctx, taken->job.arg);
     if (timed) {
         /* Whoever still holds the context sees that its run is over. */
-        rv_context_cancel(ctx, 0, NULL);
+        rv_context_cancel(cancel_of(ctx), 0, NULL);
         rv_context_unref(ctx);
     }
     *ret_duration = measured ? rv_now() - start : 0;

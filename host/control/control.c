@@ -281,7 +281,7 @@ static void end_orphaned(struct control *control)
     alarm_set(&grace_over, duration_add(rv_now(), control->grace));
     for (uint32_t i = 0; i < SCOREBOARD_MODULES; i++)
         if (control->modules[i]) {
-            rv_context_cancel(control->modules[i]->root, -ECANCELED, "%s", op.cause);
+            rv_context_cancel(control->modules[i]->cancel_root, -ECANCELED, "%s", op.cause);
             module_operate(control->modules[i], &op);
         }
 }
@@ -332,7 +332,7 @@ int control_serve(void)
         return r == -EPROTO ? EXIT_WIRE : EXIT_REFUSED;
     module_set_grace(control.grace);
     (void)rv_runtime_configure(&runtime);
-    if (rv_context_with_cancel(rv_context_background(), &control.host) < 0 ||
+    if (rv_context_with_cancel(rv_context_background(), &control.host, NULL) < 0 ||
         rv_group_create(rv_context_background(), &control.group) < 0) {
         fputs("reeve-host: out of memory\n", stderr);
         return 1;

@@ -192,9 +192,9 @@ static void destroy_runners(struct host_module *module)
 static void cancel_runners(struct host_module *module, const char *cause)
 {
     if (module->tasks)
-        rv_context_cancel(module->tasks, -ECANCELED, "%s", cause);
+        rv_context_cancel(module->cancel_tasks, -ECANCELED, "%s", cause);
     if (module->work)
-        rv_context_cancel(module->work, -ECANCELED, "%s", cause);
+        rv_context_cancel(module->cancel_work, -ECANCELED, "%s", cause);
 }
 
 /* With room for what the task will hand on. */
@@ -230,9 +230,9 @@ int life_create_runners(struct host_module *module)
 
     /* init may have left one. */
     rv_error_clear();
-    r = rv_context_with_cancel(module->root, &module->tasks);
+    r = rv_context_with_cancel(module->root, &module->tasks, &module->cancel_tasks);
     if (r == 0)
-        r = rv_context_with_cancel(module->root, &module->work);
+        r = rv_context_with_cancel(module->root, &module->work, &module->cancel_work);
     if (r == 0)
         r = drain_prepare(module);
     module->task_runners = calloc(code->task_count + 1, sizeof(struct task_runner *));
@@ -256,15 +256,16 @@ int life_create_runners(struct host_module *module)
 
 int life_begin_operation(struct host_module *module, bool replaceable, struct rv_context **ret_ctx)
 {
-    int r = rv_context_with_cancel(module->root, ret_ctx);
+    struct rv_cancel *cancel;
+    int r = rv_context_with_cancel(module->root, ret_ctx, &cancel);
 
     if (r < 0)
         return r;
     pthread_mutex_lock(&module->lock);
-    module->operation.ctx = *ret_ctx;
+    module->operation.cancel = cancel;
     module->operation.replaceable = replaceable;
     if (module->stop_asked || (replaceable && module->reload_queued))
-        rv_context_cancel(*ret_ctx, -ECANCELED, "the module stops");
+        rv_context_cancel(cancel, -ECANCELED, "the module stops");
     pthread_mutex_unlock(&module->lock);
     return 0;
 }
@@ -272,7 +273,7 @@ int life_begin_operation(struct host_module *module, bool replaceable, struct rv
 void life_end_operation(struct host_module *module)
 {
     pthread_mutex_lock(&module->lock);
-    module->operation.ctx = NULL;
+    module->operation.cancel = NULL;
     pthread_mutex_unlock(&module->lock);
 }
 
@@ -410,7 +411,7 @@ void life_begin_drain(struct host_module *module, const struct module_op *op)
         .type = WIRE_PROGRESS, .module = module->slot, .text = "waiting for work under way"};
 
     /* Tasks first: to one that waits for room in a pool this is a cancel, and no failure. */
-    rv_context_cancel(module->tasks, -ECANCELED, "%s", op->cause);
+    rv_context_cancel(module->cancel_tasks, -ECANCELED, "%s", op->cause);
     life_refuse_requests(module);
     for (size_t i = 0; i < module->code.pool_count; i++)
         jobs_refuse(module->pool_runners[i], op->drain_queue, op->cause);
@@ -426,7 +427,7 @@ void life_end_runners(struct host_module *module, const struct module_op *op)
                                     .module = module->slot,
                                     .text = "waiting for what was cancelled to return"};
 
-    rv_context_cancel(module->work, -ECANCELED, "%s", op->cause);
+    rv_context_cancel(module->cancel_work, -ECANCELED, "%s", op->cause);
     module_emit(&progress);
     life_stop_health(module);
     destroy_runners(module);

@@ -79,8 +79,9 @@ static int call(struct host_module *module, struct rv_context *ctx)
 static int call_limited(struct host_module *module)
 {
     char text[RV_ERROR_TEXT_SIZE] = "", limit[DURATION_TEXT_SIZE];
+    struct rv_cancel *cancel;
     struct rv_context *timed;
-    int r = rv_context_with_timeout(module->tasks, HEALTH_INTERVAL, &timed);
+    int r = rv_context_with_timeout(module->tasks, HEALTH_INTERVAL, &timed, &cancel);
 
     if (r < 0) {
         note_end(module, r, "there is no memory to ask health()");
@@ -96,7 +97,7 @@ static int call_limited(struct host_module *module)
     note_end(module, MIN(r, 0), rv_context_err(module->tasks) == 0 ? text : NULL);
     if (health_told && rv_context_err(module->tasks) == 0)
         health_told(MIN(r, 0), text);
-    rv_context_cancel(timed, 0, "health() has returned");
+    rv_context_cancel(cancel, 0, "health() has returned");
     rv_context_unref(timed);
     return r;
 }

@@ -90,8 +90,8 @@ void module_expect_stop(struct host_module *module, const char *cause)
     pthread_mutex_lock(&module->lock);
     module->ready = false;
     module->stop_asked = true;
-    if (module->operation.ctx)
-        rv_context_cancel(module->operation.ctx, -ECANCELED, "%s", cause);
+    if (module->operation.cancel)
+        rv_context_cancel(module->operation.cancel, -ECANCELED, "%s", cause);
     pthread_mutex_unlock(&module->lock);
 }
 
@@ -198,11 +198,11 @@ static int make_root(struct rv_context *host, struct host_module *module)
 {
     struct rv_labels labels = {.module = module->name};
     struct rv_context *labelled;
-    int r = rv_context_with_labels(host, &labels, &labelled);
+    int r = rv_context_with_labels(host, &labels, &labelled, NULL);
 
     if (r < 0)
         return r;
-    r = rv_context_with_value(labelled, module_key(), module, &module->root);
+    r = rv_context_with_value(labelled, module_key(), module, &module->root, &module->cancel_root);
     rv_context_unref(labelled);
     return r;
 }
@@ -302,8 +302,8 @@ void module_op_free(struct module_op *op)
  * both wait for what ret_text says. */
 static void overtake_reload(struct host_module *module, char *ret_text, size_t size)
 {
-    if (module->operation.ctx && module->operation.replaceable)
-        rv_context_cancel(module->operation.ctx, -ECANCELED, "newer options have come");
+    if (module->operation.cancel && module->operation.replaceable)
+        rv_context_cancel(module->operation.cancel, -ECANCELED, "newer options have come");
     string_copy(ret_text, size, module->operation.waits);
 }
 

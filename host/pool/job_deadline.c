@@ -63,7 +63,7 @@ int job_set_deadline(struct host_job *job, rv_duration timeout)
         return 0;
     }
     job->timeout = timeout;
-    r = rv_context_with_deadline(job->runner->module->work, job->deadline, &job->timed);
+    r = rv_context_with_deadline(job->runner->module->work, job->deadline, &job->timed, NULL);
     if (r < 0)
         return r;
     job->alarm.fn = time_over;

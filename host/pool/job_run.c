@@ -160,10 +160,11 @@ int job_run(struct rv_context *ctx, void *arg)
     };
     char limit[DURATION_TEXT_SIZE];
     rv_time begun = rv_now();
+    struct rv_cancel *cancel;
     int r;
 
     job_await_told(job);
-    r = rv_context_with_labels(ctx, &labels, &labelled);
+    r = rv_context_with_labels(ctx, &labels, &labelled, NULL);
     if (!job_may_begin(job)) {
         host_log(r == 0 ? labelled : ctx, RV_LOG_WARNING, "does not run: %s",
                  job->end.text ? job->end.text : "its time is over");
@@ -172,7 +173,7 @@ int job_run(struct rv_context *ctx, void *arg)
         return 0;
     }
     if (r == 0) {
-        r = rv_context_with_deadline(labelled, job->deadline, &timed);
+        r = rv_context_with_deadline(labelled, job->deadline, &timed, &cancel);
         rv_context_unref(labelled);
     }
     if (r < 0)
@@ -192,7 +193,7 @@ int job_run(struct rv_context *ctx, void *arg)
                      duration_format(job->job.deadline - begun, limit, sizeof(limit)));
     if (r < 0)
         log_failure(timed, &job->job, r);
-    rv_context_cancel(timed, 0, "the job has returned");
+    rv_context_cancel(cancel, 0, "the job has returned");
     rv_context_unref(timed);
     return job_conclude(job, r);
 }

@@ -186,7 +186,7 @@ void jobs_refuse(struct pool_runner *runner, bool drain_queue, const char *cause
     if (drain_queue)
         rv_pool_drain(runner->module->tasks, runner->pool);
     else
-        rv_pool_discard(runner->pool, -ECANCELED, cause);
+        rv_pool_discard(runner->pool, -ECANCELED, "%s", cause);
 }
 
 bool jobs_wait(struct rv_context *ctx, struct pool_runner *runner)

@@ -188,7 +188,7 @@ static void *live(void *arg)
 }
 
 /* Returns 0 or a negative number. */
-static int prepare(struct rv_context **ret_ctx)
+static int prepare(struct rv_context **ret_ctx, struct rv_cancel **ret_cancel)
 {
     module_set_emit(emit);
     module_set_health_told(tell_health);
@@ -197,7 +197,7 @@ static int prepare(struct rv_context **ret_ctx)
     rv_runtime_set_fail_option(module_fail_option);
     if (board_open(-1) < 0 || crash_install(run_report_crash) < 0 ||
         rv_channel_create(sizeof(struct event), 16, &events) < 0 ||
-        rv_context_with_cancel(rv_context_background(), ret_ctx) < 0)
+        rv_context_with_cancel(rv_context_background(), ret_ctx, ret_cancel) < 0)
         return -1;
     return run_signals_begin();
 }
@@ -205,11 +205,12 @@ static int prepare(struct rv_context **ret_ctx)
 int run_alone(int count, char **arguments)
 {
     struct life life = {.count = count, .arguments = arguments};
+    struct rv_cancel *cancel;
     pthread_t thread;
 
-    if (prepare(&life.ctx) < 0 || pthread_create(&thread, NULL, live, &life) != 0) {
+    if (prepare(&life.ctx, &cancel) < 0 || pthread_create(&thread, NULL, live, &life) != 0) {
         fputs("reeve-host: out of memory or threads\n", stderr);
         return 1;
     }
-    run_signals_watch(life.ctx);
+    run_signals_watch(cancel);
 }

@@ -94,7 +94,7 @@ static int make_thread(void)
 static int start_timers(void)
 {
     struct rv_context *ctx;
-    int r = rv_context_with_timeout(rv_context_background(), RV_HOUR, &ctx);
+    int r = rv_context_with_timeout(rv_context_background(), RV_HOUR, &ctx, NULL);
 
     if (r == 0)
         rv_context_unref(ctx);

@@ -184,20 +184,20 @@ static struct rv_context *log_context(const struct run *run)
  * --------------------------------------------------------------------------------------------- */
 
 static int make_run_context(struct task_runner *runner, uint64_t number,
-                            struct rv_context **ret_ctx)
+                            struct rv_context **ret_ctx, struct rv_cancel **ret_cancel)
 {
     struct rv_context *parent = runner->settings->on_stop == TASK_ON_STOP_FINISH
                                     ? runner->module->work
                                     : runner->module->tasks;
     struct rv_labels labels = {.task = task_name(runner), .run = number};
     struct rv_context *labelled = NULL;
-    int r = rv_context_with_labels(parent, &labels, &labelled);
+    int r = rv_context_with_labels(parent, &labels, &labelled, ret_cancel);
 
     if (r < 0 || runner->settings->timeout == 0) {
         *ret_ctx = labelled;
         return r;
     }
-    r = rv_context_with_timeout(labelled, runner->settings->timeout, ret_ctx);
+    r = rv_context_with_timeout(labelled, runner->settings->timeout, ret_ctx, ret_cancel);
     rv_context_unref(labelled);
     return r;
 }
@@ -250,6 +250,7 @@ void task_run_once(struct task_runner *runner, uint64_t request, rv_time due,
     struct run run = {.runner = runner};
     char *const text = ret_end->text, limit[DURATION_TEXT_SIZE];
     struct rv_context *log;
+    struct rv_cancel *cancel;
     rv_time since;
     uint32_t failed_before;
     int r, ctx_err = 0;
@@ -263,7 +264,7 @@ void task_run_once(struct task_runner *runner, uint64_t request, rv_time due,
     since = runner->record->started_at;
     pthread_mutex_unlock(&runner->lock);
     task_accept(runner, request, run.number, since);
-    r = make_run_context(runner, run.number, &run.ctx);
+    r = make_run_context(runner, run.number, &run.ctx, &cancel);
     if (r == 0) {
         r = call(runner, &run);
         ctx_err = rv_context_err(run.ctx);
@@ -294,7 +295,7 @@ void task_run_once(struct task_runner *runner, uint64_t request, rv_time due,
     ret_end->code = MIN(r, 0);
     ret_end->duration = runner->record->last_duration;
     if (run.ctx)
-        rv_context_cancel(run.ctx, 0, "the run has returned");
+        rv_context_cancel(cancel, 0, "the run has returned");
     rv_context_unref(run.ctx);
 }
 

@@ -67,7 +67,7 @@ struct rv_context *task_labelled(const struct task_runner *runner)
     const struct rv_labels labels = {.task = task_name(runner)};
     struct rv_context *ctx;
 
-    return rv_context_with_labels(runner->module->root, &labels, &ctx) < 0
+    return rv_context_with_labels(runner->module->root, &labels, &ctx, NULL) < 0
                ? rv_context_ref(runner->module->root)
                : ctx;
 }

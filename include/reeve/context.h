@@ -7,6 +7,10 @@
  * children inherit it; a child's cancel never touches its parent. Whatever can block in this
  * library takes a context first and returns soon after it is done.
  *
+ * A context is handed down; what cancels it is not. Making a context gives the context, and a handle
+ * of its own, struct rv_cancel, which rv_context_cancel() takes. So a function that is given a
+ * context can end what it makes below it, and never what its caller works with.
+ *
  * A context is reference counted: creating gives one reference, which rv_context_unref() gives
  * back. Giving back the last one cancels a context that is not done, as nobody could cancel it
  * later. What hangs on a context holds a reference as well: its children, groups, pools, periodic
@@ -28,6 +32,9 @@ extern "C" {
 struct rv_context;
 struct rv_after;
 
+/* What cancels a context: its maker's, to keep or to give on. Valid as long as there is a reference to the context. */
+struct rv_cancel;
+
 /* Why a context is done. */
 struct rv_cause {
     int code; /* -ECANCELED, -ETIMEDOUT or whatever rv_context_cancel() was given; 0: it is not done
@@ -40,24 +47,27 @@ struct rv_context *rv_context_background(void);
 
 /*
  * A child that rv_context_cancel() ends. This and all the following make a child of parent;
- * *ret_ctx is the caller's, who gives it back with rv_context_unref(). A parent that is done makes
- * a child that is done. Returns 0 or -ENOMEM.
+ * *ret_ctx is the caller's, who gives it back with rv_context_unref(). *ret_cancel is what cancels
+ * it; NULL where nobody will. A parent that is done makes a child that is done. Returns 0 or
+ * -ENOMEM.
  */
-int rv_context_with_cancel(struct rv_context *parent, struct rv_context **ret_ctx);
+int rv_context_with_cancel(struct rv_context *parent, struct rv_context **ret_ctx,
+                           struct rv_cancel **ret_cancel);
 /* Done with -ETIMEDOUT after timeout; an earlier deadline of the parent wins. 0 or less: at once;
  * RV_FOREVER: never. Returns 0, -ENOMEM, -EAGAIN when the timer's thread cannot be started, or
  * -ENOTSUP in a child of fork(). */
 int rv_context_with_timeout(struct rv_context *parent, rv_duration timeout,
-                            struct rv_context **ret_ctx);
+                            struct rv_context **ret_ctx, struct rv_cancel **ret_cancel);
 /* The same for a point of CLOCK_MONOTONIC; one that has passed, a negative one included, is at once. */
 int rv_context_with_deadline(struct rv_context *parent, rv_time deadline,
-                             struct rv_context **ret_ctx);
+                             struct rv_context **ret_ctx, struct rv_cancel **ret_cancel);
 /* Carries a value; key is compared by address, and both pointers stay the caller's. Returns 0 or
  * -ENOMEM. */
 int rv_context_with_value(struct rv_context *parent, const void *key, void *value,
-                          struct rv_context **ret_ctx);
+                          struct rv_context **ret_ctx, struct rv_cancel **ret_cancel);
 /* Has the parent's values and names, but is not done when the parent is. Returns 0 or -ENOMEM. */
-int rv_context_without_cancel(struct rv_context *parent, struct rv_context **ret_ctx);
+int rv_context_without_cancel(struct rv_context *parent, struct rv_context **ret_ctx,
+                              struct rv_cancel **ret_cancel);
 /*
  * Done when the process receives one of the signals of a 0-terminated list; the cause names the
  * signal and its sender. A signal ends what waits for it when it arrives, and nothing that is made
@@ -66,11 +76,11 @@ int rv_context_without_cancel(struct rv_context *parent, struct rv_context **ret
  * descriptor can, -ENOTSUP in a child of fork(), or -ENOMEM.
  */
 int rv_context_with_signals(struct rv_context *parent, const int *signals,
-                            struct rv_context **ret_ctx);
+                            struct rv_context **ret_ctx, struct rv_cancel **ret_cancel);
 
-/* Cancels with a code (0 means -ECANCELED; a positive errno stands for the negative one) and a text
- * (NULL: the code's). Does nothing if it is done. */
-void rv_context_cancel(struct rv_context *ctx, int code, const char *format, ...)
+/* Cancels a context by its handle, with a code (0 means -ECANCELED; a positive errno stands for the
+ * negative one) and a text (NULL: the code's). Does nothing if it is done, or for NULL. */
+void rv_context_cancel(struct rv_cancel *cancel, int code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
 /* Whether, and why, the context is done. One atomic load, without a call: that a context begins
@@ -128,7 +138,7 @@ struct rv_labels {
 
 /* A child with labels; the strings are copied. Returns 0 or -ENOMEM. */
 int rv_context_with_labels(struct rv_context *parent, const struct rv_labels *labels,
-                           struct rv_context **ret_ctx);
+                           struct rv_context **ret_ctx, struct rv_cancel **ret_cancel);
 /* The labels that count; valid as long as ctx is. Fields may be NULL or 0. */
 struct rv_labels rv_context_labels(const struct rv_context *ctx);
 

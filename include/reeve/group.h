@@ -27,6 +27,11 @@ void rv_group_set_limit(struct rv_group *group, unsigned limit);
 /* Belongs to the group; a reference may be taken. */
 struct rv_context *rv_group_context(struct rv_group *group);
 
+/* Cancels the group's context, with a code and a text as rv_context_cancel() takes them; that is no
+ * error of the group's. */
+void rv_group_cancel(struct rv_group *group, int code, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
 /*
  * Runs fn(group's context, arg) on a thread of the runtime. When the limit is reached it blocks,
  * but for a short run-up of accepted starts. Functions below the limit may wait for each other, so

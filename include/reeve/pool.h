@@ -85,10 +85,13 @@ int rv_pool_drain(struct rv_context *ctx, struct rv_pool *pool);
 
 /* Accepts nothing more, and ends jobs that wait as lost, with this code (0: -ECANCELED) and text;
  * those in flight go on to their end, and have no further attempts. Does not block. */
-void rv_pool_discard(struct rv_pool *pool, int code, const char *text);
+void rv_pool_discard(struct rv_pool *pool, int code, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
 
-/* Ends jobs that wait as lost, with this cause; those in flight see the cancel. Does not block. */
-void rv_pool_cancel(struct rv_pool *pool, int code, const char *text);
+/* Ends jobs that wait as lost, with this code and text, as of rv_context_cancel(); those in flight
+ * see the cancel. Does not block. */
+void rv_pool_cancel(struct rv_pool *pool, int code, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
 
 /* Cancels what is left, waits for jobs in flight to return, and frees. NULL does nothing. Callers
  * that are blocked in a submit or drain at that moment return first. Not from a job of the pool, and

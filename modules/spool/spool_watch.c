@@ -58,7 +58,7 @@ static void tell(struct rv_context *ctx, struct spool *spool, const char *name, 
 static int hand_over(struct rv_context *ctx, struct spool *spool, const char *name)
 {
     struct rv_context *limited;
-    int r = rv_context_with_timeout(ctx, SUBMIT_MAX, &limited);
+    int r = rv_context_with_timeout(ctx, SUBMIT_MAX, &limited, NULL);
 
     if (r == 0) {
         r = rv_submit(limited, "process", name, strlen(name));

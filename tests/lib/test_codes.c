@@ -86,6 +86,7 @@ static void test_a_pool_below_a_group_that_failed(void **state)
 /* A full pool, and a submitter that waits for room in it. */
 struct submitter {
     struct rv_context *ctx;
+    struct rv_cancel *cancel;
     struct rv_pool *pool;
 };
 
@@ -115,11 +116,11 @@ static void test_a_submitter_that_waits(void **state)
         struct caller caller;
 
         fill(submitter.pool);
-        rv_context_with_cancel(bg, &submitter.ctx);
+        rv_context_with_cancel(bg, &submitter.ctx, &submitter.cancel);
         caller_start(&caller, submit, &submitter);
         caller_wait_blocked(&caller);
         if (own)
-            rv_context_cancel(submitter.ctx, code, NULL);
+            rv_context_cancel(submitter.cancel, code, NULL);
         else
             rv_pool_cancel(submitter.pool, code, NULL);
         assert_int_equal(caller_join(&caller), code);
@@ -133,6 +134,7 @@ static void test_a_submitter_that_waits(void **state)
 
 struct blocked {
     struct rv_context *ctx;
+    struct rv_cancel *cancel;
     struct rv_channel *channel;
     struct rv_semaphore *semaphore;
     struct rv_ticker *ticker;
@@ -260,7 +262,7 @@ static void test_whatever_blocks(void **state)
             struct blocked blocked;
             struct caller caller;
 
-            rv_context_with_cancel(bg, &blocked.ctx);
+            rv_context_with_cancel(bg, &blocked.ctx, &blocked.cancel);
             assert_int_equal(rv_channel_create(sizeof(int), capacity, &blocked.channel), 0);
             assert_int_equal(rv_semaphore_create(1, &blocked.semaphore), 0);
             assert_int_equal(rv_semaphore_try_acquire(blocked.semaphore, 1), 0);
@@ -269,7 +271,7 @@ static void test_whatever_blocks(void **state)
             fill(blocked.pool);
             caller_start(&caller, calls[i], &blocked);
             caller_wait_blocked(&caller);
-            rv_context_cancel(blocked.ctx, code, NULL);
+            rv_context_cancel(blocked.cancel, code, NULL);
             assert_int_equal(caller_join(&caller), code);
             rv_pool_destroy(blocked.pool);
             rv_ticker_destroy(blocked.ticker);
@@ -285,12 +287,13 @@ static void test_whatever_blocks(void **state)
 static void test_a_positive_code(void **state)
 {
     struct rv_context *ctx;
+    struct rv_cancel *cancel;
     struct rv_pool *pool = make_pool(bg);
     struct rv_clause clauses[] = {RV_RECV(NULL, NULL), RV_RECV(NULL, NULL)};
     (void)state;
 
-    rv_context_with_cancel(bg, &ctx);
-    rv_context_cancel(ctx, 1, "one");
+    rv_context_with_cancel(bg, &ctx, &cancel);
+    rv_context_cancel(cancel, 1, "one");
     assert_int_equal(rv_context_err(ctx), -1);
     assert_int_equal(rv_select(ctx, clauses, 2, RV_FOREVER), -1);
     rv_pool_cancel(pool, EIO, NULL);
@@ -328,11 +331,12 @@ static void test_the_lowest_code(void **state)
 {
     static const char text[] = "Unknown error 2147483647";
     struct rv_context *ctx;
+    struct rv_cancel *cancel;
     struct rv_cause cause;
     (void)state;
 
-    assert_int_equal(rv_context_with_cancel(bg, &ctx), 0);
-    rv_context_cancel(ctx, INT_MIN, NULL);
+    assert_int_equal(rv_context_with_cancel(bg, &ctx, &cancel), 0);
+    rv_context_cancel(cancel, INT_MIN, NULL);
     assert_int_equal(rv_context_cause(ctx, &cause), INT_MIN);
     assert_string_equal(cause.text, text);
     rv_context_unref(ctx);

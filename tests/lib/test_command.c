@@ -216,6 +216,7 @@ static void test_without_a_grace(void **state)
 
 struct command_call {
     struct rv_context *ctx;
+    struct rv_cancel *cancel;
     const char *script;
     rv_duration grace;
     struct rv_command_result result;
@@ -247,10 +248,10 @@ static void test_command_cancel(void **state)
         struct command_call call = {.script = cases[i].script, .grace = cases[i].grace};
         struct caller caller;
 
-        rv_context_with_cancel(bg, &call.ctx);
+        rv_context_with_cancel(bg, &call.ctx, &call.cancel);
         caller_start(&caller, call_command, &call);
         caller_wait_blocked(&caller);
-        rv_context_cancel(call.ctx, -ESHUTDOWN, NULL);
+        rv_context_cancel(call.cancel, -ESHUTDOWN, NULL);
         assert_int_equal(caller_join(&caller), -ESHUTDOWN);
         /* It may have been ended before its trap was set. */
         assert_true(call.result.signal == cases[i].signal || call.result.signal == SIGTERM);
@@ -271,13 +272,13 @@ static void cancel_what_tidies(const char *script, rv_duration grace)
     make_fifo(&fifo);
     snprintf(text, sizeof(text), "export f=%s; %s", fifo.path, script);
     call.script = text;
-    rv_context_with_cancel(bg, &call.ctx);
+    rv_context_with_cancel(bg, &call.ctx, &call.cancel);
     caller_start(&caller, call_command, &call);
     fd = open(fifo.path, O_RDONLY | O_CLOEXEC);
     assert_true(fd >= 0);
     assert_true(read(fd, &byte, 1) == 1);
     close(fd);
-    rv_context_cancel(call.ctx, -ESHUTDOWN, NULL);
+    rv_context_cancel(call.cancel, -ESHUTDOWN, NULL);
     assert_int_equal(caller_join(&caller), -ESHUTDOWN);
     assert_int_equal(call.result.signal, SIGTERM);
     assert_non_null(strstr(call.result.output, "tidied\n"));
@@ -308,13 +309,13 @@ static pid_t cancel_script(struct command_call *call, const char *script, int en
     make_fifo(&fifo);
     snprintf(text, sizeof(text), "export f=%s; %s", fifo.path, script);
     call->script = text;
-    rv_context_with_cancel(bg, &call->ctx);
+    rv_context_with_cancel(bg, &call->ctx, &call->cancel);
     caller_start(&caller, call_command, call);
     fd = open(fifo.path, O_RDONLY | O_CLOEXEC);
     assert_true(fd >= 0);
     assert_true(read(fd, pid, sizeof(pid) - 1) > 1);
     close(fd);
-    rv_context_cancel(call->ctx, -ESHUTDOWN, NULL);
+    rv_context_cancel(call->cancel, -ESHUTDOWN, NULL);
     assert_int_equal(caller_join(&caller), -ESHUTDOWN);
     if (ended_by > 0)
         assert_int_equal(call->result.signal, ended_by);

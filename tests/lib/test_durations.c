@@ -38,6 +38,7 @@ static const struct value {
 
 struct trial {
     struct rv_context *ctx;
+    struct rv_cancel *cancel;
     rv_duration value;
     int (*call)(struct rv_context *ctx, rv_duration value);
 };
@@ -55,11 +56,11 @@ static void try_out(int (*call)(struct rv_context *ctx, rv_duration value), rv_d
     struct trial trial = {.value = value, .call = call};
     struct caller caller;
 
-    assert_int_equal(rv_context_with_cancel(bg, &trial.ctx), 0);
+    assert_int_equal(rv_context_with_cancel(bg, &trial.ctx, &trial.cancel), 0);
     caller_start(&caller, make_call, &trial);
     if (expected == NEVER) {
         caller_wait_blocked(&caller);
-        rv_context_cancel(trial.ctx, -EIO, NULL);
+        rv_context_cancel(trial.cancel, -EIO, NULL);
         assert_int_equal(caller_join(&caller), -EIO);
     } else {
         assert_int_equal(caller_join(&caller), expected == REFUSED ? -EINVAL : REACHED);
@@ -115,7 +116,7 @@ static int wait_done(struct rv_context *ctx)
 static int time_out(struct rv_context *ctx, rv_duration value)
 {
     struct rv_context *timed;
-    int r = rv_context_with_timeout(ctx, value, &timed);
+    int r = rv_context_with_timeout(ctx, value, &timed, NULL);
 
     return r < 0 ? r : wait_done(timed);
 }
@@ -126,7 +127,7 @@ static int time_out(struct rv_context *ctx, rv_duration value)
 static int pass_deadline(struct rv_context *ctx, rv_duration value)
 {
     struct rv_context *timed;
-    int r = rv_context_with_deadline(ctx, value, &timed);
+    int r = rv_context_with_deadline(ctx, value, &timed, NULL);
 
     return r < 0 ? r : wait_done(timed);
 }
@@ -135,6 +136,7 @@ struct planned {
     rv_duration value;
     _Atomic int runs;
     struct rv_context *ran;
+    struct rv_cancel *cancel_ran;
 };
 
 static int count_run(struct rv_context *ctx, void *arg)
@@ -143,7 +145,7 @@ static int count_run(struct rv_context *ctx, void *arg)
     (void)ctx;
 
     if (atomic_fetch_add(&planned->runs, 1) == 0)
-        rv_context_cancel(planned->ran, 0, NULL);
+        rv_context_cancel(planned->cancel_ran, 0, NULL);
     return 0;
 }
 
@@ -152,7 +154,7 @@ static int await_run(struct rv_context *ctx, struct planned *planned,
                      const struct rv_periodic_spec *spec)
 {
     struct rv_periodic *periodic;
-    int r = rv_context_with_cancel(ctx, &planned->ran);
+    int r = rv_context_with_cancel(ctx, &planned->ran, &planned->cancel_ran);
 
     if (r < 0)
         return r;
@@ -233,7 +235,7 @@ static int count_second_run(struct rv_context *ctx, void *arg)
     (void)ctx;
 
     if (atomic_fetch_add(&planned->runs, 1) == 1)
-        rv_context_cancel(planned->ran, 0, NULL);
+        rv_context_cancel(planned->cancel_ran, 0, NULL);
     return 0;
 }
 
@@ -242,7 +244,7 @@ static int run_behind(struct rv_context *ctx, rv_duration value)
     struct planned planned = {0};
     struct rv_periodic_spec spec = {.size = sizeof(spec), .interval = value};
     struct rv_periodic *periodic;
-    int r = rv_context_with_cancel(ctx, &planned.ran);
+    int r = rv_context_with_cancel(ctx, &planned.ran, &planned.cancel_ran);
 
     if (r < 0)
         return r;

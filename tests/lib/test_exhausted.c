@@ -177,13 +177,14 @@ static void test_the_end_of_a_periodic_function_is_told(void **state)
         .size = sizeof(spec), .interval = RV_HOUR, .delay = RV_HOUR, .ended = note_end};
     struct rv_periodic *periodic;
     struct rv_context *ctx;
+    struct rv_cancel *cancel;
     struct rv_pool *pool;
     (void)state;
 
     pool = take_all_threads(until_cancelled, NULL);
-    rv_context_with_cancel(bg, &ctx);
+    rv_context_with_cancel(bg, &ctx, &cancel);
     assert_int_equal(rv_periodic_start(ctx, &spec, never_runs, &ending, &periodic), 0);
-    rv_context_cancel(ctx, -EIO, NULL);
+    rv_context_cancel(cancel, -EIO, NULL);
     wait_value(&ending.count, 1);
     assert_int_equal(ending.code, -EIO);
     assert_int_equal(rv_periodic_stop(periodic), -EIO);
@@ -314,15 +315,16 @@ static void test_a_once_hears_its_callers_cancel(void **state)
 {
     struct rv_pool *pool;
     struct rv_context *ctx;
+    struct rv_cancel *cancel;
     struct caller caller;
     (void)state;
 
     atomic_store(&inside, 0);
     pool = take_all_threads(until_cancelled, NULL);
-    rv_context_with_cancel(bg, &ctx);
+    rv_context_with_cancel(bg, &ctx, &cancel);
     caller_start(&caller, call_once, ctx);
     wait_value(&inside, 1);
-    rv_context_cancel(ctx, -EIO, NULL);
+    rv_context_cancel(cancel, -EIO, NULL);
     assert_int_equal(caller_join(&caller), -EIO);
     atomic_store(&release_all, 1);
     assert_int_equal(rv_once_run(bg, &once, run_until_released, NULL), 0);

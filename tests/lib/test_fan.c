@@ -20,6 +20,7 @@ static int square(struct rv_context *ctx, const void *item, void *result, void *
 
 struct fan_call {
     struct rv_context *ctx;
+    struct rv_cancel *cancel;
     struct rv_channel *in, *out;
     void *arg;
     char text[128];
@@ -71,7 +72,7 @@ static void test_fan_ends_by_error_and_cancel(void **state)
         struct caller caller;
         int bad = 3, value;
 
-        rv_context_with_cancel(bg, &call.ctx);
+        rv_context_with_cancel(bg, &call.ctx, &call.cancel);
         rv_channel_create(sizeof(int), 8, &call.in);
         rv_channel_create(sizeof(long long), 0, &call.out);
         call.arg = mode == 0 ? &bad : NULL;
@@ -84,7 +85,7 @@ static void test_fan_ends_by_error_and_cancel(void **state)
         caller_start(&caller, call_fan, &call);
         if (mode == 1) {
             caller_wait_blocked(&caller);
-            rv_context_cancel(call.ctx, -ESHUTDOWN, "no more");
+            rv_context_cancel(call.cancel, -ESHUTDOWN, "no more");
             assert_int_equal(caller_join(&caller), -ESHUTDOWN);
         } else {
             assert_int_equal(caller_join(&caller), -EDOM);
@@ -116,12 +117,12 @@ static void test_fan_has_no_text_of_others(void **state)
     for (int i = 0; i < 8; i++)
         rv_group_go(group, fail_here, NULL);
     rv_group_wait(group);
-    rv_context_with_cancel(bg, &call.ctx);
+    rv_context_with_cancel(bg, &call.ctx, &call.cancel);
     rv_channel_create(sizeof(int), 8, &call.in);
     rv_channel_create(sizeof(long long), 0, &call.out);
     caller_start(&caller, call_fan, &call);
     caller_wait_blocked(&caller);
-    rv_context_cancel(call.ctx, -ESHUTDOWN, NULL);
+    rv_context_cancel(call.cancel, -ESHUTDOWN, NULL);
     assert_int_equal(caller_join(&caller), -ESHUTDOWN);
     assert_string_equal(call.text, "");
     rv_channel_unref(call.in);
@@ -226,7 +227,7 @@ static void test_the_end_reaches_all(void **state)
         struct caller caller;
         int bad = 7, value = 7;
 
-        rv_context_with_cancel(bg, &call.ctx);
+        rv_context_with_cancel(bg, &call.ctx, &call.cancel);
         rv_channel_create(sizeof(int), 8, &call.in);
         rv_channel_create(sizeof(long long), 8, &call.out);
         call.arg = &bad;
@@ -236,7 +237,7 @@ static void test_the_end_reaches_all(void **state)
         if (round % 3 == 0)
             rv_channel_close(call.in);
         else if (round % 3 == 1)
-            rv_context_cancel(call.ctx, -ESHUTDOWN, NULL);
+            rv_context_cancel(call.cancel, -ESHUTDOWN, NULL);
         else
             rv_channel_send(bg, call.in, &value);
         assert_int_equal(caller_join(&caller), expected[round % 3]);

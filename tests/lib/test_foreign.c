@@ -18,17 +18,18 @@ static struct rv_context *bg;
 
 struct planner {
     struct rv_context *ctx;
+    struct rv_cancel *cancel;
     struct rv_periodic *periodic;
     _Atomic int asked, runs, ended;
-    _Atomic int cancel; /* at which question */
+    _Atomic int cancel_at; /* which question */
 };
 
 static rv_time plan_and_cancel(void *arg)
 {
     struct planner *planner = arg;
 
-    if (atomic_fetch_add(&planner->asked, 1) + 1 == atomic_load(&planner->cancel))
-        rv_context_cancel(planner->ctx, -EIO, NULL);
+    if (atomic_fetch_add(&planner->asked, 1) + 1 == atomic_load(&planner->cancel_at))
+        rv_context_cancel(planner->cancel, -EIO, NULL);
     return atomic_load(&planner->runs) == 0 ? 0 : RV_FOREVER;
 }
 
@@ -54,11 +55,11 @@ static void test_a_schedule_may_cancel(void **state)
 {
     (void)state;
     for (int at = 1; at <= 3; at++) {
-        struct planner planner = {.cancel = at};
+        struct planner planner = {.cancel_at = at};
         struct rv_periodic_spec spec = {
             .size = sizeof(spec), .next = plan_and_cancel, .ended = note_end};
 
-        assert_int_equal(rv_context_with_cancel(bg, &planner.ctx), 0);
+        assert_int_equal(rv_context_with_cancel(bg, &planner.ctx, &planner.cancel), 0);
         assert_int_equal(
             rv_periodic_start(planner.ctx, &spec, count_run, &planner, &planner.periodic), 0);
         if (at == 3) {
@@ -78,7 +79,7 @@ static rv_time plan_by_arg(void *arg)
     struct planner *planner = arg;
 
     atomic_fetch_add(&planner->asked, 1);
-    return atomic_load(&planner->cancel) ? 0 : RV_FOREVER;
+    return atomic_load(&planner->cancel_at) ? 0 : RV_FOREVER;
 }
 
 static int end_run(struct rv_context *ctx, void *arg)
@@ -86,7 +87,7 @@ static int end_run(struct rv_context *ctx, void *arg)
     struct planner *planner = arg;
     (void)ctx;
 
-    atomic_store(&planner->cancel, 0);
+    atomic_store(&planner->cancel_at, 0);
     atomic_fetch_add(&planner->runs, 1);
     return 0;
 }
@@ -113,9 +114,9 @@ static void test_no_change_of_a_schedule_is_lost(void **state)
         for (int i = 0; i < 2; i++) {
             caller_start(&callers[i], reschedule, &planner);
         }
-        atomic_store(&planner.cancel, 1);
+        atomic_store(&planner.cancel_at, 1);
         rv_periodic_reschedule(planner.periodic);
-        wait_value(&planner.cancel, 0);
+        wait_value(&planner.cancel_at, 0);
         for (int i = 0; i < 2; i++)
             caller_join(&callers[i]);
     }
@@ -126,31 +127,38 @@ static void test_no_change_of_a_schedule_is_lost(void **state)
 /* The live tree ----------------------------------------------------------------------------------
  */
 
+struct root {
+    struct rv_context *ctx;
+    struct rv_cancel *cancel;
+};
+
 static int change_the_tree(const struct rv_context_info *info, void *arg)
 {
-    struct rv_context *root = arg, *child;
+    struct root *root = arg;
+    struct rv_context *child;
 
-    if (rv_context_with_cancel(root, &child) < 0)
+    if (rv_context_with_cancel(root->ctx, &child, NULL) < 0)
         return -EIO;
     rv_context_unref(child);
     if (info->depth == 2)
-        rv_context_cancel(root, 0, NULL);
+        rv_context_cancel(root->cancel, 0, NULL);
     return 0;
 }
 
 static void test_a_visitor_may_change_the_tree(void **state)
 {
-    struct rv_context *root, *child, *grandchild;
+    struct rv_context *child, *grandchild;
+    struct root root;
     (void)state;
 
-    rv_context_with_cancel(bg, &root);
-    rv_context_with_cancel(root, &child);
-    rv_context_with_cancel(child, &grandchild);
-    assert_int_equal(rv_context_visit(root, change_the_tree, root), 0);
+    rv_context_with_cancel(bg, &root.ctx, &root.cancel);
+    rv_context_with_cancel(root.ctx, &child, NULL);
+    rv_context_with_cancel(child, &grandchild, NULL);
+    assert_int_equal(rv_context_visit(root.ctx, change_the_tree, &root), 0);
     assert_int_equal(rv_context_err(grandchild), -ECANCELED);
     rv_context_unref(grandchild);
     rv_context_unref(child);
-    rv_context_unref(root);
+    rv_context_unref(root.ctx);
 }
 
 static int drop_what_is_visited(const struct rv_context_info *info, void *arg)
@@ -170,8 +178,8 @@ static void test_what_is_visited_lives_as_long(void **state)
     struct rv_context *root, *child;
     (void)state;
 
-    rv_context_with_cancel(bg, &root);
-    rv_context_with_labels(root, &labels, &child);
+    rv_context_with_cancel(bg, &root, NULL);
+    rv_context_with_labels(root, &labels, &child, NULL);
     assert_int_equal(rv_context_visit(root, drop_what_is_visited, &child), 0);
     rv_context_unref(root);
 }

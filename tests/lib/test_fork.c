@@ -17,6 +17,7 @@
 #include "tests/lib/workers.h"
 
 static struct rv_context *bg, *parents;
+static struct rv_cancel *cancel_parents;
 static struct rv_pool *pool;
 static struct rv_group *group;
 static struct rv_periodic *periodic;
@@ -127,7 +128,7 @@ static int set_timeout(void)
 {
     struct rv_context *ctx;
 
-    return rv_context_with_timeout(bg, RV_HOUR, &ctx);
+    return rv_context_with_timeout(bg, RV_HOUR, &ctx, NULL);
 }
 
 static int wait_for_signals(void)
@@ -135,7 +136,7 @@ static int wait_for_signals(void)
     static const int list[] = {SIGUSR1, 0};
     struct rv_context *ctx;
 
-    return rv_context_with_signals(bg, list, &ctx);
+    return rv_context_with_signals(bg, list, &ctx, NULL);
 }
 
 /* Possible in the child --------------------------------------------------------------------------
@@ -144,11 +145,12 @@ static int wait_for_signals(void)
 static int cancel_own(void)
 {
     struct rv_context *ctx;
-    int r = rv_context_with_cancel(bg, &ctx);
+    struct rv_cancel *cancel;
+    int r = rv_context_with_cancel(bg, &ctx, &cancel);
 
     if (r < 0)
         return r;
-    rv_context_cancel(ctx, 0, NULL);
+    rv_context_cancel(cancel, 0, NULL);
     r = rv_context_wait(ctx) == -ECANCELED ? 0 : -EIO;
     rv_context_unref(ctx);
     return r;
@@ -175,11 +177,12 @@ static int sleep_briefly(void)
 static int run_periodic(void)
 {
     struct rv_context *ctx;
-    int r = rv_context_with_cancel(bg, &ctx);
+    struct rv_cancel *cancel;
+    int r = rv_context_with_cancel(bg, &ctx, &cancel);
 
     if (r < 0)
         return r;
-    rv_context_cancel(ctx, 0, NULL);
+    rv_context_cancel(cancel, 0, NULL);
     r = rv_periodic_run(ctx, RV_MILLISECOND, nothing, NULL) == -ECANCELED ? 0 : -EIO;
     rv_context_unref(ctx);
     return r;
@@ -216,7 +219,7 @@ static int give_back(void)
     rv_after_stop(after);
     rv_group_wait(group);
     rv_once_finish(&once);
-    rv_context_cancel(parents, 0, NULL);
+    rv_context_cancel(cancel_parents, 0, NULL);
     rv_context_unref(parents);
     return 0;
 }
@@ -270,7 +273,7 @@ static void test_the_table(void **state)
     (void)state;
 
     reset();
-    assert_int_equal(rv_context_with_cancel(bg, &parents), 0);
+    assert_int_equal(rv_context_with_cancel(bg, &parents, &cancel_parents), 0);
     assert_int_equal(rv_pool_create(bg, NULL, &pool), 0);
     assert_int_equal(rv_pool_submit(bg, pool, until_released, NULL), 0);
     assert_int_equal(rv_group_create(bg, &group), 0);
@@ -295,7 +298,7 @@ static void test_signals_are_their_own(void **state)
     pid_t pid;
     (void)state;
 
-    assert_int_equal(rv_context_with_signals(bg, list, &ctx), 0);
+    assert_int_equal(rv_context_with_signals(bg, list, &ctx, NULL), 0);
     pid = fork();
     assert_true(pid >= 0);
     if (pid == 0) {

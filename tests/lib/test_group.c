@@ -67,22 +67,47 @@ static int go_until_refused(void *arg)
 static void test_cancel_while_go_blocks(void **state)
 {
     struct rv_context *ctx;
+    struct rv_cancel *cancel;
     struct rv_group *group;
     struct caller caller;
     (void)state;
 
     reset();
-    rv_context_with_cancel(bg, &ctx);
+    rv_context_with_cancel(bg, &ctx, &cancel);
     rv_group_create(ctx, &group);
     rv_group_set_limit(group, 2);
     caller_start(&caller, go_until_refused, group);
     caller_wait_blocked(&caller);
     assert_true(peak <= 2);
     assert_int_equal(rv_group_try_go(group, brief, NULL), -EAGAIN);
-    rv_context_cancel(ctx, -ESHUTDOWN, "end");
+    rv_context_cancel(cancel, -ESHUTDOWN, "end");
     assert_int_equal(caller_join(&caller), -ESHUTDOWN);
     assert_int_equal(rv_group_wait(group), -ESHUTDOWN);
     rv_context_unref(ctx);
+}
+
+static void test_cancel_with_a_text(void **state)
+{
+    struct rv_group *group;
+    struct rv_context *ctx;
+    struct rv_cause cause;
+    (void)state;
+
+    reset();
+    assert_int_equal(rv_group_create(bg, &group), 0);
+    ctx = rv_context_ref(rv_group_context(group));
+    assert_int_equal(rv_group_go(group, until_cancelled, NULL), 0);
+    rv_group_cancel(group, ESHUTDOWN, "the %s", "end");
+    rv_group_cancel(group, -EIO, NULL);
+    assert_int_equal(rv_context_cause(ctx, &cause), -ESHUTDOWN);
+    assert_string_equal(cause.text, "the end");
+    assert_int_equal(rv_group_go(group, brief, NULL), -ESHUTDOWN);
+    assert_int_equal(rv_group_wait(group), -ESHUTDOWN);
+    rv_context_unref(ctx);
+    /* The cancel of a group in which nothing fails is no error. */
+    assert_int_equal(rv_group_create(bg, &group), 0);
+    rv_group_cancel(group, 0, NULL);
+    assert_int_equal(rv_group_wait(group), 0);
 }
 
 /* Each gets a thread of its own at once, while there are threads. */
@@ -95,7 +120,7 @@ static void test_tries_get_threads(void **state)
         rv_group_create(bg, &group);
         for (int i = 0; i < 20; i++)
             assert_int_equal(rv_group_try_go(group, until_cancelled, NULL), 0);
-        rv_context_cancel(rv_group_context(group), -ECANCELED, NULL);
+        rv_group_cancel(group, -ECANCELED, NULL);
         rv_group_wait(group);
     }
 }
@@ -137,7 +162,7 @@ static void test_a_start_after_others_have_taken_the_threads(void **state)
     assert_int_equal(rv_group_try_go(group, do_nothing, NULL), -EAGAIN);
     atomic_store(&release_all, 1);
     assert_int_equal(rv_group_wait(busy), 0);
-    rv_context_cancel(rv_group_context(group), -ECANCELED, NULL);
+    rv_group_cancel(group, -ECANCELED, NULL);
     assert_int_equal(rv_group_wait(group), -ECANCELED);
     limit_threads(0);
 }
@@ -204,6 +229,7 @@ int main(void)
         cmocka_unit_test(test_limit_holds_at_its_peak),
         cmocka_unit_test(test_first_error_wins_and_cancels),
         cmocka_unit_test(test_cancel_while_go_blocks),
+        cmocka_unit_test(test_cancel_with_a_text),
         cmocka_unit_test(test_tries_get_threads),
         cmocka_unit_test(test_a_start_after_others_have_taken_the_threads),
         cmocka_unit_test(test_tries_up_to_the_last_thread),

@@ -81,13 +81,14 @@ static void test_a_cancelled_parent_is_no_error_by_itself(void **state)
 {
     struct rv_group *group;
     struct rv_context *ctx;
+    struct rv_cancel *cancel;
     int zero = 0;
     (void)state;
 
-    rv_context_with_cancel(bg, &ctx);
+    rv_context_with_cancel(bg, &ctx, &cancel);
     assert_int_equal(rv_group_create(ctx, &group), 0);
     assert_int_equal(rv_group_go(group, give_back, &zero), 0);
-    rv_context_cancel(ctx, -ESHUTDOWN, "the end");
+    rv_context_cancel(cancel, -ESHUTDOWN, "the end");
     assert_int_equal(rv_group_go(group, give_back, &zero), -ESHUTDOWN);
     assert_string_equal(rv_error_text(), "the end");
     assert_int_equal(rv_group_wait(group), 0);

@@ -128,6 +128,7 @@ static void test_a_trim_as_a_run_is_queued(void **state)
 
 struct cancelled_pool {
     struct rv_context *parent;
+    struct rv_cancel *cancel_parent;
     struct rv_pool *pool;
 };
 
@@ -135,7 +136,7 @@ static int cancel_parent(void *arg)
 {
     struct cancelled_pool *cancelled = arg;
 
-    rv_context_cancel(cancelled->parent, -ECANCELED, "the parent ends");
+    rv_context_cancel(cancelled->cancel_parent, -ECANCELED, "the parent ends");
     return 0;
 }
 
@@ -170,10 +171,11 @@ static void test_a_destroy_beside_a_cancel(void **state)
     for (int round = 0; round < rounds_of(100); round++) {
         struct cancelled_pool cancelled;
 
-        assert_int_equal(rv_context_with_cancel(bg, &cancelled.parent), 0);
+        assert_int_equal(rv_context_with_cancel(bg, &cancelled.parent, &cancelled.cancel_parent),
+                         0);
         assert_int_equal(rv_pool_create(cancelled.parent, &options, &cancelled.pool), 0);
         for (int i = 0; i < CHILDREN; i++) {
-            assert_int_equal(rv_context_with_cancel(cancelled.parent, &children[i]), 0);
+            assert_int_equal(rv_context_with_cancel(cancelled.parent, &children[i], NULL), 0);
             assert_int_equal(rv_context_after(children[i], ignore, NULL, &afters[i]), 0);
         }
         caller_start(&submitter, submit_until_refused, &cancelled);

@@ -23,6 +23,7 @@ static struct rv_context *bg;
 /* Everything that can be begun, below one context. */
 struct world {
     struct rv_context *ctx, *timed, *signals;
+    struct rv_cancel *cancel;
     struct rv_pool *pool;
     struct rv_group *group;
     struct rv_periodic *waiting, *running;
@@ -156,9 +157,9 @@ static void begin(struct world *world)
     struct rv_periodic_spec spec = {
         .size = sizeof(spec), .interval = RV_HOUR, .ended = note_periodic_end};
 
-    assert_int_equal(rv_context_with_cancel(bg, &world->ctx), 0);
-    assert_int_equal(rv_context_with_timeout(world->ctx, RV_HOUR, &world->timed), 0);
-    assert_int_equal(rv_context_with_signals(world->ctx, list, &world->signals), 0);
+    assert_int_equal(rv_context_with_cancel(bg, &world->ctx, &world->cancel), 0);
+    assert_int_equal(rv_context_with_timeout(world->ctx, RV_HOUR, &world->timed, NULL), 0);
+    assert_int_equal(rv_context_with_signals(world->ctx, list, &world->signals, NULL), 0);
     assert_int_equal(rv_context_after(world->ctx, note_after, world, &world->after), 0);
     assert_int_equal(rv_pool_create(world->ctx, &options, &world->pool), 0);
     for (int i = 0; i < 2; i++)
@@ -206,11 +207,11 @@ static void end(struct world *world, int how)
         rv_context_wait(world->signals);
     }
     if (how < 2)
-        rv_context_cancel(world->ctx, -EIO, "%s is left", "nothing");
+        rv_context_cancel(world->cancel, -EIO, "%s is left", "nothing");
     else
         rv_pool_discard(world->pool, -EIO, "nothing is left");
     if (how == 2)
-        rv_context_cancel(world->ctx, -EIO, "nothing is left");
+        rv_context_cancel(world->cancel, -EIO, "nothing is left");
     for (unsigned i = 0; i < world->count; i++)
         caller_join(&world->callers[i]);
     rv_pool_drain(bg, world->pool);
@@ -287,6 +288,7 @@ static void test_a_free_thread_is_had(void **state)
 static void test_why_is_not_lost(void **state)
 {
     struct rv_context *contexts[33];
+    struct rv_cancel *cancel_contexts[33];
     (void)state;
 
     for (int round = 0; round < 3; round++) {
@@ -294,10 +296,10 @@ static void test_why_is_not_lost(void **state)
         int kept = 0;
 
         for (int i = 0; i < 33; i++)
-            assert_int_equal(rv_context_with_cancel(bg, &contexts[i]), 0);
+            assert_int_equal(rv_context_with_cancel(bg, &contexts[i], &cancel_contexts[i]), 0);
         atomic_store(&calls_left, ALL_FAIL);
         for (int i = 0; i < 33; i++)
-            rv_context_cancel(contexts[i], -EIO, "number %d", i);
+            rv_context_cancel(cancel_contexts[i], -EIO, "number %d", i);
         atomic_store(&calls_left, 0);
         for (int i = 0; i < 33; i++) {
             char text[32];

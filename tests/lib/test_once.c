@@ -115,12 +115,13 @@ static void test_the_run_has_the_callers_values_only(void **state)
 {
     struct rv_once once = RV_ONCE_INIT;
     struct rv_context *valued, *timed;
+    struct rv_cancel *cancel_timed;
     (void)state;
 
-    rv_context_with_value(bg, &key, &once, &valued);
-    rv_context_with_timeout(valued, RV_HOUR, &timed);
+    rv_context_with_value(bg, &key, &once, &valued, NULL);
+    rv_context_with_timeout(valued, RV_HOUR, &timed, &cancel_timed);
     assert_int_equal(rv_once_do(timed, &once, look_around, &once), 0);
-    rv_context_cancel(timed, 0, NULL);
+    rv_context_cancel(cancel_timed, 0, NULL);
     /* What has run needs no more waiting, so a context that is done does not matter. */
     assert_int_equal(rv_once_do(timed, &once, look_around, &once), 0);
     rv_once_finish(&once);
@@ -139,7 +140,7 @@ static void test_it_keeps_no_context(void **state)
 
     reset();
     rv_runtime_stats(&before);
-    assert_int_equal(rv_context_with_timeout(bg, RV_HOUR, &timed), 0);
+    assert_int_equal(rv_context_with_timeout(bg, RV_HOUR, &timed, NULL), 0);
     assert_int_equal(rv_once_do(timed, &once, fail_run, NULL), -EIO);
     rv_context_unref(timed);
     rv_runtime_stats(&after);
@@ -188,6 +189,7 @@ static int run_until_cancelled(struct rv_context *ctx, void *arg)
 
 struct left {
     struct rv_context *ctx;
+    struct rv_cancel *cancel;
     struct rv_once once;
 };
 
@@ -213,10 +215,10 @@ static void test_finish_waits_for_a_run_that_was_left(void **state)
     (void)state;
 
     reset();
-    rv_context_with_cancel(bg, &left.ctx);
+    rv_context_with_cancel(bg, &left.ctx, &left.cancel);
     caller_start(&caller, call_left, &left);
     wait_value(&inside, 1);
-    rv_context_cancel(left.ctx, 0, NULL);
+    rv_context_cancel(left.cancel, 0, NULL);
     assert_int_equal(caller_join(&caller), -ECANCELED);
     caller_start(&finisher, call_finish, &left);
     caller_wait_blocked(&finisher);
@@ -237,13 +239,13 @@ static void test_it_runs_on_the_caller_when_there_is_no_thread(void **state)
 
     reset();
     limit_threads(1);
-    rv_context_with_cancel(bg, &left.ctx);
+    rv_context_with_cancel(bg, &left.ctx, &left.cancel);
     caller_start(&caller, call_left, &left);
     wait_value(&inside, 1);
     /* The one thread is taken. */
     assert_int_equal(rv_once_do(bg, &once, fail_run, NULL), -EIO);
     assert_int_equal(rv_once_do(bg, &outer, through_inner, NULL), -EDEADLK);
-    rv_context_cancel(left.ctx, 0, NULL);
+    rv_context_cancel(left.cancel, 0, NULL);
     atomic_store(&release_run, 1);
     caller_join(&caller);
     rv_once_finish(&left.once);

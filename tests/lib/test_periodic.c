@@ -51,13 +51,14 @@ static void test_periodic_start(void **state)
         .size = sizeof(spec), .interval = 100 * RV_MICROSECOND, .ended = periodic_ended};
     struct rv_periodic *periodic;
     struct rv_context *ctx;
+    struct rv_cancel *cancel;
     (void)state;
 
-    rv_context_with_cancel(bg, &ctx);
+    rv_context_with_cancel(bg, &ctx, &cancel);
     assert_int_equal(rv_periodic_start(ctx, &spec, periodic_fn, NULL, &periodic), 0);
     while (atomic_load(&periodic_runs) < 20)
         sched_yield();
-    rv_context_cancel(ctx, -ESHUTDOWN, NULL);
+    rv_context_cancel(cancel, -ESHUTDOWN, NULL);
     wait_value(&periodic_ends, 1);
     assert_int_equal(periodic_code, -ESHUTDOWN);
     assert_int_equal(periodic_overlaps, 0);
@@ -147,7 +148,7 @@ static void test_the_first_run_may_stop_it(void **state)
     struct rv_context *ctx;
     (void)state;
 
-    rv_context_with_cancel(bg, &ctx);
+    rv_context_with_cancel(bg, &ctx, NULL);
     for (int i = 0; i < 300; i++) {
         struct brief_life life = {0};
 

@@ -63,6 +63,7 @@ static void test_pool_runs_and_drains(void **state)
 struct submission {
     struct rv_context *ctx;
     struct rv_pool *pool;
+    struct rv_cancel *cancel;
 };
 
 static int call_submit(void *arg)
@@ -89,14 +90,14 @@ static void test_cancelled_submit_runs_nothing(void **state)
     (void)state;
 
     reset();
-    rv_context_with_cancel(bg, &s.ctx);
+    rv_context_with_cancel(bg, &s.ctx, &s.cancel);
     assert_int_equal(rv_pool_submit(bg, pool, until_released, NULL), 0);
     wait_value(&running, 1);
     assert_int_equal(rv_pool_submit(bg, pool, until_released, NULL), 0);
     assert_int_equal(rv_pool_try_submit(pool, brief, NULL), -EAGAIN);
     caller_start(&caller, call_submit, &s);
     caller_wait_blocked(&caller);
-    rv_context_cancel(s.ctx, 0, NULL);
+    rv_context_cancel(s.cancel, 0, NULL);
     assert_int_equal(caller_join(&caller), -ECANCELED);
     caller_start(&caller, call_drain, &s);
     assert_int_equal(caller_join(&caller), -ECANCELED);
@@ -112,13 +113,14 @@ static void test_pool_cancel_reports_the_rest_lost(void **state)
 {
     struct ends ends;
     struct rv_context *ctx;
+    struct rv_cancel *cancel;
     struct rv_pool *pool;
     struct submission s = {.ctx = bg};
     struct caller caller;
     (void)state;
 
     reset();
-    rv_context_with_cancel(bg, &ctx);
+    rv_context_with_cancel(bg, &ctx, &cancel);
     pool = make_pool(
         ctx, (struct rv_pool_options){.workers = 2, .queue = 10, .timeout = RV_FOREVER}, &ends);
     s.pool = pool;
@@ -127,7 +129,7 @@ static void test_pool_cancel_reports_the_rest_lost(void **state)
     wait_value(&running, 2);
     caller_start(&caller, call_submit, &s);
     caller_wait_blocked(&caller);
-    rv_context_cancel(ctx, -ESHUTDOWN, "the end");
+    rv_context_cancel(cancel, -ESHUTDOWN, "the end");
     assert_int_equal(caller_join(&caller), -ESHUTDOWN);
     assert_int_equal(rv_pool_drain(bg, pool), 0);
     /* In flight: two, which saw the cancel. The other ten never started. */
@@ -334,12 +336,13 @@ static void test_books_balance_under_cancel(void **state)
     for (int round = 0; round < 60; round++) {
         struct ends ends;
         struct rv_context *ctx;
+        struct rv_cancel *cancel;
         struct rv_pool *pool;
         struct submission s;
         struct caller callers[3];
         int accepted = 0;
 
-        rv_context_with_cancel(bg, &ctx);
+        rv_context_with_cancel(bg, &ctx, &cancel);
         pool = make_pool(ctx,
                          (struct rv_pool_options){.workers = 3,
                                                   .queue = 16,
@@ -351,7 +354,7 @@ static void test_books_balance_under_cancel(void **state)
         for (int i = 0; i < 3; i++)
             caller_start(&callers[i], submit_many, &s);
         rv_sleep(bg, round * 100 * RV_MICROSECOND);
-        rv_context_cancel(ctx, 0, NULL);
+        rv_context_cancel(cancel, 0, NULL);
         for (int i = 0; i < 3; i++)
             accepted += caller_join(&callers[i]);
         rv_pool_destroy(pool);
@@ -363,6 +366,7 @@ static void test_books_balance_under_cancel(void **state)
 /* A submitter that is cancelled just as it gets room leaves the room to the next one. */
 struct handover {
     struct rv_context *cancelled;
+    struct rv_cancel *cancel_cancelled;
 };
 
 static int cancel_the_first(struct rv_context *ctx, void *arg)
@@ -370,7 +374,7 @@ static int cancel_the_first(struct rv_context *ctx, void *arg)
     struct handover *handover = arg;
 
     (void)ctx;
-    rv_context_cancel(handover->cancelled, 0, NULL);
+    rv_context_cancel(handover->cancel_cancelled, 0, NULL);
     return 0;
 }
 
@@ -387,7 +391,7 @@ static void test_room_is_handed_on(void **state)
         int r;
 
         reset();
-        rv_context_with_cancel(bg, &first.ctx);
+        rv_context_with_cancel(bg, &first.ctx, &first.cancel);
         handover.cancelled = first.ctx;
         assert_int_equal(rv_pool_submit(bg, pool, until_released, NULL), 0);
         wait_value(&running, 1);

@@ -56,7 +56,8 @@ static int send_elements(void *arg)
 
     for (int i = 0; i < ELEMENTS; i++) {
         int element = (int)party->number * ELEMENTS + i;
-        struct rv_context *ctx = some_context(&dice);
+        struct rv_cancel *cancel;
+        struct rv_context *ctx = some_context(&dice, &cancel);
 
         if (!ctx)
             return -ENOMEM;
@@ -66,7 +67,7 @@ static int send_elements(void *arg)
                 rv_channel_try_send(traffic->channels[roll(&dice, CHANNELS)], &element) == 0;
         else
             traffic->sent[element] = send_one(traffic, &dice, ctx, &element) == 0;
-        rv_context_cancel(ctx, 0, NULL);
+        rv_context_cancel(cancel, 0, NULL);
         rv_context_unref(ctx);
     }
     return 0;
@@ -89,7 +90,7 @@ static int receive_elements(void *arg)
             r = rv_channel_try_recv(traffic->channels[at], &elements[at]);
             break;
         case 1:
-            ctx = some_context(&dice);
+            ctx = some_context(&dice, NULL);
             if (!ctx)
                 return -ENOMEM;
             r = rv_context_deadline(ctx, &(rv_time){0})
@@ -180,7 +181,7 @@ static int take_and_give(void *arg)
 
     for (int i = 0; i < 1000; i++) {
         unsigned weight = roll(&dice, SIZE + 1);
-        struct rv_context *ctx = some_context(&dice);
+        struct rv_context *ctx = some_context(&dice, NULL);
         int r;
 
         if (!ctx)

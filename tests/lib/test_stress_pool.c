@@ -52,7 +52,7 @@ static int submit_jobs(void *arg)
 
     for (int i = 0; i < 150; i++) {
         void *job = (void *)(uintptr_t)roll(&dice, 1000);
-        struct rv_context *ctx = some_context(&dice);
+        struct rv_context *ctx = some_context(&dice, NULL);
         int r;
 
         if (!ctx)
@@ -170,9 +170,10 @@ static void test_groups(void **state)
         struct starter starters[THREADS];
         struct caller callers[THREADS];
         struct rv_context *ctx;
+        struct rv_cancel *cancel;
         int r;
 
-        rv_context_with_cancel(bg, &ctx);
+        rv_context_with_cancel(bg, &ctx, &cancel);
         assert_int_equal(rv_group_create(ctx, &crowd.group), 0);
         rv_group_set_limit(crowd.group, limit);
         for (unsigned i = 0; i < THREADS; i++) {
@@ -181,7 +182,7 @@ static void test_groups(void **state)
         }
         if (round % 3 == 1) {
             rv_sleep(bg, roll(&dice, 1000) * RV_MICROSECOND);
-            rv_context_cancel(ctx, -ESHUTDOWN, NULL);
+            rv_context_cancel(cancel, -ESHUTDOWN, NULL);
         }
         for (unsigned i = 0; i < THREADS; i++)
             assert_int_equal(caller_join(&callers[i]), 0);

@@ -11,6 +11,7 @@ struct wait_call {
     struct rv_context *ctx;
     struct rv_ticker *ticker;
     rv_time time;
+    struct rv_cancel *cancel;
 };
 
 static int call_wait(void *arg)
@@ -93,10 +94,10 @@ static void test_an_endless_interval(void **state)
     struct caller caller;
     (void)state;
 
-    rv_context_with_cancel(bg, &call.ctx);
+    rv_context_with_cancel(bg, &call.ctx, &call.cancel);
     caller_start(&caller, call_wait, &call);
     caller_wait_blocked(&caller);
-    rv_context_cancel(call.ctx, -ESHUTDOWN, NULL);
+    rv_context_cancel(call.cancel, -ESHUTDOWN, NULL);
     assert_int_equal(caller_join(&caller), -ESHUTDOWN);
     rv_ticker_destroy(call.ticker);
     rv_context_unref(call.ctx);
@@ -169,27 +170,36 @@ static int never(struct rv_context *ctx, void *arg)
     return 0;
 }
 
+struct three {
+    struct rv_cancel *cancel;
+    int count;
+};
+
 static int cancel_at_three(struct rv_context *ctx, void *arg)
 {
-    if (++*(int *)arg == 3)
-        rv_context_cancel(ctx, -ESHUTDOWN, "three");
+    struct three *three = arg;
+
+    (void)ctx;
+    if (++three->count == 3)
+        rv_context_cancel(three->cancel, -ESHUTDOWN, "three");
     return 0;
 }
 
 static void test_periodic_run_ends_by_its_context(void **state)
 {
     struct rv_context *ctx;
+    struct three three = {0};
     int count = 0;
     (void)state;
 
     assert_int_equal(rv_periodic_run(bg, 0, never, &count), -EINVAL);
-    rv_context_with_cancel(bg, &ctx);
-    assert_int_equal(rv_periodic_run(ctx, 50 * RV_MICROSECOND, cancel_at_three, &count),
+    rv_context_with_cancel(bg, &ctx, &three.cancel);
+    assert_int_equal(rv_periodic_run(ctx, 50 * RV_MICROSECOND, cancel_at_three, &three),
                      -ESHUTDOWN);
-    assert_int_equal(count, 3);
+    assert_int_equal(three.count, 3);
     /* On a context that is done it does not even begin. */
     assert_int_equal(rv_periodic_run(ctx, RV_HOUR, never, &count), -ESHUTDOWN);
-    assert_int_equal(count, 3);
+    assert_int_equal(count, 0);
     rv_context_unref(ctx);
 }
 

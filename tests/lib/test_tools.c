@@ -16,6 +16,7 @@ static struct rv_context *bg;
 
 struct acquire {
     struct rv_context *ctx;
+    struct rv_cancel *cancel;
     struct rv_semaphore *semaphore;
     uint64_t weight;
 };
@@ -35,7 +36,7 @@ static void test_semaphore(void **state)
     (void)state;
 
     assert_int_equal(rv_semaphore_create(10, &semaphore), 0);
-    rv_context_with_cancel(bg, &large.ctx);
+    rv_context_with_cancel(bg, &large.ctx, &large.cancel);
     large.semaphore = small.semaphore = semaphore;
     assert_int_equal(rv_semaphore_acquire(bg, semaphore, 11), -EINVAL);
     assert_int_equal(rv_semaphore_acquire(bg, semaphore, 5), 0);
@@ -46,7 +47,7 @@ static void test_semaphore(void **state)
     caller_start(&second, call_acquire, &small);
     caller_wait_blocked(&second);
     /* The large one gives up its place, and the small one has it at once. */
-    rv_context_cancel(large.ctx, 0, NULL);
+    rv_context_cancel(large.cancel, 0, NULL);
     assert_int_equal(caller_join(&first), -ECANCELED);
     assert_int_equal(caller_join(&second), 0);
     rv_semaphore_release(semaphore, 2);
@@ -79,6 +80,7 @@ static int run_once(struct rv_context *ctx, void *arg)
 
 struct once_call {
     struct rv_context *ctx;
+    struct rv_cancel *cancel;
     int err;
     char text[64];
 };
@@ -101,13 +103,13 @@ static void test_once(void **state)
     for (int i = 0; i < 8; i++) {
         calls[i] = (struct once_call){.ctx = bg, .err = -ECONNREFUSED};
         if (i == 0)
-            rv_context_with_cancel(bg, &calls[i].ctx);
+            rv_context_with_cancel(bg, &calls[i].ctx, &calls[i].cancel);
         caller_start(&callers[i], call_do_once, &calls[i]);
         if (i == 0)
             wait_value(&once_runs, 1);
     }
     /* The first caller gives up; the run goes on for the others. */
-    rv_context_cancel(calls[0].ctx, 0, NULL);
+    rv_context_cancel(calls[0].cancel, 0, NULL);
     assert_int_equal(caller_join(&callers[0]), -ECANCELED);
     atomic_store(&once_release, 1);
     for (int i = 1; i < 8; i++) {
@@ -157,6 +159,7 @@ static void test_once_reentry_and_value(void **state)
 
 struct tick {
     struct rv_context *ctx;
+    struct rv_cancel *cancel;
     struct rv_ticker *ticker;
 };
 
@@ -194,7 +197,7 @@ static void test_ticker_cancel_stop_reset(void **state)
     struct caller caller;
     (void)state;
 
-    rv_context_with_cancel(bg, &tick.ctx);
+    rv_context_with_cancel(bg, &tick.ctx, &tick.cancel);
     rv_ticker_create(RV_HOUR, &tick.ticker);
     caller_start(&caller, call_tick, &tick);
     caller_wait_blocked(&caller);
@@ -204,7 +207,7 @@ static void test_ticker_cancel_stop_reset(void **state)
     rv_ticker_reset(tick.ticker, RV_HOUR);
     caller_start(&caller, call_tick, &tick);
     caller_wait_blocked(&caller);
-    rv_context_cancel(tick.ctx, 0, NULL);
+    rv_context_cancel(tick.cancel, 0, NULL);
     assert_int_equal(caller_join(&caller), -ECANCELED);
     tick.ctx = rv_context_unref(tick.ctx);
     tick.ctx = bg;
@@ -258,7 +261,7 @@ static void test_log(void **state)
     struct rv_context *ctx;
     (void)state;
 
-    rv_context_with_labels(bg, &(struct rv_labels){"web", "check", 4}, &ctx);
+    rv_context_with_labels(bg, &(struct rv_labels){"web", "check", 4}, &ctx, NULL);
     rv_log_set_sink(log_sink, NULL);
     rv_log_fields(ctx, RV_LOG_WARNING, &(struct rv_field){"url", "x"}, 1, "slow %d", 3);
     assert_string_equal(logged, "4 web/check#4 slow 3 url=x");

@@ -10,7 +10,8 @@
 static void *library;
 
 static struct rv_context *(*background)(void);
-static int (*with_timeout)(struct rv_context *, rv_duration, struct rv_context **);
+static int (*with_timeout)(struct rv_context *, rv_duration, struct rv_context **,
+                           struct rv_cancel **);
 static int (*wait_done)(struct rv_context *);
 static struct rv_context *(*give_back)(struct rv_context *);
 static int (*create_group)(struct rv_context *, struct rv_group **);
@@ -70,11 +71,11 @@ static void test_threads_go_on_when_it_is_unloaded(void **state)
     assert_int_equal(create_group(background(), &group), 0);
     assert_int_equal(go(group, nothing, NULL), 0);
     assert_int_equal(wait_group(group), 0);
-    assert_int_equal(with_timeout(background(), RV_MILLISECOND, &ctx), 0);
+    assert_int_equal(with_timeout(background(), RV_MILLISECOND, &ctx, NULL), 0);
     caller_start(&caller, wait_then_end, ctx);
     wait_value(&parked, 1);
     give_back(ctx);
-    assert_int_equal(with_timeout(background(), 20 * RV_MILLISECOND, &later), 0);
+    assert_int_equal(with_timeout(background(), 20 * RV_MILLISECOND, &later, NULL), 0);
     assert_int_equal(dlclose(library), 0);
     atomic_store(&unloaded, 1);
     assert_int_equal(caller_join(&caller), -ETIMEDOUT);

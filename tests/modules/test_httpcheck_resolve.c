@@ -140,15 +140,16 @@ static void test_a_timeout_and_who_comes_later(void **state)
 static void test_a_cancel(void **state)
 {
     struct rv_context *ctx;
+    struct rv_cancel *cancel;
     char *addresses;
     (void)state;
 
-    assert_int_equal(rv_context_with_timeout(rv_context_background(), 20 * RV_MILLISECOND, &ctx),
-                     0);
+    assert_int_equal(
+        rv_context_with_timeout(rv_context_background(), 20 * RV_MILLISECOND, &ctx, &cancel), 0);
     assert_int_equal(resolve(ctx, "c.test", RV_FOREVER, &addresses), -ETIMEDOUT);
     wait_asked(1);
     allow(1);
-    rv_context_cancel(ctx, 0, "done");
+    rv_context_cancel(cancel, 0, "done");
     rv_context_unref(ctx);
 }
 

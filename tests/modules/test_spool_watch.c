@@ -7,6 +7,7 @@
 #include <sys/resource.h>
 
 static struct rv_context *ctx; /* of the watch */
+static struct rv_cancel *cancel;
 static int (*pool)(const char *name);
 static unsigned submitted;
 static unsigned warnings;
@@ -44,7 +45,7 @@ static int setup(void **state)
         return -1;
     spool.inotify_fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
     spool.mounts_fd = -1;
-    return rv_context_with_cancel(rv_context_background(), &ctx);
+    return rv_context_with_cancel(rv_context_background(), &ctx, &cancel);
 }
 
 static int teardown(void **state)
@@ -62,7 +63,7 @@ static int have_room_later(const char *name)
     assert_string_equal(name, "file");
     if (submitted < 3)
         return -ETIMEDOUT;
-    rv_context_cancel(ctx, -ECANCELED, NULL);
+    rv_context_cancel(cancel, -ECANCELED, NULL);
     return 0;
 }
 
@@ -97,7 +98,7 @@ static void test_a_folder_that_goes_while_the_queue_is_full(void **state)
 static int end_watch(const char *name)
 {
     (void)name;
-    rv_context_cancel(ctx, -ECANCELED, NULL);
+    rv_context_cancel(cancel, -ECANCELED, NULL);
     return 0;
 }
 
