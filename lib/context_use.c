@@ -125,8 +125,8 @@ static void after_fired(struct context_hook *hook)
     after_queue(container_of(hook, struct rv_after, hook));
 }
 
-int rv_context_after(struct rv_context *ctx, void (*fn)(void *arg), void *arg,
-                     struct rv_after **ret_after)
+int rv_after_create(struct rv_context *ctx, void (*fn)(void *arg), void *arg,
+                    struct rv_after **ret_after)
 {
     int r = runtime_is_forked() ? runtime_refuse_fork() : executor_prepare_ending();
     struct rv_after *after;
@@ -150,10 +150,12 @@ int rv_context_after(struct rv_context *ctx, void (*fn)(void *arg), void *arg,
     return 0;
 }
 
-bool rv_after_stop(struct rv_after *after)
+bool rv_after_destroy(struct rv_after *after)
 {
     bool never;
 
+    if (!after)
+        return false;
     context_hook_remove(after->ctx, &after->hook);
     pthread_mutex_lock(&after->lock);
     /* What no thread has begun is taken back: the thread that it waits for may be this one. */

@@ -202,10 +202,8 @@ int rv_group_try_go(struct rv_group *group, rv_function fn, void *arg)
     return r == ATTEMPT_DONE ? 0 : -EAGAIN;
 }
 
-int rv_group_wait(struct rv_group *group)
+static void join(struct rv_group *group)
 {
-    int code;
-
     atomic_store(&group->joining, true);
     pthread_mutex_lock(&group->lock);
     while ((group->workers > 0 || group->helping) && !runtime_is_forked()) {
@@ -216,14 +214,26 @@ int rv_group_wait(struct rv_group *group)
             pthread_cond_wait(&group->all_done, &group->lock);
     }
     pthread_mutex_unlock(&group->lock);
-    timer_remove(&group->watch);
+}
+
+int rv_group_wait(struct rv_group *group)
+{
+    join(group);
     context_cancel_text(group->ctx, -ECANCELED, "the group has ended");
-    rv_context_unref(group->ctx);
-    code = group->code;
     error_set_text(group->text);
+    return group->code;
+}
+
+void rv_group_destroy(struct rv_group *group)
+{
+    if (!group)
+        return;
+    context_cancel_text(group->ctx, -ECANCELED, "the group is destroyed");
+    join(group);
+    timer_remove(&group->watch);
+    rv_context_unref(group->ctx);
     pthread_mutex_destroy(&group->lock);
     pthread_cond_destroy(&group->all_done);
     ring_finish(&group->ring);
     free(group);
-    return code;
 }

@@ -244,7 +244,7 @@ static int call(struct rv_context *ctx, struct rv_once *once, rv_function fn,
 extern inline int rv_once_do(struct rv_context *ctx, struct rv_once *once, rv_function fn,
                              void *arg);
 
-int rv_once_run(struct rv_context *ctx, struct rv_once *once, rv_function fn, void *arg)
+int rv_once_do_first_(struct rv_context *ctx, struct rv_once *once, rv_function fn, void *arg)
 {
     return call(ctx, once, fn, NULL, arg, NULL);
 }
@@ -255,7 +255,7 @@ int rv_once_value(struct rv_context *ctx, struct rv_once *once, rv_value_functio
     return call(ctx, once, NULL, fn, arg, ret_value);
 }
 
-void rv_once_finish(struct rv_once *once)
+void rv_once_destroy(struct rv_once *once)
 {
     struct once_record *record = once->state;
 

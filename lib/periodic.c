@@ -56,7 +56,7 @@ struct rv_periodic {
     } state;
     uint64_t changes; /* of what `next` goes by */
     bool cancelled;
-    bool stopping; /* somebody waits in rv_periodic_stop() */
+    bool stopping; /* somebody waits in rv_periodic_destroy() */
     bool free_when_done;
     int code;
 };
@@ -254,8 +254,8 @@ static int take_spec(const struct rv_periodic_spec *given, struct rv_periodic_sp
     return (ret_spec->interval <= 0 && !ret_spec->next) || ret_spec->delay < 0 ? -EINVAL : 0;
 }
 
-int rv_periodic_start(struct rv_context *ctx, const struct rv_periodic_spec *given, rv_function fn,
-                      void *arg, struct rv_periodic **ret_periodic)
+int rv_periodic_create(struct rv_context *ctx, const struct rv_periodic_spec *given, rv_function fn,
+                       void *arg, struct rv_periodic **ret_periodic)
 {
     struct rv_periodic_spec spec;
     struct rv_periodic *periodic;
@@ -303,11 +303,13 @@ int rv_periodic_start(struct rv_context *ctx, const struct rv_periodic_spec *giv
     return 0;
 }
 
-int rv_periodic_stop(struct rv_periodic *periodic)
+int rv_periodic_destroy(struct rv_periodic *periodic)
 {
     struct rv_context *run = NULL;
     int code;
 
+    if (!periodic)
+        return 0;
     context_hook_remove(periodic->ctx, &periodic->hook);
     pthread_mutex_lock(&periodic->lock);
     periodic->cancelled = true;

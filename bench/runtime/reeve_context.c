@@ -148,7 +148,7 @@ uint64_t reeve_once(const struct size *size)
     for (uint64_t i = 0; i < size->count; i++)
         done += rv_once_do(ctx, &once, nothing, NULL) == 0;
     end();
-    rv_once_finish(&once);
+    rv_once_destroy(&once);
     return done;
 }
 
@@ -197,8 +197,8 @@ uint64_t reeve_periodic(const struct size *size)
 
         beats[i].due = (int64_t)now_ns() + spec.delay;
         check(
-            rv_periodic_start(rv_context_background(), &spec, beat, &beats[i], &beats[i].periodic),
-            "rv_periodic_start");
+            rv_periodic_create(rv_context_background(), &spec, beat, &beats[i], &beats[i].periodic),
+            "rv_periodic_create");
     }
     usleep(1500000);
     memory = resident_bytes() - memory;
@@ -213,7 +213,7 @@ uint64_t reeve_periodic(const struct size *size)
     report("p99", (double)histogram_percentile(&lateness, 0.99) / 1e9);
     report("beats", (double)lateness.count);
     for (uint64_t i = 0; i < size->count; i++)
-        rv_periodic_stop(beats[i].periodic);
+        rv_periodic_destroy(beats[i].periodic);
     free(beats);
     return size->count;
 }

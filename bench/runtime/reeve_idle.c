@@ -104,7 +104,7 @@ uint64_t reeve_idle(const struct size *size)
 
     check(rv_pool_create(ctx, &options, &pool), "rv_pool_create");
     check(rv_channel_create(8, 0, &channel), "rv_channel_create");
-    check(rv_periodic_start(ctx, &hourly, nothing, NULL, &periodic), "rv_periodic_start");
+    check(rv_periodic_create(ctx, &hourly, nothing, NULL, &periodic), "rv_periodic_create");
     check(-pthread_create(&receiver, NULL, receive, channel), "pthread_create");
     allocated = allocations_of(pool, size->count);
     usleep(100000);
@@ -118,7 +118,7 @@ uint64_t reeve_idle(const struct size *size)
     report("allocations", (double)allocated);
     rv_channel_close(channel);
     pthread_join(receiver, NULL);
-    rv_periodic_stop(periodic);
+    rv_periodic_destroy(periodic);
     rv_pool_destroy(pool);
     rv_runtime_stats(&stats);
     report("busy_after_drain", stats.threads - stats.idle);

@@ -120,6 +120,7 @@ uint64_t reeve_group(const struct size *size)
     for (uint64_t i = 0; i < size->count; i++)
         check(rv_group_go(group, empty, NULL), "rv_group_go");
     check(rv_group_wait(group), "rv_group_wait");
+    rv_group_destroy(group);
     end();
     return atomic_load(&done);
 }

@@ -293,7 +293,8 @@ static void end_modules(struct control *control)
     for (uint32_t i = 0; i < SCOREBOARD_MODULES; i++)
         if (control->modules[i] && module_operate(control->modules[i], &op) < 0)
             _exit(1);
-    rv_group_wait(control->group);
+    (void)!rv_group_wait(control->group);
+    rv_group_destroy(control->group);
     for (uint32_t i = 0; i < SCOREBOARD_MODULES; i++)
         module_destroy(control->modules[i]);
     rv_context_unref(control->host);

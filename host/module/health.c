@@ -142,7 +142,9 @@ int life_start_health(struct host_module *module)
 
 void life_stop_health(struct host_module *module)
 {
-    if (module->health)
-        rv_group_wait(module->health);
+    if (module->health) {
+        (void)!rv_group_wait(module->health);
+        rv_group_destroy(module->health);
+    }
     module->health = NULL;
 }

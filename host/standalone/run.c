@@ -163,9 +163,10 @@ static int start(struct rv_context *ctx, int count, char **arguments)
         if (module_operate(module, &op) == 0)
             code = run_until(ctx, module);
         module_operate(module, &end);
-        rv_group_wait(group);
+        (void)!rv_group_wait(group);
         module_destroy(module);
     }
+    rv_group_destroy(group);
     return code;
 }
 

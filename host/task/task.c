@@ -383,10 +383,12 @@ void task_destroy(struct task_runner *runner, struct last_runs *last_runs)
 {
     wall_clock_forget(runner->clock);
     /* A run on request that ends plans the periodic function anew. */
-    if (runner->requests)
-        rv_group_wait(runner->requests);
+    if (runner->requests) {
+        (void)!rv_group_wait(runner->requests);
+        rv_group_destroy(runner->requests);
+    }
     if (runner->periodic)
-        rv_periodic_stop(runner->periodic);
+        rv_periodic_destroy(runner->periodic);
     if (last_runs)
         task_hand_on(runner, last_runs);
     scoreboard_write_begin(runner->record);

@@ -313,7 +313,7 @@ int task_start_schedule(struct task_runner *runner, rv_function tick)
     if (runner->stopped)
         return 0;
     if (schedule_is_planned(rule))
-        r = rv_periodic_start(runner->module->tasks, &spec, tick, runner, &runner->periodic);
+        r = rv_periodic_create(runner->module->tasks, &spec, tick, runner, &runner->periodic);
     if (r == 0 && schedule_is_of_wall_clock(rule))
         r = wall_clock_watch(look_at_clock, runner, &runner->clock);
     return r;

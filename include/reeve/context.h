@@ -14,8 +14,8 @@
  * A context is reference counted: creating gives one reference, which rv_context_unref() gives
  * back. Giving back the last one cancels a context that is not done, as nobody could cancel it
  * later. What hangs on a context holds a reference as well: its children, groups, pools, periodic
- * functions, and each rv_context_after(). As long as there is one, giving back one's own cancels
- * nothing. All functions may be called from any thread; only rv_context_wait() blocks, and where said rv_after_stop().
+ * functions, and each rv_after_create(). As long as there is one, giving back one's own cancels
+ * nothing. All functions may be called from any thread; only rv_context_wait() blocks, and where said rv_after_destroy().
  */
 #ifndef REEVE_CONTEXT_H
 #define REEVE_CONTEXT_H
@@ -110,15 +110,15 @@ int rv_context_fd(struct rv_context *ctx);
  * already. Until it is stopped it holds a reference to ctx. A thread is kept for such functions, so
  * one runs even when all others are in use, and may end what they wait for; if more fall due then, they run one after the other. Returns 0 and
  * *ret_after; -ENOMEM; -EAGAIN when that thread cannot be had; or -ENOTSUP in a child of fork().
- * Ownership: end with rv_after_stop().
  */
-int rv_context_after(struct rv_context *ctx, void (*fn)(void *arg), void *arg,
-                     struct rv_after **ret_after);
+int rv_after_create(struct rv_context *ctx, void (*fn)(void *arg), void *arg,
+                    struct rv_after **ret_after);
 /*
- * Frees the registration. Returns true when fn will never run because of this call, though ctx may be
+ * Frees the registration. Each is destroyed once. Returns true when fn will never run because of this call, though ctx may be
  * done; else it has run: if it is running, this waits for its end (unless called from within it).
+ * NULL does nothing.
  */
-bool rv_after_stop(struct rv_after *after);
+bool rv_after_destroy(struct rv_after *after);
 
 /* Takes a reference more, to be given back by rv_context_unref(). Returns ctx. */
 struct rv_context *rv_context_ref(struct rv_context *ctx);

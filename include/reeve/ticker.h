@@ -56,23 +56,23 @@ struct rv_periodic_spec {
  * timer. fn runs on threads of the runtime, never twice at once; each run has a context of its own,
  * a child of ctx, that is cancelled when the run returns. *ret_periodic is set before the first run
  * begins. Returns 0; the context's code when it is done already; -EINVAL; -EAGAIN when a thread that it
- * needs cannot be started; -ENOTSUP in a child of fork(); or -ENOMEM. Ends with rv_periodic_stop(),
+ * needs cannot be started; -ENOTSUP in a child of fork(); or -ENOMEM. Ends with rv_periodic_destroy(),
  * which needs no free thread.
  *
  * Want of memory or of threads does not end it once it is started: a run for which there is none is put off, and
  * tried again every tenth of a second until it begins; ticks that pass meanwhile are lost, and next is
  * not asked but for a rv_periodic_reschedule().
  */
-int rv_periodic_start(struct rv_context *ctx, const struct rv_periodic_spec *spec, rv_function fn,
-                      void *arg, struct rv_periodic **ret_periodic);
+int rv_periodic_create(struct rv_context *ctx, const struct rv_periodic_spec *spec, rv_function fn,
+                       void *arg, struct rv_periodic **ret_periodic);
 
 /* What spec.next goes by has changed: while it waits, next is asked again. Does nothing without a
  * next. Any thread, as long as the periodic function lives. */
 void rv_periodic_reschedule(struct rv_periodic *periodic);
 
 /* Cancels a run that is under way, waits for it to return (unless called from within it or
- * `ended`), and frees. Returns how it ended: fn's error, or the context's code, or -ECANCELED. */
-int rv_periodic_stop(struct rv_periodic *periodic);
+ * `ended`), and frees. NULL does nothing. Returns how it ended: fn's error, or the context's code, or -ECANCELED. */
+int rv_periodic_destroy(struct rv_periodic *periodic);
 
 #ifdef __cplusplus
 }

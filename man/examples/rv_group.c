@@ -28,6 +28,7 @@ int main(void)
     rv_group_go(group, wait_long, NULL);
     rv_group_go(group, fail, page);
     r = rv_group_wait(group);
+    rv_group_destroy(group);
     printf("%s\n", rv_error_text());
     return r != -ENOENT;
 }

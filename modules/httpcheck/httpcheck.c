@@ -89,6 +89,7 @@ static int check(struct rv_context *ctx, void *state)
         for (size_t i = 0; i < check->count && r == 0; i++)
             r = rv_group_go(group, fetch_run, &fetches[i]);
         waited = rv_group_wait(group);
+        rv_group_destroy(group);
         r = r < 0 ? r : waited;
     }
     /* A run that was cut still reports the URLs that it has checked. */

@@ -33,7 +33,7 @@ static struct rv_after *after(struct rv_context *ctx, struct note *note)
 {
     struct rv_after *registered;
 
-    assert_int_equal(rv_context_after(ctx, run_note, note, &registered), 0);
+    assert_int_equal(rv_after_create(ctx, run_note, note, &registered), 0);
     return registered;
 }
 
@@ -51,7 +51,7 @@ static void test_not_before_and_once_after(void **state)
     wait_value(&note.ran, 1);
     rv_context_cancel(cancel, 0, NULL);
     rv_context_cancel(cancel_root, 0, NULL);
-    assert_false(rv_after_stop(registered));
+    assert_false(rv_after_destroy(registered));
     assert_int_equal(note.ran, 1);
     rv_context_unref(ctx);
     rv_context_unref(root);
@@ -67,7 +67,7 @@ static void test_after_a_deadline(void **state)
     rv_context_with_timeout(bg, RV_MILLISECOND, &ctx, NULL);
     registered = after(ctx, &note);
     wait_value(&note.ran, 1);
-    assert_false(rv_after_stop(registered));
+    assert_false(rv_after_destroy(registered));
     rv_context_unref(ctx);
 }
 
@@ -79,10 +79,10 @@ static void test_stopped_it_never_runs(void **state)
     struct rv_after *stopped = after(ctx, &note), *kept = after(ctx, &other);
     (void)state;
 
-    assert_true(rv_after_stop(stopped));
+    assert_true(rv_after_destroy(stopped));
     rv_context_cancel(cancel, 0, NULL);
     wait_value(&other.ran, 1);
-    assert_false(rv_after_stop(kept));
+    assert_false(rv_after_destroy(kept));
     assert_int_equal(note.ran, 0);
     rv_context_unref(ctx);
 }
@@ -104,7 +104,7 @@ static void test_the_cancel_does_not_wait_for_it(void **state)
     for (int i = 0; i < 8; i++)
         atomic_store(&notes[i].go_on, 1);
     for (int i = 0; i < 8; i++)
-        assert_false(rv_after_stop(registered[i]));
+        assert_false(rv_after_destroy(registered[i]));
     rv_context_unref(ctx);
 }
 
@@ -120,7 +120,7 @@ static void test_it_keeps_its_context(void **state)
     rv_context_unref(ctx);
     rv_context_cancel(cancel_root, 0, NULL);
     wait_value(&note.ran, 1);
-    assert_false(rv_after_stop(registered));
+    assert_false(rv_after_destroy(registered));
     rv_context_unref(root);
 }
 
@@ -155,7 +155,7 @@ static void test_stop_against_cancel(void **state)
         registered = after(race.ctx, &note);
         caller_start(&caller, cancel_on_go, &race);
         atomic_store(&race.go, 1);
-        never = rv_after_stop(registered);
+        never = rv_after_destroy(registered);
         assert_int_equal(note.ran, never ? 0 : 1);
         caller_join(&caller);
         assert_int_equal(note.ran, never ? 0 : 1);

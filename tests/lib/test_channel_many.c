@@ -203,8 +203,10 @@ static void test_all_arrives_in_order(void **state)
                 assert_int_equal(rv_group_go(receivers, recv_all, &traffic), 0);
             }
             assert_int_equal(rv_group_wait(senders), 0);
+            rv_group_destroy(senders);
             rv_channel_close(traffic.channel);
             assert_int_equal(rv_group_wait(receivers), 0);
+            rv_group_destroy(receivers);
             assert_int_equal(traffic.disorder, 0);
             assert_int_equal(traffic.sum, SIDES * (uint64_t)ELEMENTS * (ELEMENTS + 1) / 2);
             rv_channel_unref(traffic.channel);

@@ -80,6 +80,7 @@ static void test_a_pool_below_a_group_that_failed(void **state)
         assert_int_equal(rv_group_try_go(group, nothing, NULL), code);
         rv_pool_destroy(pool);
         assert_int_equal(rv_group_wait(group), code);
+        rv_group_destroy(group);
     }
 }
 

@@ -257,7 +257,7 @@ static void after_stop_self(void *arg)
 
     while (!atomic_load(&s->go_on))
         sched_yield();
-    s->err = rv_after_stop(s->after);
+    s->err = rv_after_destroy(s->after);
     atomic_store(&s->ran, 1);
 }
 
@@ -269,18 +269,18 @@ static void test_after(void **state)
     struct rv_after *never;
     (void)state;
 
-    assert_int_equal(rv_context_after(ctx, after_note, &s, &never), 0);
-    assert_true(rv_after_stop(never));
-    assert_int_equal(rv_context_after(ctx, after_note, &s, &s.after), 0);
+    assert_int_equal(rv_after_create(ctx, after_note, &s, &never), 0);
+    assert_true(rv_after_destroy(never));
+    assert_int_equal(rv_after_create(ctx, after_note, &s, &s.after), 0);
     rv_context_cancel(cancel, 0, NULL);
     wait_value(&s.ran, 1);
     atomic_store(&s.go_on, 1);
     /* Stopping waits for its end. */
-    assert_false(rv_after_stop(s.after));
+    assert_false(rv_after_destroy(s.after));
     assert_int_equal(s.ran, 2);
     assert_int_equal(s.err, -ECANCELED);
     /* On a context that is done it runs at once; and it may stop itself. */
-    assert_int_equal(rv_context_after(ctx, after_stop_self, &self, &self.after), 0);
+    assert_int_equal(rv_after_create(ctx, after_stop_self, &self, &self.after), 0);
     atomic_store(&self.go_on, 1);
     wait_value(&self.ran, 1);
     assert_false(self.err);

@@ -158,12 +158,12 @@ static int await_run(struct rv_context *ctx, struct planned *planned,
 
     if (r < 0)
         return r;
-    r = rv_periodic_start(bg, spec, count_run, planned, &periodic);
+    r = rv_periodic_create(bg, spec, count_run, planned, &periodic);
     if (r == 0) {
         r = rv_context_wait(planned->ran);
         if (r == -ECANCELED)
             r = REACHED;
-        rv_periodic_stop(periodic);
+        rv_periodic_destroy(periodic);
     }
     rv_context_unref(planned->ran);
     return r;
@@ -248,14 +248,14 @@ static int run_behind(struct rv_context *ctx, rv_duration value)
 
     if (r < 0)
         return r;
-    r = rv_periodic_start(bg, &spec, count_second_run, &planned, &periodic);
+    r = rv_periodic_create(bg, &spec, count_second_run, &planned, &periodic);
     if (r == 0) {
         while (planned.runs == 0)
             sched_yield();
         r = rv_context_wait(planned.ran);
         if (r == -ECANCELED)
             r = REACHED;
-        rv_periodic_stop(periodic);
+        rv_periodic_destroy(periodic);
         /* At once for the first time, and then never. */
         if (r == -EIO && planned.runs != 1)
             r = -ERANGE;

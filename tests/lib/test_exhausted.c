@@ -57,11 +57,11 @@ static int stop_an_after(struct rv_context *ctx, void *arg)
     struct rv_after *after;
     (void)arg;
 
-    if (rv_context_after(ctx, count_up, &afters, &after) < 0)
+    if (rv_after_create(ctx, count_up, &afters, &after) < 0)
         return -EIO;
     enter();
     rv_context_wait(ctx);
-    atomic_fetch_add(&stopped, rv_after_stop(after));
+    atomic_fetch_add(&stopped, rv_after_destroy(after));
     return 0;
 }
 
@@ -98,11 +98,11 @@ static int read_until_cancelled(struct rv_context *ctx, void *arg)
     char byte;
     (void)arg;
 
-    if (pipe(gate.ends) < 0 || rv_context_after(ctx, open_gate, &gate, &after) < 0)
+    if (pipe(gate.ends) < 0 || rv_after_create(ctx, open_gate, &gate, &after) < 0)
         return -EIO;
     enter();
     (void)!read(gate.ends[0], &byte, 1);
-    rv_after_stop(after);
+    rv_after_destroy(after);
     close(gate.ends[0]);
     close(gate.ends[1]);
     return 0;
@@ -161,8 +161,8 @@ static void test_a_periodic_function_is_stopped(void **state)
                                         .ended = note_end};
         struct rv_periodic *periodic;
 
-        assert_int_equal(rv_periodic_start(bg, &spec, never_runs, &ending, &periodic), 0);
-        assert_int_equal(rv_periodic_stop(periodic), -ECANCELED);
+        assert_int_equal(rv_periodic_create(bg, &spec, never_runs, &ending, &periodic), 0);
+        assert_int_equal(rv_periodic_destroy(periodic), -ECANCELED);
         assert_int_equal(ending.count, 1);
         assert_int_equal(ending.code, -ECANCELED);
     }
@@ -183,11 +183,11 @@ static void test_the_end_of_a_periodic_function_is_told(void **state)
 
     pool = take_all_threads(until_cancelled, NULL);
     rv_context_with_cancel(bg, &ctx, &cancel);
-    assert_int_equal(rv_periodic_start(ctx, &spec, never_runs, &ending, &periodic), 0);
+    assert_int_equal(rv_periodic_create(ctx, &spec, never_runs, &ending, &periodic), 0);
     rv_context_cancel(cancel, -EIO, NULL);
     wait_value(&ending.count, 1);
     assert_int_equal(ending.code, -EIO);
-    assert_int_equal(rv_periodic_stop(periodic), -EIO);
+    assert_int_equal(rv_periodic_destroy(periodic), -EIO);
     rv_context_unref(ctx);
     rv_pool_cancel(pool, 0, NULL);
     rv_pool_destroy(pool);
@@ -218,8 +218,10 @@ struct join {
 static int join(void *arg)
 {
     struct join *group = arg;
+    int r = rv_group_wait(group->group);
 
-    return rv_group_wait(group->group);
+    rv_group_destroy(group->group);
+    return r;
 }
 
 /* A start that was accepted runs as soon as any thread is free, of the group or not. */
@@ -253,6 +255,7 @@ static void test_a_start_waits_for_any_thread(void **state)
     caller_start(&caller, join, &arg);
     assert_int_equal(caller_join(&caller), 0);
     assert_int_equal(rv_group_wait(busy), 0);
+    rv_group_destroy(busy);
     rv_channel_unref(channel);
 }
 
@@ -270,6 +273,7 @@ static void test_a_start_without_a_thread_is_refused(void **state)
     assert_int_equal(rv_group_try_go(group, meet_send, channel), -EAGAIN);
     rv_channel_close(channel);
     assert_int_equal(rv_group_wait(group), -EPIPE);
+    rv_group_destroy(group);
     rv_channel_unref(channel);
 }
 
@@ -285,6 +289,7 @@ static void test_a_start_waits_for_its_own_group(void **state)
         for (int i = 0; i < 100; i++)
             assert_int_equal(rv_group_go(group, brief, NULL), 0);
         assert_int_equal(rv_group_wait(group), 0);
+        rv_group_destroy(group);
         assert_int_equal(total, 100);
         assert_in_range(peak, 1, THREADS);
     }
@@ -308,7 +313,7 @@ static int run_until_released(struct rv_context *ctx, void *arg)
 
 static int call_once(void *arg)
 {
-    return rv_once_run(arg, &once, run_until_released, NULL);
+    return rv_once_do(arg, &once, run_until_released, NULL);
 }
 
 static void test_a_once_hears_its_callers_cancel(void **state)
@@ -327,8 +332,8 @@ static void test_a_once_hears_its_callers_cancel(void **state)
     rv_context_cancel(cancel, -EIO, NULL);
     assert_int_equal(caller_join(&caller), -EIO);
     atomic_store(&release_all, 1);
-    assert_int_equal(rv_once_run(bg, &once, run_until_released, NULL), 0);
-    rv_once_finish(&once);
+    assert_int_equal(rv_once_do(bg, &once, run_until_released, NULL), 0);
+    rv_once_destroy(&once);
     rv_context_unref(ctx);
     rv_pool_cancel(pool, 0, NULL);
     rv_pool_destroy(pool);
@@ -340,7 +345,7 @@ static int run_once_inside(struct rv_context *ctx, void *arg)
     enter();
     while (!atomic_load(&release_all))
         sched_yield();
-    return rv_once_run(ctx, &once, brief_run, &afters);
+    return rv_once_do(ctx, &once, brief_run, &afters);
 }
 
 static void test_a_once_that_all_threads_wait_for(void **state)
@@ -354,7 +359,7 @@ static void test_a_once_that_all_threads_wait_for(void **state)
     assert_int_equal(rv_pool_drain(bg, pool), 0);
     rv_pool_destroy(pool);
     assert_int_equal(afters, 1);
-    rv_once_finish(&once);
+    rv_once_destroy(&once);
 }
 
 /* Queued work -----------------------------------------------------------------------------------
@@ -369,11 +374,11 @@ static void test_queued_work_is_served_by_whoever_is_free(void **state)
     (void)state;
 
     pool = take_all_threads(until_cancelled, NULL);
-    assert_int_equal(rv_periodic_start(bg, &spec, brief_run, &ran, &periodic), 0);
+    assert_int_equal(rv_periodic_create(bg, &spec, brief_run, &ran, &periodic), 0);
     rv_pool_cancel(pool, 0, NULL);
     rv_pool_destroy(pool);
     wait_value(&ran, 1);
-    rv_periodic_stop(periodic);
+    rv_periodic_destroy(periodic);
 }
 
 /* Limits -----------------------------------------------------------------------------------------
@@ -401,7 +406,8 @@ static int keep_busy(void *arg)
 
         if (rv_group_create(bg, &group) == 0) {
             rv_group_go(group, brief, NULL);
-            rv_group_wait(group);
+            (void)!rv_group_wait(group);
+            rv_group_destroy(group);
         }
     }
     return 0;

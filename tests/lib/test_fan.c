@@ -116,7 +116,8 @@ static void test_fan_has_no_text_of_others(void **state)
     rv_group_create(bg, &group);
     for (int i = 0; i < 8; i++)
         rv_group_go(group, fail_here, NULL);
-    rv_group_wait(group);
+    (void)!rv_group_wait(group);
+    rv_group_destroy(group);
     rv_context_with_cancel(bg, &call.ctx, &call.cancel);
     rv_channel_create(sizeof(int), 8, &call.in);
     rv_channel_create(sizeof(long long), 0, &call.out);

@@ -61,7 +61,7 @@ static void test_a_schedule_may_cancel(void **state)
 
         assert_int_equal(rv_context_with_cancel(bg, &planner.ctx, &planner.cancel), 0);
         assert_int_equal(
-            rv_periodic_start(planner.ctx, &spec, count_run, &planner, &planner.periodic), 0);
+            rv_periodic_create(planner.ctx, &spec, count_run, &planner, &planner.periodic), 0);
         if (at == 3) {
             wait_value(&planner.asked, 2);
             while (planner.asked < 3)
@@ -69,7 +69,7 @@ static void test_a_schedule_may_cancel(void **state)
         }
         wait_value(&planner.ended, -EIO);
         assert_int_equal(planner.runs, at == 1 ? 0 : 1);
-        assert_int_equal(rv_periodic_stop(planner.periodic), -EIO);
+        assert_int_equal(rv_periodic_destroy(planner.periodic), -EIO);
         rv_context_unref(planner.ctx);
     }
 }
@@ -107,7 +107,7 @@ static void test_no_change_of_a_schedule_is_lost(void **state)
     struct rv_periodic_spec spec = {.size = sizeof(spec), .next = plan_by_arg};
     (void)state;
 
-    assert_int_equal(rv_periodic_start(bg, &spec, end_run, &planner, &planner.periodic), 0);
+    assert_int_equal(rv_periodic_create(bg, &spec, end_run, &planner, &planner.periodic), 0);
     for (int round = 0; round < rounds_of(500); round++) {
         struct caller callers[2];
 
@@ -121,7 +121,7 @@ static void test_no_change_of_a_schedule_is_lost(void **state)
             caller_join(&callers[i]);
     }
     assert_true(planner.runs >= rounds_of(500));
-    rv_periodic_stop(planner.periodic);
+    rv_periodic_destroy(planner.periodic);
 }
 
 /* The live tree ----------------------------------------------------------------------------------
@@ -287,6 +287,7 @@ static void test_a_threads_own_signals_reach_the_program(void **state)
     assert_int_equal(rv_group_go(group, cause_signals, NULL), 0);
     assert_int_equal(rv_group_go(group, signals_are_blocked, NULL), 0);
     assert_int_equal(rv_group_wait(group), 0);
+    rv_group_destroy(group);
     assert_int_equal(caught, 7);
     for (int i = 0; i < 7; i++)
         sigaction(numbers[i], &before[i], NULL);

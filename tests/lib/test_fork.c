@@ -88,7 +88,10 @@ static int go_in_a_new_group(void)
     if (r < 0)
         return r;
     r = rv_group_go(mine, nothing, NULL);
-    return rv_group_wait(mine) == 0 ? r : -EIO;
+    if (rv_group_wait(mine) != 0)
+        r = -EIO;
+    rv_group_destroy(mine);
+    return r;
 }
 
 static int run_fan(void)
@@ -106,7 +109,7 @@ static int run_once(void)
 {
     struct rv_once mine = RV_ONCE_INIT;
 
-    return rv_once_run(bg, &mine, nothing, NULL);
+    return rv_once_do(bg, &mine, nothing, NULL);
 }
 
 static int start_periodic(void)
@@ -114,14 +117,14 @@ static int start_periodic(void)
     struct rv_periodic_spec spec = {.size = sizeof(spec), .interval = RV_HOUR};
     struct rv_periodic *mine;
 
-    return rv_periodic_start(bg, &spec, nothing, NULL, &mine);
+    return rv_periodic_create(bg, &spec, nothing, NULL, &mine);
 }
 
 static int register_after(void)
 {
     struct rv_after *mine;
 
-    return rv_context_after(bg, do_nothing, NULL, &mine);
+    return rv_after_create(bg, do_nothing, NULL, &mine);
 }
 
 static int set_timeout(void)
@@ -215,10 +218,11 @@ static int ask_stats(void)
 static int give_back(void)
 {
     rv_pool_destroy(pool);
-    rv_periodic_stop(periodic);
-    rv_after_stop(after);
-    rv_group_wait(group);
-    rv_once_finish(&once);
+    rv_periodic_destroy(periodic);
+    rv_after_destroy(after);
+    (void)!rv_group_wait(group);
+    rv_group_destroy(group);
+    rv_once_destroy(&once);
     rv_context_cancel(cancel_parents, 0, NULL);
     rv_context_unref(parents);
     return 0;
@@ -237,9 +241,9 @@ static const struct row {
     {"rv_group_try_go", try_go, -ENOTSUP},
     {"rv_group_go, own", go_in_a_new_group, -ENOTSUP},
     {"rv_fan_run", run_fan, -ENOTSUP},
-    {"rv_once_run", run_once, -ENOTSUP},
-    {"rv_periodic_start", start_periodic, -ENOTSUP},
-    {"rv_context_after", register_after, -ENOTSUP},
+    {"rv_once_do", run_once, -ENOTSUP},
+    {"rv_periodic_create", start_periodic, -ENOTSUP},
+    {"rv_after_create", register_after, -ENOTSUP},
     {"rv_context_with_timeout", set_timeout, -ENOTSUP},
     {"rv_context_with_signals", wait_for_signals, -ENOTSUP},
     {"rv_context_cancel", cancel_own, 0},
@@ -278,9 +282,9 @@ static void test_the_table(void **state)
     assert_int_equal(rv_pool_submit(bg, pool, until_released, NULL), 0);
     assert_int_equal(rv_group_create(bg, &group), 0);
     assert_int_equal(rv_group_go(group, until_released, NULL), 0);
-    assert_int_equal(rv_once_run(bg, &once, nothing, NULL), 0);
-    assert_int_equal(rv_periodic_start(bg, &spec, nothing, NULL, &periodic), 0);
-    assert_int_equal(rv_context_after(parents, do_nothing, NULL, &after), 0);
+    assert_int_equal(rv_once_do(bg, &once, nothing, NULL), 0);
+    assert_int_equal(rv_periodic_create(bg, &spec, nothing, NULL, &periodic), 0);
+    assert_int_equal(rv_after_create(parents, do_nothing, NULL, &after), 0);
     wait_value(&running, 2);
     for (int round = 0; round < rounds_of(5); round++)
         for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++)

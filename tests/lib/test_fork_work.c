@@ -45,7 +45,7 @@ static int end_second(struct rv_cancel *cancel_second, struct rv_after *register
     rv_context_cancel(cancel_second, 0, NULL);
     if (count_threads() != before)
         return 1;
-    return rv_after_stop(registered) && !atomic_load(&second_ran) ? 0 : 2;
+    return rv_after_destroy(registered) && !atomic_load(&second_ran) ? 0 : 2;
 }
 
 static void set_threads(unsigned count)
@@ -81,8 +81,8 @@ static void test_no_thread_is_made(void **state)
     assert_int_equal(rv_context_with_cancel(bg, &first, &cancel_first), 0);
     assert_int_equal(rv_context_with_cancel(bg, &second, &cancel_second), 0);
     for (int i = 0; i < 2; i++)
-        assert_int_equal(rv_context_after(first, be_busy, NULL, &afters[i]), 0);
-    assert_int_equal(rv_context_after(second, note_second, NULL, &after_second), 0);
+        assert_int_equal(rv_after_create(first, be_busy, NULL, &afters[i]), 0);
+    assert_int_equal(rv_after_create(second, note_second, NULL, &after_second), 0);
     rv_context_cancel(cancel_first, 0, NULL);
     /* On the one thread and on that which is kept. */
     wait_value(&busy, 2);
@@ -97,8 +97,8 @@ static void test_no_thread_is_made(void **state)
     assert_int_equal(status, 0);
     atomic_store(&release_all, 1);
     for (int i = 0; i < 2; i++)
-        rv_after_stop(afters[i]);
-    rv_after_stop(after_second);
+        rv_after_destroy(afters[i]);
+    rv_after_destroy(after_second);
     rv_context_unref(first);
     rv_context_unref(second);
 }
@@ -160,8 +160,8 @@ static void test_nothing_queued_runs(void **state)
     assert_int_equal(rv_group_go(group, until_released, NULL), 0);
     wait_value(&running, 1);
     assert_int_equal(rv_context_with_cancel(bg, &ctx, &cancel), 0);
-    assert_int_equal(rv_context_after(ctx, fork_and_return, NULL, &afters[0]), 0);
-    assert_int_equal(rv_context_after(ctx, end_child, NULL, &afters[1]), 0);
+    assert_int_equal(rv_after_create(ctx, fork_and_return, NULL, &afters[0]), 0);
+    assert_int_equal(rv_after_create(ctx, end_child, NULL, &afters[1]), 0);
     rv_context_cancel(cancel, 0, NULL);
     atomic_store(&go, 1);
     while ((pid = atomic_load(&forked_pid)) == 0)
@@ -171,10 +171,11 @@ static void test_nothing_queued_runs(void **state)
     kill(pid, SIGKILL);
     assert_int_equal(waitpid(pid, &status, 0), pid);
     assert_true(WIFSIGNALED(status));
-    rv_after_stop(afters[0]);
-    rv_after_stop(afters[1]);
+    rv_after_destroy(afters[0]);
+    rv_after_destroy(afters[1]);
     atomic_store(&release_all, 1);
     assert_int_equal(rv_group_wait(group), 0);
+    rv_group_destroy(group);
     set_threads(0);
     rv_context_unref(ctx);
 }

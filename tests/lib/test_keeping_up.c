@@ -74,6 +74,7 @@ static void test_group(void **state)
         for (int i = 0; i < LONGER; i++)
             assert_int_equal(rv_group_go(group, work_longer, NULL), 0);
         assert_int_equal(rv_group_wait(group), 0);
+        rv_group_destroy(group);
         assert_int_equal(total, LONGER);
         assert_in_range(peak, 2, WORKERS);
     }

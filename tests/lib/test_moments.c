@@ -51,10 +51,10 @@ static void test_a_stop_as_a_run_begins(void **state)
         rv_time latest = rv_now() + roll(&dice, 100000);
 
         atomic_store(&begun, 0);
-        assert_int_equal(rv_periodic_start(bg, &spec, wait_for_cancel, NULL, &periodic), 0);
+        assert_int_equal(rv_periodic_create(bg, &spec, wait_for_cancel, NULL, &periodic), 0);
         while (rv_now() < latest && !atomic_load(&begun))
             ;
-        rv_periodic_stop(periodic);
+        rv_periodic_destroy(periodic);
     }
 }
 
@@ -74,12 +74,12 @@ static int stop_many(struct rv_context *ctx, void *arg)
             struct rv_periodic_spec spec = {
                 .size = sizeof(spec), .interval = RV_HOUR, .delay = delay > 0 ? delay : 0};
 
-            if (rv_periodic_start(ctx, &spec, do_nothing, NULL, &periodics[i]) < 0)
+            if (rv_periodic_create(ctx, &spec, do_nothing, NULL, &periodics[i]) < 0)
                 return -EIO;
         }
         spin_for(due - rv_now() + roll(&dice, 120000));
         for (int i = TOGETHER; i-- > 0;)
-            rv_periodic_stop(periodics[i]);
+            rv_periodic_destroy(periodics[i]);
     }
     return 0;
 }
@@ -94,6 +94,7 @@ static void test_a_stop_without_a_thread_as_a_run_is_due(void **state)
     assert_int_equal(rv_group_create(bg, &group), 0);
     assert_int_equal(rv_group_go(group, stop_many, NULL), 0);
     assert_int_equal(rv_group_wait(group), 0);
+    rv_group_destroy(group);
     limit_threads(0);
 }
 
@@ -116,10 +117,10 @@ static void test_a_trim_as_a_run_is_queued(void **state)
 
     limit_threads(1);
     atomic_store(&runs, 0);
-    assert_int_equal(rv_periodic_start(bg, &spec, count_run, NULL, &periodic), 0);
+    assert_int_equal(rv_periodic_create(bg, &spec, count_run, NULL, &periodic), 0);
     while (atomic_load(&runs) < rounds_of(3000))
         rv_runtime_trim();
-    rv_periodic_stop(periodic);
+    rv_periodic_destroy(periodic);
     limit_threads(0);
 }
 
@@ -176,7 +177,7 @@ static void test_a_destroy_beside_a_cancel(void **state)
         assert_int_equal(rv_pool_create(cancelled.parent, &options, &cancelled.pool), 0);
         for (int i = 0; i < CHILDREN; i++) {
             assert_int_equal(rv_context_with_cancel(cancelled.parent, &children[i], NULL), 0);
-            assert_int_equal(rv_context_after(children[i], ignore, NULL, &afters[i]), 0);
+            assert_int_equal(rv_after_create(children[i], ignore, NULL, &afters[i]), 0);
         }
         caller_start(&submitter, submit_until_refused, &cancelled);
         caller_wait_blocked(&submitter);
@@ -187,7 +188,7 @@ static void test_a_destroy_beside_a_cancel(void **state)
         assert_int_equal(caller_join(&submitter), -ECANCELED);
         caller_join(&canceller);
         for (int i = 0; i < CHILDREN; i++) {
-            rv_after_stop(afters[i]);
+            rv_after_destroy(afters[i]);
             rv_context_unref(children[i]);
         }
         rv_context_unref(cancelled.parent);

@@ -134,7 +134,7 @@ static int wait_for_once(void *arg)
 {
     struct world *world = arg;
 
-    return rv_once_run(world->ctx, &world->once, run_once_blocked, NULL);
+    return rv_once_do(world->ctx, &world->once, run_once_blocked, NULL);
 }
 
 static void call(struct world *world, int (*function)(void *arg))
@@ -160,20 +160,20 @@ static void begin(struct world *world)
     assert_int_equal(rv_context_with_cancel(bg, &world->ctx, &world->cancel), 0);
     assert_int_equal(rv_context_with_timeout(world->ctx, RV_HOUR, &world->timed, NULL), 0);
     assert_int_equal(rv_context_with_signals(world->ctx, list, &world->signals, NULL), 0);
-    assert_int_equal(rv_context_after(world->ctx, note_after, world, &world->after), 0);
+    assert_int_equal(rv_after_create(world->ctx, note_after, world, &world->after), 0);
     assert_int_equal(rv_pool_create(world->ctx, &options, &world->pool), 0);
     for (int i = 0; i < 2; i++)
         assert_int_equal(rv_pool_submit(bg, world->pool, until_cancelled, NULL), 0);
     assert_int_equal(rv_group_create(world->ctx, &world->group), 0);
     for (int i = 0; i < 2; i++)
         assert_int_equal(rv_group_go(world->group, until_cancelled, NULL), 0);
-    assert_int_equal(rv_periodic_start(world->ctx, &spec, until_cancelled, world, &world->running),
+    assert_int_equal(rv_periodic_create(world->ctx, &spec, until_cancelled, world, &world->running),
                      0);
     wait_value(&running, 5);
     for (int i = 0; i < 2; i++)
         assert_int_equal(rv_pool_submit(bg, world->pool, nothing, NULL), 0);
     spec.delay = RV_HOUR;
-    assert_int_equal(rv_periodic_start(world->ctx, &spec, nothing, world, &world->waiting), 0);
+    assert_int_equal(rv_periodic_create(world->ctx, &spec, nothing, world, &world->waiting), 0);
     assert_int_equal(rv_channel_create(sizeof(int), 1, &world->channel), 0);
     assert_int_equal(rv_channel_create(sizeof(int), 1, &world->in), 0);
     assert_int_equal(rv_semaphore_create(1, &world->semaphore), 0);
@@ -216,12 +216,12 @@ static void end(struct world *world, int how)
         caller_join(&world->callers[i]);
     rv_pool_drain(bg, world->pool);
     rv_pool_destroy(world->pool);
-    rv_periodic_stop(world->running);
-    rv_periodic_stop(world->waiting);
-    rv_once_finish(&world->once);
+    rv_periodic_destroy(world->running);
+    rv_periodic_destroy(world->waiting);
+    rv_once_destroy(&world->once);
     while (!atomic_load(&world->afters))
         sched_yield();
-    rv_after_stop(world->after);
+    rv_after_destroy(world->after);
 }
 
 static void test_all_ends(void **state)
@@ -246,6 +246,7 @@ static void test_all_ends(void **state)
         atomic_store(&calls_left, ALL_FAIL);
         end(&world, round % 3);
         r = rv_group_wait(world.group);
+        rv_group_destroy(world.group);
         atomic_store(&calls_left, 0);
         assert_int_equal(r, -EIO);
         assert_int_equal(rv_context_cause(world.ctx, &cause), -EIO);
@@ -272,6 +273,7 @@ static void test_a_free_thread_is_had(void **state)
         assert_int_equal(rv_group_create(bg, &groups[i]), 0);
     assert_int_equal(rv_group_go(groups[0], nothing, NULL), 0);
     assert_int_equal(rv_group_wait(groups[0]), 0);
+    rv_group_destroy(groups[0]);
     atomic_store(&calls_left, ALL_FAIL);
     for (int i = 1; i < 300; i++) {
         int r = rv_group_go(groups[i], nothing, NULL);
@@ -280,6 +282,7 @@ static void test_a_free_thread_is_had(void **state)
             atomic_store(&calls_left, 0);
         assert_int_equal(r, 0);
         assert_int_equal(rv_group_wait(groups[i]), 0);
+        rv_group_destroy(groups[i]);
     }
     atomic_store(&calls_left, 0);
 }

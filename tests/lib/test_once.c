@@ -57,7 +57,7 @@ static void test_all_see_the_one_run(void **state)
         atomic_store(&shared.go, 1);
         for (int i = 0; i < 4; i++)
             assert_int_equal(caller_join(&callers[i]), 1);
-        rv_once_finish(&shared.once);
+        rv_once_destroy(&shared.once);
     }
 }
 
@@ -89,15 +89,15 @@ static void test_an_error_is_kept(void **state)
         assert_int_equal(rv_once_do(bg, &once, fail_run, NULL), -EIO);
         assert_string_equal(rv_error_text(), "run 1: Input/output error");
     }
-    rv_once_finish(&once);
+    rv_once_destroy(&once);
     /* Finished, it is ready to run again. A value that comes with an error is not given out. */
     for (int i = 0; i < 3; i++) {
         assert_int_equal(rv_once_value(bg, &once, fail_value, NULL, &value), -EIO);
         assert_ptr_equal(value, &once);
     }
     assert_int_equal(runs, 2);
-    rv_once_finish(&once);
-    rv_once_finish(&once);
+    rv_once_destroy(&once);
+    rv_once_destroy(&once);
 }
 
 static const char key;
@@ -124,7 +124,7 @@ static void test_the_run_has_the_callers_values_only(void **state)
     rv_context_cancel(cancel_timed, 0, NULL);
     /* What has run needs no more waiting, so a context that is done does not matter. */
     assert_int_equal(rv_once_do(timed, &once, look_around, &once), 0);
-    rv_once_finish(&once);
+    rv_once_destroy(&once);
     assert_int_equal(rv_once_do(timed, &once, look_around, &once), -ECANCELED);
     assert_null(once.state);
     rv_context_unref(timed);
@@ -145,7 +145,7 @@ static void test_it_keeps_no_context(void **state)
     rv_context_unref(timed);
     rv_runtime_stats(&after);
     assert_true(after.timers <= before.timers);
-    rv_once_finish(&once);
+    rv_once_destroy(&once);
 }
 
 /* Re-entry ---------------------------------------------------------------------------------------
@@ -169,8 +169,8 @@ static void test_reentry_is_seen_through_another_once(void **state)
 {
     (void)state;
     assert_int_equal(rv_once_do(bg, &outer, through_inner, NULL), -EDEADLK);
-    rv_once_finish(&outer);
-    rv_once_finish(&inner);
+    rv_once_destroy(&outer);
+    rv_once_destroy(&inner);
 }
 
 /* Finishing --------------------------------------------------------------------------------------
@@ -204,7 +204,7 @@ static int call_finish(void *arg)
 {
     struct left *left = arg;
 
-    rv_once_finish(&left->once);
+    rv_once_destroy(&left->once);
     return atomic_load(&ended);
 }
 
@@ -248,10 +248,10 @@ static void test_it_runs_on_the_caller_when_there_is_no_thread(void **state)
     rv_context_cancel(left.cancel, 0, NULL);
     atomic_store(&release_run, 1);
     caller_join(&caller);
-    rv_once_finish(&left.once);
-    rv_once_finish(&once);
-    rv_once_finish(&inner);
-    rv_once_finish(&outer);
+    rv_once_destroy(&left.once);
+    rv_once_destroy(&once);
+    rv_once_destroy(&inner);
+    rv_once_destroy(&outer);
     limit_threads(0);
     rv_context_unref(left.ctx);
 }

@@ -82,7 +82,7 @@ static int register_and_stop(struct dice *dice, struct slot slot)
 {
     _Atomic int ran = 0;
     struct rv_after *after;
-    int r = rv_context_after(slot.ctx, count_up, &ran, &after);
+    int r = rv_after_create(slot.ctx, count_up, &ran, &after);
     bool never;
 
     if (r < 0)
@@ -91,7 +91,7 @@ static int register_and_stop(struct dice *dice, struct slot slot)
         rv_context_cancel(slot.cancel, -EIO, "stopped");
     if (roll(dice, 3) == 0)
         sched_yield();
-    never = rv_after_stop(after);
+    never = rv_after_destroy(after);
     return atomic_load(&ran) == (never ? 0 : 1) ? 0 : -EPROTO;
 }
 
@@ -268,7 +268,7 @@ static void test_once(void **state)
         for (unsigned i = 0; i < THREADS; i++)
             assert_int_equal(caller_join(&callers[i]), 0);
         /* A run that all have left ends here. */
-        rv_once_finish(&shared.once);
+        rv_once_destroy(&shared.once);
         assert_true(shared.runs <= 1);
     }
 }
@@ -317,10 +317,10 @@ static int start_and_stop(void *arg)
 
         if (rv_context_with_timeout(bg, (1 + roll(&dice, 300)) * RV_MICROSECOND, &ctx, NULL) < 0)
             return -ENOMEM;
-        if (rv_periodic_start(ctx, &spec, beat, &b, &periodic) == 0) {
+        if (rv_periodic_create(ctx, &spec, beat, &b, &periodic) == 0) {
             if (roll(&dice, 2))
                 rv_context_wait(ctx);
-            if (rv_periodic_stop(periodic) >= 0)
+            if (rv_periodic_destroy(periodic) >= 0)
                 return -EPROTO;
             if (atomic_load(&b.ends) != 1 || atomic_load(&b.wrong) || atomic_load(&b.inside))
                 return -EPROTO;

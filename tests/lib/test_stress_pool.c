@@ -187,6 +187,7 @@ static void test_groups(void **state)
         for (unsigned i = 0; i < THREADS; i++)
             assert_int_equal(caller_join(&callers[i]), 0);
         r = rv_group_wait(crowd.group);
+        rv_group_destroy(crowd.group);
         assert_int_equal(crowd.ran, crowd.accepted);
         assert_int_equal(r, round % 3 == 2 && crowd.ran > 50 ? -EIO : 0);
         assert_true(limit == 0 || crowd.peak <= (int)limit);

@@ -36,6 +36,7 @@ static void test_all_threads_start(void **state)
     assert_int_equal(rv_group_create(bg, &group), 0);
     assert_int_equal(rv_group_go(group, use, NULL), 0);
     assert_int_equal(rv_group_wait(group), 0);
+    rv_group_destroy(group);
 }
 
 int main(void)

@@ -118,7 +118,7 @@ static void test_once(void **state)
     }
     assert_int_equal(once_runs, 1);
     rv_context_unref(calls[0].ctx);
-    rv_once_finish(&shared_once);
+    rv_once_destroy(&shared_once);
 }
 
 static struct rv_once again = RV_ONCE_INIT;
@@ -144,14 +144,14 @@ static void test_once_reentry_and_value(void **state)
     (void)state;
 
     assert_int_equal(rv_once_do(bg, &again, reenter, NULL), -EDEADLK);
-    rv_once_finish(&again);
+    rv_once_destroy(&again);
     atomic_store(&once_runs, 0);
     for (int i = 0; i < 3; i++) {
         assert_int_equal(rv_once_value(bg, &once, load_value, &x, &value), 0);
         assert_ptr_equal(value, &x);
     }
     assert_int_equal(once_runs, 1);
-    rv_once_finish(&once);
+    rv_once_destroy(&once);
 }
 
 /* Tickers ----------------------------------------------------------------------------------------

@@ -125,13 +125,13 @@ static int after(void)
 
     if (r < 0)
         return r;
-    r = rv_context_after(ctx, count_up, &ran, &after);
+    r = rv_after_create(ctx, count_up, &ran, &after);
     EXPECT(r == 0 || after == UNTOUCHED);
     rv_context_cancel(cancel, 0, NULL);
     if (r == 0) {
         /* What was registered runs, even if the first thread for it could not be had. */
         wait_value(&ran, 1);
-        EXPECT(!rv_after_stop(after));
+        EXPECT(!rv_after_destroy(after));
     }
     rv_context_unref(ctx);
     return r;
@@ -237,6 +237,7 @@ static int groups(void)
         first = first ? first : r;
     }
     EXPECT(rv_group_wait(group) == 0);
+    rv_group_destroy(group);
     EXPECT(ran == accepted);
     return first;
 }
@@ -345,7 +346,7 @@ static int onces(void)
         EXPECT(once.state == NULL);
         EXPECT(rv_once_value(bg, &once, give_value, &once, &value) == 0);
     }
-    rv_once_finish(&once);
+    rv_once_destroy(&once);
     return r;
 }
 
@@ -385,7 +386,7 @@ static int periodics(void)
     struct rv_periodic_spec spec = {
         .size = sizeof(spec), .interval = RV_MICROSECOND, .ended = note_code};
     struct rv_periodic *periodic = UNTOUCHED;
-    int r = rv_periodic_start(bg, &spec, end_at_three, NULL, &periodic);
+    int r = rv_periodic_create(bg, &spec, end_at_three, NULL, &periodic);
 
     if (r < 0) {
         EXPECT(periodic == UNTOUCHED);
@@ -394,7 +395,7 @@ static int periodics(void)
     /* It ends by itself, with its own error whatever there was no memory for, and says so once. */
     while (atomic_load(&periodic_runs) >= 0)
         sched_yield();
-    EXPECT(rv_periodic_stop(periodic) == -EDOM);
+    EXPECT(rv_periodic_destroy(periodic) == -EDOM);
     EXPECT(atomic_load(&periodic_runs) == -EDOM);
     return 0;
 }
@@ -423,13 +424,13 @@ static int full_heap(void)
         .size = sizeof(spec), .interval = RV_MICROSECOND, .ended = note_code};
     struct rv_periodic *periodic;
     unsigned count = 0;
-    int r = rv_periodic_start(bg, &spec, add_deadlines, &count, &periodic);
+    int r = rv_periodic_create(bg, &spec, add_deadlines, &count, &periodic);
 
     if (r < 0)
         return r;
     while (atomic_load(&periodic_runs) >= 0)
         sched_yield();
-    EXPECT(rv_periodic_stop(periodic) == -EDOM);
+    EXPECT(rv_periodic_destroy(periodic) == -EDOM);
     for (unsigned i = 0; i < DEADLINES; i++)
         rv_context_unref(deadlines[i]);
     return 0;

@@ -108,6 +108,7 @@ static void test_one_look_up_for_all(void **state)
     wait_asked(1);
     allow(8);
     assert_int_equal(rv_group_wait(group), 0);
+    rv_group_destroy(group);
     for (int i = 0; i < 8; i++)
         assert_true(good[i]);
 }
