@@ -84,20 +84,20 @@ static void leave_mark(struct pool_runner *runner, const struct host_job *job)
         (void)rv_channel_try_send(runner->idle, "");
 }
 
-static void note_end(struct pool_runner *runner, struct host_job *job, const struct rv_job_end *end)
+static void note_end(struct pool_runner *runner, struct host_job *job, const struct rv_outcome *end)
 {
     struct scoreboard_pool *record;
 
     pthread_mutex_lock(&runner->lock);
     job_count(runner, job);
     leave_mark(runner, job);
-    runner->counts.finished += end->state == RV_JOB_FINISHED;
-    runner->counts.failed += end->state == RV_JOB_FAILED;
-    runner->counts.lost += end->state == RV_JOB_LOST;
+    runner->counts.finished += end->kind == RV_OUTCOME_FINISHED;
+    runner->counts.failed += end->kind == RV_OUTCOME_FAILED;
+    runner->counts.lost += end->kind == RV_OUTCOME_LOST;
     record = jobs_begin_change(runner);
-    if (job->begun_at > 0 && end->state != RV_JOB_LOST)
+    if (job->begun_at > 0 && end->kind != RV_OUTCOME_LOST)
         histogram_observe(&record->job_duration, end->duration);
-    if (end->state == RV_JOB_FINISHED) {
+    if (end->kind == RV_OUTCOME_FINISHED) {
         record->succeeded_at = rv_now();
     } else if (end->code != -EBADMSG) {
         /* Of data that can never be right the submitter is told; the module is not at fault. */
@@ -198,18 +198,18 @@ int job_run(struct rv_context *ctx, void *arg)
     return job_conclude(job, r);
 }
 
-void job_ended(const struct rv_job_end *end, void *arg)
+void job_ended(const struct rv_outcome *end, void *arg)
 {
     struct pool_runner *runner = arg;
     struct host_job *job = end->arg;
-    struct rv_job_end mine = *end;
+    struct rv_outcome mine = *end;
     bool timed_out;
 
     job_await_told(job);
     pthread_mutex_lock(&runner->lock);
     timed_out = job->end.reached;
     if (timed_out) {
-        mine.state = RV_JOB_FAILED;
+        mine.kind = RV_OUTCOME_FAILED;
         mine.code = job->end.code;
         mine.text = job->end.text ? job->end.text : "";
     }
@@ -217,12 +217,12 @@ void job_ended(const struct rv_job_end *end, void *arg)
     pthread_mutex_unlock(&runner->lock);
     if (mine.text[0] == '\0' && mine.code < 0)
         mine.text = strerror(-mine.code);
-    if (mine.state == RV_JOB_LOST) {
+    if (mine.kind == RV_OUTCOME_LOST) {
         pthread_mutex_lock(&runner->module->lock);
         runner->module->lost++;
         pthread_mutex_unlock(&runner->module->lock);
     }
-    if (job->job.attempt == 0 && mine.state == RV_JOB_FAILED && !timed_out)
+    if (job->job.attempt == 0 && mine.kind == RV_OUTCOME_FAILED && !timed_out)
         host_log(runner->module->work, RV_LOG_WARNING, "%s: job %llu failed before it began: %s",
                  jobs_name(runner), (unsigned long long)job->job.id, mine.text);
     if (runner->definition->ended)

@@ -70,7 +70,7 @@ void job_count(struct pool_runner *runner, struct host_job *job);
 void job_await_told(struct host_job *job);
 /* What the pool runs, and calls at the end. */
 int job_run(struct rv_context *ctx, void *arg);
-void job_ended(const struct rv_job_end *end, void *arg);
+void job_ended(const struct rv_outcome *end, void *arg);
 /* Answers a request; nothing for request 0. */
 void job_answer(struct pool_runner *runner, uint64_t request, uint64_t id, int code,
                 rv_duration duration, const char *text);

@@ -18,13 +18,13 @@ extern "C" {
 
 struct rv_pool;
 
-enum rv_job_state { RV_JOB_FINISHED, RV_JOB_FAILED, RV_JOB_LOST };
+enum rv_outcome_kind { RV_OUTCOME_FINISHED, RV_OUTCOME_FAILED, RV_OUTCOME_LOST };
 
-/* How a job ended. */
-struct rv_job_end {
+/* How what was submitted to a pool has ended. */
+struct rv_outcome {
     rv_function fn;
     void *arg;
-    enum rv_job_state state;
+    enum rv_outcome_kind kind;
     int code;             /* 0, its error, or for a lost one the cause of the cancel */
     unsigned attempts;    /* 0 for a lost one that never started */
     const char *text;     /* its error text; valid during the call */
@@ -43,7 +43,7 @@ struct rv_pool_options {
     rv_duration backoff_max; /* of the pauses; 0 or less: 1 minute, or backoff if that is longer */
     /* Called once for each accepted job, on a worker or on whoever cancels or destroys; may be
      * NULL. Must not block for long, nor destroy the pool. */
-    void (*ended)(const struct rv_job_end *end, void *arg);
+    void (*ended)(const struct rv_outcome *outcome, void *arg);
     void *arg;
 };
 

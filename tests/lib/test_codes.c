@@ -303,9 +303,9 @@ static void test_a_positive_code(void **state)
     rv_context_unref(ctx);
 }
 
-static void note_loss(const struct rv_job_end *end, void *arg)
+static void note_loss(const struct rv_outcome *end, void *arg)
 {
-    if (end->state == RV_JOB_LOST)
+    if (end->kind == RV_OUTCOME_LOST)
         *(int *)arg = end->code;
 }
 

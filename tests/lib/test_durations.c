@@ -329,11 +329,11 @@ static int fail_twice(struct rv_context *ctx, void *arg)
     return atomic_fetch_add(&attempts->made, 1) < 2 ? -EIO : 0;
 }
 
-static void note_ended(const struct rv_job_end *end, void *arg)
+static void note_ended(const struct rv_outcome *end, void *arg)
 {
     struct attempts *attempts = arg;
 
-    atomic_store(&attempts->ended, end->state == RV_JOB_FINISHED ? 1 : 2);
+    atomic_store(&attempts->ended, end->kind == RV_OUTCOME_FINISHED ? 1 : 2);
 }
 
 /* The pauses of a pool: 0 or less stands for the default. */

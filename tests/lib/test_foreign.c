@@ -199,7 +199,7 @@ static int nothing(struct rv_context *ctx, void *arg)
     return 0;
 }
 
-static void use_the_pool(const struct rv_job_end *end, void *arg)
+static void use_the_pool(const struct rv_outcome *end, void *arg)
 {
     struct teller *teller = arg;
     struct rv_pool_stats stats;

@@ -37,11 +37,11 @@ struct world {
     int fd;
 };
 
-static void note_end(const struct rv_job_end *end, void *arg)
+static void note_end(const struct rv_outcome *end, void *arg)
 {
     struct world *world = arg;
 
-    atomic_fetch_add(end->state == RV_JOB_LOST ? &world->lost : &world->finished, 1);
+    atomic_fetch_add(end->kind == RV_OUTCOME_LOST ? &world->lost : &world->finished, 1);
 }
 
 static void note_periodic_end(int code, const char *text, void *arg)

@@ -12,13 +12,13 @@ struct ends {
     _Atomic int code;
 };
 
-static void note_end(const struct rv_job_end *end, void *arg)
+static void note_end(const struct rv_outcome *end, void *arg)
 {
     struct ends *ends = arg;
 
-    atomic_fetch_add(end->state == RV_JOB_FINISHED ? &ends->finished
-                     : end->state == RV_JOB_FAILED ? &ends->failed
-                                                   : &ends->lost,
+    atomic_fetch_add(end->kind == RV_OUTCOME_FINISHED ? &ends->finished
+                     : end->kind == RV_OUTCOME_FAILED ? &ends->failed
+                                                      : &ends->lost,
                      1);
     atomic_fetch_add(&ends->attempts, (int)end->attempts);
     if (end->code)

@@ -19,7 +19,7 @@ struct books {
     unsigned round;
 };
 
-static void note_end(const struct rv_job_end *end, void *arg)
+static void note_end(const struct rv_outcome *end, void *arg)
 {
     (void)end;
     atomic_fetch_add(&((struct books *)arg)->ended, 1);

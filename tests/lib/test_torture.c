@@ -246,13 +246,13 @@ struct books {
     _Atomic int finished, failed, lost;
 };
 
-static void note_end(const struct rv_job_end *end, void *arg)
+static void note_end(const struct rv_outcome *end, void *arg)
 {
     struct books *books = arg;
 
-    atomic_fetch_add(end->state == RV_JOB_FINISHED ? &books->finished
-                     : end->state == RV_JOB_FAILED ? &books->failed
-                                                   : &books->lost,
+    atomic_fetch_add(end->kind == RV_OUTCOME_FINISHED ? &books->finished
+                     : end->kind == RV_OUTCOME_FAILED ? &books->failed
+                                                      : &books->lost,
                      1);
 }
 
