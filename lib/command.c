@@ -360,13 +360,13 @@ int rv_command_run(struct rv_context *ctx, char *const *argv,
                               .pidfd = -1,
                               .output = -1,
                               .deadline = RV_NEVER};
-    int r = rv_context_err(ctx), cancelled;
+    int r = error_bare(rv_context_err(ctx)), cancelled;
 
     *command.result = (struct rv_command_result){0};
     if (r != 0)
         return r;
     if (options && options->size < sizeof(*options))
-        return -EINVAL;
+        return error_bare(-EINVAL);
     if (!argv[0])
         return rv_fail(-EINVAL, "cannot run a command without a program");
     command.options = options ? *options : (struct rv_command_options)RV_COMMAND_DEFAULTS;
@@ -385,7 +385,7 @@ int rv_command_run(struct rv_context *ctx, char *const *argv,
         r = reap(&command, argv[0]);
         give_result(&command);
         if (cancelled != 0)
-            r = cancelled;
+            r = error_bare(cancelled);
     }
     child_status_release();
     if (command.pidfd >= 0)

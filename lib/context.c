@@ -276,7 +276,7 @@ int rv_context_with_cancel(struct rv_context *parent, struct rv_context **ret_ct
     struct rv_context *ctx = make(parent, true);
 
     if (!ctx)
-        return -ENOMEM;
+        return error_bare(-ENOMEM);
     attach_to_parent(ctx);
     give_cancel(ctx, ret_cancel);
     *ret_ctx = ctx;
@@ -289,7 +289,7 @@ int rv_context_without_cancel(struct rv_context *parent, struct rv_context **ret
     struct rv_context *ctx = make(parent, false);
 
     if (!ctx)
-        return -ENOMEM;
+        return error_bare(-ENOMEM);
     give_cancel(ctx, ret_cancel);
     *ret_ctx = ctx;
     return 0;
@@ -303,7 +303,7 @@ int rv_context_with_deadline(struct rv_context *parent, rv_time deadline,
     int r = 0;
 
     if (!ctx)
-        return -ENOMEM;
+        return error_bare(-ENOMEM);
     earlier = deadline < ctx->deadline;
     if (earlier)
         ctx->deadline = deadline;
@@ -316,7 +316,7 @@ int rv_context_with_deadline(struct rv_context *parent, rv_time deadline,
     }
     if (r < 0) {
         rv_context_unref(ctx);
-        return runtime_is_forked() ? runtime_refuse_fork() : r;
+        return runtime_is_forked() ? runtime_refuse_fork() : error_bare(r);
     }
     give_cancel(ctx, ret_cancel);
     *ret_ctx = ctx;

@@ -60,7 +60,7 @@ int rv_context_wait(struct rv_context *ctx)
         wait_for(&wait, RV_NEVER);
         context_hook_remove(ctx, &hook);
     }
-    return rv_context_err(ctx);
+    return error_bare(rv_context_err(ctx));
 }
 
 /* After ------------------------------------------------------------------------------------------
@@ -128,14 +128,14 @@ static void after_fired(struct context_hook *hook)
 int rv_after_create(struct rv_context *ctx, void (*fn)(void *arg), void *arg,
                     struct rv_after **ret_after)
 {
-    int r = runtime_is_forked() ? runtime_refuse_fork() : executor_prepare_ending();
+    int r = runtime_is_forked() ? runtime_refuse_fork() : error_bare(executor_prepare_ending());
     struct rv_after *after;
 
     if (r < 0)
         return r;
     after = calloc(1, sizeof(*after));
     if (!after)
-        return -ENOMEM;
+        return error_bare(-ENOMEM);
     list_init(&after->hook.list);
     after->hook.fn = after_fired;
     after->work.fn = after_run;
@@ -217,7 +217,7 @@ int rv_context_with_labels(struct rv_context *parent, const struct rv_labels *la
     size += merged.task ? strlen(merged.task) + 1 : 0;
     own = malloc(size);
     if (!own)
-        return -ENOMEM;
+        return error_bare(-ENOMEM);
     r = rv_context_with_cancel(parent, ret_ctx, ret_cancel);
     if (r < 0) {
         free(own);
@@ -292,7 +292,7 @@ int rv_context_visit(struct rv_context *ctx,
         room = count + count / 8;
         infos = calloc(room, sizeof(*infos));
         if (!infos)
-            return -ENOMEM;
+            return error_bare(-ENOMEM);
         pthread_mutex_lock(&ctx->top->tree_lock);
         count = take_picture(ctx, infos, room);
         pthread_mutex_unlock(&ctx->top->tree_lock);

@@ -312,7 +312,7 @@ int rv_runtime_configure(const struct rv_runtime_options *options)
 
     if (options->size < sizeof(*options) ||
         (options->stack_size != 0 && options->stack_size < (size_t)16 * 1024))
-        return -EINVAL;
+        return error_bare(-EINVAL);
     pthread_mutex_lock(&executor_lock);
     threads_max = options->threads_max ? options->threads_max : THREADS_MAX;
     stack_size = options->stack_size ? options->stack_size : THREAD_STACK_SIZE;

@@ -19,16 +19,16 @@ int rv_group_create(struct rv_context *ctx, struct rv_group **ret_group)
     struct rv_group *group = aligned_alloc(_Alignof(struct rv_group), sizeof(*group));
 
     if (!group)
-        return -ENOMEM;
+        return error_bare(-ENOMEM);
     memset(group, 0, sizeof(*group));
     if (ring_init(&group->ring, sizeof(struct start), RUN_UP) < 0) {
         free(group);
-        return -ENOMEM;
+        return error_bare(-ENOMEM);
     }
     if (rv_context_with_cancel(ctx, &group->ctx, NULL) < 0) {
         ring_finish(&group->ring);
         free(group);
-        return -ENOMEM;
+        return error_bare(-ENOMEM);
     }
     short_mutex_init(&group->lock);
     pthread_cond_init(&group->all_done, NULL);
@@ -156,8 +156,7 @@ static int refuse(struct rv_group *group)
     struct rv_cause cause;
 
     rv_context_cause(group->ctx, &cause);
-    error_set_text(cause.text);
-    return cause.code;
+    return error_set(cause.code, cause.text);
 }
 
 int rv_group_go(struct rv_group *group, rv_function fn, void *arg)
@@ -177,7 +176,7 @@ int rv_group_go(struct rv_group *group, rv_function fn, void *arg)
         if (r == ATTEMPT_AGAIN)
             continue;
         if (r == ATTEMPT_CLOSED || (starved && group_may_start_more(group)))
-            return -EAGAIN;
+            return error_bare(-EAGAIN);
         starved = !wait_for_room(group);
     }
 }
@@ -199,7 +198,7 @@ int rv_group_try_go(struct rv_group *group, rv_function fn, void *arg)
                             (group_may_start_more(group) && group_start_worker(group) == 0)))
         r = push_with_lock(group, &start);
     pthread_mutex_unlock(&group->lock);
-    return r == ATTEMPT_DONE ? 0 : -EAGAIN;
+    return error_bare(r == ATTEMPT_DONE ? 0 : -EAGAIN);
 }
 
 static void join(struct rv_group *group)
@@ -220,8 +219,7 @@ int rv_group_wait(struct rv_group *group)
 {
     join(group);
     context_cancel_text(group->ctx, -ECANCELED, "the group has ended");
-    error_set_text(group->text);
-    return group->code;
+    return group->code < 0 ? error_set(group->code, group->text) : group->code;
 }
 
 void rv_group_destroy(struct rv_group *group)

@@ -65,7 +65,7 @@ static void fail(struct rv_group *group, int code)
     first = group->code == 0;
     if (first) {
         group->code = code;
-        string_copy(group->text, sizeof(group->text), rv_error_text());
+        string_copy(group->text, sizeof(group->text), rv_error_text(code));
     }
     pthread_mutex_unlock(&group->lock);
     if (first)

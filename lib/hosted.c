@@ -54,7 +54,7 @@ void rv_runtime_set_submit(int (*sink)(struct rv_context *ctx, const char *pool,
 
 int rv_submit(struct rv_context *ctx, const char *pool, const void *data, size_t size)
 {
-    return submit_sink ? submit_sink(ctx, pool, data, size) : -ENOSYS;
+    return submit_sink ? submit_sink(ctx, pool, data, size) : error_bare(-ENOSYS);
 }
 
 static void (*fail_option_sink)(struct rv_context *ctx, const char *option, const char *text);
@@ -104,7 +104,7 @@ int rv_runtime_hook_add(struct rv_context *ctx, struct rv_runtime_hook *hook)
 
     *own = (struct hosted_hook){.given = hook, .hook = {.fn = call_hosted}};
     list_init(&own->hook.list);
-    return context_hook_add(ctx, &own->hook);
+    return error_bare(context_hook_add(ctx, &own->hook));
 }
 
 void rv_runtime_hook_remove(struct rv_context *ctx, struct rv_runtime_hook *hook)

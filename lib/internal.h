@@ -336,8 +336,12 @@ static inline int cancel_code(int code)
 /* As strerror_r(), of a negative errno or a positive one; any other number will do, too. */
 const char *error_name(int err, char *buffer, size_t size);
 
-/* Makes text the calling thread's: of a function that ran elsewhere. */
-void error_set_text(const char *text);
+/* Makes text the calling thread's: of an error that a function returned elsewhere. "" for none. Returns err. */
+int error_set(int err, const char *text);
+
+/* Of a function that says nothing of its errors: what an earlier one has said is not of this one, even when it has the
+ * same number. For what is no error there is no text. Returns r. */
+int error_bare(int r);
 
 /* Calls a function of the user's: its text begins empty, and is the thread's when it returns. */
 int call_function(rv_function fn, struct rv_context *ctx, void *arg);

@@ -133,7 +133,7 @@ static void run(void *arg)
     give_up_context(record);
     pthread_mutex_lock(&record->lock);
     record->code = r;
-    string_copy(record->text, sizeof(record->text), r < 0 ? rv_error_text() : "");
+    string_copy(record->text, sizeof(record->text), r < 0 ? rv_error_text(r) : "");
     atomic_store_explicit(&record->done, true, memory_order_release);
     if (r == 0)
         __atomic_store_n(&record->once->succeeded, 1, __ATOMIC_RELEASE);
@@ -155,7 +155,7 @@ static void run_queued(struct work *work)
 static int finish(const struct once_record *record, void **ret_value)
 {
     if (record->code < 0)
-        error_set_text(record->text);
+        error_set(record->code, record->text);
     else if (ret_value)
         *ret_value = record->once->value;
     return record->code;
@@ -220,7 +220,7 @@ static int call(struct rv_context *ctx, struct rv_once *once, rv_function fn,
         return finish(record, ret_value);
     if (record && (running == record || context_has_value(ctx, &once_key, record)))
         return rv_fail(-EDEADLK, "once called from within itself");
-    r = rv_context_err(ctx);
+    r = error_bare(rv_context_err(ctx));
     if (r == 0 && runtime_is_forked())
         r = runtime_refuse_fork();
     if (r != 0)
@@ -228,7 +228,7 @@ static int call(struct rv_context *ctx, struct rv_once *once, rv_function fn,
     if (!record) {
         mine = record_create(ctx, once, fn, value_fn, arg);
         if (!mine)
-            return -ENOMEM;
+            return error_bare(-ENOMEM);
         if (!atomic_compare_exchange_strong(slot, &record, mine)) {
             record_free(mine);
         } else {
@@ -237,7 +237,7 @@ static int call(struct rv_context *ctx, struct rv_once *once, rv_function fn,
         }
     }
     r = wait_done(ctx, record);
-    return r == 0 ? finish(record, ret_value) : r;
+    return r == 0 ? finish(record, ret_value) : error_bare(r);
 }
 
 /* For who cannot inline. */

@@ -198,7 +198,7 @@ static void end_here(struct rv_periodic *periodic, int code)
 {
     char text[RV_ERROR_TEXT_SIZE];
 
-    string_copy(text, sizeof(text), code < 0 ? rv_error_text() : "");
+    string_copy(text, sizeof(text), code < 0 ? rv_error_text(code) : "");
     /* So that `ended` too may stop it from within. */
     periodic->thread = pthread_self();
     periodic->state = PERIODIC_RUNNING;
@@ -262,15 +262,15 @@ int rv_periodic_create(struct rv_context *ctx, const struct rv_periodic_spec *gi
     int r;
 
     if (take_spec(given, &spec) < 0)
-        return -EINVAL;
-    r = rv_context_err(ctx);
+        return error_bare(-EINVAL);
+    r = error_bare(rv_context_err(ctx));
     if (r == 0 && runtime_is_forked())
         r = runtime_refuse_fork();
     if (r != 0)
         return r;
     periodic = calloc(1, sizeof(*periodic));
     if (!periodic)
-        return -ENOMEM;
+        return error_bare(-ENOMEM);
     pthread_mutex_init(&periodic->lock, NULL);
     pthread_cond_init(&periodic->changed, NULL);
     list_init(&periodic->hook.list);
@@ -286,7 +286,7 @@ int rv_periodic_create(struct rv_context *ctx, const struct rv_periodic_spec *gi
     r = executor_prepare_ending();
     if (r < 0) {
         periodic_free(periodic);
-        return r;
+        return error_bare(r);
     }
     periodic->due = spec.next ? spec.next(arg) : deadline_after(spec.delay);
     /* Until its timer is armed the context's end only notes itself. */
@@ -316,7 +316,7 @@ int rv_periodic_destroy(struct rv_periodic *periodic)
     if (periodic->state == PERIODIC_RUNNING && pthread_equal(periodic->thread, pthread_self())) {
         periodic->free_when_done = true;
         pthread_mutex_unlock(&periodic->lock);
-        return -ECANCELED;
+        return error_bare(-ECANCELED);
     }
     /* What no thread has begun ends here: the thread that it waits for may be this one. */
     if (take_out(periodic)) {
@@ -345,5 +345,5 @@ int rv_periodic_destroy(struct rv_periodic *periodic)
     /* The timer's function may not have returned yet. */
     timer_remove(&periodic->timer);
     periodic_free(periodic);
-    return code;
+    return error_bare(code);
 }

@@ -102,13 +102,13 @@ int rv_pool_create(struct rv_context *ctx, const struct rv_pool_options *options
     int r;
 
     if (options && options->size < sizeof(*options))
-        return -EINVAL;
+        return error_bare(-EINVAL);
     if (runtime_is_forked())
         return runtime_refuse_fork();
     /* The ring's words have cache lines of their own. */
     pool = aligned_alloc(_Alignof(struct rv_pool), sizeof(*pool));
     if (!pool)
-        return -ENOMEM;
+        return error_bare(-ENOMEM);
     memset(pool, 0, sizeof(*pool));
     pool->options = options ? *options : (struct rv_pool_options)RV_POOL_DEFAULTS;
     set_defaults(&pool->options);
@@ -130,7 +130,7 @@ int rv_pool_create(struct rv_context *ctx, const struct rv_pool_options *options
         r = start_workers(pool);
     if (r < 0) {
         pool_free(pool);
-        return r;
+        return error_bare(r);
     }
     /* A context that is done already needs no hook: whoever submits sees it. */
     context_hook_add(pool->ctx, &pool->hook);
@@ -169,9 +169,8 @@ static int refuse(struct rv_pool *pool)
     struct rv_cause cause;
 
     if (rv_context_cause(pool->ctx, &cause) == 0)
-        return -EPIPE;
-    error_set_text(cause.text);
-    return cause.code;
+        return error_bare(-EPIPE);
+    return error_set(cause.code, cause.text);
 }
 
 /* With the lock: where jobs are short, half of the queue is free in no time, and to wake a submitter
@@ -267,7 +266,7 @@ static enum attempt submit_waiting(struct rv_context *ctx, struct rv_pool *pool,
 int rv_pool_submit(struct rv_context *ctx, struct rv_pool *pool, rv_function fn, void *arg)
 {
     enum attempt attempt;
-    int r = rv_context_err(ctx);
+    int r = error_bare(rv_context_err(ctx));
 
     if (r == 0 && runtime_is_forked())
         r = runtime_refuse_fork();
@@ -283,7 +282,8 @@ int rv_pool_submit(struct rv_context *ctx, struct rv_pool *pool, rv_function fn,
         r = refuse(pool);
     leave(pool);
     /* The pool of a submitter that was cancelled drains, too. */
-    return attempt != ATTEMPT_DONE && rv_context_err(ctx) != 0 ? rv_context_err(ctx) : r;
+    return attempt != ATTEMPT_DONE && rv_context_err(ctx) != 0 ? error_bare(rv_context_err(ctx))
+                                                               : r;
 }
 
 int rv_pool_try_submit(struct rv_pool *pool, rv_function fn, void *arg)
@@ -295,7 +295,7 @@ int rv_pool_try_submit(struct rv_pool *pool, rv_function fn, void *arg)
     r = submit_now(pool, fn, arg);
     if (r == ATTEMPT_CLOSED)
         return refuse(pool);
-    return r == ATTEMPT_DONE ? 0 : -EAGAIN;
+    return error_bare(r == ATTEMPT_DONE ? 0 : -EAGAIN);
 }
 
 int rv_pool_drain(struct rv_context *ctx, struct rv_pool *pool)
@@ -318,7 +318,7 @@ int rv_pool_drain(struct rv_context *ctx, struct rv_pool *pool)
         return 0;
     wait_on_list(ctx, pool, &waiter, RV_NEVER);
     leave(pool);
-    return wait_result(&waiter.wait) == WAIT_CANCEL ? rv_context_err(ctx) : 0;
+    return error_bare(wait_result(&waiter.wait) == WAIT_CANCEL ? rv_context_err(ctx) : 0);
 }
 
 void rv_pool_discard(struct rv_pool *pool, int code, const char *format, ...)

@@ -128,7 +128,7 @@ static void run_job(struct rv_pool *pool, struct worker *worker, struct taken_jo
         report(pool, taken, RV_OUTCOME_FINISHED, 0, "", duration);
         count_one(&worker->finished);
     } else if (r == -EBADMSG || !retry_put_aside(pool, taken)) {
-        report(pool, taken, RV_OUTCOME_FAILED, r, rv_error_text(), duration);
+        report(pool, taken, RV_OUTCOME_FAILED, r, rv_error_text(r), duration);
         count_one(&worker->failed);
     }
     atomic_store_explicit(&worker->busy, false, memory_order_relaxed);

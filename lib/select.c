@@ -337,14 +337,14 @@ int rv_select(struct rv_context *ctx, struct rv_clause *clauses, size_t count, r
     int error = 0;
 
     if (count > RV_SELECT_MAX)
-        return -EINVAL;
+        return error_bare(-EINVAL);
     collect(&select);
     do {
         if (rv_context_err(ctx) != 0)
-            return rv_context_err(ctx);
+            return error_bare(rv_context_err(ctx));
         error = look_at_fds(&select);
         if (error < 0)
-            return error;
+            return error_bare(error);
         attempt = try_all(&select);
         if (attempt == ATTEMPT_BLOCKED)
             attempt = timeout <= 0 ? look_at_once(&select) : queue_all(&select);
@@ -354,6 +354,6 @@ int rv_select(struct rv_context *ctx, struct rv_clause *clauses, size_t count, r
     if (attempt == ATTEMPT_DONE)
         return (int)select.chosen;
     if (attempt == ATTEMPT_CANCELLED)
-        return rv_context_err(ctx);
-    return error < 0 ? error : -EAGAIN;
+        return error_bare(rv_context_err(ctx));
+    return error_bare(error < 0 ? error : -EAGAIN);
 }

@@ -237,7 +237,7 @@ int rv_context_with_signals(struct rv_context *parent, const int *signals,
     int r;
 
     if (!registration)
-        return -ENOMEM;
+        return error_bare(-ENOMEM);
     if (runtime_is_forked()) {
         free(registration);
         return runtime_refuse_fork();
@@ -263,7 +263,7 @@ int rv_context_with_signals(struct rv_context *parent, const int *signals,
     if (r < 0) {
         rv_context_unref(ctx);
         free(registration);
-        return r;
+        return error_bare(r);
     }
     if (context_hook_add(ctx, &registration->hook) != 0)
         context_done(&registration->hook);

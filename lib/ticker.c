@@ -38,10 +38,10 @@ int rv_ticker_create(rv_duration interval, struct rv_ticker **ret_ticker)
     struct rv_ticker *ticker;
 
     if (interval <= 0)
-        return -EINVAL;
+        return error_bare(-EINVAL);
     ticker = calloc(1, sizeof(*ticker));
     if (!ticker)
-        return -ENOMEM;
+        return error_bare(-ENOMEM);
     pthread_mutex_init(&ticker->lock, NULL);
     list_init(&ticker->waiters);
     ticker->interval = interval;
@@ -92,12 +92,12 @@ int rv_ticker_wait(struct rv_context *ctx, struct rv_ticker *ticker, rv_time *re
         int r = rv_context_err(ctx);
 
         if (r != 0)
-            return r;
+            return error_bare(r);
         pthread_mutex_lock(&ticker->lock);
         if (ticker->stopped || take_tick(ticker, ret_time)) {
             r = ticker->stopped ? -EPIPE : 0;
             pthread_mutex_unlock(&ticker->lock);
-            return r;
+            return error_bare(r);
         }
         deadline = ticker->next;
         wait_init(&waiter.wait);
@@ -117,7 +117,7 @@ int rv_ticker_wait(struct rv_context *ctx, struct rv_ticker *ticker, rv_time *re
 int rv_ticker_reset(struct rv_ticker *ticker, rv_duration interval)
 {
     if (interval <= 0)
-        return -EINVAL;
+        return error_bare(-EINVAL);
     pthread_mutex_lock(&ticker->lock);
     ticker->interval = interval;
     ticker->next = deadline_after(interval);
@@ -142,7 +142,7 @@ int rv_periodic_run(struct rv_context *ctx, rv_duration interval, rv_function fn
     if (r < 0)
         return r;
     do {
-        r = rv_context_err(ctx);
+        r = error_bare(rv_context_err(ctx));
         if (r == 0)
             r = call_function(fn, ctx, arg);
         if (r >= 0)

@@ -89,7 +89,7 @@ static void load(struct control *control, const struct wire_message *message)
     if (r < 0) {
         /* For want of a thread, say: nothing is known to be wrong with the module. */
         sandbox_explain_want(rv_fail(r, "its host has no thread for it"));
-        fail(message->module, "load", r, WIRE_FAILED_PROCESS, rv_error_text());
+        fail(message->module, "load", r, WIRE_FAILED_PROCESS, rv_error_text(r));
     }
 }
 

@@ -28,7 +28,7 @@ void life_set_state(struct host_module *module, uint32_t state)
 
 const char *life_error_text(int r)
 {
-    return rv_error_text()[0] ? rv_error_text() : strerror(-r);
+    return rv_error_text(r)[0] ? rv_error_text(r) : strerror(-r);
 }
 
 static void tell_failed(struct host_module *module, const char *stage, int code, uint32_t flags,
@@ -207,19 +207,19 @@ static int create_task(struct host_module *module, size_t i)
     if (r == 0)
         r = task_create(module, &module->code.tasks[i], &module->bound.tasks[i], &module->last_runs,
                         &module->task_runners[i]);
-    return r < 0 && rv_error_text()[0] == '\0' ? rv_fail(r, "task %s", name) : r;
+    return r < 0 && rv_error_text(r)[0] == '\0' ? rv_fail(r, "task %s", name) : r;
 }
 
-/* The text of the error stays. */
-static void undo_runners(struct host_module *module)
+/* The text of the error, r, stays. */
+static void undo_runners(struct host_module *module, int r)
 {
     char text[RV_ERROR_TEXT_SIZE];
 
-    string_copy(text, sizeof(text), rv_error_text());
+    string_copy(text, sizeof(text), rv_error_text(r));
     cancel_runners(module, "it could not be started");
     life_stop_health(module);
     destroy_runners(module);
-    rv_fail_text(0, "%s", text);
+    rv_fail_text(r, "%s", text);
 }
 
 /* Pools before tasks, whose runs may submit to them. */
@@ -250,7 +250,7 @@ int life_create_runners(struct host_module *module)
     if (r == 0)
         r = life_start_health(module);
     if (r < 0)
-        undo_runners(module);
+        undo_runners(module, r);
     return r;
 }
 
@@ -335,10 +335,10 @@ static int init_and_run(struct host_module *module, const char **ret_stage)
     if (r < 0) {
         char text[RV_ERROR_TEXT_SIZE];
 
-        string_copy(text, sizeof(text), rv_error_text());
+        string_copy(text, sizeof(text), rv_error_text(r));
         module_open_gate(module);
         call_fini(module);
-        rv_fail_text(0, "%s", text);
+        rv_fail_text(r, "%s", text);
     }
     return r;
 }

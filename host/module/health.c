@@ -91,7 +91,7 @@ static int call_limited(struct host_module *module)
     if (r < 0)
         string_copy(text, sizeof(text), life_error_text(r));
     /* "Connection timed out" would send people looking for a connection. */
-    if (r == -ETIMEDOUT && rv_context_err(timed) == -ETIMEDOUT && rv_error_text()[0] == '\0')
+    if (r == -ETIMEDOUT && rv_context_err(timed) == -ETIMEDOUT && rv_error_text(r)[0] == '\0')
         snprintf(text, sizeof(text), "health() was not done within %s",
                  duration_format(HEALTH_INTERVAL, limit, sizeof(limit)));
     note_end(module, MIN(r, 0), rv_context_err(module->tasks) == 0 ? text : NULL);

@@ -113,7 +113,7 @@ int job_conclude(struct host_job *job, int r)
     job->running = false;
     last = r < 0 && job->job.attempt < job->job.attempts && !has_time(job);
     if (last)
-        reach_end(job, r, rv_error_text());
+        reach_end(job, r, rv_error_text(r));
     pthread_mutex_unlock(&runner->lock);
     return last ? 0 : r;
 }

@@ -135,7 +135,7 @@ void job_answer(struct pool_runner *runner, uint64_t request, uint64_t id, int c
 /* Where there is only one attempt, as for data that can never be right, it needs no number. */
 static void log_failure(struct rv_context *ctx, const struct rv_job *job, int r)
 {
-    const char *text = rv_error_text()[0] ? rv_error_text() : strerror(-r);
+    const char *text = rv_error_text(r)[0] ? rv_error_text(r) : strerror(-r);
 
     if (r == -EBADMSG)
         host_log(ctx, RV_LOG_WARNING, "refused: %s", text);
@@ -188,7 +188,7 @@ int job_run(struct rv_context *ctx, void *arg)
     r = runner->definition->run(timed, &job->job, runner->module->bound.state);
     current = NULL;
     overdue_end(&overdue);
-    if (r == -ETIMEDOUT && rv_context_err(timed) == -ETIMEDOUT && rv_error_text()[0] == '\0')
+    if (r == -ETIMEDOUT && rv_context_err(timed) == -ETIMEDOUT && rv_error_text(r)[0] == '\0')
         rv_fail_text(r, "not done within %s",
                      duration_format(job->job.deadline - begun, limit, sizeof(limit)));
     if (r < 0)

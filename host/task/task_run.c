@@ -273,9 +273,9 @@ void task_run_once(struct task_runner *runner, uint64_t request, rv_time due,
     }
     if (r < 0)
         string_copy(text, sizeof(ret_end->text),
-                    rv_error_text()[0] ? rv_error_text() : strerror(-r));
+                    rv_error_text(r)[0] ? rv_error_text(r) : strerror(-r));
     /* "Connection timed out" would send people looking for a connection. */
-    if (r == -ETIMEDOUT && ctx_err == -ETIMEDOUT && rv_error_text()[0] == '\0')
+    if (r == -ETIMEDOUT && ctx_err == -ETIMEDOUT && rv_error_text(r)[0] == '\0')
         snprintf(text, sizeof(ret_end->text), "not done within %s (%.64s.timeout)",
                  duration_format(runner->settings->timeout, limit, sizeof(limit)),
                  task_name(runner));

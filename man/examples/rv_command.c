@@ -16,7 +16,7 @@ int main(void)
         return 1;
     r = rv_command_run(ctx, argv, NULL, &result);
     if (r < 0)
-        fprintf(stderr, "%s: %s\n", argv[0], rv_error_text());
+        fprintf(stderr, "%s: %s\n", argv[0], rv_error_text(r));
     else
         fputs(result.output, stdout);
     free(result.output);

@@ -29,6 +29,6 @@ int main(void)
     rv_group_go(group, fail, page);
     r = rv_group_wait(group);
     rv_group_destroy(group);
-    printf("%s\n", rv_error_text());
+    printf("%s\n", rv_error_text(r));
     return r != -ENOENT;
 }

@@ -177,18 +177,20 @@ static int check_options(struct rv_context *ctx, const void *state)
     static const char *const schemes[] = {"http", "https", NULL};
     const struct httpcheck *check = state;
     struct address address;
-    int r = check_login(check);
+    int r = check_login(check), failed;
 
     if (r < 0)
-        r = rv_fail_option(ctx, check->username ? "token" : "password", "%s", rv_error_text());
-    if (parse_proxy(check, &address) < 0)
-        r = rv_fail_option(ctx, "proxy", "%s", rv_error_text());
+        r = rv_fail_option(ctx, check->username ? "token" : "password", "%s", rv_error_text(r));
+    failed = parse_proxy(check, &address);
+    if (failed < 0)
+        r = rv_fail_option(ctx, "proxy", "%s", rv_error_text(failed));
     else
         address_free(&address);
     for (size_t i = 0; i < check->url.count; i++) {
         address = (struct address){0};
-        if (address_parse("url", check->url.items[i], schemes, &address) < 0)
-            r = rv_fail_option(ctx, "url", "%s", rv_error_text());
+        failed = address_parse("url", check->url.items[i], schemes, &address);
+        if (failed < 0)
+            r = rv_fail_option(ctx, "url", "%s", rv_error_text(failed));
         address_free(&address);
     }
     return r;

@@ -215,7 +215,7 @@ static int transfer_run(struct rv_context *ctx, struct fetch *fetch, struct tran
         return out_of_time(fetch, transfer, "before it was asked");
     r = find_addresses(ctx, transfer, left, &entries);
     if (r < 0) {
-        snprintf(fetch->error, sizeof(fetch->error), "%s", rv_error_text());
+        snprintf(fetch->error, sizeof(fetch->error), "%s", rv_error_text(r));
         verdict_name_proxy(fetch, transfer);
         return rv_context_err(ctx);
     }
@@ -259,7 +259,7 @@ static int follow(struct rv_context *ctx, struct fetch *fetch, char *window)
 {
     rv_time deadline = rv_now() + fetch->check->timeout;
     struct address here = {0}, next;
-    int r = 0;
+    int r = 0, failed;
 
     for (int i = 0; i <= REDIRECTS_MAX; i++) {
         struct transfer transfer = {.check = fetch->check,
@@ -274,8 +274,9 @@ static int follow(struct rv_context *ctx, struct fetch *fetch, char *window)
         else if (r == 0 && transfer.location[strspn(transfer.location, " \t\r\n")] == '\0')
             snprintf(fetch->error, sizeof(fetch->error),
                      "redirected to nowhere: Location is empty");
-        else if (r == 0 && address_follow(transfer.address, transfer.location, &next) < 0)
-            snprintf(fetch->error, sizeof(fetch->error), "%s", rv_error_text());
+        else if (r == 0 &&
+                 (failed = address_follow(transfer.address, transfer.location, &next)) < 0)
+            snprintf(fetch->error, sizeof(fetch->error), "%s", rv_error_text(failed));
         free(transfer.location);
         if (r < 0 || fetch->error[0] != '\0')
             break;

@@ -129,7 +129,7 @@ static int check(struct rv_context *ctx, const void *state)
     int r = spool_check_directory(spool);
 
     if (r < 0)
-        r = rv_fail_option(ctx, "directory", "%s", rv_error_text());
+        r = rv_fail_option(ctx, "directory", "%s", rv_error_text(r));
     for (size_t i = 0; i < spool->ignore.count; i++)
         if (spool->ignore.items[i][0] == '\0' || strchr(spool->ignore.items[i], '/'))
             r = rv_fail_option(ctx, "ignore",
@@ -166,7 +166,7 @@ static void move_left(struct spool *spool)
             rv_log(
                 NULL, RV_LOG_WARNING,
                 "%s is processed, but cannot be moved: %s; the next start runs its command again",
-                claim->name, rv_error_text());
+                claim->name, rv_error_text(r));
     }
 }
 

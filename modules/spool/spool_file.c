@@ -221,7 +221,7 @@ static int run_command(struct work *work)
         rv_fail_text(r, "%s: its command was ended by its timeout", claim->name);
     else if (r < 0)
         rv_wrap(r, "%s", claim->name);
-    snprintf(claim->text, sizeof(claim->text), "%s", r < 0 ? rv_error_text() : "");
+    snprintf(claim->text, sizeof(claim->text), "%s", r < 0 ? rv_error_text(r) : "");
     if (result.truncated)
         rv_log(work->ctx, RV_LOG_WARNING,
                "%s: its command's output is longer than `output-max`: the middle of it is not kept",

@@ -19,8 +19,8 @@ static void refuse(const char *path, int code, const char *part)
 
     rv_error_clear();
     assert_int_equal(loader_load(path, 0, &loaded), code);
-    if (!strstr(rv_error_text(), part))
-        fail_msg("\"%s\" does not contain \"%s\"", rv_error_text(), part);
+    if (!strstr(rv_error_text(code), part))
+        fail_msg("\"%s\" does not contain \"%s\"", rv_error_text(code), part);
     assert_null(loaded.tasks);
 }
 
@@ -105,8 +105,8 @@ static void a_cut_object(void **state)
         fclose(file);
         rv_error_clear();
         assert_int_equal(loader_load(path, 0, &loaded), -ENOEXEC);
-        assert_true(strstr(rv_error_text(), "is cut short") ||
-                    strstr(rv_error_text(), "is not a shared object"));
+        assert_true(strstr(rv_error_text(-ENOEXEC), "is cut short") ||
+                    strstr(rv_error_text(-ENOEXEC), "is not a shared object"));
         unlink(path);
     }
     rmdir(folder);

@@ -31,11 +31,11 @@ static void test_command(void **state)
     free(result.output);
     assert_int_equal(run("exit 3", NULL, &result), -ECHILD);
     assert_int_equal(result.exit_code, 3);
-    assert_non_null(strstr(rv_error_text(), "sh: exit code 3"));
+    assert_non_null(strstr(rv_error_text(-ECHILD), "sh: exit code 3"));
     free(result.output);
     assert_int_equal(run("kill -SEGV $$", NULL, &result), -ECHILD);
     assert_int_equal(result.signal, SIGSEGV);
-    assert_non_null(strstr(rv_error_text(), "killed by SIGSEGV"));
+    assert_non_null(strstr(rv_error_text(-ECHILD), "killed by SIGSEGV"));
     free(result.output);
     options.input = "hello";
     options.input_size = 5;
@@ -50,19 +50,19 @@ static void test_command(void **state)
     free(result.output);
     assert_int_equal(rv_command_run(bg, nothing, NULL, &result), -ENOENT);
     assert_null(result.output);
-    assert_string_equal(rv_error_text(),
+    assert_string_equal(rv_error_text(-ENOENT),
                         "cannot run /nonexistent/program: No such file or directory");
     assert_int_equal(rv_command_run(bg, &nothing[1], NULL, &result), -EINVAL);
-    assert_non_null(strstr(rv_error_text(), "without a program"));
+    assert_non_null(strstr(rv_error_text(-EINVAL), "without a program"));
     /* The folder is to blame, and not the program. */
     options.directory = "/nonexistent/folder";
     assert_int_equal(run("exit 0", &options, &result), -ENOENT);
     assert_string_equal(
-        rv_error_text(),
+        rv_error_text(-ENOENT),
         "cannot run sh in directory /nonexistent/folder: No such file or directory");
     options.directory = "/dev/null";
     assert_int_equal(run("exit 0", &options, &result), -ENOTDIR);
-    assert_non_null(strstr(rv_error_text(), " in directory /dev/null: "));
+    assert_non_null(strstr(rv_error_text(-ENOTDIR), " in directory /dev/null: "));
     /* What it leaves behind in its group does not hold it up, nor live on. */
     assert_int_equal(run("sleep 1000 & echo started", NULL, &result), 0);
     assert_string_equal(result.output, "started\n");
@@ -210,7 +210,7 @@ static void test_without_a_grace(void **state)
     /* A signal that has no name of its own. */
     assert_int_equal(run("kill -40 $$", NULL, &result), -ECHILD);
     assert_int_equal(result.signal, 40);
-    assert_string_equal(rv_error_text(), "sh: killed by SIGRTMIN+6");
+    assert_string_equal(rv_error_text(-ECHILD), "sh: killed by SIGRTMIN+6");
     free(result.output);
 }
 
@@ -429,7 +429,7 @@ static void test_statuses_where_sigchld_is_ignored(void **state)
         sigaction(SIGCHLD, &actions[i], NULL);
         assert_int_equal(run("exit 3", NULL, &result), -ECHILD);
         assert_int_equal(result.exit_code, 3);
-        assert_string_equal(rv_error_text(), "sh: exit code 3");
+        assert_string_equal(rv_error_text(-ECHILD), "sh: exit code 3");
         free(result.output);
         for (size_t n = 0; n < 8; n++) {
             calls[n] = (struct command_call){.ctx = bg, .script = "exit 4"};

@@ -31,7 +31,7 @@ static int call_fan(void *arg)
     struct fan_call *call = arg;
     int r = rv_fan_run(call->ctx, call->in, call->out, 4, square, call->arg);
 
-    snprintf(call->text, sizeof(call->text), "%s", rv_error_text());
+    snprintf(call->text, sizeof(call->text), "%s", rv_error_text(r));
     return r;
 }
 

@@ -52,7 +52,7 @@ static void test_first_error_wins_and_cancels(void **state)
     assert_int_equal(rv_group_try_go(group, brief, NULL), -EIO);
     assert_int_equal(rv_group_wait(group), -EIO);
     rv_group_destroy(group);
-    assert_string_equal(rv_error_text(), "item 3: Input/output error");
+    assert_string_equal(rv_error_text(-EIO), "item 3: Input/output error");
     assert_int_equal(total, 1000);
     rv_context_unref(ctx);
 }
@@ -129,7 +129,7 @@ static void test_destroy_cancels_and_joins(void **state)
     rv_fail_text(-EIO, "mine");
     rv_group_destroy(group);
     assert_int_equal(running, 0);
-    assert_string_equal(rv_error_text(), "mine");
+    assert_string_equal(rv_error_text(-EIO), "mine");
     rv_group_destroy(NULL);
     /* A second wait tells the same. */
     assert_int_equal(rv_group_create(bg, &group), 0);

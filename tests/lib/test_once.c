@@ -87,7 +87,7 @@ static void test_an_error_is_kept(void **state)
     for (int i = 0; i < 3; i++) {
         rv_error_clear();
         assert_int_equal(rv_once_do(bg, &once, fail_run, NULL), -EIO);
-        assert_string_equal(rv_error_text(), "run 1: Input/output error");
+        assert_string_equal(rv_error_text(-EIO), "run 1: Input/output error");
     }
     rv_once_destroy(&once);
     /* Finished, it is ready to run again. A value that comes with an error is not given out. */

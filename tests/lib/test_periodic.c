@@ -21,7 +21,7 @@ static void test_periodic_run(void **state)
 
     assert_int_equal(rv_periodic_run(bg, 100 * RV_MICROSECOND, count_to_three, &count), -EDOM);
     assert_int_equal(count, 3);
-    assert_string_equal(rv_error_text(), "three: Numerical argument out of domain");
+    assert_string_equal(rv_error_text(-EDOM), "three: Numerical argument out of domain");
 }
 
 static _Atomic int periodic_runs, periodic_ends, periodic_overlaps, periodic_inside, periodic_code;
