@@ -13,6 +13,7 @@
 #include "base/duration.h"
 #include "base/size.h"
 #include "base/text.h"
+#include "host/load/bounds.h"
 #include "host/load/note.h"
 #include "host/load/options.h"
 #include "host/load/settings.h"
@@ -74,9 +75,9 @@ static void put_limit(const struct rv_option *option, const char *key, int64_t l
 {
     char text[DURATION_TEXT_SIZE];
 
-    if (option->type == RV_TYPE_SIZE)
+    if (option->type == RV_OPTION_TYPE_SIZE)
         put(key, size_format((uint64_t)limit, text, sizeof(text)));
-    else if (option->type == RV_TYPE_DURATION)
+    else if (option->type == RV_OPTION_TYPE_DURATION)
         put(key, duration_format(limit, text, sizeof(text)));
     else
         put_number(key, limit);
@@ -96,24 +97,27 @@ static void put_choices(const struct rv_option *option)
 static void put_option(const struct rv_option *option)
 {
     static const char *const types[] = {
-        [RV_TYPE_STRING] = "string", [RV_TYPE_LIST] = "list", [RV_TYPE_BOOL] = "bool",
-        [RV_TYPE_INT] = "int",       [RV_TYPE_SIZE] = "size", [RV_TYPE_DURATION] = "duration",
-        [RV_TYPE_PATH] = "path",     [RV_TYPE_ENUM] = "enum", [RV_TYPE_SECRET] = "secret",
+        [RV_OPTION_TYPE_STRING] = "string", [RV_OPTION_TYPE_LIST] = "list",
+        [RV_OPTION_TYPE_BOOL] = "bool",     [RV_OPTION_TYPE_INT] = "int",
+        [RV_OPTION_TYPE_SIZE] = "size",     [RV_OPTION_TYPE_DURATION] = "duration",
+        [RV_OPTION_TYPE_PATH] = "path",     [RV_OPTION_TYPE_ENUM] = "enum",
+        [RV_OPTION_TYPE_SECRET] = "secret", [RV_OPTION_TYPE_PATHS] = "paths",
     };
     char key[64];
+    int64_t bound;
 
     option_key(option->name, key, sizeof(key));
     fputs("option", out);
     put("name", key);
     put("type", types[option->type]);
     put("required", option->required ? "yes" : "no");
-    if (option->type != RV_TYPE_SECRET)
+    if (option->type != RV_OPTION_TYPE_SECRET)
         put("default", option->fallback);
-    if (option->minimum != 0 || option->maximum != 0) {
-        put_limit(option, "minimum", option->minimum);
-        put_limit(option, "maximum", option->maximum);
-    }
-    if (option->type == RV_TYPE_ENUM)
+    if (bounds_minimum(option, &bound))
+        put_limit(option, "minimum", bound);
+    if (bounds_maximum(option, &bound))
+        put_limit(option, "maximum", bound);
+    if (option->type == RV_OPTION_TYPE_ENUM)
         put_choices(option);
     put("help", option->help);
     fputc('\n', out);

@@ -67,13 +67,13 @@ size_t rv_channel_element_size(const struct rv_channel *channel);
 
 /* One alternative of a select; made with the macros below. */
 struct rv_clause {
-    enum { RV_CLAUSE_SEND, RV_CLAUSE_RECV, RV_CLAUSE_FD } kind;
-    struct rv_channel *channel; /* NULL: never ready */
-    void *element;              /* to send from or receive into */
-    int fd;                     /* negative: never ready */
-    short events;               /* to wait for */
-    short revents;              /* what was ready; POLLNVAL: fd is not open */
-    int result;                 /* of the clause that was chosen: 0 or -EPIPE */
+    enum { RV_CLAUSE_SEND, RV_CLAUSE_RECV, RV_CLAUSE_FD } kind RV_ZERO_;
+    struct rv_channel *channel RV_ZERO_; /* NULL: never ready */
+    void *element RV_ZERO_;              /* to send from or receive into */
+    int fd RV_ZERO_;                     /* negative: never ready */
+    short events RV_ZERO_;               /* to wait for */
+    short revents RV_ZERO_;              /* what was ready; POLLNVAL: fd is not open */
+    int result RV_ZERO_;                 /* of the clause that was chosen: 0 or -EPIPE */
 };
 
 /* The clauses of an array of struct rv_clause: send *element, receive into *element, or wait for

@@ -13,16 +13,16 @@ extern "C" {
 
 /* Begins as RV_COMMAND_DEFAULTS, as a grace of 0 is none. */
 struct rv_command_options {
-    size_t size;              /* sizeof(struct rv_command_options) */
-    const char *directory;    /* working directory; NULL: the caller's */
-    char *const *environment; /* NULL: the caller's */
-    const void *input;        /* for its standard input */
-    size_t input_size;
+    size_t size RV_ZERO_;              /* sizeof(struct rv_command_options) */
+    const char *directory RV_ZERO_;    /* working directory; NULL: the caller's */
+    char *const *environment RV_ZERO_; /* NULL: the caller's */
+    const void *input RV_ZERO_;        /* for its standard input */
+    size_t input_size RV_ZERO_;
     /* Bytes kept of stdout and stderr together, half of them the first and half the last; 0: 64 KiB. The
      * rest is read and dropped. */
-    size_t output_max;
+    size_t output_max RV_ZERO_;
     /* Between SIGTERM and SIGKILL. 0 or less: SIGKILL follows at once; RV_FOREVER: no SIGKILL. */
-    rv_duration grace;
+    rv_duration grace RV_ZERO_;
 };
 
 /* An initialiser: a grace of 5 s, and nothing else but size. */

@@ -10,6 +10,15 @@
 
 #include <stdint.h>
 
+/* What an initialiser leaves out is zero, in C++ without a warning. */
+#ifdef __cplusplus
+#define RV_ZERO_ \
+    {            \
+    }
+#else
+#define RV_ZERO_
+#endif
+
 #ifdef __cplusplus
 extern "C" {
 #endif

@@ -7,6 +7,8 @@
 #ifndef REEVE_ONCE_H
 #define REEVE_ONCE_H
 
+#include <stddef.h>
+
 #include <reeve/group.h>
 
 #ifdef __cplusplus
@@ -21,7 +23,7 @@ struct rv_once {
     int succeeded; /* not 0 once the function has run and returned 0 */
 };
 
-#define RV_ONCE_INIT {0}
+#define RV_ONCE_INIT {NULL, NULL, 0}
 
 /* What rv_once_do() does before fn has run and returned 0; not to be called otherwise. */
 int rv_once_do_first_(struct rv_context *ctx, struct rv_once *once, rv_function fn, void *arg);

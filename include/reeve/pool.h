@@ -34,17 +34,19 @@ struct rv_outcome {
 /* A job that returns -EBADMSG says that what it was given can never be right: it has no further attempts. Begins as
  * RV_POOL_DEFAULTS, as a timeout of 0 ends each attempt at once. */
 struct rv_pool_options {
-    size_t size;             /* sizeof(struct rv_pool_options) */
-    unsigned workers;        /* 0: as many as there are processors */
-    size_t queue;            /* jobs that can wait; 0: 1024 */
-    rv_duration timeout;     /* of one attempt; 0 or less: at once; RV_FOREVER: none */
-    unsigned retries;        /* further attempts after a failure other than -EBADMSG */
-    rv_duration backoff;     /* before the first retry; doubles, with jitter; 0 or less: 100 ms */
-    rv_duration backoff_max; /* of the pauses; 0 or less: 1 minute, or backoff if that is longer */
+    size_t size RV_ZERO_;         /* sizeof(struct rv_pool_options) */
+    unsigned workers RV_ZERO_;    /* 0: as many as there are processors */
+    size_t queue RV_ZERO_;        /* jobs that can wait; 0: 1024 */
+    rv_duration timeout RV_ZERO_; /* of one attempt; 0 or less: at once; RV_FOREVER: none */
+    unsigned retries RV_ZERO_;    /* further attempts after a failure other than -EBADMSG */
+    rv_duration backoff
+        RV_ZERO_; /* before the first retry; doubles, with jitter; 0 or less: 100 ms */
+    rv_duration backoff_max
+        RV_ZERO_; /* of the pauses; 0 or less: 1 minute, or backoff if that is longer */
     /* Called once for each accepted job, on a worker or on whoever cancels or destroys; may be
      * NULL. Must not block for long, nor destroy the pool. */
-    void (*ended)(const struct rv_outcome *outcome, void *arg);
-    void *arg;
+    void (*ended)(const struct rv_outcome *outcome, void *arg) RV_ZERO_;
+    void *arg RV_ZERO_;
 };
 
 /* An initialiser: as many workers as there are processors, no timeout, no retries. */

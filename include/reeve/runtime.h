@@ -24,11 +24,11 @@ extern "C" {
 struct rv_context;
 
 struct rv_runtime_options {
-    size_t size; /* sizeof(struct rv_runtime_options) */
+    size_t size RV_ZERO_; /* sizeof(struct rv_runtime_options) */
     /* 0: 256. On top come the timer's thread, that of signals, and that which ends things when all
      * others are in use; and one while a once runs that found all in use. */
-    unsigned threads_max;
-    size_t stack_size; /* bytes, beside static variables of threads; 0: 256 KiB */
+    unsigned threads_max RV_ZERO_;
+    size_t stack_size RV_ZERO_; /* bytes, beside static variables of threads; 0: 256 KiB */
 };
 
 struct rv_runtime_stats {
@@ -70,8 +70,8 @@ void rv_runtime_set_fail_option(void (*sink)(struct rv_context *ctx, const char 
  * caller fills in fn, and keeps the hook until it has removed it.
  */
 struct rv_runtime_hook {
-    void (*fn)(struct rv_runtime_hook *hook);
-    void *own[7]; /* the runtime's */
+    void (*fn)(struct rv_runtime_hook *hook) RV_ZERO_;
+    void *own[7] RV_ZERO_; /* the runtime's */
 };
 
 /* Returns 0, or the context's code when it is done: then fn is not called. Does not block; any thread. */

@@ -35,12 +35,12 @@ void rv_ticker_stop(struct rv_ticker *ticker);
 int rv_periodic_run(struct rv_context *ctx, rv_duration interval, rv_function fn, void *arg);
 
 struct rv_periodic_spec {
-    size_t size; /* sizeof(struct rv_periodic_spec) */
-    rv_duration interval;
-    rv_duration delay; /* before the first run; 0: at once */
+    size_t size RV_ZERO_; /* sizeof(struct rv_periodic_spec) */
+    rv_duration interval RV_ZERO_;
+    rv_duration delay RV_ZERO_; /* before the first run; 0: at once */
     /* Called once when it has ended, on a thread of the runtime or on the one that stops it: with
      * fn's error and text, or the code of the context. May be NULL. */
-    void (*ended)(int code, const char *text, void *arg);
+    void (*ended)(int code, const char *text, void *arg) RV_ZERO_;
     /*
      * Decides when each run starts, on the monotonic clock, in place of interval and delay: asked at
      * the start, after each run, and by rv_periodic_reschedule(). What has passed is due at once,
@@ -48,7 +48,7 @@ struct rv_periodic_spec {
      * rv_periodic functions.
      * NULL: the grid of interval.
      */
-    rv_time (*next)(void *arg);
+    rv_time (*next)(void *arg) RV_ZERO_;
 };
 
 /*

@@ -49,7 +49,8 @@ static void newer_tables_are_refused(void **state)
 static void tables_that_lie_are_refused(void **state)
 {
     (void)state;
-    refuse(object("misplaced.so"), -EINVAL, "option 0 has no name, type or place in the state");
+    refuse(object("misplaced.so"), -EINVAL,
+           "option 0 has no name, type, size or place in the state");
     refuse(object("unnamed.so"), -EINVAL, "task 1 has no name or function");
     refuse(object("reserved.so"), -EINVAL,
            "its option \"drain-stall\" has the name of a key of reeve's own");

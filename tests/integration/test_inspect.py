@@ -56,11 +56,12 @@ class Describe(Inspecting):
         self.assertEqual({name: option["type"] for name, option in options.items()},
                          {"some-text": "string", "many": "list", "flag": "bool", "number": "int",
                           "bytes": "size", "pause": "duration", "path": "path", "choice": "enum",
-                          "password": "secret"})
+                          "password": "secret", "paths": "paths", "up": "int", "down": "size"})
         self.assertEqual([name for name, option in options.items() if option["required"]], ["many"])
         self.assertEqual({name: (o["minimum"], o["maximum"]) for name, o in options.items()
-                          if o["minimum"]},
-                         {"number": ("-3", "7"), "bytes": ("1K", "1M"), "pause": ("1s", "1h")})
+                          if o["minimum"] or o["maximum"]},
+                         {"number": ("-3", "7"), "bytes": ("1K", "1M"), "pause": ("1s", "1h"),
+                          "up": ("0", None), "down": (None, "4K")})
         self.assertEqual((options["flag"]["default"], options["number"]["default"],
                           options["path"]["default"]), ("yes", "", None))
         self.assertEqual(options["choice"]["choices"], ["this", "that"])
