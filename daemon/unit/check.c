@@ -94,25 +94,15 @@ void check_add_crash(struct config_errors *errors, const struct config_place *pl
                      end->words);
 }
 
-static void send_module(struct job *job)
-{
-    const struct config_module *module = job->module;
-    struct wire_message message = {.type = WIRE_LOAD, .name = module->name, .path = module->path};
-
-    host_send(job->host, &message);
-    for (size_t i = 0; i < module->option_count; i++)
-        host_send_option(job->host, 0, &module->options[i]);
-    message = (struct wire_message){.type = WIRE_CHECK};
-    host_send(job->host, &message);
-}
-
 /* Until here the process has its own time for its hello, and before that it waited for its turn. */
 static void host_up(struct host *host _unused_, void *arg)
 {
+    const struct wire_message message = {.type = WIRE_CHECK};
     struct job *job = arg;
 
     loop_timer_arm(job->timer, CHECK_TIMEOUT);
-    send_module(job);
+    host_send_module(job->host, 0, job->module);
+    host_send(job->host, &message);
 }
 
 /* Without memory for a note it is not told. */

@@ -311,13 +311,13 @@ void tenancy_send_module(struct unit *unit, enum wire_type how)
 {
     struct host *host = unit->tenancy->host;
     const struct config_module *settings = unit->settings;
-    struct wire_message message = {
-        .type = WIRE_LOAD, .module = unit->slot, .name = settings->name, .path = settings->path};
+    struct wire_message message = {.type = how,
+                                   .module = unit->slot,
+                                   .number = unit->reload_number,
+                                   .timeout = settings->reload_timeout};
 
     unit->option_errors = 0;
-    host_send(host, &message);
-    for (size_t i = 0; i < settings->option_count; i++)
-        host_send_option(host, unit->slot, &settings->options[i]);
+    host_send_module(host, unit->slot, settings);
     if (how == WIRE_START) {
         last_runs_each(unit->all->last_runs, unit->name, send_last_run, unit);
         /* Also when this start fails, and another one follows by itself. */
@@ -325,10 +325,6 @@ void tenancy_send_module(struct unit *unit, enum wire_type how)
             last_runs_revive(unit->all->last_runs, unit->name);
         unit->was_down = unit->revived = false;
     }
-    message = (struct wire_message){.type = how,
-                                    .module = unit->slot,
-                                    .number = unit->reload_number,
-                                    .timeout = settings->reload_timeout};
     host_send(host, &message);
 }
 

@@ -183,14 +183,6 @@ static const char *format_number(const struct rv_option *option, int64_t number,
     return buffer;
 }
 
-/* A size that is negative as a number is one above them all. */
-static bool is_between(const struct rv_option *option, int64_t number, int64_t least, int64_t most)
-{
-    if (option->type == RV_OPTION_TYPE_SIZE && number < 0)
-        return most == INT64_MAX;
-    return number >= least && number <= most;
-}
-
 static void tell_range(struct binder *binder, const struct rv_option *option,
                        const struct option_line *line, const char *key, const char *value,
                        int64_t least, int64_t most)
@@ -231,7 +223,7 @@ static void bind_number(struct binder *binder, const struct rv_option *option, v
     find_range(option, &least, &most);
     if (expected)
         tell(binder, line, key, "%s = %s: expected %s", key, value, expected);
-    else if (!is_between(option, number, least, most))
+    else if (number < least || number > most)
         tell_range(binder, option, line, key, value, least, most);
     else
         put_number(option, target, number);

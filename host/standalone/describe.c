@@ -14,10 +14,12 @@
 #include "base/size.h"
 #include "base/text.h"
 #include "host/load/bounds.h"
+#include "host/load/loader.h"
 #include "host/load/note.h"
 #include "host/load/options.h"
 #include "host/load/settings.h"
 #include "host/sandbox/sandbox.h"
+#include "host/schedule/schedule.h"
 
 #define VALUE_SIZE 1024
 
