@@ -20,6 +20,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <reeve/host.h>
 #include <reeve/runtime.h>
 #include <stdlib.h>
 
@@ -334,7 +335,7 @@ void rv_runtime_stats(struct rv_runtime_stats *ret_stats)
 }
 
 /* Each wait is for what was there when it began, so it ends beside use. */
-void rv_runtime_trim(void)
+void rv_host_trim(void)
 {
     uint64_t target;
 

@@ -4,6 +4,7 @@
 #include <dirent.h>
 #include <pthread.h>
 #include <reeve/channel.h>
+#include <reeve/host.h>
 #include <reeve/pool.h>
 #include <reeve/runtime.h>
 #include <reeve/ticker.h>
@@ -123,7 +124,7 @@ uint64_t reeve_idle(const struct size *size)
     rv_runtime_stats(&stats);
     report("busy_after_drain", stats.threads - stats.idle);
     woken += stats.threads - stats.idle;
-    rv_runtime_trim();
+    rv_host_trim();
     rv_runtime_stats(&stats);
     report("left_after_trim", stats.threads);
     rv_channel_unref(channel);

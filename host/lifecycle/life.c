@@ -7,6 +7,7 @@
 #include "host/report/event.h"
 
 #include <errno.h>
+#include <reeve/host.h>
 #include <reeve/runtime.h>
 #include <stdlib.h>
 #include <string.h>
@@ -484,7 +485,7 @@ void life_do(struct host_module *module, struct module_op *op)
 
 void life_install_hooks(void)
 {
-    rv_runtime_set_progress(call_progress);
-    rv_runtime_set_submit(submit_own);
-    rv_runtime_set_fail_option(life_fail_option);
+    rv_host_set_progress(call_progress);
+    rv_host_set_submit(submit_own);
+    rv_host_set_fail_option(life_fail_option);
 }

@@ -74,7 +74,7 @@ static void *ring(void *arg _unused_)
     return NULL;
 }
 
-static void context_is_done(struct rv_runtime_hook *hook)
+static void context_is_done(struct rv_host_hook *hook)
 {
     alarm_set(container_of(hook, struct alarm, hook), 0);
 }
@@ -116,7 +116,7 @@ void alarm_begin(struct alarm *alarm, struct rv_context *ctx)
     alarm->due = RV_NEVER;
     alarm->ctx = ctx;
     alarm->hook.fn = context_is_done;
-    if (ctx && rv_runtime_hook_add(ctx, &alarm->hook) != 0)
+    if (ctx && rv_host_hook_add(ctx, &alarm->hook) != 0)
         alarm_set(alarm, 0);
 }
 
@@ -133,7 +133,7 @@ void alarm_set(struct alarm *alarm, rv_time due)
 void alarm_end(struct alarm *alarm)
 {
     if (alarm->ctx)
-        rv_runtime_hook_remove(alarm->ctx, &alarm->hook);
+        rv_host_hook_remove(alarm->ctx, &alarm->hook);
     pthread_mutex_lock(&lock);
     while (ringing == alarm)
         pthread_cond_wait(&rung, &lock);

@@ -7,6 +7,7 @@
 #define REEVE_HOST_PROCESS_ALARM_H
 
 #include <reeve/context.h>
+#include <reeve/host.h>
 #include <reeve/runtime.h>
 
 #include "base/list.h"
@@ -16,7 +17,7 @@ struct alarm {
      * not end it. */
     void (*fn)(struct alarm *alarm);
     /* Its own. */
-    struct rv_runtime_hook hook;
+    struct rv_host_hook hook;
     struct rv_context *ctx; /* NULL: it waits for a time alone */
     struct list list;
     rv_time due;

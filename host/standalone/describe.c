@@ -17,6 +17,7 @@
 #include "host/load/loader.h"
 #include "host/load/note.h"
 #include "host/load/options.h"
+#include "host/load/policy.h"
 #include "host/load/settings.h"
 #include "host/sandbox/sandbox.h"
 #include "host/schedule/schedule.h"
@@ -137,10 +138,10 @@ static void put_task(const struct rv_task *task, const struct task_settings *set
     put_duration("timeout", settings->timeout);
     put_duration("grace", settings->grace);
     put_duration("jitter", settings->schedule.jitter);
-    put("overlap", task->overlap ? task->overlap : "skip");
-    put("on-error", task->on_error ? task->on_error : "continue");
-    put("on-stop", task->on_stop ? task->on_stop : "cancel");
-    put("catch-up", task->catch_up);
+    put("overlap", policy_overlap(task->overlap));
+    put("on-error", policy_on_error(task->on_error));
+    put("on-stop", policy_on_stop(task->on_stop));
+    put("catch-up", policy_catch_up(task->catch_up));
     put("help", task->help);
     fputc('\n', out);
 }

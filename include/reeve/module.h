@@ -49,6 +49,19 @@ extern "C" {
 /* Raised by every change that an old module or an old host could misread. */
 #define RV_MODULE_ABI 1
 
+/* When a run is due during another one of its task: it is left out, or begins after it. */
+enum rv_overlap { RV_OVERLAP_SKIP, RV_OVERLAP_QUEUE };
+
+/* After the failure of a run: the task goes on, the module is restarted, or the task is stopped. */
+enum rv_on_error { RV_ON_ERROR_CONTINUE, RV_ON_ERROR_RESTART, RV_ON_ERROR_STOP };
+
+/* At a stop of the module: a run is cancelled, or may finish within the module's drain. */
+enum rv_on_stop { RV_ON_STOP_CANCEL, RV_ON_STOP_FINISH };
+
+/* One run at the start for those missed while nothing ran: by default for tasks by interval, and not for those by the
+ * wall clock. */
+enum rv_catch_up { RV_CATCH_UP_DEFAULT, RV_CATCH_UP_YES, RV_CATCH_UP_NO };
+
 /* Something to do on a schedule. The texts are defaults: NAME.every and so on in the section win.
  */
 struct rv_task {
@@ -58,17 +71,15 @@ struct rv_task {
     const char *timeout RV_ZERO_; /* of a run; NULL: none */
     const char *help RV_ZERO_;
     const char *grace RV_ZERO_; /* to honour a cancel; NULL: 5s. Past it the host is killed. */
-    const char *overlap
-        RV_ZERO_; /* "skip" (NULL) or "queue": what to do when a run is due during one */
-    const char *on_error RV_ZERO_; /* "continue" (NULL), "restart" the module, or "stop" the task */
-    const char *on_stop RV_ZERO_;  /* "cancel" (NULL) or "finish": what a stop does to a run */
+    enum rv_overlap overlap RV_ZERO_;   /* what to do when a run is due during one */
+    enum rv_on_error on_error RV_ZERO_; /* what follows the failure of a run */
+    enum rv_on_stop on_stop RV_ZERO_;   /* what a stop does to a run */
     /* In place of every: when it runs by the wall clock, in the syntax of systemd.time(7), such as
      * "Mon..Fri 03:00"; NULL: by every. */
     const char *at RV_ZERO_;
     const char *jitter RV_ZERO_; /* each start is put off by a random part of it; NULL: none */
-    const char *catch_up
-        RV_ZERO_; /* "yes" or "no": one run at the start for those missed while nothing
-                             ran; NULL: yes for every, no for at */
+    enum rv_catch_up catch_up
+        RV_ZERO_; /* whether a run at the start stands for those that were missed */
 };
 
 /* Workers with a queue, for jobs from outside (reevectl submit). A run that returns -EBADMSG says that the job's data

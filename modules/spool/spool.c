@@ -204,7 +204,7 @@ RV_MODULE(.name = "spool", .version = "1",
                              .run = spool_watch,
                              .every = "1s",
                              /* The folder is gone: init makes it again, or says why it cannot. */
-                             .on_error = "restart",
+                             .on_error = RV_ON_ERROR_RESTART,
                              .help = "takes in files as they arrive"}),
           .pools = RV_POOLS({.name = "process",
                              .run = spool_process,

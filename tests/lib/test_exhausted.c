@@ -3,6 +3,7 @@
  * All threads that there may be are in use, and wait: whatever ends that wait needs none of them.
  */
 #include <reeve/channel.h>
+#include <reeve/host.h>
 #include <reeve/once.h>
 #include <reeve/pool.h>
 #include <reeve/ticker.h>
@@ -422,7 +423,7 @@ static void test_a_trim_beside_use_ends(void **state)
     for (int i = 0; i < 3; i++)
         caller_start(&callers[i], keep_busy, NULL);
     for (int round = 0; round < rounds_of(200); round++)
-        rv_runtime_trim();
+        rv_host_trim();
     atomic_store(&trimming, 0);
     for (int i = 0; i < 3; i++)
         caller_join(&callers[i]);

@@ -6,6 +6,7 @@
 #include <reeve/channel.h>
 #include <reeve/command.h>
 #include <reeve/fan.h>
+#include <reeve/host.h>
 #include <reeve/once.h>
 #include <reeve/pool.h>
 #include <reeve/runtime.h>
@@ -210,7 +211,7 @@ static int ask_stats(void)
 
     rv_runtime_stats(&stats);
     rv_pool_stats(pool, &pools);
-    rv_runtime_trim();
+    rv_host_trim();
     return 0;
 }
 

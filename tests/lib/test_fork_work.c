@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* A child of fork() does nothing of what its parent's threads were to do, and makes no thread for it. */
 #include <dirent.h>
+#include <reeve/host.h>
 #include <reeve/runtime.h>
 #include <signal.h>
 #include <sys/wait.h>
@@ -61,7 +62,7 @@ static void end_threads(void)
     struct rv_runtime_stats stats;
 
     do {
-        rv_runtime_trim();
+        rv_host_trim();
         rv_runtime_stats(&stats);
     } while (stats.threads > 0);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Endings that come at the very moment at which something else begins. */
 #include <reeve/channel.h>
+#include <reeve/host.h>
 #include <reeve/pool.h>
 #include <reeve/ticker.h>
 
@@ -119,7 +120,7 @@ static void test_a_trim_as_a_run_is_queued(void **state)
     atomic_store(&runs, 0);
     assert_int_equal(rv_periodic_create(bg, &spec, count_run, NULL, &periodic), 0);
     while (atomic_load(&runs) < rounds_of(3000))
-        rv_runtime_trim();
+        rv_host_trim();
     rv_periodic_destroy(periodic);
     limit_threads(0);
 }

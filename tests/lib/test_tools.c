@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Semaphores, once, tickers, errors and the log. */
+#include <reeve/host.h>
 #include <reeve/log.h>
 #include <reeve/once.h>
 #include <reeve/runtime.h>
@@ -262,12 +263,12 @@ static void test_log(void **state)
     (void)state;
 
     rv_context_with_labels(bg, &(struct rv_labels){"web", "check", 4}, &ctx, NULL);
-    rv_log_set_sink(log_sink, NULL);
+    rv_host_set_log_sink(log_sink, NULL);
     rv_log_fields(ctx, RV_LOG_WARNING, &(struct rv_field){"url", "x"}, 1, "slow %d", 3);
     assert_string_equal(logged, "4 web/check#4 slow 3 url=x");
     rv_log(ctx, RV_LOG_DEBUG, "not shown");
     assert_string_equal(logged, "4 web/check#4 slow 3 url=x");
-    rv_log_set_sink(NULL, NULL);
+    rv_host_set_log_sink(NULL, NULL);
     rv_context_unref(ctx);
 }
 

@@ -2,6 +2,7 @@
 /* The task that takes files in, with a pool that the test stands for. */
 #include "tests/modules/spool_folders.h"
 
+#include <reeve/host.h>
 #include <reeve/log.h>
 #include <sys/inotify.h>
 #include <sys/resource.h>
@@ -40,7 +41,7 @@ static int setup(void **state)
     (void)state;
     submitted = 0;
     warnings = 0;
-    rv_log_set_sink(count_warnings, NULL);
+    rv_host_set_log_sink(count_warnings, NULL);
     if (make_folders() < 0)
         return -1;
     spool.inotify_fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
@@ -51,7 +52,7 @@ static int setup(void **state)
 static int teardown(void **state)
 {
     (void)state;
-    rv_log_set_sink(NULL, NULL);
+    rv_host_set_log_sink(NULL, NULL);
     rv_context_unref(ctx);
     close(spool.inotify_fd);
     return remove_folders();
