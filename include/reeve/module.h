@@ -41,13 +41,14 @@
 #include <reeve/semaphore.h>
 #include <reeve/sleep.h>
 #include <reeve/ticker.h>
+#include <reeve/version.h>
 
 #ifdef __cplusplus
 extern "C" {
 #endif
 
-/* Raised by every change that an old module or an old host could misread. */
-#define RV_MODULE_ABI 1
+/* Raised by every change that an old module or an old host could misread; a host takes modules of its own ABI alone. */
+#define RV_MODULE_ABI 2
 
 /* When a run is due during another one of its task: it is left out, or begins after it. */
 enum rv_overlap { RV_OVERLAP_SKIP, RV_OVERLAP_QUEUE };

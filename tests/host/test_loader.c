@@ -46,6 +46,15 @@ static void newer_tables_are_refused(void **state)
     refuse(object("newer.so"), -EINVAL, "table of tasks is newer than this reeve-host");
 }
 
+static void another_abi_is_refused(void **state)
+{
+    (void)state;
+    refuse(object("former.so"), -EPROTO,
+           "former.so is built for module ABI 1, and this reeve-host has module ABI 2: build it anew; ");
+    refuse(object("former.so"), -EPROTO, "/module-abi-2.md says what to change before");
+    refuse(object("mismatched.so"), -EINVAL, "its table does not match its note");
+}
+
 static void tables_that_lie_are_refused(void **state)
 {
     (void)state;
@@ -118,6 +127,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(older_tables_are_filled_with_zero),
         cmocka_unit_test(newer_tables_are_refused),
+        cmocka_unit_test(another_abi_is_refused),
         cmocka_unit_test(tables_that_lie_are_refused),
         cmocka_unit_test(files_that_are_no_objects),
         cmocka_unit_test(a_cut_object),

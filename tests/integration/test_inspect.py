@@ -48,7 +48,7 @@ class Describe(Inspecting):
         told = self.describe(DESCRIBED)
         self.assertEqual((told["name"], told["version"], told["summary"], told["functions"]),
                          ("described", "3.1", "Has one of everything", ["health"]))
-        self.assertEqual((told["abi"], told["host_abi"], told["runtime"]), (1, 1, "libreeve.so.0"))
+        self.assertEqual((told["abi"], told["host_abi"], told["runtime"]), (2, 2, "libreeve.so.1"))
         self.assertEqual(told["problems"], [
             "the module itself is wrong: its on-request.timeout is \"soon\": expected a duration "
             "with its unit, such as 500ms, 30s or 5min"])
@@ -116,8 +116,11 @@ class Describe(Inspecting):
         os.environ["REEVE_TEST_TRACE"] = trace
         self.addCleanup(os.environ.pop, "REEVE_TEST_TRACE")
         told = self.describe(os.path.join(BAD, "future.so"), code=1)
-        self.assertEqual((told["abi"], told["host_abi"], told["name"]), (999, 1, None))
-        self.assertIn("ABI version 999, this reeve-host has version 1: build it anew", told["error"])
+        self.assertEqual((told["abi"], told["host_abi"], told["name"]), (999, 2, None))
+        self.assertIn("module ABI 999, and this reeve-host has module ABI 2: update reeve", told["error"])
+        told = self.describe(os.path.join(BAD, "former.so"), code=1)
+        self.assertEqual((told["abi"], told["host_abi"], told["name"]), (1, 2, None))
+        self.assertIn("module ABI 1, and this reeve-host has module ABI 2: build it anew", told["error"])
         self.assertFalse(os.path.exists(trace))
 
     def test_a_module_in_c_plus_plus(self):
@@ -136,7 +139,7 @@ class Describe(Inspecting):
                 with open(path + ".cc", "w", encoding="utf-8") as file:
                     file.write(written)
                 done = subprocess.run(
-                    [compiler, "-Wall", "-Werror", "-shared", "-fPIC", "-fvisibility=hidden", "-I" + os.path.join(source, "include"),
+                    [compiler, "-Wall", "-Werror", "-shared", "-fPIC", "-fvisibility=hidden", "-I" + os.path.join(source, "include"), "-I" + os.path.join(harness.BUILD, "include"),
                      "-o", path + ".so", path + ".cc", f"-L{harness.BUILD}/lib", "-lreeve"],
                     capture_output=True, text=True, check=False)
                 self.assertEqual(done.returncode, 0, done.stderr)
@@ -158,7 +161,7 @@ class Describe(Inspecting):
             told = self.describe(DESCRIBED, constructor=what, code=1)
             self.assertIn(reason, told["error"])
             # What the file says is told all the same.
-            self.assertEqual((told["abi"], told["name"]), (1, None))
+            self.assertEqual((told["abi"], told["name"]), (2, None))
         # What it prints is not taken for records, nor shown.
         done = self.ctl("describe", DESCRIBED, constructor="print")
         self.assertEqual(done.returncode, 0)
@@ -207,7 +210,7 @@ class Modules(Inspecting):
                                         (self.path("aside/other.so"), False)})
         good = modules["good", False]
         self.assertEqual((good["sections"], good["summary"], good["version"], good["abi"],
-                          good["error"]), (["a", "b"], "Has one of everything", "3.1", 1, None))
+                          good["error"]), (["a", "b"], "Has one of everything", "3.1", 2, None))
         self.assertEqual(good["file"], self.path("first/good.so"))
         self.assertEqual(modules["good", True]["sections"], [])
         self.assertIn("can be written by others", modules["open", False]["error"])
