@@ -57,14 +57,16 @@ static int check_note(int fd, const char *path)
         return rv_fail_text(-ENOEXEC, "%s is not a module of reeve: it has no RV_MODULE note",
                             path);
     if (abi < RV_MODULE_ABI)
-        return rv_fail_text(-EPROTO,
-                            "%s is built for module ABI %u, and this reeve-host has module ABI %d: build it anew; "
-                            "%s says what to change before",
-                            path, (unsigned)abi, RV_MODULE_ABI, REEVE_ABI_PAGE);
+        return rv_fail_text(
+            -EPROTO,
+            "%s is built for module ABI %u, and this reeve-host has module ABI %d: build it anew; "
+            "%s says what to change before",
+            path, (unsigned)abi, RV_MODULE_ABI, REEVE_ABI_PAGE);
     if (abi > RV_MODULE_ABI)
         return rv_fail_text(
-            -EPROTO, "%s is built for module ABI %u, and this reeve-host has module ABI %d: update reeve", path,
-            (unsigned)abi, RV_MODULE_ABI);
+            -EPROTO,
+            "%s is built for module ABI %u, and this reeve-host has module ABI %d: update reeve",
+            path, (unsigned)abi, RV_MODULE_ABI);
     return 0;
 }
 

@@ -81,7 +81,7 @@ static void leave_mark(struct pool_runner *runner, const struct host_job *job)
     if (job->generation == runner->generation)
         return;
     if (--runner->marked == 0)
-        (void)rv_channel_try_send(runner->idle, "");
+        (void)!rv_channel_try_send(runner->idle, "");
 }
 
 static void note_end(struct pool_runner *runner, struct host_job *job, const struct rv_outcome *end)

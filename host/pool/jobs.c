@@ -186,7 +186,7 @@ void jobs_refuse(struct pool_runner *runner, bool drain_queue, const char *cause
 {
     /* Draining begins with refusing; a context that is done makes it end there. */
     if (drain_queue)
-        rv_pool_drain(runner->module->tasks, runner->pool);
+        (void)!rv_pool_drain(runner->module->tasks, runner->pool);
     else
         rv_pool_discard(runner->pool, -ECANCELED, "%s", cause);
 }

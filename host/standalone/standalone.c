@@ -62,7 +62,7 @@ static void emit(const struct wire_message *message)
     default:
         return;
     }
-    rv_channel_send(rv_context_background(), events, &event);
+    (void)!rv_channel_send(rv_context_background(), events, &event);
 }
 
 /* What has changed since the last answer. */

@@ -138,7 +138,7 @@ static void end_wait(struct task_runner *runner)
     if (runner->busy && (runner->awaited == 0 || runner->number <= runner->awaited))
         return;
     if (runner->is_awaited)
-        (void)rv_channel_try_send(runner->ended, "");
+        (void)!rv_channel_try_send(runner->ended, "");
     runner->is_awaited = false;
 }
 

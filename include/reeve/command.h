@@ -59,7 +59,8 @@ struct rv_command_result {
  * filled in whenever the program ran, and zeroed otherwise.
  */
 int rv_command_run(struct rv_context *ctx, char *const *argv,
-                   const struct rv_command_options *options, struct rv_command_result *ret_result);
+                   const struct rv_command_options *options,
+                   struct rv_command_result *ret_result) RV_MUST_CHECK_;
 
 #ifdef __cplusplus
 }

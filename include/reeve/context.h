@@ -24,6 +24,7 @@
 #include <stddef.h>
 
 #include <reeve/duration.h>
+#include <reeve/error.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -52,22 +53,25 @@ struct rv_context *rv_context_background(void);
  * -ENOMEM.
  */
 int rv_context_with_cancel(struct rv_context *parent, struct rv_context **ret_ctx,
-                           struct rv_cancel **ret_cancel);
+                           struct rv_cancel **ret_cancel) RV_MUST_CHECK_;
 /* Done with -ETIMEDOUT after timeout; an earlier deadline of the parent wins. 0 or less: at once;
  * RV_FOREVER: never. Returns 0, -ENOMEM, -EAGAIN when the timer's thread cannot be started, or
  * -ENOTSUP in a child of fork(). */
 int rv_context_with_timeout(struct rv_context *parent, rv_duration timeout,
-                            struct rv_context **ret_ctx, struct rv_cancel **ret_cancel);
+                            struct rv_context **ret_ctx,
+                            struct rv_cancel **ret_cancel) RV_MUST_CHECK_;
 /* The same for a point of CLOCK_MONOTONIC; one that has passed, a negative one included, is at once. */
 int rv_context_with_deadline(struct rv_context *parent, rv_time deadline,
-                             struct rv_context **ret_ctx, struct rv_cancel **ret_cancel);
+                             struct rv_context **ret_ctx,
+                             struct rv_cancel **ret_cancel) RV_MUST_CHECK_;
 /* Carries a value; key is compared by address, and both pointers stay the caller's. Returns 0 or
  * -ENOMEM. */
 int rv_context_with_value(struct rv_context *parent, const void *key, void *value,
-                          struct rv_context **ret_ctx, struct rv_cancel **ret_cancel);
+                          struct rv_context **ret_ctx,
+                          struct rv_cancel **ret_cancel) RV_MUST_CHECK_;
 /* Has the parent's values and names, but is not done when the parent is. Returns 0 or -ENOMEM. */
 int rv_context_without_cancel(struct rv_context *parent, struct rv_context **ret_ctx,
-                              struct rv_cancel **ret_cancel);
+                              struct rv_cancel **ret_cancel) RV_MUST_CHECK_;
 /*
  * Done when the process receives one of the signals of a 0-terminated list; the cause names the
  * signal and its sender. A signal ends what waits for it when it arrives, and nothing that is made
@@ -76,7 +80,8 @@ int rv_context_without_cancel(struct rv_context *parent, struct rv_context **ret
  * descriptor can, -ENOTSUP in a child of fork(), or -ENOMEM.
  */
 int rv_context_with_signals(struct rv_context *parent, const int *signals,
-                            struct rv_context **ret_ctx, struct rv_cancel **ret_cancel);
+                            struct rv_context **ret_ctx,
+                            struct rv_cancel **ret_cancel) RV_MUST_CHECK_;
 
 /* Cancels a context by its handle, with a code (0 means -ECANCELED; a positive errno stands for the
  * negative one) and a text (NULL: the code's). Does nothing if it is done, or for NULL. */
@@ -103,7 +108,7 @@ int rv_context_wait(struct rv_context *ctx);
 /* A descriptor that becomes readable when ctx is done, for poll() and event loops; it belongs to
  * the context and must not be read or closed. In a child of fork() its number stays, and it is the child's own.
  * Returns it, or -EMFILE, -ENFILE or -ENOMEM. */
-int rv_context_fd(struct rv_context *ctx);
+int rv_context_fd(struct rv_context *ctx) RV_MUST_CHECK_;
 
 /*
  * Runs fn on a thread of the runtime once ctx is done, with no lock held; at once if it is done
@@ -112,7 +117,7 @@ int rv_context_fd(struct rv_context *ctx);
  * *ret_after; -ENOMEM; -EAGAIN when that thread cannot be had; or -ENOTSUP in a child of fork().
  */
 int rv_after_create(struct rv_context *ctx, void (*fn)(void *arg), void *arg,
-                    struct rv_after **ret_after);
+                    struct rv_after **ret_after) RV_MUST_CHECK_;
 /*
  * Frees the registration. Each is destroyed once. Returns true when fn will never run because of this call, though ctx may be
  * done; else it has run: if it is running, this waits for its end (unless called from within it).
@@ -138,7 +143,8 @@ struct rv_labels {
 
 /* A child with labels; the strings are copied. Returns 0 or -ENOMEM. */
 int rv_context_with_labels(struct rv_context *parent, const struct rv_labels *labels,
-                           struct rv_context **ret_ctx, struct rv_cancel **ret_cancel);
+                           struct rv_context **ret_ctx,
+                           struct rv_cancel **ret_cancel) RV_MUST_CHECK_;
 /* The labels that count; valid as long as ctx is. Fields may be NULL or 0. */
 struct rv_labels rv_context_labels(const struct rv_context *ctx);
 

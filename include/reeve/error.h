@@ -23,6 +23,9 @@ extern "C" {
 
 #define RV_ERROR_TEXT_SIZE 512
 
+/* Of functions whose result is not to be ignored: what they did not do, they have not said otherwise. */
+#define RV_MUST_CHECK_ __attribute__((warn_unused_result))
+
 /*
  * Starts a text: `return rv_fail(-ENOENT, "no section %s", name);`. The text of err itself is
  * added: "no section a: No such file or directory". Returns err, which should be negative. Never

@@ -19,7 +19,7 @@ struct rv_group;
 typedef int (*rv_function)(struct rv_context *ctx, void *arg);
 
 /* The group's context is a child of ctx. Returns 0 or -ENOMEM. */
-int rv_group_create(struct rv_context *ctx, struct rv_group **ret_group);
+int rv_group_create(struct rv_context *ctx, struct rv_group **ret_group) RV_MUST_CHECK_;
 
 /* At most so many functions run at once; 0 for no limit. Before the first rv_group_go(). */
 void rv_group_set_limit(struct rv_group *group, unsigned limit);
@@ -41,9 +41,9 @@ void rv_group_cancel(struct rv_group *group, int code, const char *format, ...)
  * when no thread can be had, and none of the group's is at work, or for some seconds none of them and
  * of all others becomes free; or -ENOTSUP in a child of fork().
  */
-int rv_group_go(struct rv_group *group, rv_function fn, void *arg);
+int rv_group_go(struct rv_group *group, rv_function fn, void *arg) RV_MUST_CHECK_;
 /* As above, but -EAGAIN instead of blocking; nothing is queued. */
-int rv_group_try_go(struct rv_group *group, rv_function fn, void *arg);
+int rv_group_try_go(struct rv_group *group, rv_function fn, void *arg) RV_MUST_CHECK_;
 
 /*
  * Waits until all functions have returned, and cancels the group's context: nothing more starts. A
@@ -51,7 +51,7 @@ int rv_group_try_go(struct rv_group *group, rv_function fn, void *arg);
  * group is going on but those that its own functions make. Returns the first error with its text,
  * or 0.
  */
-int rv_group_wait(struct rv_group *group);
+int rv_group_wait(struct rv_group *group) RV_MUST_CHECK_;
 
 /* Cancels what is left, waits for it to return, and frees; after rv_group_wait() it only frees.
  * NULL does nothing. The text of an error stays. Not from a function of the group. */

@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include <reeve/context.h>
+#include <reeve/error.h>
 #include <reeve/log.h>
 
 #ifdef __cplusplus
@@ -63,7 +64,7 @@ struct rv_host_hook {
 };
 
 /* Returns 0, or the context's code when it is done: then fn is not called. Does not block; any thread. */
-int rv_host_hook_add(struct rv_context *ctx, struct rv_host_hook *hook);
+int rv_host_hook_add(struct rv_context *ctx, struct rv_host_hook *hook) RV_MUST_CHECK_;
 
 /* After it fn neither is nor will be called; whether it was is for the caller to know. Only after an add. */
 void rv_host_hook_remove(struct rv_context *ctx, struct rv_host_hook *hook);

@@ -169,7 +169,8 @@ int rv_fail_option(struct rv_context *ctx, const char *option, const char *forma
  * outside of a host, and while a module is only described; or -ENOTSUP in a child of fork(). A reload waits until jobs have
  * handed on to each of the pools; a chain of jobs that goes on after that is -EPIPE as well.
  */
-int rv_submit(struct rv_context *ctx, const char *pool, const void *data, size_t size);
+int rv_submit(struct rv_context *ctx, const char *pool, const void *data,
+              size_t size) RV_MUST_CHECK_;
 
 /* Says what the present run or job is doing, or found: shown in /health and reevectl status until
  * it says something else. As of an error's text (<reeve/error.h>), /health shows the first line alone.
@@ -178,8 +179,9 @@ int rv_submit(struct rv_context *ctx, const char *pool, const void *data, size_t
 void rv_progress(struct rv_context *ctx, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
-#define RV_TABLE_(type, ...) \
-    {(const type[]){__VA_ARGS__}, sizeof((const type[]){__VA_ARGS__}) / sizeof(type), sizeof(type)}
+#define RV_TABLE_(type, ...)                   \
+    {__extension__(const type[]){__VA_ARGS__}, \
+     sizeof(__extension__(const type[]){__VA_ARGS__}) / sizeof(type), sizeof(type)}
 /* The tables of a module, one initialiser for each element. */
 #define RV_OPTIONS(...) RV_TABLE_(struct rv_option, __VA_ARGS__)
 #define RV_TASKS(...)   RV_TABLE_(struct rv_task, __VA_ARGS__)

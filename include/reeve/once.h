@@ -36,7 +36,8 @@ int rv_once_do_first_(struct rv_context *ctx, struct rv_once *once, rv_function 
  * more than there may be if all are in use; where the kernel refuses even that, it waits for one. Once fn has run and returned 0, this is a
  * load, without a call.
  */
-inline int rv_once_do(struct rv_context *ctx, struct rv_once *once, rv_function fn, void *arg)
+inline RV_MUST_CHECK_ int rv_once_do(struct rv_context *ctx, struct rv_once *once, rv_function fn,
+                                     void *arg)
 {
     if (__builtin_expect(__atomic_load_n(&once->succeeded, __ATOMIC_ACQUIRE), 1))
         return 0;
@@ -46,7 +47,7 @@ inline int rv_once_do(struct rv_context *ctx, struct rv_once *once, rv_function 
 /* The same for a value, which all callers get: *ret_value stays untouched after an error. */
 typedef int (*rv_value_function)(struct rv_context *ctx, void *arg, void **ret_value);
 int rv_once_value(struct rv_context *ctx, struct rv_once *once, rv_value_function fn, void *arg,
-                  void **ret_value);
+                  void **ret_value) RV_MUST_CHECK_;
 
 /* Frees what it holds, and leaves it as RV_ONCE_INIT does: ready to run again. Nobody may be calling it; a run that is
  * under way all the same, as its callers gave up, is cancelled and waited for. Not from within fn.

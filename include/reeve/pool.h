@@ -70,20 +70,21 @@ struct rv_pool_stats {
  * 0, -EAGAIN when the threads cannot be had, -EINVAL, -ENOTSUP in a child of fork(), or -ENOMEM.
  */
 int rv_pool_create(struct rv_context *ctx, const struct rv_pool_options *options,
-                   struct rv_pool **ret_pool);
+                   struct rv_pool **ret_pool) RV_MUST_CHECK_;
 
 /*
  * Puts fn(context, arg) in the queue, blocking while it is full. ctx is the submitter's: it ends
  * the blocking, not the job. Returns 0: the job is accepted; or, and then fn never runs: ctx's code;
  * the pool's cause once it is cancelled; -EPIPE once it drains; or -ENOTSUP in a child of fork().
  */
-int rv_pool_submit(struct rv_context *ctx, struct rv_pool *pool, rv_function fn, void *arg);
+int rv_pool_submit(struct rv_context *ctx, struct rv_pool *pool, rv_function fn,
+                   void *arg) RV_MUST_CHECK_;
 /* As above, but -EAGAIN instead of blocking. */
-int rv_pool_try_submit(struct rv_pool *pool, rv_function fn, void *arg);
+int rv_pool_try_submit(struct rv_pool *pool, rv_function fn, void *arg) RV_MUST_CHECK_;
 
 /* Accepts nothing more, and waits until every accepted job has ended, retries included. Returns 0;
  * ctx's code when that comes first, and jobs then go on; or -ENOTSUP in a child of fork(). */
-int rv_pool_drain(struct rv_context *ctx, struct rv_pool *pool);
+int rv_pool_drain(struct rv_context *ctx, struct rv_pool *pool) RV_MUST_CHECK_;
 
 /* Accepts nothing more, and ends jobs that wait as lost, with this code (0: -ECANCELED) and text;
  * those in flight go on to their end, and have no further attempts. Does not block. */

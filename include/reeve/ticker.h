@@ -17,22 +17,24 @@ struct rv_periodic;
 
 /* Makes a ticker; the first tick is one interval from now. Returns 0, -EINVAL for an interval of 0 or less, or
  * -ENOMEM. */
-int rv_ticker_create(rv_duration interval, struct rv_ticker **ret_ticker);
+int rv_ticker_create(rv_duration interval, struct rv_ticker **ret_ticker) RV_MUST_CHECK_;
 /* Frees it. Nobody may be waiting. NULL does nothing. */
 void rv_ticker_destroy(struct rv_ticker *ticker);
 /* Blocks until the next tick; returns at once for one that passed since the last call. *ret_time
  * (may be NULL) is when the tick was due. Returns 0, the context's code, or -EPIPE once it is
  * stopped. */
-int rv_ticker_wait(struct rv_context *ctx, struct rv_ticker *ticker, rv_time *ret_time);
+int rv_ticker_wait(struct rv_context *ctx, struct rv_ticker *ticker,
+                   rv_time *ret_time) RV_MUST_CHECK_;
 /* A new grid from now. Wakes nobody early: who waits gets the new grid's first tick. Returns 0,
  * -EINVAL. */
-int rv_ticker_reset(struct rv_ticker *ticker, rv_duration interval);
+int rv_ticker_reset(struct rv_ticker *ticker, rv_duration interval) RV_MUST_CHECK_;
 /* No more ticks: wakes who waits. */
 void rv_ticker_stop(struct rv_ticker *ticker);
 
 /* Runs fn at once and then on every tick, on the calling thread, until it fails or ctx is done.
  * Returns fn's error with its text or the context's code; -EINVAL. */
-int rv_periodic_run(struct rv_context *ctx, rv_duration interval, rv_function fn, void *arg);
+int rv_periodic_run(struct rv_context *ctx, rv_duration interval, rv_function fn,
+                    void *arg) RV_MUST_CHECK_;
 
 struct rv_periodic_spec {
     size_t size RV_ZERO_; /* sizeof(struct rv_periodic_spec) */
@@ -64,7 +66,7 @@ struct rv_periodic_spec {
  * not asked but for a rv_periodic_reschedule().
  */
 int rv_periodic_create(struct rv_context *ctx, const struct rv_periodic_spec *spec, rv_function fn,
-                       void *arg, struct rv_periodic **ret_periodic);
+                       void *arg, struct rv_periodic **ret_periodic) RV_MUST_CHECK_;
 
 /* What spec.next goes by has changed: while it waits, next is asked again. Does nothing without a
  * next. Any thread, as long as the periodic function lives. */

@@ -36,9 +36,11 @@ int main(void)
         rv_channel_create(sizeof(int), 10, &pipes.out) < 0 || rv_group_create(ctx, &group) < 0)
         return 1;
     for (int i = 1; i <= 10; i++)
-        rv_channel_send(ctx, pipes.in, &i);
+        if (rv_channel_send(ctx, pipes.in, &i) < 0)
+            return 1;
     rv_channel_close(pipes.in);
-    rv_group_go(group, run_fan, &pipes);
+    if (rv_group_go(group, run_fan, &pipes) < 0)
+        return 1;
     while (rv_channel_recv(ctx, pipes.out, &number) == 0)
         sum += number;
     printf("sum of squares: %d\n", sum);

@@ -26,7 +26,8 @@ int main(void)
     for (int i = 0; i < 5; i++)
         if (rv_pool_submit(ctx, pool, work, &numbers[i]) < 0)
             fputs("not accepted\n", stderr);
-    rv_pool_drain(ctx, pool);
+    if (rv_pool_drain(ctx, pool) < 0)
+        fputs("not all is done\n", stderr);
     rv_pool_stats(pool, &stats);
     rv_pool_destroy(pool);
     return stats.finished != 5;

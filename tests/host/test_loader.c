@@ -49,8 +49,9 @@ static void newer_tables_are_refused(void **state)
 static void another_abi_is_refused(void **state)
 {
     (void)state;
-    refuse(object("former.so"), -EPROTO,
-           "former.so is built for module ABI 1, and this reeve-host has module ABI 2: build it anew; ");
+    refuse(
+        object("former.so"), -EPROTO,
+        "former.so is built for module ABI 1, and this reeve-host has module ABI 2: build it anew; ");
     refuse(object("former.so"), -EPROTO, "/module-abi-2.md says what to change before");
     refuse(object("mismatched.so"), -EINVAL, "its table does not match its note");
 }

@@ -215,7 +215,7 @@ class Modules(Inspecting):
         self.assertEqual(modules["good", True]["sections"], [])
         self.assertIn("can be written by others", modules["open", False]["error"])
         self.assertEqual(modules["future", False]["abi"], 999)
-        self.assertIn("build it anew", modules["future", False]["error"])
+        self.assertIn("update reeve", modules["future", False]["error"])
         self.assertIn("it has no RV_MODULE note", modules["plain", False]["error"])
         self.assertEqual(modules[self.path("aside/other.so"), False]["sections"], ["c"])
         missing = modules["nosuch", False]
@@ -226,7 +226,7 @@ class Modules(Inspecting):
         self.assertTrue(done.stderr.endswith(f"reevectl: the sections are those of {config}\n"), done.stderr)
         # What completion takes from it: the first word of each line but the head.
         self.assertEqual({line.split()[0] for line in shown.splitlines()[1:]}, {name for name, _ in modules})
-        self.assertRegex(shown, r"(?m)^good +1 a, b +\S*first/good.so +Has one of everything$")
+        self.assertRegex(shown, r"(?m)^good +2 a, b +\S*first/good.so +Has one of everything$")
         self.assertRegex(shown, r"(?m)^good +1 - +\S+ +not found by its name, which an earlier folder")
 
     def test_names_that_cannot_be_printed(self):
@@ -268,7 +268,7 @@ class Modules(Inspecting):
     def test_without_a_configuration(self):
         done = self.ctl("modules")
         self.assertEqual(done.returncode, 0, done.stderr)
-        self.assertRegex(done.stdout, r"(?m)^heartbeat +1 ")
+        self.assertRegex(done.stdout, r"(?m)^heartbeat +2 ")
 
 
 if __name__ == "__main__":

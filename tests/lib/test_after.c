@@ -64,7 +64,7 @@ static void test_after_a_deadline(void **state)
     struct rv_context *ctx;
     (void)state;
 
-    rv_context_with_timeout(bg, RV_MILLISECOND, &ctx, NULL);
+    assert_int_equal(rv_context_with_timeout(bg, RV_MILLISECOND, &ctx, NULL), 0);
     registered = after(ctx, &note);
     wait_value(&note.ran, 1);
     assert_false(rv_after_destroy(registered));

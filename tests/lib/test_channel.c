@@ -146,7 +146,7 @@ static void test_a_done_context_wins(void **state)
     struct rv_clause clause = RV_RECV(channel, &value);
     (void)state;
 
-    rv_context_with_cancel(bg, &ctx, &cancel);
+    assert_int_equal(rv_context_with_cancel(bg, &ctx, &cancel), 0);
     rv_context_cancel(cancel, 0, NULL);
     assert_int_equal(rv_channel_send(ctx, channel, &value), -ECANCELED);
     assert_int_equal(rv_channel_try_send(channel, &value), 0);
@@ -176,15 +176,15 @@ static void test_select(void **state)
     for (int i = 0; i < 1000; i++) {
         int value, r;
 
-        rv_channel_try_send(a, &i);
-        rv_channel_try_recv(b, &value);
+        (void)!rv_channel_try_send(a, &i);
+        (void)!rv_channel_try_recv(b, &value);
         r = rv_select(bg, clauses, 2, RV_FOREVER);
         assert_true(r == 0 || r == 1);
         counts[r]++;
     }
     assert_true(counts[0] > 300 && counts[1] > 300);
     /* A closed channel is ready. */
-    rv_channel_try_recv(a, &from_a);
+    (void)!rv_channel_try_recv(a, &from_a);
     rv_channel_close(a);
     assert_int_equal(rv_select(bg, clauses, 1, RV_FOREVER), 0);
     assert_int_equal(clauses[0].result, -EPIPE);

@@ -89,7 +89,7 @@ static void test_the_count_says_what_was_sent(void **state)
             size_t count;
             int r;
 
-            rv_context_with_cancel(bg, &sender.ctx, &sender.cancel);
+            assert_int_equal(rv_context_with_cancel(bg, &sender.ctx, &sender.cancel), 0);
             caller_start(&caller, send_ten, &sender);
             if (capacity < 10)
                 caller_wait_blocked(&caller);

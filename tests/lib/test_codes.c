@@ -117,7 +117,7 @@ static void test_a_submitter_that_waits(void **state)
         struct caller caller;
 
         fill(submitter.pool);
-        rv_context_with_cancel(bg, &submitter.ctx, &submitter.cancel);
+        assert_int_equal(rv_context_with_cancel(bg, &submitter.ctx, &submitter.cancel), 0);
         caller_start(&caller, submit, &submitter);
         caller_wait_blocked(&caller);
         if (own)
@@ -263,7 +263,7 @@ static void test_whatever_blocks(void **state)
             struct blocked blocked;
             struct caller caller;
 
-            rv_context_with_cancel(bg, &blocked.ctx, &blocked.cancel);
+            assert_int_equal(rv_context_with_cancel(bg, &blocked.ctx, &blocked.cancel), 0);
             assert_int_equal(rv_channel_create(sizeof(int), capacity, &blocked.channel), 0);
             assert_int_equal(rv_semaphore_create(1, &blocked.semaphore), 0);
             assert_int_equal(rv_semaphore_try_acquire(blocked.semaphore, 1), 0);
@@ -293,7 +293,7 @@ static void test_a_positive_code(void **state)
     struct rv_clause clauses[] = {RV_RECV(NULL, NULL), RV_RECV(NULL, NULL)};
     (void)state;
 
-    rv_context_with_cancel(bg, &ctx, &cancel);
+    assert_int_equal(rv_context_with_cancel(bg, &ctx, &cancel), 0);
     rv_context_cancel(cancel, 1, "one");
     assert_int_equal(rv_context_err(ctx), -1);
     assert_int_equal(rv_select(ctx, clauses, 2, RV_FOREVER), -1);

@@ -248,7 +248,7 @@ static void test_command_cancel(void **state)
         struct command_call call = {.script = cases[i].script, .grace = cases[i].grace};
         struct caller caller;
 
-        rv_context_with_cancel(bg, &call.ctx, &call.cancel);
+        assert_int_equal(rv_context_with_cancel(bg, &call.ctx, &call.cancel), 0);
         caller_start(&caller, call_command, &call);
         caller_wait_blocked(&caller);
         rv_context_cancel(call.cancel, -ESHUTDOWN, NULL);
@@ -272,7 +272,7 @@ static void cancel_what_tidies(const char *script, rv_duration grace)
     make_fifo(&fifo);
     snprintf(text, sizeof(text), "export f=%s; %s", fifo.path, script);
     call.script = text;
-    rv_context_with_cancel(bg, &call.ctx, &call.cancel);
+    (void)!rv_context_with_cancel(bg, &call.ctx, &call.cancel);
     caller_start(&caller, call_command, &call);
     fd = open(fifo.path, O_RDONLY | O_CLOEXEC);
     assert_true(fd >= 0);
@@ -309,7 +309,7 @@ static pid_t cancel_script(struct command_call *call, const char *script, int en
     make_fifo(&fifo);
     snprintf(text, sizeof(text), "export f=%s; %s", fifo.path, script);
     call->script = text;
-    rv_context_with_cancel(bg, &call->ctx, &call->cancel);
+    (void)!rv_context_with_cancel(bg, &call->ctx, &call->cancel);
     caller_start(&caller, call_command, call);
     fd = open(fifo.path, O_RDONLY | O_CLOEXEC);
     assert_true(fd >= 0);

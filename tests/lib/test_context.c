@@ -350,7 +350,7 @@ static int churn(void *arg)
         if (count % 3 == 0)
             rv_context_cancel(cancel, 0, "own");
         if (count % 5 == 0)
-            rv_sleep(timed, 20 * RV_MICROSECOND);
+            (void)!rv_sleep(timed, 20 * RV_MICROSECOND);
         rv_context_unref(ctx);
         rv_context_unref(timed);
         count++;
@@ -369,7 +369,7 @@ static void test_churn_against_cancel(void **state)
         atomic_store(&churn_stop, 0);
         for (int i = 0; i < 4; i++)
             caller_start(&callers[i], churn, root);
-        rv_sleep(rv_context_background(), RV_MILLISECOND);
+        assert_int_equal(rv_sleep(rv_context_background(), RV_MILLISECOND), 0);
         rv_context_cancel(cancel_root, 0, NULL);
         atomic_store(&churn_stop, 1);
         for (int i = 0; i < 4; i++)

@@ -186,8 +186,8 @@ static void test_the_cancelled_leave_their_parents(void **state)
     (void)state;
 
     plain = child_of(root, &cancel_plain);
-    rv_context_with_value(root, &bg, &bg, &valued, NULL);
-    rv_context_with_timeout(valued, RV_HOUR, &timed, &cancel_timed);
+    assert_int_equal(rv_context_with_value(root, &bg, &bg, &valued, NULL), 0);
+    assert_int_equal(rv_context_with_timeout(valued, RV_HOUR, &timed, &cancel_timed), 0);
     assert_int_equal(descendants(root), 3);
     rv_context_cancel(cancel_timed, 0, NULL);
     assert_int_equal(descendants(root), 2);
@@ -227,9 +227,12 @@ static void test_layers_keep_their_values(void **state)
 
             valued[i] = kind == 0;
             if (kind == 0)
-                rv_context_with_value(ctx, &layers[i], &valued[i], &layers[i], &cancel_layers[i]);
+                assert_int_equal(rv_context_with_value(ctx, &layers[i], &valued[i], &layers[i],
+                                                       &cancel_layers[i]),
+                                 0);
             else if (kind == 1)
-                rv_context_with_timeout(ctx, RV_HOUR + i, &layers[i], &cancel_layers[i]);
+                assert_int_equal(
+                    rv_context_with_timeout(ctx, RV_HOUR + i, &layers[i], &cancel_layers[i]), 0);
             else
                 layers[i] = child_of(ctx, &cancel_layers[i]);
             ctx = layers[i];
@@ -253,9 +256,9 @@ static void test_the_nearest_value_counts(void **state)
     int x, y;
     (void)state;
 
-    rv_context_with_value(bg, &first, &x, &a, NULL);
-    rv_context_with_value(a, &second, &y, &b, NULL);
-    rv_context_with_value(b, &first, NULL, &c, NULL);
+    assert_int_equal(rv_context_with_value(bg, &first, &x, &a, NULL), 0);
+    assert_int_equal(rv_context_with_value(a, &second, &y, &b, NULL), 0);
+    assert_int_equal(rv_context_with_value(b, &first, NULL, &c, NULL), 0);
     assert_ptr_equal(rv_context_value(b, &first), &x);
     assert_ptr_equal(rv_context_value(c, &second), &y);
     assert_null(rv_context_value(c, &first));

@@ -183,7 +183,7 @@ static void test_the_end_of_a_periodic_function_is_told(void **state)
     (void)state;
 
     pool = take_all_threads(until_cancelled, NULL);
-    rv_context_with_cancel(bg, &ctx, &cancel);
+    assert_int_equal(rv_context_with_cancel(bg, &ctx, &cancel), 0);
     assert_int_equal(rv_periodic_create(ctx, &spec, never_runs, &ending, &periodic), 0);
     rv_context_cancel(cancel, -EIO, NULL);
     wait_value(&ending.count, 1);
@@ -327,7 +327,7 @@ static void test_a_once_hears_its_callers_cancel(void **state)
 
     atomic_store(&inside, 0);
     pool = take_all_threads(until_cancelled, NULL);
-    rv_context_with_cancel(bg, &ctx, &cancel);
+    assert_int_equal(rv_context_with_cancel(bg, &ctx, &cancel), 0);
     caller_start(&caller, call_once, ctx);
     wait_value(&inside, 1);
     rv_context_cancel(cancel, -EIO, NULL);
@@ -406,7 +406,7 @@ static int keep_busy(void *arg)
         struct rv_group *group;
 
         if (rv_group_create(bg, &group) == 0) {
-            rv_group_go(group, brief, NULL);
+            (void)!rv_group_go(group, brief, NULL);
             (void)!rv_group_wait(group);
             rv_group_destroy(group);
         }

@@ -151,9 +151,9 @@ static void test_a_visitor_may_change_the_tree(void **state)
     struct root root;
     (void)state;
 
-    rv_context_with_cancel(bg, &root.ctx, &root.cancel);
-    rv_context_with_cancel(root.ctx, &child, NULL);
-    rv_context_with_cancel(child, &grandchild, NULL);
+    assert_int_equal(rv_context_with_cancel(bg, &root.ctx, &root.cancel), 0);
+    assert_int_equal(rv_context_with_cancel(root.ctx, &child, NULL), 0);
+    assert_int_equal(rv_context_with_cancel(child, &grandchild, NULL), 0);
     assert_int_equal(rv_context_visit(root.ctx, change_the_tree, &root), 0);
     assert_int_equal(rv_context_err(grandchild), -ECANCELED);
     rv_context_unref(grandchild);
@@ -178,8 +178,8 @@ static void test_what_is_visited_lives_as_long(void **state)
     struct rv_context *root, *child;
     (void)state;
 
-    rv_context_with_cancel(bg, &root, NULL);
-    rv_context_with_labels(root, &labels, &child, NULL);
+    assert_int_equal(rv_context_with_cancel(bg, &root, NULL), 0);
+    assert_int_equal(rv_context_with_labels(root, &labels, &child, NULL), 0);
     assert_int_equal(rv_context_visit(root, drop_what_is_visited, &child), 0);
     rv_context_unref(root);
 }
@@ -206,7 +206,7 @@ static void use_the_pool(const struct rv_outcome *end, void *arg)
     (void)end;
 
     rv_pool_stats(teller->pool, &stats);
-    rv_pool_try_submit(teller->pool, nothing, NULL);
+    (void)!rv_pool_try_submit(teller->pool, nothing, NULL);
     rv_pool_discard(teller->pool, 0, NULL);
     rv_channel_close(teller->channel);
 }

@@ -75,8 +75,8 @@ static void test_cancel_while_go_blocks(void **state)
     (void)state;
 
     reset();
-    rv_context_with_cancel(bg, &ctx, &cancel);
-    rv_group_create(ctx, &group);
+    assert_int_equal(rv_context_with_cancel(bg, &ctx, &cancel), 0);
+    assert_int_equal(rv_group_create(ctx, &group), 0);
     rv_group_set_limit(group, 2);
     caller_start(&caller, go_until_refused, group);
     caller_wait_blocked(&caller);
@@ -147,7 +147,7 @@ static void test_tries_get_threads(void **state)
     (void)state;
 
     for (int round = 0; round < 20; round++) {
-        rv_group_create(bg, &group);
+        assert_int_equal(rv_group_create(bg, &group), 0);
         for (int i = 0; i < 20; i++)
             assert_int_equal(rv_group_try_go(group, until_cancelled, NULL), 0);
         rv_group_cancel(group, -ECANCELED, NULL);

@@ -87,7 +87,7 @@ static void test_a_cancelled_parent_is_no_error_by_itself(void **state)
     int zero = 0;
     (void)state;
 
-    rv_context_with_cancel(bg, &ctx, &cancel);
+    assert_int_equal(rv_context_with_cancel(bg, &ctx, &cancel), 0);
     assert_int_equal(rv_group_create(ctx, &group), 0);
     assert_int_equal(rv_group_go(group, give_back, &zero), 0);
     rv_context_cancel(cancel, -ESHUTDOWN, "the end");

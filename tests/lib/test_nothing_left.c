@@ -214,7 +214,7 @@ static void end(struct world *world, int how)
         rv_context_cancel(world->cancel, -EIO, "nothing is left");
     for (unsigned i = 0; i < world->count; i++)
         caller_join(&world->callers[i]);
-    rv_pool_drain(bg, world->pool);
+    (void)!rv_pool_drain(bg, world->pool);
     rv_pool_destroy(world->pool);
     rv_periodic_destroy(world->running);
     rv_periodic_destroy(world->waiting);

@@ -118,8 +118,8 @@ static void test_the_run_has_the_callers_values_only(void **state)
     struct rv_cancel *cancel_timed;
     (void)state;
 
-    rv_context_with_value(bg, &key, &once, &valued, NULL);
-    rv_context_with_timeout(valued, RV_HOUR, &timed, &cancel_timed);
+    assert_int_equal(rv_context_with_value(bg, &key, &once, &valued, NULL), 0);
+    assert_int_equal(rv_context_with_timeout(valued, RV_HOUR, &timed, &cancel_timed), 0);
     assert_int_equal(rv_once_do(timed, &once, look_around, &once), 0);
     rv_context_cancel(cancel_timed, 0, NULL);
     /* What has run needs no more waiting, so a context that is done does not matter. */
@@ -215,7 +215,7 @@ static void test_finish_waits_for_a_run_that_was_left(void **state)
     (void)state;
 
     reset();
-    rv_context_with_cancel(bg, &left.ctx, &left.cancel);
+    assert_int_equal(rv_context_with_cancel(bg, &left.ctx, &left.cancel), 0);
     caller_start(&caller, call_left, &left);
     wait_value(&inside, 1);
     rv_context_cancel(left.cancel, 0, NULL);
@@ -239,7 +239,7 @@ static void test_it_runs_on_the_caller_when_there_is_no_thread(void **state)
 
     reset();
     limit_threads(1);
-    rv_context_with_cancel(bg, &left.ctx, &left.cancel);
+    assert_int_equal(rv_context_with_cancel(bg, &left.ctx, &left.cancel), 0);
     caller_start(&caller, call_left, &left);
     wait_value(&inside, 1);
     /* The one thread is taken. */

@@ -31,7 +31,7 @@ static int periodic_fn(struct rv_context *ctx, void *arg)
     (void)arg;
     if (atomic_fetch_add(&periodic_inside, 1) != 0)
         atomic_fetch_add(&periodic_overlaps, 1);
-    rv_sleep(ctx, 200 * RV_MICROSECOND);
+    (void)!rv_sleep(ctx, 200 * RV_MICROSECOND);
     atomic_fetch_sub(&periodic_inside, 1);
     atomic_fetch_add(&periodic_runs, 1);
     return 0;
@@ -54,7 +54,7 @@ static void test_periodic_start(void **state)
     struct rv_cancel *cancel;
     (void)state;
 
-    rv_context_with_cancel(bg, &ctx, &cancel);
+    assert_int_equal(rv_context_with_cancel(bg, &ctx, &cancel), 0);
     assert_int_equal(rv_periodic_create(ctx, &spec, periodic_fn, NULL, &periodic), 0);
     while (atomic_load(&periodic_runs) < 20)
         sched_yield();
@@ -148,7 +148,7 @@ static void test_the_first_run_may_stop_it(void **state)
     struct rv_context *ctx;
     (void)state;
 
-    rv_context_with_cancel(bg, &ctx, NULL);
+    assert_int_equal(rv_context_with_cancel(bg, &ctx, NULL), 0);
     for (int i = 0; i < 300; i++) {
         struct brief_life life = {0};
 

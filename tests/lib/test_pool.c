@@ -90,7 +90,7 @@ static void test_cancelled_submit_runs_nothing(void **state)
     (void)state;
 
     reset();
-    rv_context_with_cancel(bg, &s.ctx, &s.cancel);
+    assert_int_equal(rv_context_with_cancel(bg, &s.ctx, &s.cancel), 0);
     assert_int_equal(rv_pool_submit(bg, pool, until_released, NULL), 0);
     wait_value(&running, 1);
     assert_int_equal(rv_pool_submit(bg, pool, until_released, NULL), 0);
@@ -120,7 +120,7 @@ static void test_pool_cancel_reports_the_rest_lost(void **state)
     (void)state;
 
     reset();
-    rv_context_with_cancel(bg, &ctx, &cancel);
+    assert_int_equal(rv_context_with_cancel(bg, &ctx, &cancel), 0);
     pool = make_pool(
         ctx, (struct rv_pool_options){.workers = 2, .queue = 10, .timeout = RV_FOREVER}, &ends);
     s.pool = pool;
@@ -342,7 +342,7 @@ static void test_books_balance_under_cancel(void **state)
         struct caller callers[3];
         int accepted = 0;
 
-        rv_context_with_cancel(bg, &ctx, &cancel);
+        assert_int_equal(rv_context_with_cancel(bg, &ctx, &cancel), 0);
         pool = make_pool(ctx,
                          (struct rv_pool_options){.workers = 3,
                                                   .queue = 16,
@@ -353,7 +353,7 @@ static void test_books_balance_under_cancel(void **state)
         s = (struct submission){bg, pool};
         for (int i = 0; i < 3; i++)
             caller_start(&callers[i], submit_many, &s);
-        rv_sleep(bg, round * 100 * RV_MICROSECOND);
+        assert_int_equal(rv_sleep(bg, round * 100 * RV_MICROSECOND), 0);
         rv_context_cancel(cancel, 0, NULL);
         for (int i = 0; i < 3; i++)
             accepted += caller_join(&callers[i]);
@@ -391,7 +391,7 @@ static void test_room_is_handed_on(void **state)
         int r;
 
         reset();
-        rv_context_with_cancel(bg, &first.ctx, &first.cancel);
+        assert_int_equal(rv_context_with_cancel(bg, &first.ctx, &first.cancel), 0);
         handover.cancelled = first.ctx;
         assert_int_equal(rv_pool_submit(bg, pool, until_released, NULL), 0);
         wait_value(&running, 1);

@@ -59,7 +59,7 @@ static void test_a_deadline_ends_the_wait(void **state)
     (void)state;
 
     assert_int_equal(rv_semaphore_acquire(bg, semaphore, 1), 0);
-    rv_context_with_timeout(bg, RV_MILLISECOND, &ctx, NULL);
+    assert_int_equal(rv_context_with_timeout(bg, RV_MILLISECOND, &ctx, NULL), 0);
     assert_int_equal(rv_semaphore_acquire(ctx, semaphore, 1), -ETIMEDOUT);
     /* And a context that is done gets nothing, even where there is room. */
     rv_semaphore_release(semaphore, 1);
@@ -122,7 +122,7 @@ static void test_giving_up_in_front_lets_the_rest_pass(void **state)
     struct caller first, rest[3];
     (void)state;
 
-    rv_context_with_cancel(bg, &large.ctx, &large.cancel);
+    assert_int_equal(rv_context_with_cancel(bg, &large.ctx, &large.cancel), 0);
     assert_int_equal(rv_semaphore_acquire(bg, semaphore, 1), 0);
     caller_start(&first, call_acquire, &large);
     caller_wait_blocked(&first);

@@ -65,7 +65,7 @@ static void test_a_done_context_ends_it_at_once(void **state)
 
     assert_int_equal(pipe(ends), 0);
     assert_int_equal(write(ends[1], "x", 1), 1);
-    rv_context_with_cancel(bg, &ctx, &cancel);
+    assert_int_equal(rv_context_with_cancel(bg, &ctx, &cancel), 0);
     rv_context_cancel(cancel, -ESHUTDOWN, NULL);
     assert_int_equal(rv_sleep(ctx, RV_FOREVER), -ESHUTDOWN);
     assert_int_equal(rv_sleep(ctx, 0), -ESHUTDOWN);
@@ -82,7 +82,7 @@ static void test_a_deadline_ends_it(void **state)
     (void)state;
 
     assert_int_equal(pipe(ends), 0);
-    rv_context_with_timeout(bg, RV_MILLISECOND, &ctx, NULL);
+    assert_int_equal(rv_context_with_timeout(bg, RV_MILLISECOND, &ctx, NULL), 0);
     assert_int_equal(rv_poll(ctx, ends[0], POLLIN, RV_FOREVER), -ETIMEDOUT);
     assert_int_equal(rv_sleep(ctx, RV_FOREVER), -ETIMEDOUT);
     rv_context_unref(ctx);

@@ -146,7 +146,7 @@ static void test_channels(void **state)
         }
         /* One of them closes in the middle of it, in every other round. */
         if (round % 2) {
-            rv_sleep(bg, roll(&dice, 2000) * RV_MICROSECOND);
+            assert_int_equal(rv_sleep(bg, roll(&dice, 2000) * RV_MICROSECOND), 0);
             rv_channel_close(traffic.channels[roll(&dice, CHANNELS)]);
         }
         for (int i = 0; i < THREADS; i++)

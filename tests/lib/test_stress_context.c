@@ -229,7 +229,7 @@ static int run_once(struct rv_context *ctx, void *arg, void **ret_value)
     if (atomic_fetch_add(&shared->runs, 1) != 0)
         return -EPROTO;
     if (shared->round % 2)
-        rv_sleep(ctx, (shared->round % 50) * RV_MICROSECOND);
+        (void)!rv_sleep(ctx, (shared->round % 50) * RV_MICROSECOND);
     shared->value = 42;
     *ret_value = &shared->value;
     return shared->round % 5 == 4 ? -EIO : 0;
@@ -288,7 +288,7 @@ static int beat(struct rv_context *ctx, void *arg)
     if (atomic_fetch_add(&b->inside, 1) != 0 || atomic_load(&b->ends) != 0)
         atomic_fetch_add(&b->wrong, 1);
     if (b->number % 3 == 0)
-        rv_sleep(ctx, 20 * RV_MICROSECOND);
+        (void)!rv_sleep(ctx, 20 * RV_MICROSECOND);
     atomic_fetch_sub(&b->inside, 1);
     return b->number % 4 == 3 ? -EIO : 0;
 }

@@ -94,7 +94,7 @@ static void test_pools(void **state)
             caller_start(&callers[i], submit_jobs, &submitters[i]);
         }
         if (!whole) {
-            rv_sleep(bg, roll(&dice, 3000) * RV_MICROSECOND);
+            assert_int_equal(rv_sleep(bg, roll(&dice, 3000) * RV_MICROSECOND), 0);
             if (round % 3 == 1)
                 rv_pool_cancel(books.pool, -ESHUTDOWN, "enough");
             else
@@ -132,7 +132,7 @@ static int be_there(struct rv_context *ctx, void *arg)
     while (now > seen && !atomic_compare_exchange_weak(&crowd->peak, &seen, now))
         ;
     if (number % 7 == 0)
-        rv_sleep(ctx, 20 * RV_MICROSECOND);
+        (void)!rv_sleep(ctx, 20 * RV_MICROSECOND);
     atomic_fetch_sub(&crowd->inside, 1);
     return crowd->round % 3 == 2 && number == 50 ? -EIO : 0;
 }
@@ -173,7 +173,7 @@ static void test_groups(void **state)
         struct rv_cancel *cancel;
         int r;
 
-        rv_context_with_cancel(bg, &ctx, &cancel);
+        assert_int_equal(rv_context_with_cancel(bg, &ctx, &cancel), 0);
         assert_int_equal(rv_group_create(ctx, &crowd.group), 0);
         rv_group_set_limit(crowd.group, limit);
         for (unsigned i = 0; i < THREADS; i++) {
@@ -181,7 +181,7 @@ static void test_groups(void **state)
             caller_start(&callers[i], start_many, &starters[i]);
         }
         if (round % 3 == 1) {
-            rv_sleep(bg, roll(&dice, 1000) * RV_MICROSECOND);
+            assert_int_equal(rv_sleep(bg, roll(&dice, 1000) * RV_MICROSECOND), 0);
             rv_context_cancel(cancel, -ESHUTDOWN, NULL);
         }
         for (unsigned i = 0; i < THREADS; i++)

@@ -94,7 +94,7 @@ static void test_an_endless_interval(void **state)
     struct caller caller;
     (void)state;
 
-    rv_context_with_cancel(bg, &call.ctx, &call.cancel);
+    assert_int_equal(rv_context_with_cancel(bg, &call.ctx, &call.cancel), 0);
     caller_start(&caller, call_wait, &call);
     caller_wait_blocked(&caller);
     rv_context_cancel(call.cancel, -ESHUTDOWN, NULL);
@@ -193,7 +193,7 @@ static void test_periodic_run_ends_by_its_context(void **state)
     (void)state;
 
     assert_int_equal(rv_periodic_run(bg, 0, never, &count), -EINVAL);
-    rv_context_with_cancel(bg, &ctx, &three.cancel);
+    assert_int_equal(rv_context_with_cancel(bg, &ctx, &three.cancel), 0);
     assert_int_equal(rv_periodic_run(ctx, 50 * RV_MICROSECOND, cancel_at_three, &three),
                      -ESHUTDOWN);
     assert_int_equal(three.count, 3);

@@ -37,7 +37,7 @@ static void test_semaphore(void **state)
     (void)state;
 
     assert_int_equal(rv_semaphore_create(10, &semaphore), 0);
-    rv_context_with_cancel(bg, &large.ctx, &large.cancel);
+    assert_int_equal(rv_context_with_cancel(bg, &large.ctx, &large.cancel), 0);
     large.semaphore = small.semaphore = semaphore;
     assert_int_equal(rv_semaphore_acquire(bg, semaphore, 11), -EINVAL);
     assert_int_equal(rv_semaphore_acquire(bg, semaphore, 5), 0);
@@ -104,7 +104,7 @@ static void test_once(void **state)
     for (int i = 0; i < 8; i++) {
         calls[i] = (struct once_call){.ctx = bg, .err = -ECONNREFUSED};
         if (i == 0)
-            rv_context_with_cancel(bg, &calls[i].ctx, &calls[i].cancel);
+            assert_int_equal(rv_context_with_cancel(bg, &calls[i].ctx, &calls[i].cancel), 0);
         caller_start(&callers[i], call_do_once, &calls[i]);
         if (i == 0)
             wait_value(&once_runs, 1);
@@ -182,7 +182,7 @@ static void test_ticker_keeps_its_grid(void **state)
     assert_int_equal(rv_ticker_wait(bg, ticker, &first), 0);
     for (int i = 0; i < 20; i++) {
         if (i % 5 == 0)
-            rv_sleep(bg, 3500 * RV_MICROSECOND); /* a slow receiver */
+            assert_int_equal(rv_sleep(bg, 3500 * RV_MICROSECOND), 0); /* a slow receiver */
         assert_int_equal(rv_ticker_wait(bg, ticker, &tick), 0);
         /* On the grid, later than the last one, and never in the future: no drift and no burst. */
         assert_int_equal((tick - first) % RV_MILLISECOND, 0);
@@ -198,14 +198,14 @@ static void test_ticker_cancel_stop_reset(void **state)
     struct caller caller;
     (void)state;
 
-    rv_context_with_cancel(bg, &tick.ctx, &tick.cancel);
-    rv_ticker_create(RV_HOUR, &tick.ticker);
+    assert_int_equal(rv_context_with_cancel(bg, &tick.ctx, &tick.cancel), 0);
+    assert_int_equal(rv_ticker_create(RV_HOUR, &tick.ticker), 0);
     caller_start(&caller, call_tick, &tick);
     caller_wait_blocked(&caller);
     /* A reset gives who waits the new grid. */
     assert_int_equal(rv_ticker_reset(tick.ticker, RV_MILLISECOND), 0);
     assert_int_equal(caller_join(&caller), 0);
-    rv_ticker_reset(tick.ticker, RV_HOUR);
+    assert_int_equal(rv_ticker_reset(tick.ticker, RV_HOUR), 0);
     caller_start(&caller, call_tick, &tick);
     caller_wait_blocked(&caller);
     rv_context_cancel(tick.cancel, 0, NULL);
@@ -262,7 +262,8 @@ static void test_log(void **state)
     struct rv_context *ctx;
     (void)state;
 
-    rv_context_with_labels(bg, &(struct rv_labels){"web", "check", 4}, &ctx, NULL);
+    assert_int_equal(rv_context_with_labels(bg, &(struct rv_labels){"web", "check", 4}, &ctx, NULL),
+                     0);
     rv_host_set_log_sink(log_sink, NULL);
     rv_log_fields(ctx, RV_LOG_WARNING, &(struct rv_field){"url", "x"}, 1, "slow %d", 3);
     assert_string_equal(logged, "4 web/check#4 slow 3 url=x");
