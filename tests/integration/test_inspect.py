@@ -227,7 +227,7 @@ class Modules(Inspecting):
         # What completion takes from it: the first word of each line but the head.
         self.assertEqual({line.split()[0] for line in shown.splitlines()[1:]}, {name for name, _ in modules})
         self.assertRegex(shown, r"(?m)^good +2 a, b +\S*first/good.so +Has one of everything$")
-        self.assertRegex(shown, r"(?m)^good +1 - +\S+ +not found by its name, which an earlier folder")
+        self.assertRegex(shown, r"(?m)^good +2 - +\S+ +not found by its name, which an earlier folder")
 
     def test_names_that_cannot_be_printed(self):
         """Neither hidden nor in the way of the others, nor a terminal's master."""
