@@ -131,7 +131,11 @@ static void format_type(const json_t *option, char *buffer, size_t size)
     string_copy(buffer, size, get_text(option, "type"));
     if (json_array_size(json_object_get(option, "choices")) > 0)
         join_words(option, "choices", buffer, size);
-    else if (*minimum || *maximum)
+    else if (*minimum && !*maximum)
+        snprintf(buffer, size, "%s, at least %s", get_text(option, "type"), minimum);
+    else if (*maximum && !*minimum)
+        snprintf(buffer, size, "%s, at most %s", get_text(option, "type"), maximum);
+    else if (*minimum)
         snprintf(buffer, size, "%s, %s to %s", get_text(option, "type"), minimum, maximum);
 }
 

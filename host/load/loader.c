@@ -56,11 +56,16 @@ static int check_note(int fd, const char *path)
     if (abi == 0)
         return rv_fail_text(-ENOEXEC, "%s is not a module of reeve: it has no RV_MODULE note",
                             path);
-    if (abi != RV_MODULE_ABI)
+    if (abi < RV_MODULE_ABI)
         return rv_fail_text(
             -EPROTO,
-            "%s is built for module ABI version %u, this reeve-host has version %d: "
-            "build it anew",
+            "%s is built for module ABI %u, and this reeve-host has module ABI %d: build it anew; "
+            "%s says what to change before",
+            path, (unsigned)abi, RV_MODULE_ABI, REEVE_ABI_PAGE);
+    if (abi > RV_MODULE_ABI)
+        return rv_fail_text(
+            -EPROTO,
+            "%s is built for module ABI %u, and this reeve-host has module ABI %d: update reeve",
             path, (unsigned)abi, RV_MODULE_ABI);
     return 0;
 }
@@ -92,21 +97,23 @@ static int copy_table(const struct rv_table *table, size_t our_size, const char 
     return 0;
 }
 
-size_t loader_option_size(enum rv_option_type type)
+static bool is_size_good(const struct rv_option *option)
 {
-    switch (type) {
-    case RV_TYPE_LIST:
-        return sizeof(struct rv_list);
-    case RV_TYPE_BOOL:
-        return sizeof(bool);
-    case RV_TYPE_ENUM:
-        return sizeof(int);
-    case RV_TYPE_INT:
-    case RV_TYPE_SIZE:
-    case RV_TYPE_DURATION:
-        return sizeof(int64_t);
+    switch (option->type) {
+    case RV_OPTION_TYPE_LIST:
+    case RV_OPTION_TYPE_PATHS:
+        return option->size == sizeof(struct rv_list);
+    case RV_OPTION_TYPE_BOOL:
+        return option->size == sizeof(bool);
+    case RV_OPTION_TYPE_ENUM:
+        return option->size == 1 || option->size == 2 || option->size == 4 || option->size == 8;
+    case RV_OPTION_TYPE_INT:
+        return option->size == sizeof(int) || option->size == sizeof(int64_t);
+    case RV_OPTION_TYPE_SIZE:
+    case RV_OPTION_TYPE_DURATION:
+        return option->size == sizeof(int64_t);
     default:
-        return sizeof(char *);
+        return option->size == sizeof(char *);
     }
 }
 
@@ -114,8 +121,9 @@ static bool is_option_good(const struct loaded_module *loaded, const struct rv_o
 {
     size_t room = loaded->module.state_size;
 
-    return option->name && option->type >= RV_TYPE_STRING && option->type <= RV_TYPE_SECRET &&
-           option->offset <= room && room - option->offset >= loader_option_size(option->type);
+    return option->name && option->type >= RV_OPTION_TYPE_STRING &&
+           option->type <= RV_OPTION_TYPE_PATHS && is_size_good(option) && option->offset <= room &&
+           room - option->offset >= option->size;
 }
 
 /* A key stands for one thing. */
@@ -125,8 +133,8 @@ static int check_options(const struct loaded_module *loaded, const char *path)
 
     for (size_t i = 0; i < loaded->option_count; i++) {
         if (!is_option_good(loaded, &loaded->options[i]))
-            return rv_fail_text(-EINVAL, "%s: option %zu has no name, type or place in the state",
-                                path, i);
+            return rv_fail_text(
+                -EINVAL, "%s: option %zu has no name, type, size or place in the state", path, i);
         option_key(loaded->options[i].name, key, sizeof(key));
         if (strchr(key, '.'))
             return rv_fail_text(

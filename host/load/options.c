@@ -12,6 +12,7 @@
 #include "base/shown.h"
 #include "base/size.h"
 #include "base/text.h"
+#include "host/load/bounds.h"
 #include "host/load/settings.h"
 
 struct binder {
@@ -111,10 +112,17 @@ static char *keep(struct binder *binder, const char *string)
     return copy;
 }
 
-static bool in_range(const struct rv_option *option, int64_t value)
+/* What fits into the member, within the author's bounds. */
+static void find_range(const struct rv_option *option, int64_t *ret_least, int64_t *ret_most)
 {
-    return (option->minimum == 0 && option->maximum == 0) ||
-           (value >= option->minimum && value <= option->maximum);
+    int64_t bound;
+
+    *ret_least = option->size == sizeof(int) ? INT_MIN : INT64_MIN;
+    *ret_most = option->size == sizeof(int) ? INT_MAX : INT64_MAX;
+    if (bounds_minimum(option, &bound))
+        *ret_least = MAX(*ret_least, bound);
+    if (bounds_maximum(option, &bound))
+        *ret_most = MIN(*ret_most, bound);
 }
 
 static int find_choice(const struct rv_option *option, const char *value)
@@ -142,12 +150,12 @@ static const char *parse_number(const struct rv_option *option, const char *valu
     uint64_t bytes;
 
     switch (option->type) {
-    case RV_TYPE_INT:
+    case RV_OPTION_TYPE_INT:
         if (integer_parse(value, INT64_MIN, INT64_MAX, &number) < 0)
             return "a whole number";
         *ret = number;
         return NULL;
-    case RV_TYPE_SIZE:
+    case RV_OPTION_TYPE_SIZE:
         if (size_parse(value, &bytes) < 0)
             return "a size such as 512, 64K or 1.5G";
         *ret = (int64_t)bytes;
@@ -165,9 +173,9 @@ static const char *format_number(const struct rv_option *option, int64_t number,
 {
     uint64_t again;
 
-    if (option->type == RV_TYPE_DURATION)
+    if (option->type == RV_OPTION_TYPE_DURATION)
         return duration_format(number, buffer, size);
-    if (option->type == RV_TYPE_SIZE && number >= 0 &&
+    if (option->type == RV_OPTION_TYPE_SIZE && number >= 0 &&
         size_parse(size_format((uint64_t)number, buffer, size), &again) == 0 &&
         again == (uint64_t)number)
         return buffer;
@@ -175,22 +183,50 @@ static const char *format_number(const struct rv_option *option, int64_t number,
     return buffer;
 }
 
+static void tell_range(struct binder *binder, const struct rv_option *option,
+                       const struct option_line *line, const char *key, const char *value,
+                       int64_t least, int64_t most)
+{
+    char low[DURATION_TEXT_SIZE], high[DURATION_TEXT_SIZE];
+
+    format_number(option, least, low, sizeof(low));
+    format_number(option, most, high, sizeof(high));
+    if (most == INT64_MAX)
+        tell(binder, line, key, "%s = %s is out of range: at least %s", key, value, low);
+    else if (least == INT64_MIN)
+        tell(binder, line, key, "%s = %s is out of range: at most %s", key, value, high);
+    else
+        tell(binder, line, key, "%s = %s is out of range: from %s to %s", key, value, low, high);
+}
+
+/* As many bytes as the member has. The loader has seen to it that these are all there can be. */
+static void put_number(const struct rv_option *option, void *target, int64_t number)
+{
+    int8_t tiny = (int8_t)number;
+    int16_t small = (int16_t)number;
+    int32_t half = (int32_t)number;
+    const void *source = option->size == sizeof(tiny)    ? (const void *)&tiny
+                         : option->size == sizeof(small) ? (const void *)&small
+                         : option->size == sizeof(half)  ? (const void *)&half
+                                                         : (const void *)&number;
+
+    memcpy(target, source, option->size);
+}
+
 static void bind_number(struct binder *binder, const struct rv_option *option, void *target,
                         const struct option_line *line, const char *key, const char *value)
 {
-    char least[DURATION_TEXT_SIZE], most[DURATION_TEXT_SIZE];
     const char *expected;
-    int64_t number;
+    int64_t number, least, most;
 
     expected = parse_number(option, value, &number);
+    find_range(option, &least, &most);
     if (expected)
         tell(binder, line, key, "%s = %s: expected %s", key, value, expected);
-    else if (!in_range(option, number))
-        tell(binder, line, key, "%s = %s is out of range: from %s to %s", key, value,
-             format_number(option, option->minimum, least, sizeof(least)),
-             format_number(option, option->maximum, most, sizeof(most)));
+    else if (number < least || number > most)
+        tell_range(binder, option, line, key, value, least, most);
     else
-        memcpy(target, &number, sizeof(number));
+        put_number(option, target, number);
 }
 
 /* One value into the state; a list's is added by bind_list(). */
@@ -212,35 +248,36 @@ static void bind_value(struct binder *binder, const struct rv_option *option,
     int choice;
 
     switch (option->type) {
-    case RV_TYPE_BOOL:
+    case RV_OPTION_TYPE_BOOL:
         if (bool_parse(value, target) < 0)
             tell(binder, line, key, "%s = %s: expected yes or no", key, value);
         break;
-    case RV_TYPE_INT:
-    case RV_TYPE_SIZE:
-    case RV_TYPE_DURATION:
+    case RV_OPTION_TYPE_INT:
+    case RV_OPTION_TYPE_SIZE:
+    case RV_OPTION_TYPE_DURATION:
         bind_number(binder, option, target, line, key, value);
         break;
-    case RV_TYPE_ENUM:
+    case RV_OPTION_TYPE_ENUM:
         choice = find_choice(option, value);
         name_choices(option, choices, sizeof(choices));
         if (choice < 0)
             tell(binder, line, key, "%s = %s: expected one of %s", key, value, choices);
         else
-            memcpy(target, &choice, sizeof(choice));
+            put_number(option, target, choice);
         break;
-    case RV_TYPE_PATH:
+    case RV_OPTION_TYPE_PATH:
         if (*value == '\0')
             tell(binder, line, key, "%s: expected a path", key);
         /* fall through */
-    case RV_TYPE_STRING:
-    case RV_TYPE_SECRET:
-        if (option->type != RV_TYPE_PATH)
+    case RV_OPTION_TYPE_STRING:
+    case RV_OPTION_TYPE_SECRET:
+        if (option->type != RV_OPTION_TYPE_PATH)
             refuse_empty(binder, option, line, key, value);
         kept = keep(binder, value);
         memcpy(target, &kept, sizeof(kept));
         break;
-    case RV_TYPE_LIST:
+    case RV_OPTION_TYPE_LIST:
+    case RV_OPTION_TYPE_PATHS:
         break;
     }
 }
@@ -264,7 +301,10 @@ static void bind_list(struct binder *binder, const struct rv_option *option, con
 
         if (strcmp(line->key, key) != 0)
             continue;
-        refuse_empty(binder, option, line, key, line->value);
+        if (option->type == RV_OPTION_TYPE_PATHS && *line->value == '\0')
+            tell(binder, line, key, "%s: expected a path", key);
+        else
+            refuse_empty(binder, option, line, key, line->value);
         list.items[list.count++] = keep(binder, line->value);
     }
     if (list.count == 0 && option->fallback)
@@ -298,9 +338,9 @@ static void bind_option(struct binder *binder, const struct rv_option *option)
     char key[64];
 
     option_key(option->name, key, sizeof(key));
-    if (option->type != RV_TYPE_SECRET && refuse_credentials(binder, key))
+    if (option->type != RV_OPTION_TYPE_SECRET && refuse_credentials(binder, key))
         return;
-    if (option->type == RV_TYPE_LIST) {
+    if (option->type == RV_OPTION_TYPE_LIST || option->type == RV_OPTION_TYPE_PATHS) {
         bind_list(binder, option, key);
         return;
     }
@@ -488,7 +528,7 @@ void options_copy(const struct loaded_module *loaded, const struct bound_options
         const struct rv_option *option = &loaded->options[i];
 
         memcpy((char *)state + option->offset, (const char *)from->state + option->offset,
-               loader_option_size(option->type));
+               option->size);
     }
 }
 

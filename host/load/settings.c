@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "host/load/settings.h"
+#include "host/load/policy.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -247,11 +248,15 @@ static void task_defaults(const struct rv_task *task, struct task_settings *sett
         const char *suffix;
         const char *text;
     } defaults[] = {
-        {"every", task->every},     {"at", task->at},
-        {"jitter", task->jitter},   {"catch-up", task->catch_up},
-        {"timeout", task->timeout}, {"grace", task->grace},
-        {"overlap", task->overlap}, {"on-error", task->on_error},
-        {"on-stop", task->on_stop},
+        {"every", task->every},
+        {"at", task->at},
+        {"jitter", task->jitter},
+        {"catch-up", policy_catch_up(task->catch_up)},
+        {"timeout", task->timeout},
+        {"grace", task->grace},
+        {"overlap", policy_overlap(task->overlap)},
+        {"on-error", policy_on_error(task->on_error)},
+        {"on-stop", policy_on_stop(task->on_stop)},
     };
 
     *settings = (struct task_settings){0};

@@ -13,9 +13,11 @@
 #include "base/duration.h"
 #include "base/size.h"
 #include "base/text.h"
+#include "host/load/bounds.h"
 #include "host/load/loader.h"
 #include "host/load/note.h"
 #include "host/load/options.h"
+#include "host/load/policy.h"
 #include "host/load/settings.h"
 #include "host/sandbox/sandbox.h"
 #include "host/schedule/schedule.h"
@@ -76,9 +78,9 @@ static void put_limit(const struct rv_option *option, const char *key, int64_t l
 {
     char text[DURATION_TEXT_SIZE];
 
-    if (option->type == RV_TYPE_SIZE)
+    if (option->type == RV_OPTION_TYPE_SIZE)
         put(key, size_format((uint64_t)limit, text, sizeof(text)));
-    else if (option->type == RV_TYPE_DURATION)
+    else if (option->type == RV_OPTION_TYPE_DURATION)
         put(key, duration_format(limit, text, sizeof(text)));
     else
         put_number(key, limit);
@@ -98,24 +100,27 @@ static void put_choices(const struct rv_option *option)
 static void put_option(const struct rv_option *option)
 {
     static const char *const types[] = {
-        [RV_TYPE_STRING] = "string", [RV_TYPE_LIST] = "list", [RV_TYPE_BOOL] = "bool",
-        [RV_TYPE_INT] = "int",       [RV_TYPE_SIZE] = "size", [RV_TYPE_DURATION] = "duration",
-        [RV_TYPE_PATH] = "path",     [RV_TYPE_ENUM] = "enum", [RV_TYPE_SECRET] = "secret",
+        [RV_OPTION_TYPE_STRING] = "string", [RV_OPTION_TYPE_LIST] = "list",
+        [RV_OPTION_TYPE_BOOL] = "bool",     [RV_OPTION_TYPE_INT] = "int",
+        [RV_OPTION_TYPE_SIZE] = "size",     [RV_OPTION_TYPE_DURATION] = "duration",
+        [RV_OPTION_TYPE_PATH] = "path",     [RV_OPTION_TYPE_ENUM] = "enum",
+        [RV_OPTION_TYPE_SECRET] = "secret", [RV_OPTION_TYPE_PATHS] = "paths",
     };
     char key[64];
+    int64_t bound;
 
     option_key(option->name, key, sizeof(key));
     fputs("option", out);
     put("name", key);
     put("type", types[option->type]);
     put("required", option->required ? "yes" : "no");
-    if (option->type != RV_TYPE_SECRET)
+    if (option->type != RV_OPTION_TYPE_SECRET)
         put("default", option->fallback);
-    if (option->minimum != 0 || option->maximum != 0) {
-        put_limit(option, "minimum", option->minimum);
-        put_limit(option, "maximum", option->maximum);
-    }
-    if (option->type == RV_TYPE_ENUM)
+    if (bounds_minimum(option, &bound))
+        put_limit(option, "minimum", bound);
+    if (bounds_maximum(option, &bound))
+        put_limit(option, "maximum", bound);
+    if (option->type == RV_OPTION_TYPE_ENUM)
         put_choices(option);
     put("help", option->help);
     fputc('\n', out);
@@ -133,10 +138,10 @@ static void put_task(const struct rv_task *task, const struct task_settings *set
     put_duration("timeout", settings->timeout);
     put_duration("grace", settings->grace);
     put_duration("jitter", settings->schedule.jitter);
-    put("overlap", task->overlap ? task->overlap : "skip");
-    put("on-error", task->on_error ? task->on_error : "continue");
-    put("on-stop", task->on_stop ? task->on_stop : "cancel");
-    put("catch-up", task->catch_up);
+    put("overlap", policy_overlap(task->overlap));
+    put("on-error", policy_on_error(task->on_error));
+    put("on-stop", policy_on_stop(task->on_stop));
+    put("catch-up", policy_catch_up(task->catch_up));
     put("help", task->help);
     fputc('\n', out);
 }
@@ -245,14 +250,14 @@ int describe_file(const char *path)
     /* A name without a slash would be looked for among the libraries. */
     if (r == 0 && !realpath(path, real)) {
         r = rv_fail(-errno, "%s", path);
-        put_error(rv_error_text());
+        put_error(rv_error_text(r));
     }
     if (r == 0) {
         put_file(real);
         fflush(out);
         r = loader_load(real, 0, &loaded);
         if (r < 0)
-            put_error(rv_error_text());
+            put_error(rv_error_text(r));
     }
     if (r == 0) {
         r = put_tables(&loaded);
