@@ -134,7 +134,7 @@ RING_INLINE enum attempt recv_through(struct rv_channel *channel, void *element)
     thread_flows[false].met = signs.tight ? channel : NULL;
     if (r == ATTEMPT_DONE && !signs.tell)
         return r;
-    /* What was sent before the close is still to be had; after it nothing comes. */
+    /* Elements that were sent before the close are still to be had; after them nothing comes. */
     if (r == ATTEMPT_BLOCKED && atomic_load(&channel->closed)) {
         r = channel_take(channel, element, &signs);
         return r == ATTEMPT_BLOCKED ? ATTEMPT_CLOSED : r;
@@ -148,7 +148,7 @@ enum attempt channel_send_now(struct rv_channel *channel, const void *element)
 {
     enum attempt r;
 
-    /* What is sent is only read. */
+    /* The element is only read. */
     if (channel->capacity == 0)
         return meet(channel, (void *)(uintptr_t)element, true);
     r = send_through(channel, element);
@@ -347,7 +347,7 @@ int rv_channel_close(struct rv_channel *channel)
     if (atomic_load(&channel->closed)) {
         r = -EPIPE;
     } else {
-        /* Whoever sees it closed then finds that nothing more is pushed. */
+        /* A thread that sees it closed then finds that nothing more is pushed. */
         if (channel->capacity > 0)
             atomic_fetch_or(&channel->ring.tail, RING_STOP);
         atomic_store(&channel->closed, true);

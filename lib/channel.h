@@ -13,8 +13,7 @@
  * first in line: claims his wait, moves his element, and unparks him. To wake a thread for every
  * element costs more than most elements are worth, so on each side one wake-up is in flight at a
  * time: meanwhile nobody is told, elements and room are for whoever comes, and the woken one, when
- * he has landed, serves the next in line if there is still something for him. Who finds nothing in
- * the ring takes from a waiting counterpart all the same. Should others have been quicker than a
+ * he has landed, serves the next in line if there is still something for him. A thread that finds nothing in the ring takes from a waiting counterpart all the same. Should others have been quicker than a
  * waiter who is already claimed, he is told to try again, and queues in front then. Where that has
  * paid of late, an operation looks at the ring for a while before it waits. A sender that has just
  * begun to wait is left alone until half of the ring has been taken, as that is soon where elements
@@ -27,7 +26,7 @@
  * longest.
  *
  * Safety: the lock protects the queues, the counts, the waiters' fields and the memory behind
- * `element`. Who is about to wait sets the flag first and looks at the ring then; an operation that
+ * `element`. A thread that is about to wait sets the flag first and looks at the ring then; an operation that
  * came before the flag is seen by that look, and one that comes after is told: no wake-up is lost.
  * A waiter takes the lock once more after it has woken, even when it was served, so its stack stays
  * until its counterpart has let go. One that cannot be claimed any more (cancelled, or served
@@ -124,10 +123,10 @@ enum attempt channel_send(struct rv_context *ctx, struct rv_channel *channel, co
 enum attempt channel_recv(
     struct rv_context *ctx, struct rv_channel *channel,
     void
-        *element); /* What the caller of a public function gets; ctx is needed for a cancel only. */
+        *element); /* The result for the caller of a public function; ctx is needed for a cancel only. */
 int channel_code(enum attempt r, const struct rv_context *ctx);
 
-/* What a send or receive can do now: done, closed or blocked. Without the lock. */
+/* The outcome of a send or receive now: done, closed or blocked. Without the lock. */
 enum attempt channel_send_now(struct rv_channel *channel, const void *element);
 enum attempt channel_recv_now(struct rv_channel *channel, void *element);
 /* The same for a channel without a capacity. With the lock; whom to unpark after is in *ret_wake.

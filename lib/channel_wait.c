@@ -32,7 +32,7 @@ static void update_flag(struct rv_channel *channel, bool sender)
     side->told_of = tell;
 }
 
-/* What the other side has done. */
+/* The progress of the other side. */
 static uint64_t count_for(const struct rv_channel *channel, bool sender)
 {
     return sender ? ring_pops(&channel->ring) : ring_pushes(&channel->ring);
@@ -175,7 +175,7 @@ void channel_release_all(struct rv_channel *channel)
         waiter->closed = true;
         parker_unpark(wake);
     }
-    /* What is in the ring is for those who wait, though a wake-up may be in flight. */
+    /* Elements in the ring are for those who wait, though a wake-up may be in flight. */
     while ((waiter = channel_claim(channel, false, &wake))) {
         waiter->closed =
             channel->capacity == 0 || channel_pop(channel, waiter->element) != ATTEMPT_DONE;

@@ -8,8 +8,7 @@
  *
  * Operation: the program leads a process group of its own, so that what it starts can be signalled
  * with it (command_group.c). Its end is seen by a pidfd, its output by a pipe, a cancel by the hook's unpark, all in
- * one poll. What could be missing later (a descriptor to be woken by, memory for an output) is had
- * before it is started.
+ * one poll. Resources that could be missing later (a descriptor to be woken by, memory for an output) are had before it is started.
  *
  * Safety: its group is killed before it is reaped, while its id cannot be taken over by another
  * process. All of a run is on its caller's stack and used by his thread alone, but for the wait
@@ -56,7 +55,7 @@ struct command {
     bool killed;     /* and SIGKILL */
 };
 
-/* What the program reads: all of the input, from a file in memory, which needs no attention later.
+/* The input of the program: all of it, from a file in memory, which needs no attention later.
  */
 static int open_input(const struct rv_command_options *options)
 {
@@ -251,7 +250,7 @@ static void wait_group(struct command *command)
         command->deadline = deadline_after(KILL_PATIENCE);
     while ((member = command_group_find(&command->group)) >= 0 || member == -EMFILE ||
            member == -ENFILE || member == -ENOMEM) {
-        /* Who has had its time to get it. */
+        /* The program that has had its time to get it. */
         if (command->terminated && !command->killed)
             command_group_remind(&command->group);
         terminate(command);
@@ -296,7 +295,7 @@ static int reap(struct command *command, const char *name)
     return r < 0 ? rv_fail(-errno, "%s: lost its exit status", name) : judge(command, &info, name);
 }
 
-/* What must not be missing later is had before the program runs. */
+/* Resources that must not be missing later are had before the program runs. */
 static int prepare(struct command *command)
 {
     struct pollfd none;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What belongs to a program.
+ * The processes that belong to a program.
  *
  * Properties: a process is taken for the program's only if it is in the group that the program leads; or, after a
  * cancel, in the caller's session and either a descendant of the program, marked as started by this run, or in a group
@@ -11,7 +11,7 @@
  * A process whose parent has ended is known by its mark, or by its group, which is remembered as long as the program is
  * waited for.
  *
- * Safety: one thread uses it. What another process writes into its environment is read up to a bound.
+ * Safety: one thread uses it. The environment of another process is read up to a bound.
  */
 #include "lib/command_group.h"
 
@@ -200,7 +200,7 @@ static int pass(struct command_group *group _unused_, pid_t pid _unused_)
 void command_group_spread(struct command_group *group)
 {
     group->spread = true;
-    /* What the leader has started may have nothing but it to be known by. */
+    /* A process that the leader has started may have nothing but it to be known by. */
     (void)each_member(group, pass);
 }
 
@@ -250,7 +250,7 @@ static bool may_have_sigterm(pid_t pid)
            has_sigterm(status, "SigBlk:");
 }
 
-/* What a member starts that handles SIGTERM may be what it tidies up with. */
+/* A process that a member starts that handles SIGTERM may be one that it tidies up with. */
 static int remind(struct command_group *group, pid_t pid)
 {
     pid_t member = pid;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What a program has started: its process group, and after a cancel also what has left that. */
+/* The processes that a program has started: its process group, and after a cancel also those that have left that. */
 #ifndef REEVE_LIB_COMMAND_GROUP_H
 #define REEVE_LIB_COMMAND_GROUP_H
 
@@ -47,7 +47,7 @@ int command_group_find(struct command_group *group);
  * Sends SIGTERM to those that cannot have got it: they live, and neither they nor those of the group that they come
  * from handle, ignore or block it. A shell that starts a program blocks signals for a moment; one that comes then ends
  * the shell, and the program, which has no parent then, has never seen it. To those that have it, it is not sent
- * again: a second one often means "at once". What a living handler of it has started may be what it tidies up with.
+ * again: a second one often means "at once". A process that a living handler of it has started may be one that it tidies up with.
  */
 void command_group_remind(struct command_group *group);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a program prints, of which so much is kept: the first half of that, and the last. A program that fails
+ * The output of a program, of which so much is kept: the first half of that, and the last. A program that fails
  * says why in its last lines, and what it was about in its first.
  */
 #ifndef REEVE_LIB_COMMAND_OUTPUT_H

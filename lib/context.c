@@ -63,7 +63,7 @@ void contexts_unlock(void)
     pthread_mutex_unlock(&background.tree_lock);
 }
 
-/* Who waits under the background is not in the child, where another thread may get the stack that its
+/* A thread that waits under the background is not in the child, where another thread may get the stack that its
  * hook is on. */
 void contexts_forked(void)
 {

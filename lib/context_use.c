@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What one does with a context besides cancelling it: asking, waiting, hooks, values, labels, the
+/* The uses of a context besides cancelling it: asking, waiting, hooks, values, labels, the
  * live tree. */
 #include <errno.h>
 #include <stdlib.h>
@@ -158,7 +158,7 @@ bool rv_after_destroy(struct rv_after *after)
         return false;
     context_hook_remove(after->ctx, &after->hook);
     pthread_mutex_lock(&after->lock);
-    /* What no thread has begun is taken back: the thread that it waits for may be this one. */
+    /* A call that no thread has begun is taken back: the thread that it waits for may be this one. */
     never = after->state == AFTER_ARMED ||
             (after->state == AFTER_QUEUED && executor_take_back(&after->work));
     if (after->state == AFTER_RUNNING && pthread_equal(after->thread, pthread_self())) {

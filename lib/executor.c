@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The threads of the runtime: made when needed, kept for reuse, at most threads_max. What is queued
- * for them is in work.c.
+ * The threads of the runtime: made when needed, kept for reuse, at most threads_max. The queue for them is in work.c.
  *
  * Properties: executor_start() runs at once or fails; reserved threads can always be had by those
  * who reserved them. A thread whose function has called executor_retire() counts as free from then
@@ -14,7 +13,7 @@
  * Safety: `executor_lock` protects everything here. A thread is idle (on the list), busy, or
  * retiring, which lasts only until its function returns: after executor_retire() it takes no lock
  * but this one, so a caller that needs a thread at the limit may wait for it, whatever locks it
- * holds. Whoever takes a thread off the idle list under the lock owns its next run.
+ * holds. The code that takes a thread off the idle list under the lock owns its next run.
  */
 #include "lib/executor.h"
 
@@ -137,7 +136,7 @@ static void *run(void *arg)
     threads--;
     quits++;
     pthread_cond_broadcast(&settled);
-    /* What was queued when there seemed to be no room for a thread. */
+    /* Work that was queued when there seemed to be no room for a thread. */
     watch = work_find_threads();
     pthread_mutex_unlock(&executor_lock);
     if (watch)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What executor.c (threads) and work.c (what is queued for them) share. All under executor_lock. */
+/* Shared by executor.c (threads) and work.c (their queues). All under executor_lock. */
 #ifndef REEVE_LIB_EXECUTOR_H
 #define REEVE_LIB_EXECUTOR_H
 

@@ -88,7 +88,7 @@ static void fail(struct fan *fan, int code)
         context_cancel_text(fan->ctx, code, fan->text[0] ? fan->text : NULL);
 }
 
-/* Who is awake; all with the lock -----------------------------------------------------------------
+/* Threads that are awake; all with the lock -----------------------------------------------------------------
  */
 
 static uint64_t done(const struct fan *fan)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A child of fork() that does not execute another program: it has a copy of the runtime's memory,
- * and none of its threads. What needs one fails there at once, instead of waiting for ever. Where
+ * and none of its threads. A call that needs one fails there at once, instead of waiting for ever. Where
  * there were none yet the child loses nothing, and may use the runtime like its parent.
  *
  * The locks that the whole process shares, those of the background context included, are held over the fork, so

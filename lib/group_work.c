@@ -10,7 +10,7 @@
 /* Pauses between two looks at the ring. */
 #define LOOK_PACE 16
 
-/* What is not worth the starting of a worker, and how many a worker measures at once. */
+/* The time that is not worth the starting of a worker, and how many a worker measures at once. */
 #define SHORT_RUN   (2 * RV_MICROSECOND)
 #define MEASURED_BY 16
 
@@ -144,7 +144,7 @@ void group_watch_due(struct timer *timer)
         if (more)
             atomic_store_explicit(&group->run_time, 0, memory_order_relaxed); /* no longer true */
         update_stop(group);
-        /* It starts the next. What came after the look at the ring, and before the flag, counts. */
+        /* It starts the next. Work that came after the look at the ring, and before the flag, counts. */
         if (group->stopped && ring_length(&group->ring) > 0 && group_start_worker(group) < 0)
             group_call_for_help(group);
     }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What a module asks of its host: the host sets where it goes, before modules run. */
+/* The questions of a module to its host: the host sets where it goes, before modules run. */
 #include <errno.h>
 #include <reeve/host.h>
 #include <reeve/module.h>

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the files of the runtime share.
+ * Shared by the files of the runtime.
  *
  * Lock order, outermost first: a context's tree lock, a context's hook lock, an object's own lock
  * (channel, pool, ...), the timer's lock, the executor's lock, the parkers'. A hook's function runs under
  * the hook lock, so an object never adds or removes a hook while it holds its own lock.
  *
  * Those of the signals, of what keeps children's statuses, and of contexts' descriptors are taken with a hook
- * lock at most, and none is taken with them. What the whole process shares is held over a fork (fork.c).
+ * lock at most, and none is taken with them. State that the whole process shares is held over a fork (fork.c).
  */
 #ifndef REEVE_LIB_INTERNAL_H
 #define REEVE_LIB_INTERNAL_H
@@ -111,8 +111,7 @@ bool hope_spin(struct hope *hope, unsigned pace, bool (*is_ready)(const void *ar
 void hopes_forked(void);
 
 /*
- * Whether it pays to leave something alone for about 2 us, so that more of it gathers. Who takes
- * each piece as soon as it is there shares a cache line with who brings it all the time, and both
+ * Whether it pays to leave something alone for about 2 us, so that more of it gathers. A thread that takes each piece as soon as it is there shares a cache line with the one that brings it all the time, and both
  * wait for it more than they work; who comes back for twenty at once has the line to himself.
  */
 struct flow {
@@ -166,7 +165,7 @@ unsigned processor_count(void);
 /* Waiting for one of several things --------------------------------------------------------------
  */
 
-/* Lives on the waiter's stack. Whoever claims it first decides the result; only that one may touch
+/* Lives on the waiter's stack. The thread that claims it first decides the result; only that one may touch
  * what the waiter waits with. */
 struct wait {
     _Atomic int result; /* WAIT_PENDING until claimed */
@@ -302,7 +301,7 @@ void executor_queue_ending(struct work *work);
 /* Before the first of it. Returns 0, or -EAGAIN when the thread for that cannot be made. */
 int executor_prepare_ending(void);
 
-/* What the calling thread queues from now on gets its threads when it lets go: to wake one for each
+/* Work that the calling thread queues from now on gets its threads when it lets go: to wake one for each
  * of many costs more than most are worth. It must let go soon. */
 void executor_gather(void);
 void executor_let_go(void);
@@ -325,7 +324,7 @@ void hosted_thread_start(void);
 /* Errors (error.c) -------------------------------------------------------------------------------
  */
 
-/* What a cancel is told as: a negative errno, whatever was given. */
+/* The code that a cancel is told as: a negative errno, whatever was given. */
 static inline int cancel_code(int code)
 {
     if (code == 0)

@@ -41,7 +41,7 @@ struct parker {
 
 /*
  * For threads that are not the runtime's and block for the first time while memory is out; threads of
- * the runtime have theirs from the start. What blocks cannot always fail: a join that returned early
+ * the runtime have theirs from the start. A call that blocks cannot always fail: a join that returned early
  * would leave the caller with functions that still use its memory, and receivers take any error for
  * the end of the channel. A parker is small and used again, so a few set aside carry a process over;
  * one whose memory is gone for good starts no threads that would need more. If it does it ends, as a
@@ -319,7 +319,7 @@ rv_time rv_now(void)
 
 rv_time deadline_after(rv_duration timeout)
 {
-    /* What has passed is due now; a time before the clock's start would not be one. */
+    /* A time that has passed is due now; a time before the clock's start would not be one. */
     return duration_add(rv_now(), MAX(timeout, INT64_C(0)));
 }
 

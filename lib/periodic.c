@@ -16,8 +16,7 @@
  * Safety: the lock protects state, cancelled, changes, run and the result. States follow each other
  * only as drawn, and each change is made by one party: waiting -> queued by whoever disarms the
  * timer or by the timer itself; waiting -> asking -> waiting or queued by whoever reschedules;
- * queued -> running -> waiting or ended by the thread that took the work, or took it back. Whoever
- * asks `next` compares `changes` before and after, so an answer is never older than a reschedule.
+ * queued -> running -> waiting or ended by the thread that took the work, or took it back. The thread that asks `next` compares `changes` before and after, so an answer is never older than a reschedule.
  */
 #include <errno.h>
 #include <reeve/ticker.h>
@@ -244,7 +243,7 @@ void rv_periodic_reschedule(struct rv_periodic *periodic)
     pthread_mutex_unlock(&periodic->lock);
 }
 
-/* What a caller's older header did not have is zero. */
+/* Members that a caller's older header did not have are zero. */
 static int take_spec(const struct rv_periodic_spec *given, struct rv_periodic_spec *ret_spec)
 {
     *ret_spec = (struct rv_periodic_spec){0};
@@ -318,7 +317,7 @@ int rv_periodic_destroy(struct rv_periodic *periodic)
         pthread_mutex_unlock(&periodic->lock);
         return error_bare(-ECANCELED);
     }
-    /* What no thread has begun ends here: the thread that it waits for may be this one. */
+    /* A run that no thread has begun ends here: the thread that it waits for may be this one. */
     if (take_out(periodic)) {
         end_here(periodic, 0);
         pthread_mutex_lock(&periodic->lock);

@@ -359,7 +359,7 @@ void rv_pool_destroy(struct rv_pool *pool)
     context_hook_remove(pool->ctx, &pool->hook);
     pthread_mutex_lock(&pool->lock);
     pool->stopping = true;
-    /* Who has cancelled it before us may not have come to the hook, and cannot any more. */
+    /* A thread that has cancelled it before us may not have come to the hook, and cannot any more. */
     stop_accepting(pool);
     pool_wake_all_workers(pool);
     while ((pool->workers > 0 || pool->callers > 0) && !runtime_is_forked())
@@ -382,7 +382,7 @@ void rv_pool_stats(struct rv_pool *pool, struct rv_pool_stats *ret_stats)
         .lost = pool->lost,
         .retried = pool->retried,
     };
-    /* Workers go on meanwhile. What has ended is read first and what was accepted last, so that
+    /* Workers go on meanwhile. The ended are read first and the accepted last, so that
      * what is between them is never less than it should be. */
     LIST_FOREACH (worker, &pool->workers_list, all_list) {
         ret_stats->finished += atomic_load_explicit(&worker->finished, memory_order_acquire);

@@ -26,7 +26,7 @@
  * the context is done, workers report what is left as lost.
  *
  * Safety: the lock protects everything but ctx, options, the ring, and what has a comment of its
- * own. Who is about to sleep sets his flag first and looks at the ring then; a push or pop that
+ * own. A thread that is about to sleep sets its flag first and looks at the ring then; a push or pop that
  * came before the flag is seen by that look, one that comes after sees the flag: so no wake-up is
  * lost. An idle worker is on the idle list, and whoever takes it off unparks it. A submitter that
  * waits takes the lock once more before it returns; whoever blocks is counted among the callers, and
@@ -41,13 +41,13 @@
 #include "lib/internal.h"
 #include "lib/ring.h"
 
-/* What is queued. */
+/* A job that is queued. */
 struct job {
     rv_function fn;
     void *arg;
 };
 
-/* What a worker has taken. */
+/* The jobs that a worker has taken. */
 struct taken_job {
     struct job job;
     unsigned attempts; /* made so far */
@@ -62,7 +62,7 @@ struct retry {
 };
 
 #define CLAIM_MAX 256
-/* What a claim may take as long as, at the rate of the worker's last jobs. */
+/* The time that a claim may take, at the rate of the worker's last jobs. */
 #define CLAIM_TIME (250 * RV_MICROSECOND)
 
 struct worker {
@@ -101,7 +101,7 @@ struct rv_pool {
     struct place workers_place, submitters_place;
     struct timer watch;
     uint64_t seen; /* by watch: how many jobs had ended */
-    /* What jobs took of late, each; 0: unknown. */
+    /* The time that jobs took of late, each; 0: unknown. */
     _Atomic rv_duration job_time;
     bool tells_of_workers;  /* RING_TELL on the tail */
     struct list submitters; /* that wait for room; RING_TELL on the head while there are any */

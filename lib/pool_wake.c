@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Who is woken in a pool, and when all is done; pool.h has the protocol. All with the lock. */
+/* Decides which thread is woken in a pool, and when all is done; pool.h has the protocol. All with the lock. */
 #include "base/macro.h"
 #include "lib/pool.h"
 

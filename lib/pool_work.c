@@ -25,7 +25,7 @@ static void sleep_idle(struct rv_pool *pool, struct worker *worker)
     if (worker->idle) {
         pool_take_off_idle(worker);
     } else {
-        /* Whoever woke us may have been the one wake-up in flight; it has landed. */
+        /* The call that woke us may have been the one wake-up in flight; it has landed. */
         pool->waking = false;
         place_woken(&pool->workers_place);
     }
@@ -90,7 +90,7 @@ static int make_attempt(struct rv_pool *pool, struct taken_job *taken, rv_durati
         return rv_fail(r, "cannot time the job");
     r = call_function(taken->job.fn, ctx, taken->job.arg);
     if (timed) {
-        /* Whoever still holds the context sees that its run is over. */
+        /* A thread that still holds the context sees that its run is over. */
         rv_context_cancel(cancel_of(ctx), 0, NULL);
         rv_context_unref(ctx);
     }

@@ -25,7 +25,7 @@
  * popped, or not filled, holds up every ticket of the next lap, so only neighbouring laps are ever
  * compared. head_seen may be behind, also go back; it only says "not full", and the mark has the
  * last word. tell_pushes and tell_pops are stored before RING_TELL is set (again, if it was), and
- * read after a push or pop that has seen the flag, so none after that goes by an older one. Who sees a ticket whose mark is not ready waits for it: its owner has only the copies
+ * read after a push or pop that has seen the flag, so none after that goes by an older one. A thread that sees a ticket whose mark is not ready waits for it: its owner has only the copies
  * of its elements left to do, but may have lost its processor while at it, so the waiter sleeps
  * after a few looks.
  * Idea: D. Vyukov, "Bounded MPMC queue".
@@ -53,7 +53,7 @@
 
 #define CACHE_LINE 64
 
-/* What passes between the functions below stays in registers only where they are one. */
+/* Values that pass between the functions below stay in registers only where they are one. */
 #define RING_INLINE static inline __attribute__((always_inline))
 
 struct ring {
@@ -70,7 +70,7 @@ struct ring {
     _Atomic uint64_t tell_pops; /* a ticket */
 };
 
-/* What an operation has found on the way. */
+/* The findings of an operation on the way. */
 struct ring_signs {
     bool tell; /* RING_TELL was set */
     bool
@@ -307,7 +307,7 @@ static inline void ring_push_stopped(struct ring *ring, const void *element)
 
 /* How many are inside, or on their way in or out. Head is read first: while others push and pop it
  * may be too many, even more than the capacity, and never too few, so nobody sleeps by it for want
- * of an element that is there. Who sleeps for want of room has set RING_TELL: every pop that it did
+ * of an element that is there. A thread that sleeps for want of room has set RING_TELL: every pop that it did
  * not count comes after that, and is told. */
 static inline size_t ring_length(const struct ring *ring)
 {

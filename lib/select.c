@@ -10,7 +10,7 @@
  * proceed is done. (An order that only begins at random would give a clause the share of all that
  * stand before it and are not ready.) If none can, all channels are locked, in the order of their addresses, each once;
  * a waiter is queued at every one, all sharing one wait, and the thread parks, in poll() when there
- * are descriptors. Whoever claims the wait decides which clause it was.
+ * are descriptors. The thread that claims the wait decides which clause it was.
  *
  * Safety: a channel with a capacity is looked at again after the waiter is queued, as whoever waits
  * has to (channel.h); one without is tried with all locks held before. Waiters are taken out of

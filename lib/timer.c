@@ -174,7 +174,7 @@ static struct slot *advance(uint64_t end)
     }
 }
 
-/* What is due goes from the wheel to a list of its own, from which it can be taken like from a slot. */
+/* Timers that are due go from the wheel to a list of its own, from which they can be taken like from a slot. */
 static void collect_due(rv_time now)
 {
     struct slot *slot;

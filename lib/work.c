@@ -17,7 +17,7 @@
  * queued and is not counted, does nothing else: the ender. It is asked first; while it is at work,
  * further ending work gets other threads if there are any, and else waits for it.
  *
- * Safety: executor_lock protects everything here. Whoever takes work off its list, to run it or to
+ * Safety: executor_lock protects everything here. The thread that takes work off its list, to run it or to
  * take it back, has the lock, so only one does.
  */
 #include <errno.h>
@@ -70,8 +70,7 @@ static void run(struct work *work)
     executor_settle();
 }
 
-/* Called by one of the workers, which it no longer is afterwards. What is queued in a child of fork()
- * is its parent's: a function may return there, and the next one must not run twice. */
+/* Called by one of the workers, which it no longer is afterwards. Work that is queued in a child of fork() is its parent's: a function may return there, and the next one must not run twice. */
 static void serve(void)
 {
     struct work *work;

@@ -25,7 +25,7 @@ static int greet(struct rv_context *ctx, struct hello *hello, const char *name)
     rv_log(ctx, RV_LOG_INFO, "hello, %s", name);
     if (fprintf(hello->file, "hello, %s\n", name) < 0 || fflush(hello->file) != 0)
         return rv_fail(-errno, "write %s", hello->path);
-    /* Whatever may take long is given the context, and ends when that is cancelled. */
+    /* Every call that may take long is given the context, and ends when that is cancelled. */
     r = rv_sleep(ctx, hello->pause);
     return r < 0 ? rv_wrap(r, "rest after %s", name) : 0;
 }
@@ -49,7 +49,7 @@ static int greet_job(struct rv_context *ctx, const struct rv_job *job, void *sta
     return greet(ctx, (struct hello *)state, name);
 }
 
-/* What the table of options cannot say. It only looks: it runs before anything else, also for `reevectl check`. */
+/* Errors that the table of options cannot express. It only looks: it runs before anything else, also for `reevectl check`. */
 static int check(struct rv_context *ctx, const void *state)
 {
     const struct hello *hello = (const struct hello *)state;

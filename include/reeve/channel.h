@@ -68,7 +68,7 @@ size_t rv_channel_length(struct rv_channel *channel);
 size_t rv_channel_capacity(const struct rv_channel *channel);
 size_t rv_channel_element_size(const struct rv_channel *channel);
 
-/* What an alternative of a select is. */
+/* The kind of an alternative of a select. */
 enum rv_clause_kind { RV_CLAUSE_SEND, RV_CLAUSE_RECV, RV_CLAUSE_FD };
 
 /* One alternative of a select; made with the macros below. */

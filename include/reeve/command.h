@@ -43,8 +43,7 @@ struct rv_command_result {
  * descriptors than 0 to 2, and waits for its end. When ctx is done its group gets SIGTERM, and
  * SIGKILL after the grace, and so does what it has started in a group of its own, as timeout does. So
  * does what is left of the group when the program has ended, however it has: nothing of the group lives when
- * the call returns. What has left the group of a program that ended by itself is not touched, nor what
- * has left the session (setsid). Where a sandbox hides /proc, a Linux before 6.13 tells of nothing but the group.
+ * the call returns. A process that has left the group of a program that ended by itself is not touched, nor one that has left the session (setsid). Where a sandbox hides /proc, a Linux before 6.13 tells of nothing but the group.
  *
  * The program's environment has the variable REEVE_COMMAND on top, by which what it starts is known.
  * options may be NULL, for RV_COMMAND_DEFAULTS, and so may ret_result.

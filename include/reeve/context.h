@@ -4,8 +4,7 @@
  *
  * A context is done once it is cancelled or its deadline has passed; it stays so. When it becomes
  * done, all its descendants are done too, before anybody is woken. The first cause wins, and
- * children inherit it; a child's cancel never touches its parent. Whatever can block in this
- * library takes a context first and returns soon after it is done.
+ * children inherit it; a child's cancel never touches its parent. Every function that can block in this library takes a context first and returns soon after it is done.
  *
  * A context is handed down; what cancels it is not. Making a context gives the context, and a handle
  * of its own, struct rv_cancel, which rv_context_cancel() takes. So a function that is given a
@@ -13,7 +12,7 @@
  *
  * A context is reference counted: creating gives one reference, which rv_context_unref() gives
  * back. Giving back the last one cancels a context that is not done, as nobody could cancel it
- * later. What hangs on a context holds a reference as well: its children, groups, pools, periodic
+ * later. Things that hang on a context hold a reference as well: its children, groups, pools, periodic
  * functions, and each rv_after_create(). As long as there is one, giving back one's own cancels
  * nothing. All functions may be called from any thread; only rv_context_wait() blocks, and where said rv_after_destroy().
  */
@@ -33,7 +32,7 @@ extern "C" {
 struct rv_context;
 struct rv_after;
 
-/* What cancels a context: its maker's, to keep or to give on. Valid as long as there is a reference to the context. */
+/* The handle that cancels a context: its maker's, to keep or to give on. Valid as long as there is a reference to the context. */
 struct rv_cancel;
 
 /* Why a context is done. */
@@ -133,7 +132,7 @@ struct rv_context *rv_context_unref(struct rv_context *ctx);
 /* Names ------------------------------------------------------------------------------------------
  */
 
-/* Who works under a context: for the log and for people. Inherited; a NULL field is the parent's.
+/* The labels of the work under a context: for the log and for people. Inherited; a NULL field is the parent's.
  */
 struct rv_labels {
     const char *module;
@@ -159,8 +158,7 @@ struct rv_context_info {
 };
 
 /* Calls fn for ctx and all its live descendants, as they are at one moment, parents first, until fn
- * returns other than 0; returns that, or -ENOMEM without having called it. fn may call anything. What no cancel of
- * ctx would reach is no descendant of it: of the background, which nobody cancels, fn sees nothing else. */
+ * returns other than 0; returns that, or -ENOMEM without having called it. fn may call anything. A context that no cancel of ctx would reach is no descendant of it: of the background, which nobody cancels, fn sees nothing else. */
 int rv_context_visit(struct rv_context *ctx,
                      int (*fn)(const struct rv_context_info *info, void *arg), void *arg);
 

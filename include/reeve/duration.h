@@ -10,7 +10,7 @@
 
 #include <stdint.h>
 
-/* What an initialiser leaves out is zero, in C++ without a warning. */
+/* A member that an initialiser leaves out is zero, in C++ without a warning. */
 #ifdef __cplusplus
 #define RV_ZERO_ \
     {            \

@@ -15,7 +15,7 @@ extern "C" {
 
 struct rv_group;
 
-/* What a runtime thread runs: 0 or a negative errno, with a text from rv_fail() or rv_wrap(). */
+/* A function that a runtime thread runs; it returns 0 or a negative errno, with a text from rv_fail() or rv_wrap(). */
 typedef int (*rv_function)(struct rv_context *ctx, void *arg);
 
 /* The group's context is a child of ctx. Returns 0 or -ENOMEM. */

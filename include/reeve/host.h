@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a host calls: the program that loads modules, such as reeve-host, or any other that has the process for itself.
+ * For hosts alone, programs that load modules, such as reeve-host, or any other that has the process for itself.
  *
  * It decides for the whole process where things go, so a module calls none of it: another module in the process has the
  * same sinks. That is why <reeve/module.h> does not include this header.
@@ -19,7 +19,7 @@
 extern "C" {
 #endif
 
-/* What was logged, as a sink gets it. */
+/* A record of the log, as a sink gets it. */
 struct rv_log_record {
     enum rv_log_level level;
     int64_t realtime; /* nanoseconds since 1970 */

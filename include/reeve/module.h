@@ -98,8 +98,7 @@ struct rv_module_pool {
     const char *grace
         RV_ZERO_; /* for a job to honour a cancel; NULL: 5s. Past it the host is killed. */
     /* Told once of each job that was accepted, when there is no further attempt, whoever decided that: run, or the
-     * time of the job (reevectl submit --timeout), a stop, or want of memory. What run keeps from one attempt to
-     * the next, and what the submitter has noted of it, is released here. job->attempt is 0 when run was never
+     * time of the job (reevectl submit --timeout), a stop, or want of memory. Things that run keeps from one attempt to the next, and notes of the submitter, are released here. job->attempt is 0 when run was never
      * called. code: 0, or why it has failed or is lost. Called before fini, and before the submitter is
      * answered but for one whose time is over while the job waits; by any thread; must not block. May be NULL. */
     void (*ended)(const struct rv_job *job, int code, void *state) RV_ZERO_;
@@ -113,7 +112,7 @@ struct rv_table {
     size_t item_size;
 };
 
-/* What a module is. RV_MODULE() fills in size and abi; only name is needed. */
+/* The table of a module. RV_MODULE() fills in size and abi; only name is needed. */
 struct rv_module {
     size_t size RV_ZERO_; /* of this struct as the module knew it */
     uint32_t abi RV_ZERO_;

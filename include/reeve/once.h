@@ -25,7 +25,7 @@ struct rv_once {
 
 #define RV_ONCE_INIT {NULL, NULL, 0}
 
-/* What rv_once_do() does before fn has run and returned 0; not to be called otherwise. */
+/* The part of rv_once_do() before fn has run and returned 0; not to be called otherwise. */
 int rv_once_do_first_(struct rv_context *ctx, struct rv_once *once, rv_function fn, void *arg);
 
 /*

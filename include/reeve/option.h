@@ -21,7 +21,7 @@
 extern "C" {
 #endif
 
-/* What a member is, and what it is written as in a file. */
+/* The type of a member, and how it is written in a file. */
 enum rv_option_type {
     RV_OPTION_TYPE_STRING = 1, /* char *, or const char *, as of paths and secrets */
     RV_OPTION_TYPE_LIST,       /* struct rv_list: the key may be repeated */
@@ -35,7 +35,7 @@ enum rv_option_type {
     RV_OPTION_TYPE_PATHS, /* struct rv_list of paths: the key may be repeated */
 };
 
-/* What an option of several values is bound to. */
+/* The member of an option of several values. */
 struct rv_list {
     char **items; /* ended by NULL */
     size_t count;
@@ -112,7 +112,7 @@ template <typename Member> struct rv_enum_member_ {
 
 /*
  * An option for a member of the state, of the type that `enum rv_option_type` says: a member of another type does not
- * compile. What follows are initialisers of struct rv_option:
+ * compile. These are initialisers of struct rv_option:
  *
  *     RV_OPTION_STRING(struct probe, url, .required = true, .help = "URL to fetch"),
  *     RV_OPTION_INT(struct probe, retries, .fallback = "3", .minimum = 0)

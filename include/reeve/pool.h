@@ -102,7 +102,7 @@ void rv_pool_cancel(struct rv_pool *pool, int code, const char *format, ...)
  * submit that put it in the queue is over. */
 void rv_pool_destroy(struct rv_pool *pool);
 
-/* What the pool holds and has done; the sum holds always, each part while others work only about.
+/* The jobs that the pool holds and has done; the sum holds always, each part while others work only about.
  * Does not wait for jobs; any thread. */
 void rv_pool_stats(struct rv_pool *pool, struct rv_pool_stats *ret_stats);
 

@@ -45,7 +45,7 @@ struct rv_periodic_spec {
     void (*ended)(int code, const char *text, void *arg) RV_ZERO_;
     /*
      * Decides when each run starts, on the monotonic clock, in place of interval and delay: asked at
-     * the start, after each run, and by rv_periodic_reschedule(). What has passed is due at once,
+     * the start, after each run, and by rv_periodic_reschedule(). A time that has passed is due at once,
      * RV_NEVER is never. Called on any thread, with no lock held; must neither block nor call
      * rv_periodic functions.
      * NULL: the grid of interval.
@@ -68,7 +68,7 @@ struct rv_periodic_spec {
 int rv_periodic_create(struct rv_context *ctx, const struct rv_periodic_spec *spec, rv_function fn,
                        void *arg, struct rv_periodic **ret_periodic) RV_MUST_CHECK_;
 
-/* What spec.next goes by has changed: while it waits, next is asked again. Does nothing without a
+/* The facts that spec.next goes by have changed: while it waits, next is asked again. Does nothing without a
  * next. Any thread, as long as the periodic function lives. */
 void rv_periodic_reschedule(struct rv_periodic *periodic);
 
