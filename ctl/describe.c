@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/nearest.h"
 #include "base/text.h"
 #include "ctl/commands.h"
 #include "ctl/inspect.h"
@@ -14,8 +15,7 @@
 /* Finding it -------------------------------------------------------------------------------------
  */
 
-static void compare_names(const char *folder, const char *name, char *nearest, size_t size,
-                          unsigned *best)
+static void offer_names(const char *folder, struct nearest *nearest)
 {
     DIR *directory = opendir(folder);
     struct dirent *entry;
@@ -26,8 +26,7 @@ static void compare_names(const char *folder, const char *name, char *nearest, s
         if (!dot || strcmp(dot, ".so") != 0)
             continue;
         *dot = '\0';
-        if (name_nearest(name, entry->d_name, NULL, best))
-            string_copy(nearest, size, entry->d_name);
+        nearest_offer(nearest, entry->d_name);
     }
     if (directory)
         closedir(directory);
@@ -35,16 +34,16 @@ static void compare_names(const char *folder, const char *name, char *nearest, s
 
 static int tell_unknown(const char *name, const struct strings *folders)
 {
-    char nearest[256] = "";
-    unsigned best = -1U;
+    struct nearest nearest;
 
+    nearest_begin(&nearest, name);
     fprintf(stderr, "reevectl: there is no module \"%s\" in ", name);
     for (size_t i = 0; i < folders->count; i++) {
         fprintf(stderr, "%s%s", i > 0 ? ", " : "", folders->items[i]);
-        compare_names(folders->items[i], name, nearest, sizeof(nearest), &best);
+        offer_names(folders->items[i], &nearest);
     }
-    fprintf(stderr, "%s%s%s; `reevectl modules` lists them, and a file is named with its path\n",
-            *nearest ? "; did you mean \"" : "", nearest, *nearest ? "\"?" : "");
+    fprintf(stderr, "%s; `reevectl modules` lists them, and a file is named with its path\n",
+            nearest_words(&nearest));
     return CTL_EXIT_UNKNOWN;
 }
 

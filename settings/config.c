@@ -6,10 +6,10 @@
 #include "settings/config.h"
 
 #include <errno.h>
-#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/nearest.h"
 #include "settings/settings.h"
 
 static const char *from_environment(const char *name, const char *fallback)
@@ -84,14 +84,11 @@ struct config_module *config_find(const struct config *config, const char *name)
     return name_map_find(&config->by_name, name);
 }
 
-const char *config_nearest(const struct config *config, const char *name)
+void config_nearest(const struct config *config, const char *name, struct nearest *ret_nearest)
 {
-    const char *nearest = NULL;
-    unsigned best = UINT_MAX;
-
+    nearest_begin(ret_nearest, name);
     for (size_t i = 0; i < config->module_count; i++)
-        nearest = name_nearest(name, config->modules[i]->name, nearest, &best);
-    return nearest;
+        nearest_offer(ret_nearest, config->modules[i]->name);
 }
 
 /* Of the section that is in use, and not of one of the same name that was refused. */

@@ -18,6 +18,8 @@
 #include "settings/limits.h"
 #include "settings/peers.h"
 
+struct nearest;
+
 /* A key that is not the supervisor's: the module's own, as written, with its place. */
 struct config_option {
     char *key;
@@ -163,9 +165,8 @@ struct config_place {
 struct config_place config_place_of(const struct config *config, const struct config_module *module,
                                     const char *key, size_t item);
 
-/* Whether they are of the same file, unchanged. */
-/* The nearest module's name, or NULL: for "did you mean". */
-const char *config_nearest(const struct config *config, const char *name);
+/* The module whose name is nearest to this one, which is none's. */
+void config_nearest(const struct config *config, const char *name, struct nearest *ret_nearest);
 
 /* What a reload cannot change stays as it was before: listen, control, max-connections. Without memory for it,
  * some of it seems to have changed. */

@@ -6,11 +6,11 @@
 #include <ctype.h>
 #include <errno.h>
 #include <glob.h>
-#include <limits.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/array.h"
+#include "base/nearest.h"
 #include "base/shown.h"
 #include "settings/check.h"
 #include "settings/config.h"
@@ -180,16 +180,17 @@ static void add_option(struct loader *loader, const char *key, const char *value
 static void unknown_daemon_key(struct loader *loader, const char *key, const char *value,
                                unsigned line)
 {
-    unsigned best = UINT_MAX;
-    const char *nearest = setting_nearest(daemon_settings, key, NULL, &best);
+    struct nearest nearest;
 
     if (value_is_padding(value)) {
         config_error(loader->errors, loader->file, line,
                      "[daemon] unknown key, not shown as it may be the end of a secret");
         return;
     }
-    config_error(loader->errors, loader->file, line, "[daemon] has no key \"%s\"%s%s%s", key,
-                 nearest ? "; did you mean \"" : "", nearest ? nearest : "", nearest ? "\"?" : "");
+    nearest_begin(&nearest, key);
+    setting_nearest(daemon_settings, &nearest);
+    config_error(loader->errors, loader->file, line, "[daemon] has no key \"%s\"%s", key,
+                 nearest_words(&nearest));
 }
 
 /*

@@ -4,10 +4,10 @@
 #include <assert.h>
 #include <ctype.h>
 #include <errno.h>
-#include <limits.h>
 #include <string.h>
 
 #include "base/duration.h"
+#include "base/nearest.h"
 #include "base/size.h"
 
 static const char *parse_string(const char *text, void *target)
@@ -290,12 +290,10 @@ const struct setting *setting_find(const struct setting *table, const char *key)
     return NULL;
 }
 
-const char *setting_nearest(const struct setting *table, const char *key, const char *so_far,
-                            unsigned *best)
+void setting_nearest(const struct setting *table, struct nearest *nearest)
 {
     for (; table->key; table++)
-        so_far = name_nearest(key, table->key, so_far, best);
-    return so_far;
+        nearest_offer(nearest, table->key);
 }
 
 const char *setting_apply(const struct setting *setting, void *base, const char *value)

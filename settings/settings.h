@@ -10,6 +10,8 @@
 
 #include "settings/config.h"
 
+struct nearest;
+
 /* Reads text into *target. Returns NULL, or what was expected, for the error message. */
 typedef const char *setting_parser(const char *text, void *target);
 
@@ -30,9 +32,8 @@ extern const struct setting module_settings[];
 
 const struct setting *setting_find(const struct setting *table, const char *key);
 
-/* The nearest key of the table, if it is nearer than *best; else so_far. */
-const char *setting_nearest(const struct setting *table, const char *key, const char *so_far,
-                            unsigned *best);
+/* Offers all keys of the table. */
+void setting_nearest(const struct setting *table, struct nearest *nearest);
 
 /* Reads value into the structure at base. Returns NULL or what was expected. */
 const char *setting_apply(const struct setting *setting, void *base, const char *value);

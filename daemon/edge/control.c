@@ -27,6 +27,7 @@
 
 #include "base/duration.h"
 #include "base/log.h"
+#include "base/nearest.h"
 #include "base/shown.h"
 #include "daemon/control/operate.h"
 #include "daemon/control/plan.h"
@@ -61,7 +62,7 @@ struct unit *edge_find_unit(struct edge *edge, struct http_request *request)
     const char *name = http_request_parameter(request, "module");
     const struct config *config = supervisor_config(edge->supervisor);
     struct unit *unit = name ? supervisor_find(edge->supervisor, name) : NULL;
-    const char *nearest;
+    struct nearest nearest;
 
     if (unit)
         return unit;
@@ -74,10 +75,9 @@ struct unit *edge_find_unit(struct edge *edge, struct http_request *request)
         edge_respond_error(request, 404, -ENOENT, EDGE_NO_MODULE);
         return NULL;
     }
-    nearest = config_nearest(config, name);
-    edge_respond_error(request, 404, -ENOENT, "there is no module \"%s\"%s%s%s", name,
-                       nearest ? "; did you mean \"" : "", nearest ? nearest : "",
-                       nearest ? "\"?" : "");
+    config_nearest(config, name, &nearest);
+    edge_respond_error(request, 404, -ENOENT, "there is no module \"%s\"%s", name,
+                       nearest_words(&nearest));
     return NULL;
 }
 

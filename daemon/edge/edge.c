@@ -3,7 +3,6 @@
 #include "daemon/loop/loop.h"
 
 #include <errno.h>
-#include <limits.h>
 #include <stdarg.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -11,6 +10,7 @@
 
 #include "base/duration.h"
 #include "base/log.h"
+#include "base/nearest.h"
 #include "daemon/edge/log_ring.h"
 #include "wire/message.h"
 
@@ -43,21 +43,20 @@ const struct snapshot *edge_snapshot(struct edge *edge)
 bool edge_find_foreign(struct http_request *request, const char *path,
                        const char *const parameters[EDGE_PARAMETERS], char *ret_text, size_t size)
 {
-    const char *foreign = http_request_foreign_parameter(request, parameters), *nearest = NULL;
+    const char *foreign = http_request_foreign_parameter(request, parameters);
+    struct nearest nearest;
     cleanup_text struct text text = {0};
-    unsigned best = UINT_MAX;
     char shown[80];
 
     if (!foreign)
         return false;
     string_copy(shown, sizeof(shown), foreign);
     text_sanitise(shown);
+    nearest_begin(&nearest, foreign);
     for (size_t i = 0; parameters[i]; i++)
-        nearest = name_nearest(foreign, parameters[i], nearest, &best);
-    text_append_format(&text, "unknown parameter \"%s\"", shown);
-    if (nearest)
-        text_append_format(&text, "; did you mean \"%s\"?", nearest);
-    text_append_format(&text, "%s %s takes %s", nearest ? "" : ";", path,
+        nearest_offer(&nearest, parameters[i]);
+    text_append_format(&text, "unknown parameter \"%s\"%s%s %s takes %s", shown,
+                       nearest_words(&nearest), nearest_found(&nearest) ? "" : ";", path,
                        parameters[0] ? "" : "no parameter");
     for (size_t i = 0; parameters[i]; i++)
         text_append_format(&text, "%s%s", i > 0 ? ", " : "", parameters[i]);

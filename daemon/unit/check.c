@@ -2,11 +2,11 @@
 #include "daemon/unit/check.h"
 
 #include <errno.h>
-#include <limits.h>
 #include <string.h>
 
 #include "base/duration.h"
 #include "base/list.h"
+#include "base/nearest.h"
 #include "base/shown.h"
 #include "daemon/loop/loop.h"
 #include "daemon/process/crash.h"
@@ -47,9 +47,10 @@ size_t check_errors_max(const struct config_module *module)
 void check_add_option_error(struct config_errors *errors, const struct config_module *module,
                             const struct wire_message *message)
 {
-    const char *nearest = NULL, *file = module->file;
-    unsigned best = UINT_MAX, line = module->line;
+    const char *file = module->file;
+    unsigned line = module->line;
     char key[256], text[512];
+    struct nearest nearest;
 
     string_copy(key, sizeof(key), message->key);
     string_copy(text, sizeof(text), message->text);
@@ -63,12 +64,13 @@ void check_add_option_error(struct config_errors *errors, const struct config_mo
             file = module->options[i].file;
             line = module->options[i].line;
         }
+    nearest_begin(&nearest, key);
     if (message->flags & WIRE_OPTION_UNKNOWN_KEY) {
-        nearest = setting_nearest(module_settings, key, NULL, &best);
-        nearest = name_nearest(key, message->value, nearest, &best);
+        setting_nearest(module_settings, &nearest);
+        nearest_offer(&nearest, message->value);
     }
-    config_error(errors, file, line, "[module:%s] %s%s%.64s%s", module->name, text,
-                 nearest ? "; did you mean \"" : "", nearest ? nearest : "", nearest ? "\"?" : "");
+    config_error(errors, file, line, "[module:%s] %s%s", module->name, text,
+                 nearest_words(&nearest));
 }
 
 struct config_place check_place_of(const struct config *config, const struct config_module *module,

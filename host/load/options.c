@@ -9,6 +9,7 @@
 #include "base/array.h"
 #include "base/clock.h"
 #include "base/duration.h"
+#include "base/nearest.h"
 #include "base/shown.h"
 #include "base/size.h"
 #include "base/text.h"
@@ -327,8 +328,8 @@ static void bind_option(struct binder *binder, const struct rv_option *option)
 static void tell_unknown(struct binder *binder, const struct option_line *line)
 {
     const struct loaded_module *loaded = binder->loaded;
-    char text[256], key[80], candidate[64], nearest[64] = "";
-    unsigned best = UINT_MAX;
+    char text[256], key[80], candidate[64];
+    struct nearest nearest;
     struct option_error error = {
         .key = line->key, .file = line->file, .line = line->line, .text = text, .unknown = true};
 
@@ -339,13 +340,13 @@ static void tell_unknown(struct binder *binder, const struct option_line *line)
         snprintf(text, sizeof(text), "unknown key \"%s\"", key);
     /* A line that is only a URL has its key there. */
     redact_urls(text);
+    nearest_begin(&nearest, line->key);
     for (size_t i = 0; i < loaded->option_count; i++) {
         option_key(loaded->options[i].name, candidate, sizeof(candidate));
-        if (name_nearest(line->key, candidate, NULL, &best))
-            string_copy(nearest, sizeof(nearest), candidate);
+        nearest_offer(&nearest, candidate);
     }
-    settings_nearest(loaded, line->key, nearest, sizeof(nearest), &best);
-    error.nearest = nearest[0] ? nearest : NULL;
+    settings_nearest(loaded, &nearest);
+    error.nearest = nearest_found(&nearest) ? nearest.name : NULL;
     binder->errors++;
     binder->fn(&error, binder->arg);
 }
@@ -382,11 +383,11 @@ static void tell_conflict(const char *text, const char *key, const char *other, 
 
 static bool is_setting(const struct loaded_module *loaded, const char *key)
 {
-    char nearest[64];
-    unsigned distance = UINT_MAX;
+    struct nearest nearest;
 
-    settings_nearest(loaded, key, nearest, sizeof(nearest), &distance);
-    return distance == 0;
+    nearest_begin(&nearest, key);
+    settings_nearest(loaded, &nearest);
+    return nearest.distance == 0;
 }
 
 /* A pause that is written is meant, and its default limit gives way. */

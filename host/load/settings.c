@@ -7,6 +7,7 @@
 
 #include "base/calendar.h"
 #include "base/duration.h"
+#include "base/nearest.h"
 #include "base/shown.h"
 #include "base/text.h"
 
@@ -478,25 +479,21 @@ void settings_free(struct task_settings *tasks, size_t count)
         drop_calendars(&tasks[i].schedule);
 }
 
-static void compare(const struct setting *table, size_t count, const char *name, const char *key,
-                    char *nearest, size_t size, unsigned *best)
+static void offer(const struct setting *table, size_t count, const char *name,
+                  struct nearest *nearest)
 {
     char candidate[64];
 
     for (size_t i = 0; i < count; i++) {
         snprintf(candidate, sizeof(candidate), "%.40s.%s", name, table[i].suffix);
-        if (name_nearest(key, candidate, NULL, best))
-            string_copy(nearest, size, candidate);
+        nearest_offer(nearest, candidate);
     }
 }
 
-void settings_nearest(const struct loaded_module *loaded, const char *key, char *nearest,
-                      size_t size, unsigned *best)
+void settings_nearest(const struct loaded_module *loaded, struct nearest *nearest)
 {
     for (size_t i = 0; i < loaded->task_count; i++)
-        compare(task_table, ARRAY_SIZE(task_table), loaded->tasks[i].name, key, nearest, size,
-                best);
+        offer(task_table, ARRAY_SIZE(task_table), loaded->tasks[i].name, nearest);
     for (size_t i = 0; i < loaded->pool_count; i++)
-        compare(pool_table, ARRAY_SIZE(pool_table), loaded->pools[i].name, key, nearest, size,
-                best);
+        offer(pool_table, ARRAY_SIZE(pool_table), loaded->pools[i].name, nearest);
 }

@@ -39,8 +39,8 @@ typedef void (*settings_visitor)(const char *of, const char *suffix, const char 
                                  bool list, const char *help, void *arg);
 void settings_visit(settings_visitor fn, void *arg);
 
-/* Puts the nearest such key into nearest if it beats *best. */
-void settings_nearest(const struct loaded_module *loaded, const char *key, char *nearest,
-                      size_t size, unsigned *best);
+/* Offers all such keys. */
+struct nearest;
+void settings_nearest(const struct loaded_module *loaded, struct nearest *nearest);
 
 #endif

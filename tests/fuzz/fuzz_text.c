@@ -9,6 +9,7 @@
 #include <limits.h>
 
 #include "base/duration.h"
+#include "base/nearest.h"
 #include "base/shown.h"
 #include "base/size.h"
 #include "base/text.h"
@@ -49,7 +50,7 @@ static void check_size(uint64_t bytes)
 static void check_texts(const char *text)
 {
     char *sanitised = strdup(text), *again;
-    unsigned best = UINT_MAX;
+    struct nearest nearest;
     long long number;
     char cut[16];
     bool truth;
@@ -79,7 +80,9 @@ static void check_texts(const char *text)
     if (integer_parse(text, -10, LLONG_MAX, &number) == 0)
         fuzz_check(number >= -10, "%s is out of range", text);
     bool_parse(text, &truth);
-    name_nearest(text, "restart-delay", NULL, &best);
+    nearest_begin(&nearest, text);
+    nearest_offer(&nearest, "restart-delay");
+    nearest_words(&nearest);
     fuzz_check(name_distance(text, text) == 0 || strlen(text) > 63, "%s is not itself", text);
     free(sanitised);
     free(again);

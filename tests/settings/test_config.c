@@ -166,32 +166,32 @@ static void test_lines_that_may_be_secrets(void **state)
 static void test_all_errors_at_once(void **state)
 {
     (void)state;
-    REFUSE("[daemon]\n"
-           "lisen = 127.0.0.1:0\n"
-           "shutdown-timeout = 30\n"
-           "listen = localhost:80\n"
-           "[nonsense]\n"
-           "ignored = 1\n"
-           "[module:web]\n"
-           "load = nothere\n"
-           "restart = sometimes\n"
-           "essential = perhaps\n"
-           "restart-limit = 5\n"
-           "grace = 1s\n"
-           "grace = 2s\n"
-           "after = wep\n"
-           "[module:we b]\n",
-           "reeve.ini:2: [daemon] has no key \"lisen\"; did you mean \"listen\"?",
-           "reeve.ini:3: [daemon] shutdown-timeout = 30: expected a duration",
-           "reeve.ini:5: unknown section [nonsense]",
-           "reeve.ini:9: [module:web] restart = sometimes",
-           "reeve.ini:10: [module:web] essential = perhaps: expected yes or no",
-           "reeve.ini:11: [module:web] restart-limit = 5",
-           "reeve.ini:13: [module:web] grace is given twice, first in line 12",
-           "reeve.ini:15: [module:we b]: a module's name",
-           "reeve.ini:8: [module:web] load = nothere: there is no such module; looked for /tmp/",
-           "reeve.ini:14: [module:web] after = wep: there is no [module:wep]; did you mean web?",
-           "[daemon] listen = localhost:80: expected ADDRESS:PORT");
+    REFUSE(
+        "[daemon]\n"
+        "lisen = 127.0.0.1:0\n"
+        "shutdown-timeout = 30\n"
+        "listen = localhost:80\n"
+        "[nonsense]\n"
+        "ignored = 1\n"
+        "[module:web]\n"
+        "load = nothere\n"
+        "restart = sometimes\n"
+        "essential = perhaps\n"
+        "restart-limit = 5\n"
+        "grace = 1s\n"
+        "grace = 2s\n"
+        "after = wep\n"
+        "[module:we b]\n",
+        "reeve.ini:2: [daemon] has no key \"lisen\"; did you mean \"listen\"?",
+        "reeve.ini:3: [daemon] shutdown-timeout = 30: expected a duration",
+        "reeve.ini:5: unknown section [nonsense]", "reeve.ini:9: [module:web] restart = sometimes",
+        "reeve.ini:10: [module:web] essential = perhaps: expected yes or no",
+        "reeve.ini:11: [module:web] restart-limit = 5",
+        "reeve.ini:13: [module:web] grace is given twice, first in line 12",
+        "reeve.ini:15: [module:we b]: a module's name",
+        "reeve.ini:8: [module:web] load = nothere: there is no such module; looked for /tmp/",
+        "reeve.ini:14: [module:web] after = wep: there is no [module:wep]; did you mean \"web\"?",
+        "[daemon] listen = localhost:80: expected ADDRESS:PORT");
 }
 
 static void test_order_and_hosts(void **state)
