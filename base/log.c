@@ -21,10 +21,7 @@ static uint64_t dropped;
 static void (*observer)(const struct log_record *record, void *arg);
 static void *observer_arg;
 
-static const char *const level_names[] = {
-    [LOG_LEVEL_ERROR] = "error", [LOG_LEVEL_WARNING] = "warning", [LOG_LEVEL_NOTICE] = "notice",
-    [LOG_LEVEL_INFO] = "info",   [LOG_LEVEL_DEBUG] = "debug",
-};
+const char *const log_level_names[] = {"error", "warning", "notice", "info", "debug", NULL};
 
 static const struct {
     const char *name;
@@ -61,19 +58,9 @@ void log_set_observer(void (*fn)(const struct log_record *record, void *arg), vo
     observer_arg = arg;
 }
 
-int log_level_parse(const char *text, enum log_level *ret_level)
-{
-    for (enum log_level level = LOG_LEVEL_ERROR; level <= LOG_LEVEL_DEBUG; level++)
-        if (strcmp(text, level_names[level]) == 0) {
-            *ret_level = level;
-            return 0;
-        }
-    return -EINVAL;
-}
-
 const char *log_level_name(enum log_level level)
 {
-    return level_names[level];
+    return log_level_names[level - LOG_LEVEL_ERROR];
 }
 
 /* Waiting ---------------------------------------------------------------------------------------- */

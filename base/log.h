@@ -58,8 +58,8 @@ void log_set_beginning(bool beginning);
 /* Levels above this one are not written; LOG_LEVEL_INFO unless it is set. */
 void log_set_level(enum log_level level);
 
-/* "error", "warning", "notice", "info", "debug". Returns 0 or -EINVAL. */
-int log_level_parse(const char *text, enum log_level *ret_level);
+/* "error", "warning", "notice", "info", "debug", from LOG_LEVEL_ERROR on; ended by NULL. */
+extern const char *const log_level_names[];
 const char *log_level_name(enum log_level level);
 
 /* Main thread only. The text is cut at about 2 KiB and made one printable line, and the secrets of its

@@ -169,6 +169,7 @@ static enum verdict parse_choice(const struct setting *setting, const char *valu
 {
     for (int32_t i = 0; setting->choices && setting->choices[i]; i++)
         if (strcmp(value, setting->choices[i]) == 0) {
+            i += (int32_t)setting->minimum;
             memcpy(member, &i, sizeof(i));
             return GOOD;
         }

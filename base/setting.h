@@ -27,7 +27,7 @@ enum setting_kind {
     SETTING_INTEGER, /* int32_t, uint32_t or int64_t; of SETTING_OPTIONAL struct setting_optional */
     SETTING_SIZE,    /* uint64_t bytes */
     SETTING_DURATION, /* int64_t nanoseconds */
-    SETTING_CHOICE,   /* an enum or int: the index among the choices */
+    SETTING_CHOICE,   /* an enum or int: the index among the choices, from minimum on */
     SETTING_PERCENT,  /* unsigned */
     SETTING_RATE,     /* struct setting_rate */
     SETTING_OWN,      /* as setting.own says */
@@ -78,7 +78,7 @@ struct setting {
     size_t size;   /* of the member */
     /* The only place of the default, and what is applied: as it would be written. NULL: zero. */
     const char *fallback;
-    /* Of numbers, sizes, durations and percentages. A maximum of 0 beside a minimum above it is none, and so is a minimum
+    /* Of a choice the value of the first. Of numbers, sizes, durations and percentages. A maximum of 0 beside a minimum above it is none, and so is a minimum
      * of 0 beside a maximum below it; both 0: any, and so are INT64_MIN and INT64_MAX. */
     int64_t minimum, maximum;
     const char *const *choices; /* ended by NULL */

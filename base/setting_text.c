@@ -116,7 +116,7 @@ char *setting_allowed(const struct setting *setting, char *buffer, size_t size)
     else
         text_append(&text,
                     setting->kind == SETTING_OWN ? setting->own->type : kinds[setting->kind].noun);
-    if (setting->kind != SETTING_OWN)
+    if (setting->kind != SETTING_OWN && setting->kind != SETTING_CHOICE)
         append_bounds(setting, &text);
     if (setting->flags & SETTING_NEVER)
         text_append(&text, ", or never");
@@ -203,7 +203,7 @@ char *setting_format(const struct setting *setting, const void *member, char *bu
         break;
     case SETTING_CHOICE:
         memcpy(&choice, member, sizeof(choice));
-        string_copy(buffer, size, setting->choices[choice]);
+        string_copy(buffer, size, setting->choices[choice - setting->minimum]);
         break;
     case SETTING_RATE:
         snprintf(buffer, size, "%u/%s", rate->count,

@@ -6,7 +6,7 @@
 #include <stdio.h>
 
 #include "host/load/settings.h"
-#include "settings/settings.h"
+#include "settings/keys.h"
 
 static void print(const char *table, const char *key, const char *fallback, bool list,
                   bool required, const char *help)
@@ -18,7 +18,8 @@ static void print(const char *table, const char *key, const char *fallback, bool
 static void print_table(const char *name, const struct setting *table)
 {
     for (; table->key; table++)
-        print(name, table->key, table->fallback, table->list, table->required, table->help);
+        print(name, table->key, table->fallback, setting_is_repeated(table),
+              table->flags & SETTING_REQUIRED, table->help);
 }
 
 static void print_host(const char *of, const char *suffix, const char *fallback, bool list,

@@ -10,6 +10,8 @@
 #include "base/name_map.h"
 #include "base/nearest.h"
 #include "settings/address.h"
+#include "settings/compare.h"
+#include "settings/place.h"
 
 static bool is_file(const char *path, struct file_id *ret_id)
 {

@@ -16,7 +16,8 @@
 #include "settings/config.h"
 #include "settings/credentials.h"
 #include "settings/ini_file.h"
-#include "settings/settings.h"
+#include "settings/keys.h"
+#include "settings/place.h"
 
 #define MODULE_PREFIX "module:"
 
@@ -67,16 +68,23 @@ static size_t table_index(const struct loader *loader, const struct setting *set
     return (size_t)(setting - loader->table);
 }
 
+static void tell_missing(struct loader *loader, const struct setting *setting)
+{
+    char message[SETTING_MESSAGE_SIZE];
+
+    setting_say_missing(setting, setting->key, message, sizeof(message));
+    config_error(loader->errors, loader->file, loader->section_line, "[module:%s] %s",
+                 loader->module->name, message);
+}
+
 /* What must hold once a section is complete. */
 static void finish_section(struct loader *loader)
 {
     if (!loader->table)
         return;
     for (const struct setting *s = loader->table; s->key; s++)
-        if (s->required && loader->given[table_index(loader, s)] == 0)
-            config_error(loader->errors, loader->file, loader->section_line,
-                         "[module:%s] needs the key \"%s\": %s", loader->module->name, s->key,
-                         s->help);
+        if ((s->flags & SETTING_REQUIRED) && loader->given[table_index(loader, s)] == 0)
+            tell_missing(loader, s);
     if (loader->module && !loader->module->host)
         loader->module->host = strdup(loader->module->name);
     loader->table = NULL;
@@ -102,6 +110,7 @@ static struct config_module *add_module(struct loader *loader, const char *name,
     if (modules)
         config->modules = modules;
     if (!module || !modules || !(module->name = strdup(name)) ||
+        settings_init(module_settings, module) < 0 ||
         name_map_add(&config->by_name, module->name, module) < 0) {
         if (module)
             free(module->name);
@@ -111,7 +120,6 @@ static struct config_module *add_module(struct loader *loader, const char *name,
     }
     module->file = loader->file;
     module->line = line;
-    settings_init(module_settings, module);
     module->index = config->module_count;
     config->modules[config->module_count++] = module;
     return module;
@@ -180,16 +188,14 @@ static void add_option(struct loader *loader, const char *key, const char *value
 static void unknown_daemon_key(struct loader *loader, const char *key, const char *value,
                                unsigned line)
 {
+    char message[SETTING_MESSAGE_SIZE];
     struct nearest nearest;
 
-    if (value_is_padding(value)) {
-        config_error(loader->errors, loader->file, line,
-                     "[daemon] unknown key, not shown as it may be the end of a secret");
-        return;
-    }
     nearest_begin(&nearest, key);
-    setting_nearest(daemon_settings, &nearest);
-    config_error(loader->errors, loader->file, line, "[daemon] has no key \"%s\"%s", key,
+    if (!value_is_padding(value))
+        setting_offer_keys(daemon_settings, "", &nearest);
+    setting_say_unknown(key, value, message, sizeof(message));
+    config_error(loader->errors, loader->file, line, "[daemon] %s%s", message,
                  nearest_words(&nearest));
 }
 
@@ -200,7 +206,7 @@ static void unknown_daemon_key(struct loader *loader, const char *key, const cha
 static void take_paths(struct loader *loader, const char *section, const struct setting *setting,
                        size_t first, unsigned line)
 {
-    struct strings *list = (struct strings *)(void *)((char *)loader->base + setting->offset);
+    struct strings *list = setting_member(setting, loader->base);
     const char *state = loader->places->state;
 
     for (size_t i = first; i < list->count; i++) {
@@ -225,9 +231,32 @@ static void take_paths(struct loader *loader, const char *section, const struct 
 
 static size_t list_length(const struct loader *loader, const struct setting *setting)
 {
-    const void *list = (const char *)loader->base + setting->offset;
+    const struct strings *list = setting_member(setting, loader->base);
 
-    return setting->paths ? ((const struct strings *)list)->count : 0;
+    return setting_is_list(setting) ? list->count : 0;
+}
+
+static void take_setting(struct loader *loader, const struct setting *setting, const char *section,
+                         const char *value, unsigned line)
+{
+    unsigned *given = &loader->given[table_index(loader, setting)];
+    size_t length = list_length(loader, setting);
+    char message[SETTING_MESSAGE_SIZE];
+    int r = -EINVAL;
+
+    if (*given > 0 && !setting_is_repeated(setting)) {
+        setting_say_twice(setting->key, *given, message, sizeof(message));
+    } else {
+        *given = line;
+        r = setting_parse(setting, setting->key, value, setting_member(setting, loader->base),
+                          message, sizeof(message));
+    }
+    if (r == -EINVAL)
+        config_error(loader->errors, loader->file, line, "[%s] %s", section, message);
+    else if (r < 0)
+        loader->errors->failed = true;
+    else if (setting->flags & SETTING_FILES)
+        take_paths(loader, section, setting, length, line);
 }
 
 static void take_value(void *arg, const char *section, const char *key, const char *value,
@@ -235,36 +264,18 @@ static void take_value(void *arg, const char *section, const char *key, const ch
 {
     struct loader *loader = arg;
     const struct setting *setting;
-    const char *expected;
-    unsigned *given;
-    size_t length;
 
     note_entry(loader, section, key, value, line);
     if (!loader->table)
         return;
     setting = setting_find(loader->table, key);
-    if (!setting) {
+    if (setting)
+        take_setting(loader, setting, section, value, line);
+    else if (loader->module)
         /* The module itself knows its own keys and its tasks'. */
-        if (loader->module)
-            add_option(loader, key, value, line);
-        else
-            unknown_daemon_key(loader, key, value, line);
-        return;
-    }
-    given = &loader->given[table_index(loader, setting)];
-    if (*given > 0 && !setting->list) {
-        config_error(loader->errors, loader->file, line, "[%s] %s is given twice, first in line %u",
-                     section, key, *given);
-        return;
-    }
-    *given = line;
-    length = list_length(loader, setting);
-    expected = setting_apply(setting, loader->base, value);
-    if (!expected && setting->paths)
-        take_paths(loader, section, setting, length, line);
-    if (expected)
-        config_error(loader->errors, loader->file, line, "[%s] %s = %s: expected %s", section, key,
-                     value, expected);
+        add_option(loader, key, value, line);
+    else
+        unknown_daemon_key(loader, key, value, line);
 }
 
 static int read_file(struct loader *loader, const char *path)
@@ -342,9 +353,9 @@ static void fill_in(struct loader *loader, const struct config_places *places)
 {
     struct config *config = loader->config;
 
-    if (config->listen.count == 0 &&
-        strings_add(&config->listen, setting_find(daemon_settings, "listen")->fallback) < 0)
-        loader->errors->failed = true;
+    for (const struct setting *s = daemon_settings; s->key; s++)
+        if (setting_fill(s, setting_member(s, config)) < 0)
+            loader->errors->failed = true;
     if (config->modules_path.count == 0 && strings_add(&config->modules_path, places->modules) < 0)
         loader->errors->failed = true;
     if (!config->control && !(config->control = format_new("%s/control", places->runtime)))
@@ -372,7 +383,8 @@ struct config *config_read(const char *path, const struct config_places *places,
         return NULL;
     }
     config->references = 1;
-    settings_init(daemon_settings, config);
+    if (settings_init(daemon_settings, config) < 0)
+        errors->failed = true;
     /* A file that is not there is reported by its own name. */
     r = read_file(&loader, real ? real : path);
     free(real);
@@ -426,7 +438,8 @@ struct config *config_rebuild(const struct strings *files, const struct config_e
         return NULL;
     }
     config->references = 1;
-    settings_init(daemon_settings, config);
+    if (settings_init(daemon_settings, config) < 0)
+        errors->failed = true;
     if (strings_append(&config->files, files) < 0)
         errors->failed = true;
     for (size_t i = 0; i < entry_count && !errors->failed; i++) {

@@ -35,7 +35,8 @@ LAYERS = {
     + ["daemon/loop", "daemon/serialize", "daemon/process", "daemon/unit", "daemon/control", "daemon/edge", "daemon"],
     "daemon": DAEMON
     + ["daemon/loop", "daemon/serialize", "daemon/process", "daemon/unit", "daemon/control", "daemon/edge", "daemon/upgrade"],
-    "host": RUNTIME,
+    # The keys of tasks and pools are a table of settings, and no option of a module may have the name of a key of reeve's own.
+    "host": RUNTIME + ["settings"],
     "ctl": ["base", "settings"],
     "modules": ["base", "include/reeve"],
     "template": ["include/reeve"],

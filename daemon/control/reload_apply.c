@@ -18,6 +18,7 @@
 #include "daemon/unit/dependencies.h"
 #include "daemon/unit/tenancy.h"
 #include "daemon/unit/unit.h"
+#include "settings/compare.h"
 
 static const char moves[] = "reload: it moves to another host";
 

@@ -10,6 +10,7 @@
 #include "daemon/unit/dependencies.h"
 #include "daemon/unit/tenancy.h"
 #include "daemon/unit/unit.h"
+#include "settings/compare.h"
 
 const char *reload_step_name(enum reload_step step)
 {

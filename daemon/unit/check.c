@@ -11,7 +11,7 @@
 #include "daemon/loop/loop.h"
 #include "daemon/process/crash.h"
 #include "daemon/process/host.h"
-#include "settings/settings.h"
+#include "settings/keys.h"
 
 /* A module's constructors and validators should be done in milliseconds. */
 #define CHECK_TIMEOUT (10 * NSEC_PER_SEC)
@@ -66,7 +66,7 @@ void check_add_option_error(struct config_errors *errors, const struct config_mo
         }
     nearest_begin(&nearest, key);
     if (message->flags & WIRE_OPTION_UNKNOWN_KEY) {
-        setting_nearest(module_settings, &nearest);
+        setting_offer_keys(module_settings, "", &nearest);
         nearest_offer(&nearest, message->value);
     }
     config_error(errors, file, line, "[module:%s] %s%s", module->name, text,

@@ -10,10 +10,10 @@
 #include <unistd.h>
 
 #include "base/macro.h"
-#include "base/reserved.h"
 #include "host/load/loaded_files.h"
 #include "host/load/note.h"
 #include "host/load/options.h"
+#include "settings/keys.h"
 #include "wire/scoreboard.h"
 
 /* No table of a sane module is longer. */
@@ -118,6 +118,25 @@ static bool is_option_good(const struct loaded_module *loaded, const struct rv_o
            option->offset <= room && room - option->offset >= loader_option_size(option->type);
 }
 
+/* Names both: where the module has it, and what it is of reeve's own. */
+static int refuse_reserved(const char *path, const char *key)
+{
+    const struct setting *own = setting_find(module_settings, key);
+
+    if (!own)
+        return rv_fail_text(-EINVAL,
+                            "%s: its option \"%s\" begins with \"" SETTINGS_TO_COME
+                            "\", as keys of "
+                            "reeve's own that are to come in a section [module:NAME] of reeve.ini "
+                            "will: rename the option",
+                            path, key);
+    return rv_fail_text(-EINVAL,
+                        "%s: its option \"%s\" has the name of reeve's own key \"%s\" of a section "
+                        "[module:NAME] of reeve.ini (%s), and would never get its value: rename "
+                        "the option",
+                        path, key, own->key, own->help);
+}
+
 /* A key stands for one thing. */
 static int check_options(const struct loaded_module *loaded, const char *path)
 {
@@ -134,12 +153,8 @@ static int check_options(const struct loaded_module *loaded, const char *path)
                 "%s: its option \"%s\" has a dot in its name, as only keys of tasks and "
                 "pools have: rename it",
                 path, key);
-        if (key_is_reserved(key))
-            return rv_fail_text(-EINVAL,
-                                "%s: its option \"%s\" has the name of a key of reeve's own in "
-                                "reeve.ini (or of one to come, which begin with \"" RESERVED_PREFIX
-                                "\"), and would never get its value: rename it",
-                                path, key);
+        if (settings_reserve(key))
+            return refuse_reserved(path, key);
         for (size_t j = 0; j < i; j++) {
             option_key(loaded->options[j].name, other, sizeof(other));
             if (strcmp(key, other) == 0)

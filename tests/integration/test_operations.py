@@ -332,7 +332,7 @@ class Plans(PuppetTest):
         daemon.write("[module:a]\n")
         status, answer = daemon.ask("/v1/plan")
         self.assertEqual(status, 409)
-        self.assertIn('needs the key "load"', answer["errors"][0])
+        self.assertIn('the key "load" is missing', answer["errors"][0])
         self.assertEqual(daemon.module("a")["state"], "ready")
         self.assertEqual(daemon.stop(), 0, daemon.text())
 

@@ -10,10 +10,10 @@
 #include <sys/stat.h>
 
 #include "base/duration.h"
-#include "base/reserved.h"
 #include "settings/address.h"
+#include "settings/compare.h"
 #include "settings/config.h"
-#include "settings/settings.h"
+#include "settings/keys.h"
 #include "tests/settings/files.h"
 
 static void test_whole(void **state)
@@ -98,7 +98,7 @@ static void test_traps_of_inih(void **state)
            "reeve.ini:3: a blank before ';'");
     REFUSE("[module:a]\nload = one\nevery = 5s\t; note\n", "reeve.ini:3: a blank before ';'");
     REFUSE("[module:a]\nload: one\n", "reeve.ini:2: expected KEY = VALUE",
-           "needs the key \"load\"");
+           "the key \"load\" is missing");
     REFUSE("[module:a] x\nload = one\n", "reeve.ini:1: nothing may follow");
     REFUSE("[module:a\nload = one\n", "reeve.ini:1: a section needs a closing ']'");
     REFUSE("load = one\n", "reeve.ini:1: the key \"load\" stands before the first");
@@ -110,7 +110,7 @@ static void test_traps_of_inih(void **state)
     REFUSE("", "reeve.ini: there is no section in it");
     REFUSE("# nothing\n\n", "reeve.ini: there is no section in it");
     /* An empty section is a module without its keys, not nothing. */
-    REFUSE("[module:a]\n", "reeve.ini:1: [module:a] needs the key \"load\"");
+    REFUSE("[module:a]\n", "reeve.ini:1: [module:a] the key \"load\" is missing");
     /* Long lines, comments too, and long names. */
     memset(text, 'x', sizeof(text));
     memcpy(text, "[module:a]\nload = one\n;", 23);
@@ -182,7 +182,7 @@ static void test_all_errors_at_once(void **state)
         "grace = 2s\n"
         "after = wep\n"
         "[module:we b]\n",
-        "reeve.ini:2: [daemon] has no key \"lisen\"; did you mean \"listen\"?",
+        "reeve.ini:2: [daemon] unknown key \"lisen\"; did you mean \"listen\"?",
         "reeve.ini:3: [daemon] shutdown-timeout = 30: expected a duration",
         "reeve.ini:5: unknown section [nonsense]", "reeve.ini:9: [module:web] restart = sometimes",
         "reeve.ini:10: [module:web] essential = perhaps: expected yes or no",
@@ -353,8 +353,8 @@ static void test_limits_refused(void **state)
     REFUSE("[module:a]\nload = one\ncpu-max = 50\n", "expected a percentage of one processor");
     REFUSE("[module:a]\nload = one\ncpu-max = 0%\n", "expected a percentage of one processor");
     REFUSE("[module:a]\nload = one\ncpu-max = 5%%\n", "expected a percentage of one processor");
-    REFUSE("[module:a]\nload = one\nnofile = 3\n", "expected a number of at least 16");
-    REFUSE("[module:a]\nload = one\nnice = 20\n", "expected a number from -20 to 19");
+    REFUSE("[module:a]\nload = one\nnofile = 3\n", "expected a whole number of at least 16");
+    REFUSE("[module:a]\nload = one\nnice = 20\n", "expected a whole number from -20 to 19");
     REFUSE("[module:a]\nload = one\nnetwork = some\n", "expected yes or no");
     REFUSE("[module:a]\nload = one\nsandbox = lax\n", "expected warn or strict");
     REFUSE("[module:a]\nload = one\nread-only = /usr\nread-only = /usr /nowhere\n",
@@ -412,26 +412,29 @@ static void test_addresses(void **state)
         assert_int_equal(address_parse(bad[i], &address), -EINVAL);
 }
 
-/* Every setting's default is one that its own parser takes, and every one has a help text. */
-static void test_settings(void **state)
+/* Every setting has a help text, a member of its kind's size, and the default that the table shows is what is in force
+ * when nothing is given. */
+static void test_tables(void **state)
 {
     const struct setting *tables[] = {daemon_settings, module_settings};
+    struct config_errors errors = {0};
+    struct config *config = load("[daemon]\n[module:m]\nload = one\n", &errors);
     (void)state;
 
+    assert_non_null(config);
     for (size_t t = 0; t < ARRAY_SIZE(tables); t++)
         for (const struct setting *s = tables[t]; s->key; s++) {
-            union {
-                struct config daemon;
-                struct config_module module;
-            } target;
+            void *base = t == 0 ? (void *)config : config->modules[0];
+            size_t size = setting_kind_size(s->kind);
+            char text[128];
 
-            memset(&target, 0, sizeof(target));
             assert_non_null(s->help);
+            assert_true(size == 0 || size == s->size);
+            setting_format(s, setting_member(s, base), text, sizeof(text));
             if (s->fallback)
-                assert_null(setting_apply(s, &target, s->fallback));
-            if (s->list)
-                strings_free((struct strings *)(void *)((char *)&target + s->offset));
+                assert_string_equal(text, s->fallback);
         }
+    config_free(config);
 }
 
 /* What is in force can be made again, whatever has become of the files. */
@@ -473,26 +476,20 @@ static void test_rebuild(void **state)
     again = config_rebuild(&config->files, config->entries, config->entry_count, &places, &errors);
     assert_null(again);
     assert_int_equal(errors.texts.count, 1);
-    assert_non_null(strstr(errors.texts.items[0], "reeve.ini:2: [daemon] has no key"));
+    assert_non_null(strstr(errors.texts.items[0], "reeve.ini:2: [daemon] unknown key"));
     config_errors_free(&errors);
     config_free(config);
 }
 
-/* Modules are refused by the list of base/reserved.h, which knows nothing of this layer. */
 static void test_reserved_keys(void **state)
 {
-    size_t count = 0;
     (void)state;
-
-    for (size_t i = 0; module_settings[i].key; i++) {
-        assert_true(key_is_reserved(module_settings[i].key));
-        count++;
-    }
-    for (size_t i = 0; reserved_keys[i]; i++)
-        count--;
-    assert_int_equal(count, 0);
-    assert_false(key_is_reserved("command"));
-    assert_true(key_is_reserved("reeve-anything"));
+    assert_true(settings_reserve("drain"));
+    assert_true(settings_reserve("sandbox"));
+    assert_true(settings_reserve("reeve-anything"));
+    assert_false(settings_reserve("command"));
+    /* A key of [daemon] is no key of a module. */
+    assert_false(settings_reserve("listen"));
 }
 
 int main(void)
@@ -512,7 +509,7 @@ int main(void)
         cmocka_unit_test(test_limits_refused),
         cmocka_unit_test(test_names_with_so),
         cmocka_unit_test(test_addresses),
-        cmocka_unit_test(test_settings),
+        cmocka_unit_test(test_tables),
         cmocka_unit_test(test_reserved_keys),
     };
 
