@@ -187,7 +187,7 @@ static void upgrade_asked(edge_upgrade_fn done, void *done_arg, void *arg)
 static int create_supervisor(struct daemon *daemon, const struct supervisor_options *options,
                              struct config *config, const json_t *state)
 {
-    struct state_error error = {0};
+    struct serialize_error error = {0};
     int r;
 
     if (!state) {
@@ -266,7 +266,7 @@ static int loop_until_stopped(struct daemon *daemon)
 static struct config *find_config(const struct arguments *arguments, const struct places *places,
                                   json_t **ret_state)
 {
-    struct state_error error = {0};
+    struct serialize_error error = {0};
     struct config_errors errors = {0};
     struct config *config = NULL;
 

@@ -29,7 +29,7 @@ static int check_modules(const struct places *places, const struct config *confi
     if (r == 0)
         r = spawner_create(loop, &spawner);
     if (r == 0)
-        r = stray_start(loop, false);
+        r = orphan_start(loop, false);
     if (r == 0) {
         options.loop = loop;
         options.spawner = spawner;
@@ -39,7 +39,7 @@ static int check_modules(const struct places *places, const struct config *confi
     if (r == 0)
         r = loop_run(loop);
     spawner_finish(spawner);
-    stray_stop();
+    orphan_stop();
     spawner_destroy(spawner);
     loop_destroy(loop);
     return r;

@@ -76,7 +76,7 @@ static void find_modules(const char *folder, char *ret_modules, size_t size)
 }
 
 /*
- * In a build tree reeve-host lies in host/ beside this program, and the modules in ../modules. That
+ * In a build tree reeve-host lies in ../host, and the modules in ../modules. That
  * is as safe as running this program from there: who can write there, or lead a link elsewhere, can replace it too.
  */
 static bool find_in_build_tree(struct places *places)
@@ -88,7 +88,8 @@ static bool find_in_build_tree(struct places *places)
     if (!slash || (size_t)(slash - folder) + 32 > sizeof(places->program))
         return false;
     *slash = '\0';
-    snprintf(places->host_program, sizeof(places->host_program), "%.4000s/host/reeve-host", folder);
+    snprintf(places->host_program, sizeof(places->host_program), "%.4000s/../host/reeve-host",
+             folder);
     find_modules(folder, places->modules, sizeof(places->modules));
     return access(places->host_program, X_OK) == 0;
 }

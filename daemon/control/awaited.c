@@ -18,10 +18,10 @@
 
 /* Settling --------------------------------------------------------------------------------------- */
 
-static void settle(struct errand_item *item, int code, const char *text)
+static void settle(struct awaited_item *item, int code, const char *text)
 {
     item->settled = true;
-    item->errand->open--;
+    item->awaited->open--;
     item->code = code;
     item->text = text ? strdup(text) : NULL;
     if (item->text)
@@ -34,74 +34,74 @@ static bool is_at_rest(struct unit *unit)
     if (unit->goal != GOAL_NONE || unit->reloading)
         return false;
     if (unit->state == UNIT_WAITING)
-        return tree_wait(unit, NULL) >= TREE_LATER;
+        return dependencies_wait(unit, NULL) >= WAIT_LATER;
     return unit->state == UNIT_READY || unit->state == UNIT_BACKOFF || unit_is_down(unit);
 }
 
-static void describe(const struct errand_item *item, char *buffer, size_t size)
+static void describe(const struct awaited_item *item, char *buffer, size_t size)
 {
     struct unit *unit = item->unit;
 
     if (unit->state == UNIT_WAITING)
-        tree_describe_wait(unit, buffer, size);
+        dependencies_describe_wait(unit, buffer, size);
     else
         snprintf(buffer, size, "is %s%s%s", unit_state_words(unit->state),
                  unit->reason[0] ? ": " : "", unit->reason);
 }
 
-static void look_at(struct errand_item *item)
+static void look_at(struct awaited_item *item)
 {
     bool arrived;
     char text[900];
 
     if (item->settled || !item->unit || !is_at_rest(item->unit))
         return;
-    arrived = item->want == ERRAND_UP ? item->unit->state == UNIT_READY : unit_is_down(item->unit);
+    arrived = item->want == AWAITED_UP ? item->unit->state == UNIT_READY : unit_is_down(item->unit);
     if (!arrived)
         describe(item, text, sizeof(text));
     settle(item, arrived ? 0 : -EIO, arrived ? NULL : text);
 }
 
-bool errand_is_settled(const struct errand *errand)
+bool awaited_is_over(const struct awaited *awaited)
 {
-    return errand->open == 0;
+    return awaited->open == 0;
 }
 
-void errands_settle(struct supervisor *supervisor)
+void awaited_reconcile(struct supervisor *supervisor)
 {
-    struct errand *errand;
+    struct awaited *awaited;
 
-    LIST_FOREACH (errand, &supervisor->errands, list)
-        for (size_t i = 0; i < errand->count && errand->open > 0; i++)
-            look_at(&errand->items[i]);
+    LIST_FOREACH (awaited, &supervisor->awaited_list, list)
+        for (size_t i = 0; i < awaited->count && awaited->open > 0; i++)
+            look_at(&awaited->items[i]);
 }
 
-/* A unit is part of few errands, and an errand may be about all units. */
-static struct errand_item *find(const struct errand *errand, const struct unit *unit)
+/* A unit is part of few awaited_list, and an awaited may be about all units. */
+static struct awaited_item *find(const struct awaited *awaited, const struct unit *unit)
 {
-    struct errand_item *item;
+    struct awaited_item *item;
 
-    LIST_FOREACH (item, &unit->errand_items, list)
-        if (item->errand == errand)
+    LIST_FOREACH (item, &unit->awaited_items, list)
+        if (item->awaited == awaited)
             return item;
     return NULL;
 }
 
-void errands_note(struct unit *unit)
+void awaited_note(struct unit *unit)
 {
-    struct errand_item *item;
+    struct awaited_item *item;
 
-    LIST_FOREACH (item, &unit->errand_items, list)
+    LIST_FOREACH (item, &unit->awaited_items, list)
         look_at(item);
 }
 
-void errands_forget(struct unit *unit)
+void awaited_forget(struct unit *unit)
 {
-    struct errand_item *item, *next;
+    struct awaited_item *item, *next;
 
-    LIST_FOREACH_SAFE (item, next, &unit->errand_items, list) {
+    LIST_FOREACH_SAFE (item, next, &unit->awaited_items, list) {
         if (!item->settled)
-            settle(item, item->want == ERRAND_DOWN ? 0 : -ECANCELED, "was removed");
+            settle(item, item->want == AWAITED_DOWN ? 0 : -ECANCELED, "was removed");
         item->unit = NULL;
         list_remove(&item->list);
     }
@@ -110,11 +110,11 @@ void errands_forget(struct unit *unit)
 /* Timeouts only end here when even a killed process does not: in the kernel, on a disk that is gone. */
 static void timed_out(void *arg)
 {
-    struct errand *errand = arg;
+    struct awaited *awaited = arg;
     char text[300];
 
-    for (size_t i = 0; i < errand->count; i++) {
-        struct errand_item *item = &errand->items[i];
+    for (size_t i = 0; i < awaited->count; i++) {
+        struct awaited_item *item = &awaited->items[i];
 
         if (item->settled || !item->unit)
             continue;
@@ -124,59 +124,59 @@ static void timed_out(void *arg)
                      : unit_state_words(item->unit->state));
         settle(item, -ETIMEDOUT, text);
     }
-    supervisor_changed(errand->supervisor);
+    supervisor_changed(awaited->supervisor);
 }
 
 /* Making ----------------------------------------------------------------------------------------- */
 
-int errand_begin(struct supervisor *supervisor, const char *what, struct errand **ret_errand)
+int awaited_begin(struct supervisor *supervisor, const char *what, struct awaited **ret_errand)
 {
-    struct errand *errand = calloc(1, sizeof(*errand));
+    struct awaited *awaited = calloc(1, sizeof(*awaited));
     struct unit *unit;
 
-    if (!errand)
+    if (!awaited)
         return -ENOMEM;
-    errand->supervisor = supervisor;
-    snprintf(errand->what, sizeof(errand->what), "%s", what);
-    list_init(&errand->list);
-    errand->size = supervisor->new_config ? supervisor->new_config->module_count : 0;
+    awaited->supervisor = supervisor;
+    snprintf(awaited->what, sizeof(awaited->what), "%s", what);
+    list_init(&awaited->list);
+    awaited->size = supervisor->new_config ? supervisor->new_config->module_count : 0;
     LIST_FOREACH (unit, &supervisor->units, list)
-        errand->size++;
-    errand->items = calloc(MAX(errand->size, 1U), sizeof(*errand->items));
-    if (!errand->items ||
-        loop_timer_create(supervisor->loop, timed_out, errand, &errand->timer) < 0) {
-        errand_end(errand);
+        awaited->size++;
+    awaited->items = calloc(MAX(awaited->size, 1U), sizeof(*awaited->items));
+    if (!awaited->items ||
+        loop_timer_create(supervisor->loop, timed_out, awaited, &awaited->timer) < 0) {
+        awaited_end(awaited);
         return -ENOMEM;
     }
-    list_append(&supervisor->errands, &errand->list);
-    *ret_errand = errand;
+    list_append(&supervisor->awaited_list, &awaited->list);
+    *ret_errand = awaited;
     return 0;
 }
 
-void errand_end(struct errand *errand)
+void awaited_end(struct awaited *awaited)
 {
-    if (!errand)
+    if (!awaited)
         return;
-    list_remove(&errand->list);
-    loop_timer_destroy(errand->timer);
-    for (size_t i = 0; i < errand->count; i++) {
-        list_remove(&errand->items[i].list);
-        free(errand->items[i].text);
+    list_remove(&awaited->list);
+    loop_timer_destroy(awaited->timer);
+    for (size_t i = 0; i < awaited->count; i++) {
+        list_remove(&awaited->items[i].list);
+        free(awaited->items[i].text);
     }
-    free(errand->items);
-    free(errand);
+    free(awaited->items);
+    free(awaited);
 }
 
-static void overtake(const struct errand *by_errand, const struct unit *unit, enum errand_want want,
+static void overtake(const struct awaited *by_whom, const struct unit *unit, enum awaited_want want,
                      const char *by)
 {
-    struct errand_item *item;
+    struct awaited_item *item;
     char text[400];
 
-    LIST_FOREACH (item, &unit->errand_items, list) {
-        if (item->errand == by_errand || item->settled || item->want == want)
+    LIST_FOREACH (item, &unit->awaited_items, list) {
+        if (item->awaited == by_whom || item->settled || item->want == want)
             continue;
-        snprintf(text, sizeof(text), "is overtaken by %s", by_errand ? by_errand->what : by);
+        snprintf(text, sizeof(text), "is overtaken by %s", by_whom ? by_whom->what : by);
         settle(item, -ECANCELED, text);
     }
 }
@@ -199,38 +199,39 @@ static int64_t add_steps(int64_t longest, const struct config_module *settings)
     return add(longest, settings->reload_timeout);
 }
 
-void errand_add(struct supervisor *supervisor, struct errand *errand, struct unit *unit,
-                enum errand_want want, const char *by)
+void awaited_add(struct supervisor *supervisor, struct awaited *awaited, struct unit *unit,
+                 enum awaited_want want, const char *by)
 {
-    struct errand_item *item = errand ? find(errand, unit) : NULL;
+    struct awaited_item *item = awaited ? find(awaited, unit) : NULL;
 
-    overtake(errand, unit, want, by);
+    overtake(awaited, unit, want, by);
     if (item)
         item->want = want;
-    if (item || !errand || errand->count == errand->size)
+    if (item || !awaited || awaited->count == awaited->size)
         return;
-    item = &errand->items[errand->count++];
-    *item = (struct errand_item){.errand = errand, .unit = unit, .want = want};
-    list_append(&unit->errand_items, &item->list);
-    errand->open++;
+    item = &awaited->items[awaited->count++];
+    *item = (struct awaited_item){.awaited = awaited, .unit = unit, .want = want};
+    list_append(&unit->awaited_items, &item->list);
+    awaited->open++;
     snprintf(item->name, sizeof(item->name), "%s", unit->name);
     /* It goes along only now. */
-    if (loop_timer_due(errand->timer) != 0)
-        loop_timer_arm(errand->timer,
-                       add_steps(MAX(loop_timer_due(errand->timer) - clock_monotonic(), INT64_C(0)),
-                                 unit->settings));
+    if (loop_timer_due(awaited->timer) != 0)
+        loop_timer_arm(
+            awaited->timer,
+            add_steps(MAX(loop_timer_due(awaited->timer) - clock_monotonic(), INT64_C(0)),
+                      unit->settings));
 }
 
-void errand_depart(struct errand *errand)
+void awaited_depart(struct awaited *awaited)
 {
     int64_t longest = 0;
     struct unit *unit;
 
-    for (size_t i = 0; i < errand->count; i++)
-        longest = add_steps(longest, errand->items[i].unit->settings);
+    for (size_t i = 0; i < awaited->count; i++)
+        longest = add_steps(longest, awaited->items[i].unit->settings);
     /* Others that move already may be in its way. */
-    LIST_FOREACH (unit, &errand->supervisor->units, list)
-        if (!find(errand, unit) && (unit_is_moving(unit) || unit->goal != GOAL_NONE))
+    LIST_FOREACH (unit, &awaited->supervisor->units, list)
+        if (!find(awaited, unit) && (unit_is_moving(unit) || unit->goal != GOAL_NONE))
             longest = add_steps(longest, unit->settings);
-    loop_timer_arm(errand->timer, longest);
+    loop_timer_arm(awaited->timer, longest);
 }

@@ -15,7 +15,7 @@
 /* One walk over units that hang together. */
 struct walk {
     const struct cause *cause;
-    struct errand *errand;
+    struct awaited *awaited;
     const struct unit *because; /* the unit that the walk comes from; NULL: this one was named */
 };
 
@@ -41,10 +41,10 @@ static bool is_first_visit(struct unit *unit)
     return true;
 }
 
-static void want(const struct walk *walk, struct unit *unit, enum errand_want want,
+static void want(const struct walk *walk, struct unit *unit, enum awaited_want want,
                  const struct cause *cause)
 {
-    errand_add(unit->supervisor, walk->errand, unit, want, cause->text);
+    awaited_add(unit->supervisor, walk->awaited, unit, want, cause->text);
     supervisor_changed(unit->supervisor);
 }
 
@@ -59,7 +59,7 @@ bool goal_goes_down(const struct unit *unit)
 static void take_down(struct unit *unit, void *arg)
 {
     const struct walk *walk = arg;
-    struct walk further = {walk->cause, walk->errand, unit};
+    struct walk further = {walk->cause, walk->awaited, unit};
 
     /* One that rests is left alone, unless it was named. */
     if ((walk->because && unit_is_down(unit)) || !is_first_visit(unit))
@@ -68,13 +68,13 @@ static void take_down(struct unit *unit, void *arg)
     unit->goal = GOAL_DOWN;
     unit->held = true;
     unit->give_up = unit->revived = false;
-    want(walk, unit, ERRAND_DOWN, &unit->cause);
-    tree_each_requirer(unit, take_down, &further);
+    want(walk, unit, AWAITED_DOWN, &unit->cause);
+    dependencies_each_requirer(unit, take_down, &further);
 }
 
-void goal_down(struct unit *unit, const struct cause *cause, struct errand *errand)
+void goal_down(struct unit *unit, const struct cause *cause, struct awaited *awaited)
 {
-    struct walk walk = {cause, errand, NULL};
+    struct walk walk = {cause, awaited, NULL};
 
     unit->supervisor->mark++;
     take_down(unit, &walk);
@@ -85,7 +85,7 @@ void goal_down(struct unit *unit, const struct cause *cause, struct errand *erra
 static void bounce(struct unit *unit, void *arg)
 {
     const struct walk *walk = arg;
-    struct walk further = {walk->cause, walk->errand, unit};
+    struct walk further = {walk->cause, walk->awaited, unit};
     struct unit *other;
 
     if (!is_first_visit(unit))
@@ -101,8 +101,8 @@ static void bounce(struct unit *unit, void *arg)
     unit->goal = GOAL_BOUNCE;
     unit->spent = true;
     unit->revived = unit->revived || unit->cause.kind == CAUSE_OPERATOR;
-    want(walk, unit, ERRAND_UP, &unit->cause);
-    tree_each_requirer(unit, bounce, &further);
+    want(walk, unit, AWAITED_UP, &unit->cause);
+    dependencies_each_requirer(unit, bounce, &further);
     /* Such a host ends as a whole. */
     if (unit->attached && host_is_foreign(unit->tenancy->host))
         LIST_FOREACH (other, &unit->tenancy->units, tenancy_list)
@@ -110,17 +110,17 @@ static void bounce(struct unit *unit, void *arg)
                 bounce(other, &further);
 }
 
-void goal_bounce(struct unit *unit, const struct cause *cause, struct errand *errand)
+void goal_bounce(struct unit *unit, const struct cause *cause, struct awaited *awaited)
 {
-    struct walk walk = {cause, errand, NULL};
+    struct walk walk = {cause, awaited, NULL};
 
     unit->supervisor->mark++;
     bounce(unit, &walk);
 }
 
-void goal_fall(struct unit *unit, const struct cause *cause, struct errand *errand)
+void goal_fall(struct unit *unit, const struct cause *cause, struct awaited *awaited)
 {
-    struct walk walk = {cause, errand, unit};
+    struct walk walk = {cause, awaited, unit};
 
     unit->supervisor->mark++;
     unit->mark = unit->supervisor->mark;
@@ -128,7 +128,7 @@ void goal_fall(struct unit *unit, const struct cause *cause, struct errand *erra
     unit->goal = GOAL_DOWN;
     unit->spent = true;
     supervisor_changed(unit->supervisor);
-    tree_each_requirer(unit, bounce, &walk);
+    dependencies_each_requirer(unit, bounce, &walk);
 }
 
 void goal_renew(struct unit *unit, const struct cause *cause)
@@ -149,7 +149,7 @@ void goal_renew(struct unit *unit, const struct cause *cause)
 static void bring_up(struct unit *unit, const struct walk *walk)
 {
     struct cause cause = find_cause(walk, "requires it");
-    struct walk further = {walk->cause, walk->errand, unit};
+    struct walk further = {walk->cause, walk->awaited, unit};
     struct unit_input input = {.cause = &cause};
 
     if (unit->removed || !is_first_visit(unit))
@@ -160,7 +160,7 @@ static void bring_up(struct unit *unit, const struct walk *walk)
     unit->held = false;
     unit->give_up = false;
     unit->wanted = true;
-    want(walk, unit, ERRAND_UP, &cause);
+    want(walk, unit, AWAITED_UP, &cause);
     /* If a unit that it requires has gone meanwhile, the next settling stops it. A spent unit, which may be dead or of another
      * file by now, stops and starts. */
     if (unit->goal == GOAL_DOWN && unit->spent) {
@@ -178,9 +178,9 @@ static void bring_up(struct unit *unit, const struct walk *walk)
         unit_handle(unit, UNIT_EVENT_START, &input);
 }
 
-void goal_up(struct unit *unit, const struct cause *cause, struct errand *errand)
+void goal_up(struct unit *unit, const struct cause *cause, struct awaited *awaited)
 {
-    struct walk walk = {cause, errand, NULL};
+    struct walk walk = {cause, awaited, NULL};
 
     unit->supervisor->mark++;
     bring_up(unit, &walk);
@@ -196,7 +196,7 @@ static void follow_requirement(struct unit *unit)
 
     if (unit->goal != GOAL_NONE || (unit->state != UNIT_READY && unit->state != UNIT_STARTING))
         return;
-    missing = tree_missing(unit);
+    missing = dependencies_missing(unit);
     if (!missing)
         return;
     snprintf(cause.text, sizeof(cause.text), "module %s, which it requires, is %s", missing->name,
@@ -226,7 +226,7 @@ static bool step_down(struct unit *unit, bool force)
         unit->goal = GOAL_NONE;
         return true;
     }
-    if (!force && tree_is_used(unit))
+    if (!force && dependencies_is_used(unit))
         return false;
     unit->goal = GOAL_NONE;
     unit_handle(unit, UNIT_EVENT_STOP, &input);
@@ -239,7 +239,7 @@ static bool step_bounce(struct unit *unit, bool force)
     struct unit_input input = {.cause = &cause};
 
     /* It comes back from this stop too; what follows a failure is decided at its end. */
-    if (unit->state == UNIT_STOPPING || (!force && tree_is_used(unit)))
+    if (unit->state == UNIT_STOPPING || (!force && dependencies_is_used(unit)))
         return false;
     unit->goal = GOAL_NONE;
     if (unit_is_running(unit) || unit->attached) {
@@ -269,7 +269,7 @@ static bool has_goal(const struct unit *unit)
     return unit->goal != GOAL_NONE;
 }
 
-void goals_settle(struct supervisor *supervisor)
+void goals_reconcile(struct supervisor *supervisor)
 {
     bool stepped = false, any = false;
     struct unit *unit;
@@ -283,7 +283,7 @@ void goals_settle(struct supervisor *supervisor)
         return;
     LIST_FOREACH (unit, &supervisor->units, list)
         stepped = step(unit, false) || stepped;
-    unit = stepped ? NULL : tree_untie(supervisor, has_goal);
+    unit = stepped ? NULL : dependencies_untie(supervisor, has_goal);
     if (unit)
         stepped = step(unit, true);
     if (stepped)

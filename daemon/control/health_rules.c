@@ -25,7 +25,7 @@ static char *cut_to_ms(int64_t ns, char *buffer, size_t size)
     return duration_format(ns / NSEC_PER_MSEC * NSEC_PER_MSEC, buffer, size);
 }
 
-void judge_task(struct snapshot_task *task, bool essential, int64_t now)
+void health_of_task(struct snapshot_task *task, bool essential, int64_t now)
 {
     const struct scoreboard_task *r = task->record;
     enum health bad = essential ? HEALTH_FAIL : HEALTH_WARN;
@@ -49,7 +49,7 @@ void judge_task(struct snapshot_task *task, bool essential, int64_t now)
     }
 }
 
-enum health judge_pool(const struct scoreboard_pool *pool, const char **ret_output)
+enum health health_of_pool(const struct scoreboard_pool *pool, const char **ret_output)
 {
     /* A failure that a success has followed is history. */
     bool failing = pool->last_failure_at > pool->succeeded_at;
@@ -58,7 +58,7 @@ enum health judge_pool(const struct scoreboard_pool *pool, const char **ret_outp
     return failing ? HEALTH_WARN : HEALTH_PASS;
 }
 
-static void judge_state(struct snapshot_module *module, const struct unit *unit, enum phase phase)
+static void state_health(struct snapshot_module *module, const struct unit *unit, enum phase phase)
 {
     bool first_start = phase <= PHASE_STARTING;
     const char *activity = unit->activity;
@@ -97,7 +97,7 @@ static void judge_state(struct snapshot_module *module, const struct unit *unit,
                  unit->reason[0] ? ": " : "", unit->reason, activity[0] ? "; " : "", activity);
 }
 
-bool judge_has_recovered(const struct snapshot_module *module, const struct unit *unit)
+bool health_has_recovered(const struct snapshot_module *module, const struct unit *unit)
 {
     for (size_t i = 0; i < module->task_count; i++) {
         const struct scoreboard_task *task = module->tasks[i].record;
@@ -113,8 +113,8 @@ bool judge_has_recovered(const struct snapshot_module *module, const struct unit
 
 /* What its own health() says, or that it should have answered by now: then its last answer is two intervals
  * old, and says nothing of how the module is. */
-static void judge_own_health(struct snapshot_module *module, const struct unit *unit,
-                             const struct scoreboard_module *record, int64_t now)
+static void own_health(struct snapshot_module *module, const struct unit *unit,
+                       const struct scoreboard_module *record, int64_t now)
 {
     enum health bad = module->essential ? HEALTH_FAIL : HEALTH_WARN;
     int64_t since = MAX(record->health_at, unit->ready_since);
@@ -132,13 +132,13 @@ static void judge_own_health(struct snapshot_module *module, const struct unit *
     }
 }
 
-void judge_module(struct snapshot_module *module, const struct unit *unit, enum phase phase,
-                  const struct scoreboard_module *record, int64_t now)
+void health_of_module(struct snapshot_module *module, const struct unit *unit, enum phase phase,
+                      const struct scoreboard_module *record, int64_t now)
 {
     const char *text;
 
     module->health = HEALTH_PASS;
-    judge_state(module, unit, phase);
+    state_health(module, unit, phase);
     if (module->leaving) {
         /* Nobody misses it. */
         module->health = HEALTH_PASS;
@@ -155,7 +155,7 @@ void judge_module(struct snapshot_module *module, const struct unit *unit, enum 
     for (size_t i = 0; i < module->task_count; i++)
         worsen(&module->health, module->tasks[i].health);
     for (size_t i = 0; i < module->pool_count; i++)
-        worsen(&module->health, judge_pool(&module->pools[i], &text));
+        worsen(&module->health, health_of_pool(&module->pools[i], &text));
     if (unit->state == UNIT_READY && unit->attached && host_scoreboard(unit->tenancy->host) &&
         !scoreboard_is_intact(host_scoreboard(unit->tenancy->host))) {
         worsen(&module->health, module->essential ? HEALTH_FAIL : HEALTH_WARN);
@@ -169,12 +169,12 @@ void judge_module(struct snapshot_module *module, const struct unit *unit, enum 
         snprintf(module->output, sizeof(module->output), "its process is stopped by a signal");
     }
     if (unit->state == UNIT_READY)
-        judge_own_health(module, unit, record, now);
+        own_health(module, unit, record, now);
     if (module->crash)
         worsen(&module->health, HEALTH_WARN);
 }
 
-void judge_all(struct snapshot *snapshot)
+void health_of_all(struct snapshot *snapshot)
 {
     bool essential_ready = true;
 

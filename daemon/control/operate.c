@@ -16,7 +16,7 @@
 
 struct waiter {
     struct list list;
-    struct errand *errand;
+    struct awaited *awaited;
     operate_fn done;
     void *arg;
     bool starts; /* and a task that stays stopped is none that was started */
@@ -31,7 +31,7 @@ static void tell(struct waiter *waiter, int code, const char *text)
 {
     list_remove(&waiter->list);
     waiter->done(code, text, waiter->arg);
-    errand_end(waiter->errand);
+    awaited_end(waiter->awaited);
     free(waiter);
 }
 
@@ -51,7 +51,7 @@ static int begin_waiting(struct supervisor *supervisor, const char *what, operat
     if (!waiter)
         return -ENOMEM;
     *waiter = (struct waiter){.done = done, .arg = arg};
-    if (errand_begin(supervisor, what, &waiter->errand) < 0) {
+    if (awaited_begin(supervisor, what, &waiter->awaited) < 0) {
         free(waiter);
         return -ENOMEM;
     }
@@ -61,14 +61,14 @@ static int begin_waiting(struct supervisor *supervisor, const char *what, operat
 }
 
 /* In the hosts that it leaves it is stopped already: a stop waits for these, too. */
-static void add_leaving(struct errand *errand, struct unit *unit, const char *what)
+static void add_leaving(struct awaited *awaited, struct unit *unit, const char *what)
 {
     struct supervisor *supervisor = unit->supervisor;
     struct unit *other;
 
     LIST_FOREACH (other, supervisor_name_bucket(supervisor, unit->name), name_list)
         if (other->removed && !unit_is_down(other) && strcmp(other->name, unit->name) == 0)
-            errand_add(supervisor, errand, other, ERRAND_DOWN, what);
+            awaited_add(supervisor, awaited, other, AWAITED_DOWN, what);
 }
 
 /* The name of a task of the module that an error has stopped, and that a start of the module, which runs, does not
@@ -104,7 +104,7 @@ int operate(struct unit *unit, enum operation operation, const struct cause *cau
     static const char *const names[] = {"start", "stop", "restart"};
     struct supervisor *supervisor = unit->supervisor;
     struct waiter *waiter = NULL;
-    struct errand *errand = NULL;
+    struct awaited *awaited = NULL;
     struct scoreboard_task task;
     char what[96];
 
@@ -114,20 +114,21 @@ int operate(struct unit *unit, enum operation operation, const struct cause *cau
     if (done && begin_waiting(supervisor, what, done, arg, &waiter) < 0)
         return -ENOMEM;
     log_notice("[%s] %s: %s", unit->name, names[operation], cause->text);
-    errand = waiter ? waiter->errand : NULL;
-    errand_add(supervisor, errand, unit, operation == OPERATE_STOP ? ERRAND_DOWN : ERRAND_UP, what);
+    awaited = waiter ? waiter->awaited : NULL;
+    awaited_add(supervisor, awaited, unit, operation == OPERATE_STOP ? AWAITED_DOWN : AWAITED_UP,
+                what);
     if (operation == OPERATE_STOP) {
-        goal_down(unit, cause, errand);
-        add_leaving(errand, unit, what);
+        goal_down(unit, cause, awaited);
+        add_leaving(awaited, unit, what);
     } else {
         bool runs = unit->state == UNIT_READY || unit->state == UNIT_STARTING;
 
-        goal_up(unit, cause, errand);
+        goal_up(unit, cause, awaited);
         if (operation == OPERATE_RESTART && runs)
-            goal_bounce(unit, cause, errand);
+            goal_bounce(unit, cause, awaited);
     }
-    if (errand)
-        errand_depart(errand);
+    if (awaited)
+        awaited_depart(awaited);
     if (waiter)
         waiter->starts = operation == OPERATE_START;
     if (waiter && waiter->starts && unit->goal == GOAL_NONE && find_stopped_task(unit, &task))
@@ -136,7 +137,7 @@ int operate(struct unit *unit, enum operation operation, const struct cause *cau
     return 0;
 }
 
-static void tell_item(struct waiter *waiter, const struct errand_item *item)
+static void tell_item(struct waiter *waiter, const struct awaited_item *item)
 {
     char text[1000];
 
@@ -148,19 +149,19 @@ static void tell_item(struct waiter *waiter, const struct errand_item *item)
 /* What was asked for comes first; what went along is named only where that has arrived. */
 static void look_at(struct waiter *waiter)
 {
-    const struct errand *errand = waiter->errand;
-    const struct errand_item *first = &errand->items[0];
+    const struct awaited *awaited = waiter->awaited;
+    const struct awaited_item *first = &awaited->items[0];
     struct scoreboard_task task;
 
     if (first->settled && first->code == -ECANCELED) {
         tell_item(waiter, first);
         return;
     }
-    if (!errand_is_settled(errand))
+    if (!awaited_is_over(awaited))
         return;
-    for (size_t i = 0; i < errand->count; i++)
-        if (errand->items[i].code < 0) {
-            tell_item(waiter, &errand->items[i]);
+    for (size_t i = 0; i < awaited->count; i++)
+        if (awaited->items[i].code < 0) {
+            tell_item(waiter, &awaited->items[i]);
             return;
         }
     if (waiter->starts && first->unit && find_stopped_task(first->unit, &task))
@@ -169,7 +170,7 @@ static void look_at(struct waiter *waiter)
         tell(waiter, 0, "");
 }
 
-void operate_settle(struct supervisor *supervisor)
+void operate_reconcile(struct supervisor *supervisor)
 {
     struct waiter *waiter, *next;
 

@@ -3,7 +3,7 @@
  * What people do to single modules: start, stop, restart. Modules that require one go down before it
  * and, in a restart, come up after it; a start brings up what the module requires.
  *
- * Operations set goals (goal.h), and wait for an errand. What a person stopped stays down until a person
+ * Operations set goals (goal.h), and wait for an awaited. What a person stopped stays down until a person
  * starts it: no reload and no restart of another module does.
  */
 #ifndef REEVE_DAEMON_CONTROL_OPERATE_H
@@ -42,6 +42,6 @@ int operate(struct unit *unit, enum operation operation, const struct cause *cau
             void *arg);
 
 /* Called in each settling, when all steps have been taken: tells who waits. */
-void operate_settle(struct supervisor *supervisor);
+void operate_reconcile(struct supervisor *supervisor);
 
 #endif

@@ -82,10 +82,10 @@ static void promote_waiters(struct supervisor *supervisor)
 /* What did not arrive, by name. Whatever waits for an operation since has been told there. */
 static void add_errors(struct supervisor *supervisor)
 {
-    const struct errand *errand = supervisor->reload_errand;
+    const struct awaited *awaited = supervisor->reload_awaited;
 
-    for (size_t i = 0; i < errand->count; i++) {
-        const struct errand_item *item = &errand->items[i];
+    for (size_t i = 0; i < awaited->count; i++) {
+        const struct awaited_item *item = &awaited->items[i];
         const struct config_module *settings = item->unit ? item->unit->settings : NULL;
 
         if (!item->settled)
@@ -113,18 +113,18 @@ static void add_notes(struct supervisor *supervisor)
 
 static void finish_if_settled(struct supervisor *supervisor)
 {
-    if (!errand_is_settled(supervisor->reload_errand) && supervisor->phase < PHASE_DRAINING)
+    if (!awaited_is_over(supervisor->reload_awaited) && supervisor->phase < PHASE_DRAINING)
         return;
     add_errors(supervisor);
     add_notes(supervisor);
-    errand_end(TAKE_PTR(supervisor->reload_errand));
+    awaited_end(TAKE_PTR(supervisor->reload_awaited));
     end(supervisor);
 }
 
 void reload_finish(struct supervisor *supervisor)
 {
     check_cancel(TAKE_PTR(supervisor->check));
-    errand_end(TAKE_PTR(supervisor->reload_errand));
+    awaited_end(TAKE_PTR(supervisor->reload_awaited));
     promote_waiters(supervisor);
     if (!list_is_empty(&supervisor->waiters))
         config_error(&supervisor->reload_errors, supervisor->config_path, 0,
@@ -271,9 +271,9 @@ static void give_up(struct supervisor *supervisor)
     refuse_next(supervisor);
 }
 
-void reload_settle(struct supervisor *supervisor)
+void reload_reconcile(struct supervisor *supervisor)
 {
-    if (supervisor->reload_errand)
+    if (supervisor->reload_awaited)
         finish_if_settled(supervisor);
     if (supervisor->phase >= PHASE_DRAINING)
         give_up(supervisor);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * First every unit has its new settings, and so the whole new order among them is known; then the goals
- * are set, and goals_settle() goes through them in that order.
+ * are set, and goals_reconcile() goes through them in that order.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -75,7 +75,7 @@ static void set_all_settings(struct supervisor *supervisor)
             unit_leave(unit);
     for (size_t i = 0; i < config->module_count; i++)
         set_settings(supervisor, config->modules[i]);
-    tree_link(supervisor);
+    dependencies_link(supervisor);
     LIST_FOREACH (tenancy, &supervisor->tenancies, list)
         tenancy_set_grace(tenancy);
     host_stops_resume(supervisor->host_stops);
@@ -90,9 +90,9 @@ static void go(struct supervisor *supervisor, struct unit *unit)
 
     if (!stays)
         log_info("[%s] new settings: remove", unit->name);
-    errand_add(supervisor, supervisor->reload_errand, unit, ERRAND_DOWN, "a reload");
+    awaited_add(supervisor, supervisor->reload_awaited, unit, AWAITED_DOWN, "a reload");
     unit->give_up = false;
-    goal_fall(unit, &cause, supervisor->reload_errand);
+    goal_fall(unit, &cause, supervisor->reload_awaited);
 }
 
 static void start(struct supervisor *supervisor, struct unit *unit, enum unit_event event,
@@ -101,7 +101,7 @@ static void start(struct supervisor *supervisor, struct unit *unit, enum unit_ev
     struct cause cause = make_cause(why);
     struct unit_input input = {.cause = &cause};
 
-    errand_add(supervisor, supervisor->reload_errand, unit, ERRAND_UP, "a reload");
+    awaited_add(supervisor, supervisor->reload_awaited, unit, AWAITED_UP, "a reload");
     unit_handle(unit, event, unit->starts > 0 ? &input : NULL);
 }
 
@@ -147,10 +147,10 @@ static void restart(struct supervisor *supervisor, struct unit *unit,
         return;
     }
     unit->wanted = true;
-    errand_add(supervisor, supervisor->reload_errand, unit, ERRAND_UP, "a reload");
-    goal_bounce(unit, &cause, supervisor->reload_errand);
+    awaited_add(supervisor, supervisor->reload_awaited, unit, AWAITED_UP, "a reload");
+    goal_bounce(unit, &cause, supervisor->reload_awaited);
     if (new_process && unit->attached)
-        tenancy_condemn(unit->tenancy, &cause, supervisor->reload_errand);
+        tenancy_condemn(unit->tenancy, &cause, supervisor->reload_awaited);
 }
 
 static void set_goal(struct supervisor *supervisor, const struct reload_change *change)
@@ -195,7 +195,7 @@ static void keep(struct supervisor *supervisor, const struct reload_change *chan
     unit_renew_start(unit);
     /* This reload waits, too, for a module that an earlier one restarts or gives its options to. */
     if (change->because || unit->reloading || restarts_for_reload(unit))
-        errand_add(supervisor, supervisor->reload_errand, unit, ERRAND_UP, "a reload");
+        awaited_add(supervisor, supervisor->reload_awaited, unit, AWAITED_UP, "a reload");
 }
 
 /* With what it requires, unless that does not run, and so takes nobody along. */
@@ -208,7 +208,7 @@ static void take_along(struct supervisor *supervisor, const struct reload_change
     if (unit->goal == GOAL_NONE)
         restart(supervisor, unit, change);
     else
-        errand_add(supervisor, supervisor->reload_errand, unit, ERRAND_UP, "a reload");
+        awaited_add(supervisor, supervisor->reload_awaited, unit, AWAITED_UP, "a reload");
 }
 
 /* The others have their goals by now: who restarts anyway has no need of a reload, but its restart is waited for. */
@@ -221,7 +221,7 @@ static void give_options(struct supervisor *supervisor, const struct reload_chan
     if (unit->goal == GOAL_NONE || !unit_is_running(unit))
         start(supervisor, unit, UNIT_EVENT_RELOAD, "reload: its options changed");
     else
-        errand_add(supervisor, supervisor->reload_errand, unit, ERRAND_UP, "a reload");
+        awaited_add(supervisor, supervisor->reload_awaited, unit, AWAITED_UP, "a reload");
 }
 
 int reload_apply(struct supervisor *supervisor)
@@ -231,10 +231,10 @@ int reload_apply(struct supervisor *supervisor)
     struct unit *unit;
     size_t count;
 
-    if (errand_begin(supervisor, "a reload", &supervisor->reload_errand) < 0)
+    if (awaited_begin(supervisor, "a reload", &supervisor->reload_awaited) < 0)
         return -ENOMEM;
     if (reload_find_changes(supervisor, config, &supervisor->steady, &changes, &count) < 0) {
-        errand_end(TAKE_PTR(supervisor->reload_errand));
+        awaited_end(TAKE_PTR(supervisor->reload_awaited));
         return -ENOMEM;
     }
     set_all_settings(supervisor);
@@ -250,7 +250,7 @@ int reload_apply(struct supervisor *supervisor)
     for (size_t i = 0; i < count; i++)
         keep(supervisor, &changes[i]);
     reload_free_changes(changes, count);
-    errand_depart(supervisor->reload_errand);
+    awaited_depart(supervisor->reload_awaited);
     config_keep_fixed(config, supervisor->config);
     config_free(supervisor->config);
     supervisor->config = config_ref(config);

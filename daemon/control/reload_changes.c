@@ -179,7 +179,7 @@ static bool holds_up(struct supervisor *supervisor, const struct reload_change *
     if (unit_is_down(unit))
         return required && unit->goal == GOAL_NONE;
     if (unit->state == UNIT_WAITING)
-        return tree_wait(unit, NULL) >= (required ? TREE_LATER : TREE_NEVER);
+        return dependencies_wait(unit, NULL) >= (required ? WAIT_LATER : WAIT_NEVER);
     return unit->state == UNIT_BACKOFF && unit->goal == GOAL_NONE;
 }
 

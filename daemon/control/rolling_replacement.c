@@ -58,7 +58,7 @@ static bool moves(struct unit *unit)
     if (unit->state == UNIT_BACKOFF)
         return unit->rolled;
     if (unit->state == UNIT_WAITING)
-        return unit->rolled && tree_wait(unit, NULL) != TREE_NEVER;
+        return unit->rolled && dependencies_wait(unit, NULL) != WAIT_NEVER;
     return unit_is_moving(unit);
 }
 
@@ -91,7 +91,7 @@ static void replace_next(struct supervisor *supervisor)
         }
 }
 
-void roll_settle(struct supervisor *supervisor)
+void rolling_replacement_reconcile(struct supervisor *supervisor)
 {
     struct tenancy *tenancy;
     struct cause cause;

@@ -12,6 +12,6 @@
 struct supervisor;
 
 /* Called in each settling: replaces the next one when nothing else moves. */
-void roll_settle(struct supervisor *supervisor);
+void rolling_replacement_reconcile(struct supervisor *supervisor);
 
 #endif

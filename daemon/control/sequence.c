@@ -81,7 +81,7 @@ static void count_claims(struct supervisor *supervisor, struct turn *turn)
             continue;
         if ((unit->state == UNIT_STOPPING && unit->wanted) ||
             (unit->state == UNIT_WAITING && absent && unit->goal == GOAL_NONE &&
-             tree_wait(unit, &culprit) == TREE_MAY))
+             dependencies_wait(unit, &culprit) == WAIT_MAY))
             turn->coming += make_claim(unit, CLAIM_COMING);
         else if (unit->state == UNIT_BACKOFF && absent)
             turn->later += make_claim(unit, CLAIM_LATER);
@@ -136,17 +136,17 @@ static void take_room(struct unit *unit, struct turn *turn)
 static void start_one(struct supervisor *supervisor, struct unit *unit, struct turn *turn)
 {
     const struct unit *culprit;
-    enum tree_wait wait = tree_wait(unit, &culprit);
+    enum dependencies_wait wait = dependencies_wait(unit, &culprit);
     bool absent = host_state(unit->tenancy->host) == HOST_ABSENT;
 
-    if (wait == TREE_MAY && awaits_descriptors(unit, turn)) {
+    if (wait == WAIT_MAY && awaits_descriptors(unit, turn)) {
         string_copy(unit->reason, sizeof(unit->reason),
                     "waits for the descriptors of modules that stop");
         return;
     }
-    if (wait == TREE_MAY)
+    if (wait == WAIT_MAY)
         unit_handle(unit, UNIT_EVENT_PROCEED, NULL);
-    else if (wait == TREE_MOVES && !culprit)
+    else if (wait == WAIT_MOVES && !culprit)
         tenancy_make_room(unit);
     if (unit->state == UNIT_STARTING) {
         pace_begin(&supervisor->pace, unit);
@@ -156,7 +156,7 @@ static void start_one(struct supervisor *supervisor, struct unit *unit, struct t
             take_room(unit, turn);
     }
     if (unit->state == UNIT_WAITING)
-        tree_describe_wait(unit, unit->reason, sizeof(unit->reason));
+        dependencies_describe_wait(unit, unit->reason, sizeof(unit->reason));
 }
 
 /* From the one behind the last that was begun: those that fall at once, and wait again, do not take the turns of others.
@@ -206,7 +206,7 @@ static void end_waits(struct supervisor *supervisor, struct turn *turn)
 }
 
 /* What never ran, or a person has asked for, goes before what fell. */
-void turns_start(struct supervisor *supervisor)
+void sequence_start(struct supervisor *supervisor)
 {
     struct turn turn = {.begun = clock_monotonic()};
 
@@ -233,7 +233,7 @@ static bool stop_one(struct supervisor *supervisor, struct unit *unit)
     return true;
 }
 
-bool turns_stop(struct supervisor *supervisor)
+bool sequence_stop(struct supervisor *supervisor)
 {
     struct unit_input input = {.cause = &supervisor->cause};
     bool all_down = true, stopped = false;
@@ -244,7 +244,7 @@ bool turns_stop(struct supervisor *supervisor)
         if (is_up(unit)) {
             all_down = false;
             unit->wanted = false;
-            if (unit->state == UNIT_STOPPING || !tree_may_stop(unit))
+            if (unit->state == UNIT_STOPPING || !dependencies_may_stop(unit))
                 continue;
             if (stopped && !has_time(supervisor, begun))
                 break;
@@ -252,7 +252,7 @@ bool turns_stop(struct supervisor *supervisor)
             if (!stop_one(supervisor, unit))
                 break;
         }
-    unit = stopped ? NULL : tree_untie(supervisor, is_up);
+    unit = stopped ? NULL : dependencies_untie(supervisor, is_up);
     if (unit)
         unit_handle(unit, UNIT_EVENT_STOP, &input);
     return all_down;

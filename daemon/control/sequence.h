@@ -7,8 +7,8 @@
 
 struct supervisor;
 
-void turns_start(struct supervisor *supervisor);
+void sequence_start(struct supervisor *supervisor);
 /* Of all that are up. Returns whether none is. */
-bool turns_stop(struct supervisor *supervisor);
+bool sequence_stop(struct supervisor *supervisor);
 
 #endif

@@ -38,7 +38,7 @@ const char *phase_name(enum phase phase)
  * host, it is one that it goes on. */
 static void forgive_loss(struct scoreboard_task *task, int64_t now)
 {
-    if (!tally_has_lost(task) || task->busy_until > 0 || !scoreboard_task_has_overrun(task, now))
+    if (!counters_has_lost(task) || task->busy_until > 0 || !scoreboard_task_has_overrun(task, now))
         return;
     task->last_code = 0;
     task->last_text[0] = '\0';
@@ -46,19 +46,19 @@ static void forgive_loss(struct scoreboard_task *task, int64_t now)
 }
 
 /* Takes over the records. */
-static int take_tasks(struct snapshot_module *module, const struct tally *tally, int64_t now)
+static int take_tasks(struct snapshot_module *module, const struct counters *counters, int64_t now)
 {
-    module->records = tally->tasks;
-    if (tally->task_count == 0)
+    module->records = counters->tasks;
+    if (counters->task_count == 0)
         return 0;
-    module->tasks = reallocarray(NULL, tally->task_count, sizeof(*module->tasks));
+    module->tasks = reallocarray(NULL, counters->task_count, sizeof(*module->tasks));
     if (!module->tasks)
         return -ENOMEM;
-    module->task_count = tally->task_count;
-    for (size_t i = 0; i < tally->task_count; i++) {
+    module->task_count = counters->task_count;
+    for (size_t i = 0; i < counters->task_count; i++) {
         module->tasks[i].record = &module->records[i];
         forgive_loss(&module->records[i], now);
-        judge_task(&module->tasks[i], module->essential, now);
+        health_of_task(&module->tasks[i], module->essential, now);
     }
     return 0;
 }
@@ -85,7 +85,7 @@ static bool is_shown(const struct unit *unit)
  * leaves has not done since its crash. */
 static int take_last(struct snapshot_module *module, const struct unit *unit)
 {
-    if (unit->crash.summary[0] != '\0' && !module->leaving && !judge_has_recovered(module, unit)) {
+    if (unit->crash.summary[0] != '\0' && !module->leaving && !health_has_recovered(module, unit)) {
         module->crash = malloc(sizeof(*module->crash));
         if (!module->crash)
             return -ENOMEM;
@@ -108,7 +108,7 @@ static int take_module(struct unit *unit, const struct snapshot *snapshot,
     const struct unit *configured =
         unit->removed ? supervisor_find(unit->supervisor, unit->name) : unit;
     struct scoreboard_module record;
-    struct tally tally;
+    struct counters counters;
     int r;
 
     memset(module, 0, offsetof(struct snapshot_module, output));
@@ -132,12 +132,12 @@ static int take_module(struct unit *unit, const struct snapshot *snapshot,
     module->hangs = unit->hangs;
     module->jobs_lost = unit->jobs_lost;
     string_copy(module->host, sizeof(module->host), host_name(host));
-    r = tally_copy(&unit->tally, board, unit->slot, &tally);
+    r = counters_copy(&unit->counters, board, unit->slot, &counters);
     if (r < 0)
         return r;
-    module->pools = tally.pools;
-    module->pool_count = tally.pool_count;
-    r = take_tasks(module, &tally, snapshot->taken);
+    module->pools = counters.pools;
+    module->pool_count = counters.pool_count;
+    r = take_tasks(module, &counters, snapshot->taken);
     if (r == 0)
         r = take_last(module, unit);
     if (r < 0)
@@ -147,7 +147,7 @@ static int take_module(struct unit *unit, const struct snapshot *snapshot,
     module->ready =
         unit->state == UNIT_READY && !unit->removed && record.state != SCOREBOARD_MODULE_STOPPED;
     module->health_at = record.health_at;
-    judge_module(module, unit, snapshot->phase, &record, snapshot->taken);
+    health_of_module(module, unit, snapshot->phase, &record, snapshot->taken);
     return 0;
 }
 
@@ -195,7 +195,7 @@ int snapshot_take(struct supervisor *supervisor, struct snapshot **ret_snapshot)
             snapshot_free(snapshot);
             return -ENOMEM;
         }
-    judge_all(snapshot);
+    health_of_all(snapshot);
     *ret_snapshot = snapshot;
     return 0;
 }

@@ -51,7 +51,7 @@ struct snapshot_module {
 };
 
 struct snapshot {
-    struct supervisor *supervisor; /* whose it is: for bill_take() */
+    struct supervisor *supervisor; /* whose it is: for usage_report_take() */
     int64_t taken;                 /* monotonic */
     int64_t taken_realtime;
     int64_t started_at;

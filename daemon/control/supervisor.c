@@ -3,7 +3,7 @@
  * The life of the whole: phases, and the settling after every change.
  *
  * Whatever happens to a unit only marks the supervisor as changed; in the next turn of the loop
- * supervisor_settle() looks at all units and takes each step that has become possible: proceed with a start,
+ * supervisor_reconcile() looks at all units and takes each step that has become possible: proceed with a start,
  * stop the next in the order, finish a phase. So every step is decided in one place and on a
  * consistent picture, never in the middle of a callback.
  */
@@ -44,8 +44,8 @@ void supervisor_changed(struct supervisor *supervisor)
 {
     supervisor->generation++;
     /* One that is due already keeps its place: where something changes all the time, it would else never come. */
-    if (loop_timer_due(supervisor->settle_timer) == 0)
-        loop_timer_arm(supervisor->settle_timer, supervisor->rested_at - clock_monotonic());
+    if (loop_timer_due(supervisor->reconcile_timer) == 0)
+        loop_timer_arm(supervisor->reconcile_timer, supervisor->rested_at - clock_monotonic());
 }
 
 void supervisor_fail(struct supervisor *supervisor, const char *text)
@@ -90,7 +90,7 @@ void supervisor_unit_changed(struct unit *unit, enum unit_state before)
     if (before == UNIT_STARTING && unit->state == UNIT_BACKOFF)
         unit->rolled = false;
     if (unit->state == UNIT_BACKOFF || unit_is_down(unit))
-        errands_note(unit);
+        awaited_note(unit);
     if (unit->state == UNIT_FAILED)
         unit_fell(unit);
     supervisor_changed(supervisor);
@@ -148,7 +148,7 @@ static bool is_started(struct supervisor *supervisor, struct unit *unit)
         return unit_is_down(unit);
     /* One that is down was not essential when it fell. */
     if (!unit_is_down(unit) && (unit->state != UNIT_WAITING || unit->goal != GOAL_NONE ||
-                                tree_wait(unit, &culprit) != TREE_NEVER))
+                                dependencies_wait(unit, &culprit) != WAIT_NEVER))
         return false;
     if (!unit_is_down(unit) && culprit && culprit->held)
         return true;
@@ -195,7 +195,7 @@ static void finish_stopping(struct supervisor *supervisor)
 /* What counts of the module goes on counting. */
 static void inherit(struct unit *heir, const struct unit *unit)
 {
-    tally_absorb(&heir->tally, &unit->tally);
+    counters_absorb(&heir->counters, &unit->counters);
     heir->starts += unit->starts;
     heir->restarts += unit->restarts;
     heir->crashes += unit->crashes;
@@ -229,7 +229,7 @@ static bool may_begin(const struct supervisor *supervisor)
            (supervisor->phase == PHASE_DRAINING && supervisor->ran);
 }
 
-void supervisor_settle(void *arg)
+void supervisor_reconcile(void *arg)
 {
     struct supervisor *supervisor = arg;
     int64_t begun = clock_monotonic(), ended;
@@ -238,20 +238,20 @@ void supervisor_settle(void *arg)
     if (supervisor->phase == PHASE_CHECKING)
         finish_checking(supervisor);
     if (may_begin(supervisor)) {
-        goals_settle(supervisor);
-        turns_start(supervisor);
+        goals_reconcile(supervisor);
+        sequence_start(supervisor);
     }
     if (supervisor->phase == PHASE_STARTING)
         finish_starting(supervisor);
-    if (supervisor->phase == PHASE_STOPPING && turns_stop(supervisor))
+    if (supervisor->phase == PHASE_STOPPING && sequence_stop(supervisor))
         finish_stopping(supervisor);
-    roll_settle(supervisor);
-    errands_settle(supervisor);
-    operate_settle(supervisor);
-    reload_settle(supervisor);
+    rolling_replacement_reconcile(supervisor);
+    awaited_reconcile(supervisor);
+    operate_reconcile(supervisor);
+    reload_reconcile(supervisor);
     if (supervisor->phase >= PHASE_DRAINING)
         plans_finish(&supervisor->plans);
-    watch_expect(supervisor->watch, 0);
+    watchdog_expect(supervisor->watchdog, 0);
     supervisor_notify(supervisor, SUPERVISOR_CHANGED);
     ended = clock_monotonic();
     supervisor->rested_at = ended + MIN(SETTLE_SHARE * (ended - begun), REST_MAX);
@@ -322,7 +322,7 @@ void supervisor_kill(struct supervisor *supervisor)
     /* During the drain-delay modules still run, and one whose host dies would be restarted. */
     if (supervisor->phase == PHASE_DRAINING)
         stop_modules(supervisor);
-    stray_hurry();
+    orphan_hurry();
     symbols_abandon(supervisor->symbols);
     supervisor_changed(supervisor);
     LIST_FOREACH (tenancy, &supervisor->tenancies, list)

@@ -13,11 +13,11 @@
 
 struct check;
 struct host_stops;
-struct ledger;
+struct last_runs;
 struct loop_timer;
 struct spawner;
 struct symbols;
-struct watch;
+struct watchdog;
 struct wire_message;
 
 /* Somebody who waits for a reload to end. */
@@ -43,7 +43,7 @@ struct supervisor {
     struct list names[NAME_BUCKETS]; /* the units again, by their names */
     struct list tenancies;
     struct list tenancy_names[NAME_BUCKETS]; /* and these, by the names of their hosts */
-    struct list errands;
+    struct list awaited_list;
     struct spawner *spawner;
     struct host_stops *host_stops;
     struct requests requests;
@@ -52,9 +52,9 @@ struct supervisor {
     struct plans plans;
     struct pace pace;
     struct unit *begun_last; /* NULL: none yet, or it is gone */
-    struct watch *watch;
+    struct watchdog *watchdog;
     struct zone_watch *zone_watch;
-    struct ledger *ledger;
+    struct last_runs *last_runs;
     struct symbols *symbols;
 
     enum phase phase;
@@ -67,9 +67,9 @@ struct supervisor {
     bool rolling;        /* hosts of another wire version are being replaced */
     uint64_t generation; /* raised by every change, so that a snapshot knows that it is old */
 
-    struct loop_timer *settle_timer; /* a change was made: look at all units soon */
-    int64_t rested_at;               /* the next look is not before that */
-    struct loop_timer *stop_timer;   /* drain-delay, then shutdown-timeout */
+    struct loop_timer *reconcile_timer; /* a change was made: look at all units soon */
+    int64_t rested_at;                  /* the next look is not before that */
+    struct loop_timer *stop_timer;      /* drain-delay, then shutdown-timeout */
 
     /* Errors of the first check, in the order in which hosts report them. */
     struct config_errors check_errors;
@@ -81,23 +81,23 @@ struct supervisor {
     struct config *new_config;
     struct config_errors reload_errors;
     struct strings reload_notes;
-    struct strings steady;        /* modules that take new options only by a restart */
-    struct errand *reload_errand; /* from when it is applied: the units that it touched */
-    struct list waiters;          /* for the reload under way */
-    struct list next_waiters;     /* asked during it: for the next */
+    struct strings steady;          /* modules that take new options only by a restart */
+    struct awaited *reload_awaited; /* from when it is applied: the units that it touched */
+    struct list waiters;            /* for the reload under way */
+    struct list next_waiters;       /* asked during it: for the next */
     bool reload_again;
     struct reload_counts reloads;
 };
 
 /* supervisor.c: what the timers and the watch over hosts call; arg: the supervisor. */
-void supervisor_settle(void *arg);
+void supervisor_reconcile(void *arg);
 void supervisor_stop_timer(void *arg);
 void supervisor_hosts_changed(void *arg);
 
 /* supervisor.c: something changed; all units are looked at in the next turn of the loop. */
 void supervisor_changed(struct supervisor *supervisor);
 
-/* Of modules that are not configured any more, the ledger keeps as much as is bounded. */
+/* Of modules that are not configured any more, the last_runs keeps as much as is bounded. */
 void supervisor_forget_strangers(struct supervisor *supervisor);
 /* A unit entered a state; before is the one that it left. */
 void supervisor_unit_changed(struct unit *unit, enum unit_state before);
@@ -115,7 +115,7 @@ void supervisor_hosts_restored(struct supervisor *supervisor);
 void supervisor_option_error(struct unit *unit, const struct wire_message *message);
 
 /* reload.c: called in each settling: ends a reload whose units have come to rest. */
-void reload_settle(struct supervisor *supervisor);
+void reload_reconcile(struct supervisor *supervisor);
 /* reload.c: the reload_timer: the next step of a beginning. */
 void reload_go_on(void *arg);
 /* The supervisor goes away: whoever waits is told. */

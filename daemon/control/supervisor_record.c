@@ -28,7 +28,7 @@ static void init_lists(struct supervisor *supervisor)
         list_init(&supervisor->tenancy_names[i]);
     }
     list_init(&supervisor->tenancies);
-    list_init(&supervisor->errands);
+    list_init(&supervisor->awaited_list);
     list_init(&supervisor->waiters);
     list_init(&supervisor->next_waiters);
     requests_init(&supervisor->requests);
@@ -40,7 +40,7 @@ static void init_lists(struct supervisor *supervisor)
 static int create_parts(struct supervisor *supervisor, const struct supervisor_options *options)
 {
     struct loop *loop = supervisor->loop;
-    int r = loop_timer_create(loop, supervisor_settle, supervisor, &supervisor->settle_timer);
+    int r = loop_timer_create(loop, supervisor_reconcile, supervisor, &supervisor->reconcile_timer);
 
     if (r == 0)
         r = loop_timer_create(loop, supervisor_stop_timer, supervisor, &supervisor->stop_timer);
@@ -53,15 +53,15 @@ static int create_parts(struct supervisor *supervisor, const struct supervisor_o
     if (r == 0)
         r = host_stops_create(loop, supervisor_hosts_changed, supervisor, &supervisor->host_stops);
     if (r == 0)
-        r = watch_create(supervisor, &supervisor->watch);
+        r = watchdog_create(supervisor, &supervisor->watchdog);
     if (r == 0)
         r = zone_watch_create(supervisor, &supervisor->zone_watch);
     if (r == 0)
-        r = ledger_create(loop, options->places.state, &supervisor->ledger);
+        r = last_runs_create(loop, options->places.state, &supervisor->last_runs);
     if (r == 0)
         r = symbols_create(supervisor, &supervisor->symbols);
     if (r == 0)
-        r = stray_start(loop, options->successor);
+        r = orphan_start(loop, options->successor);
     if (r == 0)
         r = cgroups_start(loop, options->successor);
     return r;
@@ -93,7 +93,7 @@ int supervisor_create(struct loop *loop, const struct supervisor_options *option
 
         r = unit_create(supervisor, config, config->modules[i], &unit);
     }
-    tree_link(supervisor);
+    dependencies_link(supervisor);
     if (r < 0) {
         supervisor_destroy(supervisor);
         return r;
@@ -119,22 +119,22 @@ static bool is_configured(const char *module, void *arg)
 
 void supervisor_forget_strangers(struct supervisor *supervisor)
 {
-    ledger_forget(supervisor->ledger, is_configured, supervisor->config);
+    last_runs_forget(supervisor->last_runs, is_configured, supervisor->config);
 }
 
 void supervisor_flush(struct supervisor *supervisor, void (*done)(void *arg), void *arg)
 {
-    ledger_flush(supervisor->ledger, done, arg);
+    last_runs_flush(supervisor->last_runs, done, arg);
 }
 
 void supervisor_give_up_flush(struct supervisor *supervisor)
 {
-    ledger_abandon(TAKE_PTR(supervisor->ledger));
+    last_runs_abandon(TAKE_PTR(supervisor->last_runs));
 }
 
 const char *supervisor_last_runs_path(const struct supervisor *supervisor)
 {
-    return ledger_path(supervisor->ledger);
+    return last_runs_path(supervisor->last_runs);
 }
 
 void supervisor_destroy(struct supervisor *supervisor)
@@ -148,15 +148,15 @@ void supervisor_destroy(struct supervisor *supervisor)
         unit_destroy(unit);
     symbols_destroy(supervisor->symbols);
     spawner_finish(supervisor->spawner);
-    stray_stop();
+    orphan_stop();
     cgroups_stop();
-    watch_destroy(supervisor->watch);
+    watchdog_destroy(supervisor->watchdog);
     zone_watch_destroy(supervisor->zone_watch);
     host_stops_destroy(supervisor->host_stops);
-    ledger_destroy(supervisor->ledger);
+    last_runs_destroy(supervisor->last_runs);
     spawner_destroy(supervisor->spawner);
     pace_finish(&supervisor->pace);
-    loop_timer_destroy(supervisor->settle_timer);
+    loop_timer_destroy(supervisor->reconcile_timer);
     loop_timer_destroy(supervisor->stop_timer);
     loop_timer_destroy(supervisor->reload_timer);
     config_errors_free(&supervisor->check_errors);

@@ -17,18 +17,18 @@
 #include "daemon/unit/tenancy.h"
 #include "daemon/unit/unit_serialize.h"
 
-#define OWN(kind, member) STATE_MEMBER(kind, struct supervisor, member, #member)
+#define OWN(kind, member) SERIALIZE_MEMBER(kind, struct supervisor, member, #member)
 
-static const struct state_field fields[] = {
-    OWN(STATE_INT, exit_code),
-    OWN(STATE_INT, started_at),
-    OWN(STATE_UINT, upgrades),
-    STATE_MEMBER(STATE_UINT, struct supervisor, requests.next_id, "next_request"),
-    STATE_MEMBER(STATE_UINT, struct supervisor, reloads.ended, "reloads"),
-    STATE_MEMBER(STATE_UINT, struct supervisor, reloads.failed, "reloads_failed"),
-    STATE_MEMBER(STATE_BOOL, struct supervisor, reloads.last_failed, "reload_failed_last"),
-    STATE_MEMBER(STATE_TEXT, struct supervisor, reloads.last_error, "reload_error_last"),
-    STATE_END,
+static const struct serialize_field fields[] = {
+    OWN(SERIALIZE_INT, exit_code),
+    OWN(SERIALIZE_INT, started_at),
+    OWN(SERIALIZE_UINT, upgrades),
+    SERIALIZE_MEMBER(SERIALIZE_UINT, struct supervisor, requests.next_id, "next_request"),
+    SERIALIZE_MEMBER(SERIALIZE_UINT, struct supervisor, reloads.ended, "reloads"),
+    SERIALIZE_MEMBER(SERIALIZE_UINT, struct supervisor, reloads.failed, "reloads_failed"),
+    SERIALIZE_MEMBER(SERIALIZE_BOOL, struct supervisor, reloads.last_failed, "reload_failed_last"),
+    SERIALIZE_MEMBER(SERIALIZE_TEXT, struct supervisor, reloads.last_error, "reload_error_last"),
+    SERIALIZE_END,
 };
 
 uint64_t supervisor_upgrades(const struct supervisor *supervisor)
@@ -74,7 +74,7 @@ static bool units_are_settled(const struct supervisor *supervisor, char *ret_wha
             what = "reloading";
         else if (unit->removed)
             what = "being removed";
-        else if (unit->goal != GOAL_NONE || (unit_is_running(unit) && tree_missing(unit)))
+        else if (unit->goal != GOAL_NONE || (unit_is_running(unit) && dependencies_missing(unit)))
             what = "about to be stopped";
         else if (unit_is_moving(unit) && unit->state != UNIT_WAITING)
             what = unit_state_words(unit->state);
@@ -97,7 +97,7 @@ bool supervisor_is_settled(const struct supervisor *supervisor, char *ret_what, 
         snprintf(ret_what, size, "a reload is under way");
     else if (supervisor_foreign_hosts(supervisor) > 0)
         snprintf(ret_what, size, "hosts are being replaced after an upgrade");
-    else if (ledger_is_writing(supervisor->ledger))
+    else if (last_runs_is_writing(supervisor->last_runs))
         snprintf(ret_what, size, "the times of last runs are being written to the disk");
     else if (!spawner_is_idle(supervisor->spawner))
         snprintf(ret_what, size, "a host is being started");
@@ -145,17 +145,17 @@ static json_t *save_hosts(struct supervisor *supervisor)
 
 json_t *supervisor_save(struct supervisor *supervisor, uint32_t scoreboard)
 {
-    json_t *json = state_write(fields, supervisor);
+    json_t *json = serialize(fields, supervisor);
 
     /* A host of another version is ended by a successor that cannot read its scoreboard. */
-    watch_note_schedules(supervisor->watch);
+    watchdog_note_schedules(supervisor->watchdog);
     if (!json || json_object_set_new(json, "wire", json_integer(wire_version)) < 0 ||
         json_object_set_new(json, "scoreboard", json_integer(scoreboard_version)) < 0 ||
         json_object_set_new(json, "units",
                             save_units(supervisor, scoreboard != scoreboard_version)) < 0 ||
         json_object_set_new(json, "hosts", save_hosts(supervisor)) < 0 ||
         json_object_set_new(json, "inherited", inherited_save()) < 0 ||
-        json_object_set_new(json, "last_runs", ledger_save(supervisor->ledger)) < 0) {
+        json_object_set_new(json, "last_runs", last_runs_save(supervisor->last_runs)) < 0) {
         json_decref(json);
         return NULL;
     }
@@ -178,7 +178,7 @@ static const json_t *find_named(const json_t *list, const char *name)
 
 /* Each host that is up needs a module that lives in it, and each attached one a host that is up. */
 static int check_tenants(const json_t *units, const json_t *hosts, const struct config *config,
-                         struct state_error *error)
+                         struct serialize_error *error)
 {
     for (size_t i = 0; i < json_array_size(hosts); i++) {
         const json_t *host = json_array_get(hosts, i);
@@ -199,11 +199,11 @@ static int check_tenants(const json_t *units, const json_t *hosts, const struct 
 }
 
 int supervisor_check_state(const json_t *state, const struct config *config,
-                           struct state_error *error)
+                           struct serialize_error *error)
 {
     const json_t *units = json_object_get(state, "units"), *hosts = json_object_get(state, "hosts");
     struct supervisor *scratch = calloc(1, sizeof(*scratch));
-    int r = scratch ? state_read(state, fields, scratch, error) : -ENOMEM;
+    int r = scratch ? deserialize(state, fields, scratch, error) : -ENOMEM;
 
     free(scratch);
     for (size_t i = 0; i < config->module_count && r == 0; i++) {
@@ -220,14 +220,14 @@ int supervisor_check_state(const json_t *state, const struct config *config,
     if (r == 0)
         r = check_tenants(units, hosts, config, error);
     if (r == 0)
-        r = ledger_load(NULL, json_object_get(state, "last_runs"), error);
+        r = last_runs_load(NULL, json_object_get(state, "last_runs"), error);
     return r;
 }
 
 /* Restoring -------------------------------------------------------------------------------------- */
 
 static int restore_hosts(struct supervisor *supervisor, const json_t *state,
-                         struct state_error *error)
+                         struct serialize_error *error)
 {
     const json_t *hosts = json_object_get(state, "hosts");
     bool foreign = json_integer_value(json_object_get(state, "wire")) != (json_int_t)wire_version ||
@@ -262,7 +262,7 @@ static void close_unknown(struct supervisor *supervisor, const json_t *state)
 }
 
 static int restore_units(struct supervisor *supervisor, const json_t *state,
-                         struct state_error *error)
+                         struct serialize_error *error)
 {
     const json_t *units = json_object_get(state, "units");
     struct unit *unit;
@@ -286,7 +286,7 @@ static int restore_units(struct supervisor *supervisor, const json_t *state,
 
 int supervisor_restore(struct loop *loop, const struct supervisor_options *options,
                        struct config *config, const json_t *state,
-                       struct supervisor **ret_supervisor, struct state_error *error)
+                       struct supervisor **ret_supervisor, struct serialize_error *error)
 {
     struct supervisor_options successor = *options;
     struct supervisor *supervisor;
@@ -299,7 +299,7 @@ int supervisor_restore(struct loop *loop, const struct supervisor_options *optio
         return r;
     }
     supervisor->phase = PHASE_RUNNING;
-    r = state_read(state, fields, supervisor, error);
+    r = deserialize(state, fields, supervisor, error);
     supervisor->upgrades++;
     if (r == 0)
         r = restore_hosts(supervisor, state, error);
@@ -308,15 +308,15 @@ int supervisor_restore(struct loop *loop, const struct supervisor_options *optio
     if (r == 0)
         close_unknown(supervisor, state);
     if (r == 0)
-        r = ledger_load(supervisor->ledger, json_object_get(state, "last_runs"), error);
+        r = last_runs_load(supervisor->last_runs, json_object_get(state, "last_runs"), error);
     if (r < 0) {
         supervisor_destroy(supervisor);
         return r;
     }
     inherited_load(json_object_get(state, "inherited"));
     /* What was being reaped when the program changed. */
-    stray_reap();
-    stray_look();
+    orphan_reap();
+    orphan_look();
     host_stops_resume(supervisor->host_stops);
     supervisor_hosts_restored(supervisor);
     supervisor_changed(supervisor);

@@ -30,7 +30,7 @@ json_t *supervisor_save(struct supervisor *supervisor, uint32_t scoreboard);
 
 /* Whether the state can be read with this configuration. Returns 0, -EBADMSG or -ENOMEM. */
 int supervisor_check_state(const json_t *state, const struct config *config,
-                           struct state_error *error);
+                           struct serialize_error *error);
 
 /*
  * As supervisor_create() and supervisor_start() at once, with what was saved: hosts go on as they are.
@@ -38,6 +38,6 @@ int supervisor_check_state(const json_t *state, const struct config *config,
  */
 int supervisor_restore(struct loop *loop, const struct supervisor_options *options,
                        struct config *config, const json_t *state,
-                       struct supervisor **ret_supervisor, struct state_error *error);
+                       struct supervisor **ret_supervisor, struct serialize_error *error);
 
 #endif

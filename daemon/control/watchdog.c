@@ -22,7 +22,7 @@
 
 /* A task that starts soon may then be busy only so long: look again when it has started. A host
  * that is ready is looked at no less often than this, and no more often than once a slack. */
-struct watch {
+struct watchdog {
     struct supervisor *supervisor;
     struct loop_timer *timer;
     int64_t look_at; /* when the timer is due; INT64_MAX: it is not armed */
@@ -152,70 +152,70 @@ static int64_t look_at(struct tenancy *tenancy, int64_t now)
 }
 
 /* What is due within a slack has started by the next look, so no start is missed. */
-void watch_note_schedules(struct watch *watch)
+void watchdog_note_schedules(struct watchdog *watchdog)
 {
     struct unit *unit;
 
-    LIST_FOREACH (unit, &watch->supervisor->units, list) {
+    LIST_FOREACH (unit, &watchdog->supervisor->units, list) {
         const struct scoreboard *board = host_scoreboard(unit->tenancy->host);
 
         if (unit->attached && board)
-            ledger_read_board(watch->supervisor->ledger, unit->name, board, unit->slot);
+            last_runs_read_board(watchdog->supervisor->last_runs, unit->name, board, unit->slot);
     }
 }
 
-void watch_update(struct watch *watch)
+void watchdog_update(struct watchdog *watchdog)
 {
     int64_t now = clock_monotonic(), earliest = INT64_MAX;
     struct tenancy *tenancy;
 
-    watch_note_schedules(watch);
-    LIST_FOREACH (tenancy, &watch->supervisor->tenancies, list)
+    watchdog_note_schedules(watchdog);
+    LIST_FOREACH (tenancy, &watchdog->supervisor->tenancies, list)
         earliest = MIN(earliest, look_at(tenancy, now));
-    watch->look_at = earliest == INT64_MAX ? INT64_MAX : MAX(earliest, now + WATCH_SLACK);
+    watchdog->look_at = earliest == INT64_MAX ? INT64_MAX : MAX(earliest, now + WATCH_SLACK);
     if (earliest == INT64_MAX)
-        loop_timer_disarm(watch->timer);
+        loop_timer_disarm(watchdog->timer);
     else
-        loop_timer_arm(watch->timer, watch->look_at - now);
+        loop_timer_arm(watchdog->timer, watchdog->look_at - now);
 }
 
-void watch_expect(struct watch *watch, int64_t time)
+void watchdog_expect(struct watchdog *watchdog, int64_t time)
 {
     int64_t now = clock_monotonic();
 
     /* A host may say anything. */
     time = MAX(MIN(time, SCOREBOARD_TIME_MAX), now) + WATCH_SLACK;
-    if (time >= watch->look_at)
+    if (time >= watchdog->look_at)
         return;
-    watch->look_at = time;
-    loop_timer_arm(watch->timer, time - now);
+    watchdog->look_at = time;
+    loop_timer_arm(watchdog->timer, time - now);
 }
 
 static void look_again(void *arg)
 {
-    watch_update(arg);
+    watchdog_update(arg);
 }
 
-int watch_create(struct supervisor *supervisor, struct watch **ret_watch)
+int watchdog_create(struct supervisor *supervisor, struct watchdog **ret_watchdog)
 {
-    struct watch *watch = calloc(1, sizeof(*watch));
+    struct watchdog *watchdog = calloc(1, sizeof(*watchdog));
 
-    if (!watch)
+    if (!watchdog)
         return -ENOMEM;
-    watch->supervisor = supervisor;
-    watch->look_at = INT64_MAX;
-    if (loop_timer_create(supervisor->loop, look_again, watch, &watch->timer) < 0) {
-        free(watch);
+    watchdog->supervisor = supervisor;
+    watchdog->look_at = INT64_MAX;
+    if (loop_timer_create(supervisor->loop, look_again, watchdog, &watchdog->timer) < 0) {
+        free(watchdog);
         return -ENOMEM;
     }
-    *ret_watch = watch;
+    *ret_watchdog = watchdog;
     return 0;
 }
 
-void watch_destroy(struct watch *watch)
+void watchdog_destroy(struct watchdog *watchdog)
 {
-    if (!watch)
+    if (!watchdog)
         return;
-    loop_timer_destroy(watch->timer);
-    free(watch);
+    loop_timer_destroy(watchdog->timer);
+    free(watchdog);
 }

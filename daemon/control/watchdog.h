@@ -10,20 +10,20 @@
 #include <stdint.h>
 
 struct supervisor;
-struct watch;
+struct watchdog;
 
-int watch_create(struct supervisor *supervisor, struct watch **ret_watch);
-void watch_destroy(struct watch *watch);
+int watchdog_create(struct supervisor *supervisor, struct watchdog **ret_watchdog);
+void watchdog_destroy(struct watchdog *watchdog);
 
 /* Looks at all scoreboards and arms the timer. To be called when a host may have begun something
  * with an earlier limit than any before. */
-void watch_update(struct watch *watch);
+void watchdog_update(struct watchdog *watchdog);
 
-/* Takes into the ledger how far schedules have come. watch_update() does so as well. */
-void watch_note_schedules(struct watch *watch);
+/* Takes into the last_runs how far schedules have come. watchdog_update() does so as well. */
+void watchdog_note_schedules(struct watchdog *watchdog);
 
 /* A host says that something may hang from a time on; it is looked at then, and what it publishes of
  * later ones is found there. */
-void watch_expect(struct watch *watch, int64_t time);
+void watchdog_expect(struct watchdog *watchdog, int64_t time);
 
 #endif

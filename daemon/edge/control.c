@@ -53,7 +53,7 @@ void edge_respond_error(struct http_request *request, int status, int code, cons
     text_clean(text, sizeof(text));
     edge_respond_json(
         request, status, EDGE_JSON_TYPE,
-        json_pack("{s:o, s:s}", "error", state_text(text), "code", name ? name : "?"));
+        json_pack("{s:o, s:s}", "error", serialize_text(text), "code", name ? name : "?"));
 }
 
 /* The module that ?module= names; answers and returns NULL when there is none. */
@@ -161,7 +161,7 @@ static json_t *pack_texts(const struct strings *texts)
     json_t *list = json_array();
 
     for (size_t i = 0; i < texts->count; i++)
-        json_array_append_new(list, state_text(texts->items[i]));
+        json_array_append_new(list, serialize_text(texts->items[i]));
     return list;
 }
 
@@ -169,7 +169,7 @@ static void respond_errors(struct http_request *request, const char *text,
                            const struct strings *errors)
 {
     edge_respond_json(request, 409, EDGE_JSON_TYPE,
-                      json_pack("{s:o, s:s, s:o}", "error", state_text(text), "code", "EINVAL",
+                      json_pack("{s:o, s:s, s:o}", "error", serialize_text(text), "code", "EINVAL",
                                 "errors", pack_texts(errors)));
 }
 

@@ -64,7 +64,7 @@ json_t *edge_save(const struct edge *edge);
 void edge_keep_descriptors(struct edge *edge, bool keep);
 
 /* Whether what was saved can be read. Returns 0 or -EBADMSG. */
-int edge_check_state(const json_t *state, struct state_error *error);
+int edge_check_state(const json_t *state, struct serialize_error *error);
 
 /* Takes it over, after edge_attach(), and serves. Returns 0 or a negative errno. */
 int edge_resume(struct edge *edge, const json_t *state);

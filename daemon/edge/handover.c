@@ -75,7 +75,7 @@ static bool is_server(const json_t *server)
            are_descriptors(json_object_get(server, "connections"));
 }
 
-int edge_check_state(const json_t *state, struct state_error *error)
+int edge_check_state(const json_t *state, struct serialize_error *error)
 {
     if (is_server(json_object_get(state, "health")) &&
         is_server(json_object_get(state, "control")) &&

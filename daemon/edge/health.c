@@ -73,7 +73,7 @@ static void add_pool(struct health_writer *writer, const struct snapshot_module 
                      const struct scoreboard_pool *pool)
 {
     const char *output;
-    enum health health = judge_pool(pool, &output);
+    enum health health = health_of_pool(pool, &output);
     char component[160];
 
     snprintf(component, sizeof(component), "%s/%s", module->name, pool->name);

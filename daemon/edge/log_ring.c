@@ -100,7 +100,7 @@ static bool is_of(const struct line *line, const char *module)
 
 static json_t *or_null(const char *text)
 {
-    return text && *text != '\0' ? state_text(text) : json_null();
+    return text && *text != '\0' ? serialize_text(text) : json_null();
 }
 
 static json_t *line_json(const struct line *line)
@@ -116,7 +116,7 @@ static json_t *line_json(const struct line *line)
         "module", or_null(record.module), "task", or_null(record.task), "run",
         record.run > 0 ? json_integer((json_int_t)record.run) : json_null(), "event",
         or_null(log_event_name(line->event)), "message_id", or_null(log_event_id(line->event)),
-        "text", state_text(line->text));
+        "text", serialize_text(line->text));
 }
 
 json_t *log_ring_json(const struct log_ring *ring, const char *module, uint64_t after, size_t most)

@@ -37,7 +37,7 @@ static json_t *pool_state(const struct snapshot *snapshot, const struct scoreboa
     const char *output;
 
     (void)snapshot;
-    (void)judge_pool(pool, &output);
+    (void)health_of_pool(pool, &output);
 
     return json_pack("{s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:o}", "name", pool->name,
                      "workers", (json_int_t)pool->workers, "capacity", (json_int_t)pool->capacity,

@@ -5,7 +5,7 @@
 #include "base/clock.h"
 #include "base/duration.h"
 #include "base/shown.h"
-#include "daemon/control/bill.h"
+#include "daemon/control/usage_report.h"
 #include "daemon/edge/edge_internal.h"
 
 json_t *edge_seconds(int64_t ns)
@@ -17,7 +17,7 @@ json_t *edge_public(const char *text)
 {
     cleanup_free char *line = strndup(text, text_first_line(text));
 
-    return line ? state_text(line) : NULL;
+    return line ? serialize_text(line) : NULL;
 }
 
 /* All of a text, in one line. */
@@ -28,7 +28,7 @@ static json_t *whole(const char *text)
 
     string_copy(line, sizeof(line), text);
     text_join_lines(line, sizeof(line));
-    return state_text(line);
+    return serialize_text(line);
 }
 
 /* How long ago, or null for never. */
@@ -100,7 +100,7 @@ static json_t *task_json(const struct snapshot *snapshot, const struct snapshot_
 
     if (!json)
         return NULL;
-    json_object_set_new(json, "schedule", state_text(r->schedule));
+    json_object_set_new(json, "schedule", serialize_text(r->schedule));
     json_object_set_new(json, "next", next_json(snapshot, r));
     json_object_set_new(json, "never", json_boolean(never_comes(r)));
     json_object_set_new(json, "interval",
@@ -131,7 +131,7 @@ static json_t *pool_json(const struct scoreboard_pool *pool)
 }
 
 /* What a host takes; shared by its tenants. Figures of a process are null without one. */
-static json_t *usage_json(const struct bill_host *host)
+static json_t *usage_json(const struct usage_of_host *host)
 {
     json_t *json = json_pack("{s:o}", "cpu_seconds", edge_seconds(host->cpu));
     const struct usage *usage = &host->usage;
@@ -159,14 +159,14 @@ static json_t *restart_json(const struct snapshot *snapshot, const struct restar
         return json_null();
     crash_describe(&restart->crash, crash, sizeof(crash));
     return json_pack("{s:s, s:o, s:o, s:o, s:s}", "kind", cause_kind_name(restart->kind), "reason",
-                     state_text(restart->text), "crash", state_text(crash), "started",
+                     serialize_text(restart->text), "crash", serialize_text(crash), "started",
                      age(snapshot, restart->at), "time",
                      clock_format(snapshot->taken_realtime - (snapshot->taken - restart->at), time,
                                   sizeof(time)));
 }
 
 static json_t *module_json(const struct snapshot *snapshot, const struct snapshot_module *module,
-                           const struct bill_host *host)
+                           const struct usage_of_host *host)
 {
     json_t *tasks = json_array(), *pools = json_array();
     char text[sizeof(struct crash)] = "";
@@ -181,7 +181,7 @@ static json_t *module_json(const struct snapshot *snapshot, const struct snapsho
         "{s:s, s:s, s:s, s:b, s:b, s:o, s:o, s:s, s:i, s:o, s:I, s:I, s:o, s:I, s:o, s:o, s:o}",
         "name", module->name, "state", unit_state_name(module->state), "status",
         health_name(module->health), "essential", module->essential, "leaving", module->leaving,
-        "output", whole(module->output), "crash", state_text(text), "host", module->host, "pid",
+        "output", whole(module->output), "crash", serialize_text(text), "host", module->host, "pid",
         (int)module->pid, "since", age(snapshot, module->state_since), "starts",
         (json_int_t)module->starts, "restarts", (json_int_t)module->restarts, "last_restart",
         restart_json(snapshot, module->last_restart), "jobs_lost", (json_int_t)module->jobs_lost,
@@ -191,20 +191,21 @@ static json_t *module_json(const struct snapshot *snapshot, const struct snapsho
 json_t *status_json(const struct edge *edge, const struct snapshot *snapshot)
 {
     json_t *modules = json_array(), *listen = json_array(), *json;
-    cleanup_bill struct bill bill;
+    cleanup_usage_report struct usage_report bill;
     char time[CLOCK_TEXT_SIZE];
 
     /* Without memory for it the rest is told all the same. */
-    (void)bill_take(snapshot, &bill);
+    (void)usage_report_take(snapshot, &bill);
     for (size_t i = 0; i < snapshot->module_count; i++)
-        json_array_append_new(modules, module_json(snapshot, &snapshot->modules[i],
-                                                   bill_find(&bill, snapshot->modules[i].host)));
+        json_array_append_new(modules,
+                              module_json(snapshot, &snapshot->modules[i],
+                                          usage_report_find(&bill, snapshot->modules[i].host)));
     for (size_t i = 0; i < edge->addresses.count; i++)
         json_array_append_new(listen, json_string(edge->addresses.items[i]));
     json = json_pack("{s:s, s:i, s:s, s:s, s:b, s:b, s:o, s:s, s:o, s:o, s:o}", "version",
                      REEVE_VERSION, "pid", (int)getpid(), "phase", phase_name(snapshot->phase),
                      "status", health_name(snapshot->health), "ready", snapshot->ready, "reloading",
-                     snapshot->reloading, "cause", state_text(snapshot->cause.text), "time",
+                     snapshot->reloading, "cause", serialize_text(snapshot->cause.text), "time",
                      clock_format(snapshot->taken_realtime, time, sizeof(time)), "uptime",
                      age(snapshot, snapshot->started_at), "listen", listen, "modules", modules);
     if (!json)
@@ -213,6 +214,6 @@ json_t *status_json(const struct edge *edge, const struct snapshot *snapshot)
     json_object_set_new(json, "upgrading", json_boolean(edge->upgrading));
     json_object_set_new(json, "replacing", json_boolean(snapshot->rolling));
     json_object_set_new(json, "hosts_to_replace", json_integer(snapshot->foreign_hosts));
-    json_object_set_new(json, "upgrade_error", state_text(edge->upgrade_error));
+    json_object_set_new(json, "upgrade_error", serialize_text(edge->upgrade_error));
     return json;
 }

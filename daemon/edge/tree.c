@@ -66,9 +66,9 @@ static void respond_when_complete(struct gathering *gathering)
 static void add_node(struct branch *branch, const struct request_node *node)
 {
     const char *err = node->err < 0 ? strerrorname_np(-node->err) : NULL;
-    json_t *json =
-        json_pack("{s:i, s:o, s:I, s:o}", "depth", (int)node->depth, "name", state_text(node->name),
-                  "run", (json_int_t)node->run, "age", edge_seconds(node->age));
+    json_t *json = json_pack("{s:i, s:o, s:I, s:o}", "depth", (int)node->depth, "name",
+                             serialize_text(node->name), "run", (json_int_t)node->run, "age",
+                             edge_seconds(node->age));
 
     json_object_set_new(json, "deadline_in",
                         node->deadline == INT64_MAX
@@ -100,7 +100,7 @@ static void add_module(struct gathering *gathering, json_t *modules, struct unit
     json_t *module = json_pack(
         "{s:s, s:s, s:o, s:o, s:b, s:n, s:o}", "name", unit->name, "state",
         unit_state_name(unit->state), "age", edge_seconds(clock_monotonic() - unit->state_since),
-        "cause", state_text(unit->cause.text), "silent", false, "contexts", "nodes", nodes);
+        "cause", serialize_text(unit->cause.text), "silent", false, "contexts", "nodes", nodes);
     int r;
 
     json_array_append_new(modules, module);
@@ -140,7 +140,7 @@ void tree_serve(struct edge *edge, struct http_request *request)
     list_init(&gathering->branches);
     gathering->tree = json_pack("{s:s, s:o, s:o, s:o}", "name", "reeved", "age",
                                 edge_seconds(snapshot->taken - snapshot->started_at), "cause",
-                                state_text(snapshot->cause.text), "modules", modules);
+                                serialize_text(snapshot->cause.text), "modules", modules);
     loop_timer_arm(gathering->timer, PATIENCE);
     for (size_t i = 0; i < snapshot->module_count; i++) {
         struct unit *unit = supervisor_find_any(edge->supervisor, snapshot->modules[i].name);

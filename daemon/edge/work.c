@@ -58,7 +58,7 @@ static void answered(const struct request_answer *answer, void *arg)
                                         answer->code < 0 && strerrorname_np(-answer->code)
                                             ? strerrorname_np(-answer->code)
                                             : "OK",
-                                        "text", state_text(answer->text), "seconds",
+                                        "text", serialize_text(answer->text), "seconds",
                                         (double)answer->duration / NSEC_PER_SEC));
     }
     if (answer->final)

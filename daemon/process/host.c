@@ -25,7 +25,7 @@
 /* For a host that hangs to note a stack. */
 #define STACK_PATIENCE (700 * NSEC_PER_MSEC)
 
-/* Every host of this process, whoever owns it: to tell its children from strays. */
+/* Every host of this process, whoever owns it: to tell its children from orphans. */
 static struct list all_hosts = {&all_hosts, &all_hosts};
 
 static void timer_expired(void *arg);
@@ -96,12 +96,12 @@ void host_destroy(struct host *host)
 {
     if (!host)
         return;
-    stray_forget(host);
+    orphan_forget(host);
     if (host->child) {
         loop_child_kill(host->child, SIGKILL);
-        stray_adopt(host->pid);
-        stray_host_ended(
-            &(struct stray_host){
+        orphan_adopt(host->pid);
+        orphan_host_ended(
+            &(struct orphan_host){
                 .pid = host->pid, .uid = host->uid, .mark = host->mark, .label = host_label(host)},
             NULL, NULL);
     }

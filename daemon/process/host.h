@@ -67,7 +67,7 @@ struct host_options {
 /* Strings are copied. Returns 0 or -ENOMEM. */
 int host_create(struct loop *loop, struct spawner *spawner, const struct host_options *options,
                 const struct host_events *events, void *arg, struct host **ret_host);
-/* A process that is still there is killed and forgotten: it is reaped as a stray, with what it leaves behind. */
+/* A process that is still there is killed and forgotten: it is reaped as a orphan, with what it leaves behind. */
 void host_destroy(struct host *host);
 
 enum host_state {
@@ -162,7 +162,7 @@ bool host_has_uid(uid_t uid);
 int spawner_create(struct loop *loop, struct spawner **ret_spawner);
 /* Whether no process is being started, whoever's. exec() would kill the thread. */
 bool spawner_is_idle(const struct spawner *spawner);
-/* After the loop and the hosts, before stray_stop(): waits for a process that is being started, and kills it. Blocks for
+/* After the loop and the hosts, before orphan_stop(): waits for a process that is being started, and kills it. Blocks for
  * 1 s at most. */
 void spawner_finish(struct spawner *spawner);
 void spawner_destroy(struct spawner *spawner);

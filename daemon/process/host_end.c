@@ -89,8 +89,8 @@ void host_process_ended(pid_t pid, const struct loop_exit *exit, void *arg)
      * until that hears of the end. */
     host->leftovers = true;
     host->end_held = held;
-    stray_host_ended(
-        &(struct stray_host){.pid = pid, .uid = host->uid, .mark = host->mark, .label = label},
+    orphan_host_ended(
+        &(struct orphan_host){.pid = pid, .uid = host->uid, .mark = host->mark, .label = label},
         leftovers_gone, host);
     if (!held)
         tell_end(host);

@@ -37,24 +37,24 @@ struct record {
     bool cgroup_cpu;
 };
 
-#define FIELD(kind, member) STATE_MEMBER(kind, struct record, member, #member)
+#define FIELD(kind, member) SERIALIZE_MEMBER(kind, struct record, member, #member)
 
-static const struct state_field fields[] = {
-    FIELD(STATE_BOOL, up),
-    FIELD(STATE_INT, pid),
-    FIELD(STATE_INT, channel),
-    FIELD(STATE_INT, board),
-    FIELD(STATE_INT, output),
-    FIELD(STATE_INT, grace),
-    FIELD(STATE_INT, stopped_at),
-    FIELD(STATE_INT, cpu_before),
-    FIELD(STATE_BOOL, told_memory),
-    FIELD(STATE_BOOL, other_limits),
-    FIELD(STATE_TEXT, mark),
-    FIELD(STATE_STRING, cgroup),
-    FIELD(STATE_BOOL, cgroup_memory),
-    FIELD(STATE_BOOL, cgroup_cpu),
-    STATE_END,
+static const struct serialize_field fields[] = {
+    FIELD(SERIALIZE_BOOL, up),
+    FIELD(SERIALIZE_INT, pid),
+    FIELD(SERIALIZE_INT, channel),
+    FIELD(SERIALIZE_INT, board),
+    FIELD(SERIALIZE_INT, output),
+    FIELD(SERIALIZE_INT, grace),
+    FIELD(SERIALIZE_INT, stopped_at),
+    FIELD(SERIALIZE_INT, cpu_before),
+    FIELD(SERIALIZE_BOOL, told_memory),
+    FIELD(SERIALIZE_BOOL, other_limits),
+    FIELD(SERIALIZE_TEXT, mark),
+    FIELD(SERIALIZE_STRING, cgroup),
+    FIELD(SERIALIZE_BOOL, cgroup_memory),
+    FIELD(SERIALIZE_BOOL, cgroup_cpu),
+    SERIALIZE_END,
 };
 
 bool hosts_are_settled(unsigned owned, char *ret_what, size_t size)
@@ -107,23 +107,24 @@ json_t *host_save(const struct host *host, const struct config_limits *limits)
     if (host->output)
         output_tell_dropped(host->output);
     string_copy(record.mark, sizeof(record.mark), host->mark);
-    json = state_write(fields, &record);
+    json = serialize(fields, &record);
 
-    if (!json || json_object_set_new(json, "name", state_text(host->name)) < 0 ||
+    if (!json || json_object_set_new(json, "name", serialize_text(host->name)) < 0 ||
         (host->output &&
-         json_object_set_new(json, "line", state_bytes(output_rest(host->output))) < 0)) {
+         json_object_set_new(json, "line", serialize_bytes(output_rest(host->output))) < 0)) {
         json_decref(json);
         return NULL;
     }
     return json;
 }
 
-static int read_record(const json_t *state, struct record *ret_record, struct state_error *error)
+static int read_record(const json_t *state, struct record *ret_record,
+                       struct serialize_error *error)
 {
     int r;
 
     *ret_record = (struct record){.channel = -1, .board = -1, .output = -1};
-    r = state_read(state, fields, ret_record, error);
+    r = deserialize(state, fields, ret_record, error);
     if (r < 0)
         return r;
     if (ret_record->up && (ret_record->pid <= 1 || ret_record->channel <= STDERR_FILENO ||
@@ -137,7 +138,7 @@ static int read_record(const json_t *state, struct record *ret_record, struct st
     return 0;
 }
 
-int host_check_state(const json_t *state, struct state_error *error)
+int host_check_state(const json_t *state, struct serialize_error *error)
 {
     struct record record;
     int r = read_record(state, &record, error);
@@ -150,7 +151,7 @@ int host_check_state(const json_t *state, struct state_error *error)
 static int take_output(struct host *host, int fd, const json_t *state)
 {
     const json_t *line = json_object_get(state, "line");
-    cleanup_free char *rest = line ? state_take_bytes(line) : NULL;
+    cleanup_free char *rest = line ? serialize_take_bytes(line) : NULL;
 
     return output_adopt(host->loop, host->name, &host->output_events, fd, rest ? rest : "",
                         &host->output);
@@ -182,7 +183,7 @@ static int take_descriptors(struct host *host, const struct record *record, cons
     return r;
 }
 
-int host_adopt(struct host *host, const json_t *state, bool foreign, struct state_error *error)
+int host_adopt(struct host *host, const json_t *state, bool foreign, struct serialize_error *error)
 {
     struct record record;
     int r = read_record(state, &record, error);
@@ -210,7 +211,7 @@ int host_adopt(struct host *host, const json_t *state, bool foreign, struct stat
         if (r < 0) {
             snprintf(error->text, sizeof(error->text), "host %s: %s", host->name, strerror(-r));
             kill(host->pid, SIGKILL);
-            stray_adopt(host->pid);
+            orphan_adopt(host->pid);
         }
     }
     free(record.cgroup);

@@ -15,14 +15,14 @@ bool hosts_are_settled(unsigned owned, char *ret_what, size_t size);
 json_t *host_save(const struct host *host, const struct config_limits *limits);
 
 /* Whether it can be read: 0, -EBADMSG or -ENOMEM. */
-int host_check_state(const json_t *state, struct state_error *error);
+int host_check_state(const json_t *state, struct serialize_error *error);
 
 /*
  * Makes an absent host, with its limits set, be what was saved: takes over its process and its
  * descriptors. foreign: it is of another wire version, readable: its scoreboard is of ours. Returns 0
  * or a negative errno; the process is then killed.
  */
-int host_adopt(struct host *host, const json_t *state, bool foreign, struct state_error *error);
+int host_adopt(struct host *host, const json_t *state, bool foreign, struct serialize_error *error);
 
 /* Whether the descriptors of all hosts outlive an exec. */
 void hosts_keep_descriptors(bool keep);

@@ -169,7 +169,7 @@ void host_process_started(struct host *host, pid_t pid)
     r = host_watch_process(host);
     if (r < 0) {
         kill(pid, SIGKILL);
-        stray_adopt(pid);
+        orphan_adopt(pid);
         host_report_unstarted(host, "cannot watch its process: ", r);
         return;
     }

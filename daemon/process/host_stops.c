@@ -86,7 +86,7 @@ static void child_changed(int signal _unused_, const struct loop_sender *sender 
 {
     struct host_stops *stops = arg;
 
-    stray_reap();
+    orphan_reap();
     if (!look_for_stops())
         return;
     arm(stops);

@@ -15,8 +15,8 @@
 #include "base/log.h"
 #include "base/process.h"
 #include "base/text.h"
-#include "daemon/control/orphans.h"
 #include "daemon/loop/loop.h"
+#include "daemon/process/children.h"
 #include "daemon/process/inherited_children.h"
 #include "daemon/process/orphan_owner.h"
 #include "wire/message.h"
@@ -38,7 +38,7 @@
 #define RETRY (100 * NSEC_PER_MSEC)
 
 /* One that has not ended yet. */
-struct stray {
+struct orphan {
     struct list list;
     pid_t pid;
     int64_t since;
@@ -53,7 +53,7 @@ static struct {
     struct loop_timer *look;
     struct loop_timer *late; /* the first deadline is over */
     struct loop_timer *reap;
-    const char *held; /* see stray_hold() */
+    const char *held; /* see orphan_hold() */
     bool put_off;     /* unknown children may be reaped once that is over */
     int unread;       /* -errno: in the present look it could not be found out whose one is */
     bool failing;     /* it has been said that the children cannot be listed */
@@ -62,81 +62,81 @@ static struct {
     int64_t now;      /* of the last look: who is late for one step of it is late for the next */
     int64_t young;    /* of those that the present look cannot name yet, when the last was killed */
     unsigned left;    /* how many the present look has found that are to end */
-} strays;
+} orphans;
 
-static struct stray *find(struct list *list, pid_t pid)
+static struct orphan *find(struct list *list, pid_t pid)
 {
-    struct stray *stray;
+    struct orphan *orphan;
 
-    LIST_FOREACH (stray, list, list)
-        if (stray->pid == pid)
-            return stray;
+    LIST_FOREACH (orphan, list, list)
+        if (orphan->pid == pid)
+            return orphan;
     return NULL;
 }
 
 static void add(struct list *list, pid_t pid)
 {
-    struct stray *stray = calloc(1, sizeof(*stray));
+    struct orphan *orphan = calloc(1, sizeof(*orphan));
 
-    if (!stray)
+    if (!orphan)
         return;
-    stray->pid = pid;
-    stray->since = clock_monotonic();
-    list_append(list, &stray->list);
+    orphan->pid = pid;
+    orphan->since = clock_monotonic();
+    list_append(list, &orphan->list);
 }
 
 /* Without memory for it, it is killed and told of once more. */
-void stray_adopt(pid_t pid)
+void orphan_adopt(pid_t pid)
 {
-    add(&strays.killed, pid);
+    add(&orphans.killed, pid);
 }
 
-static void stray_free(struct stray *stray)
+static void orphan_free(struct orphan *orphan)
 {
-    list_remove(&stray->list);
-    free(stray);
+    list_remove(&orphan->list);
+    free(orphan);
 }
 
 /* Reaping ---------------------------------------------------------------------------------------- */
 
 static void orphan_ended(pid_t pid, const struct loop_exit *exit _unused_, void *arg _unused_)
 {
-    struct stray *stray = find(&strays.killed, pid), *hidden = find(&strays.hidden, pid);
+    struct orphan *orphan = find(&orphans.killed, pid), *hidden = find(&orphans.hidden, pid);
 
     inherited_remove(pid);
     if (hidden)
-        stray_free(hidden);
-    if (!stray)
+        orphan_free(hidden);
+    if (!orphan)
         return;
-    stray_free(stray);
+    orphan_free(orphan);
     /* Its own children are ours now. */
-    stray_look();
+    orphan_look();
 }
 
 /* Those that we know; an unknown child may be the one that is being made. */
 static void reap_killed(void)
 {
-    struct stray *stray, *next;
+    struct orphan *orphan, *next;
 
-    LIST_FOREACH_SAFE (stray, next, &strays.killed, list)
-        if (waitpid(stray->pid, NULL, WNOHANG) == stray->pid)
-            orphan_ended(stray->pid, NULL, NULL);
+    LIST_FOREACH_SAFE (orphan, next, &orphans.killed, list)
+        if (waitpid(orphan->pid, NULL, WNOHANG) == orphan->pid)
+            orphan_ended(orphan->pid, NULL, NULL);
 }
 
-void stray_reap(void)
+void orphan_reap(void)
 {
-    if (!strays.loop)
+    if (!orphans.loop)
         return;
-    strays.put_off = strays.held;
-    if (strays.held)
+    orphans.put_off = orphans.held;
+    if (orphans.held)
         reap_killed();
     else if (!loop_reap_children(orphan_ended, NULL))
-        loop_timer_arm(strays.reap, 0);
+        loop_timer_arm(orphans.reap, 0);
 }
 
 static void reap_more(void *arg _unused_)
 {
-    stray_reap();
+    orphan_reap();
 }
 
 /* Killing ---------------------------------------------------------------------------------------- */
@@ -157,8 +157,8 @@ static void kill_stray(pid_t pid, const struct ended *ended)
 {
     char command[64];
 
-    strays.left++;
-    if (find(&strays.killed, pid))
+    orphans.left++;
+    if (find(&orphans.killed, pid))
         return;
     read_command(pid, command, sizeof(command));
     /* A child that is not reaped keeps its pid: this is no other process. */
@@ -169,7 +169,7 @@ static void kill_stray(pid_t pid, const struct ended *ended)
         log_warning("killing process %d (%s), left behind by a host", (int)pid, command);
     if (kill(pid, SIGKILL) < 0)
         log_error("cannot kill process %d (%s): %s", (int)pid, command, strerror(errno));
-    stray_adopt(pid);
+    orphan_adopt(pid);
 }
 
 /* Looking ---------------------------------------------------------------------------------------- */
@@ -179,14 +179,14 @@ static void tell_hidden(pid_t pid)
 {
     char command[64];
 
-    if (list_is_empty(&strays.ended) || find(&strays.hidden, pid))
+    if (list_is_empty(&orphans.ended) || find(&orphans.hidden, pid))
         return;
     read_command(pid, command, sizeof(command));
     log_warning(
         "process %d (%s) hides which module has started it: it may outlive that module, and "
         "ends with reeved",
         (int)pid, command);
-    add(&strays.hidden, pid);
+    add(&orphans.hidden, pid);
 }
 
 /* An error about one that is left, of this host if that is known. */
@@ -203,18 +203,18 @@ static void tell_left(pid_t pid, const struct ended *ended, const char *what)
 }
 
 /* One that is found late, the child of another, was killed a moment ago: it is looked at again. At an end in a hurry
- * nobody waits, and stray_stop() names what is left. */
+ * nobody waits, and orphan_stop() names what is left. */
 static void tell_late(pid_t pid, const struct ended *ended)
 {
-    struct stray *stray = find(&strays.killed, pid);
+    struct orphan *orphan = find(&orphans.killed, pid);
 
-    if (!stray || stray->named || strays.hurried)
+    if (!orphan || orphan->named || orphans.hurried)
         return;
-    if (strays.now < stray->since + KILL_TIME) {
-        strays.young = MAX(strays.young, stray->since);
+    if (orphans.now < orphan->since + KILL_TIME) {
+        orphans.young = MAX(orphans.young, orphan->since);
         return;
     }
-    stray->named = true;
+    orphan->named = true;
     tell_left(pid, ended, "has not ended after SIGKILL: it is not waited for any more");
 }
 
@@ -223,9 +223,9 @@ static void look_at(pid_t pid)
     struct ended *ended;
     enum owner owner;
 
-    owner = stray_find_owner(pid, strays.held, &strays.ended, &ended);
+    owner = orphan_find_owner(pid, orphans.held, &orphans.ended, &ended);
     if (owner == OWNER_UNREAD)
-        strays.unread = -errno;
+        orphans.unread = -errno;
     if (owner == OWNER_HIDDEN)
         tell_hidden(pid);
     if (owner != OWNER_ENDED)
@@ -234,7 +234,7 @@ static void look_at(pid_t pid)
     if (!ended)
         return;
     ended->found = true;
-    if (strays.now >= ended->deadline)
+    if (orphans.now >= ended->deadline)
         tell_late(pid, ended);
 }
 
@@ -257,11 +257,11 @@ static void forget(struct ended *ended)
 /* r: of the look before. */
 static void conclude(int r)
 {
-    int64_t first = strays.young > 0 ? strays.young + KILL_TIME : INT64_MAX;
+    int64_t first = orphans.young > 0 ? orphans.young + KILL_TIME : INT64_MAX;
     struct ended *ended, *next;
 
-    LIST_FOREACH_SAFE (ended, next, &strays.ended, list) {
-        bool late = strays.now >= ended->deadline;
+    LIST_FOREACH_SAFE (ended, next, &orphans.ended, list) {
+        bool late = orphans.now >= ended->deadline;
 
         /* A kernel that cannot list children never will. */
         if ((r == 0 && !ended->found) || r == -ENOENT || (r < 0 && late))
@@ -271,8 +271,8 @@ static void conclude(int r)
         else if (ended->gone)
             first = MIN(first, ended->deadline);
     }
-    if (first < INT64_MAX && strays.loop)
-        loop_timer_arm(strays.late, first - strays.now);
+    if (first < INT64_MAX && orphans.loop)
+        loop_timer_arm(orphans.late, first - orphans.now);
 }
 
 static void look(void *arg _unused_)
@@ -280,49 +280,49 @@ static void look(void *arg _unused_)
     struct ended *ended;
     int r;
 
-    strays.now = clock_monotonic();
+    orphans.now = clock_monotonic();
     /* What has ended by itself is not killed. */
-    stray_reap();
-    LIST_FOREACH (ended, &strays.ended, list)
+    orphan_reap();
+    LIST_FOREACH (ended, &orphans.ended, list)
         ended->found = false;
-    strays.unread = 0;
-    strays.young = 0;
-    r = orphans_each(look_at);
+    orphans.unread = 0;
+    orphans.young = 0;
+    r = children_each(look_at);
     if (r == 0)
-        r = strays.unread;
+        r = orphans.unread;
     if (r < 0) {
-        if (!strays.failing)
+        if (!orphans.failing)
             log_warning("cannot find the processes left behind: %s; trying again", strerror(-r));
-        loop_timer_arm(strays.look, RETRY);
+        loop_timer_arm(orphans.look, RETRY);
     }
-    strays.failing = r < 0;
-    strays.next = strays.now + MAX(LOOK_INTERVAL, LOOK_SHARE * (clock_monotonic() - strays.now));
+    orphans.failing = r < 0;
+    orphans.next = orphans.now + MAX(LOOK_INTERVAL, LOOK_SHARE * (clock_monotonic() - orphans.now));
     conclude(r);
 }
 
-void stray_look(void)
+void orphan_look(void)
 {
-    if (strays.loop && loop_timer_due(strays.look) == 0)
-        loop_timer_arm(strays.look, strays.next - clock_monotonic());
+    if (orphans.loop && loop_timer_due(orphans.look) == 0)
+        loop_timer_arm(orphans.look, orphans.next - clock_monotonic());
 }
 
-void stray_hold(const char *mark)
+void orphan_hold(const char *mark)
 {
-    strays.held = mark;
+    orphans.held = mark;
     if (mark)
         return;
     /* To look for ended ones takes the longer the more children there are. */
-    if (strays.put_off)
-        stray_reap();
-    if (!list_is_empty(&strays.ended))
-        stray_look();
+    if (orphans.put_off)
+        orphan_reap();
+    if (!list_is_empty(&orphans.ended))
+        orphan_look();
 }
 
-void stray_host_ended(const struct stray_host *host, void (*gone)(void *arg), void *arg)
+void orphan_host_ended(const struct orphan_host *host, void (*gone)(void *arg), void *arg)
 {
-    struct ended *ended = strays.loop ? calloc(1, sizeof(*ended)) : NULL;
+    struct ended *ended = orphans.loop ? calloc(1, sizeof(*ended)) : NULL;
 
-    stray_look();
+    orphan_look();
     if (!ended) {
         /* Without memory its mark still tells. */
         if (gone)
@@ -331,55 +331,55 @@ void stray_host_ended(const struct stray_host *host, void (*gone)(void *arg), vo
     }
     *ended = (struct ended){.pid = host->pid,
                             .uid = host->uid,
-                            .deadline = clock_monotonic() + (strays.hurried ? 0 : PATIENCE),
+                            .deadline = clock_monotonic() + (orphans.hurried ? 0 : PATIENCE),
                             .gone = gone,
                             .arg = arg};
     string_copy(ended->mark, sizeof(ended->mark), host->mark);
     string_copy(ended->host, sizeof(ended->host), host->label);
-    list_append(&strays.ended, &ended->list);
+    list_append(&orphans.ended, &ended->list);
 }
 
-void stray_forget(const void *arg)
+void orphan_forget(const void *arg)
 {
     struct ended *ended;
 
-    if (!strays.loop)
+    if (!orphans.loop)
         return;
-    LIST_FOREACH (ended, &strays.ended, list)
+    LIST_FOREACH (ended, &orphans.ended, list)
         if (ended->arg == arg)
             ended->gone = NULL;
 }
 
 /* Life ------------------------------------------------------------------------------------------- */
 
-int stray_start(struct loop *loop, bool successor)
+int orphan_start(struct loop *loop, bool successor)
 {
-    int r = orphans_open();
+    int r = children_open();
 
     if (r == 0)
-        r = loop_timer_create(loop, look, NULL, &strays.look);
+        r = loop_timer_create(loop, look, NULL, &orphans.look);
     if (r == 0)
-        r = loop_timer_create(loop, look, NULL, &strays.late);
+        r = loop_timer_create(loop, look, NULL, &orphans.late);
     if (r == 0)
-        r = loop_timer_create(loop, reap_more, NULL, &strays.reap);
+        r = loop_timer_create(loop, reap_more, NULL, &orphans.reap);
     if (r < 0)
         return r;
-    strays.loop = loop;
-    list_init(&strays.killed);
-    list_init(&strays.hidden);
-    list_init(&strays.ended);
+    orphans.loop = loop;
+    list_init(&orphans.killed);
+    list_init(&orphans.hidden);
+    list_init(&orphans.ended);
     /* Of a successor the children are hosts, too: it is told which were there before. */
     if (!successor)
-        (void)orphans_each(inherited_add);
+        (void)children_each(inherited_add);
     /* What has ended before there was somebody to hear of it. */
-    loop_timer_arm(strays.reap, 0);
+    loop_timer_arm(orphans.reap, 0);
     return prctl(PR_SET_CHILD_SUBREAPER, 1) < 0 ? -errno : 0;
 }
 
 /* What hides its origin is a host's, unless something else can have begun it. */
 static bool is_to_end(pid_t pid, struct ended **ret_ended)
 {
-    enum owner owner = stray_find_owner(pid, NULL, &strays.ended, ret_ended);
+    enum owner owner = orphan_find_owner(pid, NULL, &orphans.ended, ret_ended);
     bool unknown = owner == OWNER_NONE || owner == OWNER_HIDDEN || owner == OWNER_UNREAD;
 
     return owner != OWNER_BEFORE && (!unknown || !inherited_any());
@@ -403,14 +403,14 @@ static void tell_any(pid_t pid)
 
 static void free_all(void)
 {
-    struct stray *stray, *next;
+    struct orphan *orphan, *next;
     struct ended *ended, *next_ended;
 
-    LIST_FOREACH_SAFE (stray, next, &strays.killed, list)
-        stray_free(stray);
-    LIST_FOREACH_SAFE (stray, next, &strays.hidden, list)
-        stray_free(stray);
-    LIST_FOREACH_SAFE (ended, next_ended, &strays.ended, list) {
+    LIST_FOREACH_SAFE (orphan, next, &orphans.killed, list)
+        orphan_free(orphan);
+    LIST_FOREACH_SAFE (orphan, next, &orphans.hidden, list)
+        orphan_free(orphan);
+    LIST_FOREACH_SAFE (ended, next_ended, &orphans.ended, list) {
         list_remove(&ended->list);
         free(ended);
     }
@@ -430,29 +430,29 @@ static int sweep(void)
     int r;
 
     reap_all();
-    strays.left = 0;
-    r = orphans_each(kill_any);
+    orphans.left = 0;
+    r = children_each(kill_any);
     if (r < 0 && waitpid(-1, NULL, WNOHANG) < 0 && errno == ECHILD)
         return 1;
-    return r < 0 ? r : strays.left == 0;
+    return r < 0 ? r : orphans.left == 0;
 }
 
-void stray_hurry(void)
+void orphan_hurry(void)
 {
     struct ended *ended;
 
-    strays.hurried = true;
-    LIST_FOREACH (ended, &strays.ended, list)
+    orphans.hurried = true;
+    LIST_FOREACH (ended, &orphans.ended, list)
         ended->deadline = clock_monotonic();
-    stray_look();
+    orphan_look();
 }
 
-void stray_stop(void)
+void orphan_stop(void)
 {
-    int64_t deadline = clock_monotonic() + (strays.hurried ? KILL_TIME : PATIENCE);
+    int64_t deadline = clock_monotonic() + (orphans.hurried ? KILL_TIME : PATIENCE);
     int r;
 
-    if (!strays.loop)
+    if (!orphans.loop)
         return;
     /* Whenever one is reaped, its own children become ours: until there are none. */
     while ((r = sweep()) != 1 && clock_monotonic() < deadline)
@@ -460,11 +460,11 @@ void stray_stop(void)
     if (r < 0)
         log_error("cannot list the processes left behind: %s; some may live on", strerror(-r));
     else if (r == 0)
-        (void)orphans_each(tell_any);
+        (void)children_each(tell_any);
     free_all();
-    loop_timer_destroy(TAKE_PTR(strays.look));
-    loop_timer_destroy(TAKE_PTR(strays.late));
-    loop_timer_destroy(TAKE_PTR(strays.reap));
-    orphans_close();
-    strays.loop = NULL;
+    loop_timer_destroy(TAKE_PTR(orphans.look));
+    loop_timer_destroy(TAKE_PTR(orphans.late));
+    loop_timer_destroy(TAKE_PTR(orphans.reap));
+    children_close();
+    orphans.loop = NULL;
 }

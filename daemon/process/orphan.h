@@ -19,26 +19,26 @@
 
 struct loop;
 
-/* Everything is to end at once: what has been killed is not waited for any more, from now on, and stray_stop() alone
+/* Everything is to end at once: what has been killed is not waited for any more, from now on, and orphan_stop() alone
  * says what is left. */
-void stray_hurry(void);
+void orphan_hurry(void);
 
 /* Makes this process a subreaper. The children that it has belong to nobody; a successor is told which those are
  * (inherited_load()). Returns 0 or a negative errno. */
-int stray_start(struct loop *loop, bool successor);
+int orphan_start(struct loop *loop, bool successor);
 /* At the end: kills and reaps what hosts have left behind, and what that leaves in turn. What does not end is named in the log.
  * Blocks for 5 s at most. */
-void stray_stop(void);
+void orphan_stop(void);
 
 /* After SIGCHLD: reaps what has ended. */
-void stray_reap(void);
+void orphan_reap(void);
 
 /* A child is being made that has this mark, and whose pid is not known yet: it is not taken for an orphan, and of all
  * others only those that have been killed are reaped until that is over, which NULL tells. The string stays until then. */
-void stray_hold(const char *mark);
+void orphan_hold(const char *mark);
 
 /* How what a host's process has left behind is known. */
-struct stray_host {
+struct orphan_host {
     pid_t pid;
     uid_t uid;         /* as which it ran; PROCESS_NO_UID: not known */
     const char *mark;  /* WIRE_MARK and its value */
@@ -49,14 +49,14 @@ struct stray_host {
  * The process of a host has ended: what belongs to it is killed, in a later turn of the loop. gone (may be NULL) is called once when nothing of it is left; or after 5 s, when
  * what lives on has been named in the log, unless it was killed a moment ago; or at once without memory for it.
  */
-void stray_host_ended(const struct stray_host *host, void (*gone)(void *arg), void *arg);
+void orphan_host_ended(const struct orphan_host *host, void (*gone)(void *arg), void *arg);
 /* gone is not called any more with this argument. */
-void stray_forget(const void *arg);
+void orphan_forget(const void *arg);
 
 /* Looks for orphans whose host has ended, in a later turn of the loop. */
-void stray_look(void);
+void orphan_look(void);
 
 /* Reaps a child that has been sent SIGKILL and that nobody else watches. */
-void stray_adopt(pid_t pid);
+void orphan_adopt(pid_t pid);
 
 #endif

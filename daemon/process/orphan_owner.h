@@ -40,7 +40,7 @@ enum owner {
 
 /* made: the mark of a host whose process is being made, or NULL; it counts as living. *ret_ended: the host, of
  * OWNER_ENDED, if it is among those that are known (struct ended, linked by `list`). */
-enum owner stray_find_owner(pid_t pid, const char *made, const struct list *known,
-                            struct ended **ret_ended);
+enum owner orphan_find_owner(pid_t pid, const char *made, const struct list *known,
+                             struct ended **ret_ended);
 
 #endif

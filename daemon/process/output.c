@@ -272,7 +272,7 @@ static size_t read_some(struct output *output)
     return (size_t)MAX(size, (ssize_t)0);
 }
 
-/* What a dead host left behind is at most what its pipe holds, which it may have made larger. A stray may have the other
+/* What a dead host left behind is at most what its pipe holds, which it may have made larger. A orphan may have the other
  * end and go on writing, so more than that is not read; and not what root may have made larger than all others. */
 static void read_rest(struct output *output)
 {

@@ -4,7 +4,7 @@
  * start together on a busy machine none says hello for a long time, and all look as if they hung.
  *
  * The process is made by a thread (spawn.h says why), and the loop turns meanwhile. Until it knows the pid, a child that
- * has ended may be that host's: so no unknown children are reaped before (stray_hold()). The thread ends
+ * has ended may be that host's: so no unknown children are reaped before (orphan_hold()). The thread ends
  * with its one process, and that is the first thread's child then, like all others.
  *
  * To make a process takes milliseconds, but on a disk that does not answer for ever. Who is no longer wanted is forgotten, so
@@ -109,9 +109,9 @@ static void kill_forgotten(const struct spawner *spawner, pid_t pid)
     if (pid < 0)
         return;
     kill(pid, SIGKILL);
-    stray_adopt(pid);
-    stray_host_ended(
-        &(struct stray_host){
+    orphan_adopt(pid);
+    orphan_host_ended(
+        &(struct orphan_host){
             .pid = pid, .uid = spawner->uid, .mark = spawner->mark, .label = spawner->label},
         NULL, NULL);
 }
@@ -128,7 +128,7 @@ static void spawned(int pid, void *arg)
         host_process_started(host, pid);
     else
         kill_forgotten(spawner, pid);
-    stray_hold(NULL);
+    orphan_hold(NULL);
     look(spawner);
 }
 
@@ -148,7 +148,7 @@ static int start_process(struct spawner *spawner, struct host *host, const char 
     string_copy(spawner->mark, sizeof(spawner->mark), host->mark);
     string_copy(spawner->label, sizeof(spawner->label), host_label(host));
     loop_timer_arm(spawner->late, LATE);
-    stray_hold(spawner->mark);
+    orphan_hold(spawner->mark);
     return 0;
 }
 

@@ -43,7 +43,7 @@ static bool store_int(void *place, size_t size, bool is_signed, int64_t number)
     return load_int(place, size, is_signed) == number;
 }
 
-json_t *state_text(const char *text)
+json_t *serialize_text(const char *text)
 {
     cleanup_free char *copy = strdup(text);
 
@@ -55,7 +55,7 @@ json_t *state_text(const char *text)
 
 static const char digits[] = "0123456789abcdef";
 
-json_t *state_bytes(const char *bytes)
+json_t *serialize_bytes(const char *bytes)
 {
     json_t *text = json_string(bytes);
     size_t length = strlen(bytes);
@@ -72,7 +72,7 @@ json_t *state_bytes(const char *bytes)
     return json_pack("[s]", hex);
 }
 
-char *state_take_bytes(const json_t *value)
+char *serialize_take_bytes(const json_t *value)
 {
     const char *hex = json_string_value(json_array_get(value, 0)), *high, *low;
     size_t length = hex ? strlen(hex) / 2 : 0;
@@ -107,33 +107,33 @@ static json_t *write_ints(const int64_t *numbers, size_t count)
     return list;
 }
 
-static json_t *write_field(const struct state_field *field, const void *place)
+static json_t *write_field(const struct serialize_field *field, const void *place)
 {
     switch (field->kind) {
-    case STATE_BOOL:
+    case SERIALIZE_BOOL:
         return json_boolean(*(const bool *)place);
-    case STATE_INT:
+    case SERIALIZE_INT:
         return json_integer(load_int(place, field->size, true));
-    case STATE_UINT:
+    case SERIALIZE_UINT:
         return json_integer(load_int(place, field->size, false));
-    case STATE_INTS:
+    case SERIALIZE_INTS:
         return write_ints(place, field->size / sizeof(int64_t));
-    case STATE_TEXT:
-        return state_text(place);
-    case STATE_STRING:
-        return state_text(*(char *const *)place);
+    case SERIALIZE_TEXT:
+        return serialize_text(place);
+    case SERIALIZE_STRING:
+        return serialize_text(*(char *const *)place);
     }
     return NULL;
 }
 
-json_t *state_write(const struct state_field *fields, const void *record)
+json_t *serialize(const struct serialize_field *fields, const void *record)
 {
     json_t *object = json_object();
 
-    for (const struct state_field *field = fields; object && field->name; field++) {
+    for (const struct serialize_field *field = fields; object && field->name; field++) {
         const char *place = (const char *)record + field->offset;
 
-        if (field->kind == STATE_STRING && !*(char *const *)(const void *)place)
+        if (field->kind == SERIALIZE_STRING && !*(char *const *)(const void *)place)
             continue;
         if (json_object_set_new(object, field->name, write_field(field, place)) < 0) {
             json_decref(object);
@@ -143,14 +143,14 @@ json_t *state_write(const struct state_field *fields, const void *record)
     return object;
 }
 
-static int refuse(const char *name, const char *expected, struct state_error *error)
+static int refuse(const char *name, const char *expected, struct serialize_error *error)
 {
     snprintf(error->text, sizeof(error->text), "\"%s\" is not %s", name, expected);
     return -EBADMSG;
 }
 
-static int read_ints(const struct state_field *field, const json_t *value, int64_t *numbers,
-                     struct state_error *error)
+static int read_ints(const struct serialize_field *field, const json_t *value, int64_t *numbers,
+                     struct serialize_error *error)
 {
     size_t room = field->size / sizeof(int64_t);
 
@@ -166,14 +166,14 @@ static int read_ints(const struct state_field *field, const json_t *value, int64
     return 0;
 }
 
-static int read_string(const struct state_field *field, const json_t *value, void *place,
-                       struct state_error *error)
+static int read_string(const struct serialize_field *field, const json_t *value, void *place,
+                       struct serialize_error *error)
 {
     char *copy;
 
     if (!json_is_string(value))
         return refuse(field->name, "a text", error);
-    if (field->kind == STATE_TEXT) {
+    if (field->kind == SERIALIZE_TEXT) {
         if (json_string_length(value) >= field->size)
             return refuse(field->name, "short enough", error);
         string_copy(place, field->size, json_string_value(value));
@@ -187,32 +187,32 @@ static int read_string(const struct state_field *field, const json_t *value, voi
     return 0;
 }
 
-static int read_field(const struct state_field *field, const json_t *value, void *place,
-                      struct state_error *error)
+static int read_field(const struct serialize_field *field, const json_t *value, void *place,
+                      struct serialize_error *error)
 {
     switch (field->kind) {
-    case STATE_BOOL:
+    case SERIALIZE_BOOL:
         if (!json_is_boolean(value))
             return refuse(field->name, "true or false", error);
         *(bool *)place = json_is_true(value);
         return 0;
-    case STATE_INT:
-    case STATE_UINT:
+    case SERIALIZE_INT:
+    case SERIALIZE_UINT:
         if (!json_is_integer(value) ||
-            !store_int(place, field->size, field->kind == STATE_INT, json_integer_value(value)))
+            !store_int(place, field->size, field->kind == SERIALIZE_INT, json_integer_value(value)))
             return refuse(field->name, "a whole number that has room", error);
         return 0;
-    case STATE_INTS:
+    case SERIALIZE_INTS:
         return read_ints(field, value, place, error);
-    case STATE_TEXT:
-    case STATE_STRING:
+    case SERIALIZE_TEXT:
+    case SERIALIZE_STRING:
         return read_string(field, value, place, error);
     }
     return -EBADMSG;
 }
 
-int state_read(const json_t *object, const struct state_field *fields, void *record,
-               struct state_error *error)
+int deserialize(const json_t *object, const struct serialize_field *fields, void *record,
+                struct serialize_error *error)
 {
     int r = 0;
 
@@ -220,7 +220,7 @@ int state_read(const json_t *object, const struct state_field *fields, void *rec
         snprintf(error->text, sizeof(error->text), "something that should be an object is none");
         return -EBADMSG;
     }
-    for (const struct state_field *field = fields; r == 0 && field->name; field++) {
+    for (const struct serialize_field *field = fields; r == 0 && field->name; field++) {
         const json_t *value = json_object_get(object, field->name);
 
         if (value)

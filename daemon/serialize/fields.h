@@ -15,46 +15,46 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum state_kind {
-    STATE_BOOL,
-    STATE_INT,  /* a signed integer of `size` bytes */
-    STATE_UINT, /* an unsigned one; above INT64_MAX it stands as the negative number of its bits */
-    STATE_INTS, /* an array of int64_t or uint64_t that fills `size` bytes */
-    STATE_TEXT, /* a char array of `size` bytes; it is written so that it is valid JSON */
-    STATE_STRING, /* a char pointer, allocated; NULL is left out */
+enum serialize_kind {
+    SERIALIZE_BOOL,
+    SERIALIZE_INT, /* a signed integer of `size` bytes */
+    SERIALIZE_UINT, /* an unsigned one; above INT64_MAX it stands as the negative number of its bits */
+    SERIALIZE_INTS,   /* an array of int64_t or uint64_t that fills `size` bytes */
+    SERIALIZE_TEXT,   /* a char array of `size` bytes; it is written so that it is valid JSON */
+    SERIALIZE_STRING, /* a char pointer, allocated; NULL is left out */
 };
 
-struct state_field {
+struct serialize_field {
     const char *name; /* NULL ends a table */
-    enum state_kind kind;
+    enum serialize_kind kind;
     size_t offset;
     size_t size;
 };
 
 /* What is wrong with a state that cannot be read. */
-struct state_error {
+struct serialize_error {
     char text[256];
 };
 
-#define STATE_MEMBER(kind, type, member, name) \
+#define SERIALIZE_MEMBER(kind, type, member, name) \
     {name, kind, offsetof(type, member), sizeof(((type *)0)->member)}
-#define STATE_END {NULL, STATE_BOOL, 0, 0}
+#define SERIALIZE_END {NULL, SERIALIZE_BOOL, 0, 0}
 
 /* An object with the fields of the record; NULL without memory. */
-json_t *state_write(const struct state_field *fields, const void *record);
+json_t *serialize(const struct serialize_field *fields, const void *record);
 
 /* Reads into the record. Returns 0, -ENOMEM, or -EBADMSG with a sentence of what is wrong in
  * error. */
-int state_read(const json_t *object, const struct state_field *fields, void *record,
-               struct state_error *error);
+int deserialize(const json_t *object, const struct serialize_field *fields, void *record,
+                struct serialize_error *error);
 
 /* A text as a JSON string, whatever bytes are in it, as in one that was cut within a character: those that it cannot
  * hold become '?'. */
-json_t *state_text(const char *text);
+json_t *serialize_text(const char *text);
 
-/* The same for what must come back as it was: state_take_bytes() gives an allocated copy, or NULL
+/* The same for what must come back as it was: serialize_take_bytes() gives an allocated copy, or NULL
  * when it is none (errno EBADMSG) or without memory. */
-json_t *state_bytes(const char *bytes);
-char *state_take_bytes(const json_t *value);
+json_t *serialize_bytes(const char *bytes);
+char *serialize_take_bytes(const json_t *value);
 
 #endif

@@ -156,7 +156,7 @@ static void tell_lost(char text[SCOREBOARD_TEXT_SIZE], const char *how)
     text_clean_lines(text, SCOREBOARD_TEXT_SIZE);
 }
 
-bool tally_has_lost(const struct scoreboard_task *task)
+bool counters_has_lost(const struct scoreboard_task *task)
 {
     return task->last_code == -EPIPE && strncmp(task->last_text, LOST, strlen(LOST)) == 0;
 }
@@ -194,7 +194,7 @@ static uint64_t end_lost_jobs(struct scoreboard_pool *pool, const char *how)
     return lost;
 }
 
-static void close_tasks(struct tally *tally, const struct scoreboard *board, uint32_t slot,
+static void close_tasks(struct counters *counters, const struct scoreboard *board, uint32_t slot,
                         const char *how)
 {
     for (unsigned i = 0; scoreboard_next_task(board, slot, &i); i++) {
@@ -210,14 +210,14 @@ static void close_tasks(struct tally *tally, const struct scoreboard *board, uin
         end_lost_run(&task, how);
         task.state = SCOREBOARD_TASK_STOPPED;
         task.next_due = task.busy_until = 0;
-        sum = find_task(&tally->tasks, &tally->task_count, task.name);
+        sum = find_task(&counters->tasks, &counters->task_count, task.name);
         if (sum)
             add_task(sum, &task);
     }
 }
 
-static uint64_t close_pools(struct tally *tally, const struct scoreboard *board, uint32_t slot,
-                            const char *how)
+static uint64_t close_pools(struct counters *counters, const struct scoreboard *board,
+                            uint32_t slot, const char *how)
 {
     uint64_t all_lost = 0;
 
@@ -232,20 +232,20 @@ static uint64_t close_pools(struct tally *tally, const struct scoreboard *board,
         clean_pool(&pool);
         all_lost += end_lost_jobs(&pool, how);
         pool.queued = pool.active = 0;
-        sum = find_pool(&tally->pools, &tally->pool_count, pool.name);
+        sum = find_pool(&counters->pools, &counters->pool_count, pool.name);
         if (sum)
             add_pool(sum, &pool);
     }
     return all_lost;
 }
 
-static void forget_seen(struct tally *tally)
+static void forget_seen(struct counters *counters)
 {
-    free(tally->seen_tasks);
-    free(tally->seen_pools);
-    tally->seen_tasks = NULL;
-    tally->seen_pools = NULL;
-    tally->seen_task_count = tally->seen_pool_count = 0;
+    free(counters->seen_tasks);
+    free(counters->seen_pools);
+    counters->seen_tasks = NULL;
+    counters->seen_pools = NULL;
+    counters->seen_task_count = counters->seen_pool_count = 0;
 }
 
 /* A host's own number, whatever it says: wrong ones spoil the counts of its own module only. */
@@ -254,40 +254,40 @@ static uint32_t read_books(const struct scoreboard *board, uint32_t slot)
     return slot < SCOREBOARD_MODULES ? scoreboard_read_books(board, slot) : 0;
 }
 
-void tally_new_host(struct tally *tally)
+void counters_new_host(struct counters *counters)
 {
-    tally->closed_books = 0;
+    counters->closed_books = 0;
 }
 
-void tally_absorb(struct tally *tally, const struct tally *other)
+void counters_absorb(struct counters *counters, const struct counters *other)
 {
     for (size_t i = 0; i < other->task_count; i++) {
         struct scoreboard_task *sum =
-            find_task(&tally->tasks, &tally->task_count, other->tasks[i].name);
+            find_task(&counters->tasks, &counters->task_count, other->tasks[i].name);
 
         if (sum)
             add_task(sum, &other->tasks[i]);
     }
     for (size_t i = 0; i < other->pool_count; i++) {
         struct scoreboard_pool *sum =
-            find_pool(&tally->pools, &tally->pool_count, other->pools[i].name);
+            find_pool(&counters->pools, &counters->pool_count, other->pools[i].name);
 
         if (sum)
             add_pool(sum, &other->pools[i]);
     }
 }
 
-uint64_t tally_close(struct tally *tally, const struct scoreboard *board, uint32_t slot,
-                     const char *how)
+uint64_t counters_close(struct counters *counters, const struct scoreboard *board, uint32_t slot,
+                        const char *how)
 {
     uint32_t books = read_books(board, slot);
 
-    forget_seen(tally);
-    if (books == tally->closed_books)
+    forget_seen(counters);
+    if (books == counters->closed_books)
         return 0;
-    tally->closed_books = books;
-    close_tasks(tally, board, slot, how);
-    return close_pools(tally, board, slot, how);
+    counters->closed_books = books;
+    close_tasks(counters, board, slot, how);
+    return close_pools(counters, board, slot, how);
 }
 
 /* Living hosts -----------------------------------------------------------------------------------
@@ -295,15 +295,15 @@ uint64_t tally_close(struct tally *tally, const struct scoreboard *board, uint32
 
 /* A record that has not been written since it was seen is not copied and cleaned again. `module` of a seen one is its
  * place on the board, and the next is looked for behind the one before. */
-static void add_living_tasks(struct tally *tally, const struct scoreboard *board, uint32_t slot,
-                             struct tally *copy)
+static void add_living_tasks(struct counters *counters, const struct scoreboard *board,
+                             uint32_t slot, struct counters *copy)
 {
     size_t next = 0, before;
 
     for (unsigned i = 0; scoreboard_next_task(board, slot, &i); i++) {
         struct scoreboard_task task, *sum;
         struct scoreboard_task *seen =
-            next < tally->seen_task_count ? &tally->seen_tasks[next] : NULL;
+            next < counters->seen_task_count ? &counters->seen_tasks[next] : NULL;
 
         if (!seen || seen->module != i || !scoreboard_is_same(&board->tasks[i], seen)) {
             bool whole = scoreboard_read_task(board, i, &task);
@@ -314,13 +314,13 @@ static void add_living_tasks(struct tally *tally, const struct scoreboard *board
                 continue;
             clean_task(&task);
             task.module = i;
-            seen = find_task(&tally->seen_tasks, &tally->seen_task_count, task.name);
+            seen = find_task(&counters->seen_tasks, &counters->seen_task_count, task.name);
             if (whole && seen)
                 *seen = task;
             else if (!whole && (!seen || !seen->head.used))
                 task.next_due = task.busy_until = 0;
         }
-        next = seen ? (size_t)(seen - tally->seen_tasks) + 1 : next;
+        next = seen ? (size_t)(seen - counters->seen_tasks) + 1 : next;
         before = copy->task_count;
         seen = seen && seen->head.used ? seen : &task;
         sum = find_task(&copy->tasks, &copy->task_count, seen->name);
@@ -331,15 +331,15 @@ static void add_living_tasks(struct tally *tally, const struct scoreboard *board
     }
 }
 
-static void add_living_pools(struct tally *tally, const struct scoreboard *board, uint32_t slot,
-                             struct tally *copy)
+static void add_living_pools(struct counters *counters, const struct scoreboard *board,
+                             uint32_t slot, struct counters *copy)
 {
     size_t next = 0;
 
     for (unsigned i = 0; scoreboard_next_pool(board, slot, &i); i++) {
         struct scoreboard_pool pool, *sum;
         struct scoreboard_pool *seen =
-            next < tally->seen_pool_count ? &tally->seen_pools[next] : NULL;
+            next < counters->seen_pool_count ? &counters->seen_pools[next] : NULL;
 
         if (!seen || seen->module != i || !scoreboard_is_same(&board->pools[i], seen)) {
             bool whole = scoreboard_read_pool(board, i, &pool);
@@ -350,11 +350,11 @@ static void add_living_pools(struct tally *tally, const struct scoreboard *board
                 continue;
             clean_pool(&pool);
             pool.module = i;
-            seen = find_pool(&tally->seen_pools, &tally->seen_pool_count, pool.name);
+            seen = find_pool(&counters->seen_pools, &counters->seen_pool_count, pool.name);
             if (whole && seen)
                 *seen = pool;
         }
-        next = seen ? (size_t)(seen - tally->seen_pools) + 1 : next;
+        next = seen ? (size_t)(seen - counters->seen_pools) + 1 : next;
         seen = seen && seen->head.used ? seen : &pool;
         sum = find_pool(&copy->pools, &copy->pool_count, seen->name);
         if (sum)
@@ -362,39 +362,39 @@ static void add_living_pools(struct tally *tally, const struct scoreboard *board
     }
 }
 
-int tally_copy(struct tally *tally, const struct scoreboard *board, uint32_t slot,
-               struct tally *ret_copy)
+int counters_copy(struct counters *counters, const struct scoreboard *board, uint32_t slot,
+                  struct counters *ret_copy)
 {
-    struct tally copy = {0};
+    struct counters copy = {0};
 
-    if (tally->task_count > 0) {
-        copy.tasks = calloc(array_capacity(tally->task_count), sizeof(*copy.tasks));
+    if (counters->task_count > 0) {
+        copy.tasks = calloc(array_capacity(counters->task_count), sizeof(*copy.tasks));
         if (!copy.tasks)
             return -ENOMEM;
-        memcpy(copy.tasks, tally->tasks, tally->task_count * sizeof(*copy.tasks));
-        copy.task_count = tally->task_count;
+        memcpy(copy.tasks, counters->tasks, counters->task_count * sizeof(*copy.tasks));
+        copy.task_count = counters->task_count;
     }
-    if (tally->pool_count > 0) {
-        copy.pools = calloc(array_capacity(tally->pool_count), sizeof(*copy.pools));
+    if (counters->pool_count > 0) {
+        copy.pools = calloc(array_capacity(counters->pool_count), sizeof(*copy.pools));
         if (!copy.pools) {
-            tally_free(&copy);
+            counters_free(&copy);
             return -ENOMEM;
         }
-        memcpy(copy.pools, tally->pools, tally->pool_count * sizeof(*copy.pools));
-        copy.pool_count = tally->pool_count;
+        memcpy(copy.pools, counters->pools, counters->pool_count * sizeof(*copy.pools));
+        copy.pool_count = counters->pool_count;
     }
-    if (board && read_books(board, slot) != tally->closed_books) {
-        add_living_tasks(tally, board, slot, &copy);
-        add_living_pools(tally, board, slot, &copy);
+    if (board && read_books(board, slot) != counters->closed_books) {
+        add_living_tasks(counters, board, slot, &copy);
+        add_living_pools(counters, board, slot, &copy);
     }
     *ret_copy = copy;
     return 0;
 }
 
-void tally_free(struct tally *tally)
+void counters_free(struct counters *counters)
 {
-    free(tally->tasks);
-    free(tally->pools);
-    forget_seen(tally);
-    *tally = (struct tally){0};
+    free(counters->tasks);
+    free(counters->pools);
+    forget_seen(counters);
+    *counters = (struct counters){0};
 }

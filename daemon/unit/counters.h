@@ -13,7 +13,7 @@
 #include "wire/scoreboard.h"
 
 /* Zero-initialised it is empty. `module` in the records means nothing here. */
-struct tally {
+struct counters {
     /* The host's books that have been taken in, by the number in the module's record: until the host
      * begins new ones, what stands in them is known. 0: none of this host's. */
     uint32_t closed_books;
@@ -32,26 +32,26 @@ struct tally {
 /* Takes in all records of a module's slot once from the scoreboard of a host that is dead: what was
  * running was cut, jobs that were neither finished nor failed are lost; their error says how the host ended.
  * A record that finds no memory is not counted. Returns how many jobs were lost. */
-uint64_t tally_close(struct tally *tally, const struct scoreboard *board, uint32_t slot,
-                     const char *how);
+uint64_t counters_close(struct counters *counters, const struct scoreboard *board, uint32_t slot,
+                        const char *how);
 
-/* Whether the last run in a tally's record is one that tally_close() has ended. A module may return the same code. */
-bool tally_has_lost(const struct scoreboard_task *task);
+/* Whether the last run in a counters's record is one that counters_close() has ended. A module may return the same code. */
+bool counters_has_lost(const struct scoreboard_task *task);
 
 /* A new host begins with new books. */
-void tally_new_host(struct tally *tally);
+void counters_new_host(struct counters *counters);
 
-/* Adds all of another tally, of the same module, which is about to go. */
-void tally_absorb(struct tally *tally, const struct tally *other);
+/* Adds all of another counters, of the same module, which is about to go. */
+void counters_absorb(struct counters *counters, const struct counters *other);
 
 /*
- * Copies the tally, with the records of a living host's slot added to it; board may be NULL. A
+ * Copies the counters, with the records of a living host's slot added to it; board may be NULL. A
  * record that stays torn shows how it was when it was last whole, and if it never was, what can be
  * read of it, without any time by which it could be judged. Returns 0 or -ENOMEM.
  */
-int tally_copy(struct tally *tally, const struct scoreboard *board, uint32_t slot,
-               struct tally *ret_copy);
+int counters_copy(struct counters *counters, const struct scoreboard *board, uint32_t slot,
+                  struct counters *ret_copy);
 
-void tally_free(struct tally *tally);
+void counters_free(struct counters *counters);
 
 #endif

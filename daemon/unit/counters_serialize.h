@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A tally as one reeved hands it to the next, in a live upgrade. */
+/* A counters as one reeved hands it to the next, in a live upgrade. */
 #ifndef REEVE_DAEMON_UNIT_COUNTERS_SERIALIZE_H
 #define REEVE_DAEMON_UNIT_COUNTERS_SERIALIZE_H
 
@@ -7,9 +7,9 @@
 #include "daemon/unit/counters.h"
 
 /* NULL without memory. */
-json_t *tally_save(const struct tally *tally);
+json_t *counters_save(const struct counters *counters);
 
-/* Fills an empty tally; free it in any case. Returns 0, -EBADMSG or -ENOMEM. */
-int tally_load(struct tally *tally, const json_t *state, struct state_error *error);
+/* Fills an empty counters; free it in any case. Returns 0, -EBADMSG or -ENOMEM. */
+int counters_load(struct counters *counters, const json_t *state, struct serialize_error *error);
 
 #endif

@@ -13,22 +13,22 @@
 
 /* Edges ------------------------------------------------------------------------------------------ */
 
-static void add_edges(struct tree_edge *edges, size_t *count, struct unit *from,
+static void add_edges(struct dependency *edges, size_t *count, struct unit *from,
                       const struct strings *names, bool requires)
 {
     for (size_t i = 0; i < names->count; i++) {
-        struct tree_edge *edge = &edges[(*count)++];
+        struct dependency *edge = &edges[(*count)++];
 
-        *edge = (struct tree_edge){.from = from, .name = names->items[i], .requires = requires};
+        *edge = (struct dependency){.from = from, .name = names->items[i], .requires = requires};
         list_init(&edge->list);
     }
 }
 
-int tree_edges_create(struct unit *from, const struct config_module *settings,
-                      struct tree_edge **ret_edges, size_t *ret_count)
+int dependencies_create(struct unit *from, const struct config_module *settings,
+                        struct dependency **ret_edges, size_t *ret_count)
 {
     size_t most = settings->requires.count + settings->after.count;
-    struct tree_edge *edges = calloc(MAX(most, 1U), sizeof(*edges));
+    struct dependency *edges = calloc(MAX(most, 1U), sizeof(*edges));
 
     if (!edges)
         return -ENOMEM;
@@ -39,20 +39,20 @@ int tree_edges_create(struct unit *from, const struct config_module *settings,
     return 0;
 }
 
-void tree_edges_free(struct tree_edge *edges, size_t count)
+void dependencies_free(struct dependency *edges, size_t count)
 {
     for (size_t i = 0; i < count; i++)
         list_remove(&edges[i].list);
     free(edges);
 }
 
-void tree_link(struct supervisor *supervisor)
+void dependencies_link(struct supervisor *supervisor)
 {
     struct unit *unit;
 
     LIST_FOREACH (unit, &supervisor->units, list)
         for (size_t i = 0; i < unit->edge_count; i++) {
-            struct tree_edge *edge = &unit->edges[i];
+            struct dependency *edge = &unit->edges[i];
 
             list_remove(&edge->list);
             edge->to = supervisor_find(supervisor, edge->name);
@@ -64,9 +64,9 @@ void tree_link(struct supervisor *supervisor)
     supervisor_changed(supervisor);
 }
 
-void tree_unlink(struct unit *unit)
+void dependencies_unlink(struct unit *unit)
 {
-    struct tree_edge *edge, *next;
+    struct dependency *edge, *next;
 
     unit->supervisor->generation++;
     LIST_FOREACH_SAFE (edge, next, &unit->dependents, list) {
@@ -81,10 +81,11 @@ static const struct unit *find_heir(const struct unit *unit)
     return unit->removed ? supervisor_find(unit->supervisor, unit->name) : NULL;
 }
 
-void tree_each_requirer(struct unit *unit, void (*act)(struct unit *requirer, void *arg), void *arg)
+void dependencies_each_requirer(struct unit *unit, void (*act)(struct unit *requirer, void *arg),
+                                void *arg)
 {
     const struct unit *heir = find_heir(unit);
-    struct tree_edge *edge;
+    struct dependency *edge;
 
     LIST_FOREACH (edge, &unit->dependents, list)
         if (edge->requires)
@@ -98,38 +99,38 @@ void tree_each_requirer(struct unit *unit, void (*act)(struct unit *requirer, vo
 
 /* Waiting ---------------------------------------------------------------------------------------- */
 
-static enum tree_wait look_at(struct unit *unit);
+static enum dependencies_wait look_at(struct unit *unit);
 
-static enum tree_wait look_along(const struct tree_edge *edge)
+static enum dependencies_wait look_along(const struct dependency *edge)
 {
-    enum tree_wait wait;
+    enum dependencies_wait wait;
 
     if (!edge->to)
-        return edge->requires ? TREE_NEVER : TREE_MAY;
+        return edge->requires ? WAIT_NEVER : WAIT_MAY;
     switch (edge->to->state) {
     case UNIT_READY:
         /* One that is about to go down is not there any more. */
-        return edge->requires && edge->to->goal != GOAL_NONE ? TREE_MOVES : TREE_MAY;
+        return edge->requires && edge->to->goal != GOAL_NONE ? WAIT_MOVES : WAIT_MAY;
     case UNIT_STOPPED:
     case UNIT_FAILED:
         if (edge->to->goal != GOAL_NONE)
-            return TREE_MOVES;
+            return WAIT_MOVES;
         /* Whoever only comes after it is not held up by one that does not run. */
-        return edge->requires ? TREE_NEVER : TREE_MAY;
+        return edge->requires ? WAIT_NEVER : WAIT_MAY;
     case UNIT_BACKOFF:
-        return edge->to->goal != GOAL_NONE ? TREE_MOVES : TREE_LATER;
+        return edge->to->goal != GOAL_NONE ? WAIT_MOVES : WAIT_LATER;
     case UNIT_WAITING:
         wait = look_at(edge->to);
-        if (wait == TREE_MAY)
-            return TREE_MOVES;
-        return wait == TREE_NEVER && !edge->requires ? TREE_MAY : wait;
+        if (wait == WAIT_MAY)
+            return WAIT_MOVES;
+        return wait == WAIT_NEVER && !edge->requires ? WAIT_MAY : wait;
     case UNIT_CHECKING:
     case UNIT_STARTING:
     case UNIT_STOPPING:
     case UNIT_STATE_COUNT:
         break;
     }
-    return TREE_MOVES;
+    return WAIT_MOVES;
 }
 
 /* Whether an option of the module's own has the same value in both. Keys with a dot belong to tasks and pools. */
@@ -149,7 +150,7 @@ static const struct unit *find_leftover(const struct unit *unit)
 {
     const struct unit *old = supervisor_find_leaving(unit->supervisor, unit->name);
     const struct unit *other;
-    const struct tree_edge *edge;
+    const struct dependency *edge;
 
     if (old)
         return old;
@@ -166,7 +167,7 @@ static const struct unit *find_leftover(const struct unit *unit)
     return NULL;
 }
 
-static enum tree_wait look_at(struct unit *unit)
+static enum dependencies_wait look_at(struct unit *unit)
 {
     const struct unit *leftover;
 
@@ -175,14 +176,14 @@ static enum tree_wait look_at(struct unit *unit)
     unit->looked_at = unit->supervisor->generation;
     /* The answer in a circle. The configuration allows none, but settings of two may be mixed where there
      * was no memory for new ones. */
-    unit->wait = TREE_NEVER;
+    unit->wait = WAIT_NEVER;
     unit->culprit = unit;
-    enum tree_wait worst = TREE_MAY;
+    enum dependencies_wait worst = WAIT_MAY;
     const struct unit *culprit = NULL;
 
     for (size_t i = 0; i < unit->edge_count; i++) {
-        const struct tree_edge *edge = &unit->edges[i];
-        enum tree_wait wait = look_along(edge);
+        const struct dependency *edge = &unit->edges[i];
+        enum dependencies_wait wait = look_along(edge);
 
         if (wait <= worst)
             continue;
@@ -192,35 +193,35 @@ static enum tree_wait look_at(struct unit *unit)
                       ? edge->to->culprit
                       : edge->to;
     }
-    leftover = worst == TREE_MAY ? find_leftover(unit) : NULL;
+    leftover = worst == WAIT_MAY ? find_leftover(unit) : NULL;
     if (leftover) {
-        worst = TREE_MOVES;
+        worst = WAIT_MOVES;
         culprit = leftover;
-    } else if (worst == TREE_MAY && !tenancy_has_room(unit)) {
-        worst = TREE_MOVES;
+    } else if (worst == WAIT_MAY && !tenancy_has_room(unit)) {
+        worst = WAIT_MOVES;
     }
     unit->wait = worst;
     unit->culprit = culprit;
     return worst;
 }
 
-enum tree_wait tree_wait(struct unit *unit, const struct unit **ret_culprit)
+enum dependencies_wait dependencies_wait(struct unit *unit, const struct unit **ret_culprit)
 {
-    enum tree_wait wait = look_at(unit);
+    enum dependencies_wait wait = look_at(unit);
 
     if (ret_culprit)
         *ret_culprit = unit->culprit;
     return wait;
 }
 
-void tree_describe_wait(struct unit *unit, char *buffer, size_t size)
+void dependencies_describe_wait(struct unit *unit, char *buffer, size_t size)
 {
     const struct unit *culprit;
-    enum tree_wait wait = tree_wait(unit, &culprit);
+    enum dependencies_wait wait = dependencies_wait(unit, &culprit);
 
-    if (wait == TREE_MAY)
+    if (wait == WAIT_MAY)
         snprintf(buffer, size, "%s", "");
-    else if (!culprit && wait == TREE_MOVES)
+    else if (!culprit && wait == WAIT_MOVES)
         snprintf(buffer, size, "waits for the last process of its host to end");
     else if (!culprit)
         snprintf(buffer, size, "waits for a module that is not configured");
@@ -237,10 +238,10 @@ void tree_describe_wait(struct unit *unit, char *buffer, size_t size)
     text_sanitise(buffer);
 }
 
-const struct unit *tree_missing(const struct unit *unit)
+const struct unit *dependencies_missing(const struct unit *unit)
 {
     for (size_t i = 0; i < unit->edge_count; i++) {
-        const struct tree_edge *edge = &unit->edges[i];
+        const struct dependency *edge = &unit->edges[i];
 
         if (edge->requires && edge->to &&
             (edge->to->state != UNIT_READY || edge->to->goal != GOAL_NONE))
@@ -254,7 +255,7 @@ const struct unit *tree_missing(const struct unit *unit)
 /* except: a host whose tenants do not count; or NULL. */
 static bool has_running(const struct list *dependents, const struct tenancy *except)
 {
-    const struct tree_edge *edge;
+    const struct dependency *edge;
 
     LIST_FOREACH (edge, dependents, list)
         if (edge->requires && unit_is_running(edge->from) &&
@@ -271,7 +272,7 @@ static bool is_used(const struct unit *unit, const struct tenancy *except)
            (heir && has_running(&heir->dependents, except));
 }
 
-bool tree_is_used(const struct unit *unit)
+bool dependencies_is_used(const struct unit *unit)
 {
     const struct unit *other;
 
@@ -283,10 +284,10 @@ bool tree_is_used(const struct unit *unit)
     return false;
 }
 
-bool tree_may_stop(const struct unit *unit)
+bool dependencies_may_stop(const struct unit *unit)
 {
     const struct unit *heir = find_heir(unit);
-    const struct tree_edge *edge;
+    const struct dependency *edge;
 
     LIST_FOREACH (edge, &unit->dependents, list)
         if (!unit_is_down(edge->from))
@@ -298,7 +299,7 @@ bool tree_may_stop(const struct unit *unit)
     return true;
 }
 
-struct unit *tree_untie(struct supervisor *supervisor, bool (*fn)(const struct unit *unit))
+struct unit *dependencies_untie(struct supervisor *supervisor, bool (*fn)(const struct unit *unit))
 {
     struct unit *unit, *first = NULL;
 

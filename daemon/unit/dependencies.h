@@ -17,7 +17,7 @@ struct config_module;
 struct supervisor;
 struct unit;
 
-struct tree_edge {
+struct dependency {
     struct list list; /* in the dependents of `to` */
     struct unit *from;
     struct unit *to;  /* NULL: no unit has that name */
@@ -26,44 +26,44 @@ struct tree_edge {
 };
 
 /* How a unit that waits for others stands; the worst of what it waits for counts. */
-enum tree_wait {
-    TREE_MAY,   /* it may start now */
-    TREE_MOVES, /* something that it waits for is on its way and will come to rest */
-    TREE_LATER, /* something waits out its backoff: that can take minutes */
-    TREE_NEVER, /* something that it requires does not run, and nothing moves it */
+enum dependencies_wait {
+    WAIT_MAY,   /* it may start now */
+    WAIT_MOVES, /* something that it waits for is on its way and will come to rest */
+    WAIT_LATER, /* something waits out its backoff: that can take minutes */
+    WAIT_NEVER, /* something that it requires does not run, and nothing moves it */
 };
 
 /* The edges of these settings, not linked yet. Returns 0 or -ENOMEM. */
-int tree_edges_create(struct unit *from, const struct config_module *settings,
-                      struct tree_edge **ret_edges, size_t *ret_count);
-void tree_edges_free(struct tree_edge *edges, size_t count);
+int dependencies_create(struct unit *from, const struct config_module *settings,
+                        struct dependency **ret_edges, size_t *ret_count);
+void dependencies_free(struct dependency *edges, size_t count);
 
 /* To be called when units or their settings have changed. Edges lead to the unit that is configured under
  * a name, and to one that is being removed only where there is no other. */
-void tree_link(struct supervisor *supervisor);
+void dependencies_link(struct supervisor *supervisor);
 
 /* Nobody leads to the unit any more. */
-void tree_unlink(struct unit *unit);
+void dependencies_unlink(struct unit *unit);
 
 /* What a unit in UNIT_WAITING waits for, and (unless NULL) the unit at the end of it: NULL when it may
- * start, when it waits for a name that nobody has, and (TREE_MOVES) when only the last process of its host
+ * start, when it waits for a name that nobody has, and (WAIT_MOVES) when only the last process of its host
  * is in the way. */
-enum tree_wait tree_wait(struct unit *unit, const struct unit **ret_culprit);
+enum dependencies_wait dependencies_wait(struct unit *unit, const struct unit **ret_culprit);
 
 /* The same in words, or "": "waits for module a, which is failed: init failed". */
-void tree_describe_wait(struct unit *unit, char *buffer, size_t size);
+void dependencies_describe_wait(struct unit *unit, char *buffer, size_t size);
 
 /* One that the unit requires and that is not ready, or is about to go down; NULL: all are there. */
-const struct unit *tree_missing(const struct unit *unit);
+const struct unit *dependencies_missing(const struct unit *unit);
 
 /*
  * Whether any that require the unit run, in whatever state: it cannot go yet. A host of another wire
  * version only ends as a whole, so for a unit in one those count that require any in it from outside.
  */
-bool tree_is_used(const struct unit *unit);
+bool dependencies_is_used(const struct unit *unit);
 
 /* Whether all that come after the unit, or require it, are down. */
-bool tree_may_stop(const struct unit *unit);
+bool dependencies_may_stop(const struct unit *unit);
 
 /*
  * Of units that wait for each other to stop (fn says which wait), the one to go first although it is used; NULL when
@@ -71,10 +71,10 @@ bool tree_may_stop(const struct unit *unit);
  * those of an older configuration: with the new ones they may make a circle. Hosts of another wire version, which end
  * as a whole, make one, too.
  */
-struct unit *tree_untie(struct supervisor *supervisor, bool (*fn)(const struct unit *unit));
+struct unit *dependencies_untie(struct supervisor *supervisor, bool (*fn)(const struct unit *unit));
 
 /* Calls act for each unit that requires this one directly. act may set goals, and nothing else. */
-void tree_each_requirer(struct unit *unit, void (*act)(struct unit *requirer, void *arg),
-                        void *arg);
+void dependencies_each_requirer(struct unit *unit, void (*act)(struct unit *requirer, void *arg),
+                                void *arg);
 
 #endif

@@ -138,7 +138,7 @@ static void host_said(struct host *host, const struct wire_message *message, voi
         request_answered(&tenancy->supervisor->requests, unit, message);
         break;
     case WIRE_BUSY:
-        watch_expect(tenancy->supervisor->watch, message->deadline);
+        watchdog_expect(tenancy->supervisor->watchdog, message->deadline);
         break;
     case WIRE_NODE:
         request_answered(&tenancy->supervisor->requests, unit, message);
@@ -241,8 +241,9 @@ void tenancy_close_books(struct unit *unit, const struct host_end *end)
 
     if (!board)
         return;
-    ledger_close_board(supervisor->ledger, unit->name, board, unit->slot);
-    lost = tally_close(&unit->tally, board, unit->slot, end ? end->text : "the module stopped");
+    last_runs_close_board(supervisor->last_runs, unit->name, board, unit->slot);
+    lost =
+        counters_close(&unit->counters, board, unit->slot, end ? end->text : "the module stopped");
     unit->jobs_lost += lost;
     if (lost > 0)
         log_line(expected ? LOG_LEVEL_NOTICE : LOG_LEVEL_ERROR, "[%s] %llu %s lost with its host",
@@ -278,7 +279,7 @@ static void host_went(struct host *host, const struct host_end *end, void *arg)
             read_crash(unit, told && unit != guilty && named);
             named = true;
         }
-        tally_new_host(&unit->tally);
+        counters_new_host(&unit->counters);
     }
     LIST_FOREACH_SAFE (unit, next, &tenancy->units, tenancy_list) {
         struct unit_input input = {

@@ -44,7 +44,7 @@ struct entry {
     /* What comes before the first open point is settled; by interval on the monotonic clock, else real times. */
     int64_t settled;
     int64_t open;         /* 0: not known */
-    int64_t passed_until; /* as in ledger_known, as the next two */
+    int64_t passed_until; /* as in last_runs_known, as the next two */
     bool stopped;
     bool set_back; /* the clock has been, and `settled` is a time of before that */
     uint32_t failures;
@@ -55,8 +55,8 @@ struct entry {
 /* All tasks of a module are in one bucket. */
 #define BUCKETS 256
 
-struct ledger {
-    struct ledger_file *file;
+struct last_runs {
+    struct last_runs_file *file;
     struct entry **entries;
     struct entry *buckets[BUCKETS];
     size_t count;
@@ -80,15 +80,15 @@ static void entry_free(struct entry *entry)
     free(entry);
 }
 
-static struct entry **bucket_of(const struct ledger *ledger, const char *module)
+static struct entry **bucket_of(const struct last_runs *last_runs, const char *module)
 {
-    return (struct entry **)&ledger->buckets[hash_text(module) % BUCKETS];
+    return (struct entry **)&last_runs->buckets[hash_text(module) % BUCKETS];
 }
 
 /* Out of its bucket; whoever calls it takes it out of the entries. */
-static void remove_entry(struct ledger *ledger, struct entry *entry)
+static void remove_entry(struct last_runs *last_runs, struct entry *entry)
 {
-    struct entry **place = bucket_of(ledger, entry->module);
+    struct entry **place = bucket_of(last_runs, entry->module);
 
     while (*place != entry)
         place = &(*place)->next;
@@ -97,52 +97,52 @@ static void remove_entry(struct ledger *ledger, struct entry *entry)
 }
 
 /* The module's next entry after this one, or its first after NULL; NULL at the end. */
-static struct entry *next_of(const struct ledger *ledger, const char *module,
+static struct entry *next_of(const struct last_runs *last_runs, const char *module,
                              const struct entry *entry)
 {
-    struct entry *next = entry ? entry->next : *bucket_of(ledger, module);
+    struct entry *next = entry ? entry->next : *bucket_of(last_runs, module);
 
     while (next && strcmp(next->module, module) != 0)
         next = next->next;
     return next;
 }
 
-static struct entry *find(const struct ledger *ledger, const char *module, const char *task)
+static struct entry *find(const struct last_runs *last_runs, const char *module, const char *task)
 {
     struct entry *entry = NULL;
 
-    while ((entry = next_of(ledger, module, entry)))
+    while ((entry = next_of(last_runs, module, entry)))
         if (strcmp(entry->task, task) == 0)
             return entry;
     return NULL;
 }
 
-static void make_place(struct ledger *ledger, const char *module)
+static void make_place(struct last_runs *last_runs, const char *module)
 {
     struct entry *entry = NULL, *oldest = NULL;
     size_t tasks = 0, i = 0;
 
-    while ((entry = next_of(ledger, module, entry))) {
+    while ((entry = next_of(last_runs, module, entry))) {
         if (tasks++ == 0 || entry->noted < oldest->noted)
             oldest = entry;
     }
     if (tasks < TASKS_MAX)
         return;
-    while (ledger->entries[i] != oldest)
+    while (last_runs->entries[i] != oldest)
         i++;
-    ledger->entries[i] = ledger->entries[--ledger->count];
-    remove_entry(ledger, oldest);
+    last_runs->entries[i] = last_runs->entries[--last_runs->count];
+    remove_entry(last_runs, oldest);
 }
 
-static struct entry *add(struct ledger *ledger, const char *module, const char *task)
+static struct entry *add(struct last_runs *last_runs, const char *module, const char *task)
 {
-    struct entry **entries, **bucket = bucket_of(ledger, module),
+    struct entry **entries, **bucket = bucket_of(last_runs, module),
                             *entry = calloc(1, sizeof(*entry));
 
-    make_place(ledger, module);
-    entries = array_grow(ledger->entries, ledger->count, sizeof(struct entry *));
+    make_place(last_runs, module);
+    entries = array_grow(last_runs->entries, last_runs->count, sizeof(struct entry *));
     if (entries)
-        ledger->entries = entries;
+        last_runs->entries = entries;
     if (entry) {
         entry->module = strdup(module);
         entry->task = strdup(task);
@@ -154,17 +154,17 @@ static struct entry *add(struct ledger *ledger, const char *module, const char *
     while (*bucket)
         bucket = &(*bucket)->next;
     *bucket = entry;
-    return entries[ledger->count++] = entry;
+    return entries[last_runs->count++] = entry;
 }
 
 /* Returns whether anything that is to be kept has changed. */
-static bool note(struct ledger *ledger, const char *module, const struct entry *seen)
+static bool note(struct last_runs *last_runs, const char *module, const struct entry *seen)
 {
-    struct entry *entry = find(ledger, module, seen->task);
+    struct entry *entry = find(last_runs, module, seen->task);
     bool changed = !entry;
 
     if (!entry)
-        entry = add(ledger, module, seen->task);
+        entry = add(last_runs, module, seen->task);
     if (!entry)
         return false;
     changed = changed || entry->settled != seen->settled || entry->by_interval != seen->by_interval;
@@ -178,7 +178,7 @@ static bool note(struct ledger *ledger, const char *module, const struct entry *
     entry->seen_at = seen->seen_at;
     entry->kept = entry->kept || seen->kept;
     if (changed)
-        entry->noted = ++ledger->notes;
+        entry->noted = ++last_runs->notes;
     return changed && entry->kept;
 }
 
@@ -189,11 +189,11 @@ static int64_t ahead(const struct entry *entry)
 }
 
 /* In real times, which are no earlier than the epoch. */
-static struct ledger_known to_known(const struct entry *entry)
+static struct last_runs_known to_known(const struct entry *entry)
 {
     int64_t by = ahead(entry);
 
-    return (struct ledger_known){
+    return (struct last_runs_known){
         .settled = MAX(entry->settled + by, INT64_C(1)),
         .open = entry->open > 0 ? MAX(entry->open + by, INT64_C(1)) : 0,
         .passed_until = entry->passed_until,
@@ -203,21 +203,21 @@ static struct ledger_known to_known(const struct entry *entry)
     };
 }
 
-static void mark_changed(struct ledger *ledger)
+static void mark_changed(struct last_runs *last_runs)
 {
-    if (!ledger->changed && !ledger_is_writing(ledger))
-        loop_timer_arm(ledger->timer, SAVE_DELAY);
-    ledger->changed = true;
+    if (!last_runs->changed && !last_runs_is_writing(last_runs))
+        loop_timer_arm(last_runs->timer, SAVE_DELAY);
+    last_runs->changed = true;
 }
 
 /* The file --------------------------------------------------------------------------------------- */
 
-static void clear(struct ledger *ledger)
+static void clear(struct last_runs *last_runs)
 {
-    for (size_t i = 0; i < ledger->count; i++)
-        entry_free(ledger->entries[i]);
-    ledger->count = 0;
-    memset(ledger->buckets, 0, sizeof(ledger->buckets));
+    for (size_t i = 0; i < last_runs->count; i++)
+        entry_free(last_runs->entries[i]);
+    last_runs->count = 0;
+    memset(last_runs->buckets, 0, sizeof(last_runs->buckets));
 }
 
 static void note_read(const char *module, char *task, int64_t settled, void *arg)
@@ -230,13 +230,13 @@ static void forget_read(void *arg)
     clear(arg);
 }
 
-static int read_file(struct ledger *ledger)
+static int read_file(struct last_runs *last_runs)
 {
-    const struct ledger_reader reader = {note_read, forget_read, ledger};
-    int r = ledger_file_read(ledger->file, &reader);
+    const struct last_runs_reader reader = {note_read, forget_read, last_runs};
+    int r = last_runs_file_read(last_runs->file, &reader);
 
     if (r > 0)
-        mark_changed(ledger);
+        mark_changed(last_runs);
     return r < 0 ? r : 0;
 }
 
@@ -248,109 +248,110 @@ static int compare_notes(const void *a, const void *b)
     return (*left)->noted<(*right)->noted ? -1 : (*left)->noted>(*right)->noted;
 }
 
-static void sort(struct ledger *ledger)
+static void sort(struct last_runs *last_runs)
 {
-    if (ledger->count > 0)
-        qsort(ledger->entries, ledger->count, sizeof(struct entry *), compare_notes);
+    if (last_runs->count > 0)
+        qsort(last_runs->entries, last_runs->count, sizeof(struct entry *), compare_notes);
 }
 
-static int compose(struct ledger *ledger)
+static int compose(struct last_runs *last_runs)
 {
-    struct text *text = &ledger->content;
+    struct text *text = &last_runs->content;
 
-    sort(ledger);
-    ledger_file_begin(text);
-    for (size_t i = 0; i < ledger->count; i++)
-        if (ledger->entries[i]->kept)
-            ledger_file_line(text, ledger->entries[i]->module, ledger->entries[i]->task,
-                             to_known(ledger->entries[i]).settled);
-    ledger_file_end(text);
+    sort(last_runs);
+    last_runs_file_begin(text);
+    for (size_t i = 0; i < last_runs->count; i++)
+        if (last_runs->entries[i]->kept)
+            last_runs_file_line(text, last_runs->entries[i]->module, last_runs->entries[i]->task,
+                                to_known(last_runs->entries[i]).settled);
+    last_runs_file_end(text);
     return text->failed ? -ENOMEM : 0;
 }
 
 /* Waits for the disk: on a thread of its own, or when the loop has ended. */
 static int write_file(void *arg)
 {
-    struct ledger *ledger = arg;
+    struct last_runs *last_runs = arg;
 
-    return ledger_file_write(ledger->file, &ledger->content, &ledger->failed_step);
+    return last_runs_file_write(last_runs->file, &last_runs->content, &last_runs->failed_step);
 }
 
 static void save_due(void *arg);
 
-static void conclude(struct ledger *ledger, int r, const char *step)
+static void conclude(struct last_runs *last_runs, int r, const char *step)
 {
-    text_free(&ledger->content);
+    text_free(&last_runs->content);
     /* The end is told whatever was told before, of a write that was to be tried again. */
-    if (r < 0 && ledger->flushed)
+    if (r < 0 && last_runs->flushed)
         log_error("the times of last runs were not written: cannot %s %s: %s; after the next start "
                   "tasks may run too soon or too late",
-                  step, ledger_file_path(ledger->file), strerror(-r));
-    else if (r < 0 && !ledger->failing)
+                  step, last_runs_file_path(last_runs->file), strerror(-r));
+    else if (r < 0 && !last_runs->failing)
         log_warning(
             "cannot keep the times of last runs: cannot %s %s: %s; after a restart of reeved, "
             "tasks may run too soon or too late. It is tried again every " RETRY_TEXT,
-            step, ledger_file_path(ledger->file), strerror(-r));
-    else if (r == 0 && ledger->failing)
-        log_notice("the times of last runs are kept again in %s", ledger_file_path(ledger->file));
-    ledger->failing = r < 0;
-    ledger->changed = ledger->changed || r < 0;
-    if (ledger->flushed && (r < 0 || !ledger->changed))
-        ledger->flushed(ledger->flushed_arg);
-    else if (ledger->flushed)
-        save_due(ledger);
-    else if (ledger->changed)
-        loop_timer_arm(ledger->timer, r < 0 ? RETRY_DELAY : SAVE_DELAY);
+            step, last_runs_file_path(last_runs->file), strerror(-r));
+    else if (r == 0 && last_runs->failing)
+        log_notice("the times of last runs are kept again in %s",
+                   last_runs_file_path(last_runs->file));
+    last_runs->failing = r < 0;
+    last_runs->changed = last_runs->changed || r < 0;
+    if (last_runs->flushed && (r < 0 || !last_runs->changed))
+        last_runs->flushed(last_runs->flushed_arg);
+    else if (last_runs->flushed)
+        save_due(last_runs);
+    else if (last_runs->changed)
+        loop_timer_arm(last_runs->timer, r < 0 ? RETRY_DELAY : SAVE_DELAY);
 }
 
 static void written(int r, void *arg)
 {
-    struct ledger *ledger = arg;
+    struct last_runs *last_runs = arg;
 
-    conclude(ledger, r, file_step_text(ledger->failed_step));
+    conclude(last_runs, r, file_step_text(last_runs->failed_step));
 }
 
 static void save_due(void *arg)
 {
-    struct ledger *ledger = arg;
-    int r = compose(ledger);
+    struct last_runs *last_runs = arg;
+    int r = compose(last_runs);
 
     if (r < 0) {
-        conclude(ledger, r, "find memory to write");
+        conclude(last_runs, r, "find memory to write");
         return;
     }
-    r = loop_background_start(ledger->writer);
-    if (r < 0 && !ledger->flushed) {
-        conclude(ledger, r, "get a thread to write");
+    r = loop_background_start(last_runs->writer);
+    if (r < 0 && !last_runs->flushed) {
+        conclude(last_runs, r, "get a thread to write");
         return;
     }
-    ledger->changed = false;
+    last_runs->changed = false;
     /* At the end there is nobody left whom the disk can hold up for long, and no later time. */
     if (r < 0) {
-        ledger->failed_step = FILE_WRITE;
-        written(write_file(ledger), ledger);
+        last_runs->failed_step = FILE_WRITE;
+        written(write_file(last_runs), last_runs);
     }
 }
 
-void ledger_flush(struct ledger *ledger, void (*done)(void *arg), void *arg)
+void last_runs_flush(struct last_runs *last_runs, void (*done)(void *arg), void *arg)
 {
-    ledger->flushed = done;
-    ledger->flushed_arg = arg;
-    loop_timer_disarm(ledger->timer);
-    if (ledger_is_writing(ledger))
+    last_runs->flushed = done;
+    last_runs->flushed_arg = arg;
+    loop_timer_disarm(last_runs->timer);
+    if (last_runs_is_writing(last_runs))
         return;
-    if (ledger->changed)
-        save_due(ledger);
+    if (last_runs->changed)
+        save_due(last_runs);
     else
         done(arg);
 }
 
-void ledger_abandon(struct ledger *ledger)
+void last_runs_abandon(struct last_runs *last_runs)
 {
     /* The thread goes on with it, until the process ends. */
-    static struct ledger *abandoned;
+    static struct last_runs *abandoned;
 
-    abandoned = ledger;
+    abandoned = last_runs;
     loop_background_abandon(abandoned->writer);
     loop_timer_destroy(TAKE_PTR(abandoned->timer));
 }
@@ -360,18 +361,18 @@ static void nobody_waits(void *arg _unused_)
 }
 
 /* There is no loop any more. What a flush could not write is not tried again. */
-static void save_at_the_end(struct ledger *ledger)
+static void save_at_the_end(struct last_runs *last_runs)
 {
     int r;
 
-    loop_background_wait(ledger->writer, INT64_MAX);
-    if (!ledger->changed || ledger->flushed)
+    loop_background_wait(last_runs->writer, INT64_MAX);
+    if (!last_runs->changed || last_runs->flushed)
         return;
-    ledger->flushed = nobody_waits;
-    ledger->changed = false;
-    r = compose(ledger);
-    ledger->failed_step = FILE_WRITE;
-    written(r < 0 ? r : write_file(ledger), ledger);
+    last_runs->flushed = nobody_waits;
+    last_runs->changed = false;
+    r = compose(last_runs);
+    last_runs->failed_step = FILE_WRITE;
+    written(r < 0 ? r : write_file(last_runs), last_runs);
 }
 
 /* ------------------------------------------------------------------------------------------------
@@ -399,8 +400,8 @@ static bool read_task(struct scoreboard_task *task, struct entry *ret_seen)
     return ret_seen->open > 0 || ret_seen->stopped;
 }
 
-static void read_board(struct ledger *ledger, const char *module, const struct scoreboard *board,
-                       uint32_t slot, bool dead)
+static void read_board(struct last_runs *last_runs, const char *module,
+                       const struct scoreboard *board, uint32_t slot, bool dead)
 {
     bool changed = false;
 
@@ -415,118 +416,119 @@ static void read_board(struct ledger *ledger, const char *module, const struct s
             continue;
         text_sanitise(task.name);
         seen.failures += dead && scoreboard_task_is_running(&task) && seen.failures < UINT32_MAX;
-        changed = note(ledger, module, &seen) || changed;
+        changed = note(last_runs, module, &seen) || changed;
     }
     if (changed)
-        mark_changed(ledger);
+        mark_changed(last_runs);
 }
 
-void ledger_read_board(struct ledger *ledger, const char *module, const struct scoreboard *board,
-                       uint32_t slot)
+void last_runs_read_board(struct last_runs *last_runs, const char *module,
+                          const struct scoreboard *board, uint32_t slot)
 {
-    read_board(ledger, module, board, slot, false);
+    read_board(last_runs, module, board, slot, false);
 }
 
-void ledger_close_board(struct ledger *ledger, const char *module, const struct scoreboard *board,
-                        uint32_t slot)
+void last_runs_close_board(struct last_runs *last_runs, const char *module,
+                           const struct scoreboard *board, uint32_t slot)
 {
-    read_board(ledger, module, board, slot, true);
+    read_board(last_runs, module, board, slot, true);
 }
 
-const char *ledger_path(const struct ledger *ledger)
+const char *last_runs_path(const struct last_runs *last_runs)
 {
-    return ledger_file_path(ledger->file);
+    return last_runs_file_path(last_runs->file);
 }
 
-bool ledger_is_writing(const struct ledger *ledger)
+bool last_runs_is_writing(const struct last_runs *last_runs)
 {
-    return loop_background_is_busy(ledger->writer);
+    return loop_background_is_busy(last_runs->writer);
 }
 
-void ledger_each(const struct ledger *ledger, const char *module,
-                 void (*fn)(const char *task, const struct ledger_known *known, void *arg),
-                 void *arg)
+void last_runs_each(const struct last_runs *last_runs, const char *module,
+                    void (*fn)(const char *task, const struct last_runs_known *known, void *arg),
+                    void *arg)
 {
     const struct entry *entry = NULL;
 
-    while ((entry = next_of(ledger, module, entry))) {
-        const struct ledger_known known = to_known(entry);
+    while ((entry = next_of(last_runs, module, entry))) {
+        const struct last_runs_known known = to_known(entry);
 
         fn(entry->task, &known, arg);
     }
 }
 
-void ledger_revive(struct ledger *ledger, const char *module)
+void last_runs_revive(struct last_runs *last_runs, const char *module)
 {
     struct entry *entry = NULL;
 
-    while ((entry = next_of(ledger, module, entry)))
+    while ((entry = next_of(last_runs, module, entry)))
         entry->stopped = false;
 }
 
-void ledger_forget(struct ledger *ledger, bool (*stays)(const char *module, void *arg), void *arg)
+void last_runs_forget(struct last_runs *last_runs, bool (*stays)(const char *module, void *arg),
+                      void *arg)
 {
     size_t strangers = 0, excess, kept = 0;
 
-    for (size_t i = 0; i < ledger->count; i++)
-        strangers += !stays(ledger->entries[i]->module, arg);
-    if (strangers <= LEDGER_STRANGERS_MAX)
+    for (size_t i = 0; i < last_runs->count; i++)
+        strangers += !stays(last_runs->entries[i]->module, arg);
+    if (strangers <= LAST_RUNS_STRANGERS_MAX)
         return;
-    excess = strangers - LEDGER_STRANGERS_MAX;
-    sort(ledger);
-    for (size_t i = 0; i < ledger->count; i++) {
-        if (excess == 0 || stays(ledger->entries[i]->module, arg)) {
-            ledger->entries[kept++] = ledger->entries[i];
+    excess = strangers - LAST_RUNS_STRANGERS_MAX;
+    sort(last_runs);
+    for (size_t i = 0; i < last_runs->count; i++) {
+        if (excess == 0 || stays(last_runs->entries[i]->module, arg)) {
+            last_runs->entries[kept++] = last_runs->entries[i];
             continue;
         }
-        remove_entry(ledger, ledger->entries[i]);
+        remove_entry(last_runs, last_runs->entries[i]);
         excess--;
     }
-    ledger->count = kept;
-    mark_changed(ledger);
+    last_runs->count = kept;
+    mark_changed(last_runs);
 }
 
-int ledger_create(struct loop *loop, const char *folder, struct ledger **ret_ledger)
+int last_runs_create(struct loop *loop, const char *folder, struct last_runs **ret_ledger)
 {
-    struct ledger *ledger = calloc(1, sizeof(*ledger));
+    struct last_runs *last_runs = calloc(1, sizeof(*last_runs));
     int r;
 
-    if (!ledger)
+    if (!last_runs)
         return -ENOMEM;
-    r = ledger_file_create(folder, &ledger->file);
+    r = last_runs_file_create(folder, &last_runs->file);
     if (r == 0)
-        r = loop_timer_create(loop, save_due, ledger, &ledger->timer);
+        r = loop_timer_create(loop, save_due, last_runs, &last_runs->timer);
     if (r == 0)
-        r = loop_background_create(loop, write_file, written, ledger, &ledger->writer);
+        r = loop_background_create(loop, write_file, written, last_runs, &last_runs->writer);
     if (r == 0)
-        r = read_file(ledger);
+        r = read_file(last_runs);
     if (r < 0) {
-        ledger_destroy(ledger);
+        last_runs_destroy(last_runs);
         return r;
     }
-    *ret_ledger = ledger;
+    *ret_ledger = last_runs;
     return 0;
 }
 
-void ledger_destroy(struct ledger *ledger)
+void last_runs_destroy(struct last_runs *last_runs)
 {
-    if (!ledger)
+    if (!last_runs)
         return;
-    if (ledger->writer)
-        save_at_the_end(ledger);
-    clear(ledger);
-    free(ledger->entries);
-    loop_background_destroy(ledger->writer);
-    loop_timer_destroy(ledger->timer);
-    text_free(&ledger->content);
-    ledger_file_destroy(ledger->file);
-    free(ledger);
+    if (last_runs->writer)
+        save_at_the_end(last_runs);
+    clear(last_runs);
+    free(last_runs->entries);
+    loop_background_destroy(last_runs->writer);
+    loop_timer_destroy(last_runs->timer);
+    text_free(&last_runs->content);
+    last_runs_file_destroy(last_runs->file);
+    free(last_runs);
 }
 
 /* "started" is what earlier versions wrote, and understand. */
 static json_t *save_entry(const struct entry *entry)
 {
-    const struct ledger_known known = to_known(entry);
+    const struct last_runs_known known = to_known(entry);
 
     return json_pack("{s:s, s:s, s:I, s:b, s:I, s:I, s:I, s:b, s:I}", "module", entry->module,
                      "task", entry->task, "started", (json_int_t)known.settled, "kept", entry->kept,
@@ -535,12 +537,12 @@ static json_t *save_entry(const struct entry *entry)
                      (json_int_t)entry->seen_at);
 }
 
-json_t *ledger_save(const struct ledger *ledger)
+json_t *last_runs_save(const struct last_runs *last_runs)
 {
     json_t *list = json_array();
 
-    for (size_t i = 0; list && i < ledger->count; i++)
-        if (json_array_append_new(list, save_entry(ledger->entries[i])) < 0) {
+    for (size_t i = 0; list && i < last_runs->count; i++)
+        if (json_array_append_new(list, save_entry(last_runs->entries[i])) < 0) {
             json_decref(list);
             return NULL;
         }
@@ -572,7 +574,7 @@ static int load_entry(json_t *item, const char **ret_module, struct entry *ret_e
     return 0;
 }
 
-int ledger_load(struct ledger *ledger, const json_t *state, struct state_error *error)
+int last_runs_load(struct last_runs *last_runs, const json_t *state, struct serialize_error *error)
 {
     for (size_t i = 0; i < json_array_size(state); i++) {
         const char *module;
@@ -582,9 +584,9 @@ int ledger_load(struct ledger *ledger, const json_t *state, struct state_error *
             snprintf(error->text, sizeof(error->text), "the time of a last run cannot be read");
             return -EBADMSG;
         }
-        /* Without a ledger it is only checked. */
-        if (ledger && note(ledger, module, &entry))
-            mark_changed(ledger);
+        /* Without a last_runs it is only checked. */
+        if (last_runs && note(last_runs, module, &entry))
+            mark_changed(last_runs);
     }
     return 0;
 }

@@ -12,29 +12,29 @@
 #include "daemon/serialize/fields.h"
 #include "wire/scoreboard.h"
 
-struct ledger;
+struct last_runs;
 struct loop;
 
 /*
  * Reads the file in the folder, if there is one; in place of one that cannot be used it reads the reserve,
  * and says so. Returns 0 or a negative errno; one for a file is logged.
  */
-int ledger_create(struct loop *loop, const char *folder, struct ledger **ret_ledger);
+int last_runs_create(struct loop *loop, const char *folder, struct last_runs **ret_ledger);
 
 /* Waits for a write under way, then writes all later changes: only after the loop has ended. */
-void ledger_destroy(struct ledger *ledger);
+void last_runs_destroy(struct last_runs *last_runs);
 
 /* Writes what has changed without delay. done is called once, at once or in the loop: when nothing is left to be
  * written, or it cannot be, which is logged. */
-void ledger_flush(struct ledger *ledger, void (*done)(void *arg), void *arg);
+void last_runs_flush(struct last_runs *last_runs, void (*done)(void *arg), void *arg);
 /* In place of a destroy, when the process is about to end and a write hangs: nothing is waited for. */
-void ledger_abandon(struct ledger *ledger);
+void last_runs_abandon(struct last_runs *last_runs);
 
 /* The file's. */
-const char *ledger_path(const struct ledger *ledger);
+const char *last_runs_path(const struct last_runs *last_runs);
 
 /* What is known of a task; real times. */
-struct ledger_known {
+struct last_runs_known {
     int64_t settled; /* every point of its schedule until then was run or skipped */
     /* Only in the life of the daemon in which they were seen; else 0. */
     int64_t open;         /* the first point after it */
@@ -46,32 +46,33 @@ struct ledger_known {
 
 /* Notes how far a module's tasks have come, from its host's scoreboard. What is to be kept is written soon
  * after, by a thread that waits for the disk. */
-void ledger_read_board(struct ledger *ledger, const char *module, const struct scoreboard *board,
-                       uint32_t slot);
+void last_runs_read_board(struct last_runs *last_runs, const char *module,
+                          const struct scoreboard *board, uint32_t slot);
 
 /* The same, of a host that is dead: a run that it was at has failed. */
-void ledger_close_board(struct ledger *ledger, const char *module, const struct scoreboard *board,
-                        uint32_t slot);
+void last_runs_close_board(struct last_runs *last_runs, const char *module,
+                           const struct scoreboard *board, uint32_t slot);
 
 /* Whether that thread writes now: an exec() would cut it off. */
-bool ledger_is_writing(const struct ledger *ledger);
+bool last_runs_is_writing(const struct last_runs *last_runs);
 
 /* Calls fn for each task of the module that was seen with a schedule, or stopped for an error. */
-void ledger_each(const struct ledger *ledger, const char *module,
-                 void (*fn)(const char *task, const struct ledger_known *known, void *arg),
-                 void *arg);
+void last_runs_each(const struct last_runs *last_runs, const char *module,
+                    void (*fn)(const char *task, const struct last_runs_known *known, void *arg),
+                    void *arg);
 
 /* None of the module's tasks is stopped for an error any more. */
-void ledger_revive(struct ledger *ledger, const char *module);
+void last_runs_revive(struct last_runs *last_runs, const char *module);
 
 /* Modules that are not configured may come back, but not all that ever were: of the tasks of those which do not stay, the
  * youngest so many remain. */
-#define LEDGER_STRANGERS_MAX 1000
-void ledger_forget(struct ledger *ledger, bool (*stays)(const char *module, void *arg), void *arg);
+#define LAST_RUNS_STRANGERS_MAX 1000
+void last_runs_forget(struct last_runs *last_runs, bool (*stays)(const char *module, void *arg),
+                      void *arg);
 
 /* For a live upgrade: all that is known, also of what is not kept in the file; and takes it in. NULL
  * without memory; 0, -EBADMSG or -ENOMEM. */
-json_t *ledger_save(const struct ledger *ledger);
-int ledger_load(struct ledger *ledger, const json_t *state, struct state_error *error);
+json_t *last_runs_save(const struct last_runs *last_runs);
+int last_runs_load(struct last_runs *last_runs, const json_t *state, struct serialize_error *error);
 
 #endif

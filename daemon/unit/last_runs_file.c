@@ -35,14 +35,14 @@
 #define FIRST_LINE "reeve last runs 1"
 #define LAST_LINE  "end"
 
-struct ledger_file {
+struct last_runs_file {
     char *folder, *path, *old_path, *damaged_path;
     bool whole; /* the file under the name is there and good */
 };
 
-int ledger_file_create(const char *folder, struct ledger_file **ret_file)
+int last_runs_file_create(const char *folder, struct last_runs_file **ret_file)
 {
-    struct ledger_file *file = calloc(1, sizeof(*file));
+    struct last_runs_file *file = calloc(1, sizeof(*file));
 
     if (!file)
         return -ENOMEM;
@@ -51,14 +51,14 @@ int ledger_file_create(const char *folder, struct ledger_file **ret_file)
     file->old_path = format_new("%s/" OLD_NAME, folder);
     file->damaged_path = format_new("%s/" DAMAGED_NAME, folder);
     if (!file->folder || !file->path || !file->old_path || !file->damaged_path) {
-        ledger_file_destroy(file);
+        last_runs_file_destroy(file);
         return -ENOMEM;
     }
     *ret_file = file;
     return 0;
 }
 
-void ledger_file_destroy(struct ledger_file *file)
+void last_runs_file_destroy(struct last_runs_file *file)
 {
     if (!file)
         return;
@@ -69,7 +69,7 @@ void ledger_file_destroy(struct ledger_file *file)
     free(file);
 }
 
-const char *ledger_file_path(const struct ledger_file *file)
+const char *last_runs_file_path(const struct last_runs_file *file)
 {
     return file->path;
 }
@@ -77,7 +77,7 @@ const char *ledger_file_path(const struct ledger_file *file)
 /* Reading ---------------------------------------------------------------------------------------- */
 
 /* Returns 0 or -EBADMSG. */
-static int read_line(char *line, const struct ledger_reader *reader)
+static int read_line(char *line, const struct last_runs_reader *reader)
 {
     char *module = strchr(line, ' '), *task = module ? strchr(module + 1, ' ') : NULL;
     long long settled;
@@ -92,7 +92,7 @@ static int read_line(char *line, const struct ledger_reader *reader)
     return 0;
 }
 
-static int read_lines(char *data, const struct ledger_reader *reader)
+static int read_lines(char *data, const struct last_runs_reader *reader)
 {
     char *rest = data, *line = strsep(&rest, "\n");
 
@@ -105,7 +105,7 @@ static int read_lines(char *data, const struct ledger_reader *reader)
 }
 
 /* Returns 0, -ENOENT, -EBADMSG, or another negative errno. */
-static int read_from(const char *path, const struct ledger_reader *reader)
+static int read_from(const char *path, const struct last_runs_reader *reader)
 {
     cleanup_free char *data = NULL;
     size_t size;
@@ -135,7 +135,7 @@ static int tell_moment(const char *path, int r)
 
 /* A file that cannot be used is kept for those who want to see it, and out of the way of the next write.
  * Adds to the message where it is. */
-static void set_aside(const struct ledger_file *file, struct text *message)
+static void set_aside(const struct last_runs_file *file, struct text *message)
 {
     if (rename(file->path, file->damaged_path) == 0)
         text_append(message, " (kept as " DAMAGED_NAME ")");
@@ -167,7 +167,7 @@ static void describe_time(const char *path, char *buffer, size_t size)
 }
 
 /* Says which file is used instead, and how an operator can help. */
-static void tell_reserve(const struct ledger_file *file, bool missing, const char *wrong)
+static void tell_reserve(const struct last_runs_file *file, bool missing, const char *wrong)
 {
     char when[64];
 
@@ -184,7 +184,7 @@ static void tell_reserve(const struct ledger_file *file, bool missing, const cha
             file->path, wrong, OLD_NAME, when);
 }
 
-static void tell_nothing(const struct ledger_file *file, const char *wrong, int old)
+static void tell_nothing(const struct last_runs_file *file, const char *wrong, int old)
 {
     cleanup_text struct text old_wrong = {0};
 
@@ -196,7 +196,7 @@ static void tell_nothing(const struct ledger_file *file, const char *wrong, int 
         file->path, wrong, OLD_NAME, text_string(&old_wrong));
 }
 
-int ledger_file_read(struct ledger_file *file, const struct ledger_reader *reader)
+int last_runs_file_read(struct last_runs_file *file, const struct last_runs_reader *reader)
 {
     cleanup_text struct text wrong = {0};
     int r = read_from(file->path, reader), old;
@@ -222,23 +222,23 @@ int ledger_file_read(struct ledger_file *file, const struct ledger_reader *reade
 
 /* Writing ---------------------------------------------------------------------------------------- */
 
-void ledger_file_begin(struct text *text)
+void last_runs_file_begin(struct text *text)
 {
     text_append(text, FIRST_LINE "\n");
 }
 
-void ledger_file_line(struct text *text, const char *module, const char *task, int64_t settled)
+void last_runs_file_line(struct text *text, const char *module, const char *task, int64_t settled)
 {
     text_append_format(text, "%" PRId64 " %s %s\n", settled, module, task);
 }
 
-void ledger_file_end(struct text *text)
+void last_runs_file_end(struct text *text)
 {
     text_append(text, LAST_LINE "\n");
 }
 
-int ledger_file_write(struct ledger_file *file, const struct text *content,
-                      enum file_step *ret_step)
+int last_runs_file_write(struct last_runs_file *file, const struct text *content,
+                         enum file_step *ret_step)
 {
     cleanup_close int folder = open(file->folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     const struct file_content replacement = {

@@ -12,15 +12,15 @@
 #include "base/durable.h"
 #include "base/text.h"
 
-struct ledger_file;
+struct last_runs_file;
 
 /* Names the files in the folder, which is looked at later. Returns 0 or -ENOMEM. */
-int ledger_file_create(const char *folder, struct ledger_file **ret_file);
-void ledger_file_destroy(struct ledger_file *file);
+int last_runs_file_create(const char *folder, struct last_runs_file **ret_file);
+void last_runs_file_destroy(struct last_runs_file *file);
 
-const char *ledger_file_path(const struct ledger_file *file);
+const char *last_runs_file_path(const struct last_runs_file *file);
 
-struct ledger_reader {
+struct last_runs_reader {
     /* Until when a task's schedule is settled, in nanoseconds since the epoch. */
     void (*note)(const char *module, char *task, int64_t settled, void *arg);
     /* Drops all that was noted so far: their file turns out to be damaged. */
@@ -34,19 +34,19 @@ struct ledger_reader {
  * when nothing can be used. A negative errno, which was logged, is for a lack of descriptors or memory: no
  * file is touched then.
  */
-int ledger_file_read(struct ledger_file *file, const struct ledger_reader *reader);
+int last_runs_file_read(struct last_runs_file *file, const struct last_runs_reader *reader);
 
 /* The content: one begin, a line for each task, one end. */
-void ledger_file_begin(struct text *text);
-void ledger_file_line(struct text *text, const char *module, const char *task, int64_t settled);
-void ledger_file_end(struct text *text);
+void last_runs_file_begin(struct text *text);
+void last_runs_file_line(struct text *text, const char *module, const char *task, int64_t settled);
+void last_runs_file_end(struct text *text);
 
 /*
  * Replaces the file for good; the one that was there stays as last-runs.old, if it is known to be whole.
  * Waits for the disk. Returns 0 or a negative errno with the step that failed: -EFBIG for more than would be
  * read again.
  */
-int ledger_file_write(struct ledger_file *file, const struct text *content,
-                      enum file_step *ret_step);
+int last_runs_file_write(struct last_runs_file *file, const struct text *content,
+                         enum file_step *ret_step);
 
 #endif

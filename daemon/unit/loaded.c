@@ -126,7 +126,7 @@ json_t *loaded_save(const struct loaded *loaded)
         if (!slot->name)
             continue;
         item = json_pack("{s:I, s:o, s:o, s:I, s:I, s:I, s:b}", "slot", (json_int_t)i, "name",
-                         state_text(slot->name), "path", state_bytes(slot->path), "device",
+                         serialize_text(slot->name), "path", serialize_bytes(slot->path), "device",
                          (json_int_t)slot->file_id.device, "inode", (json_int_t)slot->file_id.inode,
                          "mtime", (json_int_t)slot->file_id.mtime, "reentrant", slot->reentrant);
         if (json_array_append_new(list, item) < 0) {
@@ -137,13 +137,13 @@ json_t *loaded_save(const struct loaded *loaded)
     return list;
 }
 
-static int bad(struct state_error *error, const char *what)
+static int bad(struct serialize_error *error, const char *what)
 {
     snprintf(error->text, sizeof(error->text), "what a host has loaded has %s", what);
     return -EBADMSG;
 }
 
-static int load_slot(struct loaded *loaded, const json_t *item, struct state_error *error)
+static int load_slot(struct loaded *loaded, const json_t *item, struct serialize_error *error)
 {
     json_int_t slot = json_integer_value(json_object_get(item, "slot"));
     const char *name = json_string_value(json_object_get(item, "name"));
@@ -162,7 +162,7 @@ static int load_slot(struct loaded *loaded, const json_t *item, struct state_err
         return bad(error, "one slot twice");
     to->reentrant = json_is_true(json_object_get(item, "reentrant"));
     to->name = strdup(name);
-    to->path = state_take_bytes(json_object_get(item, "path"));
+    to->path = serialize_take_bytes(json_object_get(item, "path"));
     if (!to->name || !to->path)
         return -ENOMEM;
     to->file_id =
@@ -172,7 +172,7 @@ static int load_slot(struct loaded *loaded, const json_t *item, struct state_err
     return 0;
 }
 
-int loaded_load(struct loaded *loaded, const json_t *state, struct state_error *error)
+int loaded_load(struct loaded *loaded, const json_t *state, struct serialize_error *error)
 {
     int r = 0;
 

@@ -53,6 +53,6 @@ void loaded_clear(struct loaded *loaded);
 json_t *loaded_save(const struct loaded *loaded);
 
 /* Returns 0, -ENOMEM, or -EBADMSG with an error. NULL for loaded only checks; a NULL state has nothing. */
-int loaded_load(struct loaded *loaded, const json_t *state, struct state_error *error);
+int loaded_load(struct loaded *loaded, const json_t *state, struct serialize_error *error);
 
 #endif

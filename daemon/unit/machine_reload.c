@@ -45,7 +45,7 @@ static void restart(struct unit *unit, const char *why)
     string_copy(cause.text, sizeof(cause.text), why);
     unit->reloading = false;
     unit->deferred[0] = '\0';
-    goal_bounce(unit, &cause, unit->supervisor->reload_errand);
+    goal_bounce(unit, &cause, unit->supervisor->reload_awaited);
 }
 
 /* Whoever waits for the reload need not wait for that: all that can be done has been. What it waits for may become
@@ -109,7 +109,7 @@ void unit_act_reloaded(struct unit *unit, const struct unit_input *input)
             return;
         string_copy(cause.text, sizeof(cause.text), unit->reason);
         unit->give_up = true;
-        goal_fall(unit, &cause, unit->supervisor->reload_errand);
+        goal_fall(unit, &cause, unit->supervisor->reload_awaited);
     }
 }
 

@@ -26,7 +26,7 @@ void symbols_look_up(struct symbols *symbols, struct unit *unit, const struct cr
                      bool told);
 
 /* At the end, when nothing runs any more: returns whether nothing is looked up; else the supervisor settles again when that is so,
- * in two seconds at the latest: one that does not end then is left to stray.h. */
+ * in two seconds at the latest: one that does not end then is left to orphan.h. */
 bool symbols_finish(struct symbols *symbols);
 /* Looks up nothing any more. */
 void symbols_abandon(struct symbols *symbols);

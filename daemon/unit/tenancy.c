@@ -201,7 +201,7 @@ bool tenancy_has_room(const struct unit *unit)
     return r == 0 || (r == -EEXIST && is_tenants(tenancy, slot));
 }
 
-void tenancy_condemn(struct tenancy *tenancy, const struct cause *cause, struct errand *errand)
+void tenancy_condemn(struct tenancy *tenancy, const struct cause *cause, struct awaited *awaited)
 {
     struct unit *unit;
 
@@ -211,7 +211,7 @@ void tenancy_condemn(struct tenancy *tenancy, const struct cause *cause, struct 
     tenancy->condemned = true;
     LIST_FOREACH (unit, &tenancy->units, tenancy_list)
         if (unit->attached)
-            goal_bounce(unit, cause, errand);
+            goal_bounce(unit, cause, awaited);
 }
 
 void tenancy_make_room(struct unit *unit)
@@ -241,7 +241,7 @@ void tenancy_attach(struct unit *unit)
         unit_handle(unit, UNIT_EVENT_HOST_UP, NULL);
 }
 
-int tenancy_restore_slot(struct unit *unit, struct state_error *error)
+int tenancy_restore_slot(struct unit *unit, struct serialize_error *error)
 {
     const struct loaded_slot *slot = loaded_slot(&unit->tenancy->loaded, unit->slot);
 
@@ -276,7 +276,7 @@ static bool was_started_by_person(const struct unit *unit)
 }
 
 /* A pause after failures is over for one that a person has started, and it is not stopped for an error any more. */
-static void send_last_run(const char *task, const struct ledger_known *known, void *arg)
+static void send_last_run(const char *task, const struct last_runs_known *known, void *arg)
 {
     const struct unit *unit = arg;
     struct wire_message message = {
@@ -308,10 +308,10 @@ void tenancy_send_module(struct unit *unit, enum wire_type how)
     for (size_t i = 0; i < settings->option_count; i++)
         host_send_option(host, unit->slot, &settings->options[i]);
     if (how == WIRE_START) {
-        ledger_each(unit->supervisor->ledger, unit->name, send_last_run, unit);
+        last_runs_each(unit->supervisor->last_runs, unit->name, send_last_run, unit);
         /* Also when this start fails, and another one follows by itself. */
         if (was_started_by_person(unit))
-            ledger_revive(unit->supervisor->ledger, unit->name);
+            last_runs_revive(unit->supervisor->last_runs, unit->name);
         unit->was_down = unit->revived = false;
     }
     message = (struct wire_message){.type = how,

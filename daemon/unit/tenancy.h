@@ -12,7 +12,7 @@
 #include "daemon/unit/loaded.h"
 
 struct cause;
-struct errand;
+struct awaited;
 struct supervisor;
 struct unit;
 
@@ -74,7 +74,7 @@ bool tenancy_has_room(const struct unit *unit);
 
 /* The present process, if there is one, is to end: whoever is in it is stopped, to start again in the
  * next one. */
-void tenancy_condemn(struct tenancy *tenancy, const struct cause *cause, struct errand *errand);
+void tenancy_condemn(struct tenancy *tenancy, const struct cause *cause, struct awaited *awaited);
 
 /* The unit may start, and nothing but the process of its host is in the way: it is condemned. */
 void tenancy_make_room(struct unit *unit);
@@ -88,7 +88,7 @@ void tenancy_attach(struct unit *unit);
 
 /* An attached unit was taken over with its slot, from a reeved that may not have said what is loaded there.
  * Returns 0, -ENOMEM, or -EBADMSG with an error. */
-int tenancy_restore_slot(struct unit *unit, struct state_error *error);
+int tenancy_restore_slot(struct unit *unit, struct serialize_error *error);
 
 /* Tells the unit's host what its tenants may take and touch, from its next start on. */
 /* The longest of its tenants', for its process too if there is one. */
@@ -102,7 +102,7 @@ void tenancy_set_limits(const struct unit *unit);
 bool tenancy_release(struct unit *unit, const char *cause);
 
 /*
- * Takes the unit's part of the host's scoreboard into its tally, once: its host has ended, or it has
+ * Takes the unit's part of the host's scoreboard into its counters, once: its host has ended, or it has
  * been stopped in one that lives on, for which end is NULL.
  */
 void tenancy_close_books(struct unit *unit, const struct host_end *end);

@@ -36,18 +36,18 @@ static void timer_expired(void *arg)
 int unit_set_settings(struct unit *unit, struct config *config,
                       const struct config_module *settings)
 {
-    struct tree_edge *edges;
+    struct dependency *edges;
     size_t edge_count;
-    int r = tree_edges_create(unit, settings, &edges, &edge_count);
+    int r = dependencies_create(unit, settings, &edges, &edge_count);
 
     if (r < 0)
         return r;
     r = policy_history_resize(&unit->history, settings->restart_limit.count);
     if (r < 0) {
-        tree_edges_free(edges, edge_count);
+        dependencies_free(edges, edge_count);
         return r;
     }
-    tree_edges_free(unit->edges, unit->edge_count);
+    dependencies_free(unit->edges, unit->edge_count);
     unit->edges = edges;
     unit->edge_count = edge_count;
     config_ref(config);
@@ -72,7 +72,7 @@ int unit_create(struct supervisor *supervisor, struct config *config,
     list_init(&unit->tenancy_list);
     list_init(&unit->name_list);
     list_init(&unit->dependents);
-    list_init(&unit->errand_items);
+    list_init(&unit->awaited_items);
     list_init(&unit->pace_list);
     unit->name = strdup(settings->name);
     if (!unit->name || unit_set_settings(unit, config, settings) < 0 ||
@@ -98,18 +98,18 @@ void unit_destroy(struct unit *unit)
     if (!unit)
         return;
     unit->supervisor->leaving -= unit->removed;
-    errands_forget(unit);
+    awaited_forget(unit);
     pace_end(&unit->supervisor->pace, unit);
     if (unit->supervisor->begun_last == unit)
         unit->supervisor->begun_last = NULL;
     tenancy_leave(unit);
-    tree_unlink(unit);
-    tree_edges_free(unit->edges, unit->edge_count);
+    dependencies_unlink(unit);
+    dependencies_free(unit->edges, unit->edge_count);
     list_remove(&unit->name_list);
     list_remove(&unit->list);
     loop_timer_destroy(unit->timer);
     policy_history_free(&unit->history);
-    tally_free(&unit->tally);
+    counters_free(&unit->counters);
     config_free(unit->config);
     free(unit->name);
     free(unit);

@@ -84,16 +84,16 @@ struct unit {
     /* The .so that its path names: as the host has loaded it, else as the configuration was read. */
     struct file_id file_id;
 
-    struct list name_list;   /* in the supervisor, with those whose names look alike */
-    struct tree_edge *edges; /* to what it requires and comes after */
+    struct list name_list;    /* in the supervisor, with those whose names look alike */
+    struct dependency *edges; /* to what it requires and comes after */
     size_t edge_count;
-    struct list dependents;   /* the edges that lead to it */
-    struct list errand_items; /* its parts in errands */
-    struct list pace_list;    /* in the supervisor's pace, while it counts there */
-    int64_t paced_at;         /* when it began to */
+    struct list dependents;    /* the edges that lead to it */
+    struct list awaited_items; /* its parts in awaited_list */
+    struct list pace_list;     /* in the supervisor's pace, while it counts there */
+    int64_t paced_at;          /* when it began to */
     /* tree.c: what it waits for, as found at this generation of the supervisor. */
     uint64_t looked_at;
-    enum tree_wait wait;
+    enum dependencies_wait wait;
     const struct unit *culprit;
 
     enum unit_state state;
@@ -125,7 +125,7 @@ struct unit {
     struct restart last_restart;
     char activity[256]; /* what it says it is doing while it starts or stops */
     struct policy_history history;
-    struct tally tally;
+    struct counters counters;
     uint64_t starts;
     uint64_t restarts;
     uint64_t crashes; /* that left a record of it */
@@ -134,7 +134,7 @@ struct unit {
     struct loop_timer *timer;
 };
 
-/* Takes a reference to config; tree_link() must follow. Returns 0 or -ENOMEM. */
+/* Takes a reference to config; dependencies_link() must follow. Returns 0 or -ENOMEM. */
 int unit_create(struct supervisor *supervisor, struct config *config,
                 const struct config_module *settings, struct unit **ret_unit);
 void unit_destroy(struct unit *unit);
@@ -142,7 +142,7 @@ void unit_destroy(struct unit *unit);
 /* It is no longer configured, or elsewhere. */
 void unit_leave(struct unit *unit);
 
-/* New settings from a new configuration, to be used from now on; tree_link() must follow. Returns 0 or
+/* New settings from a new configuration, to be used from now on; dependencies_link() must follow. Returns 0 or
  * -ENOMEM, and then the old ones stay. */
 int unit_set_settings(struct unit *unit, struct config *config,
                       const struct config_module *settings);

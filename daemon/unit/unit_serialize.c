@@ -15,52 +15,52 @@
 #include "daemon/unit/counters_serialize.h"
 #include "daemon/unit/tenancy.h"
 
-#define UNIT(kind, member) STATE_MEMBER(kind, struct unit, member, #member)
+#define UNIT(kind, member) SERIALIZE_MEMBER(kind, struct unit, member, #member)
 /* The crash's id is not handed over: no lookup of symbols survives the upgrade. */
-#define RESTART(member)                                                                  \
-    STATE_MEMBER(STATE_UINT, struct unit, member.kind, #member "_kind"),                 \
-        STATE_MEMBER(STATE_INT, struct unit, member.at, #member "_at"),                  \
-        STATE_MEMBER(STATE_TEXT, struct unit, member.text, #member "_text"),             \
-        STATE_MEMBER(STATE_TEXT, struct unit, member.crash.summary, #member "_summary"), \
-        STATE_MEMBER(STATE_TEXT, struct unit, member.crash.facts, #member "_facts"),     \
-        STATE_MEMBER(STATE_TEXT, struct unit, member.crash.frames, #member "_frames")
+#define RESTART(member)                                                                          \
+    SERIALIZE_MEMBER(SERIALIZE_UINT, struct unit, member.kind, #member "_kind"),                 \
+        SERIALIZE_MEMBER(SERIALIZE_INT, struct unit, member.at, #member "_at"),                  \
+        SERIALIZE_MEMBER(SERIALIZE_TEXT, struct unit, member.text, #member "_text"),             \
+        SERIALIZE_MEMBER(SERIALIZE_TEXT, struct unit, member.crash.summary, #member "_summary"), \
+        SERIALIZE_MEMBER(SERIALIZE_TEXT, struct unit, member.crash.facts, #member "_facts"),     \
+        SERIALIZE_MEMBER(SERIALIZE_TEXT, struct unit, member.crash.frames, #member "_frames")
 
-static const struct state_field fields[] = {
-    UNIT(STATE_UINT, slot),
-    UNIT(STATE_BOOL, attached),
-    UNIT(STATE_INT, state_since),
-    UNIT(STATE_INT, ready_since),
-    UNIT(STATE_BOOL, wanted),
-    UNIT(STATE_BOOL, held),
-    UNIT(STATE_BOOL, give_up),
-    UNIT(STATE_BOOL, was_down),
-    UNIT(STATE_BOOL, revived),
-    UNIT(STATE_BOOL, starved),
-    STATE_MEMBER(STATE_INT, struct unit, cause.code, "cause_code"),
-    STATE_MEMBER(STATE_UINT, struct unit, cause.kind, "cause_kind"),
-    STATE_MEMBER(STATE_TEXT, struct unit, cause.text, "cause_text"),
-    UNIT(STATE_TEXT, reason),
-    STATE_MEMBER(STATE_UINT, struct unit, crash.id, "crash_id"),
-    STATE_MEMBER(STATE_BOOL, struct unit, crash.hang, "crash_hang"),
-    STATE_MEMBER(STATE_TEXT, struct unit, crash.task, "crash_task"),
-    STATE_MEMBER(STATE_TEXT, struct unit, crash.summary, "crash_summary"),
-    STATE_MEMBER(STATE_TEXT, struct unit, crash.facts, "crash_facts"),
-    STATE_MEMBER(STATE_TEXT, struct unit, crash.frames, "crash_frames"),
+static const struct serialize_field fields[] = {
+    UNIT(SERIALIZE_UINT, slot),
+    UNIT(SERIALIZE_BOOL, attached),
+    UNIT(SERIALIZE_INT, state_since),
+    UNIT(SERIALIZE_INT, ready_since),
+    UNIT(SERIALIZE_BOOL, wanted),
+    UNIT(SERIALIZE_BOOL, held),
+    UNIT(SERIALIZE_BOOL, give_up),
+    UNIT(SERIALIZE_BOOL, was_down),
+    UNIT(SERIALIZE_BOOL, revived),
+    UNIT(SERIALIZE_BOOL, starved),
+    SERIALIZE_MEMBER(SERIALIZE_INT, struct unit, cause.code, "cause_code"),
+    SERIALIZE_MEMBER(SERIALIZE_UINT, struct unit, cause.kind, "cause_kind"),
+    SERIALIZE_MEMBER(SERIALIZE_TEXT, struct unit, cause.text, "cause_text"),
+    UNIT(SERIALIZE_TEXT, reason),
+    SERIALIZE_MEMBER(SERIALIZE_UINT, struct unit, crash.id, "crash_id"),
+    SERIALIZE_MEMBER(SERIALIZE_BOOL, struct unit, crash.hang, "crash_hang"),
+    SERIALIZE_MEMBER(SERIALIZE_TEXT, struct unit, crash.task, "crash_task"),
+    SERIALIZE_MEMBER(SERIALIZE_TEXT, struct unit, crash.summary, "crash_summary"),
+    SERIALIZE_MEMBER(SERIALIZE_TEXT, struct unit, crash.facts, "crash_facts"),
+    SERIALIZE_MEMBER(SERIALIZE_TEXT, struct unit, crash.frames, "crash_frames"),
     RESTART(next_restart),
     RESTART(last_restart),
-    UNIT(STATE_TEXT, activity),
-    UNIT(STATE_TEXT, deferred),
-    UNIT(STATE_UINT, reload_number),
-    STATE_MEMBER(STATE_UINT, struct unit, history.streak, "restart_streak"),
-    UNIT(STATE_UINT, starts),
-    UNIT(STATE_UINT, restarts),
-    UNIT(STATE_UINT, crashes),
-    UNIT(STATE_UINT, hangs),
-    UNIT(STATE_UINT, jobs_lost),
-    STATE_MEMBER(STATE_UINT, struct unit, file_id.device, "file_device"),
-    STATE_MEMBER(STATE_UINT, struct unit, file_id.inode, "file_inode"),
-    STATE_MEMBER(STATE_INT, struct unit, file_id.mtime, "file_mtime"),
-    STATE_END,
+    UNIT(SERIALIZE_TEXT, activity),
+    UNIT(SERIALIZE_TEXT, deferred),
+    UNIT(SERIALIZE_UINT, reload_number),
+    SERIALIZE_MEMBER(SERIALIZE_UINT, struct unit, history.streak, "restart_streak"),
+    UNIT(SERIALIZE_UINT, starts),
+    UNIT(SERIALIZE_UINT, restarts),
+    UNIT(SERIALIZE_UINT, crashes),
+    UNIT(SERIALIZE_UINT, hangs),
+    UNIT(SERIALIZE_UINT, jobs_lost),
+    SERIALIZE_MEMBER(SERIALIZE_UINT, struct unit, file_id.device, "file_device"),
+    SERIALIZE_MEMBER(SERIALIZE_UINT, struct unit, file_id.inode, "file_inode"),
+    SERIALIZE_MEMBER(SERIALIZE_INT, struct unit, file_id.mtime, "file_mtime"),
+    SERIALIZE_END,
 };
 
 /* When it was restarted, the oldest first. */
@@ -92,22 +92,22 @@ static json_t *save_tally(struct unit *unit, bool fold)
     struct host *host = unit->tenancy->host;
     const struct scoreboard *board =
         fold && unit->attached && host_state(host) == HOST_UP ? host_scoreboard(host) : NULL;
-    struct tally sum;
+    struct counters sum;
     json_t *json;
 
-    if (tally_copy(&unit->tally, board, unit->slot, &sum) < 0)
+    if (counters_copy(&unit->counters, board, unit->slot, &sum) < 0)
         return NULL;
-    sum.closed_books = unit->tally.closed_books;
-    json = tally_save(&sum);
-    tally_free(&sum);
+    sum.closed_books = unit->counters.closed_books;
+    json = counters_save(&sum);
+    counters_free(&sum);
     return json;
 }
 
 json_t *unit_save(struct unit *unit, bool fold)
 {
-    json_t *json = state_write(fields, unit);
+    json_t *json = serialize(fields, unit);
 
-    if (!json || json_object_set_new(json, "name", state_text(unit->name)) < 0 ||
+    if (!json || json_object_set_new(json, "name", serialize_text(unit->name)) < 0 ||
         json_object_set_new(json, "state", json_string(unit_state_name(unit->state))) < 0 ||
         json_object_set_new(json, "timer", json_integer(loop_timer_due(unit->timer))) < 0 ||
         json_object_set_new(json, "restarted_at", save_history(&unit->history)) < 0 ||
@@ -130,14 +130,14 @@ static enum unit_state find_state(const char *name)
     return UNIT_STATE_COUNT;
 }
 
-static int load(struct unit *unit, const json_t *state, struct state_error *error)
+static int load(struct unit *unit, const json_t *state, struct serialize_error *error)
 {
     const char *name = json_string_value(json_object_get(state, "state"));
     int r;
 
     /* One of an older version says nothing of it. */
     unit->was_down = false;
-    r = state_read(state, fields, unit, error);
+    r = deserialize(state, fields, unit, error);
     if (r < 0)
         return r;
     unit->state = find_state(name);
@@ -149,11 +149,11 @@ static int load(struct unit *unit, const json_t *state, struct state_error *erro
     }
     unit->was_down = unit->was_down || unit->starts == 0 || unit_is_down(unit);
     load_history(&unit->history, json_object_get(state, "restarted_at"));
-    return tally_load(&unit->tally, json_object_get(state, "tally"), error);
+    return counters_load(&unit->counters, json_object_get(state, "tally"), error);
 }
 
 int unit_check_state(const json_t *state, const struct config_module *settings,
-                     struct state_error *error)
+                     struct serialize_error *error)
 {
     struct unit *unit = calloc(1, sizeof(*unit));
     int r;
@@ -165,12 +165,12 @@ int unit_check_state(const json_t *state, const struct config_module *settings,
     if (r == 0)
         r = load(unit, state, error);
     policy_history_free(&unit->history);
-    tally_free(&unit->tally);
+    counters_free(&unit->counters);
     free(unit);
     return r;
 }
 
-int unit_restore(struct unit *unit, const json_t *state, struct state_error *error)
+int unit_restore(struct unit *unit, const json_t *state, struct serialize_error *error)
 {
     int64_t due = json_integer_value(json_object_get(state, "timer"));
     int r = load(unit, state, error);

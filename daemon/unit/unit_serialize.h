@@ -12,9 +12,9 @@ json_t *unit_save(struct unit *unit, bool fold);
 
 /* Whether it can be read for a module with these settings: 0, -EBADMSG or -ENOMEM. */
 int unit_check_state(const json_t *state, const struct config_module *settings,
-                     struct state_error *error);
+                     struct serialize_error *error);
 
 /* Makes a unit that was only just created be what was saved. Returns as above. */
-int unit_restore(struct unit *unit, const json_t *state, struct state_error *error);
+int unit_restore(struct unit *unit, const json_t *state, struct serialize_error *error);
 
 #endif

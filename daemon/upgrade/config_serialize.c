@@ -13,15 +13,16 @@ static json_t *save_entry(const struct config *config, const struct config_entry
 
     while (file < config->files.count && config->files.items[file] != entry->file)
         file++;
-    return json_pack("[i, i, o, o, o]", (int)file, (int)entry->line, state_bytes(entry->section),
-                     entry->key ? state_bytes(entry->key) : json_null(),
-                     entry->key ? state_bytes(entry->value) : json_null());
+    return json_pack("[i, i, o, o, o]", (int)file, (int)entry->line,
+                     serialize_bytes(entry->section),
+                     entry->key ? serialize_bytes(entry->key) : json_null(),
+                     entry->key ? serialize_bytes(entry->value) : json_null());
 }
 
 static json_t *save_object(const struct config_module *module)
 {
     return json_pack("{s:s, s:o, s:I, s:I, s:I}", "module", module->name, "path",
-                     state_bytes(module->path), "device", (json_int_t)module->file_id.device,
+                     serialize_bytes(module->path), "device", (json_int_t)module->file_id.device,
                      "inode", (json_int_t)module->file_id.inode, "mtime",
                      (json_int_t)module->file_id.mtime);
 }
@@ -32,12 +33,13 @@ static json_t *save_fixed(const struct config *config)
     json_t *listen = json_array();
 
     for (size_t i = 0; i < config->listen.count; i++)
-        if (json_array_append_new(listen, state_bytes(config->listen.items[i])) < 0) {
+        if (json_array_append_new(listen, serialize_bytes(config->listen.items[i])) < 0) {
             json_decref(listen);
             return NULL;
         }
-    return json_pack("{s:o, s:o, s:I}", "listen", listen, "control", state_bytes(config->control),
-                     "max_connections", (json_int_t)config->connections_max);
+    return json_pack("{s:o, s:o, s:I}", "listen", listen, "control",
+                     serialize_bytes(config->control), "max_connections",
+                     (json_int_t)config->connections_max);
 }
 
 json_t *config_save(const struct config *config)
@@ -46,7 +48,7 @@ json_t *config_save(const struct config *config)
     int r = 0;
 
     for (size_t i = 0; i < config->files.count; i++)
-        r |= json_array_append_new(files, state_bytes(config->files.items[i]));
+        r |= json_array_append_new(files, serialize_bytes(config->files.items[i]));
     for (size_t i = 0; i < config->entry_count; i++)
         r |= json_array_append_new(lines, save_entry(config, &config->entries[i]));
     for (size_t i = 0; i < config->module_count; i++)
@@ -88,11 +90,11 @@ static bool load_entry(const json_t *line, const struct strings *files, struct e
     entries->count++;
     entry->file = files->items[file];
     entry->line = (unsigned)json_integer_value(json_array_get(line, 1));
-    entry->section = state_take_bytes(json_array_get(line, 2));
+    entry->section = serialize_take_bytes(json_array_get(line, 2));
     if (!entry->section || json_is_null(key))
         return entry->section != NULL;
-    entry->key = state_take_bytes(key);
-    entry->value = state_take_bytes(json_array_get(line, 4));
+    entry->key = serialize_take_bytes(key);
+    entry->value = serialize_take_bytes(json_array_get(line, 4));
     return entry->key && entry->value;
 }
 
@@ -101,7 +103,7 @@ static bool load_lines(const json_t *state, struct strings *files, struct entrie
     const json_t *paths = json_object_get(state, "files"), *lines = json_object_get(state, "lines");
 
     for (size_t i = 0; i < json_array_size(paths); i++)
-        if (strings_take(files, state_take_bytes(json_array_get(paths, i))) < 0)
+        if (strings_take(files, serialize_take_bytes(json_array_get(paths, i))) < 0)
             return false;
     entries->items = calloc(json_array_size(lines) + 1, sizeof(*entries->items));
     if (!entries->items || files->count == 0)
@@ -125,7 +127,7 @@ static bool load_objects(const json_t *state, struct config *config)
 
         if (!module || module->path)
             return false;
-        module->path = state_take_bytes(json_object_get(object, "path"));
+        module->path = serialize_take_bytes(json_object_get(object, "path"));
         if (!module->path)
             return false;
         module->file_id =
@@ -147,10 +149,10 @@ static bool load_fixed(const json_t *fixed, struct config *config)
 
     if (!fixed)
         return true;
-    before.control = state_take_bytes(json_object_get(fixed, "control"));
+    before.control = serialize_take_bytes(json_object_get(fixed, "control"));
     good = good && before.control;
     for (size_t i = 0; good && i < json_array_size(listen); i++)
-        good = strings_take(&before.listen, state_take_bytes(json_array_get(listen, i))) >= 0;
+        good = strings_take(&before.listen, serialize_take_bytes(json_array_get(listen, i))) >= 0;
     if (good)
         config_keep_fixed(config, &before);
     strings_free(&before.listen);
@@ -159,7 +161,7 @@ static bool load_fixed(const json_t *fixed, struct config *config)
 }
 
 struct config *config_restore(const json_t *state, const struct config_places *places,
-                              struct state_error *error)
+                              struct serialize_error *error)
 {
     cleanup_strings struct strings files = {0};
     _cleanup_(entries_free) struct entries entries = {0};

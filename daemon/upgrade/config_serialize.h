@@ -15,6 +15,6 @@ json_t *config_save(const struct config *config);
 
 /* NULL when it cannot be read, with why in error. */
 struct config *config_restore(const json_t *state, const struct config_places *places,
-                              struct state_error *error);
+                              struct serialize_error *error);
 
 #endif

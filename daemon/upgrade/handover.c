@@ -74,7 +74,7 @@ int handover_write(struct supervisor *supervisor, struct edge *edge, uint32_t sc
 }
 
 json_t *handover_read(int fd, const struct places *places, struct config **ret_config,
-                      struct state_error *error)
+                      struct serialize_error *error)
 {
     json_error_t problem;
     json_t *json = json_load_callback(read_piece, &fd, 0, &problem);
@@ -95,7 +95,7 @@ json_t *handover_read(int fd, const struct places *places, struct config **ret_c
 
 int handover_check(int fd, const struct places *places)
 {
-    struct state_error error = {0};
+    struct serialize_error error = {0};
     cleanup_config struct config *config = NULL;
     json_t *json = handover_read(fd, places, &config, &error);
     int r = -EBADMSG;

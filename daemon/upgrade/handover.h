@@ -21,7 +21,7 @@ int handover_write(struct supervisor *supervisor, struct edge *edge, uint32_t sc
 /* Reads it, and the configuration in it. Returns NULL, with why in error, or the document, whose parts
  * are "edge" and "supervisor". */
 json_t *handover_read(int fd, const struct places *places, struct config **ret_config,
-                      struct state_error *error);
+                      struct serialize_error *error);
 
 /*
  * `reeved --check-state FD`: whether this program could take the state over. Prints what it is, for

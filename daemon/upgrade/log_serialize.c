@@ -27,13 +27,13 @@ json_t *log_state_save(void)
     log_save(&waiting, save_line, lines);
     torn = strndup(waiting.torn, waiting.torn_size);
     return json_pack("{s:o, s:I, s:o}", "lines", lines, "dropped", (json_int_t)waiting.dropped,
-                     "torn", state_bytes(torn ? torn : ""));
+                     "torn", serialize_bytes(torn ? torn : ""));
 }
 
 void log_state_load(const json_t *state)
 {
     const json_t *lines = json_object_get(state, "lines");
-    cleanup_free char *torn = state_take_bytes(json_object_get(state, "torn"));
+    cleanup_free char *torn = serialize_take_bytes(json_object_get(state, "torn"));
     struct log_waiting waiting = {
         .torn = torn ? torn : "",
         .torn_size = torn ? strlen(torn) : 0,

@@ -187,7 +187,7 @@ static int start(struct loop *loop, const char *path, int state, struct successo
     r = loop_child_create(loop, successor->pid, ended, successor, &successor->child);
     if (r < 0) {
         kill(successor->pid, SIGKILL);
-        stray_adopt(successor->pid);
+        orphan_adopt(successor->pid);
         return r;
     }
     loop_timer_arm(successor->timer, PATIENCE);
@@ -217,6 +217,6 @@ void successor_cancel(struct successor *successor)
     if (!successor)
         return;
     (void)loop_child_kill(successor->child, SIGKILL);
-    stray_adopt(successor->pid);
+    orphan_adopt(successor->pid);
     successor_free(successor);
 }

@@ -39,7 +39,7 @@ static void prepare(void)
     fuzz_check(loop_create(&loop) == 0, "no loop");
 }
 
-static void add(const char *task, const struct ledger_known *known, void *arg)
+static void add(const char *task, const struct last_runs_known *known, void *arg)
 {
     char *line = format_new("%s %lld", task, (long long)known->settled);
 
@@ -53,12 +53,12 @@ static int compare(const void *a, const void *b)
 }
 
 /* In an order of our own: theirs means nothing. */
-static struct strings read_all(struct ledger *ledger)
+static struct strings read_all(struct last_runs *last_runs)
 {
     struct strings all = {0};
 
-    ledger_each(ledger, "web", add, &all);
-    ledger_each(ledger, "m", add, &all);
+    last_runs_each(last_runs, "web", add, &all);
+    last_runs_each(last_runs, "m", add, &all);
     if (all.count > 0)
         qsort(all.items, all.count, sizeof(*all.items), compare);
     return all;
@@ -67,7 +67,7 @@ static struct strings read_all(struct ledger *ledger)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static struct scoreboard board;
-    struct ledger *ledger;
+    struct last_runs *last_runs;
     struct strings before, after;
     int fd;
 
@@ -75,19 +75,19 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
     fuzz_check(fd >= 0 && write_all(fd, data, size) == 0, "cannot write %s", path);
     close(fd);
-    fuzz_check(ledger_create(loop, folder, &ledger) == 0, "no ledger");
+    fuzz_check(last_runs_create(loop, folder, &last_runs) == 0, "no ledger");
     /* Something changes, so that it is written. */
     board.tasks[0].head.used = 1;
     board.tasks[0].kept = 1;
     board.tasks[0].open_realtime++;
     strcpy(board.tasks[0].name, "t");
-    ledger_read_board(ledger, "m", &board, 0);
-    before = read_all(ledger);
-    ledger_destroy(ledger);
-    fuzz_check(ledger_create(loop, folder, &ledger) == 0, "no ledger");
-    after = read_all(ledger);
+    last_runs_read_board(last_runs, "m", &board, 0);
+    before = read_all(last_runs);
+    last_runs_destroy(last_runs);
+    fuzz_check(last_runs_create(loop, folder, &last_runs) == 0, "no ledger");
+    after = read_all(last_runs);
     fuzz_check(strings_equal(&before, &after), "written as something else");
-    ledger_destroy(ledger);
+    last_runs_destroy(last_runs);
     strings_free(&before);
     strings_free(&after);
     return 0;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A scoreboard that a hostile host wrote, read by everything that reads one: the tally, the watch,
+ * A scoreboard that a hostile host wrote, read by everything that reads one: the counters, the watch,
  * the crash's record, and the answers that are made of it. The input is a list of patches, each
  *
  *     kind of record, its index, offset in it (2 bytes), count, bytes
@@ -160,9 +160,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     answer(&world);
     /* As when the hosts died: twice, so that sums of sums are made too. */
     LIST_FOREACH (unit, &world.supervisor->units, list) {
-        tally_close(&unit->tally, board, unit->slot, "killed by SIGKILL");
+        counters_close(&unit->counters, board, unit->slot, "killed by SIGKILL");
         begin_books(board);
-        tally_close(&unit->tally, board, unit->slot, "killed by SIGKILL");
+        counters_close(&unit->counters, board, unit->slot, "killed by SIGKILL");
         crash_read(board, unit->slot, &unit->crash, &frames);
         fuzz_check(frames.count <= SCOREBOARD_FRAMES, "too many frames");
         for (unsigned i = 0; i < frames.count; i++)

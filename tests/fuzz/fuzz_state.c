@@ -12,7 +12,7 @@ static const struct config_places places = {"/run/reeve", "/var/lib/reeve",
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    struct state_error error = {0};
+    struct serialize_error error = {0};
     struct config *config;
     json_t *json = json_loadb((const char *)data, size, 0, NULL), *again;
 

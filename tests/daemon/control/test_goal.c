@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Goals, the tree and errands without processes: units whose hosts are played here. Random graphs, requests
+ * Goals, the tree and awaited_list without processes: units whose hosts are played here. Random graphs, requests
  * and failures; after each step the order holds, and when nothing is left to happen everybody has been told
  * and every unit is where it should be. REEVE_SEED repeats a walk.
  */
@@ -63,7 +63,7 @@ static void enter(struct unit *unit, enum unit_state state)
     unit->state = state;
     supervisor.generation++;
     if (state == UNIT_BACKOFF || unit_is_down(unit))
-        errands_note(unit);
+        awaited_note(unit);
 }
 
 static bool requires(const struct unit *unit, const struct unit *other)
@@ -165,7 +165,7 @@ static void make_world(void)
 {
     supervisor = (struct supervisor){.phase = PHASE_RUNNING, .generation = 1};
     list_init(&supervisor.units);
-    list_init(&supervisor.errands);
+    list_init(&supervisor.awaited_list);
     for (size_t i = 0; i < NAME_BUCKETS; i++)
         list_init(&supervisor.names[i]);
     operations_init(&supervisor.operations);
@@ -184,7 +184,7 @@ static void make_world(void)
         list_append(&supervisor.units, &unit->list);
         list_append(supervisor_name_bucket(&supervisor, unit->name), &unit->name_list);
         list_init(&unit->dependents);
-        list_init(&unit->errand_items);
+        list_init(&unit->awaited_items);
     }
 }
 
@@ -198,37 +198,37 @@ static void link_world(void)
 {
     for (size_t i = 0; i < UNITS; i++)
         assert_int_equal(
-            tree_edges_create(&units[i], &settings[i], &units[i].edges, &units[i].edge_count), 0);
-    tree_link(&supervisor);
+            dependencies_create(&units[i], &settings[i], &units[i].edges, &units[i].edge_count), 0);
+    dependencies_link(&supervisor);
 }
 
 static void destroy_world(void)
 {
     operations_finish(&supervisor.operations);
     for (size_t i = 0; i < UNITS; i++) {
-        tree_unlink(&units[i]);
-        tree_edges_free(units[i].edges, units[i].edge_count);
+        dependencies_unlink(&units[i]);
+        dependencies_free(units[i].edges, units[i].edge_count);
         strings_free(&settings[i].requires);
         strings_free(&settings[i].after);
     }
-    assert_true(list_is_empty(&supervisor.errands));
+    assert_true(list_is_empty(&supervisor.awaited_list));
 }
 
 static void settle_once(void)
 {
-    goals_settle(&supervisor);
+    goals_reconcile(&supervisor);
     for (size_t i = 0; i < UNITS; i++) {
         struct unit *unit = &units[i];
 
         if (unit->state != UNIT_WAITING || unit->goal != GOAL_NONE ||
-            tree_wait(unit, NULL) != TREE_MAY)
+            dependencies_wait(unit, NULL) != WAIT_MAY)
             continue;
         check(has_all(unit), "started before what it requires", unit);
         check(!is_required_by_running(unit), "a new one beside the user of the old", unit);
         enter(unit, UNIT_STARTING);
     }
-    errands_settle(&supervisor);
-    operate_settle(&supervisor);
+    awaited_reconcile(&supervisor);
+    operate_reconcile(&supervisor);
 }
 
 static void settle(void)
@@ -426,7 +426,7 @@ static void check_the_end(void)
         if (unit->state == UNIT_READY)
             check(has_all(unit), "ready without what it requires", unit);
         else if (unit->state == UNIT_WAITING)
-            check(tree_wait(unit, NULL) == TREE_NEVER, "waits for what is there", unit);
+            check(dependencies_wait(unit, NULL) == WAIT_NEVER, "waits for what is there", unit);
         else
             check(unit_is_down(unit) && !unit->wanted, "is not at rest", unit);
     }

@@ -38,7 +38,7 @@ static enum owner find(const char *first, const char *second, const char *made)
     list_init(&known);
     marks = (const char *const[]){first, second};
     looks = 0;
-    return stray_find_owner(INT_MAX, made, &known, &ended);
+    return orphan_find_owner(INT_MAX, made, &known, &ended);
 }
 
 static void test_one_that_is_being_made(void **state)

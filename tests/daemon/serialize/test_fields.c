@@ -26,13 +26,13 @@ struct record {
     char *missing;
 };
 
-#define FIELD(kind, member) STATE_MEMBER(kind, struct record, member, #member)
+#define FIELD(kind, member) SERIALIZE_MEMBER(kind, struct record, member, #member)
 
-static const struct state_field fields[] = {
-    FIELD(STATE_BOOL, yes),      FIELD(STATE_INT, tiny),       FIELD(STATE_UINT, small),
-    FIELD(STATE_INT, number),    FIELD(STATE_UINT, count),     FIELD(STATE_INT, time),
-    FIELD(STATE_UINT, large),    FIELD(STATE_INTS, list),      FIELD(STATE_TEXT, text),
-    FIELD(STATE_STRING, string), FIELD(STATE_STRING, missing), STATE_END,
+static const struct serialize_field fields[] = {
+    FIELD(SERIALIZE_BOOL, yes),      FIELD(SERIALIZE_INT, tiny),       FIELD(SERIALIZE_UINT, small),
+    FIELD(SERIALIZE_INT, number),    FIELD(SERIALIZE_UINT, count),     FIELD(SERIALIZE_INT, time),
+    FIELD(SERIALIZE_UINT, large),    FIELD(SERIALIZE_INTS, list),      FIELD(SERIALIZE_TEXT, text),
+    FIELD(SERIALIZE_STRING, string), FIELD(SERIALIZE_STRING, missing), SERIALIZE_END,
 };
 
 static void test_round_trip(void **state)
@@ -48,13 +48,13 @@ static void test_round_trip(void **state)
                         .text = "1234567",
                         .string = (char *)"a \"string\""};
     struct record out = {0};
-    struct state_error error;
-    json_t *json = state_write(fields, &in);
+    struct serialize_error error;
+    json_t *json = serialize(fields, &in);
 
     (void)state;
     assert_non_null(json);
     assert_null(json_object_get(json, "missing"));
-    assert_int_equal(state_read(json, fields, &out, &error), 0);
+    assert_int_equal(deserialize(json, fields, &out, &error), 0);
     json_decref(json);
     assert_true(out.yes);
     assert_int_equal(out.tiny, in.tiny);
@@ -74,10 +74,10 @@ static void test_other_fields(void **state)
 {
     struct record record = {.number = 7, .count = 8};
     json_t *json = json_pack("{s:i, s:s}", "number", 9, "something new", "x");
-    struct state_error error;
+    struct serialize_error error;
 
     (void)state;
-    assert_int_equal(state_read(json, fields, &record, &error), 0);
+    assert_int_equal(deserialize(json, fields, &record, &error), 0);
     assert_int_equal(record.number, 9);
     assert_int_equal(record.count, 8);
     json_decref(json);
@@ -97,12 +97,12 @@ static void test_bad_values(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
         json_t *json = json_loads(bad[i], 0, NULL);
-        struct state_error error = {0};
+        struct serialize_error error = {0};
         struct record record = {0};
         char name[32];
 
         assert_non_null(json);
-        assert_int_equal(state_read(json, fields, &record, &error), -EBADMSG);
+        assert_int_equal(deserialize(json, fields, &record, &error), -EBADMSG);
         /* The error names the field. */
         snprintf(name, sizeof(name), "%.*s", (int)strcspn(bad[i] + 2, "\"") + 1, bad[i] + 1);
         assert_non_null(strstr(error.text, name));
@@ -114,12 +114,12 @@ static void test_bad_values(void **state)
 static void test_no_object(void **state)
 {
     json_t *json = json_array();
-    struct state_error error = {0};
+    struct serialize_error error = {0};
     struct record record = {0};
 
     (void)state;
-    assert_int_equal(state_read(json, fields, &record, &error), -EBADMSG);
-    assert_int_equal(state_read(NULL, fields, &record, &error), -EBADMSG);
+    assert_int_equal(deserialize(json, fields, &record, &error), -EBADMSG);
+    assert_int_equal(deserialize(NULL, fields, &record, &error), -EBADMSG);
     assert_string_not_equal(error.text, "");
     json_decref(json);
 }
@@ -131,8 +131,8 @@ static void test_bytes(void **state)
 
     (void)state;
     for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
-        json_t *json = state_bytes(good[i]);
-        char *bytes = state_take_bytes(json);
+        json_t *json = serialize_bytes(good[i]);
+        char *bytes = serialize_take_bytes(json);
 
         assert_string_equal(bytes, good[i]);
         free(bytes);
@@ -142,22 +142,22 @@ static void test_bytes(void **state)
         json_t *json = json_loads(bad[i], JSON_DECODE_ANY, NULL);
 
         errno = 0;
-        assert_null(state_take_bytes(json));
+        assert_null(serialize_take_bytes(json));
         assert_int_equal(errno, EBADMSG);
         json_decref(json);
     }
-    assert_null(state_take_bytes(NULL));
+    assert_null(serialize_take_bytes(NULL));
 }
 
 /* What cannot be JSON is shown as what it is not. */
 static void test_text_is_made_fit(void **state)
 {
     struct record in = {.text = "a\xff\x01"}, out = {0};
-    json_t *json = state_write(fields, &in);
-    struct state_error error;
+    json_t *json = serialize(fields, &in);
+    struct serialize_error error;
 
     (void)state;
-    assert_int_equal(state_read(json, fields, &out, &error), 0);
+    assert_int_equal(deserialize(json, fields, &out, &error), 0);
     assert_string_equal(out.text, "a??");
     json_decref(json);
 }

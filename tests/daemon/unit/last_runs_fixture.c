@@ -13,7 +13,7 @@ static void note_line(const struct log_record *record, void *arg)
     text_append_format(arg, "%s\n", record->text);
 }
 
-int ledger_setup(void **state)
+int last_runs_setup(void **state)
 {
     static struct fixture fixture;
     int fd;
@@ -34,7 +34,7 @@ int ledger_setup(void **state)
     return 0;
 }
 
-int ledger_teardown(void **state)
+int last_runs_teardown(void **state)
 {
     struct fixture *fixture = *state;
 
@@ -65,24 +65,24 @@ void set_task(struct fixture *fixture, unsigned i, const char *name, int64_t set
     scoreboard_write_end(task);
 }
 
-struct ledger *make(struct fixture *fixture)
+struct last_runs *make(struct fixture *fixture)
 {
-    struct ledger *ledger;
+    struct last_runs *last_runs;
 
-    assert_int_equal(ledger_create(fixture->loop, fixture->folder, &ledger), 0);
-    return ledger;
+    assert_int_equal(last_runs_create(fixture->loop, fixture->folder, &last_runs), 0);
+    return last_runs;
 }
 
-void append_run(const char *task, const struct ledger_known *known, void *arg)
+void append_run(const char *task, const struct last_runs_known *known, void *arg)
 {
     text_append_format(arg, "%s=%lld ", task, (long long)known->settled);
 }
 
-void expect_runs(const struct ledger *ledger, const char *module, const char *expected)
+void expect_runs(const struct last_runs *last_runs, const char *module, const char *expected)
 {
     cleanup_text struct text text = {0};
 
-    ledger_each(ledger, module, append_run, &text);
+    last_runs_each(last_runs, module, append_run, &text);
     assert_string_equal(text_string(&text), expected);
 }
 

@@ -61,32 +61,32 @@ static void set_task(struct scoreboard *host, unsigned i, uint32_t slot, const c
 static void test_counters_add_up(void **state)
 {
     struct fixture *fixture = *state;
-    struct tally tally = {0}, copy;
+    struct counters counters = {0}, copy;
 
     set_task(fixture->host, 0, 0, "check", 3);
     set_task(fixture->host, 1, 1, "other", 50);
     set_task(fixture->host, 2, 0, "sweep", 1);
-    assert_int_equal(tally_close(&tally, fixture->board, 0, "killed by SIGKILL"), 0);
-    assert_int_equal(tally.task_count, 2);
+    assert_int_equal(counters_close(&counters, fixture->board, 0, "killed by SIGKILL"), 0);
+    assert_int_equal(counters.task_count, 2);
     /* What is closed is closed: nothing of it counts twice. */
-    assert_int_equal(tally_close(&tally, fixture->board, 0, "killed by SIGKILL"), 0);
-    assert_int_equal(tally_copy(&tally, fixture->board, 0, &copy), 0);
+    assert_int_equal(counters_close(&counters, fixture->board, 0, "killed by SIGKILL"), 0);
+    assert_int_equal(counters_copy(&counters, fixture->board, 0, &copy), 0);
     assert_int_equal(copy.tasks[0].runs, 3);
-    tally_free(&copy);
+    counters_free(&copy);
     /* The next life in the same host begins at zero; the sum does not. */
     fixture->host->modules[0].books = 2;
     set_task(fixture->host, 0, 0, "check", 4);
-    assert_int_equal(tally_copy(&tally, fixture->board, 0, &copy), 0);
+    assert_int_equal(counters_copy(&counters, fixture->board, 0, &copy), 0);
     assert_string_equal(copy.tasks[0].name, "check");
     assert_int_equal(copy.tasks[0].runs, 7);
     assert_int_equal(copy.tasks[0].run_duration.counts[1], 7);
     assert_int_equal(copy.tasks[0].run_duration.sum, 7);
-    tally_free(&copy);
+    counters_free(&copy);
     /* Without a host it stays as it was. */
-    assert_int_equal(tally_copy(&tally, NULL, 0, &copy), 0);
+    assert_int_equal(counters_copy(&counters, NULL, 0, &copy), 0);
     assert_int_equal(copy.tasks[0].runs, 3);
-    tally_free(&copy);
-    tally_free(&tally);
+    counters_free(&copy);
+    counters_free(&counters);
 }
 
 /* It is a failure like others, until the next run ends: also of a task whose next host begins at zero. */
@@ -94,23 +94,23 @@ static void test_a_run_that_is_lost_has_failed(void **state)
 {
     struct fixture *fixture = *state;
     struct scoreboard_task *task = &fixture->host->tasks[0];
-    struct tally tally = {0}, copy;
+    struct counters counters = {0}, copy;
 
     set_task(fixture->host, 0, 0, "check", 3);
     task->failures = task->failures_in_row = 3;
     task->last_code = -EIO;
     task->state = SCOREBOARD_TASK_RUNNING;
-    tally_close(&tally, fixture->board, 0, "killed by SIGKILL");
+    counters_close(&counters, fixture->board, 0, "killed by SIGKILL");
     fixture->host->modules[0].books = 2;
     *task = (struct scoreboard_task){.head = {.used = 1}};
     string_copy(task->name, sizeof(task->name), "check");
     for (int i = 0; i < 2; i++) {
-        assert_int_equal(tally_copy(&tally, fixture->board, 0, &copy), 0);
+        assert_int_equal(counters_copy(&counters, fixture->board, 0, &copy), 0);
         assert_int_equal(copy.tasks[0].failures, 4);
         assert_int_equal(copy.tasks[0].failures_in_row, 4);
         assert_int_equal(copy.tasks[0].last_code, -EPIPE);
         assert_string_equal(copy.tasks[0].last_text, "lost with its host: killed by SIGKILL");
-        tally_free(&copy);
+        counters_free(&copy);
         task->state = SCOREBOARD_TASK_RUNNING;
     }
     scoreboard_write_begin(task);
@@ -118,25 +118,25 @@ static void test_a_run_that_is_lost_has_failed(void **state)
     task->failures = task->failures_in_row = 1;
     task->last_code = -EIO;
     scoreboard_write_end(task);
-    assert_int_equal(tally_copy(&tally, fixture->board, 0, &copy), 0);
+    assert_int_equal(counters_copy(&counters, fixture->board, 0, &copy), 0);
     assert_int_equal(copy.tasks[0].failures_in_row, 5);
     assert_int_equal(copy.tasks[0].last_code, -EIO);
-    tally_free(&copy);
+    counters_free(&copy);
     scoreboard_write_begin(task);
     task->succeeded_at = 2;
     task->last_code = task->failures_in_row = 0;
     scoreboard_write_end(task);
-    assert_int_equal(tally_copy(&tally, fixture->board, 0, &copy), 0);
+    assert_int_equal(counters_copy(&counters, fixture->board, 0, &copy), 0);
     assert_int_equal(copy.tasks[0].failures_in_row, 0);
-    tally_free(&copy);
-    tally_free(&tally);
+    counters_free(&copy);
+    counters_free(&counters);
 }
 
 static void test_jobs_are_accounted_for(void **state)
 {
     struct fixture *fixture = *state;
     struct scoreboard_pool *pool = &fixture->host->pools[0];
-    struct tally tally = {0};
+    struct counters counters = {0};
 
     scoreboard_write_begin(pool);
     pool->head.used = 1;
@@ -150,16 +150,17 @@ static void test_jobs_are_accounted_for(void **state)
     pool->workers = 2;
     pool->capacity = 8;
     /* The host dies inside: the record stays torn, and still counts. */
-    assert_int_equal(tally_close(&tally, fixture->board, 0, "killed by SIGKILL"), 4);
-    assert_int_equal(tally.pools[0].lost, 5);
-    assert_int_equal(tally.pools[0].last_code, -EPIPE);
-    assert_string_equal(tally.pools[0].last_text, "lost with its host: killed by SIGKILL");
-    assert_true(tally.pools[0].last_failure_at > 0);
-    assert_int_equal(tally.pools[0].queued, 0);
-    assert_int_equal(tally.pools[0].accepted,
-                     tally.pools[0].finished + tally.pools[0].failed + tally.pools[0].lost);
+    assert_int_equal(counters_close(&counters, fixture->board, 0, "killed by SIGKILL"), 4);
+    assert_int_equal(counters.pools[0].lost, 5);
+    assert_int_equal(counters.pools[0].last_code, -EPIPE);
+    assert_string_equal(counters.pools[0].last_text, "lost with its host: killed by SIGKILL");
+    assert_true(counters.pools[0].last_failure_at > 0);
+    assert_int_equal(counters.pools[0].queued, 0);
+    assert_int_equal(counters.pools[0].accepted, counters.pools[0].finished +
+                                                     counters.pools[0].failed +
+                                                     counters.pools[0].lost);
     scoreboard_write_end(pool);
-    tally_free(&tally);
+    counters_free(&counters);
 }
 
 /* What a host wrote in place of a count: no more is lost than a pool can hold, and no sum wraps. */
@@ -167,7 +168,7 @@ static void test_counts_that_are_made_up(void **state)
 {
     struct fixture *fixture = *state;
     struct scoreboard_pool *pool = &fixture->host->pools[0];
-    struct tally tally = {0};
+    struct counters counters = {0};
 
     set_task(fixture->host, 0, 0, "check", UINT64_MAX);
     pool->head.used = 1;
@@ -178,14 +179,14 @@ static void test_counts_that_are_made_up(void **state)
         fixture->host->modules[0].books = i + 1;
         pool->accepted = UINT64_MAX;
         pool->finished = pool->rejected = i == 1 ? UINT64_MAX - 5 : 5;
-        assert_int_equal(tally_close(&tally, fixture->board, 0, "killed by SIGKILL"),
+        assert_int_equal(counters_close(&counters, fixture->board, 0, "killed by SIGKILL"),
                          i == 1 ? 0 : 10);
     }
-    assert_int_equal(tally.pools[0].lost, 20);
-    assert_int_equal(tally.pools[0].accepted, SCOREBOARD_COUNT_MAX);
-    assert_int_equal(tally.pools[0].rejected, SCOREBOARD_COUNT_MAX);
-    assert_int_equal(tally.tasks[0].runs, SCOREBOARD_COUNT_MAX);
-    tally_free(&tally);
+    assert_int_equal(counters.pools[0].lost, 20);
+    assert_int_equal(counters.pools[0].accepted, SCOREBOARD_COUNT_MAX);
+    assert_int_equal(counters.pools[0].rejected, SCOREBOARD_COUNT_MAX);
+    assert_int_equal(counters.tasks[0].runs, SCOREBOARD_COUNT_MAX);
+    counters_free(&counters);
 }
 
 /* A host that is preempted or stopped in the middle of a write is alive, and so are its records. */
@@ -193,31 +194,31 @@ static void test_a_torn_record_shows_how_it_was(void **state)
 {
     struct fixture *fixture = *state;
     struct scoreboard_task *task = &fixture->host->tasks[0];
-    struct tally tally = {0}, copy;
+    struct counters counters = {0}, copy;
 
     /* Never seen whole: no time of it may be judged by. */
     set_task(fixture->host, 0, 0, "check", 3);
     scoreboard_write_begin(task);
     task->next_due = 1;
-    assert_int_equal(tally_copy(&tally, fixture->board, 0, &copy), 0);
+    assert_int_equal(counters_copy(&counters, fixture->board, 0, &copy), 0);
     assert_int_equal(copy.task_count, 1);
     assert_string_equal(copy.tasks[0].name, "check");
     assert_int_equal(copy.tasks[0].next_due, 0);
-    tally_free(&copy);
+    counters_free(&copy);
     scoreboard_write_end(task);
-    assert_int_equal(tally_copy(&tally, fixture->board, 0, &copy), 0);
+    assert_int_equal(counters_copy(&counters, fixture->board, 0, &copy), 0);
     assert_int_equal(copy.tasks[0].runs, 3);
     assert_int_equal(copy.tasks[0].next_due, 1);
-    tally_free(&copy);
+    counters_free(&copy);
     /* Half of the next write. */
     scoreboard_write_begin(task);
     task->runs = 4;
-    assert_int_equal(tally_copy(&tally, fixture->board, 0, &copy), 0);
+    assert_int_equal(counters_copy(&counters, fixture->board, 0, &copy), 0);
     assert_int_equal(copy.task_count, 1);
     assert_int_equal(copy.tasks[0].runs, 3);
-    tally_free(&copy);
+    counters_free(&copy);
     scoreboard_write_end(task);
-    tally_free(&tally);
+    counters_free(&counters);
 }
 
 static void set_pool(struct scoreboard *host, unsigned i, uint32_t slot, const char *name,
@@ -239,7 +240,7 @@ static void test_what_is_written_is_seen(void **state)
     static const char *const names[] = {"a", "other", "b"};
     static const uint32_t slots[] = {5, 7, 5};
     struct fixture *fixture = *state;
-    struct tally tally = {0}, copy;
+    struct counters counters = {0}, copy;
 
     for (unsigned round = 1; round <= 6; round++) {
         /* Each is written in turn, or none. */
@@ -248,27 +249,27 @@ static void test_what_is_written_is_seen(void **state)
                 set_task(fixture->host, i, slots[i], names[i], 10 * round + i);
                 set_pool(fixture->host, i, slots[i], names[i], 10 * round + i);
             }
-        assert_int_equal(tally_copy(&tally, fixture->board, 5, &copy), 0);
+        assert_int_equal(counters_copy(&counters, fixture->board, 5, &copy), 0);
         assert_int_equal(copy.task_count, 2);
         assert_int_equal(copy.tasks[0].runs, round >= 2 ? 20 : 10);
         assert_int_equal(copy.tasks[1].runs, round >= 4 ? 42 : 12);
         assert_int_equal(copy.pool_count, 2);
         assert_int_equal(copy.pools[0].finished, round >= 2 ? 20 : 10);
         assert_int_equal(copy.pools[1].finished, round >= 4 ? 42 : 12);
-        tally_free(&copy);
+        counters_free(&copy);
     }
-    tally_free(&tally);
+    counters_free(&counters);
 }
 
 static void test_foreign_texts_are_printable(void **state)
 {
     struct fixture *fixture = *state;
-    struct tally tally = {0};
+    struct counters counters = {0};
 
     set_task(fixture->host, 0, 0, "evil\x1b[2J\n", 1);
-    tally_close(&tally, fixture->board, 0, "killed by SIGKILL");
-    assert_string_equal(tally.tasks[0].name, "evil?[2J?");
-    tally_free(&tally);
+    counters_close(&counters, fixture->board, 0, "killed by SIGKILL");
+    assert_string_equal(counters.tasks[0].name, "evil?[2J?");
+    counters_free(&counters);
 }
 
 int main(void)

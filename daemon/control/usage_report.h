@@ -3,8 +3,8 @@
  * What the hosts and the supervisor itself take of the machine. Only who shows it pays for reading it:
  * it is not part of a snapshot, which every probe takes, but goes with one.
  */
-#ifndef REEVE_DAEMON_CONTROL_BILL_H
-#define REEVE_DAEMON_CONTROL_BILL_H
+#ifndef REEVE_DAEMON_CONTROL_USAGE_REPORT_H
+#define REEVE_DAEMON_CONTROL_USAGE_REPORT_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -14,7 +14,7 @@
 
 struct snapshot;
 
-struct bill_host {
+struct usage_of_host {
     char name[64];
     char module[64]; /* its only tenant; "" when there are several */
     int64_t cpu;     /* ns, of all its incarnations */
@@ -22,21 +22,21 @@ struct bill_host {
     struct usage usage;
 };
 
-struct bill {
+struct usage_report {
     bool known; /* own is */
     struct usage own;
     int64_t started; /* real time when reeved started */
     uint64_t fds_max;
-    struct bill_host *hosts;
+    struct usage_of_host *hosts;
     size_t host_count;
 };
 
 /* Figures are at most a second old. Does not block. Returns 0 or -ENOMEM. */
-int bill_take(const struct snapshot *snapshot, struct bill *ret_bill);
-void bill_free(struct bill *bill);
-#define cleanup_bill _cleanup_(bill_free)
+int usage_report_take(const struct snapshot *snapshot, struct usage_report *ret_bill);
+void usage_report_free(struct usage_report *bill);
+#define cleanup_usage_report _cleanup_(usage_report_free)
 
 /* NULL when there is none of that name. */
-const struct bill_host *bill_find(const struct bill *bill, const char *host);
+const struct usage_of_host *usage_report_find(const struct usage_report *bill, const char *host);
 
 #endif

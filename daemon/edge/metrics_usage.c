@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What the hosts and the supervisor take of the machine, as metrics. */
 #include "base/duration.h"
-#include "daemon/control/bill.h"
+#include "daemon/control/usage_report.h"
 #include "daemon/edge/edge_internal.h"
 #include "daemon/edge/exposition.h"
 
@@ -10,10 +10,10 @@ static double to_seconds(int64_t ns)
     return (double)ns / NSEC_PER_SEC;
 }
 
-#define HOST_METRIC(function, expression)                    \
-    static double host_##function(const struct bill_host *h) \
-    {                                                        \
-        return (double)(expression);                         \
+#define HOST_METRIC(function, expression)                        \
+    static double host_##function(const struct usage_of_host *h) \
+    {                                                            \
+        return (double)(expression);                             \
     }
 HOST_METRIC(cpu, to_seconds(h->cpu))
 HOST_METRIC(resident, h->usage.resident)
@@ -23,7 +23,7 @@ HOST_METRIC(threads, h->usage.threads)
 
 static const struct host_metric {
     struct metric metric;
-    double (*value)(const struct bill_host *host);
+    double (*value)(const struct usage_of_host *host);
 } host_metrics[] = {
     {{"reeve_host_cpu_seconds", COUNTER,
       "Processor time of the host, user and system, with processes before the present one."},
@@ -36,21 +36,21 @@ static const struct host_metric {
 };
 
 /* Without a process, or the right to look into it, there is no figure: not 0. */
-static bool is_known(const struct host_metric *metric, const struct bill_host *host)
+static bool is_known(const struct host_metric *metric, const struct usage_of_host *host)
 {
     if (metric->value == host_cpu)
         return true;
     return host->running && (metric->value != host_fds || host->usage.open_fds >= 0);
 }
 
-static void write_hosts(const struct exposition *exposition, const struct bill *bill)
+static void write_hosts(const struct exposition *exposition, const struct usage_report *bill)
 {
     for (size_t i = 0; i < ARRAY_SIZE(host_metrics); i++) {
         const struct host_metric *metric = &host_metrics[i];
 
         exposition_family(exposition, &metric->metric);
         for (size_t h = 0; h < bill->host_count; h++) {
-            const struct bill_host *host = &bill->hosts[h];
+            const struct usage_of_host *host = &bill->hosts[h];
             const struct label labels[METRIC_LABELS] = {
                 {"host", host->name}, {"module", host->module[0] ? host->module : NULL}};
 
@@ -61,7 +61,7 @@ static void write_hosts(const struct exposition *exposition, const struct bill *
 }
 
 /* The supervisor itself, under the names that every exporter uses. */
-static void write_process(const struct exposition *exposition, const struct bill *bill)
+static void write_process(const struct exposition *exposition, const struct usage_report *bill)
 {
     const struct {
         struct metric metric;
@@ -87,9 +87,9 @@ static void write_process(const struct exposition *exposition, const struct bill
 
 void metrics_write_bill(const struct exposition *exposition, const struct snapshot *snapshot)
 {
-    cleanup_bill struct bill bill = {0};
+    cleanup_usage_report struct usage_report bill = {0};
 
-    if (bill_take(snapshot, &bill) < 0)
+    if (usage_report_take(snapshot, &bill) < 0)
         exposition->text->failed = true;
     write_hosts(exposition, &bill);
     write_process(exposition, &bill);

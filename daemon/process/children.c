@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "daemon/control/orphans.h"
+#include "daemon/process/children.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -13,7 +13,7 @@
  * it when that ends (spawner.c). A negative errno when it could not be opened. */
 static int list = -ENOENT;
 
-int orphans_open(void)
+int children_open(void)
 {
     list = open("/proc/thread-self/children", O_RDONLY | O_CLOEXEC);
     if (list < 0)
@@ -21,7 +21,7 @@ int orphans_open(void)
     return list >= 0 || list == -ENOENT ? 0 : list;
 }
 
-void orphans_close(void)
+void children_close(void)
 {
     if (list >= 0)
         close(list);
@@ -37,7 +37,7 @@ static bool is_child(pid_t pid)
     return waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG | WNOWAIT) == 0;
 }
 
-int orphans_each(void (*act)(pid_t pid))
+int children_each(void (*act)(pid_t pid))
 {
     char chunk[1024];
     off_t place = 0;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "daemon/control/bill.h"
+#include "daemon/control/usage_report.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -14,7 +14,7 @@
 #include "daemon/process/host.h"
 #include "daemon/unit/tenancy.h"
 
-static void take_host(const struct tenancy *tenancy, struct bill_host *host)
+static void take_host(const struct tenancy *tenancy, struct usage_of_host *host)
 {
     const struct unit *unit;
     size_t tenants = 0;
@@ -28,7 +28,7 @@ static void take_host(const struct tenancy *tenancy, struct bill_host *host)
     host->running = host_usage(tenancy->host, &host->usage, &host->cpu);
 }
 
-static void take_own(struct bill *bill)
+static void take_own(struct usage_report *bill)
 {
     /* Worked out once: a start does not move, however exactly it is measured. */
     static int64_t started;
@@ -42,13 +42,13 @@ static void take_own(struct bill *bill)
         bill->fds_max = limit.rlim_cur;
 }
 
-int bill_take(const struct snapshot *snapshot, struct bill *ret_bill)
+int usage_report_take(const struct snapshot *snapshot, struct usage_report *ret_bill)
 {
     const struct supervisor *supervisor = snapshot->supervisor;
     const struct tenancy *tenancy;
     size_t count = 0;
 
-    *ret_bill = (struct bill){0};
+    *ret_bill = (struct usage_report){0};
     LIST_FOREACH (tenancy, &supervisor->tenancies, list)
         count++;
     ret_bill->hosts = calloc(count + 1, sizeof(*ret_bill->hosts));
@@ -60,13 +60,13 @@ int bill_take(const struct snapshot *snapshot, struct bill *ret_bill)
     return 0;
 }
 
-void bill_free(struct bill *bill)
+void usage_report_free(struct usage_report *bill)
 {
     free(bill->hosts);
-    *bill = (struct bill){0};
+    *bill = (struct usage_report){0};
 }
 
-const struct bill_host *bill_find(const struct bill *bill, const char *host)
+const struct usage_of_host *usage_report_find(const struct usage_report *bill, const char *host)
 {
     for (size_t i = 0; i < bill->host_count; i++)
         if (strcmp(bill->hosts[i].name, host) == 0)
