@@ -5,6 +5,7 @@
 #include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/duration.h"
@@ -328,4 +329,25 @@ bool setting_equal(const struct setting *setting, const void *a, const void *b)
     if (setting->flags & SETTING_OPTIONAL)
         return a_optional->given == b_optional->given && a_optional->value == b_optional->value;
     return memcmp(a, b, setting->size) == 0;
+}
+
+void setting_release(const struct setting *setting, void *member)
+{
+    char **string = member;
+
+    switch (setting->kind) {
+    case SETTING_STRING:
+    case SETTING_SECRET:
+    case SETTING_PATH:
+    case SETTING_NAME:
+        free(*string);
+        *string = NULL;
+        break;
+    case SETTING_LIST:
+    case SETTING_WORDS:
+        strings_free(member);
+        break;
+    default:
+        break;
+    }
 }

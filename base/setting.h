@@ -63,7 +63,8 @@ extern const char setting_no_memory[];
 
 /* What only one table has. */
 struct setting_own {
-    const char *type; /* a word for people */
+    const char *type;    /* a word for people */
+    const char *allowed; /* what a value may be, as setting_allowed() writes it */
     /* Reads text into *target. Returns NULL, or what was expected, for the error message. */
     const char *(*parse)(const char *text, void *target);
     /* Writes it as it is read; "" for what was never given. NULL: it has no default to show. */
@@ -125,6 +126,9 @@ static inline void *setting_member(const struct setting *setting, void *base)
 {
     return (char *)base + setting->offset;
 }
+
+/* Frees what a text or list has, and makes it empty. */
+void setting_release(const struct setting *setting, void *member);
 
 /* Whether two members are the same. Not of SETTING_OWN. */
 bool setting_equal(const struct setting *setting, const void *a, const void *b);

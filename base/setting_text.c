@@ -114,8 +114,8 @@ char *setting_allowed(const struct setting *setting, char *buffer, size_t size)
     if (setting->kind == SETTING_CHOICE)
         append_choices(setting, &text);
     else
-        text_append(&text,
-                    setting->kind == SETTING_OWN ? setting->own->type : kinds[setting->kind].noun);
+        text_append(&text, setting->kind == SETTING_OWN ? setting->own->allowed
+                                                        : kinds[setting->kind].noun);
     if (setting->kind != SETTING_OWN && setting->kind != SETTING_CHOICE)
         append_bounds(setting, &text);
     if (setting->flags & SETTING_NEVER)

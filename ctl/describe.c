@@ -130,13 +130,18 @@ static void format_type(const json_t *option, char *buffer, size_t size)
     string_copy(buffer, size, get_text(option, "type"));
     if (json_array_size(json_object_get(option, "choices")) > 0)
         join_words(option, "choices", buffer, size);
-    else if (*minimum || *maximum)
+    else if (*minimum && *maximum)
         snprintf(buffer, size, "%s, %s to %s", get_text(option, "type"), minimum, maximum);
+    else if (*minimum || *maximum)
+        snprintf(buffer, size, "%s, at %s %s", get_text(option, "type"),
+                 *minimum ? "least" : "most", *minimum ? minimum : maximum);
 }
 
-static void print_options(const struct ctl *ctl, const json_t *options)
+/* Keys: of the module itself, or, behind the prefix, of each of its tasks or pools. */
+static void print_keys(const struct ctl *ctl, const json_t *options, const char *title,
+                       const char *prefix)
 {
-    static const char *const columns[] = {"OPTION", "TYPE", "DEFAULT", "HELP", NULL};
+    const char *const columns[] = {title, "TYPE", "DEFAULT", "HELP", NULL};
     struct table *table = table_create(ctl, columns);
     char type[256];
     json_t *option;
@@ -146,7 +151,7 @@ static void print_options(const struct ctl *ctl, const json_t *options)
     {
         format_type(option, type, sizeof(type));
         table_line(table);
-        table_cell(table, "%s", get_text(option, "name"));
+        table_cell(table, "%s%s", prefix, get_text(option, "name"));
         table_cell(table, "%s", type);
         table_cell(table, "%s",
                    json_is_true(json_object_get(option, "required")) ? "required"
@@ -204,15 +209,21 @@ static void print_document(const struct ctl *ctl, const json_t *document)
     const json_t *options = json_object_get(document, "options");
     const json_t *tasks = json_object_get(document, "tasks");
     const json_t *pools = json_object_get(document, "pools");
+    const json_t *task_keys = json_object_get(document, "task_keys");
+    const json_t *pool_keys = json_object_get(document, "pool_keys");
 
     print_head(document);
     print_problems(document);
     if (json_array_size(options) > 0)
-        print_options(ctl, options);
+        print_keys(ctl, options, "OPTION", "");
     if (json_array_size(tasks) > 0)
         print_tasks(ctl, tasks);
     if (json_array_size(pools) > 0)
         print_pools(ctl, pools);
+    if (json_array_size(task_keys) > 0)
+        print_keys(ctl, task_keys, "KEY OF A TASK", "TASK.");
+    if (json_array_size(pool_keys) > 0)
+        print_keys(ctl, pool_keys, "KEY OF A POOL", "POOL.");
 }
 
 int command_describe(const struct ctl *ctl, int count _unused_, char **words)

@@ -6,7 +6,7 @@
             VERSION SOURCE OUTPUT [NAME=VALUE...]
 
 @NAME@ is replaced; a line @settings TABLE@ becomes a list of the keys of that table, as the code
-prints it (print_settings.c), each with what the file of notes adds to its line of help; @include
+prints it (settings/print_settings.c), each with what the file of notes adds to its line of help; @include
 FILE@ becomes the file, and @concepts@ a list of the headers' pages.
 """
 import argparse
@@ -36,12 +36,14 @@ def read_notes(path):
 
 def read_settings(path):
     for line in read(path).splitlines():
-        table, key, fallback, many, required, text = line.split("\t")
-        yield table, key, fallback, bool(many), bool(required), text
+        table, key, fallback, many, required, allowed, text = line.split("\t")
+        yield table, key, fallback, bool(many), bool(required), allowed, text
 
 
-def entry(key, fallback, many, required, text, note):
+def entry(key, fallback, many, required, allowed, text, note):
+    """A key; what it may be is told where that is more than one of its kind."""
     facts = ["Required"] * required + [f"Default: ``{fallback}``"] * bool(fallback)
+    facts += [escape(f"{allowed[0].upper()}{allowed[1:]}")] * bool(re.search(r" (of at (least|most)|from|or) ", allowed))
     facts += ["May be given several times"] * many
     text = re.sub(r"\\`(.*?)\\`", r"``\1``", escape(text[0].upper() + text[1:]))
     body = [text + "."] + [". ".join(facts) + "."] * bool(facts)

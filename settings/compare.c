@@ -23,7 +23,7 @@ const char *config_limits_differ(const struct config_limits *a, const struct con
 {
     const size_t start = offsetof(struct config_module, limits);
 
-    for (const struct setting *s = module_settings; s->key; s++)
+    for (const struct setting *s = module_keys; s->key; s++)
         if (s->offset >= start && s->offset < start + sizeof(*a) &&
             !setting_equal(s, (const char *)a + (s->offset - start),
                            (const char *)b + (s->offset - start)))
@@ -39,7 +39,7 @@ enum config_change config_compare(const struct config_module *before,
     /* However `load` is written. */
     if (strcmp(before->path, after->path) != 0)
         return CONFIG_RESTART;
-    for (const struct setting *s = module_settings; s->key; s++) {
+    for (const struct setting *s = module_keys; s->key; s++) {
         if (strcmp(s->key, "load") == 0 ||
             setting_equal(s, (const char *)before + s->offset, (const char *)after + s->offset))
             continue;

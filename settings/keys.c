@@ -3,14 +3,14 @@
 
 #include <string.h>
 
-#include "base/clock.h"
 #include "settings/config.h"
 
 /* Own kinds ----------------------------------------------------------------------------------------
  */
 
 static const struct setting_own users = {
-    .type = "users of /etc/passwd, their numbers, or groups as @GROUP",
+    .type = "users",
+    .allowed = "users of /etc/passwd, their numbers, or groups as @GROUP",
     .parse = peers_parse,
 };
 
@@ -40,7 +40,7 @@ static const char *const sandboxes[] = {
 /* The host itself needs a handful. */
 #define NOFILE_LEAST 16
 
-const struct setting daemon_settings[] = {
+const struct setting daemon_keys[] = {
     {DAEMON("listen", LIST, listen), .fallback = "127.0.0.1:8080",
      .help = "ADDRESS:PORT where health and metrics are served over HTTP"},
     {DAEMON("page", BOOL, page), .fallback = "yes",
@@ -69,7 +69,7 @@ const struct setting daemon_settings[] = {
     {NULL},
 };
 
-const struct setting module_settings[] = {
+const struct setting module_keys[] = {
     {MODULE("load", STRING, load), .flags = SETTING_REQUIRED,
      .help = "name of a module in the module path, or the path of a .so, such as ./mine.so"},
     {MODULE("host", NAME, host), .flags = SETTING_OF_PROCESS,
@@ -128,6 +128,6 @@ const struct setting module_settings[] = {
 
 bool settings_reserve(const char *key)
 {
-    return setting_find(module_settings, key) ||
+    return setting_find(module_keys, key) ||
            strncmp(key, SETTINGS_TO_COME, strlen(SETTINGS_TO_COME)) == 0;
 }

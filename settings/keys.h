@@ -3,10 +3,11 @@
 #ifndef REEVE_SETTINGS_KEYS_H
 #define REEVE_SETTINGS_KEYS_H
 
+#include "base/clock.h"
 #include "base/setting.h"
 
-extern const struct setting daemon_settings[];
-extern const struct setting module_settings[];
+extern const struct setting daemon_keys[];
+extern const struct setting module_keys[];
 
 /* Longer durations are mistakes; and a few of them can be doubled and added to the time of day without an overflow. */
 #define SETTINGS_LONGEST (3650 * 86400 * NSEC_PER_SEC)

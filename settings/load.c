@@ -110,7 +110,7 @@ static struct config_module *add_module(struct loader *loader, const char *name,
     if (modules)
         config->modules = modules;
     if (!module || !modules || !(module->name = strdup(name)) ||
-        settings_init(module_settings, module) < 0 ||
+        settings_init(module_keys, module) < 0 ||
         name_map_add(&config->by_name, module->name, module) < 0) {
         if (module)
             free(module->name);
@@ -140,7 +140,7 @@ static void begin_module(struct loader *loader, const char *name, unsigned line)
     } else {
         loader->module = add_module(loader, name, line);
         loader->base = loader->module;
-        loader->table = loader->module ? module_settings : NULL;
+        loader->table = loader->module ? module_keys : NULL;
     }
 }
 
@@ -154,7 +154,7 @@ static void begin_section(void *arg, const char *section, unsigned line)
     loader->section_line = line;
     memset(loader->given, 0, sizeof(loader->given));
     if (strcmp(section, "daemon") == 0 && loader->main_file) {
-        loader->table = daemon_settings;
+        loader->table = daemon_keys;
         loader->base = loader->config;
     } else if (strcmp(section, "daemon") == 0) {
         config_error(loader->errors, loader->file, line, "[daemon] belongs into the main file, %s",
@@ -193,7 +193,7 @@ static void unknown_daemon_key(struct loader *loader, const char *key, const cha
 
     nearest_begin(&nearest, key);
     if (!value_is_padding(value))
-        setting_offer_keys(daemon_settings, "", &nearest);
+        setting_offer_keys(daemon_keys, "", &nearest);
     setting_say_unknown(key, value, message, sizeof(message));
     config_error(loader->errors, loader->file, line, "[daemon] %s%s", message,
                  nearest_words(&nearest));
@@ -353,7 +353,7 @@ static void fill_in(struct loader *loader, const struct config_places *places)
 {
     struct config *config = loader->config;
 
-    for (const struct setting *s = daemon_settings; s->key; s++)
+    for (const struct setting *s = daemon_keys; s->key; s++)
         if (setting_fill(s, setting_member(s, config)) < 0)
             loader->errors->failed = true;
     if (config->modules_path.count == 0 && strings_add(&config->modules_path, places->modules) < 0)
@@ -383,7 +383,7 @@ struct config *config_read(const char *path, const struct config_places *places,
         return NULL;
     }
     config->references = 1;
-    if (settings_init(daemon_settings, config) < 0)
+    if (settings_init(daemon_keys, config) < 0)
         errors->failed = true;
     /* A file that is not there is reported by its own name. */
     r = read_file(&loader, real ? real : path);
@@ -438,7 +438,7 @@ struct config *config_rebuild(const struct strings *files, const struct config_e
         return NULL;
     }
     config->references = 1;
-    if (settings_init(daemon_settings, config) < 0)
+    if (settings_init(daemon_keys, config) < 0)
         errors->failed = true;
     if (strings_append(&config->files, files) < 0)
         errors->failed = true;

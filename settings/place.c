@@ -36,7 +36,7 @@ static size_t count_items(const struct setting *setting, const char *value)
 struct config_place config_place_of(const struct config *config, const struct config_module *module,
                                     const char *key, size_t item)
 {
-    const struct setting *setting = setting_find(module ? module_settings : daemon_settings, key);
+    const struct setting *setting = setting_find(module ? module_keys : daemon_keys, key);
     struct config_place place = {module ? module->file : config->files.items[0], 0};
 
     for (size_t i = 0; i < config->entry_count; i++) {

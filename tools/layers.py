@@ -40,7 +40,7 @@ LAYERS = {
     "ctl": ["base", "settings"],
     "modules": ["base", "include/reeve"],
     "template": ["include/reeve"],
-    "man": ["base", "include/reeve", "settings", "host"],
+    "man": ["base", "include/reeve"],
 }
 
 # Header (a pattern) -> the only directories that may include it.

@@ -66,7 +66,7 @@ void check_add_option_error(struct config_errors *errors, const struct config_mo
         }
     nearest_begin(&nearest, key);
     if (message->flags & WIRE_OPTION_UNKNOWN_KEY) {
-        setting_offer_keys(module_settings, "", &nearest);
+        setting_offer_keys(module_keys, "", &nearest);
         nearest_offer(&nearest, message->value);
     }
     config_error(errors, file, line, "[module:%s] %s%s", module->name, text,

@@ -12,7 +12,7 @@
 #include "base/macro.h"
 #include "host/load/loaded_files.h"
 #include "host/load/note.h"
-#include "host/load/options.h"
+#include "host/load/option_table.h"
 #include "settings/keys.h"
 #include "wire/scoreboard.h"
 
@@ -92,36 +92,17 @@ static int copy_table(const struct rv_table *table, size_t our_size, const char 
     return 0;
 }
 
-size_t loader_option_size(enum rv_option_type type)
-{
-    switch (type) {
-    case RV_TYPE_LIST:
-        return sizeof(struct rv_list);
-    case RV_TYPE_BOOL:
-        return sizeof(bool);
-    case RV_TYPE_ENUM:
-        return sizeof(int);
-    case RV_TYPE_INT:
-    case RV_TYPE_SIZE:
-    case RV_TYPE_DURATION:
-        return sizeof(int64_t);
-    default:
-        return sizeof(char *);
-    }
-}
-
 static bool is_option_good(const struct loaded_module *loaded, const struct rv_option *option)
 {
-    size_t room = loaded->module.state_size;
+    size_t room = loaded->module.state_size, size = option_size(option->type);
 
-    return option->name && option->type >= RV_TYPE_STRING && option->type <= RV_TYPE_SECRET &&
-           option->offset <= room && room - option->offset >= loader_option_size(option->type);
+    return option->name && size > 0 && option->offset <= room && room - option->offset >= size;
 }
 
 /* Names both: where the module has it, and what it is of reeve's own. */
 static int refuse_reserved(const char *path, const char *key)
 {
-    const struct setting *own = setting_find(module_settings, key);
+    const struct setting *own = setting_find(module_keys, key);
 
     if (!own)
         return rv_fail_text(-EINVAL,
@@ -137,31 +118,37 @@ static int refuse_reserved(const char *path, const char *key)
                         path, key, own->key, own->help);
 }
 
-/* A key stands for one thing. */
+/* A key stands for one thing: of those before it none has this one. */
+static int check_key(const struct option_table *table, size_t i, const char *path)
+{
+    const char *key = table->keys[i];
+
+    if (strchr(key, '.'))
+        return rv_fail_text(
+            -EINVAL,
+            "%s: its option \"%s\" has a dot in its name, as only keys of tasks and "
+            "pools have: rename it",
+            path, key);
+    if (settings_reserve(key))
+        return refuse_reserved(path, key);
+    if (setting_find(table->settings, key) != &table->settings[i])
+        return rv_fail_text(-EINVAL, "%s: two of its options are named \"%s\"", path, key);
+    return 0;
+}
+
 static int check_options(const struct loaded_module *loaded, const char *path)
 {
-    char key[64], other[64];
+    cleanup_option_table struct option_table table = {0};
+    int r = 0;
 
-    for (size_t i = 0; i < loaded->option_count; i++) {
+    for (size_t i = 0; i < loaded->option_count; i++)
         if (!is_option_good(loaded, &loaded->options[i]))
             return rv_fail_text(-EINVAL, "%s: option %zu has no name, type or place in the state",
                                 path, i);
-        option_key(loaded->options[i].name, key, sizeof(key));
-        if (strchr(key, '.'))
-            return rv_fail_text(
-                -EINVAL,
-                "%s: its option \"%s\" has a dot in its name, as only keys of tasks and "
-                "pools have: rename it",
-                path, key);
-        if (settings_reserve(key))
-            return refuse_reserved(path, key);
-        for (size_t j = 0; j < i; j++) {
-            option_key(loaded->options[j].name, other, sizeof(other));
-            if (strcmp(key, other) == 0)
-                return rv_fail_text(-EINVAL, "%s: two of its options are named \"%s\"", path, key);
-        }
-    }
-    return 0;
+    r = option_table_create(loaded->options, loaded->option_count, &table);
+    for (size_t i = 0; i < table.count && r == 0; i++)
+        r = check_key(&table, i, path);
+    return r;
 }
 
 /* The name of the task, or of the pool after them. */

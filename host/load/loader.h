@@ -32,7 +32,4 @@ struct loaded_module {
 int loader_load(const char *path, uint32_t slot, struct loaded_module *ret_loaded);
 void loader_free(struct loaded_module *loaded);
 
-/* How many bytes of the state an option of the type takes. */
-size_t loader_option_size(enum rv_option_type type);
-
 #endif

@@ -10,6 +10,7 @@
 #include "base/shown.h"
 #include "base/text.h"
 #include "host/lifecycle/module_life_internal.h"
+#include "host/load/option_table.h"
 #include "host/process/forked.h"
 
 /* Nobody reads more, and one that loops over them must not fill the log. */

@@ -27,7 +27,7 @@ static const char *parse_own(const char *text, void *target)
     return strcmp(text, "seven") == 0 ? NULL : "seven";
 }
 
-static const struct setting_own own = {.type = "seven", .parse = parse_own};
+static const struct setting_own own = {.type = "seven", .allowed = "seven", .parse = parse_own};
 static const char *const colours[] = {"red", "green", "blue", NULL};
 
 static const struct setting table[] = {
@@ -64,13 +64,8 @@ static const struct setting table[] = {
 
 static void release(struct all *all)
 {
-    free(all->string);
-    free(all->empty);
-    free(all->secret);
-    free(all->path);
-    free(all->name);
-    strings_free(&all->list);
-    strings_free(&all->words);
+    for (const struct setting *s = table; s->key; s++)
+        setting_release(s, setting_member(s, all));
 }
 
 /* The message, or "" when the value is good. */

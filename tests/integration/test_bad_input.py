@@ -43,7 +43,7 @@ class BadInput(harness.DaemonTest):
         # All errors at once, of several modules.
         self.refuse("[module:a]\nload = exec\ncommand = x\nx = 1\n[module:b]\nload = httpcheck\n"
                     "expect-status = 7\n", '[module:a] unknown key "x"',
-                    "expect-status = 7 is out of range", '[module:b] the key "url" is missing')
+                    "expect-status = 7: expected a whole number from 100 to 599", '[module:b] the key "url" is missing')
 
     def test_where_a_module_was_looked_for(self):
         _, errors = self.run_reeved("[module:a]\nload = nothere\n")

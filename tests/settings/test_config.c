@@ -416,7 +416,7 @@ static void test_addresses(void **state)
  * when nothing is given. */
 static void test_tables(void **state)
 {
-    const struct setting *tables[] = {daemon_settings, module_settings};
+    const struct setting *tables[] = {daemon_keys, module_keys};
     struct config_errors errors = {0};
     struct config *config = load("[daemon]\n[module:m]\nload = one\n", &errors);
     (void)state;

@@ -19,7 +19,7 @@ static struct config_module defaults(void)
 {
     struct config_module settings = {0};
 
-    settings_init(module_settings, &settings);
+    settings_init(module_keys, &settings);
     settings.restart_delay = SECOND;
     settings.restart_delay_max = 10 * SECOND;
     settings.restart_reset = 60 * SECOND;
@@ -202,7 +202,7 @@ static void test_the_default_limit_is_reached(void **state)
         struct policy_decision decision;
         int64_t began = facts.now;
 
-        settings_init(module_settings, &settings);
+        settings_init(module_keys, &settings);
         assert_int_equal(policy_history_resize(&history, settings.restart_limit.count), 0);
         while ((decision = policy_decide(&settings, &history, &facts)).verdict == POLICY_RESTART) {
             assert_true(decision.delay <= settings.restart_delay_max);
