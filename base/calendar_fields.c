@@ -8,6 +8,7 @@
 #include <strings.h>
 
 #include "base/calendar_private.h"
+#include "base/civil.h"
 
 /* As many items as a list may have, in systemd too. */
 #define MAX_SPANS 241

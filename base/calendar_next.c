@@ -17,6 +17,7 @@
 
 #include "base/calendar.h"
 #include "base/calendar_private.h"
+#include "base/civil.h"
 #include "base/clock.h"
 
 /*

@@ -12,55 +12,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/log_kind.h"
 #include "base/macro.h"
-
-/* The values are those of syslog(3). */
-enum log_level {
-    LOG_LEVEL_ERROR = 3,
-    LOG_LEVEL_WARNING = 4,
-    LOG_LEVEL_NOTICE = 5,
-    LOG_LEVEL_INFO = 6,
-    LOG_LEVEL_DEBUG = 7,
-};
-
-/* What a record is about, for programs that look for it: each has a MESSAGE_ID (sd_journal_print(3)). */
-enum log_event {
-    LOG_EVENT_NONE,
-    LOG_EVENT_START,   /* a module starts for the first time */
-    LOG_EVENT_READY,   /* its init is through */
-    LOG_EVENT_CRASH,   /* its host died of itself */
-    LOG_EVENT_HANG,    /* its host was killed because something of it hung */
-    LOG_EVENT_RESTART, /* it starts again, for whatever reason */
-    LOG_EVENT_GIVE_UP, /* it will not be started again */
-    LOG_EVENT_COUNT
-};
-
-/* "crash" and the like; NULL for none. */
-const char *log_event_name(enum log_event event);
-/* 32 hexadecimal digits, which never change; NULL for none. */
-const char *log_event_id(enum log_event event);
-
-enum log_format { LOG_FORMAT_TEXT, LOG_FORMAT_JSON };
-
-/* What lines on stderr are; LOG_FORMAT_TEXT unless it is set. The journal has its own. */
-void log_set_format(enum log_format format);
-
-/* Whether records go to the journal. */
-bool log_goes_to_journal(void);
-
-/*
- * Whether the process has hardly begun, and may end at once. journald finds the unit of a record by the
- * process that sent it, as it reads the record; without a unit "journalctl -u" does not show the record.
- * journald knows the unit of each line on stderr. So meanwhile records go there, without fields.
- */
-void log_set_beginning(bool beginning);
 
 /* Levels above this one are not written; LOG_LEVEL_INFO unless it is set. */
 void log_set_level(enum log_level level);
-
-/* "error", "warning", "notice", "info", "debug", from LOG_LEVEL_ERROR on; ended by NULL. */
-extern const char *const log_level_names[];
-const char *log_level_name(enum log_level level);
 
 /* Main thread only. The text is cut at about 2 KiB and made one printable line, and the secrets of its
  * URLs are hidden. errno stays as it was: the caller, libevent at times, may yet look at it. */

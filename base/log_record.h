@@ -6,9 +6,10 @@
 #ifndef REEVE_BASE_LOG_RECORD_H
 #define REEVE_BASE_LOG_RECORD_H
 
+#include <stddef.h>
 #include <stdint.h>
 
-#include "base/log.h"
+#include "base/log_kind.h"
 
 /* Longer names are cut, as everywhere. */
 #define LOG_NAME_SIZE 64

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/log_kind.h"
 #include "base/text.h"
 
 /* A pipe takes up to PIPE_BUF (4096) bytes without blocking once poll() said that it has room. */

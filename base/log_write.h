@@ -11,6 +11,19 @@
 
 #include "base/log_record.h"
 
+/* What lines on stderr are; LOG_FORMAT_TEXT unless it is set. The journal has its own. */
+void log_set_format(enum log_format format);
+
+/* Whether records go to the journal. */
+bool log_goes_to_journal(void);
+
+/*
+ * Whether the process has hardly begun, and may end at once. journald finds the unit of a record by the
+ * process that sent it, as it reads the record; without a unit "journalctl -u" does not show the record.
+ * journald knows the unit of each line on stderr. So meanwhile records go there, without fields.
+ */
+void log_set_beginning(bool beginning);
+
 /* Returns whether it is written, or has begun to be: the rest of such a line comes before all else. */
 bool log_write_record(const struct log_record *record);
 /* Returns whether nothing is left of a line that was begun. */

@@ -17,6 +17,7 @@
 #include "base/text.h"
 #include "base/zone.h"
 #include "base/zone_private.h"
+#include "base/zone_rule.h"
 
 #define ZONEINFO  "/usr/share/zoneinfo"
 #define LOCALTIME "/etc/localtime"

@@ -64,7 +64,7 @@ def bare_server(folder, size, nice=0):
     with ended(subprocess.Popen([os.path.join(folder, "health_evhttp"), str(size)],
                                 stdout=subprocess.PIPE, text=True,
                                 preexec_fn=as_a_service(nice))) as process:
-        # As reeved does for itself: see daemon/priority.c.
+        # As reeved does for itself: see daemon/start/priority.c.
         if nice < 0:
             with contextlib.suppress(FileNotFoundError):
                 with open(f"/proc/{process.pid}/autogroup", "w", encoding="utf-8") as file:

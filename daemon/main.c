@@ -17,22 +17,26 @@
 #include "base/dispositions.h"
 #include "base/fd.h"
 #include "base/log.h"
+#include "base/log_write.h"
 #include "base/signal_name.h"
 #include "base/text.h"
-#include "daemon/arguments.h"
+#include "daemon/control/supervisor.h"
 #include "daemon/control/supervisor_serialize.h"
 #include "daemon/edge/edge.h"
 #include "daemon/last_write.h"
 #include "daemon/loop/descriptors.h"
 #include "daemon/loop/loop.h"
-#include "daemon/options_check.h"
-#include "daemon/places.h"
-#include "daemon/priority.h"
-#include "daemon/process/host.h"
+#include "daemon/process/identity.h"
+#include "daemon/start/arguments.h"
+#include "daemon/start/options_check.h"
+#include "daemon/start/places.h"
+#include "daemon/start/priority.h"
 #include "daemon/upgrade/handover.h"
 #include "daemon/upgrade/log_serialize.h"
 #include "daemon/upgrade/upgrade.h"
+#include "settings/config.h"
 #include "settings/credentials.h"
+#include "settings/errors.h"
 
 /* How soon lines that wait are tried again, and how long the end waits for them. */
 #define LOG_RETRY    (50 * NSEC_PER_MSEC)
@@ -140,7 +144,7 @@ static void signal_came(int signal, const struct loop_sender *sender, void *arg)
     struct cause cause;
 
     describe_sender(signal, sender, &cause);
-    if (sender->pid > 0 && host_is_process(sender->pid, true)) {
+    if (sender->pid > 0 && identity_has_process(sender->pid, true)) {
         log_warning("%s, which belongs to a host: ignored", cause.text);
         return;
     }

@@ -5,7 +5,6 @@
 
 #include "base/clock.h"
 #include "base/macro.h"
-#include "wire/scoreboard.h"
 
 #define US INT64_C(1000)
 #define MS NSEC_PER_MSEC
@@ -35,14 +34,14 @@ const char *histogram_bound(unsigned i)
 /* Sums of durations that may be anything up to the longest that there is. */
 static int64_t add_times(int64_t a, int64_t b)
 {
-    return MIN(a + b, SCOREBOARD_TIME_MAX);
+    return MIN(a + b, WIRE_TIME_MAX);
 }
 
 void histogram_observe(struct histogram *histogram, int64_t duration)
 {
     unsigned i = 0;
 
-    duration = MAX(MIN(duration, SCOREBOARD_TIME_MAX), INT64_C(0));
+    duration = MAX(MIN(duration, WIRE_TIME_MAX), INT64_C(0));
     while (i < HISTOGRAM_BOUNDS && duration > bounds[i].duration)
         i++;
     histogram->counts[i]++;
@@ -51,7 +50,7 @@ void histogram_observe(struct histogram *histogram, int64_t duration)
 
 void histogram_limit(struct histogram *histogram)
 {
-    histogram->sum = MAX(MIN(histogram->sum, SCOREBOARD_TIME_MAX), INT64_C(0));
+    histogram->sum = MAX(MIN(histogram->sum, WIRE_TIME_MAX), INT64_C(0));
     for (unsigned i = 0; i < HISTOGRAM_BUCKETS; i++)
         histogram->counts[i] = MIN(histogram->counts[i], HISTOGRAM_COUNT_MAX);
 }

@@ -10,6 +10,9 @@
 #include <stdint.h>
 
 /* From 100 us to 5 minutes, and one more for whatever is longer. */
+/* No time or duration that crosses is longer. */
+#define WIRE_TIME_MAX (INT64_MAX / 4)
+
 #define HISTOGRAM_BOUNDS  19
 #define HISTOGRAM_BUCKETS (HISTOGRAM_BOUNDS + 1)
 

@@ -42,7 +42,7 @@ extern const uint32_t scoreboard_version;
 #define SCOREBOARD_POINTS  5
 
 /* Any two of these, and a little, may be added or subtracted. */
-#define SCOREBOARD_TIME_MAX (INT64_MAX / 4)
+#define SCOREBOARD_TIME_MAX WIRE_TIME_MAX
 
 /* Real times may be later, up to the end of 2199, where calendars end, too. */
 #define SCOREBOARD_REALTIME_MAX (INT64_C(7258118400) * 1000000000)

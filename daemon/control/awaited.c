@@ -8,10 +8,10 @@
 
 #include "base/clock.h"
 #include "base/text.h"
-#include "daemon/control/supervisor_internal.h"
 #include "daemon/loop/loop.h"
 #include "daemon/unit/dependencies.h"
 #include "daemon/unit/unit.h"
+#include "daemon/unit/units.h"
 
 /* What a unit's steps may take beside its timeouts: a host that comes up, and one that is killed. */
 #define STEP_SLACK (15 * NSEC_PER_SEC)
@@ -67,11 +67,11 @@ bool awaited_is_over(const struct awaited *awaited)
     return awaited->open == 0;
 }
 
-void awaited_reconcile(struct supervisor *supervisor)
+void awaited_reconcile(struct units *units)
 {
     struct awaited *awaited;
 
-    LIST_FOREACH (awaited, &supervisor->awaited_list, list)
+    LIST_FOREACH (awaited, &units->awaited, list)
         for (size_t i = 0; i < awaited->count && awaited->open > 0; i++)
             look_at(&awaited->items[i]);
 }
@@ -124,31 +124,31 @@ static void timed_out(void *arg)
                      : unit_state_words(item->unit->state));
         settle(item, -ETIMEDOUT, text);
     }
-    supervisor_changed(awaited->supervisor);
+    units_changed(awaited->units);
 }
 
 /* Making ----------------------------------------------------------------------------------------- */
 
-int awaited_begin(struct supervisor *supervisor, const char *what, struct awaited **ret_errand)
+int awaited_begin(struct units *units, const char *what, struct awaited **ret_errand)
 {
     struct awaited *awaited = calloc(1, sizeof(*awaited));
     struct unit *unit;
 
     if (!awaited)
         return -ENOMEM;
-    awaited->supervisor = supervisor;
+    awaited->units = units;
     snprintf(awaited->what, sizeof(awaited->what), "%s", what);
     list_init(&awaited->list);
-    awaited->size = supervisor->new_config ? supervisor->new_config->module_count : 0;
-    LIST_FOREACH (unit, &supervisor->units, list)
+    awaited->size = units->coming;
+    LIST_FOREACH (unit, &units->list, list)
         awaited->size++;
     awaited->items = calloc(MAX(awaited->size, 1U), sizeof(*awaited->items));
     if (!awaited->items ||
-        loop_timer_create(supervisor->loop, timed_out, awaited, &awaited->timer) < 0) {
+        loop_timer_create(units->loop, timed_out, awaited, &awaited->timer) < 0) {
         awaited_end(awaited);
         return -ENOMEM;
     }
-    list_append(&supervisor->awaited_list, &awaited->list);
+    list_append(&units->awaited, &awaited->list);
     *ret_errand = awaited;
     return 0;
 }
@@ -199,7 +199,7 @@ static int64_t add_steps(int64_t longest, const struct config_module *settings)
     return add(longest, settings->reload_timeout);
 }
 
-void awaited_add(struct supervisor *supervisor, struct awaited *awaited, struct unit *unit,
+void awaited_add(struct units *units, struct awaited *awaited, struct unit *unit,
                  enum awaited_want want, const char *by)
 {
     struct awaited_item *item = awaited ? find(awaited, unit) : NULL;
@@ -230,7 +230,7 @@ void awaited_depart(struct awaited *awaited)
     for (size_t i = 0; i < awaited->count; i++)
         longest = add_steps(longest, awaited->items[i].unit->settings);
     /* Others that move already may be in its way. */
-    LIST_FOREACH (unit, &awaited->supervisor->units, list)
+    LIST_FOREACH (unit, &awaited->units->list, list)
         if (!find(awaited, unit) && (unit_is_moving(unit) || unit->goal != GOAL_NONE))
             longest = add_steps(longest, unit->settings);
     loop_timer_arm(awaited->timer, longest);

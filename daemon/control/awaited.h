@@ -17,7 +17,7 @@
 #include "base/list.h"
 
 struct loop_timer;
-struct supervisor;
+struct units;
 struct unit;
 
 enum awaited_want { AWAITED_UP, AWAITED_DOWN };
@@ -34,8 +34,8 @@ struct awaited_item {
 };
 
 struct awaited {
-    struct list list; /* in the supervisor */
-    struct supervisor *supervisor;
+    struct list list; /* among all that is awaited */
+    struct units *units;
     struct loop_timer *timer;
     char what[96];              /* "stop of module a" */
     struct awaited_item *items; /* the first is what was asked for, the others go along */
@@ -45,14 +45,14 @@ struct awaited {
 };
 
 /* An awaited without units; what says whose it is, for those that it overtakes. Returns 0 or -ENOMEM. */
-int awaited_begin(struct supervisor *supervisor, const char *what, struct awaited **ret_errand);
+int awaited_begin(struct units *units, const char *what, struct awaited **ret_errand);
 /* The end, whether settled or not. NULL does nothing. */
 void awaited_end(struct awaited *awaited);
 
 /* Another unit; one that is in it already is only wanted elsewhere. Errands that want the unit elsewhere
  * are overtaken. A NULL awaited (nobody waits) only overtakes; by then says who, in words. There is room
  * for every unit that was there when the awaited began, and for those that a reload adds. */
-void awaited_add(struct supervisor *supervisor, struct awaited *awaited, struct unit *unit,
+void awaited_add(struct units *units, struct awaited *awaited, struct unit *unit,
                  enum awaited_want want, const char *by);
 
 /* From now on it has as long as the timeouts of its units, and of those that move already, one after the other; and longer
@@ -62,7 +62,7 @@ void awaited_depart(struct awaited *awaited);
 bool awaited_is_over(const struct awaited *awaited);
 
 /* Called in each settling: notes which units have settled. */
-void awaited_reconcile(struct supervisor *supervisor);
+void awaited_reconcile(struct units *units);
 /* The unit has entered a state that it may leave again before the next settling. */
 void awaited_note(struct unit *unit);
 /* The unit goes away. */

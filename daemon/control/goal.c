@@ -7,10 +7,12 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "daemon/control/awaited.h"
-#include "daemon/control/supervisor_internal.h"
+#include "daemon/process/host.h"
 #include "daemon/unit/dependencies.h"
+#include "daemon/unit/policy.h"
 #include "daemon/unit/tenancy.h"
 #include "daemon/unit/unit.h"
+#include "daemon/unit/units.h"
 
 /* One walk over units that hang together. */
 struct walk {
@@ -35,23 +37,17 @@ static struct cause find_cause(const struct walk *walk, const char *how)
 /* Whether this walk comes by for the first time: many ways may lead to one unit. */
 static bool is_first_visit(struct unit *unit)
 {
-    if (unit->mark == unit->supervisor->mark)
+    if (unit->mark == unit->all->mark)
         return false;
-    unit->mark = unit->supervisor->mark;
+    unit->mark = unit->all->mark;
     return true;
 }
 
 static void want(const struct walk *walk, struct unit *unit, enum awaited_want want,
                  const struct cause *cause)
 {
-    awaited_add(unit->supervisor, walk->awaited, unit, want, cause->text);
-    supervisor_changed(unit->supervisor);
-}
-
-bool goal_goes_down(const struct unit *unit)
-{
-    return unit->removed || unit->goal == GOAL_DOWN ||
-           (unit->state == UNIT_STOPPING && !unit->wanted);
+    awaited_add(unit->all, walk->awaited, unit, want, cause->text);
+    units_changed(unit->all);
 }
 
 /* Down ------------------------------------------------------------------------------------------- */
@@ -76,7 +72,7 @@ void goal_down(struct unit *unit, const struct cause *cause, struct awaited *awa
 {
     struct walk walk = {cause, awaited, NULL};
 
-    unit->supervisor->mark++;
+    unit->all->mark++;
     take_down(unit, &walk);
 }
 
@@ -90,7 +86,7 @@ static void bounce(struct unit *unit, void *arg)
 
     if (!is_first_visit(unit))
         return;
-    if (goal_goes_down(unit)) {
+    if (unit_goes_down(unit)) {
         unit->spent = true;
         return;
     }
@@ -114,7 +110,7 @@ void goal_bounce(struct unit *unit, const struct cause *cause, struct awaited *a
 {
     struct walk walk = {cause, awaited, NULL};
 
-    unit->supervisor->mark++;
+    unit->all->mark++;
     bounce(unit, &walk);
 }
 
@@ -122,12 +118,12 @@ void goal_fall(struct unit *unit, const struct cause *cause, struct awaited *awa
 {
     struct walk walk = {cause, awaited, unit};
 
-    unit->supervisor->mark++;
-    unit->mark = unit->supervisor->mark;
+    unit->all->mark++;
+    unit->mark = unit->all->mark;
     unit->cause = *cause;
     unit->goal = GOAL_DOWN;
     unit->spent = true;
-    supervisor_changed(unit->supervisor);
+    units_changed(unit->all);
     dependencies_each_requirer(unit, bounce, &walk);
 }
 
@@ -142,6 +138,32 @@ void goal_renew(struct unit *unit, const struct cause *cause)
         unit->give_up = unit->failed_running = false;
         policy_history_clear(&unit->history);
     }
+}
+
+/* Hosts ------------------------------------------------------------------------------------------ */
+
+void goal_condemn(struct tenancy *tenancy, const struct cause *cause, struct awaited *awaited)
+{
+    struct unit *unit;
+
+    if (tenancy->condemned || host_state(tenancy->host) == HOST_ABSENT ||
+        host_state(tenancy->host) == HOST_ENDING)
+        return;
+    tenancy->condemned = true;
+    LIST_FOREACH (unit, &tenancy->units, tenancy_list)
+        if (unit->attached)
+            goal_bounce(unit, cause, awaited);
+}
+
+void goal_make_room(struct unit *unit)
+{
+    struct cause cause = {.code = -ECANCELED, .kind = CAUSE_RELOAD};
+
+    if (tenancy_has_room(unit) || host_is_foreign(unit->tenancy->host))
+        return;
+    snprintf(cause.text, sizeof(cause.text), "module %.64s needs a new process for its host",
+             unit->name);
+    goal_condemn(unit->tenancy, &cause, NULL);
 }
 
 /* Up --------------------------------------------------------------------------------------------- */
@@ -182,7 +204,7 @@ void goal_up(struct unit *unit, const struct cause *cause, struct awaited *await
 {
     struct walk walk = {cause, awaited, NULL};
 
-    unit->supervisor->mark++;
+    unit->all->mark++;
     bring_up(unit, &walk);
 }
 
@@ -208,11 +230,6 @@ static void follow_requirement(struct unit *unit)
 static bool is_asked_for(const struct unit *unit)
 {
     return unit->cause.kind == CAUSE_OPERATOR || unit->cause.kind == CAUSE_RELOAD;
-}
-
-bool goal_is_restart(const struct unit *unit)
-{
-    return unit->goal == GOAL_BOUNCE && is_asked_for(unit);
 }
 
 /* Returns whether it has, or is, what it was told to be. Without force nothing that is used stops. */
@@ -269,23 +286,23 @@ static bool has_goal(const struct unit *unit)
     return unit->goal != GOAL_NONE;
 }
 
-void goals_reconcile(struct supervisor *supervisor)
+void goals_reconcile(struct units *units)
 {
     bool stepped = false, any = false;
     struct unit *unit;
 
-    LIST_FOREACH (unit, &supervisor->units, list) {
+    LIST_FOREACH (unit, &units->list, list) {
         follow_requirement(unit);
         any = any || has_goal(unit);
     }
     /* Whoever follows a requirement has a goal itself, not only those that require it. */
     if (!any)
         return;
-    LIST_FOREACH (unit, &supervisor->units, list)
+    LIST_FOREACH (unit, &units->list, list)
         stepped = step(unit, false) || stepped;
-    unit = stepped ? NULL : dependencies_untie(supervisor, has_goal);
+    unit = stepped ? NULL : dependencies_untie(units, has_goal);
     if (unit)
         stepped = step(unit, true);
     if (stepped)
-        supervisor_changed(supervisor);
+        units_changed(units);
 }

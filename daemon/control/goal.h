@@ -14,15 +14,9 @@
 
 struct cause;
 struct awaited;
-struct supervisor;
+struct units;
+struct tenancy;
 struct unit;
-
-/* The stop for which a unit waits. */
-enum goal {
-    GOAL_NONE,
-    GOAL_DOWN,   /* and it stays down */
-    GOAL_BOUNCE, /* and it starts again */
-};
 
 /*
  * All of these take the awaited that waits for it, or NULL, and the cause, which those that go along quote.
@@ -48,14 +42,13 @@ void goal_fall(struct unit *unit, const struct cause *cause, struct awaited *awa
  * after that, for this cause; if a person has stopped it, what still runs of it does not go on should a person start it again. */
 void goal_renew(struct unit *unit, const struct cause *cause);
 
-/* Whether it stops, or is about to, and does not come back by itself. */
-bool goal_goes_down(const struct unit *unit);
+/* The present process of the host, if there is one, is to end: who is in it is stopped, to start again in the next one. */
+void goal_condemn(struct tenancy *tenancy, const struct cause *cause, struct awaited *awaited);
 
-/* Whether it is to be stopped and started again since a person or a reload has asked for it now, rather than at its own
- * pace. */
-bool goal_is_restart(const struct unit *unit);
+/* The unit may start, and nothing but the process of its host is in the way: it is condemned. */
+void goal_make_room(struct unit *unit);
 
 /* Called in each settling, before units start: takes the steps that have become possible. */
-void goals_reconcile(struct supervisor *supervisor);
+void goals_reconcile(struct units *units);
 
 #endif

@@ -9,7 +9,9 @@
 #include "base/text.h"
 #include "daemon/process/host.h"
 #include "daemon/unit/tenancy.h"
+#include "daemon/unit/unit.h"
 #include "wire/health.h"
+#include "wire/scoreboard.h"
 
 /* How late a task may start before it counts as not having run: a busy machine is not a fault, and yet
  * health is to be true within one second. */

@@ -10,9 +10,11 @@
 #include "base/text.h"
 #include "daemon/control/awaited.h"
 #include "daemon/control/goal.h"
-#include "daemon/control/supervisor_internal.h"
+#include "daemon/process/host.h"
 #include "daemon/unit/tenancy.h"
 #include "daemon/unit/unit.h"
+#include "daemon/unit/units.h"
+#include "wire/scoreboard.h"
 
 struct waiter {
     struct list list;
@@ -22,9 +24,10 @@ struct waiter {
     bool starts; /* and a task that stays stopped is none that was started */
 };
 
-void operations_init(struct operations *operations)
+void operations_init(struct operations *operations, struct units *units)
 {
     list_init(&operations->list);
+    operations->units = units;
 }
 
 static void tell(struct waiter *waiter, int code, const char *text)
@@ -43,7 +46,7 @@ void operations_finish(struct operations *operations)
         tell(waiter, -ECANCELED, "reeved stops");
 }
 
-static int begin_waiting(struct supervisor *supervisor, const char *what, operate_fn done,
+static int begin_waiting(struct operations *operations, const char *what, operate_fn done,
                          void *arg, struct waiter **ret_waiter)
 {
     struct waiter *waiter = calloc(1, sizeof(*waiter));
@@ -51,11 +54,11 @@ static int begin_waiting(struct supervisor *supervisor, const char *what, operat
     if (!waiter)
         return -ENOMEM;
     *waiter = (struct waiter){.done = done, .arg = arg};
-    if (awaited_begin(supervisor, what, &waiter->awaited) < 0) {
+    if (awaited_begin(operations->units, what, &waiter->awaited) < 0) {
         free(waiter);
         return -ENOMEM;
     }
-    list_append(&supervisor->operations.list, &waiter->list);
+    list_append(&operations->list, &waiter->list);
     *ret_waiter = waiter;
     return 0;
 }
@@ -63,12 +66,12 @@ static int begin_waiting(struct supervisor *supervisor, const char *what, operat
 /* In the hosts that it leaves it is stopped already: a stop waits for these, too. */
 static void add_leaving(struct awaited *awaited, struct unit *unit, const char *what)
 {
-    struct supervisor *supervisor = unit->supervisor;
+    struct units *units = unit->all;
     struct unit *other;
 
-    LIST_FOREACH (other, supervisor_name_bucket(supervisor, unit->name), name_list)
+    LIST_FOREACH (other, units_name_bucket(units, unit->name), name_list)
         if (other->removed && !unit_is_down(other) && strcmp(other->name, unit->name) == 0)
-            awaited_add(supervisor, awaited, other, AWAITED_DOWN, what);
+            awaited_add(units, awaited, other, AWAITED_DOWN, what);
 }
 
 /* The name of a task of the module that an error has stopped, and that a start of the module, which runs, does not
@@ -98,25 +101,24 @@ static void refuse_start(struct waiter *waiter, const struct unit *unit, const c
     tell(waiter, -EIO, text);
 }
 
-int operate(struct unit *unit, enum operation operation, const struct cause *cause, operate_fn done,
-            void *arg)
+int operate(struct operations *operations, struct unit *unit, enum operation operation,
+            const struct cause *cause, operate_fn done, void *arg)
 {
     static const char *const names[] = {"start", "stop", "restart"};
-    struct supervisor *supervisor = unit->supervisor;
+    struct units *units = operations->units;
     struct waiter *waiter = NULL;
     struct awaited *awaited = NULL;
     struct scoreboard_task task;
     char what[96];
 
-    if (supervisor->phase != PHASE_STARTING && supervisor->phase != PHASE_RUNNING)
+    if (units->phase != PHASE_STARTING && units->phase != PHASE_RUNNING)
         return -EBUSY;
     snprintf(what, sizeof(what), "%s of module %s", names[operation], unit->name);
-    if (done && begin_waiting(supervisor, what, done, arg, &waiter) < 0)
+    if (done && begin_waiting(operations, what, done, arg, &waiter) < 0)
         return -ENOMEM;
     log_notice("[%s] %s: %s", unit->name, names[operation], cause->text);
     awaited = waiter ? waiter->awaited : NULL;
-    awaited_add(supervisor, awaited, unit, operation == OPERATE_STOP ? AWAITED_DOWN : AWAITED_UP,
-                what);
+    awaited_add(units, awaited, unit, operation == OPERATE_STOP ? AWAITED_DOWN : AWAITED_UP, what);
     if (operation == OPERATE_STOP) {
         goal_down(unit, cause, awaited);
         add_leaving(awaited, unit, what);
@@ -133,7 +135,7 @@ int operate(struct unit *unit, enum operation operation, const struct cause *cau
         waiter->starts = operation == OPERATE_START;
     if (waiter && waiter->starts && unit->goal == GOAL_NONE && find_stopped_task(unit, &task))
         refuse_start(waiter, unit, task.name);
-    supervisor_changed(supervisor);
+    units_changed(units);
     return 0;
 }
 
@@ -170,10 +172,10 @@ static void look_at(struct waiter *waiter)
         tell(waiter, 0, "");
 }
 
-void operate_reconcile(struct supervisor *supervisor)
+void operate_reconcile(struct operations *operations)
 {
     struct waiter *waiter, *next;
 
-    LIST_FOREACH_SAFE (waiter, next, &supervisor->operations.list, list)
+    LIST_FOREACH_SAFE (waiter, next, &operations->list, list)
         look_at(waiter);
 }

@@ -12,7 +12,7 @@
 #include "base/list.h"
 
 struct cause;
-struct supervisor;
+struct units;
 struct unit;
 
 enum operation { OPERATE_START, OPERATE_STOP, OPERATE_RESTART };
@@ -28,9 +28,10 @@ typedef void (*operate_fn)(int code, const char *text, void *arg);
 
 struct operations {
     struct list list;
+    struct units *units;
 };
 
-void operations_init(struct operations *operations);
+void operations_init(struct operations *operations, struct units *units);
 /* Everybody who still waits is told that reeved stops. */
 void operations_finish(struct operations *operations);
 
@@ -38,10 +39,10 @@ void operations_finish(struct operations *operations);
  * Begins. done may be NULL for who does not wait. Returns 0, -EBUSY while reeved stops or has not
  * started yet, or -ENOMEM; done is then not called.
  */
-int operate(struct unit *unit, enum operation operation, const struct cause *cause, operate_fn done,
-            void *arg);
+int operate(struct operations *operations, struct unit *unit, enum operation operation,
+            const struct cause *cause, operate_fn done, void *arg);
 
 /* Called in each settling, when all steps have been taken: tells who waits. */
-void operate_reconcile(struct supervisor *supervisor);
+void operate_reconcile(struct operations *operations);
 
 #endif

@@ -5,16 +5,19 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "daemon/control/supervisor_internal.h"
+#include "base/text.h"
 #include "daemon/loop/loop.h"
 #include "daemon/unit/check.h"
-#include "daemon/unit/unit.h"
+#include "daemon/unit/units.h"
+#include "settings/config.h"
+#include "settings/errors.h"
 
 static const char stops[] = "not checked: reeved stops";
 
 struct plan {
     struct list list;
-    struct supervisor *supervisor;
+    struct plans *plans;
+    struct units *units;
     struct config *config; /* the new one; NULL when it has errors */
     struct config_errors errors;
     struct strings warnings;
@@ -38,7 +41,7 @@ static void look(struct plans *plans)
 static void plan_free(struct plan *plan)
 {
     list_remove(&plan->list);
-    look(&plan->supervisor->plans);
+    look(plan->plans);
     check_cancel(plan->check);
     loop_timer_destroy(plan->timer);
     config_errors_free(&plan->errors);
@@ -54,10 +57,10 @@ static void tell(struct plan *plan)
     struct reload_change *changes = NULL;
 
     if (plan->config && !config_errors_any(&plan->errors)) {
-        if (reload_find_changes(plan->supervisor, plan->config, &plan->steady, &changes,
+        if (reload_find_changes(plan->units, plan->config, &plan->steady, &changes,
                                 &result.change_count) < 0)
-            config_error(&plan->errors, plan->supervisor->config_path, 0, "out of memory");
-        result.fixed = reload_changes_fixed(plan->supervisor->config, plan->config);
+            config_error(&plan->errors, plan->units->config_path, 0, "out of memory");
+        result.fixed = reload_changes_fixed(plan->units->config, plan->config);
     }
     result.changes = changes;
     plan->asker.done(&result, plan->asker.arg);
@@ -86,12 +89,13 @@ static bool needs_check(const struct config_module *module, void *arg)
 {
     const struct plan *plan = arg;
 
-    return plan->asker.full || reload_needs_check(module, plan->supervisor);
+    return plan->asker.full || reload_needs_check(module, plan->units);
 }
 
-void plans_init(struct plans *plans)
+void plans_init(struct plans *plans, struct units *units)
 {
     list_init(&plans->list);
+    plans->units = units;
 }
 
 void plans_finish(struct plans *plans)
@@ -99,19 +103,19 @@ void plans_finish(struct plans *plans)
     struct plan *plan, *next;
 
     LIST_FOREACH_SAFE (plan, next, &plans->list, list) {
-        config_error(&plan->errors, plan->supervisor->config_path, 0, "%s", stops);
+        config_error(&plan->errors, plan->units->config_path, 0, "%s", stops);
         tell(plan);
     }
 }
 
 static void begin(struct plan *plan)
 {
-    struct supervisor *supervisor = plan->supervisor;
+    struct units *units = plan->units;
     struct check_options options = {
-        .loop = supervisor->loop,
-        .spawner = supervisor->spawner,
-        .host_program = supervisor->host_program,
-        .directory = supervisor->places.state,
+        .loop = units->loop,
+        .spawner = units->spawner,
+        .host_program = units->host_program,
+        .directory = units->places.state,
         .wanted = needs_check,
         .checked = module_checked,
         .notes = plan->asker.full ? NULL : &plan->warnings,
@@ -120,9 +124,9 @@ static void begin(struct plan *plan)
     };
 
     plan->begun = true;
-    plan->config = config_load(supervisor->config_path, &supervisor->places, &plan->errors);
+    plan->config = config_load(units->config_path, &units->places, &plan->errors);
     if (plan->config && check_start(&options, plan->config, &plan->errors, &plan->check) < 0)
-        config_error(&plan->errors, supervisor->config_path, 0, "not checked: out of memory");
+        config_error(&plan->errors, units->config_path, 0, "not checked: out of memory");
     if (!plan->check)
         tell(plan);
 }
@@ -130,30 +134,30 @@ static void begin(struct plan *plan)
 static void turn_came(void *arg)
 {
     struct plan *plan = arg;
-    enum phase phase = plan->supervisor->phase;
+    enum phase phase = plan->units->phase;
     bool waits = plan->asker.waits(plan->asker.arg);
 
     if (waits && (phase == PHASE_STARTING || phase == PHASE_RUNNING)) {
         begin(plan);
         return;
     }
-    config_error(&plan->errors, plan->supervisor->config_path, 0, "%s",
+    config_error(&plan->errors, plan->units->config_path, 0, "%s",
                  waits ? stops : "not checked: nobody waits");
     tell(plan);
 }
 
-int plan_start(struct supervisor *supervisor, const struct plan_asker *asker)
+int plan_start(struct plans *plans, const struct plan_asker *asker)
 {
     struct plan *plan = calloc(1, sizeof(*plan));
 
     if (!plan)
         return -ENOMEM;
-    *plan = (struct plan){.supervisor = supervisor, .asker = *asker};
-    list_append(&supervisor->plans.list, &plan->list);
-    if (loop_timer_create(supervisor->loop, turn_came, plan, &plan->timer) < 0) {
+    *plan = (struct plan){.plans = plans, .units = plans->units, .asker = *asker};
+    list_append(&plans->list, &plan->list);
+    if (loop_timer_create(plans->units->loop, turn_came, plan, &plan->timer) < 0) {
         plan_free(plan);
         return -ENOMEM;
     }
-    look(&supervisor->plans);
+    look(plans);
     return 0;
 }

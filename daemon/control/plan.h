@@ -10,9 +10,9 @@
 #include <stdbool.h>
 
 #include "base/list.h"
-#include "daemon/control/reload.h"
+#include "daemon/control/reload_changes.h"
 
-struct supervisor;
+struct units;
 
 struct plan_result {
     const struct strings *errors;   /* none: a reload would be applied */
@@ -34,14 +34,15 @@ struct plan_asker {
 
 struct plans {
     struct list list;
+    struct units *units;
 };
 
-void plans_init(struct plans *plans);
+void plans_init(struct plans *plans, struct units *units);
 /* Everybody who waits is told that reeved stops. */
 void plans_finish(struct plans *plans);
 
 /* Calls done once, in a later turn of the loop. Any number may be asked for, beside a reload too; one is under way.
  * Returns 0 or -ENOMEM; done is then not called. */
-int plan_start(struct supervisor *supervisor, const struct plan_asker *asker);
+int plan_start(struct plans *plans, const struct plan_asker *asker);
 
 #endif

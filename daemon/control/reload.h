@@ -1,61 +1,72 @@
 /* SPDX-License-Identifier: MIT */
-/* What a reload does, module by module: found once, for `reload --plan` and for the reload itself. */
+/*
+ * A reload: read everything, let the modules check what is new to them, and only then touch what
+ * changed. Until the last check is good the old configuration is in force; after it the new one is,
+ * whatever becomes of single modules.
+ */
 #ifndef REEVE_DAEMON_CONTROL_RELOAD_H
 #define REEVE_DAEMON_CONTROL_RELOAD_H
 
 #include <stdbool.h>
-#include <stddef.h>
+#include <stdint.h>
 
+#include "base/list.h"
 #include "settings/config.h"
 
-struct supervisor;
+struct awaited;
+struct check;
+struct loop_timer;
+struct units;
+struct zone_watch;
 
-enum reload_step {
-    RELOAD_KEEP,    /* untouched: process, counters and jobs stay */
-    RELOAD_OPTIONS, /* the running module is given its new options */
-    RELOAD_RESTART, /* another .so, host or process; or options that it takes only so */
-    RELOAD_ADD,
-    RELOAD_REMOVE,
+struct reload_counts {
+    uint64_t ended;
+    uint64_t failed; /* of those */
+    bool last_failed;
+    char last_error[256]; /* the first of them, if it failed */
 };
 
-/* "keep", "reload", "restart", "add", "remove". */
-const char *reload_step_name(enum reload_step step);
+/* Why nothing is reloaded, or what was; called once. The texts live until it returns. */
+typedef void (*reload_fn)(const struct strings *errors, const struct strings *notes, bool applied,
+                          void *arg);
 
-struct reload_change {
-    const char *module; /* of one of the two configurations */
-    enum reload_step step;
-    /* It restarts for this module, or will wait for it, since it requires it; or, kept, it waits for this one, and
-     * starts after it. Or NULL. */
-    const char *because;
-    const char *because_state; /* that one's step, or its state when it does not run or will not */
-    bool held;                 /* a person has stopped the module: it stays so */
-    bool new_process;          /* it restarts since the process of its host must end */
-    char *work; /* what is under way in the module, and is waited for or stopped; or NULL */
+/* The one that is under way, and who waits for it or the next. */
+struct reload {
+    struct units *units;
+    struct zone_watch *zone_watch;
+    void (*told)(bool began, void *arg); /* it began, or it ended */
+    void *arg;
+
+    bool under_way;
+    bool again;               /* asked for meanwhile */
+    struct loop_timer *timer; /* its next step */
+    struct check *check;
+    struct config *config; /* the new one: while modules check it, then applied */
+    struct config_errors errors;
+    struct strings notes;
+    struct strings steady;    /* modules that take new options only by a restart */
+    struct awaited *awaited;  /* from when it is applied: the units that it touched */
+    struct list waiters;      /* for the reload under way */
+    struct list next_waiters; /* asked during it: for the next */
+    struct reload_counts counts;
 };
 
-/*
- * The changes from what is in force to another configuration: its modules in their order, then those that
- * it does not have any more. steady: modules that take new options only by a restart. The caller ends
- * with reload_free_changes(). Returns 0 or -ENOMEM.
- */
-int reload_find_changes(struct supervisor *supervisor, const struct config *after,
-                        const struct strings *steady, struct reload_change **ret_changes,
-                        size_t *ret_count);
+/* Zeroed before. Returns 0 or -ENOMEM. */
+int reload_init(struct reload *reload, struct units *units, struct zone_watch *zone_watch,
+                void (*told)(bool began, void *arg), void *arg);
+/* Whoever waits is told that reeved stops. */
+void reload_finish(struct reload *reload);
+/* After that. */
+void reload_free(struct reload *reload);
 
-void reload_free_changes(struct reload_change *changes, size_t count);
+/* Asks for one; done may be NULL. It begins in a later turn of the loop, and after the one under way. */
+void reload_ask(struct reload *reload, reload_fn done, void *arg);
 
-/* How the module differs from what runs under its name, its .so included; all is new of one that is new. */
-enum config_change reload_compare(struct supervisor *supervisor,
-                                  const struct config_module *module);
+/* Called at each reconciliation: ends a reload whose units have come to rest, and begins the next. */
+void reload_reconcile(struct reload *reload);
 
-/* Whether a reload asks the module about its options first; the last is the supervisor. */
-bool reload_needs_check(const struct config_module *module, void *supervisor);
-
-/* Whether something differs that a running daemon cannot change. */
-bool reload_changes_fixed(const struct config *before, const struct config *after);
-
-/* reload_apply.c: brings the units to the supervisor's new configuration, which is in force when it
- * returns 0; errors of single modules are added to those of the reload. -ENOMEM: nothing was done. */
-int reload_apply(struct supervisor *supervisor);
+/* Brings the units to the new configuration, which is in force when it returns 0; errors of single
+ * modules are added to those of the reload. -ENOMEM: nothing was done. */
+int reload_apply(struct reload *reload);
 
 #endif

@@ -9,16 +9,21 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "base/log_write.h"
 #include "base/text.h"
 #include "daemon/control/awaited.h"
 #include "daemon/control/goal.h"
 #include "daemon/control/reload.h"
-#include "daemon/control/supervisor_internal.h"
+#include "daemon/control/reload_changes.h"
 #include "daemon/process/host_stops.h"
 #include "daemon/unit/dependencies.h"
+#include "daemon/unit/restart.h"
 #include "daemon/unit/tenancy.h"
 #include "daemon/unit/unit.h"
+#include "daemon/unit/units.h"
 #include "settings/compare.h"
+#include "settings/config.h"
+#include "settings/errors.h"
 
 static const char moves[] = "reload: it moves to another host";
 
@@ -33,19 +38,19 @@ static struct cause make_cause(const char *why)
 /* Settings --------------------------------------------------------------------------------------- */
 
 /* A module that moves to another host must leave its old one first; a new unit takes its name. */
-static void replace_unit(struct supervisor *supervisor, struct unit *old,
+static void replace_unit(struct reload *reload, struct unit *old,
                          const struct config_module *module)
 {
     struct unit *unit;
 
-    if (unit_create(supervisor, supervisor->new_config, module, &unit) < 0) {
-        config_error(&supervisor->reload_errors, module->file, module->line,
+    if (tenancy_add_unit(reload->units, reload->config, module, &unit) < 0) {
+        config_error(&reload->errors, module->file, module->line,
                      "[module:%s] not %s: out of memory", module->name, old ? "moved" : "added");
         return;
     }
     if (!old)
         return;
-    unit_leave(old);
+    units_leave(old);
     unit->held = old->held;
     unit->was_down = old->was_down;
     unit->was_ready = old->was_ready;
@@ -53,55 +58,54 @@ static void replace_unit(struct supervisor *supervisor, struct unit *old,
         restart_note(&unit->next_restart, CAUSE_RELOAD, moves, NULL);
 }
 
-static void set_settings(struct supervisor *supervisor, const struct config_module *module)
+static void set_settings(struct reload *reload, const struct config_module *module)
 {
-    struct unit *unit = supervisor_find(supervisor, module->name);
+    struct unit *unit = units_find(reload->units, module->name);
 
     if (!unit || strcmp(unit->settings->host, module->host) != 0)
-        replace_unit(supervisor, unit, module);
-    else if (unit_set_settings(unit, supervisor->new_config, module) < 0)
-        config_error(&supervisor->reload_errors, module->file, module->line,
+        replace_unit(reload, unit, module);
+    else if (unit_set_settings(unit, reload->config, module) < 0)
+        config_error(&reload->errors, module->file, module->line,
                      "[module:%s] keeps its old settings: out of memory", module->name);
 }
 
-static void set_all_settings(struct supervisor *supervisor)
+static void set_all_settings(struct reload *reload)
 {
-    struct config *config = supervisor->new_config;
+    struct config *config = reload->config;
     struct tenancy *tenancy;
     struct unit *unit;
 
-    LIST_FOREACH (unit, &supervisor->units, list)
+    LIST_FOREACH (unit, &reload->units->list, list)
         if (!config_find(config, unit->name))
-            unit_leave(unit);
+            units_leave(unit);
     for (size_t i = 0; i < config->module_count; i++)
-        set_settings(supervisor, config->modules[i]);
-    dependencies_link(supervisor);
-    LIST_FOREACH (tenancy, &supervisor->tenancies, list)
+        set_settings(reload, config->modules[i]);
+    dependencies_link(reload->units);
+    LIST_FOREACH (tenancy, &reload->units->tenancies, list)
         tenancy_set_grace(tenancy);
-    host_stops_resume(supervisor->host_stops);
+    host_stops_resume(reload->units->host_stops);
 }
 
 /* Goals ------------------------------------------------------------------------------------------ */
 
-static void go(struct supervisor *supervisor, struct unit *unit)
+static void go(struct reload *reload, struct unit *unit)
 {
-    bool stays = config_find(supervisor->new_config, unit->name);
+    bool stays = config_find(reload->config, unit->name);
     struct cause cause = make_cause(stays ? moves : "reload: it is no longer configured");
 
     if (!stays)
         log_info("[%s] new settings: remove", unit->name);
-    awaited_add(supervisor, supervisor->reload_awaited, unit, AWAITED_DOWN, "a reload");
+    awaited_add(reload->units, reload->awaited, unit, AWAITED_DOWN, "a reload");
     unit->give_up = false;
-    goal_fall(unit, &cause, supervisor->reload_awaited);
+    goal_fall(unit, &cause, reload->awaited);
 }
 
-static void start(struct supervisor *supervisor, struct unit *unit, enum unit_event event,
-                  const char *why)
+static void start(struct reload *reload, struct unit *unit, enum unit_event event, const char *why)
 {
     struct cause cause = make_cause(why);
     struct unit_input input = {.cause = &cause};
 
-    awaited_add(supervisor, supervisor->reload_awaited, unit, AWAITED_UP, "a reload");
+    awaited_add(reload->units, reload->awaited, unit, AWAITED_UP, "a reload");
     unit_handle(unit, event, unit->starts > 0 ? &input : NULL);
 }
 
@@ -129,8 +133,7 @@ static const char *describe_because(const struct reload_change *change)
                : change->because_state;
 }
 
-static void restart(struct supervisor *supervisor, struct unit *unit,
-                    const struct reload_change *change)
+static void restart(struct reload *reload, struct unit *unit, const struct reload_change *change)
 {
     bool new_process = change->new_process;
     const char *why = new_process
@@ -143,19 +146,19 @@ static void restart(struct supervisor *supervisor, struct unit *unit,
         snprintf(cause.text, sizeof(cause.text), "reload: it requires module %s, which is %s",
                  change->because, describe_because(change));
     if (!unit_is_running(unit) && !unit->attached) {
-        start(supervisor, unit, UNIT_EVENT_START, why);
+        start(reload, unit, UNIT_EVENT_START, why);
         return;
     }
     unit->wanted = true;
-    awaited_add(supervisor, supervisor->reload_awaited, unit, AWAITED_UP, "a reload");
-    goal_bounce(unit, &cause, supervisor->reload_awaited);
+    awaited_add(reload->units, reload->awaited, unit, AWAITED_UP, "a reload");
+    goal_bounce(unit, &cause, reload->awaited);
     if (new_process && unit->attached)
-        tenancy_condemn(unit->tenancy, &cause, supervisor->reload_awaited);
+        goal_condemn(unit->tenancy, &cause, reload->awaited);
 }
 
-static void set_goal(struct supervisor *supervisor, const struct reload_change *change)
+static void set_goal(struct reload *reload, const struct reload_change *change)
 {
-    struct unit *unit = supervisor_find(supervisor, change->module);
+    struct unit *unit = units_find(reload->units, change->module);
     struct cause cause = make_cause("reload: its settings changed");
 
     if (!unit || change->step == RELOAD_KEEP || change->step == RELOAD_REMOVE)
@@ -169,9 +172,9 @@ static void set_goal(struct supervisor *supervisor, const struct reload_change *
     if (unit->held)
         return;
     if (change->step == RELOAD_ADD)
-        start(supervisor, unit, UNIT_EVENT_START, "reload: it is new");
+        start(reload, unit, UNIT_EVENT_START, "reload: it is new");
     else if (change->step == RELOAD_RESTART && !is_taken_along(change))
-        restart(supervisor, unit, change);
+        restart(reload, unit, change);
 }
 
 /* It stops for that, is about to, or starts again. */
@@ -185,9 +188,9 @@ static bool restarts_for_reload(const struct unit *unit)
 }
 
 /* What waits for another starts by itself after that, and whoever waits for the reload is told of it, too. */
-static void keep(struct supervisor *supervisor, const struct reload_change *change)
+static void keep(struct reload *reload, const struct reload_change *change)
 {
-    struct unit *unit = supervisor_find(supervisor, change->module);
+    struct unit *unit = units_find(reload->units, change->module);
 
     if (!unit || change->step != RELOAD_KEEP)
         return;
@@ -195,65 +198,65 @@ static void keep(struct supervisor *supervisor, const struct reload_change *chan
     unit_renew_start(unit);
     /* This reload waits, too, for a module that an earlier one restarts or gives its options to. */
     if (change->because || unit->reloading || restarts_for_reload(unit))
-        awaited_add(supervisor, supervisor->reload_awaited, unit, AWAITED_UP, "a reload");
+        awaited_add(reload->units, reload->awaited, unit, AWAITED_UP, "a reload");
 }
 
 /* With what it requires, unless that does not run, and so takes nobody along. */
-static void take_along(struct supervisor *supervisor, const struct reload_change *change)
+static void take_along(struct reload *reload, const struct reload_change *change)
 {
-    struct unit *unit = supervisor_find(supervisor, change->module);
+    struct unit *unit = units_find(reload->units, change->module);
 
     if (!unit || unit->held || change->step != RELOAD_RESTART || !is_taken_along(change))
         return;
     if (unit->goal == GOAL_NONE)
-        restart(supervisor, unit, change);
+        restart(reload, unit, change);
     else
-        awaited_add(supervisor, supervisor->reload_awaited, unit, AWAITED_UP, "a reload");
+        awaited_add(reload->units, reload->awaited, unit, AWAITED_UP, "a reload");
 }
 
 /* The others have their goals by now: who restarts anyway has no need of a reload, but its restart is waited for. */
-static void give_options(struct supervisor *supervisor, const struct reload_change *change)
+static void give_options(struct reload *reload, const struct reload_change *change)
 {
-    struct unit *unit = supervisor_find(supervisor, change->module);
+    struct unit *unit = units_find(reload->units, change->module);
 
     if (!unit || change->step != RELOAD_OPTIONS || unit->held)
         return;
     if (unit->goal == GOAL_NONE || !unit_is_running(unit))
-        start(supervisor, unit, UNIT_EVENT_RELOAD, "reload: its options changed");
+        start(reload, unit, UNIT_EVENT_RELOAD, "reload: its options changed");
     else
-        awaited_add(supervisor, supervisor->reload_awaited, unit, AWAITED_UP, "a reload");
+        awaited_add(reload->units, reload->awaited, unit, AWAITED_UP, "a reload");
 }
 
-int reload_apply(struct supervisor *supervisor)
+int reload_apply(struct reload *reload)
 {
-    struct config *config = supervisor->new_config;
+    struct config *config = reload->config;
     struct reload_change *changes;
     struct unit *unit;
     size_t count;
 
-    if (awaited_begin(supervisor, "a reload", &supervisor->reload_awaited) < 0)
+    if (awaited_begin(reload->units, "a reload", &reload->awaited) < 0)
         return -ENOMEM;
-    if (reload_find_changes(supervisor, config, &supervisor->steady, &changes, &count) < 0) {
-        awaited_end(TAKE_PTR(supervisor->reload_awaited));
+    if (reload_find_changes(reload->units, config, &reload->steady, &changes, &count) < 0) {
+        awaited_end(TAKE_PTR(reload->awaited));
         return -ENOMEM;
     }
-    set_all_settings(supervisor);
-    LIST_FOREACH (unit, &supervisor->units, list)
+    set_all_settings(reload);
+    LIST_FOREACH (unit, &reload->units->list, list)
         if (unit->removed)
-            go(supervisor, unit);
+            go(reload, unit);
     for (size_t i = 0; i < count; i++)
-        set_goal(supervisor, &changes[i]);
+        set_goal(reload, &changes[i]);
     for (size_t i = 0; i < count; i++)
-        take_along(supervisor, &changes[i]);
+        take_along(reload, &changes[i]);
     for (size_t i = 0; i < count; i++)
-        give_options(supervisor, &changes[i]);
+        give_options(reload, &changes[i]);
     for (size_t i = 0; i < count; i++)
-        keep(supervisor, &changes[i]);
+        keep(reload, &changes[i]);
     reload_free_changes(changes, count);
-    awaited_depart(supervisor->reload_awaited);
-    config_keep_fixed(config, supervisor->config);
-    config_free(supervisor->config);
-    supervisor->config = config_ref(config);
+    awaited_depart(reload->awaited);
+    config_keep_fixed(config, reload->units->config);
+    config_free(reload->units->config);
+    reload->units->config = config_ref(config);
     log_set_level(config->log_level);
     log_set_format(config->log_format);
     return 0;

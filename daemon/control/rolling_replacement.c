@@ -6,19 +6,12 @@
 
 #include "base/log.h"
 #include "base/text.h"
-#include "daemon/control/supervisor_internal.h"
+#include "daemon/control/goal.h"
+#include "daemon/process/host.h"
+#include "daemon/unit/dependencies.h"
 #include "daemon/unit/tenancy.h"
 #include "daemon/unit/unit.h"
-
-unsigned supervisor_foreign_hosts(const struct supervisor *supervisor)
-{
-    const struct tenancy *tenancy;
-    unsigned count = 0;
-
-    LIST_FOREACH (tenancy, &supervisor->tenancies, list)
-        count += host_is_foreign(tenancy->host);
-    return count;
-}
+#include "daemon/unit/units.h"
 
 /* The host reads its commands in their order: EXIT is obeyed when every STOP has been. */
 static void end_host(struct tenancy *tenancy, const struct cause *cause)
@@ -62,23 +55,23 @@ static bool moves(struct unit *unit)
     return unit_is_moving(unit);
 }
 
-static bool anything_moves(struct supervisor *supervisor)
+static bool anything_moves(struct units *units)
 {
     struct unit *unit;
 
-    LIST_FOREACH (unit, &supervisor->units, list)
+    LIST_FOREACH (unit, &units->list, list)
         if (moves(unit))
             return true;
     return false;
 }
 
-static void replace_next(struct supervisor *supervisor)
+static void replace_next(struct units *units)
 {
     struct cause cause = {.code = -ECANCELED, .kind = CAUSE_UPGRADE};
     struct tenancy *tenancy;
     struct unit *unit;
 
-    LIST_FOREACH (tenancy, &supervisor->tenancies, list)
+    LIST_FOREACH (tenancy, &units->tenancies, list)
         if (host_is_foreign(tenancy->host)) {
             snprintf(cause.text, sizeof(cause.text),
                      "upgrade: its host does not speak wire version %u", wire_version);
@@ -91,36 +84,36 @@ static void replace_next(struct supervisor *supervisor)
         }
 }
 
-void rolling_replacement_reconcile(struct supervisor *supervisor)
+void rolling_replacement_reconcile(struct units *units)
 {
     struct tenancy *tenancy;
     struct cause cause;
 
-    if (!supervisor->rolling)
+    if (!units->rolling)
         return;
-    if (supervisor_foreign_hosts(supervisor) == 0) {
-        supervisor->rolling = anything_moves(supervisor);
-        if (!supervisor->rolling)
+    if (tenancies_foreign(units) == 0) {
+        units->rolling = anything_moves(units);
+        if (!units->rolling)
             log_notice("all hosts speak wire version %u", wire_version);
         return;
     }
-    LIST_FOREACH (tenancy, &supervisor->tenancies, list)
+    LIST_FOREACH (tenancy, &units->tenancies, list)
         if (host_is_foreign(tenancy->host) && has_stopping(tenancy, &cause))
             end_host(tenancy, &cause);
-    if (supervisor->phase != PHASE_RUNNING)
+    if (units->phase != PHASE_RUNNING)
         return;
-    if (!anything_moves(supervisor))
-        replace_next(supervisor);
+    if (!anything_moves(units))
+        replace_next(units);
 }
 
-void supervisor_hosts_restored(struct supervisor *supervisor)
+void rolling_replacement_begin(struct units *units)
 {
-    unsigned count = supervisor_foreign_hosts(supervisor);
+    unsigned count = tenancies_foreign(units);
     struct unit *unit;
 
-    LIST_FOREACH (unit, &supervisor->units, list)
+    LIST_FOREACH (unit, &units->list, list)
         unit->rolled = unit->state == UNIT_READY && host_is_foreign(unit->tenancy->host);
-    supervisor->rolling = count > 0;
+    units->rolling = count > 0;
     if (count > 0)
         log_notice("%u %s wire version %u", count,
                    plural(count, "host is replaced: it does not speak",

@@ -9,9 +9,12 @@
 #ifndef REEVE_DAEMON_CONTROL_ROLLING_REPLACEMENT_H
 #define REEVE_DAEMON_CONTROL_ROLLING_REPLACEMENT_H
 
-struct supervisor;
+struct units;
 
 /* Called in each settling: replaces the next one when nothing else moves. */
-void rolling_replacement_reconcile(struct supervisor *supervisor);
+void rolling_replacement_reconcile(struct units *units);
+
+/* After a restore: whether there are any to replace. */
+void rolling_replacement_begin(struct units *units);
 
 #endif

@@ -5,13 +5,13 @@
 #include "base/duration.h"
 #include "base/text.h"
 #include "daemon/control/goal.h"
-#include "daemon/control/supervisor_internal.h"
 #include "daemon/loop/descriptors.h"
 #include "daemon/loop/http.h"
 #include "daemon/process/host.h"
 #include "daemon/unit/dependencies.h"
 #include "daemon/unit/tenancy.h"
 #include "daemon/unit/unit.h"
+#include "daemon/unit/units.h"
 
 /* For how long units are told to start or stop before others have their turn. Each telling wakes a host, which may take
  * the processor of a busy machine. */
@@ -26,12 +26,36 @@
 /* So many of those that wait for descriptors start at once when there are some. */
 #define STARVED_MAX 64
 
+int sequence_init(struct sequence *sequence, struct units *units, void (*again)(void *arg),
+                  void *arg)
+{
+    sequence->units = units;
+    return pace_init(&sequence->pace, units->loop, again, arg);
+}
+
+void sequence_finish(struct sequence *sequence)
+{
+    pace_finish(&sequence->pace);
+}
+
+void sequence_note(struct sequence *sequence, struct unit *unit)
+{
+    pace_end(&sequence->pace, unit);
+}
+
+void sequence_forget(struct sequence *sequence, struct unit *unit)
+{
+    pace_end(&sequence->pace, unit);
+    if (sequence->begun_last == unit)
+        sequence->begun_last = NULL;
+}
+
 /* Whether another unit may be told in this turn; else the next settling goes on. */
-static bool has_time(struct supervisor *supervisor, int64_t begun)
+static bool has_time(struct units *units, int64_t begun)
 {
     if (clock_monotonic() - begun < TURN)
         return true;
-    supervisor_changed(supervisor);
+    units_changed(units);
     return false;
 }
 
@@ -57,24 +81,24 @@ static bool make_claim(struct unit *unit, enum claim claim)
     return true;
 }
 
-static unsigned count_pending(struct supervisor *supervisor)
+static unsigned count_pending(struct units *units)
 {
     unsigned pending = 0;
     struct unit *unit;
 
-    LIST_FOREACH (unit, &supervisor->units, list)
+    LIST_FOREACH (unit, &units->list, list)
         if (unit->state == UNIT_STARTING && host_pid(unit->tenancy->host) == 0)
             pending += make_claim(unit, CLAIM_PENDING);
     return pending;
 }
 
 /* What others than those that had no descriptors will want. */
-static void count_claims(struct supervisor *supervisor, struct turn *turn)
+static void count_claims(struct units *units, struct turn *turn)
 {
     const struct unit *culprit;
     struct unit *unit;
 
-    LIST_FOREACH (unit, &supervisor->units, list) {
+    LIST_FOREACH (unit, &units->list, list) {
         bool absent = host_state(unit->tenancy->host) == HOST_ABSENT;
 
         if (unit->starved)
@@ -88,7 +112,7 @@ static void count_claims(struct supervisor *supervisor, struct turn *turn)
     }
 }
 
-static void look_for_descriptors(struct supervisor *supervisor, struct turn *turn)
+static void look_for_descriptors(struct units *units, struct turn *turn)
 {
     struct unit *unit;
     unsigned pending;
@@ -96,16 +120,16 @@ static void look_for_descriptors(struct supervisor *supervisor, struct turn *tur
     if (turn->looked)
         return;
     turn->looked = true;
-    LIST_FOREACH (unit, &supervisor->units, list) {
+    LIST_FOREACH (unit, &units->list, list) {
         turn->frees = turn->frees || unit->state == UNIT_STOPPING;
         turn->starved = turn->starved || unit->starved;
         unit->tenancy->claim = CLAIM_NONE;
     }
     if (!turn->frees && !turn->starved)
         return;
-    pending = count_pending(supervisor);
+    pending = count_pending(units);
     if (turn->starved)
-        count_claims(supervisor, turn);
+        count_claims(units, turn);
     turn->room = hosts_that_can_start(pending + turn->coming + turn->later + STARVED_MAX);
     turn->room -= MIN(turn->room, pending);
 }
@@ -118,7 +142,7 @@ static bool awaits_descriptors(struct unit *unit, struct turn *turn)
 
     if (host_state(unit->tenancy->host) != HOST_ABSENT)
         return false;
-    look_for_descriptors(unit->supervisor, turn);
+    look_for_descriptors(unit->all, turn);
     others = unit->starved ? turn->coming - (unit->tenancy->claim == CLAIM_COMING) : 0;
     return (turn->frees || others > 0) &&
            turn->room + http_yieldable() / DESCRIPTORS_HOST <= others;
@@ -133,7 +157,7 @@ static void take_room(struct unit *unit, struct turn *turn)
     unit->tenancy->claim = CLAIM_PENDING;
 }
 
-static void start_one(struct supervisor *supervisor, struct unit *unit, struct turn *turn)
+static void start_one(struct sequence *sequence, struct unit *unit, struct turn *turn)
 {
     const struct unit *culprit;
     enum dependencies_wait wait = dependencies_wait(unit, &culprit);
@@ -147,10 +171,10 @@ static void start_one(struct supervisor *supervisor, struct unit *unit, struct t
     if (wait == WAIT_MAY)
         unit_handle(unit, UNIT_EVENT_PROCEED, NULL);
     else if (wait == WAIT_MOVES && !culprit)
-        tenancy_make_room(unit);
+        goal_make_room(unit);
     if (unit->state == UNIT_STARTING) {
-        pace_begin(&supervisor->pace, unit);
-        supervisor->begun_last = unit;
+        pace_begin(&sequence->pace, unit);
+        sequence->begun_last = unit;
         turn->told = true;
         if (absent)
             take_room(unit, turn);
@@ -161,38 +185,39 @@ static void start_one(struct supervisor *supervisor, struct unit *unit, struct t
 
 /* From the one behind the last that was begun: those that fall at once, and wait again, do not take the turns of others.
  * Returns false where the rest has to wait. */
-static bool start_those(struct supervisor *supervisor, bool fell, struct turn *turn)
+static bool start_those(struct sequence *sequence, bool fell, struct turn *turn)
 {
-    const struct unit *last = supervisor->begun_last;
-    struct list *first = last ? last->list.next : supervisor->units.next, *node = first;
+    struct units *units = sequence->units;
+    const struct unit *last = sequence->begun_last;
+    struct list *first = last ? last->list.next : units->list.next, *node = first;
 
     do {
         struct unit *unit = list_entry(node, struct unit, list);
 
         node = node->next;
-        if (&unit->list == &supervisor->units || unit->state != UNIT_WAITING ||
-            unit->goal != GOAL_NONE || (unit->history.streak > 0) != fell)
+        if (&unit->list == &units->list || unit->state != UNIT_WAITING || unit->goal != GOAL_NONE ||
+            (unit->history.streak > 0) != fell)
             continue;
-        if (!pace_has_room(&supervisor->pace, STARTS_PER_PROCESSOR) ||
-            (turn->told && !has_time(supervisor, turn->begun)))
+        if (!pace_has_room(&sequence->pace, STARTS_PER_PROCESSOR) ||
+            (turn->told && !has_time(units, turn->begun)))
             return false;
-        start_one(supervisor, unit, turn);
+        start_one(sequence, unit, turn);
     } while (node != first);
     return true;
 }
 
 /* For whom there were no descriptors need not wait for the end of its backoff when there are, but for those that others come
  * back for. */
-static void end_waits(struct supervisor *supervisor, struct turn *turn)
+static void end_waits(struct units *units, struct turn *turn)
 {
     unsigned ended = 0;
     struct unit *unit;
 
-    LIST_FOREACH (unit, &supervisor->units, list) {
+    LIST_FOREACH (unit, &units->list, list) {
         if (!unit->starved || unit->state != UNIT_BACKOFF || unit->goal != GOAL_NONE ||
-            supervisor->quiet)
+            units->quiet)
             continue;
-        look_for_descriptors(supervisor, turn);
+        look_for_descriptors(units, turn);
         /* The process of a host that it shares may be there by now. */
         if (host_state(unit->tenancy->host) == HOST_ABSENT) {
             bool shares = unit->tenancy->claim != CLAIM_NONE;
@@ -206,13 +231,13 @@ static void end_waits(struct supervisor *supervisor, struct turn *turn)
 }
 
 /* What never ran, or a person has asked for, goes before what fell. */
-void sequence_start(struct supervisor *supervisor)
+void sequence_start(struct sequence *sequence)
 {
     struct turn turn = {.begun = clock_monotonic()};
 
-    end_waits(supervisor, &turn);
-    if (start_those(supervisor, false, &turn))
-        start_those(supervisor, true, &turn);
+    end_waits(sequence->units, &turn);
+    if (start_those(sequence, false, &turn))
+        start_those(sequence, true, &turn);
 }
 
 static bool is_up(const struct unit *unit)
@@ -221,38 +246,39 @@ static bool is_up(const struct unit *unit)
 }
 
 /* Returns false where it has to wait for its turn. */
-static bool stop_one(struct supervisor *supervisor, struct unit *unit)
+static bool stop_one(struct sequence *sequence, struct unit *unit, const struct cause *cause)
 {
-    struct unit_input input = {.cause = &supervisor->cause};
+    struct unit_input input = {.cause = cause};
 
-    if (!pace_has_room(&supervisor->pace, STOPS_PER_PROCESSOR))
+    if (!pace_has_room(&sequence->pace, STOPS_PER_PROCESSOR))
         return false;
     unit_handle(unit, UNIT_EVENT_STOP, &input);
     if (unit->state == UNIT_STOPPING)
-        pace_begin(&supervisor->pace, unit);
+        pace_begin(&sequence->pace, unit);
     return true;
 }
 
-bool sequence_stop(struct supervisor *supervisor)
+bool sequence_stop(struct sequence *sequence, const struct cause *cause)
 {
-    struct unit_input input = {.cause = &supervisor->cause};
+    struct units *units = sequence->units;
+    struct unit_input input = {.cause = cause};
     bool all_down = true, stopped = false;
     int64_t begun = clock_monotonic();
     struct unit *unit;
 
-    LIST_FOREACH (unit, &supervisor->units, list)
+    LIST_FOREACH (unit, &units->list, list)
         if (is_up(unit)) {
             all_down = false;
             unit->wanted = false;
             if (unit->state == UNIT_STOPPING || !dependencies_may_stop(unit))
                 continue;
-            if (stopped && !has_time(supervisor, begun))
+            if (stopped && !has_time(units, begun))
                 break;
             stopped = true;
-            if (!stop_one(supervisor, unit))
+            if (!stop_one(sequence, unit, cause))
                 break;
         }
-    unit = stopped ? NULL : dependencies_untie(supervisor, is_up);
+    unit = stopped ? NULL : dependencies_untie(units, is_up);
     if (unit)
         unit_handle(unit, UNIT_EVENT_STOP, &input);
     return all_down;

@@ -7,12 +7,15 @@
 #ifndef REEVE_DAEMON_CONTROL_SNAPSHOT_H
 #define REEVE_DAEMON_CONTROL_SNAPSHOT_H
 
-#include "daemon/control/supervisor.h"
+#include "daemon/control/reload.h"
 #include "daemon/unit/counters.h"
 #include "daemon/unit/unit.h"
+#include "daemon/unit/units.h"
 
 /* As in draft-inadarei-api-health-check. */
 enum health { HEALTH_PASS, HEALTH_WARN, HEALTH_FAIL };
+
+struct supervisor;
 
 struct snapshot_task {
     const struct scoreboard_task *record; /* the module's */
@@ -72,21 +75,11 @@ struct snapshot {
     size_t module_count; /* with those that are leaving */
 };
 
-/* Takes one. Returns 0 or -ENOMEM. */
-int snapshot_take(struct supervisor *supervisor, struct snapshot **ret_snapshot);
-/* Takes one in which only the module of that name is looked at: it costs the same however many there are. Without it,
- * it has no module. What is said of all is then not so. Returns 0 or -ENOMEM. */
-int snapshot_take_one(struct supervisor *supervisor, const char *name,
-                      struct snapshot **ret_snapshot);
 void snapshot_free(struct snapshot *snapshot);
-
-/* Whether it is too old to be shown: something has changed since, or time has. */
-bool snapshot_is_stale(const struct snapshot *snapshot, const struct supervisor *supervisor);
 
 const struct snapshot_module *snapshot_find(const struct snapshot *snapshot, const char *name);
 
 /* "pass", "warn", "fail". */
 const char *health_name(enum health health);
-const char *phase_name(enum phase phase);
 
 #endif

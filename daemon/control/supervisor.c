@@ -14,6 +14,7 @@
 #include "base/duration.h"
 #include "base/log.h"
 #include "base/shown.h"
+#include "base/text.h"
 #include "daemon/control/awaited.h"
 #include "daemon/control/goal.h"
 #include "daemon/control/rolling_replacement.h"
@@ -22,7 +23,9 @@
 #include "daemon/control/watchdog.h"
 #include "daemon/control/zone_watch.h"
 #include "daemon/loop/loop.h"
+#include "daemon/process/host.h"
 #include "daemon/process/orphan.h"
+#include "daemon/unit/counters.h"
 #include "daemon/unit/dependencies.h"
 #include "daemon/unit/symbols.h"
 #include "daemon/unit/tenancy.h"
@@ -33,43 +36,51 @@
 #define SETTLE_SHARE 4
 #define REST_MAX     (2 * NSEC_PER_MSEC)
 
-void supervisor_notify(struct supervisor *supervisor, enum supervisor_event event)
+static void notify(struct supervisor *supervisor, enum supervisor_event event)
 {
     /* What is told is new: a snapshot that was taken for a probe a moment ago does not have it. */
-    supervisor->generation++;
+    supervisor->units.generation++;
     supervisor->observer(event, supervisor->arg);
 }
 
-void supervisor_changed(struct supervisor *supervisor)
+void supervisor_reload_told(bool began, void *arg)
 {
-    supervisor->generation++;
+    notify(arg, began ? SUPERVISOR_RELOADING : SUPERVISOR_RELOADED);
+}
+
+static void fail(struct supervisor *supervisor, const char *text)
+{
+    struct cause cause = {.code = -ECANCELED};
+
+    string_copy(cause.text, sizeof(cause.text), text);
+    if (supervisor->units.phase < PHASE_DRAINING)
+        supervisor->exit_code = 1;
+    supervisor_stop(supervisor, &cause);
+}
+
+/* What units tell and ask ------------------------------------------------------------------------ */
+
+static void changed(void *arg)
+{
+    struct supervisor *supervisor = arg;
+
+    supervisor->units.generation++;
     /* One that is due already keeps its place: where something changes all the time, it would else never come. */
     if (loop_timer_due(supervisor->reconcile_timer) == 0)
         loop_timer_arm(supervisor->reconcile_timer, supervisor->rested_at - clock_monotonic());
 }
 
-void supervisor_fail(struct supervisor *supervisor, const char *text)
-{
-    struct cause cause = {.code = -ECANCELED};
-
-    string_copy(cause.text, sizeof(cause.text), text);
-    if (supervisor->phase < PHASE_DRAINING)
-        supervisor->exit_code = 1;
-    supervisor_stop(supervisor, &cause);
-}
-
 /* An essential module that fails at the first start ends the daemon; later on-failed decides. */
-static void unit_fell(struct unit *unit)
+static void unit_fell(struct supervisor *supervisor, struct unit *unit)
 {
-    struct supervisor *supervisor = unit->supervisor;
     char text[CAUSE_TEXT_SIZE];
 
-    if (supervisor->phase != PHASE_STARTING && supervisor->phase != PHASE_RUNNING)
+    if (supervisor->units.phase != PHASE_STARTING && supervisor->units.phase != PHASE_RUNNING)
         return;
     /* It was to go, and nobody needs it any more. */
     if (unit->removed)
         return;
-    if (supervisor->phase == PHASE_STARTING && unit->settings->essential && !unit->was_ready)
+    if (supervisor->units.phase == PHASE_STARTING && unit->settings->essential && !unit->was_ready)
         snprintf(text, sizeof(text), "essential module %s could not start: %.120s", unit->name,
                  unit->reason);
     else if (unit->settings->on_failed == CONFIG_ON_FAILED_EXIT)
@@ -78,25 +89,61 @@ static void unit_fell(struct unit *unit)
     else
         return;
     log_error("reeved ends: %s", text);
-    supervisor_fail(supervisor, text);
+    fail(supervisor, text);
 }
 
-void supervisor_unit_changed(struct unit *unit, enum unit_state before)
+static void entered(struct unit *unit, enum unit_state before, void *arg)
 {
-    struct supervisor *supervisor = unit->supervisor;
+    struct supervisor *supervisor = arg;
 
-    pace_end(&supervisor->pace, unit);
+    sequence_note(&supervisor->sequence, unit);
     /* What a failed start was waited for, is not any more. */
     if (before == UNIT_STARTING && unit->state == UNIT_BACKOFF)
         unit->rolled = false;
     if (unit->state == UNIT_BACKOFF || unit_is_down(unit))
         awaited_note(unit);
     if (unit->state == UNIT_FAILED)
-        unit_fell(unit);
-    supervisor_changed(supervisor);
+        unit_fell(supervisor, unit);
+    changed(supervisor);
 }
 
-/* Settling ------------------------------------------------------------------------------------- */
+static void expects(int64_t time, void *arg)
+{
+    struct supervisor *supervisor = arg;
+
+    watchdog_expect(supervisor->watchdog, time);
+}
+
+static void condemn(struct tenancy *tenancy, const struct cause *cause, void *arg _unused_)
+{
+    goal_condemn(tenancy, cause, NULL);
+}
+
+/* The reload under way, if there is one, waits for it. */
+static void restart(struct unit *unit, const struct cause *cause, void *arg)
+{
+    struct supervisor *supervisor = arg;
+
+    goal_bounce(unit, cause, supervisor->reload.awaited);
+}
+
+static void fall(struct unit *unit, const struct cause *cause, void *arg)
+{
+    struct supervisor *supervisor = arg;
+
+    goal_fall(unit, cause, supervisor->reload.awaited);
+}
+
+const struct units_owner supervisor_owner = {
+    .changed = changed,
+    .entered = entered,
+    .expects = expects,
+    .condemn = condemn,
+    .restart = restart,
+    .fall = fall,
+};
+
+/* Reconciling ----------------------------------------------------------------------------------- */
 
 /* Nothing is wrong in the files; but an essential module that is lost already cannot start. */
 static void finish_good_check(struct supervisor *supervisor)
@@ -104,14 +151,14 @@ static void finish_good_check(struct supervisor *supervisor)
     char text[CAUSE_TEXT_SIZE];
     struct unit *unit;
 
-    LIST_FOREACH (unit, &supervisor->units, list)
+    LIST_FOREACH (unit, &supervisor->units.list, list)
         if (unit->state == UNIT_FAILED && unit->settings->essential) {
             snprintf(text, sizeof(text), "essential module %s %.120s", unit->name, unit->reason);
             log_error("reeved ends: %s", text);
-            supervisor_fail(supervisor, text);
+            fail(supervisor, text);
             return;
         }
-    supervisor->phase = PHASE_STARTING;
+    supervisor->units.phase = PHASE_STARTING;
 }
 
 /* All modules have been asked about their options: either nothing starts, or everything. */
@@ -120,19 +167,20 @@ static void finish_checking(struct supervisor *supervisor)
     char text[CAUSE_TEXT_SIZE];
     struct unit *unit;
 
-    LIST_FOREACH (unit, &supervisor->units, list)
+    LIST_FOREACH (unit, &supervisor->units.list, list)
         if (unit->state == UNIT_CHECKING)
             return;
-    if (!config_errors_any(&supervisor->check_errors)) {
+    if (!config_errors_any(&supervisor->units.check_errors)) {
         finish_good_check(supervisor);
         return;
     }
-    for (size_t i = 0; i < supervisor->check_errors.texts.count; i++)
-        log_error("%s", supervisor->check_errors.texts.items[i]);
+    for (size_t i = 0; i < supervisor->units.check_errors.texts.count; i++)
+        log_error("%s", supervisor->units.check_errors.texts.items[i]);
     snprintf(text, sizeof(text), "the configuration has errors: %.150s",
-             supervisor->check_errors.texts.count > 0 ? supervisor->check_errors.texts.items[0]
-                                                      : "out of memory");
-    supervisor_fail(supervisor, text);
+             supervisor->units.check_errors.texts.count > 0
+                 ? supervisor->units.check_errors.texts.items[0]
+                 : "out of memory");
+    fail(supervisor, text);
 }
 
 /* One that a person has stopped, or that waits for such a one, is not waited for. Nothing else may come
@@ -155,7 +203,7 @@ static bool is_started(struct supervisor *supervisor, struct unit *unit)
     snprintf(text, sizeof(text), "essential module %s could not start: it %s%.120s", unit->name,
              unit_is_down(unit) ? "is down: " : "", unit->reason);
     log_error("reeved ends: %s", text);
-    supervisor_fail(supervisor, text);
+    fail(supervisor, text);
     return false;
 }
 
@@ -164,32 +212,32 @@ static void finish_starting(struct supervisor *supervisor)
     bool all_started = true;
     struct unit *unit;
 
-    LIST_FOREACH (unit, &supervisor->units, list)
-        if (supervisor->phase == PHASE_STARTING && !is_started(supervisor, unit))
+    LIST_FOREACH (unit, &supervisor->units.list, list)
+        if (supervisor->units.phase == PHASE_STARTING && !is_started(supervisor, unit))
             all_started = false;
     if (!all_started)
         return;
-    supervisor->phase = PHASE_RUNNING;
-    LIST_FOREACH (unit, &supervisor->units, list)
+    supervisor->units.phase = PHASE_RUNNING;
+    LIST_FOREACH (unit, &supervisor->units.list, list)
         if (unit->settings->essential && !unit->was_ready)
             log_warning("[%s] is essential and was never ready: it is %s%s%s", unit->name,
                         unit_state_words(unit->state), unit->reason[0] ? ": " : "", unit->reason);
     log_notice("started");
-    supervisor_notify(supervisor, SUPERVISOR_STARTED);
+    notify(supervisor, SUPERVISOR_STARTED);
 }
 
 static void finish_stopping(struct supervisor *supervisor)
 {
     struct tenancy *tenancy;
 
-    LIST_FOREACH (tenancy, &supervisor->tenancies, list)
+    LIST_FOREACH (tenancy, &supervisor->units.tenancies, list)
         if (host_state(tenancy->host) != HOST_ABSENT)
             return;
     loop_timer_disarm(supervisor->stop_timer);
-    if (!symbols_finish(supervisor->symbols))
+    if (!symbols_finish(supervisor->units.symbols))
         return;
-    supervisor->phase = PHASE_STOPPED;
-    supervisor_notify(supervisor, SUPERVISOR_STOPPED);
+    supervisor->units.phase = PHASE_STOPPED;
+    notify(supervisor, SUPERVISOR_STOPPED);
 }
 
 /* What counts of the module goes on counting. */
@@ -207,17 +255,17 @@ static void remove_gone(struct supervisor *supervisor)
 {
     struct unit *unit, *next, *heir;
 
-    if (supervisor->leaving == 0)
+    if (supervisor->units.leaving == 0)
         return;
-    LIST_FOREACH_SAFE (unit, next, &supervisor->units, list)
+    LIST_FOREACH_SAFE (unit, next, &supervisor->units.list, list)
         if (unit->removed && unit_is_down(unit) && !unit->attached) {
             requests_host_ended(&supervisor->requests, unit, "it was removed");
             /* One that moved to another host goes on there. */
-            heir = supervisor_find(supervisor, unit->name);
+            heir = units_find(&supervisor->units, unit->name);
             if (heir)
                 inherit(heir, unit);
             log_info("[%s] removed", unit->name);
-            unit_destroy(unit);
+            supervisor_remove_unit(supervisor, unit);
         }
 }
 
@@ -225,8 +273,8 @@ static void remove_gone(struct supervisor *supervisor)
  * of a daemon that ran, modules are at work: one that dies then is started again. */
 static bool may_begin(const struct supervisor *supervisor)
 {
-    return supervisor->phase == PHASE_STARTING || supervisor->phase == PHASE_RUNNING ||
-           (supervisor->phase == PHASE_DRAINING && supervisor->ran);
+    return supervisor->units.phase == PHASE_STARTING || supervisor->units.phase == PHASE_RUNNING ||
+           (supervisor->units.phase == PHASE_DRAINING && supervisor->ran);
 }
 
 void supervisor_reconcile(void *arg)
@@ -235,24 +283,25 @@ void supervisor_reconcile(void *arg)
     int64_t begun = clock_monotonic(), ended;
 
     remove_gone(supervisor);
-    if (supervisor->phase == PHASE_CHECKING)
+    if (supervisor->units.phase == PHASE_CHECKING)
         finish_checking(supervisor);
     if (may_begin(supervisor)) {
-        goals_reconcile(supervisor);
-        sequence_start(supervisor);
+        goals_reconcile(&supervisor->units);
+        sequence_start(&supervisor->sequence);
     }
-    if (supervisor->phase == PHASE_STARTING)
+    if (supervisor->units.phase == PHASE_STARTING)
         finish_starting(supervisor);
-    if (supervisor->phase == PHASE_STOPPING && sequence_stop(supervisor))
+    if (supervisor->units.phase == PHASE_STOPPING &&
+        sequence_stop(&supervisor->sequence, &supervisor->cause))
         finish_stopping(supervisor);
-    rolling_replacement_reconcile(supervisor);
-    awaited_reconcile(supervisor);
-    operate_reconcile(supervisor);
-    reload_reconcile(supervisor);
-    if (supervisor->phase >= PHASE_DRAINING)
+    rolling_replacement_reconcile(&supervisor->units);
+    awaited_reconcile(&supervisor->units);
+    operate_reconcile(&supervisor->operations);
+    reload_reconcile(&supervisor->reload);
+    if (supervisor->units.phase >= PHASE_DRAINING)
         plans_finish(&supervisor->plans);
     watchdog_expect(supervisor->watchdog, 0);
-    supervisor_notify(supervisor, SUPERVISOR_CHANGED);
+    notify(supervisor, SUPERVISOR_CHANGED);
     ended = clock_monotonic();
     supervisor->rested_at = ended + MIN(SETTLE_SHARE * (ended - begun), REST_MAX);
 }
@@ -260,7 +309,7 @@ void supervisor_reconcile(void *arg)
 /* One was stopped or continued by a signal, or there is room for another that starts or stops. */
 void supervisor_hosts_changed(void *arg)
 {
-    supervisor_changed(arg);
+    changed(arg);
 }
 
 /* Starting and stopping ------------------------------------------------------------------------ */
@@ -270,19 +319,19 @@ void supervisor_start(struct supervisor *supervisor)
     struct unit *unit;
 
     supervisor->started_at = clock_monotonic();
-    supervisor_forget_strangers(supervisor);
-    LIST_FOREACH (unit, &supervisor->units, list)
+    units_forget_strangers(&supervisor->units);
+    LIST_FOREACH (unit, &supervisor->units.list, list)
         unit_handle(unit, UNIT_EVENT_CHECK, NULL);
-    supervisor_changed(supervisor);
+    units_changed(&supervisor->units);
 }
 
 /* The drain-delay is over. */
 static void stop_modules(struct supervisor *supervisor)
 {
-    supervisor->phase = PHASE_STOPPING;
+    supervisor->units.phase = PHASE_STOPPING;
     zone_watch_end(supervisor->zone_watch);
-    loop_timer_arm(supervisor->stop_timer, supervisor->config->shutdown_timeout);
-    supervisor_changed(supervisor);
+    loop_timer_arm(supervisor->stop_timer, supervisor->units.config->shutdown_timeout);
+    units_changed(&supervisor->units);
 }
 
 /* Of drain-delay, after which modules are stopped; then of shutdown-timeout. */
@@ -290,9 +339,9 @@ void supervisor_stop_timer(void *arg)
 {
     struct supervisor *supervisor = arg;
 
-    if (supervisor->phase == PHASE_DRAINING) {
+    if (supervisor->units.phase == PHASE_DRAINING) {
         stop_modules(supervisor);
-    } else if (supervisor->phase == PHASE_STOPPING) {
+    } else if (supervisor->units.phase == PHASE_STOPPING) {
         log_error("not stopped within shutdown-timeout: what is left is killed");
         supervisor_kill(supervisor);
     }
@@ -300,19 +349,20 @@ void supervisor_stop_timer(void *arg)
 
 void supervisor_stop(struct supervisor *supervisor, const struct cause *cause)
 {
-    if (supervisor->phase >= PHASE_DRAINING)
+    if (supervisor->units.phase >= PHASE_DRAINING)
         return;
-    supervisor->ran = supervisor->phase == PHASE_RUNNING;
+    supervisor->ran = supervisor->units.phase == PHASE_RUNNING;
     log_notice("stopping: %s", cause->text);
     supervisor->cause = *cause;
     /* It may quote a reason, cut within a character. */
     text_clean(supervisor->cause.text, sizeof(supervisor->cause.text));
-    supervisor->phase = PHASE_DRAINING;
+    supervisor->units.phase = PHASE_DRAINING;
     operations_finish(&supervisor->operations);
-    supervisor_notify(supervisor, SUPERVISOR_DRAINING);
+    notify(supervisor, SUPERVISOR_DRAINING);
     /* Nobody was sent here yet by a load balancer when the start was never complete. */
-    loop_timer_arm(supervisor->stop_timer, supervisor->ran ? supervisor->config->drain_delay : 0);
-    supervisor_changed(supervisor);
+    loop_timer_arm(supervisor->stop_timer,
+                   supervisor->ran ? supervisor->units.config->drain_delay : 0);
+    units_changed(&supervisor->units);
 }
 
 void supervisor_kill(struct supervisor *supervisor)
@@ -320,12 +370,12 @@ void supervisor_kill(struct supervisor *supervisor)
     struct tenancy *tenancy;
 
     /* During the drain-delay modules still run, and one whose host dies would be restarted. */
-    if (supervisor->phase == PHASE_DRAINING)
+    if (supervisor->units.phase == PHASE_DRAINING)
         stop_modules(supervisor);
     orphan_hurry();
-    symbols_abandon(supervisor->symbols);
-    supervisor_changed(supervisor);
-    LIST_FOREACH (tenancy, &supervisor->tenancies, list)
+    symbols_abandon(supervisor->units.symbols);
+    units_changed(&supervisor->units);
+    LIST_FOREACH (tenancy, &supervisor->units.tenancies, list)
         host_kill(tenancy->host, "killed by the supervisor: %s",
                   supervisor->cause.text[0] ? supervisor->cause.text : "it ends");
 }

@@ -10,23 +10,17 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "daemon/control/reload.h"
 #include "daemon/unit/cause.h"
-#include "daemon/unit/request.h"
+#include "daemon/unit/units.h"
 #include "settings/config.h"
 
 struct loop;
+struct operations;
+struct plans;
+struct requests;
 struct supervisor;
 struct unit;
-
-/* Where the daemon as a whole is. */
-enum phase {
-    PHASE_CHECKING, /* modules validate their options; nothing runs yet */
-    PHASE_STARTING, /* until every essential module was ready once */
-    PHASE_RUNNING,
-    PHASE_DRAINING, /* unready, but still at work: drain-delay */
-    PHASE_STOPPING,
-    PHASE_STOPPED, /* no unit, no host */
-};
 
 enum supervisor_event {
     SUPERVISOR_STARTED,   /* PHASE_RUNNING */
@@ -35,13 +29,6 @@ enum supervisor_event {
     SUPERVISOR_DRAINING,  /* it will stop: supervisor_cause() says why */
     SUPERVISOR_STOPPED,   /* PHASE_STOPPED: the loop may end */
     SUPERVISOR_CHANGED,   /* a unit's state, or something that a status line would tell */
-};
-
-struct reload_counts {
-    uint64_t ended;
-    uint64_t failed; /* of those */
-    bool last_failed;
-    char last_error[256]; /* the first of them, if it failed */
 };
 
 struct supervisor_options {
@@ -89,8 +76,6 @@ void supervisor_kill(struct supervisor *supervisor);
  * options later, when work under way has ended. A reload that is asked for during another
  * one begins when that one has ended.
  */
-typedef void (*reload_fn)(const struct strings *errors, const struct strings *notes, bool applied,
-                          void *arg);
 void supervisor_reload(struct supervisor *supervisor, reload_fn done, void *arg);
 
 enum phase supervisor_phase(const struct supervisor *supervisor);
@@ -100,6 +85,8 @@ const struct cause *supervisor_cause(const struct supervisor *supervisor);
 int supervisor_exit_code(const struct supervisor *supervisor);
 const struct config *supervisor_config(const struct supervisor *supervisor);
 struct requests *supervisor_requests(struct supervisor *supervisor);
+struct operations *supervisor_operations(struct supervisor *supervisor);
+struct plans *supervisor_plans(struct supervisor *supervisor);
 struct unit *supervisor_find(struct supervisor *supervisor, const char *name);
 /* That of the name which is configured, or else one that is leaving; or NULL. */
 struct unit *supervisor_find_any(struct supervisor *supervisor, const char *name);

@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/hash.h"
 #include "base/log.h"
+#include "daemon/control/awaited.h"
 #include "daemon/control/supervisor_internal.h"
 #include "daemon/control/watchdog.h"
 #include "daemon/control/zone_watch.h"
@@ -14,52 +14,50 @@
 #include "daemon/process/host.h"
 #include "daemon/process/host_stops.h"
 #include "daemon/process/orphan.h"
-#include "daemon/unit/check.h"
 #include "daemon/unit/dependencies.h"
+#include "daemon/unit/host_reports.h"
 #include "daemon/unit/last_runs.h"
 #include "daemon/unit/symbols.h"
-#include "daemon/unit/unit.h"
+#include "daemon/unit/tenancy.h"
+#include "daemon/unit/units.h"
+#include "settings/config.h"
+#include "settings/errors.h"
 
-static void init_lists(struct supervisor *supervisor)
+static void init_parts(struct supervisor *supervisor)
 {
-    list_init(&supervisor->units);
-    for (size_t i = 0; i < NAME_BUCKETS; i++) {
-        list_init(&supervisor->names[i]);
-        list_init(&supervisor->tenancy_names[i]);
-    }
-    list_init(&supervisor->tenancies);
-    list_init(&supervisor->awaited_list);
-    list_init(&supervisor->waiters);
-    list_init(&supervisor->next_waiters);
+    units_init(&supervisor->units);
     requests_init(&supervisor->requests);
-    operations_init(&supervisor->operations);
-    plans_init(&supervisor->plans);
+    operations_init(&supervisor->operations, &supervisor->units);
+    plans_init(&supervisor->plans, &supervisor->units);
 }
 
 /* Returns 0 or a negative errno. */
 static int create_parts(struct supervisor *supervisor, const struct supervisor_options *options)
 {
-    struct loop *loop = supervisor->loop;
+    struct loop *loop = supervisor->units.loop;
     int r = loop_timer_create(loop, supervisor_reconcile, supervisor, &supervisor->reconcile_timer);
 
     if (r == 0)
         r = loop_timer_create(loop, supervisor_stop_timer, supervisor, &supervisor->stop_timer);
     if (r == 0)
-        r = loop_timer_create(loop, reload_go_on, supervisor, &supervisor->reload_timer);
+        r = sequence_init(&supervisor->sequence, &supervisor->units, supervisor_hosts_changed,
+                          supervisor);
     if (r == 0)
-        r = pace_init(&supervisor->pace, loop, supervisor_hosts_changed, supervisor);
+        r = spawner_create(loop, &supervisor->units.spawner);
     if (r == 0)
-        r = spawner_create(loop, &supervisor->spawner);
+        r = host_stops_create(loop, supervisor_hosts_changed, supervisor,
+                              &supervisor->units.host_stops);
     if (r == 0)
-        r = host_stops_create(loop, supervisor_hosts_changed, supervisor, &supervisor->host_stops);
+        r = watchdog_create(&supervisor->units, &supervisor->watchdog);
     if (r == 0)
-        r = watchdog_create(supervisor, &supervisor->watchdog);
+        r = zone_watch_create(&supervisor->units, &supervisor->zone_watch);
     if (r == 0)
-        r = zone_watch_create(supervisor, &supervisor->zone_watch);
+        r = reload_init(&supervisor->reload, &supervisor->units, supervisor->zone_watch,
+                        supervisor_reload_told, supervisor);
     if (r == 0)
-        r = last_runs_create(loop, options->places.state, &supervisor->last_runs);
+        r = last_runs_create(loop, options->places.state, &supervisor->units.last_runs);
     if (r == 0)
-        r = symbols_create(supervisor, &supervisor->symbols);
+        r = symbols_create(&supervisor->units, &supervisor->units.symbols);
     if (r == 0)
         r = orphan_start(loop, options->successor);
     if (r == 0)
@@ -77,23 +75,25 @@ int supervisor_create(struct loop *loop, const struct supervisor_options *option
         config_free(config);
         return -ENOMEM;
     }
-    *supervisor = (struct supervisor){
-        .loop = loop,
-        .config_path = options->config_path,
-        .host_program = options->host_program,
-        .places = options->places,
-        .observer = options->observer,
-        .arg = options->arg,
-        .config = config,
-    };
-    init_lists(supervisor);
+    supervisor->observer = options->observer;
+    supervisor->arg = options->arg;
+    supervisor->units.loop = loop;
+    supervisor->units.config_path = options->config_path;
+    supervisor->units.host_program = options->host_program;
+    supervisor->units.places = options->places;
+    supervisor->units.requests = &supervisor->requests;
+    supervisor->units.host_events = &host_reports;
+    supervisor->units.owner = &supervisor_owner;
+    supervisor->units.arg = supervisor;
+    supervisor->units.config = config;
+    init_parts(supervisor);
     r = create_parts(supervisor, options);
     for (size_t i = 0; r == 0 && i < config->module_count; i++) {
         struct unit *unit;
 
-        r = unit_create(supervisor, config, config->modules[i], &unit);
+        r = tenancy_add_unit(&supervisor->units, config, config->modules[i], &unit);
     }
-    dependencies_link(supervisor);
+    dependencies_link(&supervisor->units);
     if (r < 0) {
         supervisor_destroy(supervisor);
         return r;
@@ -109,32 +109,29 @@ void supervisor_answer_all(struct supervisor *supervisor)
     requests_finish(&supervisor->requests);
     operations_finish(&supervisor->operations);
     plans_finish(&supervisor->plans);
-    reload_finish(supervisor);
-}
-
-static bool is_configured(const char *module, void *arg)
-{
-    return config_find(arg, module);
-}
-
-void supervisor_forget_strangers(struct supervisor *supervisor)
-{
-    last_runs_forget(supervisor->last_runs, is_configured, supervisor->config);
+    reload_finish(&supervisor->reload);
 }
 
 void supervisor_flush(struct supervisor *supervisor, void (*done)(void *arg), void *arg)
 {
-    last_runs_flush(supervisor->last_runs, done, arg);
+    last_runs_flush(supervisor->units.last_runs, done, arg);
 }
 
 void supervisor_give_up_flush(struct supervisor *supervisor)
 {
-    last_runs_abandon(TAKE_PTR(supervisor->last_runs));
+    last_runs_abandon(TAKE_PTR(supervisor->units.last_runs));
 }
 
 const char *supervisor_last_runs_path(const struct supervisor *supervisor)
 {
-    return last_runs_path(supervisor->last_runs);
+    return last_runs_path(supervisor->units.last_runs);
+}
+
+void supervisor_remove_unit(struct supervisor *supervisor, struct unit *unit)
+{
+    awaited_forget(unit);
+    sequence_forget(&supervisor->sequence, unit);
+    tenancy_remove_unit(unit);
 }
 
 void supervisor_destroy(struct supervisor *supervisor)
@@ -144,31 +141,29 @@ void supervisor_destroy(struct supervisor *supervisor)
     if (!supervisor)
         return;
     supervisor_answer_all(supervisor);
-    LIST_FOREACH_SAFE (unit, next, &supervisor->units, list)
-        unit_destroy(unit);
-    symbols_destroy(supervisor->symbols);
-    spawner_finish(supervisor->spawner);
+    LIST_FOREACH_SAFE (unit, next, &supervisor->units.list, list)
+        supervisor_remove_unit(supervisor, unit);
+    symbols_destroy(supervisor->units.symbols);
+    spawner_finish(supervisor->units.spawner);
     orphan_stop();
     cgroups_stop();
     watchdog_destroy(supervisor->watchdog);
     zone_watch_destroy(supervisor->zone_watch);
-    host_stops_destroy(supervisor->host_stops);
-    last_runs_destroy(supervisor->last_runs);
-    spawner_destroy(supervisor->spawner);
-    pace_finish(&supervisor->pace);
+    host_stops_destroy(supervisor->units.host_stops);
+    last_runs_destroy(supervisor->units.last_runs);
+    spawner_destroy(supervisor->units.spawner);
+    sequence_finish(&supervisor->sequence);
     loop_timer_destroy(supervisor->reconcile_timer);
     loop_timer_destroy(supervisor->stop_timer);
-    loop_timer_destroy(supervisor->reload_timer);
-    config_errors_free(&supervisor->check_errors);
-    strings_free(&supervisor->reload_notes);
-    strings_free(&supervisor->steady);
-    config_free(supervisor->config);
+    reload_free(&supervisor->reload);
+    config_errors_free(&supervisor->units.check_errors);
+    config_free(supervisor->units.config);
     free(supervisor);
 }
 
 enum phase supervisor_phase(const struct supervisor *supervisor)
 {
-    return supervisor->phase;
+    return supervisor->units.phase;
 }
 
 const struct cause *supervisor_cause(const struct supervisor *supervisor)
@@ -183,7 +178,7 @@ int supervisor_exit_code(const struct supervisor *supervisor)
 
 const struct config *supervisor_config(const struct supervisor *supervisor)
 {
-    return supervisor->config;
+    return supervisor->units.config;
 }
 
 struct requests *supervisor_requests(struct supervisor *supervisor)
@@ -191,46 +186,34 @@ struct requests *supervisor_requests(struct supervisor *supervisor)
     return &supervisor->requests;
 }
 
-struct list *supervisor_name_bucket(struct supervisor *supervisor, const char *name)
+struct operations *supervisor_operations(struct supervisor *supervisor)
 {
-    return &supervisor->names[hash_text(name) % NAME_BUCKETS];
+    return &supervisor->operations;
+}
+
+struct plans *supervisor_plans(struct supervisor *supervisor)
+{
+    return &supervisor->plans;
+}
+
+void supervisor_reload(struct supervisor *supervisor, reload_fn done, void *arg)
+{
+    reload_ask(&supervisor->reload, done, arg);
 }
 
 struct unit *supervisor_find(struct supervisor *supervisor, const char *name)
 {
-    struct unit *unit;
-
-    LIST_FOREACH (unit, supervisor_name_bucket(supervisor, name), name_list)
-        if (!unit->removed && strcmp(unit->name, name) == 0)
-            return unit;
-    return NULL;
+    return units_find(&supervisor->units, name);
 }
 
 struct unit *supervisor_find_leaving(struct supervisor *supervisor, const char *name)
 {
-    struct unit *unit;
-
-    if (supervisor->leaving == 0)
-        return NULL;
-    LIST_FOREACH (unit, supervisor_name_bucket(supervisor, name), name_list)
-        if (unit->removed && !unit_is_down(unit) && strcmp(unit->name, name) == 0)
-            return unit;
-    return NULL;
+    return units_find_leaving(&supervisor->units, name);
 }
 
 struct unit *supervisor_find_any(struct supervisor *supervisor, const char *name)
 {
-    struct unit *unit = supervisor_find(supervisor, name);
+    struct unit *unit = units_find(&supervisor->units, name);
 
-    return unit ? unit : supervisor_find_leaving(supervisor, name);
-}
-
-void supervisor_option_error(struct unit *unit, const struct wire_message *message)
-{
-    struct config_errors *errors = &unit->supervisor->check_errors;
-
-    check_add_option_error(errors, unit->settings, message);
-    /* Past the first check there is nobody to collect for. */
-    if (unit->state != UNIT_CHECKING && errors->texts.count > 0)
-        log_error("%s", errors->texts.items[errors->texts.count - 1]);
+    return unit ? unit : units_find_leaving(&supervisor->units, name);
 }

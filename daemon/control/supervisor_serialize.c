@@ -5,16 +5,20 @@
 #include <string.h>
 
 #include "base/log.h"
-#include "daemon/control/snapshot.h"
+#include "daemon/control/rolling_replacement.h"
 #include "daemon/control/supervisor_internal.h"
 #include "daemon/control/watchdog.h"
 #include "daemon/loop/loop.h"
+#include "daemon/process/host.h"
 #include "daemon/process/host_serialize.h"
 #include "daemon/process/host_stops.h"
 #include "daemon/process/inherited_children.h"
 #include "daemon/process/orphan.h"
+#include "daemon/unit/dependencies.h"
 #include "daemon/unit/last_runs.h"
+#include "daemon/unit/loaded.h"
 #include "daemon/unit/tenancy.h"
+#include "daemon/unit/unit.h"
 #include "daemon/unit/unit_serialize.h"
 
 #define OWN(kind, member) SERIALIZE_MEMBER(kind, struct supervisor, member, #member)
@@ -24,10 +28,12 @@ static const struct serialize_field fields[] = {
     OWN(SERIALIZE_INT, started_at),
     OWN(SERIALIZE_UINT, upgrades),
     SERIALIZE_MEMBER(SERIALIZE_UINT, struct supervisor, requests.next_id, "next_request"),
-    SERIALIZE_MEMBER(SERIALIZE_UINT, struct supervisor, reloads.ended, "reloads"),
-    SERIALIZE_MEMBER(SERIALIZE_UINT, struct supervisor, reloads.failed, "reloads_failed"),
-    SERIALIZE_MEMBER(SERIALIZE_BOOL, struct supervisor, reloads.last_failed, "reload_failed_last"),
-    SERIALIZE_MEMBER(SERIALIZE_TEXT, struct supervisor, reloads.last_error, "reload_error_last"),
+    SERIALIZE_MEMBER(SERIALIZE_UINT, struct supervisor, reload.counts.ended, "reloads"),
+    SERIALIZE_MEMBER(SERIALIZE_UINT, struct supervisor, reload.counts.failed, "reloads_failed"),
+    SERIALIZE_MEMBER(SERIALIZE_BOOL, struct supervisor, reload.counts.last_failed,
+                     "reload_failed_last"),
+    SERIALIZE_MEMBER(SERIALIZE_TEXT, struct supervisor, reload.counts.last_error,
+                     "reload_error_last"),
     SERIALIZE_END,
 };
 
@@ -38,7 +44,7 @@ uint64_t supervisor_upgrades(const struct supervisor *supervisor)
 
 uint64_t supervisor_reloads(const struct supervisor *supervisor)
 {
-    return supervisor->reloads.ended;
+    return supervisor->reload.counts.ended;
 }
 
 unsigned supervisor_living_hosts(const struct supervisor *supervisor)
@@ -46,7 +52,7 @@ unsigned supervisor_living_hosts(const struct supervisor *supervisor)
     const struct tenancy *tenancy;
     unsigned count = 0;
 
-    LIST_FOREACH (tenancy, &supervisor->tenancies, list)
+    LIST_FOREACH (tenancy, &supervisor->units.tenancies, list)
         count += host_state(tenancy->host) == HOST_UP;
     return count;
 }
@@ -55,8 +61,8 @@ void supervisor_set_quiet(struct supervisor *supervisor, bool quiet)
 {
     struct unit *unit;
 
-    supervisor->quiet = quiet;
-    LIST_FOREACH (unit, &supervisor->units, list)
+    supervisor->units.quiet = quiet;
+    LIST_FOREACH (unit, &supervisor->units.list, list)
         if (!quiet && unit->state == UNIT_BACKOFF && loop_timer_due(unit->timer) == 0)
             loop_timer_arm(unit->timer, 0);
 }
@@ -67,7 +73,7 @@ static bool units_are_settled(const struct supervisor *supervisor, char *ret_wha
 {
     const struct unit *unit;
 
-    LIST_FOREACH (unit, &supervisor->units, list) {
+    LIST_FOREACH (unit, &supervisor->units.list, list) {
         const char *what = NULL;
 
         if (unit->reloading)
@@ -91,18 +97,18 @@ bool supervisor_is_settled(const struct supervisor *supervisor, char *ret_what, 
     const struct tenancy *tenancy;
     unsigned hosts = 0;
 
-    if (supervisor->phase != PHASE_RUNNING)
-        snprintf(ret_what, size, "reeved is %s", phase_name(supervisor->phase));
-    else if (supervisor->reloading || supervisor->reload_again)
+    if (supervisor->units.phase != PHASE_RUNNING)
+        snprintf(ret_what, size, "reeved is %s", phase_name(supervisor->units.phase));
+    else if (supervisor->reload.under_way || supervisor->reload.again)
         snprintf(ret_what, size, "a reload is under way");
-    else if (supervisor_foreign_hosts(supervisor) > 0)
+    else if (tenancies_foreign(&supervisor->units) > 0)
         snprintf(ret_what, size, "hosts are being replaced after an upgrade");
-    else if (last_runs_is_writing(supervisor->last_runs))
+    else if (last_runs_is_writing(supervisor->units.last_runs))
         snprintf(ret_what, size, "the times of last runs are being written to the disk");
-    else if (!spawner_is_idle(supervisor->spawner))
+    else if (!spawner_is_idle(supervisor->units.spawner))
         snprintf(ret_what, size, "a host is being started");
     else if (units_are_settled(supervisor, ret_what, size)) {
-        LIST_FOREACH (tenancy, &supervisor->tenancies, list)
+        LIST_FOREACH (tenancy, &supervisor->units.tenancies, list)
             hosts++;
         return hosts_are_settled(hosts, ret_what, size);
     }
@@ -114,7 +120,7 @@ static json_t *save_units(struct supervisor *supervisor, bool fold)
     json_t *list = json_array();
     struct unit *unit;
 
-    LIST_FOREACH (unit, &supervisor->units, list)
+    LIST_FOREACH (unit, &supervisor->units.list, list)
         if (json_array_append_new(list, unit_save(unit, fold)) < 0) {
             json_decref(list);
             return NULL;
@@ -127,7 +133,7 @@ static json_t *save_hosts(struct supervisor *supervisor)
     json_t *list = json_array();
     const struct tenancy *tenancy;
 
-    LIST_FOREACH (tenancy, &supervisor->tenancies, list) {
+    LIST_FOREACH (tenancy, &supervisor->units.tenancies, list) {
         const struct unit *unit = list_entry(tenancy->units.next, struct unit, tenancy_list);
 
         json_t *host = host_save(tenancy->host, &unit->settings->limits);
@@ -155,7 +161,7 @@ json_t *supervisor_save(struct supervisor *supervisor, uint32_t scoreboard)
                             save_units(supervisor, scoreboard != scoreboard_version)) < 0 ||
         json_object_set_new(json, "hosts", save_hosts(supervisor)) < 0 ||
         json_object_set_new(json, "inherited", inherited_save()) < 0 ||
-        json_object_set_new(json, "last_runs", last_runs_save(supervisor->last_runs)) < 0) {
+        json_object_set_new(json, "last_runs", last_runs_save(supervisor->units.last_runs)) < 0) {
         json_decref(json);
         return NULL;
     }
@@ -235,7 +241,7 @@ static int restore_hosts(struct supervisor *supervisor, const json_t *state,
     struct tenancy *tenancy;
     int r = 0;
 
-    LIST_FOREACH (tenancy, &supervisor->tenancies, list) {
+    LIST_FOREACH (tenancy, &supervisor->units.tenancies, list) {
         const json_t *host = find_named(hosts, host_name(tenancy->host));
 
         tenancy_set_limits(list_entry(tenancy->units.next, struct unit, tenancy_list));
@@ -253,7 +259,7 @@ static void close_unknown(struct supervisor *supervisor, const json_t *state)
     const json_t *hosts = json_object_get(state, "hosts");
     struct tenancy *tenancy;
 
-    LIST_FOREACH (tenancy, &supervisor->tenancies, list) {
+    LIST_FOREACH (tenancy, &supervisor->units.tenancies, list) {
         const json_t *host = find_named(hosts, host_name(tenancy->host));
 
         if (host && json_is_true(json_object_get(host, "up")) && !json_object_get(host, "loaded"))
@@ -268,7 +274,7 @@ static int restore_units(struct supervisor *supervisor, const json_t *state,
     struct unit *unit;
     int r;
 
-    LIST_FOREACH (unit, &supervisor->units, list) {
+    LIST_FOREACH (unit, &supervisor->units.list, list) {
         const json_t *item = find_named(units, unit->name);
 
         if (!item) {
@@ -298,7 +304,7 @@ int supervisor_restore(struct loop *loop, const struct supervisor_options *optio
         snprintf(error->text, sizeof(error->text), "%s", strerror(-r));
         return r;
     }
-    supervisor->phase = PHASE_RUNNING;
+    supervisor->units.phase = PHASE_RUNNING;
     r = deserialize(state, fields, supervisor, error);
     supervisor->upgrades++;
     if (r == 0)
@@ -308,7 +314,7 @@ int supervisor_restore(struct loop *loop, const struct supervisor_options *optio
     if (r == 0)
         close_unknown(supervisor, state);
     if (r == 0)
-        r = last_runs_load(supervisor->last_runs, json_object_get(state, "last_runs"), error);
+        r = last_runs_load(supervisor->units.last_runs, json_object_get(state, "last_runs"), error);
     if (r < 0) {
         supervisor_destroy(supervisor);
         return r;
@@ -317,9 +323,9 @@ int supervisor_restore(struct loop *loop, const struct supervisor_options *optio
     /* What was being reaped when the program changed. */
     orphan_reap();
     orphan_look();
-    host_stops_resume(supervisor->host_stops);
-    supervisor_hosts_restored(supervisor);
-    supervisor_changed(supervisor);
+    host_stops_resume(supervisor->units.host_stops);
+    rolling_replacement_begin(&supervisor->units);
+    units_changed(&supervisor->units);
     *ret_supervisor = supervisor;
     return 0;
 }

@@ -49,12 +49,12 @@ int usage_report_take(const struct snapshot *snapshot, struct usage_report *ret_
     size_t count = 0;
 
     *ret_bill = (struct usage_report){0};
-    LIST_FOREACH (tenancy, &supervisor->tenancies, list)
+    LIST_FOREACH (tenancy, &supervisor->units.tenancies, list)
         count++;
     ret_bill->hosts = calloc(count + 1, sizeof(*ret_bill->hosts));
     if (!ret_bill->hosts)
         return -ENOMEM;
-    LIST_FOREACH (tenancy, &supervisor->tenancies, list)
+    LIST_FOREACH (tenancy, &supervisor->units.tenancies, list)
         take_host(tenancy, &ret_bill->hosts[ret_bill->host_count++]);
     take_own(ret_bill);
     return 0;

@@ -7,12 +7,14 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "daemon/control/supervisor_internal.h"
+#include "base/text.h"
 #include "daemon/loop/loop.h"
 #include "daemon/process/host.h"
 #include "daemon/unit/last_runs.h"
 #include "daemon/unit/tenancy.h"
 #include "daemon/unit/unit.h"
+#include "daemon/unit/units.h"
+#include "wire/scoreboard.h"
 
 /* What a host gets to report a task of its own before the supervisor steps in. */
 #define WATCH_SLACK NSEC_PER_SEC
@@ -23,7 +25,7 @@
 /* A task that starts soon may then be busy only so long: look again when it has started. A host
  * that is ready is looked at no less often than this, and no more often than once a slack. */
 struct watchdog {
-    struct supervisor *supervisor;
+    struct units *units;
     struct loop_timer *timer;
     int64_t look_at; /* when the timer is due; INT64_MAX: it is not armed */
 };
@@ -156,11 +158,11 @@ void watchdog_note_schedules(struct watchdog *watchdog)
 {
     struct unit *unit;
 
-    LIST_FOREACH (unit, &watchdog->supervisor->units, list) {
+    LIST_FOREACH (unit, &watchdog->units->list, list) {
         const struct scoreboard *board = host_scoreboard(unit->tenancy->host);
 
         if (unit->attached && board)
-            last_runs_read_board(watchdog->supervisor->last_runs, unit->name, board, unit->slot);
+            last_runs_read_board(watchdog->units->last_runs, unit->name, board, unit->slot);
     }
 }
 
@@ -170,7 +172,7 @@ void watchdog_update(struct watchdog *watchdog)
     struct tenancy *tenancy;
 
     watchdog_note_schedules(watchdog);
-    LIST_FOREACH (tenancy, &watchdog->supervisor->tenancies, list)
+    LIST_FOREACH (tenancy, &watchdog->units->tenancies, list)
         earliest = MIN(earliest, look_at(tenancy, now));
     watchdog->look_at = earliest == INT64_MAX ? INT64_MAX : MAX(earliest, now + WATCH_SLACK);
     if (earliest == INT64_MAX)
@@ -196,15 +198,15 @@ static void look_again(void *arg)
     watchdog_update(arg);
 }
 
-int watchdog_create(struct supervisor *supervisor, struct watchdog **ret_watchdog)
+int watchdog_create(struct units *units, struct watchdog **ret_watchdog)
 {
     struct watchdog *watchdog = calloc(1, sizeof(*watchdog));
 
     if (!watchdog)
         return -ENOMEM;
-    watchdog->supervisor = supervisor;
+    watchdog->units = units;
     watchdog->look_at = INT64_MAX;
-    if (loop_timer_create(supervisor->loop, look_again, watchdog, &watchdog->timer) < 0) {
+    if (loop_timer_create(units->loop, look_again, watchdog, &watchdog->timer) < 0) {
         free(watchdog);
         return -ENOMEM;
     }

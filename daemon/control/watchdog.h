@@ -9,10 +9,10 @@
 
 #include <stdint.h>
 
-struct supervisor;
+struct units;
 struct watchdog;
 
-int watchdog_create(struct supervisor *supervisor, struct watchdog **ret_watchdog);
+int watchdog_create(struct units *units, struct watchdog **ret_watchdog);
 void watchdog_destroy(struct watchdog *watchdog);
 
 /* Looks at all scoreboards and arms the timer. To be called when a host may have begun something

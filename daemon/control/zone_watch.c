@@ -11,10 +11,10 @@
 #include "base/log.h"
 #include "base/macro.h"
 #include "base/thread.h"
-#include "daemon/control/supervisor_internal.h"
 #include "daemon/loop/loop.h"
 #include "daemon/process/host.h"
 #include "daemon/unit/tenancy.h"
+#include "daemon/unit/units.h"
 
 #define FOLDER "/etc"
 #define NAME   "localtime"
@@ -28,7 +28,7 @@
 #define TOLD_AT_ONCE 32
 
 struct zone_watch {
-    struct supervisor *supervisor;
+    struct units *units;
     int fd;
     struct loop_io *io;
     struct loop_timer *timer;
@@ -44,9 +44,9 @@ static void tell_next(void *arg)
     unsigned told = 0;
 
     /* Hosts of another version would not understand it, and will not be there for long. */
-    if (watch->supervisor->rolling)
+    if (watch->units->rolling)
         return;
-    LIST_FOREACH (tenancy, &watch->supervisor->tenancies, list) {
+    LIST_FOREACH (tenancy, &watch->units->tenancies, list) {
         if (tenancy->zone_news == watch->news)
             continue;
         if (told == TOLD_AT_ONCE) {
@@ -61,17 +61,15 @@ static void tell_next(void *arg)
     }
 }
 
-void zone_watch_tell(struct supervisor *supervisor)
+void zone_watch_tell(struct zone_watch *watch)
 {
-    supervisor->zone_watch->news++;
-    loop_timer_arm(supervisor->zone_watch->teller, 0);
+    watch->news++;
+    loop_timer_arm(watch->teller, 0);
 }
 
 static void look(void *arg)
 {
-    const struct zone_watch *watch = arg;
-
-    zone_watch_tell(watch->supervisor);
+    zone_watch_tell(arg);
 }
 
 /* All of /etc is watched, as the link itself cannot be. */
@@ -101,20 +99,20 @@ static int watch_folder(struct zone_watch *watch)
     watch->fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
     if (watch->fd < 0 || inotify_add_watch(watch->fd, FOLDER, CHANGES) < 0)
         return -errno;
-    return loop_io_create(watch->supervisor->loop, watch->fd, LOOP_READ, folder_has_changed, watch,
+    return loop_io_create(watch->units->loop, watch->fd, LOOP_READ, folder_has_changed, watch,
                           &watch->io);
 }
 
-int zone_watch_create(struct supervisor *supervisor, struct zone_watch **ret_watch)
+int zone_watch_create(struct units *units, struct zone_watch **ret_watch)
 {
     struct zone_watch *watch = calloc(1, sizeof(*watch));
     int r;
 
     if (!watch)
         return -ENOMEM;
-    *watch = (struct zone_watch){.supervisor = supervisor, .fd = -1};
-    if (loop_timer_create(supervisor->loop, look, watch, &watch->timer) < 0 ||
-        loop_timer_create(supervisor->loop, tell_next, watch, &watch->teller) < 0) {
+    *watch = (struct zone_watch){.units = units, .fd = -1};
+    if (loop_timer_create(units->loop, look, watch, &watch->timer) < 0 ||
+        loop_timer_create(units->loop, tell_next, watch, &watch->teller) < 0) {
         loop_timer_destroy(watch->timer);
         free(watch);
         return -ENOMEM;

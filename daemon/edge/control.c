@@ -27,15 +27,21 @@
 
 #include "base/duration.h"
 #include "base/log.h"
+#include "base/log_write.h"
 #include "base/nearest.h"
 #include "base/shown.h"
 #include "daemon/control/operate.h"
 #include "daemon/control/plan.h"
+#include "daemon/control/reload_changes.h"
+#include "daemon/control/supervisor.h"
 #include "daemon/edge/edge_internal.h"
 #include "daemon/edge/log_ring.h"
 #include "daemon/loop/descriptors.h"
 #include "daemon/loop/http_handover.h"
 #include "daemon/loop/http_head.h"
+#include "daemon/serialize/fields.h"
+#include "daemon/unit/units.h"
+#include "settings/config.h"
 
 /* The control socket has some more connections than so many. */
 #define WAITING_MAX 192
@@ -128,7 +134,8 @@ static void serve_operation(struct edge *edge, struct http_request *request,
     if (!unit)
         return;
     describe_cause(request, &cause);
-    r = operate(unit, operation, &cause, wait ? operated : NULL, request);
+    r = operate(supervisor_operations(edge->supervisor), unit, operation, &cause,
+                wait ? operated : NULL, request);
     if (r == -EBUSY)
         edge_respond_error(request, 503, r, "reeved is %s: try again when it runs",
                            phase_name(supervisor_phase(edge->supervisor)));
@@ -227,7 +234,7 @@ static bool plan_is_waited_for(void *arg)
 static void serve_plan(struct edge *edge, struct http_request *request)
 {
     const struct plan_asker asker = {wants_check(request), plan_is_waited_for, planned, request};
-    int r = plan_start(edge->supervisor, &asker);
+    int r = plan_start(supervisor_plans(edge->supervisor), &asker);
 
     if (r < 0)
         edge_respond_error(request, 503, r, "%s", strerror(-r));

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include "daemon/control/snapshot_take.h"
 #include "daemon/edge/edge_internal.h"
 #include "daemon/loop/loop.h"
 

@@ -8,6 +8,8 @@
 #include "daemon/control/health_rules.h"
 #include "daemon/edge/edge_internal.h"
 #include "daemon/edge/json_writer.h"
+#include "daemon/unit/unit.h"
+#include "daemon/unit/units.h"
 
 /* One document; what all checks have in common. */
 struct health_writer {

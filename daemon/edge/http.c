@@ -7,8 +7,12 @@
 #include <string.h>
 #include <strings.h>
 
+#include "daemon/control/snapshot_take.h"
+#include "daemon/control/supervisor.h"
 #include "daemon/edge/edge_internal.h"
 #include "daemon/loop/http_head.h"
+#include "daemon/unit/unit.h"
+#include "daemon/unit/units.h"
 
 /* Host ------------------------------------------------------------------------------------------
  */

@@ -7,6 +7,8 @@
 
 #include "base/clock.h"
 #include "base/list.h"
+#include "base/log.h"
+#include "base/log_kind.h"
 #include "base/log_record.h"
 #include "base/text.h"
 #include "daemon/serialize/fields.h"

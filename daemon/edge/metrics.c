@@ -6,6 +6,7 @@
 #include "base/duration.h"
 #include "daemon/edge/edge_internal.h"
 #include "daemon/edge/exposition.h"
+#include "daemon/unit/unit.h"
 
 static double to_seconds(int64_t ns)
 {

@@ -12,6 +12,9 @@
 #include "base/duration.h"
 #include "daemon/control/health_rules.h"
 #include "daemon/edge/edge_internal.h"
+#include "daemon/unit/restart.h"
+#include "daemon/unit/unit.h"
+#include "daemon/unit/units.h"
 
 static json_t *task_state(const struct snapshot *snapshot, const struct snapshot_task *task)
 {

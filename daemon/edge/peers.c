@@ -8,7 +8,9 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "daemon/control/supervisor.h"
 #include "daemon/edge/edge_internal.h"
+#include "settings/peers.h"
 
 #define GROUPS_MAX 1024
 

@@ -7,6 +7,7 @@
 
 #include "base/duration.h"
 #include "base/log.h"
+#include "daemon/control/supervisor.h"
 #include "daemon/edge/edge_internal.h"
 #include "daemon/loop/loop.h"
 

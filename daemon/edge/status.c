@@ -7,6 +7,11 @@
 #include "base/shown.h"
 #include "daemon/control/usage_report.h"
 #include "daemon/edge/edge_internal.h"
+#include "daemon/process/crash.h"
+#include "daemon/serialize/fields.h"
+#include "daemon/unit/restart.h"
+#include "daemon/unit/unit.h"
+#include "daemon/unit/units.h"
 
 json_t *edge_seconds(int64_t ns)
 {

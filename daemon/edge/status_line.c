@@ -11,6 +11,7 @@
 #include "base/shown.h"
 #include "base/text.h"
 #include "daemon/edge/edge_internal.h"
+#include "daemon/unit/units.h"
 
 /* So that the line stays one. */
 #define REASON_MAX 160

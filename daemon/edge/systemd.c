@@ -18,6 +18,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "daemon/control/supervisor.h"
 #include "daemon/edge/edge_internal.h"
 #include "daemon/edge/notify.h"
 #include "daemon/loop/loop.h"

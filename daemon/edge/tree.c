@@ -9,9 +9,12 @@
 
 #include "base/clock.h"
 #include "base/list.h"
+#include "daemon/control/supervisor.h"
 #include "daemon/edge/edge_internal.h"
 #include "daemon/loop/loop.h"
+#include "daemon/serialize/fields.h"
 #include "daemon/unit/request.h"
+#include "daemon/unit/unit.h"
 
 #define PATIENCE NSEC_PER_SEC
 

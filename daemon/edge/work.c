@@ -9,8 +9,12 @@
 
 #include "base/duration.h"
 #include "base/log.h"
+#include "daemon/control/supervisor.h"
 #include "daemon/edge/edge_internal.h"
 #include "daemon/loop/http_handover.h"
+#include "daemon/serialize/fields.h"
+#include "daemon/unit/request.h"
+#include "daemon/unit/unit.h"
 
 /* A request that waits for its answer from a host. */
 struct waiting {

@@ -16,7 +16,6 @@
 #include "base/duration.h"
 #include "base/log.h"
 #include "daemon/loop/http_framing.h"
-#include "daemon/loop/http_handover.h"
 #include "daemon/loop/http_internal.h"
 #include "daemon/loop/internal.h"
 #include "daemon/loop/loop.h"

@@ -19,26 +19,11 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "daemon/loop/http_options.h"
+
 struct loop;
 struct http_server;
 struct http_refusal;
-struct http_request;
-
-/* Called for every request that is not refused, of whatever method and path; must lead to exactly one
- * http_respond(), at once or later. */
-typedef void (*http_handler)(struct http_request *request, void *arg);
-
-struct http_options {
-    size_t connections_max;
-    bool yields;       /* few descriptors left: its clients go before others go without */
-    size_t header_max; /* bytes of the request line, all headers and trailers */
-    size_t body_max;
-    int64_t request_timeout; /* from the first byte of a request to its last */
-    int64_t write_timeout;   /* for the peer to take an answer */
-    int64_t idle_timeout;    /* between requests, and before the first */
-    http_handler handler;
-    void *arg;
-};
 
 /* Returns 0 or -ENOMEM. */
 int http_server_create(struct loop *loop, const struct http_options *options,
@@ -104,6 +89,15 @@ struct http_response {
     const void *body;
     size_t size;
     const struct http_header *headers; /* further ones, ended by a NULL name; may be NULL */
+};
+
+/* What is to become of a connection whose request came before. */
+struct http_resumption {
+    bool closes; /* http_request_closes() said so */
+    /* Called with a request that stands for the one that came, to be answered later; it has no path,
+     * no body and no parameters. */
+    void (*came)(struct http_request *request, void *arg);
+    void *arg;
 };
 
 /* Answers and ends the request, also when its peer is gone. A HEAD gets the headers only. */

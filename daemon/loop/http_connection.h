@@ -19,7 +19,7 @@
 #include <sys/time.h>
 
 #include "base/list.h"
-#include "daemon/loop/http.h"
+#include "daemon/loop/http_options.h"
 
 struct bufferevent;
 struct event;

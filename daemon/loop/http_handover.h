@@ -34,15 +34,6 @@ void http_server_each(const struct http_server *server,
 /* Whether the descriptors of all listeners, and of connections that can be handed over, outlive an exec. */
 void http_server_keep_descriptors(struct http_server *server, bool keep);
 
-/* What is to become of a connection whose request came before. */
-struct http_resumption {
-    bool closes; /* http_request_closes() said so */
-    /* Called with a request that stands for the one that came, to be answered later; it has no path,
-     * no body and no parameters. */
-    void (*came)(struct http_request *request, void *arg);
-    void *arg;
-};
-
 /*
  * Takes over a connection, fd in any case; resumption is NULL for one that waits for a request. The
  * server must be held and have no listeners yet. Turns the loop, in which nothing else happens. Returns 0

@@ -21,6 +21,7 @@
 #include "daemon/process/cgroup.h"
 #include "daemon/process/orphan.h"
 #include "daemon/process/output.h"
+#include "wire/scoreboard.h"
 
 /* For a host that hangs to note a stack. */
 #define STACK_PATIENCE (700 * NSEC_PER_MSEC)
@@ -55,6 +56,7 @@ int host_create(struct loop *loop, struct spawner *spawner, const struct host_op
         .channel = -1,
     };
     list_append(&all_hosts, &host->all);
+    identity_add(&host->identity);
     list_init(&host->waiting);
     list_init(&host->queue);
     if (!host->name || !host->program || !host->directory ||
@@ -74,7 +76,7 @@ static void release_incarnation(struct host *host)
     host->output = NULL;
     loop_child_destroy(host->child);
     host->child = NULL;
-    host->pid = 0;
+    host->identity.pid = 0;
     cgroup_destroy(TAKE_PTR(host->cgroup));
     host_memory_forget(host);
     host->stopped_at = 0;
@@ -99,14 +101,16 @@ void host_destroy(struct host *host)
     orphan_forget(host);
     if (host->child) {
         loop_child_kill(host->child, SIGKILL);
-        orphan_adopt(host->pid);
-        orphan_host_ended(
-            &(struct orphan_host){
-                .pid = host->pid, .uid = host->uid, .mark = host->mark, .label = host_label(host)},
-            NULL, NULL);
+        orphan_adopt(host->identity.pid);
+        orphan_host_ended(&(struct orphan_host){.pid = host->identity.pid,
+                                                .uid = host->identity.uid,
+                                                .mark = host->identity.mark,
+                                                .label = host_label(host)},
+                          NULL, NULL);
     }
     release_incarnation(host);
     list_remove(&host->all);
+    identity_remove(&host->identity);
     drop_scoreboard(host);
     loop_timer_destroy(host->timer);
     loop_timer_destroy(host->memory_timer);
@@ -135,7 +139,7 @@ const char *host_label(const struct host *host)
 
 pid_t host_pid(const struct host *host)
 {
-    return host->pid;
+    return host->identity.pid;
 }
 
 const struct scoreboard *host_scoreboard(const struct host *host)
@@ -145,7 +149,7 @@ const struct scoreboard *host_scoreboard(const struct host *host)
 
 bool host_awaits_leftovers(const struct host *host)
 {
-    return host->end_held || host->start_held;
+    return host->identity.ended || host->start_held;
 }
 
 bool host_is_stopped(const struct host *host)
@@ -168,46 +172,10 @@ void host_set_grace(struct host *host, int64_t grace)
     host_send(host, &message);
 }
 
-static bool is_living(const struct host *host)
-{
-    return host->pid > 0 && !host->end_held;
-}
-
-bool host_is_process(pid_t pid, bool descendants)
-{
-    pid_t session = descendants && pid > 0 ? getsid(pid) : -1;
-    const struct host *host;
-
-    LIST_FOREACH (host, &all_hosts, all)
-        if (is_living(host) && (host->pid == pid || host->pid == session))
-            return true;
-    return false;
-}
-
-bool host_has_mark(const char *mark)
-{
-    const struct host *host;
-
-    LIST_FOREACH (host, &all_hosts, all)
-        if (is_living(host) && strcmp(host->mark, mark) == 0)
-            return true;
-    return false;
-}
-
-bool host_has_uid(uid_t uid)
-{
-    const struct host *host;
-
-    LIST_FOREACH (host, &all_hosts, all)
-        if (is_living(host) && (host->uid == uid || host->uid == PROCESS_NO_UID))
-            return true;
-    return false;
-}
-
 void host_note_uid(struct host *host)
 {
-    if (!process_find_uid(host->pid, &host->uid))
-        host->uid = PROCESS_NO_UID;
+    if (!process_find_uid(host->identity.pid, &host->identity.uid))
+        host->identity.uid = PROCESS_NO_UID;
 }
 
 void host_report_end(struct host *host, const struct host_end *end)
@@ -219,7 +187,8 @@ void host_report_end(struct host *host, const struct host_end *end)
 
 int host_watch_process(struct host *host)
 {
-    return loop_child_create(host->loop, host->pid, host_process_ended, host, &host->child);
+    return loop_child_create(host->loop, host->identity.pid, host_process_ended, host,
+                             &host->child);
 }
 
 static void timer_expired(void *arg)
@@ -355,6 +324,6 @@ void host_kill(struct host *host, const char *why, ...)
     loop_timer_disarm(host->timer);
     r = loop_child_kill(host->child, SIGKILL);
     if (r < 0 && r != -ESRCH)
-        log_error("[%s] cannot kill process %d: %s", host_label(host), (int)host->pid,
+        log_error("[%s] cannot kill process %d: %s", host_label(host), (int)host->identity.pid,
                   strerror(-r));
 }

@@ -150,14 +150,6 @@ void host_note_hang(struct host *host, uint32_t slot);
 void host_kill_hanging(struct host *host, uint32_t slot, const char *why, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* Whether the process is one of our hosts, or (with descendants) in the session of one. */
-bool host_is_process(pid_t pid, bool descendants);
-
-/* Whether a host that lives has this mark: its process's variable WIRE_MARK. */
-bool host_has_mark(const char *mark);
-/* Whether a host that lives runs as this user, or may do so. */
-bool host_has_uid(uid_t uid);
-
 /* The spawner: processes are started one at a time, beside the loop, since each takes milliseconds. */
 int spawner_create(struct loop *loop, struct spawner **ret_spawner);
 /* Whether no process is being started, whoever's. exec() would kill the thread. */

@@ -19,6 +19,7 @@
 #include "daemon/loop/loop.h"
 #include "daemon/process/host_internal.h"
 #include "settings/config.h"
+#include "wire/message.h"
 
 #define BATCH 64
 
@@ -122,7 +123,7 @@ void host_send(struct host *host, const struct wire_message *message)
     int size;
 
     /* One that is being spawned is there when it has a pid. */
-    if ((host->state != HOST_UP && (host->state != HOST_SPAWNING || host->pid == 0)) ||
+    if ((host->state != HOST_UP && (host->state != HOST_SPAWNING || host->identity.pid == 0)) ||
         host->channel < 0)
         return;
     if (host->foreign && message->type != WIRE_STOP && message->type != WIRE_EXIT)

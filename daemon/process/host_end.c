@@ -46,7 +46,7 @@ static void tell_end(struct host *host)
 {
     const struct host_end end = host->end;
 
-    host->end_held = false;
+    host->identity.ended = false;
     host_report_end(host, &end);
 }
 
@@ -58,7 +58,7 @@ static void leftovers_gone(void *arg)
     if (host->start_held)
         spawner_add(host->spawner, host);
     host->start_held = false;
-    if (host->end_held)
+    if (host->identity.ended)
         tell_end(host);
 }
 
@@ -88,9 +88,10 @@ void host_process_ended(pid_t pid, const struct loop_exit *exit, void *arg)
     /* From here on it is no living host, whose processes are left alone. Its pid and its scoreboard stay its owner's
      * until that hears of the end. */
     host->leftovers = true;
-    host->end_held = held;
+    host->identity.ended = held;
     orphan_host_ended(
-        &(struct orphan_host){.pid = pid, .uid = host->uid, .mark = host->mark, .label = label},
+        &(struct orphan_host){
+            .pid = pid, .uid = host->identity.uid, .mark = host->identity.mark, .label = label},
         leftovers_gone, host);
     if (!held)
         tell_end(host);

@@ -5,6 +5,7 @@
 
 #include "base/list.h"
 #include "daemon/process/host.h"
+#include "daemon/process/identity.h"
 #include "daemon/process/output.h"
 #include "daemon/process/usage.h"
 #include "settings/limits.h"
@@ -40,16 +41,15 @@ struct host {
     bool hung;    /* and that is why it is killed */
     uint32_t hung_slot;
     char why[512]; /* host_kill()'s text */
-    pid_t pid;
-    uid_t uid;          /* as which its process runs; PROCESS_NO_UID: not known (yet) */
-    char mark[128];     /* of its process: see spawn.h */
+    struct identity identity;
     int64_t stopped_at; /* by a signal, since then; 0: it is not */
     struct loop_child *child;
-    bool leftovers;           /* its last process has ended, but not yet all that it left behind; */
-    bool end_held;            /* until then its owner does not hear of that end, */
-    bool start_held;          /* or the next process does not start */
-    struct host_end end;      /* that is held */
-    struct loop_timer *timer; /* HELLO is due, or the grace after EXIT is over */
+    /* Its last process has ended, but not yet all that it left behind. Until then its owner does not hear of that end
+     * (identity.ended), or the next process does not start. */
+    bool leftovers;
+    bool start_held;
+    struct host_end end;            /* that is held */
+    struct loop_timer *timer;       /* HELLO is due, or the grace after EXIT is over */
     const struct scoreboard *board; /* NULL, too, of a host that has one of another version */
     int board_fd;                   /* its memory, for whoever follows us; -1 before the first */
     struct output *output;

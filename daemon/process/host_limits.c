@@ -7,6 +7,7 @@
 
 #include "base/log.h"
 #include "base/size.h"
+#include "base/text.h"
 #include "daemon/process/cgroup.h"
 #include "daemon/process/host_internal.h"
 #include "settings/compare.h"

@@ -21,7 +21,7 @@ static void look(void *arg)
 
     if (!host->child || host->state == HOST_ENDING)
         return;
-    if (usage_read_memory(host->pid, &bytes) < 0 || bytes <= host->memory_watched) {
+    if (usage_read_memory(host->identity.pid, &bytes) < 0 || bytes <= host->memory_watched) {
         loop_timer_arm(host->memory_timer, INTERVAL);
         return;
     }

@@ -18,6 +18,7 @@
 #include "daemon/process/orphan.h"
 #include "daemon/process/output.h"
 #include "settings/compare.h"
+#include "wire/scoreboard.h"
 
 /* The plain part, as it is read before anything is done with it. */
 struct record {
@@ -88,7 +89,7 @@ json_t *host_save(const struct host *host, const struct config_limits *limits)
 {
     struct record record = {
         .up = host->state == HOST_UP,
-        .pid = host->pid,
+        .pid = host->identity.pid,
         .channel = host->channel,
         .board = host->state == HOST_UP ? host->board_fd : -1,
         .output = host->output ? output_fd(host->output) : -1,
@@ -106,7 +107,7 @@ json_t *host_save(const struct host *host, const struct config_limits *limits)
     /* The next program starts to count anew. */
     if (host->output)
         output_tell_dropped(host->output);
-    string_copy(record.mark, sizeof(record.mark), host->mark);
+    string_copy(record.mark, sizeof(record.mark), host->identity.mark);
     json = serialize(fields, &record);
 
     if (!json || json_object_set_new(json, "name", serialize_text(host->name)) < 0 ||
@@ -193,9 +194,9 @@ int host_adopt(struct host *host, const json_t *state, bool foreign, struct seri
     host->cpu_before = record.cpu_before;
     host->told_memory = record.told_memory;
     if (record.up) {
-        host->pid = record.pid;
+        host->identity.pid = record.pid;
         host->grace = record.grace;
-        string_copy(host->mark, sizeof(host->mark), record.mark);
+        string_copy(host->identity.mark, sizeof(host->identity.mark), record.mark);
         host->stopped_at = record.stopped_at;
         host->state = HOST_UP;
         host_note_uid(host);
@@ -210,8 +211,8 @@ int host_adopt(struct host *host, const json_t *state, bool foreign, struct seri
             host_memory_watch(host);
         if (r < 0) {
             snprintf(error->text, sizeof(error->text), "host %s: %s", host->name, strerror(-r));
-            kill(host->pid, SIGKILL);
-            orphan_adopt(host->pid);
+            kill(host->identity.pid, SIGKILL);
+            orphan_adopt(host->identity.pid);
         }
     }
     free(record.cgroup);

@@ -23,6 +23,7 @@
 #include "daemon/process/host_internal.h"
 #include "daemon/process/orphan.h"
 #include "daemon/process/spawn.h"
+#include "wire/scoreboard.h"
 
 static void say_hello(struct host *host)
 {
@@ -126,11 +127,11 @@ int host_prepare_process(struct host *host, struct spawn *spawn, const char **re
     if (r < 0)
         return r;
     *ret_what = "";
-    snprintf(host->mark, sizeof(host->mark), "%s%.64s@%" PRId64, WIRE_MARK, host->name,
-             clock_monotonic());
-    host->uid = host->limits.user ? PROCESS_NO_UID : geteuid();
+    snprintf(host->identity.mark, sizeof(host->identity.mark), "%s%.64s@%" PRId64, WIRE_MARK,
+             host->name, clock_monotonic());
+    host->identity.uid = host->limits.user ? PROCESS_NO_UID : geteuid();
     host_limits_prepare(host);
-    options.mark = host->mark;
+    options.mark = host->identity.mark;
     options.control = host_end;
     options.scoreboard = host->board_fd;
     options.output = output_fd;
@@ -165,7 +166,7 @@ void host_process_started(struct host *host, pid_t pid)
         host_report_unstarted(host, "", pid);
         return;
     }
-    host->pid = pid;
+    host->identity.pid = pid;
     r = host_watch_process(host);
     if (r < 0) {
         kill(pid, SIGKILL);

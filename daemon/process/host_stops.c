@@ -10,6 +10,7 @@
 #include <sys/wait.h>
 
 #include "base/clock.h"
+#include "base/duration.h"
 #include "base/log.h"
 #include "base/signal_name.h"
 #include "daemon/loop/loop.h"
@@ -46,11 +47,11 @@ static void note(struct host *host, const siginfo_t *info)
         host->stopped_at = clock_monotonic();
         log_warning("[%s] process %d was stopped by %s: it is killed unless it is continued within "
                     "%s (grace)",
-                    host_label(host), (int)host->pid, signal_name(info->si_status),
+                    host_label(host), (int)host->identity.pid, signal_name(info->si_status),
                     duration_format(host->grace, grace, sizeof(grace)));
     } else if (info->si_code == CLD_CONTINUED && host->stopped_at != 0) {
         host->stopped_at = 0;
-        log_notice("[%s] process %d was continued", host_label(host), (int)host->pid);
+        log_notice("[%s] process %d was continued", host_label(host), (int)host->identity.pid);
     }
 }
 
@@ -59,7 +60,7 @@ static struct host *find(pid_t pid)
     struct host *host;
 
     LIST_FOREACH (host, host_all(), all)
-        if (host->pid == pid)
+        if (host->identity.pid == pid)
             return host;
     return NULL;
 }

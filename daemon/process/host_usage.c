@@ -14,7 +14,7 @@ bool host_usage(struct host *host, struct usage *ret_usage, int64_t *ret_cpu)
     if (host->child && (host->usage_at == 0 || now - host->usage_at >= FRESH)) {
         host->usage_at = now;
         /* One that is ending has no memory to tell of; its last figures stay. */
-        if (usage_read(host->pid, &usage) == 0)
+        if (usage_read(host->identity.pid, &usage) == 0)
             host->usage = usage;
     }
     *ret_usage = host->usage;

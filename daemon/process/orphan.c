@@ -153,7 +153,7 @@ static void read_command(pid_t pid, char *buffer, size_t size)
 }
 
 /* Of one that is not known any more only the mark tells, which anybody may have made. */
-static void kill_stray(pid_t pid, const struct ended *ended)
+static void kill_orphan(pid_t pid, const struct ended *ended)
 {
     char command[64];
 
@@ -230,7 +230,7 @@ static void look_at(pid_t pid)
         tell_hidden(pid);
     if (owner != OWNER_ENDED)
         return;
-    kill_stray(pid, ended);
+    kill_orphan(pid, ended);
     if (!ended)
         return;
     ended->found = true;
@@ -390,7 +390,7 @@ static void kill_any(pid_t pid)
     struct ended *ended;
 
     if (is_to_end(pid, &ended))
-        kill_stray(pid, ended);
+        kill_orphan(pid, ended);
 }
 
 static void tell_any(pid_t pid)

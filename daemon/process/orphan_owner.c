@@ -6,7 +6,7 @@
 #include <unistd.h>
 
 #include "base/process.h"
-#include "daemon/process/host.h"
+#include "daemon/process/identity.h"
 #include "daemon/process/inherited_children.h"
 #include "wire/message.h"
 
@@ -27,7 +27,7 @@ static enum owner find_by_user(pid_t pid, const struct list *known, struct ended
     uid_t uid;
 
     /* What was there before may have left it, too. */
-    if (inherited_any() || !process_find_uid(pid, &uid) || host_has_uid(uid))
+    if (inherited_any() || !process_find_uid(pid, &uid) || identity_has_uid(uid))
         return OWNER_HIDDEN;
     LIST_FOREACH (ended, known, list)
         if (ended->uid == uid) {
@@ -61,7 +61,7 @@ enum owner orphan_find_owner(pid_t pid, const char *made, const struct list *kno
     error = errno;
     *ret_ended = NULL;
     /* A living host first: an old pid may have come to a new one. */
-    if (host_is_process(pid, true) || (marked && made && strcmp(mark, made) == 0))
+    if (identity_has_process(pid, true) || (marked && made && strcmp(mark, made) == 0))
         return OWNER_LIVING;
     *ret_ended = find_ended(known, session, NULL);
     if (*ret_ended)
@@ -72,7 +72,7 @@ enum owner orphan_find_owner(pid_t pid, const char *made, const struct list *kno
         return find_unmarked(pid, error, known, ret_ended);
     if (inherited_has_mark(mark))
         return OWNER_BEFORE;
-    if (host_has_mark(mark))
+    if (identity_has_mark(mark))
         return OWNER_LIVING;
     *ret_ended = find_ended(known, 0, mark);
     return OWNER_ENDED;

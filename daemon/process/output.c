@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/fd.h"
 #include "base/list.h"
+#include "base/log.h"
 #include "base/log_record.h"
 #include "base/shown.h"
 #include "base/text.h"

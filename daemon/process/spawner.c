@@ -144,8 +144,8 @@ static int start_process(struct spawner *spawner, struct host *host, const char 
     }
     spawner->under_way = true;
     spawner->host = host;
-    spawner->uid = host->uid;
-    string_copy(spawner->mark, sizeof(spawner->mark), host->mark);
+    spawner->uid = host->identity.uid;
+    string_copy(spawner->mark, sizeof(spawner->mark), host->identity.mark);
     string_copy(spawner->label, sizeof(spawner->label), host_label(host));
     loop_timer_arm(spawner->late, LATE);
     orphan_hold(spawner->mark);
@@ -158,7 +158,7 @@ static bool is_anything_checked(void)
     const struct host *host;
 
     LIST_FOREACH (host, host_all(), all)
-        if (host->check_only && host->pid > 0)
+        if (host->check_only && host->identity.pid > 0)
             return true;
     return false;
 }

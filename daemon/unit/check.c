@@ -8,9 +8,11 @@
 #include "base/list.h"
 #include "base/nearest.h"
 #include "base/shown.h"
+#include "base/text.h"
 #include "daemon/loop/loop.h"
 #include "daemon/process/crash.h"
 #include "daemon/process/host.h"
+#include "settings/errors.h"
 #include "settings/keys.h"
 
 /* A module's constructors and validators should be done in milliseconds. */

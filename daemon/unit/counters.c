@@ -11,6 +11,7 @@
 #include "base/macro.h"
 #include "base/shown.h"
 #include "base/text.h"
+#include "wire/histogram.h"
 
 /* A host may write anything into its records; what is shown of them is at least printable. */
 static void clean_task(struct scoreboard_task *task)

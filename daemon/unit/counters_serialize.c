@@ -4,6 +4,7 @@
  * its layout, which another version may not share: each field goes by its name.
  */
 #include "daemon/unit/counters_serialize.h"
+#include "wire/histogram.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -7,78 +7,33 @@
 #include <string.h>
 
 #include "base/text.h"
-#include "daemon/control/supervisor_internal.h"
+#include "daemon/process/host.h"
 #include "daemon/unit/tenancy.h"
 #include "daemon/unit/unit.h"
+#include "daemon/unit/units.h"
 
-/* Edges ------------------------------------------------------------------------------------------ */
-
-static void add_edges(struct dependency *edges, size_t *count, struct unit *from,
-                      const struct strings *names, bool requires)
-{
-    for (size_t i = 0; i < names->count; i++) {
-        struct dependency *edge = &edges[(*count)++];
-
-        *edge = (struct dependency){.from = from, .name = names->items[i], .requires = requires};
-        list_init(&edge->list);
-    }
-}
-
-int dependencies_create(struct unit *from, const struct config_module *settings,
-                        struct dependency **ret_edges, size_t *ret_count)
-{
-    size_t most = settings->requires.count + settings->after.count;
-    struct dependency *edges = calloc(MAX(most, 1U), sizeof(*edges));
-
-    if (!edges)
-        return -ENOMEM;
-    *ret_count = 0;
-    add_edges(edges, ret_count, from, &settings->requires, true);
-    add_edges(edges, ret_count, from, &settings->after, false);
-    *ret_edges = edges;
-    return 0;
-}
-
-void dependencies_free(struct dependency *edges, size_t count)
-{
-    for (size_t i = 0; i < count; i++)
-        list_remove(&edges[i].list);
-    free(edges);
-}
-
-void dependencies_link(struct supervisor *supervisor)
+void dependencies_link(struct units *units)
 {
     struct unit *unit;
 
-    LIST_FOREACH (unit, &supervisor->units, list)
+    LIST_FOREACH (unit, &units->list, list)
         for (size_t i = 0; i < unit->edge_count; i++) {
             struct dependency *edge = &unit->edges[i];
 
             list_remove(&edge->list);
-            edge->to = supervisor_find(supervisor, edge->name);
+            edge->to = units_find(units, edge->name);
             if (!edge->to)
-                edge->to = supervisor_find_leaving(supervisor, edge->name);
+                edge->to = units_find_leaving(units, edge->name);
             if (edge->to)
                 list_append(&edge->to->dependents, &edge->list);
         }
-    supervisor_changed(supervisor);
-}
-
-void dependencies_unlink(struct unit *unit)
-{
-    struct dependency *edge, *next;
-
-    unit->supervisor->generation++;
-    LIST_FOREACH_SAFE (edge, next, &unit->dependents, list) {
-        edge->to = NULL;
-        list_remove(&edge->list);
-    }
+    units_changed(units);
 }
 
 /* One that leaves has an heir in another host when it only moves: whoever names the one, names the other. */
 static const struct unit *find_heir(const struct unit *unit)
 {
-    return unit->removed ? supervisor_find(unit->supervisor, unit->name) : NULL;
+    return unit->removed ? units_find(unit->all, unit->name) : NULL;
 }
 
 void dependencies_each_requirer(struct unit *unit, void (*act)(struct unit *requirer, void *arg),
@@ -148,15 +103,15 @@ static bool shares_option(const struct config_module *a, const struct config_mod
 /* What runs still from before must be gone first: itself in another host, and what used it. */
 static const struct unit *find_leftover(const struct unit *unit)
 {
-    const struct unit *old = supervisor_find_leaving(unit->supervisor, unit->name);
+    const struct unit *old = units_find_leaving(unit->all, unit->name);
     const struct unit *other;
     const struct dependency *edge;
 
     if (old)
         return old;
     /* The old self of a renamed section still has the folder or the port that the new one wants. */
-    if (unit->starts == 0 && unit->supervisor->leaving > 0)
-        LIST_FOREACH (other, &unit->supervisor->units, list)
+    if (unit->starts == 0 && unit->all->leaving > 0)
+        LIST_FOREACH (other, &unit->all->list, list)
             if (other->removed && !unit_is_down(other) &&
                 strcmp(other->settings->path, unit->settings->path) == 0 &&
                 shares_option(other->settings, unit->settings))
@@ -171,9 +126,9 @@ static enum dependencies_wait look_at(struct unit *unit)
 {
     const struct unit *leftover;
 
-    if (unit->looked_at == unit->supervisor->generation)
+    if (unit->looked_at == unit->all->generation)
         return unit->wait;
-    unit->looked_at = unit->supervisor->generation;
+    unit->looked_at = unit->all->generation;
     /* The answer in a circle. The configuration allows none, but settings of two may be mixed where there
      * was no memory for new ones. */
     unit->wait = WAIT_NEVER;
@@ -299,11 +254,11 @@ bool dependencies_may_stop(const struct unit *unit)
     return true;
 }
 
-struct unit *dependencies_untie(struct supervisor *supervisor, bool (*fn)(const struct unit *unit))
+struct unit *dependencies_untie(struct units *units, bool (*fn)(const struct unit *unit))
 {
     struct unit *unit, *first = NULL;
 
-    LIST_FOREACH (unit, &supervisor->units, list) {
+    LIST_FOREACH (unit, &units->list, list) {
         if (unit->state == UNIT_CHECKING || unit->state == UNIT_STARTING ||
             unit->state == UNIT_STOPPING)
             return NULL;

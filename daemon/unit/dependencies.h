@@ -11,39 +11,13 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "base/list.h"
+#include "daemon/unit/unit.h"
 
-struct config_module;
-struct supervisor;
-struct unit;
-
-struct dependency {
-    struct list list; /* in the dependents of `to` */
-    struct unit *from;
-    struct unit *to;  /* NULL: no unit has that name */
-    const char *name; /* of the settings of `from` */
-    bool requires;    /* or merely `after` */
-};
-
-/* How a unit that waits for others stands; the worst of what it waits for counts. */
-enum dependencies_wait {
-    WAIT_MAY,   /* it may start now */
-    WAIT_MOVES, /* something that it waits for is on its way and will come to rest */
-    WAIT_LATER, /* something waits out its backoff: that can take minutes */
-    WAIT_NEVER, /* something that it requires does not run, and nothing moves it */
-};
-
-/* The edges of these settings, not linked yet. Returns 0 or -ENOMEM. */
-int dependencies_create(struct unit *from, const struct config_module *settings,
-                        struct dependency **ret_edges, size_t *ret_count);
-void dependencies_free(struct dependency *edges, size_t count);
+struct units;
 
 /* To be called when units or their settings have changed. Edges lead to the unit that is configured under
  * a name, and to one that is being removed only where there is no other. */
-void dependencies_link(struct supervisor *supervisor);
-
-/* Nobody leads to the unit any more. */
-void dependencies_unlink(struct unit *unit);
+void dependencies_link(struct units *units);
 
 /* What a unit in UNIT_WAITING waits for, and (unless NULL) the unit at the end of it: NULL when it may
  * start, when it waits for a name that nobody has, and (WAIT_MOVES) when only the last process of its host
@@ -71,7 +45,7 @@ bool dependencies_may_stop(const struct unit *unit);
  * those of an older configuration: with the new ones they may make a circle. Hosts of another wire version, which end
  * as a whole, make one, too.
  */
-struct unit *dependencies_untie(struct supervisor *supervisor, bool (*fn)(const struct unit *unit));
+struct unit *dependencies_untie(struct units *units, bool (*fn)(const struct unit *unit));
 
 /* Calls act for each unit that requires this one directly. act may set goals, and nothing else. */
 void dependencies_each_requirer(struct unit *unit, void (*act)(struct unit *requirer, void *arg),

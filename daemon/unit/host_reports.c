@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What a host does, for its tenants: most of it becomes an event of a unit's machine. */
+#include "daemon/unit/host_reports.h"
+
 #include <string.h>
 
 #include "base/duration.h"
@@ -7,15 +8,19 @@
 #include "base/macro.h"
 #include "base/shown.h"
 #include "base/text.h"
-#include "daemon/control/supervisor_internal.h"
-#include "daemon/control/watchdog.h"
 #include "daemon/process/crash.h"
 #include "daemon/unit/check.h"
+#include "daemon/unit/counters.h"
 #include "daemon/unit/last_runs.h"
+#include "daemon/unit/loaded.h"
 #include "daemon/unit/machine.h"
 #include "daemon/unit/request.h"
 #include "daemon/unit/symbols.h"
 #include "daemon/unit/tenancy.h"
+#include "daemon/unit/unit.h"
+#include "daemon/unit/units.h"
+#include "wire/message.h"
+#include "wire/scoreboard.h"
 
 /* How many of the modules that end with their host are named in the log. */
 #define NAMES_MAX 10
@@ -35,7 +40,7 @@ static bool is_module(const char *module, void *arg)
 {
     const struct tenancy *tenancy = arg;
 
-    return supervisor_find(tenancy->supervisor, module) != NULL;
+    return units_find(tenancy->all, module) != NULL;
 }
 
 static void host_came_up(struct host *host _unused_, void *arg)
@@ -80,7 +85,7 @@ static void note_loaded(struct unit *unit, const struct wire_message *message)
     unit->file_id = file_id;
     log_notice("[%s] %s is another file than at the last reload: it runs the new one", unit->name,
                unit->settings->path);
-    supervisor_changed(unit->supervisor);
+    units_changed(unit->all);
 }
 
 /* Most messages are events of the unit's machine. */
@@ -102,6 +107,17 @@ static bool find_event(enum wire_type type, enum unit_event *ret_event)
             return true;
         }
     return false;
+}
+
+/* With the nearest key of all that may stand there. */
+static void option_error(struct unit *unit, const struct wire_message *message)
+{
+    struct config_errors *errors = &unit->all->check_errors;
+
+    check_add_option_error(errors, unit->settings, message);
+    /* Past the first check there is nobody to collect for. */
+    if (unit->state != UNIT_CHECKING && errors->texts.count > 0)
+        log_error("%s", errors->texts.items[errors->texts.count - 1]);
 }
 
 static void host_said(struct host *host, const struct wire_message *message, void *arg)
@@ -129,19 +145,19 @@ static void host_said(struct host *host, const struct wire_message *message, voi
         if (unit->option_errors++ >= check_errors_max(unit->settings))
             host_kill(host, "it told more errors than a section can have");
         else if (!(message->flags & WIRE_OPTION_PAST))
-            supervisor_option_error(unit, message);
+            option_error(unit, message);
         break;
     case WIRE_ACCEPTED:
     case WIRE_RESULT:
         /* Who has the result and then asks for health must not be shown how it was before. */
-        tenancy->supervisor->generation++;
-        request_answered(&tenancy->supervisor->requests, unit, message);
+        tenancy->all->generation++;
+        request_answered(tenancy->all->requests, unit, message);
         break;
     case WIRE_BUSY:
-        watchdog_expect(tenancy->supervisor->watchdog, message->deadline);
+        tenancy->all->owner->expects(message->deadline, tenancy->all->arg);
         break;
     case WIRE_NODE:
-        request_answered(&tenancy->supervisor->requests, unit, message);
+        request_answered(tenancy->all->requests, unit, message);
         break;
     case WIRE_OVERDUE:
         task_overdue(unit, message);
@@ -149,7 +165,7 @@ static void host_said(struct host *host, const struct wire_message *message, voi
     case WIRE_PROGRESS:
         string_copy(unit->activity, sizeof(unit->activity), message->text);
         text_clean_lines(unit->activity, sizeof(unit->activity));
-        supervisor_changed(tenancy->supervisor);
+        units_changed(tenancy->all);
         break;
     default:
         host_kill(host, "it sent an unexpected %s", wire_type_name(message->type));
@@ -161,7 +177,7 @@ static void host_told(void *arg)
 {
     struct tenancy *tenancy = arg;
 
-    tenancy->supervisor->generation++;
+    tenancy->all->generation++;
 }
 
 /* The tenant at fault, as the record of the crash or hang names it. NULL: unknown. */
@@ -232,24 +248,6 @@ static bool tell_once(const struct tenancy *tenancy, const struct unit *guilty,
     return true;
 }
 
-void tenancy_close_books(struct unit *unit, const struct host_end *end)
-{
-    struct supervisor *supervisor = unit->supervisor;
-    const struct scoreboard *board = host_scoreboard(unit->tenancy->host);
-    bool expected = !end || end->asked;
-    uint64_t lost;
-
-    if (!board)
-        return;
-    last_runs_close_board(supervisor->last_runs, unit->name, board, unit->slot);
-    lost =
-        counters_close(&unit->counters, board, unit->slot, end ? end->text : "the module stopped");
-    unit->jobs_lost += lost;
-    if (lost > 0)
-        log_line(expected ? LOG_LEVEL_NOTICE : LOG_LEVEL_ERROR, "[%s] %llu %s lost with its host",
-                 unit->name, (unsigned long long)lost, plural(lost, "job was", "jobs were"));
-}
-
 static void read_crash(struct unit *unit, bool told)
 {
     const struct scoreboard *board = host_scoreboard(unit->tenancy->host);
@@ -260,7 +258,7 @@ static void read_crash(struct unit *unit, bool told)
         return;
     crash_read(board, unit->slot, &unit->crash, &frames);
     unit->crashes += unit->crash.id > 0 && !unit->crash.hang;
-    symbols_look_up(unit->supervisor->symbols, unit, &frames, told);
+    symbols_look_up(unit->all->symbols, unit, &frames, told);
 }
 
 static void host_went(struct host *host, const struct host_end *end, void *arg)
@@ -289,13 +287,13 @@ static void host_went(struct host *host, const struct host_end *end, void *arg)
             continue;
         unit->attached = false;
         unit->hangs += end->hung && end->hung_slot == unit->slot;
-        requests_host_ended(&tenancy->supervisor->requests, unit, end->text);
+        requests_host_ended(tenancy->all->requests, unit, end->text);
         unit_handle(unit, UNIT_EVENT_HOST_ENDED, &input);
     }
-    supervisor_changed(tenancy->supervisor);
+    units_changed(tenancy->all);
 }
 
-const struct host_events tenancy_events = {
+const struct host_events host_reports = {
     .up = host_came_up,
     .message = host_said,
     .ended = host_went,

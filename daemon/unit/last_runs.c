@@ -15,6 +15,7 @@
 
 #include "base/array.h"
 #include "base/clock.h"
+#include "base/durable.h"
 #include "base/hash.h"
 #include "base/log.h"
 #include "base/text.h"

@@ -10,11 +10,15 @@
 #include <sys/random.h>
 
 #include "base/clock.h"
+#include "base/duration.h"
 #include "base/log.h"
 #include "base/shown.h"
 #include "base/text.h"
-#include "daemon/control/supervisor_internal.h"
 #include "daemon/loop/loop.h"
+#include "daemon/process/crash.h"
+#include "daemon/unit/policy.h"
+#include "daemon/unit/restart.h"
+#include "daemon/unit/units.h"
 
 void unit_set_reason(struct unit *unit, const char *format, ...)
 {
@@ -42,7 +46,7 @@ void unit_enter(struct unit *unit, enum unit_state state)
     unit->deferred[0] = '\0';
     log_debug("[%s] %s -> %s%s%s", unit->name, unit_state_name(before), unit_state_name(state),
               unit->reason[0] ? ": " : "", unit->reason);
-    supervisor_unit_changed(unit, before);
+    unit->all->owner->entered(unit, before, unit->all->arg);
 }
 
 void unit_become_down(struct unit *unit)
@@ -56,8 +60,7 @@ void unit_become_down(struct unit *unit)
 /* Without it the daemon does not get going. One that was ready once has a later fault. */
 static bool is_first_start(const struct unit *unit)
 {
-    return unit->supervisor->phase == PHASE_STARTING && unit->settings->essential &&
-           !unit->was_ready;
+    return unit->all->phase == PHASE_STARTING && unit->settings->essential && !unit->was_ready;
 }
 
 void unit_decide(struct unit *unit, const struct unit_end *end)
@@ -69,11 +72,11 @@ void unit_decide(struct unit *unit, const struct unit_end *end)
     size_t length = strlen(unit->reason);
 
     unit->ready_since = 0;
-    if (!unit->wanted || unit->supervisor->phase >= PHASE_STOPPING) {
+    if (!unit->wanted || unit->all->phase >= PHASE_STOPPING) {
         unit_become_down(unit);
         return;
     }
-    if (goal_is_restart(unit)) {
+    if (unit_is_to_restart(unit)) {
         log_about(end->event, end->told ? LOG_LEVEL_DEBUG : LOG_LEVEL_NOTICE,
                   "[%s] %s; it was about to restart", unit->name, unit->reason);
         unit_note_restart(unit, &unit->cause);
@@ -130,7 +133,7 @@ void unit_shorten_backoff(struct unit *unit)
     rewrite_restart(unit, delay / NSEC_PER_MSEC * NSEC_PER_MSEC);
     log_info("[%s] new settings: %s", unit->name, unit->reason);
     loop_timer_arm(unit->timer, MAX(unit->state_since + delay - clock_monotonic(), INT64_C(0)));
-    supervisor_changed(unit->supervisor);
+    units_changed(unit->all);
 }
 
 /* Notes that its next start is a restart for this cause. */

@@ -9,10 +9,9 @@
 #include "base/log.h"
 #include "base/shown.h"
 #include "base/text.h"
-#include "daemon/control/goal.h"
-#include "daemon/control/supervisor_internal.h"
 #include "daemon/loop/loop.h"
 #include "daemon/unit/tenancy.h"
+#include "daemon/unit/units.h"
 
 void unit_act_reload(struct unit *unit, const struct unit_input *input _unused_)
 {
@@ -45,7 +44,7 @@ static void restart(struct unit *unit, const char *why)
     string_copy(cause.text, sizeof(cause.text), why);
     unit->reloading = false;
     unit->deferred[0] = '\0';
-    goal_bounce(unit, &cause, unit->supervisor->reload_awaited);
+    unit->all->owner->restart(unit, &cause, unit->all->arg);
 }
 
 /* Whoever waits for the reload need not wait for that: all that can be done has been. What it waits for may become
@@ -59,7 +58,7 @@ void unit_act_deferred(struct unit *unit, const struct unit_input *input)
     text_clean_lines(unit->deferred, sizeof(unit->deferred));
     loop_timer_disarm(unit->timer);
     log_notice("[%s] takes its new options when %s", unit->name, unit->deferred);
-    supervisor_changed(unit->supervisor);
+    units_changed(unit->all);
 }
 
 /* The limit begins here, with this reload's own exchange of options. Until now the host may have waited for work, or been
@@ -71,7 +70,7 @@ void unit_act_reloading(struct unit *unit, const struct unit_input *input)
     unit->deferred[0] = '\0';
     unit->reloading = true;
     loop_timer_arm(unit->timer, unit->settings->reload_timeout);
-    supervisor_changed(unit->supervisor);
+    units_changed(unit->all);
 }
 
 void unit_act_reloaded(struct unit *unit, const struct unit_input *input)
@@ -85,7 +84,7 @@ void unit_act_reloaded(struct unit *unit, const struct unit_input *input)
     loop_timer_disarm(unit->timer);
     if (message->code == 0) {
         log_info("[%s] reloaded", unit->name);
-        supervisor_changed(unit->supervisor);
+        units_changed(unit->all);
     } else if (message->code == -EOPNOTSUPP) {
         restart(unit, "it takes new options only by a restart");
     } else if (message->code == -ENOMEM) {
@@ -109,7 +108,7 @@ void unit_act_reloaded(struct unit *unit, const struct unit_input *input)
             return;
         string_copy(cause.text, sizeof(cause.text), unit->reason);
         unit->give_up = true;
-        goal_fall(unit, &cause, unit->supervisor->reload_awaited);
+        unit->all->owner->fall(unit, &cause, unit->all->arg);
     }
 }
 

@@ -5,11 +5,17 @@
 #include <errno.h>
 
 #include "base/clock.h"
+#include "base/duration.h"
 #include "base/log.h"
-#include "daemon/control/supervisor_internal.h"
 #include "daemon/loop/loop.h"
+#include "daemon/process/host.h"
 #include "daemon/unit/check.h"
+#include "daemon/unit/policy.h"
+#include "daemon/unit/restart.h"
 #include "daemon/unit/tenancy.h"
+#include "daemon/unit/unit.h"
+#include "daemon/unit/units.h"
+#include "settings/errors.h"
 
 void unit_act_check(struct unit *unit, const struct unit_input *input _unused_)
 {
@@ -37,7 +43,7 @@ static void need_process(struct unit *unit)
 
     snprintf(cause.text, sizeof(cause.text), "module %.64s needs a new process for its host",
              unit->name);
-    tenancy_condemn(unit->tenancy, &cause, NULL);
+    unit->all->owner->condemn(unit->tenancy, &cause, unit->all->arg);
 }
 
 /* The configuration is not at fault. The start checks the module again. */
@@ -55,7 +61,7 @@ static void check_later(struct unit *unit, const char *text)
 
 static void add_check_error(struct unit *unit, const struct unit_input *input, const char *text)
 {
-    struct config_errors *errors = &unit->supervisor->check_errors;
+    struct config_errors *errors = &unit->all->check_errors;
     struct config_place place = check_place_of(unit->config, unit->settings, input->message);
     bool ended = input->end && !input->end->refused;
 
@@ -145,7 +151,7 @@ void unit_act_want_later(struct unit *unit, const struct unit_input *input)
 void unit_act_retry(struct unit *unit, const struct unit_input *input _unused_)
 {
     /* One that crashes again and again waits; its timer is armed anew when it is quiet no more. */
-    if (!unit->supervisor->quiet || unit->history.streak <= 1)
+    if (!unit->all->quiet || unit->history.streak <= 1)
         unit_enter(unit, UNIT_WAITING);
 }
 

@@ -7,9 +7,13 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/text.h"
-#include "daemon/control/supervisor_internal.h"
 #include "daemon/loop/loop.h"
+#include "daemon/process/crash.h"
+#include "daemon/process/host.h"
+#include "daemon/unit/restart.h"
 #include "daemon/unit/tenancy.h"
+#include "daemon/unit/unit.h"
+#include "daemon/unit/units.h"
 
 /* What a stop may take beside its drain and grace: fini, and messages on their way. */
 #define STOP_SLACK (2 * NSEC_PER_SEC)
@@ -41,7 +45,7 @@ static void finish_stop(struct unit *unit)
         return;
     }
     unit->ready_since = 0;
-    if (unit->wanted && !unit->give_up && unit->supervisor->phase < PHASE_STOPPING) {
+    if (unit->wanted && !unit->give_up && unit->all->phase < PHASE_STOPPING) {
         unit_note_restart(unit, &unit->cause);
         unit_enter(unit, UNIT_WAITING);
     } else {
@@ -110,7 +114,7 @@ void unit_act_gave_up(struct unit *unit, const struct unit_input *input)
     restart_note(&unit->next_restart, CAUSE_FAILURE, input->message->text, NULL);
     unit->failed_running = true;
     /* A restart that is to come anyway stays what it is. */
-    if (!goal_is_restart(unit))
+    if (!unit_is_to_restart(unit))
         set_cause(unit, CAUSE_FAILURE, unit->reason);
     send_stop(unit);
 }

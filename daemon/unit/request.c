@@ -8,8 +8,10 @@
 #include "base/clock.h"
 #include "base/shown.h"
 #include "base/text.h"
+#include "daemon/process/host.h"
 #include "daemon/unit/tenancy.h"
 #include "daemon/unit/unit.h"
+#include "wire/message.h"
 
 struct request {
     struct list list;

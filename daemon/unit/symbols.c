@@ -11,10 +11,11 @@
 #include "base/list.h"
 #include "base/log.h"
 #include "base/text.h"
-#include "daemon/control/supervisor_internal.h"
 #include "daemon/loop/loop.h"
 #include "daemon/process/host.h"
-#include "daemon/unit/unit.h"
+#include "daemon/unit/restart.h"
+#include "daemon/unit/units.h"
+#include "wire/message.h"
 
 #define PROGRAM "reeve-symbols"
 
@@ -50,7 +51,7 @@ struct known {
 };
 
 struct symbols {
-    struct supervisor *supervisor;
+    struct units *units;
     char *program;
     struct known known[KNOWN_MAX];
     unsigned next_known; /* to be overwritten */
@@ -105,13 +106,13 @@ static void tell(struct unit *unit, const char *text, bool told)
     string_copy(unit->crash.frames, sizeof(unit->crash.frames), text);
     restart_name_frames(&unit->next_restart, unit->crash.id, text);
     restart_name_frames(&unit->last_restart, unit->crash.id, text);
-    supervisor_changed(unit->supervisor);
+    units_changed(unit->all);
 }
 
 /* From the innermost frame outwards. */
 static void all_answered(struct job *job)
 {
-    struct unit *unit = supervisor_find(job->symbols->supervisor, job->module);
+    struct unit *unit = units_find(job->symbols->units, job->module);
     struct text text = {0};
     char *whole;
 
@@ -166,19 +167,19 @@ static void host_message(struct host *host, const struct wire_message *message, 
 static void host_ended(struct host *host _unused_, const struct host_end *end, void *arg)
 {
     struct job *job = arg;
-    struct supervisor *supervisor = job->symbols->supervisor;
+    struct units *units = job->symbols->units;
 
     if (!end->asked)
         log_warning("[%s] no symbols for its stack: %s: %s", job->module, PROGRAM, end->text);
     job_free(job);
     /* Its end may be what the daemon's waits for. */
-    supervisor_changed(supervisor);
+    units_changed(units);
 }
 
 static void job_late(void *arg)
 {
     struct job *job = arg;
-    struct supervisor *supervisor = job->symbols->supervisor;
+    struct units *units = job->symbols->units;
 
     if (!job->symbols->ending) {
         host_kill(job->host, "it did not answer in time");
@@ -187,7 +188,7 @@ static void job_late(void *arg)
     /* One that reads from a disk that hangs does not end when it is killed. */
     log_warning("[%s] no symbols for its stack: %s did not answer in time", job->module, PROGRAM);
     job_free(job);
-    supervisor_changed(supervisor);
+    units_changed(units);
 }
 
 /* The user that the module runs as, or an even lesser one, and of all files only its own: the .so
@@ -211,7 +212,7 @@ static int limit_job(struct host *host, const struct config_module *settings)
 static struct job *job_create(struct symbols *symbols, const struct unit *unit, char *key)
 {
     static const struct host_events events = {host_up, host_message, host_ended};
-    struct supervisor *supervisor = symbols->supervisor;
+    struct units *units = symbols->units;
     struct host_options options = {
         .name = unit->name,
         .program = symbols->program,
@@ -231,9 +232,8 @@ static struct job *job_create(struct symbols *symbols, const struct unit *unit, 
     list_append(&symbols->jobs, &job->list);
     job->module = strdup(unit->name);
     job->crash_id = unit->crash.id;
-    if (!job->module || loop_timer_create(supervisor->loop, job_late, job, &job->timer) < 0 ||
-        host_create(supervisor->loop, supervisor->spawner, &options, &events, job, &job->host) <
-            0 ||
+    if (!job->module || loop_timer_create(units->loop, job_late, job, &job->timer) < 0 ||
+        host_create(units->loop, units->spawner, &options, &events, job, &job->host) < 0 ||
         limit_job(job->host, unit->settings) < 0) {
         job_free(job);
         return NULL;
@@ -248,7 +248,7 @@ void symbols_look_up(struct symbols *symbols, struct unit *unit, const struct cr
     struct job *job;
     char *key;
 
-    if (frames->count == 0 || symbols->supervisor->phase >= PHASE_STOPPING)
+    if (frames->count == 0 || symbols->units->phase >= PHASE_STOPPING)
         return;
     key = make_key(unit);
     known = key ? find_known(symbols, key) : NULL;
@@ -266,19 +266,18 @@ void symbols_look_up(struct symbols *symbols, struct unit *unit, const struct cr
     host_start(job->host);
 }
 
-int symbols_create(struct supervisor *supervisor, struct symbols **ret_symbols)
+int symbols_create(struct units *units, struct symbols **ret_symbols)
 {
-    const char *slash = strrchr(supervisor->host_program, '/');
+    const char *slash = strrchr(units->host_program, '/');
     struct symbols *symbols = calloc(1, sizeof(*symbols));
 
     if (!symbols)
         return -ENOMEM;
-    symbols->supervisor = supervisor;
+    symbols->units = units;
     list_init(&symbols->jobs);
     /* It lies beside reeve-host. */
-    symbols->program =
-        format_new("%.*s" PROGRAM, slash ? (int)(slash - supervisor->host_program) + 1 : 0,
-                   supervisor->host_program);
+    symbols->program = format_new(
+        "%.*s" PROGRAM, slash ? (int)(slash - units->host_program) + 1 : 0, units->host_program);
     if (!symbols->program) {
         free(symbols);
         return -ENOMEM;

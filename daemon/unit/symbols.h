@@ -10,11 +10,11 @@
 
 #include "daemon/process/crash.h"
 
-struct supervisor;
+struct units;
 struct symbols;
 struct unit;
 
-int symbols_create(struct supervisor *supervisor, struct symbols **ret_symbols);
+int symbols_create(struct units *units, struct symbols **ret_symbols);
 void symbols_destroy(struct symbols *symbols);
 
 /*

@@ -5,50 +5,52 @@
 #include <string.h>
 
 #include "base/hash.h"
+#include "base/log.h"
 #include "base/macro.h"
-#include "daemon/control/goal.h"
-#include "daemon/control/supervisor_internal.h"
+#include "base/text.h"
+#include "daemon/unit/counters.h"
 #include "daemon/unit/last_runs.h"
 #include "daemon/unit/unit.h"
+#include "daemon/unit/units.h"
 
 _Static_assert(CONFIG_TENANTS_MAX == SCOREBOARD_MODULES, "each tenant has a record");
 
-static struct list *find_bucket(struct supervisor *supervisor, const char *name)
+static struct list *find_bucket(struct units *units, const char *name)
 {
-    return &supervisor->tenancy_names[hash_text(name) % NAME_BUCKETS];
+    return &units->tenancy_names[hash_text(name) % NAME_BUCKETS];
 }
 
-struct tenancy *tenancy_find(struct supervisor *supervisor, const char *name)
+struct tenancy *tenancy_find(struct units *units, const char *name)
 {
     struct tenancy *tenancy;
 
-    LIST_FOREACH (tenancy, find_bucket(supervisor, name), name_list)
+    LIST_FOREACH (tenancy, find_bucket(units, name), name_list)
         if (strcmp(host_name(tenancy->host), name) == 0)
             return tenancy;
     return NULL;
 }
 
-static struct tenancy *make_tenancy(struct supervisor *supervisor, const struct unit *unit)
+static struct tenancy *make_tenancy(struct units *units, const struct unit *unit)
 {
     struct tenancy *tenancy = calloc(1, sizeof(*tenancy));
     struct host_options options = {
         .name = unit->settings->host,
-        .program = supervisor->host_program,
-        .directory = supervisor->places.state,
+        .program = units->host_program,
+        .directory = units->places.state,
         .grace = unit->settings->grace,
     };
 
     if (!tenancy)
         return NULL;
-    tenancy->supervisor = supervisor;
+    tenancy->all = units;
     list_init(&tenancy->units);
-    if (host_create(supervisor->loop, supervisor->spawner, &options, &tenancy_events, tenancy,
+    if (host_create(units->loop, units->spawner, &options, units->host_events, tenancy,
                     &tenancy->host) < 0) {
         free(tenancy);
         return NULL;
     }
-    list_append(&supervisor->tenancies, &tenancy->list);
-    list_append(find_bucket(supervisor, options.name), &tenancy->name_list);
+    list_append(&units->tenancies, &tenancy->list);
+    list_append(find_bucket(units, options.name), &tenancy->name_list);
     return tenancy;
 }
 
@@ -62,12 +64,22 @@ struct unit *tenancy_find_slot(const struct tenancy *tenancy, uint32_t slot)
     return NULL;
 }
 
-int tenancy_join(struct supervisor *supervisor, struct unit *unit)
+unsigned tenancies_foreign(const struct units *units)
 {
-    struct tenancy *tenancy = tenancy_find(supervisor, unit->settings->host);
+    const struct tenancy *tenancy;
+    unsigned count = 0;
+
+    LIST_FOREACH (tenancy, &units->tenancies, list)
+        count += host_is_foreign(tenancy->host);
+    return count;
+}
+
+static int join(struct units *units, struct unit *unit)
+{
+    struct tenancy *tenancy = tenancy_find(units, unit->settings->host);
 
     if (!tenancy)
-        tenancy = make_tenancy(supervisor, unit);
+        tenancy = make_tenancy(units, unit);
     if (!tenancy)
         return -ENOMEM;
     list_append(&tenancy->units, &unit->tenancy_list);
@@ -75,12 +87,28 @@ int tenancy_join(struct supervisor *supervisor, struct unit *unit)
     return 0;
 }
 
-void tenancy_leave(struct unit *unit)
+int tenancy_add_unit(struct units *units, struct config *config,
+                     const struct config_module *settings, struct unit **ret_unit)
+{
+    struct unit *unit;
+    int r = unit_create(units->loop, config, settings, &unit);
+
+    if (r < 0)
+        return r;
+    r = join(units, unit);
+    if (r < 0) {
+        unit_destroy(unit);
+        return r;
+    }
+    units_add(units, unit);
+    *ret_unit = unit;
+    return 0;
+}
+
+static void leave(struct unit *unit)
 {
     struct tenancy *tenancy = unit->tenancy;
 
-    if (!tenancy)
-        return;
     list_remove(&unit->tenancy_list);
     unit->tenancy = NULL;
     if (!list_is_empty(&tenancy->units)) {
@@ -92,6 +120,13 @@ void tenancy_leave(struct unit *unit)
     host_destroy(tenancy->host);
     loaded_clear(&tenancy->loaded);
     free(tenancy);
+}
+
+void tenancy_remove_unit(struct unit *unit)
+{
+    leave(unit);
+    units_remove(unit);
+    unit_destroy(unit);
 }
 
 /* Where the tenants' .so files are: a host that may read only some paths must read these. */
@@ -201,30 +236,6 @@ bool tenancy_has_room(const struct unit *unit)
     return r == 0 || (r == -EEXIST && is_tenants(tenancy, slot));
 }
 
-void tenancy_condemn(struct tenancy *tenancy, const struct cause *cause, struct awaited *awaited)
-{
-    struct unit *unit;
-
-    if (tenancy->condemned || host_state(tenancy->host) == HOST_ABSENT ||
-        host_state(tenancy->host) == HOST_ENDING)
-        return;
-    tenancy->condemned = true;
-    LIST_FOREACH (unit, &tenancy->units, tenancy_list)
-        if (unit->attached)
-            goal_bounce(unit, cause, awaited);
-}
-
-void tenancy_make_room(struct unit *unit)
-{
-    struct cause cause = {.code = -ECANCELED, .kind = CAUSE_RELOAD};
-
-    if (tenancy_has_room(unit) || host_is_foreign(unit->tenancy->host))
-        return;
-    snprintf(cause.text, sizeof(cause.text), "module %.64s needs a new process for its host",
-             unit->name);
-    tenancy_condemn(unit->tenancy, &cause, NULL);
-}
-
 void tenancy_attach(struct unit *unit)
 {
     struct tenancy *tenancy = unit->tenancy;
@@ -308,10 +319,10 @@ void tenancy_send_module(struct unit *unit, enum wire_type how)
     for (size_t i = 0; i < settings->option_count; i++)
         host_send_option(host, unit->slot, &settings->options[i]);
     if (how == WIRE_START) {
-        last_runs_each(unit->supervisor->last_runs, unit->name, send_last_run, unit);
+        last_runs_each(unit->all->last_runs, unit->name, send_last_run, unit);
         /* Also when this start fails, and another one follows by itself. */
         if (was_started_by_person(unit))
-            last_runs_revive(unit->supervisor->last_runs, unit->name);
+            last_runs_revive(unit->all->last_runs, unit->name);
         unit->was_down = unit->revived = false;
     }
     message = (struct wire_message){.type = how,
@@ -319,4 +330,22 @@ void tenancy_send_module(struct unit *unit, enum wire_type how)
                                     .number = unit->reload_number,
                                     .timeout = settings->reload_timeout};
     host_send(host, &message);
+}
+
+void tenancy_close_books(struct unit *unit, const struct host_end *end)
+{
+    struct units *units = unit->all;
+    const struct scoreboard *board = host_scoreboard(unit->tenancy->host);
+    bool expected = !end || end->asked;
+    uint64_t lost;
+
+    if (!board)
+        return;
+    last_runs_close_board(units->last_runs, unit->name, board, unit->slot);
+    lost =
+        counters_close(&unit->counters, board, unit->slot, end ? end->text : "the module stopped");
+    unit->jobs_lost += lost;
+    if (lost > 0)
+        log_line(expected ? LOG_LEVEL_NOTICE : LOG_LEVEL_ERROR, "[%s] %llu %s lost with its host",
+                 unit->name, (unsigned long long)lost, plural(lost, "job was", "jobs were"));
 }

@@ -12,8 +12,7 @@
 #include "daemon/unit/loaded.h"
 
 struct cause;
-struct awaited;
-struct supervisor;
+struct units;
 struct unit;
 
 /* A record that was half-written at the last look, and since when; since 0: none. */
@@ -24,10 +23,10 @@ struct torn_record {
 };
 
 struct tenancy {
-    struct list list;      /* in the supervisor */
+    struct list list;      /* among all */
     struct list name_list; /* there, too, with those whose names look alike */
-    struct supervisor *supervisor;
-    struct list units;
+    struct units *all;
+    struct list units; /* those that live in it */
     struct host *host;
     struct loaded loaded;    /* by the host's present process */
     bool condemned;          /* that process takes nobody any more: it ends with its last tenant */
@@ -47,19 +46,20 @@ struct tenancy {
 };
 
 /* The one of that host's name, or NULL. */
-struct tenancy *tenancy_find(struct supervisor *supervisor, const char *name);
+struct tenancy *tenancy_find(struct units *units, const char *name);
 
 /* The unit that the present process runs in the slot, or NULL. */
 struct unit *tenancy_find_slot(const struct tenancy *tenancy, uint32_t slot);
 
-/* tenancy_events.c: what the tenancy, as the argument, makes of what its host does. */
-extern const struct host_events tenancy_events;
+/* How many hosts speak another wire version than we do. */
+unsigned tenancies_foreign(const struct units *units);
 
-/* Puts a unit into the tenancy of its settings' host, which is made if need be. Returns 0 or
- * -ENOMEM. */
-int tenancy_join(struct supervisor *supervisor, struct unit *unit);
-/* Takes it out; the last to leave takes the tenancy along. The unit must not be attached. */
-void tenancy_leave(struct unit *unit);
+/* A new unit, in the tenancy of its settings' host, which is made if need be. Takes a reference to config.
+ * dependencies_link() must follow. Returns 0 or -ENOMEM. */
+int tenancy_add_unit(struct units *units, struct config *config,
+                     const struct config_module *settings, struct unit **ret_unit);
+/* The unit goes away; the last to leave takes the tenancy along. It must not be attached. */
+void tenancy_remove_unit(struct unit *unit);
 
 /* Whether the host's present process, if it has one, could run a module with these settings: it has the
  * limits, can read the file, and has loaded nothing that is in the way. */
@@ -71,13 +71,6 @@ bool tenancy_needs_slot(const struct tenancy *tenancy, const struct config_modul
 
 /* Whether the unit could be attached now: there is no process, or one that suits and takes tenants. */
 bool tenancy_has_room(const struct unit *unit);
-
-/* The present process, if there is one, is to end: whoever is in it is stopped, to start again in the
- * next one. */
-void tenancy_condemn(struct tenancy *tenancy, const struct cause *cause, struct awaited *awaited);
-
-/* The unit may start, and nothing but the process of its host is in the way: it is condemned. */
-void tenancy_make_room(struct unit *unit);
 
 /*
  * Makes the unit part of the host's present process, in a slot of its own, starting one if there is none.

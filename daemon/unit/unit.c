@@ -6,10 +6,7 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "daemon/control/awaited.h"
-#include "daemon/control/supervisor_internal.h"
 #include "daemon/loop/loop.h"
-#include "daemon/unit/tenancy.h"
 
 static const char *const state_names[] = {
     [UNIT_STOPPED] = "stopped",   [UNIT_CHECKING] = "checking", [UNIT_WAITING] = "waiting",
@@ -58,14 +55,13 @@ int unit_set_settings(struct unit *unit, struct config *config,
     return 0;
 }
 
-int unit_create(struct supervisor *supervisor, struct config *config,
-                const struct config_module *settings, struct unit **ret_unit)
+int unit_create(struct loop *loop, struct config *config, const struct config_module *settings,
+                struct unit **ret_unit)
 {
     struct unit *unit = calloc(1, sizeof(*unit));
 
     if (!unit)
         return -ENOMEM;
-    unit->supervisor = supervisor;
     unit->state_since = clock_monotonic();
     unit->was_down = true;
     list_init(&unit->list);
@@ -76,41 +72,36 @@ int unit_create(struct supervisor *supervisor, struct config *config,
     list_init(&unit->pace_list);
     unit->name = strdup(settings->name);
     if (!unit->name || unit_set_settings(unit, config, settings) < 0 ||
-        loop_timer_create(supervisor->loop, timer_expired, unit, &unit->timer) < 0 ||
-        tenancy_join(supervisor, unit) < 0) {
+        loop_timer_create(loop, timer_expired, unit, &unit->timer) < 0) {
         unit_destroy(unit);
         return -ENOMEM;
     }
-    list_append(&supervisor->units, &unit->list);
-    list_append(supervisor_name_bucket(supervisor, unit->name), &unit->name_list);
     *ret_unit = unit;
     return 0;
-}
-
-void unit_leave(struct unit *unit)
-{
-    unit->supervisor->leaving += !unit->removed;
-    unit->removed = true;
 }
 
 void unit_destroy(struct unit *unit)
 {
     if (!unit)
         return;
-    unit->supervisor->leaving -= unit->removed;
-    awaited_forget(unit);
-    pace_end(&unit->supervisor->pace, unit);
-    if (unit->supervisor->begun_last == unit)
-        unit->supervisor->begun_last = NULL;
-    tenancy_leave(unit);
-    dependencies_unlink(unit);
+    dependencies_unlink(&unit->dependents);
     dependencies_free(unit->edges, unit->edge_count);
-    list_remove(&unit->name_list);
-    list_remove(&unit->list);
     loop_timer_destroy(unit->timer);
     policy_history_free(&unit->history);
     counters_free(&unit->counters);
     config_free(unit->config);
     free(unit->name);
     free(unit);
+}
+
+bool unit_goes_down(const struct unit *unit)
+{
+    return unit->removed || unit->goal == GOAL_DOWN ||
+           (unit->state == UNIT_STOPPING && !unit->wanted);
+}
+
+bool unit_is_to_restart(const struct unit *unit)
+{
+    return unit->goal == GOAL_BOUNCE &&
+           (unit->cause.kind == CAUSE_OPERATOR || unit->cause.kind == CAUSE_RELOAD);
 }

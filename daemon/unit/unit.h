@@ -13,20 +13,35 @@
 #include <stdint.h>
 
 #include "base/list.h"
-#include "daemon/control/goal.h"
 #include "daemon/process/crash.h"
 #include "daemon/unit/cause.h"
 #include "daemon/unit/counters.h"
-#include "daemon/unit/dependencies.h"
+#include "daemon/unit/dependency.h"
 #include "daemon/unit/policy.h"
 #include "daemon/unit/restart.h"
 #include "settings/config.h"
 
 struct host_end;
+struct loop;
 struct loop_timer;
-struct supervisor;
+struct units;
 struct tenancy;
 struct wire_message;
+
+/* The stop for which a unit waits. */
+enum goal {
+    GOAL_NONE,
+    GOAL_DOWN,   /* and it stays down */
+    GOAL_BOUNCE, /* and it starts again */
+};
+
+/* How a unit that waits for others stands; the worst of what it waits for counts. */
+enum dependencies_wait {
+    WAIT_MAY,   /* it may start now */
+    WAIT_MOVES, /* something that it waits for is on its way and will come to rest */
+    WAIT_LATER, /* something waits out its backoff: that can take minutes */
+    WAIT_NEVER, /* something that it requires does not run, and nothing moves it */
+};
 
 enum unit_state {
     UNIT_STOPPED,
@@ -69,9 +84,9 @@ struct unit_input {
 };
 
 struct unit {
-    struct list list;         /* in the supervisor, in the configuration's order */
+    struct list list;         /* among all, in the configuration's order */
     struct list tenancy_list; /* in its tenancy */
-    struct supervisor *supervisor;
+    struct units *all;
     struct tenancy *tenancy;
     uint32_t slot;
     /* Part of the host's present incarnation: what happens to the host happens to it. */
@@ -84,14 +99,14 @@ struct unit {
     /* The .so that its path names: as the host has loaded it, else as the configuration was read. */
     struct file_id file_id;
 
-    struct list name_list;    /* in the supervisor, with those whose names look alike */
+    struct list name_list;    /* there, with those whose names look alike */
     struct dependency *edges; /* to what it requires and comes after */
     size_t edge_count;
     struct list dependents;    /* the edges that lead to it */
     struct list awaited_items; /* its parts in awaited_list */
-    struct list pace_list;     /* in the supervisor's pace, while it counts there */
+    struct list pace_list;     /* in the pace of starts and stops, while it counts there */
     int64_t paced_at;          /* when it began to */
-    /* tree.c: what it waits for, as found at this generation of the supervisor. */
+    /* dependencies.c: what it waits for, as found at this generation of all. */
     uint64_t looked_at;
     enum dependencies_wait wait;
     const struct unit *culprit;
@@ -134,13 +149,14 @@ struct unit {
     struct loop_timer *timer;
 };
 
-/* Takes a reference to config; dependencies_link() must follow. Returns 0 or -ENOMEM. */
-int unit_create(struct supervisor *supervisor, struct config *config,
-                const struct config_module *settings, struct unit **ret_unit);
+/*
+ * A record of its own, which is none of the units yet: tenancy_add_unit() makes it one. Takes a reference to config.
+ * Returns 0 or -ENOMEM.
+ */
+int unit_create(struct loop *loop, struct config *config, const struct config_module *settings,
+                struct unit **ret_unit);
+/* NULL does nothing. It must be none of the units any more. */
 void unit_destroy(struct unit *unit);
-
-/* It is no longer configured, or elsewhere. */
-void unit_leave(struct unit *unit);
 
 /* New settings from a new configuration, to be used from now on; dependencies_link() must follow. Returns 0 or
  * -ENOMEM, and then the old ones stay. */
@@ -164,6 +180,13 @@ const char *unit_state_name(enum unit_state state);
 
 /* The same behind "it is". */
 const char *unit_state_words(enum unit_state state);
+
+/* Whether it stops, or is about to, and does not come back by itself. */
+bool unit_goes_down(const struct unit *unit);
+
+/* Whether it is to be stopped and started again since a person or a reload has asked for it now, rather than at its own
+ * pace. */
+bool unit_is_to_restart(const struct unit *unit);
 
 /* Neither ready nor at rest. */
 static inline bool unit_is_moving(const struct unit *unit)

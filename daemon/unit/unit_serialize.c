@@ -10,10 +10,13 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "daemon/control/supervisor_internal.h"
 #include "daemon/loop/loop.h"
+#include "daemon/process/host.h"
+#include "daemon/unit/counters.h"
 #include "daemon/unit/counters_serialize.h"
+#include "daemon/unit/policy.h"
 #include "daemon/unit/tenancy.h"
+#include "daemon/unit/units.h"
 
 #define UNIT(kind, member) SERIALIZE_MEMBER(kind, struct unit, member, #member)
 /* The crash's id is not handed over: no lookup of symbols survives the upgrade. */

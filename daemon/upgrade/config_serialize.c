@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "daemon/upgrade/config_serialize.h"
+#include "base/text.h"
+#include "settings/errors.h"
 
 #include <limits.h>
 #include <string.h>

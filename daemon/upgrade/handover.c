@@ -9,6 +9,8 @@
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "base/text.h"
+#include "daemon/control/supervisor.h"
 #include "daemon/control/supervisor_serialize.h"
 #include "daemon/edge/edge.h"
 #include "daemon/upgrade/config_serialize.h"

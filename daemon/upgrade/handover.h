@@ -6,8 +6,8 @@
 #ifndef REEVE_DAEMON_UPGRADE_HANDOVER_H
 #define REEVE_DAEMON_UPGRADE_HANDOVER_H
 
-#include "daemon/places.h"
 #include "daemon/serialize/fields.h"
+#include "daemon/start/places.h"
 #include "wire/scoreboard.h"
 
 struct config;

@@ -12,6 +12,7 @@
 #include "base/duration.h"
 #include "base/fd.h"
 #include "base/shown.h"
+#include "base/text.h"
 #include "daemon/loop/descriptors.h"
 #include "daemon/loop/loop.h"
 #include "daemon/process/orphan.h"

@@ -13,10 +13,12 @@
 #include "base/list.h"
 #include "base/log.h"
 #include "base/shown.h"
+#include "daemon/control/supervisor.h"
 #include "daemon/control/supervisor_serialize.h"
 #include "daemon/loop/descriptors.h"
 #include "daemon/loop/loop.h"
 #include "daemon/process/host_serialize.h"
+#include "daemon/upgrade/handover.h"
 #include "daemon/upgrade/successor.h"
 #include "wire/message.h"
 

@@ -63,12 +63,14 @@
  *     expect-body = "status":"ok"
  *     check.every = 1min
  */
+#include <curl/curl.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "modules/httpcheck/httpcheck.h"
+#include "modules/httpcheck/httpcheck_fetch.h"
+#include "modules/httpcheck/httpcheck_report.h"
 
 static int check(struct rv_context *ctx, void *state)
 {

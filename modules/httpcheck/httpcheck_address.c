@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: MIT */
+#include <curl/curl.h>
 #include <errno.h>
 #include <locale.h>
+#include <reeve/module.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
-#include "modules/httpcheck/httpcheck.h"
+#include "modules/httpcheck/httpcheck_address.h"
 
 /* libcurl has it since 7.88; an older one gives the name as it is written. */
 #ifndef CURLU_PUNYCODE

@@ -9,7 +9,9 @@
 #include <strings.h>
 #include <sys/socket.h>
 
-#include "modules/httpcheck/httpcheck_transfer.h"
+#include "modules/httpcheck/httpcheck_fetch.h"
+#include "modules/httpcheck/httpcheck_resolve.h"
+#include "modules/httpcheck/httpcheck_verdict.h"
 
 #define REDIRECTS_MAX 5
 

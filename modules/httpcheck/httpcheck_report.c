@@ -11,7 +11,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "modules/httpcheck/httpcheck.h"
+#include "modules/httpcheck/httpcheck_report.h"
 
 /* How much of a reason a text shows, so that one always fits beside its URL; and of a URL in the log, which has room for more. */
 #define REASON_SIZE  224

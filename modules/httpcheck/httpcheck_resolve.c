@@ -28,7 +28,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-#include "modules/httpcheck/httpcheck.h"
+#include "modules/httpcheck/httpcheck_resolve.h"
 
 /* A stack counts as memory of the module's, which may be bounded. */
 #define STACK_SIZE ((size_t)512 * 1024)

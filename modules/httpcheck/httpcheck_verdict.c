@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "modules/httpcheck/httpcheck_transfer.h"
+#include "modules/httpcheck/httpcheck_verdict.h"
 
 /* How much of a body is looked at. */
 #define BODY_MAX ((size_t)1024 * 1024)

@@ -81,15 +81,15 @@ void world_init(struct world *world)
     *world = (struct world){.loop = loop};
     fuzz_check(supervisor_create(loop, &options, config_ref(config), &world->supervisor) == 0,
                "no supervisor");
-    world->supervisor->phase = PHASE_RUNNING;
+    world->supervisor->units.phase = PHASE_RUNNING;
     world->supervisor->started_at = clock_monotonic();
-    LIST_FOREACH (unit, &world->supervisor->units, list) {
+    LIST_FOREACH (unit, &world->supervisor->units.list, list) {
         unit->state = UNIT_READY;
         unit->wanted = unit->attached = true;
         unit->starts = 1;
         unit->ready_since = clock_monotonic();
     }
-    LIST_FOREACH (tenancy, &world->supervisor->tenancies, list)
+    LIST_FOREACH (tenancy, &world->supervisor->units.tenancies, list)
         fake_host(world, tenancy->host, i++);
     fuzz_check(i == WORLD_HOSTS, "%zu hosts", i);
     world->edge = (struct edge){.loop = loop, .supervisor = world->supervisor};

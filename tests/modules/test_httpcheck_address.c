@@ -8,7 +8,9 @@
 
 #include <cmocka.h>
 
-#include "modules/httpcheck/httpcheck.h"
+#include <reeve/module.h>
+
+#include "modules/httpcheck/httpcheck_address.h"
 
 static const char *const web[] = {"http", "https", NULL};
 

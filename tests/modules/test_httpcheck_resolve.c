@@ -13,7 +13,7 @@
 
 #include <cmocka.h>
 
-#include "modules/httpcheck/httpcheck.h"
+#include "modules/httpcheck/httpcheck_resolve.h"
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t changed = PTHREAD_COND_INITIALIZER;

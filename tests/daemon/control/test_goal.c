@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Goals, the tree and awaited_list without processes: units whose hosts are played here. Random graphs, requests
+ * Goals, dependencies and what is awaited, without processes: units whose hosts are played here. Random graphs, requests
  * and failures; after each step the order holds, and when nothing is left to happen everybody has been told
  * and every unit is where it should be. REEVE_SEED repeats a walk.
  */
@@ -9,10 +9,9 @@
 #include "base/log.h"
 #include "daemon/control/awaited.h"
 #include "daemon/control/operate.h"
-#include "daemon/control/supervisor_internal.h"
 #include "daemon/unit/dependencies.h"
 #include "daemon/unit/tenancy.h"
-#include "daemon/unit/unit.h"
+#include "daemon/unit/units.h"
 #include "tests/support/dice.h"
 
 #define UNITS 6
@@ -21,7 +20,7 @@
 
 /* What the files under test call, and a supervisor would do. */
 void __wrap_unit_handle(struct unit *unit, enum unit_event event, const struct unit_input *input);
-void __wrap_supervisor_changed(struct supervisor *supervisor);
+void __wrap_units_changed(struct units *of);
 bool __wrap_tenancy_has_room(const struct unit *unit);
 const struct scoreboard *__wrap_host_scoreboard(const struct host *host);
 int __wrap_loop_timer_create(struct loop *loop, void (*fn)(void *), void *arg,
@@ -30,7 +29,8 @@ void __wrap_loop_timer_arm(struct loop_timer *timer, int64_t ns);
 void __wrap_loop_timer_destroy(struct loop_timer *timer);
 int64_t __wrap_loop_timer_due(const struct loop_timer *timer);
 
-static struct supervisor supervisor;
+static struct units all;
+static struct operations operations;
 static struct unit units[UNITS];
 static struct config_module settings[UNITS];
 static char names[UNITS][2];
@@ -61,7 +61,7 @@ static void check(bool holds, const char *what, const struct unit *unit)
 static void enter(struct unit *unit, enum unit_state state)
 {
     unit->state = state;
-    supervisor.generation++;
+    all.generation++;
     if (state == UNIT_BACKOFF || unit_is_down(unit))
         awaited_note(unit);
 }
@@ -117,7 +117,7 @@ void __wrap_unit_handle(struct unit *unit, enum unit_event event, const struct u
         start(unit);
 }
 
-void __wrap_supervisor_changed(struct supervisor *of)
+void __wrap_units_changed(struct units *of)
 {
     of->generation++;
 }
@@ -145,7 +145,7 @@ int __wrap_loop_timer_create(struct loop *loop, void (*fn)(void *), void *arg,
 void __wrap_loop_timer_arm(struct loop_timer *timer, int64_t ns)
 {
     (void)timer;
-    check(ns > 0, "an errand without time", NULL);
+    check(ns > 0, "awaited without time", NULL);
 }
 
 int64_t __wrap_loop_timer_due(const struct loop_timer *timer)
@@ -163,26 +163,19 @@ void __wrap_loop_timer_destroy(struct loop_timer *timer)
 
 static void make_world(void)
 {
-    supervisor = (struct supervisor){.phase = PHASE_RUNNING, .generation = 1};
-    list_init(&supervisor.units);
-    list_init(&supervisor.awaited_list);
-    for (size_t i = 0; i < NAME_BUCKETS; i++)
-        list_init(&supervisor.names[i]);
-    operations_init(&supervisor.operations);
+    all = (struct units){.phase = PHASE_RUNNING, .generation = 1};
+    units_init(&all);
+    operations_init(&operations, &all);
     for (size_t i = 0; i < UNITS; i++) {
         struct unit *unit = &units[i];
 
         names[i][0] = (char)('a' + i);
         settings[i] =
             (struct config_module){.name = names[i], .drain = 1, .start_timeout = INT64_MAX};
-        tenancies[i] = (struct tenancy){.supervisor = &supervisor};
+        tenancies[i] = (struct tenancy){.all = &all};
         list_init(&tenancies[i].units);
-        *unit = (struct unit){.name = names[i],
-                              .settings = &settings[i],
-                              .supervisor = &supervisor,
-                              .tenancy = &tenancies[i]};
-        list_append(&supervisor.units, &unit->list);
-        list_append(supervisor_name_bucket(&supervisor, unit->name), &unit->name_list);
+        *unit = (struct unit){.name = names[i], .settings = &settings[i], .tenancy = &tenancies[i]};
+        units_add(&all, unit);
         list_init(&unit->dependents);
         list_init(&unit->awaited_items);
     }
@@ -199,24 +192,24 @@ static void link_world(void)
     for (size_t i = 0; i < UNITS; i++)
         assert_int_equal(
             dependencies_create(&units[i], &settings[i], &units[i].edges, &units[i].edge_count), 0);
-    dependencies_link(&supervisor);
+    dependencies_link(&all);
 }
 
 static void destroy_world(void)
 {
-    operations_finish(&supervisor.operations);
+    operations_finish(&operations);
     for (size_t i = 0; i < UNITS; i++) {
-        dependencies_unlink(&units[i]);
+        dependencies_unlink(&units[i].dependents);
         dependencies_free(units[i].edges, units[i].edge_count);
         strings_free(&settings[i].requires);
         strings_free(&settings[i].after);
     }
-    assert_true(list_is_empty(&supervisor.awaited_list));
+    assert_true(list_is_empty(&all.awaited));
 }
 
-static void settle_once(void)
+static void reconcile_once(void)
 {
-    goals_reconcile(&supervisor);
+    goals_reconcile(&all);
     for (size_t i = 0; i < UNITS; i++) {
         struct unit *unit = &units[i];
 
@@ -227,18 +220,18 @@ static void settle_once(void)
         check(!is_required_by_running(unit), "a new one beside the user of the old", unit);
         enter(unit, UNIT_STARTING);
     }
-    awaited_reconcile(&supervisor);
-    operate_reconcile(&supervisor);
+    awaited_reconcile(&all);
+    operate_reconcile(&operations);
 }
 
-static void settle(void)
+static void reconcile(void)
 {
     uint64_t before;
 
     do {
-        before = supervisor.generation;
-        settle_once();
-    } while (supervisor.generation != before);
+        before = all.generation;
+        reconcile_once();
+    } while (all.generation != before);
 }
 
 static void done(int code, const char *text, void *arg)
@@ -258,7 +251,7 @@ static struct answer *ask(struct unit *unit, enum operation operation)
     struct answer *answer = &answers[asked++];
 
     *answer = (struct answer){0};
-    assert_int_equal(operate(unit, operation, &cause, done, answer), 0);
+    assert_int_equal(operate(&operations, unit, operation, &cause, done, answer), 0);
     return answer;
 }
 
@@ -282,14 +275,14 @@ static void finish(struct unit *unit)
 {
     assert_int_equal(unit->state, UNIT_STOPPING);
     enter(unit, unit->wanted ? UNIT_WAITING : UNIT_STOPPED);
-    settle();
+    reconcile();
 }
 
 static void get_ready(struct unit *unit)
 {
     assert_int_equal(unit->state, UNIT_STARTING);
     enter(unit, UNIT_READY);
-    settle();
+    reconcile();
 }
 
 static void test_a_stop_goes_from_the_top(void **state)
@@ -299,7 +292,7 @@ static void test_a_stop_goes_from_the_top(void **state)
 
     make_chain();
     answer = ask(&units[0], OPERATE_STOP);
-    settle();
+    reconcile();
     assert_int_equal(units[1].state, UNIT_READY);
     finish(&units[2]);
     finish(&units[1]);
@@ -318,9 +311,9 @@ static void test_a_start_overtakes(void **state)
 
     make_chain();
     stop_answer = ask(&units[0], OPERATE_STOP);
-    settle();
+    reconcile();
     start_answer = ask(&units[1], OPERATE_START);
-    settle();
+    reconcile();
     assert_int_equal(stop_answer->code, -ECANCELED);
     assert_string_equal(stop_answer->text, "module a is overtaken by start of module b");
     assert_true(start_answer->told);
@@ -338,11 +331,11 @@ static void test_one_that_is_wanted_again_follows_what_it_requires(void **state)
     (void)state;
     make_chain();
     ask(&units[1], OPERATE_STOP);
-    settle();
+    reconcile();
     enter(&units[0], UNIT_BACKOFF);
-    settle();
+    reconcile();
     ask(&units[1], OPERATE_START);
-    settle();
+    reconcile();
     assert_int_equal(units[1].goal, GOAL_BOUNCE);
     finish(&units[2]);
     finish(&units[1]);
@@ -359,14 +352,14 @@ static void test_a_restart_names_who_did_not_come_back(void **state)
 
     make_chain();
     answer = ask(&units[0], OPERATE_RESTART);
-    settle();
+    reconcile();
     finish(&units[2]);
     finish(&units[1]);
     finish(&units[0]);
     get_ready(&units[0]);
     assert_int_equal(units[1].state, UNIT_STARTING);
     enter(&units[1], UNIT_FAILED);
-    settle();
+    reconcile();
     assert_true(answer->told);
     assert_int_equal(answer->code, -EIO);
     assert_string_equal(answer->text, "module b is failed");
@@ -450,10 +443,10 @@ static void walk(struct dice *dice)
             happen(dice, unit, roll(dice, 2) == 0);
         /* Some things happen before anybody looks. */
         if (roll(dice, 4) > 0)
-            settle();
+            reconcile();
     }
     do {
-        settle();
+        reconcile();
         moved = false;
         for (size_t i = 0; i < UNITS; i++)
             moved = happen(dice, &units[i], true) || moved;

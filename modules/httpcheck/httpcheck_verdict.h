@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* One transfer of a fetch, for httpcheck_fetch.c, which makes it, and httpcheck_verdict.c, which judges it. */
-#ifndef REEVE_HTTPCHECK_TRANSFER_H
-#define REEVE_HTTPCHECK_TRANSFER_H
+/* One transfer of a fetch: httpcheck_fetch.c makes it, and it is judged here. */
+#ifndef REEVE_MODULES_HTTPCHECK_VERDICT_H
+#define REEVE_MODULES_HTTPCHECK_VERDICT_H
 
-#include "modules/httpcheck/httpcheck.h"
+#include <curl/curl.h>
+
+#include "modules/httpcheck/httpcheck_target.h"
 
 struct transfer {
     const struct httpcheck *check;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Where this reeved finds its parts: installed, or in the tree that it was built in. */
-#ifndef REEVE_PLACES_H
-#define REEVE_PLACES_H
+#ifndef REEVE_DAEMON_START_PLACES_H
+#define REEVE_DAEMON_START_PLACES_H
 
 #include <limits.h>
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "daemon/places.h"
+#include "daemon/start/places.h"
 
 #include <errno.h>
 #include <fcntl.h>

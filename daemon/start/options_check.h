@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* `reeved --check`. */
-#ifndef REEVE_OPTIONS_CHECK_H
-#define REEVE_OPTIONS_CHECK_H
+#ifndef REEVE_DAEMON_START_OPTIONS_CHECK_H
+#define REEVE_DAEMON_START_OPTIONS_CHECK_H
 
-#include "daemon/places.h"
+#include "daemon/start/places.h"
 
 /* Reads the configuration and asks every module about its options; prints what is wrong, or that all is
  * good. Returns the exit code. */

@@ -5,7 +5,7 @@
  * us above nobody. So the session gets our niceness. An unprivileged process may do that up to its
  * RLIMIT_NICE, which the unit grants; it is given up afterwards, since hosts inherit it.
  */
-#include "daemon/priority.h"
+#include "daemon/start/priority.h"
 
 #include <errno.h>
 #include <fcntl.h>

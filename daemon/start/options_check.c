@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "daemon/options_check.h"
+#include "daemon/start/options_check.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -9,6 +9,8 @@
 #include "daemon/process/host.h"
 #include "daemon/process/orphan.h"
 #include "daemon/unit/check.h"
+#include "settings/config.h"
+#include "settings/errors.h"
 
 static void check_done(void *arg)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The command line of reeved. */
-#ifndef REEVE_ARGUMENTS_H
-#define REEVE_ARGUMENTS_H
+#ifndef REEVE_DAEMON_START_ARGUMENTS_H
+#define REEVE_DAEMON_START_ARGUMENTS_H
 
 #include <stdbool.h>
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "daemon/arguments.h"
+#include "daemon/start/arguments.h"
 
 #include <errno.h>
 #include <getopt.h>

@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: MIT */
+/* What a host does, for its tenants: most of it becomes an event of a unit's machine. */
+#ifndef REEVE_DAEMON_UNIT_HOST_REPORTS_H
+#define REEVE_DAEMON_UNIT_HOST_REPORTS_H
+
+#include "daemon/process/host.h"
+
+/* Of a host whose argument is its tenancy. */
+extern const struct host_events host_reports;
+
+#endif
