@@ -84,7 +84,8 @@ struct setting {
     int64_t minimum, maximum;
     const char *const *choices; /* ended by NULL */
     const struct setting_own *own;
-    const char *help; /* one line for people */
+    const char *example; /* a value for people where there is no default */
+    const char *help;    /* one line for people */
 };
 
 /* The first fields of a line whose member is that of a structure. */

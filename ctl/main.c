@@ -55,6 +55,8 @@ static const struct command {
      command_modules},
     {"describe", "FILE|NAME", 1, 1, CTL_JSON | CTL_CONFIG,
      "a module's options, tasks and pools, by file or name; needs no daemon", command_describe},
+    {"keys", "[KEY]...", 0, 1000, CTL_JSON,
+     "keys of reeve.ini that are reeve's own: defaults, values, what they do", command_keys},
     {"names", "KIND", 1, 1, 0, "names of modules, tasks or pools, a line each, for completion",
      command_names},
 };

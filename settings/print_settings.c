@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Prints the tables of keys for what is made from them when reeve is built: the manual, the completion of shells and the
- * sample of a configuration. A line for each key, with tabs between: table, key, default, "repeated", "required", what is
- * allowed, and help.
+ * sample of a configuration. A line for each key, with tabs between: table, key, default, example, "repeated",
+ * "required", what is allowed, and help.
  */
 #include <stdio.h>
 
@@ -14,8 +14,9 @@ int main(void)
         for (const struct setting *s = table->keys; s->key; s++) {
             char allowed[SETTING_MESSAGE_SIZE];
 
-            printf("%s\t%s%s\t%s\t%s\t%s\t%s\t%s\n", table->name, table->prefix, s->key,
-                   s->fallback ? s->fallback : "", setting_is_repeated(s) ? "repeated" : "",
+            printf("%s\t%s%s\t%s\t%s\t%s\t%s\t%s\t%s\n", table->name, table->prefix, s->key,
+                   s->fallback ? s->fallback : "", s->example ? s->example : "",
+                   setting_is_repeated(s) ? "repeated" : "",
                    s->flags & SETTING_REQUIRED ? "required" : "",
                    setting_allowed(s, allowed, sizeof(allowed)), s->help);
         }

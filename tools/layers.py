@@ -15,7 +15,8 @@ import re
 import sys
 
 DAEMON = ["base", "wire", "settings"]
-RUNTIME = ["base", "include/reeve", "wire"]
+# A host uses the settings for the keys of tasks and pools, and for those of modules: no option may have the name of one.
+RUNTIME = ["base", "include/reeve", "wire", "settings"]
 
 # Directory -> directories that it may use besides itself, lowest first. The longest that matches counts.
 LAYERS = {
@@ -37,8 +38,7 @@ LAYERS = {
     "daemon": DAEMON
     + ["daemon/loop", "daemon/serialize", "daemon/process", "daemon/unit", "daemon/control", "daemon/edge", "daemon/start",
        "daemon/upgrade"],
-    # The keys of tasks and pools are a table of settings, and no option of a module may have the name of a key of reeve's own.
-    "host": RUNTIME + ["settings"],
+    "host": RUNTIME,
     "ctl": ["base", "settings"],
     "modules": ["base", "include/reeve"],
     "template": ["include/reeve"],

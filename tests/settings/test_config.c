@@ -433,6 +433,8 @@ static void test_tables(void **state)
             setting_format(s, setting_member(s, base), text, sizeof(text));
             if (s->fallback)
                 assert_string_equal(text, s->fallback);
+            else
+                assert_non_null(s->example);
         }
     config_free(config);
 }
