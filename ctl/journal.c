@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/log_kind.h"
 #include "base/shown.h"
 #include "base/text.h"
 #include "ctl/output.h"

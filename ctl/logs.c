@@ -10,6 +10,7 @@
 #include "base/shown.h"
 #include "base/text.h"
 #include "ctl/commands.h"
+#include "ctl/ctl.h"
 #include "ctl/journal.h"
 #include "ctl/output.h"
 #include "ctl/table.h"

@@ -6,8 +6,11 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/text.h"
 #include "ctl/inspect.h"
 #include "ctl/places.h"
+#include "settings/config.h"
+#include "settings/errors.h"
 
 static void tell_errors(const char *path, const struct config_errors *errors, bool all)
 {

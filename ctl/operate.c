@@ -8,6 +8,7 @@
 
 #include "base/text.h"
 #include "ctl/commands.h"
+#include "ctl/ctl.h"
 #include "ctl/table.h"
 
 /* What was told last, so that nothing is told twice. */

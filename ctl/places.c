@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "ctl/places.h"
+#include "base/text.h"
 
 #include <limits.h>
 #include <stdio.h>

@@ -6,6 +6,7 @@
 #include "base/duration.h"
 #include "base/text.h"
 #include "ctl/commands.h"
+#include "ctl/ctl.h"
 #include "ctl/table.h"
 
 static int get_status(const struct ctl *ctl, json_t **ret_status)

@@ -8,6 +8,7 @@
 #include "base/size.h"
 #include "base/text.h"
 #include "ctl/commands.h"
+#include "ctl/ctl.h"
 #include "ctl/table.h"
 
 static char *write_ago(const json_t *value, char *buffer, size_t size)

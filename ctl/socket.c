@@ -18,6 +18,7 @@
 
 #include "base/text.h"
 #include "settings/config.h"
+#include "settings/errors.h"
 #include "settings/ini_file.h"
 
 #define PATH_SIZE sizeof(((struct sockaddr_un *)NULL)->sun_path)

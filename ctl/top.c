@@ -11,6 +11,7 @@
 #include "base/size.h"
 #include "base/text.h"
 #include "ctl/commands.h"
+#include "ctl/ctl.h"
 #include "ctl/output.h"
 #include "ctl/table.h"
 

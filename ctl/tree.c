@@ -6,6 +6,7 @@
 #include "base/duration.h"
 #include "base/text.h"
 #include "ctl/commands.h"
+#include "ctl/ctl.h"
 #include "ctl/table.h"
 
 /* What the node is above that: which node of each depth came last. */

@@ -10,6 +10,7 @@
 #include "base/duration.h"
 #include "base/text.h"
 #include "ctl/commands.h"
+#include "ctl/ctl.h"
 #include "ctl/table.h"
 
 /* How often it is looked whether all hosts have been replaced. */

@@ -7,6 +7,7 @@
 #include "base/duration.h"
 #include "base/text.h"
 #include "ctl/commands.h"
+#include "ctl/ctl.h"
 #include "ctl/table.h"
 
 /* Splits "MODULE/PART". */

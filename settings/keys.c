@@ -129,8 +129,7 @@ const struct setting module_keys[] = {
     {MODULE("network", BOOL, limits.network), .fallback = "yes", .flags = SETTING_OF_PROCESS,
      .help = "whether the module may have sockets other than those of AF_UNIX"},
     {MODULE("sandbox", CHOICE, limits.sandbox), .choices = sandboxes, .fallback = "warn",
-     .flags = SETTING_OF_PROCESS,
-     .help = "what becomes of a limit that cannot be enforced"},
+     .flags = SETTING_OF_PROCESS, .help = "what becomes of a limit that cannot be enforced"},
     {NULL},
 };
 

@@ -38,7 +38,27 @@ LAYERS = {
     "daemon": DAEMON
     + ["daemon/loop", "daemon/serialize", "daemon/process", "daemon/unit", "daemon/control", "daemon/edge", "daemon/start",
        "daemon/upgrade"],
-    "host": RUNTIME,
+    "host/process": RUNTIME,
+    "host/report": RUNTIME + ["host/process"],
+    "host/crash": RUNTIME + ["host/process", "host/report"],
+    "host/sandbox": RUNTIME + ["host/process", "host/report"],
+    "host/sandbox/filter": ["base", "host/sandbox"],
+    "host/symbols": RUNTIME + ["host/process", "host/report", "host/sandbox"],
+    "host/schedule": RUNTIME + ["host/process", "host/report"],
+    "host/load": RUNTIME + ["host/process", "host/report", "host/schedule"],
+    "host/module": RUNTIME + ["host/process", "host/report", "host/crash", "host/schedule", "host/load"],
+    "host/task": RUNTIME + ["host/process", "host/report", "host/schedule", "host/load", "host/module"],
+    "host/pool": RUNTIME + ["host/process", "host/report", "host/sandbox", "host/load", "host/module"],
+    "host/lifecycle": RUNTIME
+    + ["host/process", "host/report", "host/crash", "host/sandbox", "host/schedule", "host/load", "host/module",
+       "host/task", "host/pool"],
+    "host/control": RUNTIME
+    + ["host/process", "host/report", "host/crash", "host/sandbox", "host/schedule", "host/load", "host/module",
+       "host/task", "host/pool", "host/lifecycle"],
+    "host/standalone": RUNTIME
+    + ["host/process", "host/report", "host/crash", "host/sandbox", "host/schedule", "host/load", "host/module",
+       "host/task", "host/pool", "host/lifecycle"],
+    "host": RUNTIME + ["host/control", "host/standalone"],
     "ctl": ["base", "settings"],
     "modules": ["base", "include/reeve"],
     "template": ["include/reeve"],
@@ -158,7 +178,7 @@ def check_circles(includes):
         edges = graph.setdefault(nodes[path], set())
         edges.update(nodes[line.target] for line in lines if line.target in nodes and nodes[line.target] != nodes[path])
     for circle in find_circles(graph):
-        if circle[0].startswith(("host/", "settings/")):
+        if circle[0].startswith(("host/load/", "settings/")):
             continue  # what is left of them
         yield "a circle of includes: " + ", ".join(
             f"{node} -> {' '.join(sorted(graph[node].intersection(circle)))}" for node in circle)
@@ -198,11 +218,13 @@ def write_text(includes):
 COLUMNS = [
     ("reeved", ["daemon", "daemon/upgrade", "daemon/start", "daemon/edge", "daemon/control", "daemon/unit", "daemon/process", "daemon/loop",
                 "daemon/serialize"]),
-    ("reeve-host", [layer for layer in reversed(LAYERS) if layer.startswith("host")]),
+    ("reeve-host", ["host", "host/standalone", "host/control", "host/lifecycle", "host/pool", "host/task", "host/module",
+                    "host/load", "host/schedule", "host/sandbox", "host/crash", "host/report", "host/process"]),
+    ("reeve-symbols", ["host/symbols"]),
     ("reevectl", ["ctl"]),
     ("modules", ["modules", "template"]),
 ]
-GROUND = [("settings", 0, 3), ("wire", 0, 2), ("lib", 1, 4), ("include/reeve", 1, 4), ("base", 0, 4)]
+GROUND = [("settings", 0, 1), ("wire", 0, 3), ("lib", 1, 5), ("include/reeve", 1, 5), ("base", 0, 5)]
 CELL, GAP, ROW = 190, 14, 30
 
 

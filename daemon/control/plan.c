@@ -89,7 +89,7 @@ static bool needs_check(const struct config_module *module, void *arg)
 {
     const struct plan *plan = arg;
 
-    return plan->asker.full || reload_needs_check(module, plan->units);
+    return plan->asker.full || reload_needs_check(plan->units, module);
 }
 
 void plans_init(struct plans *plans, struct units *units)

@@ -175,6 +175,13 @@ static void tell_fixed(struct reload *reload)
     (void)strings_add(&reload->notes, text);
 }
 
+static bool needs_check(const struct config_module *module, void *arg)
+{
+    const struct reload *reload = arg;
+
+    return reload_needs_check(reload->units, module);
+}
+
 static void start_check(struct reload *reload)
 {
     struct check_options options = {
@@ -182,7 +189,7 @@ static void start_check(struct reload *reload)
         .spawner = reload->units->spawner,
         .host_program = reload->units->host_program,
         .directory = reload->units->places.state,
-        .wanted = reload_needs_check,
+        .wanted = needs_check,
         .checked = module_checked,
         .notes = &reload->notes,
         .done = checked,
@@ -301,16 +308,20 @@ void reload_ask(struct reload *reload, reload_fn done, void *arg)
     units_changed(reload->units);
 }
 
-int reload_init(struct reload *reload, struct units *units, struct zone_watch *zone_watch,
-                void (*told)(bool began, void *arg), void *arg)
+void reload_init(struct reload *reload, struct units *units, void (*told)(bool began, void *arg),
+                 void *arg)
 {
     reload->units = units;
-    reload->zone_watch = zone_watch;
     reload->told = told;
     reload->arg = arg;
     list_init(&reload->waiters);
     list_init(&reload->next_waiters);
-    return loop_timer_create(units->loop, go_on, reload, &reload->timer);
+}
+
+int reload_prepare(struct reload *reload, struct zone_watch *zone_watch)
+{
+    reload->zone_watch = zone_watch;
+    return loop_timer_create(reload->units->loop, go_on, reload, &reload->timer);
 }
 
 void reload_free(struct reload *reload)

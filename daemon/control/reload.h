@@ -51,9 +51,11 @@ struct reload {
     struct reload_counts counts;
 };
 
-/* Zeroed before. Returns 0 or -ENOMEM. */
-int reload_init(struct reload *reload, struct units *units, struct zone_watch *zone_watch,
-                void (*told)(bool began, void *arg), void *arg);
+/* Zeroed before. */
+void reload_init(struct reload *reload, struct units *units, void (*told)(bool began, void *arg),
+                 void *arg);
+/* Before the first can be asked for. Returns 0 or -ENOMEM. */
+int reload_prepare(struct reload *reload, struct zone_watch *zone_watch);
 /* Whoever waits is told that reeved stops. */
 void reload_finish(struct reload *reload);
 /* After that. */

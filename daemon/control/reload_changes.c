@@ -43,7 +43,7 @@ enum config_change reload_compare(struct units *units, const struct config_modul
     return config_compare(old, module);
 }
 
-bool reload_needs_check(const struct config_module *module, void *units)
+bool reload_needs_check(struct units *units, const struct config_module *module)
 {
     return reload_compare(units, module) >= CONFIG_RELOAD;
 }

@@ -47,8 +47,8 @@ void reload_free_changes(struct reload_change *changes, size_t count);
 /* How the module differs from what runs under its name, its .so included; all is new of one that is new. */
 enum config_change reload_compare(struct units *units, const struct config_module *module);
 
-/* Whether a reload asks the module about its options first; the last are the units. */
-bool reload_needs_check(const struct config_module *module, void *units);
+/* Whether a reload asks the module about its options first. */
+bool reload_needs_check(struct units *units, const struct config_module *module);
 
 /* Whether something differs that a running daemon cannot change. */
 bool reload_changes_fixed(const struct config *before, const struct config *after);

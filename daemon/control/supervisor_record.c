@@ -29,6 +29,7 @@ static void init_parts(struct supervisor *supervisor)
     requests_init(&supervisor->requests);
     operations_init(&supervisor->operations, &supervisor->units);
     plans_init(&supervisor->plans, &supervisor->units);
+    reload_init(&supervisor->reload, &supervisor->units, supervisor_reload_told, supervisor);
 }
 
 /* Returns 0 or a negative errno. */
@@ -52,8 +53,7 @@ static int create_parts(struct supervisor *supervisor, const struct supervisor_o
     if (r == 0)
         r = zone_watch_create(&supervisor->units, &supervisor->zone_watch);
     if (r == 0)
-        r = reload_init(&supervisor->reload, &supervisor->units, supervisor->zone_watch,
-                        supervisor_reload_told, supervisor);
+        r = reload_prepare(&supervisor->reload, supervisor->zone_watch);
     if (r == 0)
         r = last_runs_create(loop, options->places.state, &supervisor->units.last_runs);
     if (r == 0)

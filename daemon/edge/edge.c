@@ -1,6 +1,15 @@
 /* SPDX-License-Identifier: MIT */
+#include "daemon/edge/edge.h"
+
 #include "daemon/control/snapshot_take.h"
-#include "daemon/edge/edge_internal.h"
+#include "daemon/edge/control/control.h"
+#include "daemon/edge/control/log_ring.h"
+#include "daemon/edge/control/refusals.h"
+#include "daemon/edge/control/work.h"
+#include "daemon/edge/edge_record.h"
+#include "daemon/edge/probes.h"
+#include "daemon/edge/socket/sockets.h"
+#include "daemon/edge/systemd/systemd.h"
 #include "daemon/loop/loop.h"
 
 #include <errno.h>
@@ -11,8 +20,10 @@
 
 #include "base/duration.h"
 #include "base/log.h"
-#include "base/nearest.h"
-#include "daemon/edge/log_ring.h"
+#include "base/text.h"
+#include "daemon/edge/control/log_ring.h"
+#include "daemon/edge/documents.h"
+#include "daemon/loop/http.h"
 #include "wire/message.h"
 
 /* Limits of both servers; the design gives the reasons for the times. */
@@ -25,81 +36,6 @@
 /* A client that waits has one for as long as that takes. */
 #define CONTROL_CONNECTIONS 256
 
-const struct snapshot *edge_snapshot(struct edge *edge)
-{
-    struct snapshot *snapshot;
-
-    if (edge->snapshot && !snapshot_is_stale(edge->snapshot, edge->supervisor))
-        return edge->snapshot;
-    if (snapshot_take(edge->supervisor, &snapshot) < 0) {
-        log_error("no memory for a snapshot: answers are from an old one");
-        return edge->snapshot;
-    }
-    edge_forget_documents(edge);
-    snapshot_free(edge->snapshot);
-    edge->snapshot = snapshot;
-    return snapshot;
-}
-
-bool edge_find_foreign(struct http_request *request, const char *path,
-                       const char *const parameters[EDGE_PARAMETERS], char *ret_text, size_t size)
-{
-    const char *foreign = http_request_foreign_parameter(request, parameters);
-    struct nearest nearest;
-    cleanup_text struct text text = {0};
-    char shown[80];
-
-    if (!foreign)
-        return false;
-    string_copy(shown, sizeof(shown), foreign);
-    text_sanitise(shown);
-    nearest_begin(&nearest, foreign);
-    for (size_t i = 0; parameters[i]; i++)
-        nearest_offer(&nearest, parameters[i]);
-    text_append_format(&text, "unknown parameter \"%s\"%s%s %s takes %s", shown,
-                       nearest_words(&nearest), nearest_found(&nearest) ? "" : ";", path,
-                       parameters[0] ? "" : "no parameter");
-    for (size_t i = 0; parameters[i]; i++)
-        text_append_format(&text, "%s%s", i > 0 ? ", " : "", parameters[i]);
-    string_copy(ret_text, size, text_string(&text));
-    return true;
-}
-
-void edge_respond_text(struct http_request *request, int status, const char *format, ...)
-{
-    struct http_response response = {.status = status, .content_type = "text/plain; charset=utf-8"};
-    char line[512];
-    va_list args;
-
-    va_start(args, format);
-    /* A byte stays free for the line end. */
-    vsnprintf(line, sizeof(line) - 1, format, args);
-    va_end(args);
-    strcat(line, "\n");
-    response.body = line;
-    response.size = strlen(line);
-    http_respond(request, &response);
-}
-
-void edge_respond_json(struct http_request *request, int status, const char *type, json_t *json)
-{
-    struct http_response response = {.status = status, .content_type = type};
-    char *body = json ? json_dumps(json, JSON_INDENT(2)) : NULL;
-
-    json_decref(json);
-    if (!body) {
-        edge_respond_text(request, 503, "out of memory");
-        return;
-    }
-    /* A document's last line ends as every line does: kind to a terminal. The end is written over
-     * the terminator. */
-    response.size = strlen(body);
-    body[response.size++] = '\n';
-    response.body = body;
-    http_respond(request, &response);
-    free(body);
-}
-
 static int create_servers(struct edge *edge, const struct config *config)
 {
     struct http_options options = {
@@ -110,14 +46,14 @@ static int create_servers(struct edge *edge, const struct config *config)
         .request_timeout = REQUEST_TIMEOUT,
         .write_timeout = WRITE_TIMEOUT,
         .idle_timeout = IDLE_TIMEOUT,
-        .handler = edge_http_handler,
+        .handler = probes_handle,
         .arg = edge,
     };
     int r = http_server_create(edge->loop, &options, &edge->http);
 
     if (r < 0)
         return r;
-    options.handler = edge_control_handler;
+    options.handler = control_serve;
     options.connections_max = CONTROL_CONNECTIONS;
     options.yields = false;
     options.body_max = WIRE_JOB_DATA_MAX;
@@ -157,6 +93,7 @@ int edge_create(struct loop *loop, const struct config *config, bool successor,
 void edge_attach(struct edge *edge, struct supervisor *supervisor)
 {
     edge->supervisor = supervisor;
+    edge->documents.supervisor = supervisor;
 }
 
 void edge_set_upgrade(struct edge *edge,
@@ -185,8 +122,7 @@ void edge_destroy(struct edge *edge)
     systemd_destroy(edge->systemd);
     refusals_destroy(edge->refusals);
     log_ring_destroy(edge->log_ring);
-    edge_forget_documents(edge);
-    snapshot_free(edge->snapshot);
+    documents_clear(&edge->documents);
     strings_free(&edge->addresses);
     free(edge);
 }
@@ -213,4 +149,14 @@ void edge_drain(struct edge *edge, void (*done)(void *arg), void *arg)
     edge->draining = 2;
     http_server_drain(edge->http, EDGE_DRAIN_TIMEOUT, server_drained, edge);
     http_server_drain(edge->control, EDGE_DRAIN_TIMEOUT, server_drained, edge);
+}
+
+void edge_tell_failure(const char *text)
+{
+    systemd_tell_failure(text);
+}
+
+bool edge_has_waiting(const struct edge *edge)
+{
+    return work_is_awaited(edge);
 }

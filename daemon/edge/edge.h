@@ -3,10 +3,11 @@
  * What the outside sees: HTTP for probes, the control socket for operators, systemd. All of it
  * reads one snapshot, and only the control socket can change anything.
  */
-#ifndef REEVE_EDGE_EDGE_H
-#define REEVE_EDGE_EDGE_H
+#ifndef REEVE_DAEMON_EDGE_EDGE_H
+#define REEVE_DAEMON_EDGE_EDGE_H
 
 #include "daemon/control/supervisor.h"
+#include "daemon/edge/edge_record.h"
 #include "daemon/serialize/fields.h"
 
 struct edge;
@@ -29,18 +30,6 @@ void edge_tell_failure(const char *text);
 
 /* Begins to answer; before it, connections wait in the backlog. The supervisor must outlive it. */
 void edge_attach(struct edge *edge, struct supervisor *supervisor);
-
-/* Live upgrade: what the new program will be, for who asked. */
-struct edge_upgrade {
-    uint64_t generation; /* 1 is the program that was started first */
-    const char *version;
-    unsigned kept;     /* hosts that go on as they are */
-    unsigned replaced; /* hosts of another wire version */
-};
-
-/* code 0: the new program takes over at once; else a negative errno, with why not. */
-typedef void (*edge_upgrade_fn)(int code, const char *text, const struct edge_upgrade *upgrade,
-                                void *arg);
 
 /* Who carries out `reevectl upgrade`; upgrade calls done once, now or later. */
 void edge_set_upgrade(struct edge *edge,

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /* The health document: draft-inadarei-api-health-check-06. It is for everybody. */
+#include "daemon/edge/health.h"
+
 #include <string.h>
 
 #include "base/clock.h"
 #include "base/duration.h"
 #include "base/shown.h"
+#include "base/text.h"
 #include "daemon/control/health_rules.h"
-#include "daemon/edge/edge_internal.h"
 #include "daemon/edge/json_writer.h"
 #include "daemon/unit/unit.h"
 #include "daemon/unit/units.h"
@@ -137,3 +139,11 @@ void health_write(const struct snapshot *snapshot, const struct snapshot_module 
     json_write_end(&writer.json, '{');
     json_writer_finish(&writer.json);
 }
+
+static void write_all(const struct snapshot *snapshot, size_t connections _unused_,
+                      struct text *text)
+{
+    health_write(snapshot, NULL, text);
+}
+
+const struct document health_document = {"application/health+json", write_all};

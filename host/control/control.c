@@ -22,21 +22,27 @@
 #include "host/control/session.h"
 #include "host/crash/crash.h"
 #include "host/crash/hang.h"
+#include "host/lifecycle/life.h"
+#include "host/load/options.h"
 #include "host/module/context_tree.h"
 #include "host/module/module.h"
+#include "host/pool/submit.h"
+#include "host/process/alarm.h"
 #include "host/report/board.h"
+#include "host/report/event.h"
 #include "host/report/log_sink.h"
 #include "host/sandbox/hello.h"
 #include "host/sandbox/sandbox.h"
+#include "host/schedule/last_runs.h"
 #include "host/schedule/wall_clock.h"
-#include "host/task/alarm.h"
+#include "host/task/task.h"
+#include "wire/message.h"
 
 #define EXIT_WIRE    3
 #define EXIT_REFUSED 4
 
 struct control {
-    struct rv_context *host;
-    struct rv_group *group; /* the modules' threads */
+    struct module_owner owner;
     struct host_module *modules[SCOREBOARD_MODULES];
     rv_duration grace;
 };
@@ -84,8 +90,7 @@ static void load(struct control *control, const struct wire_message *message)
         last_runs_free(&(*module)->new_last_runs);
         return;
     }
-    r = module_create(control->host, control->group, message->module, message->name, message->path,
-                      module);
+    r = module_create(&control->owner, message->module, message->name, message->path, module);
     if (r < 0) {
         /* For want of a thread, say: nothing is known to be wrong with the module. */
         sandbox_explain_want(rv_fail(r, "its host has no thread for it"));
@@ -203,10 +208,10 @@ static void serve(struct host_module *module, const struct wire_message *message
     if (!module)
         refuse_unloaded(message);
     else if (message->type == WIRE_RUN)
-        module_run(module, message->name, message->request);
+        task_request(module, message->name, message->request);
     else if (message->type == WIRE_SUBMIT)
-        module_submit(module, message->name, message->request, message->timeout, message->data,
-                      message->size);
+        submit_request(module, message->name, message->request, message->timeout, message->data,
+                       message->size);
     else
         context_tree_send(module, message->request);
 }
@@ -293,10 +298,10 @@ static void end_modules(struct control *control)
     for (uint32_t i = 0; i < SCOREBOARD_MODULES; i++)
         if (control->modules[i] && module_operate(control->modules[i], &op) < 0)
             _exit(1);
-    rv_group_wait(control->group);
+    rv_group_wait(control->owner.group);
     for (uint32_t i = 0; i < SCOREBOARD_MODULES; i++)
         module_destroy(control->modules[i]);
-    rv_context_unref(control->host);
+    rv_context_unref(control->owner.ctx);
 }
 
 /* What tasks and jobs have in any host, and a thread for each module's operations. */
@@ -308,12 +313,13 @@ int control_serve(void)
                                                       .threads_max = THREADS_MAX};
     static unsigned char buffer[WIRE_PACKET_MAX];
     struct sandbox sandbox = {0};
-    struct control control = {0};
+    struct control control = {.owner.act = life_do};
     struct wire_message message;
     int r;
 
-    module_set_emit(emit);
+    event_set_sink(emit);
     log_sink_install();
+    life_install_hooks();
     session_prepare();
     r = board_open(WIRE_FD_SCOREBOARD);
     if (r == 0)
@@ -332,8 +338,8 @@ int control_serve(void)
         return r == -EPROTO ? EXIT_WIRE : EXIT_REFUSED;
     module_set_grace(control.grace);
     (void)rv_runtime_configure(&runtime);
-    if (rv_context_with_cancel(rv_context_background(), &control.host) < 0 ||
-        rv_group_create(rv_context_background(), &control.group) < 0) {
+    if (rv_context_with_cancel(rv_context_background(), &control.owner.ctx) < 0 ||
+        rv_group_create(rv_context_background(), &control.owner.group) < 0) {
         fputs("reeve-host: out of memory\n", stderr);
         return 1;
     }

@@ -21,6 +21,7 @@
 #include "host/crash/hang.h"
 #include "host/process/forked.h"
 #include "host/report/board.h"
+#include "wire/scoreboard.h"
 
 #define ALTERNATE_SIZE (64 * 1024)
 

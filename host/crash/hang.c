@@ -21,6 +21,7 @@
 #include "base/thread_state.h"
 #include "host/crash/frames.h"
 #include "host/report/board.h"
+#include "wire/scoreboard.h"
 
 #define PATIENCE (500 * NSEC_PER_MSEC)
 

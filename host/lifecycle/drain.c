@@ -6,18 +6,9 @@
 #include "base/duration.h"
 #include "base/macro.h"
 #include "host/pool/jobs.h"
-#include "host/report/board.h"
+#include "host/process/alarm.h"
 #include "host/report/log_sink.h"
 #include "host/task/task.h"
-
-void drain_note_progress(struct host_module *module)
-{
-    rv_duration now = rv_now();
-
-    atomic_store(&module->moved_at, now);
-    /* For systemd, which waits for a stop as long as it moves. */
-    atomic_store_explicit(board_moved(module->slot), now, memory_order_relaxed);
-}
 
 int drain_prepare(struct host_module *module)
 {

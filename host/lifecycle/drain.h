@@ -8,9 +8,6 @@
 
 #include "host/module/module.h"
 
-/* Something of the module's work has moved. Any thread. */
-void drain_note_progress(struct host_module *module);
-
 /* What a drain needs, from before there is work: once begun it does not fail. Returns 0 or -ENOMEM. */
 int drain_prepare(struct host_module *module);
 void drain_finish(struct host_module *module);

@@ -3,6 +3,7 @@
  * The tree is copied under its lock and sent without: a socket that is full must not hold up a cancel.
  */
 #include "host/module/context_tree.h"
+#include "host/report/event.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -63,7 +64,7 @@ void context_tree_send(const struct host_module *module, uint64_t request)
 
     if (!picture) {
         result.code = -ENOMEM;
-        module_emit(&result);
+        event_send(&result);
         return;
     }
     picture->module = module;
@@ -81,9 +82,9 @@ void context_tree_send(const struct host_module *module, uint64_t request)
                                        .duration = now - node->created,
                                        .name = node->name};
 
-        module_emit(&message);
+        event_send(&message);
     }
     result.number = picture->count;
-    module_emit(&result);
+    event_send(&result);
     free(picture);
 }

@@ -1,34 +1,21 @@
 /* SPDX-License-Identifier: MIT */
-#include "host/module/module.h"
+#include "host/module/module_internal.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/text.h"
-#include "host/lifecycle/module_life.h"
-#include "host/pool/jobs.h"
-#include "host/process/forked.h"
+#include "host/load/loader.h"
+#include "host/load/options.h"
+#include "host/process/alarm.h"
 #include "host/report/board.h"
-#include "host/task/task.h"
-
-/* Operations that wait; a supervisor sends the next one when the last was answered. */
-#define OPS_MAX 8
+#include "host/report/event.h"
+#include "host/schedule/last_runs.h"
+#include "wire/scoreboard.h"
 
 /* Beside them, for a STOP and an END. */
 #define OPS_OF_THE_END 2
-
-static module_emit_fn emit_fn;
-
-void module_set_emit(module_emit_fn emit)
-{
-    emit_fn = emit;
-}
-
-void module_emit(const struct wire_message *message)
-{
-    emit_fn(message);
-}
 
 static _Atomic rv_duration host_grace = 5 * RV_SECOND;
 
@@ -50,7 +37,7 @@ static void tell_given_up(const struct host_module *module, const char *stage, i
         .type = WIRE_FAILED, .module = module->slot, .code = code, .name = stage, .text = whole};
 
     snprintf(whole, sizeof(whole), "%s: %s", stage, text);
-    module_emit(&message);
+    event_send(&message);
 }
 
 void module_give_up(struct host_module *module, const char *stage, int code, const char *text)
@@ -74,7 +61,7 @@ void module_announce(struct host_module *module, const struct wire_message *read
 {
     bool failed;
 
-    module_emit(ready);
+    event_send(ready);
     pthread_mutex_lock(&module->lock);
     module->announced = true;
     failed = module->give_up.any;
@@ -188,10 +175,20 @@ void module_end_activity(struct host_module *module)
     pthread_mutex_unlock(&module->record_lock);
 }
 
-void module_progress(const char *text)
+void module_note_progress(struct host_module *module)
 {
-    if (!forked_is() && !task_progress(text))
-        jobs_progress(text);
+    rv_duration now = rv_now();
+
+    atomic_store(&module->moved_at, now);
+    /* For systemd, which waits for a stop as long as it moves. */
+    atomic_store_explicit(board_moved(module->slot), now, memory_order_relaxed);
+}
+
+static const char key;
+
+struct host_module *module_of(struct rv_context *ctx)
+{
+    return rv_context_value(ctx, &key);
 }
 
 static int make_root(struct rv_context *host, struct host_module *module)
@@ -202,7 +199,7 @@ static int make_root(struct rv_context *host, struct host_module *module)
 
     if (r < 0)
         return r;
-    r = rv_context_with_value(labelled, module_key(), module, &module->root);
+    r = rv_context_with_value(labelled, &key, module, &module->root);
     rv_context_unref(labelled);
     return r;
 }
@@ -236,13 +233,13 @@ static int work(struct rv_context *ctx _unused_, void *arg)
     while (op.kind != MODULE_OP_END &&
            rv_channel_recv(rv_context_background(), module->ops, &queued) == 0) {
         op = take(module, queued);
-        life_do(module, &op);
+        module->act(module, &op);
         module_op_free(&op);
     }
     return 0;
 }
 
-int module_create(struct rv_context *host, struct rv_group *group, uint32_t slot, const char *name,
+int module_create(const struct module_owner *owner, uint32_t slot, const char *name,
                   const char *path, struct host_module **ret_module)
 {
     struct host_module *module;
@@ -253,6 +250,7 @@ int module_create(struct rv_context *host, struct rv_group *group, uint32_t slot
     module = calloc(1, sizeof(*module));
     if (!module)
         return -ENOMEM;
+    module->act = owner->act;
     module->slot = slot;
     module->name = strdup(name);
     module->path = strdup(path);
@@ -260,11 +258,11 @@ int module_create(struct rv_context *host, struct rv_group *group, uint32_t slot
     pthread_mutex_init(&module->record_lock, NULL);
     pthread_cond_init(&module->submitted, NULL);
     module->record = board_module(slot, name);
-    r = module->name && module->path ? make_root(host, module) : -ENOMEM;
+    r = module->name && module->path ? make_root(owner->ctx, module) : -ENOMEM;
     if (r == 0)
         r = rv_channel_create(sizeof(struct module_op *), OPS_MAX + OPS_OF_THE_END, &module->ops);
     if (r == 0)
-        r = rv_group_go(group, work, module);
+        r = rv_group_go(owner->group, work, module);
     if (r < 0) {
         module_destroy(module);
         return r;
@@ -298,104 +296,6 @@ void module_op_free(struct module_op *op)
     last_runs_free(&op->last_runs);
 }
 
-/* With the lock. Ends a reload that waits for runs: the newer one replaces it. A reload that waits for jobs goes on; then
- * both wait for what ret_text says. */
-static void overtake_reload(struct host_module *module, char *ret_text, size_t size)
-{
-    if (module->operation.ctx && module->operation.replaceable)
-        rv_context_cancel(module->operation.ctx, -ECANCELED, "newer options have come");
-    string_copy(ret_text, size, module->operation.waits);
-}
-
-/* With the lock. */
-static int queue(struct host_module *module, struct module_op *op)
-{
-    if (module->ops_waiting == OPS_MAX)
-        return -EAGAIN;
-    module->ops_waiting++;
-    return rv_channel_try_send(module->ops, &op);
-}
-
-/* At most one RELOAD is queued, the newest. No STOP can stand between two of them, since the supervisor sends a RELOAD only
- * to a module that is ready. The lock keeps the module's thread from taking the RELOAD meanwhile. */
-static int queue_reload(struct host_module *module, struct module_op *copy)
-{
-    char text[sizeof(module->operation.waits)];
-    struct wire_message deferred = {
-        .type = WIRE_DEFERRED, .module = module->slot, .number = copy->number, .text = text};
-    struct module_op before = {0};
-    bool replaced;
-    int r = 0;
-
-    pthread_mutex_lock(&module->lock);
-    replaced = module->reload_queued != NULL;
-    if (replaced) {
-        before = *module->reload_queued;
-        *module->reload_queued = *copy;
-    } else {
-        r = queue(module, copy);
-        module->reload_queued = r == 0 ? copy : NULL;
-    }
-    overtake_reload(module, text, sizeof(text));
-    pthread_mutex_unlock(&module->lock);
-    if (replaced) {
-        module_op_free(&before);
-        free(copy);
-    }
-    if (r == 0 && text[0] != '\0')
-        module_emit(&deferred);
-    return r;
-}
-
-/* In memory of the module's own. */
-static int queue_stop(struct host_module *module, const struct module_op *op)
-{
-    struct module_op *stop = &module->stop;
-    int r = 0;
-
-    pthread_mutex_lock(&module->lock);
-    if (!module->stop_queued) {
-        *stop = *op;
-        module->stop_queued = true;
-        r = rv_channel_try_send(module->ops, &stop);
-    }
-    pthread_mutex_unlock(&module->lock);
-    return r;
-}
-
-static int queue_end(struct host_module *module, const struct module_op *op)
-{
-    struct module_op *end = &module->end;
-
-    *end = *op;
-    return rv_channel_try_send(module->ops, &end);
-}
-
-int module_operate(struct host_module *module, const struct module_op *op)
-{
-    struct module_op *copy;
-    int r;
-
-    if (op->kind == MODULE_OP_STOP)
-        return queue_stop(module, op);
-    if (op->kind == MODULE_OP_END)
-        return queue_end(module, op);
-    copy = malloc(sizeof(*copy));
-    if (!copy)
-        return -ENOMEM;
-    *copy = *op;
-    if (op->kind == MODULE_OP_RELOAD) {
-        r = queue_reload(module, copy);
-    } else {
-        pthread_mutex_lock(&module->lock);
-        r = queue(module, copy);
-        pthread_mutex_unlock(&module->lock);
-    }
-    if (r < 0)
-        free(copy);
-    return r;
-}
-
 void module_refuse(struct host_module *module, uint64_t request, uint32_t flags, int code,
                    const char *text)
 {
@@ -406,7 +306,7 @@ void module_refuse(struct host_module *module, uint64_t request, uint32_t flags,
                                    .code = code,
                                    .text = text};
 
-    module_emit(&message);
+    event_send(&message);
 }
 
 void module_refuse_for_now(struct host_module *module, uint64_t request, uint32_t flags,
@@ -431,26 +331,4 @@ void module_refuse_unknown(struct host_module *module, uint64_t request, uint32_
         text_append_format(&text, "%s%s", i == 0 ? "; it has " : ", ",
                            tasks ? module->code.tasks[i].name : module->code.pools[i].name);
     module_refuse(module, request, flags, -ENOENT, text_string(&text));
-}
-
-void module_run(struct host_module *module, const char *task, uint64_t request)
-{
-    struct task_runner *found = NULL;
-    char waits[MODULE_WAITS_SIZE];
-    bool ready;
-
-    pthread_mutex_lock(&module->lock);
-    ready = module->ready;
-    string_copy(waits, sizeof(waits), module->operation.waits);
-    for (size_t i = 0; ready && i < module->code.task_count; i++)
-        if (strcmp(task_name(module->task_runners[i]), task) == 0)
-            found = module->task_runners[i];
-    /* Under the lock, so that the runner cannot go away meanwhile; it does not block. */
-    if (found)
-        task_run(found, request);
-    pthread_mutex_unlock(&module->lock);
-    if (!ready)
-        module_refuse_for_now(module, request, WIRE_RESULT_RUN, waits);
-    else if (!found)
-        module_refuse_unknown(module, request, WIRE_RESULT_RUN, "task", task);
 }

@@ -14,22 +14,14 @@
 #include <stdatomic.h>
 
 #include "host/load/options.h"
-#include "host/task/alarm.h"
-#include "host/task/last_runs.h"
+#include "host/process/alarm.h"
+#include "host/schedule/last_runs.h"
 #include "wire/message.h"
 #include "wire/scoreboard.h"
 
 struct host_module;
 struct pool_runner;
 struct task_runner;
-
-/* Where events go: to the supervisor, or to the terminal. Any thread. */
-typedef void (*module_emit_fn)(const struct wire_message *message);
-void module_set_emit(module_emit_fn emit);
-void module_emit(const struct wire_message *message);
-
-/* Is told of each answer of health(), on its thread: 0 or a negative errno, with its text. The supervisor reads records instead. */
-void module_set_health_told(void (*told)(int code, const char *text));
 
 /* What a cancelled call into a module has that has no grace of its own: the host's. Set before there is one. */
 void module_set_grace(rv_duration grace);
@@ -65,6 +57,7 @@ struct drain {
 };
 
 struct host_module {
+    void (*act)(struct host_module *module, struct module_op *op);
     uint32_t slot;
     char *name;
     char *path;
@@ -125,8 +118,16 @@ struct host_module {
     pthread_cond_t submitted; /* one of them has returned */
 };
 
+/* What module_create() needs beside the module's own. */
+struct module_owner {
+    struct rv_context *ctx; /* of the host */
+    struct rv_group *group; /* of the modules' threads */
+    /* Does one operation, on the module's thread, and tells how it went. */
+    void (*act)(struct host_module *module, struct module_op *op);
+};
+
 /* Returns 0 or a negative errno; ends with module_destroy(), after MODULE_OP_END was done. */
-int module_create(struct rv_context *host, struct rv_group *group, uint32_t slot, const char *name,
+int module_create(const struct module_owner *owner, uint32_t slot, const char *name,
                   const char *path, struct host_module **ret_module);
 void module_destroy(struct host_module *module);
 
@@ -138,20 +139,6 @@ int module_operate(struct host_module *module, const struct module_op *op);
 /* Frees what an operation owns, when it was not queued. */
 void module_op_free(struct module_op *op);
 
-/* Answered by ACCEPTED and RESULT. */
-void module_run(struct host_module *module, const char *task, uint64_t request);
-void module_submit(struct host_module *module, const char *pool, uint64_t request,
-                   rv_duration timeout, const void *data, size_t size);
-
-/* rv_submit(): ctx leads to the module, by this key. Any thread, at any time. */
-int module_submit_own(struct rv_context *ctx, const char *pool, const void *data, size_t size);
-const void *module_key(void);
-
-/* From here on the pools can be submitted to from within, until module_close_pools(), which waits for calls that
- * use them: a pool that is full must be cancelled before. */
-void module_open_pools(struct host_module *module);
-void module_close_pools(struct host_module *module);
-
 /* Answers a request with RESULT, without a run or job. flags: WIRE_RESULT_RUN or 0. */
 void module_refuse(struct host_module *module, uint64_t request, uint32_t flags, int code,
                    const char *text);
@@ -161,12 +148,6 @@ void module_refuse_for_now(struct host_module *module, uint64_t request, uint32_
 /* "module a has no task "chek"; it has check, sweep" */
 void module_refuse_unknown(struct host_module *module, uint64_t request, uint32_t flags,
                            const char *what, const char *name);
-
-/* rv_fail_option(): of the check() that the calling thread runs, if it runs one. */
-void module_fail_option(struct rv_context *ctx, const char *option, const char *text);
-
-/* rv_progress(), of whatever the calling thread runs. */
-void module_progress(const char *text);
 
 /* Says that something of the module failed for good: the supervisor restarts it. Before READY it waits
  * for that: else it would look like a start that failed, of a module that is up. */
@@ -187,6 +168,12 @@ bool module_gate_is_shut(struct host_module *module);
 int module_wait_for_gate(struct host_module *module);
 /* The same, if it is that of a start. */
 void module_wait_for_start(struct host_module *module);
+
+/* Something of its work has moved. Any thread. */
+void module_note_progress(struct host_module *module);
+
+/* The module that a context leads to, or NULL. */
+struct host_module *module_of(struct rv_context *ctx);
 
 /* Brackets a call into the module, for the record: "init" and so on. */
 void module_begin_activity(struct host_module *module, const char *what);

@@ -6,13 +6,13 @@
 
 #include "base/duration.h"
 #include "base/text.h"
-#include "host/lifecycle/drain.h"
+#include "host/module/call.h"
+#include "host/module/module.h"
 #include "host/pool/jobs_internal.h"
+#include "host/report/event.h"
 #include "host/report/log_sink.h"
-#include "host/task/overdue.h"
-
-/* Whose job the thread runs. */
-static __thread struct pool_runner *current;
+#include "wire/histogram.h"
+#include "wire/scoreboard.h"
 
 struct host_job *job_create(struct pool_runner *runner, bool own, const void *data, size_t size)
 {
@@ -129,7 +129,7 @@ void job_answer(struct pool_runner *runner, uint64_t request, uint64_t id, int c
     };
 
     if (request != 0)
-        module_emit(&message);
+        event_send(&message);
 }
 
 /* Where there is only one attempt, as for data that can never be right, it needs no number. */
@@ -146,17 +146,31 @@ static void log_failure(struct rv_context *ctx, const struct rv_job *job, int r)
         host_log(ctx, RV_LOG_WARNING, "failed: %s", text);
 }
 
+static void job_progress(void *arg, const char *text)
+{
+    struct pool_runner *runner = arg;
+
+    pthread_mutex_lock(&runner->lock);
+    scoreboard_write_begin(runner->record);
+    string_copy(runner->record->progress, sizeof(runner->record->progress), text);
+    scoreboard_write_end(runner->record);
+    pthread_mutex_unlock(&runner->lock);
+    module_note_progress(runner->module);
+}
+
 int job_run(struct rv_context *ctx, void *arg)
 {
     struct host_job *job = arg;
     struct pool_runner *runner = job->runner;
     struct rv_labels labels = {.task = jobs_name(runner), .run = job->job.id};
     struct rv_context *labelled, *timed;
-    struct overdue overdue = {
+    struct call call = {
         .slot = runner->module->slot,
         .name = jobs_name(runner),
         .number = job->job.id,
         .grace = runner->settings->grace,
+        .progress = job_progress,
+        .arg = runner,
     };
     char limit[DURATION_TEXT_SIZE];
     rv_duration begun = rv_now();
@@ -180,13 +194,10 @@ int job_run(struct rv_context *ctx, void *arg)
     job->job.attempt++;
     note_begin(runner, job);
     rv_context_deadline(timed, &job->job.deadline);
-    overdue.ctx = timed;
-    overdue_begin(&overdue);
-    current = runner;
-    rv_error_clear();
+    call.ctx = timed;
+    call_begin(&call);
     r = runner->definition->run(timed, &job->job, runner->module->bound.state);
-    current = NULL;
-    overdue_end(&overdue);
+    call_end(&call);
     if (r == -ETIMEDOUT && rv_context_err(timed) == -ETIMEDOUT && rv_error_text()[0] == '\0')
         rv_fail_text(r, "not done within %s",
                      duration_format(job->job.deadline - begun, limit, sizeof(limit)));
@@ -227,23 +238,8 @@ void job_ended(const struct rv_job_end *end, void *arg)
     if (runner->definition->ended)
         runner->definition->ended(&job->job, mine.code, runner->module->bound.state);
     note_end(runner, job, &mine);
-    drain_note_progress(runner->module);
+    module_note_progress(runner->module);
     if (!job->end.answered)
         job_answer(runner, job->request, job->job.id, mine.code, job_time(job), mine.text);
     job_drop(job);
-}
-
-bool jobs_progress(const char *text)
-{
-    struct pool_runner *runner = current;
-
-    if (!runner)
-        return false;
-    pthread_mutex_lock(&runner->lock);
-    scoreboard_write_begin(runner->record);
-    string_copy(runner->record->progress, sizeof(runner->record->progress), text);
-    scoreboard_write_end(runner->record);
-    pthread_mutex_unlock(&runner->lock);
-    drain_note_progress(runner->module);
-    return true;
 }

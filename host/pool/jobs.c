@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "host/pool/jobs_internal.h"
+#include "host/report/event.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -8,6 +9,7 @@
 #include "base/text.h"
 #include "host/report/board.h"
 #include "host/sandbox/sandbox.h"
+#include "wire/scoreboard.h"
 
 const char *jobs_name(const struct pool_runner *runner)
 {
@@ -157,7 +159,7 @@ void jobs_submit(struct pool_runner *runner, uint64_t request, rv_duration timeo
     pthread_mutex_lock(&job->told);
     r = submit(NULL, runner, job);
     if (r == 0 && request != 0)
-        module_emit(&message);
+        event_send(&message);
     pthread_mutex_unlock(&job->told);
     job_drop(job);
     if (r < 0)

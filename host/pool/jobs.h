@@ -37,7 +37,4 @@ void jobs_cancel(struct pool_runner *runner);
 /* Frees, after jobs_cancel(), once jobs_wait() has seen the end of all jobs, so that every end is published. */
 void jobs_destroy(struct pool_runner *runner);
 
-/* rv_progress() of the calling thread's job. Returns false when it runs none. */
-bool jobs_progress(const char *text);
-
 #endif

@@ -7,7 +7,7 @@
 #include <stdatomic.h>
 
 #include "host/pool/jobs.h"
-#include "host/task/alarm.h"
+#include "host/process/alarm.h"
 
 /*
  * Safety: the lock protects the record, the counts, which go on where an earlier runner of the same name left

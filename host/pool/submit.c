@@ -1,34 +1,21 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * Jobs for a module's pools: from the supervisor, and from the module itself.
- *
- * Safety: a runner goes only when nobody uses it. The supervisor's jobs are submitted under the module's
- * lock, without blocking. A call from within may block, on any thread that the module has; so it is counted, and
- * the end of the pools waits for it.
- */
+#include "host/pool/submit.h"
+
 #include <errno.h>
 #include <string.h>
 
 #include "base/text.h"
-#include "host/module/module.h"
 #include "host/pool/jobs.h"
 #include "host/process/forked.h"
 
-static const char key;
-
-const void *module_key(void)
-{
-    return &key;
-}
-
-void module_open_pools(struct host_module *module)
+void submit_open(struct host_module *module)
 {
     pthread_mutex_lock(&module->lock);
     module->pools_open = true;
     pthread_mutex_unlock(&module->lock);
 }
 
-void module_close_pools(struct host_module *module)
+void submit_close(struct host_module *module)
 {
     pthread_mutex_lock(&module->lock);
     module->pools_open = false;
@@ -67,9 +54,9 @@ static void give_back(struct host_module *module)
     pthread_mutex_unlock(&module->lock);
 }
 
-int module_submit_own(struct rv_context *ctx, const char *pool, const void *data, size_t size)
+int submit_own(struct rv_context *ctx, const char *pool, const void *data, size_t size)
 {
-    struct host_module *module = rv_context_value(ctx, &key);
+    struct host_module *module = module_of(ctx);
     struct pool_runner *runner;
     int r = 0;
 
@@ -90,8 +77,8 @@ int module_submit_own(struct rv_context *ctx, const char *pool, const void *data
     return rv_fail(-ENOENT, "no pool %s", pool);
 }
 
-void module_submit(struct host_module *module, const char *pool, uint64_t request,
-                   rv_duration timeout, const void *data, size_t size)
+void submit_request(struct host_module *module, const char *pool, uint64_t request,
+                    rv_duration timeout, const void *data, size_t size)
 {
     struct pool_runner *found = NULL;
     char waits[MODULE_WAITS_SIZE];

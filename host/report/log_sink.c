@@ -10,7 +10,6 @@
 
 #include "base/shown.h"
 #include "base/text.h"
-#include "host/task/task.h"
 
 /* A pipe takes up to 4096 bytes in one piece. */
 #define LINE_SIZE 3072
@@ -62,7 +61,4 @@ void host_log(struct rv_context *ctx, enum rv_log_level level, const char *forma
 void log_sink_install(void)
 {
     rv_log_set_sink(write_record, NULL);
-    rv_runtime_set_progress(module_progress);
-    rv_runtime_set_submit(module_submit_own);
-    rv_runtime_set_fail_option(module_fail_option);
 }

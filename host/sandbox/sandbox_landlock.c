@@ -16,6 +16,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "base/text.h"
 #include "host/report/log_sink.h"
 #include "host/sandbox/sandbox_internal.h"
 

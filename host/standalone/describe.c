@@ -12,6 +12,7 @@
 
 #include "base/duration.h"
 #include "base/text.h"
+#include "host/load/loader.h"
 #include "host/load/note.h"
 #include "host/load/option_table.h"
 #include "host/load/work.h"

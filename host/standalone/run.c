@@ -13,11 +13,14 @@
 #include "base/shown.h"
 #include "base/text.h"
 #include "host/crash/crash.h"
+#include "host/lifecycle/life.h"
+#include "host/load/options.h"
 #include "host/module/module.h"
+#include "host/process/alarm.h"
 #include "host/report/board.h"
+#include "host/report/event.h"
 #include "host/standalone/run_report.h"
 #include "host/standalone/run_signals.h"
-#include "host/task/alarm.h"
 #include "host/task/task.h"
 
 #define STOP_DRAIN (10 * RV_SECOND)
@@ -151,7 +154,7 @@ static int start(struct rv_context *ctx, int count, char **arguments)
     const char *slash = strrchr(arguments[0], '/');
     cleanup_free char *path = realpath(arguments[0], NULL);
     struct host_module *module;
-    struct rv_group *group;
+    struct module_owner owner = {.ctx = rv_context_background(), .act = life_do};
     char name[64];
     int code = 1;
 
@@ -165,13 +168,13 @@ static int start(struct rv_context *ctx, int count, char **arguments)
         option_lines_free(&op.lines);
         return 1;
     }
-    if (rv_group_create(rv_context_background(), &group) < 0)
+    if (rv_group_create(rv_context_background(), &owner.group) < 0)
         return 1;
-    if (module_create(rv_context_background(), group, 0, name, path, &module) == 0) {
+    if (module_create(&owner, 0, name, path, &module) == 0) {
         if (module_operate(module, &op) == 0)
             code = run_until(ctx, module);
         module_operate(module, &end);
-        rv_group_wait(group);
+        rv_group_wait(owner.group);
         module_destroy(module);
     }
     return code;
@@ -198,11 +201,9 @@ static void *live(void *arg)
 /* Returns 0 or a negative number. */
 static int prepare(struct rv_context **ret_ctx)
 {
-    module_set_emit(emit);
-    module_set_health_told(tell_health);
-    rv_runtime_set_progress(module_progress);
-    rv_runtime_set_submit(module_submit_own);
-    rv_runtime_set_fail_option(module_fail_option);
+    event_set_sink(emit);
+    life_set_health_told(tell_health);
+    life_install_hooks();
     if (board_open(-1) < 0 || crash_install(run_report_crash) < 0 ||
         rv_channel_create(sizeof(struct event), 16, &events) < 0 ||
         rv_context_with_cancel(rv_context_background(), ret_ctx) < 0)

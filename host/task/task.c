@@ -20,10 +20,13 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "host/module/module.h"
 #include "host/report/board.h"
+#include "host/report/event.h"
 #include "host/report/log_sink.h"
 #include "host/schedule/wall_clock.h"
 #include "host/task/task_internal.h"
+#include "wire/scoreboard.h"
 
 const char *task_name(const struct task_runner *runner)
 {
@@ -237,7 +240,7 @@ static void ask_for_a_look(struct task_runner *runner)
         .type = WIRE_BUSY, .module = runner->module->slot, .deadline = rv_now()};
 
     if (schedule_is_kept(&runner->settings->schedule))
-        module_emit(&message);
+        event_send(&message);
 }
 
 /* At a start it stays due: the gate opens at once. */

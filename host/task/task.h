@@ -17,6 +17,9 @@ const char *task_name(const struct task_runner *runner);
  * overlap = skip. Does not block. */
 void task_run(struct task_runner *runner, uint64_t request);
 
+/* The same, of the task of this name, if there is one and the module is ready. */
+void task_request(struct host_module *module, const char *task, uint64_t request);
+
 /* The number of the run under way; 0: there is none. With the gate shut, none begins after that but one that was
  * queued before. */
 uint64_t task_run_under_way(struct task_runner *runner);
@@ -31,8 +34,5 @@ void task_expect_nothing(struct task_runner *runner);
 /* Ends the schedule, waits for the run under way to return, notes for the next runner of the task what its
  * schedule owes, and frees. The contexts were cancelled before. */
 void task_destroy(struct task_runner *runner, struct last_runs *last_runs);
-
-/* rv_progress() of the calling thread's run. Returns false when it runs none. */
-bool task_progress(const char *text);
 
 #endif

@@ -6,14 +6,16 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/duration.h"
 #include "base/text.h"
-#include "host/lifecycle/drain.h"
+#include "host/module/call.h"
+#include "host/module/module.h"
 #include "host/report/board.h"
+#include "host/report/event.h"
 #include "host/report/log_sink.h"
-#include "host/task/overdue.h"
 #include "host/task/task_internal.h"
-
-static __thread struct task_runner *current;
+#include "wire/histogram.h"
+#include "wire/scoreboard.h"
 
 /* The run under way. */
 struct run {
@@ -38,7 +40,7 @@ void task_answer(struct task_runner *runner, uint64_t request, const struct task
     };
 
     if (request != 0)
-        module_emit(&message);
+        event_send(&message);
 }
 
 void task_accept(struct task_runner *runner, uint64_t request, uint64_t number, rv_duration since)
@@ -51,7 +53,7 @@ void task_accept(struct task_runner *runner, uint64_t request, uint64_t number, 
                                    .since = since};
 
     if (request != 0)
-        module_emit(&message);
+        event_send(&message);
 }
 
 void task_refuse(struct task_runner *runner, uint64_t request, int code, const char *text)
@@ -129,7 +131,7 @@ static void publish_end(struct task_runner *runner, const struct run *run, int c
     task_write_open(runner);
     scoreboard_write_end(record);
     pthread_mutex_unlock(&runner->lock);
-    drain_note_progress(runner->module);
+    module_note_progress(runner->module);
 }
 
 static void stop_running(struct task_runner *runner)
@@ -221,25 +223,36 @@ static void publish_begin(struct task_runner *runner, rv_duration due)
     scoreboard_write_end(record);
 }
 
-static int call(struct task_runner *runner, struct run *run)
+static void run_progress(void *arg, const char *text)
 {
-    struct overdue overdue = {
+    const struct run *run = arg;
+    struct task_runner *runner = run->runner;
+
+    pthread_mutex_lock(&runner->lock);
+    scoreboard_write_begin(runner->record);
+    string_copy(runner->record->progress, sizeof(runner->record->progress), text);
+    scoreboard_write_end(runner->record);
+    pthread_mutex_unlock(&runner->lock);
+    module_note_progress(runner->module);
+}
+
+static int run_task(struct task_runner *runner, struct run *run)
+{
+    struct call call = {
         .ctx = run->ctx,
         .slot = runner->module->slot,
         .name = task_name(runner),
         .number = run->number,
         .grace = runner->settings->grace,
         .cancelled = run_was_cancelled,
+        .progress = run_progress,
         .arg = run,
     };
     int r;
 
-    overdue_begin(&overdue);
-    current = runner;
-    rv_error_clear();
+    call_begin(&call);
     r = runner->definition->run(run->ctx, runner->module->bound.state);
-    current = NULL;
-    overdue_end(&overdue);
+    call_end(&call);
     return r;
 }
 
@@ -265,7 +278,7 @@ void task_run_once(struct task_runner *runner, uint64_t request, rv_duration due
     task_accept(runner, request, run.number, since);
     r = make_run_context(runner, run.number, &run.ctx);
     if (r == 0) {
-        r = call(runner, &run);
+        r = run_task(runner, &run);
         ctx_err = rv_context_err(run.ctx);
     } else {
         rv_fail(r, "no memory for the run");
@@ -296,19 +309,4 @@ void task_run_once(struct task_runner *runner, uint64_t request, rv_duration due
     if (run.ctx)
         rv_context_cancel(run.ctx, 0, "the run has returned");
     rv_context_unref(run.ctx);
-}
-
-bool task_progress(const char *text)
-{
-    struct task_runner *runner = current;
-
-    if (!runner)
-        return false;
-    pthread_mutex_lock(&runner->lock);
-    scoreboard_write_begin(runner->record);
-    string_copy(runner->record->progress, sizeof(runner->record->progress), text);
-    scoreboard_write_end(runner->record);
-    pthread_mutex_unlock(&runner->lock);
-    drain_note_progress(runner->module);
-    return true;
 }

@@ -12,8 +12,10 @@
 #include "base/clock.h"
 #include "base/text.h"
 #include "host/report/log_sink.h"
+#include "host/schedule/last_runs.h"
 #include "host/schedule/wall_clock.h"
 #include "host/task/task_internal.h"
+#include "wire/scoreboard.h"
 
 bool task_holds_a_point(const struct task_runner *runner)
 {

@@ -178,7 +178,7 @@ static void make_server(struct world *world, struct http_server **ret_server, in
         .request_timeout = PATIENCE,
         .write_timeout = PATIENCE,
         .idle_timeout = PATIENCE,
-        .handler = edge_control_handler,
+        .handler = control_serve,
         .arg = &world->edge,
     };
 

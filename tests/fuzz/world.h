@@ -8,7 +8,9 @@
 #define REEVE_TESTS_FUZZ_WORLD_H
 
 #include "daemon/control/supervisor_internal.h"
-#include "daemon/edge/edge_internal.h"
+#include "daemon/edge/control/control.h"
+#include "daemon/edge/edge_record.h"
+#include "daemon/edge/probes.h"
 #include "daemon/process/host_internal.h"
 #include "daemon/unit/tenancy.h"
 

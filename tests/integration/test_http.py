@@ -140,7 +140,7 @@ class Paths(harness.DaemonTest):
 
     def control_routes(self):
         """Method and path of every route, as control.c has them."""
-        with open(os.path.join(SOURCE, "daemon", "edge", "control.c"), encoding="utf-8") as file:
+        with open(os.path.join(SOURCE, "daemon", "edge", "control", "control.c"), encoding="utf-8") as file:
             routes = re.findall(r'{"(/v1/\w+)", HTTP_METHOD_(\w+), \w+,', file.read())
         self.assertGreater(len(routes), 5)
         return routes

@@ -149,16 +149,17 @@ class Program(upgrading.UpgradeTest):
 
     def copy(self, daemon, version, suffix):
         folder = os.path.join(daemon.folder, version)
-        os.makedirs(os.path.join(folder, "host"))
+        for directory in "daemon", "host":
+            os.makedirs(os.path.join(folder, directory))
         shutil.copy(harness.REEVED if not suffix else os.path.join(upgrading.OBJECTS, "reeved" + suffix),
-                    os.path.join(folder, "reeved"))
+                    os.path.join(folder, "daemon", "reeved"))
         shutil.copy(os.path.join(upgrading.OBJECTS, "reeve-host" + suffix) if suffix else
                     harness.REEVE_HOST, os.path.join(folder, "host", "reeve-host"))
 
     def assert_runs(self, daemon, version):
         """Only root may look at reeved; to others what it says of the hosts' version must do."""
         if os.geteuid() == 0:
-            self.assertEqual(os.readlink(f"/proc/{daemon.process.pid}/exe"), os.path.join(daemon.folder, version, "reeved"))
+            self.assertEqual(os.readlink(f"/proc/{daemon.process.pid}/exe"), os.path.join(daemon.folder, version, "daemon", "reeved"))
 
     def test_an_upgrade_goes_where_the_link_leads_by_then(self):
         daemon = self.daemon(HEARTBEAT + puppet("a"), "", {"REEVE_MODULE_PATH": os.path.join(harness.BUILD, "modules")},
@@ -166,7 +167,7 @@ class Program(upgrading.UpgradeTest):
         self.copy(daemon, "v1", "")
         self.copy(daemon, "v2", "-next")
         self.link(daemon, "v1")
-        daemon.program = os.path.join(daemon.folder, "current", "reeved")
+        daemon.program = os.path.join(daemon.folder, "current", "daemon", "reeved")
         daemon.start().wait_started()
         self.link(daemon, "v2")
         done = daemon.ctl("upgrade")
@@ -190,18 +191,18 @@ class Program(upgrading.UpgradeTest):
         daemon = self.daemon(HEARTBEAT, "", {"REEVE_MODULE_PATH": os.path.join(harness.BUILD, "modules")}, start=False)
         self.copy(daemon, "v1", "")
         self.link(daemon, "v1")
-        daemon.program = os.path.join(daemon.folder, "current", "reeved")
+        daemon.program = os.path.join(daemon.folder, "current", "daemon", "reeved")
         daemon.start().wait_started()
         self.link(daemon, "v3")
         done = daemon.ctl("upgrade")
         self.assertEqual(done.returncode, 1)
-        self.assertIn("current/reeved: No such file or directory", done.stderr)
+        self.assertIn("current/daemon/reeved: No such file or directory", done.stderr)
         self.assertEqual(daemon.stop(), 0, daemon.text())
 
     def test_a_relative_path(self):
         daemon = self.daemon(HEARTBEAT, "", {"REEVE_MODULE_PATH": os.path.join(harness.BUILD, "modules")}, start=False)
         self.copy(daemon, "v1", "")
-        daemon.program = os.path.relpath(os.path.join(daemon.folder, "v1", "reeved"))
+        daemon.program = os.path.relpath(os.path.join(daemon.folder, "v1", "daemon", "reeved"))
         daemon.start().wait_started()
         self.assertEqual(daemon.ctl("upgrade").returncode, 0)
         self.assertEqual(daemon.stop(), 0, daemon.text())

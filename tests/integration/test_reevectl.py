@@ -166,13 +166,13 @@ class Json(PuppetTest):
 
     def test_kinds_of_restarts_are_those_of_the_code(self):
         table = self.text.split("| kind of restart | cause |\n| --- | --- |\n", 1)[1].split("\n\n", 1)[0]
-        with open(os.path.join(SOURCE, "daemon", "supervisor", "restart.c"), encoding="utf-8") as file:
+        with open(os.path.join(SOURCE, "daemon", "unit", "restart.c"), encoding="utf-8") as file:
             names = re.findall(r'\[CAUSE_\w+\] = "([a-z]+)"', file.read())
         self.assertEqual(set(re.findall(r"(?m)^\| ([a-z]+) \|", table)), set(names))
 
     def test_events_are_those_of_the_code(self):
         rows = re.findall(r"(?m)^\| ([a-z-]+) \| `([0-9a-f]{32})` \|", self.text)
-        with open(os.path.join(SOURCE, "base", "log.c"), encoding="utf-8") as file:
+        with open(os.path.join(SOURCE, "base", "log_kind.c"), encoding="utf-8") as file:
             self.assertEqual(re.findall(r'{"([a-z-]+)", "([0-9a-f]{32})"}', file.read()), rows)
         self.assertEqual(len({number for _, number in rows}), 6)
 

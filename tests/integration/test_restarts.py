@@ -256,7 +256,7 @@ class FirstStarts(upgrading.UpgradeTest):
 
     def test_who_does_not_name_the_stack_is_not_waited_for(self):
         daemon = self.prepared(self.CRASH)
-        with open(os.path.join(daemon.folder, "bin", "host", "reeve-symbols"), "w", encoding="utf-8") as file:
+        with open(os.path.join(daemon.folder, "host", "reeve-symbols"), "w", encoding="utf-8") as file:
             file.write("#!/bin/sh\nexec sleep 1000\n")
         daemon.start()
         self.assertEqual(daemon.wait(), 1)
@@ -268,7 +268,7 @@ class FirstStarts(upgrading.UpgradeTest):
         tracer lets it."""
         daemon = self.prepared(self.CRASH, "shutdown-timeout = 1s")
         place = os.path.join(daemon.folder, "pid")
-        with open(os.path.join(daemon.folder, "bin", "host", "reeve-symbols"), "w", encoding="utf-8") as file:
+        with open(os.path.join(daemon.folder, "host", "reeve-symbols"), "w", encoding="utf-8") as file:
             file.write(f"#!/bin/sh\necho $$ > {place}.new\nmv {place}.new {place}\nexec sleep 1000\n")
         daemon.start()
         harness.wait_until(lambda: os.path.exists(place), "reeve-symbols")

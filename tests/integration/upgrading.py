@@ -19,12 +19,12 @@ class UpgradeTest(puppetry.PuppetTest):
         environment = dict({"REEVE_MODULE_PATH": os.path.join(harness.BUILD, "modules")},
                            **(environment or {}))
         instance = self.daemon(config, daemon, environment, start=False)
-        os.makedirs(os.path.join(instance.folder, "bin", "host"))
+        for directory in "bin", "host":
+            os.makedirs(os.path.join(instance.folder, directory))
         instance.program = os.path.join(instance.folder, "bin", "reeved")
         self.install(instance, harness.REEVED)
         for name in "reeve-host", "reeve-symbols":
-            shutil.copy(os.path.join(harness.BUILD, "host", name),
-                        os.path.join(instance.folder, "bin", "host", name))
+            shutil.copy(os.path.join(harness.BUILD, "host", name), os.path.join(instance.folder, "host", name))
         return instance
 
     def install(self, daemon, program, target="reeved", mode=0o755):
@@ -36,12 +36,11 @@ class UpgradeTest(puppetry.PuppetTest):
 
     def install_next(self, daemon):
         self.install(daemon, os.path.join(OBJECTS, "reeved-next"))
-        self.install(daemon, os.path.join(OBJECTS, "reeve-host-next"), "host/reeve-host")
+        self.install(daemon, os.path.join(OBJECTS, "reeve-host-next"), "../host/reeve-host")
 
     def install_present(self, daemon):
         self.install(daemon, harness.REEVED)
-        self.install(daemon, harness.REEVE_HOST,
-                     "host/reeve-host")
+        self.install(daemon, harness.REEVE_HOST, "../host/reeve-host")
 
     def upgrade(self, daemon, generation):
         done = daemon.ctl("upgrade")
