@@ -16,6 +16,7 @@
 #include "settings/config.h"
 #include "settings/credentials.h"
 #include "settings/ini_file.h"
+#include "settings/key_tables.h"
 #include "settings/keys.h"
 #include "settings/place.h"
 
@@ -188,15 +189,17 @@ static void add_option(struct loader *loader, const char *key, const char *value
 static void unknown_daemon_key(struct loader *loader, const char *key, const char *value,
                                unsigned line)
 {
-    char message[SETTING_MESSAGE_SIZE];
+    char message[SETTING_MESSAGE_SIZE], hint[128] = "";
     struct nearest nearest;
 
     nearest_begin(&nearest, key);
-    if (!value_is_padding(value))
+    if (!value_is_padding(value)) {
         setting_offer_keys(daemon_keys, "", &nearest);
+        key_tables_hint(daemon_keys, key, hint, sizeof(hint));
+    }
     setting_say_unknown(key, value, message, sizeof(message));
     config_error(loader->errors, loader->file, line, "[daemon] %s%s", message,
-                 nearest_words(&nearest));
+                 *hint ? hint : nearest_words(&nearest));
 }
 
 /*

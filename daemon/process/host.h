@@ -18,7 +18,7 @@
 #include "wire/scoreboard.h"
 
 struct config_limits;
-struct config_option;
+struct config_module;
 struct host;
 struct loop;
 struct strings;
@@ -126,8 +126,8 @@ bool host_takes_requests(const struct host *host);
  * that is not ending. */
 void host_send(struct host *host, const struct wire_message *message);
 
-/* An option of the module in the slot. */
-void host_send_option(struct host *host, uint32_t slot, const struct config_option *option);
+/* The file of the module in the slot, and the lines of its section that are not reeve's own. */
+void host_send_module(struct host *host, uint32_t slot, const struct config_module *module);
 
 /* Tells it to exit; past its grace it is killed. */
 void host_exit(struct host *host, const char *cause);

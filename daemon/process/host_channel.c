@@ -154,7 +154,7 @@ void host_send(struct host *host, const struct wire_message *message)
         write_queue(host);
 }
 
-void host_send_option(struct host *host, uint32_t slot, const struct config_option *option)
+static void send_option(struct host *host, uint32_t slot, const struct config_option *option)
 {
     struct wire_message message = {.type = WIRE_OPTION,
                                    .module = slot,
@@ -165,6 +165,16 @@ void host_send_option(struct host *host, uint32_t slot, const struct config_opti
                                    .line = option->line};
 
     host_send(host, &message);
+}
+
+void host_send_module(struct host *host, uint32_t slot, const struct config_module *module)
+{
+    struct wire_message message = {
+        .type = WIRE_LOAD, .module = slot, .name = module->name, .path = module->path};
+
+    host_send(host, &message);
+    for (size_t i = 0; i < module->option_count; i++)
+        send_option(host, slot, &module->options[i]);
 }
 
 static bool comes_up(const struct wire_message *message)

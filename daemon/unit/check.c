@@ -13,6 +13,7 @@
 #include "daemon/process/crash.h"
 #include "daemon/process/host.h"
 #include "settings/errors.h"
+#include "settings/key_tables.h"
 #include "settings/keys.h"
 
 /* A module's constructors and validators should be done in milliseconds. */
@@ -51,7 +52,7 @@ void check_add_option_error(struct config_errors *errors, const struct config_mo
 {
     const char *file = module->file;
     unsigned line = module->line;
-    char key[256], text[512];
+    char key[256], text[512], hint[128] = "";
     struct nearest nearest;
 
     string_copy(key, sizeof(key), message->key);
@@ -68,11 +69,12 @@ void check_add_option_error(struct config_errors *errors, const struct config_mo
         }
     nearest_begin(&nearest, key);
     if (message->flags & WIRE_OPTION_UNKNOWN_KEY) {
+        key_tables_hint(module_keys, key, hint, sizeof(hint));
         setting_offer_keys(module_keys, "", &nearest);
         nearest_offer(&nearest, message->value);
     }
     config_error(errors, file, line, "[module:%s] %s%s", module->name, text,
-                 nearest_words(&nearest));
+                 *hint ? hint : nearest_words(&nearest));
 }
 
 struct config_place check_place_of(const struct config *config, const struct config_module *module,
@@ -98,13 +100,9 @@ void check_add_crash(struct config_errors *errors, const struct config_place *pl
 
 static void send_module(struct job *job)
 {
-    const struct config_module *module = job->module;
-    struct wire_message message = {.type = WIRE_LOAD, .name = module->name, .path = module->path};
+    const struct wire_message message = {.type = WIRE_CHECK};
 
-    host_send(job->host, &message);
-    for (size_t i = 0; i < module->option_count; i++)
-        host_send_option(job->host, 0, &module->options[i]);
-    message = (struct wire_message){.type = WIRE_CHECK};
+    host_send_module(job->host, 0, job->module);
     host_send(job->host, &message);
 }
 

@@ -311,13 +311,10 @@ void tenancy_send_module(struct unit *unit, enum wire_type how)
 {
     struct host *host = unit->tenancy->host;
     const struct config_module *settings = unit->settings;
-    struct wire_message message = {
-        .type = WIRE_LOAD, .module = unit->slot, .name = settings->name, .path = settings->path};
+    struct wire_message message;
 
     unit->option_errors = 0;
-    host_send(host, &message);
-    for (size_t i = 0; i < settings->option_count; i++)
-        host_send_option(host, unit->slot, &settings->options[i]);
+    host_send_module(host, unit->slot, settings);
     if (how == WIRE_START) {
         last_runs_each(unit->all->last_runs, unit->name, send_last_run, unit);
         /* Also when this start fails, and another one follows by itself. */

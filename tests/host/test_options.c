@@ -14,6 +14,8 @@ struct state {
     uint64_t bytes;
     rv_duration delay;
     int colour;
+    int64_t least;
+    uint64_t most;
     int own; /* not an option */
 };
 
@@ -30,6 +32,8 @@ static const struct rv_option options[] = {
                    .maximum = INT64_C(2) << 30),
     RV_OPTION_DURATION(struct state, delay, .fallback = "1min 30s", .minimum = RV_MILLISECOND,
                        .maximum = RV_HOUR),
+    RV_OPTION_INT(struct state, least, .fallback = "2", .minimum = 2),
+    RV_OPTION_SIZE(struct state, most, .maximum = 4096),
     RV_OPTION_ENUM(struct state, colour, .fallback = "green", .choices = colours),
 };
 
@@ -200,6 +204,8 @@ static void every_error(void **_unused_)
          "2:delay = 5: expected a duration with its unit, such as 500ms, 30s or 5min\n"},
         {"text = a\ndelay = 1d", "2:delay = 1d: expected a duration from 1ms to 1h\n"},
         {"text = a\nbytes = 3G", "2:bytes = 3G: expected a size from 1000 to 2G\n"},
+        {"text = a\nleast = 1", "2:least = 1: expected a whole number of at least 2\n"},
+        {"text = a\nmost = 5K", "2:most = 5K: expected a size of at most 4K\n"},
         {"text = a\ncolour = blue", "2:colour = blue: expected red or green\n"},
         {"text = a\nown = 1", "2:unknown key \"own\"\n"},
         {"text = a\nflog = yes", "2:unknown key \"flog\"; nearest flag\n"},

@@ -412,6 +412,27 @@ static void test_addresses(void **state)
         assert_int_equal(address_parse(bad[i], &address), -EINVAL);
 }
 
+/* A wrong key or choice gets the nearest, and a key of another section is told of. */
+static void test_wrong_keys(void **state)
+{
+    (void)state;
+    REFUSE("[daemon]\ndrain-dely = 1s\n",
+           "reeve.ini:2: [daemon] unknown key \"drain-dely\"; did you mean \"drain-delay\"?");
+    REFUSE(
+        "[daemon]\nlog-level = inof\n",
+        "[daemon] log-level = inof: expected error, warning, notice, info or debug; did you mean "
+        "\"info\"?");
+    REFUSE("[daemon]\ngrace = 1s\n",
+           "[daemon] unknown key \"grace\"; it is a key of [module:NAME]");
+    REFUSE("[daemon]\nevery = 1s\n", "[daemon] unknown key \"every\"; it is a key of "
+                                     "each task, as in TASK.every");
+    REFUSE("[module:a]\nload = one\nsandbox = strct\n",
+           "[module:a] sandbox = strct: expected warn or strict; did you mean \"strict\"?");
+    REFUSE("[module:a]\nload = one\ngrace = 3651d\n",
+           "[module:a] grace = 3651d: expected a duration of at most 3650d");
+    REFUSE("[module:a]\nload = \n", "[module:a] load: expected a value: name of a module");
+}
+
 /* Every setting has a help text, a member of its kind's size, and the default that the table shows is what is in force
  * when nothing is given. */
 static void test_tables(void **state)
@@ -511,6 +532,7 @@ int main(void)
         cmocka_unit_test(test_limits_refused),
         cmocka_unit_test(test_names_with_so),
         cmocka_unit_test(test_addresses),
+        cmocka_unit_test(test_wrong_keys),
         cmocka_unit_test(test_tables),
         cmocka_unit_test(test_reserved_keys),
     };
