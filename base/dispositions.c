@@ -20,3 +20,19 @@ void dispositions_set(void)
     /* It is inherited, and while it is ignored the kernel reaps children itself. */
     signal(SIGCHLD, SIG_DFL);
 }
+
+int dispositions_for_child(posix_spawnattr_t *attributes, short flags)
+{
+    sigset_t none, all;
+    int r;
+
+    sigemptyset(&none);
+    sigfillset(&all);
+    r = posix_spawnattr_setsigmask(attributes, &none);
+    if (r == 0)
+        r = posix_spawnattr_setsigdefault(attributes, &all);
+    if (r == 0)
+        r = posix_spawnattr_setflags(
+            attributes, (short)(flags | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF));
+    return r;
+}

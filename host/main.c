@@ -8,7 +8,7 @@
 #include "base/fd.h"
 #include "host/control/control.h"
 #include "host/standalone/describe.h"
-#include "host/standalone/run.h"
+#include "host/standalone/standalone.h"
 
 static int print_help(FILE *file)
 {
@@ -39,7 +39,7 @@ int main(int argc, char **argv)
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
     if (argc >= 3 && strcmp(argv[1], "--run") == 0)
-        return run_alone(argc - 2, argv + 2);
+        return standalone_run(argc - 2, argv + 2);
     if (argc == 3 && strcmp(argv[1], "--describe") == 0)
         return describe_file(argv[2]);
     if (argc == 3 && strcmp(argv[1], "--supervised") == 0)

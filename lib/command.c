@@ -27,6 +27,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/dispositions.h"
 #include "base/fd.h"
 #include "base/macro.h"
 #include "base/signal_name.h"
@@ -75,24 +76,6 @@ static int open_input(const struct rv_command_options *options)
     return lseek(fd, 0, SEEK_SET) < 0 ? -errno : TAKE_FD(fd);
 }
 
-static int set_attributes(posix_spawnattr_t *attributes)
-{
-    sigset_t none, all;
-    int r;
-
-    sigemptyset(&none);
-    sigfillset(&all);
-    r = posix_spawnattr_setsigmask(attributes, &none);
-    if (r == 0)
-        r = posix_spawnattr_setsigdefault(attributes, &all);
-    if (r == 0)
-        r = posix_spawnattr_setpgroup(attributes, 0);
-    if (r == 0)
-        r = posix_spawnattr_setflags(attributes, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK |
-                                                     POSIX_SPAWN_SETSIGDEF);
-    return r;
-}
-
 static int set_descriptors(posix_spawn_file_actions_t *actions, const char *directory, int input,
                            int output)
 {
@@ -122,7 +105,8 @@ static int spawn(struct command *command, char *const *argv, int input, int outp
     }
     r = posix_spawnattr_init(&attributes);
     if (r == 0) {
-        r = set_attributes(&attributes);
+        /* The default process group is its own. */
+        r = dispositions_for_child(&attributes, POSIX_SPAWN_SETPGROUP);
         if (r == 0)
             r = set_descriptors(&actions, command->options.directory, input, output);
         if (r == 0)

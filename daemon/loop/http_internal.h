@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The records of a server, for http.c and http_handover.c. */
+/* The records of a server, for the files that make it up: http.c listens, http_request.c answers. */
 #ifndef REEVE_LOOP_HTTP_INTERNAL_H
 #define REEVE_LOOP_HTTP_INTERNAL_H
 
@@ -63,5 +63,8 @@ void http_server_stop_accepting(struct http_server *server);
 bool http_server_is_full(struct http_server *server);
 /* The same after it has accepted one, for which another server may have had to yield. */
 bool http_server_has_room(struct http_server *server);
+
+/* http_request.c: evhttp has one; arg: the server. */
+void http_request_came(struct evhttp_request *request, void *arg);
 
 #endif

@@ -126,8 +126,8 @@ bool host_takes_requests(const struct host *host);
  * that is not ending. */
 void host_send(struct host *host, const struct wire_message *message);
 
-/* The file of the module in the slot, and the lines of its section that are not reeve's own. */
-void host_send_module(struct host *host, uint32_t slot, const struct config_module *module);
+/* Sends LOAD and the options of the module, which has the slot there; what is to be done with it follows. */
+void host_send_module(struct host *host, uint32_t slot, const struct config_module *settings);
 
 /* Tells it to exit; past its grace it is killed. */
 void host_exit(struct host *host, const char *cause);

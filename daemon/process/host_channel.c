@@ -167,14 +167,14 @@ static void send_option(struct host *host, uint32_t slot, const struct config_op
     host_send(host, &message);
 }
 
-void host_send_module(struct host *host, uint32_t slot, const struct config_module *module)
+void host_send_module(struct host *host, uint32_t slot, const struct config_module *settings)
 {
     struct wire_message message = {
-        .type = WIRE_LOAD, .module = slot, .name = module->name, .path = module->path};
+        .type = WIRE_LOAD, .module = slot, .name = settings->name, .path = settings->path};
 
     host_send(host, &message);
-    for (size_t i = 0; i < module->option_count; i++)
-        send_option(host, slot, &module->options[i]);
+    for (size_t i = 0; i < settings->option_count; i++)
+        send_option(host, slot, &settings->options[i]);
 }
 
 static bool comes_up(const struct wire_message *message)

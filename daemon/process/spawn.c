@@ -10,6 +10,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "base/dispositions.h"
 #include "base/macro.h"
 #include "base/text.h"
 #include "wire/message.h"
@@ -82,22 +83,6 @@ static int add_descriptors(posix_spawn_file_actions_t *actions, const struct spa
     return r;
 }
 
-static int set_attributes(posix_spawnattr_t *attributes)
-{
-    sigset_t none, all;
-    int r;
-
-    sigemptyset(&none);
-    sigfillset(&all);
-    r = posix_spawnattr_setsigmask(attributes, &none);
-    if (r == 0)
-        r = posix_spawnattr_setsigdefault(attributes, &all);
-    if (r == 0)
-        r = posix_spawnattr_setflags(attributes, POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGMASK |
-                                                     POSIX_SPAWN_SETSIGDEF);
-    return r;
-}
-
 /* In the thread alone. Where the kernel does not know this, the process copies and closes them all. */
 static void leave_descriptors(const struct spawn *spawn)
 {
@@ -118,7 +103,7 @@ pid_t spawn_run(const struct spawn *spawn)
         return -r;
     r = posix_spawnattr_init(&attributes);
     if (r == 0) {
-        r = set_attributes(&attributes);
+        r = dispositions_for_child(&attributes, POSIX_SPAWN_SETSID);
         if (r == 0)
             r = add_descriptors(&actions, spawn);
         if (r == 0)

@@ -62,53 +62,21 @@ static int find_program(struct places *places)
     return 0;
 }
 
-/* FOLDER/../modules. It is shown in errors: without the detour, unless the folder's name is that of a link. */
-static void find_modules(const char *folder, char *ret_modules, size_t size)
-{
-    cleanup_free char *detour = format_new("%s/../modules", folder);
-    const char *slash = strrchr(folder, '/');
-    struct stat by_detour, direct;
-
-    snprintf(ret_modules, size, "%.*s/modules", slash ? (int)(slash - folder) : 0, folder);
-    if (detour && (stat(detour, &by_detour) < 0 || stat(ret_modules, &direct) < 0 ||
-                   by_detour.st_dev != direct.st_dev || by_detour.st_ino != direct.st_ino))
-        string_copy(ret_modules, size, detour);
-}
-
-/*
- * In a build tree reeve-host lies in ../host, and the modules in ../modules. That
- * is as safe as running this program from there: who can write there, or lead a link elsewhere, can replace it too.
- */
-static bool find_in_build_tree(struct places *places)
-{
-    char folder[PATH_MAX], *slash;
-
-    string_copy(folder, sizeof(folder), places->program);
-    slash = strrchr(folder, '/');
-    if (!slash || (size_t)(slash - folder) + 32 > sizeof(places->program))
-        return false;
-    *slash = '\0';
-    snprintf(places->host_program, sizeof(places->host_program), "%.4000s/../host/reeve-host",
-             folder);
-    find_modules(folder, places->modules, sizeof(places->modules));
-    return access(places->host_program, X_OK) == 0;
-}
-
 int places_find(struct places *ret_places)
 {
     struct places *places = ret_places;
     int r = find_program(places);
-    bool build_tree = r == 0 && find_in_build_tree(places);
 
     if (r < 0)
         return r;
     config_places_init(&places->config);
-    if (build_tree) {
+    if (build_tree_find(places->program, &places->tree)) {
+        places->host_program = places->tree.host;
         if (!secure_getenv("REEVE_MODULE_PATH"))
-            places->config.modules = places->modules;
+            places->config.modules = places->tree.modules;
         return 0;
     }
-    string_copy(places->host_program, sizeof(places->host_program), REEVE_HOST_PROGRAM);
+    places->host_program = REEVE_HOST_PROGRAM;
     return access(places->host_program, X_OK) < 0 ? -errno : 0;
 }
 

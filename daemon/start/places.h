@@ -5,12 +5,13 @@
 
 #include <limits.h>
 
+#include "settings/build_tree.h"
 #include "settings/config.h"
 
 struct places {
     char program[PATH_MAX]; /* of this reeved, as it was started: what an upgrade executes */
-    char host_program[PATH_MAX];
-    char modules[PATH_MAX];
+    const char *host_program;
+    struct build_tree tree; /* of a reeved that is not installed */
     struct config_places config;
 };
 

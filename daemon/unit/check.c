@@ -22,7 +22,7 @@
 
 static const char not_checked[] = "could not be checked, nothing is known to be wrong with it: ";
 
-struct job {
+struct asked {
     struct list list;
     struct check *check;
     const struct config_module *module;
@@ -36,7 +36,7 @@ struct check {
     struct check_options options;
     const struct config *config;
     struct config_errors *errors;
-    struct list jobs;
+    struct list asked;
     size_t running;
     struct loop_timer *done_timer;
 };
@@ -98,34 +98,28 @@ void check_add_crash(struct config_errors *errors, const struct config_place *pl
                      end->words);
 }
 
-static void send_module(struct job *job)
-{
-    const struct wire_message message = {.type = WIRE_CHECK};
-
-    host_send_module(job->host, 0, job->module);
-    host_send(job->host, &message);
-}
-
 /* Until here the process has its own time for its hello, and before that it waited for its turn. */
 static void host_up(struct host *host _unused_, void *arg)
 {
-    struct job *job = arg;
+    const struct wire_message message = {.type = WIRE_CHECK};
+    struct asked *asked = arg;
 
-    loop_timer_arm(job->timer, CHECK_TIMEOUT);
-    send_module(job);
+    loop_timer_arm(asked->timer, CHECK_TIMEOUT);
+    host_send_module(asked->host, 0, asked->module);
+    host_send(asked->host, &message);
 }
 
 /* Without memory for a note it is not told. */
-static void take_option_error(struct job *job, const struct wire_message *message)
+static void take_option_error(struct asked *asked, const struct wire_message *message)
 {
-    struct strings *notes = job->check->options.notes;
-    struct config_errors *errors = job->check->errors, past = {0};
+    struct strings *notes = asked->check->options.notes;
+    struct config_errors *errors = asked->check->errors, past = {0};
 
     if (!notes || !(message->flags & WIRE_OPTION_PAST)) {
-        check_add_option_error(errors, job->module, message);
+        check_add_option_error(errors, asked->module, message);
         return;
     }
-    check_add_option_error(&past, job->module, message);
+    check_add_option_error(&past, asked->module, message);
     if (past.texts.count > 0)
         (void)strings_add(notes, past.texts.items[0]);
     config_errors_free(&past);
@@ -158,89 +152,89 @@ static void check_neighbours(struct check *check, const struct config_module *mo
 
 static void host_message(struct host *host, const struct wire_message *message, void *arg)
 {
-    struct job *job = arg;
+    struct asked *asked = arg;
     struct config_place place;
 
     switch (message->type) {
     case WIRE_OPTION_ERROR:
-        if (job->errors++ < check_errors_max(job->module))
-            take_option_error(job, message);
+        if (asked->errors++ < check_errors_max(asked->module))
+            take_option_error(asked, message);
         else
             host_kill(host, "it told more errors than a section can have");
         return;
     case WIRE_FAILED:
-        place = check_place_of(job->check->config, job->module, message);
-        config_error(job->check->errors, place.file, place.line, "[module:%s] %s%.400s",
-                     job->module->name, message->flags & WIRE_FAILED_PROCESS ? not_checked : "",
+        place = check_place_of(asked->check->config, asked->module, message);
+        config_error(asked->check->errors, place.file, place.line, "[module:%s] %s%.400s",
+                     asked->module->name, message->flags & WIRE_FAILED_PROCESS ? not_checked : "",
                      message->text);
         break;
     case WIRE_CHECKED:
-        if (!job->answered && !(message->flags & WIRE_CHECKED_REENTRANT))
-            check_neighbours(job->check, job->module);
-        if (job->check->options.checked && !job->answered)
-            job->check->options.checked(job->module, message->flags & WIRE_CHECKED_RELOADS,
-                                        job->check->options.arg);
+        if (!asked->answered && !(message->flags & WIRE_CHECKED_REENTRANT))
+            check_neighbours(asked->check, asked->module);
+        if (asked->check->options.checked && !asked->answered)
+            asked->check->options.checked(asked->module, message->flags & WIRE_CHECKED_RELOADS,
+                                          asked->check->options.arg);
         break;
     default:
         return;
     }
-    job->answered = true;
+    asked->answered = true;
     host_exit(host, "checked");
 }
 
 /* Its module has slot 0 there. */
-static void add_end(struct job *job, const struct host_end *end)
+static void add_end(struct asked *asked, const struct host_end *end)
 {
-    const struct config_module *module = job->module;
+    const struct config_module *module = asked->module;
     const struct config_place place = {module->file, module->line};
-    const struct scoreboard *board = host_scoreboard(job->host);
+    const struct scoreboard *board = host_scoreboard(asked->host);
     struct crash crash = {0};
 
-    config_error(job->check->errors, place.file, place.line,
+    config_error(asked->check->errors, place.file, place.line,
                  "[module:%s] %s ended while it was being checked: %s", module->name, module->path,
                  end->text);
     if (board)
         crash_read(board, 0, &crash, NULL);
-    check_add_crash(job->check->errors, &place, module->name, &crash, end);
+    check_add_crash(asked->check->errors, &place, module->name, &crash, end);
 }
 
 /* A host's reason to refuse its limits begins with the key, as "user = bob: ...". */
-static void add_refusal(struct job *job, const struct host_end *end)
+static void add_refusal(struct asked *asked, const struct host_end *end)
 {
     size_t length = strcspn(end->text, " ");
     struct config_place place;
     char key[32];
 
     string_copy(key, MIN(length + 1, sizeof(key)), end->text);
-    place = config_place_of(job->check->config, job->module, key, 0);
-    config_error(job->check->errors, place.file, place.line, "[module:%s] %.480s",
-                 job->module->name, end->text);
+    place = config_place_of(asked->check->config, asked->module, key, 0);
+    config_error(asked->check->errors, place.file, place.line, "[module:%s] %.480s",
+                 asked->module->name, end->text);
 }
 
-/* With its host it gives up a scoreboard: there may be more jobs than descriptors for these. */
+/* With its host it gives up a scoreboard: there may be more modules than descriptors for these. */
 static void host_ended(struct host *host _unused_, const struct host_end *end, void *arg)
 {
-    struct job *job = arg;
-    struct check *check = job->check;
+    struct asked *asked = arg;
+    struct check *check = asked->check;
 
-    if (!job->answered && end->refused)
-        add_refusal(job, end);
-    else if (!job->answered && end->not_started)
-        config_error(check->errors, job->module->file, job->module->line, "[module:%s] %s%s",
-                     job->module->name, not_checked, end->text);
-    else if (!job->answered)
-        add_end(job, end);
-    loop_timer_disarm(job->timer);
-    host_destroy(TAKE_PTR(job->host));
+    if (!asked->answered && end->refused)
+        add_refusal(asked, end);
+    else if (!asked->answered && end->not_started)
+        config_error(check->errors, asked->module->file, asked->module->line, "[module:%s] %s%s",
+                     asked->module->name, not_checked, end->text);
+    else if (!asked->answered)
+        add_end(asked, end);
+    loop_timer_disarm(asked->timer);
+    host_destroy(TAKE_PTR(asked->host));
     if (--check->running == 0)
         loop_timer_arm(check->done_timer, 0);
 }
 
-static void job_late(void *arg)
+static void asked_late(void *arg)
 {
-    struct job *job = arg;
+    struct asked *asked = arg;
 
-    host_kill_hanging(job->host, 0, "it did not answer within 10s");
+    host_kill_hanging(asked->host, 0, "it did not answer within 10s");
 }
 
 static void all_done(void *arg)
@@ -252,10 +246,10 @@ static void all_done(void *arg)
     options.done(options.arg);
 }
 
-static int add_job(struct check *check, const struct config_module *module)
+static int ask(struct check *check, const struct config_module *module)
 {
     static const struct host_events events = {host_up, host_message, host_ended};
-    struct job *job = calloc(1, sizeof(*job));
+    struct asked *asked = calloc(1, sizeof(*asked));
     struct host_options options = {
         .name = module->name,
         .program = check->options.host_program,
@@ -265,18 +259,18 @@ static int add_job(struct check *check, const struct config_module *module)
     };
     const struct strings none = {0};
 
-    if (!job)
+    if (!asked)
         return -ENOMEM;
-    list_append(&check->jobs, &job->list);
-    job->check = check;
-    job->module = module;
-    if (loop_timer_create(check->options.loop, job_late, job, &job->timer) < 0 ||
-        host_create(check->options.loop, check->options.spawner, &options, &events, job,
-                    &job->host) < 0)
+    list_append(&check->asked, &asked->list);
+    asked->check = check;
+    asked->module = module;
+    if (loop_timer_create(check->options.loop, asked_late, asked, &asked->timer) < 0 ||
+        host_create(check->options.loop, check->options.spawner, &options, &events, asked,
+                    &asked->host) < 0)
         return -ENOMEM;
-    host_set_limits(job->host, &module->limits, &none);
+    host_set_limits(asked->host, &module->limits, &none);
     check->running++;
-    host_start(job->host);
+    host_start(asked->host);
     return 0;
 }
 
@@ -290,18 +284,18 @@ int check_start(const struct check_options *options, const struct config *config
     check->options = *options;
     check->config = config;
     check->errors = errors;
-    list_init(&check->jobs);
+    list_init(&check->asked);
     if (loop_timer_create(options->loop, all_done, check, &check->done_timer) < 0) {
         check_cancel(check);
         return -ENOMEM;
     }
     for (size_t i = 0; i < config->module_count; i++)
         if (is_checked(check, config->modules[i]))
-            if (add_job(check, config->modules[i]) < 0) {
+            if (ask(check, config->modules[i]) < 0) {
                 check_cancel(check);
                 return -ENOMEM;
             }
-    if (list_is_empty(&check->jobs))
+    if (list_is_empty(&check->asked))
         loop_timer_arm(check->done_timer, 0);
     *ret_check = check;
     return 0;
@@ -309,15 +303,15 @@ int check_start(const struct check_options *options, const struct config *config
 
 void check_cancel(struct check *check)
 {
-    struct job *job, *next;
+    struct asked *asked, *next;
 
     if (!check)
         return;
-    LIST_FOREACH_SAFE (job, next, &check->jobs, list) {
-        list_remove(&job->list);
-        host_destroy(job->host);
-        loop_timer_destroy(job->timer);
-        free(job);
+    LIST_FOREACH_SAFE (asked, next, &check->asked, list) {
+        list_remove(&asked->list);
+        host_destroy(asked->host);
+        loop_timer_destroy(asked->timer);
+        free(asked);
     }
     loop_timer_destroy(check->done_timer);
     free(check);

@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "daemon/serialize/fields.h"
+#include "daemon/unit/last_runs_table.h"
 #include "wire/scoreboard.h"
 
 struct last_runs;
@@ -33,17 +34,6 @@ void last_runs_abandon(struct last_runs *last_runs);
 /* The file's. */
 const char *last_runs_path(const struct last_runs *last_runs);
 
-/* What is known of a task; real times. */
-struct last_runs_known {
-    int64_t settled; /* every point of its schedule until then was run or skipped */
-    /* Only in the life of the daemon in which they were seen; else 0. */
-    int64_t open;         /* the first point after it */
-    int64_t passed_until; /* points until then were skipped as they came */
-    bool stopped;         /* as the task was stopped for an error */
-    bool set_back;        /* the clock has been, since this was seen */
-    uint32_t failures;    /* in a row */
-};
-
 /* Notes how far a module's tasks have come, from its host's scoreboard. What is to be kept is written soon
  * after, by a thread that waits for the disk. */
 void last_runs_read_board(struct last_runs *last_runs, const char *module,
@@ -64,9 +54,7 @@ void last_runs_each(const struct last_runs *last_runs, const char *module,
 /* None of the module's tasks is stopped for an error any more. */
 void last_runs_revive(struct last_runs *last_runs, const char *module);
 
-/* Modules that are not configured may come back, but not all that ever were: of the tasks of those which do not stay, the
- * youngest so many remain. */
-#define LAST_RUNS_STRANGERS_MAX 1000
+/* Modules that are not configured may come back, but not all that ever were: see last_runs_table_forget(). */
 void last_runs_forget(struct last_runs *last_runs, bool (*stays)(const char *module, void *arg),
                       void *arg);
 

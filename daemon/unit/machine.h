@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The actions of the state machine, for the files that make it up: unit_machine.c has the table. */
+/* The actions of the state machine, for the files that make it up: machine.c has the table. */
 #ifndef REEVE_DAEMON_UNIT_MACHINE_H
 #define REEVE_DAEMON_UNIT_MACHINE_H
 
@@ -36,7 +36,7 @@ enum log_event unit_event_of(const struct host_end *end);
  * goes into the log, unless that has it. */
 void unit_note_end(struct unit *unit, const struct unit_input *input, const struct crash *crash);
 
-/* unit_start.c, unit_stop.c, unit_reload.c */
+/* machine_start.c, machine_stop.c, machine_reload.c */
 unit_action unit_act_check;
 unit_action unit_act_send_check;
 unit_action unit_act_checked;

@@ -20,18 +20,18 @@
 #define PROGRAM "reeve-symbols"
 
 /* A module that crashes again and again must not keep more processes busy than this. */
-#define JOBS_MAX 2
+#define LOOKUPS_MAX 2
 
 /* Stacks whose names are remembered: one that crashes in a loop does so in one place. */
 #define KNOWN_MAX 16
 
-#define JOB_TIMEOUT (10 * NSEC_PER_SEC)
-#define JOB_GRACE   NSEC_PER_SEC
+#define LOOKUP_TIMEOUT (10 * NSEC_PER_SEC)
+#define LOOKUP_GRACE   NSEC_PER_SEC
 
 /* How long an end waits: a module that crashes at the first start ends reeved, and where it did is what its author asks. */
 #define END_PATIENCE (2 * NSEC_PER_SEC)
 
-struct job {
+struct lookup {
     struct list list;
     struct symbols *symbols;
     struct host *host;
@@ -55,22 +55,22 @@ struct symbols {
     char *program;
     struct known known[KNOWN_MAX];
     unsigned next_known; /* to be overwritten */
-    struct list jobs;
-    unsigned job_count;
+    struct list lookups;
+    unsigned lookup_count;
     bool ending;
 };
 
-static void job_free(struct job *job)
+static void lookup_free(struct lookup *lookup)
 {
-    list_remove(&job->list);
-    job->symbols->job_count--;
-    host_destroy(job->host);
-    loop_timer_destroy(job->timer);
-    for (size_t i = 0; i < ARRAY_SIZE(job->texts); i++)
-        free(job->texts[i]);
-    free(job->module);
-    free(job->key);
-    free(job);
+    list_remove(&lookup->list);
+    lookup->symbols->lookup_count--;
+    host_destroy(lookup->host);
+    loop_timer_destroy(lookup->timer);
+    for (size_t i = 0; i < ARRAY_SIZE(lookup->texts); i++)
+        free(lookup->texts[i]);
+    free(lookup->module);
+    free(lookup->key);
+    free(lookup);
 }
 
 /* The same frames of the same file: another build of a module may have others at these places. */
@@ -110,35 +110,36 @@ static void tell(struct unit *unit, const char *text, bool told)
 }
 
 /* From the innermost frame outwards. */
-static void all_answered(struct job *job)
+static void all_answered(struct lookup *lookup)
 {
-    struct unit *unit = units_find(job->symbols->units, job->module);
+    struct unit *unit = units_find(lookup->symbols->units, lookup->module);
     struct text text = {0};
     char *whole;
 
-    for (unsigned i = 0; i < job->frames.count; i++)
-        text_append_format(&text, "%s%s", i == 0 ? "" : ", ", job->texts[i] ? job->texts[i] : "?");
+    for (unsigned i = 0; i < lookup->frames.count; i++)
+        text_append_format(&text, "%s%s", i == 0 ? "" : ", ",
+                           lookup->texts[i] ? lookup->texts[i] : "?");
     whole = text_finish(&text);
     if (!whole)
         return;
-    if (unit && unit->crash.id == job->crash_id)
-        tell(unit, whole, job->told);
-    remember(job->symbols, TAKE_PTR(job->key), whole);
+    if (unit && unit->crash.id == lookup->crash_id)
+        tell(unit, whole, lookup->told);
+    remember(lookup->symbols, TAKE_PTR(lookup->key), whole);
 }
 
 static void host_up(struct host *host, void *arg)
 {
-    struct job *job = arg;
+    struct lookup *lookup = arg;
 
-    if (!job->symbols->ending)
-        loop_timer_arm(job->timer, JOB_TIMEOUT);
-    for (unsigned i = 0; i < job->frames.count; i++) {
+    if (!lookup->symbols->ending)
+        loop_timer_arm(lookup->timer, LOOKUP_TIMEOUT);
+    for (unsigned i = 0; i < lookup->frames.count; i++) {
         struct wire_message message = {
             .type = WIRE_FRAME,
             .line = i,
             .flags = i > 0 ? WIRE_FRAME_RETURN : 0,
-            .number = job->frames.frames[i].offset,
-            .path = job->frames.frames[i].path,
+            .number = lookup->frames.frames[i].offset,
+            .path = lookup->frames.frames[i].path,
         };
 
         host_send(host, &message);
@@ -147,53 +148,54 @@ static void host_up(struct host *host, void *arg)
 
 static void host_message(struct host *host, const struct wire_message *message, void *arg)
 {
-    struct job *job = arg;
+    struct lookup *lookup = arg;
 
-    if (message->type != WIRE_SYMBOL || message->line >= job->frames.count ||
-        job->texts[message->line]) {
+    if (message->type != WIRE_SYMBOL || message->line >= lookup->frames.count ||
+        lookup->texts[message->line]) {
         host_kill(host, "it sent an unexpected %s", wire_type_name(message->type));
         return;
     }
-    job->texts[message->line] = strdup(message->text);
-    if (job->texts[message->line])
-        text_sanitise(job->texts[message->line]);
-    if (++job->answers < job->frames.count)
+    lookup->texts[message->line] = strdup(message->text);
+    if (lookup->texts[message->line])
+        text_sanitise(lookup->texts[message->line]);
+    if (++lookup->answers < lookup->frames.count)
         return;
-    all_answered(job);
+    all_answered(lookup);
     host_exit(host, "all symbols are known");
 }
 
 /* The owner of a host may destroy it here. */
 static void host_ended(struct host *host _unused_, const struct host_end *end, void *arg)
 {
-    struct job *job = arg;
-    struct units *units = job->symbols->units;
+    struct lookup *lookup = arg;
+    struct units *units = lookup->symbols->units;
 
     if (!end->asked)
-        log_warning("[%s] no symbols for its stack: %s: %s", job->module, PROGRAM, end->text);
-    job_free(job);
+        log_warning("[%s] no symbols for its stack: %s: %s", lookup->module, PROGRAM, end->text);
+    lookup_free(lookup);
     /* Its end may be what the daemon's waits for. */
     units_changed(units);
 }
 
-static void job_late(void *arg)
+static void lookup_late(void *arg)
 {
-    struct job *job = arg;
-    struct units *units = job->symbols->units;
+    struct lookup *lookup = arg;
+    struct units *units = lookup->symbols->units;
 
-    if (!job->symbols->ending) {
-        host_kill(job->host, "it did not answer in time");
+    if (!lookup->symbols->ending) {
+        host_kill(lookup->host, "it did not answer in time");
         return;
     }
     /* One that reads from a disk that hangs does not end when it is killed. */
-    log_warning("[%s] no symbols for its stack: %s did not answer in time", job->module, PROGRAM);
-    job_free(job);
+    log_warning("[%s] no symbols for its stack: %s did not answer in time", lookup->module,
+                PROGRAM);
+    lookup_free(lookup);
     units_changed(units);
 }
 
 /* The user that the module runs as, or an even lesser one, and of all files only its own: the .so
  * and what lies beside it. */
-static int limit_job(struct host *host, const struct config_module *settings)
+static int limit_lookup(struct host *host, const struct config_module *settings)
 {
     cleanup_strings struct strings own = {0};
     const char *slash = strrchr(settings->path, '/');
@@ -209,7 +211,7 @@ static int limit_job(struct host *host, const struct config_module *settings)
 }
 
 /* Takes over key. */
-static struct job *job_create(struct symbols *symbols, const struct unit *unit, char *key)
+static struct lookup *lookup_create(struct symbols *symbols, const struct unit *unit, char *key)
 {
     static const struct host_events events = {host_up, host_message, host_ended};
     struct units *units = symbols->units;
@@ -218,34 +220,35 @@ static struct job *job_create(struct symbols *symbols, const struct unit *unit, 
         .program = symbols->program,
         .directory = "/",
         .check_only = true,
-        .grace = JOB_GRACE,
+        .grace = LOOKUP_GRACE,
     };
-    struct job *job = calloc(1, sizeof(*job));
+    struct lookup *lookup = calloc(1, sizeof(*lookup));
 
-    if (!job) {
+    if (!lookup) {
         free(key);
         return NULL;
     }
-    job->symbols = symbols;
-    job->key = key;
-    symbols->job_count++;
-    list_append(&symbols->jobs, &job->list);
-    job->module = strdup(unit->name);
-    job->crash_id = unit->crash.id;
-    if (!job->module || loop_timer_create(units->loop, job_late, job, &job->timer) < 0 ||
-        host_create(units->loop, units->spawner, &options, &events, job, &job->host) < 0 ||
-        limit_job(job->host, unit->settings) < 0) {
-        job_free(job);
+    lookup->symbols = symbols;
+    lookup->key = key;
+    symbols->lookup_count++;
+    list_append(&symbols->lookups, &lookup->list);
+    lookup->module = strdup(unit->name);
+    lookup->crash_id = unit->crash.id;
+    if (!lookup->module ||
+        loop_timer_create(units->loop, lookup_late, lookup, &lookup->timer) < 0 ||
+        host_create(units->loop, units->spawner, &options, &events, lookup, &lookup->host) < 0 ||
+        limit_lookup(lookup->host, unit->settings) < 0) {
+        lookup_free(lookup);
         return NULL;
     }
-    return job;
+    return lookup;
 }
 
 void symbols_look_up(struct symbols *symbols, struct unit *unit, const struct crash_frames *frames,
                      bool told)
 {
     const char *known;
-    struct job *job;
+    struct lookup *lookup;
     char *key;
 
     if (frames->count == 0 || symbols->units->phase >= PHASE_STOPPING)
@@ -254,16 +257,17 @@ void symbols_look_up(struct symbols *symbols, struct unit *unit, const struct cr
     known = key ? find_known(symbols, key) : NULL;
     if (known)
         tell(unit, known, told);
-    if (!key || known || symbols->job_count >= JOBS_MAX || access(symbols->program, X_OK) < 0) {
+    if (!key || known || symbols->lookup_count >= LOOKUPS_MAX ||
+        access(symbols->program, X_OK) < 0) {
         free(key);
         return;
     }
-    job = job_create(symbols, unit, key);
-    if (!job)
+    lookup = lookup_create(symbols, unit, key);
+    if (!lookup)
         return;
-    job->frames = *frames;
-    job->told = told;
-    host_start(job->host);
+    lookup->frames = *frames;
+    lookup->told = told;
+    host_start(lookup->host);
 }
 
 int symbols_create(struct units *units, struct symbols **ret_symbols)
@@ -274,7 +278,7 @@ int symbols_create(struct units *units, struct symbols **ret_symbols)
     if (!symbols)
         return -ENOMEM;
     symbols->units = units;
-    list_init(&symbols->jobs);
+    list_init(&symbols->lookups);
     /* It lies beside reeve-host. */
     symbols->program = format_new(
         "%.*s" PROGRAM, slash ? (int)(slash - units->host_program) + 1 : 0, units->host_program);
@@ -288,21 +292,21 @@ int symbols_create(struct units *units, struct symbols **ret_symbols)
 
 bool symbols_finish(struct symbols *symbols)
 {
-    struct job *job;
+    struct lookup *lookup;
 
     if (!symbols->ending)
-        LIST_FOREACH (job, &symbols->jobs, list)
-            loop_timer_arm(job->timer, END_PATIENCE);
+        LIST_FOREACH (lookup, &symbols->lookups, list)
+            loop_timer_arm(lookup->timer, END_PATIENCE);
     symbols->ending = true;
-    return list_is_empty(&symbols->jobs);
+    return list_is_empty(&symbols->lookups);
 }
 
 void symbols_abandon(struct symbols *symbols)
 {
-    struct job *job, *next;
+    struct lookup *lookup, *next;
 
-    LIST_FOREACH_SAFE (job, next, &symbols->jobs, list)
-        job_free(job);
+    LIST_FOREACH_SAFE (lookup, next, &symbols->lookups, list)
+        lookup_free(lookup);
 }
 
 void symbols_destroy(struct symbols *symbols)

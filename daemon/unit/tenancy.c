@@ -311,7 +311,10 @@ void tenancy_send_module(struct unit *unit, enum wire_type how)
 {
     struct host *host = unit->tenancy->host;
     const struct config_module *settings = unit->settings;
-    struct wire_message message;
+    struct wire_message message = {.type = how,
+                                   .module = unit->slot,
+                                   .number = unit->reload_number,
+                                   .timeout = settings->reload_timeout};
 
     unit->option_errors = 0;
     host_send_module(host, unit->slot, settings);
@@ -322,10 +325,6 @@ void tenancy_send_module(struct unit *unit, enum wire_type how)
             last_runs_revive(unit->all->last_runs, unit->name);
         unit->was_down = unit->revived = false;
     }
-    message = (struct wire_message){.type = how,
-                                    .module = unit->slot,
-                                    .number = unit->reload_number,
-                                    .timeout = settings->reload_timeout};
     host_send(host, &message);
 }
 

@@ -30,7 +30,7 @@ struct tenancy {
     struct host *host;
     struct loaded loaded;    /* by the host's present process */
     bool condemned;          /* that process takes nobody any more: it ends with its last tenant */
-    struct torn_record torn; /* of watch.c */
+    struct torn_record torn; /* of watchdog.c */
     uint64_t zone_news;      /* of zone_watch.c: the last ones that its host was told of */
     /* reload_changes.c, while it finds changes: how many modules need a slot of the process, and whether there is to be
      * another process. */
@@ -42,7 +42,7 @@ struct tenancy {
         CLAIM_COMING,  /* or wanted now, */
         CLAIM_LATER,   /* or after a backoff, */
         CLAIM_ROOM,    /* or has had no descriptors, and there are some */
-    } claim;           /* on descriptors, as turns.c counts them */
+    } claim;           /* on descriptors, as sequence.c counts them */
 };
 
 /* The one of that host's name, or NULL. */

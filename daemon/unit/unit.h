@@ -3,7 +3,7 @@
  * A unit is the supervisor's record of one module: its state, why it is in it, and its history. It
  * is also the module's node in the context tree: its cause is handed to the host with every stop.
  *
- * The state machine is a table of states and events (unit_machine.c). Events come from the module's host,
+ * The state machine is a table of states and events (machine.c). Events come from the module's host,
  * from timers, and from the supervisor, which is told of every change of state.
  */
 #ifndef REEVE_DAEMON_UNIT_UNIT_H

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Steps of a module's life, for module_life.c and module_reload.c. All are of the module's thread. */
+/* Steps of a module's life, for the files that make it up: life.c starts and stops, life_reload.c gives new options,
+ * life_runners.c has the tasks and pools. All are of the module's thread. */
 #ifndef REEVE_HOST_LIFECYCLE_LIFE_INTERNAL_H
 #define REEVE_HOST_LIFECYCLE_LIFE_INTERNAL_H
 
@@ -20,7 +21,7 @@ int life_bind_options(struct host_module *module, const struct option_lines *lin
 /* Makes tasks and pools, and starts the schedules and the asking for health(). Returns 0 or a negative errno
  * with a text; then there is none. */
 int life_create_runners(struct host_module *module);
-/* health.c: asks health(), if there is one, until tasks are cancelled; then stopping waits for an answer under way.
+/* life_health.c: asks health(), if there is one, until tasks are cancelled; then stopping waits for an answer under way.
  * Returns 0, or a negative errno with a text. */
 int life_start_health(struct host_module *module);
 void life_stop_health(struct host_module *module);

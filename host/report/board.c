@@ -53,48 +53,59 @@ struct scoreboard_module *board_module(uint32_t slot, const char *name)
     return record;
 }
 
-struct scoreboard_task *board_task(uint32_t slot, const char *name)
+/* Tasks and pools: what their records have in common. */
+struct kind {
+    size_t size;
+    unsigned count;
+    size_t module, name; /* where these are */
+};
+
+static const struct kind tasks = {
+    .size = sizeof(struct scoreboard_task),
+    .count = SCOREBOARD_TASKS,
+    .module = offsetof(struct scoreboard_task, module),
+    .name = offsetof(struct scoreboard_task, name),
+};
+static const struct kind pools = {
+    .size = sizeof(struct scoreboard_pool),
+    .count = SCOREBOARD_POOLS,
+    .module = offsetof(struct scoreboard_pool, module),
+    .name = offsetof(struct scoreboard_pool, name),
+};
+
+/* The record that the slot has under that name, or the first that nobody has had; NULL: there is none left. */
+static void *take_record(void *records, const struct kind *kind, uint32_t slot, const char *name)
 {
-    struct scoreboard_task *found = NULL;
+    void *found = NULL;
 
     pthread_mutex_lock(&lock);
-    for (unsigned i = 0; i < SCOREBOARD_TASKS && !found; i++) {
-        struct scoreboard_task *record = &board->tasks[i];
+    for (unsigned i = 0; i < kind->count && !found; i++) {
+        char *record = (char *)records + i * kind->size;
+        const struct scoreboard_head *head = (const void *)record;
 
-        if (!record->head.used || (record->module == slot && strcmp(record->name, name) == 0))
+        if (!head->used || (*(uint32_t *)(void *)(record + kind->module) == slot &&
+                            strcmp(record + kind->name, name) == 0))
             found = record;
     }
     if (found) {
         scoreboard_write_begin(found);
-        found->module = slot;
-        string_copy(found->name, sizeof(found->name), name);
-        found->head.used = 1;
+        *(uint32_t *)(void *)((char *)found + kind->module) = slot;
+        string_copy((char *)found + kind->name, SCOREBOARD_NAME_SIZE, name);
+        ((struct scoreboard_head *)found)->used = 1;
         scoreboard_write_end(found);
     }
     pthread_mutex_unlock(&lock);
     return found;
 }
 
+struct scoreboard_task *board_task(uint32_t slot, const char *name)
+{
+    return take_record(board->tasks, &tasks, slot, name);
+}
+
 struct scoreboard_pool *board_pool(uint32_t slot, const char *name)
 {
-    struct scoreboard_pool *found = NULL;
-
-    pthread_mutex_lock(&lock);
-    for (unsigned i = 0; i < SCOREBOARD_POOLS && !found; i++) {
-        struct scoreboard_pool *record = &board->pools[i];
-
-        if (!record->head.used || (record->module == slot && strcmp(record->name, name) == 0))
-            found = record;
-    }
-    if (found) {
-        scoreboard_write_begin(found);
-        found->module = slot;
-        string_copy(found->name, sizeof(found->name), name);
-        found->head.used = 1;
-        scoreboard_write_end(found);
-    }
-    pthread_mutex_unlock(&lock);
-    return found;
+    return take_record(board->pools, &pools, slot, name);
 }
 
 int board_refuse(const char *kind, const char *name, int most)

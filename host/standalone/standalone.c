@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "host/standalone/run.h"
+#include "host/standalone/standalone.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -19,8 +19,8 @@
 #include "host/process/alarm.h"
 #include "host/report/board.h"
 #include "host/report/event.h"
-#include "host/standalone/run_report.h"
-#include "host/standalone/run_signals.h"
+#include "host/standalone/standalone_report.h"
+#include "host/standalone/standalone_signals.h"
 #include "host/task/task.h"
 
 #define STOP_DRAIN (10 * RV_SECOND)
@@ -59,8 +59,9 @@ static void emit(const struct wire_message *message)
         fprintf(stderr, "reeve-host: %s failed: %s\n", message->name, text);
         break;
     case WIRE_OVERDUE:
-        run_end_hanging("%s hangs: it ignored its cancellation for %s (%s)", message->name,
-                        duration_format(message->duration, text, sizeof(text)), message->text);
+        standalone_end_hanging("%s hangs: it ignored its cancellation for %s (%s)", message->name,
+                               duration_format(message->duration, text, sizeof(text)),
+                               message->text);
     case WIRE_READY:
         rv_log(NULL, RV_LOG_INFO, "ready");
         break;
@@ -113,7 +114,7 @@ static enum wire_type next_event(struct rv_context *ctx)
 
 static void stop_is_over(struct alarm *alarm _unused_)
 {
-    run_end_stuck("the module did not stop within its drain and grace");
+    standalone_end_stuck("the module did not stop within its drain and grace");
 }
 
 /* Past its drain and grace the process ends. */
@@ -192,9 +193,9 @@ static void *live(void *arg)
     struct life *life = arg;
     int code;
 
-    run_watch_exit();
+    standalone_watch_exit();
     code = start(life->ctx, life->count, life->arguments);
-    run_expect_exit();
+    standalone_expect_exit();
     exit(code);
 }
 
@@ -204,14 +205,14 @@ static int prepare(struct rv_context **ret_ctx)
     event_set_sink(emit);
     life_set_health_told(tell_health);
     life_install_hooks();
-    if (board_open(-1) < 0 || crash_install(run_report_crash) < 0 ||
+    if (board_open(-1) < 0 || crash_install(standalone_report_crash) < 0 ||
         rv_channel_create(sizeof(struct event), 16, &events) < 0 ||
         rv_context_with_cancel(rv_context_background(), ret_ctx) < 0)
         return -1;
-    return run_signals_begin();
+    return standalone_signals_begin();
 }
 
-int run_alone(int count, char **arguments)
+int standalone_run(int count, char **arguments)
 {
     struct life life = {.count = count, .arguments = arguments};
     pthread_t thread;
@@ -220,5 +221,5 @@ int run_alone(int count, char **arguments)
         fputs("reeve-host: out of memory or threads\n", stderr);
         return 1;
     }
-    run_signals_watch(life.ctx);
+    standalone_signals_watch(life.ctx);
 }

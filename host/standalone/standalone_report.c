@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "host/standalone/run_report.h"
+#include "host/standalone/standalone_report.h"
 
 #include <stdarg.h>
 #include <stdatomic.h>
@@ -42,12 +42,12 @@ static void report(const char *reason, const struct scoreboard_stack *stack)
     write_line(line, sizeof(line));
 }
 
-void run_report_crash(const struct scoreboard_stack *crash)
+void standalone_report_crash(const struct scoreboard_stack *crash)
 {
     report("", crash);
 }
 
-void run_end_hanging(const char *format, ...)
+void standalone_end_hanging(const char *format, ...)
 {
     char reason[512];
     va_list args;
@@ -59,7 +59,7 @@ void run_end_hanging(const char *format, ...)
     _exit(1);
 }
 
-void run_end_stuck(const char *why)
+void standalone_end_stuck(const char *why)
 {
     char what[SCOREBOARD_NAME_SIZE];
     uint64_t run;
@@ -67,7 +67,7 @@ void run_end_stuck(const char *why)
 
     if (tid > 0) {
         hang_note(tid, SLOT, what, run);
-        run_end_hanging("%s", why);
+        standalone_end_hanging("%s", why);
     }
     fprintf(stderr, "reeve-host: %s\n", why);
     _exit(1);
@@ -83,12 +83,12 @@ static void note_exit(int code, void *arg _unused_)
     _exit(code != 0 ? code : 1);
 }
 
-void run_watch_exit(void)
+void standalone_watch_exit(void)
 {
     on_exit(note_exit, NULL);
 }
 
-void run_expect_exit(void)
+void standalone_expect_exit(void)
 {
     atomic_store(&exit_expected, true);
 }

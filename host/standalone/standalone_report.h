@@ -6,16 +6,17 @@
 #include "wire/scoreboard.h"
 
 /* Of crash_install(): signal, task and frames, on the terminal. */
-void run_report_crash(const struct scoreboard_stack *crash);
+void standalone_report_crash(const struct scoreboard_stack *crash);
 
 /* Ends the process for something that hangs, whose stack is noted, with the reason and that stack. */
-_Noreturn void run_end_hanging(const char *format, ...) __attribute__((format(printf, 1, 2)));
+_Noreturn void standalone_end_hanging(const char *format, ...)
+    __attribute__((format(printf, 1, 2)));
 
 /* The same for whatever the module does for the longest time. */
-_Noreturn void run_end_stuck(const char *why);
+_Noreturn void standalone_end_stuck(const char *why);
 
 /* From here on exit() is the host's own; before, a module that calls it is told so. */
-void run_expect_exit(void);
-void run_watch_exit(void);
+void standalone_expect_exit(void);
+void standalone_watch_exit(void);
 
 #endif

@@ -6,12 +6,12 @@
 struct rv_context;
 
 /* Returns 0 or a negative errno. */
-int run_signals_begin(void);
+int standalone_signals_begin(void);
 
 /*
  * The first of them cancels the context. One that comes right behind is the same one, sent to the process and to its group,
  * as timeout(1) does. A later one ends the process at once. For the main thread; does not return.
  */
-_Noreturn void run_signals_watch(struct rv_context *ctx);
+_Noreturn void standalone_signals_watch(struct rv_context *ctx);
 
 #endif

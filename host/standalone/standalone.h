@@ -5,6 +5,6 @@
 
 /* arguments: FILE.so and key=value.... Returns the exit code: 0 after SIGINT or SIGTERM, 1 when the
  * module could not be started or gave up. */
-int run_alone(int count, char **arguments);
+int standalone_run(int count, char **arguments);
 
 #endif

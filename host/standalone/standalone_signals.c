@@ -4,7 +4,7 @@
  * through a pipe to the main thread, which only waits for that: the kernel gives it the process's signals, and
  * a handler under ThreadSanitizer runs when a call that it knows has returned. So that call is not restarted.
  */
-#include "host/standalone/run_signals.h"
+#include "host/standalone/standalone_signals.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -44,7 +44,7 @@ static void end_at_once(int signal)
     raise(signal);
 }
 
-int run_signals_begin(void)
+int standalone_signals_begin(void)
 {
     struct sigaction action = {.sa_sigaction = signal_came, .sa_flags = SA_SIGINFO};
 
@@ -56,7 +56,7 @@ int run_signals_begin(void)
     return 0;
 }
 
-void run_signals_watch(struct rv_context *ctx)
+void standalone_signals_watch(struct rv_context *ctx)
 {
     struct arrival arrival;
     rv_duration first = 0;
