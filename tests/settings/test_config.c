@@ -14,6 +14,7 @@
 #include "settings/compare.h"
 #include "settings/config.h"
 #include "settings/keys.h"
+#include "settings/section_reader.h"
 #include "tests/settings/files.h"
 
 static void test_whole(void **state)
@@ -449,6 +450,7 @@ static void test_tables(void **state)
             size_t size = setting_kind_size(s->kind);
             char text[128];
 
+            assert_true(s - tables[t] < SECTION_SETTINGS_MAX);
             assert_non_null(s->help);
             assert_true(size == 0 || size == s->size);
             setting_format(s, setting_member(s, base), text, sizeof(text));
