@@ -171,6 +171,17 @@ static void format_number(const struct setting *setting, const void *member, cha
         setting_format_number(setting, number, buffer, size);
 }
 
+/* "" for what is no choice, as before one is taken. */
+static void format_choice(const struct setting *setting, int choice, char *buffer, size_t size)
+{
+    int64_t left = choice - setting->minimum;
+
+    string_copy(buffer, size, "");
+    for (size_t i = 0; left >= 0 && setting->choices && setting->choices[i]; i++, left--)
+        if (left == 0)
+            string_copy(buffer, size, setting->choices[i]);
+}
+
 char *setting_format(const struct setting *setting, const void *member, char *buffer, size_t size)
 {
     const struct setting_rate *rate = member;
@@ -203,7 +214,7 @@ char *setting_format(const struct setting *setting, const void *member, char *bu
         break;
     case SETTING_CHOICE:
         memcpy(&choice, member, sizeof(choice));
-        string_copy(buffer, size, setting->choices[choice - setting->minimum]);
+        format_choice(setting, choice, buffer, size);
         break;
     case SETTING_RATE:
         snprintf(buffer, size, "%u/%s", rate->count,

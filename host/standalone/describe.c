@@ -113,10 +113,11 @@ static void check_default(const struct setting *setting)
         int64_t number;
         char *string;
         struct strings strings;
-    } member = {0};
+    } member;
 
     if (!setting->fallback)
         return;
+    memset(&member, 0, sizeof(member));
     if (setting_parse(setting, setting->key, setting->fallback, &member, message,
                       sizeof(message)) == -EINVAL) {
         snprintf(text, sizeof(text), "the module itself is wrong: its default %s", message);

@@ -99,9 +99,11 @@ static void check_setting(const struct setting *setting, const char *text)
         struct strings strings;
         struct setting_rate rate;
         struct setting_optional optional;
-    } member = {0};
-    int r = setting_parse(setting, setting->key, text, &member, message, sizeof(message));
+    } member;
+    int r;
 
+    memset(&member, 0, sizeof(member));
+    r = setting_parse(setting, setting->key, text, &member, message, sizeof(message));
     fuzz_check(r == 0 || message[0] != '\0', "%s = %s is refused without a word", setting->key,
                text);
     setting_format(setting, &member, written, sizeof(written));
