@@ -35,7 +35,7 @@ struct search {
     int64_t seconds; /* the instant of `time`, once all parts fit */
 };
 
-/* What came of setting a part. */
+/* The result of setting a part. */
 enum outcome {
     FITS,
     MOVED, /* there is no such local time; `time` is a later one now */

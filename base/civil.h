@@ -14,7 +14,7 @@
 /* Seconds since the epoch that the functions here and in base/zone.h take: a billion years. */
 #define CIVIL_LIMIT (INT64_C(1) << 55)
 
-/* What a clock and a calendar on the wall show. */
+/* The time that a clock and a calendar on the wall show. */
 struct civil {
     int year;
     int month; /* 1 to 12 */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What signals do to a process of ours, whatever the one that started it had set. */
+/* The effects of signals on a process of ours, whatever the one that started it had set. */
 #ifndef REEVE_BASE_DISPOSITIONS_H
 #define REEVE_BASE_DISPOSITIONS_H
 

@@ -13,7 +13,7 @@
 #define NSEC_PER_MSEC INT64_C(1000000)
 #define NSEC_PER_SEC  INT64_C(1000000000)
 
-/* a + b. What would be later than any time is INT64_MAX, which stands for never. */
+/* a + b. A point later than any time is INT64_MAX, which stands for never. */
 static inline int64_t duration_add(int64_t a, int64_t b)
 {
     int64_t sum;

@@ -47,7 +47,7 @@ struct log_waiting {
     uint64_t dropped; /* lines, of which nothing has been said */
 };
 
-/* Calls fn with each record that waits. What is returned is valid until the next line. */
+/* Calls fn with each record that waits. The result is valid until the next line. */
 void log_save(struct log_waiting *ret_waiting,
               void (*fn)(const struct log_record *record, void *arg), void *arg);
 /* Takes it over, before anything is logged: first this, then each line in its order. */

@@ -11,7 +11,7 @@
 
 #include "base/log_record.h"
 
-/* What lines on stderr are; LOG_FORMAT_TEXT unless it is set. The journal has its own. */
+/* The format of lines on stderr; LOG_FORMAT_TEXT unless it is set. The journal has its own. */
 void log_set_format(enum log_format format);
 
 /* Whether records go to the journal. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What /proc tells of another process. */
+/* Facts about another process, from /proc. */
 #ifndef REEVE_BASE_PROCESS_H
 #define REEVE_BASE_PROCESS_H
 

@@ -23,7 +23,7 @@ struct word {
         query; /* the first '?' or '#' from where one was looked for last, or its end; NULL: none was */
 };
 
-/* What ends a URL within a text. An apostrophe may be a part of one. */
+/* The characters that end a URL within a text. An apostrophe may be a part of one. */
 static bool ends_url(char c)
 {
     return (unsigned char)c <= ' ' || c == 0x7F || strchr("\"<>`", c) != NULL;
@@ -182,7 +182,7 @@ static const char *query_of(const char *from, struct word *word)
     return word->trimmed > query ? query : NULL;
 }
 
-/* What stands between a scheme and the rest: "://", or as some write it in JSON. NULL: there is none. */
+/* The characters between a scheme and the rest: "://", or as some write it in JSON. NULL: there is none. */
 static const char *find_separator(const char *text, size_t *ret_length)
 {
     static const char *const separators[] = {"://", ":\\/\\/"};

@@ -4,7 +4,7 @@
  * hold secrets, control characters and line breaks. Code that passes such a text on cleans it first.
  *
  * Every text has two parts: its first line is for everybody, and what follows it (the output of a command, say)
- * for the log and the control socket alone. Who shows both makes one line of them.
+ * for the log and the control socket alone. Code that shows both makes one line of them.
  */
 #ifndef REEVE_BASE_SHOWN_H
 #define REEVE_BASE_SHOWN_H

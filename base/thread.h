@@ -20,7 +20,7 @@
  */
 int thread_start(void *(*fn)(void *arg), void *arg, size_t stack_size, pthread_t *ret_id);
 
-/* What the stack of such a thread has beside that, in bytes: for static variables of threads, and for the C library. */
+/* The further bytes of such a stack, in bytes: for static variables of threads, and for the C library. */
 size_t thread_stack_beside(void);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What the kernel says of a thread: /proc/PID/task/TID. */
+/* Facts about a thread, from the kernel: /proc/PID/task/TID. */
 #ifndef REEVE_BASE_THREAD_STATE_H
 #define REEVE_BASE_THREAD_STATE_H
 

@@ -136,7 +136,7 @@ static int read_kinds(const uint8_t *records, const uint8_t *letters, size_t let
         kind->dst = record[4];
         memcpy(kind->name, letters + start, length + 1);
     }
-    /* What holds before the first change: standard time if there is any, as glibc has it. */
+    /* The rule before the first change: standard time if there is any, as glibc has it. */
     for (size_t i = zone->kind_count; i > 0; i--)
         if (!zone->kinds[i - 1].dst)
             zone->initial = i - 1;

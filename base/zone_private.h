@@ -15,7 +15,7 @@ struct zone_change {
     size_t kind; /* index into kinds */
 };
 
-/* What tells a file from the one that was there before. All 0: there was none. */
+/* The marks that tell a file from the one that was there before. All 0: there was none. */
 struct zone_stamp {
     uint64_t device, inode;
     int64_t size, modified, changed; /* the last two in nanoseconds since the epoch */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What a supervisor cannot do without, and nothing else: a loop of libevent with an HTTP server, and libsystemd. It is
+/* The parts that a supervisor cannot do without, and nothing else: a loop of libevent with an HTTP server, and libsystemd. It is
  * the floor for the memory of reeved. Prints a line when it is idle, and ends with its input. */
 #include <event2/event.h>
 #include <event2/http.h>

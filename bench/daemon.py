@@ -122,7 +122,7 @@ class Reeved:
         return seconds
 
     def forget(self):
-        """What it has written so far."""
+        """Its output so far."""
         os.set_blocking(self.process.stderr.fileno(), False)
         with contextlib.suppress(BlockingIOError):
             while os.read(self.process.stderr.fileno(), 65536):

@@ -52,7 +52,7 @@ def ended(process):
 
 
 def as_a_service(nice):
-    """What a service manager does: a session of its own, and a niceness."""
+    """Does as a service manager does: a session of its own, and a niceness."""
     def prepare():
         os.setsid()
         os.setpriority(os.PRIO_PROCESS, 0, nice)

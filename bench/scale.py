@@ -316,7 +316,7 @@ def print_steps(results, kind):
 
 
 def print_limits(results):
-    """What has a limit of its own at the largest size."""
+    """Counts that have a limit of their own at the largest size."""
     largest, rows = SIZES[-1], []
     for name, key, target in (("reload", "wall", 0.2), ("stop", "wall", 1.5), ("/health", "cpu", 0.002)):
         value = median_of(results[largest], name, key)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What /health does for one module: reads its record and its task's from the scoreboard, which are
+/* The part of /health for one module: reads its record and its task's from the scoreboard, which are
  * memory. Prints nanoseconds a module. */
 #include <stdio.h>
 #include <stdlib.h>

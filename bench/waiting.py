@@ -10,7 +10,7 @@ _doing = ""
 
 
 def doing(text):
-    """What is being measured from now on."""
+    """The name of the measurement from now on."""
     global _doing  # pylint: disable=global-statement
     _doing = text
 

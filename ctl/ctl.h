@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What the files of reevectl share. */
+/* Shared by the files of reevectl. */
 #ifndef REEVE_CTL_CTL_H
 #define REEVE_CTL_CTL_H
 

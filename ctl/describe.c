@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What a module is: its options, tasks and pools, read from its file without a daemon. */
+/* Describes a module: its options, tasks and pools, read from its file without a daemon. */
 #include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
@@ -122,7 +122,7 @@ static void print_problems(const json_t *document)
         printf("problem    %s\n", json_string_value(problem));
 }
 
-/* What an option's value may be, besides its type. */
+/* The bounds of an option's value, besides its type. */
 static void format_type(const json_t *option, char *buffer, size_t size)
 {
     const char *minimum = get_text(option, "minimum"), *maximum = get_text(option, "maximum");

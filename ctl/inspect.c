@@ -35,7 +35,7 @@ extern char **environ;
 
 enum cell_kind { CELL_TEXT = 1, CELL_NUMBER, CELL_BOOL, CELL_WORDS };
 
-/* A member of a record's object. What a record does not have is null; of CELL_WORDS an empty list. */
+/* A member of a record's object. A member that a record does not have is null; of CELL_WORDS an empty list. */
 struct cell {
     const char *key;
     const char *member;
@@ -214,7 +214,7 @@ static int spawn(const char *program, const char *path, int output, pid_t *ret_p
     r = posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
     if (r == 0)
         r = posix_spawn_file_actions_adddup2(&actions, output, STDOUT_FILENO);
-    /* What its constructors print must not drive our terminal. */
+    /* The output of its constructors must not drive our terminal. */
     if (r == 0)
         r = posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, "/dev/null", O_WRONLY, 0);
     if (r == 0)
@@ -255,7 +255,7 @@ static int read_output(int fd, int64_t deadline, struct text *text)
     return r;
 }
 
-/* Who has closed its output has not ended yet. */
+/* A process that has closed its output has not ended yet. */
 static int await_end(pid_t pid, int64_t deadline)
 {
     cleanup_close int fd = (int)syscall(SYS_pidfd_open, pid, 0);

@@ -41,7 +41,7 @@ static void print_line(const struct ctl *ctl, const json_t *line)
            ctl->colour ? colour : "", level, text, ctl->colour && *colour ? "\x1b[0m" : "");
 }
 
-/* What is asked for. */
+/* The lines that are asked for. */
 struct wish {
     const char *module; /* NULL: all */
     long long lines;    /* -1: as many as there are */

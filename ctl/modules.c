@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What is in the module path, and what a configuration loads from elsewhere: read from the files, without
+ * The modules of the module path, and those that a configuration loads from elsewhere: read from the files, without
  * a daemon. Each file is described by a sandboxed reeve-host, which checks it as a host that loads it.
  */
 #include <dirent.h>
@@ -135,7 +135,7 @@ static bool is_listed(const json_t *list, const char *path, const char *load)
     return false;
 }
 
-/* What sections load by a path of their own, or cannot find. */
+/* Files that sections load by a path of their own, or cannot find. */
 static int add_others(json_t *list, const struct config *config)
 {
     int r = 0;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What takes time: start, stop, restart, reload, check. While the daemon is at it, what it waits for is
+ * Commands that take time: start, stop, restart, reload, check. While the daemon is at it, what it waits for is
  * told on standard error, a line for each change.
  */
 #include <stdio.h>
@@ -11,7 +11,7 @@
 #include "ctl/ctl.h"
 #include "ctl/table.h"
 
-/* What was told last, so that nothing is told twice. */
+/* The text that was told last, so that nothing is told twice. */
 struct waiting {
     char told[4096];
 };
@@ -92,7 +92,7 @@ int command_restart(const struct ctl *ctl, int count, char **words)
     return operate(ctl, "/v1/restart", "restarted", "is being restarted", count, words);
 }
 
-/* What it requires or waits for, and why that takes it along. */
+/* The module that it requires or waits for, and why that takes it along. */
 static void describe_because(const json_t *step, char *buffer, size_t size)
 {
     const char *because = get_text(step, "because"), *state = get_text(step, "because_state");

@@ -12,7 +12,7 @@
 
 enum { VERSION = 256, LONG_ONLY };
 
-/* What a value must be, told when it is not; NULL: it is good. */
+/* The rule for a value, told when it is broken; NULL: it is good. */
 static const char *check_lines(const char *text)
 {
     long long number;

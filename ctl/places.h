@@ -10,7 +10,7 @@ void places_find_host(char *ret_program, size_t size);
 /* The reeved of this program: what a user types to start it. */
 void places_find_daemon(char *ret_program, size_t size);
 
-/* As reeved has them. What they point to stays as long as the program runs. */
+/* As reeved has them. The texts that they point to stay as long as the program runs. */
 void places_find(struct config_places *ret_places);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What the daemon and its modules are doing: status, list, names. */
+/* Shows what the daemon and its modules are doing: status, list, names. */
 #include <stdio.h>
 #include <string.h>
 

@@ -36,7 +36,7 @@ static void take_value(void *arg, const char *section, const char *key, const ch
         *control = strdup(value);
 }
 
-/* What the configuration names; NULL when that is nothing, or cannot be read. Its errors are the daemon's to tell. */
+/* The path that the configuration names; NULL when that is nothing, or cannot be read. Its errors are the daemon's to tell. */
 static char *read_configured(void)
 {
     static const struct ini_handler handler = {skip_section, take_value};

@@ -56,7 +56,7 @@ void table_cell(struct table *table, const char *format, ...)
     va_start(args, format);
     vsnprintf(text, sizeof(text), format, args);
     va_end(args);
-    /* What comes from modules must not drive the terminal. */
+    /* Texts of modules must not drive the terminal. */
     text_sanitise(text);
     scols_line_set_data(table->line, table->column++, text);
 }

@@ -14,7 +14,7 @@ struct table;
 /* Columns end with NULL; a name that begins with '>' stands right. Exits when there is no memory. */
 struct table *table_create(const struct ctl *ctl, const char *const *columns);
 void table_line(struct table *table);
-/* The next cell of the line. What comes from modules is made printable. */
+/* The next cell of the line. Texts of modules are made printable. */
 void table_cell(struct table *table, const char *format, ...) printf_like(2, 3);
 /* Colours the cell that was added last by a health status: pass, warn, fail. */
 void table_colour(struct table *table, const char *status);

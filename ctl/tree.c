@@ -9,7 +9,7 @@
 #include "ctl/ctl.h"
 #include "ctl/table.h"
 
-/* What the node is above that: which node of each depth came last. */
+/* The nodes above that: which node of each depth came last. */
 struct path {
     const char *names[66];
 };

@@ -179,7 +179,7 @@ static int cannot(const char *what, int r)
     return r;
 }
 
-/* What asks for it over the control socket. */
+/* The request for it over the control socket. */
 static void upgrade_asked(edge_upgrade_fn done, void *done_arg, void *arg)
 {
     struct daemon *daemon = arg;
@@ -206,7 +206,7 @@ static int create_supervisor(struct daemon *daemon, const struct supervisor_opti
     return r;
 }
 
-/* Whatever fails has been named when it returns. state is what was handed over, or NULL. */
+/* A failure has been named when it returns. state is what was handed over, or NULL. */
 static int create_daemon(struct daemon *daemon, const struct arguments *arguments,
                          const struct places *places, struct config *config, const json_t *state)
 {
@@ -283,7 +283,7 @@ static struct config *find_config(const struct arguments *arguments, const struc
     }
     config = config_read(arguments->config_path, &places->config, &errors);
     if (config) {
-        /* What is wrong is told as everything else will be. */
+        /* Errors are told as everything else will be. */
         log_set_format(config->log_format);
         credentials_resolve(config, &places->config, &errors);
     }

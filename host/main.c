@@ -33,7 +33,7 @@ int main(int argc, char **argv)
         fprintf(stderr, "reeve-host: cannot open /dev/null: %s\n", strerror(-r));
         return 1;
     }
-    /* Whoever reads our output may go first: then there is an orderly end, or a log, to see to. */
+    /* The reader of our output may go first: then there is an orderly end, or a log, to see to. */
     dispositions_set();
     /* A parent may have blocked what is to end us. */
     sigemptyset(&none);

@@ -12,7 +12,7 @@ set -eu
 
 policy=/usr/sbin/policy-rc.d
 policy_mark="# by reeve's ./dev"
-# Seconds to wait for locks, of whatever kind, in all. Whoever calls this knows by the code that they were not enough.
+# Seconds to wait for locks, of whatever kind, in all. The caller knows by the code that they were not enough.
 patience=300
 code_locked=75
 
@@ -98,7 +98,7 @@ lock_ourselves() {
     locked=yes
 }
 
-# Services must not start, and that is not to outlive us. What a killed run has left is known by its mark, and becomes ours:
+# Services must not start, and that is not to outlive us. Files that a killed run has left are known by its mark, and becomes ours:
 # its dpkg may still be at work. A policy of somebody else's stays as it is.
 forbid_services() {
     if grep -q "^$policy_mark" "$policy" 2>/dev/null; then

@@ -233,9 +233,8 @@ def svg_box(x, y, width, text, kind):
             f'<text x="{x + width / 2:g}" y="{y + 17}">{text}</text>')
 
 
-def draw(includes):
+def draw():
     """The layers as SVG: what stands higher may include what stands lower in its column, or under it."""
-    counts = {layer: sum(find_layer(path) == layer for path in includes) for layer in LAYERS}
     tallest = max(len(layers) for _, layers in COLUMNS)
     parts = []
     for column, (program, layers) in enumerate(COLUMNS):
@@ -243,11 +242,11 @@ def draw(includes):
         parts.append(f'<text class="program" x="{x + CELL / 2:g}" y="20">{program}</text>')
         for row, layer in enumerate(layers):
             y = 32 + (tallest - len(layers) + row) * ROW
-            parts.append(svg_box(x, y, CELL, f"{layer} ({counts[layer]})", "layer"))
+            parts.append(svg_box(x, y, CELL, layer, "layer"))
     top = 32 + tallest * ROW + 10
     for row, (layer, first, last) in enumerate(GROUND):
         x = GAP + first * (CELL + GAP)
-        parts.append(svg_box(x, top + row * ROW, (last - first) * (CELL + GAP) - GAP, f"{layer} ({counts[layer]})", "ground"))
+        parts.append(svg_box(x, top + row * ROW, (last - first) * (CELL + GAP) - GAP, layer, "ground"))
     width = GAP + len(COLUMNS) * (CELL + GAP)
     height = top + len(GROUND) * ROW + 8
     return f"""<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" viewBox="0 0 {width} {height}">
@@ -275,7 +274,7 @@ def main(arguments):
         return 1
     if picture:
         with open(picture, "w", encoding="utf-8") as file:
-            file.write(draw(includes))
+            file.write(draw())
     else:
         write_text(includes)
     return 0

@@ -6,8 +6,7 @@
     progress.py test FOLDER [OPTION...]        meson test: its lines, and what has been running for long
     progress.py log FILE WHAT -- COMMAND...    any command: what it prints goes to the file
 
-A line comes at least every ten seconds, on standard error. What the tools themselves have to say, such as a
-warning, is passed on; "no work to do" and the like are not. Exits with the code of the tool.
+A line comes at least every ten seconds, on standard error. Messages of the tools themselves, such as a warning, are passed on; "no work to do" and the like are not. Exits with the code of the tool.
 """
 import contextlib
 import ctypes
@@ -31,7 +30,7 @@ def say(text):
 
 @contextlib.contextmanager
 def started(command, **options):
-    """The process of a tool, which leads a group of its own. Whatever ends us, the tool and what it has started end first.
+    """The process of a tool, which leads a group of its own. However we end, the tool and what it has started end first.
     After Ctrl-C nobody wants to know what they still have to say."""
     process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                                process_group=0, **options)

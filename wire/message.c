@@ -81,7 +81,7 @@ static const struct schema {
     [WIRE_SYMBOL] = {"SYMBOL", {U32(module), U32(line), STRING(text)}},
 };
 
-/* What every packet begins with. */
+/* The begin of every packet. */
 struct header {
     uint32_t magic;
     uint32_t type;

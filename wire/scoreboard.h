@@ -266,8 +266,7 @@ bool scoreboard_is_same(const void *record, const void *copy);
 
 /*
  * Looks for the next record of a module's tasks, pools or threads from *i on, without copying any: records are large,
- * and most are of other modules or unused. slot may be SCOREBOARD_ANY. What is found may change before it is read, so
- * whoever reads it looks again at head.used and module. Returns false when there is none.
+ * and most are of other modules or unused. slot may be SCOREBOARD_ANY. A record may change before it is read, so its reader looks again at head.used and module. Returns false when there is none.
  */
 #define SCOREBOARD_ANY UINT32_MAX
 bool scoreboard_next_task(const struct scoreboard *board, uint32_t slot, unsigned *i);

@@ -10,7 +10,7 @@
 /* "SIGSEGV in act run 7", "stack overflow in act run 7", "hang in act run 7": for everybody. */
 void stack_summary(const struct scoreboard_stack *stack, char *buffer, size_t size);
 
-/* What operators see beside it: "at address 0x10", "sent by pid 7 uid 0", "sleeping in futex_wait", or "". */
+/* The facts that operators see beside it: "at address 0x10", "sent by pid 7 uid 0", "sleeping in futex_wait", or "". */
 void stack_facts(const struct scoreboard_stack *stack, char *buffer, size_t size);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What one writes by hand: a ring, a mutex, two condition variables. */
+/* The pool that one writes by hand: a ring, a mutex, two condition variables. */
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>

@@ -68,7 +68,7 @@ static void *get_side(void *arg)
             sched_yield();
         for (size_t i = 0; i < count; i++) {
             if (values[i] == END) {
-                /* What came with it is for the others. */
+                /* The elements that came with it are for the others. */
                 put_all(values + i + 1, count - i - 1);
                 return NULL;
             }

@@ -164,7 +164,7 @@ static int beat(struct rv_context *ctx, void *arg)
     int64_t late = (int64_t)now_ns() - self->due;
 
     (void)ctx;
-    /* What the spec said; the first run is at the delay, later ones on the grid. */
+    /* As the spec said; the first run is at the delay, later ones on the grid. */
     self->due += RV_SECOND * (1 + late / RV_SECOND);
     if (!atomic_load_explicit(&counting, memory_order_relaxed))
         return 0;

@@ -79,7 +79,7 @@ static uint64_t allocations_of(struct rv_pool *pool, uint64_t jobs)
 {
     uint64_t before;
 
-    /* What workers make when they first claim several is not a job's. */
+    /* Memory that workers take when they first claim several is not a job's. */
     for (int round = 0; round < 2; round++) {
         before = atomic_load(&allocations);
         for (uint64_t i = 0; i < jobs; i++)

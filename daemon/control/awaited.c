@@ -13,7 +13,7 @@
 #include "daemon/unit/unit.h"
 #include "daemon/unit/units.h"
 
-/* What a unit's steps may take beside its timeouts: a host that comes up, and one that is killed. */
+/* The time that a unit's steps may take beside its timeouts: a host that comes up, and one that is killed. */
 #define STEP_SLACK (15 * NSEC_PER_SEC)
 
 /* Settling --------------------------------------------------------------------------------------- */
@@ -181,7 +181,7 @@ static void overtake(const struct awaited *by_whom, const struct unit *unit, enu
     }
 }
 
-/* What a timer takes: a time from now on, and an end to come. */
+/* A time that a timer takes: a time from now on, and an end to come. */
 #define LONGEST (INT64_MAX / 4)
 
 static int64_t add(int64_t a, int64_t b)

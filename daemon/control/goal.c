@@ -90,7 +90,7 @@ static void bounce(struct unit *unit, void *arg)
         unit->spent = true;
         return;
     }
-    /* Who was named may have a process without running in it, since the first check. */
+    /* A unit that was named may have a process without running in it, since the first check. */
     if (!unit_is_running(unit) && (walk->because || !unit->attached))
         return;
     unit->cause = find_cause(walk, "it requires");
@@ -295,7 +295,7 @@ void goals_reconcile(struct units *units)
         follow_requirement(unit);
         any = any || has_goal(unit);
     }
-    /* Whoever follows a requirement has a goal itself, not only those that require it. */
+    /* A unit that follows a requirement has a goal itself, not only those that require it. */
     if (!any)
         return;
     LIST_FOREACH (unit, &units->list, list)

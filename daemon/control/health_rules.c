@@ -113,7 +113,7 @@ bool health_has_recovered(const struct snapshot_module *module, const struct uni
     return unit->state == UNIT_READY;
 }
 
-/* What its own health() says, or that it should have answered by now: then its last answer is two intervals
+/* The answer of its own health(), or that it should have answered by now: then its last answer is two intervals
  * old, and says nothing of how the module is. */
 static void own_health(struct snapshot_module *module, const struct unit *unit,
                        const struct scoreboard_module *record, int64_t now)

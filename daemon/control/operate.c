@@ -148,7 +148,7 @@ static void tell_item(struct waiter *waiter, const struct awaited_item *item)
     tell(waiter, item->code, text);
 }
 
-/* What was asked for comes first; what went along is named only where that has arrived. */
+/* The module that was asked for comes first; one that went along is named only where that has arrived. */
 static void look_at(struct waiter *waiter)
 {
     const struct awaited *awaited = waiter->awaited;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What people do to single modules: start, stop, restart. Modules that require one go down before it
+ * Operations of people on single modules: start, stop, restart. Modules that require one go down before it
  * and, in a restart, come up after it; a start brings up what the module requires.
  *
- * Operations set goals (goal.h), and wait for an awaited. What a person stopped stays down until a person
+ * Operations set goals (goal.h), and wait for an awaited. A module that a person stopped stays down until a person
  * starts it: no reload and no restart of another module does.
  */
 #ifndef REEVE_DAEMON_CONTROL_OPERATE_H

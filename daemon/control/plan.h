@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a reload would do, without doing it: the configuration is read, the modules that a reload would ask are asked about
+ * The plan of a reload, without doing it: the configuration is read, the modules that a reload would ask are asked about
  * their options, and the result is compared with what is in force. A full check asks every module instead, and finds what
  * a start would.
  */

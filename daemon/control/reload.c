@@ -83,7 +83,7 @@ static void promote_waiters(struct reload *reload)
     }
 }
 
-/* What did not arrive, by name. Whatever waits for an operation since has been told there. */
+/* The units that did not arrive, by name. A client that waits for an operation since has been told there. */
 static void add_errors(struct reload *reload)
 {
     const struct awaited *awaited = reload->awaited;
@@ -255,7 +255,7 @@ static void refuse(const struct reload *reload, reload_fn done, void *arg)
     config_errors_free(&errors);
 }
 
-/* Whoever still waits for an answer holds up the end of reeved. */
+/* A client that still waits for an answer holds up the end of reeved. */
 static void refuse_next(struct reload *reload)
 {
     struct reload_waiter *waiter, *next;

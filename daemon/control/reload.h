@@ -56,7 +56,7 @@ void reload_init(struct reload *reload, struct units *units, void (*told)(bool b
                  void *arg);
 /* Before the first can be asked for. Returns 0 or -ENOMEM. */
 int reload_prepare(struct reload *reload, struct zone_watch *zone_watch);
-/* Whoever waits is told that reeved stops. */
+/* Everybody who waits is told that reeved stops. */
 void reload_finish(struct reload *reload);
 /* After that. */
 void reload_free(struct reload *reload);

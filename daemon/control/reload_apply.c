@@ -109,13 +109,13 @@ static void start(struct reload *reload, struct unit *unit, enum unit_event even
     unit_handle(unit, event, unit->starts > 0 ? &input : NULL);
 }
 
-/* What it requires is new. */
+/* A module that it requires is new. */
 static bool is_new(const struct reload_change *change)
 {
     return change->because && strcmp(change->because_state, reload_step_name(RELOAD_ADD)) == 0;
 }
 
-/* What it requires restarts, and takes it along. */
+/* A module that it requires restarts, and takes it along. */
 static bool is_taken_along(const struct reload_change *change)
 {
     return change->because && strcmp(change->because_state, reload_step_name(RELOAD_RESTART)) == 0;
@@ -168,7 +168,7 @@ static void set_goal(struct reload *reload, const struct reload_change *change)
              change->work && change->step == RELOAD_RESTART ? change->work : "");
     if (change->step != RELOAD_ADD)
         goal_renew(unit, &cause);
-    /* Whoever stopped it will start it, with the new settings. */
+    /* The person who stopped it will start it, with the new settings. */
     if (unit->held)
         return;
     if (change->step == RELOAD_ADD)
@@ -187,7 +187,7 @@ static bool restarts_for_reload(const struct unit *unit)
            (unit->goal == GOAL_BOUNCE || (unit->state == UNIT_STOPPING && unit->wanted));
 }
 
-/* What waits for another starts by itself after that, and whoever waits for the reload is told of it, too. */
+/* A unit that waits for another starts by itself after that, and everybody who waits for the reload is told of it, too. */
 static void keep(struct reload *reload, const struct reload_change *change)
 {
     struct unit *unit = units_find(reload->units, change->module);

@@ -37,7 +37,7 @@ enum config_change reload_compare(struct units *units, const struct config_modul
     const struct config_module *old = config_find(units->config, module->name);
     const struct unit *unit = units_find(units, module->name);
 
-    /* What counts is what its process has loaded: that may be newer than the configuration in force. */
+    /* The file that its process has loaded counts: it may be newer than the configuration in force. */
     if (!old || (unit && !file_id_equal(&unit->file_id, &module->file_id)))
         return CONFIG_RESTART;
     return config_compare(old, module);
@@ -129,7 +129,7 @@ static const char *find_obstacle(struct units *units, const struct unit *unit,
     return NULL;
 }
 
-/* What goes down takes along what requires it. Returns whether a step has changed. */
+/* A module that goes down takes along those that require it. Returns whether a step has changed. */
 static bool spread_restarts(struct units *units, const struct config *after,
                             struct reload_change *changes)
 {
@@ -204,7 +204,7 @@ static bool look_at_waits(struct units *units, const struct config *after,
     return true;
 }
 
-/* What waits for a module that the reload starts, starts after it. Returns whether one more does. */
+/* A module that waits for one that the reload starts, starts after it. Returns whether one more does. */
 static bool spread_starts(struct units *units, const struct config *after,
                           struct reload_change *changes)
 {
@@ -237,7 +237,7 @@ static bool is_held_up(const struct reload_change *change)
            strcmp(change->because_state, reload_step_name(RELOAD_ADD)) != 0;
 }
 
-/* What restarts for its own sake, or is new, may find that it cannot run. Returns whether that has come out of one
+/* A module that restarts for its own sake, or is new, may find that it cannot run. Returns whether that has come out of one
  * more. */
 static bool spread_obstacles(struct units *units, const struct config *after,
                              struct reload_change *changes)
@@ -266,7 +266,7 @@ static bool spread_obstacles(struct units *units, const struct config *after,
     return changed;
 }
 
-/* What is under way now, as far as its records can be read. */
+/* The work that is under way now, as far as its records can be read. */
 static char *find_work(struct units *units, const char *module)
 {
     struct unit *unit = units_find(units, module);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What a reload does, module by module: found once, for `reload --plan` and for the reload itself. */
+/* The steps of a reload, module by module: found once, for `reload --plan` and for the reload itself. */
 #ifndef REEVE_DAEMON_CONTROL_RELOAD_CHANGES_H
 #define REEVE_DAEMON_CONTROL_RELOAD_CHANGES_H
 

@@ -92,7 +92,7 @@ static unsigned count_pending(struct units *units)
     return pending;
 }
 
-/* What others than those that had no descriptors will want. */
+/* The descriptors that others than those that had none will want. */
 static void count_claims(struct units *units, struct turn *turn)
 {
     const struct unit *culprit;
@@ -230,7 +230,7 @@ static void end_waits(struct units *units, struct turn *turn)
     }
 }
 
-/* What never ran, or a person has asked for, goes before what fell. */
+/* Modules that never ran, or that a person has asked for, go before those that fell. */
 void sequence_start(struct sequence *sequence)
 {
     struct turn turn = {.begun = clock_monotonic()};

@@ -2,7 +2,7 @@
 /*
  * The life of the whole: phases, and the settling after every change.
  *
- * Whatever happens to a unit only marks the supervisor as changed; in the next turn of the loop
+ * Every event of a unit only marks the supervisor as changed; in the next turn of the loop
  * supervisor_reconcile() looks at all units and takes each step that has become possible: proceed with a start,
  * stop the next in the order, finish a phase. So every step is decided in one place and on a
  * consistent picture, never in the middle of a callback.
@@ -38,7 +38,7 @@
 
 static void notify(struct supervisor *supervisor, enum supervisor_event event)
 {
-    /* What is told is new: a snapshot that was taken for a probe a moment ago does not have it. */
+    /* An event is news: a snapshot that was taken for a probe a moment ago does not have it. */
     supervisor->units.generation++;
     supervisor->observer(event, supervisor->arg);
 }
@@ -58,7 +58,7 @@ static void fail(struct supervisor *supervisor, const char *text)
     supervisor_stop(supervisor, &cause);
 }
 
-/* What units tell and ask ------------------------------------------------------------------------ */
+/* Calls of the units ------------------------------------------------------------------------ */
 
 static void changed(void *arg)
 {
@@ -97,7 +97,7 @@ static void entered(struct unit *unit, enum unit_state before, void *arg)
     struct supervisor *supervisor = arg;
 
     sequence_note(&supervisor->sequence, unit);
-    /* What a failed start was waited for, is not any more. */
+    /* Nobody waits any more for a start that has failed. */
     if (before == UNIT_STARTING && unit->state == UNIT_BACKOFF)
         unit->rolled = false;
     if (unit->state == UNIT_BACKOFF || unit_is_down(unit))
@@ -240,7 +240,7 @@ static void finish_stopping(struct supervisor *supervisor)
     notify(supervisor, SUPERVISOR_STOPPED);
 }
 
-/* What counts of the module goes on counting. */
+/* The counts of the module go on. */
 static void inherit(struct unit *heir, const struct unit *unit)
 {
     counters_absorb(&heir->counters, &unit->counters);

@@ -47,7 +47,7 @@ void supervisor_reconcile(void *arg);
 void supervisor_stop_timer(void *arg);
 void supervisor_hosts_changed(void *arg);
 void supervisor_reload_told(bool began, void *arg);
-/* supervisor.c: what units tell and ask; arg: the supervisor. */
+/* supervisor.c: the calls of the units; arg: the supervisor. */
 extern const struct units_owner supervisor_owner;
 
 #endif

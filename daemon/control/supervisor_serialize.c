@@ -320,7 +320,7 @@ int supervisor_restore(struct loop *loop, const struct supervisor_options *optio
         return r;
     }
     inherited_load(json_object_get(state, "inherited"));
-    /* What was being reaped when the program changed. */
+    /* Orphans that were being reaped when the program changed. */
     orphan_reap();
     orphan_look();
     host_stops_resume(supervisor->units.host_stops);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the hosts and the supervisor itself take of the machine. Only who shows it pays for reading it:
+ * The share of the machine that the hosts and the supervisor itself take. Only who shows it pays for reading it:
  * it is not part of a snapshot, which every probe takes, but goes with one.
  */
 #ifndef REEVE_DAEMON_CONTROL_USAGE_REPORT_H

@@ -16,7 +16,7 @@
 #include "daemon/unit/units.h"
 #include "wire/scoreboard.h"
 
-/* What a host gets to report a task of its own before the supervisor steps in. */
+/* The time that a host gets to report a task of its own before the supervisor steps in. */
 #define WATCH_SLACK NSEC_PER_SEC
 
 /* How long a writer of a record may take, preempted or not. */
@@ -153,7 +153,7 @@ static int64_t look_at(struct tenancy *tenancy, int64_t now)
     return MIN(earliest, look_at_threads(tenancy, now));
 }
 
-/* What is due within a slack has started by the next look, so no start is missed. */
+/* A run that is due within a slack has started by the next look, so no start is missed. */
 void watchdog_note_schedules(struct watchdog *watchdog)
 {
     struct unit *unit;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What is written once for a snapshot.
+/* Documents that are written once for a snapshot.
  *
  * Documents such as health and metrics take long to write. Each is written at most once for a snapshot
  * and kept with it, so that a burst of probes costs one writing, and a flood of requests cannot keep the loop from its

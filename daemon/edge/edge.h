@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the outside sees: HTTP for probes, the control socket for operators, systemd. All of it
+ * The side that faces outwards: HTTP for probes, the control socket for operators, systemd. All of it
  * reads one snapshot, and only the control socket can change anything.
  */
 #ifndef REEVE_DAEMON_EDGE_EDGE_H
@@ -31,7 +31,7 @@ void edge_tell_failure(const char *text);
 /* Begins to answer; before it, connections wait in the backlog. The supervisor must outlive it. */
 void edge_attach(struct edge *edge, struct supervisor *supervisor);
 
-/* Who carries out `reevectl upgrade`; upgrade calls done once, now or later. */
+/* The function that carries out `reevectl upgrade`; it calls done once, now or later. */
 void edge_set_upgrade(struct edge *edge,
                       void (*upgrade)(edge_upgrade_fn done, void *done_arg, void *arg), void *arg);
 /* For the status: whether one is under way, and why the last one did not happen, "" if it did. */
@@ -47,7 +47,7 @@ bool edge_is_quiet(const struct edge *edge);
  * understands it. */
 bool edge_has_waiting(const struct edge *edge);
 
-/* What is handed over: listeners, connections, who waits for what, the last lines of the log. NULL
+/* The state that is handed over: listeners, connections, who waits for what, the last lines of the log. NULL
  * without memory. Then descriptors are to outlive an exec, or not. */
 json_t *edge_save(const struct edge *edge);
 void edge_keep_descriptors(struct edge *edge, bool keep);

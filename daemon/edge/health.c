@@ -20,7 +20,7 @@ struct health_writer {
     char time[CLOCK_TEXT_SIZE];
 };
 
-/* What everybody may see of a text: its first line. */
+/* The part of a text that everybody may see: its first line. */
 static void write_public(struct health_writer *writer, const char *key, const char *text)
 {
     char line[sizeof(((struct snapshot_module *)NULL)->output)];

@@ -29,7 +29,7 @@ void json_writer_finish(struct json_writer *writer)
         yajl_gen_free(writer->generator);
 }
 
-/* What cannot be written, such as a number that is none, must not be missing in silence. */
+/* A value that cannot be written, such as a number that is none, must not be missing in silence. */
 static void check(struct json_writer *writer, yajl_gen_status status)
 {
     if (status != yajl_gen_status_ok && status != yajl_gen_generation_complete)
@@ -42,7 +42,7 @@ static void write_text(struct json_writer *writer, const char *string)
           yajl_gen_string(writer->generator, (const unsigned char *)string, strlen(string)));
 }
 
-/* What comes before each value. Returns whether to go on. */
+/* The key and the comma before each value. Returns whether to go on. */
 static bool begin_item(struct json_writer *writer, const char *key)
 {
     if (writer->generator && key)

@@ -82,7 +82,7 @@ static const struct snapshot *take_snapshot(struct edge *edge, struct http_reque
 /* Probes -----------------------------------------------------------------------------------------
  */
 
-/* What a path answers. */
+/* A path and its answers. */
 struct endpoint {
     const char *path;
     const char *parameters[RESPOND_PARAMETERS];
@@ -250,7 +250,7 @@ static void respond_page_state(struct edge *edge, struct http_request *request,
  */
 
 static const struct endpoint endpoints[] = {
-    /* Whoever reads that answer has seen that the loop turns: however many modules there are, it costs the same. */
+    /* A client that reads that answer has seen that the loop turns: however many modules there are, it costs the same. */
     {"/livez",
      {"module", "verbose"},
      respond_probe,

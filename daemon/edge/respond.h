@@ -22,7 +22,7 @@ void respond_error(struct http_request *request, int status, int code, const cha
 /* Answers with JSON; takes over the value. NULL, for want of memory, answers 503. */
 void respond_json(struct http_request *request, int status, const char *type, json_t *json);
 
-/* What a path takes in its query, ended by a NULL. */
+/* The parameters that a path takes in its query, ended by a NULL. */
 #define RESPOND_PARAMETERS 5
 /* Whether the query has a parameter that the path does not take: it would be passed over in silence, and the answer be to
  * another question. If so, says which, and what the path takes. */
@@ -32,7 +32,7 @@ bool respond_find_foreign(struct http_request *request, const char *path,
 
 /* Nanoseconds as the seconds of our JSON. */
 json_t *json_seconds(int64_t ns);
-/* What everybody may see of a text: its first line. */
+/* The part of a text that everybody may see: its first line. */
 json_t *json_public(const char *text);
 
 #endif

@@ -20,7 +20,7 @@
 #define RESERVE_PART 4
 #define PURPOSES     3
 
-/* What a program has open at once while it is loaded. */
+/* The descriptors that a program has open at once while it is loaded. */
 #define LOAD_NEEDS 4
 
 #define TOLD_EVERY (60 * NSEC_PER_SEC)
@@ -111,7 +111,7 @@ static unsigned count_free(unsigned first, unsigned count)
 
     for (unsigned i = 0; i < count; i++)
         list[i] = (struct pollfd){.fd = (int)(first + i)};
-    /* For want of memory. Who opens one hears of the limit by itself. */
+    /* For want of memory. Code that opens one hears of the limit by itself. */
     if (poll(list, count, 0) < 0)
         return count;
     for (unsigned i = 0; i < count; i++)

@@ -14,7 +14,7 @@
 #include <stddef.h>
 #include <sys/types.h>
 
-/* What the start of a host takes at most, and a host that runs. */
+/* The descriptors that the start of a host takes at most, and a host that runs. */
 #define DESCRIPTORS_START 6
 #define DESCRIPTORS_HOST  4
 
@@ -33,7 +33,7 @@ void descriptors_restore_for_exec(void);
 unsigned descriptors_reserve(void);
 /* Those of them that are for one purpose. */
 unsigned descriptors_share(void);
-/* What the others leave to what is opened for a moment: enough for one process that checks. */
+/* The share for descriptors that are open for a moment: enough for one process that checks. */
 unsigned descriptors_momentary(void);
 
 /* How many can still be opened; what is above enough is not counted. */

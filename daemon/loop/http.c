@@ -232,7 +232,7 @@ int http_server_create(struct loop *loop, const struct http_options *options,
     }
     evhttp_set_bevcb(server->http, connection_accepted, server);
     evhttp_set_gencb(server->http, http_request_came, server);
-    /* Whatever passed the framing is within the limits; these only catch an error of ours. */
+    /* A request that passed the framing is within the limits; these only catch an error of ours. */
     evhttp_set_max_headers_size(server->http, (ev_ssize_t)options->header_max + HEADER_ADDED_MAX);
     evhttp_set_max_body_size(server->http, (ev_ssize_t)options->body_max);
     evhttp_set_default_content_type(server->http, NULL);

@@ -91,7 +91,7 @@ struct http_response {
     const struct http_header *headers; /* further ones, ended by a NULL name; may be NULL */
 };
 
-/* What is to become of a connection whose request came before. */
+/* The future of a connection whose request came before. */
 struct http_resumption {
     bool closes; /* http_request_closes() said so */
     /* Called with a request that stands for the one that came, to be answered later; it has no path,

@@ -10,7 +10,7 @@
 #include "base/clock.h"
 #include "daemon/loop/http_connection_internal.h"
 
-/* What is taken at most of a peer that is not listened to any more. */
+/* The most that is taken of a peer that is not listened to any more. */
 #define DISCARDED_MAX ((size_t)256 * 1024)
 
 /* A bufferevent that evhttp has freed lives on until the next turn, and this record with it; it must
@@ -45,7 +45,7 @@ static void choose_reading(struct http_connection *connection)
 {
     bool reads = awaits_request(connection) && !http_framing_is_over(&connection->framing);
 
-    /* What has begun to come is taken in; of what has not, whoever follows us does. */
+    /* A request that has begun to come is taken in; the program that follows us takes the others. */
     if (connection->connections->held && connection->state != HTTP_CONNECTION_READING)
         reads = false;
     /* The end that was made for it must come through. */
@@ -401,7 +401,7 @@ void http_connection_done(struct http_connections *connections, int fd)
 
     if (!connection || connection->state == HTTP_CONNECTION_CUT)
         return;
-    /* evhttp ends it now. What has come behind the request is not looked at. */
+    /* evhttp ends it now. Bytes behind the request are not looked at. */
     if (http_framing_closes(&connection->framing)) {
         if (connection->framing.state == HTTP_FRAMING_REFUSED)
             discard_rest(fd);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What is known of one HTTP connection beside evhttp, and its deadlines.
+ * The record of one HTTP connection beside evhttp, and its deadlines.
  *
  * Operation: evhttp asks for a bufferevent for each connection it accepted and gets a filter. Its
  * input callback frames requests (http_framing.h) and hands evhttp one at a time, when it is whole; one that

@@ -155,7 +155,7 @@ static bool is_in_chunks(const struct http_framing *framing)
     return framing->state == HTTP_FRAMING_CHUNK_SIZE || framing->state == HTTP_FRAMING_CHUNK_END;
 }
 
-/* What is between chunks is no part of the head. */
+/* A line between chunks is no part of the head. */
 static void count(struct http_framing *framing, size_t bytes)
 {
     if (!is_in_chunks(framing))
@@ -188,7 +188,7 @@ static bool is_text(unsigned char byte)
     return byte >= ' ' ? byte != 0x7f : byte == '\t';
 }
 
-/* What is neither text nor the end of a line. */
+/* A byte that is neither text nor the end of a line. */
 static void take_other(struct http_framing *framing, char byte)
 {
     if (framing->cr != (byte == '\n'))
@@ -250,7 +250,7 @@ size_t http_framing_take(struct http_framing *framing, const char *bytes, size_t
         else
             taken += take_line(framing, bytes + taken, size - taken);
     }
-    /* Whatever is missing in it, it is not the peer's request any more. */
+    /* With anything missing it is not the peer's request any more. */
     if (framing->state != HTTP_FRAMING_REFUSED &&
         (framing->line.failed || framing->body.failed || framing->head.text.failed))
         refuse(framing, 503, "out of memory");

@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Reads requests before evhttp does, byte by byte, and finds where each ends. What is ambiguous is refused. What is
- * not is written anew, so that nothing is left to the reading of evhttp: a path as the target, one Host, one
+ * Reads requests before evhttp does, byte by byte, and finds where each ends. It refuses what is ambiguous, and writes everything else anew, so that nothing is left to the reading of evhttp: a path as the target, one Host, one
  * Content-Length of a body that is there as a whole, and Connection with a single word or none.
  *
  * A pure machine: it knows no descriptor, no buffer of libevent and no time. Its verdict does not depend on how the
  * bytes were cut.
  *
- * What evhttp would make of requests without it, as seen with Debian's 2.1.12-stable-8+deb12u1. Releases before that
+ * The readings of evhttp without it, as seen with Debian's 2.1.12-stable-8+deb12u1. Releases before that
  * update, upstream's 2.1.12 among them, also ignore a length beside a coding and make headers of trailers.
  *
  * - It reads no body of HEAD and TRACE, whatever their lengths say, nor of a method that it does not know: the body is

@@ -123,7 +123,7 @@ void http_server_keep_descriptors(struct http_server *server, bool keep)
 
     LIST_FOREACH (listener, &server->listeners, list)
         (void)fd_set_cloexec(evconnlistener_get_fd(listener->listener), !keep);
-    /* What is not handed over must not be there after the exec: nobody would own it. */
+    /* A descriptor that is not handed over must not be there after the exec: nobody would own it. */
     for (size_t i = 0; i < HTTP_CONNECTION_CUT; i++)
         LIST_FOREACH (connection, &server->connections.queues[i].list, list)
             if (!http_connection_is_over(connection) && can_be_handed_over(connection) &&

@@ -19,7 +19,7 @@ void http_server_release(struct http_server *server);
 /* While held: whether every connection can be handed over. */
 bool http_server_is_quiet(const struct http_server *server);
 
-/* Whoever follows can answer this request, which is to be answered later. If its peer has sent more behind
+/* The program that follows can answer this request, which is to be answered later. If its peer has sent more behind
  * it, its answer is waited for all the same. */
 void http_request_set_movable(struct http_request *request);
 /* The request is answered before anybody follows. */

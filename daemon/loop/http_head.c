@@ -7,7 +7,7 @@
 
 #define ACCEPTED ((struct http_refusal){0})
 
-/* What a byte may be a part of. A target is RFC 3986's without '#', since a fragment is never sent. */
+/* The parts of a request that a byte may be in. A target is RFC 3986's without '#', since a fragment is never sent. */
 enum { TOKEN = 1, TARGET = 2, NAME = 4, HEX = 8, DIGIT = 16, BLANK = 32 };
 
 static const unsigned char classes[256] = {

@@ -2,7 +2,7 @@
 /*
  * The head of a request, line by line: what is in it is checked, and written anew as evhttp cannot but read it.
  *
- * What is written has the target as a path, one space after each colon, and no field that says how long the body
+ * The new head has the target as a path, one space after each colon, and no field that says how long the body
  * is, how it is coded, or whether it is to be asked for: these are read here, and http_head_finish() writes what
  * is left of them.
  */

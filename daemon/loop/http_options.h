@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What a server of HTTP is made with: its limits, and who answers. */
+/* The options of a server of HTTP: its limits, and who answers. */
 #ifndef REEVE_DAEMON_LOOP_HTTP_OPTIONS_H
 #define REEVE_DAEMON_LOOP_HTTP_OPTIONS_H
 

@@ -171,7 +171,7 @@ static void add_headers(struct http_request *request, const struct http_response
         evhttp_add_header(headers, "Content-Type", response->content_type);
     snprintf(length, sizeof(length), "%zu", response->size);
     evhttp_add_header(headers, "Content-Length", length);
-    /* What is served changes by the second, and is for nobody to keep or to guess at. */
+    /* The answers change by the second, and are for nobody to keep or to guess at. */
     evhttp_add_header(headers, "Cache-Control", "no-store");
     evhttp_add_header(headers, "X-Content-Type-Options", "nosniff");
     if (request->server->draining)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Who has to go when there are too many connections, or few descriptors are left. */
+/* The connections that have to go when there are too many, or few descriptors are left. */
 #include "daemon/loop/descriptors.h"
 #include "daemon/loop/http_connection_internal.h"
 #include "daemon/loop/http_internal.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What the files of this folder share, and nobody else sees. */
+/* Shared by the files of this directory alone. */
 #ifndef REEVE_LOOP_INTERNAL_H
 #define REEVE_LOOP_INTERNAL_H
 

@@ -5,8 +5,7 @@
  * itself, which is the HTTP servers. So a probe is answered soon however many hosts have something to say: it waits for
  * a slice, and not for all of them. As each turn has its slice, requests hold up nobody for ever either.
  *
- * A source is at most once in the queue, with the events that have come. Whoever takes it out of the queue before its
- * turn (a timer that is armed anew, a watch that is changed) has it not called.
+ * A source is at most once in the queue, with the events that have come. One that is taken out of the queue before its turn (a timer that is armed anew, a watch that is changed) is not called.
  */
 #include "daemon/loop/loop.h"
 
@@ -178,7 +177,7 @@ static void call_io(struct ready *ready)
     io->fn(io->fd, events, io->arg);
 }
 
-/* What is ready stays so, and is told again in each turn until it is read. */
+/* A descriptor that is ready stays so, and is told again in each turn until it is read. */
 static void io_ready(evutil_socket_t fd _unused_, short what, void *arg)
 {
     struct loop_io *io = arg;

@@ -39,7 +39,7 @@ typedef void (*loop_io_fn)(int fd, unsigned events, void *arg);
  * negative errno: the kernel may refuse (-ENOMEM, -ENOSPC). */
 int loop_io_create(struct loop *loop, int fd, unsigned events, loop_io_fn fn, void *arg,
                    struct loop_io **ret_io);
-/* What to watch for from now on; 0 pauses. Where the kernel refuses, it is tried again until it does
+/* The events to watch for from now on; 0 pauses. Where the kernel refuses, it is tried again until it does
  * not. */
 void loop_io_watch(struct loop_io *io, unsigned events);
 void loop_io_destroy(struct loop_io *io);
@@ -63,7 +63,7 @@ void loop_timer_destroy(struct loop_timer *timer);
 
 struct loop_signals;
 
-/* Who sent a signal; code is siginfo's si_code (SI_USER, SI_KERNEL, ...). */
+/* The sender of a signal; code is siginfo's si_code (SI_USER, SI_KERNEL, ...). */
 struct loop_sender {
     pid_t pid;
     uid_t uid;
@@ -131,7 +131,7 @@ int loop_background_create(struct loop *loop, loop_work_fn work, loop_done_fn do
 int loop_background_start(struct loop_background *background);
 /* Whether the work runs, or done has not been called yet. exec() would kill the thread. */
 bool loop_background_is_busy(const struct loop_background *background);
-/* What the thread writes to at the end of the work: a thread that leaves descriptors behind must keep it. */
+/* The descriptor that the thread writes to at the end of the work: a thread that leaves descriptors behind must keep it. */
 int loop_background_fd(const struct loop_background *background);
 /* If the work runs, waits for its end and calls done. Only after the loop has ended. Returns false when the work
  * takes longer than the nanoseconds; INT64_MAX is for ever. */

@@ -289,7 +289,7 @@ void cgroup_destroy(struct cgroup *cgroup)
 {
     if (!cgroup)
         return;
-    /* What kernels before 5.14 lack; the sweep of sessions is for them. */
+    /* Kernels before 5.14 lack it; the sweep of sessions is for them. */
     (void)write_file(cgroup->path, "cgroup.kill", "1");
     list_append(&groups.leaving, &cgroup->list);
     groups.delay = REMOVE_DELAY / 2;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What a host that crashed, or had a task that hangs, wrote of it into its scoreboard, in words. */
+/* The words of a host that crashed, or had a task that hangs, written into its scoreboard, in words. */
 #ifndef REEVE_DAEMON_PROCESS_CRASH_H
 #define REEVE_DAEMON_PROCESS_CRASH_H
 

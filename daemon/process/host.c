@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The life of a host process: spawned at the spawner's pace, up after HELLO, and ended, which is
- * certain only when its pidfd says so. Whatever goes wrong leads to a kill and then to one ended().
+ * certain only when its pidfd says so. Every error leads to a kill and then to one ended().
  */
 #include "daemon/process/host_internal.h"
 

@@ -79,7 +79,7 @@ enum host_state {
 
 enum host_state host_state(const struct host *host);
 const char *host_name(const struct host *host);
-/* What stands before its log lines: its name, or "host NAME" where that is a module's that runs in another. */
+/* The label of its log lines: its name, or "host NAME" where that is a module's that runs in another. */
 const char *host_label(const struct host *host);
 /* 0 without a process. */
 pid_t host_pid(const struct host *host);
@@ -95,7 +95,7 @@ const struct scoreboard *host_scoreboard(const struct host *host);
 void host_set_grace(struct host *host, int64_t grace);
 
 /*
- * What the host may take and touch from its next incarnation on; both are copied. module_folders are
+ * The limits of what the host may take and touch from its next incarnation on; both are copied. module_folders are
  * those of the .so files that it will load, which it must be able to read. A host that only checks
  * takes just the user and the folders. Without memory for it the next start fails.
  */
@@ -107,7 +107,7 @@ bool host_has_limits(const struct host *host, const struct config_limits *limits
                      const char *module_path);
 
 /*
- * What it takes: *ret_cpu is the processor time of all its incarnations in ns, user and system, with
+ * Its usage: *ret_cpu is the processor time of all its incarnations in ns, user and system, with
  * what their children took. *ret_usage is of the present one, read at most once a second. Returns
  * false, with the processor time alone, when there is no process.
  */

@@ -3,7 +3,7 @@
  * The supervisor's end of a host's socket: raw packets under the loop.
  *
  * A host that does not read has its packets queued. Requests are refused when many wait: who asks, or only looks, is
- * to harm nobody. What the supervisor itself has to say is bounded by the configuration, and a host is killed only past
+ * to harm nobody. The messages of the supervisor itself are bounded by the configuration, and a host is killed only past
  * far more than that. One that floods us is read at most BATCH packets a turn, so that other hosts and probes get
  * theirs. When the kernel has no memory for a packet, the socket is left alone for a moment: it would stay readable or
  * writable, and the loop would spin.
@@ -26,7 +26,7 @@
 /* Packets that wait, beyond which no request is added. */
 #define REQUESTS_MAX 256
 
-/* What waits in bytes, beyond which a host is killed: some reloads of large configurations. */
+/* The bytes that may wait, beyond which a host is killed: some reloads of large configurations. */
 #define QUEUE_MAX ((size_t)64 << 20)
 
 /* From the end of its socket to the end of its process, a core dump included. */

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The end of a host's process: how it is described, and when its owner hears of it. What the process has left behind is
- * ended as well, and waited for, so that no next process runs beside it.
+ * The end of a host's process: how it is described, and when its owner hears of it. Processes that it has left behind are ended as well, and waited for, so that no next process runs beside it.
  */
 #include "daemon/process/host_internal.h"
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What a host is told to give up: the LIMITs that follow HELLO. */
+/* The rules of what a host gives up: the LIMITs that follow HELLO. */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -44,7 +44,7 @@ static void each_path(struct host *host, emit_fn *emit, uint64_t *count, const c
         emit(host, key, paths->items[i], count);
 }
 
-/* What no control group takes care of: memory by a limit of the host's own, processor time not. */
+/* The limits that no control group takes care of: memory by a limit of the host's own, processor time not. */
 static void each_share(struct host *host, emit_fn *emit, uint64_t *count)
 {
     const struct config_limits *limits = &host->limits;

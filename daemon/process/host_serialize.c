@@ -164,7 +164,7 @@ static int take_descriptors(struct host *host, const struct record *record, cons
 {
     int r = scoreboard_attach(record->board, &host->board);
 
-    /* What an exec was to leave open, the next one is not. */
+    /* A descriptor that one exec was to leave open, the next one is not. */
     (void)fd_set_cloexec(record->board, true);
     (void)fd_set_cloexec(record->channel, true);
     (void)fd_set_cloexec(record->output, true);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What a host takes: of the present process from /proc, of those before it from their ends. */
+/* The usage of a host: of the present process from /proc, of those before it from their ends. */
 #include "base/clock.h"
 #include "daemon/process/host_internal.h"
 
@@ -24,7 +24,7 @@ bool host_usage(struct host *host, struct usage *ret_usage, int64_t *ret_cpu)
 
 void host_usage_close(struct host *host, int64_t cpu)
 {
-    /* What was shown of it last may be a tick more than what it took in the end. */
+    /* The last figure shown may be a tick more than the one at the end. */
     host->cpu_before += MAX(cpu, host->usage.cpu);
     host->usage = (struct usage){0};
     host->usage_at = 0;

@@ -60,7 +60,7 @@ void last_words_format(const struct last_words *words, int64_t ended_at, char *b
 
     for (unsigned i = 0; i < MIN(count, kept); i++)
         add(&text, &words->first[i], since);
-    /* What lies between is left out; of one that has talked for long, the beginning is, too. */
+    /* The lines between are left out; of one that has talked for long, the beginning is, too. */
     if (count > kept + ARRAY_SIZE(words->last) && text.length > 0)
         text_append_format(&text, "; ...");
     for (unsigned i = count > kept + 2 ? count - 2 : kept; i < count; i++)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a host has printed last, by itself and not by rv_log(): where a process dies, that is often why, be it the text of an
- * exception, a panic or a sanitizer. What such a text begins with says most, and so it is kept as well as its end.
+ * The last lines that a host has printed, by itself and not by rv_log(): where a process dies, they often say why, be it the text of an
+ * exception, a panic or a sanitizer. The begin of such a text says most, and so it is kept as well as its end.
  */
 #ifndef REEVE_DAEMON_PROCESS_LAST_WORDS_H
 #define REEVE_DAEMON_PROCESS_LAST_WORDS_H

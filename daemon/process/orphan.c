@@ -24,7 +24,7 @@
 /* How long killed processes are waited for: one that writes to a dead disk may take for ever. */
 #define PATIENCE (5 * NSEC_PER_SEC)
 
-/* What is killed takes this long on a busy machine: nothing is said of it before, nor is it waited for any longer when
+/* A killed process takes this long on a busy machine: nothing is said of it before, nor is it waited for any longer when
  * somebody has asked for an end at once. */
 #define KILL_TIME (500 * NSEC_PER_MSEC)
 
@@ -281,7 +281,7 @@ static void look(void *arg _unused_)
     int r;
 
     orphans.now = clock_monotonic();
-    /* What has ended by itself is not killed. */
+    /* One that has ended by itself is not killed. */
     orphan_reap();
     LIST_FOREACH (ended, &orphans.ended, list)
         ended->found = false;
@@ -371,12 +371,12 @@ int orphan_start(struct loop *loop, bool successor)
     /* Of a successor the children are hosts, too: it is told which were there before. */
     if (!successor)
         (void)children_each(inherited_add);
-    /* What has ended before there was somebody to hear of it. */
+    /* Those that ended before there was somebody to hear of it. */
     loop_timer_arm(orphans.reap, 0);
     return prctl(PR_SET_CHILD_SUBREAPER, 1) < 0 ? -errno : 0;
 }
 
-/* What hides its origin is a host's, unless something else can have begun it. */
+/* A process that hides its origin is a host's, unless something else can have begun it. */
 static bool is_to_end(pid_t pid, struct ended **ret_ended)
 {
     enum owner owner = orphan_find_owner(pid, NULL, &orphans.ended, ret_ended);

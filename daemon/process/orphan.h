@@ -26,7 +26,7 @@ void orphan_hurry(void);
 /* Makes this process a subreaper. The children that it has belong to nobody; a successor is told which those are
  * (inherited_load()). Returns 0 or a negative errno. */
 int orphan_start(struct loop *loop, bool successor);
-/* At the end: kills and reaps what hosts have left behind, and what that leaves in turn. What does not end is named in the log.
+/* At the end: kills and reaps what hosts have left behind, and what that leaves in turn. A process that does not end is named in the log.
  * Blocks for 5 s at most. */
 void orphan_stop(void);
 

@@ -26,7 +26,7 @@ static enum owner find_by_user(pid_t pid, const struct list *known, struct ended
     struct ended *ended;
     uid_t uid;
 
-    /* What was there before may have left it, too. */
+    /* A process that was there before may have left it, too. */
     if (inherited_any() || !process_find_uid(pid, &uid) || identity_has_uid(uid))
         return OWNER_HIDDEN;
     LIST_FOREACH (ended, known, list)

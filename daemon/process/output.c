@@ -27,7 +27,7 @@
 #define VERDICTS_PER_SECOND 20
 #define VERDICTS_BURST      100
 
-/* What is kept of lines that were dropped, for a host that ends. */
+/* The part of dropped lines that is kept, for a host that ends. */
 #define KEPT_LINES 8
 #define KEPT_SIZE  256
 
@@ -47,7 +47,7 @@ struct allowance {
     int64_t refilled_at;
 };
 
-/* What a module may still log: one that shares its host must not take the others' share. */
+/* The lines that a module may still log: one that shares its host must not take the others' share. */
 struct bucket {
     struct list list;
     char name[LOG_NAME_SIZE];
@@ -273,7 +273,7 @@ static size_t read_some(struct output *output)
     return (size_t)MAX(size, (ssize_t)0);
 }
 
-/* What a dead host left behind is at most what its pipe holds, which it may have made larger. A orphan may have the other
+/* The output that a dead host left behind is at most what its pipe holds, which it may have made larger. A orphan may have the other
  * end and go on writing, so more than that is not read; and not what root may have made larger than all others. */
 static void read_rest(struct output *output)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a host prints: its log lines and whatever its modules write to stdout and stderr. Lines pass
+ * The output of a host: its log lines and the texts that its modules write to stdout and stderr. Lines pass
  * into our log behind a token bucket for each module; what is too much is dropped and counted, never stored.
  */
 #ifndef REEVE_DAEMON_PROCESS_OUTPUT_H
@@ -32,14 +32,14 @@ int output_create(struct loop *loop, const char *name, const struct output_event
                   struct output **ret_output, int *ret_fd);
 
 /*
- * What lines are about that are the host's and no module's: its name, or "host NAME" where a module of that name
+ * The label of lines that are the host's and no module's: its name, or "host NAME" where a module of that name
  * runs in another host, whose lines they would seem to be. Valid until the next call.
  */
 const char *output_label(struct output *output);
 
 /*
  * For a live upgrade: the end of the pipe that is read; what has been read of a line that is not yet
- * complete; and an output of both. What was dropped so far is told by output_tell_dropped(). *ret_output
+ * complete; and an output of both. The lines dropped so far are told by output_tell_dropped(). *ret_output
  * owns fd, which is closed on failure. Returns 0 or a negative errno.
  */
 int output_fd(const struct output *output);

@@ -30,8 +30,8 @@ struct spawn_options {
 int spawn_create(int report, struct spawn **ret_spawn);
 /*
  * Makes all that the program needs. Strings and descriptors are copied, but for the strings of this process's environment,
- * which must stay. What systemd tells reeved alone (NOTIFY_SOCKET, LISTEN_*, WATCHDOG_*, CREDENTIALS_DIRECTORY,
- * JOURNAL_STREAM) is taken out of its environment, the mark comes in. Returns 0 or a negative errno.
+ * which must stay. The variables by which systemd tells reeved something (NOTIFY_SOCKET, LISTEN_*, WATCHDOG_*, CREDENTIALS_DIRECTORY,
+ * JOURNAL_STREAM) are taken out of its environment, the mark comes in. Returns 0 or a negative errno.
  */
 int spawn_prepare(struct spawn *spawn, const struct spawn_options *options);
 /*

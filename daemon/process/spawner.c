@@ -7,7 +7,7 @@
  * has ended may be that host's: so no unknown children are reaped before (orphan_hold()). The thread ends
  * with its one process, and that is the first thread's child then, like all others.
  *
- * To make a process takes milliseconds, but on a disk that does not answer for ever. Who is no longer wanted is forgotten, so
+ * To make a process takes milliseconds, but on a disk that does not answer for ever. A host that is no longer wanted is forgotten, so
  * that no end waits for that; and after LATE all that wait are told that there is no process for them.
  */
 #include <errno.h>
@@ -228,7 +228,7 @@ static void give_up(void *arg)
     loop_timer_arm(spawner->late, LATE);
     snprintf(what, sizeof(what), "there is no process after %s",
              duration_format(LATE, limit, sizeof(limit)));
-    /* Whoever hears of it may destroy others, or start anew. */
+    /* An owner that hears of it may destroy others, or start anew. */
     while (!list_is_empty(&waiting)) {
         host = list_entry(waiting.next, struct host, waiting);
         host_report_unstarted(host, what, 0);
@@ -264,7 +264,7 @@ int spawner_create(struct loop *loop, struct spawner **ret_spawner)
 
 void spawner_finish(struct spawner *spawner)
 {
-    /* What a thread that hangs uses. */
+    /* The memory that a thread that hangs uses. */
     static struct spawner *abandoned;
 
     if (!spawner || loop_background_wait(spawner->background, PATIENCE))

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a process takes, read from /proc: only from files that cost the kernel no walk through its
+ * The usage of a process, read from /proc: only from files that cost the kernel no walk through its
  * memory.
  */
 #ifndef REEVE_DAEMON_PROCESS_USAGE_H

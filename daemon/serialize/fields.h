@@ -5,7 +5,7 @@
  *
  * The two may be of different versions, so fields go by name: one that the reader does not know is
  * passed over, and one that is missing keeps the value that the structure had before (zero, mostly).
- * What a field means must therefore never change; a new meaning is a new name.
+ * The meaning of a field must therefore never change; a new meaning is a new name.
  */
 #ifndef REEVE_DAEMON_SERIALIZE_FIELDS_H
 #define REEVE_DAEMON_SERIALIZE_FIELDS_H
@@ -31,7 +31,7 @@ struct serialize_field {
     size_t size;
 };
 
-/* What is wrong with a state that cannot be read. */
+/* The error of a state that cannot be read. */
 struct serialize_error {
     char text[256];
 };

@@ -100,7 +100,7 @@ int places_prepare(const struct places *places)
     return r < 0 ? r : make_folder(places->config.state, "STATE_DIRECTORY");
 }
 
-/* Who holds it has written its pid into it. */
+/* The reeved that holds it has written its pid into it. */
 static void tell_other(int fd, const char *folder)
 {
     char text[32];
@@ -131,7 +131,7 @@ int places_lock(const struct places *places)
             places->config.state, strerror(path ? errno : ENOMEM));
         return -1;
     }
-    /* Whoever finds it taken reads whose it is; that nobody can is no reason not to start. */
+    /* A reeved that finds it taken reads whose it is; that nobody can is no reason not to start. */
     if (ftruncate(fd, 0) < 0 || pwrite(fd, text, (size_t)length, 0) != length)
         log_debug("cannot write %s: %s", path, strerror(errno));
     return TAKE_FD(fd);

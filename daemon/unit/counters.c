@@ -179,7 +179,7 @@ static void end_lost_run(struct scoreboard_task *task, const char *how)
     histogram_observe(&task->run_duration, task->last_duration);
 }
 
-/* What it has taken and not ended, and no more than it can hold: a host may write anything. Returns how many. */
+/* The jobs that it has taken and not ended, and no more than it can hold: a host may write anything. Returns how many. */
 static uint64_t end_lost_jobs(struct scoreboard_pool *pool, const char *how)
 {
     uint64_t ended = pool->finished + pool->failed + pool->lost, lost;

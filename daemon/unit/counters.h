@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a module's tasks and pools did in all its incarnations: the counters of dead ones, to be
+ * The counters of a module's tasks and pools in all its incarnations: those of dead ones, to be
  * added to those of the living, and how they stood last.
  */
 #ifndef REEVE_DAEMON_UNIT_COUNTERS_H

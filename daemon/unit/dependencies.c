@@ -70,7 +70,7 @@ static enum dependencies_wait look_along(const struct dependency *edge)
     case UNIT_FAILED:
         if (edge->to->goal != GOAL_NONE)
             return WAIT_MOVES;
-        /* Whoever only comes after it is not held up by one that does not run. */
+        /* A unit that only comes after it is not held up by one that does not run. */
         return edge->requires ? WAIT_NEVER : WAIT_MAY;
     case UNIT_BACKOFF:
         return edge->to->goal != GOAL_NONE ? WAIT_MOVES : WAIT_LATER;
@@ -100,7 +100,7 @@ static bool shares_option(const struct config_module *a, const struct config_mod
     return false;
 }
 
-/* What runs still from before must be gone first: itself in another host, and what used it. */
+/* A unit that runs still from before must be gone first: itself in another host, and what used it. */
 static const struct unit *find_leftover(const struct unit *unit)
 {
     const struct unit *old = units_find_leaving(unit->all, unit->name);
@@ -143,7 +143,7 @@ static enum dependencies_wait look_at(struct unit *unit)
         if (wait <= worst)
             continue;
         worst = wait;
-        /* Who waits itself hands on what is at the end of it. */
+        /* A unit that waits itself hands on what is at the end of it. */
         culprit = edge->to && edge->to->state == UNIT_WAITING && edge->to->culprit
                       ? edge->to->culprit
                       : edge->to;

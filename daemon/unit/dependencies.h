@@ -19,7 +19,7 @@ struct units;
  * a name, and to one that is being removed only where there is no other. */
 void dependencies_link(struct units *units);
 
-/* What a unit in UNIT_WAITING waits for, and (unless NULL) the unit at the end of it: NULL when it may
+/* The wait of a unit in UNIT_WAITING, and (unless NULL) the unit at the end of it: NULL when it may
  * start, when it waits for a name that nobody has, and (WAIT_MOVES) when only the last process of its host
  * is in the way. */
 enum dependencies_wait dependencies_wait(struct unit *unit, const struct unit **ret_culprit);

@@ -149,7 +149,7 @@ static void host_said(struct host *host, const struct wire_message *message, voi
         break;
     case WIRE_ACCEPTED:
     case WIRE_RESULT:
-        /* Who has the result and then asks for health must not be shown how it was before. */
+        /* A client that has the result and then asks for health must not be shown how it was before. */
         tenancy->all->generation++;
         request_answered(tenancy->all->requests, unit, message);
         break;
@@ -268,7 +268,7 @@ static void host_went(struct host *host, const struct host_end *end, void *arg)
     bool told = tell_once(tenancy, guilty, end), named = false;
     struct unit *unit, *next;
 
-    /* What belonged to the dead incarnation first, while its scoreboard is there. */
+    /* The records of the dead incarnation first, while its scoreboard is there. */
     LIST_FOREACH (unit, &tenancy->units, tenancy_list) {
         if (unit->attached)
             tenancy_close_books(unit, end);

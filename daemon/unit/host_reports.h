@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What a host does, for its tenants: most of it becomes an event of a unit's machine. */
+/* The reports of a host, for its tenants: most become events of a unit's machine. */
 #ifndef REEVE_DAEMON_UNIT_HOST_REPORTS_H
 #define REEVE_DAEMON_UNIT_HOST_REPORTS_H
 

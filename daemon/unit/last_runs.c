@@ -160,7 +160,7 @@ static void nobody_waits(void *arg _unused_)
 {
 }
 
-/* There is no loop any more. What a flush could not write is not tried again. */
+/* There is no loop any more. A change that a flush could not write is not tried again. */
 static void save_at_the_end(struct last_runs *last_runs)
 {
     int r;

@@ -34,8 +34,7 @@ void last_runs_abandon(struct last_runs *last_runs);
 /* The file's. */
 const char *last_runs_path(const struct last_runs *last_runs);
 
-/* Notes how far a module's tasks have come, from its host's scoreboard. What is to be kept is written soon
- * after, by a thread that waits for the disk. */
+/* Notes how far a module's tasks have come, from its host's scoreboard. A change that is to be kept is written soon after, by a thread that waits for the disk. */
 void last_runs_read_board(struct last_runs *last_runs, const char *module,
                           const struct scoreboard *board, uint32_t slot);
 

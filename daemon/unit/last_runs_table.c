@@ -131,7 +131,7 @@ bool last_runs_table_note(struct last_runs_table *table, const char *module,
     return changed && entry->kept;
 }
 
-/* What a real time is ahead of the entry's clock. */
+/* The time that the real clock is ahead of the entry's. */
 static int64_t ahead(const struct last_runs_entry *entry)
 {
     return entry->by_interval ? clock_realtime() - clock_monotonic() : 0;

@@ -12,7 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* What is known of a task; real times. */
+/* The knowledge of a task; real times. */
 struct last_runs_known {
     int64_t settled; /* every point of its schedule until then was run or skipped */
     /* Only in the life of the daemon in which they were seen; else 0. */
@@ -29,7 +29,7 @@ struct last_runs_entry {
     char *task;
     bool kept;
     bool by_interval;
-    /* What comes before the first open point is settled; by interval on the monotonic clock, else real times. */
+    /* Points before the first open one are settled; by interval on the monotonic clock, else real times. */
     int64_t settled;
     int64_t open;         /* 0: not known */
     int64_t passed_until; /* as in last_runs_known, as the next two */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a host process has loaded, slot by slot, since it was started. Code that was loaded stays: a slot
+ * The files that a host process has loaded, slot by slot, since it was started. Code that was loaded stays: a slot
  * belongs to a section and to one file for as long as the process lives, whoever runs in it by now.
  */
 #ifndef REEVE_DAEMON_UNIT_LOADED_H
@@ -27,7 +27,7 @@ struct loaded {
     bool closed;    /* what else is loaded is not known: the process takes no other module */
 };
 
-/* What is known of a slot; NULL: it was never used. */
+/* The record of a slot; NULL: it was never used. */
 struct loaded_slot *loaded_slot(const struct loaded *loaded, uint32_t slot);
 
 /*

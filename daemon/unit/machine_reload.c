@@ -47,7 +47,7 @@ static void restart(struct unit *unit, const char *why)
     unit->all->owner->restart(unit, &cause, unit->all->arg);
 }
 
-/* Whoever waits for the reload need not wait for that: all that can be done has been. What it waits for may become
+/* A client that waits for the reload need not wait for that: all that can be done has been. The work that it waits for may become
  * something else. */
 void unit_act_deferred(struct unit *unit, const struct unit_input *input)
 {

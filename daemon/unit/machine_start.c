@@ -108,8 +108,7 @@ void unit_act_check_failed(struct unit *unit, const struct unit_input *input)
         unit_become_down(unit);
         return;
     }
-    /* What this machine cannot enforce is no error in what is written; only who cannot do without
-     * the module ends for it. */
+    /* A rule that this machine cannot enforce is no error in the file; only a reeved that cannot do without the module ends for it. */
     if (input->end && input->end->refused && !unit->settings->essential)
         log_about(LOG_EVENT_GIVE_UP, LOG_LEVEL_ERROR,
                   "[%s] %s; not started: trying again cannot help", unit->name, text);

@@ -15,7 +15,7 @@
 #include "daemon/unit/unit.h"
 #include "daemon/unit/units.h"
 
-/* What a stop may take beside its drain and grace: fini, and messages on their way. */
+/* The time that a stop may take beside its drain and grace: fini, and messages on their way. */
 #define STOP_SLACK (2 * NSEC_PER_SEC)
 
 static void send_stop(struct unit *unit)
@@ -96,7 +96,7 @@ void unit_act_stop_check(struct unit *unit, const struct unit_input *input)
 void unit_act_stop_waiting(struct unit *unit, const struct unit_input *input)
 {
     take_cause(unit, input);
-    /* What it waited for it does not wait for any more. */
+    /* It does not wait for anything any more. */
     unit_set_reason(unit, "%s", "");
     stop_idle(unit);
 }

@@ -18,7 +18,7 @@ int symbols_create(struct units *units, struct symbols **ret_symbols);
 void symbols_destroy(struct symbols *symbols);
 
 /*
- * Starts looking up the frames of the unit's crash. What is found is logged, and takes the place of
+ * Starts looking up the frames of the unit's crash. The names are logged, and take the place of
  * the bare frames in the unit's record; at once for a stack that was looked up before. Does nothing when the program is not there, without memory,
  * or while too many are being looked up: the bare frames were logged already. told: so are the names, of another module.
  */

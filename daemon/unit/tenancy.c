@@ -149,7 +149,7 @@ void tenancy_set_grace(struct tenancy *tenancy)
     const struct unit *unit;
     int64_t longest = 0;
 
-    /* Who leaves has its own as long as it is there. */
+    /* A unit that leaves has its own as long as it is there. */
     LIST_FOREACH (unit, &tenancy->units, tenancy_list)
         longest = MAX(longest, unit->settings->grace);
     host_set_grace(tenancy->host, longest);
@@ -243,7 +243,7 @@ void tenancy_attach(struct unit *unit)
     unit->attached = true;
     if (host_state(tenancy->host) == HOST_ABSENT)
         start_host(unit);
-    /* Who has no memory to note what is loaded where must not load anything after it. */
+    /* Without memory to note what is loaded where, one must not load anything after it. */
     if (loaded_take(&tenancy->loaded, unit->settings, &unit->file_id, &unit->slot) < 0) {
         host_kill(tenancy->host, "no memory for the module %s", unit->name);
         return;

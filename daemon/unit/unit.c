@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The record of a module. What happens to it is decided in machine.c. */
+/* The record of a module. machine.c decides what happens to it. */
 #include "daemon/unit/unit.h"
 
 #include <errno.h>

@@ -74,7 +74,7 @@ enum unit_event {
     UNIT_EVENT_COUNT,
 };
 
-/* What comes with an event; only the parts named above. */
+/* The facts that come with an event; only the parts named above. */
 struct unit_input {
     const struct wire_message *message;
     const struct host_end *end;

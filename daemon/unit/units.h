@@ -35,7 +35,7 @@ enum phase {
 
 const char *phase_name(enum phase phase);
 
-/* What units tell their owner, and ask of it. None of these blocks. */
+/* The calls of units to their owner. None of these blocks. */
 struct units_owner {
     /* Something changed: all units are to be looked at in the next turn of the loop. */
     void (*changed)(void *arg);

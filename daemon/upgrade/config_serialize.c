@@ -29,7 +29,7 @@ static json_t *save_object(const struct config_module *module)
                      (json_int_t)module->file_id.mtime);
 }
 
-/* What the lines say of these may be newer than what is in force: a reload leaves it alone. */
+/* The lines about these may be newer than what is in force: a reload leaves it alone. */
 static json_t *save_fixed(const struct config *config)
 {
     json_t *listen = json_array();

@@ -29,7 +29,7 @@ json_t *handover_read(int fd, const struct places *places, struct config **ret_c
  */
 int handover_check(int fd, const struct places *places);
 
-/* What a program that can take the state over has said of itself. */
+/* The answer of a program that can take the state over, about itself. */
 struct handover_answer {
     char version[64];
     uint32_t wire;

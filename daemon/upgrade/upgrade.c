@@ -156,7 +156,7 @@ static void execute(struct upgrade *upgrade)
 
     log_notice("executing %s, version %s, in place of version %s", upgrade->program,
                upgrade->answer.version, REEVE_VERSION);
-    /* What still waits then is handed on. */
+    /* A request that still waits then is handed on. */
     log_finish(LOG_PATIENCE);
     state = handover_write(upgrade->options.supervisor, upgrade->options.edge,
                            upgrade->answer.scoreboard, upgrade->options.lock);

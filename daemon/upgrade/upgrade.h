@@ -29,7 +29,7 @@ struct upgrade_options {
 
 /* All pointers of the options must outlive it. Returns 0 or a negative errno. */
 int upgrade_create(const struct upgrade_options *options, struct upgrade **ret_upgrade);
-/* Whoever waits is told that reeved stops. NULL does nothing. */
+/* Everybody who waits is told that reeved stops. NULL does nothing. */
 void upgrade_destroy(struct upgrade *upgrade);
 
 /* Begins one, or joins the one that is under way. done, which may be NULL, is called once. */

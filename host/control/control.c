@@ -202,7 +202,7 @@ static void note_stack(uint32_t slot)
         hang_note(tid, slot, what, run);
 }
 
-/* What somebody has asked for; module is NULL when it is not loaded. */
+/* A request from outside; module is NULL when it is not loaded. */
 static void serve(struct host_module *module, const struct wire_message *message)
 {
     if (!module)
@@ -304,7 +304,7 @@ static void end_modules(struct control *control)
     rv_context_unref(control->owner.ctx);
 }
 
-/* What tasks and jobs have in any host, and a thread for each module's operations. */
+/* The threads that tasks and jobs have in any host, and a thread for each module's operations. */
 #define THREADS_MAX (256 + SCOREBOARD_MODULES)
 
 int control_serve(void)

@@ -25,7 +25,7 @@
 
 #define ALTERNATE_SIZE (64 * 1024)
 
-/* What a push may lie below the stack, and how long a frame may be to count as one. */
+/* How far below the stack a push may lie, and how long a frame may be to count as one. */
 #define GUARD         ((uintptr_t)4096)
 #define LONGEST_FRAME ((uintptr_t)256 * 1024 * 1024)
 
@@ -63,7 +63,7 @@ static bool is_overflow(int signal, const siginfo_t *info, const void *context)
                                              pointer > stack_end - LONGEST_FRAME));
 }
 
-/* What was sent has no address. Who calls abort(), or raises it otherwise, needs not be told. */
+/* A signal that was sent has no address. Code that calls abort(), or raises it otherwise, needs not be told. */
 static uint64_t address_of(const siginfo_t *info)
 {
     if (info->si_code > 0)

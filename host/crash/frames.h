@@ -11,7 +11,7 @@
 /* Makes the unwinder ready, which a handler must not do, and takes the first picture of the objects. */
 void frames_install(void);
 
-/* Takes a picture of the loaded files; after every load. What is loaded since, or just now, a handler finds by itself. */
+/* Takes a picture of the loaded files; after every load. A handler finds by itself a file that is loaded since, or just now. */
 void frames_map_objects(void);
 
 /* Notes the frames of the calling handler's thread, from the interrupted instruction on, which comes

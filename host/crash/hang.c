@@ -96,7 +96,7 @@ bool hang_note(pid_t tid, uint32_t slot, const char *what, uint64_t run)
 
     if (atomic_exchange(&noted, true))
         return false;
-    /* What a handler that came too late for an earlier one has left. */
+    /* The mark of a handler that came too late for an earlier one. */
     while (sem_trywait(&taken) == 0)
         ;
     scoreboard_write_begin(hang);

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a thread that does not return is doing: its stack, taken by a signal to it, and what it waits
- * for in the kernel, which is all there is to know of one that blocks the signal.
+ * The activity of a thread that does not return: its stack, taken by a signal to it, and the place in the kernel where it waits, which is all there is to know of one that blocks the signal.
  */
 #ifndef REEVE_HOST_CRASH_HANG_H
 #define REEVE_HOST_CRASH_HANG_H

@@ -10,7 +10,7 @@
 #include "base/macro.h"
 #include "base/text.h"
 
-/* What stands before a path is less than 80 bytes. The rest of a longer line is left out. */
+/* The columns before a path are less than 80 bytes. The rest of a longer line is left out. */
 #define LINE_SIZE 512
 
 static int maps_fd = -1;

@@ -8,7 +8,7 @@
 
 #include "host/module/module.h"
 
-/* What a drain needs, from before there is work: once begun it does not fail. Returns 0 or -ENOMEM. */
+/* The parts of a drain, from before there is work: once begun it does not fail. Returns 0 or -ENOMEM. */
 int drain_prepare(struct host_module *module);
 void drain_finish(struct host_module *module);
 

@@ -81,7 +81,7 @@ void life_tell_option_error(const struct option_error *error, void *arg)
         emit_option_error(error, module);
 }
 
-/* What stands at its path by now may be another file. */
+/* The file at its path may be another one by now. */
 static void tell_loaded(struct host_module *module)
 {
     struct wire_message message = {.type = WIRE_LOADED,
@@ -230,7 +230,7 @@ static int init_and_run(struct host_module *module, const char **ret_stage)
     if (r < 0)
         return r;
     *ret_stage = "start";
-    /* What happens in the first runs is no failed start: none begins before the module is said to be ready. */
+    /* An error in the first runs is no failed start: none begins before the module is said to be ready. */
     r = module_shut_gate(module, true);
     if (r < 0)
         rv_fail(r, "a start of its tasks");

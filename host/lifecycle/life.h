@@ -12,7 +12,7 @@ void life_do(struct host_module *module, struct module_op *op);
  * instead. */
 void life_set_health_told(void (*told)(int code, const char *text));
 
-/* What libreeve hands on to the host: rv_progress(), rv_submit() and rv_fail_option(). */
+/* The calls that libreeve hands on to the host: rv_progress(), rv_submit() and rv_fail_option(). */
 void life_install_hooks(void);
 
 #endif

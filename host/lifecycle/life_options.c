@@ -98,7 +98,7 @@ static int ask(struct host_module *module, struct checking *checking, const void
     life_end_operation(module);
     stopped = rv_context_err(ctx);
     rv_context_unref(ctx);
-    /* What it says then is not about its options. */
+    /* Its error is not about its options then. */
     if (stopped < 0)
         return stopped;
     if (r < 0 && checking->errors == 0 && rv_error_text()[0] == '\0')

@@ -144,7 +144,7 @@ static bool wait_for_earlier_jobs(struct wait *wait)
 }
 
 /* Jobs may hand on to other pools, which is as far as there are pools: each round ends what the one before has
- * handed on. What goes on after that submits for ever, and is refused. */
+ * handed on. A pool that goes on after that submits for ever, and is refused. */
 static bool wait_for_chains(struct wait *wait)
 {
     struct host_module *module = wait->module;

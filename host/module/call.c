@@ -12,7 +12,7 @@
 #include "host/report/board.h"
 #include "host/report/event.h"
 
-/* What this thread is in. */
+/* The call that this thread is in. */
 static _Thread_local struct call *current;
 
 static void tell(const struct call *call)

@@ -23,7 +23,7 @@ struct host_module;
 struct pool_runner;
 struct task_runner;
 
-/* What a cancelled call into a module has that has no grace of its own: the host's. Set before there is one. */
+/* The grace of a cancelled call into a module that has none of its own: the host's. Set before there is one. */
 void module_set_grace(rv_duration grace);
 rv_duration module_grace(void);
 
@@ -118,7 +118,7 @@ struct host_module {
     pthread_cond_t submitted; /* one of them has returned */
 };
 
-/* What module_create() needs beside the module's own. */
+/* Things of the host that module_create() needs. */
 struct module_owner {
     struct rv_context *ctx; /* of the host */
     struct rv_group *group; /* of the modules' threads */

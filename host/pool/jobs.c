@@ -22,7 +22,7 @@ static uint64_t count_open(const struct pool_runner *runner)
            runner->counts.lost;
 }
 
-/* What waits is the pool's own number, and the rest is in flight. */
+/* The jobs that wait are the pool's own number, and the rest is in flight. */
 struct scoreboard_pool *jobs_begin_change(struct pool_runner *runner)
 {
     struct scoreboard_pool *record = runner->record;

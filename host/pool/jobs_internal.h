@@ -68,7 +68,7 @@ void job_count(struct pool_runner *runner, struct host_job *job);
 /* Blocks until the submitter has been told that it is accepted: it is to hear nothing else of the job before, also when
  * the job ends the process at once. */
 void job_await_told(struct host_job *job);
-/* What the pool runs, and calls at the end. */
+/* The function that the pool runs, and the one that it calls at the end. */
 int job_run(struct rv_context *ctx, void *arg);
 void job_ended(const struct rv_job_end *end, void *arg);
 /* Answers a request; nothing for request 0. */

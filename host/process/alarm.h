@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the host is to do when a context is done, or at a time: on a thread of the host's own, which is made
+ * Calls for when a context is done, or for a time: on a thread of the host's own, which is made
  * before any module is. Neither memory nor a thread of the runtime is needed, since modules may have used up both.
  */
 #ifndef REEVE_HOST_PROCESS_ALARM_H

@@ -36,7 +36,7 @@ struct scoreboard_object *board_object(unsigned i);
  * The module's record must be locked. */
 void board_begin_books(uint32_t slot);
 
-/* What the calling thread runs from now on, until board_leave(): for the thread's record and for a
+/* The work of the calling thread from now on, until board_leave(): for the thread's record and for a
  * crash. The name must live until then. busy_until is when it hangs; 0: it may take for ever. */
 void board_enter(uint32_t slot, const char *what, uint64_t run, rv_duration busy_until);
 void board_leave(void);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What a host tells of its modules: to the supervisor, or to the terminal. */
+/* Events of modules, told to the supervisor, or to the terminal. */
 #ifndef REEVE_HOST_REPORT_EVENT_H
 #define REEVE_HOST_REPORT_EVENT_H
 

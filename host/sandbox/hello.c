@@ -46,7 +46,7 @@ static int receive_limits(void *buffer, struct sandbox *sandbox, uint64_t count)
     return r;
 }
 
-/* What only checks options runs nothing that must not run twice. */
+/* A host that only checks options runs nothing that must not run twice. */
 static void hold(const struct sandbox *sandbox)
 {
     int r = sandbox->check_only ? 0 : hold_take();

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a host gives up between exec and the first dlopen: its limits, its user, most of the file
+ * The rights that a host gives up between exec and the first dlopen: its limits, its user, most of the file
  * system, the network, and the system calls that no module needs.
  *
  * The supervisor sends the rules as keys and values (LIMIT); what they mean is in message.h. A rule

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The filter of system calls, as a program for the kernel (classic BPF, seccomp(2)). libseccomp makes it of the rules in
- * host/sandbox/filter when reeve is built: a host that loaded the library itself would take longer to start. What is
- * known only when a host starts, the numbers of processes, is put in then.
+ * host/sandbox/filter when reeve is built: a host that loaded the library itself would take longer to start. The numbers of processes, known only when a host starts, are put in then.
  */
 #ifndef REEVE_HOST_SANDBOX_SANDBOX_FILTER_H
 #define REEVE_HOST_SANDBOX_SANDBOX_FILTER_H
@@ -10,7 +9,7 @@
 #include <linux/filter.h>
 #include <stdint.h>
 
-/* What a filter is for: one of FILTER_NO_NETWORK and FILTER_NO_TRUNCATING, both, or none; or checks alone. */
+/* The purpose of a filter: one of FILTER_NO_NETWORK and FILTER_NO_TRUNCATING, both, or none; or checks alone. */
 #define FILTER_NO_NETWORK    1u
 #define FILTER_NO_TRUNCATING 2u /* where Landlock does not see it */
 #define FILTER_CHECK         4u
@@ -35,7 +34,7 @@ struct filter_program {
     unsigned place_count;
 };
 
-/* What stands there until then. */
+/* The number that stands there until then. */
 #define FILTER_PLACEHOLDER(id) (0x5eed0001u + (id))
 
 #define FILTER_CODE 1024 /* no program is longer */

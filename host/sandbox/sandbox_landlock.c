@@ -41,7 +41,7 @@
      LANDLOCK_ACCESS_FS_MAKE_BLOCK | LANDLOCK_ACCESS_FS_MAKE_SYM | LANDLOCK_ACCESS_FS_REFER |      \
      LANDLOCK_ACCESS_FS_TRUNCATE | LANDLOCK_ACCESS_FS_IOCTL_DEV)
 
-/* What a rule for something that is no folder may name. */
+/* The rights that a rule for something other than a directory may name. */
 #define OF_FILES                                                                                 \
     (LANDLOCK_ACCESS_FS_EXECUTE | LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_WRITE_FILE | \
      LANDLOCK_ACCESS_FS_TRUNCATE | LANDLOCK_ACCESS_FS_IOCTL_DEV)
@@ -118,7 +118,7 @@ static int allow(const struct ruleset *ruleset, const char *path, uint64_t right
     return 0;
 }
 
-/* What is not there needs no rule: it stays out of reach, also once it comes. */
+/* A path that is not there needs no rule: it stays out of reach, also once it comes. */
 static void allow_own(const struct ruleset *ruleset, const struct sandbox *sandbox,
                       const struct strings *paths, const char *key, uint64_t rights)
 {

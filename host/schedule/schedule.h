@@ -29,7 +29,7 @@ struct schedule_now {
     int64_t realtime;
 };
 
-/* What is known from before the schedule began; times are real ones. All 0: the task was never seen. */
+/* The knowledge from before the schedule began; times are real ones. All 0: the task was never seen. */
 struct schedule_past {
     /* Every point until then was run or skipped, but for open and what follows it. Later than now, it is of a clock that
      * was wrong, or a pause that is over, if set_back says so or open is not known, else of another rule. */
@@ -45,7 +45,7 @@ struct schedule_past {
     bool owed; /* nobody had stopped it: what fell due meanwhile is run, whatever catch-up says */
 };
 
-/* What passed between then and now. */
+/* The points that passed between then and now. */
 struct schedule_gap {
     uint64_t in_run;     /* points that were skipped as they came */
     uint64_t missed;     /* points that found nobody; at most SCHEDULE_MISSED_MAX are counted */
@@ -69,8 +69,7 @@ struct schedule {
     rv_duration open;
     int64_t open_realtime;
     /* Of the wall clock: every point until `settled` was run or skipped, when real time was by `track` ahead of the
-     * monotonic one; `clock` is by how much it was when it was last looked at, and `begun` when this began. What was
-     * settled before that by a clock that was ahead of this one has no known track. */
+     * monotonic one; `clock` is by how much it was when it was last looked at, and `begun` when this began. Points that were settled before that by a clock ahead of this one have no known track. */
     int64_t settled, track, clock;
     rv_duration begun;
     rv_duration not_before; /* the end of a pause after failures; 0: there is none */
@@ -103,7 +102,7 @@ void schedule_begin(struct schedule *schedule, const struct schedule_rule *rule,
 /* The planned run starts now, or its turn was skipped. */
 void schedule_started(struct schedule *schedule);
 
-/* What the schedule after this one is to know of it, apart from how runs went. */
+/* The knowledge for the schedule after this one, apart from how runs went. */
 void schedule_hand_on(const struct schedule *schedule, const struct schedule_now *now,
                       struct schedule_past *ret_past);
 
@@ -123,11 +122,10 @@ void schedule_set_pause(struct schedule *schedule, const struct schedule_now *no
 void schedule_left_out(const struct schedule *schedule, const struct schedule_now *now,
                        unsigned failures, struct schedule_gap *ret_gap);
 
-/* A run is due now for the points that a run has missed, which are open until it starts. What is missed from
- * here on is counted from now. */
+/* A run is due now for the points that a run has missed, which are open until it starts. Points that are missed from here on are counted from now. */
 void schedule_resume(struct schedule *schedule, const struct schedule_now *now);
 
-/* What came until now while a run went on is skipped. */
+/* Points that came until now while a run went on are skipped. */
 void schedule_pass(struct schedule *schedule, const struct schedule_now *now);
 
 /*

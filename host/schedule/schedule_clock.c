@@ -212,7 +212,7 @@ void clock_begin(struct schedule *schedule, const struct schedule_now *now,
         schedule->settled = MAX(schedule->settled, now->realtime);
 }
 
-/* What was planned by a clock that was wrong is void, now that it is right again. */
+/* A plan by a clock that was wrong is void, now that it is right again. */
 static void put_right(struct schedule *schedule, const struct schedule_now *now,
                       struct schedule_gap *gap)
 {

@@ -75,7 +75,7 @@ void grid_begin(struct schedule *schedule, const struct schedule_now *now,
                 const struct schedule_past *past, struct schedule_gap *gap)
 {
     const struct schedule_rule *rule = schedule->rule;
-    /* What was planned may lie so far ahead; what is further was planned by a clock that was wrong. */
+    /* A plan may lie so far ahead; one that is further was made by a clock that was wrong. */
     rv_duration pause = schedule_pause_left(rule, now, past);
     rv_duration ahead = duration_add(rule->offset, pause);
     rv_duration since = MAX(now->realtime - past->settled, -ahead);

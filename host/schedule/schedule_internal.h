@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What the two kinds of schedule share, and what each does. */
+/* The common part of the two kinds of schedule, and the functions of each. */
 #ifndef REEVE_HOST_SCHEDULE_SCHEDULE_INTERNAL_H
 #define REEVE_HOST_SCHEDULE_SCHEDULE_INTERNAL_H
 
@@ -18,7 +18,7 @@ rv_duration schedule_spread(struct schedule *schedule, rv_duration interval);
 bool schedule_catches_up(const struct schedule_rule *rule);
 /* The pause after so many failures. */
 rv_duration schedule_backoff(const struct schedule_rule *rule, unsigned failures);
-/* What may be left of the pause at the beginning of a schedule. */
+/* The part that may be left of the pause at the beginning of a schedule. */
 rv_duration schedule_pause_left(const struct schedule_rule *rule, const struct schedule_now *now,
                                 const struct schedule_past *past);
 /* One run makes up for what has passed, so long from now. */

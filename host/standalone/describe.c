@@ -241,7 +241,7 @@ static int open_output(void)
     return out && dup2(STDERR_FILENO, STDOUT_FILENO) >= 0 ? 0 : -errno;
 }
 
-/* What only looks leaves nothing behind, not even a core. */
+/* A process that only looks leaves nothing behind, not even a core. */
 static int enter_sandbox(void)
 {
     struct sandbox sandbox = {.check_only = true, .strict = true};

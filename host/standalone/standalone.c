@@ -25,7 +25,7 @@
 
 #define STOP_DRAIN (10 * RV_SECOND)
 
-/* What a stop may take beside its drain and grace: fini. */
+/* The time that a stop may take beside its drain and grace: fini. */
 #define STOP_SLACK (2 * RV_SECOND)
 
 /* Events of the one module, for the main thread; there are never more under way. */
@@ -73,7 +73,7 @@ static void emit(const struct wire_message *message)
     rv_channel_send(rv_context_background(), events, &event);
 }
 
-/* What has changed since the last answer. */
+/* A change since the last answer. */
 static void tell_health(int code, const char *text)
 {
     static char told[RV_ERROR_TEXT_SIZE];

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What a module that runs alone ended by: where it is run by reeved, that says the same. */
+/* The end of a module that runs alone: where it is run by reeved, that says the same. */
 #ifndef REEVE_HOST_STANDALONE_RUN_REPORT_H
 #define REEVE_HOST_STANDALONE_RUN_REPORT_H
 

@@ -23,7 +23,7 @@ static const char *base_name(const char *path)
     return slash ? slash + 1 : path;
 }
 
-/* What may be opened
+/* Files that may be opened
  * ------------------------------------------------------------------------------ */
 
 static struct strings allowed; /* without symbolic links */
@@ -83,7 +83,7 @@ static bool is_trusted(const struct stat *status)
                                         status->st_uid == installer || status->st_uid == geteuid());
 }
 
-/* What a host names may be anything; to open a fifo would block, a device may do worse. */
+/* A path that a host names may be anything; to open a fifo would block, a device may do worse. */
 static int open_allowed(const char *path, char **ret_real)
 {
     cleanup_free char *real = path[0] == '/' ? realpath(path, NULL) : NULL;
@@ -118,7 +118,7 @@ static int find_debuginfo(Dwfl_Module *module, void **data, const char *name, Dw
     return open_allowed(path, ret_path);
 }
 
-/* What is there
+/* Names and lines
  * ----------------------------------------------------------------------------------- */
 
 /* One file stays open: the frames of a stack are mostly of one. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What is at an offset of an object file, for people: by elfutils. */
+/* The function and line at an offset of an object file, for people: by elfutils. */
 #ifndef REEVE_HOST_SYMBOLS_SYMBOLS_H
 #define REEVE_HOST_SYMBOLS_SYMBOLS_H
 

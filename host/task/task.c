@@ -256,7 +256,7 @@ static int begin_planned(struct task_runner *runner, enum began *ret_began)
     return r;
 }
 
-/* What is planned stays so until the run begins: a reload that ends the wait for the gate leaves it to the
+/* A plan stays until the run begins: a reload that ends the wait for the gate leaves it to the
  * schedule that comes after. */
 static int tick(struct rv_context *ctx _unused_, void *arg)
 {

@@ -18,7 +18,7 @@ struct task_runner {
     pthread_mutex_t lock;      /* protects what follows, and the record */
     struct scoreboard_task *record;
     struct schedule schedule;
-    /* What the schedule is asked for next: its first start; after a start, the one that follows; else
+    /* The next question to the schedule: its first start; after a start, the one that follows; else
      * it waits, and the time of day was set, or a run on request has ended. */
     enum { TASK_PLAN_FIRST, TASK_PLAN_NEXT, TASK_PLAN_AGAIN, TASK_PLAN_PAUSE } plan;
     struct schedule_gap stepped; /* what a step of the clock has passed over, until it is told */

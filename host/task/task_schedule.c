@@ -92,7 +92,7 @@ static void format_gap(const struct schedule_gap *gap, char *buffer, size_t size
                  first);
 }
 
-/* What fell due while the task was not there is not passed over in silence. */
+/* Points that fell due while the task was not there are not passed over in silence. */
 static void tell_gap(struct task_runner *runner, const struct schedule_gap *gap)
 {
     struct rv_context *ctx;

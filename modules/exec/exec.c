@@ -59,7 +59,7 @@ static const char *const log_choices[] = {"always", "failure", "never", NULL};
 #define LINES_LAST  100
 /* And so many bytes of one: the log itself keeps 2 KiB, its labels included. */
 #define LINE_MAX_LOGGED 1600
-/* What stands for the bytes that a command's output is too long by (<reeve/command.h>). */
+/* The text that stands for the bytes that a command's output is too long by (<reeve/command.h>). */
 #define GAP_MARK "\n[... %llu bytes left out ...]"
 /* No URL goes on for longer. */
 #define CUT_WORD_MAX 4096
@@ -80,7 +80,7 @@ static size_t count_lines(const char *output, size_t size)
     return count + (size > 0 && output[size - 1] != '\n');
 }
 
-/* What has no place in a text is made visible, or the line would end there. */
+/* A character that has no place in a text is made visible, or the line would end there. */
 static void replace_zeros(char *output, size_t size)
 {
     for (size_t i = 0; i < size; i++)
@@ -112,7 +112,7 @@ static size_t redact(char *output, size_t size)
     return used;
 }
 
-/* What ends a URL for rv_redact_urls(). */
+/* The characters that end a URL for rv_redact_urls(). */
 static bool ends_url(char c)
 {
     return is_blank(c) || strchr("\"<>`", c);
@@ -207,7 +207,7 @@ static void log_lines(struct rv_context *ctx, char *output, size_t size)
     }
 }
 
-/* What stands last in an output, for a text: its end counts, which has the reason. */
+/* The end of an output, for a text: its end counts, which has the reason. */
 struct end {
     const char *before; /* what separates it, and says whether its begin is left out */
     const char *text;

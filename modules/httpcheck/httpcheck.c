@@ -31,8 +31,7 @@
  *
  * `reevectl status` and /health have room for some 500 bytes. Where the URLs that failed do not all fit, the error ends
  * with "and 8 more, see the log", and the log has a line for each that failed. The progress then ends with
- * "and 8 more". A section for each group of URLs shows them all. What is too long of a URL or a reason is
- * left out in its middle, as "[...]".
+ * "and 8 more". A section for each group of URLs shows them all. A URL or a reason that is too long loses its middle, as "[...]".
  *
  * Secrets
  *
@@ -134,7 +133,7 @@ static int parse_proxy(const struct httpcheck *check, struct address *ret_via)
     *ret_via = (struct address){0};
     if (strcmp(check->proxy, "none") != 0 && strcmp(check->proxy, "environment") != 0)
         r = address_parse("proxy", check->proxy, schemes, ret_via);
-    /* What libcurl takes then is neither 80 nor 443. */
+    /* The port that libcurl takes then is neither 80 nor 443. */
     if (r == 0 && ret_via->url && !ret_via->own_port) {
         r = rv_fail_text(-EINVAL, "proxy = %s: it needs a port", ret_via->shown);
         address_free(ret_via);

@@ -150,7 +150,7 @@ static int take_apart(CURLU *parts, struct address *address)
     return address->shown && address->origin && address->url ? 0 : -ENOMEM;
 }
 
-/* What `parts` hold. `before` stands before the address in a text. */
+/* The contents of `parts`. `before` stands before the address in a text. */
 static int finish(CURLU *parts, const char *before, const char *const *schemes,
                   struct address *ret_address)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * One fetch: its redirects, and for each of them a transfer. What the answer is worth is in httpcheck_verdict.c.
+ * One fetch: its redirects, and for each of them a transfer. The verdict on the answer is in httpcheck_verdict.c.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -304,7 +304,7 @@ int fetch_run(struct rv_context *ctx, void *arg)
         free(window);
     }
     fetch->seconds = (double)(rv_now() - begin) / RV_SECOND;
-    /* What was cut has no result. One URL's failure must not cancel the fetches of the others. */
+    /* A fetch that was cut has no result. One URL's failure must not cancel the fetches of the others. */
     fetch->ended = r == 0;
     return r;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a check says of its URLs: in its progress, in its error and in the log.
+ * The words of a check about its URLs: in its progress, in its error and in the log.
  *
  * Properties: an error's text and a progress hold some 500 bytes, and each URL that is named there is named
  * whole, with its reason. Of those that find no room the text says how many they are, and the log has a line for each
@@ -17,7 +17,7 @@
 #define REASON_SIZE  224
 #define LOG_URL_SIZE 1024
 
-/* What stands before the list of URLs, and at its end. */
+/* The texts before the list of URLs, and at its end. */
 #define BEGIN_SIZE 96
 #define END_SIZE   40
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What the module says of its fetches. */
+/* The words of the module about its fetches. */
 #ifndef REEVE_MODULES_HTTPCHECK_REPORT_H
 #define REEVE_MODULES_HTTPCHECK_REPORT_H
 

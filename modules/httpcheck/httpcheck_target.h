@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What is checked: the options, the addresses that they make, and what came of one fetch. */
+/* The targets: the options, the addresses that they make, and what came of one fetch. */
 #ifndef REEVE_MODULES_HTTPCHECK_TARGET_H
 #define REEVE_MODULES_HTTPCHECK_TARGET_H
 

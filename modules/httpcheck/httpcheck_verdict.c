@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What an answer is worth: when enough of it has come, where it leads, and what is said of it. */
+/* The verdict on an answer: when enough of it has come, where it leads, and what is said of it. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -53,7 +53,7 @@ size_t verdict_take_header(char *data, size_t size, size_t count, void *arg)
     long status = status_of(transfer);
     bool is_end = size * count > 0 && (data[0] == '\r' || data[0] == '\n');
 
-    /* What comes before an answer (103 Early Hints) is none. */
+    /* A line before the answer (103 Early Hints) is no answer. */
     if (!is_end || status < 200)
         return size * count;
     transfer->answered = true;

@@ -19,7 +19,7 @@
  * failed/. A start proves that files can be moved, and fails with the reason where they cannot.
  *
  * A program may take files out of done/ and failed/ as soon as they are there. Their outputs are there before
- * them. What it does with them there starts nothing again.
+ * them. Changes there start nothing again.
  *
  * Files that change
  *
@@ -34,7 +34,7 @@
  * command runs 5 times for a file; then the file is taken as it is, with a warning. Changes of somebody else
  * count only as long as none of them falls between two runs, which are further apart from the third on.
  *
- * What runs again
+ * Files that run again
  *
  * Commands run at least once: when the host dies or stops in the middle, or the machine loses its
  * power, the file is still in the folder, and the next start takes it up again. A command that must
@@ -71,8 +71,7 @@
  *
  * On NFS, FUSE and other file systems that somebody changes elsewhere, and for changes below an overlay,
  * the kernel tells nothing of new files: a scan finds them, once a minute. It does not see writers there
- * either: below an overlay a file that is still written counts as complete. What has changed when its
- * command ends is processed again, but a writer that pauses for longer is not noticed. So rename files
+ * either: below an overlay a file that is still written counts as complete. A file that has changed when its command ends is processed again, but a writer that pauses for longer is not noticed. So rename files
  * in.
  *
  * The folder itself

@@ -33,7 +33,7 @@ struct claim {
     unsigned changes; /* runs in a row during which the file has changed */
     rv_duration took; /* of the last run */
 
-    /* What came of its command. Once it has ended for good, only the move is left to do. */
+    /* The result of its command. Once it has ended for good, only the move is left to do. */
     bool ended;
     int code; /* 0: the file belongs in done/ */
     char text[RV_ERROR_TEXT_SIZE];
@@ -41,7 +41,7 @@ struct claim {
     size_t output_size;
 };
 
-/* What spool_move() returns when the file is no longer the one that the command has seen. */
+/* The return value of spool_move() when the file is no longer the one that the command has seen. */
 #define SPOOL_CHANGED 1
 
 /* A file that has changed during so many runs in a row is taken as it is. */
@@ -96,7 +96,7 @@ struct spool {
 int claim_queue(struct spool *spool, const char *name, bool *arrived);
 /* Whether claim_queue() takes in no file that has no claim yet. */
 bool claim_is_full(struct spool *spool);
-/* What has the name now is the file that the claim, which is queued, is for. */
+/* The file that has the name now is the one that the claim, which is queued, is for. */
 void claim_note_file(struct spool *spool, const char *name);
 /* There is no job after all, or it has ended without having begun. */
 void claim_unqueue(struct spool *spool, const char *name);
@@ -121,7 +121,7 @@ void claim_wake_watch(struct spool *spool);
 
 /* Files (spool_look.c) ------------------------------------------------------------------------- */
 
-/* What a name stands for; "": the descriptor itself. Symbolic links are not followed. Returns 0 or a negative
+/* Looks a name up; "": the descriptor itself. Symbolic links are not followed. Returns 0 or a negative
  * errno. */
 int file_stat(int folder, const char *name, struct statx *ret_status);
 
@@ -200,7 +200,7 @@ int spool_check_folders(const struct spool *spool);
  * no locks, or -EBUSY with a text when another spool has it. */
 int spool_lock(struct rv_context *ctx, const struct spool *spool);
 
-/* What was told (spool_told.c), all of it for the watch ---------------------------------------- */
+/* The events that were told (spool_told.c), all of it for the watch ---------------------------------------- */
 
 /* A scan begins: what it does not come across is forgotten at its end. */
 void told_begin(struct spool *spool);
@@ -227,7 +227,7 @@ int spool_process(struct rv_context *ctx, const struct rv_job *job, void *state)
 void spool_ended(const struct rv_job *job, int code, void *state);
 
 /* Moves the file of a command that has ended to done/ or failed/, with its output, for good. A file that
- * is not there any more is no error. What becomes of it there is its consumer's. Returns 0; SPOOL_CHANGED when
+ * is not there any more is no error. From there on it is its consumer's. Returns 0; SPOOL_CHANGED when
  * by then the name was another file's, or the file was written to, which is then in the folder; or a negative
  * errno with a text. */
 int spool_move(struct rv_context *ctx, struct spool *spool, const struct claim *claim);

@@ -26,7 +26,7 @@
 #define PAUSE_MIN (100 * RV_MILLISECOND)
 #define PAUSE_MAX (10 * RV_SECOND)
 
-/* What a step returns beside 0 and errors: the job ends well, and another one has the rest. */
+/* A result of a step beside 0 and errors: the job ends well, and another one has the rest. */
 #define LEFT 1
 
 struct work {
@@ -116,8 +116,7 @@ static int refuse(struct work *work, int r)
         rv_fail_text(r, "%s/%s: it is no regular file", work->spool->directory, claim->name);
     else
         rv_fail(r, "%s/%s", work->spool->directory, claim->name);
-    /* The watch has seen it: somebody took it away again. Who submits a name that is not there is
-     * mistaken. */
+    /* The watch has seen it: somebody took it away again. A submitter of a name that is not there is mistaken. */
     if (r == -ENOENT && work->job->own)
         r = LEFT;
     claim_release(work->spool, claim);
@@ -155,7 +154,7 @@ static int refuse_written(struct work *work, bool seen)
         claim->changes = 0;
         return leave_to_another(work, "was opened for writing");
     }
-    /* Who asks for it is to know. */
+    /* The submitter is to know. */
     if (!work->job->own)
         return rv_fail_text(-ETXTBSY, "%s is open for writing", claim->name);
     rv_log(work->ctx, RV_LOG_INFO,
@@ -250,7 +249,7 @@ static int take_changed(struct work *work, const struct statx *status)
     return 0;
 }
 
-/* What has become of the file while its command ran. Returns 0 when it is the same, or LEFT. */
+/* The state of the file after its command ran. Returns 0 when it is the same, or LEFT. */
 static int look_after_run(struct work *work)
 {
     struct claim *claim = work->claim;

@@ -18,7 +18,7 @@
 
 #include "modules/spool/spool.h"
 
-/* What init moves to prove that files can be moved. The done/ of one spool may be the folder of another, and
+/* The file that init moves to prove that files can be moved. The done/ of one spool may be the folder of another, and
  * failed/ be common to some: so each has a name of its own. */
 #define PROBE_SIZE 40
 

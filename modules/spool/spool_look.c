@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What a file is, and whether it is complete. */
+/* Looks at a file: which one it is, and whether it is complete. */
 #include <errno.h>
 #include <fcntl.h>
 #include <fnmatch.h>

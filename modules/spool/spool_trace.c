@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What happens to a file around its move.
+ * Traces a file around its move.
  *
  * Properties: what was written to the file before it got its new name is told from what came after. The former
  * no command has seen. The latter is the work of a consumer of done/ or failed/, whose file it is by then.

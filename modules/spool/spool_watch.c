@@ -85,7 +85,7 @@ static int submit(struct rv_context *ctx, struct spool *spool, const char *name,
         spool->full_told = true;
     else if (spool->full_told && !claim_is_full(spool))
         tell_not_full(ctx, spool);
-    /* What a writer closes, or moves in, may be another file than the one that waits in the queue. */
+    /* The file that a writer closes, or moves in, may be another one than the one that waits in the queue. */
     if (r == 0 || (r == -EALREADY && arrived))
         claim_note_file(spool, name);
     /* It stays where it is, for a later scan. */

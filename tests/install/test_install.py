@@ -33,7 +33,8 @@ WANTED = [
     "share/man/man7/reeve-module.7", "share/man/man8/reeved.8", "share/reeve/template/hello.c",
     "share/reeve/template/Makefile", "share/reeve/template/meson.build",
     "share/bash-completion/completions/reevectl", "share/zsh/site-functions/_reevectl",
-    "share/doc/reeve/metrics.md", "share/doc/reeve/reevectl.md", "share/reeve/grafana/reeve.json",
+    "share/doc/reeve/authoring.md", "share/doc/reeve/metrics.md", "share/doc/reeve/operating.md",
+    "share/doc/reeve/reevectl.md", "share/reeve/grafana/reeve.json",
     "share/reeve/prometheus/reeve.rules.yml",
 ]
 MODULES = ["exec", "heartbeat", "httpcheck", "spool"]

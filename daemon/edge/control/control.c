@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The control socket: HTTP and JSON over a unix socket, for reevectl and for curl --unix-socket.
- * What is asked by GET only looks, what is asked by POST changes something: peers.c tells who may.
+ * GET only looks, POST changes something: peers.c tells who may.
  *
  *     GET  /v1/status                          what reevectl status shows
  *     GET  /v1/logs[?module=M][&after=N][&lines=K]  the last lines of the log
@@ -260,7 +260,7 @@ static void serve_logs(struct edge *edge, struct http_request *request)
         return;
     }
     json = log_ring_json(edge->log_ring, module, (uint64_t)number, (size_t)lines);
-    /* Who has the rest, for who asks. */
+    /* Where the rest is, for a client that wants it. */
     json_object_set_new(json, "journal", json_boolean(log_goes_to_journal()));
     json_object_set_new(json, "unit", systemd_unit_json());
     respond_json(request, 200, RESPOND_JSON, json);

@@ -155,7 +155,7 @@ void log_ring_resume(struct log_ring *ring, const json_t *state)
     const json_t *lines = json_object_get(state, "lines");
     struct line *line;
 
-    /* What was logged since the program began comes after. */
+    /* Lines of this program come after them. */
     LIST_FOREACH (line, &ring->lines, list)
         line->number += last;
     ring->last_number += last;

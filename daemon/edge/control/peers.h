@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Who is at the other end of the control socket, and what the settings let them do. */
+/* The peer at the other end of the control socket, and what the settings let it do. */
 #ifndef REEVE_DAEMON_EDGE_CONTROL_PEERS_H
 #define REEVE_DAEMON_EDGE_CONTROL_PEERS_H
 

@@ -54,8 +54,7 @@ static void add_time(json_t *list, int64_t realtime)
     json_array_append_new(list, json_string(clock_format(realtime, time, sizeof(time))));
 }
 
-/* The next runs, as real times: points of the wall clock, or of the interval's grid. What a run that
- * is under way was due for is past. */
+/* The next runs, as real times: points of the wall clock, or of the interval's grid. The point of a run that is under way is past. */
 static json_t *next_json(const struct snapshot *snapshot, const struct scoreboard_task *task)
 {
     int64_t due = task->next_due - snapshot->taken, missed = 0;
@@ -126,7 +125,7 @@ static json_t *pool_json(const struct scoreboard_pool *pool)
                      (json_int_t)pool->retried, "last_error", whole(pool->last_text));
 }
 
-/* What a host takes; shared by its tenants. Figures of a process are null without one. */
+/* The usage of a host; shared by its tenants. Figures of a process are null without one. */
 static json_t *usage_json(const struct usage_of_host *host)
 {
     json_t *json = json_pack("{s:o}", "cpu_seconds", json_seconds(host->cpu));

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Runs and jobs that are asked for over the control socket. Who waits for one goes on waiting over a
+ * Runs and jobs that are asked for over the control socket. A client that waits for one goes on waiting over a
  * live upgrade: the next program takes over the connection, and knows by the request's number which
  * answer of a host is for it.
  */
@@ -163,7 +163,7 @@ static void save_waiting(const struct request_record *record, request_fn fn, voi
     const struct waiting *waiting = waiting_arg;
     json_t *list = arg;
 
-    /* What nobody waits for any more needs no answer. */
+    /* A request that nobody waits for any more needs no answer. */
     if (fn != answered || !waiting->request || http_request_fd(waiting->request) < 0)
         return;
     json_array_append_new(

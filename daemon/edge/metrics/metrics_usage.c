@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What the hosts and the supervisor take of the machine, as metrics. */
+/* The share of the machine that the hosts and the supervisor take, as metrics. */
 #include "daemon/edge/metrics/metrics_usage.h"
 
 #include "base/duration.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What hosts and reeved itself take, as metrics. */
+/* The share of the machine that hosts and reeved itself take, as metrics. */
 #ifndef REEVE_DAEMON_EDGE_METRICS_METRICS_USAGE_H
 #define REEVE_DAEMON_EDGE_METRICS_METRICS_USAGE_H
 

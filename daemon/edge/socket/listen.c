@@ -73,7 +73,7 @@ static int remove_stale(const struct sockaddr_un *address)
 
     if (fd < 0 || lstat(address->sun_path, &status) < 0)
         return -errno;
-    /* Whatever it is, it is not what a crash of ours has left. */
+    /* This is no socket that a crash of ours has left. */
     if (!S_ISSOCK(status.st_mode))
         return -EEXIST;
     /* EAGAIN: it lives, with a full backlog. */

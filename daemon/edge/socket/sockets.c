@@ -69,7 +69,7 @@ void sockets_remove(struct edge *edge)
         unlink(edge->control_path);
 }
 
-/* What is said of it is said once. */
+/* It is told once. */
 static void listen_anew(struct edge *edge, const struct config *config)
 {
     bool told = edge->control_is_lost;
@@ -197,7 +197,7 @@ int sockets_bind(struct edge *edge, const struct config *config)
 
     if (r < 0)
         return r;
-    /* What is not taken over is closed when we end: nothing goes on without it. */
+    /* A socket that is not taken over is closed when we end: nothing goes on without it. */
     r = inherited.health_count > 0 ? take_health(edge, config, &inherited)
                                    : bind_health(edge, config);
     if (r == 0)

@@ -93,7 +93,7 @@ static bool send_text(struct notify *notify, const char *text)
     return r >= 0;
 }
 
-/* What waits ------------------------------------------------------------------------------------- */
+/* Messages that wait ------------------------------------------------------------------------------------- */
 
 static bool send_change(struct notify *notify, const struct change *change)
 {

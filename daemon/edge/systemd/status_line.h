@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What `systemctl status` says. */
+/* The line that `systemctl status` shows. */
 #ifndef REEVE_DAEMON_EDGE_SYSTEMD_STATUS_LINE_H
 #define REEVE_DAEMON_EDGE_SYSTEMD_STATUS_LINE_H
 

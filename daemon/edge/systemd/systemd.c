@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What systemd is told, as by sd_notify(3). Without systemd all of it does nothing.
+ * Tells systemd what happens, as by sd_notify(3). Without systemd all of it does nothing.
  *
  * TimeoutStartSec= and TimeoutStopSec= of the unit are not for what moves. While the daemon starts,
  * each module that becomes ready has systemd wait (EXTEND_TIMEOUT_USEC) for as long as the next may take
@@ -8,7 +8,7 @@
  * has it wait for as long as work may go on without another one: the longest drain-stall (or drain, if
  * that is shorter) and grace of the modules that are left. Signs of progress are a module that has
  * stopped, and, of one that is stopping, a run or job that ended or called rv_progress(): the same that
- * drain-stall counts. Where nothing moves, nothing is asked for, and systemd's own timeout holds. What is bounded by the configuration, or by us, is asked for at once:
+ * drain-stall counts. Where nothing moves, nothing is asked for, and systemd's own timeout holds. Time that is bounded by the configuration, or by us, is asked for at once:
  * drain-delay, and the end of requests under way. A stop that moves for ever is ended by shutdown-timeout.
  */
 #include "daemon/edge/systemd/systemd.h"
@@ -76,7 +76,7 @@ static void update_status(struct systemd *systemd)
 }
 
 /* The ping comes from the loop, as the answers to probes do: a loop that does not turn is not well,
- * however busy or idle modules are. What is wrong with a task changes without an event, so the
+ * however busy or idle modules are. The error of a task changes without an event, so the
  * status is looked at again with each. */
 static void ping(void *arg)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What systemd is told, and when. */
+/* Tells systemd what happens. */
 #ifndef REEVE_DAEMON_EDGE_SYSTEMD_SYSTEMD_H
 #define REEVE_DAEMON_EDGE_SYSTEMD_SYSTEMD_H
 
@@ -11,7 +11,7 @@
 
 int systemd_create(struct edge *edge, bool successor, struct systemd **ret_systemd);
 void systemd_destroy(struct systemd *systemd);
-/* What it has not taken yet. NULL: no memory. */
+/* The messages that it has not taken yet. NULL: no memory. */
 json_t *systemd_save(const struct systemd *systemd);
 void systemd_resume(struct systemd *systemd, const json_t *state);
 /* The name of the unit that this is; null outside of any. */

@@ -45,7 +45,7 @@ void filter_deny_all(scmp_filter_ctx filter, const int *calls, size_t count);
 /* Opening a file when its flags, as far as mask goes, are `value`. */
 void filter_deny_opening(scmp_filter_ctx filter, int error, uint32_t mask, uint32_t value);
 
-/* What a host that only checks has no business with: to leave anything behind, to reach anybody. */
+/* The calls that a host that only checks has no business with: to leave anything behind, to reach anybody. */
 void filter_deny_activity(scmp_filter_ctx filter, const uint32_t ids[FILTER_IDS]);
 
 /* All rules of a kind, with these numbers in place of the processes. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a host that only checks is denied besides: the constructors of a module that is looked at
+ * The further calls that a host that only checks is denied: the constructors of a module that is looked at
  * must leave nothing behind, in files or elsewhere, and reach nobody. It reads files, has threads
  * and memory, and that is all. ftruncate() and fallocate() stay: no descriptor that can be written
  * is a file's, and memfd_create() is of little use without.
@@ -40,7 +40,7 @@ static const int active[] = {
     SCMP_SYS(linkat),
     SCMP_SYS(symlink),
     SCMP_SYS(symlinkat),
-    /* What a file is: to change most of it takes no right to write it. */
+    /* The attributes of a file: to change most of it takes no right to write it. */
     SCMP_SYS(truncate),
     SCMP_SYS(truncate64),
     SCMP_SYS(chmod),
@@ -68,7 +68,7 @@ static const int active[] = {
     SCMP_SYS(fremovexattr),
     CALL_REMOVEXATTRAT,
     CALL_FILE_SETATTR,
-    /* What outlives a process without being a file. */
+    /* Objects that outlive a process without being files. */
     SCMP_SYS(mq_open),
     SCMP_SYS(mq_unlink),
     /* An identifier of another is enough for these. */
