@@ -55,7 +55,7 @@ const struct setting daemon_keys[] = {
     {DAEMON("control-write", OWN, control_write), .own = &users, .flags = SETTING_REPEATED,
      .example = "@reeve",
      .help = "users and @GROUPs who may run, submit, start, stop and reload too"},
-    {DAEMON("modules", LIST, modules_path), .example = "/usr/local/lib/reeve",
+    {DAEMON("modules", LIST, modules_path), .example = "my-modules",
      .help = "directory with modules that `load = NAME` finds"},
     {DAEMON("include", LIST, include), .example = "conf.d/*.ini",
      .help = "pattern of further files, relative to this one"},
