@@ -9,14 +9,15 @@
 #include <string.h>
 
 #include "base/duration.h"
+#include "base/macro.h"
 #include "base/nearest.h"
 #include "base/setting_internal.h"
 #include "base/shown.h"
 #include "base/size.h"
 #include "base/text.h"
 
-/* What is wrong with a value: either its form, or only that it is beyond the bounds. */
-enum verdict { GOOD, BAD_FORM, BAD_BOUNDS, NO_MEMORY };
+/* What is wrong with a value: its form, that it is beyond the bounds, or that no number of its member is so large. */
+enum verdict { GOOD, BAD_FORM, BAD_BOUNDS, TOO_WIDE, NO_MEMORY };
 
 static enum verdict set_string(char **target, const char *value)
 {
@@ -76,24 +77,35 @@ static bool is_within(const struct setting *setting, int64_t number)
     return number >= minimum && number <= maximum;
 }
 
-/* Of four bytes, whether they have a sign or not. */
+/* As many bytes as the member has, whether they have a sign or not. */
 static void store_number(const struct setting *setting, void *member, int64_t number)
 {
-    int32_t half = (int32_t)number;
+    const int8_t tiny = (int8_t)number;
+    const int16_t small = (int16_t)number;
+    const int32_t half = (int32_t)number;
 
     if (setting->flags & SETTING_OPTIONAL)
         *(struct setting_optional *)member = (struct setting_optional){true, half};
+    else if (setting->size == sizeof(tiny))
+        memcpy(member, &tiny, sizeof(tiny));
+    else if (setting->size == sizeof(small))
+        memcpy(member, &small, sizeof(small));
     else if (setting->size == sizeof(half))
         memcpy(member, &half, sizeof(half));
     else
         memcpy(member, &number, sizeof(number));
 }
 
+static bool is_narrow(const struct setting *setting)
+{
+    return setting->size != sizeof(int64_t) || (setting->flags & SETTING_OPTIONAL);
+}
+
 static enum verdict take_number(const struct setting *setting, int64_t number, void *member)
 {
-    bool fits = setting->size == sizeof(int64_t) && !(setting->flags & SETTING_OPTIONAL);
-
-    if (!is_within(setting, number) || (!fits && (number > INT32_MAX || number < INT32_MIN)))
+    if (is_narrow(setting) && (number > INT32_MAX || number < INT32_MIN))
+        return TOO_WIDE;
+    if (!is_within(setting, number))
         return BAD_BOUNDS;
     store_number(setting, member, number);
     return GOOD;
@@ -104,7 +116,7 @@ static enum verdict parse_integer(const struct setting *setting, const char *val
     long long number;
     int r = integer_parse(value, INT64_MIN, INT64_MAX, &number);
 
-    return r == -ERANGE ? BAD_BOUNDS : r < 0 ? BAD_FORM : take_number(setting, number, member);
+    return r == -ERANGE ? TOO_WIDE : r < 0 ? BAD_FORM : take_number(setting, number, member);
 }
 
 static enum verdict parse_size(const struct setting *setting, const char *value, void *member)
@@ -170,8 +182,7 @@ static enum verdict parse_choice(const struct setting *setting, const char *valu
 {
     for (int32_t i = 0; setting->choices && setting->choices[i]; i++)
         if (strcmp(value, setting->choices[i]) == 0) {
-            i += (int32_t)setting->minimum;
-            memcpy(member, &i, sizeof(i));
+            store_number(setting, member, i + setting->minimum);
             return GOOD;
         }
     return BAD_FORM;
@@ -187,6 +198,7 @@ static enum verdict parse(const struct setting *setting, const char *value, void
     case SETTING_NAME:
         return parse_name(value, member);
     case SETTING_LIST:
+    case SETTING_PATHS:
         return parse_item(setting, value, member);
     case SETTING_WORDS:
         return parse_words(value, member);
@@ -233,12 +245,29 @@ static void say_expected(const struct setting *setting, const char *name, const 
                  nearest_words(&nearest));
 }
 
+/* What was expected of a value of this verdict. */
+static const char *write_expected(const struct setting *setting, enum verdict verdict, char *text,
+                                  size_t size)
+{
+    struct setting narrow = *setting;
+
+    if (verdict == GOOD)
+        return NULL;
+    if (verdict == TOO_WIDE && is_narrow(setting) && setting->kind == SETTING_INTEGER) {
+        setting_bounds(setting, &narrow.minimum, &narrow.maximum);
+        narrow.minimum = MAX(narrow.minimum, (int64_t)INT32_MIN);
+        narrow.maximum = MIN(narrow.maximum, (int64_t)INT32_MAX);
+    }
+    return verdict != BAD_FORM && setting_bounds(&narrow, &(int64_t){0}, &(int64_t){0})
+               ? setting_allowed(&narrow, text, size)
+               : setting_write_form(setting, text, size);
+}
+
 int setting_parse(const struct setting *setting, const char *name, const char *value, void *member,
                   char *message, size_t size)
 {
-    const char *expected = NULL;
+    const char *expected;
     enum verdict verdict;
-    int64_t minimum, maximum;
     char text[256];
 
     if (setting->kind == SETTING_OWN) {
@@ -249,10 +278,7 @@ int setting_parse(const struct setting *setting, const char *name, const char *v
         verdict = parse(setting, value, member);
         if (verdict == NO_MEMORY)
             return -ENOMEM;
-        if (verdict == BAD_BOUNDS && setting_bounds(setting, &minimum, &maximum))
-            expected = setting_allowed(setting, text, sizeof(text));
-        else if (verdict != GOOD)
-            expected = setting_write_form(setting, text, sizeof(text));
+        expected = write_expected(setting, verdict, text, sizeof(text));
     }
     if (!expected)
         return 0;
@@ -319,6 +345,7 @@ bool setting_equal(const struct setting *setting, const void *a, const void *b)
     case SETTING_NAME:
         return string_equal(*(char *const *)a, *(char *const *)b);
     case SETTING_LIST:
+    case SETTING_PATHS:
     case SETTING_WORDS:
         return strings_equal(a, b);
     case SETTING_RATE:
@@ -344,6 +371,7 @@ void setting_release(const struct setting *setting, void *member)
         *string = NULL;
         break;
     case SETTING_LIST:
+    case SETTING_PATHS:
     case SETTING_WORDS:
         strings_free(member);
         break;

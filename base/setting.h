@@ -22,15 +22,16 @@ enum setting_kind {
     SETTING_PATH,       /* char * */
     SETTING_NAME,       /* char *: letters, digits, '-', '_' and '.' */
     SETTING_LIST,       /* struct strings: each line is an item */
+    SETTING_PATHS,      /* the same, and none is empty */
     SETTING_WORDS,      /* struct strings: each line has items with blanks between them */
     SETTING_BOOL,       /* bool */
     SETTING_INTEGER, /* int32_t, uint32_t or int64_t; of SETTING_OPTIONAL struct setting_optional */
     SETTING_SIZE,    /* uint64_t bytes */
     SETTING_DURATION, /* int64_t nanoseconds */
-    SETTING_CHOICE,   /* an enum or int: the index among the choices, from minimum on */
-    SETTING_PERCENT,  /* unsigned */
-    SETTING_RATE,     /* struct setting_rate */
-    SETTING_OWN,      /* as setting.own says */
+    SETTING_CHOICE, /* an enum or integer of any size: the index among the choices, from minimum on */
+    SETTING_PERCENT, /* unsigned */
+    SETTING_RATE,    /* struct setting_rate */
+    SETTING_OWN,     /* as setting.own says */
 };
 
 enum setting_flag {
@@ -102,7 +103,8 @@ void setting_offer_keys(const struct setting *table, const char *prefix, struct 
 
 static inline bool setting_is_list(const struct setting *setting)
 {
-    return setting->kind == SETTING_LIST || setting->kind == SETTING_WORDS;
+    return setting->kind == SETTING_LIST || setting->kind == SETTING_PATHS ||
+           setting->kind == SETTING_WORDS;
 }
 
 static inline bool setting_is_repeated(const struct setting *setting)

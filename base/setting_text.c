@@ -23,13 +23,14 @@ static const struct kind {
     [SETTING_NAME] = {"name", "a name of at most 40 letters, digits, '-', '_' and '.'", NULL,
                       sizeof(char *)},
     [SETTING_LIST] = {"list", "a value", NULL, sizeof(struct strings)},
+    [SETTING_PATHS] = {"paths", "a path", NULL, sizeof(struct strings)},
     [SETTING_WORDS] = {"words", "words with blanks between them", NULL, sizeof(struct strings)},
     [SETTING_BOOL] = {"bool", "yes or no", NULL, sizeof(bool)},
     [SETTING_INTEGER] = {"int", "a whole number", NULL, 0},
     [SETTING_SIZE] = {"size", "a size", "a size such as 512, 64K or 1.5G", sizeof(uint64_t)},
     [SETTING_DURATION] = {"duration", "a duration",
                           "a duration with its unit, such as 500ms, 30s or 5min", sizeof(int64_t)},
-    [SETTING_CHOICE] = {"enum", NULL, NULL, sizeof(int)},
+    [SETTING_CHOICE] = {"enum", NULL, NULL, 0},
     [SETTING_PERCENT] = {"percent", "a percentage of one processor",
                          "a percentage of one processor, such as 50% or 150%", sizeof(unsigned)},
     [SETTING_RATE] = {"rate", "COUNT/DURATION with a count from 1 to 1000 and a duration",
@@ -147,13 +148,23 @@ static int64_t load_number(const struct setting *setting, const void *member)
 {
     int64_t number;
     int32_t half;
+    int16_t small;
+    int8_t tiny;
 
-    if (setting->size == sizeof(number)) {
+    switch (setting->size) {
+    case sizeof(tiny):
+        memcpy(&tiny, member, sizeof(tiny));
+        return tiny;
+    case sizeof(small):
+        memcpy(&small, member, sizeof(small));
+        return small;
+    case sizeof(half):
+        memcpy(&half, member, sizeof(half));
+        return half;
+    default:
         memcpy(&number, member, sizeof(number));
         return number;
     }
-    memcpy(&half, member, sizeof(half));
-    return half;
 }
 
 static void format_number(const struct setting *setting, const void *member, char *buffer,
@@ -172,7 +183,7 @@ static void format_number(const struct setting *setting, const void *member, cha
 }
 
 /* "" for what is no choice, as before one is taken. */
-static void format_choice(const struct setting *setting, int choice, char *buffer, size_t size)
+static void format_choice(const struct setting *setting, int64_t choice, char *buffer, size_t size)
 {
     int64_t left = choice - setting->minimum;
 
@@ -187,7 +198,6 @@ char *setting_format(const struct setting *setting, const void *member, char *bu
     const struct setting_rate *rate = member;
     char window[DURATION_TEXT_SIZE];
     const char *string;
-    int choice;
 
     string_copy(buffer, size, "");
     switch (setting->kind) {
@@ -200,6 +210,7 @@ char *setting_format(const struct setting *setting, const void *member, char *bu
     case SETTING_SECRET:
         break;
     case SETTING_LIST:
+    case SETTING_PATHS:
     case SETTING_WORDS:
         format_list(member, buffer, size);
         break;
@@ -213,8 +224,7 @@ char *setting_format(const struct setting *setting, const void *member, char *bu
         format_number(setting, member, buffer, size);
         break;
     case SETTING_CHOICE:
-        memcpy(&choice, member, sizeof(choice));
-        format_choice(setting, choice, buffer, size);
+        format_choice(setting, load_number(setting, member), buffer, size);
         break;
     case SETTING_RATE:
         snprintf(buffer, size, "%u/%s", rate->count,

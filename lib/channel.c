@@ -19,17 +19,17 @@ int rv_channel_create(size_t element_size, size_t capacity, struct rv_channel **
     int r = 0;
 
     if (element_size == 0)
-        return -EINVAL;
+        return error_bare(-EINVAL);
     /* The ring's words have cache lines of their own. */
     channel = aligned_alloc(_Alignof(struct rv_channel), sizeof(*channel));
     if (!channel)
-        return -ENOMEM;
+        return error_bare(-ENOMEM);
     memset(channel, 0, sizeof(*channel));
     if (capacity > 0)
         r = ring_init(&channel->ring, element_size, capacity);
     if (r < 0) {
         free(channel);
-        return r;
+        return error_bare(r);
     }
     atomic_init(&channel->references, 1);
     channel->element_size = element_size;
@@ -217,10 +217,10 @@ static enum attempt queue(struct rv_channel *channel, struct channel_waiter *wai
     return r;
 }
 
-static rv_duration deadline_of(const struct channel_waiter *waiter)
+static rv_time deadline_of(const struct channel_waiter *waiter)
 {
     if (waiter->from == 0)
-        return RV_FOREVER;
+        return RV_NEVER;
     return rv_now() + (waiter->sender ? CHANNEL_PUT_OFF : CHANNEL_SLEEP_ON);
 }
 
@@ -319,24 +319,24 @@ int rv_channel_send(struct rv_context *ctx, struct rv_channel *channel, const vo
 {
     enum attempt r = do_send(ctx, channel, element);
 
-    return r == ATTEMPT_DONE ? 0 : channel_code(r, ctx);
+    return r == ATTEMPT_DONE ? 0 : error_bare(channel_code(r, ctx));
 }
 
 int rv_channel_recv(struct rv_context *ctx, struct rv_channel *channel, void *ret_element)
 {
     enum attempt r = do_recv(ctx, channel, ret_element);
 
-    return r == ATTEMPT_DONE ? 0 : channel_code(r, ctx);
+    return r == ATTEMPT_DONE ? 0 : error_bare(channel_code(r, ctx));
 }
 
 int rv_channel_try_send(struct rv_channel *channel, const void *element)
 {
-    return channel_code(channel_send_now(channel, element), NULL);
+    return error_bare(channel_code(channel_send_now(channel, element), NULL));
 }
 
 int rv_channel_try_recv(struct rv_channel *channel, void *ret_element)
 {
-    return channel_code(channel_recv_now(channel, ret_element), NULL);
+    return error_bare(channel_code(channel_recv_now(channel, ret_element), NULL));
 }
 
 int rv_channel_close(struct rv_channel *channel)
@@ -354,7 +354,7 @@ int rv_channel_close(struct rv_channel *channel)
         channel_release_all(channel);
     }
     pthread_mutex_unlock(&channel->lock);
-    return r;
+    return error_bare(r);
 }
 
 size_t rv_channel_length(struct rv_channel *channel)

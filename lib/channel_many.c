@@ -73,7 +73,7 @@ int rv_channel_send_many(struct rv_context *ctx, struct rv_channel *channel, con
     }
     if (ret_sent)
         *ret_sent = sent;
-    return channel_code(r, ctx);
+    return error_bare(channel_code(r, ctx));
 }
 
 int rv_channel_recv_many(struct rv_context *ctx, struct rv_channel *channel, void *ret_elements,
@@ -84,9 +84,9 @@ int rv_channel_recv_many(struct rv_context *ctx, struct rv_channel *channel, voi
 
     *ret_received = 0;
     if (limit == 0)
-        return -EINVAL;
+        return error_bare(-EINVAL);
     if (rv_context_err(ctx) != 0)
-        return rv_context_err(ctx);
+        return error_bare(rv_context_err(ctx));
     if (channel->capacity > 0)
         r = recv_some(channel, ret_elements, limit, &received);
     if (r != ATTEMPT_DONE) {
@@ -94,5 +94,5 @@ int rv_channel_recv_many(struct rv_context *ctx, struct rv_channel *channel, voi
         received = r == ATTEMPT_DONE;
     }
     *ret_received = received;
-    return channel_code(r, ctx);
+    return error_bare(channel_code(r, ctx));
 }

@@ -50,8 +50,8 @@ struct command {
     int pidfd;
     int output; /* read end; -1 after its end */
     struct command_output text;
-    /* After SIGTERM: when the grace is over, if ever; RV_FOREVER before, and after SIGKILL. */
-    rv_duration deadline;
+    /* After SIGTERM: when the grace is over, if ever; RV_NEVER before, and after SIGKILL. */
+    rv_time deadline;
     bool terminated; /* its group was sent SIGTERM */
     bool killed;     /* and SIGKILL */
 };
@@ -209,10 +209,10 @@ static int wait_end(struct command *command)
             command_group_spread(&command->group);
             terminate(command);
         }
-        if (command->deadline != RV_FOREVER && rv_now() >= command->deadline) {
+        if (command->deadline != RV_NEVER && rv_now() >= command->deadline) {
             command_group_signal(&command->group, SIGKILL);
             command->killed = true;
-            command->deadline = RV_FOREVER;
+            command->deadline = RV_NEVER;
         }
         if (parker_poll(wait.parker, fds, 2, command->deadline) < 0)
             break; /* what cannot be waited for is ended */
@@ -228,7 +228,7 @@ static int wait_end(struct command *command)
 /* Returns false when the deadline is over, or there is no way to wait. */
 static bool wait_member(struct command *command, int member)
 {
-    rv_duration look = deadline_after(LOOK_INTERVAL);
+    rv_time look = deadline_after(LOOK_INTERVAL);
     struct pollfd fds[3] = {{.fd = member, .events = POLLIN},
                             {.fd = command->output, .events = POLLIN}};
 
@@ -343,23 +343,19 @@ int rv_command_run(struct rv_context *ctx, char *const *argv,
                               .result = ret_result ? ret_result : &unwanted,
                               .pidfd = -1,
                               .output = -1,
-                              .deadline = RV_FOREVER};
-    int r = rv_context_err(ctx), cancelled;
+                              .deadline = RV_NEVER};
+    int r = error_bare(rv_context_err(ctx)), cancelled;
 
     *command.result = (struct rv_command_result){0};
     if (r != 0)
         return r;
     if (options && options->size < sizeof(*options))
-        return -EINVAL;
+        return error_bare(-EINVAL);
     if (!argv[0])
         return rv_fail(-EINVAL, "cannot run a command without a program");
-    if (options)
-        command.options = *options;
+    command.options = options ? *options : (struct rv_command_options)RV_COMMAND_DEFAULTS;
     if (command.options.output_max == 0)
         command.options.output_max = (size_t)64 * 1024;
-    if (command.options.grace == 0)
-        command.options.grace = 5 * RV_SECOND;
-    command.options.grace = MAX(command.options.grace, 0);
     command_group_init(&command.group);
     r = prepare(&command);
     child_status_keep();
@@ -373,7 +369,7 @@ int rv_command_run(struct rv_context *ctx, char *const *argv,
         r = reap(&command, argv[0]);
         give_result(&command);
         if (cancelled != 0)
-            r = cancelled;
+            r = error_bare(cancelled);
     }
     child_status_release();
     if (command.pidfd >= 0)

@@ -33,7 +33,7 @@
 
 static struct rv_context background = {
     .references = 1,
-    .deadline = RV_FOREVER,
+    .deadline = RV_NEVER,
     .fd = -1,
     .hook_lock = PTHREAD_MUTEX_INITIALIZER,
     .tree_lock = PTHREAD_MUTEX_INITIALIZER,
@@ -182,19 +182,24 @@ void context_cancel_text(struct rv_context *ctx, int code, const char *text)
     cause_unref(cause);
 }
 
-void rv_context_cancel(struct rv_context *ctx, int code, const char *format, ...)
+void context_cancel_format(struct rv_context *ctx, int code, const char *format, va_list args)
 {
     char text[sizeof(((struct rv_cause *)NULL)->text)];
+
+    if (!ctx || rv_context_err(ctx) != 0)
+        return;
+    if (format)
+        text_format_shown(text, sizeof(text), format, args);
+    context_cancel_text(ctx, cancel_code(code), format ? text : NULL);
+}
+
+void rv_context_cancel(struct rv_cancel *cancel_handle, int code, const char *format, ...)
+{
     va_list args;
 
-    if (rv_context_err(ctx) != 0)
-        return;
-    if (format) {
-        va_start(args, format);
-        text_format_shown(text, sizeof(text), format, args);
-        va_end(args);
-    }
-    context_cancel_text(ctx, cancel_code(code), format ? text : NULL);
+    va_start(args, format);
+    context_cancel_format((struct rv_context *)cancel_handle, code, format, args);
+    va_end(args);
 }
 
 static void deadline_passed(struct timer *timer)
@@ -212,7 +217,7 @@ static void deadline_passed(struct timer *timer)
  */
 
 /* To the next tick of the kernel below: enough for an age, and nearly free. */
-static rv_duration coarse_now(void)
+static rv_time coarse_now(void)
 {
     struct timespec now;
 
@@ -241,7 +246,7 @@ static struct rv_context *make(struct rv_context *parent, bool attach)
     ctx->labels = parent->labels;
     attach = attach && parent != &background;
     ctx->top = attach ? parent->top : ctx;
-    ctx->deadline = attach ? parent->deadline : RV_FOREVER;
+    ctx->deadline = attach ? parent->deadline : RV_NEVER;
     return ctx;
 }
 
@@ -265,36 +270,40 @@ static void attach_to_parent(struct rv_context *ctx)
     pthread_mutex_unlock(&top->tree_lock);
 }
 
-int rv_context_with_cancel(struct rv_context *parent, struct rv_context **ret_ctx)
+int rv_context_with_cancel(struct rv_context *parent, struct rv_context **ret_ctx,
+                           struct rv_cancel **ret_cancel)
 {
     struct rv_context *ctx = make(parent, true);
 
     if (!ctx)
-        return -ENOMEM;
+        return error_bare(-ENOMEM);
     attach_to_parent(ctx);
+    give_cancel(ctx, ret_cancel);
     *ret_ctx = ctx;
     return 0;
 }
 
-int rv_context_without_cancel(struct rv_context *parent, struct rv_context **ret_ctx)
+int rv_context_without_cancel(struct rv_context *parent, struct rv_context **ret_ctx,
+                              struct rv_cancel **ret_cancel)
 {
     struct rv_context *ctx = make(parent, false);
 
     if (!ctx)
-        return -ENOMEM;
+        return error_bare(-ENOMEM);
+    give_cancel(ctx, ret_cancel);
     *ret_ctx = ctx;
     return 0;
 }
 
-int rv_context_with_deadline(struct rv_context *parent, rv_duration deadline,
-                             struct rv_context **ret_ctx)
+int rv_context_with_deadline(struct rv_context *parent, rv_time deadline,
+                             struct rv_context **ret_ctx, struct rv_cancel **ret_cancel)
 {
     struct rv_context *ctx = make(parent, true);
     bool earlier;
     int r = 0;
 
     if (!ctx)
-        return -ENOMEM;
+        return error_bare(-ENOMEM);
     earlier = deadline < ctx->deadline;
     if (earlier)
         ctx->deadline = deadline;
@@ -307,28 +316,30 @@ int rv_context_with_deadline(struct rv_context *parent, rv_duration deadline,
     }
     if (r < 0) {
         rv_context_unref(ctx);
-        return runtime_is_forked() ? runtime_refuse_fork() : r;
+        return runtime_is_forked() ? runtime_refuse_fork() : error_bare(r);
     }
+    give_cancel(ctx, ret_cancel);
     *ret_ctx = ctx;
     return 0;
 }
 
 int rv_context_with_timeout(struct rv_context *parent, rv_duration timeout,
-                            struct rv_context **ret_ctx)
+                            struct rv_context **ret_ctx, struct rv_cancel **ret_cancel)
 {
-    return rv_context_with_deadline(parent, timeout <= 0 ? 0 : deadline_after(timeout), ret_ctx);
+    return rv_context_with_deadline(parent, timeout <= 0 ? 0 : deadline_after(timeout), ret_ctx,
+                                    ret_cancel);
 }
 
 int context_with_run(struct rv_context *parent, rv_duration timeout, struct rv_context **ret_ctx)
 {
-    return timeout > 0 ? rv_context_with_timeout(parent, timeout, ret_ctx)
-                       : rv_context_with_cancel(parent, ret_ctx);
+    return timeout > 0 ? rv_context_with_timeout(parent, timeout, ret_ctx, NULL)
+                       : rv_context_with_cancel(parent, ret_ctx, NULL);
 }
 
 int rv_context_with_value(struct rv_context *parent, const void *key, void *value,
-                          struct rv_context **ret_ctx)
+                          struct rv_context **ret_ctx, struct rv_cancel **ret_cancel)
 {
-    int r = rv_context_with_cancel(parent, ret_ctx);
+    int r = rv_context_with_cancel(parent, ret_ctx, ret_cancel);
 
     if (r == 0) {
         (*ret_ctx)->key = key;

@@ -49,8 +49,8 @@ struct rv_context {
     void *value;
     const struct rv_labels *labels; /* those that count; NULL for none */
     struct own_labels *own_labels;
-    rv_duration created;
-    rv_duration deadline;
+    rv_time created;
+    rv_time deadline;
     struct timer timer; /* armed only if the deadline is earlier than the parent's */
     pthread_mutex_t hook_lock;
     pthread_mutex_t tree_lock; /* used only by the top of a tree */

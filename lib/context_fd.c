@@ -45,7 +45,7 @@ int rv_context_fd(struct rv_context *ctx)
     }
     fd = ctx->fd;
     pthread_mutex_unlock(&ctx->hook_lock);
-    return fd;
+    return error_bare(fd);
 }
 
 void context_fd_done(struct rv_context *ctx)

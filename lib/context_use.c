@@ -12,10 +12,10 @@ extern inline int rv_context_err(const struct rv_context *ctx);
 _Static_assert(offsetof(struct rv_context, err) == 0 && sizeof(_Atomic int) == sizeof(int),
                "rv_context_err() reads it there");
 
-bool rv_context_deadline(const struct rv_context *ctx, rv_duration *ret_deadline)
+bool rv_context_deadline(const struct rv_context *ctx, rv_time *ret_deadline)
 {
     *ret_deadline = ctx->deadline;
-    return ctx->deadline != RV_FOREVER;
+    return ctx->deadline != RV_NEVER;
 }
 
 /* Hooks ------------------------------------------------------------------------------------------
@@ -57,10 +57,10 @@ int rv_context_wait(struct rv_context *ctx)
     wait_init(&wait);
     hook.wait = &wait;
     if (context_hook_add(ctx, &hook) == 0) {
-        wait_for(&wait, RV_FOREVER);
+        wait_for(&wait, RV_NEVER);
         context_hook_remove(ctx, &hook);
     }
-    return rv_context_err(ctx);
+    return error_bare(rv_context_err(ctx));
 }
 
 /* After ------------------------------------------------------------------------------------------
@@ -125,17 +125,17 @@ static void after_fired(struct context_hook *hook)
     after_queue(container_of(hook, struct rv_after, hook));
 }
 
-int rv_context_after(struct rv_context *ctx, void (*fn)(void *arg), void *arg,
-                     struct rv_after **ret_after)
+int rv_after_create(struct rv_context *ctx, void (*fn)(void *arg), void *arg,
+                    struct rv_after **ret_after)
 {
-    int r = runtime_is_forked() ? runtime_refuse_fork() : executor_prepare_ending();
+    int r = runtime_is_forked() ? runtime_refuse_fork() : error_bare(executor_prepare_ending());
     struct rv_after *after;
 
     if (r < 0)
         return r;
     after = calloc(1, sizeof(*after));
     if (!after)
-        return -ENOMEM;
+        return error_bare(-ENOMEM);
     list_init(&after->hook.list);
     after->hook.fn = after_fired;
     after->work.fn = after_run;
@@ -150,10 +150,12 @@ int rv_context_after(struct rv_context *ctx, void (*fn)(void *arg), void *arg,
     return 0;
 }
 
-bool rv_after_stop(struct rv_after *after)
+bool rv_after_destroy(struct rv_after *after)
 {
     bool never;
 
+    if (!after)
+        return false;
     context_hook_remove(after->ctx, &after->hook);
     pthread_mutex_lock(&after->lock);
     /* What no thread has begun is taken back: the thread that it waits for may be this one. */
@@ -200,7 +202,7 @@ static char *append_string(char **position, const char *string)
 }
 
 int rv_context_with_labels(struct rv_context *parent, const struct rv_labels *labels,
-                           struct rv_context **ret_ctx)
+                           struct rv_context **ret_ctx, struct rv_cancel **ret_cancel)
 {
     struct rv_labels merged = rv_context_labels(parent);
     size_t size = sizeof(struct own_labels);
@@ -215,8 +217,8 @@ int rv_context_with_labels(struct rv_context *parent, const struct rv_labels *la
     size += merged.task ? strlen(merged.task) + 1 : 0;
     own = malloc(size);
     if (!own)
-        return -ENOMEM;
-    r = rv_context_with_cancel(parent, ret_ctx);
+        return error_bare(-ENOMEM);
+    r = rv_context_with_cancel(parent, ret_ctx, ret_cancel);
     if (r < 0) {
         free(own);
         return r;
@@ -290,7 +292,7 @@ int rv_context_visit(struct rv_context *ctx,
         room = count + count / 8;
         infos = calloc(room, sizeof(*infos));
         if (!infos)
-            return -ENOMEM;
+            return error_bare(-ENOMEM);
         pthread_mutex_lock(&ctx->top->tree_lock);
         count = take_picture(ctx, infos, room);
         pthread_mutex_unlock(&ctx->top->tree_lock);

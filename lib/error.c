@@ -10,7 +10,9 @@
 #include "base/text.h"
 #include "lib/internal.h"
 
+/* A text is that of one error, by its number; an empty one is of none. */
 static __thread char current[RV_ERROR_TEXT_SIZE];
+static __thread int current_code;
 
 const char *error_name(int err, char *buffer, size_t size)
 {
@@ -32,6 +34,7 @@ int rv_fail(int err, const char *format, ...)
     length = strlen(current);
     snprintf(current + length, sizeof(current) - length, ": %s",
              error_name(err, name, sizeof(name)));
+    current_code = err;
     return err;
 }
 
@@ -44,6 +47,7 @@ int rv_fail_text(int err, const char *format, ...)
     text_format_shown(text, sizeof(text), format, args);
     va_end(args);
     string_copy(current, sizeof(current), text);
+    current_code = err;
     return err;
 }
 
@@ -61,14 +65,15 @@ int rv_wrap(int err, const char *format, ...)
     if (length < 0)
         length = 0;
     snprintf(text + length, sizeof(text) - (size_t)length, ": %s",
-             current[0] ? current : error_name(err, name, sizeof(name)));
+             rv_error_text(err)[0] ? current : error_name(err, name, sizeof(name)));
     text_copy_shown(current, sizeof(current), text);
+    current_code = err;
     return err;
 }
 
-const char *rv_error_text(void)
+const char *rv_error_text(int err)
 {
-    return current;
+    return err == current_code ? current : "";
 }
 
 void rv_redact_urls(char *text)
@@ -81,10 +86,18 @@ void rv_error_clear(void)
     current[0] = '\0';
 }
 
-void error_set_text(const char *text)
+int error_set(int err, const char *text)
 {
-    if (text != current)
-        text_copy_shown(current, sizeof(current), text);
+    text_copy_shown(current, sizeof(current), text);
+    current_code = err;
+    return err;
+}
+
+int error_bare(int r)
+{
+    if (r < 0 && r == current_code)
+        current[0] = '\0';
+    return r;
 }
 
 int call_function(rv_function fn, struct rv_context *ctx, void *arg)

@@ -20,6 +20,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <reeve/host.h>
 #include <reeve/runtime.h>
 #include <stdlib.h>
 
@@ -312,7 +313,7 @@ int rv_runtime_configure(const struct rv_runtime_options *options)
 
     if (options->size < sizeof(*options) ||
         (options->stack_size != 0 && options->stack_size < (size_t)16 * 1024))
-        return -EINVAL;
+        return error_bare(-EINVAL);
     pthread_mutex_lock(&executor_lock);
     threads_max = options->threads_max ? options->threads_max : THREADS_MAX;
     stack_size = options->stack_size ? options->stack_size : THREAD_STACK_SIZE;
@@ -334,7 +335,7 @@ void rv_runtime_stats(struct rv_runtime_stats *ret_stats)
 }
 
 /* Each wait is for what was there when it began, so it ends beside use. */
-void rv_runtime_trim(void)
+void rv_host_trim(void)
 {
     uint64_t target;
 

@@ -81,7 +81,7 @@ static void fail(struct fan *fan, int code)
     first = fan->code == 0;
     if (first) {
         fan->code = code;
-        string_copy(fan->text, sizeof(fan->text), rv_error_text());
+        string_copy(fan->text, sizeof(fan->text), rv_error_text(code));
     }
     pthread_mutex_unlock(&fan->lock);
     if (first)
@@ -222,7 +222,7 @@ static int call(struct fan *fan, struct fan_worker *worker)
 {
     uint64_t number = atomic_load_explicit(&worker->done, memory_order_relaxed);
     bool measured = number % MEASURE_EVERY == 0;
-    rv_duration start = measured ? rv_now() : 0;
+    rv_time start = measured ? rv_now() : 0;
     int r = fan->fn(fan->ctx, worker->item, worker->result, fan->arg);
 
     if (measured)
@@ -301,7 +301,7 @@ static int run(struct fan *fan, unsigned count)
     int r = executor_reserve(count);
 
     if (r < 0)
-        return r;
+        return error_bare(r);
     fan->running = fan->count = count;
     while (started < count && executor_start_reserved(work, &fan->workers[started]) == 0)
         started++;
@@ -314,32 +314,31 @@ static int run(struct fan *fan, unsigned count)
     timer_remove(&fan->watch);
     executor_unreserve(count - started);
     if (started == 0)
-        return -EAGAIN;
-    error_set_text(fan->text);
-    return fan->code;
+        return error_bare(-EAGAIN);
+    return fan->code < 0 ? error_set(fan->code, fan->text) : fan->code;
 }
 
 int rv_fan_run(struct rv_context *ctx, struct rv_channel *in, struct rv_channel *out,
                unsigned workers, rv_fan_function fn, void *arg)
 {
     struct fan fan = {.in = in, .out = out, .fn = fn, .arg = arg, .watch = {.fn = watch_due}};
-    int r = rv_context_err(ctx);
+    int r = error_bare(rv_context_err(ctx));
 
     if (r == 0 && runtime_is_forked())
         r = runtime_refuse_fork();
     if (r == 0)
-        r = workers > 0 ? rv_context_with_cancel(ctx, &fan.ctx) : -EINVAL;
+        r = workers > 0 ? rv_context_with_cancel(ctx, &fan.ctx, NULL) : error_bare(-EINVAL);
     if (r == 0) {
         pthread_mutex_init(&fan.lock, NULL);
         pthread_cond_init(&fan.all_done, NULL);
         pthread_cond_init(&fan.wanted, NULL);
         fan.workers = make_workers(&fan, workers);
-        r = fan.workers ? run(&fan, workers) : -ENOMEM;
+        r = fan.workers ? run(&fan, workers) : error_bare(-ENOMEM);
         free(fan.workers);
         pthread_cond_destroy(&fan.wanted);
         pthread_mutex_destroy(&fan.lock);
         pthread_cond_destroy(&fan.all_done);
-        rv_context_cancel(fan.ctx, 0, NULL);
+        rv_context_cancel(cancel_of(fan.ctx), 0, NULL);
         rv_context_unref(fan.ctx);
     }
     if (out)

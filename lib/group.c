@@ -3,6 +3,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -18,16 +19,16 @@ int rv_group_create(struct rv_context *ctx, struct rv_group **ret_group)
     struct rv_group *group = aligned_alloc(_Alignof(struct rv_group), sizeof(*group));
 
     if (!group)
-        return -ENOMEM;
+        return error_bare(-ENOMEM);
     memset(group, 0, sizeof(*group));
     if (ring_init(&group->ring, sizeof(struct start), RUN_UP) < 0) {
         free(group);
-        return -ENOMEM;
+        return error_bare(-ENOMEM);
     }
-    if (rv_context_with_cancel(ctx, &group->ctx) < 0) {
+    if (rv_context_with_cancel(ctx, &group->ctx, NULL) < 0) {
         ring_finish(&group->ring);
         free(group);
-        return -ENOMEM;
+        return error_bare(-ENOMEM);
     }
     short_mutex_init(&group->lock);
     pthread_cond_init(&group->all_done, NULL);
@@ -48,6 +49,15 @@ void rv_group_set_limit(struct rv_group *group, unsigned limit)
 struct rv_context *rv_group_context(struct rv_group *group)
 {
     return group->ctx;
+}
+
+void rv_group_cancel(struct rv_group *group, int code, const char *format, ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    context_cancel_format(group->ctx, code, format, args);
+    va_end(args);
 }
 
 static enum attempt push(struct rv_group *group, const struct start *start)
@@ -97,13 +107,12 @@ static enum attempt push_somehow(struct rv_group *group, const struct start *sta
 }
 
 /* With the lock. Room that comes after this wakes whoever waits; room that came before is seen. */
-static bool must_wait(struct rv_group *group, struct group_waiter *waiter,
-                      rv_duration *ret_deadline)
+static bool must_wait(struct rv_group *group, struct group_waiter *waiter, rv_time *ret_deadline)
 {
     wait_init(&waiter->wait);
     list_append(&group->waiters, &waiter->list);
     group_tell_of_waiters(group);
-    *ret_deadline = group_may_start_more(group) ? rv_now() + STARVED : RV_FOREVER;
+    *ret_deadline = group_may_start_more(group) ? rv_now() + STARVED : RV_NEVER;
     if (ring_length(&group->ring) >= RUN_UP)
         return true;
     if (group->stopped) {
@@ -122,7 +131,7 @@ static bool wait_for_room(struct rv_group *group)
 {
     struct group_waiter waiter;
     struct context_hook hook = {.wait = &waiter.wait};
-    rv_duration deadline;
+    rv_time deadline;
     bool wait;
 
     pthread_mutex_lock(&group->lock);
@@ -147,8 +156,7 @@ static int refuse(struct rv_group *group)
     struct rv_cause cause;
 
     rv_context_cause(group->ctx, &cause);
-    error_set_text(cause.text);
-    return cause.code;
+    return error_set(cause.code, cause.text);
 }
 
 int rv_group_go(struct rv_group *group, rv_function fn, void *arg)
@@ -168,7 +176,7 @@ int rv_group_go(struct rv_group *group, rv_function fn, void *arg)
         if (r == ATTEMPT_AGAIN)
             continue;
         if (r == ATTEMPT_CLOSED || (starved && group_may_start_more(group)))
-            return -EAGAIN;
+            return error_bare(-EAGAIN);
         starved = !wait_for_room(group);
     }
 }
@@ -190,13 +198,11 @@ int rv_group_try_go(struct rv_group *group, rv_function fn, void *arg)
                             (group_may_start_more(group) && group_start_worker(group) == 0)))
         r = push_with_lock(group, &start);
     pthread_mutex_unlock(&group->lock);
-    return r == ATTEMPT_DONE ? 0 : -EAGAIN;
+    return error_bare(r == ATTEMPT_DONE ? 0 : -EAGAIN);
 }
 
-int rv_group_wait(struct rv_group *group)
+static void join(struct rv_group *group)
 {
-    int code;
-
     atomic_store(&group->joining, true);
     pthread_mutex_lock(&group->lock);
     while ((group->workers > 0 || group->helping) && !runtime_is_forked()) {
@@ -207,14 +213,25 @@ int rv_group_wait(struct rv_group *group)
             pthread_cond_wait(&group->all_done, &group->lock);
     }
     pthread_mutex_unlock(&group->lock);
-    timer_remove(&group->watch);
+}
+
+int rv_group_wait(struct rv_group *group)
+{
+    join(group);
     context_cancel_text(group->ctx, -ECANCELED, "the group has ended");
+    return group->code < 0 ? error_set(group->code, group->text) : group->code;
+}
+
+void rv_group_destroy(struct rv_group *group)
+{
+    if (!group)
+        return;
+    context_cancel_text(group->ctx, -ECANCELED, "the group is destroyed");
+    join(group);
+    timer_remove(&group->watch);
     rv_context_unref(group->ctx);
-    code = group->code;
-    error_set_text(group->text);
     pthread_mutex_destroy(&group->lock);
     pthread_cond_destroy(&group->all_done);
     ring_finish(&group->ring);
     free(group);
-    return code;
 }

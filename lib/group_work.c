@@ -65,7 +65,7 @@ static void fail(struct rv_group *group, int code)
     first = group->code == 0;
     if (first) {
         group->code = code;
-        string_copy(group->text, sizeof(group->text), rv_error_text());
+        string_copy(group->text, sizeof(group->text), rv_error_text(code));
     }
     pthread_mutex_unlock(&group->lock);
     if (first)
@@ -215,7 +215,7 @@ static bool run_one(struct rv_group *group)
 /* Runs what is in the ring, until it is empty. Returns whether there was anything. */
 static bool run_all(struct rv_group *group)
 {
-    rv_duration start = rv_now(), now;
+    rv_time start = rv_now(), now;
     unsigned count = 0;
     bool going, any = false;
 

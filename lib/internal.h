@@ -18,6 +18,7 @@
 #include <reeve/context.h>
 #include <reeve/error.h>
 #include <reeve/group.h>
+#include <stdarg.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -30,11 +31,11 @@
  */
 
 /* A deadline from a timeout: one of 0 or less has passed already. */
-rv_duration deadline_after(rv_duration timeout);
+rv_time deadline_after(rv_duration timeout);
 
-/* The first point after now of the grid that has `point` among its own; RV_FOREVER where that is
+/* The first point after now of the grid that has `point` among its own; RV_NEVER where that is
  * never. */
-rv_duration grid_next(rv_duration point, rv_duration interval, rv_duration now);
+rv_time grid_next(rv_time point, rv_duration interval, rv_time now);
 
 /* Forks (fork.c) ---------------------------------------------------------------------------------
  */
@@ -72,14 +73,14 @@ struct parker *parker_prepare(void);
 void parker_adopt(struct parker *parker);
 /* Instead, if the thread could not be made. */
 void parker_give_back(struct parker *parker);
-/* Sleeps until unparked or the deadline (monotonic, RV_FOREVER for none). May return early: callers
+/* Sleeps until unparked or the deadline (monotonic, RV_NEVER for none). May return early: callers
  * check what they wait for. Returns false after the deadline. */
-bool parker_park(struct parker *parker, rv_duration deadline);
+bool parker_park(struct parker *parker, rv_time deadline);
 /* The same, without looking for an unpark first. */
-bool parker_sleep(struct parker *parker, rv_duration deadline);
+bool parker_sleep(struct parker *parker, rv_time deadline);
 /* The same, but one of the descriptors being ready ends it too. Returns poll()'s count of those, or
  * a negative errno. fds has room for one more than count, at its end. */
-int parker_poll(struct parker *parker, struct pollfd *fds, size_t count, rv_duration deadline);
+int parker_poll(struct parker *parker, struct pollfd *fds, size_t count, rv_time deadline);
 /* hope_spin() with the calling thread's own hope, if any is left. */
 bool parker_look(unsigned pace, bool (*is_ready)(const void *arg), const void *arg);
 /* Ends the present or the next park. NULL does nothing. */
@@ -196,7 +197,7 @@ static inline int wait_result(const struct wait *wait)
 }
 
 /* Parks until the wait is claimed, by the deadline at the latest. Returns its result. */
-int wait_for(struct wait *wait, rv_duration deadline);
+int wait_for(struct wait *wait, rv_time deadline);
 
 /* Contexts (context.c) ---------------------------------------------------------------------------
  */
@@ -219,7 +220,21 @@ void context_hook_remove(struct rv_context *ctx, struct context_hook *hook);
 
 /* A reference, unless the last one is gone already. */
 bool context_try_ref(struct rv_context *ctx);
-/* As rv_context_cancel() with a finished text. */
+/* The handle of a context is its address. */
+static inline struct rv_cancel *cancel_of(struct rv_context *ctx)
+{
+    return (struct rv_cancel *)ctx;
+}
+/* For what makes a context: *ret_cancel may be NULL. */
+static inline void give_cancel(struct rv_context *ctx, struct rv_cancel **ret_cancel)
+{
+    if (ret_cancel)
+        *ret_cancel = cancel_of(ctx);
+}
+/* As rv_context_cancel(). */
+void context_cancel_format(struct rv_context *ctx, int code, const char *format, va_list args)
+    __attribute__((format(printf, 3, 0)));
+/* The same with a finished text. */
 void context_cancel_text(struct rv_context *ctx, int code, const char *text);
 /* A child that inherits all, for one run. */
 int context_with_run(struct rv_context *parent, rv_duration timeout, struct rv_context **ret_ctx);
@@ -237,7 +252,7 @@ void contexts_forked(void);
 /* Lives with its owner; zeroed but for fn it is ready. fn runs on the timer's thread, with no lock
  * held, must not block, and may add or remove timers, this one included. */
 struct timer {
-    rv_duration due;
+    rv_time due;
     struct list list;
     uint16_t slot; /* of the wheel, plus one; 0: not armed */
     void (*fn)(struct timer *timer);
@@ -245,7 +260,7 @@ struct timer {
 
 /* Returns 0, or -EAGAIN when the timer's thread cannot be started; then it is not armed. One that is
  * armed is moved. */
-int timer_arm(struct timer *timer, rv_duration due);
+int timer_arm(struct timer *timer, rv_time due);
 /* Before the first that must not fail. Returns as timer_arm(). */
 int timer_prepare(void);
 /* Disarms it; if fn is running, waits for its end unless called from it. Returns whether it was
@@ -321,8 +336,12 @@ static inline int cancel_code(int code)
 /* As strerror_r(), of a negative errno or a positive one; any other number will do, too. */
 const char *error_name(int err, char *buffer, size_t size);
 
-/* Makes text the calling thread's: of a function that ran elsewhere. */
-void error_set_text(const char *text);
+/* Makes text the calling thread's: of an error that a function returned elsewhere. "" for none. Returns err. */
+int error_set(int err, const char *text);
+
+/* Of a function that says nothing of its errors: what an earlier one has said is not of this one, even when it has the
+ * same number. For what is no error there is no text. Returns r. */
+int error_bare(int r);
 
 /* Calls a function of the user's: its text begins empty, and is the thread's when it returns. */
 int call_function(rv_function fn, struct rv_context *ctx, void *arg);

@@ -8,6 +8,7 @@
  * Safety: there is no lock. The level is atomic; the sink is set before other threads log, and
  * called by any thread, several at once. All that a record is made of is on its caller's stack.
  */
+#include <reeve/host.h>
 #include <reeve/log.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -22,7 +23,7 @@
 #define TEXT_SIZE 2048
 
 /* Set before other threads log; read by all. */
-static rv_log_sink log_sink;
+static rv_host_log_sink log_sink;
 static void *log_sink_arg;
 static _Atomic int level_max = RV_LOG_INFO;
 
@@ -119,12 +120,12 @@ void rv_log_fields(struct rv_context *ctx, enum rv_log_level level, const struct
     va_end(args);
 }
 
-void rv_log_set_level(enum rv_log_level level)
+void rv_host_set_log_level(enum rv_log_level level)
 {
     atomic_store_explicit(&level_max, (int)level, memory_order_relaxed);
 }
 
-void rv_log_set_sink(rv_log_sink sink, void *arg)
+void rv_host_set_log_sink(rv_host_log_sink sink, void *arg)
 {
     log_sink_arg = arg;
     log_sink = sink;

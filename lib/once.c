@@ -82,9 +82,9 @@ static struct once_record *record_create(struct rv_context *ctx, struct rv_once 
     record->value_fn = value_fn;
     record->arg = arg;
     record->work.fn = run_queued;
-    r = rv_context_without_cancel(ctx, &detached);
+    r = rv_context_without_cancel(ctx, &detached, NULL);
     if (r == 0) {
-        r = rv_context_with_value(detached, &once_key, record, &record->ctx);
+        r = rv_context_with_value(detached, &once_key, record, &record->ctx, NULL);
         rv_context_unref(detached);
     }
     if (r < 0) {
@@ -99,7 +99,7 @@ static void give_up_context(struct once_record *record)
 {
     struct rv_context *ctx = record->ctx;
 
-    rv_context_cancel(ctx, 0, NULL);
+    rv_context_cancel(cancel_of(ctx), 0, NULL);
     pthread_mutex_lock(&record->lock);
     record->ctx = NULL;
     pthread_mutex_unlock(&record->lock);
@@ -114,7 +114,7 @@ static void cancel_run(struct once_record *record)
     ctx = record->ctx ? rv_context_ref(record->ctx) : NULL;
     pthread_mutex_unlock(&record->lock);
     if (ctx)
-        rv_context_cancel(ctx, 0, "the once is finished");
+        rv_context_cancel(cancel_of(ctx), 0, "the once is finished");
     rv_context_unref(ctx);
 }
 
@@ -133,7 +133,7 @@ static void run(void *arg)
     give_up_context(record);
     pthread_mutex_lock(&record->lock);
     record->code = r;
-    string_copy(record->text, sizeof(record->text), r < 0 ? rv_error_text() : "");
+    string_copy(record->text, sizeof(record->text), r < 0 ? rv_error_text(r) : "");
     atomic_store_explicit(&record->done, true, memory_order_release);
     if (r == 0)
         __atomic_store_n(&record->once->succeeded, 1, __ATOMIC_RELEASE);
@@ -155,7 +155,7 @@ static void run_queued(struct work *work)
 static int finish(const struct once_record *record, void **ret_value)
 {
     if (record->code < 0)
-        error_set_text(record->text);
+        error_set(record->code, record->text);
     else if (ret_value)
         *ret_value = record->once->value;
     return record->code;
@@ -168,7 +168,7 @@ static void start(struct once_record *record)
 }
 
 /* Returns what ended the wait: 1 when the record is done, WAIT_CANCEL, or WAIT_TIMEOUT. */
-static int wait_until(struct rv_context *ctx, struct once_record *record, rv_duration deadline)
+static int wait_until(struct rv_context *ctx, struct once_record *record, rv_time deadline)
 {
     struct once_waiter waiter;
     struct context_hook hook = {.wait = &waiter.wait};
@@ -201,8 +201,7 @@ static int wait_done(struct rv_context *ctx, struct once_record *record)
     int r;
 
     do {
-        r = wait_until(ctx, record,
-                       atomic_load(&record->begun) ? RV_FOREVER : deadline_after(pause));
+        r = wait_until(ctx, record, atomic_load(&record->begun) ? RV_NEVER : deadline_after(pause));
         if (r == WAIT_TIMEOUT && executor_take_back(&record->work))
             start(record);
         pause = MIN(2 * pause, PAUSE_MAX);
@@ -221,7 +220,7 @@ static int call(struct rv_context *ctx, struct rv_once *once, rv_function fn,
         return finish(record, ret_value);
     if (record && (running == record || context_has_value(ctx, &once_key, record)))
         return rv_fail(-EDEADLK, "once called from within itself");
-    r = rv_context_err(ctx);
+    r = error_bare(rv_context_err(ctx));
     if (r == 0 && runtime_is_forked())
         r = runtime_refuse_fork();
     if (r != 0)
@@ -229,7 +228,7 @@ static int call(struct rv_context *ctx, struct rv_once *once, rv_function fn,
     if (!record) {
         mine = record_create(ctx, once, fn, value_fn, arg);
         if (!mine)
-            return -ENOMEM;
+            return error_bare(-ENOMEM);
         if (!atomic_compare_exchange_strong(slot, &record, mine)) {
             record_free(mine);
         } else {
@@ -238,14 +237,14 @@ static int call(struct rv_context *ctx, struct rv_once *once, rv_function fn,
         }
     }
     r = wait_done(ctx, record);
-    return r == 0 ? finish(record, ret_value) : r;
+    return r == 0 ? finish(record, ret_value) : error_bare(r);
 }
 
 /* For who cannot inline. */
 extern inline int rv_once_do(struct rv_context *ctx, struct rv_once *once, rv_function fn,
                              void *arg);
 
-int rv_once_run(struct rv_context *ctx, struct rv_once *once, rv_function fn, void *arg)
+int rv_once_do_first_(struct rv_context *ctx, struct rv_once *once, rv_function fn, void *arg)
 {
     return call(ctx, once, fn, NULL, arg, NULL);
 }
@@ -256,7 +255,7 @@ int rv_once_value(struct rv_context *ctx, struct rv_once *once, rv_value_functio
     return call(ctx, once, NULL, fn, arg, ret_value);
 }
 
-void rv_once_finish(struct rv_once *once)
+void rv_once_destroy(struct rv_once *once)
 {
     struct once_record *record = once->state;
 

@@ -180,7 +180,7 @@ static long futex(_Atomic int *word, int operation, int value, const struct time
     return syscall(SYS_futex, word, operation, value, timeout, NULL, FUTEX_BITSET_MATCH_ANY);
 }
 
-static bool sleep_until(struct parker *parker, rv_duration deadline)
+static bool sleep_until(struct parker *parker, rv_time deadline)
 {
     struct timespec until = {deadline / RV_SECOND, deadline % RV_SECOND};
 
@@ -188,13 +188,13 @@ static bool sleep_until(struct parker *parker, rv_duration deadline)
      * CLOCK_MONOTONIC. */
     while (atomic_load(&parker->state) == PARKED)
         if (futex(&parker->state, FUTEX_WAIT_BITSET_PRIVATE, PARKED,
-                  deadline == RV_FOREVER ? NULL : &until) < 0 &&
+                  deadline == RV_NEVER ? NULL : &until) < 0 &&
             errno == ETIMEDOUT)
             return false;
     return true;
 }
 
-bool parker_sleep(struct parker *parker, rv_duration deadline)
+bool parker_sleep(struct parker *parker, rv_time deadline)
 {
     int expected = EMPTY;
     bool in_time = true;
@@ -218,7 +218,7 @@ static bool is_notified(const void *arg)
     return atomic_load_explicit(&parker->state, memory_order_relaxed) != EMPTY;
 }
 
-bool parker_park(struct parker *parker, rv_duration deadline)
+bool parker_park(struct parker *parker, rv_time deadline)
 {
     struct hope *hope = &parker->hope;
 
@@ -227,19 +227,19 @@ bool parker_park(struct parker *parker, rv_duration deadline)
     return atomic_exchange(&parker->state, EMPTY) == NOTIFIED;
 }
 
-static int poll_until(struct pollfd *fds, nfds_t count, rv_duration deadline)
+static int poll_until(struct pollfd *fds, nfds_t count, rv_time deadline)
 {
     for (;;) {
         rv_duration left = deadline == RV_FOREVER ? 0 : MAX(deadline - rv_now(), INT64_C(0));
         struct timespec timeout = {left / RV_SECOND, left % RV_SECOND};
-        int r = ppoll(fds, count, deadline == RV_FOREVER ? NULL : &timeout, NULL);
+        int r = ppoll(fds, count, deadline == RV_NEVER ? NULL : &timeout, NULL);
 
         if (r >= 0 || errno != EINTR)
             return r < 0 ? -errno : r;
     }
 }
 
-int parker_poll(struct parker *parker, struct pollfd *fds, size_t count, rv_duration deadline)
+int parker_poll(struct parker *parker, struct pollfd *fds, size_t count, rv_time deadline)
 {
     int expected = EMPTY, r = parker->event_fd < 0 ? open_event(parker) : 0;
     uint64_t value;
@@ -283,7 +283,7 @@ void parker_unpark(struct parker *parker)
     }
 }
 
-int wait_for(struct wait *wait, rv_duration deadline)
+int wait_for(struct wait *wait, rv_time deadline)
 {
     int result;
 
@@ -309,7 +309,7 @@ void parkers_forked(void)
         close_event(parker);
 }
 
-rv_duration rv_now(void)
+rv_time rv_now(void)
 {
     struct timespec now;
 
@@ -317,15 +317,15 @@ rv_duration rv_now(void)
     return now.tv_sec * RV_SECOND + now.tv_nsec;
 }
 
-rv_duration deadline_after(rv_duration timeout)
+rv_time deadline_after(rv_duration timeout)
 {
     /* What has passed is due now; a time before the clock's start would not be one. */
     return duration_add(rv_now(), MAX(timeout, INT64_C(0)));
 }
 
-rv_duration grid_next(rv_duration point, rv_duration interval, rv_duration now)
+rv_time grid_next(rv_time point, rv_duration interval, rv_time now)
 {
-    rv_duration next = duration_add(point, interval);
+    rv_time next = duration_add(point, interval);
 
     if (next > now)
         return next;

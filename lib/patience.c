@@ -29,7 +29,7 @@ unsigned processor_count(void)
 
 static bool look(unsigned pace, bool (*is_ready)(const void *arg), const void *arg)
 {
-    rv_duration start = rv_now();
+    rv_time start = rv_now();
 
     do {
         for (unsigned i = 1; i <= PAUSES; i++) {

@@ -40,9 +40,9 @@ struct rv_periodic {
     rv_function fn;
     void *arg;
     void (*ended)(int code, const char *text, void *arg);
-    rv_duration (*next)(void *arg);
+    rv_time (*next)(void *arg);
     rv_duration interval;
-    rv_duration due;
+    rv_time due;
     pthread_mutex_t lock;
     pthread_cond_t changed;
     pthread_t thread; /* that runs fn */
@@ -56,7 +56,7 @@ struct rv_periodic {
     } state;
     uint64_t changes; /* of what `next` goes by */
     bool cancelled;
-    bool stopping; /* somebody waits in rv_periodic_stop() */
+    bool stopping; /* somebody waits in rv_periodic_destroy() */
     bool free_when_done;
     int code;
 };
@@ -140,7 +140,7 @@ static bool run_once(struct rv_periodic *periodic, int *ret_code)
 {
     struct rv_context *run;
 
-    if (rv_context_with_cancel(periodic->ctx, &run) < 0)
+    if (rv_context_with_cancel(periodic->ctx, &run, NULL) < 0)
         return false;
     if (begin_run(periodic, run)) {
         *ret_code = call_function(periodic->fn, run, periodic->arg);
@@ -148,15 +148,15 @@ static bool run_once(struct rv_periodic *periodic, int *ret_code)
         periodic->run = NULL;
         pthread_mutex_unlock(&periodic->lock);
     }
-    rv_context_cancel(run, 0, NULL);
+    rv_context_cancel(cancel_of(run), 0, NULL);
     rv_context_unref(run);
     return true;
 }
 
 /* Under the lock, which it gives up for a `next` of the owner's: when the next run is due. */
-static rv_duration find_due(struct rv_periodic *periodic)
+static rv_time find_due(struct rv_periodic *periodic)
 {
-    rv_duration due;
+    rv_time due;
     uint64_t changes;
 
     if (!periodic->next)
@@ -171,7 +171,7 @@ static rv_duration find_due(struct rv_periodic *periodic)
 }
 
 /* Under the lock. */
-static void wait_until(struct rv_periodic *periodic, rv_duration time)
+static void wait_until(struct rv_periodic *periodic, rv_time time)
 {
     periodic->state = PERIODIC_WAITING;
     (void)timer_arm(&periodic->timer, time); /* cannot fail: its thread is there */
@@ -198,7 +198,7 @@ static void end_here(struct rv_periodic *periodic, int code)
 {
     char text[RV_ERROR_TEXT_SIZE];
 
-    string_copy(text, sizeof(text), code < 0 ? rv_error_text() : "");
+    string_copy(text, sizeof(text), code < 0 ? rv_error_text(code) : "");
     /* So that `ended` too may stop it from within. */
     periodic->thread = pthread_self();
     periodic->state = PERIODIC_RUNNING;
@@ -254,23 +254,23 @@ static int take_spec(const struct rv_periodic_spec *given, struct rv_periodic_sp
     return (ret_spec->interval <= 0 && !ret_spec->next) || ret_spec->delay < 0 ? -EINVAL : 0;
 }
 
-int rv_periodic_start(struct rv_context *ctx, const struct rv_periodic_spec *given, rv_function fn,
-                      void *arg, struct rv_periodic **ret_periodic)
+int rv_periodic_create(struct rv_context *ctx, const struct rv_periodic_spec *given, rv_function fn,
+                       void *arg, struct rv_periodic **ret_periodic)
 {
     struct rv_periodic_spec spec;
     struct rv_periodic *periodic;
     int r;
 
     if (take_spec(given, &spec) < 0)
-        return -EINVAL;
-    r = rv_context_err(ctx);
+        return error_bare(-EINVAL);
+    r = error_bare(rv_context_err(ctx));
     if (r == 0 && runtime_is_forked())
         r = runtime_refuse_fork();
     if (r != 0)
         return r;
     periodic = calloc(1, sizeof(*periodic));
     if (!periodic)
-        return -ENOMEM;
+        return error_bare(-ENOMEM);
     pthread_mutex_init(&periodic->lock, NULL);
     pthread_cond_init(&periodic->changed, NULL);
     list_init(&periodic->hook.list);
@@ -286,7 +286,7 @@ int rv_periodic_start(struct rv_context *ctx, const struct rv_periodic_spec *giv
     r = executor_prepare_ending();
     if (r < 0) {
         periodic_free(periodic);
-        return r;
+        return error_bare(r);
     }
     periodic->due = spec.next ? spec.next(arg) : deadline_after(spec.delay);
     /* Until its timer is armed the context's end only notes itself. */
@@ -303,18 +303,20 @@ int rv_periodic_start(struct rv_context *ctx, const struct rv_periodic_spec *giv
     return 0;
 }
 
-int rv_periodic_stop(struct rv_periodic *periodic)
+int rv_periodic_destroy(struct rv_periodic *periodic)
 {
     struct rv_context *run = NULL;
     int code;
 
+    if (!periodic)
+        return 0;
     context_hook_remove(periodic->ctx, &periodic->hook);
     pthread_mutex_lock(&periodic->lock);
     periodic->cancelled = true;
     if (periodic->state == PERIODIC_RUNNING && pthread_equal(periodic->thread, pthread_self())) {
         periodic->free_when_done = true;
         pthread_mutex_unlock(&periodic->lock);
-        return -ECANCELED;
+        return error_bare(-ECANCELED);
     }
     /* What no thread has begun ends here: the thread that it waits for may be this one. */
     if (take_out(periodic)) {
@@ -325,7 +327,7 @@ int rv_periodic_stop(struct rv_periodic *periodic)
         run = rv_context_ref(periodic->run);
     pthread_mutex_unlock(&periodic->lock);
     if (run) {
-        rv_context_cancel(run, 0, "the periodic function is stopped");
+        rv_context_cancel(cancel_of(run), 0, "the periodic function is stopped");
         rv_context_unref(run);
     }
     pthread_mutex_lock(&periodic->lock);
@@ -343,5 +345,5 @@ int rv_periodic_stop(struct rv_periodic *periodic)
     /* The timer's function may not have returned yet. */
     timer_remove(&periodic->timer);
     periodic_free(periodic);
-    return code;
+    return error_bare(code);
 }

@@ -6,11 +6,12 @@
 #include <string.h>
 
 #include "base/macro.h"
+#include "base/shown.h"
 #include "base/text.h"
 
 /* Waits on one of the pool's lists, to which the caller has added the waiter. */
 static void wait_on_list(struct rv_context *ctx, struct rv_pool *pool, struct pool_waiter *waiter,
-                         rv_duration deadline)
+                         rv_time deadline)
 {
     struct context_hook hook = {.wait = &waiter->wait};
 
@@ -101,16 +102,15 @@ int rv_pool_create(struct rv_context *ctx, const struct rv_pool_options *options
     int r;
 
     if (options && options->size < sizeof(*options))
-        return -EINVAL;
+        return error_bare(-EINVAL);
     if (runtime_is_forked())
         return runtime_refuse_fork();
     /* The ring's words have cache lines of their own. */
     pool = aligned_alloc(_Alignof(struct rv_pool), sizeof(*pool));
     if (!pool)
-        return -ENOMEM;
+        return error_bare(-ENOMEM);
     memset(pool, 0, sizeof(*pool));
-    if (options)
-        pool->options = *options;
+    pool->options = options ? *options : (struct rv_pool_options)RV_POOL_DEFAULTS;
     set_defaults(&pool->options);
     short_mutex_init(&pool->lock);
     pthread_cond_init(&pool->all_gone, NULL);
@@ -125,12 +125,12 @@ int rv_pool_create(struct rv_context *ctx, const struct rv_pool_options *options
     pool->watch.fn = pool_watch_due;
     r = ring_init(&pool->ring, sizeof(struct job), pool->options.queue);
     if (r == 0)
-        r = rv_context_with_cancel(ctx, &pool->ctx);
+        r = rv_context_with_cancel(ctx, &pool->ctx, NULL);
     if (r == 0)
         r = start_workers(pool);
     if (r < 0) {
         pool_free(pool);
-        return r;
+        return error_bare(r);
     }
     /* A context that is done already needs no hook: whoever submits sees it. */
     context_hook_add(pool->ctx, &pool->hook);
@@ -169,9 +169,8 @@ static int refuse(struct rv_pool *pool)
     struct rv_cause cause;
 
     if (rv_context_cause(pool->ctx, &cause) == 0)
-        return -EPIPE;
-    error_set_text(cause.text);
-    return cause.code;
+        return error_bare(-EPIPE);
+    return error_set(cause.code, cause.text);
 }
 
 /* With the lock: where jobs are short, half of the queue is free in no time, and to wake a submitter
@@ -208,7 +207,7 @@ static bool must_wait(struct rv_pool *pool, struct pool_waiter *waiter, bool put
 /* `since` is when the submitter first found no room. Workers may put it off for a while from then;
  * once that is over it has to look for itself, as the room may be there already. Returns false when
  * ctx is done. */
-static bool wait_for_room(struct rv_context *ctx, struct rv_pool *pool, rv_duration since)
+static bool wait_for_room(struct rv_context *ctx, struct rv_pool *pool, rv_time since)
 {
     struct pool_waiter waiter;
     bool put_off = rv_now() - since < POOL_PUT_OFF;
@@ -220,7 +219,7 @@ static bool wait_for_room(struct rv_context *ctx, struct rv_pool *pool, rv_durat
     pthread_mutex_unlock(&pool->lock);
     if (!wait)
         return true;
-    wait_on_list(ctx, pool, &waiter, waiter.from != 0 ? since + POOL_PUT_OFF : RV_FOREVER);
+    wait_on_list(ctx, pool, &waiter, waiter.from != 0 ? since + POOL_PUT_OFF : RV_NEVER);
     going = wait_result(&waiter.wait) != WAIT_CANCEL && rv_context_err(ctx) == 0;
     if (!going || wait_result(&waiter.wait) == WAIT_TIMEOUT) {
         /* Room that we were woken for is somebody else's now; and those behind may have been put
@@ -253,7 +252,7 @@ static void leave(struct rv_pool *pool)
 static enum attempt submit_waiting(struct rv_context *ctx, struct rv_pool *pool, rv_function fn,
                                    void *arg)
 {
-    rv_duration since = rv_now();
+    rv_time since = rv_now();
     enum attempt r;
 
     do {
@@ -267,7 +266,7 @@ static enum attempt submit_waiting(struct rv_context *ctx, struct rv_pool *pool,
 int rv_pool_submit(struct rv_context *ctx, struct rv_pool *pool, rv_function fn, void *arg)
 {
     enum attempt attempt;
-    int r = rv_context_err(ctx);
+    int r = error_bare(rv_context_err(ctx));
 
     if (r == 0 && runtime_is_forked())
         r = runtime_refuse_fork();
@@ -283,7 +282,8 @@ int rv_pool_submit(struct rv_context *ctx, struct rv_pool *pool, rv_function fn,
         r = refuse(pool);
     leave(pool);
     /* The pool of a submitter that was cancelled drains, too. */
-    return attempt != ATTEMPT_DONE && rv_context_err(ctx) != 0 ? rv_context_err(ctx) : r;
+    return attempt != ATTEMPT_DONE && rv_context_err(ctx) != 0 ? error_bare(rv_context_err(ctx))
+                                                               : r;
 }
 
 int rv_pool_try_submit(struct rv_pool *pool, rv_function fn, void *arg)
@@ -295,7 +295,7 @@ int rv_pool_try_submit(struct rv_pool *pool, rv_function fn, void *arg)
     r = submit_now(pool, fn, arg);
     if (r == ATTEMPT_CLOSED)
         return refuse(pool);
-    return r == ATTEMPT_DONE ? 0 : -EAGAIN;
+    return error_bare(r == ATTEMPT_DONE ? 0 : -EAGAIN);
 }
 
 int rv_pool_drain(struct rv_context *ctx, struct rv_pool *pool)
@@ -316,16 +316,23 @@ int rv_pool_drain(struct rv_context *ctx, struct rv_pool *pool)
     pthread_mutex_unlock(&pool->lock);
     if (!wait)
         return 0;
-    wait_on_list(ctx, pool, &waiter, RV_FOREVER);
+    wait_on_list(ctx, pool, &waiter, RV_NEVER);
     leave(pool);
-    return wait_result(&waiter.wait) == WAIT_CANCEL ? rv_context_err(ctx) : 0;
+    return error_bare(wait_result(&waiter.wait) == WAIT_CANCEL ? rv_context_err(ctx) : 0);
 }
 
-void rv_pool_discard(struct rv_pool *pool, int code, const char *text)
+void rv_pool_discard(struct rv_pool *pool, int code, const char *format, ...)
 {
     struct rv_cause cause = {.code = cancel_code(code)};
+    char name[128];
+    va_list args;
 
-    string_copy(cause.text, sizeof(cause.text), text ? text : "");
+    va_start(args, format);
+    if (format)
+        text_format_shown(cause.text, sizeof(cause.text), format, args);
+    else
+        string_copy(cause.text, sizeof(cause.text), error_name(cause.code, name, sizeof(name)));
+    va_end(args);
     pthread_mutex_lock(&pool->lock);
     if (!pool->discarded)
         pool->discard = cause;
@@ -335,9 +342,13 @@ void rv_pool_discard(struct rv_pool *pool, int code, const char *text)
     pthread_mutex_unlock(&pool->lock);
 }
 
-void rv_pool_cancel(struct rv_pool *pool, int code, const char *text)
+void rv_pool_cancel(struct rv_pool *pool, int code, const char *format, ...)
 {
-    context_cancel_text(pool->ctx, cancel_code(code), text);
+    va_list args;
+
+    va_start(args, format);
+    context_cancel_format(pool->ctx, code, format, args);
+    va_end(args);
 }
 
 void rv_pool_destroy(struct rv_pool *pool)

@@ -36,7 +36,7 @@ static rv_duration with_jitter(rv_duration delay)
 }
 
 /* When the next attempt is due. */
-static rv_duration retry_time(const struct rv_pool_options *options, unsigned attempts)
+static rv_time retry_time(const struct rv_pool_options *options, unsigned attempts)
 {
     rv_duration delay = options->backoff;
 

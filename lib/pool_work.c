@@ -15,7 +15,7 @@
 static void sleep_idle(struct rv_pool *pool, struct worker *worker)
 {
     bool sleeps_on = worker->from != 0, in_time = true;
-    rv_duration deadline = sleeps_on ? rv_now() + POOL_SLEEP_ON : RV_FOREVER;
+    rv_time deadline = sleeps_on ? rv_now() + POOL_SLEEP_ON : RV_NEVER;
 
     while (worker->idle && in_time) {
         pthread_mutex_unlock(&pool->lock);
@@ -59,13 +59,13 @@ static void wait_idle(struct rv_pool *pool, struct worker *worker)
 /* Without the lock -------------------------------------------------------------------------------
  */
 
-static void report(struct rv_pool *pool, const struct taken_job *taken, enum rv_job_state state,
+static void report(struct rv_pool *pool, const struct taken_job *taken, enum rv_outcome_kind kind,
                    int code, const char *text, rv_duration duration)
 {
-    struct rv_job_end end = {
+    struct rv_outcome end = {
         .fn = taken->job.fn,
         .arg = taken->job.arg,
-        .state = state,
+        .kind = kind,
         .code = code,
         .attempts = taken->attempts,
         .text = text,
@@ -79,19 +79,19 @@ static void report(struct rv_pool *pool, const struct taken_job *taken, enum rv_
 static int make_attempt(struct rv_pool *pool, struct taken_job *taken, rv_duration *ret_duration)
 {
     struct rv_context *ctx = pool->ctx;
-    bool timed = pool->options.timeout > 0;
+    bool timed = pool->options.timeout != RV_FOREVER;
     bool measured = pool->options.ended != NULL;
-    rv_duration start = measured ? rv_now() : 0;
+    rv_time start = measured ? rv_now() : 0;
     int r;
 
     taken->attempts++;
-    r = timed ? rv_context_with_timeout(pool->ctx, pool->options.timeout, &ctx) : 0;
+    r = timed ? rv_context_with_timeout(pool->ctx, pool->options.timeout, &ctx, NULL) : 0;
     if (r < 0)
         return rv_fail(r, "cannot time the job");
     r = call_function(taken->job.fn, ctx, taken->job.arg);
     if (timed) {
         /* Whoever still holds the context sees that its run is over. */
-        rv_context_cancel(ctx, 0, NULL);
+        rv_context_cancel(cancel_of(ctx), 0, NULL);
         rv_context_unref(ctx);
     }
     *ret_duration = measured ? rv_now() - start : 0;
@@ -104,7 +104,7 @@ static void report_lost(struct rv_pool *pool, const struct taken_job *taken)
 
     if (rv_context_cause(pool->ctx, &cause) == 0)
         cause = pool->discard;
-    report(pool, taken, RV_JOB_LOST, cause.code, cause.text, 0);
+    report(pool, taken, RV_OUTCOME_LOST, cause.code, cause.text, 0);
     pthread_mutex_lock(&pool->lock);
     pool->lost++;
     pthread_mutex_unlock(&pool->lock);
@@ -125,10 +125,10 @@ static void run_job(struct rv_pool *pool, struct worker *worker, struct taken_jo
     atomic_store_explicit(&worker->busy, true, memory_order_relaxed);
     r = make_attempt(pool, taken, &duration);
     if (r >= 0) {
-        report(pool, taken, RV_JOB_FINISHED, 0, "", duration);
+        report(pool, taken, RV_OUTCOME_FINISHED, 0, "", duration);
         count_one(&worker->finished);
     } else if (r == -EBADMSG || !retry_put_aside(pool, taken)) {
-        report(pool, taken, RV_JOB_FAILED, r, rv_error_text(), duration);
+        report(pool, taken, RV_OUTCOME_FAILED, r, rv_error_text(r), duration);
         count_one(&worker->failed);
     }
     atomic_store_explicit(&worker->busy, false, memory_order_relaxed);
@@ -142,7 +142,7 @@ void pool_lose_all(struct rv_pool *pool, const struct rv_cause *cause)
     retry_hasten(pool);
     while (pool_take_any(pool, &taken)) {
         pthread_mutex_unlock(&pool->lock);
-        report(pool, &taken, RV_JOB_LOST, cause->code, cause->text, 0);
+        report(pool, &taken, RV_OUTCOME_LOST, cause->code, cause->text, 0);
         pthread_mutex_lock(&pool->lock);
         pool->lost++;
     }
@@ -153,7 +153,7 @@ void pool_lose_all(struct rv_pool *pool, const struct rv_cause *cause)
 static bool work_once(struct rv_pool *pool, struct worker *worker)
 {
     struct taken_job taken;
-    rv_duration start;
+    rv_time start;
     unsigned count = 0;
 
     if (!pool_take_work(pool, worker, &taken))

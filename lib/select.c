@@ -199,7 +199,7 @@ static void dequeue_all(struct select *select)
 
 /* Parks until the wait is claimed, claiming it for a descriptor that is ready. Returns 0 or poll()'s
  * error. */
-static int park_polling(struct select *select, rv_duration deadline)
+static int park_polling(struct select *select, rv_time deadline)
 {
     while (wait_result(&select->wait) == WAIT_PENDING) {
         int r = parker_poll(select->wait.parker, select->fds, select->fd_count, deadline);
@@ -214,7 +214,7 @@ static int park_polling(struct select *select, rv_duration deadline)
                 if (select->clauses[i].kind == RV_CLAUSE_FD && select->clauses[i].revents)
                     wait_claim(&select->wait, (int)i + 1);
             }
-        } else if (deadline != RV_FOREVER && rv_now() >= deadline) {
+        } else if (deadline != RV_NEVER && rv_now() >= deadline) {
             wait_claim(&select->wait, WAIT_TIMEOUT);
         }
     }
@@ -223,7 +223,7 @@ static int park_polling(struct select *select, rv_duration deadline)
 
 /* Waits until a clause is served. Blocked: the deadline has passed, or *ret_error says what kept it
  * from polling. */
-static enum attempt wait_all(struct select *select, rv_duration deadline, int *ret_error)
+static enum attempt wait_all(struct select *select, rv_time deadline, int *ret_error)
 {
     struct context_hook hook = {.wait = &select->wait};
     struct channel_waiter *waiter;
@@ -332,19 +332,19 @@ static int look_at_fds(struct select *select)
 int rv_select(struct rv_context *ctx, struct rv_clause *clauses, size_t count, rv_duration timeout)
 {
     struct select select = {.ctx = ctx, .clauses = clauses, .count = count};
-    rv_duration deadline = timeout > 0 ? deadline_after(timeout) : 0;
+    rv_time deadline = timeout > 0 ? deadline_after(timeout) : 0;
     enum attempt attempt;
     int error = 0;
 
     if (count > RV_SELECT_MAX)
-        return -EINVAL;
+        return error_bare(-EINVAL);
     collect(&select);
     do {
         if (rv_context_err(ctx) != 0)
-            return rv_context_err(ctx);
+            return error_bare(rv_context_err(ctx));
         error = look_at_fds(&select);
         if (error < 0)
-            return error;
+            return error_bare(error);
         attempt = try_all(&select);
         if (attempt == ATTEMPT_BLOCKED)
             attempt = timeout <= 0 ? look_at_once(&select) : queue_all(&select);
@@ -354,6 +354,6 @@ int rv_select(struct rv_context *ctx, struct rv_clause *clauses, size_t count, r
     if (attempt == ATTEMPT_DONE)
         return (int)select.chosen;
     if (attempt == ATTEMPT_CANCELLED)
-        return rv_context_err(ctx);
-    return error < 0 ? error : -EAGAIN;
+        return error_bare(rv_context_err(ctx));
+    return error_bare(error < 0 ? error : -EAGAIN);
 }

@@ -37,7 +37,7 @@ int rv_semaphore_create(uint64_t size, struct rv_semaphore **ret_semaphore)
     struct rv_semaphore *semaphore = calloc(1, sizeof(*semaphore));
 
     if (!semaphore)
-        return -ENOMEM;
+        return error_bare(-ENOMEM);
     pthread_mutex_init(&semaphore->lock, NULL);
     semaphore->size = semaphore->available = size;
     list_init(&semaphore->waiters);
@@ -86,9 +86,9 @@ int rv_semaphore_acquire(struct rv_context *ctx, struct rv_semaphore *semaphore,
     int r = rv_context_err(ctx);
 
     if (r != 0)
-        return r;
+        return error_bare(r);
     if (weight > semaphore->size)
-        return -EINVAL;
+        return error_bare(-EINVAL);
     pthread_mutex_lock(&semaphore->lock);
     if (take_now(semaphore, weight)) {
         pthread_mutex_unlock(&semaphore->lock);
@@ -100,7 +100,7 @@ int rv_semaphore_acquire(struct rv_context *ctx, struct rv_semaphore *semaphore,
     if (context_hook_add(ctx, &hook) != 0)
         wait_claim(&waiter.wait, WAIT_CANCEL);
     else
-        wait_for(&waiter.wait, RV_FOREVER);
+        wait_for(&waiter.wait, RV_NEVER);
     context_hook_remove(ctx, &hook);
     pthread_mutex_lock(&semaphore->lock);
     if (wait_result(&waiter.wait) == WAIT_CANCEL) {
@@ -109,7 +109,7 @@ int rv_semaphore_acquire(struct rv_context *ctx, struct rv_semaphore *semaphore,
         r = rv_context_err(ctx);
     }
     pthread_mutex_unlock(&semaphore->lock);
-    return r;
+    return error_bare(r);
 }
 
 int rv_semaphore_try_acquire(struct rv_semaphore *semaphore, uint64_t weight)
@@ -117,11 +117,11 @@ int rv_semaphore_try_acquire(struct rv_semaphore *semaphore, uint64_t weight)
     bool taken;
 
     if (weight > semaphore->size)
-        return -EINVAL;
+        return error_bare(-EINVAL);
     pthread_mutex_lock(&semaphore->lock);
     taken = take_now(semaphore, weight);
     pthread_mutex_unlock(&semaphore->lock);
-    return taken ? 0 : -EAGAIN;
+    return error_bare(taken ? 0 : -EAGAIN);
 }
 
 void rv_semaphore_release(struct rv_semaphore *semaphore, uint64_t weight)

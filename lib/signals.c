@@ -113,7 +113,8 @@ static void end_contexts(const struct arrival *arrival, const char *sender)
     struct rv_context *ctx;
 
     while ((ctx = next_context(arrival))) {
-        rv_context_cancel(ctx, -ECANCELED, "%s from %s", signal_name((int)arrival->signal), sender);
+        rv_context_cancel(cancel_of(ctx), -ECANCELED, "%s from %s",
+                          signal_name((int)arrival->signal), sender);
         rv_context_unref(ctx);
     }
 }
@@ -229,19 +230,19 @@ static void context_done(struct context_hook *hook)
 }
 
 int rv_context_with_signals(struct rv_context *parent, const int *signals,
-                            struct rv_context **ret_ctx)
+                            struct rv_context **ret_ctx, struct rv_cancel **ret_cancel)
 {
     struct registration *registration = calloc(1, sizeof(*registration));
     struct rv_context *ctx;
     int r;
 
     if (!registration)
-        return -ENOMEM;
+        return error_bare(-ENOMEM);
     if (runtime_is_forked()) {
         free(registration);
         return runtime_refuse_fork();
     }
-    r = rv_context_with_cancel(parent, &ctx);
+    r = rv_context_with_cancel(parent, &ctx, NULL);
     if (r < 0) {
         free(registration);
         return r;
@@ -262,10 +263,11 @@ int rv_context_with_signals(struct rv_context *parent, const int *signals,
     if (r < 0) {
         rv_context_unref(ctx);
         free(registration);
-        return r;
+        return error_bare(r);
     }
     if (context_hook_add(ctx, &registration->hook) != 0)
         context_done(&registration->hook);
+    give_cancel(ctx, ret_cancel);
     *ret_ctx = ctx;
     return 0;
 }

@@ -26,16 +26,16 @@ int rv_sleep(struct rv_context *ctx, rv_duration d)
     hook.wait = &wait;
     err = context_hook_add(ctx, &hook);
     if (err != 0)
-        return err;
+        return error_bare(err);
     wait_for(&wait, deadline_after(d));
     context_hook_remove(ctx, &hook);
-    return wait_result(&wait) == WAIT_CANCEL ? rv_context_err(ctx) : 0;
+    return error_bare(wait_result(&wait) == WAIT_CANCEL ? rv_context_err(ctx) : 0);
 }
 
 int rv_poll(struct rv_context *ctx, int fd, short events, rv_duration timeout)
 {
     struct pollfd fds[2] = {{.fd = fd, .events = events}};
-    rv_duration deadline = deadline_after(timeout);
+    rv_time deadline = deadline_after(timeout);
     struct context_hook hook = {0};
     struct wait wait;
     int r;
@@ -44,21 +44,21 @@ int rv_poll(struct rv_context *ctx, int fd, short events, rv_duration timeout)
     hook.wait = &wait;
     r = context_hook_add(ctx, &hook);
     if (r != 0)
-        return r;
+        return error_bare(r);
     /* To poll(2) it would be one that is never ready. */
     if (fd < 0) {
         context_hook_remove(ctx, &hook);
-        return -EBADF;
+        return error_bare(-EBADF);
     }
     /* An unpark that was meant for something earlier ends a poll early. */
     do {
         r = parker_poll(wait.parker, fds, 1, deadline);
     } while (r == 0 && wait_result(&wait) == WAIT_PENDING &&
-             (deadline == RV_FOREVER || rv_now() < deadline));
+             (deadline == RV_NEVER || rv_now() < deadline));
     context_hook_remove(ctx, &hook);
     if (wait_result(&wait) == WAIT_CANCEL)
-        return rv_context_err(ctx);
+        return error_bare(rv_context_err(ctx));
     if (r > 0)
-        return fds[0].revents & POLLNVAL ? -EBADF : fds[0].revents;
-    return r;
+        return error_bare(fds[0].revents & POLLNVAL ? -EBADF : fds[0].revents);
+    return error_bare(r);
 }

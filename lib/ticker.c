@@ -23,7 +23,7 @@
 struct rv_ticker {
     pthread_mutex_t lock;
     rv_duration interval;
-    rv_duration next;
+    rv_time next;
     bool stopped;
     struct list waiters;
 };
@@ -38,10 +38,10 @@ int rv_ticker_create(rv_duration interval, struct rv_ticker **ret_ticker)
     struct rv_ticker *ticker;
 
     if (interval <= 0)
-        return -EINVAL;
+        return error_bare(-EINVAL);
     ticker = calloc(1, sizeof(*ticker));
     if (!ticker)
-        return -ENOMEM;
+        return error_bare(-ENOMEM);
     pthread_mutex_init(&ticker->lock, NULL);
     list_init(&ticker->waiters);
     ticker->interval = interval;
@@ -70,9 +70,9 @@ static void wake_all(struct rv_ticker *ticker)
 }
 
 /* Under the lock. A tick that is due is taken, with all that were missed before it. */
-static bool take_tick(struct rv_ticker *ticker, rv_duration *ret_time)
+static bool take_tick(struct rv_ticker *ticker, rv_time *ret_time)
 {
-    rv_duration now = rv_now(), tick;
+    rv_time now = rv_now(), tick;
 
     if (now < ticker->next)
         return false;
@@ -83,21 +83,21 @@ static bool take_tick(struct rv_ticker *ticker, rv_duration *ret_time)
     return true;
 }
 
-int rv_ticker_wait(struct rv_context *ctx, struct rv_ticker *ticker, rv_duration *ret_time)
+int rv_ticker_wait(struct rv_context *ctx, struct rv_ticker *ticker, rv_time *ret_time)
 {
     for (;;) {
         struct ticker_waiter waiter;
         struct context_hook hook = {.wait = &waiter.wait};
-        rv_duration deadline;
+        rv_time deadline;
         int r = rv_context_err(ctx);
 
         if (r != 0)
-            return r;
+            return error_bare(r);
         pthread_mutex_lock(&ticker->lock);
         if (ticker->stopped || take_tick(ticker, ret_time)) {
             r = ticker->stopped ? -EPIPE : 0;
             pthread_mutex_unlock(&ticker->lock);
-            return r;
+            return error_bare(r);
         }
         deadline = ticker->next;
         wait_init(&waiter.wait);
@@ -117,7 +117,7 @@ int rv_ticker_wait(struct rv_context *ctx, struct rv_ticker *ticker, rv_duration
 int rv_ticker_reset(struct rv_ticker *ticker, rv_duration interval)
 {
     if (interval <= 0)
-        return -EINVAL;
+        return error_bare(-EINVAL);
     pthread_mutex_lock(&ticker->lock);
     ticker->interval = interval;
     ticker->next = deadline_after(interval);
@@ -142,7 +142,7 @@ int rv_periodic_run(struct rv_context *ctx, rv_duration interval, rv_function fn
     if (r < 0)
         return r;
     do {
-        r = rv_context_err(ctx);
+        r = error_bare(rv_context_err(ctx));
         if (r == 0)
             r = call_function(fn, ctx, arg);
         if (r >= 0)

@@ -37,8 +37,8 @@
 #define SLACK  (500 * RV_MICROSECOND)
 
 struct slot {
-    struct list timers;   /* while its bit is set */
-    rv_duration earliest; /* none is due before */
+    struct list timers; /* while its bit is set */
+    rv_time earliest;   /* none is due before */
 };
 
 /* Held for some tens of nanoseconds: who finds it taken looks again before sleeping. */
@@ -46,16 +46,16 @@ static pthread_mutex_t lock = PTHREAD_ADAPTIVE_MUTEX_INITIALIZER_NP;
 static pthread_cond_t changed; /* on the monotonic clock: made with the thread */
 static pthread_cond_t idle = PTHREAD_COND_INITIALIZER;
 static struct slot slots[LEVELS][SLOTS];
-static uint64_t in_use[LEVELS];          /* a bit for each slot */
-static uint64_t base;                    /* a tick; all before it is done */
-static rv_duration awaited = RV_FOREVER; /* until when the thread sleeps, at most */
+static uint64_t in_use[LEVELS];    /* a bit for each slot */
+static uint64_t base;              /* a tick; all before it is done */
+static rv_time awaited = RV_NEVER; /* until when the thread sleeps, at most */
 static struct list due_timers = {&due_timers, &due_timers};
 static size_t count; /* in the wheel, and due */
 static struct timer *running;
 static pthread_t thread;
 static bool started;
 
-static uint64_t tick_of(rv_duration time)
+static uint64_t tick_of(rv_time time)
 {
     return time > 0 ? (uint64_t)time >> TICK_BITS : 0;
 }
@@ -113,9 +113,9 @@ static bool first_slot(unsigned level, unsigned *ret_slot)
     return true;
 }
 
-/* No timer is due before; RV_FOREVER when there is none. The lowest level in use has it: timers of
+/* No timer is due before; RV_NEVER when there is none. The lowest level in use has it: timers of
  * higher levels are due after all of lower ones. */
-static rv_duration next_due(void)
+static rv_time next_due(void)
 {
     unsigned slot;
 
@@ -124,7 +124,7 @@ static rv_duration next_due(void)
     for (unsigned level = 0; level < LEVELS; level++)
         if (first_slot(level, &slot))
             return slots[level][slot].earliest;
-    return RV_FOREVER;
+    return RV_NEVER;
 }
 
 /* Lays out anew, further down, the timers of a slot that base has come to. */
@@ -175,12 +175,12 @@ static struct slot *advance(uint64_t end)
 }
 
 /* What is due goes from the wheel to a list of its own, from which it can be taken like from a slot. */
-static void collect_due(rv_duration now)
+static void collect_due(rv_time now)
 {
     struct slot *slot;
 
     while ((slot = advance(tick_of(now)))) {
-        rv_duration earliest = RV_FOREVER;
+        rv_time earliest = RV_NEVER;
         struct timer *timer, *next;
 
         LIST_FOREACH_SAFE (timer, next, &slot->timers, list) {
@@ -217,9 +217,9 @@ static void run_first(void)
 }
 
 /* Under the lock: runs what is due, what becomes due meanwhile included. Returns when it had. */
-static rv_duration run_all_due(rv_duration ran_at)
+static rv_time run_all_due(rv_time ran_at)
 {
-    rv_duration now = rv_now();
+    rv_time now = rv_now();
 
     collect_due(now);
     while (!list_is_empty(&due_timers)) {
@@ -239,16 +239,16 @@ static rv_duration run_all_due(rv_duration ran_at)
 
 static void *run(void *arg)
 {
-    rv_duration ran_at = 0;
+    rv_time ran_at = 0;
 
     (void)arg;
     pthread_mutex_lock(&lock);
     for (;;) {
         awaited = next_due();
-        if (awaited == RV_FOREVER) {
+        if (awaited == RV_NEVER) {
             pthread_cond_wait(&changed, &lock);
         } else {
-            rv_duration due = MAX(awaited, ran_at + SLACK);
+            rv_time due = MAX(awaited, ran_at + SLACK);
             struct timespec until = {due / RV_SECOND, due % RV_SECOND};
 
             pthread_cond_timedwait(&changed, &lock, &until);
@@ -295,7 +295,7 @@ static bool take_out(struct timer *timer)
     return true;
 }
 
-int timer_arm(struct timer *timer, rv_duration due)
+int timer_arm(struct timer *timer, rv_time due)
 {
     int r;
 

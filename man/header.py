@@ -113,6 +113,7 @@ def _declaration_end(text):
 
 def _parse(text):
     text = re.sub(r"(?s)#ifdef __cplusplus.*?#endif\n", "", text)
+    text = text.replace(" RV_ZERO_;", ";")
     introduction, groups, group = None, [], None
     for kind, token in _tokens(text):
         if kind == "comment" and ("SPDX" in token or "-----" in token):
@@ -162,6 +163,7 @@ def _declaration(text):
         return Declaration("typedef", match.group(1) or match.group(2), text)
     text = re.sub(r"(?s)\n\{.*", ";", text)
     text = re.sub(r"\s*__attribute__\(\(.*?\)\)\)", "", text)
+    text = re.sub(r"\s*RV_MUST_CHECK_", "", text).strip()
     text = re.sub(r"^inline ", "", text)
     match = re.search(r"\b(rv_\w+)\((.*)\);$", text, re.S)
     if not match:

@@ -14,13 +14,14 @@
 uint64_t reeve_contexts(const struct size *size)
 {
     struct rv_context *parent, *child;
+    struct rv_cancel *cancel_child;
     uint64_t cancelled = 0;
 
-    check(rv_context_with_cancel(rv_context_background(), &parent), "rv_context_with_cancel");
+    check(rv_context_with_cancel(rv_context_background(), &parent, NULL), "rv_context_with_cancel");
     begin();
     for (uint64_t i = 0; i < size->count; i++) {
-        check(rv_context_with_cancel(parent, &child), "rv_context_with_cancel");
-        rv_context_cancel(child, 0, NULL);
+        check(rv_context_with_cancel(parent, &child, &cancel_child), "rv_context_with_cancel");
+        rv_context_cancel(cancel_child, 0, NULL);
         cancelled += rv_context_err(child) != 0;
         rv_context_unref(child);
     }
@@ -35,19 +36,22 @@ uint64_t reeve_tree(const struct size *size)
     size_t total = size->workers + size->workers * size->count, made = 0;
     struct rv_context **contexts = calloc(total, sizeof(*contexts));
     struct rv_context *root;
+    struct rv_cancel *cancel_root;
     uint64_t cancelled = 0;
 
-    check(rv_context_with_cancel(rv_context_background(), &root), "rv_context_with_cancel");
+    check(rv_context_with_cancel(rv_context_background(), &root, &cancel_root),
+          "rv_context_with_cancel");
     for (unsigned i = 0; i < size->workers; i++) {
         struct rv_context *branch;
 
-        check(rv_context_with_cancel(root, &branch), "rv_context_with_cancel");
+        check(rv_context_with_cancel(root, &branch, NULL), "rv_context_with_cancel");
         contexts[made++] = branch;
         for (uint64_t j = 0; j < size->count; j++)
-            check(rv_context_with_cancel(branch, &contexts[made++]), "rv_context_with_cancel");
+            check(rv_context_with_cancel(branch, &contexts[made++], NULL),
+                  "rv_context_with_cancel");
     }
     begin();
-    rv_context_cancel(root, 0, NULL);
+    rv_context_cancel(cancel_root, 0, NULL);
     end();
     for (size_t i = 0; i < total; i++) {
         cancelled += rv_context_err(contexts[i]) != 0;
@@ -60,6 +64,7 @@ uint64_t reeve_tree(const struct size *size)
 
 struct crowd {
     struct rv_context *ctx;
+    struct rv_cancel *cancel;
     _Atomic unsigned waiting, woken;
     unsigned size;
     pthread_mutex_t lock;
@@ -89,14 +94,15 @@ uint64_t reeve_waiters(const struct size *size)
 
     pthread_attr_init(&small);
     pthread_attr_setstacksize(&small, (size_t)64 * 1024);
-    check(rv_context_with_cancel(rv_context_background(), &crowd.ctx), "rv_context_with_cancel");
+    check(rv_context_with_cancel(rv_context_background(), &crowd.ctx, &crowd.cancel),
+          "rv_context_with_cancel");
     for (unsigned i = 0; i < size->workers; i++)
         check(-pthread_create(&threads[i], &small, wait_in_crowd, &crowd), "pthread_create");
     while (atomic_load(&crowd.waiting) < size->workers)
         usleep(1000);
     usleep(50000); /* the last ones are on their way to sleep */
     begin();
-    rv_context_cancel(crowd.ctx, 0, NULL);
+    rv_context_cancel(crowd.cancel, 0, NULL);
     pthread_mutex_lock(&crowd.lock);
     while (atomic_load(&crowd.woken) < size->workers)
         pthread_cond_wait(&crowd.all, &crowd.lock);
@@ -112,9 +118,10 @@ uint64_t reeve_waiters(const struct size *size)
 uint64_t reeve_check(const struct size *size)
 {
     struct rv_context *ctx;
+    struct rv_cancel *cancel;
     uint64_t live = 0;
 
-    check(rv_context_with_cancel(rv_context_background(), &ctx), "rv_context_with_cancel");
+    check(rv_context_with_cancel(rv_context_background(), &ctx, &cancel), "rv_context_with_cancel");
     begin();
     for (uint64_t i = 0; i < size->count; i++)
         live += rv_context_err(ctx) == 0;
@@ -141,7 +148,7 @@ uint64_t reeve_once(const struct size *size)
     for (uint64_t i = 0; i < size->count; i++)
         done += rv_once_do(ctx, &once, nothing, NULL) == 0;
     end();
-    rv_once_finish(&once);
+    rv_once_destroy(&once);
     return done;
 }
 
@@ -190,8 +197,8 @@ uint64_t reeve_periodic(const struct size *size)
 
         beats[i].due = (int64_t)now_ns() + spec.delay;
         check(
-            rv_periodic_start(rv_context_background(), &spec, beat, &beats[i], &beats[i].periodic),
-            "rv_periodic_start");
+            rv_periodic_create(rv_context_background(), &spec, beat, &beats[i], &beats[i].periodic),
+            "rv_periodic_create");
     }
     usleep(1500000);
     memory = resident_bytes() - memory;
@@ -206,7 +213,7 @@ uint64_t reeve_periodic(const struct size *size)
     report("p99", (double)histogram_percentile(&lateness, 0.99) / 1e9);
     report("beats", (double)lateness.count);
     for (uint64_t i = 0; i < size->count; i++)
-        rv_periodic_stop(beats[i].periodic);
+        rv_periodic_destroy(beats[i].periodic);
     free(beats);
     return size->count;
 }

@@ -4,6 +4,7 @@
 #include <dirent.h>
 #include <pthread.h>
 #include <reeve/channel.h>
+#include <reeve/host.h>
 #include <reeve/pool.h>
 #include <reeve/runtime.h>
 #include <reeve/ticker.h>
@@ -92,7 +93,7 @@ uint64_t reeve_idle(const struct size *size)
 {
     struct rv_periodic_spec hourly = {
         .size = sizeof(hourly), .interval = RV_HOUR, .delay = RV_HOUR};
-    struct rv_pool_options options = {.size = sizeof(options), .workers = 4};
+    struct rv_pool_options options = {.size = sizeof(options), .workers = 4, .timeout = RV_FOREVER};
     struct rv_context *ctx = rv_context_background();
     struct rv_periodic *periodic;
     struct rv_runtime_stats stats;
@@ -104,7 +105,7 @@ uint64_t reeve_idle(const struct size *size)
 
     check(rv_pool_create(ctx, &options, &pool), "rv_pool_create");
     check(rv_channel_create(8, 0, &channel), "rv_channel_create");
-    check(rv_periodic_start(ctx, &hourly, nothing, NULL, &periodic), "rv_periodic_start");
+    check(rv_periodic_create(ctx, &hourly, nothing, NULL, &periodic), "rv_periodic_create");
     check(-pthread_create(&receiver, NULL, receive, channel), "pthread_create");
     allocated = allocations_of(pool, size->count);
     usleep(100000);
@@ -118,12 +119,12 @@ uint64_t reeve_idle(const struct size *size)
     report("allocations", (double)allocated);
     rv_channel_close(channel);
     pthread_join(receiver, NULL);
-    rv_periodic_stop(periodic);
+    rv_periodic_destroy(periodic);
     rv_pool_destroy(pool);
     rv_runtime_stats(&stats);
     report("busy_after_drain", stats.threads - stats.idle);
     woken += stats.threads - stats.idle;
-    rv_runtime_trim();
+    rv_host_trim();
     rv_runtime_stats(&stats);
     report("left_after_trim", stats.threads);
     rv_channel_unref(channel);

@@ -37,8 +37,10 @@ static int busy(struct rv_context *ctx, void *arg)
 
 static struct rv_pool *make_pool(const struct size *size)
 {
-    struct rv_pool_options options = {
-        .size = sizeof(options), .workers = size->workers, .queue = (unsigned)size->capacity};
+    struct rv_pool_options options = {.size = sizeof(options),
+                                      .workers = size->workers,
+                                      .queue = (unsigned)size->capacity,
+                                      .timeout = RV_FOREVER};
     struct rv_pool *pool;
 
     check(rv_pool_create(rv_context_background(), &options, &pool), "rv_pool_create");
@@ -118,6 +120,7 @@ uint64_t reeve_group(const struct size *size)
     for (uint64_t i = 0; i < size->count; i++)
         check(rv_group_go(group, empty, NULL), "rv_group_go");
     check(rv_group_wait(group), "rv_group_wait");
+    rv_group_destroy(group);
     end();
     return atomic_load(&done);
 }

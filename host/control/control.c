@@ -94,7 +94,7 @@ static void load(struct control *control, const struct wire_message *message)
     if (r < 0) {
         /* For want of a thread, say: nothing is known to be wrong with the module. */
         sandbox_explain_want(rv_fail(r, "its host has no thread for it"));
-        fail(message->module, "load", r, WIRE_FAILED_PROCESS, rv_error_text());
+        fail(message->module, "load", r, WIRE_FAILED_PROCESS, rv_error_text(r));
     }
 }
 
@@ -286,7 +286,7 @@ static void end_orphaned(struct control *control)
     alarm_set(&grace_over, duration_add(rv_now(), control->grace));
     for (uint32_t i = 0; i < SCOREBOARD_MODULES; i++)
         if (control->modules[i]) {
-            rv_context_cancel(control->modules[i]->root, -ECANCELED, "%s", op.cause);
+            rv_context_cancel(control->modules[i]->cancel_root, -ECANCELED, "%s", op.cause);
             module_operate(control->modules[i], &op);
         }
 }
@@ -298,7 +298,8 @@ static void end_modules(struct control *control)
     for (uint32_t i = 0; i < SCOREBOARD_MODULES; i++)
         if (control->modules[i] && module_operate(control->modules[i], &op) < 0)
             _exit(1);
-    rv_group_wait(control->owner.group);
+    (void)!rv_group_wait(control->owner.group);
+    rv_group_destroy(control->owner.group);
     for (uint32_t i = 0; i < SCOREBOARD_MODULES; i++)
         module_destroy(control->modules[i]);
     rv_context_unref(control->owner.ctx);
@@ -338,7 +339,7 @@ int control_serve(void)
         return r == -EPROTO ? EXIT_WIRE : EXIT_REFUSED;
     module_set_grace(control.grace);
     (void)rv_runtime_configure(&runtime);
-    if (rv_context_with_cancel(rv_context_background(), &control.owner.ctx) < 0 ||
+    if (rv_context_with_cancel(rv_context_background(), &control.owner.ctx, NULL) < 0 ||
         rv_group_create(rv_context_background(), &control.owner.group) < 0) {
         fputs("reeve-host: out of memory\n", stderr);
         return 1;

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <reeve/host.h>
 #include <reeve/runtime.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -183,7 +184,7 @@ int crash_install(void (*report)(const struct scoreboard_stack *crash))
     for (size_t i = 0; i < ARRAY_SIZE(crash_signals); i++)
         if (sigaction(crash_signals[i], &action, NULL) < 0)
             return -errno;
-    rv_runtime_set_thread_start(prepare_thread);
+    rv_host_set_thread_start(prepare_thread);
     prepare(0);
     return hang_install();
 }

@@ -12,7 +12,8 @@
 
 int drain_prepare(struct host_module *module)
 {
-    return rv_context_with_cancel(rv_context_background(), &module->drain.limit);
+    return rv_context_with_cancel(rv_context_background(), &module->drain.limit,
+                                  &module->drain.cancel_limit);
 }
 
 void drain_finish(struct host_module *module)
@@ -30,7 +31,7 @@ static void look_at_moves(struct alarm *alarm)
     if (rv_now() < MIN(drain->end, stalls))
         alarm_set(alarm, MIN(drain->end, stalls));
     else
-        rv_context_cancel(drain->limit, -ETIMEDOUT, NULL);
+        rv_context_cancel(drain->cancel_limit, -ETIMEDOUT, NULL);
 }
 
 bool drain_wait_for_all(struct rv_context *ctx, struct host_module *module)

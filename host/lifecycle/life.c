@@ -7,6 +7,7 @@
 #include "host/report/event.h"
 
 #include <errno.h>
+#include <reeve/host.h>
 #include <reeve/runtime.h>
 #include <stdlib.h>
 #include <string.h>
@@ -37,7 +38,7 @@ void life_set_state(struct host_module *module, uint32_t state)
 
 const char *life_error_text(int r)
 {
-    return rv_error_text()[0] ? rv_error_text() : strerror(-r);
+    return rv_error_text(r)[0] ? rv_error_text(r) : strerror(-r);
 }
 
 static void tell_failed(struct host_module *module, const char *stage, int code, uint32_t flags,
@@ -161,15 +162,16 @@ bool life_make_ready(struct host_module *module)
 
 int life_begin_operation(struct host_module *module, bool replaceable, struct rv_context **ret_ctx)
 {
-    int r = rv_context_with_cancel(module->root, ret_ctx);
+    struct rv_cancel *cancel;
+    int r = rv_context_with_cancel(module->root, ret_ctx, &cancel);
 
     if (r < 0)
         return r;
     pthread_mutex_lock(&module->lock);
-    module->operation.ctx = *ret_ctx;
+    module->operation.cancel = cancel;
     module->operation.replaceable = replaceable;
     if (module->stop_asked || (replaceable && module->reload_queued))
-        rv_context_cancel(*ret_ctx, -ECANCELED, "the module stops");
+        rv_context_cancel(cancel, -ECANCELED, "the module stops");
     pthread_mutex_unlock(&module->lock);
     return 0;
 }
@@ -177,7 +179,7 @@ int life_begin_operation(struct host_module *module, bool replaceable, struct rv
 void life_end_operation(struct host_module *module)
 {
     pthread_mutex_lock(&module->lock);
-    module->operation.ctx = NULL;
+    module->operation.cancel = NULL;
     pthread_mutex_unlock(&module->lock);
 }
 
@@ -239,10 +241,10 @@ static int init_and_run(struct host_module *module, const char **ret_stage)
     if (r < 0) {
         char text[RV_ERROR_TEXT_SIZE];
 
-        string_copy(text, sizeof(text), rv_error_text());
+        string_copy(text, sizeof(text), rv_error_text(r));
         module_open_gate(module);
         call_fini(module);
-        rv_fail_text(0, "%s", text);
+        rv_fail_text(r, "%s", text);
     }
     return r;
 }
@@ -351,7 +353,7 @@ void life_do(struct host_module *module, struct module_op *op)
 
 void life_install_hooks(void)
 {
-    rv_runtime_set_progress(call_progress);
-    rv_runtime_set_submit(submit_own);
-    rv_runtime_set_fail_option(life_fail_option);
+    rv_host_set_progress(call_progress);
+    rv_host_set_submit(submit_own);
+    rv_host_set_fail_option(life_fail_option);
 }

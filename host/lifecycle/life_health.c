@@ -79,8 +79,9 @@ static int ask(struct host_module *module, struct rv_context *ctx)
 static int call_limited(struct host_module *module)
 {
     char text[RV_ERROR_TEXT_SIZE] = "", limit[DURATION_TEXT_SIZE];
+    struct rv_cancel *cancel;
     struct rv_context *timed;
-    int r = rv_context_with_timeout(module->tasks, HEALTH_INTERVAL, &timed);
+    int r = rv_context_with_timeout(module->tasks, HEALTH_INTERVAL, &timed, &cancel);
 
     if (r < 0) {
         note_end(module, r, "there is no memory to ask health()");
@@ -90,13 +91,13 @@ static int call_limited(struct host_module *module)
     if (r < 0)
         string_copy(text, sizeof(text), life_error_text(r));
     /* "Connection timed out" would send people looking for a connection. */
-    if (r == -ETIMEDOUT && rv_context_err(timed) == -ETIMEDOUT && rv_error_text()[0] == '\0')
+    if (r == -ETIMEDOUT && rv_context_err(timed) == -ETIMEDOUT && rv_error_text(r)[0] == '\0')
         snprintf(text, sizeof(text), "health() was not done within %s",
                  duration_format(HEALTH_INTERVAL, limit, sizeof(limit)));
     note_end(module, MIN(r, 0), rv_context_err(module->tasks) == 0 ? text : NULL);
     if (health_told && rv_context_err(module->tasks) == 0)
         health_told(MIN(r, 0), text);
-    rv_context_cancel(timed, 0, "health() has returned");
+    rv_context_cancel(cancel, 0, "health() has returned");
     rv_context_unref(timed);
     return r;
 }
@@ -106,7 +107,8 @@ static int call_limited(struct host_module *module)
 static int ask_always(struct rv_context *ctx _unused_, void *arg)
 {
     struct host_module *module = arg;
-    rv_duration next = rv_now(), soon = FIRST_PAUSE, now;
+    rv_time next = rv_now(), now;
+    rv_duration soon = FIRST_PAUSE;
 
     if (module_wait_for_gate(module) < 0)
         return 0;
@@ -140,7 +142,9 @@ int life_start_health(struct host_module *module)
 
 void life_stop_health(struct host_module *module)
 {
-    if (module->health)
-        rv_group_wait(module->health);
+    if (module->health) {
+        (void)!rv_group_wait(module->health);
+        rv_group_destroy(module->health);
+    }
     module->health = NULL;
 }

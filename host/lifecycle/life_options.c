@@ -101,7 +101,7 @@ static int ask(struct host_module *module, struct checking *checking, const void
     /* Its error is not about its options then. */
     if (stopped < 0)
         return stopped;
-    if (r < 0 && checking->errors == 0 && rv_error_text()[0] == '\0')
+    if (r < 0 && checking->errors == 0 && rv_error_text(r)[0] == '\0')
         rv_fail(r, "its check() failed, and does not say why");
     if (r < 0 && checking->errors == 0)
         tell(checking, "", life_error_text(r));

@@ -54,9 +54,9 @@ static void destroy_runners(struct host_module *module)
 static void cancel_runners(struct host_module *module, const char *cause)
 {
     if (module->tasks)
-        rv_context_cancel(module->tasks, -ECANCELED, "%s", cause);
+        rv_context_cancel(module->cancel_tasks, -ECANCELED, "%s", cause);
     if (module->work)
-        rv_context_cancel(module->work, -ECANCELED, "%s", cause);
+        rv_context_cancel(module->cancel_work, -ECANCELED, "%s", cause);
 }
 
 /* With room for what the task will hand on. */
@@ -69,19 +69,19 @@ static int create_task(struct host_module *module, size_t i)
     if (r == 0)
         r = task_create(module, &module->code.tasks[i], &module->bound.work.tasks[i],
                         &module->last_runs, &module->task_runners[i]);
-    return r < 0 && rv_error_text()[0] == '\0' ? rv_fail(r, "task %s", name) : r;
+    return r < 0 && rv_error_text(r)[0] == '\0' ? rv_fail(r, "task %s", name) : r;
 }
 
-/* The text of the error stays. */
-static void undo_runners(struct host_module *module)
+/* The text of the error, r, stays. */
+static void undo_runners(struct host_module *module, int r)
 {
     char text[RV_ERROR_TEXT_SIZE];
 
-    string_copy(text, sizeof(text), rv_error_text());
+    string_copy(text, sizeof(text), rv_error_text(r));
     cancel_runners(module, "it could not be started");
     life_stop_health(module);
     destroy_runners(module);
-    rv_fail_text(0, "%s", text);
+    rv_fail_text(r, "%s", text);
 }
 
 /* Pools before tasks, whose runs may submit to them. */
@@ -92,9 +92,9 @@ int life_create_runners(struct host_module *module)
 
     /* init may have left one. */
     rv_error_clear();
-    r = rv_context_with_cancel(module->root, &module->tasks);
+    r = rv_context_with_cancel(module->root, &module->tasks, &module->cancel_tasks);
     if (r == 0)
-        r = rv_context_with_cancel(module->root, &module->work);
+        r = rv_context_with_cancel(module->root, &module->work, &module->cancel_work);
     if (r == 0)
         r = drain_prepare(module);
     module->task_runners = calloc(code->task_count + 1, sizeof(struct task_runner *));
@@ -113,7 +113,7 @@ int life_create_runners(struct host_module *module)
     if (r == 0)
         r = life_start_health(module);
     if (r < 0)
-        undo_runners(module);
+        undo_runners(module, r);
     return r;
 }
 
@@ -123,7 +123,7 @@ void life_begin_drain(struct host_module *module, const struct module_op *op)
         .type = WIRE_PROGRESS, .module = module->slot, .text = "waiting for work under way"};
 
     /* Tasks first: to one that waits for room in a pool this is a cancel, and no failure. */
-    rv_context_cancel(module->tasks, -ECANCELED, "%s", op->cause);
+    rv_context_cancel(module->cancel_tasks, -ECANCELED, "%s", op->cause);
     life_refuse_requests(module);
     for (size_t i = 0; i < module->code.pool_count; i++)
         jobs_refuse(module->pool_runners[i], op->drain_queue, op->cause);
@@ -139,7 +139,7 @@ void life_end_runners(struct host_module *module, const struct module_op *op)
                                     .module = module->slot,
                                     .text = "waiting for what was cancelled to return"};
 
-    rv_context_cancel(module->work, -ECANCELED, "%s", op->cause);
+    rv_context_cancel(module->cancel_work, -ECANCELED, "%s", op->cause);
     event_send(&progress);
     life_stop_health(module);
     destroy_runners(module);

@@ -56,11 +56,16 @@ static int check_note(int fd, const char *path)
     if (abi == 0)
         return rv_fail_text(-ENOEXEC, "%s is not a module of reeve: it has no RV_MODULE note",
                             path);
-    if (abi != RV_MODULE_ABI)
+    if (abi < RV_MODULE_ABI)
         return rv_fail_text(
             -EPROTO,
-            "%s is built for module ABI version %u, this reeve-host has version %d: "
-            "build it anew",
+            "%s is built for module ABI %u, and this reeve-host has module ABI %d: build it anew; "
+            "%s says what to change before",
+            path, (unsigned)abi, RV_MODULE_ABI, REEVE_ABI_PAGE);
+    if (abi > RV_MODULE_ABI)
+        return rv_fail_text(
+            -EPROTO,
+            "%s is built for module ABI %u, and this reeve-host has module ABI %d: update reeve",
             path, (unsigned)abi, RV_MODULE_ABI);
     return 0;
 }
@@ -94,9 +99,10 @@ static int copy_table(const struct rv_table *table, size_t our_size, const char 
 
 static bool is_option_good(const struct loaded_module *loaded, const struct rv_option *option)
 {
-    size_t room = loaded->module.state_size, size = option_size(option->type);
+    size_t room = loaded->module.state_size;
 
-    return option->name && size > 0 && option->offset <= room && room - option->offset >= size;
+    return option->name && option_is_typed(option) && option->offset <= room &&
+           room - option->offset >= option->size;
 }
 
 /* Names both: where the module has it, and what it is of reeve's own. */
@@ -143,8 +149,8 @@ static int check_options(const struct loaded_module *loaded, const char *path)
 
     for (size_t i = 0; i < loaded->option_count; i++)
         if (!is_option_good(loaded, &loaded->options[i]))
-            return rv_fail_text(-EINVAL, "%s: option %zu has no name, type or place in the state",
-                                path, i);
+            return rv_fail_text(
+                -EINVAL, "%s: option %zu has no name, type, size or place in the state", path, i);
     r = option_table_create(loaded->options, loaded->option_count, &table);
     for (size_t i = 0; i < table.count && r == 0; i++)
         r = check_key(&table, i, path);

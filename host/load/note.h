@@ -11,7 +11,7 @@
  * another negative errno. */
 int64_t note_read_abi(int fd);
 
-/* The name of the libreeve that the file is linked against ("libreeve.so.0"); "" when none is. */
+/* The name of the libreeve that the file is linked against ("libreeve.so.1"); "" when none is. */
 void note_read_runtime(int fd, char *ret_name, size_t size);
 
 #endif

@@ -16,13 +16,13 @@ struct option_table {
     size_t count;
 };
 
-/* How many bytes of the state an option of the type takes; 0: there is no such type. */
-size_t option_size(enum rv_option_type type);
+/* Whether there is such a type, and a member of that size can have it. */
+bool option_is_typed(const struct rv_option *option);
 
 /* The key of an option's name: "a_b" is "a-b". */
 void option_key(const char *name, char *key, size_t size);
 
-/* Of options that have a name and a type. Returns 0 or -ENOMEM. To be given to option_table_free(), in either case. */
+/* Of options that have a name and are typed. Returns 0 or -ENOMEM. To be given to option_table_free(), in either case. */
 int option_table_create(const struct rv_option *options, size_t count,
                         struct option_table *ret_table);
 void option_table_free(struct option_table *table);

@@ -113,6 +113,7 @@ static void own(struct binder *binder, const struct setting *setting)
             own_string(binder, *string);
         break;
     case SETTING_LIST:
+    case SETTING_PATHS:
         own_list(binder, member);
         break;
     default:
@@ -308,7 +309,7 @@ void options_copy(const struct loaded_module *loaded, const struct bound_options
         const struct rv_option *option = &loaded->options[i];
 
         memcpy((char *)state + option->offset, (const char *)from->state + option->offset,
-               option_size(option->type));
+               option->size);
     }
 }
 

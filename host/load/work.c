@@ -10,6 +10,7 @@
 #include "base/duration.h"
 #include "base/nearest.h"
 #include "base/text.h"
+#include "host/load/policy.h"
 #include "host/schedule/schedule.h"
 
 /* A task or a pool. */
@@ -91,11 +92,15 @@ static int take_task(const struct part *part, const struct rv_task *task, work_e
                      void *arg)
 {
     const struct given given[] = {
-        {"every", task->every},     {"at", task->at},
-        {"jitter", task->jitter},   {"catch-up", task->catch_up},
-        {"timeout", task->timeout}, {"grace", task->grace},
-        {"overlap", task->overlap}, {"on-error", task->on_error},
-        {"on-stop", task->on_stop},
+        {"every", task->every},
+        {"at", task->at},
+        {"jitter", task->jitter},
+        {"catch-up", policy_catch_up(task->catch_up)},
+        {"timeout", task->timeout},
+        {"grace", task->grace},
+        {"overlap", policy_overlap(task->overlap)},
+        {"on-error", policy_on_error(task->on_error)},
+        {"on-stop", policy_on_stop(task->on_stop)},
     };
 
     return take_given(part, given, ARRAY_SIZE(given), fn, arg);

@@ -55,9 +55,9 @@ static void context_done(struct alarm *alarm)
 }
 
 /* When the call hangs: past its deadline and grace; 0: it has no deadline. */
-static rv_duration busy_until(const struct call *call)
+static rv_time busy_until(const struct call *call)
 {
-    rv_duration deadline, until;
+    rv_time deadline, until;
 
     if (!rv_context_deadline(call->ctx, &deadline) ||
         __builtin_add_overflow(deadline, call->grace, &until))
@@ -67,11 +67,11 @@ static rv_duration busy_until(const struct call *call)
 
 /* The supervisor looks at a time that it knows of, and finds the next by itself: it need be told only
  * of one that comes before all that it knows. */
-static void announce(const struct call *call, rv_duration until)
+static void announce(const struct call *call, rv_time until)
 {
-    static _Atomic rv_duration told;
+    static _Atomic rv_time told;
     struct wire_message message = {.type = WIRE_BUSY, .module = call->slot, .deadline = until};
-    rv_duration known = atomic_load(&told);
+    rv_time known = atomic_load(&told);
 
     while (known < rv_now() || until < known)
         if (atomic_compare_exchange_weak(&told, &known, until)) {
@@ -82,7 +82,7 @@ static void announce(const struct call *call, rv_duration until)
 
 void call_begin(struct call *call)
 {
-    rv_duration until = busy_until(call);
+    rv_time until = busy_until(call);
 
     call->tid = gettid();
     atomic_init(&call->returned, false);

@@ -15,8 +15,8 @@
 struct node {
     unsigned depth;
     int err;
-    rv_duration created;
-    rv_duration deadline;
+    rv_time created;
+    rv_time deadline;
     uint64_t run;
     char name[SCOREBOARD_NAME_SIZE];
 };
@@ -60,7 +60,7 @@ void context_tree_send(const struct host_module *module, uint64_t request)
     struct wire_message result = {
         .type = WIRE_RESULT, .module = module->slot, .request = request, .text = ""};
     struct picture *picture = malloc(sizeof(*picture));
-    rv_duration now = rv_now();
+    rv_time now = rv_now();
 
     if (!picture) {
         result.code = -ENOMEM;

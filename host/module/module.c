@@ -77,8 +77,8 @@ void module_expect_stop(struct host_module *module, const char *cause)
     pthread_mutex_lock(&module->lock);
     module->ready = false;
     module->stop_asked = true;
-    if (module->operation.ctx)
-        rv_context_cancel(module->operation.ctx, -ECANCELED, "%s", cause);
+    if (module->operation.cancel)
+        rv_context_cancel(module->operation.cancel, -ECANCELED, "%s", cause);
     pthread_mutex_unlock(&module->lock);
 }
 
@@ -177,7 +177,7 @@ void module_end_activity(struct host_module *module)
 
 void module_note_progress(struct host_module *module)
 {
-    rv_duration now = rv_now();
+    rv_time now = rv_now();
 
     atomic_store(&module->moved_at, now);
     /* For systemd, which waits for a stop as long as it moves. */
@@ -195,11 +195,11 @@ static int make_root(struct rv_context *host, struct host_module *module)
 {
     struct rv_labels labels = {.module = module->name};
     struct rv_context *labelled;
-    int r = rv_context_with_labels(host, &labels, &labelled);
+    int r = rv_context_with_labels(host, &labels, &labelled, NULL);
 
     if (r < 0)
         return r;
-    r = rv_context_with_value(labelled, &key, module, &module->root);
+    r = rv_context_with_value(labelled, &key, module, &module->root, &module->cancel_root);
     rv_context_unref(labelled);
     return r;
 }

@@ -52,8 +52,10 @@ struct module_op {
 /* See drain.h. */
 struct drain {
     struct rv_context *limit; /* done at its end */
+    struct rv_cancel *cancel_limit;
     struct alarm alarm;
-    rv_duration end, stall;
+    rv_time end;
+    rv_duration stall;
 };
 
 struct host_module {
@@ -69,6 +71,7 @@ struct host_module {
     struct rv_context *root;  /* labelled with the module's name */
     struct rv_context *tasks; /* of runs; NULL unless started */
     struct rv_context *work;  /* of jobs, and of runs that may finish */
+    struct rv_cancel *cancel_root, *cancel_tasks, *cancel_work;
     /* That init() and the last reload() got: kept, as the module may have kept them, until fini(). */
     struct rv_context *init, *reload;
     struct rv_channel *ops;
@@ -85,7 +88,7 @@ struct host_module {
     struct scoreboard_module *record;
 
     struct drain drain;
-    _Atomic rv_duration moved_at; /* when something of its work last did */
+    _Atomic rv_time moved_at; /* when something of its work last did */
 
     pthread_mutex_t record_lock; /* protects record, which the health check writes too */
 
@@ -101,8 +104,8 @@ struct host_module {
     unsigned ops_waiting;            /* of the other kinds */
     struct module_op *reload_queued; /* behind the operation under way; NULL: none */
     struct {
-        struct rv_context *ctx; /* of the operation under way: cancelled by a STOP */
-        bool replaceable;       /* and by a RELOAD */
+        struct rv_cancel *cancel; /* of the operation under way: cancelled by a STOP */
+        bool replaceable;         /* and by a RELOAD */
         char waits
             [MODULE_WAITS_SIZE]; /* for what it waits that a RELOAD cannot end; "": for nothing */
     } operation;

@@ -11,8 +11,8 @@
  * both wait for what ret_text says. */
 static void overtake_reload(struct host_module *module, char *ret_text, size_t size)
 {
-    if (module->operation.ctx && module->operation.replaceable)
-        rv_context_cancel(module->operation.ctx, -ECANCELED, "newer options have come");
+    if (module->operation.cancel && module->operation.replaceable)
+        rv_context_cancel(module->operation.cancel, -ECANCELED, "newer options have come");
     string_copy(ret_text, size, module->operation.waits);
 }
 

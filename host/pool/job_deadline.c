@@ -59,11 +59,11 @@ int job_set_deadline(struct host_job *job, rv_duration timeout)
     int r;
 
     if (timeout <= 0 || __builtin_add_overflow(job->submitted_at, timeout, &job->deadline)) {
-        job->deadline = RV_FOREVER;
+        job->deadline = RV_NEVER;
         return 0;
     }
     job->timeout = timeout;
-    r = rv_context_with_deadline(job->runner->module->work, job->deadline, &job->timed);
+    r = rv_context_with_deadline(job->runner->module->work, job->deadline, &job->timed, NULL);
     if (r < 0)
         return r;
     job->alarm.fn = time_over;
@@ -113,7 +113,7 @@ int job_conclude(struct host_job *job, int r)
     job->running = false;
     last = r < 0 && job->job.attempt < job->job.attempts && !has_time(job);
     if (last)
-        reach_end(job, r, rv_error_text());
+        reach_end(job, r, rv_error_text(r));
     pthread_mutex_unlock(&runner->lock);
     return last ? 0 : r;
 }

@@ -21,7 +21,7 @@ struct host_job *job_create(struct pool_runner *runner, bool own, const void *da
     if (!job)
         return NULL;
     *job = (struct host_job){
-        .runner = runner, .submitted_at = rv_now(), .deadline = RV_FOREVER, .refs = 2};
+        .runner = runner, .submitted_at = rv_now(), .deadline = RV_NEVER, .refs = 2};
     pthread_mutex_init(&job->told, NULL);
     if (size > 0)
         memcpy(job->data, data, size);
@@ -81,23 +81,23 @@ static void leave_mark(struct pool_runner *runner, const struct host_job *job)
     if (job->generation == runner->generation)
         return;
     if (--runner->marked == 0)
-        (void)rv_channel_try_send(runner->idle, "");
+        (void)!rv_channel_try_send(runner->idle, "");
 }
 
-static void note_end(struct pool_runner *runner, struct host_job *job, const struct rv_job_end *end)
+static void note_end(struct pool_runner *runner, struct host_job *job, const struct rv_outcome *end)
 {
     struct scoreboard_pool *record;
 
     pthread_mutex_lock(&runner->lock);
     job_count(runner, job);
     leave_mark(runner, job);
-    runner->counts.finished += end->state == RV_JOB_FINISHED;
-    runner->counts.failed += end->state == RV_JOB_FAILED;
-    runner->counts.lost += end->state == RV_JOB_LOST;
+    runner->counts.finished += end->kind == RV_OUTCOME_FINISHED;
+    runner->counts.failed += end->kind == RV_OUTCOME_FAILED;
+    runner->counts.lost += end->kind == RV_OUTCOME_LOST;
     record = jobs_begin_change(runner);
-    if (job->begun_at > 0 && end->state != RV_JOB_LOST)
+    if (job->begun_at > 0 && end->kind != RV_OUTCOME_LOST)
         histogram_observe(&record->job_duration, end->duration);
-    if (end->state == RV_JOB_FINISHED) {
+    if (end->kind == RV_OUTCOME_FINISHED) {
         record->succeeded_at = rv_now();
     } else if (end->code != -EBADMSG) {
         /* Of data that can never be right the submitter is told; the module is not at fault. */
@@ -135,7 +135,7 @@ void job_answer(struct pool_runner *runner, uint64_t request, uint64_t id, int c
 /* Where there is only one attempt, as for data that can never be right, it needs no number. */
 static void log_failure(struct rv_context *ctx, const struct rv_job *job, int r)
 {
-    const char *text = rv_error_text()[0] ? rv_error_text() : strerror(-r);
+    const char *text = rv_error_text(r)[0] ? rv_error_text(r) : strerror(-r);
 
     if (r == -EBADMSG)
         host_log(ctx, RV_LOG_WARNING, "refused: %s", text);
@@ -173,11 +173,12 @@ int job_run(struct rv_context *ctx, void *arg)
         .arg = runner,
     };
     char limit[DURATION_TEXT_SIZE];
-    rv_duration begun = rv_now();
+    rv_time begun = rv_now();
+    struct rv_cancel *cancel;
     int r;
 
     job_await_told(job);
-    r = rv_context_with_labels(ctx, &labels, &labelled);
+    r = rv_context_with_labels(ctx, &labels, &labelled, NULL);
     if (!job_may_begin(job)) {
         host_log(r == 0 ? labelled : ctx, RV_LOG_WARNING, "does not run: %s",
                  job->end.text ? job->end.text : "its time is over");
@@ -186,7 +187,7 @@ int job_run(struct rv_context *ctx, void *arg)
         return 0;
     }
     if (r == 0) {
-        r = rv_context_with_deadline(labelled, job->deadline, &timed);
+        r = rv_context_with_deadline(labelled, job->deadline, &timed, &cancel);
         rv_context_unref(labelled);
     }
     if (r < 0)
@@ -198,28 +199,28 @@ int job_run(struct rv_context *ctx, void *arg)
     call_begin(&call);
     r = runner->definition->run(timed, &job->job, runner->module->bound.state);
     call_end(&call);
-    if (r == -ETIMEDOUT && rv_context_err(timed) == -ETIMEDOUT && rv_error_text()[0] == '\0')
+    if (r == -ETIMEDOUT && rv_context_err(timed) == -ETIMEDOUT && rv_error_text(r)[0] == '\0')
         rv_fail_text(r, "not done within %s",
                      duration_format(job->job.deadline - begun, limit, sizeof(limit)));
     if (r < 0)
         log_failure(timed, &job->job, r);
-    rv_context_cancel(timed, 0, "the job has returned");
+    rv_context_cancel(cancel, 0, "the job has returned");
     rv_context_unref(timed);
     return job_conclude(job, r);
 }
 
-void job_ended(const struct rv_job_end *end, void *arg)
+void job_ended(const struct rv_outcome *end, void *arg)
 {
     struct pool_runner *runner = arg;
     struct host_job *job = end->arg;
-    struct rv_job_end mine = *end;
+    struct rv_outcome mine = *end;
     bool timed_out;
 
     job_await_told(job);
     pthread_mutex_lock(&runner->lock);
     timed_out = job->end.reached;
     if (timed_out) {
-        mine.state = RV_JOB_FAILED;
+        mine.kind = RV_OUTCOME_FAILED;
         mine.code = job->end.code;
         mine.text = job->end.text ? job->end.text : "";
     }
@@ -227,12 +228,12 @@ void job_ended(const struct rv_job_end *end, void *arg)
     pthread_mutex_unlock(&runner->lock);
     if (mine.text[0] == '\0' && mine.code < 0)
         mine.text = strerror(-mine.code);
-    if (mine.state == RV_JOB_LOST) {
+    if (mine.kind == RV_OUTCOME_LOST) {
         pthread_mutex_lock(&runner->module->lock);
         runner->module->lost++;
         pthread_mutex_unlock(&runner->module->lock);
     }
-    if (job->job.attempt == 0 && mine.state == RV_JOB_FAILED && !timed_out)
+    if (job->job.attempt == 0 && mine.kind == RV_OUTCOME_FAILED && !timed_out)
         host_log(runner->module->work, RV_LOG_WARNING, "%s: job %llu failed before it began: %s",
                  jobs_name(runner), (unsigned long long)job->job.id, mine.text);
     if (runner->definition->ended)

@@ -71,7 +71,7 @@ int jobs_create(struct host_module *module, const struct rv_module_pool *definit
         .size = sizeof(options),
         .workers = (unsigned)settings->workers,
         .queue = (size_t)settings->queue,
-        .timeout = settings->timeout,
+        .timeout = settings->timeout > 0 ? settings->timeout : RV_FOREVER,
         .retries = (unsigned)settings->retries,
         .backoff = MAX(settings->backoff, 1),
         .backoff_max = settings->backoff_max,
@@ -186,9 +186,9 @@ void jobs_refuse(struct pool_runner *runner, bool drain_queue, const char *cause
 {
     /* Draining begins with refusing; a context that is done makes it end there. */
     if (drain_queue)
-        rv_pool_drain(runner->module->tasks, runner->pool);
+        (void)!rv_pool_drain(runner->module->tasks, runner->pool);
     else
-        rv_pool_discard(runner->pool, -ECANCELED, cause);
+        rv_pool_discard(runner->pool, -ECANCELED, "%s", cause);
 }
 
 bool jobs_wait(struct rv_context *ctx, struct pool_runner *runner)

@@ -36,10 +36,10 @@ struct host_job {
     struct pool_runner *runner;
     struct rv_job job;
     uint64_t request;
-    rv_duration submitted_at; /* what a full queue held its submitter up is part of its waiting */
-    rv_duration begun_at;     /* its first attempt; 0: there was none */
+    rv_time submitted_at;     /* what a full queue held its submitter up is part of its waiting */
+    rv_time begun_at;         /* its first attempt; 0: there was none */
     rv_duration timeout;      /* its own, from then on; 0: it has none */
-    rv_duration deadline;     /* RV_FOREVER: it has none */
+    rv_time deadline;         /* RV_NEVER: it has none */
     struct rv_context *timed; /* done at the end of that; NULL: it has none */
     struct alarm alarm;       /* at its end */
     uint64_t generation;      /* of its runner when it was accepted */
@@ -70,7 +70,7 @@ void job_count(struct pool_runner *runner, struct host_job *job);
 void job_await_told(struct host_job *job);
 /* The function that the pool runs, and the one that it calls at the end. */
 int job_run(struct rv_context *ctx, void *arg);
-void job_ended(const struct rv_job_end *end, void *arg);
+void job_ended(const struct rv_outcome *end, void *arg);
 /* Answers a request; nothing for request 0. */
 void job_answer(struct pool_runner *runner, uint64_t request, uint64_t id, int code,
                 rv_duration duration, const char *text);

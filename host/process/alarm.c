@@ -23,9 +23,9 @@ static struct list waiting = {&waiting,
 static struct alarm *ringing;
 
 /* With the lock: those that are due become ready. Returns when the next one is due. */
-static rv_duration look_at_times(rv_duration now)
+static rv_time look_at_times(rv_time now)
 {
-    rv_duration earliest = RV_FOREVER;
+    rv_time earliest = RV_NEVER;
     struct list *next;
 
     for (struct list *item = waiting.next; item != &waiting; item = next) {
@@ -43,11 +43,11 @@ static rv_duration look_at_times(rv_duration now)
 }
 
 /* With the lock. */
-static void wait_until(rv_duration time)
+static void wait_until(rv_time time)
 {
     struct timespec until = {time / RV_SECOND, time % RV_SECOND};
 
-    if (time == RV_FOREVER)
+    if (time == RV_NEVER)
         pthread_cond_wait(&changed, &lock);
     else
         pthread_cond_timedwait(&changed, &lock, &until);
@@ -57,7 +57,7 @@ static void *ring(void *arg _unused_)
 {
     pthread_mutex_lock(&lock);
     for (;;) {
-        rv_duration next = look_at_times(rv_now());
+        rv_time next = look_at_times(rv_now());
 
         if (list_is_empty(&ready)) {
             wait_until(next);
@@ -74,7 +74,7 @@ static void *ring(void *arg _unused_)
     return NULL;
 }
 
-static void context_is_done(struct rv_runtime_hook *hook)
+static void context_is_done(struct rv_host_hook *hook)
 {
     alarm_set(container_of(hook, struct alarm, hook), 0);
 }
@@ -94,7 +94,7 @@ static int make_thread(void)
 static int start_timers(void)
 {
     struct rv_context *ctx;
-    int r = rv_context_with_timeout(rv_context_background(), RV_HOUR, &ctx);
+    int r = rv_context_with_timeout(rv_context_background(), RV_HOUR, &ctx, NULL);
 
     if (r == 0)
         rv_context_unref(ctx);
@@ -113,14 +113,14 @@ int alarm_open(void)
 void alarm_begin(struct alarm *alarm, struct rv_context *ctx)
 {
     list_init(&alarm->list);
-    alarm->due = RV_FOREVER;
+    alarm->due = RV_NEVER;
     alarm->ctx = ctx;
     alarm->hook.fn = context_is_done;
-    if (ctx && rv_runtime_hook_add(ctx, &alarm->hook) != 0)
+    if (ctx && rv_host_hook_add(ctx, &alarm->hook) != 0)
         alarm_set(alarm, 0);
 }
 
-void alarm_set(struct alarm *alarm, rv_duration due)
+void alarm_set(struct alarm *alarm, rv_time due)
 {
     pthread_mutex_lock(&lock);
     list_remove(&alarm->list);
@@ -133,7 +133,7 @@ void alarm_set(struct alarm *alarm, rv_duration due)
 void alarm_end(struct alarm *alarm)
 {
     if (alarm->ctx)
-        rv_runtime_hook_remove(alarm->ctx, &alarm->hook);
+        rv_host_hook_remove(alarm->ctx, &alarm->hook);
     pthread_mutex_lock(&lock);
     while (ringing == alarm)
         pthread_cond_wait(&rung, &lock);

@@ -7,6 +7,7 @@
 #define REEVE_HOST_PROCESS_ALARM_H
 
 #include <reeve/context.h>
+#include <reeve/host.h>
 #include <reeve/runtime.h>
 
 #include "base/list.h"
@@ -16,10 +17,10 @@ struct alarm {
      * not end it. */
     void (*fn)(struct alarm *alarm);
     /* Its own. */
-    struct rv_runtime_hook hook;
+    struct rv_host_hook hook;
     struct rv_context *ctx; /* NULL: it waits for a time alone */
     struct list list;
-    rv_duration due;
+    rv_time due;
 };
 
 /* Makes the thread, and that of the runtime's timers, unless they are there. After the sandbox, which is each thread's
@@ -30,7 +31,7 @@ int alarm_open(void);
 void alarm_begin(struct alarm *alarm, struct rv_context *ctx);
 
 /* Rings at a time, in place of the one before. */
-void alarm_set(struct alarm *alarm, rv_duration due);
+void alarm_set(struct alarm *alarm, rv_time due);
 
 /* From here on it does not ring; waits for a call of fn that is under way. */
 void alarm_end(struct alarm *alarm);

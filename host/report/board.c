@@ -184,7 +184,7 @@ static void take_thread_record(void)
         pthread_setspecific(thread_key, thread_record);
 }
 
-void board_enter(uint32_t slot, const char *what, uint64_t run, rv_duration busy_until)
+void board_enter(uint32_t slot, const char *what, uint64_t run, rv_time busy_until)
 {
     activity = (struct board_activity){slot, what, run};
     if (!thread_record)

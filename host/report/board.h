@@ -38,7 +38,7 @@ void board_begin_books(uint32_t slot);
 
 /* The work of the calling thread from now on, until board_leave(): for the thread's record and for a
  * crash. The name must live until then. busy_until is when it hangs; 0: it may take for ever. */
-void board_enter(uint32_t slot, const char *what, uint64_t run, rv_duration busy_until);
+void board_enter(uint32_t slot, const char *what, uint64_t run, rv_time busy_until);
 void board_leave(void);
 
 /* The thread that has been in a call of the module for longest. Returns its id, 0 for none; what must

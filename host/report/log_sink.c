@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "host/report/log_sink.h"
 
+#include <reeve/host.h>
 #include <reeve/module.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -60,5 +61,5 @@ void host_log(struct rv_context *ctx, enum rv_log_level level, const char *forma
 
 void log_sink_install(void)
 {
-    rv_log_set_sink(write_record, NULL);
+    rv_host_set_log_sink(write_record, NULL);
 }

@@ -117,7 +117,7 @@ int sandbox_explain_want(int r)
     if ((r != -EAGAIN && r != -ENOMEM) || getrlimit(RLIMIT_DATA, &limit) < 0 ||
         limit.rlim_cur == RLIM_INFINITY)
         return r;
-    string_copy(text, sizeof(text), rv_error_text());
+    string_copy(text, sizeof(text), rv_error_text(r));
     return rv_fail_text(r, "%s; memory-max = %s may leave no room for it", text,
                         size_format(limit.rlim_cur, size, sizeof(size)));
 }

@@ -93,7 +93,7 @@ void schedule_begin(struct schedule *schedule, const struct schedule_rule *rule,
                     const struct schedule_now *now, const struct schedule_past *past, uint64_t seed,
                     struct schedule_gap *ret_gap)
 {
-    *schedule = (struct schedule){.rule = rule, .random = seed ? seed : 1, .due = RV_FOREVER};
+    *schedule = (struct schedule){.rule = rule, .random = seed ? seed : 1, .due = RV_NEVER};
     *ret_gap = (struct schedule_gap){0};
     if (schedule_is_of_wall_clock(rule))
         clock_begin(schedule, now, past, ret_gap);
@@ -104,7 +104,7 @@ void schedule_begin(struct schedule *schedule, const struct schedule_rule *rule,
     /* For the next schedule as well, whatever this one plans. */
     schedule->not_before = duration_add(now->monotonic, schedule_pause_left(rule, now, past));
     /* A point that has come waits for the end of the pause again. */
-    if (past->open <= now->realtime && !ret_gap->skipped && schedule->due != RV_FOREVER)
+    if (past->open <= now->realtime && !ret_gap->skipped && schedule->due != RV_NEVER)
         put_off_for_pause(schedule, now);
 }
 

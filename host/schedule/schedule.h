@@ -25,7 +25,7 @@
 #include "settings/work_keys.h"
 
 struct schedule_now {
-    rv_duration monotonic;
+    rv_time monotonic;
     int64_t realtime;
 };
 
@@ -59,22 +59,22 @@ struct schedule_gap {
 struct schedule {
     const struct schedule_rule *rule;
     uint64_t random;     /* state of the jitter's generator */
-    rv_duration base;    /* the point of the grid that is planned, or whose run began last */
-    rv_duration first;   /* the latter; before the first start the first there is, pause or not */
+    rv_time base;        /* the point of the grid that is planned, or whose run began last */
+    rv_time first;       /* the latter; before the first start the first there is, pause or not */
     int64_t planned;     /* the point of the wall clock that due belongs to; 0: none */
     rv_duration put_off; /* from then until due, by jitter */
     int64_t last;        /* the one of the run that began last; 0: none */
     /* The first open point. Of an interval it is on the monotonic clock, and 0 while there is nothing to hand
      * on; else it is a real time, and INT64_MAX when no point comes any more. */
-    rv_duration open;
+    rv_time open;
     int64_t open_realtime;
     /* Of the wall clock: every point until `settled` was run or skipped, when real time was by `track` ahead of the
      * monotonic one; `clock` is by how much it was when it was last looked at, and `begun` when this began. Points that were settled before that by a clock ahead of this one have no known track. */
     int64_t settled, track, clock;
-    rv_duration begun;
-    rv_duration not_before; /* the end of a pause after failures; 0: there is none */
-    bool late;              /* the planned run makes up for points whose time is over: due stays */
-    rv_duration due; /* of the next start, on the monotonic clock; RV_FOREVER: never by itself */
+    rv_time begun;
+    rv_time not_before; /* the end of a pause after failures; 0: there is none */
+    bool late;          /* the planned run makes up for points whose time is over: due stays */
+    rv_time due;        /* of the next start, on the monotonic clock; RV_NEVER: never by itself */
 };
 
 /* Whether the task runs by itself at all, and whether it goes by the wall clock. */

@@ -61,7 +61,7 @@ static void put_off(struct schedule *schedule, const struct schedule_now *now, i
     schedule->put_off = by;
     schedule->late = false;
     schedule->due = point == INT64_MAX
-                        ? RV_FOREVER
+                        ? RV_NEVER
                         : duration_add(now->monotonic,
                                        MAX(duration_add(point - now->realtime, by), INT64_C(0)));
 }

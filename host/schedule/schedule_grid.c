@@ -6,7 +6,7 @@
 #include "base/macro.h"
 #include "host/schedule/schedule_internal.h"
 
-rv_duration grid_next(const struct schedule *schedule, rv_duration after)
+rv_time grid_next(const struct schedule *schedule, rv_time after)
 {
     rv_duration every = schedule->rule->every;
 
@@ -16,12 +16,12 @@ rv_duration grid_next(const struct schedule *schedule, rv_duration after)
 }
 
 /* A machine that was started a short while ago may have points from before that. */
-void grid_open(struct schedule *schedule, rv_duration point)
+void grid_open(struct schedule *schedule, rv_time point)
 {
     schedule->open = MAX(point, INT64_C(1));
 }
 
-void grid_plan(struct schedule *schedule, rv_duration base)
+void grid_plan(struct schedule *schedule, rv_time base)
 {
     schedule->base = base;
     grid_open(schedule, base);
@@ -29,9 +29,9 @@ void grid_plan(struct schedule *schedule, rv_duration base)
     schedule->due = duration_add(base, schedule_draw(schedule, schedule->rule->jitter));
 }
 
-void grid_pause(struct schedule *schedule, const struct schedule_now *now, rv_duration until)
+void grid_pause(struct schedule *schedule, const struct schedule_now *now, rv_time until)
 {
-    rv_duration next = grid_next(schedule, until);
+    rv_time next = grid_next(schedule, until);
 
     if (schedule->late || schedule->base <= now->monotonic) {
         /* It has come, and is owed. Those that come until its start are left out as others are. */

@@ -29,12 +29,12 @@ void schedule_plan_late(struct schedule *schedule, const struct schedule_now *no
 
 void grid_begin(struct schedule *schedule, const struct schedule_now *now,
                 const struct schedule_past *past, struct schedule_gap *gap);
-rv_duration grid_next(const struct schedule *schedule, rv_duration after);
-void grid_plan(struct schedule *schedule, rv_duration base);
+rv_time grid_next(const struct schedule *schedule, rv_time after);
+void grid_plan(struct schedule *schedule, rv_time base);
 /* As schedule_set_pause(), for a pause until then. */
-void grid_pause(struct schedule *schedule, const struct schedule_now *now, rv_duration until);
+void grid_pause(struct schedule *schedule, const struct schedule_now *now, rv_time until);
 /* The first point that is neither run nor skipped. */
-void grid_open(struct schedule *schedule, rv_duration point);
+void grid_open(struct schedule *schedule, rv_time point);
 
 /* schedule_clock.c: points of the wall clock ------------------------------------------------------ */
 

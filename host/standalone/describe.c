@@ -12,6 +12,7 @@
 
 #include "base/duration.h"
 #include "base/text.h"
+#include "host/load/bounds.h"
 #include "host/load/loader.h"
 #include "host/load/note.h"
 #include "host/load/option_table.h"
@@ -285,14 +286,14 @@ int describe_file(const char *path)
     /* A name without a slash would be looked for among the libraries. */
     if (r == 0 && !realpath(path, real)) {
         r = rv_fail(-errno, "%s", path);
-        put_error(rv_error_text());
+        put_error(rv_error_text(r));
     }
     if (r == 0) {
         put_file(real);
         fflush(out);
         r = loader_load(real, 0, &loaded);
         if (r < 0)
-            put_error(rv_error_text());
+            put_error(rv_error_text(r));
     }
     if (r == 0) {
         r = put_tables(&loaded);

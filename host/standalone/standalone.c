@@ -70,7 +70,7 @@ static void emit(const struct wire_message *message)
     default:
         return;
     }
-    rv_channel_send(rv_context_background(), events, &event);
+    (void)!rv_channel_send(rv_context_background(), events, &event);
 }
 
 /* A change since the last answer. */
@@ -175,9 +175,10 @@ static int start(struct rv_context *ctx, int count, char **arguments)
         if (module_operate(module, &op) == 0)
             code = run_until(ctx, module);
         module_operate(module, &end);
-        rv_group_wait(owner.group);
+        (void)!rv_group_wait(owner.group);
         module_destroy(module);
     }
+    rv_group_destroy(owner.group);
     return code;
 }
 
@@ -200,14 +201,14 @@ static void *live(void *arg)
 }
 
 /* Returns 0 or a negative number. */
-static int prepare(struct rv_context **ret_ctx)
+static int prepare(struct rv_context **ret_ctx, struct rv_cancel **ret_cancel)
 {
     event_set_sink(emit);
     life_set_health_told(tell_health);
     life_install_hooks();
     if (board_open(-1) < 0 || crash_install(standalone_report_crash) < 0 ||
         rv_channel_create(sizeof(struct event), 16, &events) < 0 ||
-        rv_context_with_cancel(rv_context_background(), ret_ctx) < 0)
+        rv_context_with_cancel(rv_context_background(), ret_ctx, ret_cancel) < 0)
         return -1;
     return standalone_signals_begin();
 }
@@ -215,11 +216,12 @@ static int prepare(struct rv_context **ret_ctx)
 int standalone_run(int count, char **arguments)
 {
     struct life life = {.count = count, .arguments = arguments};
+    struct rv_cancel *cancel;
     pthread_t thread;
 
-    if (prepare(&life.ctx) < 0 || pthread_create(&thread, NULL, live, &life) != 0) {
+    if (prepare(&life.ctx, &cancel) < 0 || pthread_create(&thread, NULL, live, &life) != 0) {
         fputs("reeve-host: out of memory or threads\n", stderr);
         return 1;
     }
-    standalone_signals_watch(life.ctx);
+    standalone_signals_watch(cancel);
 }

@@ -56,10 +56,10 @@ int standalone_signals_begin(void)
     return 0;
 }
 
-void standalone_signals_watch(struct rv_context *ctx)
+void standalone_signals_watch(struct rv_cancel *cancel)
 {
     struct arrival arrival;
-    rv_duration first = 0;
+    rv_time first = 0;
     int signal = 0;
 
     for (;;) {
@@ -68,8 +68,8 @@ void standalone_signals_watch(struct rv_context *ctx)
         if (first == 0) {
             first = rv_now();
             signal = arrival.signal;
-            rv_context_cancel(ctx, -ECANCELED, "%s from pid %d uid %u", signal_name(arrival.signal),
-                              (int)arrival.pid, (unsigned)arrival.uid);
+            rv_context_cancel(cancel, -ECANCELED, "%s from pid %d uid %u",
+                              signal_name(arrival.signal), (int)arrival.pid, (unsigned)arrival.uid);
         } else if (arrival.signal != signal || rv_now() - first >= SIGNAL_REPEAT) {
             end_at_once(arrival.signal);
         }

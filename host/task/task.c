@@ -138,7 +138,7 @@ static void end_wait(struct task_runner *runner)
     if (runner->busy && (runner->awaited == 0 || runner->number <= runner->awaited))
         return;
     if (runner->is_awaited)
-        (void)rv_channel_try_send(runner->ended, "");
+        (void)!rv_channel_try_send(runner->ended, "");
     runner->is_awaited = false;
 }
 
@@ -169,7 +169,7 @@ static bool take_pending(struct task_runner *runner, uint64_t *ret_request)
 }
 
 /* After begin(). */
-static void run_all(struct task_runner *runner, uint64_t request, rv_duration due)
+static void run_all(struct task_runner *runner, uint64_t request, rv_time due)
 {
     struct task_end end;
     uint64_t next;
@@ -188,9 +188,9 @@ static void run_all(struct task_runner *runner, uint64_t request, rv_duration du
 /* The schedule -----------------------------------------------------------------------------------
  */
 
-static rv_duration start_planned(struct task_runner *runner, enum began began)
+static rv_time start_planned(struct task_runner *runner, enum began began)
 {
-    rv_duration due;
+    rv_time due;
 
     pthread_mutex_lock(&runner->lock);
     runner->plan = TASK_PLAN_NEXT;
@@ -262,7 +262,7 @@ static int tick(struct rv_context *ctx _unused_, void *arg)
 {
     struct task_runner *runner = arg;
     enum began began;
-    rv_duration due;
+    rv_time due;
     bool go_on, again;
 
     do {
@@ -386,10 +386,12 @@ void task_destroy(struct task_runner *runner, struct last_runs *last_runs)
 {
     wall_clock_forget(runner->clock);
     /* A run on request that ends plans the periodic function anew. */
-    if (runner->requests)
-        rv_group_wait(runner->requests);
+    if (runner->requests) {
+        (void)!rv_group_wait(runner->requests);
+        rv_group_destroy(runner->requests);
+    }
     if (runner->periodic)
-        rv_periodic_stop(runner->periodic);
+        rv_periodic_destroy(runner->periodic);
     if (last_runs)
         task_hand_on(runner, last_runs);
     scoreboard_write_begin(runner->record);

@@ -33,7 +33,7 @@ struct task_runner {
     bool pending;                   /* overlap = queue: run again right after */
     uint64_t request; /* of the pending run; 0: it is the schedule's, whose point stays open */
     struct {
-        rv_duration open;
+        rv_time open;
         int64_t open_realtime;
     } held; /* the schedule's first open point before its run became the pending one */
 };
@@ -48,7 +48,7 @@ struct task_end {
 
 /* One run from begin to end, by the thread that made the runner busy. due is when it was to start; 0
  * for one on request, whose request is accepted here, and answered by the caller. */
-void task_run_once(struct task_runner *runner, uint64_t request, rv_duration due,
+void task_run_once(struct task_runner *runner, uint64_t request, rv_time due,
                    struct task_end *ret_end);
 
 /* task_schedule.c */
@@ -71,7 +71,7 @@ bool task_holds_a_point(const struct task_runner *runner);
 void task_write_open(struct task_runner *runner);
 
 /* Nothing for request 0. A request is accepted when its run is certain to come: it begins, or is queued. */
-void task_accept(struct task_runner *runner, uint64_t request, uint64_t number, rv_duration since);
+void task_accept(struct task_runner *runner, uint64_t request, uint64_t number, rv_time since);
 void task_answer(struct task_runner *runner, uint64_t request, const struct task_end *end);
 
 /* Ends a request without a run. */

@@ -22,7 +22,7 @@ struct run {
     struct task_runner *runner;
     struct rv_context *ctx;
     uint64_t number;
-    rv_duration cancelled_at; /* under the runner's lock */
+    rv_time cancelled_at; /* under the runner's lock */
 };
 
 void task_answer(struct task_runner *runner, uint64_t request, const struct task_end *end)
@@ -43,7 +43,7 @@ void task_answer(struct task_runner *runner, uint64_t request, const struct task
         event_send(&message);
 }
 
-void task_accept(struct task_runner *runner, uint64_t request, uint64_t number, rv_duration since)
+void task_accept(struct task_runner *runner, uint64_t request, uint64_t number, rv_time since)
 {
     struct wire_message message = {.type = WIRE_ACCEPTED,
                                    .module = runner->module->slot,
@@ -97,9 +97,9 @@ static void count_end(struct scoreboard_task *record, int code, int ctx_err)
     }
 }
 
-static rv_duration planned(const struct task_runner *runner)
+static rv_time planned(const struct task_runner *runner)
 {
-    bool none = runner->schedule.due == RV_FOREVER || rv_context_err(runner->module->tasks) != 0;
+    bool none = runner->schedule.due == RV_NEVER || rv_context_err(runner->module->tasks) != 0;
 
     return none ? 0 : runner->schedule.due;
 }
@@ -108,7 +108,7 @@ static void publish_end(struct task_runner *runner, const struct run *run, int c
                         const char *text)
 {
     struct scoreboard_task *record = runner->record;
-    rv_duration now = rv_now();
+    rv_time now = rv_now();
     struct rv_cause cause;
 
     pthread_mutex_lock(&runner->lock);
@@ -186,29 +186,29 @@ static struct rv_context *log_context(const struct run *run)
  * --------------------------------------------------------------------------------------------- */
 
 static int make_run_context(struct task_runner *runner, uint64_t number,
-                            struct rv_context **ret_ctx)
+                            struct rv_context **ret_ctx, struct rv_cancel **ret_cancel)
 {
     struct rv_context *parent = runner->settings->on_stop == TASK_ON_STOP_FINISH
                                     ? runner->module->work
                                     : runner->module->tasks;
     struct rv_labels labels = {.task = task_name(runner), .run = number};
     struct rv_context *labelled = NULL;
-    int r = rv_context_with_labels(parent, &labels, &labelled);
+    int r = rv_context_with_labels(parent, &labels, &labelled, ret_cancel);
 
     if (r < 0 || runner->settings->timeout == 0) {
         *ret_ctx = labelled;
         return r;
     }
-    r = rv_context_with_timeout(labelled, runner->settings->timeout, ret_ctx);
+    r = rv_context_with_timeout(labelled, runner->settings->timeout, ret_ctx, ret_cancel);
     rv_context_unref(labelled);
     return r;
 }
 
-static void publish_begin(struct task_runner *runner, rv_duration due)
+static void publish_begin(struct task_runner *runner, rv_time due)
 {
     struct scoreboard_task *record = runner->record;
     const struct task_settings *settings = runner->settings;
-    rv_duration now = rv_now();
+    rv_time now = rv_now();
 
     scoreboard_write_begin(record);
     record->run++;
@@ -257,13 +257,14 @@ static int run_task(struct task_runner *runner, struct run *run)
 }
 
 /* One run from begin to end, by the thread that made the runner busy. */
-void task_run_once(struct task_runner *runner, uint64_t request, rv_duration due,
+void task_run_once(struct task_runner *runner, uint64_t request, rv_time due,
                    struct task_end *ret_end)
 {
     struct run run = {.runner = runner};
     char *const text = ret_end->text, limit[DURATION_TEXT_SIZE];
     struct rv_context *log;
-    rv_duration since;
+    struct rv_cancel *cancel;
+    rv_time since;
     uint32_t failed_before;
     int r, ctx_err = 0;
     bool counts; /* it was not cancelled */
@@ -276,7 +277,7 @@ void task_run_once(struct task_runner *runner, uint64_t request, rv_duration due
     since = runner->record->started_at;
     pthread_mutex_unlock(&runner->lock);
     task_accept(runner, request, run.number, since);
-    r = make_run_context(runner, run.number, &run.ctx);
+    r = make_run_context(runner, run.number, &run.ctx, &cancel);
     if (r == 0) {
         r = run_task(runner, &run);
         ctx_err = rv_context_err(run.ctx);
@@ -285,9 +286,9 @@ void task_run_once(struct task_runner *runner, uint64_t request, rv_duration due
     }
     if (r < 0)
         string_copy(text, sizeof(ret_end->text),
-                    rv_error_text()[0] ? rv_error_text() : strerror(-r));
+                    rv_error_text(r)[0] ? rv_error_text(r) : strerror(-r));
     /* "Connection timed out" would send people looking for a connection. */
-    if (r == -ETIMEDOUT && ctx_err == -ETIMEDOUT && rv_error_text()[0] == '\0')
+    if (r == -ETIMEDOUT && ctx_err == -ETIMEDOUT && rv_error_text(r)[0] == '\0')
         snprintf(text, sizeof(ret_end->text), "not done within %s (%.64s.timeout)",
                  duration_format(runner->settings->timeout, limit, sizeof(limit)),
                  task_name(runner));
@@ -307,6 +308,6 @@ void task_run_once(struct task_runner *runner, uint64_t request, rv_duration due
     ret_end->code = MIN(r, 0);
     ret_end->duration = runner->record->last_duration;
     if (run.ctx)
-        rv_context_cancel(run.ctx, 0, "the run has returned");
+        rv_context_cancel(cancel, 0, "the run has returned");
     rv_context_unref(run.ctx);
 }

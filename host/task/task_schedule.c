@@ -54,12 +54,11 @@ struct schedule_now task_read_clocks(void)
 static void publish_due(struct task_runner *runner)
 {
     struct scoreboard_task *record = runner->record;
-    rv_duration due = runner->schedule.due;
+    rv_time due = runner->schedule.due;
 
     scoreboard_write_begin(record);
     record->next_due =
-        due == RV_FOREVER || runner->stopped || rv_context_err(runner->module->tasks) != 0 ? 0
-                                                                                           : due;
+        due == RV_NEVER || runner->stopped || rv_context_err(runner->module->tasks) != 0 ? 0 : due;
     schedule_points(&runner->schedule, record->points, SCOREBOARD_POINTS);
     task_write_open(runner);
     scoreboard_write_end(record);
@@ -70,7 +69,7 @@ struct rv_context *task_labelled(const struct task_runner *runner)
     const struct rv_labels labels = {.task = task_name(runner)};
     struct rv_context *ctx;
 
-    return rv_context_with_labels(runner->module->root, &labels, &ctx) < 0
+    return rv_context_with_labels(runner->module->root, &labels, &ctx, NULL) < 0
                ? rv_context_ref(runner->module->root)
                : ctx;
 }
@@ -128,11 +127,11 @@ static void follow_clock(struct task_runner *runner, const struct schedule_now *
 }
 
 /* Asked by the runtime: when is the next start? */
-static rv_duration next_start(void *arg)
+static rv_time next_start(void *arg)
 {
     struct task_runner *runner = arg;
     struct schedule_now now = task_read_clocks();
-    rv_duration due;
+    rv_time due;
 
     pthread_mutex_lock(&runner->lock);
     if (runner->plan == TASK_PLAN_NEXT)
@@ -316,7 +315,7 @@ int task_start_schedule(struct task_runner *runner, rv_function tick)
     if (runner->stopped)
         return 0;
     if (schedule_is_planned(rule))
-        r = rv_periodic_start(runner->module->tasks, &spec, tick, runner, &runner->periodic);
+        r = rv_periodic_create(runner->module->tasks, &spec, tick, runner, &runner->periodic);
     if (r == 0 && schedule_is_of_wall_clock(rule))
         r = wall_clock_watch(look_at_clock, runner, &runner->clock);
     return r;

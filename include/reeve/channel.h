@@ -24,7 +24,8 @@ struct rv_channel;
 /* Makes a channel of elements of so many bytes, with room for so many of them. One reference is the
  * caller's. Returns 0, -EINVAL for an element_size of 0 or sizes that
  * overflow, or -ENOMEM. */
-int rv_channel_create(size_t element_size, size_t capacity, struct rv_channel **ret_channel);
+int rv_channel_create(size_t element_size, size_t capacity,
+                      struct rv_channel **ret_channel) RV_MUST_CHECK_;
 /* Takes a reference more. Returns channel. */
 struct rv_channel *rv_channel_ref(struct rv_channel *channel);
 /* Gives a reference back. NULL does nothing. With the last one, elements that are left are dropped. Returns NULL. */
@@ -32,13 +33,15 @@ struct rv_channel *rv_channel_unref(struct rv_channel *channel);
 
 /* Copies *element in, blocking while there is no room. Returns 0, -EPIPE, or the context's code,
  * and then nothing was sent. */
-int rv_channel_send(struct rv_context *ctx, struct rv_channel *channel, const void *element);
+int rv_channel_send(struct rv_context *ctx, struct rv_channel *channel,
+                    const void *element) RV_MUST_CHECK_;
 /* Copies the next element out, blocking while there is none. Returns 0, -EPIPE, or the context's
  * code. */
-int rv_channel_recv(struct rv_context *ctx, struct rv_channel *channel, void *ret_element);
+int rv_channel_recv(struct rv_context *ctx, struct rv_channel *channel,
+                    void *ret_element) RV_MUST_CHECK_;
 /* As above without blocking: -EAGAIN instead. */
-int rv_channel_try_send(struct rv_channel *channel, const void *element);
-int rv_channel_try_recv(struct rv_channel *channel, void *ret_element);
+int rv_channel_try_send(struct rv_channel *channel, const void *element) RV_MUST_CHECK_;
+int rv_channel_try_recv(struct rv_channel *channel, void *ret_element) RV_MUST_CHECK_;
 
 /*
  * Sends count elements that lie side by side, in their order, blocking while there is no room: one
@@ -47,14 +50,14 @@ int rv_channel_try_recv(struct rv_channel *channel, void *ret_element);
  * returned. Returns 0, -EPIPE, or the context's code, this one for a count of 0, too.
  */
 int rv_channel_send_many(struct rv_context *ctx, struct rv_channel *channel, const void *elements,
-                         size_t count, size_t *ret_sent);
+                         size_t count, size_t *ret_sent) RV_MUST_CHECK_;
 /*
  * Receives up to limit elements, side by side and in their order: what is there, and at least one,
  * blocking while there is none. *ret_received is how many; 0 with an error. Returns 0, -EPIPE, the
  * context's code, or -EINVAL for a limit of 0.
  */
 int rv_channel_recv_many(struct rv_context *ctx, struct rv_channel *channel, void *ret_elements,
-                         size_t limit, size_t *ret_received);
+                         size_t limit, size_t *ret_received) RV_MUST_CHECK_;
 
 /* Nothing more can be sent; what is buffered can be received. Returns 0, or -EPIPE when it is
  * closed already. */
@@ -65,15 +68,18 @@ size_t rv_channel_length(struct rv_channel *channel);
 size_t rv_channel_capacity(const struct rv_channel *channel);
 size_t rv_channel_element_size(const struct rv_channel *channel);
 
+/* What an alternative of a select is. */
+enum rv_clause_kind { RV_CLAUSE_SEND, RV_CLAUSE_RECV, RV_CLAUSE_FD };
+
 /* One alternative of a select; made with the macros below. */
 struct rv_clause {
-    enum { RV_CLAUSE_SEND, RV_CLAUSE_RECV, RV_CLAUSE_FD } kind;
-    struct rv_channel *channel; /* NULL: never ready */
-    void *element;              /* to send from or receive into */
-    int fd;                     /* negative: never ready */
-    short events;               /* to wait for */
-    short revents;              /* what was ready; POLLNVAL: fd is not open */
-    int result;                 /* of the clause that was chosen: 0 or -EPIPE */
+    enum rv_clause_kind kind RV_ZERO_;
+    struct rv_channel *channel RV_ZERO_; /* NULL: never ready */
+    void *element RV_ZERO_;              /* to send from or receive into */
+    int fd RV_ZERO_;                     /* negative: never ready */
+    short events RV_ZERO_;               /* to wait for */
+    short revents RV_ZERO_;              /* what was ready; POLLNVAL: fd is not open */
+    int result RV_ZERO_;                 /* of the clause that was chosen: 0 or -EPIPE */
 };
 
 /* The clauses of an array of struct rv_clause: send *element, receive into *element, or wait for
@@ -94,7 +100,8 @@ struct rv_clause {
  * clauses, or, with descriptors, -EMFILE, -ENFILE, -ENOMEM or -EINVAL where limits keep it from waiting. Without
  * any clause that can be ready it waits for the timeout or the context.
  */
-int rv_select(struct rv_context *ctx, struct rv_clause *clauses, size_t count, rv_duration timeout);
+int rv_select(struct rv_context *ctx, struct rv_clause *clauses, size_t count,
+              rv_duration timeout) RV_MUST_CHECK_;
 
 #ifdef __cplusplus
 }

@@ -11,18 +11,22 @@
 extern "C" {
 #endif
 
+/* Begins as RV_COMMAND_DEFAULTS, as a grace of 0 is none. */
 struct rv_command_options {
-    size_t size;              /* sizeof(struct rv_command_options) */
-    const char *directory;    /* working directory; NULL: the caller's */
-    char *const *environment; /* NULL: the caller's */
-    const void *input;        /* for its standard input */
-    size_t input_size;
+    size_t size RV_ZERO_;              /* sizeof(struct rv_command_options) */
+    const char *directory RV_ZERO_;    /* working directory; NULL: the caller's */
+    char *const *environment RV_ZERO_; /* NULL: the caller's */
+    const void *input RV_ZERO_;        /* for its standard input */
+    size_t input_size RV_ZERO_;
     /* Bytes kept of stdout and stderr together, half of them the first and half the last; 0: 64 KiB. The
      * rest is read and dropped. */
-    size_t output_max;
-    /* Between SIGTERM and SIGKILL; 0: 5 s; negative: none, SIGKILL follows at once; RV_FOREVER: no SIGKILL. */
-    rv_duration grace;
+    size_t output_max RV_ZERO_;
+    /* Between SIGTERM and SIGKILL. 0 or less: SIGKILL follows at once; RV_FOREVER: no SIGKILL. */
+    rv_duration grace RV_ZERO_;
 };
+
+/* An initialiser: a grace of 5 s, and nothing else but size. */
+#define RV_COMMAND_DEFAULTS {.size = sizeof(struct rv_command_options), .grace = 5 * RV_SECOND}
 
 struct rv_command_result {
     /* stdout and stderr as they came, terminated; the caller's to free(). Where some was dropped stands a
@@ -43,7 +47,7 @@ struct rv_command_result {
  * has left the session (setsid). Where a sandbox hides /proc, a Linux before 6.13 tells of nothing but the group.
  *
  * The program's environment has the variable REEVE_COMMAND on top, by which what it starts is known.
- * options and ret_result may be NULL.
+ * options may be NULL, for RV_COMMAND_DEFAULTS, and so may ret_result.
  *
  * Where SIGCHLD is ignored (SIG_IGN, or SA_NOCLDWAIT), the kernel would drop the exit status. So it has
  * its default as long as a program runs; other children that end meanwhile stay until they are waited for.
@@ -55,7 +59,8 @@ struct rv_command_result {
  * filled in whenever the program ran, and zeroed otherwise.
  */
 int rv_command_run(struct rv_context *ctx, char *const *argv,
-                   const struct rv_command_options *options, struct rv_command_result *ret_result);
+                   const struct rv_command_options *options,
+                   struct rv_command_result *ret_result) RV_MUST_CHECK_;
 
 #ifdef __cplusplus
 }

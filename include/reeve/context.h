@@ -7,11 +7,15 @@
  * children inherit it; a child's cancel never touches its parent. Whatever can block in this
  * library takes a context first and returns soon after it is done.
  *
+ * A context is handed down; what cancels it is not. Making a context gives the context, and a handle
+ * of its own, struct rv_cancel, which rv_context_cancel() takes. So a function that is given a
+ * context can end what it makes below it, and never what its caller works with.
+ *
  * A context is reference counted: creating gives one reference, which rv_context_unref() gives
  * back. Giving back the last one cancels a context that is not done, as nobody could cancel it
  * later. What hangs on a context holds a reference as well: its children, groups, pools, periodic
- * functions, and each rv_context_after(). As long as there is one, giving back one's own cancels
- * nothing. All functions may be called from any thread; only rv_context_wait() blocks, and where said rv_after_stop().
+ * functions, and each rv_after_create(). As long as there is one, giving back one's own cancels
+ * nothing. All functions may be called from any thread; only rv_context_wait() blocks, and where said rv_after_destroy().
  */
 #ifndef REEVE_CONTEXT_H
 #define REEVE_CONTEXT_H
@@ -20,6 +24,7 @@
 #include <stddef.h>
 
 #include <reeve/duration.h>
+#include <reeve/error.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -27,6 +32,9 @@ extern "C" {
 
 struct rv_context;
 struct rv_after;
+
+/* What cancels a context: its maker's, to keep or to give on. Valid as long as there is a reference to the context. */
+struct rv_cancel;
 
 /* Why a context is done. */
 struct rv_cause {
@@ -40,24 +48,30 @@ struct rv_context *rv_context_background(void);
 
 /*
  * A child that rv_context_cancel() ends. This and all the following make a child of parent;
- * *ret_ctx is the caller's, who gives it back with rv_context_unref(). A parent that is done makes
- * a child that is done. Returns 0 or -ENOMEM.
+ * *ret_ctx is the caller's, who gives it back with rv_context_unref(). *ret_cancel is what cancels
+ * it; NULL where nobody will. A parent that is done makes a child that is done. Returns 0 or
+ * -ENOMEM.
  */
-int rv_context_with_cancel(struct rv_context *parent, struct rv_context **ret_ctx);
+int rv_context_with_cancel(struct rv_context *parent, struct rv_context **ret_ctx,
+                           struct rv_cancel **ret_cancel) RV_MUST_CHECK_;
 /* Done with -ETIMEDOUT after timeout; an earlier deadline of the parent wins. 0 or less: at once;
  * RV_FOREVER: never. Returns 0, -ENOMEM, -EAGAIN when the timer's thread cannot be started, or
  * -ENOTSUP in a child of fork(). */
 int rv_context_with_timeout(struct rv_context *parent, rv_duration timeout,
-                            struct rv_context **ret_ctx);
+                            struct rv_context **ret_ctx,
+                            struct rv_cancel **ret_cancel) RV_MUST_CHECK_;
 /* The same for a point of CLOCK_MONOTONIC; one that has passed, a negative one included, is at once. */
-int rv_context_with_deadline(struct rv_context *parent, rv_duration deadline,
-                             struct rv_context **ret_ctx);
+int rv_context_with_deadline(struct rv_context *parent, rv_time deadline,
+                             struct rv_context **ret_ctx,
+                             struct rv_cancel **ret_cancel) RV_MUST_CHECK_;
 /* Carries a value; key is compared by address, and both pointers stay the caller's. Returns 0 or
  * -ENOMEM. */
 int rv_context_with_value(struct rv_context *parent, const void *key, void *value,
-                          struct rv_context **ret_ctx);
+                          struct rv_context **ret_ctx,
+                          struct rv_cancel **ret_cancel) RV_MUST_CHECK_;
 /* Has the parent's values and names, but is not done when the parent is. Returns 0 or -ENOMEM. */
-int rv_context_without_cancel(struct rv_context *parent, struct rv_context **ret_ctx);
+int rv_context_without_cancel(struct rv_context *parent, struct rv_context **ret_ctx,
+                              struct rv_cancel **ret_cancel) RV_MUST_CHECK_;
 /*
  * Done when the process receives one of the signals of a 0-terminated list; the cause names the
  * signal and its sender. A signal ends what waits for it when it arrives, and nothing that is made
@@ -66,11 +80,12 @@ int rv_context_without_cancel(struct rv_context *parent, struct rv_context **ret
  * descriptor can, -ENOTSUP in a child of fork(), or -ENOMEM.
  */
 int rv_context_with_signals(struct rv_context *parent, const int *signals,
-                            struct rv_context **ret_ctx);
+                            struct rv_context **ret_ctx,
+                            struct rv_cancel **ret_cancel) RV_MUST_CHECK_;
 
-/* Cancels with a code (0 means -ECANCELED; a positive errno stands for the negative one) and a text
- * (NULL: the code's). Does nothing if it is done. */
-void rv_context_cancel(struct rv_context *ctx, int code, const char *format, ...)
+/* Cancels a context by its handle, with a code (0 means -ECANCELED; a positive errno stands for the
+ * negative one) and a text (NULL: the code's). Does nothing if it is done, or for NULL. */
+void rv_context_cancel(struct rv_cancel *cancel, int code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
 /* Whether, and why, the context is done. One atomic load, without a call: that a context begins
@@ -83,7 +98,7 @@ inline int rv_context_err(const struct rv_context *ctx)
 /* Fills in the cause; code 0 and an empty text if it is not done. Returns the code. */
 int rv_context_cause(const struct rv_context *ctx, struct rv_cause *ret_cause);
 /* Returns whether there is a deadline; then *ret_deadline is the earliest that counts. */
-bool rv_context_deadline(const struct rv_context *ctx, rv_duration *ret_deadline);
+bool rv_context_deadline(const struct rv_context *ctx, rv_time *ret_deadline);
 /* Returns the nearest value for key going up the tree, or NULL. */
 void *rv_context_value(const struct rv_context *ctx, const void *key);
 
@@ -93,22 +108,22 @@ int rv_context_wait(struct rv_context *ctx);
 /* A descriptor that becomes readable when ctx is done, for poll() and event loops; it belongs to
  * the context and must not be read or closed. In a child of fork() its number stays, and it is the child's own.
  * Returns it, or -EMFILE, -ENFILE or -ENOMEM. */
-int rv_context_fd(struct rv_context *ctx);
+int rv_context_fd(struct rv_context *ctx) RV_MUST_CHECK_;
 
 /*
  * Runs fn on a thread of the runtime once ctx is done, with no lock held; at once if it is done
  * already. Until it is stopped it holds a reference to ctx. A thread is kept for such functions, so
  * one runs even when all others are in use, and may end what they wait for; if more fall due then, they run one after the other. Returns 0 and
  * *ret_after; -ENOMEM; -EAGAIN when that thread cannot be had; or -ENOTSUP in a child of fork().
- * Ownership: end with rv_after_stop().
  */
-int rv_context_after(struct rv_context *ctx, void (*fn)(void *arg), void *arg,
-                     struct rv_after **ret_after);
+int rv_after_create(struct rv_context *ctx, void (*fn)(void *arg), void *arg,
+                    struct rv_after **ret_after) RV_MUST_CHECK_;
 /*
- * Frees the registration. Returns true when fn will never run because of this call, though ctx may be
+ * Frees the registration. Each is destroyed once. Returns true when fn will never run because of this call, though ctx may be
  * done; else it has run: if it is running, this waits for its end (unless called from within it).
+ * NULL does nothing.
  */
-bool rv_after_stop(struct rv_after *after);
+bool rv_after_destroy(struct rv_after *after);
 
 /* Takes a reference more, to be given back by rv_context_unref(). Returns ctx. */
 struct rv_context *rv_context_ref(struct rv_context *ctx);
@@ -128,7 +143,8 @@ struct rv_labels {
 
 /* A child with labels; the strings are copied. Returns 0 or -ENOMEM. */
 int rv_context_with_labels(struct rv_context *parent, const struct rv_labels *labels,
-                           struct rv_context **ret_ctx);
+                           struct rv_context **ret_ctx,
+                           struct rv_cancel **ret_cancel) RV_MUST_CHECK_;
 /* The labels that count; valid as long as ctx is. Fields may be NULL or 0. */
 struct rv_labels rv_context_labels(const struct rv_context *ctx);
 
@@ -137,8 +153,8 @@ struct rv_context_info {
     const struct rv_context *context; /* to be compared only */
     unsigned depth;
     int err;
-    rv_duration created;
-    rv_duration deadline; /* RV_FOREVER for none */
+    rv_time created;
+    rv_time deadline; /* RV_NEVER for none */
     struct rv_labels labels;
 };
 

@@ -2,8 +2,11 @@
 /*
  * Errors: a negative errno that says what kind, and a text that says what happened.
  *
- * The text belongs to the calling thread's current function. It is cleared before the runtime calls
- * one of yours, and copied into the run's, job's or group's result when yours returns. At most
+ * The text belongs to the calling thread's current function, and to the error that it was made with:
+ * that number alone finds it. It is cleared before the runtime calls one of yours, and copied into the
+ * run's, job's or group's result when yours returns this error. A function of this library that returns
+ * an error leaves the text of that error or none of its number, never an older one. So should yours:
+ * begin an error with rv_fail(), and add to what other functions return with rv_wrap(). At most
  * RV_ERROR_TEXT_SIZE bytes are kept, the terminator included; when that cuts a URL before its path, its
  * host is hidden, since it could be a token.
  *
@@ -20,6 +23,9 @@ extern "C" {
 
 #define RV_ERROR_TEXT_SIZE 512
 
+/* Of functions whose result is not to be ignored: what they did not do, they have not said otherwise. */
+#define RV_MUST_CHECK_ __attribute__((warn_unused_result))
+
 /*
  * Starts a text: `return rv_fail(-ENOENT, "no section %s", name);`. The text of err itself is
  * added: "no section a: No such file or directory". Returns err, which should be negative. Never
@@ -31,14 +37,16 @@ int rv_fail(int err, const char *format, ...) __attribute__((format(printf, 2, 3
 int rv_fail_text(int err, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /*
- * Puts a prefix before the present text, or before the text of err when there is none:
- * `return rv_wrap(r, "poll %s", name);` makes "poll a: no section b: ...". Returns err.
+ * Puts a prefix before the text of err, the error that a function has just returned:
+ * `return rv_wrap(r, "poll %s", name);` makes "poll a: no section b: ...". When the present text is
+ * none, or of another error that was handled before, the prefix stands before what err says by itself, as
+ * with rv_fail(). Returns err.
  */
 int rv_wrap(int err, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/* The present text of the calling thread, "" if none; valid until the thread's next rv_fail(),
- * rv_wrap() or rv_error_clear(). */
-const char *rv_error_text(void);
+/* The text of err, if the calling thread's present one is that; else "". Valid until the thread's next
+ * rv_fail(), rv_wrap() or rv_error_clear(), and the next error of this library. Never blocks. */
+const char *rv_error_text(int err);
 
 /*
  * Hides the password and the query of each URL in a text, in place, as reeve does in all that it shows: for who hands on
@@ -46,7 +54,8 @@ const char *rv_error_text(void);
  */
 void rv_redact_urls(char *text);
 
-/* Forgets the calling thread's text. Never blocks. */
+/* Forgets the calling thread's text: of an error that is handled, where the same number may come again without one.
+ * Never blocks. */
 void rv_error_clear(void);
 
 #ifdef __cplusplus

@@ -24,7 +24,7 @@ typedef int (*rv_fan_function)(struct rv_context *ctx, const void *item, void *r
  * no workers, -EAGAIN when their threads cannot be had, or -ENOTSUP in a child of fork(). Blocks until all workers have ended.
  */
 int rv_fan_run(struct rv_context *ctx, struct rv_channel *in, struct rv_channel *out,
-               unsigned workers, rv_fan_function fn, void *arg);
+               unsigned workers, rv_fan_function fn, void *arg) RV_MUST_CHECK_;
 
 #ifdef __cplusplus
 }

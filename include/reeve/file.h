@@ -19,6 +19,8 @@
 #include <stddef.h>
 #include <sys/types.h>
 
+#include <reeve/error.h>
+
 #ifdef __cplusplus
 extern "C" {
 #endif
@@ -34,11 +36,13 @@ extern "C" {
  * step, the sync of the folder, fails, the new file is in place, and a power cut may bring the old one
  * back.
  */
-int rv_file_replace(int dir, const char *path, const void *data, size_t size, mode_t mode);
+int rv_file_replace(int dir, const char *path, const void *data, size_t size,
+                    mode_t mode) RV_MUST_CHECK_;
 
 /* As rv_file_replace(), but never in place of another file: -EEXIST when the path is taken. After an
  * error nothing is left of the new file. */
-int rv_file_create(int dir, const char *path, const void *data, size_t size, mode_t mode);
+int rv_file_create(int dir, const char *path, const void *data, size_t size,
+                   mode_t mode) RV_MUST_CHECK_;
 
 /* A flag of rv_file_move(): a file that has the new path is replaced. */
 #define RV_FILE_REPLACE 1u
@@ -53,7 +57,8 @@ int rv_file_create(int dir, const char *path, const void *data, size_t size, mod
  * file system. After an error the file is where it was, with one exception: if the last step, the sync of
  * the folders, fails, it has moved, and a power cut may move it back.
  */
-int rv_file_move(int dir, const char *path, int new_dir, const char *new_path, unsigned flags);
+int rv_file_move(int dir, const char *path, int new_dir, const char *new_path,
+                 unsigned flags) RV_MUST_CHECK_;
 
 #ifdef __cplusplus
 }

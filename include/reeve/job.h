@@ -17,11 +17,11 @@ extern "C" {
 
 /* Belongs to the host, and is valid until the pool's function returns. */
 struct rv_job {
-    uint64_t id;          /* counted by the pool from 1 */
-    unsigned attempt;     /* from 1 */
-    unsigned attempts;    /* how many there are at most: none follows attempt == attempts */
-    rv_duration deadline; /* monotonic; RV_FOREVER for none */
-    const void *data; /* a copy of what was submitted; followed by a 0 that size does not count */
+    uint64_t id;       /* counted by the pool from 1 */
+    unsigned attempt;  /* from 1 */
+    unsigned attempts; /* how many there are at most: none follows attempt == attempts */
+    rv_time deadline;  /* RV_NEVER for none */
+    const void *data;  /* a copy of what was submitted; followed by a 0 that size does not count */
     size_t size;
     int own; /* the module has submitted it (rv_submit()), and nobody from outside */
 };

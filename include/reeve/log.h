@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The log. Module, task and run come from the context. Until a sink is set, records are readable
- * lines on stderr.
+ * The log. Module, task and run come from the context. Records go to the host's log, and outside of a host
+ * to stderr, as readable lines.
  */
 #ifndef REEVE_LOG_H
 #define REEVE_LOG_H
@@ -29,28 +29,11 @@ struct rv_field {
     const char *value;
 };
 
-struct rv_log_record {
-    enum rv_log_level level;
-    int64_t realtime; /* nanoseconds since 1970 */
-    struct rv_labels labels;
-    const char *text;
-    const struct rv_field *fields;
-    size_t field_count;
-};
-
 /* Writes a record, the second with further fields. ctx may be NULL. The text is cut at 2 KiB. Any thread; blocks as long as the sink does. */
 void rv_log(struct rv_context *ctx, enum rv_log_level level, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 void rv_log_fields(struct rv_context *ctx, enum rv_log_level level, const struct rv_field *fields,
                    size_t count, const char *format, ...) __attribute__((format(printf, 5, 6)));
-
-/* Levels above are dropped; RV_LOG_INFO at first. */
-void rv_log_set_level(enum rv_log_level level);
-
-/* Where records go; NULL for stderr again. The sink is called from any thread, several at once.
- * Must be set before other threads log. */
-typedef void (*rv_log_sink)(const struct rv_log_record *record, void *arg);
-void rv_log_set_sink(rv_log_sink sink, void *arg);
 
 #ifdef __cplusplus
 }

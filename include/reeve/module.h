@@ -41,53 +41,68 @@
 #include <reeve/semaphore.h>
 #include <reeve/sleep.h>
 #include <reeve/ticker.h>
+#include <reeve/version.h>
 
 #ifdef __cplusplus
 extern "C" {
 #endif
 
-/* Raised by every change that an old module or an old host could misread. */
-#define RV_MODULE_ABI 1
+/* Raised by every change that an old module or an old host could misread; a host takes modules of its own ABI alone. */
+#define RV_MODULE_ABI 2
+
+/* When a run is due during another one of its task: it is left out, or begins after it. */
+enum rv_overlap { RV_OVERLAP_SKIP, RV_OVERLAP_QUEUE };
+
+/* After the failure of a run: the task goes on, the module is restarted, or the task is stopped. */
+enum rv_on_error { RV_ON_ERROR_CONTINUE, RV_ON_ERROR_RESTART, RV_ON_ERROR_STOP };
+
+/* At a stop of the module: a run is cancelled, or may finish within the module's drain. */
+enum rv_on_stop { RV_ON_STOP_CANCEL, RV_ON_STOP_FINISH };
+
+/* One run at the start for those missed while nothing ran: by default for tasks by interval, and not for those by the
+ * wall clock. */
+enum rv_catch_up { RV_CATCH_UP_DEFAULT, RV_CATCH_UP_YES, RV_CATCH_UP_NO };
 
 /* Something to do on a schedule. The texts are defaults: NAME.every and so on in the section win.
  */
 struct rv_task {
-    const char *name;
-    int (*run)(struct rv_context *ctx, void *state);
-    const char *every;   /* NULL: only on request */
-    const char *timeout; /* of a run; NULL: none */
-    const char *help;
-    const char *grace;    /* to honour a cancel; NULL: 5s. Past it the host is killed. */
-    const char *overlap;  /* "skip" (NULL) or "queue": what to do when a run is due during one */
-    const char *on_error; /* "continue" (NULL), "restart" the module, or "stop" the task */
-    const char *on_stop;  /* "cancel" (NULL) or "finish": what a stop does to a run */
+    const char *name RV_ZERO_;
+    int (*run)(struct rv_context *ctx, void *state) RV_ZERO_;
+    const char *every RV_ZERO_;   /* NULL: only on request */
+    const char *timeout RV_ZERO_; /* of a run; NULL: none */
+    const char *help RV_ZERO_;
+    const char *grace RV_ZERO_; /* to honour a cancel; NULL: 5s. Past it the host is killed. */
+    enum rv_overlap overlap RV_ZERO_;   /* what to do when a run is due during one */
+    enum rv_on_error on_error RV_ZERO_; /* what follows the failure of a run */
+    enum rv_on_stop on_stop RV_ZERO_;   /* what a stop does to a run */
     /* In place of every: when it runs by the wall clock, in the syntax of systemd.time(7), such as
      * "Mon..Fri 03:00"; NULL: by every. */
-    const char *at;
-    const char *jitter;   /* each start is put off by a random part of it; NULL: none */
-    const char *catch_up; /* "yes" or "no": one run at the start for those missed while nothing
-                             ran; NULL: yes for every, no for at */
+    const char *at RV_ZERO_;
+    const char *jitter RV_ZERO_; /* each start is put off by a random part of it; NULL: none */
+    enum rv_catch_up catch_up
+        RV_ZERO_; /* whether a run at the start stands for those that were missed */
 };
 
 /* Workers with a queue, for jobs from outside (reevectl submit). A run that returns -EBADMSG says that the job's data
  * can never be right: the submitter is told, and the pool stays well. */
 struct rv_module_pool {
-    const char *name;
-    int (*run)(struct rv_context *ctx, const struct rv_job *job, void *state);
-    unsigned workers;    /* 0: as many as there are processors */
-    unsigned queue;      /* 0: 1024 */
-    unsigned retries;    /* further attempts after a failure other than -EBADMSG */
-    const char *timeout; /* of an attempt; NULL: none */
-    const char *
-        backoff; /* before the first retry; NULL: 100ms. It doubles up to 1min, or stays when longer. */
-    const char *help;
-    const char *grace; /* for a job to honour a cancel; NULL: 5s. Past it the host is killed. */
+    const char *name RV_ZERO_;
+    int (*run)(struct rv_context *ctx, const struct rv_job *job, void *state) RV_ZERO_;
+    unsigned workers RV_ZERO_;    /* 0: as many as there are processors */
+    unsigned queue RV_ZERO_;      /* 0: 1024 */
+    unsigned retries RV_ZERO_;    /* further attempts after a failure other than -EBADMSG */
+    const char *timeout RV_ZERO_; /* of an attempt; NULL: none */
+    const char *backoff
+        RV_ZERO_; /* before the first retry; NULL: 100ms. It doubles up to 1min, or stays when longer. */
+    const char *help RV_ZERO_;
+    const char *grace
+        RV_ZERO_; /* for a job to honour a cancel; NULL: 5s. Past it the host is killed. */
     /* Told once of each job that was accepted, when there is no further attempt, whoever decided that: run, or the
      * time of the job (reevectl submit --timeout), a stop, or want of memory. What run keeps from one attempt to
      * the next, and what the submitter has noted of it, is released here. job->attempt is 0 when run was never
      * called. code: 0, or why it has failed or is lost. Called before fini, and before the submitter is
      * answered but for one whose time is over while the job waits; by any thread; must not block. May be NULL. */
-    void (*ended)(const struct rv_job *job, int code, void *state);
+    void (*ended)(const struct rv_job *job, int code, void *state) RV_ZERO_;
 };
 
 /* A table with the size of its elements as the module knew them: what a newer host has more is
@@ -100,26 +115,26 @@ struct rv_table {
 
 /* What a module is. RV_MODULE() fills in size and abi; only name is needed. */
 struct rv_module {
-    size_t size; /* of this struct as the module knew it */
-    uint32_t abi;
-    const char *name;
-    const char *version; /* the module's own; may be NULL */
-    const char *summary;
-    size_t state_size; /* zeroed, then options are bound to it */
-    struct rv_table options;
-    struct rv_table tasks;
-    struct rv_table pools;
+    size_t size RV_ZERO_; /* of this struct as the module knew it */
+    uint32_t abi RV_ZERO_;
+    const char *name RV_ZERO_;
+    const char *version RV_ZERO_; /* the module's own; may be NULL */
+    const char *summary RV_ZERO_;
+    size_t state_size RV_ZERO_; /* zeroed, then options are bound to it */
+    struct rv_table options RV_ZERO_;
+    struct rv_table tasks RV_ZERO_;
+    struct rv_table pools RV_ZERO_;
     /* All five may be NULL. init: before any task; what it leaves behind after an error, it must
      * undo itself. fini: after the last task and job. The context of init and of reload is done when
      * the module is to stop while they run, and lives until fini. */
-    int (*init)(struct rv_context *ctx, void *state);
-    void (*fini)(void *state);
+    int (*init)(struct rv_context *ctx, void *state) RV_ZERO_;
+    void (*fini)(void *state) RV_ZERO_;
     /* Options in state are the new ones; no run or job is in flight: those that were have ended by
      * themselves. An error makes the module fail. A module without it is restarted instead. */
-    int (*reload)(struct rv_context *ctx, void *state);
+    int (*reload)(struct rv_context *ctx, void *state) RV_ZERO_;
     /* Asked every ten seconds: 0 when well. Its context is done when it would be asked again: it then returns the
      * context's code, or what it knows. A call that goes on past the module's grace is a hang: the host is killed. */
-    int (*health)(struct rv_context *ctx, void *state);
+    int (*health)(struct rv_context *ctx, void *state) RV_ZERO_;
     /*
      * Looks whether options that are good one by one are good for the module, and says for each that is
      * not: rv_fail_option(). Asked before anything starts, by `reevectl check`, and before a reload touches
@@ -127,11 +142,11 @@ struct rv_module {
      * may run in a process that may only read, without network and for at most ten seconds. Asked
      * again before each init and reload, which can rely on it. Returns 0, or a negative errno.
      */
-    int (*check)(struct rv_context *ctx, const void *state);
+    int (*check)(struct rv_context *ctx, const void *state) RV_ZERO_;
     /* Several sections may use the file in one process (`host = NAME`), with a state each: the module changes no
      * variables of the file's, and nothing of the process that another section's would notice. Without it, sections of one
      * file need hosts of their own. */
-    bool reentrant;
+    bool reentrant RV_ZERO_;
 };
 
 /*
@@ -154,7 +169,8 @@ int rv_fail_option(struct rv_context *ctx, const char *option, const char *forma
  * outside of a host, and while a module is only described; or -ENOTSUP in a child of fork(). A reload waits until jobs have
  * handed on to each of the pools; a chain of jobs that goes on after that is -EPIPE as well.
  */
-int rv_submit(struct rv_context *ctx, const char *pool, const void *data, size_t size);
+int rv_submit(struct rv_context *ctx, const char *pool, const void *data,
+              size_t size) RV_MUST_CHECK_;
 
 /* Says what the present run or job is doing, or found: shown in /health and reevectl status until
  * it says something else. As of an error's text (<reeve/error.h>), /health shows the first line alone.
@@ -163,8 +179,9 @@ int rv_submit(struct rv_context *ctx, const char *pool, const void *data, size_t
 void rv_progress(struct rv_context *ctx, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
-#define RV_TABLE_(type, ...) \
-    {(const type[]){__VA_ARGS__}, sizeof((const type[]){__VA_ARGS__}) / sizeof(type), sizeof(type)}
+#define RV_TABLE_(type, ...)                   \
+    {__extension__(const type[]){__VA_ARGS__}, \
+     sizeof(__extension__(const type[]){__VA_ARGS__}) / sizeof(type), sizeof(type)}
 /* The tables of a module, one initialiser for each element. */
 #define RV_OPTIONS(...) RV_TABLE_(struct rv_option, __VA_ARGS__)
 #define RV_TASKS(...)   RV_TABLE_(struct rv_task, __VA_ARGS__)

@@ -21,14 +21,12 @@
 extern "C" {
 #endif
 
-struct rv_context;
-
 struct rv_runtime_options {
-    size_t size; /* sizeof(struct rv_runtime_options) */
+    size_t size RV_ZERO_; /* sizeof(struct rv_runtime_options) */
     /* 0: 256. On top come the timer's thread, that of signals, and that which ends things when all
      * others are in use; and one while a once runs that found all in use. */
-    unsigned threads_max;
-    size_t stack_size; /* bytes, beside static variables of threads; 0: 256 KiB */
+    unsigned threads_max RV_ZERO_;
+    size_t stack_size RV_ZERO_; /* bytes, beside static variables of threads; 0: 256 KiB */
 };
 
 struct rv_runtime_stats {
@@ -47,42 +45,6 @@ int rv_runtime_configure(const struct rv_runtime_options *options);
 
 /* How many threads and timers there are now. Does not block; any thread. */
 void rv_runtime_stats(struct rv_runtime_stats *ret_stats);
-
-/* Where rv_progress() of <reeve/module.h> goes; for hosts. Called on the thread that says it. Must
- * be set before modules run. */
-void rv_runtime_set_progress(void (*sink)(const char *text));
-
-/* Called on each new thread of the runtime before it runs functions of others, to prepare it for them: its signals, say. Must
- * be set before the first. */
-void rv_runtime_set_thread_start(void (*fn)(void));
-
-/* Where rv_submit() goes; as above. */
-void rv_runtime_set_submit(int (*sink)(struct rv_context *ctx, const char *pool, const void *data,
-                                       size_t size));
-
-/* Where rv_fail_option() goes; as above. */
-void rv_runtime_set_fail_option(void (*sink)(struct rv_context *ctx, const char *option,
-                                             const char *text));
-
-/*
- * Something that is called when a context is done, without a thread or memory of its own; for hosts. fn is
- * called on the thread that cancels, under a lock of the context: it must return soon, and not use a context. The
- * caller fills in fn, and keeps the hook until it has removed it.
- */
-struct rv_runtime_hook {
-    void (*fn)(struct rv_runtime_hook *hook);
-    void *own[7]; /* the runtime's */
-};
-
-/* Returns 0, or the context's code when it is done: then fn is not called. Does not block; any thread. */
-int rv_runtime_hook_add(struct rv_context *ctx, struct rv_runtime_hook *hook);
-
-/* After it fn neither is nor will be called; whether it was is for the caller to know. Only after an add. */
-void rv_runtime_hook_remove(struct rv_context *ctx, struct rv_runtime_hook *hook);
-
-/* Ends all threads that are idle now and waits for them, for tests that count threads. New ones are
- * made when needed. */
-void rv_runtime_trim(void);
 
 #ifdef __cplusplus
 }

@@ -10,7 +10,7 @@ extern "C" {
 #endif
 
 /* Sleeps for d. Returns 0, or the context's code as soon as it is done. */
-int rv_sleep(struct rv_context *ctx, rv_duration d);
+int rv_sleep(struct rv_context *ctx, rv_duration d) RV_MUST_CHECK_;
 
 /*
  * Waits until fd is ready for events (POLLIN, POLLOUT, ... of poll(2)) or has an error. RV_FOREVER as
@@ -18,7 +18,7 @@ int rv_sleep(struct rv_context *ctx, rv_duration d);
  * context's code, -EBADF for a descriptor that is not open, or -EMFILE, -ENFILE, -ENOMEM or -EINVAL where
  * the limits of the process or of the system keep it from waiting.
  */
-int rv_poll(struct rv_context *ctx, int fd, short events, rv_duration timeout);
+int rv_poll(struct rv_context *ctx, int fd, short events, rv_duration timeout) RV_MUST_CHECK_;
 
 #ifdef __cplusplus
 }

@@ -14,8 +14,9 @@ int main(void)
     if (rv_channel_create(sizeof(number), 2, &numbers) < 0 ||
         rv_channel_create(sizeof(letter), 2, &letters) < 0)
         return 1;
-    rv_channel_send(ctx, numbers, &(int){1});
-    rv_channel_send(ctx, letters, &(char){'a'});
+    if (rv_channel_send(ctx, numbers, &(int){1}) < 0 ||
+        rv_channel_send(ctx, letters, &(char){'a'}) < 0)
+        return 1;
     rv_channel_close(numbers);
     do {
         struct rv_clause clauses[] = {RV_RECV(numbers, &number), RV_RECV(letters, &letter)};

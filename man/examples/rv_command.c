@@ -12,11 +12,11 @@ int main(void)
     struct rv_context *ctx;
     int r;
 
-    if (rv_context_with_timeout(rv_context_background(), 10 * RV_SECOND, &ctx) < 0)
+    if (rv_context_with_timeout(rv_context_background(), 10 * RV_SECOND, &ctx, NULL) < 0)
         return 1;
     r = rv_command_run(ctx, argv, NULL, &result);
     if (r < 0)
-        fprintf(stderr, "%s: %s\n", argv[0], rv_error_text());
+        fprintf(stderr, "%s: %s\n", argv[0], rv_error_text(r));
     else
         fputs(result.output, stdout);
     free(result.output);

@@ -20,6 +20,6 @@ int main(void)
 
     if (r < 0)
         rv_wrap(r, "read the settings");
-    puts(rv_error_text());
+    puts(rv_error_text(r));
     return 0;
 }

@@ -30,19 +30,23 @@ int main(void)
     struct rv_context *ctx = rv_context_background();
     struct rv_group *group;
     struct pipes pipes;
-    int number, sum = 0;
+    int number, sum = 0, r;
 
     if (rv_channel_create(sizeof(int), 10, &pipes.in) < 0 ||
         rv_channel_create(sizeof(int), 10, &pipes.out) < 0 || rv_group_create(ctx, &group) < 0)
         return 1;
     for (int i = 1; i <= 10; i++)
-        rv_channel_send(ctx, pipes.in, &i);
+        if (rv_channel_send(ctx, pipes.in, &i) < 0)
+            return 1;
     rv_channel_close(pipes.in);
-    rv_group_go(group, run_fan, &pipes);
+    if (rv_group_go(group, run_fan, &pipes) < 0)
+        return 1;
     while (rv_channel_recv(ctx, pipes.out, &number) == 0)
         sum += number;
     printf("sum of squares: %d\n", sum);
     rv_channel_unref(pipes.in);
     rv_channel_unref(pipes.out);
-    return rv_group_wait(group) < 0 || sum != 385;
+    r = rv_group_wait(group);
+    rv_group_destroy(group);
+    return r < 0 || sum != 385;
 }

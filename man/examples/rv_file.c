@@ -19,7 +19,7 @@ int main(void)
     if (r == 0)
         r = rv_file_move(fd, "report", fd, "report.old", RV_FILE_REPLACE);
     if (r < 0)
-        fprintf(stderr, "%s\n", rv_error_text());
+        fprintf(stderr, "%s\n", rv_error_text(r));
     unlinkat(fd, "report.old", 0);
     close(fd);
     rmdir(folder);

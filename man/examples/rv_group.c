@@ -25,9 +25,12 @@ int main(void)
 
     if (rv_group_create(rv_context_background(), &group) < 0)
         return 1;
-    rv_group_go(group, wait_long, NULL);
-    rv_group_go(group, fail, page);
-    r = rv_group_wait(group);
-    printf("%s\n", rv_error_text());
+    r = rv_group_go(group, wait_long, NULL);
+    if (r == 0)
+        r = rv_group_go(group, fail, page);
+    if (r == 0)
+        r = rv_group_wait(group);
+    rv_group_destroy(group);
+    printf("%s\n", rv_error_text(r));
     return r != -ENOENT;
 }

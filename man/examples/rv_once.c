@@ -20,6 +20,6 @@ int main(void)
     for (int i = 0; i < 3; i++)
         if (rv_once_do(rv_context_background(), &once, open_connection, &connection) < 0)
             return 1;
-    rv_once_finish(&once);
+    rv_once_destroy(&once);
     return connection != 1;
 }

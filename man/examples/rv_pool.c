@@ -12,19 +12,22 @@ static int work(struct rv_context *ctx, void *arg)
 
 int main(void)
 {
-    const struct rv_pool_options options = {
-        .size = sizeof(options), .workers = 2, .queue = 16, .retries = 1};
+    struct rv_pool_options options = RV_POOL_DEFAULTS;
     struct rv_context *ctx = rv_context_background();
     int numbers[] = {1, 2, 3, 4, 5};
     struct rv_pool_stats stats;
     struct rv_pool *pool;
 
+    options.workers = 2;
+    options.queue = 16;
+    options.retries = 1;
     if (rv_pool_create(ctx, &options, &pool) < 0)
         return 1;
     for (int i = 0; i < 5; i++)
         if (rv_pool_submit(ctx, pool, work, &numbers[i]) < 0)
             fputs("not accepted\n", stderr);
-    rv_pool_drain(ctx, pool);
+    if (rv_pool_drain(ctx, pool) < 0)
+        fputs("not all is done\n", stderr);
     rv_pool_stats(pool, &stats);
     rv_pool_destroy(pool);
     return stats.finished != 5;

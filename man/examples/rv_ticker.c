@@ -6,7 +6,7 @@
 int main(void)
 {
     struct rv_ticker *ticker;
-    rv_duration due;
+    rv_time due;
 
     if (rv_ticker_create(10 * RV_MILLISECOND, &ticker) < 0)
         return 1;

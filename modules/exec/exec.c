@@ -258,7 +258,7 @@ static int run(struct rv_context *ctx, void *state)
         .size = sizeof(options),
         .directory = exec->directory,
         .output_max = (size_t)exec->output_max,
-        .grace = exec->kill_after > 0 ? exec->kill_after : -1,
+        .grace = exec->kill_after,
     };
     struct rv_command_result result;
     const char *how;
@@ -269,7 +269,7 @@ static int run(struct rv_context *ctx, void *state)
     if (r < 0)
         return r;
     r = rv_command_run(ctx, argv, &options, &result);
-    snprintf(text, sizeof(text), "%s", r < 0 ? rv_error_text() : "");
+    snprintf(text, sizeof(text), "%s", r < 0 ? rv_error_text(r) : "");
     if (!result.output)
         return rv_wrap(r, "run");
     replace_zeros(result.output, result.output_size);

@@ -90,6 +90,7 @@ static int check(struct rv_context *ctx, void *state)
         for (size_t i = 0; i < check->count && r == 0; i++)
             r = rv_group_go(group, fetch_run, &fetches[i]);
         waited = rv_group_wait(group);
+        rv_group_destroy(group);
         r = r < 0 ? r : waited;
     }
     /* A run that was cut still reports the URLs that it has checked. */
@@ -175,18 +176,20 @@ static int check_options(struct rv_context *ctx, const void *state)
     static const char *const schemes[] = {"http", "https", NULL};
     const struct httpcheck *check = state;
     struct address address;
-    int r = check_login(check);
+    int r = check_login(check), failed;
 
     if (r < 0)
-        r = rv_fail_option(ctx, check->username ? "token" : "password", "%s", rv_error_text());
-    if (parse_proxy(check, &address) < 0)
-        r = rv_fail_option(ctx, "proxy", "%s", rv_error_text());
+        r = rv_fail_option(ctx, check->username ? "token" : "password", "%s", rv_error_text(r));
+    failed = parse_proxy(check, &address);
+    if (failed < 0)
+        r = rv_fail_option(ctx, "proxy", "%s", rv_error_text(failed));
     else
         address_free(&address);
     for (size_t i = 0; i < check->url.count; i++) {
         address = (struct address){0};
-        if (address_parse("url", check->url.items[i], schemes, &address) < 0)
-            r = rv_fail_option(ctx, "url", "%s", rv_error_text());
+        failed = address_parse("url", check->url.items[i], schemes, &address);
+        if (failed < 0)
+            r = rv_fail_option(ctx, "url", "%s", rv_error_text(failed));
         address_free(&address);
     }
     return r;
@@ -243,15 +246,15 @@ RV_MODULE(.name = "httpcheck", .version = "1",
           .state_size = sizeof(struct httpcheck),
           .options = RV_OPTIONS(
               RV_OPTION_LIST(struct httpcheck, url, .required = true, .help = "URL to fetch"),
-              RV_OPTION_INT(struct httpcheck, expect_status, .fallback = "200", .minimum = 100,
-                            .maximum = 599, .help = "status that is good"),
+              RV_OPTION_INT64(struct httpcheck, expect_status, .fallback = "200", .minimum = 100,
+                              .maximum = 599, .help = "status that is good"),
               RV_OPTION_STRING(struct httpcheck, expect_body,
                                .help = "text that must occur in the body"),
               RV_OPTION_DURATION(struct httpcheck, timeout, .fallback = "10s",
                                  .minimum = RV_MILLISECOND, .maximum = RV_HOUR,
                                  .help = "time for one URL"),
-              RV_OPTION_INT(struct httpcheck, parallel, .fallback = "8", .minimum = 1,
-                            .maximum = 64, .help = "fetches at once"),
+              RV_OPTION_INT64(struct httpcheck, parallel, .fallback = "8", .minimum = 1,
+                              .maximum = 64, .help = "fetches at once"),
               RV_OPTION_BOOL(struct httpcheck, follow_redirects, .fallback = "no",
                              .help = "whether redirects are followed"),
               RV_OPTION_STRING(struct httpcheck, username, .help = "user for basic authentication"),

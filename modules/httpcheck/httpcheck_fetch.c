@@ -204,7 +204,7 @@ static int out_of_time(struct fetch *fetch, const struct transfer *transfer, con
 
 /* One address. Returns 0, with a result in the fetch or a location in the transfer, or the context's code. */
 static int transfer_run(struct rv_context *ctx, struct fetch *fetch, struct transfer *transfer,
-                        rv_duration deadline)
+                        rv_time deadline)
 {
     struct curl_slist *entries;
     rv_duration left = deadline - rv_now();
@@ -215,7 +215,7 @@ static int transfer_run(struct rv_context *ctx, struct fetch *fetch, struct tran
         return out_of_time(fetch, transfer, "before it was asked");
     r = find_addresses(ctx, transfer, left, &entries);
     if (r < 0) {
-        snprintf(fetch->error, sizeof(fetch->error), "%s", rv_error_text());
+        snprintf(fetch->error, sizeof(fetch->error), "%s", rv_error_text(r));
         verdict_name_proxy(fetch, transfer);
         return rv_context_err(ctx);
     }
@@ -257,9 +257,9 @@ static int make_window(const struct httpcheck *check, char **ret_window)
 /* From the target through its redirects. */
 static int follow(struct rv_context *ctx, struct fetch *fetch, char *window)
 {
-    rv_duration deadline = rv_now() + fetch->check->timeout;
+    rv_time deadline = rv_now() + fetch->check->timeout;
     struct address here = {0}, next;
-    int r = 0;
+    int r = 0, failed;
 
     for (int i = 0; i <= REDIRECTS_MAX; i++) {
         struct transfer transfer = {.check = fetch->check,
@@ -274,8 +274,9 @@ static int follow(struct rv_context *ctx, struct fetch *fetch, char *window)
         else if (r == 0 && transfer.location[strspn(transfer.location, " \t\r\n")] == '\0')
             snprintf(fetch->error, sizeof(fetch->error),
                      "redirected to nowhere: Location is empty");
-        else if (r == 0 && address_follow(transfer.address, transfer.location, &next) < 0)
-            snprintf(fetch->error, sizeof(fetch->error), "%s", rv_error_text());
+        else if (r == 0 &&
+                 (failed = address_follow(transfer.address, transfer.location, &next)) < 0)
+            snprintf(fetch->error, sizeof(fetch->error), "%s", rv_error_text(failed));
         free(transfer.location);
         if (r < 0 || fetch->error[0] != '\0')
             break;
@@ -289,7 +290,7 @@ static int follow(struct rv_context *ctx, struct fetch *fetch, char *window)
 int fetch_run(struct rv_context *ctx, void *arg)
 {
     struct fetch *fetch = arg;
-    rv_duration begin = rv_now();
+    rv_time begin = rv_now();
     char *window;
     int r = 0;
 

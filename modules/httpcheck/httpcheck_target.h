@@ -9,7 +9,7 @@
 
 struct target {
     struct address address;
-    rv_duration not_before; /* of rv_now(): libcurl's own resolver may still be at it until then */
+    rv_time not_before; /* of rv_now(): libcurl's own resolver may still be at it until then */
 };
 
 struct httpcheck {

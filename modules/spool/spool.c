@@ -128,7 +128,7 @@ static int check(struct rv_context *ctx, const void *state)
     int r = spool_check_directory(spool);
 
     if (r < 0)
-        r = rv_fail_option(ctx, "directory", "%s", rv_error_text());
+        r = rv_fail_option(ctx, "directory", "%s", rv_error_text(r));
     for (size_t i = 0; i < spool->ignore.count; i++)
         if (spool->ignore.items[i][0] == '\0' || strchr(spool->ignore.items[i], '/'))
             r = rv_fail_option(ctx, "ignore",
@@ -165,7 +165,7 @@ static void move_left(struct spool *spool)
             rv_log(
                 NULL, RV_LOG_WARNING,
                 "%s is processed, but cannot be moved: %s; the next start runs its command again",
-                claim->name, rv_error_text());
+                claim->name, rv_error_text(r));
     }
 }
 
@@ -203,7 +203,7 @@ RV_MODULE(.name = "spool", .version = "1",
                              .run = spool_watch,
                              .every = "1s",
                              /* The folder is gone: init makes it again, or says why it cannot. */
-                             .on_error = "restart",
+                             .on_error = RV_ON_ERROR_RESTART,
                              .help = "takes in files as they arrive"}),
           .pools = RV_POOLS({.name = "process",
                              .run = spool_process,

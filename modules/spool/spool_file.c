@@ -200,9 +200,9 @@ static int run_command(struct work *work)
                           (char *)"spool",   path,         NULL};
     struct rv_command_options options = {.size = sizeof(options),
                                          .output_max = (size_t)spool->output_max,
-                                         .grace = spool->kill_after > 0 ? spool->kill_after : -1};
+                                         .grace = spool->kill_after};
     struct rv_command_result result;
-    rv_duration start = rv_now();
+    rv_time start = rv_now();
     int r;
 
     /* The attempt before may have left one. */
@@ -220,7 +220,7 @@ static int run_command(struct work *work)
         rv_fail_text(r, "%s: its command was ended by its timeout", claim->name);
     else if (r < 0)
         rv_wrap(r, "%s", claim->name);
-    snprintf(claim->text, sizeof(claim->text), "%s", r < 0 ? rv_error_text() : "");
+    snprintf(claim->text, sizeof(claim->text), "%s", r < 0 ? rv_error_text(r) : "");
     if (result.truncated)
         rv_log(work->ctx, RV_LOG_WARNING,
                "%s: its command's output is longer than `output-max`: the middle of it is not kept",

@@ -45,7 +45,7 @@ static int add_advice(int r)
 {
     char text[RV_ERROR_TEXT_SIZE];
 
-    strncpy(text, rv_error_text(), sizeof(text) - 1);
+    strncpy(text, rv_error_text(r), sizeof(text) - 1);
     text[sizeof(text) - 1] = '\0';
     return rv_fail_text(r, "%s%s", text, advice(r));
 }

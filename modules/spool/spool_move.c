@@ -133,7 +133,7 @@ static int put_back(struct rv_context *ctx, struct spool *spool, const struct cl
         rv_log(ctx, RV_LOG_WARNING,
                "%s was moved to %s/%s, and is newer than what its command has seen; it cannot be "
                "moved back: %s",
-               claim->name, folder, names->file, rv_error_text());
+               claim->name, folder, names->file, rv_error_text(r));
         return 0;
     }
     unlinkat(target, names->output, 0);
@@ -157,7 +157,7 @@ static int move_as(struct rv_context *ctx, struct spool *spool, const struct cla
         rv_log(
             ctx, RV_LOG_WARNING,
             "%s is processed and moved, but a power cut may bring it back, to be processed again: %s",
-            claim->name, rv_error_text());
+            claim->name, rv_error_text(r));
     /* There is an end to it, also on a file system that shows a file otherwise at every look. */
     if (claim->changes >= SPOOL_RUNS_MAX || trace_is_seen(trace, claim, target, names->file))
         return 0;

@@ -58,7 +58,7 @@ static void tell(struct rv_context *ctx, struct spool *spool, const char *name, 
 static int hand_over(struct rv_context *ctx, struct spool *spool, const char *name)
 {
     struct rv_context *limited;
-    int r = rv_context_with_timeout(ctx, SUBMIT_MAX, &limited);
+    int r = rv_context_with_timeout(ctx, SUBMIT_MAX, &limited, NULL);
 
     if (r == 0) {
         r = rv_submit(limited, "process", name, strlen(name));
@@ -222,7 +222,7 @@ static int take_events(struct rv_context *ctx, struct spool *spool)
 enum { INOTIFY, WAKE, MOUNTS, SOURCES };
 
 /* Returns what is ready, -EAGAIN when it is time for a scan, or another negative errno. */
-static int wait_for_more(struct rv_context *ctx, struct spool *spool, rv_duration next_scan)
+static int wait_for_more(struct rv_context *ctx, struct spool *spool, rv_time next_scan)
 {
     struct rv_clause clauses[SOURCES] = {
         [INOTIFY] = RV_READY(spool->inotify_fd, POLLIN),
@@ -256,7 +256,7 @@ static void tell_progress(struct rv_context *ctx, const struct spool *spool)
 int spool_watch(struct rv_context *ctx, void *state)
 {
     struct spool *spool = state;
-    rv_duration next_scan = 0, next_look = RV_FOREVER;
+    rv_time next_scan = 0, next_look = RV_NEVER;
     int r = 0, ready = -EAGAIN;
 
     while (r == 0) {
@@ -264,14 +264,14 @@ int spool_watch(struct rv_context *ctx, void *state)
             spool->cautious = ready == -EAGAIN && !spool->behind && rv_now() < next_scan;
             spool->unsettled = spool->behind = spool->created = false;
             r = scan(ctx, spool);
-            next_look = RV_FOREVER;
+            next_look = RV_NEVER;
             if (spool->cautious && spool->unsettled)
                 next_look = rv_now() + SETTLED_INTERVAL;
             else if (!spool->cautious)
                 next_scan = rv_now() + (spool->unsettled ? SETTLED_INTERVAL : RESCAN_INTERVAL);
         } else if (ready == INOTIFY) {
             r = take_events(ctx, spool);
-            if (spool->created && next_look == RV_FOREVER)
+            if (spool->created && next_look == RV_NEVER)
                 next_look = rv_now() + SETTLED_INTERVAL;
         } else if (ready == MOUNTS) {
             r = spool_check_folders(spool);

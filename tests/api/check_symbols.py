@@ -18,7 +18,7 @@ def read_list(path):
         return set(re.findall(r"(?m)^ (rv_\w+)@", file.read()))
 
 
-def main(library, headers, symbols):
+def main(library, symbols, *headers):
     tools.need_or_exit("nm")
     output = subprocess.run(["nm", "-D", "--defined-only", library], check=True,
                             capture_output=True, text=True).stdout
@@ -26,9 +26,9 @@ def main(library, headers, symbols):
                 if line.split()[-2] != "A"}
     wrong = sorted(name for name in exported if not name.startswith("rv_"))
     declared = set()
-    for name in os.listdir(headers):
-        if name.endswith(".h"):
-            with open(os.path.join(headers, name), encoding="utf-8") as file:
+    for path in headers:
+        if path.endswith(".h"):
+            with open(path, encoding="utf-8") as file:
                 text = re.sub(r"/\*.*?\*/", "", file.read(), flags=re.S)
             text = re.sub(r"(?m)^\s*#.*(\\\n.*)*", "", text)
             declared |= set(re.findall(r"(?m)^[a-z].*?\b(rv_[a-z_]+)\(", text))

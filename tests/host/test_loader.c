@@ -19,8 +19,8 @@ static void refuse(const char *path, int code, const char *part)
 
     rv_error_clear();
     assert_int_equal(loader_load(path, 0, &loaded), code);
-    if (!strstr(rv_error_text(), part))
-        fail_msg("\"%s\" does not contain \"%s\"", rv_error_text(), part);
+    if (!strstr(rv_error_text(code), part))
+        fail_msg("\"%s\" does not contain \"%s\"", rv_error_text(code), part);
     assert_null(loaded.tasks);
 }
 
@@ -46,10 +46,21 @@ static void newer_tables_are_refused(void **state)
     refuse(object("newer.so"), -EINVAL, "table of tasks is newer than this reeve-host");
 }
 
+static void another_abi_is_refused(void **state)
+{
+    (void)state;
+    refuse(
+        object("former.so"), -EPROTO,
+        "former.so is built for module ABI 1, and this reeve-host has module ABI 2: build it anew; ");
+    refuse(object("former.so"), -EPROTO, "/module-abi-2.md says what to change before");
+    refuse(object("mismatched.so"), -EINVAL, "its table does not match its note");
+}
+
 static void tables_that_lie_are_refused(void **state)
 {
     (void)state;
-    refuse(object("misplaced.so"), -EINVAL, "option 0 has no name, type or place in the state");
+    refuse(object("misplaced.so"), -EINVAL,
+           "option 0 has no name, type, size or place in the state");
     refuse(object("unnamed.so"), -EINVAL, "task 1 has no name or function");
     refuse(
         object("reserved.so"), -EINVAL,
@@ -107,8 +118,8 @@ static void a_cut_object(void **state)
         fclose(file);
         rv_error_clear();
         assert_int_equal(loader_load(path, 0, &loaded), -ENOEXEC);
-        assert_true(strstr(rv_error_text(), "is cut short") ||
-                    strstr(rv_error_text(), "is not a shared object"));
+        assert_true(strstr(rv_error_text(-ENOEXEC), "is cut short") ||
+                    strstr(rv_error_text(-ENOEXEC), "is not a shared object"));
         unlink(path);
     }
     rmdir(folder);
@@ -119,6 +130,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(older_tables_are_filled_with_zero),
         cmocka_unit_test(newer_tables_are_refused),
+        cmocka_unit_test(another_abi_is_refused),
         cmocka_unit_test(tables_that_lie_are_refused),
         cmocka_unit_test(files_that_are_no_objects),
         cmocka_unit_test(a_cut_object),

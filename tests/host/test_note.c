@@ -55,7 +55,7 @@ static struct file make_file(void)
         .dynamic = {{.d_tag = DT_STRTAB, .d_un.d_ptr = offsetof(struct file, strings)},
                     {.d_tag = DT_NEEDED, .d_un.d_val = 1},
                     {.d_tag = DT_NULL}},
-        .strings = "\0libreeve.so.0",
+        .strings = "\0libreeve.so.1",
     };
 
     return file;
@@ -138,7 +138,7 @@ static void test_runtime(void **state)
                                     .p_filesz = sizeof(file.dynamic)};
     assert_int_equal(pwrite(fd, &file, sizeof(file), 0), sizeof(file));
     note_read_runtime(fd, name, sizeof(name));
-    assert_string_equal(name, "libreeve.so.0");
+    assert_string_equal(name, "libreeve.so.1");
     file.dynamic[1].d_un.d_val = UINT32_MAX;
     assert_int_equal(pwrite(fd, &file, sizeof(file), 0), sizeof(file));
     note_read_runtime(fd, name, sizeof(name));

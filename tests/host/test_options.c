@@ -17,9 +17,18 @@ struct state {
     int64_t least;
     uint64_t most;
     int own; /* not an option */
+    struct rv_list folders;
+    const char *label;
+    int small;
+    int beside; /* not an option */
+    int64_t positive, negative, above;
+    rv_duration pause;
+    uint64_t room;
+    enum { ONE, TWO } number_word;
 };
 
 static const char *const colours[] = {"red", "green", NULL};
+static const char *const words[] = {"one", "two", NULL};
 
 static const struct rv_option options[] = {
     RV_OPTION_STRING(struct state, text, .required = true, .help = "what to say"),
@@ -27,14 +36,24 @@ static const struct rv_option options[] = {
     RV_OPTION_SECRET(struct state, password),
     RV_OPTION_LIST(struct state, urls, .fallback = "http://one/"),
     RV_OPTION_BOOL(struct state, flag, .fallback = "yes"),
-    RV_OPTION_INT(struct state, number, .fallback = "-3", .minimum = -5, .maximum = 5),
+    RV_OPTION_INT64(struct state, number, .fallback = "-3", .minimum = -5, .maximum = 5),
     RV_OPTION_SIZE(struct state, bytes, .fallback = "64K", .minimum = 1000,
                    .maximum = INT64_C(2) << 30),
     RV_OPTION_DURATION(struct state, delay, .fallback = "1min 30s", .minimum = RV_MILLISECOND,
                        .maximum = RV_HOUR),
-    RV_OPTION_INT(struct state, least, .fallback = "2", .minimum = 2),
+    RV_OPTION_INT64(struct state, least, .fallback = "2", .minimum = 2),
     RV_OPTION_SIZE(struct state, most, .maximum = 4096),
     RV_OPTION_ENUM(struct state, colour, .fallback = "green", .choices = colours),
+    RV_OPTION_PATHS(struct state, folders, .fallback = "here"),
+    RV_OPTION_STRING(struct state, label, .fallback = "const"),
+    RV_OPTION_INT(struct state, small, .fallback = "7"),
+    RV_OPTION_INT64(struct state, positive, .fallback = "3", .minimum = 0),
+    RV_OPTION_INT64(struct state, negative, .fallback = "-3", .help = "not \".minimum = 0\"",
+                    .maximum = INT64_C(0)),
+    RV_OPTION_INT64(struct state, above, .fallback = "5", .minimum = 1),
+    RV_OPTION_DURATION(struct state, pause, .fallback = "5s", .minimum = RV_SECOND),
+    RV_OPTION_SIZE(struct state, room, .fallback = "1K", .maximum = 2048),
+    RV_OPTION_ENUM(struct state, number_word, .fallback = "two", .choices = words),
 };
 
 static const struct rv_task tasks[] = {{.name = "check", .every = "30s", .timeout = "10s"}};
@@ -257,6 +276,91 @@ static void every_error(void **_unused_)
     }
 }
 
+/* Each bound may stand alone, and one of 0 is one if it is written. */
+static void bounds_on_one_side(void **_unused_)
+{
+    static const struct {
+        const char *line;
+        const char *expected; /* NULL: it is taken */
+    } cases[] = {
+        {"positive = 0", NULL},
+        {"positive = 9223372036854775807", NULL},
+        {"positive = -1", "positive = -1: expected a whole number of at least 0"},
+        {"negative = -9223372036854775808", NULL},
+        {"negative = 0", NULL},
+        {"negative = 1", "negative = 1: expected a whole number of at most 0"},
+        {"above = 1", NULL},
+        {"above = 1000000", NULL},
+        {"above = 0", "above = 0: expected a whole number of at least 1"},
+        {"pause = 500w", NULL},
+        {"pause = 999ms", "pause = 999ms: expected a duration of at least 1s"},
+        {"room = 0", NULL},
+        {"room = 2K", NULL},
+        {"room = 2049", "room = 2049: expected a size of at most 2K"},
+        {"small = 2147483647", NULL},
+        {"small = -2147483648", NULL},
+        {"small = 2147483648",
+         "small = 2147483648: expected a whole number from -2147483648 to 2147483647"},
+        {"small = -2147483649",
+         "small = -2147483649: expected a whole number from -2147483648 to 2147483647"},
+    };
+
+    (void)_unused_;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct bound_options bound;
+        char text[128], expected[160] = "";
+
+        snprintf(text, sizeof(text), "text = a\n%s", cases[i].line);
+        if (cases[i].expected)
+            snprintf(expected, sizeof(expected), "2:%s\n", cases[i].expected);
+        assert_int_equal(bind_text(text, &bound), cases[i].expected ? 1 : 0);
+        assert_string_equal(errors, expected);
+        if (!cases[i].expected)
+            options_free(&bound);
+    }
+}
+
+/* No more of the state is written than the member. */
+static void members_have_sizes(void **_unused_)
+{
+    struct bound_options bound;
+    const struct state *state;
+
+    (void)_unused_;
+    for (size_t i = 0; i < loaded.option_count; i++)
+        assert_true(options[i].size > 0 && options[i].offset + options[i].size <= sizeof(*state));
+    assert_int_equal(options[4].size, sizeof(bool));
+    assert_int_equal(bind_text("text = a\nsmall = -1", &bound), 0);
+    state = bound.state;
+    assert_int_equal(state->small, -1);
+    assert_int_equal(state->beside, 0);
+    assert_int_equal(state->number_word, TWO);
+    assert_string_equal(state->label, "const");
+    options_free(&bound);
+}
+
+static void lists_of_paths(void **_unused_)
+{
+    struct bound_options bound;
+    const struct state *state;
+
+    (void)_unused_;
+    assert_int_equal(bind_text("text = a", &bound), 0);
+    state = bound.state;
+    assert_int_equal(state->folders.count, 1);
+    assert_string_equal(state->folders.items[0], "here");
+    options_free(&bound);
+    assert_int_equal(bind_text("text = a\nfolders = /a b\nfolders = c", &bound), 0);
+    state = bound.state;
+    assert_int_equal(state->folders.count, 2);
+    assert_string_equal(state->folders.items[0], "/a b");
+    assert_string_equal(state->folders.items[1], "c");
+    assert_null(state->folders.items[2]);
+    options_free(&bound);
+    assert_int_equal(bind_text("text = a\nfolders = a\nfolders = ", &bound), 1);
+    assert_string_equal(errors, "3:folders: expected a path\n");
+}
+
 /* They are told, and are no errors: an earlier version took them without a word. */
 static void what_is_only_told(void **_unused_)
 {
@@ -350,6 +454,9 @@ int main(void)
         cmocka_unit_test(every_value),
         cmocka_unit_test(schedules),
         cmocka_unit_test(every_error),
+        cmocka_unit_test(bounds_on_one_side),
+        cmocka_unit_test(members_have_sizes),
+        cmocka_unit_test(lists_of_paths),
         cmocka_unit_test(what_is_only_told),
         cmocka_unit_test(secrets_stay_secret),
         cmocka_unit_test(options_are_copied_alone),

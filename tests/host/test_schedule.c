@@ -573,9 +573,9 @@ static void test_an_end_of_all_points(void **state)
     struct schedule schedule = begin(&past, 0);
     (void)state;
 
-    assert_int_equal(schedule.due, RV_FOREVER);
+    assert_int_equal(schedule.due, RV_NEVER);
     schedule = begin(&never, 0);
-    assert_int_equal(schedule.due, RV_FOREVER);
+    assert_int_equal(schedule.due, RV_NEVER);
     assert_false(schedule_is_planned(&never));
     calendar_free(past.at[0]);
 }
@@ -911,7 +911,7 @@ static void test_a_pause_does_not_pass_over_what_is_owed(void **state)
     for (int i = 0; i < 2; i++) {
         struct schedule schedule = begin(&rules[i], NOON), next;
         struct schedule_now start = at(721 * S + S / 2);
-        rv_duration due = schedule.due;
+        rv_time due = schedule.due;
 
         assert_int_equal(end_request(&schedule, 121 * S, 0), due - UPTIME);
         assert_int_equal(end_request(&schedule, 121 * S, 1), 721 * S);
@@ -1021,7 +1021,7 @@ static void test_a_look_at_the_clock_before_a_stamp_that_is_ahead(void **state)
     struct schedule_now before = at(-900 * S);
     struct schedule_past past = {.settled = NOON + 1800 * S - 1};
     struct schedule schedule = begin_past(&rule, &before, &past), next;
-    rv_duration due = schedule.due - UPTIME;
+    rv_time due = schedule.due - UPTIME;
     (void)state;
 
     assert_between(due, 0, 600 * S);

@@ -44,7 +44,7 @@ static int64_t next_point(const struct world *world, int64_t after)
     return ((after - offset) / every + 1) * every + offset;
 }
 
-static void pass(struct world *world, rv_duration time)
+static void pass(struct world *world, rv_time time)
 {
     world->now.monotonic += time;
     world->now.realtime += time;

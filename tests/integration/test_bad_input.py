@@ -109,7 +109,10 @@ class BadInput(harness.DaemonTest):
         os.environ["REEVE_TEST_TRACE"] = trace
         self.addCleanup(os.environ.pop, "REEVE_TEST_TRACE")
         self.refuse(f"[module:a]\nload = {BAD}/future.so\n",
-                    "is built for module ABI version 999, this reeve-host has version 1")
+                    "is built for module ABI 999, and this reeve-host has module ABI 2: update reeve")
+        self.refuse(f"[module:a]\nload = {BAD}/former.so\n",
+                    "former.so is built for module ABI 1, and this reeve-host has module ABI 2: build it anew")
+        self.refuse(f"[module:a]\nload = {BAD}/former.so\n", "doc/reeve/module-abi-2.md says what to change")
         self.assertFalse(os.path.exists(trace))
         loose = os.path.join(folder.folder, "loose.so")
         shutil.copy(os.path.join(MODULES, "heartbeat.so"), loose)

@@ -216,7 +216,7 @@ class OtherRuntimes(harness.DaemonTest):
             with open(os.path.join(folder, name), "w", encoding="utf-8") as file:
                 file.write(text)
         environment = dict(os.environ, GOCACHE=os.path.join(folder, "cache"), GOFLAGS="-mod=mod",
-                           CGO_CFLAGS=f"-g -O1 -fno-inline -I{include}",
+                           CGO_CFLAGS=f"-g -O1 -fno-inline -I{include} -I{harness.BUILD}/include",
                            CGO_LDFLAGS=f"-L{harness.BUILD}/lib -lreeve")
         done = subprocess.run(["go", "build", "-buildmode=c-shared", "-o", "withgo.so", "."], cwd=folder, env=environment,
                               capture_output=True, text=True, check=False)

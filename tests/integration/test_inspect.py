@@ -48,7 +48,7 @@ class Describe(Inspecting):
         told = self.describe(DESCRIBED)
         self.assertEqual((told["name"], told["version"], told["summary"], told["functions"]),
                          ("described", "3.1", "Has one of everything", ["health"]))
-        self.assertEqual((told["abi"], told["host_abi"], told["runtime"]), (1, 1, "libreeve.so.0"))
+        self.assertEqual((told["abi"], told["host_abi"], told["runtime"]), (2, 2, "libreeve.so.1"))
         self.assertEqual(told["problems"], [
             "the module itself is wrong: its default number: expected a whole number from -3 to 7",
             "the module itself is wrong: its on-request.timeout = soon: expected a duration "
@@ -57,11 +57,12 @@ class Describe(Inspecting):
         self.assertEqual({name: option["type"] for name, option in options.items()},
                          {"some-text": "string", "many": "list", "flag": "bool", "number": "int",
                           "bytes": "size", "pause": "duration", "path": "path", "choice": "enum",
-                          "password": "secret"})
+                          "password": "secret", "paths": "paths", "up": "int", "down": "size"})
         self.assertEqual([name for name, option in options.items() if option["required"]], ["many"])
         self.assertEqual({name: (o["minimum"], o["maximum"]) for name, o in options.items()
-                          if o["minimum"]},
-                         {"number": ("-3", "7"), "bytes": ("1K", "1M"), "pause": ("1s", "1h")})
+                          if o["minimum"] or o["maximum"]},
+                         {"number": ("-3", "7"), "bytes": ("1K", "1M"), "pause": ("1s", "1h"),
+                          "up": ("0", None), "down": (None, "4K")})
         self.assertEqual((options["flag"]["default"], options["number"]["default"],
                           options["path"]["default"]), ("yes", "", None))
         self.assertEqual(options["choice"]["choices"], ["this", "that"])
@@ -124,8 +125,11 @@ class Describe(Inspecting):
         os.environ["REEVE_TEST_TRACE"] = trace
         self.addCleanup(os.environ.pop, "REEVE_TEST_TRACE")
         told = self.describe(os.path.join(BAD, "future.so"), code=1)
-        self.assertEqual((told["abi"], told["host_abi"], told["name"]), (999, 1, None))
-        self.assertIn("ABI version 999, this reeve-host has version 1: build it anew", told["error"])
+        self.assertEqual((told["abi"], told["host_abi"], told["name"]), (999, 2, None))
+        self.assertIn("module ABI 999, and this reeve-host has module ABI 2: update reeve", told["error"])
+        told = self.describe(os.path.join(BAD, "former.so"), code=1)
+        self.assertEqual((told["abi"], told["host_abi"], told["name"]), (1, 2, None))
+        self.assertIn("module ABI 1, and this reeve-host has module ABI 2: build it anew", told["error"])
         self.assertFalse(os.path.exists(trace))
 
     def test_a_module_in_c_plus_plus(self):
@@ -144,7 +148,7 @@ class Describe(Inspecting):
                 with open(path + ".cc", "w", encoding="utf-8") as file:
                     file.write(written)
                 done = subprocess.run(
-                    [compiler, "-Wall", "-Werror", "-shared", "-fPIC", "-fvisibility=hidden", "-I" + os.path.join(source, "include"),
+                    [compiler, "-Wall", "-Werror", "-shared", "-fPIC", "-fvisibility=hidden", "-I" + os.path.join(source, "include"), "-I" + os.path.join(harness.BUILD, "include"),
                      "-o", path + ".so", path + ".cc", f"-L{harness.BUILD}/lib", "-lreeve"],
                     capture_output=True, text=True, check=False)
                 self.assertEqual(done.returncode, 0, done.stderr)
@@ -166,7 +170,7 @@ class Describe(Inspecting):
             told = self.describe(DESCRIBED, constructor=what, code=1)
             self.assertIn(reason, told["error"])
             # What the file says is told all the same.
-            self.assertEqual((told["abi"], told["name"]), (1, None))
+            self.assertEqual((told["abi"], told["name"]), (2, None))
         # What it prints is not taken for records, nor shown.
         done = self.ctl("describe", DESCRIBED, constructor="print")
         self.assertEqual(done.returncode, 0)
@@ -215,12 +219,12 @@ class Modules(Inspecting):
                                         (self.path("aside/other.so"), False)})
         good = modules["good", False]
         self.assertEqual((good["sections"], good["summary"], good["version"], good["abi"],
-                          good["error"]), (["a", "b"], "Has one of everything", "3.1", 1, None))
+                          good["error"]), (["a", "b"], "Has one of everything", "3.1", 2, None))
         self.assertEqual(good["file"], self.path("first/good.so"))
         self.assertEqual(modules["good", True]["sections"], [])
         self.assertIn("can be written by others", modules["open", False]["error"])
         self.assertEqual(modules["future", False]["abi"], 999)
-        self.assertIn("build it anew", modules["future", False]["error"])
+        self.assertIn("update reeve", modules["future", False]["error"])
         self.assertIn("it has no RV_MODULE note", modules["plain", False]["error"])
         self.assertEqual(modules[self.path("aside/other.so"), False]["sections"], ["c"])
         missing = modules["nosuch", False]
@@ -231,8 +235,8 @@ class Modules(Inspecting):
         self.assertTrue(done.stderr.endswith(f"reevectl: the sections are those of {config}\n"), done.stderr)
         # What completion takes from it: the first word of each line but the head.
         self.assertEqual({line.split()[0] for line in shown.splitlines()[1:]}, {name for name, _ in modules})
-        self.assertRegex(shown, r"(?m)^good +1 a, b +\S*first/good.so +Has one of everything$")
-        self.assertRegex(shown, r"(?m)^good +1 - +\S+ +not found by its name, which an earlier folder")
+        self.assertRegex(shown, r"(?m)^good +2 a, b +\S*first/good.so +Has one of everything$")
+        self.assertRegex(shown, r"(?m)^good +2 - +\S+ +not found by its name, which an earlier folder")
 
     def test_names_that_cannot_be_printed(self):
         """Neither hidden nor in the way of the others, nor a terminal's master."""
@@ -273,7 +277,7 @@ class Modules(Inspecting):
     def test_without_a_configuration(self):
         done = self.ctl("modules")
         self.assertEqual(done.returncode, 0, done.stderr)
-        self.assertRegex(done.stdout, r"(?m)^heartbeat +1 ")
+        self.assertRegex(done.stdout, r"(?m)^heartbeat +2 ")
 
 
 if __name__ == "__main__":

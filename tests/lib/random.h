@@ -19,20 +19,20 @@ static inline void seed_stress(void)
 }
 
 /* A context that ends soon, later, or never; mostly soon enough to hit what it is for. */
-static inline struct rv_context *some_context(struct dice *dice)
+static inline struct rv_context *some_context(struct dice *dice, struct rv_cancel **ret_cancel)
 {
     struct rv_context *ctx = NULL;
     int r;
 
     switch (roll(dice, 4)) {
     case 0:
-        r = rv_context_with_cancel(bg, &ctx);
+        r = rv_context_with_cancel(bg, &ctx, ret_cancel);
         break;
     case 1:
-        r = rv_context_with_timeout(bg, roll(dice, 20) * RV_MICROSECOND, &ctx);
+        r = rv_context_with_timeout(bg, roll(dice, 20) * RV_MICROSECOND, &ctx, ret_cancel);
         break;
     default:
-        r = rv_context_with_timeout(bg, roll(dice, 200) * RV_MICROSECOND, &ctx);
+        r = rv_context_with_timeout(bg, roll(dice, 200) * RV_MICROSECOND, &ctx, ret_cancel);
         break;
     }
     return r == 0 ? ctx : NULL;

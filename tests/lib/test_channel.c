@@ -19,6 +19,7 @@ struct end {
     struct rv_context *ctx;
     struct rv_channel *channel;
     int value;
+    struct rv_cancel *cancel;
 };
 
 static int call_send(void *arg)
@@ -118,14 +119,15 @@ static void test_cancel_while_blocked(void **state)
     for (int i = 0; i < 3; i++) {
         struct rv_channel *channel = make(0);
         struct rv_context *ctx;
+        struct rv_cancel *cancel;
         struct caller caller;
         struct end end = {.channel = channel};
 
-        assert_int_equal(rv_context_with_cancel(bg, &ctx), 0);
+        assert_int_equal(rv_context_with_cancel(bg, &ctx, &cancel), 0);
         end.ctx = ctx;
         caller_start(&caller, calls[i], &end);
         caller_wait_blocked(&caller);
-        rv_context_cancel(ctx, -EINTR, "enough");
+        rv_context_cancel(cancel, -EINTR, "enough");
         assert_int_equal(caller_join(&caller), -EINTR);
         /* Nothing was sent, and nobody is left in the queues. */
         assert_int_equal(rv_channel_try_recv(channel, &end.value), -EAGAIN);
@@ -139,12 +141,13 @@ static void test_a_done_context_wins(void **state)
 {
     struct rv_channel *channel = make(1);
     struct rv_context *ctx;
+    struct rv_cancel *cancel;
     int value = 1;
     struct rv_clause clause = RV_RECV(channel, &value);
     (void)state;
 
-    rv_context_with_cancel(bg, &ctx);
-    rv_context_cancel(ctx, 0, NULL);
+    assert_int_equal(rv_context_with_cancel(bg, &ctx, &cancel), 0);
+    rv_context_cancel(cancel, 0, NULL);
     assert_int_equal(rv_channel_send(ctx, channel, &value), -ECANCELED);
     assert_int_equal(rv_channel_try_send(channel, &value), 0);
     assert_int_equal(rv_channel_recv(ctx, channel, &value), -ECANCELED);
@@ -173,15 +176,15 @@ static void test_select(void **state)
     for (int i = 0; i < 1000; i++) {
         int value, r;
 
-        rv_channel_try_send(a, &i);
-        rv_channel_try_recv(b, &value);
+        (void)!rv_channel_try_send(a, &i);
+        (void)!rv_channel_try_recv(b, &value);
         r = rv_select(bg, clauses, 2, RV_FOREVER);
         assert_true(r == 0 || r == 1);
         counts[r]++;
     }
     assert_true(counts[0] > 300 && counts[1] > 300);
     /* A closed channel is ready. */
-    rv_channel_try_recv(a, &from_a);
+    (void)!rv_channel_try_recv(a, &from_a);
     rv_channel_close(a);
     assert_int_equal(rv_select(bg, clauses, 1, RV_FOREVER), 0);
     assert_int_equal(clauses[0].result, -EPIPE);

@@ -47,7 +47,7 @@ static void test_none(void **state)
 
     assert_int_equal(rv_channel_send_many(bg, channel, NULL, 0, &count), 0);
     assert_int_equal(count, 0);
-    assert_int_equal(rv_context_with_timeout(bg, 0, &done), 0);
+    assert_int_equal(rv_context_with_timeout(bg, 0, &done, NULL), 0);
     count = 99;
     assert_int_equal(rv_channel_send_many(done, channel, NULL, 0, &count), -ETIMEDOUT);
     assert_int_equal(count, 0);
@@ -65,6 +65,7 @@ static void test_none(void **state)
 /* A sender of more than there is room for, ended in the middle. */
 struct sender {
     struct rv_context *ctx;
+    struct rv_cancel *cancel;
     struct rv_channel *channel;
     size_t sent;
 };
@@ -88,14 +89,14 @@ static void test_the_count_says_what_was_sent(void **state)
             size_t count;
             int r;
 
-            rv_context_with_cancel(bg, &sender.ctx);
+            assert_int_equal(rv_context_with_cancel(bg, &sender.ctx, &sender.cancel), 0);
             caller_start(&caller, send_ten, &sender);
             if (capacity < 10)
                 caller_wait_blocked(&caller);
             else
                 assert_int_equal(caller_join(&caller), 0);
             if (how == 0)
-                rv_context_cancel(sender.ctx, -EIO, NULL);
+                rv_context_cancel(sender.cancel, -EIO, NULL);
             else if (how == 1)
                 rv_channel_close(sender.channel);
             if (capacity < 10 && how < 2) {
@@ -148,7 +149,7 @@ static int send_all(struct rv_context *ctx, void *arg)
         count = count < ELEMENTS - done ? count : ELEMENTS - done;
         for (size_t i = 0; i < count; i++)
             elements[i] = me << 32 | (done + i + 1);
-        r = rv_context_with_timeout(ctx, 200 * RV_MICROSECOND, &timed);
+        r = rv_context_with_timeout(ctx, 200 * RV_MICROSECOND, &timed, NULL);
         if (r < 0)
             return r;
         r = rv_channel_send_many(timed, traffic->channel, elements, count, &sent);
@@ -202,8 +203,10 @@ static void test_all_arrives_in_order(void **state)
                 assert_int_equal(rv_group_go(receivers, recv_all, &traffic), 0);
             }
             assert_int_equal(rv_group_wait(senders), 0);
+            rv_group_destroy(senders);
             rv_channel_close(traffic.channel);
             assert_int_equal(rv_group_wait(receivers), 0);
+            rv_group_destroy(receivers);
             assert_int_equal(traffic.disorder, 0);
             assert_int_equal(traffic.sum, SIDES * (uint64_t)ELEMENTS * (ELEMENTS + 1) / 2);
             rv_channel_unref(traffic.channel);

@@ -323,7 +323,7 @@ static void send_and_receive(size_t capacity, int senders, int receivers)
     struct end ends[7];
     struct caller callers[7];
 
-    rv_channel_create(sizeof(int), capacity, &channel);
+    (void)!rv_channel_create(sizeof(int), capacity, &channel);
     for (int i = 0; i < senders + receivers; i++) {
         ends[i] = (struct end){.channel = channel, .value = i};
         caller_start(&callers[i], i < senders ? call_send : call_recv, &ends[i]);

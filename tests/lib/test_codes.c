@@ -31,7 +31,8 @@ static int nothing(struct rv_context *ctx, void *arg)
 
 static struct rv_pool *make_pool(struct rv_context *ctx)
 {
-    struct rv_pool_options options = {.size = sizeof(options), .workers = 1, .queue = 1};
+    struct rv_pool_options options = {
+        .size = sizeof(options), .workers = 1, .queue = 1, .timeout = RV_FOREVER};
     struct rv_pool *pool;
 
     assert_int_equal(rv_pool_create(ctx, &options, &pool), 0);
@@ -79,12 +80,14 @@ static void test_a_pool_below_a_group_that_failed(void **state)
         assert_int_equal(rv_group_try_go(group, nothing, NULL), code);
         rv_pool_destroy(pool);
         assert_int_equal(rv_group_wait(group), code);
+        rv_group_destroy(group);
     }
 }
 
 /* A full pool, and a submitter that waits for room in it. */
 struct submitter {
     struct rv_context *ctx;
+    struct rv_cancel *cancel;
     struct rv_pool *pool;
 };
 
@@ -114,11 +117,11 @@ static void test_a_submitter_that_waits(void **state)
         struct caller caller;
 
         fill(submitter.pool);
-        rv_context_with_cancel(bg, &submitter.ctx);
+        assert_int_equal(rv_context_with_cancel(bg, &submitter.ctx, &submitter.cancel), 0);
         caller_start(&caller, submit, &submitter);
         caller_wait_blocked(&caller);
         if (own)
-            rv_context_cancel(submitter.ctx, code, NULL);
+            rv_context_cancel(submitter.cancel, code, NULL);
         else
             rv_pool_cancel(submitter.pool, code, NULL);
         assert_int_equal(caller_join(&caller), code);
@@ -132,6 +135,7 @@ static void test_a_submitter_that_waits(void **state)
 
 struct blocked {
     struct rv_context *ctx;
+    struct rv_cancel *cancel;
     struct rv_channel *channel;
     struct rv_semaphore *semaphore;
     struct rv_ticker *ticker;
@@ -259,7 +263,7 @@ static void test_whatever_blocks(void **state)
             struct blocked blocked;
             struct caller caller;
 
-            rv_context_with_cancel(bg, &blocked.ctx);
+            assert_int_equal(rv_context_with_cancel(bg, &blocked.ctx, &blocked.cancel), 0);
             assert_int_equal(rv_channel_create(sizeof(int), capacity, &blocked.channel), 0);
             assert_int_equal(rv_semaphore_create(1, &blocked.semaphore), 0);
             assert_int_equal(rv_semaphore_try_acquire(blocked.semaphore, 1), 0);
@@ -268,7 +272,7 @@ static void test_whatever_blocks(void **state)
             fill(blocked.pool);
             caller_start(&caller, calls[i], &blocked);
             caller_wait_blocked(&caller);
-            rv_context_cancel(blocked.ctx, code, NULL);
+            rv_context_cancel(blocked.cancel, code, NULL);
             assert_int_equal(caller_join(&caller), code);
             rv_pool_destroy(blocked.pool);
             rv_ticker_destroy(blocked.ticker);
@@ -284,12 +288,13 @@ static void test_whatever_blocks(void **state)
 static void test_a_positive_code(void **state)
 {
     struct rv_context *ctx;
+    struct rv_cancel *cancel;
     struct rv_pool *pool = make_pool(bg);
     struct rv_clause clauses[] = {RV_RECV(NULL, NULL), RV_RECV(NULL, NULL)};
     (void)state;
 
-    rv_context_with_cancel(bg, &ctx);
-    rv_context_cancel(ctx, 1, "one");
+    assert_int_equal(rv_context_with_cancel(bg, &ctx, &cancel), 0);
+    rv_context_cancel(cancel, 1, "one");
     assert_int_equal(rv_context_err(ctx), -1);
     assert_int_equal(rv_select(ctx, clauses, 2, RV_FOREVER), -1);
     rv_pool_cancel(pool, EIO, NULL);
@@ -298,17 +303,20 @@ static void test_a_positive_code(void **state)
     rv_context_unref(ctx);
 }
 
-static void note_loss(const struct rv_job_end *end, void *arg)
+static void note_loss(const struct rv_outcome *end, void *arg)
 {
-    if (end->state == RV_JOB_LOST)
+    if (end->kind == RV_OUTCOME_LOST)
         *(int *)arg = end->code;
 }
 
 static void test_a_discard_without_a_code(void **state)
 {
     int code = 1;
-    struct rv_pool_options options = {
-        .size = sizeof(options), .workers = 1, .ended = note_loss, .arg = &code};
+    struct rv_pool_options options = {.size = sizeof(options),
+                                      .workers = 1,
+                                      .ended = note_loss,
+                                      .arg = &code,
+                                      .timeout = RV_FOREVER};
     struct rv_pool *pool;
     (void)state;
 
@@ -324,19 +332,20 @@ static void test_the_lowest_code(void **state)
 {
     static const char text[] = "Unknown error 2147483647";
     struct rv_context *ctx;
+    struct rv_cancel *cancel;
     struct rv_cause cause;
     (void)state;
 
-    assert_int_equal(rv_context_with_cancel(bg, &ctx), 0);
-    rv_context_cancel(ctx, INT_MIN, NULL);
+    assert_int_equal(rv_context_with_cancel(bg, &ctx, &cancel), 0);
+    rv_context_cancel(cancel, INT_MIN, NULL);
     assert_int_equal(rv_context_cause(ctx, &cause), INT_MIN);
     assert_string_equal(cause.text, text);
     rv_context_unref(ctx);
     assert_int_equal(rv_fail(INT_MIN, "it"), INT_MIN);
-    assert_string_equal(rv_error_text() + strlen("it: "), text);
+    assert_string_equal(rv_error_text(INT_MIN) + strlen("it: "), text);
     rv_error_clear();
     rv_wrap(INT_MIN, "it");
-    assert_string_equal(rv_error_text() + strlen("it: "), text);
+    assert_string_equal(rv_error_text(INT_MIN) + strlen("it: "), text);
     rv_error_clear();
 }
 

@@ -21,7 +21,7 @@ static int run(const char *script, const struct rv_command_options *options,
 
 static void test_command(void **state)
 {
-    struct rv_command_options options = {.size = sizeof(options)};
+    struct rv_command_options options = {.size = sizeof(options), .grace = 5 * RV_SECOND};
     struct rv_command_result result;
     char *const nothing[] = {(char *)"/nonexistent/program", NULL};
     (void)state;
@@ -31,11 +31,11 @@ static void test_command(void **state)
     free(result.output);
     assert_int_equal(run("exit 3", NULL, &result), -ECHILD);
     assert_int_equal(result.exit_code, 3);
-    assert_non_null(strstr(rv_error_text(), "sh: exit code 3"));
+    assert_non_null(strstr(rv_error_text(-ECHILD), "sh: exit code 3"));
     free(result.output);
     assert_int_equal(run("kill -SEGV $$", NULL, &result), -ECHILD);
     assert_int_equal(result.signal, SIGSEGV);
-    assert_non_null(strstr(rv_error_text(), "killed by SIGSEGV"));
+    assert_non_null(strstr(rv_error_text(-ECHILD), "killed by SIGSEGV"));
     free(result.output);
     options.input = "hello";
     options.input_size = 5;
@@ -50,19 +50,19 @@ static void test_command(void **state)
     free(result.output);
     assert_int_equal(rv_command_run(bg, nothing, NULL, &result), -ENOENT);
     assert_null(result.output);
-    assert_string_equal(rv_error_text(),
+    assert_string_equal(rv_error_text(-ENOENT),
                         "cannot run /nonexistent/program: No such file or directory");
     assert_int_equal(rv_command_run(bg, &nothing[1], NULL, &result), -EINVAL);
-    assert_non_null(strstr(rv_error_text(), "without a program"));
+    assert_non_null(strstr(rv_error_text(-EINVAL), "without a program"));
     /* The folder is to blame, and not the program. */
     options.directory = "/nonexistent/folder";
     assert_int_equal(run("exit 0", &options, &result), -ENOENT);
     assert_string_equal(
-        rv_error_text(),
+        rv_error_text(-ENOENT),
         "cannot run sh in directory /nonexistent/folder: No such file or directory");
     options.directory = "/dev/null";
     assert_int_equal(run("exit 0", &options, &result), -ENOTDIR);
-    assert_non_null(strstr(rv_error_text(), " in directory /dev/null: "));
+    assert_non_null(strstr(rv_error_text(-ENOTDIR), " in directory /dev/null: "));
     /* What it leaves behind in its group does not hold it up, nor live on. */
     assert_int_equal(run("sleep 1000 & echo started", NULL, &result), 0);
     assert_string_equal(result.output, "started\n");
@@ -78,7 +78,7 @@ static void test_command(void **state)
 static void test_the_first_and_the_last_is_kept(void **state)
 {
     static const size_t limits[] = {1, 2, 3, 7, 100, 1000, 18893, 18894, 18895, 20000};
-    struct rv_command_options options = {.size = sizeof(options)};
+    struct rv_command_options options = {.size = sizeof(options), .grace = 5 * RV_SECOND};
     struct rv_command_result whole, part;
     (void)state;
 
@@ -183,13 +183,14 @@ static void test_what_ignores_its_end_is_killed(void **state)
 }
 
 /* Its child would tidy up, if there were time. */
-static void test_without_a_grace(void **state)
+static void end_without_a_grace(rv_duration grace)
 {
-    struct rv_command_options options = {.size = sizeof(options), .grace = -1};
+    struct rv_command_options options = RV_COMMAND_DEFAULTS;
     struct rv_command_result result;
     struct fifo fifo;
     char script[300];
-    (void)state;
+
+    options.grace = grace;
 
     make_fifo(&fifo);
     snprintf(script, sizeof(script), "export f=%s; " TIDIES "& read pid < $f", fifo.path);
@@ -197,15 +198,25 @@ static void test_without_a_grace(void **state)
     assert_null(strstr(result.output, "tidied\n"));
     free(result.output);
     remove_fifo(&fifo);
+}
+
+static void test_without_a_grace(void **state)
+{
+    struct rv_command_result result;
+    (void)state;
+
+    end_without_a_grace(0);
+    end_without_a_grace(-1);
     /* A signal that has no name of its own. */
     assert_int_equal(run("kill -40 $$", NULL, &result), -ECHILD);
     assert_int_equal(result.signal, 40);
-    assert_string_equal(rv_error_text(), "sh: killed by SIGRTMIN+6");
+    assert_string_equal(rv_error_text(-ECHILD), "sh: killed by SIGRTMIN+6");
     free(result.output);
 }
 
 struct command_call {
     struct rv_context *ctx;
+    struct rv_cancel *cancel;
     const char *script;
     rv_duration grace;
     struct rv_command_result result;
@@ -237,10 +248,10 @@ static void test_command_cancel(void **state)
         struct command_call call = {.script = cases[i].script, .grace = cases[i].grace};
         struct caller caller;
 
-        rv_context_with_cancel(bg, &call.ctx);
+        assert_int_equal(rv_context_with_cancel(bg, &call.ctx, &call.cancel), 0);
         caller_start(&caller, call_command, &call);
         caller_wait_blocked(&caller);
-        rv_context_cancel(call.ctx, -ESHUTDOWN, NULL);
+        rv_context_cancel(call.cancel, -ESHUTDOWN, NULL);
         assert_int_equal(caller_join(&caller), -ESHUTDOWN);
         /* It may have been ended before its trap was set. */
         assert_true(call.result.signal == cases[i].signal || call.result.signal == SIGTERM);
@@ -261,13 +272,13 @@ static void cancel_what_tidies(const char *script, rv_duration grace)
     make_fifo(&fifo);
     snprintf(text, sizeof(text), "export f=%s; %s", fifo.path, script);
     call.script = text;
-    rv_context_with_cancel(bg, &call.ctx);
+    (void)!rv_context_with_cancel(bg, &call.ctx, &call.cancel);
     caller_start(&caller, call_command, &call);
     fd = open(fifo.path, O_RDONLY | O_CLOEXEC);
     assert_true(fd >= 0);
     assert_true(read(fd, &byte, 1) == 1);
     close(fd);
-    rv_context_cancel(call.ctx, -ESHUTDOWN, NULL);
+    rv_context_cancel(call.cancel, -ESHUTDOWN, NULL);
     assert_int_equal(caller_join(&caller), -ESHUTDOWN);
     assert_int_equal(call.result.signal, SIGTERM);
     assert_non_null(strstr(call.result.output, "tidied\n"));
@@ -298,13 +309,13 @@ static pid_t cancel_script(struct command_call *call, const char *script, int en
     make_fifo(&fifo);
     snprintf(text, sizeof(text), "export f=%s; %s", fifo.path, script);
     call->script = text;
-    rv_context_with_cancel(bg, &call->ctx);
+    (void)!rv_context_with_cancel(bg, &call->ctx, &call->cancel);
     caller_start(&caller, call_command, call);
     fd = open(fifo.path, O_RDONLY | O_CLOEXEC);
     assert_true(fd >= 0);
     assert_true(read(fd, pid, sizeof(pid) - 1) > 1);
     close(fd);
-    rv_context_cancel(call->ctx, -ESHUTDOWN, NULL);
+    rv_context_cancel(call->cancel, -ESHUTDOWN, NULL);
     assert_int_equal(caller_join(&caller), -ESHUTDOWN);
     if (ended_by > 0)
         assert_int_equal(call->result.signal, ended_by);
@@ -418,7 +429,7 @@ static void test_statuses_where_sigchld_is_ignored(void **state)
         sigaction(SIGCHLD, &actions[i], NULL);
         assert_int_equal(run("exit 3", NULL, &result), -ECHILD);
         assert_int_equal(result.exit_code, 3);
-        assert_string_equal(rv_error_text(), "sh: exit code 3");
+        assert_string_equal(rv_error_text(-ECHILD), "sh: exit code 3");
         free(result.output);
         for (size_t n = 0; n < 8; n++) {
             calls[n] = (struct command_call){.ctx = bg, .script = "exit 4"};
@@ -443,7 +454,7 @@ static void test_statuses_where_sigchld_is_ignored(void **state)
 
 static void test_options_of_an_unknown_size(void **state)
 {
-    struct rv_command_options options = {.size = sizeof(options) - 1};
+    struct rv_command_options options = {.size = sizeof(options) - 1, .grace = 5 * RV_SECOND};
     struct rv_command_result result = {.exit_code = 1};
     (void)state;
 

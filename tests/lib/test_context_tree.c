@@ -7,11 +7,11 @@
 
 static struct rv_context *bg;
 
-static struct rv_context *child_of(struct rv_context *parent)
+static struct rv_context *child_of(struct rv_context *parent, struct rv_cancel **ret_cancel)
 {
     struct rv_context *ctx;
 
-    assert_int_equal(rv_context_with_cancel(parent, &ctx), 0);
+    assert_int_equal(rv_context_with_cancel(parent, &ctx, ret_cancel), 0);
     return ctx;
 }
 
@@ -57,17 +57,20 @@ static void test_causes_in_every_order(void **state)
 {
     (void)state;
     for (size_t i = 0; i < sizeof(orders) / sizeof(orders[0]); i++) {
-        struct rv_context *parent = child_of(bg), *child = child_of(parent), *late;
+        struct rv_cancel *cancel_parent, *cancel_child;
+        struct rv_context *parent = child_of(bg, &cancel_parent);
+        struct rv_context *child = child_of(parent, &cancel_child), *late;
         struct rv_cause cause;
 
         for (const char *step = orders[i].steps; *step; step++) {
-            struct rv_context *ctx = *step == 'p' || *step == 'P' ? parent : child;
+            bool parents = *step == 'p' || *step == 'P';
+            struct rv_cancel *cancel = parents ? cancel_parent : cancel_child;
 
             if (*step == 'P' || *step == 'C')
-                rv_context_cancel(ctx, 0, NULL);
+                rv_context_cancel(cancel, 0, NULL);
             else
-                rv_context_cancel(ctx, ctx == parent ? -EIO : -EDOM, "%s",
-                                  ctx == parent ? "parent" : "child");
+                rv_context_cancel(cancel, parents ? -EIO : -EDOM, "%s",
+                                  parents ? "parent" : "child");
         }
         assert_int_equal(rv_context_cause(parent, &cause), orders[i].parent_code);
         assert_int_equal(cause.code, rv_context_err(parent));
@@ -76,11 +79,11 @@ static void test_causes_in_every_order(void **state)
         assert_int_equal(cause.code, rv_context_err(child));
         assert_string_equal(cause.text, orders[i].child_text);
         /* One that is made afterwards inherits it, and one without cancel does not. */
-        late = child_of(child);
+        late = child_of(child, NULL);
         assert_int_equal(rv_context_cause(late, &cause), orders[i].child_code);
         assert_string_equal(cause.text, orders[i].child_text);
         rv_context_unref(late);
-        assert_int_equal(rv_context_without_cancel(child, &late), 0);
+        assert_int_equal(rv_context_without_cancel(child, &late, NULL), 0);
         assert_int_equal(rv_context_cause(late, &cause), 0);
         assert_string_equal(cause.text, "");
         rv_context_unref(late);
@@ -91,13 +94,14 @@ static void test_causes_in_every_order(void **state)
 
 static void test_a_deadline_is_a_cause(void **state)
 {
-    struct rv_context *parent = child_of(bg), *timed, *below;
+    struct rv_cancel *cancel_parent;
+    struct rv_context *parent = child_of(bg, &cancel_parent), *timed, *below;
     struct rv_cause cause;
     (void)state;
 
-    assert_int_equal(rv_context_with_timeout(parent, 0, &timed), 0);
-    below = child_of(timed);
-    rv_context_cancel(parent, -EIO, "too late");
+    assert_int_equal(rv_context_with_timeout(parent, 0, &timed, NULL), 0);
+    below = child_of(timed, NULL);
+    rv_context_cancel(cancel_parent, -EIO, "too late");
     assert_int_equal(rv_context_cause(timed, &cause), -ETIMEDOUT);
     assert_string_equal(cause.text, "its deadline has passed");
     assert_int_equal(rv_context_err(below), -ETIMEDOUT);
@@ -105,9 +109,9 @@ static void test_a_deadline_is_a_cause(void **state)
     rv_context_unref(timed);
     rv_context_unref(parent);
     /* Cancelled before its deadline it never times out. */
-    parent = child_of(bg);
-    assert_int_equal(rv_context_with_timeout(parent, RV_MILLISECOND, &timed), 0);
-    rv_context_cancel(parent, -EIO, "first");
+    parent = child_of(bg, &cancel_parent);
+    assert_int_equal(rv_context_with_timeout(parent, RV_MILLISECOND, &timed, NULL), 0);
+    rv_context_cancel(cancel_parent, -EIO, "first");
     assert_int_equal(rv_sleep(bg, 2 * RV_MILLISECOND), 0);
     assert_true(rv_context_err(timed) == -EIO || rv_context_err(timed) == -ETIMEDOUT);
     rv_context_unref(timed);
@@ -117,26 +121,27 @@ static void test_a_deadline_is_a_cause(void **state)
 static void test_deadlines_that_never_come(void **state)
 {
     struct rv_context *ctx, *below;
-    rv_duration deadline, other;
+    struct rv_cancel *cancel;
+    rv_time deadline, other;
     (void)state;
 
-    assert_int_equal(rv_context_with_timeout(bg, RV_FOREVER, &ctx), 0);
+    assert_int_equal(rv_context_with_timeout(bg, RV_FOREVER, &ctx, &cancel), 0);
     assert_false(rv_context_deadline(ctx, &deadline));
     rv_context_unref(ctx);
-    assert_int_equal(rv_context_with_timeout(bg, RV_FOREVER - 1, &ctx), 0);
+    assert_int_equal(rv_context_with_timeout(bg, RV_FOREVER - 1, &ctx, &cancel), 0);
     assert_int_equal(rv_context_err(ctx), 0);
     rv_context_unref(ctx);
-    assert_int_equal(rv_context_with_deadline(bg, INT64_MIN, &ctx), 0);
+    assert_int_equal(rv_context_with_deadline(bg, INT64_MIN, &ctx, &cancel), 0);
     assert_int_equal(rv_context_err(ctx), -ETIMEDOUT);
     rv_context_unref(ctx);
     /* Without cancel also means without deadline. */
-    assert_int_equal(rv_context_with_timeout(bg, RV_HOUR, &ctx), 0);
+    assert_int_equal(rv_context_with_timeout(bg, RV_HOUR, &ctx, &cancel), 0);
     assert_true(rv_context_deadline(ctx, &deadline));
-    assert_int_equal(rv_context_without_cancel(ctx, &below), 0);
+    assert_int_equal(rv_context_without_cancel(ctx, &below, NULL), 0);
     assert_false(rv_context_deadline(below, &other));
     rv_context_unref(below);
     /* A value's context has its parent's. */
-    assert_int_equal(rv_context_with_value(ctx, &deadline, NULL, &below), 0);
+    assert_int_equal(rv_context_with_value(ctx, &deadline, NULL, &below, NULL), 0);
     assert_true(rv_context_deadline(below, &other));
     assert_int_equal(deadline, other);
     rv_context_unref(below);
@@ -157,12 +162,13 @@ static void test_the_cause_comes_with_the_code(void **state)
 {
     (void)state;
     for (int round = 0; round < 100; round++) {
-        struct rv_context *root = child_of(bg), *ctx = child_of(root);
+        struct rv_cancel *cancel_root;
+        struct rv_context *root = child_of(bg, &cancel_root), *ctx = child_of(root, NULL);
         struct caller callers[2];
 
         for (int i = 0; i < 2; i++)
             caller_start(&callers[i], poll_cause, ctx);
-        rv_context_cancel(root, -EIO, "the %s cause", "one");
+        rv_context_cancel(cancel_root, -EIO, "the %s cause", "one");
         for (int i = 0; i < 2; i++)
             assert_int_equal(caller_join(&callers[i]), 0);
         rv_context_unref(ctx);
@@ -175,27 +181,28 @@ static void test_the_cause_comes_with_the_code(void **state)
 
 static void test_the_cancelled_leave_their_parents(void **state)
 {
-    struct rv_context *root = child_of(bg), *plain, *valued, *timed;
+    struct rv_cancel *cancel_root, *cancel_plain, *cancel_timed;
+    struct rv_context *root = child_of(bg, &cancel_root), *plain, *valued, *timed;
     (void)state;
 
-    plain = child_of(root);
-    rv_context_with_value(root, &bg, &bg, &valued);
-    rv_context_with_timeout(valued, RV_HOUR, &timed);
+    plain = child_of(root, &cancel_plain);
+    assert_int_equal(rv_context_with_value(root, &bg, &bg, &valued, NULL), 0);
+    assert_int_equal(rv_context_with_timeout(valued, RV_HOUR, &timed, &cancel_timed), 0);
     assert_int_equal(descendants(root), 3);
-    rv_context_cancel(timed, 0, NULL);
+    rv_context_cancel(cancel_timed, 0, NULL);
     assert_int_equal(descendants(root), 2);
-    rv_context_cancel(plain, 0, NULL);
+    rv_context_cancel(cancel_plain, 0, NULL);
     assert_int_equal(descendants(root), 1);
     rv_context_unref(timed);
     rv_context_unref(valued);
     assert_int_equal(descendants(root), 0);
-    timed = child_of(root);
-    valued = child_of(timed);
-    rv_context_cancel(root, 0, NULL);
+    timed = child_of(root, &cancel_timed);
+    valued = child_of(timed, NULL);
+    rv_context_cancel(cancel_root, 0, NULL);
     assert_int_equal(descendants(root), 0);
     /* What is born done is not in it either. */
     rv_context_unref(plain);
-    plain = child_of(root);
+    plain = child_of(root, &cancel_plain);
     assert_int_equal(descendants(root), 0);
     rv_context_unref(plain);
     rv_context_unref(valued);
@@ -211,6 +218,7 @@ static void test_layers_keep_their_values(void **state)
 
     for (int round = 0; round < 20; round++) {
         struct rv_context *layers[40], *ctx = bg;
+        struct rv_cancel *cancel_layers[40];
         bool valued[40] = {false};
         int at = rand_r(&seed) % 40;
 
@@ -219,11 +227,14 @@ static void test_layers_keep_their_values(void **state)
 
             valued[i] = kind == 0;
             if (kind == 0)
-                rv_context_with_value(ctx, &layers[i], &valued[i], &layers[i]);
+                assert_int_equal(rv_context_with_value(ctx, &layers[i], &valued[i], &layers[i],
+                                                       &cancel_layers[i]),
+                                 0);
             else if (kind == 1)
-                rv_context_with_timeout(ctx, RV_HOUR + i, &layers[i]);
+                assert_int_equal(
+                    rv_context_with_timeout(ctx, RV_HOUR + i, &layers[i], &cancel_layers[i]), 0);
             else
-                layers[i] = child_of(ctx);
+                layers[i] = child_of(ctx, &cancel_layers[i]);
             ctx = layers[i];
         }
         for (int pass = 0; pass < 2; pass++) {
@@ -231,7 +242,7 @@ static void test_layers_keep_their_values(void **state)
                 assert_ptr_equal(rv_context_value(ctx, &layers[i]), valued[i] ? &valued[i] : NULL);
                 assert_int_equal(rv_context_err(layers[i]), pass && i >= at ? -ECANCELED : 0);
             }
-            rv_context_cancel(layers[at], 0, NULL);
+            rv_context_cancel(cancel_layers[at], 0, NULL);
         }
         for (int i = 0; i < 40; i++)
             rv_context_unref(layers[i]);
@@ -245,9 +256,9 @@ static void test_the_nearest_value_counts(void **state)
     int x, y;
     (void)state;
 
-    rv_context_with_value(bg, &first, &x, &a);
-    rv_context_with_value(a, &second, &y, &b);
-    rv_context_with_value(b, &first, NULL, &c);
+    assert_int_equal(rv_context_with_value(bg, &first, &x, &a, NULL), 0);
+    assert_int_equal(rv_context_with_value(a, &second, &y, &b, NULL), 0);
+    assert_int_equal(rv_context_with_value(b, &first, NULL, &c, NULL), 0);
     assert_ptr_equal(rv_context_value(b, &first), &x);
     assert_ptr_equal(rv_context_value(c, &second), &y);
     assert_null(rv_context_value(c, &first));
@@ -274,13 +285,14 @@ static void test_everybody_cancels_at_once(void **state)
     (void)state;
     for (int round = 0; round < 5; round++) {
         struct rv_context *nodes[NODES];
+        struct rv_cancel *cancels[NODES];
         struct caller callers[NODES];
 
-        nodes[0] = child_of(bg);
+        nodes[0] = child_of(bg, &cancels[0]);
         for (int i = 1; i < NODES; i++)
-            nodes[i] = child_of(nodes[(i - 1) / 4]);
+            nodes[i] = child_of(nodes[(i - 1) / 4], &cancels[i]);
         for (int i = 0; i < NODES; i++)
-            caller_start(&callers[i], cancel_it, nodes[(i * 37 + round) % NODES]);
+            caller_start(&callers[i], cancel_it, cancels[(i * 37 + round) % NODES]);
         for (int i = 0; i < NODES; i++)
             assert_int_equal(rv_context_wait(nodes[i]), -ECANCELED);
         for (int i = 0; i < NODES; i++)
@@ -300,13 +312,15 @@ static void test_interlocked_cancels(void **state)
 {
     (void)state;
     for (int round = 0; round < 100; round++) {
-        struct rv_context *parent = child_of(bg), *child = child_of(parent);
+        struct rv_cancel *cancel_parent, *cancel_child;
+        struct rv_context *parent = child_of(bg, &cancel_parent);
+        struct rv_context *child = child_of(parent, &cancel_child);
         struct caller canceller, waiters[2];
 
         caller_start(&waiters[0], wait_for_it, parent);
         caller_start(&waiters[1], wait_for_it, child);
-        caller_start(&canceller, cancel_it, child);
-        rv_context_cancel(parent, 0, NULL);
+        caller_start(&canceller, cancel_it, cancel_child);
+        rv_context_cancel(cancel_parent, 0, NULL);
         caller_join(&canceller);
         assert_int_equal(caller_join(&waiters[0]), -ECANCELED);
         assert_int_equal(caller_join(&waiters[1]), -ECANCELED);
@@ -340,7 +354,7 @@ static int visit_on_and_on(void *arg)
 /* A visit beside the making of what it sees. */
 static void test_visits_see_whole_labels(void **state)
 {
-    struct rv_context *root = child_of(bg);
+    struct rv_context *root = child_of(bg, NULL);
     struct caller visitor;
     (void)state;
 
@@ -349,8 +363,8 @@ static void test_visits_see_whole_labels(void **state)
     for (int i = 0; i < 2000; i++) {
         struct rv_context *ctx;
 
-        assert_int_equal(rv_context_with_labels(root, &(struct rv_labels){"web", "check", 7}, &ctx),
-                         0);
+        assert_int_equal(
+            rv_context_with_labels(root, &(struct rv_labels){"web", "check", 7}, &ctx, NULL), 0);
         rv_context_unref(ctx);
     }
     atomic_store(&stop_visiting, 1);

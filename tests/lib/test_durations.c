@@ -38,6 +38,7 @@ static const struct value {
 
 struct trial {
     struct rv_context *ctx;
+    struct rv_cancel *cancel;
     rv_duration value;
     int (*call)(struct rv_context *ctx, rv_duration value);
 };
@@ -55,11 +56,11 @@ static void try_out(int (*call)(struct rv_context *ctx, rv_duration value), rv_d
     struct trial trial = {.value = value, .call = call};
     struct caller caller;
 
-    assert_int_equal(rv_context_with_cancel(bg, &trial.ctx), 0);
+    assert_int_equal(rv_context_with_cancel(bg, &trial.ctx, &trial.cancel), 0);
     caller_start(&caller, make_call, &trial);
     if (expected == NEVER) {
         caller_wait_blocked(&caller);
-        rv_context_cancel(trial.ctx, -EIO, NULL);
+        rv_context_cancel(trial.cancel, -EIO, NULL);
         assert_int_equal(caller_join(&caller), -EIO);
     } else {
         assert_int_equal(caller_join(&caller), expected == REFUSED ? -EINVAL : REACHED);
@@ -115,7 +116,7 @@ static int wait_done(struct rv_context *ctx)
 static int time_out(struct rv_context *ctx, rv_duration value)
 {
     struct rv_context *timed;
-    int r = rv_context_with_timeout(ctx, value, &timed);
+    int r = rv_context_with_timeout(ctx, value, &timed, NULL);
 
     return r < 0 ? r : wait_done(timed);
 }
@@ -126,7 +127,7 @@ static int time_out(struct rv_context *ctx, rv_duration value)
 static int pass_deadline(struct rv_context *ctx, rv_duration value)
 {
     struct rv_context *timed;
-    int r = rv_context_with_deadline(ctx, value, &timed);
+    int r = rv_context_with_deadline(ctx, value, &timed, NULL);
 
     return r < 0 ? r : wait_done(timed);
 }
@@ -135,6 +136,7 @@ struct planned {
     rv_duration value;
     _Atomic int runs;
     struct rv_context *ran;
+    struct rv_cancel *cancel_ran;
 };
 
 static int count_run(struct rv_context *ctx, void *arg)
@@ -143,7 +145,7 @@ static int count_run(struct rv_context *ctx, void *arg)
     (void)ctx;
 
     if (atomic_fetch_add(&planned->runs, 1) == 0)
-        rv_context_cancel(planned->ran, 0, NULL);
+        rv_context_cancel(planned->cancel_ran, 0, NULL);
     return 0;
 }
 
@@ -152,22 +154,22 @@ static int await_run(struct rv_context *ctx, struct planned *planned,
                      const struct rv_periodic_spec *spec)
 {
     struct rv_periodic *periodic;
-    int r = rv_context_with_cancel(ctx, &planned->ran);
+    int r = rv_context_with_cancel(ctx, &planned->ran, &planned->cancel_ran);
 
     if (r < 0)
         return r;
-    r = rv_periodic_start(bg, spec, count_run, planned, &periodic);
+    r = rv_periodic_create(bg, spec, count_run, planned, &periodic);
     if (r == 0) {
         r = rv_context_wait(planned->ran);
         if (r == -ECANCELED)
             r = REACHED;
-        rv_periodic_stop(periodic);
+        rv_periodic_destroy(periodic);
     }
     rv_context_unref(planned->ran);
     return r;
 }
 
-static rv_duration next_planned(void *arg)
+static rv_time next_planned(void *arg)
 {
     struct planned *planned = arg;
 
@@ -233,7 +235,7 @@ static int count_second_run(struct rv_context *ctx, void *arg)
     (void)ctx;
 
     if (atomic_fetch_add(&planned->runs, 1) == 1)
-        rv_context_cancel(planned->ran, 0, NULL);
+        rv_context_cancel(planned->cancel_ran, 0, NULL);
     return 0;
 }
 
@@ -242,18 +244,18 @@ static int run_behind(struct rv_context *ctx, rv_duration value)
     struct planned planned = {0};
     struct rv_periodic_spec spec = {.size = sizeof(spec), .interval = value};
     struct rv_periodic *periodic;
-    int r = rv_context_with_cancel(ctx, &planned.ran);
+    int r = rv_context_with_cancel(ctx, &planned.ran, &planned.cancel_ran);
 
     if (r < 0)
         return r;
-    r = rv_periodic_start(bg, &spec, count_second_run, &planned, &periodic);
+    r = rv_periodic_create(bg, &spec, count_second_run, &planned, &periodic);
     if (r == 0) {
         while (planned.runs == 0)
             sched_yield();
         r = rv_context_wait(planned.ran);
         if (r == -ECANCELED)
             r = REACHED;
-        rv_periodic_stop(periodic);
+        rv_periodic_destroy(periodic);
         /* At once for the first time, and then never. */
         if (r == -EIO && planned.runs != 1)
             r = -ERANGE;
@@ -327,11 +329,11 @@ static int fail_twice(struct rv_context *ctx, void *arg)
     return atomic_fetch_add(&attempts->made, 1) < 2 ? -EIO : 0;
 }
 
-static void note_ended(const struct rv_job_end *end, void *arg)
+static void note_ended(const struct rv_outcome *end, void *arg)
 {
     struct attempts *attempts = arg;
 
-    atomic_store(&attempts->ended, end->state == RV_JOB_FINISHED ? 1 : 2);
+    atomic_store(&attempts->ended, end->kind == RV_OUTCOME_FINISHED ? 1 : 2);
 }
 
 /* The pauses of a pool: 0 or less stands for the default. */
@@ -349,7 +351,8 @@ static void test_backoff(void **state)
                                               .backoff = longs[i],
                                               .backoff_max = limited ? 1 : 0,
                                               .ended = note_ended,
-                                              .arg = &attempts};
+                                              .arg = &attempts,
+                                              .timeout = RV_FOREVER};
             struct rv_pool_stats stats;
             struct rv_pool *pool;
 
@@ -370,28 +373,43 @@ static void test_backoff(void **state)
         }
 }
 
-static int expect_no_deadline(struct rv_context *ctx, void *arg)
+/* NEVER: there is no deadline. AT_ONCE: it has passed. */
+static int look_at_deadline(struct rv_context *ctx, void *arg)
 {
-    rv_duration deadline;
+    rv_time deadline;
+    enum outcome seen = SOON;
 
-    atomic_store((_Atomic int *)arg, rv_context_deadline(ctx, &deadline) ? 2 : 1);
+    if (!rv_context_deadline(ctx, &deadline))
+        seen = NEVER;
+    else if (rv_context_err(ctx) == -ETIMEDOUT)
+        seen = AT_ONCE;
+    atomic_store((_Atomic int *)arg, (int)seen);
     return 0;
 }
 
 static void test_a_jobs_time(void **state)
 {
-    static const rv_duration none[] = {0, -1, INT64_MIN, RV_FOREVER, RV_FOREVER - 1};
+    static const struct {
+        rv_duration timeout;
+        enum outcome expected;
+    } cases[] = {{0, AT_ONCE},    {-1, AT_ONCE},           {INT64_MIN, AT_ONCE},
+                 {RV_HOUR, SOON}, {RV_FOREVER - 1, NEVER}, {RV_FOREVER, NEVER}};
     (void)state;
 
-    for (size_t i = 0; i < sizeof(none) / sizeof(none[0]); i++) {
-        struct rv_pool_options options = {.size = sizeof(options), .timeout = none[i]};
-        _Atomic int seen = 0;
+    /* The last is that of pools without options. */
+    for (size_t i = 0; i <= sizeof(cases) / sizeof(cases[0]); i++) {
+        bool with = i < sizeof(cases) / sizeof(cases[0]);
+        struct rv_pool_options options = RV_POOL_DEFAULTS;
+        _Atomic int seen = -1;
         struct rv_pool *pool;
 
-        assert_int_equal(rv_pool_create(bg, &options, &pool), 0);
-        assert_int_equal(rv_pool_submit(bg, pool, expect_no_deadline, &seen), 0);
+        assert_true(options.timeout == RV_FOREVER);
+        if (with)
+            options.timeout = cases[i].timeout;
+        assert_int_equal(rv_pool_create(bg, with ? &options : NULL, &pool), 0);
+        assert_int_equal(rv_pool_submit(bg, pool, look_at_deadline, &seen), 0);
         assert_int_equal(rv_pool_drain(bg, pool), 0);
-        assert_int_equal(seen, 1);
+        assert_int_equal(seen, with ? cases[i].expected : NEVER);
         rv_pool_destroy(pool);
     }
 }

@@ -3,6 +3,7 @@
  * All threads that there may be are in use, and wait: whatever ends that wait needs none of them.
  */
 #include <reeve/channel.h>
+#include <reeve/host.h>
 #include <reeve/once.h>
 #include <reeve/pool.h>
 #include <reeve/ticker.h>
@@ -34,7 +35,8 @@ static int lift_limit(void **state)
 /* Each thread is taken by one of these, until the pool is cancelled. */
 static struct rv_pool *take_all_threads(rv_function fn, void *arg)
 {
-    struct rv_pool_options options = {.size = sizeof(options), .workers = THREADS};
+    struct rv_pool_options options = {
+        .size = sizeof(options), .workers = THREADS, .timeout = RV_FOREVER};
     struct rv_pool *pool;
 
     assert_int_equal(rv_pool_create(bg, &options, &pool), 0);
@@ -56,11 +58,11 @@ static int stop_an_after(struct rv_context *ctx, void *arg)
     struct rv_after *after;
     (void)arg;
 
-    if (rv_context_after(ctx, count_up, &afters, &after) < 0)
+    if (rv_after_create(ctx, count_up, &afters, &after) < 0)
         return -EIO;
     enter();
     rv_context_wait(ctx);
-    atomic_fetch_add(&stopped, rv_after_stop(after));
+    atomic_fetch_add(&stopped, rv_after_destroy(after));
     return 0;
 }
 
@@ -97,11 +99,11 @@ static int read_until_cancelled(struct rv_context *ctx, void *arg)
     char byte;
     (void)arg;
 
-    if (pipe(gate.ends) < 0 || rv_context_after(ctx, open_gate, &gate, &after) < 0)
+    if (pipe(gate.ends) < 0 || rv_after_create(ctx, open_gate, &gate, &after) < 0)
         return -EIO;
     enter();
     (void)!read(gate.ends[0], &byte, 1);
-    rv_after_stop(after);
+    rv_after_destroy(after);
     close(gate.ends[0]);
     close(gate.ends[1]);
     return 0;
@@ -160,8 +162,8 @@ static void test_a_periodic_function_is_stopped(void **state)
                                         .ended = note_end};
         struct rv_periodic *periodic;
 
-        assert_int_equal(rv_periodic_start(bg, &spec, never_runs, &ending, &periodic), 0);
-        assert_int_equal(rv_periodic_stop(periodic), -ECANCELED);
+        assert_int_equal(rv_periodic_create(bg, &spec, never_runs, &ending, &periodic), 0);
+        assert_int_equal(rv_periodic_destroy(periodic), -ECANCELED);
         assert_int_equal(ending.count, 1);
         assert_int_equal(ending.code, -ECANCELED);
     }
@@ -176,16 +178,17 @@ static void test_the_end_of_a_periodic_function_is_told(void **state)
         .size = sizeof(spec), .interval = RV_HOUR, .delay = RV_HOUR, .ended = note_end};
     struct rv_periodic *periodic;
     struct rv_context *ctx;
+    struct rv_cancel *cancel;
     struct rv_pool *pool;
     (void)state;
 
     pool = take_all_threads(until_cancelled, NULL);
-    rv_context_with_cancel(bg, &ctx);
-    assert_int_equal(rv_periodic_start(ctx, &spec, never_runs, &ending, &periodic), 0);
-    rv_context_cancel(ctx, -EIO, NULL);
+    assert_int_equal(rv_context_with_cancel(bg, &ctx, &cancel), 0);
+    assert_int_equal(rv_periodic_create(ctx, &spec, never_runs, &ending, &periodic), 0);
+    rv_context_cancel(cancel, -EIO, NULL);
     wait_value(&ending.count, 1);
     assert_int_equal(ending.code, -EIO);
-    assert_int_equal(rv_periodic_stop(periodic), -EIO);
+    assert_int_equal(rv_periodic_destroy(periodic), -EIO);
     rv_context_unref(ctx);
     rv_pool_cancel(pool, 0, NULL);
     rv_pool_destroy(pool);
@@ -216,8 +219,10 @@ struct join {
 static int join(void *arg)
 {
     struct join *group = arg;
+    int r = rv_group_wait(group->group);
 
-    return rv_group_wait(group->group);
+    rv_group_destroy(group->group);
+    return r;
 }
 
 /* A start that was accepted runs as soon as any thread is free, of the group or not. */
@@ -251,6 +256,7 @@ static void test_a_start_waits_for_any_thread(void **state)
     caller_start(&caller, join, &arg);
     assert_int_equal(caller_join(&caller), 0);
     assert_int_equal(rv_group_wait(busy), 0);
+    rv_group_destroy(busy);
     rv_channel_unref(channel);
 }
 
@@ -268,6 +274,7 @@ static void test_a_start_without_a_thread_is_refused(void **state)
     assert_int_equal(rv_group_try_go(group, meet_send, channel), -EAGAIN);
     rv_channel_close(channel);
     assert_int_equal(rv_group_wait(group), -EPIPE);
+    rv_group_destroy(group);
     rv_channel_unref(channel);
 }
 
@@ -283,6 +290,7 @@ static void test_a_start_waits_for_its_own_group(void **state)
         for (int i = 0; i < 100; i++)
             assert_int_equal(rv_group_go(group, brief, NULL), 0);
         assert_int_equal(rv_group_wait(group), 0);
+        rv_group_destroy(group);
         assert_int_equal(total, 100);
         assert_in_range(peak, 1, THREADS);
     }
@@ -306,26 +314,27 @@ static int run_until_released(struct rv_context *ctx, void *arg)
 
 static int call_once(void *arg)
 {
-    return rv_once_run(arg, &once, run_until_released, NULL);
+    return rv_once_do(arg, &once, run_until_released, NULL);
 }
 
 static void test_a_once_hears_its_callers_cancel(void **state)
 {
     struct rv_pool *pool;
     struct rv_context *ctx;
+    struct rv_cancel *cancel;
     struct caller caller;
     (void)state;
 
     atomic_store(&inside, 0);
     pool = take_all_threads(until_cancelled, NULL);
-    rv_context_with_cancel(bg, &ctx);
+    assert_int_equal(rv_context_with_cancel(bg, &ctx, &cancel), 0);
     caller_start(&caller, call_once, ctx);
     wait_value(&inside, 1);
-    rv_context_cancel(ctx, -EIO, NULL);
+    rv_context_cancel(cancel, -EIO, NULL);
     assert_int_equal(caller_join(&caller), -EIO);
     atomic_store(&release_all, 1);
-    assert_int_equal(rv_once_run(bg, &once, run_until_released, NULL), 0);
-    rv_once_finish(&once);
+    assert_int_equal(rv_once_do(bg, &once, run_until_released, NULL), 0);
+    rv_once_destroy(&once);
     rv_context_unref(ctx);
     rv_pool_cancel(pool, 0, NULL);
     rv_pool_destroy(pool);
@@ -337,7 +346,7 @@ static int run_once_inside(struct rv_context *ctx, void *arg)
     enter();
     while (!atomic_load(&release_all))
         sched_yield();
-    return rv_once_run(ctx, &once, brief_run, &afters);
+    return rv_once_do(ctx, &once, brief_run, &afters);
 }
 
 static void test_a_once_that_all_threads_wait_for(void **state)
@@ -351,7 +360,7 @@ static void test_a_once_that_all_threads_wait_for(void **state)
     assert_int_equal(rv_pool_drain(bg, pool), 0);
     rv_pool_destroy(pool);
     assert_int_equal(afters, 1);
-    rv_once_finish(&once);
+    rv_once_destroy(&once);
 }
 
 /* Queued work -----------------------------------------------------------------------------------
@@ -366,11 +375,11 @@ static void test_queued_work_is_served_by_whoever_is_free(void **state)
     (void)state;
 
     pool = take_all_threads(until_cancelled, NULL);
-    assert_int_equal(rv_periodic_start(bg, &spec, brief_run, &ran, &periodic), 0);
+    assert_int_equal(rv_periodic_create(bg, &spec, brief_run, &ran, &periodic), 0);
     rv_pool_cancel(pool, 0, NULL);
     rv_pool_destroy(pool);
     wait_value(&ran, 1);
-    rv_periodic_stop(periodic);
+    rv_periodic_destroy(periodic);
 }
 
 /* Limits -----------------------------------------------------------------------------------------
@@ -378,7 +387,8 @@ static void test_queued_work_is_served_by_whoever_is_free(void **state)
 
 static void test_more_workers_than_can_be_counted(void **state)
 {
-    struct rv_pool_options options = {.size = sizeof(options), .workers = UINT32_MAX};
+    struct rv_pool_options options = {
+        .size = sizeof(options), .workers = UINT32_MAX, .timeout = RV_FOREVER};
     struct rv_pool *pool;
     (void)state;
 
@@ -396,8 +406,9 @@ static int keep_busy(void *arg)
         struct rv_group *group;
 
         if (rv_group_create(bg, &group) == 0) {
-            rv_group_go(group, brief, NULL);
-            rv_group_wait(group);
+            (void)!rv_group_go(group, brief, NULL);
+            (void)!rv_group_wait(group);
+            rv_group_destroy(group);
         }
     }
     return 0;
@@ -412,7 +423,7 @@ static void test_a_trim_beside_use_ends(void **state)
     for (int i = 0; i < 3; i++)
         caller_start(&callers[i], keep_busy, NULL);
     for (int round = 0; round < rounds_of(200); round++)
-        rv_runtime_trim();
+        rv_host_trim();
     atomic_store(&trimming, 0);
     for (int i = 0; i < 3; i++)
         caller_join(&callers[i]);

@@ -20,6 +20,7 @@ static int square(struct rv_context *ctx, const void *item, void *result, void *
 
 struct fan_call {
     struct rv_context *ctx;
+    struct rv_cancel *cancel;
     struct rv_channel *in, *out;
     void *arg;
     char text[128];
@@ -30,7 +31,7 @@ static int call_fan(void *arg)
     struct fan_call *call = arg;
     int r = rv_fan_run(call->ctx, call->in, call->out, 4, square, call->arg);
 
-    snprintf(call->text, sizeof(call->text), "%s", rv_error_text());
+    snprintf(call->text, sizeof(call->text), "%s", rv_error_text(r));
     return r;
 }
 
@@ -42,8 +43,8 @@ static void test_fan(void **state)
     int count = 0;
     (void)state;
 
-    rv_channel_create(sizeof(int), 8, &call.in);
-    rv_channel_create(sizeof(long long), 2000, &call.out);
+    assert_int_equal(rv_channel_create(sizeof(int), 8, &call.in), 0);
+    assert_int_equal(rv_channel_create(sizeof(long long), 2000, &call.out), 0);
     caller_start(&caller, call_fan, &call);
     for (int i = 1; i <= 1000; i++) {
         assert_int_equal(rv_channel_send(bg, call.in, &i), 0);
@@ -71,12 +72,12 @@ static void test_fan_ends_by_error_and_cancel(void **state)
         struct caller caller;
         int bad = 3, value;
 
-        rv_context_with_cancel(bg, &call.ctx);
-        rv_channel_create(sizeof(int), 8, &call.in);
-        rv_channel_create(sizeof(long long), 0, &call.out);
+        assert_int_equal(rv_context_with_cancel(bg, &call.ctx, &call.cancel), 0);
+        assert_int_equal(rv_channel_create(sizeof(int), 8, &call.in), 0);
+        assert_int_equal(rv_channel_create(sizeof(long long), 0, &call.out), 0);
         call.arg = mode == 0 ? &bad : NULL;
         for (value = 1; value <= 8; value++)
-            rv_channel_try_send(call.in, &value);
+            (void)!rv_channel_try_send(call.in, &value);
         if (mode == 0)
             /* The bad one comes first, so that no worker is stuck sending. */
             for (value = 1; value <= 8; value++)
@@ -84,7 +85,7 @@ static void test_fan_ends_by_error_and_cancel(void **state)
         caller_start(&caller, call_fan, &call);
         if (mode == 1) {
             caller_wait_blocked(&caller);
-            rv_context_cancel(call.ctx, -ESHUTDOWN, "no more");
+            rv_context_cancel(call.cancel, -ESHUTDOWN, "no more");
             assert_int_equal(caller_join(&caller), -ESHUTDOWN);
         } else {
             assert_int_equal(caller_join(&caller), -EDOM);
@@ -112,16 +113,17 @@ static void test_fan_has_no_text_of_others(void **state)
     struct caller caller;
     (void)state;
 
-    rv_group_create(bg, &group);
+    assert_int_equal(rv_group_create(bg, &group), 0);
     for (int i = 0; i < 8; i++)
-        rv_group_go(group, fail_here, NULL);
-    rv_group_wait(group);
-    rv_context_with_cancel(bg, &call.ctx);
-    rv_channel_create(sizeof(int), 8, &call.in);
-    rv_channel_create(sizeof(long long), 0, &call.out);
+        (void)!rv_group_go(group, fail_here, NULL);
+    (void)!rv_group_wait(group);
+    rv_group_destroy(group);
+    assert_int_equal(rv_context_with_cancel(bg, &call.ctx, &call.cancel), 0);
+    assert_int_equal(rv_channel_create(sizeof(int), 8, &call.in), 0);
+    assert_int_equal(rv_channel_create(sizeof(long long), 0, &call.out), 0);
     caller_start(&caller, call_fan, &call);
     caller_wait_blocked(&caller);
-    rv_context_cancel(call.ctx, -ESHUTDOWN, NULL);
+    rv_context_cancel(call.cancel, -ESHUTDOWN, NULL);
     assert_int_equal(caller_join(&caller), -ESHUTDOWN);
     assert_string_equal(call.text, "");
     rv_channel_unref(call.in);
@@ -200,8 +202,8 @@ static void test_long_items_after_short_ones(void **state)
     int rounds = rounds_of(20), sent = 0;
     (void)state;
 
-    rv_channel_create(sizeof(int), 256, &call.in);
-    rv_channel_create(sizeof(int), 256, &call.out);
+    assert_int_equal(rv_channel_create(sizeof(int), 256, &call.in), 0);
+    assert_int_equal(rv_channel_create(sizeof(int), 256, &call.out), 0);
     caller_start(&fan, run_meeting_fan, &call);
     caller_start(&collector, drop_all, call.out);
     for (int round = 0; round < rounds; round++) {
@@ -226,9 +228,9 @@ static void test_the_end_reaches_all(void **state)
         struct caller caller;
         int bad = 7, value = 7;
 
-        rv_context_with_cancel(bg, &call.ctx);
-        rv_channel_create(sizeof(int), 8, &call.in);
-        rv_channel_create(sizeof(long long), 8, &call.out);
+        assert_int_equal(rv_context_with_cancel(bg, &call.ctx, &call.cancel), 0);
+        assert_int_equal(rv_channel_create(sizeof(int), 8, &call.in), 0);
+        assert_int_equal(rv_channel_create(sizeof(long long), 8, &call.out), 0);
         call.arg = &bad;
         caller_start(&caller, call_fan, &call);
         if (round % 2)
@@ -236,9 +238,9 @@ static void test_the_end_reaches_all(void **state)
         if (round % 3 == 0)
             rv_channel_close(call.in);
         else if (round % 3 == 1)
-            rv_context_cancel(call.ctx, -ESHUTDOWN, NULL);
+            rv_context_cancel(call.cancel, -ESHUTDOWN, NULL);
         else
-            rv_channel_send(bg, call.in, &value);
+            (void)!rv_channel_send(bg, call.in, &value);
         assert_int_equal(caller_join(&caller), expected[round % 3]);
         rv_channel_unref(call.in);
         rv_channel_unref(call.out);
@@ -253,9 +255,9 @@ static void test_no_workers(void **state)
     long long result;
     (void)state;
 
-    rv_channel_create(sizeof(item), 1, &in);
-    rv_channel_create(sizeof(result), 1, &out);
-    rv_channel_send(bg, in, &item);
+    assert_int_equal(rv_channel_create(sizeof(item), 1, &in), 0);
+    assert_int_equal(rv_channel_create(sizeof(result), 1, &out), 0);
+    assert_int_equal(rv_channel_send(bg, in, &item), 0);
     assert_int_equal(rv_fan_run(bg, in, out, 0, square, NULL), -EINVAL);
     assert_int_equal(rv_channel_recv(bg, out, &result), -EPIPE);
     assert_int_equal(rv_channel_length(in), 1);

@@ -71,10 +71,10 @@ static void test_nothing_is_overwritten(void **state)
     (void)state;
     assert_int_equal(rv_file_create(fd, "file", "one", 3, 0600), 0);
     assert_int_equal(rv_file_create(fd, "file", "two", 3, 0600), -EEXIST);
-    assert_string_equal(rv_error_text(), "rename file: File exists");
+    assert_string_equal(rv_error_text(-EEXIST), "rename file: File exists");
     assert_int_equal(rv_file_create(fd, "moved", "two", 3, 0600), 0);
     assert_int_equal(rv_file_move(fd, "file", fd, "moved", 0), -EEXIST);
-    assert_string_equal(rv_error_text(), "rename file to moved: File exists");
+    assert_string_equal(rv_error_text(-EEXIST), "rename file to moved: File exists");
     expect("file", "one");
     expect("moved", "two");
     assert_int_equal(rv_file_move(fd, "file", fd, "moved", 2), -EINVAL);
@@ -89,15 +89,15 @@ static void test_errors_name_path_and_step(void **state)
 
     (void)state;
     assert_int_equal(rv_file_replace(fd, "nosuch/file", "x", 1, 0600), -ENOENT);
-    assert_string_equal(rv_error_text(),
+    assert_string_equal(rv_error_text(-ENOENT),
                         "open the folder of nosuch/file: No such file or directory");
     assert_int_equal(rv_file_replace(fd, "sub/", "x", 1, 0600), -EINVAL);
-    assert_string_equal(rv_error_text(), "\"sub/\" is not the path of a file");
+    assert_string_equal(rv_error_text(-EINVAL), "\"sub/\" is not the path of a file");
     assert_int_equal(rv_file_replace(fd, "", "x", 1, 0600), -EINVAL);
     assert_int_equal(rv_file_replace(fd, "sub", "x", 1, 0600), -EISDIR);
-    assert_string_equal(rv_error_text(), "rename sub: Is a directory");
+    assert_string_equal(rv_error_text(-EISDIR), "rename sub: Is a directory");
     assert_int_equal(rv_file_move(fd, "nosuch", fd, "moved", 0), -ENOENT);
-    assert_string_equal(rv_error_text(), "sync nosuch: No such file or directory");
+    assert_string_equal(rv_error_text(-ENOENT), "sync nosuch: No such file or directory");
     /* What does not fit leaves the old file, and nothing else. */
     assert_int_equal(rv_file_replace(fd, "file", "old", 3, 0600), 0);
     signal(SIGXFSZ, SIG_IGN);
@@ -107,7 +107,7 @@ static void test_errors_name_path_and_step(void **state)
     setrlimit(RLIMIT_FSIZE, &small);
     assert_int_equal(rv_file_replace(fd, "file", large, sizeof(large), 0600), -EFBIG);
     setrlimit(RLIMIT_FSIZE, &limit);
-    assert_string_equal(rv_error_text(), "write file: File too large");
+    assert_string_equal(rv_error_text(-EFBIG), "write file: File too large");
     expect("file", "old");
 }
 

@@ -18,17 +18,18 @@ static struct rv_context *bg;
 
 struct planner {
     struct rv_context *ctx;
+    struct rv_cancel *cancel;
     struct rv_periodic *periodic;
     _Atomic int asked, runs, ended;
-    _Atomic int cancel; /* at which question */
+    _Atomic int cancel_at; /* which question */
 };
 
-static rv_duration plan_and_cancel(void *arg)
+static rv_time plan_and_cancel(void *arg)
 {
     struct planner *planner = arg;
 
-    if (atomic_fetch_add(&planner->asked, 1) + 1 == atomic_load(&planner->cancel))
-        rv_context_cancel(planner->ctx, -EIO, NULL);
+    if (atomic_fetch_add(&planner->asked, 1) + 1 == atomic_load(&planner->cancel_at))
+        rv_context_cancel(planner->cancel, -EIO, NULL);
     return atomic_load(&planner->runs) == 0 ? 0 : RV_FOREVER;
 }
 
@@ -54,13 +55,13 @@ static void test_a_schedule_may_cancel(void **state)
 {
     (void)state;
     for (int at = 1; at <= 3; at++) {
-        struct planner planner = {.cancel = at};
+        struct planner planner = {.cancel_at = at};
         struct rv_periodic_spec spec = {
             .size = sizeof(spec), .next = plan_and_cancel, .ended = note_end};
 
-        assert_int_equal(rv_context_with_cancel(bg, &planner.ctx), 0);
+        assert_int_equal(rv_context_with_cancel(bg, &planner.ctx, &planner.cancel), 0);
         assert_int_equal(
-            rv_periodic_start(planner.ctx, &spec, count_run, &planner, &planner.periodic), 0);
+            rv_periodic_create(planner.ctx, &spec, count_run, &planner, &planner.periodic), 0);
         if (at == 3) {
             wait_value(&planner.asked, 2);
             while (planner.asked < 3)
@@ -68,17 +69,17 @@ static void test_a_schedule_may_cancel(void **state)
         }
         wait_value(&planner.ended, -EIO);
         assert_int_equal(planner.runs, at == 1 ? 0 : 1);
-        assert_int_equal(rv_periodic_stop(planner.periodic), -EIO);
+        assert_int_equal(rv_periodic_destroy(planner.periodic), -EIO);
         rv_context_unref(planner.ctx);
     }
 }
 
-static rv_duration plan_by_arg(void *arg)
+static rv_time plan_by_arg(void *arg)
 {
     struct planner *planner = arg;
 
     atomic_fetch_add(&planner->asked, 1);
-    return atomic_load(&planner->cancel) ? 0 : RV_FOREVER;
+    return atomic_load(&planner->cancel_at) ? 0 : RV_FOREVER;
 }
 
 static int end_run(struct rv_context *ctx, void *arg)
@@ -86,7 +87,7 @@ static int end_run(struct rv_context *ctx, void *arg)
     struct planner *planner = arg;
     (void)ctx;
 
-    atomic_store(&planner->cancel, 0);
+    atomic_store(&planner->cancel_at, 0);
     atomic_fetch_add(&planner->runs, 1);
     return 0;
 }
@@ -106,51 +107,58 @@ static void test_no_change_of_a_schedule_is_lost(void **state)
     struct rv_periodic_spec spec = {.size = sizeof(spec), .next = plan_by_arg};
     (void)state;
 
-    assert_int_equal(rv_periodic_start(bg, &spec, end_run, &planner, &planner.periodic), 0);
+    assert_int_equal(rv_periodic_create(bg, &spec, end_run, &planner, &planner.periodic), 0);
     for (int round = 0; round < rounds_of(500); round++) {
         struct caller callers[2];
 
         for (int i = 0; i < 2; i++) {
             caller_start(&callers[i], reschedule, &planner);
         }
-        atomic_store(&planner.cancel, 1);
+        atomic_store(&planner.cancel_at, 1);
         rv_periodic_reschedule(planner.periodic);
-        wait_value(&planner.cancel, 0);
+        wait_value(&planner.cancel_at, 0);
         for (int i = 0; i < 2; i++)
             caller_join(&callers[i]);
     }
     assert_true(planner.runs >= rounds_of(500));
-    rv_periodic_stop(planner.periodic);
+    rv_periodic_destroy(planner.periodic);
 }
 
 /* The live tree ----------------------------------------------------------------------------------
  */
 
+struct root {
+    struct rv_context *ctx;
+    struct rv_cancel *cancel;
+};
+
 static int change_the_tree(const struct rv_context_info *info, void *arg)
 {
-    struct rv_context *root = arg, *child;
+    struct root *root = arg;
+    struct rv_context *child;
 
-    if (rv_context_with_cancel(root, &child) < 0)
+    if (rv_context_with_cancel(root->ctx, &child, NULL) < 0)
         return -EIO;
     rv_context_unref(child);
     if (info->depth == 2)
-        rv_context_cancel(root, 0, NULL);
+        rv_context_cancel(root->cancel, 0, NULL);
     return 0;
 }
 
 static void test_a_visitor_may_change_the_tree(void **state)
 {
-    struct rv_context *root, *child, *grandchild;
+    struct rv_context *child, *grandchild;
+    struct root root;
     (void)state;
 
-    rv_context_with_cancel(bg, &root);
-    rv_context_with_cancel(root, &child);
-    rv_context_with_cancel(child, &grandchild);
-    assert_int_equal(rv_context_visit(root, change_the_tree, root), 0);
+    assert_int_equal(rv_context_with_cancel(bg, &root.ctx, &root.cancel), 0);
+    assert_int_equal(rv_context_with_cancel(root.ctx, &child, NULL), 0);
+    assert_int_equal(rv_context_with_cancel(child, &grandchild, NULL), 0);
+    assert_int_equal(rv_context_visit(root.ctx, change_the_tree, &root), 0);
     assert_int_equal(rv_context_err(grandchild), -ECANCELED);
     rv_context_unref(grandchild);
     rv_context_unref(child);
-    rv_context_unref(root);
+    rv_context_unref(root.ctx);
 }
 
 static int drop_what_is_visited(const struct rv_context_info *info, void *arg)
@@ -170,8 +178,8 @@ static void test_what_is_visited_lives_as_long(void **state)
     struct rv_context *root, *child;
     (void)state;
 
-    rv_context_with_cancel(bg, &root);
-    rv_context_with_labels(root, &labels, &child);
+    assert_int_equal(rv_context_with_cancel(bg, &root, NULL), 0);
+    assert_int_equal(rv_context_with_labels(root, &labels, &child, NULL), 0);
     assert_int_equal(rv_context_visit(root, drop_what_is_visited, &child), 0);
     rv_context_unref(root);
 }
@@ -191,14 +199,14 @@ static int nothing(struct rv_context *ctx, void *arg)
     return 0;
 }
 
-static void use_the_pool(const struct rv_job_end *end, void *arg)
+static void use_the_pool(const struct rv_outcome *end, void *arg)
 {
     struct teller *teller = arg;
     struct rv_pool_stats stats;
     (void)end;
 
     rv_pool_stats(teller->pool, &stats);
-    rv_pool_try_submit(teller->pool, nothing, NULL);
+    (void)!rv_pool_try_submit(teller->pool, nothing, NULL);
     rv_pool_discard(teller->pool, 0, NULL);
     rv_channel_close(teller->channel);
 }
@@ -206,8 +214,11 @@ static void use_the_pool(const struct rv_job_end *end, void *arg)
 static void test_the_end_of_a_job_may_use_its_pool(void **state)
 {
     struct teller teller;
-    struct rv_pool_options options = {
-        .size = sizeof(options), .workers = 1, .ended = use_the_pool, .arg = &teller};
+    struct rv_pool_options options = {.size = sizeof(options),
+                                      .workers = 1,
+                                      .ended = use_the_pool,
+                                      .arg = &teller,
+                                      .timeout = RV_FOREVER};
     char element;
     (void)state;
 
@@ -276,6 +287,7 @@ static void test_a_threads_own_signals_reach_the_program(void **state)
     assert_int_equal(rv_group_go(group, cause_signals, NULL), 0);
     assert_int_equal(rv_group_go(group, signals_are_blocked, NULL), 0);
     assert_int_equal(rv_group_wait(group), 0);
+    rv_group_destroy(group);
     assert_int_equal(caught, 7);
     for (int i = 0; i < 7; i++)
         sigaction(numbers[i], &before[i], NULL);

@@ -6,6 +6,7 @@
 #include <reeve/channel.h>
 #include <reeve/command.h>
 #include <reeve/fan.h>
+#include <reeve/host.h>
 #include <reeve/once.h>
 #include <reeve/pool.h>
 #include <reeve/runtime.h>
@@ -17,6 +18,7 @@
 #include "tests/lib/workers.h"
 
 static struct rv_context *bg, *parents;
+static struct rv_cancel *cancel_parents;
 static struct rv_pool *pool;
 static struct rv_group *group;
 static struct rv_periodic *periodic;
@@ -87,7 +89,10 @@ static int go_in_a_new_group(void)
     if (r < 0)
         return r;
     r = rv_group_go(mine, nothing, NULL);
-    return rv_group_wait(mine) == 0 ? r : -EIO;
+    if (rv_group_wait(mine) != 0)
+        r = -EIO;
+    rv_group_destroy(mine);
+    return r;
 }
 
 static int run_fan(void)
@@ -105,7 +110,7 @@ static int run_once(void)
 {
     struct rv_once mine = RV_ONCE_INIT;
 
-    return rv_once_run(bg, &mine, nothing, NULL);
+    return rv_once_do(bg, &mine, nothing, NULL);
 }
 
 static int start_periodic(void)
@@ -113,21 +118,21 @@ static int start_periodic(void)
     struct rv_periodic_spec spec = {.size = sizeof(spec), .interval = RV_HOUR};
     struct rv_periodic *mine;
 
-    return rv_periodic_start(bg, &spec, nothing, NULL, &mine);
+    return rv_periodic_create(bg, &spec, nothing, NULL, &mine);
 }
 
 static int register_after(void)
 {
     struct rv_after *mine;
 
-    return rv_context_after(bg, do_nothing, NULL, &mine);
+    return rv_after_create(bg, do_nothing, NULL, &mine);
 }
 
 static int set_timeout(void)
 {
     struct rv_context *ctx;
 
-    return rv_context_with_timeout(bg, RV_HOUR, &ctx);
+    return rv_context_with_timeout(bg, RV_HOUR, &ctx, NULL);
 }
 
 static int wait_for_signals(void)
@@ -135,7 +140,7 @@ static int wait_for_signals(void)
     static const int list[] = {SIGUSR1, 0};
     struct rv_context *ctx;
 
-    return rv_context_with_signals(bg, list, &ctx);
+    return rv_context_with_signals(bg, list, &ctx, NULL);
 }
 
 /* Possible in the child --------------------------------------------------------------------------
@@ -144,11 +149,12 @@ static int wait_for_signals(void)
 static int cancel_own(void)
 {
     struct rv_context *ctx;
-    int r = rv_context_with_cancel(bg, &ctx);
+    struct rv_cancel *cancel;
+    int r = rv_context_with_cancel(bg, &ctx, &cancel);
 
     if (r < 0)
         return r;
-    rv_context_cancel(ctx, 0, NULL);
+    rv_context_cancel(cancel, 0, NULL);
     r = rv_context_wait(ctx) == -ECANCELED ? 0 : -EIO;
     rv_context_unref(ctx);
     return r;
@@ -175,11 +181,12 @@ static int sleep_briefly(void)
 static int run_periodic(void)
 {
     struct rv_context *ctx;
-    int r = rv_context_with_cancel(bg, &ctx);
+    struct rv_cancel *cancel;
+    int r = rv_context_with_cancel(bg, &ctx, &cancel);
 
     if (r < 0)
         return r;
-    rv_context_cancel(ctx, 0, NULL);
+    rv_context_cancel(cancel, 0, NULL);
     r = rv_periodic_run(ctx, RV_MILLISECOND, nothing, NULL) == -ECANCELED ? 0 : -EIO;
     rv_context_unref(ctx);
     return r;
@@ -204,7 +211,7 @@ static int ask_stats(void)
 
     rv_runtime_stats(&stats);
     rv_pool_stats(pool, &pools);
-    rv_runtime_trim();
+    rv_host_trim();
     return 0;
 }
 
@@ -212,11 +219,12 @@ static int ask_stats(void)
 static int give_back(void)
 {
     rv_pool_destroy(pool);
-    rv_periodic_stop(periodic);
-    rv_after_stop(after);
-    rv_group_wait(group);
-    rv_once_finish(&once);
-    rv_context_cancel(parents, 0, NULL);
+    rv_periodic_destroy(periodic);
+    rv_after_destroy(after);
+    (void)!rv_group_wait(group);
+    rv_group_destroy(group);
+    rv_once_destroy(&once);
+    rv_context_cancel(cancel_parents, 0, NULL);
     rv_context_unref(parents);
     return 0;
 }
@@ -234,9 +242,9 @@ static const struct row {
     {"rv_group_try_go", try_go, -ENOTSUP},
     {"rv_group_go, own", go_in_a_new_group, -ENOTSUP},
     {"rv_fan_run", run_fan, -ENOTSUP},
-    {"rv_once_run", run_once, -ENOTSUP},
-    {"rv_periodic_start", start_periodic, -ENOTSUP},
-    {"rv_context_after", register_after, -ENOTSUP},
+    {"rv_once_do", run_once, -ENOTSUP},
+    {"rv_periodic_create", start_periodic, -ENOTSUP},
+    {"rv_after_create", register_after, -ENOTSUP},
     {"rv_context_with_timeout", set_timeout, -ENOTSUP},
     {"rv_context_with_signals", wait_for_signals, -ENOTSUP},
     {"rv_context_cancel", cancel_own, 0},
@@ -270,14 +278,14 @@ static void test_the_table(void **state)
     (void)state;
 
     reset();
-    assert_int_equal(rv_context_with_cancel(bg, &parents), 0);
+    assert_int_equal(rv_context_with_cancel(bg, &parents, &cancel_parents), 0);
     assert_int_equal(rv_pool_create(bg, NULL, &pool), 0);
     assert_int_equal(rv_pool_submit(bg, pool, until_released, NULL), 0);
     assert_int_equal(rv_group_create(bg, &group), 0);
     assert_int_equal(rv_group_go(group, until_released, NULL), 0);
-    assert_int_equal(rv_once_run(bg, &once, nothing, NULL), 0);
-    assert_int_equal(rv_periodic_start(bg, &spec, nothing, NULL, &periodic), 0);
-    assert_int_equal(rv_context_after(parents, do_nothing, NULL, &after), 0);
+    assert_int_equal(rv_once_do(bg, &once, nothing, NULL), 0);
+    assert_int_equal(rv_periodic_create(bg, &spec, nothing, NULL, &periodic), 0);
+    assert_int_equal(rv_after_create(parents, do_nothing, NULL, &after), 0);
     wait_value(&running, 2);
     for (int round = 0; round < rounds_of(5); round++)
         for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++)
@@ -295,7 +303,7 @@ static void test_signals_are_their_own(void **state)
     pid_t pid;
     (void)state;
 
-    assert_int_equal(rv_context_with_signals(bg, list, &ctx), 0);
+    assert_int_equal(rv_context_with_signals(bg, list, &ctx, NULL), 0);
     pid = fork();
     assert_true(pid >= 0);
     if (pid == 0) {

@@ -82,7 +82,7 @@ static void test_what_the_child_sets_stays(void **state)
     static const int list[] = {SIGUSR1, 0};
     (void)state;
 
-    assert_int_equal(rv_context_with_signals(bg, list, &signalled), 0);
+    assert_int_equal(rv_context_with_signals(bg, list, &signalled, NULL), 0);
     assert_int_equal(status_of(ignore_and_end), 0);
     rv_context_unref(signalled);
 }

@@ -121,7 +121,7 @@ static int hold_parkers(void *arg)
 static int hold_descriptors(void *arg)
 {
     struct rv_context *ctx;
-    int r = rv_context_with_cancel(bg, &ctx);
+    int r = rv_context_with_cancel(bg, &ctx, NULL);
     (void)arg;
 
     if (r < 0)
@@ -140,7 +140,7 @@ static int hold_signals(void *arg)
     (void)arg;
 
     holds_up = true;
-    r = rv_context_with_signals(bg, list, &ctx);
+    r = rv_context_with_signals(bg, list, &ctx, NULL);
     if (r == 0)
         rv_context_unref(ctx);
     return r;
@@ -236,8 +236,8 @@ static void test_locks_are_held_over_the_fork(void **state)
     (void)state;
 
     main_thread = gettid();
-    assert_int_equal(rv_context_with_signals(bg, list, &signalled), 0);
-    assert_int_equal(rv_context_with_cancel(bg, &watched), 0);
+    assert_int_equal(rv_context_with_signals(bg, list, &signalled, NULL), 0);
+    assert_int_equal(rv_context_with_cancel(bg, &watched, NULL), 0);
     assert_true(rv_context_fd(watched) >= 0);
     for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
         struct caller holder;

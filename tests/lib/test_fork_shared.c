@@ -125,7 +125,7 @@ static void test_no_wake_up_is_shared(void **state)
 
 struct side {
     int fd;
-    rv_duration start;
+    rv_time start;
 };
 
 /* Polls that end at the same moments as those of the other process. */
@@ -137,7 +137,7 @@ static int poll_on_the_grid(void *arg)
         struct rv_context *ctx;
         int r;
 
-        if (rv_context_with_deadline(bg, side->start + i * RV_MILLISECOND, &ctx) < 0)
+        if (rv_context_with_deadline(bg, side->start + i * RV_MILLISECOND, &ctx, NULL) < 0)
             return 2;
         r = rv_poll(ctx, side->fd, POLLIN, RV_FOREVER);
         rv_context_unref(ctx);
@@ -183,6 +183,7 @@ static int is_readable(int fd)
 
 struct watched {
     struct rv_context *cancelled, *given_back, *done;
+    struct rv_cancel *cancel_cancelled, *cancel_done;
     int cancelled_fd, given_back_fd, done_fd;
     struct events events;
 };
@@ -198,16 +199,16 @@ static int end_contexts(void *arg)
         return 2;
     if (!is_readable(watched->done_fd))
         return 3;
-    rv_context_cancel(watched->cancelled, 0, NULL);
+    rv_context_cancel(watched->cancel_cancelled, 0, NULL);
     rv_context_unref(watched->given_back);
     return is_readable(watched->cancelled_fd) ? 0 : 4;
 }
 
-static int watch(struct rv_context **ret_ctx)
+static int watch(struct rv_context **ret_ctx, struct rv_cancel **ret_cancel)
 {
     int fd;
 
-    assert_int_equal(rv_context_with_cancel(bg, ret_ctx), 0);
+    assert_int_equal(rv_context_with_cancel(bg, ret_ctx, ret_cancel), 0);
     fd = rv_context_fd(*ret_ctx);
     assert_true(fd >= 0);
     return fd;
@@ -218,17 +219,17 @@ static void test_descriptors_of_contexts_are_their_own(void **state)
     struct watched watched;
     (void)state;
 
-    watched.cancelled_fd = watch(&watched.cancelled);
-    watched.given_back_fd = watch(&watched.given_back);
-    watched.done_fd = watch(&watched.done);
-    rv_context_cancel(watched.done, 0, NULL);
+    watched.cancelled_fd = watch(&watched.cancelled, &watched.cancel_cancelled);
+    watched.given_back_fd = watch(&watched.given_back, NULL);
+    watched.done_fd = watch(&watched.done, &watched.cancel_done);
+    rv_context_cancel(watched.cancel_done, 0, NULL);
     watched.events = my_events();
     assert_true(watched.events.count >= 3);
     assert_int_equal(end_of(start_child(end_contexts, &watched)), 0);
     assert_false(is_readable(watched.cancelled_fd));
     assert_false(is_readable(watched.given_back_fd));
     assert_true(is_readable(watched.done_fd));
-    rv_context_cancel(watched.cancelled, 0, NULL);
+    rv_context_cancel(watched.cancel_cancelled, 0, NULL);
     assert_true(is_readable(watched.cancelled_fd));
     rv_context_unref(watched.cancelled);
     rv_context_unref(watched.given_back);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* A child of fork() does nothing of what its parent's threads were to do, and makes no thread for it. */
 #include <dirent.h>
+#include <reeve/host.h>
 #include <reeve/runtime.h>
 #include <signal.h>
 #include <sys/wait.h>
@@ -38,14 +39,14 @@ static void note_second(void *arg)
 }
 
 /* A context's functions want a thread, and that which is kept for them was in use. */
-static int end_second(struct rv_context *second, struct rv_after *registered)
+static int end_second(struct rv_cancel *cancel_second, struct rv_after *registered)
 {
     unsigned before = count_threads();
 
-    rv_context_cancel(second, 0, NULL);
+    rv_context_cancel(cancel_second, 0, NULL);
     if (count_threads() != before)
         return 1;
-    return rv_after_stop(registered) && !atomic_load(&second_ran) ? 0 : 2;
+    return rv_after_destroy(registered) && !atomic_load(&second_ran) ? 0 : 2;
 }
 
 static void set_threads(unsigned count)
@@ -61,7 +62,7 @@ static void end_threads(void)
     struct rv_runtime_stats stats;
 
     do {
-        rv_runtime_trim();
+        rv_host_trim();
         rv_runtime_stats(&stats);
     } while (stats.threads > 0);
 }
@@ -69,6 +70,7 @@ static void end_threads(void)
 static void test_no_thread_is_made(void **state)
 {
     struct rv_context *first, *second;
+    struct rv_cancel *cancel_first, *cancel_second;
     struct rv_after *afters[2], *after_second;
     int status;
     pid_t pid;
@@ -77,12 +79,12 @@ static void test_no_thread_is_made(void **state)
     reset();
     end_threads();
     set_threads(1);
-    assert_int_equal(rv_context_with_cancel(bg, &first), 0);
-    assert_int_equal(rv_context_with_cancel(bg, &second), 0);
+    assert_int_equal(rv_context_with_cancel(bg, &first, &cancel_first), 0);
+    assert_int_equal(rv_context_with_cancel(bg, &second, &cancel_second), 0);
     for (int i = 0; i < 2; i++)
-        assert_int_equal(rv_context_after(first, be_busy, NULL, &afters[i]), 0);
-    assert_int_equal(rv_context_after(second, note_second, NULL, &after_second), 0);
-    rv_context_cancel(first, 0, NULL);
+        assert_int_equal(rv_after_create(first, be_busy, NULL, &afters[i]), 0);
+    assert_int_equal(rv_after_create(second, note_second, NULL, &after_second), 0);
+    rv_context_cancel(cancel_first, 0, NULL);
     /* On the one thread and on that which is kept. */
     wait_value(&busy, 2);
     set_threads(0);
@@ -90,14 +92,14 @@ static void test_no_thread_is_made(void **state)
     assert_true(pid >= 0);
     if (pid == 0) {
         alarm(30);
-        _exit(end_second(second, after_second));
+        _exit(end_second(cancel_second, after_second));
     }
     assert_int_equal(waitpid(pid, &status, 0), pid);
     assert_int_equal(status, 0);
     atomic_store(&release_all, 1);
     for (int i = 0; i < 2; i++)
-        rv_after_stop(afters[i]);
-    rv_after_stop(after_second);
+        rv_after_destroy(afters[i]);
+    rv_after_destroy(after_second);
     rv_context_unref(first);
     rv_context_unref(second);
 }
@@ -143,6 +145,7 @@ static bool rests(pid_t pid)
 static void test_nothing_queued_runs(void **state)
 {
     struct rv_context *ctx;
+    struct rv_cancel *cancel;
     struct rv_after *afters[2];
     struct rv_group *group;
     int status;
@@ -157,10 +160,10 @@ static void test_nothing_queued_runs(void **state)
     assert_int_equal(rv_group_create(bg, &group), 0);
     assert_int_equal(rv_group_go(group, until_released, NULL), 0);
     wait_value(&running, 1);
-    assert_int_equal(rv_context_with_cancel(bg, &ctx), 0);
-    assert_int_equal(rv_context_after(ctx, fork_and_return, NULL, &afters[0]), 0);
-    assert_int_equal(rv_context_after(ctx, end_child, NULL, &afters[1]), 0);
-    rv_context_cancel(ctx, 0, NULL);
+    assert_int_equal(rv_context_with_cancel(bg, &ctx, &cancel), 0);
+    assert_int_equal(rv_after_create(ctx, fork_and_return, NULL, &afters[0]), 0);
+    assert_int_equal(rv_after_create(ctx, end_child, NULL, &afters[1]), 0);
+    rv_context_cancel(cancel, 0, NULL);
     atomic_store(&go, 1);
     while ((pid = atomic_load(&forked_pid)) == 0)
         sched_yield();
@@ -169,10 +172,11 @@ static void test_nothing_queued_runs(void **state)
     kill(pid, SIGKILL);
     assert_int_equal(waitpid(pid, &status, 0), pid);
     assert_true(WIFSIGNALED(status));
-    rv_after_stop(afters[0]);
-    rv_after_stop(afters[1]);
+    rv_after_destroy(afters[0]);
+    rv_after_destroy(afters[1]);
     atomic_store(&release_all, 1);
     assert_int_equal(rv_group_wait(group), 0);
+    rv_group_destroy(group);
     set_threads(0);
     rv_context_unref(ctx);
 }

@@ -23,6 +23,7 @@ static void test_limit_holds_at_its_peak(void **state)
     for (int i = 0; i < 500; i++)
         assert_int_equal(rv_group_go(group, brief, NULL), 0);
     assert_int_equal(rv_group_wait(group), 0);
+    rv_group_destroy(group);
     assert_int_equal(total, 500);
     assert_int_equal(peak, 3);
 }
@@ -50,7 +51,8 @@ static void test_first_error_wins_and_cancels(void **state)
     assert_int_equal(rv_group_go(group, brief, NULL), -EIO);
     assert_int_equal(rv_group_try_go(group, brief, NULL), -EIO);
     assert_int_equal(rv_group_wait(group), -EIO);
-    assert_string_equal(rv_error_text(), "item 3: Input/output error");
+    rv_group_destroy(group);
+    assert_string_equal(rv_error_text(-EIO), "item 3: Input/output error");
     assert_int_equal(total, 1000);
     rv_context_unref(ctx);
 }
@@ -67,22 +69,75 @@ static int go_until_refused(void *arg)
 static void test_cancel_while_go_blocks(void **state)
 {
     struct rv_context *ctx;
+    struct rv_cancel *cancel;
     struct rv_group *group;
     struct caller caller;
     (void)state;
 
     reset();
-    rv_context_with_cancel(bg, &ctx);
-    rv_group_create(ctx, &group);
+    assert_int_equal(rv_context_with_cancel(bg, &ctx, &cancel), 0);
+    assert_int_equal(rv_group_create(ctx, &group), 0);
     rv_group_set_limit(group, 2);
     caller_start(&caller, go_until_refused, group);
     caller_wait_blocked(&caller);
     assert_true(peak <= 2);
     assert_int_equal(rv_group_try_go(group, brief, NULL), -EAGAIN);
-    rv_context_cancel(ctx, -ESHUTDOWN, "end");
+    rv_context_cancel(cancel, -ESHUTDOWN, "end");
     assert_int_equal(caller_join(&caller), -ESHUTDOWN);
     assert_int_equal(rv_group_wait(group), -ESHUTDOWN);
+    rv_group_destroy(group);
     rv_context_unref(ctx);
+}
+
+static void test_cancel_with_a_text(void **state)
+{
+    struct rv_group *group;
+    struct rv_context *ctx;
+    struct rv_cause cause;
+    (void)state;
+
+    reset();
+    assert_int_equal(rv_group_create(bg, &group), 0);
+    ctx = rv_context_ref(rv_group_context(group));
+    assert_int_equal(rv_group_go(group, until_cancelled, NULL), 0);
+    rv_group_cancel(group, ESHUTDOWN, "the %s", "end");
+    rv_group_cancel(group, -EIO, NULL);
+    assert_int_equal(rv_context_cause(ctx, &cause), -ESHUTDOWN);
+    assert_string_equal(cause.text, "the end");
+    assert_int_equal(rv_group_go(group, brief, NULL), -ESHUTDOWN);
+    assert_int_equal(rv_group_wait(group), -ESHUTDOWN);
+    rv_group_destroy(group);
+    rv_context_unref(ctx);
+    /* The cancel of a group in which nothing fails is no error. */
+    assert_int_equal(rv_group_create(bg, &group), 0);
+    rv_group_cancel(group, 0, NULL);
+    assert_int_equal(rv_group_wait(group), 0);
+    rv_group_destroy(group);
+}
+
+/* What has not been waited for is cancelled, and has returned when the group is gone. */
+static void test_destroy_cancels_and_joins(void **state)
+{
+    struct rv_group *group;
+    (void)state;
+
+    reset();
+    assert_int_equal(rv_group_create(bg, &group), 0);
+    for (int i = 0; i < 5; i++)
+        assert_int_equal(rv_group_go(group, until_cancelled, NULL), 0);
+    wait_value(&running, 5);
+    rv_fail_text(-EIO, "mine");
+    rv_group_destroy(group);
+    assert_int_equal(running, 0);
+    assert_string_equal(rv_error_text(-EIO), "mine");
+    rv_group_destroy(NULL);
+    /* A second wait tells the same. */
+    assert_int_equal(rv_group_create(bg, &group), 0);
+    assert_int_equal(rv_group_go(group, fail_with, &(int){-EDOM}), 0);
+    assert_int_equal(rv_group_wait(group), -EDOM);
+    assert_int_equal(rv_group_wait(group), -EDOM);
+    assert_int_equal(rv_group_go(group, brief, NULL), -EDOM);
+    rv_group_destroy(group);
 }
 
 /* Each gets a thread of its own at once, while there are threads. */
@@ -92,11 +147,12 @@ static void test_tries_get_threads(void **state)
     (void)state;
 
     for (int round = 0; round < 20; round++) {
-        rv_group_create(bg, &group);
+        assert_int_equal(rv_group_create(bg, &group), 0);
         for (int i = 0; i < 20; i++)
             assert_int_equal(rv_group_try_go(group, until_cancelled, NULL), 0);
-        rv_context_cancel(rv_group_context(group), -ECANCELED, NULL);
-        rv_group_wait(group);
+        rv_group_cancel(group, -ECANCELED, NULL);
+        (void)!rv_group_wait(group);
+        rv_group_destroy(group);
     }
 }
 
@@ -137,8 +193,10 @@ static void test_a_start_after_others_have_taken_the_threads(void **state)
     assert_int_equal(rv_group_try_go(group, do_nothing, NULL), -EAGAIN);
     atomic_store(&release_all, 1);
     assert_int_equal(rv_group_wait(busy), 0);
-    rv_context_cancel(rv_group_context(group), -ECANCELED, NULL);
+    rv_group_destroy(busy);
+    rv_group_cancel(group, -ECANCELED, NULL);
     assert_int_equal(rv_group_wait(group), -ECANCELED);
+    rv_group_destroy(group);
     limit_threads(0);
 }
 
@@ -159,6 +217,7 @@ static void test_tries_up_to_the_last_thread(void **state)
         assert_int_equal(rv_group_try_go(group, until_released, NULL), -EAGAIN);
         atomic_store(&release_all, 1);
         assert_int_equal(rv_group_wait(group), 0);
+        rv_group_destroy(group);
     }
     limit_threads(0);
 }
@@ -194,6 +253,7 @@ static void test_tries_of_a_group_that_kept_up_while_threads_are_few(void **stat
         wait_value(&running, 6);
         atomic_store(&release_all, 1);
         assert_int_equal(rv_group_wait(group), 0);
+        rv_group_destroy(group);
     }
     limit_threads(0);
 }
@@ -204,6 +264,8 @@ int main(void)
         cmocka_unit_test(test_limit_holds_at_its_peak),
         cmocka_unit_test(test_first_error_wins_and_cancels),
         cmocka_unit_test(test_cancel_while_go_blocks),
+        cmocka_unit_test(test_cancel_with_a_text),
+        cmocka_unit_test(test_destroy_cancels_and_joins),
         cmocka_unit_test(test_tries_get_threads),
         cmocka_unit_test(test_a_start_after_others_have_taken_the_threads),
         cmocka_unit_test(test_tries_up_to_the_last_thread),

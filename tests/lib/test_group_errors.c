@@ -46,7 +46,8 @@ static void test_the_first_error_of_a_row(void **state)
             assert_true(r == 0 || (expected != 0 && r == expected));
         }
         assert_int_equal(rv_group_wait(group), expected);
-        assert_string_equal(rv_error_text(), "");
+        rv_group_destroy(group);
+        assert_string_equal(rv_error_text(expected), "");
         /* Its context is done, whatever came out. */
         assert_int_equal(rv_context_cause(ctx, &cause), expected ? expected : -ECANCELED);
         if (expected == 0)
@@ -72,6 +73,7 @@ static void test_tries_up_to_the_limit(void **state)
         assert_int_equal(rv_group_try_go(group, until_released, NULL), -EAGAIN);
     atomic_store(&release_all, 1);
     assert_int_equal(rv_group_wait(group), 0);
+    rv_group_destroy(group);
     assert_int_equal(total, 42);
     assert_int_equal(peak, 42);
 }
@@ -81,28 +83,33 @@ static void test_a_cancelled_parent_is_no_error_by_itself(void **state)
 {
     struct rv_group *group;
     struct rv_context *ctx;
+    struct rv_cancel *cancel;
     int zero = 0;
     (void)state;
 
-    rv_context_with_cancel(bg, &ctx);
+    assert_int_equal(rv_context_with_cancel(bg, &ctx, &cancel), 0);
     assert_int_equal(rv_group_create(ctx, &group), 0);
     assert_int_equal(rv_group_go(group, give_back, &zero), 0);
-    rv_context_cancel(ctx, -ESHUTDOWN, "the end");
+    rv_context_cancel(cancel, -ESHUTDOWN, "the end");
     assert_int_equal(rv_group_go(group, give_back, &zero), -ESHUTDOWN);
-    assert_string_equal(rv_error_text(), "the end");
+    assert_string_equal(rv_error_text(-ESHUTDOWN), "the end");
     assert_int_equal(rv_group_wait(group), 0);
+    rv_group_destroy(group);
     rv_context_unref(ctx);
 }
 
 static int go_below(struct rv_context *ctx, void *arg)
 {
-    struct rv_group *group;
+    struct rv_group *group = NULL;
     int r = rv_group_create(ctx, &group);
 
     for (int i = 0; r == 0 && i < 5; i++)
         r = rv_group_go(group, brief, NULL);
     (void)arg;
-    return r == 0 ? rv_group_wait(group) : r;
+    if (r == 0)
+        r = rv_group_wait(group);
+    rv_group_destroy(group);
+    return r;
 }
 
 static void test_groups_within_groups(void **state)
@@ -115,6 +122,7 @@ static void test_groups_within_groups(void **state)
     for (int i = 0; i < 5; i++)
         assert_int_equal(rv_group_go(group, go_below, NULL), 0);
     assert_int_equal(rv_group_wait(group), 0);
+    rv_group_destroy(group);
     assert_int_equal(total, 25);
 }
 
@@ -137,6 +145,7 @@ static void test_a_function_adds_to_its_group(void **state)
     rv_group_set_limit(group, 1);
     assert_int_equal(rv_group_go(group, go_on, group), 0);
     assert_int_equal(rv_group_wait(group), 0);
+    rv_group_destroy(group);
     assert_int_equal(total, 21);
 }
 
@@ -160,6 +169,7 @@ static void test_the_wait_sees_what_was_written(void **state)
         for (int i = 0; i < 16; i++)
             assert_int_equal(rv_group_go(group, write_own, &written[i]), 0);
         assert_int_equal(rv_group_wait(group), 0);
+        rv_group_destroy(group);
         for (int i = 0; i < 16; i++)
             assert_int_equal(written[i], 1);
     }
@@ -182,9 +192,11 @@ static void test_without_a_thread(void **state)
     atomic_store(&release_all, 1);
     assert_int_equal(rv_group_go(busy, brief, NULL), 0);
     assert_int_equal(rv_group_wait(busy), 0);
+    rv_group_destroy(busy);
     assert_int_equal(total, 2);
     assert_int_equal(rv_group_go(group, brief, NULL), 0);
     assert_int_equal(rv_group_wait(group), 0);
+    rv_group_destroy(group);
     limit_threads(0);
 }
 

@@ -16,7 +16,7 @@ static struct rv_context *bg;
 /* Until another one does so at the same time: on a busy machine one that is woken may wait for a processor. */
 static void take_a_while(void)
 {
-    rv_duration end = rv_now() + 300 * RV_MICROSECOND;
+    rv_time end = rv_now() + 300 * RV_MICROSECOND;
 
     enter();
     while (peak < 2 && rv_now() < end)
@@ -41,7 +41,8 @@ static int work_longer(struct rv_context *ctx, void *arg)
 
 static void test_pool(void **state)
 {
-    struct rv_pool_options options = {.size = sizeof(options), .workers = WORKERS, .queue = 1024};
+    struct rv_pool_options options = {
+        .size = sizeof(options), .workers = WORKERS, .queue = 1024, .timeout = RV_FOREVER};
     struct rv_pool *pool;
     (void)state;
 
@@ -73,6 +74,7 @@ static void test_group(void **state)
         for (int i = 0; i < LONGER; i++)
             assert_int_equal(rv_group_go(group, work_longer, NULL), 0);
         assert_int_equal(rv_group_wait(group), 0);
+        rv_group_destroy(group);
         assert_int_equal(total, LONGER);
         assert_in_range(peak, 2, WORKERS);
     }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Endings that come at the very moment at which something else begins. */
 #include <reeve/channel.h>
+#include <reeve/host.h>
 #include <reeve/pool.h>
 #include <reeve/ticker.h>
 
@@ -13,7 +14,7 @@ static struct rv_context *bg;
 /* So many nanoseconds from now, the processor kept. */
 static void spin_for(rv_duration time)
 {
-    rv_duration end = rv_now() + time;
+    rv_time end = rv_now() + time;
 
     while (rv_now() < end)
         ;
@@ -48,13 +49,13 @@ static void test_a_stop_as_a_run_begins(void **state)
     (void)state;
 
     for (int round = 0; round < rounds_of(20000); round++) {
-        rv_duration latest = rv_now() + roll(&dice, 100000);
+        rv_time latest = rv_now() + roll(&dice, 100000);
 
         atomic_store(&begun, 0);
-        assert_int_equal(rv_periodic_start(bg, &spec, wait_for_cancel, NULL, &periodic), 0);
+        assert_int_equal(rv_periodic_create(bg, &spec, wait_for_cancel, NULL, &periodic), 0);
         while (rv_now() < latest && !atomic_load(&begun))
             ;
-        rv_periodic_stop(periodic);
+        rv_periodic_destroy(periodic);
     }
 }
 
@@ -67,19 +68,19 @@ static int stop_many(struct rv_context *ctx, void *arg)
     (void)arg;
 
     for (int round = 0; round < rounds_of(3000); round++) {
-        rv_duration due = rv_now() + 300 * RV_MICROSECOND;
+        rv_time due = rv_now() + 300 * RV_MICROSECOND;
 
         for (int i = 0; i < TOGETHER; i++) {
             rv_duration delay = due - rv_now();
             struct rv_periodic_spec spec = {
                 .size = sizeof(spec), .interval = RV_HOUR, .delay = delay > 0 ? delay : 0};
 
-            if (rv_periodic_start(ctx, &spec, do_nothing, NULL, &periodics[i]) < 0)
+            if (rv_periodic_create(ctx, &spec, do_nothing, NULL, &periodics[i]) < 0)
                 return -EIO;
         }
         spin_for(due - rv_now() + roll(&dice, 120000));
         for (int i = TOGETHER; i-- > 0;)
-            rv_periodic_stop(periodics[i]);
+            rv_periodic_destroy(periodics[i]);
     }
     return 0;
 }
@@ -94,6 +95,7 @@ static void test_a_stop_without_a_thread_as_a_run_is_due(void **state)
     assert_int_equal(rv_group_create(bg, &group), 0);
     assert_int_equal(rv_group_go(group, stop_many, NULL), 0);
     assert_int_equal(rv_group_wait(group), 0);
+    rv_group_destroy(group);
     limit_threads(0);
 }
 
@@ -116,10 +118,10 @@ static void test_a_trim_as_a_run_is_queued(void **state)
 
     limit_threads(1);
     atomic_store(&runs, 0);
-    assert_int_equal(rv_periodic_start(bg, &spec, count_run, NULL, &periodic), 0);
+    assert_int_equal(rv_periodic_create(bg, &spec, count_run, NULL, &periodic), 0);
     while (atomic_load(&runs) < rounds_of(3000))
-        rv_runtime_trim();
-    rv_periodic_stop(periodic);
+        rv_host_trim();
+    rv_periodic_destroy(periodic);
     limit_threads(0);
 }
 
@@ -128,6 +130,7 @@ static void test_a_trim_as_a_run_is_queued(void **state)
 
 struct cancelled_pool {
     struct rv_context *parent;
+    struct rv_cancel *cancel_parent;
     struct rv_pool *pool;
 };
 
@@ -135,7 +138,7 @@ static int cancel_parent(void *arg)
 {
     struct cancelled_pool *cancelled = arg;
 
-    rv_context_cancel(cancelled->parent, -ECANCELED, "the parent ends");
+    rv_context_cancel(cancelled->cancel_parent, -ECANCELED, "the parent ends");
     return 0;
 }
 
@@ -160,7 +163,8 @@ static void ignore(void *arg)
 /* Who cancels has marked the pool's context and not come to the pool, as that has many siblings. */
 static void test_a_destroy_beside_a_cancel(void **state)
 {
-    struct rv_pool_options options = {.size = sizeof(options), .workers = 1, .queue = 1};
+    struct rv_pool_options options = {
+        .size = sizeof(options), .workers = 1, .queue = 1, .timeout = RV_FOREVER};
     struct rv_context *children[CHILDREN];
     struct rv_after *afters[CHILDREN];
     struct caller submitter, canceller;
@@ -169,11 +173,12 @@ static void test_a_destroy_beside_a_cancel(void **state)
     for (int round = 0; round < rounds_of(100); round++) {
         struct cancelled_pool cancelled;
 
-        assert_int_equal(rv_context_with_cancel(bg, &cancelled.parent), 0);
+        assert_int_equal(rv_context_with_cancel(bg, &cancelled.parent, &cancelled.cancel_parent),
+                         0);
         assert_int_equal(rv_pool_create(cancelled.parent, &options, &cancelled.pool), 0);
         for (int i = 0; i < CHILDREN; i++) {
-            assert_int_equal(rv_context_with_cancel(cancelled.parent, &children[i]), 0);
-            assert_int_equal(rv_context_after(children[i], ignore, NULL, &afters[i]), 0);
+            assert_int_equal(rv_context_with_cancel(cancelled.parent, &children[i], NULL), 0);
+            assert_int_equal(rv_after_create(children[i], ignore, NULL, &afters[i]), 0);
         }
         caller_start(&submitter, submit_until_refused, &cancelled);
         caller_wait_blocked(&submitter);
@@ -184,7 +189,7 @@ static void test_a_destroy_beside_a_cancel(void **state)
         assert_int_equal(caller_join(&submitter), -ECANCELED);
         caller_join(&canceller);
         for (int i = 0; i < CHILDREN; i++) {
-            rv_after_stop(afters[i]);
+            rv_after_destroy(afters[i]);
             rv_context_unref(children[i]);
         }
         rv_context_unref(cancelled.parent);
@@ -231,7 +236,7 @@ static int keep_full(void *arg)
 /* A job that waits for the one behind it gets it, though there is always something in the queue. */
 static void test_a_job_behind_one_that_blocks(void **state)
 {
-    struct rv_pool_options options = {.size = sizeof(options), .workers = 2};
+    struct rv_pool_options options = {.size = sizeof(options), .workers = 2, .timeout = RV_FOREVER};
     struct caller callers[2];
     struct rv_pool *pool;
     (void)state;

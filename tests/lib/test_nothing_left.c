@@ -23,6 +23,7 @@ static struct rv_context *bg;
 /* Everything that can be begun, below one context. */
 struct world {
     struct rv_context *ctx, *timed, *signals;
+    struct rv_cancel *cancel;
     struct rv_pool *pool;
     struct rv_group *group;
     struct rv_periodic *waiting, *running;
@@ -36,11 +37,11 @@ struct world {
     int fd;
 };
 
-static void note_end(const struct rv_job_end *end, void *arg)
+static void note_end(const struct rv_outcome *end, void *arg)
 {
     struct world *world = arg;
 
-    atomic_fetch_add(end->state == RV_JOB_LOST ? &world->lost : &world->finished, 1);
+    atomic_fetch_add(end->kind == RV_OUTCOME_LOST ? &world->lost : &world->finished, 1);
 }
 
 static void note_periodic_end(int code, const char *text, void *arg)
@@ -133,7 +134,7 @@ static int wait_for_once(void *arg)
 {
     struct world *world = arg;
 
-    return rv_once_run(world->ctx, &world->once, run_once_blocked, NULL);
+    return rv_once_do(world->ctx, &world->once, run_once_blocked, NULL);
 }
 
 static void call(struct world *world, int (*function)(void *arg))
@@ -147,28 +148,32 @@ static void call(struct world *world, int (*function)(void *arg))
 static void begin(struct world *world)
 {
     static const int list[] = {SIGUSR1, 0};
-    struct rv_pool_options options = {
-        .size = sizeof(options), .workers = 2, .queue = 2, .ended = note_end, .arg = world};
+    struct rv_pool_options options = {.size = sizeof(options),
+                                      .workers = 2,
+                                      .queue = 2,
+                                      .ended = note_end,
+                                      .arg = world,
+                                      .timeout = RV_FOREVER};
     struct rv_periodic_spec spec = {
         .size = sizeof(spec), .interval = RV_HOUR, .ended = note_periodic_end};
 
-    assert_int_equal(rv_context_with_cancel(bg, &world->ctx), 0);
-    assert_int_equal(rv_context_with_timeout(world->ctx, RV_HOUR, &world->timed), 0);
-    assert_int_equal(rv_context_with_signals(world->ctx, list, &world->signals), 0);
-    assert_int_equal(rv_context_after(world->ctx, note_after, world, &world->after), 0);
+    assert_int_equal(rv_context_with_cancel(bg, &world->ctx, &world->cancel), 0);
+    assert_int_equal(rv_context_with_timeout(world->ctx, RV_HOUR, &world->timed, NULL), 0);
+    assert_int_equal(rv_context_with_signals(world->ctx, list, &world->signals, NULL), 0);
+    assert_int_equal(rv_after_create(world->ctx, note_after, world, &world->after), 0);
     assert_int_equal(rv_pool_create(world->ctx, &options, &world->pool), 0);
     for (int i = 0; i < 2; i++)
         assert_int_equal(rv_pool_submit(bg, world->pool, until_cancelled, NULL), 0);
     assert_int_equal(rv_group_create(world->ctx, &world->group), 0);
     for (int i = 0; i < 2; i++)
         assert_int_equal(rv_group_go(world->group, until_cancelled, NULL), 0);
-    assert_int_equal(rv_periodic_start(world->ctx, &spec, until_cancelled, world, &world->running),
+    assert_int_equal(rv_periodic_create(world->ctx, &spec, until_cancelled, world, &world->running),
                      0);
     wait_value(&running, 5);
     for (int i = 0; i < 2; i++)
         assert_int_equal(rv_pool_submit(bg, world->pool, nothing, NULL), 0);
     spec.delay = RV_HOUR;
-    assert_int_equal(rv_periodic_start(world->ctx, &spec, nothing, world, &world->waiting), 0);
+    assert_int_equal(rv_periodic_create(world->ctx, &spec, nothing, world, &world->waiting), 0);
     assert_int_equal(rv_channel_create(sizeof(int), 1, &world->channel), 0);
     assert_int_equal(rv_channel_create(sizeof(int), 1, &world->in), 0);
     assert_int_equal(rv_semaphore_create(1, &world->semaphore), 0);
@@ -202,21 +207,21 @@ static void end(struct world *world, int how)
         rv_context_wait(world->signals);
     }
     if (how < 2)
-        rv_context_cancel(world->ctx, -EIO, "%s is left", "nothing");
+        rv_context_cancel(world->cancel, -EIO, "%s is left", "nothing");
     else
         rv_pool_discard(world->pool, -EIO, "nothing is left");
     if (how == 2)
-        rv_context_cancel(world->ctx, -EIO, "nothing is left");
+        rv_context_cancel(world->cancel, -EIO, "nothing is left");
     for (unsigned i = 0; i < world->count; i++)
         caller_join(&world->callers[i]);
-    rv_pool_drain(bg, world->pool);
+    (void)!rv_pool_drain(bg, world->pool);
     rv_pool_destroy(world->pool);
-    rv_periodic_stop(world->running);
-    rv_periodic_stop(world->waiting);
-    rv_once_finish(&world->once);
+    rv_periodic_destroy(world->running);
+    rv_periodic_destroy(world->waiting);
+    rv_once_destroy(&world->once);
     while (!atomic_load(&world->afters))
         sched_yield();
-    rv_after_stop(world->after);
+    rv_after_destroy(world->after);
 }
 
 static void test_all_ends(void **state)
@@ -241,6 +246,7 @@ static void test_all_ends(void **state)
         atomic_store(&calls_left, ALL_FAIL);
         end(&world, round % 3);
         r = rv_group_wait(world.group);
+        rv_group_destroy(world.group);
         atomic_store(&calls_left, 0);
         assert_int_equal(r, -EIO);
         assert_int_equal(rv_context_cause(world.ctx, &cause), -EIO);
@@ -267,6 +273,7 @@ static void test_a_free_thread_is_had(void **state)
         assert_int_equal(rv_group_create(bg, &groups[i]), 0);
     assert_int_equal(rv_group_go(groups[0], nothing, NULL), 0);
     assert_int_equal(rv_group_wait(groups[0]), 0);
+    rv_group_destroy(groups[0]);
     atomic_store(&calls_left, ALL_FAIL);
     for (int i = 1; i < 300; i++) {
         int r = rv_group_go(groups[i], nothing, NULL);
@@ -275,6 +282,7 @@ static void test_a_free_thread_is_had(void **state)
             atomic_store(&calls_left, 0);
         assert_int_equal(r, 0);
         assert_int_equal(rv_group_wait(groups[i]), 0);
+        rv_group_destroy(groups[i]);
     }
     atomic_store(&calls_left, 0);
 }
@@ -283,6 +291,7 @@ static void test_a_free_thread_is_had(void **state)
 static void test_why_is_not_lost(void **state)
 {
     struct rv_context *contexts[33];
+    struct rv_cancel *cancel_contexts[33];
     (void)state;
 
     for (int round = 0; round < 3; round++) {
@@ -290,10 +299,10 @@ static void test_why_is_not_lost(void **state)
         int kept = 0;
 
         for (int i = 0; i < 33; i++)
-            assert_int_equal(rv_context_with_cancel(bg, &contexts[i]), 0);
+            assert_int_equal(rv_context_with_cancel(bg, &contexts[i], &cancel_contexts[i]), 0);
         atomic_store(&calls_left, ALL_FAIL);
         for (int i = 0; i < 33; i++)
-            rv_context_cancel(contexts[i], -EIO, "number %d", i);
+            rv_context_cancel(cancel_contexts[i], -EIO, "number %d", i);
         atomic_store(&calls_left, 0);
         for (int i = 0; i < 33; i++) {
             char text[32];

@@ -57,7 +57,7 @@ static void test_all_see_the_one_run(void **state)
         atomic_store(&shared.go, 1);
         for (int i = 0; i < 4; i++)
             assert_int_equal(caller_join(&callers[i]), 1);
-        rv_once_finish(&shared.once);
+        rv_once_destroy(&shared.once);
     }
 }
 
@@ -87,24 +87,24 @@ static void test_an_error_is_kept(void **state)
     for (int i = 0; i < 3; i++) {
         rv_error_clear();
         assert_int_equal(rv_once_do(bg, &once, fail_run, NULL), -EIO);
-        assert_string_equal(rv_error_text(), "run 1: Input/output error");
+        assert_string_equal(rv_error_text(-EIO), "run 1: Input/output error");
     }
-    rv_once_finish(&once);
+    rv_once_destroy(&once);
     /* Finished, it is ready to run again. A value that comes with an error is not given out. */
     for (int i = 0; i < 3; i++) {
         assert_int_equal(rv_once_value(bg, &once, fail_value, NULL, &value), -EIO);
         assert_ptr_equal(value, &once);
     }
     assert_int_equal(runs, 2);
-    rv_once_finish(&once);
-    rv_once_finish(&once);
+    rv_once_destroy(&once);
+    rv_once_destroy(&once);
 }
 
 static const char key;
 
 static int look_around(struct rv_context *ctx, void *arg)
 {
-    rv_duration deadline;
+    rv_time deadline;
 
     if (rv_context_value(ctx, &key) != arg)
         return -1;
@@ -115,15 +115,16 @@ static void test_the_run_has_the_callers_values_only(void **state)
 {
     struct rv_once once = RV_ONCE_INIT;
     struct rv_context *valued, *timed;
+    struct rv_cancel *cancel_timed;
     (void)state;
 
-    rv_context_with_value(bg, &key, &once, &valued);
-    rv_context_with_timeout(valued, RV_HOUR, &timed);
+    assert_int_equal(rv_context_with_value(bg, &key, &once, &valued, NULL), 0);
+    assert_int_equal(rv_context_with_timeout(valued, RV_HOUR, &timed, &cancel_timed), 0);
     assert_int_equal(rv_once_do(timed, &once, look_around, &once), 0);
-    rv_context_cancel(timed, 0, NULL);
+    rv_context_cancel(cancel_timed, 0, NULL);
     /* What has run needs no more waiting, so a context that is done does not matter. */
     assert_int_equal(rv_once_do(timed, &once, look_around, &once), 0);
-    rv_once_finish(&once);
+    rv_once_destroy(&once);
     assert_int_equal(rv_once_do(timed, &once, look_around, &once), -ECANCELED);
     assert_null(once.state);
     rv_context_unref(timed);
@@ -139,12 +140,12 @@ static void test_it_keeps_no_context(void **state)
 
     reset();
     rv_runtime_stats(&before);
-    assert_int_equal(rv_context_with_timeout(bg, RV_HOUR, &timed), 0);
+    assert_int_equal(rv_context_with_timeout(bg, RV_HOUR, &timed, NULL), 0);
     assert_int_equal(rv_once_do(timed, &once, fail_run, NULL), -EIO);
     rv_context_unref(timed);
     rv_runtime_stats(&after);
     assert_true(after.timers <= before.timers);
-    rv_once_finish(&once);
+    rv_once_destroy(&once);
 }
 
 /* Re-entry ---------------------------------------------------------------------------------------
@@ -168,8 +169,8 @@ static void test_reentry_is_seen_through_another_once(void **state)
 {
     (void)state;
     assert_int_equal(rv_once_do(bg, &outer, through_inner, NULL), -EDEADLK);
-    rv_once_finish(&outer);
-    rv_once_finish(&inner);
+    rv_once_destroy(&outer);
+    rv_once_destroy(&inner);
 }
 
 /* Finishing --------------------------------------------------------------------------------------
@@ -188,6 +189,7 @@ static int run_until_cancelled(struct rv_context *ctx, void *arg)
 
 struct left {
     struct rv_context *ctx;
+    struct rv_cancel *cancel;
     struct rv_once once;
 };
 
@@ -202,7 +204,7 @@ static int call_finish(void *arg)
 {
     struct left *left = arg;
 
-    rv_once_finish(&left->once);
+    rv_once_destroy(&left->once);
     return atomic_load(&ended);
 }
 
@@ -213,10 +215,10 @@ static void test_finish_waits_for_a_run_that_was_left(void **state)
     (void)state;
 
     reset();
-    rv_context_with_cancel(bg, &left.ctx);
+    assert_int_equal(rv_context_with_cancel(bg, &left.ctx, &left.cancel), 0);
     caller_start(&caller, call_left, &left);
     wait_value(&inside, 1);
-    rv_context_cancel(left.ctx, 0, NULL);
+    rv_context_cancel(left.cancel, 0, NULL);
     assert_int_equal(caller_join(&caller), -ECANCELED);
     caller_start(&finisher, call_finish, &left);
     caller_wait_blocked(&finisher);
@@ -237,19 +239,19 @@ static void test_it_runs_on_the_caller_when_there_is_no_thread(void **state)
 
     reset();
     limit_threads(1);
-    rv_context_with_cancel(bg, &left.ctx);
+    assert_int_equal(rv_context_with_cancel(bg, &left.ctx, &left.cancel), 0);
     caller_start(&caller, call_left, &left);
     wait_value(&inside, 1);
     /* The one thread is taken. */
     assert_int_equal(rv_once_do(bg, &once, fail_run, NULL), -EIO);
     assert_int_equal(rv_once_do(bg, &outer, through_inner, NULL), -EDEADLK);
-    rv_context_cancel(left.ctx, 0, NULL);
+    rv_context_cancel(left.cancel, 0, NULL);
     atomic_store(&release_run, 1);
     caller_join(&caller);
-    rv_once_finish(&left.once);
-    rv_once_finish(&once);
-    rv_once_finish(&inner);
-    rv_once_finish(&outer);
+    rv_once_destroy(&left.once);
+    rv_once_destroy(&once);
+    rv_once_destroy(&inner);
+    rv_once_destroy(&outer);
     limit_threads(0);
     rv_context_unref(left.ctx);
 }

@@ -12,13 +12,13 @@ struct ends {
     _Atomic int code;
 };
 
-static void note_end(const struct rv_job_end *end, void *arg)
+static void note_end(const struct rv_outcome *end, void *arg)
 {
     struct ends *ends = arg;
 
-    atomic_fetch_add(end->state == RV_JOB_FINISHED ? &ends->finished
-                     : end->state == RV_JOB_FAILED ? &ends->failed
-                                                   : &ends->lost,
+    atomic_fetch_add(end->kind == RV_OUTCOME_FINISHED ? &ends->finished
+                     : end->kind == RV_OUTCOME_FAILED ? &ends->failed
+                                                      : &ends->lost,
                      1);
     atomic_fetch_add(&ends->attempts, (int)end->attempts);
     if (end->code)
@@ -41,7 +41,8 @@ static struct rv_pool *make_pool(struct rv_context *ctx, struct rv_pool_options 
 static void test_pool_runs_and_drains(void **state)
 {
     struct ends ends;
-    struct rv_pool *pool = make_pool(bg, (struct rv_pool_options){.workers = 4, .queue = 8}, &ends);
+    struct rv_pool *pool = make_pool(
+        bg, (struct rv_pool_options){.workers = 4, .queue = 8, .timeout = RV_FOREVER}, &ends);
     struct rv_pool_stats stats;
     (void)state;
 
@@ -62,6 +63,7 @@ static void test_pool_runs_and_drains(void **state)
 struct submission {
     struct rv_context *ctx;
     struct rv_pool *pool;
+    struct rv_cancel *cancel;
 };
 
 static int call_submit(void *arg)
@@ -81,20 +83,21 @@ static int call_drain(void *arg)
 static void test_cancelled_submit_runs_nothing(void **state)
 {
     struct ends ends;
-    struct rv_pool *pool = make_pool(bg, (struct rv_pool_options){.workers = 1, .queue = 1}, &ends);
+    struct rv_pool *pool = make_pool(
+        bg, (struct rv_pool_options){.workers = 1, .queue = 1, .timeout = RV_FOREVER}, &ends);
     struct submission s = {.pool = pool};
     struct caller caller;
     (void)state;
 
     reset();
-    rv_context_with_cancel(bg, &s.ctx);
+    assert_int_equal(rv_context_with_cancel(bg, &s.ctx, &s.cancel), 0);
     assert_int_equal(rv_pool_submit(bg, pool, until_released, NULL), 0);
     wait_value(&running, 1);
     assert_int_equal(rv_pool_submit(bg, pool, until_released, NULL), 0);
     assert_int_equal(rv_pool_try_submit(pool, brief, NULL), -EAGAIN);
     caller_start(&caller, call_submit, &s);
     caller_wait_blocked(&caller);
-    rv_context_cancel(s.ctx, 0, NULL);
+    rv_context_cancel(s.cancel, 0, NULL);
     assert_int_equal(caller_join(&caller), -ECANCELED);
     caller_start(&caller, call_drain, &s);
     assert_int_equal(caller_join(&caller), -ECANCELED);
@@ -110,21 +113,23 @@ static void test_pool_cancel_reports_the_rest_lost(void **state)
 {
     struct ends ends;
     struct rv_context *ctx;
+    struct rv_cancel *cancel;
     struct rv_pool *pool;
     struct submission s = {.ctx = bg};
     struct caller caller;
     (void)state;
 
     reset();
-    rv_context_with_cancel(bg, &ctx);
-    pool = make_pool(ctx, (struct rv_pool_options){.workers = 2, .queue = 10}, &ends);
+    assert_int_equal(rv_context_with_cancel(bg, &ctx, &cancel), 0);
+    pool = make_pool(
+        ctx, (struct rv_pool_options){.workers = 2, .queue = 10, .timeout = RV_FOREVER}, &ends);
     s.pool = pool;
     for (int i = 0; i < 12; i++)
         assert_int_equal(rv_pool_submit(bg, pool, until_cancelled, NULL), 0);
     wait_value(&running, 2);
     caller_start(&caller, call_submit, &s);
     caller_wait_blocked(&caller);
-    rv_context_cancel(ctx, -ESHUTDOWN, "the end");
+    rv_context_cancel(cancel, -ESHUTDOWN, "the end");
     assert_int_equal(caller_join(&caller), -ESHUTDOWN);
     assert_int_equal(rv_pool_drain(bg, pool), 0);
     /* In flight: two, which saw the cancel. The other ten never started. */
@@ -162,7 +167,9 @@ static void test_no_retry_of_bad_data(void **state)
 {
     struct ends ends;
     struct rv_pool *pool = make_pool(
-        bg, (struct rv_pool_options){.workers = 2, .queue = 4, .retries = 9, .backoff = RV_HOUR},
+        bg,
+        (struct rv_pool_options){
+            .workers = 2, .queue = 4, .retries = 9, .backoff = RV_HOUR, .timeout = RV_FOREVER},
         &ends);
     struct rv_pool_stats stats;
     (void)state;
@@ -184,7 +191,8 @@ static void test_retries_and_deadlines(void **state)
                                       .queue = 4,
                                       .retries = 2,
                                       .backoff = RV_MICROSECOND,
-                                      .backoff_max = RV_MILLISECOND};
+                                      .backoff_max = RV_MILLISECOND,
+                                      .timeout = RV_FOREVER};
     struct rv_pool *pool = make_pool(bg, options, &ends);
     _Atomic int tries = 0;
     (void)state;
@@ -211,8 +219,12 @@ static void test_retries_and_deadlines(void **state)
 /* A worker that looks for work at the moment of the cancel takes none that it made due. */
 static void test_destroy_with_retries_waiting(void **state)
 {
-    struct rv_pool_options options = {
-        .workers = 2, .queue = 64, .retries = 9, .backoff = RV_HOUR, .backoff_max = RV_HOUR};
+    struct rv_pool_options options = {.workers = 2,
+                                      .queue = 64,
+                                      .retries = 9,
+                                      .backoff = RV_HOUR,
+                                      .backoff_max = RV_HOUR,
+                                      .timeout = RV_FOREVER};
     (void)state;
 
     for (int round = 0; round < 60; round++) {
@@ -242,7 +254,8 @@ static int fail_when_released(struct rv_context *ctx, void *arg)
 /* What is discarded has no further attempts, a job that was under way meanwhile included. */
 static void test_a_discard_ends_the_attempts(void **state)
 {
-    struct rv_pool_options options = {.workers = 1, .retries = 9, .backoff = RV_HOUR};
+    struct rv_pool_options options = {
+        .workers = 1, .retries = 9, .backoff = RV_HOUR, .timeout = RV_FOREVER};
     struct ends ends;
     struct rv_pool *pool = make_pool(bg, options, &ends);
     (void)state;
@@ -278,7 +291,7 @@ static void test_destroy_with_callers_inside(void **state)
 {
     (void)state;
     for (int round = 0; round < rounds_of(60); round++) {
-        struct rv_pool_options options = {.workers = 1, .queue = 1};
+        struct rv_pool_options options = {.workers = 1, .queue = 1, .timeout = RV_FOREVER};
         struct ends ends;
         struct submission s = {.ctx = bg, .pool = make_pool(bg, options, &ends)};
         struct caller callers[5];
@@ -323,22 +336,25 @@ static void test_books_balance_under_cancel(void **state)
     for (int round = 0; round < 60; round++) {
         struct ends ends;
         struct rv_context *ctx;
+        struct rv_cancel *cancel;
         struct rv_pool *pool;
         struct submission s;
         struct caller callers[3];
         int accepted = 0;
 
-        rv_context_with_cancel(bg, &ctx);
-        pool =
-            make_pool(ctx,
-                      (struct rv_pool_options){
-                          .workers = 3, .queue = 16, .retries = 1, .backoff = 10 * RV_MICROSECOND},
-                      &ends);
+        assert_int_equal(rv_context_with_cancel(bg, &ctx, &cancel), 0);
+        pool = make_pool(ctx,
+                         (struct rv_pool_options){.workers = 3,
+                                                  .queue = 16,
+                                                  .retries = 1,
+                                                  .backoff = 10 * RV_MICROSECOND,
+                                                  .timeout = RV_FOREVER},
+                         &ends);
         s = (struct submission){bg, pool};
         for (int i = 0; i < 3; i++)
             caller_start(&callers[i], submit_many, &s);
-        rv_sleep(bg, round * 100 * RV_MICROSECOND);
-        rv_context_cancel(ctx, 0, NULL);
+        assert_int_equal(rv_sleep(bg, round * 100 * RV_MICROSECOND), 0);
+        rv_context_cancel(cancel, 0, NULL);
         for (int i = 0; i < 3; i++)
             accepted += caller_join(&callers[i]);
         rv_pool_destroy(pool);
@@ -350,6 +366,7 @@ static void test_books_balance_under_cancel(void **state)
 /* A submitter that is cancelled just as it gets room leaves the room to the next one. */
 struct handover {
     struct rv_context *cancelled;
+    struct rv_cancel *cancel_cancelled;
 };
 
 static int cancel_the_first(struct rv_context *ctx, void *arg)
@@ -357,7 +374,7 @@ static int cancel_the_first(struct rv_context *ctx, void *arg)
     struct handover *handover = arg;
 
     (void)ctx;
-    rv_context_cancel(handover->cancelled, 0, NULL);
+    rv_context_cancel(handover->cancel_cancelled, 0, NULL);
     return 0;
 }
 
@@ -366,15 +383,15 @@ static void test_room_is_handed_on(void **state)
     (void)state;
     for (int round = 0; round < 60; round++) {
         struct ends ends;
-        struct rv_pool *pool =
-            make_pool(bg, (struct rv_pool_options){.workers = 1, .queue = 1}, &ends);
+        struct rv_pool *pool = make_pool(
+            bg, (struct rv_pool_options){.workers = 1, .queue = 1, .timeout = RV_FOREVER}, &ends);
         struct submission first = {.pool = pool}, second = {.ctx = bg, .pool = pool};
         struct handover handover = {0};
         struct caller callers[2];
         int r;
 
         reset();
-        rv_context_with_cancel(bg, &first.ctx);
+        assert_int_equal(rv_context_with_cancel(bg, &first.ctx, &first.cancel), 0);
         handover.cancelled = first.ctx;
         assert_int_equal(rv_pool_submit(bg, pool, until_released, NULL), 0);
         wait_value(&running, 1);
@@ -394,13 +411,14 @@ static void test_room_is_handed_on(void **state)
 
 static void test_options_that_cannot_be(void **state)
 {
-    struct rv_pool_options options = {.size = sizeof(options) - 1};
+    struct rv_pool_options options = {.size = sizeof(options) - 1, .timeout = RV_FOREVER};
     struct rv_pool *pool = NULL;
     (void)state;
 
     assert_int_equal(rv_pool_create(bg, &options, &pool), -EINVAL);
     /* A queue whose size overflows. */
-    options = (struct rv_pool_options){.size = sizeof(options), .workers = 2, .queue = SIZE_MAX};
+    options = (struct rv_pool_options){
+        .size = sizeof(options), .workers = 2, .queue = SIZE_MAX, .timeout = RV_FOREVER};
     assert_int_equal(rv_pool_create(bg, &options, &pool), -EINVAL);
     assert_null(pool);
     rv_pool_destroy(pool);
@@ -408,7 +426,7 @@ static void test_options_that_cannot_be(void **state)
 
 static void test_threads_are_limited(void **state)
 {
-    struct rv_pool_options options = {.size = sizeof(options), .workers = 6};
+    struct rv_pool_options options = {.size = sizeof(options), .workers = 6, .timeout = RV_FOREVER};
     struct rv_pool *a, *b;
     (void)state;
 

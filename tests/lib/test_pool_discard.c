@@ -48,12 +48,12 @@ struct ends {
     char text[64];
 };
 
-static void note_end(const struct rv_job_end *end, void *arg)
+static void note_end(const struct rv_outcome *end, void *arg)
 {
     struct ends *ends = arg;
 
     ends->count++;
-    if (end->state != RV_JOB_LOST)
+    if (end->kind != RV_OUTCOME_LOST)
         return;
     ends->lost++;
     ends->attempts = (int)end->attempts;
@@ -70,7 +70,8 @@ static void test_a_retry_that_is_due_just_then(void **state)
                                       .retries = 3,
                                       .backoff = RV_MILLISECOND,
                                       .ended = note_end,
-                                      .arg = &ends};
+                                      .arg = &ends,
+                                      .timeout = RV_FOREVER};
     struct rv_pool *pool;
     (void)state;
 

@@ -62,7 +62,8 @@ static void wait_all_ended(struct rv_pool *pool)
 /* After many short jobs a worker claims several at once. */
 static void test_claims_are_shared_by_all(void **state)
 {
-    struct rv_pool_options options = {.size = sizeof(options), .workers = WORKERS, .queue = 1024};
+    struct rv_pool_options options = {
+        .size = sizeof(options), .workers = WORKERS, .queue = 1024, .timeout = RV_FOREVER};
     struct rv_pool *pool;
     (void)state;
 
@@ -92,8 +93,11 @@ static int meet_again(struct rv_context *ctx, void *arg)
 
 static void test_retries_are_shared_by_all(void **state)
 {
-    struct rv_pool_options options = {
-        .size = sizeof(options), .workers = WORKERS, .retries = 1, .backoff = 100 * RV_MICROSECOND};
+    struct rv_pool_options options = {.size = sizeof(options),
+                                      .workers = WORKERS,
+                                      .retries = 1,
+                                      .backoff = 100 * RV_MICROSECOND,
+                                      .timeout = RV_FOREVER};
     struct rv_pool *pool;
     (void)state;
 

@@ -253,8 +253,8 @@ static void test_it_looks_at_one_moment(void **state)
         if (round % 2)
             rv_channel_close(pair.b);
         else
-            rv_channel_try_send(pair.b, &value);
-        rv_channel_try_recv(pair.a, &value);
+            (void)!rv_channel_try_send(pair.b, &value);
+        (void)!rv_channel_try_recv(pair.a, &value);
         r = caller_join(&caller);
         assert_true(r == 0 || r == 1);
         rv_channel_unref(pair.a);
@@ -367,7 +367,7 @@ static void test_the_choice_is_fair(void **state)
                                                      : (struct rv_clause)RV_RECV(ready[i], &value);
             for (int round = 0; round < 2000; round++) {
                 for (int i = 0; i < 2; i++)
-                    rv_channel_try_send(ready[i], &value);
+                    (void)!rv_channel_try_send(ready[i], &value);
                 hits[rv_select(bg, clauses, count, RV_FOREVER) - (int)count + 2]++;
             }
             /* Ten standard deviations off the half. */

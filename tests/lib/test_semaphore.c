@@ -13,6 +13,7 @@ struct acquire {
     struct rv_context *ctx;
     struct rv_semaphore *semaphore;
     uint64_t weight;
+    struct rv_cancel *cancel;
 };
 
 static int call_acquire(void *arg)
@@ -58,7 +59,7 @@ static void test_a_deadline_ends_the_wait(void **state)
     (void)state;
 
     assert_int_equal(rv_semaphore_acquire(bg, semaphore, 1), 0);
-    rv_context_with_timeout(bg, RV_MILLISECOND, &ctx);
+    assert_int_equal(rv_context_with_timeout(bg, RV_MILLISECOND, &ctx, NULL), 0);
     assert_int_equal(rv_semaphore_acquire(ctx, semaphore, 1), -ETIMEDOUT);
     /* And a context that is done gets nothing, even where there is room. */
     rv_semaphore_release(semaphore, 1);
@@ -121,7 +122,7 @@ static void test_giving_up_in_front_lets_the_rest_pass(void **state)
     struct caller first, rest[3];
     (void)state;
 
-    rv_context_with_cancel(bg, &large.ctx);
+    assert_int_equal(rv_context_with_cancel(bg, &large.ctx, &large.cancel), 0);
     assert_int_equal(rv_semaphore_acquire(bg, semaphore, 1), 0);
     caller_start(&first, call_acquire, &large);
     caller_wait_blocked(&first);
@@ -129,7 +130,7 @@ static void test_giving_up_in_front_lets_the_rest_pass(void **state)
         caller_start(&rest[i], call_acquire, &small);
         caller_wait_blocked(&rest[i]);
     }
-    rv_context_cancel(large.ctx, -ESHUTDOWN, NULL);
+    rv_context_cancel(large.cancel, -ESHUTDOWN, NULL);
     assert_int_equal(caller_join(&first), -ESHUTDOWN);
     for (int i = 0; i < 3; i++)
         assert_int_equal(caller_join(&rest[i]), 0);

@@ -23,7 +23,7 @@ static struct rv_context *context_for(int signal)
     const int list[] = {signal, 0};
     struct rv_context *ctx;
 
-    assert_int_equal(rv_context_with_signals(rv_context_background(), list, &ctx), 0);
+    assert_int_equal(rv_context_with_signals(rv_context_background(), list, &ctx, NULL), 0);
     return ctx;
 }
 

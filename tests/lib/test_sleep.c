@@ -29,7 +29,7 @@ static void test_a_sleep_is_not_short(void **state)
     (void)state;
 
     for (size_t i = 0; i < sizeof(lengths) / sizeof(lengths[0]); i++) {
-        rv_duration start = rv_now();
+        rv_time start = rv_now();
 
         assert_int_equal(rv_sleep(bg, lengths[i]), 0);
         assert_true(rv_now() - start >= lengths[i]);
@@ -59,13 +59,14 @@ static void test_sleepers_do_not_hold_each_other_up(void **state)
 static void test_a_done_context_ends_it_at_once(void **state)
 {
     struct rv_context *ctx;
+    struct rv_cancel *cancel;
     int ends[2];
     (void)state;
 
     assert_int_equal(pipe(ends), 0);
     assert_int_equal(write(ends[1], "x", 1), 1);
-    rv_context_with_cancel(bg, &ctx);
-    rv_context_cancel(ctx, -ESHUTDOWN, NULL);
+    assert_int_equal(rv_context_with_cancel(bg, &ctx, &cancel), 0);
+    rv_context_cancel(cancel, -ESHUTDOWN, NULL);
     assert_int_equal(rv_sleep(ctx, RV_FOREVER), -ESHUTDOWN);
     assert_int_equal(rv_sleep(ctx, 0), -ESHUTDOWN);
     assert_int_equal(rv_poll(ctx, ends[0], POLLIN, RV_FOREVER), -ESHUTDOWN);
@@ -81,7 +82,7 @@ static void test_a_deadline_ends_it(void **state)
     (void)state;
 
     assert_int_equal(pipe(ends), 0);
-    rv_context_with_timeout(bg, RV_MILLISECOND, &ctx);
+    assert_int_equal(rv_context_with_timeout(bg, RV_MILLISECOND, &ctx, NULL), 0);
     assert_int_equal(rv_poll(ctx, ends[0], POLLIN, RV_FOREVER), -ETIMEDOUT);
     assert_int_equal(rv_sleep(ctx, RV_FOREVER), -ETIMEDOUT);
     rv_context_unref(ctx);

@@ -56,17 +56,18 @@ static int send_elements(void *arg)
 
     for (int i = 0; i < ELEMENTS; i++) {
         int element = (int)party->number * ELEMENTS + i;
-        struct rv_context *ctx = some_context(&dice);
+        struct rv_cancel *cancel;
+        struct rv_context *ctx = some_context(&dice, &cancel);
 
         if (!ctx)
             return -ENOMEM;
         /* A context that is not timed must not wait for ever: it tries and cancels. */
-        if (!rv_context_deadline(ctx, &(rv_duration){0}))
+        if (!rv_context_deadline(ctx, &(rv_time){0}))
             traffic->sent[element] =
                 rv_channel_try_send(traffic->channels[roll(&dice, CHANNELS)], &element) == 0;
         else
             traffic->sent[element] = send_one(traffic, &dice, ctx, &element) == 0;
-        rv_context_cancel(ctx, 0, NULL);
+        rv_context_cancel(cancel, 0, NULL);
         rv_context_unref(ctx);
     }
     return 0;
@@ -89,10 +90,10 @@ static int receive_elements(void *arg)
             r = rv_channel_try_recv(traffic->channels[at], &elements[at]);
             break;
         case 1:
-            ctx = some_context(&dice);
+            ctx = some_context(&dice, NULL);
             if (!ctx)
                 return -ENOMEM;
-            r = rv_context_deadline(ctx, &(rv_duration){0})
+            r = rv_context_deadline(ctx, &(rv_time){0})
                     ? rv_channel_recv(ctx, traffic->channels[at], &elements[at])
                     : -EAGAIN;
             rv_context_unref(ctx);
@@ -145,7 +146,7 @@ static void test_channels(void **state)
         }
         /* One of them closes in the middle of it, in every other round. */
         if (round % 2) {
-            rv_sleep(bg, roll(&dice, 2000) * RV_MICROSECOND);
+            assert_int_equal(rv_sleep(bg, roll(&dice, 2000) * RV_MICROSECOND), 0);
             rv_channel_close(traffic.channels[roll(&dice, CHANNELS)]);
         }
         for (int i = 0; i < THREADS; i++)
@@ -180,12 +181,12 @@ static int take_and_give(void *arg)
 
     for (int i = 0; i < 1000; i++) {
         unsigned weight = roll(&dice, SIZE + 1);
-        struct rv_context *ctx = some_context(&dice);
+        struct rv_context *ctx = some_context(&dice, NULL);
         int r;
 
         if (!ctx)
             return -ENOMEM;
-        r = roll(&dice, 4) && rv_context_deadline(ctx, &(rv_duration){0})
+        r = roll(&dice, 4) && rv_context_deadline(ctx, &(rv_time){0})
                 ? rv_semaphore_acquire(ctx, counter.semaphore, weight)
                 : rv_semaphore_try_acquire(counter.semaphore, weight);
         if (r == 0) {

@@ -18,50 +18,57 @@
 /* Contexts that all threads share. The lock is for the slots: whoever takes a context out, or looks
  * at one, has a reference of his own. */
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static struct rv_context *slots[SLOTS];
-
-static struct rv_context *pick(struct dice *dice)
-{
+static struct slot {
     struct rv_context *ctx;
+    struct rv_cancel *cancel;
+} slots[SLOTS];
+
+static struct slot pick(struct dice *dice)
+{
+    struct slot slot;
 
     pthread_mutex_lock(&lock);
-    ctx = slots[roll(dice, SLOTS)];
-    ctx = rv_context_ref(ctx ? ctx : bg);
+    slot = slots[roll(dice, SLOTS)];
+    if (!slot.ctx)
+        slot.ctx = bg;
+    rv_context_ref(slot.ctx);
     pthread_mutex_unlock(&lock);
-    return ctx;
+    return slot;
 }
 
 /* Takes over the reference. */
-static void put(struct dice *dice, struct rv_context *ctx)
+static void put(struct dice *dice, struct slot slot)
 {
-    struct rv_context *before;
+    struct slot before;
     unsigned at = roll(dice, SLOTS);
 
     pthread_mutex_lock(&lock);
     before = slots[at];
-    slots[at] = ctx;
+    slots[at] = slot;
     pthread_mutex_unlock(&lock);
-    rv_context_unref(before);
+    rv_context_unref(before.ctx);
 }
 
-static int make_child(struct dice *dice, struct rv_context *parent, struct rv_context **ret_child)
+static int make_child(struct dice *dice, struct rv_context *parent, struct slot *ret)
 {
     static const char key;
 
     switch (roll(dice, 6)) {
     case 0:
-        return rv_context_with_timeout(parent, roll(dice, 300) * RV_MICROSECOND, ret_child);
+        return rv_context_with_timeout(parent, roll(dice, 300) * RV_MICROSECOND, &ret->ctx,
+                                       &ret->cancel);
     case 1:
-        return rv_context_with_timeout(parent, RV_HOUR, ret_child);
+        return rv_context_with_timeout(parent, RV_HOUR, &ret->ctx, &ret->cancel);
     case 2:
-        return rv_context_with_value(parent, &key, &slots, ret_child);
+        return rv_context_with_value(parent, &key, &slots, &ret->ctx, &ret->cancel);
     case 3:
-        return rv_context_with_labels(parent, &(struct rv_labels){"a", "b", 1}, ret_child);
+        return rv_context_with_labels(parent, &(struct rv_labels){"a", "b", 1}, &ret->ctx,
+                                      &ret->cancel);
     case 4:
-        return roll(dice, 8) ? rv_context_with_cancel(parent, ret_child)
-                             : rv_context_without_cancel(parent, ret_child);
+        return roll(dice, 8) ? rv_context_with_cancel(parent, &ret->ctx, &ret->cancel)
+                             : rv_context_without_cancel(parent, &ret->ctx, &ret->cancel);
     default:
-        return rv_context_with_cancel(parent, ret_child);
+        return rv_context_with_cancel(parent, &ret->ctx, &ret->cancel);
     }
 }
 
@@ -71,20 +78,20 @@ static void count_up(void *arg)
 }
 
 /* What stop says is what has happened. */
-static int register_and_stop(struct dice *dice, struct rv_context *ctx)
+static int register_and_stop(struct dice *dice, struct slot slot)
 {
     _Atomic int ran = 0;
     struct rv_after *after;
-    int r = rv_context_after(ctx, count_up, &ran, &after);
+    int r = rv_after_create(slot.ctx, count_up, &ran, &after);
     bool never;
 
     if (r < 0)
         return r;
     if (roll(dice, 3) == 0)
-        rv_context_cancel(ctx, -EIO, "stopped");
+        rv_context_cancel(slot.cancel, -EIO, "stopped");
     if (roll(dice, 3) == 0)
         sched_yield();
-    never = rv_after_stop(after);
+    never = rv_after_destroy(after);
     return atomic_load(&ran) == (never ? 0 : 1) ? 0 : -EPROTO;
 }
 
@@ -93,7 +100,7 @@ static int look_at_family(struct dice *dice, struct rv_context *parent)
 {
     struct rv_context *child;
     bool parent_done, child_done;
-    int r = rv_context_with_cancel(parent, &child);
+    int r = rv_context_with_cancel(parent, &child, NULL);
 
     if (r < 0)
         return r;
@@ -121,7 +128,7 @@ static int look_at_fd(struct rv_context *ctx)
 static int wait_a_little(struct dice *dice, struct rv_context *ctx)
 {
     struct rv_context *timed;
-    int r = rv_context_with_timeout(ctx, roll(dice, 100) * RV_MICROSECOND, &timed), code;
+    int r = rv_context_with_timeout(ctx, roll(dice, 100) * RV_MICROSECOND, &timed, NULL), code;
 
     if (r < 0)
         return r;
@@ -144,16 +151,17 @@ static int live(void *arg)
     int r = 0;
 
     for (int i = 0; i < 1200 && r == 0; i++) {
-        struct rv_context *ctx = pick(&dice), *child;
+        struct slot slot = pick(&dice), child;
+        struct rv_context *ctx = slot.ctx;
         struct rv_cause cause;
         int nodes = 0;
 
         switch (roll(&dice, 10)) {
         case 0:
-            rv_context_cancel(ctx, -EIO, "number %d", i);
+            rv_context_cancel(slot.cancel, -EIO, "number %d", i);
             break;
         case 1:
-            r = ctx == bg ? 0 : register_and_stop(&dice, ctx);
+            r = ctx == bg ? 0 : register_and_stop(&dice, slot);
             break;
         case 2:
             r = look_at_family(&dice, ctx);
@@ -193,8 +201,10 @@ static void test_contexts(void **state)
     }
     for (unsigned i = 0; i < THREADS; i++)
         assert_int_equal(caller_join(&callers[i]), 0);
-    for (unsigned i = 0; i < SLOTS; i++)
-        slots[i] = rv_context_unref(slots[i]);
+    for (unsigned i = 0; i < SLOTS; i++) {
+        rv_context_unref(slots[i].ctx);
+        slots[i] = (struct slot){0};
+    }
 }
 
 /* Once -------------------------------------------------------------------------------------------
@@ -219,7 +229,7 @@ static int run_once(struct rv_context *ctx, void *arg, void **ret_value)
     if (atomic_fetch_add(&shared->runs, 1) != 0)
         return -EPROTO;
     if (shared->round % 2)
-        rv_sleep(ctx, (shared->round % 50) * RV_MICROSECOND);
+        (void)!rv_sleep(ctx, (shared->round % 50) * RV_MICROSECOND);
     shared->value = 42;
     *ret_value = &shared->value;
     return shared->round % 5 == 4 ? -EIO : 0;
@@ -234,7 +244,7 @@ static int call_do_once(void *arg)
     void *value = NULL;
     int r;
 
-    if (rv_context_with_timeout(bg, roll(&dice, 200) * RV_MICROSECOND, &ctx) < 0)
+    if (rv_context_with_timeout(bg, roll(&dice, 200) * RV_MICROSECOND, &ctx, NULL) < 0)
         return -ENOMEM;
     r = rv_once_value(roll(&dice, 2) ? bg : ctx, &shared->once, run_once, shared, &value);
     rv_context_unref(ctx);
@@ -258,7 +268,7 @@ static void test_once(void **state)
         for (unsigned i = 0; i < THREADS; i++)
             assert_int_equal(caller_join(&callers[i]), 0);
         /* A run that all have left ends here. */
-        rv_once_finish(&shared.once);
+        rv_once_destroy(&shared.once);
         assert_true(shared.runs <= 1);
     }
 }
@@ -278,7 +288,7 @@ static int beat(struct rv_context *ctx, void *arg)
     if (atomic_fetch_add(&b->inside, 1) != 0 || atomic_load(&b->ends) != 0)
         atomic_fetch_add(&b->wrong, 1);
     if (b->number % 3 == 0)
-        rv_sleep(ctx, 20 * RV_MICROSECOND);
+        (void)!rv_sleep(ctx, 20 * RV_MICROSECOND);
     atomic_fetch_sub(&b->inside, 1);
     return b->number % 4 == 3 ? -EIO : 0;
 }
@@ -305,12 +315,12 @@ static int start_and_stop(void *arg)
         struct rv_periodic *periodic;
         struct rv_context *ctx;
 
-        if (rv_context_with_timeout(bg, (1 + roll(&dice, 300)) * RV_MICROSECOND, &ctx) < 0)
+        if (rv_context_with_timeout(bg, (1 + roll(&dice, 300)) * RV_MICROSECOND, &ctx, NULL) < 0)
             return -ENOMEM;
-        if (rv_periodic_start(ctx, &spec, beat, &b, &periodic) == 0) {
+        if (rv_periodic_create(ctx, &spec, beat, &b, &periodic) == 0) {
             if (roll(&dice, 2))
                 rv_context_wait(ctx);
-            if (rv_periodic_stop(periodic) >= 0)
+            if (rv_periodic_destroy(periodic) >= 0)
                 return -EPROTO;
             if (atomic_load(&b.ends) != 1 || atomic_load(&b.wrong) || atomic_load(&b.inside))
                 return -EPROTO;

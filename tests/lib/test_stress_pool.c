@@ -19,7 +19,7 @@ struct books {
     unsigned round;
 };
 
-static void note_end(const struct rv_job_end *end, void *arg)
+static void note_end(const struct rv_outcome *end, void *arg)
 {
     (void)end;
     atomic_fetch_add(&((struct books *)arg)->ended, 1);
@@ -52,7 +52,7 @@ static int submit_jobs(void *arg)
 
     for (int i = 0; i < 150; i++) {
         void *job = (void *)(uintptr_t)roll(&dice, 1000);
-        struct rv_context *ctx = some_context(&dice);
+        struct rv_context *ctx = some_context(&dice, NULL);
         int r;
 
         if (!ctx)
@@ -79,7 +79,8 @@ static void test_pools(void **state)
                                           .queue = 1 + roll(&dice, 8),
                                           .retries = roll(&dice, 3),
                                           .backoff = 10 * RV_MICROSECOND,
-                                          .timeout = roll(&dice, 2) * 20 * RV_MICROSECOND,
+                                          .timeout =
+                                              roll(&dice, 2) ? 20 * RV_MICROSECOND : RV_FOREVER,
                                           .ended = note_end,
                                           .arg = &books};
         struct submitter submitters[THREADS];
@@ -93,7 +94,7 @@ static void test_pools(void **state)
             caller_start(&callers[i], submit_jobs, &submitters[i]);
         }
         if (!whole) {
-            rv_sleep(bg, roll(&dice, 3000) * RV_MICROSECOND);
+            assert_int_equal(rv_sleep(bg, roll(&dice, 3000) * RV_MICROSECOND), 0);
             if (round % 3 == 1)
                 rv_pool_cancel(books.pool, -ESHUTDOWN, "enough");
             else
@@ -131,7 +132,7 @@ static int be_there(struct rv_context *ctx, void *arg)
     while (now > seen && !atomic_compare_exchange_weak(&crowd->peak, &seen, now))
         ;
     if (number % 7 == 0)
-        rv_sleep(ctx, 20 * RV_MICROSECOND);
+        (void)!rv_sleep(ctx, 20 * RV_MICROSECOND);
     atomic_fetch_sub(&crowd->inside, 1);
     return crowd->round % 3 == 2 && number == 50 ? -EIO : 0;
 }
@@ -169,9 +170,10 @@ static void test_groups(void **state)
         struct starter starters[THREADS];
         struct caller callers[THREADS];
         struct rv_context *ctx;
+        struct rv_cancel *cancel;
         int r;
 
-        rv_context_with_cancel(bg, &ctx);
+        assert_int_equal(rv_context_with_cancel(bg, &ctx, &cancel), 0);
         assert_int_equal(rv_group_create(ctx, &crowd.group), 0);
         rv_group_set_limit(crowd.group, limit);
         for (unsigned i = 0; i < THREADS; i++) {
@@ -179,12 +181,13 @@ static void test_groups(void **state)
             caller_start(&callers[i], start_many, &starters[i]);
         }
         if (round % 3 == 1) {
-            rv_sleep(bg, roll(&dice, 1000) * RV_MICROSECOND);
-            rv_context_cancel(ctx, -ESHUTDOWN, NULL);
+            assert_int_equal(rv_sleep(bg, roll(&dice, 1000) * RV_MICROSECOND), 0);
+            rv_context_cancel(cancel, -ESHUTDOWN, NULL);
         }
         for (unsigned i = 0; i < THREADS; i++)
             assert_int_equal(caller_join(&callers[i]), 0);
         r = rv_group_wait(crowd.group);
+        rv_group_destroy(crowd.group);
         assert_int_equal(crowd.ran, crowd.accepted);
         assert_int_equal(r, round % 3 == 2 && crowd.ran > 50 ? -EIO : 0);
         assert_true(limit == 0 || crowd.peak <= (int)limit);

@@ -26,16 +26,17 @@ static void test_all_threads_start(void **state)
     struct rv_group *group;
     (void)state;
 
-    assert_int_equal(rv_context_with_signals(bg, list, &ctx), 0);
+    assert_int_equal(rv_context_with_signals(bg, list, &ctx, NULL), 0);
     kill(getpid(), SIGUSR1);
     assert_int_equal(rv_context_wait(ctx), -ECANCELED);
     rv_context_unref(ctx);
-    assert_int_equal(rv_context_with_timeout(bg, RV_MILLISECOND, &ctx), 0);
+    assert_int_equal(rv_context_with_timeout(bg, RV_MILLISECOND, &ctx, NULL), 0);
     assert_int_equal(rv_context_wait(ctx), -ETIMEDOUT);
     rv_context_unref(ctx);
     assert_int_equal(rv_group_create(bg, &group), 0);
     assert_int_equal(rv_group_go(group, use, NULL), 0);
     assert_int_equal(rv_group_wait(group), 0);
+    rv_group_destroy(group);
 }
 
 int main(void)

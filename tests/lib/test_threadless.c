@@ -53,7 +53,7 @@ static void test_a_once(void **state)
     atomic_store(&refusing, 0);
     assert_int_equal(caller_join(&caller), 0);
     assert_int_equal(call.runs, 1);
-    rv_once_finish(&call.once);
+    rv_once_destroy(&call.once);
 }
 
 int main(void)

@@ -10,7 +10,8 @@ static struct rv_context *bg;
 struct wait_call {
     struct rv_context *ctx;
     struct rv_ticker *ticker;
-    rv_duration time;
+    rv_time time;
+    struct rv_cancel *cancel;
 };
 
 static int call_wait(void *arg)
@@ -57,7 +58,7 @@ static void test_intervals_that_cannot_be(void **state)
 /* The first tick is one interval away, and none comes before its time. */
 static void test_no_tick_is_early(void **state)
 {
-    rv_duration before = rv_now(), time;
+    rv_time before = rv_now(), time;
     struct rv_ticker *ticker = make(RV_MILLISECOND);
     (void)state;
 
@@ -77,7 +78,7 @@ static void test_no_tick_is_early(void **state)
 static void test_missed_ticks_are_one(void **state)
 {
     struct rv_ticker *ticker = make(100 * RV_MICROSECOND);
-    rv_duration first, second;
+    rv_time first, second;
     (void)state;
 
     assert_int_equal(rv_sleep(bg, RV_MILLISECOND), 0);
@@ -93,10 +94,10 @@ static void test_an_endless_interval(void **state)
     struct caller caller;
     (void)state;
 
-    rv_context_with_cancel(bg, &call.ctx);
+    assert_int_equal(rv_context_with_cancel(bg, &call.ctx, &call.cancel), 0);
     caller_start(&caller, call_wait, &call);
     caller_wait_blocked(&caller);
-    rv_context_cancel(call.ctx, -ESHUTDOWN, NULL);
+    rv_context_cancel(call.cancel, -ESHUTDOWN, NULL);
     assert_int_equal(caller_join(&caller), -ESHUTDOWN);
     rv_ticker_destroy(call.ticker);
     rv_context_unref(call.ctx);
@@ -145,7 +146,7 @@ static void test_teardown(void **state)
 /* Several wait: each tick goes to one of them. */
 static void test_a_tick_goes_to_one(void **state)
 {
-    rv_duration start = rv_now();
+    rv_time start = rv_now();
     struct rv_ticker *ticker = make(RV_MILLISECOND);
     struct wait_call call = {bg, ticker, 0};
     struct caller callers[3];
@@ -169,27 +170,36 @@ static int never(struct rv_context *ctx, void *arg)
     return 0;
 }
 
+struct three {
+    struct rv_cancel *cancel;
+    int count;
+};
+
 static int cancel_at_three(struct rv_context *ctx, void *arg)
 {
-    if (++*(int *)arg == 3)
-        rv_context_cancel(ctx, -ESHUTDOWN, "three");
+    struct three *three = arg;
+
+    (void)ctx;
+    if (++three->count == 3)
+        rv_context_cancel(three->cancel, -ESHUTDOWN, "three");
     return 0;
 }
 
 static void test_periodic_run_ends_by_its_context(void **state)
 {
     struct rv_context *ctx;
+    struct three three = {0};
     int count = 0;
     (void)state;
 
     assert_int_equal(rv_periodic_run(bg, 0, never, &count), -EINVAL);
-    rv_context_with_cancel(bg, &ctx);
-    assert_int_equal(rv_periodic_run(ctx, 50 * RV_MICROSECOND, cancel_at_three, &count),
+    assert_int_equal(rv_context_with_cancel(bg, &ctx, &three.cancel), 0);
+    assert_int_equal(rv_periodic_run(ctx, 50 * RV_MICROSECOND, cancel_at_three, &three),
                      -ESHUTDOWN);
-    assert_int_equal(count, 3);
+    assert_int_equal(three.count, 3);
     /* On a context that is done it does not even begin. */
     assert_int_equal(rv_periodic_run(ctx, RV_HOUR, never, &count), -ESHUTDOWN);
-    assert_int_equal(count, 3);
+    assert_int_equal(count, 0);
     rv_context_unref(ctx);
 }
 

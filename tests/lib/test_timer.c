@@ -53,7 +53,7 @@ static void count(struct timer *timer)
  * again. */
 static void look_once(void)
 {
-    static rv_duration earlier; /* than any before */
+    static rv_time earlier; /* than any before */
     struct watched now = {.timer.fn = count};
 
     while (!atomic_load(&now.fired)) {
@@ -70,7 +70,7 @@ static void look(void)
     look_once();
 }
 
-static void jump_to(rv_duration time)
+static void jump_to(rv_time time)
 {
     atomic_fetch_add(&ahead, time - rv_now());
     look();
@@ -84,7 +84,7 @@ static void test_far_timers_come_in_time(void **state)
         24 * RV_HOUR,   24 * 30 * RV_HOUR, 24 * 400 * RV_HOUR, 24 * 20000 * RV_HOUR,
         20 * RV_SECOND, 70 * RV_MINUTE,    25 * RV_HOUR,       24 * 401 * RV_HOUR};
     struct watched timers[ARRAY_SIZE(distances)] = {0};
-    rv_duration start = rv_now();
+    rv_time start = rv_now();
     (void)state;
 
     for (size_t i = 0; i < ARRAY_SIZE(distances); i++) {
@@ -115,7 +115,7 @@ static void test_far_timers_come_in_time(void **state)
 static void test_by_chance(void **state)
 {
     static struct watched timers[TIMERS];
-    static rv_duration due[TIMERS]; /* 0: not armed */
+    static rv_time due[TIMERS]; /* 0: not armed */
     static int expected[TIMERS];
     struct dice dice;
     (void)state;
@@ -145,7 +145,7 @@ static void test_by_chance(void **state)
             assert_int_equal(timer_arm(&timers[i].timer, due[i]), 0);
         }
         if (step % 100 == 0) {
-            rv_duration before = rv_now();
+            rv_time before = rv_now();
 
             look();
             for (int j = 0; j < TIMERS; j++)

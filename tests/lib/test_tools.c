@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Semaphores, once, tickers, errors and the log. */
+#include <reeve/host.h>
 #include <reeve/log.h>
 #include <reeve/once.h>
 #include <reeve/runtime.h>
@@ -16,6 +17,7 @@ static struct rv_context *bg;
 
 struct acquire {
     struct rv_context *ctx;
+    struct rv_cancel *cancel;
     struct rv_semaphore *semaphore;
     uint64_t weight;
 };
@@ -35,7 +37,7 @@ static void test_semaphore(void **state)
     (void)state;
 
     assert_int_equal(rv_semaphore_create(10, &semaphore), 0);
-    rv_context_with_cancel(bg, &large.ctx);
+    assert_int_equal(rv_context_with_cancel(bg, &large.ctx, &large.cancel), 0);
     large.semaphore = small.semaphore = semaphore;
     assert_int_equal(rv_semaphore_acquire(bg, semaphore, 11), -EINVAL);
     assert_int_equal(rv_semaphore_acquire(bg, semaphore, 5), 0);
@@ -46,7 +48,7 @@ static void test_semaphore(void **state)
     caller_start(&second, call_acquire, &small);
     caller_wait_blocked(&second);
     /* The large one gives up its place, and the small one has it at once. */
-    rv_context_cancel(large.ctx, 0, NULL);
+    rv_context_cancel(large.cancel, 0, NULL);
     assert_int_equal(caller_join(&first), -ECANCELED);
     assert_int_equal(caller_join(&second), 0);
     rv_semaphore_release(semaphore, 2);
@@ -79,6 +81,7 @@ static int run_once(struct rv_context *ctx, void *arg)
 
 struct once_call {
     struct rv_context *ctx;
+    struct rv_cancel *cancel;
     int err;
     char text[64];
 };
@@ -88,7 +91,7 @@ static int call_do_once(void *arg)
     struct once_call *call = arg;
     int r = rv_once_do(call->ctx, &shared_once, run_once, &call->err);
 
-    snprintf(call->text, sizeof(call->text), "%s", rv_error_text());
+    snprintf(call->text, sizeof(call->text), "%s", rv_error_text(r));
     return r;
 }
 
@@ -101,13 +104,13 @@ static void test_once(void **state)
     for (int i = 0; i < 8; i++) {
         calls[i] = (struct once_call){.ctx = bg, .err = -ECONNREFUSED};
         if (i == 0)
-            rv_context_with_cancel(bg, &calls[i].ctx);
+            assert_int_equal(rv_context_with_cancel(bg, &calls[i].ctx, &calls[i].cancel), 0);
         caller_start(&callers[i], call_do_once, &calls[i]);
         if (i == 0)
             wait_value(&once_runs, 1);
     }
     /* The first caller gives up; the run goes on for the others. */
-    rv_context_cancel(calls[0].ctx, 0, NULL);
+    rv_context_cancel(calls[0].cancel, 0, NULL);
     assert_int_equal(caller_join(&callers[0]), -ECANCELED);
     atomic_store(&once_release, 1);
     for (int i = 1; i < 8; i++) {
@@ -116,7 +119,7 @@ static void test_once(void **state)
     }
     assert_int_equal(once_runs, 1);
     rv_context_unref(calls[0].ctx);
-    rv_once_finish(&shared_once);
+    rv_once_destroy(&shared_once);
 }
 
 static struct rv_once again = RV_ONCE_INIT;
@@ -142,14 +145,14 @@ static void test_once_reentry_and_value(void **state)
     (void)state;
 
     assert_int_equal(rv_once_do(bg, &again, reenter, NULL), -EDEADLK);
-    rv_once_finish(&again);
+    rv_once_destroy(&again);
     atomic_store(&once_runs, 0);
     for (int i = 0; i < 3; i++) {
         assert_int_equal(rv_once_value(bg, &once, load_value, &x, &value), 0);
         assert_ptr_equal(value, &x);
     }
     assert_int_equal(once_runs, 1);
-    rv_once_finish(&once);
+    rv_once_destroy(&once);
 }
 
 /* Tickers ----------------------------------------------------------------------------------------
@@ -157,6 +160,7 @@ static void test_once_reentry_and_value(void **state)
 
 struct tick {
     struct rv_context *ctx;
+    struct rv_cancel *cancel;
     struct rv_ticker *ticker;
 };
 
@@ -169,7 +173,7 @@ static int call_tick(void *arg)
 
 static void test_ticker_keeps_its_grid(void **state)
 {
-    rv_duration first, last = 0, tick;
+    rv_time first, last = 0, tick;
     struct rv_ticker *ticker;
     (void)state;
 
@@ -178,7 +182,7 @@ static void test_ticker_keeps_its_grid(void **state)
     assert_int_equal(rv_ticker_wait(bg, ticker, &first), 0);
     for (int i = 0; i < 20; i++) {
         if (i % 5 == 0)
-            rv_sleep(bg, 3500 * RV_MICROSECOND); /* a slow receiver */
+            assert_int_equal(rv_sleep(bg, 3500 * RV_MICROSECOND), 0); /* a slow receiver */
         assert_int_equal(rv_ticker_wait(bg, ticker, &tick), 0);
         /* On the grid, later than the last one, and never in the future: no drift and no burst. */
         assert_int_equal((tick - first) % RV_MILLISECOND, 0);
@@ -194,17 +198,17 @@ static void test_ticker_cancel_stop_reset(void **state)
     struct caller caller;
     (void)state;
 
-    rv_context_with_cancel(bg, &tick.ctx);
-    rv_ticker_create(RV_HOUR, &tick.ticker);
+    assert_int_equal(rv_context_with_cancel(bg, &tick.ctx, &tick.cancel), 0);
+    assert_int_equal(rv_ticker_create(RV_HOUR, &tick.ticker), 0);
     caller_start(&caller, call_tick, &tick);
     caller_wait_blocked(&caller);
     /* A reset gives who waits the new grid. */
     assert_int_equal(rv_ticker_reset(tick.ticker, RV_MILLISECOND), 0);
     assert_int_equal(caller_join(&caller), 0);
-    rv_ticker_reset(tick.ticker, RV_HOUR);
+    assert_int_equal(rv_ticker_reset(tick.ticker, RV_HOUR), 0);
     caller_start(&caller, call_tick, &tick);
     caller_wait_blocked(&caller);
-    rv_context_cancel(tick.ctx, 0, NULL);
+    rv_context_cancel(tick.cancel, 0, NULL);
     assert_int_equal(caller_join(&caller), -ECANCELED);
     tick.ctx = rv_context_unref(tick.ctx);
     tick.ctx = bg;
@@ -224,22 +228,22 @@ static void test_errors(void **state)
     (void)state;
 
     rv_error_clear();
-    assert_string_equal(rv_error_text(), "");
+    assert_string_equal(rv_error_text(-ENOENT), "");
     assert_int_equal(rv_wrap(-ENOENT, "open %s", "x"), -ENOENT);
-    assert_string_equal(rv_error_text(), "open x: No such file or directory");
+    assert_string_equal(rv_error_text(-ENOENT), "open x: No such file or directory");
     assert_int_equal(rv_fail(-ECONNREFUSED, "fetch URL"), -ECONNREFUSED);
     assert_int_equal(rv_wrap(-ECONNREFUSED, "poll"), -ECONNREFUSED);
-    assert_string_equal(rv_error_text(), "poll: fetch URL: Connection refused");
+    assert_string_equal(rv_error_text(-ECONNREFUSED), "poll: fetch URL: Connection refused");
     /* An argument may be the present text. */
-    rv_fail(-EIO, "again (%s)", rv_error_text());
-    assert_string_equal(rv_error_text(),
+    rv_fail(-EIO, "again (%s)", rv_error_text(-ECONNREFUSED));
+    assert_string_equal(rv_error_text(-EIO),
                         "again (poll: fetch URL: Connection refused): Input/output error");
     memset(longer, 'x', sizeof(longer));
     longer[sizeof(longer) - 1] = '\0';
     rv_fail(-EIO, "%s", longer);
-    assert_true(strlen(rv_error_text()) < RV_ERROR_TEXT_SIZE);
+    assert_true(strlen(rv_error_text(-EIO)) < RV_ERROR_TEXT_SIZE);
     rv_wrap(-EIO, "%s", longer);
-    assert_true(strlen(rv_error_text()) < RV_ERROR_TEXT_SIZE);
+    assert_true(strlen(rv_error_text(-EIO)) < RV_ERROR_TEXT_SIZE);
 }
 
 static char logged[256];
@@ -258,13 +262,14 @@ static void test_log(void **state)
     struct rv_context *ctx;
     (void)state;
 
-    rv_context_with_labels(bg, &(struct rv_labels){"web", "check", 4}, &ctx);
-    rv_log_set_sink(log_sink, NULL);
+    assert_int_equal(rv_context_with_labels(bg, &(struct rv_labels){"web", "check", 4}, &ctx, NULL),
+                     0);
+    rv_host_set_log_sink(log_sink, NULL);
     rv_log_fields(ctx, RV_LOG_WARNING, &(struct rv_field){"url", "x"}, 1, "slow %d", 3);
     assert_string_equal(logged, "4 web/check#4 slow 3 url=x");
     rv_log(ctx, RV_LOG_DEBUG, "not shown");
     assert_string_equal(logged, "4 web/check#4 slow 3 url=x");
-    rv_log_set_sink(NULL, NULL);
+    rv_host_set_log_sink(NULL, NULL);
     rv_context_unref(ctx);
 }
 

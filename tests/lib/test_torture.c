@@ -31,26 +31,32 @@ static struct rv_context *bg;
 /* An output that a call which fails must not touch. */
 #define UNTOUCHED ((void *)(uintptr_t)0x10)
 
-typedef int (*make_context)(struct rv_context *parent, struct rv_context **ret_ctx);
+typedef int (*make_context)(struct rv_context *parent, struct rv_context **ret_ctx,
+                            struct rv_cancel **ret_cancel);
 
-static int make_timed(struct rv_context *parent, struct rv_context **ret_ctx)
+static int make_timed(struct rv_context *parent, struct rv_context **ret_ctx,
+                      struct rv_cancel **ret_cancel)
 {
-    return rv_context_with_timeout(parent, RV_HOUR, ret_ctx);
+    return rv_context_with_timeout(parent, RV_HOUR, ret_ctx, ret_cancel);
 }
 
-static int make_due(struct rv_context *parent, struct rv_context **ret_ctx)
+static int make_due(struct rv_context *parent, struct rv_context **ret_ctx,
+                    struct rv_cancel **ret_cancel)
 {
-    return rv_context_with_deadline(parent, 1, ret_ctx);
+    return rv_context_with_deadline(parent, 1, ret_ctx, ret_cancel);
 }
 
-static int make_valued(struct rv_context *parent, struct rv_context **ret_ctx)
+static int make_valued(struct rv_context *parent, struct rv_context **ret_ctx,
+                       struct rv_cancel **ret_cancel)
 {
-    return rv_context_with_value(parent, &bg, &bg, ret_ctx);
+    return rv_context_with_value(parent, &bg, &bg, ret_ctx, ret_cancel);
 }
 
-static int make_labelled(struct rv_context *parent, struct rv_context **ret_ctx)
+static int make_labelled(struct rv_context *parent, struct rv_context **ret_ctx,
+                         struct rv_cancel **ret_cancel)
 {
-    return rv_context_with_labels(parent, &(struct rv_labels){"module", "task", 1}, ret_ctx);
+    return rv_context_with_labels(parent, &(struct rv_labels){"module", "task", 1}, ret_ctx,
+                                  ret_cancel);
 }
 
 static int contexts(void)
@@ -60,8 +66,9 @@ static int contexts(void)
         rv_context_without_cancel,
     };
     struct rv_context *root = UNTOUCHED, *ctx;
+    struct rv_cancel *cancel_root;
     struct rv_cause cause;
-    int r = rv_context_with_cancel(bg, &root);
+    int r = rv_context_with_cancel(bg, &root, &cancel_root);
 
     if (r < 0) {
         EXPECT(root == UNTOUCHED);
@@ -69,13 +76,13 @@ static int contexts(void)
     }
     for (size_t i = 0; i < sizeof(makes) / sizeof(makes[0]) && r == 0; i++) {
         ctx = UNTOUCHED;
-        r = makes[i](root, &ctx);
+        r = makes[i](root, &ctx, NULL);
         EXPECT(r == 0 || ctx == UNTOUCHED);
         if (r == 0)
             rv_context_unref(ctx);
     }
     /* Without memory for the text there is still the code. */
-    rv_context_cancel(root, -EIO, "text");
+    rv_context_cancel(cancel_root, -EIO, "text");
     EXPECT(rv_context_cause(root, &cause) == -EIO);
     EXPECT(strcmp(cause.text, "text") == 0 || strcmp(cause.text, "Input/output error") == 0);
     rv_context_unref(root);
@@ -85,8 +92,9 @@ static int contexts(void)
 static int context_fd(void)
 {
     struct rv_context *ctx;
+    struct rv_cancel *cancel;
     struct pollfd fd = {.events = POLLIN};
-    int r = rv_context_with_cancel(bg, &ctx);
+    int r = rv_context_with_cancel(bg, &ctx, &cancel);
 
     if (r < 0)
         return r;
@@ -96,7 +104,7 @@ static int context_fd(void)
     if (r < 0)
         fd.fd = rv_context_fd(ctx);
     EXPECT(poll(&fd, 1, 0) == 0);
-    rv_context_cancel(ctx, 0, NULL);
+    rv_context_cancel(cancel, 0, NULL);
     EXPECT(poll(&fd, 1, 0) == 1);
     rv_context_unref(ctx);
     return r;
@@ -112,17 +120,18 @@ static int after(void)
     struct rv_after *after = UNTOUCHED;
     _Atomic int ran = 0;
     struct rv_context *ctx;
-    int r = rv_context_with_cancel(bg, &ctx);
+    struct rv_cancel *cancel;
+    int r = rv_context_with_cancel(bg, &ctx, &cancel);
 
     if (r < 0)
         return r;
-    r = rv_context_after(ctx, count_up, &ran, &after);
+    r = rv_after_create(ctx, count_up, &ran, &after);
     EXPECT(r == 0 || after == UNTOUCHED);
-    rv_context_cancel(ctx, 0, NULL);
+    rv_context_cancel(cancel, 0, NULL);
     if (r == 0) {
         /* What was registered runs, even if the first thread for it could not be had. */
         wait_value(&ran, 1);
-        EXPECT(!rv_after_stop(after));
+        EXPECT(!rv_after_destroy(after));
     }
     rv_context_unref(ctx);
     return r;
@@ -133,7 +142,7 @@ static int signals(void)
     static const int list[] = {SIGUSR1, 0};
     struct rv_context *ctx = UNTOUCHED;
     struct sigaction action;
-    int r = rv_context_with_signals(bg, list, &ctx);
+    int r = rv_context_with_signals(bg, list, &ctx, NULL);
 
     EXPECT(r == 0 || ctx == UNTOUCHED);
     if (r == 0) {
@@ -159,7 +168,7 @@ static int channels(void)
         close(fd);
         return r;
     }
-    r = rv_context_with_timeout(bg, RV_MILLISECOND, &ctx);
+    r = rv_context_with_timeout(bg, RV_MILLISECOND, &ctx, NULL);
     if (r == 0) {
         /* Blocking is nothing that can fail. */
         EXPECT(rv_channel_send(bg, channel, &value) == 0);
@@ -189,7 +198,7 @@ static int waits(void)
         return r;
     }
     EXPECT(pipe(ends) == 0);
-    r = rv_context_with_timeout(bg, RV_MILLISECOND, &ctx);
+    r = rv_context_with_timeout(bg, RV_MILLISECOND, &ctx, NULL);
     if (r == 0) {
         EXPECT(rv_semaphore_acquire(bg, semaphore, 1) == 0);
         EXPECT(rv_semaphore_acquire(ctx, semaphore, 1) == -ETIMEDOUT);
@@ -228,6 +237,7 @@ static int groups(void)
         first = first ? first : r;
     }
     EXPECT(rv_group_wait(group) == 0);
+    rv_group_destroy(group);
     EXPECT(ran == accepted);
     return first;
 }
@@ -236,13 +246,13 @@ struct books {
     _Atomic int finished, failed, lost;
 };
 
-static void note_end(const struct rv_job_end *end, void *arg)
+static void note_end(const struct rv_outcome *end, void *arg)
 {
     struct books *books = arg;
 
-    atomic_fetch_add(end->state == RV_JOB_FINISHED ? &books->finished
-                     : end->state == RV_JOB_FAILED ? &books->failed
-                                                   : &books->lost,
+    atomic_fetch_add(end->kind == RV_OUTCOME_FINISHED ? &books->finished
+                     : end->kind == RV_OUTCOME_FAILED ? &books->failed
+                                                      : &books->lost,
                      1);
 }
 
@@ -336,7 +346,7 @@ static int onces(void)
         EXPECT(once.state == NULL);
         EXPECT(rv_once_value(bg, &once, give_value, &once, &value) == 0);
     }
-    rv_once_finish(&once);
+    rv_once_destroy(&once);
     return r;
 }
 
@@ -376,7 +386,7 @@ static int periodics(void)
     struct rv_periodic_spec spec = {
         .size = sizeof(spec), .interval = RV_MICROSECOND, .ended = note_code};
     struct rv_periodic *periodic = UNTOUCHED;
-    int r = rv_periodic_start(bg, &spec, end_at_three, NULL, &periodic);
+    int r = rv_periodic_create(bg, &spec, end_at_three, NULL, &periodic);
 
     if (r < 0) {
         EXPECT(periodic == UNTOUCHED);
@@ -385,7 +395,7 @@ static int periodics(void)
     /* It ends by itself, with its own error whatever there was no memory for, and says so once. */
     while (atomic_load(&periodic_runs) >= 0)
         sched_yield();
-    EXPECT(rv_periodic_stop(periodic) == -EDOM);
+    EXPECT(rv_periodic_destroy(periodic) == -EDOM);
     EXPECT(atomic_load(&periodic_runs) == -EDOM);
     return 0;
 }
@@ -401,7 +411,7 @@ static int add_deadlines(struct rv_context *ctx, void *arg)
 
     (void)ctx;
     do {
-        if (make_timed(bg, &deadlines[*count]) < 0)
+        if (make_timed(bg, &deadlines[*count], NULL) < 0)
             deadlines[*count] = NULL;
     } while (++*count < DEADLINES_AT_ONCE);
     return *count == DEADLINES ? -EDOM : 0;
@@ -414,13 +424,13 @@ static int full_heap(void)
         .size = sizeof(spec), .interval = RV_MICROSECOND, .ended = note_code};
     struct rv_periodic *periodic;
     unsigned count = 0;
-    int r = rv_periodic_start(bg, &spec, add_deadlines, &count, &periodic);
+    int r = rv_periodic_create(bg, &spec, add_deadlines, &count, &periodic);
 
     if (r < 0)
         return r;
     while (atomic_load(&periodic_runs) >= 0)
         sched_yield();
-    EXPECT(rv_periodic_stop(periodic) == -EDOM);
+    EXPECT(rv_periodic_destroy(periodic) == -EDOM);
     for (unsigned i = 0; i < DEADLINES; i++)
         rv_context_unref(deadlines[i]);
     return 0;
@@ -430,7 +440,7 @@ static int commands(void)
 {
     char *const argv[] = {(char *)"cat", NULL};
     struct rv_command_options options = {
-        .size = sizeof(options), .input = "some input", .input_size = 10};
+        .size = sizeof(options), .input = "some input", .input_size = 10, .grace = 5 * RV_SECOND};
     struct rv_command_result result = {.output = UNTOUCHED};
     int r = rv_command_run(bg, argv, &options, &result);
 

@@ -10,12 +10,14 @@
 static void *library;
 
 static struct rv_context *(*background)(void);
-static int (*with_timeout)(struct rv_context *, rv_duration, struct rv_context **);
+static int (*with_timeout)(struct rv_context *, rv_duration, struct rv_context **,
+                           struct rv_cancel **);
 static int (*wait_done)(struct rv_context *);
 static struct rv_context *(*give_back)(struct rv_context *);
 static int (*create_group)(struct rv_context *, struct rv_group **);
 static int (*go)(struct rv_group *, rv_function, void *);
 static int (*wait_group)(struct rv_group *);
+static void (*destroy_group)(struct rv_group *);
 
 static void load(void)
 {
@@ -26,7 +28,7 @@ static void load(void)
         {"rv_context_background", &background}, {"rv_context_with_timeout", &with_timeout},
         {"rv_context_wait", &wait_done},        {"rv_context_unref", &give_back},
         {"rv_group_create", &create_group},     {"rv_group_go", &go},
-        {"rv_group_wait", &wait_group},
+        {"rv_group_wait", &wait_group},         {"rv_group_destroy", &destroy_group},
     };
 
     library = dlopen(LIBREEVE, RTLD_NOW | RTLD_LOCAL);
@@ -70,11 +72,12 @@ static void test_threads_go_on_when_it_is_unloaded(void **state)
     assert_int_equal(create_group(background(), &group), 0);
     assert_int_equal(go(group, nothing, NULL), 0);
     assert_int_equal(wait_group(group), 0);
-    assert_int_equal(with_timeout(background(), RV_MILLISECOND, &ctx), 0);
+    destroy_group(group);
+    assert_int_equal(with_timeout(background(), RV_MILLISECOND, &ctx, NULL), 0);
     caller_start(&caller, wait_then_end, ctx);
     wait_value(&parked, 1);
     give_back(ctx);
-    assert_int_equal(with_timeout(background(), 20 * RV_MILLISECOND, &later), 0);
+    assert_int_equal(with_timeout(background(), 20 * RV_MILLISECOND, &later, NULL), 0);
     assert_int_equal(dlclose(library), 0);
     atomic_store(&unloaded, 1);
     assert_int_equal(caller_join(&caller), -ETIMEDOUT);

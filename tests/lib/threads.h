@@ -3,6 +3,7 @@
 #ifndef REEVE_TESTS_LIB_THREADS_H
 #define REEVE_TESTS_LIB_THREADS_H
 
+#include <reeve/host.h>
 #include <reeve/runtime.h>
 
 #include "tests/support/test.h"
@@ -15,7 +16,7 @@ static inline void limit_threads(unsigned most)
 
     /* One whose work has ended may still be on its way back. */
     do {
-        rv_runtime_trim();
+        rv_host_trim();
         rv_runtime_stats(&stats);
     } while (stats.threads > 0);
     assert_int_equal(rv_runtime_configure(&options), 0);

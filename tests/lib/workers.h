@@ -32,7 +32,7 @@ static inline int brief(struct rv_context *ctx, void *arg)
 {
     (void)arg;
     enter();
-    rv_sleep(ctx, 50 * RV_MICROSECOND);
+    (void)!rv_sleep(ctx, 50 * RV_MICROSECOND);
     atomic_fetch_sub(&running, 1);
     return 0;
 }

@@ -12,7 +12,7 @@
  * caller                   call() and wait_done()
  * runner                   run(), on a thread of the runtime or on the first caller's
  * canceller                a context's hook that claims a caller's wait
- * finisher                 rv_once_finish()
+ * finisher                 rv_once_destroy()
  *
  * Checked: the function runs exactly once; whoever was not cancelled has its value; nobody sleeps
  * for ever; nothing touches the record after it was freed.

@@ -283,7 +283,7 @@ static void test_attempts_are_for_one_file(void **state)
     assert_true(is_woken());
     assert_int_equal(attempt(2, 1, 2), -ECHILD);
     assert_int_equal(attempt(2, 2, 2), -ECHILD);
-    assert_string_equal(rv_error_text(), "moved to failed/: file: exit code 1");
+    assert_string_equal(rv_error_text(-ECHILD), "moved to failed/: file: exit code 1");
     assert_int_equal(runs, 3);
     assert_true(has(spool.failed_fd, "file", "second"));
     assert_int_equal(count(spool.failed_fd), 2);
@@ -321,12 +321,12 @@ static void test_a_failure_that_removes_its_file(void **state)
     put(spool.directory_fd, "file", "first");
     assert_int_equal(attempt(1, 1, 2), -ECHILD);
     assert_int_equal(attempt(1, 2, 2), -ECHILD);
-    assert_string_equal(rv_error_text(), "file: exit code 1");
+    assert_string_equal(rv_error_text(-ECHILD), "file: exit code 1");
     assert_int_equal(runs, 1);
     assert_null(spool.claims);
     put(spool.directory_fd, "file", "first");
     assert_int_equal(attempt(2, 1, 1), -ECHILD);
-    assert_string_equal(rv_error_text(), "file: exit code 1");
+    assert_string_equal(rv_error_text(-ECHILD), "file: exit code 1");
     assert_int_equal(count(spool.failed_fd), 0);
     assert_null(spool.claims);
 }
@@ -338,8 +338,8 @@ static void test_what_no_command_has_seen_stays(void **state)
     put(spool.directory_fd, "file", "first");
     assert_int_equal(attempt(1, 1, 2), -EAGAIN);
     assert_int_equal(attempt(1, 2, 2), -EAGAIN);
-    assert_non_null(strstr(rv_error_text(), "file: cannot run /bin/sh: "));
-    assert_non_null(strstr(rv_error_text(), "; it stays where it is"));
+    assert_non_null(strstr(rv_error_text(-EAGAIN), "file: cannot run /bin/sh: "));
+    assert_non_null(strstr(rv_error_text(-EAGAIN), "; it stays where it is"));
     assert_true(has(spool.directory_fd, "file", "first"));
     assert_int_equal(count(spool.failed_fd), 0);
     /* For the next scan. */
@@ -426,8 +426,8 @@ static void move_folder_back(void)
 static void assert_left_alone(uint64_t id, int error, const char *text)
 {
     assert_int_equal(attempt(id, 1, 1), error);
-    assert_non_null(strstr(rv_error_text(), text));
-    assert_non_null(strstr(rv_error_text(), "file stays where it is"));
+    assert_non_null(strstr(rv_error_text(error), text));
+    assert_non_null(strstr(rv_error_text(error), "file stays where it is"));
     /* The watch looks, and ends. */
     assert_true(is_woken());
     assert_true(has(spool.directory_fd, "file", "first"));

@@ -212,7 +212,7 @@ static void test_failures_leave_the_file(void **state)
     create_error = 0;
     move_error = -EXDEV;
     assert_int_equal(move("file", "output"), -EXDEV);
-    assert_string_equal(rv_error_text(), "rename file to file: Invalid cross-device link");
+    assert_string_equal(rv_error_text(-EXDEV), "rename file to file: Invalid cross-device link");
     /* Nothing is left to take the name from the next attempt. */
     assert_int_equal(count(spool.done_fd), 0);
     assert_true(has(spool.directory_fd, "file", "x"));

@@ -2,11 +2,13 @@
 /* The task that takes files in, with a pool that the test stands for. */
 #include "tests/modules/spool_folders.h"
 
+#include <reeve/host.h>
 #include <reeve/log.h>
 #include <sys/inotify.h>
 #include <sys/resource.h>
 
 static struct rv_context *ctx; /* of the watch */
+static struct rv_cancel *cancel;
 static int (*pool)(const char *name);
 static unsigned submitted;
 static unsigned warnings;
@@ -39,18 +41,18 @@ static int setup(void **state)
     (void)state;
     submitted = 0;
     warnings = 0;
-    rv_log_set_sink(count_warnings, NULL);
+    rv_host_set_log_sink(count_warnings, NULL);
     if (make_folders() < 0)
         return -1;
     spool.inotify_fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
     spool.mounts_fd = -1;
-    return rv_context_with_cancel(rv_context_background(), &ctx);
+    return rv_context_with_cancel(rv_context_background(), &ctx, &cancel);
 }
 
 static int teardown(void **state)
 {
     (void)state;
-    rv_log_set_sink(NULL, NULL);
+    rv_host_set_log_sink(NULL, NULL);
     rv_context_unref(ctx);
     close(spool.inotify_fd);
     return remove_folders();
@@ -62,7 +64,7 @@ static int have_room_later(const char *name)
     assert_string_equal(name, "file");
     if (submitted < 3)
         return -ETIMEDOUT;
-    rv_context_cancel(ctx, -ECANCELED, NULL);
+    rv_context_cancel(cancel, -ECANCELED, NULL);
     return 0;
 }
 
@@ -89,7 +91,7 @@ static void test_a_folder_that_goes_while_the_queue_is_full(void **state)
     put(spool.directory_fd, "file", "text");
     pool = lose_folder;
     assert_int_equal(spool_watch(ctx, &spool), -ENOENT);
-    assert_non_null(strstr(rv_error_text(), "/done is gone"));
+    assert_non_null(strstr(rv_error_text(-ENOENT), "/done is gone"));
     assert_int_equal(submitted, 1);
     renameat(spool.directory_fd, ".done", spool.directory_fd, "done");
 }
@@ -97,7 +99,7 @@ static void test_a_folder_that_goes_while_the_queue_is_full(void **state)
 static int end_watch(const char *name)
 {
     (void)name;
-    rv_context_cancel(ctx, -ECANCELED, NULL);
+    rv_context_cancel(cancel, -ECANCELED, NULL);
     return 0;
 }
 

@@ -21,7 +21,7 @@ import container
 from container import ContainerTest, tools, wait_until
 
 SOURCE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-PACKAGES = ("reeve", "libreeve0", "libreeve-dev")
+PACKAGES = ("reeve", "libreeve1", "libreeve-dev")
 OLD, NEW = "0.1.0-1", "0.1.1-1"
 CONFIG = "/etc/reeve/reeve.ini"
 HEALTH = "http://127.0.0.1:8080/health"
@@ -223,7 +223,7 @@ class Package(ContainerTest):
     def test_a_purge_leaves_nothing_but_the_user(self):
         self.install("old")
         self.container.run("tee", "/etc/reeve/conf.d/mine.ini", stdin="; mine\n")
-        self.dpkg("--purge", "reeve", "libreeve0")
+        self.dpkg("--purge", "reeve", "libreeve1")
         self.assertNotEqual(self.container.show("ActiveState"), "active")
         left = self.container.run("find", "/etc", "/usr", "/lib/systemd", "/var/lib/reeve", "/run", "/var/lib/systemd",
                                   "-xdev", "-name", "*reeve*", "-newer", "/root/old/reeve.deb", check=False).stdout
@@ -243,7 +243,7 @@ class Package(ContainerTest):
         self.container.systemctl("enable", "--now", *sockets)
         # The request is what starts it.
         self.assert_well_after_request()
-        self.dpkg("--purge", "reeve", "libreeve0")
+        self.dpkg("--purge", "reeve", "libreeve1")
         for name in (*sockets, "reeve.service"):
             self.assertNotEqual(self.container.show("ActiveState", unit=name), "active", name)
         links = self.container.run("find", "/etc/systemd/system", "-name", "*reeve*").stdout

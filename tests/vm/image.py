@@ -72,7 +72,7 @@ def build_packages(release, folder, say):
     say("building the packages on a bare root")
     with make_root(release, folder, say) as root:
         root.run_long("./dev deb && cc -O1 -shared -fPIC -Iinclude -o build/deb/hog.so tests/vm/guest/hog.c "
-                      "build/deb/reeve-*/obj-*/lib/libreeve.so.0", "building the packages")
+                      "build/deb/reeve-*/obj-*/lib/libreeve.so.1", "building the packages")
         os.makedirs(target + ".part", exist_ok=True)
         for path in glob.glob(root.path + "/src/build/deb/*.deb") + [root.path + "/src/build/deb/hog.so"]:
             if "dbgsym" not in path:

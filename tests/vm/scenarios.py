@@ -81,7 +81,7 @@ def expect_one_run(runs, when=""):
 
 def install(vm):
     """The packages are installed, and the service runs and is healthy without a further step."""
-    output = vm.run("DEBIAN_FRONTEND=noninteractive apt-get install -y /root/debs/libreeve0_*.deb /root/debs/reeve_*.deb")
+    output = vm.run("DEBIAN_FRONTEND=noninteractive apt-get install -y /root/debs/libreeve1_*.deb /root/debs/reeve_*.deb")
     complaint = re.search(r"(?i)^.*(\berror|warning\b(?!.*sandbox)|failed).*$", output, re.M)
     expect(not complaint, "what apt-get install said", "no complaint", f"{complaint and complaint[0]!r} in:\n{output}")
     vm.wait(f"curl -s -m 10 {HEALTH}", r'"status": ?"pass"')
@@ -174,7 +174,7 @@ def upgrade(vm):
     """The packages of a later version take over in place."""
     reset(vm)
     before = show(vm, "MainPID")
-    vm.run("""cd /root/debs && rm -rf later && mkdir later && for name in libreeve0 reeve; do
+    vm.run("""cd /root/debs && rm -rf later && mkdir later && for name in libreeve1 reeve; do
         dpkg-deb -R ${name}_*.deb later/$name
         sed -i -E 's/0\\.1\\.0-1/0.1.0-1+later/' later/$name/DEBIAN/control
         dpkg-deb -b --root-owner-group later/$name later/$name.deb >/dev/null; done""")

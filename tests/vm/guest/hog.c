@@ -33,7 +33,7 @@ static int burn(struct rv_context *ctx, void *state)
 
 RV_MODULE(.name = "hog", .summary = "Takes memory and processor time",
           .state_size = sizeof(struct hog),
-          .options = RV_OPTIONS(RV_OPTION_INT(struct hog, mib, .fallback = "300",
-                                              .help = "MiB to take")),
+          .options = RV_OPTIONS(RV_OPTION_INT64(struct hog, mib, .fallback = "300",
+                                                .help = "MiB to take")),
           .tasks = RV_TASKS({.name = "eat", .run = eat, .every = "never"},
                             {.name = "burn", .run = burn, .every = "never"}), );

@@ -1,0 +1,7 @@
+/* SPDX-License-Identifier: MIT */
+#include <reeve/version.h>
+
+int rv_version(void)
+{
+    return RV_VERSION;
+}
