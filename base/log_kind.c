@@ -1,15 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 #include "base/log_kind.h"
 
-#include <errno.h>
-#include <string.h>
+#include <stddef.h>
 
 #include "base/macro.h"
 
-static const char *const level_names[] = {
-    [LOG_LEVEL_ERROR] = "error", [LOG_LEVEL_WARNING] = "warning", [LOG_LEVEL_NOTICE] = "notice",
-    [LOG_LEVEL_INFO] = "info",   [LOG_LEVEL_DEBUG] = "debug",
-};
+const char *const log_level_names[] = {"error", "warning", "notice", "info", "debug", NULL};
 
 static const struct {
     const char *name;
@@ -35,17 +31,7 @@ const char *log_event_id(enum log_event event)
     return events[event].id;
 }
 
-int log_level_parse(const char *text, enum log_level *ret_level)
-{
-    for (enum log_level level = LOG_LEVEL_ERROR; level <= LOG_LEVEL_DEBUG; level++)
-        if (strcmp(text, level_names[level]) == 0) {
-            *ret_level = level;
-            return 0;
-        }
-    return -EINVAL;
-}
-
 const char *log_level_name(enum log_level level)
 {
-    return level_names[level];
+    return log_level_names[level - LOG_LEVEL_ERROR];
 }

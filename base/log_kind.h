@@ -31,8 +31,8 @@ const char *log_event_id(enum log_event event);
 
 enum log_format { LOG_FORMAT_TEXT, LOG_FORMAT_JSON };
 
-/* "error", "warning", "notice", "info", "debug". Returns 0 or -EINVAL. */
-int log_level_parse(const char *text, enum log_level *ret_level);
+/* "error", "warning", "notice", "info", "debug", from LOG_LEVEL_ERROR on; ended by NULL. */
+extern const char *const log_level_names[];
 const char *log_level_name(enum log_level level);
 
 #endif

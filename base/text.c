@@ -2,7 +2,6 @@
 #include "base/text.h"
 
 #include <errno.h>
-#include <limits.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
@@ -216,46 +215,6 @@ int integer_parse(const char *text, long long minimum, long long maximum, long l
         return -ERANGE;
     *ret_value = value;
     return 0;
-}
-
-#define NAME_LENGTH_MAX 63
-
-unsigned name_distance(const char *a, const char *b)
-{
-    unsigned rows[3][NAME_LENGTH_MAX + 1];
-    size_t a_length = strlen(a), b_length = strlen(b);
-
-    if (a_length > NAME_LENGTH_MAX || b_length > NAME_LENGTH_MAX)
-        return UINT_MAX;
-    for (size_t j = 0; j <= b_length; j++)
-        rows[0][j] = (unsigned)j;
-    for (size_t i = 1; i <= a_length; i++) {
-        unsigned *row = rows[i % 3], *above = rows[(i - 1) % 3], *two_above = rows[(i + 1) % 3];
-
-        row[0] = (unsigned)i;
-        for (size_t j = 1; j <= b_length; j++) {
-            unsigned shift = MIN(above[j], row[j - 1]);
-
-            row[j] = above[j - 1] + (a[i - 1] != b[j - 1]);
-            row[j] = MIN(row[j], shift + 1);
-            if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1])
-                row[j] = MIN(row[j], two_above[j - 2] + 1);
-        }
-    }
-    return rows[a_length % 3][b_length];
-}
-
-const char *name_nearest(const char *name, const char *candidate, const char *best_so_far,
-                         unsigned *best)
-{
-    unsigned distance = name_distance(name, candidate);
-    unsigned allowed = MAX(2U, (unsigned)strlen(candidate) / 3);
-
-    if (distance < *best && distance <= allowed && distance < strlen(candidate)) {
-        *best = distance;
-        return candidate;
-    }
-    return best_so_far;
 }
 
 /* The length of the valid UTF-8 character at text, or 0: no overlong forms, surrogates, or values

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Text: a growing buffer, lists of strings, the nearest name, and making foreign bytes printable.
+ * Text: a growing buffer, lists of strings, and making foreign bytes printable.
  */
 #ifndef REEVE_BASE_TEXT_H
 #define REEVE_BASE_TEXT_H
@@ -74,20 +74,6 @@ int bool_parse(const char *text, bool *ret_value);
 
 /* A whole decimal number with nothing around it. Returns 0, -EINVAL or -ERANGE. */
 int integer_parse(const char *text, long long minimum, long long maximum, long long *ret_value);
-
-/*
- * How many edits (insert, remove, replace, swap neighbours) lead from a to b. Names longer than 63
- * bytes are as far as can be.
- */
-unsigned name_distance(const char *a, const char *b);
-
-/*
- * The candidate nearest to name, or NULL when none is near enough for "did you mean" to help: more
- * than a third of its letters, at least two, would have to change. *best is the distance to beat
- * and is lowered; start with UINT_MAX.
- */
-const char *name_nearest(const char *name, const char *candidate, const char *best_so_far,
-                         unsigned *best);
 
 /*
  * Replaces, in place, each byte of a control character, line break, invisible format character (such as those that

@@ -43,6 +43,9 @@ int command_submit(const struct ctl *ctl, int count, char **words);
 /* describe.c */
 int command_describe(const struct ctl *ctl, int count, char **words);
 
+/* keys.c */
+int command_keys(const struct ctl *ctl, int count, char **words);
+
 /* modules.c */
 int command_modules(const struct ctl *ctl, int count, char **words);
 

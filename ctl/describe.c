@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/nearest.h"
 #include "base/text.h"
 #include "ctl/commands.h"
 #include "ctl/inspect.h"
@@ -14,8 +15,7 @@
 /* Finding it -------------------------------------------------------------------------------------
  */
 
-static void compare_names(const char *folder, const char *name, char *nearest, size_t size,
-                          unsigned *best)
+static void offer_names(const char *folder, struct nearest *nearest)
 {
     DIR *directory = opendir(folder);
     struct dirent *entry;
@@ -26,8 +26,7 @@ static void compare_names(const char *folder, const char *name, char *nearest, s
         if (!dot || strcmp(dot, ".so") != 0)
             continue;
         *dot = '\0';
-        if (name_nearest(name, entry->d_name, NULL, best))
-            string_copy(nearest, size, entry->d_name);
+        nearest_offer(nearest, entry->d_name);
     }
     if (directory)
         closedir(directory);
@@ -35,16 +34,16 @@ static void compare_names(const char *folder, const char *name, char *nearest, s
 
 static int tell_unknown(const char *name, const struct strings *folders)
 {
-    char nearest[256] = "";
-    unsigned best = -1U;
+    struct nearest nearest;
 
+    nearest_begin(&nearest, name);
     fprintf(stderr, "reevectl: there is no module \"%s\" in ", name);
     for (size_t i = 0; i < folders->count; i++) {
         fprintf(stderr, "%s%s", i > 0 ? ", " : "", folders->items[i]);
-        compare_names(folders->items[i], name, nearest, sizeof(nearest), &best);
+        offer_names(folders->items[i], &nearest);
     }
-    fprintf(stderr, "%s%s%s; `reevectl modules` lists them, and a file is named with its path\n",
-            *nearest ? "; did you mean \"" : "", nearest, *nearest ? "\"?" : "");
+    fprintf(stderr, "%s; `reevectl modules` lists them, and a file is named with its path\n",
+            nearest_words(&nearest));
     return CTL_EXIT_UNKNOWN;
 }
 
@@ -131,17 +130,18 @@ static void format_type(const json_t *option, char *buffer, size_t size)
     string_copy(buffer, size, get_text(option, "type"));
     if (json_array_size(json_object_get(option, "choices")) > 0)
         join_words(option, "choices", buffer, size);
-    else if (*minimum && !*maximum)
-        snprintf(buffer, size, "%s, at least %s", get_text(option, "type"), minimum);
-    else if (*maximum && !*minimum)
-        snprintf(buffer, size, "%s, at most %s", get_text(option, "type"), maximum);
-    else if (*minimum)
+    else if (*minimum && *maximum)
         snprintf(buffer, size, "%s, %s to %s", get_text(option, "type"), minimum, maximum);
+    else if (*minimum || *maximum)
+        snprintf(buffer, size, "%s, at %s %s", get_text(option, "type"),
+                 *minimum ? "least" : "most", *minimum ? minimum : maximum);
 }
 
-static void print_options(const struct ctl *ctl, const json_t *options)
+/* Keys: of the module itself, or, behind the prefix, of each of its tasks or pools. */
+static void print_keys(const struct ctl *ctl, const json_t *options, const char *title,
+                       const char *prefix)
 {
-    static const char *const columns[] = {"OPTION", "TYPE", "DEFAULT", "HELP", NULL};
+    const char *const columns[] = {title, "TYPE", "DEFAULT", "HELP", NULL};
     struct table *table = table_create(ctl, columns);
     char type[256];
     json_t *option;
@@ -151,7 +151,7 @@ static void print_options(const struct ctl *ctl, const json_t *options)
     {
         format_type(option, type, sizeof(type));
         table_line(table);
-        table_cell(table, "%s", get_text(option, "name"));
+        table_cell(table, "%s%s", prefix, get_text(option, "name"));
         table_cell(table, "%s", type);
         table_cell(table, "%s",
                    json_is_true(json_object_get(option, "required")) ? "required"
@@ -209,15 +209,21 @@ static void print_document(const struct ctl *ctl, const json_t *document)
     const json_t *options = json_object_get(document, "options");
     const json_t *tasks = json_object_get(document, "tasks");
     const json_t *pools = json_object_get(document, "pools");
+    const json_t *task_keys = json_object_get(document, "task_keys");
+    const json_t *pool_keys = json_object_get(document, "pool_keys");
 
     print_head(document);
     print_problems(document);
     if (json_array_size(options) > 0)
-        print_options(ctl, options);
+        print_keys(ctl, options, "OPTION", "");
     if (json_array_size(tasks) > 0)
         print_tasks(ctl, tasks);
     if (json_array_size(pools) > 0)
         print_pools(ctl, pools);
+    if (json_array_size(task_keys) > 0)
+        print_keys(ctl, task_keys, "KEY OF A TASK", "TASK.");
+    if (json_array_size(pool_keys) > 0)
+        print_keys(ctl, pool_keys, "KEY OF A POOL", "POOL.");
 }
 
 int command_describe(const struct ctl *ctl, int count _unused_, char **words)

@@ -23,6 +23,7 @@
 #include "base/text.h"
 #include "ctl/places.h"
 #include "ctl/table.h"
+#include "settings/work_keys.h"
 
 #define TIME_MAX   (10 * NSEC_PER_SEC)
 #define OUTPUT_MAX (1024 * 1024)
@@ -51,47 +52,47 @@ static const struct cell module_cells[] = {{"name", "name", CELL_TEXT},
                                            {"functions", "functions", CELL_WORDS},
                                            {NULL}};
 static const struct cell error_cells[] = {{"text", "error", CELL_TEXT}, {NULL}};
-static const struct cell option_cells[] = {{"name", "name", CELL_TEXT},
-                                           {"type", "type", CELL_TEXT},
-                                           {"required", "required", CELL_BOOL},
-                                           {"default", "default", CELL_TEXT},
-                                           {"minimum", "minimum", CELL_TEXT},
-                                           {"maximum", "maximum", CELL_TEXT},
-                                           {"choices", "choices", CELL_WORDS},
-                                           {"help", "help", CELL_TEXT},
-                                           {NULL}};
+static const struct cell option_cells[] = {
+    {"name", "name", CELL_TEXT},         {"type", "type", CELL_TEXT},
+    {"required", "required", CELL_BOOL}, {"repeated", "repeated", CELL_BOOL},
+    {"default", "default", CELL_TEXT},   {"minimum", "minimum", CELL_TEXT},
+    {"maximum", "maximum", CELL_TEXT},   {"choices", "choices", CELL_WORDS},
+    {"help", "help", CELL_TEXT},         {NULL}};
+/* Beside these a task or pool has what is in force of its keys. */
 static const struct cell task_cells[] = {{"name", "name", CELL_TEXT},
                                          {"schedule", "schedule", CELL_TEXT},
-                                         {"timeout", "timeout", CELL_TEXT},
-                                         {"grace", "grace", CELL_TEXT},
-                                         {"jitter", "jitter", CELL_TEXT},
-                                         {"overlap", "overlap", CELL_TEXT},
-                                         {"on-error", "on_error", CELL_TEXT},
-                                         {"on-stop", "on_stop", CELL_TEXT},
-                                         {"catch-up", "catch_up", CELL_TEXT},
                                          {"help", "help", CELL_TEXT},
                                          {NULL}};
-static const struct cell pool_cells[] = {{"name", "name", CELL_TEXT},
-                                         {"workers", "workers", CELL_NUMBER},
-                                         {"queue", "queue", CELL_NUMBER},
-                                         {"retries", "retries", CELL_NUMBER},
-                                         {"timeout", "timeout", CELL_TEXT},
-                                         {"backoff", "backoff", CELL_TEXT},
-                                         {"grace", "grace", CELL_TEXT},
-                                         {"help", "help", CELL_TEXT},
-                                         {NULL}};
+static const struct cell pool_cells[] = {
+    {"name", "name", CELL_TEXT}, {"help", "help", CELL_TEXT}, {NULL}};
 
-/* list: where the record's object goes; NULL: its members are the document's own. */
+/* list: where the record's object goes; NULL: its members are the document's own. keys: more cells, one for each; may be NULL. */
 static const struct record {
     const char *kind;
     const char *list;
     const struct cell *cells;
+    const struct setting *keys;
 } records[] = {
-    {"host", NULL, host_cells},          {"file", NULL, file_cells},
-    {"module", NULL, module_cells},      {"error", NULL, error_cells},
-    {"option", "options", option_cells}, {"task", "tasks", task_cells},
-    {"pool", "pools", pool_cells},
+    {"host", NULL, host_cells, NULL},
+    {"file", NULL, file_cells, NULL},
+    {"module", NULL, module_cells, NULL},
+    {"error", NULL, error_cells, NULL},
+    {"option", "options", option_cells, NULL},
+    {"task", "tasks", task_cells, task_keys},
+    {"pool", "pools", pool_cells, pool_keys},
+    {"task-key", "task_keys", option_cells, NULL},
+    {"pool-key", "pool_keys", option_cells, NULL},
 };
+
+/* The member for a key: "on-error" is "on_error". */
+static const char *key_member(const char *key, char *buffer, size_t size)
+{
+    string_copy(buffer, size, key);
+    for (char *p = buffer; *p != '\0'; p++)
+        if (*p == '-')
+            *p = '_';
+    return buffer;
+}
 
 static json_t *make_words(char *text)
 {
@@ -120,24 +121,33 @@ static json_t *make_value(enum cell_kind kind, char *text)
     }
 }
 
-static void set_defaults(json_t *object, const struct cell *cells)
+static void set_defaults(json_t *object, const struct record *record)
 {
-    for (; cells->key; cells++)
-        json_object_set_new(object, cells->member,
-                            cells->kind == CELL_WORDS ? json_array() : json_null());
+    char member[64];
+
+    for (const struct cell *c = record->cells; c->key; c++)
+        json_object_set_new(object, c->member, c->kind == CELL_WORDS ? json_array() : json_null());
+    for (const struct setting *s = record->keys; s && s->key; s++)
+        json_object_set_new(object, key_member(s->key, member, sizeof(member)), json_null());
 }
 
-static void take_cell(json_t *object, const struct cell *cells, char *cell)
+static void take_cell(json_t *object, const struct record *record, char *cell)
 {
-    char *value = strchr(cell, '=');
+    char *value = strchr(cell, '='), member[64];
+    const struct setting *setting;
 
     if (!value)
         return;
     *value++ = '\0';
     text_sanitise(value);
-    for (; cells->key; cells++)
-        if (strcmp(cells->key, cell) == 0)
-            json_object_set_new(object, cells->member, make_value(cells->kind, value));
+    for (const struct cell *c = record->cells; c->key; c++)
+        if (strcmp(c->key, cell) == 0)
+            json_object_set_new(object, c->member, make_value(c->kind, value));
+    setting = record->keys ? setting_find(record->keys, cell) : NULL;
+    if (setting)
+        json_object_set_new(
+            object, key_member(cell, member, sizeof(member)),
+            make_value(setting->kind == SETTING_INTEGER ? CELL_NUMBER : CELL_TEXT, value));
 }
 
 /* Returns whether it was the last. */
@@ -156,11 +166,11 @@ static bool take_record(json_t *document, char *line)
             continue;
         if (records[i].list) {
             object = json_object();
-            set_defaults(object, records[i].cells);
+            set_defaults(object, &records[i]);
             json_array_append_new(json_object_get(document, records[i].list), object);
         }
         while ((cell = strsep(&rest, "\t")))
-            take_cell(object, records[i].cells, cell);
+            take_cell(object, &records[i], cell);
     }
     return strcmp(kind, "end") == 0;
 }
@@ -173,7 +183,7 @@ static json_t *make_document(const char *path)
         if (records[i].list)
             json_object_set_new(document, records[i].list, json_array());
         else
-            set_defaults(document, records[i].cells);
+            set_defaults(document, &records[i]);
     json_object_set_new(document, "problems", json_array());
     return document;
 }

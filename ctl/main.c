@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "base/nearest.h"
 #include "base/text.h"
 #include "ctl/commands.h"
 #include "ctl/options.h"
@@ -54,6 +55,8 @@ static const struct command {
      command_modules},
     {"describe", "FILE|NAME", 1, 1, CTL_JSON | CTL_CONFIG,
      "a module's options, tasks and pools, by file or name; needs no daemon", command_describe},
+    {"keys", "[KEY]...", 0, 1000, CTL_JSON,
+     "keys of reeve.ini that are reeve's own: defaults, values, what they do", command_keys},
     {"names", "KIND", 1, 1, 0, "names of modules, tasks or pools, a line each, for completion",
      command_names},
 };
@@ -108,17 +111,15 @@ static int call(const struct command *command, const struct ctl *ctl, uint32_t g
 
 static int run_command(const struct ctl *ctl, uint32_t given, int count, char **words)
 {
-    const char *nearest = NULL;
-    unsigned best = -1U;
+    struct nearest nearest;
 
+    nearest_begin(&nearest, words[0]);
     for (size_t i = 0; i < ARRAY_SIZE(commands); i++) {
         if (strcmp(words[0], commands[i].name) == 0)
             return call(&commands[i], ctl, given, count - 1, words + 1);
-        nearest = name_nearest(words[0], commands[i].name, nearest, &best);
+        nearest_offer(&nearest, commands[i].name);
     }
-    return ctl_usage_error("there is no command \"%s\"%s%s%s", words[0],
-                           nearest ? "; did you mean \"" : "", nearest ? nearest : "",
-                           nearest ? "\"?" : "");
+    return ctl_usage_error("there is no command \"%s\"%s", words[0], nearest_words(&nearest));
 }
 
 int main(int argc, char **argv)

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/duration.h"
+#include "base/nearest.h"
 #include "base/size.h"
 #include "base/text.h"
 #include "ctl/commands.h"
@@ -156,19 +157,18 @@ static int get_status(const struct ctl *ctl, json_t **ret_status)
 
 static const json_t *find_module(const json_t *status, const char *name)
 {
-    const char *nearest = NULL;
-    unsigned best = -1U;
+    struct nearest nearest;
     json_t *module;
     size_t i;
 
+    nearest_begin(&nearest, name);
     json_array_foreach(json_object_get(status, "modules"), i, module)
     {
         if (strcmp(get_text(module, "name"), name) == 0)
             return module;
-        nearest = name_nearest(name, get_text(module, "name"), nearest, &best);
+        nearest_offer(&nearest, get_text(module, "name"));
     }
-    fprintf(stderr, "reevectl: there is no module \"%s\"%s%s%s\n", name,
-            nearest ? "; did you mean \"" : "", nearest ? nearest : "", nearest ? "\"?" : "");
+    fprintf(stderr, "reevectl: there is no module \"%s\"%s\n", name, nearest_words(&nearest));
     return NULL;
 }
 

@@ -6,7 +6,7 @@
             VERSION SOURCE OUTPUT [NAME=VALUE...]
 
 @NAME@ is replaced; a line @settings TABLE@ becomes a list of the keys of that table, as the code
-prints it (print_settings.c), each with what the file of notes adds to its line of help; @include
+prints it (settings/print_settings.c), each with what the file of notes adds to its line of help; @include
 FILE@ becomes the file, and @concepts@ a list of the headers' pages.
 """
 import argparse
@@ -36,12 +36,21 @@ def read_notes(path):
 
 def read_settings(path):
     for line in read(path).splitlines():
-        table, key, fallback, many, required, text = line.split("\t")
-        yield table, key, fallback, bool(many), bool(required), text
+        table, key, fallback, _, many, required, allowed, text = line.split("\t")
+        yield table, key, fallback, bool(many), bool(required), allowed, text
 
 
-def entry(key, fallback, many, required, text, note):
-    facts = ["Required"] * required + [f"Default: ``{fallback}``"] * bool(fallback)
+def write_allowed(allowed):
+    """What a value may be, if that is more than one of its kind."""
+    if re.search(r" (of at (least|most)|from) ", allowed) and not allowed.endswith("most 3650d"):
+        return [escape(allowed[0].upper() + allowed[1:])]
+    if allowed != "yes or no" and re.fullmatch(r"[a-z-]+(, [a-z-]+)* or [a-z-]+", allowed):
+        return [re.sub(r"(?!or )\b[a-z-]+", r"``\g<0>``", allowed)]
+    return []
+
+
+def entry(key, fallback, many, required, allowed, text, note):
+    facts = write_allowed(allowed) + ["Required"] * required + [f"Default: ``{fallback}``"] * bool(fallback)
     facts += ["May be given several times"] * many
     text = re.sub(r"\\`(.*?)\\`", r"``\1``", escape(text[0].upper() + text[1:]))
     body = [text + "."] + [". ".join(facts) + "."] * bool(facts)

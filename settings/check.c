@@ -8,7 +8,10 @@
 
 #include "base/clock.h"
 #include "base/name_map.h"
+#include "base/nearest.h"
 #include "settings/address.h"
+#include "settings/compare.h"
+#include "settings/place.h"
 
 static bool is_file(const char *path, struct file_id *ret_id)
 {
@@ -81,15 +84,15 @@ static void check_names(const struct config *config, const struct config_module 
                         const char *key, const struct strings *names, struct config_errors *errors)
 {
     for (size_t i = 0; i < names->count; i++) {
-        const char *name = names->items[i], *nearest;
+        const char *name = names->items[i];
+        struct nearest nearest;
 
         if (config_find(config, name))
             continue;
-        nearest = config_nearest(config, name);
+        config_nearest(config, name, &nearest);
         error_at_key(errors, config, module, key, i,
-                     "[module:%s] %s = %s: there is no [module:%s]%s%s%s", module->name, key, name,
-                     name, nearest ? "; did you mean " : "", nearest ? nearest : "",
-                     nearest ? "?" : "");
+                     "[module:%s] %s = %s: there is no [module:%s]%s", module->name, key, name,
+                     name, nearest_words(&nearest));
     }
 }
 

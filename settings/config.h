@@ -13,10 +13,13 @@
 #include "base/file_id.h"
 #include "base/log.h"
 #include "base/name_map.h"
+#include "base/setting.h"
 #include "base/text.h"
 #include "settings/errors.h"
 #include "settings/limits.h"
 #include "settings/peers.h"
+
+struct nearest;
 
 /* A key that is not the supervisor's: the module's own, as written, with its place. */
 struct config_option {
@@ -30,12 +33,6 @@ struct config_option {
 
 enum config_restart { CONFIG_RESTART_ALWAYS, CONFIG_RESTART_ON_FAILURE, CONFIG_RESTART_NEVER };
 enum config_on_failed { CONFIG_ON_FAILED_CONTINUE, CONFIG_ON_FAILED_EXIT };
-
-/* "5/60s": at most count events within window. */
-struct config_rate {
-    unsigned count;
-    int64_t window;
-};
 
 /* A [module:NAME] section. */
 struct config_module {
@@ -55,7 +52,7 @@ struct config_module {
     int64_t restart_delay;
     int64_t restart_delay_max;
     int64_t restart_reset;
-    struct config_rate restart_limit;
+    struct setting_rate restart_limit;
     struct strings after;
     struct strings requires;
     int64_t drain;
@@ -152,32 +149,7 @@ static inline void config_free_pointer(struct config **config)
 
 struct config_module *config_find(const struct config *config, const char *name);
 
-/*
- * Where a key stands in the module's section, or for NULL in [daemon]; of a list of strings, the line that its item of this
- * index is in. A key that does not stand there is where the section begins.
- */
-struct config_place {
-    const char *file;
-    unsigned line;
-};
-struct config_place config_place_of(const struct config *config, const struct config_module *module,
-                                    const char *key, size_t item);
-
-/* Whether they are of the same file, unchanged. */
-/* The nearest module's name, or NULL: for "did you mean". */
-const char *config_nearest(const struct config *config, const char *name);
-
-/* What a reload cannot change stays as it was before: listen, control, max-connections. Without memory for it,
- * some of it seems to have changed. */
-void config_keep_fixed(struct config *config, const struct config *before);
-
-/*
- * How two versions of a module differ, from nothing to a different program. RELOAD: only the
- * module's own options. POLICY: only what the supervisor itself uses, with no need to touch the
- * module. The files that the paths name are not compared: what a process has loaded may be newer.
- */
-enum config_change { CONFIG_SAME, CONFIG_POLICY, CONFIG_RELOAD, CONFIG_RESTART };
-enum config_change config_compare(const struct config_module *before,
-                                  const struct config_module *after);
+/* The module whose name is nearest to this one, which is none's. */
+void config_nearest(const struct config *config, const char *name, struct nearest *ret_nearest);
 
 #endif

@@ -9,30 +9,24 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/setting.h"
 #include "base/text.h"
 
 /* What becomes of a limit that this kernel, or this daemon's rights, cannot enforce. */
 enum config_sandbox { CONFIG_SANDBOX_WARN, CONFIG_SANDBOX_STRICT };
 
-struct config_nice {
-    bool given; /* else 0, or the supervisor's own level if that is higher */
-    int value;
-};
-
 struct config_limits {
     uint64_t memory_max; /* bytes; 0: no limit */
     unsigned cpu_max;    /* percent of one processor; 0: no limit */
     unsigned nofile;     /* descriptors; 0: as inherited */
-    struct config_nice nice;
+    struct setting_optional
+        nice;                  /* not given: 0, or the supervisor's own level if that is higher */
     char *user;                /* NULL: the supervisor's */
     struct strings read_only;  /* absolute paths; none: everything may be read */
     struct strings read_write; /* absolute paths; none of both: everything may be written */
     bool network;
     enum config_sandbox sandbox;
 };
-
-/* The key of the first difference, or NULL when there is none. */
-const char *config_limits_differ(const struct config_limits *a, const struct config_limits *b);
 
 /* A copy that owns its strings. Returns 0, or -ENOMEM with an empty *ret_copy. */
 int config_limits_copy(const struct config_limits *limits, struct config_limits *ret_copy);

@@ -1,290 +1,39 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Reading: files into sections, keys into settings. The main file is read first and then what its
+ * Reading: files into sections, which section_reader.c takes. The main file is read first and then what its
  * `include` patterns match, in the order of names; an included file may not include further ones.
  */
-#include <ctype.h>
 #include <errno.h>
 #include <glob.h>
-#include <limits.h>
 #include <string.h>
-#include <unistd.h>
 
-#include "base/array.h"
-#include "base/shown.h"
 #include "settings/check.h"
 #include "settings/config.h"
 #include "settings/credentials.h"
 #include "settings/ini_file.h"
-#include "settings/settings.h"
+#include "settings/keys.h"
+#include "settings/place.h"
+#include "settings/section_reader.h"
 
-#define MODULE_PREFIX "module:"
-
-/* At most so many settings in one table; a bit for each tells which were given. */
-#define SETTINGS_MAX 64
-
-struct loader {
-    struct config *config;
-    struct config_errors *errors;
-    const struct config_places *places;
-    bool in_force;    /* it was good when it was read: what the machine has is not looked at */
-    const char *file; /* the file that is being read: one of config->files */
-    bool main_file;
-    /* The section that is being read. Both NULL: a refused one. */
-    const struct setting *table;
-    void *base;
-    struct config_module *module;
-    unsigned section_line;
-    unsigned given[SETTINGS_MAX]; /* the line of each setting of the table, 0: not yet */
-    bool daemon_seen;
-};
-
-/* Takes in the line, for who must make the same configuration again. */
-static void note_entry(struct loader *loader, const char *section, const char *key,
-                       const char *value, unsigned line)
+static int read_file(struct section_reader *reader, const char *path)
 {
-    struct config *config = loader->config;
-    struct config_entry *entries, entry = {.file = loader->file, .line = line};
-
-    entries = array_grow(config->entries, config->entry_count, sizeof(*entries));
-    if (entries)
-        config->entries = entries;
-    entry.section = strdup(section);
-    entry.key = key ? strdup(key) : NULL;
-    entry.value = key ? strdup(value) : NULL;
-    if (!entries || !entry.section || (key && (!entry.key || !entry.value))) {
-        free(entry.section);
-        free(entry.key);
-        free(entry.value);
-        loader->errors->failed = true;
-        return;
-    }
-    entries[config->entry_count++] = entry;
-}
-
-static size_t table_index(const struct loader *loader, const struct setting *setting)
-{
-    return (size_t)(setting - loader->table);
-}
-
-/* What must hold once a section is complete. */
-static void finish_section(struct loader *loader)
-{
-    if (!loader->table)
-        return;
-    for (const struct setting *s = loader->table; s->key; s++)
-        if (s->required && loader->given[table_index(loader, s)] == 0)
-            config_error(loader->errors, loader->file, loader->section_line,
-                         "[module:%s] needs the key \"%s\": %s", loader->module->name, s->key,
-                         s->help);
-    if (loader->module && !loader->module->host)
-        loader->module->host = strdup(loader->module->name);
-    loader->table = NULL;
-}
-
-static bool module_name_is_valid(const char *name)
-{
-    if (*name == '\0' || !isalnum((unsigned char)*name))
-        return false;
-    for (; *name != '\0'; name++)
-        if (!isalnum((unsigned char)*name) && *name != '-' && *name != '_' && *name != '.')
-            return false;
-    return true;
-}
-
-static struct config_module *add_module(struct loader *loader, const char *name, unsigned line)
-{
-    struct config *config = loader->config;
-    struct config_module *module = calloc(1, sizeof(*module));
-    struct config_module **modules =
-        array_grow(config->modules, config->module_count, sizeof(struct config_module *));
-
-    if (modules)
-        config->modules = modules;
-    if (!module || !modules || !(module->name = strdup(name)) ||
-        name_map_add(&config->by_name, module->name, module) < 0) {
-        if (module)
-            free(module->name);
-        free(module);
-        loader->errors->failed = true;
-        return NULL;
-    }
-    module->file = loader->file;
-    module->line = line;
-    settings_init(module_settings, module);
-    module->index = config->module_count;
-    config->modules[config->module_count++] = module;
-    return module;
-}
-
-static void begin_module(struct loader *loader, const char *name, unsigned line)
-{
-    const struct config_module *other = config_find(loader->config, name);
-
-    if (!module_name_is_valid(name)) {
-        config_error(loader->errors, loader->file, line,
-                     "[module:%s]: a module's name begins with a letter or digit and has letters, "
-                     "digits, '-', '_' and '.'",
-                     name);
-    } else if (other) {
-        config_error(loader->errors, loader->file, line, "[module:%s] stands already at %s:%u",
-                     name, other->file, other->line);
-    } else {
-        loader->module = add_module(loader, name, line);
-        loader->base = loader->module;
-        loader->table = loader->module ? module_settings : NULL;
-    }
-}
-
-static void begin_section(void *arg, const char *section, unsigned line)
-{
-    struct loader *loader = arg;
-
-    note_entry(loader, section, NULL, NULL, line);
-    finish_section(loader);
-    loader->module = NULL;
-    loader->section_line = line;
-    memset(loader->given, 0, sizeof(loader->given));
-    if (strcmp(section, "daemon") == 0 && loader->main_file) {
-        loader->table = daemon_settings;
-        loader->base = loader->config;
-    } else if (strcmp(section, "daemon") == 0) {
-        config_error(loader->errors, loader->file, line, "[daemon] belongs into the main file, %s",
-                     loader->config->files.items[0]);
-    } else if (strncmp(section, MODULE_PREFIX, strlen(MODULE_PREFIX)) == 0) {
-        begin_module(loader, section + strlen(MODULE_PREFIX), line);
-    } else {
-        config_error(loader->errors, loader->file, line,
-                     "unknown section [%s]: expected [daemon] or [module:NAME]", section);
-    }
-}
-
-static void add_option(struct loader *loader, const char *key, const char *value, unsigned line)
-{
-    struct config_module *module = loader->module;
-    struct config_option *options =
-        array_grow(module->options, module->option_count, sizeof(*options));
-    struct config_option *option;
-
-    if (!options) {
-        loader->errors->failed = true;
-        return;
-    }
-    module->options = options;
-    option = &options[module->option_count++];
-    *option = (struct config_option){strdup(key), strdup(value), loader->file, line};
-    if (!option->key || !option->value)
-        loader->errors->failed = true;
-}
-
-static void unknown_daemon_key(struct loader *loader, const char *key, const char *value,
-                               unsigned line)
-{
-    unsigned best = UINT_MAX;
-    const char *nearest = setting_nearest(daemon_settings, key, NULL, &best);
-
-    if (value_is_padding(value)) {
-        config_error(loader->errors, loader->file, line,
-                     "[daemon] unknown key, not shown as it may be the end of a secret");
-        return;
-    }
-    config_error(loader->errors, loader->file, line, "[daemon] has no key \"%s\"%s%s%s", key,
-                 nearest ? "; did you mean \"" : "", nearest ? nearest : "", nearest ? "\"?" : "");
-}
-
-/*
- * Makes the paths of a list absolute, from the first one on, and looks whether they are there. What
- * cannot be seen by whoever checks, or lies in a state folder that is still to be made, may be.
- */
-static void take_paths(struct loader *loader, const char *section, const struct setting *setting,
-                       size_t first, unsigned line)
-{
-    struct strings *list = (struct strings *)(void *)((char *)loader->base + setting->offset);
-    const char *state = loader->places->state;
-
-    for (size_t i = first; i < list->count; i++) {
-        bool relative = *list->items[i] != '/';
-        char *path = relative ? format_new("%s/%s", state, list->items[i]) : NULL;
-
-        if (relative && !path) {
-            loader->errors->failed = true;
-            return;
-        }
-        if (!loader->in_force && access(path ? path : list->items[i], F_OK) < 0 &&
-            errno != EACCES && !(relative && access(state, F_OK) < 0))
-            config_error(loader->errors, loader->file, line, "[%s] %s = %s: %s%s", section,
-                         setting->key, list->items[i], strerror(errno),
-                         relative ? " (in the state folder)" : "");
-        if (path) {
-            free(list->items[i]);
-            list->items[i] = path;
-        }
-    }
-}
-
-static size_t list_length(const struct loader *loader, const struct setting *setting)
-{
-    const void *list = (const char *)loader->base + setting->offset;
-
-    return setting->paths ? ((const struct strings *)list)->count : 0;
-}
-
-static void take_value(void *arg, const char *section, const char *key, const char *value,
-                       unsigned line)
-{
-    struct loader *loader = arg;
-    const struct setting *setting;
-    const char *expected;
-    unsigned *given;
-    size_t length;
-
-    note_entry(loader, section, key, value, line);
-    if (!loader->table)
-        return;
-    setting = setting_find(loader->table, key);
-    if (!setting) {
-        /* The module itself knows its own keys and its tasks'. */
-        if (loader->module)
-            add_option(loader, key, value, line);
-        else
-            unknown_daemon_key(loader, key, value, line);
-        return;
-    }
-    given = &loader->given[table_index(loader, setting)];
-    if (*given > 0 && !setting->list) {
-        config_error(loader->errors, loader->file, line, "[%s] %s is given twice, first in line %u",
-                     section, key, *given);
-        return;
-    }
-    *given = line;
-    length = list_length(loader, setting);
-    expected = setting_apply(setting, loader->base, value);
-    if (!expected && setting->paths)
-        take_paths(loader, section, setting, length, line);
-    if (expected)
-        config_error(loader->errors, loader->file, line, "[%s] %s = %s: expected %s", section, key,
-                     value, expected);
-}
-
-static int read_file(struct loader *loader, const char *path)
-{
-    static const struct ini_handler handler = {begin_section, take_value};
+    static const struct ini_handler handler = {section_reader_begin, section_reader_take};
     int r;
 
-    if (strings_add(&loader->config->files, path) < 0) {
-        loader->errors->failed = true;
+    if (strings_add(&reader->config->files, path) < 0) {
+        reader->errors->failed = true;
         return -ENOMEM;
     }
-    loader->file = loader->config->files.items[loader->config->files.count - 1];
-    r = ini_read(loader->file, &handler, loader, loader->errors);
-    finish_section(loader);
+    reader->file = reader->config->files.items[reader->config->files.count - 1];
+    r = ini_read(reader->file, &handler, reader, reader->errors);
+    section_reader_finish(reader);
     return r;
 }
 
 /* Paths in a file are relative to the main file's folder. *path is replaced. */
-static void make_absolute(struct loader *loader, char **path)
+static void make_absolute(struct section_reader *reader, char **path)
 {
-    const char *file = loader->config->files.items[0];
+    const char *file = reader->config->files.items[0];
     const char *slash = strrchr(file, '/');
     char *absolute;
 
@@ -292,7 +41,7 @@ static void make_absolute(struct loader *loader, char **path)
         return;
     absolute = format_new("%.*s/%s", (int)(slash - file), file, *path);
     if (!absolute) {
-        loader->errors->failed = true;
+        reader->errors->failed = true;
         return;
     }
     free(*path);
@@ -306,61 +55,61 @@ static int folder_is_unreadable(const char *path _unused_, int error)
     return error != ENOENT;
 }
 
-static void read_include(struct loader *loader, const char *path)
+static void read_include(struct section_reader *reader, const char *path)
 {
-    if (read_file(loader, path) == 1)
+    if (read_file(reader, path) == 1)
         config_error(
-            loader->errors, path, 0,
+            reader->errors, path, 0,
             "there is nothing in it: an empty or cut file is not taken for a configuration "
             "without its modules. Remove the file, or leave a comment in it");
 }
 
-static void read_includes(struct loader *loader)
+static void read_includes(struct section_reader *reader)
 {
-    for (size_t i = 0; i < loader->config->include.count; i++) {
-        const char *pattern = loader->config->include.items[i];
+    for (size_t i = 0; i < reader->config->include.count; i++) {
+        const char *pattern = reader->config->include.items[i];
         bool literal = strpbrk(pattern, "*?[") == NULL;
         glob_t matches;
         int r = glob(pattern, 0, folder_is_unreadable, &matches);
 
         if (r == 0) {
             for (size_t j = 0; j < matches.gl_pathc; j++)
-                read_include(loader, matches.gl_pathv[j]);
+                read_include(reader, matches.gl_pathv[j]);
             globfree(&matches);
         } else if (r != GLOB_NOMATCH || literal) {
-            const struct config_place place = config_place_of(loader->config, NULL, "include", i);
+            const struct config_place place = config_place_of(reader->config, NULL, "include", i);
 
             config_error(
-                loader->errors, place.file, place.line, "[daemon] include = %s: %s", pattern,
+                reader->errors, place.file, place.line, "[daemon] include = %s: %s", pattern,
                 r == GLOB_NOMATCH ? "there is no such file" : "the folder cannot be searched");
         }
     }
 }
 
-static void fill_in(struct loader *loader, const struct config_places *places)
+static void fill_in(struct section_reader *reader, const struct config_places *places)
 {
-    struct config *config = loader->config;
+    struct config *config = reader->config;
 
-    if (config->listen.count == 0 &&
-        strings_add(&config->listen, setting_find(daemon_settings, "listen")->fallback) < 0)
-        loader->errors->failed = true;
+    for (const struct setting *s = daemon_keys; s->key; s++)
+        if (setting_fill(s, setting_member(s, config)) < 0)
+            reader->errors->failed = true;
     if (config->modules_path.count == 0 && strings_add(&config->modules_path, places->modules) < 0)
-        loader->errors->failed = true;
+        reader->errors->failed = true;
     if (!config->control && !(config->control = format_new("%s/control", places->runtime)))
-        loader->errors->failed = true;
-    make_absolute(loader, &config->control);
+        reader->errors->failed = true;
+    make_absolute(reader, &config->control);
     for (size_t i = 0; i < config->modules_path.count; i++)
-        make_absolute(loader, &config->modules_path.items[i]);
+        make_absolute(reader, &config->modules_path.items[i]);
     for (size_t i = 0; i < config->module_count; i++)
         if (config->modules[i]->load && strchr(config->modules[i]->load, '/'))
-            make_absolute(loader, &config->modules[i]->load);
+            make_absolute(reader, &config->modules[i]->load);
 }
 
 struct config *config_read(const char *path, const struct config_places *places,
                            struct config_errors *errors)
 {
     cleanup_config struct config *config = calloc(1, sizeof(*config));
-    struct loader loader = {
+    struct section_reader reader = {
         .config = config, .errors = errors, .places = places, .main_file = true};
     char *real = realpath(path, NULL);
     int r;
@@ -371,9 +120,10 @@ struct config *config_read(const char *path, const struct config_places *places,
         return NULL;
     }
     config->references = 1;
-    settings_init(daemon_settings, config);
+    if (settings_init(daemon_keys, config) < 0)
+        errors->failed = true;
     /* A file that is not there is reported by its own name. */
-    r = read_file(&loader, real ? real : path);
+    r = read_file(&reader, real ? real : path);
     free(real);
     if (r < 0)
         return NULL;
@@ -382,11 +132,11 @@ struct config *config_read(const char *path, const struct config_places *places,
             errors, path, 0,
             "there is no section in it: an empty or cut file is not taken for a configuration "
             "without modules, which is a line \"[daemon]\"");
-    loader.main_file = false;
+    reader.main_file = false;
     for (size_t i = 0; i < config->include.count; i++)
-        make_absolute(&loader, &config->include.items[i]);
-    read_includes(&loader);
-    fill_in(&loader, places);
+        make_absolute(&reader, &config->include.items[i]);
+    read_includes(&reader);
+    fill_in(&reader, places);
     if (errors->failed)
         return NULL;
     config_find_objects(config, errors);
@@ -418,32 +168,34 @@ struct config *config_rebuild(const struct strings *files, const struct config_e
                               struct config_errors *errors)
 {
     cleanup_config struct config *config = calloc(1, sizeof(*config));
-    struct loader loader = {.config = config, .errors = errors, .places = places, .in_force = true};
+    struct section_reader reader = {
+        .config = config, .errors = errors, .places = places, .in_force = true};
 
     if (!config || files->count == 0) {
         errors->failed = true;
         return NULL;
     }
     config->references = 1;
-    settings_init(daemon_settings, config);
+    if (settings_init(daemon_keys, config) < 0)
+        errors->failed = true;
     if (strings_append(&config->files, files) < 0)
         errors->failed = true;
     for (size_t i = 0; i < entry_count && !errors->failed; i++) {
         size_t file = file_index(&config->files, entries[i].file);
 
-        loader.file = config->files.items[file];
-        loader.main_file = file == 0;
+        reader.file = config->files.items[file];
+        reader.main_file = file == 0;
         if (!entries[i].key)
-            begin_section(&loader, entries[i].section, entries[i].line);
+            section_reader_begin(&reader, entries[i].section, entries[i].line);
         else
-            take_value(&loader, entries[i].section, entries[i].key, entries[i].value,
-                       entries[i].line);
+            section_reader_take(&reader, entries[i].section, entries[i].key, entries[i].value,
+                                entries[i].line);
     }
-    finish_section(&loader);
+    section_reader_finish(&reader);
     for (size_t i = 0; i < config->include.count; i++)
-        make_absolute(&loader, &config->include.items[i]);
+        make_absolute(&reader, &config->include.items[i]);
     if (!errors->failed)
-        fill_in(&loader, places);
+        fill_in(&reader, places);
     if (!errors->failed)
         config_check(config, errors);
     /* systemd does not change them while the service runs. */

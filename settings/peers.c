@@ -9,6 +9,7 @@
 
 #include "base/array.h"
 #include "base/macro.h"
+#include "base/setting.h"
 #include "base/text.h"
 
 /* What uid_t and gid_t can hold, less the value that means none. */
@@ -63,13 +64,13 @@ static const char *take_word(struct config_peers *peers, const char *word)
             id = (gid_t)number;
         else if (!find_group(word + 1, &id))
             return "groups of /etc/group behind '@', or their numbers";
-        return add(&peers->groups, &peers->group_count, id) ? NULL : "more memory";
+        return add(&peers->groups, &peers->group_count, id) ? NULL : setting_no_memory;
     }
     if (integer_parse(word, 0, ID_MAX, &number) == 0)
         id = (uid_t)number;
     else if (!find_user(word, &id))
         return "users of /etc/passwd, their numbers, or groups as @GROUP";
-    return add(&peers->users, &peers->user_count, id) ? NULL : "more memory";
+    return add(&peers->users, &peers->user_count, id) ? NULL : setting_no_memory;
 }
 
 const char *peers_parse(const char *text, void *target)
@@ -78,7 +79,7 @@ const char *peers_parse(const char *text, void *target)
     char *rest = copy, *word;
 
     if (!copy)
-        return "more memory";
+        return setting_no_memory;
     while ((word = strsep(&rest, " \t"))) {
         const char *expected = *word != '\0' ? take_word(target, word) : NULL;
 

@@ -17,7 +17,7 @@ struct config_peers {
     size_t group_count;
 };
 
-/* Adds words: USER, @GROUP or their numbers. A setting_parser: returns NULL or what was expected. */
+/* Adds words: USER, @GROUP or their numbers. As struct setting_own wants it: returns NULL or what was expected. */
 const char *peers_parse(const char *text, void *target);
 
 static inline bool peers_any(const struct config_peers *peers)

@@ -15,7 +15,8 @@ import re
 import sys
 
 DAEMON = ["base", "wire", "settings"]
-RUNTIME = ["base", "include/reeve", "wire"]
+# A host uses the settings for the keys of tasks and pools, and for those of modules: no option may have the name of one.
+RUNTIME = ["base", "include/reeve", "wire", "settings"]
 
 # Directory -> directories that it may use besides itself, lowest first. The longest that matches counts.
 LAYERS = {
@@ -61,7 +62,7 @@ LAYERS = {
     "ctl": ["base", "settings"],
     "modules": ["base", "include/reeve"],
     "template": ["include/reeve"],
-    "man": ["base", "include/reeve", "settings", "host/load"],
+    "man": ["base", "include/reeve"],
 }
 
 # Header (a pattern) -> the only directories that may include it.

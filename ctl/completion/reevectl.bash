@@ -17,7 +17,8 @@ _reevectl_offer() {
 
 _reevectl() {
     local cur prev words cword command= i
-    local commands="status list show tree logs top start stop restart run submit reload check upgrade modules describe"
+    local commands="status list show tree logs top start stop restart run submit reload check upgrade modules describe keys"
+    local keys="@keys@"
     local options="--socket --wait --no-wait --plan --follow --lines --since --timeout --config --json --version --help"
 
     _init_completion || return
@@ -53,6 +54,7 @@ _reevectl() {
             _reevectl_offer < <(_reevectl_files)
             ;;
         run) _reevectl_offer < <(reevectl names tasks 2>/dev/null) ;;
+        keys) mapfile -t COMPREPLY < <(compgen -W "$keys" -- "$cur") ;;
         submit) _reevectl_offer < <(reevectl names pools 2>/dev/null) ;;
         esac
     fi

@@ -21,6 +21,7 @@
 #include "daemon/unit/tenancy.h"
 #include "daemon/unit/unit.h"
 #include "daemon/unit/units.h"
+#include "settings/compare.h"
 #include "settings/config.h"
 #include "settings/errors.h"
 

@@ -12,6 +12,7 @@
 #include "daemon/unit/tenancy.h"
 #include "daemon/unit/unit.h"
 #include "daemon/unit/units.h"
+#include "settings/compare.h"
 #include "wire/scoreboard.h"
 
 const char *reload_step_name(enum reload_step step)

@@ -14,7 +14,6 @@
 #include "daemon/loop/loop.h"
 
 #include <errno.h>
-#include <limits.h>
 #include <stdarg.h>
 #include <string.h>
 #include <sys/stat.h>

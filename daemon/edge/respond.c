@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 #include "daemon/edge/respond.h"
 
-#include <limits.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/duration.h"
+#include "base/nearest.h"
 #include "base/shown.h"
 #include "base/text.h"
 #include "daemon/serialize/fields.h"
@@ -15,21 +15,20 @@ bool respond_find_foreign(struct http_request *request, const char *path,
                           const char *const parameters[RESPOND_PARAMETERS], char *ret_text,
                           size_t size)
 {
-    const char *foreign = http_request_foreign_parameter(request, parameters), *nearest = NULL;
+    const char *foreign = http_request_foreign_parameter(request, parameters);
     cleanup_text struct text text = {0};
-    unsigned best = UINT_MAX;
+    struct nearest nearest;
     char shown[80];
 
     if (!foreign)
         return false;
     string_copy(shown, sizeof(shown), foreign);
     text_sanitise(shown);
+    nearest_begin(&nearest, foreign);
     for (size_t i = 0; parameters[i]; i++)
-        nearest = name_nearest(foreign, parameters[i], nearest, &best);
-    text_append_format(&text, "unknown parameter \"%s\"", shown);
-    if (nearest)
-        text_append_format(&text, "; did you mean \"%s\"?", nearest);
-    text_append_format(&text, "%s %s takes %s", nearest ? "" : ";", path,
+        nearest_offer(&nearest, parameters[i]);
+    text_append_format(&text, "unknown parameter \"%s\"%s%s %s takes %s", shown,
+                       nearest_words(&nearest), nearest_found(&nearest) ? "" : ";", path,
                        parameters[0] ? "" : "no parameter");
     for (size_t i = 0; parameters[i]; i++)
         text_append_format(&text, "%s%s", i > 0 ? ", " : "", parameters[i]);

@@ -10,6 +10,7 @@
 #include "base/text.h"
 #include "daemon/process/cgroup.h"
 #include "daemon/process/host_internal.h"
+#include "settings/compare.h"
 
 typedef void emit_fn(struct host *host, const char *key, const char *value, uint64_t *count);
 

@@ -17,6 +17,7 @@
 #include "daemon/process/host_internal.h"
 #include "daemon/process/orphan.h"
 #include "daemon/process/output.h"
+#include "settings/compare.h"
 #include "wire/scoreboard.h"
 
 /* The plain part, as it is read before anything is done with it. */

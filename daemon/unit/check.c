@@ -2,18 +2,19 @@
 #include "daemon/unit/check.h"
 
 #include <errno.h>
-#include <limits.h>
 #include <string.h>
 
 #include "base/duration.h"
 #include "base/list.h"
+#include "base/nearest.h"
 #include "base/shown.h"
 #include "base/text.h"
 #include "daemon/loop/loop.h"
 #include "daemon/process/crash.h"
 #include "daemon/process/host.h"
 #include "settings/errors.h"
-#include "settings/settings.h"
+#include "settings/key_tables.h"
+#include "settings/keys.h"
 
 /* A module's constructors and validators should be done in milliseconds. */
 #define CHECK_TIMEOUT (10 * NSEC_PER_SEC)
@@ -49,9 +50,10 @@ size_t check_errors_max(const struct config_module *module)
 void check_add_option_error(struct config_errors *errors, const struct config_module *module,
                             const struct wire_message *message)
 {
-    const char *nearest = NULL, *file = module->file;
-    unsigned best = UINT_MAX, line = module->line;
-    char key[256], text[512];
+    const char *file = module->file;
+    unsigned line = module->line;
+    char key[256], text[512], hint[128] = "";
+    struct nearest nearest;
 
     string_copy(key, sizeof(key), message->key);
     string_copy(text, sizeof(text), message->text);
@@ -65,12 +67,14 @@ void check_add_option_error(struct config_errors *errors, const struct config_mo
             file = module->options[i].file;
             line = module->options[i].line;
         }
+    nearest_begin(&nearest, key);
     if (message->flags & WIRE_OPTION_UNKNOWN_KEY) {
-        nearest = setting_nearest(module_settings, key, NULL, &best);
-        nearest = name_nearest(key, message->value, nearest, &best);
+        key_tables_hint(module_keys, key, hint, sizeof(hint));
+        setting_offer_keys(module_keys, "", &nearest);
+        nearest_offer(&nearest, message->value);
     }
-    config_error(errors, file, line, "[module:%s] %s%s%.64s%s", module->name, text,
-                 nearest ? "; did you mean \"" : "", nearest ? nearest : "", nearest ? "\"?" : "");
+    config_error(errors, file, line, "[module:%s] %s%s", module->name, text,
+                 *hint ? hint : nearest_words(&nearest));
 }
 
 struct config_place check_place_of(const struct config *config, const struct config_module *module,

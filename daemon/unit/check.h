@@ -7,6 +7,7 @@
 #define REEVE_DAEMON_UNIT_CHECK_H
 
 #include "settings/config.h"
+#include "settings/place.h"
 
 struct check;
 struct crash;

@@ -6,6 +6,8 @@
 #include <limits.h>
 #include <string.h>
 
+#include "settings/compare.h"
+
 /* A line: [file's index, line, section, key or null, value or null]. */
 static json_t *save_entry(const struct config *config, const struct config_entry *entry)
 {

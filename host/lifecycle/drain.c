@@ -41,7 +41,7 @@ bool drain_wait_for_all(struct rv_context *ctx, struct host_module *module)
     for (size_t i = 0; i < module->code.pool_count && ended; i++)
         ended = jobs_wait(ctx, module->pool_runners[i]);
     for (size_t i = 0; i < module->code.task_count && ended; i++)
-        if (module->bound.tasks[i].on_stop == TASK_ON_STOP_FINISH)
+        if (module->bound.work.tasks[i].on_stop == TASK_ON_STOP_FINISH)
             ended = task_wait(ctx, module->task_runners[i], 0);
     return ended;
 }

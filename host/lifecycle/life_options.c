@@ -10,6 +10,7 @@
 #include "base/shown.h"
 #include "base/text.h"
 #include "host/lifecycle/life_internal.h"
+#include "host/load/option_table.h"
 #include "host/load/options.h"
 #include "host/module/module.h"
 #include "host/process/forked.h"

@@ -67,8 +67,8 @@ static int create_task(struct host_module *module, size_t i)
     int r = last_runs_set(&module->last_runs, name, &past);
 
     if (r == 0)
-        r = task_create(module, &module->code.tasks[i], &module->bound.tasks[i], &module->last_runs,
-                        &module->task_runners[i]);
+        r = task_create(module, &module->code.tasks[i], &module->bound.work.tasks[i],
+                        &module->last_runs, &module->task_runners[i]);
     return r < 0 && rv_error_text(r)[0] == '\0' ? rv_fail(r, "task %s", name) : r;
 }
 
@@ -104,7 +104,8 @@ int life_create_runners(struct host_module *module)
     if (r < 0)
         rv_fail(r, "its tasks and pools");
     for (size_t i = 0; r == 0 && i < code->pool_count; i++)
-        r = jobs_create(module, &code->pools[i], &module->bound.pools[i], &module->pool_runners[i]);
+        r = jobs_create(module, &code->pools[i], &module->bound.work.pools[i],
+                        &module->pool_runners[i]);
     if (r == 0)
         submit_open(module);
     for (size_t i = 0; r == 0 && i < code->task_count; i++)

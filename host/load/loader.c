@@ -10,10 +10,10 @@
 #include <unistd.h>
 
 #include "base/macro.h"
-#include "base/reserved.h"
 #include "host/load/loaded_files.h"
 #include "host/load/note.h"
-#include "host/load/options.h"
+#include "host/load/option_table.h"
+#include "settings/keys.h"
 #include "wire/scoreboard.h"
 
 /* No table of a sane module is longer. */
@@ -97,64 +97,64 @@ static int copy_table(const struct rv_table *table, size_t our_size, const char 
     return 0;
 }
 
-static bool is_size_good(const struct rv_option *option)
-{
-    switch (option->type) {
-    case RV_OPTION_TYPE_LIST:
-    case RV_OPTION_TYPE_PATHS:
-        return option->size == sizeof(struct rv_list);
-    case RV_OPTION_TYPE_BOOL:
-        return option->size == sizeof(bool);
-    case RV_OPTION_TYPE_ENUM:
-        return option->size == 1 || option->size == 2 || option->size == 4 || option->size == 8;
-    case RV_OPTION_TYPE_INT:
-        return option->size == sizeof(int) || option->size == sizeof(int64_t);
-    case RV_OPTION_TYPE_SIZE:
-    case RV_OPTION_TYPE_DURATION:
-        return option->size == sizeof(int64_t);
-    default:
-        return option->size == sizeof(char *);
-    }
-}
-
 static bool is_option_good(const struct loaded_module *loaded, const struct rv_option *option)
 {
     size_t room = loaded->module.state_size;
 
-    return option->name && option->type >= RV_OPTION_TYPE_STRING &&
-           option->type <= RV_OPTION_TYPE_PATHS && is_size_good(option) && option->offset <= room &&
+    return option->name && option_is_typed(option) && option->offset <= room &&
            room - option->offset >= option->size;
 }
 
-/* A key stands for one thing. */
+/* Names both: where the module has it, and what it is of reeve's own. */
+static int refuse_reserved(const char *path, const char *key)
+{
+    const struct setting *own = setting_find(module_keys, key);
+
+    if (!own)
+        return rv_fail_text(-EINVAL,
+                            "%s: its option \"%s\" begins with \"" SETTINGS_TO_COME
+                            "\", as keys of "
+                            "reeve's own that are to come in a section [module:NAME] of reeve.ini "
+                            "will: rename the option",
+                            path, key);
+    return rv_fail_text(-EINVAL,
+                        "%s: its option \"%s\" has the name of reeve's own key \"%s\" of a section "
+                        "[module:NAME] of reeve.ini (%s), and would never get its value: rename "
+                        "the option",
+                        path, key, own->key, own->help);
+}
+
+/* A key stands for one thing: of those before it none has this one. */
+static int check_key(const struct option_table *table, size_t i, const char *path)
+{
+    const char *key = table->keys[i];
+
+    if (strchr(key, '.'))
+        return rv_fail_text(
+            -EINVAL,
+            "%s: its option \"%s\" has a dot in its name, as only keys of tasks and "
+            "pools have: rename it",
+            path, key);
+    if (settings_reserve(key))
+        return refuse_reserved(path, key);
+    if (setting_find(table->settings, key) != &table->settings[i])
+        return rv_fail_text(-EINVAL, "%s: two of its options are named \"%s\"", path, key);
+    return 0;
+}
+
 static int check_options(const struct loaded_module *loaded, const char *path)
 {
-    char key[64], other[64];
+    cleanup_option_table struct option_table table = {0};
+    int r = 0;
 
-    for (size_t i = 0; i < loaded->option_count; i++) {
+    for (size_t i = 0; i < loaded->option_count; i++)
         if (!is_option_good(loaded, &loaded->options[i]))
             return rv_fail_text(
                 -EINVAL, "%s: option %zu has no name, type, size or place in the state", path, i);
-        option_key(loaded->options[i].name, key, sizeof(key));
-        if (strchr(key, '.'))
-            return rv_fail_text(
-                -EINVAL,
-                "%s: its option \"%s\" has a dot in its name, as only keys of tasks and "
-                "pools have: rename it",
-                path, key);
-        if (key_is_reserved(key))
-            return rv_fail_text(-EINVAL,
-                                "%s: its option \"%s\" has the name of a key of reeve's own in "
-                                "reeve.ini (or of one to come, which begin with \"" RESERVED_PREFIX
-                                "\"), and would never get its value: rename it",
-                                path, key);
-        for (size_t j = 0; j < i; j++) {
-            option_key(loaded->options[j].name, other, sizeof(other));
-            if (strcmp(key, other) == 0)
-                return rv_fail_text(-EINVAL, "%s: two of its options are named \"%s\"", path, key);
-        }
-    }
-    return 0;
+    r = option_table_create(loaded->options, loaded->option_count, &table);
+    for (size_t i = 0; i < table.count && r == 0; i++)
+        r = check_key(&table, i, path);
+    return r;
 }
 
 /* The name of the task, or of the pool after them. */

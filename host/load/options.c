@@ -2,22 +2,21 @@
 #include "host/load/options.h"
 
 #include <errno.h>
-#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/array.h"
 #include "base/clock.h"
 #include "base/duration.h"
+#include "base/nearest.h"
 #include "base/shown.h"
-#include "base/size.h"
 #include "base/text.h"
-#include "host/load/bounds.h"
-#include "host/load/settings.h"
+#include "host/load/option_table.h"
 
 struct binder {
     const struct loaded_module *loaded;
     const struct option_lines *lines;
+    struct option_table table;
     struct bound_options *bound;
     option_error_fn fn;
     void *arg;
@@ -25,42 +24,15 @@ struct binder {
     bool failed; /* out of memory */
 };
 
-int option_lines_add(struct option_lines *lines, const char *key, const char *value,
-                     const char *file, unsigned line, bool credential)
-{
-    struct option_line *items = array_grow(lines->items, lines->count, sizeof(*items));
-    struct option_line item = {strdup(key), strdup(value), strdup(file), line, credential};
-
-    if (items)
-        lines->items = items;
-    if (!items || !item.key || !item.value || !item.file) {
-        free(item.key);
-        free(item.value);
-        free(item.file);
-        return -ENOMEM;
-    }
-    items[lines->count++] = item;
-    return 0;
-}
-
-void option_lines_free(struct option_lines *lines)
-{
-    for (size_t i = 0; i < lines->count; i++) {
-        free(lines->items[i].key);
-        explicit_bzero(lines->items[i].value, strlen(lines->items[i].value));
-        free(lines->items[i].value);
-        free(lines->items[i].file);
-    }
-    free(lines->items);
-    *lines = (struct option_lines){0};
-}
+/* Telling ------------------------------------------------------------------------------------------
+ */
 
 static void tell(struct binder *binder, const struct option_line *line, const char *key,
                  const char *format, ...) printf_like(4, 5);
 static void tell(struct binder *binder, const struct option_line *line, const char *key,
                  const char *format, ...)
 {
-    char text[512];
+    char text[SETTING_MESSAGE_SIZE + 64];
     struct option_error error = {
         .key = key, .file = line ? line->file : "", .line = line ? line->line : 0, .text = text};
     va_list args;
@@ -74,246 +46,83 @@ static void tell(struct binder *binder, const struct option_line *line, const ch
     binder->fn(&error, binder->arg);
 }
 
-void option_key(const char *name, char *key, size_t size)
+static void tell_unknown(struct binder *binder, const struct option_line *line)
 {
-    string_copy(key, size, name);
-    for (; *key != '\0'; key++)
-        if (*key == '_')
-            *key = '-';
+    char text[SETTING_MESSAGE_SIZE];
+    struct nearest nearest;
+    struct option_error error = {
+        .key = line->key, .file = line->file, .line = line->line, .text = text, .unknown = true};
+
+    setting_say_unknown(line->key, line->value, text, sizeof(text));
+    nearest_begin(&nearest, line->key);
+    setting_offer_keys(binder->table.settings, "", &nearest);
+    work_offer_keys(&binder->bound->work, &nearest);
+    error.nearest = nearest_found(&nearest) ? nearest.name : NULL;
+    binder->errors++;
+    binder->fn(&error, binder->arg);
 }
 
-static const struct rv_option *find_option(const struct loaded_module *loaded, const char *key)
-{
-    char name[64];
+/* Ownership ----------------------------------------------------------------------------------------
+ */
 
-    for (size_t i = 0; i < loaded->option_count; i++) {
-        option_key(loaded->options[i].name, name, sizeof(name));
-        if (strcmp(name, key) == 0)
-            return &loaded->options[i];
-    }
-    return NULL;
-}
-
-/* Keeps a string for as long as the state lives. */
-static char *keep(struct binder *binder, const char *string)
+/* What the state points to is kept beside it: the module can write there what it likes. */
+static void own_string(struct binder *binder, char *string)
 {
     struct bound_options *bound = binder->bound;
     char **strings = array_grow(bound->strings, bound->string_count, sizeof(char *));
-    char *copy = strdup(string);
 
-    if (strings)
-        bound->strings = strings;
-    if (!strings || !copy) {
-        free(copy);
-        binder->failed = true;
-        return NULL;
-    }
-    bound->strings[bound->string_count++] = copy;
-    return copy;
-}
-
-/* What fits into the member, within the author's bounds. */
-static void find_range(const struct rv_option *option, int64_t *ret_least, int64_t *ret_most)
-{
-    int64_t bound;
-
-    *ret_least = option->size == sizeof(int) ? INT_MIN : INT64_MIN;
-    *ret_most = option->size == sizeof(int) ? INT_MAX : INT64_MAX;
-    if (bounds_minimum(option, &bound))
-        *ret_least = MAX(*ret_least, bound);
-    if (bounds_maximum(option, &bound))
-        *ret_most = MIN(*ret_most, bound);
-}
-
-static int find_choice(const struct rv_option *option, const char *value)
-{
-    for (int i = 0; option->choices && option->choices[i]; i++)
-        if (strcmp(option->choices[i], value) == 0)
-            return i;
-    return -1;
-}
-
-static void name_choices(const struct rv_option *option, char *text, size_t size)
-{
-    size_t used = 0;
-
-    text[0] = '\0';
-    for (size_t i = 0; option->choices && option->choices[i] && used < size; i++)
-        used += (size_t)snprintf(text + used, size - used, "%s%s", i > 0 ? ", " : "",
-                                 option->choices[i]);
-}
-
-/* Reads one value of a number's kind. Returns NULL or what was expected. */
-static const char *parse_number(const struct rv_option *option, const char *value, int64_t *ret)
-{
-    long long number;
-    uint64_t bytes;
-
-    switch (option->type) {
-    case RV_OPTION_TYPE_INT:
-        if (integer_parse(value, INT64_MIN, INT64_MAX, &number) < 0)
-            return "a whole number";
-        *ret = number;
-        return NULL;
-    case RV_OPTION_TYPE_SIZE:
-        if (size_parse(value, &bytes) < 0)
-            return "a size such as 512, 64K or 1.5G";
-        *ret = (int64_t)bytes;
-        return NULL;
-    default:
-        return duration_parse(value, ret) < 0
-                   ? "a duration with its unit, such as 500ms, 30s or 5min"
-                   : NULL;
-    }
-}
-
-/* As it would be written in the section. */
-static const char *format_number(const struct rv_option *option, int64_t number, char *buffer,
-                                 size_t size)
-{
-    uint64_t again;
-
-    if (option->type == RV_OPTION_TYPE_DURATION)
-        return duration_format(number, buffer, size);
-    if (option->type == RV_OPTION_TYPE_SIZE && number >= 0 &&
-        size_parse(size_format((uint64_t)number, buffer, size), &again) == 0 &&
-        again == (uint64_t)number)
-        return buffer;
-    snprintf(buffer, size, "%lld", (long long)number);
-    return buffer;
-}
-
-static void tell_range(struct binder *binder, const struct rv_option *option,
-                       const struct option_line *line, const char *key, const char *value,
-                       int64_t least, int64_t most)
-{
-    char low[DURATION_TEXT_SIZE], high[DURATION_TEXT_SIZE];
-
-    format_number(option, least, low, sizeof(low));
-    format_number(option, most, high, sizeof(high));
-    if (most == INT64_MAX)
-        tell(binder, line, key, "%s = %s is out of range: at least %s", key, value, low);
-    else if (least == INT64_MIN)
-        tell(binder, line, key, "%s = %s is out of range: at most %s", key, value, high);
-    else
-        tell(binder, line, key, "%s = %s is out of range: from %s to %s", key, value, low, high);
-}
-
-/* As many bytes as the member has. The loader has seen to it that these are all there can be. */
-static void put_number(const struct rv_option *option, void *target, int64_t number)
-{
-    int8_t tiny = (int8_t)number;
-    int16_t small = (int16_t)number;
-    int32_t half = (int32_t)number;
-    const void *source = option->size == sizeof(tiny)    ? (const void *)&tiny
-                         : option->size == sizeof(small) ? (const void *)&small
-                         : option->size == sizeof(half)  ? (const void *)&half
-                                                         : (const void *)&number;
-
-    memcpy(target, source, option->size);
-}
-
-static void bind_number(struct binder *binder, const struct rv_option *option, void *target,
-                        const struct option_line *line, const char *key, const char *value)
-{
-    const char *expected;
-    int64_t number, least, most;
-
-    expected = parse_number(option, value, &number);
-    find_range(option, &least, &most);
-    if (expected)
-        tell(binder, line, key, "%s = %s: expected %s", key, value, expected);
-    else if (number < least || number > most)
-        tell_range(binder, option, line, key, value, least, most);
-    else
-        put_number(option, target, number);
-}
-
-/* One value into the state; a list's is added by bind_list(). */
-/* What is required cannot be nothing: an empty command, say, would do all there is to do, and do it well. */
-static void refuse_empty(struct binder *binder, const struct rv_option *option,
-                         const struct option_line *line, const char *key, const char *value)
-{
-    if (option->required && *value == '\0')
-        tell(binder, line, key, "%s: expected a value: %s", key,
-             option->help ? option->help : "it is required");
-}
-
-static void bind_value(struct binder *binder, const struct rv_option *option,
-                       const struct option_line *line, const char *key, const char *value)
-{
-    void *target = (char *)binder->bound->state + option->offset;
-    char choices[256];
-    char *kept;
-    int choice;
-
-    switch (option->type) {
-    case RV_OPTION_TYPE_BOOL:
-        if (bool_parse(value, target) < 0)
-            tell(binder, line, key, "%s = %s: expected yes or no", key, value);
-        break;
-    case RV_OPTION_TYPE_INT:
-    case RV_OPTION_TYPE_SIZE:
-    case RV_OPTION_TYPE_DURATION:
-        bind_number(binder, option, target, line, key, value);
-        break;
-    case RV_OPTION_TYPE_ENUM:
-        choice = find_choice(option, value);
-        name_choices(option, choices, sizeof(choices));
-        if (choice < 0)
-            tell(binder, line, key, "%s = %s: expected one of %s", key, value, choices);
-        else
-            put_number(option, target, choice);
-        break;
-    case RV_OPTION_TYPE_PATH:
-        if (*value == '\0')
-            tell(binder, line, key, "%s: expected a path", key);
-        /* fall through */
-    case RV_OPTION_TYPE_STRING:
-    case RV_OPTION_TYPE_SECRET:
-        if (option->type != RV_OPTION_TYPE_PATH)
-            refuse_empty(binder, option, line, key, value);
-        kept = keep(binder, value);
-        memcpy(target, &kept, sizeof(kept));
-        break;
-    case RV_OPTION_TYPE_LIST:
-    case RV_OPTION_TYPE_PATHS:
-        break;
-    }
-}
-
-static void bind_list(struct binder *binder, const struct rv_option *option, const char *key)
-{
-    struct bound_options *bound = binder->bound;
-    struct rv_list list = {calloc(binder->lines->count + 2, sizeof(char *)), 0};
-    void **arrays = array_grow(bound->arrays, bound->array_count, sizeof(void *));
-
-    if (arrays)
-        bound->arrays = arrays;
-    if (!arrays || !list.items) {
-        free(list.items);
+    if (!strings) {
+        free(string);
         binder->failed = true;
         return;
     }
-    bound->arrays[bound->array_count++] = list.items;
-    for (size_t i = 0; i < binder->lines->count; i++) {
-        const struct option_line *line = &binder->lines->items[i];
-
-        if (strcmp(line->key, key) != 0)
-            continue;
-        if (option->type == RV_OPTION_TYPE_PATHS && *line->value == '\0')
-            tell(binder, line, key, "%s: expected a path", key);
-        else
-            refuse_empty(binder, option, line, key, line->value);
-        list.items[list.count++] = keep(binder, line->value);
-    }
-    if (list.count == 0 && option->fallback)
-        list.items[list.count++] = keep(binder, option->fallback);
-    memcpy((char *)bound->state + option->offset, &list, sizeof(list));
-    if (list.count == 0 && option->required)
-        tell(binder, NULL, key, "the key \"%s\" is missing: %s", key,
-             option->help ? option->help : "it is required");
+    bound->strings = strings;
+    bound->strings[bound->string_count++] = string;
 }
+
+/* An empty list is one that ends at once. */
+static void own_list(struct binder *binder, struct rv_list *list)
+{
+    struct bound_options *bound = binder->bound;
+    void **arrays = array_grow(bound->arrays, bound->array_count, sizeof(void *));
+
+    if (!list->items)
+        list->items = calloc(1, sizeof(char *));
+    for (size_t i = 0; i < list->count; i++)
+        own_string(binder, list->items[i]);
+    if (arrays)
+        bound->arrays = arrays;
+    if (!arrays || !list->items) {
+        free(list->items);
+        binder->failed = true;
+        return;
+    }
+    bound->arrays[bound->array_count++] = list->items;
+}
+
+static void own(struct binder *binder, const struct setting *setting)
+{
+    void *member = setting_member(setting, binder->bound->state);
+    char **string = member;
+
+    switch (setting->kind) {
+    case SETTING_STRING:
+    case SETTING_SECRET:
+    case SETTING_PATH:
+        if (*string)
+            own_string(binder, *string);
+        break;
+    case SETTING_LIST:
+    case SETTING_PATHS:
+        own_list(binder, member);
+        break;
+    default:
+        break;
+    }
+}
+
+/* A module's own options ---------------------------------------------------------------------------
+ */
 
 /* Values of all types but one occur in errors, and whatever a module does with them. Returns whether one
  * was told. */
@@ -332,145 +141,115 @@ static bool refuse_credentials(struct binder *binder, const char *key)
     return refused;
 }
 
-static void bind_option(struct binder *binder, const struct rv_option *option)
+/* line: NULL for the default of the module's table. */
+static void bind_value(struct binder *binder, const struct setting *setting,
+                       const struct option_line *line, const char *value)
 {
-    const struct option_line *first = NULL;
-    char key[64];
+    char message[SETTING_MESSAGE_SIZE];
+    int r = setting_parse(setting, setting->key, value,
+                          setting_member(setting, binder->bound->state), message, sizeof(message));
 
-    option_key(option->name, key, sizeof(key));
-    if (option->type != RV_OPTION_TYPE_SECRET && refuse_credentials(binder, key))
-        return;
-    if (option->type == RV_OPTION_TYPE_LIST || option->type == RV_OPTION_TYPE_PATHS) {
-        bind_list(binder, option, key);
+    if (r == -ENOMEM)
+        binder->failed = true;
+    else if (r < 0)
+        tell(binder, line, setting->key, "%s%s",
+             line ? "" : "the module itself is wrong: its default ", message);
+}
+
+static void bind_line(struct binder *binder, const struct setting *setting,
+                      const struct option_line *line, const struct option_line *first)
+{
+    char message[SETTING_MESSAGE_SIZE];
+
+    if (first == line || setting_is_repeated(setting)) {
+        bind_value(binder, setting, line, line->value);
         return;
     }
-    for (size_t i = 0; i < binder->lines->count; i++) {
+    setting_say_twice(setting->key, first->line, message, sizeof(message));
+    tell(binder, line, setting->key, "%s", message);
+}
+
+static void bind_option(struct binder *binder, const struct setting *setting)
+{
+    const struct option_line *first = option_lines_find(binder->lines, setting->key);
+    char message[SETTING_MESSAGE_SIZE];
+
+    if (setting->kind != SETTING_SECRET && refuse_credentials(binder, setting->key))
+        return;
+    for (size_t i = 0; first && i < binder->lines->count; i++) {
         const struct option_line *line = &binder->lines->items[i];
 
-        if (strcmp(line->key, key) != 0)
-            continue;
-        if (first && first->line != 0)
-            tell(binder, line, key, "%s is given twice, first in line %u", key, first->line);
-        else if (first)
-            tell(binder, line, key, "%s is given twice", key);
-        else
-            bind_value(binder, option, line, key, line->value);
-        first = first ? first : line;
+        if (strcmp(line->key, setting->key) == 0)
+            bind_line(binder, setting, line, first);
     }
-    if (!first && option->fallback)
-        bind_value(binder, option, NULL, key, option->fallback);
-    else if (!first && option->required)
-        tell(binder, NULL, key, "the key \"%s\" is missing: %s", key,
-             option->help ? option->help : "it is required");
+    if (!first && setting->fallback) {
+        bind_value(binder, setting, NULL, setting->fallback);
+    } else if (!first && (setting->flags & SETTING_REQUIRED)) {
+        setting_say_missing(setting, setting->key, message, sizeof(message));
+        tell(binder, NULL, setting->key, "%s", message);
+    }
+    own(binder, setting);
 }
 
-static void tell_unknown(struct binder *binder, const struct option_line *line)
-{
-    const struct loaded_module *loaded = binder->loaded;
-    char text[256], key[80], candidate[64], nearest[64] = "";
-    unsigned best = UINT_MAX;
-    struct option_error error = {
-        .key = line->key, .file = line->file, .line = line->line, .text = text, .unknown = true};
+/* Tasks and pools ----------------------------------------------------------------------------------
+ */
 
-    text_copy_shown(key, sizeof(key), line->key);
-    if (value_is_padding(line->value))
-        string_copy(text, sizeof(text), "unknown key, not shown as it may be the end of a secret");
-    else
-        snprintf(text, sizeof(text), "unknown key \"%s\"", key);
-    /* A line that is only a URL has its key there. */
-    redact_urls(text);
-    for (size_t i = 0; i < loaded->option_count; i++) {
-        option_key(loaded->options[i].name, candidate, sizeof(candidate));
-        if (name_nearest(line->key, candidate, NULL, &best))
-            string_copy(nearest, sizeof(nearest), candidate);
-    }
-    settings_nearest(loaded, line->key, nearest, sizeof(nearest), &best);
-    error.nearest = nearest[0] ? nearest : NULL;
-    binder->errors++;
-    binder->fn(&error, binder->arg);
-}
-
-struct setting_errors {
+struct work_errors {
     struct binder *binder;
-    const struct option_line *line;
+    const struct option_line *line; /* NULL: of the module's own table */
 };
 
-static void tell_setting(const char *text, void *arg)
+static void tell_work(const char *text, void *arg)
 {
-    struct setting_errors *errors = arg;
+    struct work_errors *errors = arg;
 
     tell(errors->binder, errors->line, errors->line ? errors->line->key : "", "%s", text);
-}
-
-static const struct option_line *find_line(const struct binder *binder, const char *key)
-{
-    for (size_t i = 0; i < binder->lines->count; i++)
-        if (strcmp(binder->lines->items[i].key, key) == 0)
-            return &binder->lines->items[i];
-    return NULL;
 }
 
 static void tell_conflict(const char *text, const char *key, const char *other, void *arg)
 {
     struct binder *binder = arg;
-    const struct option_line *line = find_line(binder, key);
+    const struct option_line *line = option_lines_find(binder->lines, key);
 
     if (!line)
-        line = find_line(binder, other);
+        line = option_lines_find(binder->lines, other);
     tell(binder, line, line ? line->key : "", "%s", text);
 }
 
-static bool is_setting(const struct loaded_module *loaded, const char *key)
+/* What is no option's. */
+static void bind_work_line(struct binder *binder, const struct option_line *line)
 {
-    char nearest[64];
-    unsigned distance = UINT_MAX;
+    struct work_errors errors = {binder, line};
+    struct work *work = &binder->bound->work;
 
-    settings_nearest(loaded, key, nearest, sizeof(nearest), &distance);
-    return distance == 0;
+    if (!work_has_key(work, line->key))
+        tell_unknown(binder, line);
+    else if (line->credential)
+        refuse_credentials(binder, line->key);
+    else if (work_apply(work, line, option_lines_find(binder->lines, line->key), tell_work,
+                        &errors) < 0)
+        binder->failed = true;
 }
 
-/* A pause that is written is meant, and its default limit gives way. */
-static void raise_backoff_max(struct binder *binder)
+static void bind_work(struct binder *binder)
 {
-    for (size_t i = 0; i < binder->loaded->pool_count; i++) {
-        struct pool_settings *pool = &binder->bound->pools[i];
-        char key[64];
+    struct work_errors errors = {binder, NULL};
+    struct work *work = &binder->bound->work;
 
-        snprintf(key, sizeof(key), "%.40s.backoff-max", binder->loaded->pools[i].name);
-        if (!find_line(binder, key))
-            pool->backoff_max = MAX(pool->backoff_max, pool->backoff);
-    }
-}
-
-static void bind_settings(struct binder *binder)
-{
-    struct setting_errors errors = {binder, NULL};
-
-    settings_defaults(binder->loaded, binder->bound->tasks, binder->bound->pools, tell_setting,
-                      &errors);
-    for (size_t i = 0; i < binder->lines->count; i++) {
-        const struct option_line *line = &binder->lines->items[i];
-
-        if (find_option(binder->loaded, line->key))
-            continue;
-        errors.line = line;
-        /* Whoever reads a value may name it in an error. */
-        if (line->credential && is_setting(binder->loaded, line->key))
-            refuse_credentials(binder, line->key);
-        else if (line->credential)
-            tell_unknown(binder, line);
-        else if (!settings_apply(binder->loaded, line->key, line->value, binder->bound->tasks,
-                                 binder->bound->pools, tell_setting, &errors))
-            tell_unknown(binder, line);
-    }
-    raise_backoff_max(binder);
-    settings_check(binder->loaded, binder->bound->tasks, binder->bound->pools, tell_conflict,
-                   binder);
+    if (work_take_defaults(work, tell_work, &errors) < 0)
+        binder->failed = true;
+    work_drop_schedules(work, binder->lines);
+    for (size_t i = 0; i < binder->lines->count; i++)
+        if (!setting_find(binder->table.settings, binder->lines->items[i].key))
+            bind_work_line(binder, &binder->lines->items[i]);
+    work_raise_limits(work, binder->lines);
+    work_check(work, tell_conflict, binder);
 }
 
 /* What has passed for good was right when it was written; and of points that are too close, most come. */
 static void tell_past(struct binder *binder)
 {
+    const struct work *work = &binder->bound->work;
     int64_t now = clock_realtime();
     char text[256], duration[DURATION_TEXT_SIZE];
     rv_duration shortest;
@@ -482,10 +261,10 @@ static void tell_past(struct binder *binder)
 
         if (line->credential)
             continue;
-        if (settings_is_past(binder->loaded, binder->bound->tasks, line->key, line->value, now))
+        if (work_is_past(work, line->key, line->value, now))
             snprintf(text, sizeof(text), "%.60s = %.60s has passed, and does not come again",
                      line->key, line->value);
-        else if (settings_is_crowded(binder->loaded, binder->bound->tasks, line->key, &shortest))
+        else if (work_is_crowded(work, line->key, &shortest))
             snprintf(text, sizeof(text),
                      "%.60s = %.60s: points of at that come before the one before has started are "
                      "skipped, as some are only %s apart",
@@ -496,27 +275,29 @@ static void tell_past(struct binder *binder)
     }
 }
 
+/* The whole ----------------------------------------------------------------------------------------
+ */
+
 int options_bind(const struct loaded_module *loaded, const struct option_lines *lines,
                  option_error_fn fn, void *arg, struct bound_options *ret_bound)
 {
     struct binder binder = {
         .loaded = loaded, .lines = lines, .bound = ret_bound, .fn = fn, .arg = arg};
 
-    *ret_bound = (struct bound_options){
-        .state = calloc(1, loaded->module.state_size + 1),
-        .tasks = calloc(loaded->task_count + 1, sizeof(struct task_settings)),
-        .pools = calloc(loaded->pool_count + 1, sizeof(struct pool_settings)),
-        .task_count = loaded->task_count,
-    };
-    if (!ret_bound->state || !ret_bound->tasks || !ret_bound->pools) {
+    *ret_bound = (struct bound_options){.state = calloc(1, loaded->module.state_size + 1)};
+    if (work_init(loaded, &ret_bound->work) < 0 ||
+        option_table_create(loaded->options, loaded->option_count, &binder.table) < 0 ||
+        !ret_bound->state) {
+        option_table_free(&binder.table);
         options_free(ret_bound);
         return -ENOMEM;
     }
-    for (size_t i = 0; i < loaded->option_count; i++)
-        bind_option(&binder, &loaded->options[i]);
-    bind_settings(&binder);
+    for (size_t i = 0; i < binder.table.count; i++)
+        bind_option(&binder, &binder.table.settings[i]);
+    bind_work(&binder);
     if (!binder.failed && binder.errors == 0)
         tell_past(&binder);
+    option_table_free(&binder.table);
     if (binder.failed || binder.errors > 0)
         options_free(ret_bound);
     return binder.failed ? -ENOMEM : binder.errors;
@@ -544,9 +325,6 @@ void options_free(struct bound_options *bound)
     free(bound->strings);
     free(bound->arrays);
     free(bound->state);
-    if (bound->tasks)
-        settings_free(bound->tasks, bound->task_count);
-    free(bound->tasks);
-    free(bound->pools);
+    work_free(&bound->work);
     *bound = (struct bound_options){0};
 }

@@ -7,64 +7,13 @@
 #define REEVE_HOST_LOAD_OPTIONS_H
 
 #include "host/load/loader.h"
-#include "host/schedule/schedule.h"
-
-/* A line of the section, as the supervisor sent it. */
-struct option_line {
-    char *key;
-    char *value;
-    char *file;
-    unsigned line;
-    bool credential; /* the value is never to be shown */
-};
-
-struct option_lines {
-    struct option_line *items;
-    size_t count;
-};
-
-/* Copies. Returns 0 or -ENOMEM. */
-int option_lines_add(struct option_lines *lines, const char *key, const char *value,
-                     const char *file, unsigned line, bool credential);
-void option_lines_free(struct option_lines *lines);
-
-/* The key of an option's name: "a_b" is "a-b". */
-void option_key(const char *name, char *key, size_t size);
-
-enum task_overlap { TASK_OVERLAP_SKIP, TASK_OVERLAP_QUEUE };
-enum task_on_error { TASK_ON_ERROR_CONTINUE, TASK_ON_ERROR_RESTART, TASK_ON_ERROR_STOP };
-enum task_on_stop { TASK_ON_STOP_CANCEL, TASK_ON_STOP_FINISH };
-
-struct task_settings {
-    struct schedule_rule schedule;
-    rv_duration timeout;
-    rv_duration grace; /* between a cancel and being called hung */
-    enum task_overlap overlap;
-    enum task_on_error on_error;
-    enum task_on_stop on_stop;
-    uint32_t given; /* a bit for each key that the section has; of settings.c */
-};
-
-/* Of a pool for which nobody says anything else. */
-#define POOL_BACKOFF (100 * RV_MILLISECOND)
-
-struct pool_settings {
-    int64_t workers;
-    int64_t queue;
-    int64_t retries;
-    rv_duration timeout;
-    rv_duration backoff; /* 0: POOL_BACKOFF */
-    rv_duration backoff_max;
-    rv_duration grace; /* as of a task */
-    uint32_t given;
-};
+#include "host/load/option_lines.h"
+#include "host/load/work.h"
 
 /* All that a section says. The state's strings are owned here. */
 struct bound_options {
     void *state; /* of the module's state_size; NULL when that is 0 */
-    struct task_settings *tasks;
-    size_t task_count;
-    struct pool_settings *pools;
+    struct work work;
     char **strings;
     size_t string_count;
     void **arrays; /* of lists */

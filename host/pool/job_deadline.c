@@ -97,7 +97,7 @@ bool job_may_begin(struct host_job *job)
 static bool has_time(const struct host_job *job)
 {
     const struct pool_settings *settings = job->runner->settings;
-    rv_duration pause = settings->backoff > 0 ? settings->backoff : POOL_BACKOFF;
+    rv_duration pause = settings->backoff;
 
     for (unsigned i = 1; i < job->job.attempt && pause < settings->backoff_max / 2; i++)
         pause *= 2;

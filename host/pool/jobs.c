@@ -73,7 +73,7 @@ int jobs_create(struct host_module *module, const struct rv_module_pool *definit
         .queue = (size_t)settings->queue,
         .timeout = settings->timeout > 0 ? settings->timeout : RV_FOREVER,
         .retries = (unsigned)settings->retries,
-        .backoff = settings->backoff > 0 ? settings->backoff : POOL_BACKOFF,
+        .backoff = MAX(settings->backoff, 1),
         .backoff_max = settings->backoff_max,
         .ended = job_ended,
         .arg = runner,

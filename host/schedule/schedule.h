@@ -22,28 +22,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-struct calendar;
-
-#define SCHEDULE_CALENDARS_MAX 16
-
-/* catch-up: whether a run that fell due while nothing ran is made up for at the start. */
-enum schedule_catch_up {
-    SCHEDULE_CATCH_UP_BY_KIND, /* as nobody said: intervals do, the wall clock does not */
-    SCHEDULE_CATCH_UP_NO,
-    SCHEDULE_CATCH_UP_YES,
-};
-
-struct schedule_rule {
-    rv_duration every; /* 0: not by interval */
-    struct calendar *at[SCHEDULE_CALENDARS_MAX];
-    unsigned at_count;
-    bool align; /* `every` counts from the epoch, in UTC */
-    rv_duration offset;
-    rv_duration jitter;
-    enum schedule_catch_up catch_up;
-    rv_duration backoff; /* after a failure: no run for so long, doubled with each further one */
-    rv_duration backoff_max;
-};
+#include "settings/work_keys.h"
 
 struct schedule_now {
     rv_time monotonic;

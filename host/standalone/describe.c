@@ -11,14 +11,12 @@
 #include <unistd.h>
 
 #include "base/duration.h"
-#include "base/size.h"
 #include "base/text.h"
 #include "host/load/bounds.h"
 #include "host/load/loader.h"
 #include "host/load/note.h"
-#include "host/load/options.h"
-#include "host/load/policy.h"
-#include "host/load/settings.h"
+#include "host/load/option_table.h"
+#include "host/load/work.h"
 #include "host/sandbox/sandbox.h"
 #include "host/schedule/schedule.h"
 
@@ -45,14 +43,6 @@ static void put_number(const char *key, long long number)
     fprintf(out, "\t%s=%lld", key, number);
 }
 
-static void put_duration(const char *key, int64_t duration)
-{
-    char text[DURATION_TEXT_SIZE];
-
-    if (duration > 0)
-        put(key, duration_format(duration, text, sizeof(text)));
-}
-
 static void put_error(const char *text)
 {
     fputs("error", out);
@@ -74,59 +64,102 @@ static void conflict(const char *text, const char *key _unused_, const char *oth
     problem(text, arg);
 }
 
-static void put_limit(const struct rv_option *option, const char *key, int64_t limit)
-{
-    char text[DURATION_TEXT_SIZE];
-
-    if (option->type == RV_OPTION_TYPE_SIZE)
-        put(key, size_format((uint64_t)limit, text, sizeof(text)));
-    else if (option->type == RV_OPTION_TYPE_DURATION)
-        put(key, duration_format(limit, text, sizeof(text)));
-    else
-        put_number(key, limit);
-}
-
 /* Choices are words of an ini file, so blanks may part them. */
-static void put_choices(const struct rv_option *option)
+static void put_choices(const struct setting *setting)
 {
     cleanup_text struct text choices = {0};
 
-    for (size_t i = 0; option->choices && option->choices[i] && choices.length < VALUE_SIZE; i++)
-        text_append_format(&choices, "%s%s", i > 0 ? " " : "", option->choices[i]);
+    for (size_t i = 0; setting->choices && setting->choices[i] && choices.length < VALUE_SIZE; i++)
+        text_append_format(&choices, "%s%s", i > 0 ? " " : "", setting->choices[i]);
     if (choices.length > 0)
         put("choices", text_string(&choices));
 }
 
-static void put_option(const struct rv_option *option)
+static void put_bounds(const struct setting *setting)
 {
-    static const char *const types[] = {
-        [RV_OPTION_TYPE_STRING] = "string", [RV_OPTION_TYPE_LIST] = "list",
-        [RV_OPTION_TYPE_BOOL] = "bool",     [RV_OPTION_TYPE_INT] = "int",
-        [RV_OPTION_TYPE_SIZE] = "size",     [RV_OPTION_TYPE_DURATION] = "duration",
-        [RV_OPTION_TYPE_PATH] = "path",     [RV_OPTION_TYPE_ENUM] = "enum",
-        [RV_OPTION_TYPE_SECRET] = "secret", [RV_OPTION_TYPE_PATHS] = "paths",
-    };
-    char key[64];
-    int64_t bound;
+    int64_t minimum, maximum;
+    char text[DURATION_TEXT_SIZE];
 
-    option_key(option->name, key, sizeof(key));
-    fputs("option", out);
-    put("name", key);
-    put("type", types[option->type]);
-    put("required", option->required ? "yes" : "no");
-    if (option->type != RV_OPTION_TYPE_SECRET)
-        put("default", option->fallback);
-    if (bounds_minimum(option, &bound))
-        put_limit(option, "minimum", bound);
-    if (bounds_maximum(option, &bound))
-        put_limit(option, "maximum", bound);
-    if (option->type == RV_OPTION_TYPE_ENUM)
-        put_choices(option);
-    put("help", option->help);
+    setting_bounds(setting, &minimum, &maximum);
+    if (minimum != INT64_MIN)
+        put("minimum", setting_format_number(setting, minimum, text, sizeof(text)));
+    if (maximum != INT64_MAX)
+        put("maximum", setting_format_number(setting, maximum, text, sizeof(text)));
+}
+
+/* All that is known of a key. */
+static void put_setting(const char *kind, const struct setting *setting)
+{
+    fputs(kind, out);
+    put("name", setting->key);
+    put("type", setting_type(setting));
+    put("required", setting->flags & SETTING_REQUIRED ? "yes" : "no");
+    put("repeated", setting_is_repeated(setting) ? "yes" : "no");
+    if (setting->kind != SETTING_SECRET)
+        put("default", setting->fallback);
+    if (setting->kind == SETTING_CHOICE)
+        put_choices(setting);
+    else
+        put_bounds(setting);
+    put("help", setting->help);
     fputc('\n', out);
 }
 
-static void put_task(const struct rv_task *task, const struct task_settings *settings)
+/* A default that is wrong lets the module fail wherever nothing else is given. */
+static void check_default(const struct setting *setting)
+{
+    char message[SETTING_MESSAGE_SIZE], text[SETTING_MESSAGE_SIZE + 64];
+    /* Of any kind. */
+    union {
+        int64_t number;
+        char *string;
+        struct strings strings;
+    } member;
+
+    if (!setting->fallback)
+        return;
+    memset(&member, 0, sizeof(member));
+    if (setting_parse(setting, setting->key, setting->fallback, &member, message,
+                      sizeof(message)) == -EINVAL) {
+        snprintf(text, sizeof(text), "the module itself is wrong: its default %s", message);
+        problem(text, NULL);
+    }
+    setting_release(setting, &member);
+}
+
+static int put_options(const struct loaded_module *loaded)
+{
+    cleanup_option_table struct option_table table = {0};
+    int r = option_table_create(loaded->options, loaded->option_count, &table);
+
+    for (size_t i = 0; i < table.count && r == 0; i++) {
+        put_setting("option", &table.settings[i]);
+        check_default(&table.settings[i]);
+    }
+    return r;
+}
+
+/* A key that has no default and was not given says nothing. */
+static bool is_given(const struct setting *setting, const void *member)
+{
+    static const char zeros[sizeof(struct schedule_rule)];
+
+    return setting->fallback || memcmp(member, zeros, setting->size) != 0;
+}
+
+static void put_settings(const struct setting *table, void *base)
+{
+    char text[VALUE_SIZE];
+
+    for (; table->key; table++) {
+        const void *member = setting_member(table, base);
+
+        if (is_given(table, member) && *setting_format(table, member, text, sizeof(text)) != '\0')
+            put(table->key, text);
+    }
+}
+
+static void put_task(const struct rv_task *task, struct task_settings *settings)
 {
     char schedule[256];
 
@@ -135,31 +168,24 @@ static void put_task(const struct rv_task *task, const struct task_settings *set
     put("name", task->name);
     if (schedule[0] != '\0')
         put("schedule", schedule);
-    put_duration("timeout", settings->timeout);
-    put_duration("grace", settings->grace);
-    put_duration("jitter", settings->schedule.jitter);
-    put("overlap", policy_overlap(task->overlap));
-    put("on-error", policy_on_error(task->on_error));
-    put("on-stop", policy_on_stop(task->on_stop));
-    put("catch-up", policy_catch_up(task->catch_up));
+    put_settings(task_keys, settings);
     put("help", task->help);
     fputc('\n', out);
 }
 
-static void put_pool(const struct rv_module_pool *pool, const struct pool_settings *settings)
+static void put_pool(const struct rv_module_pool *pool, struct pool_settings *settings)
 {
     fputs("pool", out);
     put("name", pool->name);
-    if (settings->workers > 0)
-        put_number("workers", settings->workers);
-    if (settings->queue > 0)
-        put_number("queue", settings->queue);
-    put_number("retries", settings->retries);
-    put_duration("timeout", settings->timeout);
-    put_duration("backoff", settings->backoff);
-    put_duration("grace", settings->grace);
+    put_settings(pool_keys, settings);
     put("help", pool->help);
     fputc('\n', out);
+}
+
+static void put_keys(const char *kind, const struct setting *table)
+{
+    for (; table->key; table++)
+        put_setting(kind, table);
 }
 
 static void put_module(const struct rv_module *module)
@@ -177,24 +203,34 @@ static void put_module(const struct rv_module *module)
     fputc('\n', out);
 }
 
+static int put_work(const struct loaded_module *loaded)
+{
+    struct work work;
+    int r = work_init(loaded, &work);
+
+    if (r == 0)
+        r = work_take_defaults(&work, problem, NULL);
+    if (r == 0)
+        work_check(&work, conflict, NULL);
+    for (size_t i = 0; i < loaded->task_count && r == 0; i++)
+        put_task(&loaded->tasks[i], &work.tasks[i]);
+    for (size_t i = 0; i < loaded->pool_count && r == 0; i++)
+        put_pool(&loaded->pools[i], &work.pools[i]);
+    if (loaded->task_count > 0)
+        put_keys("task-key", task_keys);
+    if (loaded->pool_count > 0)
+        put_keys("pool-key", pool_keys);
+    work_free(&work);
+    return r;
+}
+
 static int put_tables(const struct loaded_module *loaded)
 {
-    cleanup_free struct task_settings *tasks = calloc(loaded->task_count + 1, sizeof(*tasks));
-    cleanup_free struct pool_settings *pools = calloc(loaded->pool_count + 1, sizeof(*pools));
+    int r;
 
-    if (!tasks || !pools)
-        return -ENOMEM;
     put_module(&loaded->module);
-    settings_defaults(loaded, tasks, pools, problem, NULL);
-    settings_check(loaded, tasks, pools, conflict, NULL);
-    for (size_t i = 0; i < loaded->option_count; i++)
-        put_option(&loaded->options[i]);
-    for (size_t i = 0; i < loaded->task_count; i++)
-        put_task(&loaded->tasks[i], &tasks[i]);
-    for (size_t i = 0; i < loaded->pool_count; i++)
-        put_pool(&loaded->pools[i], &pools[i]);
-    settings_free(tasks, loaded->task_count);
-    return 0;
+    r = put_options(loaded);
+    return r == 0 ? put_work(loaded) : r;
 }
 
 /* The records' stream is out of sight of what the module prints, which goes to stderr. */

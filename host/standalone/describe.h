@@ -7,9 +7,10 @@
  *     host     abi, version: this program's
  *     file     abi, runtime: what the file says without being loaded
  *     module   name, version, summary, functions
- *     option   name, type, required, default, minimum, maximum, choices, help
- *     task     name, schedule, timeout, grace, overlap, on-error, on-stop, jitter, catch-up, help
- *     pool     name, workers, queue, retries, timeout, backoff, grace, help
+ *     option   name, type, required, repeated, default, minimum, maximum, choices, help
+ *     task     name, schedule, help, and what is in force of each key of tasks when the section has nothing
+ *     pool     name, help, and the same of the keys of pools
+ *     task-key, pool-key: what may stand in the section for each task and pool; as option
  *     problem  text: what is wrong with the module's own defaults
  *     error    text: why nothing more could be said
  *     end

@@ -9,6 +9,7 @@
 
 #include "base/duration.h"
 #include "base/macro.h"
+#include "base/nearest.h"
 #include "base/shown.h"
 #include "base/text.h"
 #include "host/crash/crash.h"
@@ -33,6 +34,16 @@ struct event {
 };
 static struct rv_channel *events;
 
+static void tell_option_error(const struct wire_message *message)
+{
+    struct nearest nearest;
+
+    nearest_begin(&nearest, message->key);
+    if (message->value)
+        nearest_offer(&nearest, message->value);
+    fprintf(stderr, "reeve-host: %s%s\n", message->text, nearest_words(&nearest));
+}
+
 static void emit(const struct wire_message *message)
 {
     struct event event = {message->type};
@@ -40,10 +51,7 @@ static void emit(const struct wire_message *message)
 
     switch (message->type) {
     case WIRE_OPTION_ERROR:
-        fprintf(stderr, "reeve-host: %s%s%s%s\n", message->text,
-                message->value && message->value[0] ? "; did you mean \"" : "",
-                message->value ? message->value : "",
-                message->value && message->value[0] ? "\"?" : "");
+        tell_option_error(message);
         return;
     case WIRE_FAILED:
         string_copy(text, sizeof(text), message->text);

@@ -115,26 +115,6 @@ static void test_sanitise(void **state)
     }
 }
 
-static void test_nearest(void **state)
-{
-    unsigned best = UINT_MAX;
-    const char *nearest = NULL;
-    static const char *const keys[] = {"timeout", "url", "workers"};
-    (void)state;
-
-    for (size_t i = 0; i < ARRAY_SIZE(keys); i++)
-        nearest = name_nearest("timeuot", keys[i], nearest, &best);
-    assert_string_equal(nearest, "timeout");
-    best = UINT_MAX;
-    nearest = NULL;
-    for (size_t i = 0; i < ARRAY_SIZE(keys); i++)
-        nearest = name_nearest("completely-else", keys[i], nearest, &best);
-    assert_null(nearest);
-    assert_int_equal(name_distance("ab", "ba"), 1);
-    assert_int_equal(name_distance("", "abc"), 3);
-    assert_int_equal(name_distance("kitten", "sitting"), 3);
-}
-
 static void test_numbers(void **state)
 {
     long long number;
@@ -192,7 +172,6 @@ int main(void)
         cmocka_unit_test(test_formats_of_every_length),
         cmocka_unit_test(test_string_copy_cuts_at_characters),
         cmocka_unit_test(test_sanitise),
-        cmocka_unit_test(test_nearest),
         cmocka_unit_test(test_numbers),
         cmocka_unit_test(test_strings),
     };

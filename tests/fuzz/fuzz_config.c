@@ -15,6 +15,7 @@
 #include "daemon/control/reload.h"
 #include "daemon/unit/policy.h"
 #include "settings/address.h"
+#include "settings/compare.h"
 #include "settings/config.h"
 
 #define INCLUDED_MAX 3

@@ -9,9 +9,11 @@
 #include <limits.h>
 
 #include "base/duration.h"
+#include "base/nearest.h"
 #include "base/shown.h"
 #include "base/size.h"
 #include "base/text.h"
+#include "settings/key_tables.h"
 
 static void check_duration(int64_t ns)
 {
@@ -49,7 +51,7 @@ static void check_size(uint64_t bytes)
 static void check_texts(const char *text)
 {
     char *sanitised = strdup(text), *again;
-    unsigned best = UINT_MAX;
+    struct nearest nearest;
     long long number;
     char cut[16];
     bool truth;
@@ -79,10 +81,48 @@ static void check_texts(const char *text)
     if (integer_parse(text, -10, LLONG_MAX, &number) == 0)
         fuzz_check(number >= -10, "%s is out of range", text);
     bool_parse(text, &truth);
-    name_nearest(text, "restart-delay", NULL, &best);
+    nearest_begin(&nearest, text);
+    nearest_offer(&nearest, "restart-delay");
+    nearest_words(&nearest);
     fuzz_check(name_distance(text, text) == 0 || strlen(text) > 63, "%s is not itself", text);
     free(sanitised);
     free(again);
+}
+
+/* A value that a key takes is written as one that it takes; and one that it refuses is told why. */
+static void check_setting(const struct setting *setting, const char *text)
+{
+    char message[SETTING_MESSAGE_SIZE] = "", written[SETTING_MESSAGE_SIZE];
+    union {
+        int64_t number;
+        char *string;
+        struct strings strings;
+        struct setting_rate rate;
+        struct setting_optional optional;
+    } member;
+    int r;
+
+    memset(&member, 0, sizeof(member));
+    r = setting_parse(setting, setting->key, text, &member, message, sizeof(message));
+    fuzz_check(r == 0 || message[0] != '\0', "%s = %s is refused without a word", setting->key,
+               text);
+    setting_format(setting, &member, written, sizeof(written));
+    setting_release(setting, &member);
+    if (r < 0 || setting_is_list(setting) || strlen(written) == sizeof(written) - 1)
+        return;
+    r = setting_parse(setting, setting->key, written, &member, message, sizeof(message));
+    /* What is written is rounded: below a thousandth there may be nothing left. */
+    fuzz_check(r == 0 || setting->kind == SETTING_DURATION || setting->kind == SETTING_RATE,
+               "%s = %s is written %s: %s", setting->key, text, written, message);
+    setting_release(setting, &member);
+}
+
+static void check_settings(const char *text)
+{
+    for (const struct key_table *table = key_tables; table->name; table++)
+        for (const struct setting *s = table->keys; s->key; s++)
+            if (s->kind != SETTING_OWN)
+                check_setting(s, text);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -98,6 +138,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (size_parse(text, &bytes) == 0)
         check_size(bytes);
     check_texts(text);
+    check_settings(text);
     free(text);
     /* And values that no text would lead to. */
     fuzz_take(&data, &size, &ns, sizeof(ns));

@@ -62,8 +62,10 @@ static void tables_that_lie_are_refused(void **state)
     refuse(object("misplaced.so"), -EINVAL,
            "option 0 has no name, type, size or place in the state");
     refuse(object("unnamed.so"), -EINVAL, "task 1 has no name or function");
-    refuse(object("reserved.so"), -EINVAL,
-           "its option \"drain-stall\" has the name of a key of reeve's own");
+    refuse(
+        object("reserved.so"), -EINVAL,
+        "reserved.so: its option \"drain-stall\" has the name of reeve's own key \"drain-stall\" "
+        "of a section [module:NAME] of reeve.ini (work that does not move");
     refuse(object("twice.so"), -EINVAL, "two of its tasks and pools are named \"work\"");
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Lines of a section bound to a module's state, its tasks and its pools. */
 #include "host/load/options.h"
+#include "host/schedule/schedule.h"
 #include "tests/support/test.h"
 
 struct state {
@@ -13,6 +14,8 @@ struct state {
     uint64_t bytes;
     rv_duration delay;
     int colour;
+    int64_t least;
+    uint64_t most;
     int own; /* not an option */
     struct rv_list folders;
     const char *label;
@@ -38,6 +41,8 @@ static const struct rv_option options[] = {
                    .maximum = INT64_C(2) << 30),
     RV_OPTION_DURATION(struct state, delay, .fallback = "1min 30s", .minimum = RV_MILLISECOND,
                        .maximum = RV_HOUR),
+    RV_OPTION_INT64(struct state, least, .fallback = "2", .minimum = 2),
+    RV_OPTION_SIZE(struct state, most, .maximum = 4096),
     RV_OPTION_ENUM(struct state, colour, .fallback = "green", .choices = colours),
     RV_OPTION_PATHS(struct state, folders, .fallback = "here"),
     RV_OPTION_STRING(struct state, label, .fallback = "const"),
@@ -120,10 +125,10 @@ static void defaults(void **_unused_)
     assert_int_equal(state->bytes, 65536);
     assert_int_equal(state->delay, 90 * RV_SECOND);
     assert_int_equal(state->colour, 1);
-    assert_int_equal(bound.tasks[0].schedule.every, 30 * RV_SECOND);
-    assert_int_equal(bound.tasks[0].timeout, 10 * RV_SECOND);
-    assert_int_equal(bound.tasks[0].overlap, TASK_OVERLAP_SKIP);
-    assert_int_equal(bound.pools[0].workers, 4);
+    assert_int_equal(bound.work.tasks[0].schedule.every, 30 * RV_SECOND);
+    assert_int_equal(bound.work.tasks[0].timeout, 10 * RV_SECOND);
+    assert_int_equal(bound.work.tasks[0].overlap, TASK_OVERLAP_SKIP);
+    assert_int_equal(bound.work.pools[0].workers, 4);
     options_free(&bound);
 }
 
@@ -156,18 +161,18 @@ static void every_value(void **_unused_)
     assert_int_equal(state->bytes, 1610612736);
     assert_int_equal(state->delay, 250 * RV_MILLISECOND);
     assert_int_equal(state->colour, 0);
-    assert_int_equal(bound.tasks[0].schedule.every, 5 * RV_SECOND);
-    assert_int_equal(bound.tasks[0].timeout, 0);
-    assert_int_equal(bound.tasks[0].grace, RV_SECOND);
-    assert_int_equal(bound.tasks[0].overlap, TASK_OVERLAP_QUEUE);
-    assert_int_equal(bound.tasks[0].on_error, TASK_ON_ERROR_RESTART);
-    assert_int_equal(bound.tasks[0].on_stop, TASK_ON_STOP_FINISH);
-    assert_int_equal(bound.pools[0].workers, 200);
-    assert_int_equal(bound.pools[0].queue, 7);
-    assert_int_equal(bound.pools[0].retries, 0);
-    assert_int_equal(bound.pools[0].timeout, 3 * RV_SECOND);
-    assert_int_equal(bound.pools[0].backoff, 20 * RV_MILLISECOND);
-    assert_int_equal(bound.pools[0].backoff_max, 20 * RV_MINUTE);
+    assert_int_equal(bound.work.tasks[0].schedule.every, 5 * RV_SECOND);
+    assert_int_equal(bound.work.tasks[0].timeout, 0);
+    assert_int_equal(bound.work.tasks[0].grace, RV_SECOND);
+    assert_int_equal(bound.work.tasks[0].overlap, TASK_OVERLAP_QUEUE);
+    assert_int_equal(bound.work.tasks[0].on_error, TASK_ON_ERROR_RESTART);
+    assert_int_equal(bound.work.tasks[0].on_stop, TASK_ON_STOP_FINISH);
+    assert_int_equal(bound.work.pools[0].workers, 200);
+    assert_int_equal(bound.work.pools[0].queue, 7);
+    assert_int_equal(bound.work.pools[0].retries, 0);
+    assert_int_equal(bound.work.pools[0].timeout, 3 * RV_SECOND);
+    assert_int_equal(bound.work.pools[0].backoff, 20 * RV_MILLISECOND);
+    assert_int_equal(bound.work.pools[0].backoff_max, 20 * RV_MINUTE);
     options_free(&bound);
 }
 
@@ -184,7 +189,7 @@ static void schedules(void **_unused_)
                                "check.backoff = 1s\ncheck.backoff-max = 3s",
                                &bound),
                      0);
-    rule = &bound.tasks[0].schedule;
+    rule = &bound.work.tasks[0].schedule;
     schedule_format(rule, text, sizeof(text));
     assert_string_equal(text, "at Mon..Fri *-*-* 03:00:00 UTC, Sat *-*-* 05:00:00 UTC");
     assert_int_equal(rule->jitter, RV_MINUTE);
@@ -194,7 +199,7 @@ static void schedules(void **_unused_)
     assert_int_equal(rule->backoff_max, 3 * RV_SECOND);
     options_free(&bound);
     assert_int_equal(bind_text("text = a\ncheck.every = never\ncheck.align = no", &bound), 0);
-    assert_false(schedule_is_planned(&bound.tasks[0].schedule));
+    assert_false(schedule_is_planned(&bound.work.tasks[0].schedule));
     options_free(&bound);
 }
 
@@ -209,21 +214,24 @@ static void every_error(void **_unused_)
         {"text = a\ntext = b", "2:text is given twice, first in line 1\n"},
         {"text = a\npath = ", "2:path: expected a path\n"},
         {"text = a\nflag = maybe", "2:flag = maybe: expected yes or no\n"},
-        {"text = a\nnumber = 6", "2:number = 6 is out of range: from -5 to 5\n"},
-        {"text = a\nnumber = 1.5", "2:number = 1.5: expected a whole number\n"},
+        {"text = a\nnumber = 6", "2:number = 6: expected a whole number from -5 to 5\n"},
+        {"text = a\nnumber = 1.5", "2:number = 1.5: expected a whole number from -5 to 5\n"},
         {"text = a\nnumber = 99999999999999999999",
-         "2:number = 99999999999999999999: expected a whole number\n"},
+         "2:number = 99999999999999999999: expected a whole number from -5 to 5\n"},
         {"text = a\nbytes = -1", "2:bytes = -1: expected a size such as 512, 64K or 1.5G\n"},
         {"text = a\ndelay = 5",
          "2:delay = 5: expected a duration with its unit, such as 500ms, 30s or 5min\n"},
-        {"text = a\ndelay = 1d", "2:delay = 1d is out of range: from 1ms to 1h\n"},
-        {"text = a\nbytes = 3G", "2:bytes = 3G is out of range: from 1000 to 2G\n"},
-        {"text = a\ncolour = blue", "2:colour = blue: expected one of red, green\n"},
+        {"text = a\ndelay = 1d", "2:delay = 1d: expected a duration from 1ms to 1h\n"},
+        {"text = a\nbytes = 3G", "2:bytes = 3G: expected a size from 1000 to 2G\n"},
+        {"text = a\nleast = 1", "2:least = 1: expected a whole number of at least 2\n"},
+        {"text = a\nmost = 5K", "2:most = 5K: expected a size of at most 4K\n"},
+        {"text = a\ncolour = blue", "2:colour = blue: expected red or green\n"},
         {"text = a\nown = 1", "2:unknown key \"own\"\n"},
         {"text = a\nflog = yes", "2:unknown key \"flog\"; nearest flag\n"},
         {"text = a\ncheck.evry = 1s", "2:unknown key \"check.evry\"; nearest check.every\n"},
         {"text = a\nchck.every = 1s", "2:unknown key \"chck.every\"; nearest check.every\n"},
-        {"text = a\ncheck.every = 1s\ncheck.every = 2s", "3:check.every is given twice\n"},
+        {"text = a\ncheck.every = 1s\ncheck.every = 2s",
+         "3:check.every is given twice, first in line 2\n"},
         {"text = a\ncheck.at = noon",
          "2:check.at = noon: expected a calendar expression such as Mon..Fri 03:00\n"},
         {"text = a\ncheck.at = *-02-30",
@@ -243,16 +251,16 @@ static void every_error(void **_unused_)
         {"text = a\nconvert.backoff-max = 1ms",
          "2:pool convert: backoff must not be longer than backoff-max, which is 1ms\n"},
         {"text = a\ncheck.every = 11y",
-         "2:check.every = 11y: expected a duration with its unit, of 1ms to ten years, or never\n"},
+         "2:check.every = 11y: expected a duration with its unit, such as 500ms, 30s or 5min, or never\n"},
         {"text = a\ncheck.every = 0s",
-         "2:check.every = 0s: expected a duration with its unit, of 1ms to ten years, or never\n"},
+         "2:check.every = 0s: expected a duration from 1ms to 3650d, or never\n"},
         {"text = a\ncheck.overlap = maybe", "2:check.overlap = maybe: expected skip or queue\n"},
         {"text = a\nconvert.workers = 0",
-         "2:convert.workers = 0: expected a number from 1 to 200\n"},
+         "2:convert.workers = 0: expected a whole number from 1 to 200\n"},
         /* All of them, not just the first. */
         {"flag = x\nzzzzzzzzzz = 1\nnumber = y",
          "0:the key \"text\" is missing: what to say\n1:flag = x: expected yes or no\n"
-         "3:number = y: expected a whole number\n2:unknown key \"zzzzzzzzzz\"\n"},
+         "3:number = y: expected a whole number from -5 to 5\n2:unknown key \"zzzzzzzzzz\"\n"},
     };
     struct bound_options bound;
 
@@ -277,24 +285,24 @@ static void bounds_on_one_side(void **_unused_)
     } cases[] = {
         {"positive = 0", NULL},
         {"positive = 9223372036854775807", NULL},
-        {"positive = -1", "positive = -1 is out of range: at least 0"},
+        {"positive = -1", "positive = -1: expected a whole number of at least 0"},
         {"negative = -9223372036854775808", NULL},
         {"negative = 0", NULL},
-        {"negative = 1", "negative = 1 is out of range: at most 0"},
+        {"negative = 1", "negative = 1: expected a whole number of at most 0"},
         {"above = 1", NULL},
         {"above = 1000000", NULL},
-        {"above = 0", "above = 0 is out of range: at least 1"},
+        {"above = 0", "above = 0: expected a whole number of at least 1"},
         {"pause = 500w", NULL},
-        {"pause = 999ms", "pause = 999ms is out of range: at least 1s"},
+        {"pause = 999ms", "pause = 999ms: expected a duration of at least 1s"},
         {"room = 0", NULL},
         {"room = 2K", NULL},
-        {"room = 2049", "room = 2049 is out of range: at most 2K"},
+        {"room = 2049", "room = 2049: expected a size of at most 2K"},
         {"small = 2147483647", NULL},
         {"small = -2147483648", NULL},
         {"small = 2147483648",
-         "small = 2147483648 is out of range: from -2147483648 to 2147483647"},
+         "small = 2147483648: expected a whole number from -2147483648 to 2147483647"},
         {"small = -2147483649",
-         "small = -2147483649 is out of range: from -2147483648 to 2147483647"},
+         "small = -2147483649: expected a whole number from -2147483648 to 2147483647"},
     };
 
     (void)_unused_;
@@ -360,7 +368,7 @@ static void what_is_only_told(void **_unused_)
 
     (void)_unused_;
     assert_int_equal(bind_text("text = a\nconvert.backoff = 10min", &bound), 0);
-    assert_int_equal(bound.pools[0].backoff_max, 10 * RV_MINUTE);
+    assert_int_equal(bound.work.pools[0].backoff_max, 10 * RV_MINUTE);
     assert_string_equal(errors, "");
     options_free(&bound);
     /* Each has time, and not both. */

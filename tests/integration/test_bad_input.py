@@ -43,7 +43,33 @@ class BadInput(harness.DaemonTest):
         # All errors at once, of several modules.
         self.refuse("[module:a]\nload = exec\ncommand = x\nx = 1\n[module:b]\nload = httpcheck\n"
                     "expect-status = 7\n", '[module:a] unknown key "x"',
-                    "expect-status = 7 is out of range", '[module:b] the key "url" is missing')
+                    "expect-status = 7: expected a whole number from 100 to 599", '[module:b] the key "url" is missing')
+
+    def test_the_nearest_key(self):
+        """Of each kind of key; and a key that stands in the wrong section."""
+        module = "[module:a]\nload = spool\ndirectory = x\ncommand = true\n"
+        for line, said in (
+                ("restart-dely = 1s", 'unknown key "restart-dely"; did you mean "restart-delay"?'),
+                ("comand = x", 'unknown key "comand"; did you mean "command"?'),
+                ("watch.evry = 1s", 'unknown key "watch.evry"; did you mean "watch.every"?'),
+                ("process.wokers = 1", 'unknown key "process.wokers"; did you mean "process.workers"?'),
+                ("watch.overlap = quee", 'watch.overlap = quee: expected skip or queue; did you mean "queue"?'),
+                ("listen = 127.0.0.1:0", 'unknown key "listen"; it is a key of [daemon]'),
+                ("workers = 3", 'unknown key "workers"; it is a key of each pool, as in POOL.workers')):
+            with self.subTest(line=line):
+                self.refuse(module + line + "\n", f"reeve.ini:8: [module:a] {said}", check=False)
+
+    def test_an_option_with_the_name_of_a_key(self):
+        """Refused wherever the file is loaded, with both places: its own, and what reeve's key is."""
+        path = os.path.join(harness.BUILD, "tests", "host", "reserved.so")
+        said = (f"{path}: its option \"drain-stall\" has the name of reeve's own key \"drain-stall\" of a section "
+                "[module:NAME] of reeve.ini (work that does not move for so long while draining is not waited for any "
+                "more), and would never get its value: rename the option")
+        self.refuse(f"[module:a]\ngrace = 1s\nload = {path}\n", f"reeve.ini:6: [module:a] {said}")
+        for command in ([harness.REEVECTL, "describe", path], [harness.REEVE_HOST, "--run", path]):
+            done = harness.subprocess.run(command, capture_output=True, text=True, check=False, timeout=harness.PATIENCE)
+            self.assertEqual(done.returncode, 1, command)
+            self.assertIn(said, done.stderr)
 
     def test_where_a_module_was_looked_for(self):
         _, errors = self.run_reeved("[module:a]\nload = nothere\n")

@@ -50,7 +50,8 @@ class Describe(Inspecting):
                          ("described", "3.1", "Has one of everything", ["health"]))
         self.assertEqual((told["abi"], told["host_abi"], told["runtime"]), (2, 2, "libreeve.so.1"))
         self.assertEqual(told["problems"], [
-            "the module itself is wrong: its on-request.timeout is \"soon\": expected a duration "
+            "the module itself is wrong: its default number: expected a whole number from -3 to 7",
+            "the module itself is wrong: its on-request.timeout = soon: expected a duration "
             "with its unit, such as 500ms, 30s or 5min"])
         options = {option.pop("name"): option for option in told["options"]}
         self.assertEqual({name: option["type"] for name, option in options.items()},
@@ -70,23 +71,31 @@ class Describe(Inspecting):
         self.assertEqual(options["some-text"]["help"], "with a tab?and")
         tasks = {task.pop("name"): task for task in told["tasks"]}
         self.assertEqual(tasks["by-interval"], {
-            "schedule": "every 1min 30s", "timeout": "5s", "grace": "2s", "jitter": "2s",
-            "overlap": "queue", "on_error": "restart", "on_stop": "finish", "catch_up": "no",
-            "help": "does this"})
+            "schedule": "every 1min 30s", "every": "1min 30s", "at": None, "align": "no", "offset": "0s", "jitter": "2s",
+            "catch_up": "no", "backoff": "0s", "backoff_max": "10min", "timeout": "5s", "grace": "2s",
+            "overlap": "queue", "on_error": "restart", "on_stop": "finish", "help": "does this"})
         self.assertEqual(tasks["by-calendar"]["schedule"], "at Mon..Fri *-*-* 03:00:00")
         self.assertIsNone(tasks["on-request"]["schedule"])
         pools = {pool.pop("name"): pool for pool in told["pools"]}
         self.assertEqual(pools["work"], {
-            "workers": 3, "queue": 5, "retries": 2, "timeout": "1min", "backoff": "1s", "grace": "5s",
-            "help": "does that"})
-        self.assertEqual((pools["plain"]["workers"], pools["plain"]["timeout"]), (None, None))
+            "workers": 3, "queue": 5, "retries": 2, "timeout": "1min", "backoff": "1s", "backoff_max": "1min",
+            "grace": "5s", "help": "does that"})
+        self.assertEqual((pools["plain"]["workers"], pools["plain"]["queue"], pools["plain"]["timeout"]), (None, 1024, None))
+        # What may stand in the section for each task and pool is told with the same words.
+        keys = {key["name"]: key for key in told["task_keys"] + told["pool_keys"]}
+        self.assertEqual((keys["every"]["minimum"], keys["at"]["repeated"], keys["overlap"]["choices"]),
+                         ("1ms", True, ["skip", "queue"]))
+        self.assertEqual((keys["queue"]["default"], keys["retries"]["maximum"]), ("1024", "1000"))
+        for tasks, keys in (told["tasks"], told["task_keys"]), (told["pools"], told["pool_keys"]):
+            self.assertLessEqual({key["name"].replace("-", "_") for key in keys}, set(tasks[0]))
 
     def test_for_people(self):
         done = self.ctl("describe", DESCRIBED)
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertTrue(done.stdout.startswith("described 3.1: Has one of everything\n"))
         for line in (r"many +list +required", r"number +int, -3 to 7", r"choice +this, that +that",
-                     r"by-interval +every 1min 30s +5s", r"work +3 +5 +2 1min", r"problem +the module"):
+                     r"by-interval +every 1min 30s +5s", r"work +3 +5 +2 1min", r"problem +the module",
+                     r"TASK\.every +duration, 1ms to 3650d +- ", r"POOL\.retries +int, 0 to 1000 +0 "):
             self.assertRegex(done.stdout, rf"(?m)^{line}")
 
     def test_shipped_modules_by_their_names(self):

@@ -332,7 +332,7 @@ class Plans(PuppetTest):
         daemon.write("[module:a]\n")
         status, answer = daemon.ask("/v1/plan")
         self.assertEqual(status, 409)
-        self.assertIn('needs the key "load"', answer["errors"][0])
+        self.assertIn('the key "load" is missing', answer["errors"][0])
         self.assertEqual(daemon.module("a")["state"], "ready")
         self.assertEqual(daemon.stop(), 0, daemon.text())
 
@@ -610,8 +610,7 @@ class Looks(PuppetTest):
         """bash's, with the few helpers that bash-completion would bring."""
         odd = f"[module:odd]\nload = {os.path.dirname(PUPPET)}/oddnames.so\n"
         daemon = self.daemon(puppet("alpha") + puppet("beta") + odd).wait_started()
-        script = os.path.join(os.path.dirname(__file__), "..", "..", "ctl", "completion",
-                              "reevectl.bash")
+        script = os.path.join(harness.BUILD, "ctl", "completion", "reevectl")
 
         def complete(*words):
             program = """
@@ -647,6 +646,13 @@ class Looks(PuppetTest):
             if name != "names":
                 self.assertIn(name, complete(name), name)
                 self.assertRegex(zsh, rf"['\"]{name}:")
+        # And every key of reeve.ini, as the tables that read it have it.
+        keys = [key["name"] for key in harness.json.loads(daemon.ctl("keys", "--json").stdout)["keys"]]
+        self.assertIn("TASK.on-error", keys)
+        self.assertEqual(set(complete("keys", "")), set(keys))
+        self.assertEqual(complete("keys", "restart-d"), ["restart-delay", "restart-delay-max"])
+        described = zsh.split("_reevectl_keys() {")[1].split("\n    )")[0]
+        self.assertEqual(re.findall(r"(?m)^        '([^:]+):\S", described), keys)
         # And every option.
         for name in re.findall(r"(?m)^ .*?(--[a-z-]+)", daemon.ctl("--help").stdout.split("\n\n")[2]):
             self.assertIn(name, complete(name), name)

@@ -162,6 +162,7 @@ class Json(PuppetTest):
         self.compare("describe", [ask("describe", DESCRIBED),
                                   ask("describe", os.path.join(BAD, "future.so"))])
         self.compare("modules", [ask("modules", "-c", daemon.config_path)])
+        self.compare("keys", [ask("keys")])
 
     def test_kinds_of_restarts_are_those_of_the_code(self):
         table = self.text.split("| kind of restart | cause |\n| --- | --- |\n", 1)[1].split("\n\n", 1)[0]
@@ -263,7 +264,7 @@ class Usage(harness.unittest.TestCase):
         "start": ["--json", "--no-wait"], "stop": ["--json", "--no-wait"],
         "restart": ["--json", "--no-wait"], "run": ["--json", "--wait"],
         "submit": ["--json", "--wait", "--timeout"], "reload": ["--json", "--plan"],
-        "check": ["--json"], "upgrade": ["--json"], "modules": ["--json", "-c"], "describe": ["--json", "-c"], "names": []}
+        "check": ["--json"], "upgrade": ["--json"], "modules": ["--json", "-c"], "describe": ["--json", "-c"], "keys": ["--json"], "names": []}
 
     def test_options_that_do_not_apply(self):
         for command, taken in self.TAKEN.items():
@@ -289,6 +290,17 @@ class Usage(harness.unittest.TestCase):
                                       stderr=subprocess.PIPE, timeout=harness.PATIENCE)
             self.assertEqual(done.returncode, 1, words)
             self.assertIn("cannot write its output", done.stderr)
+
+    def test_keys(self):
+        told = self.ctl("keys").stdout
+        for line in (r"\[daemon\] +DEFAULT +VALUE +HELP", r"drain-delay +0s +a duration of at most 3650d +time between",
+                     r"load +required ", r"TASK\.overlap +skip +skip or queue +what becomes", r"POOL\.workers +- "):
+            self.assertRegex(told, rf"(?m)^{line}")
+        one = self.ctl("keys", "TASK.grace", "nice", "--json")
+        self.assertEqual([key["name"] for key in harness.json.loads(one.stdout)["keys"]], ["nice", "TASK.grace"])
+        wrong = self.ctl("keys", "restart-dely")
+        self.assertEqual((wrong.returncode, wrong.stdout), (5, ""))
+        self.assertIn('no key "restart-dely"; did you mean "restart-delay"?', wrong.stderr)
 
     def test_values(self):
         for words in (["logs", "-n", "x"], ["logs", "-n", "-1"], ["logs", "--since", "yesterday-ish"],

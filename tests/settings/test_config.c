@@ -10,10 +10,11 @@
 #include <sys/stat.h>
 
 #include "base/duration.h"
-#include "base/reserved.h"
 #include "settings/address.h"
+#include "settings/compare.h"
 #include "settings/config.h"
-#include "settings/settings.h"
+#include "settings/keys.h"
+#include "settings/section_reader.h"
 #include "tests/settings/files.h"
 
 static void test_whole(void **state)
@@ -98,7 +99,7 @@ static void test_traps_of_inih(void **state)
            "reeve.ini:3: a blank before ';'");
     REFUSE("[module:a]\nload = one\nevery = 5s\t; note\n", "reeve.ini:3: a blank before ';'");
     REFUSE("[module:a]\nload: one\n", "reeve.ini:2: expected KEY = VALUE",
-           "needs the key \"load\"");
+           "the key \"load\" is missing");
     REFUSE("[module:a] x\nload = one\n", "reeve.ini:1: nothing may follow");
     REFUSE("[module:a\nload = one\n", "reeve.ini:1: a section needs a closing ']'");
     REFUSE("load = one\n", "reeve.ini:1: the key \"load\" stands before the first");
@@ -110,7 +111,7 @@ static void test_traps_of_inih(void **state)
     REFUSE("", "reeve.ini: there is no section in it");
     REFUSE("# nothing\n\n", "reeve.ini: there is no section in it");
     /* An empty section is a module without its keys, not nothing. */
-    REFUSE("[module:a]\n", "reeve.ini:1: [module:a] needs the key \"load\"");
+    REFUSE("[module:a]\n", "reeve.ini:1: [module:a] the key \"load\" is missing");
     /* Long lines, comments too, and long names. */
     memset(text, 'x', sizeof(text));
     memcpy(text, "[module:a]\nload = one\n;", 23);
@@ -166,32 +167,32 @@ static void test_lines_that_may_be_secrets(void **state)
 static void test_all_errors_at_once(void **state)
 {
     (void)state;
-    REFUSE("[daemon]\n"
-           "lisen = 127.0.0.1:0\n"
-           "shutdown-timeout = 30\n"
-           "listen = localhost:80\n"
-           "[nonsense]\n"
-           "ignored = 1\n"
-           "[module:web]\n"
-           "load = nothere\n"
-           "restart = sometimes\n"
-           "essential = perhaps\n"
-           "restart-limit = 5\n"
-           "grace = 1s\n"
-           "grace = 2s\n"
-           "after = wep\n"
-           "[module:we b]\n",
-           "reeve.ini:2: [daemon] has no key \"lisen\"; did you mean \"listen\"?",
-           "reeve.ini:3: [daemon] shutdown-timeout = 30: expected a duration",
-           "reeve.ini:5: unknown section [nonsense]",
-           "reeve.ini:9: [module:web] restart = sometimes",
-           "reeve.ini:10: [module:web] essential = perhaps: expected yes or no",
-           "reeve.ini:11: [module:web] restart-limit = 5",
-           "reeve.ini:13: [module:web] grace is given twice, first in line 12",
-           "reeve.ini:15: [module:we b]: a module's name",
-           "reeve.ini:8: [module:web] load = nothere: there is no such module; looked for /tmp/",
-           "reeve.ini:14: [module:web] after = wep: there is no [module:wep]; did you mean web?",
-           "[daemon] listen = localhost:80: expected ADDRESS:PORT");
+    REFUSE(
+        "[daemon]\n"
+        "lisen = 127.0.0.1:0\n"
+        "shutdown-timeout = 30\n"
+        "listen = localhost:80\n"
+        "[nonsense]\n"
+        "ignored = 1\n"
+        "[module:web]\n"
+        "load = nothere\n"
+        "restart = sometimes\n"
+        "essential = perhaps\n"
+        "restart-limit = 5\n"
+        "grace = 1s\n"
+        "grace = 2s\n"
+        "after = wep\n"
+        "[module:we b]\n",
+        "reeve.ini:2: [daemon] unknown key \"lisen\"; did you mean \"listen\"?",
+        "reeve.ini:3: [daemon] shutdown-timeout = 30: expected a duration",
+        "reeve.ini:5: unknown section [nonsense]", "reeve.ini:9: [module:web] restart = sometimes",
+        "reeve.ini:10: [module:web] essential = perhaps: expected yes or no",
+        "reeve.ini:11: [module:web] restart-limit = 5",
+        "reeve.ini:13: [module:web] grace is given twice, first in line 12",
+        "reeve.ini:15: [module:we b]: a module's name",
+        "reeve.ini:8: [module:web] load = nothere: there is no such module; looked for /tmp/",
+        "reeve.ini:14: [module:web] after = wep: there is no [module:wep]; did you mean \"web\"?",
+        "[daemon] listen = localhost:80: expected ADDRESS:PORT");
 }
 
 static void test_order_and_hosts(void **state)
@@ -353,8 +354,8 @@ static void test_limits_refused(void **state)
     REFUSE("[module:a]\nload = one\ncpu-max = 50\n", "expected a percentage of one processor");
     REFUSE("[module:a]\nload = one\ncpu-max = 0%\n", "expected a percentage of one processor");
     REFUSE("[module:a]\nload = one\ncpu-max = 5%%\n", "expected a percentage of one processor");
-    REFUSE("[module:a]\nload = one\nnofile = 3\n", "expected a number of at least 16");
-    REFUSE("[module:a]\nload = one\nnice = 20\n", "expected a number from -20 to 19");
+    REFUSE("[module:a]\nload = one\nnofile = 3\n", "expected a whole number of at least 16");
+    REFUSE("[module:a]\nload = one\nnice = 20\n", "expected a whole number from -20 to 19");
     REFUSE("[module:a]\nload = one\nnetwork = some\n", "expected yes or no");
     REFUSE("[module:a]\nload = one\nsandbox = lax\n", "expected warn or strict");
     REFUSE("[module:a]\nload = one\nread-only = /usr\nread-only = /usr /nowhere\n",
@@ -412,26 +413,53 @@ static void test_addresses(void **state)
         assert_int_equal(address_parse(bad[i], &address), -EINVAL);
 }
 
-/* Every setting's default is one that its own parser takes, and every one has a help text. */
-static void test_settings(void **state)
+/* A wrong key or choice gets the nearest, and a key of another section is told of. */
+static void test_wrong_keys(void **state)
 {
-    const struct setting *tables[] = {daemon_settings, module_settings};
+    (void)state;
+    REFUSE("[daemon]\ndrain-dely = 1s\n",
+           "reeve.ini:2: [daemon] unknown key \"drain-dely\"; did you mean \"drain-delay\"?");
+    REFUSE(
+        "[daemon]\nlog-level = inof\n",
+        "[daemon] log-level = inof: expected error, warning, notice, info or debug; did you mean "
+        "\"info\"?");
+    REFUSE("[daemon]\ngrace = 1s\n",
+           "[daemon] unknown key \"grace\"; it is a key of [module:NAME]");
+    REFUSE("[daemon]\nevery = 1s\n", "[daemon] unknown key \"every\"; it is a key of "
+                                     "each task, as in TASK.every");
+    REFUSE("[module:a]\nload = one\nsandbox = strct\n",
+           "[module:a] sandbox = strct: expected warn or strict; did you mean \"strict\"?");
+    REFUSE("[module:a]\nload = one\ngrace = 3651d\n",
+           "[module:a] grace = 3651d: expected a duration of at most 3650d");
+    REFUSE("[module:a]\nload = \n", "[module:a] load: expected a value: name of a module");
+}
+
+/* Every setting has a help text, a member of its kind's size, and the default that the table shows is what is in force
+ * when nothing is given. */
+static void test_tables(void **state)
+{
+    const struct setting *tables[] = {daemon_keys, module_keys};
+    struct config_errors errors = {0};
+    struct config *config = load("[daemon]\n[module:m]\nload = one\n", &errors);
     (void)state;
 
+    assert_non_null(config);
     for (size_t t = 0; t < ARRAY_SIZE(tables); t++)
         for (const struct setting *s = tables[t]; s->key; s++) {
-            union {
-                struct config daemon;
-                struct config_module module;
-            } target;
+            void *base = t == 0 ? (void *)config : config->modules[0];
+            size_t size = setting_kind_size(s->kind);
+            char text[128];
 
-            memset(&target, 0, sizeof(target));
+            assert_true(s - tables[t] < SECTION_SETTINGS_MAX);
             assert_non_null(s->help);
+            assert_true(size == 0 || size == s->size);
+            setting_format(s, setting_member(s, base), text, sizeof(text));
             if (s->fallback)
-                assert_null(setting_apply(s, &target, s->fallback));
-            if (s->list)
-                strings_free((struct strings *)(void *)((char *)&target + s->offset));
+                assert_string_equal(text, s->fallback);
+            else
+                assert_non_null(s->example);
         }
+    config_free(config);
 }
 
 /* What is in force can be made again, whatever has become of the files. */
@@ -473,26 +501,20 @@ static void test_rebuild(void **state)
     again = config_rebuild(&config->files, config->entries, config->entry_count, &places, &errors);
     assert_null(again);
     assert_int_equal(errors.texts.count, 1);
-    assert_non_null(strstr(errors.texts.items[0], "reeve.ini:2: [daemon] has no key"));
+    assert_non_null(strstr(errors.texts.items[0], "reeve.ini:2: [daemon] unknown key"));
     config_errors_free(&errors);
     config_free(config);
 }
 
-/* Modules are refused by the list of base/reserved.h, which knows nothing of this layer. */
 static void test_reserved_keys(void **state)
 {
-    size_t count = 0;
     (void)state;
-
-    for (size_t i = 0; module_settings[i].key; i++) {
-        assert_true(key_is_reserved(module_settings[i].key));
-        count++;
-    }
-    for (size_t i = 0; reserved_keys[i]; i++)
-        count--;
-    assert_int_equal(count, 0);
-    assert_false(key_is_reserved("command"));
-    assert_true(key_is_reserved("reeve-anything"));
+    assert_true(settings_reserve("drain"));
+    assert_true(settings_reserve("sandbox"));
+    assert_true(settings_reserve("reeve-anything"));
+    assert_false(settings_reserve("command"));
+    /* A key of [daemon] is no key of a module. */
+    assert_false(settings_reserve("listen"));
 }
 
 int main(void)
@@ -512,7 +534,8 @@ int main(void)
         cmocka_unit_test(test_limits_refused),
         cmocka_unit_test(test_names_with_so),
         cmocka_unit_test(test_addresses),
-        cmocka_unit_test(test_settings),
+        cmocka_unit_test(test_wrong_keys),
+        cmocka_unit_test(test_tables),
         cmocka_unit_test(test_reserved_keys),
     };
 

@@ -2,6 +2,7 @@
 /* Options that name a credential: what they stand for, and everything that a credential can be wrong by. */
 #include <string.h>
 
+#include "settings/compare.h"
 #include "tests/settings/files.h"
 
 #define MODULE_ONE "[module:one]\nload = one\n"

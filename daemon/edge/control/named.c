@@ -3,6 +3,7 @@
 
 #include <errno.h>
 
+#include "base/nearest.h"
 #include "daemon/control/supervisor.h"
 #include "daemon/edge/respond.h"
 #include "settings/config.h"
@@ -12,7 +13,7 @@ struct unit *named_unit(struct edge *edge, struct http_request *request)
     const char *name = http_request_parameter(request, "module");
     const struct config *config = supervisor_config(edge->supervisor);
     struct unit *unit = name ? supervisor_find(edge->supervisor, name) : NULL;
-    const char *nearest;
+    struct nearest nearest;
 
     if (unit)
         return unit;
@@ -25,9 +26,9 @@ struct unit *named_unit(struct edge *edge, struct http_request *request)
         respond_error(request, 404, -ENOENT, NAMED_NO_MODULE);
         return NULL;
     }
-    nearest = config_nearest(config, name);
-    respond_error(request, 404, -ENOENT, "there is no module \"%s\"%s%s%s", name,
-                  nearest ? "; did you mean \"" : "", nearest ? nearest : "", nearest ? "\"?" : "");
+    config_nearest(config, name, &nearest);
+    respond_error(request, 404, -ENOENT, "there is no module \"%s\"%s", name,
+                  nearest_words(&nearest));
     return NULL;
 }
 

@@ -11,7 +11,7 @@
 #include "base/duration.h"
 #include "base/macro.h"
 #include "daemon/unit/policy.h"
-#include "settings/settings.h"
+#include "settings/keys.h"
 
 #define SECOND NSEC_PER_SEC
 
@@ -19,11 +19,11 @@ static struct config_module defaults(void)
 {
     struct config_module settings = {0};
 
-    settings_init(module_settings, &settings);
+    settings_init(module_keys, &settings);
     settings.restart_delay = SECOND;
     settings.restart_delay_max = 10 * SECOND;
     settings.restart_reset = 60 * SECOND;
-    settings.restart_limit = (struct config_rate){3, 100 * SECOND};
+    settings.restart_limit = (struct setting_rate){3, 100 * SECOND};
     return settings;
 }
 
@@ -156,7 +156,7 @@ static void test_resize_keeps_the_newest(void **state)
     for (int64_t now = 101; now <= 105; now++)
         policy_record(&history, &decision, now);
     assert_int_equal(policy_history_resize(&history, 2), 0);
-    settings.restart_limit = (struct config_rate){2, 1};
+    settings.restart_limit = (struct setting_rate){2, 1};
     assert_int_equal(policy_decide(&settings, &history, &facts).verdict, POLICY_FAILED);
     assert_int_equal(policy_history_resize(&history, 4), 0);
     settings.restart_limit.count = 3;
@@ -202,7 +202,7 @@ static void test_the_default_limit_is_reached(void **state)
         struct policy_decision decision;
         int64_t began = facts.now;
 
-        settings_init(module_settings, &settings);
+        settings_init(module_keys, &settings);
         assert_int_equal(policy_history_resize(&history, settings.restart_limit.count), 0);
         while ((decision = policy_decide(&settings, &history, &facts)).verdict == POLICY_RESTART) {
             assert_true(decision.delay <= settings.restart_delay_max);

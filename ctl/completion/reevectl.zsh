@@ -14,6 +14,14 @@ _reevectl_found() {
     compadd -a names
 }
 
+_reevectl_keys() {
+    local -a keys
+    keys=(
+        @described-keys@
+    )
+    _describe key keys
+}
+
 _reevectl() {
     local -a commands
     commands=(
@@ -33,6 +41,7 @@ _reevectl() {
         'check:find every error that a start would find'
         'modules:what is in the module path'
         "describe:a module's options, tasks and pools"
+        "keys:keys of reeve.ini that are reeve's own"
     )
     _arguments -C \
         '(-s --socket)'{-s,--socket}'[the control socket]:socket:_files' \
@@ -52,6 +61,7 @@ _reevectl() {
     show | logs | start | stop | restart) _reevectl_names modules ;;
     run) _reevectl_names tasks ;;
     submit) _reevectl_names pools ;;
+    keys) _reevectl_keys ;;
     describe) _alternative 'names:module:_reevectl_found' 'files:file:_files -g "*.so"' ;;
     esac
 }
