@@ -49,7 +49,7 @@ void documents_respond(struct documents *documents, const struct snapshot *snaps
     struct http_response response = {.status = status, .content_type = document->type};
 
     if (text->length == 0)
-        document->write(snapshot, connections, text);
+        document->write(documents, snapshot, connections, text);
     if (text->failed) {
         text_free(text);
         respond_text(request, 503, "out of memory");

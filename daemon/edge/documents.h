@@ -14,13 +14,15 @@
 #include "daemon/loop/http.h"
 
 struct documents;
+struct run_history;
 struct supervisor;
 
 /* One document, of whoever writes it. */
 struct document {
     const char *type;
     /* Appends it. */
-    void (*write)(const struct snapshot *snapshot, size_t connections, struct text *text);
+    void (*write)(const struct documents *documents, const struct snapshot *snapshot,
+                  size_t connections, struct text *text);
 };
 
 #define DOCUMENTS_MAX 8
@@ -28,7 +30,8 @@ struct document {
 /* The last snapshot taken, with what was written of it. Zeroed it is empty. */
 struct documents {
     struct supervisor *supervisor;
-    struct snapshot *snapshot; /* look at it through documents_snapshot() */
+    const struct run_history *history; /* of page/run_history.h; NULL: there is none */
+    struct snapshot *snapshot;         /* look at it through documents_snapshot() */
     struct {
         const struct document *document;
         struct text text; /* empty until somebody asks */

@@ -7,6 +7,7 @@
 #include "daemon/edge/control/refusals.h"
 #include "daemon/edge/control/work.h"
 #include "daemon/edge/edge_record.h"
+#include "daemon/edge/page/run_history.h"
 #include "daemon/edge/probes.h"
 #include "daemon/edge/socket/sockets.h"
 #include "daemon/edge/systemd/systemd.h"
@@ -74,6 +75,8 @@ int edge_create(struct loop *loop, const struct config *config, bool successor,
     if (r == 0)
         r = refusals_create(loop, &edge->refusals);
     if (r == 0)
+        r = run_history_create(loop, &edge->documents, &edge->history);
+    if (r == 0)
         r = create_servers(edge, config);
     if (r == 0 && successor)
         edge_hold(edge);
@@ -91,10 +94,19 @@ int edge_create(struct loop *loop, const struct config *config, bool successor,
     return 0;
 }
 
+static bool has_page(void *arg)
+{
+    const struct edge *edge = arg;
+
+    return supervisor_config(edge->supervisor)->page;
+}
+
 void edge_attach(struct edge *edge, struct supervisor *supervisor)
 {
     edge->supervisor = supervisor;
     edge->documents.supervisor = supervisor;
+    edge->documents.history = edge->history;
+    run_history_start(edge->history, has_page, edge);
 }
 
 void edge_set_upgrade(struct edge *edge,
@@ -123,6 +135,7 @@ void edge_destroy(struct edge *edge)
     systemd_destroy(edge->systemd);
     refusals_destroy(edge->refusals);
     log_ring_destroy(edge->log_ring);
+    run_history_destroy(edge->history);
     documents_clear(&edge->documents);
     strings_free(&edge->addresses);
     free(edge);

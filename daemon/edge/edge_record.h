@@ -16,6 +16,7 @@ struct log_ring;
 struct loop;
 struct loop_timer;
 struct refusals;
+struct run_history;
 struct supervisor;
 struct systemd;
 
@@ -45,6 +46,7 @@ struct edge {
     } control_id; /* of the socket at control_path, when it is ours: it alone is removed at the end */
     struct loop_timer *control_timer; /* looks whether it is there */
     struct documents documents;
+    struct run_history *history;
     struct systemd *systemd;
     struct log_ring *log_ring;
     struct refusals *refusals;

@@ -20,18 +20,6 @@ struct health_writer {
     char time[CLOCK_TEXT_SIZE];
 };
 
-/* The part of a text that everybody may see: its first line. */
-static void write_public(struct health_writer *writer, const char *key, const char *text)
-{
-    char line[sizeof(((struct snapshot_module *)NULL)->output)];
-    size_t length = MIN(text_first_line(text), sizeof(line) - 1);
-
-    memcpy(line, text, length);
-    line[length] = '\0';
-    text_sanitise(line);
-    json_write_string(&writer->json, key, line);
-}
-
 /* A measurement has a list of observations; ours have one. */
 static void begin_check(struct health_writer *writer, const char *component,
                         const char *measurement, enum health health, const char *output)
@@ -46,7 +34,7 @@ static void begin_check(struct health_writer *writer, const char *component,
     json_write_string(&writer->json, "time", writer->time);
     /* The draft: output is left out of a check that passes. */
     if (health != HEALTH_PASS && output[0] != '\0')
-        write_public(writer, "output", output);
+        json_write_public(&writer->json, "output", output);
 }
 
 static void end_check(struct health_writer *writer)
@@ -69,7 +57,7 @@ static void add_task(struct health_writer *writer, const struct snapshot_module 
         json_write_string(&writer->json, "observedUnit", "ms");
     }
     if (record->progress[0] != '\0')
-        write_public(writer, "notes", record->progress);
+        json_write_public(&writer->json, "notes", record->progress);
     end_check(writer);
 }
 
@@ -121,7 +109,7 @@ void health_write(const struct snapshot *snapshot, const struct snapshot_module 
 {
     struct health_writer writer = {.snapshot = snapshot};
 
-    json_writer_init(&writer.json, text);
+    json_writer_init(&writer.json, text, true);
     clock_format(snapshot->taken_realtime, writer.time, sizeof(writer.time));
     json_write_begin(&writer.json, NULL, '{');
     json_write_string(&writer.json, "status", health_name(only ? only->health : snapshot->health));
@@ -140,8 +128,8 @@ void health_write(const struct snapshot *snapshot, const struct snapshot_module 
     json_writer_finish(&writer.json);
 }
 
-static void write_all(const struct snapshot *snapshot, size_t connections _unused_,
-                      struct text *text)
+static void write_all(const struct documents *documents _unused_, const struct snapshot *snapshot,
+                      size_t connections _unused_, struct text *text)
 {
     health_write(snapshot, NULL, text);
 }

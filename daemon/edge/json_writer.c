@@ -6,12 +6,15 @@
 #include <string.h>
 #include <yajl/yajl_gen.h>
 
+#include "base/macro.h"
+#include "base/shown.h"
+
 static void take(void *arg, const char *bytes, size_t size)
 {
     text_append_bytes(arg, bytes, size);
 }
 
-void json_writer_init(struct json_writer *writer, struct text *text)
+void json_writer_init(struct json_writer *writer, struct text *text, bool indented)
 {
     *writer = (struct json_writer){.text = text, .generator = yajl_gen_alloc(NULL)};
     if (!writer->generator) {
@@ -19,7 +22,7 @@ void json_writer_init(struct json_writer *writer, struct text *text)
         return;
     }
     yajl_gen_config(writer->generator, yajl_gen_print_callback, take, text);
-    yajl_gen_config(writer->generator, yajl_gen_beautify, 1);
+    yajl_gen_config(writer->generator, yajl_gen_beautify, indented);
     yajl_gen_config(writer->generator, yajl_gen_indent_string, "  ");
 }
 
@@ -86,4 +89,15 @@ void json_write_real(struct json_writer *writer, const char *key, double value)
     snprintf(number, sizeof(number), "%.12g", value);
     check(writer, isfinite(value) ? yajl_gen_number(writer->generator, number, strlen(number))
                                   : yajl_gen_invalid_number);
+}
+
+void json_write_public(struct json_writer *writer, const char *key, const char *text)
+{
+    char line[1200];
+    size_t length = MIN(text_first_line(text), sizeof(line) - 1);
+
+    memcpy(line, text, length);
+    line[length] = '\0';
+    text_sanitise(line);
+    json_write_string(writer, key, line);
 }

@@ -18,6 +18,7 @@
 #include "daemon/edge/health.h"
 #include "daemon/edge/metrics/metrics.h"
 #include "daemon/edge/page/page.h"
+#include "daemon/edge/page/page_state.h"
 #include "daemon/edge/respond.h"
 #include "daemon/loop/http_head.h"
 #include "daemon/unit/unit.h"
@@ -243,7 +244,7 @@ static void respond_page_state(struct edge *edge, struct http_request *request,
     const struct snapshot *snapshot = take_snapshot(edge, request);
 
     if (snapshot)
-        respond_document(edge, request, snapshot, 200, &page_document);
+        respond_document(edge, request, snapshot, 200, &page_state_document);
 }
 
 /* Routing ----------------------------------------------------------------------------------------

@@ -1,8 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
 """The page at "/", in a real browser: it shows the truth, refreshes, asks nobody else, and can be read
-in the dark, on a phone and without a mouse. REEVE_SCREENSHOT=FILE.png keeps a picture of it."""
-import os
+in the dark, on a phone and without a mouse."""
 import sys
 
 import harness
@@ -73,15 +72,50 @@ class InBrowser(Page):
             self.assertEqual(daemon.ctl("restart", "idle").returncode, 0)
             self.wait_text(browser, "0 restarts, restarted ")
             self.wait_text(browser, " ago: operator")
-            # Spark lines have grown points.
-            wait_until(lambda: browser.run(
-                "return [...document.querySelectorAll('polyline')]"
-                ".some(line => line.getAttribute('points').split(' ').length > 2)"),
-                "a spark line")
-            if "REEVE_SCREENSHOT" in os.environ:
-                daemon.ctl("start", "heart")
-                self.wait_text(browser, "3 of 4")
-                browser.screenshot(os.environ["REEVE_SCREENSHOT"])
+            # The runs of this minute are on the line of the last hour.
+            wait_until(lambda: browser.run("return document.querySelectorAll('svg.hour rect.m-o, svg.hour rect.m-m').length > 0"),
+                       "runs that went well")
+            wait_until(lambda: browser.run("return document.querySelectorAll('svg.hour rect.m-x').length > 0"),
+                       "runs that failed")
+            self.assertIn("last hour by minutes: 1 failed",
+                          browser.run("return [...document.querySelectorAll('svg.hour')].map(svg => svg.ariaLabel).join()"))
+            # Cards beside each other are of one height.
+            heights = browser.run("return [...document.querySelectorAll('.module')].map(card => "
+                                  "[card.getBoundingClientRect().top, card.getBoundingClientRect().height])")
+            rows = {}
+            for top, height in heights:
+                rows.setdefault(top, set()).add(round(height))
+            self.assertTrue(all(len(found) == 1 for found in rows.values()), rows)
+
+    def test_what_is_wrong_stands_on_top(self):
+        daemon, url = self.start()
+        with Browser(self.driver) as browser:
+            browser.open(url)
+            self.wait_text(browser, "One module has a problem")
+            self.assertIn("no such thing", self.text(browser, "document.getElementById('reasons').innerText"))
+            browser.run("document.querySelector('#reasons a').click()")
+            self.assertEqual(browser.run("return document.activeElement.id"), "module-failing")
+            daemon.write(MODULES[:MODULES.index("[module:failing]")] + MODULES[MODULES.index("[module:spool]"):])
+            self.assertEqual(daemon.ctl("reload").returncode, 0)
+            wait_until(lambda: browser.run("return document.getElementById('problems').hidden"), "nothing wrong any more")
+
+    def test_filters(self):
+        _, url = self.start()
+        shown = "return [...document.querySelectorAll('.module h3')].map(title => title.innerText).join()"
+        with Browser(self.driver) as browser:
+            browser.open(url)
+            self.wait_text(browser, "idle")
+            search = ("const search = document.getElementById('search'); search.value = arguments[0] || '';"
+                      "search.dispatchEvent(new Event('input'))")
+            for words, wanted in ("spo", "spool"), ("NO SUCH", "failing"), ("heart beat", "heart"), ("nothing", ""):
+                browser.run(search.replace("arguments[0] || ''", repr(words)))
+                self.assertEqual(browser.run(shown), wanted)
+            browser.run(search)
+            browser.run("document.getElementById('kind-wrong').click()")
+            self.assertEqual(browser.run(shown), "failing")
+            self.assertEqual(browser.run("return document.getElementById('kind-wrong').ariaPressed"), "true")
+            browser.run("document.getElementById('kind-busy').click()")
+            wait_until(lambda: "spool" in browser.run(shown), "the module that is at work")
 
     def test_it_asks_nobody_else(self):
         _, url = self.start()
@@ -168,8 +202,14 @@ class InBrowser(Page):
         _, url = self.start()
         with Browser(self.driver) as browser:
             browser.open(url)
-            self.wait_text(browser, "root")
+            self.wait_text(browser, "Context tree")
             focused = "return document.activeElement.innerText"
+            for _ in range(40):
+                browser.press("\ue004")  # Tab
+                if "Context tree" in browser.run(focused):
+                    break
+            browser.press(" ")
+            self.wait_text(browser, "root")
             for _ in range(40):
                 browser.press("\ue004")  # Tab
                 if "root" in browser.run(focused):

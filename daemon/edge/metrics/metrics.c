@@ -336,12 +336,14 @@ static void write_metrics(const struct snapshot *snapshot, size_t connections, b
     exposition_end(&exposition);
 }
 
-static void write_prometheus(const struct snapshot *snapshot, size_t connections, struct text *text)
+static void write_prometheus(const struct documents *documents _unused_,
+                             const struct snapshot *snapshot, size_t connections, struct text *text)
 {
     write_metrics(snapshot, connections, false, text);
 }
 
-static void write_open_metrics(const struct snapshot *snapshot, size_t connections,
+static void write_open_metrics(const struct documents *documents _unused_,
+                               const struct snapshot *snapshot, size_t connections,
                                struct text *text)
 {
     write_metrics(snapshot, connections, true, text);

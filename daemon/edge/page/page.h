@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* The page for people, and what it shows. */
+/* The page for people. */
 #ifndef REEVE_DAEMON_EDGE_PAGE_PAGE_H
 #define REEVE_DAEMON_EDGE_PAGE_PAGE_H
 
-#include "daemon/edge/documents.h"
+#include "daemon/loop/http.h"
 
+/* Answers with it. */
 void page_serve(struct http_request *request);
-
-extern const struct document page_document;
 
 #endif
