@@ -113,7 +113,7 @@ def _declaration_end(text):
 
 def _parse(text):
     text = re.sub(r"(?s)#ifdef __cplusplus.*?#endif\n", "", text)
-    text = text.replace(" RV_ZERO_;", ";")
+    text = re.sub(r"\s+RV_ZERO_;", ";", text)
     introduction, groups, group = None, [], None
     for kind, token in _tokens(text):
         if kind == "comment" and ("SPDX" in token or "-----" in token):

@@ -79,8 +79,8 @@ struct rv_task {
      * "Mon..Fri 03:00"; NULL: by every. */
     const char *at RV_ZERO_;
     const char *jitter RV_ZERO_; /* each start is put off by a random part of it; NULL: none */
-    enum rv_catch_up catch_up
-        RV_ZERO_; /* whether a run at the start stands for those that were missed */
+    /* Whether a run at the start stands for those that were missed. */
+    enum rv_catch_up catch_up RV_ZERO_;
 };
 
 /* Workers with a queue, for jobs from outside (reevectl submit). A run that returns -EBADMSG says that the job's data
@@ -92,11 +92,11 @@ struct rv_module_pool {
     unsigned queue RV_ZERO_;      /* 0: 1024 */
     unsigned retries RV_ZERO_;    /* further attempts after a failure other than -EBADMSG */
     const char *timeout RV_ZERO_; /* of an attempt; NULL: none */
-    const char *backoff
-        RV_ZERO_; /* before the first retry; NULL: 100ms. It doubles up to 1min, or stays when longer. */
+    /* Before the first retry; NULL: 100ms. It doubles up to 1min, or stays when longer. */
+    const char *backoff RV_ZERO_;
     const char *help RV_ZERO_;
-    const char *grace
-        RV_ZERO_; /* for a job to honour a cancel; NULL: 5s. Past it the host is killed. */
+    /* For a job to honour a cancel; NULL: 5s. Past it the host is killed. */
+    const char *grace RV_ZERO_;
     /* Told once of each job that was accepted, when there is no further attempt, whoever decided that: run, or the
      * time of the job (reevectl submit --timeout), a stop, or want of memory. Things that run keeps from one attempt to the next, and notes of the submitter, are released here. job->attempt is 0 when run was never
      * called. code: 0, or why it has failed or is lost. Called before fini, and before the submitter is

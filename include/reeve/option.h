@@ -47,12 +47,12 @@ struct rv_option {
     enum rv_option_type type RV_ZERO_;
     size_t offset RV_ZERO_; /* of the member, in the state */
     size_t size RV_ZERO_;   /* of the member: no more is written */
-    const char *given
-        RV_ZERO_; /* the following initialisers, as a text: whether a bound of 0 is one */
-    bool required
-        RV_ZERO_; /* the key must be there, and its value, or each of a list, not be empty */
-    const char *fallback
-        RV_ZERO_; /* used when the key is not there; NULL: zero, NULL or an empty list */
+    /* The following initialisers, as a text: whether a bound of 0 is one. */
+    const char *given RV_ZERO_;
+    /* The key must be there, and its value, or each of a list, not be empty. */
+    bool required RV_ZERO_;
+    /* Used when the key is not there; NULL: zero, NULL or an empty list. */
+    const char *fallback RV_ZERO_;
     const char *help RV_ZERO_; /* one line for people */
     int64_t minimum RV_ZERO_;  /* of numbers, sizes and durations. Each bound may stand alone */
     int64_t maximum RV_ZERO_;

@@ -39,10 +39,10 @@ struct rv_pool_options {
     size_t queue RV_ZERO_;        /* jobs that can wait; 0: 1024 */
     rv_duration timeout RV_ZERO_; /* of one attempt; 0 or less: at once; RV_FOREVER: none */
     unsigned retries RV_ZERO_;    /* further attempts after a failure other than -EBADMSG */
-    rv_duration backoff
-        RV_ZERO_; /* before the first retry; doubles, with jitter; 0 or less: 100 ms */
-    rv_duration backoff_max
-        RV_ZERO_; /* of the pauses; 0 or less: 1 minute, or backoff if that is longer */
+    /* Before the first retry; doubles, with jitter; 0 or less: 100 ms. */
+    rv_duration backoff RV_ZERO_;
+    /* Of the pauses; 0 or less: 1 minute, or backoff if that is longer. */
+    rv_duration backoff_max RV_ZERO_;
     /* Called once for each accepted job, on a worker or on whoever cancels or destroys; may be
      * NULL. Must not block for long, nor destroy the pool. */
     void (*ended)(const struct rv_outcome *outcome, void *arg) RV_ZERO_;
