@@ -5,8 +5,9 @@
  * tells. tests/base/calendar_compare.py compares the two and lists where they differ, and why. One
  * difference is wanted: an expression whose hour is `*` goes on in an hour that comes twice.
  *
- * Nothing but calendar_set_zone() changes a calendar once it is parsed: else any thread may ask it, and one
- * may free it when no other uses it any more. There is no global state, and nothing depends on tzset().
+ * Nothing but calendar_set_zone() changes a calendar once it is parsed: else any thread may ask it,
+ * and one may free it when no other uses it any more. There is no global state, and nothing depends
+ * on tzset().
  */
 #ifndef REEVE_BASE_CALENDAR_H
 #define REEVE_BASE_CALENDAR_H
@@ -21,8 +22,9 @@ struct calendar;
 
 /*
  * Parses an expression. One without a time zone of its own follows the local zone as it is now
- * (see zone_local(), which also says what that needs); the zone's file is read here, and after that only
- * when it is looked at again. The new calendar is the caller's, to be given to calendar_free().
+ * (see zone_local(), which also says what that needs); the zone's file is read here, and after that
+ * only when it is looked at again. The new calendar is the caller's, to be given to
+ * calendar_free().
  *
  * Returns 0; -EINVAL for what is no expression, or has a value out of its range; -ENOENT for an
  * expression whose last word is no known time zone; or -ENOMEM. With the first two *ret_expected

@@ -8,9 +8,9 @@
  * search goes on from there.
  *
  * Which instant a local time in a fold is depends on the offset that was found last, as in
- * mktime(), so the search carries that along (see zone_to_seconds()). From the first pass it so goes
- * on behind the fold, as in systemd: right for a time of day, which comes once a day. An expression
- * for every hour goes on in the second pass, by a search that begins there.
+ * mktime(), so the search carries that along (see zone_to_seconds()). From the first pass it so
+ * goes on behind the fold, as in systemd: right for a time of day, which comes once a day. An
+ * expression for every hour goes on in the second pass, by a search that begins there.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -21,9 +21,9 @@
 #include "base/clock.h"
 
 /*
- * The time only moves on, so that the search ends by itself in 2199, after a few thousand steps even
- * for `Mon *-02-30`. The limit is for zones that nobody has thought of. Systemd has 1000, and gives up
- * on some expressions that elapse or end later.
+ * The time only moves on, so that the search ends by itself in 2199, after a few thousand steps
+ * even for `Mon *-02-30`. The limit is for zones that nobody has thought of. Systemd has 1000, and
+ * gives up on some expressions that elapse or end later.
  */
 #define MAX_STEPS 100000
 
@@ -144,8 +144,8 @@ static size_t compare_times(struct civil *a, struct civil *b, int *ret_order)
     return CALENDAR_PARTS;
 }
 
-/* Where the zone answers a time in a gap with one before it (see Dublin), the search would come back there for ever: the
- * time that is so long after the gap takes its place. */
+/* Where the zone answers a time in a gap with one before it (see Dublin), the search would come
+ * back there for ever: the time that is so long after the gap takes its place. */
 static void leave_gap(struct search *search, const struct civil *time, struct civil *found)
 {
     int64_t back = civil_to_seconds(time) - civil_to_seconds(found);
@@ -170,8 +170,8 @@ static enum outcome check_time(struct search *search)
     part = compare_times(&found, &search->time, &order);
     if (order <= 0)
         return NONE;
-    /* Day 33 of March is 2 April, and hour 25 of its last day is 1:00 of 1 April: the search must not miss
-     * what comes before that. Behind a gap the search starts anew below the hour alone. */
+    /* Day 33 of March is 2 April, and hour 25 of its last day is 1:00 of 1 April: the search must
+     * not miss what comes before that. Behind a gap the search starts anew below the hour alone. */
     search->time = found;
     reset_below(search, part);
     return MOVED;
@@ -289,7 +289,8 @@ static struct fold find_fold(const struct zone *zone, int64_t before, int64_t af
     return (struct fold){after, back};
 }
 
-/* When the clock goes back, if a local time of the moment comes again then; else 0. In seconds, as below. */
+/* When the clock goes back, if a local time of the moment comes again then; else 0. In seconds, as
+ * below. */
 static int64_t find_second_pass_ahead(const struct zone *zone, int64_t seconds)
 {
     struct fold fold = find_fold(zone, seconds, seconds + FOLD_MAX);
@@ -297,7 +298,8 @@ static int64_t find_second_pass_ahead(const struct zone *zone, int64_t seconds)
     return fold.at - seconds <= fold.back ? fold.at : 0;
 }
 
-/* When the clock went back, if it shows the local time of the moment for the second time; else 0. */
+/* When the clock went back, if it shows the local time of the moment for the second time; else 0.
+ */
 static int64_t find_second_pass(const struct zone *zone, int64_t seconds)
 {
     struct fold fold = find_fold(zone, seconds - FOLD_MAX, seconds);
@@ -311,8 +313,9 @@ int calendar_next(const struct calendar *calendar, int64_t after_ns, int64_t *re
     int64_t fold = 0, second_pass = 0;
     int r;
 
-    /* A time of day occurs once. A search that begins in the second pass continues after the fold, as a search from
-     * the first pass does. Otherwise a task that restarts in that hour would run again. */
+    /* A time of day occurs once. A search that begins in the second pass continues after the fold,
+     * as a search from the first pass does. Otherwise a task that restarts in that hour would run
+     * again. */
     if (calendar->fields[CALENDAR_HOUR].count > 0)
         second_pass = find_second_pass(calendar->zone, start / USEC_PER_SEC) * USEC_PER_SEC;
     r = search_from(calendar, second_pass > 0 ? second_pass - 1 : start, &elapse);

@@ -2,22 +2,22 @@
 /*
  * Replacing and moving files for good.
  *
- * Properties: after a success, name and content are on the disk. A power cut before that leaves the old
- * file or the new one under the name, never a part of one; so does the end of a process that is killed.
- * Writers that replace the same file at once do not mix their contents.
+ * Properties: after a success, name and content are on the disk. A power cut before that leaves the
+ * old file or the new one under the name, never a part of one; so does the end of a process that is
+ * killed. Writers that replace the same file at once do not mix their contents.
  *
- * Operation: write a temporary file in the same folder, fdatasync() it, rename it, fsync() the folder.
- * A file system that does not know one of the two syncs answers EINVAL, which counts as success: there is
- * no better that it could do.
+ * Operation: write a temporary file in the same folder, fdatasync() it, rename it, fsync() the
+ * folder. A file system that does not know one of the two syncs answers EINVAL, which counts as
+ * success: there is no better that it could do.
  *
- * Safety: all writers of a file use the same temporary name, so killed ones leave at most one file behind.
- * A writer creates the temporary file, locks it (flock), and then checks that the name still belongs to
- * it. From then on it owns the name: only the thread that holds the lock of the file with the temporary
- * name may rename or remove it. A writer that finds the name taken waits for the lock. By then either the
- * owner has renamed the file, or it was killed and the file is removed. The lock ends with the rename, so
- * that the next writer writes while this one waits for the folder. On file systems without locks (some
- * network file systems), and where one writer cannot open the files of another, the caller must see to
- * it that there is one writer at a time.
+ * Safety: all writers of a file use the same temporary name, so killed ones leave at most one file
+ * behind. A writer creates the temporary file, locks it (flock), and then checks that the name
+ * still belongs to it. From then on it owns the name: only the thread that holds the lock of the
+ * file with the temporary name may rename or remove it. A writer that finds the name taken waits
+ * for the lock. By then either the owner has renamed the file, or it was killed and the file is
+ * removed. The lock ends with the rename, so that the next writer writes while this one waits for
+ * the folder. On file systems without locks (some network file systems), and where one writer
+ * cannot open the files of another, the caller must see to it that there is one writer at a time.
  */
 #include "base/durable.h"
 
@@ -36,14 +36,14 @@
 #include "base/macro.h"
 #include "base/text.h"
 
-/* A writer tries once more whenever another one has been faster. One that loses the temporary name this
- * often has met a program that does not follow the rules. */
+/* A writer tries once more whenever another one has been faster. One that loses the temporary name
+ * this often has met a program that does not follow the rules. */
 #define TRIES 10000
 
 #define PREFIX "."
 #define SUFFIX ".new"
-/* So much of the name stands between them, and of a longer one its hash: a name of file systems that encrypt has 143 bytes,
- * and the present one may fill them. */
+/* So much of the name stands between them, and of a longer one its hash: a name of file systems
+ * that encrypt has 143 bytes, and the present one may fill them. */
 #define START_MAX 100
 
 const char *file_step_text(enum file_step step)
@@ -59,7 +59,8 @@ const char *file_step_text(enum file_step step)
     return texts[step];
 }
 
-/* Syncing ---------------------------------------------------------------------------------------- */
+/* Syncing ----------------------------------------------------------------------------------------
+ */
 
 static int sync_by(int (*call)(int fd), int fd)
 {
@@ -92,8 +93,8 @@ static int sync_folder(int folder, int file)
     return r == -EBADF ? sync_file_system(file) : r;
 }
 
-/* Syncs the content of a file that may be of any type, mode and owner. *ret_fd is -1 when it cannot be
- * opened. */
+/* Syncs the content of a file that may be of any type, mode and owner. *ret_fd is -1 when it cannot
+ * be opened. */
 static int sync_content(int folder, const char *name, int *ret_fd)
 {
     *ret_fd = openat(folder, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
@@ -106,7 +107,8 @@ static int sync_content(int folder, const char *name, int *ret_fd)
     return errno == EACCES ? sync_file_system(folder) : -errno;
 }
 
-/* The temporary file ----------------------------------------------------------------------------- */
+/* The temporary file -----------------------------------------------------------------------------
+ */
 
 static void name_temporary(const char *name, char *buffer, size_t size)
 {
@@ -117,7 +119,8 @@ static void name_temporary(const char *name, char *buffer, size_t size)
         snprintf(buffer, size, PREFIX "%s" SUFFIX, start);
         return;
     }
-    /* Others may begin alike, and where there are no locks nothing else keeps their writers apart. */
+    /* Others may begin alike, and where there are no locks nothing else keeps their writers apart.
+     */
     snprintf(buffer, size, PREFIX "%s-%016" PRIx64 SUFFIX, start, hash_text(name));
 }
 
@@ -185,7 +188,8 @@ static int create_temporary(int folder, const char *name, mode_t mode)
     return -EBUSY;
 }
 
-/* Renaming --------------------------------------------------------------------------------------- */
+/* Renaming ---------------------------------------------------------------------------------------
+ */
 
 static bool is_one_file(int folder, const char *name, int other_folder, const char *other_name)
 {
@@ -232,8 +236,8 @@ static int rename_file(int folder, const char *name, int new_folder, const char 
     return -errno;
 }
 
-/* A failure here is no reason not to replace the file. The link makes sure that there is a file under the
- * name all the time. If there is no old file, the one that was kept before stays. */
+/* A failure here is no reason not to replace the file. The link makes sure that there is a file
+ * under the name all the time. If there is no old file, the one that was kept before stays. */
 static void keep_old(int folder, const char *name, const char *keep)
 {
     if (linkat(folder, name, folder, keep, 0) == 0 || errno == ENOENT)
@@ -246,7 +250,8 @@ static void keep_old(int folder, const char *name, const char *keep)
     renameat(folder, name, folder, keep);
 }
 
-/* ------------------------------------------------------------------------------------------------ */
+/* ------------------------------------------------------------------------------------------------
+ */
 
 static int fill(int fd, const struct file_content *content, enum file_step *ret_step)
 {
@@ -305,7 +310,8 @@ int file_move(int folder, const char *name, int new_folder, const char *new_name
     r = rename_file(folder, name, new_folder, new_name, only_new);
     if (r < 0)
         return r;
-    /* The new name first: a cut between the two leaves the file with both names rather than none. */
+    /* The new name first: a cut between the two leaves the file with both names rather than none.
+     */
     *ret_step = FILE_SYNC_FOLDER;
     r = sync_folder(new_folder, fd);
     return r == 0 && folder != new_folder ? sync_folder(folder, fd) : r;

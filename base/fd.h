@@ -23,15 +23,16 @@ int fd_set_nonblock(int fd, bool nonblock);
 int fd_set_cloexec(int fd, bool cloexec);
 
 /*
- * Opens /dev/null at each of standard input, output and error that the process was started without: the next file or
- * socket that is opened would take that place, and be read, or written a log into. It is opened for the other
- * direction, so that reading input or writing output fails with EBADF as before, and nothing is lost unnoticed. To be
- * called first in main(). Returns 0 or a negative errno.
+ * Opens /dev/null at each of standard input, output and error that the process was started without:
+ * the next file or socket that is opened would take that place, and be read, or written a log into.
+ * It is opened for the other direction, so that reading input or writing output fails with EBADF as
+ * before, and nothing is lost unnoticed. To be called first in main(). Returns 0 or a negative
+ * errno.
  */
 int fd_fill_standard(void);
 
-/* The exit code of a program that has written its standard output: the code, or 1 in place of 0 where that could not be
- * written, which is said on standard error. */
+/* The exit code of a program that has written its standard output: the code, or 1 in place of 0
+ * where that could not be written, which is said on standard error. */
 int fd_finish_output(const char *program, int code);
 
 /* How many descriptors this process has open, or a negative errno. */

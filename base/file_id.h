@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Which file it was that a path named: another file at the same path, or another content, has another identity. */
+/* Which file it was that a path named: another file at the same path, or another content, has
+ * another identity. */
 #ifndef REEVE_BASE_FILE_ID_H
 #define REEVE_BASE_FILE_ID_H
 

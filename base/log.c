@@ -32,7 +32,8 @@ void log_set_observer(void (*fn)(const struct log_record *record, void *arg), vo
     observer_arg = arg;
 }
 
-/* Waiting ---------------------------------------------------------------------------------------- */
+/* Waiting ----------------------------------------------------------------------------------------
+ */
 
 /* The queue holds as much as a pipe does. */
 #define WAITING_MAX ((size_t)64 * 1024)
@@ -125,8 +126,8 @@ void log_finish(int64_t patience)
 {
     int64_t deadline = clock_monotonic() + patience;
 
-    /* A slow reader gets time. A closed pipe or a full disk does not. The journal finds the sender's unit
-     * and all else about it while the sender is there. */
+    /* A slow reader gets time. A closed pipe or a full disk does not. The journal finds the
+     * sender's unit and all else about it while the sender is there. */
     while ((log_flush() ? log_write_is_unread() : log_write_error() == EAGAIN) &&
            clock_monotonic() < deadline)
         poll(NULL, 0, 10);

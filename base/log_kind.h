@@ -12,7 +12,8 @@ enum log_level {
     LOG_LEVEL_DEBUG = 7,
 };
 
-/* The event of a record, for programs that look for it: each has a MESSAGE_ID (sd_journal_print(3)). */
+/* The event of a record, for programs that look for it: each has a MESSAGE_ID
+ * (sd_journal_print(3)). */
 enum log_event {
     LOG_EVENT_NONE,
     LOG_EVENT_START,   /* a module starts for the first time */

@@ -54,8 +54,8 @@ static void put(struct writer *writer, const char *text)
     writer->used += length;
 }
 
-/* Of a printable text only two characters need a backslash. It ends before reserve bytes would be cut, and
- * not within a character. */
+/* Of a printable text only two characters need a backslash. It ends before reserve bytes would be
+ * cut, and not within a character. */
 static void put_string(struct writer *writer, const char *text, size_t reserve)
 {
     put(writer, "\"");

@@ -27,8 +27,8 @@ struct log_record {
 /* Fills in module, task and run from the text's "[web] ", "[web/check] " or "[web/check#12] ". */
 void log_record_parse(struct log_record *record);
 
-/* Writes one line, with its end: an object of time, level, module, task, run, event, message_id and text,
- * null where there is none. A text that has no room is cut. Returns the length. */
+/* Writes one line, with its end: an object of time, level, module, task, run, event, message_id and
+ * text, null where there is none. A text that has no room is cut. Returns the length. */
 size_t log_record_write_json(const struct log_record *record, char *buffer, size_t size);
 
 /* Writes a datagram for the journal's socket, without what there is not. Returns the length. */

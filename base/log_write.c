@@ -53,9 +53,9 @@ static bool stderr_is_journal(void)
     return known;
 }
 
-/* stderr may be shared with others, so it is not made non-blocking itself: a pipe or terminal is opened once
- * more. A poll before the write is not enough, as another writer may fill the pipe in between. -1: it is neither,
- * or cannot be opened by us. */
+/* stderr may be shared with others, so it is not made non-blocking itself: a pipe or terminal is
+ * opened once more. A poll before the write is not enough, as another writer may fill the pipe in
+ * between. -1: it is neither, or cannot be opened by us. */
 static int open_stderr(void)
 {
     static int fd = -2;
@@ -88,7 +88,8 @@ static ssize_t write_bytes(const char *line, size_t size)
     return written >= 0 ? written : -errno;
 }
 
-/* A disk that is full, a socket and a terminal may take a part of a line. The rest comes before all else. */
+/* A disk that is full, a socket and a terminal may take a part of a line. The rest comes before all
+ * else. */
 static struct {
     char bytes[LINE_SIZE];
     size_t size;
@@ -149,7 +150,8 @@ static size_t write_text(const struct log_record *record, char *line, size_t siz
     return length;
 }
 
-/* Returns 0, -EAGAIN when it is not read fast enough, or another negative errno when there is none. */
+/* Returns 0, -EAGAIN when it is not read fast enough, or another negative errno when there is none.
+ */
 static int send_to_journal(const struct log_record *record)
 {
     static const struct sockaddr_un address = {.sun_family = AF_UNIX, .sun_path = JOURNAL_SOCKET};

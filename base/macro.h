@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Small language helpers that every layer may use. An attribute has underlines about its name, so that no
- * header that is included later loses a word of its own: cmocka 2 has a parameter `unused`.
+ * Small language helpers that every layer may use. An attribute has underlines about its name, so
+ * that no header that is included later loses a word of its own: cmocka 2 has a parameter `unused`.
  */
 #ifndef REEVE_BASE_MACRO_H
 #define REEVE_BASE_MACRO_H

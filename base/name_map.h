@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Things by their names: a hash table that only grows. Zero-initialised it is empty. Names are the caller's, and must
- * stay as long as they are in it. */
+/* Things by their names: a hash table that only grows. Zero-initialised it is empty. Names are the
+ * caller's, and must stay as long as they are in it. */
 #ifndef REEVE_BASE_NAME_MAP_H
 #define REEVE_BASE_NAME_MAP_H
 

@@ -26,13 +26,15 @@ void nearest_begin(struct nearest *nearest, const char *wrong);
 /* A name that would have been right. The first of those that are equally near counts. */
 void nearest_offer(struct nearest *nearest, const char *candidate);
 
-/* Whether a name is near enough to help: at most a third of its letters, or two, would have to change. */
+/* Whether a name is near enough to help: at most a third of its letters, or two, would have to
+ * change. */
 static inline int nearest_found(const struct nearest *nearest)
 {
     return nearest->name[0] != '\0';
 }
 
-/* What follows the error: "; did you mean "NAME"?", or nothing. Valid for as long as the structure. */
+/* What follows the error: "; did you mean "NAME"?", or nothing. Valid for as long as the structure.
+ */
 const char *nearest_words(struct nearest *nearest);
 
 /*

@@ -3,7 +3,8 @@
 #ifndef REEVE_BASE_SANITIZED_H
 #define REEVE_BASE_SANITIZED_H
 
-/* Sanitizers map terabytes that they never touch, which a limit would count, and have more resident than what they look at. */
+/* Sanitizers map terabytes that they never touch, which a limit would count, and have more resident
+ * than what they look at. */
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 #define SANITIZED 1
 #elif defined(__has_feature)

@@ -16,7 +16,8 @@
 #include "base/size.h"
 #include "base/text.h"
 
-/* What is wrong with a value: its form, that it is beyond the bounds, or that no number of its member is so large. */
+/* What is wrong with a value: its form, that it is beyond the bounds, or that no number of its
+ * member is so large. */
 enum verdict { GOOD, BAD_FORM, BAD_BOUNDS, TOO_WIDE, NO_MEMORY };
 
 static enum verdict set_string(char **target, const char *value)

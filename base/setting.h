@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A table of settings: each line is a key with all that is known of it. The keys of [daemon], of a module, of tasks and
- * of pools are such tables, and so are the options that a module declares. Values are read by them, and errors,
- * defaults, the manual, the completion of shells and the sample of a configuration come from them.
+ * A table of settings: each line is a key with all that is known of it. The keys of [daemon], of a
+ * module, of tasks and of pools are such tables, and so are the options that a module declares.
+ * Values are read by them, and errors, defaults, the manual, the completion of shells and the
+ * sample of a configuration come from them.
  *
  * A message is one line, "KEY = VALUE: expected WHAT", for which the caller has the place.
  */
@@ -28,7 +29,8 @@ enum setting_kind {
     SETTING_INTEGER, /* int32_t, uint32_t or int64_t; of SETTING_OPTIONAL struct setting_optional */
     SETTING_SIZE,    /* uint64_t bytes */
     SETTING_DURATION, /* int64_t nanoseconds */
-    SETTING_CHOICE, /* an enum or integer of any size: the index among the choices, from minimum on */
+    SETTING_CHOICE,  /* an enum or integer of any size: the index among the choices, from minimum on
+                      */
     SETTING_PERCENT, /* unsigned */
     SETTING_RATE,    /* struct setting_rate */
     SETTING_OWN,     /* as setting.own says */
@@ -80,8 +82,9 @@ struct setting {
     size_t size;   /* of the member */
     /* The only place of the default, and what is applied: as it would be written. NULL: zero. */
     const char *fallback;
-    /* Of a choice the value of the first. Of numbers, sizes, durations and percentages. A maximum of 0 beside a minimum above it is none, and so is a minimum
-     * of 0 beside a maximum below it; both 0: any, and so are INT64_MIN and INT64_MAX. */
+    /* Of a choice the value of the first. Of numbers, sizes, durations and percentages. A maximum
+     * of 0 beside a minimum above it is none, and so is a minimum of 0 beside a maximum below it;
+     * both 0: any, and so are INT64_MIN and INT64_MAX. */
     int64_t minimum, maximum;
     const char *const *choices; /* ended by NULL */
     const struct setting_own *own;
@@ -113,14 +116,15 @@ static inline bool setting_is_repeated(const struct setting *setting)
 }
 
 /*
- * Reads a value into its member. name is the key as it is written, such as "check.every" for "every". Of a list, items
- * are added. Returns 0; -EINVAL with a message, and the member is as before; or -ENOMEM.
+ * Reads a value into its member. name is the key as it is written, such as "check.every" for
+ * "every". Of a list, items are added. Returns 0; -EINVAL with a message, and the member is as
+ * before; or -ENOMEM.
  */
 int setting_parse(const struct setting *setting, const char *name, const char *value, void *member,
                   char *message, size_t size);
 
-/* Applies the defaults of a table to a structure of zeros, but for those of lists, which count only if nothing was
- * given. Returns 0 or -ENOMEM. */
+/* Applies the defaults of a table to a structure of zeros, but for those of lists, which count only
+ * if nothing was given. Returns 0 or -ENOMEM. */
 int settings_init(const struct setting *table, void *base);
 /* Applies the default to a list that is empty. Returns 0 or -ENOMEM. */
 int setting_fill(const struct setting *setting, void *member);
@@ -142,7 +146,8 @@ void setting_say_missing(const struct setting *setting, const char *name, char *
 void setting_say_twice(const char *name, unsigned first_line, char *message, size_t size);
 void setting_say_unknown(const char *name, const char *value, char *message, size_t size);
 
-/* As text ------------------------------------------------------------------------------------------
+/* As text
+ * ------------------------------------------------------------------------------------------
  */
 
 /* One word for its kind. */

@@ -12,7 +12,8 @@
 
 const char setting_no_memory[] = "more memory";
 
-/* type: a word; noun: what it is in a message; form: in one about a value that is written otherwise. */
+/* type: a word; noun: what it is in a message; form: in one about a value that is written
+ * otherwise. */
 static const struct kind {
     const char *type, *noun, *form;
     size_t size;

@@ -11,16 +11,16 @@
 #include "base/text.h"
 
 /*
- * A text may have megabytes without a blank and a URL in each few bytes of them. So all that is looked for up to the end of a
- * URL is looked for once in such a word, and the time is linear.
+ * A text may have megabytes without a blank and a URL in each few bytes of them. So all that is
+ * looked for up to the end of a URL is looked for once in such a word, and the time is linear.
  */
 struct word {
     const char *end;
     const char *trimmed;    /* its end without the marks of the sentence around it */
     const char *last_at;    /* its last '@', or NULL */
     const char *last_value; /* its last '=' or '?', or NULL */
-    const char *
-        query; /* the first '?' or '#' from where one was looked for last, or its end; NULL: none was */
+    const char *query; /* the first '?' or '#' from where one was looked for last, or its end; NULL:
+                          none was */
 };
 
 /* The characters that end a URL within a text. An apostrophe may be a part of one. */
@@ -68,7 +68,8 @@ static const char *find_port(const char *from, const char *end)
     return find_first(*from == '[' ? find_first(from, end, "]") : from, end, ":");
 }
 
-/* Whether what stands after the host is no port: a URL whose password has a '/', or that was cut. */
+/* Whether what stands after the host is no port: a URL whose password has a '/', or that was cut.
+ */
 static bool has_bad_port(const char *from, const char *end)
 {
     const char *colon = find_port(from, end);
@@ -92,7 +93,8 @@ static const char *authority_end(const char *from, const char *end, bool escaped
                                                                                    : authority;
 }
 
-/* Where the part before the host ends; NULL: there is none. *ret_cut: it does, but the host is missing. */
+/* Where the part before the host ends; NULL: there is none. *ret_cut: it does, but the host is
+ * missing. */
 static const char *user_end(const char *from, const struct word *word, bool escaped, bool *ret_cut)
 {
     const char *authority = authority_end(from, word->end, escaped);
@@ -134,8 +136,8 @@ static bool is_web(const char *text, const char *colon)
            (colon - text >= 5 && strncasecmp(colon - 5, "https", 5) == 0);
 }
 
-/* Where a web address must have a password, and the user is a token: "https://TOKEN:@host", "https://TOKEN:X@host",
- * "https://TOKEN:x-oauth-basic@host". */
+/* Where a web address must have a password, and the user is a token: "https://TOKEN:@host",
+ * "https://TOKEN:X@host", "https://TOKEN:x-oauth-basic@host". */
 static bool is_no_password(const char *password, const char *end)
 {
     static const char basic[] = "x-oauth-basic";
@@ -169,7 +171,8 @@ static char *put_user(char *to, const char **from, const struct word *word, bool
     return to;
 }
 
-/* A query, or a fragment with values, reaches to the end; marks of the sentence around it stay. NULL: there is none. */
+/* A query, or a fragment with values, reaches to the end; marks of the sentence around it stay.
+ * NULL: there is none. */
 static const char *query_of(const char *from, struct word *word)
 {
     const char *query;
@@ -182,7 +185,8 @@ static const char *query_of(const char *from, struct word *word)
     return word->trimmed > query ? query : NULL;
 }
 
-/* The characters between a scheme and the rest: "://", or as some write it in JSON. NULL: there is none. */
+/* The characters between a scheme and the rest: "://", or as some write it in JSON. NULL: there is
+ * none. */
 static const char *find_separator(const char *text, size_t *ret_length)
 {
     static const char *const separators[] = {"://", ":\\/\\/"};

@@ -11,7 +11,8 @@
 
 #define SIZE_TEXT_SIZE 32
 
-/* A part of a byte counts as a whole one. Returns 0, -EINVAL for text that is no size, or -ERANGE when it does not fit into 63 bits. */
+/* A part of a byte counts as a whole one. Returns 0, -EINVAL for text that is no size, or -ERANGE
+ * when it does not fit into 63 bits. */
 int size_parse(const char *text, uint64_t *ret_bytes);
 
 /* Writes "1.5G" and the like; exact only when the size is a multiple of its unit's tenth. */

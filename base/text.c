@@ -259,11 +259,12 @@ static uint32_t code_point(const unsigned char *text, size_t length)
 }
 
 /*
- * Characters that no reader sees, or that make a reader see another text than is there: controls, the separators that some
- * programs take for a line's end, and format characters that show nothing. Of Unicode's format characters (category
- * Cf, and what is reserved for more of them) those are left that scripts need to be read: the joiners U+200C and
- * U+200D, Mongolian's vowel separator, the signs of Arabic, Syriac and Kaithi that enclose numbers, and the controls
- * that join hieroglyphs.
+ * Characters that no reader sees, or that make a reader see another text than is there: controls,
+ * the separators that some programs take for a line's end, and format characters that show nothing.
+ * Of Unicode's format characters (category Cf, and what is reserved for more of them) those are
+ * left that scripts need to be read: the joiners U+200C and U+200D, Mongolian's vowel separator,
+ * the signs of Arabic, Syriac and Kaithi that enclose numbers, and the controls that join
+ * hieroglyphs.
  */
 static const struct {
     uint32_t first, last;

@@ -76,10 +76,10 @@ int bool_parse(const char *text, bool *ret_value);
 int integer_parse(const char *text, long long minimum, long long maximum, long long *ret_value);
 
 /*
- * Replaces, in place, each byte of a control character, line break, invisible format character (such as those that
- * reverse the direction of a text, U+202E) or invalid UTF-8 sequence by '?', so that a foreign text cannot forge log
- * lines, break JSON, or show readers another text than is there. The joiners that scripts need (U+200C, U+200D)
- * stay. Tabs become blanks.
+ * Replaces, in place, each byte of a control character, line break, invisible format character
+ * (such as those that reverse the direction of a text, U+202E) or invalid UTF-8 sequence by '?', so
+ * that a foreign text cannot forge log lines, break JSON, or show readers another text than is
+ * there. The joiners that scripts need (U+200C, U+200D) stay. Tabs become blanks.
  */
 void text_sanitise(char *text);
 

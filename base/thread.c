@@ -20,8 +20,8 @@ static void block_what_others_send(sigset_t *ret_before)
     pthread_sigmask(SIG_SETMASK, &set, ret_before);
 }
 
-/* glibc tells it only here, for languages that bring threads of their own (Rust, Java); other C libraries add it by
- * themselves. */
+/* glibc tells it only here, for languages that bring threads of their own (Rust, Java); other C
+ * libraries add it by themselves. */
 size_t thread_stack_beside(void)
 {
     minimum_fn minimum = (minimum_fn)dlsym(RTLD_DEFAULT, "__pthread_get_minstack");

@@ -9,8 +9,8 @@
 #include "base/macro.h"
 #include "base/text.h"
 
-/* Without allocating, unlike file_read(): the thread that hangs may hold the allocator's lock. Returns
- * false when it cannot be read. */
+/* Without allocating, unlike file_read(): the thread that hangs may hold the allocator's lock.
+ * Returns false when it cannot be read. */
 static bool read_file(pid_t pid, pid_t tid, const char *name, char *buffer, size_t size)
 {
     char path[64];

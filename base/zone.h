@@ -57,10 +57,10 @@ int zone_load(const char *name, struct zone **ret_zone);
 int zone_local(struct zone **ret_zone);
 
 /*
- * Whether the file behind the zone is another one by now: the machine was moved to another zone, or has new
- * tables. Returns 1 and the zone as it is today; 0 when nothing has changed, as for a zone without a file; or
- * what reading says of a file that is there and cannot be used, -ENOMEM among it. A local zone whose file is
- * gone is UTC, as in zone_local(). Reads no environment.
+ * Whether the file behind the zone is another one by now: the machine was moved to another zone, or
+ * has new tables. Returns 1 and the zone as it is today; 0 when nothing has changed, as for a zone
+ * without a file; or what reading says of a file that is there and cannot be used, -ENOMEM among
+ * it. A local zone whose file is gone is UTC, as in zone_local(). Reads no environment.
  */
 int zone_look_again(const struct zone *zone, struct zone **ret_zone);
 

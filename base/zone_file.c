@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Reads TZif, the format of /usr/share/zoneinfo (RFC 8536 and its version 4 in RFC 9636). A file has
- * a block with 32-bit times; from version 2 on that is there for old readers only, and a second
+ * Reads TZif, the format of /usr/share/zoneinfo (RFC 8536 and its version 4 in RFC 9636). A file
+ * has a block with 32-bit times; from version 2 on that is there for old readers only, and a second
  * block with 64-bit times follows, and a footer line with the rule for later times.
  *
  * Everything is read through a cursor that cannot pass the end, and every number is checked before

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* The parts that a supervisor cannot do without, and nothing else: a loop of libevent with an HTTP server, and libsystemd. It is
- * the floor for the memory of reeved. Prints a line when it is idle, and ends with its input. */
+/* The parts that a supervisor cannot do without, and nothing else: a loop of libevent with an HTTP
+ * server, and libsystemd. It is the floor for the memory of reeved. Prints a line when it is idle,
+ * and ends with its input. */
 #include <event2/event.h>
 #include <event2/http.h>
 #include <stdio.h>

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The least that answers HTTP with libevent: a bare evhttp, without limits and deadlines, that gives
- * one body to whatever is asked. `health_evhttp SIZE` prints the port that it chose and serves until
- * it is killed.
+ * The least that answers HTTP with libevent: a bare evhttp, without limits and deadlines, that
+ * gives one body to whatever is asked. `health_evhttp SIZE` prints the port that it chose and
+ * serves until it is killed.
  */
 #include <event2/buffer.h>
 #include <event2/event.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The part of /health for one module: reads its record and its task's from the scoreboard, which are
- * memory. Prints nanoseconds a module. */
+/* The part of /health for one module: reads its record and its task's from the scoreboard, which
+ * are memory. Prints nanoseconds a module. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>

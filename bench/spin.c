@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A module for benchmarks whose pool never rests: each job computes for a millisecond, and the queue
- * is kept full. With as many workers as cores no core ever idles. */
+/* A module for benchmarks whose pool never rests: each job computes for a millisecond, and the
+ * queue is kept full. With as many workers as cores no core ever idles. */
 #include <errno.h>
 #include <reeve/module.h>
 #include <time.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The commands of reevectl: words are those behind the command, as many as its row in main.c allows.
- * They return exit codes. */
+/* The commands of reevectl: words are those behind the command, as many as its row in main.c
+ * allows. They return exit codes. */
 #ifndef REEVE_CTL_COMMANDS_H
 #define REEVE_CTL_COMMANDS_H
 

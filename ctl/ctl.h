@@ -44,14 +44,15 @@ struct ctl_parameter {
 
 /*
  * Sends a request and reads the JSON answer, which is the caller's, NULL after an error. Errors are
- * printed with what to do about them. Returns 0 or an exit code. Blocks until the daemon answers; one that does not even
- * tell its status is given up.
+ * printed with what to do about them. Returns 0 or an exit code. Blocks until the daemon answers;
+ * one that does not even tell its status is given up.
  */
 int ctl_request(const struct ctl *ctl, const char *method, const char *path,
                 const struct ctl_parameter *parameters, const void *body, size_t size,
                 json_t **ret_answer);
 
-/* The same for what takes time: while the daemon has not answered, watch is called now and then with its status. */
+/* The same for what takes time: while the daemon has not answered, watch is called now and then
+ * with its status. */
 int ctl_request_watched(const struct ctl *ctl, const char *method, const char *path,
                         const struct ctl_parameter *parameters,
                         void (*watch)(const struct ctl *ctl, const json_t *status, void *arg),

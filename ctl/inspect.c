@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * reeve-host --describe writes records (host/standalone/describe.h), which become JSON here. The module's
- * code ran in that process and may have written what it likes: unknown records and keys are left out,
- * and every value is made printable.
+ * reeve-host --describe writes records (host/standalone/describe.h), which become JSON here. The
+ * module's code ran in that process and may have written what it likes: unknown records and keys
+ * are left out, and every value is made printable.
  */
 #include "ctl/inspect.h"
 
@@ -35,7 +35,8 @@ extern char **environ;
 
 enum cell_kind { CELL_TEXT = 1, CELL_NUMBER, CELL_BOOL, CELL_WORDS };
 
-/* A member of a record's object. A member that a record does not have is null; of CELL_WORDS an empty list. */
+/* A member of a record's object. A member that a record does not have is null; of CELL_WORDS an
+ * empty list. */
 struct cell {
     const char *key;
     const char *member;
@@ -66,7 +67,8 @@ static const struct cell task_cells[] = {{"name", "name", CELL_TEXT},
 static const struct cell pool_cells[] = {
     {"name", "name", CELL_TEXT}, {"help", "help", CELL_TEXT}, {NULL}};
 
-/* list: where the record's object goes; NULL: its members are the document's own. keys: more cells, one for each; may be NULL. */
+/* list: where the record's object goes; NULL: its members are the document's own. keys: more cells,
+ * one for each; may be NULL. */
 static const struct record {
     const char *kind;
     const char *list;

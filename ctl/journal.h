@@ -18,8 +18,8 @@ struct journal_query {
 };
 
 /*
- * Calls fn with each, the oldest first; the line is fn's only while it is called. Returns how many there
- * were, or a negative errno: -ENOENT without a journal that may be read.
+ * Calls fn with each, the oldest first; the line is fn's only while it is called. Returns how many
+ * there were, or a negative errno: -ENOENT without a journal that may be read.
  */
 int64_t journal_read(const struct journal_query *query, void (*fn)(const json_t *line, void *arg),
                      void *arg);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The last lines of the log, and with -f those that follow. The daemon has the last of them in memory;
- * where its log goes to systemd's journal, that has more, also from before the daemon's last start.
+ * The last lines of the log, and with -f those that follow. The daemon has the last of them in
+ * memory; where its log goes to systemd's journal, that has more, also from before the daemon's
+ * last start.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -148,8 +149,8 @@ static int print_from_journal(const struct ctl *ctl, const char *unit, const str
     return r < 0 ? CTL_EXIT_FAILURE : 0;
 }
 
-/* There is no daemon. Why not may stand in the journal: of the system's own, not of one that has another
- * socket. */
+/* There is no daemon. Why not may stand in the journal: of the system's own, not of one that has
+ * another socket. */
 static int look_back(const struct ctl *ctl, const struct wish *wish)
 {
     if (!ctl->own || !has_journal(NULL))

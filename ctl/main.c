@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * reevectl: the table of commands. Most speak HTTP and JSON to the daemon's control socket (request.c)
- * and print tables for people or JSON for programs.
+ * reevectl: the table of commands. Most speak HTTP and JSON to the daemon's control socket
+ * (request.c) and print tables for people or JSON for programs.
  */
 #include <errno.h>
 #include <getopt.h>

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The modules of the module path, and those that a configuration loads from elsewhere: read from the files, without
- * a daemon. Each file is described by a sandboxed reeve-host, which checks it as a host that loads it.
+ * The modules of the module path, and those that a configuration loads from elsewhere: read from
+ * the files, without a daemon. Each file is described by a sandboxed reeve-host, which checks it as
+ * a host that loads it.
  */
 #include <dirent.h>
 #include <errno.h>

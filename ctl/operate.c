@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Commands that take time: start, stop, restart, reload, check. While the daemon is at it, what it waits for is
- * told on standard error, a line for each change.
+ * Commands that take time: start, stop, restart, reload, check. While the daemon is at it, what it
+ * waits for is told on standard error, a line for each change.
  */
 #include <stdio.h>
 #include <string.h>

@@ -21,12 +21,13 @@ enum ctl_option {
 };
 
 /*
- * Reads the options, and checks their values. *ret_given gets a bit for each that was there. Returns 0 to
- * go on with the words from optind, or the exit code + 1.
+ * Reads the options, and checks their values. *ret_given gets a bit for each that was there.
+ * Returns 0 to go on with the words from optind, or the exit code + 1.
  */
 int options_parse(int argc, char **argv, struct ctl *ctl, uint32_t *ret_given);
 
-/* The name of one of the given options, such as "--wait", that is not among those allowed; or NULL. */
+/* The name of one of the given options, such as "--wait", that is not among those allowed; or NULL.
+ */
 const char *options_find_foreign(uint32_t given, uint32_t allowed);
 
 /* The part of the help behind the commands. */

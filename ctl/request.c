@@ -95,7 +95,8 @@ static int take_answer(const struct ctl *ctl, long status, const struct text *an
     return status == 403 ? CTL_EXIT_DENIED : status == 404 ? CTL_EXIT_UNKNOWN : CTL_EXIT_FAILURE;
 }
 
-/* How often the daemon is looked at meanwhile, in milliseconds: for who tells what is waited for, and for others. */
+/* How often the daemon is looked at meanwhile, in milliseconds: for who tells what is waited for,
+ * and for others. */
 #define WATCH_INTERVAL 500
 #define LOOK_INTERVAL  10000
 
@@ -117,8 +118,9 @@ struct exchange {
 
 static int request(const struct ctl *ctl, const struct exchange *exchange, json_t **ret_answer);
 
-/* The daemon takes its time with what is asked for, but not with its status. Returns whether there is hope. That it has ended
- * shows in the transfer itself, and one that is too busy for another connection goes on. */
+/* The daemon takes its time with what is asked for, but not with its status. Returns whether there
+ * is hope. That it has ended shows in the transfer itself, and one that is too busy for another
+ * connection goes on. */
 static bool look(const struct ctl *ctl, const struct watch *watch)
 {
     json_t *status = NULL;

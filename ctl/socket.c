@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Where the daemon's control socket is: named by --socket or REEVE_CONTROL; else by `control` in the configuration of
- * the system's own reeved, as the daemon itself reads it; else in the runtime folder.
+ * Where the daemon's control socket is: named by --socket or REEVE_CONTROL; else by `control` in
+ * the configuration of the system's own reeved, as the daemon itself reads it; else in the runtime
+ * folder.
  *
- * The configuration may have been edited since the daemon started, which keeps its socket until then, or systemd has
- * made the socket. So if nobody listens where the configuration says, but in the runtime folder, that one is taken.
+ * The configuration may have been edited since the daemon started, which keeps its socket until
+ * then, or systemd has made the socket. So if nobody listens where the configuration says, but in
+ * the runtime folder, that one is taken.
  */
 #include "ctl/socket.h"
 
@@ -36,7 +38,8 @@ static void take_value(void *arg, const char *section, const char *key, const ch
         *control = strdup(value);
 }
 
-/* The path that the configuration names; NULL when that is nothing, or cannot be read. Its errors are the daemon's to tell. */
+/* The path that the configuration names; NULL when that is nothing, or cannot be read. Its errors
+ * are the daemon's to tell. */
 static char *read_configured(void)
 {
     static const struct ini_handler handler = {skip_section, take_value};

@@ -5,8 +5,8 @@
 
 #include "ctl/ctl.h"
 
-/* Sets the socket, unless an option has named it, and where its name is from. Returns 0 or an exit code, with the
- * error printed. */
+/* Sets the socket, unless an option has named it, and where its name is from. Returns 0 or an exit
+ * code, with the error printed. */
 int socket_find(struct ctl *ctl);
 
 #endif

@@ -11,7 +11,8 @@
 
 struct table;
 
-/* Columns end with NULL; a name that begins with '>' stands right. Exits when there is no memory. */
+/* Columns end with NULL; a name that begins with '>' stands right. Exits when there is no memory.
+ */
 struct table *table_create(const struct ctl *ctl, const char *const *columns);
 void table_line(struct table *table);
 /* The next cell of the line. Texts of modules are made printable. */
@@ -24,8 +25,8 @@ void table_print(struct table *table);
 /* A member as text, "" when there is none. */
 const char *get_text(const json_t *object, const char *key);
 long long get_number(const json_t *object, const char *key);
-/* Seconds as a duration; "-" for null. A negative number, as of a run that began while reeved wrote the answer, is "0".
- * Returns buffer. */
+/* Seconds as a duration; "-" for null. A negative number, as of a run that began while reeved wrote
+ * the answer, is "0". Returns buffer. */
 char *get_duration(const json_t *object, const char *key, char *buffer, size_t size);
 /* The same of seconds until something; "now" when they are over. Returns buffer. */
 char *get_time_left(const json_t *object, const char *key, char *buffer, size_t size);
@@ -34,8 +35,8 @@ char *format_rough(double seconds, char *buffer, size_t size);
 /* A time in UTC as the reader's local time, without its fraction. Returns buffer. */
 char *get_local_time(const char *text, char *buffer, size_t size);
 
-/* Of a text that may be anything, as a file's name may: what cannot be printed is '?' in it. Null for
- * NULL; NULL without memory. */
+/* Of a text that may be anything, as a file's name may: what cannot be printed is '?' in it. Null
+ * for NULL; NULL without memory. */
 json_t *make_printable(const char *text);
 void print_json(const json_t *json);
 

@@ -31,7 +31,8 @@ int time_parse_utc(const char *text, int64_t *ret_realtime)
     return 0;
 }
 
-/* Whether the text is of the format to its end. A part that the format does not name stays as it is in tm. */
+/* Whether the text is of the format to its end. A part that the format does not name stays as it is
+ * in tm. */
 static bool is_of(const char *text, const char *format, struct tm *tm)
 {
     const char *rest = strptime(text, format, tm);

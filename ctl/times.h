@@ -6,8 +6,8 @@
 
 #include <stdint.h>
 
-/* "2h" is two hours ago; else local time: "2026-03-01 14:00:30", without seconds, without the time of
- * day for midnight, or without the date for today; or what time_parse_utc() reads. */
+/* "2h" is two hours ago; else local time: "2026-03-01 14:00:30", without seconds, without the time
+ * of day for midnight, or without the date for today; or what time_parse_utc() reads. */
 int time_parse(const char *text, int64_t *ret_realtime);
 
 /* "2026-03-01T13:00:30.123Z"; the fraction may be missing, and counts to the microsecond. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Live figures of each module: rates between two looks, a second apart. On a terminal the picture is
- * drawn anew each time; elsewhere one is printed and that is it.
+ * Live figures of each module: rates between two looks, a second apart. On a terminal the picture
+ * is drawn anew each time; elsewhere one is printed and that is it.
  */
 #include <stdio.h>
 #include <string.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * upgrade: reeved goes over to the program that is installed now. The old program answers right before
- * the new one takes over; that the new one runs, its own answer to the next request shows.
+ * upgrade: reeved goes over to the program that is installed now. The old program answers right
+ * before the new one takes over; that the new one runs, its own answer to the next request shows.
  */
 #include <stdio.h>
 #include <string.h>
@@ -28,8 +28,8 @@ static void pause_a_moment(void)
     nanosleep(&delay, NULL);
 }
 
-/* When something has come between the answer and the exec, the old program still answers, and may yet
- * try again. */
+/* When something has come between the answer and the exec, the old program still answers, and may
+ * yet try again. */
 static int status_of_new(const struct ctl *ctl, json_int_t generation, json_t **ret_status)
 {
     int r;

@@ -46,8 +46,8 @@ static void print_result(const struct ctl *ctl, const json_t *result, const char
                text, get_text(result, "name"));
 }
 
-/* Asks for a run or a job and prints its number or, with --wait, how it went. A run or job that failed
- * is a failure. */
+/* Asks for a run or a job and prints its number or, with --wait, how it went. A run or job that
+ * failed is a failure. */
 static int request_number(const struct ctl *ctl, const char *path,
                           const struct ctl_parameter *parameters, const void *body, size_t size,
                           const char *what)

@@ -2,9 +2,9 @@
 /*
  * Why contexts are done: a code and a text, shared by all that one cancel has ended.
  *
- * A cancel must not lose its text for want of memory, as it is then that people want to know. So a few
- * causes are there from the start. Each has a bit in `spares_used`, which whoever takes it sets and
- * whoever gives the last reference back clears.
+ * A cancel must not lose its text for want of memory, as it is then that people want to know. So a
+ * few causes are there from the start. Each has a bit in `spares_used`, which whoever takes it sets
+ * and whoever gives the last reference back clears.
  */
 #include <errno.h>
 #include <stdlib.h>

@@ -13,24 +13,25 @@
  * first in line: claims his wait, moves his element, and unparks him. To wake a thread for every
  * element costs more than most elements are worth, so on each side one wake-up is in flight at a
  * time: meanwhile nobody is told, elements and room are for whoever comes, and the woken one, when
- * he has landed, serves the next in line if there is still something for him. A thread that finds nothing in the ring takes from a waiting counterpart all the same. Should others have been quicker than a
- * waiter who is already claimed, he is told to try again, and queues in front then. Where that has
- * paid of late, an operation looks at the ring for a while before it waits. A sender that has just
- * begun to wait is left alone until half of the ring has been taken, as that is soon where elements
- * flow: receives before that are not even told (tell_pops). After CHANNEL_PUT_OFF it looks for
- * itself, and is woken for every place from then on. Where both sides share a processor, whoever is
- * woken takes it from the one that wakes; so a sender then waits for the whole ring to be empty, and
- * a receiver, for CHANNEL_SLEEP_ON at most, for it to be full (struct place).
+ * he has landed, serves the next in line if there is still something for him. A thread that finds
+ * nothing in the ring takes from a waiting counterpart all the same. Should others have been
+ * quicker than a waiter who is already claimed, he is told to try again, and queues in front then.
+ * Where that has paid of late, an operation looks at the ring for a while before it waits. A sender
+ * that has just begun to wait is left alone until half of the ring has been taken, as that is soon
+ * where elements flow: receives before that are not even told (tell_pops). After CHANNEL_PUT_OFF it
+ * looks for itself, and is woken for every place from then on. Where both sides share a processor,
+ * whoever is woken takes it from the one that wakes; so a sender then waits for the whole ring to
+ * be empty, and a receiver, for CHANNEL_SLEEP_ON at most, for it to be full (struct place).
  *
  * Without a capacity all is done with the lock, directly with the counterpart that has waited
  * longest.
  *
  * Safety: the lock protects the queues, the counts, the waiters' fields and the memory behind
- * `element`. A thread that is about to wait sets the flag first and looks at the ring then; an operation that
- * came before the flag is seen by that look, and one that comes after is told: no wake-up is lost.
- * A waiter takes the lock once more after it has woken, even when it was served, so its stack stays
- * until its counterpart has let go. One that cannot be claimed any more (cancelled, or served
- * through another clause of its select) is dropped from its queue.
+ * `element`. A thread that is about to wait sets the flag first and looks at the ring then; an
+ * operation that came before the flag is seen by that look, and one that comes after is told: no
+ * wake-up is lost. A waiter takes the lock once more after it has woken, even when it was served,
+ * so its stack stays until its counterpart has let go. One that cannot be claimed any more
+ * (cancelled, or served through another clause of its select) is dropped from its queue.
  */
 #ifndef REEVE_LIB_CHANNEL_H
 #define REEVE_LIB_CHANNEL_H
@@ -120,10 +121,9 @@ enum attempt channel_make_room(struct rv_channel *channel);
 
 /* As rv_channel_send() and rv_channel_recv(): done, closed or cancelled. */
 enum attempt channel_send(struct rv_context *ctx, struct rv_channel *channel, const void *element);
-enum attempt channel_recv(
-    struct rv_context *ctx, struct rv_channel *channel,
-    void
-        *element); /* The result for the caller of a public function; ctx is needed for a cancel only. */
+enum attempt channel_recv(struct rv_context *ctx, struct rv_channel *channel, void *element);
+
+/* The result for the caller of a public function; ctx is needed for a cancel only. */
 int channel_code(enum attempt r, const struct rv_context *ctx);
 
 /* The outcome of a send or receive now: done, closed or blocked. Without the lock. */

@@ -6,9 +6,9 @@
  * come between them. An element is sent or not, and the count says which are.
  *
  * Operation: as many tickets as the ring has room or elements for are taken at once, and the
- * elements copied as one block. Where nothing can be done the call waits with a single element, like
- * any other sender or receiver, and then goes on with the rest; so those that wait are served in
- * turn, however many elements they have. Without a capacity elements pass one by one.
+ * elements copied as one block. Where nothing can be done the call waits with a single element,
+ * like any other sender or receiver, and then goes on with the rest; so those that wait are served
+ * in turn, however many elements they have. Without a capacity elements pass one by one.
  */
 #include <errno.h>
 

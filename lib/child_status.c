@@ -2,15 +2,15 @@
 /*
  * Exit statuses of children in a process that ignores SIGCHLD.
  *
- * Properties: from child_status_keep() to child_status_release() a child that ends stays until it is
- * waited for. After the last release SIGCHLD does what it did before the first keep.
+ * Properties: from child_status_keep() to child_status_release() a child that ends stays until it
+ * is waited for. After the last release SIGCHLD does what it did before the first keep.
  *
- * Operation: a process that ignores SIGCHLD, which it may have inherited, or that has set SA_NOCLDWAIT has
- * its children reaped by the kernel, and nobody learns how they ended. The first to keep a status takes
- * that away from the signal's action, and the last to release puts it back.
+ * Operation: a process that ignores SIGCHLD, which it may have inherited, or that has set
+ * SA_NOCLDWAIT has its children reaped by the kernel, and nobody learns how they ended. The first
+ * to keep a status takes that away from the signal's action, and the last to release puts it back.
  *
- * Safety: `lock` protects all of it. A child of fork() starts anew, as its parent's threads that keep are not in
- * it. If the program sets an action of its own meanwhile, that one stays.
+ * Safety: `lock` protects all of it. A child of fork() starts anew, as its parent's threads that
+ * keep are not in it. If the program sets an action of its own meanwhile, that one stays.
  */
 #include "lib/child_status.h"
 

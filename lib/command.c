@@ -3,12 +3,14 @@
  * Running a program.
  *
  * Properties: what was started has ended and is reaped when the call returns, and nothing of its
- * process group lives on, nor after a cancel what has left that and not its session; all of them have SIGTERM and
- * the grace before SIGKILL. A program that ends is never signalled under an id that is another's.
+ * process group lives on, nor after a cancel what has left that and not its session; all of them
+ * have SIGTERM and the grace before SIGKILL. A program that ends is never signalled under an id
+ * that is another's.
  *
  * Operation: the program leads a process group of its own, so that what it starts can be signalled
- * with it (command_group.c). Its end is seen by a pidfd, its output by a pipe, a cancel by the hook's unpark, all in
- * one poll. Resources that could be missing later (a descriptor to be woken by, memory for an output) are had before it is started.
+ * with it (command_group.c). Its end is seen by a pidfd, its output by a pipe, a cancel by the
+ * hook's unpark, all in one poll. Resources that could be missing later (a descriptor to be woken
+ * by, memory for an output) are had before it is started.
  *
  * Safety: its group is killed before it is reaped, while its id cannot be taken over by another
  * process. All of a run is on its caller's stack and used by his thread alone, but for the wait
@@ -35,10 +37,12 @@
 #include "lib/command_output.h"
 #include "lib/internal.h"
 
-/* How often it is looked for what is left of a group: new processes, and those that signals have missed. */
+/* How often it is looked for what is left of a group: new processes, and those that signals have
+ * missed. */
 #define LOOK_INTERVAL (20 * RV_MILLISECOND)
 
-/* How long one that was killed may take: it is in the kernel, on a disk that is gone, if it takes longer. */
+/* How long one that was killed may take: it is in the kernel, on a disk that is gone, if it takes
+ * longer. */
 #define KILL_PATIENCE RV_SECOND
 
 struct command {
@@ -239,8 +243,8 @@ static bool wait_member(struct command *command, int member)
     return true;
 }
 
-/* The program has ended, and what it started may not have: a shell dies at once of the SIGTERM that its
- * command handles. That has its grace, too; and then a moment in which the kernel ends it. */
+/* The program has ended, and what it started may not have: a shell dies at once of the SIGTERM that
+ * its command handles. That has its grace, too; and then a moment in which the kernel ends it. */
 static void wait_group(struct command *command)
 {
     bool waited;

@@ -2,14 +2,15 @@
 /*
  * The processes that belong to a program.
  *
- * Properties: a process is taken for the program's only if it is in the group that the program leads; or, after a
- * cancel, in the caller's session and either a descendant of the program, marked as started by this run, or in a group
- * of such a one. timeout(1) and shells with job control make groups of their own.
+ * Properties: a process is taken for the program's only if it is in the group that the program
+ * leads; or, after a cancel, in the caller's session and either a descendant of the program, marked
+ * as started by this run, or in a group of such a one. timeout(1) and shells with job control make
+ * groups of their own.
  *
- * Operation: ids of groups and sessions are asked of the kernel. Parents and environments are in /proc, which a sandbox
- * may hide: then newer kernels tell of parents alone, and with older ones the program's own group is all that is known.
- * A process whose parent has ended is known by its mark, or by its group, which is remembered as long as the program is
- * waited for.
+ * Operation: ids of groups and sessions are asked of the kernel. Parents and environments are in
+ * /proc, which a sandbox may hide: then newer kernels tell of parents alone, and with older ones
+ * the program's own group is all that is known. A process whose parent has ended is known by its
+ * mark, or by its group, which is remembered as long as the program is waited for.
  *
  * Safety: one thread uses it. The environment of another process is read up to a bound.
  */
@@ -82,9 +83,11 @@ char **command_group_environment(const struct command_group *group, char *const 
     return marked;
 }
 
-/* Whose it is ------------------------------------------------------------------------------------ */
+/* Whose it is ------------------------------------------------------------------------------------
+ */
 
-/* Linux has it since 6.13, and <linux/pidfd.h> later: what a pidfd's process is, also where /proc is hidden. */
+/* Linux has it since 6.13, and <linux/pidfd.h> later: what a pidfd's process is, also where /proc
+ * is hidden. */
 struct process_info {
     uint64_t mask;
     uint64_t cgroup;
@@ -175,7 +178,8 @@ static bool is_member(struct command_group *group, pid_t pid)
 static int each_member(struct command_group *group,
                        int (*act)(struct command_group *group, pid_t pid))
 {
-    /* The kernel has no list of a group's members: kill(-group, 0) counts the leader, which is a zombie. */
+    /* The kernel has no list of a group's members: kill(-group, 0) counts the leader, which is a
+     * zombie. */
     DIR *folder = opendir("/proc");
     struct dirent *entry;
     int r = -ESRCH;
@@ -209,7 +213,8 @@ int command_group_find(struct command_group *group)
     return each_member(group, open_living);
 }
 
-/* Signals ---------------------------------------------------------------------------------------- */
+/* Signals ----------------------------------------------------------------------------------------
+ */
 
 /* Returns -ESRCH, for each_member(). */
 static int send_to(pid_t pid, int signal)

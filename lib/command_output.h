@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The output of a program, of which so much is kept: the first half of that, and the last. A program that fails
- * says why in its last lines, and what it was about in its first.
+ * The output of a program, of which so much is kept: the first half of that, and the last. A
+ * program that fails says why in its last lines, and what it was about in its first.
  */
 #ifndef REEVE_LIB_COMMAND_OUTPUT_H
 #define REEVE_LIB_COMMAND_OUTPUT_H

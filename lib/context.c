@@ -63,8 +63,8 @@ void contexts_unlock(void)
     pthread_mutex_unlock(&background.tree_lock);
 }
 
-/* A thread that waits under the background is not in the child, where another thread may get the stack that its
- * hook is on. */
+/* A thread that waits under the background is not in the child, where another thread may get the
+ * stack that its hook is on. */
 void contexts_forked(void)
 {
     struct context_hook *hook, *next;

@@ -2,14 +2,15 @@
 /*
  * Contexts' descriptors, for event loops.
  *
- * Properties: a context's descriptor is readable once the context is done, in each process by what that
- * process does: a child of fork() has its own under the same number, and its parent sees nothing of it.
+ * Properties: a context's descriptor is readable once the context is done, in each process by what
+ * that process does: a child of fork() has its own under the same number, and its parent sees
+ * nothing of it.
  *
- * Operation: an eventfd, made when it is first asked for and written to when the context is done. All are on a list,
- * by which a child replaces them.
+ * Operation: an eventfd, made when it is first asked for and written to when the context is done.
+ * All are on a list, by which a child replaces them.
  *
- * Safety: a context's hook lock protects its `fd`; `lock`, which is held over a fork, the list, and that what is
- * on it is open. It is taken with the hook lock held.
+ * Safety: a context's hook lock protects its `fd`; `lock`, which is held over a fork, the list, and
+ * that what is on it is open. It is taken with the hook lock held.
  */
 #include <errno.h>
 #include <fcntl.h>

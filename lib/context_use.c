@@ -158,7 +158,8 @@ bool rv_after_destroy(struct rv_after *after)
         return false;
     context_hook_remove(after->ctx, &after->hook);
     pthread_mutex_lock(&after->lock);
-    /* A call that no thread has begun is taken back: the thread that it waits for may be this one. */
+    /* A call that no thread has begun is taken back: the thread that it waits for may be this one.
+     */
     never = after->state == AFTER_ARMED ||
             (after->state == AFTER_QUEUED && executor_take_back(&after->work));
     if (after->state == AFTER_RUNNING && pthread_equal(after->thread, pthread_self())) {

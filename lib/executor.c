@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The threads of the runtime: made when needed, kept for reuse, at most threads_max. The queue for them is in work.c.
+ * The threads of the runtime: made when needed, kept for reuse, at most threads_max. The queue for
+ * them is in work.c.
  *
  * Properties: executor_start() runs at once or fails; reserved threads can always be had by those
  * who reserved them. A thread whose function has called executor_retire() counts as free from then
- * on: whoever waits for the end of a pool finds room for the next. An idle executor has no wake-ups.
- * After a fork the child has no threads, and gets none: all of this fails there at once.
+ * on: whoever waits for the end of a pool finds room for the next. An idle executor has no
+ * wake-ups. After a fork the child has no threads, and gets none: all of this fails there at once.
  *
  * Operation: an idle thread waits on a condition of its own with the function that it is given
  * next. One that has run its function looks for queued work before it idles.

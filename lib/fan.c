@@ -12,17 +12,17 @@
  * with. The caller waits for the last of them and closes `out`.
  *
  * A worker that finds nothing to receive waits at the channel, if no other does: it leads. The
- * others follow: they idle, and are woken one by one. A worker that has an item wakes one unless the
- * items are so short that to do what is there takes less time than to wake somebody; a timer finds
- * out when that is no longer so, as few have been done since it last looked, or more are there. So one
- * thread does a fan of short items, and all do one of long items.
+ * others follow: they idle, and are woken one by one. A worker that has an item wakes one unless
+ * the items are so short that to do what is there takes less time than to wake somebody; a timer
+ * finds out when that is no longer so, as few have been done since it last looked, or more are
+ * there. So one thread does a fan of short items, and all do one of long items.
  *
  * Safety: the fan lives on the caller's stack; the lock protects what has no comment of its own and
  * changes while workers run. A worker touches the fan for the last time in giving up the lock in
  * which it counts itself out, and the caller takes that lock before it returns. Buffers for an item
- * and a result are each worker's own. Nobody follows while nobody leads or works: a worker idles only
- * when another leads, and whoever ceases to lead has an item, after which it looks at `in` again, or
- * wakes a follower; if it gets stuck, the timer does.
+ * and a result are each worker's own. Nobody follows while nobody leads or works: a worker idles
+ * only when another leads, and whoever ceases to lead has an item, after which it looks at `in`
+ * again, or wakes a follower; if it gets stuck, the timer does.
  */
 #include <errno.h>
 #include <reeve/fan.h>
@@ -88,7 +88,8 @@ static void fail(struct fan *fan, int code)
         context_cancel_text(fan->ctx, code, fan->text[0] ? fan->text : NULL);
 }
 
-/* Threads that are awake; all with the lock -----------------------------------------------------------------
+/* Threads that are awake; all with the lock
+ * -----------------------------------------------------------------
  */
 
 static uint64_t done(const struct fan *fan)

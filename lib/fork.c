@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A child of fork() that does not execute another program: it has a copy of the runtime's memory,
- * and none of its threads. A call that needs one fails there at once, instead of waiting for ever. Where
- * there were none yet the child loses nothing, and may use the runtime like its parent.
+ * and none of its threads. A call that needs one fails there at once, instead of waiting for ever.
+ * Where there were none yet the child loses nothing, and may use the runtime like its parent.
  *
- * The locks that the whole process shares, those of the background context included, are held over the fork, so
- * that the child does not find one taken by a thread that it has not got. Those of single objects are not: the
- * child must not use an object that other threads of its parent use.
+ * The locks that the whole process shares, those of the background context included, are held over
+ * the fork, so that the child does not find one taken by a thread that it has not got. Those of
+ * single objects are not: the child must not use an object that other threads of its parent use.
  *
- * Descriptors through which threads wake each other would be shared, and one process would read what was
- * meant for the other. The child gives those of its parent up, and contexts get new ones under the same
- * numbers.
+ * Descriptors through which threads wake each other would be shared, and one process would read
+ * what was meant for the other. The child gives those of its parent up, and contexts get new ones
+ * under the same numbers.
  */
 #include <errno.h>
 #include <pthread.h>

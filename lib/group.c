@@ -78,8 +78,8 @@ static enum attempt push_with_lock(struct rv_group *group, const struct start *s
     return ATTEMPT_DONE;
 }
 
-/* With the lock, for a start that needs it. Blocked: it has to wait for room or a thread. Closed: no
- * thread can be had, and no function of the group's will free one. */
+/* With the lock, for a start that needs it. Blocked: it has to wait for room or a thread. Closed:
+ * no thread can be had, and no function of the group's will free one. */
 static enum attempt push_locked(struct rv_group *group, const struct start *start)
 {
     if (!group->stopped || group_keep_up(group))

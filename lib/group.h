@@ -11,9 +11,9 @@
  * about to look at the ring anyway: one that has been started and not yet looked (it starts the
  * next if there is more), one that found nothing and looks for a while before
  * it ends, or one whose functions have been so short that to start another worker would take longer
- * than to run what is there. If that worker is wrong, a timer finds that little has left the ring for
- * a millisecond, and starts workers for all. RING_TELL on the head: a start waits
- * for room. It is woken when half of the ring is free, as the run-up owes it nothing.
+ * than to run what is there. If that worker is wrong, a timer finds that little has left the ring
+ * for a millisecond, and starts workers for all. RING_TELL on the head: a start waits for room. It
+ * is woken when half of the ring is free, as the run-up owes it nothing.
  *
  * Functions of a group may wait for each other, so a start is accepted below the limit only if a
  * thread can be had for it: where the runtime has hardly any left, the tail stays stopped and each

@@ -144,7 +144,8 @@ void group_watch_due(struct timer *timer)
         if (more)
             atomic_store_explicit(&group->run_time, 0, memory_order_relaxed); /* no longer true */
         update_stop(group);
-        /* It starts the next. Work that came after the look at the ring, and before the flag, counts. */
+        /* It starts the next. Work that came after the look at the ring, and before the flag,
+         * counts. */
         if (group->stopped && ring_length(&group->ring) > 0 && group_start_worker(group) < 0)
             group_call_for_help(group);
     }

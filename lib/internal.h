@@ -3,11 +3,12 @@
  * Shared by the files of the runtime.
  *
  * Lock order, outermost first: a context's tree lock, a context's hook lock, an object's own lock
- * (channel, pool, ...), the timer's lock, the executor's lock, the parkers'. A hook's function runs under
- * the hook lock, so an object never adds or removes a hook while it holds its own lock.
+ * (channel, pool, ...), the timer's lock, the executor's lock, the parkers'. A hook's function runs
+ * under the hook lock, so an object never adds or removes a hook while it holds its own lock.
  *
- * Those of the signals, of what keeps children's statuses, and of contexts' descriptors are taken with a hook
- * lock at most, and none is taken with them. State that the whole process shares is held over a fork (fork.c).
+ * Those of the signals, of what keeps children's statuses, and of contexts' descriptors are taken
+ * with a hook lock at most, and none is taken with them. State that the whole process shares is
+ * held over a fork (fork.c).
  */
 #ifndef REEVE_LIB_INTERNAL_H
 #define REEVE_LIB_INTERNAL_H
@@ -40,7 +41,8 @@ rv_time grid_next(rv_time point, rv_duration interval, rv_time now);
 /* Forks (fork.c) ---------------------------------------------------------------------------------
  */
 
-/* In a child of fork() whose parent had threads of the runtime. Set once, while the child has one thread. */
+/* In a child of fork() whose parent had threads of the runtime. Set once, while the child has one
+ * thread. */
 extern bool runtime_forked __attribute__((visibility("hidden")));
 
 static inline bool runtime_is_forked(void)
@@ -51,8 +53,8 @@ static inline bool runtime_is_forked(void)
 /* Says so. Returns -ENOTSUP. */
 int runtime_refuse_fork(void);
 
-/* signals.c. In the child, with the lock: which nobody cancels any more, signals do what they did before. Returns
- * whether there was a thread for them. */
+/* signals.c. In the child, with the lock: which nobody cancels any more, signals do what they did
+ * before. Returns whether there was a thread for them. */
 void signals_lock(void);
 void signals_unlock(void);
 bool signals_forked(void);
@@ -94,16 +96,17 @@ void parkers_forked(void);
 /* Patience (patience.c) --------------------------------------------------------------------------
  */
 
-/* Whether it pays to look at a word for a while before sleeping, as learned from the last times: each
- * time that it did not, more of the next waits begin without a look. */
+/* Whether it pays to look at a word for a while before sleeping, as learned from the last times:
+ * each time that it did not, more of the next waits begin without a look. */
 struct hope {
     unsigned vain; /* looks in a row */
     unsigned skip; /* so many waits */
 };
 /* Asked before each wait. */
 bool hope_is_left(struct hope *hope);
-/* Looks until is_ready(arg), for about as long as sleeping and waking take; `pace` is how many pauses
- * are between two looks, as looking takes the memory from whoever writes it. Returns whether it was. */
+/* Looks until is_ready(arg), for about as long as sleeping and waking take; `pace` is how many
+ * pauses are between two looks, as looking takes the memory from whoever writes it. Returns whether
+ * it was. */
 bool hope_spin(struct hope *hope, unsigned pace, bool (*is_ready)(const void *arg),
                const void *arg);
 
@@ -111,8 +114,10 @@ bool hope_spin(struct hope *hope, unsigned pace, bool (*is_ready)(const void *ar
 void hopes_forked(void);
 
 /*
- * Whether it pays to leave something alone for about 2 us, so that more of it gathers. A thread that takes each piece as soon as it is there shares a cache line with the one that brings it all the time, and both
- * wait for it more than they work; who comes back for twenty at once has the line to himself.
+ * Whether it pays to leave something alone for about 2 us, so that more of it gathers. A thread
+ * that takes each piece as soon as it is there shares a cache line with the one that brings it all
+ * the time, and both wait for it more than they work; who comes back for twenty at once has the
+ * line to himself.
  */
 struct flow {
     int left;
@@ -128,18 +133,19 @@ void flow_learn(struct flow *flow, size_t count);
 extern __thread struct flow thread_flows[2] __attribute__((visibility("hidden")));
 
 /*
- * Keeping up: a thread that is awake does short work sooner than another one could be woken for it. A timer looks after
- * each WATCH; if fewer than FEW pieces of work have ended since, they are not short.
+ * Keeping up: a thread that is awake does short work sooner than another one could be woken for it.
+ * A timer looks after each WATCH; if fewer than FEW pieces of work have ended since, they are not
+ * short.
  */
 #define SHORT_WORK (20 * RV_MICROSECOND) /* all that waits */
 #define WATCH      RV_MILLISECOND
 #define FEW        ((uint64_t)(WATCH / SHORT_WORK))
 
 /*
- * Whether a thread runs on the processor of the one that wakes it. If so, the thread that wakes makes
- * way for the one that is woken, which finds little; so it pays to sleep on, for a limited time, until
- * there is as much as there can be. Learned from where both ran the last time, and whether sleeping on
- * has brought more. The lock of its owner protects it.
+ * Whether a thread runs on the processor of the one that wakes it. If so, the thread that wakes
+ * makes way for the one that is woken, which finds little; so it pays to sleep on, for a limited
+ * time, until there is as much as there can be. Learned from where both ran the last time, and
+ * whether sleeping on has brought more. The lock of its owner protects it.
  */
 struct place {
     int cpu;       /* of the last thread that woke one */
@@ -165,8 +171,8 @@ unsigned processor_count(void);
 /* Waiting for one of several things --------------------------------------------------------------
  */
 
-/* Lives on the waiter's stack. The thread that claims it first decides the result; only that one may touch
- * what the waiter waits with. */
+/* Lives on the waiter's stack. The thread that claims it first decides the result; only that one
+ * may touch what the waiter waits with. */
 struct wait {
     _Atomic int result; /* WAIT_PENDING until claimed */
     struct parker *parker;
@@ -257,8 +263,8 @@ struct timer {
     void (*fn)(struct timer *timer);
 };
 
-/* Returns 0, or -EAGAIN when the timer's thread cannot be started; then it is not armed. One that is
- * armed is moved. */
+/* Returns 0, or -EAGAIN when the timer's thread cannot be started; then it is not armed. One that
+ * is armed is moved. */
 int timer_arm(struct timer *timer, rv_time due);
 /* Before the first that must not fail. Returns as timer_arm(). */
 int timer_prepare(void);
@@ -277,15 +283,16 @@ bool timer_has_thread(void);
 
 /* Runs fn(arg) at once, on an idle thread or a new one. Returns 0 or -EAGAIN. */
 int executor_start(void (*fn)(void *arg), void *arg);
-/* The same, on one thread more than there may be if need be: for what its caller cannot wait for. */
+/* The same, on one thread more than there may be if need be: for what its caller cannot wait for.
+ */
 int executor_start_beyond(void (*fn)(void *arg), void *arg);
 
 /* Called by such a function as the last thing that it does under its owner's lock: from then on its
  * thread counts as free, so that whoever learns of its end finds room. It takes no lock after. */
 void executor_retire(void);
 
-/* Work that waits for a thread if need be (work.c). Lives with its owner, zeroed but for fn, who may
- * free it from within fn. */
+/* Work that waits for a thread if need be (work.c). Lives with its owner, zeroed but for fn, who
+ * may free it from within fn. */
 struct work {
     struct list list;
     bool queued; /* executor_lock protects it */
@@ -301,8 +308,8 @@ void executor_queue_ending(struct work *work);
 /* Before the first of it. Returns 0, or -EAGAIN when the thread for that cannot be made. */
 int executor_prepare_ending(void);
 
-/* Work that the calling thread queues from now on gets its threads when it lets go: to wake one for each
- * of many costs more than most are worth. It must let go soon. */
+/* Work that the calling thread queues from now on gets its threads when it lets go: to wake one for
+ * each of many costs more than most are worth. It must let go soon. */
 void executor_gather(void);
 void executor_let_go(void);
 
@@ -335,11 +342,12 @@ static inline int cancel_code(int code)
 /* As strerror_r(), of a negative errno or a positive one; any other number will do, too. */
 const char *error_name(int err, char *buffer, size_t size);
 
-/* Makes text the calling thread's: of an error that a function returned elsewhere. "" for none. Returns err. */
+/* Makes text the calling thread's: of an error that a function returned elsewhere. "" for none.
+ * Returns err. */
 int error_set(int err, const char *text);
 
-/* Of a function that says nothing of its errors: what an earlier one has said is not of this one, even when it has the
- * same number. For what is no error there is no text. Returns r. */
+/* Of a function that says nothing of its errors: what an earlier one has said is not of this one,
+ * even when it has the same number. For what is no error there is no text. Returns r. */
 int error_bare(int r);
 
 /* Calls a function of the user's: its text begins empty, and is the thread's when it returns. */

@@ -7,8 +7,8 @@
  *
  * Operation: the first caller installs a record by compare-and-swap, and has the function run on a
  * thread of the runtime, which is made beyond the limit of threads if need be: all others may be in
- * use by those who call it. If the kernel refuses that, too, the run is queued for a thread, and who waits tries again. All
- * callers then wait for the record to be done, and each may leave.
+ * use by those who call it. If the kernel refuses that, too, the run is queued for a thread, and
+ * who waits tries again. All callers then wait for the record to be done, and each may leave.
  *
  * Safety: the record is published with release and never changes hands again until it is
  * finished; its lock protects

@@ -8,16 +8,16 @@
  * Operation: one word. EMPTY: awake, nothing pending. NOTIFIED: an unpark is pending. PARKED:
  * asleep in futex(2). POLLING: asleep in poll(2), with an eventfd of the thread's own among the
  * descriptors. To fall asleep and be woken costs more than most waits of threads that pass work to
- * each other. So a thread looks at its word for a while before it sleeps, and stops doing so for the
- * longer the more often that was in vain; one processor at least is left to those that work.
+ * each other. So a thread looks at its word for a while before it sleeps, and stops doing so for
+ * the longer the more often that was in vain; one processor at least is left to those that work.
  *
  * Safety: only the owner moves the word to PARKED or POLLING, and back to EMPTY; unpark only
  * exchanges it for NOTIFIED, and wakes by what it found; an unpark that found POLLING writes to
  * the eventfd, and the owner does not leave the poll before it has read that. Memory that was
  * written before an unpark is seen after the park: exchange is release there, and acquire here.
  *
- * A child of fork() gives up all eventfds: they are its parent's as well, and one of the two would read
- * what woke the other. The thread that it has makes its own when it next polls.
+ * A child of fork() gives up all eventfds: they are its parent's as well, and one of the two would
+ * read what woke the other. The thread that it has makes its own when it next polls.
  */
 #include <errno.h>
 #include <linux/futex.h>
@@ -40,12 +40,13 @@ struct parker {
 };
 
 /*
- * For threads that are not the runtime's and block for the first time while memory is out; threads of
- * the runtime have theirs from the start. A call that blocks cannot always fail: a join that returned early
- * would leave the caller with functions that still use its memory, and receivers take any error for
- * the end of the channel. A parker is small and used again, so a few set aside carry a process over;
- * one whose memory is gone for good starts no threads that would need more. If it does it ends, as a
- * crash can be supervised and a thread that neither waits nor returns cannot.
+ * For threads that are not the runtime's and block for the first time while memory is out; threads
+ * of the runtime have theirs from the start. A call that blocks cannot always fail: a join that
+ * returned early would leave the caller with functions that still use its memory, and receivers
+ * take any error for the end of the channel. A parker is small and used again, so a few set aside
+ * carry a process over; one whose memory is gone for good starts no threads that would need more.
+ * If it does it ends, as a crash can be supervised and a thread that neither waits nor returns
+ * cannot.
  */
 #define RESERVE 64
 

@@ -3,20 +3,22 @@
  * Periodic functions without a thread of their own.
  *
  * Properties: runs start on the grid of the interval and never overlap; a tick that finds the
- * function running is lost. After the context is done, or an error, no run starts. Want of memory puts
- * a run off, and nothing else: it ends no periodic function. Functions of the user's run without a
- * lock, `next` included.
+ * function running is lost. After the context is done, or an error, no run starts. Want of memory
+ * puts a run off, and nothing else: it ends no periodic function. Functions of the user's run
+ * without a lock, `next` included.
  *
  * Operation: waiting, the record has a timer in the common wheel. The timer queues it as work; a
  * thread runs the function, and arms the timer for the next point of the grid that is still to
- * come. The end, however it came, is work that needs no free thread, or is done by whoever stops it.
- * Where the owner has a `next` of its own, that takes the place of the grid. A run whose context
- * cannot be had is tried again after a pause.
+ * come. The end, however it came, is work that needs no free thread, or is done by whoever stops
+ * it. Where the owner has a `next` of its own, that takes the place of the grid. A run whose
+ * context cannot be had is tried again after a pause.
  *
  * Safety: the lock protects state, cancelled, changes, run and the result. States follow each other
  * only as drawn, and each change is made by one party: waiting -> queued by whoever disarms the
  * timer or by the timer itself; waiting -> asking -> waiting or queued by whoever reschedules;
- * queued -> running -> waiting or ended by the thread that took the work, or took it back. The thread that asks `next` compares `changes` before and after, so an answer is never older than a reschedule.
+ * queued -> running -> waiting or ended by the thread that took the work, or took it back. The
+ * thread that asks `next` compares `changes` before and after, so an answer is never older than a
+ * reschedule.
  */
 #include <errno.h>
 #include <reeve/ticker.h>
@@ -60,7 +62,8 @@ struct rv_periodic {
     int code;
 };
 
-/* Under the lock: what is not to run any more, and is nobody's, is ended by whoever stops it, who needs no further thread for that. */
+/* Under the lock: what is not to run any more, and is nobody's, is ended by whoever stops it, who
+ * needs no further thread for that. */
 static void end_soon(struct rv_periodic *periodic)
 {
     if (periodic->stopping) {
@@ -134,7 +137,8 @@ static bool begin_run(struct rv_periodic *periodic, struct rv_context *run)
     return !cancelled;
 }
 
-/* Returns false when there was no memory to run it with; else *ret_code is what fn has returned, if it was called. */
+/* Returns false when there was no memory to run it with; else *ret_code is what fn has returned, if
+ * it was called. */
 static bool run_once(struct rv_periodic *periodic, int *ret_code)
 {
     struct rv_context *run;

@@ -173,8 +173,8 @@ static int refuse(struct rv_pool *pool)
     return error_set(cause.code, cause.text);
 }
 
-/* With the lock: where jobs are short, half of the queue is free in no time, and to wake a submitter
- * for each job costs more than the job. */
+/* With the lock: where jobs are short, half of the queue is free in no time, and to wake a
+ * submitter for each job costs more than the job. */
 static void choose_from(struct rv_pool *pool, struct pool_waiter *waiter, bool put_off)
 {
     rv_duration job_time = atomic_load_explicit(&pool->job_time, memory_order_relaxed);
@@ -359,7 +359,8 @@ void rv_pool_destroy(struct rv_pool *pool)
     context_hook_remove(pool->ctx, &pool->hook);
     pthread_mutex_lock(&pool->lock);
     pool->stopping = true;
-    /* A thread that has cancelled it before us may not have come to the hook, and cannot any more. */
+    /* A thread that has cancelled it before us may not have come to the hook, and cannot any more.
+     */
     stop_accepting(pool);
     pool_wake_all_workers(pool);
     while ((pool->workers > 0 || pool->callers > 0) && !runtime_is_forked())

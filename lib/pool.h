@@ -5,9 +5,10 @@
  *
  * Properties: accepted = finished + failed + lost + queued + active, at every moment. After the
  * pool's context is done no job starts. Every accepted job is reported once. No job waits while a
- * worker idles, but for the time that waking one takes; behind short jobs, which the workers that are
- * awake do sooner than another one could be woken, for up to about a millisecond, should one of them
- * turn out not to be short; and where workers and submitters share a processor, for POOL_SLEEP_ON.
+ * worker idles, but for the time that waking one takes; behind short jobs, which the workers that
+ * are awake do sooner than another one could be woken, for up to about a millisecond, should one of
+ * them turn out not to be short; and where workers and submitters share a processor, for
+ * POOL_SLEEP_ON.
  *
  * Operation: jobs pass through a ring (ring.h), without a lock as long as nobody sleeps, but for
  * workers that take several at once. RING_STOP on its tail: nothing more is accepted. RING_TELL on
@@ -16,22 +17,22 @@
  * once it has taken a job: in the ring, in somebody's claim, or due again. A worker that finds
  * nothing looks at the ring for a while if that has paid of late; nobody needs to be woken while
  * one looks, and who has looked wakes the next as if woken. While what is queued would take less
- * time than waking a worker, those that are awake keep up and nobody is told; a timer (`watch`) looks
- * each millisecond whether that is still so, and if more is queued, or few jobs have ended, all are
- * told again and a worker is woken. A worker that claims jobs looks as well, and one that goes to
- * sleep ends the keeping up, too. Where jobs are short, submitters that
- * found the queue full are woken when half of it is free, but the first in line waits no longer
- * for that than POOL_PUT_OFF, and then sees to those behind, who may have been put off with it.
- * Jobs that wait for a retry keep their place in the capacity: submitters wait for them too. When
- * the context is done, workers report what is left as lost.
+ * time than waking a worker, those that are awake keep up and nobody is told; a timer (`watch`)
+ * looks each millisecond whether that is still so, and if more is queued, or few jobs have ended,
+ * all are told again and a worker is woken. A worker that claims jobs looks as well, and one that
+ * goes to sleep ends the keeping up, too. Where jobs are short, submitters that found the queue
+ * full are woken when half of it is free, but the first in line waits no longer for that than
+ * POOL_PUT_OFF, and then sees to those behind, who may have been put off with it. Jobs that wait
+ * for a retry keep their place in the capacity: submitters wait for them too. When the context is
+ * done, workers report what is left as lost.
  *
  * Safety: the lock protects everything but ctx, options, the ring, and what has a comment of its
- * own. A thread that is about to sleep sets its flag first and looks at the ring then; a push or pop that
- * came before the flag is seen by that look, one that comes after sees the flag: so no wake-up is
- * lost. An idle worker is on the idle list, and whoever takes it off unparks it. A submitter that
- * waits takes the lock once more before it returns; whoever blocks is counted among the callers, and
- * the pool is not freed before they have left. Retries are freed by whoever takes them out of
- * `due` under the lock.
+ * own. A thread that is about to sleep sets its flag first and looks at the ring then; a push or
+ * pop that came before the flag is seen by that look, one that comes after sees the flag: so no
+ * wake-up is lost. An idle worker is on the idle list, and whoever takes it off unparks it. A
+ * submitter that waits takes the lock once more before it returns; whoever blocks is counted among
+ * the callers, and the pool is not freed before they have left. Retries are freed by whoever takes
+ * them out of `due` under the lock.
  */
 #ifndef REEVE_LIB_POOL_H
 #define REEVE_LIB_POOL_H
@@ -147,7 +148,8 @@ void claim_publish(struct worker *worker, size_t count);
 /* The worker's next job. */
 bool claim_next(struct worker *worker, struct job *ret_job);
 size_t claim_left(const struct worker *worker);
-/* Somebody else takes up to `limit` of it, the last ones. Returns how many; 0 when nothing was left. With the lock. */
+/* Somebody else takes up to `limit` of it, the last ones. Returns how many; 0 when nothing was
+ * left. With the lock. */
 size_t claim_take_away(struct worker *worker, struct job *jobs, size_t limit);
 
 /* pool_take.c */

@@ -3,7 +3,8 @@
  * Claims: the jobs that a worker has taken from the ring and not begun.
  *
  * Properties: each job of a claim is begun by its worker or taken away, once. A claim never holds a
- * job up: whoever has nothing to do takes from the claims of others, and so does, now and then, whoever has.
+ * job up: whoever has nothing to do takes from the claims of others, and so does, now and then,
+ * whoever has.
  *
  * Operation: to take one job at a time from the ring costs more than a short job. So a worker takes
  * several when its jobs have been short and there is plenty for all. One word tells what is left of

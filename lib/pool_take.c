@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* How a pool's workers come by jobs: from the ring, by themselves or in claims, from retries that are due, and from the
- * claims of others; pool.h has the protocol. */
+/* How a pool's workers come by jobs: from the ring, by themselves or in claims, from retries that
+ * are due, and from the claims of others; pool.h has the protocol. */
 #include "base/macro.h"
 #include "lib/pool.h"
 
-/* A worker looks at others' claims even while there are jobs in the ring: before each job that takes longer than a claim
- * may, and else once in so many jobs. */
+/* A worker looks at others' claims even while there are jobs in the ring: before each job that
+ * takes longer than a claim may, and else once in so many jobs. */
 #define STEAL_EVERY 32
 
 /* Of jobs that are so short others may gather meanwhile. */

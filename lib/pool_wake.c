@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Decides which thread is woken in a pool, and when all is done; pool.h has the protocol. All with the lock. */
+/* Decides which thread is woken in a pool, and when all is done; pool.h has the protocol. All with
+ * the lock. */
 #include "base/macro.h"
 #include "lib/pool.h"
 
@@ -182,7 +183,8 @@ void pool_watch_due(struct timer *timer)
     pthread_mutex_lock(&pool->lock);
     now = ended(pool);
     count = now - pool->seen;
-    /* The worker that was to keep up has jobs that take long, and says so only once it has ended all that it claims. */
+    /* The worker that was to keep up has jobs that take long, and says so only once it has ended
+     * all that it claims. */
     if (pool->keeping_up && (count == 0 || (count < FEW && pool_has_work(pool))))
         atomic_store_explicit(&pool->job_time, 0, memory_order_relaxed);
     pool->watched =

@@ -158,8 +158,8 @@ static bool work_once(struct rv_pool *pool, struct worker *worker)
 
     if (!pool_take_work(pool, worker, &taken))
         return false;
-    /* The cancel came before this worker took the job, and no job starts after a cancel; nor again after
-     * a discard, which leaves those to us whose timer was running just then. */
+    /* The cancel came before this worker took the job, and no job starts after a cancel; nor again
+     * after a discard, which leaves those to us whose timer was running just then. */
     if (rv_context_err(pool->ctx) != 0 || (taken.attempts > 0 && pool->discarded)) {
         report_lost(pool, &taken);
         return true;
@@ -213,7 +213,8 @@ static bool rest(struct rv_pool *pool, struct worker *worker)
     pool_check_drained(pool);
     if (pool->stopping && ring_length(&pool->ring) == 0 && pool->retry_count == 0)
         return false;
-    /* A cancel after this worker's look at the context has woken only workers that were idle then. */
+    /* A cancel after this worker's look at the context has woken only workers that were idle then.
+     */
     if (rv_context_err(pool->ctx) == 0 || pool->retry_count == 0)
         wait_idle(pool, worker);
     pthread_mutex_unlock(&pool->lock);

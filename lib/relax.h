@@ -16,10 +16,10 @@ static inline void relax(void)
 }
 
 /*
- * Waits for a thread that is in the middle of a few instructions, longer each time; *turns begins as
- * 0. If it is not done soon it has lost its processor. To spin would be vain then, and to yield would
- * give this one to whoever else wants it, for whole time slices, or under SCHED_FIFO to nobody; so
- * the waiter sleeps for a moment.
+ * Waits for a thread that is in the middle of a few instructions, longer each time; *turns begins
+ * as 0. If it is not done soon it has lost its processor. To spin would be vain then, and to yield
+ * would give this one to whoever else wants it, for whole time slices, or under SCHED_FIFO to
+ * nobody; so the waiter sleeps for a moment.
  */
 static inline void relax_for_other(unsigned *turns)
 {

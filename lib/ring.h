@@ -4,17 +4,17 @@
  * and groups, which decide with a lock of their own what it does not.
  *
  * Properties: elements come out in the order of their tickets, each once. At most `capacity` are
- * inside. A push that finds RING_STOP does nothing; a push or pop that finds RING_TELL on its word is
- * done, and its caller is told, if it brings tail to `tell_pushes`, or head to `tell_pops`.
+ * inside. A push that finds RING_STOP does nothing; a push or pop that finds RING_TELL on its word
+ * is done, and its caller is told, if it brings tail to `tell_pushes`, or head to `tell_pops`.
  *
  * Operation: `tail` counts pushes, `head` counts pops, both above two flags. Elements lie side by
  * side; each has a mark, a byte of an array of its own: free, or filled, in the lap of its ticket.
- * To push is to move tail up by compare-and-swap, over marks that are free, to fill the elements and
- * to mark them; to pop is to move head up over marks that are filled, to copy the elements and to
- * mark them as free for the next lap. Several tickets can be taken at once. So pushers and poppers
- * touch no common word but marks and elements, as long as the ring is neither full nor empty as far
- * as they know (head_seen), and what passes between two processors is a line of marks for 64
- * elements beside the elements themselves. Pages that no element has reached are never made.
+ * To push is to move tail up by compare-and-swap, over marks that are free, to fill the elements
+ * and to mark them; to pop is to move head up over marks that are filled, to copy the elements and
+ * to mark them as free for the next lap. Several tickets can be taken at once. So pushers and
+ * poppers touch no common word but marks and elements, as long as the ring is neither full nor
+ * empty as far as they know (head_seen), and what passes between two processors is a line of marks
+ * for 64 elements beside the elements themselves. Pages that no element has reached are never made.
  *
  * Safety: as flags and tickets share a word, setting a flag falls either before a push, which then
  * sees it, or after, and then who has set it sees the new ticket: no third party needs a fence to
@@ -25,10 +25,10 @@
  * popped, or not filled, holds up every ticket of the next lap, so only neighbouring laps are ever
  * compared. head_seen may be behind, also go back; it only says "not full", and the mark has the
  * last word. tell_pushes and tell_pops are stored before RING_TELL is set (again, if it was), and
- * read after a push or pop that has seen the flag, so none after that goes by an older one. A thread that sees a ticket whose mark is not ready waits for it: its owner has only the copies
- * of its elements left to do, but may have lost its processor while at it, so the waiter sleeps
- * after a few looks.
- * Idea: D. Vyukov, "Bounded MPMC queue".
+ * read after a push or pop that has seen the flag, so none after that goes by an older one. A
+ * thread that sees a ticket whose mark is not ready waits for it: its owner has only the copies of
+ * its elements left to do, but may have lost its processor while at it, so the waiter sleeps after
+ * a few looks. Idea: D. Vyukov, "Bounded MPMC queue".
  */
 #ifndef REEVE_LIB_RING_H
 #define REEVE_LIB_RING_H
@@ -307,8 +307,8 @@ static inline void ring_push_stopped(struct ring *ring, const void *element)
 
 /* How many are inside, or on their way in or out. Head is read first: while others push and pop it
  * may be too many, even more than the capacity, and never too few, so nobody sleeps by it for want
- * of an element that is there. A thread that sleeps for want of room has set RING_TELL: every pop that it did
- * not count comes after that, and is told. */
+ * of an element that is there. A thread that sleeps for want of room has set RING_TELL: every pop
+ * that it did not count comes after that, and is told. */
 static inline size_t ring_length(const struct ring *ring)
 {
     uint64_t head = atomic_load(&ring->head) / RING_ONE;

@@ -2,15 +2,16 @@
 /*
  * Select: one of several operations on channels and descriptors.
  *
- * Properties: at most one clause is done, and its index returned; the others have no effect. -EAGAIN
- * means that at one moment none could proceed. Of clauses that are ready each is as likely as any
- * other, wherever they stand.
+ * Properties: at most one clause is done, and its index returned; the others have no effect.
+ * -EAGAIN means that at one moment none could proceed. Of clauses that are ready each is as likely
+ * as any other, wherever they stand.
  *
  * Operation: clauses are tried in a random order, new for each try, and the first that can
  * proceed is done. (An order that only begins at random would give a clause the share of all that
- * stand before it and are not ready.) If none can, all channels are locked, in the order of their addresses, each once;
- * a waiter is queued at every one, all sharing one wait, and the thread parks, in poll() when there
- * are descriptors. The thread that claims the wait decides which clause it was.
+ * stand before it and are not ready.) If none can, all channels are locked, in the order of their
+ * addresses, each once; a waiter is queued at every one, all sharing one wait, and the thread
+ * parks, in poll() when there are descriptors. The thread that claims the wait decides which clause
+ * it was.
  *
  * Safety: a channel with a capacity is looked at again after the waiter is queued, as whoever waits
  * has to (channel.h); one without is tried with all locks held before. Waiters are taken out of
@@ -197,8 +198,8 @@ static void dequeue_all(struct select *select)
             parker_unpark(channel_dequeue(select->clauses[i].channel, &select->waiters[i]));
 }
 
-/* Parks until the wait is claimed, claiming it for a descriptor that is ready. Returns 0 or poll()'s
- * error. */
+/* Parks until the wait is claimed, claiming it for a descriptor that is ready. Returns 0 or
+ * poll()'s error. */
 static int park_polling(struct select *select, rv_time deadline)
 {
     while (wait_result(&select->wait) == WAIT_PENDING) {

@@ -3,14 +3,15 @@
  * Contexts that signals end.
  *
  * Properties: a signal ends every context that waits for it when it arrives, each once, with the
- * sender in the cause, and none that is made afterwards: who is woken by the first SIGTERM waits for
- * a second one. While one of them is not done the signal does nothing else, and when the last one is
- * done its former action is back.
+ * sender in the cause, and none that is made afterwards: who is woken by the first SIGTERM waits
+ * for a second one. While one of them is not done the signal does nothing else, and when the last
+ * one is done its former action is back.
  *
  * Operation: registrations are numbered. A handler writes signal, sender and the last number into a
- * pipe, which is all that a handler may do; a thread of our own, started with the first such context,
- * reads it and cancels. Where the pipe is full, the number is kept for each signal, without a sender.
- * When the last context that wants a signal is done, the signal's former action is put back.
+ * pipe, which is all that a handler may do; a thread of our own, started with the first such
+ * context, reads it and cancels. Where the pipe is full, the number is kept for each signal,
+ * without a sender. When the last context that wants a signal is done, the signal's former action
+ * is put back.
  *
  * Safety: `lock` protects the registrations and counts. A registration goes away in the hook of its
  * context, under that context's hook lock; the thread takes a reference to a context under `lock`

@@ -8,13 +8,13 @@
  * follows another closely may be SLACK late. Arming and disarming take no memory, and a few steps
  * however many timers there are.
  *
- * Operation: time is cut into ticks. A wheel has levels of 64 slots; a slot of the lowest level is a
- * tick, and one of each further level as long as the whole level below. A timer lies in the lowest
- * level in which it is less than a round away from `base`, the tick up to which all is done. When
- * base enters a slot of a higher level, the timers of that are laid out anew, further down; so each
- * timer moves a few times at most. A level has a bit for each slot in use. The earliest time in a
- * slot is kept as a bound: a timer that was taken out may have been it, and then the thread wakes
- * once for nothing.
+ * Operation: time is cut into ticks. A wheel has levels of 64 slots; a slot of the lowest level is
+ * a tick, and one of each further level as long as the whole level below. A timer lies in the
+ * lowest level in which it is less than a round away from `base`, the tick up to which all is done.
+ * When base enters a slot of a higher level, the timers of that are laid out anew, further down; so
+ * each timer moves a few times at most. A level has a bit for each slot in use. The earliest time
+ * in a slot is kept as a bound: a timer that was taken out may have been it, and then the thread
+ * wakes once for nothing.
  *
  * Safety: `lock` protects the wheel and `running`. Removing a timer whose function runs waits for
  * `idle`, so that its owner may free it then; the thread does not look at a timer after it has
@@ -103,8 +103,8 @@ static void take(struct timer *timer)
         in_use[level] &= ~(UINT64_C(1) << i);
 }
 
-/* The first slot in use of a level, at or after the one that base is in; all are, as what shares the
- * higher digits with base is not behind it. Returns false when there is none. */
+/* The first slot in use of a level, at or after the one that base is in; all are, as what shares
+ * the higher digits with base is not behind it. Returns false when there is none. */
 static bool first_slot(unsigned level, unsigned *ret_slot)
 {
     if (in_use[level] == 0)
@@ -148,8 +148,8 @@ static void lay_out(unsigned level, unsigned i)
     }
 }
 
-/* Moves base to the first tick that has timers, or to `end` if that comes first. Returns the slot of
- * that tick, or NULL. */
+/* Moves base to the first tick that has timers, or to `end` if that comes first. Returns the slot
+ * of that tick, or NULL. */
 static struct slot *advance(uint64_t end)
 {
     uint64_t start;
@@ -174,7 +174,8 @@ static struct slot *advance(uint64_t end)
     }
 }
 
-/* Timers that are due go from the wheel to a list of its own, from which they can be taken like from a slot. */
+/* Timers that are due go from the wheel to a list of its own, from which they can be taken like
+ * from a slot. */
 static void collect_due(rv_time now)
 {
     struct slot *slot;

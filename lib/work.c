@@ -8,17 +8,17 @@
  * but by the end of what the others do.
  *
  * Operation: queued work is taken by idle threads; further threads are added for it at once up to
- * the number of processors, and then one each millisecond in which nothing was taken from the queue:
- * so short work does not bring up hundreds of threads, and work that blocks does not hold up the
- * rest for long. At the limit of threads nobody looks again: a thread that ends what it does looks
- * itself. Where the kernel refuses a thread, the pauses double up to a tenth of a second.
+ * the number of processors, and then one each millisecond in which nothing was taken from the
+ * queue: so short work does not bring up hundreds of threads, and work that blocks does not hold up
+ * the rest for long. At the limit of threads nobody looks again: a thread that ends what it does
+ * looks itself. Where the kernel refuses a thread, the pauses double up to a tenth of a second.
  *
- * Ending work is taken before all other, and one thread, which is made before the first of it can be
- * queued and is not counted, does nothing else: the ender. It is asked first; while it is at work,
- * further ending work gets other threads if there are any, and else waits for it.
+ * Ending work is taken before all other, and one thread, which is made before the first of it can
+ * be queued and is not counted, does nothing else: the ender. It is asked first; while it is at
+ * work, further ending work gets other threads if there are any, and else waits for it.
  *
- * Safety: executor_lock protects everything here. The thread that takes work off its list, to run it or to
- * take it back, has the lock, so only one does.
+ * Safety: executor_lock protects everything here. The thread that takes work off its list, to run
+ * it or to take it back, has the lock, so only one does.
  */
 #include <errno.h>
 
@@ -70,7 +70,8 @@ static void run(struct work *work)
     executor_settle();
 }
 
-/* Called by one of the workers, which it no longer is afterwards. Work that is queued in a child of fork() is its parent's: a function may return there, and the next one must not run twice. */
+/* Called by one of the workers, which it no longer is afterwards. Work that is queued in a child of
+ * fork() is its parent's: a function may return there, and the next one must not run twice. */
 static void serve(void)
 {
     struct work *work;
@@ -113,8 +114,8 @@ static bool add_worker(void)
 
 /* Stalls --------------------------------------------------------------------------------------- */
 
-/* Without the timer's thread, the next work to be queued tries again, and what is queued waits for a
- * thread that becomes free. Ending work has the timer's thread from the start. */
+/* Without the timer's thread, the next work to be queued tries again, and what is queued waits for
+ * a thread that becomes free. Ending work has the timer's thread from the start. */
 static void watch_stall(rv_duration pause)
 {
     if (timer_arm(&stall_timer, rv_now() + pause) == 0)

@@ -8,7 +8,8 @@
 
 #include "base/text.h"
 
-/* DIRECTORY/../NAME. It is shown to people: without the detour, unless the directory's name is that of a link. */
+/* DIRECTORY/../NAME. It is shown to people: without the detour, unless the directory's name is that
+ * of a link. */
 static void find(const char *directory, const char *name, char *ret_path, size_t size)
 {
     cleanup_free char *detour = format_new("%s/../%s", directory, name);

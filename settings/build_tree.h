@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The tree that a program of reeve's was built in and still lies in: the others, and the modules, are beside it. To
- * run them is as safe as running the program from there: who can write there, or lead a link elsewhere, can replace
- * it too.
+ * The tree that a program of reeve's was built in and still lies in: the others, and the modules,
+ * are beside it. To run them is as safe as running the program from there: who can write there, or
+ * lead a link elsewhere, can replace it too.
  */
 #ifndef REEVE_SETTINGS_BUILD_TREE_H
 #define REEVE_SETTINGS_BUILD_TREE_H
@@ -16,7 +16,8 @@ struct build_tree {
     char modules[PATH_MAX]; /* their directory */
 };
 
-/* program: this one's path, in a directory of the tree. Returns false where there is no such tree: it is installed. */
+/* program: this one's path, in a directory of the tree. Returns false where there is no such tree:
+ * it is installed. */
 bool build_tree_find(const char *program, struct build_tree *ret_tree);
 
 #endif

@@ -31,7 +31,8 @@ static bool is_file(const char *path, struct file_id *ret_id)
         config_error((errors), place_.file, place_.line, __VA_ARGS__);                   \
     } while (0)
 
-/* Behind "there is no such module": a plain name that a compiler or ls shows is meant as that of a file. */
+/* Behind "there is no such module": a plain name that a compiler or ls shows is meant as that of a
+ * file. */
 static void hint_at_file(const struct config *config, const char *file, struct text *text)
 {
     const char *main_file = config->files.items[0], *slash = strrchr(main_file, '/');
@@ -188,7 +189,8 @@ static void check_same_limits(const struct config *config, const struct config_m
         module->name, other->name, module->host, key);
 }
 
-/* By another name: the dynamic linker knows files, too. By the same one it may be reentrant, which only the file tells. */
+/* By another name: the dynamic linker knows files, too. By the same one it may be reentrant, which
+ * only the file tells. */
 static bool loads_the_same(const struct config_module *module, const struct config_module *other)
 {
     return !string_equal(module->path, other->path) &&

@@ -9,8 +9,8 @@
 void config_find_objects(struct config *config, struct config_errors *errors);
 
 /*
- * Checks that `after` and `requires` name modules and form no circle, that modules of one host have the
- * same limits, and that listening addresses are addresses. Adds what is wrong to errors.
+ * Checks that `after` and `requires` name modules and form no circle, that modules of one host have
+ * the same limits, and that listening addresses are addresses. Adds what is wrong to errors.
  */
 void config_check(const struct config *config, struct config_errors *errors);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The life of a configuration value: places, look-up. Reading is in load.c, what a whole configuration must
- * fulfil in check.c.
+ * The life of a configuration value: places, look-up. Reading is in load.c, what a whole
+ * configuration must fulfil in check.c.
  */
 #include "settings/config.h"
 

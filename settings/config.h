@@ -130,9 +130,9 @@ struct config *config_read(const char *path, const struct config_places *places,
 
 /*
  * Makes a configuration again from the files and entries of one that is in force, without a look at
- * the machine: what the .so files are, and whether paths exist, was found when it was read, and files
- * may have changed since. path and file_id of the modules are the caller's to set. Both lists are
- * copied. Errors and NULL as from config_load(): a setting that this version does not know.
+ * the machine: what the .so files are, and whether paths exist, was found when it was read, and
+ * files may have changed since. path and file_id of the modules are the caller's to set. Both lists
+ * are copied. Errors and NULL as from config_load(): a setting that this version does not know.
  */
 struct config *config_rebuild(const struct strings *files, const struct config_entry *entries,
                               size_t entry_count, const struct config_places *places,

@@ -29,8 +29,8 @@ struct ini_handler {
 
 /*
  * Reads a file and tells handler of each section and value; strings are valid during the call only.
- * Errors are added to errors. Returns 0, also with errors in the file; 1 when there is nothing in it; a negative errno
- * when the file could not be read, which is then among the errors too.
+ * Errors are added to errors. Returns 0, also with errors in the file; 1 when there is nothing in
+ * it; a negative errno when the file could not be read, which is then among the errors too.
  */
 int ini_read(const char *path, const struct ini_handler *handler, void *arg,
              struct config_errors *errors);

@@ -16,8 +16,9 @@ struct key_table {
 /* In the order of the manual; ended by a name of NULL. */
 extern const struct key_table key_tables[];
 
-/* For a key that is unknown where it stands, and is one of another table than `here`: "; it is a key of [daemon]", or of
- * a task, "; it is a key of each task, as in TASK.every"; else "". Returns buffer. */
+/* For a key that is unknown where it stands, and is one of another table than `here`: "; it is a
+ * key of [daemon]", or of a task, "; it is a key of each task, as in TASK.every"; else "". Returns
+ * buffer. */
 char *key_tables_hint(const struct setting *here, const char *key, char *buffer, size_t size);
 
 #endif

@@ -5,7 +5,8 @@
 
 #include "settings/config.h"
 
-/* Own kinds ----------------------------------------------------------------------------------------
+/* Own kinds
+ * ----------------------------------------------------------------------------------------
  */
 
 static const struct setting_own users = {
@@ -25,7 +26,8 @@ static const char *const on_failed[] = {
 static const char *const sandboxes[] = {
     [CONFIG_SANDBOX_WARN] = "warn", [CONFIG_SANDBOX_STRICT] = "strict", NULL};
 
-/* The tables ---------------------------------------------------------------------------------------
+/* The tables
+ * ---------------------------------------------------------------------------------------
  */
 
 #define DAEMON(key, kind, member) SETTING_OF(key, SETTING_##kind, struct config, member)

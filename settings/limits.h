@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a module's host may take and touch: the limits and the sandbox of its section, as a value. They
- * are properties of a process, so modules that share a host have the same.
+ * What a module's host may take and touch: the limits and the sandbox of its section, as a value.
+ * They are properties of a process, so modules that share a host have the same.
  */
 #ifndef REEVE_SETTINGS_LIMITS_H
 #define REEVE_SETTINGS_LIMITS_H

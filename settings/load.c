@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Reading: files into sections, which section_reader.c takes. The main file is read first and then what its
- * `include` patterns match, in the order of names; an included file may not include further ones.
+ * Reading: files into sections, which section_reader.c takes. The main file is read first and then
+ * what its `include` patterns match, in the order of names; an included file may not include
+ * further ones.
  */
 #include <errno.h>
 #include <glob.h>

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Who may use the control socket: users and groups by name or number. Names are those of /etc/passwd and
- * /etc/group: a name service could block the loop, which reads the configuration in a reload.
+ * Who may use the control socket: users and groups by name or number. Names are those of
+ * /etc/passwd and /etc/group: a name service could block the loop, which reads the configuration in
+ * a reload.
  */
 #ifndef REEVE_SETTINGS_PEERS_H
 #define REEVE_SETTINGS_PEERS_H
@@ -17,7 +18,8 @@ struct config_peers {
     size_t group_count;
 };
 
-/* Adds words: USER, @GROUP or their numbers. As struct setting_own wants it: returns NULL or what was expected. */
+/* Adds words: USER, @GROUP or their numbers. As struct setting_own wants it: returns NULL or what
+ * was expected. */
 const char *peers_parse(const char *text, void *target);
 
 static inline bool peers_any(const struct config_peers *peers)

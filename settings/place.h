@@ -9,8 +9,9 @@ struct config;
 struct config_module;
 
 /*
- * Where a key stands in the module's section, or for NULL in [daemon]; of a list of strings, the line that its item of this
- * index is in. A key that does not stand there is where the section begins.
+ * Where a key stands in the module's section, or for NULL in [daemon]; of a list of strings, the
+ * line that its item of this index is in. A key that does not stand there is where the section
+ * begins.
  */
 struct config_place {
     const char *file;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Prints the tables of keys for what is made from them when reeve is built: the manual, the completion of shells and the
- * sample of a configuration. A line for each key, with tabs between: table, key, default, example, "repeated",
- * "required", what is allowed, and help.
+ * Prints the tables of keys for what is made from them when reeve is built: the manual, the
+ * completion of shells and the sample of a configuration. A line for each key, with tabs between:
+ * table, key, default, example, "repeated", "required", what is allowed, and help.
  */
 #include <stdio.h>
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Sections into a configuration: line by line, as the ini reader finds them, or as they were noted when they were read. */
+/* Sections into a configuration: line by line, as the ini reader finds them, or as they were noted
+ * when they were read. */
 #ifndef REEVE_SETTINGS_SECTION_READER_H
 #define REEVE_SETTINGS_SECTION_READER_H
 
@@ -28,7 +29,8 @@ struct section_reader {
 void section_reader_begin(void *arg, const char *section, unsigned line);
 void section_reader_take(void *arg, const char *section, const char *key, const char *value,
                          unsigned line);
-/* What must hold once a section is complete. Each that begins ends the one before it; the last ends by this. */
+/* What must hold once a section is complete. Each that begins ends the one before it; the last ends
+ * by this. */
 void section_reader_finish(struct section_reader *reader);
 
 #endif

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The keys that every task and pool of a module has, TASK.every, POOL.workers and so on, and what they are bound to. */
+/* The keys that every task and pool of a module has, TASK.every, POOL.workers and so on, and what
+ * they are bound to. */
 #ifndef REEVE_SETTINGS_WORK_KEYS_H
 #define REEVE_SETTINGS_WORK_KEYS_H
 

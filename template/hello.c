@@ -1,9 +1,9 @@
 /*
  * hello - greets on a schedule, and greets whoever is named in a job
  *
- * A start for a module of your own: copy this folder, and rename what it names. The code is ordinary
- * blocking C, and C++ as well, for which it has its casts; see reeve-module(7), and libreeve(3) for what it can
- * call.
+ * A start for a module of your own: copy this folder, and rename what it names. The code is
+ * ordinary blocking C, and C++ as well, for which it has its casts; see reeve-module(7), and
+ * libreeve(3) for what it can call.
  */
 #include <errno.h>
 #include <reeve/module.h>
@@ -49,7 +49,8 @@ static int greet_job(struct rv_context *ctx, const struct rv_job *job, void *sta
     return greet(ctx, (struct hello *)state, name);
 }
 
-/* Errors that the table of options cannot express. It only looks: it runs before anything else, also for `reevectl check`. */
+/* Errors that the table of options cannot express. It only looks: it runs before anything else,
+ * also for `reevectl check`. */
 static int check(struct rv_context *ctx, const void *state)
 {
     const struct hello *hello = (const struct hello *)state;

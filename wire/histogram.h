@@ -26,7 +26,8 @@ struct histogram {
     uint64_t counts[HISTOGRAM_BUCKETS];
 };
 
-/* The i-th bucket's upper bound, inclusive, in seconds, as both text formats of metrics write it. */
+/* The i-th bucket's upper bound, inclusive, in seconds, as both text formats of metrics write it.
+ */
 const char *histogram_bound(unsigned i);
 
 /* Counts a duration; a negative one is none at all. */

@@ -39,9 +39,9 @@
 #include <stdint.h>
 
 /*
- * Raised by every change that the other end could misread. STOP and EXIT keep their numbers and their
- * layout in all versions: a supervisor that was upgraded ends hosts of another version by them. It is
- * a variable (version.c), so that one can be linked anew with another.
+ * Raised by every change that the other end could misread. STOP and EXIT keep their numbers and
+ * their layout in all versions: a supervisor that was upgraded ends hosts of another version by
+ * them. It is a variable (version.c), so that one can be linked anew with another.
  */
 extern const uint32_t wire_version;
 
@@ -65,21 +65,21 @@ enum wire_type {
     WIRE_LIMIT,  /* follows HELLO, which says how many: one limit or sandbox rule, key and value */
     WIRE_LOAD,   /* begins the description of a module: name is its section, path its .so */
     WIRE_OPTION, /* one line of its section; a repeated key is a list */
-    WIRE_LAST_RUN, /* of the task `name`, in real times: every point of its schedule until `number` is settled,
-                      until `since` they were skipped as they came, and `deadline` is the first that is open; 0:
-                      not known. `line` counts its failures in a row. */
-    WIRE_START,  /* ends it: load, validate, init, then run the tasks */
-    WIRE_CHECK,  /* ends it: load and validate only; answered by OPTION_ERROR... CHECKED */
-    WIRE_RELOAD, /* ends it: give the running module its new options */
-    WIRE_STOP,   /* drain, cancel, fini; text is the cause */
-    WIRE_RUN,    /* run the task `name` now */
-    WIRE_SUBMIT, /* a job for the pool `name` */
-    WIRE_EXIT,   /* end the process; text is the cause */
-    WIRE_TREE,   /* show the module's live contexts: NODE..., RESULT */
-    WIRE_STACK,  /* note the stack of what the module runs for longest: it will be killed */
-    WIRE_CLOCK,  /* look whether the machine's time zone is another by now */
-    WIRE_GRACE,  /* in place of the one in HELLO */
-    WIRE_FRAME,  /* to reeve-symbols: what is at offset `number` of the file `path`? */
+    WIRE_LAST_RUN, /* of the task `name`, in real times: every point of its schedule until `number`
+                      is settled, until `since` they were skipped as they came, and `deadline` is
+                      the first that is open; 0: not known. `line` counts its failures in a row. */
+    WIRE_START,    /* ends it: load, validate, init, then run the tasks */
+    WIRE_CHECK,    /* ends it: load and validate only; answered by OPTION_ERROR... CHECKED */
+    WIRE_RELOAD,   /* ends it: give the running module its new options */
+    WIRE_STOP,     /* drain, cancel, fini; text is the cause */
+    WIRE_RUN,      /* run the task `name` now */
+    WIRE_SUBMIT,   /* a job for the pool `name` */
+    WIRE_EXIT,     /* end the process; text is the cause */
+    WIRE_TREE,     /* show the module's live contexts: NODE..., RESULT */
+    WIRE_STACK,    /* note the stack of what the module runs for longest: it will be killed */
+    WIRE_CLOCK,    /* look whether the machine's time zone is another by now */
+    WIRE_GRACE,    /* in place of the one in HELLO */
+    WIRE_FRAME,    /* to reeve-symbols: what is at offset `number` of the file `path`? */
     /* Up. */
     WIRE_OPTION_ERROR, /* one error in a line of the section */
     WIRE_CHECKED,      /* code is the number of errors */
@@ -101,22 +101,25 @@ enum wire_type {
 };
 
 /* Flags; which type they belong to. */
-#define WIRE_HELLO_CHECK_ONLY   0x1u /* HELLO down: this host only ever checks; sandbox it fully */
-#define WIRE_LAST_RUN_OWED      0x1u /* LAST_RUN: what fell due meanwhile is to be run in any case */
-#define WIRE_LAST_RUN_STOPPED   0x2u /* LAST_RUN: until `since` it was stopped for an error */
-#define WIRE_LAST_RUN_SET_BACK  0x8u /* LAST_RUN: the clock was set back since this was seen */
-#define WIRE_LAST_RUN_REVIVED   0x4u /* LAST_RUN: a person has started it since: then it runs again */
-#define WIRE_FAILED_PERMANENT   0x1u /* FAILED: another attempt cannot succeed (ABI, options) */
-#define WIRE_FAILED_PROCESS     0x2u /* FAILED: another attempt can, but only in another process */
-#define WIRE_STOP_DRAIN_QUEUE   0x1u /* STOP: run the queued jobs too, as far as the drain allows */
-#define WIRE_OPTION_UNKNOWN_KEY 0x1u /* OPTION_ERROR: nobody has such a key; value is the nearest */
+#define WIRE_HELLO_CHECK_ONLY  0x1u /* HELLO down: this host only ever checks; sandbox it fully */
+#define WIRE_LAST_RUN_OWED     0x1u /* LAST_RUN: what fell due meanwhile is to be run in any case */
+#define WIRE_LAST_RUN_STOPPED  0x2u /* LAST_RUN: until `since` it was stopped for an error */
+#define WIRE_LAST_RUN_SET_BACK 0x8u /* LAST_RUN: the clock was set back since this was seen */
+/* LAST_RUN: a person has started it since: then it runs again */
+#define WIRE_LAST_RUN_REVIVED 0x4u
+#define WIRE_FAILED_PERMANENT 0x1u /* FAILED: another attempt cannot succeed (ABI, options) */
+#define WIRE_FAILED_PROCESS   0x2u /* FAILED: another attempt can, but only in another process */
+#define WIRE_STOP_DRAIN_QUEUE 0x1u /* STOP: run the queued jobs too, as far as the drain allows */
+/* OPTION_ERROR: nobody has such a key; value is the nearest */
+#define WIRE_OPTION_UNKNOWN_KEY 0x1u
 #define WIRE_OPTION_PAST        0x2u /* OPTION_ERROR after CHECK: it does not come again; not counted */
 #define WIRE_OPTION_CREDENTIAL  0x1u /* OPTION: the value is a credential's, never to be shown */
 #define WIRE_CHECKED_RELOADS    0x1u /* CHECKED: the module can take new options while it runs */
-#define WIRE_CHECKED_REENTRANT  0x2u /* CHECKED: its file may be that of several modules in a host */
-#define WIRE_LOADED_REENTRANT   0x1u /* LOADED: the same */
-#define WIRE_FRAME_RETURN       0x1u /* FRAME: the address after a call, not of an instruction */
-#define WIRE_RESULT_RUN         0x1u /* RESULT, ACCEPTED: of a task's run, not of a job */
+/* CHECKED: its file may be that of several modules in a host */
+#define WIRE_CHECKED_REENTRANT 0x2u
+#define WIRE_LOADED_REENTRANT  0x1u /* LOADED: the same */
+#define WIRE_FRAME_RETURN      0x1u /* FRAME: the address after a call, not of an instruction */
+#define WIRE_RESULT_RUN        0x1u /* RESULT, ACCEPTED: of a task's run, not of a job */
 
 /*
  * Every field of every type; the schema in message.c tells which a type carries. Strings are never

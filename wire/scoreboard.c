@@ -213,8 +213,8 @@ static const size_t pool_counts[] = {
     POOL(accepted), POOL(finished), POOL(failed), POOL(lost), POOL(rejected), POOL(retried),
 };
 
-/* Records are handed out from the front, so the first unused one is the end; one that is being written may be about
- * to be used, or is damaged, which the reader finds. */
+/* Records are handed out from the front, so the first unused one is the end; one that is being
+ * written may be about to be used, or is damaged, which the reader finds. */
 #define NEXT(records, slot, i)                                                                \
     for (; *(i) < ARRAY_SIZE(records); (*(i))++) {                                            \
         uint32_t sequence =                                                                   \

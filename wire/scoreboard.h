@@ -8,16 +8,18 @@
  *
  * Operation: the supervisor creates, sizes and seals (shrink, grow, seal) a new memfd for every
  * incarnation of a host, and maps it read-only itself. The layout is fixed: a header, then arrays
- * of fixed-size records for modules, tasks, pools and threads, and a stack each of a crash and a hang. Records are
- * handed out from the front; a task or pool that finds no free one shares the last, the overflow
- * record. Each record has a sequence counter that is odd while its one writer is inside. A reader
- * copies the record out, and takes the copy when the counter was even and is unchanged; after a few
- * attempts it reports the record torn: a host that was killed while writing leaves it odd for ever.
+ * of fixed-size records for modules, tasks, pools and threads, and a stack each of a crash and a
+ * hang. Records are handed out from the front; a task or pool that finds no free one shares the
+ * last, the overflow record. Each record has a sequence counter that is odd while its one writer is
+ * inside. A reader copies the record out, and takes the copy when the counter was even and is
+ * unchanged; after a few attempts it reports the record torn: a host that was killed while writing
+ * leaves it odd for ever.
  *
  * Safety: one writer a record at a time (the host's own locks see to it; the supervisor never
  * writes). Sizes and counts come from this header's constants, never from the shared memory; in the
  * copy strings are terminated, times and durations lie between 0 and SCOREBOARD_TIME_MAX, real
- * times between 0 and SCOREBOARD_REALTIME_MAX, counters up to SCOREBOARD_COUNT_MAX, and codes are 0 or a negative errno.
+ * times between 0 and SCOREBOARD_REALTIME_MAX, counters up to SCOREBOARD_COUNT_MAX, and codes are 0
+ * or a negative errno.
  *
  * All times are CLOCK_MONOTONIC nanoseconds unless they say realtime; 0 means never or none.
  */
@@ -121,12 +123,13 @@ struct scoreboard_task {
     uint32_t failures_in_row; /* since the last success */
     uint32_t kept;            /* how far it has come is worth keeping while the daemon is down */
     uint32_t passes;          /* what becomes of points that come now */
-    /* The schedule's first open point, jitter left out: neither was its run begun nor was it skipped. Of an
-     * interval it is in `open`, which may be past; else it is a real time, the last there is for none. */
+    /* The schedule's first open point, jitter left out: neither was its run begun nor was it
+     * skipped. Of an interval it is in `open`, which may be past; else it is a real time, the last
+     * there is for none. */
     int64_t open;
     int64_t open_realtime;
-    /* Where the clock has been set back: until when all points are settled by the time that was right then, or will be.
-     * Else 0: they are until the first open one. */
+    /* Where the clock has been set back: until when all points are settled by the time that was
+     * right then, or will be. Else 0: they are until the first open one. */
     int64_t settled_realtime;
     /* The next points of a schedule by the wall clock, jitter left out; real times, 0: no more. */
     int64_t points[SCOREBOARD_POINTS];
@@ -144,7 +147,8 @@ static inline bool scoreboard_task_is_running(const struct scoreboard_task *task
     return task->state == SCOREBOARD_TASK_RUNNING || task->state == SCOREBOARD_TASK_CANCELLED;
 }
 
-/* That run has taken longer than its interval, as one that goes on for as long as its module does. */
+/* That run has taken longer than its interval, as one that goes on for as long as its module does.
+ */
 static inline bool scoreboard_task_has_overrun(const struct scoreboard_task *task, int64_t now)
 {
     return scoreboard_task_is_running(task) && task->interval > 0 &&
@@ -210,9 +214,9 @@ struct scoreboard_stack {
     uint64_t run;
     uint32_t frame_count;
     char what[SCOREBOARD_NAME_SIZE];
-    char state
-        [SCOREBOARD_NAME_SIZE]; /* what a thread that hangs waits for in the kernel; of a crash, the size of the
-                                       * stack that has overflowed, "" if it has not */
+    char state[SCOREBOARD_NAME_SIZE]; /* what a thread that hangs waits for in the kernel; of a
+                                       * crash, the size of the stack that has overflowed, "" if it
+                                       * has not */
     struct scoreboard_frame frames[SCOREBOARD_FRAMES];
 };
 
@@ -228,8 +232,8 @@ struct scoreboard {
     struct scoreboard_task tasks[SCOREBOARD_TASKS];
     struct scoreboard_pool pools[SCOREBOARD_POOLS];
     struct scoreboard_thread threads[SCOREBOARD_THREADS];
-    /* When something of each module's work last moved: a run or job ended, or told its progress. Written
-     * for each, by any thread, and so outside of the records. */
+    /* When something of each module's work last moved: a run or job ended, or told its progress.
+     * Written for each, by any thread, and so outside of the records. */
     _Atomic int64_t moved[SCOREBOARD_MODULES];
 };
 
@@ -244,8 +248,8 @@ struct scoreboard {
  */
 int scoreboard_create(const char *name, int *ret_fd, const struct scoreboard **ret_board);
 
-/* Maps the descriptor of one that scoreboard_create() made, in this process or in the one before it.
- * Returns 0, -EPROTO for another version or size, or a negative errno. */
+/* Maps the descriptor of one that scoreboard_create() made, in this process or in the one before
+ * it. Returns 0, -EPROTO for another version or size, or a negative errno. */
 int scoreboard_attach(int fd, const struct scoreboard **ret_board);
 
 void scoreboard_unmap(const struct scoreboard *board);
@@ -261,12 +265,15 @@ bool scoreboard_is_intact(const struct scoreboard *board);
  */
 bool scoreboard_read(const void *record, void *copy, size_t size);
 
-/* Whether the record, which may be any of the board's, has not been written since a consistent copy was made of it. */
+/* Whether the record, which may be any of the board's, has not been written since a consistent copy
+ * was made of it. */
 bool scoreboard_is_same(const void *record, const void *copy);
 
 /*
- * Looks for the next record of a module's tasks, pools or threads from *i on, without copying any: records are large,
- * and most are of other modules or unused. slot may be SCOREBOARD_ANY. A record may change before it is read, so its reader looks again at head.used and module. Returns false when there is none.
+ * Looks for the next record of a module's tasks, pools or threads from *i on, without copying any:
+ * records are large, and most are of other modules or unused. slot may be SCOREBOARD_ANY. A record
+ * may change before it is read, so its reader looks again at head.used and module. Returns false
+ * when there is none.
  */
 #define SCOREBOARD_ANY UINT32_MAX
 bool scoreboard_next_task(const struct scoreboard *board, uint32_t slot, unsigned *i);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The works "channel" and "channel-many" for queues of others: as many senders as receivers, threads
- * of their own, and the sum of all elements. A peer gives the four operations; one that does not
- * block says with 0 that it could not, and its caller gives way, as its users do.
+ * The works "channel" and "channel-many" for queues of others: as many senders as receivers,
+ * threads of their own, and the sum of all elements. A peer gives the four operations; one that
+ * does not block says with 0 that it could not, and its caller gives way, as its users do.
  *
  * To be included, in C or C++, after the peer has defined:
  *

@@ -17,8 +17,9 @@ static size_t queue_get(struct queue *queue, uint64_t *values, size_t limit);
 
 static void queue_open(struct queue *q, const struct size *size)
 {
-    /* Of many threads one may lose its processor in the middle of a call. In the usual mode all others then turn until
-     * it has one again: on two processors a round took ten minutes. This one is made for that. */
+    /* Of many threads one may lose its processor in the middle of a call. In the usual mode all
+     * others then turn until it has one again: on two processors a round took ten minutes. This one
+     * is made for that. */
     unsigned flags =
         size->workers == 1 ? RING_F_SP_ENQ | RING_F_SC_DEQ : RING_F_MP_RTS_ENQ | RING_F_MC_RTS_DEQ;
     /* It holds one less than its size. */

@@ -13,10 +13,12 @@
 #include "daemon/unit/unit.h"
 #include "daemon/unit/units.h"
 
-/* The time that a unit's steps may take beside its timeouts: a host that comes up, and one that is killed. */
+/* The time that a unit's steps may take beside its timeouts: a host that comes up, and one that is
+ * killed. */
 #define STEP_SLACK (15 * NSEC_PER_SEC)
 
-/* Settling --------------------------------------------------------------------------------------- */
+/* Settling ---------------------------------------------------------------------------------------
+ */
 
 static void settle(struct awaited_item *item, int code, const char *text)
 {
@@ -107,7 +109,8 @@ void awaited_forget(struct unit *unit)
     }
 }
 
-/* Timeouts only end here when even a killed process does not: in the kernel, on a disk that is gone. */
+/* Timeouts only end here when even a killed process does not: in the kernel, on a disk that is
+ * gone. */
 static void timed_out(void *arg)
 {
     struct awaited *awaited = arg;
@@ -127,7 +130,8 @@ static void timed_out(void *arg)
     units_changed(awaited->units);
 }
 
-/* Making ----------------------------------------------------------------------------------------- */
+/* Making -----------------------------------------------------------------------------------------
+ */
 
 int awaited_begin(struct units *units, const char *what, struct awaited **ret_errand)
 {

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * An awaited is what somebody waits for: units that are to be ready, or down. An operation has one, and a
- * reload.
+ * An awaited is what somebody waits for: units that are to be ready, or down. An operation has one,
+ * and a reload.
  *
- * Every unit of an awaited settles once: it arrives where it was to be; or it comes to rest elsewhere (it
- * failed, waits out a backoff, or waits for what does not come); or another awaited wants it elsewhere and
- * overtakes; or it takes longer than all its timeouts allow. So every awaited ends.
+ * Every unit of an awaited settles once: it arrives where it was to be; or it comes to rest
+ * elsewhere (it failed, waits out a backoff, or waits for what does not come); or another awaited
+ * wants it elsewhere and overtakes; or it takes longer than all its timeouts allow. So every
+ * awaited ends.
  */
 #ifndef REEVE_DAEMON_CONTROL_AWAITED_H
 #define REEVE_DAEMON_CONTROL_AWAITED_H
@@ -44,19 +45,21 @@ struct awaited {
     size_t open; /* items that have not settled */
 };
 
-/* An awaited without units; what says whose it is, for those that it overtakes. Returns 0 or -ENOMEM. */
+/* An awaited without units; what says whose it is, for those that it overtakes. Returns 0 or
+ * -ENOMEM. */
 int awaited_begin(struct units *units, const char *what, struct awaited **ret_errand);
 /* The end, whether settled or not. NULL does nothing. */
 void awaited_end(struct awaited *awaited);
 
-/* Another unit; one that is in it already is only wanted elsewhere. Errands that want the unit elsewhere
- * are overtaken. A NULL awaited (nobody waits) only overtakes; by then says who, in words. There is room
- * for every unit that was there when the awaited began, and for those that a reload adds. */
+/* Another unit; one that is in it already is only wanted elsewhere. Errands that want the unit
+ * elsewhere are overtaken. A NULL awaited (nobody waits) only overtakes; by then says who, in
+ * words. There is room for every unit that was there when the awaited began, and for those that a
+ * reload adds. */
 void awaited_add(struct units *units, struct awaited *awaited, struct unit *unit,
                  enum awaited_want want, const char *by);
 
-/* From now on it has as long as the timeouts of its units, and of those that move already, one after the other; and longer
- * with each that goes along later. */
+/* From now on it has as long as the timeouts of its units, and of those that move already, one
+ * after the other; and longer with each that goes along later. */
 void awaited_depart(struct awaited *awaited);
 
 bool awaited_is_over(const struct awaited *awaited);

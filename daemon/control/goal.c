@@ -50,7 +50,8 @@ static void want(const struct walk *walk, struct unit *unit, enum awaited_want w
     units_changed(unit->all);
 }
 
-/* Down ------------------------------------------------------------------------------------------- */
+/* Down -------------------------------------------------------------------------------------------
+ */
 
 static void take_down(struct unit *unit, void *arg)
 {
@@ -76,7 +77,8 @@ void goal_down(struct unit *unit, const struct cause *cause, struct awaited *awa
     take_down(unit, &walk);
 }
 
-/* Bounce ----------------------------------------------------------------------------------------- */
+/* Bounce -----------------------------------------------------------------------------------------
+ */
 
 static void bounce(struct unit *unit, void *arg)
 {
@@ -140,7 +142,8 @@ void goal_renew(struct unit *unit, const struct cause *cause)
     }
 }
 
-/* Hosts ------------------------------------------------------------------------------------------ */
+/* Hosts ------------------------------------------------------------------------------------------
+ */
 
 void goal_condemn(struct tenancy *tenancy, const struct cause *cause, struct awaited *awaited)
 {
@@ -166,7 +169,8 @@ void goal_make_room(struct unit *unit)
     goal_condemn(unit->tenancy, &cause, NULL);
 }
 
-/* Up --------------------------------------------------------------------------------------------- */
+/* Up ---------------------------------------------------------------------------------------------
+ */
 
 static void bring_up(struct unit *unit, const struct walk *walk)
 {
@@ -183,8 +187,8 @@ static void bring_up(struct unit *unit, const struct walk *walk)
     unit->give_up = false;
     unit->wanted = true;
     want(walk, unit, AWAITED_UP, &cause);
-    /* If a unit that it requires has gone meanwhile, the next settling stops it. A spent unit, which may be dead or of another
-     * file by now, stops and starts. */
+    /* If a unit that it requires has gone meanwhile, the next settling stops it. A spent unit,
+     * which may be dead or of another file by now, stops and starts. */
     if (unit->goal == GOAL_DOWN && unit->spent) {
         unit->goal = GOAL_BOUNCE;
         unit->cause = cause;
@@ -208,7 +212,8 @@ void goal_up(struct unit *unit, const struct cause *cause, struct awaited *await
     bring_up(unit, &walk);
 }
 
-/* Settling --------------------------------------------------------------------------------------- */
+/* Settling ---------------------------------------------------------------------------------------
+ */
 
 /* A unit does not outlive what it requires, however that went. */
 static void follow_requirement(struct unit *unit)
@@ -232,7 +237,8 @@ static bool is_asked_for(const struct unit *unit)
     return unit->cause.kind == CAUSE_OPERATOR || unit->cause.kind == CAUSE_RELOAD;
 }
 
-/* Returns whether it has, or is, what it was told to be. Without force nothing that is used stops. */
+/* Returns whether it has, or is, what it was told to be. Without force nothing that is used stops.
+ */
 static bool step_down(struct unit *unit, bool force)
 {
     struct cause cause = unit->cause;

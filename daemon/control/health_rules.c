@@ -13,8 +13,8 @@
 #include "wire/health.h"
 #include "wire/scoreboard.h"
 
-/* How late a task may start before it counts as not having run: a busy machine is not a fault, and yet
- * health is to be true within one second. */
+/* How late a task may start before it counts as not having run: a busy machine is not a fault, and
+ * yet health is to be true within one second. */
 #define LATE_SLACK (900 * NSEC_PER_MSEC)
 
 static void worsen(enum health *health, enum health at_least)
@@ -113,8 +113,8 @@ bool health_has_recovered(const struct snapshot_module *module, const struct uni
     return unit->state == UNIT_READY;
 }
 
-/* The answer of its own health(), or that it should have answered by now: then its last answer is two intervals
- * old, and says nothing of how the module is. */
+/* The answer of its own health(), or that it should have answered by now: then its last answer is
+ * two intervals old, and says nothing of how the module is. */
 static void own_health(struct snapshot_module *module, const struct unit *unit,
                        const struct scoreboard_module *record, int64_t now)
 {
@@ -163,7 +163,8 @@ void health_of_module(struct snapshot_module *module, const struct unit *unit, e
         worsen(&module->health, module->essential ? HEALTH_FAIL : HEALTH_WARN);
         snprintf(module->output, sizeof(module->output), "it has damaged its scoreboard");
     }
-    /* Its reload has failed. It is stopped when those who require it are, but nothing of it runs any more. */
+    /* Its reload has failed. It is stopped when those who require it are, but nothing of it runs
+     * any more. */
     if (record->state == SCOREBOARD_MODULE_STOPPED)
         worsen(&module->health, module->essential ? HEALTH_FAIL : HEALTH_WARN);
     if (unit->attached && host_is_stopped(unit->tenancy->host)) {

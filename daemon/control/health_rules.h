@@ -18,11 +18,12 @@ void health_of_task(struct snapshot_task *task, bool essential, int64_t now);
 /* "" when all is well; else what the newest job that ended has failed by. */
 enum health health_of_pool(const struct scoreboard_pool *pool, const char **ret_output);
 
-/* Whether what crashed has gone well since: the task, a job of the pool, or the start when neither was running. */
+/* Whether what crashed has gone well since: the task, a job of the pool, or the start when neither
+ * was running. */
 bool health_has_recovered(const struct snapshot_module *module, const struct unit *unit);
 
-/* Fills in the module's from its state, crash and tasks (already judged). record has what its own health() said, or that it
- * has not answered. */
+/* Fills in the module's from its state, crash and tasks (already judged). record has what its own
+ * health() said, or that it has not answered. */
 void health_of_module(struct snapshot_module *module, const struct unit *unit, enum phase phase,
                       const struct scoreboard_module *record, int64_t now);
 

@@ -74,8 +74,8 @@ static void add_leaving(struct awaited *awaited, struct unit *unit, const char *
             awaited_add(units, awaited, other, AWAITED_DOWN, what);
 }
 
-/* The name of a task of the module that an error has stopped, and that a start of the module, which runs, does not
- * start. Returns false when there is none. */
+/* The name of a task of the module that an error has stopped, and that a start of the module, which
+ * runs, does not start. Returns false when there is none. */
 static bool find_stopped_task(const struct unit *unit, struct scoreboard_task *ret_task)
 {
     const struct scoreboard *board =
@@ -148,7 +148,8 @@ static void tell_item(struct waiter *waiter, const struct awaited_item *item)
     tell(waiter, item->code, text);
 }
 
-/* The module that was asked for comes first; one that went along is named only where that has arrived. */
+/* The module that was asked for comes first; one that went along is named only where that has
+ * arrived. */
 static void look_at(struct waiter *waiter)
 {
     const struct awaited *awaited = waiter->awaited;

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Operations of people on single modules: start, stop, restart. Modules that require one go down before it
- * and, in a restart, come up after it; a start brings up what the module requires.
+ * Operations of people on single modules: start, stop, restart. Modules that require one go down
+ * before it and, in a restart, come up after it; a start brings up what the module requires.
  *
- * Operations set goals (goal.h), and wait for an awaited. A module that a person stopped stays down until a person
- * starts it: no reload and no restart of another module does.
+ * Operations set goals (goal.h), and wait for an awaited. A module that a person stopped stays down
+ * until a person starts it: no reload and no restart of another module does.
  */
 #ifndef REEVE_DAEMON_CONTROL_OPERATE_H
 #define REEVE_DAEMON_CONTROL_OPERATE_H
@@ -18,11 +18,11 @@ struct unit;
 enum operation { OPERATE_START, OPERATE_STOP, OPERATE_RESTART };
 
 /*
- * Called once, when the module and those that go along have arrived, or cannot: code 0, or a negative
- * errno with a text: -EIO (one of them failed, rests in backoff, or waits for what does not come; or the module runs, but for a
- * task that an error has stopped),
- * -ECANCELED (another operation or a reload overtook it, the module was removed, or reeved stops),
- * -ETIMEDOUT (it is on its way still, after all its timeouts). text lives until the call returns.
+ * Called once, when the module and those that go along have arrived, or cannot: code 0, or a
+ * negative errno with a text: -EIO (one of them failed, rests in backoff, or waits for what does
+ * not come; or the module runs, but for a task that an error has stopped), -ECANCELED (another
+ * operation or a reload overtook it, the module was removed, or reeved stops), -ETIMEDOUT (it is on
+ * its way still, after all its timeouts). text lives until the call returns.
  */
 typedef void (*operate_fn)(int code, const char *text, void *arg);
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The plan of a reload, without doing it: the configuration is read, the modules that a reload would ask are asked about
- * their options, and the result is compared with what is in force. A full check asks every module instead, and finds what
- * a start would.
+ * The plan of a reload, without doing it: the configuration is read, the modules that a reload
+ * would ask are asked about their options, and the result is compared with what is in force. A full
+ * check asks every module instead, and finds what a start would.
  */
 #ifndef REEVE_DAEMON_CONTROL_PLAN_H
 #define REEVE_DAEMON_CONTROL_PLAN_H
@@ -41,8 +41,8 @@ void plans_init(struct plans *plans, struct units *units);
 /* Everybody who waits is told that reeved stops. */
 void plans_finish(struct plans *plans);
 
-/* Calls done once, in a later turn of the loop. Any number may be asked for, beside a reload too; one is under way.
- * Returns 0 or -ENOMEM; done is then not called. */
+/* Calls done once, in a later turn of the loop. Any number may be asked for, beside a reload too;
+ * one is under way. Returns 0 or -ENOMEM; done is then not called. */
 int plan_start(struct plans *plans, const struct plan_asker *asker);
 
 #endif

@@ -83,7 +83,8 @@ static void promote_waiters(struct reload *reload)
     }
 }
 
-/* The units that did not arrive, by name. A client that waits for an operation since has been told there. */
+/* The units that did not arrive, by name. A client that waits for an operation since has been told
+ * there. */
 static void add_errors(struct reload *reload)
 {
     const struct awaited *awaited = reload->awaited;
@@ -205,7 +206,8 @@ static void start_check(struct reload *reload)
     }
 }
 
-/* The configuration of many modules takes milliseconds to read, and as long to compare: others have their turn between. */
+/* The configuration of many modules takes milliseconds to read, and as long to compare: others have
+ * their turn between. */
 static void go_on(void *arg)
 {
     struct reload *reload = arg;

@@ -61,10 +61,12 @@ void reload_finish(struct reload *reload);
 /* After that. */
 void reload_free(struct reload *reload);
 
-/* Asks for one; done may be NULL. It begins in a later turn of the loop, and after the one under way. */
+/* Asks for one; done may be NULL. It begins in a later turn of the loop, and after the one under
+ * way. */
 void reload_ask(struct reload *reload, reload_fn done, void *arg);
 
-/* Called at each reconciliation: ends a reload whose units have come to rest, and begins the next. */
+/* Called at each reconciliation: ends a reload whose units have come to rest, and begins the next.
+ */
 void reload_reconcile(struct reload *reload);
 
 /* Brings the units to the new configuration, which is in force when it returns 0; errors of single

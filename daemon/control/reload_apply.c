@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * First every unit has its new settings, and so the whole new order among them is known; then the goals
- * are set, and goals_reconcile() goes through them in that order.
+ * First every unit has its new settings, and so the whole new order among them is known; then the
+ * goals are set, and goals_reconcile() goes through them in that order.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -35,7 +35,8 @@ static struct cause make_cause(const char *why)
     return cause;
 }
 
-/* Settings --------------------------------------------------------------------------------------- */
+/* Settings ---------------------------------------------------------------------------------------
+ */
 
 /* A module that moves to another host must leave its old one first; a new unit takes its name. */
 static void replace_unit(struct reload *reload, struct unit *old,
@@ -86,7 +87,8 @@ static void set_all_settings(struct reload *reload)
     host_stops_resume(reload->units->host_stops);
 }
 
-/* Goals ------------------------------------------------------------------------------------------ */
+/* Goals ------------------------------------------------------------------------------------------
+ */
 
 static void go(struct reload *reload, struct unit *unit)
 {
@@ -187,7 +189,8 @@ static bool restarts_for_reload(const struct unit *unit)
            (unit->goal == GOAL_BOUNCE || (unit->state == UNIT_STOPPING && unit->wanted));
 }
 
-/* A unit that waits for another starts by itself after that, and everybody who waits for the reload is told of it, too. */
+/* A unit that waits for another starts by itself after that, and everybody who waits for the reload
+ * is told of it, too. */
 static void keep(struct reload *reload, const struct reload_change *change)
 {
     struct unit *unit = units_find(reload->units, change->module);
@@ -214,7 +217,8 @@ static void take_along(struct reload *reload, const struct reload_change *change
         awaited_add(reload->units, reload->awaited, unit, AWAITED_UP, "a reload");
 }
 
-/* The others have their goals by now: who restarts anyway has no need of a reload, but its restart is waited for. */
+/* The others have their goals by now: who restarts anyway has no need of a reload, but its restart
+ * is waited for. */
 static void give_options(struct reload *reload, const struct reload_change *change)
 {
     struct unit *unit = units_find(reload->units, change->module);

@@ -37,7 +37,8 @@ enum config_change reload_compare(struct units *units, const struct config_modul
     const struct config_module *old = config_find(units->config, module->name);
     const struct unit *unit = units_find(units, module->name);
 
-    /* The file that its process has loaded counts: it may be newer than the configuration in force. */
+    /* The file that its process has loaded counts: it may be newer than the configuration in force.
+     */
     if (!old || (unit && !file_id_equal(&unit->file_id, &module->file_id)))
         return CONFIG_RESTART;
     return config_compare(old, module);
@@ -48,8 +49,8 @@ bool reload_needs_check(struct units *units, const struct config_module *module)
     return reload_compare(units, module) >= CONFIG_RELOAD;
 }
 
-/* Code that was loaded stays loaded: another .so for one tenant takes a new process for all; and so does
- * one that comes into a process which cannot take it. */
+/* Code that was loaded stays loaded: another .so for one tenant takes a new process for all; and so
+ * does one that comes into a process which cannot take it. */
 static bool needs_new_process(struct units *units, const struct config_module *module)
 {
     const struct config_module *old = config_find(units->config, module->name);
@@ -115,8 +116,8 @@ static const char *describe_state(const struct unit *unit)
                                                                 : unit_state_name(unit->state);
 }
 
-/* Why a module cannot go on beside one that it requires: its step, or its state when it does not run or will not,
- * whether that is new to the module or not. NULL: it can. */
+/* Why a module cannot go on beside one that it requires: its step, or its state when it does not
+ * run or will not, whether that is new to the module or not. NULL: it can. */
 static const char *find_obstacle(struct units *units, const struct unit *unit,
                                  const struct reload_change *required)
 {
@@ -168,7 +169,8 @@ static bool is_started(const struct reload_change *change)
     return change->step == RELOAD_KEEP ? change->because != NULL : change->step != RELOAD_REMOVE;
 }
 
-/* Whether a module that waits goes on waiting whatever the reload does, for one that nobody starts now. */
+/* Whether a module that waits goes on waiting whatever the reload does, for one that nobody starts
+ * now. */
 static bool holds_up(struct units *units, const struct reload_change *change, bool required)
 {
     struct unit *unit = units_find(units, change->module);
@@ -184,7 +186,8 @@ static bool holds_up(struct units *units, const struct reload_change *change, bo
     return unit->state == UNIT_BACKOFF && unit->goal == GOAL_NONE;
 }
 
-/* Returns false when one of them holds the module up; *ret_started is one that the reload starts, if any. */
+/* Returns false when one of them holds the module up; *ret_started is one that the reload starts,
+ * if any. */
 static bool look_at_waits(struct units *units, const struct config *after,
                           struct reload_change *changes, const struct strings *names, bool required,
                           const struct reload_change **ret_started)
@@ -204,7 +207,8 @@ static bool look_at_waits(struct units *units, const struct config *after,
     return true;
 }
 
-/* A module that waits for one that the reload starts, starts after it. Returns whether one more does. */
+/* A module that waits for one that the reload starts, starts after it. Returns whether one more
+ * does. */
 static bool spread_starts(struct units *units, const struct config *after,
                           struct reload_change *changes)
 {
@@ -237,8 +241,8 @@ static bool is_held_up(const struct reload_change *change)
            strcmp(change->because_state, reload_step_name(RELOAD_ADD)) != 0;
 }
 
-/* A module that restarts for its own sake, or is new, may find that it cannot run. Returns whether that has come out of one
- * more. */
+/* A module that restarts for its own sake, or is new, may find that it cannot run. Returns whether
+ * that has come out of one more. */
 static bool spread_obstacles(struct units *units, const struct config *after,
                              struct reload_change *changes)
 {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The steps of a reload, module by module: found once, for `reload --plan` and for the reload itself. */
+/* The steps of a reload, module by module: found once, for `reload --plan` and for the reload
+ * itself. */
 #ifndef REEVE_DAEMON_CONTROL_RELOAD_CHANGES_H
 #define REEVE_DAEMON_CONTROL_RELOAD_CHANGES_H
 
@@ -24,8 +25,8 @@ const char *reload_step_name(enum reload_step step);
 struct reload_change {
     const char *module; /* of one of the two configurations */
     enum reload_step step;
-    /* It restarts for this module, or will wait for it, since it requires it; or, kept, it waits for this one, and
-     * starts after it. Or NULL. */
+    /* It restarts for this module, or will wait for it, since it requires it; or, kept, it waits
+     * for this one, and starts after it. Or NULL. */
     const char *because;
     const char *because_state; /* that one's step, or its state when it does not run or will not */
     bool held;                 /* a person has stopped the module: it stays so */
@@ -34,9 +35,9 @@ struct reload_change {
 };
 
 /*
- * The changes from what is in force to another configuration: its modules in their order, then those that
- * it does not have any more. steady: modules that take new options only by a restart. The caller ends
- * with reload_free_changes(). Returns 0 or -ENOMEM.
+ * The changes from what is in force to another configuration: its modules in their order, then
+ * those that it does not have any more. steady: modules that take new options only by a restart.
+ * The caller ends with reload_free_changes(). Returns 0 or -ENOMEM.
  */
 int reload_find_changes(struct units *units, const struct config *after,
                         const struct strings *steady, struct reload_change **ret_changes,
@@ -44,7 +45,8 @@ int reload_find_changes(struct units *units, const struct config *after,
 
 void reload_free_changes(struct reload_change *changes, size_t count);
 
-/* How the module differs from what runs under its name, its .so included; all is new of one that is new. */
+/* How the module differs from what runs under its name, its .so included; all is new of one that is
+ * new. */
 enum config_change reload_compare(struct units *units, const struct config_module *module);
 
 /* Whether a reload asks the module about its options first. */

@@ -42,8 +42,8 @@ static bool has_stopping(const struct tenancy *tenancy, struct cause *ret_cause)
     return false;
 }
 
-/* One that is given up is not waited for. One in its backoff, or that waits for another, is, if it was
- * well before: what it needs may be on its way. One that was not then may not be for hours. */
+/* One that is given up is not waited for. One in its backoff, or that waits for another, is, if it
+ * was well before: what it needs may be on its way. One that was not then may not be for hours. */
 static bool moves(struct unit *unit)
 {
     if (unit->goal != GOAL_NONE)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * After an upgrade to another wire version: the hosts that speak the old one are replaced, one by one.
+ * After an upgrade to another wire version: the hosts that speak the old one are replaced, one by
+ * one.
  *
  * Such a host goes on with its work, but cannot be talked with; all that it understands is STOP and
  * EXIT, and that it has stopped shows only in its end. So whenever one module of it is stopped, for

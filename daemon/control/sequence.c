@@ -13,13 +13,13 @@
 #include "daemon/unit/unit.h"
 #include "daemon/unit/units.h"
 
-/* For how long units are told to start or stop before others have their turn. Each telling wakes a host, which may take
- * the processor of a busy machine. */
+/* For how long units are told to start or stop before others have their turn. Each telling wakes a
+ * host, which may take the processor of a busy machine. */
 #define TURN NSEC_PER_MSEC
 
-/* Each start is a process or two that want to run, and where reeved has to share a processor it waits behind them: with
- * four for each, a probe of a thousand that start waited twice as long, and they were ready 10 % sooner. A stop is short:
- * one for each would take twice as long as four. */
+/* Each start is a process or two that want to run, and where reeved has to share a processor it
+ * waits behind them: with four for each, a probe of a thousand that start waited twice as long, and
+ * they were ready 10 % sooner. A stop is short: one for each would take twice as long as four. */
 #define STARTS_PER_PROCESSOR 1
 #define STOPS_PER_PROCESSOR  4
 
@@ -134,8 +134,8 @@ static void look_for_descriptors(struct units *units, struct turn *turn)
     turn->room -= MIN(turn->room, pending);
 }
 
-/* Whether there are no descriptors for its process until others have stopped, or have their own back: who had none leaves
- * them to those. When nobody moves it falls, with what to do about it. */
+/* Whether there are no descriptors for its process until others have stopped, or have their own
+ * back: who had none leaves them to those. When nobody moves it falls, with what to do about it. */
 static bool awaits_descriptors(struct unit *unit, struct turn *turn)
 {
     unsigned others;
@@ -183,8 +183,8 @@ static void start_one(struct sequence *sequence, struct unit *unit, struct turn 
         dependencies_describe_wait(unit, unit->reason, sizeof(unit->reason));
 }
 
-/* From the one behind the last that was begun: those that fall at once, and wait again, do not take the turns of others.
- * Returns false where the rest has to wait. */
+/* From the one behind the last that was begun: those that fall at once, and wait again, do not take
+ * the turns of others. Returns false where the rest has to wait. */
 static bool start_those(struct sequence *sequence, bool fell, struct turn *turn)
 {
     struct units *units = sequence->units;
@@ -206,8 +206,8 @@ static bool start_those(struct sequence *sequence, bool fell, struct turn *turn)
     return true;
 }
 
-/* For whom there were no descriptors need not wait for the end of its backoff when there are, but for those that others come
- * back for. */
+/* For whom there were no descriptors need not wait for the end of its backoff when there are, but
+ * for those that others come back for. */
 static void end_waits(struct units *units, struct turn *turn)
 {
     unsigned ended = 0;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Which units are told next to start, or to stop, in a settling: a few at a time (pace.h), each in its turn. */
+/* Which units are told next to start, or to stop, in a settling: a few at a time (pace.h), each in
+ * its turn. */
 #ifndef REEVE_DAEMON_CONTROL_SEQUENCE_H
 #define REEVE_DAEMON_CONTROL_SEQUENCE_H
 

@@ -19,8 +19,8 @@
  */
 #define FRESH (20 * NSEC_PER_MSEC)
 
-/* A run that goes on for as long as its module does will never end in a success. Where the one before was lost with its
- * host, it is one that it goes on. */
+/* A run that goes on for as long as its module does will never end in a success. Where the one
+ * before was lost with its host, it is one that it goes on. */
 static void forgive_loss(struct scoreboard_task *task, int64_t now)
 {
     if (!counters_has_lost(task) || task->busy_until > 0 || !scoreboard_task_has_overrun(task, now))
@@ -58,7 +58,8 @@ static void read_record(const struct unit *unit, const struct scoreboard *board,
     text_clean_lines(ret_record->health_text, sizeof(ret_record->health_text));
 }
 
-/* A module that moves to another host is what still runs in its old one: the unit in the new host waits for that. */
+/* A module that moves to another host is what still runs in its old one: the unit in the new host
+ * waits for that. */
 static bool is_shown(const struct unit *unit)
 {
     const struct unit *leaving = units_find_leaving(unit->all, unit->name);
@@ -66,8 +67,8 @@ static bool is_shown(const struct unit *unit)
     return unit->removed ? unit == leaving : !leaving;
 }
 
-/* Few of a thousand modules have crashed or restarted: only those have a memory for it. Nobody misses what a module that
- * leaves has not done since its crash. */
+/* Few of a thousand modules have crashed or restarted: only those have a memory for it. Nobody
+ * misses what a module that leaves has not done since its crash. */
 static int take_last(struct snapshot_module *module, const struct unit *unit)
 {
     if (unit->crash.summary[0] != '\0' && !module->leaving && !health_has_recovered(module, unit)) {

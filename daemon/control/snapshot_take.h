@@ -7,8 +7,9 @@
 
 /* Takes one. Returns 0 or -ENOMEM. */
 int snapshot_take(struct supervisor *supervisor, struct snapshot **ret_snapshot);
-/* Takes one in which only the module of that name is looked at: it costs the same however many there are. Without it,
- * it has no module. Its members about the whole do not hold then. Returns 0 or -ENOMEM. */
+/* Takes one in which only the module of that name is looked at: it costs the same however many
+ * there are. Without it, it has no module. Its members about the whole do not hold then. Returns 0
+ * or -ENOMEM. */
 int snapshot_take_one(struct supervisor *supervisor, const char *name,
                       struct snapshot **ret_snapshot);
 

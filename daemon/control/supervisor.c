@@ -3,9 +3,9 @@
  * The life of the whole: phases, and the settling after every change.
  *
  * Every event of a unit only marks the supervisor as changed; in the next turn of the loop
- * supervisor_reconcile() looks at all units and takes each step that has become possible: proceed with a start,
- * stop the next in the order, finish a phase. So every step is decided in one place and on a
- * consistent picture, never in the middle of a callback.
+ * supervisor_reconcile() looks at all units and takes each step that has become possible: proceed
+ * with a start, stop the next in the order, finish a phase. So every step is decided in one place
+ * and on a consistent picture, never in the middle of a callback.
  */
 #include <errno.h>
 #include <string.h>
@@ -31,8 +31,8 @@
 #include "daemon/unit/tenancy.h"
 #include "daemon/unit/unit.h"
 
-/* A settling looks at all units: while many start or stop, the next waits for so many times what it took, and takes all
- * that has changed meanwhile. */
+/* A settling looks at all units: while many start or stop, the next waits for so many times what it
+ * took, and takes all that has changed meanwhile. */
 #define SETTLE_SHARE 4
 #define REST_MAX     (2 * NSEC_PER_MSEC)
 
@@ -65,7 +65,8 @@ static void changed(void *arg)
     struct supervisor *supervisor = arg;
 
     supervisor->units.generation++;
-    /* One that is due already keeps its place: where something changes all the time, it would else never come. */
+    /* One that is due already keeps its place: where something changes all the time, it would else
+     * never come. */
     if (loop_timer_due(supervisor->reconcile_timer) == 0)
         loop_timer_arm(supervisor->reconcile_timer, supervisor->rested_at - clock_monotonic());
 }
@@ -143,7 +144,8 @@ const struct units_owner supervisor_owner = {
     .fall = fall,
 };
 
-/* Reconciling ----------------------------------------------------------------------------------- */
+/* Reconciling -----------------------------------------------------------------------------------
+ */
 
 /* Nothing is wrong in the files; but an essential module that is lost already cannot start. */
 static void finish_good_check(struct supervisor *supervisor)
@@ -183,8 +185,9 @@ static void finish_checking(struct supervisor *supervisor)
     fail(supervisor, text);
 }
 
-/* One that a person has stopped, or that waits for such a one, is not waited for. Nothing else may come
- * between an essential module and its first start, or it would be waited for without an end. */
+/* One that a person has stopped, or that waits for such a one, is not waited for. Nothing else may
+ * come between an essential module and its first start, or it would be waited for without an end.
+ */
 static bool is_started(struct supervisor *supervisor, struct unit *unit)
 {
     const struct unit *culprit = NULL;
@@ -269,8 +272,8 @@ static void remove_gone(struct supervisor *supervisor)
         }
 }
 
-/* Nothing starts before all is checked, nor after a stop, whatever that came from. But during the drain-delay
- * of a daemon that ran, modules are at work: one that dies then is started again. */
+/* Nothing starts before all is checked, nor after a stop, whatever that came from. But during the
+ * drain-delay of a daemon that ran, modules are at work: one that dies then is started again. */
 static bool may_begin(const struct supervisor *supervisor)
 {
     return supervisor->units.phase == PHASE_STARTING || supervisor->units.phase == PHASE_RUNNING ||

@@ -44,16 +44,16 @@ struct supervisor_options {
 /* Takes over config. Returns 0 or a negative errno. */
 int supervisor_create(struct loop *loop, const struct supervisor_options *options,
                       struct config *config, struct supervisor **ret_supervisor);
-/* Answers everybody who still waits for a run, a job or a reload, since it will not come to that. To
- * be called before those who asked go away. NULL does nothing. */
+/* Answers everybody who still waits for a run, a job or a reload, since it will not come to that.
+ * To be called before those who asked go away. NULL does nothing. */
 void supervisor_answer_all(struct supervisor *supervisor);
 /*
- * At the end: writes what is still to be kept in the state folder, and calls done, once, when that is written or
- * cannot be. done may be called at once. Afterwards nothing must run any more.
+ * At the end: writes what is still to be kept in the state folder, and calls done, once, when that
+ * is written or cannot be. done may be called at once. Afterwards nothing must run any more.
  */
 void supervisor_flush(struct supervisor *supervisor, void (*done)(void *arg), void *arg);
-/* Before done is called: the write is left to itself and done is not called. Only a process that is about to end may
- * do so. */
+/* Before done is called: the write is left to itself and done is not called. Only a process that is
+ * about to end may do so. */
 void supervisor_give_up_flush(struct supervisor *supervisor);
 /* The file that it writes. */
 const char *supervisor_last_runs_path(const struct supervisor *supervisor);
@@ -70,11 +70,11 @@ void supervisor_stop(struct supervisor *supervisor, const struct cause *cause);
 void supervisor_kill(struct supervisor *supervisor);
 
 /*
- * Reads the configuration again and applies what changed; if the check finds anything wrong the old one
- * stays. done (may be NULL) is called once, with the errors, none after a success. Where there are some
- * although it was applied, modules did not come to rest as planned. notes: modules that take their new
- * options later, when work under way has ended. A reload that is asked for during another
- * one begins when that one has ended.
+ * Reads the configuration again and applies what changed; if the check finds anything wrong the old
+ * one stays. done (may be NULL) is called once, with the errors, none after a success. Where there
+ * are some although it was applied, modules did not come to rest as planned. notes: modules that
+ * take their new options later, when work under way has ended. A reload that is asked for during
+ * another one begins when that one has ended.
  */
 void supervisor_reload(struct supervisor *supervisor, reload_fn done, void *arg);
 

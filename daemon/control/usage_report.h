@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The share of the machine that the hosts and the supervisor itself take. Only who shows it pays for reading it:
- * it is not part of a snapshot, which every probe takes, but goes with one.
+ * The share of the machine that the hosts and the supervisor itself take. Only who shows it pays
+ * for reading it: it is not part of a snapshot, which every probe takes, but goes with one.
  */
 #ifndef REEVE_DAEMON_CONTROL_USAGE_REPORT_H
 #define REEVE_DAEMON_CONTROL_USAGE_REPORT_H

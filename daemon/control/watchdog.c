@@ -54,8 +54,9 @@ static unsigned find_torn(const struct scoreboard *board, unsigned i, uint32_t *
     return RECORDS;
 }
 
-/* A record that nobody finishes writing: its writer is gone, or never was one. One is watched at a time; when something has
- * written it, it is the next one's turn, so that none that changes all the time hides another. */
+/* A record that nobody finishes writing: its writer is gone, or never was one. One is watched at a
+ * time; when something has written it, it is the next one's turn, so that none that changes all the
+ * time hides another. */
 static bool is_damaged(struct tenancy *tenancy, const struct scoreboard *board, int64_t now)
 {
     struct torn_record *torn = &tenancy->torn;

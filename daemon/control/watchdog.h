@@ -22,8 +22,8 @@ void watchdog_update(struct watchdog *watchdog);
 /* Takes into the last_runs how far schedules have come. watchdog_update() does so as well. */
 void watchdog_note_schedules(struct watchdog *watchdog);
 
-/* A host says that something may hang from a time on; it is looked at then, and what it publishes of
- * later ones is found there. */
+/* A host says that something may hang from a time on; it is looked at then, and what it publishes
+ * of later ones is found there. */
 void watchdog_expect(struct watchdog *watchdog, int64_t time);
 
 #endif

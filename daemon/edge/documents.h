@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* Documents that are written once for a snapshot.
  *
- * Documents such as health and metrics take long to write. Each is written at most once for a snapshot
- * and kept with it, so that a burst of probes costs one writing, and a flood of requests cannot keep the loop from its
- * work. They are as true as the snapshot is: a new one forgets them. */
+ * Documents such as health and metrics take long to write. Each is written at most once for a
+ * snapshot and kept with it, so that a burst of probes costs one writing, and a flood of requests
+ * cannot keep the loop from its work. They are as true as the snapshot is: a new one forgets them.
+ */
 #ifndef REEVE_DAEMON_EDGE_DOCUMENTS_H
 #define REEVE_DAEMON_EDGE_DOCUMENTS_H
 
@@ -42,7 +43,8 @@ struct documents {
  * there never was any. Valid until the next call. */
 const struct snapshot *documents_snapshot(struct documents *documents);
 
-/* Answers with a document of the snapshot, which documents_snapshot() has given. connections: how many the server has. */
+/* Answers with a document of the snapshot, which documents_snapshot() has given. connections: how
+ * many the server has. */
 void documents_respond(struct documents *documents, const struct snapshot *snapshot,
                        struct http_request *request, int status, const struct document *document,
                        size_t connections);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The side that faces outwards: HTTP for probes, the control socket for operators, systemd. All of it
- * reads one snapshot, and only the control socket can change anything.
+ * The side that faces outwards: HTTP for probes, the control socket for operators, systemd. All of
+ * it reads one snapshot, and only the control socket can change anything.
  */
 #ifndef REEVE_DAEMON_EDGE_EDGE_H
 #define REEVE_DAEMON_EDGE_EDGE_H
@@ -15,9 +15,9 @@ struct loop;
 
 /*
  * Binds the listening addresses and the control socket of the configuration, or takes those that
- * systemd passes (sd_listen_fds(3)): sockets named "health" take the place of the addresses, one named
- * "control" that of the control socket. Errors are logged with what to do about them. Returns 0 or a
- * negative errno.
+ * systemd passes (sd_listen_fds(3)): sockets named "health" take the place of the addresses, one
+ * named "control" that of the control socket. Errors are logged with what to do about them. Returns
+ * 0 or a negative errno.
  *
  * successor: binds nothing; edge_resume() follows.
  */
@@ -47,8 +47,8 @@ bool edge_is_quiet(const struct edge *edge);
  * understands it. */
 bool edge_has_waiting(const struct edge *edge);
 
-/* The state that is handed over: listeners, connections, who waits for what, the last lines of the log. NULL
- * without memory. Then descriptors are to outlive an exec, or not. */
+/* The state that is handed over: listeners, connections, who waits for what, the last lines of the
+ * log. NULL without memory. Then descriptors are to outlive an exec, or not. */
 json_t *edge_save(const struct edge *edge);
 void edge_keep_descriptors(struct edge *edge, bool keep);
 

@@ -43,7 +43,8 @@ struct edge {
     struct {
         dev_t device;
         ino_t inode;
-    } control_id; /* of the socket at control_path, when it is ours: it alone is removed at the end */
+    } control_id; /* of the socket at control_path, when it is ours: it alone is removed at the end
+                   */
     struct loop_timer *control_timer; /* looks whether it is there */
     struct documents documents;
     struct run_history *history;

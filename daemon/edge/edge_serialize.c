@@ -90,8 +90,8 @@ int edge_check_state(const json_t *state, struct serialize_error *error)
     return -EBADMSG;
 }
 
-/* One that cannot be taken over, for want of descriptors say, is closed, which a client of HTTP has to
- * expect: it is no reason to end all others, and the modules. */
+/* One that cannot be taken over, for want of descriptors say, is closed, which a client of HTTP has
+ * to expect: it is no reason to end all others, and the modules. */
 static void adopt_connections(struct http_server *server, const json_t *list)
 {
     size_t lost = 0;

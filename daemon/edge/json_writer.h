@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * JSON straight into a text, indented, for documents that grow with the modules: a tree of values costs an allocation
- * for each, and the loop waits. libyajl writes it; this adds the keys, and that what goes wrong is the text's failure.
+ * JSON straight into a text, indented, for documents that grow with the modules: a tree of values
+ * costs an allocation for each, and the loop waits. libyajl writes it; this adds the keys, and that
+ * what goes wrong is the text's failure.
  */
 #ifndef REEVE_DAEMON_EDGE_JSON_WRITER_H
 #define REEVE_DAEMON_EDGE_JSON_WRITER_H
@@ -22,7 +23,8 @@ void json_writer_init(struct json_writer *writer, struct text *text, bool indent
 /* The document is complete. Without memory, or if it is none, the text has failed. */
 void json_writer_finish(struct json_writer *writer);
 
-/* Each begins or ends what stands between brackets: "{" or "[". key: in an object; NULL in a list and at the top. */
+/* Each begins or ends what stands between brackets: "{" or "[". key: in an object; NULL in a list
+ * and at the top. */
 void json_write_begin(struct json_writer *writer, const char *key, char bracket);
 void json_write_end(struct json_writer *writer, char bracket);
 

@@ -251,7 +251,8 @@ static void respond_page_state(struct edge *edge, struct http_request *request,
  */
 
 static const struct endpoint endpoints[] = {
-    /* A client that reads that answer has seen that the loop turns: however many modules there are, it costs the same. */
+    /* A client that reads that answer has seen that the loop turns: however many modules there are,
+       it costs the same. */
     {"/livez",
      {"module", "verbose"},
      respond_probe,
@@ -310,7 +311,8 @@ static bool method_is_allowed(struct http_request *request)
     return false;
 }
 
-/* A snapshot with that module, and with no other; answers and returns NULL when there is none. The caller frees it. */
+/* A snapshot with that module, and with no other; answers and returns NULL when there is none. The
+ * caller frees it. */
 static struct snapshot *take_module(struct edge *edge, struct http_request *request,
                                     const char *name)
 {

@@ -8,7 +8,8 @@
 #include "daemon/edge/edge_record.h"
 #include "daemon/loop/http.h"
 
-/* Serves /livez, /readyz, /startupz, /health, /metrics and the page. Returns false for another path. */
+/* Serves /livez, /readyz, /startupz, /health, /metrics and the page. Returns false for another
+ * path. */
 bool probes_serve(struct edge *edge, struct http_request *request);
 /* Of the health server; arg: the edge. */
 void probes_handle(struct http_request *request, void *arg);

@@ -24,8 +24,8 @@ void respond_json(struct http_request *request, int status, const char *type, js
 
 /* The parameters that a path takes in its query, ended by a NULL. */
 #define RESPOND_PARAMETERS 5
-/* Whether the query has a parameter that the path does not take: it would be passed over in silence, and the answer be to
- * another question. If so, says which, and what the path takes. */
+/* Whether the query has a parameter that the path does not take: it would be passed over in
+ * silence, and the answer be to another question. If so, says which, and what the path takes. */
 bool respond_find_foreign(struct http_request *request, const char *path,
                           const char *const parameters[RESPOND_PARAMETERS], char *ret_text,
                           size_t size);

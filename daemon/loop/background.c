@@ -2,15 +2,16 @@
 /*
  * Work that may block, beside the loop.
  *
- * Properties: the loop never waits for the work. `done` is called once for each start, in the loop. Each
- * struct loop_background runs at most one piece of work at a time.
+ * Properties: the loop never waits for the work. `done` is called once for each start, in the loop.
+ * Each struct loop_background runs at most one piece of work at a time.
  *
- * Operation: each piece of work has a detached thread of its own, which writes to an eventfd as its last
- * act. The loop reads the eventfd and calls `done`. It does not join the thread: one that has lost its
- * processor just before its end would hold up the loop.
+ * Operation: each piece of work has a detached thread of its own, which writes to an eventfd as its
+ * last act. The loop reads the eventfd and calls `done`. It does not join the thread: one that has
+ * lost its processor just before its end would hold up the loop.
  *
- * Safety: `result` is written by the thread before it writes to the eventfd and read after the eventfd was
- * read; after its write the thread uses nothing of ours. `busy` belongs to the loop's thread.
+ * Safety: `result` is written by the thread before it writes to the eventfd and read after the
+ * eventfd was read; after its write the thread uses nothing of ours. `busy` belongs to the loop's
+ * thread.
  */
 #include <assert.h>
 #include <errno.h>

@@ -69,7 +69,8 @@ int descriptors_restore(pid_t pid)
     return prlimit(pid, RLIMIT_NOFILE, &limit, NULL) < 0 ? -errno : 0;
 }
 
-/* Whether an exec leaves enough numbers below the limit: what is open and stays open may have taken all. */
+/* Whether an exec leaves enough numbers below the limit: what is open and stays open may have taken
+ * all. */
 static bool can_load(void)
 {
     unsigned found = 0;
@@ -103,7 +104,8 @@ unsigned descriptors_momentary(void)
     return MAX(descriptors_share(), (unsigned)DESCRIPTORS_START);
 }
 
-/* How many of those from first on are free; poll() tells it without a descriptor, and without /proc. */
+/* How many of those from first on are free; poll() tells it without a descriptor, and without
+ * /proc. */
 static unsigned count_free(unsigned first, unsigned count)
 {
     struct pollfd list[WINDOW];
@@ -119,8 +121,8 @@ static unsigned count_free(unsigned first, unsigned count)
     return free;
 }
 
-/* The lowest free number is always the next one. So those below the limit are free as long as there never were that many,
- * and one look does. */
+/* The lowest free number is always the next one. So those below the limit are free as long as there
+ * never were that many, and one look does. */
 unsigned descriptors_left(unsigned enough)
 {
     unsigned top = read_limit(), left = 0;

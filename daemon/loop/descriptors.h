@@ -2,10 +2,10 @@
 /*
  * How many descriptors this process may have, and who may still take some when few are left.
  *
- * reeved raises its soft limit to the hard one; what it starts gets the one back that reeved was started with. Of what
- * is left some are kept: a third for public clients, a third for the control socket, and a third for what is opened for a
- * moment (a reload, an upgrade, last runs, processes that are looked at). So no number of modules or clients takes what
- * is needed to get rid of them.
+ * reeved raises its soft limit to the hard one; what it starts gets the one back that reeved was
+ * started with. Of what is left some are kept: a third for public clients, a third for the control
+ * socket, and a third for what is opened for a moment (a reload, an upgrade, last runs, processes
+ * that are looked at). So no number of modules or clients takes what is needed to get rid of them.
  */
 #ifndef REEVE_LOOP_DESCRIPTORS_H
 #define REEVE_LOOP_DESCRIPTORS_H
@@ -21,12 +21,13 @@
 /* Raises the soft limit to the hard one, as far as that is allowed. */
 void descriptors_raise(void);
 
-/* Gives a process, or this one (pid 0), the soft limit that this one had before it was raised. Returns 0 or a negative
- * errno. */
+/* Gives a process, or this one (pid 0), the soft limit that this one had before it was raised.
+ * Returns 0 or a negative errno. */
 int descriptors_restore(pid_t pid);
 
-/* For this process before another program takes its place: that raises it again, and so knows what it was. Where this program's
- * descriptors leave it no number below that to load its libraries with, it stays raised, and counts as the first one. */
+/* For this process before another program takes its place: that raises it again, and so knows what
+ * it was. Where this program's descriptors leave it no number below that to load its libraries
+ * with, it stays raised, and counts as the first one. */
 void descriptors_restore_for_exec(void);
 
 /* How many are kept; less where there are few at all. */

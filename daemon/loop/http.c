@@ -31,8 +31,8 @@
  * follows. */
 #define NEW_PATIENCE (200 * NSEC_PER_MSEC)
 
-/* How much longer than it came the head of a request may be when evhttp sees it: by a Content-Length in
- * place of chunks, and a Connection. */
+/* How much longer than it came the head of a request may be when evhttp sees it: by a
+ * Content-Length in place of chunks, and a Connection. */
 #define HEADER_ADDED_MAX 128
 
 /* evhttp takes the listener's argument for itself, so that an accept error must be traced to its

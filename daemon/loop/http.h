@@ -2,14 +2,15 @@
 /*
  * An HTTP server on libevent's evhttp, with the limits that evhttp lacks.
  *
- * evhttp parses requests and writes answers. Before it, each request is framed (http_framing.h): one that is
- * ambiguous, too large or beyond what is supported is answered here, and ends its connection.
+ * evhttp parses requests and writes answers. Before it, each request is framed (http_framing.h):
+ * one that is ambiguous, too large or beyond what is supported is answered here, and ends its
+ * connection.
  *
  * Around it each connection has a record with a deadline
  * for what it is doing: waiting for a request (idle), sending us one (from its first byte to its
  * last), or taking our answer. A connection that misses its deadline is shut down. When there are
- * too many, the one idle for longest makes place, and when none is idle, accepting pauses. As many are too many as
- * leave too few descriptors (descriptors.h).
+ * too many, the one idle for longest makes place, and when none is idle, accepting pauses. As many
+ * are too many as leave too few descriptors (descriptors.h).
  */
 #ifndef REEVE_LOOP_HTTP_H
 #define REEVE_LOOP_HTTP_H
@@ -39,21 +40,21 @@ int http_server_add_listener(struct http_server *server, int fd);
 void http_server_remove_listeners(struct http_server *server);
 
 /*
- * Stops listening, ends idle connections, lets requests under way be answered, and those that come at
- * once on new connections, and calls done
- * (once, never from within this call) when no connection is left or after at most timeout ns, when
- * those left are cut.
+ * Stops listening, ends idle connections, lets requests under way be answered, and those that come
+ * at once on new connections, and calls done (once, never from within this call) when no connection
+ * is left or after at most timeout ns, when those left are cut.
  */
 void http_server_drain(struct http_server *server, int64_t timeout, void (*done)(void *arg),
                        void *arg);
 
-/* For want of so many descriptors, ends clients of servers that yield, in the order in which others make place for new
- * ones, but for a few of each server. Returns how many will be free for that in the next turns, with those that were
- * about to. */
+/* For want of so many descriptors, ends clients of servers that yield, in the order in which others
+ * make place for new ones, but for a few of each server. Returns how many will be free for that in
+ * the next turns, with those that were about to. */
 size_t http_yield(size_t count);
 /* How many clients that would do for. */
 size_t http_yieldable(void);
-/* How many descriptors are to stay free: the reserve, without what clients have of their shares of it already. */
+/* How many descriptors are to stay free: the reserve, without what clients have of their shares of
+ * it already. */
 unsigned http_descriptors_kept(void);
 
 size_t http_server_connections(const struct http_server *server);
@@ -69,9 +70,11 @@ const char *http_request_path(const struct http_request *request);
 const char *http_request_header(const struct http_request *request, const char *name);
 /* Why the query cannot be taken, which the handler is to answer; NULL: it can. */
 const struct http_refusal *http_request_query_refusal(struct http_request *request);
-/* A query parameter's decoded value; "" for one without; NULL when it is not there, or the query is refused. */
+/* A query parameter's decoded value; "" for one without; NULL when it is not there, or the query is
+ * refused. */
 const char *http_request_parameter(struct http_request *request, const char *name);
-/* The decoded name of a parameter that is not among those known, whose list a NULL ends; NULL: there is none. */
+/* The decoded name of a parameter that is not among those known, whose list a NULL ends; NULL:
+ * there is none. */
 const char *http_request_foreign_parameter(struct http_request *request, const char *const *known);
 /* The body, not terminated; valid until the answer. */
 const void *http_request_body(struct http_request *request, size_t *ret_size);
@@ -94,8 +97,8 @@ struct http_response {
 /* The future of a connection whose request came before. */
 struct http_resumption {
     bool closes; /* http_request_closes() said so */
-    /* Called with a request that stands for the one that came, to be answered later; it has no path,
-     * no body and no parameters. */
+    /* Called with a request that stands for the one that came, to be answered later; it has no
+     * path, no body and no parameters. */
     void (*came)(struct http_request *request, void *arg);
     void *arg;
 };

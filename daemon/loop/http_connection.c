@@ -13,9 +13,9 @@
 /* The most that is taken of a peer that is not listened to any more. */
 #define DISCARDED_MAX ((size_t)256 * 1024)
 
-/* A bufferevent that evhttp has freed lives on until the next turn, and this record with it; it must
- * not be touched any more, or libevent ends it twice. Freeing takes its callbacks away; one that was
- * only just accepted has none yet, and is not to be cut either. */
+/* A bufferevent that evhttp has freed lives on until the next turn, and this record with it; it
+ * must not be touched any more, or libevent ends it twice. Freeing takes its callbacks away; one
+ * that was only just accepted has none yet, and is not to be cut either. */
 bool http_connection_is_over(const struct http_connection *connection)
 {
     bufferevent_event_cb event_cb;
@@ -39,13 +39,14 @@ static bool is_to_be_watched(const struct http_connection *connection)
     return awaits_request(connection) && bufferevent_get_enabled(connection->socket) & EV_READ;
 }
 
-/* Reads from the socket only while a request is awaited, and until it is whole: a peer that sends ahead for
- * ever must not fill our memory. */
+/* Reads from the socket only while a request is awaited, and until it is whole: a peer that sends
+ * ahead for ever must not fill our memory. */
 static void choose_reading(struct http_connection *connection)
 {
     bool reads = awaits_request(connection) && !http_framing_is_over(&connection->framing);
 
-    /* A request that has begun to come is taken in; the program that follows us takes the others. */
+    /* A request that has begun to come is taken in; the program that follows us takes the others.
+     */
     if (connection->connections->held && connection->state != HTTP_CONNECTION_READING)
         reads = false;
     /* The end that was made for it must come through. */
@@ -60,10 +61,11 @@ static void choose_reading(struct http_connection *connection)
 }
 
 /*
- * evhttp turns reading off and on again for each request, which would be two system calls more. So a
- * second event, that does nothing, watches the same descriptor, and the kernel's watch stays as it
- * is. When something comes all the same while nothing is to be read, it would fire in every turn:
- * then it goes, until a request is awaited again. (It also fires once for what was just read.)
+ * evhttp turns reading off and on again for each request, which would be two system calls more. So
+ * a second event, that does nothing, watches the same descriptor, and the kernel's watch stays as
+ * it is. When something comes all the same while nothing is to be read, it would fire in every
+ * turn: then it goes, until a request is awaited again. (It also fires once for what was just
+ * read.)
  */
 static void keep_watch(struct http_connection *connection)
 {
@@ -150,8 +152,8 @@ static bool remember_fd(struct http_connection *connection)
                         keeper_fired, connection) == 0;
 }
 
-/* Straight to the socket, as the answers to earlier requests have gone. A peer that does not get it sends
- * the body after a while all the same. */
+/* Straight to the socket, as the answers to earlier requests have gone. A peer that does not get it
+ * sends the body after a while all the same. */
 static void send_continue(const struct http_connection *connection)
 {
     static const char text[] = "HTTP/1.1 100 Continue\r\n\r\n";
@@ -171,8 +173,8 @@ static void frame(struct http_connection *connection, struct evbuffer *source)
         send_continue(connection);
 }
 
-/* Hands evhttp the next request if it has come as a whole, or what stands for one that is refused. Returns
- * whether it has. */
+/* Hands evhttp the next request if it has come as a whole, or what stands for one that is refused.
+ * Returns whether it has. */
 static bool pass_request(struct http_connection *connection, struct evbuffer *source,
                          struct evbuffer *target)
 {
@@ -384,8 +386,8 @@ void http_connection_writing(struct http_connections *connections, int fd)
         set_state(connection, HTTP_CONNECTION_WRITING);
 }
 
-/* Much may have come of a request that is refused. To close a socket that has unread bytes resets the
- * connection, and a reset can overtake the answer. */
+/* Much may have come of a request that is refused. To close a socket that has unread bytes resets
+ * the connection, and a reset can overtake the answer. */
 static void discard_rest(int fd)
 {
     char bytes[4096];
@@ -409,8 +411,8 @@ void http_connection_done(struct http_connections *connections, int fd)
     }
     http_framing_reset(&connection->framing);
     set_state(connection, HTTP_CONNECTION_IDLE);
-    /* Of a pipelining client the next request may be here, as a whole or in part. evhttp finds it when it
-     * begins to read again, and takes it in a later turn. */
+    /* Of a pipelining client the next request may be here, as a whole or in part. evhttp finds it
+     * when it begins to read again, and takes it in a later turn. */
     pass_request(connection, bufferevent_get_input(connection->socket),
                  bufferevent_get_input(connection->filter));
     event_active(connection->writable, EV_WRITE, 0);

@@ -3,15 +3,15 @@
  * The record of one HTTP connection beside evhttp, and its deadlines.
  *
  * Operation: evhttp asks for a bufferevent for each connection it accepted and gets a filter. Its
- * input callback frames requests (http_framing.h) and hands evhttp one at a time, when it is whole; one that
- * is refused is replaced by another that stands for it, so that evhttp sees no byte of it and sends the
- * answer as any other. Its output callback
- * writes straight to the socket, so that evhttp takes an answer for sent when the kernel has it;
- * the free callback of its context is the end of the connection, whoever ends it.
+ * input callback frames requests (http_framing.h) and hands evhttp one at a time, when it is whole;
+ * one that is refused is replaced by another that stands for it, so that evhttp sees no byte of it
+ * and sends the answer as any other. Its output callback writes straight to the socket, so that
+ * evhttp takes an answer for sent when the kernel has it; the free callback of its context is the
+ * end of the connection, whoever ends it.
  *
  * A connection is read only while it waits for a request. So what a peer sends ahead stays with the
- * kernel, or as the rest of what was read at once in the socket's bufferevent, and a peer that closes its half
- * after the request gets its answer nevertheless.
+ * kernel, or as the rest of what was read at once in the socket's bufferevent, and a peer that
+ * closes its half after the request gets its answer nevertheless.
  */
 #ifndef REEVE_LOOP_HTTP_CONNECTION_H
 #define REEVE_LOOP_HTTP_CONNECTION_H
@@ -61,19 +61,19 @@ struct http_connections {
     void *arg;
 };
 
-/* Readies what has base, options, ended and arg; the rest must be 0. Returns 0 or -ENOMEM; finish it
- * in either case. */
+/* Readies what has base, options, ended and arg; the rest must be 0. Returns 0 or -ENOMEM; finish
+ * it in either case. */
 int http_connections_init(struct http_connections *connections);
 void http_connections_finish(struct http_connections *connections);
 
 /* Makes the bufferevent of a new connection; NULL when there is no memory. */
 struct bufferevent *http_connection_create(struct http_connections *connections);
 
-/* The connection's request arrived whole and is being worked on, for as long as that takes. Returns why
- * it is to be refused; NULL when it is not. */
+/* The connection's request arrived whole and is being worked on, for as long as that takes. Returns
+ * why it is to be refused; NULL when it is not. */
 const struct http_refusal *http_connection_working(struct http_connections *connections, int fd);
-/* Its request does not hold up a live upgrade. With alone, only if nothing has come behind it: that is in
- * our memory, which goes. */
+/* Its request does not hold up a live upgrade. With alone, only if nothing has come behind it: that
+ * is in our memory, which goes. */
 void http_connection_set_movable(struct http_connections *connections, int fd, bool alone);
 /* The request has not been answered in its own turn: from now on it is watched for a peer that goes
  * away. Does nothing when it has. */
@@ -83,7 +83,8 @@ void http_connection_writing(struct http_connections *connections, int fd);
 /* The answer was sent; a next request may already be there. */
 void http_connection_done(struct http_connections *connections, int fd);
 
-/* How many of them evhttp has freed by this turn. They are gone in the next one, and their places free. */
+/* How many of them evhttp has freed by this turn. They are gone in the next one, and their places
+ * free. */
 size_t http_connections_over(struct http_connections *connections);
 
 /*

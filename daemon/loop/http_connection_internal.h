@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The record of a connection, for http_connection.c, for what looks at all (http_connections.c), and for its handing
- * over (http_handover.c). */
+/* The record of a connection, for http_connection.c, for what looks at all (http_connections.c),
+ * and for its handing over (http_handover.c). */
 #ifndef REEVE_LOOP_HTTP_CONNECTION_INTERNAL_H
 #define REEVE_LOOP_HTTP_CONNECTION_INTERNAL_H
 

@@ -45,8 +45,8 @@ static struct http_connection *oldest(struct http_connections *connections,
     return NULL;
 }
 
-/* The one that has been silent for longest. One whose first bytes only have not been read yet is not: where many come, it
- * would go before its turn. */
+/* The one that has been silent for longest. One whose first bytes only have not been read yet is
+ * not: where many come, it would go before its turn. */
 static struct http_connection *oldest_silent(struct http_connections *connections)
 {
     struct http_connection *connection;

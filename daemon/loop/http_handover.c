@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * evhttp has no function that takes over an accepted socket. So it is made to accept one that we
- * connect to ourselves, over a unix socket without a name, and then the descriptor is made to mean the
- * other connection. For a request that came long ago a request is sent that way first, so that evhttp
- * has one to be answered.
+ * connect to ourselves, over a unix socket without a name, and then the descriptor is made to mean
+ * the other connection. For a request that came long ago a request is sent that way first, so that
+ * evhttp has one to be answered.
  */
 #include "daemon/loop/http_handover.h"
 
@@ -27,8 +27,8 @@
 #include "daemon/loop/internal.h"
 #include "daemon/loop/loop.h"
 
-/* Turns of the loop until a connection to ourselves, and a request on it, have arrived: each takes a
- * few. */
+/* Turns of the loop until a connection to ourselves, and a request on it, have arrived: each takes
+ * a few. */
 #define TURNS_MAX 100
 
 /* Every connection reads, or not, as it is to from now on. */
@@ -123,7 +123,8 @@ void http_server_keep_descriptors(struct http_server *server, bool keep)
 
     LIST_FOREACH (listener, &server->listeners, list)
         (void)fd_set_cloexec(evconnlistener_get_fd(listener->listener), !keep);
-    /* A descriptor that is not handed over must not be there after the exec: nobody would own it. */
+    /* A descriptor that is not handed over must not be there after the exec: nobody would own it.
+     */
     for (size_t i = 0; i < HTTP_CONNECTION_CUT; i++)
         LIST_FOREACH (connection, &server->connections.queues[i].list, list)
             if (!http_connection_is_over(connection) && can_be_handed_over(connection) &&
@@ -131,7 +132,8 @@ void http_server_keep_descriptors(struct http_server *server, bool keep)
                 (void)fd_set_cloexec(bufferevent_getfd(connection->socket), !keep);
 }
 
-/* Adopting --------------------------------------------------------------------------------------- */
+/* Adopting ---------------------------------------------------------------------------------------
+ */
 
 /* Listens where nobody else finds it; ret_address is where. */
 static int listen_for_ourselves(struct http_server *server, struct sockaddr_un *ret_address,
@@ -162,9 +164,9 @@ static int send_request(int fd, const struct http_resumption *resumption)
     return write_all(fd, text, strlen(text));
 }
 
-/* Lets evhttp accept the connection, and read the request if there is to be one. Nothing else happens
- * meanwhile: a host's answer would come before whoever waits for it is known, and a signal could stop or
- * replace a program that is not whole yet. */
+/* Lets evhttp accept the connection, and read the request if there is to be one. Nothing else
+ * happens meanwhile: a host's answer would come before whoever waits for it is known, and a signal
+ * could stop or replace a program that is not whole yet. */
 static int let_it_come(struct http_server *server)
 {
     struct event_base *base = loop_event_base(server->loop);

@@ -7,7 +7,8 @@
 
 #define ACCEPTED ((struct http_refusal){0})
 
-/* The parts of a request that a byte may be in. A target is RFC 3986's without '#', since a fragment is never sent. */
+/* The parts of a request that a byte may be in. A target is RFC 3986's without '#', since a
+ * fragment is never sent. */
 enum { TOKEN = 1, TARGET = 2, NAME = 4, HEX = 8, DIGIT = 16, BLANK = 32 };
 
 static const unsigned char classes[256] = {
@@ -252,8 +253,9 @@ static struct http_refusal read_length(struct http_head *head, const char *value
     return ACCEPTED;
 }
 
-/* Nothing but the plain word. A list with empty elements (",chunked") is legal, but nobody sends one, and servers
- * differ in what they make of it: that is how a request is smuggled past a proxy. */
+/* Nothing but the plain word. A list with empty elements (",chunked") is legal, but nobody sends
+ * one, and servers differ in what they make of it: that is how a request is smuggled past a proxy.
+ */
 static struct http_refusal read_coding(struct http_head *head, const char *value)
 {
     const char *last = strrchr(value, ',');
@@ -343,7 +345,8 @@ struct http_refusal http_head_trailer(char *line)
     return split(line, &value);
 }
 
-/* As a whole ------------------------------------------------------------------------------------- */
+/* As a whole -------------------------------------------------------------------------------------
+ */
 
 struct http_refusal http_head_end(const struct http_head *head, uint64_t body_max)
 {

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The head of a request, line by line: what is in it is checked, and written anew as evhttp cannot but read it.
+ * The head of a request, line by line: what is in it is checked, and written anew as evhttp cannot
+ * but read it.
  *
- * The new head has the target as a path, one space after each colon, and no field that says how long the body
- * is, how it is coded, or whether it is to be asked for: these are read here, and http_head_finish() writes what
- * is left of them.
+ * The new head has the target as a path, one space after each colon, and no field that says how
+ * long the body is, how it is coded, or whether it is to be asked for: these are read here, and
+ * http_head_finish() writes what is left of them.
  */
 #ifndef REEVE_LOOP_HTTP_HEAD_H
 #define REEVE_LOOP_HTTP_HEAD_H
@@ -38,7 +39,8 @@ struct http_head {
     bool keeps;
 };
 
-/* Each takes a line without its end and without control characters but tabs, and cuts it into pieces. */
+/* Each takes a line without its end and without control characters but tabs, and cuts it into
+ * pieces. */
 struct http_refusal http_head_request_line(struct http_head *head, char *line);
 struct http_refusal http_head_field(struct http_head *head, char *line);
 /* As a field, but it is only looked at: a field behind the body changes nothing. */

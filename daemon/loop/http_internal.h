@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The records of a server, for the files that make it up: http.c listens, http_request.c answers. */
+/* The records of a server, for the files that make it up: http.c listens, http_request.c answers.
+ */
 #ifndef REEVE_LOOP_HTTP_INTERNAL_H
 #define REEVE_LOOP_HTTP_INTERNAL_H
 
@@ -59,7 +60,8 @@ struct list *http_servers(void);
 /* Accepts no more; until accept_again expires. */
 void http_server_stop_accepting(struct http_server *server);
 
-/* http_room.c: whether it has all the connections that it may have, by its options or for want of descriptors. */
+/* http_room.c: whether it has all the connections that it may have, by its options or for want of
+ * descriptors. */
 bool http_server_is_full(struct http_server *server);
 /* The same after it has accepted one, for which another server may have had to yield. */
 bool http_server_has_room(struct http_server *server);

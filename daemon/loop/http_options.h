@@ -9,8 +9,8 @@
 
 struct http_request;
 
-/* Called for every request that is not refused, of whatever method and path; must lead to exactly one
- * http_respond(), at once or later. */
+/* Called for every request that is not refused, of whatever method and path; must lead to exactly
+ * one http_respond(), at once or later. */
 typedef void (*http_handler)(struct http_request *request, void *arg);
 
 struct http_options {

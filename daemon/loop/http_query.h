@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The query of a request, as forms write it: NAME=VALUE&NAME=VALUE, percent-encoded, with + for a blank. A parameter may
- * lack its "=". Nothing is left out in silence: a query with a parameter that cannot be taken as it was meant is refused as a
- * whole.
+ * The query of a request, as forms write it: NAME=VALUE&NAME=VALUE, percent-encoded, with + for a
+ * blank. A parameter may lack its "=". Nothing is left out in silence: a query with a parameter
+ * that cannot be taken as it was meant is refused as a whole.
  */
 #ifndef REEVE_LOOP_HTTP_QUERY_H
 #define REEVE_LOOP_HTTP_QUERY_H
@@ -23,13 +23,16 @@ struct http_query {
     size_t count;
 };
 
-/* text may be NULL: there is no query. One that is refused has no parameters. Free it in either case. */
+/* text may be NULL: there is no query. One that is refused has no parameters. Free it in either
+ * case. */
 struct http_refusal http_query_parse(struct http_query *query, const char *text);
 
-/* A parameter's value, whatever the case of its name; "" for one without; NULL when it is not there. */
+/* A parameter's value, whatever the case of its name; "" for one without; NULL when it is not
+ * there. */
 const char *http_query_find(const struct http_query *query, const char *name);
 
-/* The name of the first parameter that is not among those known, whose list a NULL ends; NULL: all are. */
+/* The name of the first parameter that is not among those known, whose list a NULL ends; NULL: all
+ * are. */
 const char *http_query_find_foreign(const struct http_query *query, const char *const *known);
 
 void http_query_free(struct http_query *query);

@@ -10,8 +10,8 @@ struct loop;
 
 struct event_base *loop_event_base(struct loop *loop);
 
-/* For who turns the loop within a call: until it is over no source and no timer of loop.h calls anybody,
- * only what hangs on the event base itself does. None is lost. */
+/* For who turns the loop within a call: until it is over no source and no timer of loop.h calls
+ * anybody, only what hangs on the event base itself does. None is lost. */
 void loop_suspend(struct loop *loop, bool suspended);
 
 #endif

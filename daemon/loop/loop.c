@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Sources and timers of loop.h do not call anybody from libevent's callbacks. They queue up as ready, in their order, and
- * are called in slices of time; between two slices libevent looks for new events and calls what hangs on the event base
- * itself, which is the HTTP servers. So a probe is answered soon however many hosts have something to say: it waits for
- * a slice, and not for all of them. As each turn has its slice, requests hold up nobody for ever either.
+ * Sources and timers of loop.h do not call anybody from libevent's callbacks. They queue up as
+ * ready, in their order, and are called in slices of time; between two slices libevent looks for
+ * new events and calls what hangs on the event base itself, which is the HTTP servers. So a probe
+ * is answered soon however many hosts have something to say: it waits for a slice, and not for all
+ * of them. As each turn has its slice, requests hold up nobody for ever either.
  *
- * A source is at most once in the queue, with the events that have come. One that is taken out of the queue before its turn (a timer that is armed anew, a watch that is changed) is not called.
+ * A source is at most once in the queue, with the events that have come. One that is taken out of
+ * the queue before its turn (a timer that is armed anew, a watch that is changed) is not called.
  */
 #include "daemon/loop/loop.h"
 
@@ -117,7 +119,8 @@ struct event_base *loop_event_base(struct loop *loop)
     return loop->base;
 }
 
-/* The queue -------------------------------------------------------------------------------------- */
+/* The queue --------------------------------------------------------------------------------------
+ */
 
 /* In this turn of the loop, behind what it has found already. */
 static void queue_ready(struct ready *ready)
@@ -155,7 +158,8 @@ void loop_suspend(struct loop *loop, bool suspended)
         event_active(loop->turn, EV_TIMEOUT, 0);
 }
 
-/* Descriptors ------------------------------------------------------------------------------------ */
+/* Descriptors ------------------------------------------------------------------------------------
+ */
 
 struct loop_io {
     struct ready ready;
@@ -278,7 +282,8 @@ void loop_io_destroy(struct loop_io *io)
     free(io);
 }
 
-/* Timers ----------------------------------------------------------------------------------------- */
+/* Timers -----------------------------------------------------------------------------------------
+ */
 
 struct loop_timer {
     struct ready ready;

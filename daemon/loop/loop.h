@@ -2,9 +2,9 @@
 /*
  * The event loop of the supervisor. This folder is the only one that knows libevent.
  *
- * One thread runs the loop; every callback runs in it, and none may block. Work that must block runs on a
- * thread of its own (loop_background_start()). A source may be removed from within any callback, its own
- * included. Structures are opaque and owned by who made them.
+ * One thread runs the loop; every callback runs in it, and none may block. Work that must block
+ * runs on a thread of its own (loop_background_start()). A source may be removed from within any
+ * callback, its own included. Structures are opaque and owned by who made them.
  */
 #ifndef REEVE_LOOP_LOOP_H
 #define REEVE_LOOP_LOOP_H
@@ -39,8 +39,8 @@ typedef void (*loop_io_fn)(int fd, unsigned events, void *arg);
  * negative errno: the kernel may refuse (-ENOMEM, -ENOSPC). */
 int loop_io_create(struct loop *loop, int fd, unsigned events, loop_io_fn fn, void *arg,
                    struct loop_io **ret_io);
-/* The events to watch for from now on; 0 pauses. Where the kernel refuses, it is tried again until it does
- * not. */
+/* The events to watch for from now on; 0 pauses. Where the kernel refuses, it is tried again until
+ * it does not. */
 void loop_io_watch(struct loop_io *io, unsigned events);
 void loop_io_destroy(struct loop_io *io);
 
@@ -104,9 +104,9 @@ int loop_child_kill(struct loop_child *child, int signal);
 /* Whether a child of that pid is watched, and has not ended. */
 bool loop_child_is_watched(pid_t pid);
 /*
- * Reaps children that have ended, whoever started them: to be called after SIGCHLD. Those that are watched
- * are told as ever, of the others orphan() hears. Returns false when there may be more, so that others have
- * their turn: call it again soon.
+ * Reaps children that have ended, whoever started them: to be called after SIGCHLD. Those that are
+ * watched are told as ever, of the others orphan() hears. Returns false when there may be more, so
+ * that others have their turn: call it again soon.
  */
 bool loop_reap_children(loop_child_fn orphan, void *arg);
 /* Forgets a child that ended, from fn or later. */
@@ -116,9 +116,10 @@ void loop_child_destroy(struct loop_child *child);
 
 struct loop_background;
 
-/* Work that may block, such as waiting for a disk or for a new process to be there. It runs on a thread of its
- * own, with all signals blocked and a small stack. It must not touch anything that the loop's thread may use at the same time,
- * and neither sources of the loop nor the log. Returns 0 or a negative errno. */
+/* Work that may block, such as waiting for a disk or for a new process to be there. It runs on a
+ * thread of its own, with all signals blocked and a small stack. It must not touch anything that
+ * the loop's thread may use at the same time, and neither sources of the loop nor the log. Returns
+ * 0 or a negative errno. */
 typedef int (*loop_work_fn)(void *arg);
 /* Called in the loop when the work has ended, with its result. */
 typedef void (*loop_done_fn)(int result, void *arg);
@@ -126,18 +127,19 @@ typedef void (*loop_done_fn)(int result, void *arg);
 /* Returns 0 or a negative errno. */
 int loop_background_create(struct loop *loop, loop_work_fn work, loop_done_fn done, void *arg,
                            struct loop_background **ret_background);
-/* Starts the work, which must not be running. Returns 0, or -EAGAIN or -ENOMEM when no thread can be
- * created: then done is not called, and the caller tries again later. */
+/* Starts the work, which must not be running. Returns 0, or -EAGAIN or -ENOMEM when no thread can
+ * be created: then done is not called, and the caller tries again later. */
 int loop_background_start(struct loop_background *background);
 /* Whether the work runs, or done has not been called yet. exec() would kill the thread. */
 bool loop_background_is_busy(const struct loop_background *background);
-/* The descriptor that the thread writes to at the end of the work: a thread that leaves descriptors behind must keep it. */
+/* The descriptor that the thread writes to at the end of the work: a thread that leaves descriptors
+ * behind must keep it. */
 int loop_background_fd(const struct loop_background *background);
-/* If the work runs, waits for its end and calls done. Only after the loop has ended. Returns false when the work
- * takes longer than the nanoseconds; INT64_MAX is for ever. */
+/* If the work runs, waits for its end and calls done. Only after the loop has ended. Returns false
+ * when the work takes longer than the nanoseconds; INT64_MAX is for ever. */
 bool loop_background_wait(struct loop_background *background, int64_t ns);
-/* For the end of the process: leaves work that hangs to itself, and its thread to exit(). done is not called, and
- * nothing that the work uses may be freed. Takes the place of a destroy. */
+/* For the end of the process: leaves work that hangs to itself, and its thread to exit(). done is
+ * not called, and nothing that the work uses may be freed. Takes the place of a destroy. */
 void loop_background_abandon(struct loop_background *background);
 /* The work must not be running. NULL does nothing. */
 void loop_background_destroy(struct loop_background *background);

@@ -103,8 +103,8 @@ static void remove_later(const char *name)
     list_append(&groups.leaving, &cgroup->list);
 }
 
-/* Of a supervisor that was killed. Its hosts have their grace, and even who has exited leaves the group
- * a moment later: those that still have processes are tried again. */
+/* Of a supervisor that was killed. Its hosts have their grace, and even who has exited leaves the
+ * group a moment later: those that still have processes are tried again. */
 static void sweep(void)
 {
     DIR *folder = opendir(groups.root);

@@ -9,8 +9,9 @@
 #include "base/fd.h"
 #include "daemon/loop/loop.h"
 
-/* The kernel's list is of the thread that opens it: orphans come to the first, and what another thread has started comes to
- * it when that ends (spawner.c). A negative errno when it could not be opened. */
+/* The kernel's list is of the thread that opens it: orphans come to the first, and what another
+ * thread has started comes to it when that ends (spawner.c). A negative errno when it could not be
+ * opened. */
 static int list = -ENOENT;
 
 int children_open(void)
@@ -28,8 +29,8 @@ void children_close(void)
     list = -ENOENT;
 }
 
-/* The kernel moves the numbers of a list whose children come and go between two reads: the two may give one number from
- * halves of others. */
+/* The kernel moves the numbers of a list whose children come and go between two reads: the two may
+ * give one number from halves of others. */
 static bool is_child(pid_t pid)
 {
     siginfo_t info;

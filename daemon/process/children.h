@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The children of this process that are nobody's: not watched by the loop. Only one list of them is there, as there is one
- * process; it stays open, for it is to be had also when no descriptor is.
+ * The children of this process that are nobody's: not watched by the loop. Only one list of them is
+ * there, as there is one process; it stays open, for it is to be had also when no descriptor is.
  */
 #ifndef REEVE_DAEMON_PROCESS_CHILDREN_H
 #define REEVE_DAEMON_PROCESS_CHILDREN_H
@@ -12,7 +12,8 @@
 int children_open(void);
 void children_close(void);
 
-/* Calls act for each. Returns 0, or a negative errno when they could not be listed: -ENOENT, that they never can. */
+/* Calls act for each. Returns 0, or a negative errno when they could not be listed: -ENOENT, that
+ * they never can. */
 int children_each(void (*act)(pid_t pid));
 
 #endif

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The words of a host that crashed, or had a task that hangs, written into its scoreboard, in words. */
+/* The words of a host that crashed, or had a task that hangs, written into its scoreboard, in
+ * words. */
 #ifndef REEVE_DAEMON_PROCESS_CRASH_H
 #define REEVE_DAEMON_PROCESS_CRASH_H
 
@@ -28,8 +29,8 @@ struct crash_frames {
     } frames[SCOREBOARD_FRAMES];
 };
 
-/* Reads the record, if there is one and it concerns the slot or nobody in particular. ret_frames may
- * be NULL. */
+/* Reads the record, if there is one and it concerns the slot or nobody in particular. ret_frames
+ * may be NULL. */
 void crash_read(const struct scoreboard *board, uint32_t slot, struct crash *ret_crash,
                 struct crash_frames *ret_frames);
 

@@ -216,7 +216,8 @@ void host_start(struct host *host)
     host->hung = false;
     host->why[0] = '\0';
     host->short_since = 0;
-    /* Its slots are those of the process before. A module's slot in the next one may be a neighbour's there. */
+    /* Its slots are those of the process before. A module's slot in the next one may be a
+     * neighbour's there. */
     drop_scoreboard(host);
     if (host->leftovers)
         host->start_held = true;

@@ -48,7 +48,8 @@ struct host_events {
     /* The process is gone, or could not be started. The owner may start or destroy the host here.
      */
     void (*ended)(struct host *host, const struct host_end *end, void *arg);
-    /* Whether a module is one of its own, and so may be named in what it logs. NULL: that of its name. */
+    /* Whether a module is one of its own, and so may be named in what it logs. NULL: that of its
+     * name. */
     bool (*owns)(const char *module, void *arg);
     /* Whether there is a module of that name, in whatever host. May be NULL. */
     bool (*exists)(const char *module, void *arg);
@@ -67,7 +68,8 @@ struct host_options {
 /* Strings are copied. Returns 0 or -ENOMEM. */
 int host_create(struct loop *loop, struct spawner *spawner, const struct host_options *options,
                 const struct host_events *events, void *arg, struct host **ret_host);
-/* A process that is still there is killed and forgotten: it is reaped as a orphan, with what it leaves behind. */
+/* A process that is still there is killed and forgotten: it is reaped as a orphan, with what it
+ * leaves behind. */
 void host_destroy(struct host *host);
 
 enum host_state {
@@ -79,7 +81,8 @@ enum host_state {
 
 enum host_state host_state(const struct host *host);
 const char *host_name(const struct host *host);
-/* The label of its log lines: its name, or "host NAME" where that is a module's that runs in another. */
+/* The label of its log lines: its name, or "host NAME" where that is a module's that runs in
+ * another. */
 const char *host_label(const struct host *host);
 /* 0 without a process. */
 pid_t host_pid(const struct host *host);
@@ -87,17 +90,19 @@ pid_t host_pid(const struct host *host);
 bool host_awaits_leftovers(const struct host *host);
 /* Whether somebody has stopped it by a signal. */
 bool host_is_stopped(const struct host *host);
-/* Of the present incarnation, or of the last one until host_start(); NULL while it waits to be spawned. */
+/* Of the present incarnation, or of the last one until host_start(); NULL while it waits to be
+ * spawned. */
 const struct scoreboard *host_scoreboard(const struct host *host);
 
-/* From now on: for EXIT, for one that is stopped by a signal, and, told to its process, for health() and for the death of
- * the supervisor. */
+/* From now on: for EXIT, for one that is stopped by a signal, and, told to its process, for
+ * health() and for the death of the supervisor. */
 void host_set_grace(struct host *host, int64_t grace);
 
 /*
- * The limits of what the host may take and touch from its next incarnation on; both are copied. module_folders are
- * those of the .so files that it will load, which it must be able to read. A host that only checks
- * takes just the user and the folders. Without memory for it the next start fails.
+ * The limits of what the host may take and touch from its next incarnation on; both are copied.
+ * module_folders are those of the .so files that it will load, which it must be able to read. A
+ * host that only checks takes just the user and the folders. Without memory for it the next start
+ * fails.
  */
 void host_set_limits(struct host *host, const struct config_limits *limits,
                      const struct strings *module_folders);
@@ -122,11 +127,12 @@ void host_start(struct host *host);
 /* Whether few enough messages wait for it to read them that what somebody asks for may be added. */
 bool host_takes_requests(const struct host *host);
 
-/* Queues a message. A host that has far too much to read is killed. Does nothing unless the host has a process
- * that is not ending. */
+/* Queues a message. A host that has far too much to read is killed. Does nothing unless the host
+ * has a process that is not ending. */
 void host_send(struct host *host, const struct wire_message *message);
 
-/* Sends LOAD and the options of the module, which has the slot there; what is to be done with it follows. */
+/* Sends LOAD and the options of the module, which has the slot there; what is to be done with it
+ * follows. */
 void host_send_module(struct host *host, uint32_t slot, const struct config_module *settings);
 
 /* Tells it to exit; past its grace it is killed. */
@@ -135,8 +141,8 @@ void host_exit(struct host *host, const char *cause);
 /* Whether it was started by a reeved before an upgrade and speaks another version than this one. */
 bool host_is_foreign(const struct host *host);
 
-/* Tells a foreign host, all of whose modules have been sent STOP, to exit when they have stopped. It
- * cannot say when they have: how long that may take is the owner's to watch. */
+/* Tells a foreign host, all of whose modules have been sent STOP, to exit when they have stopped.
+ * It cannot say when they have: how long that may take is the owner's to watch. */
 void host_dismiss(struct host *host, const char *cause);
 
 /* Kills it and its session at once; why becomes the text of its end. */
@@ -145,17 +151,18 @@ void host_kill(struct host *host, const char *why, ...) __attribute__((format(pr
 /* A module of it hangs; said before the kill. The first counts. */
 void host_note_hang(struct host *host, uint32_t slot);
 
-/* The same for a host whose module hangs: it may first note the stack of what the module in the slot
- * does, for a moment, and is not listened to any more. */
+/* The same for a host whose module hangs: it may first note the stack of what the module in the
+ * slot does, for a moment, and is not listened to any more. */
 void host_kill_hanging(struct host *host, uint32_t slot, const char *why, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* The spawner: processes are started one at a time, beside the loop, since each takes milliseconds. */
+/* The spawner: processes are started one at a time, beside the loop, since each takes milliseconds.
+ */
 int spawner_create(struct loop *loop, struct spawner **ret_spawner);
 /* Whether no process is being started, whoever's. exec() would kill the thread. */
 bool spawner_is_idle(const struct spawner *spawner);
-/* After the loop and the hosts, before orphan_stop(): waits for a process that is being started, and kills it. Blocks for
- * 1 s at most. */
+/* After the loop and the hosts, before orphan_stop(): waits for a process that is being started,
+ * and kills it. Blocks for 1 s at most. */
 void spawner_finish(struct spawner *spawner);
 void spawner_destroy(struct spawner *spawner);
 

@@ -2,11 +2,12 @@
 /*
  * The supervisor's end of a host's socket: raw packets under the loop.
  *
- * A host that does not read has its packets queued. Requests are refused when many wait: who asks, or only looks, is
- * to harm nobody. The messages of the supervisor itself are bounded by the configuration, and a host is killed only past
- * far more than that. One that floods us is read at most BATCH packets a turn, so that other hosts and probes get
- * theirs. When the kernel has no memory for a packet, the socket is left alone for a moment: it would stay readable or
- * writable, and the loop would spin.
+ * A host that does not read has its packets queued. Requests are refused when many wait: who asks,
+ * or only looks, is to harm nobody. The messages of the supervisor itself are bounded by the
+ * configuration, and a host is killed only past far more than that. One that floods us is read at
+ * most BATCH packets a turn, so that other hosts and probes get theirs. When the kernel has no
+ * memory for a packet, the socket is left alone for a moment: it would stay readable or writable,
+ * and the loop would spin.
  */
 #include <errno.h>
 #include <string.h>

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The end of a host's process: how it is described, and when its owner hears of it. Processes that it has left behind are ended as well, and waited for, so that no next process runs beside it.
+ * The end of a host's process: how it is described, and when its owner hears of it. Processes that
+ * it has left behind are ended as well, and waited for, so that no next process runs beside it.
  */
 #include "daemon/process/host_internal.h"
 
@@ -61,8 +62,9 @@ static void leftovers_gone(void *arg)
         tell_end(host);
 }
 
-/* Of an end that was asked for the owner hears when nothing of the process is left: a module that is said to be
- * stopped is. Of any other it must hear at once; there it is the next process that waits. */
+/* Of an end that was asked for the owner hears when nothing of the process is left: a module that
+ * is said to be stopped is. Of any other it must hear at once; there it is the next process that
+ * waits. */
 void host_process_ended(pid_t pid, const struct loop_exit *exit, void *arg)
 {
     struct host *host = arg;
@@ -84,8 +86,8 @@ void host_process_ended(pid_t pid, const struct loop_exit *exit, void *arg)
         loop_timer_disarm(host->timer);
         spawner_is_up(host->spawner, host);
     }
-    /* From here on it is no living host, whose processes are left alone. Its pid and its scoreboard stay its owner's
-     * until that hears of the end. */
+    /* From here on it is no living host, whose processes are left alone. Its pid and its scoreboard
+     * stay its owner's until that hears of the end. */
     host->leftovers = true;
     host->identity.ended = held;
     orphan_host_ended(

@@ -44,8 +44,8 @@ struct host {
     struct identity identity;
     int64_t stopped_at; /* by a signal, since then; 0: it is not */
     struct loop_child *child;
-    /* Its last process has ended, but not yet all that it left behind. Until then its owner does not hear of that end
-     * (identity.ended), or the next process does not start. */
+    /* Its last process has ended, but not yet all that it left behind. Until then its owner does
+     * not hear of that end (identity.ended), or the next process does not start. */
     bool leftovers;
     bool start_held;
     struct host_end end;            /* that is held */
@@ -91,16 +91,20 @@ void spawner_add(struct spawner *spawner, struct host *host);
 /* It said hello, or will not any more: another may start. */
 void spawner_is_up(struct spawner *spawner, struct host *host);
 
-/* The host does not wait any more. If its process is being made, that is killed when it is there, and nobody hears of it. */
+/* The host does not wait any more. If its process is being made, that is killed when it is there,
+ * and nobody hears of it. */
 void spawner_drop(struct spawner *spawner, struct host *host);
 
-/* host_start.c: how many descriptors are missing for its process, so that enough stay for all else; 0: none. */
+/* host_start.c: how many descriptors are missing for its process, so that enough stay for all else;
+ * 0: none. */
 unsigned host_missing_descriptors(const struct host *host);
-/* host_start.c: makes everything that the process needs; *ret_what says what is missing. Returns 0 or a negative errno. */
+/* host_start.c: makes everything that the process needs; *ret_what says what is missing. Returns 0
+ * or a negative errno. */
 int host_prepare_process(struct host *host, struct spawn *spawn, const char **ret_what);
 /* host_start.c: the process is there, or the pid is a negative errno. */
 void host_process_started(struct host *host, pid_t pid);
-/* host_start.c: tells the owner of an end without a process; error: a negative errno, whose text follows, or 0. */
+/* host_start.c: tells the owner of an end without a process; error: a negative errno, whose text
+ * follows, or 0. */
 void host_report_unstarted(struct host *host, const char *what, int error);
 /* The same, as somebody has said that it is not to have one. */
 void host_report_unwanted(struct host *host);
@@ -127,7 +131,8 @@ void host_channel_close(struct host *host);
 /* host_usage.c: the process has ended, and took so much processor time. */
 void host_usage_close(struct host *host, int64_t cpu);
 
-/* host_memory.c: watches what a process takes that has just been started, or adopted, if no control group bounds it. */
+/* host_memory.c: watches what a process takes that has just been started, or adopted, if no control
+ * group bounds it. */
 void host_memory_watch(struct host *host);
 void host_memory_forget(struct host *host);
 

@@ -44,7 +44,8 @@ static void each_path(struct host *host, emit_fn *emit, uint64_t *count, const c
         emit(host, key, paths->items[i], count);
 }
 
-/* The limits that no control group takes care of: memory by a limit of the host's own, processor time not. */
+/* The limits that no control group takes care of: memory by a limit of the host's own, processor
+ * time not. */
 static void each_share(struct host *host, emit_fn *emit, uint64_t *count)
 {
     const struct config_limits *limits = &host->limits;

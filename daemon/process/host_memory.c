@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * memory-max without a control group. The host's limit on private data does not count memory that was mapped without access
- * and then mapped over, as runtimes of other languages do, or shared memory. So what is resident is looked at, too.
+ * memory-max without a control group. The host's limit on private data does not count memory that
+ * was mapped without access and then mapped over, as runtimes of other languages do, or shared
+ * memory. So what is resident is looked at, too.
  */
 #include "base/clock.h"
 #include "base/log.h"

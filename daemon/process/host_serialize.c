@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A host that is up is its process, its socket, its scoreboard and the pipe of its output. All of them
- * live on over an exec; what has to be said of them is where they are.
+ * A host that is up is its process, its socket, its scoreboard and the pipe of its output. All of
+ * them live on over an exec; what has to be said of them is where they are.
  */
 #include "daemon/process/host_serialize.h"
 

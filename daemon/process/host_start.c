@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The start of a host's process: what it needs is made in the loop, the process beside it (spawner.c). Meanwhile the host
- * has a socket and no pid, and nothing is said to it. It may be told to end, or be destroyed: that waits for nothing, and the
- * process is killed as soon as it is there, before it has heard anything.
+ * The start of a host's process: what it needs is made in the loop, the process beside it
+ * (spawner.c). Meanwhile the host has a socket and no pid, and nothing is said to it. It may be
+ * told to end, or be destroyed: that waits for nothing, and the process is killed as soon as it is
+ * there, before it has heard anything.
  */
 #include <errno.h>
 #include <inttypes.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A pidfd tells only of the end; so these come by SIGCHLD, which may stand for several children, and also
- * tells of orphans, of which there is no pidfd. */
+/* A pidfd tells only of the end; so these come by SIGCHLD, which may stand for several children,
+ * and also tells of orphans, of which there is no pidfd. */
 #include "daemon/process/host_stops.h"
 
 #include <errno.h>
@@ -65,7 +65,8 @@ static struct host *find(pid_t pid)
     return NULL;
 }
 
-/* Takes in what the kernel has to say of children that were stopped or continued: hosts and orphans. */
+/* Takes in what the kernel has to say of children that were stopped or continued: hosts and
+ * orphans. */
 static bool look_for_stops(void)
 {
     bool any = false;

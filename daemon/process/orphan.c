@@ -24,14 +24,15 @@
 /* How long killed processes are waited for: one that writes to a dead disk may take for ever. */
 #define PATIENCE (5 * NSEC_PER_SEC)
 
-/* A killed process takes this long on a busy machine: nothing is said of it before, nor is it waited for any longer when
- * somebody has asked for an end at once. */
+/* A killed process takes this long on a busy machine: nothing is said of it before, nor is it
+ * waited for any longer when somebody has asked for an end at once. */
 #define KILL_TIME (500 * NSEC_PER_MSEC)
 
-/* Many hosts that end together are one look: the first is looked after at once, and so many more as come within this time
- * together. A host's next process waits for it. */
+/* Many hosts that end together are one look: the first is looked after at once, and so many more as
+ * come within this time together. A host's next process waits for it. */
 #define LOOK_INTERVAL NSEC_PER_MSEC
-/* A look takes the longer the more children there are: the next one waits for so many times what it took. */
+/* A look takes the longer the more children there are: the next one waits for so many times what it
+ * took. */
 #define LOOK_SHARE 4
 
 /* How soon it is tried again to list children, when that failed. */
@@ -97,7 +98,8 @@ static void orphan_free(struct orphan *orphan)
     free(orphan);
 }
 
-/* Reaping ---------------------------------------------------------------------------------------- */
+/* Reaping ----------------------------------------------------------------------------------------
+ */
 
 static void orphan_ended(pid_t pid, const struct loop_exit *exit _unused_, void *arg _unused_)
 {
@@ -139,7 +141,8 @@ static void reap_more(void *arg _unused_)
     orphan_reap();
 }
 
-/* Killing ---------------------------------------------------------------------------------------- */
+/* Killing ----------------------------------------------------------------------------------------
+ */
 
 static void read_command(pid_t pid, char *buffer, size_t size)
 {
@@ -172,7 +175,8 @@ static void kill_orphan(pid_t pid, const struct ended *ended)
     orphan_adopt(pid);
 }
 
-/* Looking ---------------------------------------------------------------------------------------- */
+/* Looking ----------------------------------------------------------------------------------------
+ */
 
 /* A stop that it outlives has been answered: somebody else has to look after it. */
 static void tell_hidden(pid_t pid)
@@ -202,8 +206,8 @@ static void tell_left(pid_t pid, const struct ended *ended, const char *what)
         log_error("process %d (%s), left behind by a host, %s", (int)pid, command, what);
 }
 
-/* One that is found late, the child of another, was killed a moment ago: it is looked at again. At an end in a hurry
- * nobody waits, and orphan_stop() names what is left. */
+/* One that is found late, the child of another, was killed a moment ago: it is looked at again. At
+ * an end in a hurry nobody waits, and orphan_stop() names what is left. */
 static void tell_late(pid_t pid, const struct ended *ended)
 {
     struct orphan *orphan = find(&orphans.killed, pid);
@@ -350,7 +354,8 @@ void orphan_forget(const void *arg)
             ended->gone = NULL;
 }
 
-/* Life ------------------------------------------------------------------------------------------- */
+/* Life -------------------------------------------------------------------------------------------
+ */
 
 int orphan_start(struct loop *loop, bool successor)
 {

@@ -46,8 +46,8 @@ static enum owner find_unmarked(pid_t pid, int error, const struct list *known,
     return error == EMFILE || error == ENFILE || error == ENOMEM ? OWNER_UNREAD : OWNER_NONE;
 }
 
-/* A session comes before a mark: whoever starts a process chooses its environment. The mark is read once: that of a
- * process which is being made appears at any moment. */
+/* A session comes before a mark: whoever starts a process chooses its environment. The mark is read
+ * once: that of a process which is being made appears at any moment. */
 enum owner orphan_find_owner(pid_t pid, const char *made, const struct list *known,
                              struct ended **ret_ended)
 {

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Whose an orphan is: it comes from a host, but the kernel does not say from which. Its session tells, or else the mark in
- * its environment. A process of another user's, and one that has made itself undumpable, hides that from a daemon that is
- * not root; then the user tells, if no living host has it.
+ * Whose an orphan is: it comes from a host, but the kernel does not say from which. Its session
+ * tells, or else the mark in its environment. A process of another user's, and one that has made
+ * itself undumpable, hides that from a daemon that is not root; then the user tells, if no living
+ * host has it.
  */
 #ifndef REEVE_DAEMON_PROCESS_ORPHAN_OWNER_H
 #define REEVE_DAEMON_PROCESS_ORPHAN_OWNER_H
@@ -16,7 +17,8 @@
 /* "host " and a name. */
 #define LABEL_SIZE 80
 
-/* A host's process that has ended, until a look has found nothing more of it: its pid may then be another's. */
+/* A host's process that has ended, until a look has found nothing more of it: its pid may then be
+ * another's. */
 struct ended {
     struct list list;
     pid_t pid; /* and that of its session */
@@ -38,8 +40,9 @@ enum owner {
     OWNER_BEFORE, /* it, or what began it, was there before reeved */
 };
 
-/* made: the mark of a host whose process is being made, or NULL; it counts as living. *ret_ended: the host, of
- * OWNER_ENDED, if it is among those that are known (struct ended, linked by `list`). */
+/* made: the mark of a host whose process is being made, or NULL; it counts as living. *ret_ended:
+ * the host, of OWNER_ENDED, if it is among those that are known (struct ended, linked by `list`).
+ */
 enum owner orphan_find_owner(pid_t pid, const char *made, const struct list *known,
                              struct ended **ret_ended);
 

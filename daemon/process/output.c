@@ -23,7 +23,8 @@
 
 #define LINE_SIZE 2048
 
-/* Beside that, for what the host itself says of runs and jobs, which a flood must not take along. */
+/* Beside that, for what the host itself says of runs and jobs, which a flood must not take along.
+ */
 #define VERDICTS_PER_SECOND 20
 #define VERDICTS_BURST      100
 
@@ -31,8 +32,8 @@
 #define KEPT_LINES 8
 #define KEPT_SIZE  256
 
-/* How much is read of a host that has ended: what a pipe holds unless it is made larger, and what it can be made by
- * others than root. */
+/* How much is read of a host that has ended: what a pipe holds unless it is made larger, and what
+ * it can be made by others than root. */
 #define PIPE_MIN (64 * 1024)
 #define PIPE_MAX (1024 * 1024)
 
@@ -47,7 +48,8 @@ struct allowance {
     int64_t refilled_at;
 };
 
-/* The lines that a module may still log: one that shares its host must not take the others' share. */
+/* The lines that a module may still log: one that shares its host must not take the others' share.
+ */
 struct bucket {
     struct list list;
     char name[LOG_NAME_SIZE];
@@ -166,8 +168,8 @@ static bool may_pass(struct output *output, struct bucket *bucket, const char *l
     return true;
 }
 
-/* The module's bucket, there are no more than tenants; that of the host for a name that is none of its
- * own, or without memory. */
+/* The module's bucket, there are no more than tenants; that of the host for a name that is none of
+ * its own, or without memory. */
 static struct bucket *find_bucket(struct output *output, const char *module)
 {
     struct bucket *bucket;
@@ -186,7 +188,8 @@ static struct bucket *find_bucket(struct output *output, const char *module)
     return bucket;
 }
 
-/* Takes "<4>" or "<4!>" away: the level, and whether the host itself says it, of a run or job, say. */
+/* Takes "<4>" or "<4!>" away: the level, and whether the host itself says it, of a run or job, say.
+ */
 static char *take_prefix(char *line, enum log_level *ret_level, bool *ret_verdict)
 {
     bool mark = line[0] == '<' && line[1] >= '0' && line[1] <= '7' && line[2] == '!';
@@ -273,8 +276,9 @@ static size_t read_some(struct output *output)
     return (size_t)MAX(size, (ssize_t)0);
 }
 
-/* The output that a dead host left behind is at most what its pipe holds, which it may have made larger. A orphan may have the other
- * end and go on writing, so more than that is not read; and not what root may have made larger than all others. */
+/* The output that a dead host left behind is at most what its pipe holds, which it may have made
+ * larger. A orphan may have the other end and go on writing, so more than that is not read; and not
+ * what root may have made larger than all others. */
 static void read_rest(struct output *output)
 {
     int held = 0, capacity = fcntl(output->fd, F_GETPIPE_SZ);

@@ -83,7 +83,8 @@ static int add_descriptors(posix_spawn_file_actions_t *actions, const struct spa
     return r;
 }
 
-/* In the thread alone. Where the kernel does not know this, the process copies and closes them all. */
+/* In the thread alone. Where the kernel does not know this, the process copies and closes them all.
+ */
 static void leave_descriptors(const struct spawn *spawn)
 {
     (void)syscall(SYS_close_range, spawn->first_left, ~0U, CLOSE_RANGE_UNSHARE);

@@ -1,14 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Which host is started next: one at a time, and only so many until they have said hello. Of a thousand processes that
- * start together on a busy machine none says hello for a long time, and all look as if they hung.
+ * Which host is started next: one at a time, and only so many until they have said hello. Of a
+ * thousand processes that start together on a busy machine none says hello for a long time, and all
+ * look as if they hung.
  *
- * The process is made by a thread (spawn.h says why), and the loop turns meanwhile. Until it knows the pid, a child that
- * has ended may be that host's: so no unknown children are reaped before (orphan_hold()). The thread ends
- * with its one process, and that is the first thread's child then, like all others.
+ * The process is made by a thread (spawn.h says why), and the loop turns meanwhile. Until it knows
+ * the pid, a child that has ended may be that host's: so no unknown children are reaped before
+ * (orphan_hold()). The thread ends with its one process, and that is the first thread's child then,
+ * like all others.
  *
- * To make a process takes milliseconds, but on a disk that does not answer for ever. A host that is no longer wanted is forgotten, so
- * that no end waits for that; and after LATE all that wait are told that there is no process for them.
+ * To make a process takes milliseconds, but on a disk that does not answer for ever. A host that is
+ * no longer wanted is forgotten, so that no end waits for that; and after LATE all that wait are
+ * told that there is no process for them.
  */
 #include <errno.h>
 #include <signal.h>
@@ -32,8 +35,8 @@
 
 #define LATE (10 * NSEC_PER_SEC)
 
-/* For how long a host waits for clients that were ended to give their descriptors back, and a check for others to close what
- * they have open for a moment; and how often the spawner looks. */
+/* For how long a host waits for clients that were ended to give their descriptors back, and a check
+ * for others to close what they have open for a moment; and how often the spawner looks. */
 #define ROOM_PATIENCE   NSEC_PER_SEC
 #define MOMENT_PATIENCE (NSEC_PER_SEC / 10)
 #define ROOM_LOOK       NSEC_PER_MSEC
@@ -95,7 +98,8 @@ bool spawner_is_idle(const struct spawner *spawner)
     return !spawner->under_way;
 }
 
-/* The process ------------------------------------------------------------------------------------ */
+/* The process ------------------------------------------------------------------------------------
+ */
 
 static int run(void *arg)
 {
@@ -163,8 +167,8 @@ static bool is_anything_checked(void)
     return false;
 }
 
-/* Whether the host is to wait for descriptors, which idle clients give up for it. Where there will not be enough of
- * them, it is tried, and told of that. */
+/* Whether the host is to wait for descriptors, which idle clients give up for it. Where there will
+ * not be enough of them, it is tried, and told of that. */
 static bool waits_for_room(struct spawner *spawner, struct host *host)
 {
     unsigned missing = host_missing_descriptors(host);
@@ -235,7 +239,8 @@ static void give_up(void *arg)
     }
 }
 
-/* Life ------------------------------------------------------------------------------------------- */
+/* Life -------------------------------------------------------------------------------------------
+ */
 
 int spawner_create(struct loop *loop, struct spawner **ret_spawner)
 {

@@ -21,7 +21,8 @@ struct usage {
 /* Reads it for a process. Blocks for nothing. Returns 0 or a negative errno. */
 int usage_read(pid_t pid, struct usage *ret_usage);
 
-/* Of its memory what is nobody's file: anonymous and shared memory that is resident. Returns 0 or a negative errno. */
+/* Of its memory what is nobody's file: anonymous and shared memory that is resident. Returns 0 or a
+ * negative errno. */
 int usage_read_memory(pid_t pid, uint64_t *ret_bytes);
 
 /* From the texts of /proc/PID/stat and /proc/PID/status. Both return 0 or -EINVAL, and then leave

@@ -4,8 +4,8 @@
  * the next.
  *
  * The two may be of different versions, so fields go by name: one that the reader does not know is
- * passed over, and one that is missing keeps the value that the structure had before (zero, mostly).
- * The meaning of a field must therefore never change; a new meaning is a new name.
+ * passed over, and one that is missing keeps the value that the structure had before (zero,
+ * mostly). The meaning of a field must therefore never change; a new meaning is a new name.
  */
 #ifndef REEVE_DAEMON_SERIALIZE_FIELDS_H
 #define REEVE_DAEMON_SERIALIZE_FIELDS_H
@@ -17,10 +17,11 @@
 
 enum serialize_kind {
     SERIALIZE_BOOL,
-    SERIALIZE_INT, /* a signed integer of `size` bytes */
-    SERIALIZE_UINT, /* an unsigned one; above INT64_MAX it stands as the negative number of its bits */
-    SERIALIZE_INTS,   /* an array of int64_t or uint64_t that fills `size` bytes */
-    SERIALIZE_TEXT,   /* a char array of `size` bytes; it is written so that it is valid JSON */
+    SERIALIZE_INT,  /* a signed integer of `size` bytes */
+    SERIALIZE_UINT, /* an unsigned one; above INT64_MAX it stands as the negative number of its bits
+                     */
+    SERIALIZE_INTS, /* an array of int64_t or uint64_t that fills `size` bytes */
+    SERIALIZE_TEXT, /* a char array of `size` bytes; it is written so that it is valid JSON */
     SERIALIZE_STRING, /* a char pointer, allocated; NULL is left out */
 };
 
@@ -48,12 +49,12 @@ json_t *serialize(const struct serialize_field *fields, const void *record);
 int deserialize(const json_t *object, const struct serialize_field *fields, void *record,
                 struct serialize_error *error);
 
-/* A text as a JSON string, whatever bytes are in it, as in one that was cut within a character: those that it cannot
- * hold become '?'. */
+/* A text as a JSON string, whatever bytes are in it, as in one that was cut within a character:
+ * those that it cannot hold become '?'. */
 json_t *serialize_text(const char *text);
 
-/* The same for what must come back as it was: serialize_take_bytes() gives an allocated copy, or NULL
- * when it is none (errno EBADMSG) or without memory. */
+/* The same for what must come back as it was: serialize_take_bytes() gives an allocated copy, or
+ * NULL when it is none (errno EBADMSG) or without memory. */
 json_t *serialize_bytes(const char *bytes);
 char *serialize_take_bytes(const json_t *value);
 

@@ -5,8 +5,8 @@
 
 #include "daemon/start/places.h"
 
-/* Reads the configuration and asks every module about its options; prints what is wrong, or that all is
- * good. Returns the exit code. */
+/* Reads the configuration and asks every module about its options; prints what is wrong, or that
+ * all is good. Returns the exit code. */
 int options_check(const char *config_path, struct places *places);
 
 #endif

@@ -32,9 +32,9 @@ static bool is_lasting(const char *path)
 }
 
 /*
- * The path by which the kernel was told to execute this program, symbolic links and all: where "current" leads by
- * then is what an upgrade is to execute. Started otherwise (by the dynamic linker, under valgrind, by a
- * descriptor) it is the file's own path.
+ * The path by which the kernel was told to execute this program, symbolic links and all: where
+ * "current" leads by then is what an upgrade is to execute. Started otherwise (by the dynamic
+ * linker, under valgrind, by a descriptor) it is the file's own path.
  */
 static int find_program(struct places *places)
 {

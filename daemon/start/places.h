@@ -23,15 +23,17 @@ int places_find(struct places *ret_places);
 int places_prepare(const struct places *places);
 
 /*
- * Takes the state folder for this reeved alone; a second one in it would run every task twice. Returns a
- * descriptor that holds it until it is closed, in this program or the one that an upgrade executes; -EBUSY,
- * which is logged with the pid of the other; or -1 when the file system cannot say, which is a warning.
+ * Takes the state folder for this reeved alone; a second one in it would run every task twice.
+ * Returns a descriptor that holds it until it is closed, in this program or the one that an upgrade
+ * executes; -EBUSY, which is logged with the pid of the other; or -1 when the file system cannot
+ * say, which is a warning.
  */
 int places_lock(const struct places *places);
 
 /*
- * Waits until the hosts of a reeved that was killed have ended: they end their commands first, and would else
- * run beside ours. Blocks for up to half a minute. Returns 0, or -ETIMEDOUT, which is logged.
+ * Waits until the hosts of a reeved that was killed have ended: they end their commands first, and
+ * would else run beside ours. Blocks for up to half a minute. Returns 0, or -ETIMEDOUT, which is
+ * logged.
  */
 int places_await_hosts(const struct places *places);
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A kernel that groups processes by session (kernel.sched_autogroup_enabled, as Debian's do) weighs a
- * niceness only within a session, and each host leads one of its own: Nice=-10 of the unit would put
- * us above nobody. So the session gets our niceness. An unprivileged process may do that up to its
- * RLIMIT_NICE, which the unit grants; it is given up afterwards, since hosts inherit it.
+ * A kernel that groups processes by session (kernel.sched_autogroup_enabled, as Debian's do) weighs
+ * a niceness only within a session, and each host leads one of its own: Nice=-10 of the unit would
+ * put us above nobody. So the session gets our niceness. An unprivileged process may do that up to
+ * its RLIMIT_NICE, which the unit grants; it is given up afterwards, since hosts inherit it.
  */
 #include "daemon/start/priority.h"
 
@@ -40,8 +40,8 @@ void priority_claim(void)
     /* Not our session: started from a shell, say, which is not to be raised with us. */
     if (nice >= 0 || errno != 0 || getsid(0) != getpid())
         return;
-    /* The file is root's for whoever is not dumpable, as a program is that its user cannot read. There is
-     * no host yet that could make use of it. */
+    /* The file is root's for whoever is not dumpable, as a program is that its user cannot read.
+     * There is no host yet that could make use of it. */
     prctl(PR_SET_DUMPABLE, 1);
     r = set_session_nice(nice);
     prctl(PR_SET_DUMPABLE, 0);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Why something was cancelled, or ended: a code and a text, handed down the tree to every host and task,
- * and a kind for programs. */
+/* Why something was cancelled, or ended: a code and a text, handed down the tree to every host and
+ * task, and a kind for programs. */
 #ifndef REEVE_DAEMON_UNIT_CAUSE_H
 #define REEVE_DAEMON_UNIT_CAUSE_H
 

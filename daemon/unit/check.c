@@ -130,7 +130,8 @@ static bool is_checked(const struct check *check, const struct config_module *mo
     return !check->options.wanted || check->options.wanted(module, check->options.arg);
 }
 
-/* Its file is not reentrant: whether another module of its host has it, too. Of two that are checked the second tells. */
+/* Its file is not reentrant: whether another module of its host has it, too. Of two that are
+ * checked the second tells. */
 static void check_neighbours(struct check *check, const struct config_module *module)
 {
     for (size_t i = 0; i < check->config->module_count; i++) {

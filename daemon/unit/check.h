@@ -23,10 +23,11 @@ struct check_options {
     const char *directory;
     /* Which modules of the configuration are asked; NULL: all. */
     bool (*wanted)(const struct config_module *module, void *arg);
-    /* Called for each module whose host has answered well; reloads: it can take new options while it
-     * runs. NULL: nobody wants to know. */
+    /* Called for each module whose host has answered well; reloads: it can take new options while
+     * it runs. NULL: nobody wants to know. */
     void (*checked)(const struct config_module *module, bool reloads, void *arg);
-    /* Where to say that a time in the options has passed, which is no error then. NULL: it is one. */
+    /* Where to say that a time in the options has passed, which is no error then. NULL: it is one.
+     */
     struct strings *notes;
     /* Called once, in a later turn of the loop, when every module has answered or its host has
      * ended; the check is gone when it returns. */
@@ -43,13 +44,13 @@ int check_start(const struct check_options *options, const struct config *config
 /* Ends it without a call of done. */
 void check_cancel(struct check *check);
 
-/* Where the error of a module that FAILED in its check stands: in a line of its section, or at its begin, as without a
- * message. */
+/* Where the error of a module that FAILED in its check stands: in a line of its section, or at its
+ * begin, as without a message. */
 struct config_place check_place_of(const struct config *config, const struct config_module *module,
                                    const struct wire_message *message);
 
-/* Adds what more is known of a module's process that has ended by itself when it was asked: where it crashed, and what it
- * has printed last. The error before says that it has ended. */
+/* Adds what more is known of a module's process that has ended by itself when it was asked: where
+ * it crashed, and what it has printed last. The error before says that it has ended. */
 void check_add_crash(struct config_errors *errors, const struct config_place *place,
                      const char *module, const struct crash *crash, const struct host_end *end);
 

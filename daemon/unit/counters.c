@@ -29,8 +29,8 @@ static void clean_pool(struct scoreboard_pool *pool)
     text_clean_lines(pool->progress, sizeof(pool->progress));
 }
 
-/* The record of that name, which is added, empty, if there is none. NULL without memory, and past the
- * number that a board can hold: a host that renames its records must not make us grow. */
+/* The record of that name, which is added, empty, if there is none. NULL without memory, and past
+ * the number that a board can hold: a host that renames its records must not make us grow. */
 static struct scoreboard_task *find_task(struct scoreboard_task **tasks, size_t *count,
                                          const char *name)
 {
@@ -162,7 +162,8 @@ bool counters_has_lost(const struct scoreboard_task *task)
     return task->last_code == -EPIPE && strncmp(task->last_text, LOST, strlen(LOST)) == 0;
 }
 
-/* A run whose process died under it has failed, and took until now; who had asked for it is told the same code. */
+/* A run whose process died under it has failed, and took until now; who had asked for it is told
+ * the same code. */
 static void end_lost_run(struct scoreboard_task *task, const char *how)
 {
     int64_t now = clock_monotonic();
@@ -179,7 +180,8 @@ static void end_lost_run(struct scoreboard_task *task, const char *how)
     histogram_observe(&task->run_duration, task->last_duration);
 }
 
-/* The jobs that it has taken and not ended, and no more than it can hold: a host may write anything. Returns how many. */
+/* The jobs that it has taken and not ended, and no more than it can hold: a host may write
+ * anything. Returns how many. */
 static uint64_t end_lost_jobs(struct scoreboard_pool *pool, const char *how)
 {
     uint64_t ended = pool->finished + pool->failed + pool->lost, lost;
@@ -294,8 +296,8 @@ uint64_t counters_close(struct counters *counters, const struct scoreboard *boar
 /* Living hosts -----------------------------------------------------------------------------------
  */
 
-/* A record that has not been written since it was seen is not copied and cleaned again. `module` of a seen one is its
- * place on the board, and the next is looked for behind the one before. */
+/* A record that has not been written since it was seen is not copied and cleaned again. `module` of
+ * a seen one is its place on the board, and the next is looked for behind the one before. */
 static void add_living_tasks(struct counters *counters, const struct scoreboard *board,
                              uint32_t slot, struct counters *copy)
 {

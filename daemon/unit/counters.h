@@ -14,8 +14,8 @@
 
 /* Zero-initialised it is empty. `module` in the records means nothing here. */
 struct counters {
-    /* The host's books that have been taken in, by the number in the module's record: until the host
-     * begins new ones, what stands in them is known. 0: none of this host's. */
+    /* The host's books that have been taken in, by the number in the module's record: until the
+     * host begins new ones, what stands in them is known. 0: none of this host's. */
     uint32_t closed_books;
     struct scoreboard_task *tasks;
     size_t task_count;
@@ -30,12 +30,13 @@ struct counters {
 };
 
 /* Takes in all records of a module's slot once from the scoreboard of a host that is dead: what was
- * running was cut, jobs that were neither finished nor failed are lost; their error says how the host ended.
- * A record that finds no memory is not counted. Returns how many jobs were lost. */
+ * running was cut, jobs that were neither finished nor failed are lost; their error says how the
+ * host ended. A record that finds no memory is not counted. Returns how many jobs were lost. */
 uint64_t counters_close(struct counters *counters, const struct scoreboard *board, uint32_t slot,
                         const char *how);
 
-/* Whether the last run in a counters's record is one that counters_close() has ended. A module may return the same code. */
+/* Whether the last run in a counters's record is one that counters_close() has ended. A module may
+ * return the same code. */
 bool counters_has_lost(const struct scoreboard_task *task);
 
 /* A new host begins with new books. */

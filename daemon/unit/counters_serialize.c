@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The counters of dead incarnations are records of a scoreboard of ours, but what is handed on is not
- * its layout, which another version may not share: each field goes by its name.
+ * The counters of dead incarnations are records of a scoreboard of ours, but what is handed on is
+ * not its layout, which another version may not share: each field goes by its name.
  */
 #include "daemon/unit/counters_serialize.h"
 #include "wire/histogram.h"

@@ -30,7 +30,8 @@ void dependencies_link(struct units *units)
     units_changed(units);
 }
 
-/* One that leaves has an heir in another host when it only moves: whoever names the one, names the other. */
+/* One that leaves has an heir in another host when it only moves: whoever names the one, names the
+ * other. */
 static const struct unit *find_heir(const struct unit *unit)
 {
     return unit->removed ? units_find(unit->all, unit->name) : NULL;
@@ -52,7 +53,8 @@ void dependencies_each_requirer(struct unit *unit, void (*act)(struct unit *requ
             act(edge->from, arg);
 }
 
-/* Waiting ---------------------------------------------------------------------------------------- */
+/* Waiting ----------------------------------------------------------------------------------------
+ */
 
 static enum dependencies_wait look_at(struct unit *unit);
 
@@ -88,7 +90,8 @@ static enum dependencies_wait look_along(const struct dependency *edge)
     return WAIT_MOVES;
 }
 
-/* Whether an option of the module's own has the same value in both. Keys with a dot belong to tasks and pools. */
+/* Whether an option of the module's own has the same value in both. Keys with a dot belong to tasks
+ * and pools. */
 static bool shares_option(const struct config_module *a, const struct config_module *b)
 {
     for (size_t i = 0; i < a->option_count; i++)
@@ -100,7 +103,8 @@ static bool shares_option(const struct config_module *a, const struct config_mod
     return false;
 }
 
-/* A unit that runs still from before must be gone first: itself in another host, and what used it. */
+/* A unit that runs still from before must be gone first: itself in another host, and what used it.
+ */
 static const struct unit *find_leftover(const struct unit *unit)
 {
     const struct unit *old = units_find_leaving(unit->all, unit->name);
@@ -129,8 +133,8 @@ static enum dependencies_wait look_at(struct unit *unit)
     if (unit->looked_at == unit->all->generation)
         return unit->wait;
     unit->looked_at = unit->all->generation;
-    /* The answer in a circle. The configuration allows none, but settings of two may be mixed where there
-     * was no memory for new ones. */
+    /* The answer in a circle. The configuration allows none, but settings of two may be mixed where
+     * there was no memory for new ones. */
     unit->wait = WAIT_NEVER;
     unit->culprit = unit;
     enum dependencies_wait worst = WAIT_MAY;
@@ -205,7 +209,8 @@ const struct unit *dependencies_missing(const struct unit *unit)
     return NULL;
 }
 
-/* Stopping --------------------------------------------------------------------------------------- */
+/* Stopping ---------------------------------------------------------------------------------------
+ */
 
 /* except: a host whose tenants do not count; or NULL. */
 static bool has_running(const struct list *dependents, const struct tenancy *except)
@@ -262,7 +267,8 @@ struct unit *dependencies_untie(struct units *units, bool (*fn)(const struct uni
         if (unit->state == UNIT_CHECKING || unit->state == UNIT_STARTING ||
             unit->state == UNIT_STOPPING)
             return NULL;
-        /* To go without what it requires is the lesser evil for what ran before that was written. */
+        /* To go without what it requires is the lesser evil for what ran before that was written.
+         */
         if (fn(unit) && (!first || (unit->removed && !first->removed)))
             first = unit;
     }

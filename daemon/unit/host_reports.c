@@ -65,8 +65,8 @@ static void task_overdue(struct unit *unit, const struct wire_message *message)
               message->name, since);
 }
 
-/* The path may name another file now than when the configuration was read. A host that lies harms only itself: its module
- * restarts in vain, or keeps running the old file. */
+/* The path may name another file now than when the configuration was read. A host that lies harms
+ * only itself: its module restarts in vain, or keeps running the old file. */
 static void note_loaded(struct unit *unit, const struct wire_message *message)
 {
     struct tenancy *tenancy = unit->tenancy;
@@ -149,7 +149,8 @@ static void host_said(struct host *host, const struct wire_message *message, voi
         break;
     case WIRE_ACCEPTED:
     case WIRE_RESULT:
-        /* A client that has the result and then asks for health must not be shown how it was before. */
+        /* A client that has the result and then asks for health must not be shown how it was
+         * before. */
         tenancy->all->generation++;
         request_answered(tenancy->all->requests, unit, message);
         break;
@@ -172,7 +173,8 @@ static void host_said(struct host *host, const struct wire_message *message, voi
     }
 }
 
-/* The scoreboard already agrees with the line, but a snapshot taken before may not: it is old now. */
+/* The scoreboard already agrees with the line, but a snapshot taken before may not: it is old now.
+ */
 static void host_told(void *arg)
 {
     struct tenancy *tenancy = arg;
@@ -231,8 +233,9 @@ static void tell_host_end(const struct host *host, const struct host_end *end, c
         log_error("[host %s] its last lines: %s", host_name(host), end->words);
 }
 
-/* A host with hundreds of modules is not to fill the log with as many lines that say the same. The modules' status says
- * it, too. Returns false where there is none that has not a line of its own. */
+/* A host with hundreds of modules is not to fill the log with as many lines that say the same. The
+ * modules' status says it, too. Returns false where there is none that has not a line of its own.
+ */
 static bool tell_once(const struct tenancy *tenancy, const struct unit *guilty,
                       const struct host_end *end)
 {

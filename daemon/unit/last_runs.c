@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The record of last runs. Writing it to the file waits for the disk, so it runs in the background of the loop; changes
- * that come meanwhile are written next.
+ * The record of last runs. Writing it to the file waits for the disk, so it runs in the background
+ * of the loop; changes that come meanwhile are written next.
  */
 #include "daemon/unit/last_runs_internal.h"
 
@@ -30,7 +30,8 @@ void last_runs_mark_changed(struct last_runs *last_runs)
     last_runs->changed = true;
 }
 
-/* The file --------------------------------------------------------------------------------------- */
+/* The file ---------------------------------------------------------------------------------------
+ */
 
 static void note_read(const char *module, char *task, int64_t settled, void *arg)
 {

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The file: a line "SETTLED MODULE TASK" each, between a first and a last line that tell a whole file from a
- * part of one. Every point of the task's schedule until SETTLED, in nanoseconds since the epoch, was run or
- * skipped. Versions up to 0.1 wrote the last start there, which a schedule can go on from as well, and read
- * it as one.
+ * The file: a line "SETTLED MODULE TASK" each, between a first and a last line that tell a whole
+ * file from a part of one. Every point of the task's schedule until SETTLED, in nanoseconds since
+ * the epoch, was run or skipped. Versions up to 0.1 wrote the last start there, which a schedule
+ * can go on from as well, and read it as one.
  *
- * It is replaced for good (base/durable.h), so a daemon that dies, and a machine that loses its power,
- * leave the old or the new file. The version before is kept beside it, in case the disk damages the file.
- * Only a file that was read or written well becomes that reserve.
+ * It is replaced for good (base/durable.h), so a daemon that dies, and a machine that loses its
+ * power, leave the old or the new file. The version before is kept beside it, in case the disk
+ * damages the file. Only a file that was read or written well becomes that reserve.
  */
 #include "daemon/unit/last_runs_file.h"
 
@@ -74,7 +74,8 @@ const char *last_runs_file_path(const struct last_runs_file *file)
     return file->path;
 }
 
-/* Reading ---------------------------------------------------------------------------------------- */
+/* Reading ----------------------------------------------------------------------------------------
+ */
 
 /* Returns 0 or -EBADMSG. */
 static int read_line(char *line, const struct last_runs_reader *reader)
@@ -133,8 +134,8 @@ static int tell_moment(const char *path, int r)
     return r;
 }
 
-/* A file that cannot be used is kept for those who want to see it, and out of the way of the next write.
- * Adds to the message where it is. */
+/* A file that cannot be used is kept for those who want to see it, and out of the way of the next
+ * write. Adds to the message where it is. */
 static void set_aside(const struct last_runs_file *file, struct text *message)
 {
     if (rename(file->path, file->damaged_path) == 0)
@@ -220,7 +221,8 @@ int last_runs_file_read(struct last_runs_file *file, const struct last_runs_read
     return old == 0;
 }
 
-/* Writing ---------------------------------------------------------------------------------------- */
+/* Writing ----------------------------------------------------------------------------------------
+ */
 
 void last_runs_file_begin(struct text *text)
 {

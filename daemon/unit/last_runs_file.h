@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The file of last runs, and the one that was there before it. No threads of its own: all calls for one
- * file come one after the other.
+ * The file of last runs, and the one that was there before it. No threads of its own: all calls for
+ * one file come one after the other.
  */
 #ifndef REEVE_DAEMON_UNIT_LAST_RUNS_FILE_H
 #define REEVE_DAEMON_UNIT_LAST_RUNS_FILE_H
@@ -29,10 +29,10 @@ struct last_runs_reader {
 };
 
 /*
- * Reads the file. One that cannot be used is renamed to last-runs.damaged, the one before it is read in its
- * place, and the log says so. Returns 1 if that was done, so that the file is to be written again; else 0, also
- * when nothing can be used. A negative errno, which was logged, is for a lack of descriptors or memory: no
- * file is touched then.
+ * Reads the file. One that cannot be used is renamed to last-runs.damaged, the one before it is
+ * read in its place, and the log says so. Returns 1 if that was done, so that the file is to be
+ * written again; else 0, also when nothing can be used. A negative errno, which was logged, is for
+ * a lack of descriptors or memory: no file is touched then.
  */
 int last_runs_file_read(struct last_runs_file *file, const struct last_runs_reader *reader);
 
@@ -42,9 +42,9 @@ void last_runs_file_line(struct text *text, const char *module, const char *task
 void last_runs_file_end(struct text *text);
 
 /*
- * Replaces the file for good; the one that was there stays as last-runs.old, if it is known to be whole.
- * Waits for the disk. Returns 0 or a negative errno with the step that failed: -EFBIG for more than would be
- * read again.
+ * Replaces the file for good; the one that was there stays as last-runs.old, if it is known to be
+ * whole. Waits for the disk. Returns 0 or a negative errno with the step that failed: -EFBIG for
+ * more than would be read again.
  */
 int last_runs_file_write(struct last_runs_file *file, const struct text *content,
                          enum file_step *ret_step);

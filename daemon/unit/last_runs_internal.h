@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The record of last runs, for the files that make it up: last_runs.c writes it, last_runs_board.c learns from
- * scoreboards, last_runs_serialize.c hands it over. */
+/* The record of last runs, for the files that make it up: last_runs.c writes it, last_runs_board.c
+ * learns from scoreboards, last_runs_serialize.c hands it over. */
 #ifndef REEVE_DAEMON_UNIT_LAST_RUNS_INTERNAL_H
 #define REEVE_DAEMON_UNIT_LAST_RUNS_INTERNAL_H
 

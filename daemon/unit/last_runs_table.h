@@ -2,8 +2,8 @@
 /*
  * How far the schedule of each task has come, in memory.
  *
- * An interval counts on the monotonic clock, so its points are kept on that and become real times only when
- * they are asked for: a time of day that was wrong, and was set since, moves nothing.
+ * An interval counts on the monotonic clock, so its points are kept on that and become real times
+ * only when they are asked for: a time of day that was wrong, and was set since, moves nothing.
  */
 #ifndef REEVE_DAEMON_UNIT_LAST_RUNS_TABLE_H
 #define REEVE_DAEMON_UNIT_LAST_RUNS_TABLE_H
@@ -29,7 +29,8 @@ struct last_runs_entry {
     char *task;
     bool kept;
     bool by_interval;
-    /* Points before the first open one are settled; by interval on the monotonic clock, else real times. */
+    /* Points before the first open one are settled; by interval on the monotonic clock, else real
+     * times. */
     int64_t settled;
     int64_t open;         /* 0: not known */
     int64_t passed_until; /* as in last_runs_known, as the next two */
@@ -51,7 +52,8 @@ struct last_runs_table {
     uint64_t notes; /* so far */
 };
 
-/* Takes in what was seen of a task, whose name it copies. Returns whether anything that is to be kept has changed. */
+/* Takes in what was seen of a task, whose name it copies. Returns whether anything that is to be
+ * kept has changed. */
 bool last_runs_table_note(struct last_runs_table *table, const char *module,
                           const struct last_runs_entry *seen);
 
@@ -66,8 +68,8 @@ struct last_runs_known last_runs_entry_known(const struct last_runs_entry *entry
 /* The oldest change first: reading the lines again in their order tells which is the older. */
 void last_runs_table_sort(struct last_runs_table *table);
 
-/* Modules that are not configured may come back, but not all that ever were: of the tasks of those which do not stay, the
- * youngest so many remain. Returns whether any was forgotten. */
+/* Modules that are not configured may come back, but not all that ever were: of the tasks of those
+ * which do not stay, the youngest so many remain. Returns whether any was forgotten. */
 #define LAST_RUNS_STRANGERS_MAX 1000
 bool last_runs_table_forget(struct last_runs_table *table,
                             bool (*stays)(const char *module, void *arg), void *arg);

@@ -32,7 +32,8 @@ void unit_decide(struct unit *unit, const struct unit_end *end);
 /* The event of the log that the end of a host is. */
 enum log_event unit_event_of(const struct host_end *end);
 
-/* Notes how its process has ended by itself, for which unit->reason has the words; crash as above. The last lines that it has printed go into the log, unless that has them. */
+/* Notes how its process has ended by itself, for which unit->reason has the words; crash as above.
+ * The last lines that it has printed go into the log, unless that has them. */
 void unit_note_end(struct unit *unit, const struct unit_input *input, const struct crash *crash);
 
 /* machine_start.c, machine_stop.c, machine_reload.c */

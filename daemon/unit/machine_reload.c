@@ -47,8 +47,8 @@ static void restart(struct unit *unit, const char *why)
     unit->all->owner->restart(unit, &cause, unit->all->arg);
 }
 
-/* A client that waits for the reload need not wait for that: all that can be done has been. The work that it waits for may become
- * something else. */
+/* A client that waits for the reload need not wait for that: all that can be done has been. The
+ * work that it waits for may become something else. */
 void unit_act_deferred(struct unit *unit, const struct unit_input *input)
 {
     if ((!unit->reloading && unit->deferred[0] == '\0') || !is_of_last(unit, input))
@@ -61,8 +61,8 @@ void unit_act_deferred(struct unit *unit, const struct unit_input *input)
     units_changed(unit->all);
 }
 
-/* The limit begins here, with this reload's own exchange of options. Until now the host may have waited for work, or been
- * in the reload() of the reload before. */
+/* The limit begins here, with this reload's own exchange of options. Until now the host may have
+ * waited for work, or been in the reload() of the reload before. */
 void unit_act_reloading(struct unit *unit, const struct unit_input *input)
 {
     if ((unit->deferred[0] == '\0' && !unit->reloading) || !is_of_last(unit, input))

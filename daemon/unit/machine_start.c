@@ -91,7 +91,8 @@ void unit_act_check_failed(struct unit *unit, const struct unit_input *input)
         unit_enter(unit, UNIT_WAITING);
         return;
     }
-    /* Nor is it one when there was no process to ask, or the module crashed: it is asked again by its start. */
+    /* Nor is it one when there was no process to ask, or the module crashed: it is asked again by
+     * its start. */
     if (input->end && !input->end->refused && !unit->settings->essential) {
         unit_set_reason(unit, "could not be checked: %s", text);
         unit_note_end(unit, input, &unit->crash);
@@ -108,7 +109,8 @@ void unit_act_check_failed(struct unit *unit, const struct unit_input *input)
         unit_become_down(unit);
         return;
     }
-    /* A rule that this machine cannot enforce is no error in the file; only a reeved that cannot do without the module ends for it. */
+    /* A rule that this machine cannot enforce is no error in the file; only a reeved that cannot do
+     * without the module ends for it. */
     if (input->end && input->end->refused && !unit->settings->essential)
         log_about(LOG_EVENT_GIVE_UP, LOG_LEVEL_ERROR,
                   "[%s] %s; not started: trying again cannot help", unit->name, text);
@@ -171,8 +173,8 @@ void unit_act_launch(struct unit *unit, const struct unit_input *input _unused_)
     tenancy_attach(unit);
 }
 
-/* From here on it is the module that takes its time; before, its process waited for its turn, and had its
- * own time to come up. */
+/* From here on it is the module that takes its time; before, its process waited for its turn, and
+ * had its own time to come up. */
 void unit_act_send_start(struct unit *unit, const struct unit_input *input _unused_)
 {
     unit->start_limit = unit->settings->start_timeout;

@@ -147,7 +147,8 @@ enum log_event unit_event_of(const struct host_end *end)
     return end->hung ? LOG_EVENT_HANG : LOG_EVENT_CRASH;
 }
 
-/* The crash on record is of this end; after one that was asked for, the record is of an end before. */
+/* The crash on record is of this end; after one that was asked for, the record is of an end before.
+ */
 static const struct crash *crash_of(const struct unit *unit, const struct host_end *end)
 {
     return end->asked ? NULL : &unit->crash;
@@ -164,7 +165,8 @@ static enum cause_kind kind_of(const struct host_end *end)
     return end->clean ? CAUSE_EXIT : CAUSE_CRASH;
 }
 
-/* The reason itself is for everybody. Of several tenants the one at fault tells them, or the host. */
+/* The reason itself is for everybody. Of several tenants the one at fault tells them, or the host.
+ */
 static void tell_words(const struct unit *unit, const struct unit_input *input,
                        enum log_level level)
 {

@@ -46,16 +46,17 @@ void requests_finish(struct requests *requests);
 
 /*
  * Both return 0, and then fn is called with the answers in later turns of the loop; -EAGAIN when
- * the module is not ready, -ENOBUFS when its host does not read those before, -EMSGSIZE past WIRE_JOB_DATA_MAX, or
- * -ENOMEM. data is copied; timeout is the job's deadline in ns, 0 for the pool's own.
+ * the module is not ready, -ENOBUFS when its host does not read those before, -EMSGSIZE past
+ * WIRE_JOB_DATA_MAX, or -ENOMEM. data is copied; timeout is the job's deadline in ns, 0 for the
+ * pool's own.
  */
 int request_run(struct requests *requests, struct unit *unit, const char *task, request_fn fn,
                 void *arg);
 int request_submit(struct requests *requests, struct unit *unit, const char *pool, const void *data,
                    size_t size, int64_t timeout, request_fn fn, void *arg);
 
-/* Asks for the module's live contexts: an answer for each, parents first, and a final one with their
- * number. Returns as the others. */
+/* Asks for the module's live contexts: an answer for each, parents first, and a final one with
+ * their number. Returns as the others. */
 int request_tree(struct requests *requests, struct unit *unit, request_fn fn, void *arg);
 /* Nobody waits for the answers any more. */
 void requests_forget(struct requests *requests, request_fn fn, void *arg);
@@ -70,8 +71,8 @@ struct request_record {
 
 /*
  * For a live upgrade. requests_each() calls fn for every run and job for which a connection waits.
- * request_resume() makes a connection wait for a request that the program before has sent; it returns 0
- * or -ENOMEM.
+ * request_resume() makes a connection wait for a request that the program before has sent; it
+ * returns 0 or -ENOMEM.
  */
 void requests_each(const struct requests *requests,
                    void (*fn)(const struct request_record *record, request_fn answered,

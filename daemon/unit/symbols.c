@@ -28,7 +28,8 @@
 #define LOOKUP_TIMEOUT (10 * NSEC_PER_SEC)
 #define LOOKUP_GRACE   NSEC_PER_SEC
 
-/* How long an end waits: a module that crashes at the first start ends reeved, and where it did is what its author asks. */
+/* How long an end waits: a module that crashes at the first start ends reeved, and where it did is
+ * what its author asks. */
 #define END_PATIENCE (2 * NSEC_PER_SEC)
 
 struct lookup {

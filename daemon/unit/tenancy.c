@@ -155,7 +155,8 @@ void tenancy_set_grace(struct tenancy *tenancy)
     host_set_grace(tenancy->host, longest);
 }
 
-/* Tenants have the same limits, so any one's will do; but during a reload some may be about to leave. */
+/* Tenants have the same limits, so any one's will do; but during a reload some may be about to
+ * leave. */
 void tenancy_set_limits(const struct unit *unit)
 {
     struct host *host = unit->tenancy->host;
@@ -280,13 +281,15 @@ bool tenancy_release(struct unit *unit, const char *cause)
     return true;
 }
 
-/* Or by reeved, at its own start. A reload that starts one that was down is nobody's word on its tasks. */
+/* Or by reeved, at its own start. A reload that starts one that was down is nobody's word on its
+ * tasks. */
 static bool was_started_by_person(const struct unit *unit)
 {
     return unit->revived || (unit->was_down && unit->starts <= 1);
 }
 
-/* A pause after failures is over for one that a person has started, and it is not stopped for an error any more. */
+/* A pause after failures is over for one that a person has started, and it is not stopped for an
+ * error any more. */
 static void send_last_run(const char *task, const struct last_runs_known *known, void *arg)
 {
     const struct unit *unit = arg;

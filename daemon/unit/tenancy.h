@@ -32,8 +32,8 @@ struct tenancy {
     bool condemned;          /* that process takes nobody any more: it ends with its last tenant */
     struct torn_record torn; /* of watchdog.c */
     uint64_t zone_news;      /* of zone_watch.c: the last ones that its host was told of */
-    /* reload_changes.c, while it finds changes: how many modules need a slot of the process, and whether there is to be
-     * another process. */
+    /* reload_changes.c, while it finds changes: how many modules need a slot of the process, and
+     * whether there is to be another process. */
     unsigned slots_needed;
     bool renewed;
     enum claim {
@@ -54,33 +54,35 @@ struct unit *tenancy_find_slot(const struct tenancy *tenancy, uint32_t slot);
 /* How many hosts speak another wire version than we do. */
 unsigned tenancies_foreign(const struct units *units);
 
-/* A new unit, in the tenancy of its settings' host, which is made if need be. Takes a reference to config.
- * dependencies_link() must follow. Returns 0 or -ENOMEM. */
+/* A new unit, in the tenancy of its settings' host, which is made if need be. Takes a reference to
+ * config. dependencies_link() must follow. Returns 0 or -ENOMEM. */
 int tenancy_add_unit(struct units *units, struct config *config,
                      const struct config_module *settings, struct unit **ret_unit);
 /* The unit goes away; the last to leave takes the tenancy along. It must not be attached. */
 void tenancy_remove_unit(struct unit *unit);
 
-/* Whether the host's present process, if it has one, could run a module with these settings: it has the
- * limits, can read the file, and has loaded nothing that is in the way. */
+/* Whether the host's present process, if it has one, could run a module with these settings: it has
+ * the limits, can read the file, and has loaded nothing that is in the way. */
 bool tenancy_suits(const struct tenancy *tenancy, const struct config_module *settings);
 
-/* How many modules its process can still load, and whether this one is among those that are to come. */
+/* How many modules its process can still load, and whether this one is among those that are to
+ * come. */
 unsigned tenancy_free_slots(const struct tenancy *tenancy);
 bool tenancy_needs_slot(const struct tenancy *tenancy, const struct config_module *settings);
 
-/* Whether the unit could be attached now: there is no process, or one that suits and takes tenants. */
+/* Whether the unit could be attached now: there is no process, or one that suits and takes tenants.
+ */
 bool tenancy_has_room(const struct unit *unit);
 
 /*
- * Makes the unit part of the host's present process, in a slot of its own, starting one if there is none.
- * tenancy_has_room() must be so. UNIT_EVENT_HOST_UP follows, at once if the host is up; or
+ * Makes the unit part of the host's present process, in a slot of its own, starting one if there is
+ * none. tenancy_has_room() must be so. UNIT_EVENT_HOST_UP follows, at once if the host is up; or
  * UNIT_EVENT_HOST_ENDED.
  */
 void tenancy_attach(struct unit *unit);
 
-/* An attached unit was taken over with its slot, from a reeved that may not have said what is loaded there.
- * Returns 0, -ENOMEM, or -EBADMSG with an error. */
+/* An attached unit was taken over with its slot, from a reeved that may not have said what is
+ * loaded there. Returns 0, -ENOMEM, or -EBADMSG with an error. */
 int tenancy_restore_slot(struct unit *unit, struct serialize_error *error);
 
 /* Tells the unit's host what its tenants may take and touch, from its next start on. */
@@ -95,8 +97,8 @@ void tenancy_set_limits(const struct unit *unit);
 bool tenancy_release(struct unit *unit, const char *cause);
 
 /*
- * Takes the unit's part of the host's scoreboard into its counters, once: its host has ended, or it has
- * been stopped in one that lives on, for which end is NULL.
+ * Takes the unit's part of the host's scoreboard into its counters, once: its host has ended, or it
+ * has been stopped in one that lives on, for which end is NULL.
  */
 void tenancy_close_books(struct unit *unit, const struct host_end *end);
 

@@ -3,8 +3,8 @@
  * A unit is the supervisor's record of one module: its state, why it is in it, and its history. It
  * is also the module's node in the context tree: its cause is handed to the host with every stop.
  *
- * The state machine is a table of states and events (machine.c). Events come from the module's host,
- * from timers, and from the supervisor, which is told of every change of state.
+ * The state machine is a table of states and events (machine.c). Events come from the module's
+ * host, from timers, and from the supervisor, which is told of every change of state.
  */
 #ifndef REEVE_DAEMON_UNIT_UNIT_H
 #define REEVE_DAEMON_UNIT_UNIT_H
@@ -96,7 +96,8 @@ struct unit {
     struct config *config; /* a reference to what settings is in */
     const struct config_module *settings;
 
-    /* The .so that its path names: as the host has loaded it, else as the configuration was read. */
+    /* The .so that its path names: as the host has loaded it, else as the configuration was read.
+     */
     struct file_id file_id;
 
     struct list name_list;    /* there, with those whose names look alike */
@@ -150,16 +151,16 @@ struct unit {
 };
 
 /*
- * A record of its own, which is none of the units yet: tenancy_add_unit() makes it one. Takes a reference to config.
- * Returns 0 or -ENOMEM.
+ * A record of its own, which is none of the units yet: tenancy_add_unit() makes it one. Takes a
+ * reference to config. Returns 0 or -ENOMEM.
  */
 int unit_create(struct loop *loop, struct config *config, const struct config_module *settings,
                 struct unit **ret_unit);
 /* NULL does nothing. It must be none of the units any more. */
 void unit_destroy(struct unit *unit);
 
-/* New settings from a new configuration, to be used from now on; dependencies_link() must follow. Returns 0 or
- * -ENOMEM, and then the old ones stay. */
+/* New settings from a new configuration, to be used from now on; dependencies_link() must follow.
+ * Returns 0 or -ENOMEM, and then the old ones stay. */
 int unit_set_settings(struct unit *unit, struct config *config,
                       const struct config_module *settings);
 
@@ -184,8 +185,8 @@ const char *unit_state_words(enum unit_state state);
 /* Whether it stops, or is about to, and does not come back by itself. */
 bool unit_goes_down(const struct unit *unit);
 
-/* Whether it is to be stopped and started again since a person or a reload has asked for it now, rather than at its own
- * pace. */
+/* Whether it is to be stopped and started again since a person or a reload has asked for it now,
+ * rather than at its own pace. */
 bool unit_is_to_restart(const struct unit *unit);
 
 /* Neither ready nor at rest. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Only units at rest are handed over: ready, stopped, failed, in their backoff, or waiting for one that
- * is. The rest of a unit is plain data then, and when its timer is due.
+ * Only units at rest are handed over: ready, stopped, failed, in their backoff, or waiting for one
+ * that is. The rest of a unit is plain data then, and when its timer is due.
  */
 #include "daemon/unit/unit_serialize.h"
 

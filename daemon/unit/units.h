@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * All units: the list of them, what they share, and what their owner hears. The supervisor has the only
- * one; the files of this directory, and the lower ones of daemon/control, see this and not the supervisor.
+ * All units: the list of them, what they share, and what their owner hears. The supervisor has the
+ * only one; the files of this directory, and the lower ones of daemon/control, see this and not the
+ * supervisor.
  */
 #ifndef REEVE_DAEMON_UNIT_UNITS_H
 #define REEVE_DAEMON_UNIT_UNITS_H
@@ -43,7 +44,8 @@ struct units_owner {
     void (*entered)(struct unit *unit, enum unit_state before, void *arg);
     /* Something of a host may hang from that time on (monotonic). */
     void (*expects)(int64_t time, void *arg);
-    /* No other module comes into the host's present process: who is in it is to move to the next one. */
+    /* No other module comes into the host's present process: who is in it is to move to the next
+     * one. */
     void (*condemn)(struct tenancy *tenancy, const struct cause *cause, void *arg);
     /* A module that has been given new options: it takes them only by a restart. */
     void (*restart)(struct unit *unit, const struct cause *cause, void *arg);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The configuration in force, as one program hands it to the next in a live upgrade: its lines as they
- * were read, and what each module's .so was then. The files may have changed since; that is for the
- * next reload to find.
+ * The configuration in force, as one program hands it to the next in a live upgrade: its lines as
+ * they were read, and what each module's .so was then. The files may have changed since; that is
+ * for the next reload to find.
  */
 #ifndef REEVE_DAEMON_UPGRADE_CONFIG_SERIALIZE_H
 #define REEVE_DAEMON_UPGRADE_CONFIG_SERIALIZE_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * All that one program hands to the next in a live upgrade: a JSON document in a memfd that outlives
- * the exec. Each part writes and reads its own; here they are put together.
+ * All that one program hands to the next in a live upgrade: a JSON document in a memfd that
+ * outlives the exec. Each part writes and reads its own; here they are put together.
  */
 #ifndef REEVE_DAEMON_UPGRADE_HANDOVER_H
 #define REEVE_DAEMON_UPGRADE_HANDOVER_H
@@ -14,12 +14,12 @@ struct config;
 struct edge;
 struct supervisor;
 
-/* Writes the present state, for a program that knows scoreboards of that version; lock is that of the state
- * folder, or -1. Returns a descriptor with O_CLOEXEC, or a negative errno. */
+/* Writes the present state, for a program that knows scoreboards of that version; lock is that of
+ * the state folder, or -1. Returns a descriptor with O_CLOEXEC, or a negative errno. */
 int handover_write(struct supervisor *supervisor, struct edge *edge, uint32_t scoreboard, int lock);
 
-/* Reads it, and the configuration in it. Returns NULL, with why in error, or the document, whose parts
- * are "edge" and "supervisor". */
+/* Reads it, and the configuration in it. Returns NULL, with why in error, or the document, whose
+ * parts are "edge" and "supervisor". */
 json_t *handover_read(int fd, const struct places *places, struct config **ret_config,
                       struct serialize_error *error);
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The lines that the log has not taken yet, as one program hands it to the next in a live upgrade. */
+/* The lines that the log has not taken yet, as one program hands it to the next in a live upgrade.
+ */
 #ifndef REEVE_DAEMON_UPGRADE_LOG_SERIALIZE_H
 #define REEVE_DAEMON_UPGRADE_LOG_SERIALIZE_H
 

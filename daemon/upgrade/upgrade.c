@@ -32,11 +32,12 @@
 /* An upgrade that waits longer than usual says for what. */
 #define TELL_AFTER NSEC_PER_SEC
 
-/* And all of it, however often a program must be asked again because it has been replaced meanwhile. */
+/* And all of it, however often a program must be asked again because it has been replaced
+ * meanwhile. */
 #define PATIENCE_MAX (3 * PATIENCE)
 
-/* Peers that are slow to send their request, or to take their answer, must not keep all others waiting
- * for long: then things go on for a while, and it is tried again. */
+/* Peers that are slow to send their request, or to take their answer, must not keep all others
+ * waiting for long: then things go on for a while, and it is tried again. */
 #define HOLD_MAX   (200 * NSEC_PER_MSEC)
 #define HOLD_LOOK  (2 * NSEC_PER_MSEC)
 #define HOLD_PAUSE (300 * NSEC_PER_MSEC)
@@ -83,8 +84,8 @@ static bool is_settled(const struct upgrade *upgrade, char *ret_what, size_t siz
     return false;
 }
 
-/* Whether what was checked is what would be executed, with what it would read. Anything may have happened
- * since, while a slow peer was waited for: another package, another configuration. */
+/* Whether what was checked is what would be executed, with what it would read. Anything may have
+ * happened since, while a slow peer was waited for: another package, another configuration. */
 static bool is_as_checked(const struct upgrade *upgrade)
 {
     return upgrade->checked_reloads == supervisor_reloads(upgrade->options.supervisor) &&
@@ -130,7 +131,8 @@ static void fail(struct upgrade *upgrade, int code, const char *format, ...)
     tell(upgrade, code, text);
 }
 
-/* The exec -------------------------------------------------------------------------------------- */
+/* The exec --------------------------------------------------------------------------------------
+ */
 
 static void keep_descriptors(struct upgrade *upgrade, int state, bool keep)
 {
@@ -174,7 +176,8 @@ static void execute(struct upgrade *upgrade)
     fail(upgrade, -error, "cannot execute %s: %s", upgrade->program, strerror(error));
 }
 
-/* Holding --------------------------------------------------------------------------------------- */
+/* Holding ---------------------------------------------------------------------------------------
+ */
 
 static void hold(struct upgrade *upgrade, enum stage stage)
 {
@@ -213,7 +216,8 @@ static void look_while_holding(struct upgrade *upgrade)
     }
 }
 
-/* Before it ------------------------------------------------------------------------------------- */
+/* Before it -------------------------------------------------------------------------------------
+ */
 
 static void checked(const struct handover_answer *answer, const char *why, void *arg)
 {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Live upgrade: the program of this process is replaced by the one that now lies where it was started
- * from, and everything else stays: the pid, the listening sockets, connections, and the hosts.
+ * Live upgrade: the program of this process is replaced by the one that now lies where it was
+ * started from, and everything else stays: the pid, the listening sockets, connections, and the
+ * hosts.
  *
  *     waiting    until nothing moves: no reload, no module on its way
  *     checking   the new program reads the present state, in a process of its own

@@ -57,8 +57,8 @@ static void emit(const struct wire_message *message)
         return;
     host_log(NULL, RV_LOG_ERROR, "cannot tell the supervisor %s: %s", wire_type_name(message->type),
              strerror(-r));
-    /* The module has closed our socket, or put something else in its place: a host that cannot speak
-     * is of no use, and what it would have said would be lost in silence. */
+    /* The module has closed our socket, or put something else in its place: a host that cannot
+     * speak is of no use, and what it would have said would be lost in silence. */
     if (r == -EBADF || r == -ENOTSOCK || r == -ENOTCONN || r == -EDESTADDRREQ) {
         session_kill_others();
         _exit(EXIT_WIRE);

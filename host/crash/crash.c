@@ -64,7 +64,8 @@ static bool is_overflow(int signal, const siginfo_t *info, const void *context)
                                              pointer > stack_end - LONGEST_FRAME));
 }
 
-/* A signal that was sent has no address. Code that calls abort(), or raises it otherwise, needs not be told. */
+/* A signal that was sent has no address. Code that calls abort(), or raises it otherwise, needs not
+ * be told. */
 static uint64_t address_of(const siginfo_t *info)
 {
     if (info->si_code > 0)
@@ -150,8 +151,8 @@ static void prepare(size_t beside)
     stack_t stack = {.ss_size = ALTERNATE_SIZE};
     sigset_t none;
 
-    /* Threads of the runtime block every signal. A fault that is blocked would kill without a word, and so would every
-     * program that a module starts begin, deaf to whoever wants to end it. */
+    /* Threads of the runtime block every signal. A fault that is blocked would kill without a word,
+     * and so would every program that a module starts begin, deaf to whoever wants to end it. */
     sigemptyset(&none);
     pthread_sigmask(SIG_SETMASK, &none, NULL);
     note_bounds(beside);

@@ -9,8 +9,9 @@
 
 struct scoreboard_stack;
 
-/* Installs the handlers, of crashes and of hangs, and prepares this thread and those of the runtime for them. report is called by the handler once a crash is noted; NULL: the
- * supervisor will read it. Returns 0 or a negative errno. */
+/* Installs the handlers, of crashes and of hangs, and prepares this thread and those of the runtime
+ * for them. report is called by the handler once a crash is noted; NULL: the supervisor will read
+ * it. Returns 0 or a negative errno. */
 int crash_install(void (*report)(const struct scoreboard_stack *crash));
 
 #endif

@@ -17,7 +17,8 @@
 #include "host/crash/maps.h"
 #include "host/report/board.h"
 
-/* The last records of objects are for those that a handler finds beside the picture: one for each frame at most. */
+/* The last records of objects are for those that a handler finds beside the picture: one for each
+ * frame at most. */
 #define PICTURED (SCOREBOARD_OBJECTS - SCOREBOARD_FRAMES)
 
 /* Written before any thread can crash in what it describes; read by handlers. */
@@ -150,7 +151,8 @@ static _Unwind_Reason_Code add_address(struct _Unwind_Context *context, void *ar
     return _URC_NO_REASON;
 }
 
-/* Not backtrace(3), for which the C library loads libgcc_s into each process: it takes a tenth of a host's start. */
+/* Not backtrace(3), for which the C library loads libgcc_s into each process: it takes a tenth of a
+ * host's start. */
 static void look_up(void *arg)
 {
     (void)_Unwind_Backtrace(add_address, arg);
@@ -158,9 +160,10 @@ static void look_up(void *arg)
 
 #if defined(__x86_64__)
 /*
- * Calls fn(arg) as if from the interrupted instruction: to the unwinder this is a signal's frame, whose rules restore each
- * register from the handler's ucontext, which is kept in rbx. So what lies between the handler and the signal does not matter:
- * another runtime's handler, which has no unwind information, or stacks of its own.
+ * Calls fn(arg) as if from the interrupted instruction: to the unwinder this is a signal's frame,
+ * whose rules restore each register from the handler's ucontext, which is kept in rbx. So what lies
+ * between the handler and the signal does not matter: another runtime's handler, which has no
+ * unwind information, or stacks of its own.
  */
 void frames_call_interrupted(const void *context, void (*fn)(void *arg), void *arg);
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Safety: the record is written by one party at a time: the thread that notes prepares it, hands it
- * to the handler by storing the thread's id in `target`, and takes it back by exchanging that for 0.
- * A handler that comes late finds 0 and does nothing; one that has begun has exchanged it first, and
- * is waited for.
+ * to the handler by storing the thread's id in `target`, and takes it back by exchanging that for
+ * 0. A handler that comes late finds 0 and does nothing; one that has begun has exchanged it first,
+ * and is waited for.
  */
 #include "host/crash/hang.h"
 
@@ -29,7 +29,8 @@ static _Atomic pid_t target;
 static sem_t taken;
 static _Atomic bool noted;
 
-/* Given up for a file that is to be read, when a module has used up all descriptors. -1: it is gone. */
+/* Given up for a file that is to be read, when a module has used up all descriptors. -1: it is
+ * gone. */
 static int spare = -1;
 
 static int hang_signal(void)

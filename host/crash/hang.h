@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The activity of a thread that does not return: its stack, taken by a signal to it, and the place in the kernel where it waits, which is all there is to know of one that blocks the signal.
+ * The activity of a thread that does not return: its stack, taken by a signal to it, and the place
+ * in the kernel where it waits, which is all there is to know of one that blocks the signal.
  */
 #ifndef REEVE_HOST_CRASH_HANG_H
 #define REEVE_HOST_CRASH_HANG_H
@@ -13,8 +14,9 @@
 int hang_install(void);
 
 /*
- * Fills the scoreboard's record of a hang. Only the first one is noted, since a host that has one is
- * about to end. Blocks for half a second as a rule, at most two. Returns whether it was the first.
+ * Fills the scoreboard's record of a hang. Only the first one is noted, since a host that has one
+ * is about to end. Blocks for half a second as a rule, at most two. Returns whether it was the
+ * first.
  */
 bool hang_note(pid_t tid, uint32_t slot, const char *what, uint64_t run);
 

@@ -56,8 +56,8 @@ static bool take_number(const char **text, char end, uintptr_t *ret_number)
     return true;
 }
 
-/* "START-END PERMISSIONS OFFSET DEVICE INODE PATH", with blanks before an absolute path. Several mappings of one file follow
- * one another, the first of which begins with the file. */
+/* "START-END PERMISSIONS OFFSET DEVICE INODE PATH", with blanks before an absolute path. Several
+ * mappings of one file follow one another, the first of which begins with the file. */
 static void take_line(struct reader *reader)
 {
     static const char deleted[] = " (deleted)";

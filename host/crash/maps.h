@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Which files lie where in memory, as the kernel tells: for a signal handler, which must not ask the loader. That would wait
- * for a lock which the thread that has crashed may hold, as it does while it loads a file.
+ * Which files lie where in memory, as the kernel tells: for a signal handler, which must not ask
+ * the loader. That would wait for a lock which the thread that has crashed may hold, as it does
+ * while it loads a file.
  */
 #ifndef REEVE_HOST_CRASH_MAPS_H
 #define REEVE_HOST_CRASH_MAPS_H
@@ -17,7 +18,8 @@ struct mapping {
 /* Opens what is read later: then there may be no descriptor left, or no right to open it. */
 void maps_open(void);
 
-/* Calls fn for each mapping of a file, by address; does nothing if it cannot be read. Async-signal-safe after maps_open(). */
+/* Calls fn for each mapping of a file, by address; does nothing if it cannot be read.
+ * Async-signal-safe after maps_open(). */
 void maps_each(void (*fn)(const struct mapping *mapping, void *arg), void *arg);
 
 #endif

@@ -232,7 +232,8 @@ static int init_and_run(struct host_module *module, const char **ret_stage)
     if (r < 0)
         return r;
     *ret_stage = "start";
-    /* An error in the first runs is no failed start: none begins before the module is said to be ready. */
+    /* An error in the first runs is no failed start: none begins before the module is said to be
+     * ready. */
     r = module_shut_gate(module, true);
     if (r < 0)
         rv_fail(r, "a start of its tasks");

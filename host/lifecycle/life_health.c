@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Asking a module how it is. health() is code of the module like any other, and may wait for a server that
- * has died: it gets until it would be asked again, and past the grace it hangs as a run does. A call that is under way is in the record, so that the supervisor sees an answer that is overdue. It is asked on a thread of its own, as the
- * module may use all others.
+ * Asking a module how it is. health() is code of the module like any other, and may wait for a
+ * server that has died: it gets until it would be asked again, and past the grace it hangs as a run
+ * does. A call that is under way is in the record, so that the supervisor sees an answer that is
+ * overdue. It is asked on a thread of its own, as the module may use all others.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -102,8 +103,8 @@ static int call_limited(struct host_module *module)
     return r;
 }
 
-/* On the grid of the interval. A health() that fails is asked again sooner at first: at a start, say, it is often a connection that
- * is not there yet. */
+/* On the grid of the interval. A health() that fails is asked again sooner at first: at a start,
+ * say, it is often a connection that is not there yet. */
 static int ask_always(struct rv_context *ctx _unused_, void *arg)
 {
     struct host_module *module = arg;

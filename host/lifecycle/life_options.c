@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The options of a module: bound to a state, and then looked at by the module's own check(), which finds what
- * no table can say. Its errors are told like those of the tables, with the place of the option's line.
+ * The options of a module: bound to a state, and then looked at by the module's own check(), which
+ * finds what no table can say. Its errors are told like those of the tables, with the place of the
+ * option's line.
  */
 #include <errno.h>
 #include <string.h>
@@ -29,7 +30,8 @@ struct checking {
 /* Of the module's thread: it is the one that check() runs on. */
 static _Thread_local struct checking *current;
 
-/* Of a key that stands there several times, the line whose value is named, if that can be told; else the first. */
+/* Of a key that stands there several times, the line whose value is named, if that can be told;
+ * else the first. */
 static const struct option_line *find_line(const struct option_lines *lines, const char *key,
                                            const char *text)
 {

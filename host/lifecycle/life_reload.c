@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A reload: work under way ends by itself, however long that takes; then options are exchanged in the state
- * where it lies, and the tasks and pools begin again with their new settings.
+ * A reload: work under way ends by itself, however long that takes; then options are exchanged in
+ * the state where it lies, and the tasks and pools begin again with their new settings.
  *
- * While runs and jobs from before the reload go on, all goes on. Only when they have ended is the gate shut: no run
- * begins, those that are due wait, no job is accepted, and what has begun meanwhile ends. So a reload cuts nothing, a
- * long run or job does not hold up the others, and a stream of runs or jobs does not put the reload off for ever.
+ * While runs and jobs from before the reload go on, all goes on. Only when they have ended is the
+ * gate shut: no run begins, those that are due wait, no job is accepted, and what has begun
+ * meanwhile ends. So a reload cuts nothing, a long run or job does not hold up the others, and a
+ * stream of runs or jobs does not put the reload off for ever.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -60,9 +61,11 @@ static int exchange_options(struct host_module *module, struct bound_options *fr
     return MIN(r, 0);
 }
 
-/* Waiting ---------------------------------------------------------------------------------------- */
+/* Waiting ----------------------------------------------------------------------------------------
+ */
 
-/* A reload that waits for work under way. The supervisor does, too, from the first word of it on. */
+/* A reload that waits for work under way. The supervisor does, too, from the first word of it on.
+ */
 struct wait {
     struct host_module *module;
     const struct module_op *op;
@@ -92,7 +95,8 @@ static bool wait_for_run(struct wait *wait, struct task_runner *runner, uint64_t
     return task_wait(wait->ctx, runner, run);
 }
 
-/* Returns whether no run is under way any more, of those that were when each was looked at: others follow. */
+/* Returns whether no run is under way any more, of those that were when each was looked at: others
+ * follow. */
 static bool wait_for_runs(struct wait *wait)
 {
     struct host_module *module = wait->module;
@@ -143,8 +147,8 @@ static bool wait_for_earlier_jobs(struct wait *wait)
     return true;
 }
 
-/* Jobs may hand on to other pools, which is as far as there are pools: each round ends what the one before has
- * handed on. A pool that goes on after that submits for ever, and is refused. */
+/* Jobs may hand on to other pools, which is as far as there are pools: each round ends what the one
+ * before has handed on. A pool that goes on after that submits for ever, and is refused. */
 static bool wait_for_chains(struct wait *wait)
 {
     struct host_module *module = wait->module;
@@ -183,8 +187,8 @@ static bool wait_for_last_jobs(struct wait *wait)
     return drain_wait_for_all(wait->ctx, module);
 }
 
-/* Waits until nothing of the module runs. Returns 0; or -ECANCELED when a stop or newer options came first, or -ENOMEM:
- * then all is as it was, or the module is about to stop. */
+/* Waits until nothing of the module runs. Returns 0; or -ECANCELED when a stop or newer options
+ * came first, or -ENOMEM: then all is as it was, or the module is about to stop. */
 static int pause_work(struct wait *wait)
 {
     struct host_module *module = wait->module;
@@ -201,7 +205,8 @@ static int pause_work(struct wait *wait)
     /* A run that has begun while jobs ended may be long, too. */
     ended = wait_for_runs(wait) && wait_for_earlier_jobs(wait) && wait_for_runs(wait);
     ended = ended && module_shut_gate(module, false) == 0 && wait_for_last_runs(wait);
-    /* Pools that refuse cannot be opened again: only a stop comes before their end, and newer options wait. */
+    /* Pools that refuse cannot be opened again: only a stop comes before their end, and newer
+     * options wait. */
     pthread_mutex_lock(&module->lock);
     module->operation.replaceable = false;
     string_copy(module->operation.waits, sizeof(module->operation.waits), "its jobs have ended");

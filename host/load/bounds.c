@@ -15,7 +15,8 @@ static const char *skip_quoted(const char *text)
     return *text == quote ? text + 1 : text;
 }
 
-/* Whether an initialiser for the member stands among those that an author gave, in the words of C: not in a string. */
+/* Whether an initialiser for the member stands among those that an author gave, in the words of C:
+ * not in a string. */
 static bool is_given(const char *text, const char *member)
 {
     size_t length = strlen(member);

@@ -26,8 +26,9 @@ struct loaded_module {
  * Checks the file (regular, owned by root or by us, not writable for others), its note, loads it,
  * and checks its tables. Returns 0 or a negative errno with a text that names the file: -EACCES,
  * -ENOEXEC (no module), -EPROTO (another ABI version), -ELIBBAD (the loader refused it), -EINVAL
- * (bad tables), -EEXIST (loaded by another path), -EAGAIN (the file was replaced meanwhile) and -ESTALE
- * (it was since its path was loaded: both need another process), or of opening. Must be freed with loader_free().
+ * (bad tables), -EEXIST (loaded by another path), -EAGAIN (the file was replaced meanwhile) and
+ * -ESTALE (it was since its path was loaded: both need another process), or of opening. Must be
+ * freed with loader_free().
  */
 int loader_load(const char *path, uint32_t slot, struct loaded_module *ret_loaded);
 void loader_free(struct loaded_module *loaded);

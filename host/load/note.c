@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The few parts of an ELF file that are looked at before it is loaded, read by hand: libelf, and what it needs in turn,
- * would be a third of what each host's start gives the dynamic linker to do. Nothing in the file is believed: each read
- * is bounded, and one that reaches past the end is an error. A file for another kind of machine is no module here.
+ * The few parts of an ELF file that are looked at before it is loaded, read by hand: libelf, and
+ * what it needs in turn, would be a third of what each host's start gives the dynamic linker to do.
+ * Nothing in the file is believed: each read is bounded, and one that reaches past the end is an
+ * error. A file for another kind of machine is no module here.
  */
 #include "host/load/note.h"
 
@@ -71,7 +72,8 @@ static uint64_t align_up(uint64_t value, uint64_t align)
     return (value + align - 1) / align * align;
 }
 
-/* Looks through a segment of notes, which lies in the file. Returns the ABI version, or 0 when it is not there. */
+/* Looks through a segment of notes, which lies in the file. Returns the ABI version, or 0 when it
+ * is not there. */
 static uint32_t find_note(const struct elf *elf, const ElfW(Phdr) * segment)
 {
     uint64_t align = segment->p_align == 8 ? 8 : 4, at = segment->p_offset,

@@ -8,7 +8,8 @@
 #include "base/text.h"
 #include "host/load/bounds.h"
 
-/* What is required cannot be nothing: an empty command, say, would do all there is to do, and do it well. */
+/* What is required cannot be nothing: an empty command, say, would do all there is to do, and do it
+ * well. */
 static const struct type {
     enum setting_kind kind;
     bool may_be_empty; /* unless it is required */

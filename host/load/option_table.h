@@ -22,7 +22,8 @@ bool option_is_typed(const struct rv_option *option);
 /* The key of an option's name: "a_b" is "a-b". */
 void option_key(const char *name, char *key, size_t size);
 
-/* Of options that have a name and are typed. Returns 0 or -ENOMEM. To be given to option_table_free(), in either case. */
+/* Of options that have a name and are typed. Returns 0 or -ENOMEM. To be given to
+ * option_table_free(), in either case. */
 int option_table_create(const struct rv_option *options, size_t count,
                         struct option_table *ret_table);
 void option_table_free(struct option_table *table);

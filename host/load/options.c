@@ -24,7 +24,8 @@ struct binder {
     bool failed; /* out of memory */
 };
 
-/* Telling ------------------------------------------------------------------------------------------
+/* Telling
+ * ------------------------------------------------------------------------------------------
  */
 
 static void tell(struct binder *binder, const struct option_line *line, const char *key,
@@ -62,7 +63,8 @@ static void tell_unknown(struct binder *binder, const struct option_line *line)
     binder->fn(&error, binder->arg);
 }
 
-/* Ownership ----------------------------------------------------------------------------------------
+/* Ownership
+ * ----------------------------------------------------------------------------------------
  */
 
 /* What the state points to is kept beside it: the module can write there what it likes. */
@@ -121,11 +123,12 @@ static void own(struct binder *binder, const struct setting *setting)
     }
 }
 
-/* A module's own options ---------------------------------------------------------------------------
+/* A module's own options
+ * ---------------------------------------------------------------------------
  */
 
-/* Values of all types but one occur in errors, and whatever a module does with them. Returns whether one
- * was told. */
+/* Values of all types but one occur in errors, and whatever a module does with them. Returns
+ * whether one was told. */
 static bool refuse_credentials(struct binder *binder, const char *key)
 {
     bool refused = false;
@@ -191,7 +194,8 @@ static void bind_option(struct binder *binder, const struct setting *setting)
     own(binder, setting);
 }
 
-/* Tasks and pools ----------------------------------------------------------------------------------
+/* Tasks and pools
+ * ----------------------------------------------------------------------------------
  */
 
 struct work_errors {
@@ -246,7 +250,8 @@ static void bind_work(struct binder *binder)
     work_check(work, tell_conflict, binder);
 }
 
-/* What has passed for good was right when it was written; and of points that are too close, most come. */
+/* What has passed for good was right when it was written; and of points that are too close, most
+ * come. */
 static void tell_past(struct binder *binder)
 {
     const struct work *work = &binder->bound->work;
@@ -275,7 +280,8 @@ static void tell_past(struct binder *binder)
     }
 }
 
-/* The whole ----------------------------------------------------------------------------------------
+/* The whole
+ * ----------------------------------------------------------------------------------------
  */
 
 int options_bind(const struct loaded_module *loaded, const struct option_lines *lines,

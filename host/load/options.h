@@ -34,7 +34,8 @@ struct option_error {
 
 typedef void (*option_error_fn)(const struct option_error *error, void *arg);
 
-/* Returns the number of errors, each of which was told, or -ENOMEM. What is past is told and not counted. */
+/* Returns the number of errors, each of which was told, or -ENOMEM. What is past is told and not
+ * counted. */
 int options_bind(const struct loaded_module *loaded, const struct option_lines *lines,
                  option_error_fn fn, void *arg, struct bound_options *ret_bound);
 void options_free(struct bound_options *bound);

@@ -54,7 +54,8 @@ void work_free(struct work *work)
     *work = (struct work){0};
 }
 
-/* Defaults -----------------------------------------------------------------------------------------
+/* Defaults
+ * -----------------------------------------------------------------------------------------
  */
 
 /* What a module's own table has for a key; NULL: nothing. */
@@ -144,7 +145,8 @@ int work_take_defaults(struct work *work, work_error_fn fn, void *arg)
     return r;
 }
 
-/* Lines --------------------------------------------------------------------------------------------
+/* Lines
+ * --------------------------------------------------------------------------------------------
  */
 
 /* The line of a key of a task or pool. */
@@ -220,7 +222,8 @@ void work_raise_limits(struct work *work, const struct option_lines *lines)
             work->pools[i].backoff_max = MAX(work->pools[i].backoff_max, work->pools[i].backoff);
 }
 
-/* What does not go together ------------------------------------------------------------------------
+/* What does not go together
+ * ------------------------------------------------------------------------
  */
 
 /* What does not go together; no text: all does. */

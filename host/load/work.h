@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The settings of a module's tasks and pools: their defaults, the lines of a section that are theirs, and what must hold of
- * them together. */
+/* The settings of a module's tasks and pools: their defaults, the lines of a section that are
+ * theirs, and what must hold of them together. */
 #ifndef REEVE_HOST_LOAD_WORK_H
 #define REEVE_HOST_LOAD_WORK_H
 
@@ -23,31 +23,33 @@ void work_free(struct work *work);
 
 typedef void (*work_error_fn)(const char *text, void *arg);
 
-/* Applies what the table of keys has, and then the module's own tables. Errors in the latter are told. Returns 0 or -ENOMEM. */
+/* Applies what the table of keys has, and then the module's own tables. Errors in the latter are
+ * told. Returns 0 or -ENOMEM. */
 int work_take_defaults(struct work *work, work_error_fn fn, void *arg);
 
-/* A section that says when a task runs says all of it: the module's own schedule is gone. To be called before lines are
- * applied. */
+/* A section that says when a task runs says all of it: the module's own schedule is gone. To be
+ * called before lines are applied. */
 void work_drop_schedules(struct work *work, const struct option_lines *lines);
 
 /* Whether the key is one of a task or a pool. */
 bool work_has_key(const struct work *work, const char *key);
 
-/* Applies a line whose key is one. first_line: that of an earlier line with the key, or 0. Errors are told. Returns 0 or
- * -ENOMEM. */
+/* Applies a line whose key is one. first_line: that of an earlier line with the key, or 0. Errors
+ * are told. Returns 0 or -ENOMEM. */
 int work_apply(struct work *work, const struct option_line *line, const struct option_line *first,
                work_error_fn fn, void *arg);
 
-/* To be called once all lines are applied: a pool's pause that is written is meant, and a limit that is not written gives way. */
+/* To be called once all lines are applied: a pool's pause that is written is meant, and a limit
+ * that is not written gives way. */
 void work_raise_limits(struct work *work, const struct option_lines *lines);
 
-/* What must hold of the settings of each task and pool together. Errors are about a key, or if the section does not have
- * it, the other one. */
+/* What must hold of the settings of each task and pool together. Errors are about a key, or if the
+ * section does not have it, the other one. */
 typedef void (*work_conflict_fn)(const char *text, const char *key, const char *other, void *arg);
 void work_check(const struct work *work, work_conflict_fn fn, void *arg);
 
-/* Whether the key is a task's jitter, and longer than some of its points of the wall clock are apart, which is then
- * *ret_shortest. */
+/* Whether the key is a task's jitter, and longer than some of its points of the wall clock are
+ * apart, which is then *ret_shortest. */
 bool work_is_crowded(const struct work *work, const char *key, rv_duration *ret_shortest);
 /* Whether the line is a calendar of a task that does not come again after a real time. */
 bool work_is_past(const struct work *work, const char *key, const char *value, int64_t realtime);

@@ -65,8 +65,8 @@ static rv_time busy_until(const struct call *call)
     return until;
 }
 
-/* The supervisor looks at a time that it knows of, and finds the next by itself: it need be told only
- * of one that comes before all that it knows. */
+/* The supervisor looks at a time that it knows of, and finds the next by itself: it need be told
+ * only of one that comes before all that it knows. */
 static void announce(const struct call *call, rv_time until)
 {
     static _Atomic rv_time told;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A call into the module, of a task, a job or health(). Its context may be cancelled: one that has not returned within its
- * grace then has its stack noted, and the supervisor is told, which ends the host.
+ * A call into the module, of a task, a job or health(). Its context may be cancelled: one that has
+ * not returned within its grace then has its stack noted, and the supervisor is told, which ends
+ * the host.
  */
 #ifndef REEVE_HOST_MODULE_CALL_H
 #define REEVE_HOST_MODULE_CALL_H
@@ -31,7 +32,8 @@ struct call {
     pid_t tid;
 };
 
-/* Before the call, on its thread, whose record it fills in; the error text is cleared. Takes neither memory nor a thread. */
+/* Before the call, on its thread, whose record it fills in; the error text is cleared. Takes
+ * neither memory nor a thread. */
 void call_begin(struct call *call);
 
 /* After it, on the same thread; waits for `cancelled` and for a report under way. */

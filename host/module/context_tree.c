@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The tree is copied under its lock and sent without: a socket that is full must not hold up a cancel.
+ * The tree is copied under its lock and sent without: a socket that is full must not hold up a
+ * cancel.
  */
 #include "host/module/context_tree.h"
 #include "host/report/event.h"

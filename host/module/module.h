@@ -23,7 +23,8 @@ struct host_module;
 struct pool_runner;
 struct task_runner;
 
-/* The grace of a cancelled call into a module that has none of its own: the host's. Set before there is one. */
+/* The grace of a cancelled call into a module that has none of its own: the host's. Set before
+ * there is one. */
 void module_set_grace(rv_duration grace);
 rv_duration module_grace(void);
 
@@ -66,13 +67,15 @@ struct host_module {
     /* That come in; of the control thread. */
     struct option_lines lines;
     struct last_runs new_last_runs;
-    int lines_lost; /* why one of these could not be kept: the operation that they are for is refused */
+    int lines_lost; /* why one of these could not be kept: the operation that they are for is
+                       refused */
 
     struct rv_context *root;  /* labelled with the module's name */
     struct rv_context *tasks; /* of runs; NULL unless started */
     struct rv_context *work;  /* of jobs, and of runs that may finish */
     struct rv_cancel *cancel_root, *cancel_tasks, *cancel_work;
-    /* That init() and the last reload() got: kept, as the module may have kept them, until fini(). */
+    /* That init() and the last reload() got: kept, as the module may have kept them, until fini().
+     */
     struct rv_context *init, *reload;
     struct rv_channel *ops;
     /* For these no memory is needed: they end things. */
@@ -104,10 +107,10 @@ struct host_module {
     unsigned ops_waiting;            /* of the other kinds */
     struct module_op *reload_queued; /* behind the operation under way; NULL: none */
     struct {
-        struct rv_cancel *cancel; /* of the operation under way: cancelled by a STOP */
-        bool replaceable;         /* and by a RELOAD */
-        char waits
-            [MODULE_WAITS_SIZE]; /* for what it waits that a RELOAD cannot end; "": for nothing */
+        struct rv_cancel *cancel;      /* of the operation under way: cancelled by a STOP */
+        bool replaceable;              /* and by a RELOAD */
+        char waits[MODULE_WAITS_SIZE]; /* for what it waits that a RELOAD cannot end; "": for
+                                          nothing */
     } operation;
     struct rv_channel *gate; /* runs that are due wait for its close; NULL: it is open */
     bool starting;           /* it is shut until READY is sent */
@@ -134,9 +137,9 @@ int module_create(const struct module_owner *owner, uint32_t slot, const char *n
                   const char *path, struct host_module **ret_module);
 void module_destroy(struct host_module *module);
 
-/* Queues an operation, which takes over what it owns; a RELOAD takes the place of one that waits. Returns 0, or an
- * error when too many wait, or there is no memory; a STOP and an END never fail. One STOP waits at a time, and answers for
- * others. */
+/* Queues an operation, which takes over what it owns; a RELOAD takes the place of one that waits.
+ * Returns 0, or an error when too many wait, or there is no memory; a STOP and an END never fail.
+ * One STOP waits at a time, and answers for others. */
 int module_operate(struct host_module *module, const struct module_op *op);
 
 /* Frees what an operation owns, when it was not queued. */
@@ -152,18 +155,19 @@ void module_refuse_for_now(struct host_module *module, uint64_t request, uint32_
 void module_refuse_unknown(struct host_module *module, uint64_t request, uint32_t flags,
                            const char *what, const char *name);
 
-/* Says that something of the module failed for good: the supervisor restarts it. Before READY it waits
- * for that: else it would look like a start that failed, of a module that is up. */
+/* Says that something of the module failed for good: the supervisor restarts it. Before READY it
+ * waits for that: else it would look like a start that failed, of a module that is up. */
 void module_give_up(struct host_module *module, const char *stage, int code, const char *text);
 
 /* Sends READY, and then a failure that came before it. */
 void module_announce(struct host_module *module, const struct wire_message *ready);
 
-/* A STOP has come: nothing is accepted any more, and the operation under way gives way to it: init, and a
- * reload that waits for work. */
+/* A STOP has come: nothing is accepted any more, and the operation under way gives way to it: init,
+ * and a reload that waits for work. */
 void module_expect_stop(struct host_module *module, const char *cause);
 
-/* No run begins from now on: those that are due wait; at a start those that somebody asks for, too. */
+/* No run begins from now on: those that are due wait; at a start those that somebody asks for, too.
+ */
 int module_shut_gate(struct host_module *module, bool starting);
 void module_open_gate(struct host_module *module);
 bool module_gate_is_shut(struct host_module *module);

@@ -7,8 +7,8 @@
 #include "host/module/module_internal.h"
 #include "host/report/event.h"
 
-/* With the lock. Ends a reload that waits for runs: the newer one replaces it. A reload that waits for jobs goes on; then
- * both wait for what ret_text says. */
+/* With the lock. Ends a reload that waits for runs: the newer one replaces it. A reload that waits
+ * for jobs goes on; then both wait for what ret_text says. */
 static void overtake_reload(struct host_module *module, char *ret_text, size_t size)
 {
     if (module->operation.cancel && module->operation.replaceable)
@@ -25,8 +25,9 @@ static int queue(struct host_module *module, struct module_op *op)
     return rv_channel_try_send(module->ops, &op);
 }
 
-/* At most one RELOAD is queued, the newest. No STOP can stand between two of them, since the supervisor sends a RELOAD only
- * to a module that is ready. The lock keeps the module's thread from taking the RELOAD meanwhile. */
+/* At most one RELOAD is queued, the newest. No STOP can stand between two of them, since the
+ * supervisor sends a RELOAD only to a module that is ready. The lock keeps the module's thread from
+ * taking the RELOAD meanwhile. */
 static int queue_reload(struct host_module *module, struct module_op *copy)
 {
     char text[sizeof(module->operation.waits)];

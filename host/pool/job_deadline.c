@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The time that whoever submits a job gives it: for the queue, all attempts, and the pauses between them. */
+/* The time that whoever submits a job gives it: for the queue, all attempts, and the pauses between
+ * them. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -31,8 +32,8 @@ static void run_out(struct host_job *job)
     reach_end(job, -ETIMEDOUT, text);
 }
 
-/* Once the time is over or the module's work is cancelled. The job still has its place in the queue; who takes it
- * finds that it has ended. */
+/* Once the time is over or the module's work is cancelled. The job still has its place in the
+ * queue; who takes it finds that it has ended. */
 static void time_over(struct alarm *alarm)
 {
     struct host_job *job = container_of(alarm, struct host_job, alarm);

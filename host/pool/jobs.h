@@ -22,7 +22,8 @@ int jobs_submit_wait(struct rv_context *ctx, struct pool_runner *runner, const v
 
 bool jobs_are_under_way(struct pool_runner *runner);
 
-/* Marks the jobs that were accepted so far, in place of an earlier mark. Others are accepted and run as before. */
+/* Marks the jobs that were accepted so far, in place of an earlier mark. Others are accepted and
+ * run as before. */
 void jobs_mark(struct pool_runner *runner);
 bool jobs_are_marked(struct pool_runner *runner); /* and have not ended */
 /* Waits for their end while ctx is not done, one at a time. Returns whether all have ended. */
@@ -34,7 +35,8 @@ void jobs_refuse(struct pool_runner *runner, bool drain_queue, const char *cause
 bool jobs_wait(struct rv_context *ctx, struct pool_runner *runner);
 /* Queued jobs are lost; those in flight see the cancel. */
 void jobs_cancel(struct pool_runner *runner);
-/* Frees, after jobs_cancel(), once jobs_wait() has seen the end of all jobs, so that every end is published. */
+/* Frees, after jobs_cancel(), once jobs_wait() has seen the end of all jobs, so that every end is
+ * published. */
 void jobs_destroy(struct pool_runner *runner);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A pool's runner and its jobs, for the files that make it up: jobs.c what goes in and how it ends as a whole,
- * job_run.c one job, job_deadline.c the time that one has. */
+/* A pool's runner and its jobs, for the files that make it up: jobs.c what goes in and how it ends
+ * as a whole, job_run.c one job, job_deadline.c the time that one has. */
 #ifndef REEVE_HOST_POOL_JOBS_INTERNAL_H
 #define REEVE_HOST_POOL_JOBS_INTERNAL_H
 
@@ -10,10 +10,11 @@
 #include "host/process/alarm.h"
 
 /*
- * Safety: the lock protects the record, the counts, which go on where an earlier runner of the same name left
- * them, and what tells jobs that came before a mark from later ones. A job counts as accepted once: by who
- * submitted it, or when it begins or ends, which may come before the submit returns. So both hold it. How
- * it ends is under the lock, too: its time may be over while it waits.
+ * Safety: the lock protects the record, the counts, which go on where an earlier runner of the same
+ * name left them, and what tells jobs that came before a mark from later ones. A job counts as
+ * accepted once: by who submitted it, or when it begins or ends, which may come before the submit
+ * returns. So both hold it. How it ends is under the lock, too: its time may be over while it
+ * waits.
  */
 struct pool_runner {
     struct host_module *module;
@@ -60,13 +61,14 @@ struct host_job {
 struct scoreboard_pool *jobs_begin_change(struct pool_runner *runner);
 void jobs_end_change(struct scoreboard_pool *record);
 
-/* job_run.c: a job with two owners, who submits it and the pool; NULL without memory. own: the module submits it. */
+/* job_run.c: a job with two owners, who submits it and the pool; NULL without memory. own: the
+ * module submits it. */
 struct host_job *job_create(struct pool_runner *runner, bool own, const void *data, size_t size);
 void job_drop(struct host_job *job);
 /* With the lock. */
 void job_count(struct pool_runner *runner, struct host_job *job);
-/* Blocks until the submitter has been told that it is accepted: it is to hear nothing else of the job before, also when
- * the job ends the process at once. */
+/* Blocks until the submitter has been told that it is accepted: it is to hear nothing else of the
+ * job before, also when the job ends the process at once. */
 void job_await_told(struct host_job *job);
 /* The function that the pool runs, and the one that it calls at the end. */
 int job_run(struct rv_context *ctx, void *arg);
@@ -74,16 +76,18 @@ void job_ended(const struct rv_outcome *end, void *arg);
 /* Answers a request; nothing for request 0. */
 void job_answer(struct pool_runner *runner, uint64_t request, uint64_t id, int code,
                 rv_duration duration, const char *text);
-/* The time since its first attempt began, pauses included; of a job that never ran, since it was submitted. */
+/* The time since its first attempt began, pauses included; of a job that never ran, since it was
+ * submitted. */
 rv_duration job_time(const struct host_job *job);
 
-/* job_deadline.c: gives a job so long, before it is submitted. Past it no attempt begins, and whoever waits is answered
- * at that moment unless one is under way, which sees it by its context. Returns 0 or -ENOMEM. */
+/* job_deadline.c: gives a job so long, before it is submitted. Past it no attempt begins, and
+ * whoever waits is answered at that moment unless one is under way, which sees it by its context.
+ * Returns 0 or -ENOMEM. */
 int job_set_deadline(struct host_job *job, rv_duration timeout);
 /* After an unowned job's end. */
 void job_forget_deadline(struct host_job *job);
-/* Brackets an attempt: false when there is none, and what the pool is told of its result, so that there is none after the
- * last that has time. */
+/* Brackets an attempt: false when there is none, and what the pool is told of its result, so that
+ * there is none after the last that has time. */
 bool job_may_begin(struct host_job *job);
 int job_conclude(struct host_job *job, int r);
 

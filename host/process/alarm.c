@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Safety: `lock` protects the lists, each alarm's due, and `ringing`. A hook, which runs under its context's lock, takes
- * our lock; so hooks are added and removed without it. alarm_end() removes the hook first: then only the thread can still
- * put the alarm on a list, from within its call, which alarm_end() waits for.
+ * Safety: `lock` protects the lists, each alarm's due, and `ringing`. A hook, which runs under its
+ * context's lock, takes our lock; so hooks are added and removed without it. alarm_end() removes
+ * the hook first: then only the thread can still put the alarm on a list, from within its call,
+ * which alarm_end() waits for.
  */
 #include "host/process/alarm.h"
 

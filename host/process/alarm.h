@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Calls for when a context is done, or for a time: on a thread of the host's own, which is made
- * before any module is. Neither memory nor a thread of the runtime is needed, since modules may have used up both.
+ * before any module is. Neither memory nor a thread of the runtime is needed, since modules may
+ * have used up both.
  */
 #ifndef REEVE_HOST_PROCESS_ALARM_H
 #define REEVE_HOST_PROCESS_ALARM_H
@@ -13,8 +14,8 @@
 #include "base/list.h"
 
 struct alarm {
-    /* Called on the alarms' thread, one at a time. It may take locks that are held for a moment, set this alarm again, and
-     * not end it. */
+    /* Called on the alarms' thread, one at a time. It may take locks that are held for a moment,
+     * set this alarm again, and not end it. */
     void (*fn)(struct alarm *alarm);
     /* Its own. */
     struct rv_host_hook hook;
@@ -23,11 +24,12 @@ struct alarm {
     rv_time due;
 };
 
-/* Makes the thread, and that of the runtime's timers, unless they are there. After the sandbox, which is each thread's
- * own; not by two at once. Returns 0 or a negative errno. */
+/* Makes the thread, and that of the runtime's timers, unless they are there. After the sandbox,
+ * which is each thread's own; not by two at once. Returns 0 or a negative errno. */
 int alarm_open(void);
 
-/* Rings once ctx is done, which must outlive the alarm; at once if it is. ctx NULL: not before alarm_set(). */
+/* Rings once ctx is done, which must outlive the alarm; at once if it is. ctx NULL: not before
+ * alarm_set(). */
 void alarm_begin(struct alarm *alarm, struct rv_context *ctx);
 
 /* Rings at a time, in place of the one before. */

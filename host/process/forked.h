@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Processes that a module forks share the scoreboard and the control socket with their host, and have its locks as they were.
- * Their words must not be taken for the host's.
+ * Processes that a module forks share the scoreboard and the control socket with their host, and
+ * have its locks as they were. Their words must not be taken for the host's.
  */
 #ifndef REEVE_HOST_PROCESS_FORKED_H
 #define REEVE_HOST_PROCESS_FORKED_H

@@ -73,7 +73,8 @@ static const struct kind pools = {
     .name = offsetof(struct scoreboard_pool, name),
 };
 
-/* The record that the slot has under that name, or the first that nobody has had; NULL: there is none left. */
+/* The record that the slot has under that name, or the first that nobody has had; NULL: there is
+ * none left. */
 static void *take_record(void *records, const struct kind *kind, uint32_t slot, const char *name)
 {
     void *found = NULL;

@@ -17,8 +17,8 @@
  */
 int board_open(int fd);
 
-/* The record of a module's slot, of a new task or pool; NULL when the process has had as many as there are. A module that
- * starts again gets its records of the same names back. */
+/* The record of a module's slot, of a new task or pool; NULL when the process has had as many as
+ * there are. A module that starts again gets its records of the same names back. */
 struct scoreboard_module *board_module(uint32_t slot, const char *name);
 struct scoreboard_task *board_task(uint32_t slot, const char *name);
 struct scoreboard_pool *board_pool(uint32_t slot, const char *name);
@@ -31,18 +31,18 @@ struct scoreboard_stack *board_hang(void);
 /* i is below SCOREBOARD_OBJECTS. */
 struct scoreboard_object *board_object(unsigned i);
 
-/* A module that starts, perhaps in a host where it ran before: its counters begin at zero, since the
- * supervisor has taken in those of its last life, and books tells that they have. Run numbers go on.
- * The module's record must be locked. */
+/* A module that starts, perhaps in a host where it ran before: its counters begin at zero, since
+ * the supervisor has taken in those of its last life, and books tells that they have. Run numbers
+ * go on. The module's record must be locked. */
 void board_begin_books(uint32_t slot);
 
-/* The work of the calling thread from now on, until board_leave(): for the thread's record and for a
- * crash. The name must live until then. busy_until is when it hangs; 0: it may take for ever. */
+/* The work of the calling thread from now on, until board_leave(): for the thread's record and for
+ * a crash. The name must live until then. busy_until is when it hangs; 0: it may take for ever. */
 void board_enter(uint32_t slot, const char *what, uint64_t run, rv_time busy_until);
 void board_leave(void);
 
-/* The thread that has been in a call of the module for longest. Returns its id, 0 for none; what must
- * have room for SCOREBOARD_NAME_SIZE bytes. */
+/* The thread that has been in a call of the module for longest. Returns its id, 0 for none; what
+ * must have room for SCOREBOARD_NAME_SIZE bytes. */
 pid_t board_longest_call(uint32_t slot, char *what, uint64_t *ret_run);
 
 /* For the crash handler: what the calling thread runs; async-signal-safe. */

@@ -18,8 +18,9 @@
 /* The line that this thread logs is the host's own. */
 static _Thread_local bool is_own;
 
-/* "<4>[web/check#12] text key=value"; "<4!>" for one of the host's own. It begins with a line's end, since the module may have
- * written a part of a line, which would take the record along where it is cut. */
+/* "<4>[web/check#12] text key=value"; "<4!>" for one of the host's own. It begins with a line's
+ * end, since the module may have written a part of a line, which would take the record along where
+ * it is cut. */
 static void write_record(const struct rv_log_record *record, void *arg _unused_)
 {
     const struct rv_labels *labels = &record->labels;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The log of a supervised host: lines that reeved understands, one write each. Lines of the host's own, such as what became
- * of a run, bear a mark: reeved has room for some of them beside what the module may log, so a module that floods its
- * log hides no failure.
+ * The log of a supervised host: lines that reeved understands, one write each. Lines of the host's
+ * own, such as what became of a run, bear a mark: reeved has room for some of them beside what the
+ * module may log, so a module that floods its log hides no failure.
  */
 #ifndef REEVE_HOST_REPORT_LOG_SINK_H
 #define REEVE_HOST_REPORT_LOG_SINK_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The rights that a host gives up between exec and the first dlopen: its limits, its user, most of the file
- * system, the network, and the system calls that no module needs.
+ * The rights that a host gives up between exec and the first dlopen: its limits, its user, most of
+ * the file system, the network, and the system calls that no module needs.
  *
  * The supervisor sends the rules as keys and values (LIMIT); what they mean is in message.h. A rule
  * that cannot be enforced here is told in a warning, or with `sandbox = strict` refused.
@@ -57,8 +57,8 @@ int sandbox_enter(struct sandbox *sandbox);
 
 void sandbox_finish(struct sandbox *sandbox);
 
-/* After a failure for want of a thread or memory (-EAGAIN, -ENOMEM): where memory-max bounds what this
- * process may have, the present error text names it. Returns r. */
+/* After a failure for want of a thread or memory (-EAGAIN, -ENOMEM): where memory-max bounds what
+ * this process may have, the present error text names it. Returns r. */
 int sandbox_explain_want(int r);
 
 #endif

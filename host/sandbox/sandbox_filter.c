@@ -43,7 +43,8 @@ static int enforce(unsigned kind, const uint32_t ids[FILTER_IDS])
     struct sock_fprog program = {.len = (unsigned short)filter_make(kind, ids, code),
                                  .filter = code};
 
-    /* seccomp(2) would do the same, but is not among what systemd's @system-service allows our unit. */
+    /* seccomp(2) would do the same, but is not among what systemd's @system-service allows our
+     * unit. */
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ||
         prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) < 0)
         return -errno;
@@ -55,7 +56,8 @@ int sandbox_filter_calls(struct sandbox *sandbox, pid_t supervisor, int landlock
     pid_t group = getpgid(supervisor);
     const uint32_t ids[FILTER_IDS] = {
         [FILTER_SUPERVISOR] = (uint32_t)supervisor,
-        /* A group from outside of this namespace of processes is 0, and nobody can name it. To most calls 0 is the caller. */
+        /* A group from outside of this namespace of processes is 0, and nobody can name it. To most
+           calls 0 is the caller. */
         [FILTER_GROUP] = (uint32_t)(group > 0 ? -group : supervisor),
         [FILTER_SELF] = (uint32_t)getpid(),
     };

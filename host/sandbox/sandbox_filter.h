@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The filter of system calls, as a program for the kernel (classic BPF, seccomp(2)). libseccomp makes it of the rules in
- * host/sandbox/filter when reeve is built: a host that loaded the library itself would take longer to start. The numbers of processes, known only when a host starts, are put in then.
+ * The filter of system calls, as a program for the kernel (classic BPF, seccomp(2)). libseccomp
+ * makes it of the rules in host/sandbox/filter when reeve is built: a host that loaded the library
+ * itself would take longer to start. The numbers of processes, known only when a host starts, are
+ * put in then.
  */
 #ifndef REEVE_HOST_SANDBOX_SANDBOX_FILTER_H
 #define REEVE_HOST_SANDBOX_SANDBOX_FILTER_H
@@ -9,7 +11,8 @@
 #include <linux/filter.h>
 #include <stdint.h>
 
-/* The purpose of a filter: one of FILTER_NO_NETWORK and FILTER_NO_TRUNCATING, both, or none; or checks alone. */
+/* The purpose of a filter: one of FILTER_NO_NETWORK and FILTER_NO_TRUNCATING, both, or none; or
+ * checks alone. */
 #define FILTER_NO_NETWORK    1u
 #define FILTER_NO_TRUNCATING 2u /* where Landlock does not see it */
 #define FILTER_CHECK         4u

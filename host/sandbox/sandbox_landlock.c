@@ -2,9 +2,10 @@
 /*
  * The file system by Landlock: what may be written, and with `read-only` also what may be read.
  *
- * A right that the kernel's ABI does not know yet cannot be handled: moving files between folders is
- * always denied by ABI 1, truncating is never denied before ABI 3 (seccomp does it then, coarsely),
- * and no ABI knows of modes, owners and times, which stay the matter of the file's owner.
+ * A right that the kernel's ABI does not know yet cannot be handled: moving files between folders
+ * is always denied by ABI 1, truncating is never denied before ABI 3 (seccomp does it then,
+ * coarsely), and no ABI knows of modes, owners and times, which stay the matter of the file's
+ * owner.
  */
 #include <dlfcn.h>
 #include <errno.h>
@@ -152,7 +153,8 @@ static void allow_needed(const struct ruleset *ruleset)
         (void)allow(ruleset, needed[i], READING);
     for (size_t i = 0; i < ARRAY_SIZE(devices); i++)
         (void)allow(ruleset, devices[i], READING | WRITING);
-    /* Names alone, which signals and ps tell as well: rv_command_run() looks for the rest of a group. */
+    /* Names alone, which signals and ps tell as well: rv_command_run() looks for the rest of a
+     * group. */
     (void)allow(ruleset, "/proc", LANDLOCK_ACCESS_FS_READ_DIR);
     allow_library(ruleset);
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Another user, and no way back: the groups first, since only who may change users may change them;
- * the bounding set and the securebits before that, while there is CAP_SETPCAP. A call refused for want of a capability other than that for changing users matters little: no-new-privileges
+ * the bounding set and the securebits before that, while there is CAP_SETPCAP. A call refused for
+ * want of a capability other than that for changing users matters little: no-new-privileges
  * follows.
  */
 #include <errno.h>
@@ -44,7 +45,8 @@ static void get_capabilities(struct __user_cap_data_struct data[2])
     syscall(SYS_capget, &header, data);
 }
 
-/* A host that has no others is not stopped by a filter that denies capset, as that of the shipped unit does. */
+/* A host that has no others is not stopped by a filter that denies capset, as that of the shipped
+ * unit does. */
 static int set_capabilities(const struct __user_cap_data_struct data[2])
 {
     struct __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, 0};
@@ -66,7 +68,8 @@ static int drop_capabilities(void)
 
 /*
  * A supervisor that is not root has these to start hosts under other users; one that runs under the
- * supervisor's own must not inherit the way to them. The others that a drop-in gave are for modules, and so are those of root, but for tracing.
+ * supervisor's own must not inherit the way to them. The others that a drop-in gave are for
+ * modules, and so are those of root, but for tracing.
  */
 static int keep_user(struct sandbox *sandbox)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* How far the schedules of a module's tasks had come: in earlier lives, as the supervisor remembers it, and
- * before a reload. */
+/* How far the schedules of a module's tasks had come: in earlier lives, as the supervisor remembers
+ * it, and before a reload. */
 #ifndef REEVE_HOST_SCHEDULE_LAST_RUNS_H
 #define REEVE_HOST_SCHEDULE_LAST_RUNS_H
 

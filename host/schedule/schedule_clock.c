@@ -1,19 +1,21 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Points of the wall clock: calendars, and intervals that are aligned. The clock may be set at any time, and may be
- * wrong for a while; what has run or was skipped is not to come again when it is right again.
+ * Points of the wall clock: calendars, and intervals that are aligned. The clock may be set at any
+ * time, and may be wrong for a while; what has run or was skipped is not to come again when it is
+ * right again.
  */
 #include "base/calendar.h"
 #include "base/macro.h"
 #include "host/schedule/schedule_internal.h"
 
-/* A clock that is slowed may fall behind a point that has just been used by so much. One that is set
- * back by more repeats its points. */
+/* A clock that is slowed may fall behind a point that has just been used by so much. One that is
+ * set back by more repeats its points. */
 #define SLEW_MAX RV_MINUTE
 
 #define TRACK_UNKNOWN INT64_MAX
 
-/* Three months of days, or four days of hours; in a winter in which no zone of today changes its clocks. */
+/* Three months of days, or four days of hours; in a winter in which no zone of today changes its
+ * clocks. */
 #define SHORTEST_POINTS 100
 #define SHORTEST_FROM   (365 * 24 * RV_HOUR)
 
@@ -118,8 +120,8 @@ void clock_look(struct schedule *schedule, const struct schedule_now *now)
     schedule->clock = now->realtime - now->monotonic;
 }
 
-/* Whether the clock is no further back than when the last point was settled. How it went before this schedule
- * began is not known; but then no point is between it and what was settled. */
+/* Whether the clock is no further back than when the last point was settled. How it went before
+ * this schedule began is not known; but then no point is between it and what was settled. */
 bool clock_is_on_track(const struct schedule *schedule, const struct schedule_now *now)
 {
     if (schedule->track == TRACK_UNKNOWN)
@@ -154,20 +156,22 @@ static int64_t settled_on_clock(const struct schedule_rule *rule, const struct s
     rv_duration pause = schedule_pause_left(rule, now, past);
     int64_t settled = MIN(past->settled, duration_add(now->realtime, pause));
 
-    /* Nothing had come when another rule was in force: what this one has before now was never due. */
+    /* Nothing had come when another rule was in force: what this one has before now was never due.
+     */
     if (past->settled == 0 || past->open > now->realtime)
         settled = MAX(settled, now->realtime);
     /* A pause that is known goes on, after an interval too. */
     if (past->open > now->realtime && past->pause_until > now->realtime)
         settled = MAX(settled, duration_add(now->realtime, pause));
-    /* The first open point has not run, even where a pause after failures or a clock that was wrong has settled later points.
-     * And a pause that goes on ends before that point. */
+    /* The first open point has not run, even where a pause after failures or a clock that was wrong
+     * has settled later points. And a pause that goes on ends before that point. */
     if (past->open > 0)
         settled = MIN(settled, past->open - 1);
     return settled;
 }
 
-/* Whether a point is there, or right after it: the last that was settled, or the first that is open. */
+/* Whether a point is there, or right after it: the last that was settled, or the first that is
+ * open. */
 static bool is_of_rule(const struct schedule_rule *rule, int64_t settled)
 {
     int64_t next = clock_next(rule, settled - 1);
@@ -196,9 +200,9 @@ void clock_begin(struct schedule *schedule, const struct schedule_now *now,
         schedule->not_before = now->monotonic + (settled - now->realtime);
     schedule->begun = now->monotonic;
     clock_look(schedule, now);
-    /* A stamp that is ahead is of a clock that was wrong, or this one is: that will be seen. Where the clock has not
-     * been set back, or no point of this rule is there, it is of another rule: of this one's points nothing is settled
-     * ahead. Nor is it when there is none before it. */
+    /* A stamp that is ahead is of a clock that was wrong, or this one is: that will be seen. Where
+     * the clock has not been set back, or no point of this rule is there, it is of another rule: of
+     * this one's points nothing is settled ahead. Nor is it when there is none before it. */
     if (past->settled > now->realtime && (past->set_back || past->open == 0) &&
         is_of_rule(rule, past->settled) && clock_next(rule, now->realtime) <= past->settled) {
         schedule->settled = past->settled;
@@ -241,7 +245,8 @@ static void step_over(struct schedule *schedule, const struct schedule_now *now,
     gap->stepped = true;
 }
 
-/* Plans for the first point after now and the pause; one that is planned already keeps its jitter. */
+/* Plans for the first point after now and the pause; one that is planned already keeps its jitter.
+ */
 static void plan_ahead(struct schedule *schedule, const struct schedule_now *now)
 {
     int64_t after = clock_after_last(schedule, now->realtime);
@@ -286,8 +291,8 @@ rv_duration schedule_clock_was_set(struct schedule *schedule, const struct sched
 {
     int64_t came = schedule->late ? schedule->open_realtime : schedule->planned;
     rv_duration moved = now->realtime - now->monotonic - schedule->clock;
-    /* Without a known track the clock is taken to be right again when it has stepped over the point, and not
-     * when that had come before; unless it has been set meanwhile. */
+    /* Without a known track the clock is taken to be right again when it has stepped over the
+     * point, and not when that had come before; unless it has been set meanwhile. */
     bool by_itself =
         came <= now->monotonic + schedule->clock && moved < SLEW_MAX && moved > -SLEW_MAX;
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Intervals: points a whole number of intervals from a base, on the monotonic clock. Where they lay in real time is
- * handed on, so that the grid goes on over a restart.
+ * Intervals: points a whole number of intervals from a base, on the monotonic clock. Where they lay
+ * in real time is handed on, so that the grid goes on over a restart.
  */
 #include "base/macro.h"
 #include "host/schedule/schedule_internal.h"
@@ -93,7 +93,8 @@ void grid_begin(struct schedule *schedule, const struct schedule_now *now,
         gap->in_run = (uint64_t)(passed / rule->every);
         since -= passed / rule->every * rule->every;
     }
-    /* Nothing had come when a longer interval was in force: what this one has before now was never due. */
+    /* Nothing had come when a longer interval was in force: what this one has before now was never
+     * due. */
     if (past->open > now->realtime && since >= rule->every)
         since %= rule->every;
     /* A pause goes on whatever the interval is now. */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A timer of the real-time clock that never expires, set so that a change of the clock cancels it
- * (TFD_TIMER_CANCEL_ON_SET, timerfd_create(2)): its read() then fails with ECANCELED. Beside it the thread
- * waits for a minute to be over, or for a poke.
+ * (TFD_TIMER_CANCEL_ON_SET, timerfd_create(2)): its read() then fails with ECANCELED. Beside it the
+ * thread waits for a minute to be over, or for a poke.
  *
  * Safety: the lock protects the list, and is held during calls, so that who forgets a watch knows
  * that it is not being called.
@@ -38,9 +38,9 @@ static struct list watches = {&watches, &watches};
 static bool started;
 static int timer = -1, poke = -1; /* never closed once the thread is there */
 
-/* As far in the future as the kernel takes it. ECANCELED is no failure: the clock was set since the last
- * read, or since the timer was made; it is armed all the same (timerfd_setup() of the kernel starts the timer
- * before it looks), and that change has been told by this. Returns 1 then. */
+/* As far in the future as the kernel takes it. ECANCELED is no failure: the clock was set since the
+ * last read, or since the timer was made; it is armed all the same (timerfd_setup() of the kernel
+ * starts the timer before it looks), and that change has been told by this. Returns 1 then. */
 static int arm(int fd)
 {
     struct itimerspec never = {.it_value.tv_sec = INT64_MAX / 1000000000};
@@ -62,7 +62,8 @@ static void tell_all(bool was_set)
     pthread_mutex_unlock(&lock);
 }
 
-/* Returns 1 when the clock was set, 0 when it was not, or a negative errno when the timer is not ours. */
+/* Returns 1 when the clock was set, 0 when it was not, or a negative errno when the timer is not
+ * ours. */
 static int read_timer(void)
 {
     uint64_t expirations;

@@ -8,7 +8,8 @@
 /* Of crash_install(): signal, task and frames, on the terminal. */
 void standalone_report_crash(const struct scoreboard_stack *crash);
 
-/* Ends the process for something that hangs, whose stack is noted, with the reason and that stack. */
+/* Ends the process for something that hangs, whose stack is noted, with the reason and that stack.
+ */
 _Noreturn void standalone_end_hanging(const char *format, ...)
     __attribute__((format(printf, 1, 2)));
 

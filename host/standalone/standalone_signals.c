@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A handler, and not sigwait(3): signals that are blocked would be so in each program that the module starts. It passes what came
- * through a pipe to the main thread, which only waits for that: the kernel gives it the process's signals, and
- * a handler under ThreadSanitizer runs when a call that it knows has returned. So that call is not restarted.
+ * A handler, and not sigwait(3): signals that are blocked would be so in each program that the
+ * module starts. It passes what came through a pipe to the main thread, which only waits for that:
+ * the kernel gives it the process's signals, and a handler under ThreadSanitizer runs when a call
+ * that it knows has returned. So that call is not restarted.
  */
 #include "host/standalone/standalone_signals.h"
 

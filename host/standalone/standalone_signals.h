@@ -9,8 +9,9 @@ struct rv_cancel;
 int standalone_signals_begin(void);
 
 /*
- * The first of them cancels the context. One that comes right behind is the same one, sent to the process and to its group,
- * as timeout(1) does. A later one ends the process at once. For the main thread; does not return.
+ * The first of them cancels the context. One that comes right behind is the same one, sent to the
+ * process and to its group, as timeout(1) does. A later one ends the process at once. For the main
+ * thread; does not return.
  */
 _Noreturn void standalone_signals_watch(struct rv_cancel *cancel);
 

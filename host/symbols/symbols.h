@@ -20,8 +20,8 @@ int symbols_allow(const struct strings *paths);
 /*
  * Writes "check at probe.c:75", "check+0x1f in probe.so" or at least "probe.so+0x1139". A return
  * address belongs to the call before it. Reads the file and its debug information, wherever the
- * system keeps that, if both are allowed, and owned by root, by the user of this process now or when
- * it started, or by the owner of this program. One thread only.
+ * system keeps that, if both are allowed, and owned by root, by the user of this process now or
+ * when it started, or by the owner of this program. One thread only.
  */
 void symbols_describe(const char *path, uint64_t offset, bool is_return, char *buffer, size_t size);
 

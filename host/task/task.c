@@ -5,10 +5,10 @@
  * Properties: never two runs at once; run numbers count up over restarts of the module within the
  * host; every request is answered once.
  *
- * Operation: the schedule (task_schedule.c) decides when a periodic function of the runtime runs next,
- * which needs no thread while it waits. Points that pass during a run are counted, not made up for. The
- * first point that is open is published at every step, so that whatever ends the runner, the one after it
- * knows what is still to be done.
+ * Operation: the schedule (task_schedule.c) decides when a periodic function of the runtime runs
+ * next, which needs no thread while it waits. Points that pass during a run are counted, not made
+ * up for. The first point that is open is published at every step, so that whatever ends the
+ * runner, the one after it knows what is still to be done.
  *
  * Safety: the lock protects what changes in the runner, and the record, which the run, its progress
  * and the watch all write. The runtime asks for the next start under a lock of its own, so nothing
@@ -62,8 +62,9 @@ static void refuse_busy(struct task_runner *runner, uint64_t request, bool stopp
     task_refuse(runner, request, -EBUSY, why);
 }
 
-/* Makes the runner busy, or notes what was missed. GATED: neither; a request was refused. VOID: neither. The gate is
- * looked at under the lock: whoever shuts it, and then finds the runner free, can be sure. */
+/* Makes the runner busy, or notes what was missed. GATED: neither; a request was refused. VOID:
+ * neither. The gate is looked at under the lock: whoever shuts it, and then finds the runner free,
+ * can be sure. */
 static enum began begin(struct task_runner *runner, uint64_t request)
 {
     uint64_t queued = 0, number = 0;
@@ -204,8 +205,9 @@ static rv_time start_planned(struct task_runner *runner, enum began began)
     return due;
 }
 
-/* Counts the points that came while it ran; with overlap = queue one of them is made up for at once, or by
- * the runner after this one. Returns whether there is to be another run, and *ret_again whether now. */
+/* Counts the points that came while it ran; with overlap = queue one of them is made up for at
+ * once, or by the runner after this one. Returns whether there is to be another run, and *ret_again
+ * whether now. */
 static bool count_missed(struct task_runner *runner, bool *ret_again)
 {
     struct schedule_now now = task_read_clocks();

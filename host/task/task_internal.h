@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A task's runner, for the files that make it up: task.c its turns and requests, task_schedule.c its
- * schedule, task_run.c one run from begin to end. */
+/* A task's runner, for the files that make it up: task.c its turns and requests, task_schedule.c
+ * its schedule, task_run.c one run from begin to end. */
 #ifndef REEVE_HOST_TASK_TASK_INTERNAL_H
 #define REEVE_HOST_TASK_TASK_INTERNAL_H
 
@@ -46,16 +46,16 @@ struct task_end {
     char text[RV_ERROR_TEXT_SIZE];
 };
 
-/* One run from begin to end, by the thread that made the runner busy. due is when it was to start; 0
- * for one on request, whose request is accepted here, and answered by the caller. */
+/* One run from begin to end, by the thread that made the runner busy. due is when it was to start;
+ * 0 for one on request, whose request is accepted here, and answered by the caller. */
 void task_run_once(struct task_runner *runner, uint64_t request, rv_time due,
                    struct task_end *ret_end);
 
 /* task_schedule.c */
 void task_begin_schedule(struct task_runner *runner, const struct last_runs *last_runs);
 int task_start_schedule(struct task_runner *runner, rv_function tick);
-/* A run has ended. The end of one that the schedule started plans the next; after one on request the pause after
- * failures begins, or ends, as well. Not for a run that was cancelled. */
+/* A run has ended. The end of one that the schedule started plans the next; after one on request
+ * the pause after failures begins, or ends, as well. Not for a run that was cancelled. */
 void task_plan_pause(struct task_runner *runner);
 /* Says which points of the wall clock the pause after the last run leaves out. */
 void task_tell_left_out(struct task_runner *runner);
@@ -70,7 +70,8 @@ bool task_holds_a_point(const struct task_runner *runner);
 /* Publishes which point is open, within the record's brackets and the runner's lock. */
 void task_write_open(struct task_runner *runner);
 
-/* Nothing for request 0. A request is accepted when its run is certain to come: it begins, or is queued. */
+/* Nothing for request 0. A request is accepted when its run is certain to come: it begins, or is
+ * queued. */
 void task_accept(struct task_runner *runner, uint64_t request, uint64_t number, rv_time since);
 void task_answer(struct task_runner *runner, uint64_t request, const struct task_end *end);
 

@@ -142,8 +142,8 @@ static void stop_running(struct task_runner *runner)
     pthread_mutex_unlock(&runner->lock);
 }
 
-/* Called after the end of the run was published, so that every answer given after the line agrees with
- * it. */
+/* Called after the end of the run was published, so that every answer given after the line agrees
+ * with it. */
 static void tell_end(struct task_runner *runner, struct rv_context *ctx, int code, const char *text,
                      uint32_t failed_before)
 {
@@ -176,7 +176,8 @@ static void tell_cancelled(struct rv_context *ctx)
     host_log(ctx, RV_LOG_NOTICE, "cancelled: %s", cause.text);
 }
 
-/* Where to log for a run: one without memory has no context, and is the task's all the same. The caller unrefs it. */
+/* Where to log for a run: one without memory has no context, and is the task's all the same. The
+ * caller unrefs it. */
 static struct rv_context *log_context(const struct run *run)
 {
     return run->ctx ? rv_context_ref(run->ctx) : task_labelled(run->runner);

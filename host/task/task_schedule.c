@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A runner's schedule: what it begins with and hands on, what is published of it, and how it follows the
- * time of day and the machine's zone.
+ * A runner's schedule: what it begins with and hands on, what is published of it, and how it
+ * follows the time of day and the machine's zone.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -197,8 +197,8 @@ static void tell_zone(struct task_runner *runner, int r)
     rv_context_unref(ctx);
 }
 
-/* The thread of the wall clock alone changes zones; the lock keeps them from whoever plans by them. Returns 1
- * for a new zone, 0, or a negative errno. */
+/* The thread of the wall clock alone changes zones; the lock keeps them from whoever plans by them.
+ * Returns 1 for a new zone, 0, or a negative errno. */
 static int take_new_zone(struct task_runner *runner, struct calendar *calendar)
 {
     struct zone *zone;
@@ -234,7 +234,8 @@ static void look_at_clock(bool was_set, void *arg)
     if (!moved && !was_set)
         return;
     rv_periodic_reschedule(runner->periodic);
-    /* The runtime asks for the next start under its own lock, where a line of the log would take too long. */
+    /* The runtime asks for the next start under its own lock, where a line of the log would take
+     * too long. */
     pthread_mutex_lock(&runner->lock);
     stepped = runner->stepped;
     runner->stepped.missed = 0;
@@ -242,7 +243,8 @@ static void look_at_clock(bool was_set, void *arg)
     tell_gap(runner, &stepped);
 }
 
-/* While the gate is shut, or the runner ends, nothing is due: it is no fault that the task does not run. */
+/* While the gate is shut, or the runner ends, nothing is due: it is no fault that the task does not
+ * run. */
 void task_expect_nothing(struct task_runner *runner)
 {
     pthread_mutex_lock(&runner->lock);
@@ -252,9 +254,11 @@ void task_expect_nothing(struct task_runner *runner)
     pthread_mutex_unlock(&runner->lock);
 }
 
-/* Beginning and ending --------------------------------------------------------------------------- */
+/* Beginning and ending ---------------------------------------------------------------------------
+ */
 
-/* Only a person revives it, or a setting that says otherwise: not a crash, nor options that have changed. */
+/* Only a person revives it, or a setting that says otherwise: not a crash, nor options that have
+ * changed. */
 static void stay_stopped(struct task_runner *runner)
 {
     struct scoreboard_task *record = runner->record;

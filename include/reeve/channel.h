@@ -28,7 +28,8 @@ int rv_channel_create(size_t element_size, size_t capacity,
                       struct rv_channel **ret_channel) RV_MUST_CHECK_;
 /* Takes a reference more. Returns channel. */
 struct rv_channel *rv_channel_ref(struct rv_channel *channel);
-/* Gives a reference back. NULL does nothing. With the last one, elements that are left are dropped. Returns NULL. */
+/* Gives a reference back. NULL does nothing. With the last one, elements that are left are dropped.
+ * Returns NULL. */
 struct rv_channel *rv_channel_unref(struct rv_channel *channel);
 
 /* Copies *element in, blocking while there is no room. Returns 0, -EPIPE, or the context's code,
@@ -97,8 +98,8 @@ struct rv_clause {
  * Waits until one clause can proceed, does it, and returns its index; its result says whether the
  * channel was closed (-EPIPE). Among several that are ready the choice is fair. Returns -EAGAIN
  * after timeout (0: without waiting), the context's code, -EINVAL for more than RV_SELECT_MAX
- * clauses, or, with descriptors, -EMFILE, -ENFILE, -ENOMEM or -EINVAL where limits keep it from waiting. Without
- * any clause that can be ready it waits for the timeout or the context.
+ * clauses, or, with descriptors, -EMFILE, -ENFILE, -ENOMEM or -EINVAL where limits keep it from
+ * waiting. Without any clause that can be ready it waits for the timeout or the context.
  */
 int rv_select(struct rv_context *ctx, struct rv_clause *clauses, size_t count,
               rv_duration timeout) RV_MUST_CHECK_;

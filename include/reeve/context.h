@@ -4,17 +4,19 @@
  *
  * A context is done once it is cancelled or its deadline has passed; it stays so. When it becomes
  * done, all its descendants are done too, before anybody is woken. The first cause wins, and
- * children inherit it; a child's cancel never touches its parent. Every function that can block in this library takes a context first and returns soon after it is done.
+ * children inherit it; a child's cancel never touches its parent. Every function that can block in
+ * this library takes a context first and returns soon after it is done.
  *
- * A context is handed down; what cancels it is not. Making a context gives the context, and a handle
- * of its own, struct rv_cancel, which rv_context_cancel() takes. So a function that is given a
- * context can end what it makes below it, and never what its caller works with.
+ * A context is handed down; what cancels it is not. Making a context gives the context, and a
+ * handle of its own, struct rv_cancel, which rv_context_cancel() takes. So a function that is given
+ * a context can end what it makes below it, and never what its caller works with.
  *
  * A context is reference counted: creating gives one reference, which rv_context_unref() gives
  * back. Giving back the last one cancels a context that is not done, as nobody could cancel it
- * later. Things that hang on a context hold a reference as well: its children, groups, pools, periodic
- * functions, and each rv_after_create(). As long as there is one, giving back one's own cancels
- * nothing. All functions may be called from any thread; only rv_context_wait() blocks, and where said rv_after_destroy().
+ * later. Things that hang on a context hold a reference as well: its children, groups, pools,
+ * periodic functions, and each rv_after_create(). As long as there is one, giving back one's own
+ * cancels nothing. All functions may be called from any thread; only rv_context_wait() blocks, and
+ * where said rv_after_destroy().
  */
 #ifndef REEVE_CONTEXT_H
 #define REEVE_CONTEXT_H
@@ -32,7 +34,8 @@ extern "C" {
 struct rv_context;
 struct rv_after;
 
-/* The handle that cancels a context: its maker's, to keep or to give on. Valid as long as there is a reference to the context. */
+/* The handle that cancels a context: its maker's, to keep or to give on. Valid as long as there is
+ * a reference to the context. */
 struct rv_cancel;
 
 /* Why a context is done. */
@@ -59,7 +62,8 @@ int rv_context_with_cancel(struct rv_context *parent, struct rv_context **ret_ct
 int rv_context_with_timeout(struct rv_context *parent, rv_duration timeout,
                             struct rv_context **ret_ctx,
                             struct rv_cancel **ret_cancel) RV_MUST_CHECK_;
-/* The same for a point of CLOCK_MONOTONIC; one that has passed, a negative one included, is at once. */
+/* The same for a point of CLOCK_MONOTONIC; one that has passed, a negative one included, is at
+ * once. */
 int rv_context_with_deadline(struct rv_context *parent, rv_time deadline,
                              struct rv_context **ret_ctx,
                              struct rv_cancel **ret_cancel) RV_MUST_CHECK_;
@@ -75,8 +79,8 @@ int rv_context_without_cancel(struct rv_context *parent, struct rv_context **ret
  * Done when the process receives one of the signals of a 0-terminated list; the cause names the
  * signal and its sender. A signal ends what waits for it when it arrives, and nothing that is made
  * later. While such a context is not done, the signals do nothing else. Returns 0,
- * -EINVAL for a signal that cannot be caught, -EAGAIN when no thread can be had, -EMFILE or -ENFILE when no
- * descriptor can, -ENOTSUP in a child of fork(), or -ENOMEM.
+ * -EINVAL for a signal that cannot be caught, -EAGAIN when no thread can be had, -EMFILE or -ENFILE
+ * when no descriptor can, -ENOTSUP in a child of fork(), or -ENOMEM.
  */
 int rv_context_with_signals(struct rv_context *parent, const int *signals,
                             struct rv_context **ret_ctx,
@@ -105,22 +109,23 @@ void *rv_context_value(const struct rv_context *ctx, const void *key);
 int rv_context_wait(struct rv_context *ctx);
 
 /* A descriptor that becomes readable when ctx is done, for poll() and event loops; it belongs to
- * the context and must not be read or closed. In a child of fork() its number stays, and it is the child's own.
- * Returns it, or -EMFILE, -ENFILE or -ENOMEM. */
+ * the context and must not be read or closed. In a child of fork() its number stays, and it is the
+ * child's own. Returns it, or -EMFILE, -ENFILE or -ENOMEM. */
 int rv_context_fd(struct rv_context *ctx) RV_MUST_CHECK_;
 
 /*
  * Runs fn on a thread of the runtime once ctx is done, with no lock held; at once if it is done
  * already. Until it is stopped it holds a reference to ctx. A thread is kept for such functions, so
- * one runs even when all others are in use, and may end what they wait for; if more fall due then, they run one after the other. Returns 0 and
- * *ret_after; -ENOMEM; -EAGAIN when that thread cannot be had; or -ENOTSUP in a child of fork().
+ * one runs even when all others are in use, and may end what they wait for; if more fall due then,
+ * they run one after the other. Returns 0 and *ret_after; -ENOMEM; -EAGAIN when that thread cannot
+ * be had; or -ENOTSUP in a child of fork().
  */
 int rv_after_create(struct rv_context *ctx, void (*fn)(void *arg), void *arg,
                     struct rv_after **ret_after) RV_MUST_CHECK_;
 /*
- * Frees the registration. Each is destroyed once. Returns true when fn will never run because of this call, though ctx may be
- * done; else it has run: if it is running, this waits for its end (unless called from within it).
- * NULL does nothing.
+ * Frees the registration. Each is destroyed once. Returns true when fn will never run because of
+ * this call, though ctx may be done; else it has run: if it is running, this waits for its end
+ * (unless called from within it). NULL does nothing.
  */
 bool rv_after_destroy(struct rv_after *after);
 
@@ -132,7 +137,8 @@ struct rv_context *rv_context_unref(struct rv_context *ctx);
 /* Names ------------------------------------------------------------------------------------------
  */
 
-/* The labels of the work under a context: for the log and for people. Inherited; a NULL field is the parent's.
+/* The labels of the work under a context: for the log and for people. Inherited; a NULL field is
+ * the parent's.
  */
 struct rv_labels {
     const char *module;
@@ -158,7 +164,9 @@ struct rv_context_info {
 };
 
 /* Calls fn for ctx and all its live descendants, as they are at one moment, parents first, until fn
- * returns other than 0; returns that, or -ENOMEM without having called it. fn may call anything. A context that no cancel of ctx would reach is no descendant of it: of the background, which nobody cancels, fn sees nothing else. */
+ * returns other than 0; returns that, or -ENOMEM without having called it. fn may call anything. A
+ * context that no cancel of ctx would reach is no descendant of it: of the background, which nobody
+ * cancels, fn sees nothing else. */
 int rv_context_visit(struct rv_context *ctx,
                      int (*fn)(const struct rv_context_info *info, void *arg), void *arg);
 

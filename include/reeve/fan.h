@@ -20,8 +20,9 @@ typedef int (*rv_fan_function)(struct rv_context *ctx, const void *item, void *r
  * Workers drain `in` until it is closed and send their results, in no particular order, to `out`,
  * which is closed exactly once, after the last worker has ended; out may be NULL when fn returns 1
  * always. Returns 0; the first error of fn with its text; the context's code; -EPIPE when somebody
- * else closed out; -ENOMEM; or, and then nothing was taken from in, and out is closed too, -EINVAL for
- * no workers, -EAGAIN when their threads cannot be had, or -ENOTSUP in a child of fork(). Blocks until all workers have ended.
+ * else closed out; -ENOMEM; or, and then nothing was taken from in, and out is closed too, -EINVAL
+ * for no workers, -EAGAIN when their threads cannot be had, or -ENOTSUP in a child of fork().
+ * Blocks until all workers have ended.
  */
 int rv_fan_run(struct rv_context *ctx, struct rv_channel *in, struct rv_channel *out,
                unsigned workers, rv_fan_function fn, void *arg) RV_MUST_CHECK_;

@@ -15,7 +15,8 @@ extern "C" {
 
 struct rv_group;
 
-/* A function that a runtime thread runs; it returns 0 or a negative errno, with a text from rv_fail() or rv_wrap(). */
+/* A function that a runtime thread runs; it returns 0 or a negative errno, with a text from
+ * rv_fail() or rv_wrap(). */
 typedef int (*rv_function)(struct rv_context *ctx, void *arg);
 
 /* The group's context is a child of ctx. Returns 0 or -ENOMEM. */
@@ -37,9 +38,9 @@ void rv_group_cancel(struct rv_group *group, int code, const char *format, ...)
  * but for a short run-up of accepted starts. Functions below the limit may wait for each other, so
  * each is to have a thread: where the runtime has none left it blocks until one becomes free.
  *
- * Returns 0: fn will run; or, and then fn never runs: the cause once the group is cancelled; -EAGAIN
- * when no thread can be had, and none of the group's is at work, or for some seconds none of them and
- * of all others becomes free; or -ENOTSUP in a child of fork().
+ * Returns 0: fn will run; or, and then fn never runs: the cause once the group is cancelled;
+ * -EAGAIN when no thread can be had, and none of the group's is at work, or for some seconds none
+ * of them and of all others becomes free; or -ENOTSUP in a child of fork().
  */
 int rv_group_go(struct rv_group *group, rv_function fn, void *arg) RV_MUST_CHECK_;
 /* As above, but -EAGAIN instead of blocking; nothing is queued. */

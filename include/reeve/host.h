@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * For hosts alone, programs that load modules, such as reeve-host, or any other that has the process for itself.
+ * For hosts alone, programs that load modules, such as reeve-host, or any other that has the
+ * process for itself.
  *
- * It decides for the whole process where things go, so a module calls none of it: another module in the process has the
- * same sinks. That is why <reeve/module.h> does not include this header.
+ * It decides for the whole process where things go, so a module calls none of it: another module in
+ * the process has the same sinks. That is why <reeve/module.h> does not include this header.
  */
 #ifndef REEVE_HOST_H
 #define REEVE_HOST_H
@@ -41,8 +42,8 @@ void rv_host_set_log_sink(rv_host_log_sink sink, void *arg);
  * be set before modules run. */
 void rv_host_set_progress(void (*sink)(const char *text));
 
-/* Called on each new thread of the runtime before it runs functions of others, to prepare it for them: its signals, say. Must
- * be set before the first. */
+/* Called on each new thread of the runtime before it runs functions of others, to prepare it for
+ * them: its signals, say. Must be set before the first. */
 void rv_host_set_thread_start(void (*fn)(void));
 
 /* Where rv_submit() goes; as above. */
@@ -55,18 +56,20 @@ void rv_host_set_fail_option(void (*sink)(struct rv_context *ctx, const char *op
 
 /*
  * Something that is called when a context is done, without a thread or memory of its own. fn is
- * called on the thread that cancels, under a lock of the context: it must return soon, and not use a context. The
- * caller fills in fn, and keeps the hook until it has removed it.
+ * called on the thread that cancels, under a lock of the context: it must return soon, and not use
+ * a context. The caller fills in fn, and keeps the hook until it has removed it.
  */
 struct rv_host_hook {
     void (*fn)(struct rv_host_hook *hook) RV_ZERO_;
     void *own[7] RV_ZERO_; /* the runtime's */
 };
 
-/* Returns 0, or the context's code when it is done: then fn is not called. Does not block; any thread. */
+/* Returns 0, or the context's code when it is done: then fn is not called. Does not block; any
+ * thread. */
 int rv_host_hook_add(struct rv_context *ctx, struct rv_host_hook *hook) RV_MUST_CHECK_;
 
-/* After it fn neither is nor will be called; whether it was is for the caller to know. Only after an add. */
+/* After it fn neither is nor will be called; whether it was is for the caller to know. Only after
+ * an add. */
 void rv_host_hook_remove(struct rv_context *ctx, struct rv_host_hook *hook);
 
 /* Ends all threads that are idle now and waits for them, for tests that count threads. New ones are

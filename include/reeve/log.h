@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The log. Module, task and run come from the context. Records go to the host's log, and outside of a host
- * to stderr, as readable lines.
+ * The log. Module, task and run come from the context. Records go to the host's log, and outside of
+ * a host to stderr, as readable lines.
  */
 #ifndef REEVE_LOG_H
 #define REEVE_LOG_H
@@ -29,7 +29,8 @@ struct rv_field {
     const char *value;
 };
 
-/* Writes a record, the second with further fields. ctx may be NULL. The text is cut at 2 KiB. Any thread; blocks as long as the sink does. */
+/* Writes a record, the second with further fields. ctx may be NULL. The text is cut at 2 KiB. Any
+ * thread; blocks as long as the sink does. */
 void rv_log(struct rv_context *ctx, enum rv_log_level level, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 void rv_log_fields(struct rv_context *ctx, enum rv_log_level level, const struct rv_field *fields,

@@ -17,9 +17,9 @@
  *               .tasks = RV_TASKS({.name = "check", .run = check, .every = "30s"}));
  *
  * built with `cc -shared -fPIC -o probe.so probe.c -lreeve`. Functions return 0 or a negative
- * errno, with a text from rv_fail() or rv_wrap(); a number above 0 counts as 0. They run on threads of
- * the runtime, with no signal blocked; runs of different tasks and jobs of pools run at the same time,
- * a task never twice. They may block as long as their context is not done.
+ * errno, with a text from rv_fail() or rv_wrap(); a number above 0 counts as 0. They run on threads
+ * of the runtime, with no signal blocked; runs of different tasks and jobs of pools run at the same
+ * time, a task never twice. They may block as long as their context is not done.
  */
 #ifndef REEVE_MODULE_H
 #define REEVE_MODULE_H
@@ -47,7 +47,8 @@
 extern "C" {
 #endif
 
-/* Raised by every change that an old module or an old host could misread; a host takes modules of its own ABI alone. */
+/* Raised by every change that an old module or an old host could misread; a host takes modules of
+ * its own ABI alone. */
 #define RV_MODULE_ABI 2
 
 /* When a run is due during another one of its task: it is left out, or begins after it. */
@@ -59,8 +60,8 @@ enum rv_on_error { RV_ON_ERROR_CONTINUE, RV_ON_ERROR_RESTART, RV_ON_ERROR_STOP }
 /* At a stop of the module: a run is cancelled, or may finish within the module's drain. */
 enum rv_on_stop { RV_ON_STOP_CANCEL, RV_ON_STOP_FINISH };
 
-/* One run at the start for those missed while nothing ran: by default for tasks by interval, and not for those by the
- * wall clock. */
+/* One run at the start for those missed while nothing ran: by default for tasks by interval, and
+ * not for those by the wall clock. */
 enum rv_catch_up { RV_CATCH_UP_DEFAULT, RV_CATCH_UP_YES, RV_CATCH_UP_NO };
 
 /* Something to do on a schedule. The texts are defaults: NAME.every and so on in the section win.
@@ -83,8 +84,8 @@ struct rv_task {
     enum rv_catch_up catch_up RV_ZERO_;
 };
 
-/* Workers with a queue, for jobs from outside (reevectl submit). A run that returns -EBADMSG says that the job's data
- * can never be right: the submitter is told, and the pool stays well. */
+/* Workers with a queue, for jobs from outside (reevectl submit). A run that returns -EBADMSG says
+ * that the job's data can never be right: the submitter is told, and the pool stays well. */
 struct rv_module_pool {
     const char *name RV_ZERO_;
     int (*run)(struct rv_context *ctx, const struct rv_job *job, void *state) RV_ZERO_;
@@ -97,10 +98,12 @@ struct rv_module_pool {
     const char *help RV_ZERO_;
     /* For a job to honour a cancel; NULL: 5s. Past it the host is killed. */
     const char *grace RV_ZERO_;
-    /* Told once of each job that was accepted, when there is no further attempt, whoever decided that: run, or the
-     * time of the job (reevectl submit --timeout), a stop, or want of memory. Things that run keeps from one attempt to the next, and notes of the submitter, are released here. job->attempt is 0 when run was never
-     * called. code: 0, or why it has failed or is lost. Called before fini, and before the submitter is
-     * answered but for one whose time is over while the job waits; by any thread; must not block. May be NULL. */
+    /* Told once of each job that was accepted, when there is no further attempt, whoever decided
+     * that: run, or the time of the job (reevectl submit --timeout), a stop, or want of memory.
+     * Things that run keeps from one attempt to the next, and notes of the submitter, are released
+     * here. job->attempt is 0 when run was never called. code: 0, or why it has failed or is lost.
+     * Called before fini, and before the submitter is answered but for one whose time is over while
+     * the job waits; by any thread; must not block. May be NULL. */
     void (*ended)(const struct rv_job *job, int code, void *state) RV_ZERO_;
 };
 
@@ -124,57 +127,62 @@ struct rv_module {
     struct rv_table tasks RV_ZERO_;
     struct rv_table pools RV_ZERO_;
     /* All five may be NULL. init: before any task; what it leaves behind after an error, it must
-     * undo itself. fini: after the last task and job. The context of init and of reload is done when
-     * the module is to stop while they run, and lives until fini. */
+     * undo itself. fini: after the last task and job. The context of init and of reload is done
+     * when the module is to stop while they run, and lives until fini. */
     int (*init)(struct rv_context *ctx, void *state) RV_ZERO_;
     void (*fini)(void *state) RV_ZERO_;
     /* Options in state are the new ones; no run or job is in flight: those that were have ended by
      * themselves. An error makes the module fail. A module without it is restarted instead. */
     int (*reload)(struct rv_context *ctx, void *state) RV_ZERO_;
-    /* Asked every ten seconds: 0 when well. Its context is done when it would be asked again: it then returns the
-     * context's code, or what it knows. A call that goes on past the module's grace is a hang: the host is killed. */
+    /* Asked every ten seconds: 0 when well. Its context is done when it would be asked again: it
+     * then returns the context's code, or what it knows. A call that goes on past the module's
+     * grace is a hang: the host is killed. */
     int (*health)(struct rv_context *ctx, void *state) RV_ZERO_;
     /*
-     * Looks whether options that are good one by one are good for the module, and says for each that is
-     * not: rv_fail_option(). Asked before anything starts, by `reevectl check`, and before a reload touches
-     * anything, of a state that holds the options and nothing else; so it looks and changes nothing: it
-     * may run in a process that may only read, without network and for at most ten seconds. Asked
-     * again before each init and reload, which can rely on it. Returns 0, or a negative errno.
+     * Looks whether options that are good one by one are good for the module, and says for each
+     * that is not: rv_fail_option(). Asked before anything starts, by `reevectl check`, and before
+     * a reload touches anything, of a state that holds the options and nothing else; so it looks
+     * and changes nothing: it may run in a process that may only read, without network and for at
+     * most ten seconds. Asked again before each init and reload, which can rely on it. Returns 0,
+     * or a negative errno.
      */
     int (*check)(struct rv_context *ctx, const void *state) RV_ZERO_;
-    /* Several sections may use the file in one process (`host = NAME`), with a state each: the module changes no
-     * variables of the file's, and nothing of the process that another section's would notice. Without it, sections of one
-     * file need hosts of their own. */
+    /* Several sections may use the file in one process (`host = NAME`), with a state each: the
+     * module changes no variables of the file's, and nothing of the process that another section's
+     * would notice. Without it, sections of one file need hosts of their own. */
     bool reentrant RV_ZERO_;
 };
 
 /*
- * For check: says what is wrong with the option of that name (`a_b` or `a-b`), with the place of its line, or
- * of the section when it has none there. The text follows the option's name, unless it begins with that, as
- * in "url = ftp://a: expected http://"; it must not quote a secret. Returns -EINVAL, and the text is the thread's error text
- * (<reeve/error.h>), so that `return rv_fail_option(...)` will do; who has called it need not return an error
- * as well. Does not block. Outside check, on another thread than check was called on, and in a process that the module has
- * forked, it does no more than rv_fail_text().
+ * For check: says what is wrong with the option of that name (`a_b` or `a-b`), with the place of
+ * its line, or of the section when it has none there. The text follows the option's name, unless it
+ * begins with that, as in "url = ftp://a: expected http://"; it must not quote a secret. Returns
+ * -EINVAL, and the text is the thread's error text
+ * (<reeve/error.h>), so that `return rv_fail_option(...)` will do; who has called it need not
+ * return an error as well. Does not block. Outside check, on another thread than check was called
+ * on, and in a process that the module has forked, it does no more than rv_fail_text().
  */
 int rv_fail_option(struct rv_context *ctx, const char *option, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
 /*
- * Submits a job to a pool of the module's own, from a task, a job or any thread of the module; blocks while
- * the queue is full, so a job that submits to its own pool should not be the only one that empties it. ctx is
- * a context of the module's, or made from one. The data is copied. Returns 0; the context's code; -ENOENT when
- * there is no such pool; -EAGAIN in init, reload and check, as pools take jobs only after these; -EPIPE once
- * pools take no more: while the module stops, and in fini; -EMSGSIZE past RV_JOB_DATA_MAX; -ENOMEM; -ENOSYS
- * outside of a host, and while a module is only described; or -ENOTSUP in a child of fork(). A reload waits until jobs have
- * handed on to each of the pools; a chain of jobs that goes on after that is -EPIPE as well.
+ * Submits a job to a pool of the module's own, from a task, a job or any thread of the module;
+ * blocks while the queue is full, so a job that submits to its own pool should not be the only one
+ * that empties it. ctx is a context of the module's, or made from one. The data is copied. Returns
+ * 0; the context's code; -ENOENT when there is no such pool; -EAGAIN in init, reload and check, as
+ * pools take jobs only after these; -EPIPE once pools take no more: while the module stops, and in
+ * fini; -EMSGSIZE past RV_JOB_DATA_MAX; -ENOMEM; -ENOSYS outside of a host, and while a module is
+ * only described; or -ENOTSUP in a child of fork(). A reload waits until jobs have handed on to
+ * each of the pools; a chain of jobs that goes on after that is -EPIPE as well.
  */
 int rv_submit(struct rv_context *ctx, const char *pool, const void *data,
               size_t size) RV_MUST_CHECK_;
 
 /* Says what the present run or job is doing, or found: shown in /health and reevectl status until
- * it says something else. As of an error's text (<reeve/error.h>), /health shows the first line alone.
- * Cut at 511 bytes. It is of the run or job that the calling thread was given: does nothing on other threads, in other
- * functions of a module, outside of a host, and in a process that the module has forked. */
+ * it says something else. As of an error's text (<reeve/error.h>), /health shows the first line
+ * alone. Cut at 511 bytes. It is of the run or job that the calling thread was given: does nothing
+ * on other threads, in other functions of a module, outside of a host, and in a process that the
+ * module has forked. */
 void rv_progress(struct rv_context *ctx, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
@@ -204,8 +212,8 @@ struct rv_module_note {
 #define RV_EXTERN_C_ extern
 #endif
 
-/* Defines the module: takes the initialisers of struct rv_module; in C++ in the order of its members. Once in a file,
- * outside of any function, and once in a module. */
+/* Defines the module: takes the initialisers of struct rv_module; in C++ in the order of its
+ * members. Once in a file, outside of any function, and once in a module. */
 #define RV_MODULE(...)                                                                             \
     __attribute__((section(".note.reeve"), used,                                                   \
                    aligned(4))) static const struct rv_module_note rv_module_note = {              \

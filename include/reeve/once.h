@@ -30,11 +30,11 @@ int rv_once_do_first_(struct rv_context *ctx, struct rv_once *once, rv_function 
 
 /*
  * Runs fn(context, arg) if it never ran, and waits for its end. The context has the first caller's
- * values and is not cancelled, but by rv_once_destroy(). Returns fn's result; the caller's context's
- * code; -EDEADLK when called from within fn (with its context, or on its thread); or, and then
- * nothing ran, -ENOMEM, or -ENOTSUP in a child of fork(). fn runs on a thread of the runtime, one
- * more than there may be if all are in use; where the kernel refuses even that, it waits for one. Once fn has run and returned 0, this is a
- * load, without a call.
+ * values and is not cancelled, but by rv_once_destroy(). Returns fn's result; the caller's
+ * context's code; -EDEADLK when called from within fn (with its context, or on its thread); or, and
+ * then nothing ran, -ENOMEM, or -ENOTSUP in a child of fork(). fn runs on a thread of the runtime,
+ * one more than there may be if all are in use; where the kernel refuses even that, it waits for
+ * one. Once fn has run and returned 0, this is a load, without a call.
  */
 inline RV_MUST_CHECK_ int rv_once_do(struct rv_context *ctx, struct rv_once *once, rv_function fn,
                                      void *arg)
@@ -49,8 +49,9 @@ typedef int (*rv_value_function)(struct rv_context *ctx, void *arg, void **ret_v
 int rv_once_value(struct rv_context *ctx, struct rv_once *once, rv_value_function fn, void *arg,
                   void **ret_value) RV_MUST_CHECK_;
 
-/* Frees what it holds, and leaves it as RV_ONCE_INIT does: ready to run again. Nobody may be calling it; a run that is
- * under way all the same, as its callers gave up, is cancelled and waited for. Not from within fn.
+/* Frees what it holds, and leaves it as RV_ONCE_INIT does: ready to run again. Nobody may be
+ * calling it; a run that is under way all the same, as its callers gave up, is cancelled and waited
+ * for. Not from within fn.
  */
 void rv_once_destroy(struct rv_once *once);
 

@@ -31,8 +31,9 @@ enum rv_option_type {
     RV_OPTION_TYPE_DURATION,   /* rv_duration: 500ms, 30s, 1h 30min */
     RV_OPTION_TYPE_PATH,       /* char *: relative ones start at the state folder; not empty */
     RV_OPTION_TYPE_ENUM,       /* int, unsigned or an enum: the index of the choice */
-    RV_OPTION_TYPE_SECRET, /* char *: never shown in logs or errors; alone may be `credential:NAME` */
-    RV_OPTION_TYPE_PATHS, /* struct rv_list of paths: the key may be repeated */
+    RV_OPTION_TYPE_SECRET, /* char *: never shown in logs or errors; alone may be `credential:NAME`
+                            */
+    RV_OPTION_TYPE_PATHS,  /* struct rv_list of paths: the key may be repeated */
 };
 
 /* The member of an option of several values. */
@@ -111,8 +112,8 @@ template <typename Member> struct rv_enum_member_ {
      __VA_ARGS__}
 
 /*
- * An option for a member of the state, of the type that `enum rv_option_type` says: a member of another type does not
- * compile. These are initialisers of struct rv_option:
+ * An option for a member of the state, of the type that `enum rv_option_type` says: a member of
+ * another type does not compile. These are initialisers of struct rv_option:
  *
  *     RV_OPTION_STRING(struct probe, url, .required = true, .help = "URL to fetch"),
  *     RV_OPTION_INT(struct probe, retries, .fallback = "3", .minimum = 0)

@@ -31,8 +31,8 @@ struct rv_outcome {
     rv_duration duration; /* of the last attempt */
 };
 
-/* A job that returns -EBADMSG says that what it was given can never be right: it has no further attempts. Begins as
- * RV_POOL_DEFAULTS, as a timeout of 0 ends each attempt at once. */
+/* A job that returns -EBADMSG says that what it was given can never be right: it has no further
+ * attempts. Begins as RV_POOL_DEFAULTS, as a timeout of 0 ends each attempt at once. */
 struct rv_pool_options {
     size_t size RV_ZERO_;         /* sizeof(struct rv_pool_options) */
     unsigned workers RV_ZERO_;    /* 0: as many as there are processors */
@@ -74,8 +74,9 @@ int rv_pool_create(struct rv_context *ctx, const struct rv_pool_options *options
 
 /*
  * Puts fn(context, arg) in the queue, blocking while it is full. ctx is the submitter's: it ends
- * the blocking, not the job. Returns 0: the job is accepted; or, and then fn never runs: ctx's code;
- * the pool's cause once it is cancelled; -EPIPE once it drains; or -ENOTSUP in a child of fork().
+ * the blocking, not the job. Returns 0: the job is accepted; or, and then fn never runs: ctx's
+ * code; the pool's cause once it is cancelled; -EPIPE once it drains; or -ENOTSUP in a child of
+ * fork().
  */
 int rv_pool_submit(struct rv_context *ctx, struct rv_pool *pool, rv_function fn,
                    void *arg) RV_MUST_CHECK_;
@@ -97,13 +98,13 @@ void rv_pool_cancel(struct rv_pool *pool, int code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
 /* Cancels what is left, waits for jobs in flight to return, and frees. NULL does nothing. Callers
- * that are blocked in a submit or drain at that moment return first. Not from a job of the pool, and
- * not before every other call on the pool has returned: a job may run, and tell somebody, before the
- * submit that put it in the queue is over. */
+ * that are blocked in a submit or drain at that moment return first. Not from a job of the pool,
+ * and not before every other call on the pool has returned: a job may run, and tell somebody,
+ * before the submit that put it in the queue is over. */
 void rv_pool_destroy(struct rv_pool *pool);
 
-/* The jobs that the pool holds and has done; the sum holds always, each part while others work only about.
- * Does not wait for jobs; any thread. */
+/* The jobs that the pool holds and has done; the sum holds always, each part while others work only
+ * about. Does not wait for jobs; any thread. */
 void rv_pool_stats(struct rv_pool *pool, struct rv_pool_stats *ret_stats);
 
 #ifdef __cplusplus

@@ -15,8 +15,8 @@ extern "C" {
 struct rv_ticker;
 struct rv_periodic;
 
-/* Makes a ticker; the first tick is one interval from now. Returns 0, -EINVAL for an interval of 0 or less, or
- * -ENOMEM. */
+/* Makes a ticker; the first tick is one interval from now. Returns 0, -EINVAL for an interval of 0
+ * or less, or -ENOMEM. */
 int rv_ticker_create(rv_duration interval, struct rv_ticker **ret_ticker) RV_MUST_CHECK_;
 /* Frees it. Nobody may be waiting. NULL does nothing. */
 void rv_ticker_destroy(struct rv_ticker *ticker);
@@ -44,11 +44,10 @@ struct rv_periodic_spec {
      * fn's error and text, or the code of the context. May be NULL. */
     void (*ended)(int code, const char *text, void *arg) RV_ZERO_;
     /*
-     * Decides when each run starts, on the monotonic clock, in place of interval and delay: asked at
-     * the start, after each run, and by rv_periodic_reschedule(). A time that has passed is due at once,
-     * RV_NEVER is never. Called on any thread, with no lock held; must neither block nor call
-     * rv_periodic functions.
-     * NULL: the grid of interval.
+     * Decides when each run starts, on the monotonic clock, in place of interval and delay: asked
+     * at the start, after each run, and by rv_periodic_reschedule(). A time that has passed is due
+     * at once, RV_NEVER is never. Called on any thread, with no lock held; must neither block nor
+     * call rv_periodic functions. NULL: the grid of interval.
      */
     rv_time (*next)(void *arg) RV_ZERO_;
 };
@@ -57,23 +56,24 @@ struct rv_periodic_spec {
  * As rv_periodic_run(), but in the background, and without a thread while it waits: all share one
  * timer. fn runs on threads of the runtime, never twice at once; each run has a context of its own,
  * a child of ctx, that is cancelled when the run returns. *ret_periodic is set before the first run
- * begins. Returns 0; the context's code when it is done already; -EINVAL; -EAGAIN when a thread that it
- * needs cannot be started; -ENOTSUP in a child of fork(); or -ENOMEM. Ends with rv_periodic_destroy(),
- * which needs no free thread.
+ * begins. Returns 0; the context's code when it is done already; -EINVAL; -EAGAIN when a thread
+ * that it needs cannot be started; -ENOTSUP in a child of fork(); or -ENOMEM. Ends with
+ * rv_periodic_destroy(), which needs no free thread.
  *
- * Want of memory or of threads does not end it once it is started: a run for which there is none is put off, and
- * tried again every tenth of a second until it begins; ticks that pass meanwhile are lost, and next is
- * not asked but for a rv_periodic_reschedule().
+ * Want of memory or of threads does not end it once it is started: a run for which there is none is
+ * put off, and tried again every tenth of a second until it begins; ticks that pass meanwhile are
+ * lost, and next is not asked but for a rv_periodic_reschedule().
  */
 int rv_periodic_create(struct rv_context *ctx, const struct rv_periodic_spec *spec, rv_function fn,
                        void *arg, struct rv_periodic **ret_periodic) RV_MUST_CHECK_;
 
-/* The facts that spec.next goes by have changed: while it waits, next is asked again. Does nothing without a
- * next. Any thread, as long as the periodic function lives. */
+/* The facts that spec.next goes by have changed: while it waits, next is asked again. Does nothing
+ * without a next. Any thread, as long as the periodic function lives. */
 void rv_periodic_reschedule(struct rv_periodic *periodic);
 
 /* Cancels a run that is under way, waits for it to return (unless called from within it or
- * `ended`), and frees. NULL does nothing. Returns how it ended: fn's error, or the context's code, or -ECANCELED. */
+ * `ended`), and frees. NULL does nothing. Returns how it ended: fn's error, or the context's code,
+ * or -ECANCELED. */
 int rv_periodic_destroy(struct rv_periodic *periodic);
 
 #ifdef __cplusplus

@@ -11,21 +11,23 @@
  *     directory = PATH         where it runs. Default: the state folder
  *     log-output = always | failure | never
  *                              when its output, stdout and stderr, is logged. Default: failure
- *     output-max = SIZE        how much of the output is kept: the first and the last half of that.
- *                              Default: 16K
- *     kill-after = DURATION    between SIGTERM and SIGKILL: of the command, with all that it has started in
- *                              its session, when it is cancelled; and of what it leaves in its process group
- *                              when it ends. 0: SIGKILL follows at once. Default: 3s. Set run.grace to
- *                              more than this: past it the module's process is killed as hanging
+ *     output-max = SIZE        how much of the output is kept: the first and the last half of
+ *                              that. Default: 16K
+ *     kill-after = DURATION    between SIGTERM and SIGKILL: of the command, with all that it has
+ *                              started in its session, when it is cancelled; and of what it
+ *                              leaves in its process group when it ends. 0: SIGKILL follows at
+ *                              once. Default: 3s. Set run.grace to more than this: past it the
+ *                              module's process is killed as hanging
  *
  * Tasks
  *
  *     run                      every 1min, with run.timeout = 1min unless it is set
  *
- * Exit code 0 is a success; any other, and a signal, is a failure. The last line of the output, up to 200 bytes
- * from its end, stands beside the exit code in the log and in `reevectl status`, but not in /health and on the page, which
- * everybody can read: a command's output may hold secrets. Behind a progress bar it is what stands after
- * that. In the log, long outputs and long lines lack their middle.
+ * Exit code 0 is a success; any other, and a signal, is a failure. The last line of the output, up
+ * to 200 bytes from its end, stands beside the exit code in the log and in `reevectl status`, but
+ * not in /health and on the page, which everybody can read: a command's output may hold secrets.
+ * Behind a progress bar it is what stands after that. In the log, long outputs and long lines lack
+ * their middle.
  *
  * Example
  *
@@ -88,8 +90,8 @@ static void replace_zeros(char *output, size_t size)
             output[i] = '?';
 }
 
-/* Hides what URLs keep secret, before anything is cut: a part that begins within one does not look like one. Returns the
- * new size. */
+/* Hides what URLs keep secret, before anything is cut: a part that begins within one does not look
+ * like one. Returns the new size. */
 static size_t redact(char *output, size_t size)
 {
     size_t used = 0, at = 0;
@@ -118,8 +120,8 @@ static bool ends_url(char c)
     return is_blank(c) || strchr("\"<>`", c);
 }
 
-/* Before the gap a URL may stand without its end, by which rv_redact_urls() would know what is secret in it. Returns how much
- * that is. */
+/* Before the gap a URL may stand without its end, by which rv_redact_urls() would know what is
+ * secret in it. Returns how much that is. */
 static size_t find_cut_url(const char *output, size_t gap)
 {
     size_t length = 0;
@@ -133,7 +135,8 @@ static size_t find_cut_url(const char *output, size_t gap)
     return is_url ? length : 0;
 }
 
-/* Behind the gap the rest of a URL may stand, which does not look like one. Returns how much can belong to it. */
+/* Behind the gap the rest of a URL may stand, which does not look like one. Returns how much can
+ * belong to it. */
 static size_t find_cut_word(const char *rest, size_t size)
 {
     size_t length = 0;
@@ -143,8 +146,8 @@ static size_t find_cut_word(const char *rest, size_t size)
     return length;
 }
 
-/* Leaves out as well what stands around the gap in an output that was too long and may be part of a URL. Returns the new
- * size. */
+/* Leaves out as well what stands around the gap in an output that was too long and may be part of a
+ * URL. Returns the new size. */
 static size_t drop_cut_word(char *output, size_t size, size_t gap)
 {
     unsigned long long left_out;
@@ -152,7 +155,8 @@ static size_t drop_cut_word(char *output, size_t size, size_t gap)
     int mark_length = 0;
     char text[80];
 
-    /* The mark's own line break is not in the format, where it would stand for all blanks that follow. */
+    /* The mark's own line break is not in the format, where it would stand for all blanks that
+     * follow. */
     if (size <= gap || sscanf(output + gap, GAP_MARK "%n", &left_out, &mark_length) != 1 ||
         mark_length == 0)
         return size;

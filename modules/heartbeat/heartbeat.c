@@ -2,8 +2,8 @@
 /*
  * heartbeat - writes the time into a file, and logs it
  *
- * Whoever reads the file, or looks at its age, knows that tasks run. It is also the smallest example of
- * a module; one to begin with is the template of reeve-module(7).
+ * Whoever reads the file, or looks at its age, knows that tasks run. It is also the smallest
+ * example of a module; one to begin with is the template of reeve-module(7).
  *
  * Options
  *

@@ -24,34 +24,37 @@
  *
  * Tasks
  *
- *     check                    every 30s; fails when any URL does, with the reasons of all that did
+ *     check                    every 30s; fails when any URL does, with the reasons of all that
+ *                              did
  *
- * What it last found, with the time until each URL's answer was known, is shown as the task's progress. A
- * run that is cut, by check.timeout or a stop, shows what it has found until then.
+ * What it last found, with the time until each URL's answer was known, is shown as the task's
+ * progress. A run that is cut, by check.timeout or a stop, shows what it has found until then.
  *
- * `reevectl status` and /health have room for some 500 bytes. Where the URLs that failed do not all fit, the error ends
- * with "and 8 more, see the log", and the log has a line for each that failed. The progress then ends with
- * "and 8 more". A section for each group of URLs shows them all. A URL or a reason that is too long loses its middle, as "[...]".
+ * `reevectl status` and /health have room for some 500 bytes. Where the URLs that failed do not all
+ * fit, the error ends with "and 8 more, see the log", and the log has a line for each that failed.
+ * The progress then ends with "and 8 more". A section for each group of URLs shows them all. A URL
+ * or a reason that is too long loses its middle, as "[...]".
  *
  * Secrets
  *
  * A password in a URL can be read by whoever may read the configuration, so a start warns of it:
  * use `username` and `password = credential:NAME` (see reeve.ini(5)). The passwords and queries
- * of URLs are never shown. A redirect to another scheme, host or port gets neither password nor token.
+ * of URLs are never shown. A redirect to another scheme, host or port gets neither password nor
+ * token.
  *
  * Bodies
  *
- * A fetch ends as soon as its verdict is known: behind the headers, or with `expect-body` where the text
- * ends, at the latest after 1M. So a large file costs nothing, and a stream that never
- * ends is good.
+ * A fetch ends as soon as its verdict is known: behind the headers, or with `expect-body` where the
+ * text ends, at the latest after 1M. So a large file costs nothing, and a stream that never ends is
+ * good.
  *
  * Names and proxies
  *
- * An internationalized name may be written as it is, in UTF-8, or as xn--NAME. A monitor asks the server
- * itself: variables such as http_proxy count only with the key `proxy`. When a proxy was used, the text of
- * a failure says so. A name server that does not answer holds
- * up only those URLs that need it, for their timeout. With the environment's proxies libcurl itself looks
- * names up, and what did not end in time cannot be ended: such a URL is not asked again for 30 s.
+ * An internationalized name may be written as it is, in UTF-8, or as xn--NAME. A monitor asks the
+ * server itself: variables such as http_proxy count only with the key `proxy`. When a proxy was
+ * used, the text of a failure says so. A name server that does not answer holds up only those URLs
+ * that need it, for their timeout. With the environment's proxies libcurl itself looks names up,
+ * and what did not end in time cannot be ended: such a URL is not asked again for 30 s.
  *
  * Example
  *

@@ -47,8 +47,8 @@ static void name_schemes(const char *const *schemes, char *text, size_t size)
                                  schemes[i]);
 }
 
-/* A user without a password, or with one that stands for none, is a token, and is masked like a password: as
- * rv_redact_urls() does it. */
+/* A user without a password, or with one that stands for none, is a token, and is masked like a
+ * password: as rv_redact_urls() does it. */
 static bool is_token(const struct address *address)
 {
     return address->user && (!address->password || strlen(address->password) < 3 ||
@@ -76,7 +76,8 @@ static char *make_shown(CURLU *parts, const struct address *address)
     return shown;
 }
 
-/* In small letters, and with the port that the scheme has by default, so that two are the same text. */
+/* In small letters, and with the port that the scheme has by default, so that two are the same
+ * text. */
 static char *make_origin(CURLU *parts, const struct address *address)
 {
     char *scheme = get(parts, CURLUPART_SCHEME, 0), *origin = NULL;
@@ -97,8 +98,9 @@ static bool is_ascii(const char *text)
     return *text == '\0';
 }
 
-/* The host as the network knows it: an internationalized name is written in ASCII, in the URL too, as libcurl would
- * convert it by the locale, and modules have none. Returns 0, -EINVAL or -ENOMEM. */
+/* The host as the network knows it: an internationalized name is written in ASCII, in the URL too,
+ * as libcurl would convert it by the locale, and modules have none. Returns 0, -EINVAL or -ENOMEM.
+ */
 static int take_host(CURLU *parts, char **ret_host)
 {
     locale_t utf8, before;

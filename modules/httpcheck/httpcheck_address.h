@@ -18,8 +18,8 @@ struct address {
     char *query;    /* NULL: none */
 };
 
-/* Takes the value of the option `key` apart. `schemes` are those that may be, ended by NULL. Returns 0, or a
- * negative errno with a text. */
+/* Takes the value of the option `key` apart. `schemes` are those that may be, ended by NULL.
+ * Returns 0, or a negative errno with a text. */
 int address_parse(const char *key, const char *url, const char *const *schemes,
                   struct address *ret_address);
 /* Where a redirect leads. As above. */
@@ -33,8 +33,8 @@ void hide(char *text, const char *secret);
 /* How much of an address a text holds beside what it says of it. */
 #define SHOWN_SIZE 128
 
-/* The text, or a copy in the buffer without its middle: a URL's begin has the host, and its end what tells it from the
- * next; the end of a reason has its proxy. */
+/* The text, or a copy in the buffer without its middle: a URL's begin has the host, and its end
+ * what tells it from the next; the end of a reason has its proxy. */
 const char *shorten(const char *text, char *buffer, size_t size);
 
 #endif

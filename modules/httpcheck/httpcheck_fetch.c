@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * One fetch: its redirects, and for each of them a transfer. The verdict on the answer is in httpcheck_verdict.c.
+ * One fetch: its redirects, and for each of them a transfer. The verdict on the answer is in
+ * httpcheck_verdict.c.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -15,8 +16,8 @@
 
 #define REDIRECTS_MAX 5
 
-/* For so long a resolver of libcurl's own may still be at it: two tries of five seconds with each of three name
- * servers. */
+/* For so long a resolver of libcurl's own may still be at it: two tries of five seconds with each
+ * of three name servers. */
 #define PAUSE (30 * RV_SECOND)
 
 /* The transfer -----------------------------------------------------------------------------------
@@ -172,8 +173,8 @@ static void pause_if_unresolved(struct fetch *fetch, const struct transfer *tran
         fetch->target->not_before = rv_now() + PAUSE;
 }
 
-/* A name in the environment may be that of a proxy: then libcurl alone knows which one is to be looked up. Returns 0;
- * the context's code; or a negative errno with a text. */
+/* A name in the environment may be that of a proxy: then libcurl alone knows which one is to be
+ * looked up. Returns 0; the context's code; or a negative errno with a text. */
 static int find_addresses(struct rv_context *ctx, const struct transfer *transfer,
                           rv_duration timeout, struct curl_slist **ret_entries)
 {
@@ -202,7 +203,8 @@ static int out_of_time(struct fetch *fetch, const struct transfer *transfer, con
     return 0;
 }
 
-/* One address. Returns 0, with a result in the fetch or a location in the transfer, or the context's code. */
+/* One address. Returns 0, with a result in the fetch or a location in the transfer, or the
+ * context's code. */
 static int transfer_run(struct rv_context *ctx, struct fetch *fetch, struct transfer *transfer,
                         rv_time deadline)
 {
@@ -305,7 +307,8 @@ int fetch_run(struct rv_context *ctx, void *arg)
         free(window);
     }
     fetch->seconds = (double)(rv_now() - begin) / RV_SECOND;
-    /* A fetch that was cut has no result. One URL's failure must not cancel the fetches of the others. */
+    /* A fetch that was cut has no result. One URL's failure must not cancel the fetches of the
+     * others. */
     fetch->ended = r == 0;
     return r;
 }

@@ -2,9 +2,9 @@
 /*
  * The words of a check about its URLs: in its progress, in its error and in the log.
  *
- * Properties: an error's text and a progress hold some 500 bytes, and each URL that is named there is named
- * whole, with its reason. Of those that find no room the text says how many they are, and the log has a line for each
- * that failed.
+ * Properties: an error's text and a progress hold some 500 bytes, and each URL that is named there
+ * is named whole, with its reason. Of those that find no room the text says how many they are, and
+ * the log has a line for each that failed.
  */
 #include <errno.h>
 #include <stdarg.h>
@@ -13,7 +13,8 @@
 
 #include "modules/httpcheck/httpcheck_report.h"
 
-/* How much of a reason a text shows, so that one always fits beside its URL; and of a URL in the log, which has room for more. */
+/* How much of a reason a text shows, so that one always fits beside its URL; and of a URL in the
+ * log, which has room for more. */
 #define REASON_SIZE  224
 #define LOG_URL_SIZE 1024
 

@@ -5,8 +5,8 @@
 
 #include "modules/httpcheck/httpcheck_target.h"
 
-/* Tells what came of the fetches. r: the context's code, of a run that was cut, or 0. Returns 0 when all is well, or a
- * negative errno with a text. */
+/* Tells what came of the fetches. r: the context's code, of a run that was cut, or 0. Returns 0
+ * when all is well, or a negative errno with a text. */
 int report(struct rv_context *ctx, const struct fetch *fetches, size_t count, int r);
 
 #endif

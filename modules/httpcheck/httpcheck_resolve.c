@@ -2,19 +2,19 @@
 /*
  * Looking names up, for as long as the caller wants to wait.
  *
- * getaddrinfo() cannot be cancelled: with name servers that do not answer it takes ten seconds or more. libcurl runs it
- * on a thread, and waits for that thread at the end of a transfer, whatever its timeout was; with its option for a
- * quick exit it leaves the thread behind, and the next fetch begins another. So names are looked up here, and
- * libcurl gets addresses.
+ * getaddrinfo() cannot be cancelled: with name servers that do not answer it takes ten seconds or
+ * more. libcurl runs it on a thread, and waits for that thread at the end of a transfer, whatever
+ * its timeout was; with its option for a quick exit it leaves the thread behind, and the next fetch
+ * begins another. So names are looked up here, and libcurl gets addresses.
  *
- * Properties: a caller waits no longer than its timeout or its context. Of each name there is at most one lookup,
- * and one thread, at a time: who comes while it goes on waits for the same one.
+ * Properties: a caller waits no longer than its timeout or its context. Of each name there is at
+ * most one lookup, and one thread, at a time: who comes while it goes on waits for the same one.
  *
- * Operation: a lookup is in the list until its thread is done; then it makes its descriptor readable, for ever. It
- * is freed by the last of its thread and its waiters.
+ * Operation: a lookup is in the list until its thread is done; then it makes its descriptor
+ * readable, for ever. It is freed by the last of its thread and its waiters.
  *
- * Safety: the lock protects the list, and `users` and the result of all lookups. The threads belong to the process,
- * and not to a module's section, whose end they may outlive; its code stays loaded.
+ * Safety: the lock protects the list, and `users` and the result of all lookups. The threads belong
+ * to the process, and not to a module's section, whose end they may outlive; its code stays loaded.
  */
 #include <arpa/inet.h>
 #include <errno.h>

@@ -20,8 +20,8 @@ static long status_of(const struct transfer *transfer)
     return status;
 }
 
-/* Looks for the text in a piece of the body of at most CURL_MAX_WRITE_SIZE, and across its border to the one
- * before. */
+/* Looks for the text in a piece of the body of at most CURL_MAX_WRITE_SIZE, and across its border
+ * to the one before. */
 static void search(struct transfer *transfer, const char *data, size_t size)
 {
     const char *wanted = transfer->check->expect_body;
@@ -36,7 +36,8 @@ static void search(struct transfer *transfer, const char *data, size_t size)
     memmove(transfer->window, transfer->window + whole - transfer->overlap, transfer->overlap);
 }
 
-/* Whether it leads elsewhere. A status that is expected is what was asked for, and is not followed. */
+/* Whether it leads elsewhere. A status that is expected is what was asked for, and is not followed.
+ */
 static bool redirects(const struct transfer *transfer)
 {
     const struct httpcheck *check = transfer->check;
@@ -46,7 +47,8 @@ static bool redirects(const struct transfer *transfer)
            (status == 301 || status == 302 || status == 303 || status == 307 || status == 308);
 }
 
-/* Ends the transfer at the end of the headers when the body cannot change the verdict: it may never come. */
+/* Ends the transfer at the end of the headers when the body cannot change the verdict: it may never
+ * come. */
 size_t verdict_take_header(char *data, size_t size, size_t count, void *arg)
 {
     struct transfer *transfer = arg;
@@ -61,8 +63,8 @@ size_t verdict_take_header(char *data, size_t size, size_t count, void *arg)
     return transfer->enough ? 0 : size * count;
 }
 
-/* Ends the transfer, by taking less than there is, when nothing that is still to come can change the verdict: it
- * may be gigabytes, or have no end. */
+/* Ends the transfer, by taking less than there is, when nothing that is still to come can change
+ * the verdict: it may be gigabytes, or have no end. */
 size_t verdict_take_body(char *data, size_t size, size_t count, void *arg)
 {
     struct transfer *transfer = arg;

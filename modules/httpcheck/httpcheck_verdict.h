@@ -11,8 +11,8 @@ struct transfer {
     const struct httpcheck *check;
     const struct address *address; /* of the target, or where it redirects */
     CURL *curl;
-    char *
-        window; /* of the body: what may be the begin of the text, and the newest piece; NULL: none is searched for */
+    char *window; /* of the body: what may be the begin of the text, and the newest piece; NULL:
+                     none is searched for */
     size_t overlap;
     size_t seen;
     bool found;

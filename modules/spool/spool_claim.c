@@ -11,8 +11,9 @@
 #define JOB_QUEUED 0          /* submitted by the watch, and not begun */
 #define JOB_NONE   UINT64_MAX /* it waits for a job: to move its file, or to run the command anew */
 
-/* Each result that waits holds an output in memory. If so many files cannot be moved, because the disk is
- * full, say, running more commands would not help. Those that are queued by then still run. */
+/* Each result that waits holds an output in memory. If so many files cannot be moved, because the
+ * disk is full, say, running more commands would not help. Those that are queued by then still run.
+ */
 #define WAITING_MAX 100
 
 static struct claim *find(const struct spool *spool, const char *name)

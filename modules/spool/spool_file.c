@@ -2,17 +2,19 @@
 /*
  * The job for a file: run its command, then move the file.
  *
- * Properties: a file goes to done/ or failed/ only if a command has seen it as it is then. A command that
- * has ended for good does not run again for the same file because that cannot be moved.
+ * Properties: a file goes to done/ or failed/ only if a command has seen it as it is then. A
+ * command that has ended for good does not run again for the same file because that cannot be
+ * moved.
  *
- * Operation: what has the name when the job begins is the job's file: an inode, with its size and time of
- * modification. If another file has the name later, or this one has changed or is open for writing, also while
- * it waits in the queue or for its next attempt, the job ends without moving anything, and the watch submits a
- * new one, whose attempts count anew.
+ * Operation: what has the name when the job begins is the job's file: an inode, with its size and
+ * time of modification. If another file has the name later, or this one has changed or is open for
+ * writing, also while it waits in the queue or for its next attempt, the job ends without moving
+ * anything, and the watch submits a new one, whose attempts count anew.
  *
- * A command that changes its own file looks the same, and would run for ever. So a file that has changed
- * in SPOOL_RUNS_MAX runs in a row is taken as it is. A change between two runs is not the command's, and begins
- * the count anew; from the second time on a run is put off, so that there is time for one.
+ * A command that changes its own file looks the same, and would run for ever. So a file that has
+ * changed in SPOOL_RUNS_MAX runs in a row is taken as it is. A change between two runs is not the
+ * command's, and begins the count anew; from the second time on a run is put off, so that there is
+ * time for one.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -41,7 +43,8 @@ static bool is_last(const struct rv_job *job)
     return job->attempt == job->attempts;
 }
 
-/* The file is not as it was, and another job takes it anew. what: has become of it. Returns LEFT. */
+/* The file is not as it was, and another job takes it anew. what: has become of it. Returns LEFT.
+ */
 static int leave_to_another(struct work *work, const char *what)
 {
     struct claim *claim = work->claim;
@@ -56,8 +59,8 @@ static int leave_to_another(struct work *work, const char *what)
     return LEFT;
 }
 
-/* Checks that the command, which gets a path, and the move, which goes by descriptors, mean the same folder.
- * The watch looks too, and restarts the module. */
+/* Checks that the command, which gets a path, and the move, which goes by descriptors, mean the
+ * same folder. The watch looks too, and restarts the module. */
 static int check_folders(struct work *work)
 {
     int r = spool_check_folders(work->spool);
@@ -68,9 +71,11 @@ static int check_folders(struct work *work)
     return rv_wrap(r, "%s stays where it is", work->claim->name);
 }
 
-/* Beginning -------------------------------------------------------------------------------------- */
+/* Beginning --------------------------------------------------------------------------------------
+ */
 
-/* The file has changed in the runs before. Returns 0 with its present status, or a negative errno. */
+/* The file has changed in the runs before. Returns 0 with its present status, or a negative errno.
+ */
 static int await_others(struct work *work, struct statx *status)
 {
     struct claim *claim = work->claim;
@@ -116,15 +121,16 @@ static int refuse(struct work *work, int r)
         rv_fail_text(r, "%s/%s: it is no regular file", work->spool->directory, claim->name);
     else
         rv_fail(r, "%s/%s", work->spool->directory, claim->name);
-    /* The watch has seen it: somebody took it away again. A submitter of a name that is not there is mistaken. */
+    /* The watch has seen it: somebody took it away again. A submitter of a name that is not there
+     * is mistaken. */
     if (r == -ENOENT && work->job->own)
         r = LEFT;
     claim_release(work->spool, claim);
     return r;
 }
 
-/* Whether somebody writes the file, as far as that can be known: it was complete when its job was queued, and when
- * the attempt before ended. */
+/* Whether somebody writes the file, as far as that can be known: it was complete when its job was
+ * queued, and when the attempt before ended. */
 static bool is_written(const struct work *work)
 {
     const struct claim *claim = work->claim;
@@ -165,7 +171,8 @@ static int refuse_written(struct work *work, bool seen)
     return LEFT;
 }
 
-/* Returns 0 when the claim is that of the job's file, which is complete; LEFT; or a negative errno. */
+/* Returns 0 when the claim is that of the job's file, which is complete; LEFT; or a negative errno.
+ */
 static int begin(struct work *work)
 {
     bool seen = work->claim->begun;
@@ -189,7 +196,8 @@ static int begin(struct work *work)
     return refuse_written(work, seen);
 }
 
-/* Running ---------------------------------------------------------------------------------------- */
+/* Running ----------------------------------------------------------------------------------------
+ */
 
 static int run_command(struct work *work)
 {
@@ -228,8 +236,8 @@ static int run_command(struct work *work)
     return r;
 }
 
-/* The file is another one, or has another content, than before the run. Returns 0 when it is taken as it
- * is, or LEFT. */
+/* The file is another one, or has another content, than before the run. Returns 0 when it is taken
+ * as it is, or LEFT. */
 static int take_changed(struct work *work, const struct statx *status)
 {
     const struct spool *spool = work->spool;
@@ -290,10 +298,11 @@ static int run(struct work *work)
     return 0;
 }
 
-/* ------------------------------------------------------------------------------------------------ */
+/* ------------------------------------------------------------------------------------------------
+ */
 
-/* The command has ended for good. Its result is kept until the file has been moved, so that it does not
- * run again. */
+/* The command has ended for good. Its result is kept until the file has been moved, so that it does
+ * not run again. */
 static int finish(struct work *work)
 {
     struct claim *claim = work->claim;
@@ -333,8 +342,8 @@ static int work_on(struct work *work)
     return r == 0 ? finish(work) : r;
 }
 
-/* A job may come from outside, with a line's end that belongs to the name only if there is such a file. Returns 0 or
- * -EBADMSG. */
+/* A job may come from outside, with a line's end that belongs to the name only if there is such a
+ * file. Returns 0 or -EBADMSG. */
 static int take_name(const struct spool *spool, const struct rv_job *job, char name[256])
 {
     size_t length = strlen(job->data);
@@ -362,8 +371,8 @@ int spool_process(struct rv_context *ctx, const struct rv_job *job, void *state)
     r = claim_take(work.spool, name, job->id, job->own, &work.claim);
     if (r < 0)
         return rv_fail(r, "%s/%s", work.spool->directory, name);
-    /* While it is open, no other file gets its number, also on file systems that make numbers up. Without it
-     * there are the number and the times alone. */
+    /* While it is open, no other file gets its number, also on file systems that make numbers up.
+     * Without it there are the number and the times alone. */
     pin = openat(work.spool->directory_fd, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
     r = work_on(&work);
     if (pin >= 0)

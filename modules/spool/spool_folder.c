@@ -2,10 +2,11 @@
 /*
  * The folders: the one that is watched, done/ and failed/ in it.
  *
- * Files are moved by descriptors of the folders, and commands get a path. The two can drift apart: the
- * folder or one above it is renamed, a link in the path is changed, something is mounted over it. So what
- * the paths lead to is compared with what is open, before each scan, command and move, and whenever the
- * kernel tells that mounts have changed. Where they differ the module restarts, and opens what is there then.
+ * Files are moved by descriptors of the folders, and commands get a path. The two can drift apart:
+ * the folder or one above it is renamed, a link in the path is changed, something is mounted over
+ * it. So what the paths lead to is compared with what is open, before each scan, command and move,
+ * and whenever the kernel tells that mounts have changed. Where they differ the module restarts,
+ * and opens what is there then.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -18,8 +19,8 @@
 
 #include "modules/spool/spool.h"
 
-/* The file that init moves to prove that files can be moved. The done/ of one spool may be the folder of another, and
- * failed/ be common to some: so each has a name of its own. */
+/* The file that init moves to prove that files can be moved. The done/ of one spool may be the
+ * folder of another, and failed/ be common to some: so each has a name of its own. */
 #define PROBE_SIZE 40
 
 static const char *advice(int r)
@@ -50,8 +51,8 @@ static int add_advice(int r)
     return rv_fail_text(r, "%s%s", text, advice(r));
 }
 
-/* The name of a folder that was made is to be on the disk before anything is kept in it. As far as it
- * goes: the folder above may be one that we cannot read. */
+/* The name of a folder that was made is to be on the disk before anything is kept in it. As far as
+ * it goes: the folder above may be one that we cannot read. */
 static void sync_parent(int folder)
 {
     int parent = openat(folder, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -78,7 +79,8 @@ static int open_folder(int parent, const char *path)
     return fd;
 }
 
-/* Moving ----------------------------------------------------------------------------------------- */
+/* Moving -----------------------------------------------------------------------------------------
+ */
 
 /* By its folder, which no other spool has, so that one which a killed host has left is found. */
 static void name_probe(const struct spool *spool, char *name)
@@ -127,7 +129,8 @@ static int prove_moves(const struct spool *spool)
     return r;
 }
 
-/* Such a folder lets nobody move the files of others, which only a file of somebody else's could prove. */
+/* Such a folder lets nobody move the files of others, which only a file of somebody else's could
+ * prove. */
 static void warn_if_sticky(struct rv_context *ctx, const struct spool *spool)
 {
     struct stat status;
@@ -140,7 +143,8 @@ static void warn_if_sticky(struct rv_context *ctx, const struct spool *spool)
                spool->directory);
 }
 
-/* Watching --------------------------------------------------------------------------------------- */
+/* Watching ---------------------------------------------------------------------------------------
+ */
 
 /* Each limit has an errno that names something else. */
 static int start_inotify(struct spool *spool)
@@ -197,7 +201,8 @@ static int start_watching(struct spool *spool)
     return 0;
 }
 
-/* ------------------------------------------------------------------------------------------------ */
+/* ------------------------------------------------------------------------------------------------
+ */
 
 static bool is_folder(int fd, const struct stat *status)
 {
@@ -234,8 +239,9 @@ int spool_check_folders(const struct spool *spool)
     return r == 0 ? check_folder(spool, "failed", spool->failed_fd) : r;
 }
 
-/* The folders must not be the one in which reeved keeps its own files, the module's working directory, whatever
- * their paths are: they would be processed. Nor must files be moved to where they come from. */
+/* The folders must not be the one in which reeved keeps its own files, the module's working
+ * directory, whatever their paths are: they would be processed. Nor must files be moved to where
+ * they come from. */
 static int refuse_own(const struct spool *spool, int directory_fd, const char *name, int fd)
 {
     struct stat state, folder;

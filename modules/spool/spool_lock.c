@@ -2,9 +2,9 @@
 /*
  * One spool for a folder.
  *
- * Two would both run their commands for each file. So a spool holds a lock on the folder itself, with the descriptor
- * by which it has the folder open: it ends with the module, or with its process, however that ends. Commands do not
- * inherit it.
+ * Two would both run their commands for each file. So a spool holds a lock on the folder itself,
+ * with the descriptor by which it has the folder open: it ends with the module, or with its
+ * process, however that ends. Commands do not inherit it.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -14,8 +14,8 @@
 
 #include "modules/spool/spool.h"
 
-/* Finds the process that holds the lock. Where /proc/locks is hidden, or the file system has a number of its own, it
- * is not known: 0. */
+/* Finds the process that holds the lock. Where /proc/locks is hidden, or the file system has a
+ * number of its own, it is not known: 0. */
 static int find_holder(int folder)
 {
     FILE *locks = fopen("/proc/locks", "re");

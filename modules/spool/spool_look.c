@@ -49,8 +49,9 @@ bool file_is_gone(int folder, const char *name)
     return file_stat(folder, name, &status) == -ENOENT;
 }
 
-/* Whether files are written by others than this kernel, which grants leases all the same: FUSE is what folders of other
- * machines (sshfs, a store of objects, a virtual machine's host) are mounted by. */
+/* Whether files are written by others than this kernel, which grants leases all the same: FUSE is
+ * what folders of other machines (sshfs, a store of objects, a virtual machine's host) are mounted
+ * by. */
 static bool is_written_elsewhere(int fd)
 {
     struct statfs status;
@@ -58,9 +59,10 @@ static bool is_written_elsewhere(int fd)
     return fstatfs(fd, &status) == 0 && status.f_type == FUSE_SUPER_MAGIC;
 }
 
-/* A read lease is refused while anybody has the file open for writing. There are none for the files of other
- * users (but with CAP_LEASE) and on some network file systems. A writer that comes while we hold one breaks
- * it: the kernel sends SIGIO, which hosts ignore, and lets the writer wait until we have given it up. */
+/* A read lease is refused while anybody has the file open for writing. There are none for the files
+ * of other users (but with CAP_LEASE) and on some network file systems. A writer that comes while
+ * we hold one breaks it: the kernel sends SIGIO, which hosts ignore, and lets the writer wait until
+ * we have given it up. */
 enum file_look file_look_at(int fd)
 {
     bool broken;

@@ -2,18 +2,19 @@
 /*
  * Moving a file, with its output, to where it stays.
  *
- * Properties: a file in done/ or failed/ has its output, even after a power cut at any moment, and is the
- * one that its command has seen. Nothing that exists there is overwritten.
+ * Properties: a file in done/ or failed/ has its output, even after a power cut at any moment, and
+ * is the one that its command has seen. Nothing that exists there is overwritten.
  *
- * Operation: find a suffix for which neither name is taken, where there are no gaps the first, create the output for
- * good, then move the file for good. A cut between the two leaves an output without its file. The file is still in the
- * folder then, and is processed again under the next suffix. A rename moves what has the name at that
- * moment; so it is looked at again afterwards what that was, and a file that was another one by then, or was
- * written to until then, goes back to the folder. Later it is its consumer's (spool_trace.c).
+ * Operation: find a suffix for which neither name is taken, where there are no gaps the first,
+ * create the output for good, then move the file for good. A cut between the two leaves an output
+ * without its file. The file is still in the folder then, and is processed again under the next
+ * suffix. A rename moves what has the name at that moment; so it is looked at again afterwards what
+ * that was, and a file that was another one by then, or was written to until then, goes back to the
+ * folder. Later it is its consumer's (spool_trace.c).
  *
- * Safety: every job creates the output first, and so reserves both names. Only a file that is itself
- * called NAME.output can still take one of them; then the next suffix is tried. A consumer may take the file as
- * soon as it has its new name. Its output is there by then, and stays.
+ * Safety: every job creates the output first, and so reserves both names. Only a file that is
+ * itself called NAME.output can still take one of them; then the next suffix is tried. A consumer
+ * may take the file as soon as it has its new name. Its output is there by then, and stays.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -36,8 +37,8 @@ struct names {
     char output[256];
 };
 
-/* How long a name may be there: an encrypted file system may have less room than the disk below it. Some programs that
- * serve one do not say. */
+/* How long a name may be there: an encrypted file system may have less room than the disk below it.
+ * Some programs that serve one do not say. */
 static int longest_name(int folder)
 {
     struct statvfs status;
@@ -87,7 +88,8 @@ static bool is_free(int folder, const char *name, int suffix, struct names *ret_
     return !exists(folder, ret_names->file) && !exists(folder, ret_names->output);
 }
 
-/* The first suffix from there on that is free, as long as all before it are taken. Returns SUFFIXES when there is none. */
+/* The first suffix from there on that is free, as long as all before it are taken. Returns SUFFIXES
+ * when there is none. */
 static int find_suffix(int folder, const char *name, int from, struct names *ret_names)
 {
     int taken = from - 1, free = from;

@@ -2,19 +2,21 @@
 /*
  * Traces a file around its move.
  *
- * Properties: what was written to the file before it got its new name is told from what came after. The former
- * no command has seen. The latter is the work of a consumer of done/ or failed/, whose file it is by then.
+ * Properties: what was written to the file before it got its new name is told from what came after.
+ * The former no command has seen. The latter is the work of a consumer of done/ or failed/, whose
+ * file it is by then.
  *
- * Operation: the file is opened before, so that it is known whatever its names are, and inotify tells of it. The
- * kernel queues the events of one file in their order, and one of them is the rename. A writer that was there
- * when the file got its new name has opened it before. So one whose opening is among the events behind the rename
- * is a consumer.
+ * Operation: the file is opened before, so that it is known whatever its names are, and inotify
+ * tells of it. The kernel queues the events of one file in their order, and one of them is the
+ * rename. A writer that was there when the file got its new name has opened it before. So one whose
+ * opening is among the events behind the rename is a consumer.
  *
- * To close an instance of inotify takes the kernel 10 to 20 ms. So a few are kept for the next moves, and what one still
- * tells of the file before is passed over.
+ * To close an instance of inotify takes the kernel 10 to 20 ms. So a few are kept for the next
+ * moves, and what one still tells of the file before is passed over.
  *
- * Where there are no events (too many instances of inotify, a file system that cannot rename without replacing)
- * only what the file is afterwards counts: then a change of its consumer looks like one from before.
+ * Where there are no events (too many instances of inotify, a file system that cannot rename
+ * without replacing) only what the file is afterwards counts: then a change of its consumer looks
+ * like one from before.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -139,7 +141,8 @@ static bool is_opened(struct trace *trace)
     return trace->after & IN_OPEN;
 }
 
-/* By what the file is now. A consumer that has taken it away is assumed to have taken what the command saw. */
+/* By what the file is now. A consumer that has taken it away is assumed to have taken what the
+ * command saw. */
 static bool is_seen_by_name(const struct claim *claim, int target, const char *name)
 {
     struct statx status;

@@ -2,9 +2,10 @@
 /*
  * The task: submits a job for each file that arrives.
  *
- * inotify tells of files that a writer closes, moves in or links in. Scans of the folder find the others: those that were
- * there before, whose events the kernel dropped, or of which it tells nothing. Each file that is found gets
- * a claim first and is looked at then, so that a job that is about to move it is not overlooked.
+ * inotify tells of files that a writer closes, moves in or links in. Scans of the folder find the
+ * others: those that were there before, whose events the kernel dropped, or of which it tells
+ * nothing. Each file that is found gets a claim first and is looked at then, so that a job that is
+ * about to move it is not overlooked.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -17,8 +18,9 @@
 
 #include "modules/spool/spool.h"
 
-/* How often the folder is scanned. inotify tells of files that a writer closes, so this is for events that
- * were missed or never come, and for files that are processed and could not be moved. */
+/* How often the folder is scanned. inotify tells of files that a writer closes, so this is for
+ * events that were missed or never come, and for files that are processed and could not be moved.
+ */
 #define RESCAN_INTERVAL (60 * RV_SECOND)
 /* The same while there are files that may still be written to. */
 #define SETTLED_INTERVAL (10 * RV_SECOND)
@@ -53,8 +55,8 @@ static void tell(struct rv_context *ctx, struct spool *spool, const char *name, 
                name, strerror(-error));
 }
 
-/* While the queue is full nothing else is looked at, the folders above all: there is an end to that, and the
- * rest is left to a scan. */
+/* While the queue is full nothing else is looked at, the folders above all: there is an end to
+ * that, and the rest is left to a scan. */
 static int hand_over(struct rv_context *ctx, struct spool *spool, const char *name)
 {
     struct rv_context *limited;
@@ -85,7 +87,8 @@ static int submit(struct rv_context *ctx, struct spool *spool, const char *name,
         spool->full_told = true;
     else if (spool->full_told && !claim_is_full(spool))
         tell_not_full(ctx, spool);
-    /* The file that a writer closes, or moves in, may be another one than the one that waits in the queue. */
+    /* The file that a writer closes, or moves in, may be another one than the one that waits in the
+     * queue. */
     if (r == 0 || (r == -EALREADY && arrived))
         claim_note_file(spool, name);
     /* It stays where it is, for a later scan. */
@@ -117,7 +120,8 @@ static bool is_candidate(const struct spool *spool, const struct dirent *entry)
     return file_stat(spool->directory_fd, entry->d_name, &status) == 0 && !S_ISDIR(status.stx_mode);
 }
 
-/* Returns 0 with NULL when descriptors or memory are missing, which may be over at the next scan. */
+/* Returns 0 with NULL when descriptors or memory are missing, which may be over at the next scan.
+ */
 static int open_scan(struct rv_context *ctx, struct spool *spool, DIR **ret_directory)
 {
     int fd = openat(spool->directory_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC), r;
@@ -157,9 +161,9 @@ static int scan(struct rv_context *ctx, struct spool *spool)
     return r;
 }
 
-/* A name that is linked in gives no other event, and a file that is made gives one when its writer closes it. Which of
- * them it is, only a second name tells. Without one there is a scan soon, which takes nothing that somebody may
- * still write where a lease does not show that. */
+/* A name that is linked in gives no other event, and a file that is made gives one when its writer
+ * closes it. Which of them it is, only a second name tells. Without one there is a scan soon, which
+ * takes nothing that somebody may still write where a lease does not show that. */
 static int take_created(struct rv_context *ctx, struct spool *spool, const char *name)
 {
     struct statx status;

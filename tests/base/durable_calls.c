@@ -10,7 +10,8 @@
 #include "base/macro.h"
 #include "base/text.h"
 
-/* Recorded calls and their failures -------------------------------------------------------------- */
+/* Recorded calls and their failures --------------------------------------------------------------
+ */
 
 static struct text calls;
 static struct fault faults[4];
@@ -105,7 +106,8 @@ const char *recorded(void)
     return text_string(&calls);
 }
 
-/* The folders ------------------------------------------------------------------------------------ */
+/* The folders ------------------------------------------------------------------------------------
+ */
 
 static char path[64];
 int folder, other;

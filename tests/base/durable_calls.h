@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * For tests of files that survive a power cut. The calls that write, sync and rename are wrapped by the
- * linker: a test sees their order, and makes each of them fail. What a real cut leaves is tried in virtual
- * machines; here it is the order of the calls that stands for it.
+ * For tests of files that survive a power cut. The calls that write, sync and rename are wrapped by
+ * the linker: a test sees their order, and makes each of them fail. What a real cut leaves is tried
+ * in virtual machines; here it is the order of the calls that stands for it.
  */
 #ifndef REEVE_TESTS_DURABLE_CALLS_H
 #define REEVE_TESTS_DURABLE_CALLS_H
@@ -19,7 +19,8 @@ struct fault {
 void record(const struct fault *first, const struct fault *second);
 /* The calls since then, with blanks between them. Ends the recording. */
 const char *recorded(void);
-/* Before the call of that name others do fn, until the test has ended; after it for "after CALL". */
+/* Before the call of that name others do fn, until the test has ended; after it for "after CALL".
+ */
 void others(const char *call, void (*fn)(void));
 
 /* Two folders of a test, one in the other. */

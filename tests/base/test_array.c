@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Arrays that double: nothing is lost, rare moves, also for a copy and for one that shrank between. */
+/* Arrays that double: nothing is lost, rare moves, also for a copy and for one that shrank between.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

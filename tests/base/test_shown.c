@@ -129,7 +129,8 @@ static void expect_cut(const char *before, const char *after)
     assert_string_equal(buffer, after);
 }
 
-/* Where a text is cut: before the '@' nothing tells a token from a host, or a password of digits from a port. */
+/* Where a text is cut: before the '@' nothing tells a token from a host, or a password of digits
+ * from a port. */
 static void test_cuts(void **state)
 {
     char text[32];

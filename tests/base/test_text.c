@@ -92,7 +92,8 @@ static void test_sanitise(void **state)
         {"a\xE2\x80\xA8[web] b\xE2\x80\xA9", "a???[web] b???"}, /* U+2028, U+2029 */
         {"w\xE2\x80\x8B\x65\xE2\x81\xA0\xEF\xBB\xBF\xC2\xAD", "w???e????????"},
         {"\xF3\xA0\x80\x81\xF3\xA0\x81\xA1", "????????"}, /* tags */
-        /* Persian with a non-joiner, Hindi and a family with joiners, Arabic, a heart and an ideograph of a variant */
+        /* Persian with a non-joiner, Hindi and a family with joiners, Arabic, a heart and an
+           ideograph of a variant */
         {"\xD9\x85\xDB\x8C\xE2\x80\x8C\xD8\xB4\xD9\x88\xD8\xAF",
          "\xD9\x85\xDB\x8C\xE2\x80\x8C\xD8\xB4\xD9\x88\xD8\xAF"},
         {"\xE0\xA4\x95\xE0\xA5\x8D\xE2\x80\x8D", "\xE0\xA4\x95\xE0\xA5\x8D\xE2\x80\x8D"},

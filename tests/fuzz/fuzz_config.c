@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "base/fd.h"
 #include "daemon/control/reload.h"
+#include "daemon/control/reload_changes.h"
 #include "daemon/unit/policy.h"
 #include "settings/address.h"
 #include "settings/compare.h"

@@ -15,6 +15,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "daemon/control/snapshot_take.h"
+#include "daemon/edge/control/status.h"
 #include "daemon/loop/loop.h"
 #include "tests/fuzz/world.h"
 

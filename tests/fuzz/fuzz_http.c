@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Requests. How bytes are cut changes nothing in what is read; what is read and written anew is read as itself; and a real
- * server, with evhttp in it, comes to the same requests, and answers each. The last two bytes of an input say how it
- * is cut.
+ * Requests. How bytes are cut changes nothing in what is read; what is read and written anew is
+ * read as itself; and a real server, with evhttp in it, comes to the same requests, and answers
+ * each. The last two bytes of an input say how it is cut.
  */
 #include "tests/fuzz/fuzz.h"
 
@@ -23,7 +23,8 @@
 #define HEADER_MAX 1024
 #define BODY_MAX   512
 
-/* Without a server --------------------------------------------------------------------------------- */
+/* Without a server
+ * --------------------------------------------------------------------------------- */
 
 /* What came of the bytes: requests as they were written, and for a refusal its status. */
 struct outcome {
@@ -106,7 +107,8 @@ static void check_again(const struct outcome *outcome)
     text_free(&again.text);
 }
 
-/* With a server ------------------------------------------------------------------------------------ */
+/* With a server
+ * ------------------------------------------------------------------------------------ */
 
 static struct {
     struct loop *loop;

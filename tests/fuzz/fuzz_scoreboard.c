@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A scoreboard that a hostile host wrote, read by everything that reads one: the counters, the watch,
- * the crash's record, and the answers that are made of it. The input is a list of patches, each
+ * A scoreboard that a hostile host wrote, read by everything that reads one: the counters, the
+ * watch, the crash's record, and the answers that are made of it. The input is a list of patches,
+ * each
  *
  *     kind of record, its index, offset in it (2 bytes), count, bytes
  *
@@ -11,7 +12,13 @@
 
 #include "base/clock.h"
 #include "daemon/control/health_rules.h"
+#include "daemon/control/snapshot_take.h"
+#include "daemon/control/supervisor_internal.h"
 #include "daemon/control/watchdog.h"
+#include "daemon/edge/control/status.h"
+#include "daemon/edge/edge_record.h"
+#include "daemon/edge/health.h"
+#include "daemon/edge/metrics/metrics.h"
 #include "tests/fuzz/world.h"
 
 #define RECORDS(array)                                                               \
@@ -140,8 +147,8 @@ static void answer(struct world *world)
         check_histograms(&snapshot->modules[i]);
     }
     check_document(status, "status");
-    metrics_write(snapshot, 0, true, &text);
-    metrics_write(snapshot, 0, false, &text);
+    open_metrics_document.write(&edge.documents, snapshot, 0, &text);
+    metrics_document.write(&edge.documents, snapshot, 0, &text);
     text_free(&text);
     snapshot_free(snapshot);
 }
@@ -159,7 +166,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     read_records(board);
     answer(&world);
     /* As when the hosts died: twice, so that sums of sums are made too. */
-    LIST_FOREACH (unit, &world.supervisor->units, list) {
+    LIST_FOREACH (unit, &world.supervisor->units.list, list) {
         counters_close(&unit->counters, board, unit->slot, "killed by SIGKILL");
         begin_books(board);
         counters_close(&unit->counters, board, unit->slot, "killed by SIGKILL");
@@ -169,7 +176,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             fuzz_check(strlen(frames.frames[i].path) < SCOREBOARD_PATH_SIZE, "no end");
     }
     answer(&world);
-    watch_update(world.supervisor->watch);
+    watchdog_update(world.supervisor->watchdog);
     world_finish(&world);
     free(board);
     return 0;

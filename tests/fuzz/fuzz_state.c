@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What a program before this one is said to have handed over: whatever it is, it is read or refused. */
+/* What a program before this one is said to have handed over: whatever it is, it is read or
+ * refused. */
 #include "tests/fuzz/fuzz.h"
 
 #include "base/log.h"

@@ -102,7 +102,6 @@ void world_finish(struct world *world)
         world->hosts[i]->board = NULL;
         close(world->channels[i]);
     }
-    edge_forget_documents(&world->edge);
-    snapshot_free(world->edge.snapshot);
+    documents_clear(&world->edge.documents);
     supervisor_destroy(world->supervisor);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* The filters that libseccomp has made deny what a plain list says, and nothing else: run by an interpreter here, for
- * every number of a call, with random arguments and random numbers of processes. */
+/* The filters that libseccomp has made deny what a plain list says, and nothing else: run by an
+ * interpreter here, for every number of a call, with random arguments and random numbers of
+ * processes. */
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/fs.h>
@@ -75,7 +76,8 @@ static uint32_t run(const struct seccomp_data *data)
     return 0;
 }
 
-/* What is to be denied ------------------------------------------------------------------------------ */
+/* What is to be denied
+ * ------------------------------------------------------------------------------ */
 
 #define NAMESPACES                                                                                \
     (CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWUSER | CLONE_NEWPID | \
@@ -279,7 +281,8 @@ static bool is_right(unsigned kind, const struct seccomp_data *data, uint32_t an
     return !denied && answer == SECCOMP_RET_ALLOW;
 }
 
-/* --------------------------------------------------------------------------------------------------- */
+/* ---------------------------------------------------------------------------------------------------
+ */
 
 /* The architecture that the program wants stands in its second instruction. */
 static struct seccomp_data make_call(int nr)
@@ -379,7 +382,8 @@ static void test_other_architectures(void **state)
         data.arch ^= 1;
         assert_int_equal(run(&data), SECCOMP_RET_KILL_PROCESS);
 #ifdef __x86_64__
-        /* Calls of x32 come under x86-64's name, with this bit. -1 is what a tracer makes of a call that is not to be. */
+        /* Calls of x32 come under x86-64's name, with this bit. -1 is what a tracer makes of a call
+         * that is not to be. */
         data = make_call(0x40000000 | SCMP_SYS(getpid));
         assert_int_equal(run(&data), SECCOMP_RET_KILL_PROCESS);
         data = make_call(-1);

@@ -419,7 +419,8 @@ static void options_are_copied_alone(void **_unused_)
     options_free(&after);
 }
 
-/* Only a secret's value is in no error: any other option refuses a credential, without naming it. */
+/* Only a secret's value is in no error: any other option refuses a credential, without naming it.
+ */
 static void test_credentials(void **state)
 {
     struct bound_options bound;

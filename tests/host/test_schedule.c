@@ -239,7 +239,8 @@ static void test_aligned(void **state)
     assert_int_equal(next_after_run(&schedule, S, 0), 2 * 3600 * S + 60 * S);
 }
 
-/* The monotonic clock goes on from `mono` since noon; the time of day is set to `real` since noon. */
+/* The monotonic clock goes on from `mono` since noon; the time of day is set to `real` since noon.
+ */
 static int64_t set_clock(struct schedule *schedule, int64_t mono, int64_t real)
 {
     struct schedule_now now = {UPTIME + mono, NOON + real};
@@ -310,7 +311,8 @@ static void test_the_clock_is_wrong_for_a_moment(void **state)
     assert_int_equal(set_clock(&schedule, 24 * 3600 * S, 0), 39 * 3600 * S);
     assert_int_equal(set_clock(&schedule, 24 * 3600 * S + 2 * S, DAY + 2 * S), DAY + 15 * 3600 * S);
     assert_int_equal(gap.missed, 0);
-    /* Also when the schedule has begun meanwhile, for a new setting or as all has restarted, and at its end. */
+    /* Also when the schedule has begun meanwhile, for a new setting or as all has restarted, and at
+     * its end. */
     for (int catch_up = SCHEDULE_CATCH_UP_NO; catch_up <= SCHEDULE_CATCH_UP_YES; catch_up++) {
         rule.catch_up = (enum schedule_catch_up)catch_up;
         again = begin_past(&rule, &(struct schedule_now){UPTIME, NOON},
@@ -354,7 +356,8 @@ static void test_the_clock_is_set_after_a_change_of_the_rule(void **state)
     calendar_free(daily.at[0]);
 }
 
-/* At noon the point of three has run; set back, it comes again and runs; and then the clock is right. */
+/* At noon the point of three has run; set back, it comes again and runs; and then the clock is
+ * right. */
 static void test_the_clock_is_wrong_over_a_run(void **state)
 {
     struct schedule_rule rule = {.at = {utc("03:00")}, .at_count = 1};
@@ -475,7 +478,8 @@ static void test_a_point_in_a_pause_over_a_reload(void **state)
     calendar_free(rules[0].at[0]);
 }
 
-/* The clock is an hour ahead, and reeved starts anew; then it is put right, and set over a point. */
+/* The clock is an hour ahead, and reeved starts anew; then it is put right, and set over a point.
+ */
 static void test_a_start_while_the_clock_is_ahead(void **state)
 {
     struct schedule_rule rule = {.at = {utc("*:30")}, .at_count = 1};
@@ -491,7 +495,8 @@ static void test_a_start_while_the_clock_is_ahead(void **state)
     calendar_free(rule.at[0]);
 }
 
-/* The clock is a day back while the schedule begins anew, before its first run: what was settled by then is no point. */
+/* The clock is a day back while the schedule begins anew, before its first run: what was settled by
+ * then is no point. */
 static void test_a_new_life_while_the_clock_is_wrong(void **state)
 {
     struct schedule_rule rule = {.at = {utc("03:00")}, .at_count = 1};
@@ -540,7 +545,8 @@ static void test_a_step_before_the_stamp_of_another_rule(void **state)
     calendar_free(rule.at[0]);
 }
 
-/* A machine without a clock of its own begins in the past; what passed while it was off is as at any start. */
+/* A machine without a clock of its own begins in the past; what passed while it was off is as at
+ * any start. */
 static void test_the_clock_is_old_at_the_start(void **state)
 {
     struct schedule_rule rule = {.at = {utc("03:00")}, .at_count = 1};
@@ -618,7 +624,8 @@ static void test_format(void **state)
         calendar_free(calendar.at[i]);
 }
 
-/* Over restarts ---------------------------------------------------------------------------------- */
+/* Over restarts ----------------------------------------------------------------------------------
+ */
 
 /* Noon and half past are due, each within ten minutes. */
 static void test_a_point_is_owed_until_its_run_begins(void **state)
@@ -772,7 +779,8 @@ static void test_a_queued_run_is_owed(void **state)
     calendar_free(rules[0].at[0]);
 }
 
-/* One run makes up for the points; what comes after it is on the old grid, unless it was a catch-up. */
+/* One run makes up for the points; what comes after it is on the old grid, unless it was a
+ * catch-up. */
 static void test_what_moves_the_grid(void **state)
 {
     static const struct {
@@ -855,7 +863,8 @@ static rv_duration end_request(struct schedule *schedule, int64_t since_noon, un
     return schedule->due - UPTIME;
 }
 
-/* Points to come within the pause are left out, and are there again when it ends early; the grid stays. */
+/* Points to come within the pause are left out, and are there again when it ends early; the grid
+ * stays. */
 static void test_a_run_on_request_pauses(void **state)
 {
     struct schedule_rule rules[] = {
@@ -967,7 +976,8 @@ static void test_a_past_in_the_future(void **state)
     calendar_free(calendar.at[0]);
 }
 
-/* The stamp of a pause that is over, or of a clock that was wrong; noon comes all the same, and is owed. */
+/* The stamp of a pause that is over, or of a clock that was wrong; noon comes all the same, and is
+ * owed. */
 static void test_a_point_before_a_stamp_that_is_ahead(void **state)
 {
     struct schedule_rule rules[] = {
@@ -994,7 +1004,8 @@ static void test_a_point_before_a_stamp_that_is_ahead(void **state)
         next = begin_again(&next, 700 * S, true);
         assert_between(next.due, UPTIME + 700 * S, UPTIME + (i < 2 ? 700 : 1300) * S);
         assert_false(gap.skipped);
-        /* Once its run has begun, it is not run again; nor is what the stamp settles, when the clock gets there. */
+        /* Once its run has begun, it is not run again; nor is what the stamp settles, when the
+         * clock gets there. */
         schedule_started(&next);
         next = begin_again(&next, 701 * S, true);
         assert_int_equal(gap.missed, 0);
@@ -1014,7 +1025,8 @@ static void test_a_point_before_a_stamp_that_is_ahead(void **state)
     calendar_free(other.at[0]);
 }
 
-/* The same, of the last point before the stamp: a look at the clock does not take it for one that has run. */
+/* The same, of the last point before the stamp: a look at the clock does not take it for one that
+ * has run. */
 static void test_a_look_at_the_clock_before_a_stamp_that_is_ahead(void **state)
 {
     struct schedule_rule rule = {.at = {utc("*:00,30")}, .at_count = 1, .jitter = 600 * S};
@@ -1035,7 +1047,8 @@ static void test_a_look_at_the_clock_before_a_stamp_that_is_ahead(void **state)
     calendar_free(rule.at[0]);
 }
 
-/* A pause goes on over reloads, where its own stamp, or that of a clock that was wrong, is ahead. */
+/* A pause goes on over reloads, where its own stamp, or that of a clock that was wrong, is ahead.
+ */
 static void test_a_pause_before_a_stamp_that_is_ahead(void **state)
 {
     struct schedule_rule rule = {.at = {utc("*:*")}, .at_count = 1, .backoff = 3600 * S};
@@ -1055,8 +1068,8 @@ static void test_a_pause_before_a_stamp_that_is_ahead(void **state)
     calendar_free(rule.at[0]);
 }
 
-/* A machine without a clock of its own begins with a wrong one, whose point has come and waits for its start when the clock
- * is set. */
+/* A machine without a clock of its own begins with a wrong one, whose point has come and waits for
+ * its start when the clock is set. */
 static void test_a_clock_that_is_set_over_the_stamp(void **state)
 {
     static const enum schedule_catch_up kinds[] = {SCHEDULE_CATCH_UP_NO, SCHEDULE_CATCH_UP_YES};

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Schedules in any order of what may happen to them: no point is lost, and none waits longer than it may.
+ * Schedules in any order of what may happen to them: no point is lost, and none waits longer than
+ * it may.
  *
- * The world keeps until when all points are accounted for: their run has begun, they were skipped aloud, or a pause after
- * failures has left them out.
+ * The world keeps until when all points are accounted for: their run has begun, they were skipped
+ * aloud, or a pause after failures has left them out.
  */
 #include "base/macro.h"
 #include "host/schedule/schedule.h"
@@ -83,7 +84,8 @@ static void begin(struct world *world, const struct schedule_past *past)
         account(world, world->now.realtime);
 }
 
-/* What can happen -------------------------------------------------------------------------------- */
+/* What can happen --------------------------------------------------------------------------------
+ */
 
 /* What the board of a host says that has died. */
 static struct schedule_past seen_on_the_board(const struct world *world)
@@ -183,7 +185,8 @@ static void set_clock(struct world *world)
     account(world, pause > 0 ? world->now.realtime + pause : 0);
 }
 
-/* ------------------------------------------------------------------------------------------------ */
+/* ------------------------------------------------------------------------------------------------
+ */
 
 static void look(struct world *world, const char *what)
 {

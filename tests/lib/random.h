@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Chance for stress tests of contexts. Threads still take turns as they please; the seed only repeats what
- * they try.
+ * Chance for stress tests of contexts. Threads still take turns as they please; the seed only
+ * repeats what they try.
  */
 #ifndef REEVE_TESTS_LIB_RANDOM_H
 #define REEVE_TESTS_LIB_RANDOM_H

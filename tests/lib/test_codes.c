@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a user cancels with comes out as it went in, whatever the number means elsewhere: a pool that
- * was cancelled with -EAGAIN is not full, a channel's context with -EPIPE not closed.
+ * What a user cancels with comes out as it went in, whatever the number means elsewhere: a pool
+ * that was cancelled with -EAGAIN is not full, a channel's context with -EPIPE not closed.
  */
 #include <limits.h>
 #include <reeve/channel.h>

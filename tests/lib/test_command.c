@@ -129,8 +129,8 @@ static void remove_fifo(struct fifo *fifo)
     rmdir(fifo->folder);
 }
 
-/* Its child in the background says on the fifo $f that it is ready, and tidies up, with other programs, when it is told to
- * end. */
+/* Its child in the background says on the fifo $f that it is ready, and tidies up, with other
+ * programs, when it is told to end. */
 #define TIDIES                                                                               \
     "sh -c 'trap \"sh -c \\\"sleep 0.1; true\\\" && sleep 0.1 && echo tidied; exit\" TERM; " \
     "echo $$ > $f; while :; do sleep 0.01; done' "
@@ -298,7 +298,8 @@ static void test_a_shell_does_not_take_its_commands_grace(void **state)
                        RV_FOREVER);
 }
 
-/* Ends the script, which tells of itself on the fifo $f, by a cancel. Returns the process that it names. */
+/* Ends the script, which tells of itself on the fifo $f, by a cancel. Returns the process that it
+ * names. */
 static pid_t cancel_script(struct command_call *call, const char *script, int ended_by)
 {
     struct caller caller;
@@ -325,7 +326,8 @@ static pid_t cancel_script(struct command_call *call, const char *script, int en
     return atoi(pid);
 }
 
-/* What leaves the group, but not the session, is ended with it: by its parent, by the group that it was in, by its mark. */
+/* What leaves the group, but not the session, is ended with it: by its parent, by the group that it
+ * was in, by its mark. */
 static void test_a_cancel_reaches_other_groups(void **state)
 {
     static const char *const scripts[] = {
@@ -408,7 +410,8 @@ static void nothing(int signal)
     (void)signal;
 }
 
-/* The kernel reaps the children of a process that ignores SIGCHLD, which may have been inherited. */
+/* The kernel reaps the children of a process that ignores SIGCHLD, which may have been inherited.
+ */
 static void test_statuses_where_sigchld_is_ignored(void **state)
 {
     static const struct sigaction actions[] = {

@@ -28,7 +28,8 @@ static void test_background(void **state)
     rv_context_unref(rv_context_ref(ctx));
 }
 
-/* Every maker gives a handle, and takes none: nothing but the handle's holder, the parent and time end a context. */
+/* Every maker gives a handle, and takes none: nothing but the handle's holder, the parent and time
+ * end a context. */
 static void test_every_maker_gives_a_handle(void **state)
 {
     static const int signals[] = {SIGUSR2, 0};

@@ -32,7 +32,8 @@ static void test_a_text_is_of_its_error(void **state)
     assert_string_equal(rv_error_text(-EIO), "again: Input/output error");
 }
 
-/* Functions of the library that say nothing of their errors, and which each return the one of its row. */
+/* Functions of the library that say nothing of their errors, and which each return the one of its
+ * row. */
 static struct rv_channel *channel;
 static struct rv_context *done;
 static int byte;

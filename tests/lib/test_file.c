@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What the public functions add to base/durable.h, which tests/base tests: paths, flags and texts. */
+/* What the public functions add to base/durable.h, which tests/base tests: paths, flags and texts.
+ */
 #include <fcntl.h>
 #include <reeve/error.h>
 #include <reeve/file.h>

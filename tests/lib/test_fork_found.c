@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A child of fork() begins anew where other threads of its parent were at something. The runtime's objects
- * are linked into this program.
+ * A child of fork() begins anew where other threads of its parent were at something. The runtime's
+ * objects are linked into this program.
  */
 #include <reeve/sleep.h>
 #include <signal.h>

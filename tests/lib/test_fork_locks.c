@@ -2,9 +2,9 @@
 /*
  * A child of fork() finds no lock taken that the whole process shares.
  *
- * The runtime's objects are linked into this program. A thread holds a lock while the main thread forks, and
- * lets go once that waits for it, or has forked without. Where a lock is a file's own, the thread makes a call
- * that takes it, and is held up in a system call that is made under it.
+ * The runtime's objects are linked into this program. A thread holds a lock while the main thread
+ * forks, and lets go once that waits for it, or has forked without. Where a lock is a file's own,
+ * the thread makes a call that takes it, and is held up in a system call that is made under it.
  */
 #include <fcntl.h>
 #include <reeve/command.h>

@@ -38,7 +38,8 @@ static int end_of(pid_t pid)
     return WIFEXITED(status) ? WEXITSTATUS(status) : -1 - WTERMSIG(status);
 }
 
-/* Which eventfds a process has ------------------------------------------------------------------ */
+/* Which eventfds a process has ------------------------------------------------------------------
+ */
 
 #define EVENTS_MAX 64
 

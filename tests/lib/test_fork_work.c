@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A child of fork() does nothing of what its parent's threads were to do, and makes no thread for it. */
+/* A child of fork() does nothing of what its parent's threads were to do, and makes no thread for
+ * it. */
 #include <dirent.h>
 #include <reeve/host.h>
 #include <reeve/runtime.h>

@@ -156,7 +156,8 @@ static void test_tries_get_threads(void **state)
     }
 }
 
-/* The runtime starts a whole run-up of a group without asking for each only where it has so many. */
+/* The runtime starts a whole run-up of a group without asking for each only where it has so many.
+ */
 #define RUN_UP_OF_GROUPS 32
 
 static int setup(void **state)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Who kept up with short work does not with longer, though some of it ends all the time: others are woken. */
+/* Who kept up with short work does not with longer, though some of it ends all the time: others are
+ * woken. */
 #include <reeve/channel.h>
 #include <reeve/fan.h>
 #include <reeve/pool.h>
@@ -13,7 +14,8 @@
 
 static struct rv_context *bg;
 
-/* Until another one does so at the same time: on a busy machine one that is woken may wait for a processor. */
+/* Until another one does so at the same time: on a busy machine one that is woken may wait for a
+ * processor. */
 static void take_a_while(void)
 {
     rv_time end = rv_now() + 300 * RV_MICROSECOND;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * No memory, no thread and no descriptor is to be had any more, and all threads that there may be are in
- * use: everything that was begun before ends all the same, and says why.
+ * No memory, no thread and no descriptor is to be had any more, and all threads that there may be
+ * are in use: everything that was begun before ends all the same, and says why.
  */
 #include <poll.h>
 #include <reeve/channel.h>

@@ -2,8 +2,8 @@
 /*
  * A discard at the moment at which a job's time for its next attempt has come: it has none.
  *
- * The runtime's objects are linked into this program with pthread_mutex_lock() wrapped, where the timer's
- * thread is held up until the pool is discarded.
+ * The runtime's objects are linked into this program with pthread_mutex_lock() wrapped, where the
+ * timer's thread is held up until the pool is discarded.
  */
 #include "lib/pool.h"
 #include "tests/support/test.h"

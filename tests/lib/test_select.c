@@ -346,7 +346,8 @@ static void test_descriptors_wait_beside_channels(void **state)
     rv_channel_unref(mixed.channel);
 }
 
-/* Each clause that is ready is as likely as any other, though others that are not stand before it. */
+/* Each clause that is ready is as likely as any other, though others that are not stand before it.
+ */
 static void test_the_choice_is_fair(void **state)
 {
     static const size_t counts[] = {2, 8, 64};

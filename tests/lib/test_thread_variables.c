@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Beside a library whose variables of threads take most of a stack of the runtime, or more than all of it. */
+/* Beside a library whose variables of threads take most of a stack of the runtime, or more than all
+ * of it. */
 #include <reeve/group.h>
 #include <signal.h>
 

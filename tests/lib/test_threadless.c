@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The kernel gives no thread for a while, from the start: what waits for one is served once it does. */
+/* The kernel gives no thread for a while, from the start: what waits for one is served once it
+ * does. */
 #include <reeve/once.h>
 
 #include "lib/internal.h"

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Every call that can block, under a context with a timeout: 0, or less, is at once, and RV_FOREVER is none, so that only
- * a cancel ends the call. The timeouts of functions' own are in test_durations.c.
+ * Every call that can block, under a context with a timeout: 0, or less, is at once, and RV_FOREVER
+ * is none, so that only a cancel ends the call. The timeouts of functions' own are in
+ * test_durations.c.
  */
 #include <poll.h>
 #include <reeve/module.h>

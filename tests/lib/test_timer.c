@@ -2,8 +2,9 @@
 /*
  * The wheel of timers: none fires early, none is forgotten, wherever it lay.
  *
- * The runtime's objects are linked into this program with its clock wrapped, which jumps on request. The
- * timer's thread sleeps by the kernel's clock; a timer that is due wakes it after a jump.
+ * The runtime's objects are linked into this program with its clock wrapped, which jumps on
+ * request. The timer's thread sleeps by the kernel's clock; a timer that is due wakes it after a
+ * jump.
  */
 #include <time.h>
 
@@ -49,8 +50,8 @@ static void count(struct timer *timer)
 }
 
 /* Waits until the thread looks at what is due. After a run it sleeps for a while
- * before the next one, by a time that the kernel's clock has not come to yet: so it is woken again and
- * again. */
+ * before the next one, by a time that the kernel's clock has not come to yet: so it is woken again
+ * and again. */
 static void look_once(void)
 {
     static rv_time earlier; /* than any before */

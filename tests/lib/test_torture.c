@@ -417,7 +417,8 @@ static int add_deadlines(struct rv_context *ctx, void *arg)
     return *count == DEADLINES ? -EDOM : 0;
 }
 
-/* Others may take the last place of the heap while it runs: there is one run after each of the last deadlines. */
+/* Others may take the last place of the heap while it runs: there is one run after each of the last
+ * deadlines. */
 static int full_heap(void)
 {
     struct rv_periodic_spec spec = {

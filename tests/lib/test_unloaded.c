@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A program that loads the library by itself, as one for another language does, may unload it: what it has begun
- * goes on. */
+/* A program that loads the library by itself, as one for another language does, may unload it: what
+ * it has begun goes on. */
 #include <dlfcn.h>
 #include <reeve/context.h>
 #include <reeve/group.h>

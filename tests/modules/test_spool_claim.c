@@ -88,7 +88,8 @@ static void test_a_file_that_arrives_meanwhile(void **state)
     assert_true(woken());
 }
 
-/* The file is another one by now: whoever queues it hears of what arrived while the job had the claim. */
+/* The file is another one by now: whoever queues it hears of what arrived while the job had the
+ * claim. */
 static void test_a_job_anew(void **state)
 {
     struct claim *claim;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The job for a file. Its command is a function of the test, which does to the file what it wants. */
+/* The job for a file. Its command is a function of the test, which does to the file what it wants.
+ */
 #include "tests/modules/spool_folders.h"
 
 static int (*command)(void); /* returns as rv_command_run() */
@@ -73,7 +74,8 @@ static int attempt(uint64_t id, unsigned number, unsigned of)
     return r;
 }
 
-/* Submits jobs as the watch does when it is woken, until it is not. Returns what the last one did. */
+/* Submits jobs as the watch does when it is woken, until it is not. Returns what the last one did.
+ */
 static int work_off(void)
 {
     static uint64_t id = 1000;
@@ -100,7 +102,8 @@ static int cannot_start(void)
     return -EAGAIN;
 }
 
-/* Another file, or more of it, comes while the first command runs ------------------------------------ */
+/* Another file, or more of it, comes while the first command runs
+ * ------------------------------------ */
 
 static int is_replaced(void)
 {
@@ -268,7 +271,8 @@ static void test_a_written_file_that_is_asked_for(void **state)
     assert_string_equal(seen[0], "half whole");
 }
 
-/* Attempts ----------------------------------------------------------------------------------------- */
+/* Attempts
+ * ----------------------------------------------------------------------------------------- */
 
 static void test_attempts_are_for_one_file(void **state)
 {
@@ -346,7 +350,8 @@ static void test_what_no_command_has_seen_stays(void **state)
     assert_null(spool.claims);
 }
 
-/* Commands that change their files ------------------------------------------------------------------ */
+/* Commands that change their files
+ * ------------------------------------------------------------------ */
 
 static int edit(void)
 {
@@ -402,7 +407,8 @@ static void test_changes_between_runs_begin_the_count_anew(void **state)
     assert_int_equal(count(spool.done_fd), 2);
 }
 
-/* The folder ---------------------------------------------------------------------------------------- */
+/* The folder
+ * ---------------------------------------------------------------------------------------- */
 
 static int move_folder(void)
 {

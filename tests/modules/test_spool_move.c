@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Moving a file of the spool with its output. The two calls that commit are wrapped. Each is durable by
- * itself, so what is in the folders between the two is what a power cut may leave.
+ * Moving a file of the spool with its output. The two calls that commit are wrapped. Each is
+ * durable by itself, so what is in the folders between the two is what a power cut may leave.
  */
 #include <sys/statvfs.h>
 
@@ -30,7 +30,8 @@ int __wrap_fstatvfs64(int fd, struct statvfs *status)
     return r;
 }
 
-/* Commits ------------------------------------------------------------------------------------------ */
+/* Commits
+ * ------------------------------------------------------------------------------------------ */
 
 /* Files that were moved before their output was there. */
 static _Atomic int naked;
@@ -221,7 +222,8 @@ static void test_failures_leave_the_file(void **state)
     assert_int_equal(move("file", "output"), 0);
     assert_true(has(spool.done_fd, "file", "x"));
     assert_true(has(spool.done_fd, "file.output", "output"));
-    /* So it is when the next file of that name has come already, which is not to get this output. */
+    /* So it is when the next file of that name has come already, which is not to get this output.
+     */
     put(spool.directory_fd, "file", "y");
     comes_again = true;
     assert_int_equal(move("file", "another"), 0);
@@ -237,7 +239,8 @@ static void test_a_file_that_is_gone(void **state)
     assert_int_equal(count(spool.done_fd), 0);
 }
 
-/* Files that change at the last moment -------------------------------------------------------------- */
+/* Files that change at the last moment
+ * -------------------------------------------------------------- */
 
 static void come_new(void)
 {
@@ -314,7 +317,8 @@ static void test_there_is_an_end_to_changes(void **state)
     assert_true(has(spool.done_fd, "file", "second"));
 }
 
-/* Consumers of done/ -------------------------------------------------------------------------------- */
+/* Consumers of done/
+ * -------------------------------------------------------------------------------- */
 
 static void rename_away(void)
 {
@@ -440,7 +444,8 @@ static void test_a_change_before_the_move(void **state)
     close_writer();
 }
 
-/* Names that get into each other's way, moved at once -------------------------------------------- */
+/* Names that get into each other's way, moved at once --------------------------------------------
+ */
 
 struct mover {
     struct caller caller;

@@ -62,7 +62,8 @@ static void test_whole(void **state)
     config_free(config);
 }
 
-/* However many sections a file has, each is found, and one that appears twice is told with the line of the first. */
+/* However many sections a file has, each is found, and one that appears twice is told with the line
+ * of the first. */
 static void test_many_sections(void **state)
 {
     struct config_errors errors = {0};
@@ -370,7 +371,8 @@ static void test_limits_refused(void **state)
            "reeve.ini:4: [module:b] and [module:a] share the host \"h\" and differ in \"nice\"");
 }
 
-/* People write a module's name as that of its file, and name a file of theirs without the way to it. */
+/* People write a module's name as that of its file, and name a file of theirs without the way to
+ * it. */
 static void test_names_with_so(void **state)
 {
     struct config_errors errors = {0};
@@ -434,8 +436,8 @@ static void test_wrong_keys(void **state)
     REFUSE("[module:a]\nload = \n", "[module:a] load: expected a value: name of a module");
 }
 
-/* Every setting has a help text, a member of its kind's size, and the default that the table shows is what is in force
- * when nothing is given. */
+/* Every setting has a help text, a member of its kind's size, and the default that the table shows
+ * is what is in force when nothing is given. */
 static void test_tables(void **state)
 {
     const struct setting *tables[] = {daemon_keys, module_keys};

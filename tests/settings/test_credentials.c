@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Options that name a credential: what they stand for, and everything that a credential can be wrong by. */
+/* Options that name a credential: what they stand for, and everything that a credential can be
+ * wrong by. */
 #include <string.h>
 
 #include "settings/compare.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Chance for tests: REEVE_SEED, or a seed of its own, which is printed so that a failure can be tried
- * again.
+ * Chance for tests: REEVE_SEED, or a seed of its own, which is printed so that a failure can be
+ * tried again.
  */
 #ifndef REEVE_TESTS_SUPPORT_DICE_H
 #define REEVE_TESTS_SUPPORT_DICE_H

@@ -86,7 +86,8 @@ static inline int caller_join(struct caller *caller)
     return caller->result;
 }
 
-/* How often a test repeats what may go wrong now and then: fewer times below valgrind, at least once. */
+/* How often a test repeats what may go wrong now and then: fewer times below valgrind, at least
+ * once. */
 static inline int rounds_of(int usual)
 {
     const char *divisor = getenv("REEVE_TEST_DIVISOR");

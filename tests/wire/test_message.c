@@ -66,8 +66,9 @@ static void test_round_trip(void **state)
     }
 }
 
-/* What is known of one version of the wire. Whoever changes a packet or a record raises the version (version.c), and
- * notes here what the failure prints: hosts and daemons of the version before do not understand the new one. */
+/* What is known of one version of the wire. Whoever changes a packet or a record raises the version
+ * (version.c), and notes here what the failure prints: hosts and daemons of the version before do
+ * not understand the new one. */
 static void test_a_change_raises_the_version(void **state)
 {
     static const struct {
@@ -213,8 +214,8 @@ static void test_sockets(void **state)
     close(sockets[0]);
 }
 
-/* What a supervisor of any version must be able to tell a host of any other: the bytes of STOP and EXIT
- * never change. (Here those of a little-endian machine.) */
+/* What a supervisor of any version must be able to tell a host of any other: the bytes of STOP and
+ * EXIT never change. (Here those of a little-endian machine.) */
 static void test_what_every_version_understands(void **state)
 {
     static const char stop[] = "EWVR\x09\0\0\0"                   /* magic, type */

@@ -58,7 +58,8 @@ static void test_foreign_memory(void **state)
     close(fd);
 }
 
-/* Those of one module among those of others; a record that is being written counts until it is read. */
+/* Those of one module among those of others; a record that is being written counts until it is
+ * read. */
 static void test_next(void **state)
 {
     struct scoreboard *board = calloc(1, sizeof(*board));

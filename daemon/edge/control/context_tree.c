@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The live context tree across processes: the root and the modules are the supervisor's own, what is
- * below them is asked of the hosts. One that does not answer within a second is shown as silent, which
- * is a finding too.
+ * The live context tree across processes: the root and the modules are the supervisor's own, what
+ * is below them is asked of the hosts. One that does not answer within a second is shown as silent,
+ * which is a finding too.
  */
 #include "daemon/edge/control/context_tree.h"
 

@@ -13,12 +13,12 @@
  *     POST /v1/stop?module=M[&wait]            as start
  *     POST /v1/restart?module=M[&wait]         as start
  *     POST /v1/reload                          200 when it is done, 409 with the errors
- *     GET  /v1/plan[?check]                    200 with what a reload would do, 409 with the errors; or with those
- *                                              that a start would find
+ *     GET  /v1/plan[?check]                    200 with what a reload would do, 409 with the
+ *                                              errors; or with those that a start would find
  *     POST /v1/upgrade                         202 right before the new program takes over, or 409
  *
- * Errors are {"error": TEXT, "code": ERRNO NAME}; the probes' paths answer here too. A parameter that a
- * path does not take is 400.
+ * Errors are {"error": TEXT, "code": ERRNO NAME}; the probes' paths answer here too. A parameter
+ * that a path does not take is 400.
  */
 #include "daemon/edge/control/control.h"
 
@@ -212,8 +212,8 @@ static void serve_reload(struct edge *edge, struct http_request *request)
     supervisor_reload(edge->supervisor, reload_done, request);
 }
 
-/* The answer comes from the old program, at the last moment; that the new one answers the next request
- * shows that it runs. */
+/* The answer comes from the old program, at the last moment; that the new one answers the next
+ * request shows that it runs. */
 static void upgrade_decided(int code, const char *text, const struct edge_upgrade *upgrade,
                             void *arg)
 {
@@ -286,8 +286,8 @@ static const struct route {
     {"/v1/upgrade", HTTP_METHOD_POST, serve_upgrade, {NULL}},
 };
 
-/* Requests that wait leave connections and descriptors to requests that only look, or that stop what the others wait
- * for. */
+/* Requests that wait leave connections and descriptors to requests that only look, or that stop
+ * what the others wait for. */
 static bool has_room(struct edge *edge, const struct route *route, struct http_request *request)
 {
     bool waits = route->waits || http_request_parameter(request, "wait");

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The last lines of the log, in memory, for `reevectl logs`: what was written where nobody keeps it can
- * be looked at all the same. The journal, where there is one, knows more.
+ * The last lines of the log, in memory, for `reevectl logs`: what was written where nobody keeps it
+ * can be looked at all the same. The journal, where there is one, knows more.
  */
 #ifndef REEVE_DAEMON_EDGE_CONTROL_LOG_RING_H
 #define REEVE_DAEMON_EDGE_CONTROL_LOG_RING_H
@@ -16,8 +16,8 @@ int log_ring_create(struct log_ring **ret_ring);
 void log_ring_destroy(struct log_ring *ring);
 
 /*
- * The lines with numbers above after, the newest `most` of them, of one module or of all (NULL); and
- * the number of the newest line of all, from which to go on. NULL without memory.
+ * The lines with numbers above after, the newest `most` of them, of one module or of all (NULL);
+ * and the number of the newest line of all, from which to go on. NULL without memory.
  */
 json_t *log_ring_json(const struct log_ring *ring, const char *module, uint64_t after, size_t most);
 

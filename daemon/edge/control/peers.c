@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Peers of the control socket are known by what the kernel says of them (SO_PEERCRED, SO_PEERGROUPS),
- * which is how they were when they connected. Root and the daemon's own user may do everything.
+ * Peers of the control socket are known by what the kernel says of them (SO_PEERCRED,
+ * SO_PEERGROUPS), which is how they were when they connected. Root and the daemon's own user may do
+ * everything.
  */
 #include "daemon/edge/control/peers.h"
 
@@ -45,9 +46,9 @@ static bool is_named(const struct config_peers *peers, const struct peer *peer)
 }
 
 /*
- * No browser connects to a unix socket. Should something between a browser and the socket do it (a proxy
- * that somebody put there for convenience), then the page is not who was let in: a browser says that a
- * page asks in headers that no page can leave out.
+ * No browser connects to a unix socket. Should something between a browser and the socket do it (a
+ * proxy that somebody put there for convenience), then the page is not who was let in: a browser
+ * says that a page asks in headers that no page can leave out.
  */
 static bool comes_from_page(const struct http_request *request)
 {

@@ -14,7 +14,8 @@
 bool peer_may(struct edge *edge, struct http_request *request, bool change);
 /* "pid 12 uid 0", for the log and for the tasks that are cancelled. Returns buffer. */
 char *peer_describe(struct http_request *request, char *buffer, size_t size);
-/* The mode of the socket: open to all, who are then asked who they are, when the settings name anybody. */
+/* The mode of the socket: open to all, who are then asked who they are, when the settings name
+ * anybody. */
 mode_t peer_socket_mode(const struct config *config);
 
 #endif

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A peer that asks for more than it may is named in the log: anybody can ask, as often as it likes. So each user has a line a
- * minute for each kind of request, and the rest is counted; those who come when the table is full share its last line.
+ * A peer that asks for more than it may is named in the log: anybody can ask, as often as it likes.
+ * So each user has a line a minute for each kind of request, and the rest is counted; those who
+ * come when the table is full share its last line.
  */
 #include "daemon/edge/control/refusals.h"
 

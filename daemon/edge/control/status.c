@@ -54,7 +54,8 @@ static void add_time(json_t *list, int64_t realtime)
     json_array_append_new(list, json_string(clock_format(realtime, time, sizeof(time))));
 }
 
-/* The next runs, as real times: points of the wall clock, or of the interval's grid. The point of a run that is under way is past. */
+/* The next runs, as real times: points of the wall clock, or of the interval's grid. The point of a
+ * run that is under way is past. */
 static json_t *next_json(const struct snapshot *snapshot, const struct scoreboard_task *task)
 {
     int64_t due = task->next_due - snapshot->taken, missed = 0;
@@ -75,7 +76,8 @@ static json_t *next_json(const struct snapshot *snapshot, const struct scoreboar
     return next;
 }
 
-/* Its schedule has no point any more. While a run goes on, or is held up, none is planned either. */
+/* Its schedule has no point any more. While a run goes on, or is held up, none is planned either.
+ */
 static bool never_comes(const struct scoreboard_task *task)
 {
     return task->state == SCOREBOARD_TASK_WAITING && task->schedule[0] != '\0' &&

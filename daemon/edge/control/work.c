@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Runs and jobs that are asked for over the control socket. A client that waits for one goes on waiting over a
- * live upgrade: the next program takes over the connection, and knows by the request's number which
- * answer of a host is for it.
+ * Runs and jobs that are asked for over the control socket. A client that waits for one goes on
+ * waiting over a live upgrade: the next program takes over the connection, and knows by the
+ * request's number which answer of a host is for it.
  */
 #include "daemon/edge/control/work.h"
 
@@ -155,7 +155,8 @@ void work_serve_submit(struct edge *edge, struct http_request *request)
     }
 }
 
-/* Live upgrade ----------------------------------------------------------------------------------- */
+/* Live upgrade -----------------------------------------------------------------------------------
+ */
 
 static void save_waiting(const struct request_record *record, request_fn fn, void *waiting_arg,
                          void *arg)

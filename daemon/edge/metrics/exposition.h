@@ -15,7 +15,8 @@
 
 enum metric_type { GAUGE, COUNTER, HISTOGRAM, INFO };
 
-/* A family. The name has base units, and neither "_total" nor "_info"; its unit is its last word. */
+/* A family. The name has base units, and neither "_total" nor "_info"; its unit is its last word.
+ */
 struct metric {
     const char *name;
     enum metric_type type;
@@ -38,8 +39,8 @@ struct exposition {
 /* A family's samples follow its head, and nothing else's come between them. */
 void exposition_family(const struct exposition *exposition, const struct metric *metric);
 
-/* labels may be NULL for none, and else there is one at least. Of all types but HISTOGRAM; the value of
- * INFO is 1. */
+/* labels may be NULL for none, and else there is one at least. Of all types but HISTOGRAM; the
+ * value of INFO is 1. */
 void exposition_sample(const struct exposition *exposition, const struct metric *metric,
                        const struct label labels[METRIC_LABELS], double value);
 /* There is a label at least. */

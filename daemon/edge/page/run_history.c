@@ -47,7 +47,8 @@ static bool make_key(const char *module, const struct snapshot_task *task, char 
     return (size_t)snprintf(key, size, "%s/%s", module, task->record->name) < size;
 }
 
-/* What has ended since the counters stood so; counters that went back are those of another life of the task. */
+/* What has ended since the counters stood so; counters that went back are those of another life of
+ * the task. */
 static char judge(const struct scoreboard_task *record, uint64_t runs, uint64_t failures)
 {
     uint64_t ended = record->runs >= runs ? record->runs - runs : record->runs;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The runs of the last hour, minute by minute, for the page. Each minute the counters of all tasks are
- * compared with those of the minute before: no host is asked, and nothing is counted a second time.
+ * The runs of the last hour, minute by minute, for the page. Each minute the counters of all tasks
+ * are compared with those of the minute before: no host is asked, and nothing is counted a second
+ * time.
  */
 #ifndef REEVE_DAEMON_EDGE_PAGE_RUN_HISTORY_H
 #define REEVE_DAEMON_EDGE_PAGE_RUN_HISTORY_H
@@ -34,7 +35,8 @@ int run_history_create(struct loop *loop, struct documents *documents,
 /* NULL does nothing. */
 void run_history_destroy(struct run_history *history);
 
-/* There is a supervisor: samples are taken from now on, as long as wanted() says that there is a page. */
+/* There is a supervisor: samples are taken from now on, as long as wanted() says that there is a
+ * page. */
 void run_history_start(struct run_history *history, bool (*wanted)(void *arg), void *arg);
 
 /* Takes one sample, as the end of each minute does. */

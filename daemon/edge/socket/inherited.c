@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Sockets that systemd has bound for us: it keeps them over a restart, so that who connects meanwhile
- * waits instead of being refused. Which is which, their names say (FileDescriptorName= in
+ * Sockets that systemd has bound for us: it keeps them over a restart, so that who connects
+ * meanwhile waits instead of being refused. Which is which, their names say (FileDescriptorName= in
  * systemd.socket(5)).
  */
 #include "daemon/edge/socket/inherited.h"
@@ -49,9 +49,9 @@ static int take_one(struct inherited *inherited, int fd, const char *name)
     return fd_set_nonblock(fd, true);
 }
 
-/* Newer libraries (262 does, 257 did not) also look whether LISTEN_PIDFDID is ours, and take nothing when it is
- * another's. One that an earlier process has left over (by a library that does not know it) must not hide sockets that
- * LISTEN_PID says are ours. */
+/* Newer libraries (262 does, 257 did not) also look whether LISTEN_PIDFDID is ours, and take
+ * nothing when it is another's. One that an earlier process has left over (by a library that does
+ * not know it) must not hide sockets that LISTEN_PID says are ours. */
 static void drop_stale_pidfd(void)
 {
     const char *pid = getenv("LISTEN_PID");
@@ -60,7 +60,8 @@ static void drop_stale_pidfd(void)
         unsetenv("LISTEN_PIDFDID");
 }
 
-/* The library takes out of the environment what it knows; the program after an upgrade must believe none of it. */
+/* The library takes out of the environment what it knows; the program after an upgrade must believe
+ * none of it. */
 static void drop_all(void)
 {
     unsetenv("LISTEN_PID");

@@ -64,8 +64,8 @@ int listen_tcp(const char *text, struct strings *bound)
     return fd;
 }
 
-/* Takes away what a crash left behind, which refuses connections. Returns 0, -EADDRINUSE when somebody
- * answers, or another negative errno. */
+/* Takes away what a crash left behind, which refuses connections. Returns 0, -EADDRINUSE when
+ * somebody answers, or another negative errno. */
 static int remove_stale(const struct sockaddr_un *address)
 {
     cleanup_close int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);

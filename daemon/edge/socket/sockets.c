@@ -41,9 +41,11 @@ void sockets_set_mode(const struct edge *edge, const struct config *config)
         log_warning("cannot set the mode of %s: %s", edge->control_path, strerror(errno));
 }
 
-/* The control socket's name ------------------------------------------------------------------------ */
+/* The control socket's name
+ * ------------------------------------------------------------------------ */
 
-/* Somebody may clean away what he does not know, and another may take the place: a path is no identity. */
+/* Somebody may clean away what he does not know, and another may take the place: a path is no
+ * identity. */
 static bool is_in_place(const struct edge *edge)
 {
     struct stat status;
@@ -130,7 +132,8 @@ int sockets_watch(struct edge *edge)
     return r;
 }
 
-/* Beginning --------------------------------------------------------------------------------------- */
+/* Beginning ---------------------------------------------------------------------------------------
+ */
 
 static int bind_health(struct edge *edge, const struct config *config)
 {

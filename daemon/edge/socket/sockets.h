@@ -11,10 +11,11 @@
 int sockets_bind(struct edge *edge, const struct config *config);
 /* Accepts from a listening socket, which is taken over; failure is logged. */
 int sockets_serve(struct http_server *server, const char *address, int fd);
-/* The settings of the control socket may have changed; a peer that is connected is asked anew with each request. */
+/* The settings of the control socket may have changed; a peer that is connected is asked anew with
+ * each request. */
 void sockets_set_mode(const struct edge *edge, const struct config *config);
-/* Whether the control socket is where it should be, with the mode that it should have: else it is made anew.
- * Called after each reload, and every minute. */
+/* Whether the control socket is where it should be, with the mode that it should have: else it is
+ * made anew. Called after each reload, and every minute. */
 void sockets_look(struct edge *edge);
 /* The socket that is at control_path now is ours. Returns 0 or a negative errno. */
 int sockets_note_place(struct edge *edge);

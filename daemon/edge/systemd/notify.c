@@ -46,7 +46,8 @@ struct notify {
     bool failing; /* and it was said */
 };
 
-/* The socket ------------------------------------------------------------------------------------- */
+/* The socket -------------------------------------------------------------------------------------
+ */
 
 /* Returns false when there is none, or none that we can use. */
 static bool find_address(struct sockaddr_un *ret_address, socklen_t *ret_size)
@@ -93,7 +94,8 @@ static bool send_text(struct notify *notify, const char *text)
     return r >= 0;
 }
 
-/* Messages that wait ------------------------------------------------------------------------------------- */
+/* Messages that wait
+ * ------------------------------------------------------------------------------------- */
 
 static bool send_change(struct notify *notify, const struct change *change)
 {
@@ -156,7 +158,8 @@ static void add_change(struct notify *notify, enum change_kind kind, int64_t use
 
     if (notify->fd < 0)
         return;
-    /* A reload of which nothing was told yet is over: the next one says all that there is to say. */
+    /* A reload of which nothing was told yet is over: the next one says all that there is to say.
+     */
     if (kind == CHANGE_RELOADING && count >= 2 && changes[count - 1].kind == CHANGE_READY &&
         changes[count - 2].kind == CHANGE_RELOADING)
         count -= 2;
@@ -200,7 +203,8 @@ void notify_ping(struct notify *notify)
         send_text(notify, "WATCHDOG=1");
 }
 
-/* Life ------------------------------------------------------------------------------------------- */
+/* Life -------------------------------------------------------------------------------------------
+ */
 
 bool notify_is_used(const struct notify *notify)
 {

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Telling systemd, without ever waiting for it: sd_notify(3) blocks when nobody reads and the socket's queue
- * is full, and a supervisor that waits there answers no probe and stops for nobody.
+ * Telling systemd, without ever waiting for it: sd_notify(3) blocks when nobody reads and the
+ * socket's queue is full, and a supervisor that waits there answers no probe and stops for nobody.
  *
- * A message that may be lost is lost then: a ping of the watchdog. Of what only counts in its newest form that is kept:
- * the status, an extension of a timeout. Those that must not be lost are kept in order, and tried again: READY,
- * RELOADING, STOPPING.
+ * A message that may be lost is lost then: a ping of the watchdog. Of what only counts in its
+ * newest form that is kept: the status, an extension of a timeout. Those that must not be lost are
+ * kept in order, and tried again: READY, RELOADING, STOPPING.
  */
 #ifndef REEVE_DAEMON_EDGE_SYSTEMD_NOTIFY_H
 #define REEVE_DAEMON_EDGE_SYSTEMD_NOTIFY_H
@@ -33,7 +33,8 @@ void notify_status(struct notify *notify, const char *text);
 void notify_extend(struct notify *notify, int64_t time);
 void notify_ping(struct notify *notify);
 
-/* The messages that have not been told yet, for the program that an upgrade executes. NULL: no memory. */
+/* The messages that have not been told yet, for the program that an upgrade executes. NULL: no
+ * memory. */
 json_t *notify_save(const struct notify *notify);
 void notify_resume(struct notify *notify, const json_t *state);
 

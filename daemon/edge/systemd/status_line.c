@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The one line that `systemctl status` shows: where the daemon is, how many modules are ready, the worst
- * of them with its reason, a reload that failed until one has gone well, and while it stops, why, and
- * what it still waits for.
+ * The one line that `systemctl status` shows: where the daemon is, how many modules are ready, the
+ * worst of them with its reason, a reload that failed until one has gone well, and while it stops,
+ * why, and what it still waits for.
  */
 #include "daemon/edge/systemd/status_line.h"
 

@@ -3,13 +3,15 @@
  * Tells systemd what happens, as by sd_notify(3). Without systemd all of it does nothing.
  *
  * TimeoutStartSec= and TimeoutStopSec= of the unit are not for what moves. While the daemon starts,
- * each module that becomes ready has systemd wait (EXTEND_TIMEOUT_USEC) for as long as the next may take
- * to start: the longest start-timeout of those that are not ready. While it stops, each sign of progress
- * has it wait for as long as work may go on without another one: the longest drain-stall (or drain, if
- * that is shorter) and grace of the modules that are left. Signs of progress are a module that has
- * stopped, and, of one that is stopping, a run or job that ended or called rv_progress(): the same that
- * drain-stall counts. Where nothing moves, nothing is asked for, and systemd's own timeout holds. Time that is bounded by the configuration, or by us, is asked for at once:
- * drain-delay, and the end of requests under way. A stop that moves for ever is ended by shutdown-timeout.
+ * each module that becomes ready has systemd wait (EXTEND_TIMEOUT_USEC) for as long as the next may
+ * take to start: the longest start-timeout of those that are not ready. While it stops, each sign
+ * of progress has it wait for as long as work may go on without another one: the longest
+ * drain-stall (or drain, if that is shorter) and grace of the modules that are left. Signs of
+ * progress are a module that has stopped, and, of one that is stopping, a run or job that ended or
+ * called rv_progress(): the same that drain-stall counts. Where nothing moves, nothing is asked
+ * for, and systemd's own timeout holds. Time that is bounded by the configuration, or by us, is
+ * asked for at once: drain-delay, and the end of requests under way. A stop that moves for ever is
+ * ended by shutdown-timeout.
  */
 #include "daemon/edge/systemd/systemd.h"
 
@@ -30,8 +32,8 @@
 /* How often it is looked whether work moves: nobody tells. */
 #define LOOK_INTERVAL (500 * NSEC_PER_MSEC)
 
-/* Looking at all modules takes the longer the more there are, and with as many of them something changes all the time:
- * after a look the next one waits for so many times what it took. */
+/* Looking at all modules takes the longer the more there are, and with as many of them something
+ * changes all the time: after a look the next one waits for so many times what it took. */
 #define LOOK_SHARE 50
 
 /* Beside what is asked for: for messages on their way, on a busy machine. */

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Makes the programs of host/sandbox/sandbox_filter.h, as C. Nothing else uses libseccomp, but a test, and so no host
- * loads it.
+ * Makes the programs of host/sandbox/sandbox_filter.h, as C. Nothing else uses libseccomp, but a
+ * test, and so no host loads it.
  *
- * Numbers that are not known yet have stand-ins. Each program is made twice, with other ones: the two may differ in what
- * comparisons for equality compare with, there from stand-in to stand-in, and in nothing else. So every place that depends
- * on such a number is found, and a constant that happens to be a stand-in is not taken for one. libseccomp sorts the values
- * that it asks for; as each is compared alone, their order is without meaning, and that of the stand-ins is kept.
+ * Numbers that are not known yet have stand-ins. Each program is made twice, with other ones: the
+ * two may differ in what comparisons for equality compare with, there from stand-in to stand-in,
+ * and in nothing else. So every place that depends on such a number is found, and a constant that
+ * happens to be a stand-in is not taken for one. libseccomp sorts the values that it asks for; as
+ * each is compared alone, their order is without meaning, and that of the stand-ins is kept.
  */
 #include <errno.h>
 #include <stdarg.h>
@@ -48,8 +49,9 @@ static void succeed(int r, const char *what)
         fail("libseccomp: %s: %s", what, strerror(-r));
 }
 
-/* Calls of another architecture, of which the rules know nothing, end the process. A search by the call's number is
- * shortest: the kernel runs the program for every number when it is loaded, to remember those that are always allowed. */
+/* Calls of another architecture, of which the rules know nothing, end the process. A search by the
+ * call's number is shortest: the kernel runs the program for every number when it is loaded, to
+ * remember those that are always allowed. */
 static scmp_filter_ctx begin_filter(void)
 {
     scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ALLOW);

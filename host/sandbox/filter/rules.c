@@ -17,7 +17,8 @@
 #include "base/macro.h"
 #include "host/sandbox/filter/rules.h"
 
-/* Calls that no module needs: reaching into other processes, the kernel, or the machine's set-up. */
+/* Calls that no module needs: reaching into other processes, the kernel, or the machine's set-up.
+ */
 static const int denied[] = {
     SCMP_SYS(ptrace),
     SCMP_SYS(process_vm_readv),
@@ -154,7 +155,8 @@ static void deny_aiming(scmp_filter_ctx filter, const uint32_t ids[FILTER_IDS])
     for (size_t i = 0; i < ARRAY_SIZE(aimed); i++)
         for (size_t j = 0; j < ARRAY_SIZE(targets); j++)
             filter_deny_if(filter, EPERM, aimed[i], filter_low(0, targets[j]));
-    /* A descriptor does not tell whose it is, and a folder of /proc is one too. A program that finds no such call takes kill(). */
+    /* A descriptor does not tell whose it is, and a folder of /proc is one too. A program that
+     * finds no such call takes kill(). */
     filter_deny(filter, ENOSYS, SCMP_SYS(pidfd_send_signal));
 }
 
@@ -201,7 +203,8 @@ static void deny_network(scmp_filter_ctx filter)
     filter_deny_if(filter, EACCES, SCMP_SYS(socket), filter_differs(0, AF_UNIX));
 }
 
-/* The calls that Landlock before ABI 3 lets through: cutting a file that may only be read, by its name. */
+/* The calls that Landlock before ABI 3 lets through: cutting a file that may only be read, by its
+ * name. */
 static void deny_truncating(scmp_filter_ctx filter)
 {
     filter_deny(filter, EACCES, SCMP_SYS(truncate));

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The rules of the filters. A condition looks at one argument; several rules for one call hold side by side. A rule that
- * libseccomp does not take ends the program, and so the build.
+ * The rules of the filters. A condition looks at one argument; several rules for one call hold side
+ * by side. A rule that libseccomp does not take ends the program, and so the build.
  */
 #ifndef REEVE_HOST_SANDBOX_FILTER_RULES_H
 #define REEVE_HOST_SANDBOX_FILTER_RULES_H
@@ -27,8 +27,9 @@
 #endif
 
 /*
- * For an argument that the kernel takes for an int: a caller may put anything into the upper half of its register, and
- * SCMP_A0_32 and its like compare that too. As SCMP_CMP_NE denies what they differ in, it needs no such care.
+ * For an argument that the kernel takes for an int: a caller may put anything into the upper half
+ * of its register, and SCMP_A0_32 and its like compare that too. As SCMP_CMP_NE denies what they
+ * differ in, it needs no such care.
  */
 #define filter_low(argument, value) filter_masked(argument, UINT32_MAX, value)
 #define filter_masked(argument, mask, value) \
@@ -45,7 +46,8 @@ void filter_deny_all(scmp_filter_ctx filter, const int *calls, size_t count);
 /* Opening a file when its flags, as far as mask goes, are `value`. */
 void filter_deny_opening(scmp_filter_ctx filter, int error, uint32_t mask, uint32_t value);
 
-/* The calls that a host that only checks has no business with: to leave anything behind, to reach anybody. */
+/* The calls that a host that only checks has no business with: to leave anything behind, to reach
+ * anybody. */
 void filter_deny_activity(scmp_filter_ctx filter, const uint32_t ids[FILTER_IDS]);
 
 /* All rules of a kind, with these numbers in place of the processes. */

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The further calls that a host that only checks is denied: the constructors of a module that is looked at
- * must leave nothing behind, in files or elsewhere, and reach nobody. It reads files, has threads
- * and memory, and that is all. ftruncate() and fallocate() stay: no descriptor that can be written
- * is a file's, and memfd_create() is of little use without.
+ * The further calls that a host that only checks is denied: the constructors of a module that is
+ * looked at must leave nothing behind, in files or elsewhere, and reach nobody. It reads files, has
+ * threads and memory, and that is all. ftruncate() and fallocate() stay: no descriptor that can be
+ * written is a file's, and memfd_create() is of little use without.
  */
 #include <errno.h>
 #include <fcntl.h>

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Goals, dependencies and what is awaited, without processes: units whose hosts are played here. Random graphs, requests
- * and failures; after each step the order holds, and when nothing is left to happen everybody has been told
- * and every unit is where it should be. REEVE_SEED repeats a walk.
+ * Goals, dependencies and what is awaited, without processes: units whose hosts are played here.
+ * Random graphs, requests and failures; after each step the order holds, and when nothing is left
+ * to happen everybody has been told and every unit is where it should be. REEVE_SEED repeats a
+ * walk.
  */
 #include "daemon/control/goal.h"
 
@@ -56,7 +57,8 @@ static void check(bool holds, const char *what, const struct unit *unit)
     assert_true(holds);
 }
 
-/* The machine, in small --------------------------------------------------------------------------- */
+/* The machine, in small ---------------------------------------------------------------------------
+ */
 
 static void enter(struct unit *unit, enum unit_state state)
 {
@@ -159,7 +161,8 @@ void __wrap_loop_timer_destroy(struct loop_timer *timer)
     (void)timer;
 }
 
-/* A world ------------------------------------------------------------------------------------------ */
+/* A world
+ * ------------------------------------------------------------------------------------------ */
 
 static void make_world(void)
 {
@@ -255,7 +258,8 @@ static struct answer *ask(struct unit *unit, enum operation operation)
     return answer;
 }
 
-/* A table of encounters ---------------------------------------------------------------------------- */
+/* A table of encounters
+ * ---------------------------------------------------------------------------- */
 
 /* a <- b <- c, all ready. */
 static void make_chain(void)
@@ -366,7 +370,8 @@ static void test_a_restart_names_who_did_not_come_back(void **state)
     destroy_world();
 }
 
-/* Walks --------------------------------------------------------------------------------------------- */
+/* Walks
+ * --------------------------------------------------------------------------------------------- */
 
 static void link_at_random(struct dice *dice)
 {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* How many units begin at once: so many, and no unit holds up the others for longer than a moment. */
+/* How many units begin at once: so many, and no unit holds up the others for longer than a moment.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The runs of the last hour, as the page shows them: snapshots are made here, and each sample ends a minute. */
+/* The runs of the last hour, as the page shows them: snapshots are made here, and each sample ends
+ * a minute. */
 #include "daemon/edge/page/run_history.h"
 
 #include <stdio.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What becomes of the bytes of requests: each row is taken as a whole, byte by byte, and cut in two at every position,
- * always with the same outcome.
+ * What becomes of the bytes of requests: each row is taken as a whole, byte by byte, and cut in two
+ * at every position, always with the same outcome.
  */
 #include "tests/support/test.h"
 
@@ -15,8 +15,8 @@
 struct row {
     const char *bytes;
     size_t size;
-    /* The requests that evhttp gets, one after the other. At the end "!" and a status when one was refused, "+" when
-     * one has begun. */
+    /* The requests that evhttp gets, one after the other. At the end "!" and a status when one was
+     * refused, "+" when one has begun. */
     const char *outcome;
 };
 
@@ -279,7 +279,8 @@ static bool take(struct http_framing *framing, const char *bytes, size_t size, s
     }
 }
 
-/* What comes of the bytes when they are cut at the first position, and from there on every step bytes. */
+/* What comes of the bytes when they are cut at the first position, and from there on every step
+ * bytes. */
 static char *run(const struct row *row, size_t first, size_t step)
 {
     struct http_framing framing;

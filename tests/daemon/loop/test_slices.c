@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Sources of the loop in slices: what hangs on the event base itself is called between them, and nothing of the queue is
- * lost, called twice, or called when nobody wants it any more. */
+/* Sources of the loop in slices: what hangs on the event base itself is called between them, and
+ * nothing of the queue is lost, called twice, or called when nobody wants it any more. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -95,7 +95,8 @@ static void test_others_have_their_turn(void **state)
     assert_in_range(test.probes, SOURCES, 3 * SOURCES);
 }
 
-/* Of two that are ready together the first one that is called takes away what the other waits for. */
+/* Of two that are ready together the first one that is called takes away what the other waits for.
+ */
 static void takes_away(int fd, unsigned events, void *arg)
 {
     (void)fd;

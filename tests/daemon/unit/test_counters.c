@@ -89,7 +89,8 @@ static void test_counters_add_up(void **state)
     counters_free(&counters);
 }
 
-/* It is a failure like others, until the next run ends: also of a task whose next host begins at zero. */
+/* It is a failure like others, until the next run ends: also of a task whose next host begins at
+ * zero. */
 static void test_a_run_that_is_lost_has_failed(void **state)
 {
     struct fixture *fixture = *state;

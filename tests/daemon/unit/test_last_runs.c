@@ -7,7 +7,8 @@
 #include "base/clock.h"
 #include "tests/support/cmocka.h"
 
-/* The disk, and threads, in our hands ------------------------------------------------------------ */
+/* The disk, and threads, in our hands ------------------------------------------------------------
+ */
 
 /* What fdatasync() waits for before it returns: a byte each. Less than 0: nothing. */
 static int disk[2] = {-1, -1};
@@ -168,7 +169,8 @@ static void test_intervals(void **state)
     last_runs_destroy(last_runs);
 }
 
-/* A slow disk ------------------------------------------------------------------------------------ */
+/* A slow disk ------------------------------------------------------------------------------------
+ */
 
 static void run_until_stopped(struct fixture *fixture, void (*look)(void *arg))
 {
@@ -178,7 +180,8 @@ static void run_until_stopped(struct fixture *fixture, void (*look)(void *arg))
     assert_int_equal(loop_run(fixture->loop), 0);
 }
 
-/* Comes again in the loop's next turns until the disk hangs; then more happens, and the disk goes on. */
+/* Comes again in the loop's next turns until the disk hangs; then more happens, and the disk goes
+ * on. */
 static void look_at_hanging(void *arg)
 {
     struct fixture *fixture = arg;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The files of last runs: whatever happens to one of them, the last_runs says what it uses instead. */
+/* The files of last runs: whatever happens to one of them, the last_runs says what it uses instead.
+ */
 #include "tests/daemon/unit/last_runs_fixture.h"
 
 #include <sys/resource.h>
@@ -66,7 +67,8 @@ static void test_a_file_that_is_missing(void **state)
     assert_string_equal(text_string(&fixture->log), "");
 }
 
-/* A file is read and not read: a folder, and one that is too long. Neither takes the reserve's place. */
+/* A file is read and not read: a folder, and one that is too long. Neither takes the reserve's
+ * place. */
 static void test_files_that_cannot_be_read(void **state)
 {
     struct fixture *fixture = *state;

@@ -187,8 +187,8 @@ static void test_the_longest_delay(void **state)
     assert_int_equal(policy_longest_delay(&settings, &history), SECOND / 100);
 }
 
-/* The defaults of reeve.ini(5), for a module that fails as soon as it starts: it is given up in a time in
- * which somebody may still look, whatever the dice say. */
+/* The defaults of reeve.ini(5), for a module that fails as soon as it starts: it is given up in a
+ * time in which somebody may still look, whatever the dice say. */
 static void test_the_default_limit_is_reached(void **state)
 {
     static const uint32_t dice[] = {0, 511, 1023};

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* How long a run or job took whose host ended: from when the host had begun it, not from when reeved heard of that. */
+/* How long a run or job took whose host ended: from when the host had begun it, not from when
+ * reeved heard of that. */
 #include "daemon/unit/request.h"
 
 #include <errno.h>

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A module that takes more than it should: eat touches `mib` MiB of memory, burn a whole processor. */
+/* A module that takes more than it should: eat touches `mib` MiB of memory, burn a whole processor.
+ */
 #include <errno.h>
 #include <reeve/module.h>
 #include <stdlib.h>
