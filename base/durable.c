@@ -59,8 +59,7 @@ const char *file_step_text(enum file_step step)
     return texts[step];
 }
 
-/* Syncing ----------------------------------------------------------------------------------------
- */
+/* Syncing ----------------------------------------------------------------- */
 
 static int sync_by(int (*call)(int fd), int fd)
 {
@@ -107,8 +106,7 @@ static int sync_content(int folder, const char *name, int *ret_fd)
     return errno == EACCES ? sync_file_system(folder) : -errno;
 }
 
-/* The temporary file -----------------------------------------------------------------------------
- */
+/* The temporary file ------------------------------------------------------ */
 
 static void name_temporary(const char *name, char *buffer, size_t size)
 {
@@ -188,8 +186,7 @@ static int create_temporary(int folder, const char *name, mode_t mode)
     return -EBUSY;
 }
 
-/* Renaming ---------------------------------------------------------------------------------------
- */
+/* Renaming ---------------------------------------------------------------- */
 
 static bool is_one_file(int folder, const char *name, int other_folder, const char *other_name)
 {

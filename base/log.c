@@ -32,8 +32,7 @@ void log_set_observer(void (*fn)(const struct log_record *record, void *arg), vo
     observer_arg = arg;
 }
 
-/* Waiting ----------------------------------------------------------------------------------------
- */
+/* Waiting ----------------------------------------------------------------- */
 
 /* The queue holds as much as a pipe does. */
 #define WAITING_MAX ((size_t)64 * 1024)

@@ -35,8 +35,7 @@ void log_record_parse(struct log_record *record)
         record->run = strtoull(text + 1, NULL, 10);
 }
 
-/* JSON -------------------------------------------------------------------------------------------
- */
+/* JSON -------------------------------------------------------------------- */
 
 struct writer {
     char *buffer;
@@ -109,8 +108,7 @@ size_t log_record_write_json(const struct log_record *record, char *buffer, size
     return writer.used;
 }
 
-/* The journal ------------------------------------------------------------------------------------
- */
+/* The journal ------------------------------------------------------------- */
 
 static void put_field(struct writer *writer, const char *name, const char *value)
 {

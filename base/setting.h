@@ -146,9 +146,7 @@ void setting_say_missing(const struct setting *setting, const char *name, char *
 void setting_say_twice(const char *name, unsigned first_line, char *message, size_t size);
 void setting_say_unknown(const char *name, const char *value, char *message, size_t size);
 
-/* As text
- * ------------------------------------------------------------------------------------------
- */
+/* As text ----------------------------------------------------------------- */
 
 /* One word for its kind. */
 const char *setting_type(const struct setting *setting);

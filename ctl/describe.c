@@ -12,8 +12,7 @@
 #include "ctl/inspect.h"
 #include "ctl/table.h"
 
-/* Finding it -------------------------------------------------------------------------------------
- */
+/* Finding it -------------------------------------------------------------- */
 
 static void offer_names(const char *folder, struct nearest *nearest)
 {
@@ -78,8 +77,7 @@ static int find_file(const struct ctl *ctl, const char *word, char **ret_path)
     return r != 0 ? r : tell_unknown(word, &folders);
 }
 
-/* Printing it ------------------------------------------------------------------------------------
- */
+/* Printing it ------------------------------------------------------------- */
 
 /* A text, or "-" for none. */
 static const char *or_dash(const json_t *object, const char *key)

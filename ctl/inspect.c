@@ -30,8 +30,7 @@
 
 extern char **environ;
 
-/* From records to JSON ---------------------------------------------------------------------------
- */
+/* From records to JSON ---------------------------------------------------- */
 
 enum cell_kind { CELL_TEXT = 1, CELL_NUMBER, CELL_BOOL, CELL_WORDS };
 
@@ -201,8 +200,7 @@ static bool take_records(json_t *document, char *text)
     return ended;
 }
 
-/* The process ------------------------------------------------------------------------------------
- */
+/* The process ------------------------------------------------------------- */
 
 static int spawn(const char *program, const char *path, int output, pid_t *ret_pid)
 {

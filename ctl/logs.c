@@ -62,8 +62,7 @@ static int ask(const struct ctl *ctl, const struct wish *wish, long long after, 
     return ctl_request(ctl, "GET", "/v1/logs", parameters, NULL, 0, ret_answer);
 }
 
-/* From the daemon's memory -----------------------------------------------------------------------
- */
+/* From the daemon's memory ------------------------------------------------ */
 
 static int print_answer(const struct ctl *ctl, const json_t *answer, const struct wish *wish)
 {
@@ -104,8 +103,7 @@ static int follow(const struct ctl *ctl, const struct wish *wish, const json_t *
     return r;
 }
 
-/* From the journal -------------------------------------------------------------------------------
- */
+/* From the journal -------------------------------------------------------- */
 
 static void take_line(const json_t *line, void *arg)
 {

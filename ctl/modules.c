@@ -16,8 +16,7 @@
 #include "ctl/inspect.h"
 #include "ctl/table.h"
 
-/* Gathering --------------------------------------------------------------------------------------
- */
+/* Gathering --------------------------------------------------------------- */
 
 static bool is_same_file(const char *a, const char *b)
 {
@@ -151,8 +150,7 @@ static int add_others(json_t *list, const struct config *config)
     return r;
 }
 
-/* Printing ---------------------------------------------------------------------------------------
- */
+/* Printing ---------------------------------------------------------------- */
 
 static void join_sections(const json_t *module, char *buffer, size_t size)
 {

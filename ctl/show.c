@@ -14,8 +14,7 @@ static int get_status(const struct ctl *ctl, json_t **ret_status)
     return ctl_request(ctl, "GET", "/v1/status", NULL, NULL, 0, ret_status);
 }
 
-/* status ----------------------------------------------------------------------------------------
- */
+/* status ------------------------------------------------------------------ */
 
 static void add_tasks(struct table *table, const json_t *module)
 {
@@ -143,8 +142,7 @@ int command_status(const struct ctl *ctl, int count _unused_, char **words _unus
     return 0;
 }
 
-/* list ------------------------------------------------------------------------------------------
- */
+/* list -------------------------------------------------------------------- */
 
 static void list_task(struct table *table, const json_t *module, const json_t *task)
 {
@@ -218,8 +216,7 @@ int command_list(const struct ctl *ctl, int count _unused_, char **words _unused
     return 0;
 }
 
-/* names -----------------------------------------------------------------------------------------
- */
+/* names ------------------------------------------------------------------- */
 
 static void print_names(const json_t *module, const char *parts)
 {

@@ -58,8 +58,7 @@ struct rv_channel *rv_channel_unref(struct rv_channel *channel)
     return NULL;
 }
 
-/* Face to face -----------------------------------------------------------------------------------
- */
+/* Face to face ------------------------------------------------------------ */
 
 static enum attempt meet(struct rv_channel *channel, void *element, bool send)
 {
@@ -90,8 +89,7 @@ enum attempt channel_meet(struct rv_channel *channel, void *element, bool send,
     return ATTEMPT_DONE;
 }
 
-/* Operations -------------------------------------------------------------------------------------
- */
+/* Operations -------------------------------------------------------------- */
 
 static size_t available(const struct rv_channel *channel, bool send)
 {

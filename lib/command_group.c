@@ -83,8 +83,7 @@ char **command_group_environment(const struct command_group *group, char *const 
     return marked;
 }
 
-/* Whose it is ------------------------------------------------------------------------------------
- */
+/* Whose it is ------------------------------------------------------------- */
 
 /* Linux has it since 6.13, and <linux/pidfd.h> later: what a pidfd's process is, also where /proc
  * is hidden. */
@@ -213,8 +212,7 @@ int command_group_find(struct command_group *group)
     return each_member(group, open_living);
 }
 
-/* Signals ----------------------------------------------------------------------------------------
- */
+/* Signals ----------------------------------------------------------------- */
 
 /* Returns -ESRCH, for each_member(). */
 static int send_to(pid_t pid, int signal)

@@ -77,8 +77,7 @@ void contexts_forked(void)
     context_fds_forked();
 }
 
-/* Cancelling -------------------------------------------------------------------------------------
- */
+/* Cancelling -------------------------------------------------------------- */
 
 bool context_try_ref(struct rv_context *ctx)
 {
@@ -213,8 +212,7 @@ static void deadline_passed(struct timer *timer)
     rv_context_unref(ctx);
 }
 
-/* Making and freeing ------------------------------------------------------------------------------
- */
+/* Making and freeing ------------------------------------------------------ */
 
 /* To the next tick of the kernel below: enough for an age, and nearly free. */
 static rv_time coarse_now(void)

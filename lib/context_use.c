@@ -18,8 +18,7 @@ bool rv_context_deadline(const struct rv_context *ctx, rv_time *ret_deadline)
     return ctx->deadline != RV_NEVER;
 }
 
-/* Hooks ------------------------------------------------------------------------------------------
- */
+/* Hooks ------------------------------------------------------------------- */
 
 int context_hook_add(struct rv_context *ctx, struct context_hook *hook)
 {
@@ -63,8 +62,7 @@ int rv_context_wait(struct rv_context *ctx)
     return error_bare(rv_context_err(ctx));
 }
 
-/* After ------------------------------------------------------------------------------------------
- */
+/* After ------------------------------------------------------------------- */
 
 /*
  * Safety: `lock` protects `state`. The hook's function only queues the work, and moves the state
@@ -174,8 +172,7 @@ bool rv_after_destroy(struct rv_after *after)
     return never;
 }
 
-/* Values and labels ------------------------------------------------------------------------------
- */
+/* Values and labels ------------------------------------------------------- */
 
 void *rv_context_value(const struct rv_context *ctx, const void *key)
 {
@@ -243,8 +240,7 @@ struct rv_labels rv_context_labels(const struct rv_context *ctx)
     return ctx->labels ? *ctx->labels : (struct rv_labels){0};
 }
 
-/* The live tree ----------------------------------------------------------------------------------
- */
+/* The live tree ----------------------------------------------------------- */
 
 static struct rv_context *next_in_tree(struct rv_context *node, const struct rv_context *root,
                                        unsigned *depth)

@@ -88,9 +88,7 @@ static void fail(struct fan *fan, int code)
         context_cancel_text(fan->ctx, code, fan->text[0] ? fan->text : NULL);
 }
 
-/* Threads that are awake; all with the lock
- * -----------------------------------------------------------------
- */
+/* Threads that are awake; all with the lock ------------------------------- */
 
 static uint64_t done(const struct fan *fan)
 {
@@ -149,8 +147,7 @@ static void watch_due(struct timer *timer)
     pthread_mutex_unlock(&fan->lock);
 }
 
-/* A worker without the lock -----------------------------------------------------------------------
- */
+/* A worker without the lock ----------------------------------------------- */
 
 /* With an item in hand: somebody else is to see to the rest, if it is worth it. */
 static void see_to_rest(struct fan *fan)

@@ -28,8 +28,7 @@
 #include "base/list.h"
 #include "lib/attempt.h"
 
-/* Time -------------------------------------------------------------------------------------------
- */
+/* Time -------------------------------------------------------------------- */
 
 /* A deadline from a timeout: one of 0 or less has passed already. */
 rv_time deadline_after(rv_duration timeout);
@@ -38,8 +37,7 @@ rv_time deadline_after(rv_duration timeout);
  * never. */
 rv_time grid_next(rv_time point, rv_duration interval, rv_time now);
 
-/* Forks (fork.c) ---------------------------------------------------------------------------------
- */
+/* Forks (fork.c) ---------------------------------------------------------- */
 
 /* In a child of fork() whose parent had threads of the runtime. Set once, while the child has one
  * thread. */
@@ -59,8 +57,7 @@ void signals_lock(void);
 void signals_unlock(void);
 bool signals_forked(void);
 
-/* Parking (parker.c) -----------------------------------------------------------------------------
- */
+/* Parking (parker.c) ------------------------------------------------------ */
 
 /*
  * Where a thread sleeps. Every thread that ever blocks has one; its memory is never given back,
@@ -93,8 +90,7 @@ void parker_unlock(void);
 /* In the child, with the lock. */
 void parkers_forked(void);
 
-/* Patience (patience.c) --------------------------------------------------------------------------
- */
+/* Patience (patience.c) --------------------------------------------------- */
 
 /* Whether it pays to look at a word for a while before sleeping, as learned from the last times:
  * each time that it did not, more of the next waits begin without a look. */
@@ -168,8 +164,7 @@ void short_mutex_init(pthread_mutex_t *mutex);
 /* Processors that this process may use. */
 unsigned processor_count(void);
 
-/* Waiting for one of several things --------------------------------------------------------------
- */
+/* Waiting for one of several things --------------------------------------- */
 
 /* Lives on the waiter's stack. The thread that claims it first decides the result; only that one
  * may touch what the waiter waits with. */
@@ -204,8 +199,7 @@ static inline int wait_result(const struct wait *wait)
 /* Parks until the wait is claimed, by the deadline at the latest. Returns its result. */
 int wait_for(struct wait *wait, rv_time deadline);
 
-/* Contexts (context.c) ---------------------------------------------------------------------------
- */
+/* Contexts (context.c) ---------------------------------------------------- */
 
 /*
  * Something that happens when a context becomes done: a wait is claimed with WAIT_CANCEL, or fn is
@@ -251,8 +245,7 @@ void contexts_lock(void);
 void contexts_unlock(void);
 void contexts_forked(void);
 
-/* Timers (timer.c) -------------------------------------------------------------------------------
- */
+/* Timers (timer.c) -------------------------------------------------------- */
 
 /* Lives with its owner; zeroed but for fn it is ready. fn runs on the timer's thread, with no lock
  * held, must not block, and may add or remove timers, this one included. */
@@ -278,8 +271,7 @@ void timer_lock(void);
 void timer_unlock(void);
 bool timer_has_thread(void);
 
-/* Threads (executor.c) ---------------------------------------------------------------------------
- */
+/* Threads (executor.c) ---------------------------------------------------- */
 
 /* Runs fn(arg) at once, on an idle thread or a new one. Returns 0 or -EAGAIN. */
 int executor_start(void (*fn)(void *arg), void *arg);
@@ -322,14 +314,12 @@ int executor_reserve(unsigned count);
 void executor_unreserve(unsigned count);
 int executor_start_reserved(void (*fn)(void *arg), void *arg);
 
-/* Hosts (hosted.c) -------------------------------------------------------------------------------
- */
+/* Hosts (hosted.c) -------------------------------------------------------- */
 
 /* A thread of the runtime begins, and will run functions of others. */
 void hosted_thread_start(void);
 
-/* Errors (error.c) -------------------------------------------------------------------------------
- */
+/* Errors (error.c) -------------------------------------------------------- */
 
 /* The code that a cancel is told as: a negative errno, whatever was given. */
 static inline int cancel_code(int code)

@@ -142,7 +142,7 @@ void pool_check_drained(struct rv_pool *pool)
         pool_wake_all_waiters(&pool->drainers);
 }
 
-/* Keeping up ---------------------------------------------------------------------------------- */
+/* Keeping up -------------------------------------------------------------- */
 
 static bool is_short_work(const struct rv_pool *pool)
 {

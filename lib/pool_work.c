@@ -8,8 +8,7 @@
 
 #define LOOK_PACE 32
 
-/* With the lock ----------------------------------------------------------------------------------
- */
+/* With the lock ----------------------------------------------------------- */
 
 /* Sleeps until it is taken off the idle list, the lock given up meanwhile. */
 static void sleep_idle(struct rv_pool *pool, struct worker *worker)
@@ -56,8 +55,7 @@ static void wait_idle(struct rv_pool *pool, struct worker *worker)
         pool_tell_of_workers(pool);
 }
 
-/* Without the lock -------------------------------------------------------------------------------
- */
+/* Without the lock -------------------------------------------------------- */
 
 static void report(struct rv_pool *pool, const struct taken_job *taken, enum rv_outcome_kind kind,
                    int code, const char *text, rv_duration duration)

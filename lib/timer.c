@@ -60,7 +60,7 @@ static uint64_t tick_of(rv_time time)
     return time > 0 ? (uint64_t)time >> TICK_BITS : 0;
 }
 
-/* The wheel ----------------------------------------------------------------------------------- */
+/* The wheel --------------------------------------------------------------- */
 
 /* Where a timer belongs that is due at this tick, or is overdue. */
 static struct slot *slot_for(uint64_t tick, unsigned *ret_level, unsigned *ret_slot)
@@ -200,7 +200,7 @@ static void collect_due(rv_time now)
     }
 }
 
-/* The thread ---------------------------------------------------------------------------------- */
+/* The thread -------------------------------------------------------------- */
 
 static void run_first(void)
 {

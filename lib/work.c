@@ -112,7 +112,7 @@ static bool add_worker(void)
     return false;
 }
 
-/* Stalls --------------------------------------------------------------------------------------- */
+/* Stalls ------------------------------------------------------------------ */
 
 /* Without the timer's thread, the next work to be queued tries again, and what is queued waits for
  * a thread that becomes free. Ending work has the timer's thread from the start. */
@@ -166,7 +166,7 @@ void work_watch(void)
     watch_stall(STALL);
 }
 
-/* Queueing ------------------------------------------------------------------------------------- */
+/* Queueing ---------------------------------------------------------------- */
 
 static void enqueue(struct list *list, struct work *work)
 {
@@ -219,7 +219,7 @@ void executor_let_go(void)
         work_watch();
 }
 
-/* The ender ------------------------------------------------------------------------------------ */
+/* The ender --------------------------------------------------------------- */
 
 static void *end_things(void *arg)
 {

@@ -5,9 +5,7 @@
 
 #include "settings/config.h"
 
-/* Own kinds
- * ----------------------------------------------------------------------------------------
- */
+/* Own kinds --------------------------------------------------------------- */
 
 static const struct setting_own users = {
     .type = "users",
@@ -26,9 +24,7 @@ static const char *const on_failed[] = {
 static const char *const sandboxes[] = {
     [CONFIG_SANDBOX_WARN] = "warn", [CONFIG_SANDBOX_STRICT] = "strict", NULL};
 
-/* The tables
- * ---------------------------------------------------------------------------------------
- */
+/* The tables -------------------------------------------------------------- */
 
 #define DAEMON(key, kind, member) SETTING_OF(key, SETTING_##kind, struct config, member)
 #define MODULE(key, kind, member) SETTING_OF(key, SETTING_##kind, struct config_module, member)

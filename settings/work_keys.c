@@ -8,9 +8,7 @@
 #include "base/text.h"
 #include "settings/keys.h"
 
-/* Own kinds
- * ----------------------------------------------------------------------------------------
- */
+/* Own kinds --------------------------------------------------------------- */
 
 static bool never_comes(const struct calendar *calendar)
 {
@@ -95,9 +93,7 @@ static const char *const on_errors[] = {[TASK_ON_ERROR_CONTINUE] = "continue",
 static const char *const on_stops[] = {
     [TASK_ON_STOP_CANCEL] = "cancel", [TASK_ON_STOP_FINISH] = "finish", NULL};
 
-/* The tables
- * ---------------------------------------------------------------------------------------
- */
+/* The tables -------------------------------------------------------------- */
 
 #define TASK(key, kind, member) SETTING_OF(key, SETTING_##kind, struct task_settings, member)
 #define POOL(key, kind, member) SETTING_OF(key, SETTING_##kind, struct pool_settings, member)

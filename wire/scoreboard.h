@@ -239,7 +239,7 @@ struct scoreboard {
 
 #define SCOREBOARD_MAGIC 0x52565342u
 
-/* The supervisor's side ------------------------------------------------------------------------ */
+/* The supervisor's side --------------------------------------------------- */
 
 /*
  * Makes a sealed memfd of the right size with its header written, and maps it read-only. The memory
@@ -298,7 +298,7 @@ int64_t scoreboard_read_moved(const struct scoreboard *board, unsigned i);
 void scoreboard_read_object(const struct scoreboard *board, unsigned i,
                             struct scoreboard_object *object);
 
-/* The host's side ------------------------------------------------------------------------------ */
+/* The host's side --------------------------------------------------------- */
 
 /* Maps the inherited descriptor for writing. Returns 0, -EPROTO for another version or size, or a
  * negative errno. */

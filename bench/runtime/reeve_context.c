@@ -152,8 +152,7 @@ uint64_t reeve_once(const struct size *size)
     return done;
 }
 
-/* Periodic ---------------------------------------------------------------------------------------
- */
+/* Periodic ---------------------------------------------------------------- */
 
 struct beat {
     struct rv_periodic *periodic;

@@ -17,8 +17,7 @@
  * killed. */
 #define STEP_SLACK (15 * NSEC_PER_SEC)
 
-/* Settling ---------------------------------------------------------------------------------------
- */
+/* Settling ---------------------------------------------------------------- */
 
 static void settle(struct awaited_item *item, int code, const char *text)
 {
@@ -130,8 +129,7 @@ static void timed_out(void *arg)
     units_changed(awaited->units);
 }
 
-/* Making -----------------------------------------------------------------------------------------
- */
+/* Making ------------------------------------------------------------------ */
 
 int awaited_begin(struct units *units, const char *what, struct awaited **ret_errand)
 {

@@ -50,8 +50,7 @@ static void want(const struct walk *walk, struct unit *unit, enum awaited_want w
     units_changed(unit->all);
 }
 
-/* Down -------------------------------------------------------------------------------------------
- */
+/* Down -------------------------------------------------------------------- */
 
 static void take_down(struct unit *unit, void *arg)
 {
@@ -77,8 +76,7 @@ void goal_down(struct unit *unit, const struct cause *cause, struct awaited *awa
     take_down(unit, &walk);
 }
 
-/* Bounce -----------------------------------------------------------------------------------------
- */
+/* Bounce ------------------------------------------------------------------ */
 
 static void bounce(struct unit *unit, void *arg)
 {
@@ -142,8 +140,7 @@ void goal_renew(struct unit *unit, const struct cause *cause)
     }
 }
 
-/* Hosts ------------------------------------------------------------------------------------------
- */
+/* Hosts ------------------------------------------------------------------- */
 
 void goal_condemn(struct tenancy *tenancy, const struct cause *cause, struct awaited *awaited)
 {
@@ -169,8 +166,7 @@ void goal_make_room(struct unit *unit)
     goal_condemn(unit->tenancy, &cause, NULL);
 }
 
-/* Up ---------------------------------------------------------------------------------------------
- */
+/* Up ---------------------------------------------------------------------- */
 
 static void bring_up(struct unit *unit, const struct walk *walk)
 {
@@ -212,8 +208,7 @@ void goal_up(struct unit *unit, const struct cause *cause, struct awaited *await
     bring_up(unit, &walk);
 }
 
-/* Settling ---------------------------------------------------------------------------------------
- */
+/* Settling ---------------------------------------------------------------- */
 
 /* A unit does not outlive what it requires, however that went. */
 static void follow_requirement(struct unit *unit)

@@ -23,7 +23,7 @@ struct reload_waiter {
     void *arg;
 };
 
-/* Ending --------------------------------------------------------------------------------------- */
+/* Ending ------------------------------------------------------------------ */
 
 /* Errors are found before anything is touched, or after, by a module that does not get going. */
 static bool is_applied(const struct reload *reload)
@@ -137,7 +137,7 @@ void reload_finish(struct reload *reload)
     config_free(TAKE_PTR(reload->config));
 }
 
-/* Beginning ------------------------------------------------------------------------------------ */
+/* Beginning --------------------------------------------------------------- */
 
 static void checked(void *arg)
 {

@@ -35,8 +35,7 @@ static struct cause make_cause(const char *why)
     return cause;
 }
 
-/* Settings ---------------------------------------------------------------------------------------
- */
+/* Settings ---------------------------------------------------------------- */
 
 /* A module that moves to another host must leave its old one first; a new unit takes its name. */
 static void replace_unit(struct reload *reload, struct unit *old,
@@ -87,8 +86,7 @@ static void set_all_settings(struct reload *reload)
     host_stops_resume(reload->units->host_stops);
 }
 
-/* Goals ------------------------------------------------------------------------------------------
- */
+/* Goals ------------------------------------------------------------------- */
 
 static void go(struct reload *reload, struct unit *unit)
 {

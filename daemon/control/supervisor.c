@@ -58,7 +58,7 @@ static void fail(struct supervisor *supervisor, const char *text)
     supervisor_stop(supervisor, &cause);
 }
 
-/* Calls of the units ------------------------------------------------------------------------ */
+/* Calls of the units ------------------------------------------------------ */
 
 static void changed(void *arg)
 {
@@ -144,8 +144,7 @@ const struct units_owner supervisor_owner = {
     .fall = fall,
 };
 
-/* Reconciling -----------------------------------------------------------------------------------
- */
+/* Reconciling ------------------------------------------------------------- */
 
 /* Nothing is wrong in the files; but an essential module that is lost already cannot start. */
 static void finish_good_check(struct supervisor *supervisor)
@@ -315,7 +314,7 @@ void supervisor_hosts_changed(void *arg)
     changed(arg);
 }
 
-/* Starting and stopping ------------------------------------------------------------------------ */
+/* Starting and stopping --------------------------------------------------- */
 
 void supervisor_start(struct supervisor *supervisor)
 {

@@ -67,8 +67,7 @@ void supervisor_set_quiet(struct supervisor *supervisor, bool quiet)
             loop_timer_arm(unit->timer, 0);
 }
 
-/* Saving -----------------------------------------------------------------------------------------
- */
+/* Saving ------------------------------------------------------------------ */
 
 static bool units_are_settled(const struct supervisor *supervisor, char *ret_what, size_t size)
 {
@@ -169,8 +168,7 @@ json_t *supervisor_save(struct supervisor *supervisor, uint32_t scoreboard)
     return json;
 }
 
-/* Reading ----------------------------------------------------------------------------------------
- */
+/* Reading ----------------------------------------------------------------- */
 
 static const json_t *find_named(const json_t *list, const char *name)
 {
@@ -232,8 +230,7 @@ int supervisor_check_state(const json_t *state, const struct config *config,
     return r;
 }
 
-/* Restoring --------------------------------------------------------------------------------------
- */
+/* Restoring --------------------------------------------------------------- */
 
 static int restore_hosts(struct supervisor *supervisor, const json_t *state,
                          struct serialize_error *error)

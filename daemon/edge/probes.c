@@ -24,8 +24,7 @@
 #include "daemon/unit/unit.h"
 #include "daemon/unit/units.h"
 
-/* Host ------------------------------------------------------------------------------------------
- */
+/* Host -------------------------------------------------------------------- */
 
 /* Cuts "host:port" and "[v6]:port" down to the host. */
 static bool cut_port(const char *value, char *host, size_t size)
@@ -80,8 +79,7 @@ static const struct snapshot *take_snapshot(struct edge *edge, struct http_reque
     return snapshot;
 }
 
-/* Probes -----------------------------------------------------------------------------------------
- */
+/* Probes ------------------------------------------------------------------ */
 
 /* A path and its answers. */
 struct endpoint {
@@ -180,8 +178,7 @@ static void respond_module_probe(struct http_request *request, const struct endp
         respond_text(request, 503, "%s", unit_state_name(snapshot->modules[0].state));
 }
 
-/* Documents --------------------------------------------------------------------------------------
- */
+/* Documents --------------------------------------------------------------- */
 
 static void respond_document(struct edge *edge, struct http_request *request,
                              const struct snapshot *snapshot, int status,
@@ -247,8 +244,7 @@ static void respond_page_state(struct edge *edge, struct http_request *request,
         respond_document(edge, request, snapshot, 200, &page_state_document);
 }
 
-/* Routing ----------------------------------------------------------------------------------------
- */
+/* Routing ----------------------------------------------------------------- */
 
 static const struct endpoint endpoints[] = {
     /* A client that reads that answer has seen that the loop turns: however many modules there are,

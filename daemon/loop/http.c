@@ -44,7 +44,7 @@ struct list *http_servers(void)
     return &all_servers;
 }
 
-/* Listening ------------------------------------------------------------------------------------ */
+/* Listening --------------------------------------------------------------- */
 
 void http_server_stop_accepting(struct http_server *server)
 {
@@ -206,7 +206,7 @@ void http_server_remove_listeners(struct http_server *server)
     }
 }
 
-/* The server ----------------------------------------------------------------------------------- */
+/* The server -------------------------------------------------------------- */
 
 int http_server_create(struct loop *loop, const struct http_options *options,
                        struct http_server **ret_server)

@@ -69,7 +69,7 @@ static void finish(struct http_framing *framing)
     http_head_finish(&framing->head, framing->body.length);
 }
 
-/* Lines ---------------------------------------------------------------------------------------- */
+/* Lines ------------------------------------------------------------------- */
 
 /* Moves on, or refuses. */
 static void judge(struct http_framing *framing, struct http_refusal refusal,
@@ -225,7 +225,7 @@ static size_t take_line(struct http_framing *framing, const char *bytes, size_t 
     return taken;
 }
 
-/* Bodies --------------------------------------------------------------------------------------- */
+/* Bodies ------------------------------------------------------------------ */
 
 static size_t take_body(struct http_framing *framing, const char *bytes, size_t size)
 {

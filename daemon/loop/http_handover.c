@@ -132,8 +132,7 @@ void http_server_keep_descriptors(struct http_server *server, bool keep)
                 (void)fd_set_cloexec(bufferevent_getfd(connection->socket), !keep);
 }
 
-/* Adopting ---------------------------------------------------------------------------------------
- */
+/* Adopting ---------------------------------------------------------------- */
 
 /* Listens where nobody else finds it; ret_address is where. */
 static int listen_for_ourselves(struct http_server *server, struct sockaddr_un *ret_address,

@@ -72,7 +72,7 @@ static struct http_refusal refuse(int status, const char *text)
     return (struct http_refusal){.status = status, .text = text};
 }
 
-/* The request line ----------------------------------------------------------------------------- */
+/* The request line -------------------------------------------------------- */
 
 struct http_head_method {
     const char *name;
@@ -204,7 +204,7 @@ struct http_refusal http_head_request_line(struct http_head *head, char *line)
     return refusal.status ? refusal : read_target(head, target);
 }
 
-/* Fields --------------------------------------------------------------------------------------- */
+/* Fields ------------------------------------------------------------------ */
 
 /* Whether a list has a word, in whatever case. */
 static bool list_has(const char *list, const char *word)
@@ -345,8 +345,7 @@ struct http_refusal http_head_trailer(char *line)
     return split(line, &value);
 }
 
-/* As a whole -------------------------------------------------------------------------------------
- */
+/* As a whole -------------------------------------------------------------- */
 
 struct http_refusal http_head_end(const struct http_head *head, uint64_t body_max)
 {

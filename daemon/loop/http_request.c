@@ -14,7 +14,7 @@
 #include "daemon/loop/http_internal.h"
 #include "daemon/loop/loop.h"
 
-/* Requests ------------------------------------------------------------------------------------- */
+/* Requests ---------------------------------------------------------------- */
 
 static int request_fd(struct evhttp_request *request)
 {
@@ -137,7 +137,7 @@ int http_request_fd(const struct http_request *request)
     return request_fd(request->request);
 }
 
-/* Answers -------------------------------------------------------------------------------------- */
+/* Answers ----------------------------------------------------------------- */
 
 /* Where evhttp knows none but "Client Error"; else NULL. */
 static const char *reason_phrase(int status)

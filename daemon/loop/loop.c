@@ -119,8 +119,7 @@ struct event_base *loop_event_base(struct loop *loop)
     return loop->base;
 }
 
-/* The queue --------------------------------------------------------------------------------------
- */
+/* The queue --------------------------------------------------------------- */
 
 /* In this turn of the loop, behind what it has found already. */
 static void queue_ready(struct ready *ready)
@@ -158,8 +157,7 @@ void loop_suspend(struct loop *loop, bool suspended)
         event_active(loop->turn, EV_TIMEOUT, 0);
 }
 
-/* Descriptors ------------------------------------------------------------------------------------
- */
+/* Descriptors ------------------------------------------------------------- */
 
 struct loop_io {
     struct ready ready;
@@ -282,8 +280,7 @@ void loop_io_destroy(struct loop_io *io)
     free(io);
 }
 
-/* Timers -----------------------------------------------------------------------------------------
- */
+/* Timers ------------------------------------------------------------------ */
 
 struct loop_timer {
     struct ready ready;

@@ -27,7 +27,7 @@ int loop_run(struct loop *loop);
 /* Ends loop_run() after the present callback. */
 void loop_stop(struct loop *loop);
 
-/* Descriptors ---------------------------------------------------------------------------------- */
+/* Descriptors ------------------------------------------------------------- */
 
 #define LOOP_READ  1u
 #define LOOP_WRITE 2u
@@ -44,7 +44,7 @@ int loop_io_create(struct loop *loop, int fd, unsigned events, loop_io_fn fn, vo
 void loop_io_watch(struct loop_io *io, unsigned events);
 void loop_io_destroy(struct loop_io *io);
 
-/* Timers --------------------------------------------------------------------------------------- */
+/* Timers ------------------------------------------------------------------ */
 
 struct loop_timer;
 typedef void (*loop_timer_fn)(void *arg);
@@ -59,7 +59,7 @@ void loop_timer_disarm(struct loop_timer *timer);
 int64_t loop_timer_due(const struct loop_timer *timer);
 void loop_timer_destroy(struct loop_timer *timer);
 
-/* Signals -------------------------------------------------------------------------------------- */
+/* Signals ----------------------------------------------------------------- */
 
 struct loop_signals;
 
@@ -79,7 +79,7 @@ int loop_signals_create(struct loop *loop, const int *signals, loop_signal_fn fn
                         struct loop_signals **ret_signals);
 void loop_signals_destroy(struct loop_signals *signals);
 
-/* Children ------------------------------------------------------------------------------------- */
+/* Children ---------------------------------------------------------------- */
 
 struct loop_child;
 
@@ -112,7 +112,7 @@ bool loop_reap_children(loop_child_fn orphan, void *arg);
 /* Forgets a child that ended, from fn or later. */
 void loop_child_destroy(struct loop_child *child);
 
-/* Background ----------------------------------------------------------------------------------- */
+/* Background -------------------------------------------------------------- */
 
 struct loop_background;
 

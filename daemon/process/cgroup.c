@@ -58,7 +58,7 @@ static int write_file(const char *folder, const char *name, const char *text)
     return fd < 0 ? -errno : write_all(fd, text, strlen(text));
 }
 
-/* Taking over ---------------------------------------------------------------------------------- */
+/* Taking over ------------------------------------------------------------- */
 
 static bool has_mark(const char *path, const char *name)
 {
@@ -197,7 +197,7 @@ void cgroups_stop(void)
     free(TAKE_PTR(groups.root));
 }
 
-/* Groups --------------------------------------------------------------------------------------- */
+/* Groups ------------------------------------------------------------------ */
 
 static void limit_memory(struct cgroup *cgroup, const char *host, uint64_t bytes)
 {

@@ -98,8 +98,7 @@ static void orphan_free(struct orphan *orphan)
     free(orphan);
 }
 
-/* Reaping ----------------------------------------------------------------------------------------
- */
+/* Reaping ----------------------------------------------------------------- */
 
 static void orphan_ended(pid_t pid, const struct loop_exit *exit _unused_, void *arg _unused_)
 {
@@ -141,8 +140,7 @@ static void reap_more(void *arg _unused_)
     orphan_reap();
 }
 
-/* Killing ----------------------------------------------------------------------------------------
- */
+/* Killing ----------------------------------------------------------------- */
 
 static void read_command(pid_t pid, char *buffer, size_t size)
 {
@@ -175,8 +173,7 @@ static void kill_orphan(pid_t pid, const struct ended *ended)
     orphan_adopt(pid);
 }
 
-/* Looking ----------------------------------------------------------------------------------------
- */
+/* Looking ----------------------------------------------------------------- */
 
 /* A stop that it outlives has been answered: somebody else has to look after it. */
 static void tell_hidden(pid_t pid)
@@ -354,8 +351,7 @@ void orphan_forget(const void *arg)
             ended->gone = NULL;
 }
 
-/* Life -------------------------------------------------------------------------------------------
- */
+/* Life -------------------------------------------------------------------- */
 
 int orphan_start(struct loop *loop, bool successor)
 {

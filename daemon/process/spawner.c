@@ -98,8 +98,7 @@ bool spawner_is_idle(const struct spawner *spawner)
     return !spawner->under_way;
 }
 
-/* The process ------------------------------------------------------------------------------------
- */
+/* The process ------------------------------------------------------------- */
 
 static int run(void *arg)
 {
@@ -239,8 +238,7 @@ static void give_up(void *arg)
     }
 }
 
-/* Life -------------------------------------------------------------------------------------------
- */
+/* Life -------------------------------------------------------------------- */
 
 int spawner_create(struct loop *loop, struct spawner **ret_spawner)
 {

@@ -145,8 +145,7 @@ static void add_pool(struct scoreboard_pool *sum, const struct scoreboard_pool *
     *sum = total;
 }
 
-/* Dead hosts -------------------------------------------------------------------------------------
- */
+/* Dead hosts -------------------------------------------------------------- */
 
 /* The error of a lost run or job begins with this; upgrades keep it. */
 #define LOST "lost with its host: "
@@ -293,8 +292,7 @@ uint64_t counters_close(struct counters *counters, const struct scoreboard *boar
     return close_pools(counters, board, slot, how);
 }
 
-/* Living hosts -----------------------------------------------------------------------------------
- */
+/* Living hosts ------------------------------------------------------------ */
 
 /* A record that has not been written since it was seen is not copied and cleaned again. `module` of
  * a seen one is its place on the board, and the next is looked for behind the one before. */

@@ -53,8 +53,7 @@ void dependencies_each_requirer(struct unit *unit, void (*act)(struct unit *requ
             act(edge->from, arg);
 }
 
-/* Waiting ----------------------------------------------------------------------------------------
- */
+/* Waiting ----------------------------------------------------------------- */
 
 static enum dependencies_wait look_at(struct unit *unit);
 
@@ -209,8 +208,7 @@ const struct unit *dependencies_missing(const struct unit *unit)
     return NULL;
 }
 
-/* Stopping ---------------------------------------------------------------------------------------
- */
+/* Stopping ---------------------------------------------------------------- */
 
 /* except: a host whose tenants do not count; or NULL. */
 static bool has_running(const struct list *dependents, const struct tenancy *except)

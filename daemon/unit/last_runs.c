@@ -30,8 +30,7 @@ void last_runs_mark_changed(struct last_runs *last_runs)
     last_runs->changed = true;
 }
 
-/* The file ---------------------------------------------------------------------------------------
- */
+/* The file ---------------------------------------------------------------- */
 
 static void note_read(const char *module, char *task, int64_t settled, void *arg)
 {

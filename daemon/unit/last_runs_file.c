@@ -74,8 +74,7 @@ const char *last_runs_file_path(const struct last_runs_file *file)
     return file->path;
 }
 
-/* Reading ----------------------------------------------------------------------------------------
- */
+/* Reading ----------------------------------------------------------------- */
 
 /* Returns 0 or -EBADMSG. */
 static int read_line(char *line, const struct last_runs_reader *reader)
@@ -221,8 +220,7 @@ int last_runs_file_read(struct last_runs_file *file, const struct last_runs_read
     return old == 0;
 }
 
-/* Writing ----------------------------------------------------------------------------------------
- */
+/* Writing ----------------------------------------------------------------- */
 
 void last_runs_file_begin(struct text *text)
 {

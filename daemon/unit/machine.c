@@ -144,7 +144,7 @@ void unit_note_restart(struct unit *unit, const struct cause *cause)
         restart_note(&unit->next_restart, cause->kind, cause->text, NULL);
 }
 
-/* The table ------------------------------------------------------------------------------------ */
+/* The table --------------------------------------------------------------- */
 
 static unit_action *const transitions[][UNIT_EVENT_COUNT] = {
     [UNIT_STOPPED] =

@@ -131,8 +131,7 @@ static void fail(struct upgrade *upgrade, int code, const char *format, ...)
     tell(upgrade, code, text);
 }
 
-/* The exec --------------------------------------------------------------------------------------
- */
+/* The exec ---------------------------------------------------------------- */
 
 static void keep_descriptors(struct upgrade *upgrade, int state, bool keep)
 {
@@ -176,8 +175,7 @@ static void execute(struct upgrade *upgrade)
     fail(upgrade, -error, "cannot execute %s: %s", upgrade->program, strerror(error));
 }
 
-/* Holding ---------------------------------------------------------------------------------------
- */
+/* Holding ----------------------------------------------------------------- */
 
 static void hold(struct upgrade *upgrade, enum stage stage)
 {
@@ -216,8 +214,7 @@ static void look_while_holding(struct upgrade *upgrade)
     }
 }
 
-/* Before it -------------------------------------------------------------------------------------
- */
+/* Before it --------------------------------------------------------------- */
 
 static void checked(const struct handover_answer *answer, const char *why, void *arg)
 {

@@ -77,8 +77,7 @@ static void fail(uint32_t slot, const char *stage, int code, uint32_t flags, con
     emit(&message);
 }
 
-/* Commands
- * ----------------------------------------------------------------------------------------- */
+/* Commands ---------------------------------------------------------------- */
 
 static void load(struct control *control, const struct wire_message *message)
 {
@@ -266,8 +265,7 @@ static bool obey(struct control *control, const struct wire_message *message)
     return true;
 }
 
-/* The end
- * ------------------------------------------------------------------------------------------ */
+/* The end ----------------------------------------------------------------- */
 
 static void end_for_sure(struct alarm *alarm _unused_)
 {

@@ -145,8 +145,7 @@ static void check(struct host_module *module, const struct module_op *op)
     event_send(&message);
 }
 
-/* Starting
- * ----------------------------------------------------------------------------------------- */
+/* Starting ---------------------------------------------------------------- */
 
 /* Returns false when a stop waits, which goes first. */
 bool life_make_ready(struct host_module *module)
@@ -309,8 +308,7 @@ static void start(struct host_module *module, struct module_op *op)
     module_open_gate(module);
 }
 
-/* Stopping
- * ----------------------------------------------------------------------------------------- */
+/* Stopping ---------------------------------------------------------------- */
 
 static void stop(struct host_module *module, const struct module_op *op)
 {

@@ -61,8 +61,7 @@ static int exchange_options(struct host_module *module, struct bound_options *fr
     return MIN(r, 0);
 }
 
-/* Waiting ----------------------------------------------------------------------------------------
- */
+/* Waiting ----------------------------------------------------------------- */
 
 /* A reload that waits for work under way. The supervisor does, too, from the first word of it on.
  */

@@ -24,9 +24,7 @@ struct binder {
     bool failed; /* out of memory */
 };
 
-/* Telling
- * ------------------------------------------------------------------------------------------
- */
+/* Telling ----------------------------------------------------------------- */
 
 static void tell(struct binder *binder, const struct option_line *line, const char *key,
                  const char *format, ...) printf_like(4, 5);
@@ -63,9 +61,7 @@ static void tell_unknown(struct binder *binder, const struct option_line *line)
     binder->fn(&error, binder->arg);
 }
 
-/* Ownership
- * ----------------------------------------------------------------------------------------
- */
+/* Ownership --------------------------------------------------------------- */
 
 /* What the state points to is kept beside it: the module can write there what it likes. */
 static void own_string(struct binder *binder, char *string)
@@ -123,9 +119,7 @@ static void own(struct binder *binder, const struct setting *setting)
     }
 }
 
-/* A module's own options
- * ---------------------------------------------------------------------------
- */
+/* A module's own options -------------------------------------------------- */
 
 /* Values of all types but one occur in errors, and whatever a module does with them. Returns
  * whether one was told. */
@@ -194,9 +188,7 @@ static void bind_option(struct binder *binder, const struct setting *setting)
     own(binder, setting);
 }
 
-/* Tasks and pools
- * ----------------------------------------------------------------------------------
- */
+/* Tasks and pools --------------------------------------------------------- */
 
 struct work_errors {
     struct binder *binder;
@@ -280,9 +272,7 @@ static void tell_past(struct binder *binder)
     }
 }
 
-/* The whole
- * ----------------------------------------------------------------------------------------
- */
+/* The whole --------------------------------------------------------------- */
 
 int options_bind(const struct loaded_module *loaded, const struct option_lines *lines,
                  option_error_fn fn, void *arg, struct bound_options *ret_bound)

@@ -54,9 +54,7 @@ void work_free(struct work *work)
     *work = (struct work){0};
 }
 
-/* Defaults
- * -----------------------------------------------------------------------------------------
- */
+/* Defaults ---------------------------------------------------------------- */
 
 /* What a module's own table has for a key; NULL: nothing. */
 struct given {
@@ -145,9 +143,7 @@ int work_take_defaults(struct work *work, work_error_fn fn, void *arg)
     return r;
 }
 
-/* Lines
- * --------------------------------------------------------------------------------------------
- */
+/* Lines ------------------------------------------------------------------- */
 
 /* The line of a key of a task or pool. */
 static const struct option_line *find_line(const struct option_lines *lines, const char *name,
@@ -222,9 +218,7 @@ void work_raise_limits(struct work *work, const struct option_lines *lines)
             work->pools[i].backoff_max = MAX(work->pools[i].backoff_max, work->pools[i].backoff);
 }
 
-/* What does not go together
- * ------------------------------------------------------------------------
- */
+/* What does not go together ----------------------------------------------- */
 
 /* What does not go together; no text: all does. */
 struct conflict {

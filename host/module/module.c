@@ -82,8 +82,7 @@ void module_expect_stop(struct host_module *module, const char *cause)
     pthread_mutex_unlock(&module->lock);
 }
 
-/* The gate ---------------------------------------------------------------------------------------
- */
+/* The gate ---------------------------------------------------------------- */
 
 int module_shut_gate(struct host_module *module, bool starting)
 {

@@ -9,8 +9,7 @@
 /* Shorter intervals are not kept over a restart of the daemon: to run at once is as good. */
 #define KEPT_FROM RV_MINUTE
 
-/* schedule.c -------------------------------------------------------------------------------------
- */
+/* schedule.c -------------------------------------------------------------- */
 
 /* From 0 to the limit. */
 rv_duration schedule_draw(struct schedule *schedule, rv_duration limit);
@@ -26,8 +25,7 @@ rv_duration schedule_pause_left(const struct schedule_rule *rule, const struct s
 void schedule_plan_late(struct schedule *schedule, const struct schedule_now *now,
                         rv_duration delay);
 
-/* schedule_grid.c: intervals, on the monotonic clock ----------------------------------------------
- */
+/* schedule_grid.c: intervals, on the monotonic clock ---------------------- */
 
 void grid_begin(struct schedule *schedule, const struct schedule_now *now,
                 const struct schedule_past *past, struct schedule_gap *gap);
@@ -38,8 +36,7 @@ void grid_pause(struct schedule *schedule, const struct schedule_now *now, rv_ti
 /* The first point that is neither run nor skipped. */
 void grid_open(struct schedule *schedule, rv_time point);
 
-/* schedule_clock.c: points of the wall clock ------------------------------------------------------
- */
+/* schedule_clock.c: points of the wall clock ------------------------------ */
 
 void clock_begin(struct schedule *schedule, const struct schedule_now *now,
                  const struct schedule_past *past, struct schedule_gap *gap);

@@ -23,8 +23,7 @@ static const char *base_name(const char *path)
     return slash ? slash + 1 : path;
 }
 
-/* Files that may be opened
- * ------------------------------------------------------------------------------ */
+/* Files that may be opened ------------------------------------------------ */
 
 static struct strings allowed; /* without symbolic links */
 static uid_t supervisor, installer;
@@ -118,8 +117,7 @@ static int find_debuginfo(Dwfl_Module *module, void **data, const char *name, Dw
     return open_allowed(path, ret_path);
 }
 
-/* Names and lines
- * ----------------------------------------------------------------------------------- */
+/* Names and lines --------------------------------------------------------- */
 
 /* One file stays open: the frames of a stack are mostly of one. */
 static Dwfl_Module *open_file(const char *path)

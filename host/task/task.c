@@ -33,8 +33,7 @@ const char *task_name(const struct task_runner *runner)
     return runner->definition->name;
 }
 
-/* One run at a time ------------------------------------------------------------------------------
- */
+/* One run at a time ------------------------------------------------------- */
 
 enum began {
     BEGAN,
@@ -186,8 +185,7 @@ static void run_all(struct task_runner *runner, uint64_t request, rv_time due)
     } while (again);
 }
 
-/* The schedule -----------------------------------------------------------------------------------
- */
+/* The schedule ------------------------------------------------------------ */
 
 static rv_time start_planned(struct task_runner *runner, enum began began)
 {
@@ -281,8 +279,7 @@ static int tick(struct rv_context *ctx _unused_, void *arg)
     return go_on ? 0 : -ECANCELED;
 }
 
-/* Requests ---------------------------------------------------------------------------------------
- */
+/* Requests ---------------------------------------------------------------- */
 
 struct request_run {
     struct task_runner *runner;
@@ -317,8 +314,7 @@ void task_run(struct task_runner *runner, uint64_t request)
     }
 }
 
-/* Life -------------------------------------------------------------------------------------------
- */
+/* Life -------------------------------------------------------------------- */
 
 int task_create(struct host_module *module, const struct rv_task *definition,
                 const struct task_settings *settings, const struct last_runs *last_runs,

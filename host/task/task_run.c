@@ -64,8 +64,7 @@ void task_refuse(struct task_runner *runner, uint64_t request, int code, const c
     task_answer(runner, request, &end);
 }
 
-/* A run's end ------------------------------------------------------------------------------------
- */
+/* A run's end ------------------------------------------------------------- */
 
 static void run_was_cancelled(void *arg)
 {
@@ -183,8 +182,7 @@ static struct rv_context *log_context(const struct run *run)
     return run->ctx ? rv_context_ref(run->ctx) : task_labelled(run->runner);
 }
 
-/* A run
- * --------------------------------------------------------------------------------------------- */
+/* A run ------------------------------------------------------------------- */
 
 static int make_run_context(struct task_runner *runner, uint64_t number,
                             struct rv_context **ret_ctx, struct rv_cancel **ret_cancel)

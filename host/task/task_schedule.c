@@ -254,8 +254,7 @@ void task_expect_nothing(struct task_runner *runner)
     pthread_mutex_unlock(&runner->lock);
 }
 
-/* Beginning and ending ---------------------------------------------------------------------------
- */
+/* Beginning and ending ---------------------------------------------------- */
 
 /* Only a person revives it, or a setting that says otherwise: not a crash, nor options that have
  * changed. */

@@ -134,8 +134,7 @@ struct rv_context *rv_context_ref(struct rv_context *ctx);
 /* Gives a reference back. NULL does nothing. Returns NULL. */
 struct rv_context *rv_context_unref(struct rv_context *ctx);
 
-/* Names ------------------------------------------------------------------------------------------
- */
+/* Names ------------------------------------------------------------------- */
 
 /* The labels of the work under a context: for the log and for people. Inherited; a NULL field is
  * the parent's.

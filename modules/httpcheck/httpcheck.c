@@ -103,8 +103,7 @@ static int check(struct rv_context *ctx, void *state)
     return r;
 }
 
-/* Options ----------------------------------------------------------------------------------------
- */
+/* Options ----------------------------------------------------------------- */
 
 static void free_targets(struct target *targets, size_t count)
 {

@@ -20,8 +20,7 @@
  * of three name servers. */
 #define PAUSE (30 * RV_SECOND)
 
-/* The transfer -----------------------------------------------------------------------------------
- */
+/* The transfer ------------------------------------------------------------ */
 
 /* curl asks about once a second and on every piece of data; a cancel is honoured then. */
 static int is_cancelled(void *arg, curl_off_t a, curl_off_t b, curl_off_t c, curl_off_t d)

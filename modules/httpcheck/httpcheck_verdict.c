@@ -9,8 +9,7 @@
 /* How much of a body is looked at. */
 #define BODY_MAX ((size_t)1024 * 1024)
 
-/* The body ---------------------------------------------------------------------------------------
- */
+/* The body ---------------------------------------------------------------- */
 
 static long status_of(const struct transfer *transfer)
 {
@@ -80,8 +79,7 @@ size_t verdict_take_body(char *data, size_t size, size_t count, void *arg)
     return transfer->enough ? 0 : size * count;
 }
 
-/* Results ----------------------------------------------------------------------------------------
- */
+/* Results ----------------------------------------------------------------- */
 
 /* CURLE_TOO_LARGE, which libcurl has from 8.6 on. */
 #define TOO_LARGE ((CURLcode)100)

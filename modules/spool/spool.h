@@ -88,7 +88,7 @@ struct spool {
     unsigned spare_count;
 };
 
-/* Claims (spool_claim.c) ----------------------------------------------------------------------- */
+/* Claims (spool_claim.c) -------------------------------------------------- */
 
 /* For the watch, before it submits a job. Returns 0; -EALREADY when a job has the file; -EBUSY when
  * too many results wait to be moved; or -ENOMEM. *arrived: inotify tells of the file. If a job has
@@ -122,7 +122,7 @@ void claim_release(struct spool *spool, struct claim *claim);
 /* Has the watch scan the folder. */
 void claim_wake_watch(struct spool *spool);
 
-/* Files (spool_look.c) ------------------------------------------------------------------------- */
+/* Files (spool_look.c) ---------------------------------------------------- */
 
 /* Looks a name up; "": the descriptor itself. Symbolic links are not followed. Returns 0 or a
  * negative errno. */
@@ -161,7 +161,7 @@ bool file_is_gone(int folder, const char *name);
 /* Whether the spool takes files of that name at all. */
 bool spool_takes_name(const struct spool *spool, const char *name);
 
-/* Changes around a move (spool_trace.c) -------------------------------------------------------- */
+/* Changes around a move (spool_trace.c) ----------------------------------- */
 
 struct trace {
     struct spool *spool;
@@ -185,7 +185,7 @@ void trace_end(struct trace *trace);
 /* At the module's end. */
 void trace_close_spares(struct spool *spool);
 
-/* Folders (spool_folder.c) --------------------------------------------------------------------- */
+/* Folders (spool_folder.c) ------------------------------------------------ */
 
 /* Whether the folders, as far as they are there, are some that no spool may have. Returns 0 or
  * -EINVAL with a text; looks only. */
@@ -204,8 +204,7 @@ int spool_check_folders(const struct spool *spool);
  * also where there are no locks, or -EBUSY with a text when another spool has it. */
 int spool_lock(struct rv_context *ctx, const struct spool *spool);
 
-/* The events that were told (spool_told.c), all of it for the watch
- * ---------------------------------------- */
+/* The events that were told (spool_told.c), all of it for the watch ------- */
 
 /* A scan begins: what it does not come across is forgotten at its end. */
 void told_begin(struct spool *spool);
@@ -218,8 +217,7 @@ void told_forget(struct spool *spool, const char *name);
 /* How many cannot be read. */
 unsigned told_count(const struct spool *spool);
 
-/* Tasks and pools
- * ----------------------------------------------------------------------------------------- */
+/* Tasks and pools --------------------------------------------------------- */
 
 /* The task's function. It ends only with an error, after which the module is to be restarted. */
 int spool_watch(struct rv_context *ctx, void *state);

@@ -71,8 +71,7 @@ static int check_folders(struct work *work)
     return rv_wrap(r, "%s stays where it is", work->claim->name);
 }
 
-/* Beginning --------------------------------------------------------------------------------------
- */
+/* Beginning --------------------------------------------------------------- */
 
 /* The file has changed in the runs before. Returns 0 with its present status, or a negative errno.
  */
@@ -196,8 +195,7 @@ static int begin(struct work *work)
     return refuse_written(work, seen);
 }
 
-/* Running ----------------------------------------------------------------------------------------
- */
+/* Running ----------------------------------------------------------------- */
 
 static int run_command(struct work *work)
 {

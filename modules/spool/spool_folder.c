@@ -79,8 +79,7 @@ static int open_folder(int parent, const char *path)
     return fd;
 }
 
-/* Moving -----------------------------------------------------------------------------------------
- */
+/* Moving ------------------------------------------------------------------ */
 
 /* By its folder, which no other spool has, so that one which a killed host has left is found. */
 static void name_probe(const struct spool *spool, char *name)
@@ -143,8 +142,7 @@ static void warn_if_sticky(struct rv_context *ctx, const struct spool *spool)
                spool->directory);
 }
 
-/* Watching ---------------------------------------------------------------------------------------
- */
+/* Watching ---------------------------------------------------------------- */
 
 /* Each limit has an errno that names something else. */
 static int start_inotify(struct spool *spool)

@@ -10,8 +10,7 @@
 #include "base/macro.h"
 #include "base/text.h"
 
-/* Recorded calls and their failures --------------------------------------------------------------
- */
+/* Recorded calls and their failures --------------------------------------- */
 
 static struct text calls;
 static struct fault faults[4];
@@ -106,8 +105,7 @@ const char *recorded(void)
     return text_string(&calls);
 }
 
-/* The folders ------------------------------------------------------------------------------------
- */
+/* The folders ------------------------------------------------------------- */
 
 static char path[64];
 int folder, other;

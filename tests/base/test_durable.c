@@ -21,8 +21,7 @@ static int replace(const char *name, const char *text, bool only_new, const char
     return file_replace(folder, name, &content, ret_step);
 }
 
-/* Replacing --------------------------------------------------------------------------------------
- */
+/* Replacing --------------------------------------------------------------- */
 
 static void test_the_order_of_a_replacement(void **state _unused_)
 {
@@ -249,8 +248,7 @@ static void test_what_lies_in_the_way_and_cannot_be_read(void **state _unused_)
     expect_names(folder, "file");
 }
 
-/* Writers at once --------------------------------------------------------------------------------
- */
+/* Writers at once --------------------------------------------------------- */
 
 #define WRITERS 4
 #define ROUNDS  50

@@ -29,7 +29,7 @@ struct talk {
     bool ended;
 };
 
-/* The hosts' side ------------------------------------------------------------------------------ */
+/* The hosts' side --------------------------------------------------------- */
 
 static void host_answers(int fd, unsigned events _unused_, void *arg)
 {
@@ -59,7 +59,7 @@ static void host_answers(int fd, unsigned events _unused_, void *arg)
     wire_send(fd, &reply);
 }
 
-/* The peer's side ------------------------------------------------------------------------------ */
+/* The peer's side --------------------------------------------------------- */
 
 static void may_end(struct talk *talk)
 {

@@ -23,8 +23,7 @@
 #define HEADER_MAX 1024
 #define BODY_MAX   512
 
-/* Without a server
- * --------------------------------------------------------------------------------- */
+/* Without a server -------------------------------------------------------- */
 
 /* What came of the bytes: requests as they were written, and for a refusal its status. */
 struct outcome {
@@ -107,8 +106,7 @@ static void check_again(const struct outcome *outcome)
     text_free(&again.text);
 }
 
-/* With a server
- * ------------------------------------------------------------------------------------ */
+/* With a server ----------------------------------------------------------- */
 
 static struct {
     struct loop *loop;

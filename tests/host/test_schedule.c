@@ -624,8 +624,7 @@ static void test_format(void **state)
         calendar_free(calendar.at[i]);
 }
 
-/* Over restarts ----------------------------------------------------------------------------------
- */
+/* Over restarts ----------------------------------------------------------- */
 
 /* Noon and half past are due, each within ten minutes. */
 static void test_a_point_is_owed_until_its_run_begins(void **state)

@@ -84,8 +84,7 @@ static void begin(struct world *world, const struct schedule_past *past)
         account(world, world->now.realtime);
 }
 
-/* What can happen --------------------------------------------------------------------------------
- */
+/* What can happen --------------------------------------------------------- */
 
 /* What the board of a host says that has died. */
 static struct schedule_past seen_on_the_board(const struct world *world)

@@ -314,8 +314,7 @@ static void test_many_consumers(void **state)
     rv_channel_unref(stage.out);
 }
 
-/* Nobody left over -------------------------------------------------------------------------------
- */
+/* Nobody left over -------------------------------------------------------- */
 
 static void send_and_receive(size_t capacity, int senders, int receivers)
 {

@@ -26,8 +26,7 @@ static int nothing(struct rv_context *ctx, void *arg)
     return 0;
 }
 
-/* Pools ------------------------------------------------------------------------------------------
- */
+/* Pools ------------------------------------------------------------------- */
 
 static struct rv_pool *make_pool(struct rv_context *ctx)
 {
@@ -130,8 +129,7 @@ static void test_a_submitter_that_waits(void **state)
     }
 }
 
-/* Whatever blocks --------------------------------------------------------------------------------
- */
+/* Whatever blocks --------------------------------------------------------- */
 
 struct blocked {
     struct rv_context *ctx;
@@ -282,8 +280,7 @@ static void test_whatever_blocks(void **state)
         }
 }
 
-/* Codes that are none ----------------------------------------------------------------------------
- */
+/* Codes that are none ----------------------------------------------------- */
 
 static void test_a_positive_code(void **state)
 {

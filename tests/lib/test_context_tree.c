@@ -31,8 +31,7 @@ static int descendants(struct rv_context *ctx)
     return count;
 }
 
-/* Causes -----------------------------------------------------------------------------------------
- */
+/* Causes ------------------------------------------------------------------ */
 
 /* A parent and its child; steps are taken in order: 'p' and 'c' cancel the parent or child with a
  * cause of their own, 'P' and 'C' without one. */
@@ -176,8 +175,7 @@ static void test_the_cause_comes_with_the_code(void **state)
     }
 }
 
-/* The tree ---------------------------------------------------------------------------------------
- */
+/* The tree ---------------------------------------------------------------- */
 
 static void test_the_cancelled_leave_their_parents(void **state)
 {
@@ -269,8 +267,7 @@ static void test_the_nearest_value_counts(void **state)
     rv_context_unref(a);
 }
 
-/* Many at once -----------------------------------------------------------------------------------
- */
+/* Many at once ------------------------------------------------------------ */
 
 #define NODES 21 /* a root and four children a node, two deep */
 

@@ -68,8 +68,7 @@ static void try_out(int (*call)(struct rv_context *ctx, rv_duration value), rv_d
     rv_context_unref(trial.ctx);
 }
 
-/* Timeouts ---------------------------------------------------------------------------------------
- */
+/* Timeouts ---------------------------------------------------------------- */
 
 static int sleep_for(struct rv_context *ctx, rv_duration value)
 {
@@ -121,8 +120,7 @@ static int time_out(struct rv_context *ctx, rv_duration value)
     return r < 0 ? r : wait_done(timed);
 }
 
-/* Times ------------------------------------------------------------------------------------------
- */
+/* Times ------------------------------------------------------------------- */
 
 static int pass_deadline(struct rv_context *ctx, rv_duration value)
 {
@@ -184,8 +182,7 @@ static int run_planned(struct rv_context *ctx, rv_duration value)
     return await_run(ctx, &planned, &spec);
 }
 
-/* Intervals --------------------------------------------------------------------------------------
- */
+/* Intervals --------------------------------------------------------------- */
 
 static int tick(struct rv_context *ctx, rv_duration value)
 {
@@ -313,8 +310,7 @@ static void test_delays(void **state)
         try_out(run_delayed, values[i].value, values[i].value < 0 ? REFUSED : values[i].timeout);
 }
 
-/* Pools ------------------------------------------------------------------------------------------
- */
+/* Pools ------------------------------------------------------------------- */
 
 struct attempts {
     _Atomic int made;

@@ -194,8 +194,7 @@ static void test_the_end_of_a_periodic_function_is_told(void **state)
     rv_pool_destroy(pool);
 }
 
-/* Groups -----------------------------------------------------------------------------------------
- */
+/* Groups ------------------------------------------------------------------ */
 
 static int meet_recv(struct rv_context *ctx, void *arg)
 {
@@ -296,8 +295,7 @@ static void test_a_start_waits_for_its_own_group(void **state)
     }
 }
 
-/* Once -------------------------------------------------------------------------------------------
- */
+/* Once -------------------------------------------------------------------- */
 
 static struct rv_once once;
 static _Atomic int inside;
@@ -363,8 +361,7 @@ static void test_a_once_that_all_threads_wait_for(void **state)
     rv_once_destroy(&once);
 }
 
-/* Queued work -----------------------------------------------------------------------------------
- */
+/* Queued work ------------------------------------------------------------- */
 
 static void test_queued_work_is_served_by_whoever_is_free(void **state)
 {
@@ -382,8 +379,7 @@ static void test_queued_work_is_served_by_whoever_is_free(void **state)
     rv_periodic_destroy(periodic);
 }
 
-/* Limits -----------------------------------------------------------------------------------------
- */
+/* Limits ------------------------------------------------------------------ */
 
 static void test_more_workers_than_can_be_counted(void **state)
 {

@@ -131,8 +131,7 @@ static void test_fan_has_no_text_of_others(void **state)
     rv_context_unref(call.ctx);
 }
 
-/* Who works ---------------------------------------------------------------------------------------
- */
+/* Who works --------------------------------------------------------------- */
 
 #define WORKERS 4
 

@@ -13,8 +13,7 @@
 
 static struct rv_context *bg;
 
-/* A schedule --------------------------------------------------------------------------------------
- */
+/* A schedule -------------------------------------------------------------- */
 
 struct planner {
     struct rv_context *ctx;
@@ -124,8 +123,7 @@ static void test_no_change_of_a_schedule_is_lost(void **state)
     rv_periodic_destroy(planner.periodic);
 }
 
-/* The live tree ----------------------------------------------------------------------------------
- */
+/* The live tree ----------------------------------------------------------- */
 
 struct root {
     struct rv_context *ctx;
@@ -184,8 +182,7 @@ static void test_what_is_visited_lives_as_long(void **state)
     rv_context_unref(root);
 }
 
-/* The end of a job --------------------------------------------------------------------------------
- */
+/* The end of a job -------------------------------------------------------- */
 
 struct teller {
     struct rv_pool *pool;
@@ -231,8 +228,7 @@ static void test_the_end_of_a_job_may_use_its_pool(void **state)
     rv_channel_unref(teller.channel);
 }
 
-/* Signals ----------------------------------------------------------------------------------------
- */
+/* Signals ----------------------------------------------------------------- */
 
 static __thread sigjmp_buf back;
 static _Atomic int caught;

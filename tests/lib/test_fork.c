@@ -46,8 +46,7 @@ static int take_none(struct rv_context *ctx, const void *item, void *ret_result,
     return 1;
 }
 
-/* Refused in the child ---------------------------------------------------------------------------
- */
+/* Refused in the child ---------------------------------------------------- */
 
 static int create_pool(void)
 {
@@ -143,8 +142,7 @@ static int wait_for_signals(void)
     return rv_context_with_signals(bg, list, &ctx, NULL);
 }
 
-/* Possible in the child --------------------------------------------------------------------------
- */
+/* Possible in the child --------------------------------------------------- */
 
 static int cancel_own(void)
 {

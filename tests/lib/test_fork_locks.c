@@ -23,7 +23,7 @@ static pid_t main_thread;
 static _Atomic int held;
 static __thread bool holds_up;
 
-/* Holding -------------------------------------------------------------------------------------- */
+/* Holding ----------------------------------------------------------------- */
 
 /* Whether the main thread waits for a mutex. */
 static bool main_waits(void)
@@ -155,7 +155,7 @@ static int hold_statuses(void *arg)
     return 0;
 }
 
-/* Used in the child ---------------------------------------------------------------------------- */
+/* Used in the child ------------------------------------------------------- */
 
 static int sleep_briefly(void)
 {

@@ -38,8 +38,7 @@ static int end_of(pid_t pid)
     return WIFEXITED(status) ? WEXITSTATUS(status) : -1 - WTERMSIG(status);
 }
 
-/* Which eventfds a process has ------------------------------------------------------------------
- */
+/* Which eventfds a process has -------------------------------------------- */
 
 #define EVENTS_MAX 64
 
@@ -90,8 +89,7 @@ static int count_shared(void *arg)
     return shared;
 }
 
-/* Tests ------------------------------------------------------------------------------------------
- */
+/* Tests ------------------------------------------------------------------- */
 
 static int poll_silent(void *arg)
 {

@@ -20,8 +20,7 @@ static void spin_for(rv_duration time)
         ;
 }
 
-/* Periodic functions -----------------------------------------------------------------------------
- */
+/* Periodic functions ------------------------------------------------------ */
 
 static _Atomic int begun;
 
@@ -125,8 +124,7 @@ static void test_a_trim_as_a_run_is_queued(void **state)
     limit_threads(0);
 }
 
-/* Pools ------------------------------------------------------------------------------------------
- */
+/* Pools ------------------------------------------------------------------- */
 
 struct cancelled_pool {
     struct rv_context *parent;

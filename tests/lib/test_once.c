@@ -16,8 +16,7 @@ static void reset(void)
     atomic_store(&release_run, 0);
 }
 
-/* Many callers at once ---------------------------------------------------------------------------
- */
+/* Many callers at once ---------------------------------------------------- */
 
 struct shared {
     struct rv_once once;
@@ -61,8 +60,7 @@ static void test_all_see_the_one_run(void **state)
     }
 }
 
-/* Results ----------------------------------------------------------------------------------------
- */
+/* Results ----------------------------------------------------------------- */
 
 static int fail_run(struct rv_context *ctx, void *arg)
 {
@@ -148,8 +146,7 @@ static void test_it_keeps_no_context(void **state)
     rv_once_destroy(&once);
 }
 
-/* Re-entry ---------------------------------------------------------------------------------------
- */
+/* Re-entry ---------------------------------------------------------------- */
 
 static struct rv_once outer = RV_ONCE_INIT, inner = RV_ONCE_INIT;
 
@@ -173,8 +170,7 @@ static void test_reentry_is_seen_through_another_once(void **state)
     rv_once_destroy(&inner);
 }
 
-/* Finishing --------------------------------------------------------------------------------------
- */
+/* Finishing --------------------------------------------------------------- */
 
 static int run_until_cancelled(struct rv_context *ctx, void *arg)
 {
@@ -227,8 +223,7 @@ static void test_finish_waits_for_a_run_that_was_left(void **state)
     rv_context_unref(left.ctx);
 }
 
-/* Without a thread to be had ---------------------------------------------------------------------
- */
+/* Without a thread to be had ---------------------------------------------- */
 
 static void test_it_runs_on_the_caller_when_there_is_no_thread(void **state)
 {

@@ -45,8 +45,7 @@ static int send_either(void *arg)
     return r;
 }
 
-/* Blocking ---------------------------------------------------------------------------------------
- */
+/* Blocking ---------------------------------------------------------------- */
 
 static void test_each_clause_can_end_the_wait(void **state)
 {
@@ -151,8 +150,7 @@ static void test_a_time_that_has_not_passed_does_not_count(void **state)
     rv_channel_unref(pair.b);
 }
 
-/* One channel more than once ---------------------------------------------------------------------
- */
+/* One channel more than once ---------------------------------------------- */
 
 static int recv_thrice(void *arg)
 {
@@ -236,8 +234,7 @@ static void test_nobody_meets_himself(void **state)
     }
 }
 
-/* One moment -------------------------------------------------------------------------------------
- */
+/* One moment -------------------------------------------------------------- */
 
 /* From before the select begins until after it has ended a or b is ready: it must find one. */
 static void test_it_looks_at_one_moment(void **state)
@@ -262,8 +259,7 @@ static void test_it_looks_at_one_moment(void **state)
     }
 }
 
-/* Fairness ---------------------------------------------------------------------------------------
- */
+/* Fairness ---------------------------------------------------------------- */
 
 static int drain_and_count(void *arg)
 {
@@ -298,8 +294,7 @@ static void test_both_sends_are_chosen(void **state)
     }
 }
 
-/* Descriptors and channels -----------------------------------------------------------------------
- */
+/* Descriptors and channels ------------------------------------------------ */
 
 struct mixed {
     struct rv_channel *channel;

@@ -207,8 +207,7 @@ static void test_contexts(void **state)
     }
 }
 
-/* Once -------------------------------------------------------------------------------------------
- */
+/* Once -------------------------------------------------------------------- */
 
 struct shared_once {
     struct rv_once once;
@@ -273,8 +272,7 @@ static void test_once(void **state)
     }
 }
 
-/* Periodic functions -----------------------------------------------------------------------------
- */
+/* Periodic functions ------------------------------------------------------ */
 
 struct beat {
     _Atomic int inside, ends, wrong;

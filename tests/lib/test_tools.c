@@ -12,8 +12,7 @@
 
 static struct rv_context *bg;
 
-/* Semaphores -------------------------------------------------------------------------------------
- */
+/* Semaphores -------------------------------------------------------------- */
 
 struct acquire {
     struct rv_context *ctx;
@@ -63,8 +62,7 @@ static void test_semaphore(void **state)
     rv_semaphore_destroy(semaphore);
 }
 
-/* Once -------------------------------------------------------------------------------------------
- */
+/* Once -------------------------------------------------------------------- */
 
 static _Atomic int once_runs, once_release;
 static struct rv_once shared_once = RV_ONCE_INIT;
@@ -155,8 +153,7 @@ static void test_once_reentry_and_value(void **state)
     rv_once_destroy(&once);
 }
 
-/* Tickers ----------------------------------------------------------------------------------------
- */
+/* Tickers ----------------------------------------------------------------- */
 
 struct tick {
     struct rv_context *ctx;
@@ -219,8 +216,7 @@ static void test_ticker_cancel_stop_reset(void **state)
     rv_ticker_destroy(tick.ticker);
 }
 
-/* Errors and the log -----------------------------------------------------------------------------
- */
+/* Errors and the log ------------------------------------------------------ */
 
 static void test_errors(void **state)
 {

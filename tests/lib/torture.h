@@ -13,8 +13,7 @@
 
 #include "tests/support/test.h"
 
-/* What fails -------------------------------------------------------------------------------------
- */
+/* What fails -------------------------------------------------------------- */
 
 #define ALL_FAIL -1
 
@@ -69,8 +68,7 @@ WRAP(int, posix_spawnp, EAGAIN,
       const posix_spawnattr_t *attributes, char *const *argv, char *const *environment),
      (pid, file, actions, attributes, argv, environment))
 
-/* Scenarios --------------------------------------------------------------------------------------
- */
+/* Scenarios --------------------------------------------------------------- */
 
 struct scenario {
     const char *name;
@@ -89,8 +87,7 @@ struct scenario {
         }                                                           \
     } while (0)
 
-/* Running them -----------------------------------------------------------------------------------
- */
+/* Running them ------------------------------------------------------------ */
 
 /* How a process ends: went through, went well with a failure, or went wrong. A leak is none of
  * these. */

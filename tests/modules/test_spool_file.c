@@ -102,8 +102,7 @@ static int cannot_start(void)
     return -EAGAIN;
 }
 
-/* Another file, or more of it, comes while the first command runs
- * ------------------------------------ */
+/* Another file, or more of it, comes while the first command runs --------- */
 
 static int is_replaced(void)
 {
@@ -271,8 +270,7 @@ static void test_a_written_file_that_is_asked_for(void **state)
     assert_string_equal(seen[0], "half whole");
 }
 
-/* Attempts
- * ----------------------------------------------------------------------------------------- */
+/* Attempts ---------------------------------------------------------------- */
 
 static void test_attempts_are_for_one_file(void **state)
 {
@@ -350,8 +348,7 @@ static void test_what_no_command_has_seen_stays(void **state)
     assert_null(spool.claims);
 }
 
-/* Commands that change their files
- * ------------------------------------------------------------------ */
+/* Commands that change their files ---------------------------------------- */
 
 static int edit(void)
 {
@@ -407,8 +404,7 @@ static void test_changes_between_runs_begin_the_count_anew(void **state)
     assert_int_equal(count(spool.done_fd), 2);
 }
 
-/* The folder
- * ---------------------------------------------------------------------------------------- */
+/* The folder -------------------------------------------------------------- */
 
 static int move_folder(void)
 {

@@ -30,8 +30,7 @@ int __wrap_fstatvfs64(int fd, struct statvfs *status)
     return r;
 }
 
-/* Commits
- * ------------------------------------------------------------------------------------------ */
+/* Commits ----------------------------------------------------------------- */
 
 /* Files that were moved before their output was there. */
 static _Atomic int naked;
@@ -239,8 +238,7 @@ static void test_a_file_that_is_gone(void **state)
     assert_int_equal(count(spool.done_fd), 0);
 }
 
-/* Files that change at the last moment
- * -------------------------------------------------------------- */
+/* Files that change at the last moment ------------------------------------ */
 
 static void come_new(void)
 {
@@ -317,8 +315,7 @@ static void test_there_is_an_end_to_changes(void **state)
     assert_true(has(spool.done_fd, "file", "second"));
 }
 
-/* Consumers of done/
- * -------------------------------------------------------------------------------- */
+/* Consumers of done/ ------------------------------------------------------ */
 
 static void rename_away(void)
 {
@@ -444,8 +441,7 @@ static void test_a_change_before_the_move(void **state)
     close_writer();
 }
 
-/* Names that get into each other's way, moved at once --------------------------------------------
- */
+/* Names that get into each other's way, moved at once --------------------- */
 
 struct mover {
     struct caller caller;

@@ -127,8 +127,7 @@ static void serve_restart(struct edge *edge, struct http_request *request)
     serve_operation(edge, request, OPERATE_RESTART);
 }
 
-/* The rest ---------------------------------------------------------------------------------------
- */
+/* The rest ---------------------------------------------------------------- */
 
 static json_t *pack_texts(const struct strings *texts)
 {

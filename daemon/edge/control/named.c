@@ -32,5 +32,4 @@ struct unit *named_unit(struct edge *edge, struct http_request *request)
     return NULL;
 }
 
-/* Starting and stopping modules ------------------------------------------------------------------
- */
+/* Starting and stopping modules ------------------------------------------- */

@@ -155,8 +155,7 @@ void work_serve_submit(struct edge *edge, struct http_request *request)
     }
 }
 
-/* Live upgrade -----------------------------------------------------------------------------------
- */
+/* Live upgrade ------------------------------------------------------------ */
 
 static void save_waiting(const struct request_record *record, request_fn fn, void *waiting_arg,
                          void *arg)

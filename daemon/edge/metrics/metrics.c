@@ -27,8 +27,7 @@ static double to_level(enum health health)
     return health == HEALTH_PASS ? 1 : health == HEALTH_WARN ? 0.5 : 0;
 }
 
-/* The daemon -------------------------------------------------------------------------------------
- */
+/* The daemon -------------------------------------------------------------- */
 
 static void write_daemon(const struct exposition *exposition, const struct snapshot *snapshot,
                          size_t connections)
@@ -63,8 +62,7 @@ static void write_daemon(const struct exposition *exposition, const struct snaps
     }
 }
 
-/* Modules ----------------------------------------------------------------------------------------
- */
+/* Modules ----------------------------------------------------------------- */
 
 #define EACH_MODULE(snapshot, m)                                \
     for (const struct snapshot_module *m = (snapshot)->modules; \
@@ -145,8 +143,7 @@ static void write_modules(const struct exposition *exposition, const struct snap
     }
 }
 
-/* Tasks ------------------------------------------------------------------------------------------
- */
+/* Tasks ------------------------------------------------------------------- */
 
 #define TASK_METRIC(function, expression)                            \
     static double task_##function(const struct snapshot *s _unused_, \
@@ -241,8 +238,7 @@ static void write_tasks(const struct exposition *exposition, const struct snapsh
     }
 }
 
-/* Pools ------------------------------------------------------------------------------------------
- */
+/* Pools ------------------------------------------------------------------- */
 
 #define POOL_METRIC(function, expression)                            \
     static double pool_##function(const struct snapshot *s _unused_, \

@@ -41,8 +41,7 @@ void sockets_set_mode(const struct edge *edge, const struct config *config)
         log_warning("cannot set the mode of %s: %s", edge->control_path, strerror(errno));
 }
 
-/* The control socket's name
- * ------------------------------------------------------------------------ */
+/* The control socket's name ----------------------------------------------- */
 
 /* Somebody may clean away what he does not know, and another may take the place: a path is no
  * identity. */
@@ -132,8 +131,7 @@ int sockets_watch(struct edge *edge)
     return r;
 }
 
-/* Beginning ---------------------------------------------------------------------------------------
- */
+/* Beginning --------------------------------------------------------------- */
 
 static int bind_health(struct edge *edge, const struct config *config)
 {

@@ -46,8 +46,7 @@ struct notify {
     bool failing; /* and it was said */
 };
 
-/* The socket -------------------------------------------------------------------------------------
- */
+/* The socket -------------------------------------------------------------- */
 
 /* Returns false when there is none, or none that we can use. */
 static bool find_address(struct sockaddr_un *ret_address, socklen_t *ret_size)
@@ -94,8 +93,7 @@ static bool send_text(struct notify *notify, const char *text)
     return r >= 0;
 }
 
-/* Messages that wait
- * ------------------------------------------------------------------------------------- */
+/* Messages that wait ------------------------------------------------------ */
 
 static bool send_change(struct notify *notify, const struct change *change)
 {
@@ -203,8 +201,7 @@ void notify_ping(struct notify *notify)
         send_text(notify, "WATCHDOG=1");
 }
 
-/* Life -------------------------------------------------------------------------------------------
- */
+/* Life -------------------------------------------------------------------- */
 
 bool notify_is_used(const struct notify *notify)
 {

@@ -90,7 +90,7 @@ static void ping(void *arg)
     loop_timer_arm(systemd->watchdog, systemd->watchdog_interval);
 }
 
-/* Progress ------------------------------------------------------------------------------------- */
+/* Progress ---------------------------------------------------------------- */
 
 static void extend(struct systemd *systemd, int64_t time)
 {

@@ -57,8 +57,7 @@ static void check(bool holds, const char *what, const struct unit *unit)
     assert_true(holds);
 }
 
-/* The machine, in small ---------------------------------------------------------------------------
- */
+/* The machine, in small --------------------------------------------------- */
 
 static void enter(struct unit *unit, enum unit_state state)
 {
@@ -161,8 +160,7 @@ void __wrap_loop_timer_destroy(struct loop_timer *timer)
     (void)timer;
 }
 
-/* A world
- * ------------------------------------------------------------------------------------------ */
+/* A world ----------------------------------------------------------------- */
 
 static void make_world(void)
 {
@@ -258,8 +256,7 @@ static struct answer *ask(struct unit *unit, enum operation operation)
     return answer;
 }
 
-/* A table of encounters
- * ---------------------------------------------------------------------------- */
+/* A table of encounters --------------------------------------------------- */
 
 /* a <- b <- c, all ready. */
 static void make_chain(void)
@@ -370,8 +367,7 @@ static void test_a_restart_names_who_did_not_come_back(void **state)
     destroy_world();
 }
 
-/* Walks
- * --------------------------------------------------------------------------------------------- */
+/* Walks ------------------------------------------------------------------- */
 
 static void link_at_random(struct dice *dice)
 {

@@ -7,8 +7,7 @@
 #include "base/clock.h"
 #include "tests/support/cmocka.h"
 
-/* The disk, and threads, in our hands ------------------------------------------------------------
- */
+/* The disk, and threads, in our hands ------------------------------------- */
 
 /* What fdatasync() waits for before it returns: a byte each. Less than 0: nothing. */
 static int disk[2] = {-1, -1};
@@ -169,8 +168,7 @@ static void test_intervals(void **state)
     last_runs_destroy(last_runs);
 }
 
-/* A slow disk ------------------------------------------------------------------------------------
- */
+/* A slow disk ------------------------------------------------------------- */
 
 static void run_until_stopped(struct fixture *fixture, void (*look)(void *arg))
 {
