@@ -9,8 +9,9 @@
 /* Each would end the process, and the call that causes it may be any library's. */
 static const int ignored[] = {
     SIGPIPE, /* write() to what nobody reads any more fails with EPIPE */
-    SIGIO, /* a lease is broken, a folder watched by dnotify has changed, or a descriptor is O_ASYNC
-            */
+    SIGIO,   /* a lease is broken, a directory watched by dnotify has changed, or a descriptor is
+              * O_ASYNC
+              */
     SIGXFSZ, /* write() beyond RLIMIT_FSIZE fails with EFBIG */
 };
 

@@ -6,8 +6,8 @@
  * old file or the new one under the name, never a part of one; so does the end of a process that is
  * killed. Writers that replace the same file at once do not mix their contents.
  *
- * Operation: write a temporary file in the same folder, fdatasync() it, rename it, fsync() the
- * folder. A file system that does not know one of the two syncs answers EINVAL, which counts as
+ * Operation: write a temporary file in the same directory, fdatasync() it, rename it, fsync() the
+ * directory. A file system that does not know one of the two syncs answers EINVAL, which counts as
  * success: there is no better that it could do.
  *
  * Safety: all writers of a file use the same temporary name, so killed ones leave at most one file
@@ -16,7 +16,7 @@
  * file with the temporary name may rename or remove it. A writer that finds the name taken waits
  * for the lock. By then either the owner has renamed the file, or it was killed and the file is
  * removed. The lock ends with the rename, so that the next writer writes while this one waits for
- * the folder. On file systems without locks (some network file systems), and where one writer
+ * the directory. On file systems without locks (some network file systems), and where one writer
  * cannot open the files of another, the caller must see to it that there is one writer at a time.
  */
 #include "base/durable.h"
@@ -83,7 +83,7 @@ static int sync_file_system(int file)
     return 0;
 }
 
-/* file is any file in the folder, or -1. */
+/* file is any file in the directory, or -1. */
 static int sync_folder(int folder, int file)
 {
     int r = sync_by(fsync, folder);

@@ -24,7 +24,8 @@ enum file_step {
     FILE_SYNC_FOLDER, /* of its name: whether a power cut would undo the rename is unknown */
 };
 
-/* "write", "sync the folder of" and the like, for a message that continues with the file's name. */
+/* "write", "sync the directory of" and the like, for a message that continues with the file's name.
+ */
 const char *file_step_text(enum file_step step);
 
 struct file_content {
@@ -39,8 +40,8 @@ struct file_content {
 /*
  * Makes a file with this content, in place of the one that has the name, if any. Readers see the
  * old file or the new one. folder is a descriptor opened for reading (with O_PATH more than the
- * folder has to be synced), and name is a name in it, without a slash. While it writes, there is a
- * temporary file `.NAME.new` beside it; one that a killed writer left there is removed. Several
+ * directory has to be synced), and name is a name in it, without a slash. While it writes, there is
+ * a temporary file `.NAME.new` beside it; one that a killed writer left there is removed. Several
  * threads and processes may replace the same file at once: the last one wins.
  *
  * Returns 0 when content and name are on the disk, as far as the file system can be asked to put
@@ -51,8 +52,9 @@ int file_replace(int folder, const char *name, const struct file_content *conten
                  enum file_step *ret_step);
 
 /*
- * Renames a finished file, within a folder or to another one, and makes content and name durable:
- * the content before the rename, both folders after it. With only_new it never replaces a file.
+ * Renames a finished file, within a directory or to another one, and makes content and name
+ * durable: the content before the rename, both directories after it. With only_new it never
+ * replaces a file.
  *
  * Returns 0 or a negative errno with *ret_step: -EEXIST when the name is taken, -ENOENT when there
  * is no such file, -EXDEV for another file system. Where a file system cannot rename without

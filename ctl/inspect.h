@@ -13,7 +13,7 @@
  */
 int inspect_read_config(const struct ctl *ctl, struct config **ret_config);
 
-/* The folders of the module path, the caller's to free. Returns 0 or an exit code. */
+/* The directories of the module path, the caller's to free. Returns 0 or an exit code. */
 int inspect_find_folders(const struct config *config, struct strings *ret_folders);
 
 /*

@@ -2,11 +2,11 @@
 /*
  * Where the daemon's control socket is: named by --socket or REEVE_CONTROL; else by `control` in
  * the configuration of the system's own reeved, as the daemon itself reads it; else in the runtime
- * folder.
+ * directory.
  *
  * The configuration may have been edited since the daemon started, which keeps its socket until
  * then, or systemd has made the socket. So if nobody listens where the configuration says, but in
- * the runtime folder, that one is taken.
+ * the runtime directory, that one is taken.
  */
 #include "ctl/socket.h"
 

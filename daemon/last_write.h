@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The last write to the state folder, when everything has stopped. It is waited for in the loop, so
- * that signals are still heard: a disk that hangs must not hold up the end of the daemon for longer
- * than its operator wants.
+ * The last write to the state directory, when everything has stopped. It is waited for in the loop,
+ * so that signals are still heard: a disk that hangs must not hold up the end of the daemon for
+ * longer than its operator wants.
  */
 #ifndef REEVE_LAST_WRITE_H
 #define REEVE_LAST_WRITE_H

@@ -3,7 +3,7 @@
  * reeved: arguments, wiring, exit code.
  *
  * Everything that can be wrong is found before the first module starts: the configuration, the
- * addresses, the folders. Then signals: SIGTERM and SIGINT stop, and a second one ends at once;
+ * addresses, the directories. Then signals: SIGTERM and SIGINT stop, and a second one ends at once;
  * SIGHUP reloads; SIGUSR2 replaces the program while everything goes on.
  */
 #include <errno.h>
@@ -51,7 +51,7 @@ struct daemon {
     struct last_write *last_write;
     struct loop_timer *log_timer; /* lines of the log wait to be written */
     int64_t stop_by;              /* when shutdown-timeout is over */
-    int lock;                     /* of the state folder; -1: none */
+    int lock;                     /* of the state directory; -1: none */
     bool cut_short;               /* a second signal came */
     int stop_signal;              /* the one that asked for the stop, and when; 0: none has */
     int64_t stop_signal_at;

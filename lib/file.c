@@ -11,7 +11,7 @@
 #include "base/durable.h"
 #include "base/macro.h"
 
-/* Opens the folder that a path's last name is in. Returns a descriptor or a negative errno. */
+/* Opens the directory that a path's last name is in. Returns a descriptor or a negative errno. */
 static int open_parent(int dir, const char *path, const char **ret_name)
 {
     const char *slash = strrchr(path, '/');
@@ -30,7 +30,7 @@ static int open_parent(int dir, const char *path, const char **ret_name)
         parent[length] = '\0';
     }
     fd = openat(dir, parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    /* Names can be made in a folder that may not be read. */
+    /* Names can be made in a directory that may not be read. */
     if (fd < 0 && errno == EACCES)
         fd = openat(dir, parent, O_PATH | O_DIRECTORY | O_CLOEXEC);
     if (fd < 0)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Credentials: a module's option may say `password = credential:NAME`, and its value is then the
- * content of the file NAME in the folder that systemd made for the service (LoadCredential=,
+ * content of the file NAME in the directory that systemd made for the service (LoadCredential=,
  * systemd.exec(5)).
  *
  * Such an option keeps what is written as its value, which is what everybody is shown; what it

@@ -1,7 +1,7 @@
 /*
  * hello - greets on a schedule, and greets whoever is named in a job
  *
- * A start for a module of your own: copy this folder, and rename what it names. The code is
+ * A start for a module of your own: copy this directory, and rename what it names. The code is
  * ordinary blocking C, and C++ as well, for which it has its casts; see reeve-module(7), and
  * libreeve(3) for what it can call.
  */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Hosts of a reeved that was killed end by themselves, but end their commands first. A next reeved
- * must not run the same tasks meanwhile. So each host holds a file in the state folder, which is
+ * must not run the same tasks meanwhile. So each host holds a file in the state directory, which is
  * its working directory, and the next reeved looks who does.
  *
  * It is a lock of the process (fcntl(2), F_SETLK): no child inherits it, and the kernel names the

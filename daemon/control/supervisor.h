@@ -48,8 +48,8 @@ int supervisor_create(struct loop *loop, const struct supervisor_options *option
  * To be called before those who asked go away. NULL does nothing. */
 void supervisor_answer_all(struct supervisor *supervisor);
 /*
- * At the end: writes what is still to be kept in the state folder, and calls done, once, when that
- * is written or cannot be. done may be called at once. Afterwards nothing must run any more.
+ * At the end: writes what is still to be kept in the state directory, and calls done, once, when
+ * that is written or cannot be. done may be called at once. Afterwards nothing must run any more.
  */
 void supervisor_flush(struct supervisor *supervisor, void (*done)(void *arg), void *arg);
 /* Before done is called: the write is left to itself and done is not called. Only a process that is

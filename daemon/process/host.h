@@ -101,8 +101,8 @@ void host_set_grace(struct host *host, int64_t grace);
 /*
  * The limits of what the host may take and touch from its next incarnation on; both are copied.
  * module_folders are those of the .so files that it will load, which it must be able to read. A
- * host that only checks takes just the user and the folders. Without memory for it the next start
- * fails.
+ * host that only checks takes just the user and the directories. Without memory for it the next
+ * start fails.
  */
 void host_set_limits(struct host *host, const struct config_limits *limits,
                      const struct strings *module_folders);

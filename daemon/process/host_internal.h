@@ -59,7 +59,7 @@ struct host {
     bool foreign;
     bool dismissed; /* a foreign one was told to exit once it has stopped */
 
-    bool limited;     /* limits and folders are set, or: */
+    bool limited;     /* limits and directories are set, or: */
     int limits_error; /* -ENOMEM: they could not be, and there is no start without them */
     struct config_limits limits;
     struct strings folders; /* of the .so files that it will load */

@@ -10,7 +10,7 @@
  * sent, and is one of `owned`; else ret_what names one that is not and what it does. */
 bool hosts_are_settled(unsigned owned, char *ret_what, size_t size);
 
-/* Limits and folders are not part of it, but whether they are still those of the settings. NULL
+/* Limits and directories are not part of it, but whether they are still those of the settings. NULL
  * without memory. */
 json_t *host_save(const struct host *host, const struct config_limits *limits);
 

@@ -69,7 +69,7 @@ static int64_t count_fds(pid_t pid)
     DIR *folder;
 
     snprintf(path, sizeof(path), "/proc/%d/fd", (int)pid);
-    /* Linux 6.2 and later tell the number as the folder's size. */
+    /* Linux 6.2 and later tell the number as the directory's size. */
     if (stat(path, &status) == 0 && status.st_size > 0)
         return status.st_size;
     folder = opendir(path);
@@ -78,7 +78,7 @@ static int64_t count_fds(pid_t pid)
     while (count < FDS_COUNTED_MAX && readdir(folder))
         count++;
     closedir(folder);
-    count -= 2 + (pid == getpid()); /* ".", ".." and the folder itself */
+    count -= 2 + (pid == getpid()); /* ".", ".." and the directory itself */
     return count > 0 ? count : 0;
 }
 

@@ -147,7 +147,7 @@ int places_await_hosts(const struct places *places)
     bool told = false;
     pid_t pid = path ? 0 : -ENOMEM;
 
-    /* Only the reeved that has the state folder starts hosts, so these are of the one before. */
+    /* Only the reeved that has the state directory starts hosts, so these are of the one before. */
     while (path && (pid = hold_find(path)) > 0) {
         if (clock_monotonic() > deadline) {
             log_error(

@@ -18,12 +18,12 @@ struct places {
 /* Returns 0 or a negative errno. The strings in it live as long as it does and must not move. */
 int places_find(struct places *ret_places);
 
-/* Makes the runtime and state folders where they are missing. Errors are logged. Returns 0 or a
+/* Makes the runtime and state directories where they are missing. Errors are logged. Returns 0 or a
  * negative errno. */
 int places_prepare(const struct places *places);
 
 /*
- * Takes the state folder for this reeved alone; a second one in it would run every task twice.
+ * Takes the state directory for this reeved alone; a second one in it would run every task twice.
  * Returns a descriptor that holds it until it is closed, in this program or the one that an upgrade
  * executes; -EBUSY, which is logged with the pid of the other; or -1 when the file system cannot
  * say, which is a warning.

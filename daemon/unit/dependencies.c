@@ -112,7 +112,8 @@ static const struct unit *find_leftover(const struct unit *unit)
 
     if (old)
         return old;
-    /* The old self of a renamed section still has the folder or the port that the new one wants. */
+    /* The old self of a renamed section still has the directory or the port that the new one wants.
+     */
     if (unit->starts == 0 && unit->all->leaving > 0)
         LIST_FOREACH (other, &unit->all->list, list)
             if (other->removed && !unit_is_down(other) &&

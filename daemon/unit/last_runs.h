@@ -2,8 +2,8 @@
 /*
  * How far the schedule of each task has come. It is told to a module that starts, so that its
  * schedules go on where they were; those of long intervals and of the wall clock are kept in a file
- * of the state folder, over restarts of the daemon. A task is known from the moment on at which it
- * was first seen.
+ * of the state directory, over restarts of the daemon. A task is known from the moment on at which
+ * it was first seen.
  */
 #ifndef REEVE_DAEMON_UNIT_LAST_RUNS_H
 #define REEVE_DAEMON_UNIT_LAST_RUNS_H
@@ -18,8 +18,8 @@ struct last_runs;
 struct loop;
 
 /*
- * Reads the file in the folder, if there is one; in place of one that cannot be used it reads the
- * reserve, and says so. Returns 0 or a negative errno; one for a file is logged.
+ * Reads the file in the directory, if there is one; in place of one that cannot be used it reads
+ * the reserve, and says so. Returns 0 or a negative errno; one for a file is logged.
  */
 int last_runs_create(struct loop *loop, const char *folder, struct last_runs **ret_ledger);
 

@@ -14,7 +14,7 @@
 
 struct last_runs_file;
 
-/* Names the files in the folder, which is looked at later. Returns 0 or -ENOMEM. */
+/* Names the files in the directory, which is looked at later. Returns 0 or -ENOMEM. */
 int last_runs_file_create(const char *folder, struct last_runs_file **ret_file);
 void last_runs_file_destroy(struct last_runs_file *file);
 

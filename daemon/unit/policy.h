@@ -16,7 +16,7 @@ enum policy_end {
     POLICY_END_FAILURE,   /* exit code, 0 too, signal, hang, or an error at start that may pass */
     POLICY_END_PERMANENT, /* trying again cannot help: wrong ABI, wrong options */
     POLICY_END_NEIGHBOUR, /* it shared a host with a module that failed */
-    /* There was no process: no descriptors, no memory, no state folder. It is no fault of the
+    /* There was no process: no descriptors, no memory, no state directory. It is no fault of the
      * module, and what is missing may be back at any time, so it is tried for ever. */
     POLICY_END_NO_PROCESS,
 };

@@ -15,7 +15,7 @@ struct edge;
 struct supervisor;
 
 /* Writes the present state, for a program that knows scoreboards of that version; lock is that of
- * the state folder, or -1. Returns a descriptor with O_CLOEXEC, or a negative errno. */
+ * the state directory, or -1. Returns a descriptor with O_CLOEXEC, or a negative errno. */
 int handover_write(struct supervisor *supervisor, struct edge *edge, uint32_t scoreboard, int lock);
 
 /* Reads it, and the configuration in it. Returns NULL, with why in error, or the document, whose

@@ -22,7 +22,7 @@ struct upgrade;
 struct upgrade_options {
     const char *program;     /* what is executed: where its path leads by then */
     const char *config_path; /* for the new program's arguments */
-    int lock;                /* of the state folder, which the new program goes on to hold; or -1 */
+    int lock; /* of the state directory, which the new program goes on to hold; or -1 */
     struct loop *loop;
     struct edge *edge;
     struct supervisor *supervisor;

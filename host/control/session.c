@@ -13,7 +13,7 @@
 #include "base/process.h"
 #include "wire/message.h"
 
-/* A process that is killed may have forked since the folder was read; each sweep leaves less. */
+/* A process that is killed may have forked since the directory was read; each sweep leaves less. */
 #define SWEEPS 8
 
 /* Opened before a sandbox or a module is in the way; NULL: it could not be. */

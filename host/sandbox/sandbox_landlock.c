@@ -2,9 +2,9 @@
 /*
  * The file system by Landlock: what may be written, and with `read-only` also what may be read.
  *
- * A right that the kernel's ABI does not know yet cannot be handled: moving files between folders
- * is always denied by ABI 1, truncating is never denied before ABI 3 (seccomp does it then,
- * coarsely), and no ABI knows of modes, owners and times, which stay the matter of the file's
+ * A right that the kernel's ABI does not know yet cannot be handled: moving files between
+ * directories is always denied by ABI 1, truncating is never denied before ABI 3 (seccomp does it
+ * then, coarsely), and no ABI knows of modes, owners and times, which stay the matter of the file's
  * owner.
  */
 #include <dlfcn.h>

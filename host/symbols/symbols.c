@@ -98,7 +98,7 @@ static int open_allowed(const char *path, char **ret_real)
     return TAKE_FD(fd);
 }
 
-/* The file says by itself where its debug information is: in no other folder than such have. */
+/* The file says by itself where its debug information is: in no other directory than such have. */
 static int find_debuginfo(Dwfl_Module *module, void **data, const char *name, Dwarf_Addr base,
                           const char *file, const char *link, GElf_Word crc, char **ret_path)
 {

@@ -14,7 +14,7 @@
  * -ENOMEM. */
 int symbols_name_system(struct strings *paths);
 
-/* Lets these files, and what is below these folders, be opened. Returns 0 or -ENOMEM. */
+/* Lets these files, and what is below these directories, be opened. Returns 0 or -ENOMEM. */
 int symbols_allow(const struct strings *paths);
 
 /*

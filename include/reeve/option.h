@@ -29,7 +29,7 @@ enum rv_option_type {
     RV_OPTION_TYPE_INT,        /* int, or int64_t: 12, -3 */
     RV_OPTION_TYPE_SIZE,       /* uint64_t bytes: 512, 64K, 1.5G */
     RV_OPTION_TYPE_DURATION,   /* rv_duration: 500ms, 30s, 1h 30min */
-    RV_OPTION_TYPE_PATH,       /* char *: relative ones start at the state folder; not empty */
+    RV_OPTION_TYPE_PATH,       /* char *: relative ones start at the state directory; not empty */
     RV_OPTION_TYPE_ENUM,       /* int, unsigned or an enum: the index of the choice */
     RV_OPTION_TYPE_SECRET, /* char *: never shown in logs or errors; alone may be `credential:NAME`
                             */

@@ -8,7 +8,7 @@
  * Options
  *
  *     command = TEXT           run by /bin/sh -c; required
- *     directory = PATH         where it runs. Default: the state folder
+ *     directory = PATH         where it runs. Default: the state directory
  *     log-output = always | failure | never
  *                              when its output, stdout and stderr, is logged. Default: failure
  *     output-max = SIZE        how much of the output is kept: the first and the last half of

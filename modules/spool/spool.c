@@ -1,24 +1,24 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * spool - runs a command for each file that arrives in a folder
+ * spool - runs a command for each file that arrives in a directory
  *
  * A file is taken when it has been renamed in, linked in or closed, and no writer has it open. Its
  * command is run with the file's path as $1; then the file is moved to done/, or after all retries
  * to failed/, with the command's output beside it as NAME.output. Nothing there is overwritten:
  * where NAME or NAME.output exists both get a suffix, NAME.1 and NAME.1.output. Names that begin
- * with a dot, those that `ignore` matches, and folders are left alone. So is what is no regular
+ * with a dot, those that `ignore` matches, and directories are left alone. So is what is no regular
  * file, a symbolic link say, and a file that the module may not read; each is told of once in the
  * log, and a file is taken when its mode or owner lets it be read. Nothing goes to failed/ that no
  * command has seen: if none could be started, the file stays.
  *
- * The command leaves the file where it is, and writes nothing else into the folder: that would be
- * another file that has arrived, also if it is there for a moment only, as the one that `sed -i`
+ * The command leaves the file where it is, and writes nothing else into the directory: that would
+ * be another file that has arrived, also if it is there for a moment only, as the one that `sed -i`
  * makes. If a command removes its file, nothing is moved and no output is kept.
  *
- * The folder must be one that the daemon may write to: beside the state folder reeve.service needs
- * a drop-in with ReadWritePaths=, as for the one below. It has to be in one file system with its
- * done/ and failed/. A start proves that files can be moved, and fails with the reason where they
- * cannot.
+ * The folder must be one that the daemon may write to: beside the state directory reeve.service
+ * needs a drop-in with ReadWritePaths=, as for the one below. It has to be in one file system with
+ * its done/ and failed/. A start proves that files can be moved, and fails with the reason where
+ * they cannot.
  *
  * A program may take files out of done/ and failed/ as soon as they are there. Their outputs are
  * there before them. Changes there start nothing again.
@@ -40,11 +40,11 @@
  * Files that run again
  *
  * Commands run at least once: when the host dies or stops in the middle, or the machine loses its
- * power, the file is still in the folder, and the next start takes it up again. A command that must
- * not act twice on the same file has to notice that itself. Nothing in done/ runs again, so a file
- * is moved there only when its output is on the disk; after a power cut no file in done/ or failed/
- * lacks it. An output without a file beside it is of a job that is under way, or was cut off before
- * its file was moved.
+ * power, the file is still in the directory, and the next start takes it up again. A command that
+ * must not act twice on the same file has to notice that itself. Nothing in done/ runs again, so a
+ * file is moved there only when its output is on the disk; after a power cut no file in done/ or
+ * failed/ lacks it. An output without a file beside it is of a job that is under way, or was cut
+ * off before its file was moved.
  *
  * If a file cannot be moved, because the disk is full, say, its command does not run again for
  * that: only the move is tried again, with the job's retries and then once a minute. A stop of the
@@ -55,7 +55,7 @@
  *
  * The file itself is on the disk only if the program that drops it makes sure of that: fsync, then
  * rename. A file that was only copied may be empty after a power cut, and is then processed as an
- * empty one. From a shell, for a folder `in`:
+ * empty one. From a shell, for a directory `in`:
  *
  *     cp report.csv in/.report.csv && sync in/.report.csv &&
  *         mv in/.report.csv in/report.csv && sync in
@@ -64,9 +64,9 @@
  * the file is not taken. Programs that upload under another name are served by `ignore`: *.filepart
  * (WinSCP), *.part, *.crdownload and *.tmp are usual.
  *
- * A hard link that is made in the folder is taken at once as long as the file has its other name,
- * else when it has not been written to for 10 seconds; while somebody writes it by its other name,
- * within a minute of the end of that.
+ * A hard link that is made in the directory is taken at once as long as the file has its other
+ * name, else when it has not been written to for 10 seconds; while somebody writes it by its other
+ * name, within a minute of the end of that.
  *
  * A file whose writer closes it and opens it again later is taken in between, and again at the end.
  * For a file of another user the kernel does not tell whether somebody writes it; on some network
@@ -83,17 +83,17 @@
  *
  * A folder has one spool: a second one, of this reeved or another, does not start, and says which
  * process has it. On file systems without locks (some network file systems) that is not noticed.
- * The state folder itself is none: reeved's own files are there. done/ may be the folder of another
- * spool, with `ignore = *.output`.
+ * The state directory itself is none: reeved's own files are there. done/ may be the directory of
+ * another spool, with `ignore = *.output`.
  *
- * When its path leads to another folder, because it or one above it was renamed or removed, a link
- * in the path was changed, or something was mounted over it, over done/ or over failed/, nothing is
- * run or moved any more, and the module restarts with the folder that is there then. That is
- * noticed before each command and each move, at once for mounts, and within a minute else.
+ * When its path leads to another directory, because it or one above it was renamed or removed, a
+ * link in the path was changed, or something was mounted over it, over done/ or over failed/,
+ * nothing is run or moved any more, and the module restarts with the directory that is there then.
+ * That is noticed before each command and each move, at once for mounts, and within a minute else.
  *
  * Options
  *
- *     directory = PATH     the folder, made with done/ and failed/ in it; required
+ *     directory = PATH     the directory, made with done/ and failed/ in it; required
  *     command = TEXT       run by /bin/sh -c, with the file as "$1"; required
  *     ignore = PATTERN     names to leave alone, as a shell's pattern (*, ?, [...]); may be
  *                          repeated
@@ -107,15 +107,14 @@
  *
  * Tasks and pools
  *
- *     watch                runs as long as the module does; when the folder goes away, or its
+ *     watch                runs as long as the module does; when the directory goes away, or its
  *                          path leads to another one, the module restarts, which makes or opens
  *                          it again
  *     process              the commands: process.workers = 2 at once, process.retries = 2 more
  *                          attempts after process.backoff = 1s and twice that, process.timeout =
- *                          10min for one. The data of a job are the name of a file in the folder,
- *                          without the folder: `echo report.csv | reevectl submit
- *                          invoices/process --wait` processes it now. A name that the spool never
- *                          takes is refused without further attempts
+ *                          10min for one. The data of a job are the name of a file in the
+ * directory, without the directory: `echo report.csv | reevectl submit invoices/process --wait`
+ * processes it now. A name that the spool never takes is refused without further attempts
  *
  * A stop lets commands under way end for up to the module's `drain`, and then cancels them.
  *

@@ -3,9 +3,9 @@
  * The spool module's parts: spool_watch.c is its task, which takes files in; spool_file.c its pool,
  * which runs the command for a file; spool_move.c moves a file with its output; spool_claim.c keeps
  * two jobs from taking the same file; spool_look.c tells what a file is; spool_trace.c what happens
- * to one around its move; spool_folder.c opens the folders, and notices when they are others;
- * spool_lock.c keeps a folder to one spool; spool_told.c remembers which files that stay were told
- * of.
+ * to one around its move; spool_folder.c opens the directories, and notices when they are others;
+ * spool_lock.c keeps a directory to one spool; spool_told.c remembers which files that stay were
+ * told of.
  */
 #ifndef REEVE_MODULES_SPOOL_H
 #define REEVE_MODULES_SPOOL_H
@@ -67,7 +67,7 @@ struct spool {
     int failed_fd;
     int inotify_fd;
     int mounts_fd; /* tells of mounts; -1 when it cannot be had */
-    int wake_fd;   /* an eventfd: the watch is to scan the folder */
+    int wake_fd;   /* an eventfd: the watch is to scan the directory */
 
     /* The watch's own. */
     bool full_told;  /* that no more files are taken in */
@@ -119,7 +119,7 @@ void claim_renew(struct spool *spool, struct claim *claim);
 void claim_forget_result(struct claim *claim);
 /* The file is nobody's again. */
 void claim_release(struct spool *spool, struct claim *claim);
-/* Has the watch scan the folder. */
+/* Has the watch scan the directory. */
 void claim_wake_watch(struct spool *spool);
 
 /* Files (spool_look.c) ---------------------------------------------------- */
@@ -155,7 +155,7 @@ enum file_look file_look_at(int fd);
 /* Whether it is some time since the file was written to. */
 bool file_is_settled(int folder, const char *name);
 
-/* Whether there is nothing of that name in the folder. */
+/* Whether there is nothing of that name in the directory. */
 bool file_is_gone(int folder, const char *name);
 
 /* Whether the spool takes files of that name at all. */
@@ -185,22 +185,22 @@ void trace_end(struct trace *trace);
 /* At the module's end. */
 void trace_close_spares(struct spool *spool);
 
-/* Folders (spool_folder.c) ------------------------------------------------ */
+/* Directories (spool_folder.c) ------------------------------------------------ */
 
-/* Whether the folders, as far as they are there, are some that no spool may have. Returns 0 or
+/* Whether the directories, as far as they are there, are some that no spool may have. Returns 0 or
  * -EINVAL with a text; looks only. */
 int spool_check_directory(const struct spool *spool);
 
-/* Makes and opens the folders, proves that files can be moved, and watches. Returns 0 or a negative
- * errno with a text; then spool_close() is to be called all the same. */
+/* Makes and opens the directories, proves that files can be moved, and watches. Returns 0 or a
+ * negative errno with a text; then spool_close() is to be called all the same. */
 int spool_open(struct rv_context *ctx, struct spool *spool);
 void spool_close(struct spool *spool);
 
-/* Whether the folders are still those that their paths lead to. Returns 0 or a negative errno with
- * a text. */
+/* Whether the directories are still those that their paths lead to. Returns 0 or a negative errno
+ * with a text. */
 int spool_check_folders(const struct spool *spool);
 
-/* Keeps the folder, which is open, for this spool until it is closed (spool_lock.c). Returns 0,
+/* Keeps the directory, which is open, for this spool until it is closed (spool_lock.c). Returns 0,
  * also where there are no locks, or -EBUSY with a text when another spool has it. */
 int spool_lock(struct rv_context *ctx, const struct spool *spool);
 
@@ -233,7 +233,7 @@ void spool_ended(const struct rv_job *job, int code, void *state);
 /* Moves the file of a command that has ended to done/ or failed/, with its output, for good. A file
  * that is not there any more is no error. From there on it is its consumer's. Returns 0;
  * SPOOL_CHANGED when by then the name was another file's, or the file was written to, which is then
- * in the folder; or a negative errno with a text. */
+ * in the directory; or a negative errno with a text. */
 int spool_move(struct rv_context *ctx, struct spool *spool, const struct claim *claim);
 
 #endif

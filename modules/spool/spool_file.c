@@ -60,7 +60,7 @@ static int leave_to_another(struct work *work, const char *what)
 }
 
 /* Checks that the command, which gets a path, and the move, which goes by descriptors, mean the
- * same folder. The watch looks too, and restarts the module. */
+ * same directory. The watch looks too, and restarts the module. */
 static int check_folders(struct work *work)
 {
     int r = spool_check_folders(work->spool);

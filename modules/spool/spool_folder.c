@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The folders: the one that is watched, done/ and failed/ in it.
+ * The directories: the one that is watched, done/ and failed/ in it.
  *
- * Files are moved by descriptors of the folders, and commands get a path. The two can drift apart:
- * the folder or one above it is renamed, a link in the path is changed, something is mounted over
- * it. So what the paths lead to is compared with what is open, before each scan, command and move,
- * and whenever the kernel tells that mounts have changed. Where they differ the module restarts,
- * and opens what is there then.
+ * Files are moved by descriptors of the directories, and commands get a path. The two can drift
+ * apart: the directory or one above it is renamed, a link in the path is changed, something is
+ * mounted over it. So what the paths lead to is compared with what is open, before each scan,
+ * command and move, and whenever the kernel tells that mounts have changed. Where they differ the
+ * module restarts, and opens what is there then.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -20,7 +20,7 @@
 #include "modules/spool/spool.h"
 
 /* The file that init moves to prove that files can be moved. The done/ of one spool may be the
- * folder of another, and failed/ be common to some: so each has a name of its own. */
+ * directory of another, and failed/ be common to some: so each has a name of its own. */
 #define PROBE_SIZE 40
 
 static const char *advice(int r)
@@ -51,8 +51,8 @@ static int add_advice(int r)
     return rv_fail_text(r, "%s%s", text, advice(r));
 }
 
-/* The name of a folder that was made is to be on the disk before anything is kept in it. As far as
- * it goes: the folder above may be one that we cannot read. */
+/* The name of a directory that was made is to be on the disk before anything is kept in it. As far
+ * as it goes: the directory above may be one that we cannot read. */
 static void sync_parent(int folder)
 {
     int parent = openat(folder, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -68,7 +68,7 @@ static int open_folder(int parent, const char *path)
     bool made = mkdirat(parent, path, 0755) == 0;
     int r = made ? 0 : -errno, fd;
 
-    /* A file system that is read-only may say so of a folder that is there. */
+    /* A file system that is read-only may say so of a directory that is there. */
     if (r < 0 && r != -EEXIST && faccessat(parent, path, F_OK, 0) < 0)
         return add_advice(rv_fail(r, "make the folder %s", path));
     fd = openat(parent, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -81,7 +81,7 @@ static int open_folder(int parent, const char *path)
 
 /* Moving ------------------------------------------------------------------ */
 
-/* By its folder, which no other spool has, so that one which a killed host has left is found. */
+/* By its directory, which no other spool has, so that one which a killed host has left is found. */
 static void name_probe(const struct spool *spool, char *name)
 {
     struct stat status = {0};
@@ -96,7 +96,7 @@ static int try_move(const char *name, int from, int to)
     return rv_file_move(from, name, to, name, 0);
 }
 
-/* A file in the folder goes to done/ and then to failed/, as those of commands will. */
+/* A file in the directory goes to done/ and then to failed/, as those of commands will. */
 static int move_probe(const struct spool *spool, const char *name)
 {
     static const char content[4096];
@@ -128,7 +128,7 @@ static int prove_moves(const struct spool *spool)
     return r;
 }
 
-/* Such a folder lets nobody move the files of others, which only a file of somebody else's could
+/* Such a directory lets nobody move the files of others, which only a file of somebody else's could
  * prove. */
 static void warn_if_sticky(struct rv_context *ctx, const struct spool *spool)
 {
@@ -210,7 +210,7 @@ static bool is_folder(int fd, const struct stat *status)
            opened.st_ino == status->st_ino;
 }
 
-/* name: of a folder in the one that is watched, or "" for that one. */
+/* name: of a directory in the one that is watched, or "" for that one. */
 static int check_folder(const struct spool *spool, const char *name, int fd)
 {
     const char *slash = name[0] == '\0' ? "" : "/";
@@ -237,7 +237,7 @@ int spool_check_folders(const struct spool *spool)
     return r == 0 ? check_folder(spool, "failed", spool->failed_fd) : r;
 }
 
-/* The folders must not be the one in which reeved keeps its own files, the module's working
+/* The directories must not be the one in which reeved keeps its own files, the module's working
  * directory, whatever their paths are: they would be processed. Nor must files be moved to where
  * they come from. */
 static int refuse_own(const struct spool *spool, int directory_fd, const char *name, int fd)
@@ -286,7 +286,7 @@ static int open_target(const struct spool *spool, const char *name, int *ret_fd)
     return refuse_own(spool, spool->directory_fd, name, *ret_fd);
 }
 
-/* Nothing is made in a folder that is not ours. */
+/* Nothing is made in a directory that is not ours. */
 static int open_folders(struct rv_context *ctx, struct spool *spool)
 {
     int r;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * One spool for a folder.
+ * One spool for a directory.
  *
- * Two would both run their commands for each file. So a spool holds a lock on the folder itself,
- * with the descriptor by which it has the folder open: it ends with the module, or with its
+ * Two would both run their commands for each file. So a spool holds a lock on the directory itself,
+ * with the descriptor by which it has the directory open: it ends with the module, or with its
  * process, however that ends. Commands do not inherit it.
  */
 #include <errno.h>
@@ -78,7 +78,7 @@ int spool_lock(struct rv_context *ctx, const struct spool *spool)
         return 0;
     if (errno == EWOULDBLOCK)
         return fail(spool);
-    /* Some network file systems have no locks for folders. */
+    /* Some network file systems have no locks for directories. */
     rv_log(ctx, RV_LOG_NOTICE,
            "%s cannot be locked: %s; make sure that no other spool processes this folder",
            spool->directory, strerror(errno));

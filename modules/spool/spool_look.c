@@ -50,8 +50,8 @@ bool file_is_gone(int folder, const char *name)
 }
 
 /* Whether files are written by others than this kernel, which grants leases all the same: FUSE is
- * what folders of other machines (sshfs, a store of objects, a virtual machine's host) are mounted
- * by. */
+ * what directories of other machines (sshfs, a store of objects, a virtual machine's host) are
+ * mounted by. */
 static bool is_written_elsewhere(int fd)
 {
     struct statfs status;

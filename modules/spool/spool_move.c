@@ -7,10 +7,10 @@
  *
  * Operation: find a suffix for which neither name is taken, where there are no gaps the first,
  * create the output for good, then move the file for good. A cut between the two leaves an output
- * without its file. The file is still in the folder then, and is processed again under the next
+ * without its file. The file is still in the directory then, and is processed again under the next
  * suffix. A rename moves what has the name at that moment; so it is looked at again afterwards what
  * that was, and a file that was another one by then, or was written to until then, goes back to the
- * folder. Later it is its consumer's (spool_trace.c).
+ * directory. Later it is its consumer's (spool_trace.c).
  *
  * Safety: every job creates the output first, and so reserves both names. Only a file that is
  * itself called NAME.output can still take one of them; then the next suffix is tried. A consumer

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Files that stay in the folder for a reason of their own, so that each is told of once, until it
- * is another file or goes away.
+ * Files that stay in the directory for a reason of their own, so that each is told of once, until
+ * it is another file or goes away.
  */
 #include <stdlib.h>
 #include <string.h>

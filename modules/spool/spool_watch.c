@@ -2,8 +2,8 @@
 /*
  * The task: submits a job for each file that arrives.
  *
- * inotify tells of files that a writer closes, moves in or links in. Scans of the folder find the
- * others: those that were there before, whose events the kernel dropped, or of which it tells
+ * inotify tells of files that a writer closes, moves in or links in. Scans of the directory find
+ * the others: those that were there before, whose events the kernel dropped, or of which it tells
  * nothing. Each file that is found gets a claim first and is looked at then, so that a job that is
  * about to move it is not overlooked.
  */
@@ -18,13 +18,13 @@
 
 #include "modules/spool/spool.h"
 
-/* How often the folder is scanned. inotify tells of files that a writer closes, so this is for
+/* How often the directory is scanned. inotify tells of files that a writer closes, so this is for
  * events that were missed or never come, and for files that are processed and could not be moved.
  */
 #define RESCAN_INTERVAL (60 * RV_SECOND)
 /* The same while there are files that may still be written to. */
 #define SETTLED_INTERVAL (10 * RV_SECOND)
-/* How long a file waits for room in the queue before the folders are looked at again. */
+/* How long a file waits for room in the queue before the directories are looked at again. */
 #define SUBMIT_MAX (30 * RV_SECOND)
 
 static void tell_not_full(struct rv_context *ctx, struct spool *spool)
@@ -55,7 +55,7 @@ static void tell(struct rv_context *ctx, struct spool *spool, const char *name, 
                name, strerror(-error));
 }
 
-/* While the queue is full nothing else is looked at, the folders above all: there is an end to
+/* While the queue is full nothing else is looked at, the directories above all: there is an end to
  * that, and the rest is left to a scan. */
 static int hand_over(struct rv_context *ctx, struct spool *spool, const char *name)
 {
@@ -110,7 +110,7 @@ static int submit(struct rv_context *ctx, struct spool *spool, const char *name,
     return 0;
 }
 
-/* Whether a scan looks at the name. Folders are not told of. */
+/* Whether a scan looks at the name. Directories are not told of. */
 static bool is_candidate(const struct spool *spool, const struct dirent *entry)
 {
     struct statx status;
@@ -188,7 +188,8 @@ static int take_event(struct rv_context *ctx, struct spool *spool,
     if (event->mask & IN_ISDIR) {
         bool away = event->mask & (IN_DELETE | IN_MOVED_FROM);
 
-        /* Of the folder itself the kernel tells only when nobody has it open any more, as we do. */
+        /* Of the directory itself the kernel tells only when nobody has it open any more, as we do.
+         */
         if (away && (strcmp(event->name, "done") == 0 || strcmp(event->name, "failed") == 0))
             return rv_fail_text(-ENOENT, "%s/%s is gone", spool->directory, event->name);
         return 0;

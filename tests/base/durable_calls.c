@@ -105,7 +105,7 @@ const char *recorded(void)
     return text_string(&calls);
 }
 
-/* The folders ------------------------------------------------------------- */
+/* The directories ------------------------------------------------------------- */
 
 static char path[64];
 int folder, other;

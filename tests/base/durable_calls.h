@@ -23,14 +23,14 @@ const char *recorded(void);
  */
 void others(const char *call, void (*fn)(void));
 
-/* Two folders of a test, one in the other. */
+/* Two directories of a test, one in the other. */
 extern int folder, other;
 int durable_setup(void **state);
 int durable_teardown(void **state);
 
 void put(int fd, const char *name, const char *text);
 void empty(int fd);
-/* The names in a folder, sorted, without the other folder. */
+/* The names in a directory, sorted, without the other directory. */
 void expect_names(int fd, const char *expected);
 void expect_content(int fd, const char *name, const char *expected);
 

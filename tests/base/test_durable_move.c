@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Moving a file for good, and folders that cannot be read. */
+/* Moving a file for good, and directories that cannot be read. */
 #include "tests/base/durable_calls.h"
 
 #include <fcntl.h>

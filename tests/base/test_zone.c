@@ -322,7 +322,7 @@ static void test_local(void **state)
     snprintf(tz, sizeof(tz), ":%s", path);
     check_local(tz, "CEST", 7200);
     check_local(path, "CEST", 7200);
-    /* A damaged one, a folder, none at all, a pipe: UTC. */
+    /* A damaged one, a directory, none at all, a pipe: UTC. */
     assert_int_equal(truncate(path, 100), 0);
     check_local(path, "UTC", 0);
     check_local(folder, "UTC", 0);

@@ -29,7 +29,7 @@ static void prepare(void)
 
     if (folder[0] != '\0')
         return;
-    /* Removed by run.py, whose folder it lies in. */
+    /* Removed by run.py, whose directory it lies in. */
     snprintf(folder, sizeof(folder), "%s/config-XXXXXX", temporary ? temporary : "/tmp");
     fuzz_check(mkdtemp(folder) && chdir(folder) == 0 && mkdir("conf.d", 0755) == 0,
                "no folder for the files");

@@ -104,7 +104,7 @@ static int connect_to(int listener)
     return fd;
 }
 
-/* A name that the kernel chooses and that is in no folder. */
+/* A name that the kernel chooses and that is in no directory. */
 static int listen_somewhere(void)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};

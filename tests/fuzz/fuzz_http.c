@@ -190,7 +190,7 @@ static void make_server(void)
         .idle_timeout = PATIENCE,
         .handler = handle,
     };
-    /* A name that the kernel chooses and that is in no folder. */
+    /* A name that the kernel chooses and that is in no directory. */
     struct sockaddr_un address = {.sun_family = AF_UNIX};
 
     run.listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);

@@ -32,7 +32,7 @@ static void prepare(void)
 
     if (loop)
         return;
-    /* Removed by run.py, whose folder it lies in. */
+    /* Removed by run.py, whose directory it lies in. */
     snprintf(folder, sizeof(folder), "%s/world-XXXXXX", temporary ? temporary : "/tmp");
     fuzz_check(mkdtemp(folder), "no folder for the configuration");
     write_file("m.so", "");

@@ -67,7 +67,7 @@ static void test_command(void **state)
     assert_int_equal(run("sleep 1000 & echo started", NULL, &result), 0);
     assert_string_equal(result.output, "started\n");
     free(result.output);
-    /* No descriptor but the standard ones (ls has one for the folder), and no signal blocked. */
+    /* No descriptor but the standard ones (ls has one for the directory), and no signal blocked. */
     assert_int_equal(
         run("ls /proc/self/fd | tr -d '\\n'; grep SigBlk /proc/self/status", NULL, &result), 0);
     assert_string_equal(result.output, "0123SigBlk:\t0000000000000000\n");

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A spool in a temporary folder, with what tests put there and look for. */
+/* A spool in a temporary directory, with what tests put there and look for. */
 #ifndef REEVE_TESTS_MODULES_SPOOL_FOLDERS_H
 #define REEVE_TESTS_MODULES_SPOOL_FOLDERS_H
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Moving a file of the spool with its output. The two calls that commit are wrapped. Each is
- * durable by itself, so what is in the folders between the two is what a power cut may leave.
+ * durable by itself, so what is in the directories between the two is what a power cut may leave.
  */
 #include <sys/statvfs.h>
 
@@ -9,7 +9,7 @@
 
 static int create_error, move_error; /* to fail with; move_error > 0: after the move */
 static bool comes_again;             /* after the move there is a file of its name */
-static bool fails_back;              /* nothing can be moved into the folder */
+static bool fails_back;              /* nothing can be moved into the directory */
 static void (*meanwhile)(void);      /* comes between the last look at the file and its move */
 static void (*afterwards)(void);     /* comes right after the move */
 static bool no_events;               /* inotify cannot be had */

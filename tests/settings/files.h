@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A temporary folder with two modules, one.so and two.so, and configurations that are read from it.
+/* A temporary directory with two modules, one.so and two.so, and configurations that are read from
+ * it.
  */
 #ifndef REEVE_TESTS_CONFIG_FILES_H
 #define REEVE_TESTS_CONFIG_FILES_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The configuration from files in a temporary folder: every trap of inih, every kind of error with
- * its file and line, and all errors of a file at once.
+ * The configuration from files in a temporary directory: every trap of inih, every kind of error
+ * with its file and line, and all errors of a file at once.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -247,7 +247,7 @@ static void test_files(void **state)
     assert_non_null(strstr(errors.texts.items[0], "cannot read the file: Is a directory"));
     config_errors_free(&errors);
     REFUSE("[daemon]\ninclude = nothere.ini\n", "include = ");
-    /* A pattern that matches nothing is an empty folder; what it matches is read in order. */
+    /* A pattern that matches nothing is an empty directory; what it matches is read in order. */
     config = load("[daemon]\ninclude = conf.d/*.ini\n", &errors);
     assert_non_null(config);
     config_free(config);
@@ -361,7 +361,7 @@ static void test_limits_refused(void **state)
     REFUSE("[module:a]\nload = one\nsandbox = lax\n", "expected warn or strict");
     REFUSE("[module:a]\nload = one\nread-only = /usr\nread-only = /usr /nowhere\n",
            "reeve.ini:4: [module:a] read-only = /nowhere: No such file or directory");
-    /* The state folder of this test is the one that holds the files. */
+    /* The state directory of this test is the one that holds the files. */
     places.state = config_folder;
     REFUSE("[module:a]\nload = one\nread-write = . nowhere\n",
            "reeve.ini:3: [module:a] read-write = nowhere: No such file or directory (in the state "

@@ -52,10 +52,17 @@ def run_in(tree, *command):
     assert done.returncode == 0, done.stdout[-4000:]
 
 
+def list_unversioned(directory, names):
+    """What git ignores; build_tree.c is a source, so names count at the top alone."""
+    at_top = directory == SOURCE
+    return {name for name in names
+            if name in (".git", "__pycache__") or at_top and (name == "run" or name.startswith("build"))}
+
+
 def build_both(folder):
     """Yields ("old", PATH) or ("new", PATH) for each package. It is there until the next one is asked for."""
     tree = os.path.join(folder, "reeve")
-    shutil.copytree(SOURCE, tree, symlinks=True, ignore=shutil.ignore_patterns("build*", "run", ".git", "__pycache__"))
+    shutil.copytree(SOURCE, tree, symlinks=True, ignore=list_unversioned)
     for version in "old", "new":
         if version == "new":
             make_newer(tree)

@@ -52,7 +52,7 @@ static const int denied[] = {
     SCMP_SYS(chroot),
     SCMP_SYS(setns),
     SCMP_SYS(unshare),
-    /* Files by their numbers, past every folder. */
+    /* Files by their numbers, past every directory. */
     SCMP_SYS(open_by_handle_at),
     SCMP_SYS(name_to_handle_at),
     /* The kernel itself. */
@@ -155,7 +155,7 @@ static void deny_aiming(scmp_filter_ctx filter, const uint32_t ids[FILTER_IDS])
     for (size_t i = 0; i < ARRAY_SIZE(aimed); i++)
         for (size_t j = 0; j < ARRAY_SIZE(targets); j++)
             filter_deny_if(filter, EPERM, aimed[i], filter_low(0, targets[j]));
-    /* A descriptor does not tell whose it is, and a folder of /proc is one too. A program that
+    /* A descriptor does not tell whose it is, and a directory of /proc is one too. A program that
      * finds no such call takes kill(). */
     filter_deny(filter, ENOSYS, SCMP_SYS(pidfd_send_signal));
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A last_runs in a folder of its own, with a scoreboard to read from and the log's lines. */
+/* A last_runs in a directory of its own, with a scoreboard to read from and the log's lines. */
 #ifndef REEVE_TESTS_LEDGER_FIXTURE_H
 #define REEVE_TESTS_LEDGER_FIXTURE_H
 
@@ -23,7 +23,7 @@ struct fixture {
 int last_runs_setup(void **state);
 int last_runs_teardown(void **state);
 
-/* A last_runs of the folder, as a daemon that starts makes it. */
+/* A last_runs of the directory, as a daemon that starts makes it. */
 struct last_runs *make(struct fixture *fixture);
 void set_task(struct fixture *fixture, unsigned i, const char *name, int64_t settled, bool kept);
 void write_file(const char *path, const char *content);

@@ -67,7 +67,7 @@ static void test_a_file_that_is_missing(void **state)
     assert_string_equal(text_string(&fixture->log), "");
 }
 
-/* A file is read and not read: a folder, and one that is too long. Neither takes the reserve's
+/* A file is read and not read: a directory, and one that is too long. Neither takes the reserve's
  * place. */
 static void test_files_that_cannot_be_read(void **state)
 {
