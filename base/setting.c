@@ -16,8 +16,7 @@
 #include "base/size.h"
 #include "base/text.h"
 
-/* What is wrong with a value: its form, that it is beyond the bounds, or that no number of its
- * member is so large. */
+/* The faults of a value: its form, a bound that it passes, or a number too large for its member. */
 enum verdict { GOOD, BAD_FORM, BAD_BOUNDS, TOO_WIDE, NO_MEMORY };
 
 static enum verdict set_string(char **target, const char *value)
@@ -246,7 +245,7 @@ static void say_expected(const struct setting *setting, const char *name, const 
                  nearest_words(&nearest));
 }
 
-/* What was expected of a value of this verdict. */
+/* The value that was expected instead, by the verdict. */
 static const char *write_expected(const struct setting *setting, enum verdict verdict, char *text,
                                   size_t size)
 {

@@ -64,7 +64,7 @@ struct setting_rate {
 /* What setting_own.parse() expects when there is none. */
 extern const char setting_no_memory[];
 
-/* What only one table has. */
+/* Members that only one table uses. */
 struct setting_own {
     const char *type;    /* a word for people */
     const char *allowed; /* what a value may be, as setting_allowed() writes it */
@@ -140,7 +140,7 @@ void setting_release(const struct setting *setting, void *member);
 /* Whether two members are the same. Not of SETTING_OWN. */
 bool setting_equal(const struct setting *setting, const void *a, const void *b);
 
-/* What else can be wrong with a key. A line may be 0, where it is not known. */
+/* Other faults of a key. A line may be 0, where it is not known. */
 void setting_say_missing(const struct setting *setting, const char *name, char *message,
                          size_t size);
 void setting_say_twice(const char *name, unsigned first_line, char *message, size_t size);
@@ -157,7 +157,7 @@ bool setting_bounds(const struct setting *setting, int64_t *ret_minimum, int64_t
 char *setting_format_number(const struct setting *setting, int64_t number, char *buffer,
                             size_t size);
 
-/* What a value may be, such as "a whole number from 1 to 200" and "skip or queue". */
+/* The values that are allowed, such as "a whole number from 1 to 200" and "skip or queue". */
 char *setting_allowed(const struct setting *setting, char *buffer, size_t size);
 
 /* Writes a member as it would be read, of a list with blanks between the items; "" for none. */

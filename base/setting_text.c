@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What is told of settings: kinds, bounds, values and errors. */
+/* The texts about settings: kinds, bounds, values and errors. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -57,7 +57,7 @@ bool setting_bounds(const struct setting *setting, int64_t *ret_minimum, int64_t
 
     if (setting->maximum == 0 && setting->minimum >= 0)
         maximum = INT64_MAX;
-    /* What cannot be below 0 needs no word of that. */
+    /* A kind that cannot be below 0 needs no word of that. */
     if (setting->minimum == 0 && (setting->maximum <= 0 || setting->kind != SETTING_INTEGER))
         minimum = INT64_MIN;
     *ret_minimum = minimum;
@@ -72,7 +72,7 @@ char *setting_format_number(const struct setting *setting, int64_t number, char 
 
     if (setting->kind == SETTING_DURATION || setting->kind == SETTING_RATE)
         return duration_format(number, buffer, size);
-    /* What would come out rounded is written in bytes. */
+    /* A size that would come out rounded is written in bytes. */
     if (setting->kind == SETTING_SIZE && number >= 0 &&
         size_parse(size_format((uint64_t)number, buffer, size), &again) == 0 &&
         again == (uint64_t)number)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What a whole configuration must fulfil, once its files are read. */
+/* The rules for a whole configuration, once its files are read. */
 #ifndef REEVE_SETTINGS_CHECK_H
 #define REEVE_SETTINGS_CHECK_H
 

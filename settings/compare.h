@@ -8,8 +8,8 @@
 /* The key of the first difference, or NULL when there is none. */
 const char *config_limits_differ(const struct config_limits *a, const struct config_limits *b);
 
-/* What a reload cannot change stays as it was before: listen, control, max-connections. Without
- * memory for it, some of it seems to have changed. */
+/* Keys that a reload cannot change stay as they were before: listen, control, max-connections.
+ * Without memory for it, some of it seems to have changed. */
 void config_keep_fixed(struct config *config, const struct config *before);
 
 /*

@@ -106,7 +106,7 @@ static bool has_yaml_key(const char *line, size_t length)
     return isblank((unsigned char)line[length + 1]) || strncmp(line + length, "://", 3) == 0;
 }
 
-/* What stands behind the key, or in a line without one, may be a secret. */
+/* The text behind the key, or a line without one, may be a secret. */
 static void refuse_line(struct reader *reader, const char *line)
 {
     size_t length = strspn(line, "abcdefghijklmnopqrstuvwxyz-_.");

@@ -20,7 +20,7 @@
 /* The largest file. */
 #define INI_FILE_MAX (1024 * 1024)
 
-/* What a reader is told, in the file's order. A section is told once, also when it is empty. */
+/* The calls to a reader, in the file's order. A section is told once, also when it is empty. */
 struct ini_handler {
     void (*section)(void *arg, const char *section, unsigned line);
     void (*value)(void *arg, const char *section, const char *key, const char *value,

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a module's host may take and touch: the limits and the sandbox of its section, as a value.
+ * The limits and the sandbox of a module's host, from its section, as a value.
  * They are properties of a process, so modules that share a host have the same.
  */
 #ifndef REEVE_SETTINGS_LIMITS_H
@@ -12,7 +12,7 @@
 #include "base/setting.h"
 #include "base/text.h"
 
-/* What becomes of a limit that this kernel, or this daemon's rights, cannot enforce. */
+/* How a limit is treated that this kernel, or this daemon's rights, cannot enforce. */
 enum config_sandbox { CONFIG_SANDBOX_WARN, CONFIG_SANDBOX_STRICT };
 
 struct config_limits {

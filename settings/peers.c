@@ -12,7 +12,7 @@
 #include "base/setting.h"
 #include "base/text.h"
 
-/* What uid_t and gid_t can hold, less the value that means none. */
+/* The largest uid_t and gid_t, less the value that means none. */
 #define ID_MAX 4294967294LL
 
 static bool find_user(const char *name, uid_t *ret_user)

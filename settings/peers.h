@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Who may use the control socket: users and groups by name or number. Names are those of
+ * The users and groups that may use the control socket, by name or number. Names are those of
  * /etc/passwd and /etc/group: a name service could block the loop, which reads the configuration in
  * a reload.
  */

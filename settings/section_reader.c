@@ -178,8 +178,8 @@ static void unknown_daemon_key(struct section_reader *reader, const char *key, c
 }
 
 /*
- * Makes the paths of a list absolute, from the first one on, and looks whether they are there. What
- * cannot be seen by whoever checks, or lies in a state directory that is still to be made, may be.
+ * Makes the paths of a list absolute, from the first one on, and looks whether they are there. A
+ * path that this process cannot see, or in a state directory that is still to be made, may be.
  */
 static void take_paths(struct section_reader *reader, const char *section,
                        const struct setting *setting, size_t first, unsigned line)

@@ -29,7 +29,7 @@ struct section_reader {
 void section_reader_begin(void *arg, const char *section, unsigned line);
 void section_reader_take(void *arg, const char *section, const char *key, const char *value,
                          unsigned line);
-/* What must hold once a section is complete. Each that begins ends the one before it; the last ends
+/* The rules for a complete section. Each that begins ends the one before it; the last ends
  * by this. */
 void section_reader_finish(struct section_reader *reader);
 

@@ -5,7 +5,7 @@
 
 #include <reeve/option.h>
 
-/* What its author gave, where that is a bound: one of 0 is, if it was written. */
+/* The bound that its author gave: one of 0 is, if it was written. */
 bool bounds_minimum(const struct rv_option *option, int64_t *ret_minimum);
 bool bounds_maximum(const struct rv_option *option, int64_t *ret_maximum);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Loading a module's .so. Nothing of it runs before its note was read from the file: dlopen() runs
- * constructors. What is loaded stays: unloading code that has had threads crashes.
+ * constructors. A module that is loaded stays: unloading code that has had threads crashes.
  */
 #ifndef REEVE_HOST_LOAD_LOADER_H
 #define REEVE_HOST_LOAD_LOADER_H

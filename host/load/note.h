@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What a module's file tells without being loaded: loading runs constructors. */
+/* Reading a module's file without loading it: loading runs constructors. */
 #ifndef REEVE_HOST_LOAD_NOTE_H
 #define REEVE_HOST_LOAD_NOTE_H
 

@@ -8,7 +8,7 @@
 #include "base/text.h"
 #include "host/load/bounds.h"
 
-/* What is required cannot be nothing: an empty command, say, would do all there is to do, and do it
+/* A required value cannot be empty: an empty command, say, would do all there is to do, and do it
  * well. */
 static const struct type {
     enum setting_kind kind;

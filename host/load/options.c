@@ -63,7 +63,8 @@ static void tell_unknown(struct binder *binder, const struct option_line *line)
 
 /* Ownership --------------------------------------------------------------- */
 
-/* What the state points to is kept beside it: the module can write there what it likes. */
+/* The list of what is to be freed is kept beside the state: the module can write there what it
+ * likes. */
 static void own_string(struct binder *binder, char *string)
 {
     struct bound_options *bound = binder->bound;
@@ -212,7 +213,7 @@ static void tell_conflict(const char *text, const char *key, const char *other, 
     tell(binder, line, line ? line->key : "", "%s", text);
 }
 
-/* What is no option's. */
+/* The lines that are of no option. */
 static void bind_work_line(struct binder *binder, const struct option_line *line)
 {
     struct work_errors errors = {binder, line};
@@ -242,8 +243,8 @@ static void bind_work(struct binder *binder)
     work_check(work, tell_conflict, binder);
 }
 
-/* What has passed for good was right when it was written; and of points that are too close, most
- * come. */
+/* A time that has passed for good was right when it was written; and of points that are too close,
+ * most come. */
 static void tell_past(struct binder *binder)
 {
     const struct work *work = &binder->bound->work;

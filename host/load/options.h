@@ -20,7 +20,7 @@ struct bound_options {
     size_t array_count;
 };
 
-/* What is told of an error: line 0 for one that has none. unknown: nobody has such a key; nearest
+/* One error: line 0 for one that has none. unknown: nobody has such a key; nearest
  * may be NULL. */
 struct option_error {
     const char *key;
@@ -34,8 +34,8 @@ struct option_error {
 
 typedef void (*option_error_fn)(const struct option_error *error, void *arg);
 
-/* Returns the number of errors, each of which was told, or -ENOMEM. What is past is told and not
- * counted. */
+/* Returns the number of errors, each of which was told, or -ENOMEM. A time that has passed is told
+ * and not counted. */
 int options_bind(const struct loaded_module *loaded, const struct option_lines *lines,
                  option_error_fn fn, void *arg, struct bound_options *ret_bound);
 void options_free(struct bound_options *bound);

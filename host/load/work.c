@@ -56,7 +56,7 @@ void work_free(struct work *work)
 
 /* Defaults ---------------------------------------------------------------- */
 
-/* What a module's own table has for a key; NULL: nothing. */
+/* The text that a module's own table has for a key; NULL: none. */
 struct given {
     const char *key;
     const char *value;
@@ -218,9 +218,9 @@ void work_raise_limits(struct work *work, const struct option_lines *lines)
             work->pools[i].backoff_max = MAX(work->pools[i].backoff_max, work->pools[i].backoff);
 }
 
-/* What does not go together ----------------------------------------------- */
+/* Conflicts -------------------------------------------------------------- */
 
-/* What does not go together; no text: all does. */
+/* The two keys that conflict; no text: none do. */
 struct conflict {
     char text[128];
     const char *suffix, *other; /* of the keys */

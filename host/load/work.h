@@ -43,7 +43,7 @@ int work_apply(struct work *work, const struct option_line *line, const struct o
  * that is not written gives way. */
 void work_raise_limits(struct work *work, const struct option_lines *lines);
 
-/* What must hold of the settings of each task and pool together. Errors are about a key, or if the
+/* The rules for the settings of each task and pool together. Errors are about a key, or if the
  * section does not have it, the other one. */
 typedef void (*work_conflict_fn)(const char *text, const char *key, const char *other, void *arg);
 void work_check(const struct work *work, work_conflict_fn fn, void *arg);
