@@ -83,7 +83,7 @@ char **command_group_environment(const struct command_group *group, char *const 
     return marked;
 }
 
-/* Whose it is ------------------------------------------------------------- */
+/* Ownership --------------------------------------------------------------- */
 
 /* Linux has it since 6.13, and <linux/pidfd.h> later: what a pidfd's process is, also where /proc
  * is hidden. */

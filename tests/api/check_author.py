@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""What an author writes: it compiles without a warning, in C and in C++, and mistakes do not.
+"""The code of an author compiles without a warning, in C and in C++, and mistakes do not.
 
     check_author.py c|c++ TEMPLATE LIBRARIES VERSION COMPILER ARGUMENT...
 """

@@ -359,7 +359,7 @@ def systemd_version():
 
 
 def check_exceptions(tool, version):
-    """What of the table is not true of this version, as texts; of one in between the nearest earlier counts."""
+    """The lines of the table that are not true of this version, as texts; of one in between the nearest earlier counts."""
     compared = max((v for v in COMPARED if v <= version), default=COMPARED[0])
     stale = []
     for versions, zone, base, expression, reason in WRONG_IN_SYSTEMD:

@@ -307,7 +307,7 @@ static void test_gaps_and_folds(void **state)
                    (const char *const[]){NULL});
 }
 
-/* Who says every hour means each of them, also the one that comes twice. Systemd leaves the second
+/* "Every hour" means each of them, also the one that comes twice. Systemd leaves the second
  * out. */
 /* A search from within the second pass: a daemon that starts then, a run that ends then. */
 static void test_a_time_of_day_comes_once_in_a_fold(void **state)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What a table of settings reads, refuses and tells. */
+/* A table of settings: the values that it reads and refuses, and its errors. */
 #include "base/clock.h"
 #include "base/nearest.h"
 #include "base/setting.h"
@@ -101,7 +101,7 @@ static void test_defaults(void **state)
     for (const struct setting *s = table; s->key; s++)
         assert_int_equal(setting_fill(s, setting_member(s, &all)), 0);
     assert_int_equal(all.list.count, 1);
-    /* What is in force is written as the table has it. */
+    /* A value in force is written as the table has it. */
     for (const struct setting *s = table; s->key; s++) {
         char text[64];
 

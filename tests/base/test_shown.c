@@ -11,7 +11,7 @@
 #include "base/shown.h"
 #include "base/text.h"
 
-/* What is done twice, as on the way through several processes, changes nothing more. */
+/* A second pass, as on the way through several processes, changes nothing more. */
 static void expect(const char *before, const char *after)
 {
     char buffer[256];
@@ -146,7 +146,7 @@ static void test_cuts(void **state)
     expect_cut("https://h:80/a https://u:12#34", "https://h:80/a https://***");
     expect_cut("https://h#top", "https://h#top");
     expect_cut("a", "a");
-    /* What fills its buffer is taken for cut; nothing else is. */
+    /* A text that fills its buffer is taken for cut; no other is. */
     text_copy_shown(text, sizeof(text), "clone it: https://ghp_0123456789@github.com/a");
     assert_string_equal(text, "clone it: https://***");
     text_copy_shown(text, sizeof(text), "clone it: https://ghp_0");

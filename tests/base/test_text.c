@@ -32,7 +32,7 @@ static void test_text_grows(void **state)
     free(whole);
 }
 
-/* What just fits, and what just does not, whole and terminated. */
+/* A text that just fits, and one that just does not, whole and terminated. */
 static void test_formats_of_every_length(void **state)
 {
     char piece[300], expected[600];

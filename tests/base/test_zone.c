@@ -354,7 +354,7 @@ static void write_zone(const char *path, const char *rule)
     fclose(file);
 }
 
-/* What a second look finds; NULL: nothing new. */
+/* The result of a second look; NULL: nothing new. */
 static void expect_look(struct zone **zone, const char *name, int offset)
 {
     struct zone *now = NULL;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What the tests of zones share. */
+/* Helpers that the tests of zones share. */
 #ifndef REEVE_TESTS_BASE_ZONES_H
 #define REEVE_TESTS_BASE_ZONES_H
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What all fuzz targets share. A target is one function that libFuzzer calls with ever new bytes;
- * it fails by a sanitizer's report, by fuzz_check(), or by taking too long.
+ * Functions that all fuzz targets share. A target is one function that libFuzzer calls with ever
+ * new bytes; it fails by a sanitizer's report, by fuzz_check(), or by taking too long.
  */
 #ifndef REEVE_TESTS_FUZZ_H
 #define REEVE_TESTS_FUZZ_H

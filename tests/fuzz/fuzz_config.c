@@ -64,7 +64,7 @@ static void write_files(const char *text, size_t size)
     }
 }
 
-/* What the supervisor works out from a module's settings. */
+/* Everything that the supervisor works out from a module's settings. */
 static void use_module(const struct config_module *module)
 {
     struct policy_history history = {0};

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a peer may send to the control socket, through the real server: bytes of any kind go in at
+ * A hostile peer on the control socket, through the real server: bytes of any kind go in at
  * a socket, pass libevent, our limits, the routing, and what serves the request; hosts answer at
  * once. Each connection must end, with answers that are whole, and the daemon must still answer.
  * The last four bytes of an input are the code that hosts answer with.
@@ -18,7 +18,7 @@
 #include "tests/fuzz/world.h"
 
 #define PATIENCE (5 * NSEC_PER_SEC)
-/* What a socket takes at once, before anybody reads. */
+/* The bytes that a socket takes at once, before anybody reads. */
 #define INPUT_MAX (100 * 1024)
 
 struct talk {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a hostile host may say to the supervisor, through its socket: packets of any kind, in any
+ * A hostile host talks to the supervisor, through its socket: packets of any kind, in any
  * state of its modules. The input is a list of
  *
  *     what to do, number of bytes (2), bytes

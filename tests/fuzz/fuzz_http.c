@@ -18,14 +18,14 @@
 #include "daemon/loop/loop.h"
 
 #define PATIENCE (5 * NSEC_PER_SEC)
-/* What a socket takes at once, before anybody reads. */
+/* The bytes that a socket takes at once, before anybody reads. */
 #define INPUT_MAX  (100 * 1024)
 #define HEADER_MAX 1024
 #define BODY_MAX   512
 
 /* Without a server -------------------------------------------------------- */
 
-/* What came of the bytes: requests as they were written, and for a refusal its status. */
+/* The outcome: requests as they were written, and for a refusal its status. */
 struct outcome {
     struct text text;
     size_t requests; /* whole ones */
@@ -91,7 +91,7 @@ static void check_cuts(const char *bytes, size_t size, uint32_t seed, const stru
     text_free(&cut.text);
 }
 
-/* What is written for evhttp leaves nothing to be read otherwise. */
+/* The text that is written for evhttp can be read in one way only. */
 static void check_again(const struct outcome *outcome)
 {
     /* It may have become longer, by a space for each header. */

@@ -104,7 +104,7 @@ static void check_document(json_t *json, const char *what)
     json_decref(json);
 }
 
-/* Whatever the counts were, what is shown of them can be added up without overflow. */
+/* The counts as shown can be added up without overflow, even if the board's were nonsense. */
 static void check_histogram(const struct histogram *histogram)
 {
     fuzz_check(histogram->sum >= 0 && histogram->sum <= SCOREBOARD_TIME_MAX, "a sum without limit");

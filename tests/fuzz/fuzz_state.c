@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What a program before this one is said to have handed over: whatever it is, it is read or
- * refused. */
+/* The state that an older program hands over: any bytes are read or refused. */
 #include "tests/fuzz/fuzz.h"
 
 #include "base/log.h"
@@ -21,7 +20,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     config = json ? config_restore(json_object_get(json, "config"), &places, &error) : NULL;
     if (config) {
         (void)supervisor_check_state(json_object_get(json, "supervisor"), config, &error);
-        /* What was read is written so that it can be read. */
+        /* A state that was read is written so that it can be read again. */
         again = config_save(config);
         config_free(config);
         config = config_restore(again, &places, &error);

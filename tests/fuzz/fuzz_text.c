@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Durations, sizes, booleans, numbers and foreign texts. What was parsed is written and parsed
+ * Durations, sizes, booleans, numbers and foreign texts. A parsed value is written and parsed
  * again: a text that we write means what it was made from, as far as it shows, and is written the
  * same again.
  */
@@ -61,14 +61,15 @@ static void check_texts(const char *text)
     text_sanitise(again);
     fuzz_check(strcmp(sanitised, again) == 0, "sanitised text is not clean");
     fuzz_check(strlen(sanitised) == strlen(text), "sanitising changed the length");
-    /* What URLs hide is hidden once and for all, on however many ways the text is cleaned again. */
+    /* The secrets of URLs are hidden once and for all, in however many ways the text is cleaned
+     * again. */
     redact_urls(sanitised);
     fuzz_check(strlen(sanitised) <= strlen(text), "%s has grown to %s", text, sanitised);
     free(again);
     again = strdup(sanitised);
     redact_urls(again);
     fuzz_check(strcmp(sanitised, again) == 0, "%s was not hidden at once: %s", sanitised, again);
-    /* What fills its buffer would be taken for cut. */
+    /* A text that fills its buffer would be taken for cut. */
     again = realloc(again, strlen(again) + 5);
     text_clean(again, strlen(again) + 5);
     fuzz_check(strcmp(sanitised, again) == 0, "a clean text was changed: %s", again);
@@ -111,7 +112,7 @@ static void check_setting(const struct setting *setting, const char *text)
     if (r < 0 || setting_is_list(setting) || strlen(written) == sizeof(written) - 1)
         return;
     r = setting_parse(setting, setting->key, written, &member, message, sizeof(message));
-    /* What is written is rounded: below a thousandth there may be nothing left. */
+    /* The written value is rounded: below a thousandth there may be nothing left. */
     fuzz_check(r == 0 || setting->kind == SETTING_DURATION || setting->kind == SETTING_RATE,
                "%s = %s is written %s: %s", setting->key, text, written, message);
     setting_release(setting, &member);

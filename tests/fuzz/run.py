@@ -4,7 +4,7 @@
 
     run.py PROGRAM SECONDS
 
-The corpus in the source tree is only read. What is found, and the inputs that reach new code, go to
+The corpus in the source tree is only read. Finds, and the inputs that reach new code, go to
 the folder found/NAME/ beside the program, and are where the next run goes on from.
 """
 import os

@@ -24,7 +24,7 @@ struct world {
     int channels[WORLD_HOSTS]; /* the hosts' ends */
 };
 
-/* What does not change is made by the first and lives as long as the process. */
+/* The parts that do not change are made by the first and live as long as the process. */
 void world_init(struct world *world);
 void world_finish(struct world *world);
 

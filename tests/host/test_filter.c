@@ -76,7 +76,7 @@ static uint32_t run(const struct seccomp_data *data)
     return 0;
 }
 
-/* What is to be denied ---------------------------------------------------- */
+/* Denied calls ------------------------------------------------------------ */
 
 #define NAMESPACES                                                                                \
     (CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWUSER | CLONE_NEWPID | \

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What lies where in memory, as the loader tells and as the kernel does. */
+/* The maps of memory, as the loader tells them and as the kernel does. */
 #include "tests/support/test.h"
 
 #include <fcntl.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What is read of a file before it is loaded: a good note, and whatever else a file may claim. */
+/* Reading a file's note before it is loaded: a good one, and false claims. */
 #include <elf.h>
 #include <errno.h>
 #include <link.h>

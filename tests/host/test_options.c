@@ -386,7 +386,7 @@ static void what_is_only_told(void **_unused_)
     options_free(&bound);
 }
 
-/* Whatever is wrong around it, a secret's value is in no text. */
+/* A secret's value is in no text, whichever error stands around it. */
 static void secrets_stay_secret(void **_unused_)
 {
     struct bound_options bound;

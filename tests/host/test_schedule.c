@@ -337,7 +337,7 @@ static void test_the_clock_is_wrong_for_a_moment(void **state)
     calendar_free(rule.at[0]);
 }
 
-/* What the new rule has before the old one's next point was settled by nobody. */
+/* Points of the new rule before the old one's next point were settled by nobody. */
 static void test_the_clock_is_set_after_a_change_of_the_rule(void **state)
 {
     struct schedule_rule weekly = {.at = {utc("Thu 03:00")}, .at_count = 1};
@@ -904,7 +904,7 @@ static void test_a_pause_is_not_before_the_first_run(void **state)
     assert_int_equal(end_request(&schedule, 3 * S, 0), 3600 * S);
 }
 
-/* What has come and waits for its start is put off, and stays open. */
+/* A point that has come and waits for its start is put off, and stays open. */
 static void test_a_pause_does_not_pass_over_what_is_owed(void **state)
 {
     struct schedule_rule rules[] = {
@@ -1097,7 +1097,7 @@ static void test_a_clock_that_is_set_over_the_stamp(void **state)
     calendar_free(rule.at[0]);
 }
 
-/* What another rule has before now was never due; what had come by the old one is owed. */
+/* Earlier points of another rule were never due; those that had come by the old one are owed. */
 static void test_another_rule(void **state)
 {
     struct schedule_rule before = {.at = {utc("15:00")}, .at_count = 1};
@@ -1132,7 +1132,7 @@ static void test_another_rule(void **state)
     calendar_free(after.at[0]);
 }
 
-/* What a shorter interval has before now was never due, and is neither made up for nor counted. */
+/* Earlier points of a shorter interval were never due, and are neither made up for nor counted. */
 static void test_a_shorter_interval(void **state)
 {
     struct schedule_rule hour = {.every = 3600 * S}, minute = {.every = 60 * S};

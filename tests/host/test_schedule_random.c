@@ -84,9 +84,9 @@ static void begin(struct world *world, const struct schedule_past *past)
         account(world, world->now.realtime);
 }
 
-/* What can happen --------------------------------------------------------- */
+/* Events ------------------------------------------------------------------ */
 
-/* What the board of a host says that has died. */
+/* The board of a host that has died. */
 static struct schedule_past seen_on_the_board(const struct world *world)
 {
     int64_t open = world->schedule.open_realtime;
@@ -179,7 +179,7 @@ static void set_clock(struct world *world)
     schedule_clock_was_set(&world->schedule, &world->now, &gap);
     if (gap.skipped)
         account(world, world->now.realtime);
-    /* What is left of a pause goes by the monotonic clock. */
+    /* The rest of a pause goes by the monotonic clock. */
     pause = world->schedule.not_before - world->now.monotonic;
     account(world, pause > 0 ? world->now.realtime + pause : 0);
 }

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""What `meson install` leaves with DESTDIR and a prefix of its own, and that it works there.
+"""The files of `meson install` with DESTDIR and a prefix of its own, and that they work there.
 
 The programs look for their parts below the prefix. So they run in a mount namespace, in which the
 staged tree is at its place; where none can be had, that part is skipped, and says so.
@@ -49,7 +49,7 @@ def run(*command, **options):
 
 
 def namespace_command():
-    """What runs a command in a mount namespace of its own, or None."""
+    """The command that runs another in a mount namespace of its own, or None."""
     for command in (["unshare", "--mount"], ["unshare", "--map-root-user", "--mount"]):
         try:
             test = subprocess.run([*command, "mount", "-t", "tmpfs", "none", "/opt"],

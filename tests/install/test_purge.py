@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""What the package's purge takes along, and what it must not touch: folders of others that are mounted there.
+"""The package's purge: the directories that it removes, and those of others, mounted there, that it must not touch.
 
 The script runs in a mount namespace in which its folders are empty ones, so that nothing of the machine is in reach.
 """

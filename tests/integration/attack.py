@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What tests share that attack a daemon: a good client that must not notice, and what must be as it
-was afterwards."""
+"""Helpers of tests that attack a daemon: a good client that must not notice, and the state that must be as it was afterwards."""
 import contextlib
 import http.client
 import json
@@ -21,8 +20,7 @@ LOOK, LOOK_CPU = 0.2, 0.1
 
 
 def read_answers(client, count=None):
-    """Reads that many answers, or all until the end; a list of (status, headers, body). What comes is
-    whole, or this fails."""
+    """Reads that many answers, or all until the end; a list of (status, headers, body). The answer is whole, or this fails."""
     answers = []
     with client.makefile("rb") as file:
         while count is None or len(answers) < count:

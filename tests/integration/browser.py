@@ -101,7 +101,7 @@ class Browser:
                                                           {"type": "keyUp", "value": key}]}]})
 
     def console(self):
-        """What the browser complained of since the last call."""
+        """The browser's complaints since the last call."""
         return self.ask("POST", "/se/log", {"type": "browser"})
 
     def requested(self):

@@ -69,7 +69,7 @@ PATIENCE = float(os.environ.get("REEVE_PATIENCE", 60.0))
 
 
 class Waiting(AssertionError):
-    """What was waited for did not come."""
+    """An awaited event did not come."""
 
 
 def wait_until(question, what, patience=PATIENCE):
@@ -347,7 +347,7 @@ class DaemonTest(unittest.TestCase):
 
 
 def open_files(pid):
-    """What a process has open, by what /proc calls it; without what it closes meanwhile."""
+    """The descriptors of a process, by their names in /proc; without those that it closes meanwhile."""
     found = []
     for fd in os.listdir(f"/proc/{pid}/fd"):
         with contextlib.suppress(FileNotFoundError):

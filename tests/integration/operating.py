@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What tests of operations and reloads that meet each other share."""
+"""Helpers of tests in which operations and reloads meet each other."""
 import os
 
 import harness

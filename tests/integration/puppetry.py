@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What tests share that drive puppet.so, a module that does what it is told."""
+"""Helpers of tests that drive the module puppet.so, a module that does what it is told."""
 import os
 
 import harness
@@ -19,7 +19,7 @@ class PuppetTest(harness.DaemonTest):
         return os.path.join(daemon.state, name)
 
     def script(self, daemon, name, action):
-        """What the next run of its task "act" does."""
+        """The action of the next run of its task "act"."""
         with open(self.path(daemon, name + ".script"), "w", encoding="utf-8") as file:
             file.write(action)
 
@@ -53,7 +53,7 @@ class PuppetTest(harness.DaemonTest):
         return fifo
 
     def tree(self, daemon, *words):
-        """What `tree` prints once every host has answered, which on a busy machine may take longer than
+        """The output of `tree` once every host has answered, which on a busy machine may take longer than
         the daemon waits for it."""
         def ask():
             done = daemon.ctl("tree", *words)

@@ -195,7 +195,7 @@ class AboutToStop(GoalTest):
                     self.assert_stops(daemon)
 
     def test_a_reload_that_fails_while_a_restart_is_to_come(self):
-        """What was asked for comes all the same, with the new options."""
+        """The start that was asked for comes all the same, with the new options."""
         daemon = self.daemon(puppet("b", "on-reload = fail") + USER).wait_started()
         release = self.hold(daemon, "user")
         end_run = self.reload_later(daemon, puppet("b", "on-reload = fail", "password = new") + USER)

@@ -32,7 +32,7 @@ def module_lines(name):
 
 
 class Figures:
-    """What the supervisor holds."""
+    """The supervisor's resources."""
 
     def __init__(self, daemon):
         pid = daemon.process.pid

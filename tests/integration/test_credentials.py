@@ -40,7 +40,7 @@ class CredentialTest(PuppetTest):
                            dict({"CREDENTIALS_DIRECTORY": self.folder}, **environment)).wait_started()
 
     def reveal(self, daemon, password):
-        """What the module itself has."""
+        """The value that the module itself has."""
         self.act(daemon, "a", "reveal")
         self.wait_trace(daemon, f"a has the password {password}")
 

@@ -29,7 +29,7 @@ class StandardDescriptors(harness.DaemonTest):
         return process
 
     def assert_standard(self, process, how):
-        """What was closed is /dev/null; unreadable for other users than root."""
+        """A descriptor that was closed is /dev/null; unreadable for other users than root."""
         with contextlib.suppress(PermissionError):
             for number in range(3):
                 if f"{number}<" in how or f"{number}>" in how:

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 """System calls that fail: at the start each one in turn, and for a while when all is running.
 
-Whatever fails, reeved either goes on and is well once the fault is over, or ends with a non-zero
+After any failed call reeved either goes on and is well once the fault is over, or ends with a non-zero
 code and an error that names what failed. It never crashes, hangs, spins, or leaves anything behind.
 """
 import concurrent.futures

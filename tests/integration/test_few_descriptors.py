@@ -26,7 +26,7 @@ def many(count, *lines):
 
 
 def slow(config):
-    """Who falls comes back by itself, if at all, not before the end of the test."""
+    """A module that falls comes back by itself, if at all, not before the end of the test."""
     return config.replace("restart-delay = 1ms", "restart-delay = 1h\nrestart-delay-max = 1h")
 
 
@@ -157,7 +157,7 @@ class Modules(FewTest):
         self.assertEqual(daemon.stop(), 0)
 
     def test_one_of_a_shared_host_leaves_it_no_room(self):
-        """What is kept for the host that another of its modules comes back for is kept for this one."""
+        """The descriptors that are kept for another module of the host are kept for this one, too."""
         shared = "".join(f"[module:s{i}]\nload = heartbeat\nfile = s{i}\nhost = shared\nessential = no\n"
                          "restart-delay = 1ms\n" for i in range(2))
         daemon = self.limited(slow(shared + many(12)), 64, 64).wait_started()

@@ -243,7 +243,7 @@ class Overtaking(GoalTest):
 
 
 class Blocked(GoalTest):
-    """What requires something that does not come."""
+    """Modules that require one that does not come."""
 
     def broken(self):
         return puppet("a", "on-init = fail", "essential = no", "restart-limit = 1/1000s")
@@ -425,7 +425,7 @@ class InOrder(GoalTest):
         self.assert_stops(daemon)
 
     def test_requirements_that_turn_round_as_modules_move(self):
-        """What leaves ran by the old order and the others go by the new one, which no order of stops can keep both."""
+        """The modules that leave ran by the old order and the others go by the new one, which no order of stops can keep both."""
         moved = "host = elsewhere"
         cases = [({"a": "requires = b", "b": ""}, {"a": moved, "b": "requires = a"}),
                  ({"a": "requires = c", "b": "", "c": "requires = b"}, {"a": moved, "b": "requires = a", "c": "requires = b"}),
@@ -928,7 +928,7 @@ class SharedHosts(GoalTest):
         self.assert_stops(daemon)
 
     def test_a_file_that_is_replaced_while_it_is_loaded(self):
-        """What runs is the file that is there, or the module does not."""
+        """The module runs the file that is there, or none."""
         for rest in "", self.breaker():
             with self.subTest(rest):
                 path = self.copy("gated", GATED)

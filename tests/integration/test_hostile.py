@@ -124,7 +124,7 @@ class Hostile(harness.DaemonTest):
         self.assertEqual(daemon.stop(), 0, daemon.text())
 
     def told(self, daemon):
-        """What /health says of the crash until the task has done well again."""
+        """The text of /health about the crash until the task has done well again."""
         return daemon.check("evil:crash")["output"]
 
 

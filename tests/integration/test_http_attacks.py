@@ -43,14 +43,14 @@ class Slow(AttackTest):
     LONG = HEAD + b"Content-Length: 1000\r\n\r\n"
 
     def trickle(self, connect, daemon, count, head, more):
-        """Who does not send a whole request gets no answer, and is cut by the deadline."""
+        """A peer that sends no whole request gets no answer, and is cut by the deadline."""
         clients = [connect(daemon) for _ in range(count)]
         for client in clients:
             client.sendall(head)
         self.assertEqual(set(until_cut(clients, more)), {b""})
 
     def pour(self, connect, daemon, head, more):
-        """Who sends more than any request has, as fast as it is taken, is refused at once."""
+        """A peer that sends more than any request has, as fast as it is taken, is refused at once."""
         clients = [connect(daemon) for _ in range(4)]
         for client in clients:
             client.sendall(head)
@@ -59,7 +59,7 @@ class Slow(AttackTest):
 
     def flood(self, daemon, request):
         """Sends requests for as long as they are taken, and reads nothing: they must stay with the
-        kernel. Who does not take an answer is cut, which shows when the descriptors are counted."""
+        kernel. A peer that does not take an answer is cut, which shows when the descriptors are counted."""
         text = request * 5000
         clients = [[self.connect(daemon, receive=4096), 0] for _ in range(10)]
         for client, _ in clients:

@@ -107,7 +107,7 @@ class Requests(AttackTest):
         self.assert_stops(daemon)
 
     def test_all_on_one_connection(self):
-        """What stays open after one does so after all."""
+        """A connection that stays open after one does so after all."""
         daemon = self.target()
         starts = daemon.module("heart")["starts"]
         requests = [row for _, row in self.rows if row.stays and not row.control]

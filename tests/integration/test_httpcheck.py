@@ -160,7 +160,7 @@ class HttpcheckTest(harness.DaemonTest):
         return task
 
     def refuse(self, *lines):
-        """What a start says that is refused."""
+        """The error of a refused start."""
         code, said = self.run_reeved("\n".join(["[module:web]", "load = httpcheck", *lines, ""]))
         self.assertEqual(code, 1)
         return said
@@ -237,7 +237,7 @@ class Many(HttpcheckTest):
     """More than an error's text holds."""
 
     def read(self, daemon, task):
-        """What is said of each URL in the log of the first run, and in the task's texts."""
+        """The words about each URL in the log of the first run, and in the task's texts."""
         daemon.wait_log(r"\[web/check#1\] failed: ")
         log = [line.split("] ", 1)[1] for line in daemon.text().splitlines() if "[web/check#1] http" in line]
         return log, task["last_error"], task["progress"]
@@ -291,7 +291,7 @@ class Many(HttpcheckTest):
         self.assertNotRegex(task["last_error"], r"[?\ufffd]")
 
     def test_a_cut_run(self):
-        """What was not done is in the log, too."""
+        """A check that was not done is in the log, too."""
         _silent, url = self.mute()
         daemon = self.start(*(f"url = {url}number-{i}/{'x' * 80}" for i in range(10)), "timeout = 1000s",
                             "check.timeout = 1s", "check.grace = 1000s")

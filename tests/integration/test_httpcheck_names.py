@@ -27,7 +27,7 @@ FILES = {"resolv.conf": "nameserver 127.0.0.1\noptions timeout:30 attempts:5\n",
 
 
 def missing():
-    """What this machine lacks for it; None when it has all."""
+    """The tools that this machine lacks for it; None when it has all."""
     if os.geteuid() != 0:
         return "needs root, for namespaces"
     reason = tools.missing("unshare")

@@ -22,7 +22,7 @@ RUNTIME = "/run/reeve"
 
 
 def missing():
-    """What this machine lacks for it; None when it has all."""
+    """The tools that this machine lacks for it; None when it has all."""
     if os.geteuid() != 0:
         return "needs root, for a mount namespace"
     reason = tools.missing("unshare", "systemd-journald", "journalctl")

@@ -528,7 +528,7 @@ class Groups(LimitsTest):
         self.assertEqual(daemon.stop(), 0, daemon.text())
 
     def test_an_old_group_goes_when_it_is_empty(self):
-        """Who has ended may still be in its group when the next supervisor starts."""
+        """A process that has ended may still be in its group when the next supervisor starts."""
         old = os.path.join(self.group, "host-a-77")
         os.mkdir(old)
         with subprocess.Popen(["cat"], stdin=subprocess.PIPE) as late:

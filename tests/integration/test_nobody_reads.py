@@ -132,7 +132,7 @@ class Notify(PuppetTest):
 
 
 class Log(PuppetTest):
-    """Whoever reads the log, from a pipe that others write to as well."""
+    """The reader of the log, from a pipe that others write to as well."""
 
     def test_the_loop_goes_on(self):
         daemon = self.daemon(puppet("a"), start=False)

@@ -135,7 +135,7 @@ class Operations(PuppetTest):
         self.assertEqual(daemon.stop(), 0, daemon.text())
 
     def test_a_run_that_is_answered_is_over(self):
-        """Who has waited for a run can ask for the next, however long the end of its contexts takes."""
+        """A client that has waited for a run can ask for the next, however long the end of its contexts takes."""
         daemon = self.daemon(puppet("a")).wait_started()
         self.script(daemon, "a", "contexts")
         for _ in range(10):

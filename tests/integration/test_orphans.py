@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""What modules start and do not wait for: it is reaped when it ends, lives as long as its own host, and no longer."""
+"""Processes that modules start and do not wait for: each is reaped when it ends, and lives as long as its own host."""
 import os
 import re
 import shutil
@@ -17,7 +17,7 @@ def command(name, text, *lines):
 
 
 def leaving(name, text, prefix="setsid"):
-    """What leaves a process behind that does what the text says, once that has written its pid: it is waited for at a
+    """A command that leaves a process behind, which does what the text says, once that has written its pid: it is waited for at a
     fifo, as what is left of a command's own group ends with the command."""
     fifo = f"{name}.ready"
     return f"test -p {fifo} || mkfifo {fifo}; {prefix} sh -c 'echo $$ > {name}.pid; echo > {fifo}; {text}' >/dev/null 2>&1 & " \
@@ -36,7 +36,7 @@ class OrphanTest(PuppetTest):
         return found
 
     def pid_of(self, daemon, name):
-        """What a command has written of itself, once it has."""
+        """The text that a command has written of itself, once it has."""
         def read():
             with harness.contextlib.suppress(OSError, ValueError):
                 with open(self.path(daemon, name), encoding="utf-8") as file:

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""What hosts print: whose words they are, and which of them no flood takes along."""
+"""The output of hosts: whose words they are, and which of them no flood takes along."""
 import fcntl
 import os
 import re
@@ -71,7 +71,7 @@ class Floods(PuppetTest):
 
 
 class Places(PuppetTest):
-    """What the log is written to takes no more for a while."""
+    """The log's reader takes no more for a while."""
 
     def begin(self, config, stderr):
         daemon = self.daemon(config, start=False)
@@ -141,7 +141,7 @@ class Places(PuppetTest):
         self.assertRegex(text, "log lines? w(as|ere) dropped: the log was not being read\n")
 
     def test_an_upgrade_while_nobody_reads(self):
-        """What has not been written is handed on: lines in their order, and how many were dropped."""
+        """Lines that have not been written are handed on: lines in their order, and how many were dropped."""
         ours, theirs = os.pipe()
         self.addCleanup(os.close, ours)
         fcntl.fcntl(theirs, fcntl.F_SETPIPE_SZ, 4096)

@@ -118,7 +118,7 @@ class Phases(harness.DaemonTest):
         self.assertEqual(found, self.expected(found, "check", **READS_ONLY))
 
     def test_a_description(self):
-        """Only constructors run. What looks for leaks would have to trace the process, which the sandbox denies."""
+        """Only constructors run. A search for leaks would have to trace the process, which the sandbox denies."""
         done = subprocess.run([HOST, "--describe", PHASES], capture_output=True, text=True, check=False,
                               env=dict(os.environ, PHASES="constructor", ASAN_OPTIONS="detect_leaks=0"),
                               timeout=harness.PATIENCE)

@@ -76,7 +76,7 @@ class Balanced(harness.DaemonTest):
         self.assertGreater(load.count, 200)
 
     def test_a_kill_is_noticed_by_the_clients(self):
-        """What the test above counts does happen when nobody drains."""
+        """The failures that the test above counts do happen when nobody drains."""
         # Checked once, so that it is not HAProxy that finds out.
         daemons, _, load = self.pair("inter 1h fall 1 rise 1")
         daemons["one"].signal(signal.SIGKILL)

@@ -329,7 +329,7 @@ class People(PuppetTest):
         self.assertEqual(daemon.stop(), 0, daemon.text())
 
     def test_a_reason_that_is_cut_within_a_character(self):
-        """Whatever a text becomes, its module is told of everywhere."""
+        """The module is named everywhere, however its text is shown."""
         for start in "x", "xx":
             folder = f"/proc/{start}{'ж' * 120}/{'ж' * 110}"
             config = (f"[module:b]\nload = spool\ndirectory = {folder}\ncommand = true\nessential = no\n"

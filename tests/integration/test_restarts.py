@@ -31,7 +31,7 @@ class Reasons(PuppetTest):
         return restart
 
     def notes(self, daemon, name):
-        """What the table of `status` says of the module."""
+        """The module's line in the table of `status`."""
         return next(line for line in daemon.ctl("status").stdout.splitlines()
                     if line.startswith(name + " "))
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""What a host that only checks leaves behind (nothing), and what reeve-symbols opens."""
+"""A host that only checks leaves nothing behind; and the files that reeve-symbols opens."""
 import contextlib
 import ctypes
 import os
@@ -100,8 +100,7 @@ class Checks(harness.DaemonTest):
 
 
 class Symbols(LimitsTest):
-    """A host names the files of its frames: which of them are opened, and by whom. What was not opened
-    has no function's name."""
+    """A host names the files of its frames: which of them are opened, and by whom. A file that was not opened gives no function's name."""
 
     def setUp(self):
         self.modules = tempfile.mkdtemp(prefix="reeve-test-")
@@ -120,7 +119,7 @@ class Symbols(LimitsTest):
         return path
 
     def stack(self, other, *lines, before=None):
-        """What is told of a crash whose frames are said to be of the other file."""
+        """The words about a crash whose frames claim to be of the other file."""
         config = "\n".join([f"[module:evil]\nload = {self.module}", "restart-delay = 1ms", *lines, ""])
         daemon = self.daemon(config, environment={"HOSTILE_OBJECT": other} if other else None,
                              start=False)

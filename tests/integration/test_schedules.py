@@ -678,7 +678,7 @@ class Owed(SteppedTest):
         self.assertNotIn("a noted", self.trace(daemon))
 
     def test_a_task_that_was_stopped_for_an_error(self):
-        """What came since is nobody's: neither run nor counted."""
+        """Points that came since are nobody's: neither run nor counted."""
         daemon = self.start_shifted(puppet("a", "act.at = *:30 UTC", "act.on-error = stop"))
         self.script(daemon, "a", "fail")
         self.step(self.now + 1200)

@@ -98,7 +98,7 @@ class SecretsTest(UpgradeTest):
 
 class Parts(SecretsTest):
     def test_of_what_a_command_writes(self):
-        """What is cut may begin within a URL, and is masked before: of a line, at its end and in its middle, and of an
+        """A text that is cut may begin within a URL, and is masked before: of a line, at its end and in its middle, and of an
         output that is too long."""
         long = "A" * 250
         lines = {"cmd": f"fetch https://h/o?credential={long}&signature={HIDDEN}: 403",

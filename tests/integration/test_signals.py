@@ -73,7 +73,7 @@ class SideEffects(harness.DaemonTest):
 
 
 class Programs(PuppetTest):
-    """What a module starts by calls that know nothing of signals, from a run and from another thread of the runtime."""
+    """Processes that a module starts by calls that know nothing of signals, from a run and from another thread of the runtime."""
     COMMAND = "shell grep SigBlk /proc/self/status"
 
     def assert_none_is_blocked(self, text):

@@ -40,7 +40,7 @@ class SlowDisk(test_failing_calls.FailingTest):
         harness.wait_until(lambda: daemon.module("c")["tasks"][0]["runs"], "its run")
 
     def started(self, daemon, name):
-        """What the file says of its task; 0 for nothing."""
+        """The time that the file has for its task; 0 for none."""
         try:
             with open(os.path.join(daemon.state, "last-runs"), encoding="utf-8") as file:
                 match = re.search(rf"(?m)^(\d+) {name} run$", file.read())

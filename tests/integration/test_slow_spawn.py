@@ -121,7 +121,7 @@ class SlowSpawn(test_failing_calls.FailingTest):
         self.assert_ends_well(daemon)
 
     def test_a_process_that_is_never_there(self):
-        """Who waits is told, and tries again."""
+        """A client that waits is told, and tries again."""
         daemon, pid, restart = self.hanging(self.restart)
         other = harness.Later(lambda: daemon.ctl("restart", "heart"), "another restart")
         for name in "other", "heart":

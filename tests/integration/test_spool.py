@@ -513,7 +513,7 @@ class Changes(SpoolTest):
 
 
 class Names(SpoolTest):
-    """What lies in the folder, and is not taken."""
+    """Files that lie in the directory and are not taken."""
 
     def test_names_to_leave_alone(self):
         daemon = self.spool('cat "$1"', "ignore = *.filepart", "ignore = tmp-?", start=False)
@@ -753,7 +753,7 @@ class Folders(SpoolTest):
         self.assertEqual(second.stop(), 0, second.text())
 
     def test_the_same_folder_after_a_reload_and_a_crash(self):
-        """What a command has left behind does not keep it locked."""
+        """A process that a command has left behind does not keep it locked."""
         text = "test -e pid || setsid sh -c 'echo $$ > pid; exec sleep 1000' & until test -s pid; do sleep 0.01; done"
         daemon = self.spool(text).wait_started()
         self.put(daemon, "first")

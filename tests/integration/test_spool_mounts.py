@@ -94,7 +94,7 @@ class Mounts(SpoolTest):
         self.assertEqual(daemon.stop(), 0, daemon.text())
 
     def refused(self, *options, folders=()):
-        """What a start says whose folder is a mount with these options."""
+        """The words of a start whose directory is a mount with these options."""
         daemon = self.spool("echo ran >> runs", start=False)
         self.mount(self.path(daemon), "-o", "size=64k")
         for name in folders:

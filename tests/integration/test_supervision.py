@@ -545,7 +545,7 @@ class Hangs(PuppetTest):
         harness.wait_until(lambda: not harness.is_alive(pid), "its end")
 
     def test_nobody_who_asks_ends_a_stopped_host(self):
-        """What it does not read is bounded by refusing more."""
+        """The queue of unread requests is bounded by refusing more."""
         daemon = self.daemon(puppet("a", "tick.every = never", "grace = 1000s", "work.queue = 1000")).wait_started()
         pid = daemon.kill("a", signal.SIGSTOP)
         harness.wait_until(lambda: daemon.check("a:state")["status"] == "fail", "the stop")

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""What systemd is told, read from a notify socket of the test's own."""
+"""The messages to systemd, read from a notify socket of the test's own."""
 import http.client
 import os
 import signal

@@ -145,7 +145,7 @@ class Keeps(upgrading.UpgradeTest):
         self.assertGreater(logs["last"], number)
 
     def test_configuration_in_force(self):
-        """What stands in the file and was not loaded is not in force after an upgrade either."""
+        """Changes in the file that were not loaded are not in force after an upgrade either."""
         daemon = self.installed(HEARTBEAT + puppet("p"))
         pids = self.pids(daemon)
         daemon.write("[nonsense]\n")

@@ -97,7 +97,7 @@ class Pipelined(upgrading.UpgradeTest):
         return time.monotonic() - before > 0.1
 
     def test_behind_one_that_waits(self):
-        """What was read already is only in the memory of the old program, which answers it."""
+        """A request that was read already is only in the memory of the old program, which answers it."""
         daemon = self.installed(puppet("p"))
         fifo = os.path.join(daemon.folder, "fifo")
         os.mkfifo(fifo)

@@ -303,7 +303,7 @@ class Walk(PuppetTest):
             self.compare_with_plan(daemon, status)
 
     def look_at_once(self, daemon, name, status):
-        """Who asked alone, and was told that all went well, finds it so."""
+        """A client that asked alone, and was told that all went well, finds it so."""
         what, module = re.match(r"POST /v1/(\w+)\?module=([^&]+)", name).groups()
         state = daemon.module(module)["state"]
         if status == 200 and state != ("stopped" if what == "stop" else "ready"):

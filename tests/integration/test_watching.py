@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""What ships for those who watch reeved: the alert rules and the dashboard. They must be right by
+"""The files for monitoring that ship with reeved: the alert rules and the dashboard. They must be right by
 themselves, and speak of what a real reeved says."""
 import os
 import re

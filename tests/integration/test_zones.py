@@ -28,7 +28,7 @@ IN_BERLIN, IN_NEW_YORK = "2026-06-16T01:00:00.000Z", "2026-06-16T07:00:00.000Z"
 
 
 def missing():
-    """What this machine lacks for it; None when it has all."""
+    """The tools that this machine lacks for it; None when it has all."""
     if os.geteuid() != 0:
         return "needs root, for a mount namespace"
     if not os.path.exists(BERLIN) or not os.path.exists(NEW_YORK):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What tests of live upgrades share: a reeved with programs of its own, which can be replaced."""
+"""Helpers of tests of live upgrades: a reeved with programs of its own, which can be replaced."""
 import os
 import shutil
 

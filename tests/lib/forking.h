@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What a child of fork() makes of a call. */
+/* The result of a call in a child of fork(). */
 #ifndef REEVE_TESTS_LIB_FORKING_H
 #define REEVE_TESTS_LIB_FORKING_H
 

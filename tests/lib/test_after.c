@@ -163,7 +163,7 @@ static void test_stop_against_cancel(void **state)
     }
 }
 
-/* Who asks for a descriptor while the cancel is under way gets one that becomes readable. */
+/* A descriptor that is asked for while the cancel is under way becomes readable. */
 static void test_fd_against_cancel(void **state)
 {
     (void)state;

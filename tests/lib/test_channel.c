@@ -61,7 +61,7 @@ static void test_buffer(void **state)
     assert_int_equal(rv_channel_close(channel), 0);
     assert_int_equal(rv_channel_close(channel), -EPIPE);
     assert_int_equal(rv_channel_send(bg, channel, &value), -EPIPE);
-    /* What is buffered is drained first. */
+    /* Buffered elements are drained first. */
     assert_int_equal(rv_channel_recv(bg, channel, &value), 0);
     assert_int_equal(value, 2);
     assert_int_equal(rv_channel_recv(bg, channel, &value), -EPIPE);

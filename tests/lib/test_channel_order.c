@@ -71,7 +71,7 @@ static void test_full_and_empty_block(void **state)
         caller_start(&caller, call_send, &end);
         caller_wait_blocked(&caller);
         assert_int_equal(rv_channel_length(channel), capacity);
-        /* Who waits comes behind what is buffered; nobody overtakes. */
+        /* A waiting sender comes behind what is buffered; nobody overtakes. */
         assert_int_equal(rv_channel_try_send(channel, &value), -EAGAIN);
         for (int i = 0; i < (int)capacity; i++) {
             assert_int_equal(rv_channel_recv(bg, channel, &value), 0);
@@ -103,7 +103,7 @@ static void test_first_in_first_out(void **state)
     }
 }
 
-/* Who has waited longest is served first, on either side. */
+/* The thread that has waited longest is served first, on either side. */
 static void test_waiters_take_their_turns(void **state)
 {
     struct end ends[4];
@@ -191,7 +191,7 @@ static void test_a_try_beside_a_close(void **state)
     }
 }
 
-/* What was written before a send is seen after its receive: TSan watches. */
+/* A write before a send is seen after its receive: TSan watches. */
 struct parcel {
     int plain;
 };
@@ -333,7 +333,7 @@ static void send_and_receive(size_t capacity, int senders, int receivers)
     rv_channel_unref(channel);
 }
 
-/* What stays in the buffer in the end, nobody comes for: those who sent it must have been let go by
+/* Nobody comes for what stays in the buffer in the end: those who sent it must have been let go by
  * those who made room. */
 static void test_more_sends_than_receives(void **state)
 {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a user cancels with comes out as it went in, whatever the number means elsewhere: a pool
- * that was cancelled with -EAGAIN is not full, a channel's context with -EPIPE not closed.
+ * The code that a user cancels with comes out as it went in, even if the number means something
+ * elsewhere: a pool that was cancelled with -EAGAIN is not full, a channel's context with -EPIPE
+ * not closed.
  */
 #include <limits.h>
 #include <reeve/channel.h>
@@ -129,7 +130,7 @@ static void test_a_submitter_that_waits(void **state)
     }
 }
 
-/* Whatever blocks --------------------------------------------------------- */
+/* Blocking calls ---------------------------------------------------------- */
 
 struct blocked {
     struct rv_context *ctx;

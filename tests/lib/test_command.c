@@ -63,7 +63,7 @@ static void test_command(void **state)
     options.directory = "/dev/null";
     assert_int_equal(run("exit 0", &options, &result), -ENOTDIR);
     assert_non_null(strstr(rv_error_text(-ENOTDIR), " in directory /dev/null: "));
-    /* What it leaves behind in its group does not hold it up, nor live on. */
+    /* Processes that it leaves in its group do not hold it up, nor live on. */
     assert_int_equal(run("sleep 1000 & echo started", NULL, &result), 0);
     assert_string_equal(result.output, "started\n");
     free(result.output);
@@ -74,7 +74,7 @@ static void test_command(void **state)
     free(result.output);
 }
 
-/* What says why a program failed stands at the end. */
+/* The reason of a program's failure stands at the end. */
 static void test_the_first_and_the_last_is_kept(void **state)
 {
     static const size_t limits[] = {1, 2, 3, 7, 100, 1000, 18893, 18894, 18895, 20000};
@@ -326,8 +326,8 @@ static pid_t cancel_script(struct command_call *call, const char *script, int en
     return atoi(pid);
 }
 
-/* What leaves the group, but not the session, is ended with it: by its parent, by the group that it
- * was in, by its mark. */
+/* A process that leaves the group, but not the session, is ended with it: by its parent, by the
+ * group that it was in, by its mark. */
 static void test_a_cancel_reaches_other_groups(void **state)
 {
     static const char *const scripts[] = {

@@ -288,7 +288,7 @@ static void test_after(void **state)
     rv_context_unref(ctx);
 }
 
-/* Whoever sees the parent done sees all below it done. */
+/* A thread that sees the parent done sees all below it done. */
 struct order {
     struct rv_context *root;
     struct rv_cancel *cancel_root;

@@ -147,7 +147,7 @@ static void test_deadlines_that_never_come(void **state)
     rv_context_unref(ctx);
 }
 
-/* Whoever sees the code sees the cause that belongs to it. */
+/* A thread that sees the code sees the cause that belongs to it. */
 static int poll_cause(void *arg)
 {
     struct rv_cause cause;
@@ -198,7 +198,7 @@ static void test_the_cancelled_leave_their_parents(void **state)
     valued = child_of(timed, NULL);
     rv_context_cancel(cancel_root, 0, NULL);
     assert_int_equal(descendants(root), 0);
-    /* What is born done is not in it either. */
+    /* A context that is born done is not in it either. */
     rv_context_unref(plain);
     plain = child_of(root, &cancel_plain);
     assert_int_equal(descendants(root), 0);

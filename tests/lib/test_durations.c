@@ -13,7 +13,7 @@
 
 static struct rv_context *bg;
 
-/* What a call with a duration comes to. REFUSED: -EINVAL. */
+/* The outcome of a call with a duration. REFUSED: -EINVAL. */
 enum outcome { AT_ONCE, SOON, NEVER, REFUSED };
 
 /* A duration, with what comes of it as a timeout, as a time, and as an interval. */

@@ -206,7 +206,7 @@ static void test_the_librarys_errors_take_no_older_text(void **state)
     rv_context_unref(done);
 }
 
-/* What a function returns is told with its own text. */
+/* An error that a function returns is told with its own text. */
 static int handle_one_and_return_another(struct rv_context *ctx, void *arg)
 {
     (void)ctx;

@@ -80,7 +80,7 @@ static void test_an_after_is_stopped(void **state)
     assert_int_equal(afters + stopped, THREADS);
 }
 
-/* What unblocks a thread that reads from a pipe, say. */
+/* For example, it unblocks a thread that reads from a pipe. */
 struct gate {
     int ends[2];
 };

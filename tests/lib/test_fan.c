@@ -131,7 +131,7 @@ static void test_fan_has_no_text_of_others(void **state)
     rv_context_unref(call.ctx);
 }
 
-/* Who works --------------------------------------------------------------- */
+/* Workers ----------------------------------------------------------------- */
 
 #define WORKERS 4
 

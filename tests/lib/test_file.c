@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What the public functions add to base/durable.h, which tests/base tests: paths, flags and texts.
+/* The parts that the public functions add to base/durable.h, which tests/base tests: paths, flags
+ * and texts.
  */
 #include <fcntl.h>
 #include <reeve/error.h>
@@ -99,7 +100,7 @@ static void test_errors_name_path_and_step(void **state)
     assert_string_equal(rv_error_text(-EISDIR), "rename sub: Is a directory");
     assert_int_equal(rv_file_move(fd, "nosuch", fd, "moved", 0), -ENOENT);
     assert_string_equal(rv_error_text(-ENOENT), "sync nosuch: No such file or directory");
-    /* What does not fit leaves the old file, and nothing else. */
+    /* A content that does not fit leaves the old file, and nothing else. */
     assert_int_equal(rv_file_replace(fd, "file", "old", 3, 0600), 0);
     signal(SIGXFSZ, SIG_IGN);
     getrlimit(RLIMIT_FSIZE, &limit);

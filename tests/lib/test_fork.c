@@ -213,7 +213,7 @@ static int ask_stats(void)
     return 0;
 }
 
-/* What the parent has begun, is given back without a wait for threads that are not there. */
+/* Objects of the parent are given back without a wait for threads that are not there. */
 static int give_back(void)
 {
     rv_pool_destroy(pool);
@@ -311,7 +311,7 @@ static void test_signals_are_their_own(void **state)
     assert_int_equal(waitpid(pid, &status, 0), pid);
     assert_true(WIFSIGNALED(status));
     assert_int_equal(WTERMSIG(status), SIGUSR1);
-    /* What the child wrote, had it written, would be read before this. */
+    /* A text of the child, had it written one, would be read before this. */
     raise(SIGUSR1);
     assert_int_equal(rv_context_wait(ctx), -ECANCELED);
     {

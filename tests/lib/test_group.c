@@ -115,7 +115,7 @@ static void test_cancel_with_a_text(void **state)
     rv_group_destroy(group);
 }
 
-/* What has not been waited for is cancelled, and has returned when the group is gone. */
+/* A function that nobody has waited for is cancelled, and has returned when the group is gone. */
 static void test_destroy_cancels_and_joins(void **state)
 {
     struct rv_group *group;

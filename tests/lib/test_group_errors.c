@@ -149,7 +149,7 @@ static void test_a_function_adds_to_its_group(void **state)
     assert_int_equal(total, 21);
 }
 
-/* What each function wrote is seen after the wait: TSan watches. */
+/* The writes of each function are seen after the wait: TSan watches. */
 static int write_own(struct rv_context *ctx, void *arg)
 {
     (void)ctx;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Who kept up with short work does not with longer, though some of it ends all the time: others are
- * woken. */
+/* A thread that kept up with short work does not with longer, though some of it ends all the time:
+ * others are woken. */
 #include <reeve/channel.h>
 #include <reeve/fan.h>
 #include <reeve/pool.h>

@@ -108,7 +108,7 @@ static int count_run(struct rv_context *ctx, void *arg)
     return 0;
 }
 
-/* What is queued as the only thread ends gets another one. */
+/* Work that is queued as the only thread ends gets another one. */
 static void test_a_trim_as_a_run_is_queued(void **state)
 {
     struct rv_periodic_spec spec = {.size = sizeof(spec), .interval = 100 * RV_MICROSECOND};
@@ -158,7 +158,8 @@ static void ignore(void *arg)
 
 #define CHILDREN 50
 
-/* Who cancels has marked the pool's context and not come to the pool, as that has many siblings. */
+/* The canceller has marked the pool's context and not come to the pool, as that has many siblings.
+ */
 static void test_a_destroy_beside_a_cancel(void **state)
 {
     struct rv_pool_options options = {

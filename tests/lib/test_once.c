@@ -120,7 +120,7 @@ static void test_the_run_has_the_callers_values_only(void **state)
     assert_int_equal(rv_context_with_timeout(valued, RV_HOUR, &timed, &cancel_timed), 0);
     assert_int_equal(rv_once_do(timed, &once, look_around, &once), 0);
     rv_context_cancel(cancel_timed, 0, NULL);
-    /* What has run needs no more waiting, so a context that is done does not matter. */
+    /* A function that has run needs no more waiting, so a context that is done does not matter. */
     assert_int_equal(rv_once_do(timed, &once, look_around, &once), 0);
     rv_once_destroy(&once);
     assert_int_equal(rv_once_do(timed, &once, look_around, &once), -ECANCELED);

@@ -178,7 +178,7 @@ static int plan_run(struct rv_context *ctx, void *arg)
     struct plan *plan = arg;
 
     (void)ctx;
-    /* What is due next is decided before the run returns. */
+    /* The next time is decided before the run returns. */
     atomic_store(&plan->due, RV_NEVER);
     atomic_fetch_add(&plan->runs, 1);
     return 0;
@@ -196,7 +196,7 @@ static void test_next_decides(void **state)
     rv_periodic_reschedule(periodic);
     assert_int_equal(plan.asked, 2);
     assert_int_equal(plan.runs, 0);
-    /* What has passed is due at once. */
+    /* A time that has passed is due at once. */
     for (int i = 1; i <= 20; i++) {
         atomic_store(&plan.due, 1);
         rv_periodic_reschedule(periodic);

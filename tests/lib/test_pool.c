@@ -162,7 +162,7 @@ static int refuse_data(struct rv_context *ctx, void *arg)
     return rv_fail_text(-EBADMSG, "no such thing");
 }
 
-/* What can never be right is not tried again. */
+/* A job that can never succeed is not tried again. */
 static void test_no_retry_of_bad_data(void **state)
 {
     struct ends ends;
@@ -251,7 +251,7 @@ static int fail_when_released(struct rv_context *ctx, void *arg)
     return -EIO;
 }
 
-/* What is discarded has no further attempts, a job that was under way meanwhile included. */
+/* A discarded job has no further attempts, a job that was under way meanwhile included. */
 static void test_a_discard_ends_the_attempts(void **state)
 {
     struct rv_pool_options options = {
@@ -436,7 +436,7 @@ static void test_threads_are_limited(void **state)
     rv_pool_destroy(a);
     assert_int_equal(rv_pool_create(bg, &options, &b), 0);
     rv_pool_destroy(b);
-    /* Whoever has waited for a pool's end finds its threads free, every time. */
+    /* After a wait for a pool's end its threads are free, every time. */
     for (int i = 0; i < 500; i++) {
         assert_int_equal(rv_pool_create(bg, &options, &a), 0);
         rv_pool_destroy(a);

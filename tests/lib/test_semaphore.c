@@ -177,7 +177,7 @@ static void test_a_large_one_does_not_starve(void **state)
     rv_semaphore_destroy(traffic.semaphore);
 }
 
-/* What is out never exceeds the size, and all of it comes back. */
+/* The units that are out never exceed the size, and all come back. */
 struct hammer {
     struct rv_semaphore *semaphore;
     _Atomic int *out;

@@ -5,7 +5,7 @@
 
 #include "tests/support/test.h"
 
-/* What was read is kept back while it is set. */
+/* A text that was read is kept back while it is set. */
 static _Atomic int behind;
 
 ssize_t __real_read(int fd, void *buffer, size_t size);

@@ -77,7 +77,7 @@ static void count_up(void *arg)
     atomic_fetch_add((_Atomic int *)arg, 1);
 }
 
-/* What stop says is what has happened. */
+/* The answer of the stop is what has happened. */
 static int register_and_stop(struct dice *dice, struct slot slot)
 {
     _Atomic int ran = 0;
@@ -95,7 +95,7 @@ static int register_and_stop(struct dice *dice, struct slot slot)
     return atomic_load(&ran) == (never ? 0 : 1) ? 0 : -EPROTO;
 }
 
-/* Whoever sees the parent done sees the child done. */
+/* A thread that sees the parent done sees the child done. */
 static int look_at_family(struct dice *dice, struct rv_context *parent)
 {
     struct rv_context *child;

@@ -11,7 +11,7 @@
 
 static struct rv_context *bg;
 
-/* What the calls wait for, and what never comes. */
+/* The things that the calls wait for, and that never come. */
 static struct world {
     struct rv_channel *channel;
     struct rv_semaphore *semaphore;

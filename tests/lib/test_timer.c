@@ -64,7 +64,7 @@ static void look_once(void)
     timer_remove(&now.timer);
 }
 
-/* What was due together with the first is done before the second. */
+/* A timer due together with the first is done before the second. */
 static void look(void)
 {
     look_once();

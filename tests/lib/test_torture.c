@@ -128,7 +128,7 @@ static int after(void)
     EXPECT(r == 0 || after == UNTOUCHED);
     rv_context_cancel(cancel, 0, NULL);
     if (r == 0) {
-        /* What was registered runs, even if the first thread for it could not be had. */
+        /* A registered function runs, even if the first thread for it could not be had. */
         wait_value(&ran, 1);
         EXPECT(!rv_after_destroy(after));
     }

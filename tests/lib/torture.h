@@ -13,7 +13,7 @@
 
 #include "tests/support/test.h"
 
-/* What fails -------------------------------------------------------------- */
+/* Faults ------------------------------------------------------------------ */
 
 #define ALL_FAIL -1
 
@@ -77,7 +77,7 @@ struct scenario {
     int least; /* so many calls fail in it whatever the timing, or one is no longer wrapped */
 };
 
-/* What a scenario returns when something is not as it must be. */
+/* The result of a scenario when something is not as it must be. */
 #define WRONG 1
 #define EXPECT(condition)                                           \
     do {                                                            \

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 """The manual is complete, and its pages are well formed.
 
-What must be in it is read from the code, and not from what the pages are made of.
+The required content is read from the code, and not from what the pages are made of.
 """
 import json
 import os
@@ -72,7 +72,7 @@ class Manual(unittest.TestCase):
         return os.path.join(self.tree, "man" + name[-1], name)
 
     def render(self, name):
-        """What a reader sees, without hyphens that are not in the text."""
+        """The text as a reader sees it, without hyphens that are not in it."""
         result = run("man", "--no-hyphenation", "--no-justification", "-E", "UTF-8", "-l", "-P",
                      "cat", self.path(name), cwd=self.tree,
                      env={**os.environ, "MANWIDTH": "200", "LC_ALL": "C.UTF-8"})

@@ -252,7 +252,7 @@ static void test_a_job_that_never_begins(void **state)
     claim_unqueue(&spool, "file");
 }
 
-/* Who has asked for a file by its name gets to know. */
+/* The caller who has asked for a file by its name gets to know. */
 static void test_a_written_file_that_is_asked_for(void **state)
 {
     const struct rv_job job = {.id = 1, .attempt = 1, .attempts = 1, .data = "file", .size = 4};
@@ -375,7 +375,7 @@ static void test_edits_are_not_for_ever(void **state)
         assert_int_equal(work_off(), 0);
         assert_int_equal(runs, SPOOL_RUNS_MAX);
         assert_true(has(spool.done_fd, "file", i == 0 ? "first....." : "edited"));
-        /* Who says so has one run. */
+        /* Such a command has one run. */
         runs = 0;
         spool.edits = true;
         put(spool.directory_fd, "file", "first");
@@ -442,7 +442,7 @@ static void test_a_folder_that_is_another_one(void **state)
     (void)state;
     put(spool.directory_fd, "file", "first");
     command = move_folder;
-    /* Whatever the command has seen, it may not have been this file. */
+    /* The command may have seen another file than this. */
     assert_left_alone(1, -ESTALE, "leads to another folder now");
     assert_int_equal(runs, 1);
     assert_left_alone(2, -ESTALE, "leads to another folder now");

@@ -14,7 +14,7 @@ static void (*meanwhile)(void);      /* comes between the last look at the file 
 static void (*afterwards)(void);     /* comes right after the move */
 static bool no_events;               /* inotify cannot be had */
 
-/* What a file system says of its names. */
+/* The bounds that a file system sets for its names. */
 static int name_max;
 static bool is_said; /* rather than that of the real one */
 
@@ -394,7 +394,7 @@ static void test_a_consumer_while_the_disk_fails(void **state)
     assert_true(has(spool.done_fd, "file.output", "output"));
 }
 
-/* What no command has seen is gone with its consumer: the output of the one before stays. */
+/* A file that no command has seen is gone with its consumer: the output of the one before stays. */
 static void test_a_change_that_is_taken_at_once(void **state)
 {
     (void)state;

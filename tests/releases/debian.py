@@ -34,7 +34,7 @@ def find_release(name, among=None):
 
 
 class Count:
-    """What passed, failed and was skipped, as `./dev test` counts it."""
+    """The counts of passed, failed and skipped, as `./dev test` counts it."""
 
     def __init__(self):
         self.passed = self.failed = self.skipped = 0

@@ -4,7 +4,7 @@
 
 The commands of ./dev run on bare roots of Debian's releases. On 12 and 13, the stable ones that are first
 class, everything is done twice, each time from a bare root: by root, in the README's order, and by a user with
-sudo, in the opposite one. What ran must be the same. On the others reeve is built and its plain tests are run.
+sudo, in the opposite one. The same tests must have run. On the others reeve is built and its plain tests are run.
 Output goes to build/releases/RELEASE/; the last line counts the tests that ran in all roots, and each other
 command as one.
 

@@ -132,7 +132,7 @@ def share_packages(source, target):
 
 
 def copy_settings(root, release):
-    """What lets apt work in the root as it does here: mirrors, proxies, certificates, name service."""
+    """The files that let apt work in the root as it does here: mirrors, proxies, certificates, name service."""
     with open(os.path.join(root, "etc/apt/sources.list"), "w", encoding="utf-8") as file:
         file.write(sources_list(release))
     for name in os.listdir("/etc/apt/apt.conf.d"):

@@ -15,7 +15,7 @@ KEPT = 40
 
 
 class Trouble(Exception):
-    """What is missing or has failed, for people."""
+    """The text for people about a tool that is missing or a step that has failed."""
 
 
 class Ticker:

@@ -464,7 +464,7 @@ static void test_tables(void **state)
     config_free(config);
 }
 
-/* What is in force can be made again, whatever has become of the files. */
+/* The configuration in force can be made again, even if the files are gone. */
 static void test_rebuild(void **state)
 {
     struct config_errors errors = {0};
@@ -497,7 +497,7 @@ static void test_rebuild(void **state)
         assert_int_equal(after->line, before->line);
     }
     config_free(again);
-    /* What this version does not know is an error with its place. */
+    /* A key that this version does not know is an error with its place. */
     free(config->entries[1].key);
     config->entries[1].key = strdup("from-the-future");
     again = config_rebuild(&config->files, config->entries, config->entry_count, &places, &errors);

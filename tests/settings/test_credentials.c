@@ -8,7 +8,7 @@
 
 #define MODULE_ONE "[module:one]\nload = one\n"
 
-/* What the option's credential is when the file has these bytes. */
+/* The option's credential when the file has these bytes. */
 static void expect_secret(const char *bytes, const char *secret)
 {
     struct config_errors errors = {0};
@@ -87,7 +87,7 @@ static void test_credential_refused(void **state)
            "there is no CREDENTIALS_DIRECTORY");
 }
 
-/* Who only checks gets a placeholder, and knows that it is one. A bad name is bad everywhere. */
+/* A check gets a placeholder, and knows that it is one. A bad name is bad everywhere. */
 static void test_credential_unchecked(void **state)
 {
     struct config_errors errors = {0};

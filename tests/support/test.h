@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What tests of concurrent code share. cmocka's asserts work on the main thread only: other threads
- * store what they saw, and the main thread looks at it after joining them.
+ * Helpers that tests of concurrent code share. cmocka's asserts work on the main thread only: other
+ * threads store what they saw, and the main thread looks at it after joining them.
  */
 #ifndef REEVE_TESTS_SUPPORT_TEST_H
 #define REEVE_TESTS_SUPPORT_TEST_H

@@ -2,8 +2,7 @@
 """A real systemd, booted in a container, with reeve installed in it.
 
 The root is made in a temporary folder: overlays show this machine's /usr and /etc, all else is empty, so
-that nothing of its homes, its /var or its /run is in there, and no service of its own starts. What is
-written goes to a tmpfs. All of that is mounted in a mount namespace of this process alone, and
+that nothing of its homes, its /var or its /run is in there, and no service of its own starts. Writes go to a tmpfs. All of that is mounted in a mount namespace of this process alone, and
 systemd-nspawn runs in a process namespace whose first process dies with us: whatever kills a test, no mount
 and no process stays. An empty folder and empty control groups may; the next test takes them away.
 
@@ -412,7 +411,7 @@ class Container:
         raise Failure(f"there is no process {inner} of the container")
 
     def said(self):
-        """What came to the console."""
+        """The console's output."""
         self.console.flush()
         with open(self.console.name, encoding="utf-8", errors="replace") as file:
             return file.read()
@@ -515,7 +514,7 @@ def main(prepare=None, kind=Container):
 
 
 class ContainerTest(unittest.TestCase):
-    """A test in the container of its file. What the journal says is shown when it fails."""
+    """A test in the container of its file. The journal is shown when it fails."""
     container = None
 
     def run(self, result=None):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What tests share that drive reeve.service in the container."""
+"""Helpers of tests that drive reeve.service in the container."""
 import json
 import os
 import signal
@@ -93,7 +93,7 @@ class ServiceTest(container.ContainerTest):
         self.container.run("kill", f"-{int(number)}", str(pid))
 
     def trace(self):
-        """What puppets say that they did."""
+        """The lines that puppets print of their actions."""
         try:
             return self.container.read(f"{STATE}/trace").splitlines()
         except FileNotFoundError:

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""What the unit takes away, that the shipped modules work without it, and what the drop-ins give back."""
+"""The rights that the unit takes away, that the shipped modules work without them, and that the drop-ins give them back."""
 import os
 import re
 

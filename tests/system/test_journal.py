@@ -20,7 +20,7 @@ class Journal(ServiceTest):
         self.pids = {self.main_pid()}
 
     def entries(self, *matches):
-        """What this life of the service wrote."""
+        """The lines that this life of the service wrote."""
         return self.container.entries(f"_PID={self.main_pid()}", *matches)
 
     def wait_entry(self, *matches):

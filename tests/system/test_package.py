@@ -53,7 +53,7 @@ def run_in(tree, *command):
 
 
 def list_unversioned(directory, names):
-    """What git ignores; build_tree.c is a source, so names count at the top alone."""
+    """The names that git ignores; build_tree.c is a source, so names count at the top alone."""
     at_top = directory == SOURCE
     return {name for name in names
             if name in (".git", "__pycache__") or at_top and (name == "run" or name.startswith("build"))}

@@ -137,7 +137,7 @@ class Reload(ServiceTest):
         self.assert_refused("/etc/reeve/reeve.ini:11: unknown section [modul:c]")
 
     def test_is_synchronous(self):
-        """What it changed is there when `systemctl reload` returns."""
+        """Its changes are there when `systemctl reload` returns."""
         pids = self.modules()
         self.configure(puppet("a") + puppet("b", "nice = 3") + puppet("c"))
         self.container.systemctl("reload", "reeve")

@@ -8,7 +8,7 @@ import service
 from container import wait_until
 from service import ServiceTest, puppet
 
-# As root it attaches to a process, and keeps it stopped. Whoever traces a process must hear of its end
+# As root it attaches to a process, and keeps it stopped. A tracer must hear of the end of its process
 # before anybody else does.
 DEBUGGER = """
 import ctypes, os, sys

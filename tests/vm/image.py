@@ -107,7 +107,7 @@ def make_base(release, folder, say):
 
 
 def finish_system(root, debs):
-    """What makes the copied system one that boots for a test."""
+    """The changes that make the copied system one that boots for a test."""
     write(root, "etc/fstab", "/dev/vda / ext4 defaults 0 1\n")
     write(root, "etc/hostname", "vm\n")
     write(root, "etc/hosts", "127.0.0.1 localhost vm\n")

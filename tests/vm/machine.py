@@ -217,7 +217,7 @@ def shorten(command):
 
 
 def receive(link, deadline, ticker):
-    """What comes next over a socket."""
+    """The next bytes of a socket."""
     while True:
         link.settimeout(1)
         try:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What is tried in a virtual machine. Each function is a scenario: it gets a Machine in which reeve is installed
+"""The scenarios that run in a virtual machine. Each function is a scenario: it gets a Machine in which reeve is installed
 and runs on the sample configuration, raises machine.Failure when something is wrong, and returns a line of figures.
 """
 import json

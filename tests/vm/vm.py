@@ -4,7 +4,7 @@
 
 It boots Debian 12 and 13 in qemu, with reeve's packages installed. A real systemd is process 1 there, with the
 kernel and the control groups of the release. Without a RELEASE both are tried, without a SCENARIO all. The
-installation comes first in any case. What is committed is what is installed. Disks and logs are in
+installation comes first in any case. The commit, and not the work tree, is what is installed. Disks and logs are in
 build/vm/RELEASE/; image.log there has what the building of the disk said.
 """
 import argparse
@@ -30,7 +30,7 @@ def say(text):
 
 
 def describe(failure):
-    """What a scenario died of, for people: a Failure says it itself."""
+    """The reason why a scenario died, for people: a Failure says it itself."""
     if isinstance(failure, machine.Failure):
         return str(failure)
     # No scenario has expected that answer.

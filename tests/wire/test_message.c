@@ -66,7 +66,7 @@ static void test_round_trip(void **state)
     }
 }
 
-/* What is known of one version of the wire. Whoever changes a packet or a record raises the version
+/* The known bytes of one version of the wire. A change of a packet or a record raises the version
  * (version.c), and notes here what the failure prints: hosts and daemons of the version before do
  * not understand the new one. */
 static void test_a_change_raises_the_version(void **state)
@@ -151,7 +151,7 @@ static void test_random_packets(void **state)
 
         for (int flips = rand_r(&seed) % 4; flips >= 0; flips--)
             buffer[8 + rand_r(&seed) % (size - 8)] = (unsigned char)rand_r(&seed);
-        /* Whatever comes of it, what it says lies within the packet. */
+        /* Parsed or refused, all that it points to lies within the packet. */
         if (wire_decode(buffer, (size_t)size, &out) == 0) {
             assert_true(strlen(out.name) < (size_t)size);
             assert_true(out.size <= (size_t)size);
@@ -214,8 +214,8 @@ static void test_sockets(void **state)
     close(sockets[0]);
 }
 
-/* What a supervisor of any version must be able to tell a host of any other: the bytes of STOP and
- * EXIT never change. (Here those of a little-endian machine.) */
+/* The bytes of STOP and EXIT never change: a supervisor of any version must be able to tell them to
+ * a host of any other. (Here those of a little-endian machine.) */
 static void test_what_every_version_understands(void **state)
 {
     static const char stop[] = "EWVR\x09\0\0\0"                   /* magic, type */

@@ -19,7 +19,7 @@
 #define WALKS 400
 #define STEPS 120
 
-/* What the files under test call, and a supervisor would do. */
+/* The functions that the files under test call, in place of a supervisor. */
 void __wrap_unit_handle(struct unit *unit, enum unit_event event, const struct unit_input *input);
 void __wrap_units_changed(struct units *of);
 bool __wrap_tenancy_has_room(const struct unit *unit);

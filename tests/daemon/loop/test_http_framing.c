@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What becomes of the bytes of requests: each row is taken as a whole, byte by byte, and cut in two
+ * The framing of requests: each row is taken as a whole, byte by byte, and cut in two
  * at every position, always with the same outcome.
  */
 #include "tests/support/test.h"
@@ -38,7 +38,7 @@ static const struct row good[] = {
     ROW("\r\n\r\n", ""),
     ROW("\r\n\r\n" GET "\r\n", GET "\r\n"),
     ROW(GET "\r\n\r\n" GET "\r\n\r\n", GET "\r\n" GET "\r\n"),
-    /* What is not whole. */
+    /* Requests that are not whole. */
     ROW("G", "+"),
     ROW("\r", "+"),
     ROW("\r\n\r", "+"),
@@ -279,7 +279,7 @@ static bool take(struct http_framing *framing, const char *bytes, size_t size, s
     }
 }
 
-/* What comes of the bytes when they are cut at the first position, and from there on every step
+/* The outcome when the bytes are cut at the first position, and from there on every step
  * bytes. */
 static char *run(const struct row *row, size_t first, size_t step)
 {
@@ -345,7 +345,7 @@ static void test_bad_requests(void **state _unused_)
     check_all(bad, ARRAY_SIZE(bad));
 }
 
-/* What evhttp is given in place of a request that is refused. */
+/* The request that evhttp is given in place of a refused one. */
 static void test_what_stands_for_a_refused_request(void **state _unused_)
 {
     static const struct row rows[] = {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What parameters a query has, and which queries are refused. */
+/* The parameters of a query, and the queries that are refused. */
 #include "tests/support/test.h"
 
 #include "base/macro.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What is told of the lines of a process that has ended: those that were printed just before. */
+/* The last words of a process: the lines that it printed just before its end. */
 #include "tests/support/test.h"
 
 #include "daemon/process/last_words.h"

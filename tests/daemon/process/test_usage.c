@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What the kernel writes in /proc about processes and control groups. */
+/* The files of /proc about processes and control groups. */
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>

@@ -149,7 +149,7 @@ static void test_bytes(void **state)
     assert_null(serialize_take_bytes(NULL));
 }
 
-/* What cannot be JSON is shown as what it is not. */
+/* A value that cannot be JSON is named in the error. */
 static void test_text_is_made_fit(void **state)
 {
     struct record in = {.text = "a\xff\x01"}, out = {0};

@@ -68,7 +68,7 @@ static void test_counters_add_up(void **state)
     set_task(fixture->host, 2, 0, "sweep", 1);
     assert_int_equal(counters_close(&counters, fixture->board, 0, "killed by SIGKILL"), 0);
     assert_int_equal(counters.task_count, 2);
-    /* What is closed is closed: nothing of it counts twice. */
+    /* Closed books stay closed: nothing counts twice. */
     assert_int_equal(counters_close(&counters, fixture->board, 0, "killed by SIGKILL"), 0);
     assert_int_equal(counters_copy(&counters, fixture->board, 0, &copy), 0);
     assert_int_equal(copy.tasks[0].runs, 3);
@@ -164,7 +164,8 @@ static void test_jobs_are_accounted_for(void **state)
     counters_free(&counters);
 }
 
-/* What a host wrote in place of a count: no more is lost than a pool can hold, and no sum wraps. */
+/* A host has written nonsense in place of a count: no more is lost than a pool can hold, and no sum
+ * wraps. */
 static void test_counts_that_are_made_up(void **state)
 {
     struct fixture *fixture = *state;
@@ -235,7 +236,7 @@ static void set_pool(struct scoreboard *host, unsigned i, uint32_t slot, const c
     scoreboard_write_end(pool);
 }
 
-/* What was seen is taken where nothing was written since; and only there. */
+/* A count that was seen is taken where nothing was written since; and only there. */
 static void test_what_is_written_is_seen(void **state)
 {
     static const char *const names[] = {"a", "other", "b"};

@@ -9,7 +9,7 @@
 
 /* The disk, and threads, in our hands ------------------------------------- */
 
-/* What fdatasync() waits for before it returns: a byte each. Less than 0: nothing. */
+/* fdatasync() waits for a byte of this before it returns. Less than 0: nothing. */
 static int disk[2] = {-1, -1};
 static _Atomic int syncs; /* that have begun */
 static int refused;       /* threads that cannot be had */
@@ -218,7 +218,7 @@ static void test_the_loop_turns_while_the_disk_hangs(void **state)
     run_until_stopped(fixture, look_at_hanging);
     loop_timer_destroy(fixture->timer);
     fixture->timer = NULL;
-    /* What came meanwhile is written by itself. */
+    /* A change that came meanwhile is written by itself. */
     run_until_stopped(fixture, look_for_the_second);
     expect_file(fixture->path, "reeve last runs 1\n200 web check\nend\n");
     expect_file(fixture->old_path, "reeve last runs 1\n100 web check\nend\n");
@@ -331,7 +331,7 @@ static void test_modules_that_are_not_configured(void **state)
         snprintf(name, sizeof(name), "old%d", i);
         last_runs_read_board(last_runs, name, fixture->board, 0);
     }
-    /* What changes is young, wherever it stands, and stays so in the file. */
+    /* An entry that changes is young, wherever it stands, and stays so in the file. */
     set_task(fixture, 0, "check", 200, true);
     last_runs_read_board(last_runs, "old0", fixture->board, 0);
     last_runs_forget(last_runs, is_web, NULL);
