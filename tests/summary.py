@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: MIT
 """Counts the results in meson's test logs and prints them as the last lines of `./dev test`.
 
-A log that is missing or empty counts as a failure: a suite that did not run has not passed. A skipped test is named with its reason: a test that prints "SKIPPED: REASON" has one, and so has each that
-unittest skipped within a test that passed. What a test says in a line "NOTE: ..." is shown, whatever its result.
+A log that is missing or empty counts as a failure: a suite that did not run has not passed. A skipped
+test is named with its reason: a test that prints "SKIPPED: REASON" has one, and so has each that unittest
+skipped within a test that passed. What a test says in a line "NOTE: ..." is shown, whatever its result.
 Of a test that failed some lines are shown that look like the reason, for those who get no more than this output.
 """
 import json

@@ -100,7 +100,9 @@ class Checks(harness.DaemonTest):
 
 
 class Symbols(LimitsTest):
-    """A host names the files of its frames: which of them are opened, and by whom. A file that was not opened gives no function's name."""
+    """A host names the files of its frames: which of them are opened, and by whom. A file that
+    was not opened gives no function's name.
+    """
 
     def setUp(self):
         self.modules = tempfile.mkdtemp(prefix="reeve-test-")

@@ -2,8 +2,9 @@
 """A real systemd, booted in a container, with reeve installed in it.
 
 The root is made in a temporary folder: overlays show this machine's /usr and /etc, all else is empty, so
-that nothing of its homes, its /var or its /run is in there, and no service of its own starts. Writes go to a tmpfs. All of that is mounted in a mount namespace of this process alone, and
-systemd-nspawn runs in a process namespace whose first process dies with us: whatever kills a test, no mount
+that nothing of its homes, its /var or its /run is in there, and no service of its own starts. Writes go to
+a tmpfs. All of that is mounted in a mount namespace of this process alone, and systemd-nspawn runs in a
+process namespace whose first process dies with us: whatever kills a test, no mount
 and no process stays. An empty folder and empty control groups may; the next test takes them away.
 
 Where that is impossible (not root, no systemd-nspawn, no overlays) Container.missing() says why, and
