@@ -27,7 +27,7 @@ import unittest
 sys.path.append(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
 # What tests run, in the build folder.
-PARTS = ("daemon", "host", "ctl", "lib", "modules", "tests/fixtures")
+PARTS = ("daemon", "host", "ctl", "include", "lib", "modules", "tests/fixtures", "tests/host")
 
 
 def find_build():
