@@ -113,8 +113,9 @@
  *     process              the commands: process.workers = 2 at once, process.retries = 2 more
  *                          attempts after process.backoff = 1s and twice that, process.timeout =
  *                          10min for one. The data of a job are the name of a file in the
- * directory, without the directory: `echo report.csv | reevectl submit invoices/process --wait`
- * processes it now. A name that the spool never takes is refused without further attempts
+ *                          directory, without the directory: `echo report.csv | reevectl submit
+ *                          invoices/process --wait` processes it now. A name that the spool
+ *                          never takes is refused without further attempts
  *
  * A stop lets commands under way end for up to the module's `drain`, and then cancels them.
  *
