@@ -328,12 +328,6 @@ int rv_context_with_timeout(struct rv_context *parent, rv_duration timeout,
                                     ret_cancel);
 }
 
-int context_with_run(struct rv_context *parent, rv_duration timeout, struct rv_context **ret_ctx)
-{
-    return timeout > 0 ? rv_context_with_timeout(parent, timeout, ret_ctx, NULL)
-                       : rv_context_with_cancel(parent, ret_ctx, NULL);
-}
-
 int rv_context_with_value(struct rv_context *parent, const void *key, void *value,
                           struct rv_context **ret_ctx, struct rv_cancel **ret_cancel)
 {

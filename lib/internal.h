@@ -235,8 +235,6 @@ void context_cancel_format(struct rv_context *ctx, int code, const char *format,
     __attribute__((format(printf, 3, 0)));
 /* The same with a finished text. */
 void context_cancel_text(struct rv_context *ctx, int code, const char *text);
-/* A child that inherits all, for one run. */
-int context_with_run(struct rv_context *parent, rv_duration timeout, struct rv_context **ret_ctx);
 /* Whether ctx is, or descends from, one that carries key = value anywhere above. */
 bool context_has_value(const struct rv_context *ctx, const void *key, const void *value);
 

@@ -26,11 +26,3 @@ void snapshot_free(struct snapshot *snapshot)
     free(snapshot->modules);
     free(snapshot);
 }
-
-const struct snapshot_module *snapshot_find(const struct snapshot *snapshot, const char *name)
-{
-    for (size_t i = 0; i < snapshot->module_count; i++)
-        if (strcmp(snapshot->modules[i].name, name) == 0)
-            return &snapshot->modules[i];
-    return NULL;
-}

@@ -77,8 +77,6 @@ struct snapshot {
 
 void snapshot_free(struct snapshot *snapshot);
 
-const struct snapshot_module *snapshot_find(const struct snapshot *snapshot, const char *name);
-
 /* "pass", "warn", "fail". */
 const char *health_name(enum health health);
 

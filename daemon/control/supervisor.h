@@ -26,7 +26,7 @@ enum supervisor_event {
     SUPERVISOR_STARTED,   /* PHASE_RUNNING */
     SUPERVISOR_RELOADING, /* a reload began */
     SUPERVISOR_RELOADED,  /* it ended, well or not */
-    SUPERVISOR_DRAINING,  /* it will stop: supervisor_cause() says why */
+    SUPERVISOR_DRAINING,  /* it will stop */
     SUPERVISOR_STOPPED,   /* PHASE_STOPPED: the loop may end */
     SUPERVISOR_CHANGED,   /* a unit's state, or something that a status line would tell */
 };
@@ -79,8 +79,6 @@ void supervisor_kill(struct supervisor *supervisor);
 void supervisor_reload(struct supervisor *supervisor, reload_fn done, void *arg);
 
 enum phase supervisor_phase(const struct supervisor *supervisor);
-/* Why it stops; code 0: it does not. */
-const struct cause *supervisor_cause(const struct supervisor *supervisor);
 /* 0, or 1 when it stops because something failed. */
 int supervisor_exit_code(const struct supervisor *supervisor);
 const struct config *supervisor_config(const struct supervisor *supervisor);

@@ -166,11 +166,6 @@ enum phase supervisor_phase(const struct supervisor *supervisor)
     return supervisor->units.phase;
 }
 
-const struct cause *supervisor_cause(const struct supervisor *supervisor)
-{
-    return &supervisor->cause;
-}
-
 int supervisor_exit_code(const struct supervisor *supervisor)
 {
     return supervisor->exit_code;

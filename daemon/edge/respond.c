@@ -90,10 +90,3 @@ json_t *json_seconds(int64_t ns)
 {
     return json_real((double)ns / NSEC_PER_SEC);
 }
-
-json_t *json_public(const char *text)
-{
-    cleanup_free char *line = strndup(text, text_first_line(text));
-
-    return line ? serialize_text(line) : NULL;
-}

@@ -32,7 +32,5 @@ bool respond_find_foreign(struct http_request *request, const char *path,
 
 /* Nanoseconds as the seconds of our JSON. */
 json_t *json_seconds(int64_t ns);
-/* The part of a text that everybody may see: its first line. */
-json_t *json_public(const char *text);
 
 #endif

@@ -50,10 +50,6 @@ def show(vm, name):
     return vm.run(f"systemctl show {UNIT} -P {name}").strip()
 
 
-def status_code(vm):
-    return vm.run(f"curl -s -m 20 -o /dev/null -w '%{{http_code}}' {HEALTH} || true").strip()
-
-
 def module(vm, name):
     modules = {found["name"]: found for found in read_json(vm, "reevectl status --json")["modules"]}
     expect(name in modules, "the modules of reevectl status", name, ", ".join(modules) or "none")
