@@ -51,8 +51,11 @@ int ctl_request(const struct ctl *ctl, const char *method, const char *path,
                 const struct ctl_parameter *parameters, const void *body, size_t size,
                 json_t **ret_answer);
 
-/* The same for what takes time: while the daemon has not answered, watch is called now and then
- * with its status. */
+/* GET /v1/status by ctl_request(). */
+int ctl_get_status(const struct ctl *ctl, json_t **ret_status);
+
+/* The same for requests that take time: while the daemon has not answered, watch is called now and
+ * then with its status. */
 int ctl_request_watched(const struct ctl *ctl, const char *method, const char *path,
                         const struct ctl_parameter *parameters,
                         void (*watch)(const struct ctl *ctl, const json_t *status, void *arg),

@@ -238,6 +238,11 @@ int ctl_request(const struct ctl *ctl, const char *method, const char *path,
     return request(ctl, &exchange, ret_answer);
 }
 
+int ctl_get_status(const struct ctl *ctl, json_t **ret_status)
+{
+    return ctl_request(ctl, "GET", "/v1/status", NULL, NULL, 0, ret_status);
+}
+
 int ctl_request_watched(const struct ctl *ctl, const char *method, const char *path,
                         const struct ctl_parameter *parameters,
                         void (*fn)(const struct ctl *ctl, const json_t *status, void *arg),

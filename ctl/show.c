@@ -9,11 +9,6 @@
 #include "ctl/ctl.h"
 #include "ctl/table.h"
 
-static int get_status(const struct ctl *ctl, json_t **ret_status)
-{
-    return ctl_request(ctl, "GET", "/v1/status", NULL, NULL, 0, ret_status);
-}
-
 /* status ------------------------------------------------------------------ */
 
 static void add_tasks(struct table *table, const json_t *module)
@@ -126,7 +121,7 @@ int command_status(const struct ctl *ctl, int count _unused_, char **words _unus
     struct table *table;
     json_t *status, *module;
     size_t i;
-    int r = get_status(ctl, &status);
+    int r = ctl_get_status(ctl, &status);
 
     if (r != 0)
         return r;
@@ -197,7 +192,7 @@ int command_list(const struct ctl *ctl, int count _unused_, char **words _unused
     json_t *status, *module, *task, *list;
     struct table *table;
     size_t i, j;
-    int r = get_status(ctl, &status);
+    int r = ctl_get_status(ctl, &status);
 
     if (r != 0)
         return r;
@@ -236,7 +231,7 @@ int command_names(const struct ctl *ctl, int count _unused_, char **words)
     if (strcmp(words[0], "modules") != 0 && strcmp(words[0], "tasks") != 0 &&
         strcmp(words[0], "pools") != 0)
         return ctl_usage_error("names wants modules, tasks or pools");
-    r = get_status(ctl, &status);
+    r = ctl_get_status(ctl, &status);
     if (r != 0)
         return r;
     json_array_foreach(json_object_get(status, "modules"), i,

@@ -150,11 +150,6 @@ static void show_list(const char *key, const json_t *list, int depth)
     }
 }
 
-static int get_status(const struct ctl *ctl, json_t **ret_status)
-{
-    return ctl_request(ctl, "GET", "/v1/status", NULL, NULL, 0, ret_status);
-}
-
 static const json_t *find_module(const json_t *status, const char *name)
 {
     struct nearest nearest;
@@ -176,7 +171,7 @@ int command_show(const struct ctl *ctl, int count _unused_, char **words)
 {
     const json_t *module;
     json_t *status;
-    int r = get_status(ctl, &status);
+    int r = ctl_get_status(ctl, &status);
 
     if (r != 0)
         return r;

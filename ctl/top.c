@@ -129,14 +129,14 @@ int command_top(const struct ctl *ctl, int count _unused_, char **words _unused_
 {
     bool live = isatty(STDOUT_FILENO);
     json_t *before, *status;
-    int r = ctl_request(ctl, "GET", "/v1/status", NULL, NULL, 0, &before);
+    int r = ctl_get_status(ctl, &before);
 
     while (r == 0) {
         if (!output_wait(1000)) {
             r = CTL_EXIT_FAILURE;
             break;
         }
-        r = ctl_request(ctl, "GET", "/v1/status", NULL, NULL, 0, &status);
+        r = ctl_get_status(ctl, &status);
         if (r != 0)
             break;
         /* Home, and clear what was there. */

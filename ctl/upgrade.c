@@ -34,7 +34,7 @@ static int status_of_new(const struct ctl *ctl, json_int_t generation, json_t **
 {
     int r;
 
-    while ((r = ctl_request(ctl, "GET", "/v1/status", NULL, NULL, 0, ret_status)) == 0 &&
+    while ((r = ctl_get_status(ctl, ret_status)) == 0 &&
            get_integer(*ret_status, "generation") < generation &&
            json_is_true(json_object_get(*ret_status, "upgrading"))) {
         json_decref(TAKE_PTR(*ret_status));
