@@ -59,7 +59,7 @@ void http_framing_reset(struct http_framing *framing)
 static void refuse(struct http_framing *framing, int status, const char *text)
 {
     framing->state = HTTP_FRAMING_REFUSED;
-    framing->refusal = (struct http_refusal){.status = status, .text = text};
+    framing->refusal = http_refuse(status, text);
     http_head_replace(&framing->head);
 }
 

@@ -5,8 +5,6 @@
 #include <string.h>
 #include <strings.h>
 
-#define ACCEPTED ((struct http_refusal){0})
-
 /* The parts of a request that a byte may be in. A target is RFC 3986's without '#', since a
  * fragment is never sent. */
 enum { TOKEN = 1, TARGET = 2, NAME = 4, HEX = 8, DIGIT = 16, BLANK = 32 };
@@ -67,11 +65,6 @@ static bool consists_of(const char *text, int class)
     return length > 0 && text[length] == '\0';
 }
 
-static struct http_refusal refuse(int status, const char *text)
-{
-    return (struct http_refusal){.status = status, .text = text};
-}
-
 /* The request line -------------------------------------------------------- */
 
 struct http_head_method {
@@ -97,12 +90,12 @@ static struct http_refusal read_version(struct http_head *head, const char *vers
 {
     if (strlen(version) != strlen("HTTP/1.1") || strncmp(version, "HTTP/", 5) != 0 ||
         !is_a(version[5], DIGIT) || version[6] != '.' || !is_a(version[7], DIGIT))
-        return refuse(400, "the version is neither HTTP/1.0 nor HTTP/1.1");
+        return http_refuse(400, "the version is neither HTTP/1.0 nor HTTP/1.1");
     if (version[5] != '1' || version[7] > '1')
-        return refuse(505, "only HTTP/1.0 and HTTP/1.1 are supported");
+        return http_refuse(505, "only HTTP/1.0 and HTTP/1.1 are supported");
     head->minor = version[7] - '0';
     head->has_version = true;
-    return ACCEPTED;
+    return HTTP_ACCEPTED;
 }
 
 static bool is_well_encoded(const char *target)
@@ -147,10 +140,10 @@ static struct http_refusal read_absolute(struct http_head *head, const char *aut
     *ret_path = authority + length;
     head->authority = strndup(authority, length);
     if (!head->authority)
-        return refuse(503, "out of memory");
+        return http_refuse(503, "out of memory");
     if (!is_authority(head->authority))
-        return refuse(400, "the authority of the target is not HOST or HOST:PORT");
-    return ACCEPTED;
+        return http_refuse(400, "the authority of the target is not HOST or HOST:PORT");
+    return HTTP_ACCEPTED;
 }
 
 static struct http_refusal check_path(const struct http_head *head, const char *path)
@@ -158,20 +151,20 @@ static struct http_refusal check_path(const struct http_head *head, const char *
     bool asterisk = strcmp(path, "*") == 0;
 
     if (asterisk && strcmp(head->method->name, "OPTIONS") != 0)
-        return refuse(400, "the target * is for OPTIONS only");
+        return http_refuse(400, "the target * is for OPTIONS only");
     if (!asterisk && *path != '/' && !head->authority)
-        return refuse(400, "the target is neither a path nor http://HOST/PATH");
+        return http_refuse(400, "the target is neither a path nor http://HOST/PATH");
     if (path[span(path, TARGET)] != '\0' || !is_well_encoded(path))
-        return refuse(400, "the target has characters that must be percent-encoded");
+        return http_refuse(400, "the target has characters that must be percent-encoded");
     /* evhttp takes what follows for a host, and only the rest for the path. */
     if (strncmp(path, "//", 2) == 0)
-        return refuse(400, "the path begins with two slashes");
-    return ACCEPTED;
+        return http_refuse(400, "the path begins with two slashes");
+    return HTTP_ACCEPTED;
 }
 
 static struct http_refusal read_target(struct http_head *head, const char *target)
 {
-    struct http_refusal refusal = ACCEPTED;
+    struct http_refusal refusal = HTTP_ACCEPTED;
     const char *path = target;
 
     if (strncasecmp(target, "http://", 7) == 0)
@@ -184,7 +177,7 @@ static struct http_refusal read_target(struct http_head *head, const char *targe
     text_append(&head->text, *path == '\0' || *path == '?' ? " /" : " ");
     text_append(&head->text, path);
     text_append(&head->text, head->minor == 0 ? " HTTP/1.0\r\n" : " HTTP/1.1\r\n");
-    return ACCEPTED;
+    return HTTP_ACCEPTED;
 }
 
 struct http_refusal http_head_request_line(struct http_head *head, char *line)
@@ -193,14 +186,14 @@ struct http_refusal http_head_request_line(struct http_head *head, char *line)
     struct http_refusal refusal;
 
     if (!version)
-        return refuse(400, "the request line is not METHOD TARGET VERSION");
+        return http_refuse(400, "the request line is not METHOD TARGET VERSION");
     *target++ = *version++ = '\0';
     if (!consists_of(line, TOKEN))
-        return refuse(400, "the method is not a name");
+        return http_refuse(400, "the method is not a name");
     head->method = find_method(line);
     refusal = read_version(head, version);
     if (refusal.status == 0 && !head->method)
-        refusal = refuse(501, "this method is not supported");
+        refusal = http_refuse(501, "this method is not supported");
     return refusal.status ? refusal : read_target(head, target);
 }
 
@@ -234,15 +227,15 @@ static struct http_refusal read_connection(struct http_head *head, const char *v
 {
     head->closes |= list_has(value, "close");
     head->keeps |= list_has(value, "keep-alive");
-    return ACCEPTED;
+    return HTTP_ACCEPTED;
 }
 
 static struct http_refusal read_length(struct http_head *head, const char *value)
 {
     if (head->has_length)
-        return refuse(400, "Content-Length is sent more than once");
+        return http_refuse(400, "Content-Length is sent more than once");
     if (!consists_of(value, DIGIT))
-        return refuse(400, "Content-Length is not a number");
+        return http_refuse(400, "Content-Length is not a number");
     head->has_length = true;
     for (; *value != '\0'; value++)
         if (__builtin_mul_overflow(head->length, 10, &head->length) ||
@@ -250,7 +243,7 @@ static struct http_refusal read_length(struct http_head *head, const char *value
             head->length = UINT64_MAX;
             break;
         }
-    return ACCEPTED;
+    return HTTP_ACCEPTED;
 }
 
 /* Nothing but the plain word. A list with empty elements (",chunked") is legal, but nobody sends
@@ -261,13 +254,13 @@ static struct http_refusal read_coding(struct http_head *head, const char *value
     const char *last = strrchr(value, ',');
 
     if (head->chunked)
-        return refuse(400, "Transfer-Encoding is sent more than once");
+        return http_refuse(400, "Transfer-Encoding is sent more than once");
     head->chunked = true;
     if (strcasecmp(value, "chunked") == 0)
-        return ACCEPTED;
+        return HTTP_ACCEPTED;
     if (last && strcasecmp(last + 1 + span(last + 1, BLANK), "chunked") == 0)
-        return refuse(501, "the only supported transfer coding is chunked");
-    return refuse(400, "Transfer-Encoding does not end in chunked");
+        return http_refuse(501, "the only supported transfer coding is chunked");
+    return http_refuse(400, "Transfer-Encoding does not end in chunked");
 }
 
 static struct http_refusal read_expect(struct http_head *head, const char *value)
@@ -276,21 +269,21 @@ static struct http_refusal read_expect(struct http_head *head, const char *value
         head->continues = true;
     else
         head->expects = true;
-    return ACCEPTED;
+    return HTTP_ACCEPTED;
 }
 
 static struct http_refusal read_host(struct http_head *head, const char *value)
 {
     if (head->has_host)
-        return refuse(400, "Host is sent more than once");
+        return http_refuse(400, "Host is sent more than once");
     head->has_host = true;
     /* An empty one says that the URI has none. */
     if (*value != '\0' && !is_authority(value))
-        return refuse(400, "Host is not HOST or HOST:PORT");
+        return http_refuse(400, "Host is not HOST or HOST:PORT");
     if (head->authority && strcasecmp(head->authority, value) != 0)
-        return refuse(400, "the target and Host name different hosts");
+        return http_refuse(400, "the target and Host name different hosts");
     append_field(head, "Host", value);
-    return ACCEPTED;
+    return HTTP_ACCEPTED;
 }
 
 static const struct {
@@ -311,9 +304,9 @@ static struct http_refusal split(char *line, char **ret_value)
     char *value = line + name_length;
 
     if (is_a(*line, BLANK))
-        return refuse(400, "a header is folded over two lines");
+        return http_refuse(400, "a header is folded over two lines");
     if (name_length == 0 || *value != ':')
-        return refuse(400, "a header is not NAME: VALUE");
+        return http_refuse(400, "a header is not NAME: VALUE");
     *value++ = '\0';
     value += span(value, BLANK);
     length = strlen(value);
@@ -321,7 +314,7 @@ static struct http_refusal split(char *line, char **ret_value)
         length--;
     value[length] = '\0';
     *ret_value = value;
-    return ACCEPTED;
+    return HTTP_ACCEPTED;
 }
 
 struct http_refusal http_head_field(struct http_head *head, char *line)
@@ -335,7 +328,7 @@ struct http_refusal http_head_field(struct http_head *head, char *line)
         if (strcasecmp(line, fields[i].name) == 0)
             return fields[i].read(head, value);
     append_field(head, line, value);
-    return ACCEPTED;
+    return HTTP_ACCEPTED;
 }
 
 struct http_refusal http_head_trailer(char *line)
@@ -350,20 +343,20 @@ struct http_refusal http_head_trailer(char *line)
 struct http_refusal http_head_end(const struct http_head *head, uint64_t body_max)
 {
     if (head->authority && !head->has_host)
-        return refuse(400, "a target with a host requires a Host header");
+        return http_refuse(400, "a target with a host requires a Host header");
     if (head->minor > 0 && !head->has_host)
-        return refuse(400, "HTTP/1.1 requires a Host header");
+        return http_refuse(400, "HTTP/1.1 requires a Host header");
     if (head->chunked && head->has_length)
-        return refuse(400, "both Content-Length and Transfer-Encoding are sent");
+        return http_refuse(400, "both Content-Length and Transfer-Encoding are sent");
     if (head->chunked && head->minor == 0)
-        return refuse(400, "Transfer-Encoding requires HTTP/1.1");
+        return http_refuse(400, "Transfer-Encoding requires HTTP/1.1");
     if ((head->chunked || head->length > 0) && !head->method->may_have_body)
-        return refuse(400, "a HEAD or TRACE request must not have a body");
+        return http_refuse(400, "a HEAD or TRACE request must not have a body");
     if (head->expects && head->minor > 0)
-        return refuse(417, "the only supported expectation is 100-continue");
+        return http_refuse(417, "the only supported expectation is 100-continue");
     if (head->length > body_max)
-        return refuse(413, "the body is too large");
-    return ACCEPTED;
+        return http_refuse(413, "the body is too large");
+    return HTTP_ACCEPTED;
 }
 
 void http_head_finish(struct http_head *head, size_t body_size)

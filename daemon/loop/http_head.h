@@ -22,6 +22,13 @@ struct http_refusal {
     const char *text; /* one line, for the peer */
 };
 
+#define HTTP_ACCEPTED ((struct http_refusal){0})
+
+static inline struct http_refusal http_refuse(int status, const char *text)
+{
+    return (struct http_refusal){.status = status, .text = text};
+}
+
 /* Zero-initialised it is ready. */
 struct http_head {
     struct text text;

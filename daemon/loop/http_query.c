@@ -10,13 +10,6 @@
 
 #include "base/macro.h"
 
-#define ACCEPTED ((struct http_refusal){0})
-
-static struct http_refusal refuse(int status, const char *text)
-{
-    return (struct http_refusal){.status = status, .text = text};
-}
-
 /* Each % has two digits: evhttp_uridecode() would leave another one as it is. */
 static bool is_encoded_well(const char *text)
 {
@@ -42,14 +35,14 @@ static struct http_refusal decode(char *text)
     size_t size;
 
     if (!is_encoded_well(text))
-        return refuse(400, "a parameter has a % without two hexadecimal digits");
+        return http_refuse(400, "a parameter has a % without two hexadecimal digits");
     decoded = evhttp_uridecode(text, 1, &size);
     if (!decoded)
-        return refuse(503, "out of memory");
+        return http_refuse(503, "out of memory");
     if (has_control(decoded, size))
-        return refuse(400, "a parameter has a control character");
+        return http_refuse(400, "a parameter has a control character");
     memcpy(text, decoded, size + 1);
-    return ACCEPTED;
+    return HTTP_ACCEPTED;
 }
 
 static struct http_refusal add(struct http_query *query, char *name)
@@ -65,29 +58,29 @@ static struct http_refusal add(struct http_query *query, char *name)
     if (refusal.status)
         return refusal;
     if (*name == '\0')
-        return refuse(400, "a parameter has no name");
+        return http_refuse(400, "a parameter has no name");
     if (http_query_find(query, name))
-        return refuse(400, "a parameter is given more than once");
+        return http_refuse(400, "a parameter is given more than once");
     _Static_assert(HTTP_QUERY_PARAMETERS == 16, "as the text says");
     if (query->count == HTTP_QUERY_PARAMETERS)
-        return refuse(400, "there are more than 16 parameters");
+        return http_refuse(400, "there are more than 16 parameters");
     query->parameters[query->count].name = name;
     query->parameters[query->count].value = value;
     query->count++;
-    return ACCEPTED;
+    return HTTP_ACCEPTED;
 }
 
 struct http_refusal http_query_parse(struct http_query *query, const char *text)
 {
-    struct http_refusal refusal = ACCEPTED;
+    struct http_refusal refusal = HTTP_ACCEPTED;
     char *position, *parameter;
 
     *query = (struct http_query){0};
     if (!text)
-        return ACCEPTED;
+        return HTTP_ACCEPTED;
     position = query->text = strdup(text);
     if (!position)
-        return refuse(503, "out of memory");
+        return http_refuse(503, "out of memory");
     /* Between two & there may be nothing. */
     while (refusal.status == 0 && (parameter = strsep(&position, "&")))
         if (*parameter != '\0')
