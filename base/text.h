@@ -63,6 +63,14 @@ static inline bool string_equal(const char *a, const char *b)
     return a == b || (a && b && __builtin_strcmp(a, b) == 0);
 }
 
+/* The part of a path behind its last slash; points into it. */
+static inline const char *path_name(const char *path)
+{
+    const char *slash = __builtin_strrchr(path, '/');
+
+    return slash ? slash + 1 : path;
+}
+
 /* The words that go with the number, as in "1 job was", "2 jobs were". */
 static inline const char *plural(unsigned long long count, const char *one, const char *many)
 {

@@ -8,13 +8,6 @@
 #include "base/text.h"
 #include "wire/stack_text.h"
 
-static const char *file_name(const char *path)
-{
-    const char *slash = strrchr(path, '/');
-
-    return slash ? slash + 1 : path;
-}
-
 static void take_frames(const struct scoreboard *board, const struct scoreboard_stack *record,
                         struct crash_frames *frames)
 {
@@ -34,7 +27,7 @@ static void describe_frames(const struct crash_frames *frames, struct crash *cra
 
     for (unsigned i = 0; i < frames->count; i++)
         text_append_format(&text, "%s%s+0x%" PRIx64, i == 0 ? "" : " ",
-                           file_name(frames->frames[i].path), frames->frames[i].offset);
+                           path_name(frames->frames[i].path), frames->frames[i].offset);
     string_copy(crash->frames, sizeof(crash->frames), text_string(&text));
     text_sanitise(crash->frames);
 }

@@ -233,10 +233,9 @@ void frames_format(const struct scoreboard_stack *stack, char *buffer, size_t si
         const struct scoreboard_frame *frame = &stack->frames[i];
         const char *path =
             frame->object < SCOREBOARD_OBJECTS ? board_object(frame->object)->path : "";
-        const char *slash = strrchr(path, '/');
 
         length += (size_t)snprintf(buffer + length, size - length, "%s%s+0x%" PRIx64,
-                                   i == 0 ? "" : " ", slash ? slash + 1 : path, frame->offset);
+                                   i == 0 ? "" : " ", path_name(path), frame->offset);
     }
 }
 

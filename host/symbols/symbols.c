@@ -15,13 +15,7 @@
 
 #include "base/fd.h"
 #include "base/macro.h"
-
-static const char *base_name(const char *path)
-{
-    const char *slash = strrchr(path, '/');
-
-    return slash ? slash + 1 : path;
-}
+#include "base/text.h"
 
 /* Files that may be opened ------------------------------------------------ */
 
@@ -42,7 +36,7 @@ int symbols_name_system(struct strings *paths)
     for (size_t i = 0; i < ARRAY_SIZE(system_folders) && r == 0; i++)
         if (access(system_folders[i], F_OK) == 0)
             r = strings_add(paths, system_folders[i]);
-    host = format_new("%.*s/reeve-host", program ? (int)(base_name(program) - program - 1) : 0,
+    host = format_new("%.*s/reeve-host", program ? (int)(path_name(program) - program - 1) : 0,
                       program ? program : "");
     if (r == 0)
         r = host ? strings_add(paths, host) : -ENOMEM;
@@ -144,7 +138,7 @@ static Dwfl_Module *open_file(const char *path)
     if (fd < 0)
         return NULL;
     snprintf(open_path, sizeof(open_path), "%s", path);
-    module = dwfl_report_offline(dwfl, base_name(real), real, fd);
+    module = dwfl_report_offline(dwfl, path_name(real), real, fd);
     if (!module)
         close(fd);
     dwfl_report_end(dwfl, NULL, NULL);
@@ -169,10 +163,10 @@ void symbols_describe(const char *path, uint64_t offset, bool is_return, char *b
     }
     file = line ? dwfl_lineinfo(line, NULL, &number, NULL, NULL, NULL) : NULL;
     if (function && file)
-        snprintf(buffer, size, "%s at %s:%d", function, base_name(file), number);
+        snprintf(buffer, size, "%s at %s:%d", function, path_name(file), number);
     else if (function)
         snprintf(buffer, size, "%s+0x%" PRIx64 " in %s", function, (uint64_t)into + is_return,
-                 base_name(path));
+                 path_name(path));
     else
-        snprintf(buffer, size, "%s+0x%" PRIx64, base_name(path), offset);
+        snprintf(buffer, size, "%s+0x%" PRIx64, path_name(path), offset);
 }
