@@ -22,7 +22,7 @@ import tempfile
 import threading
 import time
 
-from daemon import smaps
+from daemon import children, smaps
 from health import as_a_service, bare_server
 from waiting import doing
 
@@ -40,11 +40,6 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 def processor_time(pid):
     """Seconds that a process has had, all its threads included, also of a dead one that nobody has waited for."""
     return time.clock_gettime((~pid << 3) | 2)
-
-
-def children(pid):
-    with open(f"/proc/{pid}/task/{pid}/children", encoding="utf-8") as file:
-        return [int(child) for child in file.read().split()]
 
 
 def waited_for(pid):

@@ -161,17 +161,12 @@ class AttackTest(puppetry.PuppetTest):
         with open(f"/proc/{daemon.process.pid}/statm", encoding="utf-8") as file:
             return int(file.read().split()[1]) * resource.getpagesize()
 
-    def cpu(self, daemon):
-        with open(f"/proc/{daemon.process.pid}/stat", encoding="utf-8") as file:
-            fields = file.read().rsplit(")", 1)[1].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
     def assert_rests(self, daemon):
         """It does not turn in circles about what was left behind, once it has cleared that up."""
         def rests():
-            before = self.cpu(daemon)
+            before = harness.cpu_time(daemon.process.pid)
             threading.Event().wait(LOOK)
-            return self.cpu(daemon) - before < LOOK_CPU
+            return harness.cpu_time(daemon.process.pid) - before < LOOK_CPU
         harness.wait_until(rests, "the daemon to rest")
 
     @contextlib.contextmanager

@@ -68,6 +68,13 @@ SANITIZED = "asan" in os.path.basename(BUILD)
 PATIENCE = float(os.environ.get("REEVE_PATIENCE", 60.0))
 
 
+def cpu_time(pid):
+    """Seconds of processor time, the kernel's share included."""
+    with open(f"/proc/{pid}/stat", encoding="utf-8") as file:
+        fields = file.read().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 class Waiting(AssertionError):
     """An awaited event did not come."""
 

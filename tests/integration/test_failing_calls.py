@@ -130,11 +130,6 @@ class FailingTest(harness.DaemonTest):
             list(pool.map(attempt, cases))
         self.assertFalse(failures, "\n" + "\n".join(failures[:12]) + f"\n{len(failures)} cases failed")
 
-    def cpu(self, daemon):
-        with open(f"/proc/{daemon.process.pid}/stat", encoding="utf-8") as file:
-            fields = file.read().rsplit(")", 1)[1].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
     def children(self, daemon):
         pid = daemon.process.pid
         with open(f"/proc/{pid}/task/{pid}/children", encoding="utf-8") as file:
@@ -156,7 +151,7 @@ class FailingTest(harness.DaemonTest):
             lambda: (d := self.health(daemon)) and d["status"] == "pass" and d, "health to pass")
         self.assertEqual(document["http"], 200)
         harness.wait_until(lambda: not self.zombies(daemon), "children to be reaped")
-        self.assertLess(self.cpu(daemon), CPU_SECONDS)
+        self.assertLess(harness.cpu_time(daemon.process.pid), CPU_SECONDS)
 
     def look(self, daemon, call):
         """Watches for a while that nobody tries without a pause."""

@@ -7,20 +7,13 @@ import socket
 
 import harness
 import tools
+from operating import GoalTest
 from puppetry import HEARTBEAT, PUPPET, PuppetTest, puppet
 
 GATED = os.path.join(harness.FIXTURES, "gated.so")
 
 
-class Operations(PuppetTest):
-    def operate(self, daemon, what, name, status=200):
-        answer = daemon.ask(f"/v1/{what}?module={name}&wait", "POST")
-        self.assertEqual(answer[0], status, answer)
-        return answer[1]
-
-    def state(self, daemon, name):
-        return daemon.module(name)["state"]
-
+class Operations(GoalTest):
     def test_stop_and_start(self):
         daemon = self.daemon(HEARTBEAT + puppet("a")).wait_started()
         heart = daemon.module("heart")["pid"]
