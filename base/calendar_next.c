@@ -171,7 +171,7 @@ static enum outcome check_time(struct search *search)
     if (order <= 0)
         return NONE;
     /* Day 33 of March is 2 April, and hour 25 of its last day is 1:00 of 1 April: the search must
-     * not miss what comes before that. Behind a gap the search starts anew below the hour alone. */
+     * not miss points before that. Behind a gap the search starts anew below the hour alone. */
     search->time = found;
     reset_below(search, part);
     return MOVED;

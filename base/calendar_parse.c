@@ -40,7 +40,8 @@ static const struct shorthand {
     {"anually", "*-01-01 00:00:00"},
 };
 
-/* Whether the text ends with a blank and the word, in any case; *ret_length is then what is before.
+/* Whether the text ends with a blank and the word, in any case; *ret_length is then the length
+ * before it.
  */
 static bool ends_with_word(const char *text, const char *word, size_t *ret_length)
 {

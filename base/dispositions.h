@@ -7,8 +7,8 @@
 
 /*
  * Ignores the signals that a call may cause beside its result, and keeps the status of children for
- * whoever waits for them. To be called first in main(); programs that the process starts are to
- * begin with defaults.
+ * the process that waits for them. To be called first in main(); programs that the process starts
+ * are to begin with defaults.
  */
 void dispositions_set(void);
 
