@@ -92,7 +92,9 @@ void world_init(struct world *world)
     LIST_FOREACH (tenancy, &world->supervisor->units.tenancies, list)
         fake_host(world, tenancy->host, i++);
     fuzz_check(i == WORLD_HOSTS, "%zu hosts", i);
-    world->edge = (struct edge){.loop = loop, .supervisor = world->supervisor};
+    world->edge = (struct edge){.loop = loop,
+                                .supervisor = world->supervisor,
+                                .documents = {.supervisor = world->supervisor}};
 }
 
 void world_finish(struct world *world)

@@ -101,7 +101,7 @@ class InBrowser(Page):
 
     def test_filters(self):
         _, url = self.start()
-        shown = "return [...document.querySelectorAll('.module h3')].map(title => title.innerText).join()"
+        shown = "return [...document.querySelectorAll('.module h3')].map(title => title.textContent).join()"
         with Browser(self.driver) as browser:
             browser.open(url)
             self.wait_text(browser, "idle")

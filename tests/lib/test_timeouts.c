@@ -6,6 +6,8 @@
  */
 #include <poll.h>
 #include <reeve/module.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include "tests/lib/workers.h"
 
@@ -148,6 +150,20 @@ static const struct {
     {"pool_drain", drain},
 };
 
+/* Debian 12's valgrind does not know the system call that commands need. */
+static bool can_run(size_t row)
+{
+    int fd;
+
+    if (rows[row].call != run_command)
+        return true;
+    fd = (int)syscall(SYS_pidfd_open, getpid(), 0);
+    if (fd < 0)
+        return false;
+    close(fd);
+    return true;
+}
+
 struct timed_call {
     int (*call)(struct rv_context *ctx);
     struct rv_context *ctx;
@@ -185,6 +201,8 @@ static void test_every_blocking_call(void **state)
     (void)state;
 
     for (size_t row = 0; row < sizeof(rows) / sizeof(rows[0]); row++) {
+        if (!can_run(row))
+            continue;
         for (size_t i = 0; i < sizeof(at_once) / sizeof(at_once[0]); i++)
             try_timeout(row, at_once[i], -ETIMEDOUT);
         try_timeout(row, RV_MILLISECOND, -ETIMEDOUT);
