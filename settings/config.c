@@ -65,7 +65,7 @@ void config_free(struct config *config)
     peers_free(&config->control_read);
     peers_free(&config->control_write);
     strings_free(&config->listen);
-    strings_free(&config->host_names);
+    strings_free(&config->allowed_hosts);
     strings_free(&config->modules_path);
     strings_free(&config->include);
     strings_free(&config->files);

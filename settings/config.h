@@ -85,7 +85,7 @@ struct config {
     size_t entry_count;
     struct strings listen;
     bool page; /* for people, beside health */
-    struct strings host_names;
+    struct strings allowed_hosts;
     struct strings modules_path;
     struct strings include;
     char *control;

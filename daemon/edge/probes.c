@@ -63,8 +63,8 @@ static bool host_is_ours(const struct edge *edge, struct http_request *request)
     if (inet_pton(AF_INET, host, address) == 1 || inet_pton(AF_INET6, host, address) == 1 ||
         strcasecmp(host, "localhost") == 0)
         return true;
-    for (size_t i = 0; i < config->host_names.count; i++)
-        if (strcasecmp(host, config->host_names.items[i]) == 0)
+    for (size_t i = 0; i < config->allowed_hosts.count; i++)
+        if (strcasecmp(host, config->allowed_hosts.items[i]) == 0)
             return true;
     return false;
 }
@@ -376,7 +376,7 @@ void probes_handle(struct http_request *request, void *arg)
 
     if (!host_is_ours(edge, request))
         respond_text(request, 421,
-                     "this Host is not served: use an address, localhost, or a host-name "
+                     "this Host is not served: use an address, localhost, or a allowed-host "
                      "of the configuration");
     else if (refusal)
         respond_text(request, refusal->status, "%s", refusal->text);

@@ -472,7 +472,7 @@ static void test_rebuild(void **state)
 
     (void)state;
     write_file("gone.so", "");
-    config = load("[daemon]\ndrain-delay = 3s\nhost-name = x\nhost-name = y\n"
+    config = load("[daemon]\ndrain-delay = 3s\nallowed-host = x\nallowed-host = y\n"
                   "[module:m]\nload = ./gone.so\nown = 1\nown = 2\n"
                   "[module:empty]\nload = one\n",
                   &errors);
@@ -483,7 +483,7 @@ static void test_rebuild(void **state)
     assert_false(config_errors_any(&errors));
     assert_non_null(again);
     assert_int_equal(again->drain_delay, config->drain_delay);
-    assert_int_equal(again->host_names.count, 2);
+    assert_int_equal(again->allowed_hosts.count, 2);
     assert_string_equal(again->control, config->control);
     assert_int_equal(again->module_count, config->module_count);
     for (size_t i = 0; i < config->module_count; i++) {
