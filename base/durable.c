@@ -53,7 +53,7 @@ const char *file_step_text(enum file_step step)
         [FILE_WRITE] = "write",
         [FILE_SYNC] = "sync",
         [FILE_RENAME] = "rename",
-        [FILE_SYNC_FOLDER] = "sync the folder of",
+        [FILE_SYNC_FOLDER] = "sync the directory of",
     };
 
     return texts[step];
@@ -88,7 +88,7 @@ static int sync_folder(int folder, int file)
 {
     int r = sync_by(fsync, folder);
 
-    /* A folder that we may write to but not read is open as a path alone (O_PATH). */
+    /* A directory that we may write to but not read is open as a path alone (O_PATH). */
     return r == -EBADF ? sync_file_system(file) : r;
 }
 

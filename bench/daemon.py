@@ -92,7 +92,7 @@ class Reeved:
         self.notify.bind(os.path.join(where, "notify"))
         environment = dict(os.environ, NOTIFY_SOCKET=os.path.join(where, "notify"),
                            RUNTIME_DIRECTORY=where, STATE_DIRECTORY=where)
-        # reeve-host knows where libreeve is; searched for by the linker, it would be asked for in a dozen folders.
+        # reeve-host knows where libreeve is; searched for by the linker, it would be asked for in a dozen directories.
         environment.pop("LD_LIBRARY_PATH", None)
         started = time.monotonic()
         self.process = subprocess.Popen(

@@ -17,7 +17,7 @@ import runtime_works  # noqa: E402 pylint: disable=wrong-import-position
 import scale  # noqa: E402 pylint: disable=wrong-import-position
 import waiting  # noqa: E402 pylint: disable=wrong-import-position
 
-# What `./dev bench NAME` can name; each is a function of the build folder and the number of rounds.
+# What `./dev bench NAME` can name; each is a function of the build directory and the number of rounds.
 BENCHMARKS = {name: runtime_works.runner(name) for name in runtime_works.NAMES}
 BENCHMARKS["daemon"] = daemon.run
 BENCHMARKS["health"] = health.run

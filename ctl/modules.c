@@ -187,7 +187,7 @@ static void print_modules(const struct ctl *ctl, const json_t *list)
         table_cell(table, "%s", sections);
         table_cell(table, "%s", *get_text(module, "file") ? get_text(module, "file") : "-");
         table_cell(table, "%s%s",
-                   shadowed ? "not found by its name, which an earlier folder has; " : "",
+                   shadowed ? "not found by its name, which an earlier directory has; " : "",
                    *error ? error : get_text(module, "summary"));
     }
     table_print(table);
@@ -233,7 +233,7 @@ int command_modules(const struct ctl *ctl, int count _unused_, char **words _unu
         json_decref(list);
         return r;
     }
-    /* A folder that cannot be read does not hide the others. */
+    /* A directory that cannot be read does not hide the others. */
     for (size_t i = 0; i < folders.count; i++) {
         other = add_folder(list, config, folders.items[i]);
         r = r != 0 ? r : other;
@@ -242,7 +242,7 @@ int command_modules(const struct ctl *ctl, int count _unused_, char **words _unu
     r = r != 0 ? r : other;
     if (ctl->json) {
         document = json_pack("{s:o, s:o, s:O}", "config",
-                             make_printable(config ? config->files.items[0] : NULL), "folders",
+                             make_printable(config ? config->files.items[0] : NULL), "directories",
                              make_folders(&folders), "modules", list);
         print_json(document);
         json_decref(document);

@@ -25,7 +25,7 @@ static int open_parent(int dir, const char *path, const char **ret_name)
         size_t length = slash == path ? 1 : (size_t)(slash - path);
 
         if (length >= sizeof(parent))
-            return rv_fail(-ENAMETOOLONG, "open the folder of %s", path);
+            return rv_fail(-ENAMETOOLONG, "open the directory of %s", path);
         memcpy(parent, path, length);
         parent[length] = '\0';
     }
@@ -34,7 +34,7 @@ static int open_parent(int dir, const char *path, const char **ret_name)
     if (fd < 0 && errno == EACCES)
         fd = openat(dir, parent, O_PATH | O_DIRECTORY | O_CLOEXEC);
     if (fd < 0)
-        return rv_fail(-errno, "open the folder of %s", path);
+        return rv_fail(-errno, "open the directory of %s", path);
     *ret_name = name;
     return fd;
 }

@@ -3,7 +3,7 @@
 """Section 3: a page for each public header, made of its comments, and an alias for each name in it.
 
     api.py list HEADER...                     the file names of all pages
-    api.py build VERSION EXAMPLES FOLDER HEADER...   writes them
+    api.py build VERSION EXAMPLES DIRECTORY HEADER...   writes them
     api.py undocumented HEADER...             public functions whose comment is missing
 """
 import os

@@ -41,7 +41,7 @@ static void hint_at_file(const struct config *config, const char *file, struct t
     struct file_id id;
 
     if (path && is_file(path, &id))
-        text_append_format(text, "; the file in the folder of %s is ./%s", slash + 1, file);
+        text_append_format(text, "; the file in the directory of %s is ./%s", slash + 1, file);
 }
 
 static void find_object(const struct config *config, struct config_module *module,

@@ -107,7 +107,7 @@ struct config {
  * from a build tree.
  */
 struct config_places {
-    const char *runtime; /* the control socket's folder */
+    const char *runtime; /* the control socket's directory */
     const char *state;   /* the hosts' working directory: relative paths of modules start here */
     const char *modules;
     const char *credentials;   /* NULL: systemd gave none */

@@ -31,7 +31,7 @@ static int read_file(struct section_reader *reader, const char *path)
     return r;
 }
 
-/* Paths in a file are relative to the main file's folder. *path is replaced. */
+/* Paths in a file are relative to the main file's directory. *path is replaced. */
 static void make_absolute(struct section_reader *reader, char **path)
 {
     const char *file = reader->config->files.items[0];
@@ -49,7 +49,8 @@ static void make_absolute(struct section_reader *reader, char **path)
     *path = absolute;
 }
 
-/* A folder that is not there has no matches; one that cannot be searched must not look like that.
+/* A directory that is not there has no matches; one that cannot be searched must not look like
+ * that.
  */
 static int folder_is_unreadable(const char *path _unused_, int error)
 {
@@ -82,7 +83,7 @@ static void read_includes(struct section_reader *reader)
 
             config_error(
                 reader->errors, place.file, place.line, "[daemon] include = %s: %s", pattern,
-                r == GLOB_NOMATCH ? "there is no such file" : "the folder cannot be searched");
+                r == GLOB_NOMATCH ? "there is no such file" : "the directory cannot be searched");
         }
     }
 }

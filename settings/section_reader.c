@@ -199,7 +199,7 @@ static void take_paths(struct section_reader *reader, const char *section,
             errno != EACCES && !(relative && access(state, F_OK) < 0))
             config_error(reader->errors, reader->file, line, "[%s] %s = %s: %s%s", section,
                          setting->key, list->items[i], strerror(errno),
-                         relative ? " (in the state folder)" : "");
+                         relative ? " (in the state directory)" : "");
         if (path) {
             free(list->items[i]);
             list->items[i] = path;

@@ -62,7 +62,7 @@ PYTHON = "/usr/bin/python3"
 PYTHON_MODULES = {"python3-prometheus-client": "prometheus_client.openmetrics.parser"}
 
 
-# Folders of programs that need not be in PATH.
+# Directories of programs that need not be in PATH.
 MORE_PLACES = ":/usr/sbin:/sbin:/usr/lib/systemd:/lib/systemd"
 
 

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: MIT
-# Sourced by ./dev: build folders that follow the machine.
+# Sourced by ./dev: build directories that follow the machine.
 #
 # meson looks once at what is installed and keeps the answer, but packages come and go between two commands. So
-# each build folder keeps a note of what the answer depended on: `dev-stamp` of what only a new folder can follow,
-# and `dev-packages` of what meson can look at again. configure() compares both with what is there now. A folder
+# each build directory keeps a note of what the answer depended on: `dev-stamp` of what only a new directory can follow,
+# and `dev-packages` of what meson can look at again. configure() compares both with what is there now. A directory
 # without a stamp is not ours, and one whose options are not those of `dev-options` is not ours any more; an empty
-# stamp is one of a folder that is not whole.
+# stamp is one of a directory that is not whole.
 
 sanitizer_options='-Db_lundef=false -Dbuildtype=debug -Doptimization=1'
 
@@ -14,7 +14,7 @@ sanitizer_options='-Db_lundef=false -Dbuildtype=debug -Doptimization=1'
 known_gcc=16
 known_clang=21
 
-borrowed= # the folder that tests of root's have
+borrowed= # the directory that tests of root's have
 
 # The command of a compiler. meson, too, takes cc from the environment, and clang from tests/clang.ini.
 compiler_command() {
@@ -40,7 +40,7 @@ warnings_option() {
     fi
 }
 
-# describe_place COMMAND OPTION...: what only a new folder can follow. Of the compilers only the one that builds here: another
+# describe_place COMMAND OPTION...: what only a new directory can follow. Of the compilers only the one that builds here: another
 # that comes is no reason to take files away from below a program that runs.
 describe_place() {
     pwd -P
@@ -60,7 +60,7 @@ describe_packages() {
         $peer_packages 2>/dev/null || true
 }
 
-# configure FOLDER COMPILER OPTION...: the folder as meson would make it now.
+# configure DIRECTORY COMPILER OPTION...: the directory as meson would make it now.
 configure() {
     folder=$1
     command=$(compiler_command "$2")
@@ -71,7 +71,7 @@ configure() {
     packages=$(describe_packages; echo "$warnings")
     if [ -f "$folder/build.ninja" ] && [ -f "$folder/meson-private/cmd_line.txt" ] &&
         [ "$place" = "$(cat "$folder/dev-stamp" 2>/dev/null)" ]; then
-        # Without dev-options it is the folder of an older ./dev, or of one that was killed here.
+        # Without dev-options it is the directory of an older ./dev, or of one that was killed here.
         if [ "$packages" = "$(cat "$folder/dev-packages" 2>/dev/null)" ] && [ -e "$folder/dev-options" ]; then
             return 0
         fi
@@ -89,20 +89,20 @@ configure() {
     printf '%s\n' "$packages" >"$folder/dev-packages"
 }
 
-# list_made FOLDER: what meson and ninja have made there. The folders of other builds lie in build/, and packages, logs,
+# list_made DIRECTORY: what meson and ninja have made there. The directories of other builds lie in build/, and packages, logs,
 # and what a user has put there.
 list_made() {
     for path in "$1"/* "$1"/.ninja_*; do
         case ${path##*/} in
         meson-* | build.ninja | compile_commands.json | .ninja_* | dev-*) ;;
         include) ;;
-        *) [ -f "${path##*/}/meson.build" ] || continue ;; # for each folder of sources one of objects
+        *) [ -f "${path##*/}/meson.build" ] || continue ;; # for each directory of sources one of objects
         esac
         [ ! -e "$path" ] || echo "$path"
     done
 }
 
-# Ends this program where the folder is another's: a user's, who has made it with meson and options that we do not know, or
+# Ends this program where the directory is another's: a user's, who has made it with meson and options that we do not know, or
 # in part of another user, as when root has built there.
 check_folder() {
     if [ -d "$1/meson-private" ] && [ ! -e "$1/dev-stamp" ]; then
@@ -139,7 +139,7 @@ find_foreign() {
     } 2>/dev/null | head -n 1
 }
 
-# Takes away what is ours in the folder, and makes it one of ours that is not whole. The stamp is emptied first: whatever
+# Takes away what is ours in the directory, and makes it one of ours that is not whole. The stamp is emptied first: whatever
 # ends us, what is left is not taken for whole, nor for a user's.
 clear_folder() {
     mkdir -p "$1"
@@ -151,7 +151,7 @@ clear_folder() {
     done
 }
 
-# borrow FOLDER: for tests that run as root, and leave logs. The note in the folder outlives us if we are killed.
+# borrow DIRECTORY: for tests that run as root, and leave logs. The note in the directory outlives us if we are killed.
 borrow() {
     borrowed=$1
     : >"$borrowed/dev-lent"
@@ -167,7 +167,7 @@ give_back() {
     borrowed=
 }
 
-# run_meson FOLDER COMMAND OPTION...
+# run_meson DIRECTORY COMMAND OPTION...
 run_meson() {
     folder=$1
     shift
@@ -184,7 +184,7 @@ configure_plain() {
     configure build cc --prefix=/usr --sysconfdir=/etc --localstatedir=/var
 }
 
-# compile FOLDER [TARGET...]
+# compile DIRECTORY [TARGET...]
 compile() {
     python3 tools/progress.py compile "$@"
 }

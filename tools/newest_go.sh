@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# newest_go.sh FOLDER: the Go of Debian testing, unpacked into a folder, as a peer beside the release's own. It comes
+# newest_go.sh DIRECTORY: the Go of Debian testing, unpacked into a directory, as a peer beside the release's own. It comes
 # from the mirror that apt uses here, and nothing is installed. Prints the path of its go command. Without a network,
 # or where a package is missing, it says so and ends with 77.
 set -eu

@@ -117,7 +117,7 @@ need() {
 install_packages() {
     log=$(mktemp)
     code=0
-    # By its standard input, as root may be unable to read this folder.
+    # By its standard input, as root may be unable to read this directory.
     { as_root_with '[a-z]*_proxy' DEBIAN_FRONTEND=noninteractive LC_ALL=C services="$services" \
         sh -s -- "$@" <tools/install-packages.sh 2>"$log" >&3; } 3>&2 || code=$?
     case $code in

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: MIT
 """Runs a step that takes long, and says how far it is.
 
-    progress.py compile FOLDER [TARGET...]     ninja: "compiling in build: 120 of 412"
-    progress.py test FOLDER [OPTION...]        meson test: its lines, and what has been running for long
+    progress.py compile DIRECTORY [TARGET...]     ninja: "compiling in build: 120 of 412"
+    progress.py test DIRECTORY [OPTION...]        meson test: its lines, and what has been running for long
     progress.py log FILE WHAT -- COMMAND...    any command: what it prints goes to the file
 
 A line comes at least every ten seconds, on standard error. Messages of the tools themselves, such as a warning, are passed on; "no work to do" and the like are not. Exits with the code of the tool.

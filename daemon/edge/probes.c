@@ -376,7 +376,7 @@ void probes_handle(struct http_request *request, void *arg)
 
     if (!host_is_ours(edge, request))
         respond_text(request, 421,
-                     "this Host is not served: use an address, localhost, or a allowed-host "
+                     "this Host is not served: use an address, localhost, or an allowed-host "
                      "of the configuration");
     else if (refusal)
         respond_text(request, refusal->status, "%s", refusal->text);

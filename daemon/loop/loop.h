@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The event loop of the supervisor. This folder is the only one that knows libevent.
+ * The event loop of the supervisor. This directory is the only one that knows libevent.
  *
  * One thread runs the loop; every callback runs in it, and none may block. Work that must block
  * runs on a thread of its own (loop_background_start()). A source may be removed from within any

@@ -32,7 +32,7 @@ struct cgroup *cgroup_adopt(const char *path, bool limits_memory, bool limits_cp
 /* Kills what is in it, and removes it, later if need be. NULL does nothing. */
 void cgroup_destroy(struct cgroup *cgroup);
 
-/* Its folder; the host itself writes itself into it, since a move may wait for others. */
+/* Its directory; the host itself writes itself into it, since a move may wait for others. */
 const char *cgroup_path(const struct cgroup *cgroup);
 /* Whether memory-max and cpu-max are enforced by it. False for NULL. */
 bool cgroup_limits_memory(const struct cgroup *cgroup);

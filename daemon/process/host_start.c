@@ -57,7 +57,7 @@ static int check_folder(const struct host *host, const char **ret_what)
     if (r == 0)
         return 0;
     snprintf(what, sizeof(what),
-             "it runs in the state folder %.150s, which must be there again, as it was before: ",
+             "it runs in the state directory %.150s, which must be there again, as it was before: ",
              host->directory);
     *ret_what = what;
     return r;

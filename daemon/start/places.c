@@ -88,7 +88,7 @@ static int make_folder(const char *path, const char *variable)
         return 0;
     if (errno == EEXIST && stat(path, &status) == 0 && S_ISDIR(status.st_mode))
         return 0;
-    log_error("cannot make the folder %s: %s; make it, or let %s name another one", path,
+    log_error("cannot make the directory %s: %s; make it, or let %s name another one", path,
               strerror(errno), variable);
     return errno == EEXIST ? -ENOTDIR : -errno;
 }
@@ -108,7 +108,7 @@ static void tell_other(int fd, const char *folder)
 
     text[MAX(length, 0)] = '\0';
     log_error(
-        "another reeved (pid %d) uses the state folder %s: stop that one, or give this one folders of "
+        "another reeved (pid %d) uses the state directory %s: stop that one, or give this one directories of "
         "its own by STATE_DIRECTORY and RUNTIME_DIRECTORY",
         atoi(text), folder);
 }
@@ -127,7 +127,7 @@ int places_lock(const struct places *places)
     }
     if (fd < 0 || (flock(fd, LOCK_EX | LOCK_NB) < 0)) {
         log_warning(
-            "cannot lock the state folder %s: %s; a second reeved in it would not be noticed",
+            "cannot lock the state directory %s: %s; a second reeved in it would not be noticed",
             places->config.state, strerror(path ? errno : ENOMEM));
         return -1;
     }

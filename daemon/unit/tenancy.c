@@ -163,7 +163,7 @@ void tenancy_set_limits(const struct unit *unit)
     cleanup_strings struct strings folders = {0};
 
     tenancy_set_grace(unit->tenancy);
-    /* A folder that is missing for want of memory is one that cannot be read, which is told. */
+    /* A directory that is missing for want of memory is one that cannot be read, which is told. */
     (void)find_folders(unit->tenancy, &folders);
     host_set_limits(host, &unit->settings->limits, &folders);
 }

@@ -54,7 +54,7 @@ static void hold(const struct sandbox *sandbox)
     if (r < 0)
         host_log(NULL, RV_LOG_WARNING,
                  "cannot hold " HOLD_FILE
-                 " in the state folder: %s; if reeved is killed, the next one "
+                 " in the state directory: %s; if reeved is killed, the next one "
                  "does not wait until this process has ended, and tasks may run twice at once",
                  strerror(-r));
 }

@@ -15,7 +15,7 @@
  * be another file that has arrived, also if it is there for a moment only, as the one that `sed -i`
  * makes. If a command removes its file, nothing is moved and no output is kept.
  *
- * The folder must be one that the daemon may write to: beside the state directory reeve.service
+ * The directory must be one that the daemon may write to: beside the state directory reeve.service
  * needs a drop-in with ReadWritePaths=, as for the one below. It has to be in one file system with
  * its done/ and failed/. A start proves that files can be moved, and fails with the reason where
  * they cannot.
@@ -79,12 +79,12 @@
  * that has changed when its command ends is processed again, but a writer that pauses for longer is
  * not noticed. So rename files in.
  *
- * The folder itself
+ * The directory itself
  *
- * A folder has one spool: a second one, of this reeved or another, does not start, and says which
- * process has it. On file systems without locks (some network file systems) that is not noticed.
- * The state directory itself is none: reeved's own files are there. done/ may be the directory of
- * another spool, with `ignore = *.output`.
+ * A directory has one spool: a second one, of this reeved or another, does not start, and says
+ * which process has it. On file systems without locks (some network file systems) that is not
+ * noticed. The state directory itself is none: reeved's own files are there. done/ may be the
+ * directory of another spool, with `ignore = *.output`.
  *
  * When its path leads to another directory, because it or one above it was renamed or removed, a
  * link in the path was changed, or something was mounted over it, over done/ or over failed/,
@@ -193,35 +193,35 @@ static void fini(void *state)
     pthread_mutex_destroy(&spool->lock);
 }
 
-RV_MODULE(.name = "spool", .version = "1",
-          .summary = "Runs a command for each file that arrives in a folder",
-          .state_size = sizeof(struct spool),
-          .options = RV_OPTIONS(
-              RV_OPTION_PATH(struct spool, directory, .required = true, .help = "folder to watch"),
-              RV_OPTION_STRING(struct spool, command, .required = true,
-                               .help = "command for /bin/sh -c, with the file as \"$1\""),
-              RV_OPTION_LIST(struct spool, ignore,
-                             .help = "pattern of names to leave alone; may be repeated"),
-              RV_OPTION_BOOL(
-                  struct spool, edits, .fallback = "no",
-                  .help = "the command changes its file, which is no reason to run again"),
-              RV_OPTION_SIZE(struct spool, output_max, .fallback = "64K", .minimum = 1,
-                             .maximum = 16 << 20, .help = "bytes of the output to keep"),
-              RV_OPTION_DURATION(struct spool, kill_after, .fallback = "3s",
-                                 .help = "time between SIGTERM and SIGKILL; 0: none")),
-          .tasks = RV_TASKS({.name = "watch",
-                             .run = spool_watch,
-                             .every = "1s",
-                             /* The folder is gone: init makes it again, or says why it cannot. */
-                             .on_error = RV_ON_ERROR_RESTART,
-                             .help = "takes in files as they arrive"}),
-          .pools = RV_POOLS({.name = "process",
-                             .run = spool_process,
-                             .workers = 2,
-                             .queue = 256,
-                             .retries = 2,
-                             .timeout = "10min",
-                             .backoff = "1s",
-                             .ended = spool_ended,
-                             .help = "runs the command for a file"}),
-          .check = check, .init = init, .fini = fini, );
+RV_MODULE(
+        .name = "spool", .version = "1",
+        .summary = "Runs a command for each file that arrives in a directory",
+        .state_size = sizeof(struct spool),
+        .options = RV_OPTIONS(
+            RV_OPTION_PATH(struct spool, directory, .required = true, .help = "directory to watch"),
+            RV_OPTION_STRING(struct spool, command, .required = true,
+                             .help = "command for /bin/sh -c, with the file as \"$1\""),
+            RV_OPTION_LIST(struct spool, ignore,
+                           .help = "pattern of names to leave alone; may be repeated"),
+            RV_OPTION_BOOL(struct spool, edits, .fallback = "no",
+                           .help = "the command changes its file, which is no reason to run again"),
+            RV_OPTION_SIZE(struct spool, output_max, .fallback = "64K", .minimum = 1,
+                           .maximum = 16 << 20, .help = "bytes of the output to keep"),
+            RV_OPTION_DURATION(struct spool, kill_after, .fallback = "3s",
+                               .help = "time between SIGTERM and SIGKILL; 0: none")),
+        .tasks = RV_TASKS({.name = "watch",
+                           .run = spool_watch,
+                           .every = "1s",
+                           /* The directory is gone: init makes it again, or says why it cannot. */
+                           .on_error = RV_ON_ERROR_RESTART,
+                           .help = "takes in files as they arrive"}),
+        .pools = RV_POOLS({.name = "process",
+                           .run = spool_process,
+                           .workers = 2,
+                           .queue = 256,
+                           .retries = 2,
+                           .timeout = "10min",
+                           .backoff = "1s",
+                           .ended = spool_ended,
+                           .help = "runs the command for a file"}),
+        .check = check, .init = init, .fini = fini, );

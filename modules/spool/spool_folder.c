@@ -27,9 +27,9 @@ static const char *advice(int r)
 {
     switch (r) {
     case -EXDEV:
-        return "; the folder, its done/ and its failed/ have to be in one file system";
+        return "; the directory, its done/ and its failed/ have to be in one file system";
     case -EROFS:
-        return "; the spool needs a folder that it may write to (for a service, ReadWritePaths=)";
+        return "; the spool needs a directory that it may write to (for a service, ReadWritePaths=)";
     case -EACCES:
     case -EPERM:
         return "; the module's user needs the right to write there (and `read-write`, where that is set)";
@@ -70,10 +70,10 @@ static int open_folder(int parent, const char *path)
 
     /* A file system that is read-only may say so of a directory that is there. */
     if (r < 0 && r != -EEXIST && faccessat(parent, path, F_OK, 0) < 0)
-        return add_advice(rv_fail(r, "make the folder %s", path));
+        return add_advice(rv_fail(r, "make the directory %s", path));
     fd = openat(parent, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fd < 0)
-        return rv_fail(-errno, "open the folder %s", path);
+        return rv_fail(-errno, "open the directory %s", path);
     if (made)
         sync_parent(fd);
     return fd;
@@ -223,8 +223,8 @@ static int check_folder(const struct spool *spool, const char *name, int fd)
     if (r < 0)
         return rv_fail(-errno, "look at %s%s%s", spool->directory, slash, name);
     if (!is_folder(fd, &status))
-        return rv_fail_text(-ESTALE, "%s%s%s leads to another folder now", spool->directory, slash,
-                            name);
+        return rv_fail_text(-ESTALE, "%s%s%s leads to another directory now", spool->directory,
+                            slash, name);
     return 0;
 }
 
@@ -247,13 +247,13 @@ static int refuse_own(const struct spool *spool, int directory_fd, const char *n
     if (stat(".", &state) == 0 && is_folder(fd, &state))
         return rv_fail_text(
             -EINVAL,
-            "directory = %s: %s is the state folder, where reeved keeps files of its "
-            "own; name a folder in it, such as `directory = spool`",
+            "directory = %s: %s is the state directory, where reeved keeps files of its "
+            "own; name a directory in it, such as `directory = spool`",
             spool->directory, name);
     if (fd != directory_fd && fstat(directory_fd, &folder) == 0 && is_folder(fd, &folder))
         return rv_fail_text(
             -EINVAL,
-            "directory = %s: its %s leads back to it; remove that link, and a folder "
+            "directory = %s: its %s leads back to it; remove that link, and a directory "
             "is made",
             spool->directory, name);
     return 0;

@@ -67,8 +67,8 @@ static int fail(const struct spool *spool)
         describe(pid, holder, sizeof(holder));
     return rv_fail_text(
         -EBUSY,
-        "directory = %s: another spool processes this folder already: %s; give each "
-        "spool a folder of its own",
+        "directory = %s: another spool processes this directory already: %s; give each "
+        "spool a directory of its own",
         spool->directory, holder);
 }
 
@@ -80,7 +80,7 @@ int spool_lock(struct rv_context *ctx, const struct spool *spool)
         return fail(spool);
     /* Some network file systems have no locks for directories. */
     rv_log(ctx, RV_LOG_NOTICE,
-           "%s cannot be locked: %s; make sure that no other spool processes this folder",
+           "%s cannot be locked: %s; make sure that no other spool processes this directory",
            spool->directory, strerror(errno));
     return 0;
 }

@@ -8,7 +8,7 @@
 
 #include "modules/spool/spool.h"
 
-/* A folder may be full of them. Beyond this they are neither named nor counted. */
+/* A directory may be full of them. Beyond this they are neither named nor counted. */
 #define TOLD_MAX 1000
 
 struct told {

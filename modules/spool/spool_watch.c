@@ -178,7 +178,7 @@ static int take_event(struct rv_context *ctx, struct spool *spool,
                       const struct inotify_event *event)
 {
     if (event->mask & IN_Q_OVERFLOW) {
-        rv_log(ctx, RV_LOG_WARNING, "the kernel dropped events: scanning the folder");
+        rv_log(ctx, RV_LOG_WARNING, "the kernel dropped events: scanning the directory");
         return scan(ctx, spool);
     }
     if (event->mask & (IN_DELETE_SELF | IN_MOVE_SELF | IN_IGNORED | IN_UNMOUNT))

@@ -105,7 +105,7 @@ static void test_another_file_takes_the_name_meanwhile(void **state _unused_)
     expect_content(folder, "file", "newer");
 }
 
-/* A folder that may be written and not read. */
+/* A directory that may be written and not read. */
 static void test_a_folder_without_a_descriptor_for_reading(void **state _unused_)
 {
     cleanup_close int blind = openat(folder, ".", O_PATH | O_DIRECTORY | O_CLOEXEC);

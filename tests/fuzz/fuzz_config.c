@@ -32,7 +32,7 @@ static void prepare(void)
     /* Removed by run.py, whose directory it lies in. */
     snprintf(folder, sizeof(folder), "%s/config-XXXXXX", temporary ? temporary : "/tmp");
     fuzz_check(mkdtemp(folder) && chdir(folder) == 0 && mkdir("conf.d", 0755) == 0,
-               "no folder for the files");
+               "no directory for the files");
     snprintf(main_path, sizeof(main_path), "%s/reeve.ini", folder);
     /* A few modules to be found; what is in a .so is not looked at here. */
     fuzz_check(close(creat("a.so", 0644)) == 0 && close(creat("b.so", 0644)) == 0, "no .so");

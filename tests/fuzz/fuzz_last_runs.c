@@ -34,7 +34,7 @@ static void prepare(void)
         return;
     log_set_level((enum log_level)0);
     snprintf(folder, sizeof(folder), "%s/ledger-XXXXXX", temporary ? temporary : "/tmp");
-    fuzz_check(mkdtemp(folder), "no folder");
+    fuzz_check(mkdtemp(folder), "no directory");
     snprintf(path, sizeof(path), "%s/last-runs", folder);
     fuzz_check(loop_create(&loop) == 0, "no loop");
 }

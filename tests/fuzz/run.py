@@ -5,7 +5,7 @@
     run.py PROGRAM SECONDS
 
 The corpus in the source tree is only read. Finds, and the inputs that reach new code, go to
-the folder found/NAME/ beside the program, and are where the next run goes on from.
+the directory found/NAME/ beside the program, and are where the next run goes on from.
 """
 import os
 import subprocess
@@ -25,7 +25,7 @@ def command(program, name, found, seconds):
     words = os.path.join(SOURCES, f"{name}.dict")
     if os.path.exists(words):
         arguments.append(f"-dict={words}")
-    # New inputs go to the first folder.
+    # New inputs go to the first directory.
     os.makedirs(os.path.join(found, "corpus"), exist_ok=True)
     return arguments + [os.path.join(found, "corpus"), os.path.join(SOURCES, "corpus", name)]
 

@@ -34,7 +34,7 @@ static void prepare(void)
         return;
     /* Removed by run.py, whose directory it lies in. */
     snprintf(folder, sizeof(folder), "%s/world-XXXXXX", temporary ? temporary : "/tmp");
-    fuzz_check(mkdtemp(folder), "no folder for the configuration");
+    fuzz_check(mkdtemp(folder), "no directory for the configuration");
     write_file("m.so", "");
     write_file("n.so", "");
     write_file(

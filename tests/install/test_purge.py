@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 """The package's purge: the directories that it removes, and those of others, mounted there, that it must not touch.
 
-The script runs in a mount namespace in which its folders are empty ones, so that nothing of the machine is in reach.
+The script runs in a mount namespace in which its directories are empty ones, so that nothing of the machine is in reach.
 """
 import os
 import subprocess

@@ -14,7 +14,7 @@ from harness import wait_until
 
 
 class Driver:
-    """chromedriver, for all browsers of a test class. Everything is in a temporary folder."""
+    """chromedriver, for all browsers of a test class. Everything is in a temporary directory."""
 
     def __init__(self):
         self.place = tempfile.mkdtemp(prefix="reeve-browser-")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Runs the real binaries in a temporary folder.
+"""Runs the real binaries in a temporary directory.
 
 Nothing here sleeps to synchronise: a test waits for a log line (a blocking read), for a message on a
 socket, or, for a state that only a question can tell, asks until a deadline has passed.
@@ -23,15 +23,15 @@ import threading
 import time
 import unittest
 
-# tools.py is for all folders of tests.
+# tools.py is for all directories of tests.
 sys.path.append(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
-# What tests run, in the build folder.
+# What tests run, in the build directory.
 PARTS = ("daemon", "host", "ctl", "include", "lib", "modules", "tests/fixtures", "tests/host")
 
 
 def find_build():
-    """The build folder; for root in a user's checkout a copy. reeved takes modules only of root's or of its own user's, and
+    """The build directory; for root in a user's checkout a copy. reeved takes modules only of root's or of its own user's, and
     tests run some as other users, who may not come to a home."""
     build = os.environ["REEVE_BUILD"]
     if os.geteuid() != 0 or all(is_open(path) for path in (build, *(os.path.join(build, part) for part in PARTS))):
@@ -138,7 +138,7 @@ class Later:
 
 
 class Daemon:
-    """A reeved with its own folders. The configuration's [daemon] section listens at port 0."""
+    """A reeved with its own directories. The configuration's [daemon] section listens at port 0."""
 
     def __init__(self, config, daemon="", environment=None):
         self.folder = tempfile.mkdtemp(prefix="reeve-test-")
@@ -312,7 +312,7 @@ class Daemon:
             shutil.rmtree(self.folder, ignore_errors=True)
 
     def descriptors(self):
-        """How many the daemon has open. Its folder in /proc is root's, so others ask itself, and do not count the
+        """How many the daemon has open. Its directory in /proc is root's, so others ask itself, and do not count the
         connection for that."""
         try:
             return len(os.listdir(f"/proc/{self.process.pid}/fd"))
@@ -324,7 +324,7 @@ class Daemon:
             return int(re.search(r"(?m)^process_open_fds (\d+)", text)[1]) - 1
 
     def processes(self):
-        """Ids of everything that runs with our folder in its environment: hosts, and theirs."""
+        """Ids of everything that runs with our directory in its environment: hosts, and theirs."""
         found = []
         for entry in filter(str.isdigit, os.listdir("/proc")):
             with contextlib.suppress(OSError):

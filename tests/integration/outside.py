@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Programs that others wrote, run in the foreground with all that they write in one folder."""
+"""Programs that others wrote, run in the foreground with all that they write in one directory."""
 import contextlib
 import os
 import re

@@ -31,7 +31,7 @@ def default_config():
 @unittest.skipIf(tools.missing_mounts(), tools.missing_mounts())
 class ControlPath(harness.DaemonTest):
     def ask(self, daemon, content, *words, **environment):
-        """reevectl where `content` is the system's configuration, and the daemon's folder its runtime folder."""
+        """reevectl where `content` is the system's configuration, and the daemon's directory its runtime directory."""
         environment = {key: value for key, value in os.environ.items() if key != "REEVE_CONTROL"} | environment | {
             "RUNTIME_DIRECTORY": daemon.folder, "CONFIG": default_config(), "CONTENT": content}
         return subprocess.run(["unshare", "-m", "sh", "-c", MOUNT, "sh", harness.REEVECTL, *words], env=environment,
@@ -80,7 +80,7 @@ class ControlPath(harness.DaemonTest):
         self.assertEqual(daemon.stop(), 0, daemon.text())
 
     def test_a_relative_path(self):
-        """It begins at the file's folder: in the runtime folder nobody has a socket of that name."""
+        """It begins at the file's directory: in the runtime directory nobody has a socket of that name."""
         daemon = self.elsewhere()
         done = self.ask(daemon, "[daemon]\ncontrol = elsewhere\n", "reload")
         self.assertEqual(done.returncode, 3)

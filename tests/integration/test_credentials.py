@@ -45,7 +45,7 @@ class CredentialTest(PuppetTest):
         self.wait_trace(daemon, f"a has the password {password}")
 
     def run_in(self, config, *arguments, folder=None):
-        """Runs reeved to its end, with a credentials folder or without one."""
+        """Runs reeved to its end, with a credentials directory or without one."""
         instance = self.daemon(config, start=False)
         environment = dict(os.environ, RUNTIME_DIRECTORY=instance.folder, STATE_DIRECTORY=instance.state)
         environment.pop("CREDENTIALS_DIRECTORY", None)

@@ -623,7 +623,7 @@ class InOrder(GoalTest):
         self.assert_stops(daemon)
 
     def test_a_section_that_is_renamed_waits_for_its_old_self(self):
-        """They want the same folder; another one of the same .so does not wait."""
+        """They want the same directory; another one of the same .so does not wait."""
         def spool(name, folder, command="cat gate; true"):
             return f"[module:{name}]\nload = spool\ndirectory = {folder}\ncommand = {command}\n"
         daemon = self.daemon(spool("a", "in"), start=False, daemon="shutdown-timeout = 1000s")

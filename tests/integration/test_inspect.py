@@ -115,7 +115,7 @@ class Describe(Inspecting):
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertIn(f"reeved --check -c {config}", done.stderr)
         self.assertEqual(self.ctl("describe", "-c", self.path("nosuch.ini"), "mine").returncode, 1)
-        # By its file, in the present folder too: the libraries' path has nothing to do with it.
+        # By its file, in the present directory too: the libraries' path has nothing to do with it.
         os.rename(self.path("lib", "mine.so"), self.path("mine.so"))
         self.assertEqual(self.describe("mine.so")["name"], "described")
         self.assertEqual(self.ctl("describe", "nosuch.so").returncode, 5)
@@ -212,7 +212,7 @@ class Modules(Inspecting):
             "[module:a]", "load = good", "[module:b]", "load = good",
             "[module:c]", "load = aside/other.so", "[module:d]", "load = nosuch", ""]))
         told, modules = self.modules(config)
-        self.assertEqual(told["folders"], [self.path("first"), self.path("second")])
+        self.assertEqual(told["directories"], [self.path("first"), self.path("second")])
         self.assertEqual(told["config"], config)
         self.assertEqual(set(modules), {("good", False), ("good", True), ("open", False),
                                         ("future", False), ("plain", False), ("nosuch", False),
@@ -236,7 +236,7 @@ class Modules(Inspecting):
         # What completion takes from it: the first word of each line but the head.
         self.assertEqual({line.split()[0] for line in shown.splitlines()[1:]}, {name for name, _ in modules})
         self.assertRegex(shown, r"(?m)^good +2 a, b +\S*first/good.so +Has one of everything$")
-        self.assertRegex(shown, r"(?m)^good +2 - +\S+ +not found by its name, which an earlier folder")
+        self.assertRegex(shown, r"(?m)^good +2 - +\S+ +not found by its name, which an earlier directory")
 
     def test_names_that_cannot_be_printed(self):
         """Neither hidden nor in the way of the others, nor a terminal's master."""

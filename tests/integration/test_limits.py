@@ -322,7 +322,7 @@ class Files(LimitsTest):
                                            *arguments)
             self.assertEqual(code, 1)
             self.assertRegex(errors, r"reeve\.ini:8: \[module:a\] read-only = nowhere: No such file or "
-                                     r"directory \(in the state folder\)")
+                                     r"directory \(in the state directory\)")
 
     def test_a_new_tenant_from_another_folder(self):
         tenant = breaker("a", "host = both", "read-only = .")
@@ -662,7 +662,7 @@ class Unprivileged(LimitsTest):
                                                     "drain = 10ms"), start=False)
         for path in (daemon.folder, daemon.state, daemon.config_path):
             os.chown(path, pwd.getpwnam("nobody").pw_uid, -1)
-        # The state folder of another user's host must be in reach.
+        # The state directory of another user's host must be in reach.
         os.chmod(daemon.folder, 0o711)
         names = "+setuid,+setgid,+kill,+net_bind_service"
         self.start_as(daemon, prefix=("setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups",

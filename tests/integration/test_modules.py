@@ -43,7 +43,7 @@ class Web(http.server.ThreadingHTTPServer):
 
 class Modules(harness.DaemonTest):
     def spool(self, daemon, name, text="x"):
-        """Puts a file into the spool folder as a careful writer would."""
+        """Puts a file into the spool directory as a careful writer would."""
         folder = os.path.join(daemon.state, "spool")
         hidden = os.path.join(folder, "." + name)
         with open(hidden, "w", encoding="utf-8") as file:

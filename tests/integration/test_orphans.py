@@ -176,7 +176,7 @@ class Orphans(OrphanTest):
         daemon = self.daemon(HEARTBEAT, start=False)
         os.symlink("nowhere", os.path.join(daemon.state, ".reeved.hosts"))
         daemon.start().wait_started()
-        daemon.wait_log(r"warning \[heart\] cannot hold \.reeved\.hosts in the state folder: Too many levels of symbolic links; "
+        daemon.wait_log(r"warning \[heart\] cannot hold \.reeved\.hosts in the state directory: Too many levels of symbolic links; "
                         "if reeved is killed, the next one does not wait")
         # Nor can that one look.
         daemon.wait_log(r"warning cannot see by .*/\.reeved\.hosts whether hosts of a reeved that was killed are still there: Too "

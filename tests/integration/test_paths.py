@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Control socket, state folder and programs are known by what they are, and not only by where: paths lead elsewhere, and names
+"""Control socket, state directory and programs are known by what they are, and not only by where: paths lead elsewhere, and names
 are taken away, while the daemon runs."""
 import os
 import shutil
@@ -13,14 +13,14 @@ from puppetry import HEARTBEAT, PuppetTest, puppet
 
 class LostStateFolder(PuppetTest):
     def test_one_that_is_gone_and_comes_back(self):
-        """Which folder it is, is told; and that it is back is enough."""
+        """Which directory it is, is told; and that it is back is enough."""
         daemon = self.daemon(puppet("a", "restart-delay-max = 10ms", "restart-limit = 3/1s") + HEARTBEAT).wait_ready()
         away = daemon.state + ".away"
         os.rename(daemon.state, away)
         pid = daemon.kill("a")
-        why = rf"it runs in the state folder {daemon.state}, which must be there again, as it was before: No such file"
+        why = rf"it runs in the state directory {daemon.state}, which must be there again, as it was before: No such file"
         daemon.wait_log(rf"\[a\] cannot start .*reeve-host: {why} or directory")
-        harness.wait_until(lambda: "state folder" in daemon.module("a")["output"], "the reason in the status")
+        harness.wait_until(lambda: "state directory" in daemon.module("a")["output"], "the reason in the status")
         # It is no fault of the module: no limit ends that.
         harness.wait_until(lambda: daemon.module("a")["restarts"] > 5, "some attempts")
         # Nothing else needs it at the moment.
@@ -28,7 +28,7 @@ class LostStateFolder(PuppetTest):
         self.assertEqual(daemon.request("/livez")[0], 200)
         done = daemon.ctl("restart", "heart")
         self.assertEqual(done.returncode, 1, done.stdout)
-        self.assertIn("state folder", done.stdout + done.stderr)
+        self.assertIn("state directory", done.stdout + done.stderr)
         os.rename(away, daemon.state)
         self.wait_restarted(daemon, "a", pid)
         daemon.wait_ready()
@@ -91,18 +91,18 @@ class ControlSocket(upgrading.UpgradeTest):
 
 class StateFolder(upgrading.UpgradeTest):
     def second(self, first):
-        """Another reeved in the same folders, but for the control socket."""
+        """Another reeved in the same directories, but for the control socket."""
         daemon = self.daemon(HEARTBEAT, start=False)
         daemon.daemon = f"control = {daemon.folder}/other"
         daemon.write(HEARTBEAT)
         daemon.environment = {"STATE_DIRECTORY": first.state}
         daemon.start()
-        # Its own state folder is not used.
+        # Its own state directory is not used.
         return daemon
 
     def assert_refused(self, first):
         daemon = self.second(first)
-        daemon.wait_log(rf"another reeved \(pid {first.process.pid}\) uses the state folder {first.state}")
+        daemon.wait_log(rf"another reeved \(pid {first.process.pid}\) uses the state directory {first.state}")
         self.assertEqual(daemon.wait(), 1)
 
     def test_a_second_daemon_is_refused(self):
@@ -136,7 +136,7 @@ class StateFolder(upgrading.UpgradeTest):
         daemon = self.daemon(HEARTBEAT, start=False)
         os.symlink("/nowhere", os.path.join(daemon.state, ".reeved.lock"))
         daemon.start().wait_started()
-        self.assertIn("cannot lock the state folder", daemon.text())
+        self.assertIn("cannot lock the state directory", daemon.text())
         self.assertEqual(daemon.ctl("upgrade").returncode, 0)
         self.assertEqual(daemon.stop(), 0, daemon.text())
 

@@ -26,7 +26,7 @@ class Schedules(PuppetTest):
             file.write(f"reeve last runs 1\n{time.time_ns() - ago} {name}\nend\n")
 
     def restart(self, daemon):
-        """The same folder, another life."""
+        """The same directory, another life."""
         daemon.log.clear()
         return daemon.start().wait_started()
 
@@ -137,7 +137,7 @@ class Restarts(Schedules):
     def test_a_write_that_fails_is_tried_again(self):
         daemon = self.daemon(self.CONFIG, start=False)
         self.script(daemon, "a", "note")
-        # A folder is in the way.
+        # A directory is in the way.
         os.mkdir(self.path(daemon, ".last-runs.new"))
         daemon.start().wait_started()
         self.wait_trace(daemon, "a noted")

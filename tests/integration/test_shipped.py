@@ -45,7 +45,7 @@ class Exec(harness.DaemonTest):
         text, log = self.fail("command = true", "directory = /etc/passwd")
         self.assertEqual(text, "directory = /etc/passwd: Not a directory")
 
-    @unittest.skipUnless(os.geteuid() == 0, "needs root, for a folder of another user")
+    @unittest.skipUnless(os.geteuid() == 0, "needs root, for a directory of another user")
     def test_a_folder_that_may_not_be_entered(self):
         os.chmod(os.path.dirname(self.scratch), 0o755)
         os.mkdir(self.scratch, 0o644)
@@ -176,7 +176,7 @@ class Exec(harness.DaemonTest):
                              environment={"WATCHDOG_USEC": "1", "LISTEN_FDS": "0", "LISTEN_PIDFDID": "1",
                                           "CREDENTIALS_DIRECTORY": "/secret"}).wait_started()
         daemon.wait_log(r"\[x/run#1\] end")
-        # ls itself has the folder open as 3.
+        # ls itself has the directory open as 3.
         daemon.wait_log(r"\[x/run#1\] 0 1 2 3 ")
         for name in ("NOTIFY_SOCKET", "WATCHDOG_USEC", "LISTEN_PIDFDID", "LISTEN_FDS", "CREDENTIALS_DIRECTORY"):
             self.assertNotIn(name, daemon.text())

@@ -157,7 +157,7 @@ class Spool(SpoolTest):
         daemon = self.spool("true").wait_started()
         shutil.rmtree(self.path(daemon))
         daemon.wait_log(r"\[spool\] .*spool\S* is gone; restart")
-        harness.wait_until(lambda: os.path.isdir(self.path(daemon, "failed")), "a new folder")
+        harness.wait_until(lambda: os.path.isdir(self.path(daemon, "failed")), "a new directory")
         self.put(daemon, "later")
         self.wait_done(daemon, "later")
         self.assertEqual(daemon.stop(), 0, daemon.text())
@@ -224,7 +224,7 @@ class Spool(SpoolTest):
     def blocked(self, command, folder):
         """A spool that has run the command for the file "a", and cannot move it there."""
         daemon = self.spool(command, "process.retries = 1", start=False)
-        # Root may write anywhere, but not in place of a folder.
+        # Root may write anywhere, but not in place of a directory.
         os.makedirs(self.path(daemon, folder, ".a.output.new"))
         daemon.start().wait_started()
         self.wait_watch(daemon)
@@ -499,7 +499,7 @@ class Changes(SpoolTest):
         count = 300
         done = subprocess.run([writer, self.path(daemon), str(count)], check=False, timeout=harness.PATIENCE)
         self.assertEqual(done.returncode, 0)
-        harness.wait_until(lambda: sorted(os.listdir(self.path(daemon))) == ["done", "failed"], "an empty folder")
+        harness.wait_until(lambda: sorted(os.listdir(self.path(daemon))) == ["done", "failed"], "an empty directory")
         # The lease that tells whether there is a writer has ended nobody.
         self.assertEqual((daemon.module("spool")["pid"], daemon.module("spool")["restarts"]), (pid, 0))
         # What was written is there, and was seen by a command. A name that went on after it was done is a new file.
@@ -554,7 +554,7 @@ class Names(SpoolTest):
         done = daemon.ctl("submit", "spool/process", "--wait", stdin="early")
         self.assertIn("spool/early: it is no regular file", done.stdout)
         self.assertEqual(daemon.text().count("early is no regular file"), 1)
-        self.assertNotIn("folder is no", daemon.text())
+        self.assertNotIn("directory is no", daemon.text())
         self.assertEqual(daemon.stop(), 0, daemon.text())
 
     @unittest.skipUnless(os.geteuid() == 0, "needs root, for another user")
@@ -610,10 +610,10 @@ class Names(SpoolTest):
 
 
 class Folders(SpoolTest):
-    """A folder whose path leads elsewhere, or where files cannot be moved."""
+    """A directory whose path leads elsewhere, or where files cannot be moved."""
 
     def write(self, daemon, *names):
-        """A file that is renamed to its name, by a path in the state folder."""
+        """A file that is renamed to its name, by a path in the state directory."""
         path = os.path.join(daemon.state, *names)
         with open(os.path.join(daemon.state, "new"), "w", encoding="utf-8") as file:
             file.write(names[-1])
@@ -635,9 +635,9 @@ class Folders(SpoolTest):
         os.symlink("r2", os.path.join(daemon.state, "new"))
         os.rename(os.path.join(daemon.state, "new"), os.path.join(daemon.state, "current"))
         self.write(daemon, "r2", "in", "two")
-        # The folder that is watched gets a file: its command would be given a path to nothing.
+        # The directory that is watched gets a file: its command would be given a path to nothing.
         self.write(daemon, "r1", "in", "three")
-        daemon.wait_log("current/in leads to another folder now; restart 1")
+        daemon.wait_log("current/in leads to another directory now; restart 1")
         self.wait_file(daemon, "r2", "in", "done", "two")
         self.assertTrue(os.path.exists(os.path.join(daemon.state, "r1", "in", "three")))
         self.assertEqual(os.listdir(os.path.join(daemon.state, "r1", "in", "failed")), [])
@@ -652,7 +652,7 @@ class Folders(SpoolTest):
         os.rename(os.path.join(daemon.state, "a"), os.path.join(daemon.state, "b"))
         self.write(daemon, "b", "in", "three")
         daemon.wait_log("a/in is gone; restart 1")
-        daemon.wait_log("make the folder a/in: No such file or directory; restart")
+        daemon.wait_log("make the directory a/in: No such file or directory; restart")
         self.assertEqual(sorted(os.listdir(os.path.join(daemon.state, "b", "in"))), ["done", "failed", "three"])
         self.assertEqual(os.listdir(os.path.join(daemon.state, "b", "in", "failed")), [])
         os.rename(os.path.join(daemon.state, "b"), os.path.join(daemon.state, "a"))
@@ -688,7 +688,7 @@ class Folders(SpoolTest):
             daemon.start()
             self.assertEqual(daemon.wait(), 1)
             self.assertRegex(daemon.text(), rf"files cannot be moved \S+ spool.*{name}.*: Invalid cross-device link; the "
-                             "folder, its done/ and its failed/ have to be in one file system")
+                             "directory, its done/ and its failed/ have to be in one file system")
             self.assertEqual(self.runs(daemon), [])
             self.assertEqual(os.listdir(other), [])
 
@@ -713,13 +713,13 @@ class Folders(SpoolTest):
             daemon.write("[module:spool]\nload = spool\ncommand = true\ndirectory = "
                          f"{directory.format(state=daemon.state)}\n")
             daemon.start()
-            daemon.wait_log(r"is the state folder, where reeved keeps files of its own; name a folder in it, such as "
+            daemon.wait_log(r"is the state directory, where reeved keeps files of its own; name a directory in it, such as "
                             r"`directory = spool`")
             self.assertFalse({"done", "failed"} & set(os.listdir(daemon.state)), directory)
             daemon.close()
 
     def test_folders_that_lead_back(self):
-        for target, text in ((".", "its done leads back to it"), ("..", "done is the state folder")):
+        for target, text in ((".", "its done leads back to it"), ("..", "done is the state directory")):
             daemon = self.spool("true", start=False)
             os.mkdir(self.path(daemon))
             os.symlink(target, self.path(daemon, "done"))
@@ -730,7 +730,7 @@ class Folders(SpoolTest):
         daemon = self.daemon("".join(
             f"[module:{name}]\nload = spool\ndirectory = {directory}\ncommand = echo {name} >> runs\nessential = no\n"
             "restart-delay = 1ms\n" for name, directory in (("spool", "spool"), ("other", "././spool/"))))
-        daemon.wait_log(r"another spool processes this folder already: process \d+ \(.*reeve-host.*\); give each spool a folder "
+        daemon.wait_log(r"another spool processes this directory already: process \d+ \(.*reeve-host.*\); give each spool a directory "
                         "of its own")
         names = ("spool", "other")
         harness.wait_until(lambda: "ready" in [daemon.module(name)["state"] for name in names], "one of them")
@@ -745,7 +745,7 @@ class Folders(SpoolTest):
     def test_the_folder_of_another_daemon(self):
         first = self.spool("true").wait_started()
         second = self.spool("true", "essential = no", directory=self.path(first))
-        second.wait_log("another spool processes this folder already")
+        second.wait_log("another spool processes this directory already")
         self.put(first, "file")
         self.wait_done(first, "file")
         self.assertEqual(first.stop(), 0, first.text())

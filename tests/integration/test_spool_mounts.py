@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""The spool and mounts: over its folder, full and read-only ones; and the limits of inotify.
+"""The spool and mounts: over its directory, full and read-only ones; and the limits of inotify.
 
 The file runs itself again in a mount namespace, where it mounts what it wants.
 """
@@ -34,16 +34,16 @@ class Mounts(SpoolTest):
         self.wait_watch(daemon)
         self.put(daemon, "before")
         self.wait_done(daemon, "before")
-        # Nothing happens in either folder that would wake the watch.
+        # Nothing happens in either directory that would wake the watch.
         self.mount(self.path(daemon))
-        daemon.wait_log("spool leads to another folder now; restart 1")
+        daemon.wait_log("spool leads to another directory now; restart 1")
         self.wait_done(daemon)
-        harness.wait_until(lambda: os.path.isdir(self.path(daemon, "failed")), "the folders")
+        harness.wait_until(lambda: os.path.isdir(self.path(daemon, "failed")), "the directories")
         self.put(daemon, "after")
         self.wait_done(daemon, "after")
         # When it goes away again the files below come to light.
         subprocess.run(["umount", "-l", self.path(daemon)], check=True)
-        daemon.wait_log("spool (leads to another folder now|is gone); restart 2")
+        daemon.wait_log("spool (leads to another directory now|is gone); restart 2")
         self.assertEqual(self.content(daemon, "done", "before"), "before")
         self.put(daemon, "later")
         self.wait_done(daemon, "later")
@@ -53,9 +53,9 @@ class Mounts(SpoolTest):
         daemon = self.spool('echo ran >> runs').wait_started()
         self.wait_watch(daemon)
         self.mount(self.path(daemon, "done"))
-        daemon.wait_log("spool/done leads to another folder now; restart 1")
+        daemon.wait_log("spool/done leads to another directory now; restart 1")
         self.put(daemon, "a")
-        daemon.wait_log("files cannot be moved from spool to its done/: .*: Invalid cross-device link; the folder, its done/ "
+        daemon.wait_log("files cannot be moved from spool to its done/: .*: Invalid cross-device link; the directory, its done/ "
                         "and its failed/ have to be in one file system; restart")
         self.assertEqual(self.runs(daemon), [])
         # Not while a start looks at it.
@@ -114,9 +114,9 @@ class Mounts(SpoolTest):
         return daemon.text()
 
     def test_read_only(self):
-        for folders, text in (((), r"make the folder done: Read-only file system"),
+        for folders, text in (((), r"make the directory done: Read-only file system"),
                               (("done", "failed"), r"no file can be made in spool: .*: Read-only file system")):
-            self.assertRegex(self.refused("ro", folders=folders), text + "; the spool needs a folder that it may write to")
+            self.assertRegex(self.refused("ro", folders=folders), text + "; the spool needs a directory that it may write to")
 
     def test_full(self):
         self.assertRegex(self.refused("full", folders=("done", "failed")),

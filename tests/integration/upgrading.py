@@ -11,7 +11,7 @@ OBJECTS = harness.FIXTURES
 
 class UpgradeTest(puppetry.PuppetTest):
     def installed(self, config="", daemon="", environment=None):
-        """A daemon whose programs lie in its own folder, as in a build tree."""
+        """A daemon whose programs lie in its own directory, as in a build tree."""
         return self.prepared(config, daemon, environment).start().wait_started()
 
     def prepared(self, config="", daemon="", environment=None):

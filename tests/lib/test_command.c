@@ -54,7 +54,7 @@ static void test_command(void **state)
                         "cannot run /nonexistent/program: No such file or directory");
     assert_int_equal(rv_command_run(bg, &nothing[1], NULL, &result), -EINVAL);
     assert_non_null(strstr(rv_error_text(-EINVAL), "without a program"));
-    /* The folder is to blame, and not the program. */
+    /* The directory is to blame, and not the program. */
     options.directory = "/nonexistent/folder";
     assert_int_equal(run("exit 0", &options, &result), -ENOENT);
     assert_string_equal(

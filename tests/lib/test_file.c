@@ -92,7 +92,7 @@ static void test_errors_name_path_and_step(void **state)
     (void)state;
     assert_int_equal(rv_file_replace(fd, "nosuch/file", "x", 1, 0600), -ENOENT);
     assert_string_equal(rv_error_text(-ENOENT),
-                        "open the folder of nosuch/file: No such file or directory");
+                        "open the directory of nosuch/file: No such file or directory");
     assert_int_equal(rv_file_replace(fd, "sub/", "x", 1, 0600), -EINVAL);
     assert_string_equal(rv_error_text(-EINVAL), "\"sub/\" is not the path of a file");
     assert_int_equal(rv_file_replace(fd, "", "x", 1, 0600), -EINVAL);

@@ -134,7 +134,7 @@ class Manual(unittest.TestCase):
                     self.assertIn("required", line[0])
                 elif option["default"]:
                     self.assertIn(f"Default: {option['default']}", re.sub(r"\s+", " ", line[0])
-                                  .replace("the state folder", option["default"]))
+                                  .replace("the state directory", option["default"]))
             for part in described["tasks"] + described["pools"]:
                 self.assertRegex(text, rf"(?m)^ +{re.escape(part['name'])}( |$)", module)
 

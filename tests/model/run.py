@@ -4,7 +4,7 @@
 
     run.py [--all] [MODEL.pml...]
 
-Without a file it takes every model of its folder. Each must hold in each of its "Variants:" (defines, several
+Without a file it takes every model of its directory. Each must hold in each of its "Variants:" (defines, several
 with commas between them), and with --all also in each of its "More:", which take long. For each BUG_ that a
 model, or what it includes, tests with #ifdef or #ifndef, it must not hold in some variant: a property that no
 broken protocol violates says nothing. A model's "Found in: BUG_X VARIANT; ..." names the variant in which to
@@ -58,7 +58,7 @@ def search(model, defines):
 
 
 def find_models():
-    """The models of this folder that no other includes."""
+    """The models of this directory that no other includes."""
     paths = sorted(glob.glob(os.path.join(os.path.dirname(os.path.abspath(__file__)), "*.pml")))
     parts = set()
     for path in paths:

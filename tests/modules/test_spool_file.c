@@ -404,7 +404,7 @@ static void test_changes_between_runs_begin_the_count_anew(void **state)
     assert_int_equal(count(spool.done_fd), 2);
 }
 
-/* The folder -------------------------------------------------------------- */
+/* The directory ----------------------------------------------------------- */
 
 static int move_folder(void)
 {
@@ -443,15 +443,15 @@ static void test_a_folder_that_is_another_one(void **state)
     put(spool.directory_fd, "file", "first");
     command = move_folder;
     /* The command may have seen another file than this. */
-    assert_left_alone(1, -ESTALE, "leads to another folder now");
+    assert_left_alone(1, -ESTALE, "leads to another directory now");
     assert_int_equal(runs, 1);
-    assert_left_alone(2, -ESTALE, "leads to another folder now");
+    assert_left_alone(2, -ESTALE, "leads to another directory now");
     assert_int_equal(runs, 1);
     move_folder_back();
     renameat(spool.directory_fd, "done", spool.directory_fd, ".done");
     assert_left_alone(3, -ENOENT, "/done is gone");
     mkdirat(spool.directory_fd, "done", 0700);
-    assert_left_alone(4, -ESTALE, "/done leads to another folder now");
+    assert_left_alone(4, -ESTALE, "/done leads to another directory now");
     unlinkat(spool.directory_fd, "done", AT_REMOVEDIR);
     renameat(spool.directory_fd, ".done", spool.directory_fd, "done");
     command = exit_0;

@@ -73,7 +73,8 @@ int __wrap_rv_file_move(int dir, const char *path, int new_dir, const char *new_
         afterwards();
     if (comes_again)
         put(dir, path, "newer");
-    return r == 0 && move_error > 0 ? rv_fail(-move_error, "sync the folder of %s", new_path) : r;
+    return r == 0 && move_error > 0 ? rv_fail(-move_error, "sync the directory of %s", new_path)
+                                    : r;
 }
 
 int __real_inotify_init1(int flags);

@@ -4,7 +4,7 @@
 A release's minbase and its packages are downloaded once and cached (see CACHE). A root is an overlay over that
 minbase, so a test finds it as debootstrap left it. Mounts are made in a mount namespace of this process, and
 processes run in a pid namespace below it: enter_namespaces() must have been called before. Whatever ends this
-process takes both along; the folder with what was written stays until the next root of that name.
+process takes both along; the directory with what was written stays until the next root of that name.
 """
 import contextlib
 import ctypes
@@ -101,7 +101,7 @@ def sources_list(release):
 
 
 def make_minbase(release, say):
-    """The folder of the release's minbase, made if it is not cached."""
+    """The directory of the release's minbase, made if it is not cached."""
     folder = os.path.join(CACHE, "roots", release.suite)
     with take_turn(folder, say, f"the bare root of Debian {release}"):
         if os.path.isdir(folder):
@@ -120,7 +120,7 @@ def package_cache(release):
 
 
 def share_packages(source, target):
-    """Links downloaded packages into another folder. Each root has one of its own, as apt locks it, and removes from it what
+    """Links downloaded packages into another directory. Each root has one of its own, as apt locks it, and removes from it what
     an interrupted download left."""
     os.makedirs(os.path.join(target, "partial"), exist_ok=True)
     for name in os.listdir(source):
@@ -156,7 +156,7 @@ def copy_settings(root, release):
 class Root:
     """An overlay over a release's minbase, with a clone of a checkout's HEAD in /src. A context manager.
 
-    What its long steps say goes to the file log. A base is a folder with another system of the release, to take in
+    What its long steps say goes to the file log. A base is a directory with another system of the release, to take in
     place of the minbase."""
 
     def __init__(self, release, name, checkout, say, log, base=None):
@@ -171,7 +171,7 @@ class Root:
 
     def __enter__(self):
         base = self.base or make_minbase(self.release, self.say)
-        self.turn = take_turn(self.folder, self.say, f"the folder {self.folder}")
+        self.turn = take_turn(self.folder, self.say, f"the directory {self.folder}")
         shutil.rmtree(self.folder, ignore_errors=True)
         for part in ("upper", "work", "root"):
             os.makedirs(os.path.join(self.folder, part))

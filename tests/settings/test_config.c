@@ -365,7 +365,7 @@ static void test_limits_refused(void **state)
     places.state = config_folder;
     REFUSE("[module:a]\nload = one\nread-write = . nowhere\n",
            "reeve.ini:3: [module:a] read-write = nowhere: No such file or directory (in the state "
-           "folder)");
+           "directory)");
     places.state = "/var/x";
     REFUSE("[module:a]\nload = one\nhost = h\nnice = 3\n[module:b]\nload = two\nhost = h\n",
            "reeve.ini:4: [module:b] and [module:a] share the host \"h\" and differ in \"nice\"");
@@ -385,9 +385,9 @@ static void test_names_with_so(void **state)
     assert_string_equal(config_find(config, "a")->path, path);
     config_free(config);
     REFUSE("[daemon]\nmodules = sub\n[module:a]\nload = one.so\n",
-           "/sub/one.so; the file in the folder of reeve.ini is ./one.so");
+           "/sub/one.so; the file in the directory of reeve.ini is ./one.so");
     REFUSE("[daemon]\nmodules = sub\n[module:a]\nload = one\n",
-           "/sub/one.so; the file in the folder of reeve.ini is ./one.so");
+           "/sub/one.so; the file in the directory of reeve.ini is ./one.so");
     REFUSE("[module:a]\nload = one.so.so\n", "/one.so.so");
     assert_null(load("[daemon]\nmodules = sub\n[module:a]\nload = three.so\n", &errors));
     assert_non_null(strstr(errors.texts.items[0], "/sub/three.so"));

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: MIT
 """A real systemd, booted in a container, with reeve installed in it.
 
-The root is made in a temporary folder: overlays show this machine's /usr and /etc, all else is empty, so
+The root is made in a temporary directory: overlays show this machine's /usr and /etc, all else is empty, so
 that nothing of its homes, its /var or its /run is in there, and no service of its own starts. Writes go to
 a tmpfs. All of that is mounted in a mount namespace of this process alone, and systemd-nspawn runs in a
 process namespace whose first process dies with us: whatever kills a test, no mount
-and no process stays. An empty folder and empty control groups may; the next test takes them away.
+and no process stays. An empty directory and empty control groups may; the next test takes them away.
 
 Where that is impossible (not root, no systemd-nspawn, no overlays) Container.missing() says why, and
 the tests are skipped.
@@ -53,7 +53,7 @@ MASKED = ("getty.target", "systemd-logind.service", "systemd-firstboot.service",
           "systemd-tmpfiles-clean.timer", "machines.target", "dbus.service", "dbus.socket",
           "remote-fs.target", "cryptsetup.target")
 
-# The name of a container's folder begins so. Its control groups have the same name.
+# The name of a container's directory begins so. Its control groups have the same name.
 FOLDER = "reeve-booted-"
 
 libc = ctypes.CDLL(None, use_errno=True)
@@ -119,7 +119,7 @@ def build_options():
 
 
 def lock_folder(path):
-    """A descriptor that holds the folder's lock. Raises BlockingIOError if another test holds it."""
+    """A descriptor that holds the directory's lock. Raises BlockingIOError if another test holds it."""
     fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -130,7 +130,7 @@ def lock_folder(path):
 
 
 def make_locked(make):
-    """Path and lock of the folder that make() makes. The lock tells other tests that its owner lives: its process
+    """Path and lock of the directory that make() makes. The lock tells other tests that its owner lives: its process
     may be in a namespace that they cannot see."""
     def attempt():
         path = make()
@@ -141,7 +141,7 @@ def make_locked(make):
                 return path, fd
             os.close(fd)
         return None
-    return wait_until(attempt, "the lock of a new folder or control group")
+    return wait_until(attempt, "the lock of a new directory or control group")
 
 
 def make_folder():
@@ -149,8 +149,8 @@ def make_folder():
 
 
 def make_group(path):
-    """As make_folder(), a control group. The folder's lock would not do for it: a test with another root or another
-    folder for temporary files sees the group alone."""
+    """As make_folder(), a control group. The directory's lock would not do for it: a test with another root or another
+    directory for temporary files sees the group alone."""
     def make():
         os.makedirs(path, exist_ok=True)
         return path
@@ -158,7 +158,7 @@ def make_group(path):
 
 
 def sweep():
-    """Removes the folders and control groups that killed tests have left. All are empty: a test's mounts and
+    """Removes the directories and control groups that killed tests have left. All are empty: a test's mounts and
     processes end with it."""
     sweep_in(tempfile.gettempdir(), os.rmdir)
     for point in hierarchies():
@@ -166,7 +166,7 @@ def sweep():
 
 
 def sweep_in(folder, remove):
-    """Calls remove() for each of the tests' folders whose owner is gone."""
+    """Calls remove() for each of the tests' directories whose owner is gone."""
     for name in os.listdir(folder):
         if name.startswith(FOLDER):
             path = os.path.join(folder, name)
@@ -263,7 +263,7 @@ class Container:
         os.makedirs(work)
         os.mkdir(self.path(name))
         if name == "etc":
-            # This machine's services are not to start: an empty folder in place of its own.
+            # This machine's services are not to start: an empty directory in place of its own.
             os.makedirs(os.path.join(upper, "systemd/system"))
             os.setxattr(os.path.join(upper, "systemd/system"), "trusted.overlay.opaque", b"y")
         mount("overlay", self.path(name), "overlay", 0,

@@ -24,7 +24,7 @@ def prepare(boot):
 
 
 class ServiceTest(container.ContainerTest):
-    """Each test finds the service stopped, with the unit as it is shipped and an empty state folder."""
+    """Each test finds the service stopped, with the unit as it is shipped and an empty state directory."""
 
     def setUp(self):
         self.reset()

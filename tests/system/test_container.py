@@ -90,7 +90,7 @@ class Beside(ContainerTest):
         self.addCleanup(shutil.rmtree, left)
         before = os.listdir("/proc/self/fd")
         container.sweep()
-        self.assertTrue(os.path.isdir(left), "a folder with a file is nobody's to take away")
+        self.assertTrue(os.path.isdir(left), "a directory with a file is nobody's to take away")
         self.assertEqual(os.listdir("/proc/self/fd"), before)
 
 

@@ -192,7 +192,7 @@ class Users(HardeningTest):
         self.container.run("sh", "-c", f"mkdir -p {STATE}/o && chown reeve: {STATE} && chown other: {STATE}/o")
 
     def other(self, *lines, label="other"):
-        """Its files are in a folder of its user's."""
+        """Its files are in a directory of its user's."""
         return "\n".join(["[module:other]", f"load = {service.PUPPET}", f"label = {label}", "user = other",
                           f"trace = {STATE}/o/trace", f"script = {STATE}/o/script", *lines, ""])
 
@@ -250,7 +250,7 @@ class Limits(HardeningTest):
         self.ship("limits.conf")
 
     def group(self, pid):
-        """The control group of a process, as a folder."""
+        """The control group of a process, as a directory."""
         path = next(line.split("::", 1)[1] for line in self.proc(pid, "cgroup").splitlines()
                     if line.startswith("0::"))
         return "/sys/fs/cgroup" + path

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Bootable disks of Debian releases, with what reeve's packages depend on installed, and the packages in /root/debs.
 
-The base (Debian, its kernel, systemd) is cached as a folder for each release; the disk is made of it with mke2fs,
+The base (Debian, its kernel, systemd) is cached as a directory for each release; the disk is made of it with mke2fs,
 which needs no mount. The packages are built on a bare root of the release, of what is committed.
 """
 import glob
@@ -22,7 +22,7 @@ PACKAGES = ("linux-image-cloud-amd64 initramfs-tools zstd systemd systemd-sysv u
 # Only what a virtual disk needs, so that the kernel is there within a second.
 MODULES = "virtio_blk\nvirtio_pci\next4\n"
 SIZE = "3G"
-# What the steps below say, in the folder of the release.
+# What the steps below say, in the directory of the release.
 LOG = "image.log"
 
 AGENT = """[Unit]
@@ -63,7 +63,7 @@ def make_root(release, folder, say, base=None):
 
 
 def build_packages(release, folder, say):
-    """Builds the packages and the test module on a bare root. Returns the folder that has them."""
+    """Builds the packages and the test module on a bare root. Returns the directory that has them."""
     target = os.path.join(folder, "packages-" + packages_key())
     if os.path.isdir(target):
         return target
@@ -82,7 +82,7 @@ def build_packages(release, folder, say):
 
 
 def make_base(release, folder, say):
-    """The cached folder with the system that the disk is made of."""
+    """The cached directory with the system that the disk is made of."""
     base = os.path.join(roots.CACHE, "vm", release.suite)
     if os.path.isdir(base):
         return base
@@ -131,7 +131,7 @@ def finish_system(root, debs):
 
 
 def make_disk(release, folder, say):
-    """Makes folder/disk.img, folder/vmlinuz and folder/initrd anew."""
+    """Makes directory/disk.img, directory/vmlinuz and directory/initrd anew."""
     open(os.path.join(folder, LOG), "wb").close()
     debs = build_packages(release, folder, say)
     base = make_base(release, folder, say)

@@ -147,7 +147,7 @@ def one_cut(vm, number):
     account(before, dropped, moment)
     check_stamps(before, moment)
     vm.wait(f"curl -s -m 10 {HEALTH}", r'"status": ?"(pass|warn)"')
-    # What was in the folder is taken up again, and nothing is left of it.
+    # What was in the directory is taken up again, and nothing is left of it.
     vm.wait(f"find {SPOOL} -maxdepth 1 -type f -name 'cut*' | wc -l", r"^0$")
     vm.wait("reevectl status --json | tr -d ' \\n'", r'"name":"cuts"')
     after = read_json(vm, f"python3 /root/snapshot.py {STATE}")

@@ -177,7 +177,7 @@ static void test_a_file_that_cannot_be_written(void **state)
     struct fixture *fixture = *state;
     struct last_runs *last_runs = make(fixture);
 
-    /* A folder is in the way, as root may write anywhere. */
+    /* A directory is in the way, as root may write anywhere. */
     assert_int_equal(mkdir(fixture->new_path, 0700), 0);
     set_task(fixture, 0, "check", 100, true);
     last_runs_read_board(last_runs, "web", fixture->board, 0);

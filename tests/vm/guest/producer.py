@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Drops files into the spool's folder in the virtual machine until the power goes: producer.py FOLDER ROUND
+"""Drops files into the spool's directory in the virtual machine until the power goes: producer.py DIRECTORY ROUND
 
-Every second one is dropped as the manual of the spool says: fsync, rename, fsync of the folder. The name tells
+Every second one is dropped as the manual of the spool says: fsync, rename, fsync of the directory. The name tells
 which: ROUND-NUMBER-SIZE-synced or -plain. A name is written to the console when its file has been dropped, where
 it outlasts the power cut.
 """

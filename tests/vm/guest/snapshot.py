@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Tells as JSON in what state each file of the state folder is: snapshot.py FOLDER [FILE]
+"""Tells as JSON in what state each file of the state directory is: snapshot.py DIRECTORY [FILE]
 
 Files of producer.py are "good", or say how much of them there is; so do their outputs, which are checksums. Of
 others the first bytes are shown.
