@@ -2,7 +2,6 @@
 #include "daemon/process/orphan.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
@@ -13,13 +12,13 @@
 #include "base/clock.h"
 #include "base/list.h"
 #include "base/log.h"
-#include "base/process.h"
 #include "base/text.h"
 #include "daemon/loop/loop.h"
 #include "daemon/process/children.h"
 #include "daemon/process/inherited_children.h"
+#include "daemon/process/orphan_list.h"
 #include "daemon/process/orphan_owner.h"
-#include "wire/message.h"
+#include "daemon/process/orphan_report.h"
 
 /* How long killed processes are waited for: one that writes to a dead disk may take for ever. */
 #define PATIENCE (5 * NSEC_PER_SEC)
@@ -37,14 +36,6 @@
 
 /* How soon it is tried again to list children, when that failed. */
 #define RETRY (100 * NSEC_PER_MSEC)
-
-/* One that has not ended yet. */
-struct orphan {
-    struct list list;
-    pid_t pid;
-    int64_t since;
-    bool named; /* it has been said that it does not end */
-};
 
 /* There is one set of children per process, so this is the process's own state. */
 static struct {
@@ -65,44 +56,18 @@ static struct {
     unsigned left;    /* how many the present look has found that are to end */
 } orphans;
 
-static struct orphan *find(struct list *list, pid_t pid)
-{
-    struct orphan *orphan;
-
-    LIST_FOREACH (orphan, list, list)
-        if (orphan->pid == pid)
-            return orphan;
-    return NULL;
-}
-
-static void add(struct list *list, pid_t pid)
-{
-    struct orphan *orphan = calloc(1, sizeof(*orphan));
-
-    if (!orphan)
-        return;
-    orphan->pid = pid;
-    orphan->since = clock_monotonic();
-    list_append(list, &orphan->list);
-}
-
 /* Without memory for it, it is killed and told of once more. */
 void orphan_adopt(pid_t pid)
 {
-    add(&orphans.killed, pid);
-}
-
-static void orphan_free(struct orphan *orphan)
-{
-    list_remove(&orphan->list);
-    free(orphan);
+    orphan_add(&orphans.killed, pid);
 }
 
 /* Reaping ----------------------------------------------------------------- */
 
 static void orphan_ended(pid_t pid, const struct loop_exit *exit _unused_, void *arg _unused_)
 {
-    struct orphan *orphan = find(&orphans.killed, pid), *hidden = find(&orphans.hidden, pid);
+    struct orphan *orphan = orphan_find(&orphans.killed, pid),
+                  *hidden = orphan_find(&orphans.hidden, pid);
 
     inherited_remove(pid);
     if (hidden)
@@ -142,26 +107,15 @@ static void reap_more(void *arg _unused_)
 
 /* Killing ----------------------------------------------------------------- */
 
-static void read_command(pid_t pid, char *buffer, size_t size)
-{
-    cleanup_free char *path = format_new("/proc/%d/comm", (int)pid);
-    cleanup_close int fd = path ? open(path, O_RDONLY | O_CLOEXEC) : -1;
-    ssize_t n = fd < 0 ? 0 : read(fd, buffer, size - 1);
-
-    buffer[MAX(n, 0)] = '\0';
-    buffer[strcspn(buffer, "\n")] = '\0';
-    text_sanitise(buffer);
-}
-
 /* Of one that is not known any more only the mark tells, which anybody may have made. */
 static void kill_orphan(pid_t pid, const struct ended *ended)
 {
     char command[64];
 
     orphans.left++;
-    if (find(&orphans.killed, pid))
+    if (orphan_find(&orphans.killed, pid))
         return;
-    read_command(pid, command, sizeof(command));
+    orphan_read_command(pid, command, sizeof(command));
     /* A child that is not reaped keeps its pid: this is no other process. */
     if (ended)
         log_warning("[%s] killing process %d (%s), left behind by its host", ended->host, (int)pid,
@@ -180,34 +134,21 @@ static void tell_hidden(pid_t pid)
 {
     char command[64];
 
-    if (list_is_empty(&orphans.ended) || find(&orphans.hidden, pid))
+    if (list_is_empty(&orphans.ended) || orphan_find(&orphans.hidden, pid))
         return;
-    read_command(pid, command, sizeof(command));
+    orphan_read_command(pid, command, sizeof(command));
     log_warning(
         "process %d (%s) hides which module has started it: it may outlive that module, and "
         "ends with reeved",
         (int)pid, command);
-    add(&orphans.hidden, pid);
-}
-
-/* An error about one that is left, of this host if that is known. */
-static void tell_left(pid_t pid, const struct ended *ended, const char *what)
-{
-    char command[64];
-
-    read_command(pid, command, sizeof(command));
-    if (ended)
-        log_error("[%s] process %d (%s), left behind by its host, %s", ended->host, (int)pid,
-                  command, what);
-    else
-        log_error("process %d (%s), left behind by a host, %s", (int)pid, command, what);
+    orphan_add(&orphans.hidden, pid);
 }
 
 /* One that is found late, the child of another, was killed a moment ago: it is looked at again. At
  * an end in a hurry nobody waits, and orphan_stop() names what is left. */
 static void tell_late(pid_t pid, const struct ended *ended)
 {
-    struct orphan *orphan = find(&orphans.killed, pid);
+    struct orphan *orphan = orphan_find(&orphans.killed, pid);
 
     if (!orphan || orphan->named || orphans.hurried)
         return;
@@ -216,7 +157,7 @@ static void tell_late(pid_t pid, const struct ended *ended)
         return;
     }
     orphan->named = true;
-    tell_left(pid, ended, "has not ended after SIGKILL: it is not waited for any more");
+    orphan_tell_left(pid, ended, "has not ended after SIGKILL: it is not waited for any more");
 }
 
 static void look_at(pid_t pid)
@@ -399,7 +340,7 @@ static void tell_any(pid_t pid)
     struct ended *ended;
 
     if (is_to_end(pid, &ended))
-        tell_left(pid, ended, "has not ended after SIGKILL: reeved ends without it");
+        orphan_tell_left(pid, ended, "has not ended after SIGKILL: reeved ends without it");
 }
 
 static void free_all(void)

@@ -15,6 +15,7 @@
 #include "base/shown.h"
 #include "base/text.h"
 #include "daemon/loop/loop.h"
+#include "daemon/process/allowance.h"
 #include "daemon/process/last_words.h"
 
 /* A module may log so many lines a second on average, and a burst now and then. */
@@ -39,14 +40,6 @@
 
 /* How long after a line was dropped that is said. */
 #define TELL_AFTER NSEC_PER_SEC
-
-/* How many lines may still be logged. */
-struct allowance {
-    int64_t cost; /* ns that earn a line */
-    int64_t most;
-    int64_t left; /* ns */
-    int64_t refilled_at;
-};
 
 /* The lines that a module may still log: one that shares its host must not take the others' share.
  */
@@ -74,30 +67,11 @@ struct output {
     struct last_words *words; /* NULL: none, or no memory */
 };
 
-static struct allowance allow(int64_t per_second, int64_t burst)
-{
-    int64_t cost = NSEC_PER_SEC / per_second;
-
-    return (struct allowance){cost, burst * cost, burst * cost, clock_monotonic()};
-}
-
-static bool take(struct allowance *allowance)
-{
-    int64_t now = clock_monotonic();
-
-    allowance->left = MIN(allowance->left + now - allowance->refilled_at, allowance->most);
-    allowance->refilled_at = now;
-    if (allowance->left < allowance->cost)
-        return false;
-    allowance->left -= allowance->cost;
-    return true;
-}
-
 static void bucket_init(struct bucket *bucket, const char *name)
 {
     string_copy(bucket->name, sizeof(bucket->name), name);
-    bucket->lines = allow(LINES_PER_SECOND, LINES_BURST);
-    bucket->verdicts = allow(VERDICTS_PER_SECOND, VERDICTS_BURST);
+    bucket->lines = allowance_begin(LINES_PER_SECOND, LINES_BURST);
+    bucket->verdicts = allowance_begin(VERDICTS_PER_SECOND, VERDICTS_BURST);
 }
 
 static bool owns(const struct output *output, const char *module)
@@ -156,8 +130,8 @@ static void drop(struct output *output, struct bucket *bucket, const char *line)
 static bool may_pass(struct output *output, struct bucket *bucket, const char *line, bool verdict,
                      bool *ret_counts)
 {
-    *ret_counts = verdict && take(&bucket->verdicts);
-    if (!*ret_counts && !take(&bucket->lines)) {
+    *ret_counts = verdict && allowance_take(&bucket->verdicts);
+    if (!*ret_counts && !allowance_take(&bucket->lines)) {
         drop(output, bucket, line);
         return false;
     }

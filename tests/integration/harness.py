@@ -11,8 +11,6 @@ import http.client
 import json
 import os
 import re
-import resource
-import select
 import shutil
 import signal
 import socket

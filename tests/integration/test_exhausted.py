@@ -4,10 +4,9 @@
 within its grace: what ends it has what it needs from the start."""
 import os
 import signal
-import unittest
 
 import harness
-from test_limits import is_sanitized
+from limiting import is_sanitized
 
 EXHAUSTED = os.path.join(harness.FIXTURES, "exhausted.so")
 # Each word uses up what it says; "wait" has the job go on until it is cancelled.

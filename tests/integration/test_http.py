@@ -8,7 +8,6 @@ import signal
 import json
 import socket
 import threading
-import unittest
 
 import harness
 

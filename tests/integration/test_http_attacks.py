@@ -10,7 +10,6 @@ import struct
 import subprocess
 import tempfile
 import threading
-import unittest
 
 import harness
 import tools

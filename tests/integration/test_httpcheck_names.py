@@ -17,7 +17,7 @@ import unittest
 
 import harness
 import tools
-from test_httpcheck import HttpcheckTest
+from httpchecking import HttpcheckTest
 
 INSIDE = "REEVE_TEST_NAMES"
 

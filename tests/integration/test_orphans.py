@@ -8,7 +8,7 @@ import signal
 import unittest
 
 import harness
-import test_failing_calls
+from failing import FOR_EVER, FailingTest
 from puppetry import HEARTBEAT, PuppetTest, puppet
 
 
@@ -310,7 +310,7 @@ time.sleep(1000)
         self.assertFalse(harness.is_alive(pid))
 
 
-class Undying(test_failing_calls.FailingTest):
+class Undying(FailingTest):
     def test_a_second_signal_makes_no_error_of_what_was_just_killed(self):
         """Nobody waits for it then; at the end what is really left is named."""
         daemon = self.faulty(command("a", leaving("a", "exec sleep 1000"))).start().wait_started()
@@ -318,7 +318,7 @@ class Undying(test_failing_calls.FailingTest):
         with open(os.path.join(daemon.state, "a.pid"), encoding="utf-8") as file:
             pid = int(file.read())
         self.addCleanup(lambda: harness.is_alive(pid) and os.kill(pid, signal.SIGKILL))
-        daemon.faults.set("kill", "EPERM", 1, test_failing_calls.FOR_EVER)
+        daemon.faults.set("kill", "EPERM", 1, FOR_EVER)
         daemon.signal(signal.SIGTERM)
         daemon.wait_log(rf"cannot kill process {pid} \(sleep\): Operation not permitted")
         daemon.signal(signal.SIGINT)
@@ -335,7 +335,7 @@ class Undying(test_failing_calls.FailingTest):
         with open(path, encoding="utf-8") as file:
             pid = int(file.read())
         self.addCleanup(lambda: harness.is_alive(pid) and os.kill(pid, signal.SIGKILL))
-        daemon.faults.set("kill", "EPERM", 1, test_failing_calls.FOR_EVER)
+        daemon.faults.set("kill", "EPERM", 1, FOR_EVER)
         stop = daemon.ask_later("/v1/stop?module=a&wait", "POST")
         daemon.wait_log(rf"cannot kill process {pid} \(sleep\): Operation not permitted")
         module = daemon.module("a")
@@ -354,7 +354,7 @@ class Undying(test_failing_calls.FailingTest):
         harness.wait_until(lambda: daemon.module("a")["tasks"][0]["runs"] == 1, "a run")
         with open(os.path.join(daemon.state, "a.pid"), encoding="utf-8") as file:
             pid = int(file.read())
-        with daemon.faults.failing("open", "EMFILE", test_failing_calls.FOR_EVER):
+        with daemon.faults.failing("open", "EMFILE", FOR_EVER):
             stop = daemon.ask_later("/v1/stop?module=a&wait", "POST")
             daemon.wait_log("cannot find the processes left behind: Too many open files; trying again")
             self.assertFalse(stop.is_done())

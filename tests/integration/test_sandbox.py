@@ -15,7 +15,7 @@ import unittest.mock
 
 import harness
 import tools
-from test_limits import HOSTILE, IS_ROOT, LimitsTest, hide_landlock
+from limiting import HOSTILE, IS_ROOT, LimitsTest, hide_landlock
 
 # reeved as the first process of a container, whose group is one from outside.
 CONTAINER = ["unshare", "--map-root-user", "--pid", "--fork", "--kill-child", "--mount-proc"]

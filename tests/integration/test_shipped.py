@@ -8,7 +8,7 @@ import tempfile
 import unittest
 
 import harness
-from test_limits import landlock_abi
+from limiting import landlock_abi
 
 LINUX = tuple(int(number) for number in os.uname().release.split("-")[0].split(".")[:2])
 

@@ -6,7 +6,7 @@ import re
 
 import harness
 import puppetry
-import test_failing_calls
+from failing import FailingTest
 
 
 
@@ -17,7 +17,7 @@ def runs_once(name):
 CONFIG = puppetry.HEARTBEAT + runs_once("a") + runs_once("b")
 
 
-class SlowDisk(test_failing_calls.FailingTest):
+class SlowDisk(FailingTest):
     def hanging(self, config=CONFIG, daemon=""):
         """A daemon whose first write of last runs hangs; closing daemon.disk lets it go on."""
         daemon = self.faulty(config, daemon)

@@ -5,13 +5,13 @@ import os
 import signal
 
 import harness
-import test_failing_calls
+from failing import FailingTest
 
 MODULES = "".join(f"[module:{name}]\nload = heartbeat\nfile = {name}\nbeat.every = 20ms\nrestart-delay = 20ms\n"
                   for name in ("heart", "other"))
 
 
-class SlowSpawn(test_failing_calls.FailingTest):
+class SlowSpawn(FailingTest):
     def hanging(self, begin, config=MODULES):
         """A daemon in which the process that begin() asks for is there, and reeved does not know it yet; releasing daemon.spawn
         tells it. Returns the daemon, the pid, and what begin() will have returned."""

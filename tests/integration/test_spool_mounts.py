@@ -11,7 +11,7 @@ import unittest
 
 import harness
 import tools
-from test_spool import SpoolTest
+from spooling import SpoolTest
 
 INSIDE = "REEVE_TEST_MOUNTS"
 

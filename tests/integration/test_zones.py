@@ -15,8 +15,8 @@ import unittest
 import harness
 import tools
 from puppetry import puppet
-from test_limits import landlock_abi
-from test_schedules import SteppedTest
+from limiting import landlock_abi
+from scheduling import SteppedTest
 
 INSIDE = "REEVE_TEST_ZONES"
 LOCALTIME = "/etc/localtime"
