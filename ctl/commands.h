@@ -1,13 +1,17 @@
 /* SPDX-License-Identifier: MIT */
-/* The commands of reevectl: words are those behind the command, as many as its row in main.c
- * allows. They return exit codes. */
+/* The commands of reevectl: words are those behind the command, as many as its row in
+ * commands.c allows. They return exit codes. */
 #ifndef REEVE_CTL_COMMANDS_H
 #define REEVE_CTL_COMMANDS_H
 
+#include <stdint.h>
+
 #include "ctl/ctl.h"
 
-/* main.c */
-void ctl_print_help(void);
+/* Calls the command that words[0] names; given: the options (ctl/options.h). Returns its exit code,
+ * or CTL_EXIT_USAGE with an error on standard error. */
+int commands_run(const struct ctl *ctl, uint32_t given, int count, char **words);
+void commands_print_help(void);
 
 /* show.c */
 int command_status(const struct ctl *ctl, int count, char **words);

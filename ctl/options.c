@@ -7,7 +7,6 @@
 
 #include "base/duration.h"
 #include "base/text.h"
-#include "ctl/commands.h"
 #include "ctl/times.h"
 
 enum { VERSION = 256, LONG_ONLY };
@@ -138,7 +137,8 @@ static int take(struct ctl *ctl, const struct row *row, const char *argument)
     return 0;
 }
 
-int options_parse(int argc, char **argv, struct ctl *ctl, uint32_t *ret_given)
+int options_parse(int argc, char **argv, void (*print_help)(void), struct ctl *ctl,
+                  uint32_t *ret_given)
 {
     struct option options[ROWS + 3] = {0};
     char letters[2 * ROWS + 2];
@@ -154,7 +154,7 @@ int options_parse(int argc, char **argv, struct ctl *ctl, uint32_t *ret_given)
             return 1;
         }
         if (value == 'h') {
-            ctl_print_help();
+            print_help();
             return 1;
         }
         if (!row) {

@@ -22,9 +22,10 @@ enum ctl_option {
 
 /*
  * Reads the options, and checks their values. *ret_given gets a bit for each that was there.
- * Returns 0 to go on with the words from optind, or the exit code + 1.
+ * print_help: for --help. Returns 0 to go on with the words from optind, or the exit code + 1.
  */
-int options_parse(int argc, char **argv, struct ctl *ctl, uint32_t *ret_given);
+int options_parse(int argc, char **argv, void (*print_help)(void), struct ctl *ctl,
+                  uint32_t *ret_given);
 
 /* The name of one of the given options, such as "--wait", that is not among those allowed; or NULL.
  */

@@ -139,7 +139,7 @@ class Manual(unittest.TestCase):
                 self.assertRegex(text, rf"(?m)^ +{re.escape(part['name'])}( |$)", module)
 
     def test_every_command_and_option_of_a_program_is_described(self):
-        table = re.search(r"commands\[\] = \{\n(.*?)\n\};", read(SOURCE, "ctl", "main.c"), re.S)[1]
+        table = re.search(r"commands\[\] = \{\n(.*?)\n\};", read(SOURCE, "ctl", "commands.c"), re.S)[1]
         verbs = re.findall(r'(?m)^    \{"(\w+)",', table)
         self.assertGreater(len(verbs), 15)
         text = self.render("reevectl.1")
