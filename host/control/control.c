@@ -21,7 +21,7 @@
 #include "base/text.h"
 #include "host/control/session.h"
 #include "host/crash/crash.h"
-#include "host/crash/hang.h"
+#include "host/crash/hang_stack.h"
 #include "host/lifecycle/life.h"
 #include "host/load/options.h"
 #include "host/module/context_tree.h"

@@ -19,7 +19,7 @@
 #include "base/text.h"
 #include "base/thread.h"
 #include "host/crash/frames.h"
-#include "host/crash/hang.h"
+#include "host/crash/hang_stack.h"
 #include "host/process/forked.h"
 #include "host/report/board.h"
 #include "wire/scoreboard.h"

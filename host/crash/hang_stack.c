@@ -5,7 +5,7 @@
  * 0. A handler that comes late finds 0 and does nothing; one that has begun has exchanged it first,
  * and is waited for.
  */
-#include "host/crash/hang.h"
+#include "host/crash/hang_stack.h"
 
 #include <errno.h>
 #include <fcntl.h>

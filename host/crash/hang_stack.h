@@ -3,8 +3,8 @@
  * The activity of a thread that does not return: its stack, taken by a signal to it, and the place
  * in the kernel where it waits, which is all there is to know of one that blocks the signal.
  */
-#ifndef REEVE_HOST_CRASH_HANG_H
-#define REEVE_HOST_CRASH_HANG_H
+#ifndef REEVE_HOST_CRASH_HANG_STACK_H
+#define REEVE_HOST_CRASH_HANG_STACK_H
 
 #include <stdbool.h>
 #include <stdint.h>

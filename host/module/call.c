@@ -7,7 +7,7 @@
 
 #include "base/duration.h"
 #include "base/macro.h"
-#include "host/crash/hang.h"
+#include "host/crash/hang_stack.h"
 #include "host/process/forked.h"
 #include "host/report/board.h"
 #include "host/report/event.h"

@@ -11,7 +11,7 @@
 #include "base/macro.h"
 #include "base/text.h"
 #include "host/crash/frames.h"
-#include "host/crash/hang.h"
+#include "host/crash/hang_stack.h"
 #include "host/process/forked.h"
 #include "host/report/board.h"
 #include "wire/stack_text.h"
