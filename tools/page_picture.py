@@ -19,33 +19,32 @@ PAGE = os.path.join(TOP, "daemon/edge/page/page.html")
 
 
 def task(name, schedule, hour, **members):
-    runs = sum(letter in "oxm" for letter in hour)
-    return dict({"name": name, "state": "waiting", "schedule": schedule, "runs": runs * 2, "hour": hour, "next_in": 12.4},
-                **members)
+    return dict({"name": name, "state": "waiting", "schedule": schedule, "hour": hour, "next_in": 12.4}, **members)
 
 
+UP = 187620 # seconds: two days and some hours
 STATE = {
-    "version": "0.1.0", "health": "warn", "phase": "running", "uptime": 14820.2,
+    "version": "0.1.0", "health": "warn", "phase": "running", "uptime": UP,
     "modules": [
-        {"name": "web", "state": "ready", "health": "warn", "ready": 1, "essential": 1, "since": 14810, "pools": [],
-         "tasks": [task("check", "every 30s", "o" * 41 + "mmxx" + "o" * 13 + "xx", failures=9, took=0.214, health="warn",
-                        output="https://shop.example.org: 503 in place of 200"),
-                   task("renew", "at 03:00", "." * 47 + "o" + "." * 12, took=4.2, next_in=29400)]},
+        {"name": "web", "state": "ready", "health": "warn", "ready": 1, "essential": 1, "since": UP, "pools": [],
+         "tasks": [task("check", "every 30s", "o" * 41 + "mmxx" + "o" * 13 + "xx", runs=UP // 30, failures=14, took=0.214,
+                        health="warn", output="https://shop.example.org: 503 in place of 200"),
+                   task("renew", "at 03:00", "." * 47 + "o" + "." * 12, runs=2, took=4.2, next_in=85600)]},
         {"name": "thumbs", "state": "ready", "health": "pass", "ready": 1, "essential": 1, "since": 2711,
          "restarts": 1, "restarted": 2711, "restart_kind": "crash",
-         "tasks": [task("scan", "every 1min", "o" * 14 + "x" + "o" * 45, failures=1, took=0.031)],
+         "tasks": [task("scan", "every 1min", "o" * 14 + "x" + "o" * 45, runs=UP // 60, failures=1, took=0.031)],
          "pools": [{"name": "convert", "workers": 4, "capacity": 64, "queued": 23, "active": 4, "finished": 18211,
                     "failed": 12, "took": 0.182}]},
-        {"name": "backup", "state": "ready", "health": "pass", "ready": 1, "since": 14811, "pools": [],
-         "tasks": [task("copy", "every 6h", "." * 38 + "r" * 22, state="running", running=1311, run=42, took=1288,
+        {"name": "backup", "state": "ready", "health": "pass", "ready": 1, "since": UP, "pools": [],
+         "tasks": [task("copy", "every 6h", "." * 38 + "r" * 22, state="running", running=1311, run=9, runs=8, took=1288,
                         progress="184 of 230 GB")]},
-        {"name": "spool", "state": "ready", "health": "pass", "ready": 1, "essential": 1, "since": 14811, "tasks": [
-            task("watch", "every 1s", "r" * 60, state="running", running=14810, run=1)],
+        {"name": "spool", "state": "ready", "health": "pass", "ready": 1, "essential": 1, "since": UP, "tasks": [
+            task("watch", "every 1s", "r" * 60, state="running", running=UP, run=1)],
          "pools": [{"name": "process", "workers": 2, "capacity": 16, "finished": 903, "took": 0.42}]},
         {"name": "mail", "state": "backoff", "health": "warn", "since": 3.1, "restarts": 4, "restarted": 9, "restart_kind": "failure",
          "output": "init failed: cannot connect to 127.0.0.1:25: Connection refused; restart 4 in 8s", "tasks": [], "pools": []},
-        {"name": "heartbeat", "state": "ready", "health": "pass", "ready": 1, "essential": 1, "since": 14811, "pools": [],
-         "tasks": [task("beat", "every 1s", "o" * 60, took=0.001, next_in=0.4)]},
+        {"name": "heartbeat", "state": "ready", "health": "pass", "ready": 1, "essential": 1, "since": UP, "pools": [],
+         "tasks": [task("beat", "every 1s", "o" * 60, runs=UP, took=0.001, next_in=0.4)]},
     ],
 }
 

@@ -61,9 +61,18 @@ static char judge(const struct scoreboard_task *record, uint64_t runs, uint64_t 
     return failed >= ended ? RUN_HISTORY_FAILED : RUN_HISTORY_MIXED;
 }
 
-/* The minute that is over comes to the end, and the oldest goes. */
+/* Whether all that a task without an entry ever did was in the minute that is over: it was added
+ * in that, or the daemon itself began in it. One that was upgraded goes on counting. */
+static bool is_all_of_this_minute(const struct run_history *history,
+                                  const struct snapshot *snapshot)
+{
+    return history->count > 0 ||
+           (snapshot->upgrades == 0 && snapshot->taken - snapshot->started_at <= MINUTE);
+}
+
+/* The minute that is over comes to the end, and the oldest goes. all_new: see above. */
 static void push(struct entry *entry, const struct entry *before,
-                 const struct scoreboard_task *record)
+                 const struct scoreboard_task *record, bool all_new)
 {
     const size_t last = sizeof(entry->minutes) - 1;
 
@@ -71,9 +80,10 @@ static void push(struct entry *entry, const struct entry *before,
         memcpy(entry->minutes, before->minutes + 1, last);
     else
         memset(entry->minutes, RUN_HISTORY_UNKNOWN, last);
-    /* What a task that is new did before is of no known minute. */
-    entry->minutes[last] =
-        before ? judge(record, before->runs, before->failures) : RUN_HISTORY_UNKNOWN;
+    if (before)
+        entry->minutes[last] = judge(record, before->runs, before->failures);
+    else
+        entry->minutes[last] = all_new ? judge(record, 0, 0) : RUN_HISTORY_UNKNOWN;
     entry->runs = record->runs;
     entry->failures = record->failures;
 }
@@ -91,6 +101,7 @@ static size_t count_tasks(const struct snapshot *snapshot)
 static int take(struct run_history *history, const struct snapshot *snapshot)
 {
     struct entry *entries = calloc(count_tasks(snapshot) + 1, sizeof(*entries));
+    bool all_new = is_all_of_this_minute(history, snapshot);
     struct name_map by_key = {0};
     size_t count = 0;
     char key[160];
@@ -106,7 +117,7 @@ static int take(struct run_history *history, const struct snapshot *snapshot)
             if (!make_key(module->name, &module->tasks[j], key, sizeof(key)) ||
                 name_map_find(&by_key, key))
                 continue;
-            push(entry, name_map_find(&history->by_key, key), module->tasks[j].record);
+            push(entry, name_map_find(&history->by_key, key), module->tasks[j].record, all_new);
             entry->key = strdup(key);
             count++;
             if (!entry->key || name_map_add(&by_key, entry->key, entry) < 0) {

@@ -59,6 +59,7 @@ static int setup(void **state)
     record = (struct scoreboard_task){.name = "task"};
     module.task_count = 1;
     snapshot.module_count = 1;
+    snapshot.upgrades = 1;
     return run_history_create(NULL, NULL, &history);
 }
 
@@ -119,6 +120,36 @@ static void test_minute_by_minute(void **state)
     assert_ends("-o.xmr.");
     run(1, 0);
     assert_ends("-o.xmro");
+}
+
+/* The daemon began in the minute that is over, and then a task was added. */
+static void test_what_is_new_is_of_this_minute(void **state)
+{
+    (void)state;
+
+    snapshot.upgrades = 0;
+    snapshot.taken = snapshot.started_at + 59 * NSEC_PER_SEC;
+    run(1, 0);
+    run_history_sample(history);
+    assert_ends("-o.");
+    name[0] = 'M';
+    run_history_sample(history);
+    name[0] = 'm';
+    snapshot.taken = snapshot.started_at + 300 * NSEC_PER_SEC;
+    run_history_sample(history);
+    assert_ends("-o.");
+}
+
+/* The page was turned on later. */
+static void test_what_was_before_the_page_is_of_no_known_minute(void **state)
+{
+    (void)state;
+
+    snapshot.upgrades = 0;
+    snapshot.taken = snapshot.started_at + 61 * NSEC_PER_SEC;
+    run(1, 0);
+    run_history_sample(history);
+    assert_ends("--.");
 }
 
 static void test_an_hour_and_no_more(void **state)
@@ -193,6 +224,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_before_the_first_minute_is_over, setup, teardown),
         cmocka_unit_test_setup_teardown(test_minute_by_minute, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_what_is_new_is_of_this_minute, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_what_was_before_the_page_is_of_no_known_minute, setup,
+                                        teardown),
         cmocka_unit_test_setup_teardown(test_an_hour_and_no_more, setup, teardown),
         cmocka_unit_test_setup_teardown(test_counters_that_go_back, setup, teardown),
         cmocka_unit_test_setup_teardown(test_a_task_that_is_gone_is_forgotten, setup, teardown),
