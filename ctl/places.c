@@ -15,7 +15,7 @@ static bool find_build_tree(struct build_tree *ret_tree)
     ssize_t length = readlink("/proc/self/exe", program, sizeof(program) - 1);
 
     program[MAX(length, 0)] = '\0';
-    return build_tree_find(program, ret_tree);
+    return build_tree_find(program, ret_tree) == 0;
 }
 
 void places_find_host(char *ret_program, size_t size)

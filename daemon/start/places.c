@@ -70,7 +70,13 @@ int places_find(struct places *ret_places)
     if (r < 0)
         return r;
     config_places_init(&places->config);
-    if (build_tree_find(places->program, &places->tree)) {
+    r = build_tree_find(places->program, &places->tree);
+    if (r == -EPERM)
+        log_warning(
+            "%s and what is beside it is not taken: users who may not write to the directory "
+            "of %s may write there",
+            places->tree.host, places->program);
+    if (r == 0) {
         places->host_program = places->tree.host;
         if (!secure_getenv("REEVE_MODULE_PATH"))
             places->config.modules = places->tree.modules;
