@@ -100,6 +100,21 @@ class InBrowser(Page):
             self.assertEqual(daemon.ctl("reload").returncode, 0)
             wait_until(lambda: browser.run("return document.getElementById('problems').hidden"), "nothing wrong any more")
 
+    def test_a_problem_beyond_those_that_are_shown(self):
+        """Its line stays while the state is read again."""
+        many = "".join(f"[module:m{i}]\nload = heartbeat\nhost = all\nessential = no\n" for i in range(125))
+        daemon = self.daemon(many + MODULES[MODULES.index("[module:failing]"):MODULES.index("[module:spool]")])
+        daemon.wait_started()
+        with Browser(self.driver) as browser:
+            browser.open(f"http://127.0.0.1:{daemon.port}/")
+            self.wait_text(browser, "One module has a problem")
+            self.assertFalse(browser.run("return document.getElementById('module-failing') !== null"))
+            for _ in range(2):
+                shown = self.text(browser, "document.getElementById('uptime').textContent")
+                wait_until(lambda: self.text(browser, "document.getElementById('uptime').textContent") != shown, "the next state")
+            browser.run("document.querySelector('#reasons a').click()")
+            self.assertEqual(browser.run("return document.activeElement.id"), "module-failing")
+
     def test_filters(self):
         _, url = self.start()
         shown = "return [...document.querySelectorAll('.module h3')].map(title => title.textContent).join()"
