@@ -332,6 +332,8 @@ void loop_timer_arm(struct loop_timer *timer, int64_t ns)
 
         delay.tv_sec = us / 1000000;
         delay.tv_usec = us % 1000000;
+        /* libevent counts from when this turn began. */
+        event_base_update_cache_time(timer->ready.loop->base);
     }
     list_remove(&timer->ready.list);
     timer->due = clock_monotonic() + MAX(ns, INT64_C(0));

@@ -24,7 +24,7 @@ static struct {
     struct event *probe;
     unsigned calls, probes;
     struct loop_io *sources[SOURCES];
-    struct loop_timer *timers[2];
+    struct loop_timer *timers[3];
 } test;
 
 static int setup(void **state)
@@ -150,12 +150,51 @@ static void test_a_timer_that_is_armed_anew(void **state)
     assert_int_equal(loop_timer_due(test.timers[0]), 0);
 }
 
+static int64_t due_at, fired_at;
+
+static void fire(void *arg)
+{
+    (void)arg;
+    fired_at = clock_monotonic();
+    loop_stop(test.loop);
+}
+
+/* Long after its turn has begun, when libevent's own time is old. */
+static void arm_late(void *arg)
+{
+    (void)arg;
+    work(20 * NSEC_PER_MSEC);
+    due_at = clock_monotonic() + 10 * NSEC_PER_MSEC;
+    loop_timer_arm(test.timers[1], 10 * NSEC_PER_MSEC);
+}
+
+/* Has libevent look at its timers in between. */
+static void come_again(void *arg)
+{
+    (void)arg;
+    loop_timer_arm(test.timers[2], NSEC_PER_MSEC);
+}
+
+static void test_a_timer_is_not_early(void **state)
+{
+    (void)state;
+
+    assert_int_equal(loop_timer_create(test.loop, arm_late, NULL, &test.timers[0]), 0);
+    assert_int_equal(loop_timer_create(test.loop, fire, NULL, &test.timers[1]), 0);
+    assert_int_equal(loop_timer_create(test.loop, come_again, NULL, &test.timers[2]), 0);
+    loop_timer_arm(test.timers[0], 0);
+    loop_timer_arm(test.timers[2], 0);
+    assert_int_equal(loop_run(test.loop), 0);
+    assert_true(fired_at >= due_at);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_others_have_their_turn, setup, teardown),
         cmocka_unit_test_setup_teardown(test_what_nobody_wants_is_not_called, setup, teardown),
         cmocka_unit_test_setup_teardown(test_a_timer_that_is_armed_anew, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_a_timer_is_not_early, setup, teardown),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
