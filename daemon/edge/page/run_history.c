@@ -31,6 +31,8 @@ struct run_history {
     struct entry *entries;
     size_t count;
     struct name_map by_key; /* of the entries */
+    int64_t minute;         /* the end that was sampled last, in minutes since the epoch */
+    bool based;             /* the counters of the tasks that were there at first are known */
     bool failing;           /* that there is no memory was told */
 };
 
@@ -61,18 +63,10 @@ static char judge(const struct scoreboard_task *record, uint64_t runs, uint64_t 
     return failed >= ended ? RUN_HISTORY_FAILED : RUN_HISTORY_MIXED;
 }
 
-/* Whether all that a task without an entry ever did was in the minute that is over: it was added
- * in that, or the daemon itself began in it. One that was upgraded goes on counting. */
-static bool is_all_of_this_minute(const struct run_history *history,
-                                  const struct snapshot *snapshot)
-{
-    return history->count > 0 ||
-           (snapshot->upgrades == 0 && snapshot->taken - snapshot->started_at <= MINUTE);
-}
-
-/* The minute that is over comes to the end, and the oldest goes. all_new: see above. */
+/* The minute that is over comes to the end, and the oldest goes. based: what a task without an
+ * entry ever did was in that minute. */
 static void push(struct entry *entry, const struct entry *before,
-                 const struct scoreboard_task *record, bool all_new)
+                 const struct scoreboard_task *record, bool based)
 {
     const size_t last = sizeof(entry->minutes) - 1;
 
@@ -83,7 +77,7 @@ static void push(struct entry *entry, const struct entry *before,
     if (before)
         entry->minutes[last] = judge(record, before->runs, before->failures);
     else
-        entry->minutes[last] = all_new ? judge(record, 0, 0) : RUN_HISTORY_UNKNOWN;
+        entry->minutes[last] = based ? judge(record, 0, 0) : RUN_HISTORY_UNKNOWN;
     entry->runs = record->runs;
     entry->failures = record->failures;
 }
@@ -101,7 +95,6 @@ static size_t count_tasks(const struct snapshot *snapshot)
 static int take(struct run_history *history, const struct snapshot *snapshot)
 {
     struct entry *entries = calloc(count_tasks(snapshot) + 1, sizeof(*entries));
-    bool all_new = is_all_of_this_minute(history, snapshot);
     struct name_map by_key = {0};
     size_t count = 0;
     char key[160];
@@ -117,7 +110,8 @@ static int take(struct run_history *history, const struct snapshot *snapshot)
             if (!make_key(module->name, &module->tasks[j], key, sizeof(key)) ||
                 name_map_find(&by_key, key))
                 continue;
-            push(entry, name_map_find(&history->by_key, key), module->tasks[j].record, all_new);
+            push(entry, name_map_find(&history->by_key, key), module->tasks[j].record,
+                 history->based);
             entry->key = strdup(key);
             count++;
             if (!entry->key || name_map_add(&by_key, entry->key, entry) < 0) {
@@ -141,6 +135,7 @@ void run_history_sample(struct run_history *history)
     if (r < 0 && !history->failing)
         log_warning("no memory for the runs of the last hour: the page shows a minute less");
     history->failing = r < 0;
+    history->based = history->based || r == 0;
 }
 
 /* At the ends of minutes of the clock. */
@@ -152,10 +147,18 @@ static void arm(struct run_history *history)
 static void minute_over(void *arg)
 {
     struct run_history *history = arg;
+    /* The one that is nearest: the clock of timers is another. */
+    int64_t minute = (clock_realtime() + MINUTE / 2) / MINUTE;
 
+    if (minute == history->minute) {
+        arm(history);
+        return;
+    }
+    history->minute = minute;
     if (history->wanted(history->arg)) {
         run_history_sample(history);
     } else {
+        history->based = false;
         free_entries(history->entries, history->count, &history->by_key);
         history->entries = NULL;
         history->count = 0;
@@ -184,6 +187,10 @@ void run_history_start(struct run_history *history, bool (*wanted)(void *arg), v
 {
     history->wanted = wanted;
     history->arg = arg;
+    /* A daemon that goes on after an upgrade has counted before; one that begins has no task yet.
+     */
+    if (wanted(arg))
+        run_history_sample(history);
     arm(history);
 }
 
@@ -209,8 +216,10 @@ void run_history_line(const struct run_history *history, const char *module,
         memcpy(ret_line, entry->minutes, sizeof(entry->minutes));
     else
         memset(ret_line, RUN_HISTORY_UNKNOWN, RUN_HISTORY_MINUTES - 1);
-    /* Of a task that no sample has, all is of the present minute. */
-    ret_line[RUN_HISTORY_MINUTES - 1] =
-        judge(record, entry ? entry->runs : 0, entry ? entry->failures : 0);
+    if (entry)
+        ret_line[RUN_HISTORY_MINUTES - 1] = judge(record, entry->runs, entry->failures);
+    else
+        ret_line[RUN_HISTORY_MINUTES - 1] =
+            history->based ? judge(record, 0, 0) : RUN_HISTORY_UNKNOWN;
     ret_line[RUN_HISTORY_MINUTES] = '\0';
 }

@@ -59,7 +59,6 @@ static int setup(void **state)
     record = (struct scoreboard_task){.name = "task"};
     module.task_count = 1;
     snapshot.module_count = 1;
-    snapshot.upgrades = 1;
     return run_history_create(NULL, NULL, &history);
 }
 
@@ -68,6 +67,12 @@ static int teardown(void **state)
     (void)state;
     run_history_destroy(history);
     return 0;
+}
+
+static bool is_wanted(void *arg)
+{
+    (void)arg;
+    return true;
 }
 
 /* So many more runs, and of these so many failures. */
@@ -92,6 +97,7 @@ static void test_before_the_first_minute_is_over(void **state)
 {
     (void)state;
 
+    run_history_start(history, is_wanted, NULL);
     assert_ends("--.");
     run(3, 0);
     assert_ends("--o");
@@ -122,34 +128,33 @@ static void test_minute_by_minute(void **state)
     assert_ends("-o.xmro");
 }
 
-/* The daemon began in the minute that is over, and then a task was added. */
+/* A daemon begins without tasks; what comes then has done all in the present minute. */
 static void test_what_is_new_is_of_this_minute(void **state)
 {
     (void)state;
 
-    snapshot.upgrades = 0;
-    snapshot.taken = snapshot.started_at + 59 * NSEC_PER_SEC;
-    run(1, 0);
+    module.task_count = 0;
+    run_history_start(history, is_wanted, NULL);
+    module.task_count = 1;
+    run(1, 1);
+    assert_ends("--x");
     run_history_sample(history);
-    assert_ends("-o.");
-    name[0] = 'M';
-    run_history_sample(history);
-    name[0] = 'm';
-    snapshot.taken = snapshot.started_at + 300 * NSEC_PER_SEC;
-    run_history_sample(history);
-    assert_ends("-o.");
+    assert_ends("-x.");
 }
 
-/* The page was turned on later. */
-static void test_what_was_before_the_page_is_of_no_known_minute(void **state)
+/* The counters go on over an upgrade, and while there is no page. */
+static void test_what_was_before_is_of_no_known_minute(void **state)
 {
     (void)state;
 
-    snapshot.upgrades = 0;
-    snapshot.taken = snapshot.started_at + 61 * NSEC_PER_SEC;
-    run(1, 0);
-    run_history_sample(history);
+    run(2, 1);
+    assert_ends("---");
+    run_history_start(history, is_wanted, NULL);
     assert_ends("--.");
+    run(1, 0);
+    assert_ends("--o");
+    run_history_sample(history);
+    assert_ends("-o.");
 }
 
 static void test_an_hour_and_no_more(void **state)
@@ -201,12 +206,6 @@ static void test_a_task_that_is_gone_is_forgotten(void **state)
     assert_ends("--.");
 }
 
-static bool is_wanted(void *arg)
-{
-    (void)arg;
-    return true;
-}
-
 static void test_at_the_end_of_a_minute(void **state)
 {
     int64_t now = clock_realtime(), end;
@@ -225,7 +224,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_before_the_first_minute_is_over, setup, teardown),
         cmocka_unit_test_setup_teardown(test_minute_by_minute, setup, teardown),
         cmocka_unit_test_setup_teardown(test_what_is_new_is_of_this_minute, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_what_was_before_the_page_is_of_no_known_minute, setup,
+        cmocka_unit_test_setup_teardown(test_what_was_before_is_of_no_known_minute, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(test_an_hour_and_no_more, setup, teardown),
         cmocka_unit_test_setup_teardown(test_counters_that_go_back, setup, teardown),
