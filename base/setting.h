@@ -44,6 +44,7 @@ enum setting_flag {
     SETTING_OPTIONAL = 1 << 4,
     SETTING_FILES = 1 << 5,      /* words that are paths of what must be there */
     SETTING_OF_PROCESS = 1 << 6, /* of a module: a change needs another process */
+    SETTING_EXACT = 1 << 7,      /* a bound of 0 is one */
 };
 
 /* A number for which 0 is not the same as none. */
@@ -84,7 +85,7 @@ struct setting {
     const char *fallback;
     /* Of a choice the value of the first. Of numbers, sizes, durations and percentages. A maximum
      * of 0 beside a minimum above it is none, and so is a minimum of 0 beside a maximum below it;
-     * both 0: any, and so are INT64_MIN and INT64_MAX. */
+     * both 0: any, and so are INT64_MIN and INT64_MAX. With SETTING_EXACT a 0 is a bound. */
     int64_t minimum, maximum;
     const char *const *choices; /* ended by NULL */
     const struct setting_own *own;

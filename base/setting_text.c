@@ -54,11 +54,13 @@ size_t setting_kind_size(enum setting_kind kind)
 bool setting_bounds(const struct setting *setting, int64_t *ret_minimum, int64_t *ret_maximum)
 {
     int64_t minimum = setting->minimum, maximum = setting->maximum;
+    bool exact = setting->flags & SETTING_EXACT;
 
-    if (setting->maximum == 0 && setting->minimum >= 0)
+    if (!exact && setting->maximum == 0 && setting->minimum >= 0)
         maximum = INT64_MAX;
     /* A kind that cannot be below 0 needs no word of that. */
-    if (setting->minimum == 0 && (setting->maximum <= 0 || setting->kind != SETTING_INTEGER))
+    if (setting->minimum == 0 &&
+        (setting->kind != SETTING_INTEGER || (!exact && setting->maximum <= 0)))
         minimum = INT64_MIN;
     *ret_minimum = minimum;
     *ret_maximum = maximum;

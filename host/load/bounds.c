@@ -15,6 +15,22 @@ static const char *skip_quoted(const char *text)
     return *text == quote ? text + 1 : text;
 }
 
+/* The end of a number: a quote in it separates digits. */
+static const char *skip_number(const char *text)
+{
+    while (isalnum((unsigned char)*text) || *text == '_' || *text == '.' ||
+           (*text == '\'' && isalnum((unsigned char)text[1])))
+        text++;
+    return text;
+}
+
+static const char *skip_word(const char *text)
+{
+    while (isalnum((unsigned char)*text) || *text == '_')
+        text++;
+    return text;
+}
+
 /* Whether an initialiser for the member stands among those that an author gave, in the words of C:
  * not in a string. */
 static bool is_given(const char *text, const char *member)
@@ -24,6 +40,14 @@ static bool is_given(const char *text, const char *member)
     while (text && *text != '\0') {
         if (*text == '"' || *text == '\'') {
             text = skip_quoted(text);
+            continue;
+        }
+        if (isdigit((unsigned char)*text)) {
+            text = skip_number(text);
+            continue;
+        }
+        if (isalpha((unsigned char)*text) || *text == '_') {
+            text = skip_word(text);
             continue;
         }
         if (*text++ != '.')

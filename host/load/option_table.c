@@ -74,6 +74,7 @@ static struct setting make_setting(const struct rv_option *option, const char *k
         setting.minimum = INT64_MIN;
     if (!bounds_maximum(option, &setting.maximum))
         setting.maximum = INT64_MAX;
+    setting.flags |= SETTING_EXACT;
     return setting;
 }
 

@@ -74,7 +74,7 @@ static int take_given(const struct part *part, const struct given *given, size_t
 
         if (!given[i].value)
             continue;
-        snprintf(name, sizeof(name), "%.60s.%s", part->name, given[i].key);
+        snprintf(name, sizeof(name), "%.63s.%s", part->name, given[i].key);
         r = setting_parse(setting, name, given[i].value, setting_member(setting, part->base),
                           message, sizeof(message));
         if (r == -ENOMEM)
@@ -151,7 +151,7 @@ static const struct option_line *find_line(const struct option_lines *lines, con
 {
     char whole[2 * NEAREST_NAME_SIZE];
 
-    snprintf(whole, sizeof(whole), "%.60s.%s", name, key);
+    snprintf(whole, sizeof(whole), "%.63s.%s", name, key);
     return option_lines_find(lines, whole);
 }
 
@@ -270,9 +270,9 @@ static void tell_conflict(const char *kind, const char *name, const struct confl
 
     if (conflict->text[0] == '\0')
         return;
-    snprintf(text, sizeof(text), "%s %.60s: %s", kind, name, conflict->text);
-    snprintf(key, sizeof(key), "%.60s.%s", name, conflict->suffix);
-    snprintf(other, sizeof(other), "%.60s.%s", name, conflict->other);
+    snprintf(text, sizeof(text), "%s %.63s: %s", kind, name, conflict->text);
+    snprintf(key, sizeof(key), "%.63s.%s", name, conflict->suffix);
+    snprintf(other, sizeof(other), "%.63s.%s", name, conflict->other);
     fn(text, key, other, arg);
 }
 
@@ -300,7 +300,7 @@ bool work_is_crowded(const struct work *work, const char *key, rv_duration *ret_
         const struct schedule_rule *rule = &work->tasks[i].schedule;
         char name[2 * NEAREST_NAME_SIZE];
 
-        snprintf(name, sizeof(name), "%.60s.jitter", work->loaded->tasks[i].name);
+        snprintf(name, sizeof(name), "%.63s.jitter", work->loaded->tasks[i].name);
         if (strcmp(name, key) != 0)
             continue;
         *ret_shortest = schedule_shortest(rule);
@@ -317,7 +317,7 @@ bool work_is_past(const struct work *work, const char *key, const char *value, i
         char name[2 * NEAREST_NAME_SIZE];
         int64_t point;
 
-        snprintf(name, sizeof(name), "%.60s.at", work->loaded->tasks[i].name);
+        snprintf(name, sizeof(name), "%.63s.at", work->loaded->tasks[i].name);
         if (strcmp(name, key) == 0)
             return calendar_parse(value, &calendar, &expected) == 0 &&
                    calendar_next(calendar, realtime - work->tasks[i].schedule.offset, &point) < 0;
@@ -332,7 +332,7 @@ void work_offer_keys(const struct work *work, struct nearest *nearest)
     for (size_t i = 0; i < part_count(work); i++) {
         const struct part part = part_at(work, i);
 
-        snprintf(prefix, sizeof(prefix), "%.60s.", part.name);
+        snprintf(prefix, sizeof(prefix), "%.63s.", part.name);
         setting_offer_keys(part.table, prefix, nearest);
     }
 }

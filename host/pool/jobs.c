@@ -173,11 +173,12 @@ int jobs_submit_wait(struct rv_context *ctx, struct pool_runner *runner, const v
                      size_t size)
 {
     struct host_job *job = job_create(runner, true, data, size);
+    int r;
 
-    int r = job ? submit(ctx, runner, job) : -ENOMEM;
-
-    if (job)
-        job_drop(job);
+    if (!job)
+        return rv_fail(-ENOMEM, "submit a job to %s", jobs_name(runner));
+    r = submit(ctx, runner, job);
+    job_drop(job);
     return r;
 }
 

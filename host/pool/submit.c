@@ -63,7 +63,7 @@ int submit_own(struct rv_context *ctx, const char *pool, const void *data, size_
     if (forked_is())
         return rv_fail_text(-ENOTSUP, "a process that the module has forked has no pools");
     if (size > RV_JOB_DATA_MAX)
-        return -EMSGSIZE;
+        return rv_fail_text(-EMSGSIZE, "the data of a job has at most %d bytes", RV_JOB_DATA_MAX);
     for (size_t i = 0; module && i < module->code.pool_count; i++) {
         if (strcmp(module->code.pools[i].name, pool) != 0)
             continue;

@@ -104,6 +104,8 @@ template <typename Member> struct rv_enum_member_ {
 #define RV_MEMBER_DURATION_(state_, member_) RV_MEMBER_(state_, member_, rv_duration)
 #define RV_MEMBER_LIST_(state_, member_)     RV_MEMBER_(state_, member_, struct rv_list)
 
+/* The last argument is empty, and the comma before it ends the list: an option without initialisers
+ * would leave out an argument, of which compilers warn. */
 #define RV_OPTION_(type_, kind_, state_, member_, ...) \
     {.name = #member_,                                 \
      .type = RV_OPTION_TYPE_##type_,                   \
@@ -118,17 +120,17 @@ template <typename Member> struct rv_enum_member_ {
  *     RV_OPTION_STRING(struct probe, url, .required = true, .help = "URL to fetch"),
  *     RV_OPTION_INT(struct probe, retries, .fallback = "3", .minimum = 0)
  */
-#define RV_OPTION_STRING(state, ...)   RV_OPTION_(STRING, TEXT, state, __VA_ARGS__)
-#define RV_OPTION_LIST(state, ...)     RV_OPTION_(LIST, LIST, state, __VA_ARGS__)
-#define RV_OPTION_BOOL(state, ...)     RV_OPTION_(BOOL, BOOL, state, __VA_ARGS__)
-#define RV_OPTION_INT(state, ...)      RV_OPTION_(INT, INT, state, __VA_ARGS__)
-#define RV_OPTION_INT64(state, ...)    RV_OPTION_(INT, INT64, state, __VA_ARGS__)
-#define RV_OPTION_SIZE(state, ...)     RV_OPTION_(SIZE, UINT64, state, __VA_ARGS__)
-#define RV_OPTION_DURATION(state, ...) RV_OPTION_(DURATION, DURATION, state, __VA_ARGS__)
-#define RV_OPTION_PATH(state, ...)     RV_OPTION_(PATH, TEXT, state, __VA_ARGS__)
-#define RV_OPTION_PATHS(state, ...)    RV_OPTION_(PATHS, LIST, state, __VA_ARGS__)
-#define RV_OPTION_ENUM(state, ...)     RV_OPTION_(ENUM, ENUM, state, __VA_ARGS__)
-#define RV_OPTION_SECRET(state, ...)   RV_OPTION_(SECRET, TEXT, state, __VA_ARGS__)
+#define RV_OPTION_STRING(state, ...)   RV_OPTION_(STRING, TEXT, state, __VA_ARGS__, )
+#define RV_OPTION_LIST(state, ...)     RV_OPTION_(LIST, LIST, state, __VA_ARGS__, )
+#define RV_OPTION_BOOL(state, ...)     RV_OPTION_(BOOL, BOOL, state, __VA_ARGS__, )
+#define RV_OPTION_INT(state, ...)      RV_OPTION_(INT, INT, state, __VA_ARGS__, )
+#define RV_OPTION_INT64(state, ...)    RV_OPTION_(INT, INT64, state, __VA_ARGS__, )
+#define RV_OPTION_SIZE(state, ...)     RV_OPTION_(SIZE, UINT64, state, __VA_ARGS__, )
+#define RV_OPTION_DURATION(state, ...) RV_OPTION_(DURATION, DURATION, state, __VA_ARGS__, )
+#define RV_OPTION_PATH(state, ...)     RV_OPTION_(PATH, TEXT, state, __VA_ARGS__, )
+#define RV_OPTION_PATHS(state, ...)    RV_OPTION_(PATHS, LIST, state, __VA_ARGS__, )
+#define RV_OPTION_ENUM(state, ...)     RV_OPTION_(ENUM, ENUM, state, __VA_ARGS__, )
+#define RV_OPTION_SECRET(state, ...)   RV_OPTION_(SECRET, TEXT, state, __VA_ARGS__, )
 
 #ifdef __cplusplus
 }

@@ -96,6 +96,17 @@ class Author(unittest.TestCase):
     def test_one_header_has_all(self):
         self.good(self.compile("#include <reeve/module.h>\n" + ALL, "-c", "-o", os.devnull))
 
+    def test_options_that_say_nothing_more(self):
+        self.good(self.compile("""#include <reeve/module.h>
+struct state {
+    char *text;
+    int number;
+};
+extern const struct rv_option options[];
+const struct rv_option options[] = {RV_OPTION_STRING(struct state, text), RV_OPTION_INT(struct state, number),
+                                    RV_OPTION_BOOL(struct more, flag, .help = "whether")};
+""".replace("extern", "struct more {\n    bool flag;\n};\nextern"), "-c", "-o", os.devnull))
+
     def test_mistakes(self):
         for name, (mistake, reason) in MISTAKES.items():
             with self.subTest(name):

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Lines of a section bound to a module's state, its tasks and its pools. */
+#include "host/load/bounds.h"
 #include "host/load/options.h"
 #include "host/schedule/schedule.h"
 #include "tests/support/test.h"
@@ -25,6 +26,7 @@ struct state {
     rv_duration pause;
     uint64_t room;
     enum { ONE, TWO } number_word;
+    int64_t zero;
 };
 
 static const char *const colours[] = {"red", "green", NULL};
@@ -54,6 +56,7 @@ static const struct rv_option options[] = {
     RV_OPTION_DURATION(struct state, pause, .fallback = "5s", .minimum = RV_SECOND),
     RV_OPTION_SIZE(struct state, room, .fallback = "1K", .maximum = 2048),
     RV_OPTION_ENUM(struct state, number_word, .fallback = "two", .choices = words),
+    RV_OPTION_INT64(struct state, zero, .minimum = 0, .maximum = 0),
 };
 
 static const struct rv_task tasks[] = {{.name = "check", .every = "30s", .timeout = "10s"}};
@@ -226,6 +229,10 @@ static void every_error(void **_unused_)
         {"text = a\nleast = 1", "2:least = 1: expected a whole number of at least 2\n"},
         {"text = a\nmost = 5K", "2:most = 5K: expected a size of at most 4K\n"},
         {"text = a\ncolour = blue", "2:colour = blue: expected red or green\n"},
+        {"text = a\ncheck.timeout = 106000d",
+         "2:check.timeout = 106000d: expected a duration of at most 3650d\n"},
+        {"text = a\nconvert.grace = 106000d",
+         "2:convert.grace = 106000d: expected a duration of at most 3650d\n"},
         {"text = a\nown = 1", "2:unknown key \"own\"\n"},
         {"text = a\nflog = yes", "2:unknown key \"flog\"; nearest flag\n"},
         {"text = a\ncheck.evry = 1s", "2:unknown key \"check.evry\"; nearest check.every\n"},
@@ -276,6 +283,32 @@ static void every_error(void **_unused_)
     }
 }
 
+/* As C23 and C++14 write long numbers, beside characters. */
+static void digits_are_separated(void **_unused_)
+{
+    static const struct {
+        const char *given;
+        bool minimum, maximum;
+    } cases[] = {
+        {".maximum = 1'000, .minimum = 0", true, true},
+        {".minimum = -1'000'000, .maximum = 0,", true, true},
+        {".maximum = 0x1'f", false, true},
+        {".minimum = 'a', .maximum = L'.'", true, true},
+        {".help = L\".minimum\", .maximum = '\\''", false, true},
+        {".fallback = \"1'\", .minimum = 0", true, false},
+        {".fallback = x1'.minimum'", false, false},
+    };
+
+    (void)_unused_;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct rv_option option = {.given = cases[i].given};
+        int64_t bound;
+
+        assert_int_equal(bounds_minimum(&option, &bound), cases[i].minimum);
+        assert_int_equal(bounds_maximum(&option, &bound), cases[i].maximum);
+    }
+}
+
 /* Each bound may stand alone, and one of 0 is one if it is written. */
 static void bounds_on_one_side(void **_unused_)
 {
@@ -289,6 +322,9 @@ static void bounds_on_one_side(void **_unused_)
         {"negative = -9223372036854775808", NULL},
         {"negative = 0", NULL},
         {"negative = 1", "negative = 1: expected a whole number of at most 0"},
+        {"zero = 0", NULL},
+        {"zero = 1", "zero = 1: expected a whole number from 0 to 0"},
+        {"zero = -1", "zero = -1: expected a whole number from 0 to 0"},
         {"above = 1", NULL},
         {"above = 1000000", NULL},
         {"above = 0", "above = 0: expected a whole number of at least 1"},
@@ -455,6 +491,7 @@ int main(void)
         cmocka_unit_test(every_value),
         cmocka_unit_test(schedules),
         cmocka_unit_test(every_error),
+        cmocka_unit_test(digits_are_separated),
         cmocka_unit_test(bounds_on_one_side),
         cmocka_unit_test(members_have_sizes),
         cmocka_unit_test(lists_of_paths),
