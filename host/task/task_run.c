@@ -103,21 +103,33 @@ static rv_time planned(const struct task_runner *runner)
     return none ? 0 : runner->schedule.due;
 }
 
+/* 0: it was not cancelled. A run may end before the alarm's thread has noted the end of its time.
+ */
+static rv_time cancel_time(const struct run *run, int ctx_err)
+{
+    rv_time deadline;
+
+    if (run->cancelled_at > 0 || ctx_err != -ETIMEDOUT || !rv_context_deadline(run->ctx, &deadline))
+        return run->cancelled_at;
+    return deadline;
+}
+
 static void publish_end(struct task_runner *runner, const struct run *run, int code, int ctx_err,
                         const char *text)
 {
     struct scoreboard_task *record = runner->record;
-    rv_time now = rv_now();
+    rv_time now = rv_now(), cancelled_at;
     struct rv_cause cause;
 
     pthread_mutex_lock(&runner->lock);
+    cancelled_at = cancel_time(run, ctx_err);
     scoreboard_write_begin(record);
     record->ended_at = now;
     record->last_duration = now - record->started_at;
     histogram_observe(&record->run_duration, record->last_duration);
     count_end(record, code, ctx_err);
-    if (run->cancelled_at > 0)
-        record->worst_cancel = MAX(record->worst_cancel, now - run->cancelled_at);
+    if (cancelled_at > 0)
+        record->worst_cancel = MAX(record->worst_cancel, now - cancelled_at);
     string_copy(record->last_text, sizeof(record->last_text), record->last_code < 0 ? text : "");
     if (code < 0 && record->last_code == 0) {
         rv_context_cause(run->ctx, &cause);
