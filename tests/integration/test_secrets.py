@@ -188,6 +188,7 @@ class Texts(SecretsTest):
     def fail(self, daemon):
         harness.wait_until(lambda: daemon.module("init")["state"] == "failed", "init to be given up")
         harness.wait_until(lambda: daemon.module("giveup")["restarts"], "giveup to be restarted")
+        harness.wait_until(lambda: daemon.module("two")["state"] == "ready", "two to take a run")
         self.act(daemon, "two", f"fail-with {URL}|{PRIVATE}")
         answer = daemon.ask("/v1/submit?module=two&pool=work&wait", "POST", f"fail-with {URL}|{PRIVATE}")
         self.assertNotIn(HIDDEN, json.dumps(answer[1]))
