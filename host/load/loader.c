@@ -169,19 +169,9 @@ static const char *work_name(const struct loaded_module *loaded, size_t i)
                                   : loaded->pools[i - loaded->task_count].name;
 }
 
-/* Keys, and the record of what it does, have room for so much. */
-static int check_length(const char *kind, const char *name, const char *path)
-{
-    if (strlen(name) < SCOREBOARD_NAME_SIZE)
-        return 0;
-    return rv_fail_text(-EINVAL, "%s: the name of its %s \"%.20s...\" has more than %d bytes", path,
-                        kind, name, SCOREBOARD_NAME_SIZE - 1);
-}
-
 static int check_work(const struct loaded_module *loaded, const char *path)
 {
     size_t count = loaded->task_count + loaded->pool_count;
-    int r = 0;
 
     for (size_t i = 0; i < loaded->task_count; i++)
         if (!loaded->tasks[i].name || !loaded->tasks[i].run)
@@ -189,9 +179,7 @@ static int check_work(const struct loaded_module *loaded, const char *path)
     for (size_t i = 0; i < loaded->pool_count; i++)
         if (!loaded->pools[i].name || !loaded->pools[i].run)
             return rv_fail_text(-EINVAL, "%s: pool %zu has no name or function", path, i);
-    for (size_t i = 0; i < count && r == 0; i++)
-        r = check_length(i < loaded->task_count ? "task" : "pool", work_name(loaded, i), path);
-    for (size_t i = 0; i < count && r == 0; i++)
+    for (size_t i = 0; i < count; i++)
         for (size_t j = 0; j < i; j++)
             if (strcmp(work_name(loaded, i), work_name(loaded, j)) == 0)
                 return rv_fail_text(
@@ -199,7 +187,7 @@ static int check_work(const struct loaded_module *loaded, const char *path)
                     "%s: two of its tasks and pools are named \"%s\": their keys could "
                     "not be told apart",
                     path, work_name(loaded, i));
-    return r;
+    return 0;
 }
 
 static int check_names(const struct loaded_module *loaded, const char *path)

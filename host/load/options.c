@@ -203,13 +203,10 @@ static void tell_work(const char *text, void *arg)
     tell(errors->binder, errors->line, errors->line ? errors->line->key : "", "%s", text);
 }
 
-static void tell_conflict(const char *text, const char *key, const char *other, void *arg)
+static void tell_conflict(const char *text, const struct option_line *line, void *arg)
 {
     struct binder *binder = arg;
-    const struct option_line *line = option_lines_find(binder->lines, key);
 
-    if (!line)
-        line = option_lines_find(binder->lines, other);
     tell(binder, line, line ? line->key : "", "%s", text);
 }
 
@@ -240,7 +237,7 @@ static void bind_work(struct binder *binder)
         if (!setting_find(binder->table.settings, binder->lines->items[i].key))
             bind_work_line(binder, &binder->lines->items[i]);
     work_raise_limits(work, binder->lines);
-    work_check(work, tell_conflict, binder);
+    work_check(work, binder->lines, tell_conflict, binder);
 }
 
 /* A time that has passed for good was right when it was written; and of points that are too close,

@@ -145,14 +145,23 @@ int work_take_defaults(struct work *work, work_error_fn fn, void *arg)
 
 /* Lines ------------------------------------------------------------------- */
 
+/* Whether the key of a line is NAME.KEY. Names of tasks and pools may be of any length. */
+static bool is_key_of(const char *line_key, const char *name, const char *key)
+{
+    size_t length = strlen(name);
+
+    return strncmp(line_key, name, length) == 0 && line_key[length] == '.' &&
+           strcmp(line_key + length + 1, key) == 0;
+}
+
 /* The line of a key of a task or pool. */
 static const struct option_line *find_line(const struct option_lines *lines, const char *name,
                                            const char *key)
 {
-    char whole[2 * NEAREST_NAME_SIZE];
-
-    snprintf(whole, sizeof(whole), "%.63s.%s", name, key);
-    return option_lines_find(lines, whole);
+    for (size_t i = 0; i < lines->count; i++)
+        if (is_key_of(lines->items[i].key, name, key))
+            return &lines->items[i];
+    return NULL;
 }
 
 void work_drop_schedules(struct work *work, const struct option_lines *lines)
@@ -264,19 +273,22 @@ static void check_task(const struct task_settings *task, struct conflict *confli
 }
 
 static void tell_conflict(const char *kind, const char *name, const struct conflict *conflict,
-                          work_conflict_fn fn, void *arg)
+                          const struct option_lines *lines, work_conflict_fn fn, void *arg)
 {
-    char text[256], key[2 * NEAREST_NAME_SIZE], other[2 * NEAREST_NAME_SIZE];
+    const struct option_line *line;
+    char text[256];
 
     if (conflict->text[0] == '\0')
         return;
     snprintf(text, sizeof(text), "%s %.63s: %s", kind, name, conflict->text);
-    snprintf(key, sizeof(key), "%.63s.%s", name, conflict->suffix);
-    snprintf(other, sizeof(other), "%.63s.%s", name, conflict->other);
-    fn(text, key, other, arg);
+    line = find_line(lines, name, conflict->suffix);
+    if (!line && conflict->other)
+        line = find_line(lines, name, conflict->other);
+    fn(text, line, arg);
 }
 
-void work_check(const struct work *work, work_conflict_fn fn, void *arg)
+void work_check(const struct work *work, const struct option_lines *lines, work_conflict_fn fn,
+                void *arg)
 {
     const struct loaded_module *loaded = work->loaded;
 
@@ -284,13 +296,13 @@ void work_check(const struct work *work, work_conflict_fn fn, void *arg)
         struct conflict conflict = {0};
 
         check_task(&work->tasks[i], &conflict);
-        tell_conflict("task", loaded->tasks[i].name, &conflict, fn, arg);
+        tell_conflict("task", loaded->tasks[i].name, &conflict, lines, fn, arg);
     }
     for (size_t i = 0; i < loaded->pool_count; i++) {
         struct conflict conflict = {0};
 
         check_backoff(work->pools[i].backoff, work->pools[i].backoff_max, &conflict);
-        tell_conflict("pool", loaded->pools[i].name, &conflict, fn, arg);
+        tell_conflict("pool", loaded->pools[i].name, &conflict, lines, fn, arg);
     }
 }
 
@@ -298,10 +310,8 @@ bool work_is_crowded(const struct work *work, const char *key, rv_duration *ret_
 {
     for (size_t i = 0; i < work->loaded->task_count; i++) {
         const struct schedule_rule *rule = &work->tasks[i].schedule;
-        char name[2 * NEAREST_NAME_SIZE];
 
-        snprintf(name, sizeof(name), "%.63s.jitter", work->loaded->tasks[i].name);
-        if (strcmp(name, key) != 0)
+        if (!is_key_of(key, work->loaded->tasks[i].name, "jitter"))
             continue;
         *ret_shortest = schedule_shortest(rule);
         return rule->at_count > 0 && rule->jitter >= *ret_shortest;
@@ -314,11 +324,9 @@ bool work_is_past(const struct work *work, const char *key, const char *value, i
     for (size_t i = 0; i < work->loaded->task_count; i++) {
         cleanup_calendar struct calendar *calendar = NULL;
         const char *expected;
-        char name[2 * NEAREST_NAME_SIZE];
         int64_t point;
 
-        snprintf(name, sizeof(name), "%.63s.at", work->loaded->tasks[i].name);
-        if (strcmp(name, key) == 0)
+        if (is_key_of(key, work->loaded->tasks[i].name, "at"))
             return calendar_parse(value, &calendar, &expected) == 0 &&
                    calendar_next(calendar, realtime - work->tasks[i].schedule.offset, &point) < 0;
     }

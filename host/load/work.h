@@ -43,10 +43,11 @@ int work_apply(struct work *work, const struct option_line *line, const struct o
  * that is not written gives way. */
 void work_raise_limits(struct work *work, const struct option_lines *lines);
 
-/* The rules for the settings of each task and pool together. Errors are about a key, or if the
- * section does not have it, the other one. */
-typedef void (*work_conflict_fn)(const char *text, const char *key, const char *other, void *arg);
-void work_check(const struct work *work, work_conflict_fn fn, void *arg);
+/* The rules for the settings of each task and pool together. line: of the key, or if the section
+ * does not have it, of the other one; NULL: it has neither. */
+typedef void (*work_conflict_fn)(const char *text, const struct option_line *line, void *arg);
+void work_check(const struct work *work, const struct option_lines *lines, work_conflict_fn fn,
+                void *arg);
 
 /* Whether the key is a task's jitter, and longer than some of its points of the wall clock are
  * apart, which is then *ret_shortest. */

@@ -58,8 +58,7 @@ static void problem(const char *text, void *arg)
     fputc('\n', out);
 }
 
-static void conflict(const char *text, const char *key _unused_, const char *other _unused_,
-                     void *arg)
+static void conflict(const char *text, const struct option_line *line _unused_, void *arg)
 {
     problem(text, arg);
 }
@@ -211,7 +210,7 @@ static int put_work(const struct loaded_module *loaded)
     if (r == 0)
         r = work_take_defaults(&work, problem, NULL);
     if (r == 0)
-        work_check(&work, conflict, NULL);
+        work_check(&work, &(struct option_lines){0}, conflict, NULL);
     for (size_t i = 0; i < loaded->task_count && r == 0; i++)
         put_task(&loaded->tasks[i], &work.tasks[i]);
     for (size_t i = 0; i < loaded->pool_count && r == 0; i++)

@@ -67,8 +67,6 @@ static void tables_that_lie_are_refused(void **state)
         "reserved.so: its option \"drain-stall\" has the name of reeve's own key \"drain-stall\" "
         "of a section [module:NAME] of reeve.ini (work that does not move");
     refuse(object("twice.so"), -EINVAL, "two of its tasks and pools are named \"work\"");
-    refuse(object("lengthy.so"), -EINVAL,
-           "the name of its task \"a-task-with-a-name-o...\" has more than 63 bytes");
     refuse(object("choiceless.so"), -EINVAL, "its option \"colour\" has no choices");
 }
 

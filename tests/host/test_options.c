@@ -59,7 +59,11 @@ static const struct rv_option options[] = {
     RV_OPTION_INT64(struct state, zero, .minimum = 0, .maximum = 0),
 };
 
-static const struct rv_task tasks[] = {{.name = "check", .every = "30s", .timeout = "10s"}};
+/* Longer than a record has room for. */
+#define LONG_NAME "calls-the-exchange-and-writes-all-that-it-says-of-every-currency-into-a-file"
+
+static const struct rv_task tasks[] = {{.name = "check", .every = "30s", .timeout = "10s"},
+                                       {.name = LONG_NAME, .at = "daily"}};
 static const struct rv_module_pool pools[] = {{.name = "convert", .workers = 4}};
 
 /* The host's tables are its own copies, which nobody writes. */
@@ -68,7 +72,7 @@ static const struct loaded_module loaded = {
     .options = (struct rv_option *)options,
     .option_count = sizeof(options) / sizeof(options[0]),
     .tasks = (struct rv_task *)tasks,
-    .task_count = 1,
+    .task_count = 2,
     .pools = (struct rv_module_pool *)pools,
     .pool_count = 1,
 };
@@ -203,6 +207,20 @@ static void schedules(void **_unused_)
     options_free(&bound);
     assert_int_equal(bind_text("text = a\ncheck.every = never\ncheck.align = no", &bound), 0);
     assert_false(schedule_is_planned(&bound.work.tasks[0].schedule));
+    options_free(&bound);
+}
+
+static void names_of_any_length(void **_unused_)
+{
+    struct bound_options bound;
+
+    (void)_unused_;
+    assert_int_equal(bind_text("text = a\n" LONG_NAME ".every = 5s", &bound), 0);
+    assert_int_equal(bound.work.tasks[1].schedule.every, 5 * RV_SECOND);
+    assert_int_equal(bound.work.tasks[1].schedule.at_count, 0);
+    options_free(&bound);
+    assert_int_equal(bind_text("text = a\npath = x\n" LONG_NAME ".align = yes", &bound), 1);
+    assert_int_equal(strncmp(errors, "3:task calls-", 13), 0);
     options_free(&bound);
 }
 
@@ -490,6 +508,7 @@ int main(void)
         cmocka_unit_test(defaults),
         cmocka_unit_test(every_value),
         cmocka_unit_test(schedules),
+        cmocka_unit_test(names_of_any_length),
         cmocka_unit_test(every_error),
         cmocka_unit_test(digits_are_separated),
         cmocka_unit_test(bounds_on_one_side),

@@ -171,11 +171,11 @@ class AboutToStop(GoalTest):
 
     def test_a_start_of_one_that_cannot_go_on_any_more(self):
         """While it waits with its stop, it is to restart as well."""
-        for line, why in (("on-reload = fail for memory", "there was no memory"),
-                          ("on-reload = wait", "it did not reload within reload-timeout")):
+        for line, patience, why in (("on-reload = fail for memory", "1000s", "there was no memory"),
+                                    ("on-reload = wait", "50ms", "it did not reload within reload-timeout")):
             for name in "b", "user":
                 with self.subTest(line=line, name=name):
-                    base = "reload-timeout = 50ms", line
+                    base = f"reload-timeout = {patience}", line
                     daemon = self.daemon(puppet("b", *base) + USER).wait_started()
                     release = self.hold(daemon, "user")
                     end_run = self.reload_later(daemon, puppet("b", *base, "password = new") + USER)
