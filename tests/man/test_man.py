@@ -58,6 +58,7 @@ def target_of(name):
 class Manual(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
+        cls.texts = {}
         cls.tree = tempfile.mkdtemp(prefix="reeve-man-")
         for name in page_names():
             folder = os.path.join(cls.tree, "man" + name[-1])
@@ -73,6 +74,11 @@ class Manual(unittest.TestCase):
 
     def render(self, name):
         """The text as a reader sees it, without hyphens that are not in it."""
+        if name not in self.texts:
+            self.texts[name] = self.render_anew(name)
+        return self.texts[name]
+
+    def render_anew(self, name):
         result = run("man", "--no-hyphenation", "--no-justification", "-E", "UTF-8", "-l", "-P",
                      "cat", self.path(name), cwd=self.tree,
                      env={**os.environ, "MANWIDTH": "200", "LC_ALL": "C.UTF-8"})
@@ -155,16 +161,22 @@ class Manual(unittest.TestCase):
                               if not re.search(rf"(?<![\w-]){option}(?![\w-])", described)], [], page)
 
     def test_no_page_gives_a_warning(self):
-        for name in page_names():
+        others = [name for name in page_names() if target_of(name) != name]
+        # Of the names that stand for a page, which man reads as that page, one will do.
+        for name in self.own_pages() + others[:1]:
             result = run("man", "--warnings", "-E", "UTF-8", "-l", "-Tutf8", "-Z", self.path(name),
                          cwd=self.tree, env={**os.environ, "LC_ALL": "C.UTF-8"})
             self.assertEqual((name, result.returncode, result.stderr), (name, 0, ""))
 
     def test_each_page_is_found_by_its_name(self):
-        for name in page_names():
-            result = run("lexgrog", self.path(target_of(name)))
+        found = {}
+        for name in self.own_pages():
+            result = run("lexgrog", self.path(name))
             self.assertEqual(result.returncode, 0, name + result.stdout + result.stderr)
-            names = re.findall(r': "(\S+) - .', result.stdout)
+            found[name] = re.findall(r': "(\S+) - .', result.stdout)
+        for name in page_names():
+            self.assertIn(target_of(name), found)
+            names = found[target_of(name)]
             self.assertIn(name[:-2], names, name)
             if target_of(name) == name:
                 self.assertNotEqual([n for n in names if f"{n}.{name[-1]}" in page_names()], [])
