@@ -1,99 +1,12 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Secrets that get into texts, and every place where a text can be seen."""
+"""Secrets that get into texts of modules and commands."""
 import json
 import os
-import signal
-import socket
-import tempfile
 
 import harness
 from puppetry import HEARTBEAT, puppet
-from upgrading import UpgradeTest
-
-# Passwords and queries of URLs, and values of secret options: nobody sees them, wherever they stand.
-HIDDEN = "k3ep-me-hidden"
-URL = f"https://monitor:{HIDDEN}@127.0.0.1/path?token={HIDDEN}"
-SHOWN = "https://monitor:***@127.0.0.1/path?..."
-# What a command writes, or a module behind the first line of a text: for the log and the control socket.
-PRIVATE = "n0t-for-everybody"
-
-PROBES = [f"/{name}{end}" for name in ("livez", "readyz", "startupz") for end in ("", "?verbose", "/cmd", "/two")]
-PUBLIC = ["/health", "/page.json", "/metrics", "/", "/nothing", *PROBES]
-QUESTIONS = [["status"], ["list"], ["tree"], ["logs"], ["check"], ["reload", "--plan"], ["modules"],
-             *([command, module] for command in ("show", "logs") for module in ("cmd", "two", "good", "web"))]
-
-
-def exec_(name, command, *lines):
-    return "\n".join([f"[module:{name}]", "load = exec", "essential = no", "run.every = 1000s", "restart-delay = 1ms",
-                      f"command = {command}", *lines, ""])
-
-
-class SecretsTest(UpgradeTest):
-    def setUp(self):
-        folder = tempfile.TemporaryDirectory(prefix="reeve-secrets-")
-        self.addCleanup(folder.cleanup)
-        self.folder = folder.name
-        with open(os.path.join(self.folder, "db"), "w", encoding="utf-8") as file:
-            file.write(HIDDEN + "\n")
-        self.notify = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-        self.addCleanup(self.notify.close)
-        self.notify.bind(os.path.join(self.folder, "notify"))
-        self.notify.setblocking(False)
-        self.told = ""
-
-    def start(self, config, daemon="", install=False):
-        environment = {"CREDENTIALS_DIRECTORY": self.folder, "NOTIFY_SOCKET": os.path.join(self.folder, "notify")}
-        daemon = "log-level = debug\n" + daemon
-        if install:
-            return self.installed(config, daemon, environment)
-        instance = self.daemon(config, daemon, environment)
-        instance.wait_log(r"\bstarted\b")
-        return instance
-
-    def read_notifications(self):
-        """systemd shows them to every user."""
-        try:
-            while True:
-                self.told += self.notify.recv(4096).decode()
-        except BlockingIOError:
-            return self.told
-
-    def public(self, daemon):
-        found = {path: daemon.request(path)[2] for path in PUBLIC}
-        found["/metrics as OpenMetrics"] = daemon.request(
-            "/metrics", headers={"Accept": "application/openmetrics-text; version=1.0.0"})[2]
-        found["systemd's status"] = self.read_notifications()
-        return found
-
-    def private(self, daemon):
-        found = {}
-        for question in QUESTIONS:
-            for end in [], ["--json"]:
-                words = [*question, *end] + (["-c", daemon.config_path] if question[0] == "modules" else [])
-                done = daemon.ctl(*words)
-                found[" ".join(words)] = done.stdout + done.stderr
-        for path in "/v1/status", "/v1/logs", "/v1/tree", "/v1/plan":
-            found[path] = json.dumps(daemon.ask(path)[1])
-        for path in "/v1/run?module=cmd&task=run&wait", "/v1/restart?module=heart&wait", "/v1/reload":
-            found[path] = json.dumps(daemon.ask(path, "POST")[1])
-        found["top"] = daemon.ctl("top").stdout
-        found["the log"] = daemon.text()
-        return found
-
-    def assert_kept(self, daemon, private=None):
-        """Looks at all outputs; returns those that are not for everybody."""
-        private = private or self.private(daemon)
-        public = self.public(daemon)
-        for name, text in public.items():
-            self.assertNotIn(PRIVATE, text, name)
-        for name, text in {**public, **private}.items():
-            self.assertNotIn(HIDDEN, text, name)
-        return public, private
-
-    def wait_run(self, daemon, *names):
-        for name in names:
-            harness.wait_until(lambda name=name: (t := daemon.module(name)["tasks"]) and t[0]["runs"], f"{name} to run")
+from secrecy import HIDDEN, PRIVATE, SHOWN, SecretsTest, URL, exec_
 
 
 class Parts(SecretsTest):
@@ -235,58 +148,6 @@ class Texts(SecretsTest):
         self.assertIn("SIGSEGV", private["show two"])
         self.assertIn(SHOWN, private["the log"])
         self.assertEqual(daemon.stop(), 0, daemon.text())
-
-
-class Configuration(SecretsTest):
-    """Errors of a configuration quote it."""
-    GOOD = HEARTBEAT + exec_("cmd", "true") + exec_("good", "true") + puppet("two", "password = credential:db")
-
-    # A line that is wrong, and what may be seen of it.
-    WRONG = (
-        (f"act.every = {URL}", f"act.every = {SHOWN}"),
-        (f"start-timeout = {URL}", f"start-timeout = {SHOWN}"),
-        (f"nothing = {URL}", "nothing"),
-        (URL, "expected KEY = VALUE, [SECTION] or a comment: \"https ...\""),
-        (f"password {HIDDEN}", "expected KEY = VALUE, [SECTION] or a comment"),
-        (f"{HIDDEN} and more words", "expected KEY = VALUE"),
-        (f"{HIDDEN}: and more words", "expected KEY = VALUE"),
-        (f"{HIDDEN}:x", "expected KEY = VALUE"),
-        # What an editor has wrapped, in base64.
-        (f"{HIDDEN}==", "unknown key, not shown"),
-        (f"{HIDDEN}=", "unknown key, not shown"),
-        (f"[{HIDDEN}", "a section needs a closing ']'"),
-        (f"password: {HIDDEN}", "expected KEY = VALUE, [SECTION] or a comment: \"password ...\""),
-        (HIDDEN, "expected KEY = VALUE"),
-        (f"  {HIDDEN}", "a line may not begin with a blank"),
-        (f"password = {HIDDEN} ; note", "a blank before ';'"),
-        (f"password = {HIDDEN}\npassword = {HIDDEN}", "password is given twice"),
-        (f"[module:x] password = {HIDDEN}", "nothing may follow"),
-        (f"read-only = /{URL}", "read-only"),
-    )
-
-    def test_errors(self):
-        daemon = self.start(self.GOOD)
-        for lines, expected in self.WRONG:
-            daemon.write(self.GOOD + lines + "\n")
-            code, said = self.run_reeved(self.GOOD + lines + "\n", "--check")
-            self.assertNotIn(HIDDEN, said, lines)
-            done = daemon.ctl("check")
-            self.assertNotIn(HIDDEN, done.stdout + done.stderr, lines)
-            self.assertEqual((code, done.returncode), (1, 1), lines)
-            self.assertIn(expected, said)
-            self.assertIn(expected, done.stdout + done.stderr)
-            mark = daemon.mark()
-            daemon.signal(signal.SIGHUP)
-            daemon.wait_log("reload failed", mark)
-            self.assert_kept(daemon)
-        self.assertEqual(daemon.stop(), 0, daemon.text())
-
-    def test_a_start(self):
-        for lines, expected in self.WRONG:
-            code, said = self.run_reeved(self.GOOD.replace("credential:db", "x") + lines + "\n")
-            self.assertEqual(code, 1)
-            self.assertIn(expected, said)
-            self.assertNotIn(HIDDEN, said)
 
 
 if __name__ == "__main__":
