@@ -63,17 +63,24 @@ class SecretsTest(UpgradeTest):
         return found
 
     def private(self, daemon):
-        found = {}
+        return {**self.commands(daemon), **self.answers(daemon)}
+
+    def commands(self, daemon):
+        found = {"top": daemon.ctl("top").stdout}
         for question in QUESTIONS:
             for end in [], ["--json"]:
                 words = [*question, *end] + (["-c", daemon.config_path] if question[0] == "modules" else [])
                 done = daemon.ctl(*words)
                 found[" ".join(words)] = done.stdout + done.stderr
+        return found
+
+    def answers(self, daemon):
+        """What the daemon says, of which reevectl shows parts."""
+        found = {}
         for path in "/v1/status", "/v1/logs", "/v1/tree", "/v1/plan":
             found[path] = json.dumps(daemon.ask(path)[1])
         for path in "/v1/run?module=cmd&task=run&wait", "/v1/restart?module=heart&wait", "/v1/reload":
             found[path] = json.dumps(daemon.ask(path, "POST")[1])
-        found["top"] = daemon.ctl("top").stdout
         found["the log"] = daemon.text()
         return found
 

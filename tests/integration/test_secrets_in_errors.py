@@ -49,7 +49,8 @@ class Configuration(SecretsTest):
             mark = daemon.mark()
             daemon.signal(signal.SIGHUP)
             daemon.wait_log("reload failed", mark)
-            self.assert_kept(daemon)
+            self.assert_kept(daemon, self.answers(daemon))
+        self.assert_kept(daemon)
         self.assertEqual(daemon.stop(), 0, daemon.text())
 
     def test_a_start(self):
