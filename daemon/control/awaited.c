@@ -131,7 +131,7 @@ static void timed_out(void *arg)
 
 /* Making ------------------------------------------------------------------ */
 
-int awaited_begin(struct units *units, const char *what, struct awaited **ret_errand)
+int awaited_begin(struct units *units, const char *what, struct awaited **ret_awaited)
 {
     struct awaited *awaited = calloc(1, sizeof(*awaited));
     struct unit *unit;
@@ -151,7 +151,7 @@ int awaited_begin(struct units *units, const char *what, struct awaited **ret_er
         return -ENOMEM;
     }
     list_append(&units->awaited, &awaited->list);
-    *ret_errand = awaited;
+    *ret_awaited = awaited;
     return 0;
 }
 

@@ -47,11 +47,11 @@ struct awaited {
 
 /* An awaited without units; what says whose it is, for those that it overtakes. Returns 0 or
  * -ENOMEM. */
-int awaited_begin(struct units *units, const char *what, struct awaited **ret_errand);
+int awaited_begin(struct units *units, const char *what, struct awaited **ret_awaited);
 /* The end, whether settled or not. NULL does nothing. */
 void awaited_end(struct awaited *awaited);
 
-/* Another unit; one that is in it already is only wanted elsewhere. Errands that want the unit
+/* Another unit; one that is in it already is only wanted elsewhere. Others that want the unit
  * elsewhere are overtaken. A NULL awaited (nobody waits) only overtakes; by then says who, in
  * words. There is room for every unit that was there when the awaited began, and for those that a
  * reload adds. */
