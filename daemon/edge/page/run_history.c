@@ -63,10 +63,19 @@ static char judge(const struct scoreboard_task *record, uint64_t runs, uint64_t 
     return failed >= ended ? RUN_HISTORY_FAILED : RUN_HISTORY_MIXED;
 }
 
-/* The minute that is over comes to the end, and the oldest goes. based: what a task without an
- * entry ever did was in that minute. */
-static void push(struct entry *entry, const struct entry *before,
-                 const struct scoreboard_task *record, bool based)
+/* Since the entry was made. What a task without one (NULL) ever did was in the present minute, if
+ * the history is based. */
+static char judge_since(const struct run_history *history, const struct entry *entry,
+                        const struct scoreboard_task *record)
+{
+    if (entry)
+        return judge(record, entry->runs, entry->failures);
+    return history->based ? judge(record, 0, 0) : RUN_HISTORY_UNKNOWN;
+}
+
+/* The minute that is over comes to the end, and the oldest goes. */
+static void push(const struct run_history *history, struct entry *entry, const struct entry *before,
+                 const struct scoreboard_task *record)
 {
     const size_t last = sizeof(entry->minutes) - 1;
 
@@ -74,10 +83,7 @@ static void push(struct entry *entry, const struct entry *before,
         memcpy(entry->minutes, before->minutes + 1, last);
     else
         memset(entry->minutes, RUN_HISTORY_UNKNOWN, last);
-    if (before)
-        entry->minutes[last] = judge(record, before->runs, before->failures);
-    else
-        entry->minutes[last] = based ? judge(record, 0, 0) : RUN_HISTORY_UNKNOWN;
+    entry->minutes[last] = judge_since(history, before, record);
     entry->runs = record->runs;
     entry->failures = record->failures;
 }
@@ -110,8 +116,7 @@ static int take(struct run_history *history, const struct snapshot *snapshot)
             if (!make_key(module->name, &module->tasks[j], key, sizeof(key)) ||
                 name_map_find(&by_key, key))
                 continue;
-            push(entry, name_map_find(&history->by_key, key), module->tasks[j].record,
-                 history->based);
+            push(history, entry, name_map_find(&history->by_key, key), module->tasks[j].record);
             entry->key = strdup(key);
             count++;
             if (!entry->key || name_map_add(&by_key, entry->key, entry) < 0) {
@@ -206,7 +211,6 @@ void run_history_destroy(struct run_history *history)
 void run_history_line(const struct run_history *history, const char *module,
                       const struct snapshot_task *task, char ret_line[static RUN_HISTORY_SIZE])
 {
-    const struct scoreboard_task *record = task->record;
     const struct entry *entry = NULL;
     char key[160];
 
@@ -216,10 +220,6 @@ void run_history_line(const struct run_history *history, const char *module,
         memcpy(ret_line, entry->minutes, sizeof(entry->minutes));
     else
         memset(ret_line, RUN_HISTORY_UNKNOWN, RUN_HISTORY_MINUTES - 1);
-    if (entry)
-        ret_line[RUN_HISTORY_MINUTES - 1] = judge(record, entry->runs, entry->failures);
-    else
-        ret_line[RUN_HISTORY_MINUTES - 1] =
-            history->based ? judge(record, 0, 0) : RUN_HISTORY_UNKNOWN;
+    ret_line[RUN_HISTORY_MINUTES - 1] = judge_since(history, entry, task->record);
     ret_line[RUN_HISTORY_MINUTES] = '\0';
 }

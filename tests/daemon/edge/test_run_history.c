@@ -128,7 +128,7 @@ static void test_minute_by_minute(void **state)
     assert_ends("-o.xmro");
 }
 
-/* A daemon begins without tasks; what comes then has done all in the present minute. */
+/* A daemon begins without tasks; a task that comes later has done all in the present minute. */
 static void test_what_is_new_is_of_this_minute(void **state)
 {
     (void)state;
