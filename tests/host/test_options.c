@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* Lines of a section bound to a module's state, its tasks and its pools. */
-#include "host/load/bounds.h"
 #include "host/load/options.h"
 #include "host/schedule/schedule.h"
 #include "tests/support/test.h"
@@ -301,32 +300,6 @@ static void every_error(void **_unused_)
     }
 }
 
-/* As C23 and C++14 write long numbers, beside characters. */
-static void digits_are_separated(void **_unused_)
-{
-    static const struct {
-        const char *given;
-        bool minimum, maximum;
-    } cases[] = {
-        {".maximum = 1'000, .minimum = 0", true, true},
-        {".minimum = -1'000'000, .maximum = 0,", true, true},
-        {".maximum = 0x1'f", false, true},
-        {".minimum = 'a', .maximum = L'.'", true, true},
-        {".help = L\".minimum\", .maximum = '\\''", false, true},
-        {".fallback = \"1'\", .minimum = 0", true, false},
-        {".fallback = x1'.minimum'", false, false},
-    };
-
-    (void)_unused_;
-    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-        struct rv_option option = {.given = cases[i].given};
-        int64_t bound;
-
-        assert_int_equal(bounds_minimum(&option, &bound), cases[i].minimum);
-        assert_int_equal(bounds_maximum(&option, &bound), cases[i].maximum);
-    }
-}
-
 /* Each bound may stand alone, and one of 0 is one if it is written. */
 static void bounds_on_one_side(void **_unused_)
 {
@@ -510,7 +483,6 @@ int main(void)
         cmocka_unit_test(schedules),
         cmocka_unit_test(names_of_any_length),
         cmocka_unit_test(every_error),
-        cmocka_unit_test(digits_are_separated),
         cmocka_unit_test(bounds_on_one_side),
         cmocka_unit_test(members_have_sizes),
         cmocka_unit_test(lists_of_paths),
