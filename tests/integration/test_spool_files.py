@@ -71,9 +71,7 @@ class Changes(SpoolTest):
         self.assertEqual(daemon.stop(), 0, daemon.text())
 
     def test_a_writer_while_it_is_queued(self):
-        daemon = self.spool('cat "$1" >> seen; echo . >> seen; case "$1" in *slow) until test -e go; do sleep 0.01; done; esac',
-                            "process.workers = 1").wait_started()
-        self.wait_watch(daemon)
+        daemon = self.held("process.workers = 1", command='cat "$1" >> seen; echo . >> seen; case "$1" in *slow) cat fifo;; esac')
         self.put(daemon, "slow")
         harness.wait_until(lambda: os.path.exists(self.path(daemon, "..", "seen")), "the first")
         self.put(daemon, "file")
@@ -81,8 +79,7 @@ class Changes(SpoolTest):
         with open(self.path(daemon, "file"), "w", encoding="utf-8") as writer:
             writer.write("half")
             writer.flush()
-            with open(os.path.join(daemon.state, "go"), "w", encoding="utf-8"):
-                pass
+            self.let_go(daemon)
             daemon.wait_log("file was opened for writing before its command began, and is taken when it is complete")
             writer.write(" whole")
         self.wait_done(daemon, "file")
@@ -187,14 +184,19 @@ class Names(SpoolTest):
         self.assertNotIn("directory is no", daemon.text())
         self.assertEqual(daemon.stop(), 0, daemon.text())
 
-    @unittest.skipUnless(os.geteuid() == 0, "needs root, for another user")
-    def test_what_cannot_be_read(self):
+    def of_nobody(self):
+        """A spool that belongs to another user, as its host does; to be started."""
         user = pwd.getpwnam("nobody")
         daemon = self.spool('cat "$1"', "user = nobody", start=False)
         os.chmod(daemon.folder, 0o711)
         for path in (daemon.state, self.path(daemon)):
             os.makedirs(path, exist_ok=True)
             os.chown(path, user.pw_uid, user.pw_gid)
+        return daemon
+
+    @unittest.skipUnless(os.geteuid() == 0, "needs root, for another user")
+    def test_what_cannot_be_read(self):
+        user, daemon = pwd.getpwnam("nobody"), self.of_nobody()
         for name in ("early", ".new"):
             with open(os.open(self.path(daemon, name), os.O_WRONLY | os.O_CREAT, 0o600), "w",
                       encoding="utf-8") as file:
@@ -215,16 +217,10 @@ class Names(SpoolTest):
         self.assertEqual(daemon.text().count("cannot be read"), 2)
         self.assertEqual(daemon.stop(), 0, daemon.text())
 
-
     @unittest.skipUnless(os.geteuid() == 0, "needs root, for another user")
     def test_another_users_writer(self):
         """There is no lease to tell that somebody writes the file; that it was just written to tells."""
-        user = pwd.getpwnam("nobody")
-        daemon = self.spool('cat "$1"', "user = nobody", start=False)
-        os.chmod(daemon.folder, 0o711)
-        for path in (daemon.state, self.path(daemon)):
-            os.makedirs(path, exist_ok=True)
-            os.chown(path, user.pw_uid, user.pw_gid)
+        daemon = self.of_nobody()
         self.put(daemon, "old")
         os.utime(self.path(daemon, "old"), (0, 0))
         with open(self.path(daemon, "growing"), "w", encoding="utf-8") as writer:
