@@ -102,6 +102,18 @@ class Users(LimitsTest):
 class Unprivileged(LimitsTest):
     """reeved that is not root; root drops to another user for it."""
 
+    def start_as_nobody(self, daemon, *options):
+        """Whose files are then that user's; skipped where setpriv may not do it."""
+        for path in (daemon.folder, daemon.state, daemon.config_path):
+            os.chown(path, pwd.getpwnam("nobody").pw_uid, -1)
+        self.start_as(daemon, prefix=("setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups", *options))
+        try:
+            daemon.wait_started()
+        except harness.Waiting:
+            if "setpriv" in daemon.text():
+                self.skipTest(daemon.text())
+            raise
+
     def run_as_nobody(self, config, *arguments):
         instance = harness.Daemon(config)
         self.addCleanup(instance.close)
@@ -128,19 +140,10 @@ class Unprivileged(LimitsTest):
         tools.need("setpriv")
         daemon = self.daemon(breaker("a") + breaker("b", "user = daemon", "grace = 10ms",
                                                     "drain = 10ms"), start=False)
-        for path in (daemon.folder, daemon.state, daemon.config_path):
-            os.chown(path, pwd.getpwnam("nobody").pw_uid, -1)
         # The state directory of another user's host must be in reach.
         os.chmod(daemon.folder, 0o711)
         names = "+setuid,+setgid,+kill,+net_bind_service"
-        self.start_as(daemon, prefix=("setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups",
-                                      f"--inh-caps={names}", f"--ambient-caps={names}"))
-        try:
-            daemon.wait_started()
-        except harness.Waiting:
-            if "setpriv" in daemon.text():
-                self.skipTest(daemon.text())
-            raise
+        self.start_as_nobody(daemon, f"--inh-caps={names}", f"--ambient-caps={names}")
         nobody, other = pwd.getpwnam("nobody").pw_uid, pwd.getpwnam("daemon").pw_uid
         # What is for modules stays (CAP_NET_BIND_SERVICE), the rest is gone.
         self.assertRegex(self.attempt(daemon, "whoami"), rf"^uid {nobody} .* caps 400 ")
@@ -158,16 +161,7 @@ class Unprivileged(LimitsTest):
             self.skipTest("takes root")
         tools.need("setpriv")
         daemon = self.daemon(f"[module:evil]\nload = {HOSTILE}\n", start=False)
-        for path in (daemon.folder, daemon.state, daemon.config_path):
-            os.chown(path, pwd.getpwnam("nobody").pw_uid, -1)
-        self.start_as(daemon, prefix=("setpriv", "--reuid=nobody", "--regid=nogroup",
-                                      "--clear-groups"))
-        try:
-            daemon.wait_started()
-        except harness.Waiting:
-            if "setpriv" in daemon.text():
-                self.skipTest(daemon.text())
-            raise
+        self.start_as_nobody(daemon)
         done = daemon.ctl("submit", "evil/act", "--wait", stdin="signal")
         self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
         self.assertEqual(daemon.stop(), 0, daemon.text())
