@@ -42,7 +42,7 @@ static const struct command {
     {"check", "", 0, 0, CTL_JSON, "find every error that a start would find", command_check},
     {"upgrade", "", 0, 0, CTL_JSON, "go over to the reeved that is installed now; modules go on",
      command_upgrade},
-    {"modules", "", 0, 0, CTL_JSON | CTL_CONFIG, "what is in the module path; needs no daemon",
+    {"modules", "", 0, 0, CTL_JSON | CTL_CONFIG, "the modules of the module path; needs no daemon",
      command_modules},
     {"describe", "FILE|NAME", 1, 1, CTL_JSON | CTL_CONFIG,
      "a module's options, tasks and pools, by file or name; needs no daemon", command_describe},
@@ -72,18 +72,6 @@ void commands_print_help(void)
           "  4  no permission: to use the socket, or to ask for this\n"
           "  5  there is no such module, task or pool\n",
           stdout);
-}
-
-int ctl_usage_error(const char *format, ...)
-{
-    va_list args;
-
-    fputs("reevectl: ", stderr);
-    va_start(args, format);
-    vfprintf(stderr, format, args);
-    va_end(args);
-    fputs("; try `reevectl --help`\n", stderr);
-    return CTL_EXIT_USAGE;
 }
 
 static int call(const struct command *command, const struct ctl *ctl, uint32_t given, int count,

@@ -82,6 +82,18 @@ const char *options_find_foreign(uint32_t given, uint32_t allowed)
     return NULL;
 }
 
+int ctl_usage_error(const char *format, ...)
+{
+    va_list args;
+
+    fputs("reevectl: ", stderr);
+    va_start(args, format);
+    vfprintf(stderr, format, args);
+    va_end(args);
+    fputs("; try `reevectl --help`\n", stderr);
+    return CTL_EXIT_USAGE;
+}
+
 void options_print_help(void)
 {
     char left[40];

@@ -39,7 +39,7 @@ _reevectl() {
         'reload:read the configuration again and apply what changed'
         'upgrade:go over to the reeved that is installed now; modules go on'
         'check:find every error that a start would find'
-        'modules:what is in the module path'
+        'modules:the modules of the module path'
         "describe:a module's options, tasks and pools"
         "keys:keys of reeve.ini that are reeve's own"
     )

@@ -73,7 +73,7 @@ int places_find(struct places *ret_places)
     r = build_tree_find(places->program, &places->tree);
     if (r == -EPERM)
         log_warning(
-            "%s and what is beside it is not taken: users who may not write to the directory "
+            "%s and the programs beside it are not used: users who may not write to the directory "
             "of %s may write there",
             places->tree.host, places->program);
     if (r == 0) {

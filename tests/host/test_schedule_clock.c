@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Schedules when the time of day is set, or is ahead of what is kept. */
+/* Schedules when the time of day is set, or is behind the kept stamp of a last run. */
 #include "tests/host/schedules.h"
 
 static void test_the_clock_is_set(void **state)
