@@ -94,7 +94,8 @@ const struct setting module_keys[] = {
     {MODULE("on-failed", CHOICE, on_failed), .choices = on_failed, .fallback = "continue",
      .help = "what the daemon does when the module has failed"},
     {MODULE("start-timeout", DURATION, start_timeout), BOUNDED, .fallback = "30s",
-     .help = "time for loading and init, once its process is there"},
+     .help = "time for loading and init, once its process is there; a check of its options has as "
+             "long"},
     {MODULE("reload-timeout", DURATION, reload_timeout), BOUNDED, .fallback = "10s",
      .help = "time for taking new options, once work under way has ended; past it the module is "
              "restarted"},

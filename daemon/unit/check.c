@@ -16,9 +16,7 @@
 #include "settings/key_tables.h"
 #include "settings/keys.h"
 
-/* A module's constructors and validators should be done in milliseconds. */
-#define CHECK_TIMEOUT (10 * NSEC_PER_SEC)
-#define CHECK_GRACE   (2 * NSEC_PER_SEC)
+#define CHECK_GRACE (2 * NSEC_PER_SEC)
 
 static const char not_checked[] = "could not be checked, nothing is known to be wrong with it: ";
 
@@ -104,7 +102,8 @@ static void host_up(struct host *host _unused_, void *arg)
     const struct wire_message message = {.type = WIRE_CHECK};
     struct asked *asked = arg;
 
-    loop_timer_arm(asked->timer, CHECK_TIMEOUT);
+    /* What has so long to be loaded by a start is not refused sooner by a check. */
+    loop_timer_arm(asked->timer, asked->module->start_timeout);
     host_send_module(asked->host, 0, asked->module);
     host_send(asked->host, &message);
 }
@@ -234,8 +233,10 @@ static void host_ended(struct host *host _unused_, const struct host_end *end, v
 static void asked_late(void *arg)
 {
     struct asked *asked = arg;
+    char text[DURATION_TEXT_SIZE];
 
-    host_kill_hanging(asked->host, 0, "it did not answer within 10s");
+    host_kill_hanging(asked->host, 0, "it did not answer within %s (start-timeout)",
+                      duration_format(asked->module->start_timeout, text, sizeof(text)));
 }
 
 static void all_done(void *arg)
