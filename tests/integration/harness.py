@@ -321,6 +321,12 @@ class Daemon:
                 text = connection.getresponse().read().decode()
             return int(re.search(r"(?m)^process_open_fds (\d+)", text)[1]) - 1
 
+    def connections(self):
+        """How many its control socket has, those that it has still to accept included."""
+        with open("/proc/net/unix", encoding="utf-8") as file:
+            states = [line.split()[5] for line in file if line.rstrip().endswith(f" {self.control}")]
+        return len(states) - states.count("01")  # which is the one that listens
+
     def processes(self):
         """Ids of everything that runs with our directory in its environment: hosts, and theirs."""
         found = []

@@ -62,7 +62,7 @@ class Keeps(upgrading.UpgradeTest):
         daemon = self.installed(HEARTBEAT + puppet("p"))
         pids = self.pids(daemon)
         self.upgrade(daemon, 2)
-        harness.wait_until(lambda: self.connections(daemon) == 0, "reevectl's connection to be closed")
+        harness.wait_until(lambda: daemon.connections() == 0, "reevectl's connection to be closed")
         count = daemon.descriptors()
         for generation in range(3, 13):
             self.upgrade(daemon, generation)
@@ -90,11 +90,6 @@ class Keeps(upgrading.UpgradeTest):
             self.assertEqual((status, answer["code"]), (200, 0), answer)
             self.assertGreater(answer["number"], 0)
 
-    def connections(self, daemon):
-        """How many sockets the daemon has accepted at its control socket, and not closed."""
-        with open("/proc/net/unix", encoding="utf-8") as file:
-            return sum(line.split()[5] == "03" for line in file if line.rstrip().endswith(daemon.control))
-
     def test_who_waits_and_leaves(self):
         daemon = self.installed(puppet("p"))
         self.script(daemon, "p", "wait")
@@ -103,9 +98,9 @@ class Keeps(upgrading.UpgradeTest):
             connection.request("POST", "/v1/run?module=p&task=act&wait")
             self.wait_trace(daemon, "p waits")
             self.upgrade(daemon, 3)
-            self.assertGreater(self.connections(daemon), 0)
+            self.assertGreater(daemon.connections(), 0)
         # Its connection goes with it, and what it asked for goes on.
-        harness.wait_until(lambda: self.connections(daemon) == 0, "its descriptor to be closed")
+        harness.wait_until(lambda: daemon.connections() == 0, "its descriptor to be closed")
         self.assertEqual(self.task(daemon, "p", "act")["state"], "running")
         self.upgrade(daemon, 4)
         self.assertEqual(daemon.stop(), 0)
