@@ -21,11 +21,11 @@
  * accepted all the same, work is queued that becomes a worker as soon as any thread of the runtime
  * is free (`help`).
  *
- * Safety: the lock protects all fields but ctx, limit and ring. A worker ends only with the lock,
- * the flag set and the ring empty after that: a start that came before is seen, one that comes
- * after needs the lock and finds the worker gone. A start that has to wait sets the flag on the
- * head, and then looks at the ring again. Starts that wait take the lock once more before they
- * return.
+ * Safety: the lock protects all fields but ctx, limit, ring and those that are atomic. A worker
+ * ends only with the lock, the flag set and the ring empty after that: a start that came before is
+ * seen, one that comes after needs the lock and finds the worker gone. A start that has to wait
+ * sets the flag on the head, and then looks at the ring again. Starts that wait take the lock once
+ * more before they return.
  */
 #ifndef REEVE_LIB_GROUP_H
 #define REEVE_LIB_GROUP_H
@@ -52,11 +52,14 @@ struct rv_group {
     pthread_cond_t all_done;
     unsigned workers;
     unsigned arriving; /* of them, who have not looked at the ring yet */
-    bool looking;      /* one of them looks for a while before it ends */
-    bool keeping_up;   /* a worker is, with short functions; `watch` is armed */
-    bool stopped;      /* RING_STOP on the tail */
-    bool roomy;        /* the runtime had threads for a whole run-up when last asked */
-    bool helping;      /* `help` is queued, or becomes a worker */
+    /* And who are at their first look, without the lock: each took itself off before it takes it.
+     */
+    _Atomic unsigned coming;
+    bool looking;    /* one of them looks for a while before it ends */
+    bool keeping_up; /* a worker is, with short functions; `watch` is armed */
+    bool stopped;    /* RING_STOP on the tail */
+    bool roomy;      /* the runtime had threads for a whole run-up when last asked */
+    bool helping;    /* `help` is queued, or becomes a worker */
     struct work help;
     struct hope hope; /* of a worker that looks, while it does */
     struct timer watch;

@@ -175,8 +175,11 @@ bool group_keep_up(struct rv_group *group)
 /* Under the lock, by a worker that leaves starts in the ring. */
 static void see_to_rest(struct rv_group *group)
 {
-    /* For as many as are arriving, somebody comes already. */
-    if (group->stopped && ring_length(&group->ring) > group->arriving && !group_keep_up(group) &&
+    /* Somebody comes already for as many. One worker too many would take the last thread from
+     * another start. Read before the ring: who has its start from there meanwhile looks itself. */
+    unsigned come = group->arriving + atomic_load(&group->coming);
+
+    if (group->stopped && ring_length(&group->ring) > come && !group_keep_up(group) &&
         group_start_worker(group) < 0)
         group_call_for_help(group);
 }
@@ -198,13 +201,18 @@ static void after_pop(struct rv_group *group, bool tell)
     pthread_mutex_unlock(&group->lock);
 }
 
-static bool run_one(struct rv_group *group)
+/* *comes: the worker counts as one that comes. */
+static bool run_one(struct rv_group *group, bool *comes)
 {
     struct start start;
     struct ring_signs signs;
+    bool found = ring_pop(&group->ring, &start, sizeof(start), &signs) == ATTEMPT_DONE;
     int r;
 
-    if (ring_pop(&group->ring, &start, sizeof(start), &signs) != ATTEMPT_DONE)
+    if (*comes)
+        atomic_fetch_sub(&group->coming, 1);
+    *comes = false;
+    if (!found)
         return false;
     after_pop(group, signs.tell);
     r = call_function(start.fn, group->ctx, start.arg);
@@ -214,14 +222,14 @@ static bool run_one(struct rv_group *group)
 }
 
 /* Runs what is in the ring, until it is empty. Returns whether there was anything. */
-static bool run_all(struct rv_group *group)
+static bool run_all(struct rv_group *group, bool *comes)
 {
     rv_time start = rv_now(), now;
     unsigned count = 0;
     bool going, any = false;
 
     do {
-        going = run_one(group);
+        going = run_one(group, comes);
         any = any || going;
         count += going;
         if (count == 0 || (going && count < MEASURED_BY))
@@ -257,14 +265,15 @@ static void look_for_work(struct rv_group *group)
 static void work(void *arg)
 {
     struct rv_group *group = arg;
-    bool looked = false;
+    bool looked = false, comes = true;
 
     pthread_mutex_lock(&group->lock);
     group->arriving--;
+    atomic_fetch_add(&group->coming, 1);
     for (;;) {
         update_stop(group);
         pthread_mutex_unlock(&group->lock);
-        if (run_all(group))
+        if (run_all(group, &comes))
             looked = false;
         pthread_mutex_lock(&group->lock);
         /* The hope is the looker's while there is one. */

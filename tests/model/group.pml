@@ -11,7 +11,7 @@
  * lock                     group->lock; what is done with it between looks at the ring is a step
  * length, progress         group->ring: how many are in it; whether any has left it since `seen`
  * stop, tell               RING_STOP on its tail, RING_TELL on its head
- * workers, starting, ...   the fields of the same name
+ * workers, coming, ...     the fields of the same name; starting is arriving there
  * roomy                    the same
  * helper                   the executor, with group->help: group_call_for_help(), group_help()
  * armed                    group->watch; that a millisecond passes is a step of timer
@@ -46,7 +46,7 @@
 bool lock, stop = true, tell, looking, keeping_up, joining, armed, joined, cancelled;
 bool progress, roomy, helping;
 byte held = HELD;
-byte length, starting, workers, called, running, returned;
+byte length, starting, coming, workers, called, running, returned;
 chan line = [2] of { byte };
 bool waits[2]; /* for room: in the line, or claimed already and not awake yet when it is not */
 
@@ -128,22 +128,23 @@ inline wake_waiters()
 proctype worker()
 {
     byte x, room;
-    bool looked, told;
+    bool looked, told, comes;
 
 next:
     atomic {
         looked = false;
         if :: called > 0 -> called-- :: joined -> goto the_end fi
     };
-    atomic { !lock -> starting--; update_stop() };
+    atomic { !lock -> starting--; coming++; comes = true; update_stop() };
 run_all:
     atomic {
         told = false;
         if
         :: length > 0 -> length--; progress = true; running++; told = tell; looked = false
-        :: else -> goto nothing
+        :: else -> if :: comes -> coming--; comes = false :: else fi; goto nothing
         fi
     };
+    if :: comes -> atomic { coming--; comes = false } :: else fi;
     /* after_pop() */
     if
     :: (length > 0 && stop) || (told && length <= RUN_UP / 2) ->
@@ -151,7 +152,7 @@ run_all:
             !lock ->
 #ifndef BUG_NO_CHAIN
             if
-            :: stop && length > starting -> keep_up(); if :: !keeping_up -> start_worker_or_call() :: else fi
+            :: stop && length > starting + coming -> keep_up(); if :: !keeping_up -> start_worker_or_call() :: else fi
             :: else
             fi;
 #endif
