@@ -14,7 +14,8 @@
  * Safety: `executor_lock` protects everything here. A thread is idle (on the list), busy, or
  * retiring, which lasts only until its function returns: after executor_retire() it takes no lock
  * but this one, so a caller that needs a thread at the limit may wait for it, whatever locks it
- * holds. The code that takes a thread off the idle list under the lock owns its next run.
+ * holds. The same is true of a thread that comes for queued work when there is none left. The code
+ * that takes a thread off the idle list under the lock owns its next run.
  */
 #include "lib/executor.h"
 
@@ -83,22 +84,33 @@ void executor_settle(void)
     pthread_cond_broadcast(&settled);
 }
 
+void executor_retire_locked(void)
+{
+    if (!self_thread->retiring)
+        retiring++;
+    self_thread->retiring = true;
+}
+
 void executor_retire(void)
 {
     /* Where a thread could not be had, callers run their functions themselves. */
     if (!self_thread)
         return;
     pthread_mutex_lock(&executor_lock);
-    if (!self_thread->retiring)
-        retiring++;
-    self_thread->retiring = true;
+    executor_retire_locked();
     pthread_mutex_unlock(&executor_lock);
+}
+
+/* Called with the lock: threads that are about to be free, whatever others do. */
+static unsigned becoming_free(void)
+{
+    return retiring + work_coming_for_nothing();
 }
 
 /* Called with the lock: threads that work, or are promised to work. */
 static unsigned committed(void)
 {
-    return threads - idle_count - retiring + reserved;
+    return threads - idle_count - becoming_free() + reserved;
 }
 
 bool executor_is_exhausted(void)
@@ -188,8 +200,8 @@ static struct thread *any_idle(void)
     return idle_count > 0 ? list_entry(idle_threads.next, struct thread, list) : NULL;
 }
 
-/* Called with the lock, which it may give up to wait for a thread that retires; the thread that is
- * wanted is among the reserved ones, and no longer is afterwards. */
+/* Called with the lock, which it may give up to wait for a thread that becomes free; the thread
+ * that is wanted is among the reserved ones, and no longer is afterwards. */
 static int start_promised(void (*fn)(void *arg), void *arg)
 {
     int r = -EAGAIN;
@@ -203,7 +215,7 @@ static int start_promised(void (*fn)(void *arg), void *arg)
             r = make_thread(fn, arg);
         }
         /* Neither we nor the kernel have one: but one is about to be free. */
-        if (r == 0 || retiring == 0)
+        if (r == 0 || becoming_free() == 0)
             break;
         awaited++;
         pthread_cond_wait(&settled, &executor_lock);

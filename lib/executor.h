@@ -20,11 +20,15 @@ bool executor_is_exhausted(void);
 bool executor_is_wanted(void);
 /* A function of the calling thread's has returned: it no longer retires. */
 void executor_settle(void);
+/* As executor_retire(), on a thread of the runtime. */
+void executor_retire_locked(void);
 size_t executor_stack_size(void);
 bool executor_has_threads(void);
 
 /* work.c */
 
+/* Threads that come for queued work, all of which others have taken. */
+unsigned work_coming_for_nothing(void);
 /* Whether there is an ender. */
 bool work_has_thread(void);
 /* Runs queued work until there is none; gives the lock up meanwhile. */

@@ -32,8 +32,9 @@
 
 static struct list queue = {&queue, &queue};
 static struct list ending = {&ending, &ending}; /* in front of the queue */
-/* In both; threads that serve them; of these, those that have not looked yet. */
-static unsigned queued, workers, arriving;
+/* In both; threads that serve them; of these, those that have not looked yet, and those of them
+ * that have their thread. */
+static unsigned queued, workers, arriving, given;
 static uint64_t taken; /* ever */
 
 static enum { ENDER_NONE, ENDER_IDLE, ENDER_BUSY } ender;
@@ -90,12 +91,23 @@ void work_run_all(void)
     serve();
 }
 
+unsigned work_coming_for_nothing(void)
+{
+    return arriving > queued ? MIN(arriving - queued, given) : 0;
+}
+
 static void serve_as_function(void *arg)
 {
     (void)arg;
     pthread_mutex_lock(&executor_lock);
     arriving--;
-    serve();
+    given--;
+    if (executor_is_wanted())
+        workers--;
+    else
+        serve();
+    /* Until it idles there is nothing that it would do: it is free already. */
+    executor_retire_locked();
     pthread_mutex_unlock(&executor_lock);
 }
 
@@ -105,8 +117,10 @@ static bool add_worker(void)
     /* Counted first: starting may give the lock up. */
     workers++;
     arriving++;
-    if (executor_start_locked(serve_as_function, NULL) == 0)
+    if (executor_start_locked(serve_as_function, NULL) == 0) {
+        given++;
         return true;
+    }
     workers--;
     arriving--;
     return false;

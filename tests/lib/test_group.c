@@ -201,24 +201,67 @@ static void test_a_start_after_others_have_taken_the_threads(void **state)
     limit_threads(0);
 }
 
-/* Down to the last thread of the runtime, each at work beside the others. */
+/* Down to the last thread of the runtime, each at work beside the others; often, as a worker that
+ * comes while another one looks at the rest must not bring up one too many. */
 static void test_tries_up_to_the_last_thread(void **state)
 {
     (void)state;
 
     for (int threads = 1; threads <= 6; threads++) {
-        struct rv_group *group;
-
         limit_threads((unsigned)threads);
+        for (int round = 0; round < rounds_of(2000); round++) {
+            struct rv_group *group;
+
+            reset();
+            assert_int_equal(rv_group_create(bg, &group), 0);
+            for (int i = 0; i < threads; i++)
+                assert_int_equal(rv_group_try_go(group, until_released, NULL), 0);
+            wait_value(&running, threads);
+            assert_int_equal(rv_group_try_go(group, until_released, NULL), -EAGAIN);
+            atomic_store(&release_all, 1);
+            assert_int_equal(rv_group_wait(group), 0);
+            rv_group_destroy(group);
+        }
+    }
+    limit_threads(0);
+}
+
+static int go_once(void *arg)
+{
+    return rv_group_go(arg, do_nothing, NULL);
+}
+
+/* The thread that a function had waited for is free when it has ended, also when it comes late, and
+ * another thread has run the function. */
+static void test_tries_after_one_that_waited_for_a_thread(void **state)
+{
+    const struct rv_runtime_options two = {.size = sizeof(two), .threads_max = 2};
+    (void)state;
+
+    for (int round = 0; round < rounds_of(1000); round++) {
+        struct rv_group *group, *next;
+        struct caller caller;
+
         reset();
+        limit_threads(1);
         assert_int_equal(rv_group_create(bg, &group), 0);
-        for (int i = 0; i < threads; i++)
-            assert_int_equal(rv_group_try_go(group, until_released, NULL), 0);
-        wait_value(&running, threads);
-        assert_int_equal(rv_group_try_go(group, until_released, NULL), -EAGAIN);
+        assert_int_equal(rv_group_create(bg, &next), 0);
+        assert_int_equal(rv_group_try_go(group, until_released, NULL), 0);
+        caller_start(&caller, go_once, group);
+        caller_wait_blocked(&caller);
+        assert_int_equal(rv_runtime_configure(&two), 0);
+        atomic_store(&release_all, round % 2);
+        assert_int_equal(caller_join(&caller), 0);
         atomic_store(&release_all, 1);
         assert_int_equal(rv_group_wait(group), 0);
+        reset();
+        for (int i = 0; i < 2; i++)
+            assert_int_equal(rv_group_try_go(next, until_released, NULL), 0);
+        wait_value(&running, 2);
+        atomic_store(&release_all, 1);
+        assert_int_equal(rv_group_wait(next), 0);
         rv_group_destroy(group);
+        rv_group_destroy(next);
     }
     limit_threads(0);
 }
@@ -270,6 +313,7 @@ int main(void)
         cmocka_unit_test(test_tries_get_threads),
         cmocka_unit_test(test_a_start_after_others_have_taken_the_threads),
         cmocka_unit_test(test_tries_up_to_the_last_thread),
+        cmocka_unit_test(test_tries_after_one_that_waited_for_a_thread),
         cmocka_unit_test(test_tries_of_a_group_that_kept_up_while_threads_are_few),
     };
 
