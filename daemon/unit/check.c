@@ -102,7 +102,7 @@ static void host_up(struct host *host _unused_, void *arg)
     const struct wire_message message = {.type = WIRE_CHECK};
     struct asked *asked = arg;
 
-    /* What has so long to be loaded by a start is not refused sooner by a check. */
+    /* A start gives the module so long to be loaded: a check must not refuse it sooner. */
     loop_timer_arm(asked->timer, asked->module->start_timeout);
     host_send_module(asked->host, 0, asked->module);
     host_send(asked->host, &message);

@@ -142,9 +142,9 @@ struct rv_module {
      * Looks whether options that are good one by one are good for the module, and says for each
      * that is not: rv_fail_option(). Asked before anything starts, by `reevectl check`, and before
      * a reload touches anything, of a state that holds the options and nothing else; so it looks
-     * and changes nothing: it may run in a process that may only read, without network and for at
-     * most ten seconds. Asked again before each init and reload, which can rely on it. Returns 0,
-     * or a negative errno.
+     * and changes nothing: it may run in a process that may only read, without network and, loading
+     * included, for at most the module's start-timeout. Asked again before each init and reload,
+     * which can rely on it. Returns 0, or a negative errno.
      */
     int (*check)(struct rv_context *ctx, const void *state) RV_ZERO_;
     /* Several sections may use the file in one process (`host = NAME`), with a state each: the
