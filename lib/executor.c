@@ -101,7 +101,8 @@ void executor_retire(void)
     pthread_mutex_unlock(&executor_lock);
 }
 
-/* Called with the lock: threads that are about to be free, whatever others do. */
+/* Called with the lock: threads that will be free in a moment. One that comes for nothing takes no
+ * work that is queued meanwhile if it is wanted (executor_is_wanted()). */
 static unsigned becoming_free(void)
 {
     return retiring + work_coming_for_nothing();

@@ -52,8 +52,8 @@ struct rv_group {
     pthread_cond_t all_done;
     unsigned workers;
     unsigned arriving; /* of them, who have not looked at the ring yet */
-    /* And who are at their first look, without the lock: each took itself off before it takes it.
-     */
+    /* Workers at their first look at the ring, which takes no lock; each leaves the count before it
+     * takes the lock. */
     _Atomic unsigned coming;
     bool looking;    /* one of them looks for a while before it ends */
     bool keeping_up; /* a worker is, with short functions; `watch` is armed */

@@ -175,8 +175,9 @@ bool group_keep_up(struct rv_group *group)
 /* Under the lock, by a worker that leaves starts in the ring. */
 static void see_to_rest(struct rv_group *group)
 {
-    /* Somebody comes already for as many. One worker too many would take the last thread from
-     * another start. Read before the ring: who has its start from there meanwhile looks itself. */
+    /* Each of these workers takes a start. One worker too many could take the last thread from
+     * another start. The count is read before the ring: a worker that takes its start in between
+     * looks at the rest itself. */
     unsigned come = group->arriving + atomic_load(&group->coming);
 
     if (group->stopped && ring_length(&group->ring) > come && !group_keep_up(group) &&
