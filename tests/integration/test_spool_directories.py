@@ -155,7 +155,7 @@ class Directories(SpoolTest):
 
     def test_the_same_folder_after_a_reload_and_a_crash(self):
         """A process that a command has left behind does not keep it locked."""
-        text = "test -p ready || { mkfifo ready; setsid sh -c 'echo $$ > pid; echo > ready; exec sleep 1000' & read _ < ready; }"
+        text = "test -p ready || { mkfifo ready hold; setsid sh -c 'echo $$ > pid; echo > ready; exec cat hold' & read _ < ready; }"
         daemon = self.spool(text).wait_started()
         self.put(daemon, "first")
         self.wait_done(daemon, "first")
