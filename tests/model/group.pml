@@ -141,7 +141,7 @@ run_all:
         told = false;
         if
         :: length > 0 -> length--; progress = true; running++; told = tell; looked = false
-        :: else -> if :: comes -> coming--; comes = false :: else fi; goto nothing
+        :: else -> goto nothing
         fi
     };
     if :: comes -> atomic { coming--; comes = false } :: else fi;
@@ -169,6 +169,7 @@ run_all:
         goto run_all
     };
 nothing:
+    if :: comes -> atomic { coming--; comes = false } :: else fi;
     if
     :: atomic {
             !lock && !looked && !looking && !joining ->
